@@ -1,0 +1,209 @@
+"""The tree of things that go wrong, in this project's own words. Knows no HTTP.
+
+    PycemakerError
+    ├── InvalidRequest
+    │   ├── InvalidDate
+    │   ├── InvalidRange
+    │   ├── InvalidAddress
+    │   └── InvalidParameter
+    ├── NotFound
+    │   ├── UnknownMetric
+    │   └── UnknownNotebook
+    ├── NotAuthenticated
+    ├── RecipientNotAllowed
+    ├── TooManyReports
+    ├── AskedTooOften
+    ├── ReportFailed
+    │   ├── NotebookFailed
+    │   ├── NothingToSend
+    │   └── RunnerFailed
+    ├── StorageRefused
+    ├── MailRefused
+    ├── ReportTimedOut
+    ├── DatabaseUnreachable
+    │   └── IndexesNotReady
+    ├── DatabaseNotStarted
+    └── InvalidSettings
+
+Each leaf says in `message`, in English, what happened; the facts it was raised with stay in `facts`, by name. A fact is
+a plain scalar or a list of them, so that an error can cross a process boundary as JSON (`to_facts`, `from_facts`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+
+class PycemakerError(Exception):
+    """Anything this project raises on purpose.
+
+    Args:
+        **facts: what `message` names, and whatever else helps whoever handles it.
+    """
+
+    message: ClassVar[str] = "something went wrong"
+
+    def __init__(self, **facts: Any) -> None:
+        self.facts = facts
+        super().__init__(self.message.format(**facts))
+
+    def to_facts(self) -> dict[str, Any]:
+        """The error as JSON-able data: its class name under `kind`, its facts under `facts`."""
+        return {"kind": type(self).__name__, "facts": self.facts}
+
+
+class InvalidRequest(PycemakerError):
+    """What was asked for cannot be read."""
+
+
+class InvalidDate(InvalidRequest):
+    """Facts: `text`, cut to 40 characters."""
+
+    message = "not a date: {text!r} (dd-mm-yyyy-HH-MM-SS, 'now', or ISO 8601 with an offset)"
+
+
+class InvalidRange(InvalidRequest):
+    """Facts: `text`, cut to 40 characters; `limit` in hours."""
+
+    message = "not a range: {text!r} (whole hours, 1 to {limit})"
+
+
+class InvalidAddress(InvalidRequest):
+    """Facts: `text`, cut to 40 characters."""
+
+    message = "not a mail address: {text!r}"
+
+
+class InvalidParameter(InvalidRequest):
+    """Facts: `field`, and `reason` in English."""
+
+    message = "parameter {field!r}: {reason}"
+
+
+class NotFound(PycemakerError):
+    """A name that is not there."""
+
+
+class UnknownMetric(NotFound):
+    """Facts: `name`; `known`, the names there are."""
+
+    message = "no metric {name!r}; there are {known}"
+
+
+class UnknownNotebook(NotFound):
+    """Facts: `name`."""
+
+    message = "no notebook {name!r}"
+
+
+class NotAuthenticated(PycemakerError):
+    """The token is missing or wrong. No facts: nothing of what was sent is kept."""
+
+    message = "the token is missing or wrong"
+
+
+class RecipientNotAllowed(PycemakerError):
+    """Facts: `address`. The list of those allowed is not among them."""
+
+    message = "{address} may not receive reports from here (REPORT_RECIPIENTS)"
+
+
+class TooManyReports(PycemakerError):
+    """Facts: `waiting`, `retry_after_seconds`."""
+
+    message = "{waiting} reports are waiting already; try again in {retry_after_seconds} s"
+
+
+class AskedTooOften(PycemakerError):
+    """Facts: `address`, `retry_after_seconds`."""
+
+    message = "{address} was sent too many reports lately; try again in {retry_after_seconds} s"
+
+
+class ReportFailed(PycemakerError):
+    """The report could not be made."""
+
+
+class NotebookFailed(ReportFailed):
+    """Facts: `cell` (counted from 1, 0 where no cell is to blame), `reason` in English, one line."""
+
+    message = "the notebook failed in cell {cell}: {reason}"
+
+
+class NothingToSend(ReportFailed):
+    """The notebook ran but left no figure or no text. Facts: `reason` in English."""
+
+    message = "the notebook produced nothing to send: {reason}"
+
+
+class RunnerFailed(ReportFailed):
+    """The process that makes the report ended without saying how it went. Facts: `stage`, `reason`."""
+
+    message = "the report's process ended during {stage!r}: {reason}"
+
+
+class StorageRefused(PycemakerError):
+    """Firebase Storage did not take a figure. Facts: `reason`, without secrets."""
+
+    message = "the figure storage refused: {reason}"
+
+
+class MailRefused(PycemakerError):
+    """The mail server did not take the message. Facts: `reason`, without secrets; `possibly_sent`."""
+
+    message = "the mail server refused: {reason}"
+
+
+class ReportTimedOut(PycemakerError):
+    """Facts: `stage` it was in, `limit_seconds`, `possibly_sent`."""
+
+    message = "the report was still at {stage!r} after {limit_seconds} s"
+
+
+class DatabaseUnreachable(PycemakerError):
+    """MongoDB did not answer in time, or broke off. Facts: `reason`, without credentials."""
+
+    message = "MongoDB is not reachable: {reason}"
+
+
+class IndexesNotReady(DatabaseUnreachable):
+    """The index that makes a read bounded is still being built. Facts: `reason`, the collection."""
+
+    message = "the index of {reason} is still being built"
+
+
+class DatabaseNotStarted(PycemakerError):
+    """The embedded mongod could not be started. Facts: `reason`."""
+
+    message = "the embedded MongoDB did not start: {reason}"
+
+
+class InvalidSettings(PycemakerError):
+    """Facts: `problems`, one line for each wrong variable."""
+
+    message = "settings: {problems}"
+
+    def __str__(self) -> str:
+        lines = "".join(f"\n  {problem}" for problem in self.facts["problems"])
+        return f"These settings cannot be used:{lines}\nSee .env.example for what each one takes."
+
+
+def every_error() -> dict[str, type[PycemakerError]]:
+    """Every class of the tree, by its name."""
+    found = {}
+    waiting = [PycemakerError]
+    while waiting:
+        kind = waiting.pop()
+        found[kind.__name__] = kind
+        waiting.extend(kind.__subclasses__())
+    return found
+
+
+def from_facts(told: Mapping[str, Any]) -> PycemakerError:
+    """The error that `to_facts` described.
+
+    Raises:
+        KeyError: `told` names no class of this tree.
+    """
+    return every_error()[told["kind"]](**told["facts"])

@@ -1,0 +1,74 @@
+"""The one table of metrics. Routes, reads, figures, the notebook and the README take it from here.
+
+A metric added to `METRICS` is served, read and reported without another line elsewhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pycemaker.errors import UnknownMetric
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One thing that collectors measure.
+
+    Attributes:
+        id: its name in paths and in code.
+        collection: where in MongoDB its documents are.
+        fields: the document's fields that add up to its reading; a document lacking one has no reading.
+        unit: `ratio` (0 to 1), `seconds`, or `requests` (per sample).
+        label: what readers see, in Portuguese.
+        color: of its line in figures, `#rrggbb`.
+        spellings: other names its routes answer to.
+    """
+
+    id: str
+    collection: str
+    unit: str
+    label: str
+    color: str
+    fields: tuple[str, ...] = ("value",)
+    spellings: tuple[str, ...] = ()
+
+    @property
+    def is_sum(self) -> bool:
+        """Whether the reading is computed, so that documents going out get it as `value`."""
+        return self.fields != ("value",)
+
+
+SAMPLE_SECONDS = 5
+"""How far apart two samples of one metric normally are."""
+
+CPU = Metric("cpu", "cpu_usage", "ratio", "Consumo de CPU", "#1f5fbf")
+RAM = Metric("ram", "jvm_memory_usage", "ratio", "Consumo de RAM", "#7a3fb0")
+DISK = Metric("disk", "disk_usage", "ratio", "Consumo de disco", "#0b7a75")
+RESPONSE_TIME = Metric(
+    "response_time", "response_time", "seconds", "Tempo de resposta", "#b3541e", spellings=("reponse_time",)
+)
+REQUEST_COUNT = Metric(
+    "request_count",
+    "request_count",
+    "requests",
+    "Número de requisições",
+    "#2f7d32",
+    fields=("value_success", "value_fail"),
+)
+HTTP_FAIL = Metric("http_fail", "http_fail", "requests", "Falhas HTTP", "#b3261e")
+
+METRICS: tuple[Metric, ...] = (CPU, RAM, DISK, RESPONSE_TIME, REQUEST_COUNT, HTTP_FAIL)
+
+_BY_NAME = {name: metric for metric in METRICS for name in (metric.id, *metric.spellings)}
+
+
+def find_metric(name: str) -> Metric:
+    """The metric of that id or published spelling.
+
+    Raises:
+        UnknownMetric: there is none.
+    """
+    try:
+        return _BY_NAME[name]
+    except KeyError:
+        raise UnknownMetric(name=name[:40], known=[metric.id for metric in METRICS]) from None

@@ -1,0 +1,271 @@
+"""One frozen `Settings`, built from a mapping. The only place that knows the names of environment variables."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
+
+from dotenv import dotenv_values
+
+from pycemaker.errors import InvalidAddress, InvalidSettings
+
+ROOT = Path(__file__).resolve().parent.parent
+"""The project's root: `.env`, `firebase-settings.json` and a relative `DATA_DIR` are looked for here."""
+
+_WORD = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_ADDRESS = re.compile(rf"(?=.{{1,64}}@){_WORD}(?:\.{_WORD})*@{_LABEL}(?:\.{_LABEL})+", re.ASCII)
+
+_DOMAIN = re.compile(r"@[A-Za-z0-9.-]{1,253}", re.ASCII)
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]", re.ASCII)
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class FirebaseKey:
+    """A service account's key. Its `repr` shows the project alone."""
+
+    project_id: str
+    content: dict[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that can be set; `.env.example` says what each one means. Secrets stay out of the `repr`."""
+
+    mongo_db_url: str | None = field(repr=False)
+    email_from: str | None
+    password: str | None = field(repr=False)
+    smtp_host: str
+    smtp_port: int
+    smtp_security: str
+    firebase_key: FirebaseKey | None
+    firebase_bucket: str | None
+    timezone: ZoneInfo
+    report_recipients: tuple[str, ...]
+    api_token: str | None = field(repr=False)
+    report_timeout_seconds: int
+    public_url: str | None
+    dashboard_url: str | None
+    cors_origins: tuple[str, ...]
+    max_range_hours: int
+    host: str
+    port: int
+    data_dir: Path
+
+    @property
+    def mails(self) -> bool:
+        """Whether reports go to a mail server; otherwise they are written to the outbox."""
+        return self.email_from is not None
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Texts that must never be shown: the values a log or an error is cleaned of."""
+        key = self.firebase_key.content.get("private_key", "") if self.firebase_key else ""
+        return tuple(secret for secret in (self.password, self.api_token, self.mongo_db_url, key) if secret)
+
+    def may_receive(self, address: str) -> bool:
+        """Whether reports may go to `address`, compared without regard to case."""
+        plain = address.lower()
+        domain = "@" + plain.rpartition("@")[2]
+        return any(entry in ("*", plain, domain) for entry in self.report_recipients)
+
+
+SECRET_NAMES = ("PASSWORD", "EMAIL_FROM", "FIREBASE_SETTINGS", "API_TOKEN")
+"""Variables that a notebook's kernel has no use for, and does not get."""
+
+
+class _Reader:
+    """Reads variables one by one and remembers what is wrong with each."""
+
+    def __init__(self, given: Mapping[str, str | None]) -> None:
+        self._given = given
+        self.problems: list[str] = []
+
+    def text(self, name: str) -> str | None:
+        """The variable's text; None where it is absent or blank."""
+        return (self._given.get(name) or "").strip() or None
+
+    def read(self, name: str, parse: Callable[[str], _T], takes: str, default: _T) -> _T:
+        """The parsed value, or the default where the variable is absent or wrong."""
+        text = self.text(name)
+        if text is None:
+            return default
+        try:
+            return parse(text)
+        except (ValueError, OSError, KeyError):
+            self.problems.append(f"{name} takes {takes}")
+            return default
+
+
+def from_mapping(given: Mapping[str, str | None], *, root: Path = ROOT) -> Settings:
+    """Settings out of variables by name.
+
+    Args:
+        given: the environment, or a test's own dict. Blank counts as absent.
+        root: where relative paths start.
+
+    Raises:
+        InvalidSettings: names every wrong variable and what it takes; never shows a value.
+    """
+    reader = _Reader(_with_default_key(given, root))
+    data_dir = (root / (reader.text("DATA_DIR") or "data")).resolve()
+    email_from = reader.read("EMAIL_FROM", _address, "a mail address", None)
+    security = reader.read("SMTP_SECURITY", _one_of("ssl", "starttls", "none"), "ssl, starttls or none", "ssl")
+    key = reader.read("FIREBASE_SETTINGS", lambda text: _firebase_key(text, root), _KEY_TAKES, None)
+    recipients = reader.read("REPORT_RECIPIENTS", _recipients, "addresses, @domains or *, separated by commas", None)
+    settings = Settings(
+        mongo_db_url=reader.read("MONGO_DB_URL", _mongo_url, "a mongodb:// or mongodb+srv:// URL", None),
+        email_from=email_from,
+        password=reader.text("PASSWORD"),
+        smtp_host=reader.read("SMTP_HOST", _host, "a host name", "smtp.gmail.com"),
+        smtp_port=reader.read("SMTP_PORT", _whole(1, 65535), "a port, 1 to 65535", 465),
+        smtp_security=security,
+        firebase_key=key,
+        firebase_bucket=reader.read("FIREBASE_BUCKET", _bucket, "a bucket's name", _default_bucket(key)),
+        timezone=reader.read("TIMEZONE", ZoneInfo, "an IANA zone, such as America/Sao_Paulo", _DEFAULT_ZONE),
+        report_recipients=recipients or _default_recipients(email_from),
+        api_token=reader.text("API_TOKEN"),
+        report_timeout_seconds=reader.read(
+            "REPORT_TIMEOUT_SECONDS", _whole(1, 86400), "whole seconds, 1 to 86400", 120
+        ),
+        public_url=reader.read("PUBLIC_URL", _web_url, "an http:// or https:// URL", None),
+        dashboard_url=reader.read("DASHBOARD_URL", _web_url, "an http:// or https:// URL", None),
+        cors_origins=reader.read("CORS_ORIGINS", _origins, "* or origins (https://host), by commas", ("*",)),
+        max_range_hours=reader.read("MAX_RANGE_HOURS", _whole(1, 8784), "whole hours, 1 to 8784", 744),
+        host=reader.read("HOST", _host, "an address to listen on", "127.0.0.1"),
+        port=reader.read("PORT", _whole(1, 65535), "a port, 1 to 65535", 5000),
+        data_dir=data_dir,
+    )
+    problems = reader.problems + _contradictions(reader)
+    if problems:
+        raise InvalidSettings(problems=problems)
+    return settings
+
+
+def load(root: Path = ROOT) -> Settings:
+    """Settings of this process: its environment, and `.env` at the root for what the environment lacks.
+
+    Raises:
+        InvalidSettings: see `from_mapping`.
+    """
+    return from_mapping({**dotenv_values(root / ".env"), **os.environ}, root=root)
+
+
+_DEFAULT_ZONE = ZoneInfo("America/Sao_Paulo")
+_KEY_TAKES = "a service-account key: its JSON, or a path to it"
+
+
+def _with_default_key(given: Mapping[str, str | None], root: Path) -> Mapping[str, str | None]:
+    """The variables, with the key file at the root standing in for an absent FIREBASE_SETTINGS."""
+    if (given.get("FIREBASE_SETTINGS") or "").strip() or not (root / "firebase-settings.json").exists():
+        return given
+    return {**given, "FIREBASE_SETTINGS": "firebase-settings.json"}
+
+
+def _contradictions(reader: _Reader) -> list[str]:
+    """What no variable alone is wrong about."""
+    if bool(reader.text("EMAIL_FROM")) != bool(reader.text("PASSWORD")):
+        missing = "PASSWORD" if reader.text("EMAIL_FROM") else "EMAIL_FROM"
+        return [f"{missing} is missing: mail needs both EMAIL_FROM and PASSWORD (the outbox needs neither)"]
+    return []
+
+
+def _default_recipients(email_from: str | None) -> tuple[str, ...]:
+    return (email_from.lower(),) if email_from else ("*",)
+
+
+def _default_bucket(key: FirebaseKey | None) -> str | None:
+    return f"{key.project_id}.appspot.com" if key else None
+
+
+def parse_address(text: str) -> str:
+    """The address itself, where it is one: RFC 5321 without quoted local parts and address literals.
+
+    Raises:
+        InvalidAddress: it is not; neither is one of over 254 characters.
+    """
+    if len(text) > 254 or not _ADDRESS.fullmatch(text):
+        raise InvalidAddress(text=text[:40])
+    return text
+
+
+def _address(text: str) -> str:
+    if not _ADDRESS.fullmatch(text):
+        raise ValueError(text)
+    return text
+
+
+def _one_of(*words: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text.lower() not in words:
+            raise ValueError(text)
+        return text.lower()
+
+    return parse
+
+
+def _whole(least: int, most: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
+            raise ValueError(text)
+        return int(text)
+
+    return parse
+
+
+def _mongo_url(text: str) -> str:
+    if not text.startswith(("mongodb://", "mongodb+srv://")):
+        raise ValueError(text)
+    return text
+
+
+def _host(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9._:\[\]-]{1,253}", text):
+        raise ValueError(text)
+    return text
+
+
+def _bucket(text: str) -> str:
+    """The bare name; a console's `gs://` and trailing slash are forgiven."""
+    bare = text.removeprefix("gs://").rstrip("/")
+    if not _BUCKET.fullmatch(bare):
+        raise ValueError(text)
+    return bare
+
+
+def _web_url(text: str) -> str:
+    if not re.fullmatch(r"https?://[^\s/\"<>]+[^\s\"<>]*", text):
+        raise ValueError(text)
+    return text.rstrip("/")
+
+
+def _listed(text: str) -> list[str]:
+    return [entry.strip() for entry in text.split(",") if entry.strip()]
+
+
+def _origins(text: str) -> tuple[str, ...]:
+    entries = _listed(text)
+    if not entries or not all(entry == "*" or re.fullmatch(r"https?://[^\s/]+", entry) for entry in entries):
+        raise ValueError(text)
+    return tuple(entries)
+
+
+def _recipients(text: str) -> tuple[str, ...]:
+    entries = _listed(text.lower())
+    if not entries or not all(e == "*" or _ADDRESS.fullmatch(e) or _DOMAIN.fullmatch(e) for e in entries):
+        raise ValueError(text)
+    return tuple(entries)
+
+
+def _firebase_key(text: str, root: Path) -> FirebaseKey:
+    content = json.loads(text if text.startswith("{") else (root / text).read_text(encoding="utf-8"))
+    if not isinstance(content, dict) or not {"project_id", "client_email", "private_key"} <= content.keys():
+        raise ValueError("incomplete key")
+    return FirebaseKey(str(content["project_id"]), content)

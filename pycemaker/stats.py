@@ -1,0 +1,62 @@
+"""Pure numbers over columns. A reading that is NaN takes no part; no sample at all gives zeros and empty arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pycemaker.samples import Columns
+
+
+@dataclass(frozen=True)
+class Extremes:
+    """Where the lowest and the highest readings stand: indices into the columns, ascending; empty without a reading."""
+
+    lowest: NDArray[np.intp]
+    highest: NDArray[np.intp]
+
+
+def mean(readings: NDArray[np.float64]) -> float:
+    """The arithmetic mean of the finite readings, in their unit; 0.0 where there is none.
+
+    A sum that would overflow is taken of the divided readings instead.
+    """
+    finite = readings[np.isfinite(readings)]
+    if not len(finite):
+        return 0.0
+    with np.errstate(over="ignore"):
+        plain = float(finite.mean())
+    return plain if np.isfinite(plain) else float((finite / len(finite)).sum())
+
+
+def growth(current: NDArray[np.float64], previous: NDArray[np.float64]) -> float:
+    """(mean - previous mean) / previous mean, a ratio.
+
+    0.0 where that is undefined: no reading in either interval, a previous mean of zero, or a quotient too large
+    for a float.
+    """
+    if not (np.isfinite(current).any() and np.isfinite(previous).any()):
+        return 0.0
+    before = mean(previous)
+    if before == 0.0:
+        return 0.0
+    quotient = mean(current) / before - 1.0 if abs(before) < 1e-300 else (mean(current) - before) / before
+    return quotient if np.isfinite(quotient) else 0.0
+
+
+def extremes(readings: NDArray[np.float64]) -> Extremes:
+    """Every sample at the minimum, and every one at the maximum."""
+    if not np.isfinite(readings).any():
+        nowhere = np.empty(0, np.intp)
+        return Extremes(nowhere, nowhere)
+    return Extremes(np.flatnonzero(readings == np.nanmin(readings)), np.flatnonzero(readings == np.nanmax(readings)))
+
+
+def criticity_shares(columns: Columns) -> dict[str, float]:
+    """The share of each criticity among the samples that have a reading: 0 to 1, by name in alphabetical order."""
+    codes = columns.criticity[np.isfinite(columns.reading)]
+    counts = np.bincount(codes, minlength=len(columns.criticity_names))
+    shares = {name: int(n) / len(codes) for name, n in zip(columns.criticity_names, counts, strict=True) if n}
+    return dict(sorted(shares.items()))

@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from pycemaker.errors import InvalidAddress, InvalidSettings
+from pycemaker.settings import ROOT, Settings, from_mapping, load, parse_address
+
+KEY = {"project_id": "demo", "client_email": "x@demo.iam.gserviceaccount.com", "private_key": "hidden-key"}
+
+
+def test_nothing_set_gives_the_defaults_of_the_contract(tmp_path: Path) -> None:
+    settings = from_mapping({}, root=tmp_path)
+    assert settings.mongo_db_url is None
+    assert not settings.mails
+    assert (settings.smtp_host, settings.smtp_port, settings.smtp_security) == ("smtp.gmail.com", 465, "ssl")
+    assert settings.timezone.key == "America/Sao_Paulo"
+    assert settings.report_recipients == ("*",)
+    assert (settings.host, settings.port, settings.max_range_hours) == ("127.0.0.1", 5000, 744)
+    assert settings.report_timeout_seconds == 120
+    assert settings.cors_origins == ("*",)
+    assert settings.data_dir == tmp_path / "data"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("MONGO_DB_URL", "http://x"), ("EMAIL_FROM", "not an address"), ("SMTP_PORT", "70000"), ("SMTP_PORT", "x"),
+     ("SMTP_SECURITY", "tls"), ("SMTP_HOST", "a b"), ("FIREBASE_SETTINGS", "no-such-file.json"),
+     ("FIREBASE_SETTINGS", "{not json"), ("FIREBASE_SETTINGS", "{}"), ("FIREBASE_BUCKET", "a/b"),
+     ("TIMEZONE", "Mars/Olympus"), ("TIMEZONE", "../../etc/passwd"), ("TIMEZONE", "America"),
+     ("REPORT_RECIPIENTS", "a@b.c, nonsense"), ("REPORT_TIMEOUT_SECONDS", "0"), ("PUBLIC_URL", "ftp://x"),
+     ("DASHBOARD_URL", "javascript:alert(1)"), ("CORS_ORIGINS", "panel.example.com"), ("MAX_RANGE_HOURS", "-1"),
+     ("PORT", "0"), ("PORT", "5000.5"), ("HOST", "a b")],
+)  # fmt: skip
+def test_a_wrong_value_is_named_with_what_it_takes_and_not_shown(name: str, text: str, tmp_path: Path) -> None:
+    with pytest.raises(InvalidSettings) as caught:
+        from_mapping({name: text, **({"PASSWORD": "secret"} if name == "EMAIL_FROM" else {})}, root=tmp_path)
+    assert re.search(rf"^  {name} takes ", str(caught.value), re.MULTILINE)
+    assert "secret" not in str(caught.value)
+    assert "nonsense" not in str(caught.value)
+
+
+def test_every_wrong_variable_is_named_at_once(tmp_path: Path) -> None:
+    with pytest.raises(InvalidSettings) as caught:
+        from_mapping({"PORT": "x", "TIMEZONE": "x", "PASSWORD": "x"}, root=tmp_path)
+    assert [problem.split()[0] for problem in caught.value.facts["problems"]] == ["TIMEZONE", "PORT", "EMAIL_FROM"]
+
+
+def test_blank_counts_as_absent(tmp_path: Path) -> None:
+    assert from_mapping({"PORT": "  ", "PASSWORD": ""}, root=tmp_path).port == 5000
+
+
+def test_a_firebase_key_is_its_json_or_a_path_and_names_the_default_bucket(tmp_path: Path) -> None:
+    (tmp_path / "key.json").write_text(json.dumps(KEY))
+    for text in (json.dumps(KEY), "key.json", str(tmp_path / "key.json")):
+        settings = from_mapping({"FIREBASE_SETTINGS": text}, root=tmp_path)
+        assert settings.firebase_bucket == "demo.appspot.com"
+
+
+def test_the_key_file_at_the_root_is_found_by_itself(tmp_path: Path) -> None:
+    (tmp_path / "firebase-settings.json").write_text(json.dumps(KEY))
+    settings = from_mapping({"FIREBASE_BUCKET": "gs://other.firebasestorage.app/"}, root=tmp_path)
+    assert settings.firebase_key is not None
+    assert settings.firebase_bucket == "other.firebasestorage.app"
+
+
+def test_no_secret_is_in_the_repr(tmp_path: Path) -> None:
+    settings = from_mapping(
+        {
+            "EMAIL_FROM": "team@example.com",
+            "PASSWORD": "hidden-password",
+            "API_TOKEN": "hidden-token",
+            "MONGO_DB_URL": "mongodb://user:hidden-mongo@host/x",
+            "FIREBASE_SETTINGS": json.dumps(KEY),
+        },
+        root=tmp_path,
+    )
+    assert "hidden" not in repr(settings)
+    assert sum("hidden" in secret for secret in settings.secrets) == 4
+
+
+@pytest.mark.parametrize(
+    ("listed", "address", "allowed"),
+    [("a@b.com", "A@B.com", True), ("a@b.com", "c@b.com", False), ("@b.com", "anyone@b.com", True),
+     ("@b.com", "anyone@x.b.com", False), ("@b.com", "anyone@evilb.com", False), ("*", "x@y.z", True),
+     ("a@b.com,@c.org", "d@c.org", True)],
+)  # fmt: skip
+def test_recipients_are_addresses_domains_or_everybody(listed: str, address: str, allowed: bool) -> None:
+    assert from_mapping({"REPORT_RECIPIENTS": listed}).may_receive(address) is allowed
+
+
+def test_with_mail_set_up_only_the_account_itself_may_receive() -> None:
+    settings = from_mapping({"EMAIL_FROM": "Team@example.com", "PASSWORD": "x"})
+    assert settings.may_receive("team@example.com")
+    assert not settings.may_receive("other@example.com")
+
+
+@pytest.mark.parametrize("text", ["a@b.com", "first.last+tag@mail.example.co", "o'neil@x-y.org"])
+def test_addresses_in_use_are_taken(text: str) -> None:
+    assert parse_address(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "a", "a@", "@b.com", "a@b", "a@b..com", "a b@c.com", "a@b.com\nBcc: x@y.z", "a@b.com,c@d.com", "a@-b.com",
+     ".a@b.com", "a..b@c.com", "á@b.com", "a@b.com\x00", "a" * 65 + "@b.com", "a@" + "b" * 250 + ".com",
+     "<a@b.com>", "a@[127.0.0.1]", '"a"@b.com', "x" * 10_000],
+)  # fmt: skip
+def test_anything_else_is_no_address(text: str) -> None:
+    with pytest.raises(InvalidAddress) as caught:
+        parse_address(text)
+    assert len(caught.value.facts["text"]) <= 40
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".env").write_text("PORT=6001\nHOST=0.0.0.0\n")
+    monkeypatch.setenv("PORT", "6002")
+    settings = load(tmp_path)
+    assert (settings.port, settings.host) == (6002, "0.0.0.0")  # noqa: S104 - a value, nothing listens
+
+
+def names_of_settings() -> set[str]:
+    return {field.name.upper().replace("FIREBASE_KEY", "FIREBASE_SETTINGS") for field in fields(Settings)}
+
+
+def test_the_example_file_and_the_readme_name_every_setting_and_no_other() -> None:
+    example = re.findall(r"^([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)
+    assert sorted(example) == sorted(names_of_settings())
+    table = re.findall(r"^\| `([A-Z_]+)`", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert sorted(table) == sorted(names_of_settings())
+
+
+def test_the_example_file_is_itself_usable() -> None:
+    lines = (ROOT / ".env.example").read_text().splitlines()
+    given = dict(line.split("=", 1) for line in lines if re.match(r"[A-Z_]+=", line))
+    assert from_mapping(given) == from_mapping({})

@@ -1,0 +1,109 @@
+"""This machine's own metrics, every 5 s: CPU, RAM and disk by psutil, and the API's own traffic where there is one."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from pycemaker.data.database import Database, one_exchange
+from pycemaker.data.documents import sample_document
+from pycemaker.errors import DatabaseUnreachable
+from pycemaker.metrics import CPU, DISK, HTTP_FAIL, RAM, REQUEST_COUNT, RESPONSE_TIME, SAMPLE_SECONDS
+from pycemaker.traffic import Traffic
+
+_log = logging.getLogger(__name__)
+
+Collected = list[tuple[str, dict[str, Any]]]
+
+
+def take_samples(disk: Path, traffic: Traffic | None, taken_utc: datetime) -> Collected:
+    """One sample of each metric that can be had: pairs of collection and document.
+
+    CPU is the share used since the last call (the first one is 0). Without traffic there are three metrics; with
+    traffic but no answer since the last call there is no response time, since nobody measured one.
+
+    Args:
+        disk: a path on the disk that counts.
+        traffic: the API's own, emptied by this.
+        taken_utc: when, aware.
+    """
+    found = [
+        (CPU, psutil.cpu_percent() / 100),
+        (RAM, psutil.virtual_memory().percent / 100),
+        (DISK, psutil.disk_usage(str(disk)).percent / 100),
+    ]
+    documents = [(metric.collection, sample_document(metric, taken_utc, reading)) for metric, reading in found]
+    return documents + (_traffic_documents(traffic, taken_utc) if traffic else [])
+
+
+def _traffic_documents(traffic: Traffic, taken_utc: datetime) -> Collected:
+    count = traffic.take()
+    documents = [
+        (
+            REQUEST_COUNT.collection,
+            sample_document(REQUEST_COUNT, taken_utc, count.succeeded, failed=count.failed),
+        ),
+        (HTTP_FAIL.collection, sample_document(HTTP_FAIL, taken_utc, count.failed)),
+    ]
+    if count.mean_seconds is not None:
+        seconds = round(count.mean_seconds, 6)
+        documents.append((RESPONSE_TIME.collection, sample_document(RESPONSE_TIME, taken_utc, seconds)))
+    return documents
+
+
+class Collector:
+    """Writes a sample of each metric every 5 s, on a thread of its own, until it is stopped.
+
+    Args:
+        database: where to.
+        disk: a path on the disk that counts.
+        traffic: the API's own; None leaves those metrics out.
+        on_sample: told how many documents were written, each time.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        disk: Path,
+        traffic: Traffic | None = None,
+        on_sample: Callable[[int], None] = lambda _count: None,
+    ) -> None:
+        self._database = database
+        self._disk = disk
+        self._traffic = traffic
+        self._on_sample = on_sample
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True, name="collector")
+
+    def start(self) -> None:
+        """Begin; the first sample comes after 5 s."""
+        psutil.cpu_percent()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End, and wait for the sample that is being written."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=3.0)
+
+    def _run(self) -> None:
+        while not self._stopping.wait(_until_next_sample()):
+            samples = take_samples(self._disk, self._traffic, datetime.now(UTC))
+            try:
+                for collection, document in samples:
+                    with one_exchange():
+                        self._database[collection].insert_one(document)
+                self._on_sample(len(samples))
+            except DatabaseUnreachable as error:
+                _log.warning("samples of this machine not written: %s", error)
+
+
+def _until_next_sample() -> float:
+    """Seconds to the next whole 5 s of the clock, so that samples do not drift."""
+    return SAMPLE_SECONDS - datetime.now(UTC).timestamp() % SAMPLE_SECONDS

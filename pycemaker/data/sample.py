@@ -1,0 +1,146 @@
+"""A made-up history, declared as such: two days in which there is something to see.
+
+CPU follows the day and the hour; RAM leaks until a restart frees it; the disk fills slowly; there is an outage with
+slow answers and failures, and a gap in which nobody collected. Every document says `"sample": true`, and one document
+of `pycemaker_sample` says from when to when.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pycemaker.data.database import Database, translated
+from pycemaker.data.documents import sample_document
+from pycemaker.data.store import SAMPLE_COLLECTION
+from pycemaker.metrics import METRICS, SAMPLE_SECONDS
+
+Readings = dict[str, NDArray[np.float64]]
+
+CHUNK = 5_000
+_DAY_SECONDS = 86_400
+
+
+def has_samples(database: Database) -> bool:
+    """Whether any metric has a document that is not left over from a history whose making was interrupted.
+
+    Raises:
+        DatabaseUnreachable: MongoDB is away.
+    """
+    with translated():
+        declared = database[SAMPLE_COLLECTION].find_one({"_id": "history"})
+        if declared and declared["state"] == "filling":
+            return False
+        return any(database[metric.collection].find_one({}, {"_id": 1}) for metric in METRICS)
+
+
+def write_history(
+    database: Database, end_utc: datetime, hours: int, on_progress: Callable[[int, int], None] = lambda _d, _t: None
+) -> int:
+    """Write the made-up history that ends at `end_utc`; how many documents that were.
+
+    What an interrupted call left behind is removed first.
+
+    Args:
+        database: where to; its made-up documents of earlier calls are removed.
+        end_utc: the last instant, aware.
+        hours: how far back it reaches.
+        on_progress: told how many documents are written, and out of how many.
+
+    Raises:
+        DatabaseUnreachable: MongoDB went away.
+    """
+    remove_history(database)
+    times = [end_utc - timedelta(seconds=SAMPLE_SECONDS * back) for back in range(hours * 3600 // SAMPLE_SECONDS)][::-1]
+    declared = {"_id": "history", "start": times[0], "end": end_utc, "state": "filling"}
+    with translated():
+        database[SAMPLE_COLLECTION].replace_one({"_id": "history"}, declared, upsert=True)
+        written = _write_metrics(database, times, on_progress)
+        database[SAMPLE_COLLECTION].update_one({"_id": "history"}, {"$set": {"state": "written"}})
+    return written
+
+
+def remove_history(database: Database) -> int:
+    """Remove every made-up document, and the declaration; how many documents that were.
+
+    Raises:
+        DatabaseUnreachable: MongoDB is away.
+    """
+    with translated():
+        removed = 0
+        if database[SAMPLE_COLLECTION].find_one({"_id": "history"}):
+            removed = sum(database[m.collection].delete_many({"sample": True}).deleted_count for m in METRICS)
+            database[SAMPLE_COLLECTION].delete_one({"_id": "history"})
+        return removed
+
+
+def _write_metrics(database: Database, times: list[datetime], on_progress: Callable[[int, int], None]) -> int:
+    readings = made_up_readings(times)
+    kept = _collected(len(times))
+    total, done = int(kept.sum()) * len(METRICS), 0
+    for metric in METRICS:
+        failures = readings["http_fail"] if metric.is_sum else None
+        places = np.flatnonzero(kept)
+        for start in range(0, len(places), CHUNK):
+            chunk = [
+                sample_document(
+                    metric,
+                    times[place],
+                    float(readings[metric.id][place]),
+                    failed=int(failures[place]) if failures is not None else 0,
+                    sample=True,
+                )
+                for place in places[start : start + CHUNK]
+            ]
+            database[metric.collection].insert_many(chunk, ordered=False)
+            done += len(chunk)
+            on_progress(done, total)
+    return done
+
+
+def made_up_readings(times: list[datetime], seed: int = 7) -> Readings:
+    """Six metrics over the given times (aware UTC), by metric id, in each metric's unit; the same for the same times.
+
+    Counts are whole numbers. An outage of a quarter of an hour ends two and a half hours before the end, and again
+    each day before.
+    """
+    random = np.random.default_rng(seed)
+    count = len(times)
+    seconds = np.array([instant.timestamp() for instant in times])
+    day = np.sin((seconds / _DAY_SECONDS - 0.5) * 2 * np.pi)
+    hour = np.sin(seconds / 3600 * 2 * np.pi)
+    outage = _outage(seconds)
+    load = np.clip(0.45 + 0.25 * day + 0.06 * hour + _drift(random, count), 0.03, 1)
+    requests = np.where(outage, random.poisson(4, count), random.poisson(18 * load + 2))
+    failures = np.where(outage, random.binomial(np.maximum(requests, 1), 0.6), random.poisson(0.02, count))
+    readings = {
+        "cpu": np.clip(load * 0.8 + 0.04 * random.standard_normal(count) + 0.3 * outage, 0.01, 1),
+        "ram": np.clip(0.42 + 0.4 * ((seconds / 3600 + 20) % 31) / 31 + 0.004 * random.standard_normal(count), 0, 1),
+        "disk": np.clip(0.61 + np.linspace(0, 0.035, count) + 0.0004 * random.standard_normal(count), 0, 1),
+        "response_time": random.lognormal(np.log(0.09 + 0.12 * load), 0.25) * np.where(outage, 12, 1),
+        "request_count": np.maximum(requests - failures, 0).astype(float),
+        "http_fail": failures.astype(float),
+    }
+    return {name: np.round(values, 6) for name, values in readings.items()}
+
+
+def _drift(random: np.random.Generator, count: int) -> NDArray[np.float64]:
+    """Slow noise: a random walk that is pulled back, about 0.05 wide."""
+    steps = random.standard_normal(count) * 0.004
+    weights = 0.995 ** np.arange(1200)
+    return np.convolve(steps, weights)[:count]
+
+
+def _outage(seconds: NDArray[np.float64]) -> NDArray[np.bool_]:
+    before_end = (seconds[-1] - seconds) if len(seconds) else seconds
+    into = before_end % _DAY_SECONDS
+    return (into > 2.5 * 3600) & (into < 2.5 * 3600 + 900)
+
+
+def _collected(count: int) -> NDArray[np.bool_]:
+    """Which samples there are: all but a gap of 24 minutes, an hour and a half before the end."""
+    back = (count - 1 - np.arange(count)) * SAMPLE_SECONDS
+    return ~((back > 5400) & (back < 5400 + 24 * 60))

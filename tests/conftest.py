@@ -1,0 +1,46 @@
+"""Parts that several tests share: one throw-away mongod a session, a clean database a test, the app in process."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pycemaker.data import embedded
+from pycemaker.data.database import Database
+from pycemaker.data.store import Store
+
+
+@pytest.fixture(scope="session")
+def mongod() -> Iterator[embedded.EmbeddedMongod]:
+    """A real mongod of this session, in a folder whose path is short enough for a socket."""
+    folder = Path(tempfile.mkdtemp(prefix="pm-"))
+    held = embedded.hold(folder)
+    yield held
+    held.release()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def database_url(mongod: embedded.EmbeddedMongod, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of a database of this test's own, dropped afterwards."""
+    url = f"{mongod.url}/test_{abs(hash(request.node.nodeid)) % 10**9}"
+    yield url
+    database = Database(url)
+    database["cpu_usage"].database.client.drop_database(database["cpu_usage"].database.name)
+    database.close()
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    opened = Database(database_url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def store(database: Database) -> Store:
+    return Store(database)

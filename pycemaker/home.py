@@ -1,0 +1,235 @@
+"""The page at `/`: what this is, each metric's last hour at a glance, and links that work on the data there is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from html import escape
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from pycemaker import stats, words
+from pycemaker.data.store import Store
+from pycemaker.metrics import METRICS, Metric
+from pycemaker.samples import Columns
+from pycemaker.settings import Settings
+from pycemaker.window import Interval, from_epoch_ms, to_iso_text, to_wall_text
+
+CONTENT_SECURITY_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'"
+
+_HOUR = timedelta(hours=1)
+_POINTS = 60
+_WIDTH, _HEIGHT = 240, 56
+
+
+@dataclass(frozen=True)
+class MetricGlance:
+    """One metric's last hour: its samples, and the last instant of that hour (None where there is no sample ever)."""
+
+    metric: Metric
+    end_utc: datetime | None
+    samples: Columns
+
+
+@dataclass(frozen=True)
+class Glance:
+    """Every metric's last hour; `sample_until_utc` is where a made-up history ends, None where there is none."""
+
+    now_utc: datetime
+    zone: ZoneInfo
+    metrics: tuple[MetricGlance, ...]
+    sample_until_utc: datetime | None
+
+
+def look(store: Store, now_utc: datetime, settings: Settings) -> Glance:
+    """Each metric's last hour: the one that ends now or, where that has no sample, the one that ends with its newest.
+
+    Raises:
+        DatabaseUnreachable: as the store.
+    """
+    parts = tuple(_look_at(store, metric, now_utc) for metric in METRICS)
+    return Glance(now_utc, settings.timezone, parts, store.sample_history_end())
+
+
+def _look_at(store: Store, metric: Metric, now_utc: datetime) -> MetricGlance:
+    newest = store.newest(metric)
+    end_utc = newest if newest is not None and newest <= now_utc - _HOUR else now_utc
+    samples = store.read_columns(metric, Interval(end_utc - _HOUR, end_utc))
+    return MetricGlance(metric, end_utc if newest else None, samples)
+
+
+def prefers_html(accept: str) -> bool:
+    """Whether whoever asks is a browser: it names HTML; a program that takes anything gets JSON."""
+    return "text/html" in accept.lower()
+
+
+def index(glance: Glance) -> dict[str, Any]:
+    """The same for a program: routes, and links that work on the data there is."""
+    return {
+        "name": "pycemaker",
+        "routes": [
+            "/{metric}/{date_now}/{time_range}",
+            "/{metric}/{date_start}",
+            "/report/{date_now}/{time_range}/{email_to}",
+        ],
+        "metrics": [
+            {
+                "id": part.metric.id,
+                "label": part.metric.label,
+                "unit": part.metric.unit,
+                "newest": to_iso_text(from_epoch_ms(part.samples.time_ms[-1])) if len(part.samples) else None,
+                "interval": _interval_link(part, glance.zone),
+                "tail": _tail_link(part, glance.zone),
+            }
+            for part in glance.metrics
+        ],
+        "sample_until": to_iso_text(glance.sample_until_utc) if glance.sample_until_utc else None,
+    }
+
+
+def page(glance: Glance, settings: Settings) -> str:
+    """The page for a person."""
+    cards = "".join(_card(part, glance) for part in glance.metrics)
+    recipient = settings.email_from or "voce@exemplo.com"
+    return _PAGE.format(
+        style=_STYLE,
+        when=escape(words.clock(glance.now_utc, glance.zone, "dd/MM/yyyy HH:mm:ss")),
+        zone=escape(glance.zone.key),
+        notice=_notice(glance),
+        cards=cards,
+        report=escape(f"/report/now/6/{recipient}"),
+        destination=_destination(settings),
+        example=escape(to_wall_text(glance.now_utc, glance.zone)),
+        dashboard=_dashboard(settings),
+    )
+
+
+def _interval_link(part: MetricGlance, zone: ZoneInfo) -> str | None:
+    return f"/{part.metric.id}/{to_wall_text(part.end_utc, zone)}/1" if part.end_utc else None
+
+
+def _tail_link(part: MetricGlance, zone: ZoneInfo) -> str | None:
+    return f"/{part.metric.id}/{to_wall_text(part.end_utc - timedelta(minutes=5), zone)}" if part.end_utc else None
+
+
+def _notice(glance: Glance) -> str:
+    if glance.sample_until_utc is None:
+        return ""
+    until = words.clock(glance.sample_until_utc, glance.zone, "dd/MM/yyyy HH:mm")
+    return (
+        f'<p class="notice"><strong>Dados de exemplo:</strong> o histórico até {escape(until)} foi inventado; '
+        "o que vem depois são medidas reais desta máquina.</p>"
+    )
+
+
+def _destination(settings: Settings) -> str:
+    if settings.mails:
+        return f"O relatório chega por e-mail, enviado por {escape(settings.email_from or '')}."
+    return "Nenhuma conta de e-mail está configurada: o relatório é gravado na caixa de saída, em um arquivo .eml."
+
+
+def _dashboard(settings: Settings) -> str:
+    if settings.dashboard_url is None:
+        return ""
+    return f'<p><a href="{escape(settings.dashboard_url)}">Abrir o painel</a></p>'
+
+
+def _card(part: MetricGlance, glance: Glance) -> str:
+    title = f"<h2>{escape(part.metric.label)}</h2>"
+    if part.end_utc is None:
+        return f'<article>{title}<p class="now">{words.NOTHING}</p><p class="fine">Nenhuma amostra ainda.</p></article>'
+    links = (
+        f'<p class="links"><a href="{_interval_link(part, glance.zone)}">última hora</a> '
+        f'<a href="{_tail_link(part, glance.zone)}">últimos 5 min</a></p>'
+    )
+    return f"<article>{title}{_reading(part, glance.zone)}{_sparkline(part)}{links}</article>"
+
+
+def _reading(part: MetricGlance, zone: ZoneInfo) -> str:
+    finite = part.samples.reading[np.isfinite(part.samples.reading)]
+    if not len(finite):
+        return f'<p class="now">{words.NOTHING}</p><p class="fine">{words.NO_READINGS}</p>'
+    unit = part.metric.unit
+    newest = words.clock(from_epoch_ms(part.samples.time_ms[-1]), zone, "dd/MM HH:mm:ss")
+    return (
+        f'<p class="now">{escape(words.reading(float(finite[-1]), unit))} <small>{words.unit_phrase(unit)}</small></p>'
+        f'<p class="fine">média {escape(words.reading(stats.mean(finite), unit))} · '
+        f"máximo {escape(words.reading(float(finite.max()), unit))} · às {escape(newest)}</p>"
+    )
+
+
+def _sparkline(part: MetricGlance) -> str:
+    """The hour as a line of minute means, broken where a minute has no sample."""
+    if part.end_utc is None:
+        return ""
+    minutes = _minute_means(part)
+    top = float(np.nanmax(minutes)) if np.isfinite(minutes).any() else 0.0
+    top = max(top, 1e-9)
+    xs = np.linspace(2, _WIDTH - 2, _POINTS)
+    ys = _HEIGHT - 4 - minutes / top * (_HEIGHT - 8)
+    runs = np.split(np.arange(_POINTS), np.flatnonzero(np.diff(np.isfinite(minutes).astype(int))) + 1)
+    paths = "".join(
+        "M"
+        + " L".join(f"{xs[i]:.1f} {ys[i]:.1f}" for i in run)
+        + ("" if len(run) > 1 else f" L{xs[run[0]] + 0.5:.1f} {ys[run[0]]:.1f}")
+        for run in runs
+        if np.isfinite(minutes[run[0]])
+    )
+    return (
+        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(part.metric.label)}: última hora">'
+        f'<path d="M0 {_HEIGHT - 3.5}H{_WIDTH}" class="ground"/>'
+        f'<path d="{paths}" fill="none" stroke="{part.metric.color}" stroke-width="2" stroke-linejoin="round" '
+        'stroke-linecap="round"/></svg>'
+    )
+
+
+def _minute_means(part: MetricGlance) -> np.ndarray[Any, np.dtype[np.float64]]:
+    assert part.end_utc is not None  # noqa: S101 - the caller has looked
+    start_ms = int((part.end_utc - _HOUR).timestamp() * 1000)
+    finite = np.isfinite(part.samples.reading)
+    minute = np.clip((part.samples.time_ms[finite] - start_ms) // 60_000, 0, _POINTS - 1)
+    sums = np.bincount(minute, part.samples.reading[finite], _POINTS)
+    counts = np.bincount(minute, minlength=_POINTS)
+    return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+
+
+_STYLE = """
+:root{color-scheme:light dark;--ink:#1c2430;--soft:#5b6675;--line:#dfe4ea;--card:#fff;--ground:#f5f7f9;--link:#1f5fbf}
+@media(prefers-color-scheme:dark){:root{--ink:#e8ecf1;--soft:#a3aebb;--line:#333d49;--card:#1c232c;--ground:#12171d;
+--link:#8ab8ff}article svg{filter:brightness(1.6)}}
+*{box-sizing:border-box}body{margin:0;background:var(--ground);color:var(--ink);
+font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
+main{max-width:920px;margin:0 auto;padding:32px 20px 56px}h1{margin:0;font-size:30px;letter-spacing:-.02em}
+h2{margin:0;font-size:15px;font-weight:600;color:var(--soft)}h3{margin:36px 0 8px;font-size:19px}
+p{margin:6px 0}a{color:var(--link)}code{font:14px/1.6 ui-monospace,Menlo,Consolas,monospace;overflow-wrap:anywhere}
+.fine{color:var(--soft);font-size:13.5px}.grid{display:grid;gap:16px;margin-top:24px;
+grid-template-columns:repeat(auto-fill,minmax(260px,1fr))}
+article{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:16px 18px}
+.now{font-size:28px;font-weight:650;margin:2px 0 0;font-variant-numeric:tabular-nums}
+.now small{font-size:14px;font-weight:400;color:var(--soft)}svg{display:block;width:100%;height:auto;margin:8px 0 4px}
+.ground{stroke:var(--line);stroke-width:1;fill:none}.links a{margin-right:14px;font-size:14px}
+.notice{background:#fff4d6;color:#4d3a00;border-radius:8px;padding:10px 14px;margin-top:16px}
+dl{margin:0}dt{margin-top:10px}dd{margin:0;color:var(--soft);font-size:14.5px}
+"""
+
+_PAGE = """<!doctype html>
+<html lang="pt-BR"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
+<title>Pycemaker</title><style>{style}</style></head><body><main>
+<h1>Pycemaker</h1>
+<p>Diz à equipe como vai a aplicação: métricas em JSON para painéis, e um relatório por e-mail.</p>
+<p class="fine">Última hora de cada métrica, em {when} ({zone}).</p>
+{notice}{dashboard}
+<section class="grid" aria-label="Métricas">{cards}</section>
+<h3>Pedir um relatório</h3>
+<p><code>curl -X POST http://&lt;este endereço&gt;{report}</code></p>
+<p class="fine">Seis horas até agora, para o endereço no fim do caminho. {destination}</p>
+<h3>Rotas</h3>
+<dl>
+<dt><code>/cpu/{example}/6</code></dt><dd>Um intervalo de 6 horas até esse instante, o anterior, e as estatísticas.</dd>
+<dt><code>/cpu/{example}</code></dt><dd>Tudo a partir desse instante.</dd>
+</dl>
+<p class="fine">Datas: dd-mm-aaaa-HH-MM-SS na hora de {zone}, <code>now</code>, ou ISO 8601 com fuso.</p>
+</main></body></html>
+"""

@@ -1,0 +1,132 @@
+"""What the main program does before and while it serves: fills an empty embedded database, says what runs where."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import threading
+import time
+from datetime import UTC, datetime
+from multiprocessing import connection, parent_process
+from pathlib import Path
+
+from tqdm import tqdm
+
+from pycemaker.data import sample
+from pycemaker.data.database import Database
+from pycemaker.data.store import Store
+from pycemaker.errors import DatabaseUnreachable
+from pycemaker.settings import Settings
+from pycemaker.window import to_wall_text
+
+SAMPLE_HOURS = 48
+
+
+def say(text: str) -> None:
+    """One line to whoever started this."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def port_is_free(host: str, port: int) -> bool:
+    """Whether a server could listen there now."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host.strip("[]"), port))
+        except OSError:
+            return False
+    return True
+
+
+def fill_if_empty(database: Database) -> None:
+    """Write the made-up history into an embedded database with nothing in it; any other is left as it is."""
+    if not database.is_embedded or sample.has_samples(database):
+        return
+    write_sample(database, SAMPLE_HOURS)
+
+
+def write_sample(database: Database, hours: int) -> int:
+    """Write the made-up history of the last `hours`, with a progress bar; how many documents that were."""
+    with tqdm(desc="  writing sample history", unit=" documents", unit_scale=True, leave=False) as bar:
+
+        def on_progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        return sample.write_history(database, datetime.now(UTC), hours, on_progress)
+
+
+def banner(settings: Settings, database: Database) -> str:
+    """What runs where, three lines to try, and where mail goes."""
+    now_utc = datetime.now(UTC)
+    url = f"http://{settings.host}:{settings.port}"
+    tail_start = to_wall_text(datetime.fromtimestamp(now_utc.timestamp() - 300, UTC), settings.timezone)
+    recipient = settings.email_from or "you@example.com"
+    return "\n".join(
+        [
+            "",
+            f"  Pycemaker    {url}",
+            f"  database     {_describe_database(settings, database)}",
+            f"  reports      {_describe_mail(settings)}",
+            f"  figures      {_describe_storage(settings)}",
+            f"  times        {settings.timezone.key}",
+            "",
+            "  Try:",
+            f"    curl {url}/cpu/now/6                      # an interval of 6 hours, with the one before it",
+            f"    curl {url}/cpu/{tail_start}     # everything since five minutes ago",
+            f"    curl {url}/report/now/6/{recipient}   # a report",
+            "",
+            "  Ctrl-C stops everything.",
+            "",
+        ]
+    )
+
+
+def _describe_database(settings: Settings, database: Database) -> str:
+    if not database.is_embedded:
+        return "MongoDB at MONGO_DB_URL" + ("" if _is_reachable(database) else " (not reachable now; answers are 503)")
+    made_up = " and a made-up history of 48 hours" if _has_history(database) else ""
+    return f"embedded MongoDB in {_shown(settings, 'mongo')}: this machine's own metrics{made_up}"
+
+
+def _is_reachable(database: Database) -> bool:
+    try:
+        sample.has_samples(database)
+    except DatabaseUnreachable:
+        return False
+    return True
+
+
+def _has_history(database: Database) -> bool:
+    return Store(database).sample_history_end() is not None
+
+
+def _describe_mail(settings: Settings) -> str:
+    if settings.mails:
+        return f"mailed from {settings.email_from} through {settings.smtp_host}:{settings.smtp_port}"
+    return f"written to {_shown(settings, 'outbox')} (set EMAIL_FROM and PASSWORD to mail them)"
+
+
+def _describe_storage(settings: Settings) -> str:
+    return f"Firebase bucket {settings.firebase_bucket}" if settings.firebase_key else "inside the mail"
+
+
+def _shown(settings: Settings, folder: str) -> str:
+    path = settings.data_dir / folder
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+
+def end_with_parent() -> None:
+    """End this process at once when the one that started it has ended, so that none holds the port behind its back."""
+    parent = parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        connection.wait([parent.sentinel])
+        time.sleep(1.0)  # a parent that ends in good order has stopped this process by now
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True, name="parent").start()

@@ -1,0 +1,322 @@
+"""The HTTP face: routes, the table that turns what went wrong into an answer, and the main program."""
+
+from __future__ import annotations
+
+import hmac
+import itertools
+import logging
+import os
+import secrets
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from bottle import Bottle, HTTPError, HTTPResponse, request, response
+from granian import Granian
+from granian.constants import Interfaces
+from granian.log import LogLevels
+
+from pycemaker import errors, home, payload, startup
+from pycemaker.data.collect import Collector
+from pycemaker.data.database import open_database
+from pycemaker.data.store import Store
+from pycemaker.metrics import METRICS, find_metric
+from pycemaker.report.limits import RateLimit
+from pycemaker.report.pipeline import ReportRequest
+from pycemaker.report.runner import ReportDesk
+from pycemaker.settings import ROOT, Settings, load, parse_address
+from pycemaker.traffic import Traffic
+from pycemaker.window import parse_instant, parse_window, since
+from pycemaker.wsgi import Face, allow_origins, count_traffic
+
+THREADS = 32
+"""Requests at a time; a report holds one for as long as it takes, and at most nine do."""
+
+WHOLE_BYTES = 1_000_000
+"""Answers up to this size go out whole, with their length; longer ones as they are made."""
+
+JSON = "application/json; charset=utf-8"
+REPORT = "/report/<date_now>/<time_range>/<email_to>"
+
+FACES: dict[type[errors.PycemakerError], Face] = {
+    errors.PycemakerError: Face(500, "internal", "Ocorreu um erro inesperado."),
+    errors.InvalidRequest: Face(400, "invalid_request", "O pedido não pôde ser lido."),
+    errors.InvalidDate: Face(
+        400, "invalid_date", "Data inválida: use dd-mm-aaaa-HH-MM-SS, now ou ISO 8601 com fuso.", field="date"
+    ),
+    errors.InvalidRange: Face(
+        400,
+        "invalid_range",
+        "Intervalo inválido: use um número inteiro de horas, de 1 a {limit}.",
+        field="time_range",
+        shows=("limit",),
+    ),
+    errors.InvalidAddress: Face(400, "invalid_address", "Endereço de e-mail inválido.", field="email_to"),
+    errors.InvalidParameter: Face(400, "invalid_parameter", "Parâmetro inválido: {field}.", shows=("field",)),
+    errors.NotFound: Face(404, "not_found", "Nada foi encontrado neste endereço."),
+    errors.UnknownMetric: Face(404, "unknown_metric", "Métrica desconhecida.", shows=("known",)),
+    errors.UnknownNotebook: Face(404, "unknown_notebook", "Notebook desconhecido."),
+    errors.NotAuthenticated: Face(401, "not_authenticated", "Token ausente ou incorreto."),
+    errors.RecipientNotAllowed: Face(
+        403, "recipient_not_allowed", "Este endereço não está autorizado a receber relatórios.", field="email_to"
+    ),
+    errors.TooManyReports: Face(
+        429, "too_many_reports", "Há relatórios demais na fila. Tente de novo em {retry_after_seconds} s."
+    ),
+    errors.AskedTooOften: Face(
+        429, "asked_too_often", "Este endereço recebeu relatórios demais. Tente de novo em {retry_after_seconds} s."
+    ),
+    errors.ReportFailed: Face(500, "report_failed", "O relatório não pôde ser feito."),
+    errors.NotebookFailed: Face(
+        500,
+        "notebook_failed",
+        "O notebook do relatório falhou na célula {cell} ({exception}). Nada foi enviado.",
+        shows=("cell", "exception"),
+    ),
+    errors.NothingToSend: Face(500, "nothing_to_send", "O notebook não produziu nada para enviar."),
+    errors.RunnerFailed: Face(
+        500, "runner_failed", "O processo do relatório terminou antes da hora.", shows=("stage", "possibly_sent")
+    ),
+    errors.StorageRefused: Face(
+        502, "storage_refused", "O armazenamento das figuras recusou o envio. Nada foi enviado."
+    ),
+    errors.MailRefused: Face(
+        502, "mail_refused", "O servidor de e-mail não aceitou a mensagem.", shows=("possibly_sent",)
+    ),
+    errors.ReportTimedOut: Face(
+        504,
+        "report_timed_out",
+        "O relatório não terminou em {limit_seconds} s.",
+        shows=("stage", "limit_seconds", "possibly_sent"),
+    ),
+    errors.DatabaseUnreachable: Face(503, "database_unreachable", "O banco de dados não está respondendo."),
+    errors.IndexesNotReady: Face(
+        503, "indexes_not_ready", "O banco de dados ainda está sendo preparado. Tente de novo em instantes."
+    ),
+    errors.DatabaseNotStarted: Face(503, "database_not_started", "O banco de dados não está respondendo."),
+    errors.InvalidSettings: Face(500, "internal", "Ocorreu um erro inesperado."),
+}
+"""What a caller is told of each leaf of the error tree."""
+
+_STATUS_FACES = {
+    400: Face(400, "invalid_request", "O pedido não pôde ser lido."),
+    404: Face(404, "not_found", "Nada foi encontrado neste endereço."),
+    405: Face(405, "method_not_allowed", "Este método não é aceito neste endereço."),
+    500: Face(500, "internal", "Ocorreu um erro inesperado."),
+}
+_log = logging.getLogger("pycemaker")
+
+
+@dataclass(frozen=True)
+class Services:
+    """What the routes work with.
+
+    Attributes:
+        settings: zone, limits, who may receive and ask.
+        store: reads samples.
+        desk: makes reports.
+        traffic: counts answers.
+        clock: the present, aware UTC.
+        rate_limit: how often one address may be mailed.
+    """
+
+    settings: Settings
+    store: Store
+    desk: ReportDesk
+    traffic: Traffic = field(default_factory=Traffic)
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    rate_limit: RateLimit = field(default_factory=RateLimit)
+
+
+def create_app(services: Services) -> Any:
+    """The WSGI application over these services. No I/O happens until a request comes."""
+    app = Bottle()
+    app.install(_tell_errors)
+    app.default_error_handler = _tell_http_error
+    _add_home(app, services)
+    _add_metrics(app, services)
+    _add_report(app, services)
+    return count_traffic(allow_origins(app, services.settings.cors_origins), services.traffic)
+
+
+def _add_home(app: Bottle, services: Services) -> None:
+    @app.get("/")  # type: ignore[untyped-decorator]
+    def home_page() -> bytes:
+        glance = home.look(services.store, services.clock(), services.settings)
+        if home.prefers_html(request.environ.get("HTTP_ACCEPT", "")):
+            response.content_type = "text/html; charset=utf-8"
+            response.set_header("Content-Security-Policy", home.CONTENT_SECURITY_POLICY)
+            return home.page(glance, services.settings).encode()
+        return _json(home.index(glance))
+
+
+def _add_metrics(app: Bottle, services: Services) -> None:
+    settings, store = services.settings, services.store
+
+    @app.get("/<name>/<date_now>/<time_range>")  # type: ignore[untyped-decorator]
+    def metric_interval(name: str, date_now: str, time_range: str) -> Any:
+        metric = find_metric(name)
+        window = parse_window(
+            date_now, time_range, zone=settings.timezone, now_utc=services.clock(), limit=settings.max_range_hours
+        )
+        current, previous = store.read(metric, window.current), store.read(metric, window.previous)
+        return _stream(payload.interval(current, previous, window))
+
+    @app.get("/<name>/<date_start>")  # type: ignore[untyped-decorator]
+    def metric_tail(name: str, date_start: str) -> Any:
+        metric = find_metric(name)
+        start_utc = parse_instant(date_start, zone=settings.timezone, now_utc=services.clock())
+        return _stream(payload.tail(store.read(metric, since(start_utc))))
+
+
+def _add_report(app: Bottle, services: Services) -> None:
+    @app.route(REPORT, method=["GET", "POST"])  # type: ignore[untyped-decorator]
+    def report(date_now: str, time_range: str, email_to: str) -> bytes:
+        _check_token(services.settings)
+        asked = _report_request(services, date_now, time_range, email_to)
+        _check_database(services.store)
+        services.rate_limit.admit(asked.email_to)
+        return _json(payload.report(services.desk.make(asked)))
+
+    @app.route(REPORT, method="HEAD")  # type: ignore[untyped-decorator]
+    def no_report(**_path: str) -> None:
+        """A HEAD asks about a report without wanting one; none is made."""
+        raise HTTPError(405, Allow="GET, POST")
+
+
+def _report_request(services: Services, date_now: str, time_range: str, email_to: str) -> ReportRequest:
+    settings = services.settings
+    window = parse_window(
+        date_now, time_range, zone=settings.timezone, now_utc=services.clock(), limit=settings.max_range_hours
+    )
+    address = parse_address(email_to)
+    if not settings.may_receive(address):
+        raise errors.RecipientNotAllowed(address=address)
+    return ReportRequest(secrets.token_urlsafe(16), ROOT / "notebooks" / "report.ipynb", window, address)
+
+
+def _check_token(settings: Settings) -> None:
+    if settings.api_token is None:
+        return
+    scheme, _, bearer = request.environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+    given = bearer.strip() if scheme.lower() == "bearer" else request.environ.get("HTTP_X_API_KEY", "")
+    if not hmac.compare_digest(given.encode(), settings.api_token.encode()):
+        raise errors.NotAuthenticated
+
+
+def _check_database(store: Store) -> None:
+    """Know before a notebook is started that there is something to read from."""
+    store.newest(METRICS[0])
+
+
+def _json(content: Any) -> bytes:
+    response.content_type = JSON
+    return payload.json_bytes(content)
+
+
+def _stream(chunks: Iterator[bytes]) -> Any:
+    """The answer whole where it is short, so that a fault while reading still has a status; else as it is made."""
+    response.content_type = JSON
+    head: list[bytes] = []
+    for chunk in chunks:
+        head.append(chunk)
+        if sum(map(len, head)) > WHOLE_BYTES:
+            return itertools.chain(head, chunks)
+    return b"".join(head)
+
+
+def _tell_errors(route: Callable[..., Any]) -> Callable[..., Any]:
+    """A Bottle plug-in: what the routes raise of our own tree becomes its answer."""
+
+    def answer(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return route(*args, **kwargs)
+        except errors.PycemakerError as error:
+            return _tell(error)
+
+    return answer
+
+
+def _tell(error: errors.PycemakerError) -> HTTPResponse:
+    face = next(FACES[kind] for kind in type(error).__mro__ if kind in FACES)
+    if face.status >= 500:
+        _log.error("%s %s: %s", request.method, request.path[:200], error)
+    headers = {"Content-Type": JSON}
+    if face.status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    if "retry_after_seconds" in error.facts or isinstance(error, errors.IndexesNotReady):
+        headers["Retry-After"] = str(error.facts.get("retry_after_seconds", 2))
+    return HTTPResponse(payload.json_bytes(face.body(error.facts)), face.status, headers)
+
+
+def _tell_http_error(error: HTTPError) -> bytes:
+    """What Bottle raises: no such route, wrong method, unreadable path, a fault nobody foresaw."""
+    if error.status_code >= 500:
+        _log.error("%s %s", request.method, request.path[:200], exc_info=error.exception)
+    if allowed := error.get_header("Allow"):
+        error.set_header("Allow", ", ".join(_allowed(set(allowed.replace(" ", "").split(",")))))
+    face = _STATUS_FACES.get(error.status_code, _STATUS_FACES[500])
+    response.content_type = JSON
+    return payload.json_bytes(face.body({}))
+
+
+def _allowed(methods: set[str]) -> list[str]:
+    """The methods of a route; a route that acts (POST) is not asked about with HEAD."""
+    return [*sorted(methods - {"HEAD"} if "POST" in methods else methods | {"HEAD"}), "OPTIONS"]
+
+
+def application() -> Any:
+    """What a Granian worker serves: the app over the real services of this process."""
+    settings = load()
+    database = open_database(settings.mongo_db_url, settings.data_dir)
+    desk = ReportDesk(os.environ, settings.data_dir / "reports", settings.report_timeout_seconds)
+    services = Services(settings, Store(database), desk)
+    desk.start()
+    if database.is_embedded:
+        Collector(database, settings.data_dir, services.traffic).start()
+    startup.end_with_parent()
+    return create_app(services)
+
+
+def main() -> int:
+    """Start everything, serve until Ctrl-C or SIGTERM, stop everything; the exit status."""
+    try:
+        settings = load()
+        if not startup.port_is_free(settings.host, settings.port):
+            raise errors.InvalidSettings(problems=[f"PORT takes a free port; {settings.port} is in use"])
+        database = open_database(settings.mongo_db_url, settings.data_dir, startup.say)
+    except errors.PycemakerError as error:
+        startup.say(str(error))
+        return 2
+    try:
+        startup.fill_if_empty(database)
+        startup.say(startup.banner(settings, database))
+        _serve(settings)
+    except KeyboardInterrupt:
+        return 130
+    finally:
+        database.close()
+    return 0
+
+
+def _serve(settings: Settings) -> None:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    Granian(
+        "server:application",
+        factory=True,
+        interface=Interfaces.WSGI,
+        address=settings.host.strip("[]"),
+        port=settings.port,
+        blocking_threads=THREADS,
+        workers_kill_timeout=2,
+        websockets=False,
+        log_level=LogLevels.error,
+        working_dir=ROOT,
+    ).serve()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

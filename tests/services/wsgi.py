@@ -1,0 +1,61 @@
+"""Drives a WSGI application without a socket."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class Client:
+    """Sends requests to an application. Paths are as on the wire, percent-encoding included."""
+
+    def __init__(self, application: Any) -> None:
+        self._application = application
+
+    def get(self, path: str, **headers: str) -> Answer:
+        return self.ask("GET", path, **headers)
+
+    def ask(self, method: str, path: str, **headers: str) -> Answer:
+        plain, _, query = path.partition("?")
+        told: list[Any] = []
+        environ = {
+            "REQUEST_METHOD": method,
+            "PATH_INFO": unquote_to_bytes(plain.encode()).decode("latin-1"),
+            "QUERY_STRING": query,
+            "SERVER_NAME": "test",
+            "SERVER_PORT": "80",
+            "SERVER_PROTOCOL": "HTTP/1.1",
+            "wsgi.version": (1, 0),
+            "wsgi.url_scheme": "http",
+            "wsgi.input": io.BytesIO(),
+            "wsgi.errors": io.StringIO(),
+            "wsgi.multithread": True,
+            "wsgi.multiprocess": False,
+            "wsgi.run_once": False,
+            **{"HTTP_" + name.upper(): text for name, text in headers.items()},
+        }
+
+        def start_response(status: str, fields: list[tuple[str, str]], exc_info: Any = None) -> None:
+            told[:] = [int(status[:3]), dict(fields)]
+
+        chunks: Iterable[bytes] = self._application(environ, start_response)
+        try:
+            body = b"".join(chunks)
+        finally:
+            getattr(chunks, "close", lambda: None)()
+        return Answer(told[0], {name.title(): text for name, text in told[1].items()}, body)

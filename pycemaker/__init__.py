@@ -1,0 +1,65 @@
+"""Pycemaker tells a team how its application is doing. This is the front door of the notebooks.
+
+A file map, in the order in which data walks:
+
+    settings, errors     what can be set; what can go wrong
+    metrics, window      the table of metrics; text to instants and intervals
+    data/                MongoDB: connect or start it, read samples, make some up, collect this machine's
+    samples, stats       columns of samples; pure numbers over them
+    payload              the API's JSON
+    period               what a notebook works on
+    digest, criticity    what readers are told of a metric; the names and colours of criticities
+    words                numbers and dates as Brazilians write them
+    tables, figures/     HTML and pictures out of a period
+    show                 the cells' verbs: they display tables and figures
+    report/              notebook -> page -> figures stored -> mail
+    wiring               builds the real parts out of the settings
+    home, traffic        the page at /; how the API itself is doing
+
+The names below are imported when they are first used, so that the server does not load a plotting library.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pycemaker.figures import course, criticity_shares
+    from pycemaker.figures.sheet import picture
+    from pycemaker.metrics import CPU, DISK, HTTP_FAIL, METRICS, RAM, REQUEST_COUNT, RESPONSE_TIME
+    from pycemaker.show import figure, heading, section, summary
+    from pycemaker.wiring import read_period
+
+_HOMES = {
+    "pycemaker.figures": ("course", "criticity_shares"),
+    "pycemaker.figures.sheet": ("picture",),
+    "pycemaker.metrics": ("CPU", "DISK", "HTTP_FAIL", "METRICS", "RAM", "REQUEST_COUNT", "RESPONSE_TIME"),
+    "pycemaker.show": ("figure", "heading", "section", "summary"),
+    "pycemaker.wiring": ("read_period",),
+}
+
+__all__ = [
+    "CPU",
+    "DISK",
+    "HTTP_FAIL",
+    "METRICS",
+    "RAM",
+    "REQUEST_COUNT",
+    "RESPONSE_TIME",
+    "course",
+    "criticity_shares",
+    "figure",
+    "heading",
+    "picture",
+    "read_period",
+    "section",
+    "summary",
+]
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _HOMES.items():
+        if name in names:
+            return getattr(importlib.import_module(module), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

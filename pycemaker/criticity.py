@@ -1,0 +1,64 @@
+"""How the collectors' criticity words look to readers: name in Portuguese, colour, and how bad each one is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+MOST_CRITICITIES = 8
+"""More words than these are said as one."""
+
+
+@dataclass(frozen=True)
+class Criticity:
+    """One criticity word.
+
+    Attributes:
+        name: the collector's own word.
+        label: what readers see, in Portuguese; the word itself, cut to 24 characters, where it is not a known one.
+        color: of its part in figures and tables, `#rrggbb`. Known ones differ in lightness too, for colour-blind eyes.
+        badness: higher is worse.
+    """
+
+    name: str
+    label: str
+    color: str
+    badness: int
+
+
+_KNOWN = {
+    word.name: word
+    for word in (
+        Criticity("unknown", "desconhecida", "#8e98a4", 0),
+        Criticity("low", "baixa", "#6fa8dc", 2),
+        Criticity("regular", "regular", "#5794a5", 3),
+        Criticity("medium", "média", "#e3b21c", 4),
+        Criticity("high", "alta", "#cf5f17", 5),
+        Criticity("critical", "crítica", "#a01a48", 6),
+    )
+}
+_SPARE_COLORS = ("#8661c1", "#3d7a57", "#b0508e", "#5c6470", "#2f5d8a", "#94785a")
+_SPARE_BADNESS = 1
+_OTHERS = Criticity("", "outras", "#98a3af", 0)
+
+
+def criticity(name: str) -> Criticity:
+    """How that word looks. A word nobody knows keeps its spelling and always gets the same spare colour."""
+    if name in _KNOWN:
+        return _KNOWN[name]
+    color = _SPARE_COLORS[sum(name.encode()) % len(_SPARE_COLORS)]
+    return Criticity(name, " ".join(name.split())[:24], color, _SPARE_BADNESS)
+
+
+def leading(shares: Mapping[str, float], most: int) -> list[tuple[Criticity, float]]:
+    """The `most` largest shares, from the least bad to the worst, and after them all others together as `outras`."""
+    ranked = sorted(shares, key=lambda name: (-shares[name], name))
+    parts = [(word, shares[word.name]) for word in by_badness(ranked[:most])]
+    if len(ranked) > most:
+        parts.append((_OTHERS, sum(shares[name] for name in ranked[most:])))
+    return parts
+
+
+def by_badness(names: Iterable[str]) -> list[Criticity]:
+    """The words from the least bad to the worst; equally bad ones in alphabetical order."""
+    return sorted((criticity(name) for name in names), key=lambda word: (word.badness, word.name))

@@ -1,0 +1,88 @@
+"""What one metric's period comes to, in numbers. Pure; every number is in the metric's unit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pycemaker import stats
+from pycemaker.criticity import by_badness
+from pycemaker.samples import Columns
+
+if TYPE_CHECKING:
+    from pycemaker.period import MetricPeriod
+
+
+@dataclass(frozen=True)
+class Extreme:
+    """The lowest or the highest reading.
+
+    Attributes:
+        reading: in the metric's unit.
+        first_ms: when it first happened, milliseconds since 1970 in UTC.
+        times: how many samples have it.
+    """
+
+    reading: float
+    first_ms: int
+    times: int
+
+
+@dataclass(frozen=True)
+class Digest:
+    """One metric's period at a glance.
+
+    Attributes:
+        received: samples in the interval, with or without a reading.
+        expected: samples there should be.
+        mean: None without a reading.
+        previous_mean: of the interval before; None without a reading.
+        growth: of the mean, a ratio; None where it is undefined (no reading on either side, or a previous mean of 0).
+        lowest: None without a reading.
+        highest: None without a reading.
+        shares: of each criticity among the samples with a reading, 0 to 1, by name; empty without a reading.
+    """
+
+    received: int
+    expected: int
+    mean: float | None
+    previous_mean: float | None
+    growth: float | None
+    lowest: Extreme | None
+    highest: Extreme | None
+    shares: dict[str, float]
+
+    @property
+    def worst(self) -> str | None:
+        """The worst criticity there was; None without a reading."""
+        return by_badness(self.shares)[-1].name if self.shares else None
+
+
+def digest(part: MetricPeriod) -> Digest:
+    """The numbers of one metric's period. An interval without samples, or with NaN alone, gives None for each."""
+    current, previous = part.current, part.previous
+    mean, previous_mean = _mean(current), _mean(previous)
+    places = stats.extremes(current.reading)
+    return Digest(
+        received=len(current),
+        expected=part.expected,
+        mean=mean,
+        previous_mean=previous_mean,
+        growth=stats.growth(current.reading, previous.reading) if mean is not None and previous_mean else None,
+        lowest=_extreme(current, places.lowest),
+        highest=_extreme(current, places.highest),
+        shares=stats.criticity_shares(current),
+    )
+
+
+def _mean(columns: Columns) -> float | None:
+    return stats.mean(columns.reading) if np.isfinite(columns.reading).any() else None
+
+
+def _extreme(columns: Columns, places: NDArray[np.intp]) -> Extreme | None:
+    if not len(places):
+        return None
+    return Extreme(float(columns.reading[places[0]]), int(columns.time_ms[places[0]]), len(places))

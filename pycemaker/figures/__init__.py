@@ -1,0 +1,256 @@
+"""The report's figures: pure functions from a metric's period to a picture."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from pycemaker import words
+from pycemaker.criticity import MOST_CRITICITIES, Criticity, leading
+from pycemaker.digest import Digest, Extreme, digest
+from pycemaker.figures import alt
+from pycemaker.figures.axes import Scale, Tick, reading_scale, time_ticks
+from pycemaker.figures.curve import LARGEST, Curve, curve
+from pycemaker.figures.sheet import BEFORE, MUTED, RULE, WIDTH, Picture, Sheet, theme
+from pycemaker.metrics import METRICS, Metric
+from pycemaker.samples import Columns
+from pycemaker.window import Window, from_epoch_ms, to_epoch_ms
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from pycemaker.period import MetricPeriod
+
+COURSE_HEIGHT = 230
+SHARES_HEIGHT = 88
+
+_COURSE_MARGINS = {"left": 62, "right": 4, "top": 44, "bottom": 26}
+_SHARES_MARGINS = {"left": 0, "right": 0, "top": 29, "bottom": 34}
+_HEAD_Y = 10
+_BAND_ALPHA = 0.22
+_NARROWEST_SHARE = 0.007
+_MOST_MARKED = 3
+_GROUND = {"facecolor": "white", "alpha": 0.75, "linewidth": 0, "pad": 0.8}
+_KEY_Y = SHARES_HEIGHT - 15
+_KEY_GAP = 18
+
+
+class _Part(NamedTuple):
+    """A part of the bar: its label, colour and share, and how wide its key is in CSS pixels."""
+
+    label: str
+    color: str
+    share: float
+    width: float
+
+
+def course(part: MetricPeriod) -> Picture:
+    """The reading over time, and behind it, in grey, the previous interval moved onto the same hours.
+
+    Where there are more samples than a figure can show, the line is a bin's mean, and a band its lowest to highest.
+    Lines break at gaps. Without a reading (no sample, or NaN alone) the axes stay and a sentence says so.
+    """
+    told = digest(part)
+    with theme():
+        sheet = Sheet(COURSE_HEIGHT, _COURSE_MARGINS)
+        now = _draw_course(sheet, part, told)
+        _head_course(sheet, part, with_band=now.bin_seconds > 0)
+        return sheet.finish(f"{part.metric.id}-course", alt.course_sentence(part, told))
+
+
+def criticity_shares(part: MetricPeriod) -> Picture:
+    """One bar cut into the share of each criticity, from the least bad to the worst.
+
+    A share too small to see is drawn four pixels wide. Without a reading a sentence stands in its place.
+    """
+    told = digest(part)
+    with theme():
+        sheet = Sheet(SHARES_HEIGHT, _SHARES_MARGINS)
+        sheet.write(0, _HEAD_Y, "Criticidade das amostras", weight="bold")
+        if told.shares:
+            _draw_shares(sheet, told.shares)
+        else:
+            sheet.write(0, SHARES_HEIGHT / 2, _absence(told), color=MUTED)
+        return sheet.finish(f"{part.metric.id}-criticity", alt.shares_sentence(part, told))
+
+
+def warm() -> None:
+    """Draw figures of made-up samples and throw them away, so that fonts, locale, seaborn and encoder are loaded."""
+    from pycemaker.period import MetricPeriod
+
+    time_ms = np.arange(1, 721) * 5000
+    codes = np.repeat(np.arange(2, dtype=np.int16), 360)
+    samples = Columns(time_ms, np.linspace(0.1, 0.9, 720), codes, ("critical", "low"))
+    window = Window(from_epoch_ms(3_600_000), hours=1)
+    for metric in METRICS:
+        part = MetricPeriod(metric, window, ZoneInfo("UTC"), samples, samples)
+        course(part)
+        criticity_shares(part)
+
+
+def _absence(told: Digest) -> str:
+    return words.NO_READINGS if told.received else words.NO_SAMPLES
+
+
+# --- the course
+
+
+def _draw_course(sheet: Sheet, part: MetricPeriod, told: Digest) -> Curve:
+    span_ms = part.window.hours * 3_600_000
+    start_ms = to_epoch_ms(part.window.start_utc)
+    before = curve(part.previous, start_ms - span_ms, span_ms).moved(span_ms)
+    now = curve(part.current, start_ms, span_ms)
+    scale = _scale((now, before), part.metric.unit)
+    sheet.set_ends((start_ms, start_ms + span_ms), (scale.bottom, scale.top))
+    _draw_grid(sheet, time_ticks(part.window, part.zone), scale)
+    _plot_lines(sheet.axes, {BEFORE: before, part.metric.color: now})
+    _plot_band(sheet.axes, now, part.metric.color)
+    if told.lowest is None or told.highest is None:
+        sheet.write(WIDTH / 2, COURSE_HEIGHT / 2, _absence(told), ha="center", bbox=_GROUND)
+        return now
+    _point_out(sheet, told.highest, told, part.metric)
+    if told.lowest.reading < told.highest.reading:
+        _point_out(sheet, told.lowest, told, part.metric)
+    return now
+
+
+def _scale(curves: tuple[Curve, Curve], unit: str) -> Scale:
+    """The axis that shows all of this interval, and the means of the one before."""
+    now, before = curves
+    lows, highs = [*now.low, *before.mean], [*now.high, *before.mean]
+    return reading_scale(min(lows, default=0.0), max(highs, default=0.0), unit)
+
+
+def _draw_grid(sheet: Sheet, times: tuple[Tick, ...], scale: Scale) -> None:
+    """Rules across at the readings, their labels, and the times below. matplotlib's own ticks take 1 ms each."""
+    start_ms, end_ms = sheet.axes.get_xlim()
+    sheet.axes.hlines([t.place for t in scale.ticks], start_ms, end_ms, color=RULE, linewidth=0.75, clip_on=False)
+    for tick in scale.ticks:
+        sheet.write(_COURSE_MARGINS["left"] - 8, sheet.place(0, tick.place)[1], tick.label, ha="right", color=MUTED)
+    for tick in times:
+        across = sheet.place(tick.place, 0)[0]
+        ha = "left" if across < _COURSE_MARGINS["left"] + 20 else "right" if across > WIDTH - 20 else "center"
+        sheet.write(across, COURSE_HEIGHT - 11, tick.label, ha=ha, color=MUTED)
+
+
+def _plot_lines(axes: Axes, curves: dict[str, Curve]) -> None:
+    """One seaborn line for each stretch of each curve, by colour; a stretch of one point is a dot."""
+    import seaborn as sns
+
+    lengths = [len(line) for line in curves.values()]
+    if not any(lengths):
+        return
+    sns.lineplot(
+        x=np.concatenate([line.time_ms for line in curves.values()]),
+        y=np.concatenate([line.mean for line in curves.values()]),
+        hue=np.repeat(list(curves), lengths),
+        units=np.concatenate([line.stretch for line in curves.values()]),
+        palette={color: color for color in curves},
+        hue_order=list(curves),
+        estimator=None,
+        errorbar=None,
+        sort=False,
+        legend=False,
+        linewidth=1.3,
+        ax=axes,
+    )
+    for line in axes.lines:
+        if len(line.get_xdata()) == 1:  # type: ignore[arg-type]
+            line.set(marker="o", markersize=3)
+
+
+def _plot_band(axes: Axes, now: Curve, color: str) -> None:
+    """Each bin's lowest to highest; a NaN at the end of a stretch keeps the band from crossing the gap."""
+    if now.bin_seconds:
+        ends = np.flatnonzero(np.diff(now.stretch)) + 1
+        time_ms, low, high = (np.insert(column, ends, np.nan) for column in (now.time_ms, now.low, now.high))
+        axes.fill_between(time_ms, low, high, color=color, alpha=_BAND_ALPHA, linewidth=0)
+
+
+def _point_out(sheet: Sheet, extreme: Extreme, told: Digest, metric: Metric) -> None:
+    """A dot and the reading at the highest or the lowest, unless it is too common to be a place."""
+    if extreme.times > _MOST_MARKED:
+        return
+    height = min(LARGEST, max(-LARGEST, extreme.reading))
+    sheet.axes.plot(extreme.first_ms, height, "o", color=metric.color, markersize=3.6, clip_on=False)
+    x, y = sheet.place(extreme.first_ms, height)
+    ha = "left" if x < 100 else "right" if x > WIDTH - 40 else "center"
+    down = -14 if extreme is told.highest else 14
+    if y + down > COURSE_HEIGHT - _COURSE_MARGINS["bottom"] - 8:  # on the times: above the line then, or beside the dot
+        down = -14 if y - sheet.place(0, told.mean or 0)[1] < 24 else 0
+        ha, x = (ha, x) if down else ("right", x - 8) if x > WIDTH - 100 else ("left", x + 8)
+    sheet.write(x, y + down, words.reading(extreme.reading, metric.unit), ha=ha, bbox=_GROUND)
+
+
+def _head_course(sheet: Sheet, part: MetricPeriod, *, with_band: bool) -> None:
+    """The metric's name at the left; at the right the key, and the unit between where there is room for it."""
+    title, unit = part.metric.label, words.unit_phrase(part.metric.unit)
+    sheet.write(0, _HEAD_Y, title, weight="bold")
+    used = sheet.width_of(title, weight="bold") + 6
+    key = [("atual", part.metric.color, 2.5, 1.0), ("anterior", BEFORE, 2.5, 1.0)]
+    if with_band:
+        key.append(("mín. a máx.", part.metric.color, 11, _BAND_ALPHA + 0.06))
+    widths = [22 + sheet.width_of(word) + 14 for word, *_ in key]
+    x = WIDTH - 4 - sum(widths) + 14
+    if unit and used + sheet.width_of(unit) + 14 < x:
+        sheet.write(used, _HEAD_Y, unit, color=MUTED)
+    for (word, color, thickness, alpha), width in zip(key, widths, strict=True):
+        sheet.mark(x, _HEAD_Y, color=color, thickness=thickness, alpha=alpha)
+        sheet.write(x + 22, _HEAD_Y, word, color=MUTED)
+        x += width
+
+
+# --- the criticity shares
+
+
+def _draw_shares(sheet: Sheet, shares: dict[str, float]) -> None:
+    parts = _parts_that_fit(sheet, shares)
+    _plot_bar(sheet.axes, parts)
+    x = 0.0
+    for part in parts:
+        sheet.mark(x, _KEY_Y, color=part.color, thickness=11)
+        sheet.write(x + 22, _KEY_Y, part.label)
+        x += part.width
+
+
+def _parts_that_fit(sheet: Sheet, shares: dict[str, float]) -> list[_Part]:
+    """The largest shares whose labels fit under the bar, from the least bad to the worst; the rest as one."""
+    parts: list[_Part] = []
+    for most in range(min(len(shares), MOST_CRITICITIES), 0, -1):
+        parts = [_part(sheet, word, share) for word, share in leading(shares, most)]
+        if sum(part.width for part in parts) <= WIDTH + _KEY_GAP:
+            break
+    return parts
+
+
+def _part(sheet: Sheet, word: Criticity, share: float) -> _Part:
+    label = f"{word.label} {words.share(share)}"
+    return _Part(label, word.color, share, 22 + sheet.width_of(label) + _KEY_GAP)
+
+
+def _plot_bar(axes: Axes, parts: list[_Part]) -> None:
+    """Bars from 0 to each running total, the longest first, so that each shows only its own end."""
+    import seaborn as sns
+
+    drawn = np.maximum([part.share for part in parts], _NARROWEST_SHARE)
+    totals = np.cumsum(drawn / drawn.sum())[::-1]
+    places = [str(place) for place in range(len(parts))]
+    sns.barplot(
+        x=totals,
+        y=np.zeros(len(parts)),
+        hue=places,
+        palette=dict(zip(places, [part.color for part in reversed(parts)], strict=True)),
+        orient="h",
+        dodge=False,
+        errorbar=None,
+        saturation=1,
+        legend=False,
+        width=1,
+        native_scale=True,
+        edgecolor="white",
+        linewidth=1.5,
+        ax=axes,
+    )
+    axes.set(xlim=(0, 1), ylim=(-0.5, 0.5))

@@ -1,0 +1,152 @@
+"""What every figure is drawn on: the theme, the canvas, text placed in CSS pixels, and the way to a small PNG.
+
+A figure is 600 CSS pixels wide, drawn at twice that, on opaque white (dark mode swallows transparent ones), with a
+palette (a third of the bytes). Nothing here touches matplotlib's global state or its inline backend, which draws twice.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+from base64 import b64encode
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any
+
+logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)  # its first import says that it builds a cache
+
+WIDTH = 600
+INK, MUTED, RULE, BEFORE = "#1c2733", "#566370", "#e4e8ed", "#98a3af"
+
+_CSS_DPI = 96
+_SHARPNESS = 2
+_MOST_COLORS = 64
+_ALMOST_WHITE = 252  # what the palette makes of white
+_FONTS = ["Arial", "Liberation Sans", "Helvetica", "DejaVu Sans"]
+_FONT_POINTS = 15 * 72 / _CSS_DPI
+_THEME: dict[Any, Any] = {
+    "font.family": "sans-serif",
+    "font.sans-serif": _FONTS,
+    "font.size": _FONT_POINTS,
+    "text.color": INK,
+    "text.parse_math": False,
+    "lines.solid_capstyle": "round",
+}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A drawn figure: Jupyter shows it, and the mail takes its file name and its sentence from it.
+
+    Attributes:
+        name: its file name; no other figure of a report should have it.
+        png: its bytes.
+        alt: the sentence that stands for it.
+        width: CSS pixels.
+        height: CSS pixels.
+    """
+
+    name: str
+    png: bytes = field(repr=False)
+    alt: str
+    width: int
+    height: int
+
+    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, str], dict[str, Any]]:
+        content = {"image/png": b64encode(self.png).decode(), "text/plain": self.alt}
+        shown = {"width": self.width, "height": self.height, "alt": self.alt}
+        return content, {"filename": self.name, "image/png": shown}
+
+
+def theme() -> AbstractContextManager[None]:
+    """The theme, for as long as a figure is drawn."""
+    import matplotlib as mpl
+
+    return mpl.rc_context(_THEME)
+
+
+class Sheet:
+    """One figure being drawn, with one pair of axes.
+
+    Args:
+        height: CSS pixels.
+        margins: CSS pixels around the axes: `left`, `right`, `top`, `bottom`.
+    """
+
+    def __init__(self, height: int, margins: Mapping[str, int]) -> None:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+
+        self.height = height
+        size = (WIDTH / _CSS_DPI, height / _CSS_DPI)
+        self.figure = Figure(figsize=size, dpi=_CSS_DPI * _SHARPNESS, facecolor="white")
+        self._canvas = FigureCanvasAgg(self.figure)
+        left, bottom = margins["left"] / WIDTH, margins["bottom"] / height
+        box = (left, bottom, 1 - left - margins["right"] / WIDTH, 1 - bottom - margins["top"] / height)
+        self.axes = self.figure.add_axes(box)
+        self.axes.set_axis_off()
+        self.axes.set(xlabel=" ", ylabel=" ")  # seaborn then names no axis, for which it would make all ticks: 5 ms
+
+    def set_ends(self, x: tuple[float, float], y: tuple[float, float]) -> None:
+        """Where the axes start and end."""
+        self.axes.set_xlim(x)
+        self.axes.set_ylim(y)
+
+    def place(self, x: float, y: float) -> tuple[float, float]:
+        """A point of the axes in CSS pixels, from the left and from the top."""
+        display = self.axes.transData.transform((x, y)) / _SHARPNESS
+        return float(display[0]), float(self.height - display[1])
+
+    def write(self, x: float, y: float, text: str, **style: Any) -> None:
+        """Text whose left middle is `x` from the left and `y` from the top, both in CSS pixels."""
+        self.figure.text(x / WIDTH, 1 - y / self.height, text, va="center_baseline", **style)
+
+    def mark(self, x: float, y: float, *, color: str, thickness: float, alpha: float = 1.0) -> None:
+        """A key's mark: a bar 16 CSS pixels wide beside a word, its left middle at `x` and `y`."""
+        from matplotlib.patches import Rectangle
+
+        corner = (x / WIDTH, 1 - (y + thickness / 2) / self.height)
+        size = (16 / WIDTH, thickness / self.height)
+        self.figure.add_artist(
+            Rectangle(corner, *size, transform=self.figure.transFigure, color=color, alpha=alpha, linewidth=0)
+        )
+
+    def width_of(self, text: str, *, weight: str = "normal") -> float:
+        """How wide a text is drawn, in CSS pixels."""
+        from matplotlib.font_manager import FontProperties
+
+        font = FontProperties(family=_FONTS, weight=weight, size=_FONT_POINTS)
+        renderer = self._canvas.get_renderer()  # type: ignore[no-untyped-call]
+        return float(renderer.get_text_width_height_descent(text, font, False)[0]) / _SHARPNESS
+
+    def finish(self, name: str, sentence: str) -> Picture:
+        """Draw it and give the picture."""
+        return _encode(self._canvas, name, sentence)
+
+
+def picture(figure: Any, name: str, sentence: str) -> Picture:
+    """A matplotlib figure of one's own as a picture of the report, scaled to the report's width.
+
+    Args:
+        figure: a `matplotlib.figure.Figure` (of seaborn's: `axes.figure`, `grid.figure`).
+        name: file name without its ending; each figure of a report has its own.
+        sentence: what it shows, for readers who do not see it.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    figure.set_dpi(_SHARPNESS * WIDTH / figure.get_size_inches()[0])
+    return _encode(FigureCanvasAgg(figure), name, sentence)
+
+
+def _encode(canvas: Any, name: str, sentence: str) -> Picture:
+    from PIL import Image
+
+    canvas.draw()
+    width, height = canvas.get_width_height(physical=True)
+    pixels = Image.frombuffer("RGBA", (width, height), canvas.buffer_rgba(), "raw", "RGBA", 0, 1).convert("RGB")
+    few = pixels.quantize(_MOST_COLORS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    few.putpalette([255 if level >= _ALMOST_WHITE else level for level in few.getpalette() or []])
+    encoded = io.BytesIO()
+    few.save(encoded, "PNG", compress_level=6)
+    return Picture(f"{name}.png", encoded.getvalue(), sentence, width // _SHARPNESS, height // _SHARPNESS)

@@ -1,0 +1,60 @@
+"""What a notebook's cells call to show a part of the report, below the cell and in the mail alike."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pycemaker import figures, tables
+
+if TYPE_CHECKING:
+    from pycemaker.figures.sheet import Picture
+    from pycemaker.period import MetricPeriod, Period
+
+_STYLE = Path(__file__).resolve().parent.parent / "notebooks" / "templates" / "mail" / "style.css"
+_AGAINST_JUPYTER = (
+    ".pm-notebook{padding:4px 0 8px 0}.pm-notebook thead{border:0!important}"
+    ".pm-notebook tr,.pm-notebook th,.pm-notebook td{text-align:left!important}"
+)
+
+
+def heading(period: Period) -> None:
+    """Show the report's head: the period, the zone, how complete the samples are."""
+    _show(tables.heading(period), "heading")
+
+
+def summary(period: Period) -> None:
+    """Show the table that tells everything at one glance, a row a metric."""
+    _show(tables.summary(period), "summary")
+
+
+def section(part: MetricPeriod) -> None:
+    """Show one metric: its numbers, its course over time, its criticity shares."""
+    _show(tables.section(part), part.metric.id)
+    figure(figures.course(part))
+    figure(figures.criticity_shares(part))
+
+
+def figure(drawn: Picture) -> None:
+    """Show a figure: `figure(course(period["cpu"]))`."""
+    _display(*drawn._repr_mimebundle_())
+
+
+def _show(fragment: str, name: str) -> None:
+    """Show a fragment. Its style sheet goes with it for Jupyter; the mail has its own copy and drops this one."""
+    style = f'<style data-pycemaker="">{_style()}{_AGAINST_JUPYTER}</style>'
+    html = f'{style}<div class="pm-cell pm-notebook">{fragment}</div>'
+    _display({"text/html": html, "text/plain": f"<{name}>"}, {})
+
+
+def _display(content: dict[str, str], metadata: dict[str, Any]) -> None:
+    from IPython.display import display
+
+    display(content, metadata=metadata, raw=True)  # type: ignore[no-untyped-call]
+
+
+@cache
+def _style() -> str:
+    """The template's style sheet; none where only the package is installed."""
+    return _STYLE.read_text(encoding="utf-8") if _STYLE.exists() else ""

@@ -1,0 +1,116 @@
+"""Numbers, dates and phrases as readers in Brazil see them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from pycemaker import words
+from pycemaker.window import Window, to_epoch_ms
+from tests.services.periods import NEW_YORK, SAO_PAULO, WINDOW
+
+ACROSS_MIDNIGHT = Window(datetime(2022, 4, 10, 12, 43, 23, tzinfo=UTC), 12)
+CLOCKS_GO_BACK = Window(datetime(2024, 11, 3, 7, 30, tzinfo=UTC), 3)
+
+
+@pytest.mark.parametrize(
+    ("amount", "unit", "text"),
+    [
+        (0.421, "ratio", "42,1%"),
+        (1.0, "ratio", "100,0%"),
+        (0.0, "ratio", "0,0%"),
+        (0.00042, "ratio", "0,04%"),
+        (-0.05, "ratio", "-5,0%"),
+        (0.183, "seconds", "183 ms"),
+        (0.0042, "seconds", "4,2 ms"),
+        (0.9996, "seconds", "1,00 s"),
+        (1.254, "seconds", "1,25 s"),
+        (59.996, "seconds", "1 min 0 s"),
+        (125.2, "seconds", "2 min 5 s"),
+        (3725.0, "seconds", "1 h 2 min"),
+        (360_000.0, "seconds", "100 h"),
+        (-0.2, "seconds", "-200 ms"),
+        (0.0, "seconds", "0 s"),
+        (12.0, "requests", "12"),
+        (0.04, "requests", "0,04"),
+        (12.44, "requests", "12,4"),
+        (12_345.6, "requests", "12.346"),
+        (2e18, "requests", "2,0E18"),
+        (None, "ratio", "—"),
+    ],
+)
+def test_a_reading_is_told_as_people_say_it(amount: float | None, unit: str, text: str) -> None:
+    assert words.reading(amount, unit) == text
+
+
+def test_requests_say_what_they_are_counted_per() -> None:
+    assert words.reading_with_unit(12.44, "requests") == "12,4 por amostra"
+    assert words.reading_with_unit(0.183, "seconds") == "183 ms"
+    assert words.reading_with_unit(None, "requests") == "—"
+
+
+@pytest.mark.parametrize(
+    ("ratio", "text"),
+    [
+        (0.055, "▲ +5,5%"),
+        (-0.041, "▼ -4,1%"),
+        (0.0, "= 0,0%"),
+        (-0.0004, "= 0,0%"),
+        (9.99, "▲ +999,0%"),
+        (12.3, "▲ ×13,3"),
+        (None, "—"),
+    ],
+)
+def test_growth_has_a_sign_and_an_arrow(ratio: float | None, text: str) -> None:
+    assert words.growth(ratio) == text
+
+
+@pytest.mark.parametrize(
+    ("part", "text"), [(0, "0%"), (0.0004, "<0,1%"), (0.625, "62,5%"), (0.99951, ">99,9%"), (1, "100%")]
+)
+def test_a_share_is_never_rounded_to_all_or_nothing(part: float, text: str) -> None:
+    assert words.share(part) == text
+
+
+def test_coverage_counts_what_came_and_what_should_have() -> None:
+    assert words.coverage(4080, 4320) == "4.080 de 4.320 amostras esperadas (94,4%)"
+    assert words.coverage(4330, 4320) == "4.330 de 4.320 amostras esperadas (100,2%)"
+    assert words.coverage(0, 0) == "0 de 0 amostras esperadas (—)"
+
+
+@pytest.mark.parametrize(
+    ("hours", "text"), [(1, "1 h"), (48, "48 h"), (72, "3 dias"), (100, "4 dias e 4 h"), (744, "31 dias")]
+)
+def test_a_length_is_told_in_hours_then_in_days(hours: int, text: str) -> None:
+    assert words.length(hours) == text
+
+
+def test_a_period_names_its_date_once_where_it_has_one() -> None:
+    assert words.period(WINDOW, SAO_PAULO) == "10/04/2022, 03:43 a 09:43"
+    assert words.period_in_sentence(WINDOW, SAO_PAULO) == "de 03:43 a 09:43 de 10/04/2022"
+
+
+def test_a_period_across_midnight_names_both_dates() -> None:
+    assert words.period(ACROSS_MIDNIGHT, SAO_PAULO) == "09/04/2022, 21:43 a 10/04/2022, 09:43"
+    assert words.period_in_sentence(ACROSS_MIDNIGHT, SAO_PAULO) == "de 09/04/2022, 21:43 a 10/04/2022, 09:43"
+
+
+def test_a_moment_has_a_date_only_where_the_window_has_several() -> None:
+    instant = to_epoch_ms(datetime(2022, 4, 10, 7, 10, 5, tzinfo=UTC))
+    assert words.moment(instant, WINDOW, SAO_PAULO) == "04:10:05"
+    assert words.moment(instant, ACROSS_MIDNIGHT, SAO_PAULO) == "10/04 04:10:05"
+    assert words.moment_in_sentence(instant, WINDOW, SAO_PAULO) == "às 04:10:05"
+    assert words.moment_in_sentence(instant, ACROSS_MIDNIGHT, SAO_PAULO) == "em 10/04 às 04:10:05"
+
+
+def test_the_zone_is_told_with_its_offset_and_with_both_on_a_day_of_change() -> None:
+    assert words.zone_phrase(WINDOW, SAO_PAULO) == "America/Sao_Paulo, UTC-3"
+    assert words.zone_phrase(WINDOW, ZoneInfo("Asia/Kolkata")) == "Asia/Kolkata, UTC+5:30"
+    assert words.zone_phrase(WINDOW, ZoneInfo("UTC")) == "UTC, UTC"
+    assert words.zone_phrase(CLOCKS_GO_BACK, NEW_YORK) == "America/New_York, UTC-4 no início e UTC-5 no fim"
+
+
+def test_the_subject_tells_which_period_the_report_is_of() -> None:
+    assert words.subject(WINDOW, SAO_PAULO) == "Relatório Pycemaker: 10/04/2022, 03:43 a 09:43 (6 h)"

@@ -1,0 +1,1 @@
+"""A report: notebook, page, figures stored, mail."""

@@ -1,0 +1,122 @@
+"""The mail: one MIME message out of a page, the standard library's own; and the outbox, for who has no account."""
+
+from __future__ import annotations
+
+import html
+import os
+import re
+import secrets
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import make_msgid
+from typing import TYPE_CHECKING, cast
+
+from pycemaker.errors import MailRefused, NothingToSend
+from pycemaker.report.pipeline import Delivery
+from pycemaker.settings import parse_address
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from pycemaker.report.pipeline import Figure, Page
+
+POLICY = SMTP.clone(cte_type="7bit")  # 8-bit bodies need a server that says 8BITMIME
+_SOURCE = re.compile(r"""(?<![\w-])(src\s*=\s*)(["'])figure:(.*?)\2""", re.IGNORECASE)
+_SOURCE_LEFT = re.compile(r"""<[^>]*=\s*["']?\s*(figure:[^\s"'>]*)""", re.IGNORECASE)
+
+
+def compose(page: Page, email_to: str, urls: Mapping[str, str] | None, *, sender: str) -> EmailMessage:
+    """One message: the text, and beside it the HTML with its figures.
+
+    Args:
+        page: what to say.
+        email_to: whom to mail.
+        urls: where each figure is, by name; None puts the figures into the message (Content-ID).
+        sender: the address it is from.
+
+    Raises:
+        InvalidAddress: `email_to` or `sender` is none.
+        NothingToSend: the HTML shows a figure that is neither in `urls` nor on the page.
+    """
+    domain = parse_address(sender).rpartition("@")[2]
+    inside = {figure.name: f"figure.{secrets.token_hex(8)}@{domain}" for figure in page.figures}
+    sources = {name: f"cid:{content_id}" for name, content_id in inside.items()} if urls is None else urls
+    message = EmailMessage(policy=POLICY)
+    message["From"] = Address("Pycemaker", addr_spec=sender)
+    message["To"] = Address(addr_spec=parse_address(email_to))
+    message["Subject"] = one_line(page.subject)
+    message["Date"] = datetime.now(UTC)
+    message["Message-ID"] = make_msgid(domain=domain)
+    message["Auto-Submitted"] = "auto-generated"
+    message["X-Auto-Response-Suppress"] = "All"
+    message.set_content(encodable(page.text))
+    message.add_alternative(encodable(_point_figures(page.html, sources)), subtype="html")
+    if urls is None:
+        _put_inside(cast("list[EmailMessage]", message.get_payload())[1], page.figures, inside)
+    message["Content-Language"] = "pt-BR"  # last: each content set above takes the Content- headers before it along
+    return message
+
+
+def _point_figures(page_html: str, sources: Mapping[str, str]) -> str:
+    def point(match: re.Match[str]) -> str:
+        source = sources.get(html.unescape(match[3]))
+        return f"{match[1]}{match[2]}{html.escape(source)}{match[2]}" if source else match[0]
+
+    pointed = _SOURCE.sub(point, page_html)
+    if left := _SOURCE_LEFT.search(pointed):
+        raise NothingToSend(reason=f"the page shows a picture that is not there: {left[1][:80]!r}")
+    return pointed
+
+
+def _put_inside(part: EmailMessage, figures: tuple[Figure, ...], inside: Mapping[str, str]) -> None:
+    """The figures as parts related to the HTML, those left out that it does not show: they would be attachments."""
+    shown = part.get_content()
+    for figure in {figure.name: figure for figure in figures}.values():
+        content_id = inside[figure.name]
+        if content_id in shown:
+            part.add_related(
+                figure.png, "image", "png", cid=f"<{content_id}>", disposition="inline", filename=figure.name
+            )
+    if part.is_multipart():
+        part.set_param("type", "text/html")  # RFC 2387 wants it said
+
+
+def one_line(text: str) -> str:
+    """The text without line breaks and control characters, blanks in a row made one."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def encodable(text: str) -> str:
+    """The text with a question mark for each half of a surrogate pair, which no charset carries."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+@dataclass(frozen=True)
+class Outbox:
+    """Writes messages into `folder`, whole, for the owner's eyes only, where no mail server is set up."""
+
+    folder: Path
+
+    def __call__(self, message: EmailMessage, email_to: str) -> Delivery:  # noqa: ARG002 - the shape of Send
+        """Write the message.
+
+        Raises:
+            MailRefused: the file cannot be written.
+        """
+        path = self.folder / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}.eml"
+        beside = path.with_suffix(".new")
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with os.fdopen(os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
+                file.write(message.as_bytes(policy=POLICY))
+            beside.replace(path)
+        except OSError as error:
+            with suppress(OSError):
+                beside.unlink()
+            raise MailRefused(reason=f"the outbox cannot be written: {error.strerror}", possibly_sent=False) from error
+        return Delivery(via="outbox", reply=path.name)

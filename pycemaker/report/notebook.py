@@ -1,0 +1,210 @@
+"""Runs a notebook with papermill, in a kernel that stands ready beforehand and serves one run.
+
+The kernel listens on sockets in a folder of its own (ports, on Windows), keeps no history, reads nobody's IPython
+start-up files, and does not get the settings it has no use for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import papermill
+from jupyter_client.blocking.client import BlockingKernelClient
+from jupyter_client.kernelspec import KernelSpec
+from jupyter_client.manager import AsyncKernelManager
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from papermill.clientwrap import PapermillNotebookClient
+from papermill.engines import NBClientEngine, papermill_engines
+from papermill.exceptions import PapermillExecutionError
+from traitlets import Instance
+
+from pycemaker.errors import DatabaseUnreachable, NotebookFailed, PycemakerError, every_error
+from pycemaker.settings import ROOT, SECRET_NAMES
+
+ENGINE = "pycemaker"
+START_SECONDS = 60
+STREAM_LIMIT_CHARACTERS = 1_000_000
+"""How much printed text one cell keeps."""
+
+_WARM_UP = "import pycemaker.show, pycemaker.wiring; pycemaker.figures.warm(); del pycemaker"
+
+
+class _Manager(AsyncKernelManager):
+    """A kernel of this very interpreter, whatever kernels the machine has by that name.
+
+    It is the asynchronous manager, since nbclient notices the death of a kernel only while its loop is free, and the
+    clients of the other one block that.
+    """
+
+    @property
+    def kernel_spec(self) -> KernelSpec:
+        launcher = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        return KernelSpec(argv=[*launcher, "--HistoryManager.enabled=False"], language="python", display_name="Python")
+
+
+class ReadyKernel:
+    """A kernel with the libraries imported and one figure drawn.
+
+    Args:
+        folder: empty, and this kernel's own: its connection file, its sockets, its IPython directory.
+        working_directory: where its cells run.
+        on_start: told the kernel's process as soon as there is one.
+    """
+
+    def __init__(
+        self, folder: Path, working_directory: Path, on_start: Callable[[int], None] = lambda _process_id: None
+    ) -> None:
+        self.manager = _Manager(connection_file=str(folder / "kernel.json"))
+        if sys.platform != "win32":
+            self.manager.transport, self.manager.ip = "ipc", str(folder / "kernel")
+        _finish(self.manager.start_kernel(cwd=str(working_directory), env=_kernel_environment(folder)))
+        on_start(getattr(self.manager.provisioner, "pid", 0))
+        self._warm_up()
+
+    def kill(self) -> None:
+        """End it at once. Twice is once."""
+        if self.manager.has_kernel:
+            _finish(self.manager.shutdown_kernel(now=True))
+
+    def _warm_up(self) -> None:
+        client = BlockingKernelClient()
+        client.load_connection_info(self.manager.get_connection_info())
+        client.start_channels()
+        try:
+            client.wait_for_ready(timeout=START_SECONDS)
+            client.execute_interactive(
+                _WARM_UP, silent=True, store_history=False, timeout=START_SECONDS, output_hook=lambda _message: None
+            )
+        finally:
+            client.stop_channels()
+
+
+def _finish(awaited: Awaitable[None]) -> None:
+    async def wait() -> None:
+        await awaited
+
+    asyncio.run(wait())
+
+
+def _kernel_environment(folder: Path) -> dict[str, str]:
+    environment = {name: text for name, text in os.environ.items() if name not in SECRET_NAMES}
+    search_path = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return environment | {"IPYTHONDIR": str(folder / "ipython"), "PYTHONPATH": os.pathsep.join(search_path)}
+
+
+class _Client(PapermillNotebookClient):  # type: ignore[misc]
+    """papermill's client, which remembers the cell it is in and bounds what a cell prints."""
+
+    watch: Any = Instance(object)
+
+    def process_message(self, msg: dict[str, Any], cell: Any, cell_index: int) -> Any:
+        if msg["msg_type"] == "stream":
+            self.watch.bound(msg["content"], cell_index)
+        return super().process_message(msg, cell, cell_index)
+
+
+class _Engine(NBClientEngine):  # type: ignore[misc]
+    """papermill's engine, with the client above."""
+
+    @classmethod
+    def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **keywords: Any) -> Any:
+        wanted = {name: keywords[name] for name in ("km", "watch")}
+        watch: _Watch = keywords["watch"]
+        watch.look_at(nb_man.nb.cells)
+        return _Client(
+            nb_man, kernel_name=kernel_name, on_cell_start=watch.started, on_cell_executed=watch.executed, **wanted
+        ).execute()
+
+
+papermill_engines.register(ENGINE, _Engine)
+
+
+class _Watch:
+    """Which cell runs, and how much it printed."""
+
+    def __init__(self, on_cell: Callable[[int, int], None]) -> None:
+        self.cell = 0
+        self._on_cell = on_cell
+        self._total = 0
+        self._injected = sys.maxsize
+        self._printed: dict[int, int] = {}
+
+    def look_at(self, cells: list[Any]) -> None:
+        tagged = [place for place, cell in enumerate(cells) if "injected-parameters" in cell.metadata.get("tags", [])]
+        self._injected = tagged[0] if tagged else sys.maxsize
+        self._total = len(cells) - len(tagged)
+
+    def number(self, cell_index: int) -> int:
+        """The cell as whoever edits the notebook counts it: from 1, without the one that papermill put in."""
+        return cell_index + 1 - (cell_index >= self._injected)
+
+    def started(self, cell: Any, cell_index: int) -> None:  # noqa: ARG002 - as nbclient calls it
+        self.cell = self.number(cell_index)
+
+    def executed(self, cell: Any, cell_index: int, execute_reply: Any) -> None:  # noqa: ARG002 - as nbclient calls it
+        self._on_cell(self.number(cell_index), self._total)
+
+    def bound(self, content: dict[str, str], cell_index: int) -> None:
+        before = self._printed.get(cell_index, 0)
+        self._printed[cell_index] = before + len(content["text"])
+        if self._printed[cell_index] > STREAM_LIMIT_CHARACTERS:
+            kept = content["text"][: max(0, STREAM_LIMIT_CHARACTERS - before)]
+            content["text"] = kept + ("\n[...]\n" if before <= STREAM_LIMIT_CHARACTERS else "")
+
+
+def run_notebook(
+    notebook: Path,
+    parameters: Mapping[str, Any],
+    executed: Path,
+    on_cell: Callable[[int, int], None],
+    *,
+    kernel: ReadyKernel,
+) -> None:
+    """Execute `notebook` with `parameters` in `kernel`; `executed` is saved cell by cell.
+
+    Args:
+        notebook: the file to run; it is not changed.
+        parameters: plain scalars that override its parameters cell.
+        executed: where the notebook with its outputs goes.
+        on_cell: told after each cell how many have run, and out of how many.
+        kernel: ready, and not used before; it is not stopped here.
+
+    Raises:
+        NotebookFailed: a cell raised, or the kernel died; `executed` holds what ran so far.
+        DatabaseUnreachable: a cell could not read the database.
+    """
+    watch = _Watch(on_cell)
+    try:
+        papermill.execute_notebook(
+            str(notebook),
+            str(executed),
+            parameters=dict(parameters),
+            engine_name=ENGINE,
+            kernel_name="python3",
+            language="python",
+            progress_bar=False,
+            km=kernel.manager,
+            watch=watch,
+        )
+    except PapermillExecutionError as error:
+        raise _told_by_cell(error, watch.number(error.cell_index)) from None
+    except (DeadKernelError, CellTimeoutError) as error:
+        raise NotebookFailed(cell=watch.cell, exception=type(error).__name__, reason="the kernel died") from None
+    except Exception as error:
+        raise NotebookFailed(cell=watch.cell, exception=type(error).__name__, reason=_one_line(str(error))) from error
+
+
+def _told_by_cell(error: PapermillExecutionError, cell: int) -> PycemakerError:
+    kind = every_error().get(error.ename)
+    if kind is not None and issubclass(kind, DatabaseUnreachable):
+        return DatabaseUnreachable(reason=_one_line(error.evalue))
+    return NotebookFailed(cell=cell, exception=error.ename, reason=_one_line(f"{error.ename}: {error.evalue}"))
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[:200]

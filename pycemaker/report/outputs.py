@@ -1,0 +1,207 @@
+"""What an executed notebook left, cut down to what a mail can show. Pure: notebook JSON in, notebook JSON out.
+
+Each output that stays is one of four kinds: printed text, a PNG, HTML, or markdown. Nothing else of the notebook stays:
+no source, no metadata, no parameters.
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+import unicodedata
+from collections.abc import Iterator
+from typing import Any
+
+Json = dict[str, Any]
+
+WIDTH = 600
+"""CSS pixels that the mail has for a figure."""
+
+PRINTED_CHARACTERS = 4096
+"""How much of what one cell printed is shown."""
+
+HTML_CHARACTERS = 40_000
+"""The longest HTML or markdown that is shown; a sentence stands for a longer one."""
+
+TOO_LONG = "<p><em>Este conteúdo é grande demais para um e-mail e ficou de fora.</em></p>"
+NOT_COMPUTED = "<p><em>Esta parte do relatório não pôde ser calculada.</em></p>"
+
+_LEFT_OUT_TAGS = {"parameters", "injected-parameters", "remove-cell", "papermill-error-cell-tag"}
+_PNG_START = b"\x89PNG\r\n\x1a\n"
+_BASE64_OF_HEADER = 32
+_UNSHOWABLE = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_OVERWRITTEN = re.compile(r"[^\n]*\r(?!\n)")  # what a progress bar wrote before its last line
+_TEXT_KINDS = ("text/html", "text/markdown")
+
+
+def showable(notebook: Json) -> Json:
+    """The notebook with the cells and outputs that a mail shows, and no others.
+
+    Args:
+        notebook: as nbformat 4 stores it, with or without outputs, wholly or partly run.
+    """
+    names = _Names()
+    cells = []
+    for place, cell in enumerate(notebook.get("cells", [])):
+        if _LEFT_OUT_TAGS & set(cell.get("metadata", {}).get("tags", [])):
+            continue
+        kept = _markdown_cell(cell) if cell.get("cell_type") == "markdown" else _code_cell(cell, names)
+        if kept:
+            cells.append({"id": f"c{place}", "metadata": {}, **kept})
+    return {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells}
+
+
+def says_something(notebook: Json) -> bool:
+    """Whether a showable notebook has a figure, or any text at all."""
+    if any("image/png" in output["data"] for output in _outputs(notebook)):
+        return True
+    return any(re.sub(r"<[^>]*>|\s", "", text) for text, _ in _pieces(notebook))
+
+
+def shrink(notebook: Json, limit: int) -> bool:
+    """Leave out the largest texts, one by one, until the others have at most `limit` characters together.
+
+    Returns:
+        Whether anything was left out.
+    """
+    pieces = sorted(_pieces(notebook), key=lambda piece: len(piece[0]), reverse=True)
+    total = sum(len(text) for text, _ in pieces)
+    changed = False
+    for text, holder in pieces:
+        if total <= limit or len(text) <= len(TOO_LONG):
+            break
+        _replace(holder)
+        total += len(TOO_LONG) - len(text)
+        changed = True
+    return changed
+
+
+def _markdown_cell(cell: Json) -> Json | None:
+    source = _joined(cell.get("source", ""))
+    if not source.strip():
+        return None
+    return {"cell_type": "markdown", "source": source if len(source) <= HTML_CHARACTERS else TOO_LONG}
+
+
+def _code_cell(cell: Json, names: _Names) -> Json | None:
+    outputs = list(_kept_outputs(cell.get("outputs", []), names))
+    return {"cell_type": "code", "source": "", "execution_count": None, "outputs": outputs} if outputs else None
+
+
+def _kept_outputs(outputs: list[Json], names: _Names) -> Iterator[Json]:
+    """What stays of a cell's outputs. The same figure twice (drawn, and the cell's result) stays once."""
+    printed = [output for output in outputs if output.get("name") == "stdout"]
+    drawn = set()
+    for output in outputs:
+        kind = output.get("output_type")
+        if printed and output is printed[0]:
+            yield from _printed(printed)
+        elif kind == "error":
+            yield _display({"text/html": NOT_COMPUTED})
+        elif kind in ("display_data", "execute_result"):
+            key = (_joined(output.get("data", {}).get("image/png", "")), output.get("metadata", {}).get("filename"))
+            if not key[0] or key not in drawn:
+                yield from _shown(output, names)
+            drawn.add(key)
+
+
+def _printed(streams: list[Json]) -> Iterator[Json]:
+    """All that the cell printed as one text, its beginning alone where it is long."""
+    kept, length = "", 0
+    for piece in (piece for stream in streams for piece in _as_pieces(stream.get("text", ""))):
+        if length < PRINTED_CHARACTERS:
+            kept += piece[: PRINTED_CHARACTERS - length]
+        length += len(piece)
+    text = _UNSHOWABLE.sub("", _OVERWRITTEN.sub("", kept)).strip("\n")
+    if text.strip():
+        rest = f"\n[... e mais {length - len(kept)} caracteres]" if length > len(kept) else ""
+        yield {"output_type": "stream", "name": "stdout", "text": text + rest}
+
+
+def _shown(output: Json, names: _Names) -> Iterator[Json]:
+    """A figure before HTML before markdown: what draws by script often brings a PNG for those who run none."""
+    content, metadata = output.get("data", {}), output.get("metadata", {})
+    if "image/png" in content:
+        yield from _figure(_joined(content["image/png"]), metadata, names)
+        return
+    for kind in _TEXT_KINDS:
+        if kind in content:
+            text = _joined(content[kind])
+            yield _display({kind: text} if len(text) <= HTML_CHARACTERS else {"text/html": TOO_LONG})
+            return
+
+
+def _figure(encoded: str, metadata: Json, names: _Names) -> Iterator[Json]:
+    """A PNG with a name, a width and a sentence, whether or not the cell gave it any. Broken ones are left out."""
+    try:
+        header = binascii.a2b_base64(encoded[:_BASE64_OF_HEADER])
+        binascii.a2b_base64(encoded)
+    except binascii.Error:
+        return
+    if not header.startswith(_PNG_START):
+        return
+    told = metadata | metadata.get("image/png", {})
+    name = names.take(str(told.get("filename") or ""))
+    alt = str(told.get("alt") or f"Figura {names.count} do relatório, sem descrição.")
+    width = told["width"] if isinstance(told.get("width"), int | float) else int.from_bytes(header[16:20])
+    figure = _display({"image/png": encoded})
+    figure["metadata"] = {"filename": name, "alt": alt, "width": max(1, min(WIDTH, int(width)))}
+    yield figure
+
+
+class _Names:
+    """File names of figures, safe and each of them once."""
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+
+    @property
+    def count(self) -> int:
+        """How many were taken."""
+        return len(self._taken)
+
+    def take(self, wanted: str) -> str:
+        """The wanted name where it is free, else one like it."""
+        plain = unicodedata.normalize("NFKD", wanted.lower().removesuffix(".png")).encode("ascii", "ignore").decode()
+        stem = re.sub(r"[^a-z0-9_-]+", "-", plain).strip("-")[:60] or f"figura-{self.count + 1}"
+        name, turn = f"{stem}.png", 2
+        while name in self._taken:
+            name, turn = f"{stem}-{turn}.png", turn + 1
+        self._taken.add(name)
+        return name
+
+
+def _display(content: Json) -> Json:
+    return {"output_type": "display_data", "data": content, "metadata": {}}
+
+
+def _outputs(notebook: Json) -> Iterator[Json]:
+    for cell in notebook["cells"]:
+        yield from (output for output in cell.get("outputs", []) if "data" in output)
+
+
+def _pieces(notebook: Json) -> list[tuple[str, Json]]:
+    """Every text of a showable notebook, with the cell or output that holds it."""
+    texts = [(cell["source"], cell) for cell in notebook["cells"] if cell["cell_type"] == "markdown"]
+    for cell in notebook["cells"]:
+        for output in cell.get("outputs", []):
+            texts.extend([(output["text"], output)] if "text" in output else [])
+            texts.extend((output["data"][kind], output) for kind in _TEXT_KINDS if kind in output.get("data", {}))
+    return texts
+
+
+def _replace(holder: Json) -> None:
+    if "source" in holder:
+        holder["source"] = TOO_LONG
+    elif "text" in holder:
+        holder["text"] = re.sub(r"<[^>]*>", "", TOO_LONG)
+    else:
+        holder["data"] = {"text/html": TOO_LONG}
+
+
+def _as_pieces(text: str | list[str]) -> list[str]:
+    return [text] if isinstance(text, str) else text
+
+
+def _joined(text: str | list[str]) -> str:
+    return "".join(_as_pieces(text))

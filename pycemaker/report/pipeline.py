@@ -1,0 +1,179 @@
+"""A report, the whole way: notebook, page, figures, mail. It takes its collaborators as arguments.
+
+Everything made on the way is kept on a `Shelf` as soon as it exists, so that a failure leaves what came before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any, Protocol
+
+from pycemaker.errors import NothingToSend, PycemakerError
+from pycemaker.report.shelf import Shelf
+from pycemaker.window import Window, to_iso_text
+
+STAGES = ("notebook", "render", "storage", "mail")
+"""The stages in their order, as progress and errors name them."""
+
+OnProgress = Callable[[str, int, int], None]
+"""Called with the stage, how much of it is done, and out of how much."""
+
+
+@dataclass(frozen=True)
+class ReportRequest:
+    """What is asked for, checked already.
+
+    Attributes:
+        report_id: unguessable, safe as a file name.
+        notebook: the notebook to run.
+        window: the interval, and the one before it.
+        email_to: whom to mail.
+    """
+
+    report_id: str
+    notebook: Path
+    window: Window
+    email_to: str
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What the notebook's parameters cell is overridden with."""
+        return {"date_now": to_iso_text(self.window.end_utc), "time_range": self.window.hours}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A picture of the report: its file name, its PNG bytes, and the sentence that stands for it."""
+
+    name: str
+    png: bytes
+    alt: str
+
+
+@dataclass(frozen=True)
+class Page:
+    """The rendered report.
+
+    Attributes:
+        subject: one line.
+        html: the whole mail body; each figure's `src` is `figure:<name>`.
+        text: the same for a reader without HTML.
+        figures: in the order in which they stand.
+    """
+
+    subject: str
+    html: str
+    text: str
+    figures: tuple[Figure, ...]
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """Where the message went.
+
+    Attributes:
+        via: `smtp`, or `outbox` where no mail is set up.
+        reply: the mail server's own words on acceptance; the file's name for the outbox.
+    """
+
+    via: str
+    reply: str
+
+
+class RunNotebook(Protocol):
+    """Executes a notebook. Raises NotebookFailed, with what ran so far saved in `executed`."""
+
+    def __call__(
+        self, notebook: Path, parameters: Mapping[str, Any], executed: Path, on_cell: Callable[[int, int], None]
+    ) -> None:
+        """Run `notebook` with `parameters`, save it in `executed`, call `on_cell(done, total)` as cells end."""
+
+
+class RenderPage(Protocol):
+    """Makes the page out of an executed notebook. Raises NothingToSend."""
+
+    def __call__(self, executed: Path, window: Window) -> Page:
+        """The page of the executed notebook."""
+
+
+class StoreFigures(Protocol):
+    """Puts figures where a mail client can fetch them. Raises StorageRefused."""
+
+    def __call__(self, report_id: str, figures: tuple[Figure, ...]) -> dict[str, str]:
+        """A lasting URL for each figure, by name."""
+
+
+class Compose(Protocol):
+    """Makes the message."""
+
+    def __call__(self, page: Page, email_to: str, urls: Mapping[str, str] | None) -> EmailMessage:
+        """One MIME message; figures inside it (Content-ID) where `urls` is None."""
+
+
+class Send(Protocol):
+    """Hands the message over. Raises MailRefused."""
+
+    def __call__(self, message: EmailMessage, email_to: str) -> Delivery:
+        """What became of it."""
+
+
+@dataclass(frozen=True)
+class Collaborators:
+    """Who does each stage. `store_figures` None means that figures travel inside the mail."""
+
+    run_notebook: RunNotebook
+    render_page: RenderPage
+    store_figures: StoreFigures | None
+    compose: Compose
+    send: Send
+
+
+def make_report(
+    request: ReportRequest, collaborators: Collaborators, shelf: Shelf, on_progress: OnProgress
+) -> dict[str, Any]:
+    """Make and send one report.
+
+    Returns:
+        The record of what happened, as it stands on the shelf: plain JSON-able data.
+
+    Raises:
+        NotebookFailed, NothingToSend, StorageRefused, MailRefused: the stage that failed is in the record on the shelf.
+    """
+    shelf.open(request)
+    try:
+        return _walk(request, collaborators, shelf, on_progress)
+    except PycemakerError as error:
+        shelf.close_failed(error)
+        raise
+
+
+def _walk(
+    request: ReportRequest, collaborators: Collaborators, shelf: Shelf, on_progress: OnProgress
+) -> dict[str, Any]:
+    def on_cell(done: int, total: int) -> None:
+        on_progress("notebook", done, total)
+
+    shelf.enter("notebook")
+    collaborators.run_notebook(request.notebook, request.parameters, shelf.executed_path, on_cell)
+
+    shelf.enter("render")
+    on_progress("render", 0, 1)
+    page = collaborators.render_page(shelf.executed_path, request.window)
+    if not page.figures:
+        raise NothingToSend(reason="no figure")
+    shelf.keep_page(page)
+
+    shelf.enter("storage")
+    on_progress("storage", 0, len(page.figures))
+    urls = collaborators.store_figures(request.report_id, page.figures) if collaborators.store_figures else None
+
+    shelf.enter("mail")
+    on_progress("mail", 0, 1)
+    message = collaborators.compose(page, request.email_to, urls)
+    shelf.keep_message(message)
+    delivery = collaborators.send(message, request.email_to)
+    on_progress("mail", 1, 1)
+    return shelf.close_delivered(message, delivery, urls)

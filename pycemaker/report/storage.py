@@ -1,0 +1,231 @@
+"""Figures into Firebase Storage, under links that outlive the mail. Alone imports firebase_admin and Google's own.
+
+They are imported at the first upload: it takes half a second, which nobody pays where Firebase is not set up.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import secrets
+import threading
+import time
+import uuid
+from concurrent.futures import FIRST_EXCEPTION, Future, wait
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote
+
+from pycemaker.errors import StorageRefused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pycemaker.report.pipeline import Figure
+    from pycemaker.settings import FirebaseKey
+
+_LANES = 8
+_SCOPE = "https://www.googleapis.com/auth/devstorage.read_write"
+_TOKEN_URI = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
+_GOOGLE = "https://storage.googleapis.com"
+_LINKS = "https://firebasestorage.googleapis.com/v0"
+_HINTS = {
+    401: "the service account's key was not accepted",
+    403: "the service account may not write to this bucket",
+    404: "there is no such bucket (FIREBASE_BUCKET)",
+}
+_NO_TOKEN = "the service account got no token"  # noqa: S105 - words
+_Made = TypeVar("_Made")
+_opening = threading.Lock()
+
+
+@dataclass(frozen=True)
+class FirebaseFigures:
+    """Puts figures into a bucket of Firebase Storage, side by side.
+
+    A link carries a download token of the object's own, as the Firebase console makes them: it does not expire, and it
+    works under uniform bucket-level access, where no single object can be made public.
+
+    Attributes:
+        bucket: its name; `gs://` before it and a slash behind it are forgiven.
+        request_seconds: how long a server may stay silent.
+        retry_seconds: for how long an upload that met a passing fault (429, 5xx, a broken connection) starts again.
+        total_seconds: for all figures together.
+    """
+
+    key: FirebaseKey
+    bucket: str
+    request_seconds: float = 10.0
+    retry_seconds: float = 3.0
+    total_seconds: float = 25.0
+
+    def __call__(self, report_id: str, figures: tuple[Figure, ...]) -> dict[str, str]:
+        """A lasting URL for each figure, by name.
+
+        Raises:
+            StorageRefused: not every figure was stored, or not in time.
+        """
+        stop = threading.Event()
+        until = time.monotonic() + self.total_seconds
+        try:
+            bucket, credential = self._open()
+            if not credential.valid:
+                _side_by_side([partial(credential.refresh, None)], until)
+            lanes = [figures[first::_LANES] for first in range(_LANES)]
+            urls = _side_by_side([partial(self._store, bucket, report_id, lane, stop) for lane in lanes if lane], until)
+        except _faults() as error:
+            raise StorageRefused(reason=self._say(error)) from None  # the cause may quote what was sent
+        finally:
+            stop.set()
+        stored = {name: url for lane in urls for name, url in lane.items()}
+        return {figure.name: stored[figure.name] for figure in figures}
+
+    def prepare(self) -> None:
+        """Import and set up beforehand what needs no network: half a second. A fault is left to the upload to tell."""
+        with suppress(*_faults()):
+            self._open()
+
+    def _open(self) -> tuple[Any, Any]:
+        """The bucket, and the credential that opens it; one app of firebase_admin for each key and bucket."""
+        import firebase_admin
+        from firebase_admin import storage
+
+        bare = self.bucket.strip().removeprefix("gs://").strip("/")
+        identity = json.dumps([self.key.content, bare, self.request_seconds], sort_keys=True)
+        name = "pycemaker-" + hashlib.sha256(identity.encode()).hexdigest()[:24]
+        with _opening:
+            try:
+                app = firebase_admin.get_app(name)
+            except ValueError:
+                options = {"projectId": self.key.project_id, "storageBucket": bare}
+                app = firebase_admin.initialize_app(_make_credential(self.key, self.request_seconds), options, name)
+        return storage.bucket(app=app), app.credential.get_credential()
+
+    def _store(self, bucket: Any, report_id: str, figures: Sequence[Figure], stop: threading.Event) -> dict[str, str]:
+        """One lane: these figures, one after the other, unless another lane has failed."""
+        from google.cloud.storage.retry import DEFAULT_RETRY
+
+        retry = DEFAULT_RETRY.with_timeout(self.retry_seconds).with_delay(initial=0.3, maximum=1.0)
+        urls = {}
+        for figure in figures:
+            if stop.is_set():
+                break
+            token = str(uuid.uuid4())
+            blob = bucket.blob(f"reports/{report_id}/{secrets.token_urlsafe(16)}-{figure.name}")
+            blob.metadata = {"firebaseStorageDownloadTokens": token}
+            blob.cache_control = "public, max-age=31536000, immutable"
+            blob.upload_from_string(figure.png, "image/png", timeout=self.request_seconds, retry=retry)
+            urls[figure.name] = _link(bucket, blob.name, token)
+        return urls
+
+    def _say(self, error: Any) -> str:
+        """What went wrong, in words of ours: the libraries quote whole answers."""
+        cause = getattr(error, "cause", None) or error  # a RetryError has the last one inside
+        status = getattr(getattr(cause, "response", None), "status_code", None)
+        if isinstance(error, StorageRefused):
+            return str(error.facts["reason"])
+        if status is not None:
+            return f"HTTP {status}: {_HINTS.get(status, 'the upload failed')}"
+        if isinstance(error, TimeoutError):
+            return f"no end after {self.total_seconds:g} s"
+        return _say_transport(cause, self.request_seconds)
+
+
+def _link(bucket: Any, name: str, token: str) -> str:
+    """Where the object can be fetched: from Firebase, or from the emulator in STORAGE_EMULATOR_HOST."""
+    endpoint = bucket.client.api_endpoint
+    base = _LINKS if endpoint == _GOOGLE else f"{endpoint}/storage/v1"
+    return f"{base}/b/{bucket.name}/o/{quote(name, safe='')}?alt=media&token={token}"
+
+
+def _make_credential(key: FirebaseKey, seconds: float) -> Any:
+    """The key's credential, each request for a token bounded.
+
+    Google's own waits 120 s for a token, four times over where the host does not answer at all, and asks another server
+    for an "access boundary" in a thread of its own before the first upload.
+
+    Raises:
+        ValueError: the key cannot be read.
+    """
+    from google.auth.credentials import Credentials
+    from google.auth.exceptions import GoogleAuthError, TransportError
+    from google.auth.transport.requests import Request
+    from google.oauth2.service_account import Credentials as ServiceAccount
+
+    read_key: Any = ServiceAccount.from_service_account_info
+    account = read_key({"token_uri": _TOKEN_URI, **key.content}, scopes=[_SCOPE])
+    transport: Any = Request()
+
+    class BoundedCredential(Credentials):
+        def refresh(self, request: Any) -> None:  # noqa: ARG002 - Google's signature
+            statuses = []
+
+            def ask(**options: Any) -> Any:
+                answer = transport(**options, timeout=seconds)
+                statuses.append(answer.status)
+                return answer
+
+            try:
+                account.refresh(ask)
+            except TransportError as error:
+                raise StorageRefused(reason=f"{_NO_TOKEN}: {_say_transport(error.args[0], seconds)}") from None
+            except GoogleAuthError as error:
+                slug = re.match(r"[a-z_]{3,40}(?=:)", str(error.args[0]))
+                said = f"HTTP {statuses[-1]} {slug[0] if slug else ''}".strip()
+                raise StorageRefused(reason=f"{_NO_TOKEN}: {said}") from None
+            self.token, self.expiry = account.token, account.expiry
+
+    make: Any = BoundedCredential
+    return make()
+
+
+def _say_transport(error: object, seconds: float) -> str:
+    from requests.exceptions import RequestException, Timeout
+
+    if isinstance(error, Timeout) or "timed out" in str(error):
+        return f"no answer within {seconds:g} s"
+    if isinstance(error, RequestException):
+        return f"the server cannot be reached ({type(error).__name__})"
+    if isinstance(error, ValueError):
+        return "the service account's key cannot be read"
+    return type(error).__name__
+
+
+def _faults() -> tuple[type[Exception], ...]:
+    """What the libraries raise; they have no root in common."""
+    from google.api_core.exceptions import GoogleAPIError
+    from google.auth.exceptions import GoogleAuthError
+
+    return (StorageRefused, GoogleAPIError, GoogleAuthError, OSError, ValueError)
+
+
+def _side_by_side(works: Sequence[Callable[[], _Made]], until: float) -> list[_Made]:
+    """What the works return, each run in a thread of its own: a daemon's, so that one that hangs holds up no exit.
+
+    Raises:
+        TimeoutError: not all had ended at `until`, in time.monotonic().
+        Exception: the first that a work raised; the others are left to themselves.
+    """
+    futures = [_start(work) for work in works]
+    done, waiting = wait(futures, max(0.0, until - time.monotonic()), FIRST_EXCEPTION)
+    for future in done:
+        future.result()
+    if waiting:
+        raise TimeoutError
+    return [future.result() for future in futures]
+
+
+def _start(work: Callable[[], _Made]) -> Future[_Made]:
+    future: Future[_Made] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:  # noqa: BLE001 - handed to whoever waits
+            future.set_exception(error)
+
+    threading.Thread(target=run, name="storage", daemon=True).start()
+    return future

@@ -1,0 +1,105 @@
+"""Builds the real collaborators out of `Settings`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import partial
+
+from pycemaker.data.database import Database, open_database
+from pycemaker.data.store import Store
+from pycemaker.metrics import METRICS
+from pycemaker.period import MetricPeriod, Period
+from pycemaker.report import render
+from pycemaker.report.mail import Outbox, compose
+from pycemaker.report.pipeline import Collaborators, RunNotebook, Send, StoreFigures
+from pycemaker.report.smtp import SmtpSender
+from pycemaker.report.storage import FirebaseFigures
+from pycemaker.settings import Settings, load
+from pycemaker.window import Window, parse_window
+
+OUTBOX_SENDER = "pycemaker@localhost.localdomain"
+"""Who a message in the outbox is from, where no account is set up."""
+
+
+def report_collaborators(settings: Settings, run_notebook: RunNotebook) -> Collaborators:
+    """Who does each stage of a report under these settings; the notebook's runner is handed in, kernel and all."""
+    return Collaborators(
+        run_notebook=run_notebook,
+        render_page=partial(render.render_page, zone=settings.timezone, links=_links(settings)),
+        store_figures=_figure_storage(settings),
+        compose=partial(compose, sender=settings.email_from or OUTBOX_SENDER),
+        send=_sender(settings),
+    )
+
+
+def prepare(collaborators: Collaborators) -> None:
+    """Import and compile beforehand what a first report takes longest to load. Nothing goes over the network."""
+    render.warm()
+    if isinstance(collaborators.store_figures, FirebaseFigures):
+        collaborators.store_figures.prepare()
+    if isinstance(collaborators.send, SmtpSender):
+        collaborators.send.prepare()
+
+
+def _links(settings: Settings) -> dict[str, str]:
+    found = {"Abrir o painel": settings.dashboard_url, "Abrir o Pycemaker": settings.public_url}
+    return {label: url for label, url in found.items() if url}
+
+
+def _figure_storage(settings: Settings) -> StoreFigures | None:
+    if settings.firebase_key is None or settings.firebase_bucket is None:
+        return None
+    return FirebaseFigures(settings.firebase_key, settings.firebase_bucket)
+
+
+def _sender(settings: Settings) -> Send:
+    if settings.email_from is None or settings.password is None:
+        return Outbox(settings.data_dir / "outbox")
+    return SmtpSender(
+        settings.smtp_host, settings.smtp_port, settings.smtp_security, settings.email_from, settings.password
+    )
+
+
+def read_period(date_now: str = "now", time_range: int | str = 6, settings: Settings | None = None) -> Period:
+    """Every metric's samples of an interval, and of the one before it. What a notebook starts with.
+
+    Args:
+        date_now: where the interval ends: `dd-mm-yyyy-HH-MM-SS` in `TIMEZONE`, `now`, or ISO 8601 with an offset.
+        time_range: its length in whole hours, 1 to `MAX_RANGE_HOURS`.
+        settings: this process's own by default.
+
+    Raises:
+        InvalidDate, InvalidRange: before anything is read.
+        DatabaseUnreachable, DatabaseNotStarted: MongoDB is away, or the embedded one does not start.
+        InvalidSettings: see `settings.load`.
+    """
+    settings = settings or load()
+    window = parse_window(
+        str(date_now),
+        str(time_range),
+        zone=settings.timezone,
+        now_utc=datetime.now(UTC),
+        limit=settings.max_range_hours,
+    )
+    database = open_database(settings.mongo_db_url, settings.data_dir)
+    try:
+        return _read(database, window, settings)
+    finally:
+        database.close()
+
+
+def _read(database: Database, window: Window, settings: Settings) -> Period:
+    store = Store(database)
+    sample_end = store.sample_history_end()
+    parts = [
+        MetricPeriod(
+            metric,
+            window,
+            settings.timezone,
+            store.read_columns(metric, window.current),
+            store.read_columns(metric, window.previous),
+        )
+        for metric in METRICS
+    ]
+    made_up = sample_end is not None and sample_end > window.previous_start_utc
+    return Period(window, settings.timezone, tuple(parts), sample_end if made_up else None)

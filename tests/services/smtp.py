@@ -1,0 +1,245 @@
+"""A mail server on loopback that takes mail, with TLS and a login, and that misbehaves by a script.
+
+with smtp_server("ssl", {"recipient": "550 5.1.1 no such user"}) as server:
+    SmtpSender(server.host, server.port, ...)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import ssl
+import tempfile
+import threading
+from collections.abc import Coroutine, Iterator, Mapping
+from dataclasses import dataclass, field
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import trustme
+from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
+
+DROP = "drop"
+"""Cuts the connection."""
+SILENT = "silent"
+"""Answers nothing, for ever."""
+DRIP = "drip"
+"""Answers one byte every 50 ms, for ever."""
+
+STEPS = ("connect", "greet", "login", "sender", "recipient", "data", "message", "quit")
+"""Where a script can say something else than usual: a reply ("550 no"), or one of the words above.
+
+`data` is the answer to the DATA command, `message` the one to the message itself, once all of it has arrived.
+"""
+
+
+@dataclass
+class SmtpServer:
+    """A running server.
+
+    Attributes:
+        port: where it listens, on `host`.
+        user, password: the one login it accepts.
+        ca_file: the authority behind its certificate, for SSL_CERT_FILE.
+        script: what it answers at a step instead of the usual; may be changed while it runs.
+        received: every message that arrived whole, accepted or not, with its envelope.
+        said: the commands of the last connection, the words after the verb left out.
+    """
+
+    port: int
+    ca_file: Path
+    script: dict[str, str]
+    host: str = "127.0.0.1"
+    user: str = "reports@example.com"
+    password: str = "pa55 w0rd blanks"
+    received: list[Received] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+
+    @property
+    def trust(self) -> ssl.SSLContext:
+        """A client's context that trusts this server, and nobody else."""
+        return ssl.create_default_context(cafile=str(self.ca_file))
+
+
+@dataclass(frozen=True)
+class Received:
+    """A message as it arrived: its envelope, its bytes after the dots are undone, and how they are read."""
+
+    sender: str
+    recipients: list[str]
+    content: bytes
+
+    @property
+    def message(self) -> EmailMessage:
+        """The message, parsed."""
+        message = message_from_bytes(self.content, policy=policy.default)
+        assert isinstance(message, EmailMessage)
+        return message
+
+
+@contextlib.contextmanager
+def smtp_server(
+    security: str = "ssl", script: Mapping[str, str] | None = None, *, offers_login: bool = True
+) -> Iterator[SmtpServer]:
+    """A mail server for the length of the block.
+
+    Args:
+        security: `ssl`, `starttls` (required before a login) or `none`.
+        script: an answer by step (STEPS); the usual one where a step is not named.
+        offers_login: whether it says AUTH at all.
+    """
+    with _loop() as loop, tempfile.TemporaryDirectory() as folder:
+        ca_file = Path(folder) / "ca.pem"
+        _authority().cert_pem.write_to_path(ca_file)
+        server = SmtpServer(0, ca_file, dict(script or {}))
+        connections: list[asyncio.BaseTransport] = []
+
+        def make_protocol() -> asyncio.Protocol:
+            if "greet" in server.script:
+                return _Greeter(server.script["greet"], connections)
+            return _Scripted(server, connections, security, offers_login)
+
+        async def listen() -> asyncio.Server:
+            tls = _server_context() if security == "ssl" else None
+            return await loop.create_server(make_protocol, server.host, 0, ssl=tls)
+
+        listener = _run(loop, listen())
+        server.port = listener.sockets[0].getsockname()[1]
+        try:
+            yield server
+        finally:
+            _run(loop, _close(listener, connections))
+
+
+@functools.cache
+def _authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@functools.cache
+def _server_context() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    _authority().issue_cert("127.0.0.1", "localhost").configure_cert(context)
+    return context
+
+
+class _Scripted(SMTP):
+    """aiosmtpd's server, asking the script before each of its answers."""
+
+    def __init__(
+        self, server: SmtpServer, connections: list[asyncio.BaseTransport], security: str, offers_login: bool
+    ) -> None:
+        super().__init__(
+            _Mailbox(server),
+            hostname="mail.example.com",
+            loop=asyncio.get_running_loop(),
+            tls_context=_server_context() if security == "starttls" else None,
+            require_starttls=security == "starttls",
+            auth_require_tls=security == "starttls" or not offers_login,
+            authenticator=functools.partial(_check_login, server),
+        )
+        self._server, self._connections = server, connections
+        server.said.clear()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._connections.append(transport)
+        super().connection_made(transport)
+
+    async def _call(self, step: str, verb: str, usual: Any, arg: str | None) -> None:
+        self._server.said.append(verb)
+        if step in self._server.script:
+            await _act(self._server.script[step], self.transport)
+        else:
+            await usual(arg)
+
+    async def smtp_AUTH(self, arg: str) -> None:  # noqa: N802 - aiosmtpd's names
+        await self._call("login", "AUTH", super().smtp_AUTH, arg)
+
+    async def smtp_MAIL(self, arg: str | None) -> None:  # noqa: N802
+        assert self.session is not None
+        if not self.session.authenticated:
+            await self.push("530 5.7.0 log in first")
+        else:
+            await self._call("sender", "MAIL", super().smtp_MAIL, arg)
+
+    async def smtp_RCPT(self, arg: str | None) -> None:  # noqa: N802
+        await self._call("recipient", "RCPT", super().smtp_RCPT, arg)
+
+    async def smtp_DATA(self, arg: str) -> None:  # noqa: N802
+        await self._call("data", "DATA", super().smtp_DATA, arg)
+
+    async def smtp_QUIT(self, arg: str | None) -> None:  # noqa: N802
+        await self._call("quit", "QUIT", super().smtp_QUIT, arg)
+
+
+class _Mailbox:
+    """Keeps what arrives."""
+
+    def __init__(self, server: SmtpServer) -> None:
+        self._server = server
+
+    async def handle_DATA(self, smtp: SMTP, _session: Any, envelope: Any) -> str:  # noqa: N802
+        self._server.received.append(Received(envelope.mail_from, list(envelope.rcpt_tos), envelope.content))
+        answer = self._server.script.get("message", "250 2.0.0 OK queued as 4711")
+        return answer if answer[0].isdigit() else await _act(answer, smtp.transport)
+
+
+class _Greeter(asyncio.Protocol):
+    """Says something else than a greeting, or nothing."""
+
+    def __init__(self, answer: str, connections: list[asyncio.BaseTransport]) -> None:
+        self._answer, self._connections = answer, connections
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._connections.append(transport)
+        self._task = asyncio.ensure_future(_act(self._answer, transport))
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        self._task.cancel()
+
+
+async def _act(answer: str, transport: Any) -> str:
+    """Give the scripted answer; after a word there is no next command."""
+    if answer[0].isdigit():
+        transport.write(f"{answer}\r\n".encode())
+        return ""
+    if answer == DROP:
+        transport.abort()
+    while answer == DRIP:
+        transport.write(b"2")
+        await asyncio.sleep(0.05)
+    return str(await asyncio.Event().wait())
+
+
+def _check_login(server: SmtpServer, _smtp: SMTP, _session: Any, _envelope: Any, _how: str, login: Any) -> AuthResult:
+    right = LoginPassword(server.user.encode(), server.password.encode())
+    return AuthResult(success=login == right, handled=False)
+
+
+@contextlib.contextmanager
+def _loop() -> Iterator[asyncio.AbstractEventLoop]:
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="mail server", daemon=True)
+    thread.start()
+    try:
+        yield loop
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+def _run(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Any]) -> Any:
+    return asyncio.run_coroutine_threadsafe(work, loop).result(timeout=10)
+
+
+async def _close(listener: asyncio.Server, connections: list[asyncio.BaseTransport]) -> None:
+    listener.close()
+    for transport in connections:
+        transport.abort()
+    for task in asyncio.all_tasks() - {asyncio.current_task()}:
+        task.cancel()
+    await asyncio.sleep(0.01)

@@ -1,0 +1,118 @@
+"""The main job as a person starts it: one command, an empty folder, a Ctrl-C at the end."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from pycemaker.metrics import METRICS
+from tests.services.process import ServerProcess, all_gone
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[ServerProcess]:
+    server = ServerProcess().start()
+    yield server
+    server.close()
+
+
+def test_it_says_what_runs_where_and_what_to_try(served: ServerProcess) -> None:
+    said = served.said
+    assert f"http://127.0.0.1:{served.port}" in said
+    assert said.count("curl http://") == 3
+    assert "made-up history of 48 hours" in said
+    assert "outbox" in said
+    assert "America/Sao_Paulo" in said
+
+
+def test_every_metric_has_a_past_of_48_hours_that_is_declared_as_made_up(served: ServerProcess) -> None:
+    for metric in METRICS:
+        status, told = served.get(f"/{metric.id}/now/24")
+        assert status == 200
+        assert len(told["data"]) > 16_000
+        assert len(told["data_anterior"]) > 16_000
+        assert told["data"][0]["sample"] is True
+    assert served.get("/")[1]["sample_until"] is not None
+
+
+def test_a_minute_later_there_is_real_data(served: ServerProcess) -> None:
+    start = (datetime.now(UTC) - timedelta(seconds=2)).isoformat(timespec="seconds").replace("+00:00", "Z")
+    until = time.monotonic() + 20
+    missing = {metric.id for metric in METRICS}
+    while missing and time.monotonic() < until:
+        missing = {name for name in missing if not served.get(f"/{name}/{start}")[1]}
+        time.sleep(0.5)
+    assert missing == set()
+    for metric in METRICS:
+        newest = served.get(f"/{metric.id}/{start}")[1][-1]
+        assert "sample" not in newest
+        assert newest["value"] >= 0
+    assert served.get(f"/request_count/{start}")[1][-1]["value_success"] > 0
+
+
+def test_a_request_line_that_no_client_library_would_send_is_answered_in_the_one_shape(served: ServerProcess) -> None:
+    for target in (b"/cpu/%00/6", b"/%ff%fe/now", b"/cpu/now/6%0d%0aX:%20y", b"/cpu/" + b"a" * 9_000 + b"/6"):
+        with socket.create_connection(("127.0.0.1", served.port), timeout=5) as connection:
+            connection.sendall(b"GET " + target + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            answer = b""
+            while chunk := connection.recv(65536):
+                answer += chunk
+        assert answer.startswith((b"HTTP/1.1 400", b"HTTP/1.1 404")), answer[:200]
+        assert b'"error":' in answer
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_ctrl_c_and_sigterm_stop_everything_within_5_seconds(number: signal.Signals) -> None:
+    server = ServerProcess().start()
+    try:
+        time.sleep(2.5)  # the spare report process has started its kernel by now, or is about to
+        family = server.family()
+        assert len(family) >= 4
+        began = time.monotonic()
+        server.send(number)
+        server.wait(5)
+        assert all_gone(family, 5 - (time.monotonic() - began)) == []
+        assert "Traceback" not in server.said
+    finally:
+        server.close()
+
+
+def test_a_server_that_was_killed_leaves_nothing_that_blocks_the_next_start() -> None:
+    server = ServerProcess().start()
+    try:
+        time.sleep(1)
+        family = server.family()
+        server.send(signal.SIGKILL)
+        server.wait(5)
+        assert all_gone(family, 8) == []
+        again = ServerProcess(server.folder, PORT=str(server.port))
+        again.port = server.port
+        again.start(20)
+        assert len(again.get("/cpu/now/24")[1]["data"]) > 16_000
+        again.close()
+    finally:
+        server.close()
+
+
+def test_a_port_that_is_in_use_is_said_before_anything_starts(served: ServerProcess) -> None:
+    second = ServerProcess(PORT=str(served.port))
+    second.port = 1  # where to ask; the environment names the other one
+    with pytest.raises(AssertionError, match=f"PORT takes a free port; {served.port} is in use"):
+        second.start(20)
+    second.close()
+
+
+def test_wrong_settings_stop_the_start_with_one_message_that_names_them_all() -> None:
+    server = ServerProcess(PORT="x", TIMEZONE="Mars/Olympus", PASSWORD="hidden-secret")
+    with pytest.raises(AssertionError, match="the server ended with 2"):
+        server.start(20)
+    for name in ("PORT", "TIMEZONE", "EMAIL_FROM"):
+        assert name in server.said
+    assert "hidden-secret" not in server.said
+    assert "Traceback" not in server.said
+    server.close()

@@ -1,0 +1,198 @@
+"""MongoDB away, silent, gone while reading, and back: what the routes say, and how soon."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+import server
+from pycemaker.data import embedded
+from pycemaker.data.database import Database
+from pycemaker.data.store import BATCH_DOCUMENTS, Store
+from pycemaker.errors import DatabaseUnreachable
+from pycemaker.metrics import CPU
+from pycemaker.report.runner import ReportDesk
+from pycemaker.settings import from_mapping
+from pycemaker.window import Interval
+from tests.services.wsgi import Answer, Client
+
+NOW = datetime(2022, 4, 10, 12, 43, 23, tzinfo=UTC)
+
+
+class OwnMongod:
+    """A mongod of one test's own, to be stopped, killed and started again."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="pm-"))
+        self.held = embedded.hold(self.folder)
+
+    @property
+    def process_id(self) -> int:
+        return int((self.folder / "mongo" / "mongod.lock").read_text())
+
+    def kill(self) -> None:
+        """As a crash would."""
+        process_id = self.process_id
+        os.kill(process_id, signal.SIGKILL)
+        while embedded.is_running(process_id):
+            time.sleep(0.01)
+
+    def start(self) -> None:
+        again = embedded.hold(self.folder)
+        self.held.release()
+        self.held = again
+
+    @contextmanager
+    def silent(self) -> Iterator[None]:
+        """It takes connections and says nothing."""
+        os.kill(self.process_id, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self.process_id, signal.SIGCONT)
+
+    def close(self) -> None:
+        self.held.release()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@pytest.fixture
+def mongod_of_its_own() -> Iterator[OwnMongod]:
+    started = OwnMongod()
+    yield started
+    started.close()
+
+
+def client_over(database: Database) -> Client:
+    desk = ReportDesk({}, Path("/nonexistent"), 1, keep_spare=False)
+    return Client(server.create_app(server.Services(from_mapping({}), Store(database), desk, clock=lambda: NOW)))
+
+
+def timed(client: Client, path: str) -> tuple[Answer, float]:
+    began = time.monotonic()
+    return client.get(path), time.monotonic() - began
+
+
+@pytest.mark.parametrize("path", ["/cpu/now/6", "/cpu/now", "/", "/report/now/6/a@b.com"])
+def test_a_database_that_is_not_there_is_a_503_within_3_seconds(path: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    database = Database(f"mongodb://127.0.0.1:{port}/x")
+    answer, seconds = timed(client_over(database), path)
+    database.close()
+    assert (answer.status, answer.json["error"]) == (503, "database_unreachable")
+    assert seconds < 3
+    assert str(port).encode() not in answer.body
+
+
+@pytest.mark.filterwarnings("ignore:Unclosed MongoClient")  # one that its own constructor gave up on
+@pytest.mark.parametrize(
+    "url", ["mongodb://user:hidden@no-such-host.invalid/x", "mongodb+srv://no-such-host.invalid/x"]
+)
+def test_a_host_that_cannot_be_resolved_is_a_503_that_names_neither_it_nor_the_password(url: str) -> None:
+    database = Database(url)
+    answer, seconds = timed(client_over(database), "/cpu/now/6")
+    database.close()
+    assert answer.status == 503
+    assert seconds < 3
+    assert b"hidden" not in answer.body
+    assert b"invalid" not in answer.body
+
+
+def test_a_silent_database_is_a_503_within_3_seconds_and_a_200_once_it_speaks(mongod_of_its_own: OwnMongod) -> None:
+    database = Database(mongod_of_its_own.held.url)
+    client = client_over(database)
+    assert client.get("/cpu/now/6").status == 200
+    with mongod_of_its_own.silent():
+        answer, seconds = timed(client, "/cpu/now/6")
+        assert answer.status == 503
+        assert seconds < 3
+    assert client.get("/cpu/now/6").status == 200
+    database.close()
+
+
+def test_a_database_that_was_killed_and_is_back_is_a_200_without_a_restart(mongod_of_its_own: OwnMongod) -> None:
+    database = Database(mongod_of_its_own.held.url)
+    client = client_over(database)
+    database[CPU.collection].insert_one({"time_series": NOW, "value": 0.5})
+    assert len(client.get("/cpu/now/6").json["data"]) == 1
+    mongod_of_its_own.kill()
+    answer, seconds = timed(client, "/cpu/now/6")
+    assert answer.status == 503
+    assert seconds < 3
+    mongod_of_its_own.start()
+    assert len(client.get("/cpu/now/6").json["data"]) == 1
+    database.close()
+
+
+def test_a_database_that_goes_while_a_long_answer_is_read_ends_it_with_our_own_error(
+    mongod_of_its_own: OwnMongod,
+) -> None:
+    database = Database(mongod_of_its_own.held.url)
+    documents = [
+        {"time_series": NOW - timedelta(seconds=5 * back), "value": 0.5, "note": "x" * 1000} for back in range(20_000)
+    ]
+    database[CPU.collection].insert_many(documents)
+    batches = Store(database).read(CPU, Interval(NOW - timedelta(days=2), NOW))
+    assert len(next(batches)) <= BATCH_DOCUMENTS
+    mongod_of_its_own.kill()
+    began = time.monotonic()
+    with pytest.raises(DatabaseUnreachable):
+        list(batches)
+    assert time.monotonic() - began < 3
+    database.close()
+
+
+def test_a_user_that_was_killed_leaves_no_mongod_behind(tmp_path: Path) -> None:
+    folder = Path(tempfile.mkdtemp(prefix="pm-"))
+    held = embedded.hold(folder)
+    process_id = int((folder / "mongo" / "mongod.lock").read_text())
+    held._lease.release()  # what the operating system does for a process that was killed
+    until = time.monotonic() + 5
+    while embedded.is_running(process_id) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not embedded.is_running(process_id)
+    embedded._see_off_keepers()
+    shutil.rmtree(folder)
+
+
+def test_the_last_one_to_leave_stops_it_and_no_other(tmp_path: Path) -> None:
+    folder = Path(tempfile.mkdtemp(prefix="pm-"))
+    first, second = embedded.hold(folder), embedded.hold(folder)
+    process_id = int((folder / "mongo" / "mongod.lock").read_text())
+    assert (first.started_here, second.started_here) == (True, False)
+    assert first.url == second.url
+    first.release()
+    assert embedded.is_running(process_id)
+    second.release()
+    assert not embedded.is_running(process_id)
+    shutil.rmtree(folder)
+
+
+def test_it_listens_on_no_port_but_where_its_path_is_too_long_for_a_socket(tmp_path: Path) -> None:
+    folder = tmp_path / ("long" * 30)
+    held = embedded.hold(folder)
+    assert held.url.startswith("mongodb://127.0.0.1:")
+    database = Database(held.url, held)
+    database["x"].insert_one({})
+    database.close()
+    again = embedded.hold(folder)
+    database = Database(again.url, again)
+    assert database["x"].count_documents({}) == 1
+    database.close()
+
+
+def test_a_folder_that_cannot_be_used_is_said_so_plainly(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(embedded.DatabaseNotStarted, match="folder cannot be used"):
+        embedded.hold(tmp_path / "file")

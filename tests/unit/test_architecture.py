@@ -1,0 +1,102 @@
+"""The arrows of the house, and who alone may import what."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SOURCES = [ROOT / "server.py", *sorted((ROOT / "pycemaker").rglob("*.py"))]
+
+# A module may import modules of its own layer and of those below it.
+LAYERS = [
+    ["server"],
+    ["pycemaker", "pycemaker.__main__", "pycemaker.startup", "pycemaker.home", "pycemaker.report.child"],
+    ["pycemaker.wiring", "pycemaker.report.runner"],
+    ["pycemaker.report", "pycemaker.data"],
+    ["pycemaker.show"],
+    ["pycemaker.payload", "pycemaker.figures", "pycemaker.tables", "pycemaker.wsgi"],
+    ["pycemaker.digest", "pycemaker.criticity", "pycemaker.period", "pycemaker.words", "pycemaker.traffic"],
+    ["pycemaker.stats"],
+    ["pycemaker.samples", "pycemaker.metrics", "pycemaker.window"],
+    ["pycemaker.settings"],
+    ["pycemaker.errors"],
+]
+
+ALONE = {
+    "bottle": {"server"},
+    "granian": {"server"},
+    "papermill": {"pycemaker.report.notebook"},
+    "nbclient": {"pycemaker.report.notebook"},
+    "jupyter_client": {"pycemaker.report.notebook"},
+    "nbconvert": {"pycemaker.report.render"},
+    "css_inline": {"pycemaker.report.render"},
+    "inscriptis": {"pycemaker.report.render"},
+    "lxml": {"pycemaker.report.render"},
+    "bleach": {"pycemaker.report.clean"},
+    "firebase_admin": {"pycemaker.report.storage"},
+    "google": {"pycemaker.report.storage"},
+    "yagmail": {"pycemaker.report.smtp"},
+    "seaborn": {"pycemaker.figures"},
+    "babel": {"pycemaker.words"},
+    "dotenv": {"pycemaker.settings"},
+    "orjson": {"pycemaker.payload", "pycemaker.data.encode"},
+}
+
+PURE = ["pycemaker.stats", "pycemaker.figures", "pycemaker.payload", "pycemaker.tables", "pycemaker.words"]
+
+
+def module_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports_of(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def layer_of(module: str) -> int | None:
+    places = [(len(name), place) for place, names in enumerate(LAYERS) for name in names
+              if module == name or (module.startswith(name + ".") and name != "pycemaker")]  # fmt: skip
+    return max(places)[1] if places else None
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=module_of)
+def test_every_module_has_a_layer_and_imports_nothing_above_it(path: Path) -> None:
+    module = module_of(path)
+    own = layer_of(module)
+    assert own is not None, f"{module} is in no layer"
+    upward = [name for name in imports_of(path) if name.startswith(("pycemaker", "server"))
+              and (place := layer_of(name)) is not None and place < own and name != "pycemaker"]  # fmt: skip
+    assert upward == []
+
+
+@pytest.mark.parametrize("vendor", ALONE)
+def test_one_vendor_is_imported_by_one_module(vendor: str) -> None:
+    users = {module_of(path) for path in SOURCES if any(n.split(".")[0] == vendor for n in imports_of(path))}
+    assert users == ALONE[vendor]
+
+
+@pytest.mark.parametrize("module", PURE)
+def test_pure_modules_know_no_database_clock_environment_or_http(module: str) -> None:
+    paths = [path for path in SOURCES if module_of(path) == module or module_of(path).startswith(module + ".")]
+    assert paths
+    known = {name.split(".")[0] for path in paths for name in imports_of(path)}
+    assert known & {"pymongo", "bson", "os", "time", "requests", "bottle", "socket"} == set()
+
+
+def test_importing_the_server_loads_neither_a_plotting_library_nor_papermill() -> None:
+    heavy = "'seaborn', 'matplotlib', 'pandas', 'papermill', 'nbconvert', 'firebase_admin', 'yagmail'"
+    code = f"import server, sys; print([m for m in ({heavy}) if m in sys.modules])"
+    told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "[]"

@@ -99,7 +99,7 @@ def page(glance: Glance, settings: Settings) -> str:
         zone=escape(glance.zone.key),
         notice=_notice(glance),
         cards=cards,
-        report=escape(f"/report/now/6/{recipient}"),
+        report=escape(f"{_own_url(settings)}/report/now/6/{recipient}"),
         destination=_destination(settings),
         example=escape(to_wall_text(glance.now_utc, glance.zone)),
         dashboard=_dashboard(settings),
@@ -130,6 +130,10 @@ def _destination(settings: Settings) -> str:
     return "Nenhuma conta de e-mail está configurada: o relatório é gravado na caixa de saída, em um arquivo .eml."
 
 
+def _own_url(settings: Settings) -> str:
+    return settings.public_url or f"http://{settings.host}:{settings.port}"
+
+
 def _dashboard(settings: Settings) -> str:
     if settings.dashboard_url is None:
         return ""
@@ -152,11 +156,12 @@ def _reading(part: MetricGlance, zone: ZoneInfo) -> str:
     if not len(finite):
         return f'<p class="now">{words.NOTHING}</p><p class="fine">{words.NO_READINGS}</p>'
     unit = part.metric.unit
-    newest = words.clock(from_epoch_ms(part.samples.time_ms[-1]), zone, "dd/MM HH:mm:ss")
+    newest = words.clock(from_epoch_ms(part.samples.time_ms[-1]), zone, "dd/MM, HH:mm:ss")
     return (
         f'<p class="now">{escape(words.reading(float(finite[-1]), unit))} <small>{words.unit_phrase(unit)}</small></p>'
         f'<p class="fine">média {escape(words.reading(stats.mean(finite), unit))} · '
-        f"máximo {escape(words.reading(float(finite.max()), unit))} · às {escape(newest)}</p>"
+        f"máximo {escape(words.reading(float(finite.max()), unit))} </p>"
+        f'<p class="fine">última amostra: {escape(newest)}</p>'
     )
 
 
@@ -223,7 +228,7 @@ _PAGE = """<!doctype html>
 {notice}{dashboard}
 <section class="grid" aria-label="Métricas">{cards}</section>
 <h3>Pedir um relatório</h3>
-<p><code>curl -X POST http://&lt;este endereço&gt;{report}</code></p>
+<p><code>curl -X POST {report}</code></p>
 <p class="fine">Seis horas até agora, para o endereço no fim do caminho. {destination}</p>
 <h3>Rotas</h3>
 <dl>

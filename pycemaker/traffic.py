@@ -13,7 +13,7 @@ class TrafficCount:
     Attributes:
         succeeded: answers with a status below 500.
         failed: answers with a status of 500 or more.
-        mean_seconds: from request to answer, on average; None without an answer.
+        mean_seconds: from request to answer, on average over those that were timed; None without one.
     """
 
     succeeded: int
@@ -26,13 +26,15 @@ class Traffic:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._succeeded = self._failed = 0
+        self._succeeded = self._failed = self._timed = 0
         self._seconds = 0.0
 
-    def count(self, status: int, seconds: float) -> None:
-        """One answer was given."""
+    def count(self, status: int, seconds: float | None) -> None:
+        """One answer was given; `seconds` None counts it without its time."""
         with self._lock:
-            self._seconds += seconds
+            if seconds is not None:
+                self._seconds += seconds
+                self._timed += 1
             if status >= 500:
                 self._failed += 1
             else:
@@ -41,8 +43,8 @@ class Traffic:
     def take(self) -> TrafficCount:
         """What was counted since the last call; counting starts anew."""
         with self._lock:
-            answers = self._succeeded + self._failed
-            taken = TrafficCount(self._succeeded, self._failed, self._seconds / answers if answers else None)
-            self._succeeded = self._failed = 0
+            mean_seconds = self._seconds / self._timed if self._timed else None
+            taken = TrafficCount(self._succeeded, self._failed, mean_seconds)
+            self._succeeded = self._failed = self._timed = 0
             self._seconds = 0.0
         return taken

@@ -13,7 +13,7 @@ Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 
-_POST_TOO = "/report/"
+_REPORT = "/report/"
 
 
 @dataclass(frozen=True)
@@ -42,13 +42,17 @@ class Face:
 
 
 def count_traffic(application: Application, traffic: Traffic) -> Application:
-    """The application, its answers counted: status, and seconds until it began to answer."""
+    """The application, its answers counted: status, and seconds until it began to answer.
+
+    A report is counted without its time: it takes seconds by nature, and says nothing about how the API is doing.
+    """
 
     def counted(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         began = time.perf_counter()
 
         def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
-            traffic.count(int(status[:3]), time.perf_counter() - began)
+            seconds = None if environ["PATH_INFO"].startswith(_REPORT) else time.perf_counter() - began
+            traffic.count(int(status[:3]), seconds)
             return start_response(status, headers, exc_info) if exc_info else start_response(status, headers)
 
         return application(environ, start)
@@ -87,7 +91,7 @@ def _origin_headers(origin: str | None, origins: tuple[str, ...]) -> list[tuple[
 
 
 def _preflight_headers(environ: Environ) -> list[tuple[str, str]]:
-    methods = "GET, HEAD, OPTIONS" if not environ["PATH_INFO"].startswith(_POST_TOO) else "GET, POST, OPTIONS"
+    methods = "GET, HEAD, OPTIONS" if not environ["PATH_INFO"].startswith(_REPORT) else "GET, POST, OPTIONS"
     return [
         ("Allow", methods),
         ("Access-Control-Allow-Methods", methods),

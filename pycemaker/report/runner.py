@@ -21,7 +21,7 @@ from typing import Any
 
 import psutil
 
-from pycemaker.errors import ReportTimedOut, RunnerFailed, TooManyReports, from_facts
+from pycemaker.errors import PycemakerError, ReportTimedOut, RunnerFailed, TooManyReports, from_facts
 from pycemaker.report.pipeline import OnProgress, ReportRequest
 from pycemaker.report.shelf import Shelf
 from pycemaker.settings import ROOT
@@ -170,10 +170,14 @@ class ReportDesk:
         Raises:
             TooManyReports: as many are waiting as may.
             ReportTimedOut, RunnerFailed: it did not end, or not well; said in the record on the shelf too.
-            PycemakerError: what the pipeline raised.
+            PycemakerError: what the pipeline raised. Each of these names the report among its facts (`report_id`).
         """
         with self._place(), self._turn:
-            return self._make(request, on_progress)
+            try:
+                return self._make(request, on_progress)
+            except PycemakerError as error:
+                error.facts["report_id"] = request.report_id
+                raise
 
     def close(self) -> None:
         """End the spare, and whatever runs."""

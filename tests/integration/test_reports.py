@@ -8,6 +8,8 @@ import email.policy
 import json
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -28,6 +30,7 @@ from pycemaker.report.runner import WAITING_LIMIT, ReportDesk
 from pycemaker.settings import ROOT
 from pycemaker.window import Window
 from tests.services.process import all_gone
+from tests.services.storage import SILENT, Answer, refusing_storage
 
 NOW = datetime(2022, 4, 10, 12, 43, 23, tzinfo=UTC)
 FIGURE = """
@@ -258,3 +261,52 @@ def test_the_spare_serves_one_report_and_is_replaced(folder: Path, database_url:
     assert spare
     desk.close()
     assert all_gone(spare, 3) == []
+
+
+@pytest.mark.parametrize("fault", [401, 403, 500, SILENT])
+def test_a_storage_that_refuses_or_is_silent_fails_the_report_which_is_kept(
+    folder: Path, database_url: str, fault: Answer
+) -> None:
+    with refusing_storage(fault) as storage:
+        given = {"MONGO_DB_URL": database_url, **storage.environment}
+        desk = ReportDesk(environment_of(folder, **given), folder / "reports", 60, keep_spare=False)
+        began = time.monotonic()
+        with pytest.raises(errors.StorageRefused) as caught:
+            desk.make(request_for(notebook_of(folder, FIGURE)))
+        assert time.monotonic() - began < 45
+        desk.close()
+    assert "PRIVATE KEY" not in str(caught.value)
+    assert (record_of(folder)["state"], record_of(folder)["stage"]) == ("failed", "storage")
+    assert (folder / "reports" / "a-report" / "page.html").exists()
+    assert not (folder / "outbox").exists()
+
+
+def figures_in(notebook: Path) -> list[str]:
+    """Every picture among the outputs, as it is stored."""
+    outputs = [out for cell in nbformat.read(notebook, as_version=4).cells for out in cell.get("outputs", [])]
+    return [out["data"]["image/png"] for out in outputs if "image/png" in out.get("data", {})]
+
+
+@pytest.mark.parametrize("working_directory", [".", "notebooks"], ids=["papermill", "as-in-jupyterlab"])
+def test_by_hand_the_notebook_gives_the_same_figures_as_the_route(
+    desk: ReportDesk, folder: Path, database: Database, database_url: str, working_directory: str
+) -> None:
+    sample.write_history(database, NOW, 12)
+    desk.make(request_for(ROOT / "notebooks" / "report.ipynb"))
+    command = [sys.executable, "-m", "papermill", "notebooks/report.ipynb", str(folder / "out.ipynb")]
+    command += ["-p", "date_now", "10-04-2022-09-43-23", "-p", "time_range", "6", "--cwd", working_directory]
+    environment = environment_of(folder, MONGO_DB_URL=database_url)
+    ran = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
+    assert ran.returncode == 0, ran.stderr[-2000:]
+    by_hand = figures_in(folder / "out.ipynb")
+    assert len(by_hand) == 12
+    assert by_hand == figures_in(folder / "reports" / "a-report" / "executed.ipynb")
+
+
+def test_by_hand_a_wrong_parameter_is_said_before_anything_is_read(folder: Path) -> None:
+    command = [sys.executable, "-m", "papermill", "notebooks/report.ipynb", str(folder / "out.ipynb")]
+    environment = environment_of(folder, MONGO_DB_URL="mongodb://127.0.0.1:9/x")
+    command += ["-p", "date_now", "yesterday", "--cwd", "."]
+    ran = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
+    assert ran.returncode != 0
+    assert "not a date: 'yesterday'" in ran.stderr

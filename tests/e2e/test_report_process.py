@@ -1,0 +1,137 @@
+"""A report from the route to the mail server's acceptance, and what the asker is told when a part of the way fails."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterator
+from email.message import EmailMessage
+from typing import Any
+from urllib.request import urlopen
+
+import pytest
+
+from tests.services.process import ServerProcess
+from tests.services.smtp import DROP, SILENT, SmtpServer, smtp_server
+from tests.services.storage import Storage, storage_emulator
+
+RECIPIENT = "reader@example.com"
+
+
+@pytest.fixture(scope="module")
+def mail() -> Iterator[SmtpServer]:
+    with smtp_server("ssl") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def storage() -> Iterator[Storage]:
+    with storage_emulator() as emulator:
+        yield emulator
+
+
+@pytest.fixture(scope="module")
+def served(mail: SmtpServer, storage: Storage) -> Iterator[ServerProcess]:
+    server = ServerProcess(
+        EMAIL_FROM=mail.user,
+        PASSWORD=mail.password,
+        SMTP_HOST=mail.host,
+        SMTP_PORT=str(mail.port),
+        SSL_CERT_FILE=str(mail.ca_file),
+        REPORT_RECIPIENTS="@example.com",
+        DASHBOARD_URL="https://panel.example.com/x",
+        **storage.environment,
+    ).start()
+    yield server
+    server.close()
+
+
+def parts_of(message: EmailMessage) -> tuple[str, str]:
+    """The text and the HTML of a message."""
+    text, html = message.get_body(("plain",)), message.get_body(("html",))
+    assert text is not None
+    assert html is not None
+    return text.get_content(), html.get_content()
+
+
+def record_of(served: ServerProcess, told: dict[str, Any]) -> dict[str, Any]:
+    report_id = told["report"]["id"] if "report" in told else told["report_id"]
+    return dict(json.loads((served.folder / "reports" / report_id / "record.json").read_text()))
+
+
+def test_a_report_is_said_to_be_sent_once_the_mail_server_has_it(
+    served: ServerProcess, mail: SmtpServer, storage: Storage
+) -> None:
+    mail.script.clear()
+    mail.received.clear()
+    status, told = served.get(f"/report/now/6/{RECIPIENT}", method="POST")
+    assert (status, told["msg"]) == (200, "Relatório enviado com sucesso!")
+    (received,) = mail.received
+    text, html = parts_of(received.message)
+    assert received.message["To"] == RECIPIENT
+    assert told["report"]["message_id"] == received.message["Message-ID"]
+    assert "Consumo de CPU" in text
+    assert "<table" not in text
+    assert "https://panel.example.com/x" in html
+    sources = re.findall(r'<img[^>]+src="([^"]+)"', html)
+    assert len(sources) == len(storage.objects()) == 12
+    for source in sources:
+        with urlopen(source.replace("&amp;", "&")) as answer:
+            assert answer.read(8) == b"\x89PNG\r\n\x1a\n"
+    assert record_of(served, told)["state"] == "sent"
+    assert mail.password not in json.dumps(record_of(served, told))
+
+
+@pytest.mark.parametrize(
+    ("script", "possibly_sent", "arrived"),
+    [
+        ({"login": "535 5.7.8 bad credentials"}, False, 0),
+        ({"recipient": "550 5.1.1 no such user"}, False, 0),
+        ({"message": DROP}, True, 1),
+    ],
+    ids=["login", "recipient", "drop-after-data"],
+)
+def test_a_mail_server_that_refuses_is_a_502_and_the_report_is_kept(
+    served: ServerProcess, mail: SmtpServer, script: dict[str, str], possibly_sent: bool, arrived: int
+) -> None:
+    mail.script.clear()
+    mail.script.update(script)
+    mail.received.clear()
+    status, told = served.get(f"/report/now/1/{RECIPIENT}")
+    mail.script.clear()
+    assert (status, told["error"], told["possibly_sent"]) == (502, "mail_refused", possibly_sent)
+    assert len(mail.received) == arrived
+    assert "sucesso" not in told["msg"]
+    record = record_of(served, told)
+    assert (record["state"], record["stage"]) == ("failed", "mail")
+    assert (served.folder / "reports" / told["report_id"] / "message.eml").stat().st_size > 10_000
+    assert mail.password not in served.said
+
+
+def test_a_mail_server_that_is_silent_for_ever_is_a_502_within_its_bound(
+    served: ServerProcess, mail: SmtpServer
+) -> None:
+    mail.script.clear()
+    mail.script["sender"] = SILENT
+    began = time.monotonic()
+    status, told = served.get(f"/report/now/1/{RECIPIENT}")
+    mail.script.clear()
+    assert (status, told["error"]) == (502, "mail_refused")
+    assert time.monotonic() - began < 45
+
+
+def test_metric_routes_answer_while_reports_run_and_a_failed_one_stops_no_other(
+    served: ServerProcess, mail: SmtpServer
+) -> None:
+    mail.received.clear()
+    assert served.get(f"/report/now/6/{RECIPIENT}")[0] == 200
+    assert served.get("/cpu/now/1")[0] == 200
+    assert len(mail.received) == 1
+
+
+def test_a_recipient_who_may_not_is_not_mailed(served: ServerProcess, mail: SmtpServer) -> None:
+    mail.received.clear()
+    status, told = served.get("/report/now/6/someone@elsewhere.org")
+    assert (status, told["error"]) == (403, "recipient_not_allowed")
+    assert mail.received == []

@@ -19,7 +19,7 @@ bench: $(VENV)/test
 
 $(VENV)/run: requirements.txt pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "installing requirements.txt into $(VENV) ..."
+	@echo "installing requirements.txt into $(VENV) (some minutes the first time) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
 

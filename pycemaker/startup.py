@@ -7,7 +7,7 @@ import socket
 import sys
 import threading
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from multiprocessing import connection, parent_process
 from pathlib import Path
 
@@ -60,10 +60,14 @@ def write_sample(database: Database, hours: int) -> int:
 
 def banner(settings: Settings, database: Database) -> str:
     """What runs where, three lines to try, and where mail goes."""
-    now_utc = datetime.now(UTC)
     url = f"http://{settings.host}:{settings.port}"
-    tail_start = to_wall_text(datetime.fromtimestamp(now_utc.timestamp() - 300, UTC), settings.timezone)
-    recipient = settings.email_from or "you@example.com"
+    tail_start = to_wall_text(datetime.now(UTC) - timedelta(minutes=5), settings.timezone)
+    tries = [
+        (f"curl {url}/cpu/now/6", "an interval of 6 hours, with the one before it"),
+        (f"curl {url}/cpu/{tail_start}", "everything since five minutes ago"),
+        (f"curl {url}/report/now/6/{settings.email_from or 'you@example.com'}", "a report"),
+    ]
+    width = max(len(command) for command, _ in tries)
     return "\n".join(
         [
             "",
@@ -73,10 +77,7 @@ def banner(settings: Settings, database: Database) -> str:
             f"  figures      {_describe_storage(settings)}",
             f"  times        {settings.timezone.key}",
             "",
-            "  Try:",
-            f"    curl {url}/cpu/now/6                      # an interval of 6 hours, with the one before it",
-            f"    curl {url}/cpu/{tail_start}     # everything since five minutes ago",
-            f"    curl {url}/report/now/6/{recipient}   # a report",
+            *(f"  {command:<{width}}   # {meaning}" for command, meaning in tries),
             "",
             "  Ctrl-C stops everything.",
             "",

@@ -285,8 +285,7 @@ def main() -> int:
     """Start everything, serve until Ctrl-C or SIGTERM, stop everything; the exit status."""
     try:
         settings = load()
-        if not startup.port_is_free(settings.host, settings.port):
-            raise errors.InvalidSettings(problems=[f"PORT takes a free port; {settings.port} is in use"])
+        address = startup.listening_address(settings.host, settings.port)
         database = open_database(settings.mongo_db_url, settings.data_dir, startup.say)
     except errors.PycemakerError as error:
         startup.say(str(error))
@@ -294,7 +293,7 @@ def main() -> int:
     try:
         startup.fill_if_empty(database)
         startup.say(startup.banner(settings, database))
-        _serve(settings)
+        _serve(address, settings.port)
     except KeyboardInterrupt:
         return 130
     finally:
@@ -302,14 +301,14 @@ def main() -> int:
     return 0
 
 
-def _serve(settings: Settings) -> None:
+def _serve(address: str, port: int) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     Granian(
         "server:application",
         factory=True,
         interface=Interfaces.WSGI,
-        address=settings.host.strip("[]"),
-        port=settings.port,
+        address=address,
+        port=port,
         blocking_threads=THREADS,
         workers_kill_timeout=2,
         websockets=False,

@@ -138,7 +138,7 @@ class NothingToSend(ReportFailed):
 
 
 class RunnerFailed(ReportFailed):
-    """The process that makes the report ended without saying how it went. Facts: `stage`, `reason`."""
+    """The process that makes the report ended without saying how it went. Facts: `stage`, `reason`, `possibly_sent`."""
 
     message = "the report's process ended during {stage!r}: {reason}"
 

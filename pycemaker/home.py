@@ -55,9 +55,14 @@ def look(store: Store, now_utc: datetime, settings: Settings) -> Glance:
 
 def _look_at(store: Store, metric: Metric, now_utc: datetime) -> MetricGlance:
     newest = store.newest(metric)
-    end_utc = newest if newest is not None and newest <= now_utc - _HOUR else now_utc
+    end_utc = _whole_second(newest) if newest is not None and newest <= now_utc - _HOUR else now_utc
     samples = store.read_columns(metric, Interval(end_utc - _HOUR, end_utc))
     return MetricGlance(metric, end_utc if newest else None, samples)
+
+
+def _whole_second(instant_utc: datetime) -> datetime:
+    """The next whole second: a path's date has no smaller ones, and has to take in the sample."""
+    return instant_utc + timedelta(microseconds=-instant_utc.microsecond % 1_000_000)
 
 
 def prefers_html(accept: str) -> bool:
@@ -99,7 +104,7 @@ def page(glance: Glance, settings: Settings) -> str:
         zone=escape(glance.zone.key),
         notice=_notice(glance),
         cards=cards,
-        report=escape(f"{_own_url(settings)}/report/now/6/{recipient}"),
+        report=escape(f"{settings.own_url}/report/now/6/{recipient}"),
         destination=_destination(settings),
         example=escape(to_wall_text(glance.now_utc, glance.zone)),
         dashboard=_dashboard(settings),
@@ -120,7 +125,7 @@ def _notice(glance: Glance) -> str:
     until = words.clock(glance.sample_until_utc, glance.zone, "dd/MM/yyyy HH:mm")
     return (
         f'<p class="notice"><strong>Dados de exemplo:</strong> o histórico até {escape(until)} foi inventado; '
-        "o que vem depois são medidas reais desta máquina.</p>"
+        "o que vem depois são medidas reais.</p>"
     )
 
 
@@ -128,10 +133,6 @@ def _destination(settings: Settings) -> str:
     if settings.mails:
         return f"O relatório chega por e-mail, enviado por {escape(settings.email_from or '')}."
     return "Nenhuma conta de e-mail está configurada: o relatório é gravado na caixa de saída, em um arquivo .eml."
-
-
-def _own_url(settings: Settings) -> str:
-    return settings.public_url or f"http://{settings.host}:{settings.port}"
 
 
 def _dashboard(settings: Settings) -> str:

@@ -60,6 +60,12 @@ class Settings:
     data_dir: Path
 
     @property
+    def own_url(self) -> str:
+        """This API as readers reach it; where that is not set, as this machine does."""
+        host = f"[{self.host.strip('[]')}]" if ":" in self.host else self.host
+        return self.public_url or f"http://{host}:{self.port}"
+
+    @property
     def mails(self) -> bool:
         """Whether reports go to a mail server; otherwise they are written to the outbox."""
         return self.email_from is not None
@@ -77,8 +83,8 @@ class Settings:
         return any(entry in ("*", plain, domain) for entry in self.report_recipients)
 
 
-SECRET_NAMES = ("PASSWORD", "EMAIL_FROM", "FIREBASE_SETTINGS", "API_TOKEN")
-"""Variables that a notebook's kernel has no use for, and does not get."""
+WITHOUT_SECRETS = {"PASSWORD": "", "EMAIL_FROM": "", "API_TOKEN": "", "FIREBASE_SETTINGS": "none"}
+"""Variables for a process that has no use for the secrets: they win over the environment's own and over `.env`."""
 
 
 class _Reader:
@@ -159,7 +165,7 @@ def load(root: Path = ROOT) -> Settings:
 
 
 _DEFAULT_ZONE = ZoneInfo("America/Sao_Paulo")
-_KEY_TAKES = "a service-account key: its JSON, or a path to it"
+_KEY_TAKES = "a service-account key: its JSON, a path to it, or none"
 
 
 def _with_default_key(given: Mapping[str, str | None], root: Path) -> Mapping[str, str | None]:
@@ -264,7 +270,9 @@ def _recipients(text: str) -> tuple[str, ...]:
     return tuple(entries)
 
 
-def _firebase_key(text: str, root: Path) -> FirebaseKey:
+def _firebase_key(text: str, root: Path) -> FirebaseKey | None:
+    if text == "none":
+        return None
     content = json.loads(text if text.startswith("{") else (root / text).read_text(encoding="utf-8"))
     if not isinstance(content, dict) or not {"project_id", "client_email", "private_key"} <= content.keys():
         raise ValueError("incomplete key")

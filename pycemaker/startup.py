@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import sys
 import threading
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from multiprocessing import connection, parent_process
 from pathlib import Path
@@ -16,7 +18,7 @@ from tqdm import tqdm
 from pycemaker.data import sample
 from pycemaker.data.database import Database
 from pycemaker.data.store import Store
-from pycemaker.errors import DatabaseUnreachable
+from pycemaker.errors import DatabaseUnreachable, InvalidSettings
 from pycemaker.settings import Settings
 from pycemaker.window import to_wall_text
 
@@ -28,16 +30,28 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def port_is_free(host: str, port: int) -> bool:
-    """Whether a server could listen there now."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host.strip("[]"), port))
-        except OSError:
-            return False
-    return True
+def listening_address(host: str, port: int) -> str:
+    """The address that `host` names, where a server could listen at it now.
+
+    Raises:
+        InvalidSettings: nobody knows the host, it is not this machine's, or the port is taken or not ours to take.
+    """
+    try:
+        family, _, _, _, place = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(place)
+    except OSError as error:
+        raise InvalidSettings(problems=[_why_not(error, host, port)]) from None
+    return str(place[0])
+
+
+def _why_not(error: OSError, host: str, port: int) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"PORT takes a free port; {port} is in use"
+    if error.errno == errno.EACCES:
+        return f"PORT takes a port that this user may listen on; {port} is not one"
+    return f"HOST takes an address of this machine; {host} is not one"
 
 
 def fill_if_empty(database: Database) -> None:
@@ -60,7 +74,7 @@ def write_sample(database: Database, hours: int) -> int:
 
 def banner(settings: Settings, database: Database) -> str:
     """What runs where, three lines to try, and where mail goes."""
-    url = f"http://{settings.host}:{settings.port}"
+    url = replace(settings, public_url=None).own_url
     tail_start = to_wall_text(datetime.now(UTC) - timedelta(minutes=5), settings.timezone)
     tries = [
         (f"curl {url}/cpu/now/6", "an interval of 6 hours, with the one before it"),
@@ -88,7 +102,7 @@ def banner(settings: Settings, database: Database) -> str:
 def _describe_database(settings: Settings, database: Database) -> str:
     if not database.is_embedded:
         return "MongoDB at MONGO_DB_URL" + ("" if _is_reachable(database) else " (not reachable now; answers are 503)")
-    made_up = " and a made-up history of 48 hours" if _has_history(database) else ""
+    made_up = " and a made-up history" if _has_history(database) else ""
     return f"embedded MongoDB in {_shown(settings, 'mongo')}: this machine's own metrics{made_up}"
 
 

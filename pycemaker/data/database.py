@@ -12,11 +12,12 @@ import pymongo
 from pymongo.collection import Collection
 from pymongo.database import Database as MongoDatabase
 from pymongo.errors import PyMongoError
+from pymongo.uri_parser import parse_uri
 
 from pycemaker.data import embedded
-from pycemaker.errors import DatabaseUnreachable
+from pycemaker.errors import DatabaseUnreachable, InvalidSettings
 
-ANSWER_SECONDS = 2.5
+ANSWER_SECONDS = 2.0
 """How long one exchange with MongoDB may take, waiting for a server included."""
 
 DEFAULT_NAME = "pycemaker"
@@ -54,7 +55,8 @@ class Database:
     def close(self) -> None:
         """Hang up; stop the embedded mongod where nobody else uses it. Twice is once."""
         if self._client is not None:
-            self._client.close()
+            with pymongo.timeout(0.3):  # it says goodbye to the server, which may be gone
+                self._client.close()
             self._client = None
         if self._held is not None:
             self._held.release()
@@ -68,8 +70,8 @@ class Database:
                         self._url,
                         appname="pycemaker",
                         tz_aware=True,
-                        serverSelectionTimeoutMS=2000,
-                        connectTimeoutMS=2000,
+                        serverSelectionTimeoutMS=1500,
+                        connectTimeoutMS=1500,
                     )
         return self._client.get_default_database(DEFAULT_NAME)
 
@@ -79,11 +81,24 @@ def open_database(url: str | None, data_dir: Path, say: Callable[[str], None] = 
 
     Raises:
         DatabaseNotStarted: the embedded one does not start. One that is set but away raises nothing here.
+        InvalidSettings: the URL can never lead anywhere.
     """
     if url:
+        _check(url)
         return Database(url)
     held = embedded.hold(data_dir, say)
     return Database(held.url, held)
+
+
+def _check(url: str) -> None:
+    """Read the URL without asking the network; a `mongodb+srv` one needs a look-up to be read at all."""
+    if url.startswith("mongodb+srv://"):
+        return
+    try:
+        parse_uri(url)
+    except (PyMongoError, ValueError):
+        takes = "MONGO_DB_URL takes mongodb://user:password@host:port/name, with %40 for an @ in the password"
+        raise InvalidSettings(problems=[takes]) from None
 
 
 @contextmanager

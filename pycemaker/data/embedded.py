@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -19,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, unquote
 
+import psutil
 import pymongo
 from pymongo.errors import PyMongoError
 
@@ -28,7 +31,7 @@ from pycemaker.errors import DatabaseNotStarted
 from pycemaker.settings import ROOT
 
 START_SECONDS = 60.0
-STOP_SECONDS = 4.0
+STOP_SECONDS = 2.0
 CACHE_GB = 0.5
 _LONGEST_SOCKET_PATH = 100
 _STARTED: list[subprocess.Popen[bytes]] = []
@@ -103,7 +106,8 @@ def find_binary() -> str:
 def _running_url(folder: Path, say: Callable[[str], None]) -> tuple[str, bool]:
     starting = Lease(folder / "start.lock")
     try:
-        starting.take(wait_seconds=START_SECONDS)
+        if not starting.take(wait_seconds=START_SECONDS):
+            raise DatabaseNotStarted(reason="another process is starting it and does not finish")
         url = _known_url(folder)
         if url and _answers(url):
             _adopt_orphan(folder)
@@ -219,19 +223,29 @@ def _process_id(folder: Path) -> int | None:
 
 
 def _shut_down(url: str, folder: Path) -> None:
-    """Ask it to stop, and wait until its process has ended."""
+    """Stop it and wait until its process has ended; one that does not in time is killed, which its journal bears."""
     pid = _process_id(folder)
+    if pid is None or not is_running(pid):
+        return
+    if fcntl is None:
+        _ask_to_stop(url)
+    else:
+        os.kill(pid, signal.SIGTERM)
+    until = time.monotonic() + STOP_SECONDS
+    while is_running(pid) and time.monotonic() < until:
+        time.sleep(0.02)
+    with contextlib.suppress(psutil.NoSuchProcess):
+        psutil.Process(pid).kill()
+
+
+def _ask_to_stop(url: str) -> None:
+    """As a signal does where there are signals; mongod answers by hanging up."""
     client: pymongo.MongoClient[dict[str, object]] = pymongo.MongoClient(url, serverSelectionTimeoutMS=500)
     try:
-        with pymongo.timeout(4):
+        with contextlib.suppress(PyMongoError), pymongo.timeout(1):
             client.admin.command("shutdown", force=True)
-    except PyMongoError:
-        pass  # it answers a shutdown by hanging up
     finally:
         client.close()
-    until = time.monotonic() + STOP_SECONDS
-    while pid and is_running(pid) and time.monotonic() < until:
-        time.sleep(0.02)
 
 
 def _last_words(folder: Path) -> str:

@@ -15,10 +15,7 @@ from pycemaker.errors import IndexesNotReady
 KEY = [("time_series", 1), ("_id", 1)]
 """Time filters and sorts; `_id` gives samples of one instant a lasting order."""
 
-WAIT_SECONDS = 2.5
-
-_NOT_OURS_TO_MAKE = {13, 85, 86, 166, 276}
-"""Unauthorized; an equal index of another name or with other options; read-only views and time-series collections."""
+WAIT_SECONDS = 2.0
 
 _log = logging.getLogger(__name__)
 
@@ -65,6 +62,4 @@ class Indexes:
         try:
             self._database[collection].create_index(KEY)
         except OperationFailure as error:
-            if error.code not in _NOT_OURS_TO_MAKE:
-                raise
             _log.warning("no index made on %s: %s", collection, error.details and error.details.get("codeName"))

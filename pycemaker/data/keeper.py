@@ -20,6 +20,8 @@ from pycemaker.data.lease import Lease
 
 LOOK_SECONDS = 0.25
 STOP_SECONDS = 10.0
+SETTLED_SECONDS = 5.0
+"""One that ends sooner than this does not run here at all; one that crashes later is started again."""
 
 
 def main(folder: Path, command: list[str]) -> int:
@@ -29,11 +31,17 @@ def main(folder: Path, command: list[str]) -> int:
         return 0
     lease = Lease(folder / "lease")
     mongod = _Adopted(int(command[1])) if command[0] == "adopt" else _start(command)
-    while mongod.poll() is None:
-        if lease.take():
+    started = time.monotonic()
+    while True:
+        ended = mongod.poll()
+        if ended is None and lease.take():
             return _stop(mongod)
+        if ended is not None:
+            asked_to = ended == 0 or not lease.share(0.0) or lease.take()
+            if asked_to or time.monotonic() - started < SETTLED_SECONDS:
+                return ended
+            mongod, started = _start(command), time.monotonic()
         time.sleep(LOOK_SECONDS)
-    return 1
 
 
 class _Adopted:

@@ -7,9 +7,11 @@ the job or in the midst of it, whoever started it has gone: it ends at once and 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import queue
+import shutil
 import sys
 import threading
 from collections.abc import Callable
@@ -35,23 +37,32 @@ def main(folder: Path) -> None:
     """Serve one job, then end."""
     tell = _take_over_stdout()
     jobs: queue.Queue[str] = queue.Queue()
-    threading.Thread(target=_listen, args=(jobs,), daemon=True, name="input").start()
+    threading.Thread(target=_listen, args=(jobs, folder), daemon=True, name="input").start()
     kernel = ReadyKernel(folder, ROOT / "notebooks", on_start=lambda pid: tell({"kernel": pid}))
     try:
         collaborators = report_collaborators(load(), partial(run_notebook, kernel=kernel))
         prepare(collaborators)
-        _serve(json.loads(jobs.get()), collaborators, tell)
+        _serve(json.loads(_wait_for_job(jobs, kernel)), collaborators, tell)
     finally:
         kernel.kill()
 
 
-def _listen(jobs: queue.Queue[str]) -> None:
-    """Take the one job from standard input; when that closes, end at once. The kernel looks after its parent itself."""
+def _wait_for_job(jobs: queue.Queue[str], kernel: ReadyKernel) -> str:
+    """The job; ends the process where the kernel dies while it waits, so that nobody is given a spare without one."""
+    while kernel.is_alive:
+        with contextlib.suppress(queue.Empty):
+            return jobs.get(timeout=1.0)
+    sys.exit("the kernel ended while it was waiting for a report")
+
+
+def _listen(jobs: queue.Queue[str], folder: Path) -> None:
+    """Take the one job from standard input; when that closes, end at once and leave nothing of the kernel behind."""
     if line := sys.stdin.readline():
         jobs.put(line)
         sys.stdin.read()
     for child in psutil.Process().children(recursive=True):
         child.kill()
+    shutil.rmtree(folder, ignore_errors=True)
     os._exit(1)
 
 
@@ -65,7 +76,7 @@ def _serve(job: dict[str, Any], collaborators: Any, tell: Tell) -> None:
     except PycemakerError as error:
         tell({"error": error.to_facts()})
     except Exception as error:
-        failure = RunnerFailed(stage="report", reason=type(error).__name__)
+        failure = RunnerFailed(stage="report", reason=type(error).__name__, possibly_sent=False)
         shelf.close_failed(failure)
         tell({"error": failure.to_facts()})
         raise

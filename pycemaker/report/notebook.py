@@ -24,7 +24,7 @@ from papermill.exceptions import PapermillExecutionError
 from traitlets import Instance
 
 from pycemaker.errors import DatabaseUnreachable, NotebookFailed, PycemakerError, every_error
-from pycemaker.settings import ROOT, SECRET_NAMES
+from pycemaker.settings import ROOT, WITHOUT_SECRETS
 
 ENGINE = "pycemaker"
 START_SECONDS = 60
@@ -66,6 +66,11 @@ class ReadyKernel:
         on_start(getattr(self.manager.provisioner, "pid", 0))
         self._warm_up()
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether its process still runs."""
+        return bool(_finish(self.manager.is_alive()))
+
     def kill(self) -> None:
         """End it at once. Twice is once."""
         if self.manager.has_kernel:
@@ -84,17 +89,21 @@ class ReadyKernel:
             client.stop_channels()
 
 
-def _finish(awaited: Awaitable[None]) -> None:
-    async def wait() -> None:
-        await awaited
+def _finish(awaited: Awaitable[Any]) -> Any:
+    async def wait() -> Any:
+        return await awaited
 
-    asyncio.run(wait())
+    return asyncio.run(wait())
 
 
 def _kernel_environment(folder: Path) -> dict[str, str]:
-    environment = {name: text for name, text in os.environ.items() if name not in SECRET_NAMES}
     search_path = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return environment | {"IPYTHONDIR": str(folder / "ipython"), "PYTHONPATH": os.pathsep.join(search_path)}
+    return {
+        **os.environ,
+        **WITHOUT_SECRETS,
+        "IPYTHONDIR": str(folder / "ipython"),
+        "PYTHONPATH": os.pathsep.join(search_path),
+    }
 
 
 class _Client(PapermillNotebookClient):  # type: ignore[misc]

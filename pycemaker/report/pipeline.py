@@ -157,6 +157,7 @@ def _walk(
         on_progress("notebook", done, total)
 
     shelf.enter("notebook")
+    on_progress("notebook", 0, 1)
     collaborators.run_notebook(request.notebook, request.parameters, shelf.executed_path, on_cell)
 
     shelf.enter("render")

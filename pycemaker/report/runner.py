@@ -45,7 +45,6 @@ class Runner:
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="pycemaker-"))
-        self._kernel_id: int | None = None
         self._stage = "start"
         self._process = subprocess.Popen(  # noqa: S603 - our own command
             [sys.executable, "-m", "pycemaker.report.child", str(self._folder)],
@@ -56,8 +55,10 @@ class Runner:
             start_new_session=True,
             encoding="utf-8",
         )
+        self._own = psutil.Process(self._process.pid)
+        self._kernel: psutil.Process | None = None
         with contextlib.suppress(psutil.Error, OSError):
-            psutil.Process(self._process.pid).nice(NICENESS if sys.platform != "win32" else None)
+            self._own.nice(NICENESS if sys.platform != "win32" else None)
         self._answers: queue.Queue[dict[str, Any] | None] = queue.Queue()
         threading.Thread(target=self._listen, daemon=True, name="report").start()
 
@@ -81,10 +82,14 @@ class Runner:
                 answer = self._answers.get(timeout=max(0.0, until - time.monotonic()))
             except queue.Empty:
                 raise ReportTimedOut(
-                    stage=self._stage, limit_seconds=int(limit_seconds), possibly_sent=self._stage == "mail"
+                    stage=self._stage, limit_seconds=round(limit_seconds), possibly_sent=self._stage == "mail"
                 ) from None
             if answer is None:
-                raise RunnerFailed(stage=self._stage, reason=f"it ended with {self._process.wait()}")
+                raise RunnerFailed(
+                    stage=self._stage,
+                    reason=f"it ended with {self._process.wait()}",
+                    possibly_sent=self._stage == "mail",
+                )
             if "error" in answer:
                 raise from_facts(answer["error"])
             if "record" in answer:
@@ -93,6 +98,8 @@ class Runner:
 
     def kill(self) -> None:
         """End the process, its kernel, and whatever they started. Twice is once."""
+        with contextlib.suppress(psutil.Error):
+            self._own.suspend()  # so that it starts nothing while its descendants are looked up
         for process in self._family():
             with contextlib.suppress(psutil.Error):
                 process.kill()
@@ -109,7 +116,8 @@ class Runner:
             self._process.stdin.write(json.dumps(job) + "\n")
             self._process.stdin.flush()
         except OSError:
-            raise RunnerFailed(stage="start", reason="it ended before it was given the report") from None
+            reason = "it ended before it was given the report"
+            raise RunnerFailed(stage="start", reason=reason, possibly_sent=False) from None
 
     def _note(self, answer: dict[str, Any], on_progress: OnProgress) -> None:
         if "stage" in answer:
@@ -121,18 +129,21 @@ class Runner:
         with contextlib.suppress(ValueError, OSError):
             for line in self._process.stdout:
                 answer = json.loads(line)
-                self._kernel_id = answer.get("kernel", self._kernel_id)
+                if "kernel" in answer:
+                    with contextlib.suppress(psutil.NoSuchProcess):
+                        self._kernel = psutil.Process(answer["kernel"])
                 self._answers.put(answer)
         self._answers.put(None)
 
     def _family(self) -> list[psutil.Process]:
-        """The process, its descendants, and the kernel with its own, whose parent may be gone already."""
+        """The process, its descendants, and the kernel with its own, whose parent may be gone already.
+
+        psutil knows a process by its start too, so that none is taken for one of ours that has got its number since.
+        """
         found: list[psutil.Process] = []
-        for process_id in (self._process.pid, self._kernel_id):
+        for process in filter(None, (self._own, self._kernel)):
             with contextlib.suppress(psutil.NoSuchProcess):
-                if process_id is not None:
-                    process = psutil.Process(process_id)
-                    found += [process, *process.children(recursive=True)]
+                found += [*process.children(recursive=True), process]
         return found
 
 
@@ -172,37 +183,60 @@ class ReportDesk:
             ReportTimedOut, RunnerFailed: it did not end, or not well; said in the record on the shelf too.
             PycemakerError: what the pipeline raised. Each of these names the report among its facts (`report_id`).
         """
-        with self._place(), self._turn:
-            try:
-                return self._make(request, on_progress)
-            except PycemakerError as error:
-                error.facts["report_id"] = request.report_id
-                raise
+        until = time.monotonic() + self._limit_seconds
+        try:
+            with self._place(), self._its_turn():
+                return self._make(request, until - time.monotonic(), on_progress)
+        except PycemakerError as error:
+            error.facts["report_id"] = request.report_id
+            raise
 
     def close(self) -> None:
         """End the spare, and whatever runs."""
         self._closed = True
-        if self._runner:
-            self._runner.kill()
+        self._end_runner()
 
-    def _make(self, request: ReportRequest, on_progress: OnProgress) -> dict[str, Any]:
-        folder = self._reports / request.report_id
-        runner = self._runner = self._ready_runner()
+    @contextlib.contextmanager
+    def _its_turn(self) -> Iterator[None]:
+        """Wait for those before it; the deadline runs meanwhile."""
+        limit_seconds = int(self._limit_seconds)
+        if not self._turn.acquire(timeout=self._limit_seconds):
+            raise ReportTimedOut(stage="waiting", limit_seconds=limit_seconds, possibly_sent=False)
         try:
-            return runner.run(_job(request, folder), self._limit_seconds, on_progress)
+            yield
+        finally:
+            self._turn.release()
+
+    def _make(self, request: ReportRequest, seconds_left: float, on_progress: OnProgress) -> dict[str, Any]:
+        folder = self._reports / request.report_id
+        try:
+            return self._run(_job(request, folder), seconds_left, on_progress)
         except (ReportTimedOut, RunnerFailed) as error:
-            runner.kill()  # before the record is written, so that nobody else writes it
-            Shelf(folder).mark_failed(request, error)
+            self._end_runner()  # before the record is written, so that nobody else writes it
+            with contextlib.suppress(OSError):
+                Shelf(folder).mark_failed(request, error)
             raise
         finally:
-            runner.kill()
-            self._runner = None
+            self._end_runner()
             self.start()
 
-    def _ready_runner(self) -> Runner:
+    def _run(self, job: dict[str, Any], seconds_left: float, on_progress: OnProgress) -> dict[str, Any]:
+        """Run it in the spare; where that ended before it had begun anything, once more in a new process."""
+        until = time.monotonic() + seconds_left
         if self._runner and self._runner.is_alive:
-            return self._runner
-        return Runner(self._environment)
+            try:
+                return self._runner.run(job, seconds_left, on_progress)
+            except RunnerFailed as error:
+                if error.facts["stage"] != "start":
+                    raise
+        self._end_runner()
+        self._runner = Runner(self._environment)
+        return self._runner.run(job, until - time.monotonic(), on_progress)
+
+    def _end_runner(self) -> None:
+        if self._runner:
+            self._runner.kill()
+            self._runner = None
 
     @contextlib.contextmanager
     def _place(self) -> Iterator[None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 import time
 from datetime import UTC, datetime
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from pycemaker.report.pipeline import Delivery, Page, ReportRequest
 
 
+_log = logging.getLogger(__name__)
+
+
 class Shelf:
     """One report's folder, `DATA_DIR/reports/<id>/`. Every write replaces the whole file or leaves the old one.
 
@@ -30,7 +34,7 @@ class Shelf:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.executed_path = folder / "executed.ipynb"
-        self._record: dict[str, Any] = {}
+        self._record: dict[str, Any] = {"stage": None, "stage_seconds": {}}
         self._started = 0.0
 
     def open(self, request: ReportRequest) -> None:
@@ -106,7 +110,10 @@ class Shelf:
         self._record["state"] = state
         self._record["seconds"] = round(sum(self._record["stage_seconds"].values()), 3)
         self._record["ended_at"] = to_iso_text(datetime.now(UTC))
-        self._save()
+        try:
+            self._save()
+        except OSError as error:  # what became of the report is known all the same, and told to whoever asked
+            _log.error("the record in %s is not up to date: %s", self.folder.name, error.strerror)
         return self._record
 
     def _clock_stage(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -13,13 +14,16 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import psutil
 import pytest
+from pymongo.errors import PyMongoError
 
 import server
 from pycemaker.data import embedded
-from pycemaker.data.database import Database
+from pycemaker.data.database import Database, open_database
+from pycemaker.data.keeper import SETTLED_SECONDS
 from pycemaker.data.store import BATCH_DOCUMENTS, Store
-from pycemaker.errors import DatabaseUnreachable
+from pycemaker.errors import DatabaseUnreachable, InvalidSettings
 from pycemaker.metrics import CPU
 from pycemaker.report.runner import ReportDesk
 from pycemaker.settings import from_mapping
@@ -41,8 +45,9 @@ class OwnMongod:
         return int((self.folder / "mongo" / "mongod.lock").read_text())
 
     def kill(self) -> None:
-        """As a crash would."""
+        """As a crash would, its keeper included, which would start it again."""
         process_id = self.process_id
+        psutil.Process(process_id).parent().kill()
         os.kill(process_id, signal.SIGKILL)
         while embedded.is_running(process_id):
             time.sleep(0.01)
@@ -166,6 +171,38 @@ def test_a_user_that_was_killed_leaves_no_mongod_behind(tmp_path: Path) -> None:
     shutil.rmtree(folder)
 
 
+def test_one_that_crashes_while_it_is_used_is_started_again(mongod_of_its_own: OwnMongod) -> None:
+    database = Database(mongod_of_its_own.held.url)
+    database["x"].insert_one({"a": 1})
+    process_id = mongod_of_its_own.process_id
+    time.sleep(SETTLED_SECONDS)
+    os.kill(process_id, signal.SIGKILL)
+    until = time.monotonic() + 15
+    while time.monotonic() < until:
+        with contextlib.suppress(PyMongoError):
+            assert database["x"].count_documents({}) == 1
+            break
+    assert mongod_of_its_own.process_id != process_id
+    database.close()
+
+
+def test_one_that_does_not_stop_when_asked_is_killed_and_usable_again() -> None:
+    mongod = OwnMongod()
+    database = Database(mongod.held.url)
+    database["x"].insert_one({"a": 1})
+    time.sleep(0.5)  # its journal is written ten times a second
+    os.kill(mongod.process_id, signal.SIGSTOP)
+    began = time.monotonic()
+    database.close()
+    mongod.held.release()
+    assert time.monotonic() - began < 4
+    again = embedded.hold(mongod.folder)
+    database = Database(again.url, again)
+    assert database["x"].count_documents({}) == 1
+    database.close()
+    shutil.rmtree(mongod.folder)
+
+
 def test_the_last_one_to_leave_stops_it_and_no_other(tmp_path: Path) -> None:
     folder = Path(tempfile.mkdtemp(prefix="pm-"))
     first, second = embedded.hold(folder), embedded.hold(folder)
@@ -196,3 +233,10 @@ def test_a_folder_that_cannot_be_used_is_said_so_plainly(tmp_path: Path) -> None
     (tmp_path / "file").write_text("")
     with pytest.raises(embedded.DatabaseNotStarted, match="folder cannot be used"):
         embedded.hold(tmp_path / "file")
+
+
+@pytest.mark.parametrize("url", ["mongodb://", "mongodb://user:p@ss@host/x", "mongodb://127.0.0.1:99999/x"])
+def test_a_url_that_leads_nowhere_is_a_wrong_setting_and_not_shown(url: str, tmp_path: Path) -> None:
+    with pytest.raises(InvalidSettings, match="MONGO_DB_URL takes mongodb://") as caught:
+        open_database(url, tmp_path)
+    assert "p@ss" not in str(caught.value)

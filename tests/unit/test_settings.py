@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pycemaker.errors import InvalidAddress, InvalidSettings
-from pycemaker.settings import ROOT, Settings, from_mapping, load, parse_address
+from pycemaker.settings import ROOT, WITHOUT_SECRETS, Settings, from_mapping, load, parse_address
 
 KEY = {"project_id": "demo", "client_email": "x@demo.iam.gserviceaccount.com", "private_key": "hidden-key"}
 
@@ -121,6 +121,14 @@ def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv("PORT", "6002")
     settings = load(tmp_path)
     assert (settings.port, settings.host) == (6002, "0.0.0.0")  # noqa: S104 - a value, nothing listens
+
+
+def test_a_process_without_secrets_gets_none_from_the_file_either() -> None:
+    file = {"EMAIL_FROM": "a@b.com", "PASSWORD": "s3cret", "API_TOKEN": "s3cret", "FIREBASE_SETTINGS": json.dumps(KEY)}
+    for split in (file, {"PASSWORD": "s3cret"}, {"EMAIL_FROM": "a@b.com"}):
+        settings = from_mapping({**split, **WITHOUT_SECRETS})
+        assert settings.secrets == ()
+        assert not settings.mails
 
 
 def names_of_settings() -> set[str]:

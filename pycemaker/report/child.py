@@ -7,7 +7,6 @@ the job or in the midst of it, whoever started it has gone: it ends at once and 
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import queue
@@ -38,21 +37,29 @@ def main(folder: Path) -> None:
     tell = _take_over_stdout()
     jobs: queue.Queue[str] = queue.Queue()
     threading.Thread(target=_listen, args=(jobs, folder), daemon=True, name="input").start()
-    kernel = ReadyKernel(folder, ROOT / "notebooks", on_start=lambda pid: tell({"kernel": pid}))
+    serving = threading.Event()
+
+    def on_start(process_id: int) -> None:
+        tell({"kernel": process_id})
+        threading.Thread(target=_end_with_kernel, args=(process_id, serving), daemon=True, name="kernel").start()
+
+    kernel = ReadyKernel(folder, ROOT / "notebooks", on_start=on_start)
     try:
         collaborators = report_collaborators(load(), partial(run_notebook, kernel=kernel))
         prepare(collaborators)
-        _serve(json.loads(_wait_for_job(jobs, kernel)), collaborators, tell)
+        line = jobs.get()
+        serving.set()
+        _serve(json.loads(line), collaborators, tell)
     finally:
         kernel.kill()
 
 
-def _wait_for_job(jobs: queue.Queue[str], kernel: ReadyKernel) -> str:
-    """The job; ends the process where the kernel dies while it waits, so that nobody is given a spare without one."""
-    while kernel.is_alive:
-        with contextlib.suppress(queue.Empty):
-            return jobs.get(timeout=1.0)
-    sys.exit("the kernel ended while it was waiting for a report")
+def _end_with_kernel(process_id: int, serving: threading.Event) -> None:
+    """End this process where its kernel ends before the job has come, so that nobody is given a spare without one."""
+    kernel = psutil.Process(process_id)
+    while not serving.wait(0.5):
+        if not kernel.is_running() or kernel.status() == psutil.STATUS_ZOMBIE:
+            os._exit(1)
 
 
 def _listen(jobs: queue.Queue[str], folder: Path) -> None:

@@ -66,11 +66,6 @@ class ReadyKernel:
         on_start(getattr(self.manager.provisioner, "pid", 0))
         self._warm_up()
 
-    @property
-    def is_alive(self) -> bool:
-        """Whether its process still runs."""
-        return bool(_finish(self.manager.is_alive()))
-
     def kill(self) -> None:
         """End it at once. Twice is once."""
         if self.manager.has_kernel:
@@ -89,11 +84,11 @@ class ReadyKernel:
             client.stop_channels()
 
 
-def _finish(awaited: Awaitable[Any]) -> Any:
-    async def wait() -> Any:
-        return await awaited
+def _finish(awaited: Awaitable[None]) -> None:
+    async def wait() -> None:
+        await awaited
 
-    return asyncio.run(wait())
+    asyncio.run(wait())
 
 
 def _kernel_environment(folder: Path) -> dict[str, str]:

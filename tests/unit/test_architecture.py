@@ -44,7 +44,7 @@ ALONE = {
     "seaborn": {"pycemaker.figures"},
     "babel": {"pycemaker.words"},
     "dotenv": {"pycemaker.settings"},
-    "orjson": {"pycemaker.payload", "pycemaker.data.encode"},
+    "orjson": {"pycemaker.payload", "pycemaker.data.columns", "pycemaker.data.decode", "pycemaker.data.text"},
 }
 
 PURE = ["pycemaker.stats", "pycemaker.figures", "pycemaker.payload", "pycemaker.tables", "pycemaker.words"]

@@ -273,7 +273,7 @@ def application() -> Any:
     settings = load()
     database = open_database(settings.mongo_db_url, settings.data_dir)
     desk = ReportDesk(os.environ, settings.data_dir / "reports", settings.report_timeout_seconds)
-    services = Services(settings, Store(database), desk)
+    services = Services(settings, Store(database, settings.cache_mb * 2**20), desk)
     desk.start()
     if database.is_embedded:
         Collector(database, settings.data_dir, services.traffic).start()

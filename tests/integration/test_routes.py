@@ -48,6 +48,12 @@ def app_over(store: Store, desk: ReportDesk | None = None, **given: str) -> Clie
     return Client(server.create_app(services))
 
 
+@pytest.fixture(params=[0, 2**26], ids=["read", "kept"])
+def store(database: Database, request: pytest.FixtureRequest) -> Store:
+    """Every route over a store without memory, and over one with."""
+    return Store(database, request.param)
+
+
 @pytest.fixture
 def client(store: Store) -> Client:
     return app_over(store)

@@ -42,6 +42,7 @@ ALONE = {
     "google": {"pycemaker.report.storage"},
     "yagmail": {"pycemaker.report.smtp"},
     "seaborn": {"pycemaker.figures"},
+    "xxhash": {"pycemaker.samples"},
     "babel": {"pycemaker.words"},
     "dotenv": {"pycemaker.settings"},
     "orjson": {"pycemaker.payload", "pycemaker.data.columns", "pycemaker.data.decode", "pycemaker.data.text"},

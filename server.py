@@ -19,24 +19,23 @@ from granian import Granian
 from granian.constants import Interfaces
 from granian.log import LogLevels
 
-from pycemaker import errors, home, payload, startup
+from pycemaker import answers, errors, home, payload, startup
 from pycemaker.data.collect import Collector
 from pycemaker.data.database import open_database
 from pycemaker.data.store import Store
 from pycemaker.metrics import METRICS, find_metric
+from pycemaker.remember import STILL_HOLDS, remember_answers
 from pycemaker.report.limits import RateLimit
 from pycemaker.report.pipeline import ReportRequest
 from pycemaker.report.runner import ReportDesk
 from pycemaker.settings import ROOT, Settings, load, parse_address
+from pycemaker.shapes import Shape, parse_shape
 from pycemaker.traffic import Traffic
 from pycemaker.window import parse_instant, parse_window, since
 from pycemaker.wsgi import Face, allow_origins, count_traffic
 
 THREADS = 32
 """Requests at a time; a report holds one for as long as it takes, and at most nine do."""
-
-WHOLE_BYTES = 1_000_000
-"""Answers up to this size go out whole, with their length; longer ones as they are made."""
 
 JSON = "application/json; charset=utf-8"
 REPORT = "/report/<date_now>/<time_range>/<email_to>"
@@ -139,7 +138,8 @@ def create_app(services: Services) -> Any:
     _add_home(app, services)
     _add_metrics(app, services)
     _add_report(app, services)
-    return count_traffic(allow_origins(app, services.settings.cors_origins), services.traffic)
+    remembered = remember_answers(app, services.store.cache_bytes // 8)
+    return count_traffic(allow_origins(remembered, services.settings.cors_origins), services.traffic)
 
 
 def _add_home(app: Bottle, services: Services) -> None:
@@ -162,14 +162,14 @@ def _add_metrics(app: Bottle, services: Services) -> None:
         window = parse_window(
             date_now, time_range, zone=settings.timezone, now_utc=services.clock(), limit=settings.max_range_hours
         )
-        current, previous = store.read(metric, window.current), store.read(metric, window.previous)
-        return _stream(payload.interval(current, previous, window))
+        current, previous = store.look(metric, window.current), store.look(metric, window.previous)
+        return _send(answers.interval(current, previous, window, _shape()), moves=date_now == "now")
 
     @app.get("/<name>/<date_start>")  # type: ignore[untyped-decorator]
     def metric_tail(name: str, date_start: str) -> Any:
         metric = find_metric(name)
         start_utc = parse_instant(date_start, zone=settings.timezone, now_utc=services.clock())
-        return _stream(payload.tail(store.read(metric, since(start_utc))))
+        return _send(answers.tail(store.look(metric, since(start_utc)), _shape()), moves=date_start == "now")
 
 
 def _add_report(app: Bottle, services: Services) -> None:
@@ -217,13 +217,31 @@ def _json(content: Any) -> bytes:
     return payload.json_bytes(content)
 
 
+def _shape() -> Shape:
+    return parse_shape(request.query, request.environ.get("HTTP_ACCEPT", ""))
+
+
+def _send(answer: answers.Answer, *, moves: bool) -> Any:
+    """The answer, or that the caller has it already. What `moves` is another one a moment later whatever happens."""
+    response.content_type = answer.media_type
+    for name, text in {"ETag": answer.etag, "Cache-Control": "no-cache", "Vary": "Accept", **answer.headers}.items():
+        response.set_header(name, text)
+    if not moves:
+        request.environ[STILL_HOLDS] = answer.still_holds
+    if answers.matches(request.environ.get("HTTP_IF_NONE_MATCH"), answer.etag):
+        response.status = 304
+        return b""
+    return _stream(answer.chunks)
+
+
 def _stream(chunks: Iterator[bytes]) -> Any:
     """The answer whole where it is short, so that a fault while reading still has a status; else as it is made."""
-    response.content_type = JSON
     head: list[bytes] = []
+    size = 0
     for chunk in chunks:
         head.append(chunk)
-        if sum(map(len, head)) > WHOLE_BYTES:
+        size += len(chunk)
+        if size > answers.WHOLE_BYTES:
             return itertools.chain(head, chunks)
     return b"".join(head)
 

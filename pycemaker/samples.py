@@ -43,6 +43,10 @@ class Columns:
         some = slice(start, stop)
         return Columns(self.time_ms[some], self.reading[some], self.criticity[some], self.criticity_names)
 
+    def take(self, places: NDArray[np.int64]) -> Columns:
+        """The samples at these places, copied."""
+        return Columns(self.time_ms[places], self.reading[places], self.criticity[places], self.criticity_names)
+
     def to_frame(self, zone: ZoneInfo) -> pd.DataFrame:
         """The samples as pandas: `time` (aware, in `zone`), `reading` (NaN where missing), `criticity` (category)."""
         import pandas as pd
@@ -105,6 +109,12 @@ class Batch:
 
     def _row_start(self, index: int) -> int:
         return 0 if index == 0 else int(self.row_ends[index - 1]) + 1
+
+
+def digest_of(batches: Iterable[Batch], *more: str) -> str:
+    """One digest for all of this, in hexadecimal: of each batch that has documents, and of what else is said."""
+    told = b"".join(batch.digest for batch in batches if len(batch))
+    return xxhash.xxh3_128_hexdigest(told + "\0".join(("", *more)).encode())
 
 
 def no_columns() -> Columns:

@@ -23,6 +23,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from itertools import islice
 
+import numpy as np
+
 from pycemaker.data.blocks import HOUR_MS, Block, Blocks
 from pycemaker.data.changes import Changes
 from pycemaker.data.encode import encode_batch
@@ -163,7 +165,7 @@ class Shelf:
             self._dense_until = time.monotonic() + DENSE_SECONDS
             raise
         if reaches_end:
-            yield state.open.batch.between(from_ms, until_ms)
+            yield from _hour_by_hour(state.open.batch.between(from_ms, until_ms))
 
     def kept_from_ms(self, state: State, from_ms: int, until_ms: int | None) -> int:
         """Where that part of a stretch starts which one answer may keep; what is earlier streams past the memory."""
@@ -244,3 +246,9 @@ class Shelf:
         is_same = before.open is not None and before.open.batch.rows == rest.rows and hour == before.open.start_hour
         end = Open(hour, new_edge_ms, rest, probed if new_edge_ms == edge_ms else None)
         self._state = State(before.generation, before.version + (not is_same), end)
+
+
+def _hour_by_hour(batch: Batch) -> Iterator[Batch]:
+    """The batch cut as it will be once it is sealed, so that what is cut later is still the same pieces."""
+    for hour in np.unique(batch.columns.time_ms // HOUR_MS).tolist():
+        yield batch.between(hour * HOUR_MS, (hour + 1) * HOUR_MS)

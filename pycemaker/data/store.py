@@ -48,13 +48,14 @@ class Store:
 
     Args:
         database: where the samples are.
-        cache_bytes: how much memory recent time may take; 0 for none.
+        cache_bytes: how much memory recent time may take; 0 for none. An eighth is left to whoever keeps answers.
     """
 
     def __init__(self, database: Database, cache_bytes: int = 0) -> None:
         self._database = database
         self._reader = Reader(database)
-        self._blocks = Blocks(cache_bytes)
+        self.cache_bytes = cache_bytes
+        self._blocks = Blocks(cache_bytes // 8 * 7)
         self._shelves: dict[str, Shelf] = {}
         self._making = threading.Lock()
 

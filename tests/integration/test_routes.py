@@ -313,7 +313,7 @@ def test_only_the_origins_that_are_set_may_read_and_errors_say_so_too(store: Sto
 def test_an_unforeseen_fault_has_the_one_shape_and_says_nothing_of_the_inside(
     store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(store, "read", lambda *_: 1 / 0)
+    monkeypatch.setattr(store, "look", lambda *_: 1 / 0)
     assert is_error(app_over(store).get("/cpu/now/6"), 500, "internal")
     assert "ZeroDivisionError" in caplog.text
 

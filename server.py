@@ -9,6 +9,7 @@ import os
 import secrets
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -34,8 +35,11 @@ from pycemaker.traffic import Traffic
 from pycemaker.window import parse_instant, parse_window, since
 from pycemaker.wsgi import Face, allow_origins, count_traffic
 
-THREADS = 32
+THREADS = 64
 """Requests at a time; a report holds one for as long as it takes, and at most nine do."""
+
+STREAMS = 32
+"""Long answers at a time: each holds a thread until its client has taken it, however slowly, and half are left free."""
 
 JSON = "application/json; charset=utf-8"
 REPORT = "/report/<date_now>/<time_range>/<email_to>"
@@ -64,6 +68,9 @@ FACES: dict[type[errors.PycemakerError], Face] = {
     ),
     errors.TooManyReports: Face(
         429, "too_many_reports", "Há relatórios demais na fila. Tente de novo em {retry_after_seconds} s."
+    ),
+    errors.TooManyStreams: Face(
+        503, "too_many_streams", "Há respostas longas demais em andamento. Tente de novo em {retry_after_seconds} s."
     ),
     errors.AskedTooOften: Face(
         429, "asked_too_often", "Este endereço recebeu relatórios demais. Tente de novo em {retry_after_seconds} s."
@@ -120,6 +127,7 @@ class Services:
         traffic: counts answers.
         clock: the present, aware UTC.
         rate_limit: how often one address may be mailed.
+        streams: how many long answers may be under way.
     """
 
     settings: Settings
@@ -128,6 +136,7 @@ class Services:
     traffic: Traffic = field(default_factory=Traffic)
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     rate_limit: RateLimit = field(default_factory=RateLimit)
+    streams: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(STREAMS))
 
 
 def create_app(services: Services) -> Any:
@@ -163,13 +172,15 @@ def _add_metrics(app: Bottle, services: Services) -> None:
             date_now, time_range, zone=settings.timezone, now_utc=services.clock(), limit=settings.max_range_hours
         )
         current, previous = store.look(metric, window.current), store.look(metric, window.previous)
-        return _send(answers.interval(current, previous, window, _shape()), moves=date_now == "now")
+        answer = answers.interval(current, previous, window, _shape())
+        return _send(answer, services.streams, moves=date_now == "now")
 
     @app.get("/<name>/<date_start>")  # type: ignore[untyped-decorator]
     def metric_tail(name: str, date_start: str) -> Any:
         metric = find_metric(name)
         start_utc = parse_instant(date_start, zone=settings.timezone, now_utc=services.clock())
-        return _send(answers.tail(store.look(metric, since(start_utc)), _shape()), moves=date_start == "now")
+        answer = answers.tail(store.look(metric, since(start_utc)), _shape())
+        return _send(answer, services.streams, moves=date_start == "now")
 
 
 def _add_report(app: Bottle, services: Services) -> None:
@@ -221,7 +232,7 @@ def _shape() -> Shape:
     return parse_shape(request.query, request.environ.get("HTTP_ACCEPT", ""))
 
 
-def _send(answer: answers.Answer, *, moves: bool) -> Any:
+def _send(answer: answers.Answer, streams: threading.BoundedSemaphore, *, moves: bool) -> Any:
     """The answer, or that the caller has it already. What `moves` is another one a moment later whatever happens."""
     response.content_type = answer.media_type
     for name, text in {"ETag": answer.etag, "Cache-Control": "no-cache", "Vary": "Accept", **answer.headers}.items():
@@ -231,19 +242,40 @@ def _send(answer: answers.Answer, *, moves: bool) -> Any:
     if answers.matches(request.environ.get("HTTP_IF_NONE_MATCH"), answer.etag):
         response.status = 304
         return b""
-    return _stream(answer.chunks)
+    return _body(answer, streams)
 
 
-def _stream(chunks: Iterator[bytes]) -> Any:
+def _body(answer: answers.Answer, streams: threading.BoundedSemaphore) -> Any:
     """The answer whole where it is short, so that a fault while reading still has a status; else as it is made."""
     head: list[bytes] = []
     size = 0
-    for chunk in chunks:
+    for chunk in answer.chunks:
         head.append(chunk)
         size += len(chunk)
-        if size > answers.WHOLE_BYTES:
-            return itertools.chain(head, chunks)
+        if size > answer.whole_bytes:
+            return _stream(itertools.chain(head, answer.chunks), streams)
     return b"".join(head)
+
+
+def _stream(chunks: Iterator[bytes], streams: threading.BoundedSemaphore) -> Iterator[bytes]:
+    """The chunks, in one of the places for long answers, which is free again when they are taken or given up.
+
+    Raises:
+        TooManyStreams: there is no place.
+    """
+    if not streams.acquire(blocking=False):
+        raise errors.TooManyStreams(streaming=STREAMS, retry_after_seconds=2)
+
+    def taken() -> Iterator[bytes]:
+        try:
+            yield b""
+            yield from chunks
+        finally:
+            streams.release()
+
+    stream = taken()
+    next(stream)  # from here on its end gives the place back, also where nobody takes anything
+    return stream
 
 
 def _tell_errors(route: Callable[..., Any]) -> Callable[..., Any]:

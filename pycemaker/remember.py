@@ -61,7 +61,9 @@ class Memory:
             return answer
 
     def put(self, key: Key, answer: Remembered) -> None:
-        """Keep it; those not asked for longest go."""
+        """Keep it, without a body that would take more than a quarter; those not asked for longest go."""
+        if answer.size_bytes > self._limit_bytes // 4:
+            answer = replace(answer, body=None)
         with self._lock:
             before = self._held.pop(key, None)
             self._held[key] = answer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,10 +11,13 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+import server
+from pycemaker import answers
 from pycemaker.data import shelf
 from pycemaker.data.database import Database
 from pycemaker.data.store import Store
-from tests.integration.test_routes import NOW_PATH, app_over, is_error
+from pycemaker.settings import from_mapping
+from tests.integration.test_routes import NOW_PATH, SpentDesk, app_over, is_error
 from tests.services.wsgi import Client
 
 NOW = datetime(2022, 4, 10, 12, 43, 23, tzinfo=UTC)
@@ -186,7 +190,10 @@ def test_fewer_points_of_an_interval_leave_the_statistics_true(client: Client) -
     assert set(fewer) == set(whole)
 
 
-def test_long_answers_stream_and_are_tagged_too(store: Store, database: Database) -> None:
+def test_long_answers_stream_and_are_tagged_too(
+    store: Store, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answers, "KEPT_WHOLE_BYTES", 1_000_000)
     write(database, 20_000, note="x" * 100)
     client = app_over(store)
     path = "/cpu/10-04-2022-00-00-00"
@@ -197,3 +204,24 @@ def test_long_answers_stream_and_are_tagged_too(store: Store, database: Database
         assert client.get(path, if_none_match=first.headers["Etag"]).status == 304
     else:
         assert first.headers["Etag"] != second.headers["Etag"]
+
+
+def test_long_answers_are_refused_while_too_many_are_under_way_and_short_ones_are_not(
+    database: Database,
+) -> None:
+    write(database, 20_000)
+    application = server.create_app(
+        server.Services(from_mapping({}), Store(database), SpentDesk(), streams=threading.BoundedSemaphore(2))
+    )
+    client = Client(application)
+    path = "/cpu/09-04-2022-10-43-23"
+    open_ones = [client.open(path) for _ in range(2)]
+    refused = client.get(path)
+    assert is_error(refused, 503, "too_many_streams")
+    assert refused.headers["Retry-After"] == "2"
+    assert client.get(f"/cpu/{NOW_PATH}/1").status == 200
+    open_ones[0].close()
+    assert client.get(path).status == 200
+    assert client.ask("HEAD", path).status == 200
+    assert client.get(path).status == 200
+    open_ones[1].close()

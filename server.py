@@ -9,6 +9,7 @@ import os
 import secrets
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,24 +20,26 @@ from granian import Granian
 from granian.constants import Interfaces
 from granian.log import LogLevels
 
-from pycemaker import errors, home, payload, startup
+from pycemaker import answers, errors, home, payload, startup
 from pycemaker.data.collect import Collector
 from pycemaker.data.database import open_database
 from pycemaker.data.store import Store
 from pycemaker.metrics import METRICS, find_metric
+from pycemaker.remember import STILL_HOLDS, remember_answers
 from pycemaker.report.limits import RateLimit
 from pycemaker.report.pipeline import ReportRequest
 from pycemaker.report.runner import ReportDesk
 from pycemaker.settings import ROOT, Settings, load, parse_address
+from pycemaker.shapes import Shape, parse_shape
 from pycemaker.traffic import Traffic
 from pycemaker.window import parse_instant, parse_window, since
 from pycemaker.wsgi import Face, allow_origins, count_traffic
 
-THREADS = 32
+THREADS = 64
 """Requests at a time; a report holds one for as long as it takes, and at most nine do."""
 
-WHOLE_BYTES = 1_000_000
-"""Answers up to this size go out whole, with their length; longer ones as they are made."""
+STREAMS = 32
+"""Long answers at a time: each holds a thread until its client has taken it, however slowly, and half are left free."""
 
 JSON = "application/json; charset=utf-8"
 REPORT = "/report/<date_now>/<time_range>/<email_to>"
@@ -65,6 +68,9 @@ FACES: dict[type[errors.PycemakerError], Face] = {
     ),
     errors.TooManyReports: Face(
         429, "too_many_reports", "Há relatórios demais na fila. Tente de novo em {retry_after_seconds} s."
+    ),
+    errors.TooManyStreams: Face(
+        503, "too_many_streams", "Há respostas longas demais em andamento. Tente de novo em {retry_after_seconds} s."
     ),
     errors.AskedTooOften: Face(
         429, "asked_too_often", "Este endereço recebeu relatórios demais. Tente de novo em {retry_after_seconds} s."
@@ -121,6 +127,7 @@ class Services:
         traffic: counts answers.
         clock: the present, aware UTC.
         rate_limit: how often one address may be mailed.
+        streams: how many long answers may be under way.
     """
 
     settings: Settings
@@ -129,6 +136,7 @@ class Services:
     traffic: Traffic = field(default_factory=Traffic)
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     rate_limit: RateLimit = field(default_factory=RateLimit)
+    streams: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(STREAMS))
 
 
 def create_app(services: Services) -> Any:
@@ -139,7 +147,8 @@ def create_app(services: Services) -> Any:
     _add_home(app, services)
     _add_metrics(app, services)
     _add_report(app, services)
-    return count_traffic(allow_origins(app, services.settings.cors_origins), services.traffic)
+    remembered = remember_answers(app, services.store.cache_bytes // 8)
+    return count_traffic(allow_origins(remembered, services.settings.cors_origins), services.traffic)
 
 
 def _add_home(app: Bottle, services: Services) -> None:
@@ -162,14 +171,16 @@ def _add_metrics(app: Bottle, services: Services) -> None:
         window = parse_window(
             date_now, time_range, zone=settings.timezone, now_utc=services.clock(), limit=settings.max_range_hours
         )
-        current, previous = store.read(metric, window.current), store.read(metric, window.previous)
-        return _stream(payload.interval(current, previous, window))
+        current, previous = store.look(metric, window.current), store.look(metric, window.previous)
+        answer = answers.interval(current, previous, window, _shape())
+        return _send(answer, services.streams, moves=date_now == "now")
 
     @app.get("/<name>/<date_start>")  # type: ignore[untyped-decorator]
     def metric_tail(name: str, date_start: str) -> Any:
         metric = find_metric(name)
         start_utc = parse_instant(date_start, zone=settings.timezone, now_utc=services.clock())
-        return _stream(payload.tail(store.read(metric, since(start_utc))))
+        answer = answers.tail(store.look(metric, since(start_utc)), _shape())
+        return _send(answer, services.streams, moves=date_start == "now")
 
 
 def _add_report(app: Bottle, services: Services) -> None:
@@ -217,15 +228,54 @@ def _json(content: Any) -> bytes:
     return payload.json_bytes(content)
 
 
-def _stream(chunks: Iterator[bytes]) -> Any:
+def _shape() -> Shape:
+    return parse_shape(request.query, request.environ.get("HTTP_ACCEPT", ""))
+
+
+def _send(answer: answers.Answer, streams: threading.BoundedSemaphore, *, moves: bool) -> Any:
+    """The answer, or that the caller has it already. What `moves` is another one a moment later whatever happens."""
+    response.content_type = answer.media_type
+    for name, text in {"ETag": answer.etag, "Cache-Control": "no-cache", "Vary": "Accept", **answer.headers}.items():
+        response.set_header(name, text)
+    if not moves:
+        request.environ[STILL_HOLDS] = answer.still_holds
+    if answers.matches(request.environ.get("HTTP_IF_NONE_MATCH"), answer.etag):
+        response.status = 304
+        return b""
+    return _body(answer, streams)
+
+
+def _body(answer: answers.Answer, streams: threading.BoundedSemaphore) -> Any:
     """The answer whole where it is short, so that a fault while reading still has a status; else as it is made."""
-    response.content_type = JSON
     head: list[bytes] = []
-    for chunk in chunks:
+    size = 0
+    for chunk in answer.chunks:
         head.append(chunk)
-        if sum(map(len, head)) > WHOLE_BYTES:
-            return itertools.chain(head, chunks)
+        size += len(chunk)
+        if size > answer.whole_bytes:
+            return _stream(itertools.chain(head, answer.chunks), streams)
     return b"".join(head)
+
+
+def _stream(chunks: Iterator[bytes], streams: threading.BoundedSemaphore) -> Iterator[bytes]:
+    """The chunks, in one of the places for long answers, which is free again when they are taken or given up.
+
+    Raises:
+        TooManyStreams: there is no place.
+    """
+    if not streams.acquire(blocking=False):
+        raise errors.TooManyStreams(streaming=STREAMS, retry_after_seconds=2)
+
+    def taken() -> Iterator[bytes]:
+        try:
+            yield b""
+            yield from chunks
+        finally:
+            streams.release()
+
+    stream = taken()
+    next(stream)  # from here on its end gives the place back, also where nobody takes anything
+    return stream
 
 
 def _tell_errors(route: Callable[..., Any]) -> Callable[..., Any]:
@@ -273,7 +323,7 @@ def application() -> Any:
     settings = load()
     database = open_database(settings.mongo_db_url, settings.data_dir)
     desk = ReportDesk(os.environ, settings.data_dir / "reports", settings.report_timeout_seconds)
-    services = Services(settings, Store(database), desk)
+    services = Services(settings, Store(database, settings.cache_mb * 2**20), desk)
     desk.start()
     if database.is_embedded:
         Collector(database, settings.data_dir, services.traffic).start()

@@ -12,6 +12,7 @@
     ├── NotAuthenticated
     ├── RecipientNotAllowed
     ├── TooManyReports
+    ├── TooManyStreams
     ├── AskedTooOften
     ├── ReportFailed
     │   ├── NotebookFailed
@@ -113,6 +114,12 @@ class TooManyReports(PycemakerError):
     """Facts: `waiting`, `retry_after_seconds`."""
 
     message = "{waiting} reports are waiting already; try again in {retry_after_seconds} s"
+
+
+class TooManyStreams(PycemakerError):
+    """Facts: `streaming`, `retry_after_seconds`."""
+
+    message = "{streaming} long answers are being sent already; try again in {retry_after_seconds} s"
 
 
 class AskedTooOften(PycemakerError):

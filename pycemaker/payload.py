@@ -12,6 +12,7 @@ import numpy as np
 import orjson
 
 from pycemaker import stats
+from pycemaker.points import Thinner
 from pycemaker.samples import Batch, Columns, join_columns
 from pycemaker.window import Window, to_iso_text
 
@@ -24,41 +25,63 @@ def json_bytes(content: Any) -> bytes:
 def tail(batches: Iterable[Batch]) -> Iterator[bytes]:
     """A bare array of the batches' documents."""
     yield b"["
-    yield from _rows(batches, [], None)
+    yield from _rows(batches)
     yield b"]"
 
 
-def interval(current: Iterable[Batch], previous: Iterable[Batch], window: Window) -> Iterator[bytes]:
+def interval(
+    current: Iterable[Batch], previous: Iterable[Batch], window: Window, max_points: int | None = None
+) -> Iterator[bytes]:
     """The answer of a metric's interval route: documents of both intervals, and the statistics over them.
 
     Args:
         current: the interval's documents, oldest first.
         previous: those of the interval before it.
         window: the two intervals.
+        max_points: how many documents each of the two lists has at most; None means all. The statistics, and the
+            documents at the extremes, are of all in any case.
     """
-    columns: list[Columns] = []
-    previous_columns: list[Columns] = []
-    extremes = _ExtremeRows()
+    seen, seen_before = _Seen(max_points), _Seen(max_points)
     yield b'{"data":['
-    yield from _rows(current, columns, extremes)
+    yield from _rows(seen.pass_on(current))
     yield b'],"data_anterior":['
-    yield from _rows(previous, previous_columns, None)
+    yield from _rows(seen_before.pass_on(previous))
     yield b"],"
-    yield json_bytes(_statistics(join_columns(columns), join_columns(previous_columns)))[1:-1]
+    yield json_bytes(_statistics(join_columns(seen.columns), join_columns(seen_before.columns)))[1:-1]
+    if seen.thinner and seen_before.thinner:
+        yield b',"amostragem":' + json_bytes(_sampling(seen.thinner, seen_before.thinner))
+    extremes = seen.extremes
     yield b',"lower":[' + b",".join(extremes.lowest) + b'],"higher":[' + b",".join(extremes.highest)
     yield b'],"datas":' + json_bytes(_instants(window)) + b"}"
 
 
-def _rows(batches: Iterable[Batch], kept: list[Columns], extremes: _ExtremeRows | None) -> Iterator[bytes]:
+def _rows(batches: Iterable[Batch]) -> Iterator[bytes]:
     separator = b""
     for batch in batches:
-        if not len(batch):
-            continue
-        kept.append(batch.columns)
-        if extremes is not None:
-            extremes.look_at(batch)
-        yield separator + batch.rows if separator else batch.rows
-        separator = b","
+        if len(batch):
+            yield separator + batch.rows if separator else batch.rows
+            separator = b","
+
+
+class _Seen:
+    """What the statistics need of an interval's batches, noted as they pass."""
+
+    def __init__(self, max_points: int | None) -> None:
+        self.columns: list[Columns] = []
+        self.extremes = _ExtremeRows()
+        self.thinner = Thinner(max_points) if max_points else None
+
+    def pass_on(self, batches: Iterable[Batch]) -> Iterator[Batch]:
+        """The batches; or, once all have passed, the one batch that is left of them."""
+        for batch in batches:
+            self.columns.append(batch.columns)
+            self.extremes.look_at(batch)
+            if self.thinner:
+                self.thinner.add(batch)
+            else:
+                yield batch
+        if self.thinner:
+            yield self.thinner.result()
 
 
 class _ExtremeRows:
@@ -93,6 +116,13 @@ def _statistics(current: Columns, previous: Columns) -> dict[str, Any]:
         "mean_anterior": stats.mean(previous.reading),
         "growth": stats.growth(current.reading, previous.reading),
         "criticity_classification": [{"criticity": name, "value": share} for name, share in shares.items()],
+    }
+
+
+def _sampling(thinner: Thinner, previous: Thinner) -> dict[str, Any]:
+    return {"metodo": thinner.method} | {
+        key: {"pontos": len(each.result()), "de": each.total}
+        for key, each in (("data", thinner), ("data_anterior", previous))
     }
 
 

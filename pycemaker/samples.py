@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import xxhash
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
@@ -35,6 +37,15 @@ class Columns:
 
     def __len__(self) -> int:
         return len(self.time_ms)
+
+    def part(self, start: int, stop: int) -> Columns:
+        """The samples from `start` to before `stop`, not copied."""
+        some = slice(start, stop)
+        return Columns(self.time_ms[some], self.reading[some], self.criticity[some], self.criticity_names)
+
+    def take(self, places: NDArray[np.int64]) -> Columns:
+        """The samples at these places, copied."""
+        return Columns(self.time_ms[places], self.reading[places], self.criticity[places], self.criticity_names)
 
     def to_frame(self, zone: ZoneInfo) -> pd.DataFrame:
         """The samples as pandas: `time` (aware, in `zone`), `reading` (NaN where missing), `criticity` (category)."""
@@ -68,13 +79,65 @@ class Batch:
 
     def row(self, index: int) -> bytes:
         """The JSON text of one document."""
-        start = 0 if index == 0 else int(self.row_ends[index - 1]) + 1
-        return self.rows[start : int(self.row_ends[index])]
+        return self.rows[self._row_start(index) : int(self.row_ends[index])]
+
+    def part(self, start: int, stop: int) -> Batch:
+        """The documents from `start` to before `stop`; itself where that is all of them."""
+        if start <= 0 and stop >= len(self):
+            return self
+        if start >= stop:
+            return no_batch()
+        first = self._row_start(start)
+        rows = self.rows[first : int(self.row_ends[stop - 1])]
+        return Batch(self.columns.part(start, stop), rows, self.row_ends[start:stop] - first)
+
+    def between(self, from_ms: int, until_ms: int | None) -> Batch:
+        """The documents with from_ms <= time < until_ms; None means without end."""
+        start = int(self.columns.time_ms.searchsorted(from_ms))
+        stop = len(self) if until_ms is None else int(self.columns.time_ms.searchsorted(until_ms))
+        return self.part(start, stop)
+
+    @cached_property
+    def digest(self) -> bytes:
+        """128 bits that stand for `rows`: xxh3, which takes 15 µs for 720 documents where SHA-1 takes 60."""
+        return xxhash.xxh3_128_digest(self.rows)
+
+    @property
+    def size_bytes(self) -> int:
+        """About how much memory it takes."""
+        return 600 + len(self.rows) + 26 * len(self)
+
+    def _row_start(self, index: int) -> int:
+        return 0 if index == 0 else int(self.row_ends[index - 1]) + 1
+
+
+def digest_of(batches: Iterable[Batch], *more: str) -> str:
+    """One digest for all of this, in hexadecimal: of each batch that has documents, and of what else is said."""
+    told = b"".join(batch.digest for batch in batches if len(batch))
+    return xxhash.xxh3_128_hexdigest(told + "\0".join(("", *more)).encode())
 
 
 def no_columns() -> Columns:
     """Columns of no sample at all."""
     return Columns(np.empty(0, np.int64), np.empty(0, np.float64), np.empty(0, np.int16), (UNKNOWN_CRITICITY,))
+
+
+def no_batch() -> Batch:
+    """A batch of no document."""
+    return Batch(no_columns(), b"", np.empty(0, np.int64))
+
+
+def join_batches(batches: Sequence[Batch]) -> Batch:
+    """The batches one after another, copied, so that nothing larger is kept alive by it."""
+    kept = [batch for batch in batches if len(batch)]
+    if not kept:
+        return no_batch()
+    offsets = np.cumsum([0, *(len(batch.rows) + 1 for batch in kept[:-1])])
+    return Batch(
+        join_columns(batch.columns for batch in kept),
+        b",".join(batch.rows for batch in kept),
+        np.concatenate([batch.row_ends + offset for batch, offset in zip(kept, offsets, strict=True)]),
+    )
 
 
 def join_columns(parts: Iterable[Columns]) -> Columns:

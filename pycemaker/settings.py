@@ -55,6 +55,7 @@ class Settings:
     dashboard_url: str | None
     cors_origins: tuple[str, ...]
     max_range_hours: int
+    cache_mb: int
     host: str
     port: int
     data_dir: Path
@@ -145,6 +146,7 @@ def from_mapping(given: Mapping[str, str | None], *, root: Path = ROOT) -> Setti
         dashboard_url=reader.read("DASHBOARD_URL", _web_url, "an http:// or https:// URL", None),
         cors_origins=reader.read("CORS_ORIGINS", _origins, "* or origins (https://host), by commas", ("*",)),
         max_range_hours=reader.read("MAX_RANGE_HOURS", _whole(1, 8784), "whole hours, 1 to 8784", 744),
+        cache_mb=reader.read("CACHE_MB", _whole(0, 1_048_576), "whole megabytes, 0 for none", 256),
         host=reader.read("HOST", _host, "an address to listen on", "127.0.0.1"),
         port=reader.read("PORT", _whole(1, 65535), "a port, 1 to 65535", 5000),
         data_dir=data_dir,

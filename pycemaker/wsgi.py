@@ -82,7 +82,7 @@ def allow_origins(application: Application, origins: tuple[str, ...]) -> Applica
 
 
 def _origin_headers(origin: str | None, origins: tuple[str, ...]) -> list[tuple[str, str]]:
-    exposed = ("Access-Control-Expose-Headers", "ETag, Retry-After, Location, Content-Length")
+    exposed = ("Access-Control-Expose-Headers", "ETag, Retry-After, Location, Content-Length, X-Amostragem")
     if "*" in origins:
         return [("Access-Control-Allow-Origin", "*"), exposed]
     if origin in origins and origin is not None:

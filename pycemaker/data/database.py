@@ -52,6 +52,11 @@ class Database:
         """
         return self._open()[collection]
 
+    @property
+    def handle(self) -> MongoDatabase[Document]:
+        """PyMongo's own database object. Raises as `__getitem__`; once this is closed, so does all that it does."""
+        return self._open()
+
     def close(self) -> None:
         """Hang up; stop the embedded mongod where nobody else uses it. Twice is once."""
         if self._client is not None:

@@ -9,14 +9,14 @@ laid out as any layout tried, or holds a kind of value not in `WIDTHS`, is left 
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from bson.errors import InvalidBSON
 from numpy.typing import NDArray
+
+from pycemaker.data.gather import WORD, Documents, Items, Mask, Places, gather, kept_bytes, words_of
 
 DOUBLE, STRING, OBJECT_ID, BOOLEAN, DATE, NULL, INT32, INT64 = 0x01, 0x02, 0x07, 0x08, 0x09, 0x0A, 0x10, 0x12
 WIDTHS = {DOUBLE: 8, OBJECT_ID: 12, BOOLEAN: 1, DATE: 8, NULL: 0, INT32: 4, INT64: 8}
@@ -25,33 +25,10 @@ _LONGEST_STRING = 64
 """In bytes. Strings are gathered as wide as a group's longest, so one long string would make all wide."""
 
 _LONGEST_DOCUMENT = 2048
-_SMALLEST_DOCUMENT = 5
 
 _LAYOUTS_TRIED = 16
 _FEWEST = 48
 """Documents a group is worth: it takes 0.25 ms whatever its size, a document decoded by itself 8 µs."""
-
-_WORD = 8
-
-Places = NDArray[np.int64]
-Items = NDArray[np.void]
-Mask = NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Documents:
-    """BSON documents one after another, and where each starts and ends."""
-
-    raw: bytes
-    starts: Places
-    ends: Places
-
-    def __len__(self) -> int:
-        return len(self.starts)
-
-    def one(self, index: int) -> bytes:
-        """The bytes of one document."""
-        return self.raw[self.starts[index] : self.ends[index]]
 
 
 @dataclass(frozen=True)
@@ -84,7 +61,7 @@ class Layout:
     @property
     def reach(self) -> int:
         """How many bytes from a document's start are looked at, at most."""
-        return sum(len(part.skeleton) * _WORD + part.ends_in_string * (_LONGEST_STRING + _WORD) for part in self.parts)
+        return sum(len(part.skeleton) * WORD + part.ends_in_string * (_LONGEST_STRING + WORD) for part in self.parts)
 
 
 @dataclass(frozen=True)
@@ -135,76 +112,9 @@ class Group:
 
     def _gather_strings(self, part: int) -> Texts:
         lengths = self.string_lengths[part]
-        width = max(_WORD, -(-int(lengths.max()) // _WORD) * _WORD)
+        width = max(WORD, -(-int(lengths.max()) // WORD) * WORD)
         items = gather(self.documents.raw, self.string_starts[part], width)
         return Texts((words_of(items) & words_of(kept_bytes(lengths, width))).view(f"V{width}").ravel(), lengths)
-
-
-def windows(buffer: bytes | memoryview | NDArray[np.uint8], width: int) -> Items:
-    """Every run of `width` bytes of the buffer, by where it starts; they overlap."""
-    return np.ndarray((max(0, len(buffer) - width + 1),), f"V{width}", buffer, 0, (1,))
-
-
-def gather(buffer: bytes, starts: Places, width: int) -> Items:
-    """A copy of the `width` bytes at each start."""
-    return windows(buffer, width)[starts]
-
-
-def words_of(items: Items) -> NDArray[np.uint64]:
-    """The items' bytes eight by eight: a row for each item."""
-    return items.view(np.uint64).reshape(len(items), items.itemsize // _WORD)
-
-
-def kept_bytes(lengths: Places, width: int) -> Items:
-    """For each length an item that has all bits set in its first `length` bytes, and none past them."""
-    table = np.where(np.arange(width) < np.arange(width + 1)[:, None], 0xFF, 0).astype(np.uint8)
-    return table.view(f"V{width}").ravel()[lengths]
-
-
-def split(raw: bytes) -> Documents:
-    """Where the documents in `raw` start and end.
-
-    Raises:
-        InvalidBSON: the length prefixes do not lead from one document to the next, up to the end.
-    """
-    starts = _guess_starts(raw)
-    if starts is None:
-        starts = np.array(_chain_starts(raw), np.int64)
-    ends = np.append(starts, len(raw))[1:]
-    if np.frombuffer(raw, np.uint8)[ends - 1].any():
-        raise InvalidBSON("a document does not end in a zero byte")
-    return Documents(raw, starts, ends)
-
-
-def _guess_starts(raw: bytes) -> Places | None:
-    """Every place that looks like the first document's beginning, provided that they chain up.
-
-    There is one chain from 0 to the end, so this is it when it holds; found in half the time of following it.
-    """
-    name_end = raw.find(b"\0", 5)
-    if name_end < 0 or len(raw) < 16:
-        return None
-    signs = np.frombuffer(raw, np.uint8)[4 : len(raw) - 11]
-    starts = np.flatnonzero(signs == raw[4])
-    heads = gather(raw, starts, 16)
-    known = (1 << 8 * min(_WORD, name_end - 3)) - 1
-    alike = heads.getfield("<u8", 4) & known == int.from_bytes(raw[4:12], "little") & known
-    starts, sizes = starts[alike], heads.getfield("<i4", 0)[alike]
-    chained = np.array_equal(starts + sizes, np.append(starts[1:], len(raw)))
-    return starts if chained and sizes.min(initial=_SMALLEST_DOCUMENT) >= _SMALLEST_DOCUMENT else None
-
-
-def _chain_starts(raw: bytes) -> list[int]:
-    """The documents' starts by following the length prefixes."""
-    read_size = struct.Struct("<i").unpack_from
-    starts, start, end = [], 0, len(raw)
-    while start < end:
-        size = read_size(raw, start)[0] if start + _SMALLEST_DOCUMENT <= end else 0
-        if size < _SMALLEST_DOCUMENT or start + size > end:
-            raise InvalidBSON(f"the document at byte {start} is cut short")
-        starts.append(start)
-        start += size
-    return starts
 
 
 class _Reader:
@@ -258,7 +168,7 @@ class _Reader:
 
     def _end_part(self, *, ends_in_string: bool) -> None:
         size = len(self.bits)
-        width = -(-size // _WORD) * _WORD
+        width = -(-size // WORD) * WORD
         skeleton = self.document[self.part_start : self.part_start + size].ljust(width, b"\0")
         fixed = np.frombuffer(bytes(self.bits).ljust(width, b"\0"), np.uint64)
         self.parts.append(Part(size, np.frombuffer(skeleton, np.uint64) & fixed, fixed, ends_in_string))
@@ -288,7 +198,7 @@ def match(documents: Documents, rows: Places, layout: Layout) -> Group:
     for part in layout.parts:
         if not alike.all():
             return match(documents, rows[alike], layout)
-        parts.append(gather(documents.raw, place, len(part.skeleton) * _WORD))
+        parts.append(gather(documents.raw, place, len(part.skeleton) * WORD))
         place = place + part.size
         alike = _has_skeleton(parts[-1], part)
         if part.ends_in_string:

@@ -1,25 +1,46 @@
-"""Bounded reads of samples: documents in, batches of columns and encoded rows out, a batch at a time."""
+"""Bounded reads of samples: batches of columns and encoded rows, out of memory where that is sure to be right."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from functools import partial
 
-from pymongo import DESCENDING
-
-from pycemaker.data.database import Database, Document, one_exchange
+from pycemaker.data.blocks import Blocks
+from pycemaker.data.changes import Changes, Counters, Stream, Streamed, offers_streams, read_count
+from pycemaker.data.database import Database, one_exchange
 from pycemaker.data.encode import encode_batch, encode_columns
-from pycemaker.data.indexes import KEY, Indexes
-from pycemaker.metrics import Metric
+from pycemaker.data.hours import TooDenseError
+from pycemaker.data.reader import BATCH_DOCUMENTS, Reader
+from pycemaker.data.shelf import Shelf, State
+from pycemaker.metrics import METRICS, Metric
 from pycemaker.samples import Batch, Columns, join_columns
-from pycemaker.window import Interval
-
-BATCH_DOCUMENTS = 10_000
-"""Documents a batch: about 1.5 MB on the wire, which bounds what one read holds at a time."""
+from pycemaker.window import Interval, from_epoch_ms, to_epoch_ms
 
 SAMPLE_COLLECTION = "pycemaker_sample"
 """Where a made-up history is declared: one document, `_id` "history", with `start`, `end` and `state`."""
+
+_PAGE_DOCUMENTS = 100_000
+"""Documents a cursor: MongoDB counts the time that a cursor has taken in all, and ends one that took too long."""
+
+__all__ = ["BATCH_DOCUMENTS", "SAMPLE_COLLECTION", "Reading", "Store"]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a read found.
+
+    Attributes:
+        batches: the documents, oldest first.
+        is_short: whether all of them are in memory, so that taking them does not wait for MongoDB.
+        still_holds: whether the same read would give the same documents; False where that is not known without asking.
+    """
+
+    batches: Iterator[Batch]
+    is_short: bool
+    still_holds: Callable[[], bool]
 
 
 class Store:
@@ -27,11 +48,16 @@ class Store:
 
     Args:
         database: where the samples are.
+        cache_bytes: how much memory recent time may take; 0 for none. An eighth is left to whoever keeps answers.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, cache_bytes: int = 0) -> None:
         self._database = database
-        self._indexes = Indexes(database)
+        self._reader = Reader(database)
+        self.cache_bytes = cache_bytes
+        self._blocks = Blocks(cache_bytes // 8 * 7)
+        self._shelves: dict[str, Shelf] = {}
+        self._making = threading.Lock()
 
     def prepare(self, metric: Metric) -> None:
         """See to the index that bounds the metric's reads.
@@ -39,7 +65,7 @@ class Store:
         Raises:
             IndexesNotReady, DatabaseUnreachable: see `Indexes.ensure`.
         """
-        self._indexes.ensure(metric.collection)
+        self._reader.prepare(metric)
 
     def read(self, metric: Metric, interval: Interval) -> Iterator[Batch]:
         """The interval's documents, oldest first, in batches; none where there is no document.
@@ -47,8 +73,26 @@ class Store:
         Raises:
             DatabaseUnreachable: while reading, MongoDB was away or did not answer in time.
         """
-        for raw in self._raw_batches(metric, interval, projection=None):
-            yield encode_batch(raw, metric)
+        return self.look(metric, interval).batches
+
+    def look(self, metric: Metric, interval: Interval) -> Reading:
+        """The interval's documents, and what is known of them.
+
+        Raises:
+            DatabaseUnreachable: as `read`.
+        """
+        from_ms, until_ms = _bounds(interval)
+        shelf = self._shelf(metric)
+        state = shelf.refresh() if shelf and not shelf.is_dense else None
+        if shelf is None or state is None or shelf.is_dense:
+            return Reading(self._past_memory(metric, from_ms, until_ms), False, lambda: False)
+        mark = state.mark(until_ms)
+        kept_from_ms = shelf.kept_from_ms(state, from_ms, until_ms)
+        return Reading(
+            self._batches(metric, shelf, state, (from_ms, kept_from_ms, until_ms)),
+            kept_from_ms == from_ms,
+            lambda: shelf.is_fresh() and shelf.state.mark(until_ms) == mark,
+        )
 
     def read_columns(self, metric: Metric, interval: Interval) -> Columns:
         """The interval's samples without their documents, oldest first.
@@ -57,7 +101,8 @@ class Store:
             DatabaseUnreachable: as `read`.
         """
         projection = {"_id": 0, "time_series": 1, "criticity": 1, **dict.fromkeys(metric.fields, 1)}
-        return join_columns(encode_columns(raw, metric) for raw in self._raw_batches(metric, interval, projection))
+        raws = self._reader.batches(metric, *_bounds(interval), projection)
+        return join_columns(encode_columns(raw, metric) for raw in raws)
 
     def newest(self, metric: Metric) -> datetime | None:
         """When the metric's newest sample was taken, aware UTC; None where there is no sample.
@@ -65,12 +110,8 @@ class Store:
         Raises:
             DatabaseUnreachable: as `read`.
         """
-        self.prepare(metric)
-        with one_exchange():
-            found = self._database[metric.collection].find_one(
-                {"time_series": {"$type": "date"}}, {"time_series": 1}, sort=[("time_series", DESCENDING)]
-            )
-        return found["time_series"] if found else None
+        newest_ms = self._reader.newest_ms(metric)
+        return None if newest_ms is None else from_epoch_ms(newest_ms)
 
     def sample_history_end(self) -> datetime | None:
         """Where the made-up history ends, aware UTC; None where there is none in this database.
@@ -82,26 +123,64 @@ class Store:
             found = self._database[SAMPLE_COLLECTION].find_one({"_id": "history"})
         return found["end"] if found else None
 
-    def _raw_batches(self, metric: Metric, interval: Interval, projection: dict[str, int] | None) -> Iterator[bytes]:
-        self.prepare(metric)
-        with one_exchange():
-            cursor = self._database[metric.collection].find_raw_batches(
-                _within(interval), projection, sort=KEY, batch_size=BATCH_DOCUMENTS
-            )
+    def _batches(
+        self, metric: Metric, shelf: Shelf, state: State, bounds: tuple[int, int, int | None]
+    ) -> Iterator[Batch]:
+        from_ms, kept_from_ms, until_ms = bounds
+        if kept_from_ms > from_ms:
+            yield from self._past_memory(metric, from_ms, kept_from_ms)
         try:
-            while True:
-                with one_exchange():
-                    raw: Any = next(cursor, None)  # bytes, which PyMongo's types do not say
-                if raw is None:
-                    return
-                if raw:
-                    yield raw
-        finally:
-            cursor.close()
+            kept = list(shelf.parts(state, kept_from_ms, until_ms))
+        except TooDenseError:
+            yield from self._past_memory(metric, kept_from_ms, until_ms)
+        else:
+            yield from kept
+
+    def _past_memory(self, metric: Metric, from_ms: int, until_ms: int | None) -> Iterator[Batch]:
+        """Batch by batch, a cursor for so many documents; the next one begins where samples of one instant end."""
+        while True:
+            count = 0
+            for raw in self._reader.batches(metric, from_ms, until_ms):
+                batch = encode_batch(raw, metric)
+                count += len(batch)
+                last_ms = int(batch.columns.time_ms[-1])
+                if count >= _PAGE_DOCUMENTS and last_ms > int(batch.columns.time_ms[0]):
+                    yield batch.between(from_ms, last_ms)
+                    from_ms = last_ms
+                    break
+                yield batch
+            else:
+                return
+
+    def _shelf(self, metric: Metric) -> Shelf | None:
+        if not self._blocks.limit_bytes:
+            return None
+        shelf = self._shelves.get(metric.id)
+        if shelf is None:
+            with self._making:
+                if not self._shelves:
+                    self._shelves = self._make_shelves()
+            shelf = self._shelves.get(metric.id)
+        return shelf
+
+    def _make_shelves(self) -> dict[str, Shelf]:
+        database, shelves = self._database, dict[str, Shelf]()
+        edges = {metric.collection: partial(_edge_ms, shelves, metric) for metric in METRICS}
+        stream = Stream(database.handle, edges) if offers_streams(database) else None
+        for metric in METRICS:
+            changes: Changes = Counters(partial(read_count, database, metric.collection))
+            if stream is not None:
+                changes = Streamed(stream, metric.collection)
+            shelves[metric.id] = Shelf(metric, self._reader, self._blocks, changes)
+        return shelves
 
 
-def _within(interval: Interval) -> Document:
-    bounds: dict[str, Any] = {"$gt": interval.start_utc}
-    if interval.end_utc is not None:
-        bounds["$lte"] = interval.end_utc
-    return {"time_series": bounds}
+def _edge_ms(shelves: dict[str, Shelf], metric: Metric) -> int | None:
+    shelf = shelves.get(metric.id)
+    return shelf.state.edge_ms if shelf else None
+
+
+def _bounds(interval: Interval) -> tuple[int, int | None]:
+    """The interval's milliseconds: from the first one inside to before the first one past it."""
+    until_ms = None if interval.end_utc is None else to_epoch_ms(interval.end_utc) + 1
+    return to_epoch_ms(interval.start_utc) + 1, until_ms

@@ -78,9 +78,13 @@ def mongod_of_its_own() -> Iterator[OwnMongod]:
     started.close()
 
 
-def client_over(database: Database) -> Client:
+def client_over(database: Database, cache_bytes: int = 0) -> Client:
     desk = ReportDesk({}, Path("/nonexistent"), 1, keep_spare=False)
-    return Client(server.create_app(server.Services(from_mapping({}), Store(database), desk, clock=lambda: NOW)))
+    store = Store(database, cache_bytes)
+    return Client(server.create_app(server.Services(from_mapping({}), store, desk, clock=lambda: NOW)))
+
+
+WITH_AND_WITHOUT_MEMORY = pytest.mark.parametrize("cache_bytes", [0, 2**26], ids=["read", "kept"])
 
 
 def timed(client: Client, path: str) -> tuple[Answer, float]:
@@ -88,12 +92,13 @@ def timed(client: Client, path: str) -> tuple[Answer, float]:
     return client.get(path), time.monotonic() - began
 
 
+@WITH_AND_WITHOUT_MEMORY
 @pytest.mark.parametrize("path", ["/cpu/now/6", "/cpu/now", "/", "/report/now/6/a@b.com"])
-def test_a_database_that_is_not_there_is_a_503_within_3_seconds(path: str) -> None:
+def test_a_database_that_is_not_there_is_a_503_within_3_seconds(path: str, cache_bytes: int) -> None:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     database = Database(f"mongodb://127.0.0.1:{port}/x")
-    answer, seconds = timed(client_over(database), path)
+    answer, seconds = timed(client_over(database, cache_bytes), path)
     database.close()
     assert (answer.status, answer.json["error"]) == (503, "database_unreachable")
     assert seconds < 3
@@ -114,11 +119,15 @@ def test_a_host_that_cannot_be_resolved_is_a_503_that_names_neither_it_nor_the_p
     assert b"invalid" not in answer.body
 
 
-def test_a_silent_database_is_a_503_within_3_seconds_and_a_200_once_it_speaks(mongod_of_its_own: OwnMongod) -> None:
+@WITH_AND_WITHOUT_MEMORY
+def test_a_silent_database_is_a_503_within_3_seconds_and_a_200_once_it_speaks(
+    mongod_of_its_own: OwnMongod, cache_bytes: int
+) -> None:
     database = Database(mongod_of_its_own.held.url)
-    client = client_over(database)
+    client = client_over(database, cache_bytes)
     assert client.get("/cpu/now/6").status == 200
     with mongod_of_its_own.silent():
+        time.sleep(1.0)  # for so long an answer may rest on the last check
         answer, seconds = timed(client, "/cpu/now/6")
         assert answer.status == 503
         assert seconds < 3
@@ -126,12 +135,16 @@ def test_a_silent_database_is_a_503_within_3_seconds_and_a_200_once_it_speaks(mo
     database.close()
 
 
-def test_a_database_that_was_killed_and_is_back_is_a_200_without_a_restart(mongod_of_its_own: OwnMongod) -> None:
+@WITH_AND_WITHOUT_MEMORY
+def test_a_database_that_was_killed_and_is_back_is_a_200_without_a_restart(
+    mongod_of_its_own: OwnMongod, cache_bytes: int
+) -> None:
     database = Database(mongod_of_its_own.held.url)
-    client = client_over(database)
+    client = client_over(database, cache_bytes)
     database[CPU.collection].insert_one({"time_series": NOW, "value": 0.5})
     assert len(client.get("/cpu/now/6").json["data"]) == 1
     mongod_of_its_own.kill()
+    time.sleep(1.0)
     answer, seconds = timed(client, "/cpu/now/6")
     assert answer.status == 503
     assert seconds < 3

@@ -31,8 +31,20 @@ class Client:
         return self.ask("GET", path, **headers)
 
     def ask(self, method: str, path: str, **headers: str) -> Answer:
-        plain, _, query = path.partition("?")
         told: list[Any] = []
+        chunks = self._send(method, path, told, headers)
+        try:
+            body = b"".join(chunks)
+        finally:
+            getattr(chunks, "close", lambda: None)()
+        return Answer(told[0], {name.title(): text for name, text in told[1].items()}, body)
+
+    def open(self, path: str) -> Any:
+        """The body of a GET, of which nothing was taken yet; to be closed."""
+        return self._send("GET", path, [], {})
+
+    def _send(self, method: str, path: str, told: list[Any], headers: dict[str, str]) -> Iterable[bytes]:
+        plain, _, query = path.partition("?")
         environ = {
             "REQUEST_METHOD": method,
             "PATH_INFO": unquote_to_bytes(plain.encode()).decode("latin-1"),
@@ -54,8 +66,4 @@ class Client:
             told[:] = [int(status[:3]), dict(fields)]
 
         chunks: Iterable[bytes] = self._application(environ, start_response)
-        try:
-            body = b"".join(chunks)
-        finally:
-            getattr(chunks, "close", lambda: None)()
-        return Answer(told[0], {name.title(): text for name, text in told[1].items()}, body)
+        return chunks

@@ -15,13 +15,16 @@ SOURCES = [ROOT / "server.py", *sorted((ROOT / "pycemaker").rglob("*.py"))]
 # A module may import modules of its own layer and of those below it.
 LAYERS = [
     ["server"],
+    ["pycemaker.remember"],
+    ["pycemaker.answers"],
     ["pycemaker", "pycemaker.__main__", "pycemaker.startup", "pycemaker.home", "pycemaker.report.child"],
     ["pycemaker.wiring", "pycemaker.report.runner"],
     ["pycemaker.report", "pycemaker.data"],
     ["pycemaker.show"],
+    ["pycemaker.shapes"],
     ["pycemaker.payload", "pycemaker.figures", "pycemaker.tables", "pycemaker.wsgi"],
     ["pycemaker.digest", "pycemaker.criticity", "pycemaker.period", "pycemaker.words", "pycemaker.traffic"],
-    ["pycemaker.stats"],
+    ["pycemaker.stats", "pycemaker.points"],
     ["pycemaker.samples", "pycemaker.metrics", "pycemaker.window"],
     ["pycemaker.settings"],
     ["pycemaker.errors"],
@@ -42,12 +45,23 @@ ALONE = {
     "google": {"pycemaker.report.storage"},
     "yagmail": {"pycemaker.report.smtp"},
     "seaborn": {"pycemaker.figures"},
+    "xxhash": {"pycemaker.samples"},
+    "tsdownsample": {"pycemaker.points"},
+    "pyarrow": {"pycemaker.shapes"},
     "babel": {"pycemaker.words"},
     "dotenv": {"pycemaker.settings"},
-    "orjson": {"pycemaker.payload", "pycemaker.data.encode"},
+    "orjson": {"pycemaker.payload", "pycemaker.data.columns", "pycemaker.data.decode", "pycemaker.data.text"},
 }
 
-PURE = ["pycemaker.stats", "pycemaker.figures", "pycemaker.payload", "pycemaker.tables", "pycemaker.words"]
+PURE = [
+    "pycemaker.stats",
+    "pycemaker.points",
+    "pycemaker.shapes",
+    "pycemaker.figures",
+    "pycemaker.payload",
+    "pycemaker.tables",
+    "pycemaker.words",
+]
 
 
 def module_of(path: Path) -> str:
@@ -96,7 +110,7 @@ def test_pure_modules_know_no_database_clock_environment_or_http(module: str) ->
 
 
 def test_importing_the_server_loads_neither_a_plotting_library_nor_papermill() -> None:
-    heavy = "'seaborn', 'matplotlib', 'pandas', 'papermill', 'nbconvert', 'firebase_admin', 'yagmail'"
+    heavy = "'seaborn', 'matplotlib', 'pandas', 'pyarrow', 'papermill', 'nbconvert', 'firebase_admin', 'yagmail'"
     code = f"import server, sys; print([m for m in ({heavy}) if m in sys.modules])"
     told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "[]"

@@ -27,7 +27,8 @@ from bson.timestamp import Timestamp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pycemaker.data import encode, layout
+from pycemaker.data import encode, layout, text
+from pycemaker.data.decode import encode_one
 from pycemaker.data.encode import encode_batch, encode_columns
 from pycemaker.metrics import CPU, HTTP_FAIL, REQUEST_COUNT, Metric
 from pycemaker.samples import Batch
@@ -382,7 +383,7 @@ def test_what_looks_like_the_start_of_a_document_inside_one_is_not_taken_for_it(
 def test_documents_of_the_contract_are_not_decoded_one_by_one(document: dict[str, Any], metric: Metric) -> None:
     words = ["low", "medium", "high", "critical", ""]
     raw = b"".join(to_bson(document | {"criticity": words[n % 5], "a": n % 7 * "a"}) for n in range(500))
-    with patch.object(encode, "_decode", wraps=encode._decode) as decode:
+    with patch.object(encode, "decode", wraps=encode.decode) as decode:
         encode_batch(raw, metric)
     assert 1 <= decode.call_count <= 5
 
@@ -415,7 +416,7 @@ def batches(draw: st.DrawFn) -> list[bytes]:
 
 def encode_fast(raw_documents: Sequence[bytes], metric: Metric, strip: int) -> Batch:
     """Encoded with even one document worth a group, in strips of a few, and far from the end."""
-    with patch.object(layout, "_FEWEST", 1), patch.object(encode, "_STRIP", strip), patch.object(encode, "_BLOCK", 7):
+    with patch.object(layout, "_FEWEST", 1), patch.object(text, "_STRIP", strip), patch.object(encode, "_BLOCK", 7):
         return encode_batch(b"".join([*raw_documents, LONG_TAIL]), metric)
 
 
@@ -440,7 +441,7 @@ def test_many_layouts_in_one_batch_come_out_as_the_plain_reference_says(
 @given(batches(), st.sampled_from([CPU, REQUEST_COUNT, THREE_FIELDS]), st.integers(1, 4))
 def test_both_paths_write_the_same_bytes(stored: list[bytes], metric: Metric, strip: int) -> None:
     batch = encode_fast(stored, metric, strip)
-    assert rows_of(batch)[:-1] == [encode._encode_slow(document, metric) for document in stored]
+    assert rows_of(batch)[:-1] == [encode_one(document, metric) for document in stored]
     assert batch.rows == b",".join(rows_of(batch))
 
 

@@ -1,0 +1,126 @@
+"""Metric answers: what was read, in the shape that was asked for, with the tag that tells whether it is another one.
+
+A tag stands for the bytes: it is made of the digests of the documents in the answer and of what else the answer says.
+An answer that streams past the memory is not known before it is sent; it gets a tag of its own, never given again.
+"""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from pycemaker import payload
+from pycemaker.data.store import Reading
+from pycemaker.points import Thinner
+from pycemaker.samples import Batch, digest_of
+from pycemaker.shapes import Shape, write
+from pycemaker.window import Window, to_iso_text
+
+WHOLE_BYTES = 1_000_000
+"""Answers up to this size go out whole, with their length; longer ones as they are made."""
+
+KEPT_WHOLE_BYTES = 8_000_000
+"""The same for answers out of memory. One piece is sent twice as fast as many, and without a thread that waits."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What goes out.
+
+    Attributes:
+        chunks: the body; made as it is taken.
+        etag: a strong entity tag, quotes included.
+        media_type: of the body.
+        still_holds: see `Reading`.
+        whole_bytes: up to which size it goes out whole.
+        headers: more that is said of it.
+    """
+
+    chunks: Iterator[bytes]
+    etag: str
+    media_type: str
+    still_holds: Callable[[], bool]
+    whole_bytes: int
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Gathered:
+    """A reading's batches as far as they were taken before an answer begins, all of them where `is_whole`."""
+
+    head: list[Batch]
+    rest: Iterator[Batch]
+    is_whole: bool
+
+    @property
+    def batches(self) -> Iterator[Batch]:
+        return itertools.chain(self.head, self.rest)
+
+
+def tail(reading: Reading, shape: Shape) -> Answer:
+    """Everything since an instant."""
+    headers = {}
+    gathered = _gather(reading)
+    etag = _etag([gathered], "tail", shape)
+    batches = gathered.batches
+    if shape.max_points:
+        thinner = _thinned(batches, shape.max_points)
+        batches = iter([thinner.result()])
+        headers["X-Amostragem"] = f"metodo={thinner.method}; pontos={len(thinner.result())}; de={thinner.total}"
+    chunks = payload.tail(batches) if shape.format == "json" else write(batches, shape.format)
+    return Answer(chunks, etag, shape.media_type, reading.still_holds, _whole_bytes(reading), headers)
+
+
+def interval(current: Reading, previous: Reading, window: Window, shape: Shape) -> Answer:
+    """An interval, the one before it and the statistics; in other shapes than JSON the interval alone."""
+    if shape.format != "json":
+        return tail(current, shape)
+    now = _gather(current)
+    before = _gather(previous) if now.is_whole else _Gathered([], previous.batches, is_whole=False)
+    etag = _etag([now, before], "interval", shape, to_iso_text(window.end_utc), str(window.hours))
+    chunks = payload.interval(now.batches, before.batches, window, shape.max_points)
+
+    def still_holds() -> bool:
+        return current.still_holds() and previous.still_holds()
+
+    return Answer(chunks, etag, shape.media_type, still_holds, min(_whole_bytes(current), _whole_bytes(previous)))
+
+
+def _whole_bytes(reading: Reading) -> int:
+    return KEPT_WHOLE_BYTES if reading.is_short else WHOLE_BYTES
+
+
+def _gather(reading: Reading) -> _Gathered:
+    """Take what is in memory, or what comes at once; what is longer stays to be streamed."""
+    head: list[Batch] = []
+    size = 0
+    for batch in reading.batches:
+        head.append(batch)
+        size += len(batch.rows)
+        if not reading.is_short and size > WHOLE_BYTES:
+            return _Gathered(head, reading.batches, is_whole=False)
+    return _Gathered(head, iter(()), is_whole=True)
+
+
+def _etag(parts: list[_Gathered], *more: str | Shape) -> str:
+    if not all(part.is_whole for part in parts):
+        return f'"{secrets.token_urlsafe(16)}"'
+    digests = [digest_of(part.head) for part in parts]
+    return f'"{digest_of((), *digests, *map(str, more))}"'
+
+
+def _thinned(batches: Iterator[Batch], max_points: int) -> Thinner:
+    thinner = Thinner(max_points)
+    for batch in batches:
+        thinner.add(batch)
+    return thinner
+
+
+def matches(if_none_match: str | None, etag: str) -> bool:
+    """Whether one of the tags of an `If-None-Match` header is this one (RFC 9110, 13.1.2)."""
+    if not if_none_match:
+        return False
+    given = (tag.strip().removeprefix("W/") for tag in if_none_match.split(","))
+    return if_none_match == etag or any(tag in ("*", etag) for tag in given)

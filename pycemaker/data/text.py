@@ -1,0 +1,188 @@
+"""JSON text of documents laid out alike: column by column, then scattered to where each document's row is."""
+
+from __future__ import annotations
+
+import operator
+from binascii import hexlify
+from collections.abc import Mapping, Sequence
+from functools import cache, reduce
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from pycemaker.data import layout as wire
+from pycemaker.data.columns import Totals, numbers_of, tell_apart
+from pycemaker.data.gather import Items, Places, gather, windows
+from pycemaker.data.layout import Field, Group, Texts
+from pycemaker.metrics import Metric
+
+_STRIP = 2048
+"""Rows of text put together before they are closed up: they stay in the processor's cache."""
+
+_QUOTED = (wire.STRING, wire.OBJECT_ID, wire.DATE)
+_DAY_MS = 86_400_000
+
+
+class Line:
+    """The JSON text of each document of a group, as pieces from left to right: constant ones, and one a document."""
+
+    def __init__(self) -> None:
+        self._pieces: list[Texts] = []
+
+    @property
+    def width(self) -> int:
+        """Room for the longest line, and for what items hold past their texts."""
+        return sum(piece.width for piece in self._pieces)
+
+    @property
+    def lengths(self) -> Places:
+        """Each line's length, with the comma after it."""
+        return reduce(operator.add, [piece.lengths for piece in self._pieces])
+
+    def add(self, constant: bytes) -> None:
+        """A piece that all lines have."""
+        self._pieces.append(Texts(np.array(np.void(constant)), np.array(len(constant))))
+
+    def put(self, texts: Texts) -> None:
+        """A piece for each line."""
+        self._pieces.append(texts)
+
+    def write(self, some: slice, table: NDArray[np.uint8], starts: Places) -> None:
+        """Writes some of the lines, each at its start. What an item holds past its text, the next one overwrites."""
+        place = starts.copy()
+        for piece in self._pieces:
+            items, lengths = piece.cut(some)
+            windows(table, piece.width)[place] = items
+            place += lengths
+
+
+def line_of(group: Group, metric: Metric, totals: Totals) -> Line:
+    """The lines of the group's documents; a summed metric gets its total as `value`."""
+    line, before = Line(), b"{"
+    for field in group.layout.fields.values():
+        summed = metric.is_sum and field.name == "value"
+        quote = b'"' if field.kind in _QUOTED and not summed else b""
+        line.add(before + orjson.dumps(field.name) + b":" + quote)
+        line.put(_total_texts(totals) if summed else _value_texts(group, field))
+        before = quote + b","
+    if metric.is_sum and "value" not in group.layout.fields:
+        line.add(before + b'"value":')
+        line.put(_total_texts(totals))
+        before = b","
+    line.add(before.rstrip(b",") + b"},")
+    return line
+
+
+def _total_texts(totals: Totals) -> Texts:
+    return _number_texts(totals.reading if totals.whole is None else totals.whole)
+
+
+def _value_texts(group: Group, field: Field) -> Texts:
+    match field.kind:
+        case wire.STRING:
+            return group.strings(field)
+        case wire.OBJECT_ID:
+            return Texts(np.frombuffer(hexlify(group.values(field, "V12").data), "V24"), np.array(24))
+        case wire.DATE:
+            return _date_texts(group.values(field, "<i8"))
+        case wire.BOOLEAN:
+            values = group.values(field, "u1").astype(np.int64)
+            return Texts(np.array([b"false", b"true"]).view("V5")[values], 5 - values)
+        case wire.NULL:
+            return Texts(np.array(np.void(b"null")), np.array(4))
+        case _:
+            return _number_texts(numbers_of(group, field.name))
+
+
+def _number_texts(numbers: NDArray[Any]) -> Texts:
+    """Numbers as orjson writes them: `null` for those that are not finite."""
+    text = orjson.dumps(numbers, option=orjson.OPT_SERIALIZE_NUMPY)
+    commas = np.flatnonzero(np.frombuffer(text, np.uint8) == ord(","))
+    bounds = np.concatenate(([0], commas, [len(text) - 1]))
+    lengths = np.diff(bounds) - 1
+    width = int(lengths.max())
+    return Texts(gather(text + bytes(width), bounds[:-1] + 1, width), lengths)
+
+
+def _date_texts(date_ms: NDArray[np.int64]) -> Texts:
+    """Times as `2022-04-10T12:43:23.000Z`, put together from three tables."""
+    days, in_day_ms = np.divmod(date_ms, _DAY_MS)
+    seconds, milliseconds = np.divmod(in_day_ms, 1000)
+    texts = np.empty(len(date_ms), "V24")
+    texts.getfield("V13", 0)[:] = _day_texts(days)
+    texts.getfield("V8", 11)[:] = _second_texts()[seconds]
+    texts.getfield("V5", 19)[:] = _millisecond_texts()[milliseconds]
+    return Texts(texts, np.array(24))
+
+
+def _day_texts(days: NDArray[np.int64]) -> Items:
+    codes, firsts = tell_apart(days.view("V8"))
+    texts = np.datetime_as_string(days[firsts].astype("M8[D]"), unit="h").astype("S13")
+    return texts.view("V13")[codes]
+
+
+@cache
+def _second_texts() -> Items:
+    """`12:43:23` for each second of a day."""
+    minutes = np.array([f"{minute // 60:02}:{minute % 60:02}:" for minute in range(24 * 60)], "S8")
+    seconds = np.array([f"{second:02}" for second in range(60)], "S2")
+    return np.strings.add(minutes[:, None], seconds).astype("S8").ravel().view("V8")
+
+
+@cache
+def _millisecond_texts() -> Items:
+    return np.array([f".{millisecond:03}Z" for millisecond in range(1000)], "S5").view("V5")
+
+
+def join_lines(lines: Sequence[tuple[Places, Line]], texts: Mapping[int, bytes], count: int) -> tuple[bytes, Places]:
+    """The texts of a block's documents in order, joined by commas; and their lengths.
+
+    Args:
+        lines: groups of documents: where they are in the block, and their lines.
+        texts: single documents' texts, by where they are in the block.
+        count: how many documents the block has.
+    """
+    lengths = np.empty(count, np.int64)
+    for rows, line in lines:
+        lengths[rows] = line.lengths - 1
+    for row, text in texts.items():
+        lengths[row] = len(text)
+    starts = np.append(0, np.cumsum(lengths + 1))
+    return _write(lines, texts, starts), lengths
+
+
+def _write(lines: Sequence[tuple[Places, Line]], texts: Mapping[int, bytes], starts: Places) -> bytes:
+    """The texts, each at its start; the last of `starts` is where they end."""
+    end = int(starts[-1])
+    width = max([line.width for _, line in lines], default=0)
+    with BytesIO() as joined:
+        joined.seek(end + width)
+        joined.write(b",")
+        if lines:
+            _write_lines(lines, starts[:-1], joined, width)
+        for row, text in texts.items():
+            joined.seek(int(starts[row]))
+            joined.write(text + b",")
+        joined.truncate(end - 1)
+        return joined.getvalue()
+
+
+def _write_lines(lines: Sequence[tuple[Places, Line]], starts: Places, joined: BytesIO, width: int) -> None:
+    """Writes groups of lines where they belong: first into the equally wide rows of a table, then closed up.
+
+    The rows go out as wide as they are. numpy assigns them in order, so each overwrites what the one before it has too
+    much, and the single documents' texts, written after, what is left of that.
+    """
+    table = np.empty(_STRIP * width, np.uint8)
+    with joined.getbuffer() as view:
+        places = windows(view, width)
+        for first in range(0, len(starts), _STRIP):
+            for rows, line in lines:
+                some = slice(*np.searchsorted(rows, (first, first + _STRIP)).tolist())
+                line.write(some, table, (rows[some] - first) * width)
+            strip = starts[first : first + _STRIP]
+            places[strip] = table.view(f"V{width}")[: len(strip)]
+        del places  # the view cannot be released while an array looks at it

@@ -1,0 +1,123 @@
+"""Answers given lately that still hold, in front of the routes: the same poll again costs microseconds.
+
+It knows no route. What a route answered is kept, by path, query and `Accept`, where the route said in the environ under
+STILL_HOLDS how to know that the same request would get the same answer; with its body where that is one piece. Such a
+check asks no database: it is False from the moment on that the database ought to be asked again, twice a second.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pycemaker.answers import matches
+from pycemaker.wsgi import Application, Environ, StartResponse
+
+STILL_HOLDS = "pycemaker.still_holds"
+_SAID_AGAIN = ("etag", "cache-control", "vary", "x-amostragem")
+_ENTRY_BYTES = 2000
+
+Headers = list[tuple[str, str]]
+Key = tuple[str, str, str]
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """What an answer said; `body` is None where it was not one piece, or not sent (304, HEAD)."""
+
+    etag: str
+    headers: Headers
+    body: bytes | None
+    still_holds: Callable[[], bool]
+
+    @property
+    def size_bytes(self) -> int:
+        """About how much memory it takes."""
+        return _ENTRY_BYTES + len(self.body or b"")
+
+
+class Memory:
+    """Answers by what was asked, bounded in bytes. Threads share it.
+
+    Args:
+        limit_bytes: how much they may take.
+    """
+
+    def __init__(self, limit_bytes: int) -> None:
+        self._limit_bytes = limit_bytes
+        self._lock = threading.Lock()
+        self._held: OrderedDict[Key, Remembered] = OrderedDict()
+        self._bytes = 0
+
+    def get(self, key: Key) -> Remembered | None:
+        """What was answered, whether it still holds or not."""
+        with self._lock:
+            answer = self._held.get(key)
+            if answer is not None:
+                self._held.move_to_end(key)
+            return answer
+
+    def put(self, key: Key, answer: Remembered) -> None:
+        """Keep it, without a body that would take more than a quarter; those not asked for longest go."""
+        if answer.size_bytes > self._limit_bytes // 4:
+            answer = replace(answer, body=None)
+        with self._lock:
+            before = self._held.pop(key, None)
+            self._held[key] = answer
+            self._bytes += answer.size_bytes - (before.size_bytes if before else 0)
+            while self._bytes > self._limit_bytes:
+                _, oldest = self._held.popitem(last=False)
+                self._bytes -= oldest.size_bytes
+
+
+def remember_answers(application: Application, limit_bytes: int) -> Application:
+    """The application, what it answered lately and still holds answered without it; 0 bytes: the application."""
+    if not limit_bytes:
+        return application
+    memory = Memory(limit_bytes)
+
+    def remembering(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        method = environ["REQUEST_METHOD"]
+        if method not in ("GET", "HEAD"):
+            return application(environ, start_response)
+        key = (environ["PATH_INFO"], environ.get("QUERY_STRING", ""), environ.get("HTTP_ACCEPT", ""))
+        known = memory.get(key)
+        if known is not None and known.still_holds():
+            if matches(environ.get("HTTP_IF_NONE_MATCH"), known.etag):
+                start_response("304 Not Modified", [each for each in known.headers if each[0].lower() in _SAID_AGAIN])
+                return []
+            if known.body is not None:
+                start_response("200 OK", known.headers)
+                return [known.body] if method == "GET" else []
+        told: list[Any] = []
+
+        def start(status: str, headers: Headers, exc_info: Any = None) -> Any:
+            told[:] = [status, headers]
+            return start_response(status, headers, exc_info) if exc_info else start_response(status, headers)
+
+        body = application(environ, start)
+        if STILL_HOLDS in environ and told:
+            _note(memory, key, known, Remembered(_etag(told[1]), told[1], _piece(body), environ[STILL_HOLDS]), told[0])
+        return body
+
+    return remembering
+
+
+def _note(memory: Memory, key: Key, known: Remembered | None, answer: Remembered, status: str) -> None:
+    if known is not None and known.etag == answer.etag and known.body is not None:
+        memory.put(key, replace(known, still_holds=answer.still_holds))
+    elif status[:3] in ("200", "304"):
+        memory.put(key, answer)
+
+
+def _etag(headers: Headers) -> str:
+    return next((text for name, text in headers if name.lower() == "etag"), "")
+
+
+def _piece(body: Iterable[bytes]) -> bytes | None:
+    if isinstance(body, (list, tuple)) and len(body) == 1:
+        return bytes(body[0])
+    return None

@@ -1,0 +1,158 @@
+"""The shapes an answer can have, and how one is asked for: `?format=`, else the `Accept` header.
+
+| format | media type | what |
+|---|---|---|
+| `json` | `application/json` | the contract's answer; what everybody gets who names none of the others |
+| `ndjson` | `application/x-ndjson` | the documents as in JSON, one a line |
+| `csv` | `text/csv` | a line a sample, with a header: the columns below |
+| `arrow` | `application/vnd.apache.arrow.stream` | the columns below, as record batches |
+
+Columns: `time_series` (CSV: ISO 8601 in UTC with milliseconds and `Z`; Arrow: timestamp[ms, UTC]), `value` (the
+metric's reading, float64; nothing where there is no finite one) and `criticity` (text; `unknown` where there is none).
+The other shapes of an interval hold its own documents alone: the interval before it and the statistics are JSON's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pycemaker.errors import InvalidParameter
+from pycemaker.payload import json_bytes
+from pycemaker.points import FEWEST, MOST
+from pycemaker.samples import Batch
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MEDIA_TYPES = {
+    "json": "application/json; charset=utf-8",
+    "ndjson": "application/x-ndjson; charset=utf-8",
+    "csv": "text/csv; charset=utf-8; header=present",
+    "arrow": "application/vnd.apache.arrow.stream",
+}
+_FORMATS = {media_type.partition(";")[0]: name for name, media_type in MEDIA_TYPES.items()}
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What an answer is to look like: its format, and how many documents at most (None: all)."""
+
+    format: str = "json"
+    max_points: int | None = None
+
+    @property
+    def media_type(self) -> str:
+        """Of HTTP."""
+        return MEDIA_TYPES[self.format]
+
+
+def parse_shape(query: Mapping[str, str], accept: str) -> Shape:
+    """The shape that a request asks for.
+
+    Args:
+        query: its parameters; others than `format` and `max_points` mean nothing here.
+        accept: its `Accept` header. One that names no format there is gets JSON.
+
+    Raises:
+        InvalidParameter: names the parameter that is wrong.
+    """
+    named = query.get("format")
+    if named is not None and named not in MEDIA_TYPES:
+        raise InvalidParameter(field="format", reason=f"one of {', '.join(MEDIA_TYPES)}")
+    text, max_points = query.get("max_points"), None
+    if text is not None:
+        max_points = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+        if not FEWEST <= max_points <= MOST:
+            raise InvalidParameter(field="max_points", reason=f"a whole number, {FEWEST} to {MOST}")
+    return Shape(named or _accepted(accept), max_points)
+
+
+def _accepted(accept: str) -> str:
+    """The format that the header likes best; the first of equals."""
+    best, best_weight = "json", 0.0
+    for entry in accept.lower().split(",") if accept else ():
+        media_type, *parameters = (part.strip() for part in entry.split(";"))
+        weight = next((_weight(each[2:]) for each in parameters if each.startswith("q=")), 1.0)
+        name = "json" if media_type in ("*/*", "application/*") else _FORMATS.get(media_type)
+        if name is not None and weight > best_weight:
+            best, best_weight = name, weight
+    return best
+
+
+def _weight(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return 0.0
+
+
+def write(batches: Iterable[Batch], format_name: str) -> Iterator[bytes]:
+    """The documents in one of the formats that are not JSON, a piece a batch."""
+    writers = {"ndjson": _ndjson, "csv": _csv, "arrow": _arrow}
+    return writers[format_name](batches)
+
+
+def _ndjson(batches: Iterable[Batch]) -> Iterator[bytes]:
+    for batch in batches:
+        if len(batch):
+            text = np.frombuffer(batch.rows + b"\n", np.uint8).copy()
+            text[batch.row_ends] = ord("\n")
+            yield text.tobytes()
+
+
+def _csv(batches: Iterable[Batch]) -> Iterator[bytes]:
+    yield b"time_series,value,criticity\n"
+    for batch in batches:
+        if len(batch):
+            columns = batch.columns
+            times = np.datetime_as_string(columns.time_ms.astype("M8[ms]"), timezone="UTC").astype("S").tolist()
+            values = json_bytes(columns.reading)[1:-1].replace(b"null", b"").split(b",")
+            names = [_quoted(name).encode() for name in columns.criticity_names]
+            words = [names[code] for code in columns.criticity.tolist()]
+            yield b"\n".join(map(b",".join, zip(times, values, words, strict=True))) + b"\n"
+
+
+def _quoted(word: str) -> str:
+    """The word as a field of CSV (RFC 4180)."""
+    return '"' + word.replace('"', '""') + '"' if set(word) & set(',"\r\n') else word
+
+
+def _arrow(batches: Iterable[Batch]) -> Iterator[bytes]:
+    import pyarrow as pa
+
+    sink = BytesIO()
+    with pa.ipc.new_stream(sink, _schema()) as writer:
+        for batch in batches:
+            writer.write_table(_table(batch))
+            yield sink.getvalue()
+            sink.seek(0)
+            sink.truncate()
+    yield sink.getvalue()
+
+
+def _table(batch: Batch) -> pa.Table:
+    import pyarrow as pa
+
+    columns = batch.columns
+    words = pa.DictionaryArray.from_arrays(columns.criticity, pa.array(columns.criticity_names, pa.string()))
+    return pa.table(
+        [
+            pa.array(columns.time_ms, pa.timestamp("ms", tz="UTC")),
+            pa.array(columns.reading, pa.float64(), from_pandas=True),
+            words.cast(pa.string()),
+        ],
+        schema=_schema(),
+    )
+
+
+def _schema() -> pa.Schema:
+    import pyarrow as pa
+
+    return pa.schema(
+        [("time_series", pa.timestamp("ms", tz="UTC")), ("value", pa.float64()), ("criticity", pa.string())]
+    )

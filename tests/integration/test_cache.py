@@ -1,0 +1,390 @@
+"""Memory between the database and the answers: the same bytes as without it, whatever is written meanwhile."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from bson import ObjectId
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pycemaker import payload
+from pycemaker.data import changes, hours, shelf
+from pycemaker.data.blocks import Block, Blocks
+from pycemaker.data.changes import Count, Counters, read_count
+from pycemaker.data.database import Database
+from pycemaker.data.reader import Reader
+from pycemaker.data.store import Store
+from pycemaker.metrics import CPU, REQUEST_COUNT
+from pycemaker.samples import no_batch
+from pycemaker.window import Interval, Window, since
+from tests.services.replica import replica_set
+
+NOW = datetime(2022, 4, 10, 12, 43, 23, tzinfo=UTC)
+CACHE_BYTES = 64 * 2**20
+
+Write = Callable[[Any], Any]
+
+
+def seconds_before(seconds: float) -> datetime:
+    return NOW - timedelta(seconds=seconds)
+
+
+def sample(seconds: float, value: float = 0.5, **more: Any) -> dict[str, Any]:
+    return {"time_series": seconds_before(seconds), "value": value, "criticity": "low", **more}
+
+
+def fill(database: Database, count: int = 3000) -> None:
+    """A sample every 5 s, the newest at NOW."""
+    database["cpu_usage"].insert_many([sample(5 * back, back % 97 / 97) for back in range(count)])
+
+
+def tail_of(store: Store, hours_back: float) -> bytes:
+    return b"".join(payload.tail(store.read(CPU, since(NOW - timedelta(hours=hours_back)))))
+
+
+def interval_of(store: Store, end: datetime, length: int) -> bytes:
+    window = Window(end, length)
+    return b"".join(payload.interval(store.read(CPU, window.current), store.read(CPU, window.previous), window))
+
+
+def answers(store: Store) -> list[bytes]:
+    ends = [NOW, seconds_before(3600), seconds_before(9007), NOW + timedelta(days=1)]
+    lengths = [0, 0.5, 1.7, 9000]
+    return [tail_of(store, length) for length in lengths] + [interval_of(store, end, n) for end in ends for n in (1,)]
+
+
+@pytest.fixture
+def checked_always() -> Iterator[None]:
+    """Every answer checks the database first, so that nobody has to wait."""
+    with patch.object(shelf, "FRESH_SECONDS", -1.0), patch.object(shelf, "STALE_SECONDS", -1.0):
+        yield
+
+
+@pytest.fixture
+def cached(database: Database) -> Store:
+    return Store(database, CACHE_BYTES)
+
+
+@pytest.fixture(scope="module")
+def replicated() -> Iterator[Database]:
+    with replica_set() as url:
+        database = Database(url)
+        yield database
+        database.close()
+
+
+def reads_of(store: Store) -> Any:
+    """Counts the runs of hours that are read."""
+    return patch.object(Reader, "at_once", autospec=True, side_effect=Reader.at_once)
+
+
+WRITES: dict[str, Write] = {
+    "a new sample": lambda c: c.insert_one(sample(-5, 0.9)),
+    "a new sample a little out of order": lambda c: c.insert_one(sample(22.5)),
+    "a late sample": lambda c: c.insert_one(sample(7200.5)),
+    "a sample older than all": lambda c: c.insert_one(sample(10**6)),
+    "a sample of the far future": lambda c: c.insert_one(sample(-(10**6))),
+    "a corrected sample": lambda c: c.update_one({"time_series": seconds_before(5000)}, {"$set": {"value": 0.123}}),
+    "a correction of the same length": lambda c: c.update_one({"time_series": seconds_before(0)}, {"$set": {"value": 0.75}}),
+    "a sample moved in time": lambda c: c.update_one(
+        {"time_series": seconds_before(5000)}, {"$set": {"time_series": seconds_before(9001)}}
+    ),
+    "a replaced sample": lambda c: c.replace_one({"time_series": seconds_before(100)}, sample(100, 7, note="x" * 5000)),
+    "a deleted sample": lambda c: c.delete_one({"time_series": seconds_before(6000)}),
+    "the newest deleted": lambda c: c.delete_one({"time_series": NOW}),
+    "one deleted and another inserted": lambda c: (c.delete_one({"time_series": NOW}), c.insert_one(sample(2))),
+    "everything corrected": lambda c: c.update_many({}, {"$set": {"criticity": "high"}}),
+    "everything deleted": lambda c: c.delete_many({}),
+    "the collection dropped": lambda c: c.drop(),
+    "dropped and written anew": lambda c: (c.drop(), c.insert_many([sample(5 * n, 0.25) for n in range(2500)])),
+    "many new samples": lambda c: c.insert_many([sample(-5 * n) for n in range(1, 3000)]),
+    "so many that the end is read anew": lambda c: c.insert_many([sample(-n) for n in range(1, 25_000)]),
+    "samples of an instant that has one": lambda c: c.insert_many([sample(3600) for _ in range(3)]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", WRITES)
+def test_what_another_process_writes_is_in_the_next_answer(
+    what: str, database: Database, cached: Store, store: Store, checked_always: None
+) -> None:
+    fill(database)
+    assert answers(cached) == answers(store)
+    WRITES[what](database["cpu_usage"])
+    assert answers(cached) == answers(store)
+
+
+def eventually(holds: Callable[[], bool], within_seconds: float = 10.0) -> bool:
+    until = time.monotonic() + within_seconds
+    while time.monotonic() < until:
+        if holds():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+@pytest.mark.parametrize("what", [*[*WRITES][:11], "dropped and written anew"])
+def test_a_replica_set_tells_by_its_change_stream(what: str, replicated: Database, checked_always: None) -> None:
+    collection = replicated["cpu_usage"]
+    collection.delete_many({})
+    fill(replicated)
+    with patch.object(changes, "REREAD_SECONDS", 1e9), patch.object(changes, "read_count", side_effect=AssertionError):
+        cached, plain = Store(replicated, CACHE_BYTES), Store(replicated)
+        assert eventually(lambda: answers(cached) == answers(plain))
+        time.sleep(0.3)  # the stream is open by now, and says that it is
+        assert answers(cached) == answers(plain)
+        WRITES[what](collection)
+        assert eventually(lambda: answers(cached) == answers(plain))
+
+
+@pytest.mark.parametrize("what", ["a late sample", "a corrected sample", "a deleted sample", "a new sample"])
+def test_without_either_all_is_read_again(what: str, database: Database, store: Store, checked_always: None) -> None:
+    fill(database)
+    with patch("pycemaker.data.store.read_count", lambda *_: None), patch.object(changes, "REREAD_SECONDS", 0.2):
+        cached = Store(database, CACHE_BYTES)
+        assert answers(cached) == answers(store)
+        WRITES[what](database["cpu_usage"])
+        time.sleep(0.25)
+        assert answers(cached) == answers(store)
+
+
+AT = st.integers(-400, 11_000)
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("insert"), st.lists(AT, min_size=1, max_size=4)),
+        st.tuples(st.just("append"), st.integers(1, 40)),
+        st.tuples(st.just("correct"), AT),
+        st.tuples(st.just("move"), st.tuples(AT, AT)),
+        st.tuples(st.just("delete"), AT),
+        st.tuples(st.just("read"), st.tuples(AT, st.integers(1, 3))),
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+def write(collection: Any, step: tuple[str, Any], newest: list[float]) -> None:
+    kind, given_ = step
+    match kind:
+        case "insert":
+            collection.insert_many([sample(at) for at in given_])
+        case "append":
+            newest[0] -= 5 * given_
+            collection.insert_many([sample(newest[0] + 5 * n) for n in range(given_)])
+        case "correct":
+            collection.update_one({"time_series": {"$lte": seconds_before(given_)}}, {"$set": {"value": given_ / 7}})
+        case "move":
+            there = {"$set": {"time_series": seconds_before(given_[1])}}
+            collection.update_one({"time_series": {"$lte": seconds_before(given_[0])}}, there)
+        case "delete":
+            collection.delete_one({"time_series": {"$lte": seconds_before(given_)}})
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=STEPS, limit=st.sampled_from([300_000, CACHE_BYTES]))
+def test_answers_are_the_same_bytes_with_and_without_memory_after_any_writes(
+    steps: list[tuple[str, Any]], limit: int, database: Database, store: Store, checked_always: None
+) -> None:
+    collection = database["cpu_usage"]
+    collection.delete_many({})
+    fill(database, 2200)
+    cached, newest = Store(database, limit), [0.0]
+    for step in steps:
+        write(collection, step, newest)
+        ago, length = step[1] if step[0] == "read" else (0, 1)
+        end = seconds_before(ago)
+        assert interval_of(cached, end, length) == interval_of(store, end, length)
+        assert tail_of(cached, 2.5) == tail_of(store, 2.5)
+
+
+def test_answers_under_concurrent_writes_are_those_of_some_moment_and_end_up_the_same(
+    database: Database, store: Store
+) -> None:
+    """Writers and readers at once, at the real pace of checks."""
+    collection, stop, faults = database["cpu_usage"], threading.Event(), list[str]()
+    fill(database)
+    cached = Store(database, CACHE_BYTES)
+
+    def keep_writing(seed: int) -> None:
+        dice, newest = random.Random(seed), [-float(seed)]
+        while not stop.is_set():
+            at = dice.uniform(0, 20_000)
+            steps = [("append", 1), ("insert", [at]), ("correct", at), ("delete", at)]
+            write(collection, dice.choices(steps, (6, 1, 1, 1))[0], newest)
+            time.sleep(dice.uniform(0, 0.02))
+
+    def keep_reading(_seed: int) -> None:
+        while not stop.is_set():
+            for batch in cached.read(CPU, since(NOW - timedelta(hours=5))):
+                if (batch.columns.time_ms[1:] < batch.columns.time_ms[:-1]).any():
+                    faults.append("out of order")
+
+    with ThreadPoolExecutor(5) as pool:
+        working = [pool.submit(keep_writing, seed) for seed in (1, 2)]
+        working += [pool.submit(keep_reading, seed) for seed in (3, 4, 5)]
+        time.sleep(3)
+        stop.set()
+        [work.result() for work in working]
+    assert faults == []
+    assert eventually(lambda: answers(cached) == answers(store))
+    time.sleep(1)
+    assert answers(cached) == answers(store)
+
+
+def test_what_is_in_memory_is_not_read_again(database: Database, cached: Store) -> None:
+    fill(database)
+    first = tail_of(cached, 6), interval_of(cached, NOW, 3)
+    with reads_of(cached) as reads:
+        assert (tail_of(cached, 6), interval_of(cached, NOW, 3)) == first
+    assert reads.call_count == 0
+
+
+def test_however_many_ask_a_missing_hour_is_read_once(database: Database, cached: Store, store: Store) -> None:
+    fill(database)
+    expected = tail_of(store, 6)
+    with reads_of(cached) as reads, ThreadPoolExecutor(16) as pool:
+        found = list(pool.map(lambda _: tail_of(cached, 6), range(16)))
+    assert set(found) == {expected}
+    assert reads.call_count == 2  # the end, and the hours before it
+
+
+def test_a_new_sample_does_not_make_anything_else_be_read(
+    database: Database, cached: Store, store: Store, checked_always: None
+) -> None:
+    fill(database)
+    answers(cached)
+    answers(cached)
+    with reads_of(cached) as reads:
+        for ahead in range(1, 900):  # over an hour's end
+            database["cpu_usage"].insert_one(sample(-5 * ahead))
+            if ahead % 50 == 0:
+                assert tail_of(cached, 6) == tail_of(store, 6)
+    assert reads.call_count == 0
+
+
+def test_memory_stays_within_its_bound_and_the_least_used_leaves_first() -> None:
+    blocks = Blocks(2000)
+    for hour in range(3):
+        blocks.put(("cpu", hour), Block(no_batch(), 0))
+        assert blocks.size_bytes <= 2000
+    assert blocks.get(("cpu", 0)) is not None
+    blocks.put(("cpu", 3), Block(no_batch(), 0))
+    assert blocks.get(("cpu", 1)) is None
+    assert blocks.get(("cpu", 0)) is not None
+
+
+def test_an_answer_too_long_to_keep_streams_past_the_memory(database: Database, store: Store) -> None:
+    fill(database, 20_000)
+    cached = Store(database, 2**20)
+    reading = cached.look(CPU, since(NOW - timedelta(days=2)))
+    assert not reading.is_short
+    assert b"".join(payload.tail(reading.batches)) == tail_of(store, 48)
+    assert cached._blocks.size_bytes <= 2**20
+
+
+def test_a_long_answer_goes_from_cursor_to_cursor_without_losing_or_doubling_a_sample(
+    database: Database, store: Store
+) -> None:
+    documents = [{"_id": n, "time_series": seconds_before(n // 7), "value": 1} for n in range(9000)]
+    database["cpu_usage"].insert_many(documents)
+    whole = tail_of(store, 2)
+    with (
+        patch("pycemaker.data.store._PAGE_DOCUMENTS", 500),
+        patch("pycemaker.data.reader.BATCH_DOCUMENTS", 300),
+    ):
+        assert tail_of(store, 2) == whole
+    assert whole.count(b'"_id"') == 9000
+
+
+def test_hours_of_too_many_samples_are_read_past_the_memory(database: Database, cached: Store, store: Store) -> None:
+    fill(database)
+    with patch.object(hours, "MOST_DOCUMENTS", 700):
+        assert answers(cached) == answers(store)
+        database["cpu_usage"].insert_one(sample(5000.5))
+        assert answers(cached) == answers(store)
+
+
+def test_whether_an_answer_still_holds_is_known_without_asking(
+    database: Database, cached: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(database)
+    monkeypatch.setattr(shelf, "FRESH_SECONDS", 0.2)
+    past = cached.look(CPU, Interval(seconds_before(7200), seconds_before(3600)))
+    tail = cached.look(CPU, since(seconds_before(60)))
+    assert past.still_holds()
+    assert tail.still_holds()
+    database["cpu_usage"].insert_one(sample(-5))
+    time.sleep(0.25)
+    assert not past.still_holds()  # nobody has checked lately
+    cached.look(CPU, since(NOW))
+    assert past.still_holds()
+    assert not tail.still_holds()
+
+
+def test_every_kind_of_write_moves_the_counters(database: Database) -> None:
+    collection, counts = database["cpu_usage"], list[Count | None]()
+    collection.insert_one({"_id": 1, "value": 0.5})
+    steps: list[Callable[[], Any]] = [
+        lambda: collection.find_one(),
+        lambda: collection.insert_one({"_id": 2}),
+        lambda: collection.insert_many([{} for _ in range(1000)]),
+        lambda: collection.update_one({"_id": 1}, {"$set": {"value": 0.7}}),
+        lambda: collection.update_one({"_id": 1}, {"$set": {"note": "x" * 5000}}),
+        lambda: collection.update_one({"_id": 1}, {"$set": {"value": 0.8}}),
+        lambda: collection.replace_one({"_id": 1}, {"value": 1}),
+        lambda: collection.delete_one({"_id": 1}),
+        lambda: collection.find_one_and_update({"_id": 2}, {"$inc": {"n": 1}}),
+        lambda: collection.delete_many({}),
+        lambda: (collection.drop(), collection.insert_one({})),
+    ]
+    counts.append(read_count(database, "cpu_usage"))
+    for step in steps:
+        step()
+        counts.append(read_count(database, "cpu_usage"))
+    assert all(counts)
+    assert counts[0] == counts[1]
+    assert len(set(counts[1:])) == len(steps)
+
+
+def test_counters_owe_a_sample_that_came_between_look_and_probe_for_one_look() -> None:
+    told = iter([Count((1,), 10, 0), Count((1,), 10, 0), Count((1,), 11, 0), Count((1,), 12, 0), Count((1,), 12, 0)])
+    counters, found = Counters(lambda: next(told)), list[bool]()
+    for appended in (0, 1, 0, 1, 0):
+        counters.look()
+        found.append(counters.changed(appended))
+    assert found == [True, False, False, False, False]
+
+
+@pytest.mark.parametrize(
+    ("counts", "appended"),
+    [([(1, 5, 0), (1, 6, 0)], 0), ([(1, 5, 0), (1, 5, 1)], 0), ([(1, 5, 0), (2, 5, 0)], 0), ([(1, 5, 0), (1, 7, 0)], 1)],
+)  # fmt: skip
+def test_counters_that_moved_by_more_than_was_found_are_a_change(
+    counts: list[tuple[int, int, int]], appended: int
+) -> None:
+    told = iter([Count((which,), inserts, others) for which, inserts, others in counts])
+    counters = Counters(lambda: next(told))
+    counters.look()
+    counters.changed(0)
+    counters.look()
+    assert counters.changed(appended)
+
+
+def test_a_metric_of_two_fields_is_kept_with_its_sum(database: Database, cached: Store, store: Store) -> None:
+    documents = [
+        {"_id": ObjectId(), "time_series": seconds_before(5 * n), "value_success": n, "value_fail": 1}
+        for n in range(2000)
+    ]
+    database["request_count"].insert_many(documents)
+    some = since(seconds_before(9000))
+    for _ in range(2):
+        found = b"".join(payload.tail(cached.read(REQUEST_COUNT, some)))
+        assert found == b"".join(payload.tail(store.read(REQUEST_COUNT, some)))

@@ -1,0 +1,51 @@
+"""A mongod that is a replica set of one: what offers change streams."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import pymongo
+from pymongo.errors import PyMongoError
+
+from pycemaker.data import embedded
+
+
+@contextlib.contextmanager
+def replica_set() -> Iterator[str]:
+    """Its URL, until the block ends."""
+    folder = Path(tempfile.mkdtemp(prefix="pm-"))
+    socket_path = folder / "m.sock"
+    command = [embedded.find_binary(), "--dbpath", str(folder), "--replSet", "pm", "--bind_ip", str(socket_path)]
+    command += ["--nounixsocket", "--logpath", str(folder / "log"), "--wiredTigerCacheSizeGB", "0.25"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    url = f"mongodb://{quote(str(socket_path), safe='')}/?directConnection=true"
+    try:
+        _initiate(url, str(socket_path))
+        yield url.replace("/?", "/replicated?")
+    finally:
+        process.terminate()
+        process.wait(15)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _initiate(url: str, member: str) -> None:
+    client: pymongo.MongoClient[dict[str, object]] = pymongo.MongoClient(url, serverSelectionTimeoutMS=10_000)
+    try:
+        config = {"_id": "pm", "members": [{"_id": 0, "host": member}]}
+        until = time.monotonic() + 30
+        while time.monotonic() < until:
+            with contextlib.suppress(PyMongoError):
+                client.admin.command("replSetInitiate", config)
+            if client.admin.command("hello").get("isWritablePrimary"):
+                return
+            time.sleep(0.1)
+        raise RuntimeError("the replica set has no primary")
+    finally:
+        client.close()

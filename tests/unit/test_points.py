@@ -1,0 +1,69 @@
+"""Fewer points: every peak stays, and it is said what was done."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pycemaker.points import Thinner, thin
+from pycemaker.samples import Batch, Columns
+
+
+def batch_of(readings: list[float], start: int = 0) -> Batch:
+    rows = [b"%d" % (start + place) for place in range(len(readings))]
+    times = (start + np.arange(len(readings))) * 5000
+    columns = Columns(times, np.array(readings, float), np.zeros(len(readings), np.int16), ("low",))
+    return Batch(columns, b",".join(rows), np.cumsum([len(row) + 1 for row in rows]) - 1)
+
+
+def rows_of(batch: Batch) -> list[int]:
+    return [int(batch.row(place)) for place in range(len(batch))]
+
+
+def test_few_enough_documents_all_stay_with_and_without_a_reading() -> None:
+    assert rows_of(thin([batch_of([1, np.nan, 3]), batch_of([4], 3)], 4)) == [0, 1, 2, 3]
+
+
+def test_documents_without_a_reading_leave_first() -> None:
+    assert rows_of(thin([batch_of([1, np.nan, 3, np.nan, 2])], 4)) == [0, 2, 4]
+
+
+def test_the_one_peak_of_many_stays_with_its_own_row() -> None:
+    readings = [0.5] * 5000
+    readings[3217], readings[1044] = 9.0, -9.0
+    kept = thin([batch_of(readings[:2000]), batch_of(readings[2000:], 2000)], 10)
+    assert len(kept) <= 10
+    assert {3217, 1044} <= set(rows_of(kept))
+    assert kept.columns.reading.tolist() == [readings[place] for place in rows_of(kept)]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.floats(-1e300, 1e300) | st.just(np.nan), min_size=1, max_size=300), st.integers(2, 80))
+def test_highest_and_lowest_stay_in_order_and_within_the_number(readings: list[float], most: int) -> None:
+    kept = thin([batch_of(readings[:50]), batch_of([]), batch_of(readings[50:], 50)], most)
+    places, finite = rows_of(kept), [each for each in readings if np.isfinite(each)]
+    assert len(kept) <= most
+    assert places == sorted(set(places))
+    if finite:
+        assert {max(finite), min(finite)} <= {readings[place] for place in places}
+
+
+@pytest.mark.parametrize(("count", "method"), [(10, "nenhum"), (11, "minmax")])
+def test_it_is_said_what_was_done(count: int, method: str) -> None:
+    thinner = Thinner(10)
+    thinner.add(batch_of([float(n) for n in range(count)]))
+    assert (thinner.method, thinner.total) == (method, count)
+
+
+def test_what_is_held_meanwhile_is_bounded_and_peaks_outlive_it() -> None:
+    thinner = Thinner(100)
+    for part in range(60):
+        readings = np.zeros(10_000)
+        readings[part] = part + 1
+        thinner.add(batch_of(readings.tolist(), part * 10_000))
+        assert thinner._holding <= 250_000
+    assert thinner.total == 600_000
+    assert thinner.result().columns.reading.max() == 60
+    assert len(thinner.result()) <= 100

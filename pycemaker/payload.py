@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import orjson
+from numpy.typing import NDArray
 
 from pycemaker import stats
 from pycemaker.points import Thinner
@@ -41,7 +42,8 @@ def interval(
         max_points: how many documents each of the two lists has at most; None means all. The statistics, and the
             documents at the extremes, are of all in any case.
     """
-    seen, seen_before = _Seen(max_points), _Seen(max_points)
+    extremes = _ExtremeRows()
+    seen, seen_before = _Seen(max_points, extremes), _Seen(max_points)
     yield b'{"data":['
     yield from _rows(seen.pass_on(current))
     yield b'],"data_anterior":['
@@ -50,32 +52,38 @@ def interval(
     yield json_bytes(_statistics(join_columns(seen.columns), join_columns(seen_before.columns)))[1:-1]
     if seen.thinner and seen_before.thinner:
         yield b',"amostragem":' + json_bytes(_sampling(seen.thinner, seen_before.thinner))
-    extremes = seen.extremes
-    yield b',"lower":[' + b",".join(extremes.lowest) + b'],"higher":[' + b",".join(extremes.highest)
+    yield b',"lower":['
+    yield from _pieces(extremes.lowest)
+    yield b'],"higher":['
+    yield from _pieces(extremes.highest)
     yield b'],"datas":' + json_bytes(_instants(window)) + b"}"
 
 
 def _rows(batches: Iterable[Batch]) -> Iterator[bytes]:
+    return _pieces(batch.rows for batch in batches if len(batch))
+
+
+def _pieces(pieces: Iterable[bytes]) -> Iterator[bytes]:
     separator = b""
-    for batch in batches:
-        if len(batch):
-            yield separator + batch.rows if separator else batch.rows
-            separator = b","
+    for piece in pieces:
+        yield separator + piece if separator else piece
+        separator = b","
 
 
 class _Seen:
     """What the statistics need of an interval's batches, noted as they pass."""
 
-    def __init__(self, max_points: int | None) -> None:
+    def __init__(self, max_points: int | None, extremes: _ExtremeRows | None = None) -> None:
         self.columns: list[Columns] = []
-        self.extremes = _ExtremeRows()
+        self._extremes = extremes
         self.thinner = Thinner(max_points) if max_points else None
 
     def pass_on(self, batches: Iterable[Batch]) -> Iterator[Batch]:
         """The batches; or, once all have passed, the one batch that is left of them."""
         for batch in batches:
             self.columns.append(batch.columns)
-            self.extremes.look_at(batch)
+            if self._extremes:
+                self._extremes.look_at(batch)
             if self.thinner:
                 self.thinner.add(batch)
             else:
@@ -85,7 +93,7 @@ class _Seen:
 
 
 class _ExtremeRows:
-    """The rows at the lowest and at the highest reading so far."""
+    """The rows at the lowest and at the highest reading so far, a piece for each batch that has some."""
 
     def __init__(self) -> None:
         self.lowest: list[bytes] = []
@@ -102,11 +110,18 @@ class _ExtremeRows:
         if low < self._low:
             self._low, self.lowest = low, []
         if low == self._low:
-            self.lowest += [batch.row(int(place)) for place in found.lowest]
+            self.lowest.append(_joined(batch, found.lowest))
         if high > self._high:
             self._high, self.highest = high, []
         if high == self._high:
-            self.highest += [batch.row(int(place)) for place in found.highest]
+            self.highest.append(_joined(batch, found.highest))
+
+
+def _joined(batch: Batch, places: NDArray[np.intp]) -> bytes:
+    """Those rows joined by commas; the batch's own bytes where they are all of them, as for a metric that stays at 0."""
+    if len(places) == len(batch):
+        return batch.rows
+    return b",".join([batch.row(int(place)) for place in places])
 
 
 def _statistics(current: Columns, previous: Columns) -> dict[str, Any]:

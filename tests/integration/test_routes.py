@@ -192,6 +192,14 @@ def test_long_answers_stream_and_are_the_same_as_a_plain_reading(
     assert len(told["data"]) + len(told["data_anterior"]) == 24_000
 
 
+def test_a_metric_that_stays_the_same_has_every_document_at_both_extremes(client: Client, database: Database) -> None:
+    documents = [{"time_series": seconds_before(5 * back), "value": 0} for back in range(11_000)]
+    insert(database, "http_fail", *documents)
+    told = client.get(f"/http_fail/{NOW_PATH}/16").json
+    assert told["lower"] == told["higher"] == told["data"]
+    assert len(told["data"]) == 11_000
+
+
 def test_samples_of_one_instant_keep_one_order(client: Client, database: Database) -> None:
     insert(database, "cpu_usage", *({"_id": name, "time_series": NOW, "value": 1} for name in "cab"))
     assert [document["_id"] for document in client.get(f"/cpu/{NOW_PATH}").json] == ["a", "b", "c"]

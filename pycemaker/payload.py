@@ -103,7 +103,20 @@ def _instants(window: Window) -> list[str]:
 _SENT = "Relatório enviado com sucesso!"
 _WRITTEN = "Relatório gravado na caixa de saída (nenhuma conta de e-mail configurada): nada foi enviado."
 _REPORT_KEYS = (
-    *("id", "state", "subject", "email_to", "start", "end", "hours", "delivered_by", "reply", "message_id"),
+    *(
+        "id",
+        "state",
+        "notebook",
+        "parameters",
+        "subject",
+        "email_to",
+        "start",
+        "end",
+        "hours",
+        "delivered_by",
+        "reply",
+        "message_id",
+    ),
     *("message_bytes", "figures", "figures_in", "figure_urls", "seconds", "stage_seconds"),
 )
 

@@ -15,14 +15,21 @@ SOURCES = [ROOT / "server.py", *sorted((ROOT / "pycemaker").rglob("*.py"))]
 # A module may import modules of its own layer and of those below it.
 LAYERS = [
     ["server"],
-    ["pycemaker", "pycemaker.__main__", "pycemaker.startup", "pycemaker.home", "pycemaker.report.child"],
+    [
+        "pycemaker",
+        "pycemaker.__main__",
+        "pycemaker.commands",
+        "pycemaker.startup",
+        "pycemaker.home",
+        "pycemaker.report.child",
+    ],
     ["pycemaker.wiring", "pycemaker.report.runner"],
     ["pycemaker.report", "pycemaker.data"],
     ["pycemaker.show"],
     ["pycemaker.payload", "pycemaker.figures", "pycemaker.tables", "pycemaker.wsgi"],
     ["pycemaker.digest", "pycemaker.criticity", "pycemaker.period", "pycemaker.words", "pycemaker.traffic"],
     ["pycemaker.stats"],
-    ["pycemaker.samples", "pycemaker.metrics", "pycemaker.window"],
+    ["pycemaker.samples", "pycemaker.metrics", "pycemaker.window", "pycemaker.parameters"],
     ["pycemaker.settings"],
     ["pycemaker.errors"],
 ]
@@ -44,6 +51,7 @@ ALONE = {
     "seaborn": {"pycemaker.figures"},
     "babel": {"pycemaker.words"},
     "dotenv": {"pycemaker.settings"},
+    "jsonschema": {"pycemaker.parameters"},
     "orjson": {"pycemaker.payload", "pycemaker.data.encode"},
 }
 

@@ -6,9 +6,13 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pycemaker import figures, tables
+from pycemaker import capacity_tables, figures, tables
+from pycemaker.figures import forecast, heatmap
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pycemaker.capacity import Resource
     from pycemaker.figures.sheet import Picture
     from pycemaker.period import MetricPeriod, Period
 
@@ -19,9 +23,9 @@ _AGAINST_JUPYTER = (
 )
 
 
-def heading(period: Period) -> None:
-    """Show the report's head: the period, the zone, how complete the samples are."""
-    _show(tables.heading(period), "heading")
+def heading(period: Period, title: str = "") -> None:
+    """Show the report's head: its title if it has one, the period, the zone, how complete the samples are."""
+    _show(tables.heading(period, title), "heading")
 
 
 def summary(period: Period) -> None:
@@ -34,6 +38,18 @@ def section(part: MetricPeriod) -> None:
     _show(tables.section(part), part.metric.id)
     figure(figures.course(part))
     figure(figures.criticity_shares(part))
+
+
+def capacity_summary(resources: Sequence[Resource]) -> None:
+    """Show how much room each resource has left, and when it would be full, a row a resource."""
+    _show(capacity_tables.summary(resources), "capacity")
+
+
+def capacity_section(resource: Resource) -> None:
+    """Show one resource: its headroom, its busy hours, where it is heading."""
+    _show(capacity_tables.section(resource), resource.part.metric.id)
+    figure(heatmap.hours_of_week(resource))
+    figure(forecast.outlook(resource))
 
 
 def figure(drawn: Picture) -> None:

@@ -55,7 +55,11 @@ def test_the_list_tells_how_to_ask_for_each_report(store: Store, notebooks: Path
     assert other["path"]["time_range"] == {"type": "integer", "default": 6}
     assert (other["schema"]["title"], other["schema"]["description"]) == ("O other", "O que diz.")
     assert other["schema"]["properties"]["limit"] == {
-        "type": "number", "description": "o limite", "minimum": 0, "maximum": 1, "default": 0.9
+        "type": "number",
+        "description": "o limite",
+        "minimum": 0,
+        "maximum": 1,
+        "default": 0.9,
     }
 
 

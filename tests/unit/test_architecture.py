@@ -26,9 +26,10 @@ LAYERS = [
     ["pycemaker.wiring", "pycemaker.report.runner"],
     ["pycemaker.report", "pycemaker.data"],
     ["pycemaker.show"],
-    ["pycemaker.payload", "pycemaker.figures", "pycemaker.tables", "pycemaker.wsgi"],
+    ["pycemaker.payload", "pycemaker.figures", "pycemaker.tables", "pycemaker.capacity_tables", "pycemaker.wsgi"],
+    ["pycemaker.capacity"],
     ["pycemaker.digest", "pycemaker.criticity", "pycemaker.period", "pycemaker.words", "pycemaker.traffic"],
-    ["pycemaker.stats"],
+    ["pycemaker.stats", "pycemaker.trend"],
     ["pycemaker.samples", "pycemaker.metrics", "pycemaker.window", "pycemaker.parameters"],
     ["pycemaker.settings"],
     ["pycemaker.errors"],
@@ -48,14 +49,23 @@ ALONE = {
     "firebase_admin": {"pycemaker.report.storage"},
     "google": {"pycemaker.report.storage"},
     "yagmail": {"pycemaker.report.smtp"},
-    "seaborn": {"pycemaker.figures"},
+    "seaborn": {"pycemaker.figures", "pycemaker.figures.heatmap", "pycemaker.figures.forecast"},
     "babel": {"pycemaker.words"},
     "dotenv": {"pycemaker.settings"},
     "jsonschema": {"pycemaker.parameters"},
     "orjson": {"pycemaker.payload", "pycemaker.data.encode"},
 }
 
-PURE = ["pycemaker.stats", "pycemaker.figures", "pycemaker.payload", "pycemaker.tables", "pycemaker.words"]
+PURE = [
+    "pycemaker.stats",
+    "pycemaker.figures",
+    "pycemaker.payload",
+    "pycemaker.tables",
+    "pycemaker.words",
+    "pycemaker.capacity",
+    "pycemaker.capacity_tables",
+    "pycemaker.trend",
+]
 
 
 def module_of(path: Path) -> str:

@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
-from pycemaker.commands import fill, preview, report
+from pycemaker.commands import check, fill, preview, report
 from pycemaker.errors import PycemakerError
 from pycemaker.settings import Settings, load
 from pycemaker.startup import say
@@ -35,6 +35,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     report.add(commands)
     preview.add(commands)
+    check.add(commands)
     fill.add_sample(commands)
     fill.add_collect(commands)
     return parser

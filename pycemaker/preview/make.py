@@ -50,12 +50,20 @@ class Kitchen:
         request: what to run, over which window, with which parameters.
         settings: zone and links.
         folder: made where it is not there.
+        on_kernel: told the process of each kernel, as soon as that stands ready.
     """
 
-    def __init__(self, request: ReportRequest, settings: Settings, folder: Path) -> None:
+    def __init__(
+        self,
+        request: ReportRequest,
+        settings: Settings,
+        folder: Path,
+        on_kernel: Callable[[int], None] = lambda _process_id: None,
+    ) -> None:
         self._request = request
+        self._on_kernel = on_kernel
         self._parts = report_collaborators(settings, self._run_in_kernel)
-        self._run_seconds = 0.0
+        self.run_seconds = 0.0
         self.folder = folder
         self.file = folder / "preview.html"
         self._executed = folder / "executed.ipynb"
@@ -81,7 +89,7 @@ class Kitchen:
             raise NothingToSend(reason="no figure")
         message = self._parts.compose(page, RECIPIENT, None)
         findings = look_over(message)
-        made = Made(page, message, findings, self._run_seconds, time.monotonic() - began)
+        made = Made(page, message, findings, self.run_seconds, time.monotonic() - began)
         self.file.write_text(
             preview_page(made.page, made.message, findings, title=self._request.notebook.stem), encoding="utf-8"
         )
@@ -91,12 +99,14 @@ class Kitchen:
     def _run_in_kernel(self, notebook: Path, parameters: Mapping[str, Any], executed: Path, on_cell: OnCell) -> None:
         scratch = Path(tempfile.mkdtemp(prefix="pycemaker-"))
         try:
-            kernel = ReadyKernel(scratch, ROOT / "notebooks")
+            started: list[int] = []
+            kernel = ReadyKernel(scratch, ROOT / "notebooks", on_start=started.append)
+            self._on_kernel(started[0])
             began = time.monotonic()
             try:
                 run_notebook(notebook, parameters, executed, on_cell, kernel=kernel)
             finally:
-                self._run_seconds = time.monotonic() - began
+                self.run_seconds = time.monotonic() - began
                 kernel.kill()
         finally:
             rmtree(scratch, ignore_errors=True)

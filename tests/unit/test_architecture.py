@@ -20,6 +20,7 @@ LAYERS = [
         "pycemaker.__main__",
         "pycemaker.commands",
         "pycemaker.preview",
+        "pycemaker.rehearsal",
         "pycemaker.startup",
         "pycemaker.home",
         "pycemaker.report.child",

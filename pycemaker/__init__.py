@@ -18,6 +18,8 @@ A file map, in the order in which data walks:
     report/              notebook -> page -> figures stored -> mail; the catalogue of notebooks
     wiring               builds the real parts out of the settings
     commands/            what `python -m pycemaker` does
+    brand                name, logo and colours, for templates and tables
+    preview/, rehearsal/ a mail in other people's inboxes; notebooks on what breaks them
     home, traffic        the page at /; how the API itself is doing
 
 The names below are imported when they are first used, so that the server does not load a plotting library.

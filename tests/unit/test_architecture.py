@@ -33,6 +33,7 @@ LAYERS = [
     ["pycemaker.digest", "pycemaker.criticity", "pycemaker.period", "pycemaker.words", "pycemaker.traffic"],
     ["pycemaker.stats", "pycemaker.trend"],
     ["pycemaker.samples", "pycemaker.metrics", "pycemaker.window", "pycemaker.parameters"],
+    ["pycemaker.brand"],
     ["pycemaker.settings"],
     ["pycemaker.errors"],
 ]

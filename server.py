@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from bottle import Bottle, HTTPError, HTTPResponse, request, response
@@ -26,6 +27,7 @@ from pycemaker.data.database import open_database
 from pycemaker.data.store import Store
 from pycemaker.metrics import METRICS, find_metric
 from pycemaker.remember import STILL_HOLDS, remember_answers
+from pycemaker.report import catalogue
 from pycemaker.report.limits import RateLimit
 from pycemaker.report.pipeline import ReportRequest
 from pycemaker.report.runner import ReportDesk
@@ -58,10 +60,12 @@ FACES: dict[type[errors.PycemakerError], Face] = {
         shows=("limit",),
     ),
     errors.InvalidAddress: Face(400, "invalid_address", "Endereço de e-mail inválido.", field="email_to"),
-    errors.InvalidParameter: Face(400, "invalid_parameter", "Parâmetro inválido: {field}.", shows=("field",)),
+    errors.InvalidParameter: Face(
+        400, "invalid_parameter", "Parâmetro inválido: {field}.", shows=("field", "takes", "known")
+    ),
     errors.NotFound: Face(404, "not_found", "Nada foi encontrado neste endereço."),
     errors.UnknownMetric: Face(404, "unknown_metric", "Métrica desconhecida.", shows=("known",)),
-    errors.UnknownNotebook: Face(404, "unknown_notebook", "Notebook desconhecido."),
+    errors.UnknownNotebook: Face(404, "unknown_notebook", "Notebook desconhecido: veja a lista em /notebooks."),
     errors.NotAuthenticated: Face(401, "not_authenticated", "Token ausente ou incorreto."),
     errors.RecipientNotAllowed: Face(
         403, "recipient_not_allowed", "Este endereço não está autorizado a receber relatórios.", field="email_to"
@@ -81,6 +85,9 @@ FACES: dict[type[errors.PycemakerError], Face] = {
         "notebook_failed",
         "O notebook do relatório falhou na célula {cell} ({exception}). Nada foi enviado.",
         shows=("cell", "exception"),
+    ),
+    errors.NotebookUnusable: Face(
+        500, "notebook_unusable", "O notebook não pode ser lido: veja sua célula de parâmetros.", shows=("name",)
     ),
     errors.NothingToSend: Face(500, "nothing_to_send", "O notebook não produziu nada para enviar."),
     errors.RunnerFailed: Face(
@@ -128,6 +135,7 @@ class Services:
         clock: the present, aware UTC.
         rate_limit: how often one address may be mailed.
         streams: how many long answers may be under way.
+        notebooks: the folder in which the reports are.
     """
 
     settings: Settings
@@ -137,6 +145,7 @@ class Services:
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     rate_limit: RateLimit = field(default_factory=RateLimit)
     streams: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(STREAMS))
+    notebooks: Path = catalogue.NOTEBOOKS
 
 
 def create_app(services: Services) -> Any:
@@ -184,6 +193,11 @@ def _add_metrics(app: Bottle, services: Services) -> None:
 
 
 def _add_report(app: Bottle, services: Services) -> None:
+    @app.get("/notebooks")  # type: ignore[untyped-decorator]
+    def notebooks() -> bytes:
+        _check_token(services.settings)
+        return _json({"notebooks": catalogue.listing(services.notebooks)})
+
     @app.route(REPORT, method=["GET", "POST"])  # type: ignore[untyped-decorator]
     def report(date_now: str, time_range: str, email_to: str) -> bytes:
         _check_token(services.settings)
@@ -206,7 +220,21 @@ def _report_request(services: Services, date_now: str, time_range: str, email_to
     address = parse_address(email_to)
     if not settings.may_receive(address):
         raise errors.RecipientNotAllowed(address=address)
-    return ReportRequest(secrets.token_urlsafe(16), ROOT / "notebooks" / "report.ipynb", window, address)
+    given = _query()
+    notebook = catalogue.find_notebook(given.pop("notebook", catalogue.DEFAULT), services.notebooks)
+    return ReportRequest(secrets.token_urlsafe(16), notebook.path, window, address, notebook.read(given))
+
+
+def _query() -> dict[str, str]:
+    """The query's parameters; one that is given twice is refused, since nobody knows which was meant."""
+    try:
+        given = request.query.decode()
+    except UnicodeError:
+        raise errors.InvalidRequest from None
+    for name in given:
+        if len(given.getall(name)) > 1:
+            raise errors.InvalidParameter(field=name[:40], reason="given more than once")
+    return dict(given)
 
 
 def _check_token(settings: Settings) -> None:

@@ -8,12 +8,18 @@ A file map, in the order in which data walks:
     samples, stats       columns of samples; pure numbers over them
     payload              the API's JSON
     period               what a notebook works on
+    capacity, trend      how much room a resource has, and when it would be full
+    parameters           a notebook's parameters, read and checked
     digest, criticity    what readers are told of a metric; the names and colours of criticities
     words                numbers and dates as Brazilians write them
-    tables, figures/     HTML and pictures out of a period
+    tables, capacity_tables, figures/
+                         HTML and pictures out of a period
     show                 the cells' verbs: they display tables and figures
-    report/              notebook -> page -> figures stored -> mail
+    report/              notebook -> page -> figures stored -> mail; the catalogue of notebooks
     wiring               builds the real parts out of the settings
+    commands/            what `python -m pycemaker` does
+    brand                name, logo and colours, for templates and tables
+    preview/, rehearsal/ a mail in other people's inboxes; notebooks on what breaks them
     home, traffic        the page at /; how the API itself is doing
 
 The names below are imported when they are first used, so that the server does not load a plotting library.
@@ -25,17 +31,19 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pycemaker.capacity import review
     from pycemaker.figures import course, criticity_shares
     from pycemaker.figures.sheet import picture
     from pycemaker.metrics import CPU, DISK, HTTP_FAIL, METRICS, RAM, REQUEST_COUNT, RESPONSE_TIME
-    from pycemaker.show import figure, heading, section, summary
+    from pycemaker.show import capacity_section, capacity_summary, figure, heading, section, summary
     from pycemaker.wiring import read_period
 
 _HOMES = {
+    "pycemaker.capacity": ("review",),
     "pycemaker.figures": ("course", "criticity_shares"),
     "pycemaker.figures.sheet": ("picture",),
     "pycemaker.metrics": ("CPU", "DISK", "HTTP_FAIL", "METRICS", "RAM", "REQUEST_COUNT", "RESPONSE_TIME"),
-    "pycemaker.show": ("figure", "heading", "section", "summary"),
+    "pycemaker.show": ("capacity_section", "capacity_summary", "figure", "heading", "section", "summary"),
     "pycemaker.wiring": ("read_period",),
 }
 
@@ -47,12 +55,15 @@ __all__ = [
     "RAM",
     "REQUEST_COUNT",
     "RESPONSE_TIME",
+    "capacity_section",
+    "capacity_summary",
     "course",
     "criticity_shares",
     "figure",
     "heading",
     "picture",
     "read_period",
+    "review",
     "section",
     "summary",
 ]

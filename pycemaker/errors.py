@@ -16,6 +16,7 @@
     ├── AskedTooOften
     ├── ReportFailed
     │   ├── NotebookFailed
+    │   ├── NotebookUnusable
     │   ├── NothingToSend
     │   └── RunnerFailed
     ├── StorageRefused
@@ -77,7 +78,7 @@ class InvalidAddress(InvalidRequest):
 
 
 class InvalidParameter(InvalidRequest):
-    """Facts: `field`, and `reason` in English."""
+    """Facts: `field`; `reason` in English; `takes`, in Portuguese; `known`, the names there are, for an unknown one."""
 
     message = "parameter {field!r}: {reason}"
 
@@ -136,6 +137,15 @@ class NotebookFailed(ReportFailed):
     """Facts: `cell` (counted from 1, 0 where no cell is to blame), `reason` in English, one line."""
 
     message = "the notebook failed in cell {cell}: {reason}"
+
+
+class NotebookUnusable(ReportFailed):
+    """The notebook's file, or its parameters cell, cannot be read. Facts: `name`, `reason` in English."""
+
+    message = "notebook {name!r}: {reason}"
+
+    def __init__(self, *, name: str = "?", **facts: Any) -> None:
+        super().__init__(name=name, **facts)
 
 
 class NothingToSend(ReportFailed):

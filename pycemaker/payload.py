@@ -118,7 +118,7 @@ class _ExtremeRows:
 
 
 def _joined(batch: Batch, places: NDArray[np.intp]) -> bytes:
-    """Those rows joined by commas; the batch's own bytes where they are all of them, as for a metric that stays at 0."""
+    """Those rows joined by commas; the batch's own bytes where they are all of them (a metric that stays at 0)."""
     if len(places) == len(batch):
         return batch.rows
     return b",".join([batch.row(int(place)) for place in places])
@@ -148,7 +148,20 @@ def _instants(window: Window) -> list[str]:
 _SENT = "Relatório enviado com sucesso!"
 _WRITTEN = "Relatório gravado na caixa de saída (nenhuma conta de e-mail configurada): nada foi enviado."
 _REPORT_KEYS = (
-    *("id", "state", "subject", "email_to", "start", "end", "hours", "delivered_by", "reply", "message_id"),
+    *(
+        "id",
+        "state",
+        "notebook",
+        "parameters",
+        "subject",
+        "email_to",
+        "start",
+        "end",
+        "hours",
+        "delivered_by",
+        "reply",
+        "message_id",
+    ),
     *("message_bytes", "figures", "figures_in", "figure_urls", "seconds", "stage_seconds"),
 )
 

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pycemaker import figures, tables
+from pycemaker import brand, capacity_tables, figures, tables
+from pycemaker.figures import forecast, heatmap
+from pycemaker.settings import ROOT
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pycemaker.capacity import Resource
     from pycemaker.figures.sheet import Picture
     from pycemaker.period import MetricPeriod, Period
 
-_STYLE = Path(__file__).resolve().parent.parent / "notebooks" / "templates" / "mail" / "style.css"
+_STYLE = ROOT / "notebooks" / "templates" / "mail" / "style.css"
 _AGAINST_JUPYTER = (
     ".pm-notebook{padding:4px 0 8px 0}.pm-notebook thead{border:0!important}"
     ".pm-notebook tr,.pm-notebook th,.pm-notebook td{text-align:left!important}"
 )
 
 
-def heading(period: Period) -> None:
-    """Show the report's head: the period, the zone, how complete the samples are."""
-    _show(tables.heading(period), "heading")
+def heading(period: Period, title: str = "") -> None:
+    """Show the report's head: its title if it has one, the period, the zone, how complete the samples are."""
+    _show(tables.heading(period, title), "heading")
 
 
 def summary(period: Period) -> None:
@@ -36,6 +39,18 @@ def section(part: MetricPeriod) -> None:
     figure(figures.criticity_shares(part))
 
 
+def capacity_summary(resources: Sequence[Resource]) -> None:
+    """Show how much room each resource has left, and when it would be full, a row a resource."""
+    _show(capacity_tables.summary(resources), "capacity")
+
+
+def capacity_section(resource: Resource) -> None:
+    """Show one resource: its headroom, its busy hours, where it is heading."""
+    _show(capacity_tables.section(resource), resource.part.metric.id)
+    figure(heatmap.hours_of_week(resource))
+    figure(forecast.outlook(resource))
+
+
 def figure(drawn: Picture) -> None:
     """Show a figure: `figure(course(period["cpu"]))`."""
     _display(*drawn._repr_mimebundle_())
@@ -43,7 +58,7 @@ def figure(drawn: Picture) -> None:
 
 def _show(fragment: str, name: str) -> None:
     """Show a fragment. Its style sheet goes with it for Jupyter; the mail has its own copy and drops this one."""
-    style = f'<style data-pycemaker="">{_style()}{_AGAINST_JUPYTER}</style>'
+    style = f'<style data-pycemaker="">{brand.style_sheet(_STYLE)}{_AGAINST_JUPYTER}</style>'
     html = f'{style}<div class="pm-cell pm-notebook">{fragment}</div>'
     _display({"text/html": html, "text/plain": f"<{name}>"}, {})
 
@@ -52,9 +67,3 @@ def _display(content: dict[str, str], metadata: dict[str, Any]) -> None:
     from IPython.display import display
 
     display(content, metadata=metadata, raw=True)  # type: ignore[no-untyped-call]
-
-
-@cache
-def _style() -> str:
-    """The template's style sheet; none where only the package is installed."""
-    return _STYLE.read_text(encoding="utf-8") if _STYLE.exists() else ""

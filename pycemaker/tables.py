@@ -19,13 +19,14 @@ if TYPE_CHECKING:
     from pycemaker.period import MetricPeriod, Period
 
 
-def heading(period: Period) -> str:
-    """The period, the readers' zone, how many samples came of how many expected, and whether any are made up."""
+def heading(period: Period, title: str = "") -> str:
+    """The title, the period, the zone, how many samples came of how many expected, and whether any are made up."""
     notice = _sample_notice(period)
     length, zone = words.length(period.window.hours), words.zone_phrase(period.window, period.zone)
+    when = words.period(period.window, period.zone)
     return (
-        f'<div class="pm-head"><h1>{words.period(period.window, period.zone)}</h1>'
-        f'<p class="pm-sub">{length} · {escape(zone)}</p>'
+        f'<div class="pm-head"><h1>{escape(title) or when}</h1>'
+        f'<p class="pm-sub">{f"{when} · " if title else ""}{length} · {escape(zone)}</p>'
         f"<p>{_coverage(period)}</p>"
         + (f'<p class="pm-notice"><strong>Dados de exemplo.</strong> {notice}</p>' if notice else "")
         + "</div>"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
 from functools import partial
 
 from pycemaker.data.database import Database, open_database
 from pycemaker.data.store import Store
 from pycemaker.metrics import METRICS
+from pycemaker.parameters import check_injected
 from pycemaker.period import MetricPeriod, Period
 from pycemaker.report import render
 from pycemaker.report.mail import Outbox, compose
@@ -70,9 +72,11 @@ def read_period(date_now: str = "now", time_range: int | str = 6, settings: Sett
 
     Raises:
         InvalidDate, InvalidRange: before anything is read.
+        InvalidParameter: papermill put something into this notebook that its parameters cell does not have or take.
         DatabaseUnreachable, DatabaseNotStarted: MongoDB is away, or the embedded one does not start.
         InvalidSettings: see `settings.load`.
     """
+    check_injected(_cells_so_far())
     settings = settings or load()
     window = parse_window(
         str(date_now),
@@ -86,6 +90,12 @@ def read_period(date_now: str = "now", time_range: int | str = 6, settings: Sett
         return _read(database, window, settings)
     finally:
         database.close()
+
+
+def _cells_so_far() -> list[str]:
+    """The sources of the cells that ran in this kernel; none outside of one."""
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    return list(shell.user_ns.get("In", [])) if shell else []
 
 
 def _read(database: Database, window: Window, settings: Settings) -> Period:

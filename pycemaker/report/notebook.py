@@ -120,9 +120,15 @@ class _Engine(NBClientEngine):  # type: ignore[misc]
         wanted = {name: keywords[name] for name in ("km", "watch")}
         watch: _Watch = keywords["watch"]
         watch.look_at(nb_man.nb.cells)
-        return _Client(
+        client = _Client(
             nb_man, kernel_name=kernel_name, on_cell_start=watch.started, on_cell_executed=watch.executed, **wanted
-        ).execute()
+        )
+        try:
+            return client.execute()
+        finally:
+            if client.kc is not None:  # nbclient leaves open what talks to a kernel that it did not start
+                client.kc.stop_channels()
+                client.kc = None
 
 
 papermill_engines.register(ENGINE, _Engine)

@@ -6,7 +6,7 @@ Everything made on the way is kept on a `Shelf` as soon as it exists, so that a 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any, Protocol
@@ -31,17 +31,19 @@ class ReportRequest:
         notebook: the notebook to run.
         window: the interval, and the one before it.
         email_to: whom to mail.
+        more: the notebook's own parameters, beyond the window.
     """
 
     report_id: str
     notebook: Path
     window: Window
     email_to: str
+    more: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def parameters(self) -> dict[str, Any]:
         """What the notebook's parameters cell is overridden with."""
-        return {"date_now": to_iso_text(self.window.end_utc), "time_range": self.window.hours}
+        return {"date_now": to_iso_text(self.window.end_utc), "time_range": self.window.hours, **self.more}
 
 
 @dataclass(frozen=True)

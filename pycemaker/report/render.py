@@ -21,7 +21,7 @@ from inscriptis.model.config import ParserConfig
 from nbconvert.exporters.html import HTMLExporter
 from nbconvert.preprocessors import ExtractOutputPreprocessor
 
-from pycemaker import words
+from pycemaker import brand, words
 from pycemaker.errors import NothingToSend
 from pycemaker.report.clean import clean_html
 from pycemaker.report.outputs import says_something, showable, shrink
@@ -61,7 +61,8 @@ def render_page(
     """
     notebook = _read(executed)
     subject = words.subject(window, zone)
-    report = {"subject": subject, "zone": words.zone_phrase(window, zone), "links": list(links.items())}
+    zone_phrase = words.zone_phrase(window, zone)
+    report = {"subject": subject, "zone": zone_phrase, "links": list(links.items()), "brand": brand.load()}
     exporter = _exporter(templates)
     plain, figures = _export(exporter, notebook, report)
     html, limit = _inline(plain), HTML_BYTES
@@ -75,7 +76,7 @@ def render_page(
 
 def warm(templates: Path = TEMPLATES) -> None:
     """Compile the template and whatever else a first page compiles: that takes longer than the page itself."""
-    report = {"subject": "", "zone": "", "links": []}
+    report = {"subject": "", "zone": "", "links": [], "brand": brand.load()}
     html, _ = _export(_exporter(templates), {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": []}, report)
     _text(_inline(clean_html(html)))
 

@@ -258,5 +258,6 @@ def _job(request: ReportRequest, folder: Path) -> dict[str, Any]:
         "end_utc": to_iso_text(request.window.end_utc),
         "hours": request.window.hours,
         "email_to": request.email_to,
+        "more": dict(request.more),
         "folder": str(folder),
     }

@@ -46,6 +46,7 @@ class Shelf:
             "state": "running",
             "stage": None,
             "notebook": request.notebook.stem,
+            "parameters": dict(request.more),
             "start": to_iso_text(request.window.start_utc),
             "end": to_iso_text(request.window.end_utc),
             "hours": request.window.hours,

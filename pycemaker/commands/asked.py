@@ -1,0 +1,64 @@
+"""What several commands ask for alike: a notebook, an interval, the notebook's own parameters."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from pycemaker.errors import InvalidParameter
+from pycemaker.parameters import Scalar
+from pycemaker.report.catalogue import DEFAULT, Notebook, find_notebook
+from pycemaker.settings import Settings
+from pycemaker.window import Window, parse_window
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is to be run: the notebook, over which window, with what beyond it. Checked."""
+
+    notebook: Notebook
+    window: Window
+    more: dict[str, Scalar]
+
+
+def add_interval(command: argparse.ArgumentParser) -> None:
+    """The options `--hours`, `--date` and `-p`."""
+    command.add_argument("--hours", metavar="N", help="length of the interval (default: the notebook's own, 6 or 168)")
+    command.add_argument(
+        "--date",
+        default="now",
+        metavar="DATE",
+        help="where the interval ends: dd-mm-yyyy-HH-MM-SS in TIMEZONE, now, or ISO 8601 (default: now)",
+    )
+    command.add_argument(
+        "-p",
+        dest="parameters",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("NAME", "VALUE"),
+        help="a parameter of the notebook; may be given again",
+    )
+
+
+def read_asked(options: Any, settings: Settings) -> Asked:
+    """What those options ask for.
+
+    Raises:
+        UnknownNotebook, NotebookUnusable, InvalidDate, InvalidRange, InvalidParameter.
+    """
+    notebook = find_notebook(options.notebook or DEFAULT)
+    given = dict(options.parameters)
+    if len(given) < len(options.parameters):
+        names = [name for name, _ in options.parameters]
+        raise InvalidParameter(field=next(n for n in names if names.count(n) > 1), reason="given more than once")
+    window = parse_window(
+        options.date,
+        options.hours or str(notebook.hours),
+        zone=settings.timezone,
+        now_utc=datetime.now(UTC),
+        limit=settings.max_range_hours,
+    )
+    return Asked(notebook, window, notebook.read(given))

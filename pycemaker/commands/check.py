@@ -1,0 +1,124 @@
+"""`python -m pycemaker check`: every notebook on the intervals that break notebooks, for whoever merges one."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from shutil import rmtree
+from typing import Any
+
+from tqdm import tqdm
+
+from pycemaker.data import embedded
+from pycemaker.data.database import Database
+from pycemaker.data.store import Store
+from pycemaker.errors import NotebookUnusable, PycemakerError
+from pycemaker.metrics import METRICS
+from pycemaker.rehearsal.cases import LONG_SPACING_SECONDS, Case, every_case, fill
+from pycemaker.rehearsal.run import Outcome, rehearse
+from pycemaker.report.catalogue import Notebook, every_notebook, find_notebook
+from pycemaker.settings import Settings
+from pycemaker.startup import say
+
+_ROW = "{:<12}  {:<18}  {:<6}  {:>7}  {:>7}  {}"
+
+
+def add(commands: Any) -> None:
+    """Add `check` to the parser."""
+    command = commands.add_parser(
+        "check",
+        help="try every notebook on an empty interval, gaps, NaN, a clock change, 30 days",
+        description="Try a notebook, or every one, on an empty interval, a single sample, gaps, NaN, days on which\n"
+        "the clock changes, and 30 days: run it, render it, look the mail over. The exit status is 1 where any fails.\n"
+        "The samples are made up, in a MongoDB of their own that is gone afterwards; no other database is touched.\n"
+        f"The 30 days have a sample every {LONG_SPACING_SECONDS} s instead of every 5; --spacing 5 takes minutes.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument("notebook", nargs="?", metavar="NOTEBOOK", help="which of notebooks/*.ipynb (default: all)")
+    command.add_argument("--keep", type=Path, metavar="FOLDER", help="keep a preview of each case there")
+    command.add_argument(
+        "--spacing",
+        type=int,
+        default=LONG_SPACING_SECONDS,
+        choices=(5, 10, 20, 30, 60),
+        help=f"seconds between the 30 days' samples (default: {LONG_SPACING_SECONDS})",
+    )
+    command.set_defaults(command=check)
+
+
+def check(options: argparse.Namespace, settings: Settings) -> int:
+    """`check`: a row for each notebook and case, as it is done; 1 where any failed."""
+    notebooks = [find_notebook(options.notebook)] if options.notebook else every_notebook()
+    scratch = Path(tempfile.mkdtemp(prefix="pm-"))  # short, since mongod's socket is in it
+    try:
+        with _stage(scratch, settings, options.spacing) as (set_up, cases):
+            print(_ROW.format("notebook", "case", "result", "seconds", "peak MB", "").rstrip())
+            folder = (options.keep or scratch / "previews").resolve()
+            failed = sum(_failures(notebook, cases, set_up, folder) for notebook in notebooks)
+    finally:
+        rmtree(scratch, ignore_errors=True)
+    print(f"\n{failed} failed" if failed else "\nall passed")
+    return 1 if failed else 0
+
+
+@contextmanager
+def _stage(scratch: Path, settings: Settings, spacing_seconds: int) -> Iterator[tuple[Settings, list[Case]]]:
+    """A MongoDB with the cases in it, which this process's kernels find as theirs; both are gone afterwards."""
+    held = embedded.hold(scratch, say)
+    before = dict(os.environ)
+    url = f"{held.url}/check"
+    try:
+        os.environ |= {"MONGO_DB_URL": url, "MAX_RANGE_HOURS": "744", "DATA_DIR": str(scratch)}
+        cases = every_case(settings.timezone, spacing_seconds)
+        _fill(url, cases)
+        if not any(case.name.startswith("clock") for case in cases):
+            say(f"  {settings.timezone.key} has had no clock change since 2005: those cases are left out")
+        yield replace(settings, mongo_db_url=url, data_dir=scratch), cases
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+        held.release()
+
+
+def _fill(url: str, cases: list[Case]) -> None:
+    database = Database(url)
+    try:
+        with tqdm(desc="  writing the cases", unit=" documents", unit_scale=True, leave=False) as bar:
+
+            def on_progress(done: int, total: int) -> None:
+                bar.total = total
+                bar.update(done - bar.n)
+
+            fill(database, cases, on_progress)
+        store = Store(database)
+        for metric in METRICS:
+            store.prepare(metric)
+    finally:
+        database.close()
+
+
+def _failures(notebook: Notebook | NotebookUnusable, cases: list[Case], settings: Settings, folder: Path) -> int:
+    """Rehearse one notebook, a row at a time; how many cases it failed."""
+    if isinstance(notebook, PycemakerError):
+        print(_ROW.format(notebook.facts["name"], "", "FAILED", "", "", notebook))
+        return 1
+    failed = 0
+    for case in cases:
+        outcome = rehearse(notebook, case, settings, folder / notebook.name / case.name.replace(" ", "-"))
+        failed += bool(outcome.problems)
+        print(_told(outcome), flush=True)
+    return failed
+
+
+def _told(outcome: Outcome) -> str:
+    first, *rest = [*outcome.problems, ""]
+    state = "FAILED" if outcome.problems else "passed"
+    row = _ROW.format(
+        outcome.notebook, outcome.case, state, f"{outcome.seconds:.1f}", f"{outcome.peak_mb:.0f}", first
+    ).rstrip()
+    return "\n".join([row, *(_ROW.format("", "", "", "", "", problem) for problem in rest if problem)])

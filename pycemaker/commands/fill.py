@@ -1,0 +1,88 @@
+"""`python -m pycemaker sample` and `collect`: what fills a database."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from pycemaker.data import sample
+from pycemaker.data.collect import Collector
+from pycemaker.data.database import Database, open_database
+from pycemaker.settings import Settings
+from pycemaker.startup import say, write_sample
+from pycemaker.window import parse_hours
+
+
+def add_sample(commands: Any) -> None:
+    """Add `sample` to the parser."""
+    command = commands.add_parser(
+        "sample",
+        help="write a made-up history into the database, or remove it",
+        description="Write a made-up history of all six metrics that ends now, marked as such.\n"
+        "A database that has samples already is left alone unless --add is given.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument("--hours", default="48", metavar="N", help="how far back it reaches (default: 48)")
+    choice = command.add_mutually_exclusive_group()
+    choice.add_argument("--add", action="store_true", help="write it beside the samples that are there")
+    choice.add_argument("--remove", action="store_true", help="remove every made-up sample instead")
+    command.set_defaults(command=write_history)
+
+
+def add_collect(commands: Any) -> None:
+    """Add `collect` to the parser."""
+    collect = commands.add_parser(
+        "collect",
+        help="write this machine's CPU, RAM and disk to the database every 5 s, until Ctrl-C",
+        description="Write this machine's CPU, RAM and disk to the database every 5 s, until Ctrl-C.\n"
+        "The server does so by itself for the embedded database; this is for one set by MONGO_DB_URL.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    collect.set_defaults(command=collect_samples)
+
+
+def write_history(options: argparse.Namespace, settings: Settings) -> int:
+    """`sample`: the made-up history, written or removed."""
+    hours = parse_hours(options.hours, limit=settings.max_range_hours)
+    database = open_database(settings.mongo_db_url, settings.data_dir, say)
+    try:
+        if options.remove:
+            say(f"{sample.remove_history(database)} made-up samples removed")
+            return 0
+        if sample.has_samples(database) and not options.add:
+            say("pycemaker: the database has samples already; --add writes the made-up ones beside them")
+            return 1
+        say(f"{write_sample(database, hours)} made-up samples written, {hours} h up to now")
+        return 0
+    finally:
+        database.close()
+
+
+def collect_samples(_options: argparse.Namespace, settings: Settings) -> int:
+    """`collect`: samples of this machine until Ctrl-C."""
+    database: Database = open_database(settings.mongo_db_url, settings.data_dir, say)
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    collector = Collector(database, settings.data_dir, on_sample=_count_up())
+    say("collecting CPU, RAM and disk every 5 s; Ctrl-C ends it")
+    collector.start()
+    try:
+        threading.Event().wait()
+    finally:
+        collector.stop()
+        database.close()
+    return 0
+
+
+def _count_up() -> Callable[[int], None]:
+    written = 0
+
+    def on_sample(count: int) -> None:
+        nonlocal written
+        written += count
+        sys.stderr.write(f"\r  {written} samples written")
+        sys.stderr.flush()
+
+    return on_sample

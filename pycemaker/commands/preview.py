@@ -1,0 +1,128 @@
+"""`python -m pycemaker preview`: a notebook's mail as other people's inboxes would show it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+import webbrowser
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NoReturn
+
+from pycemaker.commands.asked import add_interval, read_asked
+from pycemaker.data.database import open_database
+from pycemaker.errors import PycemakerError
+from pycemaker.preview.make import RECIPIENT, Kitchen, Made
+from pycemaker.report.pipeline import ReportRequest
+from pycemaker.settings import ROOT, Settings
+from pycemaker.startup import fill_if_empty, say
+
+POLL_SECONDS = 0.3
+
+
+def add(commands: Any) -> None:
+    """Add `preview` to the parser."""
+    command = commands.add_parser(
+        "preview",
+        help="run a notebook and look at its mail as Gmail, Outlook, a phone and dark mode show it",
+        description="Run a notebook and open one page that shows its mail as Gmail, Outlook (Word's engine), a phone\n"
+        "and dark mode show it, with images off and as text, and what is wrong with it. Nothing is mailed.",
+        epilog="examples:\n  python -m pycemaker preview --watch\n  python -m pycemaker preview capacity -p limit 0.8",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument("notebook", nargs="?", metavar="NOTEBOOK", help="which of notebooks/*.ipynb (default: report)")
+    add_interval(command)
+    command.add_argument("--watch", action="store_true", help="make it again whenever something is saved, until Ctrl-C")
+    command.add_argument("--no-open", action="store_true", help="do not open it in a browser")
+    command.set_defaults(command=preview)
+
+
+def preview(options: argparse.Namespace, settings: Settings) -> int:
+    """`preview`: once, or until Ctrl-C. The exit status is 1 where something is wrong with the mail."""
+    asked = read_asked(options, settings)
+    request = ReportRequest("preview", asked.notebook.path, asked.window, RECIPIENT, asked.more)
+    kitchen = Kitchen(request, settings, settings.data_dir / "preview" / asked.notebook.name)
+    database = open_database(settings.mongo_db_url, settings.data_dir, say)  # held, so that no run has to start it
+    try:
+        fill_if_empty(database)
+        status = _serve_up(kitchen, run=True)
+        if not options.no_open and kitchen.file.exists():
+            webbrowser.open(kitchen.file.as_uri())
+        if options.watch:
+            say("  watching notebooks/ and pycemaker/; Ctrl-C ends it")
+            _keep_up(kitchen, asked.notebook.path)
+    finally:
+        database.close()
+    return _start_over() if options.watch else status
+
+
+def _keep_up(kitchen: Kitchen, notebook: Path) -> None:
+    """Make it again as files are saved: all of it for the notebook, the page alone for a template.
+
+    Ends where our own code is saved, which this process has loaded already.
+    """
+    for changed in _changes():
+        if any(path.is_relative_to(ROOT / "pycemaker") for path in changed):
+            return
+        if notebook in changed or any("templates" in path.parts for path in changed):
+            say(f"  {', '.join(sorted(path.name for path in changed))} saved")
+            _serve_up(kitchen, run=notebook in changed)
+
+
+def _changes() -> Iterator[set[Path]]:
+    """Which files were saved since the last look, as often as there are any."""
+    before = _saved()
+    while True:
+        time.sleep(POLL_SECONDS)
+        now = _saved()
+        changed = {path for path in now if now[path] != before.get(path)}
+        before = now
+        if changed:
+            yield changed
+
+
+def _saved() -> dict[Path, float]:
+    """When each file that a preview depends on was last saved."""
+    found = [*(ROOT / "notebooks").glob("*.ipynb"), *(ROOT / "pycemaker").rglob("*.py")]
+    found += [path for path in (ROOT / "notebooks" / "templates").rglob("*") if path.is_file()]
+    saved = {}
+    for path in found:
+        try:
+            saved[path] = path.stat().st_mtime
+        except FileNotFoundError:  # an editor replaces files
+            continue
+    return saved
+
+
+def _start_over() -> NoReturn:
+    """Run this very command anew in the place of this process."""
+    say("  pycemaker/ saved: starting over")
+    again = [*sys.argv[1:], *([] if "--no-open" in sys.argv else ["--no-open"])]
+    os.execv(sys.executable, [sys.executable, "-m", "pycemaker", *again])  # noqa: S606 - this very program
+
+
+def _serve_up(kitchen: Kitchen, *, run: bool) -> int:
+    """Run where asked, render, say what came of it; what fails is said and ends nothing."""
+    try:
+        if run:
+            say("  running the notebook ...")
+            kitchen.run()
+        made = kitchen.render()
+    except PycemakerError as error:
+        say(f"  {error}")
+        return 1
+    say(_told(made, kitchen.file))
+    return 1 if made.findings else 0
+
+
+def _told(made: Made, file: Path) -> str:
+    wrong = (
+        "".join(f"\n  {finding.rule}: {finding.text}" for finding in made.findings) or "\n  nothing is wrong with it"
+    )
+    return (
+        f"{made.page.subject}\n  ran {made.run_seconds:.1f} s, rendered {made.render_seconds:.1f} s;"
+        f" HTML {len(made.page.html.encode()) / 1000:.0f} KB, {len(made.page.figures)} figures{wrong}"
+        f"\n  preview: {file}"
+    )

@@ -1,0 +1,149 @@
+"""Where a resource is heading: its medians, the line through them, and the day that line reaches the limit."""
+
+from __future__ import annotations
+
+import math
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pycemaker import words
+from pycemaker.capacity import DAY_MS, Resource, Verdict
+from pycemaker.figures.axes import Scale, reading_scale, time_ticks
+from pycemaker.figures.sheet import MUTED, RULE, WIDTH, Picture, Sheet, theme
+from pycemaker.window import Window, from_epoch_ms, to_epoch_ms
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+LIMIT_COLOR = "#a01a48"
+_AHEAD = "#e4ebf0"
+_HEIGHT = 220
+_MARGINS = {"left": 52, "right": 4, "top": 44, "bottom": 26}
+_HEAD_Y = 10
+_GROUND = {"facecolor": "white", "alpha": 0.8, "linewidth": 0, "pad": 0.8}
+_SHOWN_TRENDS = (Verdict.DATED, Verdict.LATER, Verdict.FALLING)
+
+
+def outlook(resource: Resource) -> Picture:
+    """The medians, the trend where there is one, drawn on (dashed, with its 95% interval) to the limit or beyond.
+
+    Without a trend the points stand alone, and a sentence says why.
+    """
+    with theme():
+        sheet = Sheet(_HEIGHT, _MARGINS)
+        axis = _axis(resource)
+        scale = reading_scale(0, max([resource.limit, *resource.forecast.medians.reading]), "ratio")
+        sheet.set_ends((to_epoch_ms(axis.start_utc), to_epoch_ms(axis.end_utc)), (scale.bottom, scale.top))
+        _draw_ground(sheet, resource, axis, scale)
+        _draw_points(sheet.axes, resource)
+        _draw_trend(sheet, resource)
+        _head(sheet, resource)
+        return sheet.finish(f"{resource.part.metric.id}-outlook", outlook_sentence(resource))
+
+
+def _axis(resource: Resource) -> Window:
+    """From the first median to a little beyond the day it is full; without such a day, half as far ahead as back."""
+    window, told = resource.part.window, resource.forecast
+    start_utc = window.start_utc
+    if len(told.medians):
+        start_utc = from_epoch_ms(int(told.medians.time_ms[0] - told.medians.block_ms / 2))
+    back = window.end_utc - start_utc
+    ahead = back / 2
+    if told.at_utc is not None:
+        ahead = max(back / 8, (told.at_utc - window.end_utc) * 1.12)
+    hours = math.ceil((back + ahead) / timedelta(hours=1))
+    return Window(start_utc + timedelta(hours=hours), hours)
+
+
+def _draw_ground(sheet: Sheet, resource: Resource, axis: Window, scale: Scale) -> None:
+    start_ms, end_ms = sheet.axes.get_xlim()
+    now_ms = to_epoch_ms(resource.part.window.end_utc)
+    sheet.axes.axvspan(now_ms, end_ms, color=_AHEAD, linewidth=0)
+    places = [t.place for t in scale.ticks]
+    sheet.axes.hlines(places, start_ms, now_ms, color=RULE, linewidth=0.75, clip_on=False)
+    sheet.axes.hlines(places, now_ms, end_ms, color="white", linewidth=0.75, clip_on=False)
+    sheet.axes.hlines([resource.limit], start_ms, end_ms, color=LIMIT_COLOR, linewidth=1.2, linestyle=(0, (4, 2)))
+    for tick in scale.ticks:
+        sheet.write(_MARGINS["left"] - 8, sheet.place(0, tick.place)[1], tick.label, ha="right", color=MUTED)
+    for tick in time_ticks(axis, resource.part.zone):
+        across = sheet.place(tick.place, 0)[0]
+        ha = "left" if across < _MARGINS["left"] + 20 else "right" if across > WIDTH - 20 else "center"
+        sheet.write(across, _HEIGHT - 11, tick.label, ha=ha, color=MUTED)
+
+
+def _draw_points(axes: Axes, resource: Resource) -> None:
+    import seaborn as sns
+
+    found = resource.forecast.medians
+    if len(found):
+        size = 22 if len(found) <= 62 else 9
+        color = resource.part.metric.color
+        sns.scatterplot(x=found.time_ms, y=found.reading, s=size, color=color, linewidth=0, legend=False, ax=axes)
+
+
+def _draw_trend(sheet: Sheet, resource: Resource) -> None:
+    told, color = resource.forecast, resource.part.metric.color
+    if told.trend is None or told.verdict not in _SHOWN_TRENDS:
+        is_low = bool(len(told.medians)) and float(np.median(told.medians.reading)) < resource.limit / 2
+        x, y = sheet.place(_middle_of_past(sheet, resource), resource.limit * (0.75 if is_low else 0.15))
+        text = "Sem tendência significativa" if told.verdict is Verdict.NO_TREND else _absence(resource)
+        if text:
+            sheet.write(x, y, text, ha="center", bbox=_GROUND, color=MUTED)
+        return
+    first_ms, now_ms = told.medians.time_ms[0], float(to_epoch_ms(resource.part.window.end_utc))
+    last_ms = float(to_epoch_ms(told.at_utc)) if told.at_utc else sheet.axes.get_xlim()[1]
+    past, ahead = np.array([first_ms, now_ms]), np.array([now_ms, last_ms])
+    level = told.trend.at(now_ms / DAY_MS)
+    sheet.axes.plot(past, told.trend.intercept + told.trend.slope * past / DAY_MS, color=color, linewidth=1.4)
+    on = (ahead - now_ms) / DAY_MS
+    sheet.axes.plot(ahead, level + told.trend.slope * on, color=color, linewidth=1.4, linestyle=(0, (3, 2)))
+    if not told.is_preliminary:
+        low, high = level + told.trend.low * on, level + told.trend.high * on
+        sheet.axes.fill_between(ahead, low, np.minimum(high, 1.0), color=color, alpha=0.14, linewidth=0)
+    _point_at_day(sheet, resource)
+
+
+def _middle_of_past(sheet: Sheet, resource: Resource) -> float:
+    return (sheet.axes.get_xlim()[0] + to_epoch_ms(resource.part.window.end_utc)) / 2
+
+
+def _absence(resource: Resource) -> str:
+    if not len(resource.forecast.medians):
+        return words.NO_SAMPLES
+    return "Histórico curto demais para uma previsão" if resource.forecast.verdict is Verdict.TOO_SHORT else ""
+
+
+def _point_at_day(sheet: Sheet, resource: Resource) -> None:
+    at_utc = resource.forecast.at_utc
+    if at_utc is None:
+        return
+    x, y = sheet.place(to_epoch_ms(at_utc), resource.limit)
+    sheet.axes.plot(to_epoch_ms(at_utc), resource.limit, "o", color=LIMIT_COLOR, markersize=5, clip_on=False)
+    day = words.clock(at_utc, resource.part.zone, "dd/MM/yyyy")
+    sheet.write(x - 2, y + 15, day, ha="right", weight="bold", color=LIMIT_COLOR, bbox=_GROUND | {"facecolor": _AHEAD})
+
+
+def _head(sheet: Sheet, resource: Resource) -> None:
+    sheet.write(0, _HEAD_Y, "Para onde vai", weight="bold")
+    each = "mediana de cada hora" if resource.forecast.is_preliminary else "mediana de cada dia"
+    limit = f"limite {words.percent(resource.limit, 0)}"
+    key = [(each, resource.part.metric.color, 5.0), ("previsão", _AHEAD, 11.0), (limit, LIMIT_COLOR, 1.6)]
+    x = WIDTH - 4 - sum(22 + sheet.width_of(word) + 14 for word, *_ in key) + 14
+    for word, color, thickness in key:
+        sheet.mark(x, _HEAD_Y, color=color, thickness=thickness)
+        sheet.write(x + 22, _HEAD_Y, word, color=MUTED)
+        x += 22 + sheet.width_of(word) + 14
+
+
+def outlook_sentence(resource: Resource) -> str:
+    """What the figure shows, in Portuguese."""
+    from pycemaker.capacity_tables import sentence
+
+    found = resource.forecast.medians
+    what = f"{resource.part.metric.label}, medianas e tendência"
+    if not len(found):
+        return f"{what}: sem amostras."
+    ends = f"de {words.percent(float(found.reading[0]))} a {words.percent(float(found.reading[-1]))}"
+    return f"{what}: {ends}. {sentence(resource)}"

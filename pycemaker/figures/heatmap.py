@@ -1,0 +1,123 @@
+"""The hours of a week as a map of colours: when a resource is busy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pycemaker import words
+from pycemaker.figures.sheet import MUTED, WIDTH, Picture, Sheet, theme
+
+if TYPE_CHECKING:
+    from pycemaker.capacity import Resource
+
+DAYS = ("seg", "ter", "qua", "qui", "sex", "sáb", "dom")
+
+_LONG_DAYS = ("segunda", "terça", "quarta", "quinta", "sexta", "sábado", "domingo")
+_HEIGHT = 232
+_MARGINS = {"left": 40, "right": 2, "top": 44, "bottom": 24}
+_HEAD_Y = 10
+_STEPS = 24
+_DARKEST = 0.35
+_ABSENT, _PALEST = "#eef1f4", "#e7eef9"
+_KEY_STEPS = (0.0, 0.25, 0.5, 0.75, 1.0)
+
+
+def hours_of_week(resource: Resource) -> Picture:
+    """The p95 of each hour of the week, paler is less; hours at the limit are framed, those without samples are grey.
+
+    The colours always run from 0 to 100%, so that resources compare.
+    """
+    with theme():
+        sheet = Sheet(_HEIGHT, _MARGINS)
+        _draw_cells(sheet, resource)
+        _frame_full_hours(sheet, resource)
+        _write_axes(sheet)
+        _head(sheet, resource)
+        return sheet.finish(f"{resource.part.metric.id}-week", week_sentence(resource))
+
+
+def _colors(resource: Resource) -> list[str]:
+    import seaborn as sns
+    from matplotlib.colors import to_hex, to_rgb
+
+    color = resource.part.metric.color
+    darkest = tuple(level * _DARKEST for level in to_rgb(color))
+    palette = sns.blend_palette([_PALEST, color, darkest], _STEPS)
+    return [to_hex(color) for color in palette]
+
+
+def _draw_cells(sheet: Sheet, resource: Resource) -> None:
+    import seaborn as sns
+    from matplotlib.colors import ListedColormap
+
+    colors = ListedColormap(_colors(resource)).with_extremes(bad=_ABSENT)
+    sns.heatmap(
+        np.ma.masked_invalid(resource.week),
+        vmin=0,
+        vmax=1,
+        cmap=colors,
+        mask=np.zeros((7, 24), bool),
+        linewidths=1.2,
+        linecolor="white",
+        cbar=False,
+        xticklabels=False,
+        yticklabels=False,
+        ax=sheet.axes,
+    )
+
+
+def _frame_full_hours(sheet: Sheet, resource: Resource) -> None:
+    from matplotlib.patches import Rectangle
+
+    for day, hour in np.argwhere(np.nan_to_num(resource.week, nan=-1.0) >= resource.limit):
+        frame = Rectangle((hour + 0.1, day + 0.1), 0.8, 0.8, fill=False, edgecolor="#e3b21c", linewidth=1.6)
+        sheet.axes.add_patch(frame)
+
+
+def _write_axes(sheet: Sheet) -> None:
+    for day, label in enumerate(DAYS):
+        sheet.write(_MARGINS["left"] - 8, sheet.place(0, day + 0.5)[1], label, ha="right", color=MUTED)
+    for hour in range(0, 24, 3):
+        sheet.write(sheet.place(hour + 0.5, 0)[0], _HEIGHT - 11, f"{hour} h", ha="center", color=MUTED)
+
+
+def _head(sheet: Sheet, resource: Resource) -> None:
+    """The metric's name at the left, the key of the colours at the right."""
+    sheet.write(0, _HEAD_Y, "Horas mais cheias da semana", weight="bold")
+    colors = _colors(resource)
+    x = WIDTH - 4 - 5 * 16 - sheet.width_of("100%") - 6
+    if np.isnan(resource.week).any():
+        x -= sheet.width_of("sem amostras") + 40
+    x -= sheet.width_of("0%") + 6
+    sheet.write(x, _HEAD_Y, "0%", color=MUTED)
+    x += sheet.width_of("0%") + 6
+    for step in _KEY_STEPS:
+        sheet.mark(x, _HEAD_Y, color=colors[round(step * (_STEPS - 1))], thickness=11)
+        x += 16
+    sheet.write(x + 6, _HEAD_Y, "100%", color=MUTED)
+    if np.isnan(resource.week).any():
+        x += sheet.width_of("100%") + 22
+        sheet.mark(x, _HEAD_Y, color="#dfe4ea", thickness=11)
+        sheet.write(x + 22, _HEAD_Y, "sem amostras", color=MUTED)
+
+
+def week_sentence(resource: Resource) -> str:
+    """What the map shows, in Portuguese: the fullest and the emptiest hour, the hours at the limit, those unknown."""
+    part, week = resource.part, resource.week
+    what = f"{part.metric.label} por hora e dia da semana {words.period_in_sentence(part.window, part.zone)}"
+    if np.isnan(week).all():
+        return f"{what}: sem amostras."
+    full = int((np.nan_to_num(week, nan=-1.0) >= resource.limit).sum())
+    unknown = int(np.isnan(week).sum())
+    told = [
+        f"mais cheio {_hour(week, int(np.nanargmax(week)))}",
+        f"mais vazio {_hour(week, int(np.nanargmin(week)))}",
+        f"{full} horas da semana em {words.percent(resource.limit, 0)} ou mais",
+    ]
+    return f"{what}: {', '.join(told)}" + (f"; {unknown} horas sem amostras." if unknown else ".")
+
+
+def _hour(week: np.ndarray, place: int) -> str:
+    return f"{_LONG_DAYS[place // 24]} às {place % 24} h (p95 {words.percent(float(week.flat[place]))})"

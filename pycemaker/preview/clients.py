@@ -1,0 +1,265 @@
+"""What mail clients take away from a mail, done to it for real: a small table, each row with its source.
+
+Sources are caniemail.com's data (the repository hteumeuleu/caniemail, as it stood in 2024) unless another is given. Of
+what clients do to a mail this is the part that has hurt a report, not all of it: no replacement for a real inbox.
+"""
+
+from __future__ import annotations
+
+import colorsys
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import lxml.html
+
+Tree = Any  # lxml has no types of its own
+
+CANIEMAIL = "https://www.caniemail.com/features/"
+CLIPPED_BYTES = 102 * 1024
+_CLIPPED = "<p><em>[Message clipped]</em> <u>View entire message</u></p>"
+_MEDIA = re.compile(r"@media([^{]*)\{((?:[^{}]*\{[^{}]*\})*[^{}]*)\}")
+_MSO = re.compile(r"<!--\[if mso\]>(.*?)<!\[endif\]-->", re.DOTALL)
+_OFFICE_XML = re.compile(r"<xml>.*?</xml>", re.DOTALL)
+_DARK = re.compile(r"\(\s*prefers-color-scheme\s*:\s*dark\s*\)")
+_COLOR = re.compile(r"#([0-9a-fA-F]{6}|[0-9a-fA-F]{3})\b")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One thing that a client does.
+
+    Attributes:
+        what: as a person says it.
+        source: where that is known from; a caniemail feature, or a whole address.
+        apply: does it to the tree, and tells how often it had something to do.
+    """
+
+    what: str
+    source: str
+    apply: Callable[[Tree], int]
+
+    @property
+    def url(self) -> str:
+        """The source's address."""
+        return self.source if "://" in self.source else f"{CANIEMAIL}{self.source}/"
+
+
+@dataclass(frozen=True)
+class Client:
+    """One way of reading the mail.
+
+    Attributes:
+        name: what it is called.
+        note: what to look for in it.
+        width: CSS pixels that it has.
+        rules: what it does, in this order.
+        runs_mso: whether it reads what is between `<!--[if mso]>` and `<![endif]-->`, as Word's engine does.
+        is_dark: whether what is around the mail is dark.
+    """
+
+    name: str
+    note: str
+    width: int
+    rules: tuple[Rule, ...] = ()
+    runs_mso: bool = False
+    is_dark: bool = False
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A mail as one client shows it: its HTML, and each rule that had something to do, with how often."""
+
+    html: str
+    done: tuple[tuple[Rule, int], ...]
+
+
+def show(html: str, client: Client) -> Shown:
+    """The mail as that client shows it."""
+    if client.runs_mso:
+        html = _OFFICE_XML.sub("", _MSO.sub(r"\1", html))
+    tree = lxml.html.document_fromstring(html)
+    done = tuple((rule, times) for rule in client.rules if (times := rule.apply(tree)))
+    return Shown(lxml.html.tostring(tree, encoding="unicode", doctype="<!DOCTYPE html>"), done)
+
+
+# --- what rules are made of
+
+
+def _drop(path: str) -> Callable[[Tree], int]:
+    """Take elements away, their text with them."""
+
+    def apply(tree: Tree) -> int:
+        found = tree.xpath(path)
+        for node in found:
+            node.drop_tree()
+        return len(found)
+
+    return apply
+
+
+def _drop_comments(tree: Tree) -> int:
+    comments = tree.xpath("//comment()")
+    for comment in comments:
+        comment.drop_tree() if comment.getparent() is not None else None
+    return len(comments)
+
+
+def _drop_attribute(path: str, name: str) -> Callable[[Tree], int]:
+    def apply(tree: Tree) -> int:
+        found = tree.xpath(path)
+        for node in found:
+            del node.attrib[name]
+        return len(found)
+
+    return apply
+
+
+def _drop_property(
+    *names: str, except_on: tuple[str, ...] = (), only_on: tuple[str, ...] = (), values: str = ""
+) -> Callable[[Tree], int]:
+    """Take CSS properties out of style attributes: on some elements, with some values."""
+    wanted = re.compile(values)
+
+    def goes(node: Tree, name: str, value: str) -> bool:
+        is_named = any(name == wanted_name or name.startswith(f"{wanted_name}-") for wanted_name in names)
+        is_here = node.tag not in except_on and (not only_on or node.tag in only_on)
+        return is_named and is_here and bool(wanted.search(value))
+
+    def apply(tree: Tree) -> int:
+        times = 0
+        for node in tree.xpath("//*[@style]"):
+            declared = [part.partition(":") for part in node.get("style").split(";") if part.strip()]
+            kept = [p for p in declared if not goes(node, p[0].strip().lower(), p[2].strip().lower())]
+            times += len(declared) - len(kept)
+            node.set("style", ";".join("".join(part) for part in kept))
+        return times
+
+    return apply
+
+
+def _change_media(change: Callable[[re.Match[str]], str]) -> Callable[[Tree], int]:
+    """Rewrite media queries in style sheets; those that stay as they are do not count."""
+
+    def apply(tree: Tree) -> int:
+        times = 0
+        for style in tree.xpath("//style"):
+            before = style.text or ""
+            style.text = _MEDIA.sub(change, before)
+            times += sum(change(match) != match[0] for match in _MEDIA.finditer(before))
+        return times
+
+    return apply
+
+
+def _drop_media(match: re.Match[str]) -> str:  # noqa: ARG001 - the shape of a change
+    return ""
+
+
+def _drop_color_scheme(match: re.Match[str]) -> str:
+    return "" if "prefers-color-scheme" in match[1] else match[0]
+
+
+def _turn_dark_on(match: re.Match[str]) -> str:
+    return _DARK.sub("all", match[0])
+
+
+def _natural_size(tree: Tree) -> int:
+    """A picture without a width attribute is as wide as its file: twice what was meant."""
+    found = tree.xpath("//img[not(@width)]")
+    for image in found:
+        image.set("style", "width:1200px;max-width:none")
+    return len(found)
+
+
+def _clip(tree: Tree) -> int:
+    """Cut a body that is too long at the row where it would be."""
+    rows = tree.xpath("//tr[not(.//tr)]")
+    size = len(lxml.html.tostring(tree))
+    times = 0
+    for row in reversed(rows):
+        if size <= CLIPPED_BYTES:
+            break
+        size -= len(lxml.html.tostring(row))
+        row.drop_tree()
+        times += 1
+    if times:
+        tree.body.append(lxml.html.fragment_fromstring(_CLIPPED))
+    return times
+
+
+def _invert(tree: Tree) -> int:
+    """Turn the lightness of every literal colour over, as apps do that force a dark mode; pictures stay."""
+    found = tree.xpath("//*[@style or @bgcolor]")
+    for node in found:
+        for name in ("style", "bgcolor"):
+            if node.get(name):
+                node.set(name, _COLOR.sub(_turned, node.get(name)))
+    tree.body.set("style", f"{tree.body.get('style', '')};background-color:#121212;color:#e8e8e8")
+    return len(found)
+
+
+def _turned(match: re.Match[str]) -> str:
+    digits = match[1] if len(match[1]) == 6 else "".join(2 * digit for digit in match[1])
+    hue, lightness, saturation = colorsys.rgb_to_hls(*(int(digits[at : at + 2], 16) / 255 for at in (0, 2, 4)))
+    turned = colorsys.hls_to_rgb(hue, 0.07 + 0.86 * (1 - lightness), saturation)
+    return "#" + "".join(f"{round(level * 255):02x}" for level in turned)
+
+
+# --- the table
+
+_EVERYWHERE = (
+    Rule("scripts, frames and forms are removed", "html-form", _drop("//script|//iframe|//form|//object|//embed")),
+    Rule("linked style sheets are removed", "html-link", _drop("//link")),
+)
+_GMAIL = (
+    *_EVERYWHERE,
+    Rule("comments are removed, conditional ones too", "html-comments", _drop_comments),
+    Rule("<style> in the body is removed", "html-style", _drop("//body//style")),
+    Rule(
+        "@media (prefers-color-scheme) is removed",
+        "css-at-media-prefers-color-scheme",
+        _change_media(_drop_color_scheme),
+    ),
+    Rule("position is removed", "css-position", _drop_property("position", "top", "left", "right", "bottom")),
+    Rule("negative margins are removed", "css-margin", _drop_property("margin", values=r"(^|\s)-\d")),
+    Rule("what comes after 102 KB is clipped", "https://github.com/hteumeuleu/email-bugs/issues/41", _clip),
+)
+_WORD = (
+    *_EVERYWHERE,
+    Rule("@media is ignored", "css-at-media", _change_media(_drop_media)),
+    Rule("max-width is ignored", "css-max-width", _drop_property("max-width")),
+    Rule(
+        "width is ignored on div, p, span, img and body",
+        "css-width",
+        _drop_property("width", only_on=("div", "p", "span", "img", "body")),
+    ),
+    Rule("a picture without a width attribute has its file's size", "css-width", _natural_size),
+    Rule("padding counts on table cells alone", "css-padding", _drop_property("padding", except_on=("td", "th"))),
+    Rule("border-radius is ignored", "css-border-radius", _drop_property("border-radius")),
+    Rule("box-sizing is ignored", "css-box-sizing", _drop_property("box-sizing")),
+    Rule("position is ignored", "css-position", _drop_property("position", "top", "left", "right", "bottom")),
+    Rule(
+        "negative and automatic margins are ignored", "css-margin", _drop_property("margin", values=r"auto|(^|\s)-\d")
+    ),
+)
+_DARK_ON = Rule(
+    "@media (prefers-color-scheme: dark) applies", "css-at-media-prefers-color-scheme", _change_media(_turn_dark_on)
+)
+_FORCED = Rule(
+    "colours are turned over, pictures stay (how far differs by app: this is the most of it)",
+    "https://mailpeek.pages.dev/blog/dark-mode-email-rendering.html",
+    _invert,
+)
+_NO_IMAGES = Rule("pictures wait for a click", "html-img", _drop_attribute("//img[@src]", "src"))
+
+CLIENTS = (
+    Client("Gmail", "in a browser: comments and colour schemes gone", 680, _GMAIL),
+    Client("Outlook", "Windows, Word's engine: tables and attributes alone count", 680, _WORD, runs_mso=True),
+    Client("Phone", "the Gmail app, 360 px wide", 360, _GMAIL),
+    Client("Forced dark", "an app that turns colours over", 360, (*_GMAIL, _FORCED), is_dark=True),
+    Client("Dark mode", "Apple Mail: the template's own dark colours", 680, (*_EVERYWHERE, _DARK_ON), is_dark=True),
+    Client("Images off", "as mail is often first opened: alt text tells the story", 680, (*_GMAIL, _NO_IMAGES)),
+)
+"""The ways of reading that a preview shows."""

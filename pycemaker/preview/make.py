@@ -1,0 +1,116 @@
+"""Runs a notebook and makes the preview of its mail, step by step, so that only what changed is done again."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from email.message import EmailMessage
+from pathlib import Path
+from shutil import rmtree
+from typing import Any
+
+from pycemaker.errors import NothingToSend
+from pycemaker.preview.page import preview_page
+from pycemaker.report.checks import Finding, look_over
+from pycemaker.report.notebook import ReadyKernel, run_notebook
+from pycemaker.report.pipeline import Page, ReportRequest
+from pycemaker.settings import ROOT, Settings
+from pycemaker.wiring import report_collaborators
+
+RECIPIENT = "preview@localhost.localdomain"
+OnCell = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Made:
+    """One preview.
+
+    Attributes:
+        page: what the notebook rendered to.
+        message: the mail, its figures inside.
+        findings: what is wrong with it.
+        run_seconds: how long the notebook ran.
+        render_seconds: how long the rest took.
+    """
+
+    page: Page
+    message: EmailMessage
+    findings: list[Finding]
+    run_seconds: float
+    render_seconds: float
+
+
+class Kitchen:
+    """Makes the preview of one request, in a folder of its own. Nothing is mailed or stored anywhere else.
+
+    Args:
+        request: what to run, over which window, with which parameters.
+        settings: zone and links.
+        folder: made where it is not there.
+        on_kernel: told the process of each kernel, as soon as that stands ready.
+    """
+
+    def __init__(
+        self,
+        request: ReportRequest,
+        settings: Settings,
+        folder: Path,
+        on_kernel: Callable[[int], None] = lambda _process_id: None,
+    ) -> None:
+        self._request = request
+        self._on_kernel = on_kernel
+        self._parts = report_collaborators(settings, self._run_in_kernel)
+        self.run_seconds = 0.0
+        self.folder = folder
+        self.file = folder / "preview.html"
+        self._executed = folder / "executed.ipynb"
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def run(self, on_cell: OnCell = lambda _done, _total: None) -> None:
+        """Run the notebook in a kernel of its own.
+
+        Raises:
+            NotebookFailed, DatabaseUnreachable: as `run_notebook`.
+        """
+        self._parts.run_notebook(self._request.notebook, self._request.parameters, self._executed, on_cell)
+
+    def render(self) -> Made:
+        """Render what the last run left, look it over, and write the preview.
+
+        Raises:
+            NothingToSend: the notebook left nothing.
+        """
+        began = time.monotonic()
+        page = self._parts.render_page(self._executed, self._request.window)
+        if not page.figures:
+            raise NothingToSend(reason="no figure")
+        message = self._parts.compose(page, RECIPIENT, None)
+        findings = look_over(message)
+        made = Made(page, message, findings, self.run_seconds, time.monotonic() - began)
+        self.file.write_text(
+            preview_page(made.page, made.message, findings, title=self._request.notebook.stem), encoding="utf-8"
+        )
+        self._stamp()
+        return made
+
+    def _run_in_kernel(self, notebook: Path, parameters: Mapping[str, Any], executed: Path, on_cell: OnCell) -> None:
+        scratch = Path(tempfile.mkdtemp(prefix="pycemaker-"))
+        try:
+            started: list[int] = []
+            kernel = ReadyKernel(scratch, ROOT / "notebooks", on_start=started.append)
+            self._on_kernel(started[0])
+            began = time.monotonic()
+            try:
+                run_notebook(notebook, parameters, executed, on_cell, kernel=kernel)
+            finally:
+                self.run_seconds = time.monotonic() - began
+                kernel.kill()
+        finally:
+            rmtree(scratch, ignore_errors=True)
+
+    def _stamp(self) -> None:
+        """Tell an open preview that there is a newer one: it looks at this file, which a page from a disk may load."""
+        (self.folder / "stamp.js").write_text(f"pycemakerStamp({json.dumps(time.time())})", encoding="utf-8")

@@ -1,0 +1,119 @@
+"""The intervals that break notebooks, as documents. They lie years apart in one database made for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from pycemaker.data.database import Database, translated
+from pycemaker.data.documents import sample_document
+from pycemaker.data.sample import made_up_readings
+from pycemaker.metrics import DISK, METRICS, SAMPLE_SECONDS, Metric
+
+Documents = Iterator[dict[str, Any]]
+
+LONG_SPACING_SECONDS = 60
+"""How far apart the 30 days' samples are: a twelfth of the real ones, since writing all of them takes minutes."""
+
+_CHUNK = 20_000
+_UNREADABLE: tuple[Any, ...] = (float("nan"), float("inf"), None, "abc", [], "0.25")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One interval.
+
+    Attributes:
+        name: what it is called.
+        end_utc: where it ends.
+        hours: how long it is at least; a notebook made for longer ones gets its own length.
+        times: when samples were taken, oldest first.
+        is_broken: whether most readings cannot be read, and none of the disk's.
+    """
+
+    name: str
+    end_utc: datetime
+    hours: int
+    times: tuple[datetime, ...]
+    is_broken: bool = False
+
+    def documents(self, metric: Metric) -> Documents:
+        """One metric's samples."""
+        readings = made_up_readings(list(self.times)) if self.times else {}
+        for place, taken_utc in enumerate(self.times):
+            document = sample_document(
+                metric, taken_utc, float(readings[metric.id][place]), failed=int(readings["http_fail"][place])
+            )
+            yield _broken(document, metric, place) if self.is_broken else document
+
+
+def _broken(document: dict[str, Any], metric: Metric, place: int) -> dict[str, Any]:
+    unreadable = _UNREADABLE[0] if metric is DISK else _UNREADABLE[place % (len(_UNREADABLE) * 2) // 2]
+    if metric is DISK or place % 2:
+        document[metric.fields[0]] = unreadable
+    return document
+
+
+def every_case(zone: ZoneInfo, spacing_seconds: int = LONG_SPACING_SECONDS) -> list[Case]:
+    """The cases; those of a clock change where the zone has any, on the last days on which it jumped either way."""
+    noon = datetime(2001, 3, 1, 15, tzinfo=UTC)
+    usual = _times(noon.replace(year=2003), 6)
+    gaps = tuple(t for t in usual if _is_collected((usual[-1] - t).total_seconds() / 60))
+    return [
+        Case("empty interval", noon, 6, ()),
+        Case("a single sample", noon.replace(year=2002), 6, (noon.replace(year=2002) - timedelta(hours=2),)),
+        Case("gaps", noon.replace(year=2003), 6, gaps),
+        Case("NaN and unreadable", noon.replace(year=2004), 6, _times(noon.replace(year=2004), 6), is_broken=True),
+        *(
+            Case(f"clock goes {way}", end, 24, _times(end, 24, LONG_SPACING_SECONDS))
+            for way, end in _clock_changes(zone).items()
+        ),
+        Case("30 days", noon.replace(year=1999), 720, _times(noon.replace(year=1999), 720, spacing_seconds)),
+    ]
+
+
+def fill(
+    database: Database, cases: list[Case], on_progress: Callable[[int, int], None] = lambda _done, _total: None
+) -> int:
+    """Write the cases' samples; how many documents that were.
+
+    Raises:
+        DatabaseUnreachable: MongoDB went away.
+    """
+    total, written = sum(len(case.times) for case in cases) * len(METRICS), 0
+    with translated():
+        for case in (case for case in cases if case.times):
+            for metric in METRICS:
+                documents = list(case.documents(metric))
+                for start in range(0, len(documents), _CHUNK):
+                    chunk = documents[start : start + _CHUNK]
+                    database[metric.collection].insert_many(chunk, ordered=False)
+                    written += len(chunk)
+                    on_progress(written, total)
+    return written
+
+
+def _times(end_utc: datetime, hours: int, spacing_seconds: int = SAMPLE_SECONDS) -> tuple[datetime, ...]:
+    count = hours * 3600 // spacing_seconds
+    return tuple(end_utc - timedelta(seconds=spacing_seconds * back) for back in range(count))[::-1]
+
+
+def _is_collected(minutes_back: float) -> bool:
+    """Nothing in the last twenty minutes, in fifty of them in the midst, and in the first hour."""
+    return 20 < minutes_back < 300 and not 100 < minutes_back < 150
+
+
+def _clock_changes(zone: ZoneInfo) -> dict[str, datetime]:
+    """The end of the last day before 2026 on which the zone's clock jumped, by which way it went."""
+    found: dict[str, datetime] = {}
+    day = date(2005, 1, 1)
+    while day < date(2026, 1, 1):
+        start, end = (datetime.combine(day + timedelta(days=later), time(), zone) for later in (0, 1))
+        before, after = start.utcoffset(), end.utcoffset()
+        if before is not None and after is not None and before != after:
+            found["forward" if after > before else "back"] = end.astimezone(UTC)
+        day += timedelta(days=1)
+    return found

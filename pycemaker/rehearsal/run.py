@@ -1,0 +1,94 @@
+"""Runs one notebook on one case, as a preview does, and tells how it went."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from pycemaker.errors import PycemakerError
+from pycemaker.preview.make import RECIPIENT, Kitchen
+from pycemaker.rehearsal.cases import Case
+from pycemaker.report.catalogue import Notebook
+from pycemaker.report.pipeline import ReportRequest
+from pycemaker.settings import Settings
+from pycemaker.window import Window
+
+_LOOK_SECONDS = 0.02
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one notebook did on one case.
+
+    Attributes:
+        notebook: its name.
+        case: its name.
+        seconds: running, rendering and looking over, in a kernel that stood ready.
+        peak_mb: the most memory that kernel held.
+        problems: what went wrong, in English; none where it passed.
+    """
+
+    notebook: str
+    case: str
+    seconds: float
+    peak_mb: float
+    problems: tuple[str, ...]
+
+
+def rehearse(notebook: Notebook, case: Case, settings: Settings, folder: Path) -> Outcome:
+    """Run the notebook on the case with its own parameters, render it, look the mail over.
+
+    Args:
+        notebook: which.
+        case: whose samples are in the database that the environment names.
+        settings: zone, links, and the deadline, after which the kernel is ended.
+        folder: for what is made on the way; the preview stays there.
+    """
+    window = Window(case.end_utc, max(case.hours, notebook.hours))
+    watch = _Watch(settings.report_timeout_seconds)
+    request = ReportRequest("check", notebook.path, window, RECIPIENT)
+    kitchen = Kitchen(request, settings, folder, on_kernel=watch.start)
+    run_seconds, render_seconds = 0.0, 0.0
+    try:
+        kitchen.run()
+        made = kitchen.render()
+        problems = tuple(f"{finding.rule}: {finding.text}" for finding in made.findings)
+        run_seconds, render_seconds = made.run_seconds, made.render_seconds
+    except PycemakerError as error:
+        run_seconds = kitchen.run_seconds
+        problems = (f"still running after {watch.limit_seconds:.0f} s" if watch.has_ended_it else str(error),)
+    finally:
+        watch.stop()
+    return Outcome(notebook.name, case.name, run_seconds + render_seconds, watch.peak_bytes / 1e6, problems)
+
+
+class _Watch:
+    """Looks at a kernel's memory, and ends it at the deadline."""
+
+    def __init__(self, limit_seconds: float) -> None:
+        self.limit_seconds = limit_seconds
+        self.peak_bytes = 0
+        self.has_ended_it = False
+        self._done = threading.Event()
+
+    def start(self, process_id: int) -> None:
+        threading.Thread(target=self._look, args=(process_id,), daemon=True, name="memory").start()
+
+    def stop(self) -> None:
+        self._done.set()
+
+    def _look(self, process_id: int) -> None:
+        until = time.monotonic() + self.limit_seconds
+        try:
+            process = psutil.Process(process_id)
+            while not self._done.wait(_LOOK_SECONDS):
+                self.peak_bytes = max(self.peak_bytes, process.memory_info().rss)
+                if time.monotonic() > until:
+                    self.has_ended_it = True
+                    process.kill()
+        except psutil.Error:
+            return

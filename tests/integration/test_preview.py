@@ -1,0 +1,45 @@
+"""A preview, made with a real kernel; the page alone, made again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pycemaker.__main__ import main
+from pycemaker.data import sample
+from pycemaker.data.database import Database
+from tests.integration.test_reports import NOW
+
+
+def test_a_preview_of_the_capacity_review_shows_the_mail_and_mails_nothing(
+    tmp_path: Path, database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    sample.write_history(database, NOW, 30)
+    monkeypatch.setenv("MONGO_DB_URL", database_url)
+    monkeypatch.setenv("DATA_DIR", str(tmp_path))
+    arguments = ["preview", "capacity", "--no-open", "--date", "10-04-2022-09-43-23", "-p", "limit", "0.8"]
+    assert main(arguments) == 0
+    told = capsys.readouterr().err
+    assert "nothing is wrong with it" in told
+    made = (tmp_path / "preview" / "capacity" / "preview.html").read_text()
+    assert "Chega a 80%" in made
+    assert "histórico curto" in made
+    assert made.count("<iframe") == 6
+    assert (tmp_path / "preview" / "capacity" / "stamp.js").read_text().startswith("pycemakerStamp(")
+    assert not (tmp_path / "outbox").exists()
+
+
+def test_a_preview_of_an_unknown_notebook_or_parameter_runs_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DATA_DIR", str(tmp_path))
+    assert main(["preview", "missing", "--no-open"]) == 1
+    assert main(["preview", "capacity", "--no-open", "-p", "limt", "1"]) == 1
+    assert main(["preview", "capacity", "--no-open", "-p", "limit", "1", "-p", "limit", "1"]) == 1
+    told = capsys.readouterr().err
+    assert "no notebook 'missing'" in told
+    assert "parameter 'limt': unknown" in told
+    assert "parameter 'limit': given more than once" in told
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,173 @@
+"""The capacity review's numbers and words, on planted data."""
+
+from __future__ import annotations
+
+import io
+import re
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pycemaker import capacity_tables
+from pycemaker.capacity import DAY_MS, Resource, Verdict, forecast, headroom, hours_of_week, medians, review
+from pycemaker.figures import forecast as outlooks
+from pycemaker.figures import heatmap
+from pycemaker.metrics import CPU, DISK, RESPONSE_TIME
+from pycemaker.period import MetricPeriod, Period
+from pycemaker.samples import Columns, no_columns
+from pycemaker.window import Window, to_epoch_ms
+from tests.services.periods import NEW_YORK, SAO_PAULO
+
+END = datetime(2022, 4, 10, 12, 0, tzinfo=UTC)  # a Sunday, 09:00 in São Paulo
+WEEK = Window(END, 168)
+
+
+def every_minutes(readings: np.ndarray, minutes: int, end: datetime = END) -> Columns:
+    """Samples so far apart, the last one at `end`."""
+    back = np.arange(len(readings), dtype=np.int64)[::-1] * minutes * 60_000
+    return Columns(to_epoch_ms(end) - back, readings.astype(float), np.zeros(len(readings), np.int16), ("low",))
+
+
+def two_weeks(readings: np.ndarray) -> MetricPeriod:
+    """336 hours of disk, one reading every 10 minutes, cut at the week's start."""
+    whole = every_minutes(readings, 10)
+    start_ms = to_epoch_ms(WEEK.start_utc)
+
+    def part(kept: np.ndarray) -> Columns:
+        return Columns(whole.time_ms[kept], whole.reading[kept], whole.criticity[kept], whole.criticity_names)
+
+    return MetricPeriod(DISK, WEEK, SAO_PAULO, part(whole.time_ms > start_ms), part(whole.time_ms <= start_ms))
+
+
+def reviewed(part: MetricPeriod, limit: float = 0.9, horizon_days: int = 90) -> Resource:
+    return review(Period(part.window, part.zone, (part,), None), limit, horizon_days)[0]
+
+
+def climbing(per_day: float, days: int = 14, start: float = 0.5, noise: float = 0.001) -> np.ndarray:
+    count = days * 144
+    return start + per_day * np.arange(1, count + 1) / 144 + noise * np.random.default_rng(5).standard_normal(count)
+
+
+def test_headroom_is_what_is_left_of_the_limit_above_p95() -> None:
+    found = headroom(np.array([*np.arange(101) / 100, np.nan]), 0.9)
+    assert found is not None
+    assert (found.p95, found.p99, found.highest) == pytest.approx((0.95, 0.99, 1.0))
+    assert found.room == pytest.approx(-0.05)
+    assert found.share_over == pytest.approx(11 / 101)
+
+
+def test_no_reading_has_no_headroom() -> None:
+    assert headroom(np.array([np.nan]), 0.9) is None
+
+
+def test_an_hour_of_the_week_is_one_on_the_readers_wall() -> None:
+    samples = every_minutes(np.array([0.1, 0.2, 0.3]), 60)  # 10, 11 and 12 h UTC of a Sunday
+    week = hours_of_week(samples, SAO_PAULO)
+    assert week.shape == (7, 24)
+    assert week[6, 7:10].tolist() == pytest.approx([0.1, 0.2, 0.3])
+    assert np.isnan(week).sum() == 165
+
+
+def test_an_hour_that_a_clock_change_skips_is_empty_and_one_it_repeats_counts_once() -> None:
+    spring = every_minutes(np.full(24, 0.5), 60, datetime(2022, 3, 14, 3, 0, tzinfo=UTC))
+    assert np.isnan(hours_of_week(spring, NEW_YORK)[6, 2])
+    autumn = every_minutes(np.arange(25) / 100, 60, datetime(2022, 11, 7, 4, 0, tzinfo=UTC))
+    sunday = hours_of_week(autumn, NEW_YORK)[6]
+    assert not np.isnan(sunday).any()
+    assert sunday[1] == pytest.approx(0.0195)  # the p95 of 0.01 and 0.02
+
+
+def test_the_median_of_a_day_is_free_of_its_rhythm_and_poor_days_are_left_out() -> None:
+    rhythm = np.tile(np.arange(144) / 144, 3)
+    whole = medians((every_minutes(rhythm, 10),), to_epoch_ms(END), DAY_MS)
+    assert whole.reading.tolist() == pytest.approx([0.5, 0.5, 0.5], abs=0.01)
+    cut = medians((every_minutes(rhythm[80:], 10),), to_epoch_ms(END), DAY_MS)
+    assert len(cut) == 2
+
+
+def test_a_steady_climb_is_full_on_the_day_that_was_planted() -> None:
+    found = forecast(two_weeks(climbing(0.01)), 0.9, 90)  # 0.50 fourteen days ago, 0.64 now: 26 days to go
+    assert (found.verdict, found.days, found.is_preliminary) == (Verdict.DATED, 14, False)
+    assert found.at_utc is not None
+    assert found.early_utc is not None
+    assert found.late_utc is not None
+    assert abs(found.at_utc - (END + timedelta(days=26))) < timedelta(hours=12)
+    assert found.early_utc <= found.at_utc <= found.late_utc
+
+
+@pytest.mark.parametrize(
+    ("readings", "verdict"),
+    [
+        (climbing(0.001), Verdict.LATER),
+        (climbing(-0.01), Verdict.FALLING),
+        (climbing(0, noise=0.05), Verdict.NO_TREND),
+        (climbing(0.01, start=0.78), Verdict.FULL),
+        (climbing(0.01, days=2, start=0.6), Verdict.DATED),
+        (climbing(0.01, days=2, noise=0.05), Verdict.TOO_SHORT),
+        (climbing(0.5, days=1)[:60], Verdict.TOO_SHORT),
+        (np.array([0.3]), Verdict.TOO_SHORT),
+        (np.empty(0), Verdict.TOO_SHORT),
+        (np.array([np.nan] * 50), Verdict.TOO_SHORT),
+        (np.full(14 * 144, 0.5), Verdict.NO_TREND),
+        (np.tile(0.5 + 0.4 * np.sin(np.arange(144) / 144 * 2 * np.pi), 2), Verdict.TOO_SHORT),
+    ],
+)
+def test_every_case_has_its_verdict_a_sentence_and_two_figures(readings: np.ndarray, verdict: Verdict) -> None:
+    found = reviewed(two_weeks(readings))
+    assert found.forecast.verdict is verdict
+    assert (found.forecast.at_utc is not None) == (verdict is Verdict.DATED)
+    for drawn in (heatmap.hours_of_week(found), outlooks.outlook(found)):
+        assert Image.open(io.BytesIO(drawn.png)).size[0] == 1200
+        assert drawn.alt.endswith(".")
+    assert capacity_tables.sentence(found).endswith(".")
+
+
+def test_a_climb_told_by_hours_alone_says_that_it_is_preliminary() -> None:
+    found = reviewed(two_weeks(climbing(0.01, days=2, start=0.6)))
+    assert found.forecast.is_preliminary
+    assert capacity_tables.sentence(found) == (
+        "No ritmo atual, sobe 7,1 p.p. por semana e chega a 90% por volta de 07/05/2022 (medianas de cada hora)."
+        " Estimativa preliminar: há 2 dias completos de histórico, dos 8 que a previsão pede."
+    )
+
+
+def test_the_sentences_name_date_interval_and_basis() -> None:
+    dated = capacity_tables.sentence(reviewed(two_weeks(climbing(0.01, noise=0.05))))
+    assert re.fullmatch(
+        r"No ritmo atual, sobe [67],\d p\.p\. por semana e chega a 90% por volta de \d\d/05/2022,"
+        r" entre \d\d/0[45]/2022 e \d\d/0[56]/2022 \(medianas de 14 dias\)\.",
+        dated,
+    )
+    flat = capacity_tables.sentence(reviewed(two_weeks(np.full(14 * 144, 0.5))))
+    assert flat == "Sem tendência significativa (medianas de 14 dias): não há data a prever."
+
+
+def test_only_ratios_are_resources() -> None:
+    disk = two_weeks(climbing(0.01))
+    slow = replace(disk, metric=RESPONSE_TIME)
+    found = review(Period(WEEK, SAO_PAULO, (slow, disk), None))
+    assert [resource.part.metric.id for resource in found] == ["disk"]
+
+
+def test_the_summary_has_a_row_a_resource_and_says_where_there_is_nothing() -> None:
+    disk = two_weeks(climbing(0.01))
+    none = MetricPeriod(CPU, WEEK, SAO_PAULO, no_columns(), no_columns())
+    html = capacity_tables.summary(review(Period(WEEK, SAO_PAULO, (none, disk), None), limit=0.85))
+    text = " ".join(re.sub(r"<[^>]+>", " ", html).split())
+    assert "até 85% Chega a 85%" in text
+    assert "Consumo de CPU Sem amostras neste período" in text
+    assert re.search(r"Consumo de disco 64,1% 63,6% 21,4 p\.p\. 01/05/2022", text)
+    assert html.count('<th scope="col">') == 4
+
+
+def test_the_map_names_the_fullest_hour_in_its_sentence() -> None:
+    readings = np.full(7 * 144, 0.2)
+    readings[60] = 0.95
+    part = two_weeks(np.concatenate([readings, readings]))
+    found = reviewed(replace(part, zone=ZoneInfo("UTC")), limit=0.9)
+    assert "mais cheio domingo às 22 h (p95" in heatmap.week_sentence(found)
+    assert "0 horas da semana em 90% ou mais." in heatmap.week_sentence(found)

@@ -1,0 +1,139 @@
+"""A notebook's parameters: read from the cell, told as JSON Schema, checked before anything runs."""
+
+from __future__ import annotations
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from pycemaker.errors import InvalidParameter, NotebookUnusable
+from pycemaker.parameters import DIALECT, Parameter, check_injected, from_texts, read_parameters, schema
+
+CELL = """\
+from typing import Literal
+
+date_now = "now"  # onde termina
+time_range: int = 168  # 1..744: quantas horas
+limit: float = 0.9  # 0.5..1: o que conta como cheio
+weeks = 2  # 1..: semanas
+kind: Literal["mean", "median"] = "median"  # como um dia é resumido
+loud = False
+name: str = ""
+"""
+PARAMETERS = read_parameters(CELL)
+
+
+def test_the_cell_is_read_without_being_run() -> None:
+    assert (
+        Parameter("date_now", str, "now", "onde termina"),
+        Parameter("time_range", int, 168, "quantas horas", 1, 744),
+        Parameter("limit", float, 0.9, "o que conta como cheio", 0.5, 1),
+        Parameter("weeks", int, 2, "semanas", 1),
+        Parameter("kind", str, "median", "como um dia é resumido", choices=("mean", "median")),
+        Parameter("loud", bool, False),
+        Parameter("name", str, ""),
+    ) == PARAMETERS
+
+
+def test_the_schema_is_valid_and_has_what_the_path_does_not_give() -> None:
+    told = schema(PARAMETERS, title="Capacidade", description="Para a semana.")
+    Draft202012Validator.check_schema(told)
+    assert told == {
+        "$schema": DIALECT,
+        "title": "Capacidade",
+        "description": "Para a semana.",
+        "type": "object",
+        "properties": {
+            "limit": {
+                "type": "number",
+                "description": "o que conta como cheio",
+                "minimum": 0.5,
+                "maximum": 1,
+                "default": 0.9,
+            },
+            "weeks": {"type": "integer", "description": "semanas", "minimum": 1, "default": 2},
+            "kind": {
+                "type": "string",
+                "description": "como um dia é resumido",
+                "enum": ["mean", "median"],
+                "default": "median",
+            },
+            "loud": {"type": "boolean", "default": False},
+            "name": {"type": "string", "maxLength": 200, "default": ""},
+        },
+        "additionalProperties": False,
+    }
+
+
+def test_texts_become_the_declared_types() -> None:
+    given = {"limit": "0.75", "weeks": "03", "kind": "mean", "loud": "TRUE", "name": "10"}
+    assert from_texts(PARAMETERS, given) == {"limit": 0.75, "weeks": 3, "kind": "mean", "loud": True, "name": "10"}
+    assert from_texts(PARAMETERS, {"limit": "1"}) == {"limit": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        *[("limit", text) for text in ("", "x", "0,9", "nan", "inf", "1e999", "1_0", "0.49", "1.01", "٠.٩")],
+        *[("weeks", text) for text in ("0", "-1", "1.5", "", "x", "٣", "9" * 30)],
+        *[("loud", text) for text in ("yes", "1", "")],
+        *[("kind", "Median"), ("kind", ""), ("name", "x" * 201)],
+    ],
+)
+def test_a_wrong_value_is_refused_by_the_parameter_s_name(name: str, text: str) -> None:
+    with pytest.raises(InvalidParameter) as caught:
+        from_texts(PARAMETERS, {name: text})
+    assert caught.value.facts["field"] == name
+    assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize("name", ["limits", "date_now", "time_range", "", "__class__", "x" * 500])
+def test_a_name_that_is_not_declared_or_that_the_path_gives_is_refused(name: str) -> None:
+    with pytest.raises(InvalidParameter) as caught:
+        from_texts(PARAMETERS, {name: "1"})
+    assert caught.value.facts["known"] == ["kind", "limit", "loud", "name", "weeks"]
+
+
+def test_what_is_taken_is_said_in_portuguese() -> None:
+    assert [parameter.takes for parameter in PARAMETERS[1:]] == [
+        "um número inteiro de 1 até 744",
+        "um número de 0.5 até 1",
+        "um número inteiro de 1",
+        'um destes: "mean", "median"',
+        "true ou false",
+        "um texto",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("cell", "reason"),
+    [
+        ("limit = ", "no Python (SyntaxError)"),
+        ("limit = (", "no Python"),
+        ("limit = [1]", "line 1 of its parameters cell: limit: not a name with a plain scalar"),
+        ("import os\nlimit = os.getpid()", "line 2 of its parameters cell: limit:"),
+        ("a = b = 1", "line 1"),
+        ("limit: float", "not a name with a plain scalar"),
+        ("limit: list = 1", "its type is not bool, int, float, str or a Literal"),
+        ("limit: float = 2.0  # 0..1: too much", "line 1 of its parameters cell: limit: parameter 'limit'"),
+        ("limit: int = 0.5", "is not of type int"),
+        ('kind: Literal["a", 1] = "a"', "its type is not"),
+    ],
+)
+def test_a_cell_that_declares_badly_says_where(cell: str, reason: str) -> None:
+    with pytest.raises(NotebookUnusable) as caught:
+        read_parameters(cell)
+    assert reason in str(caught.value)
+
+
+def test_what_papermill_put_in_is_checked_against_the_cell_before_it() -> None:
+    check_injected(["", CELL, '# Parameters\ndate_now = "now"\ntime_range = 6\nlimit = 0.8\nkind = "mean"\n', "x"])
+    for line in ("limt = 0.8", "limit = 2.0", 'weeks = "3"', "limit = float('nan')", "weeks = None", "loud = 1"):
+        with pytest.raises(InvalidParameter):
+            check_injected(["", CELL, f"# Parameters\n{line}\n", "x"])
+
+
+def test_cells_run_one_by_one_are_not_checked() -> None:
+    check_injected([])
+    check_injected(["", CELL, "import os", "limt = 3"])
+    check_injected(["", f"# Parameters\n{CELL}", "read()"])
+    check_injected(["", "import os", f"# Parameters\n{CELL}", "read()"])

@@ -8,6 +8,8 @@ A file map, in the order in which data walks:
     samples, stats       columns of samples; pure numbers over them
     payload              the API's JSON
     period               what a notebook works on
+    robust, coverage     statistics that no spike moves; how far samples can be trusted
+    findings/            what changed, in at most three sentences
     digest, criticity    what readers are told of a metric; the names and colours of criticities
     words                numbers and dates as Brazilians write them
     tables, figures/     HTML and pictures out of a period
@@ -28,14 +30,14 @@ if TYPE_CHECKING:
     from pycemaker.figures import course, criticity_shares
     from pycemaker.figures.sheet import picture
     from pycemaker.metrics import CPU, DISK, HTTP_FAIL, METRICS, RAM, REQUEST_COUNT, RESPONSE_TIME
-    from pycemaker.show import figure, heading, section, summary
+    from pycemaker.show import changes, figure, heading, section, summary, trust
     from pycemaker.wiring import read_period
 
 _HOMES = {
     "pycemaker.figures": ("course", "criticity_shares"),
     "pycemaker.figures.sheet": ("picture",),
     "pycemaker.metrics": ("CPU", "DISK", "HTTP_FAIL", "METRICS", "RAM", "REQUEST_COUNT", "RESPONSE_TIME"),
-    "pycemaker.show": ("figure", "heading", "section", "summary"),
+    "pycemaker.show": ("changes", "figure", "heading", "section", "summary", "trust"),
     "pycemaker.wiring": ("read_period",),
 }
 
@@ -47,6 +49,7 @@ __all__ = [
     "RAM",
     "REQUEST_COUNT",
     "RESPONSE_TIME",
+    "changes",
     "course",
     "criticity_shares",
     "figure",
@@ -55,6 +58,7 @@ __all__ = [
     "read_period",
     "section",
     "summary",
+    "trust",
 ]
 
 

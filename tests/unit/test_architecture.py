@@ -20,8 +20,16 @@ LAYERS = [
     ["pycemaker.report", "pycemaker.data"],
     ["pycemaker.show"],
     ["pycemaker.payload", "pycemaker.figures", "pycemaker.tables", "pycemaker.wsgi"],
-    ["pycemaker.digest", "pycemaker.criticity", "pycemaker.period", "pycemaker.words", "pycemaker.traffic"],
-    ["pycemaker.stats"],
+    ["pycemaker.findings"],
+    [
+        "pycemaker.digest",
+        "pycemaker.criticity",
+        "pycemaker.period",
+        "pycemaker.words",
+        "pycemaker.traffic",
+        "pycemaker.coverage",
+    ],
+    ["pycemaker.stats", "pycemaker.robust"],
     ["pycemaker.samples", "pycemaker.metrics", "pycemaker.window"],
     ["pycemaker.settings"],
     ["pycemaker.errors"],
@@ -47,7 +55,16 @@ ALONE = {
     "orjson": {"pycemaker.payload", "pycemaker.data.encode"},
 }
 
-PURE = ["pycemaker.stats", "pycemaker.figures", "pycemaker.payload", "pycemaker.tables", "pycemaker.words"]
+PURE = [
+    "pycemaker.robust",
+    "pycemaker.coverage",
+    "pycemaker.findings",
+    "pycemaker.stats",
+    "pycemaker.figures",
+    "pycemaker.payload",
+    "pycemaker.tables",
+    "pycemaker.words",
+]
 
 
 def module_of(path: Path) -> str:

@@ -8,6 +8,8 @@ A file map, in the order in which data walks:
     samples, stats       columns of samples; pure numbers over them
     payload              the API's JSON
     period               what a notebook works on
+    robust, coverage     statistics that no spike moves; how far samples can be trusted
+    findings/            what changed, in at most three sentences
     capacity, trend      how much room a resource has, and when it would be full
     parameters           a notebook's parameters, read and checked
     digest, criticity    what readers are told of a metric; the names and colours of criticities
@@ -35,7 +37,16 @@ if TYPE_CHECKING:
     from pycemaker.figures import course, criticity_shares
     from pycemaker.figures.sheet import picture
     from pycemaker.metrics import CPU, DISK, HTTP_FAIL, METRICS, RAM, REQUEST_COUNT, RESPONSE_TIME
-    from pycemaker.show import capacity_section, capacity_summary, figure, heading, section, summary
+    from pycemaker.show import (
+        capacity_section,
+        capacity_summary,
+        changes,
+        figure,
+        heading,
+        section,
+        summary,
+        trust,
+    )
     from pycemaker.wiring import read_period
 
 _HOMES = {
@@ -43,7 +54,16 @@ _HOMES = {
     "pycemaker.figures": ("course", "criticity_shares"),
     "pycemaker.figures.sheet": ("picture",),
     "pycemaker.metrics": ("CPU", "DISK", "HTTP_FAIL", "METRICS", "RAM", "REQUEST_COUNT", "RESPONSE_TIME"),
-    "pycemaker.show": ("capacity_section", "capacity_summary", "figure", "heading", "section", "summary"),
+    "pycemaker.show": (
+        "capacity_section",
+        "capacity_summary",
+        "changes",
+        "figure",
+        "heading",
+        "section",
+        "summary",
+        "trust",
+    ),
     "pycemaker.wiring": ("read_period",),
 }
 
@@ -57,6 +77,7 @@ __all__ = [
     "RESPONSE_TIME",
     "capacity_section",
     "capacity_summary",
+    "changes",
     "course",
     "criticity_shares",
     "figure",
@@ -66,6 +87,7 @@ __all__ = [
     "review",
     "section",
     "summary",
+    "trust",
 ]
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pycemaker import stats
+from pycemaker.coverage import coverage
 from pycemaker.criticity import by_badness
 from pycemaker.samples import Columns
 
@@ -40,7 +41,9 @@ class Digest:
         expected: samples there should be.
         mean: None without a reading.
         previous_mean: of the interval before; None without a reading.
-        growth: of the mean, a ratio; None where it is undefined (no reading on either side, or a previous mean of 0).
+        growth: of the mean, a ratio; None where it is undefined (no reading on either side, or a previous mean of 0),
+            and where it is withheld.
+        is_withheld: whether there is too little of either interval to compare them (`coverage.COMPARABLE_SHARE`).
         lowest: None without a reading.
         highest: None without a reading.
         shares: of each criticity among the samples with a reading, 0 to 1, by name; empty without a reading.
@@ -51,6 +54,7 @@ class Digest:
     mean: float | None
     previous_mean: float | None
     growth: float | None
+    is_withheld: bool
     lowest: Extreme | None
     highest: Extreme | None
     shares: dict[str, float]
@@ -66,16 +70,22 @@ def digest(part: MetricPeriod) -> Digest:
     current, previous = part.current, part.previous
     mean, previous_mean = _mean(current), _mean(previous)
     places = stats.extremes(current.reading)
+    withheld = mean is not None and previous_mean is not None and not coverage(part).is_comparable
     return Digest(
         received=len(current),
         expected=part.expected,
         mean=mean,
         previous_mean=previous_mean,
-        growth=stats.growth(current.reading, previous.reading) if mean is not None and previous_mean else None,
+        growth=stats.growth(current.reading, previous.reading) if _grows(mean, previous_mean, withheld) else None,
+        is_withheld=withheld,
         lowest=_extreme(current, places.lowest),
         highest=_extreme(current, places.highest),
         shares=stats.criticity_shares(current),
     )
+
+
+def _grows(mean: float | None, previous_mean: float | None, withheld: bool) -> bool:
+    return mean is not None and bool(previous_mean) and not withheld
 
 
 def _mean(columns: Columns) -> float | None:

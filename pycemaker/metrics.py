@@ -22,6 +22,8 @@ class Metric:
         label: what readers see, in Portuguese.
         color: of its line in figures, `#rrggbb`.
         spellings: other names its routes answer to.
+        limit: the reading at which it is full, and something ends; None where nothing fills up.
+        worse: which way is bad: 1 where more is worse, -1 where less is.
     """
 
     id: str
@@ -31,6 +33,8 @@ class Metric:
     color: str
     fields: tuple[str, ...] = ("value",)
     spellings: tuple[str, ...] = ()
+    limit: float | None = None
+    worse: int = 1
 
     @property
     def is_sum(self) -> bool:
@@ -42,8 +46,8 @@ SAMPLE_SECONDS = 5
 """How far apart two samples of one metric normally are."""
 
 CPU = Metric("cpu", "cpu_usage", "ratio", "Consumo de CPU", "#1f5fbf")
-RAM = Metric("ram", "jvm_memory_usage", "ratio", "Consumo de RAM", "#7a3fb0")
-DISK = Metric("disk", "disk_usage", "ratio", "Consumo de disco", "#0b7a75")
+RAM = Metric("ram", "jvm_memory_usage", "ratio", "Consumo de RAM", "#7a3fb0", limit=1.0)
+DISK = Metric("disk", "disk_usage", "ratio", "Consumo de disco", "#0b7a75", limit=1.0)
 RESPONSE_TIME = Metric(
     "response_time", "response_time", "seconds", "Tempo de resposta", "#b3541e", spellings=("reponse_time",)
 )
@@ -54,6 +58,7 @@ REQUEST_COUNT = Metric(
     "Número de requisições",
     "#2f7d32",
     fields=("value_success", "value_fail"),
+    worse=-1,
 )
 HTTP_FAIL = Metric("http_fail", "http_fail", "requests", "Falhas HTTP", "#b3261e")
 

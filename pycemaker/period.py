@@ -4,13 +4,47 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
-
-import pandas as pd
 
 from pycemaker.metrics import SAMPLE_SECONDS, Metric
 from pycemaker.samples import Columns
 from pycemaker.window import Window
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+EARLIER_DAYS = 7
+"""How many earlier days the same hours are read of: a week, so that each weekday is among them."""
+
+EARLIER_SLICES = 24
+"""How many slices of each of those days are read."""
+
+
+@dataclass(frozen=True)
+class EarlierHours:
+    """The same hours of an earlier day, coarsely: short slices of them, evenly spread.
+
+    Attributes:
+        start_utc: where those hours start, aware.
+        samples: what the slices hold, oldest first.
+    """
+
+    start_utc: datetime
+    samples: Columns
+
+
+@dataclass(frozen=True)
+class Arrivals:
+    """When samples were stored against the time they carry, by their ObjectIds' own clock.
+
+    Attributes:
+        late: how many were stored over a minute after the time they carry.
+        ahead: how many carry a time over a minute after they were stored: a clock that is ahead.
+    """
+
+    late: int
+    ahead: int
 
 
 @dataclass(frozen=True)
@@ -23,6 +57,8 @@ class MetricPeriod:
         zone: where readers are.
         current: samples of the interval, oldest first.
         previous: samples of the interval before it, oldest first.
+        earlier: the same hours of earlier days, nearest first; empty where they were not read.
+        arrivals: None where it was not looked at, or where the samples' `_id`s do not tell.
     """
 
     metric: Metric
@@ -30,6 +66,8 @@ class MetricPeriod:
     zone: ZoneInfo
     current: Columns
     previous: Columns
+    earlier: tuple[EarlierHours, ...] = ()
+    arrivals: Arrivals | None = None
 
     @property
     def expected(self) -> int:

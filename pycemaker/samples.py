@@ -12,6 +12,8 @@ import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
+from pycemaker.window import Interval, to_epoch_ms
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -46,6 +48,14 @@ class Columns:
     def take(self, places: NDArray[np.int64]) -> Columns:
         """The samples at these places, copied."""
         return Columns(self.time_ms[places], self.reading[places], self.criticity[places], self.criticity_names)
+
+    def within(self, interval: Interval) -> Columns:
+        """The samples of an interval that has an end."""
+        assert interval.end_utc is not None  # noqa: S101 - an open end is no part
+        ends = to_epoch_ms(interval.start_utc), to_epoch_ms(interval.end_utc)
+        first, last = np.searchsorted(self.time_ms, ends, side="right")
+        part = slice(int(first), int(last))
+        return Columns(self.time_ms[part], self.reading[part], self.criticity[part], self.criticity_names)
 
     def to_frame(self, zone: ZoneInfo) -> pd.DataFrame:
         """The samples as pandas: `time` (aware, in `zone`), `reading` (NaN where missing), `criticity` (category)."""

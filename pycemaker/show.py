@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pycemaker import brand, capacity_tables, figures, tables
+from pycemaker import brand, capacity_tables, figures, tables, words
 from pycemaker.figures import forecast, heatmap
+from pycemaker.findings import QUIET, find
 from pycemaker.settings import ROOT
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from pycemaker.capacity import Resource
     from pycemaker.figures.sheet import Picture
+    from pycemaker.findings import Finding
     from pycemaker.period import MetricPeriod, Period
 
 _STYLE = ROOT / "notebooks" / "templates" / "mail" / "style.css"
@@ -25,6 +27,17 @@ _AGAINST_JUPYTER = (
 def heading(period: Period, title: str = "") -> None:
     """Show the report's head: its title if it has one, the period, the zone, how complete the samples are."""
     _show(tables.heading(period, title), "heading")
+
+
+def changes(period: Period) -> None:
+    """Show what changed, the most important first. The first finding becomes the mail's subject and its preview."""
+    found = find(period)
+    _show(tables.findings(found, period), "findings", {"pycemaker": _head(found, period)})
+
+
+def trust(period: Period) -> None:
+    """Show how far the samples can be trusted: what came of what was expected, gaps, irregular ones."""
+    _show(tables.trust(period), "trust")
 
 
 def summary(period: Period) -> None:
@@ -56,11 +69,25 @@ def figure(drawn: Picture) -> None:
     _display(*drawn._repr_mimebundle_())
 
 
-def _show(fragment: str, name: str) -> None:
+def _head(found: tuple[Finding, ...], period: Period) -> dict[str, Any]:
+    """What the mail's head is made of: plain text, which whoever renders it escapes."""
+    until = period.sample_until_utc
+    if not found:
+        preheader = tables.quiet_sentence(period)
+        return {"headline": QUIET, "preheader": preheader, "is_sample": bool(until and until > period.window.start_utc)}
+    others = f" Também: {words.listed([finding.headline for finding in found[1:]])}." if found[1:] else ""
+    return {
+        "headline": found[0].headline,
+        "preheader": f"{found[0].detail}{others}",
+        "is_sample": bool(until and until > period.window.start_utc),
+    }
+
+
+def _show(fragment: str, name: str, metadata: dict[str, Any] | None = None) -> None:
     """Show a fragment. Its style sheet goes with it for Jupyter; the mail has its own copy and drops this one."""
     style = f'<style data-pycemaker="">{brand.style_sheet(_STYLE)}{_AGAINST_JUPYTER}</style>'
     html = f'{style}<div class="pm-cell pm-notebook">{fragment}</div>'
-    _display({"text/html": html, "text/plain": f"<{name}>"}, {})
+    _display({"text/html": html, "text/plain": f"<{name}>"}, metadata or {})
 
 
 def _display(content: dict[str, str], metadata: dict[str, Any]) -> None:

@@ -10,13 +10,23 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from pycemaker import words
+from pycemaker.coverage import COMPARABLE_SHARE, Coverage, coverage
 from pycemaker.criticity import criticity
 from pycemaker.digest import Digest, Extreme, digest
+from pycemaker.findings import CRITICAL, NOTICE, QUIET, WARNING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
+    from pycemaker.findings import Finding
     from pycemaker.period import MetricPeriod, Period
+
+_SEVERITIES = {
+    CRITICAL: ("Crítico", "pm-critical"),
+    WARNING: ("Atenção", "pm-warning"),
+    NOTICE: ("Aviso", "pm-info"),
+}
 
 
 def heading(period: Period, title: str = "") -> str:
@@ -24,13 +34,94 @@ def heading(period: Period, title: str = "") -> str:
     notice = _sample_notice(period)
     length, zone = words.length(period.window.hours), words.zone_phrase(period.window, period.zone)
     when = words.period(period.window, period.zone)
+    received = words.coverage(period.received, period.expected)
     return (
         f'<div class="pm-head"><h1>{escape(title) or when}</h1>'
-        f'<p class="pm-sub">{f"{when} · " if title else ""}{length} · {escape(zone)}</p>'
-        f"<p>{_coverage(period)}</p>"
+        f'<p class="pm-sub">{f"{when} · " if title else ""}{length} · {escape(zone)} · {escape(received)}</p>'
         + (f'<p class="pm-notice"><strong>Dados de exemplo.</strong> {notice}</p>' if notice else "")
         + "</div>"
     )
+
+
+def findings(found: Sequence[Finding], period: Period) -> str:
+    """What changed, the most important first: how grave in words and colour, the figures, what to do next."""
+    if not found:
+        return (
+            '<div class="pm-findings"><h2>O que mudou</h2>'
+            f'<p class="pm-quiet"><strong>{QUIET}.</strong><br>{escape(quiet_sentence(period))}</p></div>'
+        )
+    return '<div class="pm-findings"><h2>O que mudou</h2>' + "".join(map(_finding, found)) + "</div>"
+
+
+def _finding(finding: Finding) -> str:
+    label, look = _SEVERITIES[finding.severity]
+    advice = f'<br><span class="pm-next">O que fazer: {escape(finding.advice)}</span>' if finding.advice else ""
+    return (
+        f'<p class="pm-finding {look}"><span class="pm-grade">{label}</span> '
+        f"<strong>{escape(finding.headline)}</strong><br>{escape(finding.detail)}{advice}</p>"
+    )
+
+
+def quiet_sentence(period: Period) -> str:
+    """What a quiet period was compared with, so that the sentence says how much it is worth."""
+    days = max((sum(len(earlier.samples) > 0 for earlier in part.earlier) for part in period.metrics), default=0)
+    earlier = {0: "", 1: " e com as mesmas horas do dia anterior"}.get(
+        days, f" e com as mesmas horas de {days} dias anteriores"
+    )
+    return f"Comparado com o período anterior{earlier}."
+
+
+def trust(period: Period) -> str:
+    """How far the samples can be trusted: how many came, gaps, irregular ones, what is not compared."""
+    counted = {part.metric.label: coverage(part) for part in period.metrics}
+    said = [*_out_of_step(period, counted), _longest_gap(period, counted)]
+    withheld = _withheld(counted)
+    return (
+        '<div class="pm-trust"><h2>Dá para confiar?</h2>'
+        f"<p>{_coverage(period)} {escape(' '.join(filter(None, said)))}</p>"
+        + (f'<p class="pm-notice"><strong>Comparação omitida:</strong> {escape(withheld)}</p>' if withheld else "")
+        + "</div>"
+    )
+
+
+def _longest_gap(period: Period, counted: dict[str, Coverage]) -> str:
+    gaps = {label: told.gaps[0] for label, told in counted.items() if told.gaps}
+    if not gaps:
+        return "Sem lacunas."
+    longest = max(gaps.values(), key=lambda gap: gap.seconds)
+    who = [label for label, gap in gaps.items() if gap.seconds >= 0.9 * longest.seconds]
+    where = "em todas as métricas" if len(who) == len(counted) else f"em {words.listed(who)}"
+    span = words.span_in_sentence(longest.start_ms, longest.end_ms, period.window, period.zone)
+    return f"Maior lacuna: {words.duration(longest.seconds)}, {span}, {where}."
+
+
+def _out_of_step(period: Period, counted: dict[str, Coverage]) -> list[str]:
+    """One sentence for each kind of irregular sample that there is."""
+    arrivals = [part.arrivals for part in period.metrics if part.arrivals]
+    amounts = {
+        "com hora repetida": sum(told.duplicates for told in counted.values()),
+        "fora do passo (relógio que voltou, ou dois coletores)": sum(told.crowded for told in counted.values()),
+        "gravadas com mais de 1 min de atraso": sum(arrival.late for arrival in arrivals),
+        "com hora adiantada em mais de 1 min (relógio do coletor)": sum(arrival.ahead for arrival in arrivals),
+    }
+    told = [f"{words.count(amount)} {what}" for what, amount in amounts.items() if amount]
+    return [f"Irregulares: {words.listed(told)}."] if told else ["Nenhuma amostra repetida ou fora do passo."]
+
+
+def _withheld(counted: dict[str, Coverage]) -> str:
+    """Which metrics are not compared with the interval before, and why."""
+    reasons: dict[str, list[str]] = {}
+    for label, told in counted.items():
+        if told.received and not told.is_comparable:
+            little, whose = min((told.share, "este período"), (told.previous_share, "o anterior"))
+            least = words.percent(COMPARABLE_SHARE, 0)
+            reason = f"{whose} tem {words.share(little)} das amostras, e menos de {least} não basta"
+            reasons.setdefault(reason, []).append(label)
+    parts = []
+    for reason, labels in reasons.items():
+        who = "todas as métricas" if len(labels) == len(counted) else words.listed(labels)
+        parts.append(f"{who} ({reason})")
+    return "; ".join(parts) + "." if parts else ""
 
 
 def summary(period: Period) -> str:
@@ -113,6 +204,8 @@ def _worst(told: Digest) -> str:
 
 
 def _before(told: Digest, unit: str) -> str:
+    if told.is_withheld:
+        return "comparação omitida: amostras de menos"
     if told.previous_mean is None:
         return "sem período anterior"
     return f"antes {words.reading(told.previous_mean, unit)}"

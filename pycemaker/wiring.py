@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
+from zoneinfo import ZoneInfo
 
 from pycemaker.data.database import Database, open_database
 from pycemaker.data.store import Store
-from pycemaker.metrics import METRICS
+from pycemaker.metrics import METRICS, Metric
 from pycemaker.parameters import check_injected
-from pycemaker.period import MetricPeriod, Period
+from pycemaker.period import EARLIER_DAYS, EARLIER_SLICES, EarlierHours, MetricPeriod, Period
 from pycemaker.report import render
 from pycemaker.report.mail import Outbox, compose
 from pycemaker.report.pipeline import Collaborators, RunNotebook, Send, StoreFigures
 from pycemaker.report.smtp import SmtpSender
 from pycemaker.report.storage import FirebaseFigures
 from pycemaker.settings import Settings, load
-from pycemaker.window import Window, parse_window
+from pycemaker.window import Window, parse_window, same_hours_before, slices
+
+_SLICE_SECONDS = 30
+"""Six samples: with 24 slices a day the seven days of six metrics are read in 70 ms, in whole in 740."""
+
+_READERS = 3
+"""Metrics read at a time: MongoDB works on one while another is taken apart here."""
 
 OUTBOX_SENDER = "pycemaker@localhost.localdomain"
 """Who a message in the outbox is from, where no account is set up."""
@@ -27,7 +35,9 @@ def report_collaborators(settings: Settings, run_notebook: RunNotebook) -> Colla
     """Who does each stage of a report under these settings; the notebook's runner is handed in, kernel and all."""
     return Collaborators(
         run_notebook=run_notebook,
-        render_page=partial(render.render_page, zone=settings.timezone, links=_links(settings)),
+        render_page=partial(
+            render.render_page, zone=settings.timezone, links=_links(settings), public_url=settings.public_url
+        ),
         store_figures=_figure_storage(settings),
         compose=partial(compose, sender=settings.email_from or OUTBOX_SENDER),
         send=_sender(settings),
@@ -101,15 +111,28 @@ def _cells_so_far() -> list[str]:
 def _read(database: Database, window: Window, settings: Settings) -> Period:
     store = Store(database)
     sample_end = store.sample_history_end()
-    parts = [
-        MetricPeriod(
+    made_up = sample_end is not None and sample_end > window.previous_start_utc
+    has_real_arrivals = sample_end is None or sample_end <= window.start_utc
+
+    def read(metric: Metric) -> MetricPeriod:
+        return MetricPeriod(
             metric,
             window,
             settings.timezone,
             store.read_columns(metric, window.current),
             store.read_columns(metric, window.previous),
+            _earlier(store, metric, window, settings.timezone),
+            store.read_arrivals(metric, window.current) if has_real_arrivals else None,
         )
-        for metric in METRICS
-    ]
-    made_up = sample_end is not None and sample_end > window.previous_start_utc
+
+    with ThreadPoolExecutor(_READERS) as pool:
+        parts = list(pool.map(read, METRICS))
     return Period(window, settings.timezone, tuple(parts), sample_end if made_up else None)
+
+
+def _earlier(store: Store, metric: Metric, window: Window, zone: ZoneInfo) -> tuple[EarlierHours, ...]:
+    """The same hours of earlier days: whatever the interval's length, 1,008 samples of a metric or fewer."""
+    days = same_hours_before(window, zone, EARLIER_DAYS)
+    pieces = [piece for day in days for piece in slices(day, EARLIER_SLICES, _SLICE_SECONDS)]
+    samples = store.read_slices(metric, pieces)
+    return tuple(EarlierHours(day.start_utc, samples.within(day)) for day in days)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -176,6 +177,53 @@ def moment_in_sentence(epoch_ms: int, window: Window, zone: ZoneInfo) -> str:
     return f"em {day} às {time}" if day else f"às {time}"
 
 
+def minute(epoch_ms: float, window: Window, zone: ZoneInfo) -> str:
+    """An instant of the window to the minute: `04:10`, with its date (`09/04`) where the window has several."""
+    start, end = _local_ends(window, zone)
+    pattern = "HH:mm" if start.date() == end.date() else "dd/MM HH:mm"
+    return clock(from_epoch_ms(round(epoch_ms)), zone, pattern)
+
+
+def minute_in_sentence(epoch_ms: float, window: Window, zone: ZoneInfo) -> str:
+    """The same inside a sentence: `às 04:10`, or `em 09/04 às 04:10`."""
+    day, _, time = minute(epoch_ms, window, zone).rpartition(" ")
+    return f"em {day} às {time}" if day else f"às {time}"
+
+
+def span_in_sentence(start_ms: float, end_ms: float, window: Window, zone: ZoneInfo) -> str:
+    """From when to when: `das 04:10 às 04:25`, or `de 09/04 04:10 a 09/04 04:25`."""
+    start, end = minute(start_ms, window, zone), minute(end_ms, window, zone)
+    return f"de {start} a {end}" if " " in start else f"das {start} às {end}"
+
+
+def duration(seconds: float) -> str:
+    """How long: `45 s`, `24 min`, `2 h 5 min`, `3 dias`; seconds are told below two minutes."""
+    if round(seconds) < 120:
+        return f"{round(seconds)} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    if minutes < 48 * 60:
+        return f"{minutes // 60} h" + (f" {minutes % 60} min" if minutes % 60 else "")
+    return f"{round(minutes / 1440)} dias"
+
+
+def fold(ratio: float) -> str:
+    """A multiple: `12×`, `2,4×`."""
+    return decimal(ratio, 0 if ratio >= 10 else 1).removesuffix(",0") + "×"
+
+
+def points(difference: float) -> str:
+    """A difference of two ratios: 0.304 gives `30 p.p.`, 0.0177 `1,8 p.p.`."""
+    size = abs(difference) * 100
+    return f"{decimal(size, 0 if size >= 10 else 1)} p.p."
+
+
+def listed(parts: Sequence[str]) -> str:
+    """Parts of a sentence: `a, b e c`."""
+    return " e ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
+
+
 def zone_phrase(window: Window, zone: ZoneInfo) -> str:
     """The readers' zone: `America/Sao_Paulo, UTC-3`; both offsets where a clock change lies within the window."""
     start, end = (_offset(end.utcoffset()) for end in _local_ends(window, zone))
@@ -184,9 +232,15 @@ def zone_phrase(window: Window, zone: ZoneInfo) -> str:
     return f"{zone.key}, {start} no início e {end} no fim"
 
 
-def subject(window: Window, zone: ZoneInfo) -> str:
-    """The mail's subject: `Relatório Pycemaker: 10/04/2022, 03:43 a 09:43 (6 h)`."""
-    return f"Relatório Pycemaker: {period(window, zone)} ({length(window.hours)})"
+def subject(window: Window, zone: ZoneInfo, headline: str = "") -> str:
+    """The mail's subject: `Relatório Pycemaker: 10/04/2022, 03:43 a 09:43 (6 h)`; with a headline that comes first.
+
+    So `Coleta parada desde 09:02 — Pycemaker, 10/04/2022 09:43, 6 h`: the end says which report of the day it is, since
+    mail programs fold messages of one subject into one conversation.
+    """
+    if not headline:
+        return f"Relatório Pycemaker: {period(window, zone)} ({length(window.hours)})"
+    return f"{headline} — Pycemaker, {clock(window.end_utc, zone, 'dd/MM/yyyy HH:mm')}, {length(window.hours)}"
 
 
 def _local_ends(window: Window, zone: ZoneInfo) -> tuple[datetime, datetime]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -13,11 +13,16 @@ from pycemaker.data.changes import Changes, Counters, Stream, Streamed, offers_s
 from pycemaker.data.database import Database, one_exchange
 from pycemaker.data.encode import encode_batch, encode_columns
 from pycemaker.data.hours import TooDenseError
+from pycemaker.data.lags import lags_seconds
 from pycemaker.data.reader import BATCH_DOCUMENTS, Reader
 from pycemaker.data.shelf import Shelf, State
 from pycemaker.metrics import METRICS, Metric
-from pycemaker.samples import Batch, Columns, join_columns
+from pycemaker.period import Arrivals
+from pycemaker.samples import Batch, Columns, join_columns, no_columns
 from pycemaker.window import Interval, from_epoch_ms, to_epoch_ms
+
+UNPUNCTUAL_SECONDS = 60
+"""A sample stored later than this after the time it carries is late; collectors store every 5 s."""
 
 SAMPLE_COLLECTION = "pycemaker_sample"
 """Where a made-up history is declared: one document, `_id` "history", with `start`, `end` and `state`."""
@@ -100,9 +105,36 @@ class Store:
         Raises:
             DatabaseUnreachable: as `read`.
         """
-        projection = {"_id": 0, "time_series": 1, "criticity": 1, **dict.fromkeys(metric.fields, 1)}
-        raws = self._reader.batches(metric, *_bounds(interval), projection)
+        raws = self._reader.batches(metric, *_bounds(interval), _projection(metric))
         return join_columns(encode_columns(raw, metric) for raw in raws)
+
+    def read_slices(self, metric: Metric, intervals: Sequence[Interval]) -> Columns:
+        """The samples of several short intervals without their documents, oldest first, in one exchange or few.
+
+        Raises:
+            DatabaseUnreachable: as `read`.
+        """
+        if not intervals:
+            return no_columns()
+        raws = self._reader.slices(metric, [_bounds(interval) for interval in intervals], _projection(metric))
+        return join_columns(encode_columns(raw, metric) for raw in raws)
+
+    def read_arrivals(self, metric: Metric, interval: Interval) -> Arrivals | None:
+        """When the interval's samples were stored against their times; None where an `_id` is no ObjectId.
+
+        The index alone answers this: no document is fetched.
+
+        Raises:
+            DatabaseUnreachable: as `read`.
+        """
+        late = ahead = 0
+        for raw in self._reader.batches(metric, *_bounds(interval), {"_id": 1, "time_series": 1}):
+            lags = lags_seconds(raw)
+            if lags is None:
+                return None
+            late += int((lags > UNPUNCTUAL_SECONDS).sum())
+            ahead += int((lags < -UNPUNCTUAL_SECONDS).sum())
+        return Arrivals(late, ahead)
 
     def newest(self, metric: Metric) -> datetime | None:
         """When the metric's newest sample was taken, aware UTC; None where there is no sample.
@@ -184,3 +216,7 @@ def _bounds(interval: Interval) -> tuple[int, int | None]:
     """The interval's milliseconds: from the first one inside to before the first one past it."""
     until_ms = None if interval.end_utc is None else to_epoch_ms(interval.end_utc) + 1
     return to_epoch_ms(interval.start_utc) + 1, until_ms
+
+
+def _projection(metric: Metric) -> dict[str, int]:
+    return {"_id": 0, "time_series": 1, "criticity": 1, **dict.fromkeys(metric.fields, 1)}

@@ -84,7 +84,7 @@ class Kitchen:
             NothingToSend: the notebook left nothing.
         """
         began = time.monotonic()
-        page = self._parts.render_page(self._executed, self._request.window)
+        page = self._parts.render_page(self._executed, self._request.window, "")
         if not page.figures:
             raise NothingToSend(reason="no figure")
         message = self._parts.compose(page, RECIPIENT, None)

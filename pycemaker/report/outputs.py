@@ -1,4 +1,4 @@
-"""What an executed notebook left, cut down to what a mail can show. Pure: notebook JSON in, notebook JSON out.
+"""What an executed notebook left, cut down to what a mail or a page can show. Pure: notebook JSON in and out.
 
 Each output that stays is one of four kinds: printed text, a PNG, HTML, or markdown. Nothing else of the notebook stays:
 no source, no metadata, no parameters.
@@ -21,9 +21,13 @@ PRINTED_CHARACTERS = 4096
 """How much of what one cell printed is shown."""
 
 HTML_CHARACTERS = 40_000
-"""The longest HTML or markdown that is shown; a sentence stands for a longer one."""
+"""The longest HTML or markdown that a mail shows; a sentence stands for a longer one."""
+
+PAGE_CHARACTERS = 1_000_000
+"""The same for the page."""
 
 TOO_LONG = "<p><em>Este conteúdo é grande demais para um e-mail e ficou de fora.</em></p>"
+_PLAIN_TOO_LONG = re.sub(r"<[^>]*>", "", TOO_LONG)
 NOT_COMPUTED = "<p><em>Esta parte do relatório não pôde ser calculada.</em></p>"
 
 _LEFT_OUT_TAGS = {"parameters", "injected-parameters", "remove-cell", "papermill-error-cell-tag"}
@@ -34,18 +38,20 @@ _OVERWRITTEN = re.compile(r"[^\n]*\r(?!\n)")  # what a progress bar wrote before
 _TEXT_KINDS = ("text/html", "text/markdown")
 
 
-def showable(notebook: Json) -> Json:
-    """The notebook with the cells and outputs that a mail shows, and no others.
+def showable(notebook: Json, limit: int = HTML_CHARACTERS) -> Json:
+    """The notebook with the cells and outputs that readers see, and no others.
 
     Args:
         notebook: as nbformat 4 stores it, with or without outputs, wholly or partly run.
+        limit: the longest HTML or markdown.
     """
     names = _Names()
     cells = []
     for place, cell in enumerate(notebook.get("cells", [])):
         if _LEFT_OUT_TAGS & set(cell.get("metadata", {}).get("tags", [])):
             continue
-        kept = _markdown_cell(cell) if cell.get("cell_type") == "markdown" else _code_cell(cell, names)
+        is_text = cell.get("cell_type") == "markdown"
+        kept = _markdown_cell(cell, limit) if is_text else _code_cell(cell, names, limit)
         if kept:
             cells.append({"id": f"c{place}", "metadata": {}, **kept})
     return {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells}
@@ -58,37 +64,76 @@ def says_something(notebook: Json) -> bool:
     return any(re.sub(r"<[^>]*>|\s", "", text) for text, _ in _pieces(notebook))
 
 
-def shrink(notebook: Json, limit: int) -> bool:
-    """Leave out the largest texts, one by one, until the others have at most `limit` characters together.
+def leave_out(notebook: Json, excess: int) -> int:
+    """Leave out what a mail can best do without, until it is about `excess` characters shorter.
+
+    The order is fixed: what cells printed; then HTML and markdown of outputs that is not the report's own; text cells;
+    the metrics' tables of numbers; the rest but heading and findings; figures. Of each kind the last of the notebook
+    goes first. A long text leaves a sentence in its place, a short one nothing.
 
     Returns:
-        Whether anything was left out.
+        How many pieces were left out; 0 where nothing is left that may go.
     """
-    pieces = sorted(_pieces(notebook), key=lambda piece: len(piece[0]), reverse=True)
-    total = sum(len(text) for text, _ in pieces)
-    changed = False
-    for text, holder in pieces:
-        if total <= limit or len(text) <= len(TOO_LONG):
+    count = 0
+    for length, holder in sorted(_droppable(notebook), key=lambda piece: -_rank(piece[1])):
+        if excess <= 0:
             break
-        _replace(holder)
-        total += len(TOO_LONG) - len(text)
-        changed = True
-    return changed
+        _replace(holder, with_notice=length > _LONG)
+        excess -= length
+        count += 1
+    return count
 
 
-def _markdown_cell(cell: Json) -> Json | None:
+_LONG = 1000
+_ROW = 700  # what the markup around a piece takes
+_KEPT_PARTS = ("pm-head", "pm-findings")
+
+
+def _droppable(notebook: Json) -> Iterator[tuple[int, Json]]:
+    """Every piece that may go, the last of the notebook first, with about how much of the mail it takes."""
+    holders = [cell for cell in notebook["cells"] if cell["cell_type"] == "markdown"]
+    holders += [output for cell in notebook["cells"] for output in cell.get("outputs", [])]
+    for holder in reversed(holders):
+        text = _text_of(holder)
+        if _rank(holder) > 0 and text not in ("", TOO_LONG, _PLAIN_TOO_LONG):
+            yield len(text) + _ROW, holder
+
+
+def _rank(holder: Json) -> int:
+    """How well a mail can do without it; 0: not at all."""
+    if "source" in holder:
+        return 4
+    if "text" in holder:
+        return 6
+    if "image/png" in holder["data"]:
+        return 1
+    own = re.search(r'class="[^"]*\b(pm-(?:section|trust|summary|head|findings))\b', _text_of(holder))
+    if own is None:
+        return 5
+    return 0 if own[1] in _KEPT_PARTS else 3 if own[1] == "pm-section" else 2
+
+
+def _text_of(holder: Json) -> str:
+    if "source" in holder or "text" in holder:
+        return str(holder.get("source", holder.get("text")))
+    if "image/png" in holder["data"]:
+        return str(holder["metadata"]["alt"])
+    return next((holder["data"][kind] for kind in _TEXT_KINDS if kind in holder["data"]), "")
+
+
+def _markdown_cell(cell: Json, limit: int) -> Json | None:
     source = _joined(cell.get("source", ""))
     if not source.strip():
         return None
-    return {"cell_type": "markdown", "source": source if len(source) <= HTML_CHARACTERS else TOO_LONG}
+    return {"cell_type": "markdown", "source": source if len(source) <= limit else TOO_LONG}
 
 
-def _code_cell(cell: Json, names: _Names) -> Json | None:
-    outputs = list(_kept_outputs(cell.get("outputs", []), names))
+def _code_cell(cell: Json, names: _Names, limit: int) -> Json | None:
+    outputs = list(_kept_outputs(cell.get("outputs", []), names, limit))
     return {"cell_type": "code", "source": "", "execution_count": None, "outputs": outputs} if outputs else None
 
 
-def _kept_outputs(outputs: list[Json], names: _Names) -> Iterator[Json]:
+def _kept_outputs(outputs: list[Json], names: _Names, limit: int) -> Iterator[Json]:
     """What stays of a cell's outputs. The same figure twice (drawn, and the cell's result) stays once."""
     printed = [output for output in outputs if output.get("name") == "stdout"]
     drawn = set()
@@ -101,7 +146,7 @@ def _kept_outputs(outputs: list[Json], names: _Names) -> Iterator[Json]:
         elif kind in ("display_data", "execute_result"):
             key = (_joined(output.get("data", {}).get("image/png", "")), output.get("metadata", {}).get("filename"))
             if not key[0] or key not in drawn:
-                yield from _shown(output, names)
+                yield from _shown(output, names, limit)
             drawn.add(key)
 
 
@@ -118,7 +163,7 @@ def _printed(streams: list[Json]) -> Iterator[Json]:
         yield {"output_type": "stream", "name": "stdout", "text": text + rest}
 
 
-def _shown(output: Json, names: _Names) -> Iterator[Json]:
+def _shown(output: Json, names: _Names, limit: int) -> Iterator[Json]:
     """A figure before HTML before markdown: what draws by script often brings a PNG for those who run none."""
     content, metadata = output.get("data", {}), output.get("metadata", {})
     if "image/png" in content:
@@ -127,7 +172,7 @@ def _shown(output: Json, names: _Names) -> Iterator[Json]:
     for kind in _TEXT_KINDS:
         if kind in content:
             text = _joined(content[kind])
-            yield _display({kind: text} if len(text) <= HTML_CHARACTERS else {"text/html": TOO_LONG})
+            yield _display({kind: text} if len(text) <= limit else {"text/html": TOO_LONG})
             return
 
 
@@ -190,13 +235,13 @@ def _pieces(notebook: Json) -> list[tuple[str, Json]]:
     return texts
 
 
-def _replace(holder: Json) -> None:
+def _replace(holder: Json, *, with_notice: bool) -> None:
     if "source" in holder:
-        holder["source"] = TOO_LONG
+        holder["source"] = TOO_LONG if with_notice else ""
     elif "text" in holder:
-        holder["text"] = re.sub(r"<[^>]*>", "", TOO_LONG)
+        holder["text"] = _PLAIN_TOO_LONG if with_notice else ""
     else:
-        holder["data"] = {"text/html": TOO_LONG}
+        holder["data"] = {"text/html": TOO_LONG if with_notice else ""}
 
 
 def _as_pieces(text: str | list[str]) -> list[str]:

@@ -64,12 +64,14 @@ class Page:
         html: the whole mail body; each figure's `src` is `figure:<name>`.
         text: the same for a reader without HTML.
         figures: in the order in which they stand.
+        full_html: the same report for a browser, whole; figures are pointed to likewise.
     """
 
     subject: str
     html: str
     text: str
     figures: tuple[Figure, ...]
+    full_html: str = ""
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ class RunNotebook(Protocol):
 class RenderPage(Protocol):
     """Makes the page out of an executed notebook. Raises NothingToSend."""
 
-    def __call__(self, executed: Path, window: Window) -> Page:
+    def __call__(self, executed: Path, window: Window, report_id: str) -> Page:
         """The page of the executed notebook."""
 
 
@@ -164,7 +166,7 @@ def _walk(
 
     shelf.enter("render")
     on_progress("render", 0, 1)
-    page = collaborators.render_page(shelf.executed_path, request.window)
+    page = collaborators.render_page(shelf.executed_path, request.window, request.report_id)
     if not page.figures:
         raise NothingToSend(reason="no figure")
     shelf.keep_page(page)

@@ -1,4 +1,4 @@
-"""From an executed notebook to the page that is mailed: nbconvert with our template, literal styles, a text part."""
+"""From an executed notebook to the mail and to the page for a browser: nbconvert with our templates; a text part."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ from nbconvert.preprocessors import ExtractOutputPreprocessor
 from pycemaker import brand, words
 from pycemaker.errors import NothingToSend
 from pycemaker.report.clean import clean_html
-from pycemaker.report.outputs import says_something, showable, shrink
+from pycemaker.report.head import read_head
+from pycemaker.report.outputs import HTML_CHARACTERS, PAGE_CHARACTERS, Json, leave_out, says_something, showable
 from pycemaker.report.pipeline import Figure, Page
 from pycemaker.settings import ROOT
 from pycemaker.window import Window
@@ -32,61 +33,102 @@ from pycemaker.window import Window
 TEMPLATES = ROOT / "notebooks" / "templates"
 
 HTML_BYTES = 95_000
-"""The largest page: Gmail clips at some 102 KB."""
+"""The largest HTML of a mail: Gmail clips at some 102 KB."""
 
 TEXT_COLUMNS = 78
 _LONGEST_LINE = 900  # mail servers take 998
 
 _NO_LINKS: Mapping[str, str] = MappingProxyType({})
+_SAMPLE = " (dados de exemplo)"
 _OWN_STYLE = re.compile(r'<style data-pycemaker="">.*?</style>', re.DOTALL)
 
 
 def render_page(
-    executed: Path, window: Window, *, zone: ZoneInfo, templates: Path = TEMPLATES, links: Mapping[str, str] = _NO_LINKS
+    executed: Path,
+    window: Window,
+    report_id: str = "",
+    *,
+    zone: ZoneInfo,
+    templates: Path = TEMPLATES,
+    links: Mapping[str, str] = _NO_LINKS,
+    public_url: str | None = None,
 ) -> Page:
-    """The page of an executed notebook: what its cells show, without code, prompts, stderr, tracebacks and parameters.
+    """Both renderings of an executed notebook: what its cells show, without code, prompts, stderr and parameters.
+
+    The mail's HTML has at most `HTML_BYTES`: what would make it larger is left out of it in the order that
+    `outputs.leave_out` states, and it says so. The page for the browser has everything.
 
     Args:
         executed: the notebook with its outputs; one that ran only in part gives what there is.
         window: what the subject names.
+        report_id: under which the page is served.
         zone: where readers are.
-        templates: the folder in which nbconvert's template `mail` is.
+        templates: the folder in which nbconvert's templates `mail` and `page` are.
         links: shown at the foot, URL by label.
-
-    Returns:
-        HTML of at most `HTML_BYTES` (largest texts are left out first, and say so), its text, and its figures.
+        public_url: where the API is reached; with it the mail links to the page.
 
     Raises:
         NothingToSend: the notebook left neither text nor figure, or cannot be read.
     """
-    notebook = _read(executed)
-    subject = words.subject(window, zone)
-    zone_phrase = words.zone_phrase(window, zone)
-    report = {"subject": subject, "zone": zone_phrase, "links": list(links.items()), "brand": brand.load()}
-    exporter = _exporter(templates)
+    content = _load(executed)
+    head = read_head(content)
+    report = {
+        "subject": words.subject(window, zone, head.headline if head else "")
+        + (_SAMPLE if head and head.is_sample else ""),
+        "preheader": head.preheader if head else words.period(window, zone),
+        "zone": words.zone_phrase(window, zone),
+        "links": list(links.items()),
+        "page_url": f"{public_url}/reports/{report_id}" if public_url and report_id else "",
+        "left_out": 0,
+        "brand": brand.load(),
+    }
+    full, _ = _export(_exporter("page", templates), _showable(content, PAGE_CHARACTERS), report)
+    html, plain, figures = _mail(_exporter("mail", templates), _showable(content), report)
+    return Page(str(report["subject"]), html, _text(plain), figures, full)
+
+
+def _mail(exporter: HTMLExporter, notebook: Json, report: Json) -> tuple[str, str, tuple[Figure, ...]]:
+    """The mail's HTML with inlined styles, the same without, and its figures."""
     plain, figures = _export(exporter, notebook, report)
-    html, limit = _inline(plain), HTML_BYTES
-    while len(html.encode()) > HTML_BYTES and limit > 1000:
-        limit //= 2
-        if shrink(notebook, limit):
-            plain, figures = _export(exporter, notebook, report)
-            html = _inline(plain)
-    return Page(subject, html, _text(plain), figures)
+    html = _inline(plain)
+    while (excess := len(html.encode()) - HTML_BYTES) > 0:
+        left_out = leave_out(notebook, excess)
+        if not left_out:
+            break
+        report["left_out"] += left_out
+        plain, figures = _export(exporter, notebook, report)
+        html = _inline(plain)
+    return html, plain, figures
 
 
 def warm(templates: Path = TEMPLATES) -> None:
-    """Compile the template and whatever else a first page compiles: that takes longer than the page itself."""
-    report = {"subject": "", "zone": "", "links": [], "brand": brand.load()}
-    html, _ = _export(_exporter(templates), {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": []}, report)
+    """Compile the templates and whatever else a first page compiles: that takes longer than the page itself."""
+    report = {
+        "subject": "",
+        "preheader": "",
+        "zone": "",
+        "links": [],
+        "page_url": "",
+        "left_out": 0,
+        "brand": brand.load(),
+    }
+    empty = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": []}
+    _export(_exporter("page", templates), empty, report)
+    html, _ = _export(_exporter("mail", templates), empty, report)
     _text(_inline(clean_html(html)))
 
 
-def _read(executed: Path) -> dict[str, Any]:
+def _load(executed: Path) -> Json:
     try:
-        content = json.loads(executed.read_bytes())
-        notebook = showable(content)
+        content: Json = json.loads(executed.read_bytes())
+        showable(content)
     except (OSError, ValueError, AttributeError, TypeError) as error:
         raise NothingToSend(reason=f"the executed notebook cannot be read ({type(error).__name__})") from None
+    return content
+
+
+def _showable(content: Json, limit: int = HTML_CHARACTERS) -> Json:
+    notebook = showable(content, limit)
     if not says_something(notebook):
         raise NothingToSend(reason="no cell left text or a figure")
     for cell in notebook["cells"]:
@@ -104,9 +146,9 @@ def _inline_styles(output: dict[str, Any]) -> None:
 
 
 @cache
-def _exporter(templates: Path) -> HTMLExporter:
+def _exporter(name: str, templates: Path) -> HTMLExporter:
     exporter = HTMLExporter(  # type: ignore[no-untyped-call]
-        template_name="mail",
+        template_name=name,
         extra_template_basedirs=[str(templates)],
         exclude_anchor_links=True,
         default_preprocessors=[],

@@ -63,12 +63,12 @@ class Shelf:
         self._save()
 
     def keep_page(self, page: Page) -> None:
-        """The page as a file that a browser opens, its figures beside it."""
+        """The page for a browser as a file, its figures beside it; what is mailed stays in the message."""
         figures = self.folder / "figures"
         figures.mkdir(exist_ok=True)
         for figure in page.figures:
             (figures / figure.name).write_bytes(figure.png)
-        _replace(self.folder / "page.html", re.sub(r'"figure:([^"]+)"', r'"figures/\1"', page.html).encode())
+        _replace(self.folder / "page.html", re.sub(r'"figure:([^"]+)"', r'"figures/\1"', page.full_html).encode())
         self._record["subject"] = page.subject
         self._record["figures"] = [figure.name for figure in page.figures]
 

@@ -24,7 +24,7 @@ PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgG
 BUSY = """
 import sys
 sys.path.insert(0, {root!r})
-from pycemaker.show import figure, heading, section, summary
+from pycemaker.show import changes, figure, heading, section, summary, trust
 from pycemaker.figures import course
 from tests.services.periods import busy_period
 period = busy_period()
@@ -104,7 +104,7 @@ def test_the_report_is_a_page_that_mail_clients_take(report: Page) -> None:
 
 
 def test_the_report_has_one_first_heading_and_a_second_one_a_part(report: Page) -> None:
-    assert re.findall(r"<(h\d)", report.html) == ["h1", *["h2"] * 7]
+    assert re.findall(r"<(h\d)", report.html) == ["h1", *["h2"] * 9]
 
 
 def test_the_text_part_reads_like_a_report(report: Page) -> None:
@@ -122,9 +122,72 @@ def test_the_text_part_reads_like_a_report(report: Page) -> None:
     assert "[Consumo de CPU de 03:43 a 09:43 de 10/04/2022: média" in report.text
 
 
-def test_the_subject_names_the_period(report: Page) -> None:
-    assert report.subject == "Relatório Pycemaker: 10/04/2022, 03:43 a 09:43 (6 h)"
-    assert "<title>Relatório Pycemaker: 10/04/2022, 03:43 a 09:43 (6 h)</title>" in report.html
+SUBJECT = "Consumo de CPU em estado crítico por 25 min às 07:26 — Pycemaker, 10/04/2022 09:43, 6 h"
+
+
+def test_the_first_finding_is_the_subject_and_the_preview(report: Page) -> None:
+    assert report.subject == SUBJECT
+    assert f"<title>{SUBJECT}</title>" in report.html
+    preview = re.search(r'<div[^>]*class="pm-preheader"[^>]*>([^<]*)</div>', report.html)
+    assert preview is not None
+    assert preview[1].startswith("De uma vez só, das 07:26 às 07:51.")
+    for way in ("display: none", "max-height: 0", "mso-hide: all", "opacity: 0"):
+        assert way in preview[0]
+    assert report.html.index("<body") < report.html.index('"pm-preheader"') < report.html.index('"pm-page-in"')
+    assert "De uma vez só, das 07:26 às 07:51." in report.text
+    assert "\u034f" not in report.text
+
+
+def test_a_notebook_without_findings_keeps_the_plain_subject(tmp_path: Path) -> None:
+    page = rendered(tmp_path, shown(html="<p>bom dia</p>"))
+    assert page.subject == "Relatório Pycemaker: 10/04/2022, 03:43 a 09:43 (6 h)"
+
+
+def test_what_a_notebook_says_for_the_subject_is_one_line_of_text(tmp_path: Path) -> None:
+    cell = shown(html="<p>bom dia</p>")
+    cell.outputs[0].metadata["pycemaker"] = {"headline": "a\r\nBcc: x@y.z <script>", "preheader": "<img src=x>" * 99}
+    page = rendered(tmp_path, cell)
+    assert page.subject == "a Bcc: x@y.z <script> — Pycemaker, 10/04/2022 09:43, 6 h"
+    assert "<script" not in page.html + page.full_html
+    assert "<img src=x" not in page.html
+    assert page.html.count("&lt;img src=x&gt;") < 25
+
+
+def test_a_head_that_is_no_text_is_as_good_as_none(tmp_path: Path) -> None:
+    cell = shown(html="<p>bom dia</p>")
+    cell.outputs[0].metadata["pycemaker"] = {"headline": ["a"], "preheader": 3}
+    assert rendered(tmp_path, cell).subject.startswith("Relatório Pycemaker: ")
+
+
+def test_the_page_has_everything_that_the_mail_leaves_out_in_a_stated_order(tmp_path: Path) -> None:
+    cells = [
+        printed("linha\n" * 600),
+        *(shown(html=f"<table><tr><td>{n} {'x' * 15000}</td></tr></table>") for n in range(9)),
+    ]
+    page = rendered(tmp_path, *cells)
+    assert len(page.html.encode()) <= HTML_BYTES
+    assert "linha" not in page.html
+    assert [n for n in range(9) if f"{n} xxx" in page.html] == [0, 1, 2, 3, 4]
+    assert "Este e-mail seria grande demais: 5 partes ficaram de fora dele" in page.html
+    assert [n for n in range(9) if f"{n} xxx" in page.full_html] == [*range(9)]
+    assert "linha" in page.full_html
+
+
+def test_the_mail_links_to_the_page_where_there_is_a_public_url(tmp_path: Path) -> None:
+    path = tmp_path / "executed.ipynb"
+    nbformat.write(new_notebook(cells=[shown(html="<p>bom dia</p>")]), path)
+    page = render_page(path, WINDOW, "an-id", zone=SAO_PAULO, public_url="https://metricas.exemplo.com")
+    assert 'href="https://metricas.exemplo.com/reports/an-id"' in page.html
+    assert "(https://metricas.exemplo.com/reports/an-id)" in page.text
+    assert "Ver no navegador" not in rendered(tmp_path, shown(html="<p>bom dia</p>")).html
+
+
+def test_the_page_for_a_browser_has_no_script_and_its_figures_open_large(report: Page) -> None:
+    assert "<script" not in report.full_html
+    assert report.full_html.count('<a href="figure:') == len(report.figures)
+    assert "prefers-color-scheme: dark" in report.full_html
+    assert "@media print" in report.full_html
+    assert re.findall(r"<(h\d)", report.full_html) == ["h1", *["h2"] * 9]
 
 
 def test_scripts_frames_and_handlers_from_a_cell_are_gone(tmp_path: Path) -> None:

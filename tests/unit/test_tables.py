@@ -7,7 +7,10 @@ from dataclasses import replace
 from datetime import timedelta
 
 from pycemaker import tables
+from pycemaker.findings import CRITICAL, Finding
 from pycemaker.metrics import CPU, HTTP_FAIL, RAM, RESPONSE_TIME
+from pycemaker.period import Arrivals
+from pycemaker.samples import Columns
 from tests.services.periods import WINDOW, part, period_of
 
 
@@ -19,18 +22,17 @@ def visible(html: str) -> str:
 def test_the_head_tells_period_zone_and_coverage() -> None:
     html = tables.heading(period_of(part(CPU, [0.1] * 4320), part(RAM, [0.1] * 4320)))
     assert visible(html) == (
-        "10/04/2022, 03:43 a 09:43 6 h · America/Sao_Paulo, UTC-3"
-        " 8.640 de 8.640 amostras esperadas (100%) : 4.320 de 4.320 em cada métrica."
+        "10/04/2022, 03:43 a 09:43 6 h · America/Sao_Paulo, UTC-3 · 8.640 de 8.640 amostras esperadas (100%)"
     )
 
 
-def test_the_head_tells_which_metrics_have_other_counts() -> None:
-    html = tables.heading(period_of(part(CPU, [0.1] * 4320), part(RAM, [0.1] * 2), part(HTTP_FAIL, [0] * 4320)))
+def test_the_coverage_tells_which_metrics_have_other_counts() -> None:
+    html = tables.trust(period_of(part(CPU, [0.1] * 4320), part(RAM, [0.1] * 2), part(HTTP_FAIL, [0] * 4320)))
     assert ": Consumo de RAM 2 de 4.320; 4.320 de 4.320 nas demais." in visible(html)
 
 
-def test_the_head_tells_every_count_where_all_differ() -> None:
-    html = tables.heading(period_of(part(CPU, [0.1] * 3), part(RAM, [0.1] * 2)))
+def test_the_coverage_tells_every_count_where_all_differ() -> None:
+    html = tables.trust(period_of(part(CPU, [0.1] * 3), part(RAM, [0.1] * 2)))
     assert ": Consumo de CPU 3 de 4.320; Consumo de RAM 2 de 4.320." in visible(html)
 
 
@@ -51,7 +53,9 @@ def test_the_head_says_how_much_of_the_period_is_made_up() -> None:
 
 
 def test_the_summary_has_a_row_a_metric_with_headers_on_both_sides() -> None:
-    html = tables.summary(period_of(part(CPU, [0.2, 0.4, 0.6], [0.2, 0.4, 0.3], ["low", "low", "critical"])))
+    html = tables.summary(
+        period_of(part(CPU, [0.2, 0.4, 0.6] * 720, [0.2, 0.4, 0.3] * 720, ["low", "low", "critical"]))
+    )
     assert visible(html) == (
         "Resumo Métrica menor a maior Média Variação Pior criticidade"
         " Consumo de CPU 20,0% a 60,0% 40,0% ▲ +33,3% ● crítica 33,3%"
@@ -67,10 +71,10 @@ def test_the_summary_says_where_there_is_no_sample_or_no_reading() -> None:
 
 
 def test_a_section_tells_mean_growth_and_extremes_with_their_first_times() -> None:
-    html = tables.section(part(RESPONSE_TIME, [0.2, 0.1, 2.5, 0.1], [0.29]))
+    html = tables.section(part(RESPONSE_TIME, [0.2, 0.1, 2.5, 0.1] * 540, [0.29] * 2160))
     assert visible(html) == (
         "Tempo de resposta Média Variação Menor Maior 725 ms ▲ +150,0% antes 290 ms"
-        " 100 ms 03:43:33 2 vezes 2,50 s 03:43:38 4 de 4.320 amostras esperadas (0,1%)"
+        " 100 ms 03:43:33 1.080 vezes 2,50 s 03:43:38 540 vezes 2.160 de 4.320 amostras esperadas (50,0%)"
     )
 
 
@@ -82,7 +86,59 @@ def test_a_section_without_samples_has_dashes() -> None:
 
 
 def test_growth_from_zero_is_undefined_rather_than_none() -> None:
-    assert "— antes 0" in visible(tables.section(part(HTTP_FAIL, [3, 4], [0, 0])))
+    assert "— antes 0" in visible(tables.section(part(HTTP_FAIL, [3, 4] * 1080, [0, 0] * 1080)))
+
+
+def test_growth_is_withheld_where_half_of_an_interval_is_missing_and_both_places_say_so() -> None:
+    period = period_of(part(CPU, [0.5] * 4320, [0.1] * 2159), part(RAM, [0.5] * 4320, [0.1] * 4320))
+    assert "▲" not in visible(tables.section(period.metrics[0]))
+    assert "comparação omitida: amostras de menos" in visible(tables.section(period.metrics[0]))
+    assert "▲ +400,0%" in visible(tables.section(period.metrics[1]))
+    assert visible(tables.trust(period)).endswith(
+        "Comparação omitida: Consumo de CPU (o anterior tem 50,0% das amostras, e menos de 50% não basta)."
+    )
+
+
+def test_the_coverage_of_whole_intervals_says_that_nothing_is_wrong() -> None:
+    period = period_of(part(CPU, [0.5] * 4320, [0.1] * 4320))
+    assert visible(tables.trust(period)) == (
+        "Dá para confiar? 4.320 de 4.320 amostras esperadas (100%) : Consumo de CPU 4.320 de 4.320."
+        " Nenhuma amostra repetida ou fora do passo. Sem lacunas."
+    )
+
+
+def test_the_coverage_counts_what_is_irregular() -> None:
+    whole = part(CPU, [0.5] * 4320, [0.1] * 4320)
+    times = whole.current.time_ms.copy()
+    times[1000:1003] = times[1000]
+    times[2000] += 4000
+    odd = replace(whole, current=replace(whole.current, time_ms=times), arrivals=Arrivals(late=12, ahead=1))
+    assert (
+        "Irregulares: 2 com hora repetida, 1 fora do passo (relógio que voltou, ou dois coletores), 12 gravadas com mais"
+        " de 1 min de atraso e 1 com hora adiantada em mais de 1 min (relógio do coletor)."
+        in visible(tables.trust(period_of(odd)))
+    )
+
+
+def test_the_coverage_names_the_longest_gap_and_who_has_it() -> None:
+    cut = part(CPU, [0.5] * 4320, [0.1] * 4320)
+    kept = (cut.current.time_ms < cut.current.time_ms[720]) | (cut.current.time_ms > cut.current.time_ms[1008])
+    current = cut.current
+    gap = replace(cut, current=Columns(current.time_ms[kept], current.reading[kept], current.criticity[kept], ("low",)))
+    assert "Maior lacuna: 24 min, das 04:43 às 05:07, em Consumo de CPU." in visible(
+        tables.trust(period_of(gap, part(RAM, [0.1] * 4320)))
+    )
+
+
+def test_findings_say_how_grave_they_are_in_words_and_what_to_do() -> None:
+    found = (Finding("gap", "", CRITICAL, "Coleta parada desde 09:02", "São <b>.", "Confira."),)
+    html = tables.findings(found, period_of(part(CPU, [0.5])))
+    assert visible(html) == ("O que mudou Crítico Coleta parada desde 09:02 São &lt;b&gt;. O que fazer: Confira.")
+
+
+def test_a_quiet_period_says_so_and_what_it_was_compared_with() -> None:
+    html = tables.findings((), period_of(part(CPU, [0.5])))
+    assert visible(html) == ("O que mudou Nada fora do normal neste período. Comparado com o período anterior.")
 
 
 def test_text_from_data_is_escaped() -> None:

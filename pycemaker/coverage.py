@@ -1,0 +1,109 @@
+"""How far a period's samples can be trusted: how many came, where none did, which repeat a time. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pycemaker.metrics import SAMPLE_SECONDS
+from pycemaker.window import Interval, to_epoch_ms
+
+if TYPE_CHECKING:
+    from pycemaker.period import MetricPeriod
+    from pycemaker.samples import Columns
+
+COMPARABLE_SHARE = 0.5
+"""Less of either interval than this, and the two are not compared."""
+
+GAP_SAMPLES = 6
+"""More usual distances than this without a sample are a gap: half a minute."""
+
+_STEP_MS = SAMPLE_SECONDS * 1000
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A stretch without a sample, in milliseconds since 1970: from the sample before it to the one after it.
+
+    Where it touches an end of the interval, that end stands for the sample.
+    """
+
+    start_ms: int
+    end_ms: int
+
+    @property
+    def seconds(self) -> float:
+        """How long it is."""
+        return (self.end_ms - self.start_ms) / 1000
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """One metric's interval, counted.
+
+    Attributes:
+        expected: samples there should be, in either interval.
+        received: samples there are.
+        distinct: those of different times.
+        crowded: those less than half the usual distance after the one before, at another time: a clock that went
+            back, or two collectors.
+        gaps: stretches without a sample, longest first.
+        previous_distinct: samples of different times in the interval before.
+    """
+
+    expected: int
+    received: int
+    distinct: int
+    crowded: int
+    gaps: tuple[Gap, ...]
+    previous_distinct: int
+
+    @property
+    def duplicates(self) -> int:
+        """How many samples repeat another's time."""
+        return self.received - self.distinct
+
+    @property
+    def share(self) -> float:
+        """How much of the interval there is, 0 to 1."""
+        return min(1.0, self.distinct / self.expected)
+
+    @property
+    def previous_share(self) -> float:
+        """How much of the interval before there is, 0 to 1."""
+        return min(1.0, self.previous_distinct / self.expected)
+
+    @property
+    def is_comparable(self) -> bool:
+        """Whether there is enough of both intervals to compare them."""
+        return min(self.share, self.previous_share) >= COMPARABLE_SHARE
+
+
+def coverage(part: MetricPeriod) -> Coverage:
+    """Count one metric's period. No sample at all gives zeros, and one gap as long as the interval."""
+    steps = np.diff(part.current.time_ms)
+    return Coverage(
+        expected=part.expected,
+        received=len(part.current),
+        distinct=_distinct(part.current),
+        crowded=int(((steps > 0) & (steps < _STEP_MS / 2)).sum()),
+        gaps=gaps(part.current.time_ms, part.window.current),
+        previous_distinct=_distinct(part.previous),
+    )
+
+
+def gaps(time_ms: NDArray[np.int64], interval: Interval) -> tuple[Gap, ...]:
+    """Stretches of an interval without a sample, longest first; those at its two ends too."""
+    assert interval.end_utc is not None  # noqa: S101 - an open end has no gap at it
+    edges = np.concatenate([[to_epoch_ms(interval.start_utc)], time_ms, [to_epoch_ms(interval.end_utc)]])
+    steps = np.diff(edges)
+    places = np.flatnonzero(steps > GAP_SAMPLES * _STEP_MS)
+    ranked = places[np.argsort(-steps[places], kind="stable")]
+    return tuple(Gap(int(edges[place]), int(edges[place + 1])) for place in ranked)
+
+
+def _distinct(columns: Columns) -> int:
+    return int((np.diff(columns.time_ms) != 0).sum()) + min(1, len(columns))

@@ -1,0 +1,89 @@
+"""What a finding is, and the two things every detector shares: how large is large enough, and how to say it. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pycemaker import words
+
+if TYPE_CHECKING:
+    from pycemaker.findings.series import Series
+    from pycemaker.metrics import Metric
+
+CRITICAL, WARNING, NOTICE = 3, 2, 1
+"""Severities: act now; look into it; good to know."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing worth knowing about a period.
+
+    Attributes:
+        kind: `gap`, `incident`, `critical`, `shift`, `trend` or `high`.
+        metric: the id of the metric it is told of; empty where it is about all of them.
+        severity: `CRITICAL`, `WARNING` or `NOTICE`.
+        headline: what changed, how much and when, on one line, without a full stop.
+        detail: the figures behind it: one or two sentences.
+        advice: what to do next, a sentence; empty where there is nothing to do.
+        start_ms: when it began, milliseconds since 1970 in UTC; None where it has no beginning.
+        end_ms: when it ended; likewise.
+        weight: among findings of one severity and kind the larger comes first.
+    """
+
+    kind: str
+    metric: str
+    severity: int
+    headline: str
+    detail: str
+    advice: str = ""
+    start_ms: int | None = None
+    end_ms: int | None = None
+    weight: float = 0.0
+
+    @property
+    def sentence(self) -> str:
+        """Headline and detail as running text."""
+        return f"{self.headline}. {self.detail}".strip()
+
+
+@dataclass(frozen=True)
+class Floor:
+    """What makes a difference matter to a person, however certain it is.
+
+    Attributes:
+        factor: the larger is at least so many times the smaller.
+        least: and larger by at least so much, in the metric's unit.
+    """
+
+    factor: float
+    least: float
+
+    def parts(self, one: float, other: float) -> bool:
+        """Whether the two are that far apart. NaN is apart from nothing."""
+        low, high = min(one, other), max(one, other)
+        return high - low >= self.least and high >= low * self.factor
+
+
+def compared(amount: float, normal: float, metric: Metric) -> str:
+    """How an amount stands to the normal one: `12× acima do normal`, `30 p.p. abaixo do normal`."""
+    way = "acima" if amount > normal else "abaixo"
+    if metric.unit == "ratio":
+        return f"{words.points(amount - normal)} {way} do normal"
+    if amount < normal:
+        return f"{words.percent(1 - amount / normal, 0)} {way} do normal"
+    if normal <= 0 or amount / normal >= 100:
+        return f"muito {way} do normal"
+    if amount / normal < 2:
+        return f"{words.percent(amount / normal - 1, 0)} {way} do normal"
+    return f"{words.fold(amount / normal)} {way} do normal"
+
+
+def told(amount: float, series: Series) -> str:
+    """A reading of that metric, with its unit."""
+    return words.reading_with_unit(amount, series.unit)
+
+
+def days_phrase(count: int) -> str:
+    """The earlier days as readers know them: `ontem`, `2 dias anteriores`."""
+    return "do dia anterior" if count == 1 else f"dos {count} dias anteriores"

@@ -1,0 +1,159 @@
+"""What needs no notion of normal: time spent critical, readings never seen, missing samples. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pycemaker.coverage import Coverage, Gap
+from pycemaker.findings.finding import Floor
+from pycemaker.metrics import SAMPLE_SECONDS, Metric
+from pycemaker.period import EARLIER_SLICES
+from pycemaker.window import to_epoch_ms
+
+if TYPE_CHECKING:
+    from pycemaker.period import MetricPeriod
+    from pycemaker.samples import Columns
+
+_MERGED_MS = 60_000
+_LEAST_SECONDS, _LEAST_SHARE, _LEAST_RUN_SECONDS = 120, 0.005, 300
+_HIGH = {"ratio": Floor(1, 0.10), "seconds": Floor(3, 0.5), "requests": Floor(3, 20)}
+_LEAST_HIGH_RATIO = 0.9
+_AROUND_MS = 600_000
+_GAP_SECONDS, _GAP_SHARE = 300, 0.005
+
+
+@dataclass(frozen=True)
+class CriticalTime:
+    """How long a metric was critical.
+
+    Attributes:
+        seconds: in all.
+        start_ms, end_ms: its longest stretch; samples a minute apart or less hang together.
+        stretches: how many there were.
+        previous_seconds: in all, in the interval before.
+        repeats: on how many of the earlier days it was critical at the time of the longest stretch too.
+    """
+
+    seconds: float
+    start_ms: int
+    end_ms: int
+    stretches: int
+    previous_seconds: float
+    repeats: int
+
+
+@dataclass(frozen=True)
+class High:
+    """A reading like none before.
+
+    Attributes:
+        reading: in the metric's unit.
+        time_ms: when.
+        highest_else: the highest of all other samples that were read.
+    """
+
+    reading: float
+    time_ms: int
+    highest_else: float
+
+
+def critical_time(part: MetricPeriod) -> CriticalTime | None:
+    """Time spent critical; None below two minutes, and where it is neither 0.5% of the interval nor 5 min at once."""
+    times = part.current.time_ms[_is_critical(part.current)]
+    if not len(times):
+        return None
+    breaks = np.flatnonzero(np.diff(times) > _MERGED_MS)
+    starts, ends = times[np.concatenate([[0], breaks + 1])], times[np.concatenate([breaks, [len(times) - 1]])]
+    longest = int(np.argmax(ends - starts))
+    seconds = len(np.unique(times)) * SAMPLE_SECONDS
+    long_run = ends[longest] - starts[longest] >= _LEAST_RUN_SECONDS * 1000
+    if seconds < _LEAST_SECONDS or not (long_run or seconds >= _LEAST_SHARE * part.window.hours * 3600):
+        return None
+    before = int(_is_critical(part.previous).sum()) * SAMPLE_SECONDS
+    first, last = int(starts[longest]), int(ends[longest])
+    return CriticalTime(seconds, first, last, len(starts), before, _repeats(part, first, last))
+
+
+def _repeats(part: MetricPeriod, first_ms: int, last_ms: int) -> int:
+    around = part.window.hours * 3_600_000 // EARLIER_SLICES
+    into = np.array([first_ms - around, last_ms + around]) - to_epoch_ms(part.window.start_utc)
+    critical = [earlier.samples.time_ms[_is_critical(earlier.samples)] - to_epoch_ms(earlier.start_utc)
+                for earlier in part.earlier]  # fmt: skip
+    return sum(bool(((times > into[0]) & (times < into[1])).any()) for times in critical)
+
+
+def new_high(part: MetricPeriod) -> High | None:
+    """A highest reading far beyond all that was read of other times; None where there is none."""
+    finite = np.isfinite(part.current.reading)
+    times, readings = part.current.time_ms[finite], part.current.reading[finite]
+    before = np.concatenate([part.previous.reading, *(earlier.samples.reading for earlier in part.earlier)])
+    before = before[np.isfinite(before)]
+    if not len(readings) or len(before) < part.expected / 2:
+        return None
+    place = int(np.argmax(readings))
+    other = np.concatenate([before, readings[np.abs(times - times[place]) > _AROUND_MS]])
+    high = High(float(readings[place]), int(times[place]), float(other.max()))
+    if part.metric.unit == "ratio" and high.reading < _LEAST_HIGH_RATIO:
+        return None
+    floor = _HIGH.get(part.metric.unit, _HIGH["requests"])
+    return high if high.reading > high.highest_else and floor.parts(high.reading, high.highest_else) else None
+
+
+@dataclass(frozen=True)
+class Outage:
+    """One gap, and the metrics that have it.
+
+    Attributes:
+        gap: the longest of those alike.
+        metrics: who lacks samples then.
+        at_end: whether it lasts to the end of the interval.
+    """
+
+    gap: Gap
+    metrics: tuple[Metric, ...]
+    at_end: bool
+
+
+def outages(counted: dict[str, tuple[MetricPeriod, Coverage]]) -> list[Outage]:
+    """Gaps of five minutes and 0.5% of the interval or more, alike ones of several metrics as one; most missed first.
+
+    A metric that has no sample anywhere is not collected, which is no news; neither is what came before a collector's
+    very first sample.
+    """
+    found: list[list[tuple[MetricPeriod, Gap]]] = []
+    for part, coverage in counted.values():
+        for gap in coverage.gaps[:10]:
+            if _is_news(part, gap):
+                alike = next((group for group in found if _alike(group[0][1], gap)), None)
+                (found.append([(part, gap)]) if alike is None else alike.append((part, gap)))
+    ranked = sorted(found, key=lambda group: -sum(gap.seconds for _, gap in group))
+    return [_outage(group) for group in ranked]
+
+
+def _outage(group: list[tuple[MetricPeriod, Gap]]) -> Outage:
+    longest = max((gap for _, gap in group), key=lambda gap: gap.seconds)
+    end_ms = to_epoch_ms(group[0][0].window.end_utc)
+    metrics = {part.metric.id: part.metric for part, _ in group}
+    return Outage(longest, tuple(metrics.values()), longest.end_ms >= end_ms)
+
+
+def _is_news(part: MetricPeriod, gap: Gap) -> bool:
+    if gap.seconds < max(_GAP_SECONDS, _GAP_SHARE * part.window.hours * 3600):
+        return False
+    had_samples = len(part.previous) > 0 or any(len(earlier.samples) for earlier in part.earlier)
+    return had_samples or (len(part.current) > 0 and gap.start_ms > to_epoch_ms(part.window.start_utc))
+
+
+def _alike(one: Gap, other: Gap) -> bool:
+    """Whether two gaps are mostly the same time."""
+    shared = min(one.end_ms, other.end_ms) - max(one.start_ms, other.start_ms)
+    return shared >= 0.8 * max(one.end_ms - one.start_ms, other.end_ms - other.start_ms)
+
+
+def _is_critical(columns: Columns) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    names = np.array([name == "critical" for name in columns.criticity_names], np.bool_)
+    critical: np.ndarray[tuple[int], np.dtype[np.bool_]] = names[columns.criticity] & np.isfinite(columns.reading)
+    return critical

@@ -1,0 +1,106 @@
+"""A metric that fills up, and when it would be full. Pure.
+
+With three earlier days or more the slope is taken between the same hours of different days (Hirsch, Slack and Smith,
+1982), which no daily rhythm moves, and the days must rise one after another (Kendall's tau). Else, or where that shows
+nothing, it is Theil and Sen's over the two intervals, whose blocks must rise almost without exception, and which the
+same hours of the days before must not contradict: a rhythm that rises each morning fills nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pycemaker.findings.series import Series
+from pycemaker.robust import Floats, block_medians, median, seasonal_slope, slope, spread, tau
+
+_FEW_DAYS = 3
+_DAYS_TAU, _BLOCKS_TAU = 0.8, 0.9
+_BINS = 24
+_LEAST_RISE = 0.005
+_CLEAR = 4.0
+_FARTHEST_DAYS = 60
+_AHEAD, _AHEAD_WITHOUT_DAYS = 20, 2
+
+
+@dataclass(frozen=True)
+class Trend:
+    """A level that rises towards its limit.
+
+    Attributes:
+        level: now, in the metric's unit.
+        per_day: how much it rises a day.
+        days_left: until it would be at its limit; 0 where it is.
+        seen_days: over how long the rise was seen.
+    """
+
+    level: float
+    per_day: float
+    days_left: float
+    seen_days: float
+
+
+def find_trend(series: Series) -> Trend | None:
+    """When a metric would be at its limit, where it has one and rises towards it; else None.
+
+    Nothing is said of what lies further ahead than 60 days, or than twenty times what was seen; without an earlier day,
+    twice.
+    """
+    limit = series.part.metric.limit
+    if limit is None:
+        return None
+    level = median(series.current[np.isfinite(series.current)][-6:])
+    hours = series.part.window.hours / 24
+    found = [
+        (_over_days(series), float(series.days_back.max(initial=0)) + hours),
+        (_over_blocks(series), 2 * hours),
+    ]
+    for per_day, seen in found:
+        if per_day is None or not per_day > 0:
+            continue
+        left = max(0.0, (limit - level) / per_day)
+        ahead = _AHEAD if len(series.days) else _AHEAD_WITHOUT_DAYS
+        if left <= min(_FARTHEST_DAYS, ahead * seen):
+            return Trend(level, per_day, left, seen)
+    return None
+
+
+def _over_days(series: Series) -> float | None:
+    if len(series.days) < _FEW_DAYS:
+        return None
+    rows = np.vstack([series.days[::-1], series.slots])
+    back = np.concatenate([series.days_back[::-1], [0.0]])
+    levels = np.array([median(row - series.normal_slots) for row in rows])
+    per_day = seasonal_slope(np.repeat(-back[:, None], rows.shape[1], axis=1), rows)
+    rise = per_day * back[0]
+    rest = spread(levels + per_day * back)
+    return per_day if tau(levels) >= _DAYS_TAU and rise >= _LEAST_RISE and rise > _CLEAR * rest else None
+
+
+def _over_blocks(series: Series) -> float | None:
+    times, bins = _binned(series)
+    per_day = slope(times, bins)
+    rise = per_day * 2 * series.part.window.hours / 24
+    rest = spread(bins - per_day * times)
+    clear = tau(bins) >= _BLOCKS_TAU and rise >= _LEAST_RISE and rise > _CLEAR * rest
+    return per_day if clear and not _is_rhythm(series, per_day) else None
+
+
+def _binned(series: Series) -> tuple[Floats, Floats]:
+    """Both intervals in a few bins: their middles in days, their medians."""
+    count = len(series.amounts)
+    kept = np.isfinite(series.amounts)
+    place = np.arange(count) * _BINS // count
+    bins = block_medians(place[kept], series.amounts[kept], _BINS, 1)
+    return (np.arange(_BINS) + 0.5) / _BINS * 2 * series.part.window.hours / 24, bins
+
+
+def _is_rhythm(series: Series, per_day: float) -> bool:
+    """Whether the nearest earlier day rose as much in these hours, and yet today is no higher than it was."""
+    if not len(series.days):
+        return False
+    day = series.days[0]
+    own = slope(np.arange(len(day)) / len(day) * series.part.window.hours / 24, day)
+    higher = median(series.slots - day)
+    return bool(own > 0.3 * per_day and higher < 0.5 * per_day * series.days_back[0])

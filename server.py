@@ -21,7 +21,7 @@ from granian import Granian
 from granian.constants import Interfaces
 from granian.log import LogLevels
 
-from pycemaker import answers, errors, home, payload, startup
+from pycemaker import answers, errors, home, parameters, payload, startup
 from pycemaker.data.collect import Collector
 from pycemaker.data.database import open_database
 from pycemaker.data.store import Store
@@ -353,6 +353,7 @@ def application() -> Any:
     desk = ReportDesk(os.environ, settings.data_dir / "reports", settings.report_timeout_seconds)
     services = Services(settings, Store(database, settings.cache_mb * 2**20), desk)
     desk.start()
+    threading.Thread(target=parameters.warm, daemon=True, name="warm").start()
     if database.is_embedded:
         Collector(database, settings.data_dir, services.traffic).start()
     startup.end_with_parent()

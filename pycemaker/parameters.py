@@ -118,6 +118,11 @@ class Parameter:
         return " ".join([f"of type {self.kind.__name__}", *ends])
 
 
+def warm() -> None:
+    """Load what checks parameters, so that the first report does not wait for it."""
+    import jsonschema  # noqa: F401
+
+
 def _finite(text: str) -> float | str:
     try:
         number = float(text) if text.isascii() and "_" not in text else math.nan

@@ -31,7 +31,9 @@ START_SECONDS = 60
 STREAM_LIMIT_CHARACTERS = 1_000_000
 """How much printed text one cell keeps."""
 
-_WARM_UP = "import pycemaker.show, pycemaker.wiring; pycemaker.figures.warm(); del pycemaker"
+_WARM_UP = (
+    "import pycemaker.show, pycemaker.wiring; pycemaker.figures.warm(); pycemaker.parameters.warm(); del pycemaker"
+)
 
 
 class _Manager(AsyncKernelManager):

@@ -21,6 +21,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 
 import numpy as np
@@ -67,6 +68,12 @@ class Open:
     edge_ms: int
     batch: Batch
     probed: bytes | None
+
+    @cached_property
+    def pieces(self) -> list[Batch]:
+        """The documents hour by hour, as they will be once they are sealed: so their digests stay the same."""
+        hours = np.unique(self.batch.columns.time_ms // HOUR_MS).tolist()
+        return [self.batch.between(hour * HOUR_MS, (hour + 1) * HOUR_MS) for hour in hours]
 
 
 @dataclass(frozen=True)
@@ -165,7 +172,8 @@ class Shelf:
             self._dense_until = time.monotonic() + DENSE_SECONDS
             raise
         if reaches_end:
-            yield from _hour_by_hour(state.open.batch.between(from_ms, until_ms))
+            for piece in state.open.pieces:
+                yield piece.between(from_ms, until_ms)
 
     def kept_from_ms(self, state: State, from_ms: int, until_ms: int | None) -> int:
         """Where that part of a stretch starts which one answer may keep; what is earlier streams past the memory."""
@@ -246,9 +254,3 @@ class Shelf:
         is_same = before.open is not None and before.open.batch.rows == rest.rows and hour == before.open.start_hour
         end = Open(hour, new_edge_ms, rest, probed if new_edge_ms == edge_ms else None)
         self._state = State(before.generation, before.version + (not is_same), end)
-
-
-def _hour_by_hour(batch: Batch) -> Iterator[Batch]:
-    """The batch cut as it will be once it is sealed, so that what is cut later is still the same pieces."""
-    for hour in np.unique(batch.columns.time_ms // HOUR_MS).tolist():
-        yield batch.between(hour * HOUR_MS, (hour + 1) * HOUR_MS)

@@ -172,7 +172,7 @@ class Store:
         """Batch by batch, a cursor for so many documents; the next one begins where samples of one instant end."""
         while True:
             count = 0
-            for raw in self._reader.batches(metric, from_ms, until_ms):
+            for raw in self._reader.at_once(metric, from_ms, until_ms):
                 batch = encode_batch(raw, metric)
                 count += len(batch)
                 last_ms = int(batch.columns.time_ms[-1])

@@ -70,6 +70,13 @@ def checked_always() -> Iterator[None]:
 
 
 @pytest.fixture
+def compared_once() -> Iterator[None]:
+    """What was compared after a change is not compared once more some seconds later."""
+    with patch.object(shelf, "SETTLE_SECONDS", 1e9):
+        yield
+
+
+@pytest.fixture
 def cached(database: Database) -> Store:
     return Store(database, CACHE_BYTES)
 
@@ -239,7 +246,7 @@ def test_answers_under_concurrent_writes_are_those_of_some_moment_and_end_up_the
     assert answers(cached) == answers(store)
 
 
-def test_what_is_in_memory_is_not_read_again(database: Database, cached: Store) -> None:
+def test_what_is_in_memory_is_not_read_again(database: Database, cached: Store, compared_once: None) -> None:
     fill(database)
     first = tail_of(cached, 6), interval_of(cached, NOW, 3)
     with reads_of(cached) as reads:
@@ -247,7 +254,9 @@ def test_what_is_in_memory_is_not_read_again(database: Database, cached: Store) 
     assert reads.call_count == 0
 
 
-def test_however_many_ask_a_missing_hour_is_read_once(database: Database, cached: Store, store: Store) -> None:
+def test_however_many_ask_a_missing_hour_is_read_once(
+    database: Database, cached: Store, store: Store, compared_once: None
+) -> None:
     fill(database)
     expected = tail_of(store, 6)
     with reads_of(cached) as reads, ThreadPoolExecutor(16) as pool:
@@ -257,7 +266,7 @@ def test_however_many_ask_a_missing_hour_is_read_once(database: Database, cached
 
 
 def test_a_new_sample_does_not_make_anything_else_be_read(
-    database: Database, cached: Store, store: Store, checked_always: None
+    database: Database, cached: Store, store: Store, checked_always: None, compared_once: None
 ) -> None:
     fill(database)
     answers(cached)
@@ -298,7 +307,7 @@ def test_a_long_answer_goes_from_cursor_to_cursor_without_losing_or_doubling_a_s
     whole = tail_of(store, 2)
     with (
         patch("pycemaker.data.store._PAGE_DOCUMENTS", 500),
-        patch("pycemaker.data.reader.BATCH_DOCUMENTS", 300),
+        patch("pycemaker.data.reader.STREAMED_DOCUMENTS", 300),
     ):
         assert tail_of(store, 2) == whole
     assert whole.count(b'"_id"') == 9000

@@ -8,7 +8,8 @@
     │   └── InvalidParameter
     ├── NotFound
     │   ├── UnknownMetric
-    │   └── UnknownNotebook
+    │   ├── UnknownNotebook
+    │   └── UnknownReport
     ├── NotAuthenticated
     ├── RecipientNotAllowed
     ├── TooManyReports
@@ -16,6 +17,7 @@
     ├── ReportFailed
     │   ├── NotebookFailed
     │   ├── NothingToSend
+    │   ├── ReportUnfit
     │   └── RunnerFailed
     ├── StorageRefused
     ├── MailRefused
@@ -97,6 +99,12 @@ class UnknownNotebook(NotFound):
     message = "no notebook {name!r}"
 
 
+class UnknownReport(NotFound):
+    """There is no such report, or none that may be shown. No facts: an id is a key."""
+
+    message = "no such report"
+
+
 class NotAuthenticated(PycemakerError):
     """The token is missing or wrong. No facts: nothing of what was sent is kept."""
 
@@ -135,6 +143,12 @@ class NothingToSend(ReportFailed):
     """The notebook ran but left no figure or no text. Facts: `reason` in English."""
 
     message = "the notebook produced nothing to send: {reason}"
+
+
+class ReportUnfit(ReportFailed):
+    """The message did not pass the check before it leaves; nothing was sent. Facts: `findings`, a line each."""
+
+    message = "the report is not fit to be sent: {findings}"
 
 
 class RunnerFailed(ReportFailed):

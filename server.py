@@ -27,7 +27,7 @@ from pycemaker.data.database import open_database
 from pycemaker.data.store import Store
 from pycemaker.metrics import METRICS, find_metric
 from pycemaker.remember import STILL_HOLDS, remember_answers
-from pycemaker.report import catalogue
+from pycemaker.report import catalogue, kept
 from pycemaker.report.limits import RateLimit
 from pycemaker.report.pipeline import ReportRequest
 from pycemaker.report.runner import ReportDesk
@@ -66,6 +66,7 @@ FACES: dict[type[errors.PycemakerError], Face] = {
     errors.NotFound: Face(404, "not_found", "Nada foi encontrado neste endereço."),
     errors.UnknownMetric: Face(404, "unknown_metric", "Métrica desconhecida.", shows=("known",)),
     errors.UnknownNotebook: Face(404, "unknown_notebook", "Notebook desconhecido: veja a lista em /notebooks."),
+    errors.UnknownReport: Face(404, "unknown_report", "Relatório desconhecido."),
     errors.NotAuthenticated: Face(401, "not_authenticated", "Token ausente ou incorreto."),
     errors.RecipientNotAllowed: Face(
         403, "recipient_not_allowed", "Este endereço não está autorizado a receber relatórios.", field="email_to"
@@ -90,6 +91,12 @@ FACES: dict[type[errors.PycemakerError], Face] = {
         500, "notebook_unusable", "O notebook não pode ser lido: veja sua célula de parâmetros.", shows=("name",)
     ),
     errors.NothingToSend: Face(500, "nothing_to_send", "O notebook não produziu nada para enviar."),
+    errors.ReportUnfit: Face(
+        500,
+        "report_unfit",
+        "O relatório não passou na verificação antes do envio. Nada foi enviado.",
+        shows=("findings",),
+    ),
     errors.RunnerFailed: Face(
         500, "runner_failed", "O processo do relatório terminou antes da hora.", shows=("stage", "possibly_sent")
     ),
@@ -154,6 +161,7 @@ def create_app(services: Services) -> Any:
     app.install(_tell_errors)
     app.default_error_handler = _tell_http_error
     _add_home(app, services)
+    _add_kept_reports(app, services)
     _add_metrics(app, services)
     _add_report(app, services)
     remembered = remember_answers(app, services.store.cache_bytes // 8)
@@ -190,6 +198,26 @@ def _add_metrics(app: Bottle, services: Services) -> None:
         start_utc = parse_instant(date_start, zone=settings.timezone, now_utc=services.clock())
         answer = answers.tail(store.look(metric, since(start_utc)), _shape())
         return _send(answer, services.streams, moves=date_start == "now")
+
+
+def _add_kept_reports(app: Bottle, services: Services) -> None:
+    """Reports under their unguessable ids. They come before the metrics, whose paths look alike."""
+    reports = services.settings.data_dir / "reports"
+
+    @app.get("/reports/<report_id>")  # type: ignore[untyped-decorator]
+    def kept_page(report_id: str) -> bytes:
+        return _kept(kept.page(reports, report_id), "text/html; charset=utf-8")
+
+    @app.get("/reports/<report_id>/figures/<name>")  # type: ignore[untyped-decorator]
+    def kept_figure(report_id: str, name: str) -> bytes:
+        return _kept(kept.figure(reports, report_id, name), "image/png")
+
+
+def _kept(content: bytes, content_type: str) -> bytes:
+    response.content_type = content_type
+    for name, told in kept.HEADERS.items():
+        response.set_header(name, told)
+    return content
 
 
 def _add_report(app: Bottle, services: Services) -> None:

@@ -8,7 +8,8 @@
     │   └── InvalidParameter
     ├── NotFound
     │   ├── UnknownMetric
-    │   └── UnknownNotebook
+    │   ├── UnknownNotebook
+    │   └── UnknownReport
     ├── NotAuthenticated
     ├── RecipientNotAllowed
     ├── TooManyReports
@@ -18,6 +19,7 @@
     │   ├── NotebookFailed
     │   ├── NotebookUnusable
     │   ├── NothingToSend
+    │   ├── ReportUnfit
     │   └── RunnerFailed
     ├── StorageRefused
     ├── MailRefused
@@ -99,6 +101,12 @@ class UnknownNotebook(NotFound):
     message = "no notebook {name!r}"
 
 
+class UnknownReport(NotFound):
+    """There is no such report, or none that may be shown. No facts: an id is a key."""
+
+    message = "no such report"
+
+
 class NotAuthenticated(PycemakerError):
     """The token is missing or wrong. No facts: nothing of what was sent is kept."""
 
@@ -152,6 +160,12 @@ class NothingToSend(ReportFailed):
     """The notebook ran but left no figure or no text. Facts: `reason` in English."""
 
     message = "the notebook produced nothing to send: {reason}"
+
+
+class ReportUnfit(ReportFailed):
+    """The message did not pass the check before it leaves; nothing was sent. Facts: `findings`, a line each."""
+
+    message = "the report is not fit to be sent: {findings}"
 
 
 class RunnerFailed(ReportFailed):

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from email.message import EmailMessage
 from functools import partial
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from pycemaker.data.database import Database, open_database
@@ -13,12 +16,12 @@ from pycemaker.data.store import Store
 from pycemaker.metrics import METRICS, Metric
 from pycemaker.parameters import check_injected
 from pycemaker.period import EARLIER_DAYS, EARLIER_SLICES, EarlierHours, MetricPeriod, Period
-from pycemaker.report import render
+from pycemaker.report import lint, render
 from pycemaker.report.mail import Outbox, compose
-from pycemaker.report.pipeline import Collaborators, RunNotebook, Send, StoreFigures
+from pycemaker.report.pipeline import Collaborators, Page, RunNotebook, Send, StoreFigures
 from pycemaker.report.smtp import SmtpSender
 from pycemaker.report.storage import FirebaseFigures
-from pycemaker.settings import Settings, load
+from pycemaker.settings import ROOT, Settings, load
 from pycemaker.window import Window, parse_window, same_hours_before, slices
 
 _SLICE_SECONDS = 30
@@ -41,7 +44,13 @@ def report_collaborators(settings: Settings, run_notebook: RunNotebook) -> Colla
         store_figures=_figure_storage(settings),
         compose=partial(compose, sender=settings.email_from or OUTBOX_SENDER),
         send=_sender(settings),
+        check_message=partial(_check_message, settings=settings),
     )
+
+
+def _check_message(message: EmailMessage, page: Page, parameters: Sequence[str], *, settings: Settings) -> None:
+    paths = [str(path) for path in (ROOT, settings.data_dir, Path.home())]
+    lint.check(message, page.full_html, lint.Withheld(settings.secrets, paths, parameters))
 
 
 def prepare(collaborators: Collaborators) -> None:

@@ -5,7 +5,7 @@ Everything made on the way is kept on a `Shelf` as soon as it exists, so that a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from pathlib import Path
@@ -117,6 +117,13 @@ class Compose(Protocol):
         """One MIME message; figures inside it (Content-ID) where `urls` is None."""
 
 
+class CheckMessage(Protocol):
+    """Looks at the message before it leaves. Raises ReportUnfit."""
+
+    def __call__(self, message: EmailMessage, page: Page, parameters: Sequence[str]) -> None:
+        """Let it pass; `parameters` are the names of what the notebook was given."""
+
+
 class Send(Protocol):
     """Hands the message over. Raises MailRefused."""
 
@@ -133,6 +140,7 @@ class Collaborators:
     store_figures: StoreFigures | None
     compose: Compose
     send: Send
+    check_message: CheckMessage
 
 
 def make_report(
@@ -144,7 +152,8 @@ def make_report(
         The record of what happened, as it stands on the shelf: plain JSON-able data.
 
     Raises:
-        NotebookFailed, NothingToSend, StorageRefused, MailRefused: the stage that failed is in the record on the shelf.
+        NotebookFailed, NothingToSend, StorageRefused, ReportUnfit, MailRefused: the record on the shelf says at which
+            stage.
     """
     shelf.open(request)
     try:
@@ -179,6 +188,7 @@ def _walk(
     on_progress("mail", 0, 1)
     message = collaborators.compose(page, request.email_to, urls)
     shelf.keep_message(message)
+    collaborators.check_message(message, page, list(request.parameters))
     delivery = collaborators.send(message, request.email_to)
     on_progress("mail", 1, 1)
     return shelf.close_delivered(message, delivery, urls)

@@ -214,13 +214,24 @@ def test_no_secret_reaches_the_notebook_or_what_is_kept_of_it(folder: Path, data
     mail = {"EMAIL_FROM": "from@example.com", "PASSWORD": "s3cret-password", "SMTP_HOST": "127.0.0.1", "SMTP_PORT": "9"}
     desk = ReportDesk(environment_of(folder, **given, **mail), folder / "reports", 60, keep_spare=False)
     shows = "import os\nprint({n: t for n, t in os.environ.items()})"
-    with pytest.raises(errors.MailRefused):
+    with pytest.raises(errors.ReportUnfit) as caught:
         desk.make(request_for(notebook_of(folder, shows, FIGURE)))
     desk.close()
+    assert "secret: a secret stands in the HTML" in caught.value.facts["findings"]  # the database's URL
+    assert database_url not in str(caught.value)
     kept = b"".join(path.read_bytes() for path in (folder / "reports" / "a-report").iterdir() if path.is_file())
     assert b"s3cret" not in kept
-    assert record_of(folder)["error"]["kind"] == "MailRefused"
+    assert record_of(folder)["error"]["kind"] == "ReportUnfit"
     assert (folder / "reports" / "a-report" / "message.eml").exists()
+
+
+def test_a_report_that_tells_a_path_of_the_machine_is_not_sent(desk: ReportDesk, folder: Path) -> None:
+    with pytest.raises(errors.ReportUnfit) as caught:
+        desk.make(request_for(notebook_of(folder, f"print('see {folder}/reports/x')", FIGURE)))
+    assert caught.value.facts["findings"] == [
+        f"path: a path of this machine stands in {where}" for where in ("the HTML", "the text", "the page")
+    ]
+    assert not (folder / "outbox").exists()
 
 
 def test_two_reports_at_once_are_both_made_one_after_the_other(desk: ReportDesk, folder: Path) -> None:

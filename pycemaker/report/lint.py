@@ -1,0 +1,254 @@
+"""What must hold of a message before it leaves. Pure: a message in, its flaws out.
+
+Each rule is here because breaking it hurts readers in some inbox, or tells them what is none of their business:
+Gmail clips HTML of some 102 KB and drops a style sheet of over 8,192 characters (lessons.md; hteumeuleu/email-bugs); no
+client runs scripts or shows frames and forms safely; Outlook's Word engine knows neither CSS variables nor positions;
+Gmail shows no `data:` picture; several servers refuse messages above 20 to 25 MB.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from email.message import EmailMessage
+from email.policy import SMTP
+from html.parser import HTMLParser
+from typing import Any
+
+from pycemaker.errors import ReportUnfit
+
+HTML_BYTES = 95_000
+STYLE_CHARACTERS = 8_192
+MESSAGE_BYTES = 20_000_000
+WIDEST = 600
+"""CSS pixels that a mail has for a picture."""
+
+_ONCE = ("From", "To", "Subject", "Date", "Message-ID", "MIME-Version", "Content-Type")
+_TAGS = {
+    "script",
+    "iframe",
+    "frame",
+    "object",
+    "embed",
+    "form",
+    "input",
+    "button",
+    "link",
+    "base",
+    "svg",
+    "video",
+    "audio",
+}
+_STYLES = {
+    "css-variable": r"var\s*\(|(?<![\w-])--[a-z][\w-]*\s*:",
+    "css-position": r"(?<![\w-])position\s*:",
+    "css-import": r"@import",
+    "css-url": r"url\s*\(",
+    "css-expression": r"expression\s*\(|behavior\s*:",
+}
+_MARKUP = re.compile(r"</?(?:html|head|body|table|t[rdh]|div|span|p|br|img|style|a)\b[^>]*>", re.IGNORECASE)
+_INJECTED = r"injected-parameters|papermill-error|^# Parameters$"
+_SHORTEST_SECRET = 6
+_BLANKS = re.compile(r"\s+")
+
+
+@dataclass(frozen=True)
+class Flaw:
+    """One thing that is wrong.
+
+    Attributes:
+        rule: its name, as in `html-size`.
+        told: what was found, in English; never the secret or the path itself.
+    """
+
+    rule: str
+    told: str
+
+
+@dataclass(frozen=True)
+class Withheld:
+    """What must be nowhere in a report.
+
+    Attributes:
+        secrets: values; those under six characters are left out, being too likely to stand there by chance.
+        paths: absolute folders of this machine.
+        parameters: names of the notebook's parameters, which must not stand there as an assignment.
+    """
+
+    secrets: Sequence[str] = ()
+    paths: Sequence[str] = ()
+    parameters: Sequence[str] = ()
+
+
+def check(message: EmailMessage, full_html: str, withheld: Withheld) -> None:
+    """Let the message pass, or say what is wrong with it.
+
+    Raises:
+        ReportUnfit: with every flaw.
+    """
+    if found := flaws(message, full_html, withheld):
+        raise ReportUnfit(findings=[f"{flaw.rule}: {flaw.told}" for flaw in found])
+
+
+def flaws(message: EmailMessage, full_html: str = "", withheld: Withheld = Withheld()) -> list[Flaw]:
+    """Everything that is wrong with a message, in a fixed order; nothing where it may leave.
+
+    Args:
+        message: as it would go out.
+        full_html: the page for a browser, which is served under the same report.
+        withheld: what must not be told.
+    """
+    markup, text = _body(message, "html"), _body(message, "plain")
+    page = _Reader.read(markup)
+    return [
+        *_head_flaws(message),
+        *_size_flaws(message, markup),
+        *_construct_flaws(page),
+        *_picture_flaws(page, message),
+        *_text_flaws(text),
+        *_leaks(
+            {"the HTML": markup, "the text": text, "the subject": str(message["Subject"]), "the page": full_html},
+            withheld,
+        ),
+        *(Flaw("page-script", f"the page has a <{tag}>") for tag in _Reader.read(full_html).tags & _TAGS),
+    ]
+
+
+def _body(message: EmailMessage, kind: str) -> str:
+    part = message.get_body((kind,))
+    return str(part.get_content()) if part is not None else ""
+
+
+def _head_flaws(message: EmailMessage) -> Iterator[Flaw]:
+    for name in _ONCE:
+        count = len(message.get_all(name, []))
+        if count != 1:
+            yield Flaw("header", f"{count} {name} headers")
+    if not re.fullmatch(r"<[^<>@\s]{12,}@[^<>@\s]+>", str(message["Message-ID"]).strip()):
+        yield Flaw("message-id", "the Message-ID is not a unique one")
+    subject = str(message["Subject"])
+    if not re.search(r"\d{2}/\d{2}/\d{4}", subject):
+        yield Flaw("subject", "the subject has no date")
+    if any(not character.isprintable() for character in subject):
+        yield Flaw("subject", "the subject has a control character")
+
+
+def _size_flaws(message: EmailMessage, markup: str) -> Iterator[Flaw]:
+    sizes = {
+        "html-size": (len(markup.encode("utf-8", "replace")), HTML_BYTES, "bytes of HTML"),
+        "style-size": (
+            sum(map(len, re.findall(r"(?s)<style[^>]*>(.*?)</style>", markup))),
+            STYLE_CHARACTERS,
+            "characters of style",
+        ),
+        "message-size": (len(message.as_bytes(policy=SMTP)), MESSAGE_BYTES - 1, "bytes in all"),
+    }
+    for rule, (size, limit, what) in sizes.items():
+        if size > limit:
+            yield Flaw(rule, f"{size} {what}, {limit} at most")
+    if not markup.strip():
+        yield Flaw("html-missing", "there is no HTML part")
+
+
+def _construct_flaws(page: _Reader) -> Iterator[Flaw]:
+    for tag in sorted(page.tags & _TAGS):
+        yield Flaw("forbidden-tag", f"<{tag}>")
+    if page.refreshes:
+        yield Flaw("forbidden-tag", "<meta http-equiv=refresh>")
+    for name in sorted(page.handlers):
+        yield Flaw("event-handler", name)
+    for scheme in sorted(page.schemes & {"javascript", "data", "vbscript", "file"}):
+        yield Flaw("forbidden-url", f"a {scheme}: URL")
+    for rule, pattern in _STYLES.items():
+        if re.search(pattern, page.styles, re.IGNORECASE):
+            yield Flaw(rule, "in a style")
+
+
+def _picture_flaws(page: _Reader, message: EmailMessage) -> Iterator[Flaw]:
+    inside = {str(part["Content-ID"]).strip("<> ") for part in message.walk() if part["Content-ID"]}
+    for place, picture in enumerate(page.pictures, 1):
+        source = picture.get("src") or ""
+        if not (source.startswith("https://") or (source.startswith("cid:") and source[4:] in inside)):
+            yield Flaw("picture-source", f"picture {place} cannot be fetched")
+        if not (picture.get("alt") or "").strip():
+            yield Flaw("picture-alt", f"picture {place} has no alternative text")
+        width = picture.get("width") or ""
+        if not (width.isdigit() and 1 <= int(width) <= WIDEST):
+            yield Flaw("picture-width", f"picture {place} has no width of 1 to {WIDEST}")
+
+
+def _text_flaws(text: str) -> Iterator[Flaw]:
+    if not text.strip():
+        yield Flaw("text-missing", "there is no text part")
+    elif _MARKUP.search(text):
+        yield Flaw("text-markup", "the text part has HTML in it")
+
+
+def _leaks(places: Mapping[str, str], withheld: Withheld) -> Iterator[Flaw]:
+    """What must not be told, looked for as it stands, unescaped, and without its blanks (a key has line breaks)."""
+    injected = re.compile("|".join([_INJECTED, *_assignments(withheld.parameters)]), re.MULTILINE)
+    secrets = [_BLANKS.sub("", secret) for secret in withheld.secrets if len(secret) >= _SHORTEST_SECRET]
+    paths = [_path_pattern(path) for path in withheld.paths if len(path.strip("/\\")) > 0]
+    for where, written in places.items():
+        told = html.unescape(written)
+        dense = _BLANKS.sub("", told)
+        if any(secret in dense for secret in secrets):
+            yield Flaw("secret", f"a secret stands in {where}")
+        if any(path.search(told) for path in paths):
+            yield Flaw("path", f"a path of this machine stands in {where}")
+        if injected.search(re.sub(r"<[^>]*>", "\n", told)) or "injected-parameters" in written:
+            yield Flaw("parameters", f"the notebook's parameters stand in {where}")
+
+
+def _assignments(names: Sequence[str]) -> list[str]:
+    return [rf"^\s*{re.escape(name)}\s*=\s*[\"'\d]" for name in names]
+
+
+def _path_pattern(path: str) -> re.Pattern[str]:
+    """The folder as a path of its own; one of a single step, such as `/app`, only with something below it."""
+    below = r"(?=[/\\]\w)" if len(re.split(r"[/\\]+", path.strip("/\\"))) < 2 else r"(?![\w-])"
+    return re.compile(rf"(?<![\w./\\-]){re.escape(path)}{below}")
+
+
+class _Reader(HTMLParser):
+    """Collects what the rules ask about, from tags as a browser would read them."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.tags: set[str] = set()
+        self.handlers: set[str] = set()
+        self.schemes: set[str] = set()
+        self.pictures: list[dict[str, str | None]] = []
+        self.styles = ""
+        self.refreshes = False
+        self._in_style = False
+
+    @classmethod
+    def read(cls, markup: str) -> _Reader:
+        reader = cls()
+        reader.feed(markup)
+        reader.close()
+        return reader
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        told: dict[str, Any] = dict(attrs)
+        self.tags.add(tag)
+        self._in_style = tag == "style"
+        self.handlers |= {name for name in told if name.startswith("on")}
+        self.refreshes |= tag == "meta" and (told.get("http-equiv") or "").lower() == "refresh"
+        self.styles += f"\n{told.get('style') or ''}"
+        if tag == "img":
+            self.pictures.append(told)
+        for name in ("src", "href", "background", "action"):
+            scheme = re.match(r"\s*([a-z][a-z0-9+.-]*):", told.get(name) or "", re.IGNORECASE)
+            self.schemes |= {scheme[1].lower()} if scheme else set()
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "style":
+            self._in_style = False
+
+    def handle_data(self, data: str) -> None:
+        if self._in_style:
+            self.styles += data

@@ -23,6 +23,7 @@ from tests.bench.serving import (
     ours,
     seconds_of,
     under_granian,
+    wait_until_ready,
     wrk,
 )
 

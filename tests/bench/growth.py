@@ -7,7 +7,7 @@ import statistics
 from pathlib import Path
 
 from tests.bench.data import load_cpu, mongod
-from tests.bench.serving import get_seconds, ours, wrk
+from tests.bench.serving import get_seconds, ours, wait_until_ready, wrk
 from tests.bench.table import interval_path, tail_path
 
 DAYS = (1, 14, 365)
@@ -31,6 +31,7 @@ def main() -> None:
 
 def _measure(url: str, folder: Path, days: int) -> dict[str, float | None]:
     with ours(url, folder, CACHE_MB="0") as own:
+        wait_until_ready(own, tail_path(1))
         cold = {
             f"{name}, cold": statistics.median(get_seconds(own, path) * 1000 for _ in range(7))
             for name, path in (("tail of 1 h", tail_path(1)), ("tail of 24 h", tail_path(24)))

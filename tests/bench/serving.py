@@ -44,6 +44,8 @@ class Served:
 
 
 def _is_worker(process: psutil.Process) -> bool:
+    if process.status() == psutil.STATUS_ZOMBIE:
+        return False
     return not any("mongod" in word or "pycemaker." in word or "ipykernel" in word for word in process.cmdline())
 
 
@@ -99,6 +101,13 @@ def fetch(connection: http.client.HTTPConnection, path: str, **headers: str) -> 
     while answer.read(1 << 20):
         pass
     return answer
+
+
+def wait_until_ready(served: Served, path: str) -> None:
+    """Ask until the answer is no 503: an index may still be being made."""
+    connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=60)
+    while fetch(connection, path).status == 503:
+        time.sleep(0.2)
 
 
 def seconds_of(work: Callable[[], object]) -> float:

@@ -23,6 +23,7 @@ from tests.bench.serving import (
     ours,
     seconds_of,
     under_granian,
+    wait_until_ready,
     wrk,
 )
 
@@ -82,6 +83,7 @@ def _text(number: float) -> str:
 
 
 def _warm(own: Served, plain: Served, transport: Served, work: str, path: str, target: str, connections: int) -> Row:
+    wait_until_ready(own, path)
     size = len(_get(own, path))
     got, limit = median_rates([own.url + path, f"{transport.url}/{size}"], connections=connections)
     figures = {"ours": got, "straightforward": 1 / get_seconds(plain, path, 3), "HTTP server alone": limit}
@@ -154,7 +156,8 @@ def _cold(url: str, folder: Path) -> Row:
         return sum(len(raw) for raw in database["cpu_usage"].find_raw_batches(bounds, sort=KEY, batch_size=10_000))
 
     with ours(url, folder, CACHE_MB="0") as own:
-        move(), get_seconds(own, tail_path(24))
+        wait_until_ready(own, tail_path(24))
+        move()
         pairs = [(get_seconds(own, tail_path(24)), seconds_of(move)) for _ in range(15)]
     database.close()
     got, wire = (statistics.median(times) * 1000 for times in zip(*pairs, strict=True))
@@ -166,7 +169,7 @@ def _cold(url: str, folder: Path) -> Row:
 def _points(url: str, folder: Path) -> Row:
     """The first request for each of six metrics after a start."""
     with ours(url, folder) as own:
-        get_seconds(own, "/")
+        wait_until_ready(own, "/")
         names = ["cpu", "ram", "disk", "response_time", "request_count", "http_fail"]
         cold = [get_seconds(own, f"{tail_path(168, name)}?max_points=1000") * 1000 for name in names]
         warm = get_seconds(own, f"{tail_path(168)}?max_points=1001", 9) * 1000

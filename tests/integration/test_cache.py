@@ -21,7 +21,6 @@ from pycemaker.data import changes, hours, shelf
 from pycemaker.data.blocks import Block, Blocks
 from pycemaker.data.changes import Count, Counters, read_count
 from pycemaker.data.database import Database
-from pycemaker.data.reader import Reader
 from pycemaker.data.store import Store
 from pycemaker.metrics import CPU, REQUEST_COUNT
 from pycemaker.samples import no_batch
@@ -91,7 +90,7 @@ def replicated() -> Iterator[Database]:
 
 def reads_of(store: Store) -> Any:
     """Counts the runs of hours that are read."""
-    return patch.object(Reader, "at_once", autospec=True, side_effect=Reader.at_once)
+    return patch.object(store._reader, "at_once", wraps=store._reader.at_once)
 
 
 WRITES: dict[str, Write] = {

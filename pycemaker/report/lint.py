@@ -49,6 +49,8 @@ _STYLES = {
     "css-expression": r"expression\s*\(|behavior\s*:",
 }
 _MARKUP = re.compile(r"</?(?:html|head|body|table|t[rdh]|div|span|p|br|img|style|a)\b[^>]*>", re.IGNORECASE)
+_HOSTED = re.compile(r"https://|http://(?:127\.0\.0\.1|localhost)(?::\d+)?/")
+"""Where a picture may be: the storage, or its emulator, which is on this machine and has no TLS."""
 _INJECTED = r"injected-parameters|papermill-error|^# Parameters$"
 _SHORTEST_SECRET = 6
 _BLANKS = re.compile(r"\s+")
@@ -170,7 +172,7 @@ def _picture_flaws(page: _Reader, message: EmailMessage) -> Iterator[Flaw]:
     inside = {str(part["Content-ID"]).strip("<> ") for part in message.walk() if part["Content-ID"]}
     for place, picture in enumerate(page.pictures, 1):
         source = picture.get("src") or ""
-        if not (source.startswith("https://") or (source.startswith("cid:") and source[4:] in inside)):
+        if not (_HOSTED.match(source) or (source.startswith("cid:") and source[4:] in inside)):
             yield Flaw("picture-source", f"picture {place} cannot be fetched")
         if not (picture.get("alt") or "").strip():
             yield Flaw("picture-alt", f"picture {place} has no alternative text")

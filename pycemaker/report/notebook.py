@@ -74,7 +74,9 @@ class ReadyKernel:
             _finish(self.manager.shutdown_kernel(now=True))
 
     def _warm_up(self) -> None:
-        client = BlockingKernelClient()
+        # With a parent it asks whether the process lives; without one it counts heartbeats, and a busy machine's missed
+        # one passes for a death.
+        client = BlockingKernelClient(parent=self.manager)
         client.load_connection_info(self.manager.get_connection_info())
         client.start_channels()
         try:

@@ -7,11 +7,15 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from pycemaker.data import embedded
 from pycemaker.data.database import Database
 from pycemaker.data.store import Store
+
+hypothesis.settings.register_profile("suite", deadline=None)  # how long an example takes is not what is tested
+hypothesis.settings.load_profile("suite")
 
 
 @pytest.fixture(scope="session")

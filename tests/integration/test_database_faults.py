@@ -19,6 +19,7 @@ import pytest
 from pymongo.errors import PyMongoError
 
 import server
+from pycemaker import parameters
 from pycemaker.data import embedded
 from pycemaker.data.database import Database, open_database
 from pycemaker.data.keeper import SETTLED_SECONDS
@@ -79,6 +80,7 @@ def mongod_of_its_own() -> Iterator[OwnMongod]:
 
 
 def client_over(database: Database, cache_bytes: int = 0) -> Client:
+    parameters.warm()  # as the server does while it starts
     desk = ReportDesk({}, Path("/nonexistent"), 1, keep_spare=False)
     store = Store(database, cache_bytes)
     return Client(server.create_app(server.Services(from_mapping({}), store, desk, clock=lambda: NOW)))

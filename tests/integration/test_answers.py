@@ -12,11 +12,11 @@ import pyarrow as pa
 import pytest
 
 import server
-from pycemaker import answers
 from pycemaker.data import shelf
 from pycemaker.data.database import Database
 from pycemaker.data.store import Store
 from pycemaker.settings import from_mapping
+from pycemaker.web import answers
 from tests.integration.test_routes import NOW_PATH, SpentDesk, app_over, is_error
 from tests.services.wsgi import Client
 

@@ -20,6 +20,7 @@ from pycemaker.metrics import METRICS
 from pycemaker.report.limits import RateLimit
 from pycemaker.report.runner import ReportDesk
 from pycemaker.settings import Settings, from_mapping
+from pycemaker.web.faces import FACES
 from tests.services.wsgi import Answer, Client
 
 NOW = datetime(2022, 4, 10, 12, 43, 23, tzinfo=UTC)
@@ -409,7 +410,7 @@ def test_a_failed_notebook_says_which_cell(store: Store) -> None:
 
 
 def test_every_error_has_a_face_of_its_own() -> None:
-    unmapped = set(errors.every_error().values()) - set(server.FACES)
+    unmapped = set(errors.every_error().values()) - set(FACES)
     assert unmapped == set()
 
 

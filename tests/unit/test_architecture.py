@@ -15,8 +15,7 @@ SOURCES = [ROOT / "server.py", *sorted((ROOT / "pycemaker").rglob("*.py"))]
 # A module may import modules of its own layer and of those below it.
 LAYERS = [
     ["server"],
-    ["pycemaker.remember"],
-    ["pycemaker.answers"],
+    ["pycemaker.web"],
     [
         "pycemaker",
         "pycemaker.__main__",
@@ -24,14 +23,13 @@ LAYERS = [
         "pycemaker.preview",
         "pycemaker.rehearsal",
         "pycemaker.startup",
-        "pycemaker.home",
         "pycemaker.report.child",
     ],
     ["pycemaker.wiring", "pycemaker.report.runner"],
     ["pycemaker.report", "pycemaker.data"],
     ["pycemaker.show"],
     ["pycemaker.shapes"],
-    ["pycemaker.payload", "pycemaker.figures", "pycemaker.tables", "pycemaker.capacity_tables", "pycemaker.wsgi"],
+    ["pycemaker.payload", "pycemaker.figures", "pycemaker.tables", "pycemaker.capacity_tables"],
     ["pycemaker.capacity", "pycemaker.findings"],
     [
         "pycemaker.digest",
@@ -50,7 +48,13 @@ LAYERS = [
 ]
 
 ALONE = {
-    "bottle": {"server"},
+    "bottle": {
+        "server",
+        "pycemaker.web.home_route",
+        "pycemaker.web.metric_routes",
+        "pycemaker.web.report_routes",
+        "pycemaker.web.telling",
+    },
     "granian": {"server"},
     "papermill": {"pycemaker.report.notebook"},
     "nbclient": {"pycemaker.report.notebook"},

@@ -1,10 +1,9 @@
-"""What goes around the routes: who may read answers in a browser, how they are counted, what an error's body holds."""
+"""What goes around the routes: who may read answers in a browser, and how they are counted."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from pycemaker.traffic import Traffic
@@ -14,31 +13,6 @@ StartResponse = Callable[..., Any]
 Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 _REPORT = "/report/"
-
-
-@dataclass(frozen=True)
-class Face:
-    """How one kind of error looks from outside.
-
-    Attributes:
-        status: of HTTP.
-        slug: the word that programs compare.
-        sentence: in Portuguese; may name the error's facts in braces.
-        field: the part of the request that is at fault.
-        shows: facts that go into the body too, where the error has them.
-    """
-
-    status: int
-    slug: str
-    sentence: str
-    field: str | None = None
-    shows: tuple[str, ...] = ()
-
-    def body(self, facts: Mapping[str, Any]) -> dict[str, Any]:
-        """The body: `msg`, `error`, and what helps."""
-        more = {name: facts[name] for name in (*self.shows, "report_id") if name in facts}
-        told = {"msg": self.sentence.format(**facts), "error": self.slug}
-        return told | ({"field": self.field} if self.field else {}) | more
 
 
 def count_traffic(application: Application, traffic: Traffic) -> Application:

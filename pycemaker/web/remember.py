@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pycemaker.answers import matches
-from pycemaker.wsgi import Application, Environ, StartResponse
+from pycemaker.web.answers import matches
+from pycemaker.web.wsgi import Application, Environ, StartResponse
 
 STILL_HOLDS = "pycemaker.still_holds"
 _SAID_AGAIN = ("etag", "cache-control", "vary", "x-amostragem")

@@ -1,0 +1,118 @@
+"""How each error looks from outside: its status, its word, its sentence in Portuguese."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pycemaker import errors
+
+
+@dataclass(frozen=True)
+class Face:
+    """How one kind of error looks from outside.
+
+    Attributes:
+        status: of HTTP.
+        slug: the word that programs compare.
+        sentence: in Portuguese; may name the error's facts in braces.
+        field: the part of the request that is at fault.
+        shows: facts that go into the body too, where the error has them.
+    """
+
+    status: int
+    slug: str
+    sentence: str
+    field: str | None = None
+    shows: tuple[str, ...] = ()
+
+    def body(self, facts: Mapping[str, Any]) -> dict[str, Any]:
+        """The body: `msg`, `error`, and what helps."""
+        more = {name: facts[name] for name in (*self.shows, "report_id") if name in facts}
+        told = {"msg": self.sentence.format(**facts), "error": self.slug}
+        return told | ({"field": self.field} if self.field else {}) | more
+
+
+FACES: dict[type[errors.PycemakerError], Face] = {
+    errors.PycemakerError: Face(500, "internal", "Ocorreu um erro inesperado."),
+    errors.InvalidRequest: Face(400, "invalid_request", "O pedido não pôde ser lido."),
+    errors.InvalidDate: Face(
+        400, "invalid_date", "Data inválida: use dd-mm-aaaa-HH-MM-SS, now ou ISO 8601 com fuso.", field="date"
+    ),
+    errors.InvalidRange: Face(
+        400,
+        "invalid_range",
+        "Intervalo inválido: use um número inteiro de horas, de 1 a {limit}.",
+        field="time_range",
+        shows=("limit",),
+    ),
+    errors.InvalidAddress: Face(400, "invalid_address", "Endereço de e-mail inválido.", field="email_to"),
+    errors.InvalidParameter: Face(
+        400, "invalid_parameter", "Parâmetro inválido: {field}.", shows=("field", "takes", "known")
+    ),
+    errors.NotFound: Face(404, "not_found", "Nada foi encontrado neste endereço."),
+    errors.UnknownMetric: Face(404, "unknown_metric", "Métrica desconhecida.", shows=("known",)),
+    errors.UnknownNotebook: Face(404, "unknown_notebook", "Notebook desconhecido: veja a lista em /notebooks."),
+    errors.UnknownReport: Face(404, "unknown_report", "Relatório desconhecido."),
+    errors.NotAuthenticated: Face(401, "not_authenticated", "Token ausente ou incorreto."),
+    errors.RecipientNotAllowed: Face(
+        403, "recipient_not_allowed", "Este endereço não está autorizado a receber relatórios.", field="email_to"
+    ),
+    errors.TooManyReports: Face(
+        429, "too_many_reports", "Há relatórios demais na fila. Tente de novo em {retry_after_seconds} s."
+    ),
+    errors.TooManyStreams: Face(
+        503, "too_many_streams", "Há respostas longas demais em andamento. Tente de novo em {retry_after_seconds} s."
+    ),
+    errors.AskedTooOften: Face(
+        429, "asked_too_often", "Este endereço recebeu relatórios demais. Tente de novo em {retry_after_seconds} s."
+    ),
+    errors.ReportFailed: Face(500, "report_failed", "O relatório não pôde ser feito."),
+    errors.NotebookFailed: Face(
+        500,
+        "notebook_failed",
+        "O notebook do relatório falhou na célula {cell} ({exception}). Nada foi enviado.",
+        shows=("cell", "exception"),
+    ),
+    errors.NotebookUnusable: Face(
+        500, "notebook_unusable", "O notebook não pode ser lido: veja sua célula de parâmetros.", shows=("name",)
+    ),
+    errors.NothingToSend: Face(500, "nothing_to_send", "O notebook não produziu nada para enviar."),
+    errors.ReportUnfit: Face(
+        500,
+        "report_unfit",
+        "O relatório não passou na verificação antes do envio. Nada foi enviado.",
+        shows=("findings",),
+    ),
+    errors.RunnerFailed: Face(
+        500, "runner_failed", "O processo do relatório terminou antes da hora.", shows=("stage", "possibly_sent")
+    ),
+    errors.StorageRefused: Face(
+        502, "storage_refused", "O armazenamento das figuras recusou o envio. Nada foi enviado."
+    ),
+    errors.MailRefused: Face(
+        502, "mail_refused", "O servidor de e-mail não aceitou a mensagem.", shows=("possibly_sent",)
+    ),
+    errors.ReportTimedOut: Face(
+        504,
+        "report_timed_out",
+        "O relatório não terminou em {limit_seconds} s.",
+        shows=("stage", "limit_seconds", "possibly_sent"),
+    ),
+    errors.DatabaseUnreachable: Face(503, "database_unreachable", "O banco de dados não está respondendo."),
+    errors.IndexesNotReady: Face(
+        503, "indexes_not_ready", "O banco de dados ainda está sendo preparado. Tente de novo em instantes."
+    ),
+    errors.DatabaseNotStarted: Face(503, "database_not_started", "O banco de dados não está respondendo."),
+    errors.InvalidSettings: Face(500, "internal", "Ocorreu um erro inesperado."),
+}
+"""What a caller is told of each leaf of the error tree."""
+
+STATUS_FACES = {
+    400: Face(400, "invalid_request", "O pedido não pôde ser lido."),
+    404: Face(404, "not_found", "Nada foi encontrado neste endereço."),
+    405: Face(405, "method_not_allowed", "Este método não é aceito neste endereço."),
+    500: Face(500, "internal", "Ocorreu um erro inesperado."),
+}
+"""The same for what Bottle itself answers, by status."""

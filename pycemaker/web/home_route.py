@@ -1,0 +1,22 @@
+"""The route `/`."""
+
+from __future__ import annotations
+
+from bottle import Bottle, request, response
+
+from pycemaker.web import home
+from pycemaker.web.services import Services
+from pycemaker.web.telling import tell_json
+
+
+def add_home(app: Bottle, services: Services) -> None:
+    """`/`: a page for a browser, an index for a program."""
+
+    @app.get("/")  # type: ignore[untyped-decorator]
+    def home_page() -> bytes:
+        glance = home.look(services.store, services.clock(), services.settings)
+        if home.prefers_html(request.environ.get("HTTP_ACCEPT", "")):
+            response.content_type = "text/html; charset=utf-8"
+            response.set_header("Content-Security-Policy", home.CONTENT_SECURITY_POLICY)
+            return home.page(glance, services.settings).encode()
+        return tell_json(home.index(glance))

@@ -1,0 +1,90 @@
+"""The metric routes: from the request to what is sent, whole or as it is made."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+from bottle import Bottle, request, response
+
+from pycemaker import errors
+from pycemaker.metrics import find_metric
+from pycemaker.shapes import Shape, parse_shape
+from pycemaker.web import answers
+from pycemaker.web.remember import STILL_HOLDS
+from pycemaker.web.services import STREAMS, Services
+from pycemaker.window import parse_instant, parse_window, since
+
+
+def add_metrics(app: Bottle, services: Services) -> None:
+    """The intervals and tails of every metric. Last of all routes, since their paths look like any other."""
+    settings, store = services.settings, services.store
+
+    @app.get("/<name>/<date_now>/<time_range>")  # type: ignore[untyped-decorator]
+    def metric_interval(name: str, date_now: str, time_range: str) -> Any:
+        metric = find_metric(name)
+        window = parse_window(
+            date_now, time_range, zone=settings.timezone, now_utc=services.clock(), limit=settings.max_range_hours
+        )
+        current, previous = store.look(metric, window.current), store.look(metric, window.previous)
+        answer = answers.interval(current, previous, window, _shape())
+        return _send(answer, services.streams, moves=date_now == "now")
+
+    @app.get("/<name>/<date_start>")  # type: ignore[untyped-decorator]
+    def metric_tail(name: str, date_start: str) -> Any:
+        metric = find_metric(name)
+        start_utc = parse_instant(date_start, zone=settings.timezone, now_utc=services.clock())
+        answer = answers.tail(store.look(metric, since(start_utc)), _shape())
+        return _send(answer, services.streams, moves=date_start == "now")
+
+
+def _shape() -> Shape:
+    return parse_shape(request.query, request.environ.get("HTTP_ACCEPT", ""))
+
+
+def _send(answer: answers.Answer, streams: threading.BoundedSemaphore, *, moves: bool) -> Any:
+    """The answer, or that the caller has it already. What `moves` is another one a moment later whatever happens."""
+    response.content_type = answer.media_type
+    for name, text in {"ETag": answer.etag, "Cache-Control": "no-cache", "Vary": "Accept", **answer.headers}.items():
+        response.set_header(name, text)
+    if not moves:
+        request.environ[STILL_HOLDS] = answer.still_holds
+    if answers.matches(request.environ.get("HTTP_IF_NONE_MATCH"), answer.etag):
+        response.status = 304
+        return b""
+    return _body(answer, streams)
+
+
+def _body(answer: answers.Answer, streams: threading.BoundedSemaphore) -> Any:
+    """The answer whole where it is short, so that a fault while reading still has a status; else as it is made."""
+    head: list[bytes] = []
+    size = 0
+    for chunk in answer.chunks:
+        head.append(chunk)
+        size += len(chunk)
+        if size > answer.whole_bytes:
+            return _stream(itertools.chain(head, answer.chunks), streams)
+    return b"".join(head)
+
+
+def _stream(chunks: Iterator[bytes], streams: threading.BoundedSemaphore) -> Iterator[bytes]:
+    """The chunks, in one of the places for long answers, which is free again when they are taken or given up.
+
+    Raises:
+        TooManyStreams: there is no place.
+    """
+    if not streams.acquire(blocking=False):
+        raise errors.TooManyStreams(streaming=STREAMS, retry_after_seconds=2)
+
+    def taken() -> Iterator[bytes]:
+        try:
+            yield b""
+            yield from chunks
+        finally:
+            streams.release()
+
+    stream = taken()
+    next(stream)  # from here on its end gives the place back, also where nobody takes anything
+    return stream

@@ -1,0 +1,44 @@
+"""What the routes work with."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pycemaker.data.store import Store
+from pycemaker.report import catalogue
+from pycemaker.report.limits import RateLimit
+from pycemaker.report.runner import ReportDesk
+from pycemaker.settings import Settings
+from pycemaker.traffic import Traffic
+
+STREAMS = 32
+"""Long answers at a time: each holds a thread until its client has taken it, however slowly, and half are left free."""
+
+
+@dataclass(frozen=True)
+class Services:
+    """What the routes work with.
+
+    Attributes:
+        settings: zone, limits, who may receive and ask.
+        store: reads samples.
+        desk: makes reports.
+        traffic: counts answers.
+        clock: the present, aware UTC.
+        rate_limit: how often one address may be mailed.
+        streams: how many long answers may be under way.
+        notebooks: the folder in which the reports are.
+    """
+
+    settings: Settings
+    store: Store
+    desk: ReportDesk
+    traffic: Traffic = field(default_factory=Traffic)
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    rate_limit: RateLimit = field(default_factory=RateLimit)
+    streams: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(STREAMS))
+    notebooks: Path = catalogue.NOTEBOOKS

@@ -1,0 +1,61 @@
+"""What a caller is told: JSON, and for everything that goes wrong the face that the table gives it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from bottle import HTTPError, HTTPResponse, request, response
+
+from pycemaker import errors, payload
+from pycemaker.web.faces import FACES, STATUS_FACES
+
+JSON = "application/json; charset=utf-8"
+_log = logging.getLogger("pycemaker")
+
+
+def tell_json(content: Any) -> bytes:
+    """The content as the body of a JSON answer."""
+    response.content_type = JSON
+    return payload.json_bytes(content)
+
+
+def tell_errors(route: Callable[..., Any]) -> Callable[..., Any]:
+    """A Bottle plug-in: what the routes raise of our own tree becomes its answer."""
+
+    def answer(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return route(*args, **kwargs)
+        except errors.PycemakerError as error:
+            return _tell(error)
+
+    return answer
+
+
+def _tell(error: errors.PycemakerError) -> HTTPResponse:
+    face = next(FACES[kind] for kind in type(error).__mro__ if kind in FACES)
+    if face.status >= 500:
+        _log.error("%s %s: %s", request.method, request.path[:200], error)
+    headers = {"Content-Type": JSON}
+    if face.status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    if "retry_after_seconds" in error.facts or isinstance(error, errors.IndexesNotReady):
+        headers["Retry-After"] = str(error.facts.get("retry_after_seconds", 2))
+    return HTTPResponse(payload.json_bytes(face.body(error.facts)), face.status, headers)
+
+
+def tell_http_error(error: HTTPError) -> bytes:
+    """What Bottle raises: no such route, wrong method, unreadable path, a fault nobody foresaw."""
+    if error.status_code >= 500:
+        _log.error("%s %s", request.method, request.path[:200], exc_info=error.exception)
+    if allowed := error.get_header("Allow"):
+        error.set_header("Allow", ", ".join(_allowed(set(allowed.replace(" ", "").split(",")))))
+    face = STATUS_FACES.get(error.status_code, STATUS_FACES[500])
+    response.content_type = JSON
+    return payload.json_bytes(face.body({}))
+
+
+def _allowed(methods: set[str]) -> list[str]:
+    """The methods of a route; a route that acts (POST) is not asked about with HEAD."""
+    return [*sorted(methods - {"HEAD"} if "POST" in methods else methods | {"HEAD"}), "OPTIONS"]

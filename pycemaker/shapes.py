@@ -35,6 +35,18 @@ MEDIA_TYPES = {
     "csv": "text/csv; charset=utf-8; header=present",
     "arrow": "application/vnd.apache.arrow.stream",
 }
+BROKEN_OFF = {
+    "json": b"",
+    "ndjson": b'{"msg":"A resposta foi interrompida.","error":"broken_off"',
+    "csv": b'"broken_off: a resposta foi interrompida',
+    "arrow": b"\xff\xff\xff\xff\xff\xff\xff\x7f",
+}
+"""What ends an answer whose reading failed after it had begun, so that no parser takes it for a whole one.
+
+The HTTP server ends such an answer as it ends any other. JSON does not parse without its closing brackets; an object or
+a quotation that is not closed, and the head of a record batch of 2 GB of which nothing follows, do not parse either.
+"""
+
 _FORMATS = {media_type.partition(";")[0]: name for name, media_type in MEDIA_TYPES.items()}
 
 

@@ -46,6 +46,10 @@ _DECODE_OPTIONS: CodecOptions[dict[str, Any]] = CodecOptions(
 )
 
 
+class UndatedError(ValueError):
+    """A document's `time_series` is not a date."""
+
+
 @dataclass(frozen=True)
 class Decoded:
     """A document; `criticity` is empty where there is none."""
@@ -61,12 +65,17 @@ def encode_one(document: bytes, metric: Metric) -> bytes:
     return dump(decode(document, metric).document)
 
 
+def is_dated(document: bytes) -> bool:
+    """Whether the document's `time_series` is a date. Raises InvalidBSON."""
+    return type(bson.decode(document, _DECODE_OPTIONS).get("time_series")) is DatetimeMS
+
+
 def decode(document: bytes, metric: Metric) -> Decoded:
     """The document with its time, reading and criticity; a summed metric's sum is in it as `value`.
 
     Raises:
         bson.errors.InvalidBSON: it is malformed.
-        ValueError: its `time_series` is not a date.
+        UndatedError: its `time_series` is not a date.
     """
     fields = bson.decode(document, _DECODE_OPTIONS)
     total = _total([_number(fields.get(name)) for name in metric.fields])
@@ -74,7 +83,7 @@ def decode(document: bytes, metric: Metric) -> Decoded:
         fields["value"] = total
     time, word = fields.get("time_series"), fields.get("criticity")
     if type(time) is not DatetimeMS:
-        raise ValueError(f"time_series is not a date but {type(time).__name__}")
+        raise UndatedError(f"time_series is not a date but {type(time).__name__}")
     reading = math.nan if total is None else float(total)
     return Decoded(fields, int(time), reading, word if type(word) is str else "")
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from pycemaker.data import layout
 from pycemaker.data.columns import Totals, add_up, criticities, fits_columns, fits_text
-from pycemaker.data.decode import Decoded, decode, dump
+from pycemaker.data.decode import Decoded, UndatedError, decode, dump, is_dated
 from pycemaker.data.gather import Documents, Places, split
 from pycemaker.data.layout import Group
 from pycemaker.data.text import join_lines, line_of
@@ -41,21 +41,36 @@ def encode_batch(raw: bytes, metric: Metric) -> Batch:
         raw: BSON documents one after another, already in the order wanted.
         metric: what they measure; a summed one gets the sum as `value`, in place where one is stored, else at the end.
 
+    Returns:
+        A row for each document whose `time_series` is a date. One with a list of dates is passed over, although
+        MongoDB finds it by any of them: it was not taken at an instant.
+
     Raises:
         bson.errors.InvalidBSON: `raw` is cut short or malformed.
-        ValueError: a document's `time_series` is not a date.
     """
     encoder = _Encoder(split(raw), metric)
-    rows = b",".join([encoder.encode(some) for some in encoder.blocks()])
+    try:
+        rows = b",".join([encoder.encode(some) for some in encoder.blocks()])
+    except UndatedError:
+        return encode_batch(_dated(encoder.documents), metric)
     return Batch(encoder.columns(), rows, np.cumsum(encoder.lengths + 1) - 1)
 
 
 def encode_columns(raw: bytes, metric: Metric) -> Columns:
     """The columns that `encode_batch` gives, without making any text. Raises the same."""
     encoder = _Encoder(split(raw), metric)
-    for some in encoder.blocks():
-        encoder.measure(some)
+    try:
+        for some in encoder.blocks():
+            encoder.measure(some)
+    except UndatedError:
+        return encode_columns(_dated(encoder.documents), metric)
     return encoder.columns()
+
+
+def _dated(documents: Documents) -> bytes:
+    """Those that have a date, one after another."""
+    every = map(documents.one, range(len(documents)))
+    return b"".join(document for document in every if is_dated(document))
 
 
 class _Encoder:

@@ -75,7 +75,8 @@ class Hours:
             count += len(batch)
             if count > MOST_DOCUMENTS:
                 raise TooDenseError
-            yield batch
+            if len(batch):
+                yield batch
 
     def _find(self, hour: int, stop_hour: int, generation: int) -> list[Batch]:
         """The hour's batch, by waiting for who reads it; else that and those after it, by reading them."""

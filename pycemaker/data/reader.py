@@ -84,7 +84,7 @@ class Reader:
         with one_exchange():
             found: Any = next(
                 self.database[metric.collection].find_raw_batches(
-                    {"time_series": {"$type": "date"}},
+                    {"time_series": {"$type": "date", "$not": {"$type": "array"}}},
                     {"_id": 0, "time_series": 1},
                     sort=[("time_series", -1)],
                     limit=1,

@@ -174,6 +174,8 @@ class Store:
             count = 0
             for raw in self._reader.at_once(metric, from_ms, until_ms):
                 batch = encode_batch(raw, metric)
+                if not len(batch):
+                    continue
                 count += len(batch)
                 last_ms = int(batch.columns.time_ms[-1])
                 if count >= _PAGE_DOCUMENTS and last_ms > int(batch.columns.time_ms[0]):

@@ -15,7 +15,7 @@ from pycemaker import payload
 from pycemaker.data.store import Reading
 from pycemaker.points import Thinner
 from pycemaker.samples import Batch, digest_of
-from pycemaker.shapes import Shape, write
+from pycemaker.shapes import BROKEN_OFF, Shape, write
 from pycemaker.window import Window, to_iso_text
 
 WHOLE_BYTES = 1_000_000
@@ -35,6 +35,7 @@ class Answer:
         media_type: of the body.
         still_holds: see `Reading`.
         whole_bytes: up to which size it goes out whole.
+        broken_off: what ends it where its making fails after it has begun.
         headers: more that is said of it.
     """
 
@@ -43,6 +44,7 @@ class Answer:
     media_type: str
     still_holds: Callable[[], bool]
     whole_bytes: int
+    broken_off: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
 
 
@@ -70,7 +72,9 @@ def tail(reading: Reading, shape: Shape) -> Answer:
         batches = iter([thinner.result()])
         headers["X-Amostragem"] = f"metodo={thinner.method}; pontos={len(thinner.result())}; de={thinner.total}"
     chunks = payload.tail(batches) if shape.format == "json" else write(batches, shape.format)
-    return Answer(chunks, etag, shape.media_type, reading.still_holds, _whole_bytes(reading), headers)
+    return Answer(
+        chunks, etag, shape.media_type, reading.still_holds, _whole_bytes(reading), BROKEN_OFF[shape.format], headers
+    )
 
 
 def interval(current: Reading, previous: Reading, window: Window, shape: Shape) -> Answer:

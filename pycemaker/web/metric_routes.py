@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -16,6 +17,8 @@ from pycemaker.web import answers
 from pycemaker.web.remember import STILL_HOLDS
 from pycemaker.web.services import STREAMS, Services
 from pycemaker.window import parse_instant, parse_window, since
+
+_log = logging.getLogger("pycemaker")
 
 
 def add_metrics(app: Bottle, services: Services) -> None:
@@ -65,12 +68,14 @@ def _body(answer: answers.Answer, streams: threading.BoundedSemaphore) -> Any:
         head.append(chunk)
         size += len(chunk)
         if size > answer.whole_bytes:
-            return _stream(itertools.chain(head, answer.chunks), streams)
+            return _stream(itertools.chain(head, answer.chunks), streams, answer.broken_off)
     return b"".join(head)
 
 
-def _stream(chunks: Iterator[bytes], streams: threading.BoundedSemaphore) -> Iterator[bytes]:
+def _stream(chunks: Iterator[bytes], streams: threading.BoundedSemaphore, broken_off: bytes) -> Iterator[bytes]:
     """The chunks, in one of the places for long answers, which is free again when they are taken or given up.
+
+    Where their making fails, `broken_off` ends them: the status is out already, and nothing else would tell.
 
     Raises:
         TooManyStreams: there is no place.
@@ -78,10 +83,15 @@ def _stream(chunks: Iterator[bytes], streams: threading.BoundedSemaphore) -> Ite
     if not streams.acquire(blocking=False):
         raise errors.TooManyStreams(streaming=STREAMS, retry_after_seconds=2)
 
+    path = request.path[:200]
+
     def taken() -> Iterator[bytes]:
         try:
             yield b""
             yield from chunks
+        except Exception as error:  # noqa: BLE001 - whatever it was, the client has to see that something is missing
+            _log.error("%s broke off: %s", path, error, exc_info=not isinstance(error, errors.PycemakerError))
+            yield broken_off
         finally:
             streams.release()
 

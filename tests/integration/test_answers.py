@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import json
 import threading
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pytest
 
@@ -15,6 +17,7 @@ import server
 from pycemaker.data import shelf
 from pycemaker.data.database import Database
 from pycemaker.data.store import Store
+from pycemaker.errors import DatabaseUnreachable
 from pycemaker.settings import from_mapping
 from pycemaker.web import answers
 from tests.integration.test_routes import NOW_PATH, SpentDesk, app_over, is_error
@@ -225,3 +228,41 @@ def test_long_answers_are_refused_while_too_many_are_under_way_and_short_ones_ar
     assert client.ask("HEAD", path).status == 200
     assert client.get(path).status == 200
     open_ones[1].close()
+
+
+@pytest.mark.parametrize("format_name", ["json", "ndjson", "csv", "arrow"])
+def test_a_long_answer_that_breaks_off_does_not_parse(
+    database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, format_name: str
+) -> None:
+    write(database, 60_000, note="x" * 100)
+    store, at = Store(database), 24
+    whole = store._past_memory
+
+    def broken(*args: Any) -> Any:
+        for place, batch in enumerate(whole(*args)):
+            if place == at:
+                raise DatabaseUnreachable(reason="it went away")
+            yield batch
+
+    client = app_over(store)
+    path = f"/cpu/06-04-2022-00-00-00?format={format_name}"
+    complete = client.get(path).body
+    assert len(parsed(complete, format_name)) == 60_000
+    monkeypatch.setattr(store, "_past_memory", broken)
+    answer = client.get(path)
+    assert answer.status == 200
+    assert len(complete) // 3 < len(answer.body) < len(complete)
+    with pytest.raises((ValueError, OSError, pd.errors.ParserError)):
+        parsed(answer.body, format_name)
+    assert "broke off: " in caplog.text
+
+
+def parsed(body: bytes, format_name: str) -> Any:
+    """The documents, by what a reader of the format would use."""
+    if format_name == "json":
+        return json.loads(body)
+    if format_name == "ndjson":
+        return [json.loads(line) for line in body.splitlines()]
+    if format_name == "csv":
+        return pd.read_csv(io.BytesIO(body))
+    return pa.ipc.open_stream(body).read_all()

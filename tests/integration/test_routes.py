@@ -448,3 +448,19 @@ def test_an_interval_across_a_clock_change_counts_real_hours(
     told = app_over(store, TIMEZONE=zone).get(f"/cpu/{end}/{hours}").json
     assert tuple(told["datas"][:2]) == expected
     assert len(told["data"]) == len(told["data_anterior"]) == hours * 60
+
+
+def test_a_sample_with_a_list_of_dates_was_taken_at_no_instant_and_is_passed_over(
+    client: Client, database: Database
+) -> None:
+    insert(
+        database,
+        "cpu_usage",
+        {"time_series": [seconds_before(20), seconds_before(-86_400)], "value": 9.0},
+        {"time_series": seconds_before(10), "value": 0.5},
+    )
+    told = client.get(f"/cpu/{NOW_PATH}/1").json
+    assert [document["value"] for document in told["data"]] == [0.5]
+    assert told["mean"] == 0.5
+    assert [document["value"] for document in client.get("/cpu/10-04-2022-09-00-00").json] == [0.5]
+    assert client.get("/").status == 200

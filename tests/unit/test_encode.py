@@ -310,12 +310,16 @@ def test_the_time_is_in_milliseconds_even_where_no_calendar_has_it(time_ms: int)
         assert columns.time_ms.tolist() == [time_ms] * 100
 
 
-@pytest.mark.parametrize("document", [{}, {"time_series": 1}, {"time_series": None, "value": 1}, {"value": 1}])
+@pytest.mark.parametrize(
+    "document", [{}, {"time_series": [TIME]}, {"time_series": 1}, {"time_series": None, "value": 1}, {"value": 1}]
+)
 @pytest.mark.parametrize("count", [1, 200])
-def test_a_document_without_a_date_is_refused(document: dict[str, Any], count: int) -> None:
+def test_a_document_without_a_date_is_passed_over_alone_and_among_others(document: dict[str, Any], count: int) -> None:
+    bad, good = to_bson(document) * count, to_bson(CPU_DOCUMENT) * 100
     for function in (encode_batch, encode_columns):
-        with pytest.raises(ValueError, match="time_series is not a date"):
-            function(to_bson(document) * count, CPU)
+        assert len(function(bad, CPU)) == 0
+        assert len(function(good + bad + good, CPU)) == 200
+    assert encode_batch(good + bad + good, CPU).rows == encode_batch(good * 2, CPU).rows
 
 
 def test_an_empty_batch_has_nothing_in_it() -> None:

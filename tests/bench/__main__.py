@@ -1,4 +1,4 @@
-"""`python -m tests.bench` prints the table of reads; `python -m tests.bench growth` draws docs/reads-growth.png."""
+"""`python -m tests.bench` prints the table of reads; `python -m tests.bench growth` draws docs/images/reads-growth.png."""
 
 from __future__ import annotations
 

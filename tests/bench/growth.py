@@ -11,7 +11,7 @@ from tests.bench.serving import get_seconds, ours, wait_until_ready, wrk
 from tests.bench.table import interval_path, tail_path
 
 DAYS = (1, 14, 365)
-PICTURE = Path(__file__).parents[2] / "docs" / "reads-growth.png"
+PICTURE = Path(__file__).parents[2] / "docs" / "images" / "reads-growth.png"
 
 Figures = dict[str, list[float | None]]
 

@@ -27,6 +27,9 @@ from pycemaker.web.services import Services
 from pycemaker.web.telling import tell_errors, tell_http_error
 from pycemaker.web.wsgi import allow_origins, count_traffic
 
+CONNECTIONS = 4096
+"""Clients connected at a time: two thousand dashboards keep a connection or two open each. Granian itself stops at 1,024."""
+
 THREADS = 64
 """Requests at a time; a report holds one for as long as it takes, and at most nine do."""
 
@@ -87,6 +90,8 @@ def _serve(address: str, port: int) -> None:
         address=address,
         port=port,
         blocking_threads=THREADS,
+        backlog=CONNECTIONS,
+        backpressure=CONNECTIONS,
         workers_kill_timeout=2,
         websockets=False,
         log_level=LogLevels.error,

@@ -28,7 +28,7 @@ from pycemaker.web.telling import tell_errors, tell_http_error
 from pycemaker.web.wsgi import allow_origins, count_traffic
 
 CONNECTIONS = 4096
-"""Clients connected at a time: two thousand dashboards keep a connection or two open each. Granian itself stops at 1,024."""
+"""Clients connected at a time: two thousand dashboards have a connection or two each. Granian itself stops at 1,024."""
 
 THREADS = 64
 """Requests at a time; a report holds one for as long as it takes, and at most nine do."""

@@ -49,8 +49,13 @@ def report_collaborators(settings: Settings, run_notebook: RunNotebook) -> Colla
 
 
 def _check_message(message: EmailMessage, page: Page, parameters: Sequence[str], *, settings: Settings) -> None:
+    lint.check(message, page.full_html, withheld(settings, parameters))
+
+
+def withheld(settings: Settings, parameters: Sequence[str]) -> lint.Withheld:
+    """What no report tells: this installation's secrets and folders, and how its notebook was given `parameters`."""
     paths = [str(path) for path in (ROOT, settings.data_dir, Path.home())]
-    lint.check(message, page.full_html, lint.Withheld(settings.secrets, paths, parameters))
+    return lint.Withheld(settings.secrets, paths, parameters)
 
 
 def prepare(collaborators: Collaborators) -> None:

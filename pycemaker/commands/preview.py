@@ -114,13 +114,11 @@ def _serve_up(kitchen: Kitchen, *, run: bool) -> int:
         say(f"  {error}")
         return 1
     say(_told(made, kitchen.file))
-    return 1 if made.findings else 0
+    return 1 if made.flaws else 0
 
 
 def _told(made: Made, file: Path) -> str:
-    wrong = (
-        "".join(f"\n  {finding.rule}: {finding.text}" for finding in made.findings) or "\n  nothing is wrong with it"
-    )
+    wrong = "".join(f"\n  {flaw.rule}: {flaw.told}" for flaw in made.flaws) or "\n  nothing is wrong with it"
     return (
         f"{made.page.subject}\n  ran {made.run_seconds:.1f} s, rendered {made.render_seconds:.1f} s;"
         f" HTML {len(made.page.html.encode()) / 1000:.0f} KB, {len(made.page.figures)} figures{wrong}"

@@ -14,11 +14,11 @@ from typing import Any
 
 from pycemaker.errors import NothingToSend
 from pycemaker.preview.page import preview_page
-from pycemaker.report.checks import Finding, look_over
+from pycemaker.report.lint import Flaw, flaws
 from pycemaker.report.notebook import ReadyKernel, run_notebook
 from pycemaker.report.pipeline import Page, ReportRequest
 from pycemaker.settings import ROOT, Settings
-from pycemaker.wiring import report_collaborators
+from pycemaker.wiring import report_collaborators, withheld
 
 RECIPIENT = "preview@localhost.localdomain"
 OnCell = Callable[[int, int], None]
@@ -31,14 +31,14 @@ class Made:
     Attributes:
         page: what the notebook rendered to.
         message: the mail, its figures inside.
-        findings: what is wrong with it.
+        flaws: why it would not be sent; nothing where it would.
         run_seconds: how long the notebook ran.
         render_seconds: how long the rest took.
     """
 
     page: Page
     message: EmailMessage
-    findings: list[Finding]
+    flaws: list[Flaw]
     run_seconds: float
     render_seconds: float
 
@@ -63,6 +63,7 @@ class Kitchen:
         self._request = request
         self._on_kernel = on_kernel
         self._parts = report_collaborators(settings, self._run_in_kernel)
+        self._withheld = withheld(settings, list(request.parameters))
         self.run_seconds = 0.0
         self.folder = folder
         self.file = folder / "preview.html"
@@ -88,11 +89,9 @@ class Kitchen:
         if not page.figures:
             raise NothingToSend(reason="no figure")
         message = self._parts.compose(page, RECIPIENT, None)
-        findings = look_over(message)
-        made = Made(page, message, findings, self.run_seconds, time.monotonic() - began)
-        self.file.write_text(
-            preview_page(made.page, made.message, findings, title=self._request.notebook.stem), encoding="utf-8"
-        )
+        found = flaws(message, page.full_html, self._withheld)
+        made = Made(page, message, found, self.run_seconds, time.monotonic() - began)
+        self.file.write_text(preview_page(page, message, found, title=self._request.notebook.stem), encoding="utf-8")
         self._stamp()
         return made
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from string import Template
 
 from pycemaker.preview.clients import CLIENTS, CLIPPED_BYTES, Client, Shown, show
-from pycemaker.report.checks import STYLE_CHARACTERS, Finding
+from pycemaker.report.lint import STYLE_CHARACTERS, Flaw
 from pycemaker.report.pipeline import Page
 
 _FIGURE = re.compile(r'"figure:([^"]+)"')
@@ -18,13 +18,13 @@ _STYLE = re.compile(r"<style[^>]*>(.*?)</style>", re.DOTALL)
 _TEMPLATE = Path(__file__).with_name("preview.html")
 
 
-def preview_page(page: Page, message: EmailMessage, findings: list[Finding], *, title: str) -> str:
+def preview_page(page: Page, message: EmailMessage, flaws: list[Flaw], *, title: str) -> str:
     """The whole preview as HTML that needs nothing else; figures are inside it once for each client.
 
     Args:
         page: what was rendered.
         message: the mail made of it.
-        findings: what is wrong with the mail.
+        flaws: what is wrong with the mail.
         title: the notebook's name.
     """
     cards = [_card(client, show(page.html, client), page) for client in CLIENTS]
@@ -32,16 +32,16 @@ def preview_page(page: Page, message: EmailMessage, findings: list[Finding], *, 
         title=escape(title),
         subject=escape(page.subject),
         text=escape(page.text),
-        verdict="passes" if not findings else f"{len(findings)} found",
-        state="good" if not findings else "bad",
-        findings="".join(_finding(finding) for finding in findings) or "<li>Nothing is wrong with this mail.</li>",
+        verdict="passes" if not flaws else f"{len(flaws)} found",
+        state="good" if not flaws else "bad",
+        findings="".join(map(_told, flaws)) or "<li>Nothing is wrong with this mail.</li>",
         meters="".join(_meters(page, message)),
         cards="".join(cards),
     )
 
 
-def _finding(finding: Finding) -> str:
-    return f"<li><strong>{escape(finding.rule)}</strong> {escape(finding.text)}</li>"
+def _told(flaw: Flaw) -> str:
+    return f"<li><strong>{escape(flaw.rule)}</strong> {escape(flaw.told)}</li>"
 
 
 def _meters(page: Page, message: EmailMessage) -> list[str]:

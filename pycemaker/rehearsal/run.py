@@ -56,7 +56,7 @@ def rehearse(notebook: Notebook, case: Case, settings: Settings, folder: Path) -
     try:
         kitchen.run()
         made = kitchen.render()
-        problems = tuple(f"{finding.rule}: {finding.text}" for finding in made.findings)
+        problems = tuple(f"{flaw.rule}: {flaw.told}" for flaw in made.flaws)
         run_seconds, render_seconds = made.run_seconds, made.render_seconds
     except PycemakerError as error:
         run_seconds = kitchen.run_seconds

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import nbformat
 import pytest
+from nbformat.v4 import new_code_cell, new_notebook
 
 from pycemaker.__main__ import main
 from pycemaker.data import sample
 from pycemaker.data.database import Database
+from pycemaker.preview.make import RECIPIENT, Kitchen
+from pycemaker.report.pipeline import ReportRequest
+from pycemaker.settings import from_mapping
+from pycemaker.window import Window
 from tests.integration.test_reports import NOW
 
 
@@ -43,3 +49,26 @@ def test_a_preview_of_an_unknown_notebook_or_parameter_runs_nothing(
     assert "parameter 'limt': unknown" in told
     assert "parameter 'limit': given more than once" in told
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_preview_says_what_would_keep_the_mail_from_leaving(tmp_path: Path) -> None:
+    """The same check that a report has to pass, this installation's secrets included."""
+    notebook = new_notebook(
+        cells=[
+            new_code_cell('date_now = "now"\ntime_range = 6', metadata={"tags": ["parameters"]}),
+            new_code_cell(
+                "from matplotlib import pyplot as plt\nfrom pycemaker import figure, picture\n"
+                'fig, _ = plt.subplots()\nfigure(picture(fig, "a-figure", "Uma figura sem nada."))'
+            ),
+            new_code_cell('print("made-up-password")'),
+        ]
+    )
+    path = tmp_path / "leaky.ipynb"
+    nbformat.write(notebook, path)
+    settings = from_mapping({"EMAIL_FROM": "a@example.com", "PASSWORD": "made-up-password"})
+    kitchen = Kitchen(ReportRequest("preview", path, Window(NOW, 6), RECIPIENT), settings, tmp_path / "preview")
+    kitchen.run()
+    made = kitchen.render()
+    assert {flaw.rule for flaw in made.flaws} == {"secret"}
+    page = kitchen.file.read_text()
+    assert "<strong>secret</strong>" in page

@@ -8,7 +8,7 @@ import pytest
 
 from pycemaker.preview.clients import CLIENTS, CLIPPED_BYTES, Client, show
 from pycemaker.preview.page import preview_page
-from pycemaker.report.checks import Finding
+from pycemaker.report.lint import Flaw
 from pycemaker.report.pipeline import Figure, Page
 
 BY_NAME = {client.name: client for client in CLIENTS}
@@ -116,7 +116,7 @@ def test_the_preview_is_one_page_with_every_client_and_what_is_wrong() -> None:
     page = Page("Relatório: 1 < 2", html, "text & more", (Figure("a.png", b"\x89PNG", "A"),))
     message = EmailMessage()
     message.set_content("x")
-    made = preview_page(page, message, [Finding("picture", "nobody can load <x>")], title="report")
+    made = preview_page(page, message, [Flaw("picture", "nobody can load <x>")], title="report")
     assert made.count("<iframe") == len(CLIENTS)
     assert "<strong>picture</strong> nobody can load &lt;x&gt;" in made
     assert "1 found" in made

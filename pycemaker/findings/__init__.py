@@ -7,7 +7,7 @@
 
 Two things must hold before anything is said: it is unlikely to be noise (robust statistics whose sources stand in each
 module), and it is large enough to matter to a person (the floors). How often a quiet period carries a finding all the
-same is measured by `tests/unit/test_findings_noise.py`.
+same is measured by `python -m tests.bench.false_alarms` and bounded by `tests/unit/test_findings_noise.py`.
 """
 
 from __future__ import annotations

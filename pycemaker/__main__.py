@@ -7,9 +7,11 @@ import sys
 from collections.abc import Callable, Sequence
 
 from pycemaker.commands import check, fill, preview, report
-from pycemaker.errors import PycemakerError
+from pycemaker.errors import InvalidRequest, InvalidSettings, NotFound, PycemakerError, RecipientNotAllowed
 from pycemaker.settings import Settings, load
 from pycemaker.startup import say
+
+_ASKED_WRONGLY = (InvalidRequest, InvalidSettings, NotFound, RecipientNotAllowed)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -20,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return command(options, load())
     except PycemakerError as error:
         say(f"pycemaker: {error}")
-        return 1
+        return 2 if isinstance(error, _ASKED_WRONGLY) else 1
     except KeyboardInterrupt:
         return 130
 

@@ -12,7 +12,7 @@ from typing import Any
 from tqdm import tqdm
 
 from pycemaker.commands.asked import add_interval, read_asked
-from pycemaker.errors import RecipientNotAllowed
+from pycemaker.errors import PycemakerError, RecipientNotAllowed
 from pycemaker.report.pipeline import STAGES, ReportRequest
 from pycemaker.report.runner import ReportDesk
 from pycemaker.settings import Settings, parse_address
@@ -48,6 +48,9 @@ def make_report(options: argparse.Namespace, settings: Settings) -> int:
     try:
         with _ProgressBar() as bar:
             record = desk.make(request, bar.show)
+    except PycemakerError as error:
+        say(_told_failure(error, page.parent))
+        return 1
     finally:
         desk.close()
     say(_told(record, settings, page))
@@ -70,6 +73,15 @@ def _told(record: dict[str, Any], settings: Settings, page: Path) -> str:
     else:
         where = f"written to {settings.data_dir / 'outbox' / record['reply']} (no mail account is set)"
     return f"{record['subject']}\n  {where}, {record['seconds']} s\n  page: {page}"
+
+
+def _told_failure(error: PycemakerError, folder: Path) -> str:
+    lines = [f"pycemaker: {error}"]
+    if error.facts.get("possibly_sent"):
+        lines.append("  the mail may have left all the same: look into the inbox before asking again")
+    if folder.is_dir():
+        lines.append(f"  what was made until then: {folder}")
+    return "\n".join(lines)
 
 
 class _ProgressBar:

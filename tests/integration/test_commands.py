@@ -1,4 +1,4 @@
-"""A preview, made with a real kernel; the page alone, made again."""
+"""The command line with real parts: previews with a kernel, and what it says and returns where something is wrong."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from pycemaker.report.pipeline import ReportRequest
 from pycemaker.settings import from_mapping
 from pycemaker.window import Window
 from tests.integration.test_reports import NOW
+from tests.services.smtp import DROP, smtp_server
 
 
 def test_a_preview_of_the_capacity_review_shows_the_mail_and_mails_nothing(
@@ -41,9 +42,12 @@ def test_a_preview_of_an_unknown_notebook_or_parameter_runs_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("DATA_DIR", str(tmp_path))
-    assert main(["preview", "missing", "--no-open"]) == 1
-    assert main(["preview", "capacity", "--no-open", "-p", "limt", "1"]) == 1
-    assert main(["preview", "capacity", "--no-open", "-p", "limit", "1", "-p", "limit", "1"]) == 1
+    assert main(["preview", "missing", "--no-open"]) == 2
+    assert main(["preview", "capacity", "--no-open", "-p", "limt", "1"]) == 2
+    assert main(["preview", "capacity", "--no-open", "-p", "limit", "1", "-p", "limit", "1"]) == 2
+    assert main(["preview", "--no-open", "--hours", "0"]) == 2
+    assert main(["report", "--hours", "745"]) == 2
+    assert main(["check", "missing"]) == 2
     told = capsys.readouterr().err
     assert "no notebook 'missing'" in told
     assert "parameter 'limt': unknown" in told
@@ -72,3 +76,28 @@ def test_a_preview_says_what_would_keep_the_mail_from_leaving(tmp_path: Path) ->
     assert {flaw.rule for flaw in made.flaws} == {"secret"}
     page = kitchen.file.read_text()
     assert "<strong>secret</strong>" in page
+
+
+def test_a_report_by_command_that_fails_says_where_what_was_made_is(
+    tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The mail server hangs up after it has the message: it may have been sent."""
+    with smtp_server("ssl") as mail:
+        mail.script["message"] = DROP
+        given = {
+            "MONGO_DB_URL": database_url,
+            "DATA_DIR": str(tmp_path),
+            "EMAIL_FROM": mail.user,
+            "PASSWORD": mail.password,
+            "SMTP_HOST": mail.host,
+            "SMTP_PORT": str(mail.port),
+            "SSL_CERT_FILE": str(mail.ca_file),
+        }
+        for name, text in given.items():
+            monkeypatch.setenv(name, text)
+        assert main(["report", "--date", "10-04-2022-09-43-23"]) == 1
+    told = capsys.readouterr().err
+    assert "the mail may have left all the same" in told
+    (folder,) = (tmp_path / "reports").iterdir()
+    assert f"what was made until then: {folder}" in told
+    assert (folder / "message.eml").exists()

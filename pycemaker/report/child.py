@@ -67,6 +67,7 @@ def _listen(jobs: queue.Queue[str], folder: Path) -> None:
     if line := sys.stdin.readline():
         jobs.put(line)
         sys.stdin.read()
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # whatever the others say of what ends under them is no fault
     for child in psutil.Process().children(recursive=True):
         child.kill()
     shutil.rmtree(folder, ignore_errors=True)

@@ -25,6 +25,7 @@ from pycemaker.web.remember import remember_answers
 from pycemaker.web.report_routes import add_kept_reports, add_report
 from pycemaker.web.services import Services
 from pycemaker.web.telling import tell_errors, tell_http_error
+from pycemaker.web.watch_routes import add_watch
 from pycemaker.web.wsgi import allow_origins, count_traffic
 
 CONNECTIONS = 4096
@@ -40,6 +41,7 @@ def create_app(services: Services) -> Any:
     app.install(tell_errors)
     app.default_error_handler = tell_http_error
     add_home(app, services)
+    add_watch(app, services)
     add_kept_reports(app, services)
     add_metrics(app, services)
     add_report(app, services)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
+from collections.abc import Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as StillBuilding
 
@@ -35,13 +37,23 @@ class Indexes:
             IndexesNotReady: it is still being built after WAIT_SECONDS.
             DatabaseUnreachable: MongoDB is away; the next call tries again.
         """
+        self.ensure_all([collection], WAIT_SECONDS)
+
+    def ensure_all(self, collections: Sequence[str], wait_seconds: float) -> None:
+        """The same for several collections: all are begun before the first is waited for, so long in all.
+
+        Raises:
+            IndexesNotReady, DatabaseUnreachable: as `ensure`, for the first of them that is not there.
+        """
+        until = time.monotonic() + wait_seconds
         with self._lock:
-            future = self._building.get(collection) or self._begin(collection)
-        try:
-            with translated():
-                future.result(WAIT_SECONDS)
-        except StillBuilding:
-            raise IndexesNotReady(reason=collection) from None
+            futures = {name: self._building.get(name) or self._begin(name) for name in collections}
+        for name, future in futures.items():
+            try:
+                with translated():
+                    future.result(max(0.0, until - time.monotonic()))
+            except StillBuilding:
+                raise IndexesNotReady(reason=name) from None
 
     def _begin(self, collection: str) -> Future[None]:
         future: Future[None] = Future()

@@ -72,6 +72,23 @@ class Store:
         """
         self._reader.prepare(metric)
 
+    def prepare_all(self, wait_seconds: float) -> None:
+        """The same for every metric, their making begun for all before any is waited for.
+
+        Raises:
+            IndexesNotReady, DatabaseUnreachable: as `prepare`, after `wait_seconds` in all.
+        """
+        self._reader.prepare_all([metric.collection for metric in METRICS], wait_seconds)
+
+    def ping(self) -> None:
+        """Ask MongoDB whether it is there.
+
+        Raises:
+            DatabaseUnreachable: it is away or did not answer in time.
+        """
+        with one_exchange():
+            self._database.handle.command("ping")
+
     def read(self, metric: Metric, interval: Interval) -> Iterator[Batch]:
         """The interval's documents, oldest first, in batches; none where there is no document.
 

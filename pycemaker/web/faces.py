@@ -116,3 +116,6 @@ STATUS_FACES = {
     500: Face(500, "internal", "Ocorreu um erro inesperado."),
 }
 """The same for what Bottle itself answers, by status."""
+
+NOT_READY = Face(503, "not_ready", "O serviço não está pronto: veja {failed}.", shows=("checks",))
+"""What `/ready` answers where a check failed."""

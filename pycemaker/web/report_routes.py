@@ -54,7 +54,8 @@ def add_report(app: Bottle, services: Services) -> None:
         asked = _report_request(services, date_now, time_range, email_to)
         _check_database(services.store)
         services.rate_limit.admit(asked.email_to)
-        return tell_json(payload.report(services.desk.make(asked)))
+        with services.reports.one():
+            return tell_json(payload.report(services.desk.make(asked)))
 
     @app.route(REPORT, method="HEAD")  # type: ignore[untyped-decorator]
     def no_report(**_path: str) -> None:

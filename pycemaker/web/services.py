@@ -14,6 +14,7 @@ from pycemaker.report.limits import RateLimit
 from pycemaker.report.runner import ReportDesk
 from pycemaker.settings import Settings
 from pycemaker.traffic import Traffic
+from pycemaker.web.report_watch import ReportWatch
 
 STREAMS = 32
 """Long answers at a time: each holds a thread until its client has taken it, however slowly, and half are left free."""
@@ -32,6 +33,7 @@ class Services:
         rate_limit: how often one address may be mailed.
         streams: how many long answers may be under way.
         notebooks: the folder in which the reports are.
+        reports: watches those that are being made.
     """
 
     settings: Settings
@@ -42,3 +44,4 @@ class Services:
     rate_limit: RateLimit = field(default_factory=RateLimit)
     streams: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(STREAMS))
     notebooks: Path = catalogue.NOTEBOOKS
+    reports: ReportWatch = field(default_factory=ReportWatch)

@@ -1,0 +1,155 @@
+"""Whether this server can do its work now: a handful of checks, each named, side by side and bounded in time.
+
+A check that hangs is said to, and is not started again before it has ended: however often somebody asks, there is one
+thread a check. What was found holds for a second, so that a probe that comes often costs the database nothing more.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, wait
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pycemaker.data.store import Store
+from pycemaker.errors import IndexesNotReady, PycemakerError
+from pycemaker.web.report_watch import ReportWatch
+from pycemaker.web.services import Services
+
+BOUND_SECONDS = 2.5
+"""Every check together; a caller has its answer within 3 s."""
+
+KEPT_SECONDS = 1.0
+
+LEAST_FREE_BYTES = 256 * 2**20
+"""Room for mongod's next journal file and a report's artefacts; with less, MongoDB may stop."""
+
+STUCK_SECONDS = 30
+"""How long after its deadline a report may still be there before the queue counts as stuck."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a check found.
+
+    Attributes:
+        ok: whether it passed.
+        why: in Portuguese, why it did not; None where it did. Names no host, path or secret.
+        figures: what was measured, by name with its unit.
+    """
+
+    ok: bool
+    why: str | None = None
+    figures: Mapping[str, float] = field(default_factory=dict)
+
+    def entry(self) -> dict[str, Any]:
+        """It as JSON-able data."""
+        return {"ok": self.ok} | ({"why": self.why} if self.why else {}) | dict(self.figures)
+
+
+Check = Callable[[], Finding]
+
+
+class Readiness:
+    """Looks at everything named. Threads share it.
+
+    Args:
+        checks: by name, in the order in which they are told.
+        bound_seconds: for all of them together.
+        kept_seconds: how long a finding holds.
+    """
+
+    def __init__(
+        self, checks: Mapping[str, Check], bound_seconds: float = BOUND_SECONDS, kept_seconds: float = KEPT_SECONDS
+    ) -> None:
+        self._checks = dict(checks)
+        self._bound_seconds = bound_seconds
+        self._kept_seconds = kept_seconds
+        self._lock = threading.Lock()
+        self._looks: dict[str, tuple[float, Future[Finding]]] = {}
+
+    def look(self) -> dict[str, Finding]:
+        """What each check finds, by name."""
+        with self._lock:
+            futures = {name: self._current(name) for name in self._checks}
+        wait(futures.values(), self._bound_seconds)
+        late = Finding(False, f"não terminou em {self._bound_seconds:g} s")
+        return {name: future.result() if future.done() else late for name, future in futures.items()}
+
+    def _current(self, name: str) -> Future[Finding]:
+        """The look that is under way or recent; else a new one."""
+        began, future = self._looks.get(name, (float("-inf"), None))
+        if future is not None and (not future.done() or time.monotonic() - began < self._kept_seconds):
+            return future
+        future = Future()
+        self._looks[name] = (time.monotonic(), future)
+        threading.Thread(target=_run, args=(self._checks[name], future), daemon=True, name=f"ready-{name}").start()
+        return future
+
+
+def _run(check: Check, future: Future[Finding]) -> None:
+    try:
+        future.set_result(check())
+    except Exception as error:  # noqa: BLE001 - whatever it was, it is a finding, of which the type alone is told
+        future.set_result(Finding(False, f"falhou ({type(error).__name__})"))
+
+
+def readiness(services: Services) -> Readiness:
+    """The checks of a server over these services."""
+    settings = services.settings
+    return Readiness(
+        {
+            "database": partial(check_database, services.store),
+            "indexes": partial(check_indexes, services.store),
+            "queue": partial(check_queue, services.reports, settings.report_timeout_seconds),
+            "disk": partial(check_disk, settings.data_dir),
+        }
+    )
+
+
+def check_database(store: Store) -> Finding:
+    """Whether MongoDB answers a ping."""
+    began = time.perf_counter()
+    try:
+        store.ping()
+    except PycemakerError as error:
+        return Finding(False, f"o MongoDB não respondeu ({error.facts.get('reason', type(error).__name__)})")
+    return Finding(True, figures={"ping_ms": round((time.perf_counter() - began) * 1000, 2)})
+
+
+def check_indexes(store: Store) -> Finding:
+    """Whether every collection has the index that bounds its reads; where one is missing its making begins here."""
+    try:
+        store.prepare_all(BOUND_SECONDS - 0.5)
+    except IndexesNotReady as error:
+        return Finding(False, f"o índice de {error.facts['reason']} está sendo criado")
+    except PycemakerError:
+        return Finding(False, "o MongoDB não respondeu")
+    return Finding(True)
+
+
+def check_queue(reports: ReportWatch, limit_seconds: float) -> Finding:
+    """Whether reports end: none is there that ought to have ended long ago."""
+    figures = {"reports": reports.inside}
+    oldest_seconds = reports.oldest_seconds
+    if oldest_seconds > limit_seconds + STUCK_SECONDS:
+        return Finding(False, f"um relatório está parado há {oldest_seconds:.0f} s", figures)
+    return Finding(True, figures=figures)
+
+
+def check_disk(data_dir: Path) -> Finding:
+    """Whether there is room under `DATA_DIR`, and whether this process may write there."""
+    place = next(folder for folder in (data_dir, *data_dir.parents) if folder.exists())
+    free_bytes = shutil.disk_usage(place).free
+    figures = {"free_mb": free_bytes // 2**20}
+    if not os.access(place, os.W_OK):
+        return Finding(False, "DATA_DIR não pode ser escrito por este processo", figures)
+    if free_bytes < LEAST_FREE_BYTES:
+        return Finding(False, f"há menos de {LEAST_FREE_BYTES // 2**20} MB livres em DATA_DIR", figures)
+    return Finding(True, figures=figures)

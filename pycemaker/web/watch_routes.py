@@ -1,0 +1,33 @@
+"""What a supervisor asks: whether this process lives, whether it can work."""
+
+from __future__ import annotations
+
+from bottle import Bottle, response
+
+from pycemaker.web.faces import NOT_READY
+from pycemaker.web.readiness import readiness
+from pycemaker.web.services import Services
+from pycemaker.web.telling import tell_json
+
+
+def add_watch(app: Bottle, services: Services) -> None:
+    """`/health` and `/ready`."""
+    ready = readiness(services)
+
+    @app.get("/health")  # type: ignore[untyped-decorator]
+    def health() -> bytes:
+        """The process answers: nothing is looked at, so that no other part's fault gets it restarted."""
+        response.set_header("Cache-Control", "no-store")
+        return tell_json({"msg": "O processo está no ar."})
+
+    @app.get("/ready")  # type: ignore[untyped-decorator]
+    def is_ready() -> bytes:
+        response.set_header("Cache-Control", "no-store")
+        findings = ready.look()
+        failed = [name for name, finding in findings.items() if not finding.ok]
+        checks = {name: finding.entry() for name, finding in findings.items()}
+        if not failed:
+            return tell_json({"msg": "Pronto para atender.", "checks": checks})
+        response.status = NOT_READY.status
+        response.set_header("Retry-After", "2")
+        return tell_json(NOT_READY.body({"failed": ", ".join(failed), "checks": checks}))

@@ -1,0 +1,185 @@
+"""Liveness and readiness: what a supervisor is told, how soon, and what it is not told."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import threading
+import time
+from collections import namedtuple
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+import server
+from pycemaker.data.database import Database
+from pycemaker.data.indexes import KEY
+from pycemaker.data.store import Store
+from pycemaker.metrics import METRICS
+from pycemaker.report.runner import ReportDesk
+from pycemaker.settings import from_mapping
+from pycemaker.web.readiness import LEAST_FREE_BYTES, Finding, Readiness, check_queue
+from pycemaker.web.report_watch import ReportWatch
+from pycemaker.web.services import Services
+from tests.services.wsgi import Answer, Client
+
+CHECKS = ["database", "indexes", "queue", "disk"]
+Usage = namedtuple("Usage", "total used free")
+
+
+def services_over(database: Database, folder: Path, reports: ReportWatch | None = None) -> Services:
+    settings = from_mapping({"DATA_DIR": str(folder)})
+    desk = ReportDesk({}, folder / "reports", 1, keep_spare=False)
+    return Services(settings, Store(database), desk, reports=reports or ReportWatch())
+
+
+def client_over(database: Database, folder: Path, reports: ReportWatch | None = None) -> Client:
+    return Client(server.create_app(services_over(database, folder, reports)))
+
+
+def is_not_ready(answer: Answer, *failed: str) -> bool:
+    told = answer.json
+    assert told["error"] == "not_ready"
+    assert answer.headers["Retry-After"] == "2"
+    assert all(check["ok"] or check["why"] for check in told["checks"].values())
+    return answer.status == 503 and [name for name in CHECKS if not told["checks"][name]["ok"]] == list(failed)
+
+
+def test_a_ready_server_names_every_check_and_what_it_measured(database: Database, tmp_path: Path) -> None:
+    answer = client_over(database, tmp_path).get("/ready")
+    assert answer.status == 200
+    assert answer.headers["Cache-Control"] == "no-store"
+    checks = answer.json["checks"]
+    assert list(checks) == CHECKS
+    assert all(check["ok"] for check in checks.values())
+    assert 0 < checks["database"]["ping_ms"] < 1000
+    assert checks["disk"]["free_mb"] > 0
+    assert checks["queue"]["reports"] == 0
+
+
+def test_asking_makes_the_indexes_so_that_the_first_reader_need_not_wait(database: Database, tmp_path: Path) -> None:
+    assert client_over(database, tmp_path).get("/ready").status == 200
+    for metric in METRICS:
+        keys = [list(dict(index)["key"].items()) for index in database[metric.collection].list_indexes()]
+        assert KEY in keys
+
+
+def test_a_database_that_is_away_is_said_within_3_s_and_names_no_host(tmp_path: Path) -> None:
+    with closing(Database("mongodb://made-user:made-word@127.0.0.1:1/x")) as away:
+        client = client_over(away, tmp_path / "secret-folder")
+        began = time.monotonic()
+        answer = client.get("/ready")
+        assert time.monotonic() - began < 3
+    assert is_not_ready(answer, "database", "indexes")
+    for hidden in ("127.0.0.1", "made-user", "made-word", "secret-folder", str(tmp_path), "Traceback"):
+        assert hidden not in answer.body.decode()
+
+
+def test_a_database_that_is_silent_is_said_within_3_s_and_leaves_a_thread_a_check_at_most(tmp_path: Path) -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as silent,
+        closing(Database(f"mongodb://127.0.0.1:{silent.getsockname()[1]}/x")) as database,
+    ):
+        client = client_over(database, tmp_path)
+        for _ in range(3):
+            began = time.monotonic()
+            assert is_not_ready(client.get("/ready"), "database", "indexes")
+            assert time.monotonic() - began < 3
+        names = [thread.name for thread in threading.enumerate() if thread.name.startswith("ready-")]
+        assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("path", ["/health", "/ready"])
+def test_both_answer_head_and_refuse_what_would_write(database: Database, tmp_path: Path, path: str) -> None:
+    client = client_over(database, tmp_path)
+    head = client.ask("HEAD", path)
+    assert (head.status, head.body) == (200, b"")
+    assert client.ask("POST", path).status == 405
+
+
+def test_a_living_process_says_so_without_looking_at_anything(tmp_path: Path) -> None:
+    client = client_over(Database("mongodb://127.0.0.1:1/x"), tmp_path)  # which is never opened
+    began = time.perf_counter()
+    answer = client.get("/health")
+    assert time.perf_counter() - began < 0.1
+    assert answer.status == 200
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_a_full_disk_is_said(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**12, 10**12, LEAST_FREE_BYTES - 1))
+    answer = client_over(database, tmp_path).get("/ready")
+    assert is_not_ready(answer, "disk")
+    assert answer.json["checks"]["disk"]["free_mb"] == 255
+    assert str(tmp_path) not in answer.body.decode()
+
+
+def test_a_folder_that_is_not_there_yet_counts_as_the_one_above_it(database: Database, tmp_path: Path) -> None:
+    assert client_over(database, tmp_path / "a" / "b").get("/ready").status == 200
+
+
+def test_a_report_long_past_its_deadline_is_a_queue_that_does_not_move() -> None:
+    now = 0.0
+    reports = ReportWatch(lambda: now)
+    with reports.one():
+        now = 150.0
+        assert check_queue(reports, 120).ok
+        now = 151.0
+        with reports.one():
+            found = check_queue(reports, 120)
+            assert (found.ok, found.figures) == (False, {"reports": 2})
+    assert check_queue(reports, 120).ok
+
+
+def test_a_check_that_hangs_is_said_in_time_and_started_once() -> None:
+    release, started = threading.Event(), []
+
+    def hangs() -> Finding:
+        started.append(1)
+        release.wait(10)
+        return Finding(True)
+
+    ready = Readiness({"slow": hangs, "quick": lambda: Finding(True)}, bound_seconds=0.1, kept_seconds=0)
+    for _ in range(3):
+        found = ready.look()
+        assert (found["slow"].ok, found["quick"].ok) == (False, True)
+    assert len(started) == 1
+    release.set()
+
+
+def test_a_check_that_breaks_is_a_finding_that_tells_its_type_alone() -> None:
+    found = Readiness({"broken": lambda: Finding(1 / 0 > 0)}).look()["broken"]
+    assert (found.ok, found.why) == (False, "falhou (ZeroDivisionError)")
+
+
+def test_what_was_found_holds_for_a_second() -> None:
+    looks: list[int] = []
+
+    def check() -> Finding:
+        looks.append(1)
+        return Finding(True)
+
+    ready = Readiness({"counted": check}, kept_seconds=0.2)
+    ready.look()
+    ready.look()
+    assert len(looks) == 1
+    time.sleep(0.25)
+    ready.look()
+    assert len(looks) == 2
+
+
+def test_a_report_is_counted_for_as_long_as_it_is_being_made(database: Database, tmp_path: Path) -> None:
+    reports = ReportWatch()
+    seen: list[int] = []
+
+    class Desk(ReportDesk):
+        def make(self, _request: object, _on_progress: object = None) -> dict[str, object]:
+            seen.append(reports.inside)
+            return {"id": "x", "state": "sent", "email_to": "a@b.com"}
+
+    services = services_over(database, tmp_path, reports)
+    desk = Desk({}, tmp_path, 1, keep_spare=False)
+    app = server.create_app(Services(services.settings, services.store, desk, reports=reports))
+    assert Client(app).get("/report/now/1/a@b.com").status == 200
+    assert (seen, reports.inside) == ([1], 0)

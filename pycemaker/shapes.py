@@ -35,16 +35,20 @@ MEDIA_TYPES = {
     "csv": "text/csv; charset=utf-8; header=present",
     "arrow": "application/vnd.apache.arrow.stream",
 }
+_LONGEST_FIELD = 131_072
+"""What Python's `csv` takes as one field, unless it is told otherwise (`csv.field_size_limit`)."""
+
 BROKEN_OFF = {
     "json": b"",
     "ndjson": b'{"msg":"A resposta foi interrompida.","error":"broken_off"',
-    "csv": b'"broken_off: a resposta foi interrompida',
+    "csv": b'"broken_off: a resposta foi interrompida' + b"." * _LONGEST_FIELD,
     "arrow": b"\xff\xff\xff\xff\xff\xff\xff\x7f",
 }
 """What ends an answer whose reading failed after it had begun, so that no parser takes it for a whole one.
 
-The HTTP server ends such an answer as it ends any other. JSON does not parse without its closing brackets; an object or
-a quotation that is not closed, and the head of a record batch of 2 GB of which nothing follows, do not parse either.
+The HTTP server ends such an answer as it ends any other. JSON does not parse without its closing brackets; an object and
+the head of a record batch of 2 GB of which nothing follows do not parse either. In CSV a quotation that is not closed does
+not parse in pandas or Arrow, while Python's `csv` closes it at the end: there the field is too long to be taken.
 """
 
 _FORMATS = {media_type.partition(";")[0]: name for name, media_type in MEDIA_TYPES.items()}

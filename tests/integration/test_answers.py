@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import threading
@@ -9,7 +10,6 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pandas as pd
 import pyarrow as pa
 import pytest
 
@@ -252,7 +252,7 @@ def test_a_long_answer_that_breaks_off_does_not_parse(
     answer = client.get(path)
     assert answer.status == 200
     assert len(complete) // 3 < len(answer.body) < len(complete)
-    with pytest.raises((ValueError, OSError, pd.errors.ParserError)):
+    with pytest.raises((ValueError, OSError, csv.Error)):
         parsed(answer.body, format_name)
     assert "broke off: " in caplog.text
 
@@ -264,5 +264,5 @@ def parsed(body: bytes, format_name: str) -> Any:
     if format_name == "ndjson":
         return [json.loads(line) for line in body.splitlines()]
     if format_name == "csv":
-        return pd.read_csv(io.BytesIO(body))
+        return list(csv.DictReader(io.StringIO(body.decode(), newline="")))
     return pa.ipc.open_stream(body).read_all()

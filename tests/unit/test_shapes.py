@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import csv
 import io
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
+import pyarrow.csv
 import pytest
 
 from pycemaker.errors import InvalidParameter
 from pycemaker.samples import Batch, Columns, no_batch
-from pycemaker.shapes import Shape, parse_shape, write
+from pycemaker.shapes import BROKEN_OFF, Shape, parse_shape, write
 
 ROWS = [b'{"a":1}', b'{"a":2}', b'{"a":"x,y"}']
 COLUMNS = Columns(
@@ -98,3 +102,24 @@ def test_arrow_has_the_columns_with_their_types() -> None:
 def test_no_sample_at_all_is_no_error(format_name: str, nothing: bytes) -> None:
     assert written(format_name, no_batch()) == nothing
     assert pa.ipc.open_stream(io.BytesIO(written("arrow"))).read_all().num_rows == 0
+
+
+CSV_READERS: dict[str, tuple[Callable[[bytes], Any], type[Exception]]] = {
+    "csv.reader": (lambda body: list(csv.reader(io.StringIO(body.decode(), newline=""))), csv.Error),
+    "csv.reader, line by line": (lambda body: list(csv.reader(body.decode().splitlines())), csv.Error),
+    "csv.DictReader": (lambda body: list(csv.DictReader(io.TextIOWrapper(io.BytesIO(body), newline=""))), csv.Error),
+    "pandas": (lambda body: pd.read_csv(io.BytesIO(body)), pd.errors.ParserError),
+    "pandas, its Python engine": (lambda body: pd.read_csv(io.BytesIO(body), engine="python"), pd.errors.ParserError),
+    "Arrow": (lambda body: pyarrow.csv.read_csv(io.BytesIO(body)), pa.ArrowInvalid),
+}
+
+
+@pytest.mark.parametrize("reader", CSV_READERS)
+def test_csv_that_broke_off_is_refused_by_what_reads_csv(reader: str) -> None:
+    read, refusal = CSV_READERS[reader]
+    whole = written("csv", BATCH, BATCH)
+    assert len(read(whole)) >= 6
+    with pytest.raises(refusal):
+        read(whole + BROKEN_OFF["csv"])
+    with pytest.raises(refusal):
+        read(written("csv") + BROKEN_OFF["csv"])

@@ -80,7 +80,10 @@ class InvalidAddress(InvalidRequest):
 
 
 class InvalidParameter(InvalidRequest):
-    """Facts: `field`; `reason` in English; `takes`, in Portuguese; `known`, the names there are, for an unknown one."""
+    """Facts: `field`; `reason` in English; `takes`, in Portuguese; `known`, the names there are, for an unknown one.
+
+    Of a list with an unknown name in it, `given` is that name.
+    """
 
     message = "parameter {field!r}: {reason}"
 

@@ -162,7 +162,8 @@ _REPORT_KEYS = (
         "reply",
         "message_id",
     ),
-    *("message_bytes", "figures", "figures_in", "figure_urls", "seconds", "stage_seconds"),
+    *("message_bytes", "figures", "figures_in", "figure_urls", "attachments", "attachments_missing"),
+    *("seconds", "stage_seconds"),
 )
 
 

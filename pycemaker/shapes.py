@@ -24,7 +24,7 @@ import numpy as np
 from pycemaker.errors import InvalidParameter
 from pycemaker.payload import json_bytes
 from pycemaker.points import FEWEST, MOST
-from pycemaker.samples import Batch
+from pycemaker.samples import Batch, Columns
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -125,12 +125,18 @@ def _csv(batches: Iterable[Batch]) -> Iterator[bytes]:
     yield b"time_series,value,criticity\n"
     for batch in batches:
         if len(batch):
-            columns = batch.columns
-            times = np.datetime_as_string(columns.time_ms.astype("M8[ms]"), timezone="UTC").astype("S").tolist()
-            values = json_bytes(columns.reading)[1:-1].replace(b"null", b"").split(b",")
-            names = [_quoted(name).encode() for name in columns.criticity_names]
-            words = [names[code] for code in columns.criticity.tolist()]
-            yield b"\n".join(map(b",".join, zip(times, values, words, strict=True))) + b"\n"
+            yield csv_lines(batch.columns)
+
+
+def csv_lines(columns: Columns, end: bytes = b"\n") -> bytes:
+    """The samples as lines of CSV without a header; `end` ends each. No sample gives nothing."""
+    if not len(columns):
+        return b""
+    times = np.datetime_as_string(columns.time_ms.astype("M8[ms]"), timezone="UTC").astype("S").tolist()
+    values = json_bytes(columns.reading)[1:-1].replace(b"null", b"").split(b",")
+    names = [_quoted(name).encode() for name in columns.criticity_names]
+    words = [names[code] for code in columns.criticity.tolist()]
+    return end.join(map(b",".join, zip(times, values, words, strict=True))) + end
 
 
 def _quoted(word: str) -> str:

@@ -17,6 +17,7 @@ from pycemaker.metrics import METRICS, Metric
 from pycemaker.parameters import check_injected
 from pycemaker.period import EARLIER_DAYS, EARLIER_SLICES, EarlierHours, MetricPeriod, Period
 from pycemaker.report import lint, render
+from pycemaker.report.attachments.make import Attacher
 from pycemaker.report.mail import Outbox, compose
 from pycemaker.report.pipeline import Collaborators, Page, RunNotebook, Send, StoreFigures
 from pycemaker.report.smtp import SmtpSender
@@ -42,10 +43,22 @@ def report_collaborators(settings: Settings, run_notebook: RunNotebook) -> Colla
             render.render_page, zone=settings.timezone, links=_links(settings), public_url=settings.public_url
         ),
         store_figures=_figure_storage(settings),
+        attach=Attacher(partial(_read_part, settings)),
         compose=partial(compose, sender=settings.email_from or OUTBOX_SENDER),
         send=_sender(settings),
         check_message=partial(_check_message, settings=settings),
     )
+
+
+def _read_part(settings: Settings, metric: Metric, window: Window) -> MetricPeriod:
+    """One metric's samples, for what is attached: no earlier days, which the summary does not compare with."""
+    database = open_database(settings.mongo_db_url, settings.data_dir)
+    try:
+        store = Store(database)
+        current, previous = store.read_columns(metric, window.current), store.read_columns(metric, window.previous)
+        return MetricPeriod(metric, window, settings.timezone, current, previous)
+    finally:
+        database.close()
 
 
 def _check_message(message: EmailMessage, page: Page, parameters: Sequence[str], *, settings: Settings) -> None:

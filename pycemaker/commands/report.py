@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from pycemaker.commands.asked import add_interval, read_asked
 from pycemaker.errors import PycemakerError, RecipientNotAllowed
+from pycemaker.report.attachments.kinds import KINDS, parse_kinds
 from pycemaker.report.pipeline import STAGES, ReportRequest
 from pycemaker.report.runner import ReportDesk
 from pycemaker.settings import Settings, parse_address
@@ -35,6 +36,9 @@ def add(commands: Any) -> None:
     report.add_argument("--notebook", metavar="NAME", help="which of notebooks/*.ipynb to run (default: report)")
     report.add_argument("--to", metavar="ADDRESS", help="whom to mail (default: EMAIL_FROM, or only the outbox)")
     add_interval(report)
+    report.add_argument(
+        "--attach", default="", metavar="KINDS", help=f"what travels with it, by commas: {', '.join(KINDS)}"
+    )
     report.add_argument("--open", action="store_true", help="open the page in a browser when it is done")
     report.set_defaults(command=make_report)
 
@@ -64,7 +68,8 @@ def _report_request(options: argparse.Namespace, settings: Settings) -> ReportRe
     address = parse_address(options.to or settings.email_from or _DEFAULT_RECIPIENT)
     if not settings.may_receive(address):
         raise RecipientNotAllowed(address=address)
-    return ReportRequest(secrets.token_urlsafe(16), asked.notebook.path, asked.window, address, asked.more)
+    attach = parse_kinds(options.attach)
+    return ReportRequest(secrets.token_urlsafe(16), asked.notebook.path, asked.window, address, asked.more, attach)
 
 
 def _told(record: dict[str, Any], settings: Settings, page: Path) -> str:

@@ -92,7 +92,8 @@ def _serve(job: dict[str, Any], collaborators: Any, tell: Tell) -> None:
 
 def _request(job: dict[str, Any]) -> ReportRequest:
     window = Window(datetime.fromisoformat(job["end_utc"]), job["hours"])
-    return ReportRequest(job["report_id"], Path(job["notebook"]), window, job["email_to"], job["more"])
+    attach = tuple(job["attach"])
+    return ReportRequest(job["report_id"], Path(job["notebook"]), window, job["email_to"], job["more"], attach)
 
 
 def _take_over_stdout() -> Tell:

@@ -51,6 +51,9 @@ _STYLES = {
 _MARKUP = re.compile(r"</?(?:html|head|body|table|t[rdh]|div|span|p|br|img|style|a)\b[^>]*>", re.IGNORECASE)
 _HOSTED = re.compile(r"https://|http://(?:127\.0\.0\.1|localhost)(?::\d+)?/")
 """Where a picture may be: the storage, or its emulator, which is on this machine and has no TLS."""
+_ATTACHED = {"application/zip": ".zip"}
+"""What may travel with a message, and how its name ends."""
+_FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,79}", re.ASCII)
 _INJECTED = r"injected-parameters|papermill-error|^# Parameters$"
 _SHORTEST_SECRET = 6
 _BLANKS = re.compile(r"\s+")
@@ -109,6 +112,7 @@ def flaws(message: EmailMessage, full_html: str = "", withheld: Withheld = Withh
         *_size_flaws(message, markup),
         *_construct_flaws(page),
         *_picture_flaws(page, message),
+        *_attachment_flaws(message),
         *_text_flaws(text),
         *_leaks(
             {"the HTML": markup, "the text": text, "the subject": str(message["Subject"]), "the page": full_html},
@@ -152,6 +156,19 @@ def _size_flaws(message: EmailMessage, markup: str) -> Iterator[Flaw]:
             yield Flaw(rule, f"{size} {what}, {limit} at most")
     if not markup.strip():
         yield Flaw("html-missing", "there is no HTML part")
+
+
+def _attachment_flaws(message: EmailMessage) -> Iterator[Flaw]:
+    """An attachment is one of the kinds that are made here, under a harmless name that says so, and holds something."""
+    for place, part in enumerate(message.iter_attachments(), 1):
+        ending = _ATTACHED.get(part.get_content_type())
+        name = part.get_filename() or ""
+        if ending is None:
+            yield Flaw("attachment-type", f"attachment {place} is {part.get_content_type()}")
+        elif not (_FILE_NAME.fullmatch(name) and name.endswith(ending)):
+            yield Flaw("attachment-name", f"attachment {place} has no plain name that ends in {ending}")
+        if not part.get_payload():
+            yield Flaw("attachment-empty", f"attachment {place} holds nothing")
 
 
 def _construct_flaws(page: _Reader) -> Iterator[Flaw]:

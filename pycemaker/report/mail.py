@@ -20,9 +20,10 @@ from pycemaker.report.pipeline import Delivery
 from pycemaker.settings import parse_address
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from pycemaker.report.attachments.kinds import Attachment
     from pycemaker.report.pipeline import Figure, Page
 
 POLICY = SMTP.clone(cte_type="7bit")  # 8-bit bodies need a server that says 8BITMIME
@@ -30,13 +31,21 @@ _SOURCE = re.compile(r"""(?<![\w-])(src\s*=\s*)(["'])figure:(.*?)\2""", re.IGNOR
 _SOURCE_LEFT = re.compile(r"""<[^>]*=\s*["']?\s*(figure:[^\s"'>]*)""", re.IGNORECASE)
 
 
-def compose(page: Page, email_to: str, urls: Mapping[str, str] | None, *, sender: str) -> EmailMessage:
-    """One message: the text, and beside it the HTML with its figures.
+def compose(
+    page: Page,
+    email_to: str,
+    urls: Mapping[str, str] | None,
+    attachments: Sequence[Attachment] = (),
+    *,
+    sender: str,
+) -> EmailMessage:
+    """One message: the text, beside it the HTML with its figures, and after both the attachments.
 
     Args:
         page: what to say.
         email_to: whom to mail.
         urls: where each figure is, by name; None puts the figures into the message (Content-ID).
+        attachments: files that travel with it.
         sender: the address it is from.
 
     Raises:
@@ -58,6 +67,9 @@ def compose(page: Page, email_to: str, urls: Mapping[str, str] | None, *, sender
     message.add_alternative(encodable(_point_figures(page.html, sources)), subtype="html")
     if urls is None:
         _put_inside(cast("list[EmailMessage]", message.get_payload())[1], page.figures, inside)
+    for attachment in attachments:
+        main, _, sub = attachment.media_type.partition("/")
+        message.add_attachment(attachment.content, main, sub, filename=attachment.name)
     message["Content-Language"] = "pt-BR"  # last: each content set above takes the Content- headers before it along
     return message
 

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pycemaker.errors import NothingToSend, PycemakerError
+from pycemaker.report.attachments.kinds import Attached, Attachment
 from pycemaker.report.shelf import Shelf
 from pycemaker.window import Window, to_iso_text
 
-STAGES = ("notebook", "render", "storage", "mail")
-"""The stages in their order, as progress and errors name them."""
+STAGES = ("notebook", "render", "storage", "attachments", "mail")
+"""The stages in their order, as progress and errors name them; `attachments` only where some are asked for."""
 
 OnProgress = Callable[[str, int, int], None]
 """Called with the stage, how much of it is done, and out of how much."""
@@ -32,6 +33,7 @@ class ReportRequest:
         window: the interval, and the one before it.
         email_to: whom to mail.
         more: the notebook's own parameters, beyond the window.
+        attach: what is to travel with it, of `attachments.kinds.KINDS`.
     """
 
     report_id: str
@@ -39,6 +41,7 @@ class ReportRequest:
     window: Window
     email_to: str
     more: Mapping[str, Any] = field(default_factory=dict)
+    attach: tuple[str, ...] = ()
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -99,8 +102,8 @@ class RunNotebook(Protocol):
 class RenderPage(Protocol):
     """Makes the page out of an executed notebook. Raises NothingToSend."""
 
-    def __call__(self, executed: Path, window: Window, report_id: str) -> Page:
-        """The page of the executed notebook."""
+    def __call__(self, executed: Path, window: Window, report_id: str, notes: Sequence[str] = ()) -> Page:
+        """The page of the executed notebook; `notes` are sentences for the mail's foot."""
 
 
 class StoreFigures(Protocol):
@@ -110,11 +113,20 @@ class StoreFigures(Protocol):
         """A lasting URL for each figure, by name."""
 
 
+class Attach(Protocol):
+    """Makes what travels with a report. Raises DatabaseUnreachable."""
+
+    def __call__(self, kinds: Sequence[str], window: Window, page: Page) -> Attached:
+        """What of these kinds could be made, and fits into the page's message."""
+
+
 class Compose(Protocol):
     """Makes the message."""
 
-    def __call__(self, page: Page, email_to: str, urls: Mapping[str, str] | None) -> EmailMessage:
-        """One MIME message; figures inside it (Content-ID) where `urls` is None."""
+    def __call__(
+        self, page: Page, email_to: str, urls: Mapping[str, str] | None, attachments: Sequence[Attachment] = ()
+    ) -> EmailMessage:
+        """One MIME message; figures inside it (Content-ID) where `urls` is None; the attachments beside it."""
 
 
 class CheckMessage(Protocol):
@@ -138,6 +150,7 @@ class Collaborators:
     run_notebook: RunNotebook
     render_page: RenderPage
     store_figures: StoreFigures | None
+    attach: Attach
     compose: Compose
     send: Send
     check_message: CheckMessage
@@ -184,9 +197,18 @@ def _walk(
     on_progress("storage", 0, len(page.figures))
     urls = collaborators.store_figures(request.report_id, page.figures) if collaborators.store_figures else None
 
+    attached = Attached()
+    if request.attach:
+        shelf.enter("attachments")
+        on_progress("attachments", 0, 1)
+        attached = collaborators.attach(request.attach, request.window, page)
+        shelf.keep_attachments(attached)
+        if attached.notes:
+            page = collaborators.render_page(shelf.executed_path, request.window, request.report_id, attached.notes)
+
     shelf.enter("mail")
     on_progress("mail", 0, 1)
-    message = collaborators.compose(page, request.email_to, urls)
+    message = collaborators.compose(page, request.email_to, urls, attached.files)
     shelf.keep_message(message)
     collaborators.check_message(message, page, list(request.parameters))
     delivery = collaborators.send(message, request.email_to)

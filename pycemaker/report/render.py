@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -47,6 +47,7 @@ def render_page(
     executed: Path,
     window: Window,
     report_id: str = "",
+    notes: Sequence[str] = (),
     *,
     zone: ZoneInfo,
     templates: Path = TEMPLATES,
@@ -62,6 +63,7 @@ def render_page(
         executed: the notebook with its outputs; one that ran only in part gives what there is.
         window: what the subject names.
         report_id: under which the page is served.
+        notes: sentences for the mail, above its foot.
         zone: where readers are.
         templates: the folder in which nbconvert's templates `mail` and `page` are.
         links: shown at the foot, URL by label.
@@ -80,6 +82,7 @@ def render_page(
         "links": list(links.items()),
         "page_url": f"{public_url}/reports/{report_id}" if public_url and report_id else "",
         "left_out": 0,
+        "notes": list(notes),
         "brand": brand.load(),
     }
     full, _ = _export(_exporter("page", templates), _showable(content, PAGE_CHARACTERS), report)
@@ -110,6 +113,7 @@ def warm(templates: Path = TEMPLATES) -> None:
         "links": [],
         "page_url": "",
         "left_out": 0,
+        "notes": [],
         "brand": brand.load(),
     }
     empty = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": []}

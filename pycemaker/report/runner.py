@@ -259,5 +259,6 @@ def _job(request: ReportRequest, folder: Path) -> dict[str, Any]:
         "hours": request.window.hours,
         "email_to": request.email_to,
         "more": dict(request.more),
+        "attach": list(request.attach),
         "folder": str(folder),
     }

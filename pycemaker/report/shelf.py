@@ -18,6 +18,7 @@ from pycemaker.window import to_iso_text
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pycemaker.report.attachments.kinds import Attached
     from pycemaker.report.pipeline import Delivery, Page, ReportRequest
 
 
@@ -71,6 +72,17 @@ class Shelf:
         _replace(self.folder / "page.html", re.sub(r'"figure:([^"]+)"', r'"figures/\1"', page.full_html).encode())
         self._record["subject"] = page.subject
         self._record["figures"] = [figure.name for figure in page.figures]
+
+    def keep_attachments(self, attached: Attached) -> None:
+        """The attachments as files, and in the record which there are and which could not be made."""
+        folder = self.folder / "attachments"
+        folder.mkdir(exist_ok=True)
+        for attachment in attached.files:
+            (folder / attachment.name).write_bytes(attachment.content)
+        self._record["attachments"] = [
+            {"kind": each.kind, "name": each.name, "bytes": len(each.content)} for each in attached.files
+        ]
+        self._record["attachments_missing"] = attached.missing
 
     def keep_message(self, message: EmailMessage) -> None:
         """The message as it goes out, before it does."""

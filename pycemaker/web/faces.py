@@ -49,7 +49,7 @@ FACES: dict[type[errors.PycemakerError], Face] = {
     ),
     errors.InvalidAddress: Face(400, "invalid_address", "Endereço de e-mail inválido.", field="email_to"),
     errors.InvalidParameter: Face(
-        400, "invalid_parameter", "Parâmetro inválido: {field}.", shows=("field", "takes", "known")
+        400, "invalid_parameter", "Parâmetro inválido: {field}.", shows=("field", "given", "takes", "known")
     ),
     errors.NotFound: Face(404, "not_found", "Nada foi encontrado neste endereço."),
     errors.UnknownMetric: Face(404, "unknown_metric", "Métrica desconhecida.", shows=("known",)),

@@ -11,6 +11,7 @@ from pycemaker import errors, payload
 from pycemaker.data.store import Store
 from pycemaker.metrics import METRICS
 from pycemaker.report import catalogue, kept
+from pycemaker.report.attachments.kinds import parse_kinds
 from pycemaker.report.pipeline import ReportRequest
 from pycemaker.settings import Settings, parse_address
 from pycemaker.web.services import Services
@@ -72,8 +73,9 @@ def _report_request(services: Services, date_now: str, time_range: str, email_to
     if not settings.may_receive(address):
         raise errors.RecipientNotAllowed(address=address)
     given = _query()
+    attach = parse_kinds(given.pop("attach", ""))
     notebook = catalogue.find_notebook(given.pop("notebook", catalogue.DEFAULT), services.notebooks)
-    return ReportRequest(secrets.token_urlsafe(16), notebook.path, window, address, notebook.read(given))
+    return ReportRequest(secrets.token_urlsafe(16), notebook.path, window, address, notebook.read(given), attach)
 
 
 def _query() -> dict[str, str]:

@@ -17,6 +17,7 @@ from pycemaker import errors
 from pycemaker.data.database import Database
 from pycemaker.data.store import Store
 from pycemaker.metrics import METRICS
+from pycemaker.report.attachments.kinds import KINDS
 from pycemaker.report.limits import RateLimit
 from pycemaker.report.runner import ReportDesk
 from pycemaker.settings import Settings, from_mapping
@@ -338,6 +339,24 @@ def test_a_report_is_asked_for_with_both_methods(store: Store, method: str) -> N
     (asked,) = desk.asked
     assert (asked.window.end_utc, asked.window.hours, asked.email_to) == (NOW, 6, "a@b.com")
     assert len(asked.report_id) >= 20
+
+
+def test_a_report_is_asked_to_carry_attachments(store: Store) -> None:
+    desk = SpentDesk()
+    app_over(store, desk).get("/report/now/6/a@b.com?attach=CSV,csv")
+    app_over(store, desk).get("/report/now/6/a@b.com")
+    assert [asked.attach for asked in desk.asked] == [("csv",), ()]
+
+
+@pytest.mark.parametrize(
+    ("attach", "given"), [("docx", "docx"), ("csv,docx", "docx"), ("csv,,", ""), ("csv;x", "csv;x")]
+)
+def test_an_attachment_that_there_is_not_is_a_400_that_names_it(store: Store, attach: str, given: str) -> None:
+    desk = SpentDesk()
+    answer = app_over(store, desk).get(f"/report/now/6/a@b.com?attach={attach}")
+    assert is_error(answer, 400, "invalid_parameter")
+    assert (answer.json["field"], answer.json["given"], answer.json["known"]) == ("attach", given, list(KINDS))
+    assert desk.asked == []
 
 
 def test_a_recipient_who_may_not_is_a_403_that_does_not_print_who_may(store: Store) -> None:

@@ -122,8 +122,29 @@ def test_each_header_is_there_once() -> None:
 
 def test_a_message_of_20_mb_does_not_leave() -> None:
     sent = message()
-    sent.add_attachment(bytes(15_000_000), "application", "octet-stream")
+    sent.add_attachment(bytes(15_000_000), "application", "zip", filename="pycemaker-csv.zip")
     assert rules(sent) == ["message-size"]
+
+
+@pytest.mark.parametrize(
+    ("content", "media_type", "name", "rule"),
+    [
+        (b"PK", "application/octet-stream", "samples.zip", "attachment-type"),
+        (b"PK", "text/html", "samples.zip", "attachment-type"),
+        (b"PK", "application/zip", "samples.exe", "attachment-name"),
+        (b"PK", "application/zip", "../samples.zip", "attachment-name"),
+        (b"PK", "application/zip", "relatório.zip", "attachment-name"),
+        (b"", "application/zip", "samples.zip", "attachment-empty"),
+        (b"PK", "application/zip", "samples.zip", None),
+    ],
+)
+def test_what_travels_along_is_of_a_kind_that_is_made_here_and_named_plainly(
+    content: bytes, media_type: str, name: str, rule: str | None
+) -> None:
+    main, _, sub = media_type.partition("/")
+    sent = message()
+    sent.add_attachment(content, main, sub, filename=name)
+    assert rules(sent) == ([rule] if rule else [])
 
 
 def test_the_page_that_is_served_is_looked_at_too() -> None:

@@ -8,6 +8,7 @@ from email.policy import SMTP
 import pytest
 
 from pycemaker.errors import InvalidAddress, NothingToSend
+from pycemaker.report.attachments.kinds import Attachment
 from pycemaker.report.mail import compose
 from pycemaker.report.pipeline import Figure, Page
 
@@ -89,6 +90,21 @@ def test_a_figure_shown_twice_travels_once() -> None:
 def test_a_figure_that_is_not_shown_is_not_attached() -> None:
     message = sent(make('<img src="figure:cpu_course.png">'))
     assert [part.get_filename() for part in message.walk() if part.get_filename()] == ["cpu_course.png"]
+
+
+def test_attachments_stand_beside_the_body_with_their_names() -> None:
+    page = Page("Relatório", HTML, TEXT, (CPU, RAM))
+    archive = Attachment("csv", "pycemaker-6h-csv.zip", "application/zip", b"PK" + bytes(range(256)))
+    message = sent(compose(page, "ana@example.com", None, (archive,), sender="reports@example.com"))
+    assert [part.get_content_type() for part in message.walk()] == [
+        *("multipart/mixed", "multipart/alternative", "text/plain", "multipart/related", "text/html"),
+        *("image/png", "image/png", "application/zip"),
+    ]
+    (attached,) = message.iter_attachments()
+    assert (attached.get_filename(), attached.get_content_disposition()) == ("pycemaker-6h-csv.zip", "attachment")
+    assert attached.get_content() == archive.content
+    assert body(message, "plain") == TEXT
+    assert message["Content-Language"] == "pt-BR"
 
 
 def test_a_page_without_figures_is_text_and_html() -> None:

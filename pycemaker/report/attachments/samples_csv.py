@@ -1,0 +1,112 @@
+"""The interval's samples and their summary as CSV (RFC 4180, UTF-8), in one ZIP: a file a metric.
+
+A file a metric, since each metric has a unit of its own and is sampled at instants of its own, and since a week of one
+metric (120,960 lines) opens in every spreadsheet where a week of all (725,760) does in few.
+
+| file | columns |
+|---|---|
+| `<metric>.csv` | `time_utc`, `value_<unit>`, `criticity`: a line a sample, oldest first |
+| `summary.csv` | a line a metric: how many samples came of how many, means, growth, extremes and when they were |
+| `criticity.csv` | a line for each criticity of a metric: its share of the samples with a reading |
+
+Times are ISO 8601 in UTC with milliseconds and `Z`; units are `ratio` (0 to 1), `seconds` and `requests` (per sample).
+A field is empty where a sample has no finite reading, and where a number is undefined.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+from zipfile import ZIP_DEFLATED, ZipFile
+
+from pycemaker.digest import Digest, Extreme
+from pycemaker.shapes import csv_lines
+from pycemaker.window import from_epoch_ms, to_iso_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pycemaker.metrics import Metric
+    from pycemaker.period import MetricPeriod
+    from pycemaker.samples import Columns
+
+Summed = tuple["Metric", Digest]
+
+_LINES = 20_000
+"""Lines made at a time: a megabyte."""
+
+_SUMMARY = (
+    *("metric", "unit", "samples_received", "samples_expected", "mean", "previous_mean", "growth_ratio"),
+    *("lowest", "lowest_first_utc", "lowest_times", "highest", "highest_first_utc", "highest_times"),
+)
+_CRITICITY = ("metric", "criticity", "share_ratio")
+
+
+class CsvArchive:
+    """A ZIP of CSV files being written, a metric at a time.
+
+    Args:
+        file: a binary file to write to.
+    """
+
+    def __init__(self, file: Any) -> None:
+        self._zip = ZipFile(file, "w", ZIP_DEFLATED, compresslevel=6)
+        self._sums: list[Summed] = []
+
+    def add(self, part: MetricPeriod, told: Digest) -> None:
+        """Write a metric's samples."""
+        with self._zip.open(f"{part.metric.id}.csv", "w") as file:
+            for piece in lines(part.metric, part.current):
+                file.write(piece)
+        self._sums.append((part.metric, told))
+
+    def close(self) -> None:
+        """Write the summary, and the archive's end."""
+        self._zip.writestr("summary.csv", _table(_SUMMARY, map(_summary_row, self._sums)))
+        self._zip.writestr("criticity.csv", _table(_CRITICITY, _criticity_rows(self._sums)))
+        self._zip.close()
+
+
+def lines(metric: Metric, samples: Columns) -> Iterator[bytes]:
+    """A metric's samples as CSV with a header, oldest first, some lines at a time."""
+    yield f"time_utc,value_{metric.unit},criticity\r\n".encode()
+    harmless = replace(samples, criticity_names=tuple(map(not_a_formula, samples.criticity_names)))
+    for start in range(0, len(samples), _LINES):
+        yield csv_lines(harmless.part(start, start + _LINES), b"\r\n")
+
+
+def not_a_formula(text: str) -> str:
+    """The text, with an apostrophe before it where a spreadsheet would compute it (owasp.org, CSV Injection)."""
+    return f"'{text}" if text[:1] in set("=+-@\t\r") else text
+
+
+def _table(header: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text)  # RFC 4180: its default dialect ends lines in CRLF
+    writer.writerow(header)
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _summary_row(summed: Summed) -> list[Any]:
+    metric, told = summed
+    return [
+        *(metric.id, metric.unit, told.received, told.expected, told.mean, told.previous_mean, told.growth),
+        *_extreme(told.lowest),
+        *_extreme(told.highest),
+    ]
+
+
+def _extreme(extreme: Extreme | None) -> list[Any]:
+    if extreme is None:
+        return [None, None, None]
+    return [extreme.reading, to_iso_text(from_epoch_ms(extreme.first_ms)), extreme.times]
+
+
+def _criticity_rows(sums: Iterable[Summed]) -> Iterator[list[Any]]:
+    for metric, told in sums:
+        for name, share in told.shares.items():
+            yield [metric.id, not_a_formula(name), share]

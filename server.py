@@ -19,6 +19,7 @@ from pycemaker.data.database import open_database
 from pycemaker.data.store import Store
 from pycemaker.report.runner import ReportDesk
 from pycemaker.settings import ROOT, load
+from pycemaker.web.guard import guard_pages
 from pycemaker.web.home_route import add_home
 from pycemaker.web.metric_routes import add_metrics
 from pycemaker.web.remember import remember_answers
@@ -45,7 +46,7 @@ def create_app(services: Services) -> Any:
     add_kept_reports(app, services)
     add_metrics(app, services)
     add_report(app, services)
-    remembered = remember_answers(app, services.store.cache_bytes // 8)
+    remembered = remember_answers(guard_pages(app), services.store.cache_bytes // 8)
     return count_traffic(allow_origins(remembered, services.settings.cors_origins), services.traffic)
 
 

@@ -12,6 +12,7 @@
     │   └── UnknownReport
     ├── NotAuthenticated
     ├── RecipientNotAllowed
+    ├── FetchRefused
     ├── TooManyReports
     ├── TooManyStreams
     ├── AskedTooOften
@@ -120,6 +121,12 @@ class RecipientNotAllowed(PycemakerError):
     """Facts: `address`. The list of those allowed is not among them."""
 
     message = "{address} may not receive reports from here (REPORT_RECIPIENTS)"
+
+
+class FetchRefused(PycemakerError):
+    """Nobody meant to make this request. Facts: `purpose`: prefetch, prerender, preview or embed."""
+
+    message = "nothing is done for a {purpose}"
 
 
 class TooManyReports(PycemakerError):

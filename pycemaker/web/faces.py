@@ -59,6 +59,12 @@ FACES: dict[type[errors.PycemakerError], Face] = {
     errors.RecipientNotAllowed: Face(
         403, "recipient_not_allowed", "Este endereço não está autorizado a receber relatórios.", field="email_to"
     ),
+    errors.FetchRefused: Face(
+        403,
+        "fetch_refused",
+        "Nada foi feito: o navegador pediu este endereço por conta própria. Abra-o para pedir o relatório.",
+        shows=("purpose",),
+    ),
     errors.TooManyReports: Face(
         429, "too_many_reports", "Há relatórios demais na fila. Tente de novo em {retry_after_seconds} s."
     ),

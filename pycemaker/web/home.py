@@ -17,8 +17,6 @@ from pycemaker.samples import Columns
 from pycemaker.settings import Settings
 from pycemaker.window import Interval, from_epoch_ms, to_iso_text, to_wall_text
 
-CONTENT_SECURITY_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'"
-
 _HOUR = timedelta(hours=1)
 _POINTS = 60
 _WIDTH, _HEIGHT = 240, 56

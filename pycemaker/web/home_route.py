@@ -17,6 +17,5 @@ def add_home(app: Bottle, services: Services) -> None:
         glance = home.look(services.store, services.clock(), services.settings)
         if home.prefers_html(request.environ.get("HTTP_ACCEPT", "")):
             response.content_type = "text/html; charset=utf-8"
-            response.set_header("Content-Security-Policy", home.CONTENT_SECURITY_POLICY)
             return home.page(glance, services.settings).encode()
         return tell_json(home.index(glance))

@@ -14,6 +14,7 @@ from pycemaker.report import catalogue, kept
 from pycemaker.report.attachments.kinds import parse_kinds
 from pycemaker.report.pipeline import ReportRequest
 from pycemaker.settings import Settings, parse_address
+from pycemaker.web.guard import refuse_unmeant
 from pycemaker.web.services import Services
 from pycemaker.web.telling import tell_json
 from pycemaker.window import parse_window
@@ -51,6 +52,7 @@ def add_report(app: Bottle, services: Services) -> None:
 
     @app.route(REPORT, method=["GET", "POST"])  # type: ignore[untyped-decorator]
     def report(date_now: str, time_range: str, email_to: str) -> bytes:
+        refuse_unmeant(request.environ)
         _check_token(services.settings)
         asked = _report_request(services, date_now, time_range, email_to)
         _check_database(services.store)

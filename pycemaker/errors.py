@@ -16,6 +16,7 @@
     ├── TooManyReports
     ├── TooManyStreams
     ├── AskedTooOften
+    ├── TooManyRequests
     ├── ReportFailed
     │   ├── NotebookFailed
     │   ├── NotebookUnusable
@@ -145,6 +146,12 @@ class AskedTooOften(PycemakerError):
     """Facts: `address`, `retry_after_seconds`."""
 
     message = "{address} was sent too many reports lately; try again in {retry_after_seconds} s"
+
+
+class TooManyRequests(PycemakerError):
+    """One caller asked for too much. Facts: `caller`, an address or `token`; `retry_after_seconds`."""
+
+    message = "{caller} asked too often; try again in {retry_after_seconds} s"
 
 
 class ReportFailed(PycemakerError):

@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
@@ -50,6 +51,9 @@ class Settings:
     timezone: ZoneInfo
     report_recipients: tuple[str, ...]
     api_token: str | None = field(repr=False)
+    report_limit_per_caller: int
+    report_limit_per_recipient: int
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...]
     report_timeout_seconds: int
     public_url: str | None
     dashboard_url: str | None
@@ -139,6 +143,9 @@ def from_mapping(given: Mapping[str, str | None], *, root: Path = ROOT) -> Setti
         timezone=reader.read("TIMEZONE", ZoneInfo, "an IANA zone, such as America/Sao_Paulo", _DEFAULT_ZONE),
         report_recipients=recipients or _default_recipients(email_from),
         api_token=reader.text("API_TOKEN"),
+        report_limit_per_caller=reader.read("REPORT_LIMIT_PER_CALLER", _whole(0, 1000), _LIMIT_TAKES, 120),
+        report_limit_per_recipient=reader.read("REPORT_LIMIT_PER_RECIPIENT", _whole(0, 1000), _LIMIT_TAKES, 30),
+        trusted_proxies=reader.read("TRUSTED_PROXIES", _networks, "addresses or networks (10.0.0.0/8), by commas", ()),
         report_timeout_seconds=reader.read(
             "REPORT_TIMEOUT_SECONDS", _whole(1, 86400), "whole seconds, 1 to 86400", 120
         ),
@@ -167,6 +174,7 @@ def load(root: Path = ROOT) -> Settings:
 
 
 _DEFAULT_ZONE = ZoneInfo("America/Sao_Paulo")
+_LIMIT_TAKES = "reports an hour, 1 to 1000, 0 for no limit"
 _KEY_TAKES = "a service-account key: its JSON, a path to it, or none"
 
 
@@ -263,6 +271,10 @@ def _origins(text: str) -> tuple[str, ...]:
     if not entries or not all(entry == "*" or re.fullmatch(r"https?://[^\s/]+", entry) for entry in entries):
         raise ValueError(text)
     return tuple(entries)
+
+
+def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    return tuple(ip_network(entry) for entry in _listed(text))
 
 
 def _recipients(text: str) -> tuple[str, ...]:

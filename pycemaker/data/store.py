@@ -64,6 +64,11 @@ class Store:
         self._shelves: dict[str, Shelf] = {}
         self._making = threading.Lock()
 
+    @property
+    def database(self) -> Database:
+        """Where it reads."""
+        return self._database
+
     def prepare(self, metric: Metric) -> None:
         """See to the index that bounds the metric's reads.
 

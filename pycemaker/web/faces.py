@@ -74,6 +74,7 @@ FACES: dict[type[errors.PycemakerError], Face] = {
     errors.AskedTooOften: Face(
         429, "asked_too_often", "Este endereço recebeu relatórios demais. Tente de novo em {retry_after_seconds} s."
     ),
+    errors.TooManyRequests: Face(429, "too_many_requests", "Pedidos demais. Tente de novo em {retry_after_seconds} s."),
     errors.ReportFailed: Face(500, "report_failed", "O relatório não pôde ser feito."),
     errors.NotebookFailed: Face(
         500,

@@ -56,9 +56,14 @@ def add_report(app: Bottle, services: Services) -> None:
         _check_token(services.settings)
         asked = _report_request(services, date_now, time_range, email_to)
         _check_database(services.store)
-        services.rate_limit.admit(asked.email_to)
-        with services.reports.one():
-            return tell_json(payload.report(services.desk.make(asked)))
+        admission = services.gate.admit(request.environ, [asked.email_to])
+        try:
+            with services.reports.one():
+                record = services.desk.make(asked)
+        except errors.TooManyReports:
+            admission.give_back()
+            raise
+        return tell_json(payload.report(record))
 
     @app.route(REPORT, method="HEAD")  # type: ignore[untyped-decorator]
     def no_report(**_path: str) -> None:

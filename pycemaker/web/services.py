@@ -6,14 +6,16 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 
+from pycemaker.data.limits import Limits
 from pycemaker.data.store import Store
 from pycemaker.report import catalogue
-from pycemaker.report.limits import RateLimit
 from pycemaker.report.runner import ReportDesk
 from pycemaker.settings import Settings
 from pycemaker.traffic import Traffic
+from pycemaker.web.gate import Gate
 from pycemaker.web.report_watch import ReportWatch
 
 STREAMS = 32
@@ -30,7 +32,6 @@ class Services:
         desk: makes reports.
         traffic: counts answers.
         clock: the present, aware UTC.
-        rate_limit: how often one address may be mailed.
         streams: how many long answers may be under way.
         notebooks: the folder in which the reports are.
         reports: watches those that are being made.
@@ -41,7 +42,11 @@ class Services:
     desk: ReportDesk
     traffic: Traffic = field(default_factory=Traffic)
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
-    rate_limit: RateLimit = field(default_factory=RateLimit)
     streams: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(STREAMS))
     notebooks: Path = catalogue.NOTEBOOKS
     reports: ReportWatch = field(default_factory=ReportWatch)
+
+    @cached_property
+    def gate(self) -> Gate:
+        """Who may ask for reports, and how often."""
+        return Gate(self.settings, Limits(self.store.database))

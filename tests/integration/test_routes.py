@@ -18,7 +18,6 @@ from pycemaker.data.database import Database
 from pycemaker.data.store import Store
 from pycemaker.metrics import METRICS
 from pycemaker.report.attachments.kinds import KINDS
-from pycemaker.report.limits import RateLimit
 from pycemaker.report.runner import ReportDesk
 from pycemaker.settings import Settings, from_mapping
 from pycemaker.web.faces import FACES
@@ -45,8 +44,8 @@ class SpentDesk(ReportDesk):
 
 
 def app_over(store: Store, desk: ReportDesk | None = None, **given: str) -> Client:
-    settings: Settings = from_mapping(given)
-    services = server.Services(settings, store, desk or SpentDesk(), clock=lambda: NOW, rate_limit=RateLimit(mails=3))
+    settings: Settings = from_mapping({"REPORT_LIMIT_PER_RECIPIENT": "3", **given})
+    services = server.Services(settings, store, desk or SpentDesk(), clock=lambda: NOW)
     return Client(server.create_app(services))
 
 
@@ -391,8 +390,33 @@ def test_one_address_asked_for_too_often_is_a_429_with_retry_after(store: Store)
     assert statuses == [200, 200, 200, 429]
     refused = client.get("/report/now/6/A@b.com")
     assert is_error(refused, 429, "asked_too_often")
-    assert 3500 < int(refused.headers["Retry-After"]) <= 3601
+    assert 3500 < int(refused.headers["Retry-After"]) <= 3600
     assert client.get("/report/now/6/c@b.com").status == 200
+
+
+def test_a_caller_who_asks_too_often_is_a_429_with_retry_after_whoever_is_mailed(store: Store) -> None:
+    client = app_over(store, REPORT_LIMIT_PER_CALLER="2")
+    paths = [f"/report/now/6/{name}@b.com" for name in "abcd"]
+    assert [client.get(path, remote_addr="2001:db8::1").status for path in paths[:2]] == [200, 200]
+    refused = client.get(paths[2], remote_addr="2001:db8::ffff")
+    assert is_error(refused, 429, "too_many_requests")
+    assert 3500 < int(refused.headers["Retry-After"]) <= 3600
+    assert client.get(paths[2], remote_addr="2001:db8:0:1::1").status == 200
+
+
+def test_whoever_holds_the_token_is_one_caller(store: Store) -> None:
+    client = app_over(store, REPORT_LIMIT_PER_CALLER="1", API_TOKEN="s3cret")
+    asked = [client.get(f"/report/now/6/{n}@b.com", x_api_key="s3cret", remote_addr=f"192.0.2.{n}") for n in (1, 2)]
+    assert [answer.status for answer in asked] == [200, 429]
+
+
+def test_a_report_for_which_there_is_no_room_does_not_count(store: Store) -> None:
+    desk = SpentDesk()
+    client = app_over(store, desk)
+    desk.fails_with = errors.TooManyReports(waiting=8, retry_after_seconds=40)
+    assert [client.get("/report/now/6/a@b.com").json["error"] for _ in range(4)] == ["too_many_reports"] * 4
+    desk.fails_with = None
+    assert client.get("/report/now/6/a@b.com").status == 200
 
 
 FAILURES = [

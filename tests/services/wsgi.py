@@ -22,7 +22,10 @@ class Answer:
 
 
 class Client:
-    """Sends requests to an application. Paths are as on the wire, percent-encoding included."""
+    """Sends requests to an application. Paths are as on the wire, percent-encoding included.
+
+    Headers go by their names with underscores; `remote_addr` is the peer's address.
+    """
 
     def __init__(self, application: Any) -> None:
         self._application = application
@@ -59,6 +62,7 @@ class Client:
             "wsgi.multithread": True,
             "wsgi.multiprocess": False,
             "wsgi.run_once": False,
+            "REMOTE_ADDR": headers.pop("remote_addr", "127.0.0.1"),
             **{"HTTP_" + name.upper(): text for name, text in headers.items()},
         }
 

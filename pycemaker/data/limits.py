@@ -1,0 +1,178 @@
+"""How often something may happen, counted in MongoDB: right across servers and restarts.
+
+One document for each key holds the instants of what was let in during the last window, at most as many as may be. One
+`findAndModify` looks and counts at once, by the database's clock (`$$NOW`), so that two servers never both give away
+the last place. What is refused is not counted. A document goes by itself when its window is over.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import math
+import secrets
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast
+
+from pymongo import ReturnDocument
+from pymongo.errors import DuplicateKeyError, OperationFailure
+
+from pycemaker.data.database import Database, Document, one_exchange
+
+COLLECTION = "limits"
+
+MOST = 1000
+"""The largest `Limit.most`: a document holds an instant for each, some 40 bytes."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Limit:
+    """At most `most` in any `seconds`, for each key of this `name`; 0 limits nothing."""
+
+    name: str
+    most: int
+    seconds: int = 3600
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Which key had as many as it may, and in how many whole seconds it may have one more."""
+
+    limit: Limit
+    key: str
+    retry_after_seconds: int
+
+
+class Admission:
+    """What was counted for one request. `give_back` undoes it where the request was refused later on."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._mark = secrets.token_hex(6)
+        self._ids: list[str] = []
+
+    def give_back(self) -> None:
+        """Count it no more. Twice is once.
+
+        Raises:
+            DatabaseUnreachable: it stays counted.
+        """
+        if self._ids:
+            with one_exchange():
+                self._database[COLLECTION].update_many(
+                    {"_id": {"$in": self._ids}}, {"$pull": {"hits": {"mark": self._mark}}}
+                )
+            self._ids = []
+
+    def take(self, limit: Limit, key: str, count: int = 1) -> Refused | None:
+        """Count so many of `key` under `limit`; where they are refused, nothing.
+
+        Raises:
+            DatabaseUnreachable: whether it was counted is not known.
+        """
+        document_id = _id(limit, key)
+        with one_exchange():
+            found = _count(self._database, document_id, limit, [self._mark] * count)
+        if any(hit["mark"] == self._mark for hit in found["hits"]):
+            self._ids.append(document_id)
+            return None
+        return Refused(limit, key, _wait_seconds(found, limit, count))
+
+
+class Limits:
+    """Counts in one database. Threads and processes share it.
+
+    Args:
+        database: where.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._has_index = False
+
+    def admit(self, wanted: Iterable[tuple[Limit, str]]) -> Admission | Refused:
+        """Count one under each limit and key, or, where one of them has had as many as it may, none at all.
+
+        What is wanted twice counts twice.
+
+        Raises:
+            DatabaseUnreachable: MongoDB is away.
+        """
+        self._ensure_index()
+        admission = Admission(self._database)
+        for (limit, key), count in Counter(wanted).items():
+            if limit.most and (refused := admission.take(limit, key, count)):
+                admission.give_back()
+                return refused
+        return admission
+
+    def look(self, limit: Limit, key: str) -> Refused | None:
+        """Whether one more of `key` would be refused now; counts nothing.
+
+        Raises:
+            DatabaseUnreachable: MongoDB is away.
+        """
+        with one_exchange():
+            found = next(self._database[COLLECTION].aggregate(
+                [{"$match": {"_id": _id(limit, key)}}, {"$set": _still_counting(limit)}], comment="limits"
+            ), None)  # fmt: skip
+        if not limit.most or found is None or len(found["hits"]) < limit.most:
+            return None
+        return Refused(limit, key, _wait_seconds(found, limit))
+
+    def _ensure_index(self) -> None:
+        """Let MongoDB remove what is over; where that is forbidden, documents stay, and count right."""
+        if self._has_index:
+            return
+        with one_exchange():
+            try:
+                self._database[COLLECTION].create_index("expires_at", expireAfterSeconds=0)
+            except OperationFailure as error:
+                _log.warning("no index made on %s: %s", COLLECTION, error.details and error.details.get("codeName"))
+        self._has_index = True
+
+
+def _id(limit: Limit, key: str) -> str:
+    """The document's id. Keys are addresses of people and machines: only a digest of them is kept."""
+    return f"{limit.name}:{hashlib.sha256(key.encode()).hexdigest()[:32]}"
+
+
+def _still_counting(limit: Limit) -> dict[str, Any]:
+    began = {"$subtract": ["$$NOW", limit.seconds * 1000]}
+    kept = {"$filter": {"input": {"$ifNull": ["$hits", []]}, "as": "hit", "cond": {"$gt": ["$$hit.at", began]}}}
+    return {"hits": kept, "looked_at": "$$NOW"}
+
+
+def _count(database: Database, document_id: str, limit: Limit, marks: list[str]) -> Document:
+    added = {"$concatArrays": ["$hits", [{"at": "$$NOW", "mark": mark} for mark in marks]]}
+    has_room = {"$lte": [{"$size": "$hits"}, limit.most - len(marks)]}
+    update = [
+        {"$set": _still_counting(limit)},
+        {"$set": {"hits": {"$cond": [has_room, added, "$hits"]}}},
+        {"$set": {"expires_at": {"$add": [{"$max": ["$$NOW", {"$max": "$hits.at"}]}, limit.seconds * 1000]}}},
+    ]
+
+    def update_one() -> Document:
+        return cast("Document", database[COLLECTION].find_one_and_update(
+            {"_id": document_id}, update, upsert=True, return_document=ReturnDocument.AFTER
+        ))  # fmt: skip
+
+    try:
+        return update_one()
+    except DuplicateKeyError:  # two servers made the document at once; now it is there
+        return update_one()
+
+
+def _wait_seconds(found: Document, limit: Limit, count: int = 1) -> int:
+    """How long until so many have left the window that `count` have room: the limit may have been larger before."""
+    times: list[datetime] = sorted(hit["at"] for hit in found["hits"])
+    too_many = len(times) + count - limit.most
+    if not 0 < too_many <= len(times):
+        return limit.seconds
+    waited = (found["looked_at"] - times[too_many - 1]).total_seconds()
+    return int(min(limit.seconds, max(1, math.ceil(limit.seconds - waited))))

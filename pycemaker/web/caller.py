@@ -1,0 +1,92 @@
+"""Who is asking, as far as an address tells: right behind a proxy, and only behind one that is trusted.
+
+Granian gives the peer of the connection as REMOTE_ADDR and believes no header. Behind a proxy that peer is the proxy,
+which says in `X-Forwarded-For` or `Forwarded` (RFC 7239) whom it has on its other side. Each proxy adds its own peer
+at the right; whatever stands further left may have been made up by the client. So the list is read from the right, and
+the first address that is no trusted proxy's is the caller.
+
+Most proxies set one of the two headers and hand on the other one as it came. Where both are there and name different
+callers, neither is believed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Any
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+_V6_PREFIX = 64
+"""What one customer gets at least: an address within it can be changed at will."""
+
+_FORWARDED_FOR = re.compile(r'(?:^|[;\s])for\s*=\s*("(?:[^"\\]|\\.)*"|[^;\s]+)', re.IGNORECASE)
+_WITH_PORT = re.compile(r"\[([^\]]*)\](?::[\w.-]+)?|([^:]+):[\w.-]+")
+_ELEMENTS = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*")+')
+_HOPS = 50
+"""How many addresses of a list are looked at."""
+
+
+def caller_address(environ: Mapping[str, Any], trusted: Sequence[Network]) -> str:
+    """The caller's address, an IPv6 one as its /64 network; `unknown` where the peer has none (a Unix socket).
+
+    Args:
+        environ: the request's, of WSGI.
+        trusted: the proxies whose headers count.
+    """
+    peer = _parse(environ.get("REMOTE_ADDR") or "")
+    if peer is None:
+        return "unknown"
+    if not _is_among(peer, trusted):
+        return _told(peer)
+    lists = [_x_forwarded_for(environ), _forwarded(environ)]
+    callers = {_rightmost_stranger(peer, hops, trusted) for hops in lists if hops}
+    return _told(callers.pop() if len(callers) == 1 else peer)
+
+
+def _rightmost_stranger(peer: Address, hops: Sequence[str], trusted: Sequence[Network]) -> Address:
+    """The first address from the right that is no proxy's; the last one known where a list has something else."""
+    known = peer
+    for hop in reversed(hops[-_HOPS:]):
+        address = _parse(hop)
+        if address is None:
+            return known
+        known = address
+        if not _is_among(address, trusted):
+            return known
+    return known
+
+
+def _x_forwarded_for(environ: Mapping[str, Any]) -> list[str]:
+    return [hop.strip() for hop in (environ.get("HTTP_X_FORWARDED_FOR") or "").split(",") if hop.strip()]
+
+
+def _forwarded(environ: Mapping[str, Any]) -> list[str]:
+    """The `for` of each element; nothing readable where an element has none, or more than one."""
+    elements = [part for part in _ELEMENTS.findall(environ.get("HTTP_FORWARDED") or "") if part.strip()]
+    found = [_FORWARDED_FOR.findall(element) for element in elements]
+    return [told[0].strip('"') if len(told) == 1 else "unknown" for told in found]
+
+
+def _parse(text: str) -> Address | None:
+    """The address in `a.b.c.d`, `a.b.c.d:port`, `v6` or `[v6]:port`; None for anything else, such as `unknown`."""
+    if match := _WITH_PORT.fullmatch(text):
+        text = match[1] or match[2]
+    try:
+        address = ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return mapped or address
+
+
+def _is_among(address: Address, networks: Iterable[Network]) -> bool:
+    return any(address in network for network in networks)
+
+
+def _told(address: Address) -> str:
+    if isinstance(address, IPv6Address):
+        return str(ip_network((address, _V6_PREFIX), strict=False))
+    return str(address)

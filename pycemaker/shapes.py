@@ -46,9 +46,9 @@ BROKEN_OFF = {
 }
 """What ends an answer whose reading failed after it had begun, so that no parser takes it for a whole one.
 
-The HTTP server ends such an answer as it ends any other. JSON does not parse without its closing brackets; an object and
-the head of a record batch of 2 GB of which nothing follows do not parse either. In CSV a quotation that is not closed does
-not parse in pandas or Arrow, while Python's `csv` closes it at the end: there the field is too long to be taken.
+The HTTP server ends such an answer as it ends any other. JSON does not parse without its closing brackets; an object
+that is not closed, and the head of a record batch of 2 GB of which nothing follows, do not parse either. In CSV pandas
+and Arrow refuse a quotation that is not closed; Python's `csv` closes it at the end, but refuses so long a field.
 """
 
 _FORMATS = {media_type.partition(";")[0]: name for name, media_type in MEDIA_TYPES.items()}

@@ -28,18 +28,21 @@ class Indexes:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._lock = threading.Lock()
-        self._building: dict[str, Future[None]] = {}
+        self._building: dict[str, Future[bool]] = {}
 
-    def ensure(self, collection: str) -> None:
+    def ensure(self, collection: str) -> bool:
         """Return when the collection has its index; it is built in the background, and never twice at a time.
+
+        Returns:
+            Whether it has: where MongoDB refuses to make it, reads do without.
 
         Raises:
             IndexesNotReady: it is still being built after WAIT_SECONDS.
             DatabaseUnreachable: MongoDB is away; the next call tries again.
         """
-        self.ensure_all([collection], WAIT_SECONDS)
+        return self.ensure_all([collection], WAIT_SECONDS)
 
-    def ensure_all(self, collections: Sequence[str], wait_seconds: float) -> None:
+    def ensure_all(self, collections: Sequence[str], wait_seconds: float) -> bool:
         """The same for several collections: all are begun before the first is waited for, so long in all.
 
         Raises:
@@ -48,30 +51,40 @@ class Indexes:
         until = time.monotonic() + wait_seconds
         with self._lock:
             futures = {name: self._building.get(name) or self._begin(name) for name in collections}
+        every = True
         for name, future in futures.items():
             try:
                 with translated():
-                    future.result(max(0.0, until - time.monotonic()))
+                    every = future.result(max(0.0, until - time.monotonic())) and every
             except StillBuilding:
                 raise IndexesNotReady(reason=name) from None
+        return every
 
-    def _begin(self, collection: str) -> Future[None]:
-        future: Future[None] = Future()
+    def forget(self, collection: str) -> None:
+        """Somebody dropped it, or the collection: the next call makes it again."""
+        with self._lock:
+            future = self._building.get(collection)
+            if future is not None and future.done():
+                del self._building[collection]
+
+    def _begin(self, collection: str) -> Future[bool]:
+        future: Future[bool] = Future()
         self._building[collection] = future
         threading.Thread(target=self._build, args=(collection, future), daemon=True, name="index").start()
         return future
 
-    def _build(self, collection: str, future: Future[None]) -> None:
+    def _build(self, collection: str, future: Future[bool]) -> None:
         try:
-            self._create(collection)
-            future.set_result(None)
+            future.set_result(self._create(collection))
         except Exception as error:  # noqa: BLE001 - whoever waits gets it; the thread has nobody else to tell
             with self._lock:
                 del self._building[collection]
             future.set_exception(error)
 
-    def _create(self, collection: str) -> None:
+    def _create(self, collection: str) -> bool:
         try:
             self._database[collection].create_index(KEY)
+            return True
         except OperationFailure as error:
             _log.warning("no index made on %s: %s", collection, error.details and error.details.get("codeName"))
+            return False

@@ -1,12 +1,21 @@
-"""Raw reads: BSON of a stretch of time as MongoDB sends it, each exchange bounded, behind the index that bounds it."""
+"""Raw reads: BSON of a stretch of time as MongoDB sends it, each exchange bounded, behind the index that bounds it.
+
+A stretch is given to MongoDB as two ends in that index (`min` and `max`) and not as a filter. Once a document has held
+a list of times, which makes the index a multikey one for good, MongoDB bounds a filter on one side only and reads
+everything on the other: an hour in the middle of 14 days takes 475 ms then, and 4 ms between two ends.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 from bson.datetime_ms import DatetimeMS
+from bson.max_key import MaxKey
+from bson.min_key import MinKey
 from pymongo import CursorType
+from pymongo.errors import OperationFailure
 
 from pycemaker.data.database import Database, Document, one_exchange
 from pycemaker.data.encode import encode_columns
@@ -18,6 +27,13 @@ BATCH_DOCUMENTS = 10_000
 
 STREAMED_DOCUMENTS = 2_000
 """Documents a batch where MongoDB sends one after another unasked: small, so that encoding starts early."""
+
+_END_OF_TIME = DatetimeMS(2**63 - 1)
+_NO_SUCH_INDEX = (2, 291)
+"""What MongoDB answers where the index that a read names is not there: BadValue, NoQueryExecutionPlans."""
+
+Stretch = tuple[int, int | None]
+"""From when (included) until when (not), milliseconds since 1970 in UTC; None means without end."""
 
 
 class Reader:
@@ -57,14 +73,13 @@ class Reader:
         Raises:
             DatabaseUnreachable: MongoDB is away or did not answer in time.
         """
-        return self._batches(metric, _between(from_ms, until_ms), projection, BATCH_DOCUMENTS, CursorType.NON_TAILABLE)
+        return self._batches(metric, [(from_ms, until_ms)], projection, BATCH_DOCUMENTS, CursorType.NON_TAILABLE)
 
-    def slices(
-        self, metric: Metric, bounds: Sequence[tuple[int, int | None]], projection: dict[str, int]
-    ) -> Iterator[bytes]:
-        """The same for several stretches of time in one exchange or few."""
-        anywhere = {"$or": [_between(from_ms, until_ms) for from_ms, until_ms in bounds]}
-        return self._batches(metric, anywhere, projection, BATCH_DOCUMENTS, CursorType.NON_TAILABLE)
+    def slices(self, metric: Metric, stretches: Sequence[Stretch], projection: dict[str, int]) -> Iterator[bytes]:
+        """The same for several stretches of time, oldest first, in one exchange or few."""
+        if self._is_multikey(metric):
+            return chain.from_iterable(self.batches(metric, *each, projection) for each in stretches)
+        return self._batches(metric, stretches, projection, BATCH_DOCUMENTS, CursorType.NON_TAILABLE)
 
     def at_once(self, metric: Metric, from_ms: int, until_ms: int | None) -> Iterator[bytes]:
         """The same for who wants all of it: MongoDB sends the next batch while this one is worked on.
@@ -76,7 +91,7 @@ class Reader:
             streams = not self.database.handle.client.is_mongos
         if not streams:
             return self.batches(metric, from_ms, until_ms)
-        return self._batches(metric, _between(from_ms, until_ms), None, STREAMED_DOCUMENTS, CursorType.EXHAUST)
+        return self._batches(metric, [(from_ms, until_ms)], None, STREAMED_DOCUMENTS, CursorType.EXHAUST)
 
     def newest_ms(self, metric: Metric) -> int | None:
         """When the metric's newest sample was taken, milliseconds since 1970; None where there is no sample.
@@ -98,23 +113,53 @@ class Reader:
         return int(encode_columns(found, metric).time_ms[0]) if found else None
 
     def _batches(
-        self, metric: Metric, bounds: Document, projection: dict[str, int] | None, size: int, kind: int
+        self, metric: Metric, stretches: Sequence[Stretch], projection: dict[str, int] | None, size: int, kind: int
     ) -> Iterator[bytes]:
-        self.prepare(metric)
-        with one_exchange():
-            cursor = self.database[metric.collection].find_raw_batches(
-                bounds, projection, sort=KEY, batch_size=size, cursor_type=kind
-            )
+        more = {"projection": projection, "sort": KEY, "batch_size": size, "cursor_type": kind}
+        cursor, raw = self._begin(metric, stretches, more)
         try:
-            while True:
-                with one_exchange():
-                    raw: Any = next(cursor, None)  # bytes, which PyMongo's types do not say
-                if raw is None:
-                    return
+            while raw is not None:
                 if raw:
                     yield raw
+                with one_exchange():
+                    raw = next(cursor, None)
         finally:
             cursor.close()
+
+    def _begin(self, metric: Metric, stretches: Sequence[Stretch], more: Document, chances: int = 2) -> tuple[Any, Any]:
+        """A cursor and its first batch.
+
+        Where somebody dropped the index, or the collection, it is made again; where it still cannot be named (it is
+        hidden, or there are several), the stretch is a filter.
+        """
+        names_index = self._indexes.ensure(metric.collection) and chances > 0
+        with one_exchange():
+            where = _where(stretches, names_index=names_index)
+            cursor: Any = self.database[metric.collection].find_raw_batches(**where, **more)
+            try:
+                return cursor, next(cursor, None)
+            except OperationFailure as error:
+                if not names_index or error.code not in _NO_SUCH_INDEX:
+                    raise
+        self._indexes.forget(metric.collection)
+        return self._begin(metric, stretches, more, chances - 1)
+
+    def _is_multikey(self, metric: Metric) -> bool:
+        """Whether MongoDB says so, for one who reads all of time in the index's order."""
+        self.prepare(metric)
+        with one_exchange():
+            plan = self.database[metric.collection].find(sort=KEY, limit=1).explain()
+        return "'isMultiKey': True" in str(plan.get("queryPlanner"))
+
+
+def _where(stretches: Sequence[Stretch], *, names_index: bool) -> Document:
+    """How MongoDB is told a stretch of time, or several."""
+    if len(stretches) > 1 or not names_index:
+        return {"filter": {"$or": [_between(from_ms, until_ms) for from_ms, until_ms in stretches]}}
+    [(from_ms, until_ms)] = stretches
+    last = {"time_series": _END_OF_TIME, "_id": MaxKey()}
+    stop = last if until_ms is None else {"time_series": DatetimeMS(until_ms), "_id": MinKey()}
+    return {"hint": KEY, "min": {"time_series": DatetimeMS(from_ms), "_id": MinKey()}, "max": stop}
 
 
 def _between(from_ms: int, until_ms: int | None) -> Document:

@@ -1,29 +1,78 @@
-"""Name, logo and colours of the reports: `notebooks/templates/brand.json`, which the mail's template and the notebooks'
-tables both read. Colours are `#rrggbb`; the logo is an https address of a square picture, or empty for the initial.
+"""Name, logo and colours of all that readers see: `notebooks/templates/brand.json`.
+
+The mail, the page, the notebooks' tables, the figures, the page at `/` and the preview take them from there. Colours
+are `#rrggbb`. `light` and `dark` have the same names, of which each is a CSS variable too (`on_brand`: `--on-brand`);
+an `_edge` is a border, and text on the ground whose name it has. `logo` is an https address of a square picture, or
+empty for the initial; `sender` is the name that mails come from; `subject_prefix` stands before each subject.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from functools import cache
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from pycemaker.settings import ROOT
 
 FILE = ROOT / "notebooks" / "templates" / "brand.json"
-_PLACE = re.compile(r"\{\{ brand\.(\w+) \}\}")
+
+_PLACE = re.compile(r"\{\{ brand\.(\w+)\.(\w+) \}\}")
+_UNKNOWN = "#333333"
 
 
-def load(file: Path = FILE) -> dict[str, str]:
-    """The brand; empty where only the package is installed."""
-    return dict(json.loads(file.read_text(encoding="utf-8"))) if file.exists() else {}
+@dataclass(frozen=True)
+class Brand:
+    """What the file says. Without one, where only the package is installed: this project's name, and one dark grey."""
+
+    name: str = "Pycemaker"
+    initial: str = "P"
+    logo: str = ""
+    sender: str = "Pycemaker"
+    subject_prefix: str = ""
+    light: Mapping[str, str] = field(default_factory=dict)
+    dark: Mapping[str, str] = field(default_factory=dict)
+    figures: Mapping[str, str] = field(default_factory=dict)
+    metrics: Mapping[str, str] = field(default_factory=dict)
+    criticities: Mapping[str, str] = field(default_factory=dict)
+    spare: tuple[str, ...] = ()
+
+    def figure(self, part: str) -> str:
+        """The colour of a part of figures."""
+        return self.figures.get(part, _UNKNOWN)
+
+    def metric(self, metric_id: str) -> str:
+        """A metric's colour; always the same spare one for a metric that the file does not know."""
+        return self.metrics.get(metric_id) or self._spare(metric_id)
+
+    def criticity(self, name: str) -> str:
+        """A criticity's colour; always the same spare one for a word that the file does not know."""
+        return self.criticities.get(name) or self._spare(name)
+
+    def variables(self, palette: Mapping[str, str], prefix: str = "") -> str:
+        """A palette as CSS variables, `--ink: #1c2733; ...`."""
+        return " ".join(f"--{prefix}{name.replace('_', '-')}: {color};" for name, color in palette.items())
+
+    def _spare(self, name: str) -> str:
+        return self.spare[sum(name.encode()) % len(self.spare)] if self.spare else _UNKNOWN
 
 
-@cache
+def load(file: Path = FILE) -> Brand:
+    """The brand as the file says it now."""
+    return _read(file, file.stat().st_mtime_ns) if file.exists() else Brand()
+
+
+@lru_cache(maxsize=1)
+def _read(file: Path, _saved_ns: int) -> Brand:
+    told = json.loads(file.read_text(encoding="utf-8"))
+    return Brand(**told | {"spare": tuple(told["spare"])})
+
+
 def style_sheet(path: Path) -> str:
-    """A style sheet with its `{{ brand.name }}`s filled in, for Jupyter; empty where only the package is installed."""
+    """A style sheet with its `{{ brand.light.ink }}`s filled in, for Jupyter; empty where there is no such file."""
     if not path.exists():
         return ""
     brand = load()
-    return _PLACE.sub(lambda match: brand[match[1]], path.read_text(encoding="utf-8"))
+    return _PLACE.sub(lambda match: getattr(brand, match[1])[match[2]], path.read_text(encoding="utf-8"))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from pycemaker import brand
+
 MOST_CRITICITIES = 8
 """More words than these are said as one."""
 
@@ -16,38 +18,39 @@ class Criticity:
     Attributes:
         name: the collector's own word.
         label: what readers see, in Portuguese; the word itself, cut to 24 characters, where it is not a known one.
-        color: of its part in figures and tables, `#rrggbb`. Known ones differ in lightness too, for colour-blind eyes.
         badness: higher is worse.
     """
 
     name: str
     label: str
-    color: str
     badness: int
+
+    @property
+    def color(self) -> str:
+        """Of its part in figures and tables, `#rrggbb`: the brand's."""
+        return brand.load().criticity(self.name or "others")
 
 
 _KNOWN = {
     word.name: word
     for word in (
-        Criticity("unknown", "desconhecida", "#8e98a4", 0),
-        Criticity("low", "baixa", "#6fa8dc", 2),
-        Criticity("regular", "regular", "#5794a5", 3),
-        Criticity("medium", "média", "#e3b21c", 4),
-        Criticity("high", "alta", "#cf5f17", 5),
-        Criticity("critical", "crítica", "#a01a48", 6),
+        Criticity("unknown", "desconhecida", 0),
+        Criticity("low", "baixa", 2),
+        Criticity("regular", "regular", 3),
+        Criticity("medium", "média", 4),
+        Criticity("high", "alta", 5),
+        Criticity("critical", "crítica", 6),
     )
 }
-_SPARE_COLORS = ("#8661c1", "#3d7a57", "#b0508e", "#5c6470", "#2f5d8a", "#94785a")
 _SPARE_BADNESS = 1
-_OTHERS = Criticity("", "outras", "#98a3af", 0)
+_OTHERS = Criticity("", "outras", 0)
 
 
 def criticity(name: str) -> Criticity:
     """How that word looks. A word nobody knows keeps its spelling and always gets the same spare colour."""
     if name in _KNOWN:
         return _KNOWN[name]
-    color = _SPARE_COLORS[sum(name.encode()) % len(_SPARE_COLORS)]
-    return Criticity(name, " ".join(name.split())[:24], color, _SPARE_BADNESS)
+    return Criticity(name, " ".join(name.split())[:24], _SPARE_BADNESS)
 
 
 def leading(shares: Mapping[str, float], most: int) -> list[tuple[Criticity, float]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pycemaker import brand
 from pycemaker.errors import UnknownMetric
 
 
@@ -20,7 +21,6 @@ class Metric:
         fields: the document's fields that add up to its reading; a document lacking one has no reading.
         unit: `ratio` (0 to 1), `seconds`, or `requests` (per sample).
         label: what readers see, in Portuguese.
-        color: of its line in figures, `#rrggbb`.
         spellings: other names its routes answer to.
         limit: the reading at which it is full, and something ends; None where nothing fills up.
         worse: which way is bad: 1 where more is worse, -1 where less is.
@@ -30,11 +30,15 @@ class Metric:
     collection: str
     unit: str
     label: str
-    color: str
     fields: tuple[str, ...] = ("value",)
     spellings: tuple[str, ...] = ()
     limit: float | None = None
     worse: int = 1
+
+    @property
+    def color(self) -> str:
+        """Of its line in figures, `#rrggbb`: the brand's."""
+        return brand.load().metric(self.id)
 
     @property
     def is_sum(self) -> bool:
@@ -45,22 +49,19 @@ class Metric:
 SAMPLE_SECONDS = 5
 """How far apart two samples of one metric normally are."""
 
-CPU = Metric("cpu", "cpu_usage", "ratio", "Consumo de CPU", "#1f5fbf")
-RAM = Metric("ram", "jvm_memory_usage", "ratio", "Consumo de RAM", "#7a3fb0", limit=1.0)
-DISK = Metric("disk", "disk_usage", "ratio", "Consumo de disco", "#0b7a75", limit=1.0)
-RESPONSE_TIME = Metric(
-    "response_time", "response_time", "seconds", "Tempo de resposta", "#b3541e", spellings=("reponse_time",)
-)
+CPU = Metric("cpu", "cpu_usage", "ratio", "Consumo de CPU")
+RAM = Metric("ram", "jvm_memory_usage", "ratio", "Consumo de RAM", limit=1.0)
+DISK = Metric("disk", "disk_usage", "ratio", "Consumo de disco", limit=1.0)
+RESPONSE_TIME = Metric("response_time", "response_time", "seconds", "Tempo de resposta", spellings=("reponse_time",))
 REQUEST_COUNT = Metric(
     "request_count",
     "request_count",
     "requests",
     "Número de requisições",
-    "#2f7d32",
     fields=("value_success", "value_fail"),
     worse=-1,
 )
-HTTP_FAIL = Metric("http_fail", "http_fail", "requests", "Falhas HTTP", "#b3261e")
+HTTP_FAIL = Metric("http_fail", "http_fail", "requests", "Falhas HTTP")
 
 METRICS: tuple[Metric, ...] = (CPU, RAM, DISK, RESPONSE_TIME, REQUEST_COUNT, HTTP_FAIL)
 

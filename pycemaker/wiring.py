@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from pycemaker import brand
 from pycemaker.data.database import Database, open_database
 from pycemaker.data.store import Store
 from pycemaker.metrics import METRICS, Metric
@@ -44,7 +45,7 @@ def report_collaborators(settings: Settings, run_notebook: RunNotebook) -> Colla
         ),
         store_figures=_figure_storage(settings),
         attach=Attacher(partial(_read_part, settings)),
-        compose=partial(compose, sender=settings.email_from or OUTBOX_SENDER),
+        compose=partial(compose, sender=settings.email_from or OUTBOX_SENDER, sender_name=brand.load().sender),
         send=_sender(settings),
         check_message=partial(_check_message, settings=settings),
     )

@@ -232,15 +232,15 @@ def zone_phrase(window: Window, zone: ZoneInfo) -> str:
     return f"{zone.key}, {start} no início e {end} no fim"
 
 
-def subject(window: Window, zone: ZoneInfo, headline: str = "") -> str:
+def subject(window: Window, zone: ZoneInfo, headline: str = "", *, name: str = "Pycemaker") -> str:
     """The mail's subject: `Relatório Pycemaker: 10/04/2022, 03:43 a 09:43 (6 h)`; with a headline that comes first.
 
     So `Coleta parada desde 09:02 — Pycemaker, 10/04/2022 09:43, 6 h`: the end says which report of the day it is, since
     mail programs fold messages of one subject into one conversation.
     """
     if not headline:
-        return f"Relatório Pycemaker: {period(window, zone)} ({length(window.hours)})"
-    return f"{headline} — Pycemaker, {clock(window.end_utc, zone, 'dd/MM/yyyy HH:mm')}, {length(window.hours)}"
+        return f"Relatório {name}: {period(window, zone)} ({length(window.hours)})"
+    return f"{headline} — {name}, {clock(window.end_utc, zone, 'dd/MM/yyyy HH:mm')}, {length(window.hours)}"
 
 
 def _local_ends(window: Window, zone: ZoneInfo) -> tuple[datetime, datetime]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
+from pycemaker import brand
 from pycemaker.commands.asked import add_interval, read_asked
 from pycemaker.data.database import open_database
 from pycemaker.errors import PycemakerError
@@ -59,7 +60,7 @@ def preview(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _keep_up(kitchen: Kitchen, notebook: Path) -> None:
-    """Make it again as files are saved: all of it for the notebook, the page alone for a template.
+    """Make it again as files are saved: all of it for the notebook and the figures' colours, the page for a template.
 
     Ends where our own code is saved, which this process has loaded already.
     """
@@ -68,7 +69,7 @@ def _keep_up(kitchen: Kitchen, notebook: Path) -> None:
             return
         if notebook in changed or any("templates" in path.parts for path in changed):
             say(f"  {', '.join(sorted(path.name for path in changed))} saved")
-            _serve_up(kitchen, run=notebook in changed)
+            _serve_up(kitchen, run=bool(changed & {notebook, brand.FILE}))
 
 
 def _changes() -> Iterator[set[Path]]:

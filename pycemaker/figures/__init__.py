@@ -13,7 +13,7 @@ from pycemaker.digest import Digest, Extreme, digest
 from pycemaker.figures import alt
 from pycemaker.figures.axes import Scale, Tick, reading_scale, time_ticks
 from pycemaker.figures.curve import LARGEST, Curve, curve
-from pycemaker.figures.sheet import BEFORE, MUTED, RULE, WIDTH, Picture, Sheet, theme
+from pycemaker.figures.sheet import WIDTH, Picture, Sheet, theme, tint
 from pycemaker.metrics import METRICS, Metric
 from pycemaker.samples import Columns
 from pycemaker.window import Window, from_epoch_ms, to_epoch_ms
@@ -72,7 +72,7 @@ def criticity_shares(part: MetricPeriod) -> Picture:
         if told.shares:
             _draw_shares(sheet, told.shares)
         else:
-            sheet.write(0, SHARES_HEIGHT / 2, _absence(told), color=MUTED)
+            sheet.write(0, SHARES_HEIGHT / 2, _absence(told), color=tint("muted"))
         return sheet.finish(f"{part.metric.id}-criticity", alt.shares_sentence(part, told))
 
 
@@ -105,7 +105,7 @@ def _draw_course(sheet: Sheet, part: MetricPeriod, told: Digest) -> Curve:
     scale = _scale((now, before), part.metric.unit)
     sheet.set_ends((start_ms, start_ms + span_ms), (scale.bottom, scale.top))
     _draw_grid(sheet, time_ticks(part.window, part.zone), scale)
-    _plot_lines(sheet.axes, {BEFORE: before, part.metric.color: now})
+    _plot_lines(sheet.axes, {tint("before"): before, part.metric.color: now})
     _plot_band(sheet.axes, now, part.metric.color)
     if told.lowest is None or told.highest is None:
         sheet.write(WIDTH / 2, COURSE_HEIGHT / 2, _absence(told), ha="center", bbox=_GROUND)
@@ -126,13 +126,17 @@ def _scale(curves: tuple[Curve, Curve], unit: str) -> Scale:
 def _draw_grid(sheet: Sheet, times: tuple[Tick, ...], scale: Scale) -> None:
     """Rules across at the readings, their labels, and the times below. matplotlib's own ticks take 1 ms each."""
     start_ms, end_ms = sheet.axes.get_xlim()
-    sheet.axes.hlines([t.place for t in scale.ticks], start_ms, end_ms, color=RULE, linewidth=0.75, clip_on=False)
+    sheet.axes.hlines(
+        [t.place for t in scale.ticks], start_ms, end_ms, color=tint("rule"), linewidth=0.75, clip_on=False
+    )
     for tick in scale.ticks:
-        sheet.write(_COURSE_MARGINS["left"] - 8, sheet.place(0, tick.place)[1], tick.label, ha="right", color=MUTED)
+        sheet.write(
+            _COURSE_MARGINS["left"] - 8, sheet.place(0, tick.place)[1], tick.label, ha="right", color=tint("muted")
+        )
     for tick in times:
         across = sheet.place(tick.place, 0)[0]
         ha = "left" if across < _COURSE_MARGINS["left"] + 20 else "right" if across > WIDTH - 20 else "center"
-        sheet.write(across, COURSE_HEIGHT - 11, tick.label, ha=ha, color=MUTED)
+        sheet.write(across, COURSE_HEIGHT - 11, tick.label, ha=ha, color=tint("muted"))
 
 
 def _plot_lines(axes: Axes, curves: dict[str, Curve]) -> None:
@@ -189,16 +193,16 @@ def _head_course(sheet: Sheet, part: MetricPeriod, *, with_band: bool) -> None:
     title, unit = part.metric.label, words.unit_phrase(part.metric.unit)
     sheet.write(0, _HEAD_Y, title, weight="bold")
     used = sheet.width_of(title, weight="bold") + 6
-    key = [("atual", part.metric.color, 2.5, 1.0), ("anterior", BEFORE, 2.5, 1.0)]
+    key = [("atual", part.metric.color, 2.5, 1.0), ("anterior", tint("before"), 2.5, 1.0)]
     if with_band:
         key.append(("mín. a máx.", part.metric.color, 11, _BAND_ALPHA + 0.06))
     widths = [22 + sheet.width_of(word) + 14 for word, *_ in key]
     x = WIDTH - 4 - sum(widths) + 14
     if unit and used + sheet.width_of(unit) + 14 < x:
-        sheet.write(used, _HEAD_Y, unit, color=MUTED)
+        sheet.write(used, _HEAD_Y, unit, color=tint("muted"))
     for (word, color, thickness, alpha), width in zip(key, widths, strict=True):
         sheet.mark(x, _HEAD_Y, color=color, thickness=thickness, alpha=alpha)
-        sheet.write(x + 22, _HEAD_Y, word, color=MUTED)
+        sheet.write(x + 22, _HEAD_Y, word, color=tint("muted"))
         x += width
 
 

@@ -11,14 +11,12 @@ import numpy as np
 from pycemaker import words
 from pycemaker.capacity import DAY_MS, Resource, Verdict
 from pycemaker.figures.axes import Scale, reading_scale, time_ticks
-from pycemaker.figures.sheet import MUTED, RULE, WIDTH, Picture, Sheet, theme
+from pycemaker.figures.sheet import WIDTH, Picture, Sheet, theme, tint
 from pycemaker.window import Window, from_epoch_ms, to_epoch_ms
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-LIMIT_COLOR = "#a01a48"
-_AHEAD = "#e4ebf0"
 _HEIGHT = 220
 _MARGINS = {"left": 52, "right": 4, "top": 44, "bottom": 26}
 _HEAD_Y = 10
@@ -60,17 +58,17 @@ def _axis(resource: Resource) -> Window:
 def _draw_ground(sheet: Sheet, resource: Resource, axis: Window, scale: Scale) -> None:
     start_ms, end_ms = sheet.axes.get_xlim()
     now_ms = to_epoch_ms(resource.part.window.end_utc)
-    sheet.axes.axvspan(now_ms, end_ms, color=_AHEAD, linewidth=0)
+    sheet.axes.axvspan(now_ms, end_ms, color=tint("ahead"), linewidth=0)
     places = [t.place for t in scale.ticks]
-    sheet.axes.hlines(places, start_ms, now_ms, color=RULE, linewidth=0.75, clip_on=False)
+    sheet.axes.hlines(places, start_ms, now_ms, color=tint("rule"), linewidth=0.75, clip_on=False)
     sheet.axes.hlines(places, now_ms, end_ms, color="white", linewidth=0.75, clip_on=False)
-    sheet.axes.hlines([resource.limit], start_ms, end_ms, color=LIMIT_COLOR, linewidth=1.2, linestyle=(0, (4, 2)))
+    sheet.axes.hlines([resource.limit], start_ms, end_ms, color=tint("limit"), linewidth=1.2, linestyle=(0, (4, 2)))
     for tick in scale.ticks:
-        sheet.write(_MARGINS["left"] - 8, sheet.place(0, tick.place)[1], tick.label, ha="right", color=MUTED)
+        sheet.write(_MARGINS["left"] - 8, sheet.place(0, tick.place)[1], tick.label, ha="right", color=tint("muted"))
     for tick in time_ticks(axis, resource.part.zone):
         across = sheet.place(tick.place, 0)[0]
         ha = "left" if across < _MARGINS["left"] + 20 else "right" if across > WIDTH - 20 else "center"
-        sheet.write(across, _HEIGHT - 11, tick.label, ha=ha, color=MUTED)
+        sheet.write(across, _HEIGHT - 11, tick.label, ha=ha, color=tint("muted"))
 
 
 def _draw_points(axes: Axes, resource: Resource) -> None:
@@ -90,7 +88,7 @@ def _draw_trend(sheet: Sheet, resource: Resource) -> None:
         x, y = sheet.place(_middle_of_past(sheet, resource), resource.limit * (0.75 if is_low else 0.15))
         text = "Sem tendência significativa" if told.verdict is Verdict.NO_TREND else _absence(resource)
         if text:
-            sheet.write(x, y, text, ha="center", bbox=_GROUND, color=MUTED)
+            sheet.write(x, y, text, ha="center", bbox=_GROUND, color=tint("muted"))
         return
     first_ms, now_ms = told.medians.time_ms[0], float(to_epoch_ms(resource.part.window.end_utc))
     last_ms = float(to_epoch_ms(told.at_utc)) if told.at_utc else sheet.axes.get_xlim()[1]
@@ -120,20 +118,22 @@ def _point_at_day(sheet: Sheet, resource: Resource) -> None:
     if at_utc is None:
         return
     x, y = sheet.place(to_epoch_ms(at_utc), resource.limit)
-    sheet.axes.plot(to_epoch_ms(at_utc), resource.limit, "o", color=LIMIT_COLOR, markersize=5, clip_on=False)
+    sheet.axes.plot(to_epoch_ms(at_utc), resource.limit, "o", color=tint("limit"), markersize=5, clip_on=False)
     day = words.clock(at_utc, resource.part.zone, "dd/MM/yyyy")
-    sheet.write(x - 2, y + 15, day, ha="right", weight="bold", color=LIMIT_COLOR, bbox=_GROUND | {"facecolor": _AHEAD})
+    sheet.write(
+        x - 2, y + 15, day, ha="right", weight="bold", color=tint("limit"), bbox=_GROUND | {"facecolor": tint("ahead")}
+    )
 
 
 def _head(sheet: Sheet, resource: Resource) -> None:
     sheet.write(0, _HEAD_Y, "Para onde vai", weight="bold")
     each = "mediana de cada hora" if resource.forecast.is_preliminary else "mediana de cada dia"
     limit = f"limite {words.percent(resource.limit, 0)}"
-    key = [(each, resource.part.metric.color, 5.0), ("previsão", _AHEAD, 11.0), (limit, LIMIT_COLOR, 1.6)]
+    key = [(each, resource.part.metric.color, 5.0), ("previsão", tint("ahead"), 11.0), (limit, tint("limit"), 1.6)]
     x = WIDTH - 4 - sum(22 + sheet.width_of(word) + 14 for word, *_ in key) + 14
     for word, color, thickness in key:
         sheet.mark(x, _HEAD_Y, color=color, thickness=thickness)
-        sheet.write(x + 22, _HEAD_Y, word, color=MUTED)
+        sheet.write(x + 22, _HEAD_Y, word, color=tint("muted"))
         x += 22 + sheet.width_of(word) + 14
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pycemaker import words
-from pycemaker.figures.sheet import MUTED, WIDTH, Picture, Sheet, theme
+from pycemaker.figures.sheet import WIDTH, Picture, Sheet, theme, tint
 
 if TYPE_CHECKING:
     from pycemaker.capacity import Resource
@@ -20,7 +20,6 @@ _MARGINS = {"left": 40, "right": 2, "top": 44, "bottom": 24}
 _HEAD_Y = 10
 _STEPS = 24
 _DARKEST = 0.35
-_ABSENT, _PALEST = "#eef1f4", "#e7eef9"
 _KEY_STEPS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
@@ -44,7 +43,7 @@ def _colors(resource: Resource) -> list[str]:
 
     color = resource.part.metric.color
     darkest = tuple(level * _DARKEST for level in to_rgb(color))
-    palette = sns.blend_palette([_PALEST, color, darkest], _STEPS)
+    palette = sns.blend_palette([tint("palest"), color, darkest], _STEPS)
     return [to_hex(color) for color in palette]
 
 
@@ -52,7 +51,7 @@ def _draw_cells(sheet: Sheet, resource: Resource) -> None:
     import seaborn as sns
     from matplotlib.colors import ListedColormap
 
-    colors = ListedColormap(_colors(resource)).with_extremes(bad=_ABSENT)
+    colors = ListedColormap(_colors(resource)).with_extremes(bad=tint("absent"))
     sns.heatmap(
         np.ma.masked_invalid(resource.week),
         vmin=0,
@@ -72,15 +71,15 @@ def _frame_full_hours(sheet: Sheet, resource: Resource) -> None:
     from matplotlib.patches import Rectangle
 
     for day, hour in np.argwhere(np.nan_to_num(resource.week, nan=-1.0) >= resource.limit):
-        frame = Rectangle((hour + 0.1, day + 0.1), 0.8, 0.8, fill=False, edgecolor="#e3b21c", linewidth=1.6)
+        frame = Rectangle((hour + 0.1, day + 0.1), 0.8, 0.8, fill=False, edgecolor=tint("full"), linewidth=1.6)
         sheet.axes.add_patch(frame)
 
 
 def _write_axes(sheet: Sheet) -> None:
     for day, label in enumerate(DAYS):
-        sheet.write(_MARGINS["left"] - 8, sheet.place(0, day + 0.5)[1], label, ha="right", color=MUTED)
+        sheet.write(_MARGINS["left"] - 8, sheet.place(0, day + 0.5)[1], label, ha="right", color=tint("muted"))
     for hour in range(0, 24, 3):
-        sheet.write(sheet.place(hour + 0.5, 0)[0], _HEIGHT - 11, f"{hour} h", ha="center", color=MUTED)
+        sheet.write(sheet.place(hour + 0.5, 0)[0], _HEIGHT - 11, f"{hour} h", ha="center", color=tint("muted"))
 
 
 def _head(sheet: Sheet, resource: Resource) -> None:
@@ -91,16 +90,16 @@ def _head(sheet: Sheet, resource: Resource) -> None:
     if np.isnan(resource.week).any():
         x -= sheet.width_of("sem amostras") + 40
     x -= sheet.width_of("0%") + 6
-    sheet.write(x, _HEAD_Y, "0%", color=MUTED)
+    sheet.write(x, _HEAD_Y, "0%", color=tint("muted"))
     x += sheet.width_of("0%") + 6
     for step in _KEY_STEPS:
         sheet.mark(x, _HEAD_Y, color=colors[round(step * (_STEPS - 1))], thickness=11)
         x += 16
-    sheet.write(x + 6, _HEAD_Y, "100%", color=MUTED)
+    sheet.write(x + 6, _HEAD_Y, "100%", color=tint("muted"))
     if np.isnan(resource.week).any():
         x += sheet.width_of("100%") + 22
-        sheet.mark(x, _HEAD_Y, color="#dfe4ea", thickness=11)
-        sheet.write(x + 22, _HEAD_Y, "sem amostras", color=MUTED)
+        sheet.mark(x, _HEAD_Y, color=tint("absent"), thickness=11)
+        sheet.write(x + 22, _HEAD_Y, "sem amostras", color=tint("muted"))
 
 
 def week_sentence(resource: Resource) -> str:

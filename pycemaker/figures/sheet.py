@@ -14,10 +14,11 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
+from pycemaker import brand
+
 logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)  # its first import says that it builds a cache
 
 WIDTH = 600
-INK, MUTED, RULE, BEFORE = "#1c2733", "#566370", "#e4e8ed", "#98a3af"
 
 _CSS_DPI = 96
 _SHARPNESS = 2
@@ -29,7 +30,6 @@ _THEME: dict[Any, Any] = {
     "font.family": "sans-serif",
     "font.sans-serif": _FONTS,
     "font.size": _FONT_POINTS,
-    "text.color": INK,
     "text.parse_math": False,
     "lines.solid_capstyle": "round",
 }
@@ -59,11 +59,16 @@ class Picture:
         return content, {"filename": self.name, "image/png": shown}
 
 
+def tint(part: str) -> str:
+    """The colour of a part of figures, of `figures` in the brand."""
+    return brand.load().figure(part)
+
+
 def theme() -> AbstractContextManager[None]:
     """The theme, for as long as a figure is drawn."""
     import matplotlib as mpl
 
-    return mpl.rc_context(_THEME)
+    return mpl.rc_context(_THEME | {"text.color": tint("ink")})
 
 
 class Sheet:

@@ -9,6 +9,7 @@ from html import escape
 from pathlib import Path
 from string import Template
 
+from pycemaker import brand
 from pycemaker.preview.clients import CLIENTS, CLIPPED_BYTES, Client, Shown, show
 from pycemaker.report.lint import STYLE_CHARACTERS, Flaw
 from pycemaker.report.pipeline import Page
@@ -27,8 +28,10 @@ def preview_page(page: Page, message: EmailMessage, flaws: list[Flaw], *, title:
         flaws: what is wrong with the mail.
         title: the notebook's name.
     """
+    own = brand.load()
     cards = [_card(client, show(page.html, client), page) for client in CLIENTS]
     return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
+        palette=own.variables(own.light) + " " + own.variables({"ground": own.dark["ground"]}, "dark-"),
         title=escape(title),
         subject=escape(page.subject),
         text=escape(page.text),

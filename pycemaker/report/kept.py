@@ -9,16 +9,10 @@ import json
 import re
 from pathlib import Path
 
+from pycemaker import brand
 from pycemaker.errors import UnknownReport
 
-CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'"
-)
-"""No script at all, and pictures of our own alone. Styles may be inline: a pandas table brings its colours so."""
-
-HEADERS = {
-    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+_HEADERS = {
     "X-Robots-Tag": "noindex, nofollow",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "private",
@@ -27,6 +21,18 @@ HEADERS = {
 _ID = re.compile(r"[A-Za-z0-9_-]{22}", re.ASCII)
 _FIGURE = re.compile(r"[a-z0-9_-]{1,80}\.png", re.ASCII)
 _RELATIVE = re.compile(rb'\b((?:src|href)=")(figures/[a-z0-9_-]{1,80}\.png")')
+
+
+def headers() -> dict[str, str]:
+    """What a browser is told with each: no script at all, and no picture but our own and the brand's logo.
+
+    Styles may be inline: a pandas table brings its colours so.
+    """
+    logo = re.match(r"https://[\w.:-]+/", brand.load().logo)
+    return _HEADERS | {
+        "Content-Security-Policy": f"default-src 'none'; img-src 'self'{f' {logo[0]}' if logo else ''}; "
+        "style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    }
 
 
 def page(reports: Path, report_id: str) -> bytes:

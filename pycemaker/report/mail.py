@@ -38,6 +38,7 @@ def compose(
     attachments: Sequence[Attachment] = (),
     *,
     sender: str,
+    sender_name: str = "Pycemaker",
 ) -> EmailMessage:
     """One message: the text, beside it the HTML with its figures, and after both the attachments.
 
@@ -47,6 +48,7 @@ def compose(
         urls: where each figure is, by name; None puts the figures into the message (Content-ID).
         attachments: files that travel with it.
         sender: the address it is from.
+        sender_name: the name beside it.
 
     Raises:
         InvalidAddress: `email_to` or `sender` is none.
@@ -56,7 +58,7 @@ def compose(
     inside = {figure.name: f"figure.{secrets.token_hex(8)}@{domain}" for figure in page.figures}
     sources = {name: f"cid:{content_id}" for name, content_id in inside.items()} if urls is None else urls
     message = EmailMessage(policy=POLICY)
-    message["From"] = Address("Pycemaker", addr_spec=sender)
+    message["From"] = Address(one_line(sender_name), addr_spec=sender)
     message["To"] = Address(addr_spec=parse_address(email_to))
     message["Subject"] = one_line(page.subject)
     message["Date"] = datetime.now(UTC)

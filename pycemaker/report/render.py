@@ -74,16 +74,17 @@ def render_page(
     """
     content = _load(executed)
     head = read_head(content)
+    own = brand.load()
+    subject = words.subject(window, zone, head.headline if head else "", name=own.name)
     report = {
-        "subject": words.subject(window, zone, head.headline if head else "")
-        + (_SAMPLE if head and head.is_sample else ""),
+        "subject": own.subject_prefix + subject + (_SAMPLE if head and head.is_sample else ""),
         "preheader": head.preheader if head else words.period(window, zone),
         "zone": words.zone_phrase(window, zone),
         "links": list(links.items()),
         "page_url": f"{public_url}/reports/{report_id}" if public_url and report_id else "",
         "left_out": 0,
         "notes": list(notes),
-        "brand": brand.load(),
+        "brand": own,
     }
     full, _ = _export(_exporter("page", templates), _showable(content, PAGE_CHARACTERS), report)
     html, plain, figures = _mail(_exporter("mail", templates), _showable(content), report)

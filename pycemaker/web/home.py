@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from pycemaker import stats, words
+from pycemaker import brand, stats, words
 from pycemaker.data.store import Store
 from pycemaker.metrics import METRICS, Metric
 from pycemaker.samples import Columns
@@ -96,8 +96,10 @@ def page(glance: Glance, settings: Settings) -> str:
     """The page for a person."""
     cards = "".join(_card(part, glance) for part in glance.metrics)
     recipient = settings.email_from or "voce@exemplo.com"
+    own = brand.load()
     return _PAGE.format(
-        style=_STYLE,
+        name=escape(own.name),
+        style=_palettes(own) + _STYLE,
         when=escape(words.clock(glance.now_utc, glance.zone, "dd/MM/yyyy HH:mm:ss")),
         zone=escape(glance.zone.key),
         notice=_notice(glance),
@@ -107,6 +109,11 @@ def page(glance: Glance, settings: Settings) -> str:
         example=escape(to_wall_text(glance.now_utc, glance.zone)),
         dashboard=_dashboard(settings),
     )
+
+
+def _palettes(own: brand.Brand) -> str:
+    dark = f"@media(prefers-color-scheme:dark){{:root{{{own.variables(own.dark)}}}}}"
+    return f":root{{color-scheme:light dark;{own.variables(own.light)}}}{dark}"
 
 
 def _interval_link(part: MetricGlance, zone: ZoneInfo) -> str | None:
@@ -200,28 +207,26 @@ def _minute_means(part: MetricGlance) -> np.ndarray[Any, np.dtype[np.float64]]:
 
 
 _STYLE = """
-:root{color-scheme:light dark;--ink:#1c2430;--soft:#5b6675;--line:#dfe4ea;--card:#fff;--ground:#f5f7f9;--link:#1f5fbf}
-@media(prefers-color-scheme:dark){:root{--ink:#e8ecf1;--soft:#a3aebb;--line:#333d49;--card:#1c232c;--ground:#12171d;
---link:#8ab8ff}article svg{filter:brightness(1.6)}}
+@media(prefers-color-scheme:dark){article svg{filter:brightness(1.6)}}
 *{box-sizing:border-box}body{margin:0;background:var(--ground);color:var(--ink);
 font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
 main{max-width:920px;margin:0 auto;padding:32px 20px 56px}h1{margin:0;font-size:30px;letter-spacing:-.02em}
-h2{margin:0;font-size:15px;font-weight:600;color:var(--soft)}h3{margin:36px 0 8px;font-size:19px}
+h2{margin:0;font-size:15px;font-weight:600;color:var(--muted)}h3{margin:36px 0 8px;font-size:19px}
 p{margin:6px 0}a{color:var(--link)}code{font:14px/1.6 ui-monospace,Menlo,Consolas,monospace;overflow-wrap:anywhere}
-.fine{color:var(--soft);font-size:13.5px}.grid{display:grid;gap:16px;margin-top:24px;
+.fine{color:var(--muted);font-size:13.5px}.grid{display:grid;gap:16px;margin-top:24px;
 grid-template-columns:repeat(auto-fill,minmax(260px,1fr))}
-article{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:16px 18px}
+article{background:var(--sheet);border:1px solid var(--rule);border-radius:12px;padding:16px 18px}
 .now{font-size:28px;font-weight:650;margin:2px 0 0;font-variant-numeric:tabular-nums}
-.now small{font-size:14px;font-weight:400;color:var(--soft)}svg{display:block;width:100%;height:auto;margin:8px 0 4px}
-.ground{stroke:var(--line);stroke-width:1;fill:none}.links a{margin-right:14px;font-size:14px}
-.notice{background:#fff4d6;color:#4d3a00;border-radius:8px;padding:10px 14px;margin-top:16px}
-dl{margin:0}dt{margin-top:10px}dd{margin:0;color:var(--soft);font-size:14.5px}
+.now small{font-size:14px;font-weight:400;color:var(--muted)}svg{display:block;width:100%;height:auto;margin:8px 0 4px}
+.ground{stroke:var(--rule);stroke-width:1;fill:none}.links a{margin-right:14px;font-size:14px}
+.notice{background:var(--notice);border-left:5px solid var(--notice-edge);padding:10px 14px;margin-top:16px}
+dl{margin:0}dt{margin-top:10px}dd{margin:0;color:var(--muted);font-size:14.5px}
 """
 
 _PAGE = """<!doctype html>
 <html lang="pt-BR"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
-<title>Pycemaker</title><style>{style}</style></head><body><main>
-<h1>Pycemaker</h1>
+<title>{name}</title><style>{style}</style></head><body><main>
+<h1>{name}</h1>
 <p>Diz à equipe como vai a aplicação: métricas em JSON para painéis, e um relatório por e-mail.</p>
 <p class="fine">Última hora de cada métrica, em {when} ({zone}).</p>
 {notice}{dashboard}

@@ -37,7 +37,7 @@ def add_kept_reports(app: Bottle, services: Services) -> None:
 
 def _kept(content: bytes, content_type: str) -> bytes:
     response.content_type = content_type
-    for name, told in kept.HEADERS.items():
+    for name, told in kept.headers().items():
         response.set_header(name, told)
     return content
 

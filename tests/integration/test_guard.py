@@ -131,7 +131,8 @@ def test_chromium_fetching_ahead_makes_no_report(app: Any, desk: CountingDesk, t
         finally:
             browser.terminate()
             browser.wait(10)
-    assert {"a", "b"} <= set(seen), "Chromium did not load the page"  # speculation rules it may leave for want of memory
+    # speculation rules it may leave for want of memory
+    assert {"a", "b"} <= set(seen), "Chromium did not load the page"
     assert {status for _, status in seen.values()} == {403}
     assert desk.asked == 0
 

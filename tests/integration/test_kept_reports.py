@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import server
+from pycemaker import brand
 from pycemaker.data.store import Store
 from pycemaker.report.runner import ReportDesk
 from pycemaker.settings import from_mapping
@@ -57,6 +59,15 @@ def test_a_kept_report_is_a_page_that_runs_nothing_and_is_not_indexed(client: Cl
     assert answer.body.decode() == (
         f'<a href="{ID}/figures/cpu.png"><img src="{ID}/figures/cpu.png" alt="x"></a> figures/cpu.png'
     )
+
+
+def test_the_brand_s_logo_is_the_only_picture_from_elsewhere(
+    client: Client, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = replace(brand.load(), logo="https://farol.example/a/logo.png")
+    monkeypatch.setattr(brand, "load", lambda: own)
+    policy = client.get(f"/reports/{ID}").headers["Content-Security-Policy"]
+    assert "; img-src 'self' https://farol.example/; " in policy
 
 
 def test_its_figures_are_beside_it(client: Client, folder: Path) -> None:

@@ -149,8 +149,7 @@ def test_a_metric_added_to_the_registry_is_reported_without_touching_the_noteboo
     monkeypatch.setenv("MONGO_DB_URL", database_url)
     notebook = nbformat.read(ROOT / "notebooks" / "report.ipynb", 4)
     registered = (
-        "import pycemaker.metrics as m\n"
-        'm.METRICS += (m.Metric("queue", "queue_length", "ratio", "Fila de pedidos", "#2f5d8a"),)'
+        'import pycemaker.metrics as m\nm.METRICS += (m.Metric("queue", "queue_length", "ratio", "Fila de pedidos"),)'
     )
     notebook.cells.insert(0, nbformat.v4.new_code_cell(registered))
     nbformat.write(notebook, tmp_path / "in.ipynb")

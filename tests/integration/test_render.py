@@ -6,6 +6,7 @@ import json
 import re
 import time
 from base64 import b64encode
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import papermill
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from pycemaker import brand
 from pycemaker.errors import NothingToSend
 from pycemaker.report.pipeline import Page
 from pycemaker.report.render import HTML_BYTES, render_page, warm
@@ -141,6 +143,18 @@ def test_the_first_finding_is_the_subject_and_the_preview(report: Page) -> None:
 def test_a_notebook_without_findings_keeps_the_plain_subject(tmp_path: Path) -> None:
     page = rendered(tmp_path, shown(html="<p>bom dia</p>"))
     assert page.subject == "Relatório Pycemaker: 10/04/2022, 03:43 a 09:43 (6 h)"
+
+
+def test_another_brand_is_all_that_readers_see(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    logo = "https://farol.example/logo.png"
+    farol = replace(brand.load(), name="Farol & Cia", logo=logo, subject_prefix="[ops] ")
+    monkeypatch.setattr(brand, "load", lambda: farol)
+    page = rendered(tmp_path, shown(html="<p>bom dia</p>"))
+    assert page.subject == "[ops] Relatório Farol & Cia: 10/04/2022, 03:43 a 09:43 (6 h)"
+    for html in (page.html, page.full_html):
+        assert f'src="{logo}"' in html
+        assert "Farol &amp; Cia" in html
+        assert "Pycemaker" not in html
 
 
 def test_what_a_notebook_says_for_the_subject_is_one_line_of_text(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ CPU_DOCUMENT = {
     "value": 0.537428,
 }
 COUNT_DOCUMENT = {"_id": ID, "time_series": TIME, "criticity": "low", "value_success": 1000, "value_fail": Int64(24)}
-THREE_FIELDS = Metric("three", "three", "requests", "Três", "#000000", fields=("a", "value", "value_fail"))
+THREE_FIELDS = Metric("three", "three", "requests", "Três", fields=("a", "value", "value_fail"))
 
 LONG_TAIL = bson.encode({"time_series": TIME, "tail": "t" * 3000})
 """After it, documents are far enough from the end for the fast path."""

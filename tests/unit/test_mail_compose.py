@@ -149,6 +149,16 @@ def test_the_headers_say_what_the_mail_is() -> None:
     assert re.fullmatch(r"<[^<>@\s]+@example\.com>", message["Message-ID"])
 
 
+@pytest.mark.parametrize("name", ["Farol — Operação", 'Ops "A", B <c@d>', "a\r\nBcc: eve@example.com"])
+def test_the_sender_s_name_is_a_name_and_nothing_else(name: str) -> None:
+    message = sent(
+        compose(Page("s", "<p></p>", "t", ()), "ana@example.com", None, sender="r@example.com", sender_name=name)
+    )
+    (address,) = message["From"].addresses
+    assert (address.display_name, address.addr_spec) == (" ".join(name.split()), "r@example.com")
+    assert message["Bcc"] is None
+
+
 def test_no_two_messages_have_one_message_id() -> None:
     assert len({make()["Message-ID"] for _ in range(50)}) == 50
 

@@ -114,3 +114,6 @@ def test_the_zone_is_told_with_its_offset_and_with_both_on_a_day_of_change() -> 
 
 def test_the_subject_tells_which_period_the_report_is_of() -> None:
     assert words.subject(WINDOW, SAO_PAULO) == "Relatório Pycemaker: 10/04/2022, 03:43 a 09:43 (6 h)"
+    assert words.subject(WINDOW, SAO_PAULO, "Coleta parada", name="Farol") == (
+        "Coleta parada — Farol, 10/04/2022 09:43, 6 h"
+    )

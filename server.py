@@ -26,6 +26,7 @@ from pycemaker.web.remember import remember_answers
 from pycemaker.web.report_routes import add_kept_reports, add_report
 from pycemaker.web.services import Services
 from pycemaker.web.telling import tell_errors, tell_http_error
+from pycemaker.web.unsubscribe_routes import add_unsubscribe
 from pycemaker.web.watch_routes import add_watch
 from pycemaker.web.wsgi import allow_origins, count_traffic
 
@@ -44,6 +45,7 @@ def create_app(services: Services) -> Any:
     add_home(app, services)
     add_watch(app, services)
     add_kept_reports(app, services)
+    add_unsubscribe(app, services)
     add_metrics(app, services)
     add_report(app, services)
     remembered = remember_answers(guard_pages(app), services.store.cache_bytes // 8)

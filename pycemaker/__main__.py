@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
-from pycemaker.commands import check, fill, preview, report
+from pycemaker.commands import check, fill, preview, report, suppressions
 from pycemaker.errors import InvalidRequest, InvalidSettings, NotFound, PycemakerError, RecipientNotAllowed
 from pycemaker.settings import Settings, load
 from pycemaker.startup import say
@@ -40,6 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     check.add(commands)
     fill.add_sample(commands)
     fill.add_collect(commands)
+    suppressions.add(commands)
     return parser
 
 

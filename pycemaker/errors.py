@@ -9,7 +9,8 @@
     ├── NotFound
     │   ├── UnknownMetric
     │   ├── UnknownNotebook
-    │   └── UnknownReport
+    │   ├── UnknownReport
+    │   └── UnknownLink
     ├── NotAuthenticated
     ├── RecipientNotAllowed
     ├── FetchRefused
@@ -110,6 +111,12 @@ class UnknownReport(NotFound):
     """There is no such report, or none that may be shown. No facts: an id is a key."""
 
     message = "no such report"
+
+
+class UnknownLink(NotFound):
+    """A link to leave a report that was never given out, or does not hold any more. No facts: it names an address."""
+
+    message = "no such link"
 
 
 class NotAuthenticated(PycemakerError):

@@ -55,6 +55,7 @@ FACES: dict[type[errors.PycemakerError], Face] = {
     errors.UnknownMetric: Face(404, "unknown_metric", "Métrica desconhecida.", shows=("known",)),
     errors.UnknownNotebook: Face(404, "unknown_notebook", "Notebook desconhecido: veja a lista em /notebooks."),
     errors.UnknownReport: Face(404, "unknown_report", "Relatório desconhecido."),
+    errors.UnknownLink: Face(404, "unknown_link", "Este link de cancelamento não é válido."),
     errors.NotAuthenticated: Face(401, "not_authenticated", "Token ausente ou incorreto."),
     errors.RecipientNotAllowed: Face(
         403, "recipient_not_allowed", "Este endereço não está autorizado a receber relatórios.", field="email_to"

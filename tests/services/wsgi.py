@@ -24,7 +24,8 @@ class Answer:
 class Client:
     """Sends requests to an application. Paths are as on the wire, percent-encoding included.
 
-    Headers go by their names with underscores; `remote_addr` is the peer's address.
+    Headers go by their names with underscores; `remote_addr` is the peer's address, `body` the
+    request's body, of the type `content_type`.
     """
 
     def __init__(self, application: Any) -> None:
@@ -48,6 +49,7 @@ class Client:
 
     def _send(self, method: str, path: str, told: list[Any], headers: dict[str, str]) -> Iterable[bytes]:
         plain, _, query = path.partition("?")
+        body = headers.pop("body", "").encode()
         environ = {
             "REQUEST_METHOD": method,
             "PATH_INFO": unquote_to_bytes(plain.encode()).decode("latin-1"),
@@ -57,7 +59,9 @@ class Client:
             "SERVER_PROTOCOL": "HTTP/1.1",
             "wsgi.version": (1, 0),
             "wsgi.url_scheme": "http",
-            "wsgi.input": io.BytesIO(),
+            "wsgi.input": io.BytesIO(body),
+            "CONTENT_LENGTH": str(len(body)),
+            "CONTENT_TYPE": headers.pop("content_type", ""),
             "wsgi.errors": io.StringIO(),
             "wsgi.multithread": True,
             "wsgi.multiprocess": False,

@@ -54,6 +54,7 @@ ALONE = {
         "pycemaker.web.metric_routes",
         "pycemaker.web.report_routes",
         "pycemaker.web.telling",
+        "pycemaker.web.unsubscribe_routes",
         "pycemaker.web.watch_routes",
     },
     "granian": {"server"},

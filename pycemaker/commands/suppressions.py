@@ -1,0 +1,98 @@
+"""`python -m pycemaker suppressions`: who gets no reports, for whoever operates the service."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from pycemaker.data.database import Database, open_database
+from pycemaker.data.signing_keys import SigningKeys
+from pycemaker.data.suppressions import EVERY_REPORT, Suppressions
+from pycemaker.report.catalogue import find_notebook
+from pycemaker.settings import Settings, parse_address
+from pycemaker.startup import say
+from pycemaker.window import to_iso_text
+
+
+def add(commands: Any) -> None:
+    """Add `suppressions` to the parser."""
+    command = commands.add_parser(
+        "suppressions",
+        help="list, add and remove addresses that get no reports",
+        description="Who gets no reports: those who left by the link in a mail, and those whom you add here.\n"
+        "Who was added here cannot come back by the link.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parts = command.add_subparsers(title="actions", required=True, metavar="ACTION")
+    listing = parts.add_parser("list", help="a line for each: address, report (* for all), by whom, since when")
+    listing.set_defaults(command=_over_database(list_all))
+    for name, action, told in (
+        ("add", add_one, "keep reports from an address"),
+        ("remove", remove_one, "lift what keeps reports from an address"),
+    ):
+        part = parts.add_parser(name, help=told)
+        part.add_argument("address", metavar="ADDRESS")
+        part.add_argument("--notebook", metavar="NAME", help="that report alone (default: every report)")
+        part.set_defaults(command=_over_database(action))
+    key = parts.add_parser("new-key", help="sign the links of mails to come with a new key")
+    key.add_argument("--forget", action="store_true", help="break the links of all mails that are out")
+    key.set_defaults(command=_over_database(new_key))
+
+
+def list_all(_options: argparse.Namespace, database: Database) -> int:
+    """`list`."""
+    for found in Suppressions(database).every():
+        sys.stdout.write(f"{found.address}\t{found.notebook}\t{found.by}\t{to_iso_text(found.since_utc)}\n")
+    return 0
+
+
+def add_one(options: argparse.Namespace, database: Database) -> int:
+    """`add`."""
+    address, notebook = _named(options)
+    if notebook != EVERY_REPORT:
+        find_notebook(notebook)
+    is_new = Suppressions(database).add(address, notebook)
+    say(f"{address} gets {_what(notebook)} no more" + ("" if is_new else " (it was suppressed already)"))
+    return 0
+
+
+def remove_one(options: argparse.Namespace, database: Database) -> int:
+    """`remove`: whoever set it."""
+    address, notebook = _named(options)
+    if not Suppressions(database).remove(address, notebook):
+        say(f"pycemaker: nothing keeps {_what(notebook)} from {address}; `suppressions list` shows what there is")
+        return 1
+    say(f"{address} may get {_what(notebook)} again")
+    return 0
+
+
+def new_key(options: argparse.Namespace, database: Database) -> int:
+    """`new-key`."""
+    keys = SigningKeys(database)
+    number = keys.renew().number
+    forgotten = keys.forget_older() if options.forget else 0
+    say(f"links are signed with key {number} from now on; {forgotten} older keys were forgotten")
+    return 0
+
+
+def _named(options: argparse.Namespace) -> tuple[str, str]:
+    return parse_address(options.address), options.notebook or EVERY_REPORT
+
+
+def _what(notebook: str) -> str:
+    return "reports" if notebook == EVERY_REPORT else f"the report {notebook!r}"
+
+
+def _over_database(
+    action: Callable[[argparse.Namespace, Database], int],
+) -> Callable[[argparse.Namespace, Settings], int]:
+    def command(options: argparse.Namespace, settings: Settings) -> int:
+        database = open_database(settings.mongo_db_url, settings.data_dir, say)
+        try:
+            return action(options, database)
+        finally:
+            database.close()
+
+    return command

@@ -1,0 +1,84 @@
+"""Who wants no more reports: looked up before each mail leaves.
+
+A suppression is of one address and one report, or of every report. It was asked for by the recipient, through the link
+that their mail carries, or set by whoever operates the service; only they can lift their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from pycemaker.data.database import Database, one_exchange
+
+COLLECTION = "suppressions"
+EVERY_REPORT = "*"
+"""In the place of a report's name: all of them, those that are yet to be written too."""
+
+RECIPIENT = "recipient"
+OPERATOR = "operator"
+
+
+@dataclass(frozen=True)
+class Suppression:
+    """One address and one report (or EVERY_REPORT): by whom (RECIPIENT or OPERATOR), and since when."""
+
+    address: str
+    notebook: str
+    by: str
+    since_utc: datetime
+
+
+class Suppressions:
+    """The suppressions in one database. Addresses are compared without regard to case.
+
+    Every method raises DatabaseUnreachable where MongoDB is away: nobody is mailed while it is not
+    known whether they may be.
+
+    Args:
+        database: where they are.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def is_suppressed(self, address: str, notebook: str = EVERY_REPORT) -> bool:
+        """Whether this report (by default: any report whatever) must not be mailed to the address."""
+        return bool(self.of(address, notebook))
+
+    def of(self, address: str, notebook: str) -> list[Suppression]:
+        """What keeps this report from the address: nothing, one, or two."""
+        ids = [_id(address, name) for name in dict.fromkeys((notebook, EVERY_REPORT))]
+        with one_exchange():
+            return [_read(found) for found in self._database[COLLECTION].find({"_id": {"$in": ids}})]
+
+    def add(self, address: str, notebook: str = EVERY_REPORT, *, by: str = OPERATOR) -> bool:
+        """Keep the report from the address; whether that is new. The operator's word stands over the recipient's."""
+        known: dict[str, Any] = {"by": by, "since": datetime.now(UTC)}
+        update = {"$set": known} if by == OPERATOR else {"$setOnInsert": known}
+        with one_exchange():
+            written = self._database[COLLECTION].update_one({"_id": _id(address, notebook)}, update, upsert=True)
+        return written.upserted_id is not None
+
+    def remove(self, address: str, notebook: str = EVERY_REPORT, *, by: str = OPERATOR) -> bool:
+        """Lift a suppression; whether there was one. A recipient lifts none of the operator's."""
+        own = {"by": RECIPIENT} if by == RECIPIENT else {}
+        with one_exchange():
+            return self._database[COLLECTION].delete_one({"_id": _id(address, notebook), **own}).deleted_count > 0
+
+    def every(self) -> Iterator[Suppression]:
+        """All of them, by address."""
+        with one_exchange():
+            found = list(self._database[COLLECTION].find(sort=[("_id", 1)]))
+        return map(_read, found)
+
+
+def _id(address: str, notebook: str) -> dict[str, str]:
+    """The document's id; MongoDB compares it with its fields in this order."""
+    return {"address": address.lower(), "notebook": notebook}
+
+
+def _read(found: dict[str, Any]) -> Suppression:
+    return Suppression(found["_id"]["address"], found["_id"]["notebook"], found["by"], found["since"])

@@ -1,0 +1,80 @@
+"""`/unsubscribe/<token>`: GET shows, POST acts, once or many times alike. The token is all that it takes (RFC 8058)."""
+
+from __future__ import annotations
+
+from bottle import Bottle, request, response
+
+from pycemaker.data.signing_keys import SigningKeys
+from pycemaker.data.suppressions import EVERY_REPORT, RECIPIENT, Suppressions
+from pycemaker.errors import InvalidRequest, NotebookUnusable, UnknownLink, UnknownNotebook
+from pycemaker.report import unsubscribe
+from pycemaker.report.catalogue import find_notebook
+from pycemaker.report.unsubscribe import Subscription
+from pycemaker.web import unsubscribe_page
+from pycemaker.web.home import prefers_html
+from pycemaker.web.services import Services
+from pycemaker.web.telling import tell_json
+
+_LONGEST_BODY_BYTES = 4096
+_ONE_CLICK = "List-Unsubscribe"
+
+
+def add_unsubscribe(app: Bottle, services: Services) -> None:
+    """The page of the link that each mail carries, and what its form and a mail program's button post to."""
+    keys = SigningKeys(services.store.database)
+    suppressions = Suppressions(services.store.database)
+
+    @app.get(unsubscribe.PATH + "<token>")  # type: ignore[untyped-decorator]
+    def show(token: str) -> bytes:
+        try:
+            return _page(services, unsubscribe.read(token, keys), suppressions)
+        except UnknownLink:
+            if not prefers_html(request.environ.get("HTTP_ACCEPT", "")):
+                raise
+            response.status = 404
+            return _html(unsubscribe_page.unknown_link())
+
+    @app.post(unsubscribe.PATH + "<token>")  # type: ignore[untyped-decorator]
+    def act(token: str) -> bytes:
+        subscription = unsubscribe.read(token, keys)
+        if not 0 < request.content_length <= _LONGEST_BODY_BYTES:
+            raise InvalidRequest
+        if request.forms.get(_ONE_CLICK) == "One-Click":
+            suppressions.add(subscription.address, subscription.notebook, by=RECIPIENT)
+            return tell_json({"msg": "Recebimento cancelado."})
+        _change(suppressions, subscription, request.forms.get("acao"))
+        return _page(services, subscription, suppressions)
+
+
+def _change(suppressions: Suppressions, subscription: Subscription, wanted: str | None) -> None:
+    """What a button of the form asks for.
+
+    Raises:
+        InvalidRequest: no button of ours.
+    """
+    address, notebook = subscription.address, subscription.notebook
+    if wanted == unsubscribe_page.LEAVE:
+        suppressions.add(address, notebook, by=RECIPIENT)
+    elif wanted == unsubscribe_page.LEAVE_ALL:
+        suppressions.add(address, EVERY_REPORT, by=RECIPIENT)
+    elif wanted == unsubscribe_page.RETURN:
+        for name in (notebook, EVERY_REPORT):
+            suppressions.remove(address, name, by=RECIPIENT)
+    else:
+        raise InvalidRequest
+
+
+def _page(services: Services, subscription: Subscription, suppressions: Suppressions) -> bytes:
+    try:
+        title = find_notebook(subscription.notebook, services.notebooks).title
+    except (UnknownNotebook, NotebookUnusable):  # it may have been taken away since
+        title = subscription.notebook
+    found = suppressions.of(subscription.address, subscription.notebook)
+    return _html(unsubscribe_page.page(subscription, title, found))
+
+
+def _html(page: str) -> bytes:
+    response.content_type = "text/html; charset=utf-8"
+    for name, told in unsubscribe_page.headers(page).items():
+        response.set_header(name, told)
+    return page.encode()

@@ -8,19 +8,27 @@ from html import escape
 
 from pycemaker import words
 from pycemaker.capacity import FEWEST_DAYS, Resource, Verdict
+from pycemaker.language import N_, _
 
 
 def summary(resources: Sequence[Resource]) -> str:
     """One row a resource: p95, the room left to the limit, and when it would be full."""
     rows = "".join(_row(resource) for resource in resources)
     limit = _limit(resources[0]) if resources else ""
+    columns = (
+        (_("Recurso"), _("máximo")),
+        (_("Uso alto"), "p95"),
+        (_("Folga"), _("até {limit}", limit=limit)),
+        (_("Chega a {limit}", limit=limit), ""),
+    )
+    heads = "".join(
+        f'<th scope="col">{head}' + (f"<br><small>{note}</small></th>" if note else "</th>") for head, note in columns
+    )
+    title = _("Quanto ainda cabe")
+    legend = _("p95: em 95% das amostras o uso ficou abaixo deste valor. p.p.: pontos percentuais.")
     return (
-        '<div class="pm-summary"><h2>Quanto ainda cabe</h2><table><thead><tr>'
-        '<th scope="col">Recurso<br><small>máximo</small></th><th scope="col">Uso alto<br><small>p95</small></th>'
-        f'<th scope="col">Folga<br><small>até {limit}</small></th><th scope="col">Chega a {limit}</th>'
-        f"</tr></thead><tbody>{rows}</tbody></table>"
-        '<p class="pm-count">p95: em 95% das amostras o uso ficou abaixo deste valor. p.p.: pontos percentuais.</p>'
-        "</div>"
+        f'<div class="pm-summary"><h2>{title}</h2><table><thead><tr>{heads}'
+        f'</tr></thead><tbody>{rows}</tbody></table><p class="pm-count">{legend}</p></div>'
     )
 
 
@@ -29,67 +37,74 @@ def section(resource: Resource) -> str:
     room = resource.headroom
     p95, p99, highest = (room.p95, room.p99, room.highest) if room else (None, None, None)
     cells = (
-        ("Uso alto", words.reading(p95, "ratio"), "p95"),
-        ("Pico", words.reading(highest, "ratio"), f"p99 {words.reading(p99, 'ratio')}"),
-        (f"Folga até {_limit(resource)}", _room(resource), "sobre o p95"),
+        (_("Uso alto"), words.reading(p95, "ratio"), "p95"),
+        (_("Pico"), words.reading(highest, "ratio"), f"p99 {words.reading(p99, 'ratio')}"),
+        (_("Folga até {limit}", limit=_limit(resource)), _room(resource), _("sobre o p95")),
         (
-            f"Em {_limit(resource)} ou mais",
+            _("Em {limit} ou mais", limit=_limit(resource)),
             words.share(room.share_over) if room else words.NOTHING,
-            "das amostras",
+            _("das amostras"),
         ),
     )
-    heads = "".join(f'<th scope="col">{label}</th>' for label, _, _ in cells)
-    values = "".join(f"<td><strong>{value}</strong><br><small>{note}</small></td>" for _, value, note in cells)
+    heads = "".join(f'<th scope="col">{label}</th>' for label, *_rest in cells)
+    values = "".join(f"<td><strong>{value}</strong><br><small>{note}</small></td>" for _label, value, note in cells)
     return (
-        f'<div class="pm-section"><h2>{escape(resource.part.metric.label)}</h2>'
+        f'<div class="pm-section"><h2>{escape(resource.part.label)}</h2>'
         f"<table><thead><tr>{heads}</tr></thead><tbody><tr>{values}</tr></tbody></table>"
         f"<p><br>{sentence(resource)}</p></div>"
     )
 
 
 def sentence(resource: Resource) -> str:
-    """The forecast in Portuguese, with what it rests on and how sure it is."""
-    told, limit = resource.forecast, _limit(resource)
-    per_week = f"{words.decimal(abs(told.trend.slope) * 700, 1)} p.p. por semana" if told.trend else ""
-    basis = f"medianas de {_days(told.days)}" if not told.is_preliminary else "medianas de cada hora"
-    early = (
-        f" Estimativa preliminar: há {_days(told.days)} completos de histórico, dos {FEWEST_DAYS} que a previsão pede."
-    )
-    if told.verdict is Verdict.DATED:
-        text = f"No ritmo atual, sobe {per_week} e chega a {limit} {_when(resource)} ({basis})."
-    elif told.verdict is Verdict.LATER:
-        text = f"Sobe {per_week}; nesse ritmo não chega a {limit} em {resource.horizon_days} dias ({basis})."
-    elif told.verdict is Verdict.FALLING:
-        text = f"Em queda: {per_week} a menos ({basis}). Não há limite à vista."
-    elif told.verdict is Verdict.FULL:
-        text, early = f"A mediana mais recente já está em {limit} ou acima.", ""
-    elif told.verdict is Verdict.NO_TREND:
-        text = f"Sem tendência significativa ({basis}): não há data a prever."
-    else:
-        text = (
-            f"Histórico curto demais para uma previsão: {_days(told.days)} completos, dos {FEWEST_DAYS} que ela pede."
-        )
-        early = ""
-    return text + (early if told.is_preliminary else "")
+    """The forecast in words, with what it rests on and how sure it is."""
+    told = resource.forecast
+    history = {"days": words.days_of(told.days), "fewest": FEWEST_DAYS}
+    text = _verdict(resource, history)
+    if not told.is_preliminary or told.verdict in (Verdict.FULL, Verdict.TOO_SHORT):
+        return text
+    early = _("Estimativa preliminar: há {days} completos de histórico, dos {fewest} que a previsão pede.", **history)
+    return f"{text} {early}"
+
+
+def _verdict(resource: Resource, history: dict[str, object]) -> str:
+    told = resource.forecast
+    days = _("medianas de {days}", **history)
+    facts = {
+        "limit": _limit(resource),
+        "rate": _("{points} por semana", points=words.points_of(abs(told.trend.slope) * 700, 1)) if told.trend else "",
+        "basis": days if not told.is_preliminary else _("medianas de cada hora"),
+        "when": _when(resource),
+        "horizon": words.days_of(resource.horizon_days),
+    }
+    text = {
+        Verdict.DATED: N_("No ritmo atual, sobe {rate} e chega a {limit} {when} ({basis})."),
+        Verdict.LATER: N_("Sobe {rate}; nesse ritmo não chega a {limit} em {horizon} ({basis})."),
+        Verdict.FALLING: N_("Em queda: {rate} a menos ({basis}). Não há limite à vista."),
+        Verdict.FULL: N_("A mediana mais recente já está em {limit} ou acima."),
+        Verdict.NO_TREND: N_("Sem tendência significativa ({basis}): não há data a prever."),
+        Verdict.TOO_SHORT: N_("Histórico curto demais para uma previsão: {days} completos, dos {fewest} que ela pede."),
+    }[told.verdict]
+    return _(text, **facts, **history)
 
 
 def short_verdict(resource: Resource) -> str:
     """The forecast in a table's cell: a date, or why there is none."""
-    told = resource.forecast
+    told, preliminary = resource.forecast, _("preliminar")
     if told.at_utc is not None:
-        return _date(resource, told.at_utc) + ("<br><small>preliminar</small>" if told.is_preliminary else "")
+        return _date(resource, told.at_utc) + (f"<br><small>{preliminary}</small>" if told.is_preliminary else "")
+    short = _("{days} de {fewest}", days=words.days_of(told.days), fewest=FEWEST_DAYS)
     return {
-        Verdict.LATER: f"além de {resource.horizon_days} dias",
-        Verdict.FALLING: "em queda",
-        Verdict.FULL: "já chegou",
-        Verdict.NO_TREND: "sem tendência",
-    }.get(told.verdict, f"histórico curto<br><small>{_days(told.days)} de {FEWEST_DAYS}</small>")
+        Verdict.LATER: _("além de {days}", days=words.days_of(resource.horizon_days)),
+        Verdict.FALLING: _("em queda"),
+        Verdict.FULL: _("já chegou"),
+        Verdict.NO_TREND: _("sem tendência"),
+    }.get(told.verdict, _("histórico curto") + f"<br><small>{short}</small>")
 
 
 def _row(resource: Resource) -> str:
-    label, room = escape(resource.part.metric.label), resource.headroom
+    label, room = escape(resource.part.label), resource.headroom
     if room is None:
-        absence = words.NO_READINGS if len(resource.part.current) else words.NO_SAMPLES
+        absence = words.absence(len(resource.part.current))
         return f'<tr><th scope="row">{label}</th><td colspan="3">{absence}</td></tr>'
     return (
         f'<tr><th scope="row">{label}<br><small>{words.reading(room.highest, "ratio")}</small></th>'
@@ -100,30 +115,28 @@ def _row(resource: Resource) -> str:
 def _room(resource: Resource) -> str:
     if resource.headroom is None:
         return words.NOTHING
-    return f"{words.decimal(resource.headroom.room * 100, 1)} p.p."
+    return words.points_of(resource.headroom.room * 100, 1)
 
 
 def _when(resource: Resource) -> str:
     told = resource.forecast
     if told.at_utc is None:
         return ""
-    around = f"por volta de {_date(resource, told.at_utc)}"
+    day = _date(resource, told.at_utc)
     if told.is_preliminary or told.early_utc is None:
-        return around
+        return _("por volta de {day}", day=day)
     early = _date(resource, told.early_utc)
     if told.late_utc is None:
-        return f"{around}, não antes de {early}"
+        return _("por volta de {day}, não antes de {early}", day=day, early=early)
     late = _date(resource, told.late_utc)
-    return f"{around}, entre {early} e {late}" if early != late else around
+    if early == late:
+        return _("por volta de {day}", day=day)
+    return _("por volta de {day}, entre {early} e {late}", day=day, early=early, late=late)
 
 
 def _date(resource: Resource, instant_utc: datetime) -> str:
-    return words.clock(instant_utc, resource.part.zone, "dd/MM/yyyy")
+    return words.day(instant_utc, resource.part.zone)
 
 
 def _limit(resource: Resource) -> str:
     return words.percent(resource.limit, 0 if round(resource.limit * 100, 6).is_integer() else 1)
-
-
-def _days(days: int) -> str:
-    return f"{days} dia" if days == 1 else f"{days} dias"

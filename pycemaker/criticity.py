@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pycemaker import brand
+from pycemaker.language import N_, _
 
 MOST_CRITICITIES = 8
 """More words than these are said as one."""
@@ -17,7 +18,7 @@ class Criticity:
 
     Attributes:
         name: the collector's own word.
-        label: what readers see, in Portuguese; the word itself, cut to 24 characters, where it is not a known one.
+        label: what readers see, in their language; the word itself, cut to 24 characters, where it is not a known one.
         badness: higher is worse.
     """
 
@@ -34,22 +35,22 @@ class Criticity:
 _KNOWN = {
     word.name: word
     for word in (
-        Criticity("unknown", "desconhecida", 0),
-        Criticity("low", "baixa", 2),
-        Criticity("regular", "regular", 3),
-        Criticity("medium", "média", 4),
-        Criticity("high", "alta", 5),
-        Criticity("critical", "crítica", 6),
+        Criticity("unknown", N_("desconhecida"), 0),
+        Criticity("low", N_("baixa"), 2),
+        Criticity("regular", N_("regular"), 3),
+        Criticity("medium", N_("média"), 4),
+        Criticity("high", N_("alta"), 5),
+        Criticity("critical", N_("crítica"), 6),
     )
 }
 _SPARE_BADNESS = 1
-_OTHERS = Criticity("", "outras", 0)
+_OTHERS = Criticity("", N_("outras"), 0)
 
 
 def criticity(name: str) -> Criticity:
     """How that word looks. A word nobody knows keeps its spelling and always gets the same spare colour."""
     if name in _KNOWN:
-        return _KNOWN[name]
+        return _in_language(_KNOWN[name])
     return Criticity(name, " ".join(name.split())[:24], _SPARE_BADNESS)
 
 
@@ -58,8 +59,12 @@ def leading(shares: Mapping[str, float], most: int) -> list[tuple[Criticity, flo
     ranked = sorted(shares, key=lambda name: (-shares[name], name))
     parts = [(word, shares[word.name]) for word in by_badness(ranked[:most])]
     if len(ranked) > most:
-        parts.append((_OTHERS, sum(shares[name] for name in ranked[most:])))
+        parts.append((_in_language(_OTHERS), sum(shares[name] for name in ranked[most:])))
     return parts
+
+
+def _in_language(known: Criticity) -> Criticity:
+    return replace(known, label=_(known.label))
 
 
 def by_badness(names: Iterable[str]) -> list[Criticity]:

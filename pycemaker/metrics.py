@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from pycemaker import brand
 from pycemaker.errors import UnknownMetric
+from pycemaker.language import N_
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Metric:
         collection: where in MongoDB its documents are.
         fields: the document's fields that add up to its reading; a document lacking one has no reading.
         unit: `ratio` (0 to 1), `seconds`, or `requests` (per sample).
-        label: what readers see, in Portuguese.
+        label: what readers see, in Portuguese; the catalogues have it in other languages.
         spellings: other names its routes answer to.
         limit: the reading at which it is full, and something ends; None where nothing fills up.
         worse: which way is bad: 1 where more is worse, -1 where less is.
@@ -49,19 +50,21 @@ class Metric:
 SAMPLE_SECONDS = 5
 """How far apart two samples of one metric normally are."""
 
-CPU = Metric("cpu", "cpu_usage", "ratio", "Consumo de CPU")
-RAM = Metric("ram", "jvm_memory_usage", "ratio", "Consumo de RAM", limit=1.0)
-DISK = Metric("disk", "disk_usage", "ratio", "Consumo de disco", limit=1.0)
-RESPONSE_TIME = Metric("response_time", "response_time", "seconds", "Tempo de resposta", spellings=("reponse_time",))
+CPU = Metric("cpu", "cpu_usage", "ratio", N_("Consumo de CPU"))
+RAM = Metric("ram", "jvm_memory_usage", "ratio", N_("Consumo de RAM"), limit=1.0)
+DISK = Metric("disk", "disk_usage", "ratio", N_("Consumo de disco"), limit=1.0)
+RESPONSE_TIME = Metric(
+    "response_time", "response_time", "seconds", N_("Tempo de resposta"), spellings=("reponse_time",)
+)
 REQUEST_COUNT = Metric(
     "request_count",
     "request_count",
     "requests",
-    "Número de requisições",
+    N_("Número de requisições"),
     fields=("value_success", "value_fail"),
     worse=-1,
 )
-HTTP_FAIL = Metric("http_fail", "http_fail", "requests", "Falhas HTTP")
+HTTP_FAIL = Metric("http_fail", "http_fail", "requests", N_("Falhas HTTP"))
 
 METRICS: tuple[Metric, ...] = (CPU, RAM, DISK, RESPONSE_TIME, REQUEST_COUNT, HTTP_FAIL)
 

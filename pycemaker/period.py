@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from pycemaker.language import _
 from pycemaker.metrics import SAMPLE_SECONDS, Metric
 from pycemaker.samples import Columns
 from pycemaker.window import Window
@@ -68,6 +69,11 @@ class MetricPeriod:
     previous: Columns
     earlier: tuple[EarlierHours, ...] = ()
     arrivals: Arrivals | None = None
+
+    @property
+    def label(self) -> str:
+        """What readers see as the metric's name, in their language."""
+        return _(self.metric.label)
 
     @property
     def expected(self) -> int:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pycemaker import brand, capacity_tables, figures, tables, words
 from pycemaker.figures import forecast, heatmap
 from pycemaker.findings import QUIET, find
+from pycemaker.language import _
 from pycemaker.settings import ROOT
 
 if TYPE_CHECKING:
@@ -74,8 +75,10 @@ def _head(found: tuple[Finding, ...], period: Period) -> dict[str, Any]:
     until = period.sample_until_utc
     if not found:
         preheader = tables.quiet_sentence(period)
-        return {"headline": QUIET, "preheader": preheader, "is_sample": bool(until and until > period.window.start_utc)}
-    others = f" Também: {words.listed([finding.headline for finding in found[1:]])}." if found[1:] else ""
+        is_sample = bool(until and until > period.window.start_utc)
+        return {"headline": _(QUIET), "preheader": preheader, "is_sample": is_sample}
+    listed = words.listed([finding.headline for finding in found[1:]])
+    others = " " + _("Também: {others}.", others=listed) if listed else ""
     return {
         "headline": found[0].headline,
         "preheader": f"{found[0].detail}{others}",

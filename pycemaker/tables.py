@@ -14,6 +14,7 @@ from pycemaker.coverage import COMPARABLE_SHARE, Coverage, coverage
 from pycemaker.criticity import criticity
 from pycemaker.digest import Digest, Extreme, digest
 from pycemaker.findings import CRITICAL, NOTICE, QUIET, WARNING
+from pycemaker.language import N_, _, ngettext, pgettext
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,41 +24,43 @@ if TYPE_CHECKING:
     from pycemaker.period import MetricPeriod, Period
 
 _SEVERITIES = {
-    CRITICAL: ("Crítico", "pm-critical"),
-    WARNING: ("Atenção", "pm-warning"),
-    NOTICE: ("Aviso", "pm-info"),
+    CRITICAL: (N_("Crítico"), "pm-critical"),
+    WARNING: (N_("Atenção"), "pm-warning"),
+    NOTICE: (N_("Aviso"), "pm-info"),
 }
 
 
 def heading(period: Period, title: str = "") -> str:
-    """The title, the period, the zone, how many samples came of how many expected, and whether any are made up."""
+    """The title, the period, the zone, how many samples came of how many expected, and whether any are made up.
+
+    A title that the catalogues have is translated.
+    """
     notice = _sample_notice(period)
     length, zone = words.length(period.window.hours), words.zone_phrase(period.window, period.zone)
     when = words.period(period.window, period.zone)
-    received = words.coverage(period.received, period.expected)
+    received, made_up = words.coverage(period.received, period.expected), _("Dados de exemplo.")
     return (
-        f'<div class="pm-head"><h1>{escape(title) or when}</h1>'
+        f'<div class="pm-head"><h1>{escape(_(title)) or when}</h1>'
         f'<p class="pm-sub">{f"{when} · " if title else ""}{length} · {escape(zone)} · {escape(received)}</p>'
-        + (f'<p class="pm-notice"><strong>Dados de exemplo.</strong> {notice}</p>' if notice else "")
+        + (f'<p class="pm-notice"><strong>{made_up}</strong> {notice}</p>' if notice else "")
         + "</div>"
     )
 
 
 def findings(found: Sequence[Finding], period: Period) -> str:
     """What changed, the most important first: how grave in words and colour, the figures, what to do next."""
-    if not found:
-        return (
-            '<div class="pm-findings"><h2>O que mudou</h2>'
-            f'<p class="pm-quiet"><strong>{QUIET}.</strong><br>{escape(quiet_sentence(period))}</p></div>'
-        )
-    return '<div class="pm-findings"><h2>O que mudou</h2>' + "".join(map(_finding, found)) + "</div>"
+    changed, nothing = _("O que mudou"), _(QUIET)
+    quiet = f'<p class="pm-quiet"><strong>{nothing}.</strong><br>{escape(quiet_sentence(period))}</p>'
+    told = "".join(map(_finding, found)) if found else quiet
+    return f'<div class="pm-findings"><h2>{changed}</h2>{told}</div>'
 
 
 def _finding(finding: Finding) -> str:
     label, look = _SEVERITIES[finding.severity]
-    advice = f'<br><span class="pm-next">O que fazer: {escape(finding.advice)}</span>' if finding.advice else ""
+    advice = escape(_("O que fazer: {advice}", advice=finding.advice)) if finding.advice else ""
+    advice = f'<br><span class="pm-next">{advice}</span>' if advice else ""
     return (
-        f'<p class="pm-finding {look}"><span class="pm-grade">{label}</span> '
+        f'<p class="pm-finding {look}"><span class="pm-grade">{_(label)}</span> '
         f"<strong>{escape(finding.headline)}</strong><br>{escape(finding.detail)}{advice}</p>"
     )
 
@@ -65,21 +68,26 @@ def _finding(finding: Finding) -> str:
 def quiet_sentence(period: Period) -> str:
     """What a quiet period was compared with, so that the sentence says how much it is worth."""
     days = max((sum(len(earlier.samples) > 0 for earlier in part.earlier) for part in period.metrics), default=0)
-    earlier = {0: "", 1: " e com as mesmas horas do dia anterior"}.get(
-        days, f" e com as mesmas horas de {days} dias anteriores"
+    if not days:
+        return _("Comparado com o período anterior.")
+    return ngettext(
+        "Comparado com o período anterior e com as mesmas horas do dia anterior.",
+        "Comparado com o período anterior e com as mesmas horas de {days} dias anteriores.",
+        days,
+        days=days,
     )
-    return f"Comparado com o período anterior{earlier}."
 
 
 def trust(period: Period) -> str:
     """How far the samples can be trusted: how many came, gaps, irregular ones, what is not compared."""
-    counted = {part.metric.label: coverage(part) for part in period.metrics}
+    counted = {part.label: coverage(part) for part in period.metrics}
+    heading, omitted = _("Dá para confiar?"), _("Comparação omitida:")
     said = [*_out_of_step(period, counted), _longest_gap(period, counted)]
     withheld = _withheld(counted)
     return (
-        '<div class="pm-trust"><h2>Dá para confiar?</h2>'
+        f'<div class="pm-trust"><h2>{heading}</h2>'
         f"<p>{_coverage(period)} {escape(' '.join(filter(None, said)))}</p>"
-        + (f'<p class="pm-notice"><strong>Comparação omitida:</strong> {escape(withheld)}</p>' if withheld else "")
+        + (f'<p class="pm-notice"><strong>{omitted}</strong> {escape(withheld)}</p>' if withheld else "")
         + "</div>"
     )
 
@@ -87,25 +95,31 @@ def trust(period: Period) -> str:
 def _longest_gap(period: Period, counted: dict[str, Coverage]) -> str:
     gaps = {label: told.gaps[0] for label, told in counted.items() if told.gaps}
     if not gaps:
-        return "Sem lacunas."
+        return _("Sem lacunas.")
     longest = max(gaps.values(), key=lambda gap: gap.seconds)
     who = [label for label, gap in gaps.items() if gap.seconds >= 0.9 * longest.seconds]
-    where = "em todas as métricas" if len(who) == len(counted) else f"em {words.listed(who)}"
+    where = _("em todas as métricas") if len(who) == len(counted) else _("em {labels}", labels=words.listed(who))
     span = words.span_in_sentence(longest.start_ms, longest.end_ms, period.window, period.zone)
-    return f"Maior lacuna: {words.duration(longest.seconds)}, {span}, {where}."
+    return _("Maior lacuna: {length}, {span}, {where}.", length=words.duration(longest.seconds), span=span, where=where)
 
 
 def _out_of_step(period: Period, counted: dict[str, Coverage]) -> list[str]:
     """One sentence for each kind of irregular sample that there is."""
     arrivals = [part.arrivals for part in period.metrics if part.arrivals]
     amounts = {
-        "com hora repetida": sum(told.duplicates for told in counted.values()),
-        "fora do passo (relógio que voltou, ou dois coletores)": sum(told.crowded for told in counted.values()),
-        "gravadas com mais de 1 min de atraso": sum(arrival.late for arrival in arrivals),
-        "com hora adiantada em mais de 1 min (relógio do coletor)": sum(arrival.ahead for arrival in arrivals),
+        N_("{count} com hora repetida"): sum(told.duplicates for told in counted.values()),
+        N_("{count} fora do passo (relógio que voltou, ou dois coletores)"): sum(
+            told.crowded for told in counted.values()
+        ),
+        N_("{count} gravadas com mais de 1 min de atraso"): sum(arrival.late for arrival in arrivals),
+        N_("{count} com hora adiantada em mais de 1 min (relógio do coletor)"): sum(
+            arrival.ahead for arrival in arrivals
+        ),
     }
-    told = [f"{words.count(amount)} {what}" for what, amount in amounts.items() if amount]
-    return [f"Irregulares: {words.listed(told)}."] if told else ["Nenhuma amostra repetida ou fora do passo."]
+    told = [_(what, count=words.count(amount)) for what, amount in amounts.items() if amount]
+    if not told:
+        return [_("Nenhuma amostra repetida ou fora do passo.")]
+    return [_("Irregulares: {kinds}.", kinds=words.listed(told))]
 
 
 def _withheld(counted: dict[str, Coverage]) -> str:
@@ -113,24 +127,30 @@ def _withheld(counted: dict[str, Coverage]) -> str:
     reasons: dict[str, list[str]] = {}
     for label, told in counted.items():
         if told.received and not told.is_comparable:
-            little, whose = min((told.share, "este período"), (told.previous_share, "o anterior"))
-            least = words.percent(COMPARABLE_SHARE, 0)
-            reason = f"{whose} tem {words.share(little)} das amostras, e menos de {least} não basta"
-            reasons.setdefault(reason, []).append(label)
+            reasons.setdefault(_too_little(told), []).append(label)
     parts = []
     for reason, labels in reasons.items():
-        who = "todas as métricas" if len(labels) == len(counted) else words.listed(labels)
+        who = _("todas as métricas") if len(labels) == len(counted) else words.listed(labels)
         parts.append(f"{who} ({reason})")
     return "; ".join(parts) + "." if parts else ""
+
+
+def _too_little(told: Coverage) -> str:
+    little, text = min(
+        (told.share, N_("este período tem {share} das amostras, e menos de {least} não basta")),
+        (told.previous_share, N_("o anterior tem {share} das amostras, e menos de {least} não basta")),
+    )
+    return _(text, share=words.share(little), least=words.percent(COMPARABLE_SHARE, 0))
 
 
 def summary(period: Period) -> str:
     """One row a metric: mean, growth, lowest to highest, and the share of the worst criticity there was."""
     rows = "".join(_summary_row(part, digest(part)) for part in period.metrics)
+    heads = "".join(f'<th scope="col">{head}</th>' for head in (_("Média"), _("Variação"), _("Pior criticidade")))
+    resumed, metric, extent = _("Resumo"), _("Métrica"), _("menor a maior")
     return (
-        '<div class="pm-summary"><h2>Resumo</h2><table><thead><tr>'
-        '<th scope="col">Métrica<br><small>menor a maior</small></th>'
-        '<th scope="col">Média</th><th scope="col">Variação</th><th scope="col">Pior criticidade</th>'
+        f'<div class="pm-summary"><h2>{resumed}</h2><table><thead><tr>'
+        f'<th scope="col">{metric}<br><small>{extent}</small></th>{heads}'
         f"</tr></thead><tbody>{rows}</tbody></table></div>"
     )
 
@@ -139,15 +159,15 @@ def section(part: MetricPeriod) -> str:
     """One metric's heading and its numbers: mean, growth, lowest and highest with when they happened, coverage."""
     told, unit = digest(part), part.metric.unit
     cells = (
-        ("Média", words.reading(told.mean, unit), words.unit_phrase(unit)),
-        ("Variação", words.growth(told.growth), _before(told, unit)),
-        ("Menor", *_extreme_cells(part, told.lowest)),
-        ("Maior", *_extreme_cells(part, told.highest)),
+        (_("Média"), words.reading(told.mean, unit), words.unit_phrase(unit)),
+        (_("Variação"), words.growth(told.growth), _before(told, unit)),
+        (_("Menor"), *_extreme_cells(part, told.lowest)),
+        (_("Maior"), *_extreme_cells(part, told.highest)),
     )
-    heads = "".join(f'<th scope="col">{label}</th>' for label, _, _ in cells)
-    values = "".join(f"<td><strong>{value}</strong><br><small>{note}</small></td>" for _, value, note in cells)
+    heads = "".join(f'<th scope="col">{label}</th>' for label, *_rest in cells)
+    values = "".join(f"<td><strong>{value}</strong><br><small>{note}</small></td>" for _label, value, note in cells)
     return (
-        f'<div class="pm-section"><h2>{escape(part.metric.label)}</h2>'
+        f'<div class="pm-section"><h2>{escape(part.label)}</h2>'
         f"<table><thead><tr>{heads}</tr></thead><tbody><tr>{values}</tr></tbody></table>"
         f'<p class="pm-count">{escape(words.coverage(told.received, told.expected))}</p></div>'
     )
@@ -156,19 +176,20 @@ def section(part: MetricPeriod) -> str:
 def _coverage(period: Period) -> str:
     """Samples received of expected, in total and of each metric; as many of every metric are said once."""
     total = words.coverage(period.received, period.expected)
-    by_metric = {part.metric.label: (len(part.current), part.expected) for part in period.metrics}
+    by_metric = {part.label: (len(part.current), part.expected) for part in period.metrics}
     each = Counter(by_metric.values())
     usual, how_often = each.most_common(1)[0]
     if how_often == 1:
         usual = (-1, -1)
     said = [f"{escape(label)} {_of(*counts)}" for label, counts in by_metric.items() if counts != usual]
     if how_often > 1:
-        said.append(f"{_of(*usual)} {'nas demais' if len(each) > 1 else 'em cada métrica'}")
+        text = N_("{counts} nas demais") if len(each) > 1 else N_("{counts} em cada métrica")
+        said.append(_(text, counts=_of(*usual)))
     return f"<strong>{escape(total)}</strong>: {'; '.join(said)}."
 
 
 def _of(received: int, expected: int) -> str:
-    return f"{words.count(received)} de {words.count(expected)}"
+    return _("{received} de {expected}", received=words.count(received), expected=words.count(expected))
 
 
 def _sample_notice(period: Period) -> str:
@@ -176,21 +197,22 @@ def _sample_notice(period: Period) -> str:
     if until is None:
         return ""
     if until >= period.window.end_utc:
-        return "Todas as amostras deste relatório são inventadas, para demonstração."
+        return _("Todas as amostras deste relatório são inventadas, para demonstração.")
     if until <= period.window.start_utc:
-        return "As amostras do período anterior, com que este é comparado, são inventadas, para demonstração."
-    moment = words.clock(until, period.zone, "dd/MM/yyyy, HH:mm")
-    return f"As amostras até {moment} são inventadas, para demonstração; as seguintes são reais."
+        return _("As amostras do período anterior, com que este é comparado, são inventadas, para demonstração.")
+    moment = words.clock(until, period.zone, pgettext("date", "dd/MM/yyyy, HH:mm"))
+    return _("As amostras até {moment} são inventadas, para demonstração; as seguintes são reais.", moment=moment)
 
 
 def _summary_row(part: MetricPeriod, told: Digest) -> str:
     unit = part.metric.unit
     if told.lowest is None or told.highest is None:
-        absence = words.NO_READINGS if told.received else words.NO_SAMPLES
-        return f'<tr><th scope="row">{escape(part.metric.label)}</th><td colspan="3">{absence}</td></tr>'
-    extent = f"{words.reading(told.lowest.reading, unit)} a {words.reading(told.highest.reading, unit)}"
+        absence = words.absence(told.received)
+        return f'<tr><th scope="row">{escape(part.label)}</th><td colspan="3">{absence}</td></tr>'
+    ends = [words.reading(extreme.reading, unit) for extreme in (told.lowest, told.highest)]
+    extent = _("{start} a {end}", start=ends[0], end=ends[1])
     return (
-        f'<tr><th scope="row">{escape(part.metric.label)}<br><small>{extent}</small></th>'
+        f'<tr><th scope="row">{escape(part.label)}<br><small>{extent}</small></th>'
         f"<td>{words.reading(told.mean, unit)}</td><td>{words.growth(told.growth)}</td><td>{_worst(told)}</td></tr>"
     )
 
@@ -205,10 +227,10 @@ def _worst(told: Digest) -> str:
 
 def _before(told: Digest, unit: str) -> str:
     if told.is_withheld:
-        return "comparação omitida: amostras de menos"
+        return _("comparação omitida: amostras de menos")
     if told.previous_mean is None:
-        return "sem período anterior"
-    return f"antes {words.reading(told.previous_mean, unit)}"
+        return _("sem período anterior")
+    return _("antes {mean}", mean=words.reading(told.previous_mean, unit))
 
 
 def _extreme_cells(part: MetricPeriod, extreme: Extreme | None) -> tuple[str, str]:

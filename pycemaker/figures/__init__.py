@@ -14,6 +14,7 @@ from pycemaker.figures import alt
 from pycemaker.figures.axes import Scale, Tick, reading_scale, time_ticks
 from pycemaker.figures.curve import LARGEST, Curve, curve
 from pycemaker.figures.sheet import WIDTH, Picture, Sheet, theme, tint
+from pycemaker.language import _
 from pycemaker.metrics import METRICS, Metric
 from pycemaker.samples import Columns
 from pycemaker.window import Window, from_epoch_ms, to_epoch_ms
@@ -68,11 +69,11 @@ def criticity_shares(part: MetricPeriod) -> Picture:
     told = digest(part)
     with theme():
         sheet = Sheet(SHARES_HEIGHT, _SHARES_MARGINS)
-        sheet.write(0, _HEAD_Y, "Criticidade das amostras", weight="bold")
+        sheet.write(0, _HEAD_Y, _("Criticidade das amostras"), weight="bold")
         if told.shares:
             _draw_shares(sheet, told.shares)
         else:
-            sheet.write(0, SHARES_HEIGHT / 2, _absence(told), color=tint("muted"))
+            sheet.write(0, SHARES_HEIGHT / 2, words.absence(told.received), color=tint("muted"))
         return sheet.finish(f"{part.metric.id}-criticity", alt.shares_sentence(part, told))
 
 
@@ -90,10 +91,6 @@ def warm() -> None:
         criticity_shares(part)
 
 
-def _absence(told: Digest) -> str:
-    return words.NO_READINGS if told.received else words.NO_SAMPLES
-
-
 # --- the course
 
 
@@ -108,7 +105,7 @@ def _draw_course(sheet: Sheet, part: MetricPeriod, told: Digest) -> Curve:
     _plot_lines(sheet.axes, {tint("before"): before, part.metric.color: now})
     _plot_band(sheet.axes, now, part.metric.color)
     if told.lowest is None or told.highest is None:
-        sheet.write(WIDTH / 2, COURSE_HEIGHT / 2, _absence(told), ha="center", bbox=_GROUND)
+        sheet.write(WIDTH / 2, COURSE_HEIGHT / 2, words.absence(told.received), ha="center", bbox=_GROUND)
         return now
     _point_out(sheet, told.highest, told, part.metric)
     if told.lowest.reading < told.highest.reading:
@@ -190,12 +187,12 @@ def _point_out(sheet: Sheet, extreme: Extreme, told: Digest, metric: Metric) -> 
 
 def _head_course(sheet: Sheet, part: MetricPeriod, *, with_band: bool) -> None:
     """The metric's name at the left; at the right the key, and the unit between where there is room for it."""
-    title, unit = part.metric.label, words.unit_phrase(part.metric.unit)
+    title, unit = part.label, words.unit_phrase(part.metric.unit)
     sheet.write(0, _HEAD_Y, title, weight="bold")
     used = sheet.width_of(title, weight="bold") + 6
-    key = [("atual", part.metric.color, 2.5, 1.0), ("anterior", tint("before"), 2.5, 1.0)]
+    key = [(_("atual"), part.metric.color, 2.5, 1.0), (_("anterior"), tint("before"), 2.5, 1.0)]
     if with_band:
-        key.append(("mín. a máx.", part.metric.color, 11, _BAND_ALPHA + 0.06))
+        key.append((_("mín. a máx."), part.metric.color, 11, _BAND_ALPHA + 0.06))
     widths = [22 + sheet.width_of(word) + 14 for word, *_ in key]
     x = WIDTH - 4 - sum(widths) + 14
     if unit and used + sheet.width_of(unit) + 14 < x:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from pycemaker import words
+from pycemaker.language import pgettext
 from pycemaker.window import Window, to_epoch_ms
 
 MOST_TIME_TICKS = 7
@@ -74,7 +75,7 @@ def _time_label(instant_utc: datetime, zone: ZoneInfo, step: int) -> str:
     """The date at the first instant of a day, which a clock change can put at 01:00; else the time."""
     local = instant_utc.astimezone(zone)
     is_new_day = (instant_utc - timedelta(seconds=1)).astimezone(zone).date() != local.date()
-    return local.strftime("%d/%m" if is_new_day or step >= _DAY else "%H:%M")
+    return words.clock(local, zone, pgettext("date", "dd/MM") if is_new_day or step >= _DAY else "HH:mm")
 
 
 def reading_scale(lowest: float, highest: float, unit: str) -> Scale:
@@ -112,6 +113,6 @@ def _reading_label(place: float, unit: str) -> str:
         return words.percent(place, 0 if abs(place) >= 0.0999 or place == 0 else 1)
     text = words.reading(place, unit)
     number, blank, rest = text.partition(" ")
-    if "," in number and "E" not in number:
-        number = number.rstrip("0").rstrip(",")
+    if words.decimal_symbol() in number and "E" not in number:
+        number = number.rstrip("0").rstrip(words.decimal_symbol())
     return number + blank + rest

@@ -12,6 +12,7 @@ from pycemaker import words
 from pycemaker.capacity import DAY_MS, Resource, Verdict
 from pycemaker.figures.axes import Scale, reading_scale, time_ticks
 from pycemaker.figures.sheet import WIDTH, Picture, Sheet, theme, tint
+from pycemaker.language import _
 from pycemaker.window import Window, from_epoch_ms, to_epoch_ms
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def _draw_trend(sheet: Sheet, resource: Resource) -> None:
     if told.trend is None or told.verdict not in _SHOWN_TRENDS:
         is_low = bool(len(told.medians)) and float(np.median(told.medians.reading)) < resource.limit / 2
         x, y = sheet.place(_middle_of_past(sheet, resource), resource.limit * (0.75 if is_low else 0.15))
-        text = "Sem tendência significativa" if told.verdict is Verdict.NO_TREND else _absence(resource)
+        text = _("Sem tendência significativa") if told.verdict is Verdict.NO_TREND else _absence(resource)
         if text:
             sheet.write(x, y, text, ha="center", bbox=_GROUND, color=tint("muted"))
         return
@@ -109,8 +110,9 @@ def _middle_of_past(sheet: Sheet, resource: Resource) -> float:
 
 def _absence(resource: Resource) -> str:
     if not len(resource.forecast.medians):
-        return words.NO_SAMPLES
-    return "Histórico curto demais para uma previsão" if resource.forecast.verdict is Verdict.TOO_SHORT else ""
+        return words.absence(0)
+    is_short = resource.forecast.verdict is Verdict.TOO_SHORT
+    return _("Histórico curto demais para uma previsão") if is_short else ""
 
 
 def _point_at_day(sheet: Sheet, resource: Resource) -> None:
@@ -119,17 +121,17 @@ def _point_at_day(sheet: Sheet, resource: Resource) -> None:
         return
     x, y = sheet.place(to_epoch_ms(at_utc), resource.limit)
     sheet.axes.plot(to_epoch_ms(at_utc), resource.limit, "o", color=tint("limit"), markersize=5, clip_on=False)
-    day = words.clock(at_utc, resource.part.zone, "dd/MM/yyyy")
+    day = words.day(at_utc, resource.part.zone)
     sheet.write(
         x - 2, y + 15, day, ha="right", weight="bold", color=tint("limit"), bbox=_GROUND | {"facecolor": tint("ahead")}
     )
 
 
 def _head(sheet: Sheet, resource: Resource) -> None:
-    sheet.write(0, _HEAD_Y, "Para onde vai", weight="bold")
-    each = "mediana de cada hora" if resource.forecast.is_preliminary else "mediana de cada dia"
-    limit = f"limite {words.percent(resource.limit, 0)}"
-    key = [(each, resource.part.metric.color, 5.0), ("previsão", tint("ahead"), 11.0), (limit, tint("limit"), 1.6)]
+    sheet.write(0, _HEAD_Y, _("Para onde vai"), weight="bold")
+    each = _("mediana de cada hora") if resource.forecast.is_preliminary else _("mediana de cada dia")
+    limit = _("limite {limit}", limit=words.percent(resource.limit, 0))
+    key = [(each, resource.part.metric.color, 5.0), (_("previsão"), tint("ahead"), 11.0), (limit, tint("limit"), 1.6)]
     x = WIDTH - 4 - sum(22 + sheet.width_of(word) + 14 for word, *_ in key) + 14
     for word, color, thickness in key:
         sheet.mark(x, _HEAD_Y, color=color, thickness=thickness)
@@ -138,12 +140,13 @@ def _head(sheet: Sheet, resource: Resource) -> None:
 
 
 def outlook_sentence(resource: Resource) -> str:
-    """What the figure shows, in Portuguese."""
+    """What the figure shows."""
     from pycemaker.capacity_tables import sentence
 
     found = resource.forecast.medians
-    what = f"{resource.part.metric.label}, medianas e tendência"
+    what = _("{label}, medianas e tendência", label=resource.part.label)
     if not len(found):
-        return f"{what}: sem amostras."
-    ends = f"de {words.percent(float(found.reading[0]))} a {words.percent(float(found.reading[-1]))}"
+        return f"{what}: " + _("sem amostras") + "."
+    first, last = (words.percent(float(found.reading[place])) for place in (0, -1))
+    ends = _("de {start} a {end}", start=first, end=last)
     return f"{what}: {ends}. {sentence(resource)}"

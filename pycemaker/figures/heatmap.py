@@ -8,13 +8,22 @@ import numpy as np
 
 from pycemaker import words
 from pycemaker.figures.sheet import WIDTH, Picture, Sheet, theme, tint
+from pycemaker.language import N_, _
 
 if TYPE_CHECKING:
     from pycemaker.capacity import Resource
 
-DAYS = ("seg", "ter", "qua", "qui", "sex", "sáb", "dom")
+DAYS = (N_("seg"), N_("ter"), N_("qua"), N_("qui"), N_("sex"), N_("sáb"), N_("dom"))
 
-_LONG_DAYS = ("segunda", "terça", "quarta", "quinta", "sexta", "sábado", "domingo")
+_LONG_DAYS = (
+    N_("segunda"),
+    N_("terça"),
+    N_("quarta"),
+    N_("quinta"),
+    N_("sexta"),
+    N_("sábado"),
+    N_("domingo"),
+)
 _HEIGHT = 232
 _MARGINS = {"left": 40, "right": 2, "top": 44, "bottom": 24}
 _HEAD_Y = 10
@@ -77,46 +86,49 @@ def _frame_full_hours(sheet: Sheet, resource: Resource) -> None:
 
 def _write_axes(sheet: Sheet) -> None:
     for day, label in enumerate(DAYS):
-        sheet.write(_MARGINS["left"] - 8, sheet.place(0, day + 0.5)[1], label, ha="right", color=tint("muted"))
+        sheet.write(_MARGINS["left"] - 8, sheet.place(0, day + 0.5)[1], _(label), ha="right", color=tint("muted"))
     for hour in range(0, 24, 3):
         sheet.write(sheet.place(hour + 0.5, 0)[0], _HEIGHT - 11, f"{hour} h", ha="center", color=tint("muted"))
 
 
 def _head(sheet: Sheet, resource: Resource) -> None:
     """The metric's name at the left, the key of the colours at the right."""
-    sheet.write(0, _HEAD_Y, "Horas mais cheias da semana", weight="bold")
-    colors = _colors(resource)
-    x = WIDTH - 4 - 5 * 16 - sheet.width_of("100%") - 6
+    sheet.write(0, _HEAD_Y, _("Horas mais cheias da semana"), weight="bold")
+    colors, absent, ends = _colors(resource), _("sem amostras"), (words.percent(0, 0), words.percent(1, 0))
+    x = WIDTH - 4 - 5 * 16 - sheet.width_of(ends[1]) - 6
     if np.isnan(resource.week).any():
-        x -= sheet.width_of("sem amostras") + 40
-    x -= sheet.width_of("0%") + 6
-    sheet.write(x, _HEAD_Y, "0%", color=tint("muted"))
-    x += sheet.width_of("0%") + 6
+        x -= sheet.width_of(absent) + 40
+    x -= sheet.width_of(ends[0]) + 6
+    sheet.write(x, _HEAD_Y, ends[0], color=tint("muted"))
+    x += sheet.width_of(ends[0]) + 6
     for step in _KEY_STEPS:
         sheet.mark(x, _HEAD_Y, color=colors[round(step * (_STEPS - 1))], thickness=11)
         x += 16
-    sheet.write(x + 6, _HEAD_Y, "100%", color=tint("muted"))
+    sheet.write(x + 6, _HEAD_Y, ends[1], color=tint("muted"))
     if np.isnan(resource.week).any():
-        x += sheet.width_of("100%") + 22
+        x += sheet.width_of(ends[1]) + 22
         sheet.mark(x, _HEAD_Y, color=tint("absent"), thickness=11)
-        sheet.write(x + 22, _HEAD_Y, "sem amostras", color=tint("muted"))
+        sheet.write(x + 22, _HEAD_Y, absent, color=tint("muted"))
 
 
 def week_sentence(resource: Resource) -> str:
-    """What the map shows, in Portuguese: the fullest and the emptiest hour, the hours at the limit, those unknown."""
+    """What the map shows: the fullest and the emptiest hour, the hours at the limit, those unknown."""
     part, week = resource.part, resource.week
-    what = f"{part.metric.label} por hora e dia da semana {words.period_in_sentence(part.window, part.zone)}"
+    when = words.period_in_sentence(part.window, part.zone)
+    what = _("{label} por hora e dia da semana {when}", label=part.label, when=when)
     if np.isnan(week).all():
-        return f"{what}: sem amostras."
+        return f"{what}: " + _("sem amostras") + "."
     full = int((np.nan_to_num(week, nan=-1.0) >= resource.limit).sum())
     unknown = int(np.isnan(week).sum())
     told = [
-        f"mais cheio {_hour(week, int(np.nanargmax(week)))}",
-        f"mais vazio {_hour(week, int(np.nanargmin(week)))}",
-        f"{full} horas da semana em {words.percent(resource.limit, 0)} ou mais",
+        _("mais cheio {hour}", hour=_hour(week, int(np.nanargmax(week)))),
+        _("mais vazio {hour}", hour=_hour(week, int(np.nanargmin(week)))),
+        _("{hours} horas da semana em {limit} ou mais", hours=full, limit=words.percent(resource.limit, 0)),
     ]
-    return f"{what}: {', '.join(told)}" + (f"; {unknown} horas sem amostras." if unknown else ".")
+    absent = "; " + _("{hours} horas sem amostras", hours=unknown) if unknown else ""
+    return f"{what}: {', '.join(told)}{absent}."
 
 
 def _hour(week: np.ndarray, place: int) -> str:
-    return f"{_LONG_DAYS[place // 24]} às {place % 24} h (p95 {words.percent(float(week.flat[place]))})"
+    facts = {"day": _(_LONG_DAYS[place // 24]), "hour": place % 24, "reading": words.percent(float(week.flat[place]))}
+    return _("{day} às {hour} h (p95 {reading})", **facts)

@@ -3,7 +3,7 @@
     series               a metric's intervals in blocks of minutes, earlier days in slots
     levels, episodes     a level that moved; a stretch far from normal
     trends, states       what fills up, and when; time spent critical, readings never seen, missing samples
-    finding, telling     what a finding is; the Portuguese of each kind
+    finding, telling     what a finding is; the words of each kind
 
 Two things must hold before anything is said: it is unlikely to be noise (robust statistics whose sources stand in each
 module), and it is large enough to matter to a person (the floors). How often a quiet period carries a finding all the
@@ -29,6 +29,7 @@ from pycemaker.findings.telling import (
     tell_trend,
 )
 from pycemaker.findings.trends import find_trend
+from pycemaker.language import N_
 
 if TYPE_CHECKING:
     from pycemaker.period import MetricPeriod, Period
@@ -38,7 +39,7 @@ __all__ = ["CRITICAL", "MOST", "NOTICE", "QUIET", "WARNING", "Finding", "find"]
 MOST = 3
 """How many findings a report has at most."""
 
-QUIET = "Nada fora do normal neste período"
+QUIET = N_("Nada fora do normal neste período")
 """What a report without a finding says."""
 
 _KINDS = ("gap", "incident", "critical", "trend", "shift", "high")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pycemaker import words
+from pycemaker.language import _, ngettext
 
 if TYPE_CHECKING:
     from pycemaker.findings.series import Series
@@ -67,16 +68,24 @@ class Floor:
 
 def compared(amount: float, normal: float, metric: Metric) -> str:
     """How an amount stands to the normal one: `12× acima do normal`, `30 p.p. abaixo do normal`."""
-    way = "acima" if amount > normal else "abaixo"
+    if amount > normal:
+        much = _much_above(amount, normal, metric)
+        return _("{much} acima do normal", much=much) if much else _("muito acima do normal")
+    much = (
+        words.points(amount - normal)
+        if metric.unit == "ratio"
+        else words.percent(1 - amount / normal if normal else 0, 0)
+    )
+    return _("{much} abaixo do normal", much=much)
+
+
+def _much_above(amount: float, normal: float, metric: Metric) -> str:
+    """How much; empty where no number says it better than `muito`."""
     if metric.unit == "ratio":
-        return f"{words.points(amount - normal)} {way} do normal"
-    if amount < normal:
-        return f"{words.percent(1 - amount / normal, 0)} {way} do normal"
+        return words.points(amount - normal)
     if normal <= 0 or amount / normal >= 100:
-        return f"muito {way} do normal"
-    if amount / normal < 2:
-        return f"{words.percent(amount / normal - 1, 0)} {way} do normal"
-    return f"{words.fold(amount / normal)} {way} do normal"
+        return ""
+    return words.percent(amount / normal - 1, 0) if amount / normal < 2 else words.fold(amount / normal)
 
 
 def told(amount: float, series: Series) -> str:
@@ -85,5 +94,5 @@ def told(amount: float, series: Series) -> str:
 
 
 def days_phrase(count: int) -> str:
-    """The earlier days as readers know them: `ontem`, `2 dias anteriores`."""
-    return "do dia anterior" if count == 1 else f"dos {count} dias anteriores"
+    """The earlier days as readers know them: `do dia anterior`, `dos 2 dias anteriores`."""
+    return ngettext("do dia anterior", "dos {days} dias anteriores", count, days=count)

@@ -1,4 +1,4 @@
-"""What each detector found, told in Portuguese: a headline, the figures behind it, what to do next. Pure."""
+"""What each detector found, told in the readers' language: a headline, the figures behind it, what to do next. Pure."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from pycemaker.findings.finding import (
     days_phrase,
     told,
 )
+from pycemaker.language import N_, _, ngettext, pgettext
 
 if TYPE_CHECKING:
     from pycemaker.findings.episodes import Episode
@@ -26,18 +27,21 @@ if TYPE_CHECKING:
     from pycemaker.period import MetricPeriod
 
 _LOOK = {
-    "cpu": "Veja quais processos e requisições ocupavam a CPU {when}.",
-    "ram": "Veja o que ocupou a memória {when}: coleta de lixo, cache, sessões.",
-    "disk": "Veja o que cresceu no disco {when}: logs, cópias, arquivos temporários.",
-    "response_time": "Veja o que mudou pouco antes: deploy, banco, serviço externo; e os logs {when}.",
-    "request_count": "Confira se os usuários alcançavam a aplicação {when}: DNS, balanceador, login.",
-    "http_fail": "Veja nos logs quais rotas falharam {when}, e com que erro.",
+    "cpu": N_("Veja quais processos e requisições ocupavam a CPU {when}."),
+    "ram": N_("Veja o que ocupou a memória {when}: coleta de lixo, cache, sessões."),
+    "disk": N_("Veja o que cresceu no disco {when}: logs, cópias, arquivos temporários."),
+    "response_time": N_("Veja o que mudou pouco antes: deploy, banco, serviço externo; e os logs {when}."),
+    "request_count": N_("Confira se os usuários alcançavam a aplicação {when}: DNS, balanceador, login."),
+    "http_fail": N_("Veja nos logs quais rotas falharam {when}, e com que erro."),
 }
+_LOOK_AROUND = N_("Veja o que acontecia {when}.")
 _FILLS = {
-    "disk": "Libere espaço ou aumente o disco antes disso; comece por logs e cópias antigas.",
-    "ram": "Procure um vazamento (compare dois heap dumps) e planeje um reinício antes disso.",
+    "disk": N_("Libere espaço ou aumente o disco antes disso; comece por logs e cópias antigas."),
+    "ram": N_("Procure um vazamento (compare dois heap dumps) e planeje um reinício antes disso."),
 }
-_SCHEDULED = "Procure uma tarefa agendada para essa hora. "
+_SCHEDULED = N_("Procure uma tarefa agendada para essa hora.")
+_MAKE_ROOM = N_("Abra espaço antes disso.")
+_CHECK_COLLECTOR = N_("Confira se o coletor está de pé, e se ele alcança o banco de dados.")
 _OFTEN = 3
 _SHORT_BAD_SECONDS = 300
 _STOPPED_SECONDS = 900
@@ -49,22 +53,22 @@ def tell_incident(together: list[Episode]) -> Finding:
     part, metric = lead.series.part, lead.series.part.metric
     when = words.span_in_sentence(lead.start_ms, lead.end_ms, part.window, part.zone)
     seconds = (lead.end_ms - lead.start_ms) / 1000
-    detail = f"{_amount(lead)}, {when} ({words.duration(seconds)})"
-    detail += ", em estado crítico." if lead.critical_share >= 0.5 else "."
+    stretch = f"{_amount(lead)}, {when} ({words.duration(seconds)})"
+    said = [_("{stretch}, em estado crítico.", stretch=stretch) if lead.critical_share >= 0.5 else f"{stretch}."]
     if others:
-        detail += f" Ao mesmo tempo: {words.listed([_beside(episode) for episode in others])}."
+        said.append(_("Ao mesmo tempo: {others}.", others=words.listed([_beside(episode) for episode in others])))
     if lead.repeats:
-        detail += f" Na mesma hora também {_repeated(lead.repeats, len(lead.series.days))}."
+        said.append(_repeated(lead.repeats, len(lead.series.days)))
     bad = any(_is_bad(episode) for episode in together)
     critical = max(episode.critical_share for episode in together) >= 0.5 and seconds >= _SHORT_BAD_SECONDS
-    advice = _SCHEDULED * (lead.repeats > 0) + _look(metric, when)
+    advice = _look(metric, when, is_scheduled=lead.repeats > 0)
     start = words.minute_in_sentence(lead.start_ms, part.window, part.zone)
     return Finding(
         "incident",
         metric.id,
         CRITICAL if bad and critical else WARNING if bad else NOTICE,
-        f"{metric.label} {compared(lead.amount, lead.normal, metric)} {start}",
-        detail,
+        f"{part.label} {compared(lead.amount, lead.normal, metric)} {start}",
+        " ".join(said),
         advice if bad else "",
         lead.start_ms,
         lead.end_ms,
@@ -75,32 +79,33 @@ def tell_incident(together: list[Episode]) -> Finding:
 def tell_shift(series: Series, shift: Shift) -> Finding:
     """A level that moved."""
     part, metric = series.part, series.part.metric
-    against = days_phrase(shift.days) if shift.days else "do período anterior"
-    detail = f"Mediana {told(shift.level, series)} no período; a {against}"
-    detail += f", nas mesmas horas, {told(shift.normal, series)}" if shift.days else f", {told(shift.normal, series)}"
-    detail += (
-        f" (período anterior: {told(shift.previous, series)})."
-        if shift.days and shift.previous == shift.previous
-        else "."
-    )
-    since = ""
-    if shift.since_ms is not None:
-        since = f" desde {words.minute(shift.since_ms, part.window, part.zone)}"
-    if not shift.days:
-        detail += " Ainda não há outros dias com que comparar."
+    since = words.minute(shift.since_ms, part.window, part.zone) if shift.since_ms is not None else ""
     is_bad = (shift.level > shift.normal) == (metric.worse > 0)
-    advice = _look(metric, f"a partir{since.replace(' desde', ' de')}" if since else "no período") if is_bad else ""
+    when = _("a partir de {time}", time=since) if since else _("no período")
     return Finding(
         "shift",
         metric.id,
         WARNING if is_bad else NOTICE,
-        f"{metric.label} {compared(shift.level, shift.normal, metric)}{since or ' no período'}",
-        detail,
-        advice,
+        f"{part.label} {compared(shift.level, shift.normal, metric)} "
+        + (_("desde {time}", time=since) if since else _("no período")),
+        _medians(series, shift),
+        _look(metric, when) if is_bad else "",
         shift.since_ms,
         None,
         _size(shift.level, shift.normal, metric),
     )
+
+
+def _medians(series: Series, shift: Shift) -> str:
+    """The figures of a level that moved, and of what it is compared with."""
+    levels = {"level": told(shift.level, series), "normal": told(shift.normal, series)}
+    if not shift.days:
+        text = _("Mediana {level} no período; a do período anterior, {normal}.", **levels)
+        return text + " " + _("Ainda não há outros dias com que comparar.")
+    text = _("Mediana {level} no período; a {days}, nas mesmas horas, {normal}", **levels, days=days_phrase(shift.days))
+    if shift.previous == shift.previous:
+        text += " " + _("(período anterior: {previous})", previous=told(shift.previous, series))
+    return f"{text}."
 
 
 def tell_trend(series: Series, trend: Trend) -> Finding:
@@ -108,21 +113,25 @@ def tell_trend(series: Series, trend: Trend) -> Finding:
     part, metric = series.part, series.part.metric
     when = part.window.end_utc + timedelta(days=trend.days_left)
     left = f"{round(trend.days_left * 24)} h" if trend.days_left <= 2 else words.duration(trend.days_left * 86400)
-    pattern = "dd/MM 'às' HH'h'" if trend.days_left <= 2 else "dd/MM/yyyy"
-    rate = trend.per_day if trend.days_left > 2 else trend.per_day / 24
-    unit = "dia" if trend.days_left > 2 else "hora"
-    detail = (
-        f"Está em {told(trend.level, series)} e sobe {words.points(rate)} por {unit}, "
-        f"medido ao longo de {words.duration(trend.seen_days * 86400)}."
-    )
-    limit = words.percent(metric.limit or 1, 0)
+    pattern = pgettext("date", "dd/MM 'às' HH'h'") if trend.days_left <= 2 else pgettext("date", "dd/MM/yyyy")
+    facts = {"level": told(trend.level, series), "seen": words.duration(trend.seen_days * 86400)}
+    if trend.days_left > 2:
+        text, rate = N_("Está em {level} e sobe {rate} por dia, medido ao longo de {seen}."), trend.per_day
+    else:
+        text, rate = N_("Está em {level} e sobe {rate} por hora, medido ao longo de {seen}."), trend.per_day / 24
     return Finding(
         "trend",
         metric.id,
         CRITICAL if trend.days_left <= 2 else WARNING if trend.days_left <= 7 else NOTICE,
-        f"{metric.label} chega a {limit} em cerca de {left} ({words.clock(when, part.zone, pattern)})",
-        detail,
-        _FILLS.get(metric.id, "Abra espaço antes disso."),
+        _(
+            "{label} chega a {limit} em cerca de {left} ({when})",
+            label=part.label,
+            limit=words.percent(metric.limit or 1, 0),
+            left=left,
+            when=words.clock(when, part.zone, pattern),
+        ),
+        _(text, rate=words.points(rate), **facts),
+        _(_FILLS.get(metric.id, _MAKE_ROOM)),
         weight=-trend.days_left,
     )
 
@@ -132,23 +141,26 @@ def tell_critical(part: MetricPeriod, critical: CriticalTime) -> Finding:
     when = words.span_in_sentence(critical.start_ms, critical.end_ms, part.window, part.zone)
     longest = words.duration((critical.end_ms - critical.start_ms) / 1000)
     total = words.duration(critical.seconds)
-    detail = f"De uma vez só, {when}."
-    if critical.stretches > 1:
-        detail = f"Em {critical.stretches} trechos; o mais longo, {longest}, {when}."
+    stretches = {"count": critical.stretches, "longest": longest, "when": when}
+    said = [
+        _("Em {count} trechos; o mais longo, {longest}, {when}.", **stretches)
+        if critical.stretches > 1
+        else _("De uma vez só, {when}.", when=when)
+    ]
     lasting = critical.previous_seconds >= critical.seconds / 2
     if critical.previous_seconds:
-        detail += f" No período anterior: {words.duration(critical.previous_seconds)}."
+        said.append(_("No período anterior: {length}.", length=words.duration(critical.previous_seconds)))
     if critical.repeats:
-        detail += f" Na mesma hora também {_repeated(critical.repeats, len(part.earlier))}."
+        said.append(_repeated(critical.repeats, len(part.earlier)))
     long_run = critical.end_ms - critical.start_ms >= _SHORT_BAD_SECONDS * 1000
     return Finding(
         "critical",
         part.metric.id,
         CRITICAL if long_run and not lasting and critical.repeats < _OFTEN else WARNING,
-        f"{part.metric.label} em estado crítico por {total}"
+        _("{label} em estado crítico por {length}", label=part.label, length=total)
         + ("" if critical.stretches > 1 else f" {words.minute_in_sentence(critical.start_ms, part.window, part.zone)}"),
-        detail,
-        _SCHEDULED * (critical.repeats > 0) + _look(part.metric, when),
+        " ".join(said),
+        _look(part.metric, when, is_scheduled=critical.repeats > 0),
         critical.start_ms,
         critical.end_ms,
         critical.seconds,
@@ -159,15 +171,17 @@ def tell_high(part: MetricPeriod, high: High) -> Finding:
     """A reading like none before."""
     unit = part.metric.unit
     when = words.minute_in_sentence(high.time_ms, part.window, part.zone)
-    detail = f"Um pico; fora dele, o maior valor lido foi {words.reading_with_unit(high.highest_else, unit)}."
-    headline = f"{part.metric.label} chegou a {words.reading_with_unit(high.reading, unit)} {when}, valor inédito"
+    highest_else = words.reading_with_unit(high.highest_else, unit)
+    detail = _("Um pico; fora dele, o maior valor lido foi {reading}.", reading=highest_else)
+    highest = words.reading_with_unit(high.reading, unit)
+    headline = _("{label} chegou a {reading} {when}, valor inédito", label=part.label, reading=highest, when=when)
     return Finding(
         "high",
         part.metric.id,
         NOTICE,
         headline,
         detail,
-        _look(part.metric, "nesse minuto") if part.metric.worse > 0 else "",
+        _look(part.metric, _("nesse minuto")) if part.metric.worse > 0 else "",
         high.time_ms,
         high.time_ms,
     )
@@ -177,26 +191,23 @@ def tell_outage(outage: Outage, part: MetricPeriod, total: int) -> Finding:
     """Samples that are missing."""
     gap, whole = outage.gap, part.window.hours * 3600
     span = words.span_in_sentence(gap.start_ms, gap.end_ms, part.window, part.zone)
-    labels = words.listed([metric.label for metric in outage.metrics])
-    who = "em todas as métricas" if len(outage.metrics) == total else f"de {labels}"
+    labels = words.listed([_(metric.label) for metric in outage.metrics])
+    who = _("em todas as métricas") if len(outage.metrics) == total else _("de {labels}", labels=labels)
     length = words.duration(gap.seconds)
     missing = words.percent(min(1.0, gap.seconds / whole), 0)
-    detail = f"São {missing} do período, {who}: nada se sabe desse tempo."
-    advice = "Confira se o coletor e a máquina estavam de pé nesse horário."
+    detail = _("São {share} do período, {who}: nada se sabe desse tempo.", share=missing, who=who)
+    advice = _("Confira se o coletor e a máquina estavam de pé nesse horário.")
     if gap.seconds >= whole:
-        severity, headline = CRITICAL, f"Nenhuma amostra no período {who}"
-        detail, advice = (
-            "Nada se sabe desse tempo.",
-            "Confira se o coletor está de pé, e se ele alcança o banco de dados.",
-        )
+        severity, headline = CRITICAL, _("Nenhuma amostra no período {who}", who=who)
+        detail, advice = _("Nada se sabe desse tempo."), _(_CHECK_COLLECTOR)
     elif outage.at_end:
         severity = CRITICAL if gap.seconds >= _STOPPED_SECONDS else WARNING
-        headline = f"Coleta parada desde {words.minute(gap.start_ms, part.window, part.zone)}"
+        headline = _("Coleta parada desde {time}", time=words.minute(gap.start_ms, part.window, part.zone))
         headline += "" if len(outage.metrics) == total else f" ({labels})"
-        advice = "Confira se o coletor está de pé, e se ele alcança o banco de dados."
+        advice = _(_CHECK_COLLECTOR)
     else:
         severity = WARNING if gap.seconds >= 0.1 * whole else NOTICE
-        headline = f"Sem amostras por {length}, {span}"
+        headline = _("Sem amostras por {length}, {span}", length=length, span=span)
     return Finding(
         "gap", "" if len(outage.metrics) == total else outage.metrics[0].id, severity, headline, detail, advice,
         gap.start_ms, gap.end_ms, gap.seconds * len(outage.metrics),
@@ -205,23 +216,34 @@ def tell_outage(outage: Outage, part: MetricPeriod, total: int) -> Finding:
 
 def _amount(episode: Episode) -> str:
     """The figures of one stretch: `2,06 s em vez de 170 ms`."""
-    return f"{told(episode.amount, episode.series)} em vez de {words.reading(episode.normal, episode.series.unit)}"
+    normal = words.reading(episode.normal, episode.series.unit)
+    return _("{amount} em vez de {normal}", amount=told(episode.amount, episode.series), normal=normal)
 
 
 def _beside(episode: Episode) -> str:
-    return f"{episode.series.part.metric.label} {compared(episode.amount, episode.normal, episode.series.part.metric)}"
+    part = episode.series.part
+    return f"{part.label} {compared(episode.amount, episode.normal, part.metric)}"
 
 
 def _repeated(repeats: int, days: int) -> str:
-    return "no dia anterior" if days == 1 else f"em {repeats} dos {days} dias anteriores"
+    """On which of the earlier days it was there too."""
+    return ngettext(
+        "Na mesma hora também no dia anterior.",
+        "Na mesma hora também em {repeats} dos {days} dias anteriores.",
+        days,
+        repeats=repeats,
+        days=days,
+    )
 
 
 def _is_bad(episode: Episode) -> bool:
     return (episode.amount > episode.normal) == (episode.series.part.metric.worse > 0)
 
 
-def _look(metric: Metric, when: str) -> str:
-    return _LOOK.get(metric.id, "Veja o que acontecia {when}.").format(when=when)
+def _look(metric: Metric, when: str, *, is_scheduled: bool = False) -> str:
+    """Where to look; first of all for what runs at that hour each day, where something seems to."""
+    text = _(_LOOK.get(metric.id, _LOOK_AROUND), when=when)
+    return f"{_(_SCHEDULED)} {text}" if is_scheduled else text
 
 
 def _size(level: float, normal: float, metric: Metric) -> float:

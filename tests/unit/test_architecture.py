@@ -44,7 +44,7 @@ LAYERS = [
     ["pycemaker.metrics", "pycemaker.window", "pycemaker.parameters"],
     ["pycemaker.brand"],
     ["pycemaker.settings"],
-    ["pycemaker.errors"],
+    ["pycemaker.errors", "pycemaker.language"],
 ]
 
 ALONE = {
@@ -73,7 +73,12 @@ ALONE = {
     "xxhash": {"pycemaker.samples"},
     "tsdownsample": {"pycemaker.points"},
     "pyarrow": {"pycemaker.shapes"},
-    "babel": {"pycemaker.words"},
+    "babel": {
+        "pycemaker.language",
+        "pycemaker.language.messages",
+        "pycemaker.words.dates",
+        "pycemaker.words.numbers",
+    },
     "dotenv": {"pycemaker.settings"},
     "jsonschema": {"pycemaker.parameters"},
     "orjson": {"pycemaker.payload", "pycemaker.data.columns", "pycemaker.data.decode", "pycemaker.data.text"},
@@ -90,6 +95,7 @@ PURE = [
     "pycemaker.payload",
     "pycemaker.tables",
     "pycemaker.words",
+    "pycemaker.language",
     "pycemaker.capacity",
     "pycemaker.capacity_tables",
     "pycemaker.trend",

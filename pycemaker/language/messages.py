@@ -1,0 +1,99 @@
+"""Keeps the catalogues up to date with the source: `make messages`.
+
+New messages come untranslated, changed ones are marked fuzzy (a translator looks at them and takes the mark away), and
+those that are gone from the source go. In a report what is fuzzy or untranslated is the source's Portuguese.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from babel.messages.catalog import Catalog, Message
+from babel.messages.extract import extract
+from babel.messages.pofile import read_po, write_po
+
+from pycemaker.language import DEFAULT, FOLDER, LANGUAGES
+
+ROOT = FOLDER.parents[1]
+KEYWORDS: dict[str, Any] = {"_": None, "N_": None, "ngettext": (1, 2), "pgettext": ((1, "c"), 2)}
+NOTEBOOK_KEYWORDS: dict[str, Any] = {"translated": None, "heading": (2,), "picture": (3,)}
+"""What notebooks call with a text for readers, and which argument that is."""
+
+_SOURCES = {"pycemaker/**/*.py": "python", "notebooks/templates/*/*.j2": "jinja2", "notebooks/*.ipynb": "python"}
+_WIDTH = 110
+
+
+def source_messages(root: Path = ROOT) -> Catalog:
+    """Every message that the source marks, with the files in which it stands."""
+    found = Catalog()
+    for pattern, method in _SOURCES.items():
+        for path in sorted(root.glob(pattern)):
+            keywords = KEYWORDS | (NOTEBOOK_KEYWORDS if path.suffix == ".ipynb" else {})
+            for _, message, _, context in extract(method, io.BytesIO(_source(path)), keywords, (), {}):
+                found.add(message, locations=[(path.relative_to(root).as_posix(), 0)], context=context)
+    return found
+
+
+def _source(path: Path) -> bytes:
+    """The file; of a notebook what its code cells hold."""
+    if path.suffix != ".ipynb":
+        return path.read_bytes()
+    cells = json.loads(path.read_bytes())["cells"]
+    return "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code").encode()
+
+
+def read_catalogue(tag: str) -> Catalog:
+    """A language's catalogue, as it is committed."""
+    with (FOLDER / f"{tag}.po").open("rb") as lines:
+        return read_po(lines, locale=tag)
+
+
+def update(tag: str, messages: Catalog) -> Catalog:
+    """Bring a catalogue up to date with the messages of the source, and write it."""
+    catalogue = read_catalogue(tag)
+    messages.creation_date = catalogue.creation_date
+    catalogue.update(messages)
+    catalogue.obsolete.clear()
+    with (FOLDER / f"{tag}.po").open("wb") as file:
+        write_po(file, catalogue, width=_WIDTH, sort_by_file=True, include_lineno=False)
+    return catalogue
+
+
+def unfinished(catalogue: Iterable[Message]) -> Iterator[str]:
+    """What is wrong with a catalogue's messages: untranslated, fuzzy, or with other facts than the source's."""
+    for message in catalogue:
+        ids, texts = _forms(message.id), _forms(message.string)
+        if not ids[0]:
+            continue  # the header
+        if not all(texts):
+            yield f"not translated: {ids[0]}"
+        elif message.fuzzy:
+            yield f"fuzzy: {ids[0]}"
+        elif any(_facts(text) != _facts(ids[-1]) for text in texts):
+            yield f"other facts: {ids[0]}"
+
+
+def _forms(text: str | Iterable[str] | None) -> list[str]:
+    return [text] if isinstance(text, str) else list(text or [""])
+
+
+def _facts(text: str) -> list[str]:
+    return sorted(re.findall(r"\{\w*\}", text))
+
+
+def main() -> int:
+    """Update every catalogue; the exit status is 1 where a translator has work to do."""
+    messages = source_messages()
+    left = [f"{tag}: {told}" for tag in LANGUAGES if tag != DEFAULT for told in unfinished(update(tag, messages))]
+    print(*left, sep="\n", file=sys.stderr) if left else print(f"{len(messages)} messages, all translated")
+    return 1 if left else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

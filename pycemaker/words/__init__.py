@@ -1,0 +1,83 @@
+"""Numbers, dates, units and durations as readers write them (through Babel), and the phrases made of them.
+
+The examples are those of Brazilian Portuguese; `language.spoken()` says which language it is. Times are on a clock of
+24 hours and units are symbols (`h`, `min`, `s`, `ms`, `%`), the same in each.
+"""
+
+from __future__ import annotations
+
+from pycemaker.words.dates import (
+    clock,
+    day,
+    days_of,
+    duration,
+    length,
+    minute,
+    minute_in_sentence,
+    moment,
+    moment_in_sentence,
+    period,
+    period_in_sentence,
+    span_in_sentence,
+    subject,
+    zone_phrase,
+)
+from pycemaker.words.numbers import (
+    NO_READINGS,
+    NO_SAMPLES,
+    NOTHING,
+    absence,
+    count,
+    coverage,
+    decimal,
+    decimal_symbol,
+    fold,
+    growth,
+    listed,
+    percent,
+    points,
+    points_of,
+    reading,
+    reading_with_unit,
+    share,
+    share_of,
+    times,
+    unit_phrase,
+)
+
+__all__ = [
+    "NOTHING",
+    "NO_READINGS",
+    "NO_SAMPLES",
+    "absence",
+    "clock",
+    "count",
+    "coverage",
+    "day",
+    "days_of",
+    "decimal",
+    "decimal_symbol",
+    "duration",
+    "fold",
+    "growth",
+    "length",
+    "listed",
+    "minute",
+    "minute_in_sentence",
+    "moment",
+    "moment_in_sentence",
+    "percent",
+    "period",
+    "period_in_sentence",
+    "points",
+    "points_of",
+    "reading",
+    "reading_with_unit",
+    "share",
+    "share_of",
+    "span_in_sentence",
+    "subject",
+    "times",
+    "unit_phrase",
+    "zone_phrase",
+]

@@ -1,0 +1,168 @@
+"""Numbers and units as readers write them, and lists of words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from babel.lists import format_list
+from babel.numbers import format_decimal, format_percent, format_scientific, get_decimal_symbol
+
+from pycemaker.language import N_, _, spoken
+
+NO_SAMPLES = N_("Sem amostras neste período")
+"""What stands where an interval has no sample at all."""
+
+NO_READINGS = N_("Nenhuma leitura válida neste período")
+"""What stands where samples came, but none with a finite reading."""
+
+NOTHING = "—"
+"""What stands where a number is undefined."""
+
+_HUGE = 1e15
+_UNITS = {"requests": N_("por amostra")}
+
+
+def decimal(amount: float, digits: int) -> str:
+    """A number with exactly `digits` decimals: `1.234,5`. From 1e15 on in powers of ten: `1,2E18`."""
+    if abs(amount) >= _HUGE:
+        return str(format_scientific(amount, "0.0E0", locale=spoken().locale))
+    pattern = "#,##0" + ("." + "0" * digits if digits else "")
+    return str(format_decimal(amount, pattern, locale=spoken().locale))
+
+
+def count(whole: int) -> str:
+    """A whole number: `4.320`."""
+    return decimal(whole, 0)
+
+
+def percent(ratio: float, digits: int = 1) -> str:
+    """A ratio as per cent: 0.421 gives `42,1%`."""
+    if abs(ratio) >= _HUGE:
+        return decimal(ratio * 100, 0) + "%"
+    return str(format_percent(ratio, "#,##0" + ("." + "0" * digits if digits else "") + "%", locale=spoken().locale))
+
+
+def reading(amount: float | None, unit: str) -> str:
+    """A reading in the way people say it: `42,1%`, `183 ms`, `1,25 s`, `2 min 5 s`, `12,4`.
+
+    Args:
+        amount: in `unit`; None (no reading) gives a dash.
+        unit: a metric's: `ratio`, `seconds`, or anything else, which is a bare number.
+    """
+    if amount is None:
+        return NOTHING
+    if unit == "ratio":
+        return percent(amount, 2 if 0 < abs(amount) < 0.001 else 1)
+    if unit == "seconds":
+        return _seconds(amount)
+    return decimal(amount, _digits(amount))
+
+
+def reading_with_unit(amount: float | None, unit: str) -> str:
+    """The same with the unit where `reading` leaves it out: `12,4 por amostra`."""
+    text = reading(amount, unit)
+    return f"{text} {_(_UNITS[unit])}" if unit in _UNITS and amount is not None else text
+
+
+def unit_phrase(unit: str) -> str:
+    """What readings of that unit need said beside them; empty where each says its own unit."""
+    return _(_UNITS.get(unit, ""))
+
+
+def _digits(amount: float) -> int:
+    if float(amount).is_integer() or abs(amount) >= 1000:
+        return 0
+    return 1 if abs(amount) >= 10 else 2
+
+
+def _seconds(seconds: float) -> str:
+    size = abs(seconds)
+    if round(size, 2) >= 60:
+        return ("-" if seconds < 0 else "") + _minutes(round(size))
+    if round(size * 1000) >= 1000 or size == 0:
+        return decimal(seconds, 2 if size else 0) + " s"
+    return decimal(seconds * 1000, 0 if size >= 0.01 else 1) + " ms"
+
+
+def _minutes(seconds: int) -> str:
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours >= 100:
+        return f"{count(hours)} h"
+    if hours:
+        return f"{count(hours)} h {minutes} min"
+    return f"{minutes} min {rest} s"
+
+
+def growth(ratio: float | None) -> str:
+    """A change with its arrow and sign: `▲ +5,5%`, `▼ -4,1%`, `= 0,0%`; from elevenfold on `▲ ×13,3`; None a dash."""
+    if ratio is None:
+        return NOTHING
+    if ratio >= 10:
+        return f"▲ ×{decimal(1 + ratio, 1)}"
+    text = percent(ratio)
+    if text.lstrip("-") == percent(0):
+        return f"= {percent(0)}"
+    return f"▲ +{text}" if ratio > 0 else f"▼ {text}"
+
+
+def share(part: float) -> str:
+    """A share of a whole: `62,5%`; never rounded to all or to nothing (`<0,1%`, `>99,9%`)."""
+    if part in (0, 1):
+        return percent(part, 0)
+    if part < 0.0005:
+        return f"<{percent(0.001)}"
+    return f">{percent(0.999)}" if part > 0.9995 else percent(part)
+
+
+def absence(received: int) -> str:
+    """Why there is no number, where so many samples came."""
+    return _(NO_READINGS if received else NO_SAMPLES)
+
+
+def coverage(received: int, expected: int) -> str:
+    """How many of how many: `4.080 de 4.320 amostras esperadas (94,4%)`."""
+    return _(
+        "{received} de {expected} amostras esperadas ({share})",
+        received=count(received),
+        expected=count(expected),
+        share=share_of(received, expected),
+    )
+
+
+def share_of(part: int, whole: int) -> str:
+    """`share` of two counts; more than the whole is said as it is."""
+    if part > whole:
+        return percent(part / whole) if whole else NOTHING
+    return share(part / whole) if whole else NOTHING
+
+
+def times(how_many: int) -> str:
+    """`4.012 vezes`; once is nothing worth saying, and empty."""
+    return _("{count} vezes", count=count(how_many)) if how_many > 1 else ""
+
+
+def fold(ratio: float) -> str:
+    """A multiple: `12×`, `2,4×`."""
+    return decimal(ratio, 0 if ratio >= 10 else 1).removesuffix(decimal_symbol() + "0") + "×"
+
+
+def points(difference: float) -> str:
+    """A difference of two ratios: 0.304 gives `30 p.p.`, 0.0177 `1,8 p.p.`."""
+    size = abs(difference) * 100
+    return points_of(size, 0 if size >= 10 else 1)
+
+
+def points_of(amount: float, digits: int) -> str:
+    """Percentage points, with exactly `digits` decimals: `44,0 p.p.`."""
+    return _("{amount} p.p.", amount=decimal(amount, digits))
+
+
+def decimal_symbol() -> str:
+    """What stands before decimals: `,`."""
+    return str(get_decimal_symbol(spoken().locale))
+
+
+def listed(parts: Sequence[str]) -> str:
+    """Parts of a sentence: `a, b e c`."""
+    return str(format_list(parts, locale=spoken().locale))

@@ -1,0 +1,182 @@
+"""Events planted into a quiet period, one for each thing that a report can say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pycemaker.capacity import Resource, review
+from pycemaker.metrics import DISK, METRICS, Metric
+from pycemaker.period import Arrivals, MetricPeriod, Period
+from pycemaker.samples import Columns, no_columns
+from pycemaker.window import Window, to_epoch_ms
+from tests.services.noise import quiet_period
+from tests.services.periods import NEW_YORK, SAO_PAULO, WINDOW, busy_period, columns, part, period_of
+
+START_MS = to_epoch_ms(WINDOW.start_utc)  # 03:43:23 in São Paulo
+HOUR_MS, DAY_MS = 3_600_000, 86_400_000
+WEEK = Window(WINDOW.end_utc, 168)
+
+
+def changed(period: Period, **parts: MetricPeriod) -> Period:
+    """The period with these parts in the place of its own."""
+    return replace(period, metrics=tuple(parts.get(part.metric.id, part) for part in period.metrics))
+
+
+def lifted(
+    part: MetricPeriod, factor: float, start: float, end: float, add: float = 0, critical: bool = False
+) -> MetricPeriod:
+    """The part with its readings changed from `start` to `end`, hours into the interval."""
+    now = part.current
+    inside = (now.time_ms > START_MS + start * HOUR_MS) & (now.time_ms <= START_MS + end * HOUR_MS)
+    reading = np.where(inside, now.reading * factor + add, now.reading)
+    codes = np.where(inside & critical, 0, 1).astype(np.int16)
+    return replace(part, current=Columns(now.time_ms, reading, codes, ("critical", "low")))
+
+
+def without(columns: Columns, start: float, end: float) -> Columns:
+    """The samples without those from `start` to `end`, hours into the interval."""
+    kept = (columns.time_ms <= START_MS + start * HOUR_MS) | (columns.time_ms > START_MS + end * HOUR_MS)
+    return Columns(columns.time_ms[kept], columns.reading[kept], columns.criticity[kept], columns.criticity_names)
+
+
+def with_days(period: Period, days: int) -> Period:
+    """The period with so many of its earlier days."""
+    return replace(period, metrics=tuple(replace(part, earlier=part.earlier[:days]) for part in period.metrics))
+
+
+def every_kind() -> Iterator[Period]:
+    """Periods that together have every finding in each of its forms, and every sentence of the tables."""
+    quiet = quiet_period(3)
+    yield from (quiet, with_days(quiet, 1), with_days(quiet, 0), busy_period(), busy_period(WEEK))
+    yield from _stretches(quiet)
+    yield from _levels(quiet)
+    yield from _trends(quiet)
+    yield from _silences(quiet)
+    yield from _oddities(quiet)
+
+
+def _stretches(quiet: Period) -> Iterator[Period]:
+    for metric in METRICS:
+        own = quiet[metric.id]
+        factor, add = (0.05, 0.0) if metric.worse < 0 else (1.0, 0.4) if metric.unit == "ratio" else (12.0, 3.0)
+        yield changed(quiet, **{metric.id: lifted(own, factor, 3.5, 3.75, add, critical=True)})
+        yield changed(with_days(quiet, 0), **{metric.id: lifted(own, factor, 3.5, 3.75, add)})
+    yield changed(quiet, response_time=lifted(quiet["response_time"], 500, 4, 4.5))
+    yield changed(quiet, request_count=lifted(quiet["request_count"], 8, 3, 4))
+    yield changed(
+        quiet,
+        response_time=lifted(quiet["response_time"], 12, 3.5, 3.75, critical=True),
+        http_fail=lifted(quiet["http_fail"], 0, 3.5, 3.75, add=3, critical=True),
+        cpu=lifted(quiet["cpu"], 1, 3.5, 3.75, add=0.4),
+    )
+    for days in (1, 3):
+        slow = lifted(_as_each_day(with_days(quiet, days)["response_time"], 3.4, 3.8, 2.0), 12, 3.5, 3.75)
+        yield changed(with_days(quiet, days), response_time=slow)
+    twice = lifted(quiet["cpu"], 1, 4, 4.5, critical=True)
+    codes = twice.current.criticity.copy()
+    yield changed(quiet, cpu=twice)
+    codes[720:864] = 0
+    twice = replace(twice, current=replace(twice.current, criticity=codes))
+    yield changed(quiet, cpu=twice)
+    again = Columns(twice.previous.time_ms, twice.previous.reading, codes, ("critical", "low"))
+    yield changed(quiet, cpu=replace(twice, previous=again))
+
+
+def _as_each_day(part: MetricPeriod, start: float, end: float, level: float) -> MetricPeriod:
+    """The part whose earlier days had that level in those hours."""
+    days = []
+    for day in part.earlier:
+        into = (day.samples.time_ms - to_epoch_ms(day.start_utc)) / HOUR_MS
+        slow = np.where((into > start) & (into < end), level, day.samples.reading)
+        days.append(replace(day, samples=replace(day.samples, reading=slow)))
+    return replace(part, earlier=tuple(days))
+
+
+def _levels(quiet: Period) -> Iterator[Period]:
+    for metric in METRICS:
+        own = quiet[metric.id]
+        for factor, add in ((1.0, 0.18), (1.0, -0.12)) if metric.unit == "ratio" else ((1.9, 0.5), (0.4, 0.0)):
+            yield changed(quiet, **{metric.id: lifted(own, factor, 0, 6, add)})
+            yield changed(with_days(quiet, 0), **{metric.id: lifted(own, factor, 1.5, 6, add)})
+    reading = quiet["response_time"].current.reading.copy()
+    reading[2000] = 31.0
+    part = quiet["response_time"]
+    yield changed(quiet, response_time=replace(part, current=replace(part.current, reading=reading)))
+
+
+def _trends(quiet: Period) -> Iterator[Period]:
+    for name, level, per_day in (("disk", 0.9, 0.01), ("disk", 0.97, 0.02), ("ram", 0.95, 0.008)):
+
+        def risen(columns: Columns, level: float = level, per_day: float = per_day) -> Columns:
+            return replace(columns, reading=level + (columns.time_ms - START_MS) / DAY_MS * per_day)
+
+        own = quiet[name]
+        days = tuple(replace(day, samples=risen(day.samples)) for day in own.earlier)
+        yield changed(
+            quiet, **{name: replace(own, current=risen(own.current), previous=risen(own.previous), earlier=days)}
+        )
+    own = quiet["ram"]
+    steep = [replace(c, reading=0.7 + (c.time_ms - START_MS) / HOUR_MS / 40) for c in (own.current, own.previous)]
+    yield changed(quiet, ram=replace(own, current=steep[0], previous=steep[1], earlier=()))
+
+
+def _silences(quiet: Period) -> Iterator[Period]:
+    for start, end in ((4.5, 5.0), (5.5, 6.0), (5.9, 6.0)):
+        every = {own.metric.id: replace(own, current=without(own.current, start, end)) for own in quiet.metrics}
+        yield changed(quiet, **every)
+        yield changed(quiet, ram=every["ram"], cpu=every["cpu"])
+    yield changed(quiet, ram=replace(quiet["ram"], current=no_columns()))
+    empty = [MetricPeriod(metric, WINDOW, quiet.zone, no_columns(), no_columns()) for metric in METRICS]
+    yield replace(quiet, metrics=tuple(empty))
+    yield replace(quiet, metrics=tuple(replace(own, current=no_columns()) for own in quiet.metrics))
+    few = {own.metric.id: replace(own, previous=without(own.previous, -6, -2)) for own in quiet.metrics}
+    yield changed(quiet, **few)
+    yield changed(quiet, cpu=few["cpu"], ram=replace(quiet["ram"], current=without(quiet["ram"].current, 1, 6)))
+
+
+def _oddities(quiet: Period) -> Iterator[Period]:
+    own = quiet["cpu"]
+    times = own.current.time_ms.copy()
+    times[100], times[200] = times[99], times[199] + 1000
+    odd = replace(own, current=replace(own.current, time_ms=times), arrivals=Arrivals(late=3, ahead=2))
+    yield changed(quiet, cpu=odd)
+    words = ("critical", "high", "low", "medium", "regular", "unknown", "a", "b", "c", "d", "e")
+    yield period_of(part(DISK, np.linspace(0.1, 0.9, 500), [0.2, 0.3], words), part(METRICS[0], [np.nan] * 9, [0.5]))
+    for until in (
+        WINDOW.end_utc,
+        WINDOW.start_utc,
+        WINDOW.previous_start_utc + (WINDOW.end_utc - WINDOW.start_utc) * 1.5,
+    ):
+        yield replace(quiet, sample_until_utc=until)
+    clocks = Window(WINDOW.end_utc.replace(year=2024, month=11, day=3, hour=7), 3)
+    samples = columns(clocks.start_utc, [0.1, 0.2])
+    yield Period(clocks, NEW_YORK, (MetricPeriod(DISK, clocks, NEW_YORK, samples, samples),), None)
+
+
+def every_resource() -> Iterator[Resource]:
+    """Reviewed resources with every verdict of a forecast."""
+    noise = 0.001 * np.random.default_rng(5).standard_normal(14 * 144)
+    days = np.arange(1, 14 * 144 + 1) / 144
+    for per_day, start in ((0.02, 0.5), (0.0001, 0.3), (0.004, 0.3), (-0.01, 0.8), (0.0, 0.5), (0.03, 0.8)):
+        yield _reviewed(start + per_day * days + noise)
+    yield _reviewed((0.5 + 0.02 * days + noise)[-3 * 144 :])
+    yield _reviewed((0.5 + 0.0002 * np.round(days) + 40 * noise)[-3 * 144 :])
+    yield _reviewed((0.5 + 0.02 * days + noise)[-10:])
+    yield _reviewed(np.empty(0))
+    yield _reviewed(np.full(300, np.nan))
+
+
+def _reviewed(readings: NDArray[np.float64], metric: Metric = DISK) -> Resource:
+    back = np.arange(len(readings), dtype=np.int64)[::-1] * 600_000
+    whole = Columns(to_epoch_ms(WEEK.end_utc) - back, readings, np.zeros(len(readings), np.int16), ("low",))
+    now = whole.time_ms > to_epoch_ms(WEEK.start_utc)
+
+    def cut(kept: NDArray[np.bool_]) -> Columns:
+        return Columns(whole.time_ms[kept], whole.reading[kept], whole.criticity[kept], whole.criticity_names)
+
+    part = MetricPeriod(metric, WEEK, SAO_PAULO, cut(now), cut(~now))
+    return review(Period(WEEK, SAO_PAULO, (part,), None), 0.9, 90)[0]

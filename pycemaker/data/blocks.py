@@ -11,6 +11,26 @@ from pycemaker.samples import Batch
 HOUR_MS = 3_600_000
 """A block is an hour of UTC: 720 documents, about 150 KB."""
 
+
+@dataclass(frozen=True)
+class Use:
+    """How the memory is used.
+
+    Attributes:
+        size_bytes, limit_bytes: how much it takes, and may take.
+        blocks: how many hours are held.
+        hits, misses: how often an hour that was asked for was there, and was not or no longer held, since the start.
+        evictions: how many hours had to leave for others.
+    """
+
+    size_bytes: int
+    limit_bytes: int
+    blocks: int
+    hits: int
+    misses: int
+    evictions: int
+
+
 Key = tuple[str, int]
 """A metric's id, and the hours from 1970 to the block's start."""
 
@@ -35,6 +55,14 @@ class Blocks:
         self._lock = threading.Lock()
         self._held: OrderedDict[Key, Block] = OrderedDict()
         self._bytes = 0
+        self._hits = self._misses = self._evictions = 0
+
+    @property
+    def use(self) -> Use:
+        """How it is used, as of now."""
+        with self._lock:
+            counts = (len(self._held), self._hits, self._misses, self._evictions)
+            return Use(self._bytes, self.limit_bytes, *counts)
 
     @property
     def size_bytes(self) -> int:
@@ -55,6 +83,15 @@ class Blocks:
                 self._held.move_to_end(key)
             return block
 
+    def find(self, key: Key, generation: int) -> Block | None:
+        """The block where it is of this generation or a later one. It is counted whether it was."""
+        block = self.get(key)
+        is_hit = block is not None and block.generation >= generation
+        with self._lock:
+            self._hits += is_hit
+            self._misses += not is_hit
+        return block if is_hit else None
+
     def put(self, key: Key, block: Block) -> None:
         """Hold it, in place of what was held there; let others go where that takes too much."""
         with self._lock:
@@ -64,3 +101,4 @@ class Blocks:
             while self._bytes > self.limit_bytes:
                 _, oldest = self._held.popitem(last=False)
                 self._bytes -= oldest.batch.size_bytes
+                self._evictions += 1

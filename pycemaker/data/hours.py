@@ -57,8 +57,8 @@ class Hours:
         """
         hour = first_hour
         while hour < stop_hour:
-            block = self._blocks.get((self._metric.id, hour))
-            if block is not None and block.generation >= generation:
+            block = self._blocks.find((self._metric.id, hour), generation)
+            if block is not None:
                 yield block.batch
                 hour += 1
                 continue

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from pycemaker.data.blocks import Blocks
+from pycemaker.data.blocks import Blocks, Use
 from pycemaker.data.changes import Changes, Counters, Stream, Streamed, offers_streams, read_count
 from pycemaker.data.database import Database, one_exchange
 from pycemaker.data.encode import encode_batch, encode_columns
@@ -84,6 +84,16 @@ class Store:
             IndexesNotReady, DatabaseUnreachable: as `prepare`, after `wait_seconds` in all.
         """
         self._reader.prepare_all([metric.collection for metric in METRICS], wait_seconds)
+
+    @property
+    def cache_use(self) -> Use:
+        """How the memory for recent time is used."""
+        return self._blocks.use
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the database is the one under `DATA_DIR`."""
+        return self._database.is_embedded
 
     def ping(self) -> None:
         """Ask MongoDB whether it is there.

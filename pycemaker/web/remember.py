@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pycemaker.web.answers import matches
-from pycemaker.web.wsgi import Application, Environ, StartResponse
+from pycemaker.web.wsgi import REMEMBERED, ROUTE, Application, Environ, StartResponse
 
 STILL_HOLDS = "pycemaker.still_holds"
 _SAID_AGAIN = ("etag", "cache-control", "vary", "x-amostragem")
@@ -26,12 +26,13 @@ Key = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class Remembered:
-    """What an answer said; `body` is None where it was not one piece, or not sent (304, HEAD)."""
+    """What an answer said; `body` is None where it was not one piece, or not sent (304, HEAD); `route` answered."""
 
     etag: str
     headers: Headers
     body: bytes | None
     still_holds: Callable[[], bool]
+    route: Any = None
 
     @property
     def size_bytes(self) -> int:
@@ -87,9 +88,11 @@ def remember_answers(application: Application, limit_bytes: int) -> Application:
         known = memory.get(key)
         if known is not None and known.still_holds():
             if matches(environ.get("HTTP_IF_NONE_MATCH"), known.etag):
+                environ[ROUTE] = environ[REMEMBERED] = known.route
                 start_response("304 Not Modified", [each for each in known.headers if each[0].lower() in _SAID_AGAIN])
                 return []
             if known.body is not None:
+                environ[ROUTE] = environ[REMEMBERED] = known.route
                 start_response("200 OK", known.headers)
                 return [known.body] if method == "GET" else []
         told: list[Any] = []
@@ -100,7 +103,8 @@ def remember_answers(application: Application, limit_bytes: int) -> Application:
 
         body = application(environ, start)
         if STILL_HOLDS in environ and told:
-            _note(memory, key, known, Remembered(_etag(told[1]), told[1], _piece(body), environ[STILL_HOLDS]), told[0])
+            said = Remembered(_etag(told[1]), told[1], _piece(body), environ[STILL_HOLDS], environ.get(ROUTE))
+            _note(memory, key, known, said, told[0])
         return body
 
     return remembering

@@ -58,8 +58,9 @@ def add_report(app: Bottle, services: Services) -> None:
         _check_database(services.store)
         admission = services.gate.admit(request.environ, [asked.email_to])
         try:
-            with services.reports.one():
+            with services.reports.one() as ended:
                 record = services.desk.make(asked)
+                ended(record)
         except errors.TooManyReports:
             admission.give_back()
             raise

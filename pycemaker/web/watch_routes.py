@@ -1,9 +1,10 @@
-"""What a supervisor asks: whether this process lives, whether it can work."""
+"""What a supervisor asks: whether this process lives, whether it can work, what it has counted."""
 
 from __future__ import annotations
 
-from bottle import Bottle, response
+from bottle import Bottle, request, response
 
+from pycemaker.web.exposition import exposition
 from pycemaker.web.faces import NOT_READY
 from pycemaker.web.readiness import readiness
 from pycemaker.web.services import Services
@@ -11,8 +12,9 @@ from pycemaker.web.telling import tell_json
 
 
 def add_watch(app: Bottle, services: Services) -> None:
-    """`/health` and `/ready`."""
+    """`/health`, `/ready` and `/metrics`."""
     ready = readiness(services)
+    write = exposition(services, ready)
 
     @app.get("/health")  # type: ignore[untyped-decorator]
     def health() -> bytes:
@@ -31,3 +33,9 @@ def add_watch(app: Bottle, services: Services) -> None:
         response.status = NOT_READY.status
         response.set_header("Retry-After", "2")
         return tell_json(NOT_READY.body({"failed": ", ".join(failed), "checks": checks}))
+
+    @app.get("/metrics")  # type: ignore[untyped-decorator]
+    def metrics() -> bytes:
+        response.set_header("Cache-Control", "no-store")
+        body, response.content_type = write(request.environ.get("HTTP_ACCEPT", ""))
+        return body

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from pycemaker.traffic import Traffic
@@ -12,26 +12,63 @@ Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 
+ROUTE = "bottle.route"
+"""Where the environ has the route that answered; nothing where there is none for the path."""
+
+REMEMBERED = "pycemaker.remembered"
+"""In the environ of an answer that came out of memory."""
+
 _REPORT = "/report/"
 
 
 def count_traffic(application: Application, traffic: Traffic) -> Application:
-    """The application, its answers counted: status, and seconds until it began to answer.
-
-    A report is counted without its time: it takes seconds by nature, and says nothing about how the API is doing.
-    """
+    """The application, its answers counted: by route, method and status, with the seconds until they began."""
+    perf_counter = time.perf_counter
 
     def counted(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        began = time.perf_counter()
+        began = perf_counter()
+        traffic.begin()
 
         def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
-            seconds = None if environ["PATH_INFO"].startswith(_REPORT) else time.perf_counter() - began
-            traffic.count(int(status[:3]), seconds)
+            route = environ.get(ROUTE)
+            rule, method = route.rule if route else None, environ["REQUEST_METHOD"]
+            traffic.answer(rule, method, status, perf_counter() - began, REMEMBERED in environ)
             return start_response(status, headers, exc_info) if exc_info else start_response(status, headers)
 
-        return application(environ, start)
+        try:
+            body = application(environ, start)
+        except BaseException:
+            traffic.end()
+            raise
+        if isinstance(body, list):
+            traffic.end()
+            return body
+        return _Taken(body, traffic.end)
 
     return counted
+
+
+class _Taken:
+    """A body that is made as it is taken; says once when it is closed or gone."""
+
+    def __init__(self, body: Iterable[bytes], on_end: Callable[[], None]) -> None:
+        self._body, self._chunks = body, iter(body)
+        self._on_end: Callable[[], None] | None = on_end
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        return next(self._chunks)
+
+    def close(self) -> None:
+        """Close the body. Twice is once."""
+        on_end, self._on_end = self._on_end, None
+        if on_end is not None:
+            on_end()
+            getattr(self._body, "close", lambda: None)()
+
+    __del__ = close
 
 
 def allow_origins(application: Application, origins: tuple[str, ...]) -> Application:

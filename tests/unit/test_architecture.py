@@ -37,6 +37,7 @@ LAYERS = [
         "pycemaker.period",
         "pycemaker.words",
         "pycemaker.traffic",
+        "pycemaker.histogram",
         "pycemaker.coverage",
     ],
     ["pycemaker.stats", "pycemaker.trend", "pycemaker.points", "pycemaker.robust"],
@@ -81,10 +82,12 @@ ALONE = {
     },
     "dotenv": {"pycemaker.settings"},
     "jsonschema": {"pycemaker.parameters"},
+    "prometheus_client": {"pycemaker.web.exposition"},
     "orjson": {"pycemaker.payload", "pycemaker.data.columns", "pycemaker.data.decode", "pycemaker.data.text"},
 }
 
 PURE = [
+    "pycemaker.histogram",
     "pycemaker.stats",
     "pycemaker.points",
     "pycemaker.shapes",

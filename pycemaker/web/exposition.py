@@ -1,0 +1,134 @@
+"""What this process has counted, in Prometheus's text format. Alone imports prometheus_client.
+
+Counting is done where things happen, by `traffic` and `report_watch`: 2 µs a request with eight threads at it, against
+6 for the official client's own counter, histogram and gauge (`python -m tests.bench.counting`). Here the counts become
+the client's metric families, and its encoder writes them: its own process and interpreter metrics are beside them. Each
+app has a registry of its own.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Iterable
+from importlib.metadata import version
+
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
+
+from pycemaker.histogram import Histogram
+from pycemaker.web.readiness import Readiness
+from pycemaker.web.services import Services
+
+Write = Callable[[str], tuple[bytes, str]]
+"""Takes an `Accept` header; gives the body and its media type."""
+
+
+def exposition(services: Services, ready: Readiness) -> Write:
+    """Writes everything that is counted of these services."""
+    registry = CollectorRegistry()
+    registry.register(_Counts(services, ready))
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    GCCollector(registry=registry)
+
+    def write(accept: str) -> tuple[bytes, str]:
+        encode, media_type = choose_encoder(accept)
+        return encode(registry), media_type
+
+    return write
+
+
+class _Counts(Collector):
+    """Makes metric families of the counts, at each scrape."""
+
+    def __init__(self, services: Services, ready: Readiness) -> None:
+        self._services = services
+        self._ready = ready
+
+    def describe(self) -> list[Metric]:
+        """Nothing: registering looks at nothing yet."""
+        return []
+
+    def collect(self) -> Iterable[Metric]:
+        """Everything, as of now."""
+        yield from self._traffic()
+        yield from self._reports()
+        yield from self._cache()
+        yield from self._state()
+
+    def _traffic(self) -> Iterable[Metric]:
+        totals = self._services.traffic.totals()
+        name, labels = "pycemaker_http_requests", ("route", "method", "status")
+        answers = CounterMetricFamily(name, "Answers given.", labels=labels)
+        for (route, method, status), count in totals.answers.items():
+            answers.add_metric([route, method, str(status)], count)
+        yield answers
+        yield _histograms(
+            "pycemaker_http_request_duration_seconds",
+            "From a request to the start of its answer.",
+            ("route", "method"),
+            totals.seconds.items(),
+        )
+        yield _gauge("pycemaker_http_requests_in_flight", "Requests whose answer is not out yet.", totals.in_flight)
+        yield _counter("pycemaker_http_remembered", "Answers out of memory, without a route's work.", totals.remembered)
+
+    def _reports(self) -> Iterable[Metric]:
+        reports = self._services.reports
+        totals = reports.totals()
+        ended = CounterMetricFamily(
+            "pycemaker_reports", "Reports that ended, by how and with which error.", labels=("state", "error")
+        )
+        for key, count in totals.ended.items():
+            ended.add_metric(key, count)
+        yield ended
+        mails = CounterMetricFamily("pycemaker_mails", "Messages by what became of them.", labels=("outcome",))
+        for outcome, count in totals.mails.items():
+            mails.add_metric([outcome], count)
+        yield mails
+        stages = [((stage,), histogram) for stage, histogram in totals.stages.items()]
+        yield _histograms(
+            "pycemaker_report_stage_duration_seconds", "How long a report's stages take.", ("stage",), stages
+        )
+        yield _gauge("pycemaker_reports_in_progress", "Reports of this process that run or wait.", reports.inside)
+        oldest_help = "For how long the oldest of them has been there."
+        yield _gauge("pycemaker_reports_oldest_seconds", oldest_help, reports.oldest_seconds)
+
+    def _cache(self) -> Iterable[Metric]:
+        use = self._services.store.cache_use
+        yield _gauge("pycemaker_cache_bytes", "Memory that recent samples take.", use.size_bytes)
+        yield _gauge("pycemaker_cache_limit_bytes", "Memory that they may take.", use.limit_bytes)
+        yield _gauge("pycemaker_cache_blocks", "Blocks held, each an hour of a metric.", use.blocks)
+        yield _counter("pycemaker_cache_hits", "Blocks asked for that were held.", use.hits)
+        yield _counter("pycemaker_cache_misses", "Blocks asked for that had to be read.", use.misses)
+        yield _counter("pycemaker_cache_evictions", "Blocks that left for others.", use.evictions)
+
+    def _state(self) -> Iterable[Metric]:
+        checks = GaugeMetricFamily("pycemaker_ready", "Whether a check of /ready passes.", labels=("check",))
+        for name, finding in self._ready.look().items():
+            checks.add_metric([name], finding.ok)
+        yield checks
+        build = GaugeMetricFamily(
+            "pycemaker_build_info", "What runs: always 1.", labels=("version", "python", "database")
+        )
+        database = "embedded" if self._services.store.is_embedded else "external"
+        build.add_metric([version("pycemaker"), platform.python_version(), database], 1)
+        yield build
+
+
+def _gauge(name: str, told: str, number: float) -> Metric:
+    return GaugeMetricFamily(name, told, value=number)
+
+
+def _counter(name: str, told: str, number: float) -> Metric:
+    return CounterMetricFamily(name, told, value=number)
+
+
+def _histograms(
+    name: str, told: str, labels: tuple[str, ...], histograms: Iterable[tuple[tuple[str, ...], Histogram]]
+) -> Metric:
+    family = HistogramMetricFamily(name, told, labels=labels)
+    for key, histogram in histograms:
+        family.add_metric(key, histogram.cumulative(), histogram.sum_seconds)
+    return family

@@ -12,6 +12,7 @@ from pycemaker.language import N_, _
 
 if TYPE_CHECKING:
     from pycemaker.capacity import Resource
+    from pycemaker.metrics import Metric
 
 DAYS = (N_("seg"), N_("ter"), N_("qua"), N_("qui"), N_("sex"), N_("sáb"), N_("dom"))
 
@@ -46,13 +47,13 @@ def hours_of_week(resource: Resource) -> Picture:
         return sheet.finish(f"{resource.part.metric.id}-week", week_sentence(resource))
 
 
-def _colors(resource: Resource) -> list[str]:
+def colors_of(metric: Metric) -> list[str]:
+    """A metric's colours from 0 to 100%, each darker than the one before, so that hue is not needed to read them."""
     import seaborn as sns
     from matplotlib.colors import to_hex, to_rgb
 
-    color = resource.part.metric.color
-    darkest = tuple(level * _DARKEST for level in to_rgb(color))
-    palette = sns.blend_palette([tint("palest"), color, darkest], _STEPS)
+    darkest = tuple(level * _DARKEST for level in to_rgb(metric.color))
+    palette = sns.blend_palette([tint("palest"), metric.color, darkest], _STEPS)
     return [to_hex(color) for color in palette]
 
 
@@ -60,7 +61,7 @@ def _draw_cells(sheet: Sheet, resource: Resource) -> None:
     import seaborn as sns
     from matplotlib.colors import ListedColormap
 
-    colors = ListedColormap(_colors(resource)).with_extremes(bad=tint("absent"))
+    colors = ListedColormap(colors_of(resource.part.metric)).with_extremes(bad=tint("absent"))
     sns.heatmap(
         np.ma.masked_invalid(resource.week),
         vmin=0,
@@ -94,7 +95,8 @@ def _write_axes(sheet: Sheet) -> None:
 def _head(sheet: Sheet, resource: Resource) -> None:
     """The metric's name at the left, the key of the colours at the right."""
     sheet.write(0, _HEAD_Y, _("Horas mais cheias da semana"), weight="bold")
-    colors, absent, ends = _colors(resource), _("sem amostras"), (words.percent(0, 0), words.percent(1, 0))
+    colors = colors_of(resource.part.metric)
+    absent, ends = _("sem amostras"), (words.percent(0, 0), words.percent(1, 0))
     x = WIDTH - 4 - 5 * 16 - sheet.width_of(ends[1]) - 6
     if np.isnan(resource.week).any():
         x -= sheet.width_of(absent) + 40

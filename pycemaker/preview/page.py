@@ -76,8 +76,8 @@ def _card(client: Client, shown: Shown, page: Page) -> str:
     shade = " dark" if client.is_dark else ""
     frame = escape(_with_figures(shown.html, page), quote=True)
     return (
-        f"<article class='card{shade}' style='--width:{client.width}px'><header tabindex='0' role='button'>"
-        f"<h2>{escape(client.name)}</h2><p>{escape(client.note)}</p></header>"
+        f"<article class='card{shade}' style='--width:{client.width}px'><header>"
+        f"<h2><button type='button'>{escape(client.name)}</button></h2><p>{escape(client.note)}</p></header>"
         f"<div class='screen'><iframe title='{escape(client.name)}' sandbox='allow-same-origin'"
         f' srcdoc="{frame}"></iframe></div>'
         f"<ul class='done'>{rules or '<li>nothing to take away</li>'}</ul></article>"

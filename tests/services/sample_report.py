@@ -1,0 +1,49 @@
+"""A report on the sample history, run and rendered for real: what tests look at, and what the README's pictures show."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from unittest.mock import patch
+
+from pycemaker.data import sample
+from pycemaker.data.database import Database
+from pycemaker.preview.make import RECIPIENT, Kitchen, Made
+from pycemaker.report.catalogue import find_notebook
+from pycemaker.report.pipeline import ReportRequest
+from pycemaker.settings import from_mapping
+from pycemaker.window import Window
+
+END = datetime(2026, 11, 24, 21, 0, tzinfo=UTC)
+PUBLIC_URL = "https://monitor.example.com"
+
+
+@dataclass(frozen=True)
+class SampleReport:
+    """One report: what it was rendered to, and the preview page of it."""
+
+    made: Made
+    preview: str
+
+
+def write_sample(database_url: str, hours: int = 48) -> None:
+    """The sample history, up to `END`."""
+    database = Database(database_url)
+    try:
+        sample.write_history(database, END, hours)
+    finally:
+        database.close()
+
+
+def sample_report(database_url: str, folder: Path, notebook: str = "report") -> SampleReport:
+    """The notebook's report of the history's last hours, 6 or as many as the notebook says."""
+    found = find_notebook(notebook)
+    given = {"MONGO_DB_URL": database_url, "DATA_DIR": str(folder), "PUBLIC_URL": PUBLIC_URL}
+    request = ReportRequest("Zm9vYmFyYmF6cXV4LV9hYg", found.path, Window(END, found.hours), RECIPIENT)
+    with patch.dict(os.environ, given):
+        kitchen = Kitchen(request, from_mapping(given), folder)
+        kitchen.run()
+        made = kitchen.render()
+    return SampleReport(made, kitchen.file.read_text(encoding="utf-8"))

@@ -13,7 +13,7 @@ from granian import Granian
 from granian.constants import Interfaces
 from granian.log import LogLevels
 
-from pycemaker import errors, parameters, startup
+from pycemaker import errors, logs, parameters, startup
 from pycemaker.data.collect import Collector
 from pycemaker.data.database import open_database
 from pycemaker.data.store import Store
@@ -21,6 +21,7 @@ from pycemaker.report.runner import ReportDesk
 from pycemaker.settings import ROOT, load
 from pycemaker.web.guard import guard_pages
 from pycemaker.web.home_route import add_home
+from pycemaker.web.identify import identify
 from pycemaker.web.metric_routes import add_metrics
 from pycemaker.web.remember import remember_answers
 from pycemaker.web.report_routes import add_kept_reports, add_report
@@ -49,12 +50,14 @@ def create_app(services: Services) -> Any:
     add_metrics(app, services)
     add_report(app, services)
     remembered = remember_answers(guard_pages(app), services.store.cache_bytes // 8)
-    return count_traffic(allow_origins(remembered, services.settings.cors_origins), services.traffic)
+    return identify(count_traffic(allow_origins(remembered, services.settings.cors_origins), services.traffic))
 
 
 def application() -> Any:
     """What a Granian worker serves: the app over the real services of this process."""
     settings = load()
+    logs.set_up(settings)
+    logs.log_what_nobody_catches()
     database = open_database(settings.mongo_db_url, settings.data_dir)
     desk = ReportDesk(os.environ, settings.data_dir / "reports", settings.report_timeout_seconds)
     services = Services(settings, Store(database, settings.cache_mb * 2**20), desk)
@@ -70,14 +73,15 @@ def main() -> int:
     """Start everything, serve until Ctrl-C or SIGTERM, stop everything; the exit status."""
     try:
         settings = load()
+        logs.set_up(settings)
         address = startup.listening_address(settings.host, settings.port)
-        database = open_database(settings.mongo_db_url, settings.data_dir, startup.say)
+        database = open_database(settings.mongo_db_url, settings.data_dir, startup.teller(settings))
     except errors.PycemakerError as error:
         startup.say(str(error))
         return 2
     try:
         startup.fill_if_empty(database)
-        startup.say(startup.banner(settings, database))
+        startup.announce(settings, database)
         _serve(address, settings.port)
     except KeyboardInterrupt:
         return 130
@@ -100,6 +104,7 @@ def _serve(address: str, port: int) -> None:
         workers_kill_timeout=2,
         websockets=False,
         log_level=LogLevels.error,
+        log_dictconfig=logs.GRANIAN,
         working_dir=ROOT,
     ).serve()
 

@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
+from pycemaker import logs
 from pycemaker.commands import check, fill, preview, report, suppressions
 from pycemaker.errors import InvalidRequest, InvalidSettings, NotFound, PycemakerError, RecipientNotAllowed
 from pycemaker.settings import Settings, load
@@ -19,7 +20,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         command: Callable[[argparse.Namespace, Settings], int] = options.command
-        return command(options, load())
+        settings = load()
+        logs.set_up(settings)
+        return command(options, settings)
     except PycemakerError as error:
         say(f"pycemaker: {error}")
         return 2 if isinstance(error, _ASKED_WRONGLY) else 1

@@ -63,6 +63,7 @@ class Settings:
     host: str
     port: int
     data_dir: Path
+    log_format: str
 
     @property
     def own_url(self) -> str:
@@ -157,6 +158,7 @@ def from_mapping(given: Mapping[str, str | None], *, root: Path = ROOT) -> Setti
         host=reader.read("HOST", _host, "an address to listen on", "127.0.0.1"),
         port=reader.read("PORT", _whole(1, 65535), "a port, 1 to 65535", 5000),
         data_dir=data_dir,
+        log_format=reader.read("LOG_FORMAT", _one_of("text", "json"), "text or json", "text"),
     )
     problems = reader.problems + _contradictions(reader)
     if problems:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import socket
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from multiprocessing import connection, parent_process
@@ -23,6 +25,7 @@ from pycemaker.settings import Settings
 from pycemaker.window import to_wall_text
 
 SAMPLE_HOURS = 48
+_log = logging.getLogger(__name__)
 
 
 def say(text: str) -> None:
@@ -63,7 +66,7 @@ def fill_if_empty(database: Database) -> None:
 
 def write_sample(database: Database, hours: int) -> int:
     """Write the made-up history of the last `hours`, with a progress bar; how many documents that were."""
-    with tqdm(desc="  writing sample history", unit=" documents", unit_scale=True, leave=False) as bar:
+    with tqdm(desc="  writing sample history", unit=" documents", unit_scale=True, leave=False, disable=None) as bar:
 
         def on_progress(done: int, total: int) -> None:
             bar.total = total
@@ -97,6 +100,26 @@ def banner(settings: Settings, database: Database) -> str:
             "",
         ]
     )
+
+
+def teller(settings: Settings) -> Callable[[str], None]:
+    """What takes a line for whoever started this: to be read, or as a log line where log lines are JSON."""
+    return _log.info if settings.log_format == "json" else say
+
+
+def announce(settings: Settings, database: Database) -> None:
+    """Say what runs where: the banner, or one log line where log lines are JSON."""
+    if settings.log_format != "json":
+        say(banner(settings, database))
+        return
+    told = {
+        "url": replace(settings, public_url=None).own_url,
+        "database": _describe_database(settings, database),
+        "reports": _describe_mail(settings),
+        "figures": _describe_storage(settings),
+        "timezone": settings.timezone.key,
+    }
+    _log.info("serving", extra=told)
 
 
 def _describe_database(settings: Settings, database: Database) -> str:

@@ -12,6 +12,7 @@ from bottle import Bottle, request, response
 
 from pycemaker import errors
 from pycemaker.metrics import find_metric
+from pycemaker.request_ids import REQUEST_ID
 from pycemaker.shapes import Shape, parse_shape
 from pycemaker.web import answers
 from pycemaker.web.remember import STILL_HOLDS
@@ -83,14 +84,15 @@ def _stream(chunks: Iterator[bytes], streams: threading.BoundedSemaphore, broken
     if not streams.acquire(blocking=False):
         raise errors.TooManyStreams(streaming=STREAMS, retry_after_seconds=2)
 
-    path = request.path[:200]
+    path, told = request.path[:200], {"request_id": REQUEST_ID.get()}  # which another request may have by then
 
     def taken() -> Iterator[bytes]:
         try:
             yield b""
             yield from chunks
         except Exception as error:  # noqa: BLE001 - whatever it was, the client has to see that something is missing
-            _log.error("%s broke off: %s", path, error, exc_info=not isinstance(error, errors.PycemakerError))
+            is_ours = isinstance(error, errors.PycemakerError)
+            _log.error("%s broke off: %s", path, error, exc_info=not is_ours, extra=told)
             yield broken_off
         finally:
             streams.release()

@@ -47,8 +47,6 @@ def _tell(error: errors.PycemakerError) -> HTTPResponse:
 
 def tell_http_error(error: HTTPError) -> bytes:
     """What Bottle raises: no such route, wrong method, unreadable path, a fault nobody foresaw."""
-    if error.status_code >= 500:
-        _log.error("%s %s", request.method, request.path[:200], exc_info=error.exception)
     if allowed := error.get_header("Allow"):
         error.set_header("Allow", ", ".join(_allowed(set(allowed.replace(" ", "").split(",")))))
     face = STATUS_FACES.get(error.status_code, STATUS_FACES[500])

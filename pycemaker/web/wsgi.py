@@ -93,7 +93,10 @@ def allow_origins(application: Application, origins: tuple[str, ...]) -> Applica
 
 
 def _origin_headers(origin: str | None, origins: tuple[str, ...]) -> list[tuple[str, str]]:
-    exposed = ("Access-Control-Expose-Headers", "ETag, Retry-After, Location, Content-Length, X-Amostragem")
+    exposed = (
+        "Access-Control-Expose-Headers",
+        "ETag, Retry-After, Location, Content-Length, X-Amostragem, X-Request-Id",
+    )
     if "*" in origins:
         return [("Access-Control-Allow-Origin", "*"), exposed]
     if origin in origins and origin is not None:
@@ -106,6 +109,6 @@ def _preflight_headers(environ: Environ) -> list[tuple[str, str]]:
     return [
         ("Allow", methods),
         ("Access-Control-Allow-Methods", methods),
-        ("Access-Control-Allow-Headers", "Authorization, Content-Type, If-None-Match, X-Api-Key"),
+        ("Access-Control-Allow-Headers", "Authorization, Content-Type, If-None-Match, X-Api-Key, X-Request-Id"),
         ("Access-Control-Max-Age", "86400"),
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -148,3 +149,18 @@ def test_wrong_settings_stop_the_start_with_one_message_that_names_them_all() ->
     assert "hidden-secret" not in server.said
     assert "Traceback" not in server.said
     server.close()
+
+
+def test_with_log_format_json_every_line_is_an_object_from_the_first_to_the_last() -> None:
+    server = ServerProcess(LOG_FORMAT="json").start()
+    try:
+        assert server.get("/report/now/745/a@b.com")[0] == 400
+        server.send(signal.SIGTERM)
+        server.wait(5)
+        told = [json.loads(line) for line in server.said.splitlines()]
+        serving = next(line for line in told if line["message"] == "serving")
+        assert serving["url"] == f"http://127.0.0.1:{server.port}"
+        asked = next(line for line in told if line["logger"] == "pycemaker.access")
+        assert (asked["status"], len(asked["request_id"])) == (400, 16)
+    finally:
+        server.close()

@@ -208,7 +208,8 @@ def test_samples_of_one_instant_keep_one_order(client: Client, database: Databas
 
 def test_a_head_is_the_get_without_its_body(client: Client, database: Database) -> None:
     insert(database, "cpu_usage", {"time_series": NOW, "value": 0.5})
-    get, head = client.get(f"/cpu/{NOW_PATH}/1"), client.ask("HEAD", f"/cpu/{NOW_PATH}/1")
+    path, same = f"/cpu/{NOW_PATH}/1", {"x_request_id": "one"}
+    get, head = client.get(path, **same), client.ask("HEAD", path, **same)
     assert (head.status, head.body) == (200, b"")
     assert head.headers == get.headers
 

@@ -37,6 +37,7 @@ LAYERS = [
         "pycemaker.period",
         "pycemaker.words",
         "pycemaker.traffic",
+        "pycemaker.logs",
         "pycemaker.histogram",
         "pycemaker.coverage",
     ],
@@ -44,7 +45,7 @@ LAYERS = [
     ["pycemaker.samples"],
     ["pycemaker.metrics", "pycemaker.window", "pycemaker.parameters"],
     ["pycemaker.brand"],
-    ["pycemaker.settings"],
+    ["pycemaker.settings", "pycemaker.request_ids"],
     ["pycemaker.errors", "pycemaker.language"],
 ]
 

@@ -34,7 +34,7 @@ def test_nothing_set_gives_the_defaults_of_the_contract(tmp_path: Path) -> None:
      ("TIMEZONE", "Mars/Olympus"), ("TIMEZONE", "../../etc/passwd"), ("TIMEZONE", "America"),
      ("REPORT_RECIPIENTS", "a@b.c, nonsense"), ("REPORT_TIMEOUT_SECONDS", "0"), ("PUBLIC_URL", "ftp://x"),
      ("DASHBOARD_URL", "javascript:alert(1)"), ("CORS_ORIGINS", "panel.example.com"), ("MAX_RANGE_HOURS", "-1"), ("CACHE_MB", "1.5"),
-     ("PORT", "0"), ("PORT", "5000.5"), ("HOST", "a b")],
+     ("LOG_FORMAT", "xml"), ("PORT", "0"), ("PORT", "5000.5"), ("HOST", "a b")],
 )  # fmt: skip
 def test_a_wrong_value_is_named_with_what_it_takes_and_not_shown(name: str, text: str, tmp_path: Path) -> None:
     with pytest.raises(InvalidSettings) as caught:

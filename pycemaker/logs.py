@@ -1,0 +1,157 @@
+"""Log lines: text for people, or one JSON object a line; with the request's id, without secrets.
+
+Secrets are taken out of the message and the traceback before either is written, in every shape in which a text may
+carry them: as they are, escaped, quoted for a URL, in base64.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import re
+import sys
+import threading
+import traceback
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any, TextIO
+from urllib.parse import quote, quote_plus, unquote, urlsplit
+
+from pycemaker.request_ids import REQUEST_ID
+from pycemaker.settings import Settings
+from pycemaker.window import to_iso_text
+
+SHORTEST_SECRET = 4
+"""Shorter ones are not looked for: they stand in half of all words."""
+
+GRANIAN: dict[str, Any] = {"handlers": {}, "loggers": {"_granian": {"handlers": [], "propagate": True}}}
+"""Granian's own lines go where all others go, instead of to standard output."""
+
+_MASK = "***"
+_NAME = "pycemaker"
+_CREDENTIALS = re.compile(r"\b([a-z][a-z0-9+.-]*://)[^\s/@\"']+@", re.IGNORECASE)
+_CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if code != 9}
+_STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "request_id", "taskName"}
+
+
+class Masker:
+    """Takes secrets out of texts.
+
+    Args:
+        secrets: their values.
+    """
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        shapes = {shape for secret in secrets for part in _parts(secret) for shape in _shapes(part)}
+        longest_first = sorted(shapes, key=len, reverse=True)
+        self._known = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
+
+    def __call__(self, text: str) -> str:
+        """The text without them, and without the credentials of any URL."""
+        clean = self._known.sub(_MASK, text) if self._known else text
+        return _CREDENTIALS.sub(rf"\1{_MASK}@", clean)
+
+
+def _parts(secret: str) -> Iterable[str]:
+    """The secret, its lines where it has several (a private key), its password where it is a URL."""
+    found = [secret, *(line for line in secret.splitlines() if len(line) >= 16 and not line.startswith("-----"))]
+    if "://" in secret:
+        try:
+            password = urlsplit(secret).password or ""
+        except ValueError:
+            password = ""
+        found += [password, unquote(password)]
+    return [part for part in found if len(part) >= SHORTEST_SECRET]
+
+
+def _shapes(text: str) -> Iterable[str]:
+    escaped = (json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1], repr(text)[1:-1])
+    return (text, *escaped, quote(text, safe=""), quote_plus(text), base64.b64encode(text.encode()).decode())
+
+
+class Formatter(logging.Formatter):
+    """Writes a record as one line of text, or as JSON.
+
+    Args:
+        mask: takes secrets out.
+        as_json: whether it is to be JSON.
+    """
+
+    def __init__(self, mask: Masker, *, as_json: bool) -> None:
+        super().__init__()
+        self._mask = mask
+        self._as_json = as_json
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record, with the id of the request that this thread works on; a traceback follows on lines of its own."""
+        fields = {
+            "time": to_iso_text(datetime.fromtimestamp(record.created, UTC)),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": self._mask(record.getMessage()),
+        }
+        if request_id := getattr(record, "request_id", "") or REQUEST_ID.get():
+            fields["request_id"] = request_id
+        more = {name: self._clean(told) for name, told in vars(record).items() if name not in _STANDARD}
+        fault = self._fault(record)
+        if self._as_json:
+            return json.dumps(fields | more | ({"exception": fault} if fault else {}), default=str)
+        return _as_text(fields, more) + (f"\n{fault}" if fault else "")
+
+    def _clean(self, told: Any) -> Any:
+        return told if isinstance(told, (int, float, type(None))) else self._mask(str(told))
+
+    def _fault(self, record: logging.LogRecord) -> str:
+        if not record.exc_info:
+            return ""
+        return self._mask("".join(traceback.format_exception(*record.exc_info)).rstrip())
+
+
+def _as_text(fields: dict[str, str], more: dict[str, Any]) -> str:
+    """One line for people: nothing that was sent breaks it in two, or moves the cursor."""
+    request = f" [{fields['request_id']}]" if "request_id" in fields else ""
+    told = "".join(f" {name}={value}" for name, value in more.items())
+    line = f"{fields['time']} {fields['level'].upper()}{request} {fields['message']}{told}"
+    return line.translate(_CONTROL)
+
+
+class _StandardError(logging.StreamHandler[TextIO]):
+    """Writes to what standard error is at the moment."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.stream = sys.stderr
+        super().emit(record)
+
+
+def set_up(settings: Settings) -> None:
+    """Send this process's log lines to standard error, as the settings say. Twice is once."""
+    handler = _StandardError()
+    handler.setFormatter(Formatter(Masker(settings.secrets), as_json=settings.log_format == "json"))
+    handler.set_name(_NAME)
+    root = logging.getLogger()
+    for before in [each for each in root.handlers if each.get_name() == _NAME]:
+        root.removeHandler(before)
+    root.addHandler(handler)
+    logging.getLogger(_NAME).setLevel(logging.INFO)
+
+
+def log_what_nobody_catches() -> None:
+    """From now on an error that ends this process or one of its threads is a log line, and so is a warning."""
+    logging.captureWarnings(capture=True)
+    sys.excepthook = _log_uncaught
+    threading.excepthook = _log_uncaught_in_thread
+
+
+def _log_uncaught(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, trace)
+        return
+    logging.getLogger(_NAME).critical("nobody caught this", exc_info=(kind, error, trace))
+
+
+def _log_uncaught_in_thread(told: threading.ExceptHookArgs) -> None:
+    if told.exc_type is not SystemExit and told.exc_value is not None:
+        name = told.thread.name if told.thread else "a thread"
+        fault = (told.exc_type, told.exc_value, told.exc_traceback)
+        logging.getLogger(_NAME).critical("nobody caught this in %s", name, exc_info=fault)

@@ -29,10 +29,12 @@ _TEXT_TAGS = {
     "strong",
     "u",
 }
+_ELSEWHERE = re.compile(r"\s*(?:https?://|mailto:)", re.IGNORECASE)
+"""Where a link may lead; one without a scheme leads nowhere from a mail, and from the page to what acts here."""
 _CELL_ATTRIBUTES = ["colspan", "rowspan", "width", "valign", "bgcolor"]
 _ATTRIBUTES = {
     "*": ["class", "style", "title", "align", "lang"],
-    "a": ["href"],
+    "a": lambda _tag, name, text: name == "href" and _ELSEWHERE.match(text) is not None,
     "col": ["span", "width"],
     "ol": ["start", "type"],
     "table": ["border", "cellpadding", "cellspacing", "width", "role"],
@@ -63,6 +65,21 @@ _WITH_CONTENT = re.compile(
 )
 
 
+_FUNCTIONS = {"rgb", "rgba", "hsl", "hsla", "calc"}
+
+
+class _Styles(CSSSanitizer):  # type: ignore[misc]
+    """Of the properties that may stay, only values that neither fetch nor run: no `url()`, no `expression()`."""
+
+    def sanitize_css(self, style: str) -> str:
+        kept = str(super().sanitize_css(style)).split(";")
+        return ";".join(declaration for declaration in kept if _is_plain(declaration))
+
+
+def _is_plain(declaration: str) -> bool:
+    return "\\" not in declaration and set(re.findall(r"([\w-]*)\(", declaration.lower())) <= _FUNCTIONS
+
+
 def clean_html(html: str) -> str:
     """The HTML without scripts, frames, forms, pictures, event handlers, and links other than to the web or a mailbox.
 
@@ -80,5 +97,5 @@ def _cleaner() -> Cleaner:
         protocols={"http", "https", "mailto"},
         strip=True,
         strip_comments=True,
-        css_sanitizer=CSSSanitizer(allowed_css_properties=_STYLES, allowed_svg_properties=[]),
+        css_sanitizer=_Styles(allowed_css_properties=_STYLES, allowed_svg_properties=[]),
     )

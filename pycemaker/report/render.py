@@ -143,11 +143,17 @@ def _showable(content: Json, limit: int = HTML_CHARACTERS) -> Json:
 
 
 def _inline_styles(output: dict[str, Any]) -> None:
-    """Style sheets inside a piece of HTML (a pandas Styler brings one) become style attributes."""
+    """Style sheets inside a piece of HTML (a pandas Styler brings one) become style attributes.
+
+    Sheets that it only names are left where they are, on the web or on this machine: what a notebook shows may come
+    from its data, and must not make this process ask for anything.
+    """
     html = output.get("data", {}).get("text/html", "")
     if "<style" in html:
         html = _OWN_STYLE.sub("", html)
-        output["data"]["text/html"] = css_inline.inline_fragment(html, "") if "<style" in html else html
+        if "<style" in html:
+            html = css_inline.inline_fragment(html, "", load_remote_stylesheets=False)
+        output["data"]["text/html"] = html
 
 
 @cache

@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test bench clean
+.PHONY: run test bench messages clean
 
 run: $(VENV)/run
 	@exec $(BIN)/python server.py
@@ -16,6 +16,9 @@ test: $(VENV)/test
 
 bench: $(VENV)/test
 	$(BIN)/python -m tests.bench
+
+messages: $(VENV)/run
+	$(BIN)/python -m pycemaker.language.messages
 
 $(VENV)/run: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Pycemaker needs Python 3.11 or later")'

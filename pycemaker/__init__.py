@@ -3,6 +3,7 @@
 A file map, in the order in which data walks:
 
     settings, errors     what can be set; what can go wrong
+    language/            the readers' language, and the catalogues of those that are not the source's
     metrics, window      the table of metrics; text to instants and intervals
     data/                MongoDB: connect or start it, read samples, make some up, collect this machine's
     samples, stats       columns of samples; pure numbers over them
@@ -13,7 +14,7 @@ A file map, in the order in which data walks:
     capacity, trend      how much room a resource has, and when it would be full
     parameters           a notebook's parameters, read and checked
     digest, criticity    what readers are told of a metric; the names and colours of criticities
-    words                numbers and dates as Brazilians write them
+    words/               numbers and dates as readers write them
     tables, capacity_tables, figures/
                          HTML and pictures out of a period
     show                 the cells' verbs: they display tables and figures
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
         heading,
         section,
         summary,
+        translated,
         trust,
     )
     from pycemaker.wiring import read_period
@@ -62,6 +64,7 @@ _HOMES = {
         "heading",
         "section",
         "summary",
+        "translated",
         "trust",
     ),
     "pycemaker.wiring": ("read_period",),
@@ -87,6 +90,7 @@ __all__ = [
     "review",
     "section",
     "summary",
+    "translated",
     "trust",
 ]
 

@@ -15,6 +15,8 @@ from zoneinfo import ZoneInfo
 from dotenv import dotenv_values
 
 from pycemaker.errors import InvalidAddress, InvalidSettings
+from pycemaker.language import DEFAULT as DEFAULT_LANGUAGE
+from pycemaker.language import LANGUAGES
 
 ROOT = Path(__file__).resolve().parent.parent
 """The project's root: `.env`, `firebase-settings.json` and a relative `DATA_DIR` are looked for here."""
@@ -49,6 +51,7 @@ class Settings:
     firebase_key: FirebaseKey | None
     firebase_bucket: str | None
     timezone: ZoneInfo
+    report_language: str
     report_recipients: tuple[str, ...]
     api_token: str | None = field(repr=False)
     report_limit_per_caller: int
@@ -142,6 +145,7 @@ def from_mapping(given: Mapping[str, str | None], *, root: Path = ROOT) -> Setti
         firebase_key=key,
         firebase_bucket=reader.read("FIREBASE_BUCKET", _bucket, "a bucket's name", _default_bucket(key)),
         timezone=reader.read("TIMEZONE", ZoneInfo, "an IANA zone, such as America/Sao_Paulo", _DEFAULT_ZONE),
+        report_language=reader.read("REPORT_LANGUAGE", _language, " or ".join(LANGUAGES), DEFAULT_LANGUAGE),
         report_recipients=recipients or _default_recipients(email_from),
         api_token=reader.text("API_TOKEN"),
         report_limit_per_caller=reader.read("REPORT_LIMIT_PER_CALLER", _whole(0, 1000), _LIMIT_TAKES, 120),
@@ -227,6 +231,11 @@ def _one_of(*words: str) -> Callable[[str], str]:
         return text.lower()
 
     return parse
+
+
+def _language(text: str) -> str:
+    """The tag as it is published, however it is spelt: `pt_br` is `pt-BR`."""
+    return {tag.lower(): tag for tag in LANGUAGES}[text.lower().replace("_", "-")]
 
 
 def _whole(least: int, most: int) -> Callable[[str], int]:

@@ -26,7 +26,10 @@ _AGAINST_JUPYTER = (
 
 
 def heading(period: Period, title: str = "") -> None:
-    """Show the report's head: its title if it has one, the period, the zone, how complete the samples are."""
+    """Show the report's head: its title if it has one, the period, the zone, how complete the samples are.
+
+    A title that the catalogues have is translated.
+    """
     _show(tables.heading(period, title), "heading")
 
 
@@ -63,6 +66,14 @@ def capacity_section(resource: Resource) -> None:
     _show(capacity_tables.section(resource), resource.part.metric.id)
     figure(heatmap.hours_of_week(resource))
     figure(forecast.outlook(resource))
+
+
+def translated(text: str, **facts: object) -> str:
+    """A text of one's own in the readers' language, where the catalogues have it: `translated("Fila de pedidos")`.
+
+    `make messages` finds it in the notebook; facts stand in braces: `translated("{count} pedidos", count=12)`.
+    """
+    return _(text, **facts)
 
 
 def figure(drawn: Picture) -> None:

@@ -11,9 +11,10 @@ from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from pycemaker import brand
+from pycemaker import brand, language
 from pycemaker.data.database import Database, open_database
 from pycemaker.data.store import Store
+from pycemaker.language import _
 from pycemaker.metrics import METRICS, Metric
 from pycemaker.parameters import check_injected
 from pycemaker.period import EARLIER_DAYS, EARLIER_SLICES, EarlierHours, MetricPeriod, Period
@@ -37,15 +38,21 @@ OUTBOX_SENDER = "pycemaker@localhost.localdomain"
 
 
 def report_collaborators(settings: Settings, run_notebook: RunNotebook) -> Collaborators:
-    """Who does each stage of a report under these settings; the notebook's runner is handed in, kernel and all."""
+    """Who does each stage of a report under these settings; the notebook's runner is handed in, kernel and all.
+
+    Those who write something for readers speak their language meanwhile.
+    """
+    in_language = language.speaking(settings.report_language)
     return Collaborators(
         run_notebook=run_notebook,
-        render_page=partial(
-            render.render_page, zone=settings.timezone, links=_links(settings), public_url=settings.public_url
+        render_page=in_language(
+            partial(render.render_page, zone=settings.timezone, links=_links(settings), public_url=settings.public_url)
         ),
         store_figures=_figure_storage(settings),
-        attach=Attacher(partial(_read_part, settings)),
-        compose=partial(compose, sender=settings.email_from or OUTBOX_SENDER, sender_name=brand.load().sender),
+        attach=in_language(Attacher(partial(_read_part, settings))),
+        compose=in_language(
+            partial(compose, sender=settings.email_from or OUTBOX_SENDER, sender_name=brand.load().sender)
+        ),
         send=_sender(settings),
         check_message=partial(_check_message, settings=settings),
     )
@@ -82,7 +89,8 @@ def prepare(collaborators: Collaborators) -> None:
 
 
 def _links(settings: Settings) -> dict[str, str]:
-    found = {"Abrir o painel": settings.dashboard_url, "Abrir o Pycemaker": settings.public_url}
+    with language.speaking(settings.report_language):
+        found = {_("Abrir o painel"): settings.dashboard_url, _("Abrir o Pycemaker"): settings.public_url}
     return {label: url for label, url in found.items() if url}
 
 
@@ -103,6 +111,8 @@ def _sender(settings: Settings) -> Send:
 def read_period(date_now: str = "now", time_range: int | str = 6, settings: Settings | None = None) -> Period:
     """Every metric's samples of an interval, and of the one before it. What a notebook starts with.
 
+    From here on this process speaks `REPORT_LANGUAGE`.
+
     Args:
         date_now: where the interval ends: `dd-mm-yyyy-HH-MM-SS` in `TIMEZONE`, `now`, or ISO 8601 with an offset.
         time_range: its length in whole hours, 1 to `MAX_RANGE_HOURS`.
@@ -116,6 +126,7 @@ def read_period(date_now: str = "now", time_range: int | str = 6, settings: Sett
     """
     check_injected(_cells_so_far())
     settings = settings or load()
+    language.speak(settings.report_language)
     window = parse_window(
         str(date_now),
         str(time_range),

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pycemaker import brand
+from pycemaker.language import _
 
 logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)  # its first import says that it builds a cache
 
@@ -136,12 +137,12 @@ def picture(figure: Any, name: str, sentence: str) -> Picture:
     Args:
         figure: a `matplotlib.figure.Figure` (of seaborn's: `axes.figure`, `grid.figure`).
         name: file name without its ending; each figure of a report has its own.
-        sentence: what it shows, for readers who do not see it.
+        sentence: what it shows, for readers who do not see it; translated where the catalogues have it.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     figure.set_dpi(_SHARPNESS * WIDTH / figure.get_size_inches()[0])
-    return _encode(FigureCanvasAgg(figure), name, sentence)
+    return _encode(FigureCanvasAgg(figure), name, _(sentence))
 
 
 def _encode(canvas: Any, name: str, sentence: str) -> Picture:

@@ -27,6 +27,16 @@ NOTEBOOK_KEYWORDS: dict[str, Any] = {"translated": None, "heading": (2,), "pictu
 
 _SOURCES = {"pycemaker/**/*.py": "python", "notebooks/templates/*/*.j2": "jinja2", "notebooks/*.ipynb": "python"}
 _WIDTH = 110
+_HEADER = """# What `make messages` and translators write together; see pycemaker/language/messages.py.
+msgid ""
+msgstr ""
+"Language: {tag}\\n"
+"Plural-Forms: {plurals}\\n"
+"MIME-Version: 1.0\\n"
+"Content-Type: text/plain; charset=utf-8\\n"
+"Content-Transfer-Encoding: 8bit\\n"
+
+"""
 
 
 def source_messages(root: Path = ROOT) -> Catalog:
@@ -57,12 +67,17 @@ def read_catalogue(tag: str) -> Catalog:
 def update(tag: str, messages: Catalog) -> Catalog:
     """Bring a catalogue up to date with the messages of the source, and write it."""
     catalogue = read_catalogue(tag)
-    messages.creation_date = catalogue.creation_date
     catalogue.update(messages)
     catalogue.obsolete.clear()
-    with (FOLDER / f"{tag}.po").open("wb") as file:
-        write_po(file, catalogue, width=_WIDTH, sort_by_file=True, include_lineno=False)
+    write(tag, catalogue)
     return catalogue
+
+
+def write(tag: str, catalogue: Catalog) -> None:
+    """Write a catalogue, without the dates and lines that would change each time."""
+    with (FOLDER / f"{tag}.po").open("wb") as file:
+        file.write(_HEADER.format(tag=tag, plurals=catalogue.plural_forms).encode())
+        write_po(file, catalogue, width=_WIDTH, omit_header=True, sort_by_file=True, include_lineno=False)
 
 
 def unfinished(catalogue: Iterable[Message]) -> Iterator[str]:
@@ -75,7 +90,7 @@ def unfinished(catalogue: Iterable[Message]) -> Iterator[str]:
             yield f"not translated: {ids[0]}"
         elif message.fuzzy:
             yield f"fuzzy: {ids[0]}"
-        elif any(_facts(text) != _facts(ids[-1]) for text in texts):
+        elif any(_facts(text) not in map(_facts, ids) for text in texts):
             yield f"other facts: {ids[0]}"
 
 

@@ -56,6 +56,8 @@ _ATTACHED = {"application/zip": ".zip"}
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,79}", re.ASCII)
 _INJECTED = r"injected-parameters|papermill-error|^# Parameters$"
 _SHORTEST_SECRET = 6
+_DATE = re.compile(r"\d{2}/\d{2}/\d{4}|[A-Z][a-z]{2} \d{1,2}, \d{4}")
+"""As each language of the reports writes it: 10/04/2022, Apr 10, 2022."""
 _BLANKS = re.compile(r"\s+")
 
 
@@ -135,7 +137,7 @@ def _head_flaws(message: EmailMessage) -> Iterator[Flaw]:
     if not re.fullmatch(r"<[^<>@\s]{12,}@[^<>@\s]+>", str(message["Message-ID"]).strip()):
         yield Flaw("message-id", "the Message-ID is not a unique one")
     subject = str(message["Subject"])
-    if not re.search(r"\d{2}/\d{2}/\d{4}", subject):
+    if not _DATE.search(subject):
         yield Flaw("subject", "the subject has no date")
     if any(not character.isprintable() for character in subject):
         yield Flaw("subject", "the subject has a control character")

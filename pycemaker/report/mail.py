@@ -16,6 +16,7 @@ from email.utils import make_msgid
 from typing import TYPE_CHECKING, cast
 
 from pycemaker.errors import MailRefused, NothingToSend
+from pycemaker.language import spoken
 from pycemaker.report.pipeline import Delivery
 from pycemaker.settings import parse_address
 
@@ -72,7 +73,9 @@ def compose(
     for attachment in attachments:
         main, _, sub = attachment.media_type.partition("/")
         message.add_attachment(attachment.content, main, sub, filename=attachment.name)
-    message["Content-Language"] = "pt-BR"  # last: each content set above takes the Content- headers before it along
+    message["Content-Language"] = (
+        spoken().tag
+    )  # last: each content set above takes the Content- headers before it along
     return message
 
 

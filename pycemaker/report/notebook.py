@@ -32,7 +32,9 @@ STREAM_LIMIT_CHARACTERS = 1_000_000
 """How much printed text one cell keeps."""
 
 _WARM_UP = (
-    "import pycemaker.show, pycemaker.wiring; pycemaker.figures.warm(); pycemaker.parameters.warm(); del pycemaker"
+    "import pycemaker.show, pycemaker.wiring;"
+    " pycemaker.language.speak(pycemaker.settings.load().report_language);"
+    " pycemaker.figures.warm(); pycemaker.parameters.warm(); del pycemaker"
 )
 
 

@@ -12,6 +12,8 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
+from pycemaker.language import _
+
 Json = dict[str, Any]
 
 WIDTH = 600
@@ -26,16 +28,21 @@ HTML_CHARACTERS = 40_000
 PAGE_CHARACTERS = 1_000_000
 """The same for the page."""
 
-TOO_LONG = "<p><em>Este conteúdo é grande demais para um e-mail e ficou de fora.</em></p>"
-_PLAIN_TOO_LONG = re.sub(r"<[^>]*>", "", TOO_LONG)
-NOT_COMPUTED = "<p><em>Esta parte do relatório não pôde ser calculada.</em></p>"
-
 _LEFT_OUT_TAGS = {"parameters", "injected-parameters", "remove-cell", "papermill-error-cell-tag"}
 _PNG_START = b"\x89PNG\r\n\x1a\n"
 _BASE64_OF_HEADER = 32
 _UNSHOWABLE = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _OVERWRITTEN = re.compile(r"[^\n]*\r(?!\n)")  # what a progress bar wrote before its last line
 _TEXT_KINDS = ("text/html", "text/markdown")
+
+
+def too_long() -> str:
+    """What stands for text that is too long for a mail, without markup."""
+    return _("Este conteúdo é grande demais para um e-mail e ficou de fora.")
+
+
+def _notice(text: str) -> str:
+    return f"<p><em>{text}</em></p>"
 
 
 def showable(notebook: Json, limit: int = HTML_CHARACTERS) -> Json:
@@ -95,7 +102,7 @@ def _droppable(notebook: Json) -> Iterator[tuple[int, Json]]:
     holders += [output for cell in notebook["cells"] for output in cell.get("outputs", [])]
     for holder in reversed(holders):
         text = _text_of(holder)
-        if _rank(holder) > 0 and text not in ("", TOO_LONG, _PLAIN_TOO_LONG):
+        if _rank(holder) > 0 and text not in ("", too_long(), _notice(too_long())):
             yield len(text) + _ROW, holder
 
 
@@ -125,7 +132,7 @@ def _markdown_cell(cell: Json, limit: int) -> Json | None:
     source = _joined(cell.get("source", ""))
     if not source.strip():
         return None
-    return {"cell_type": "markdown", "source": source if len(source) <= limit else TOO_LONG}
+    return {"cell_type": "markdown", "source": source if len(source) <= limit else _notice(too_long())}
 
 
 def _code_cell(cell: Json, names: _Names, limit: int) -> Json | None:
@@ -142,7 +149,7 @@ def _kept_outputs(outputs: list[Json], names: _Names, limit: int) -> Iterator[Js
         if printed and output is printed[0]:
             yield from _printed(printed)
         elif kind == "error":
-            yield _display({"text/html": NOT_COMPUTED})
+            yield _display({"text/html": _notice(_("Esta parte do relatório não pôde ser calculada."))})
         elif kind in ("display_data", "execute_result"):
             key = (_joined(output.get("data", {}).get("image/png", "")), output.get("metadata", {}).get("filename"))
             if not key[0] or key not in drawn:
@@ -159,7 +166,7 @@ def _printed(streams: list[Json]) -> Iterator[Json]:
         length += len(piece)
     text = _UNSHOWABLE.sub("", _OVERWRITTEN.sub("", kept)).strip("\n")
     if text.strip():
-        rest = f"\n[... e mais {length - len(kept)} caracteres]" if length > len(kept) else ""
+        rest = "\n" + _("[... e mais {count} caracteres]", count=length - len(kept)) if length > len(kept) else ""
         yield {"output_type": "stream", "name": "stdout", "text": text + rest}
 
 
@@ -172,7 +179,7 @@ def _shown(output: Json, names: _Names, limit: int) -> Iterator[Json]:
     for kind in _TEXT_KINDS:
         if kind in content:
             text = _joined(content[kind])
-            yield _display({kind: text} if len(text) <= limit else {"text/html": TOO_LONG})
+            yield _display({kind: text} if len(text) <= limit else {"text/html": _notice(too_long())})
             return
 
 
@@ -187,7 +194,7 @@ def _figure(encoded: str, metadata: Json, names: _Names) -> Iterator[Json]:
         return
     told = metadata | metadata.get("image/png", {})
     name = names.take(str(told.get("filename") or ""))
-    alt = str(told.get("alt") or f"Figura {names.count} do relatório, sem descrição.")
+    alt = str(told.get("alt") or _("Figura {number} do relatório, sem descrição.", number=names.count))
     width = told["width"] if isinstance(told.get("width"), int | float) else int.from_bytes(header[16:20])
     figure = _display({"image/png": encoded})
     figure["metadata"] = {"filename": name, "alt": alt, "width": max(1, min(WIDTH, int(width)))}
@@ -208,7 +215,7 @@ class _Names:
     def take(self, wanted: str) -> str:
         """The wanted name where it is free, else one like it."""
         plain = unicodedata.normalize("NFKD", wanted.lower().removesuffix(".png")).encode("ascii", "ignore").decode()
-        stem = re.sub(r"[^a-z0-9_-]+", "-", plain).strip("-")[:60] or f"figura-{self.count + 1}"
+        stem = re.sub(r"[^a-z0-9_-]+", "-", plain).strip("-")[:60] or _("figura-{number}", number=self.count + 1)
         name, turn = f"{stem}.png", 2
         while name in self._taken:
             name, turn = f"{stem}-{turn}.png", turn + 1
@@ -237,11 +244,11 @@ def _pieces(notebook: Json) -> list[tuple[str, Json]]:
 
 def _replace(holder: Json, *, with_notice: bool) -> None:
     if "source" in holder:
-        holder["source"] = TOO_LONG if with_notice else ""
+        holder["source"] = _notice(too_long()) if with_notice else ""
     elif "text" in holder:
-        holder["text"] = _PLAIN_TOO_LONG if with_notice else ""
+        holder["text"] = too_long() if with_notice else ""
     else:
-        holder["data"] = {"text/html": TOO_LONG if with_notice else ""}
+        holder["data"] = {"text/html": _notice(too_long()) if with_notice else ""}
 
 
 def _as_pieces(text: str | list[str]) -> list[str]:

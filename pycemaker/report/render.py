@@ -21,8 +21,9 @@ from inscriptis.model.config import ParserConfig
 from nbconvert.exporters.html import HTMLExporter
 from nbconvert.preprocessors import ExtractOutputPreprocessor
 
-from pycemaker import brand, words
+from pycemaker import brand, language, words
 from pycemaker.errors import NothingToSend
+from pycemaker.language import _
 from pycemaker.report.clean import clean_html
 from pycemaker.report.head import read_head
 from pycemaker.report.outputs import HTML_CHARACTERS, PAGE_CHARACTERS, Json, leave_out, says_something, showable
@@ -39,7 +40,6 @@ TEXT_COLUMNS = 78
 _LONGEST_LINE = 900  # mail servers take 998
 
 _NO_LINKS: Mapping[str, str] = MappingProxyType({})
-_SAMPLE = " (dados de exemplo)"
 _OWN_STYLE = re.compile(r'<style data-pycemaker="">.*?</style>', re.DOTALL)
 
 
@@ -57,7 +57,7 @@ def render_page(
     """Both renderings of an executed notebook: what its cells show, without code, prompts, stderr and parameters.
 
     The mail's HTML has at most `HTML_BYTES`: what would make it larger is left out of it in the order that
-    `outputs.leave_out` states, and it says so. The page for the browser has everything.
+    `outputs.leave_out` states, and it says so. The page for the browser has everything. Both speak the language spoken.
 
     Args:
         executed: the notebook with its outputs; one that ran only in part gives what there is.
@@ -77,7 +77,7 @@ def render_page(
     own = brand.load()
     subject = words.subject(window, zone, head.headline if head else "", name=own.name)
     report = {
-        "subject": own.subject_prefix + subject + (_SAMPLE if head and head.is_sample else ""),
+        "subject": own.subject_prefix + subject + (" " + _("(dados de exemplo)") if head and head.is_sample else ""),
         "preheader": head.preheader if head else words.period(window, zone),
         "zone": words.zone_phrase(window, zone),
         "links": list(links.items()),
@@ -85,8 +85,9 @@ def render_page(
         "left_out": 0,
         "notes": list(notes),
         "brand": own,
+        "language": language.spoken().tag,
     }
-    full, _ = _export(_exporter("page", templates), _showable(content, PAGE_CHARACTERS), report)
+    full, _pictures = _export(_exporter("page", templates), _showable(content, PAGE_CHARACTERS), report)
     html, plain, figures = _mail(_exporter("mail", templates), _showable(content), report)
     return Page(str(report["subject"]), html, _text(plain), figures, full)
 
@@ -116,10 +117,11 @@ def warm(templates: Path = TEMPLATES) -> None:
         "left_out": 0,
         "notes": [],
         "brand": brand.load(),
+        "language": language.spoken().tag,
     }
     empty = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": []}
     _export(_exporter("page", templates), empty, report)
-    html, _ = _export(_exporter("mail", templates), empty, report)
+    html, _pictures = _export(_exporter("mail", templates), empty, report)
     _text(_inline(clean_html(html)))
 
 
@@ -166,6 +168,7 @@ def _exporter(name: str, templates: Path) -> HTMLExporter:
         preprocessors=[ExtractOutputPreprocessor(enabled=True)],  # type: ignore[no-untyped-call]
     )
     exporter.register_filter("clean_html", clean_html)  # type: ignore[no-untyped-call]
+    exporter.environment.globals.update(_=_, ngettext=language.ngettext)
     return exporter
 
 

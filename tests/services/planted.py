@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pycemaker.capacity import Resource, review
-from pycemaker.metrics import DISK, METRICS, Metric
+from pycemaker.metrics import DISK, METRICS, RAM, Metric
 from pycemaker.period import Arrivals, MetricPeriod, Period
 from pycemaker.samples import Columns, no_columns
 from pycemaker.window import Window, to_epoch_ms
@@ -51,7 +51,8 @@ def with_days(period: Period, days: int) -> Period:
 def every_kind() -> Iterator[Period]:
     """Periods that together have every finding in each of its forms, and every sentence of the tables."""
     quiet = quiet_period(3)
-    yield from (quiet, with_days(quiet, 1), with_days(quiet, 0), busy_period(), busy_period(WEEK))
+    yield from (quiet, with_days(quiet, 1), with_days(quiet, 0))
+    yield from (busy_period(Window(WINDOW.end_utc, hours)) for hours in (6, 75, 168))
     yield from _stretches(quiet)
     yield from _levels(quiet)
     yield from _trends(quiet)
@@ -64,7 +65,7 @@ def _stretches(quiet: Period) -> Iterator[Period]:
         own = quiet[metric.id]
         factor, add = (0.05, 0.0) if metric.worse < 0 else (1.0, 0.4) if metric.unit == "ratio" else (12.0, 3.0)
         yield changed(quiet, **{metric.id: lifted(own, factor, 3.5, 3.75, add, critical=True)})
-        yield changed(with_days(quiet, 0), **{metric.id: lifted(own, factor, 3.5, 3.75, add)})
+        yield with_days(changed(quiet, **{metric.id: lifted(own, factor, 3.5, 3.75, add)}), 0)
     yield changed(quiet, response_time=lifted(quiet["response_time"], 500, 4, 4.5))
     yield changed(quiet, request_count=lifted(quiet["request_count"], 8, 3, 4))
     yield changed(
@@ -101,7 +102,10 @@ def _levels(quiet: Period) -> Iterator[Period]:
         own = quiet[metric.id]
         for factor, add in ((1.0, 0.18), (1.0, -0.12)) if metric.unit == "ratio" else ((1.9, 0.5), (0.4, 0.0)):
             yield changed(quiet, **{metric.id: lifted(own, factor, 0, 6, add)})
-            yield changed(with_days(quiet, 0), **{metric.id: lifted(own, factor, 1.5, 6, add)})
+            yield with_days(changed(quiet, **{metric.id: lifted(own, factor * 3, 0, 6, add * 2)}), 0)
+    part = quiet["cpu"]
+    crept = part.current.reading + np.linspace(0.05, 0.4, len(part.current))
+    yield changed(quiet, cpu=replace(part, current=replace(part.current, reading=crept)))
     reading = quiet["response_time"].current.reading.copy()
     reading[2000] = 31.0
     part = quiet["response_time"]
@@ -119,9 +123,14 @@ def _trends(quiet: Period) -> Iterator[Period]:
         yield changed(
             quiet, **{name: replace(own, current=risen(own.current), previous=risen(own.previous), earlier=days)}
         )
-    own = quiet["ram"]
-    steep = [replace(c, reading=0.7 + (c.time_ms - START_MS) / HOUR_MS / 40) for c in (own.current, own.previous)]
-    yield changed(quiet, ram=replace(own, current=steep[0], previous=steep[1], earlier=()))
+    queue = Metric("queue", "queue_length", "ratio", "x", limit=1.0)
+    for metric in (RAM, queue):
+        own = replace(quiet["ram"], metric=metric, earlier=())
+        now, before = (
+            replace(c, reading=0.7 + (c.time_ms - START_MS) / HOUR_MS / 40) for c in (own.current, own.previous)
+        )
+        yield replace(quiet, metrics=(replace(own, current=now, previous=before),))
+    yield replace(quiet, metrics=(lifted(replace(quiet["cpu"], metric=queue), 1, 4, 5, critical=True),))
 
 
 def _silences(quiet: Period) -> Iterator[Period]:
@@ -144,7 +153,7 @@ def _oddities(quiet: Period) -> Iterator[Period]:
     times[100], times[200] = times[99], times[199] + 1000
     odd = replace(own, current=replace(own.current, time_ms=times), arrivals=Arrivals(late=3, ahead=2))
     yield changed(quiet, cpu=odd)
-    words = ("critical", "high", "low", "medium", "regular", "unknown", "a", "b", "c", "d", "e")
+    words = ("critical", "high", "low", "medium", "regular", "unknown", "x1", "x2", "x3", "x4", "x5")
     yield period_of(part(DISK, np.linspace(0.1, 0.9, 500), [0.2, 0.3], words), part(METRICS[0], [np.nan] * 9, [0.5]))
     for until in (
         WINDOW.end_utc,
@@ -163,6 +172,14 @@ def every_resource() -> Iterator[Resource]:
     days = np.arange(1, 14 * 144 + 1) / 144
     for per_day, start in ((0.02, 0.5), (0.0001, 0.3), (0.004, 0.3), (-0.01, 0.8), (0.0, 0.5), (0.03, 0.8)):
         yield _reviewed(start + per_day * days + noise)
+    yield _reviewed(0.5 + 0.006 * days + 60 * noise)
+    for day in range(7):
+        yield _reviewed(
+            np.where((days % 7).astype(int) == day, 0.7, 0.5) - np.where((days % 7).astype(int) == 6 - day, 0.2, 0)
+        )
+    random = np.random.default_rng(1190)  # of 1,500 seeds one of two whose rise is as good as none at its slowest
+    each_day = random.normal(0, random.uniform(0.03, 0.12), 15)
+    yield _reviewed(0.65 + random.uniform(0.003, 0.012) * days + each_day[days.astype(int)])
     yield _reviewed((0.5 + 0.02 * days + noise)[-3 * 144 :])
     yield _reviewed((0.5 + 0.0002 * np.round(days) + 40 * noise)[-3 * 144 :])
     yield _reviewed((0.5 + 0.02 * days + noise)[-10:])

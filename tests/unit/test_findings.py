@@ -15,34 +15,9 @@ from pycemaker.samples import Columns, no_columns
 from pycemaker.window import to_epoch_ms
 from tests.services.noise import quiet_period
 from tests.services.periods import WINDOW
+from tests.services.planted import HOUR_MS, START_MS, changed, lifted, with_days, without
 
-START_MS = to_epoch_ms(WINDOW.start_utc)  # 03:43:23 in São Paulo
-HOUR_MS = 3_600_000
 QUIET = quiet_period(3)
-
-
-def changed(period: Period, **parts: MetricPeriod) -> Period:
-    return replace(period, metrics=tuple(parts.get(part.metric.id, part) for part in period.metrics))
-
-
-def lifted(
-    part: MetricPeriod, factor: float, start: float, end: float, add: float = 0, critical: bool = False
-) -> MetricPeriod:
-    """The part with its readings changed from `start` to `end`, hours into the interval."""
-    now = part.current
-    inside = (now.time_ms > START_MS + start * HOUR_MS) & (now.time_ms <= START_MS + end * HOUR_MS)
-    reading = np.where(inside, now.reading * factor + add, now.reading)
-    codes = np.where(inside & critical, 0, 1).astype(np.int16)
-    return replace(part, current=Columns(now.time_ms, reading, codes, ("critical", "low")))
-
-
-def without(columns: Columns, start: float, end: float) -> Columns:
-    kept = (columns.time_ms <= START_MS + start * HOUR_MS) | (columns.time_ms > START_MS + end * HOUR_MS)
-    return Columns(columns.time_ms[kept], columns.reading[kept], columns.criticity[kept], columns.criticity_names)
-
-
-def with_days(period: Period, days: int) -> Period:
-    return replace(period, metrics=tuple(replace(part, earlier=part.earlier[:days]) for part in period.metrics))
 
 
 def only(period: Period) -> Finding:

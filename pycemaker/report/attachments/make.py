@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pycemaker.digest import digest
+from pycemaker.language import _
 from pycemaker.metrics import METRICS, Metric
 from pycemaker.report.attachments.kinds import Attached, Attachment
 from pycemaker.report.attachments.samples_csv import CsvArchive
@@ -49,7 +50,7 @@ class Attacher:
         content = self._csv(window)
         if len(content) > room:
             reason = f"{len(content)} bytes, of which {room} fit into the message"
-            note = "As amostras em CSV não couberam neste e-mail; peça um período mais curto."
+            note = _("As amostras em CSV não couberam neste e-mail; peça um período mais curto.")
             return Attached(notes=(note,), missing={"csv": reason})
         return Attached((Attachment("csv", f"{stem(window)}-csv.zip", "application/zip", content),))
 

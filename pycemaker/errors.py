@@ -5,7 +5,8 @@
     │   ├── InvalidDate
     │   ├── InvalidRange
     │   ├── InvalidAddress
-    │   └── InvalidParameter
+    │   ├── InvalidParameter
+    │   └── TokenInUrl
     ├── NotFound
     │   ├── UnknownMetric
     │   ├── UnknownNotebook
@@ -89,6 +90,12 @@ class InvalidParameter(InvalidRequest):
     """
 
     message = "parameter {field!r}: {reason}"
+
+
+class TokenInUrl(InvalidRequest):
+    """The token is in the address, where it gets written down. No facts: nothing of what was sent is kept."""
+
+    message = "a token does not belong into an address"
 
 
 class NotFound(PycemakerError):

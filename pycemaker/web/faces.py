@@ -51,6 +51,11 @@ FACES: dict[type[errors.PycemakerError], Face] = {
     errors.InvalidParameter: Face(
         400, "invalid_parameter", "Parâmetro inválido: {field}.", shows=("field", "given", "takes", "known")
     ),
+    errors.TokenInUrl: Face(
+        400,
+        "token_in_url",
+        "O token não vai no endereço: troque-o e use o cabeçalho Authorization: Bearer ou X-Api-Key.",
+    ),
     errors.NotFound: Face(404, "not_found", "Nada foi encontrado neste endereço."),
     errors.UnknownMetric: Face(404, "unknown_metric", "Métrica desconhecida.", shows=("known",)),
     errors.UnknownNotebook: Face(404, "unknown_notebook", "Notebook desconhecido: veja a lista em /notebooks."),

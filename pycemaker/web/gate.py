@@ -1,16 +1,23 @@
-"""Who may ask, and how often: the token, and the limits per caller and per recipient."""
+"""Who may ask, and how often: the token, and the limits per caller and per recipient.
+
+Whoever gives wrong tokens is not listened to for a while, right ones included: else the answer would tell which of many
+guesses was right. They are known by their address, so that behind a proxy TRUSTED_PROXIES has to be set for one caller
+not to shut out the others.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pycemaker.data.limits import Admission, Limit, Limits
-from pycemaker.errors import AskedTooOften, TooManyRequests
+from pycemaker.data.limits import Admission, Limit, Limits, Refused
+from pycemaker.errors import AskedTooOften, NotAuthenticated, TooManyRequests
 from pycemaker.settings import Settings
+from pycemaker.web import token
 from pycemaker.web.caller import caller_address
 
 _HOUR = 3600
+_WRONG_TOKENS = Limit("wrong token", most=10, seconds=300)
 _TOKEN_HOLDER = "token"  # noqa: S105 - a word, no token
 
 
@@ -27,6 +34,30 @@ class Gate:
         self._limits = limits
         self._per_caller = Limit("caller", settings.report_limit_per_caller, _HOUR)
         self._per_recipient = Limit("recipient", settings.report_limit_per_recipient, _HOUR)
+
+    def check_token(self, environ: Mapping[str, Any]) -> None:
+        """Let a request pass that has the token, where one is set.
+
+        Raises:
+            TokenInUrl: there is one in the query.
+            NotAuthenticated: it is missing or wrong.
+            TooManyRequests: so many wrong ones came from this address lately that none is looked at.
+            DatabaseUnreachable: it is not known how many came.
+        """
+        expected = self._settings.api_token
+        token.refuse_in_url(environ, expected)
+        if expected is None:
+            return
+        address = caller_address(environ, self._settings.trusted_proxies)
+        refused = self._limits.look(_WRONG_TOKENS, address)
+        if refused is None and token.is_right(environ, expected):
+            return
+        if refused is None and token.is_given(environ):
+            answer = self._limits.admit([(_WRONG_TOKENS, address)])
+            refused = answer if isinstance(answer, Refused) else None
+        if refused is not None:
+            raise TooManyRequests(caller=address, retry_after_seconds=refused.retry_after_seconds)
+        raise NotAuthenticated
 
     def admit(self, environ: Mapping[str, Any], recipients: Iterable[str]) -> Admission:
         """Count one report for the caller, and one for each recipient; give it back where it is refused after all.

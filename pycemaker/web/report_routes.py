@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import secrets
 
 from bottle import Bottle, HTTPError, request, response
@@ -13,7 +12,7 @@ from pycemaker.metrics import METRICS
 from pycemaker.report import catalogue, kept
 from pycemaker.report.attachments.kinds import parse_kinds
 from pycemaker.report.pipeline import ReportRequest
-from pycemaker.settings import Settings, parse_address
+from pycemaker.settings import parse_address
 from pycemaker.web.guard import refuse_unmeant
 from pycemaker.web.services import Services
 from pycemaker.web.telling import tell_json
@@ -47,13 +46,13 @@ def add_report(app: Bottle, services: Services) -> None:
 
     @app.get("/notebooks")  # type: ignore[untyped-decorator]
     def notebooks() -> bytes:
-        _check_token(services.settings)
+        services.gate.check_token(request.environ)
         return tell_json({"notebooks": catalogue.listing(services.notebooks)})
 
     @app.route(REPORT, method=["GET", "POST"])  # type: ignore[untyped-decorator]
     def report(date_now: str, time_range: str, email_to: str) -> bytes:
         refuse_unmeant(request.environ)
-        _check_token(services.settings)
+        services.gate.check_token(request.environ)
         asked = _report_request(services, date_now, time_range, email_to)
         _check_database(services.store)
         admission = services.gate.admit(request.environ, [asked.email_to])
@@ -96,15 +95,6 @@ def _query() -> dict[str, str]:
         if len(given.getall(name)) > 1:
             raise errors.InvalidParameter(field=name[:40], reason="given more than once")
     return dict(given)
-
-
-def _check_token(settings: Settings) -> None:
-    if settings.api_token is None:
-        return
-    scheme, _, bearer = request.environ.get("HTTP_AUTHORIZATION", "").partition(" ")
-    given = bearer.strip() if scheme.lower() == "bearer" else request.environ.get("HTTP_X_API_KEY", "")
-    if not hmac.compare_digest(given.encode(), settings.api_token.encode()):
-        raise errors.NotAuthenticated
 
 
 def _check_database(store: Store) -> None:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from pycemaker import words
-from pycemaker.criticity import MOST_CRITICITIES, Criticity, leading
 from pycemaker.digest import Digest, Extreme, digest
 from pycemaker.figures import alt
 from pycemaker.figures.axes import Scale, Tick, reading_scale, time_ticks
 from pycemaker.figures.curve import LARGEST, Curve, curve
-from pycemaker.figures.sheet import WIDTH, Picture, Sheet, theme, tint
+from pycemaker.figures.shares import criticity_shares
+from pycemaker.figures.sheet import HEAD_Y, KEY_Y, WIDTH, Picture, Sheet, theme, tint
 from pycemaker.language import _
 from pycemaker.metrics import METRICS, Metric
 from pycemaker.samples import Columns
@@ -24,27 +24,14 @@ if TYPE_CHECKING:
 
     from pycemaker.period import MetricPeriod
 
-COURSE_HEIGHT = 230
-SHARES_HEIGHT = 88
+__all__ = ["COURSE_HEIGHT", "course", "criticity_shares", "warm"]
 
-_COURSE_MARGINS = {"left": 62, "right": 4, "top": 44, "bottom": 26}
-_SHARES_MARGINS = {"left": 0, "right": 0, "top": 29, "bottom": 34}
-_HEAD_Y = 10
+COURSE_HEIGHT = 284
+
+_COURSE_MARGINS = {"left": 80, "right": 28, "top": 78, "bottom": 32}
 _BAND_ALPHA = 0.22
-_NARROWEST_SHARE = 0.007
 _MOST_MARKED = 3
 _GROUND = {"facecolor": "white", "alpha": 0.75, "linewidth": 0, "pad": 0.8}
-_KEY_Y = SHARES_HEIGHT - 15
-_KEY_GAP = 18
-
-
-class _Part(NamedTuple):
-    """A part of the bar: its label, colour and share, and how wide its key is in CSS pixels."""
-
-    label: str
-    color: str
-    share: float
-    width: float
 
 
 def course(part: MetricPeriod) -> Picture:
@@ -59,22 +46,6 @@ def course(part: MetricPeriod) -> Picture:
         now = _draw_course(sheet, part, told)
         _head_course(sheet, part, with_band=now.bin_seconds > 0)
         return sheet.finish(f"{part.metric.id}-course", alt.course_sentence(part, told))
-
-
-def criticity_shares(part: MetricPeriod) -> Picture:
-    """One bar cut into the share of each criticity, from the least bad to the worst.
-
-    A share too small to see is drawn four pixels wide. Without a reading a sentence stands in its place.
-    """
-    told = digest(part)
-    with theme():
-        sheet = Sheet(SHARES_HEIGHT, _SHARES_MARGINS)
-        sheet.write(0, _HEAD_Y, _("Criticidade das amostras"), weight="bold")
-        if told.shares:
-            _draw_shares(sheet, told.shares)
-        else:
-            sheet.write(0, SHARES_HEIGHT / 2, words.absence(told.received), color=tint("muted"))
-        return sheet.finish(f"{part.metric.id}-criticity", alt.shares_sentence(part, told))
 
 
 def warm() -> None:
@@ -132,8 +103,7 @@ def _draw_grid(sheet: Sheet, times: tuple[Tick, ...], scale: Scale) -> None:
         )
     for tick in times:
         across = sheet.place(tick.place, 0)[0]
-        ha = "left" if across < _COURSE_MARGINS["left"] + 20 else "right" if across > WIDTH - 20 else "center"
-        sheet.write(across, COURSE_HEIGHT - 11, tick.label, ha=ha, color=tint("muted"))
+        sheet.write(across, COURSE_HEIGHT - 13, tick.label, ha="center", color=tint("muted"))
 
 
 def _plot_lines(axes: Axes, curves: dict[str, Curve]) -> None:
@@ -177,81 +147,20 @@ def _point_out(sheet: Sheet, extreme: Extreme, told: Digest, metric: Metric) -> 
     height = min(LARGEST, max(-LARGEST, extreme.reading))
     sheet.axes.plot(extreme.first_ms, height, "o", color=metric.color, markersize=3.6, clip_on=False)
     x, y = sheet.place(extreme.first_ms, height)
-    ha = "left" if x < 100 else "right" if x > WIDTH - 40 else "center"
-    down = -14 if extreme is told.highest else 14
-    if y + down > COURSE_HEIGHT - _COURSE_MARGINS["bottom"] - 8:  # on the times: above the line then, or beside the dot
-        down = -14 if y - sheet.place(0, told.mean or 0)[1] < 24 else 0
-        ha, x = (ha, x) if down else ("right", x - 8) if x > WIDTH - 100 else ("left", x + 8)
+    ha = "left" if x < 120 else "right" if x > WIDTH - 46 else "center"
+    down = -16 if extreme is told.highest else 16
+    if y + down > COURSE_HEIGHT - _COURSE_MARGINS["bottom"] - 9:  # on the times: above the line then, or beside the dot
+        down = -16 if y - sheet.place(0, told.mean or 0)[1] < 28 else 0
+        ha, x = (ha, x) if down else ("right", x - 8) if x > WIDTH - 120 else ("left", x + 8)
     sheet.write(x, y + down, words.reading(extreme.reading, metric.unit), ha=ha, bbox=_GROUND)
 
 
 def _head_course(sheet: Sheet, part: MetricPeriod, *, with_band: bool) -> None:
-    """The metric's name at the left; at the right the key, and the unit between where there is room for it."""
+    """The metric's name and its unit; below, what the colours mean."""
     title, unit = part.label, words.unit_phrase(part.metric.unit)
-    sheet.write(0, _HEAD_Y, title, weight="bold")
-    used = sheet.width_of(title, weight="bold") + 6
+    sheet.write(0, HEAD_Y, title, weight="bold")
+    sheet.write(sheet.width_of(title, weight="bold") + 8, HEAD_Y, unit, color=tint("muted"))
     key = [(_("atual"), part.metric.color, 2.5, 1.0), (_("anterior"), tint("before"), 2.5, 1.0)]
     if with_band:
         key.append((_("mín. a máx."), part.metric.color, 11, _BAND_ALPHA + 0.06))
-    widths = [22 + sheet.width_of(word) + 14 for word, *_ in key]
-    x = WIDTH - 4 - sum(widths) + 14
-    if unit and used + sheet.width_of(unit) + 14 < x:
-        sheet.write(used, _HEAD_Y, unit, color=tint("muted"))
-    for (word, color, thickness, alpha), width in zip(key, widths, strict=True):
-        sheet.mark(x, _HEAD_Y, color=color, thickness=thickness, alpha=alpha)
-        sheet.write(x + 22, _HEAD_Y, word, color=tint("muted"))
-        x += width
-
-
-# --- the criticity shares
-
-
-def _draw_shares(sheet: Sheet, shares: dict[str, float]) -> None:
-    parts = _parts_that_fit(sheet, shares)
-    _plot_bar(sheet.axes, parts)
-    x = 0.0
-    for part in parts:
-        sheet.mark(x, _KEY_Y, color=part.color, thickness=11)
-        sheet.write(x + 22, _KEY_Y, part.label)
-        x += part.width
-
-
-def _parts_that_fit(sheet: Sheet, shares: dict[str, float]) -> list[_Part]:
-    """The largest shares whose labels fit under the bar, from the least bad to the worst; the rest as one."""
-    parts: list[_Part] = []
-    for most in range(min(len(shares), MOST_CRITICITIES), 0, -1):
-        parts = [_part(sheet, word, share) for word, share in leading(shares, most)]
-        if sum(part.width for part in parts) <= WIDTH + _KEY_GAP:
-            break
-    return parts
-
-
-def _part(sheet: Sheet, word: Criticity, share: float) -> _Part:
-    label = f"{word.label} {words.share(share)}"
-    return _Part(label, word.color, share, 22 + sheet.width_of(label) + _KEY_GAP)
-
-
-def _plot_bar(axes: Axes, parts: list[_Part]) -> None:
-    """Bars from 0 to each running total, the longest first, so that each shows only its own end."""
-    import seaborn as sns
-
-    drawn = np.maximum([part.share for part in parts], _NARROWEST_SHARE)
-    totals = np.cumsum(drawn / drawn.sum())[::-1]
-    places = [str(place) for place in range(len(parts))]
-    sns.barplot(
-        x=totals,
-        y=np.zeros(len(parts)),
-        hue=places,
-        palette=dict(zip(places, [part.color for part in reversed(parts)], strict=True)),
-        orient="h",
-        dodge=False,
-        errorbar=None,
-        saturation=1,
-        legend=False,
-        width=1,
-        native_scale=True,
-        edgecolor="white",
-        linewidth=1.5,
-        ax=axes,
-    )
-    axes.set(xlim=(0, 1), ylim=(-0.5, 0.5))
+    sheet.key(KEY_Y, key)

@@ -11,16 +11,15 @@ import numpy as np
 from pycemaker import words
 from pycemaker.capacity import DAY_MS, Resource, Verdict
 from pycemaker.figures.axes import Scale, reading_scale, time_ticks
-from pycemaker.figures.sheet import WIDTH, Picture, Sheet, theme, tint
+from pycemaker.figures.sheet import HEAD_Y, KEY_Y, Picture, Sheet, theme, tint
 from pycemaker.language import _
 from pycemaker.window import Window, from_epoch_ms, to_epoch_ms
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_HEIGHT = 220
-_MARGINS = {"left": 52, "right": 4, "top": 44, "bottom": 26}
-_HEAD_Y = 10
+_HEIGHT = 268
+_MARGINS = {"left": 62, "right": 28, "top": 74, "bottom": 32}
 _GROUND = {"facecolor": "white", "alpha": 0.8, "linewidth": 0, "pad": 0.8}
 _SHOWN_TRENDS = (Verdict.DATED, Verdict.LATER, Verdict.FALLING)
 
@@ -68,8 +67,7 @@ def _draw_ground(sheet: Sheet, resource: Resource, axis: Window, scale: Scale) -
         sheet.write(_MARGINS["left"] - 8, sheet.place(0, tick.place)[1], tick.label, ha="right", color=tint("muted"))
     for tick in time_ticks(axis, resource.part.zone):
         across = sheet.place(tick.place, 0)[0]
-        ha = "left" if across < _MARGINS["left"] + 20 else "right" if across > WIDTH - 20 else "center"
-        sheet.write(across, _HEIGHT - 11, tick.label, ha=ha, color=tint("muted"))
+        sheet.write(across, _HEIGHT - 13, tick.label, ha="center", color=tint("muted"))
 
 
 def _draw_points(axes: Axes, resource: Resource) -> None:
@@ -89,6 +87,7 @@ def _draw_trend(sheet: Sheet, resource: Resource) -> None:
         x, y = sheet.place(_middle_of_past(sheet, resource), resource.limit * (0.75 if is_low else 0.15))
         text = _("Sem tendência significativa") if told.verdict is Verdict.NO_TREND else _absence(resource)
         if text:
+            x = max(x, _MARGINS["left"] + 8 + sheet.width_of(text) / 2)
             sheet.write(x, y, text, ha="center", bbox=_GROUND, color=tint("muted"))
         return
     first_ms, now_ms = told.medians.time_ms[0], float(to_epoch_ms(resource.part.window.end_utc))
@@ -123,20 +122,16 @@ def _point_at_day(sheet: Sheet, resource: Resource) -> None:
     sheet.axes.plot(to_epoch_ms(at_utc), resource.limit, "o", color=tint("limit"), markersize=5, clip_on=False)
     day = words.day(at_utc, resource.part.zone)
     sheet.write(
-        x - 2, y + 15, day, ha="right", weight="bold", color=tint("limit"), bbox=_GROUND | {"facecolor": tint("ahead")}
+        x - 2, y + 18, day, ha="right", weight="bold", color=tint("limit"), bbox=_GROUND | {"facecolor": tint("ahead")}
     )
 
 
 def _head(sheet: Sheet, resource: Resource) -> None:
-    sheet.write(0, _HEAD_Y, _("Para onde vai"), weight="bold")
+    sheet.write(0, HEAD_Y, _("Para onde vai"), weight="bold")
     each = _("mediana de cada hora") if resource.forecast.is_preliminary else _("mediana de cada dia")
     limit = _("limite {limit}", limit=words.percent(resource.limit, 0))
-    key = [(each, resource.part.metric.color, 5.0), (_("previsão"), tint("ahead"), 11.0), (limit, tint("limit"), 1.6)]
-    x = WIDTH - 4 - sum(22 + sheet.width_of(word) + 14 for word, *_ in key) + 14
-    for word, color, thickness in key:
-        sheet.mark(x, _HEAD_Y, color=color, thickness=thickness)
-        sheet.write(x + 22, _HEAD_Y, word, color=tint("muted"))
-        x += 22 + sheet.width_of(word) + 14
+    color, ahead = resource.part.metric.color, tint("ahead")
+    sheet.key(KEY_Y, [(each, color, 5.0, 1.0), (_("previsão"), ahead, 11.0, 1.0), (limit, tint("limit"), 1.6, 1.0)])
 
 
 def outlook_sentence(resource: Resource) -> str:

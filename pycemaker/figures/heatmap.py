@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pycemaker import words
-from pycemaker.figures.sheet import WIDTH, Picture, Sheet, theme, tint
+from pycemaker.figures.sheet import HEAD_Y, KEY_Y, Picture, Sheet, theme, tint
 from pycemaker.language import N_, _
 
 if TYPE_CHECKING:
@@ -25,9 +25,8 @@ _LONG_DAYS = (
     N_("sábado"),
     N_("domingo"),
 )
-_HEIGHT = 232
-_MARGINS = {"left": 40, "right": 2, "top": 44, "bottom": 24}
-_HEAD_Y = 10
+_HEIGHT = 274
+_MARGINS = {"left": 46, "right": 2, "top": 64, "bottom": 30}
 _STEPS = 24
 _DARKEST = 0.35
 _KEY_STEPS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -89,28 +88,24 @@ def _write_axes(sheet: Sheet) -> None:
     for day, label in enumerate(DAYS):
         sheet.write(_MARGINS["left"] - 8, sheet.place(0, day + 0.5)[1], _(label), ha="right", color=tint("muted"))
     for hour in range(0, 24, 3):
-        sheet.write(sheet.place(hour + 0.5, 0)[0], _HEIGHT - 11, f"{hour} h", ha="center", color=tint("muted"))
+        sheet.write(sheet.place(hour + 0.5, 0)[0], _HEIGHT - 13, f"{hour} h", ha="center", color=tint("muted"))
 
 
 def _head(sheet: Sheet, resource: Resource) -> None:
-    """The metric's name at the left, the key of the colours at the right."""
-    sheet.write(0, _HEAD_Y, _("Horas mais cheias da semana"), weight="bold")
+    """The title; below, the key of the colours."""
+    sheet.write(0, HEAD_Y, _("Horas mais cheias da semana"), weight="bold")
     colors = colors_of(resource.part.metric)
-    absent, ends = _("sem amostras"), (words.percent(0, 0), words.percent(1, 0))
-    x = WIDTH - 4 - 5 * 16 - sheet.width_of(ends[1]) - 6
-    if np.isnan(resource.week).any():
-        x -= sheet.width_of(absent) + 40
-    x -= sheet.width_of(ends[0]) + 6
-    sheet.write(x, _HEAD_Y, ends[0], color=tint("muted"))
-    x += sheet.width_of(ends[0]) + 6
+    least, most = words.percent(0, 0), words.percent(1, 0)
+    sheet.write(0, KEY_Y, least, color=tint("muted"))
+    x = sheet.width_of(least) + 6
     for step in _KEY_STEPS:
-        sheet.mark(x, _HEAD_Y, color=colors[round(step * (_STEPS - 1))], thickness=11)
+        sheet.mark(x, KEY_Y, color=colors[round(step * (_STEPS - 1))], thickness=11)
         x += 16
-    sheet.write(x + 6, _HEAD_Y, ends[1], color=tint("muted"))
+    sheet.write(x + 6, KEY_Y, most, color=tint("muted"))
     if np.isnan(resource.week).any():
-        x += sheet.width_of(ends[1]) + 22
-        sheet.mark(x, _HEAD_Y, color=tint("absent"), thickness=11)
-        sheet.write(x + 22, _HEAD_Y, absent, color=tint("muted"))
+        x += sheet.width_of(most) + 28
+        sheet.mark(x, KEY_Y, color=tint("absent"), thickness=11)
+        sheet.write(x + 22, KEY_Y, _("sem amostras"), color=tint("muted"))
 
 
 def week_sentence(resource: Resource) -> str:

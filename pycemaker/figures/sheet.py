@@ -1,6 +1,6 @@
 """What every figure is drawn on: the theme, the canvas, text placed in CSS pixels, and the way to a small PNG.
 
-A figure is 600 CSS pixels wide, drawn at twice that, on opaque white (dark mode swallows transparent ones), with a
+A figure is 560 CSS pixels wide, drawn at twice that, on opaque white (dark mode swallows transparent ones), with a
 palette (a third of the bytes). Nothing here touches matplotlib's global state or its inline backend, which draws twice.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import logging
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,14 +19,20 @@ from pycemaker.language import _
 
 logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)  # its first import says that it builds a cache
 
-WIDTH = 600
+WIDTH = 560
+FONT_PIXELS = 18
+"""Large enough for a telephone: a mail 360 CSS pixels wide shows a figure at 352, and its text at 11."""
+
+HEAD_Y, KEY_Y = 12, 40
+"""Where a figure's title and its key stand, from the top."""
+
 
 _CSS_DPI = 96
 _SHARPNESS = 2
 _MOST_COLORS = 64
 _ALMOST_WHITE = 252  # what the palette makes of white
 _FONTS = ["Arial", "Liberation Sans", "Helvetica", "DejaVu Sans"]
-_FONT_POINTS = 15 * 72 / _CSS_DPI
+_FONT_POINTS = FONT_PIXELS * 72 / _CSS_DPI
 _THEME: dict[Any, Any] = {
     "font.family": "sans-serif",
     "font.sans-serif": _FONTS,
@@ -117,6 +123,14 @@ class Sheet:
         self.figure.add_artist(
             Rectangle(corner, *size, transform=self.figure.transFigure, color=color, alpha=alpha, linewidth=0)
         )
+
+    def key(self, y: float, entries: Sequence[tuple[str, str, float, float]]) -> None:
+        """What the colours mean, from the left on: for each its word, its colour, its thickness and its opacity."""
+        x = 0.0
+        for word, color, thickness, alpha in entries:
+            self.mark(x, y, color=color, thickness=thickness, alpha=alpha)
+            self.write(x + 22, y, word, color=tint("muted"))
+            x += 22 + self.width_of(word) + 16
 
     def width_of(self, text: str, *, weight: str = "normal") -> float:
         """How wide a text is drawn, in CSS pixels."""

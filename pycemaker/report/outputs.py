@@ -12,12 +12,11 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
+from pycemaker.figures.sheet import WIDTH
 from pycemaker.language import _
 
 Json = dict[str, Any]
 
-WIDTH = 600
-"""CSS pixels that the mail has for a figure."""
 
 PRINTED_CHARACTERS = 4096
 """How much of what one cell printed is shown."""

@@ -83,7 +83,7 @@ def test_every_picture_of_the_report_is_a_figure_with_width_and_sentence(report:
     assert len(pictures) == len(report.figures) == 13
     for picture, figure in zip(pictures, report.figures, strict=True):
         assert f'src="figure:{figure.name}"' in picture
-        assert 'width="600"' in picture
+        assert 'width="560"' in picture
         assert f'alt="{figure.alt}"' in picture
         assert "de 03:43 a 09:43 de 10/04/2022: " in figure.alt
 

@@ -71,7 +71,12 @@ ALONE = {
     "firebase_admin": {"pycemaker.report.storage"},
     "google": {"pycemaker.report.storage"},
     "yagmail": {"pycemaker.report.smtp"},
-    "seaborn": {"pycemaker.figures", "pycemaker.figures.heatmap", "pycemaker.figures.forecast"},
+    "seaborn": {
+        "pycemaker.figures",
+        "pycemaker.figures.heatmap",
+        "pycemaker.figures.forecast",
+        "pycemaker.figures.shares",
+    },
     "xxhash": {"pycemaker.samples"},
     "tsdownsample": {"pycemaker.points"},
     "pyarrow": {"pycemaker.shapes"},

@@ -121,7 +121,7 @@ def test_every_case_has_its_verdict_a_sentence_and_two_figures(readings: np.ndar
     assert found.forecast.verdict is verdict
     assert (found.forecast.at_utc is not None) == (verdict is Verdict.DATED)
     for drawn in (heatmap.hours_of_week(found), outlooks.outlook(found)):
-        assert Image.open(io.BytesIO(drawn.png)).size[0] == 1200
+        assert Image.open(io.BytesIO(drawn.png)).size[0] == 1120
         assert drawn.alt.endswith(".")
     assert capacity_tables.sentence(found).endswith(".")
 

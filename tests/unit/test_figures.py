@@ -15,10 +15,11 @@ from PIL import Image
 from pycemaker import figures
 from pycemaker.criticity import by_badness, criticity, leading
 from pycemaker.digest import digest
+from pycemaker.figures import sheet
 from pycemaker.figures.axes import reading_scale, time_ticks
 from pycemaker.figures.curve import MOST_POINTS, curve
 from pycemaker.figures.sheet import Picture, picture
-from pycemaker.metrics import CPU, HTTP_FAIL, RESPONSE_TIME
+from pycemaker.metrics import CPU, HTTP_FAIL, METRICS, RESPONSE_TIME, Metric
 from pycemaker.samples import no_columns
 from pycemaker.window import Window, to_epoch_ms
 from tests.services.periods import NEW_YORK, SAO_PAULO, WINDOW, busy_period, columns, part
@@ -171,7 +172,7 @@ def test_a_digest_tells_the_first_time_of_an_extreme_and_how_often_it_was() -> N
 
 def test_a_course_has_a_name_a_size_and_a_sentence_computed_from_its_data() -> None:
     drawn = figures.course(part(CPU, [0.421, 0.12, 0.9], [0.4]))
-    assert (drawn.name, drawn.width, drawn.height) == ("cpu-course.png", 600, 230)
+    assert (drawn.name, drawn.width, drawn.height) == ("cpu-course.png", 560, 284)
     assert drawn.alt == (
         "Consumo de CPU de 03:43 a 09:43 de 10/04/2022: média 48,0%, mínimo 12,0% às 03:43:33,"
         " máximo 90,0% às 03:43:38; período anterior: média 40,0%."
@@ -207,20 +208,20 @@ def test_figures_of_nothing_say_so(readings: list[float], absence: str) -> None:
 
 @pytest.mark.parametrize("readings", [[], [0.5], [0.0] * 20, [1e306, 1e307], [1e-320] * 3, [-5.0, 5.0]])
 def test_any_readings_give_a_figure(readings: list[float]) -> None:
-    assert opened(figures.course(part(RESPONSE_TIME, readings))).size == (1200, 460)
+    assert opened(figures.course(part(RESPONSE_TIME, readings))).size == (1120, 568)
 
 
 def test_any_criticities_give_a_figure() -> None:
     names = [f"palavra $número {place} <&>" for place in range(40)]
-    assert opened(figures.criticity_shares(part(CPU, [0.5] * 40, names=names))).size == (1200, 176)
+    assert opened(figures.criticity_shares(part(CPU, [0.5] * 40, names=names))).size == (1120, 272)
 
 
 def test_figures_are_small_sharp_and_on_opaque_white() -> None:
     for drawn in (figures.course(busy_period()["cpu"]), figures.criticity_shares(busy_period()["cpu"])):
         image = opened(drawn)
-        assert (image.mode, image.width) == ("P", 1200)
+        assert (image.mode, image.width) == ("P", 1120)
         assert "transparency" not in image.info
-        assert image.convert("RGB").getpixel((1199, 0)) == (255, 255, 255)
+        assert image.convert("RGB").getpixel((1119, 0)) == (255, 255, 255)
         assert len(drawn.png) < 35_000
 
 
@@ -234,8 +235,8 @@ def test_the_line_is_drawn_in_the_colour_of_its_metric_and_the_one_before_in_gre
 def test_a_gap_is_left_white_between_the_two_ends_of_the_line() -> None:
     busy = busy_period()["cpu"]
     drawn = opened(figures.course(replace(busy, previous=no_columns()))).convert("RGB")
-    inside_gap = 2 * (62 + round(534 * (0.3 + 10 / 360)))
-    column = {drawn.getpixel((inside_gap, y)) for y in range(100, 400)}
+    inside_gap = 2 * (80 + round(452 * (0.3 + 10 / 360)))
+    column = {drawn.getpixel((inside_gap, y)) for y in range(150, 480)}
     assert not any(blue - red > 60 for red, _, blue in column)  # type: ignore[misc]
 
 
@@ -252,7 +253,7 @@ def test_a_figure_of_ones_own_is_scaled_to_the_width_of_the_report() -> None:
     own = Figure(figsize=(3, 1))
     own.add_subplot().plot([1, 2])
     drawn = picture(own, "minha", "Minha figura.")
-    assert (drawn.name, drawn.width, drawn.height, opened(drawn).size) == ("minha.png", 600, 200, (1200, 400))
+    assert (drawn.name, drawn.width, drawn.height, opened(drawn).size) == ("minha.png", 560, 186, (1120, 373))
 
 
 def test_drawing_leaves_no_global_state() -> None:
@@ -263,3 +264,25 @@ def test_drawing_leaves_no_global_state() -> None:
     figures.course(part(CPU, [0.5]))
     assert dict(mpl.rcParams) == before
     assert plt.get_fignums() == []
+
+
+def test_text_in_figures_can_be_read_on_a_telephone_360_pixels_wide() -> None:
+    beside = 2 * 4  # what the mail and the page leave at either side of a figure there
+    assert sheet.FONT_PIXELS * (360 - beside) / sheet.WIDTH >= 11
+
+
+@pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.id)
+def test_every_word_of_a_course_is_inside_the_figure(metric: Metric, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[tuple[float, float]] = []
+
+    def note(self: sheet.Sheet, x: float, y: float, text: str, **style: object) -> None:
+        width = self.width_of(text, weight=str(style.get("weight", "normal")))
+        left = x - {"left": 0.0, "center": 0.5, "right": 1.0}[str(style.get("ha", "left"))] * width
+        written.append((left, left + width))
+
+    monkeypatch.setattr(sheet.Sheet, "write", note)
+    figures.course(replace(busy_period()[metric.id], metric=metric))
+    figures.criticity_shares(busy_period()[metric.id])
+    assert len(written) > 8
+    assert min(left for left, _ in written) >= 0
+    assert max(right for _, right in written) <= sheet.WIDTH

@@ -1,0 +1,119 @@
+"""How bad a metric's samples were: one bar cut into the share of each criticity."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from pycemaker import words
+from pycemaker.criticity import MOST_CRITICITIES, Criticity, leading
+from pycemaker.digest import digest
+from pycemaker.figures import alt
+from pycemaker.figures.sheet import HEAD_Y, WIDTH, Picture, Sheet, theme, tint
+from pycemaker.language import _
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from pycemaker.period import MetricPeriod
+
+HEIGHT = 108
+ROW = 28
+"""How much higher it is where the key takes a second row."""
+
+_MARGINS = {"left": 0, "right": 0, "top": 34, "bottom": 42}
+_KEY_Y = HEIGHT - 16
+_KEY_GAP = 18
+_MOST_ROWS = 2
+_NARROWEST_SHARE = 0.007
+
+
+class _Part(NamedTuple):
+    """A part of the bar: its label, colour and share, and how wide its key is in CSS pixels."""
+
+    label: str
+    color: str
+    share: float
+    width: float
+
+
+def criticity_shares(part: MetricPeriod) -> Picture:
+    """One bar cut into the share of each criticity, from the least bad to the worst.
+
+    A share too small to see is drawn four pixels wide. Without a reading a sentence stands in its place.
+    """
+    told = digest(part)
+    with theme():
+        sheet = Sheet(HEIGHT, _MARGINS)
+        rows = _rows_that_fit(sheet, told.shares)
+        if len(rows) > 1:
+            sheet = Sheet(HEIGHT + ROW, {**_MARGINS, "bottom": _MARGINS["bottom"] + ROW})
+        sheet.write(0, HEAD_Y, _("Criticidade das amostras"), weight="bold")
+        if rows:
+            _plot_bar(sheet.axes, [part for row in rows for part in row])
+            _write_key(sheet, rows)
+        else:
+            sheet.write(0, HEIGHT / 2, words.absence(told.received), color=tint("muted"))
+        return sheet.finish(f"{part.metric.id}-criticity", alt.shares_sentence(part, told))
+
+
+def _rows_that_fit(sheet: Sheet, shares: Mapping[str, float]) -> list[list[_Part]]:
+    """The largest shares whose labels fit into the key, from the least bad to the worst; the rest as one."""
+    rows: list[list[_Part]] = []
+    for most in range(min(len(shares), MOST_CRITICITIES), 0, -1):
+        rows = _broken([_part(sheet, word, share) for word, share in leading(shares, most)])
+        if len(rows) <= _MOST_ROWS:
+            break
+    return rows
+
+
+def _broken(parts: Sequence[_Part]) -> list[list[_Part]]:
+    """The parts in rows that are not wider than the figure."""
+    rows: list[list[_Part]] = [[]]
+    for part in parts:
+        if rows[-1] and sum(each.width for each in rows[-1]) + part.width > WIDTH + _KEY_GAP:
+            rows.append([])
+        rows[-1].append(part)
+    return rows
+
+
+def _part(sheet: Sheet, word: Criticity, share: float) -> _Part:
+    label = f"{word.label} {words.share(share)}"
+    return _Part(label, word.color, share, 22 + sheet.width_of(label) + _KEY_GAP)
+
+
+def _write_key(sheet: Sheet, rows: Sequence[Sequence[_Part]]) -> None:
+    for place, row in enumerate(rows):
+        x, y = 0.0, _KEY_Y + place * ROW
+        for part in row:
+            sheet.mark(x, y, color=part.color, thickness=11)
+            sheet.write(x + 22, y, part.label)
+            x += part.width
+
+
+def _plot_bar(axes: Axes, parts: list[_Part]) -> None:
+    """Bars from 0 to each running total, the longest first, so that each shows only its own end."""
+    import seaborn as sns
+
+    drawn = np.maximum([part.share for part in parts], _NARROWEST_SHARE)
+    totals = np.cumsum(drawn / drawn.sum())[::-1]
+    places = [str(place) for place in range(len(parts))]
+    sns.barplot(
+        x=totals,
+        y=np.zeros(len(parts)),
+        hue=places,
+        palette=dict(zip(places, [part.color for part in reversed(parts)], strict=True)),
+        orient="h",
+        dodge=False,
+        errorbar=None,
+        saturation=1,
+        legend=False,
+        width=1,
+        native_scale=True,
+        edgecolor="white",
+        linewidth=1.5,
+        ax=axes,
+    )
+    axes.set(xlim=(0, 1), ylim=(-0.5, 0.5))

@@ -88,7 +88,8 @@ def _write_axes(sheet: Sheet) -> None:
     for day, label in enumerate(DAYS):
         sheet.write(_MARGINS["left"] - 8, sheet.place(0, day + 0.5)[1], _(label), ha="right", color=tint("muted"))
     for hour in range(0, 24, 3):
-        sheet.write(sheet.place(hour + 0.5, 0)[0], _HEIGHT - 13, f"{hour} h", ha="center", color=tint("muted"))
+        at = sheet.place(hour + 0.5, 0)[0]
+        sheet.write(at, _HEIGHT - 13, _("{hour} h", hour=hour), ha="center", color=tint("muted"))
 
 
 def _head(sheet: Sheet, resource: Resource) -> None:

@@ -51,11 +51,13 @@ def source_messages(root: Path = ROOT) -> Catalog:
 
 
 def _source(path: Path) -> bytes:
-    """The file; of a notebook what its code cells hold."""
+    """The file; of a notebook what its code cells hold, and its title."""
     if path.suffix != ".ipynb":
         return path.read_bytes()
     cells = json.loads(path.read_bytes())["cells"]
-    return "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code").encode()
+    code, text = ("\n".join("".join(c["source"]) for c in cells if c["cell_type"] == k) for k in ("code", "markdown"))
+    title = re.search(r"^# (.+)$", text, re.MULTILINE)
+    return f"{code}\ntranslated({title[1].strip()!r})\n".encode() if title else code.encode()
 
 
 def read_catalogue(tag: str) -> Catalog:

@@ -1,4 +1,4 @@
-"""The page of a link to leave a report: what the address gets now, and a form that changes it. No script.
+"""The page of a link to leave a report, in the readers' language: what the address gets now, and a form. No script.
 
 A form, since mail scanners and previews follow every link in a mail: to look at this page changes nothing.
 """
@@ -12,6 +12,7 @@ from html import escape
 
 from pycemaker import brand
 from pycemaker.data.suppressions import EVERY_REPORT, OPERATOR, Suppression
+from pycemaker.language import _, spoken
 from pycemaker.report.unsubscribe import Subscription
 
 LEAVE, LEAVE_ALL, RETURN = "cancelar", "cancelar-todos", "voltar"
@@ -43,7 +44,7 @@ def headers(page_html: str) -> dict[str, str]:
 
 
 _PAGE = """<!doctype html>
-<html lang="pt-BR">
+<html lang="{language}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -69,29 +70,30 @@ def page(subscription: Subscription, title: str, suppressions: Sequence[Suppress
         suppressions: those that keep this report from the address.
     """
     whom = f"<strong>{escape(subscription.address)}</strong>"
-    what = f"<strong>{escape(title)}</strong>"
+    what = f"<strong>{escape(_(title))}</strong>"
     notebooks = {suppression.notebook for suppression in suppressions}
     if any(suppression.by == OPERATOR for suppression in suppressions):
-        return _page("Envio bloqueado", _said(f"Quem opera este serviço bloqueou o envio de relatórios para {whom}."))
+        told = _("Quem opera este serviço bloqueou o envio de relatórios para {whom}.", whom=whom)
+        return _page(_("Envio bloqueado"), _said(told))
     if EVERY_REPORT in notebooks:
-        told = f"{whom} não recebe mais nenhum relatório."
-        return _page("Recebimento cancelado", _said(told) + _form((RETURN, "Voltar a receber")))
+        told = _("{whom} não recebe mais nenhum relatório.", whom=whom)
+        return _page(_("Recebimento cancelado"), _said(told) + _form((RETURN, _("Voltar a receber"))))
     if notebooks:
-        told = f"{whom} não recebe mais o relatório {what}."
-        more = (LEAVE_ALL, "Cancelar todos os relatórios")
-        return _page("Recebimento cancelado", _said(told) + _form((RETURN, "Voltar a receber"), more))
-    told = f"{whom} recebe o relatório {what}. Deseja cancelar o recebimento?"
-    buttons = _form((LEAVE, "Cancelar este relatório"), (LEAVE_ALL, "Cancelar todos os relatórios"))
-    return _page("Cancelar o recebimento", f"<p>{told}</p>" + buttons + _FINE)
+        told = _("{whom} não recebe mais o relatório {what}.", whom=whom, what=what)
+        more = (LEAVE_ALL, _("Cancelar todos os relatórios"))
+        return _page(_("Recebimento cancelado"), _said(told) + _form((RETURN, _("Voltar a receber")), more))
+    told = _("{whom} recebe o relatório {what}. Deseja cancelar o recebimento?", whom=whom, what=what)
+    buttons = _form((LEAVE, _("Cancelar este relatório")), (LEAVE_ALL, _("Cancelar todos os relatórios")))
+    fine = _("Abrir esta página não muda nada; o cancelamento vale assim que você confirmar.")
+    return _page(_("Cancelar o recebimento"), f'<p>{told}</p>{buttons}<p class="fine">{fine}</p>')
 
 
 def unknown_link() -> str:
     """For a link that is none: what to do instead."""
-    told = "Este link de cancelamento não é válido. Use o link de um e-mail mais recente ou responda a quem o enviou."
-    return _page("Link inválido", f"<p>{told}</p>")
-
-
-_FINE = '<p class="fine">Abrir esta página não muda nada; o cancelamento vale assim que você confirmar.</p>'
+    told = _(
+        "Este link de cancelamento não é válido. Use o link de um e-mail mais recente ou responda a quem o enviou."
+    )
+    return _page(_("Link inválido"), f"<p>{told}</p>")
 
 
 def _said(sentence: str) -> str:
@@ -110,4 +112,4 @@ def _form(*buttons: tuple[str, str]) -> str:
 def _page(title: str, content: str) -> str:
     own = brand.load()
     style = _STYLE.format(light=own.variables(own.light), dark=own.variables(own.dark))
-    return _PAGE.format(title=title, name=escape(own.name), style=style, content=content)
+    return _PAGE.format(language=spoken().tag, title=title, name=escape(own.name), style=style, content=content)

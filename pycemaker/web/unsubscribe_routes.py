@@ -7,6 +7,7 @@ from bottle import Bottle, request, response
 from pycemaker.data.signing_keys import SigningKeys
 from pycemaker.data.suppressions import EVERY_REPORT, RECIPIENT, Suppressions
 from pycemaker.errors import InvalidRequest, NotebookUnusable, UnknownLink, UnknownNotebook
+from pycemaker.language import speaking
 from pycemaker.report import unsubscribe
 from pycemaker.report.catalogue import find_notebook
 from pycemaker.report.unsubscribe import Subscription
@@ -32,7 +33,8 @@ def add_unsubscribe(app: Bottle, services: Services) -> None:
             if not prefers_html(request.environ.get("HTTP_ACCEPT", "")):
                 raise
             response.status = 404
-            return _html(unsubscribe_page.unknown_link())
+            with speaking(services.settings.report_language):
+                return _html(unsubscribe_page.unknown_link())
 
     @app.post(unsubscribe.PATH + "<token>")  # type: ignore[untyped-decorator]
     def act(token: str) -> bytes:
@@ -70,7 +72,8 @@ def _page(services: Services, subscription: Subscription, suppressions: Suppress
     except (UnknownNotebook, NotebookUnusable):  # it may have been taken away since
         title = subscription.notebook
     found = suppressions.of(subscription.address, subscription.notebook)
-    return _html(unsubscribe_page.page(subscription, title, found))
+    with speaking(services.settings.report_language):
+        return _html(unsubscribe_page.page(subscription, title, found))
 
 
 def _html(page: str) -> bytes:

@@ -14,7 +14,7 @@ from pycemaker.language import Language
 
 _LETTERS = re.compile(r"[^\W\d_]+")
 _INSIDE = re.compile(r"⟦[^⟧]*(?:⟧|$)")  # a headline may be cut within them
-_NAMES = {"Pycemaker", "America", "Sao", "Paulo", "New", "York", "UTC", "p", "x"}
+_NAMES = {"Pycemaker", "P", "America", "Sao", "Paulo", "New", "York", "UTC", "p", "x"}
 _SYMBOLS = {"h", "min", "s", "ms", "E"}
 _OF_BABEL = {"and"}
 

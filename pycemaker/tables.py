@@ -49,20 +49,23 @@ def heading(period: Period, title: str = "") -> str:
 
 def findings(found: Sequence[Finding], period: Period) -> str:
     """What changed, the most important first: how grave in words and colour, the figures, what to do next."""
-    changed, nothing = _("O que mudou"), _(QUIET)
-    quiet = f'<p class="pm-quiet"><strong>{nothing}.</strong><br>{escape(quiet_sentence(period))}</p>'
+    changed, nothing, next_step = _("O que mudou"), _(QUIET), _next(_("nada."))
+    quiet = f'<p class="pm-quiet"><strong>{nothing}.</strong><br>{escape(quiet_sentence(period))}{next_step}</p>'
     told = "".join(map(_finding, found)) if found else quiet
     return f'<div class="pm-findings"><h2>{changed}</h2>{told}</div>'
 
 
 def _finding(finding: Finding) -> str:
     label, look = _SEVERITIES[finding.severity]
-    advice = escape(_("O que fazer: {advice}", advice=finding.advice)) if finding.advice else ""
-    advice = f'<br><span class="pm-next">{advice}</span>' if advice else ""
     return (
         f'<p class="pm-finding {look}"><span class="pm-grade">{_(label)}</span> '
-        f"<strong>{escape(finding.headline)}</strong><br>{escape(finding.detail)}{advice}</p>"
+        f"<strong>{escape(finding.headline)}</strong><br>{escape(finding.detail)}{_next(finding.advice)}</p>"
     )
+
+
+def _next(advice: str) -> str:
+    what = _("O que fazer:")
+    return f'<br><span class="pm-next"><strong>{escape(what)}</strong> {escape(advice)}</span>'
 
 
 def quiet_sentence(period: Period) -> str:

@@ -26,7 +26,7 @@ class Finding:
         severity: `CRITICAL`, `WARNING` or `NOTICE`.
         headline: what changed, how much and when, on one line, without a full stop.
         detail: the figures behind it: one or two sentences.
-        advice: what to do next, a sentence; empty where there is nothing to do.
+        advice: what to do next, a sentence; never empty.
         start_ms: when it began, milliseconds since 1970 in UTC; None where it has no beginning.
         end_ms: when it ended; likewise.
         weight: among findings of one severity and kind the larger comes first.

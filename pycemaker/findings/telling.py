@@ -42,6 +42,7 @@ _FILLS = {
 _SCHEDULED = N_("Procure uma tarefa agendada para essa hora.")
 _MAKE_ROOM = N_("Abra espaço antes disso.")
 _CHECK_COLLECTOR = N_("Confira se o coletor está de pé, e se ele alcança o banco de dados.")
+_ASK_WHETHER_EXPECTED = N_("Confira se essa mudança era esperada; se ninguém a fez, veja o que mudou {when}.")
 _OFTEN = 3
 _SHORT_BAD_SECONDS = 300
 _STOPPED_SECONDS = 900
@@ -61,7 +62,7 @@ def tell_incident(together: list[Episode]) -> Finding:
         said.append(_repeated(lead.repeats, len(lead.series.days)))
     bad = any(_is_bad(episode) for episode in together)
     critical = max(episode.critical_share for episode in together) >= 0.5 and seconds >= _SHORT_BAD_SECONDS
-    advice = _look(metric, when, is_scheduled=lead.repeats > 0)
+    scheduled = lead.repeats > 0
     start = words.minute_in_sentence(lead.start_ms, part.window, part.zone)
     return Finding(
         "incident",
@@ -69,7 +70,7 @@ def tell_incident(together: list[Episode]) -> Finding:
         CRITICAL if bad and critical else WARNING if bad else NOTICE,
         f"{part.label} {compared(lead.amount, lead.normal, metric)} {start}",
         " ".join(said),
-        advice if bad else "",
+        _look(metric, when, is_scheduled=scheduled) if bad else _(_ASK_WHETHER_EXPECTED, when=when),
         lead.start_ms,
         lead.end_ms,
         sum(episode.fold for episode in together),
@@ -89,7 +90,7 @@ def tell_shift(series: Series, shift: Shift) -> Finding:
         f"{part.label} {compared(shift.level, shift.normal, metric)} "
         + (_("desde {time}", time=since) if since else _("no período")),
         _medians(series, shift),
-        _look(metric, when) if is_bad else "",
+        _look(metric, when) if is_bad else _(_ASK_WHETHER_EXPECTED, when=when),
         shift.since_ms,
         None,
         _size(shift.level, shift.normal, metric),
@@ -181,7 +182,7 @@ def tell_high(part: MetricPeriod, high: High) -> Finding:
         NOTICE,
         headline,
         detail,
-        _look(part.metric, _("nesse minuto")) if part.metric.worse > 0 else "",
+        _look(part.metric, when) if part.metric.worse > 0 else _(_ASK_WHETHER_EXPECTED, when=when),
         high.time_ms,
         high.time_ms,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 
@@ -15,7 +16,7 @@ from pycemaker.samples import Columns, no_columns
 from pycemaker.window import to_epoch_ms
 from tests.services.noise import quiet_period
 from tests.services.periods import WINDOW
-from tests.services.planted import HOUR_MS, START_MS, changed, lifted, with_days, without
+from tests.services.planted import HOUR_MS, START_MS, changed, every_kind, lifted, with_days, without
 
 QUIET = quiet_period(3)
 
@@ -81,7 +82,8 @@ def test_lost_traffic_is_bad_and_more_of_it_is_a_notice() -> None:
     assert (lost.kind, lost.severity) == ("incident", WARNING)
     assert lost.headline.startswith("Número de requisições 9")
     assert "abaixo do normal às 06:43" in lost.headline
-    assert (more.kind, more.severity, more.advice) == ("incident", NOTICE, "")
+    assert (more.kind, more.severity) == ("incident", NOTICE)
+    assert more.advice.startswith("Confira se essa mudança era esperada; ")
 
 
 def test_one_spike_moves_nothing_but_is_told_as_a_new_high() -> None:
@@ -107,9 +109,10 @@ def test_a_level_that_moved_at_once_says_since_when() -> None:
     assert finding.headline.endswith("p.p. acima do normal desde 05:13")
 
 
-def test_better_is_a_notice_without_advice() -> None:
+def test_better_is_a_notice_that_asks_whether_it_was_meant() -> None:
     finding = only(changed(QUIET, response_time=lifted(QUIET["response_time"], 0.4, 0, 6)))
-    assert (finding.kind, finding.severity, finding.advice) == ("shift", NOTICE, "")
+    assert (finding.kind, finding.severity) == ("shift", NOTICE)
+    assert finding.advice.startswith("Confira se essa mudança era esperada; ")
     assert "abaixo do normal" in finding.headline
 
 
@@ -222,3 +225,13 @@ def test_other_lengths_find_the_same_stretch(hours: int) -> None:
     assert finding.start_ms is not None
     assert abs(finding.start_ms - (to_epoch_ms(WINDOW.end_utc) - 1_800_000)) <= 10_000
     assert timedelta(milliseconds=(finding.end_ms or 0) - finding.start_ms) < timedelta(minutes=21)
+
+
+def test_every_finding_tells_what_when_how_bad_and_what_to_do() -> None:
+    found = [finding for period in every_kind() for finding in find(period)]
+    assert {finding.kind for finding in found} == {"incident", "shift", "trend", "critical", "high", "gap"}
+    for finding in found:
+        told = f"{finding.headline} {finding.detail}"
+        assert re.search(r"\d", told) or "Nenhuma amostra" in told, told
+        assert re.search(r"\d\d:\d\d|\d\d/\d\d|período", told), told
+        assert finding.advice.endswith("."), told

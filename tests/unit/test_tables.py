@@ -138,7 +138,9 @@ def test_findings_say_how_grave_they_are_in_words_and_what_to_do() -> None:
 
 def test_a_quiet_period_says_so_and_what_it_was_compared_with() -> None:
     html = tables.findings((), period_of(part(CPU, [0.5])))
-    assert visible(html) == ("O que mudou Nada fora do normal neste período. Comparado com o período anterior.")
+    assert visible(html) == (
+        "O que mudou Nada fora do normal neste período. Comparado com o período anterior. O que fazer: nada."
+    )
 
 
 def test_text_from_data_is_escaped() -> None:

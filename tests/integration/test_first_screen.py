@@ -1,0 +1,98 @@
+"""A reader with thirty seconds and a telephone: the first screen says what changed, when, how bad, and what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook, new_output
+from playwright.sync_api import Browser
+
+from pycemaker import tables
+from pycemaker.findings import QUIET, find
+from pycemaker.period import Period
+from pycemaker.report.render import render_page
+from tests.services.browser import CHROMIUM, chromium, mail_site, opened, page_site
+from tests.services.planted import every_kind
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
+
+PHONE = (360, 640)
+FIRST_SCREEN = """height => {
+  const words = [];
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (texts.nextNode()) {
+    const node = texts.currentNode;
+    for (const word of node.data.matchAll(/\\S+/g)) {
+      const range = new Range();
+      range.setStart(node, word.index);
+      range.setEnd(node, word.index + word[0].length);
+      const place = range.getBoundingClientRect();
+      if (place.height > 0 && place.top >= 0 && place.bottom <= height && place.right <= innerWidth) words.push(word[0]);
+    }
+  }
+  return words.join(" ");
+}"""
+"""The words that are wholly on the screen, in their order."""
+
+
+def hardest() -> dict[str, Period]:
+    """Of each kind of first finding, and of quiet, the period whose first finding takes the most words to tell."""
+    chosen: dict[str, tuple[int, Period]] = {}
+    for period in every_kind():
+        found = find(period)
+        kind = f"{found[0].kind}-{found[0].severity}" if found else "quiet"
+        length = len(f"{found[0].headline}{found[0].detail}{found[0].advice}") if found else 0
+        if length >= chosen.get(kind, (0, period))[0]:
+            chosen[kind] = length, period
+    return {kind: period for kind, (_, period) in chosen.items()}
+
+
+HARDEST = hardest()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as started:
+        yield started
+
+
+def first_screens(browser: Browser, period: Period, folder: Path) -> dict[str, str]:
+    """What the first screen of the mail and of the page says, of a report that starts as ours do."""
+    fragments = [tables.heading(period), tables.findings(find(period), period), tables.trust(period)]
+    cells = [
+        new_code_cell("", outputs=[new_output("display_data", {"text/html": f'<div class="pm-cell">{part}</div>'})])
+        for part in fragments
+    ]
+    nbformat.write(new_notebook(cells=cells), folder / "executed.ipynb")
+    page = render_page(
+        folder / "executed.ipynb", period.window, "an-id", zone=period.zone, public_url="https://monitor.example.com"
+    )
+    said = {}
+    for name, site in (("mail", mail_site(page)), ("page", page_site(page))):
+        with opened(browser, site, size=PHONE) as shown:
+            said[name] = str(shown.evaluate(FIRST_SCREEN, PHONE[1]))
+    return said
+
+
+@pytest.mark.parametrize("kind", HARDEST)
+def test_what_changed_when_how_bad_and_what_to_do_is_on_the_first_screen(
+    browser: Browser, kind: str, tmp_path: Path
+) -> None:
+    period = HARDEST[kind]
+    found = find(period)
+    for said in first_screens(browser, period, tmp_path).values():
+        if not found:
+            assert f"O que mudou {QUIET}. Comparado com o período anterior" in said
+            assert "O que fazer: nada." in said
+        else:
+            first = found[0]
+            assert f"{first.headline} {first.detail} O que fazer: {first.advice}" in said
+
+
+def test_every_kind_of_finding_is_among_the_hardest() -> None:
+    assert {kind.partition("-")[0] for kind in HARDEST} == {
+        *("quiet", "incident", "shift", "trend", "critical", "high", "gap")
+    }

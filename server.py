@@ -26,7 +26,7 @@ from pycemaker.web.metric_routes import add_metrics
 from pycemaker.web.remember import remember_answers
 from pycemaker.web.report_routes import add_kept_reports, add_report
 from pycemaker.web.services import Services
-from pycemaker.web.telling import tell_errors, tell_http_error
+from pycemaker.web.telling import refuse_garbled_path, tell_errors, tell_http_error
 from pycemaker.web.unsubscribe_routes import add_unsubscribe
 from pycemaker.web.watch_routes import add_watch
 from pycemaker.web.wsgi import allow_origins, count_traffic
@@ -42,6 +42,7 @@ def create_app(services: Services) -> Any:
     """The WSGI application over these services. No I/O happens until a request comes."""
     app = Bottle()
     app.install(tell_errors)
+    app.add_hook("before_request", refuse_garbled_path)
     app.default_error_handler = tell_http_error
     add_home(app, services)
     add_watch(app, services)

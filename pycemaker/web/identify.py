@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from pycemaker.request_ids import REQUEST_ID, request_id_from
-from pycemaker.web.wsgi import Application, Environ, StartResponse
+from pycemaker.web.wsgi import Application, Environ, StartResponse, loggable
 
 _LOGGED = ("/report/", "/reports")
 _log = logging.getLogger("pycemaker.access")
@@ -54,7 +54,7 @@ def _note(environ: Environ, status: str, seconds: float, exc_info: Any) -> None:
         level,
         "%s %s",
         environ["REQUEST_METHOD"][:20],
-        environ["PATH_INFO"][:200],
+        loggable(environ["PATH_INFO"]),
         exc_info=exc_info,
         extra={"status": int(status[:3]), "ms": round(seconds * 1000, 1), "caller": environ.get("REMOTE_ADDR", "")},
     )

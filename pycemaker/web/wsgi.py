@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -19,6 +20,13 @@ REMEMBERED = "pycemaker.remembered"
 """In the environ of an answer that came out of memory."""
 
 _REPORT = "/report/"
+_PATH_CHARACTERS = 200
+_LINK = re.compile(r"(/unsubscribe/).*", re.DOTALL)
+
+
+def loggable(path: str) -> str:
+    """The path as a log may have it: not too long, and without a link's token, which is a key to a subscription."""
+    return _LINK.sub(r"\1***", path[:_PATH_CHARACTERS])
 
 
 def count_traffic(application: Application, traffic: Traffic) -> Application:

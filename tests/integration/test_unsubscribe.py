@@ -220,6 +220,16 @@ def test_a_database_that_is_away_suppresses_everybody() -> None:
     away.close()
 
 
+def test_the_log_of_a_fault_has_no_link(path: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    away = Database("mongodb://127.0.0.1:9/x")
+    desk = ReportDesk({}, tmp_path, 1, keep_spare=False)
+    client = Client(server.create_app(server.Services(from_mapping({}), Store(away), desk)))
+    assert client.get(path).status == 503
+    away.close()
+    assert "/unsubscribe/***" in caplog.text
+    assert path.rpartition("/")[2] not in caplog.text
+
+
 def test_the_operator_lists_adds_and_removes(
     database_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -17,14 +17,15 @@ from pycemaker import errors, logs, parameters, startup
 from pycemaker.data.collect import Collector
 from pycemaker.data.database import open_database
 from pycemaker.data.store import Store
-from pycemaker.report.runner import ReportDesk
+from pycemaker.dispatch import make_desk
 from pycemaker.settings import ROOT, load
 from pycemaker.web.guard import guard_pages
 from pycemaker.web.home_route import add_home
 from pycemaker.web.identify import identify
+from pycemaker.web.kept_routes import add_kept_reports
 from pycemaker.web.metric_routes import add_metrics
 from pycemaker.web.remember import remember_answers
-from pycemaker.web.report_routes import add_kept_reports, add_report
+from pycemaker.web.report_routes import add_report
 from pycemaker.web.services import Services
 from pycemaker.web.telling import refuse_garbled_path, tell_errors, tell_http_error
 from pycemaker.web.unsubscribe_routes import add_unsubscribe
@@ -35,7 +36,7 @@ CONNECTIONS = 4096
 """Clients connected at a time: two thousand dashboards have a connection or two each. Granian itself stops at 1,024."""
 
 THREADS = 64
-"""Requests at a time; a report holds one for as long as it takes, and at most nine do."""
+"""Requests at a time; whoever waits for a report holds one, and at most 24 do."""
 
 
 def create_app(services: Services) -> Any:
@@ -60,7 +61,7 @@ def application() -> Any:
     logs.set_up(settings)
     logs.log_what_nobody_catches()
     database = open_database(settings.mongo_db_url, settings.data_dir)
-    desk = ReportDesk(os.environ, settings.data_dir / "reports", settings.report_timeout_seconds)
+    desk = make_desk(settings, database, os.environ, keep_spare=True)
     services = Services(settings, Store(database, settings.cache_mb * 2**20), desk)
     desk.start()
     threading.Thread(target=parameters.warm, daemon=True, name="warm").start()

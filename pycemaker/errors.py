@@ -6,7 +6,8 @@
     │   ├── InvalidRange
     │   ├── InvalidAddress
     │   ├── InvalidParameter
-    │   └── TokenInUrl
+    │   ├── TokenInUrl
+    │   └── IdempotencyKeyReused
     ├── NotFound
     │   ├── UnknownMetric
     │   ├── UnknownNotebook
@@ -24,9 +25,14 @@
     │   ├── NotebookUnusable
     │   ├── NothingToSend
     │   ├── ReportUnfit
+    │   ├── ReportTooLarge
+    │   ├── ReportExpired
     │   └── RunnerFailed
     ├── StorageRefused
     ├── MailRefused
+    │   ├── MailDeferred
+    │   ├── MailPartlySent
+    │   └── RecipientSuppressed
     ├── ReportTimedOut
     ├── DatabaseUnreachable
     │   └── IndexesNotReady
@@ -96,6 +102,12 @@ class TokenInUrl(InvalidRequest):
     """The token is in the address, where it gets written down. No facts: nothing of what was sent is kept."""
 
     message = "a token does not belong into an address"
+
+
+class IdempotencyKeyReused(InvalidRequest):
+    """No facts: the key is the caller's own."""
+
+    message = "this Idempotency-Key was used for another request"
 
 
 class NotFound(PycemakerError):
@@ -200,9 +212,21 @@ class ReportUnfit(ReportFailed):
 
 
 class RunnerFailed(ReportFailed):
-    """The process that makes the report ended without saying how it went. Facts: `stage`, `reason`, `possibly_sent`."""
+    """The process that makes the report ended without saying how it went. Facts: `stage`, `reason`."""
 
     message = "the report's process ended during {stage!r}: {reason}"
+
+
+class ReportTooLarge(ReportFailed):
+    """Its processes held more memory than REPORT_MEMORY_MB. Facts: `stage`, `limit_mb`, `held_mb`."""
+
+    message = "the report's processes held {held_mb} MB during {stage!r}, more than the {limit_mb} MB they may"
+
+
+class ReportExpired(ReportFailed):
+    """It was given up after REPORT_RETRY_SECONDS. Facts: `reason`."""
+
+    message = "the report was given up: {reason}"
 
 
 class StorageRefused(PycemakerError):
@@ -212,13 +236,34 @@ class StorageRefused(PycemakerError):
 
 
 class MailRefused(PycemakerError):
-    """The mail server did not take the message. Facts: `reason`, without secrets; `possibly_sent`."""
+    """The mail server did not take the message.
+
+    Facts: `reason`, without secrets; `possibly_sent`; `is_temporary`, whether trying again may help.
+    """
 
     message = "the mail server refused: {reason}"
 
 
+class MailDeferred(MailRefused):
+    """The mail server did not take it now; it is tried again. Facts: `reason`, `next_attempt_at` (ISO 8601, UTC)."""
+
+    message = "the mail server did not take it yet ({reason}); it is tried again at {next_attempt_at}"
+
+
+class MailPartlySent(MailRefused):
+    """Some recipients have it. Facts: `reason`; `recipients`, a line each."""
+
+    message = "not every recipient has it: {reason}"
+
+
+class RecipientSuppressed(MailRefused):
+    """Every recipient has asked for no more reports. Facts: `reason`."""
+
+    message = "the recipient has asked for no more reports"
+
+
 class ReportTimedOut(PycemakerError):
-    """Facts: `stage` it was in, `limit_seconds`, `possibly_sent`."""
+    """Facts: `stage` it was in, `limit_seconds`."""
 
     message = "the report was still at {stage!r} after {limit_seconds} s"
 

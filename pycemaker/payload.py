@@ -146,6 +146,7 @@ def _instants(window: Window) -> list[str]:
 
 
 _SENT = "Relatório enviado com sucesso!"
+_ACCEPTED = "Relatório aceito: acompanhe-o em {url}."
 _WRITTEN = "Relatório gravado na caixa de saída (nenhuma conta de e-mail configurada): nada foi enviado."
 _REPORT_KEYS = (
     *(
@@ -161,6 +162,9 @@ _REPORT_KEYS = (
         "delivered_by",
         "reply",
         "message_id",
+        "recipients",
+        "request_id",
+        "storage_problem",
     ),
     *("message_bytes", "figures", "figures_in", "figure_urls", "attachments", "attachments_missing"),
     *("seconds", "stage_seconds"),
@@ -173,3 +177,9 @@ def report(record: Mapping[str, Any]) -> dict[str, Any]:
         "msg": _SENT if record["state"] == "sent" else _WRITTEN,
         "report": {key: record[key] for key in _REPORT_KEYS if key in record},
     }
+
+
+def report_accepted(record: Mapping[str, Any], url: str) -> dict[str, Any]:
+    """The answer of the report route for a report of which nothing is known yet; `url` is where that will stand."""
+    kept = {key: record[key] for key in _REPORT_KEYS if key in record}
+    return {"msg": _ACCEPTED.format(url=url), "report": kept, "url": url}

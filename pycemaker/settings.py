@@ -25,6 +25,9 @@ _WORD = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _ADDRESS = re.compile(rf"(?=.{{1,64}}@){_WORD}(?:\.{_WORD})*@{_LABEL}(?:\.{_LABEL})+", re.ASCII)
 
+MOST_RECIPIENTS = 50
+"""Of one report."""
+
 _DOMAIN = re.compile(r"@[A-Za-z0-9.-]{1,253}", re.ASCII)
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]", re.ASCII)
 _T = TypeVar("_T")
@@ -58,6 +61,12 @@ class Settings:
     report_limit_per_recipient: int
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...]
     report_timeout_seconds: int
+    report_workers: int
+    report_queue: int
+    report_memory_mb: int
+    report_repeat_seconds: int
+    report_retry_seconds: int
+    report_retention_days: int
     public_url: str | None
     dashboard_url: str | None
     cors_origins: tuple[str, ...]
@@ -154,6 +163,14 @@ def from_mapping(given: Mapping[str, str | None], *, root: Path = ROOT) -> Setti
         report_timeout_seconds=reader.read(
             "REPORT_TIMEOUT_SECONDS", _whole(1, 86400), "whole seconds, 1 to 86400", 120
         ),
+        report_workers=reader.read("REPORT_WORKERS", _whole(1, 64), "whole reports at a time, 1 to 64", 1),
+        report_queue=reader.read("REPORT_QUEUE", _whole(1, 10_000), "whole reports, 1 to 10000", 20),
+        report_memory_mb=reader.read("REPORT_MEMORY_MB", _whole(256, 1_048_576), "whole megabytes, 256 or more", 2048),
+        report_repeat_seconds=reader.read("REPORT_REPEAT_SECONDS", _whole(0, 86400), "whole seconds, 0 to 86400", 60),
+        report_retry_seconds=reader.read(
+            "REPORT_RETRY_SECONDS", _whole(1, 604_800), "whole seconds, 1 to 604800", 14_400
+        ),
+        report_retention_days=reader.read("REPORT_RETENTION_DAYS", _whole(1, 36_500), "whole days, 1 to 36500", 90),
         public_url=reader.read("PUBLIC_URL", _web_url, "an http:// or https:// URL", None),
         dashboard_url=reader.read("DASHBOARD_URL", _web_url, "an http:// or https:// URL", None),
         cors_origins=reader.read("CORS_ORIGINS", _origins, "* or origins (https://host), by commas", ("*",)),
@@ -216,6 +233,20 @@ def parse_address(text: str) -> str:
     if len(text) > 254 or not _ADDRESS.fullmatch(text):
         raise InvalidAddress(text=text[:40])
     return text
+
+
+def parse_recipients(text: str) -> tuple[str, ...]:
+    """The addresses separated by commas, each once (in whatever case), in their order.
+
+    Raises:
+        InvalidAddress: one of them is none, there is none at all, or there are more than MOST_RECIPIENTS.
+    """
+    known: dict[str, str] = {}
+    for part in text.split(","):
+        known.setdefault(part.strip().lower(), parse_address(part.strip()))
+    if len(known) > MOST_RECIPIENTS:
+        raise InvalidAddress(text=f"{len(known)} addresses, of {MOST_RECIPIENTS} at most")
+    return tuple(known.values())
 
 
 def _address(text: str) -> str:

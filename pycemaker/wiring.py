@@ -20,9 +20,8 @@ from pycemaker.parameters import check_injected
 from pycemaker.period import EARLIER_DAYS, EARLIER_SLICES, EarlierHours, MetricPeriod, Period
 from pycemaker.report import lint, render
 from pycemaker.report.attachments.make import Attacher
-from pycemaker.report.mail import Outbox, compose
-from pycemaker.report.pipeline import Collaborators, Page, RunNotebook, Send, StoreFigures
-from pycemaker.report.smtp import SmtpSender
+from pycemaker.report.mail import OUTBOX_SENDER, compose
+from pycemaker.report.pipeline import Collaborators, Page, RunNotebook, StoreFigures
 from pycemaker.report.storage import FirebaseFigures
 from pycemaker.settings import ROOT, Settings, load
 from pycemaker.window import Window, parse_window, same_hours_before, slices
@@ -32,9 +31,6 @@ _SLICE_SECONDS = 30
 
 _READERS = 3
 """Metrics read at a time: MongoDB works on one while another is taken apart here."""
-
-OUTBOX_SENDER = "pycemaker@localhost.localdomain"
-"""Who a message in the outbox is from, where no account is set up."""
 
 
 def report_collaborators(settings: Settings, run_notebook: RunNotebook) -> Collaborators:
@@ -53,7 +49,6 @@ def report_collaborators(settings: Settings, run_notebook: RunNotebook) -> Colla
         compose=in_language(
             partial(compose, sender=settings.email_from or OUTBOX_SENDER, sender_name=brand.load().sender)
         ),
-        send=_sender(settings),
         check_message=partial(_check_message, settings=settings),
     )
 
@@ -84,8 +79,6 @@ def prepare(collaborators: Collaborators) -> None:
     render.warm()
     if isinstance(collaborators.store_figures, FirebaseFigures):
         collaborators.store_figures.prepare()
-    if isinstance(collaborators.send, SmtpSender):
-        collaborators.send.prepare()
 
 
 def _links(settings: Settings) -> dict[str, str]:
@@ -98,14 +91,6 @@ def _figure_storage(settings: Settings) -> StoreFigures | None:
     if settings.firebase_key is None or settings.firebase_bucket is None:
         return None
     return FirebaseFigures(settings.firebase_key, settings.firebase_bucket)
-
-
-def _sender(settings: Settings) -> Send:
-    if settings.email_from is None or settings.password is None:
-        return Outbox(settings.data_dir / "outbox")
-    return SmtpSender(
-        settings.smtp_host, settings.smtp_port, settings.smtp_security, settings.email_from, settings.password
-    )
 
 
 def read_period(date_now: str = "now", time_range: int | str = 6, settings: Settings | None = None) -> Period:

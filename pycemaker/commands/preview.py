@@ -43,7 +43,7 @@ def add(commands: Any) -> None:
 def preview(options: argparse.Namespace, settings: Settings) -> int:
     """`preview`: once, or until Ctrl-C. The exit status is 1 where something is wrong with the mail."""
     asked = read_asked(options, settings)
-    request = ReportRequest("preview", asked.notebook.path, asked.window, RECIPIENT, asked.more)
+    request = ReportRequest("preview", asked.notebook.path, asked.window, (RECIPIENT,), asked.more)
     kitchen = Kitchen(request, settings, settings.data_dir / "preview" / asked.notebook.name)
     database = open_database(settings.mongo_db_url, settings.data_dir, say)  # held, so that no run has to start it
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import secrets
+import tempfile
 import webbrowser
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,22 @@ from typing import Any
 from tqdm import tqdm
 
 from pycemaker.commands.asked import add_interval, read_asked
-from pycemaker.errors import PycemakerError, RecipientNotAllowed
+from pycemaker.data.database import open_database
+from pycemaker.dispatch import make_desk
+from pycemaker.errors import (
+    DatabaseUnreachable,
+    MailDeferred,
+    PycemakerError,
+    RecipientNotAllowed,
+    ReportFailed,
+    ReportTimedOut,
+)
+from pycemaker.ledger.entry import Asked
+from pycemaker.ledger.files import NOTEBOOK, PAGE, Files
+from pycemaker.report import outcome
 from pycemaker.report.attachments.kinds import KINDS, parse_kinds
 from pycemaker.report.pipeline import STAGES, ReportRequest
-from pycemaker.report.runner import ReportDesk
-from pycemaker.settings import Settings, parse_address
+from pycemaker.settings import Settings, parse_recipients
 from pycemaker.startup import say
 
 _DEFAULT_RECIPIENT = "outbox@localhost.localdomain"
@@ -34,7 +46,9 @@ def add(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     report.add_argument("--notebook", metavar="NAME", help="which of notebooks/*.ipynb to run (default: report)")
-    report.add_argument("--to", metavar="ADDRESS", help="whom to mail (default: EMAIL_FROM, or only the outbox)")
+    report.add_argument(
+        "--to", metavar="ADDRESSES", help="whom to mail, by commas (default: EMAIL_FROM, or the outbox)"
+    )
     add_interval(report)
     report.add_argument(
         "--attach", default="", metavar="KINDS", help=f"what travels with it, by commas: {', '.join(KINDS)}"
@@ -44,49 +58,76 @@ def add(commands: Any) -> None:
 
 
 def make_report(options: argparse.Namespace, settings: Settings) -> int:
-    """`report`: the pipeline of the route, with a progress bar."""
+    """`report`: what the route does, in this process, with a progress bar."""
     request = _report_request(options, settings)
-    reports = settings.data_dir / "reports"
-    desk = ReportDesk(os.environ, reports, settings.report_timeout_seconds, keep_spare=False)
-    page = reports / request.report_id / "page.html"
+    database = open_database(settings.mongo_db_url, settings.data_dir)
+    desk = make_desk(settings, database, os.environ, keep_spare=False)
     try:
+        asked = Asked(secrets.token_hex(16), give_up_seconds=settings.report_retry_seconds, repeat_seconds=0)
+        report_id, _ = desk.ask(request, asked, own=True)
         with _ProgressBar() as bar:
-            record = desk.make(request, bar.show)
-    except PycemakerError as error:
-        say(_told_failure(error, page.parent))
+            entry = desk.make_own(report_id, bar.show)
+        return _finish(entry, desk.files, settings, opens=options.open)
+    except DatabaseUnreachable as error:
+        say(f"pycemaker: {error}")
         return 1
     finally:
         desk.close()
-    say(_told(record, settings, page))
-    if options.open:
-        webbrowser.open(page.as_uri())
-    return 0
+        database.close()
 
 
 def _report_request(options: argparse.Namespace, settings: Settings) -> ReportRequest:
     asked = read_asked(options, settings)
-    address = parse_address(options.to or settings.email_from or _DEFAULT_RECIPIENT)
-    if not settings.may_receive(address):
-        raise RecipientNotAllowed(address=address)
+    recipients = parse_recipients(options.to or settings.email_from or _DEFAULT_RECIPIENT)
+    for address in recipients:
+        if not settings.may_receive(address):
+            raise RecipientNotAllowed(address=address)
     attach = parse_kinds(options.attach)
-    return ReportRequest(secrets.token_urlsafe(16), asked.notebook.path, asked.window, address, asked.more, attach)
+    return ReportRequest(
+        secrets.token_urlsafe(16), asked.notebook.path, asked.window, recipients, asked.more, attach, options.date
+    )
 
 
-def _told(record: dict[str, Any], settings: Settings, page: Path) -> str:
+def _finish(entry: dict[str, Any], files: Files, settings: Settings, *, opens: bool) -> int:
+    """Say what became of it, show the page where that is wanted; the exit status."""
+    try:
+        outcome.raise_unless_delivered(entry)
+    except PycemakerError as error:
+        say(_told_failure(error, str(entry["_id"]), files))
+        return 1
+    say(_told(outcome.record(entry), settings))
+    if opens:
+        webbrowser.open(_save(str(entry["_id"]), files, files.names(str(entry["_id"])), PAGE).as_uri())
+    return 0
+
+
+def _told(record: dict[str, Any], settings: Settings) -> str:
     if record["state"] == "sent":
         where = f"mailed to {record['email_to']}"
     else:
         where = f"written to {settings.data_dir / 'outbox' / record['reply']} (no mail account is set)"
+    page = f"{settings.own_url}/reports/{record['id']} (while the server runs)"
     return f"{record['subject']}\n  {where}, {record['seconds']} s\n  page: {page}"
 
 
-def _told_failure(error: PycemakerError, folder: Path) -> str:
+def _told_failure(error: PycemakerError, report_id: str, files: Files) -> str:
     lines = [f"pycemaker: {error}"]
     if error.facts.get("possibly_sent"):
         lines.append("  the mail may have left all the same: look into the inbox before asking again")
-    if folder.is_dir():
-        lines.append(f"  what was made until then: {folder}")
+    if isinstance(error, MailDeferred):
+        lines.append("  a server over the same database sends it then; it is made and kept")
+    if NOTEBOOK in (names := files.names(report_id)) and isinstance(error, (ReportFailed, ReportTimedOut)):
+        lines.append(f"  what ran until then: {_save(report_id, files, [n for n in names if n == NOTEBOOK], NOTEBOOK)}")
     return "\n".join(lines)
+
+
+def _save(report_id: str, files: Files, names: list[str], wanted: str) -> Path:
+    """Copies of a report's files in a folder of their own; where the one that is wanted is."""
+    folder = Path(tempfile.mkdtemp(prefix="pycemaker-report-"))
+    for name in names:
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(files.get(report_id, name))
+    return folder / wanted
 
 
 class _ProgressBar:

@@ -117,7 +117,7 @@ def translated() -> Iterator[None]:
 
 
 @contextmanager
-def one_exchange() -> Iterator[None]:
-    """What is inside is one exchange with MongoDB: bounded by ANSWER_SECONDS, its faults translated."""
-    with translated(), pymongo.timeout(ANSWER_SECONDS):
+def one_exchange(seconds: float = ANSWER_SECONDS) -> Iterator[None]:
+    """What is inside is one exchange with MongoDB: bounded in time, its faults translated."""
+    with translated(), pymongo.timeout(seconds):
         yield

@@ -50,7 +50,7 @@ def rehearse(notebook: Notebook, case: Case, settings: Settings, folder: Path) -
     """
     window = Window(case.end_utc, max(case.hours, notebook.hours))
     watch = _Watch(settings.report_timeout_seconds)
-    request = ReportRequest("check", notebook.path, window, RECIPIENT)
+    request = ReportRequest("check", notebook.path, window, (RECIPIENT,))
     kitchen = Kitchen(request, settings, folder, on_kernel=watch.start)
     run_seconds, render_seconds = 0.0, 0.0
     try:

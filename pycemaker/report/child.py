@@ -78,22 +78,24 @@ def _serve(job: dict[str, Any], collaborators: Any, tell: Tell) -> None:
     def on_progress(stage: str, done: int, total: int) -> None:
         tell({"stage": stage, "done": done, "total": total})
 
-    shelf = Shelf(Path(job["folder"]))
     try:
-        tell({"record": make_report(_request(job), collaborators, shelf, on_progress)})
+        shelf = Shelf(Path(job["folder"]))
+        tell({"made": make_report(_request(job), collaborators, shelf, on_progress)})
     except PycemakerError as error:
         tell({"error": error.to_facts()})
+    except OSError as error:
+        reason = f"the folder of reports cannot be written: {error.strerror or type(error).__name__}"
+        tell({"error": RunnerFailed(stage="report", reason=reason).to_facts()})
     except Exception as error:
-        failure = RunnerFailed(stage="report", reason=type(error).__name__, possibly_sent=False)
-        shelf.close_failed(failure)
-        tell({"error": failure.to_facts()})
+        tell({"error": RunnerFailed(stage="report", reason=type(error).__name__).to_facts()})
         raise
 
 
 def _request(job: dict[str, Any]) -> ReportRequest:
     window = Window(datetime.fromisoformat(job["end_utc"]), job["hours"])
     attach = tuple(job["attach"])
-    return ReportRequest(job["report_id"], Path(job["notebook"]), window, job["email_to"], job["more"], attach)
+    recipients = tuple(job["recipients"])
+    return ReportRequest(job["report_id"], Path(job["notebook"]), window, recipients, job["more"], attach)
 
 
 def _take_over_stdout() -> Tell:

@@ -1,16 +1,15 @@
-"""Kept reports as a browser gets them: the page and its figures, under an id that nobody guesses.
+"""Kept reports as a caller gets them: the page and its figures, the message, the executed notebook.
 
-What a request names is compared with a pattern before it becomes part of a path: no dot, slash or blank gets through.
+What a request names is compared with a pattern before anything is looked up: no dot, slash or blank gets through.
 """
 
 from __future__ import annotations
 
-import json
 import re
-from pathlib import Path
 
 from pycemaker import brand
 from pycemaker.errors import UnknownReport
+from pycemaker.ledger.files import FIGURES, PAGE, Files
 
 _HEADERS = {
     "X-Robots-Tag": "noindex, nofollow",
@@ -35,17 +34,24 @@ def headers() -> dict[str, str]:
     }
 
 
-def page(reports: Path, report_id: str) -> bytes:
+def check_id(report_id: str) -> str:
+    """The id, where it is one. Raises UnknownReport."""
+    if not _ID.fullmatch(report_id):
+        raise UnknownReport
+    return report_id
+
+
+def page(files: Files, report_id: str) -> bytes:
     """The page of a report, its figures pointed to from `/reports/<id>`.
 
     Raises:
-        UnknownReport: the id is none, the report got no page, or its page did not pass the check.
+        UnknownReport: the id is none, or the report has no page: it was not made, or did not pass the check.
     """
-    content = _read(_folder(reports, report_id) / "page.html")
+    content = files.get(check_id(report_id), PAGE)
     return _RELATIVE.sub(rb"\g<1>" + report_id.encode() + rb"/\g<2>", content)
 
 
-def figure(reports: Path, report_id: str, name: str) -> bytes:
+def figure(files: Files, report_id: str, name: str) -> bytes:
     """One of its figures, a PNG.
 
     Raises:
@@ -53,25 +59,4 @@ def figure(reports: Path, report_id: str, name: str) -> bytes:
     """
     if not _FIGURE.fullmatch(name):
         raise UnknownReport
-    return _read(_folder(reports, report_id) / "figures" / name)
-
-
-def _folder(reports: Path, report_id: str) -> Path:
-    """The folder of a report that may be shown: it was, at least, about to be sent, and nothing was wrong with it."""
-    if not _ID.fullmatch(report_id):
-        raise UnknownReport
-    folder = reports / report_id
-    try:
-        record = json.loads(_read(folder / "record.json"))
-    except ValueError:
-        raise UnknownReport from None
-    if record.get("stage") != "mail" or record.get("error", {}).get("kind") == "ReportUnfit":
-        raise UnknownReport
-    return folder
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError:
-        raise UnknownReport from None
+    return files.get(check_id(report_id), FIGURES + name)

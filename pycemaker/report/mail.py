@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import html
 import os
 import re
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
+from email.parser import BytesHeaderParser
 from email.policy import SMTP
 from email.utils import make_msgid
 from typing import TYPE_CHECKING, cast
@@ -21,11 +23,14 @@ from pycemaker.report.pipeline import Delivery
 from pycemaker.settings import parse_address
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from pycemaker.report.attachments.kinds import Attachment
     from pycemaker.report.pipeline import Figure, Page
+
+OUTBOX_SENDER = "pycemaker@localhost.localdomain"
+"""Who a message in the outbox is from, where no account is set up."""
 
 POLICY = SMTP.clone(cte_type="7bit")  # 8-bit bodies need a server that says 8BITMIME
 _SOURCE = re.compile(r"""(?<![\w-])(src\s*=\s*)(["'])figure:(.*?)\2""", re.IGNORECASE)
@@ -103,6 +108,27 @@ def _put_inside(part: EmailMessage, figures: tuple[Figure, ...], inside: Mapping
         part.set_param("type", "text/html")  # RFC 2387 wants it said
 
 
+def readdress(content: bytes, headers: Mapping[str, str]) -> bytes:
+    """The message with these headers instead of its own of the same names; all else is the same to the byte.
+
+    Args:
+        content: a whole message, lines ending in CR LF.
+        headers: ASCII values of one line each. They are not folded: `EmailMessage` folds what is longer than 78
+            characters by encoding it (RFC 2047), and a mail program takes a link so folded for none.
+
+    Raises:
+        ValueError: a header's name or value could end its line.
+    """
+    if not all(re.fullmatch(r"[\x21-\x39\x3b-\x7e]+: [\x20-\x7e]*", f"{n}: {v}") for n, v in headers.items()):
+        raise ValueError("a header is one line of ASCII")
+    head, blank, body = content.partition(b"\r\n\r\n")
+    names = {name.lower().encode() for name in headers}
+    fields = re.split(rb"\r\n(?![ \t])", head)  # a header goes on where a line begins with a blank
+    kept = [field for field in fields if field.partition(b":")[0].lower() not in names]
+    own = [f"{name}: {value}".encode("ascii") for name, value in headers.items()]
+    return b"\r\n".join([*own, *kept]) + blank + body
+
+
 def one_line(text: str) -> str:
     """The text without line breaks and control characters, blanks in a row made one."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
@@ -115,25 +141,33 @@ def encodable(text: str) -> str:
 
 @dataclass(frozen=True)
 class Outbox:
-    """Writes messages into `folder`, whole, for the owner's eyes only, where no mail server is set up."""
+    """Writes messages into `folder`, whole, for the owner's eyes only, where no mail server is set up.
+
+    A message's file is named after its date and its Message-ID: one that is written twice is there once.
+    """
 
     folder: Path
 
-    def __call__(self, message: EmailMessage, email_to: str) -> Delivery:  # noqa: ARG002 - the shape of Send
+    def __call__(self, content: bytes, email_to: str, on_leaving: Callable[[], None]) -> Delivery:  # noqa: ARG002 - the shape of Send
         """Write the message.
 
         Raises:
             MailRefused: the file cannot be written.
         """
-        path = self.folder / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}.eml"
+        head = BytesHeaderParser(policy=POLICY).parsebytes(content)
+        sent_at = head["Date"].datetime.astimezone(UTC)
+        mark = hashlib.sha256(str(head["Message-ID"]).encode()).hexdigest()[:8]
+        path = self.folder / f"{sent_at:%Y%m%dT%H%M%SZ}-{mark}.eml"
+        on_leaving()
         beside = path.with_suffix(".new")
         try:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with os.fdopen(os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
-                file.write(message.as_bytes(policy=POLICY))
+            with os.fdopen(os.open(beside, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as file:
+                file.write(content)
             beside.replace(path)
         except OSError as error:
             with suppress(OSError):
                 beside.unlink()
-            raise MailRefused(reason=f"the outbox cannot be written: {error.strerror}", possibly_sent=False) from error
+            reason = f"the outbox cannot be written: {error.strerror}"
+            raise MailRefused(reason=reason, possibly_sent=False, is_temporary=True) from error
         return Delivery(via="outbox", reply=path.name)

@@ -1,6 +1,7 @@
-"""A report, the whole way: notebook, page, figures, mail. It takes its collaborators as arguments.
+"""A report up to the message: notebook, page, figures, mail. It takes its collaborators as arguments.
 
 Everything made on the way is kept on a `Shelf` as soon as it exists, so that a failure leaves what came before it.
+Nothing is sent from here: a message is handed over by whoever can write down beforehand that it is about to be.
 """
 
 from __future__ import annotations
@@ -11,12 +12,12 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import Any, Protocol
 
-from pycemaker.errors import NothingToSend, PycemakerError
+from pycemaker.errors import NothingToSend, StorageRefused
 from pycemaker.report.attachments.kinds import Attached, Attachment
 from pycemaker.report.shelf import Shelf
 from pycemaker.window import Window, to_iso_text
 
-STAGES = ("notebook", "render", "storage", "attachments", "mail")
+STAGES = ("notebook", "render", "storage", "attachments", "compose", "mail")
 """The stages in their order, as progress and errors name them; `attachments` only where some are asked for."""
 
 OnProgress = Callable[[str, int, int], None]
@@ -31,17 +32,21 @@ class ReportRequest:
         report_id: unguessable, safe as a file name.
         notebook: the notebook to run.
         window: the interval, and the one before it.
-        email_to: whom to mail.
+        recipients: whom to mail, one or more.
         more: the notebook's own parameters, beyond the window.
         attach: what is to travel with it, of `attachments.kinds.KINDS`.
+        date_text: the window's end in the words of the request.
+        request_id: which request asked for it.
     """
 
     report_id: str
     notebook: Path
     window: Window
-    email_to: str
+    recipients: tuple[str, ...]
     more: Mapping[str, Any] = field(default_factory=dict)
     attach: tuple[str, ...] = ()
+    date_text: str = "now"
+    request_id: str = ""
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -137,10 +142,10 @@ class CheckMessage(Protocol):
 
 
 class Send(Protocol):
-    """Hands the message over. Raises MailRefused."""
+    """Hands a message over. Raises MailRefused."""
 
-    def __call__(self, message: EmailMessage, email_to: str) -> Delivery:
-        """What became of it."""
+    def __call__(self, content: bytes, email_to: str, on_leaving: Callable[[], None]) -> Delivery:
+        """What became of it. `on_leaving` is called right before the message itself goes; what it raises stops it."""
 
 
 @dataclass(frozen=True)
@@ -152,33 +157,25 @@ class Collaborators:
     store_figures: StoreFigures | None
     attach: Attach
     compose: Compose
-    send: Send
     check_message: CheckMessage
 
 
 def make_report(
     request: ReportRequest, collaborators: Collaborators, shelf: Shelf, on_progress: OnProgress
 ) -> dict[str, Any]:
-    """Make and send one report.
+    """Make one report, up to the message that may leave; all of it is on the shelf then.
+
+    A storage that refuses is no failure: the figures travel inside the mail.
 
     Returns:
-        The record of what happened, as it stands on the shelf: plain JSON-able data.
+        What the ledger keeps of it: `subject`, `figures` (names), `figures_in` (`mail` or `storage`), `figure_urls`,
+        `storage_problem` where there was one, `message_bytes`, `attachments`, `attachments_missing` (why, by kind),
+        `stage_seconds`.
 
     Raises:
-        NotebookFailed, NothingToSend, StorageRefused, ReportUnfit, MailRefused: the record on the shelf says at which
-            stage.
+        NotebookFailed, NothingToSend, ReportUnfit: what was made until then is on the shelf.
     """
-    shelf.open(request)
-    try:
-        return _walk(request, collaborators, shelf, on_progress)
-    except PycemakerError as error:
-        shelf.close_failed(error)
-        raise
 
-
-def _walk(
-    request: ReportRequest, collaborators: Collaborators, shelf: Shelf, on_progress: OnProgress
-) -> dict[str, Any]:
     def on_cell(done: int, total: int) -> None:
         on_progress("notebook", done, total)
 
@@ -195,22 +192,48 @@ def _walk(
 
     shelf.enter("storage")
     on_progress("storage", 0, len(page.figures))
-    urls = collaborators.store_figures(request.report_id, page.figures) if collaborators.store_figures else None
+    urls, problem = _store(collaborators.store_figures, request.report_id, page.figures)
 
     attached = Attached()
     if request.attach:
         shelf.enter("attachments")
         on_progress("attachments", 0, 1)
         attached = collaborators.attach(request.attach, request.window, page)
-        shelf.keep_attachments(attached)
         if attached.notes:
             page = collaborators.render_page(shelf.executed_path, request.window, request.report_id, attached.notes)
 
-    shelf.enter("mail")
-    on_progress("mail", 0, 1)
-    message = collaborators.compose(page, request.email_to, urls, attached.files)
-    shelf.keep_message(message)
+    shelf.enter("compose")
+    on_progress("compose", 0, 1)
+    message = collaborators.compose(page, request.recipients[0], urls, attached.files)
+    content = shelf.keep_message(message)
     collaborators.check_message(message, page, list(request.parameters))
-    delivery = collaborators.send(message, request.email_to)
-    on_progress("mail", 1, 1)
-    return shelf.close_delivered(message, delivery, urls)
+    shelf.enter("")
+    return {
+        "subject": page.subject,
+        "figures": [figure.name for figure in page.figures],
+        "figures_in": "mail" if urls is None else "storage",
+        "figure_urls": urls or {},
+        "message_bytes": len(content),
+        "stage_seconds": shelf.stage_seconds,
+    } | _told(request, attached, problem)
+
+
+def _told(request: ReportRequest, attached: Attached, storage_problem: str) -> dict[str, Any]:
+    """What there is to say only of some reports."""
+    told: dict[str, Any] = {"storage_problem": storage_problem} if storage_problem else {}
+    if request.attach:
+        told["attachments"] = [{"kind": e.kind, "name": e.name, "bytes": len(e.content)} for e in attached.files]
+        told["attachments_missing"] = attached.missing
+    return told
+
+
+def _store(
+    store_figures: StoreFigures | None, report_id: str, figures: tuple[Figure, ...]
+) -> tuple[dict[str, str] | None, str]:
+    """Where the figures are, and why they are not where they should be."""
+    if store_figures is None:
+        return None, ""
+    try:
+        return store_figures(report_id, figures), ""
+    except StorageRefused as error:
+        return None, str(error)

@@ -1,7 +1,7 @@
-"""Makes reports in processes of their own: one deadline each, nothing left behind, and a spare that stands ready.
+"""One report in a process of its own: one deadline, a bound on its memory, nothing left behind.
 
-Starting Python, a kernel and the libraries takes seconds; a spare process has done that before the report is asked for.
-It serves one report and is replaced, so that no report sees what another left.
+Starting Python, a kernel and the libraries takes seconds; a runner has done that before it is given a report. It serves
+one, so that no report sees what another left.
 """
 
 from __future__ import annotations
@@ -15,25 +15,21 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from pycemaker.errors import PycemakerError, ReportTimedOut, RunnerFailed, TooManyReports, from_facts
-from pycemaker.report.pipeline import OnProgress, ReportRequest
-from pycemaker.report.shelf import Shelf
+from pycemaker.errors import ReportTimedOut, ReportTooLarge, RunnerFailed, from_facts
+from pycemaker.report.pipeline import OnProgress
 from pycemaker.settings import ROOT
-from pycemaker.window import to_iso_text
-
-WAITING_LIMIT = 8
-"""How many reports may wait for the one that runs."""
 
 NICENESS = 5
 """How far a report's processes stand back for the metric routes."""
 
-_TYPICAL_SECONDS = 5
+_LOOK_SECONDS = 0.25
+"""How often its memory is looked at: a runaway takes a gigabyte or two in that, no more."""
 
 
 class Runner:
@@ -67,34 +63,54 @@ class Runner:
         """Whether it can still take a job."""
         return self._process.poll() is None
 
-    def run(self, job: dict[str, Any], limit_seconds: float, on_progress: OnProgress) -> dict[str, Any]:
-        """Hand it the job and wait for the record.
+    def run(
+        self, job: dict[str, Any], limit_seconds: float, on_progress: OnProgress, memory_mb: int = 0
+    ) -> dict[str, Any]:
+        """Hand it the job and wait for what came of it.
+
+        Args:
+            job: what `child` takes.
+            limit_seconds: the deadline.
+            on_progress: told as it goes on.
+            memory_mb: how much memory its processes may hold together, in MiB; 0 for any.
 
         Raises:
             ReportTimedOut: it was not done after `limit_seconds`.
+            ReportTooLarge: it held more memory than it may.
             RunnerFailed: it ended without an answer.
             PycemakerError: what the pipeline raised.
         """
         until = time.monotonic() + limit_seconds
         self._send(job)
         while True:
-            try:
-                answer = self._answers.get(timeout=max(0.0, until - time.monotonic()))
-            except queue.Empty:
-                raise ReportTimedOut(
-                    stage=self._stage, limit_seconds=round(limit_seconds), possibly_sent=self._stage == "mail"
-                ) from None
+            answer = self._next_answer(until, limit_seconds, memory_mb)
             if answer is None:
-                raise RunnerFailed(
-                    stage=self._stage,
-                    reason=f"it ended with {self._process.wait()}",
-                    possibly_sent=self._stage == "mail",
-                )
+                raise RunnerFailed(stage=self._stage, reason=f"it ended with {self._process.wait()}")
             if "error" in answer:
                 raise from_facts(answer["error"])
-            if "record" in answer:
-                return dict(answer["record"])
+            if "made" in answer:
+                return dict(answer["made"])
             self._note(answer, on_progress)
+
+    def _next_answer(self, until: float, limit_seconds: float, memory_mb: int) -> dict[str, Any] | None:
+        while True:
+            left = until - time.monotonic()
+            try:
+                return self._answers.get(timeout=max(0.0, min(left, _LOOK_SECONDS)))
+            except queue.Empty:
+                if left <= 0:
+                    raise ReportTimedOut(stage=self._stage, limit_seconds=round(limit_seconds)) from None
+            held_mb = self._held_bytes() >> 20 if memory_mb else 0
+            if held_mb > memory_mb:
+                raise ReportTooLarge(stage=self._stage, limit_mb=memory_mb, held_mb=held_mb)
+
+    def _held_bytes(self) -> int:
+        """The resident memory of all its processes; what they share counts for each."""
+        held = 0
+        for process in self._family():
+            with contextlib.suppress(psutil.Error):
+                held += process.memory_info().rss
+        return held
 
     def kill(self) -> None:
         """End the process, its kernel, and whatever they started. Twice is once."""
@@ -117,7 +133,7 @@ class Runner:
             self._process.stdin.flush()
         except OSError:
             reason = "it ended before it was given the report"
-            raise RunnerFailed(stage="start", reason=reason, possibly_sent=False) from None
+            raise RunnerFailed(stage="start", reason=reason) from None
 
     def _note(self, answer: dict[str, Any], on_progress: OnProgress) -> None:
         if "stage" in answer:
@@ -145,120 +161,3 @@ class Runner:
             with contextlib.suppress(psutil.NoSuchProcess):
                 found += [*process.children(recursive=True), process]
         return found
-
-
-class ReportDesk:
-    """Takes reports in, one after another, a bounded number of them waiting. Threads share it.
-
-    Args:
-        environment: the variables of the processes that make them.
-        reports: the folder in which each gets its own.
-        limit_seconds: the deadline of one.
-        keep_spare: whether a process stands ready for the next.
-    """
-
-    def __init__(
-        self, environment: Mapping[str, str], reports: Path, limit_seconds: float, *, keep_spare: bool = True
-    ) -> None:
-        self._environment = dict(environment)
-        self._reports = reports
-        self._limit_seconds = limit_seconds
-        self._keep_spare = keep_spare
-        self._turn = threading.Lock()
-        self._count = threading.Lock()
-        self._inside = 0
-        self._runner: Runner | None = None
-        self._closed = False
-
-    def start(self) -> None:
-        """Make the spare ready, in the background."""
-        if self._keep_spare and not self._closed:
-            self._runner = Runner(self._environment)
-
-    def make(self, request: ReportRequest, on_progress: OnProgress = lambda _s, _d, _t: None) -> dict[str, Any]:
-        """Make and send one report; its record.
-
-        Raises:
-            TooManyReports: as many are waiting as may.
-            ReportTimedOut, RunnerFailed: it did not end, or not well; said in the record on the shelf too.
-            PycemakerError: what the pipeline raised. Each of these names the report among its facts (`report_id`).
-        """
-        until = time.monotonic() + self._limit_seconds
-        try:
-            with self._place(), self._its_turn():
-                return self._make(request, until - time.monotonic(), on_progress)
-        except PycemakerError as error:
-            error.facts["report_id"] = request.report_id
-            raise
-
-    def close(self) -> None:
-        """End the spare, and whatever runs."""
-        self._closed = True
-        self._end_runner()
-
-    @contextlib.contextmanager
-    def _its_turn(self) -> Iterator[None]:
-        """Wait for those before it; the deadline runs meanwhile."""
-        limit_seconds = int(self._limit_seconds)
-        if not self._turn.acquire(timeout=self._limit_seconds):
-            raise ReportTimedOut(stage="waiting", limit_seconds=limit_seconds, possibly_sent=False)
-        try:
-            yield
-        finally:
-            self._turn.release()
-
-    def _make(self, request: ReportRequest, seconds_left: float, on_progress: OnProgress) -> dict[str, Any]:
-        folder = self._reports / request.report_id
-        try:
-            return self._run(_job(request, folder), seconds_left, on_progress)
-        except (ReportTimedOut, RunnerFailed) as error:
-            self._end_runner()  # before the record is written, so that nobody else writes it
-            with contextlib.suppress(OSError):
-                Shelf(folder).mark_failed(request, error)
-            raise
-        finally:
-            self._end_runner()
-            self.start()
-
-    def _run(self, job: dict[str, Any], seconds_left: float, on_progress: OnProgress) -> dict[str, Any]:
-        """Run it in the spare; where that ended before it had begun anything, once more in a new process."""
-        until = time.monotonic() + seconds_left
-        if self._runner and self._runner.is_alive:
-            try:
-                return self._runner.run(job, seconds_left, on_progress)
-            except RunnerFailed as error:
-                if error.facts["stage"] != "start":
-                    raise
-        self._end_runner()
-        self._runner = Runner(self._environment)
-        return self._runner.run(job, until - time.monotonic(), on_progress)
-
-    def _end_runner(self) -> None:
-        if self._runner:
-            self._runner.kill()
-            self._runner = None
-
-    @contextlib.contextmanager
-    def _place(self) -> Iterator[None]:
-        with self._count:
-            if self._inside > WAITING_LIMIT:
-                raise TooManyReports(waiting=self._inside - 1, retry_after_seconds=_TYPICAL_SECONDS * self._inside)
-            self._inside += 1
-        try:
-            yield
-        finally:
-            with self._count:
-                self._inside -= 1
-
-
-def _job(request: ReportRequest, folder: Path) -> dict[str, Any]:
-    return {
-        "report_id": request.report_id,
-        "notebook": str(request.notebook),
-        "end_utc": to_iso_text(request.window.end_utc),
-        "hours": request.window.hours,
-        "email_to": request.email_to,
-        "more": dict(request.more),
-        "attach": list(request.attach),
-        "folder": str(folder),
-    }

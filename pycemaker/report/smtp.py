@@ -12,14 +12,14 @@ import smtplib
 import socket
 import ssl
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from email.message import EmailMessage
 from functools import partial
 from typing import Any, BinaryIO
 
 from pycemaker.errors import MailRefused
-from pycemaker.report.mail import POLICY, encodable, one_line
+from pycemaker.report.mail import encodable, one_line
 from pycemaker.report.pipeline import Delivery
 
 _GOODBYE_SECONDS = 1.0
@@ -47,31 +47,39 @@ class SmtpSender:
     total_seconds: float = 30.0
     context: ssl.SSLContext | None = field(default=None, repr=False, compare=False)
 
-    def __call__(self, message: EmailMessage, email_to: str) -> Delivery:
+    def __call__(self, content: bytes, email_to: str, on_leaving: Callable[[], None]) -> Delivery:
         """Hand the message over; return once the server has accepted it.
 
+        Args:
+            content: the message, lines ending in CR LF.
+            email_to: the envelope's recipient.
+            on_leaving: called when the server is about to be given the message; what it raises ends the hand-over.
+
         Raises:
-            MailRefused: it was not accepted; `possibly_sent` where the message was out and the answer did not come.
+            MailRefused: it was not accepted; `possibly_sent` where the message was out and the answer did not come,
+                `is_temporary` where the server, or the way to it, may do better another time.
         """
-        content = re.sub(rb"(?m)^\.", b"..", message.as_bytes(policy=POLICY))
+        stuffed = re.sub(rb"(?m)^\.", b"..", content)
         watch = _Watch(self.total_seconds)
         try:
             with watch:
-                return Delivery(via="smtp", reply=self._clean(self._hand_over(content, email_to, watch)))
+                return Delivery(via="smtp", reply=self._clean(self._hand_over(stuffed, email_to, watch, on_leaving)))
         except (OSError, ValueError) as error:
             said = f"no end after {self.total_seconds:g} s" if watch.is_over else _say(error, self.timeout_seconds)
             reason = self._clean(f"{watch.step}: {said}")
-        raise MailRefused(reason=reason, possibly_sent=watch.step == _REPLY_AWAITED)
+            permanent = _is_permanent(error) and not watch.is_over
+        possibly_sent = watch.step == _REPLY_AWAITED
+        raise MailRefused(reason=reason, possibly_sent=possibly_sent, is_temporary=not (permanent or possibly_sent))
 
     def prepare(self) -> None:
         """Import beforehand what the first message needs: a tenth of a second."""
         self._make_client(_Watch(self.total_seconds))
 
-    def _hand_over(self, content: bytes, email_to: str, watch: _Watch) -> str:
+    def _hand_over(self, content: bytes, email_to: str, watch: _Watch, on_leaving: Callable[[], None]) -> str:
         client = self._make_client(watch)
         try:
             client.login()
-            return self._say_message(client.smtp, content, email_to, watch)
+            return self._say_message(client.smtp, content, email_to, watch, on_leaving)
         finally:
             if client.smtp is not None:
                 _hang_up(client.smtp)
@@ -94,7 +102,14 @@ class SmtpSender:
             soft_email_validation=False, timeout=self.timeout_seconds,
         )  # fmt: skip
 
-    def _say_message(self, connection: smtplib.SMTP, content: bytes, email_to: str, watch: _Watch) -> str:
+    def _say_message(
+        self,
+        connection: smtplib.SMTP,
+        content: bytes,
+        email_to: str,
+        watch: _Watch,
+        on_leaving: Callable[[], None],
+    ) -> str:
         watch.step = "naming the sender"
         size = [f"size={len(content)}"] if connection.has_extn("size") else []
         _expect(2, connection.mail(self.user, size))
@@ -102,6 +117,7 @@ class SmtpSender:
         _expect(2, connection.rcpt(email_to))
         watch.step = "sending the message"
         _expect(3, connection.docmd("DATA"))
+        on_leaving()
         connection.send(content if content.endswith(b"\r\n") else content + b"\r\n")
         connection.send(b".\r\n")
         watch.step = _REPLY_AWAITED
@@ -218,6 +234,13 @@ def _expect(kind: int, reply: tuple[int, bytes]) -> str:
     if code // 100 != kind:
         raise smtplib.SMTPResponseException(code, said)
     return f"{code} {said.decode('utf-8', 'replace')}"
+
+
+def _is_permanent(error: Exception) -> bool:
+    """Whether trying again is of no use: a reply that begins with 5 (RFC 5321, 4.2.1), or a fault of our own making."""
+    if isinstance(error, smtplib.SMTPResponseException):
+        return error.smtp_code // 100 == 5
+    return isinstance(error, (smtplib.SMTPNotSupportedError, smtplib.SMTPAuthenticationError, ValueError))
 
 
 def _say(error: Exception, timeout_seconds: float) -> str:

@@ -13,7 +13,6 @@ import binascii
 import hashlib
 import hmac
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pycemaker.data.signing_keys import SigningKey, SigningKeys
@@ -81,15 +80,6 @@ class UnsubscribeHeaders:
         if self._public_url.startswith("https://"):
             headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
         return headers
-
-
-def header_lines(headers: Mapping[str, str]) -> bytes:
-    """The headers as they go in front of a message's own bytes: each one line of ASCII, whatever its length.
-
-    `EmailMessage` is no way to write them: it folds what is longer than 78 characters by encoding it (RFC 2047), and a
-    mail program takes the outcome for no address.
-    """
-    return b"".join(f"{name}: {text}\r\n".encode("ascii") for name, text in headers.items())
 
 
 def _taken_apart(token: str) -> tuple[bytes, bytes]:

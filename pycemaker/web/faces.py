@@ -56,6 +56,9 @@ FACES: dict[type[errors.PycemakerError], Face] = {
         "token_in_url",
         "O token não vai no endereço: troque-o e use o cabeçalho Authorization: Bearer ou X-Api-Key.",
     ),
+    errors.IdempotencyKeyReused: Face(
+        422, "idempotency_key_reused", "Esta Idempotency-Key já foi usada em outro pedido.", field="Idempotency-Key"
+    ),
     errors.NotFound: Face(404, "not_found", "Nada foi encontrado neste endereço."),
     errors.UnknownMetric: Face(404, "unknown_metric", "Métrica desconhecida.", shows=("known",)),
     errors.UnknownNotebook: Face(404, "unknown_notebook", "Notebook desconhecido: veja a lista em /notebooks."),
@@ -99,7 +102,16 @@ FACES: dict[type[errors.PycemakerError], Face] = {
         shows=("findings",),
     ),
     errors.RunnerFailed: Face(
-        500, "runner_failed", "O processo do relatório terminou antes da hora.", shows=("stage", "possibly_sent")
+        500, "runner_failed", "O processo do relatório terminou antes da hora.", shows=("stage",)
+    ),
+    errors.ReportTooLarge: Face(
+        500,
+        "report_too_large",
+        "O relatório usou mais memória do que pode ({limit_mb} MB). Nada foi enviado.",
+        shows=("stage", "limit_mb"),
+    ),
+    errors.ReportExpired: Face(
+        500, "report_expired", "O relatório não pôde ser entregue a tempo; não haverá nova tentativa."
     ),
     errors.StorageRefused: Face(
         502, "storage_refused", "O armazenamento das figuras recusou o envio. Nada foi enviado."
@@ -107,11 +119,23 @@ FACES: dict[type[errors.PycemakerError], Face] = {
     errors.MailRefused: Face(
         502, "mail_refused", "O servidor de e-mail não aceitou a mensagem.", shows=("possibly_sent",)
     ),
+    errors.MailDeferred: Face(
+        502,
+        "mail_deferred",
+        "O servidor de e-mail ainda não aceitou a mensagem; uma nova tentativa será feita.",
+        shows=("next_attempt_at", "possibly_sent"),
+    ),
+    errors.MailPartlySent: Face(
+        502, "mail_partly_sent", "Nem todos os destinatários receberam o relatório.", shows=("recipients",)
+    ),
+    errors.RecipientSuppressed: Face(
+        403, "recipient_suppressed", "Este endereço pediu para não receber mais relatórios.", field="email_to"
+    ),
     errors.ReportTimedOut: Face(
         504,
         "report_timed_out",
         "O relatório não terminou em {limit_seconds} s.",
-        shows=("stage", "limit_seconds", "possibly_sent"),
+        shows=("stage", "limit_seconds"),
     ),
     errors.DatabaseUnreachable: Face(503, "database_unreachable", "O banco de dados não está respondendo."),
     errors.IndexesNotReady: Face(

@@ -99,7 +99,7 @@ def page(glance: Glance, settings: Settings) -> str:
     own = brand.load()
     return _PAGE.format(
         name=escape(own.name),
-        style=_palettes(own) + _STYLE,
+        style=palettes(own) + _STYLE,
         when=escape(words.clock(glance.now_utc, glance.zone, "dd/MM/yyyy HH:mm:ss")),
         zone=escape(glance.zone.key),
         notice=_notice(glance),
@@ -111,7 +111,8 @@ def page(glance: Glance, settings: Settings) -> str:
     )
 
 
-def _palettes(own: brand.Brand) -> str:
+def palettes(own: brand.Brand) -> str:
+    """The brand's colours as CSS variables, light and dark."""
     dark = f"@media(prefers-color-scheme:dark){{:root{{{own.variables(own.dark)}}}}}"
     return f":root{{color-scheme:light dark;{own.variables(own.light)}}}{dark}"
 

@@ -1,18 +1,21 @@
-"""The report routes: making one, the notebooks there are, and the reports that were kept."""
+"""The report route: what is asked for, checked, into the ledger; and what became of it, out again."""
 
 from __future__ import annotations
 
 import secrets
+from contextlib import nullcontext
 
 from bottle import Bottle, HTTPError, request, response
 
 from pycemaker import errors, payload
-from pycemaker.data.store import Store
-from pycemaker.metrics import METRICS
-from pycemaker.report import catalogue, kept
+from pycemaker.ledger.entry import Asked, repeat_key
+from pycemaker.ledger.ledger import Document
+from pycemaker.report import catalogue, outcome
 from pycemaker.report.attachments.kinds import parse_kinds
 from pycemaker.report.pipeline import ReportRequest
-from pycemaker.settings import parse_address
+from pycemaker.request_ids import REQUEST_ID
+from pycemaker.settings import parse_recipients
+from pycemaker.web.asking import idempotency_key, query
 from pycemaker.web.guard import refuse_unmeant
 from pycemaker.web.services import Services
 from pycemaker.web.telling import tell_json
@@ -20,25 +23,8 @@ from pycemaker.window import parse_window
 
 REPORT = "/report/<date_now>/<time_range>/<email_to>"
 
-
-def add_kept_reports(app: Bottle, services: Services) -> None:
-    """Reports under their unguessable ids. They come before the metrics, whose paths look alike."""
-    reports = services.settings.data_dir / "reports"
-
-    @app.get("/reports/<report_id>")  # type: ignore[untyped-decorator]
-    def kept_page(report_id: str) -> bytes:
-        return _kept(kept.page(reports, report_id), "text/html; charset=utf-8")
-
-    @app.get("/reports/<report_id>/figures/<name>")  # type: ignore[untyped-decorator]
-    def kept_figure(report_id: str, name: str) -> bytes:
-        return _kept(kept.figure(reports, report_id, name), "image/png")
-
-
-def _kept(content: bytes, content_type: str) -> bytes:
-    response.content_type = content_type
-    for name, told in kept.headers().items():
-        response.set_header(name, told)
-    return content
+PATIENCE_SECONDS = 10.0
+"""How much longer than a report's deadline a caller waits: for its turn, and for the mail server."""
 
 
 def add_report(app: Bottle, services: Services) -> None:
@@ -53,17 +39,16 @@ def add_report(app: Bottle, services: Services) -> None:
     def report(date_now: str, time_range: str, email_to: str) -> bytes:
         refuse_unmeant(request.environ)
         services.gate.check_token(request.environ)
-        asked = _report_request(services, date_now, time_range, email_to)
-        _check_database(services.store)
-        admission = services.gate.admit(request.environ, [asked.email_to])
-        try:
-            with services.reports.one() as ended:
-                record = services.desk.make(asked)
-                ended(record)
-        except errors.TooManyReports:
-            admission.give_back()
-            raise
-        return tell_json(payload.report(record))
+        given = query(request)
+        waits = _waits(given.pop("wait", "1"))
+        wanted = _report_request(services, date_now, time_range, email_to, given)
+        seconds = services.settings.report_timeout_seconds + PATIENCE_SECONDS if waits else 0.0
+        with services.desk.waiting_place() if waits else nullcontext(), services.reports.one() as ended:
+            entry = services.desk.wait(_ask(services, wanted), seconds)
+            answer = _tell(entry)
+            if not outcome.is_open(entry):
+                ended(outcome.record(entry))
+            return answer
 
     @app.route(REPORT, method="HEAD")  # type: ignore[untyped-decorator]
     def no_report(**_path: str) -> None:
@@ -71,32 +56,63 @@ def add_report(app: Bottle, services: Services) -> None:
         raise HTTPError(405, Allow="GET, POST")
 
 
-def _report_request(services: Services, date_now: str, time_range: str, email_to: str) -> ReportRequest:
+def _ask(services: Services, wanted: ReportRequest) -> str:
+    """Enter the report, or find the one that stands for it; its id. Only one that is entered counts for the limits."""
+    settings = services.settings
+    key = repeat_key(
+        wanted.notebook.stem, wanted.date_text, wanted.window.hours, wanted.more, wanted.attach, wanted.recipients
+    )
+    asked = Asked(
+        key,
+        idempotency_key(request),
+        settings.report_queue,
+        settings.report_repeat_seconds,
+        settings.report_retry_seconds,
+    )
+    if found := services.desk.find_same(asked):
+        return found
+    admission = services.gate.admit(request.environ, list(wanted.recipients))
+    try:
+        report_id, is_new = services.desk.ask(wanted, asked)
+    except errors.PycemakerError:
+        admission.give_back()
+        raise
+    if not is_new:
+        admission.give_back()
+    return report_id
+
+
+def _tell(entry: Document) -> bytes:
+    """200 for a report that arrived, 202 for one of which nothing is known yet; for any other, raises what it is."""
+    if outcome.is_open(entry):
+        url = f"/reports/{entry['_id']}.json"
+        response.status = 202
+        response.set_header("Location", url)
+        return tell_json(payload.report_accepted(outcome.record(entry), url))
+    outcome.raise_unless_delivered(entry)
+    return tell_json(payload.report(outcome.record(entry)))
+
+
+def _waits(text: str) -> bool:
+    if text not in ("0", "1"):
+        raise errors.InvalidParameter(field="wait", reason="not 0 or 1", takes="0 ou 1")
+    return text == "1"
+
+
+def _report_request(
+    services: Services, date_now: str, time_range: str, email_to: str, given: dict[str, str]
+) -> ReportRequest:
     settings = services.settings
     window = parse_window(
         date_now, time_range, zone=settings.timezone, now_utc=services.clock(), limit=settings.max_range_hours
     )
-    address = parse_address(email_to)
-    if not settings.may_receive(address):
-        raise errors.RecipientNotAllowed(address=address)
-    given = _query()
+    recipients = parse_recipients(email_to)
+    for address in recipients:
+        if not settings.may_receive(address):
+            raise errors.RecipientNotAllowed(address=address)
     attach = parse_kinds(given.pop("attach", ""))
     notebook = catalogue.find_notebook(given.pop("notebook", catalogue.DEFAULT), services.notebooks)
-    return ReportRequest(secrets.token_urlsafe(16), notebook.path, window, address, notebook.read(given), attach)
-
-
-def _query() -> dict[str, str]:
-    """The query's parameters; one that is given twice is refused, since nobody knows which was meant."""
-    try:
-        given = request.query.decode()
-    except UnicodeError:
-        raise errors.InvalidRequest from None
-    for name in given:
-        if len(given.getall(name)) > 1:
-            raise errors.InvalidParameter(field=name[:40], reason="given more than once")
-    return dict(given)
-
-
-def _check_database(store: Store) -> None:
-    """Know before a notebook is started that there is something to read from."""
-    store.newest(METRICS[0])
+    more = notebook.read(given)
+    return ReportRequest(
+        secrets.token_urlsafe(16), notebook.path, window, recipients, more, attach, date_now, REQUEST_ID.get()
+    )

@@ -12,7 +12,7 @@ from pathlib import Path
 from pycemaker.data.limits import Limits
 from pycemaker.data.store import Store
 from pycemaker.report import catalogue
-from pycemaker.report.runner import ReportDesk
+from pycemaker.report.desk import Desk
 from pycemaker.settings import Settings
 from pycemaker.traffic import Traffic
 from pycemaker.web.gate import Gate
@@ -29,7 +29,7 @@ class Services:
     Attributes:
         settings: zone, limits, who may receive and ask.
         store: reads samples.
-        desk: makes reports.
+        desk: takes reports in.
         traffic: counts answers.
         clock: the present, aware UTC.
         streams: how many long answers may be under way.
@@ -39,7 +39,7 @@ class Services:
 
     settings: Settings
     store: Store
-    desk: ReportDesk
+    desk: Desk
     traffic: Traffic = field(default_factory=Traffic)
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     streams: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(STREAMS))

@@ -6,6 +6,7 @@ import json
 import re
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from email.message import EmailMessage
 from typing import Any
 from urllib.request import urlopen
@@ -57,7 +58,7 @@ def parts_of(message: EmailMessage) -> tuple[str, str]:
 
 def record_of(served: ServerProcess, told: dict[str, Any]) -> dict[str, Any]:
     report_id = told["report"]["id"] if "report" in told else told["report_id"]
-    return dict(json.loads((served.folder / "reports" / report_id / "record.json").read_text()))
+    return dict(served.get(f"/reports/{report_id}.json")[1]["report"])
 
 
 def test_a_report_is_said_to_be_sent_once_the_mail_server_has_it(
@@ -84,28 +85,30 @@ def test_a_report_is_said_to_be_sent_once_the_mail_server_has_it(
 
 
 @pytest.mark.parametrize(
-    ("script", "possibly_sent", "arrived"),
+    ("script", "state", "arrived"),
     [
-        ({"login": "535 5.7.8 bad credentials"}, False, 0),
-        ({"recipient": "550 5.1.1 no such user"}, False, 0),
-        ({"message": DROP}, True, 1),
+        ({"login": "535 5.7.8 bad credentials"}, "refused", 0),
+        ({"recipient": "550 5.1.1 no such user"}, "refused", 0),
+        ({"message": DROP}, "possibly_sent", 1),
     ],
     ids=["login", "recipient", "drop-after-data"],
 )
 def test_a_mail_server_that_refuses_is_a_502_and_the_report_is_kept(
-    served: ServerProcess, mail: SmtpServer, script: dict[str, str], possibly_sent: bool, arrived: int
+    served: ServerProcess, mail: SmtpServer, script: dict[str, str], state: str, arrived: int
 ) -> None:
     mail.script.clear()
     mail.script.update(script)
     mail.received.clear()
     status, told = served.get(f"/report/now/1/{RECIPIENT}")
     mail.script.clear()
-    assert (status, told["error"], told["possibly_sent"]) == (502, "mail_refused", possibly_sent)
+    assert (status, told["error"], told["possibly_sent"]) == (502, "mail_refused", state == "possibly_sent")
     assert len(mail.received) == arrived
     assert "sucesso" not in told["msg"]
     record = record_of(served, told)
-    assert (record["state"], record["stage"]) == ("failed", "mail")
-    assert (served.folder / "reports" / told["report_id"] / "message.eml").stat().st_size > 10_000
+    assert (record["state"], record["recipients"][0]["state"]) == (state, state)
+    assert "reason" in record["recipients"][0]
+    with urlopen(f"http://127.0.0.1:{served.port}/reports/{told['report_id']}.eml") as kept:
+        assert len(kept.read()) > 10_000
     assert mail.password not in served.said
 
 
@@ -115,19 +118,55 @@ def test_a_mail_server_that_is_silent_for_ever_is_a_502_within_its_bound(
     mail.script.clear()
     mail.script["sender"] = SILENT
     began = time.monotonic()
-    status, told = served.get(f"/report/now/1/{RECIPIENT}")
+    status, told = served.get(f"/report/now/2/{RECIPIENT}")
     mail.script.clear()
-    assert (status, told["error"]) == (502, "mail_refused")
+    assert (status, told["error"], told["possibly_sent"]) == (502, "mail_deferred", False)
     assert time.monotonic() - began < 45
+    mail.received.clear()
+    until = time.monotonic() + 60
+    while record_of(served, told)["state"] != "sent" and time.monotonic() < until:
+        time.sleep(0.5)
+    assert record_of(served, told)["recipients"][0]["attempts"] == 2
+    assert len(mail.received) == 1
 
 
 def test_metric_routes_answer_while_reports_run_and_a_failed_one_stops_no_other(
     served: ServerProcess, mail: SmtpServer
 ) -> None:
     mail.received.clear()
-    assert served.get(f"/report/now/6/{RECIPIENT}")[0] == 200
+    assert served.get(f"/report/now/3/{RECIPIENT}")[0] == 200
     assert served.get("/cpu/now/1")[0] == 200
     assert len(mail.received) == 1
+
+
+def test_asked_for_twice_at_once_it_is_one_report_and_one_mail(served: ServerProcess, mail: SmtpServer) -> None:
+    mail.received.clear()
+    path = f"/report/now/4/{RECIPIENT},other@example.com"
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: served.get(path), range(4)))
+    assert [status for status, _ in answers] == [200] * 4
+    assert len({told["report"]["id"] for _, told in answers}) == 1
+    assert sorted(received.recipients[0] for received in mail.received) == sorted([RECIPIENT, "other@example.com"])
+    assert len({received.message["Message-ID"] for received in mail.received}) == 2
+    assert all(received.message["To"] == received.recipients[0] for received in mail.received)
+
+
+def test_whoever_does_not_wait_gets_a_place_to_look_and_the_request_is_named_everywhere(
+    served: ServerProcess, mail: SmtpServer
+) -> None:
+    mail.received.clear()
+    status, told = served.get(f"/report/now/5/{RECIPIENT}?wait=0", method="POST", **{"X-Request-Id": "my-own-id"})
+    assert status == 202
+    assert told["report"]["state"] in ("queued", "running")
+    until = time.monotonic() + 60
+    while (record := served.get(told["url"])[1]["report"])["state"] != "sent" and time.monotonic() < until:
+        time.sleep(0.2)
+    assert [step["state"] for step in record["history"]] == ["queued", "running", "rendered", "sending", "sent"]
+    assert record["request_id"] == "my-own-id"
+    assert mail.received[0].message["X-Pycemaker-Request"] == "my-own-id"
+    assert {"notebook", "render", "storage", "compose", "mail"} == set(record["stage_seconds"])
+    listed = served.get("/reports?limit=1")[1]["reports"]
+    assert (listed[0]["id"], listed[0]["state"]) == (record["id"], "sent")
 
 
 def test_a_recipient_who_may_not_is_not_mailed(served: ServerProcess, mail: SmtpServer) -> None:

@@ -15,10 +15,13 @@ import server
 from pycemaker.data import embedded
 from pycemaker.data.database import Database
 from pycemaker.data.store import Store
-from pycemaker.report.runner import ReportDesk
+from pycemaker.ledger.entry import Asked
+from pycemaker.report.pipeline import ReportRequest
 from pycemaker.settings import from_mapping
+from pycemaker.window import Window
 from tests.services.browser import CHROMIUM, Site, chromium, mail_site, opened, page_site, violations
 from tests.services.colour import contrast
+from tests.services.desk import desk_of
 from tests.services.sample_report import END, sample_report, write_sample
 from tests.services.wsgi import Client
 
@@ -46,7 +49,7 @@ PAIRS = """() => {
 OF_PAGES = ("landmark-one-main", "region")
 """Rules that a mail is not held to: it stands in a mail program's page, which has the landmarks."""
 
-SHOWN = ["home", "mail", "page", "preview", "capacity mail", "capacity page"]
+SHOWN = ["home", "reports", "mail", "page", "preview", "capacity mail", "capacity page"]
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +60,10 @@ def sites(mongod: embedded.EmbeddedMongod) -> Iterator[dict[str, Site]]:
     write_sample(url)
     report, capacity = (sample_report(url, folder / name, name) for name in ("report", "capacity"))
     database = Database(url)
-    desk = ReportDesk({}, folder, 1, keep_spare=False)
+    desk = desk_of(database, {})
+    for number, state in enumerate(("sent", "refused", "failed")):
+        desk.ask(ReportRequest(str(number), Path("report.ipynb"), Window(END, 6), ("a@b.com",)), Asked(state), own=True)
+        desk.ledger.end(str(number), state, subject="CPU acima do normal")
     client = Client(server.create_app(server.Services(from_mapping({}), Store(database), desk, clock=lambda: END)))
 
     def home(path: str) -> tuple[int, dict[str, str], bytes]:
@@ -66,6 +72,7 @@ def sites(mongod: embedded.EmbeddedMongod) -> Iterator[dict[str, Site]]:
 
     yield {
         "home": home,
+        "reports": lambda _path: home("/reports"),
         "mail": mail_site(report.made.page),
         "page": page_site(report.made.page),
         "preview": lambda _path: (200, {"Content-Type": "text/html; charset=utf-8"}, report.preview.encode()),

@@ -20,7 +20,8 @@ from pycemaker.data.store import Store
 from pycemaker.errors import DatabaseUnreachable
 from pycemaker.settings import from_mapping
 from pycemaker.web import answers
-from tests.integration.test_routes import NOW_PATH, SpentDesk, app_over, is_error
+from tests.integration.test_routes import NOW_PATH, app_over, is_error
+from tests.services.desk import SpentDesk
 from tests.services.wsgi import Client
 
 NOW = datetime(2022, 4, 10, 12, 43, 23, tzinfo=UTC)

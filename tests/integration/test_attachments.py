@@ -15,20 +15,21 @@ import pandas as pd
 import pytest
 
 from pycemaker.data.database import Database
+from pycemaker.report.desk import Desk
 from pycemaker.report.pipeline import ReportRequest
-from pycemaker.report.runner import ReportDesk
 from pycemaker.settings import ROOT
 from pycemaker.window import Window
+from tests.services.desk import desk_of, make
 
 NOW = datetime(2022, 4, 10, 12, 43, 23, tzinfo=UTC)
 STEM = "pycemaker-20220410T124323Z-1h"
 
 
 @pytest.fixture
-def desk(tmp_path: Path, database_url: str) -> ReportDesk:
+def desk(tmp_path: Path, database: Database, database_url: str) -> Desk:
     plain = {name: text for name, text in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")}
     environment = plain | {"DATA_DIR": str(tmp_path), "MONGO_DB_URL": database_url}
-    return ReportDesk(environment, tmp_path / "reports", 100, keep_spare=False)
+    return desk_of(database, environment)
 
 
 @pytest.fixture
@@ -43,9 +44,9 @@ def samples(database: Database) -> None:
     database["http_fail"].insert_one({"time_series": NOW, "value": 3})
 
 
-def sent(desk: ReportDesk, folder: Path, *kinds: str) -> tuple[dict[str, object], EmailMessage]:
-    request = ReportRequest("a-report", ROOT / "notebooks" / "report.ipynb", Window(NOW, 1), "a@b.com", attach=kinds)
-    record = desk.make(request)
+def sent(desk: Desk, folder: Path, *kinds: str) -> tuple[dict[str, object], EmailMessage]:
+    request = ReportRequest("a-report", ROOT / "notebooks" / "report.ipynb", Window(NOW, 1), ("a@b.com",), attach=kinds)
+    record = make(desk, request)
     (written,) = (folder / "outbox").glob("*.eml")
     message = email.message_from_bytes(written.read_bytes(), policy=email.policy.default)
     assert isinstance(message, EmailMessage)
@@ -53,14 +54,13 @@ def sent(desk: ReportDesk, folder: Path, *kinds: str) -> tuple[dict[str, object]
 
 
 @pytest.mark.usefixtures("samples")
-def test_the_samples_travel_as_csv_which_pandas_reads(desk: ReportDesk, tmp_path: Path) -> None:
+def test_the_samples_travel_as_csv_which_pandas_reads(desk: Desk, tmp_path: Path) -> None:
     record, message = sent(desk, tmp_path, "csv")
     (attached,) = message.iter_attachments()
     content = attached.get_content()
     assert attached.get_filename() == f"{STEM}-csv.zip"
     assert record["attachments"] == [{"kind": "csv", "name": f"{STEM}-csv.zip", "bytes": len(content)}]
     assert record["attachments_missing"] == {}
-    assert (tmp_path / "reports" / "a-report" / "attachments" / f"{STEM}-csv.zip").read_bytes() == content
     with ZipFile(io.BytesIO(content)) as archive:
         assert archive.testzip() is None
         cpu = pd.read_csv(archive.open("cpu.csv"), parse_dates=["time_utc"])
@@ -79,7 +79,7 @@ def test_the_samples_travel_as_csv_which_pandas_reads(desk: ReportDesk, tmp_path
     assert summary.loc["ram"].isna().sum() == 9
 
 
-def test_a_report_that_is_asked_for_nothing_more_carries_nothing_more(desk: ReportDesk, tmp_path: Path) -> None:
+def test_a_report_that_is_asked_for_nothing_more_carries_nothing_more(desk: Desk, tmp_path: Path) -> None:
     record, message = sent(desk, tmp_path)
     assert list(message.iter_attachments()) == []
     assert "attachments" not in record

@@ -26,9 +26,9 @@ from pycemaker.data.keeper import SETTLED_SECONDS
 from pycemaker.data.store import BATCH_DOCUMENTS, Store
 from pycemaker.errors import DatabaseUnreachable, InvalidSettings
 from pycemaker.metrics import CPU
-from pycemaker.report.runner import ReportDesk
 from pycemaker.settings import from_mapping
 from pycemaker.window import Interval
+from tests.services.desk import desk_of
 from tests.services.wsgi import Answer, Client
 
 NOW = datetime(2022, 4, 10, 12, 43, 23, tzinfo=UTC)
@@ -81,8 +81,8 @@ def mongod_of_its_own() -> Iterator[OwnMongod]:
 
 def client_over(database: Database, cache_bytes: int = 0) -> Client:
     parameters.warm()  # as the server does while it starts
-    desk = ReportDesk({}, Path("/nonexistent"), 1, keep_spare=False)
     store = Store(database, cache_bytes)
+    desk = desk_of(database, {"DATA_DIR": "/nonexistent"})
     return Client(server.create_app(server.Services(from_mapping({}), store, desk, clock=lambda: NOW)))
 
 

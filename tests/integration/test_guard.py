@@ -17,32 +17,22 @@ import pytest
 
 import server
 from pycemaker.data.store import Store
-from pycemaker.report.runner import ReportDesk
 from pycemaker.settings import from_mapping
 from pycemaker.web.guard import PAGE_HEADERS, PURPOSES
+from tests.services.desk import SpentDesk
 from tests.services.wsgi import Client
 
 REPORT = "/report/now/6/a@b.com"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
-class CountingDesk(ReportDesk):
-    def __init__(self) -> None:
-        super().__init__({}, Path("/nonexistent"), 1, keep_spare=False)
-        self.asked = 0
-
-    def make(self, request: Any, _on_progress: Any = None) -> dict[str, Any]:
-        self.asked += 1
-        return {"id": request.report_id, "state": "sent", "email_to": request.email_to}
+@pytest.fixture
+def desk() -> SpentDesk:
+    return SpentDesk()
 
 
 @pytest.fixture
-def desk() -> CountingDesk:
-    return CountingDesk()
-
-
-@pytest.fixture
-def app(store: Store, desk: CountingDesk, tmp_path: Path) -> Any:
+def app(store: Store, desk: SpentDesk, tmp_path: Path) -> Any:
     return server.create_app(server.Services(from_mapping({"DATA_DIR": str(tmp_path)}), store, desk))
 
 
@@ -56,12 +46,12 @@ def app(store: Store, desk: CountingDesk, tmp_path: Path) -> Any:
 )  # fmt: skip
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_a_request_that_nobody_meant_makes_nothing(
-    app: Any, desk: CountingDesk, method: str, header: str, told: str, purpose: str
+    app: Any, desk: SpentDesk, method: str, header: str, told: str, purpose: str
 ) -> None:
     answer = Client(app).ask(method, REPORT, **{header: told})
     assert answer.status == 403
     assert set(answer.json) == {"msg", "error", "purpose"}
-    assert (answer.json["error"], answer.json["purpose"], desk.asked) == ("fetch_refused", purpose, 0)
+    assert (answer.json["error"], answer.json["purpose"], desk.asked) == ("fetch_refused", purpose, [])
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
 
 
@@ -70,9 +60,9 @@ def test_a_request_that_nobody_meant_makes_nothing(
     [{}, {"sec_fetch_dest": "document"}, {"sec_fetch_dest": "empty"}, {"sec_purpose": ""}, {"purpose": "prefetching"}],
     ids=str,
 )
-def test_a_request_that_somebody_meant_is_served(app: Any, desk: CountingDesk, headers: dict[str, str]) -> None:
+def test_a_request_that_somebody_meant_is_served(app: Any, desk: SpentDesk, headers: dict[str, str]) -> None:
     assert Client(app).get(REPORT, **headers).status == 200
-    assert desk.asked == 1
+    assert len(desk.asked) == 1
 
 
 def test_reading_ahead_is_welcome_where_nothing_is_done(app: Any) -> None:
@@ -107,7 +97,7 @@ PAGE = f"""<!doctype html><title>links</title>
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
-def test_chromium_fetching_ahead_makes_no_report(app: Any, desk: CountingDesk, tmp_path: Path) -> None:
+def test_chromium_fetching_ahead_makes_no_report(app: Any, desk: SpentDesk, tmp_path: Path) -> None:
     """It is given a page that has it prefetch, prerender and embed a report's address; each of them is refused."""
     seen: dict[str, tuple[str, int]] = {}
     with _listening(_with_page(app, seen)) as port:
@@ -134,7 +124,7 @@ def test_chromium_fetching_ahead_makes_no_report(app: Any, desk: CountingDesk, t
     # speculation rules it may leave for want of memory
     assert {"a", "b"} <= set(seen), "Chromium did not load the page"
     assert {status for _, status in seen.values()} == {403}
-    assert desk.asked == 0
+    assert desk.asked == []
 
 
 def _with_page(app: Any, seen: dict[str, tuple[str, int]]) -> Any:

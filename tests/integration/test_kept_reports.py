@@ -2,50 +2,46 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 import server
 from pycemaker import brand
+from pycemaker.data.database import Database
 from pycemaker.data.store import Store
-from pycemaker.report.runner import ReportDesk
+from pycemaker.report.desk import Desk
 from pycemaker.settings import from_mapping
+from tests.services.desk import desk_of
 from tests.services.wsgi import Client
 
 ID = "Zm9vYmFyYmF6cXV4LV9hYg"
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A report on the shelf of a data folder, as the pipeline leaves it."""
-    kept = tmp_path / "reports" / ID
-    (kept / "figures").mkdir(parents=True)
-    (kept / "page.html").write_text('<a href="figures/cpu.png"><img src="figures/cpu.png" alt="x"></a> figures/cpu.png')
-    (kept / "figures" / "cpu.png").write_bytes(b"\x89PNG")
-    (kept / "executed.ipynb").write_text("{}")
-    (tmp_path / "secret.png").write_bytes(b"secret")
-    say(kept, state="written", stage="mail")
-    return kept
-
-
-def say(kept: Path, **record: object) -> None:
-    (kept / "record.json").write_text(json.dumps(record))
+def desk(database: Database) -> Desk:
+    """A desk over a report as it is kept."""
+    opened = desk_of(database, {})
+    page = b'<a href="figures/cpu.png"><img src="figures/cpu.png" alt="x"></a> figures/cpu.png'
+    opened.files.put(
+        ID,
+        {
+            "page.html": page,
+            "figures/cpu.png": b"\x89PNG",
+            "executed.ipynb": b"{}",
+            "message.eml": b"Subject: x\r\n\r\ny",
+            "secret.png": b"s",
+        },
+    )
+    return opened
 
 
 @pytest.fixture
-def client(store: Store, tmp_path: Path) -> Iterator[Client]:
-    desk = ReportDesk({}, tmp_path / "reports", 1, keep_spare=False)
-    settings = from_mapping({"DATA_DIR": str(tmp_path), "API_TOKEN": "a-token"})
-    yield Client(server.create_app(server.Services(settings, store, desk)))
-    shutil.rmtree(tmp_path / "reports", ignore_errors=True)
+def client(store: Store, desk: Desk) -> Client:
+    return Client(server.create_app(server.Services(from_mapping({"API_TOKEN": "a-token"}), store, desk)))
 
 
-def test_a_kept_report_is_a_page_that_runs_nothing_and_is_not_indexed(client: Client, folder: Path) -> None:
+def test_a_kept_report_is_a_page_that_runs_nothing_and_is_not_indexed(client: Client) -> None:
     answer = client.get(f"/reports/{ID}")
     assert answer.status == 200
     assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
@@ -61,16 +57,14 @@ def test_a_kept_report_is_a_page_that_runs_nothing_and_is_not_indexed(client: Cl
     )
 
 
-def test_the_brand_s_logo_is_the_only_picture_from_elsewhere(
-    client: Client, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_brand_s_logo_is_the_only_picture_from_elsewhere(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     own = replace(brand.load(), logo="https://farol.example/a/logo.png")
     monkeypatch.setattr(brand, "load", lambda: own)
     policy = client.get(f"/reports/{ID}").headers["Content-Security-Policy"]
     assert "; img-src 'self' https://farol.example/; " in policy
 
 
-def test_its_figures_are_beside_it(client: Client, folder: Path) -> None:
+def test_its_figures_are_beside_it(client: Client) -> None:
     answer = client.get(f"/reports/{ID}/figures/cpu.png")
     assert (answer.status, answer.headers["Content-Type"], answer.body) == (200, "image/png", b"\x89PNG")
 
@@ -92,27 +86,31 @@ def test_its_figures_are_beside_it(client: Client, folder: Path) -> None:
         f"/reports/{ID}/figures/cpu.PNG",
     ],
 )
-def test_anything_else_is_an_unknown_report_or_no_route(client: Client, folder: Path, path: str) -> None:
+def test_anything_else_is_an_unknown_report_or_no_route(client: Client, path: str) -> None:
     answer = client.get(path)
     assert answer.status == 404
     assert answer.json["error"] in ("unknown_report", "not_found")
     assert set(answer.json) == {"msg", "error"}
 
 
+def test_a_report_without_a_page_is_not_shown(client: Client, desk: Desk) -> None:
+    other = ID[:-1] + "h"
+    desk.files.put(other, {"executed.ipynb": b"{}"})
+    assert client.get(f"/reports/{other}").json == {"msg": "Relatório desconhecido.", "error": "unknown_report"}
+
+
 @pytest.mark.parametrize(
-    "record",
+    ("ending", "content_type", "body"),
     [
-        {"state": "failed", "stage": "mail", "error": {"kind": "ReportUnfit", "facts": {}}},
-        {"state": "running", "stage": "render"},
+        ("ipynb", "application/x-ipynb+json", b"{}"),
+        ("eml", "message/rfc822", b"Subject: x\r\n\r\ny"),
     ],
 )
-def test_a_page_that_did_not_pass_the_check_is_not_shown(
-    client: Client, folder: Path, record: dict[str, object]
+def test_the_message_and_the_notebook_are_downloads_for_who_has_the_token(
+    client: Client, ending: str, content_type: str, body: bytes
 ) -> None:
-    say(folder, **record)
-    assert client.get(f"/reports/{ID}").json == {"msg": "Relatório desconhecido.", "error": "unknown_report"}
-
-
-def test_a_page_whose_mail_was_refused_is_shown(client: Client, folder: Path) -> None:
-    say(folder, state="failed", stage="mail", error={"kind": "MailRefused", "facts": {}})
-    assert client.get(f"/reports/{ID}").status == 200
+    path = f"/reports/{ID}.{ending}"
+    assert client.get(path).status == 401
+    answer = client.get(path, x_api_key="a-token")
+    assert (answer.status, answer.headers["Content-Type"], answer.body) == (200, content_type, body)
+    assert answer.headers["Content-Disposition"] == f'attachment; filename="{ID}.{ending}"'

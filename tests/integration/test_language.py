@@ -30,12 +30,12 @@ from pycemaker.report.mail import compose
 from pycemaker.report.outputs import HTML_CHARACTERS
 from pycemaker.report.pipeline import ReportRequest
 from pycemaker.report.render import render_page
-from pycemaker.report.runner import ReportDesk
 from pycemaker.report.unsubscribe import UnsubscribeHeaders
 from pycemaker.settings import ROOT, from_mapping
 from pycemaker.window import Window
 from tests.integration.test_reports import NOW, environment_of, folder  # noqa: F401
 from tests.services.bracketed import bracketed, untranslated
+from tests.services.desk import SpentDesk, desk_of, make
 from tests.services.periods import SAO_PAULO, WINDOW
 from tests.services.wsgi import Client
 
@@ -91,21 +91,20 @@ def test_a_report_is_of_one_language_from_subject_to_foot(
     own: set[str],
     other: set[str],
     folder: Path,  # noqa: F811
+    database: Database,
     database_url: str,
 ) -> None:
     links = {"PUBLIC_URL": "https://pm.example.com", "DASHBOARD_URL": "https://panel.example.com"}
     environment = environment_of(folder, MONGO_DB_URL=database_url, REPORT_LANGUAGE=tag, **links)
-    desk = ReportDesk(environment, folder / "reports", 60, keep_spare=False)
+    desk = desk_of(database, environment)
     try:
-        record = desk.make(
-            ReportRequest("a", ROOT / "notebooks" / "report.ipynb", Window(NOW, 6), "a@b.com"), lambda *_: None
-        )
+        record = make(desk, ReportRequest("a", ROOT / "notebooks" / "report.ipynb", Window(NOW, 6), ("a@b.com",)))
     finally:
         desk.close()
     assert record["state"] == "written"
     (file,) = (folder / "outbox").glob("*.eml")
     message = email.message_from_bytes(file.read_bytes(), policy=email.policy.default)
-    page = (folder / "reports" / "a" / "page.html").read_text()
+    page = desk.files.get("a", "page.html").decode()
     texts = everything_seen(message, page)
     for text in texts:
         assert words_of([text]) & other == set()
@@ -179,11 +178,10 @@ def test_nothing_in_the_templates_is_left_untranslated(pieces: int, public_url: 
     assert message["Content-Language"] == language.tag
 
 
-def test_leaving_a_report_is_offered_in_the_same_language(store: Store, database: Database, tmp_path: Path) -> None:
+def test_leaving_a_report_is_offered_in_the_same_language(store: Store, database: Database) -> None:
     headers = UnsubscribeHeaders(SigningKeys(database), "https://pm.example.com").for_recipient("a@b.com", "report")
     path = headers["List-Unsubscribe"].strip("<>").removeprefix("https://pm.example.com")
-    desk = ReportDesk({}, tmp_path, 1, keep_spare=False)
-    client = Client(server.create_app(server.Services(from_mapping({"REPORT_LANGUAGE": "en"}), store, desk)))
+    client = Client(server.create_app(server.Services(from_mapping({"REPORT_LANGUAGE": "en"}), store, SpentDesk())))
     for page in pages_of(client, path):
         assert '<html lang="en">' in page
         assert words_of([seen(page)]) & PORTUGUESE == set()

@@ -7,7 +7,7 @@ import socket
 import stat
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
@@ -15,14 +15,16 @@ from pathlib import Path
 import pytest
 
 from pycemaker.errors import MailRefused
-from pycemaker.report.mail import Outbox, compose
-from pycemaker.report.pipeline import Delivery, Figure, Page
+from pycemaker.report.mail import POLICY, Outbox, compose
+from pycemaker.report.pipeline import Delivery, Figure, Page, Send
 from pycemaker.report.smtp import SmtpSender
 from tests.services.smtp import DRIP, DROP, SILENT, SmtpServer, smtp_server
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 400
 TIMEOUT = 0.3
 TOTAL = 0.7
+PERMANENT = {"possibly_sent": False, "is_temporary": False}
+TEMPORARY = {"possibly_sent": False, "is_temporary": True}
 
 
 @pytest.fixture
@@ -44,11 +46,20 @@ def sender_to(server: SmtpServer, security: str = "ssl", **changes: object) -> S
     return SmtpSender(server.host, server.port, security, server.user, **usual | changes)
 
 
-def refusal(send: Callable[[EmailMessage, str], Delivery], message: EmailMessage) -> dict[str, object]:
+def hand_over(send: Send, message: EmailMessage) -> Delivery:
+    """Hand the message over as bytes; the sender says once that it is leaving, where it is accepted."""
+    left: list[bool] = []
+    delivery = send(message.as_bytes(policy=POLICY), "ana@example.com", lambda: left.append(True))
+    assert left == [True]
+    return delivery
+
+
+def refusal(send: Send, message: EmailMessage) -> dict[str, object]:
     """The facts of the refusal, which came within the bound and shows no secret."""
+    content = message.as_bytes(policy=POLICY)
     started = time.monotonic()
     with pytest.raises(MailRefused) as caught:
-        send(message, "ana@example.com")
+        send(content, "ana@example.com", lambda: None)
     assert time.monotonic() - started < TOTAL + 1.0
     shown = f"{caught.value} {caught.value.facts} {send!r}"
     for secret in ("pa55 w0rd blanks", "wr0ng pa55"):
@@ -62,7 +73,7 @@ def refusal(send: Callable[[EmailMessage, str], Delivery], message: EmailMessage
 @pytest.mark.parametrize("security", ["ssl", "starttls", "none"])
 def test_a_message_arrives_as_it_was_made(message: EmailMessage, security: str) -> None:
     with smtp_server(security) as server:
-        delivery = sender_to(server, security)(message, "ana@example.com")
+        delivery = hand_over(sender_to(server, security), message)
     assert delivery == Delivery(via="smtp", reply="250 2.0.0 OK queued as 4711")
     (received,) = server.received
     assert (received.sender, received.recipients) == ("reports@example.com", ["ana@example.com"])
@@ -73,7 +84,7 @@ def test_a_message_arrives_as_it_was_made(message: EmailMessage, security: str) 
 def test_lines_that_start_with_dots_arrive_whole(message: EmailMessage) -> None:
     message.get_payload()[0].set_content("a\n.\n..\n.fim\n", cte="7bit")
     with smtp_server() as server:
-        sender_to(server)(message, "ana@example.com")
+        hand_over(sender_to(server), message)
     assert server.received[0].message.get_body(("plain",)).get_content() == "a\r\n.\r\n..\r\n.fim\r\n"
 
 
@@ -82,7 +93,7 @@ def test_a_message_without_a_last_line_break_ends_too() -> None:
     message["Subject"] = "s"
     message.set_payload("no line break")
     with smtp_server() as server:
-        assert sender_to(server)(message, "ana@example.com").via == "smtp"
+        assert hand_over(sender_to(server), message).via == "smtp"
     assert server.received[0].content.endswith(b"\r\n\r\nno line break\r\n")
 
 
@@ -91,12 +102,12 @@ def test_preparing_talks_to_nobody(message: EmailMessage) -> None:
         sender = sender_to(server)
         sender.prepare()
         assert server.said == []
-        assert sender(message, "ana@example.com").via == "smtp"
+        assert hand_over(sender, message).via == "smtp"
 
 
 def test_the_server_hears_goodbye(message: EmailMessage) -> None:
     with smtp_server() as server:
-        sender_to(server)(message, "ana@example.com")
+        hand_over(sender_to(server), message)
     assert server.said == ["AUTH", "MAIL", "RCPT", "DATA", "QUIT"]
 
 
@@ -131,7 +142,9 @@ def test_each_fault_of_the_server_is_told_as_it_was(
     message: EmailMessage, step: str, answer: str, reason: str, possibly_sent: bool
 ) -> None:
     with smtp_server("ssl", {step: answer}) as server:
-        assert refusal(sender_to(server), message) == {"reason": reason, "possibly_sent": possibly_sent}
+        facts = refusal(sender_to(server), message)
+    is_temporary = not possibly_sent and not answer.startswith("5")
+    assert facts == {"reason": reason, "possibly_sent": possibly_sent, "is_temporary": is_temporary}
     assert len(server.received) == (step == "message")
 
 
@@ -176,12 +189,12 @@ def test_an_answer_that_breaks_off_is_no_acceptance(message: EmailMessage, answe
     with bare_server(answer) as sender:
         facts = refusal(sender, message)
     reason = "waiting for the answer to the message: the connection was closed"
-    assert facts == {"reason": reason, "possibly_sent": True}
+    assert facts == {"reason": reason, "possibly_sent": True, "is_temporary": False}
 
 
 def test_the_bare_server_would_be_taken_at_its_word(message: EmailMessage) -> None:
     with bare_server(b"250 queued\r\n") as sender:
-        assert sender(message, "ana@example.com") == Delivery(via="smtp", reply="250 queued")
+        assert hand_over(sender, message) == Delivery(via="smtp", reply="250 queued")
 
 
 def test_a_wrong_password_is_refused_and_not_repeated(message: EmailMessage) -> None:
@@ -208,13 +221,13 @@ def test_a_password_that_the_login_cannot_carry_is_refused(message: EmailMessage
 def test_a_server_without_a_login_is_refused(message: EmailMessage) -> None:
     with smtp_server("none", offers_login=False) as server:
         facts = refusal(sender_to(server, "none"), message)
-    assert facts == {"reason": "logging in: SMTP AUTH extension not supported by server.", "possibly_sent": False}
+    assert facts == PERMANENT | {"reason": "logging in: SMTP AUTH extension not supported by server."}
 
 
 def test_a_server_without_starttls_gets_no_password(message: EmailMessage) -> None:
     with smtp_server("none") as server:
         facts = refusal(sender_to(server, "starttls"), message)
-    assert facts == {"reason": "connecting: STARTTLS extension not supported by server.", "possibly_sent": False}
+    assert facts == PERMANENT | {"reason": "connecting: STARTTLS extension not supported by server."}
     assert server.said == ["QUIT"]
 
 
@@ -232,7 +245,7 @@ def test_the_authorities_of_ssl_cert_file_are_trusted(
 ) -> None:
     with smtp_server(security) as server:
         monkeypatch.setenv("SSL_CERT_FILE", str(server.ca_file))
-        assert sender_to(server, security, context=None)(message, "ana@example.com").via == "smtp"
+        assert hand_over(sender_to(server, security, context=None), message).via == "smtp"
 
 
 def test_a_server_that_does_not_speak_tls_is_refused(message: EmailMessage) -> None:
@@ -251,7 +264,7 @@ def test_a_port_where_nobody_listens_is_refused(message: EmailMessage) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     sender = SmtpSender("127.0.0.1", port, "ssl", "reports@example.com", "p")
-    assert refusal(sender, message) == {"reason": "connecting: Connection refused", "possibly_sent": False}
+    assert refusal(sender, message) == TEMPORARY | {"reason": "connecting: Connection refused"}
 
 
 def test_a_host_that_is_not_known_is_refused(message: EmailMessage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -260,14 +273,14 @@ def test_a_host_that_is_not_known_is_refused(message: EmailMessage, monkeypatch:
 
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
     sender = SmtpSender("mail.invalid", 465, "ssl", "reports@example.com", "p")
-    assert refusal(sender, message) == {"reason": "connecting: the host's name is not known", "possibly_sent": False}
+    assert refusal(sender, message) == TEMPORARY | {"reason": "connecting: the host's name is not known"}
 
 
 @pytest.mark.parametrize("answer", [DROP, SILENT, DRIP, "500 no"])
 def test_a_goodbye_that_goes_wrong_does_not_undo_the_acceptance(message: EmailMessage, answer: str) -> None:
     with smtp_server("ssl", {"quit": answer}) as server:
         started = time.monotonic()
-        delivery = sender_to(server)(message, "ana@example.com")
+        delivery = hand_over(sender_to(server), message)
     assert delivery.reply.startswith("250")
     assert time.monotonic() - started < 2.0
 
@@ -279,7 +292,7 @@ def test_nothing_is_left_running_and_nothing_is_printed(
     with caplog.at_level(logging.DEBUG, logger="yagmail"), smtp_server("ssl", {"greet": SILENT}) as server:
         refusal(sender_to(server), message)
         del server.script["greet"]
-        sender_to(server)(message, "ana@example.com")
+        hand_over(sender_to(server), message)
     assert set(threading.enumerate()) <= before
     assert capfd.readouterr() == ("", "")
     assert [record for record in caplog.records if record.name.startswith("yagmail")] == []
@@ -287,7 +300,7 @@ def test_nothing_is_left_running_and_nothing_is_printed(
 
 def test_the_outbox_keeps_the_message_whole_and_private(message: EmailMessage, tmp_path: Path) -> None:
     folder = tmp_path / "data" / "outbox"
-    delivery = Outbox(folder)(message, "ana@example.com")
+    delivery = hand_over(Outbox(folder), message)
     (path,) = folder.iterdir()
     assert delivery == Delivery(via="outbox", reply=path.name)
     assert path.suffix == ".eml"
@@ -296,13 +309,40 @@ def test_the_outbox_keeps_the_message_whole_and_private(message: EmailMessage, t
 
 
 def test_messages_of_one_second_do_not_overwrite_each_other(message: EmailMessage, tmp_path: Path) -> None:
-    names = {Outbox(tmp_path)(message, "ana@example.com").reply for _ in range(20)}
+    names = set()
+    for number in range(20):
+        message.replace_header("Message-ID", f"<{number}@example.com>")
+        names.add(hand_over(Outbox(tmp_path), message).reply)
     assert {path.name for path in tmp_path.iterdir()} == names
     assert len(names) == 20
+
+
+def test_a_message_that_is_written_twice_is_there_once(message: EmailMessage, tmp_path: Path) -> None:
+    assert hand_over(Outbox(tmp_path), message) == hand_over(Outbox(tmp_path), message)
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("step", ["greet", "login", "sender", "recipient", "data"])
+def test_nobody_is_told_that_a_message_leaves_which_the_server_will_not_have(message: EmailMessage, step: str) -> None:
+    left: list[bool] = []
+    with smtp_server("ssl", {step: "450 4.2.1 later"}) as server, pytest.raises(MailRefused):
+        sender_to(server)(message.as_bytes(policy=POLICY), "ana@example.com", lambda: left.append(True))
+    assert left == []
+
+
+def test_a_message_that_may_not_leave_after_all_does_not(message: EmailMessage) -> None:
+    def stop() -> None:
+        raise LookupError
+
+    with smtp_server() as server:
+        with pytest.raises(LookupError):
+            sender_to(server)(message.as_bytes(policy=POLICY), "ana@example.com", stop)
+        assert hand_over(sender_to(server), message).via == "smtp"
+    assert len(server.received) == 1
 
 
 def test_an_outbox_that_cannot_be_written_is_a_refusal(message: EmailMessage, tmp_path: Path) -> None:
     (tmp_path / "outbox").write_text("a file where the folder should be")
     with pytest.raises(MailRefused, match="the outbox cannot be written") as caught:
-        Outbox(tmp_path / "outbox")(message, "ana@example.com")
+        hand_over(Outbox(tmp_path / "outbox"), message)
     assert caught.value.facts["possibly_sent"] is False

@@ -18,27 +18,27 @@ import server
 from pycemaker import errors
 from pycemaker.data.database import Database
 from pycemaker.data.store import Store
-from pycemaker.report.runner import ReportDesk
 from pycemaker.settings import from_mapping
 from pycemaker.traffic import BOUNDS_SECONDS, FOLDED_AT, Traffic
+from tests.services.desk import SpentDesk
 from tests.services.wsgi import Client
 
 RECORD = {"state": "sent", "email_to": "a@b.com", "stage_seconds": {"notebook": 1.2, "render": 0.3, "mail": 0.2}}
 PROMTOOL = shutil.which("promtool")
 
 
-class Desk(ReportDesk):
+class ScriptedDesk(SpentDesk):
     """Ends each report with what comes next: a record, or an error."""
 
     def __init__(self, *outcomes: dict[str, Any] | Exception) -> None:
-        super().__init__({}, Path("/nonexistent"), 1, keep_spare=False)
+        super().__init__()
         self.outcomes = list(outcomes)
 
-    def make(self, request: Any, _on_progress: Any = None) -> dict[str, Any]:
+    def wait(self, report_id: str, seconds: float) -> dict[str, Any]:
         outcome = self.outcomes.pop(0)
         if isinstance(outcome, Exception):
             raise outcome
-        return {"id": request.report_id, **outcome}
+        return super().wait(report_id, seconds) | outcome
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def store(database: Database) -> Store:
 
 
 def client_over(store: Store, folder: Path, *outcomes: dict[str, Any] | Exception) -> Client:
-    services = server.Services(from_mapping({"DATA_DIR": str(folder)}), store, Desk(*outcomes))
+    services = server.Services(from_mapping({"DATA_DIR": str(folder)}), store, ScriptedDesk(*outcomes))
     return Client(server.create_app(services))
 
 

@@ -16,12 +16,12 @@ from pycemaker.data.database import Database
 from pycemaker.data.documents import sample_document
 from pycemaker.data.store import Store
 from pycemaker.metrics import CPU
+from pycemaker.report.desk import Desk
 from pycemaker.report.render import render_page
-from pycemaker.report.runner import ReportDesk
 from pycemaker.settings import ROOT, from_mapping
 from pycemaker.window import Window
 from tests.integration.test_reports import FIGURE, NOW, desk, environment_of, folder, record_of  # noqa: F401
-from tests.integration.test_routes import SpentDesk
+from tests.services.desk import SpentDesk
 from tests.services.periods import SAO_PAULO
 from tests.services.wsgi import Answer, Client
 
@@ -42,7 +42,7 @@ def notebooks(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def client_over(store: Store, notebooks: Path, spent: ReportDesk, **given: str) -> Client:
+def client_over(store: Store, notebooks: Path, spent: Desk, **given: str) -> Client:
     services = server.Services(from_mapping(given), store, spent, clock=lambda: NOW, notebooks=notebooks)
     return Client(server.create_app(services))
 
@@ -113,17 +113,19 @@ def test_a_query_that_is_no_utf_8_is_400(store: Store, notebooks: Path) -> None:
 
 
 def test_parameters_reach_the_kernel_and_the_record(
-    desk: ReportDesk,  # noqa: F811
+    desk: Desk,  # noqa: F811
     folder: Path,  # noqa: F811
     store: Store,
     notebooks: Path,
 ) -> None:
+    desk.notebooks = notebooks
+    desk.start()
     answer = client_over(store, notebooks, desk).get(REPORT + "?notebook=other&limit=0.25&word=%22%5C%27%C3%A9")
     assert answer.status == 200, answer.body
     told = answer.json["report"]
     assert (told["notebook"], told["parameters"]) == ("other", {"limit": 0.25, "word": "\"\\'é"})
-    assert record_of(folder, told["id"])["parameters"] == told["parameters"]
-    page = (folder / "reports" / told["id"] / "page.html").read_text()
+    assert record_of(desk, told["id"])["parameters"] == told["parameters"]
+    page = desk.files.get(told["id"], "page.html").decode()
     assert "limit is 0.25, word is &#34;\\&#39;é" in page or "limit is 0.25, word is \"\\'é" in page
 
 

@@ -6,7 +6,6 @@ import json
 import math
 import uuid
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,9 +17,10 @@ from pycemaker.data.database import Database
 from pycemaker.data.store import Store
 from pycemaker.metrics import METRICS
 from pycemaker.report.attachments.kinds import KINDS
-from pycemaker.report.runner import ReportDesk
+from pycemaker.report.desk import Desk
 from pycemaker.settings import Settings, from_mapping
 from pycemaker.web.faces import FACES
+from tests.services.desk import SpentDesk
 from tests.services.wsgi import Answer, Client
 
 NOW = datetime(2022, 4, 10, 12, 43, 23, tzinfo=UTC)
@@ -28,22 +28,7 @@ NOW_PATH = "10-04-2022-09-43-23"
 ERROR_SENTENCE_END = (".", "!")
 
 
-class SpentDesk(ReportDesk):
-    """A desk that notes what it is asked for, and makes nothing."""
-
-    def __init__(self) -> None:
-        super().__init__({}, Path("/nonexistent"), 1, keep_spare=False)
-        self.asked: list[Any] = []
-        self.fails_with: Exception | None = None
-
-    def make(self, request: Any, _on_progress: Any = None) -> dict[str, Any]:
-        self.asked.append(request)
-        if self.fails_with:
-            raise self.fails_with
-        return {"id": request.report_id, "state": "sent", "email_to": request.email_to}
-
-
-def app_over(store: Store, desk: ReportDesk | None = None, **given: str) -> Client:
+def app_over(store: Store, desk: Desk | None = None, **given: str) -> Client:
     settings: Settings = from_mapping({"REPORT_LIMIT_PER_RECIPIENT": "3", **given})
     services = server.Services(settings, store, desk or SpentDesk(), clock=lambda: NOW)
     return Client(server.create_app(services))
@@ -236,7 +221,16 @@ def test_an_index_of_the_same_key_under_another_name_is_left_and_used(client: Cl
 BAD_DATES = ["x", "10-04-2022", "31-02-2022-00-00-00", "10-04-2022-09-43-23%00", "%0Anow", "..", "a" * 10_000,
              "10%2d04-2022-09-43-23x", "ontem%C3%A9", "10-04-1969-00-00-00"]  # fmt: skip
 BAD_RANGES = ["0", "-1", "1.5", "745", "x", "%D9%A6", "6%00", "6%0A", "1" * 10_000]
-BAD_ADDRESSES = ["x", "a@b", "a@b.com%0ABcc:x@y.zz", "a@b.com%00", "%C3%A1@b.com", "a@b.com,c@d.com", "x" * 10_000]
+BAD_ADDRESSES = [
+    "x",
+    "a@b",
+    "a@b.com%0ABcc:x@y.zz",
+    "a@b.com%00",
+    "%C3%A1@b.com",
+    "a@b.com,",
+    "a@b.com,x",
+    "x" * 10_000,
+]
 
 
 def is_error(answer: Answer, status: int, slug: str) -> bool:
@@ -337,8 +331,18 @@ def test_a_report_is_asked_for_with_both_methods(store: Store, method: str) -> N
     assert answer.json["msg"] == "Relatório enviado com sucesso!"
     assert answer.json["report"]["email_to"] == "a@b.com"
     (asked,) = desk.asked
-    assert (asked.window.end_utc, asked.window.hours, asked.email_to) == (NOW, 6, "a@b.com")
+    assert (asked.window.end_utc, asked.window.hours, asked.recipients) == (NOW, 6, ("a@b.com",))
     assert len(asked.report_id) >= 20
+
+
+def test_a_report_goes_to_several_each_once(store: Store) -> None:
+    desk = SpentDesk()
+    answer = app_over(store, desk).get("/report/now/6/a@b.com,C@d.com,A@b.com")
+    assert answer.json["report"]["email_to"] == "a@b.com,C@d.com"
+    assert [one["address"] for one in answer.json["report"]["recipients"]] == ["a@b.com", "C@d.com"]
+    refused = app_over(store, desk, REPORT_RECIPIENTS="@b.com").get("/report/now/6/a@b.com,c@d.com")
+    assert is_error(refused, 403, "recipient_not_allowed")
+    assert len(desk.asked) == 1
 
 
 def test_a_report_is_asked_to_carry_attachments(store: Store) -> None:
@@ -369,7 +373,7 @@ def test_a_recipient_who_may_not_is_a_403_that_does_not_print_who_may(store: Sto
 
 @pytest.mark.parametrize(
     ("headers", "status"),
-    [({}, 401), ({"authorization": "Bearer wrong"}, 401), ({"authorization": "Basic s3cret"}, 401),
+    [({}, 401), ({"authorization": "Bearer wrong"}, 401), ({"authorization": "Basic s3cret"}, 401), ({"authorization": "Basic OnMzY3JldA=="}, 200),
      ({"x_api_key": "s3cre"}, 401), ({"x_api_key": "é"}, 401), ({"authorization": "Bearer s3cret"}, 200),
      ({"x_api_key": "s3cret"}, 200)],
 )  # fmt: skip
@@ -426,10 +430,10 @@ FAILURES = [
     (errors.NothingToSend(reason="no figure"), 500),
     (errors.RunnerFailed(stage="notebook", reason="it ended with -9"), 500),
     (errors.StorageRefused(reason="403 on host x"), 502),
-    (errors.MailRefused(reason="535 on host x", possibly_sent=False), 502),
+    (errors.MailRefused(reason="535 on host x", possibly_sent=False, is_temporary=False), 502),
     (errors.DatabaseUnreachable(reason="host x"), 503),
     (errors.IndexesNotReady(reason="cpu_usage"), 503),
-    (errors.ReportTimedOut(stage="mail", limit_seconds=120, possibly_sent=True), 504),
+    (errors.ReportTimedOut(stage="notebook", limit_seconds=120), 504),
 ]
 
 

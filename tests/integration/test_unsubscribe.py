@@ -18,11 +18,11 @@ from pycemaker.data.signing_keys import SigningKey, SigningKeys
 from pycemaker.data.store import Store
 from pycemaker.data.suppressions import EVERY_REPORT, OPERATOR, RECIPIENT, Suppressions
 from pycemaker.errors import DatabaseUnreachable, UnknownLink
-from pycemaker.report.mail import POLICY, compose
+from pycemaker.report.mail import POLICY, compose, readdress
 from pycemaker.report.pipeline import Page
-from pycemaker.report.runner import ReportDesk
-from pycemaker.report.unsubscribe import Subscription, UnsubscribeHeaders, header_lines, read, sign
+from pycemaker.report.unsubscribe import Subscription, UnsubscribeHeaders, read, sign
 from pycemaker.settings import from_mapping
+from tests.services.desk import SpentDesk
 from tests.services.smtp import smtp_server
 from tests.services.wsgi import Answer, Client
 
@@ -32,7 +32,7 @@ HTML = {"accept": "text/html,application/xhtml+xml"}
 
 @pytest.fixture
 def client(store: Store, tmp_path: Path) -> Client:
-    desk = ReportDesk({}, tmp_path, 1, keep_spare=False)
+    desk = SpentDesk()
     return Client(server.create_app(server.Services(from_mapping({"API_TOKEN": "s3cret"}), store, desk)))
 
 
@@ -201,14 +201,12 @@ def test_without_a_public_address_there_is_no_link_and_without_https_no_one_clic
 def test_the_headers_reach_the_recipient_as_they_are_however_long(database: Database) -> None:
     longest = "a" * 64 + "@" + ".".join(["b" * 61] * 3) + ".com"
     headers = UnsubscribeHeaders(SigningKeys(database), "https://pm.example.com").for_recipient(longest, "capacity")
-    lines = header_lines(headers)
-    assert max(map(len, lines.split(b"\r\n"))) < 998
+    assert max(len(f"{name}: {text}") for name, text in headers.items()) < 998
     message = compose(Page("s", "<p>x</p>", "x", ()), longest, None, sender="reports@example.com")
     with smtp_server("ssl") as mail, smtplib.SMTP_SSL(mail.host, mail.port, context=mail.trust) as connection:
         connection.login(mail.user, mail.password)
-        connection.sendmail("reports@example.com", longest, lines + message.as_bytes(policy=POLICY))
+        connection.sendmail("reports@example.com", longest, readdress(message.as_bytes(policy=POLICY), headers))
         received = mail.received[0]
-    assert received.content.startswith(lines)
     assert received.message["List-Unsubscribe"] == headers["List-Unsubscribe"]
     assert received.message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
 
@@ -220,10 +218,9 @@ def test_a_database_that_is_away_suppresses_everybody() -> None:
     away.close()
 
 
-def test_the_log_of_a_fault_has_no_link(path: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_log_of_a_fault_has_no_link(path: str, caplog: pytest.LogCaptureFixture) -> None:
     away = Database("mongodb://127.0.0.1:9/x")
-    desk = ReportDesk({}, tmp_path, 1, keep_spare=False)
-    client = Client(server.create_app(server.Services(from_mapping({}), Store(away), desk)))
+    client = Client(server.create_app(server.Services(from_mapping({}), Store(away), SpentDesk())))
     assert client.get(path).status == 503
     away.close()
     assert "/unsubscribe/***" in caplog.text

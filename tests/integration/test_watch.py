@@ -17,11 +17,11 @@ from pycemaker.data.database import Database
 from pycemaker.data.indexes import KEY
 from pycemaker.data.store import Store
 from pycemaker.metrics import METRICS
-from pycemaker.report.runner import ReportDesk
 from pycemaker.settings import from_mapping
 from pycemaker.web.readiness import LEAST_FREE_BYTES, Finding, Readiness, check_queue
 from pycemaker.web.report_watch import ReportWatch
 from pycemaker.web.services import Services
+from tests.services.desk import SpentDesk
 from tests.services.wsgi import Answer, Client
 
 CHECKS = ["database", "indexes", "queue", "disk"]
@@ -30,8 +30,7 @@ Usage = namedtuple("Usage", "total used free")
 
 def services_over(database: Database, folder: Path, reports: ReportWatch | None = None) -> Services:
     settings = from_mapping({"DATA_DIR": str(folder)})
-    desk = ReportDesk({}, folder / "reports", 1, keep_spare=False)
-    return Services(settings, Store(database), desk, reports=reports or ReportWatch())
+    return Services(settings, Store(database), SpentDesk(), reports=reports or ReportWatch())
 
 
 def client_over(database: Database, folder: Path, reports: ReportWatch | None = None) -> Client:
@@ -173,13 +172,13 @@ def test_a_report_is_counted_for_as_long_as_it_is_being_made(database: Database,
     reports = ReportWatch()
     seen: list[int] = []
 
-    class Desk(ReportDesk):
-        def make(self, _request: object, _on_progress: object = None) -> dict[str, object]:
+    class WatchedDesk(SpentDesk):
+        def wait(self, report_id: str, seconds: float) -> dict[str, object]:
             seen.append(reports.inside)
-            return {"id": "x", "state": "sent", "email_to": "a@b.com"}
+            return super().wait(report_id, seconds)
 
     services = services_over(database, tmp_path, reports)
-    desk = Desk({}, tmp_path, 1, keep_spare=False)
+    desk = WatchedDesk()
     app = server.create_app(Services(services.settings, services.store, desk, reports=reports))
     assert Client(app).get("/report/now/1/a@b.com").status == 200
     assert (seen, reports.inside) == ([1], 0)

@@ -9,7 +9,7 @@ import pytest
 
 from pycemaker.errors import InvalidAddress, NothingToSend
 from pycemaker.report.attachments.kinds import Attachment
-from pycemaker.report.mail import compose
+from pycemaker.report.mail import compose, readdress
 from pycemaker.report.pipeline import Figure, Page
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 40
@@ -201,3 +201,26 @@ def test_half_a_surrogate_pair_stops_no_mail() -> None:
     message = sent(make("<p>a\ud800b</p>", text="a\udfffb\n"))
     assert body(message, "html") == "<p>a?b</p>\n"
     assert body(message, "plain") == "a?b\n"
+
+
+def test_a_message_is_readdressed_and_otherwise_the_same_to_the_byte() -> None:
+    content = make(subject="Relatório de operação " * 8).as_bytes(policy=SMTP)
+    other = readdress(content, {"To": "bia@example.com", "message-id": "<x.1@example.com>", "List-Unsubscribe": "<u>"})
+    read = message_from_bytes(other, policy=policy.default)
+    assert (read["To"], read["Message-ID"], read["List-Unsubscribe"]) == ("bia@example.com", "<x.1@example.com>", "<u>")
+    assert [len(read.get_all(name)) for name in ("To", "Message-ID", "Subject", "From", "Date")] == [1] * 5
+    assert read["Subject"] == message_from_bytes(content, policy=policy.default)["Subject"]
+    assert other.partition(b"\r\n\r\n")[2] == content.partition(b"\r\n\r\n")[2]
+
+
+def test_a_header_that_is_folded_is_replaced_whole() -> None:
+    content = b"To: a@b.com,\r\n c@d.com\r\nX: 1\r\n\r\nTo: body"
+    assert readdress(content, {"To": "e@f.com"}) == b"To: e@f.com\r\nX: 1\r\n\r\nTo: body"
+
+
+@pytest.mark.parametrize(
+    "headers", [{"To": "a@b.com\r\nBcc: c@d.com"}, {"To": "é"}, {"T o": "a"}, {"": "a"}, {"A:": "b"}, {"A\n": "b"}]
+)
+def test_a_header_cannot_end_its_line(headers: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="one line"):
+        readdress(b"To: x\r\n\r\n", headers)

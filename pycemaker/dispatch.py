@@ -1,0 +1,52 @@
+"""Builds the desk out of `Settings`: what a server needs to take reports in and to see them through.
+
+It is apart from `wiring`, whose collaborators make a report: a server does not load what only a report's process needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pycemaker.data.database import Database
+from pycemaker.data.signing_keys import SigningKeys
+from pycemaker.data.suppressions import Suppressions
+from pycemaker.report.desk import Bounds, Desk, Post
+from pycemaker.report.mail import OUTBOX_SENDER, Outbox
+from pycemaker.report.smtp import SmtpSender
+from pycemaker.report.unsubscribe import UnsubscribeHeaders
+from pycemaker.settings import Settings
+
+
+def make_desk(settings: Settings, database: Database, environment: Mapping[str, str], *, keep_spare: bool) -> Desk:
+    """Where reports are asked for, over this database; its threads are not started."""
+    bounds = Bounds(
+        workers=settings.report_workers,
+        queue=settings.report_queue,
+        timeout_seconds=settings.report_timeout_seconds,
+        memory_mb=settings.report_memory_mb,
+        repeat_seconds=settings.report_repeat_seconds,
+        retry_seconds=settings.report_retry_seconds,
+        retention_days=settings.report_retention_days,
+    )
+    return Desk(database, environment, settings.data_dir, _post(settings, database), bounds, keep_spare=keep_spare)
+
+
+def _post(settings: Settings, database: Database) -> Post:
+    sender = settings.email_from or OUTBOX_SENDER
+    send = _sender(settings)
+    return Post(
+        send,
+        sender.rpartition("@")[2],
+        is_repeatable=not settings.mails,
+        is_suppressed=Suppressions(database).is_suppressed,
+        headers=UnsubscribeHeaders(SigningKeys(database), settings.public_url).for_recipient,
+        prepare=send.prepare if isinstance(send, SmtpSender) else lambda: None,
+    )
+
+
+def _sender(settings: Settings) -> Outbox | SmtpSender:
+    if settings.email_from is None or settings.password is None:
+        return Outbox(settings.data_dir / "outbox")
+    return SmtpSender(
+        settings.smtp_host, settings.smtp_port, settings.smtp_security, settings.email_from, settings.password
+    )

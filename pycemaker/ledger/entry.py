@@ -1,0 +1,72 @@
+"""What stands in the ledger when a report has just been asked for. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pycemaker.ledger import states
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How a report was asked for, beyond what it is.
+
+    Attributes:
+        repeat_key: the same for requests that mean the same report (`repeat_key`).
+        idempotency_key: what the caller called the request; its digest is kept, not itself. None without one.
+        queue_limit: how many reports may be waiting, this one not counted.
+        repeat_seconds: for how long after its acceptance a report stands for requests that mean the same.
+        give_up_seconds: for how long it is tried.
+    """
+
+    repeat_key: str
+    idempotency_key: str | None = None
+    queue_limit: int = 20
+    repeat_seconds: float = 60.0
+    give_up_seconds: float = 14_400.0
+
+
+def repeat_key(
+    notebook: str, date_text: str, hours: int, parameters: Mapping[str, Any], attach: Sequence[str], to: Sequence[str]
+) -> str:
+    """A digest that is the same for requests that mean the same report: what was asked for, in the request's words.
+
+    `now` stays `now`: two clicks a second apart are one request, although their intervals end a second apart.
+    """
+    whole = [notebook, date_text, hours, sorted(parameters.items()), sorted(attach), sorted(map(str.lower, to))]
+    return digest(json.dumps(whole, ensure_ascii=True))
+
+
+def digest(text: str | bytes) -> str:
+    """SHA-256 in hexadecimal."""
+    return hashlib.sha256(text.encode() if isinstance(text, str) else text).hexdigest()
+
+
+def recipients(report_id: str, addresses: Sequence[str], domain: str) -> list[dict[str, Any]]:
+    """An entry for each recipient, with the Message-ID under which theirs will go out, whoever sends it and when."""
+    return [
+        {
+            "address": address,
+            "state": states.QUEUED,
+            "attempts": 0,
+            "message_id": f"<{report_id}.{place}@{domain}>",
+            "at": {},
+        }
+        for place, address in enumerate(addresses)
+    ]
+
+
+def public(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The entry as it is shown: without what only the servers need to divide the work."""
+    hidden = {"_id", "owner", "due_at", "repeat_key", "idempotency_key", "idempotency_digest"}
+    return {"id": document["_id"]} | {name: value for name, value in document.items() if name not in hidden}
+
+
+def first_due(moments: Sequence[datetime | None]) -> datetime | None:
+    """The earliest of them; None where there is none."""
+    return min((moment for moment in moments if moment is not None), default=None)

@@ -1,0 +1,77 @@
+"""What was made of each report, in GridFS, so that any server can show it. Alone imports gridfs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+
+import gridfs
+from gridfs.errors import NoFile
+from pymongo import WriteConcern
+
+from pycemaker.data.database import Database, one_exchange
+from pycemaker.errors import UnknownReport
+
+BUCKET = "report_files"
+NOTEBOOK = "executed.ipynb"
+PAGE = "page.html"
+MESSAGE = "message.eml"
+FIGURES = "figures/"
+
+TRANSFER_SECONDS = 30.0
+"""For one file there or back: at most 20 MB."""
+
+
+class Files:
+    """The files of all reports, each under `<report id>/<name>`. Threads share it."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def put(self, report_id: str, contents: Mapping[str, bytes]) -> None:
+        """Keep these files of a report; one of the same name is replaced, and what a crash left of one is cleared away.
+
+        Raises:
+            DatabaseUnreachable: some may be kept already; the same call may be made again.
+        """
+        for name, content in contents.items():
+            with one_exchange(TRANSFER_SECONDS):
+                bucket = self._bucket()
+                with suppress(NoFile):
+                    bucket.delete(f"{report_id}/{name}")  # its chunks too where it never got as far as its entry
+                bucket.upload_from_stream_with_id(f"{report_id}/{name}", name, content)
+
+    def get(self, report_id: str, name: str) -> bytes:
+        """One file, whole.
+
+        Raises:
+            UnknownReport: there is none of that name.
+            DatabaseUnreachable: MongoDB is away.
+        """
+        with one_exchange(TRANSFER_SECONDS):
+            try:
+                return bytes(self._bucket().open_download_stream(f"{report_id}/{name}").read())
+            except NoFile:
+                raise UnknownReport from None
+
+    def names(self, report_id: str) -> list[str]:
+        """The names of a report's files."""
+        with one_exchange():
+            found = self._database[f"{BUCKET}.files"].find({"_id": _of(report_id)}, {"filename": 1})
+            return sorted(file["filename"] for file in found)
+
+    def remove(self, report_id: str) -> None:
+        """Remove every file of a report, and what a crash left of one."""
+        with one_exchange(TRANSFER_SECONDS):
+            self._database[f"{BUCKET}.files"].delete_many({"_id": _of(report_id)})
+            self._database[f"{BUCKET}.chunks"].delete_many({"files_id": _of(report_id)})
+
+    def _bucket(self) -> gridfs.GridFSBucket:
+        return gridfs.GridFSBucket(
+            self._database.handle, BUCKET, write_concern=WriteConcern(w="majority", wtimeout=10_000)
+        )
+
+
+def _of(report_id: str) -> dict[str, str]:
+    """Every id that starts with the report's own and a slash, as a range that an index serves."""
+    return {"$gte": f"{report_id}/", "$lt": f"{report_id}0"}  # 0 comes after the slash

@@ -1,0 +1,318 @@
+"""The ledger: a document for each report in the collection `reports`, and who works on which.
+
+Work is divided by one field, `due_at`: a report is anybody's from that instant on. Whoever takes it moves the field
+forward (a lease), moves it on as long as it works, and takes it away at the end; whoever dies stops moving it. Every
+later write names its writer, so that one who lost the report changes nothing. Instants are MongoDB's own (`$$NOW`):
+servers' clocks need not agree.
+
+Writes are acknowledged by a majority and are in the journal then: what the ledger says survives a failover and a crash.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pymongo import ASCENDING, DESCENDING, IndexModel, ReturnDocument, WriteConcern
+from pymongo.collection import Collection
+from pymongo.errors import DuplicateKeyError
+
+from pycemaker.data.database import Database, one_exchange
+from pycemaker.errors import IdempotencyKeyReused, TooManyReports, UnknownReport
+from pycemaker.ledger import states
+from pycemaker.ledger.entry import Asked, digest
+
+COLLECTION = "reports"
+LEASE_SECONDS = 15.0
+"""How long a report stays with a server that says nothing; it renews three times in that."""
+
+_TYPICAL_SECONDS = 5
+_IS_TEXT = {"$type": "string"}
+_INDEXES = [
+    IndexModel([("due_at", ASCENDING)], partialFilterExpression={"due_at": {"$type": "date"}}),
+    IndexModel([("repeat_key", ASCENDING)], unique=True, partialFilterExpression={"repeat_key": _IS_TEXT}),
+    IndexModel([("idempotency_key", ASCENDING)], unique=True, partialFilterExpression={"idempotency_key": _IS_TEXT}),
+    IndexModel([("asked_at", DESCENDING)]),
+    IndexModel([("ended_at", ASCENDING)], partialFilterExpression={"ended_at": {"$type": "date"}}),
+]
+
+Document = dict[str, Any]
+
+
+class LeaseLost(Exception):
+    """Somebody else has taken the report over; whatever was being done with it is theirs now."""
+
+
+class Ledger:
+    """The reports of all servers over one database. Threads share it.
+
+    Args:
+        database: where they are.
+        owner: by what name this server takes reports; no two that live have the same.
+        lease_seconds: see LEASE_SECONDS.
+
+    Every method raises DatabaseUnreachable where MongoDB is away.
+    """
+
+    def __init__(self, database: Database, owner: str, lease_seconds: float = LEASE_SECONDS) -> None:
+        self._database = database
+        self._owner = owner
+        self._lease_ms = round(lease_seconds * 1000)
+        self._asking = threading.Lock()
+        self._has_indexes = False
+
+    # --- asking
+
+    def ask(self, document: Document, asked: Asked, *, own: bool = False) -> tuple[str, bool]:
+        """Enter a report, or find the one that stands for it already.
+
+        Args:
+            document: `_id`, `recipients` and what the report is.
+            asked: how it was asked for.
+            own: take it at once, so that no other server does.
+
+        Returns:
+            The report's id, and whether it was entered now.
+
+        Raises:
+            IdempotencyKeyReused: the key was used for another request.
+            TooManyReports: as many are waiting as may.
+        """
+        with self._asking:  # so that on one server the limit holds to the last one
+            while True:
+                if found := self.find_same(asked):
+                    return found, False
+                if (waiting := self.count_waiting()) >= asked.queue_limit and not own:
+                    raise TooManyReports(waiting=waiting, retry_after_seconds=_TYPICAL_SECONDS * (waiting + 1))
+                if self._enter(document, asked, own=own):
+                    return str(document["_id"]), True
+
+    def find_same(self, asked: Asked) -> str | None:
+        """The report that stands for this request already: by its key, in flight, or accepted a moment ago."""
+        if asked.idempotency_key:
+            with one_exchange():
+                found = self._reports.find_one({"idempotency_key": digest(asked.idempotency_key)})
+            if found and found["idempotency_digest"] != asked.repeat_key:
+                raise IdempotencyKeyReused
+            if found:
+                return str(found["_id"])
+        with one_exchange():
+            self._reports.update_one(
+                {
+                    "repeat_key": asked.repeat_key,
+                    "ended_at": {"$type": "date"},
+                    "$expr": {"$lte": ["$ended_at", _now_minus(asked.repeat_seconds)]},
+                },
+                {"$unset": {"repeat_key": ""}},
+            )
+            found = self._reports.find_one({"repeat_key": asked.repeat_key}, {"_id": 1})
+        return str(found["_id"]) if found else None
+
+    def _enter(self, document: Document, asked: Asked, *, own: bool) -> bool:
+        """Enter it; false where another server has entered the same between the look and the write."""
+        now = datetime.now(UTC)
+        state = states.RUNNING if own else states.QUEUED
+        whole = document | {
+            "state": state,
+            "asked_at": now,
+            "give_up_at": now + timedelta(seconds=asked.give_up_seconds),
+            "history": [{"state": state, "at": now}],
+            "runs": int(own),
+            "stage": None,
+            "stage_seconds": {},
+            "due_at": now,
+            "owner": self._owner if own else None,
+            "repeat_key": asked.repeat_key,
+        }
+        if asked.idempotency_key:
+            whole["idempotency_key"] = digest(asked.idempotency_key)
+            whole["idempotency_digest"] = asked.repeat_key
+        # An insert knows no $$NOW: an update that may only insert does.
+        values = {name: {"$literal": value} for name, value in whole.items() if name not in ("_id", "due_at")}
+        values["due_at"] = _now_plus(self._lease_ms if own else 0)
+        with one_exchange():
+            self._ensure_indexes()
+            try:
+                self._reports.update_one({"_id": document["_id"]}, [{"$set": values}], upsert=True)
+            except DuplicateKeyError:
+                return False
+        return True
+
+    # --- working
+
+    def claim(self, kind: Sequence[str], report_id: str | None = None) -> Document | None:
+        """Take the report in one of these states that has been due longest, or this one; None where none is due.
+
+        One that has to be made becomes RUNNING, and its `runs` are counted; one to be sent becomes SENDING.
+        """
+        making = states.QUEUED in kind
+        state = states.RUNNING if making else states.SENDING
+        entered = {"$concatArrays": ["$history", [{"state": state, "at": "$$NOW"}]]}
+        change: Document = {"owner": self._owner, "due_at": _now_plus(self._lease_ms), "state": state}
+        change |= {"history": {"$cond": [{"$eq": ["$state", state]}, "$history", entered]}}
+        change |= {"runs": {"$add": ["$runs", 1]}} if making else {}
+        due = {"state": {"$in": list(kind)}, "due_at": {"$type": "date"}, "$expr": {"$lte": ["$due_at", "$$NOW"]}}
+        with one_exchange():
+            self._ensure_indexes()
+            return self._reports.find_one_and_update(
+                due | ({"_id": report_id} if report_id else {}),
+                [{"$set": change}],
+                sort=[("due_at", ASCENDING), ("asked_at", ASCENDING)],
+                return_document=ReturnDocument.AFTER,
+            )
+
+    def renew(self, report_ids: Iterable[str]) -> set[str]:
+        """Keep these reports for another lease; those that are not ours any more."""
+        wanted = set(report_ids)
+        if not wanted:
+            return set()
+        with one_exchange():
+            query = {"_id": {"$in": sorted(wanted)}, "owner": self._owner, "due_at": {"$type": "date"}}
+            self._reports.update_many(query, [{"$set": {"due_at": _now_plus(self._lease_ms)}}])
+            kept = {str(found["_id"]) for found in self._reports.find(query, {"_id": 1})}
+        return wanted - kept
+
+    def note(self, report_id: str, **fields: Any) -> None:
+        """Write fields of a report that is ours. Raises LeaseLost where it is not."""
+        self._write({"_id": report_id}, {"$set": fields})
+
+    def pass_on(self, report_id: str, state: str, *, after_seconds: float = 0.0, **fields: Any) -> None:
+        """Give a report that is ours into another state, in which anybody may take it after so long.
+
+        Raises:
+            LeaseLost: it is not ours.
+        """
+        values: Document = {name: {"$literal": value} for name, value in fields.items()}
+        values |= {
+            "state": state,
+            "owner": None,
+            "due_at": _now_plus(round(after_seconds * 1000)),
+            "history": {"$concatArrays": ["$history", [{"state": state, "at": "$$NOW"}]]},
+        }
+        self._write({"_id": report_id}, [{"$set": values}])
+
+    def end(self, report_id: str, state: str, **fields: Any) -> None:
+        """Bring a report that is ours to its end. Unless somebody got it, the next request for it starts anew.
+
+        Raises:
+            LeaseLost: it is not ours.
+        """
+        now = datetime.now(UTC)
+        gone = {"due_at": "", "owner": ""}
+        if state not in (states.SENT, states.WRITTEN, states.PARTLY_SENT, states.POSSIBLY_SENT):
+            gone["repeat_key"] = ""
+        change = {"$set": fields | {"state": state, "ended_at": now}, "$unset": gone}
+        self._write({"_id": report_id}, change | {"$push": {"history": {"state": state, "at": now}}})
+
+    # --- sending
+
+    def begin_sending(self, report_id: str, place: int) -> None:
+        """Write down, before the mail server is given the message, that it is about to be: afterwards is too late.
+
+        Raises:
+            LeaseLost: the report is not ours, or its recipient is past being sent to. Nothing may be sent then.
+        """
+        name = f"recipients.{place}"
+        change = {
+            "$set": {f"{name}.state": states.SENDING, f"{name}.at.{states.SENDING}": datetime.now(UTC)},
+            "$inc": {f"{name}.attempts": 1},
+        }
+        self._write({"_id": report_id, f"{name}.state": {"$in": list(states.UNSENT)}}, change)
+
+    def settle(self, report_id: str, place: int, state: str, **fields: Any) -> None:
+        """What became of a recipient; the report is ours. Raises LeaseLost where it is not."""
+        self._write({"_id": report_id}, _settled(place, state, fields))
+
+    def settle_late(self, report_id: str, place: int, state: str, **fields: Any) -> None:
+        """What became of a recipient, known for certain by a sender who has lost the report meanwhile.
+
+        Whoever took it over found the recipient at SENDING and wrote POSSIBLY_SENT; this is the better knowledge.
+        """
+        name = f"recipients.{place}.state"
+        with one_exchange():
+            query = {"_id": report_id, name: {"$in": [states.SENDING, states.POSSIBLY_SENT]}}
+            self._reports.update_one(query, _settled(place, state, fields))
+            found = self._reports.find_one({"_id": report_id, "state": {"$in": [*states.ENDED]}})
+            if found:
+                told = states.overall(recipient["state"] for recipient in found["recipients"])
+                self._reports.update_one({"_id": report_id, "state": found["state"]}, {"$set": {"state": told}})
+
+    # --- reading
+
+    def get(self, report_id: str) -> Document:
+        """A report's whole entry. Raises UnknownReport where there is none."""
+        with one_exchange():
+            found = self._reports.find_one({"_id": report_id})
+        if found is None:
+            raise UnknownReport
+        return found
+
+    def newest(self, count: int, before: datetime | None = None) -> list[Document]:
+        """The entries asked for last, newest first; those asked for before an instant."""
+        query = {"asked_at": {"$lt": before}} if before else {}
+        with one_exchange():
+            self._ensure_indexes()
+            return list(self._reports.find(query).sort("asked_at", DESCENDING).limit(count))
+
+    def count_waiting(self) -> int:
+        """Reports that nobody has begun to make."""
+        with one_exchange():
+            self._ensure_indexes()
+            return self._reports.count_documents({"state": states.QUEUED, "due_at": {"$type": "date"}})
+
+    def count_by_state(self) -> dict[str, int]:
+        """How many reports are in each state; every state is there."""
+        with one_exchange():
+            found = self._reports.aggregate([{"$group": {"_id": "$state", "count": {"$sum": 1}}}])
+            counted = {group["_id"]: group["count"] for group in found}
+        return {state: counted.get(state, 0) for state in states.EVERY}
+
+    # --- clearing away
+
+    def old(self, days: float, count: int = 100) -> list[str]:
+        """Ids of reports that ended so long ago."""
+        query = {
+            "ended_at": {"$type": "date"},
+            "$expr": {"$lte": ["$ended_at", _now_minus(days * 86_400)]},
+        }
+        with one_exchange():
+            return [str(found["_id"]) for found in self._reports.find(query, {"_id": 1}).limit(count)]
+
+    def remove(self, report_id: str) -> None:
+        """Forget an ended report."""
+        with one_exchange():
+            self._reports.delete_one({"_id": report_id, "state": {"$in": [*states.ENDED]}})
+
+    # --- below
+
+    @property
+    def _reports(self) -> Collection[Document]:
+        concern = WriteConcern(w="majority", j=True, wtimeout=5000)
+        return self._database[COLLECTION].with_options(write_concern=concern)
+
+    def _ensure_indexes(self) -> None:
+        if not self._has_indexes:
+            self._reports.create_indexes(_INDEXES)
+            self._has_indexes = True
+
+    def _write(self, query: Document, change: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> None:
+        with one_exchange():
+            done = self._reports.update_one(query | {"owner": self._owner}, change)
+        if not done.matched_count:
+            raise LeaseLost
+
+
+def _settled(place: int, state: str, fields: Mapping[str, Any]) -> Document:
+    name = f"recipients.{place}"
+    written = {f"{name}.{field}": value for field, value in fields.items()}
+    return {"$set": written | {f"{name}.state": state, f"{name}.at.{state}": datetime.now(UTC)}}
+
+
+def _now_plus(milliseconds: int) -> Document:
+    return {"$add": ["$$NOW", milliseconds]}
+
+
+def _now_minus(seconds: float) -> Document:
+    return {"$subtract": ["$$NOW", round(seconds * 1000)]}

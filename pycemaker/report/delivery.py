@@ -1,0 +1,188 @@
+"""Hands over the mails of one report that the ledger has given to this server: to each recipient once, at most.
+
+The order of writes is what makes it so. Before the mail server is given a message, the ledger says `sending`; after
+the server has accepted it, `sent`. Whoever finds `sending` after a crash cannot know whether the server got the
+message, and does not send it again: the recipient stays `possibly_sent`, under a Message-ID fixed when the report was
+asked for.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pycemaker.errors import DatabaseUnreachable, MailRefused, UnknownReport
+from pycemaker.ledger import states
+from pycemaker.ledger.entry import first_due
+from pycemaker.ledger.files import MESSAGE, Files
+from pycemaker.ledger.ledger import Document, LeaseLost, Ledger
+from pycemaker.ledger.retries import FIRST_SECONDS, delay_seconds
+from pycemaker.report.mail import readdress
+from pycemaker.report.pipeline import Send
+
+_log = logging.getLogger(__name__)
+
+IsSuppressed = Callable[[str, str], bool]
+"""Whether an address wants no more of a report, by its notebook's name."""
+
+Headers = Callable[[str, str], dict[str, str]]
+"""More headers for one recipient of a report: for an address and a notebook's name. ASCII, a line each."""
+
+
+@dataclass(frozen=True)
+class Courier:
+    """Hands reports over.
+
+    Attributes:
+        ledger: where they stand.
+        files: where their messages are.
+        send: hands one message over.
+        is_repeatable: whether a message that is handed over twice is there once (the outbox).
+        insist: calls something again while MongoDB is away, for as long as it makes sense.
+        is_suppressed: whether an address wants no more reports.
+        headers: what each recipient's message says besides.
+        first_seconds: how long to wait after the first temporary refusal.
+    """
+
+    ledger: Ledger
+    files: Files
+    send: Send
+    is_repeatable: bool
+    insist: Callable[[Callable[[], None]], None]
+    is_suppressed: IsSuppressed = lambda _address, _notebook: False
+    headers: Headers = lambda _address, _notebook: {}
+    first_seconds: float = FIRST_SECONDS
+
+    def deliver(self, entry: Document) -> None:
+        """Hand the report to every recipient who is due, and bring it to its end or to its next attempt.
+
+        Raises:
+            LeaseLost: another server has taken it over.
+            DatabaseUnreachable: MongoDB is away; the report is taken up again when the lease has run out.
+        """
+        report_id = str(entry["_id"])
+        try:
+            content = self.files.get(report_id, MESSAGE)
+        except UnknownReport:
+            self._close_without_message(entry)
+            return
+        began = datetime.now(UTC)
+        for place, recipient in enumerate(entry["recipients"]):
+            self._attend(entry, place, recipient, content)
+        self._close(report_id, (datetime.now(UTC) - began).total_seconds())
+
+    def _attend(self, entry: Document, place: int, recipient: Document, content: bytes) -> None:
+        """Do for one recipient what is to be done now."""
+        report_id, state, now = str(entry["_id"]), recipient["state"], datetime.now(UTC)
+        if state == states.SENDING and not self.is_repeatable:
+            reason = "the server ended before it could write down what the mail server said"
+            self.ledger.settle(report_id, place, states.POSSIBLY_SENT, reason=reason)
+            return
+        if state == states.SENDING:
+            self.ledger.settle(report_id, place, states.QUEUED)
+        elif state not in states.UNSENT or recipient.get("next_attempt_at", now) > now:
+            return
+        if entry["give_up_at"] < now:
+            self.ledger.settle(report_id, place, states.EXPIRED)
+        elif self.is_suppressed(recipient["address"], entry["notebook"]):
+            self.ledger.settle(report_id, place, states.SUPPRESSED)
+        else:
+            self._hand_over(entry, place, recipient, content)
+
+    def _hand_over(self, entry: Document, place: int, recipient: Document, content: bytes) -> None:
+        report_id, address = str(entry["_id"]), recipient["address"]
+        own = {"To": address, "Message-ID": recipient["message_id"]} | self.headers(address, entry["notebook"])
+        own |= {"X-Pycemaker-Request": entry["request_id"]} if entry.get("request_id") else {}
+        has_left = False
+
+        def on_leaving() -> None:
+            nonlocal has_left
+            self.ledger.begin_sending(report_id, place)
+            has_left = True
+
+        try:
+            delivery = self.send(readdress(content, own), address, on_leaving)
+        except MailRefused as error:
+            self._note_refusal(report_id, place, recipient, error, counted=has_left)
+            return
+        state = states.SENT if delivery.via == "smtp" else states.WRITTEN
+        self._certain(report_id, place, state, reply=delivery.reply, via=delivery.via)
+
+    def _note_refusal(
+        self, report_id: str, place: int, recipient: Document, error: MailRefused, *, counted: bool
+    ) -> None:
+        facts: dict[str, Any] = {"reason": error.facts["reason"]}
+        attempts = recipient["attempts"] + 1
+        if not counted:
+            facts["attempts"] = attempts
+        if error.facts["possibly_sent"]:
+            state = states.POSSIBLY_SENT
+        elif error.facts["is_temporary"]:
+            state = states.DEFERRED
+            wait = timedelta(seconds=delay_seconds(attempts, self.first_seconds))
+            facts["next_attempt_at"] = datetime.now(UTC) + wait
+        else:
+            state = states.REFUSED
+        _log.warning("report %s, recipient %d: %s (%s)", report_id, place + 1, state, error.facts["reason"])
+        self._certain(report_id, place, state, **facts)
+
+    def _certain(self, report_id: str, place: int, state: str, **facts: Any) -> None:
+        """Write down what is known for certain, whoever has the report meanwhile."""
+
+        def write() -> None:
+            try:
+                self.ledger.settle(report_id, place, state, **facts)
+            except LeaseLost:
+                self.ledger.settle_late(report_id, place, state, **facts)
+                raise
+
+        self.insist(write)
+
+    def _close(self, report_id: str, seconds: float) -> None:
+        """The report's end, or when it is taken up again."""
+        entry = self.ledger.get(report_id)
+        state = states.overall(recipient["state"] for recipient in entry["recipients"])
+        timing = {"stage_seconds": entry["stage_seconds"] | {"mail": round(seconds, 3)}}
+        if state == states.DEFERRED:
+            moments = [r.get("next_attempt_at") for r in entry["recipients"] if r["state"] in states.UNSENT]
+            due = first_due(moments) or datetime.now(UTC)
+            wait = max(0.0, (due - datetime.now(UTC)).total_seconds())
+            self.insist(lambda: self.ledger.pass_on(report_id, state, after_seconds=wait, **timing))
+        else:
+            self.insist(lambda: self.ledger.end(report_id, state, **timing))
+
+    def _close_without_message(self, entry: Document) -> None:
+        reason = "its message is not in the database any more"
+        _log.error("report %s: %s", entry["_id"], reason)
+        gone = {
+            f"recipients.{place}.{name}": told
+            for place, recipient in enumerate(entry["recipients"])
+            if recipient["state"] in states.UNSENT
+            for name, told in (("state", states.FAILED), ("reason", reason))
+        }
+        self.ledger.end(str(entry["_id"]), states.FAILED, **gone)
+
+
+def insist_for(seconds: float, wait: Callable[[float], object], clock: Callable[[], float]) -> Any:
+    """Something that calls again what MongoDB was away for, until so many seconds have gone by; then it gives up.
+
+    Args:
+        seconds: for how long.
+        wait: waits so many seconds.
+        clock: seconds that only grow.
+    """
+
+    def insist(work: Callable[[], None]) -> None:
+        until = clock() + seconds
+        while True:
+            try:
+                return work()
+            except DatabaseUnreachable:
+                if clock() > until:
+                    raise
+                wait(0.5)
+
+    return insist

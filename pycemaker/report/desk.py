@@ -1,0 +1,369 @@
+"""Where reports are asked for, and the threads of this server that make and send them.
+
+Asking writes into the ledger and is done. Makers take what is to be made, a process each (`Runner`), a spare standing
+ready; couriers take what is to be sent; a keeper renews what this server holds and clears away what is old. Any server
+over the same database takes what another one left.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import secrets
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pycemaker.data.database import Database
+from pycemaker.errors import DatabaseUnreachable, TooManyReports
+from pycemaker.ledger import states
+from pycemaker.ledger.entry import Asked, recipients
+from pycemaker.ledger.files import Files
+from pycemaker.ledger.ledger import LEASE_SECONDS, Document, LeaseLost, Ledger
+from pycemaker.ledger.retries import FIRST_SECONDS
+from pycemaker.report.catalogue import NOTEBOOKS
+from pycemaker.report.delivery import Courier, Headers, IsSuppressed, insist_for
+from pycemaker.report.making import Maker
+from pycemaker.report.pipeline import OnProgress, ReportRequest, Send
+from pycemaker.report.runner import Runner
+
+COURIERS = 2
+"""Mails handed over at a time: a server that keeps one waiting does not hold up the others."""
+
+WAITERS = 24
+"""Requests that wait for their report at a time; each holds a thread of the server."""
+
+POLL_SECONDS = 1.0
+"""How often the ledger is looked at for what other servers left, and for what became of a report made elsewhere."""
+
+_INSIST_SECONDS = 60.0
+_CLEAR_SECONDS = 600.0
+_AWAY_SECONDS = 2.5
+_LOOK_SECONDS = 0.1
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """How much, how long and how often; see `.env.example`.
+
+    Attributes:
+        workers: reports made at a time.
+        queue: reports that may be waiting for that.
+        timeout_seconds: the deadline of making one.
+        memory_mb: what its processes may hold, in MiB.
+        repeat_seconds: for how long an accepted report stands for requests that mean the same.
+        retry_seconds: for how long a report is tried.
+        retention_days: for how long one is kept.
+        first_retry_seconds: how long to wait after the first temporary refusal.
+        lease_seconds: after how long without a word from a server its reports are anybody's.
+    """
+
+    workers: int = 1
+    queue: int = 20
+    timeout_seconds: float = 120.0
+    memory_mb: int = 2048
+    repeat_seconds: float = 60.0
+    retry_seconds: float = 14_400.0
+    retention_days: float = 90.0
+    first_retry_seconds: float = FIRST_SECONDS
+    lease_seconds: float = LEASE_SECONDS
+
+
+@dataclass(frozen=True)
+class Post:
+    """How messages leave.
+
+    Attributes:
+        send: hands one over.
+        domain: of their Message-IDs: the sender's.
+        is_repeatable: whether one that is handed over twice is there once.
+        is_suppressed: whether an address wants no more reports.
+        headers: what each recipient's message says besides.
+        prepare: loads beforehand what the first message needs.
+    """
+
+    send: Send
+    domain: str
+    is_repeatable: bool
+    is_suppressed: IsSuppressed = lambda _address, _notebook: False
+    headers: Headers = lambda _address, _notebook: {}
+    prepare: Callable[[], None] = lambda: None
+
+
+@dataclass
+class _Bench:
+    """The runners of one maker: the one that works, or the spare that stands ready."""
+
+    runner: Runner | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class Desk:
+    """Takes reports in and sees them through. Threads share it.
+
+    Args:
+        database: where the ledger is.
+        environment: the variables of the processes that make reports.
+        data_dir: the scratch folders are under it.
+        post: how messages leave.
+        bounds: how much, how long, how often.
+        keep_spare: whether a process stands ready for the next report.
+        notebooks: the folder in which the notebooks are.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        environment: Mapping[str, str],
+        data_dir: Path,
+        post: Post,
+        bounds: Bounds = Bounds(),
+        *,
+        keep_spare: bool = True,
+        notebooks: Path = NOTEBOOKS,
+    ) -> None:
+        self.bounds = bounds
+        self.notebooks = notebooks
+        self.ledger = Ledger(database, f"{socket.gethostname()}-{secrets.token_hex(6)}", bounds.lease_seconds)
+        self.files = Files(database)
+        self._scratch = data_dir / "reports"
+        self._environment = dict(environment)
+        self._post = post
+        self._keep_spare = keep_spare
+        self._benches = [_Bench() for _ in range(bounds.workers)]
+        self._held: dict[str, Callable[[], None]] = {}
+        self._changed = threading.Condition()
+        self._changes = 0
+        self._places = threading.BoundedSemaphore(WAITERS)
+        self._closing = threading.Event()
+        insist = insist_for(_INSIST_SECONDS, self._closing.wait, time.monotonic)
+        self._insist = insist
+        self._courier = Courier(
+            self.ledger, self.files, post.send, post.is_repeatable, insist, post.is_suppressed, post.headers,
+            bounds.first_retry_seconds,
+        )  # fmt: skip
+
+    # --- for who asks
+
+    def find_same(self, asked: Asked) -> str | None:
+        """The report that stands for such a request already."""
+        return self.ledger.find_same(asked)
+
+    def ask(self, request: ReportRequest, asked: Asked, *, own: bool = False) -> tuple[str, bool]:
+        """Enter a report, or find the one that stands for the request already.
+
+        Args:
+            request: what is asked for.
+            asked: how.
+            own: keep it for `make_own`.
+
+        Returns:
+            The report's id, and whether it was entered now.
+
+        Raises:
+            TooManyReports, IdempotencyKeyReused, DatabaseUnreachable.
+        """
+        entered = self.ledger.ask(self._document(request), asked, own=own)
+        self._tell()
+        return entered
+
+    @contextlib.contextmanager
+    def waiting_place(self) -> Any:
+        """A place among those who wait for their report. Raises TooManyReports where there is none."""
+        if not self._places.acquire(blocking=False):
+            raise TooManyReports(waiting=WAITERS, retry_after_seconds=10)
+        try:
+            yield
+        finally:
+            self._places.release()
+
+    def wait(self, report_id: str, seconds: float) -> Document:
+        """The report's entry once it is at its end or deferred; as it stands where that takes longer than `seconds`.
+
+        Raises:
+            UnknownReport: there is none.
+            DatabaseUnreachable: MongoDB has been away for some seconds; the report goes on without this caller.
+        """
+        until = time.monotonic() + seconds
+        seen_at = time.monotonic()
+        while True:
+            changes = self._changes
+            try:
+                entry = self.ledger.get(report_id)
+                seen_at = time.monotonic()
+            except DatabaseUnreachable as error:
+                if time.monotonic() > seen_at + _AWAY_SECONDS:
+                    error.facts["report_id"] = report_id
+                    raise
+            else:
+                if entry["state"] in (*states.ENDED, states.DEFERRED) or time.monotonic() > until:
+                    return entry
+            with self._changed:
+                self._changed.wait_for(lambda seen=changes: self._changes != seen, POLL_SECONDS)  # type: ignore[misc]
+
+    def make_own(self, report_id: str, on_progress: OnProgress) -> Document:
+        """Make and send, here and now, a report that was asked for with `own`; its entry then."""
+        keeper = threading.Thread(target=self._keep, daemon=True, name="keeper")
+        keeper.start()
+        self._make(self.ledger.get(report_id), self._benches[0], on_progress)
+        on_progress("mail", 0, 1)
+        while (entry := self.ledger.get(report_id))["state"] not in (*states.ENDED, states.DEFERRED, states.QUEUED):
+            if claimed := self.ledger.claim(states.TO_SEND, report_id):
+                self._deliver(claimed)
+            else:
+                time.sleep(_LOOK_SECONDS)  # a server over the same database was quicker
+        on_progress("mail", 1, 1)
+        return entry
+
+    # --- the work
+
+    def start(self) -> None:
+        """Begin to take what there is to do."""
+        for place, bench in enumerate(self._benches):
+            self._spare(bench)
+            self._thread(f"maker {place}", self._loop, states.TO_MAKE, partial(self._make, bench=bench))
+        for place in range(COURIERS):
+            self._thread(f"courier {place}", self._loop, states.TO_SEND, self._deliver)
+        self._thread("keeper", self._keep)
+        self._thread("prepare", self._post.prepare)
+
+    def close(self) -> None:
+        """Take nothing more, and end what runs; another server, or this one started again, takes it up."""
+        self._closing.set()
+        self._tell()
+        for bench in self._benches:
+            self._end_runner(bench)
+
+    def _thread(self, name: str, work: Callable[..., None], *args: Any) -> None:
+        threading.Thread(target=work, args=args, daemon=True, name=name).start()
+
+    def _loop(self, kind: tuple[str, ...], work: Callable[[Document], None]) -> None:
+        """Take what is due, one after another; wait for word of a change in between, and not for ever."""
+        while not self._closing.is_set():
+            changes = self._changes
+            try:
+                entry = self.ledger.claim(kind)
+                if entry is not None:
+                    work(entry)
+                    continue
+            except DatabaseUnreachable:
+                self._closing.wait(POLL_SECONDS)
+            except Exception:  # noqa: BLE001 - a maker that ends would never be missed, and its reports never made
+                _log.exception("a report could not be worked on")
+                self._closing.wait(POLL_SECONDS)
+            with self._changed:
+                self._changed.wait_for(lambda seen=changes: self._changes != seen, POLL_SECONDS)  # type: ignore[misc]
+
+    def _make(
+        self, entry: Document, bench: _Bench, on_progress: OnProgress = lambda _stage, _done, _total: None
+    ) -> None:
+        report_id = str(entry["_id"])
+
+        def run(job: dict[str, Any], on_progress: OnProgress) -> dict[str, Any]:
+            runner = self._take_runner(bench)
+            self._held[report_id] = runner.kill
+            return runner.run(job, self.bounds.timeout_seconds, on_progress, self.bounds.memory_mb)
+
+        self._held[report_id] = lambda: None
+        try:
+            Maker(self.ledger, self.files, self._scratch, run, self._insist, self.notebooks).make(entry, on_progress)
+        except LeaseLost:
+            _log.warning("report %s was taken over by another server", report_id)
+        finally:
+            self._held.pop(report_id, None)
+            self._end_runner(bench)
+            self._tell()
+            self._spare(bench)
+
+    def _deliver(self, entry: Document) -> None:
+        report_id = str(entry["_id"])
+        self._held[report_id] = lambda: None
+        try:
+            self._courier.deliver(entry)
+        except LeaseLost:
+            _log.warning("report %s was taken over by another server", report_id)
+        finally:
+            self._held.pop(report_id, None)
+            self._tell()
+
+    def _keep(self) -> None:
+        """Renew what is held, end what was lost, clear away what is old."""
+        cleared_at = time.monotonic() - _CLEAR_SECONDS
+        while not self._closing.wait(self.bounds.lease_seconds / 3):
+            held = dict(self._held)
+            try:
+                for lost in self.ledger.renew(held):
+                    if lost in self._held:
+                        held[lost]()
+                if time.monotonic() > cleared_at + _CLEAR_SECONDS:
+                    cleared_at = time.monotonic()
+                    self.clear_away()
+            except DatabaseUnreachable:
+                continue
+
+    def clear_away(self) -> int:
+        """Remove reports that ended before the days of retention, files and all; how many those were."""
+        removed = 0
+        for report_id in self.ledger.old(self.bounds.retention_days):
+            self.files.remove(report_id)  # first: an entry without files can be removed again, files without one never
+            self.ledger.remove(report_id)
+            removed += 1
+        return removed
+
+    # --- runners
+
+    def _take_runner(self, bench: _Bench) -> Runner:
+        with bench.lock:
+            if bench.runner is None or not bench.runner.is_alive:
+                if bench.runner is not None:
+                    bench.runner.kill()
+                bench.runner = Runner(self._environment)
+            return bench.runner
+
+    def _spare(self, bench: _Bench) -> None:
+        if self._keep_spare and not self._closing.is_set():
+            self._take_runner(bench)
+
+    def _end_runner(self, bench: _Bench) -> None:
+        with bench.lock:
+            runner, bench.runner = bench.runner, None
+        if runner is not None:
+            runner.kill()
+
+    # --- below
+
+    def _document(self, request: ReportRequest) -> Document:
+        window = request.window
+        return {
+            "_id": request.report_id,
+            "notebook": request.notebook.stem,
+            "parameters": dict(request.more),
+            "attach": list(request.attach),
+            "date_text": request.date_text,
+            "start": window.start_utc,
+            "end": window.end_utc,
+            "hours": window.hours,
+            "request_id": request.request_id,
+            "recipients": recipients(request.report_id, request.recipients, self._post.domain),
+        }
+
+    def _tell(self) -> None:
+        with self._changed:
+            self._changes += 1
+            self._changed.notify_all()
+
+
+def clear_scratch(data_dir: Path, older_than: timedelta = timedelta(days=1)) -> None:
+    """Remove scratch folders that a server left behind which was ended in the midst of a report."""
+    with contextlib.suppress(OSError):
+        for folder in (data_dir / "reports").iterdir():
+            if time.time() - folder.stat().st_mtime > older_than.total_seconds():
+                shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,178 @@
+"""Makes one report that the ledger has given to this server, and writes down what came of it."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Protocol
+
+from pycemaker.errors import DatabaseUnreachable, PycemakerError, ReportExpired, RunnerFailed
+from pycemaker.ledger import states
+from pycemaker.ledger.entry import digest
+from pycemaker.ledger.files import Files
+from pycemaker.ledger.ledger import Document, Ledger
+from pycemaker.report import shelf
+from pycemaker.report.catalogue import NOTEBOOKS
+from pycemaker.report.pipeline import OnProgress
+from pycemaker.window import to_iso_text
+
+MOST_RUNS = 3
+"""How often a report is begun whose server ended in the midst of it, or whose database went away."""
+
+AGAIN_SECONDS = 5.0
+"""How long a report waits whose database went away."""
+
+_NOTE_SECONDS = 0.5
+_MADE_WITH = ("pycemaker", "papermill", "nbconvert", "pandas", "seaborn")
+_log = logging.getLogger(__name__)
+
+
+class RunJob(Protocol):
+    """Runs a job in a process of its own, as `Runner.run` does; raises what that raises."""
+
+    def __call__(self, job: dict[str, Any], on_progress: OnProgress) -> dict[str, Any]:
+        """What the report came to."""
+
+
+@dataclass(frozen=True)
+class Maker:
+    """Makes reports, one after another.
+
+    Attributes:
+        ledger: where they stand.
+        files: where what is made of them goes.
+        scratch: the folder in which each gets one of its own while it is made.
+        run: runs the job.
+        insist: calls something again while MongoDB is away, for as long as it makes sense.
+        notebooks: the folder in which the notebooks are.
+    """
+
+    ledger: Ledger
+    files: Files
+    scratch: Path
+    run: RunJob
+    insist: Callable[[Callable[[], None]], None]
+    notebooks: Path = NOTEBOOKS
+
+    def make(self, entry: Document, on_progress: OnProgress) -> None:
+        """Make the report and give it on to whoever sends it, or write down why there is none.
+
+        Raises:
+            LeaseLost: another server has taken it over.
+            DatabaseUnreachable: MongoDB is away for so long that the lease runs out; the report is begun anew then.
+        """
+        report_id = str(entry["_id"])
+        folder = self.scratch / report_id
+        shutil.rmtree(folder, ignore_errors=True)
+        try:
+            if refusal := _refusal(entry):
+                self.insist(lambda: self._fail(report_id, refusal))
+                return
+            self._make(entry, folder, on_progress)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _make(self, entry: Document, folder: Path, on_progress: OnProgress) -> None:
+        report_id = str(entry["_id"])
+        notebook = self.notebooks / f"{entry['notebook']}.ipynb"
+        progress = _Progress(self.ledger, report_id, on_progress)
+        try:
+            made = self.run(_job(entry, notebook, folder), progress.tell)
+        except DatabaseUnreachable as error:
+            if entry["runs"] >= MOST_RUNS:
+                self.insist(partial(self._fail, report_id, error))
+                return
+            told = _told(error)
+            self.insist(
+                lambda: self.ledger.pass_on(report_id, states.QUEUED, after_seconds=AGAIN_SECONDS, last_error=told)
+            )
+        except PycemakerError as error:
+            executed = {name: told for name, told in shelf.contents(folder).items() if name == shelf.EXECUTED}
+            self.insist(partial(self._keep_and_fail, report_id, executed, error))
+        else:
+            facts = made | _provenance(notebook)
+            self.insist(lambda: self._keep(report_id, shelf.contents(folder), facts))
+
+    def _keep(self, report_id: str, contents: dict[str, bytes], facts: dict[str, Any]) -> None:
+        self.files.put(report_id, contents)
+        self.ledger.pass_on(report_id, states.RENDERED, stage="mail", **facts)
+
+    def _keep_and_fail(self, report_id: str, contents: dict[str, bytes], error: PycemakerError) -> None:
+        self.files.put(report_id, contents)
+        self._fail(report_id, error)
+
+    def _fail(self, report_id: str, error: PycemakerError) -> None:
+        state = states.EXPIRED if isinstance(error, ReportExpired) else states.FAILED
+        _log.error("report %s: %s", report_id, error)
+        entry = self.ledger.get(report_id)
+        gone = {f"recipients.{place}.state": state for place in range(len(entry["recipients"]))}
+        self.ledger.end(report_id, state, error=_told(error), **gone)
+
+
+class _Progress:
+    """Writes the stage down as it changes, and cells now and then; says it to whoever watches, too."""
+
+    def __init__(self, ledger: Ledger, report_id: str, on_progress: OnProgress) -> None:
+        self._ledger, self._report_id, self._on_progress = ledger, report_id, on_progress
+        self._stage = ""
+        self._noted = 0.0
+
+    def tell(self, stage: str, done: int, total: int) -> None:
+        self._on_progress(stage, done, total)
+        if stage == self._stage and time.monotonic() < self._noted + _NOTE_SECONDS:
+            return
+        self._stage, self._noted = stage, time.monotonic()
+        try:
+            self._ledger.note(self._report_id, stage=stage, progress={"done": done, "total": total})
+        except DatabaseUnreachable:
+            return  # it is only for show
+
+
+def _refusal(entry: Document) -> PycemakerError | None:
+    """Why a report is not begun (again)."""
+    if entry["runs"] > MOST_RUNS:
+        reason = f"the server that made it ended in the midst of it, {MOST_RUNS} times"
+        return RunnerFailed(stage=entry["stage"] or "start", reason=reason)
+    if entry["give_up_at"] < datetime.now(UTC):
+        return ReportExpired(reason="no server could make it in time")
+    return None
+
+
+def _job(entry: Document, notebook: Path, folder: Path) -> dict[str, Any]:
+    return {
+        "report_id": entry["_id"],
+        "notebook": str(notebook),
+        "end_utc": to_iso_text(entry["end"]),
+        "hours": entry["hours"],
+        "recipients": [recipient["address"] for recipient in entry["recipients"]],
+        "more": entry["parameters"],
+        "attach": entry["attach"],
+        "folder": str(folder),
+    }
+
+
+def _provenance(notebook: Path) -> dict[str, Any]:
+    """With what it was made: enough to tell later why two reports differ."""
+    try:
+        notebook_sha256 = digest(notebook.read_bytes())
+    except OSError:  # it was there a second ago; whoever took it away has a reason
+        notebook_sha256 = None
+    return {"notebook_sha256": notebook_sha256, "versions": {name: _version(name) for name in _MADE_WITH}}
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def _told(error: PycemakerError) -> dict[str, Any]:
+    return error.to_facts() | {"message": str(error)}

@@ -1,0 +1,105 @@
+"""The reports there are: their list, and what was kept of each under its unguessable id."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from bottle import Bottle, request, response
+
+from pycemaker.errors import InvalidParameter, UnknownReport
+from pycemaker.ledger.files import MESSAGE, NOTEBOOK
+from pycemaker.report import kept, outcome
+from pycemaker.web import report_list
+from pycemaker.web.asking import query
+from pycemaker.web.home import prefers_html
+from pycemaker.web.services import Services
+from pycemaker.web.telling import tell_json
+
+_MOST = 200
+
+
+def add_kept_reports(app: Bottle, services: Services) -> None:
+    """`/reports` and what is below it. They come before the metrics, whose paths look alike."""
+    files, ledger = services.desk.files, services.desk.ledger
+
+    @app.get("/reports")  # type: ignore[untyped-decorator]
+    def reports() -> bytes:
+        services.gate.check_token(request.environ)
+        count, before = _asked(query(request))
+        entries = ledger.newest(count, before)
+        records = [report_list.brief(outcome.record(entry)) for entry in entries]
+        following = report_list.following(records, count)
+        if prefers_html(request.environ.get("HTTP_ACCEPT", "")):
+            response.content_type = "text/html; charset=utf-8"
+            return report_list.page(records, following, services.settings.timezone).encode()
+        return tell_json({"reports": records, "next": following})
+
+    @app.get("/reports/<name>")  # type: ignore[untyped-decorator]
+    def kept_file(name: str) -> bytes:
+        report_id, dot, ending = name.partition(".")
+        kept.check_id(report_id)
+        if not dot:
+            return _kept(kept.page(files, report_id), "text/html; charset=utf-8")
+        tell = _TELLERS.get(ending)
+        if tell is None:
+            raise UnknownReport
+        services.gate.check_token(request.environ)
+        return tell(services, report_id)
+
+    @app.get("/reports/<report_id>/figures/<name>")  # type: ignore[untyped-decorator]
+    def kept_figure(report_id: str, name: str) -> bytes:
+        return _kept(kept.figure(files, report_id, name), "image/png")
+
+
+def _record(services: Services, report_id: str) -> bytes:
+    told = tell_json({"report": outcome.record(services.desk.ledger.get(report_id))})
+    response.set_header("Cache-Control", "no-cache")
+    return told
+
+
+def _message(services: Services, report_id: str) -> bytes:
+    return _download(services.desk.files.get(report_id, MESSAGE), "message/rfc822", f"{report_id}.eml")
+
+
+def _notebook(services: Services, report_id: str) -> bytes:
+    content = services.desk.files.get(report_id, NOTEBOOK)
+    return _download(content, "application/x-ipynb+json", f"{report_id}.ipynb")
+
+
+_TELLERS: dict[str, Callable[[Services, str], bytes]] = {"json": _record, "eml": _message, "ipynb": _notebook}
+
+
+def _download(content: bytes, content_type: str, name: str) -> bytes:
+    response.set_header("Content-Disposition", f'attachment; filename="{name}"')
+    return _kept(content, content_type)
+
+
+def _kept(content: bytes, content_type: str) -> bytes:
+    response.content_type = content_type
+    for name, told in kept.headers().items():
+        response.set_header(name, told)
+    return content
+
+
+def _asked(given: dict[str, str]) -> tuple[int, datetime | None]:
+    """How many reports the list is to have, and before which instant they were asked for."""
+    count, before = given.pop("limit", "50"), given.pop("before", None)
+    for name in given:
+        raise InvalidParameter(field=name[:40], reason="there is no such parameter", known=["limit", "before"])
+    if not (count.isascii() and count.isdigit() and 1 <= int(count) <= _MOST):
+        raise InvalidParameter(field="limit", reason="out of bounds", takes=f"um número de 1 a {_MOST}")
+    return int(count), _instant(before)
+
+
+def _instant(text: str | None) -> Any:
+    if text is None:
+        return None
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        instant = None
+    if instant is None or instant.tzinfo is None:
+        raise InvalidParameter(field="before", reason="not an instant", takes="ISO 8601 com fuso")
+    return instant

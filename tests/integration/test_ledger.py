@@ -1,0 +1,257 @@
+"""The ledger over a real mongod: who gets a report, who waits for it, and who may write about it."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from pycemaker.data.database import Database
+from pycemaker.errors import IdempotencyKeyReused, TooManyReports, UnknownReport
+from pycemaker.ledger import states
+from pycemaker.ledger.entry import Asked, recipients, repeat_key
+from pycemaker.ledger.files import Files
+from pycemaker.ledger.ledger import LeaseLost, Ledger
+
+LEASE = 0.4
+
+
+@pytest.fixture
+def ledger(database: Database) -> Ledger:
+    return Ledger(database, "one", LEASE)
+
+
+@pytest.fixture
+def other(database: Database) -> Ledger:
+    return Ledger(database, "two", LEASE)
+
+
+def document(report_id: str, *addresses: str) -> dict[str, Any]:
+    people = recipients(report_id, addresses or ("a@b.com",), "b.com")
+    return {"_id": report_id, "notebook": "report", "parameters": {"$set": "$x"}, "recipients": people}
+
+
+def test_a_report_that_is_asked_for_is_queued_and_read_back_as_it_was(ledger: Ledger) -> None:
+    assert ledger.ask(document("r", "a@b.com", "c@d.com"), Asked("key")) == ("r", True)
+    entry = ledger.get("r")
+    assert (entry["state"], entry["runs"], entry["parameters"]) == ("queued", 0, {"$set": "$x"})
+    assert [one["message_id"] for one in entry["recipients"]] == ["<r.0@b.com>", "<r.1@b.com>"]
+    assert ledger.count_waiting() == 1
+    assert ledger.count_by_state()["queued"] == 1
+    with pytest.raises(UnknownReport):
+        ledger.get("another")
+
+
+def test_the_same_request_is_the_same_report_until_it_has_been_accepted_for_a_while(
+    ledger: Ledger, other: Ledger
+) -> None:
+    asked = Asked("key", repeat_seconds=0.5)
+    assert ledger.ask(document("r1"), asked) == ("r1", True)
+    assert other.ask(document("r2"), asked) == ("r1", False)
+    ledger.claim(states.TO_MAKE)
+    assert other.ask(document("r2"), asked) == ("r1", False)
+    ledger.end("r1", states.SENT)
+    assert other.ask(document("r2"), asked) == ("r1", False)
+    time.sleep(0.6)
+    assert other.ask(document("r2"), asked) == ("r2", True)
+
+
+@pytest.mark.parametrize("state", [states.FAILED, states.REFUSED, states.EXPIRED, states.SUPPRESSED])
+def test_a_report_that_nobody_got_does_not_stand_in_the_way_of_the_next(ledger: Ledger, state: str) -> None:
+    ledger.ask(document("r1"), Asked("key"))
+    ledger.claim(states.TO_MAKE)
+    ledger.end("r1", state)
+    assert ledger.ask(document("r2"), Asked("key")) == ("r2", True)
+
+
+def test_of_many_who_ask_two_servers_for_the_same_at_once_one_enters_it(ledger: Ledger, other: Ledger) -> None:
+    def ask(number: int) -> tuple[str, bool]:
+        return (ledger, other)[number % 2].ask(document(f"r{number}"), Asked("key"))
+
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(ask, range(40)))
+    assert len({report_id for report_id, _ in answers}) == 1
+    assert [is_new for _, is_new in answers].count(True) == 1
+
+
+def test_an_idempotency_key_is_one_report_for_good_and_one_request_only(ledger: Ledger) -> None:
+    asked = Asked("key", "my key", repeat_seconds=0)
+    assert ledger.ask(document("r1"), asked) == ("r1", True)
+    ledger.claim(states.TO_MAKE)
+    ledger.end("r1", states.FAILED)
+    assert ledger.ask(document("r2"), asked) == ("r1", False)
+    with pytest.raises(IdempotencyKeyReused):
+        ledger.ask(document("r3"), Asked("another request", "my key"))
+    assert "my key" not in str(ledger.get("r1"))
+
+
+def test_as_many_may_wait_as_may_and_those_that_run_do_not_count(ledger: Ledger) -> None:
+    for number in range(2):
+        ledger.ask(document(f"r{number}"), Asked(f"key {number}", queue_limit=2))
+    with pytest.raises(TooManyReports) as caught:
+        ledger.ask(document("r2"), Asked("key 2", queue_limit=2))
+    assert (caught.value.facts["waiting"], caught.value.facts["retry_after_seconds"]) == (2, 15)
+    assert ledger.ask(document("r3"), Asked("key 1", queue_limit=2)) == ("r1", False)
+    ledger.claim(states.TO_MAKE)
+    assert ledger.ask(document("r4"), Asked("key 4", queue_limit=2)) == ("r4", True)
+
+
+def test_reports_are_taken_in_the_order_in_which_they_were_asked_for_each_by_one(ledger: Ledger, other: Ledger) -> None:
+    for number in range(20):
+        ledger.ask(document(f"r{number:02}"), Asked(f"key {number}", queue_limit=99))
+    with ThreadPoolExecutor(8) as pool:
+        taken = list(pool.map(lambda number: (ledger, other)[number % 2].claim(states.TO_MAKE), range(24)))
+    ids = [entry["_id"] for entry in taken if entry]
+    assert sorted(ids) == [f"r{number:02}" for number in range(20)]
+    assert taken.count(None) == 4
+    ledger.ask(document("a"), Asked("a"))
+    ledger.ask(document("b"), Asked("b"))
+    first = other.claim(states.TO_MAKE)
+    assert first is not None
+    assert first["_id"] == "a"
+
+
+def test_a_lease_that_is_renewed_keeps_the_report_and_one_that_is_not_gives_it_away(
+    ledger: Ledger, other: Ledger
+) -> None:
+    ledger.ask(document("r"), Asked("key"))
+    ledger.claim(states.TO_MAKE)
+    for _ in range(4):
+        time.sleep(LEASE / 2)
+        assert ledger.renew(["r"]) == set()
+        assert other.claim(states.TO_MAKE) is None
+    time.sleep(LEASE * 1.2)
+    taken = other.claim(states.TO_MAKE)
+    assert taken is not None
+    assert (taken["state"], taken["runs"], [told["state"] for told in taken["history"]]) == (
+        *("running", 2),
+        ["queued", "running"],
+    )
+    assert ledger.renew(["r"]) == {"r"}
+    for write in (
+        lambda: ledger.note("r", stage="render"),
+        lambda: ledger.pass_on("r", states.RENDERED),
+        lambda: ledger.end("r", states.FAILED),
+        lambda: ledger.begin_sending("r", 0),
+        lambda: ledger.settle("r", 0, states.SENT),
+    ):
+        with pytest.raises(LeaseLost):
+            write()
+    assert ledger.get("r") == taken
+
+
+def test_what_is_passed_on_is_due_when_it_was_said_to_be(ledger: Ledger, other: Ledger) -> None:
+    ledger.ask(document("r"), Asked("key"))
+    ledger.claim(states.TO_MAKE)
+    ledger.pass_on("r", states.DEFERRED, after_seconds=0.5, subject="$literally")
+    assert other.claim(states.TO_MAKE) is None
+    assert other.claim(states.TO_SEND) is None
+    time.sleep(0.6)
+    taken = other.claim(states.TO_SEND)
+    assert taken is not None
+    assert (taken["state"], taken["subject"]) == ("sending", "$literally")
+
+
+def test_a_recipient_is_begun_once(ledger: Ledger) -> None:
+    ledger.ask(document("r"), Asked("key"))
+    ledger.claim(states.TO_MAKE)
+    ledger.begin_sending("r", 0)
+    with pytest.raises(LeaseLost):
+        ledger.begin_sending("r", 0)
+    ledger.settle("r", 0, states.DEFERRED)
+    ledger.begin_sending("r", 0)
+    ledger.settle("r", 0, states.SENT, reply="250")
+    with pytest.raises(LeaseLost):
+        ledger.begin_sending("r", 0)
+    (recipient,) = ledger.get("r")["recipients"]
+    assert (recipient["attempts"], recipient["reply"], set(recipient["at"])) == (
+        2,
+        "250",
+        {"sending", "deferred", "sent"},
+    )
+
+
+def test_who_knows_better_corrects_what_was_only_possible(ledger: Ledger, other: Ledger) -> None:
+    ledger.ask(document("r"), Asked("key"))
+    ledger.claim(states.TO_MAKE)
+    ledger.begin_sending("r", 0)
+    ledger.pass_on("r", states.SENDING)
+    other.claim(states.TO_SEND)
+    other.settle("r", 0, states.POSSIBLY_SENT)
+    other.end("r", states.POSSIBLY_SENT)
+    ledger.settle_late("r", 0, states.SENT, reply="250")
+    assert (ledger.get("r")["state"], ledger.get("r")["recipients"][0]["state"]) == ("sent", "sent")
+    ledger.settle_late("r", 0, states.REFUSED)
+    assert ledger.get("r")["state"] == "sent"
+
+
+def test_old_reports_are_found_and_removed_and_open_ones_never(ledger: Ledger) -> None:
+    for name in ("ended", "open"):
+        ledger.ask(document(name), Asked(name))
+        ledger.claim(states.TO_MAKE)
+    ledger.end("ended", states.SENT)
+    assert ledger.old(1) == []
+    assert ledger.old(0) == ["ended"]
+    for name in ("ended", "open"):
+        ledger.remove(name)
+    assert [entry["_id"] for entry in ledger.newest(10)] == ["open"]
+
+
+def test_the_newest_come_first_page_by_page(ledger: Ledger) -> None:
+    for number in range(5):
+        ledger.ask(document(f"r{number}"), Asked(f"key {number}"))
+        time.sleep(0.002)
+    first = ledger.newest(3)
+    assert [entry["_id"] for entry in first] == ["r4", "r3", "r2"]
+    assert [entry["_id"] for entry in ledger.newest(3, first[-1]["asked_at"])] == ["r1", "r0"]
+
+
+@pytest.mark.parametrize(
+    ("recipients_states", "state"),
+    [
+        (["sent"], "sent"),
+        (["written", "written"], "written"),
+        (["sent", "sent"], "sent"),
+        (["sent", "refused"], "partly_sent"),
+        (["sent", "deferred"], "deferred"),
+        (["refused", "queued"], "deferred"),
+        (["refused", "refused"], "refused"),
+        (["possibly_sent", "refused"], "possibly_sent"),
+        (["expired", "suppressed"], "expired"),
+        (["suppressed"], "suppressed"),
+        (["failed", "suppressed"], "suppressed"),
+    ],
+)
+def test_a_report_s_state_follows_from_those_of_its_recipients(recipients_states: list[str], state: str) -> None:
+    assert states.overall(recipients_states) == state
+
+
+def test_requests_that_mean_the_same_have_the_same_key() -> None:
+    key = repeat_key("report", "now", 6, {"a": 1, "b": "x"}, ["pdf", "csv"], ["A@b.com", "c@d.com"])
+    assert repeat_key("report", "now", 6, {"b": "x", "a": 1}, ["csv", "pdf"], ["C@d.com", "a@b.com"]) == key
+    for other in (
+        ("capacity", "now", 6, {}, [], ["a@b.com"]),
+        ("report", "10-04-2022-09-43-23", 6, {}, [], ["a@b.com"]),
+        ("report", "now", 7, {}, [], ["a@b.com"]),
+        ("report", "now", 6, {"a": "1"}, [], ["a@b.com"]),
+        ("report", "now", 6, {}, ["csv"], ["a@b.com"]),
+        ("report", "now", 6, {}, [], ["a@b.com", "c@d.com"]),
+    ):
+        assert repeat_key(*other) != repeat_key("report", "now", 6, {}, [], ["a@b.com"])
+
+
+def test_files_are_replaced_listed_and_removed_what_a_crash_left_included(database: Database) -> None:
+    files = Files(database)
+    database["report_files.chunks"].insert_one({"files_id": "r/page.html", "n": 0, "data": b"half of a crashed one"})
+    files.put("r", {"page.html": b"a" * 600_000, "figures/cpu.png": b"png"})
+    files.put("r", {"page.html": b"b" * 300_000})
+    files.put("r2", {"page.html": b"other"})
+    assert files.get("r", "page.html") == b"b" * 300_000
+    assert files.names("r") == ["figures/cpu.png", "page.html"]
+    files.remove("r")
+    assert (files.names("r"), files.names("r2")) == ([], ["page.html"])
+    assert database["report_files.chunks"].count_documents({}) == 1
+    with pytest.raises(UnknownReport):
+        files.get("r", "page.html")

@@ -1,0 +1,75 @@
+"""A desk over a database, whose reports are made here and now; and one that makes nothing."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pycemaker import settings
+from pycemaker.data.database import Database
+from pycemaker.dispatch import make_desk
+from pycemaker.ledger.entry import Asked
+from pycemaker.report import outcome
+from pycemaker.report.desk import Bounds, Desk, Post
+from pycemaker.report.mail import Outbox
+from pycemaker.report.pipeline import Delivery, OnProgress, ReportRequest
+
+
+def desk_of(database: Database, environment: Mapping[str, str], **given: str) -> Desk:
+    """A desk under these settings, `given` over those of the environment; its threads are not started."""
+    whole = {**environment, **given}
+    return make_desk(settings.from_mapping(whole), database, whole, keep_spare=False)
+
+
+def make(
+    desk: Desk, request: ReportRequest, on_progress: OnProgress = lambda _stage, _done, _total: None
+) -> dict[str, Any]:
+    """Make and send one report, here and now; its record. Raises what stands for any other end."""
+    desk.notebooks = request.notebook.parent
+    report_id, _ = desk.ask(request, Asked(secrets.token_hex(8)), own=True)
+    entry = desk.make_own(report_id, on_progress)
+    outcome.raise_unless_delivered(entry)
+    return outcome.record(entry)
+
+
+def record_of(desk: Desk, report_id: str = "a-report") -> dict[str, Any]:
+    """A report's record as it stands."""
+    return outcome.record(desk.ledger.get(report_id))
+
+
+class SpentDesk(Desk):
+    """A desk that notes what it is asked for, and says at once that it was sent, or fails; it makes nothing."""
+
+    def __init__(self) -> None:
+        away = Database("mongodb://127.0.0.1:9/nothing")
+        super().__init__(away, {}, Path("/nonexistent"), Post(_no_send, "example.com", is_repeatable=False))
+        self.asked: list[ReportRequest] = []
+        self.fails_with: Exception | None = None
+
+    def find_same(self, asked: Asked) -> str | None:
+        return None
+
+    def ask(self, request: ReportRequest, asked: Asked, *, own: bool = False) -> tuple[str, bool]:
+        if self.fails_with:
+            raise self.fails_with
+        self.asked.append(request)
+        return request.report_id, True
+
+    def wait(self, report_id: str, seconds: float) -> dict[str, Any]:
+        request = self.asked[-1]
+        entry = self._document(request) | {"state": "sent", "stage_seconds": {}, "_id": report_id}
+        for recipient in entry["recipients"]:
+            recipient |= {"state": "sent", "via": "smtp", "reply": "250 OK"}
+        return entry
+
+
+def _no_send(_content: bytes, _email_to: str, _on_leaving: Callable[[], None]) -> Delivery:
+    raise AssertionError("nothing is to be sent")
+
+
+def outbox_desk(database: Database, environment: Mapping[str, str], folder: Path, bounds: Bounds) -> Desk:
+    """A desk with bounds of its own, which writes into an outbox; its threads are not started."""
+    post = Post(Outbox(folder / "outbox"), "localhost.localdomain", is_repeatable=True)
+    return Desk(database, environment, folder, post, bounds)

@@ -103,7 +103,7 @@ def _draw_grid(sheet: Sheet, times: tuple[Tick, ...], scale: Scale) -> None:
         )
     for tick in times:
         across = sheet.place(tick.place, 0)[0]
-        sheet.write(across, COURSE_HEIGHT - 13, tick.label, ha="center", color=tint("muted"))
+        sheet.write_centred(across, COURSE_HEIGHT - 13, tick.label, color=tint("muted"))
 
 
 def _plot_lines(axes: Axes, curves: dict[str, Curve]) -> None:

@@ -67,7 +67,7 @@ def _draw_ground(sheet: Sheet, resource: Resource, axis: Window, scale: Scale) -
         sheet.write(_MARGINS["left"] - 8, sheet.place(0, tick.place)[1], tick.label, ha="right", color=tint("muted"))
     for tick in time_ticks(axis, resource.part.zone):
         across = sheet.place(tick.place, 0)[0]
-        sheet.write(across, _HEIGHT - 13, tick.label, ha="center", color=tint("muted"))
+        sheet.write_centred(across, _HEIGHT - 13, tick.label, color=tint("muted"))
 
 
 def _draw_points(axes: Axes, resource: Resource) -> None:

@@ -114,6 +114,11 @@ class Sheet:
         """Text whose left middle is `x` from the left and `y` from the top, both in CSS pixels."""
         self.figure.text(x / WIDTH, 1 - y / self.height, text, va="center_baseline", **style)
 
+    def write_centred(self, x: float, y: float, text: str, **style: Any) -> None:
+        """Text around `x`, moved as far as the figure's edge asks for."""
+        half = self.width_of(text) / 2
+        self.write(min(max(x, half), WIDTH - half), y, text, ha="center", **style)
+
     def mark(self, x: float, y: float, *, color: str, thickness: float, alpha: float = 1.0) -> None:
         """A key's mark: a bar 16 CSS pixels wide beside a word, its left middle at `x` and `y`."""
         from matplotlib.patches import Rectangle

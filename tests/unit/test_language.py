@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,9 @@ import pytest
 from babel.messages.catalog import Catalog, Message
 
 from pycemaker import capacity_tables, figures, language, show, tables, words
+from pycemaker.capacity import Resource
 from pycemaker.figures import alt, forecast, heatmap
-from pycemaker.figures.sheet import Sheet
+from pycemaker.figures.sheet import WIDTH, Sheet
 from pycemaker.findings import find
 from pycemaker.language import LANGUAGES, N_, _, find_language, ngettext, pgettext, speak, speaking, spoken
 from pycemaker.language.messages import KEYWORDS, ROOT, read_catalogue, source_messages, unfinished
@@ -122,26 +124,36 @@ def everything_said(period: Period) -> Iterator[str]:
 def drawn_parts() -> Iterator[MetricPeriod]:
     period = busy_period()
     yield from (period["cpu"], period["response_time"], period["http_fail"])
-    for hours in (30, 24 * 20):
+    for hours in (30, 24 * 8):
         yield busy_period(Window(WINDOW.end_utc, hours))["request_count"]
     yield next(part for period in PERIODS for part in period.metrics if not len(part.current))
 
 
-def draw() -> Iterator[str]:
-    """Whatever is written into figures, and what stands for them."""
-    texts: list[str] = []
+@dataclass(frozen=True)
+class Written:
+    """A text in a figure, and from where to where it goes, in CSS pixels from the left."""
+
+    text: str
+    left: float
+    right: float
+
+
+def draw(resources: Sequence[Resource] = RESOURCES) -> tuple[list[Written], list[str]]:
+    """Whatever is written into figures, and the sentences that stand for them."""
+    texts: list[Written] = []
     write = Sheet.write
 
     def overheard(sheet: Sheet, x: float, y: float, text: str, **how: Any) -> None:
-        texts.append(text)
+        width = sheet.width_of(text, weight=how.get("weight", "normal"))
+        left = x - width * {"left": 0, "center": 0.5, "right": 1}[how.get("ha", "left")]
+        texts.append(Written(text, left, left + width))
         write(sheet, x, y, text, **how)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Sheet, "write", overheard)
         drawn = [figure(part) for part in drawn_parts() for figure in (figures.course, figures.criticity_shares)]
-        drawn += [figure(each) for each in RESOURCES for figure in (heatmap.hours_of_week, forecast.outlook)]
-    yield from texts
-    yield from (picture.alt for picture in drawn)
+        drawn += [figure(each) for each in resources for figure in (heatmap.hours_of_week, forecast.outlook)]
+    return texts, [picture.alt for picture in drawn]
 
 
 def review() -> Iterator[str]:
@@ -156,7 +168,9 @@ def said() -> dict[str, list[str]]:
     spoken = bracketed()
     with speaking(spoken):
         report = [text for period in PERIODS for text in everything_said(period)]
-        texts = {"report": report, "review": list(review()), "figures": list(draw())}
+        texts = {"report": report, "review": list(review())}
+        written, sentences = draw()
+        texts["figures"] = [*(each.text for each in written), *sentences]
     assert isinstance(spoken.catalogue, Bracketed)
     return texts | {"asked": sorted(spoken.catalogue.asked)}
 
@@ -176,6 +190,13 @@ def test_the_planted_events_make_notebooks_say_all_that_they_can(said: dict[str,
         message.id if isinstance(message.id, str) else message.id[0] for message in messages if is_said_here(message)
     }
     assert sorted(can - set(said["asked"])) == []
+
+
+@pytest.mark.parametrize("tag", LANGUAGES)
+def test_what_stands_in_a_figure_fits_into_it(tag: str) -> None:
+    with speaking(tag):
+        written, _sentences = draw(RESOURCES[:3])
+    assert [each for each in written if each.left < -1 or each.right > WIDTH + 1] == []
 
 
 def test_the_brackets_show_what_was_not_translated() -> None:

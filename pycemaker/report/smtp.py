@@ -240,7 +240,9 @@ def _is_permanent(error: Exception) -> bool:
     """Whether trying again is of no use: a reply that begins with 5 (RFC 5321, 4.2.1), or a fault of our own making."""
     if isinstance(error, smtplib.SMTPResponseException):
         return error.smtp_code // 100 == 5
-    return isinstance(error, (smtplib.SMTPNotSupportedError, smtplib.SMTPAuthenticationError, ValueError))
+    if isinstance(error, ssl.SSLError):  # one about a certificate is a ValueError too
+        return False
+    return isinstance(error, (smtplib.SMTPNotSupportedError, ValueError))
 
 
 def _say(error: Exception, timeout_seconds: float) -> str:

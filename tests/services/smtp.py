@@ -46,6 +46,7 @@ class SmtpServer:
         ca_file: the authority behind its certificate, for SSL_CERT_FILE.
         script: what it answers at a step instead of the usual; may be changed while it runs.
         received: every message that arrived whole, accepted or not, with its envelope.
+        refused_recipients: addresses it does not know, whatever the script says.
         said: the commands of the last connection, the words after the verb left out.
     """
 
@@ -56,6 +57,7 @@ class SmtpServer:
     user: str = "reports@example.com"
     password: str = "pa55 w0rd blanks"
     received: list[Received] = field(default_factory=list)
+    refused_recipients: set[str] = field(default_factory=set)
     said: list[str] = field(default_factory=list)
 
     @property
@@ -166,6 +168,9 @@ class _Scripted(SMTP):
             await self._call("sender", "MAIL", super().smtp_MAIL, arg)
 
     async def smtp_RCPT(self, arg: str | None) -> None:  # noqa: N802
+        if any(address in (arg or "") for address in self._server.refused_recipients):
+            await self.push("550 5.1.1 no such user")
+            return
         await self._call("recipient", "RCPT", super().smtp_RCPT, arg)
 
     async def smtp_DATA(self, arg: str) -> None:  # noqa: N802

@@ -1,0 +1,248 @@
+"""Couriers against a scripted mail server: each recipient gets one mail at most, or the record says why not."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pycemaker.data.database import Database
+from pycemaker.data.suppressions import Suppressions
+from pycemaker.errors import (
+    DatabaseUnreachable,
+    MailDeferred,
+    MailPartlySent,
+    MailRefused,
+    RecipientSuppressed,
+    ReportExpired,
+)
+from pycemaker.ledger import states
+from pycemaker.ledger.retries import delay_seconds
+from pycemaker.report import outcome
+from pycemaker.report.desk import Bounds, Desk, Post
+from pycemaker.report.mail import Outbox
+from pycemaker.report.smtp import SmtpSender
+from tests.services.rendered import put_rendered
+from tests.services.smtp import DROP, SILENT, SmtpServer, smtp_server
+
+QUICK = Bounds(first_retry_seconds=0.1, lease_seconds=1.0, retry_seconds=30, workers=1)
+
+
+@contextmanager
+def post_office(database: Database, mail: SmtpServer, bounds: Bounds = QUICK, security: str = "ssl") -> Iterator[Desk]:
+    """A desk whose couriers are at work."""
+    send = SmtpSender(
+        mail.host, mail.port, security, mail.user, mail.password, timeout_seconds=1, total_seconds=2, context=mail.trust
+    )
+    post = Post(send, "example.com", is_repeatable=False, is_suppressed=Suppressions(database).is_suppressed)
+    desk = Desk(database, {}, Path("/nonexistent"), post, bounds, keep_spare=False)
+    desk.start()
+    try:
+        yield desk
+    finally:
+        desk.close()
+
+
+def ended(desk: Desk, report_id: str = "r", seconds: float = 20) -> dict[str, Any]:
+    until = time.monotonic() + seconds
+    while (entry := desk.ledger.get(report_id))["state"] not in states.ENDED:
+        assert time.monotonic() < until, entry
+        time.sleep(0.02)
+    return entry
+
+
+def mails(mail: SmtpServer) -> Counter[str]:
+    return Counter(received.recipients[0] for received in mail.received)
+
+
+FAULTS = [
+    # script, state, messages that arrived whole
+    ({}, "sent", 1),
+    ({"recipient": "550 5.1.1 no such user"}, "refused", 0),
+    ({"sender": "552 5.3.4 too big"}, "refused", 0),
+    ({"login": "535 5.7.8 wrong"}, "refused", 0),
+    ({"message": "552 5.2.2 mailbox full"}, "refused", 1),
+    ({"message": DROP}, "possibly_sent", 1),
+    ({"message": SILENT}, "possibly_sent", 1),
+]
+
+
+@pytest.mark.parametrize(("script", "state", "arrived"), FAULTS, ids=str)
+def test_what_the_mail_server_says_for_good_ends_it_at_once(
+    database: Database, script: dict[str, str], state: str, arrived: int
+) -> None:
+    with smtp_server("ssl", script) as mail, post_office(database, mail) as desk:
+        put_rendered(desk, "r", "a@b.com")
+        entry = ended(desk)
+        time.sleep(0.5)  # whatever would come a second time has come by then
+        assert entry["state"] == state
+        assert sum(mails(mail).values()) == arrived
+        (recipient,) = entry["recipients"]
+        assert (recipient["state"], recipient["attempts"]) == (state, 1)
+        assert recipient["reply"].startswith("250") if state == "sent" else recipient["reason"]
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        {"greet": "421 4.3.2 too busy"},
+        {"greet": DROP},
+        {"greet": SILENT},
+        {"login": "454 4.7.0 later"},
+        {"sender": "451 4.3.0 later"},
+        {"recipient": "450 4.2.1 greylisted"},
+        {"recipient": "421 4.7.0 go away"},
+        {"recipient": DROP},
+        {"data": "451 4.3.0 no room"},
+        {"data": DROP},
+        {"message": "451 4.3.0 try later"},
+    ],
+    ids=str,
+)
+def test_what_may_pass_is_tried_again_until_it_has_passed_and_then_no_more(
+    database: Database, script: dict[str, str]
+) -> None:
+    with smtp_server("ssl", script) as mail, post_office(database, mail) as desk:
+        put_rendered(desk, "r", "a@b.com")
+        entry = desk.wait("r", 10)
+        assert entry["state"] == "deferred"
+        with pytest.raises(MailDeferred) as caught:
+            outcome.raise_unless_delivered(entry)
+        assert caught.value.facts["next_attempt_at"].endswith("Z")
+        refused = len(mail.received)
+        mail.script.clear()
+        entry = ended(desk)
+        time.sleep(0.5)
+        assert entry["state"] == "sent"
+        assert len(mail.received) == refused + 1
+        assert entry["recipients"][0]["attempts"] >= 2
+        assert {received.message["Message-ID"] for received in mail.received} == {"<r.0@example.com>"}
+
+
+def test_a_certificate_that_nobody_vouches_for_is_tried_again_and_said(database: Database) -> None:
+    with smtp_server("ssl") as mail:
+        send = SmtpSender(mail.host, mail.port, "ssl", mail.user, mail.password, 1, 2)
+        desk = Desk(database, {}, Path("/nonexistent"), Post(send, "example.com", is_repeatable=False), QUICK)
+        put_rendered(desk, "r", "a@b.com")
+        desk._deliver(desk.ledger.claim(states.TO_SEND))
+        (recipient,) = desk.ledger.get("r")["recipients"]
+        assert (recipient["state"], mail.received) == ("deferred", [])
+        assert "certificate is not trusted" in recipient["reason"]
+
+
+def test_what_never_passes_is_given_up_and_says_why(database: Database) -> None:
+    bounds = Bounds(first_retry_seconds=0.1, lease_seconds=1.0, retry_seconds=1.5)
+    with smtp_server("ssl", {"recipient": "450 4.2.1 later"}) as mail, post_office(database, mail, bounds) as desk:
+        put_rendered(desk, "r", "a@b.com")
+        entry = ended(desk)
+        assert (entry["state"], mail.received) == ("expired", [])
+        assert "450 4.2.1 later" in entry["recipients"][0]["reason"]
+        with pytest.raises(ReportExpired):
+            outcome.raise_unless_delivered(entry)
+
+
+def test_one_address_that_is_refused_makes_no_other_get_two(database: Database) -> None:
+    people = ("a@b.com", "gone@b.com", "c@d.com")
+    with smtp_server("ssl") as mail, post_office(database, mail) as desk:
+        mail.refused_recipients = {"gone@b.com"}
+        put_rendered(desk, "r", *people)
+        entry = ended(desk)
+        time.sleep(0.5)
+        assert mails(mail) == {"a@b.com": 1, "c@d.com": 1}
+        assert [one["state"] for one in entry["recipients"]] == ["sent", "refused", "sent"]
+        assert entry["state"] == "partly_sent"
+        with pytest.raises(MailPartlySent) as caught:
+            outcome.raise_unless_delivered(entry)
+        assert "gone@b.com: refused" in caught.value.facts["recipients"]
+        assert len({received.message["Message-ID"] for received in mail.received}) == 2
+
+
+def test_who_left_is_not_mailed(database: Database) -> None:
+    Suppressions(database).add("A@b.com", "report")
+    with smtp_server("ssl") as mail, post_office(database, mail) as desk:
+        put_rendered(desk, "r", "a@b.com")
+        entry = ended(desk)
+        assert (entry["state"], mail.received) == ("suppressed", [])
+        with pytest.raises(RecipientSuppressed):
+            outcome.raise_unless_delivered(entry)
+
+
+def test_a_recipient_who_was_being_sent_to_when_a_server_died_is_not_sent_to_again(database: Database) -> None:
+    with smtp_server("ssl") as mail, post_office(database, mail) as desk:
+        other = Desk(database, {}, Path("/nonexistent"), Post(_none, "example.com", is_repeatable=False), QUICK)
+        desk.close()
+        put_rendered(other, "r", "a@b.com", "c@d.com")
+        assert other.ledger.claim(states.TO_SEND) is not None
+        other.ledger.begin_sending("r", 0)  # and here it dies
+        with post_office(database, mail) as heir:
+            entry = ended(heir)
+    assert [one["state"] for one in entry["recipients"]] == ["possibly_sent", "sent"]
+    assert mails(mail) == {"c@d.com": 1}
+    with pytest.raises(MailPartlySent):
+        outcome.raise_unless_delivered(entry)
+
+
+def test_into_the_outbox_it_is_written_once_whatever_happened(database: Database, tmp_path: Path) -> None:
+    post = Post(Outbox(tmp_path), "example.com", is_repeatable=True)
+    desk = Desk(database, {}, tmp_path, post, QUICK)
+    put_rendered(desk, "r", "a@b.com")
+    entry = desk.ledger.claim(states.TO_SEND)
+    assert entry is not None
+    desk.ledger.begin_sending("r", 0)
+    desk._deliver(desk.ledger.get("r"))
+    assert desk.ledger.get("r")["state"] == "written"
+    assert len(list(tmp_path.glob("*.eml"))) == 1
+
+
+def test_nothing_leaves_that_the_ledger_could_not_be_told_of(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise DatabaseUnreachable(reason="away")
+
+    with smtp_server("ssl") as mail:
+        send = SmtpSender(mail.host, mail.port, "ssl", mail.user, mail.password, context=mail.trust)
+        desk = Desk(database, {}, Path("/nonexistent"), Post(send, "example.com", is_repeatable=False), QUICK)
+        put_rendered(desk, "r", "a@b.com")
+        entry = desk.ledger.claim(states.TO_SEND)
+        monkeypatch.setattr(desk.ledger, "begin_sending", away)
+        with pytest.raises(DatabaseUnreachable):
+            desk._deliver(entry)
+        assert mail.received == []
+    assert desk.ledger.get("r")["recipients"][0]["state"] == "queued"
+
+
+def test_a_message_that_is_gone_is_a_failed_report(database: Database) -> None:
+    with smtp_server("ssl") as mail, post_office(database, mail) as desk:
+        desk.close()
+        put_rendered(desk, "r", "a@b.com")
+        desk.files.remove("r")
+        desk._deliver(desk.ledger.claim(states.TO_SEND))
+        entry = desk.ledger.get("r")
+        assert (entry["state"], mail.received) == ("failed", [])
+        with pytest.raises(Exception, match="not in the database any more"):
+            outcome.raise_unless_delivered(entry)
+
+
+def test_old_reports_go_with_their_files(database: Database) -> None:
+    with smtp_server("ssl") as mail, post_office(database, mail, Bounds(retention_days=0)) as desk:
+        put_rendered(desk, "r", "a@b.com")
+        ended(desk)
+        assert desk.clear_away() == 1
+        assert (desk.ledger.newest(5), desk.files.names("r")) == ([], [])
+
+
+@pytest.mark.parametrize(("attempts", "least", "most"), [(1, 7.5, 15), (2, 15, 30), (7, 450, 900), (1000, 450, 900)])
+def test_attempts_grow_apart_and_no_two_servers_keep_step(attempts: int, least: float, most: float) -> None:
+    delays = [delay_seconds(attempts) for _ in range(200)]
+    assert least <= min(delays) < max(delays) <= most
+    assert len(set(delays)) > 150
+
+
+def _none(*_: object) -> Any:
+    raise MailRefused(reason="nobody sends here", possibly_sent=False, is_temporary=True)

@@ -1,0 +1,24 @@
+"""A report that is made and waits to be sent, without a kernel: what couriers start from."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pycemaker.ledger import states
+from pycemaker.ledger.entry import Asked
+from pycemaker.report.desk import Desk
+from pycemaker.report.mail import POLICY, compose
+from pycemaker.report.pipeline import Page, ReportRequest
+from pycemaker.window import Window
+
+NOW = datetime(2022, 4, 10, 12, 43, 23, tzinfo=UTC)
+
+
+def put_rendered(desk: Desk, report_id: str, *recipients: str) -> None:
+    """Enter a report for these recipients, its message kept, and nobody told of it yet."""
+    request = ReportRequest(report_id, Path("report.ipynb"), Window(NOW, 6), recipients)
+    desk.ask(request, Asked(report_id, give_up_seconds=desk.bounds.retry_seconds), own=True)
+    message = compose(Page("Relatório", "<p>ação</p>", "ação\n", ()), recipients[0], None, sender="reports@example.com")
+    desk.files.put(report_id, {"message.eml": message.as_bytes(policy=POLICY)})
+    desk.ledger.pass_on(report_id, states.RENDERED)

@@ -24,6 +24,7 @@ from pycemaker.web.home_route import add_home
 from pycemaker.web.identify import identify
 from pycemaker.web.kept_routes import add_kept_reports
 from pycemaker.web.metric_routes import add_metrics
+from pycemaker.web.openapi_route import add_openapi
 from pycemaker.web.remember import remember_answers
 from pycemaker.web.report_routes import add_report
 from pycemaker.web.services import Services
@@ -47,6 +48,7 @@ def create_app(services: Services) -> Any:
     app.default_error_handler = tell_http_error
     add_home(app, services)
     add_watch(app, services)
+    add_openapi(app, services)
     add_kept_reports(app, services)
     add_unsubscribe(app, services)
     add_metrics(app, services)

@@ -14,9 +14,9 @@ from zoneinfo import ZoneInfo
 
 from pycemaker.errors import InvalidDate, InvalidRange
 
-_WALL_TIME = re.compile(r"(\d{2})-(\d{2})-(\d{4})-(\d{2})-(\d{2})-(\d{2})", re.ASCII)
+_WALL_TIME = re.compile(r"([0-9]{2})-([0-9]{2})-([0-9]{4})-([0-9]{2})-([0-9]{2})-([0-9]{2})")
 _ISO_8601 = re.compile(
-    r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}([.,]\d{1,6})?)?(Z|[+-]\d{2}:?\d{2})", re.ASCII | re.IGNORECASE
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]{1,6})?)?([Zz]|[+-][0-9]{2}:?[0-9]{2})"
 )
 _HOURS = re.compile(r"\d{1,9}", re.ASCII)
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)

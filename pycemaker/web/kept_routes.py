@@ -17,7 +17,8 @@ from pycemaker.web.home import prefers_html
 from pycemaker.web.services import Services
 from pycemaker.web.telling import tell_json
 
-_MOST = 200
+MOST_LISTED = 200
+"""Reports on one page of the list."""
 
 
 def add_kept_reports(app: Bottle, services: Services) -> None:
@@ -88,8 +89,8 @@ def _asked(given: dict[str, str]) -> tuple[int, datetime | None]:
     count, before = given.pop("limit", "50"), given.pop("before", None)
     for name in given:
         raise InvalidParameter(field=name[:40], reason="there is no such parameter", known=["limit", "before"])
-    if not (count.isascii() and count.isdigit() and 1 <= int(count) <= _MOST):
-        raise InvalidParameter(field="limit", reason="out of bounds", takes=f"um número de 1 a {_MOST}")
+    if not (count.isascii() and count.isdigit() and 1 <= int(count) <= MOST_LISTED):
+        raise InvalidParameter(field="limit", reason="out of bounds", takes=f"um número de 1 a {MOST_LISTED}")
     return int(count), _instant(before)
 
 

@@ -19,7 +19,6 @@ ROUTE = "bottle.route"
 REMEMBERED = "pycemaker.remembered"
 """In the environ of an answer that came out of memory."""
 
-_REPORT = "/report/"
 _PATH_CHARACTERS = 200
 _LINK = re.compile(r"(/unsubscribe/).*", re.DOTALL)
 
@@ -113,7 +112,10 @@ def _origin_headers(origin: str | None, origins: tuple[str, ...]) -> list[tuple[
 
 
 def _preflight_headers(environ: Environ) -> list[tuple[str, str]]:
-    methods = "GET, HEAD, OPTIONS" if not environ["PATH_INFO"].startswith(_REPORT) else "GET, POST, OPTIONS"
+    path = environ["PATH_INFO"]
+    methods = "GET, POST, OPTIONS" if path.startswith("/report/") else "GET, HEAD, OPTIONS"
+    if path.startswith("/unsubscribe/"):
+        methods = "GET, HEAD, POST, OPTIONS"
     return [
         ("Allow", methods),
         ("Access-Control-Allow-Methods", methods),

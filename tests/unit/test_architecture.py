@@ -55,6 +55,7 @@ ALONE = {
         "pycemaker.web.home_route",
         "pycemaker.web.kept_routes",
         "pycemaker.web.metric_routes",
+        "pycemaker.web.openapi_route",
         "pycemaker.web.report_routes",
         "pycemaker.web.telling",
         "pycemaker.web.unsubscribe_routes",

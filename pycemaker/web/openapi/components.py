@@ -1,0 +1,237 @@
+"""What several operations share: schemas, headers, parameters of paths."""
+
+from __future__ import annotations
+
+from pycemaker.ledger import states
+from pycemaker.metrics import METRICS
+from pycemaker.request_ids import PATTERN
+from pycemaker.settings import MOST_RECIPIENTS, Settings
+from pycemaker.web.faces import FACES, NOT_READY, STATUS_FACES
+from pycemaker.web.openapi.model import Json, ref
+
+METRIC_NAMES = [name for metric in METRICS for name in (metric.id, *metric.spellings)]
+TEXT: Json = {"type": "string"}
+COUNT: Json = {"type": "integer", "minimum": 0}
+INSTANT: Json = {"type": "string", "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$"}
+_YEAR, _HOUR, _SIXTY = "(?:19[7-9][0-9]|[2-8][0-9]{3})", "(?:[01][0-9]|2[0-3])", "[0-5][0-9]"
+_DAYS = "(?:(?:0[1-9]|1[0-9]|2[0-8])-(?:0[1-9]|1[0-2])|(?:29|30)-(?:0[13-9]|1[0-2])|31-(?:0[13578]|1[02])|29-02)"
+_ISO_DAYS = "(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31|02-29)"
+_ISO = rf"{_YEAR}-{_ISO_DAYS}[Tt ]{_HOUR}:{_SIXTY}(?::{_SIXTY}(?:[.,][0-9]{{1,6}})?)?(?:[Zz]|[+-]{_HOUR}:?{_SIXTY})"
+DATE: Json = {
+    "type": "string",
+    "format": "instant",
+    "pattern": f"^(?:now|{_DAYS}-{_YEAR}-{_HOUR}-{_SIXTY}-{_SIXTY}|{_ISO})$",
+    "description": "Wall time in TIMEZONE as `dd-mm-yyyy-HH-MM-SS`; `now`; or ISO 8601 with an offset or `Z`.",
+    "examples": ["now", "10-04-2022-09-43-23", "2022-04-10T12:43:23Z"],
+}
+_WORD = "[A-Za-z0-9!#$%&'*+=?^_`{|}~-]+"
+_LABEL = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+ADDRESS = rf"{_WORD}(?:\.{_WORD})*@{_LABEL}(?:\.{_LABEL})+"
+"""An address as a path can have it: a slash would part the path, quoted or not."""
+
+TOKEN: Json = {"type": "string", "pattern": "^[A-Za-z0-9_-]{22}$"}
+
+
+def listed(items: Json) -> Json:
+    """An array of them."""
+    return {"type": "array", "items": items}
+
+
+def thing(required: Json, more: Json | None = None, *, is_open: bool = False) -> Json:
+    """An object with these properties; others only where it is open."""
+    properties = required | (more or {})
+    closed = {} if is_open else {"additionalProperties": False}
+    return {"type": "object", "required": list(required), "properties": properties, **closed}
+
+
+def path_parameter(name: str, rule: str, settings: Settings) -> Json:
+    """A parameter of a path, by its name in a rule and, where names mean two things, by the rule."""
+    hours = rf"^0*(?:{'|'.join(map(str, _whole_numbers(settings.max_range_hours)))})$"
+    known: dict[str, Json] = {
+        "date_now": DATE | {"description": "Where the interval ends. " + DATE["description"]},
+        "date_start": DATE | {"description": "The first instant. " + DATE["description"]},
+        "time_range": {
+            "type": "string",
+            "pattern": hours,
+            "maxLength": 9,
+            "description": f"Whole hours, 1 to {settings.max_range_hours}; leading zeros are allowed.",
+            "examples": ["6", "06"],
+        },
+        "email_to": {
+            "type": "string",
+            "pattern": f"^{ADDRESS}(?:,{ADDRESS}){{0,{MOST_RECIPIENTS - 1}}}$",
+            "description": f"Whom to mail, {MOST_RECIPIENTS} addresses at most, by commas; each has 254 characters at"
+            " most, 64 of them before the @.",
+        },
+        "report_id": TOKEN | {"description": "The unguessable id that the report's answer and its mail name."},
+        "token": {"type": "string", "pattern": "^[A-Za-z0-9_.-]+$", "description": "What the link in a mail ends in."},
+    }
+    if name == "name":
+        figure = {"type": "string", "pattern": r"^[a-z0-9_-]{1,80}\.png$", "description": "A figure's file name."}
+        metric = {"type": "string", "enum": METRIC_NAMES, "description": "A metric, by its id or published spelling."}
+        known["name"] = figure if rule.startswith("/reports/") else metric
+    return {"name": name, "in": "path", "required": True, "schema": known[name]}
+
+
+def _whole_numbers(most: int) -> list[str]:
+    """Together they match 1 to `most`; for 744 [1-9], [1-9][0-9], [1-6][0-9][0-9], 7[0-3][0-9], 74[0-3], 744."""
+    text = str(most)
+    found = ["[1-9]" + "[0-9]" * more for more in range(len(text) - 1)]
+    for place, digit in enumerate(text):
+        least, rest = (1 if place == 0 else 0), "[0-9]" * (len(text) - place - 1)
+        if int(digit) > least:
+            found.append(f"{text[:place]}[{least}-{int(digit) - 1}]{rest}")
+    return [*found, text]
+
+
+def query_parameter(name: str, schema: Json, told: str) -> Json:
+    """An optional parameter of a query."""
+    return {"name": name, "in": "query", "required": False, "schema": schema, "description": told}
+
+
+def header(told: str, schema: Json = TEXT) -> Json:
+    """A header of an answer."""
+    return {"description": told, "schema": schema}
+
+
+_ID: Json = {"type": "string", "pattern": f"^{PATTERN}$"}
+HEADERS: Json = {
+    "X-Request-Id": header("The caller's own where it sent a sane one; else a new one.", _ID),
+    "ETag": header("Strong; changes with the bytes.", {"type": "string", "pattern": '^".+"$'}),
+    "Cache-Control": header("Whether and how long it may be kept."),
+    "Vary": header("Which request headers choose the answer."),
+    "X-Amostragem": header("Of a thinned tail: `metodo=...; pontos=N; de=M`."),
+    "Retry-After": header("Seconds to wait.", {"type": "string", "pattern": "^[0-9]+$"}),
+    "WWW-Authenticate": header("Which credentials are taken."),
+    "Content-Security-Policy": header("No script, no frame around it."),
+    "Location": header("Where to ask on."),
+}
+
+PARAMETERS: Json = {
+    "Idempotency-Key": {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "required": False,
+        "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
+        "description": "What the caller calls this request: asked again with it, it is the same report.",
+    },
+    "X-Request-Id": {
+        "name": "X-Request-Id",
+        "in": "header",
+        "required": False,
+        "schema": {"type": "string"},
+        "description": f"What to call this request: `{PATTERN}`. Anything else is replaced.",
+    },
+    "If-None-Match": {
+        "name": "If-None-Match",
+        "in": "header",
+        "required": False,
+        "schema": {"type": "string"},
+        "description": "The ETag of an answer that the caller has.",
+    },
+}
+
+_FACES = [*FACES.values(), *STATUS_FACES.values(), NOT_READY]
+_SHOWN: Json = {
+    "field": TEXT | {"description": "The part of the request that is at fault."},
+    "limit": COUNT | {"description": "The most that is taken."},
+    "known": listed(TEXT) | {"description": "The names there are."},
+    "takes": TEXT | {"description": "What is taken, in Portuguese."},
+    "given": TEXT,
+    "purpose": TEXT,
+    "cell": COUNT | {"description": "Counted from 1; 0 where no cell is to blame."},
+    "exception": TEXT,
+    "findings": listed(TEXT),
+    "stage": TEXT,
+    "limit_seconds": COUNT,
+    "limit_mb": COUNT,
+    "next_attempt_at": INSTANT,
+    "recipients": listed(TEXT),
+    "possibly_sent": {"type": "boolean", "description": "The mail may have left all the same."},
+    "checks": {"type": "object", "additionalProperties": ref("Check")},
+    "report_id": TOKEN,
+}
+
+
+def shown(name: str) -> Json:
+    """The schema of what an error shows; of anything where nothing narrower is said."""
+    return dict(_SHOWN.get(name, {}))
+
+
+def _error() -> Json:
+    names = sorted({name for face in _FACES for name in face.shows} | {"field", "report_id"})
+    slugs = sorted({face.slug for face in _FACES})
+    told = {"msg": TEXT | {"description": "A sentence in Portuguese."}, "error": {"type": "string", "enum": slugs}}
+    return thing(told, {name: shown(name) for name in names})
+
+
+SAMPLE = thing(
+    {
+        "_id": {"description": "As stored; an ObjectId as hexadecimal text."},
+        "time_series": INSTANT,
+    },
+    {
+        "value": {"description": "The reading; null where it is no finite number."},
+        "origin_time_series": {"description": "Milliseconds since 1970, as stored."},
+        "consume_percent": {"description": "As stored."},
+        "criticity": {"description": "The collector's own word."},
+        "value_success": {"description": "Of request_count."},
+        "value_fail": {"description": "Of request_count."},
+    },
+    is_open=True,
+)
+_SHARE = thing({"criticity": TEXT, "value": {"type": "number", "minimum": 0, "maximum": 1}})
+_POINTS = thing({"pontos": COUNT, "de": COUNT})
+
+_STATE: Json = {"type": "string", "enum": list(states.EVERY)}
+_RECIPIENT = thing(
+    {"address": TEXT, "state": {"type": "string", "enum": list(states.EVERY)}},
+    {"attempts": COUNT, "message_id": TEXT, "via": TEXT, "reply": TEXT, "reason": TEXT, "next_attempt_at": INSTANT},
+    is_open=True,
+)
+_REPORT = thing(
+    {"id": TOKEN, "state": _STATE, "notebook": TEXT, "recipients": listed(_RECIPIENT)},
+    {
+        "parameters": {"type": "object"},
+        "subject": TEXT,
+        "email_to": TEXT | {"description": "The recipients, by commas."},
+        "start": INSTANT,
+        "end": INSTANT,
+        "hours": COUNT,
+        "asked_at": INSTANT,
+        "ended_at": INSTANT,
+        "request_id": TEXT,
+        "seconds": {"type": "number", "description": "Of its stages together."},
+        "stage_seconds": {"type": "object", "additionalProperties": {"type": "number"}},
+        "progress": {"description": "How far it is."},
+        "reason": {"type": ["string", "null"]},
+        "url": TEXT,
+    },
+    is_open=True,
+)
+
+SCHEMAS: Json = {
+    "Report": _REPORT | {"description": "What is known of a report; each recipient has a state of their own."},
+    "Error": _error(),
+    "Sample": SAMPLE | {"description": "A document of the collectors; fields that are not named here pass through."},
+    "Interval": thing(
+        {
+            "data": listed(ref("Sample")),
+            "data_anterior": listed(ref("Sample")),
+            "mean": {"type": "number", "description": "0.0 for an empty interval."},
+            "mean_anterior": {"type": "number"},
+            "growth": {"type": "number", "description": "(mean - mean_anterior) / mean_anterior; 0.0 where undefined."},
+            "criticity_classification": listed(_SHARE),
+            "lower": listed(ref("Sample")),
+            "higher": listed(ref("Sample")),
+            "datas": listed(INSTANT) | {"minItems": 3, "maxItems": 3, "description": "End, start, previous start."},
+        },
+        {"amostragem": thing({"metodo": TEXT, "data": _POINTS, "data_anterior": _POINTS})},
+    ),
+    "Tail": listed(ref("Sample")),
+    "Check": thing(
+        {"ok": {"type": "boolean"}},
+        {"why": TEXT, "ping_ms": {"type": "number"}, "reports": COUNT, "free_mb": COUNT},
+    ),
+    "Told": thing({"msg": TEXT}),
+}

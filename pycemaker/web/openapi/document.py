@@ -1,0 +1,70 @@
+"""The document: the app's own routes, each with what is said of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from importlib.metadata import version
+
+from pycemaker.report.catalogue import Notebook, every_notebook
+from pycemaker.settings import Settings
+from pycemaker.traffic import template
+from pycemaker.web.openapi import reading, reporting
+from pycemaker.web.openapi.components import HEADERS, PARAMETERS, SCHEMAS, path_parameter
+from pycemaker.web.openapi.model import Json, Operation, head_of
+from pycemaker.web.services import Services
+
+Asked = tuple[str, str]
+"""A rule and a method."""
+
+
+def operations(notebooks: Iterable[Notebook]) -> list[Operation]:
+    """Everything that is said, whatever routes there are."""
+    return [*reading.OPERATIONS, *reporting.operations(list(notebooks))]
+
+
+def document(routes: Iterable[Asked], services: Services) -> Json:
+    """The description of these routes, with the notebooks as they are now."""
+    settings = services.settings
+    notebooks = [found for found in every_notebook(services.notebooks) if isinstance(found, Notebook)]
+    by_route: dict[Asked, list[Operation]] = {}
+    for operation in operations(notebooks):
+        by_route.setdefault((operation.rule, operation.method), []).append(operation)
+    paths: Json = {}
+    routes = set(routes)
+    for rule, method in sorted(routes):
+        for operation in by_route.get((rule, method), []):
+            path = operation.path or template(rule)
+            entry = operation.entry(_path_parameters(path, rule, settings), with_token=settings.api_token is not None)
+            paths.setdefault(path, {})[method.lower()] = entry
+            if method == "GET" and (rule, "HEAD") not in routes:
+                paths[path]["head"] = head_of(entry)
+    return _whole(paths, settings)
+
+
+def _path_parameters(path: str, rule: str, settings: Settings) -> list[Json]:
+    return [path_parameter(name, rule, settings) for name in re.findall(r"{(\w+)}", path)]
+
+
+def _whole(paths: Json, settings: Settings) -> Json:
+    components: Json = {"schemas": SCHEMAS, "headers": HEADERS, "parameters": PARAMETERS}
+    if settings.api_token is not None:
+        components["securitySchemes"] = {
+            "bearer": {"type": "http", "scheme": "bearer"},
+            "key": {"type": "apiKey", "in": "header", "name": "X-Api-Key"},
+        }
+    return {
+        "openapi": "3.1.1",
+        "info": {"title": "Pycemaker", "version": version("pycemaker"), "description": _DESCRIPTION},
+        "servers": [{"url": settings.public_url or "/"}],
+        "paths": paths,
+        "components": components,
+    }
+
+
+_DESCRIPTION = """Metrics of an application as JSON, and reports about them by mail.
+
+Every error has one shape: `msg`, a sentence in Portuguese, `error`, a slug for programs, and what helps. A path that
+nothing answers at is 404, a method that a path does not take 405 with `Allow`. OPTIONS is answered everywhere
+(204), and any origin in CORS_ORIGINS may read every answer. Dates go out as ISO 8601 in UTC with milliseconds and `Z`.
+"""

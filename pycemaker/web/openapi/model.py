@@ -1,0 +1,135 @@
+"""What an operation is described with. Paths and methods are the routes' own: an operation names the rule it is for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pycemaker import errors
+from pycemaker.web.faces import FACES, Face
+
+Json = dict[str, Any]
+Kind = type[errors.PycemakerError]
+
+ANYWHERE: tuple[Kind, ...] = (errors.PycemakerError,)
+"""What any route may answer: a fault that nobody foresaw."""
+
+DATABASE: tuple[Kind, ...] = (errors.DatabaseUnreachable, errors.IndexesNotReady)
+"""What a route that reads may answer."""
+
+
+_TOKEN_FAULTS = (errors.TokenInUrl,)
+_GUARDED = (errors.NotAuthenticated, errors.TooManyRequests, *DATABASE)
+
+
+def ref(name: str, kind: str = "schemas") -> Json:
+    """A reference to a component."""
+    return {"$ref": f"#/components/{kind}/{name}"}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer that is no error.
+
+    Attributes:
+        status: of HTTP.
+        told: what it means, in English.
+        content: a schema for each media type; nothing where there is no body.
+        headers: components by the header's name, beside X-Request-Id.
+    """
+
+    status: int
+    told: str
+    content: Mapping[str, Json] = field(default_factory=dict)
+    headers: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One route with one method.
+
+    Attributes:
+        rule: Bottle's.
+        name: unique; what generated clients call it.
+        told: one line, then more.
+        answers: those that are no errors.
+        faults: the errors that it may answer, beside ANYWHERE.
+        method: of HTTP, in capitals.
+        parameters: of the query and the headers; those of the path follow from the rule.
+        body: what it takes as a request body.
+        needs_token: whether it asks for the token where one is set.
+        path: where it is narrower than the rule, such as `/reports/{report_id}.json`.
+        paged: statuses of errors that a browser gets as a page.
+    """
+
+    rule: str
+    name: str
+    told: str
+    answers: Sequence[Answer]
+    faults: Sequence[Kind] = ()
+    method: str = "GET"
+    parameters: Sequence[Json] = ()
+    body: Json | None = None
+    needs_token: bool = False
+    path: str | None = None
+    paged: Sequence[int] = ()
+
+    def entry(self, path_parameters: Sequence[Json], *, with_token: bool) -> Json:
+        """It in OpenAPI's words."""
+        faults = [*ANYWHERE, *self.faults, *(_TOKEN_FAULTS if self.needs_token else ())]
+        faults += _GUARDED if self.needs_token and with_token else ()
+        faults += [errors.InvalidRequest] if path_parameters else []
+        summary, _, more = self.told.partition("\n")
+        entry: Json = {"operationId": self.name, "summary": summary}
+        entry |= {"description": more.strip()} if more else {}
+        parameters = [*path_parameters, *self.parameters, ref("X-Request-Id", "parameters")]
+        entry |= {"parameters": parameters} | ({"requestBody": self.body} if self.body else {})
+        answers = {str(answer.status): _told(answer) for answer in self.answers}
+        entry["responses"] = answers | _refusals(faults)
+        for status in self.paged:
+            entry["responses"][str(status)]["content"]["text/html"] = {"schema": {"type": "string"}}
+        if self.needs_token and with_token:
+            entry["security"] = [{"bearer": []}, {"key": []}]
+        return entry
+
+
+def head_of(entry: Json) -> Json:
+    """The same asked with HEAD: no answer has a body."""
+    bare = {
+        status: {key: each for key, each in response.items() if key != "content"}
+        for status, response in entry["responses"].items()
+    }
+    return entry | {"operationId": f"{entry['operationId']}Head", "responses": bare}
+
+
+def _told(answer: Answer) -> Json:
+    headers = {"X-Request-Id": ref("X-Request-Id", "headers"), **answer.headers}
+    told: Json = {"description": answer.told, "headers": headers}
+    if answer.content:
+        told["content"] = {media_type: {"schema": schema} for media_type, schema in answer.content.items()}
+    return told
+
+
+def _refusals(kinds: Sequence[Kind]) -> Json:
+    """One response for each status, which names every slug that it may have."""
+    by_status: dict[int, list[Face]] = {}
+    for kind in kinds:
+        face = FACES[kind]
+        if face not in by_status.setdefault(face.status, []):
+            by_status[face.status].append(face)
+    return {str(status): _refusal(status, faces) for status, faces in sorted(by_status.items())}
+
+
+def _refusal(status: int, faces: Sequence[Face]) -> Json:
+    slugs = sorted({face.slug for face in faces})
+    headers = {"X-Request-Id": ref("X-Request-Id", "headers")}
+    if status == 401:
+        headers["WWW-Authenticate"] = ref("WWW-Authenticate", "headers")
+    if status in (429, 503):
+        headers["Retry-After"] = ref("Retry-After", "headers")
+    shown = sorted({name for face in faces for name in (*face.shows, *(["field"] if face.field else []))})
+    properties: Json = {"error": {"enum": slugs}} | {name: ref(name, "schemas/Error/properties") for name in shown}
+    schema = {"allOf": [ref("Error"), {"type": "object", "properties": properties}]}
+    told = "\n".join(f"- `{face.slug}`: {face.sentence}" for face in faces)
+    return {"description": told, "headers": headers, "content": {"application/json": {"schema": schema}}}

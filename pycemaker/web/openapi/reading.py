@@ -1,0 +1,116 @@
+"""What reads and does nothing: metrics, the start page, what supervisors ask."""
+
+from __future__ import annotations
+
+from pycemaker.errors import InvalidDate, InvalidParameter, InvalidRange, TooManyStreams, UnknownMetric
+from pycemaker.points import FEWEST, MOST
+from pycemaker.shapes import MEDIA_TYPES
+from pycemaker.web.openapi.components import INSTANT, METRIC_NAMES, TEXT, listed, query_parameter, thing
+from pycemaker.web.openapi.model import DATABASE, Answer, Json, Kind, Operation, ref
+
+_CACHED: Json = {name: ref(name, "headers") for name in ("ETag", "Cache-Control", "Vary", "X-Amostragem")}
+_NO_STORE: Json = {"Cache-Control": ref("Cache-Control", "headers")}
+PAGE: Json = {"Content-Security-Policy": ref("Content-Security-Policy", "headers")}
+_BYTES: Json = {"type": "string"}
+_SHAPE = (
+    query_parameter(
+        "max_points",
+        {"type": "integer", "minimum": FEWEST, "maximum": MOST},
+        "How many documents at most, peaks kept. The statistics are of all in any case.",
+    ),
+    query_parameter(
+        "format",
+        {"type": "string", "enum": list(MEDIA_TYPES)},
+        "The answer's shape, before `Accept`. Other shapes than `json` hold the interval's own documents alone.",
+    ),
+    ref("If-None-Match", "parameters"),
+)
+_NOT_MODIFIED = Answer(304, "What the caller has is what there is.", headers=_CACHED)
+_FAULTS: tuple[Kind, ...] = (InvalidDate, InvalidParameter, UnknownMetric, TooManyStreams, *DATABASE)
+
+
+def _shapes(json_schema: Json) -> dict[str, Json]:
+    """The schema of JSON, and the other media types there are."""
+    others = {media_type.partition(";")[0]: _BYTES for media_type in MEDIA_TYPES.values()}
+    return others | {"application/json": json_schema}
+
+
+_GLANCE = thing(
+    {
+        "id": {"type": "string", "enum": METRIC_NAMES},
+        "label": TEXT,
+        "unit": {"enum": ["ratio", "seconds", "requests"]},
+        "newest": {"anyOf": [INSTANT, {"type": "null"}]},
+        "interval": {"type": ["string", "null"]},
+        "tail": {"type": ["string", "null"]},
+    }
+)
+_CHECKS: Json = {"type": "object", "additionalProperties": ref("Check")}
+_INDEX = thing(
+    {
+        "name": TEXT,
+        "routes": listed(TEXT),
+        "metrics": listed(_GLANCE),
+        "sample_until": {"anyOf": [INSTANT, {"type": "null"}]},
+    }
+)
+
+OPERATIONS = (
+    Operation(
+        "/<name>/<date_now>/<time_range>",
+        "metricInterval",
+        "An interval of a metric, the one before it, and the statistics\n"
+        "Half open: start < t <= end. An interval without samples is 200 with empty arrays and zeros.",
+        (Answer(200, "The interval.", _shapes(ref("Interval")), _CACHED), _NOT_MODIFIED),
+        (*_FAULTS, InvalidRange),
+        parameters=_SHAPE,
+    ),
+    Operation(
+        "/<name>/<date_start>",
+        "metricTail",
+        "Every sample of a metric from an instant on\nOldest first; an empty array where there is none.",
+        (Answer(200, "The samples.", _shapes(ref("Tail")), _CACHED), _NOT_MODIFIED),
+        _FAULTS,
+        parameters=_SHAPE,
+    ),
+    Operation(
+        "/",
+        "home",
+        "What this is, and links that work on the data there is\nA page for who names text/html in Accept.",
+        (Answer(200, "An index, or a page.", {"application/json": _INDEX, "text/html": TEXT}, PAGE),),
+        DATABASE,
+    ),
+    Operation(
+        "/health",
+        "health",
+        "Whether the process lives\nNothing is looked at.",
+        (Answer(200, "It does.", {"application/json": ref("Told")}, _NO_STORE),),
+    ),
+    Operation(
+        "/ready",
+        "ready",
+        "Whether the process can work\nWithin 3 s.",
+        (
+            Answer(200, "It can.", {"application/json": thing({"msg": TEXT, "checks": _CHECKS})}, _NO_STORE),
+            Answer(
+                503,
+                "It cannot: `error` is `not_ready`, and a check says why.",
+                {"application/json": ref("Error")},
+                _NO_STORE | {"Retry-After": ref("Retry-After", "headers")},
+            ),
+        ),
+    ),
+    Operation(
+        "/metrics",
+        "metrics",
+        "What this process has counted, for Prometheus\nOpenMetrics for who asks for it in Accept.",
+        (Answer(200, "Every count.", {"text/plain": TEXT, "application/openmetrics-text": TEXT}, _NO_STORE),),
+    ),
+    Operation(
+        "/openapi.json",
+        "openapi",
+        "This description",
+        (Answer(200, "OpenAPI 3.1.", {"application/json": {"type": "object"}}, _CACHED), _NOT_MODIFIED),
+        parameters=(ref("If-None-Match", "parameters"),),
+    ),
+)

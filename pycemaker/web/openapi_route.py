@@ -1,0 +1,29 @@
+"""The route `/openapi.json`."""
+
+from __future__ import annotations
+
+import hashlib
+
+from bottle import Bottle, request, response
+
+from pycemaker import payload
+from pycemaker.web.answers import matches
+from pycemaker.web.openapi.document import document
+from pycemaker.web.services import Services
+from pycemaker.web.telling import JSON
+
+
+def add_openapi(app: Bottle, services: Services) -> None:
+    """`/openapi.json`: made anew each time, since notebooks may have come or changed."""
+
+    @app.get("/openapi.json")  # type: ignore[untyped-decorator]
+    def openapi() -> bytes:
+        body = payload.json_bytes(document([(route.rule, route.method) for route in app.routes], services))
+        etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+        response.content_type = JSON
+        response.set_header("ETag", etag)
+        response.set_header("Cache-Control", "no-cache")
+        if matches(request.environ.get("HTTP_IF_NONE_MATCH"), etag):
+            response.status = 304
+            return b""
+        return body

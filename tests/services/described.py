@@ -1,0 +1,40 @@
+"""The app for who tries what /openapi.json says: real store and ledger, settings of the environment, made by nobody.
+
+granian --interface wsgi --factory tests.services.described:application
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import server
+from pycemaker.data.database import Database
+from pycemaker.data.store import Store
+from pycemaker.report.desk import Desk, Post
+from pycemaker.report.mail import Outbox
+from pycemaker.settings import load
+
+
+class PromptDesk(Desk):
+    """A desk over a real ledger that says of each report at once, to who waits, that it was sent. Nobody makes any."""
+
+    def __init__(self, database: Database, folder: Path) -> None:
+        post = Post(Outbox(folder / "outbox"), "localhost.localdomain", is_repeatable=True)
+        super().__init__(database, {}, folder, post)
+
+    def wait(self, report_id: str, seconds: float) -> dict[str, Any]:
+        entry = self.ledger.get(report_id)
+        if not seconds:
+            return entry
+        for recipient in entry["recipients"]:
+            recipient |= {"state": "sent", "via": "smtp", "reply": "250 OK"}
+        return entry | {"state": "sent"}
+
+
+def application() -> Any:
+    """The WSGI application."""
+    settings = load()
+    database = Database(str(settings.mongo_db_url))
+    store = Store(database, settings.cache_mb * 2**20)
+    return server.create_app(server.Services(settings, store, PromptDesk(database, settings.data_dir)))

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pycemaker.data.database import Database
 from pycemaker.data.signing_keys import SigningKeys
 from pycemaker.data.suppressions import Suppressions
+from pycemaker.logs import Masker
 from pycemaker.report.desk import Bounds, Desk, Post
 from pycemaker.report.mail import OUTBOX_SENDER, Outbox
 from pycemaker.report.smtp import SmtpSender
@@ -48,5 +49,10 @@ def _sender(settings: Settings) -> Outbox | SmtpSender:
     if settings.email_from is None or settings.password is None:
         return Outbox(settings.data_dir / "outbox")
     return SmtpSender(
-        settings.smtp_host, settings.smtp_port, settings.smtp_security, settings.email_from, settings.password
+        settings.smtp_host,
+        settings.smtp_port,
+        settings.smtp_security,
+        settings.email_from,
+        settings.password,
+        mask=Masker(settings.secrets),
     )

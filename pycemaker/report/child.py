@@ -22,6 +22,7 @@ from typing import Any
 import psutil
 
 from pycemaker.errors import PycemakerError, RunnerFailed
+from pycemaker.logs import Masker
 from pycemaker.report.notebook import ReadyKernel, run_notebook
 from pycemaker.report.pipeline import ReportRequest, make_report
 from pycemaker.report.shelf import Shelf
@@ -45,7 +46,9 @@ def main(folder: Path) -> None:
 
     kernel = ReadyKernel(folder, ROOT / "notebooks", on_start=on_start)
     try:
-        collaborators = report_collaborators(load(), partial(run_notebook, kernel=kernel))
+        settings = load()
+        mask = Masker(settings.secrets)
+        collaborators = report_collaborators(settings, partial(run_notebook, kernel=kernel, mask=mask))
         prepare(collaborators)
         line = jobs.get()
         serving.set()

@@ -31,6 +31,8 @@ START_SECONDS = 60
 STREAM_LIMIT_CHARACTERS = 1_000_000
 """How much printed text one cell keeps."""
 
+_WITH_OUTPUT = ("stream", "display_data", "execute_result", "update_display_data", "error")
+
 _WARM_UP = (
     "import pycemaker.show, pycemaker.wiring;"
     " pycemaker.language.speak(pycemaker.settings.load().report_language);"
@@ -108,14 +110,25 @@ def _kernel_environment(folder: Path) -> dict[str, str]:
 
 
 class _Client(PapermillNotebookClient):  # type: ignore[misc]
-    """papermill's client, which remembers the cell it is in and bounds what a cell prints."""
+    """papermill's client, which remembers the cell it is in, bounds what a cell prints, and keeps no secret."""
 
     watch: Any = Instance(object)
 
     def process_message(self, msg: dict[str, Any], cell: Any, cell_index: int) -> Any:
         if msg["msg_type"] == "stream":
             self.watch.bound(msg["content"], cell_index)
+        if msg["msg_type"] in _WITH_OUTPUT:
+            msg["content"] = _masked(msg["content"], self.watch.mask)
         return super().process_message(msg, cell, cell_index)
+
+
+def _masked(content: Any, mask: Callable[[str], str]) -> Any:
+    """The content, each text in it without secrets; pictures as they are, which are long, and no text."""
+    if isinstance(content, str):
+        return mask(content)
+    if isinstance(content, dict):
+        return {name: part if name.startswith("image/") else _masked(part, mask) for name, part in content.items()}
+    return [_masked(part, mask) for part in content] if isinstance(content, list) else content
 
 
 class _Engine(NBClientEngine):  # type: ignore[misc]
@@ -141,10 +154,11 @@ papermill_engines.register(ENGINE, _Engine)
 
 
 class _Watch:
-    """Which cell runs, and how much it printed."""
+    """Which cell runs, how much it printed, and what takes secrets out of it."""
 
-    def __init__(self, on_cell: Callable[[int, int], None]) -> None:
+    def __init__(self, on_cell: Callable[[int, int], None], mask: Callable[[str], str]) -> None:
         self.cell = 0
+        self.mask = mask
         self._on_cell = on_cell
         self._total = 0
         self._injected = sys.maxsize
@@ -180,6 +194,7 @@ def run_notebook(
     on_cell: Callable[[int, int], None],
     *,
     kernel: ReadyKernel,
+    mask: Callable[[str], str] = str,
 ) -> None:
     """Execute `notebook` with `parameters` in `kernel`; `executed` is saved cell by cell.
 
@@ -189,12 +204,13 @@ def run_notebook(
         executed: where the notebook with its outputs goes.
         on_cell: told after each cell how many have run, and out of how many.
         kernel: ready, and not used before; it is not stopped here.
+        mask: takes secrets out of what cells show and of why they failed, before it is kept or told.
 
     Raises:
         NotebookFailed: a cell raised, or the kernel died; `executed` holds what ran so far.
         DatabaseUnreachable: a cell could not read the database.
     """
-    watch = _Watch(on_cell)
+    watch = _Watch(on_cell, mask)
     try:
         papermill.execute_notebook(
             str(notebook),
@@ -208,18 +224,20 @@ def run_notebook(
             watch=watch,
         )
     except PapermillExecutionError as error:
-        raise _told_by_cell(error, watch.number(error.cell_index)) from None
+        raise _told_by_cell(error, watch.number(error.cell_index), mask) from None
     except (DeadKernelError, CellTimeoutError) as error:
         raise NotebookFailed(cell=watch.cell, exception=type(error).__name__, reason="the kernel died") from None
     except Exception as error:
-        raise NotebookFailed(cell=watch.cell, exception=type(error).__name__, reason=_one_line(str(error))) from error
+        raise NotebookFailed(
+            cell=watch.cell, exception=type(error).__name__, reason=_one_line(mask(str(error)))
+        ) from error
 
 
-def _told_by_cell(error: PapermillExecutionError, cell: int) -> PycemakerError:
+def _told_by_cell(error: PapermillExecutionError, cell: int, mask: Callable[[str], str]) -> PycemakerError:
     kind = every_error().get(error.ename)
     if kind is not None and issubclass(kind, DatabaseUnreachable):
-        return DatabaseUnreachable(reason=_one_line(error.evalue))
-    return NotebookFailed(cell=cell, exception=error.ename, reason=_one_line(f"{error.ename}: {error.evalue}"))
+        return DatabaseUnreachable(reason=_one_line(mask(error.evalue)))
+    return NotebookFailed(cell=cell, exception=error.ename, reason=_one_line(mask(f"{error.ename}: {error.evalue}")))
 
 
 def _one_line(text: str) -> str:

@@ -36,6 +36,7 @@ class SmtpSender:
         timeout_seconds: for each answer of the server.
         total_seconds: for the whole hand-over.
         context: whom to trust; None trusts the system's authorities, or those in SSL_CERT_FILE.
+        mask: takes this installation's other secrets out of what the server said.
     """
 
     host: str
@@ -46,6 +47,7 @@ class SmtpSender:
     timeout_seconds: float = 20.0
     total_seconds: float = 30.0
     context: ssl.SSLContext | None = field(default=None, repr=False, compare=False)
+    mask: Callable[[str], str] = field(default=str, repr=False, compare=False)
 
     def __call__(self, content: bytes, email_to: str, on_leaving: Callable[[], None]) -> Delivery:
         """Hand the message over; return once the server has accepted it.
@@ -128,11 +130,11 @@ class SmtpSender:
         return _expect(2, reply)
 
     def _clean(self, text: str) -> str:
-        """One line without the password, in case the server repeats what it was told."""
+        """One line without secrets, in case the server repeats what it was told."""
         for secret in filter(None, (f"\0{self.user}\0{self.password}", self.password)):
             encoded = base64.b64encode(encodable(secret).encode()).decode()
             text = text.replace(encoded, "***").replace(secret, "***")
-        return one_line(text)[:240]
+        return one_line(self.mask(text))[:240]
 
 
 class _Watch:

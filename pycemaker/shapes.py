@@ -14,17 +14,18 @@ The other shapes of an interval hold its own documents alone: the interval befor
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pycemaker.errors import InvalidParameter
 from pycemaker.payload import json_bytes
 from pycemaker.points import FEWEST, MOST
-from pycemaker.samples import Batch, Columns
+from pycemaker.samples import Batch
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -125,18 +126,25 @@ def _csv(batches: Iterable[Batch]) -> Iterator[bytes]:
     yield b"time_series,value,criticity\n"
     for batch in batches:
         if len(batch):
-            yield csv_lines(batch.columns)
+            columns = batch.columns
+            yield csv_lines(columns.time_ms, [columns.reading], columns.criticity, columns.criticity_names)
 
 
-def csv_lines(columns: Columns, end: bytes = b"\n") -> bytes:
-    """The samples as lines of CSV without a header; `end` ends each. No sample gives nothing."""
-    if not len(columns):
+def csv_lines(
+    time_ms: NDArray[np.int64],
+    numbers: Sequence[NDArray[Any]],
+    codes: NDArray[np.int16],
+    names: Sequence[str],
+    end: bytes = b"\n",
+) -> bytes:
+    """Lines of CSV without a header: a time, numbers (nothing where one is not finite), a word; nothing for no line."""
+    if not len(time_ms):
         return b""
-    times = np.datetime_as_string(columns.time_ms.astype("M8[ms]"), timezone="UTC").astype("S").tolist()
-    values = json_bytes(columns.reading)[1:-1].replace(b"null", b"").split(b",")
-    names = [_quoted(name).encode() for name in columns.criticity_names]
-    words = [names[code] for code in columns.criticity.tolist()]
-    return end.join(map(b",".join, zip(times, values, words, strict=True))) + end
+    times = np.datetime_as_string(time_ms.astype("M8[ms]"), timezone="UTC").astype("S").tolist()
+    columns = [json_bytes(column)[1:-1].replace(b"null", b"").split(b",") for column in numbers]
+    quoted = [_quoted(name).encode() for name in names]
+    words = [quoted[code] for code in codes.tolist()]
+    return end.join(map(b",".join, zip(times, *columns, words, strict=True))) + end
 
 
 def _quoted(word: str) -> str:

@@ -45,7 +45,7 @@ def report_collaborators(settings: Settings, run_notebook: RunNotebook) -> Colla
             partial(render.render_page, zone=settings.timezone, links=_links(settings), public_url=settings.public_url)
         ),
         store_figures=_figure_storage(settings),
-        attach=in_language(Attacher(partial(_read_part, settings))),
+        attach=in_language(Attacher(partial(_read_part, settings), settings.timezone, settings.public_url)),
         compose=in_language(
             partial(compose, sender=settings.email_from or OUTBOX_SENDER, sender_name=brand.load().sender)
         ),

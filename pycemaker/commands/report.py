@@ -107,7 +107,10 @@ def _told(record: dict[str, Any], settings: Settings) -> str:
     else:
         where = f"written to {settings.data_dir / 'outbox' / record['reply']} (no mail account is set)"
     page = f"{settings.own_url}/reports/{record['id']} (while the server runs)"
-    return f"{record['subject']}\n  {where}, {record['seconds']} s\n  page: {page}"
+    lines = [record["subject"], f"  {where}, {record['seconds']} s", f"  page: {page}"]
+    lines += [f"  attached: {each['name']}, {each['bytes'] / 1e6:.1f} MB" for each in record.get("attachments", [])]
+    lines += [f"  not attached: {kind}: {why}" for kind, why in record.get("attachments_missing", {}).items()]
+    return "\n".join(lines)
 
 
 def _told_failure(error: PycemakerError, report_id: str, files: Files) -> str:

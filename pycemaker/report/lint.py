@@ -51,7 +51,11 @@ _STYLES = {
 _MARKUP = re.compile(r"</?(?:html|head|body|table|t[rdh]|div|span|p|br|img|style|a)\b[^>]*>", re.IGNORECASE)
 _HOSTED = re.compile(r"https://|http://(?:127\.0\.0\.1|localhost)(?::\d+)?/")
 """Where a picture may be: the storage, or its emulator, which is on this machine and has no TLS."""
-_ATTACHED = {"application/zip": ".zip"}
+_ATTACHED = {
+    "application/zip": ".zip",
+    "application/pdf": ".pdf",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": ".xlsx",
+}
 """What may travel with a message, and how its name ends."""
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,79}", re.ASCII)
 _INJECTED = r"injected-parameters|papermill-error|^# Parameters$"

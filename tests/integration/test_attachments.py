@@ -6,6 +6,7 @@ import email
 import email.policy
 import io
 import os
+import re
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from pathlib import Path
@@ -15,12 +16,14 @@ import pandas as pd
 import pytest
 
 from pycemaker.data.database import Database
+from pycemaker.report.attachments.printed import find_chromium
 from pycemaker.report.desk import Desk
 from pycemaker.report.pipeline import ReportRequest
 from pycemaker.settings import ROOT
 from pycemaker.window import Window
 from tests.services.desk import desk_of, make
 
+CHROMIUM = find_chromium()
 NOW = datetime(2022, 4, 10, 12, 43, 23, tzinfo=UTC)
 STEM = "pycemaker-20220410T124323Z-1h"
 
@@ -77,6 +80,38 @@ def test_the_samples_travel_as_csv_which_pandas_reads(desk: Desk, tmp_path: Path
     assert tuple(summary.loc["cpu", ["samples_received", "samples_expected"]]) == (720, 720)
     assert summary.loc["cpu", "highest_first_utc"] == "2022-04-10T11:43:28.000Z"
     assert summary.loc["ram"].isna().sum() == 9
+
+
+@pytest.mark.usefixtures("samples")
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
+def test_all_three_travel_together_and_the_pdf_is_the_page(desk: Desk, tmp_path: Path) -> None:
+    record, message = sent(desk, tmp_path, "csv", "xlsx", "pdf")
+    names = [f"{STEM}-{name}" for name in ("csv.zip", "samples.xlsx", "report.pdf")]
+    assert [part.get_filename() for part in message.iter_attachments()] == names
+    assert [each["name"] for each in record["attachments"]] == names
+    assert "attachments" in record["stage_seconds"]
+    workbook, pdf = (part.get_content() for part in list(message.iter_attachments())[1:])
+    cpu = pd.read_excel(io.BytesIO(workbook), sheet_name="Consumo de CPU")
+    assert len(cpu) == 720
+    assert cpu["Horário (UTC)"].iloc[-1] == pd.Timestamp(NOW).tz_localize(None)
+    assert pdf.startswith(b"%PDF-1.")
+    assert b"/StructTreeRoot" in pdf
+    assert b"/Lang (pt-BR)" in pdf
+    assert pdf.count(b"/Type /Page\n") == len(re.findall(rb"/Type\s*/Page\b(?!s)", pdf)) >= 3
+
+
+def test_without_chromium_the_report_leaves_and_says_that_the_pdf_does_not(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk._environment["PATH"] = str(tmp_path / "empty")
+    record, message = sent(desk, tmp_path, "csv", "pdf")
+    assert record["state"] == "written"
+    assert record["attachments_missing"] == {"pdf": "no Chromium on PATH"}
+    assert [part.get_filename() for part in message.iter_attachments()] == [f"{STEM}-csv.zip"]
+    for kind in ("plain", "html"):
+        body = message.get_body((kind,))
+        assert body is not None
+        assert "O anexo em PDF não pôde ser feito." in " ".join(body.get_content().split())
 
 
 def test_a_report_that_is_asked_for_nothing_more_carries_nothing_more(desk: Desk, tmp_path: Path) -> None:

@@ -83,6 +83,7 @@ ALONE = {
     "xxhash": {"pycemaker.samples"},
     "tsdownsample": {"pycemaker.points"},
     "pyarrow": {"pycemaker.shapes"},
+    "xlsxwriter": {"pycemaker.report.attachments.workbook"},
     "babel": {
         "pycemaker.language",
         "pycemaker.language.messages",

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from pycemaker.errors import InvalidParameter
 
-KINDS = ("csv",)
+KINDS = ("csv", "xlsx", "pdf")
 """What may be asked for, in the order in which it is attached."""
 
 
@@ -41,6 +41,10 @@ class Attached:
     files: tuple[Attachment, ...] = ()
     notes: tuple[str, ...] = ()
     missing: dict[str, str] = field(default_factory=dict)
+
+
+class NotMade(Exception):
+    """An attachment could not be made, which keeps no report from leaving; the message says why, in English."""
 
 
 def parse_kinds(text: str) -> tuple[str, ...]:

@@ -1,18 +1,29 @@
-"""Makes what a report is asked to carry, within what a message may weigh."""
+"""Makes what a report is asked to carry, within what a message may weigh.
+
+What does not fit is written with coarser lines (`table.STEPS_SECONDS`), and the mail says so and where the rest is.
+What cannot be made is told in the mail and in the record, and the report leaves all the same.
+"""
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
+from pycemaker import words
 from pycemaker.digest import digest
 from pycemaker.language import _
-from pycemaker.metrics import METRICS, Metric
-from pycemaker.report.attachments.kinds import Attached, Attachment
+from pycemaker.metrics import METRICS, SAMPLE_SECONDS, Metric
+from pycemaker.report.attachments.kinds import KINDS, Attached, Attachment, NotMade
+from pycemaker.report.attachments.printed import pdf_of
 from pycemaker.report.attachments.samples_csv import CsvArchive
+from pycemaker.report.attachments.table import coarser, step_for, table
+from pycemaker.report.attachments.workbook import Workbook
 from pycemaker.report.lint import MESSAGE_BYTES
+from pycemaker.window import to_iso_text
 
 if TYPE_CHECKING:
     from pycemaker.period import MetricPeriod
@@ -25,7 +36,16 @@ ReadPart = Callable[[Metric, "Window"], "MetricPeriod"]
 BASE64 = 78 / 57
 """How many bytes of a message a byte of an attachment takes: 57 are a line of 76 characters and its end."""
 
-_HEADERS_BYTES = 20_000
+MOST_LINES = {"csv": 1_700_000, "xlsx": 150_000}
+"""Lines of all metrics together: in CSV what takes some 12 MB, in a workbook what takes some five seconds."""
+
+_MEDIA_TYPES = {
+    "csv": ("csv.zip", "application/zip"),
+    "xlsx": ("samples.xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+    "pdf": ("report.pdf", "application/pdf"),
+}
+_LABELS = {"csv": "CSV", "xlsx": "XLSX", "pdf": "PDF"}
+_OTHERS_BYTES = 20_000
 
 
 @dataclass(frozen=True)
@@ -34,42 +54,93 @@ class Attacher:
 
     Attributes:
         read_part: where the samples come from; a metric at a time, so that a month of all is never in memory.
+        zone: where readers are.
+        public_url: where the API is reached, None where that is not said.
+        chromium: what prints PDFs; None for the one on PATH.
     """
 
     read_part: ReadPart
+    zone: ZoneInfo
+    public_url: str | None = None
+    chromium: str | None = None
 
     def __call__(self, kinds: Sequence[str], window: Window, page: Page) -> Attached:
         """The files of these kinds that fit into the message, and what is to be said of them.
 
+        The PDF comes first, being small, then the workbook; what is left of the room is for CSV.
+
         Raises:
             DatabaseUnreachable: MongoDB went away.
         """
-        if "csv" not in kinds:
-            return Attached()
         room = room_bytes(page)
-        content = self._csv(window)
-        if len(content) > room:
-            reason = f"{len(content)} bytes, of which {room} fit into the message"
-            note = _("As amostras em CSV não couberam neste e-mail; peça um período mais curto.")
-            return Attached(notes=(note,), missing={"csv": reason})
-        return Attached((Attachment("csv", f"{stem(window)}-csv.zip", "application/zip", content),))
+        files: list[Attachment] = []
+        notes: list[str] = []
+        missing: dict[str, str] = {}
+        for kind in sorted(kinds, key=KINDS.index, reverse=True):
+            try:
+                content, step = self._content(kind, window, page, room)
+            except NotMade as error:
+                missing[kind] = str(error)
+                notes.insert(0, self._not_made(kind, window))
+            else:
+                room -= len(content)
+                name, media_type = _MEDIA_TYPES[kind]
+                files.insert(0, Attachment(kind, f"{stem(window)}-{name}", media_type, content))
+                if step:
+                    notes.insert(0, self._summed_up(kind, step, window))
+        return Attached(tuple(files), tuple(notes), missing)
 
-    def _csv(self, window: Window) -> bytes:
-        with tempfile.TemporaryFile() as file:
-            archive = CsvArchive(file)
+    def _content(self, kind: str, window: Window, page: Page, room: int) -> tuple[bytes, int]:
+        """The file's bytes, and how many seconds its lines stand for (0: a line a sample, or no lines)."""
+        content, step = (pdf_of(page, self.chromium), 0) if kind == "pdf" else self._samples(kind, window, room)
+        if len(content) > room:
+            raise NotMade(f"{len(content)} bytes, of which {max(0, room)} fit into the message")
+        return content, step
+
+    def _samples(self, kind: str, window: Window, room: int) -> tuple[bytes, int]:
+        """The samples as this kind of file, with the finest lines that fit, and how many seconds each stands for."""
+        step = step_for(window.hours, len(METRICS), SAMPLE_SECONDS, MOST_LINES[kind])
+        while True:
+            content = self._written(kind, window, step)
+            following = coarser(step)
+            if len(content) <= room or following is None:
+                return content, step
+            step = following
+
+    def _written(self, kind: str, window: Window, step: int) -> bytes:
+        with tempfile.TemporaryDirectory(prefix="pycemaker-") as folder:
+            path = Path(folder) / "samples"
+            title = f"{words.period(window, self.zone)} ({words.length(window.hours)})"
+            sheets = CsvArchive(path) if kind == "csv" else Workbook(path, title, self.zone)
             for metric in METRICS:
                 part = self.read_part(metric, window)
-                archive.add(part, digest(part))
-            archive.close()
-            file.seek(0)
-            return file.read()
+                sheets.add(part, digest(part), table(part.current, step))
+            sheets.close()
+            return path.read_bytes()
+
+    def _not_made(self, kind: str, window: Window) -> str:
+        what = _("O anexo em {kind} não pôde ser feito.", kind=_LABELS[kind])
+        return f"{what} {self._instead(kind, window)}"
+
+    def _summed_up(self, kind: str, step: int, window: Window) -> str:
+        length = words.duration(step)
+        what = _("O anexo em {kind} traz uma linha para cada {length} (menor, média, maior), para caber no e-mail.",
+                 kind=_LABELS[kind], length=length)  # fmt: skip
+        return f"{what} {self._instead(kind, window)}"
+
+    def _instead(self, kind: str, window: Window) -> str:
+        """Where to get what is not here."""
+        if kind == "pdf":
+            return _("A página completa pode ser impressa pelo navegador.")
+        path = f"/{METRICS[0].id}/{to_iso_text(window.end_utc)}/{window.hours}?format=csv"
+        return _("Todas as amostras: {address}, e assim para cada métrica.", address=f"{self.public_url or ''}{path}")
 
 
 def room_bytes(page: Page) -> int:
     """How many bytes of attachments the message of this page has room for, its figures inside."""
     figures = sum(len(figure.png) for figure in page.figures)
-    bodies = 2 * len((page.html + page.text).encode())  # quoted-printable at its longest but for the odd text
-    return int((MESSAGE_BYTES - _HEADERS_BYTES - bodies) / BASE64) - figures
+    bodies = 3 * len((page.html + page.text).encode())  # quoted-printable at its longest
+    return int((MESSAGE_BYTES - _OTHERS_BYTES - bodies) / BASE64) - figures
 
 
 def stem(window: Window) -> str:

@@ -6,11 +6,13 @@ metric (120,960 lines) opens in every spreadsheet where a week of all (725,760) 
 | file | columns |
 |---|---|
 | `<metric>.csv` | `time_utc`, `value_<unit>`, `criticity`: a line a sample, oldest first |
+| summed up | `time_utc`, `value_min_<unit>`, `value_mean_<unit>`, `value_max_<unit>`, `samples`, `criticity` |
 | `summary.csv` | a line a metric: how many samples came of how many, means, growth, extremes and when they were |
 | `criticity.csv` | a line for each criticity of a metric: its share of the samples with a reading |
 
-Times are ISO 8601 in UTC with milliseconds and `Z`; units are `ratio` (0 to 1), `seconds` and `requests` (per sample).
-A field is empty where a sample has no finite reading, and where a number is undefined.
+Times are ISO 8601 in UTC with milliseconds and `Z`; of a line that sums up it is where its seconds begin, and its
+criticity is the worst of them. Units are `ratio` (0 to 1), `seconds` and `requests` (per sample). A field is empty
+where a sample has no finite reading, and where a number is undefined.
 """
 
 from __future__ import annotations
@@ -18,7 +20,6 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from zipfile import ZIP_DEFLATED, ZipFile
 
@@ -28,12 +29,11 @@ from pycemaker.window import from_epoch_ms, to_iso_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from pycemaker.metrics import Metric
     from pycemaker.period import MetricPeriod
-    from pycemaker.samples import Columns
-
-Summed = tuple["Metric", Digest]
+    from pycemaker.report.attachments.table import Table
 
 _LINES = 20_000
 """Lines made at a time: a megabyte."""
@@ -49,33 +49,35 @@ class CsvArchive:
     """A ZIP of CSV files being written, a metric at a time.
 
     Args:
-        file: a binary file to write to.
+        path: of the file.
     """
 
-    def __init__(self, file: Any) -> None:
-        self._zip = ZipFile(file, "w", ZIP_DEFLATED, compresslevel=6)
-        self._sums: list[Summed] = []
+    def __init__(self, path: Path) -> None:
+        self._zip = ZipFile(path, "w", ZIP_DEFLATED, compresslevel=6)
+        self._sums: list[tuple[Metric, Digest]] = []
 
-    def add(self, part: MetricPeriod, told: Digest) -> None:
+    def add(self, part: MetricPeriod, told: Digest, lines: Table) -> None:
         """Write a metric's samples."""
-        with self._zip.open(f"{part.metric.id}.csv", "w") as file:
-            for piece in lines(part.metric, part.current):
+        with self._zip.open(f"{part.metric.id}.csv", "w", force_zip64=True) as file:
+            for piece in csv_pieces(part.metric, lines):
                 file.write(piece)
         self._sums.append((part.metric, told))
 
     def close(self) -> None:
         """Write the summary, and the archive's end."""
-        self._zip.writestr("summary.csv", _table(_SUMMARY, map(_summary_row, self._sums)))
-        self._zip.writestr("criticity.csv", _table(_CRITICITY, _criticity_rows(self._sums)))
+        self._zip.writestr("summary.csv", _csv(_SUMMARY, (_summary_row(*summed) for summed in self._sums)))
+        self._zip.writestr("criticity.csv", _csv(_CRITICITY, _criticity_rows(self._sums)))
         self._zip.close()
 
 
-def lines(metric: Metric, samples: Columns) -> Iterator[bytes]:
-    """A metric's samples as CSV with a header, oldest first, some lines at a time."""
-    yield f"time_utc,value_{metric.unit},criticity\r\n".encode()
-    harmless = replace(samples, criticity_names=tuple(map(not_a_formula, samples.criticity_names)))
-    for start in range(0, len(samples), _LINES):
-        yield csv_lines(harmless.part(start, start + _LINES), b"\r\n")
+def csv_pieces(metric: Metric, lines: Table) -> Iterator[bytes]:
+    """A metric's lines with a header, some at a time."""
+    columns = [f"{name}_{metric.unit}" if name.startswith("value") else name for name in lines.numbers]
+    yield ",".join(["time_utc", *columns, "criticity"]).encode() + b"\r\n"
+    names = [not_a_formula(name) for name in lines.criticity_names]
+    for start in range(0, len(lines), _LINES):
+        some = lines.part(start, start + _LINES)
+        yield csv_lines(some.time_ms, list(some.numbers.values()), some.criticity, names, b"\r\n")
 
 
 def not_a_formula(text: str) -> str:
@@ -83,7 +85,7 @@ def not_a_formula(text: str) -> str:
     return f"'{text}" if text[:1] in set("=+-@\t\r") else text
 
 
-def _table(header: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
+def _csv(header: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
     text = io.StringIO()
     writer = csv.writer(text)  # RFC 4180: its default dialect ends lines in CRLF
     writer.writerow(header)
@@ -91,8 +93,7 @@ def _table(header: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
     return text.getvalue()
 
 
-def _summary_row(summed: Summed) -> list[Any]:
-    metric, told = summed
+def _summary_row(metric: Metric, told: Digest) -> list[Any]:
     return [
         *(metric.id, metric.unit, told.received, told.expected, told.mean, told.previous_mean, told.growth),
         *_extreme(told.lowest),
@@ -106,7 +107,7 @@ def _extreme(extreme: Extreme | None) -> list[Any]:
     return [extreme.reading, to_iso_text(from_epoch_ms(extreme.first_ms)), extreme.times]
 
 
-def _criticity_rows(sums: Iterable[Summed]) -> Iterator[list[Any]]:
+def _criticity_rows(sums: Iterable[tuple[Metric, Digest]]) -> Iterator[list[Any]]:
     for metric, told in sums:
         for name, share in told.shares.items():
             yield [metric.id, not_a_formula(name), share]

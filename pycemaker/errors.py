@@ -139,7 +139,7 @@ class UnknownLink(NotFound):
 
 
 class NotAuthenticated(PycemakerError):
-    """The token is missing or wrong. No facts: nothing of what was sent is kept."""
+    """The token is missing or wrong. Facts: `asks_browser`, whether a password would do; nothing of what was sent."""
 
     message = "the token is missing or wrong"
 

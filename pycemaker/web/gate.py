@@ -35,8 +35,12 @@ class Gate:
         self._per_caller = Limit("caller", settings.report_limit_per_caller, _HOUR)
         self._per_recipient = Limit("recipient", settings.report_limit_per_recipient, _HOUR)
 
-    def check_token(self, environ: Mapping[str, Any]) -> None:
+    def check_token(self, environ: Mapping[str, Any], *, asks_browser: bool = False) -> None:
         """Let a request pass that has the token, where one is set.
+
+        Args:
+            environ: the request's, of WSGI.
+            asks_browser: whether a browser may ask its user for the token (`Basic`), for what only shows something.
 
         Raises:
             TokenInUrl: there is one in the query.
@@ -50,14 +54,15 @@ class Gate:
             return
         address = caller_address(environ, self._settings.trusted_proxies)
         refused = self._limits.look(_WRONG_TOKENS, address)
-        if refused is None and token.is_right(environ, expected):
+        told = token.given(environ, as_password=asks_browser)
+        if refused is None and token.is_right(told, expected):
             return
-        if refused is None and token.is_given(environ):
+        if refused is None and told:  # a browser asks without one first, and that is no guess
             answer = self._limits.admit([(_WRONG_TOKENS, address)])
             refused = answer if isinstance(answer, Refused) else None
         if refused is not None:
             raise TooManyRequests(caller=address, retry_after_seconds=refused.retry_after_seconds)
-        raise NotAuthenticated
+        raise NotAuthenticated(asks_browser=asks_browser)
 
     def admit(self, environ: Mapping[str, Any], recipients: Iterable[str]) -> Admission:
         """Count one report for the caller, and one for each recipient; give it back where it is refused after all.

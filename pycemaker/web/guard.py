@@ -49,12 +49,13 @@ def refuse_unmeant(environ: Mapping[str, Any]) -> None:
     """Let a request pass that somebody meant to make. What acts, and answers to GET, asks this first.
 
     Raises:
-        FetchRefused: a browser fetches ahead, or a page has this address for an image, a frame or the like.
+        FetchRefused: a browser fetches ahead, a page has this address for an image, a frame or the like, or some site
+            has its visitors ask without being able to read the answer (`no-cors`).
     """
     for name in PURPOSES:
         for word in re.split(r"[;,\s]+", environ.get(name, "").lower()):
             if word in _AHEAD:
                 raise FetchRefused(purpose=word)
     destination = environ.get("HTTP_SEC_FETCH_DEST", "empty").lower()
-    if destination not in _MEANT:
+    if destination not in _MEANT or environ.get("HTTP_SEC_FETCH_MODE", "").lower() == "no-cors":
         raise FetchRefused(purpose="embed")

@@ -27,7 +27,7 @@ def add_kept_reports(app: Bottle, services: Services) -> None:
 
     @app.get("/reports")  # type: ignore[untyped-decorator]
     def reports() -> bytes:
-        services.gate.check_token(request.environ)
+        services.gate.check_token(request.environ, asks_browser=True)
         count, before = _asked(query(request))
         entries = ledger.newest(count, before)
         records = [report_list.brief(outcome.record(entry)) for entry in entries]
@@ -46,7 +46,7 @@ def add_kept_reports(app: Bottle, services: Services) -> None:
         tell = _TELLERS.get(ending)
         if tell is None:
             raise UnknownReport
-        services.gate.check_token(request.environ)
+        services.gate.check_token(request.environ, asks_browser=True)
         return tell(services, report_id)
 
     @app.get("/reports/<report_id>/figures/<name>")  # type: ignore[untyped-decorator]

@@ -13,6 +13,7 @@ from pycemaker.web.faces import FACES, STATUS_FACES
 from pycemaker.web.wsgi import loggable
 
 JSON = "application/json; charset=utf-8"
+_BROWSER_CHALLENGE = 'Bearer, Basic realm="Pycemaker: API_TOKEN", charset="UTF-8"'
 _log = logging.getLogger("pycemaker")
 
 
@@ -51,7 +52,7 @@ def _tell(error: errors.PycemakerError) -> HTTPResponse:
         _log.error("%s %s: %s", request.method, loggable(request.path), error)
     headers = {"Content-Type": JSON}
     if face.status == 401:
-        headers["WWW-Authenticate"] = "Bearer"
+        headers["WWW-Authenticate"] = _BROWSER_CHALLENGE if error.facts.get("asks_browser") else "Bearer"
     if "retry_after_seconds" in error.facts or isinstance(error, errors.IndexesNotReady):
         headers["Retry-After"] = str(error.facts.get("retry_after_seconds", 2))
     return HTTPResponse(payload.json_bytes(face.body(error.facts)), face.status, headers)

@@ -18,14 +18,28 @@ from pycemaker.errors import TokenInUrl
 _NAMES = {"token", "access_token", "api_token", "api_key", "apikey", "x_api_key", "authorization", "password"}
 
 
-def is_right(environ: Mapping[str, Any], token: str) -> bool:
-    """Whether the request has the token, compared in a time that does not depend on how much of it is right."""
-    return hmac.compare_digest(_given(environ), token.encode())
+def given(environ: Mapping[str, Any], *, as_password: bool = False) -> bytes:
+    """What the request gives for a token: as `Bearer` or in `X-Api-Key`; nothing where it gives none.
+
+    Args:
+        environ: the request's, of WSGI, which hands headers on as Latin-1; these are the bytes that came.
+        as_password: whether the password of `Basic` counts. A browser asks its user for one and sends it from then on
+            with whatever request another site has it make: good to read with, and not to act.
+    """
+    scheme, _, credentials = environ.get("HTTP_AUTHORIZATION", "").strip().partition(" ")
+    if scheme.lower() == "bearer":
+        return _bytes(credentials.strip())
+    if scheme.lower() == "basic" and as_password:
+        try:
+            return base64.b64decode(_bytes(credentials.strip()), validate=True).partition(b":")[2]
+        except (binascii.Error, ValueError):
+            return b""
+    return _bytes(environ.get("HTTP_X_API_KEY", "").strip())
 
 
-def is_given(environ: Mapping[str, Any]) -> bool:
-    """Whether the request has anything for a token; a browser asks without one first, and that is no guess."""
-    return bool(_given(environ))
+def is_right(told: bytes, token: str) -> bool:
+    """Whether it is the token, compared in a time that does not depend on how much of it is right."""
+    return hmac.compare_digest(told, token.encode())
 
 
 def refuse_in_url(environ: Mapping[str, Any], token: str | None) -> None:
@@ -38,21 +52,6 @@ def refuse_in_url(environ: Mapping[str, Any], token: str | None) -> None:
         is_named = name.lower().replace("-", "_") in _NAMES
         if is_named or (token is not None and hmac.compare_digest(text.encode("latin-1"), token.encode())):
             raise TokenInUrl
-
-
-def _given(environ: Mapping[str, Any]) -> bytes:
-    """What the request gives for a token: as `Bearer`, as the password of `Basic` (a browser asks its user for one), or
-    in `X-Api-Key`. WSGI hands headers on as Latin-1; these are the bytes that came.
-    """
-    scheme, _, credentials = environ.get("HTTP_AUTHORIZATION", "").strip().partition(" ")
-    if scheme.lower() == "bearer":
-        return _bytes(credentials.strip())
-    if scheme.lower() == "basic":
-        try:
-            return base64.b64decode(_bytes(credentials.strip()), validate=True).partition(b":")[2]
-        except (binascii.Error, ValueError):
-            return b""
-    return _bytes(environ.get("HTTP_X_API_KEY", "").strip())
 
 
 def _bytes(text: str) -> bytes:

@@ -42,7 +42,8 @@ def app(store: Store, desk: SpentDesk, tmp_path: Path) -> Any:
      ("sec_purpose", "prefetch;anonymous-client-ip", "prefetch"), ("sec_purpose", "prerender", "prerender"),
      ("purpose", "prefetch", "prefetch"), ("purpose", "Preview", "preview"), ("x_moz", "prefetch", "prefetch"),
      ("x_purpose", "preview", "preview"), ("x_purpose", ": preview", "preview"),
-     ("sec_fetch_dest", "image", "embed"), ("sec_fetch_dest", "iframe", "embed")],
+     ("sec_fetch_dest", "image", "embed"), ("sec_fetch_dest", "iframe", "embed"),
+     ("sec_fetch_mode", "no-cors", "embed")],
 )  # fmt: skip
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_a_request_that_nobody_meant_makes_nothing(
@@ -57,7 +58,15 @@ def test_a_request_that_nobody_meant_makes_nothing(
 
 @pytest.mark.parametrize(
     "headers",
-    [{}, {"sec_fetch_dest": "document"}, {"sec_fetch_dest": "empty"}, {"sec_purpose": ""}, {"purpose": "prefetching"}],
+    [
+        {},
+        {"sec_fetch_dest": "document"},
+        {"sec_fetch_dest": "empty"},
+        {"sec_purpose": ""},
+        {"purpose": "prefetching"},
+        {"sec_fetch_mode": "cors"},
+        {"sec_fetch_mode": "navigate", "sec_fetch_site": "cross-site"},
+    ],
     ids=str,
 )
 def test_a_request_that_somebody_meant_is_served(app: Any, desk: SpentDesk, headers: dict[str, str]) -> None:

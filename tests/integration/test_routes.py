@@ -265,12 +265,17 @@ def test_what_is_no_address_is_a_400(client: Client, text: str) -> None:
 @pytest.mark.parametrize(
     "path",
     ["/nothing", "/cpu", "/a/b/c/d/e", "/cpu/now/6/", "/cpu%2Fextra/now/6", "//", "/report/now/6", "/report/now/6/a@b.com/x",
-     "/%FF/now", "/static/../server.py", "/report/now/6/..%2F..%2Fetc%2Fpasswd"],
+     "/static/../server.py", "/report/now/6/..%2F..%2Fetc%2Fpasswd"],
 )  # fmt: skip
 def test_an_unknown_route_is_a_404(client: Client, path: str) -> None:
     answer = client.get(path)
     assert answer.status == 404
     assert answer.json["error"] in ("not_found", "unknown_metric")
+
+
+@pytest.mark.parametrize("path", ["/%FF/now", "/cpu/now%FF/6", "/report/now/6/a@b.com%ff"])
+def test_a_path_that_is_no_utf8_is_a_400(client: Client, path: str) -> None:
+    assert is_error(client.get(path), 400, "invalid_request")
 
 
 @pytest.mark.parametrize("name", ["gpu", "CPU", "cpu%00", "%C3%A1", "x" * 10_000, ".."])
@@ -373,7 +378,7 @@ def test_a_recipient_who_may_not_is_a_403_that_does_not_print_who_may(store: Sto
 
 @pytest.mark.parametrize(
     ("headers", "status"),
-    [({}, 401), ({"authorization": "Bearer wrong"}, 401), ({"authorization": "Basic s3cret"}, 401), ({"authorization": "Basic OnMzY3JldA=="}, 200),
+    [({}, 401), ({"authorization": "Bearer wrong"}, 401), ({"authorization": "Basic s3cret"}, 401), ({"authorization": "Basic OnMzY3JldA=="}, 401),
      ({"x_api_key": "s3cre"}, 401), ({"x_api_key": "é"}, 401), ({"authorization": "Bearer s3cret"}, 200),
      ({"x_api_key": "s3cret"}, 200)],
 )  # fmt: skip

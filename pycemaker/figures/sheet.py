@@ -31,11 +31,13 @@ _CSS_DPI = 96
 _SHARPNESS = 2
 _MOST_COLORS = 64
 _ALMOST_WHITE = 252  # what the palette makes of white
-_FONTS = ["Arial", "Liberation Sans", "Helvetica", "DejaVu Sans"]
+FONTS = ["Arial", "Liberation Sans", "Helvetica", "DejaVu Sans"]
+"""What figures are drawn with: the first that is installed."""
+
 _FONT_POINTS = FONT_PIXELS * 72 / _CSS_DPI
 _THEME: dict[Any, Any] = {
     "font.family": "sans-serif",
-    "font.sans-serif": _FONTS,
+    "font.sans-serif": FONTS,
     "font.size": _FONT_POINTS,
     "text.parse_math": False,
     "lines.solid_capstyle": "round",
@@ -141,7 +143,7 @@ class Sheet:
         """How wide a text is drawn, in CSS pixels."""
         from matplotlib.font_manager import FontProperties
 
-        font = FontProperties(family=_FONTS, weight=weight, size=_FONT_POINTS)
+        font = FontProperties(family=FONTS, weight=weight, size=_FONT_POINTS)
         renderer = self._canvas.get_renderer()  # type: ignore[no-untyped-call]
         return float(renderer.get_text_width_height_descent(text, font, False)[0]) / _SHARPNESS
 

@@ -67,11 +67,42 @@ class SmtpSender:
             with watch:
                 return Delivery(via="smtp", reply=self._clean(self._hand_over(stuffed, email_to, watch, on_leaving)))
         except (OSError, ValueError) as error:
-            said = f"no end after {self.total_seconds:g} s" if watch.is_over else _say(error, self.timeout_seconds)
-            reason = self._clean(f"{watch.step}: {said}")
-            permanent = _is_permanent(error) and not watch.is_over
+            refusal = self._refusal(error, watch)
+        raise refusal
+
+    def try_login(self) -> str:
+        """Connect, log in and hang up; nothing is sent. Which TLS was agreed upon, or `no TLS`.
+
+        Raises:
+            MailRefused: the server, or the way to it, is not as it was set.
+        """
+        watch = _Watch(self.total_seconds)
+        try:
+            with watch:
+                return self._log_in(watch)
+        except (OSError, ValueError) as error:
+            refusal = self._refusal(error, watch)
+        raise refusal
+
+    def _log_in(self, watch: _Watch) -> str:
+        client = self._make_client(watch)
+        try:
+            client.login()
+            connection = client.smtp.sock
+            return str(connection.version()) if isinstance(connection, ssl.SSLSocket) else "no TLS"
+        finally:
+            if client.smtp is not None:
+                _hang_up(client.smtp)
+
+    def _refusal(self, error: Exception, watch: _Watch) -> MailRefused:
+        said = f"no end after {self.total_seconds:g} s" if watch.is_over else _say(error, self.timeout_seconds)
+        permanent = _is_permanent(error) and not watch.is_over
         possibly_sent = watch.step == _REPLY_AWAITED
-        raise MailRefused(reason=reason, possibly_sent=possibly_sent, is_temporary=not (permanent or possibly_sent))
+        return MailRefused(
+            reason=self._clean(f"{watch.step}: {said}"),
+            possibly_sent=possibly_sent,
+            is_temporary=not (permanent or possibly_sent),
+        )
 
     def prepare(self) -> None:
         """Import beforehand what the first message needs: a tenth of a second."""

@@ -83,6 +83,31 @@ class FirebaseFigures:
         stored = {name: url for lane in urls for name, url in lane.items()}
         return {figure.name: stored[figure.name] for figure in figures}
 
+    def try_out(self) -> None:
+        """Write a small object, read it and delete it.
+
+        Raises:
+            StorageRefused: the bucket did not let that happen, or not in time.
+        """
+        until = time.monotonic() + self.total_seconds
+        try:
+            bucket, credential = self._open()
+            if not credential.valid:
+                _side_by_side([partial(credential.refresh, None)], until)
+            _side_by_side([partial(self._write_read_delete, bucket)], until)
+        except _faults() as error:
+            raise StorageRefused(reason=self._say(error)) from None
+
+    def _write_read_delete(self, bucket: Any) -> None:
+        content = secrets.token_bytes(64)
+        blob = bucket.blob(f"doctor/{secrets.token_urlsafe(16)}")
+        blob.upload_from_string(content, "application/octet-stream", timeout=self.request_seconds, retry=None)
+        try:
+            if blob.download_as_bytes(timeout=self.request_seconds, retry=None) != content:
+                raise StorageRefused(reason="it gives back other bytes than it was given")
+        finally:
+            blob.delete(timeout=self.request_seconds, retry=None)
+
     def prepare(self) -> None:
         """Import and set up beforehand what needs no network: half a second. A fault is left to the upload to tell."""
         with suppress(*_faults()):

@@ -20,6 +20,7 @@ LAYERS = [
         "pycemaker",
         "pycemaker.__main__",
         "pycemaker.commands",
+        "pycemaker.doctor",
         "pycemaker.preview",
         "pycemaker.rehearsal",
         "pycemaker.startup",

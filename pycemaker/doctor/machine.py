@@ -1,0 +1,175 @@
+"""What this machine has to have: settings, room, zones, fonts, a kernel, Chromium, notebooks that can be read."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import subprocess
+import tempfile
+import threading
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from importlib import resources
+from ipaddress import ip_address
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import psutil
+
+from pycemaker.doctor.checkup import FAIL, OK, WARN, Finding
+from pycemaker.errors import NotebookFailed, NotebookUnusable
+from pycemaker.report.catalogue import every_notebook
+from pycemaker.settings import ROOT, Settings
+
+LEAST_FREE_BYTES, FEW_FREE_BYTES = 256 * 2**20, 2 * 2**30
+KERNEL_SECONDS = 60.0
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome", "msedge")
+_CELL = "import pandas, seaborn, matplotlib, pycemaker.show"
+
+
+def look_at_settings(settings: Settings) -> Finding:
+    """What is allowed that perhaps should not be, and what is not set that readers would miss."""
+    told = []
+    if settings.api_token is None and not _is_loopback(settings.host):
+        told.append("anyone who reaches HOST may ask for reports (API_TOKEN)")
+    if settings.mails and "*" in settings.report_recipients:
+        told.append("anyone may be mailed (REPORT_RECIPIENTS)")
+    if settings.mails and settings.public_url is None:
+        told.append("mails have no link to their page and none to unsubscribe (PUBLIC_URL)")
+    if told:
+        return Finding(WARN, "; ".join(told), "set what is named in brackets; .env.example says what each one takes")
+    return Finding(OK, "read, and they agree with each other")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def look_at_folder(data_dir: Path) -> Finding:
+    """Whether a file can be written under `DATA_DIR`, and is there afterwards."""
+    content = secrets.token_bytes(64)
+    path = data_dir / f".doctor-{secrets.token_hex(8)}"
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        same = path.read_bytes() == content
+    except OSError as error:
+        mend = "give the user that runs Pycemaker the right to write there, or set DATA_DIR to another folder"
+        return Finding(FAIL, f"{data_dir} cannot be written: {error.strerror}", mend)
+    finally:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+    return Finding(OK if same else FAIL, f"{data_dir} can be written" if same else f"{data_dir} keeps other bytes")
+
+
+def look_at_disk(data_dir: Path) -> Finding:
+    """How much room is left under `DATA_DIR`."""
+    place = next(folder for folder in (data_dir, *data_dir.parents) if folder.exists())
+    usage = shutil.disk_usage(place)
+    told = f"{usage.free / 2**30:.1f} GB of {usage.total / 2**30:.0f} GB are free"
+    if usage.free >= FEW_FREE_BYTES:
+        return Finding(OK, told)
+    mend = "make room, or set DATA_DIR to another disk; REPORT_RETENTION_DAYS bounds what reports take"
+    return Finding(FAIL if usage.free < LEAST_FREE_BYTES else WARN, told, mend)
+
+
+def look_at_zones(zone: ZoneInfo) -> Finding:
+    """Whether the system's rules for `TIMEZONE` are those of the installed tzdata, two years ahead."""
+    package, _, name = zone.key.rpartition("/")
+    try:
+        anchor = ".".join(["tzdata.zoneinfo", *package.split("/")]).rstrip(".")
+        with resources.files(anchor).joinpath(name).open("rb") as file:
+            newest = ZoneInfo.from_file(file, zone.key)
+    except (ModuleNotFoundError, FileNotFoundError):
+        return Finding(WARN, f"{zone.key}: no tzdata to compare with", "pip install --upgrade tzdata")
+    now_utc = datetime.now(UTC)
+    for week in range(105):
+        instant = now_utc + timedelta(weeks=week)
+        if instant.astimezone(zone).utcoffset() != instant.astimezone(newest).utcoffset():
+            told = f"{zone.key}: the system's zone data differs from tzdata's on {instant:%d/%m/%Y}"
+            return Finding(WARN, told, "upgrade the system's tzdata, and the package: pip install --upgrade tzdata")
+    return Finding(OK, f"{zone.key}, UTC{now_utc.astimezone(zone):%z} now")
+
+
+def look_at_fonts() -> Finding:
+    """Which font figures are drawn with."""
+    from matplotlib import font_manager
+
+    from pycemaker.figures.sheet import FONTS
+
+    for family in FONTS:
+        try:
+            font_manager.findfont(family, fallback_to_default=False)
+        except ValueError:
+            continue
+        return Finding(OK, f"figures are drawn with {family}")
+    mend = "install one of them, in Debian with: apt-get install fonts-liberation"
+    return Finding(WARN, f"none of {', '.join(FONTS)} is installed", mend)
+
+
+def look_at_browser() -> Finding:
+    """Whether there is a Chromium, which only previews in a browser and some tests need."""
+    path = next(filter(None, map(shutil.which, _BROWSERS)), None)
+    mend = "only needed to see previews as a browser shows them; in Debian: apt-get install chromium"
+    if path is None:
+        return Finding(WARN, "no Chromium on PATH", mend)
+    try:
+        told = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=15, check=True)  # noqa: S603
+    except (OSError, subprocess.SubprocessError) as error:
+        return Finding(WARN, f"{path} does not run: {type(error).__name__}", mend)
+    return Finding(OK, told.stdout.strip().splitlines()[0] if told.stdout.strip() else path)
+
+
+def look_at_kernel() -> Finding:
+    """Whether a kernel starts and has what notebooks import; it is ended again, whatever happens."""
+    from pycemaker.report.notebook import ReadyKernel, run_notebook
+
+    with tempfile.TemporaryDirectory(prefix="pm-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        (folder / "kernel").mkdir()
+        (folder / "cell.ipynb").write_text(_notebook(_CELL), encoding="utf-8")
+        started: list[int] = []
+        timer = threading.Timer(KERNEL_SECONDS, lambda: _kill(started))
+        timer.start()
+        kernel = None
+        try:
+            kernel = ReadyKernel(folder / "kernel", folder, started.append)
+            run_notebook(folder / "cell.ipynb", {}, folder / "out.ipynb", lambda _done, _total: None, kernel=kernel)
+        except NotebookFailed as error:
+            return Finding(FAIL, f"the kernel cannot do it: {error.facts['reason']}", _INSTALL)
+        except (RuntimeError, OSError) as error:
+            return Finding(FAIL, f"no kernel starts: {type(error).__name__}", _INSTALL)
+        finally:
+            timer.cancel()
+            if kernel is not None:
+                kernel.kill()
+    return Finding(OK, "starts, and has pandas, seaborn, matplotlib and pycemaker")
+
+
+_INSTALL = "install what requirements.txt names: pip install -r requirements.txt"
+
+
+def _kill(process_ids: list[int]) -> None:
+    for process_id in process_ids:
+        with suppress(psutil.Error):
+            psutil.Process(process_id).kill()
+
+
+def _notebook(source: str) -> str:
+    cell = '{"cell_type":"code","id":"a","metadata":{},"execution_count":null,"outputs":[],"source":"%s"}'
+    return '{"cells":[' + cell % source + '],"metadata":{},"nbformat":4,"nbformat_minor":5}'
+
+
+def look_at_notebooks(folder: Path = ROOT / "notebooks") -> Finding:
+    """Whether every notebook's parameters can be read."""
+    found = every_notebook(folder)
+    broken = [each for each in found if isinstance(each, NotebookUnusable)]
+    if broken:
+        return Finding(FAIL, str(broken[0]), "mend its parameters cell; python -m pycemaker check tries each notebook")
+    if not found:
+        return Finding(FAIL, "no notebook has a cell tagged parameters", f"put one into {os.path.relpath(folder)}")
+    return Finding(OK, ", ".join(each.name for each in found if not isinstance(each, NotebookUnusable)))

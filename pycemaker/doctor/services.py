@@ -1,0 +1,185 @@
+"""What is asked over the network: MongoDB and its clock and indexes, the mail server, the bucket."""
+
+from __future__ import annotations
+
+import statistics
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+from pycemaker.data.database import Database, one_exchange, open_database
+from pycemaker.data.indexes import KEY
+from pycemaker.doctor.checkup import FAIL, OK, SKIP, WARN, Check, Finding
+from pycemaker.errors import DatabaseNotStarted, DatabaseUnreachable, MailRefused, PycemakerError, StorageRefused
+from pycemaker.metrics import METRICS
+from pycemaker.report.smtp import SmtpSender
+from pycemaker.report.storage import FirebaseFigures
+from pycemaker.settings import Settings
+
+DATABASE_SECONDS = 70.0
+"""An embedded mongod may have to be started, after a crash with a look through its journal."""
+
+_OLDEST = (5, 0)
+_SKEW, _MUCH_SKEW = timedelta(seconds=2), timedelta(seconds=60)
+_SLOW_MS = 50.0
+_NO_DATABASE = Finding(SKIP, "the database does not answer")
+_ADDRESS = "see that MongoDB runs, and that MONGO_DB_URL has its host, port, user and password"
+
+
+class Shared:
+    """One connection for the checks that need it, opened when the first does.
+
+    Args:
+        settings: say where it is.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._database: Database | None = None
+        self._fault: PycemakerError | None = None
+
+    def open(self) -> Database:
+        """The database, which has answered. Raises what stood in the way, again and again."""
+        with self._lock:
+            if self._fault is not None:
+                raise self._fault
+            if self._database is None:
+                try:
+                    self._database = open_database(self._settings.mongo_db_url, self._settings.data_dir)
+                    ask(self._database, "ping")
+                except PycemakerError as error:
+                    self._fault = error
+                    raise
+            return self._database
+
+    def close(self) -> None:
+        """Hang up; an embedded mongod that nobody else uses ends."""
+        if self._database is not None:
+            self._database.close()
+
+
+def ask(database: Database, command: str) -> dict[str, Any]:
+    """What MongoDB answers to a command without arguments. Raises DatabaseUnreachable."""
+    with one_exchange():
+        return database.handle.command(command)
+
+
+def look_at_database(shared: Shared) -> Finding:
+    """Whether MongoDB answers, how soon, and which one it is."""
+    try:
+        database = shared.open()
+        version = ask(database, "buildInfo")["version"]
+        hello = ask(database, "hello")
+        ping_ms = statistics.median(_seconds(partial(ask, database, "ping")) * 1000 for _ in range(5))
+    except DatabaseUnreachable as error:
+        return Finding(FAIL, f"no answer: {error.facts['reason']}", _mend_database(error))
+    except DatabaseNotStarted as error:
+        mend = "install MongoDB, or set MONGO_DB_URL; its log is DATA_DIR/mongo/mongod.log"
+        return Finding(FAIL, f"the embedded one does not start: {error.facts['reason']}", mend)
+    kind = "a replica set" if "setName" in hello else "sharded" if hello.get("msg") == "isdbgrid" else "one server"
+    where = "embedded" if database.is_embedded else "at MONGO_DB_URL"
+    told = f"MongoDB {version}, {where}, {kind}, {ping_ms:.1f} ms away"
+    if tuple(map(int, version.split(".")[:2])) < _OLDEST:
+        return Finding(FAIL, told, "MongoDB 5.0 or later is needed")
+    if ping_ms > _SLOW_MS:
+        return Finding(WARN, told, "every read waits for it: run Pycemaker nearer to its database")
+    return Finding(OK, told)
+
+
+def _mend_database(error: DatabaseUnreachable) -> str:
+    if "AuthenticationFailed" in error.facts["reason"] or error.facts["reason"].endswith(" 18"):
+        return "it does not take the user and password in MONGO_DB_URL; an @ in a password is %40"
+    return _ADDRESS
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def look_at_indexes(shared: Shared) -> Finding:
+    """Whether every metric's collection has the index that bounds its reads. None is made here."""
+    missing, empty = [], 0
+    try:
+        database = shared.open()
+        with one_exchange():
+            there = set(database.handle.list_collection_names())
+        for metric in METRICS:
+            if metric.collection not in there:
+                empty += 1
+                continue
+            with one_exchange():
+                keys = [list(index["key"].items()) for index in database[metric.collection].list_indexes()]
+            missing += [metric.collection] if KEY not in keys else []
+    except PycemakerError:
+        return _NO_DATABASE
+    if missing:
+        mend = "the first read makes them, where MONGO_DB_URL's user may; a big collection takes minutes"
+        return Finding(WARN, f"none on time_series and _id: {', '.join(missing)}", mend)
+    told = f"{len(METRICS) - empty} of {len(METRICS)} collections have theirs"
+    return Finding(OK, told + (f"; {empty} not there yet" if empty else ""))
+
+
+def look_at_clock(shared: Shared) -> Finding:
+    """How far this machine's clock and MongoDB's are apart: `now` and the samples' times are by different ones."""
+    try:
+        database = shared.open()
+        before = datetime.now(UTC)
+        there = ask(database, "hello")["localTime"].replace(tzinfo=UTC)
+        after = datetime.now(UTC)
+    except PycemakerError:
+        return _NO_DATABASE
+    apart = there - (before + (after - before) / 2)
+    told = f"MongoDB's is {abs(apart).total_seconds():.2f} s {'ahead' if apart > timedelta() else 'behind'}"
+    if abs(apart) <= _SKEW:
+        return Finding(OK, told)
+    return Finding(FAIL if abs(apart) > _MUCH_SKEW else WARN, told, "let both machines follow NTP")
+
+
+def look_at_mail(sender: SmtpSender | None, outbox: str) -> Finding:
+    """Whether the mail server takes the login. Nothing is sent."""
+    if sender is None:
+        mend = "set EMAIL_FROM and PASSWORD to mail reports"
+        return Finding(WARN, f"no account is set: reports are written to {outbox}", mend)
+    try:
+        security = sender.try_login()
+    except MailRefused as error:
+        reason = error.facts["reason"]
+        return Finding(FAIL, f"{sender.host}:{sender.port}: {reason}", _mend_mail(reason))
+    told = f"{sender.host}:{sender.port} takes the login of {sender.user}, {security}"
+    if security == "no TLS":
+        return Finding(WARN, told, "SMTP_SECURITY=ssl or starttls keeps the password from being read on the way")
+    return Finding(OK, told)
+
+
+def _mend_mail(reason: str) -> str:
+    if "logging in" in reason:
+        return "see EMAIL_FROM and PASSWORD; Gmail takes an app password of 16 letters, not the account's own"
+    if "certificate" in reason:
+        return "SMTP_HOST has to be the name in the certificate; SSL_CERT_FILE names an authority of your own"
+    if "TLS" in reason:
+        return "SMTP_SECURITY is ssl for port 465, starttls for port 587"
+    return "see SMTP_HOST, SMTP_PORT and SMTP_SECURITY, and whether a firewall is in between"
+
+
+def look_at_bucket(figures: FirebaseFigures | None) -> Finding:
+    """Whether the bucket takes a small object, gives it back and lets it go."""
+    if figures is None:
+        return Finding(OK, "no key is set: figures travel inside the mail")
+    try:
+        figures.try_out()
+    except StorageRefused as error:
+        mend = "see FIREBASE_SETTINGS and FIREBASE_BUCKET; the service account needs the role Storage Object Admin"
+        return Finding(FAIL, f"{figures.bucket}: {error.facts['reason']}", mend)
+    return Finding(OK, f"{figures.bucket}: an object was written, read and deleted")
+
+
+def database_checks(shared: Shared) -> list[Check]:
+    """Those that share a connection."""
+    looks = {"database": look_at_database, "indexes": look_at_indexes, "clock": look_at_clock}
+    return [Check(name, partial(look, shared), DATABASE_SECONDS) for name, look in looks.items()]

@@ -11,6 +11,7 @@ from html import unescape
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pytest
 from babel.messages.catalog import Catalog, Message
 
@@ -22,6 +23,8 @@ from pycemaker.findings import find
 from pycemaker.language import LANGUAGES, N_, _, find_language, ngettext, pgettext, speak, speaking, spoken
 from pycemaker.language.messages import KEYWORDS, ROOT, read_catalogue, source_messages, unfinished
 from pycemaker.period import MetricPeriod, Period
+from pycemaker.report.attachments.table import table
+from pycemaker.report.attachments.workbook import Workbook
 from pycemaker.settings import from_mapping
 from pycemaker.window import Window
 from tests.services.bracketed import Bracketed, bracketed, untranslated
@@ -190,6 +193,21 @@ def test_the_planted_events_make_notebooks_say_all_that_they_can(said: dict[str,
         message.id if isinstance(message.id, str) else message.id[0] for message in messages if is_said_here(message)
     }
     assert sorted(can - set(said["asked"])) == []
+
+
+def test_nothing_in_a_workbook_is_left_untranslated(tmp_path: Path) -> None:
+    with speaking(bracketed()):
+        book = Workbook(tmp_path / "book.xlsx", "", SAO_PAULO)
+        for part, step in zip(busy_period().metrics, (0, 60, 60, 60, 60, 60), strict=True):
+            book.add(part, tables.digest(part), table(part.current, step))
+        book.close()
+    book = openpyxl.load_workbook(tmp_path / "book.xlsx", read_only=True)
+    cells = {
+        cell for sheet in book for row in sheet.iter_rows(values_only=True) for cell in row if isinstance(cell, str)
+    }
+    assert len(book.sheetnames) == 7
+    assert len(cells) > 30
+    assert {word for text in [*cells, *book.sheetnames] for word in untranslated(text)} == set()
 
 
 @pytest.mark.parametrize("tag", LANGUAGES)

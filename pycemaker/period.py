@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from pycemaker.language import _
 from pycemaker.metrics import SAMPLE_SECONDS, Metric
-from pycemaker.samples import Columns
+from pycemaker.samples import Columns, columns_digest
 from pycemaker.window import Window
 
 if TYPE_CHECKING:
@@ -112,6 +112,12 @@ class Period:
             if part.metric.id == metric_id:
                 return part
         raise KeyError(metric_id)
+
+    @property
+    def digest(self) -> str:
+        """32 hexadecimal digits that stand for every sample of both intervals: the same data, the same digest."""
+        parts = ((part.metric.id, each) for part in self.metrics for each in (part.current, part.previous))
+        return columns_digest(parts)
 
     @property
     def expected(self) -> int:

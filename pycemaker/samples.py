@@ -127,6 +127,16 @@ def digest_of(batches: Iterable[Batch], *more: str) -> str:
     return xxhash.xxh3_128_hexdigest(told + "\0".join(("", *more)).encode())
 
 
+def columns_digest(parts: Iterable[tuple[str, Columns]]) -> str:
+    """One digest, in hexadecimal, of named columns: of instants, readings and criticities, bit by bit."""
+    hashed = xxhash.xxh3_128()
+    for name, columns in parts:
+        hashed.update("\0".join((name, *columns.criticity_names)).encode())
+        for column in (columns.time_ms, columns.reading, columns.criticity):
+            hashed.update(np.ascontiguousarray(column).tobytes())
+    return hashed.hexdigest()
+
+
 def no_columns() -> Columns:
     """Columns of no sample at all."""
     return Columns(np.empty(0, np.int64), np.empty(0, np.float64), np.empty(0, np.int16), (UNKNOWN_CRITICITY,))

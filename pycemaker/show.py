@@ -30,7 +30,7 @@ def heading(period: Period, title: str = "") -> None:
 
     A title that the catalogues have is translated.
     """
-    _show(tables.heading(period, title), "heading")
+    _show(tables.heading(period, title), "heading", {"pycemaker": {"data_digest": period.digest}})
 
 
 def changes(period: Period) -> None:

@@ -7,6 +7,7 @@ line, and never taken for HTML.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -43,6 +44,15 @@ def read_head(notebook: dict[str, Any]) -> Head | None:
                 told.get("is_sample") is True,
             )
     return None
+
+
+def read_data_digest(notebook: dict[str, Any]) -> str:
+    """What stands for the samples that the notebook read, as `Period.digest`; empty where it does not say."""
+    for told in _told(notebook):
+        digest = told.get("data_digest")
+        if isinstance(digest, str) and re.fullmatch(r"[0-9a-f]{32}", digest):
+            return digest
+    return ""
 
 
 def _told(notebook: dict[str, Any]) -> Iterator[dict[str, Any]]:

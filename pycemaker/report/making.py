@@ -93,6 +93,10 @@ class Maker:
             self.insist(
                 lambda: self.ledger.pass_on(report_id, states.QUEUED, after_seconds=AGAIN_SECONDS, last_error=told)
             )
+        except OSError as error:
+            reason = f"its process cannot be started: {error.strerror or type(error).__name__}"
+            failure = RunnerFailed(stage="start", reason=reason)
+            self.insist(partial(self._fail, report_id, failure))
         except PycemakerError as error:
             executed = {name: told for name, told in shelf.contents(folder).items() if name == shelf.EXECUTED}
             self.insist(partial(self._keep_and_fail, report_id, executed, error))

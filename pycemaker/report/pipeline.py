@@ -73,6 +73,7 @@ class Page:
         text: the same for a reader without HTML.
         figures: in the order in which they stand.
         full_html: the same report for a browser, whole; figures are pointed to likewise.
+        data_digest: stands for the samples that it was made of; empty where the notebook does not say.
     """
 
     subject: str
@@ -80,6 +81,7 @@ class Page:
     text: str
     figures: tuple[Figure, ...]
     full_html: str = ""
+    data_digest: str = ""
 
 
 @dataclass(frozen=True)
@@ -168,9 +170,9 @@ def make_report(
     A storage that refuses is no failure: the figures travel inside the mail.
 
     Returns:
-        What the ledger keeps of it: `subject`, `figures` (names), `figures_in` (`mail` or `storage`), `figure_urls`,
-        `storage_problem` where there was one, `message_bytes`, `attachments`, `attachments_missing` (why, by kind),
-        `stage_seconds`.
+        What the ledger keeps of it: `subject`, `data_digest`, `figures` (names), `figures_in` (`mail` or `storage`),
+        `figure_urls`, `storage_problem` where there was one, `message_bytes`, `attachments`, `attachments_missing`
+        (why, by kind), `stage_seconds`.
 
     Raises:
         NotebookFailed, NothingToSend, ReportUnfit: what was made until then is on the shelf.
@@ -210,6 +212,7 @@ def make_report(
     shelf.enter("")
     return {
         "subject": page.subject,
+        "data_digest": page.data_digest,
         "figures": [figure.name for figure in page.figures],
         "figures_in": "mail" if urls is None else "storage",
         "figure_urls": urls or {},

@@ -25,7 +25,7 @@ from pycemaker import brand, language, words
 from pycemaker.errors import NothingToSend
 from pycemaker.language import _
 from pycemaker.report.clean import clean_html
-from pycemaker.report.head import read_head
+from pycemaker.report.head import read_data_digest, read_head
 from pycemaker.report.outputs import HTML_CHARACTERS, PAGE_CHARACTERS, Json, leave_out, says_something, showable
 from pycemaker.report.pipeline import Figure, Page
 from pycemaker.settings import ROOT
@@ -89,7 +89,7 @@ def render_page(
     }
     full, _pictures = _export(_exporter("page", templates), _showable(content, PAGE_CHARACTERS), report)
     html, plain, figures = _mail(_exporter("mail", templates), _showable(content), report)
-    return Page(str(report["subject"]), html, _text(plain), figures, full)
+    return Page(str(report["subject"]), html, _text(plain), figures, full, read_data_digest(content))
 
 
 def _mail(exporter: HTMLExporter, notebook: Json, report: Json) -> tuple[str, str, tuple[Figure, ...]]:

@@ -105,6 +105,9 @@ def test_the_report_notebook_goes_the_whole_way_into_the_outbox(desk: Desk, fold
     assert record["state"] == "written"
     assert record["figures_in"] == "mail"
     assert len(record["figures"]) == 12
+    assert len(record["data_digest"]) == 32
+    assert len(record["notebook_sha256"]) == 64
+    assert record["versions"]["papermill"].startswith("2.")
     assert [stage for place, stage in enumerate(stages) if stage not in stages[:place]] == [
         *("notebook", "render", "storage", "compose", "mail")
     ]

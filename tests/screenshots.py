@@ -49,8 +49,8 @@ def pictures(browser: Browser, report: SampleReport) -> dict[str, bytes]:
     return {
         "mail": picture(browser, mail, (760, 1500)),
         "mail-phone": picture(browser, mail, phone, sharpness=2),
-        "mail-phone-figures": picture(browser, mail, phone, sharpness=2, scroll_to="img"),
-        "mail-images-off": picture(browser, without, phone, sharpness=2, scroll_to="img"),
+        "mail-phone-figures": picture(browser, mail, phone, sharpness=2, scroll_to=".pm-section"),
+        "mail-images-off": picture(browser, without, phone, sharpness=2, scroll_to=".pm-section"),
         "mail-dark": picture(browser, mail, phone, sharpness=2, dark=True),
         "page-light": picture(browser, page, (1200, 1400)),
         "page-dark": picture(browser, page, (1200, 1400), dark=True),
@@ -66,10 +66,10 @@ def picture(
     dark: bool = False,
     scroll_to: str = "",
 ) -> bytes:
-    """What the window shows, as a PNG with a palette; with `scroll_to`, from the heading before that element on."""
+    """What the window shows, as a PNG with a palette; with `scroll_to`, from the first such element on."""
     with opened(browser, site, size=size, sharpness=sharpness, dark=dark) as page:
         if scroll_to:
-            page.locator(scroll_to).first.evaluate("element => scrollTo(0, element.getBoundingClientRect().top - 150)")
+            page.locator(scroll_to).first.evaluate("element => scrollTo(0, element.getBoundingClientRect().top - 12)")
         return _with_palette(page.screenshot())
 
 

@@ -15,11 +15,14 @@ import server
 from pycemaker.data import embedded
 from pycemaker.data.database import Database
 from pycemaker.data.store import Store
+from pycemaker.data.suppressions import RECIPIENT, Suppression
 from pycemaker.ledger.entry import Asked
 from pycemaker.report.pipeline import ReportRequest
+from pycemaker.report.unsubscribe import Subscription
 from pycemaker.settings import from_mapping
+from pycemaker.web import unsubscribe_page
 from pycemaker.window import Window
-from tests.services.browser import CHROMIUM, Site, chromium, mail_site, opened, page_site, violations
+from tests.services.browser import CHROMIUM, Site, chromium, html_site, mail_site, opened, page_site, violations
 from tests.services.colour import contrast
 from tests.services.desk import desk_of
 from tests.services.sample_report import END, sample_report, write_sample
@@ -49,7 +52,7 @@ PAIRS = """() => {
 OF_PAGES = ("landmark-one-main", "region")
 """Rules that a mail is not held to: it stands in a mail program's page, which has the landmarks."""
 
-SHOWN = ["home", "reports", "mail", "page", "preview", "capacity mail", "capacity page"]
+SHOWN = ["home", "reports", "leave", "left", "mail", "page", "preview", "capacity mail", "capacity page"]
 
 
 @pytest.fixture(scope="module")
@@ -70,12 +73,16 @@ def sites(mongod: embedded.EmbeddedMongod) -> Iterator[dict[str, Site]]:
         answer = client.get(path, accept="text/html")
         return answer.status, answer.headers, answer.body
 
+    subscription = Subscription("ana@example.com", "report")
+    gone = Suppression("ana@example.com", "report", RECIPIENT, END)
     yield {
         "home": home,
         "reports": lambda _path: home("/reports"),
+        "leave": html_site(unsubscribe_page.page(subscription, "Relatório do período", ())),
+        "left": html_site(unsubscribe_page.page(subscription, "Relatório do período", (gone,))),
         "mail": mail_site(report.made.page),
         "page": page_site(report.made.page),
-        "preview": lambda _path: (200, {"Content-Type": "text/html; charset=utf-8"}, report.preview.encode()),
+        "preview": html_site(report.preview),
         "capacity mail": mail_site(capacity.made.page),
         "capacity page": page_site(capacity.made.page),
     }

@@ -110,7 +110,9 @@ def test_a_report_is_of_one_language_from_subject_to_foot(
         assert words_of([text]) & other == set()
     assert len(words_of(texts) & own) > 60
     assert message["Content-Language"] == tag
-    assert f'<html lang="{tag}"' in message.get_body(("html",)).get_content()
+    html = message.get_body(("html",)).get_content()
+    assert set(re.findall(r' lang="([^"]*)"', html)) == {tag}
+    assert f'<html lang="{tag}"' in html
     assert f'<html lang="{tag}"' in page
 
 

@@ -77,6 +77,11 @@ def violations(page: Page, *, but: Sequence[str] = ()) -> list[str]:
     return [f"{each['id']}: {each['help']}: {node['html'][:160]}" for each in found for node in each["nodes"]]
 
 
+def html_site(html: str) -> Site:
+    """One page, whatever the path."""
+    return lambda _path: (200, {"Content-Type": "text/html; charset=utf-8"}, html.encode())
+
+
 def mail_site(report: Report, *, images: bool = True) -> Site:
     """A report's mail at `/`, its figures beside it."""
     return _report_site(report, report.html, images=images)

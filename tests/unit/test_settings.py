@@ -31,7 +31,7 @@ def test_nothing_set_gives_the_defaults_of_the_contract(tmp_path: Path) -> None:
     [("MONGO_DB_URL", "http://x"), ("EMAIL_FROM", "not an address"), ("SMTP_PORT", "70000"), ("SMTP_PORT", "x"),
      ("SMTP_SECURITY", "tls"), ("SMTP_HOST", "a b"), ("FIREBASE_SETTINGS", "no-such-file.json"),
      ("FIREBASE_SETTINGS", "{not json"), ("FIREBASE_SETTINGS", "{}"), ("FIREBASE_BUCKET", "a/b"),
-     ("TIMEZONE", "Mars/Olympus"), ("TIMEZONE", "../../etc/passwd"), ("TIMEZONE", "America"),
+     ("TIMEZONE", "Mars/Olympus"), ("TIMEZONE", "../../etc/passwd"), ("TIMEZONE", "America"), ("REPORT_LANGUAGE", "fr"), ("REPORT_LANGUAGE", "../en"),
      ("REPORT_RECIPIENTS", "a@b.c, nonsense"), ("REPORT_TIMEOUT_SECONDS", "0"), ("PUBLIC_URL", "ftp://x"),
      ("DASHBOARD_URL", "javascript:alert(1)"), ("CORS_ORIGINS", "panel.example.com"), ("MAX_RANGE_HOURS", "-1"), ("CACHE_MB", "1.5"),
      ("LOG_FORMAT", "xml"), ("PORT", "0"), ("PORT", "5000.5"), ("HOST", "a b")],

@@ -1,10 +1,12 @@
 """What goes over the wire: JSON answers as runs of bytes. The Portuguese keys of the contract live here alone.
 
-An answer is made as its samples arrive, so that a month of them takes no more memory than a batch and two columns.
+An answer is made as its samples arrive, so that a month of them takes no more memory than a batch of
+them and 8 bytes each.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -14,7 +16,7 @@ from numpy.typing import NDArray
 
 from pycemaker import stats
 from pycemaker.points import Thinner
-from pycemaker.samples import Batch, Columns, join_columns
+from pycemaker.samples import Batch
 from pycemaker.window import Window, to_iso_text
 
 
@@ -49,7 +51,7 @@ def interval(
     yield b'],"data_anterior":['
     yield from _rows(seen_before.pass_on(previous))
     yield b"],"
-    yield json_bytes(_statistics(join_columns(seen.columns), join_columns(seen_before.columns)))[1:-1]
+    yield json_bytes(_statistics(seen, seen_before))[1:-1]
     if seen.thinner and seen_before.thinner:
         yield b',"amostragem":' + json_bytes(_sampling(seen.thinner, seen_before.thinner))
     yield b',"lower":['
@@ -71,17 +73,19 @@ def _pieces(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 
 class _Seen:
-    """What the statistics need of an interval's batches, noted as they pass."""
+    """What the statistics need of an interval's batches, noted as they pass: of a sample 8 bytes, its reading."""
 
     def __init__(self, max_points: int | None, extremes: _ExtremeRows | None = None) -> None:
-        self.columns: list[Columns] = []
+        self._readings: list[NDArray[np.float64]] = [np.empty(0)]
+        self.criticities: Counter[str] = Counter()
         self._extremes = extremes
         self.thinner = Thinner(max_points) if max_points else None
 
     def pass_on(self, batches: Iterable[Batch]) -> Iterator[Batch]:
         """The batches; or, once all have passed, the one batch that is left of them."""
         for batch in batches:
-            self.columns.append(batch.columns)
+            self._readings.append(batch.columns.reading)
+            self.criticities.update(stats.criticity_counts(batch.columns))
             if self._extremes:
                 self._extremes.look_at(batch)
             if self.thinner:
@@ -90,6 +94,10 @@ class _Seen:
                 yield batch
         if self.thinner:
             yield self.thinner.result()
+
+    def readings(self) -> NDArray[np.float64]:
+        """All of them, in one piece."""
+        return np.concatenate(self._readings)
 
 
 class _ExtremeRows:
@@ -124,12 +132,13 @@ def _joined(batch: Batch, places: NDArray[np.intp]) -> bytes:
     return b",".join([batch.row(int(place)) for place in places])
 
 
-def _statistics(current: Columns, previous: Columns) -> dict[str, Any]:
-    shares = stats.criticity_shares(current)
+def _statistics(seen: _Seen, seen_before: _Seen) -> dict[str, Any]:
+    readings, before = seen.readings(), seen_before.readings()
+    shares = stats.shares_of(seen.criticities)
     return {
-        "mean": stats.mean(current.reading),
-        "mean_anterior": stats.mean(previous.reading),
-        "growth": stats.growth(current.reading, previous.reading),
+        "mean": stats.mean(readings),
+        "mean_anterior": stats.mean(before),
+        "growth": stats.growth(readings, before),
         "criticity_classification": [{"criticity": name, "value": share} for name, share in shares.items()],
     }
 

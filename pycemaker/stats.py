@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,7 +57,17 @@ def extremes(readings: NDArray[np.float64]) -> Extremes:
 
 def criticity_shares(columns: Columns) -> dict[str, float]:
     """The share of each criticity among the samples that have a reading: 0 to 1, by name in alphabetical order."""
+    return shares_of(criticity_counts(columns))
+
+
+def criticity_counts(columns: Columns) -> dict[str, int]:
+    """How many samples that have a reading are of each criticity; none of which there is none."""
     codes = columns.criticity[np.isfinite(columns.reading)]
     counts = np.bincount(codes, minlength=len(columns.criticity_names))
-    shares = {name: int(n) / len(codes) for name, n in zip(columns.criticity_names, counts, strict=True) if n}
-    return dict(sorted(shares.items()))
+    return {name: int(n) for name, n in zip(columns.criticity_names, counts, strict=True) if n}
+
+
+def shares_of(counts: Mapping[str, int]) -> dict[str, float]:
+    """Each count as its share of all, 0 to 1, by name in alphabetical order."""
+    total = sum(counts.values())
+    return {name: counts[name] / total for name in sorted(counts)}

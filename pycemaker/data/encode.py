@@ -34,11 +34,11 @@ _MOST_NAMES = 32_767
 """Different criticities that int16 can number."""
 
 
-def encode_batch(raw: bytes, metric: Metric) -> Batch:
+def encode_batch(raw: bytes | Documents, metric: Metric) -> Batch:
     """The documents' columns and JSON texts.
 
     Args:
-        raw: BSON documents one after another, already in the order wanted.
+        raw: BSON documents, one after another or found already, in the order wanted.
         metric: what they measure; a summed one gets the sum as `value`, in place where one is stored, else at the end.
 
     Returns:
@@ -48,7 +48,7 @@ def encode_batch(raw: bytes, metric: Metric) -> Batch:
     Raises:
         bson.errors.InvalidBSON: `raw` is cut short or malformed.
     """
-    encoder = _Encoder(split(raw), metric)
+    encoder = _Encoder(split(raw) if isinstance(raw, bytes) else raw, metric)
     try:
         rows = b",".join([encoder.encode(some) for some in encoder.blocks()])
     except UndatedError:

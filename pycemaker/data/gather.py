@@ -35,6 +35,10 @@ class Documents:
         """The bytes of one document."""
         return self.raw[self.starts[index] : self.ends[index]]
 
+    def part(self, start: int) -> Documents:
+        """Those from that one on."""
+        return Documents(self.raw, self.starts[start:], self.ends[start:])
+
 
 def windows(buffer: bytes | memoryview | NDArray[np.uint8], width: int) -> Items:
     """Every run of `width` bytes of the buffer, by where it starts; they overlap."""
@@ -58,21 +62,47 @@ def kept_bytes(lengths: Places, width: int) -> Items:
 
 
 def split(raw: bytes) -> Documents:
-    """Where the documents in `raw` start and end.
+    """Where the documents in `raw`, one after another, start and end.
 
     Raises:
         InvalidBSON: the length prefixes do not lead from one document to the next, up to the end.
     """
-    starts = _guess_starts(raw)
+    return _split(raw, is_array=False)
+
+
+def split_array(raw: bytes, start: int, end: int) -> Documents:
+    """Where the documents start and end that are the elements of the array in raw[start:end].
+
+    Raises:
+        InvalidBSON: as `split`.
+    """
+    return _split(raw[start + 4 + _header_lengths(1)[0] : end - 1], is_array=True)
+
+
+def _split(raw: bytes, *, is_array: bool) -> Documents:
+    """In an array each document but the first comes after a header: its kind, and its index as text."""
+    starts = _guess_starts(raw, is_array=is_array)
     if starts is None:
-        starts = np.array(_chain_starts(raw), np.int64)
+        starts = np.array(_chain_starts(raw, is_array=is_array), np.int64)
     ends = np.append(starts, len(raw))[1:]
+    if is_array and len(starts):
+        ends[:-1] -= _header_lengths(len(starts))[1:]
     if np.frombuffer(raw, np.uint8)[ends - 1].any():
         raise InvalidBSON("a document does not end in a zero byte")
     return Documents(raw, starts, ends)
 
 
-def _guess_starts(raw: bytes) -> Places | None:
+def _header_lengths(count: int) -> Places:
+    """How long the headers of so many elements of an array are."""
+    lengths = np.full(count, 3, np.int64)
+    digits = 10
+    while digits < count:
+        lengths[digits:] += 1
+        digits *= 10
+    return lengths
+
+
+def _guess_starts(raw: bytes, *, is_array: bool) -> Places | None:
     """Every place that looks like the first document's beginning, provided that they chain up.
 
     There is one chain from 0 to the end, so this is it when it holds; found in half the time of following it.
@@ -86,11 +116,14 @@ def _guess_starts(raw: bytes) -> Places | None:
     known = (1 << 8 * min(WORD, name_end - 3)) - 1
     alike = heads.getfield("<u8", 4) & known == int.from_bytes(raw[4:12], "little") & known
     starts, sizes = starts[alike], heads.getfield("<i4", 0)[alike]
-    chained = np.array_equal(starts + sizes, np.append(starts[1:], len(raw)))
+    ends = np.append(starts[1:], len(raw))
+    if is_array and len(starts):
+        ends[:-1] -= _header_lengths(len(starts))[1:]
+    chained = np.array_equal(starts + sizes, ends)
     return starts if chained and sizes.min(initial=_SMALLEST_DOCUMENT) >= _SMALLEST_DOCUMENT else None
 
 
-def _chain_starts(raw: bytes) -> list[int]:
+def _chain_starts(raw: bytes, *, is_array: bool) -> list[int]:
     """The documents' starts by following the length prefixes."""
     read_size = struct.Struct("<i").unpack_from
     starts, start, end = [], 0, len(raw)
@@ -100,4 +133,6 @@ def _chain_starts(raw: bytes) -> list[int]:
             raise InvalidBSON(f"the document at byte {start} is cut short")
         starts.append(start)
         start += size
+        if is_array and start < end:
+            start = raw.find(0, start) + 1 or end - 1
     return starts

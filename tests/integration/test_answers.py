@@ -82,7 +82,7 @@ def test_a_head_has_the_headers_of_the_get_however_often_it_is_asked(client: Cli
     for _ in range(3):
         get, head = client.get(path), client.ask("HEAD", path)
         assert (head.status, head.body) == (200, b"")
-        assert head.headers == get.headers
+        assert head.headers | {"X-Request-Id": ""} == get.headers | {"X-Request-Id": ""}
         assert client.ask("HEAD", path, if_none_match=get.headers["Etag"]).status == 304
 
 
@@ -236,7 +236,7 @@ def test_a_long_answer_that_breaks_off_does_not_parse(
     database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, format_name: str
 ) -> None:
     write(database, 60_000, note="x" * 100)
-    store, at = Store(database), 24
+    store, at = Store(database), 12
     whole = store._past_memory
 
     def broken(*args: Any) -> Any:

@@ -306,7 +306,7 @@ def test_a_long_answer_goes_from_cursor_to_cursor_without_losing_or_doubling_a_s
     whole = tail_of(store, 2)
     with (
         patch("pycemaker.data.store._PAGE_DOCUMENTS", 500),
-        patch("pycemaker.data.reader.STREAMED_DOCUMENTS", 300),
+        patch("pycemaker.data.pages.PAGE_DOCUMENTS", 300),
     ):
         assert tail_of(store, 2) == whole
     assert whole.count(b'"_id"') == 9000

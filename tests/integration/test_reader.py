@@ -8,10 +8,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import patch
 
+import bson
 import pytest
+from bson import Code, Decimal128, Int64, MaxKey, MinKey, ObjectId, Regex, Timestamp
 from pymongo.errors import OperationFailure
 
+from pycemaker.data import pages
 from pycemaker.data.database import Database
+from pycemaker.data.gather import Documents
 from pycemaker.data.indexes import KEY
 from pycemaker.data.reader import Reader
 from pycemaker.data.store import Store
@@ -105,7 +109,75 @@ def test_an_index_that_is_hidden_is_done_without(store: Store, database: Databas
     assert readings(store, *HOURS) == expected
 
 
-def test_batches_that_mongodb_sends_unasked_are_those_asked_for_one_by_one(store: Store, database: Database) -> None:
+def joined(parts: Iterator[bytes | Documents]) -> bytes:
+    return b"".join(part if isinstance(part, bytes) else b"".join(map(part.one, range(len(part)))) for part in parts)
+
+
+def both_ways(database: Database, hours: float = 30) -> tuple[bytes, bytes]:
+    """Page by page, and by PyMongo's cursor."""
     reader = Reader(database)
-    stretch = to_epoch_ms(NOW - timedelta(hours=9)), to_epoch_ms(NOW)
-    assert b"".join(reader.at_once(CPU, *stretch)) == b"".join(reader.batches(CPU, *stretch))
+    stretch = to_epoch_ms(NOW - timedelta(hours=hours)), to_epoch_ms(NOW) - 1
+    return joined(reader.at_once(CPU, *stretch)), joined(reader.batches(CPU, *stretch))
+
+
+@pytest.mark.parametrize("size", [2, 3, 9, 10, 11, 100, 1001, 9_999, 10_000, 100_000])
+def test_pages_of_any_size_are_the_documents_of_a_cursor(
+    store: Store, database: Database, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    monkeypatch.setattr(pages, "PAGE_DOCUMENTS", size)
+    paged, plain = both_ways(database, 30 if size > 50 else 0.5)
+    assert paged == plain
+    assert len(plain) > 10_000
+
+
+def test_pages_end_and_begin_anywhere_among_samples_of_one_instant_and_ids_of_any_kind(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "PAGE_DOCUMENTS", 3)
+    ids: list[Any] = ["a", "b\u00e9", 1, 2.5, float("nan"), Int64(2**60), {"x": [1]}, b"1", True, Regex("x", "i"), ObjectId(),
+                      datetime(2020, 1, 1, tzinfo=UTC), Decimal128("1.5"), None, MinKey(), MaxKey(), Timestamp(1, 1), Code("x")]  # fmt: skip
+    for seconds in (10, 5):
+        database["cpu_usage"].insert_many(
+            {"note": ids, "_id": {"n": seconds, "of": each}, "time_series": NOW - timedelta(seconds=seconds)}
+            for each in ids
+        )
+    database["cpu_usage"].insert_many(
+        {"_id": each, "value": 1, "time_series": NOW - timedelta(seconds=7)}
+        for each in ids
+        if not isinstance(each, Regex)
+    )
+    paged, plain = both_ways(database)
+    assert paged == plain
+    assert len(bson.decode_all(plain)) == 3 * len(ids) - 1
+
+
+def test_documents_too_long_for_one_reply_come_in_more_of_them(database: Database) -> None:
+    times = [NOW - timedelta(seconds=n) for n in range(1, 6)]
+    database["cpu_usage"].insert_many({"time_series": time, "note": "x" * 9_000_000} for time in times)
+    paged, plain = both_ways(database)
+    assert paged == plain
+    assert len(bson.decode_all(plain)) == 5
+
+
+def test_lists_of_times_that_come_while_pages_are_read_cost_no_sample(
+    store: Store, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "PAGE_DOCUMENTS", 3)
+    reader = Reader(database)
+    stretch = to_epoch_ms(NOW - timedelta(seconds=101)), None
+    expected = joined(reader.at_once(CPU, *stretch))
+    for _ in range(8):
+        hold_a_list_of_times(database)
+        database["cpu_usage"].insert_one({"time_series": [NOW - timedelta(seconds=57), NOW - timedelta(seconds=56)]})
+    found = bson.decode_all(joined(reader.at_once(CPU, *stretch)))
+    dated = [each for each in found if not isinstance(each["time_series"], list)]
+    assert dated == bson.decode_all(expected)
+
+
+def test_an_index_that_is_dropped_between_two_reads_costs_neither(store: Store, database: Database) -> None:
+    reader = Reader(database)
+    stretch = to_epoch_ms(NOW - timedelta(hours=9)), None
+    expected = joined(reader.at_once(CPU, *stretch))
+    database["cpu_usage"].drop_indexes()
+    assert joined(reader.at_once(CPU, *stretch)) == expected
+    assert "time_series_1__id_1" in database["cpu_usage"].index_information()

@@ -23,6 +23,7 @@ from pycemaker.data.database import Database, one_exchange
 from pycemaker.errors import IdempotencyKeyReused, TooManyReports, UnknownReport
 from pycemaker.ledger import states
 from pycemaker.ledger.entry import Asked, digest
+from pycemaker.ledger.watch import ReportCounts
 
 COLLECTION = "reports"
 LEASE_SECONDS = 15.0
@@ -62,6 +63,7 @@ class Ledger:
         self._lease_ms = round(lease_seconds * 1000)
         self._asking = threading.Lock()
         self._has_indexes = False
+        self.counts = ReportCounts()
 
     # --- asking
 
@@ -205,6 +207,7 @@ class Ledger:
             gone["repeat_key"] = ""
         change = {"$set": fields | {"state": state, "ended_at": now}, "$unset": gone}
         self._write({"_id": report_id}, change | {"$push": {"history": {"state": state, "at": now}}})
+        self.counts.ended(state, fields)
 
     # --- sending
 
@@ -224,6 +227,7 @@ class Ledger:
     def settle(self, report_id: str, place: int, state: str, **fields: Any) -> None:
         """What became of a recipient; the report is ours. Raises LeaseLost where it is not."""
         self._write({"_id": report_id}, _settled(place, state, fields))
+        self.counts.settled(state)
 
     def settle_late(self, report_id: str, place: int, state: str, **fields: Any) -> None:
         """What became of a recipient, known for certain by a sender who has lost the report meanwhile.
@@ -238,6 +242,7 @@ class Ledger:
             if found:
                 told = states.overall(recipient["state"] for recipient in found["recipients"])
                 self._reports.update_one({"_id": report_id, "state": found["state"]}, {"$set": {"state": told}})
+        self.counts.settled(state)
 
     # --- reading
 
@@ -261,6 +266,15 @@ class Ledger:
         with one_exchange():
             self._ensure_indexes()
             return self._reports.count_documents({"state": states.QUEUED, "due_at": {"$type": "date"}})
+
+    def overdue_seconds(self) -> float:
+        """For how long the report that is due longest has been nobody's; 0 where none is due."""
+        query = {"state": {"$in": list(states.OPEN)}, "due_at": {"$type": "date"}}
+        with one_exchange():
+            self._ensure_indexes()
+            found = self._reports.find_one(query, {"due_at": 1}, sort=[("due_at", 1)])
+            now = self._database.handle.command("hello")["localTime"].replace(tzinfo=UTC)
+        return max(0.0, (now - found["due_at"]).total_seconds()) if found else 0.0
 
     def count_by_state(self) -> dict[str, int]:
         """How many reports are in each state; every state is there."""

@@ -21,8 +21,8 @@ from typing import Any
 
 import psutil
 
+from pycemaker import logs
 from pycemaker.errors import PycemakerError, RunnerFailed
-from pycemaker.logs import Masker
 from pycemaker.report.notebook import ReadyKernel, run_notebook
 from pycemaker.report.pipeline import ReportRequest, make_report
 from pycemaker.report.shelf import Shelf
@@ -47,7 +47,8 @@ def main(folder: Path) -> None:
     kernel = ReadyKernel(folder, ROOT / "notebooks", on_start=on_start)
     try:
         settings = load()
-        mask = Masker(settings.secrets)
+        logs.set_up(settings)
+        mask = logs.Masker(settings.secrets)
         collaborators = report_collaborators(settings, partial(run_notebook, kernel=kernel, mask=mask))
         prepare(collaborators)
         line = jobs.get()

@@ -33,6 +33,7 @@ from pycemaker.report.delivery import Courier, Headers, IsSuppressed, insist_for
 from pycemaker.report.making import Maker
 from pycemaker.report.pipeline import OnProgress, ReportRequest, Send
 from pycemaker.report.runner import Runner
+from pycemaker.request_ids import REQUEST_ID
 
 COURIERS = 2
 """Mails handed over at a time: a server that keeps one waiting does not hold up the others."""
@@ -266,6 +267,7 @@ class Desk:
         self, entry: Document, bench: _Bench, on_progress: OnProgress = lambda _stage, _done, _total: None
     ) -> None:
         report_id = str(entry["_id"])
+        REQUEST_ID.set(entry.get("request_id", ""))
 
         def run(job: dict[str, Any], on_progress: OnProgress) -> dict[str, Any]:
             runner = self._take_runner(bench)
@@ -285,6 +287,7 @@ class Desk:
 
     def _deliver(self, entry: Document) -> None:
         report_id = str(entry["_id"])
+        REQUEST_ID.set(entry.get("request_id", ""))
         self._held[report_id] = lambda: None
         try:
             self._courier.deliver(entry)

@@ -1,6 +1,6 @@
 """What this process has counted, in Prometheus's text format. Alone imports prometheus_client.
 
-Counting is done where things happen, by `traffic` and `report_watch`: 2 µs a request with eight threads at it, against
+Counting is done where things happen, by `traffic` and the ledger: 2 µs a request with eight threads at it, against
 6 for the official client's own counter, histogram and gauge (`python -m tests.bench.counting`). Here the counts become
 the client's metric families, and its encoder writes them: its own process and interpreter metrics are beside them. Each
 app has a registry of its own.
@@ -17,6 +17,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
+from pycemaker.errors import DatabaseUnreachable
 from pycemaker.histogram import Histogram
 from pycemaker.web.readiness import Readiness
 from pycemaker.web.services import Services
@@ -75,15 +76,14 @@ class _Counts(Collector):
         yield _counter("pycemaker_http_remembered", "Answers out of memory, without a route's work.", totals.remembered)
 
     def _reports(self) -> Iterable[Metric]:
-        reports = self._services.reports
-        totals = reports.totals()
+        totals = self._services.desk.ledger.counts.totals()
         ended = CounterMetricFamily(
-            "pycemaker_reports", "Reports that ended, by how and with which error.", labels=("state", "error")
+            "pycemaker_reports", "Reports that this server saw to their end.", labels=("state", "error")
         )
         for key, count in totals.ended.items():
             ended.add_metric(key, count)
         yield ended
-        mails = CounterMetricFamily("pycemaker_mails", "Messages by what became of them.", labels=("outcome",))
+        mails = CounterMetricFamily("pycemaker_mails", "What became of recipients here.", labels=("outcome",))
         for outcome, count in totals.mails.items():
             mails.add_metric([outcome], count)
         yield mails
@@ -91,9 +91,22 @@ class _Counts(Collector):
         yield _histograms(
             "pycemaker_report_stage_duration_seconds", "How long a report's stages take.", ("stage",), stages
         )
-        yield _gauge("pycemaker_reports_in_progress", "Reports of this process that run or wait.", reports.inside)
-        oldest_help = "For how long the oldest of them has been there."
-        yield _gauge("pycemaker_reports_oldest_seconds", oldest_help, reports.oldest_seconds)
+
+    def _ledger(self) -> Iterable[Metric]:
+        """What the ledger knows, of every server; nothing where it does not answer."""
+        ledger = self._services.desk.ledger
+        try:
+            by_state, waiting, overdue = ledger.count_by_state(), ledger.count_waiting(), ledger.overdue_seconds()
+        except DatabaseUnreachable:
+            return
+        states = GaugeMetricFamily("pycemaker_ledger_reports", "Reports of every server by state.", labels=("state",))
+        for state, count in by_state.items():
+            states.add_metric([state], count)
+        yield states
+        yield _gauge("pycemaker_report_queue_length", "Reports that nobody has begun to make.", waiting)
+        limit = self._services.settings.report_queue
+        yield _gauge("pycemaker_report_queue_limit", "How many may wait.", limit)
+        yield _gauge("pycemaker_report_overdue_seconds", "For how long the report due longest is nobody's.", overdue)
 
     def _cache(self) -> Iterable[Metric]:
         use = self._services.store.cache_use
@@ -106,9 +119,12 @@ class _Counts(Collector):
 
     def _state(self) -> Iterable[Metric]:
         checks = GaugeMetricFamily("pycemaker_ready", "Whether a check of /ready passes.", labels=("check",))
-        for name, finding in self._ready.look().items():
+        findings = self._ready.look()
+        for name, finding in findings.items():
             checks.add_metric([name], finding.ok)
         yield checks
+        if findings["database"].ok:
+            yield from self._ledger()
         build = GaugeMetricFamily(
             "pycemaker_build_info", "What runs: always 1.", labels=("version", "python", "database")
         )

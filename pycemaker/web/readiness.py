@@ -19,7 +19,8 @@ from typing import Any
 
 from pycemaker.data.store import Store
 from pycemaker.errors import IndexesNotReady, PycemakerError
-from pycemaker.web.report_watch import ReportWatch
+from pycemaker.ledger.ledger import Ledger
+from pycemaker.settings import Settings
 from pycemaker.web.services import Services
 
 BOUND_SECONDS = 2.5
@@ -31,7 +32,7 @@ LEAST_FREE_BYTES = 256 * 2**20
 """Room for mongod's next journal file and a report's artefacts; with less, MongoDB may stop."""
 
 STUCK_SECONDS = 30
-"""How long after its deadline a report may still be there before the queue counts as stuck."""
+"""How much longer than the deadlines of those before it a report may wait before the queue counts as stuck."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ def readiness(services: Services) -> Readiness:
         {
             "database": partial(check_database, services.store),
             "indexes": partial(check_indexes, services.store),
-            "queue": partial(check_queue, services.reports, settings.report_timeout_seconds),
+            "queue": partial(check_queue, services.desk.ledger, settings),
             "disk": partial(check_disk, settings.data_dir),
         }
     )
@@ -134,12 +135,16 @@ def check_indexes(store: Store) -> Finding:
     return Finding(True)
 
 
-def check_queue(reports: ReportWatch, limit_seconds: float) -> Finding:
-    """Whether reports end: none is there that ought to have ended long ago."""
-    figures = {"reports": reports.inside}
-    oldest_seconds = reports.oldest_seconds
-    if oldest_seconds > limit_seconds + STUCK_SECONDS:
-        return Finding(False, f"um relatório está parado há {oldest_seconds:.0f} s", figures)
+def check_queue(ledger: Ledger, settings: Settings) -> Finding:
+    """Whether reports are taken up, by this server or another: none is due for longer than those before it may take."""
+    try:
+        waiting, overdue_seconds = ledger.count_waiting(), ledger.overdue_seconds()
+    except PycemakerError:
+        return Finding(False, "o MongoDB não respondeu")
+    figures = {"waiting": waiting, "limit": settings.report_queue, "overdue_seconds": round(overdue_seconds, 1)}
+    rounds = waiting // settings.report_workers + 1
+    if overdue_seconds > rounds * settings.report_timeout_seconds + STUCK_SECONDS:
+        return Finding(False, f"um relatório espera há {overdue_seconds:.0f} s e ninguém o faz", figures)
     return Finding(True, figures=figures)
 
 

@@ -43,12 +43,8 @@ def add_report(app: Bottle, services: Services) -> None:
         waits = _waits(given.pop("wait", "1"))
         wanted = _report_request(services, date_now, time_range, email_to, given)
         seconds = services.settings.report_timeout_seconds + PATIENCE_SECONDS if waits else 0.0
-        with services.desk.waiting_place() if waits else nullcontext(), services.reports.one() as ended:
-            entry = services.desk.wait(_ask(services, wanted), seconds)
-            answer = _tell(entry)
-            if not outcome.is_open(entry):
-                ended(outcome.record(entry))
-            return answer
+        with services.desk.waiting_place() if waits else nullcontext():
+            return _tell(services.desk.wait(_ask(services, wanted), seconds))
 
     @app.route(REPORT, method="HEAD")  # type: ignore[untyped-decorator]
     def no_report(**_path: str) -> None:

@@ -16,7 +16,6 @@ from pycemaker.report.desk import Desk
 from pycemaker.settings import Settings
 from pycemaker.traffic import Traffic
 from pycemaker.web.gate import Gate
-from pycemaker.web.report_watch import ReportWatch
 
 STREAMS = 32
 """Long answers at a time: each holds a thread until its client has taken it, however slowly, and half are left free."""
@@ -34,7 +33,6 @@ class Services:
         clock: the present, aware UTC.
         streams: how many long answers may be under way.
         notebooks: the folder in which the reports are.
-        reports: watches those that are being made.
     """
 
     settings: Settings
@@ -44,7 +42,6 @@ class Services:
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     streams: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(STREAMS))
     notebooks: Path = catalogue.NOTEBOOKS
-    reports: ReportWatch = field(default_factory=ReportWatch)
 
     @cached_property
     def gate(self) -> Gate:

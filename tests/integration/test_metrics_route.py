@@ -8,7 +8,6 @@ import sys
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
@@ -18,27 +17,13 @@ import server
 from pycemaker import errors
 from pycemaker.data.database import Database
 from pycemaker.data.store import Store
+from pycemaker.ledger import states
 from pycemaker.settings import from_mapping
 from pycemaker.traffic import BOUNDS_SECONDS, FOLDED_AT, Traffic
-from tests.services.desk import SpentDesk
+from tests.services.described import PromptDesk
 from tests.services.wsgi import Client
 
-RECORD = {"state": "sent", "email_to": "a@b.com", "stage_seconds": {"notebook": 1.2, "render": 0.3, "mail": 0.2}}
 PROMTOOL = shutil.which("promtool")
-
-
-class ScriptedDesk(SpentDesk):
-    """Ends each report with what comes next: a record, or an error."""
-
-    def __init__(self, *outcomes: dict[str, Any] | Exception) -> None:
-        super().__init__()
-        self.outcomes = list(outcomes)
-
-    def wait(self, report_id: str, seconds: float) -> dict[str, Any]:
-        outcome = self.outcomes.pop(0)
-        if isinstance(outcome, Exception):
-            raise outcome
-        return super().wait(report_id, seconds) | outcome
 
 
 @pytest.fixture
@@ -46,9 +31,9 @@ def store(database: Database) -> Store:
     return Store(database, 2**26)
 
 
-def client_over(store: Store, folder: Path, *outcomes: dict[str, Any] | Exception) -> Client:
-    services = server.Services(from_mapping({"DATA_DIR": str(folder)}), store, ScriptedDesk(*outcomes))
-    return Client(server.create_app(services))
+def client_over(store: Store, folder: Path) -> Client:
+    desk = PromptDesk(store.database, folder)
+    return Client(server.create_app(server.Services(from_mapping({"DATA_DIR": str(folder)}), store, desk)))
 
 
 def scrape(client: Client) -> dict[tuple[str, ...], float]:
@@ -140,26 +125,42 @@ def test_the_memory_for_samples_tells_hits_misses_and_size(store: Store, databas
 
 
 def test_reports_are_counted_by_how_they_ended_and_their_stages_timed(store: Store, tmp_path: Path) -> None:
-    outcomes = [
-        RECORD,
-        RECORD | {"state": "written"},
-        errors.NotebookFailed(cell=1, exception="KeyError", reason="x"),
-        errors.MailRefused(reason="550", possibly_sent=False),
-        errors.MailRefused(reason="cut", possibly_sent=True),
-    ]
-    client = client_over(store, tmp_path, *outcomes)
-    for number in range(len(outcomes)):
-        client.get(f"/report/now/6/a{number}@b.com")
+    """The ledger's own words: two into the outbox, one put off, refused and perhaps sent, one that does not run."""
+    desk = PromptDesk(store.database, tmp_path)
+    client = Client(server.create_app(server.Services(from_mapping({"DATA_DIR": str(tmp_path)}), store, desk)))
+    ledger = desk.ledger
+
+    def take(to: str, hours: int) -> str:
+        assert client.get(f"/report/now/{hours}/{to}?wait=0").status == 202
+        claimed = ledger.claim(states.TO_MAKE)
+        assert claimed is not None
+        return str(claimed["_id"])
+
+    for hours in (1, 2):
+        report_id = take("a@b.com", hours)
+        ledger.settle(report_id, 0, states.WRITTEN, via="outbox", reply="x")
+        ledger.end(report_id, states.WRITTEN, stage_seconds={"notebook": 1.2, "mail": 0.2})
+    report_id = take("a@b.com,c@d.com", 3)
+    ledger.settle(report_id, 0, states.DEFERRED)
+    ledger.settle(report_id, 0, states.REFUSED)
+    ledger.settle(report_id, 1, states.POSSIBLY_SENT)
+    ledger.end(report_id, states.POSSIBLY_SENT, stage_seconds={"notebook": 3.0})
+    error = errors.NotebookFailed(cell=1, exception="KeyError", reason="x")
+    ledger.end(take("a@b.com", 4), states.FAILED, error=error.to_facts())
+    assert client.get("/report/now/5/a@b.com?wait=0").status == 202
+
     seen = scrape(client)
     ended = {key[1:]: count for key, count in seen.items() if key[0] == "pycemaker_reports_total"}  # error, state
-    assert ended == {("", "sent"): 1, ("", "written"): 1, ("NotebookFailed", "failed"): 1, ("MailRefused", "failed"): 2}
+    assert ended == {("", "written"): 2, ("", "possibly_sent"): 1, ("NotebookFailed", "failed"): 1}
     mails = {key[1]: count for key, count in seen.items() if key[0] == "pycemaker_mails_total"}
-    assert mails == {"accepted": 1, "written": 1, "refused": 1, "unknown": 1}
-    assert seen["pycemaker_report_stage_duration_seconds_sum", "notebook"] == 2.4
+    assert mails == {"written": 2, "deferred": 1, "refused": 1, "possibly_sent": 1}
+    assert seen["pycemaker_report_stage_duration_seconds_sum", "notebook"] == pytest.approx(5.4)
     assert seen["pycemaker_report_stage_duration_seconds_bucket", "1", "notebook"] == 0
     assert seen["pycemaker_report_stage_duration_seconds_bucket", "2.5", "notebook"] == 2
-    assert seen["pycemaker_reports_in_progress",] == 0
-    assert "pycemaker_http_request_duration_seconds_count" in {key[0] for key in seen}
+    by_state = {key[1]: count for key, count in seen.items() if key[0] == "pycemaker_ledger_reports" and count}
+    assert by_state == {"written": 2, "possibly_sent": 1, "failed": 1, "queued": 1}
+    assert (seen["pycemaker_report_queue_length",], seen["pycemaker_report_queue_limit",]) == (1, 20)
+    assert 0 <= seen["pycemaker_report_overdue_seconds",] < 60
 
 
 def test_what_is_up_and_what_runs_is_told(store: Store, tmp_path: Path) -> None:
@@ -198,8 +199,7 @@ def test_openmetrics_is_spoken_to_who_asks_for_it(store: Store, tmp_path: Path) 
 
 @pytest.mark.skipif(PROMTOOL is None, reason="no promtool here")
 def test_promtool_finds_nothing_to_say(store: Store, tmp_path: Path) -> None:
-    failed = errors.MailRefused(reason="550", possibly_sent=False)
-    client = client_over(store, tmp_path, RECORD, failed)
+    client = client_over(store, tmp_path)
     for path in ("/cpu/now/6", "/nothing", "/report/now/6/a@b.com", "/report/now/6/a@b.com", "/metrics"):
         client.get(path)
     told = subprocess.run(

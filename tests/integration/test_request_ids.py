@@ -17,8 +17,10 @@ import server
 from pycemaker import logs
 from pycemaker.data.database import Database
 from pycemaker.data.store import Store
+from pycemaker.ledger import states
 from pycemaker.settings import from_mapping
-from tests.integration.test_guard import CountingDesk
+from tests.services.described import PromptDesk
+from tests.services.desk import SpentDesk
 from tests.services.wsgi import Client
 
 
@@ -29,7 +31,7 @@ def store(database: Database) -> Store:
 
 @pytest.fixture
 def app(store: Store, tmp_path: Path) -> Any:
-    return server.create_app(server.Services(from_mapping({"DATA_DIR": str(tmp_path)}), store, CountingDesk()))
+    return server.create_app(server.Services(from_mapping({"DATA_DIR": str(tmp_path)}), store, SpentDesk()))
 
 
 @pytest.fixture
@@ -96,7 +98,7 @@ def test_a_fault_is_logged_under_the_id_that_the_caller_can_name(
 
 def test_a_database_that_is_away_says_why_under_the_id(tmp_path: Path, lines: Any) -> None:
     away = Database("mongodb://127.0.0.1:1/x")
-    app = server.create_app(server.Services(from_mapping({"DATA_DIR": str(tmp_path)}), Store(away), CountingDesk()))
+    app = server.create_app(server.Services(from_mapping({"DATA_DIR": str(tmp_path)}), Store(away), SpentDesk()))
     Client(app).get("/cpu/now/6", x_request_id="away-1")
     away.close()
     told = lines()
@@ -120,7 +122,7 @@ def test_a_long_answer_that_breaks_off_names_its_own_request_though_another_has_
         [{"time_series": start + timedelta(seconds=5 * step), "value": 0.5} for step in range(60_000)]
     )
     uncached = Store(database)
-    app = server.create_app(server.Services(from_mapping({}), uncached, CountingDesk()))
+    app = server.create_app(server.Services(from_mapping({}), uncached, SpentDesk()))
     told: list[Any] = []
     body = Client(app)._send("GET", "/cpu/2019-12-31T00:00:00Z", told, {"x_request_id": "long-1"})
     chunks = iter(body)
@@ -142,3 +144,22 @@ def test_threads_do_not_mix_their_ids(app: Any, lines: Any) -> None:
         list(pool.map(ask, range(40)))
     told = {line["message"]: line["request_id"] for line in lines()}
     assert told == {f"GET /report/now/6/a{number}@b.com": f"caller-{number}" for number in range(40)}
+
+
+def test_what_is_logged_of_a_report_later_names_the_request_that_asked_for_it(
+    store: Store, tmp_path: Path, lines: Any
+) -> None:
+    desk = PromptDesk(store.database, tmp_path)
+    app = server.create_app(server.Services(from_mapping({"DATA_DIR": str(tmp_path)}), store, desk))
+    assert Client(app).get("/report/now/6/a@b.com?wait=0", x_request_id="asked-1").status == 202
+    claimed = desk.ledger.claim(states.TO_MAKE)
+    assert claimed is not None
+    desk.ledger.pass_on(claimed["_id"], states.RENDERED)
+    Client(app).get("/health", x_request_id="other-1")
+    lines()
+    rendered = desk.ledger.claim(states.TO_SEND)
+    assert rendered is not None
+    desk._deliver(rendered)  # its message was never kept
+    (line,) = lines()
+    assert (line["level"], line["request_id"]) == ("error", "asked-1")
+    assert claimed["_id"] in line["message"]

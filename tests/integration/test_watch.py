@@ -8,6 +8,7 @@ import threading
 import time
 from collections import namedtuple
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -18,23 +19,18 @@ from pycemaker.data.indexes import KEY
 from pycemaker.data.store import Store
 from pycemaker.metrics import METRICS
 from pycemaker.settings import from_mapping
-from pycemaker.web.readiness import LEAST_FREE_BYTES, Finding, Readiness, check_queue
-from pycemaker.web.report_watch import ReportWatch
+from pycemaker.web.readiness import LEAST_FREE_BYTES, Finding, Readiness
 from pycemaker.web.services import Services
-from tests.services.desk import SpentDesk
+from tests.services.described import PromptDesk
 from tests.services.wsgi import Answer, Client
 
 CHECKS = ["database", "indexes", "queue", "disk"]
 Usage = namedtuple("Usage", "total used free")
 
 
-def services_over(database: Database, folder: Path, reports: ReportWatch | None = None) -> Services:
+def client_over(database: Database, folder: Path) -> Client:
     settings = from_mapping({"DATA_DIR": str(folder)})
-    return Services(settings, Store(database), SpentDesk(), reports=reports or ReportWatch())
-
-
-def client_over(database: Database, folder: Path, reports: ReportWatch | None = None) -> Client:
-    return Client(server.create_app(services_over(database, folder, reports)))
+    return Client(server.create_app(Services(settings, Store(database), PromptDesk(database, folder))))
 
 
 def is_not_ready(answer: Answer, *failed: str) -> bool:
@@ -54,7 +50,7 @@ def test_a_ready_server_names_every_check_and_what_it_measured(database: Databas
     assert all(check["ok"] for check in checks.values())
     assert 0 < checks["database"]["ping_ms"] < 1000
     assert checks["disk"]["free_mb"] > 0
-    assert checks["queue"]["reports"] == 0
+    assert checks["queue"] == {"ok": True, "waiting": 0, "limit": 20, "overdue_seconds": 0.0}
 
 
 def test_asking_makes_the_indexes_so_that_the_first_reader_need_not_wait(database: Database, tmp_path: Path) -> None:
@@ -70,7 +66,7 @@ def test_a_database_that_is_away_is_said_within_3_s_and_names_no_host(tmp_path: 
         began = time.monotonic()
         answer = client.get("/ready")
         assert time.monotonic() - began < 3
-    assert is_not_ready(answer, "database", "indexes")
+    assert is_not_ready(answer, "database", "indexes", "queue")
     for hidden in ("127.0.0.1", "made-user", "made-word", "secret-folder", str(tmp_path), "Traceback"):
         assert hidden not in answer.body.decode()
 
@@ -83,7 +79,7 @@ def test_a_database_that_is_silent_is_said_within_3_s_and_leaves_a_thread_a_chec
         client = client_over(database, tmp_path)
         for _ in range(3):
             began = time.monotonic()
-            assert is_not_ready(client.get("/ready"), "database", "indexes")
+            assert is_not_ready(client.get("/ready"), "database", "indexes", "queue")
             assert time.monotonic() - began < 3
         names = [thread.name for thread in threading.enumerate() if thread.name.startswith("ready-")]
         assert len(names) == len(set(names))
@@ -118,17 +114,21 @@ def test_a_folder_that_is_not_there_yet_counts_as_the_one_above_it(database: Dat
     assert client_over(database, tmp_path / "a" / "b").get("/ready").status == 200
 
 
-def test_a_report_long_past_its_deadline_is_a_queue_that_does_not_move() -> None:
-    now = 0.0
-    reports = ReportWatch(lambda: now)
-    with reports.one():
-        now = 150.0
-        assert check_queue(reports, 120).ok
-        now = 151.0
-        with reports.one():
-            found = check_queue(reports, 120)
-            assert (found.ok, found.figures) == (False, {"reports": 2})
-    assert check_queue(reports, 120).ok
+@pytest.mark.parametrize(("overdue_seconds", "ok"), [(0, True), (300, True), (400, False)])
+def test_reports_that_nobody_takes_up_are_a_queue_that_does_not_move(
+    database: Database, tmp_path: Path, overdue_seconds: int, ok: bool
+) -> None:
+    """One worker, a deadline of 120 s, two reports waiting: after 390 s somebody ought to have begun the last one."""
+    client = client_over(database, tmp_path)
+    for hours in (5, 6):
+        assert client.get(f"/report/now/{hours}/a@b.com?wait=0").status == 202
+    due_at = datetime.now(UTC) - timedelta(seconds=overdue_seconds)
+    database["reports"].update_one({"hours": 5}, {"$set": {"due_at": due_at}})
+    answer = client.get("/ready")
+    queue = answer.json["checks"]["queue"]
+    assert (queue["waiting"], queue["ok"]) == (2, ok)
+    assert queue["overdue_seconds"] == pytest.approx(overdue_seconds, abs=5)
+    assert is_not_ready(answer, "queue") if not ok else answer.status == 200
 
 
 def test_a_check_that_hangs_is_said_in_time_and_started_once() -> None:
@@ -166,19 +166,3 @@ def test_what_was_found_holds_for_a_second() -> None:
     time.sleep(0.25)
     ready.look()
     assert len(looks) == 2
-
-
-def test_a_report_is_counted_for_as_long_as_it_is_being_made(database: Database, tmp_path: Path) -> None:
-    reports = ReportWatch()
-    seen: list[int] = []
-
-    class WatchedDesk(SpentDesk):
-        def wait(self, report_id: str, seconds: float) -> dict[str, object]:
-            seen.append(reports.inside)
-            return super().wait(report_id, seconds)
-
-    services = services_over(database, tmp_path, reports)
-    desk = WatchedDesk()
-    app = server.create_app(Services(services.settings, services.store, desk, reports=reports))
-    assert Client(app).get("/report/now/1/a@b.com").status == 200
-    assert (seen, reports.inside) == ([1], 0)

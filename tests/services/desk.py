@@ -5,11 +5,12 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from pycemaker import settings
 from pycemaker.data.database import Database
 from pycemaker.dispatch import make_desk
+from pycemaker.errors import DatabaseUnreachable
 from pycemaker.ledger.entry import Asked
 from pycemaker.report import outcome
 from pycemaker.report.desk import Bounds, Desk, Post
@@ -39,12 +40,21 @@ def record_of(desk: Desk, report_id: str = "a-report") -> dict[str, Any]:
     return outcome.record(desk.ledger.get(report_id))
 
 
+class AwayDatabase(Database):
+    """A database that is known to be away, so that nobody waits for it."""
+
+    def __init__(self) -> None:
+        super().__init__("mongodb://127.0.0.1:9/nothing")
+
+    def _open(self) -> NoReturn:
+        raise DatabaseUnreachable(reason="made up")
+
+
 class SpentDesk(Desk):
     """A desk that notes what it is asked for, and says at once that it was sent, or fails; it makes nothing."""
 
     def __init__(self) -> None:
-        away = Database("mongodb://127.0.0.1:9/nothing")
-        super().__init__(away, {}, Path("/nonexistent"), Post(_no_send, "example.com", is_repeatable=False))
+        super().__init__(AwayDatabase(), {}, Path("/nonexistent"), Post(_no_send, "example.com", is_repeatable=False))
         self.asked: list[ReportRequest] = []
         self.fails_with: Exception | None = None
 

@@ -210,6 +210,7 @@ _REPORT = thing(
     is_open=True,
 )
 
+_QUEUE: Json = {"waiting": COUNT, "limit": COUNT, "overdue_seconds": {"type": "number"}}
 SCHEMAS: Json = {
     "Report": _REPORT | {"description": "What is known of a report; each recipient has a state of their own."},
     "Error": _error(),
@@ -231,7 +232,7 @@ SCHEMAS: Json = {
     "Tail": listed(ref("Sample")),
     "Check": thing(
         {"ok": {"type": "boolean"}},
-        {"why": TEXT, "ping_ms": {"type": "number"}, "reports": COUNT, "free_mb": COUNT},
+        {"why": TEXT, "ping_ms": {"type": "number"}, **_QUEUE, "free_mb": COUNT},
     ),
     "Told": thing({"msg": TEXT}),
 }

@@ -1,0 +1,61 @@
+"""What this server has seen reports come to, since it started. Pure counting."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pycemaker.histogram import Histogram
+from pycemaker.ledger import states
+
+BOUNDS_SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
+"""Buckets of a stage: from a page rendered warm to a whole deadline."""
+
+
+@dataclass(frozen=True)
+class ReportTotals:
+    """Everything since the start.
+
+    Attributes:
+        ended: reports by the state at their end and the error's class name, empty for none.
+        mails: what became of a recipient, each attempt that was put off (deferred) included, by state.
+        stages: how long each stage took, of reports that ended here.
+    """
+
+    ended: dict[tuple[str, str], int]
+    mails: dict[str, int]
+    stages: dict[str, Histogram]
+
+
+class ReportCounts:
+    """Counts what is written into the ledger. Threads share it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._ended: Counter[tuple[str, str]] = Counter()
+        self._mails: Counter[str] = Counter()
+        self._stages: dict[str, Histogram] = {}
+
+    def ended(self, state: str, fields: Mapping[str, Any]) -> None:
+        """A report is at its end; `fields` are what was written with it."""
+        with self._lock:
+            self._ended[state, fields.get("error", {}).get("kind", "")] += 1
+            for stage, seconds in fields.get("stage_seconds", {}).items():
+                self._stages.setdefault(stage, Histogram(BOUNDS_SECONDS)).add(seconds)
+
+    def settled(self, state: str) -> None:
+        """Something became of a recipient."""
+        if state != states.QUEUED:
+            with self._lock:
+                self._mails[state] += 1
+
+    def totals(self) -> ReportTotals:
+        """Everything since the start."""
+        with self._lock:
+            stages = {name: Histogram(BOUNDS_SECONDS) for name in self._stages}
+            for name, histogram in self._stages.items():
+                stages[name].merge(histogram)
+            return ReportTotals(dict(self._ended), dict(self._mails), stages)

@@ -11,7 +11,9 @@ from pycemaker.data.database import Database
 from pycemaker.data.signing_keys import SigningKeys
 from pycemaker.data.suppressions import Suppressions
 from pycemaker.logs import Masker
-from pycemaker.report.desk import Bounds, Desk, Post
+from pycemaker.report.bounds import Bounds
+from pycemaker.report.delivery import Post
+from pycemaker.report.desk import Desk
 from pycemaker.report.mail import OUTBOX_SENDER, Outbox
 from pycemaker.report.smtp import SmtpSender
 from pycemaker.report.unsubscribe import UnsubscribeHeaders

@@ -33,27 +33,42 @@ Headers = Callable[[str, str], dict[str, str]]
 
 
 @dataclass(frozen=True)
+class Post:
+    """How messages leave.
+
+    Attributes:
+        send: hands one over.
+        domain: of their Message-IDs: the sender's.
+        is_repeatable: whether one that is handed over twice is there once (the outbox).
+        is_suppressed: whether an address wants no more reports.
+        headers: what each recipient's message says besides.
+        prepare: loads beforehand what the first message needs.
+    """
+
+    send: Send
+    domain: str
+    is_repeatable: bool
+    is_suppressed: IsSuppressed = lambda _address, _notebook: False
+    headers: Headers = lambda _address, _notebook: {}
+    prepare: Callable[[], None] = lambda: None
+
+
+@dataclass(frozen=True)
 class Courier:
     """Hands reports over.
 
     Attributes:
         ledger: where they stand.
         files: where their messages are.
-        send: hands one message over.
-        is_repeatable: whether a message that is handed over twice is there once (the outbox).
+        post: how they leave.
         insist: calls something again while MongoDB is away, for as long as it makes sense.
-        is_suppressed: whether an address wants no more reports.
-        headers: what each recipient's message says besides.
         first_seconds: how long to wait after the first temporary refusal.
     """
 
     ledger: Ledger
     files: Files
-    send: Send
-    is_repeatable: bool
+    post: Post
     insist: Callable[[Callable[[], None]], None]
-    is_suppressed: IsSuppressed = lambda _address, _notebook: False
-    headers: Headers = lambda _address, _notebook: {}
     first_seconds: float = FIRST_SECONDS
 
     def deliver(self, entry: Document) -> None:
@@ -77,7 +92,7 @@ class Courier:
     def _attend(self, entry: Document, place: int, recipient: Document, content: bytes) -> None:
         """Do for one recipient what is to be done now."""
         report_id, state, now = str(entry["_id"]), recipient["state"], datetime.now(UTC)
-        if state == states.SENDING and not self.is_repeatable:
+        if state == states.SENDING and not self.post.is_repeatable:
             reason = "the server ended before it could write down what the mail server said"
             self.ledger.settle(report_id, place, states.POSSIBLY_SENT, reason=reason)
             return
@@ -87,14 +102,14 @@ class Courier:
             return
         if entry["give_up_at"] < now:
             self.ledger.settle(report_id, place, states.EXPIRED)
-        elif self.is_suppressed(recipient["address"], entry["notebook"]):
+        elif self.post.is_suppressed(recipient["address"], entry["notebook"]):
             self.ledger.settle(report_id, place, states.SUPPRESSED)
         else:
             self._hand_over(entry, place, recipient, content)
 
     def _hand_over(self, entry: Document, place: int, recipient: Document, content: bytes) -> None:
         report_id, address = str(entry["_id"]), recipient["address"]
-        own = {"To": address, "Message-ID": recipient["message_id"]} | self.headers(address, entry["notebook"])
+        own = {"To": address, "Message-ID": recipient["message_id"]} | self.post.headers(address, entry["notebook"])
         own |= {"X-Pycemaker-Request": entry["request_id"]} if entry.get("request_id") else {}
         has_left = False
 
@@ -104,7 +119,7 @@ class Courier:
             has_left = True
 
         try:
-            delivery = self.send(readdress(content, own), address, on_leaving)
+            delivery = self.post.send(readdress(content, own), address, on_leaving)
         except MailRefused as error:
             self._note_refusal(report_id, place, recipient, error, counted=has_left)
             return

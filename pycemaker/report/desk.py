@@ -15,8 +15,6 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,13 +24,13 @@ from pycemaker.errors import DatabaseUnreachable, TooManyReports
 from pycemaker.ledger import states
 from pycemaker.ledger.entry import Asked, recipients
 from pycemaker.ledger.files import Files
-from pycemaker.ledger.ledger import LEASE_SECONDS, Document, LeaseLost, Ledger
-from pycemaker.ledger.retries import FIRST_SECONDS
+from pycemaker.ledger.ledger import Document, LeaseLost, Ledger
+from pycemaker.report.bench import Bench
+from pycemaker.report.bounds import Bounds
 from pycemaker.report.catalogue import NOTEBOOKS
-from pycemaker.report.delivery import Courier, Headers, IsSuppressed, insist_for
+from pycemaker.report.delivery import Courier, Post, insist_for
 from pycemaker.report.making import Maker
-from pycemaker.report.pipeline import OnProgress, ReportRequest, Send
-from pycemaker.report.runner import Runner
+from pycemaker.report.pipeline import OnProgress, ReportRequest
 from pycemaker.request_ids import REQUEST_ID
 
 COURIERS = 2
@@ -47,64 +45,10 @@ POLL_SECONDS = 1.0
 _INSIST_SECONDS = 60.0
 _CLEAR_SECONDS = 600.0
 _AWAY_SECONDS = 2.5
+_SCRATCH_SECONDS = 86_400
 _LOOK_SECONDS = 0.1
+_USUAL = Bounds()
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Bounds:
-    """How much, how long and how often; see `.env.example`.
-
-    Attributes:
-        workers: reports made at a time.
-        queue: reports that may be waiting for that.
-        timeout_seconds: the deadline of making one.
-        memory_mb: what its processes may hold, in MiB.
-        repeat_seconds: for how long an accepted report stands for requests that mean the same.
-        retry_seconds: for how long a report is tried.
-        retention_days: for how long one is kept.
-        first_retry_seconds: how long to wait after the first temporary refusal.
-        lease_seconds: after how long without a word from a server its reports are anybody's.
-    """
-
-    workers: int = 1
-    queue: int = 20
-    timeout_seconds: float = 120.0
-    memory_mb: int = 2048
-    repeat_seconds: float = 60.0
-    retry_seconds: float = 14_400.0
-    retention_days: float = 90.0
-    first_retry_seconds: float = FIRST_SECONDS
-    lease_seconds: float = LEASE_SECONDS
-
-
-@dataclass(frozen=True)
-class Post:
-    """How messages leave.
-
-    Attributes:
-        send: hands one over.
-        domain: of their Message-IDs: the sender's.
-        is_repeatable: whether one that is handed over twice is there once.
-        is_suppressed: whether an address wants no more reports.
-        headers: what each recipient's message says besides.
-        prepare: loads beforehand what the first message needs.
-    """
-
-    send: Send
-    domain: str
-    is_repeatable: bool
-    is_suppressed: IsSuppressed = lambda _address, _notebook: False
-    headers: Headers = lambda _address, _notebook: {}
-    prepare: Callable[[], None] = lambda: None
-
-
-@dataclass
-class _Bench:
-    """The runners of one maker: the one that works, or the spare that stands ready."""
-
-    runner: Runner | None = None
-    lock: threading.Lock = field(default_factory=threading.Lock)
 
 
 class Desk:
@@ -126,7 +70,7 @@ class Desk:
         environment: Mapping[str, str],
         data_dir: Path,
         post: Post,
-        bounds: Bounds = Bounds(),
+        bounds: Bounds = _USUAL,
         *,
         keep_spare: bool = True,
         notebooks: Path = NOTEBOOKS,
@@ -136,10 +80,9 @@ class Desk:
         self.ledger = Ledger(database, f"{socket.gethostname()}-{secrets.token_hex(6)}", bounds.lease_seconds)
         self.files = Files(database)
         self._scratch = data_dir / "reports"
-        self._environment = dict(environment)
         self._post = post
         self._keep_spare = keep_spare
-        self._benches = [_Bench() for _ in range(bounds.workers)]
+        self._benches = [Bench(environment) for _ in range(bounds.workers)]
         self._held: dict[str, Callable[[], None]] = {}
         self._changed = threading.Condition()
         self._changes = 0
@@ -147,10 +90,7 @@ class Desk:
         self._closing = threading.Event()
         insist = insist_for(_INSIST_SECONDS, self._closing.wait, time.monotonic)
         self._insist = insist
-        self._courier = Courier(
-            self.ledger, self.files, post.send, post.is_repeatable, insist, post.is_suppressed, post.headers,
-            bounds.first_retry_seconds,
-        )  # fmt: skip
+        self._courier = Courier(self.ledger, self.files, post, insist, bounds.first_retry_seconds)
 
     # --- for who asks
 
@@ -229,7 +169,8 @@ class Desk:
     def start(self) -> None:
         """Begin to take what there is to do."""
         for place, bench in enumerate(self._benches):
-            self._spare(bench)
+            if self._keep_spare:
+                bench.take()
             self._thread(f"maker {place}", self._loop, states.TO_MAKE, partial(self._make, bench=bench))
         for place in range(COURIERS):
             self._thread(f"courier {place}", self._loop, states.TO_SEND, self._deliver)
@@ -241,7 +182,7 @@ class Desk:
         self._closing.set()
         self._tell()
         for bench in self._benches:
-            self._end_runner(bench)
+            bench.clear()
 
     def _thread(self, name: str, work: Callable[..., None], *args: Any) -> None:
         threading.Thread(target=work, args=args, daemon=True, name=name).start()
@@ -264,13 +205,13 @@ class Desk:
                 self._changed.wait_for(lambda seen=changes: self._changes != seen, POLL_SECONDS)  # type: ignore[misc]
 
     def _make(
-        self, entry: Document, bench: _Bench, on_progress: OnProgress = lambda _stage, _done, _total: None
+        self, entry: Document, bench: Bench, on_progress: OnProgress = lambda _stage, _done, _total: None
     ) -> None:
         report_id = str(entry["_id"])
         REQUEST_ID.set(entry.get("request_id", ""))
 
         def run(job: dict[str, Any], on_progress: OnProgress) -> dict[str, Any]:
-            runner = self._take_runner(bench)
+            runner = bench.take()
             self._held[report_id] = runner.kill
             return runner.run(job, self.bounds.timeout_seconds, on_progress, self.bounds.memory_mb)
 
@@ -281,9 +222,10 @@ class Desk:
             _log.warning("report %s was taken over by another server", report_id)
         finally:
             self._held.pop(report_id, None)
-            self._end_runner(bench)
+            bench.clear()
             self._tell()
-            self._spare(bench)
+            if self._keep_spare and not self._closing.is_set():
+                bench.take()
 
     def _deliver(self, entry: Document) -> None:
         report_id = str(entry["_id"])
@@ -319,27 +261,15 @@ class Desk:
             self.files.remove(report_id)  # first: an entry without files can be removed again, files without one never
             self.ledger.remove(report_id)
             removed += 1
+        self._clear_scratch()
         return removed
 
-    # --- runners
-
-    def _take_runner(self, bench: _Bench) -> Runner:
-        with bench.lock:
-            if bench.runner is None or not bench.runner.is_alive:
-                if bench.runner is not None:
-                    bench.runner.kill()
-                bench.runner = Runner(self._environment)
-            return bench.runner
-
-    def _spare(self, bench: _Bench) -> None:
-        if self._keep_spare and not self._closing.is_set():
-            self._take_runner(bench)
-
-    def _end_runner(self, bench: _Bench) -> None:
-        with bench.lock:
-            runner, bench.runner = bench.runner, None
-        if runner is not None:
-            runner.kill()
+    def _clear_scratch(self) -> None:
+        """Remove scratch folders that a server left behind which was ended in the midst of a report."""
+        with contextlib.suppress(OSError):
+            for folder in self._scratch.iterdir():
+                if time.time() - folder.stat().st_mtime > _SCRATCH_SECONDS:
+                    shutil.rmtree(folder, ignore_errors=True)
 
     # --- below
 
@@ -362,11 +292,3 @@ class Desk:
         with self._changed:
             self._changes += 1
             self._changed.notify_all()
-
-
-def clear_scratch(data_dir: Path, older_than: timedelta = timedelta(days=1)) -> None:
-    """Remove scratch folders that a server left behind which was ended in the midst of a report."""
-    with contextlib.suppress(OSError):
-        for folder in (data_dir / "reports").iterdir():
-            if time.time() - folder.stat().st_mtime > older_than.total_seconds():
-                shutil.rmtree(folder, ignore_errors=True)

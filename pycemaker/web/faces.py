@@ -156,3 +156,13 @@ STATUS_FACES = {
 
 NOT_READY = Face(503, "not_ready", "O serviço não está pronto: veja {failed}.", shows=("checks",))
 """What `/ready` answers where a check failed."""
+
+
+def face_of(error: errors.PycemakerError) -> Face:
+    """The face of an error: its own class's, or the nearest base's."""
+    return next(FACES[kind] for kind in type(error).__mro__ if kind in FACES)
+
+
+def sentence(error: errors.PycemakerError) -> str:
+    """What a caller is told of an error, in Portuguese."""
+    return face_of(error).sentence.format(**error.facts)

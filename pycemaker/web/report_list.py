@@ -9,9 +9,10 @@ from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
-from pycemaker import brand, words
+from pycemaker import brand, errors, words
 from pycemaker.ledger import states
 from pycemaker.web import home
+from pycemaker.web.faces import sentence
 
 STATE_WORDS = {
     states.QUEUED: "na fila",
@@ -42,7 +43,7 @@ def brief(record: Mapping[str, Any]) -> dict[str, Any]:
     """What the list says of a report; `url` is where the whole record is, `reason` why it is not with everybody."""
     told = {name: record[name] for name in _BRIEF if name in record}
     reasons = [one["reason"] for one in record["recipients"] if "reason" in one]
-    reason = record["error"]["message"] if "error" in record else next(iter(reasons), None)
+    reason = sentence(errors.from_facts(record["error"])) if "error" in record else next(iter(reasons), None)
     return told | {"url": f"/reports/{record['id']}.json", "reason": reason}
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from bottle import HTTPError, HTTPResponse, request, response
 
 from pycemaker import errors, payload
-from pycemaker.web.faces import FACES, STATUS_FACES
+from pycemaker.web.faces import STATUS_FACES, face_of
 from pycemaker.web.wsgi import loggable
 
 JSON = "application/json; charset=utf-8"
@@ -47,7 +47,7 @@ def tell_errors(route: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _tell(error: errors.PycemakerError) -> HTTPResponse:
-    face = next(FACES[kind] for kind in type(error).__mro__ if kind in FACES)
+    face = face_of(error)
     if face.status >= 500:
         _log.error("%s %s: %s", request.method, loggable(request.path), error)
     headers = {"Content-Type": JSON}

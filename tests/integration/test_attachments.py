@@ -103,7 +103,7 @@ def test_all_three_travel_together_and_the_pdf_is_the_page(desk: Desk, tmp_path:
 def test_without_chromium_the_report_leaves_and_says_that_the_pdf_does_not(
     desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    desk._environment["PATH"] = str(tmp_path / "empty")
+    desk._benches[0].environment["PATH"] = str(tmp_path / "empty")
     record, message = sent(desk, tmp_path, "csv", "pdf")
     assert record["state"] == "written"
     assert record["attachments_missing"] == {"pdf": "no Chromium on PATH"}

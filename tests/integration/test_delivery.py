@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -24,7 +25,9 @@ from pycemaker.errors import (
 from pycemaker.ledger import states
 from pycemaker.ledger.retries import delay_seconds
 from pycemaker.report import outcome
-from pycemaker.report.desk import Bounds, Desk, Post
+from pycemaker.report.bounds import Bounds
+from pycemaker.report.delivery import Post
+from pycemaker.report.desk import Desk
 from pycemaker.report.mail import Outbox
 from pycemaker.report.smtp import SmtpSender
 from tests.services.rendered import put_rendered
@@ -227,6 +230,15 @@ def test_a_message_that_is_gone_is_a_failed_report(database: Database) -> None:
         assert (entry["state"], mail.received) == ("failed", [])
         with pytest.raises(Exception, match="not in the database any more"):
             outcome.raise_unless_delivered(entry)
+
+
+def test_scratch_that_a_server_left_behind_goes_after_a_day(database: Database, tmp_path: Path) -> None:
+    desk = Desk(database, {}, tmp_path, Post(_none, "example.com", is_repeatable=False), QUICK)
+    for name, age_seconds in (("old", 90_000), ("young", 3_600)):
+        (tmp_path / "reports" / name).mkdir(parents=True)
+        os.utime(tmp_path / "reports" / name, (time.time() - age_seconds,) * 2)
+    desk.clear_away()
+    assert [folder.name for folder in (tmp_path / "reports").iterdir()] == ["young"]
 
 
 def test_old_reports_go_with_their_files(database: Database) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -16,6 +17,16 @@ from pycemaker.data.store import Store
 
 hypothesis.settings.register_profile("suite", deadline=None)  # how long an example takes is not what is tested
 hypothesis.settings.load_profile("suite")
+
+
+@pytest.fixture(autouse=True)
+def no_log_lines_of_another_test() -> Iterator[None]:
+    """Commands and servers send log lines to standard error; in a process of many tests each takes that back."""
+    root = logging.getLogger()
+    before = set(root.handlers)
+    yield
+    for handler in [each for each in root.handlers if each.get_name() == "pycemaker" and each not in before]:
+        root.removeHandler(handler)
 
 
 @pytest.fixture(scope="session")

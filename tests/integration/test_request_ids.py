@@ -17,6 +17,7 @@ import server
 from pycemaker import logs
 from pycemaker.data.database import Database
 from pycemaker.data.store import Store
+from pycemaker.errors import DatabaseUnreachable
 from pycemaker.ledger import states
 from pycemaker.settings import from_mapping
 from tests.services.described import PromptDesk
@@ -122,13 +123,21 @@ def test_a_long_answer_that_breaks_off_names_its_own_request_though_another_has_
         [{"time_series": start + timedelta(seconds=5 * step), "value": 0.5} for step in range(60_000)]
     )
     uncached = Store(database)
+    whole = uncached._past_memory
+
+    def broken(*args: Any) -> Any:
+        for place, batch in enumerate(whole(*args)):
+            if place == 8:
+                raise DatabaseUnreachable(reason="it went away")
+            yield batch
+
+    monkeypatch.setattr(uncached, "_past_memory", broken)
     app = server.create_app(server.Services(from_mapping({}), uncached, SpentDesk()))
     told: list[Any] = []
     body = Client(app)._send("GET", "/cpu/2019-12-31T00:00:00Z", told, {"x_request_id": "long-1"})
     chunks = iter(body)
     next(chunks)
     Client(app).get("/health", x_request_id="other-1")
-    monkeypatch.setattr("pycemaker.data.reader.one_exchange", lambda: 1 / 0)
     assert b"".join(chunks)
     broken = [line for line in lines() if "broke off" in line["message"]]
     assert [line["request_id"] for line in broken] == ["long-1"]

@@ -20,9 +20,30 @@ from pycemaker.report.unsubscribe import UnsubscribeHeaders
 from pycemaker.settings import Settings
 
 
-def make_desk(settings: Settings, database: Database, environment: Mapping[str, str], *, keep_spare: bool) -> Desk:
-    """Where reports are asked for, over this database; its threads are not started."""
-    bounds = Bounds(
+def make_desk(
+    settings: Settings,
+    database: Database,
+    environment: Mapping[str, str],
+    *,
+    keep_spare: bool,
+    bounds: Bounds | None = None,
+) -> Desk:
+    """Where reports are asked for, over this database; its threads are not started.
+
+    Args:
+        settings: how messages leave, and the bounds where none are given.
+        database: where the ledger is.
+        environment: the variables of the processes that make reports.
+        keep_spare: whether one stands ready for the next report.
+        bounds: others than those of the settings.
+    """
+    post = _post(settings, database)
+    return Desk(database, environment, settings.data_dir, post, bounds or bounds_of(settings), keep_spare=keep_spare)
+
+
+def bounds_of(settings: Settings) -> Bounds:
+    """How much, how long and how often, as the settings say."""
+    return Bounds(
         workers=settings.report_workers,
         queue=settings.report_queue,
         timeout_seconds=settings.report_timeout_seconds,
@@ -31,7 +52,6 @@ def make_desk(settings: Settings, database: Database, environment: Mapping[str, 
         retry_seconds=settings.report_retry_seconds,
         retention_days=settings.report_retention_days,
     )
-    return Desk(database, environment, settings.data_dir, _post(settings, database), bounds, keep_spare=keep_spare)
 
 
 def _post(settings: Settings, database: Database) -> Post:

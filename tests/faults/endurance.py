@@ -1,0 +1,60 @@
+"""What a server holds after hundreds of reports, against after three: processes, threads, descriptors, sockets, memory."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from tests.services.process import ServerProcess
+from tests.services.smtp import smtp_server
+
+FEW = 3
+
+
+def main(count: int = 300) -> None:
+    """Ask for one report after another, each of another recipient, and look at the server twice."""
+    with smtp_server("ssl") as mail:
+        served = ServerProcess(
+            EMAIL_FROM=mail.user, PASSWORD=mail.password, SMTP_HOST=mail.host, SMTP_PORT=str(mail.port),
+            SSL_CERT_FILE=str(mail.ca_file), REPORT_RECIPIENTS="*", REPORT_LIMIT_PER_CALLER="0",
+        ).start()  # fmt: skip
+        try:
+            _make(served, range(FEW))
+            early = _look(served)
+            _make(served, range(FEW, count))
+            late = _look(served)
+        finally:
+            served.close()
+    print(f"\n  {'':<28}{f'after {FEW}':>12}{f'after {count}':>12}")
+    for name, amount in early.items():
+        print(f"  {name:<28}{amount:>12}{late[name]:>12}")
+    print(f"  mails received: {len(mail.received)} of {count}")
+    grown = [name for name in ("processes", "threads", "descriptors") if late[name] > early[name] + 4]
+    if grown or len(mail.received) != count:
+        raise SystemExit(f"grown: {grown}")
+
+
+def _make(served: ServerProcess, numbers: range) -> None:
+    for number in numbers:
+        status, told = served.get(f"/report/now/1/r{number}@example.com")
+        if status != 200:
+            raise SystemExit(f"report {number}: {status} {told}")
+        if number % 25 == 24:
+            print(f"  {number + 1} reports", flush=True)
+
+
+def _look(served: ServerProcess) -> dict[str, Any]:
+    time.sleep(15)  # the spare is ready, and whatever was on its way out has gone
+    family = [process for process in served.family() if process.is_running()]
+    workers = [process for process in family if "mongod" not in process.name()]
+    return {
+        "processes": len(family),
+        "threads": sum(process.num_threads() for process in workers),
+        "descriptors": sum(process.num_fds() for process in workers),
+        "sockets": sum(len(process.net_connections()) for process in workers),
+        "memory, MiB": round(sum(process.memory_info().rss for process in workers) / 2**20),
+        "files under DATA_DIR/reports": sum(1 for _ in (served.folder / "reports").rglob("*")),
+        "temporary folders": len(list(Path(tempfile.gettempdir()).glob("pycemaker-*"))),
+    }

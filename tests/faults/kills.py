@@ -1,0 +1,112 @@
+"""kill -9 at random instants of a report's way, each followed by a restart: mails received against reports asked for."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import time
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from tests.faults.place import Place, left_behind, place, table
+from tests.services.rendered import put_rendered
+
+NAMES = ("killed while", "state", "mails", "runs")
+
+
+def main(count: int = 200, seed: int = 1) -> None:
+    """Half of the kills within the hand-over, which is short and matters most, half anywhere on the whole way.
+
+    Ctrl-C ends it early; what was seen until then is told.
+    """
+    dice = random.Random(seed)
+    handed: Counter[tuple[Any, ...]] = Counter()
+    whole: Counter[tuple[Any, ...]] = Counter()
+    with place() as here:
+        with contextlib.suppress(KeyboardInterrupt):
+            for row in _hand_over(here, dice, count // 2):
+                handed[row] += 1
+            for row in _whole_way(here, dice, count - count // 2):
+                whole[row] += 1
+        left = _left_over(here)
+    table(f"{handed.total()} kills within the hand-over to the mail server", handed, NAMES)
+    table(f"{whole.total()} kills between the request and the end", whole, NAMES)
+    both = whole + handed
+    wrong = {row: times for row, times in both.items() if not _is_right(row)}
+    print(f"\n  reports asked for {both.total()}, mails received {sum(row[2] * n for row, n in both.items())}")
+    print(f"  twice or more: {sum(n for row, n in both.items() if row[2] > 1)}")
+    print(f"  none, and no reason recorded: {sum(wrong.values())}")
+    print(f"  processes left behind: {left}")
+    if wrong or left or any(row[2] > 1 for row in both):
+        raise SystemExit(f"not as it should be: {wrong}")
+
+
+def _left_over(here: Place) -> int:
+    """Processes of reports that are still there when no worker is."""
+    for worker in list(here.workers):
+        here.kill(worker)
+    time.sleep(3)
+    left = left_behind(here.folder)
+    for process in left:
+        process.kill()
+    return len(left)
+
+
+def _is_right(row: tuple[Any, ...]) -> bool:
+    """One mail of a report that was sent, one or none of one that was possibly sent, none of any other."""
+    _, state, mails, _ = row
+    return bool(mails == 1 if state == "sent" else mails <= 1 if state == "possibly_sent" else mails == 0)
+
+
+def _whole_way(here: Place, dice: random.Random, count: int) -> Iterator[tuple[Any, ...]]:
+    worker = here.start_worker()
+    here.ask("first")
+    here.ended("first")
+    time.sleep(5)  # the spare stands ready again
+    began = time.monotonic()
+    here.ask("measured")
+    here.ended("measured")
+    usual_seconds = time.monotonic() - began
+    print(f"  a report takes {usual_seconds:.2f} s undisturbed", flush=True)
+    for number in range(count):
+        report_id = f"whole-{number}"
+        if number % 2:
+            time.sleep(5)  # every other one finds the spare ready
+        here.ask(report_id)
+        time.sleep(dice.uniform(0, usual_seconds * (1.2 if number % 2 else 3)))
+        here.kill(worker)
+        at = here.desk.ledger.get(report_id)
+        worker = here.start_worker()
+        yield _row(here, report_id, at)
+        if number % 10 == 9:
+            print(f"  {number + 1} kills", flush=True)
+    here.kill(worker)
+
+
+def _hand_over(here: Place, dice: random.Random, count: int) -> Iterator[tuple[Any, ...]]:
+    worker = here.start_worker()
+    for number in range(count):
+        report_id = f"handed-{number}"
+        put_rendered(here.desk, report_id, f"{report_id}@example.com")
+        until = time.monotonic() + 3
+        while here.desk.ledger.get(report_id)["state"] == "rendered" and time.monotonic() < until:
+            time.sleep(0.001)
+        time.sleep(dice.uniform(0, 0.12))
+        here.kill(worker)
+        at = here.desk.ledger.get(report_id)
+        worker = here.start_worker()
+        yield _row(here, report_id, at)
+        if number % 10 == 9:
+            print(f"  {number + 1} kills within the hand-over", flush=True)
+    here.kill(worker)
+
+
+def _row(here: Place, report_id: str, at: dict[str, Any]) -> tuple[Any, ...]:
+    """What the report was at when its server was killed, its end, its mails."""
+    entry = here.ended(report_id)
+    at_recipient = at["recipients"][0]["state"]
+    stage = f"{at['state']}" + (f", {at['stage']}" if at["state"] == "running" and at["stage"] else "")
+    stage += ", given to the mail server" if at["state"] == "sending" and at_recipient == "sending" else ""
+    assert entry["state"] == "sent" or entry.get("error") or entry["recipients"][0].get("reason"), entry
+    return stage, entry["state"], here.mails()[f"{report_id}@example.com"], entry["runs"]

@@ -1,0 +1,103 @@
+"""The database, the disk or the storage goes away in the midst of a report."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tests.faults.place import Place, place, table
+from tests.services.storage import refusing_storage
+
+STAGES = ("queued", "notebook", "render", "storage", "compose", "rendered", "sending")
+TIMES = 3
+
+
+def main() -> None:
+    """Each outage, and what became of the reports that it met."""
+    with place() as here:
+        here.start_worker()
+        here.ask("first")
+        here.ended("first")
+        rows: Counter[tuple[Any, ...]] = Counter()
+        for number in range(TIMES):
+            for stage in STAGES:
+                rows[_database_dies(here, stage, number)] += 1
+        table("mongod killed (-9) and started again", rows, ("asked to be at", "met at", "state", "mails"))
+    rows = Counter()
+    for name, made in (("full", _small_disk), ("read-only", _frozen_disk)):
+        with contextlib.ExitStack() as stack:
+            folder = stack.enter_context(made())
+            if folder is None:
+                print(f"\n  no {name} disk: this machine lets nobody mount one")
+                continue
+            here = stack.enter_context(place())
+            here.environment["DATA_DIR"] = str(folder)
+            here.start_worker()
+            here.ask(name)
+            rows[(name, *_outcome(here, name))] += 1
+    with refusing_storage(500) as storage, place(**storage.environment) as here:
+        here.start_worker()
+        here.ask("storage")
+        rows["storage down", *_outcome(here, "storage")] += 1
+    table("the disk, the storage", rows, ("outage", "state", "mails", "said"))
+
+
+def _database_dies(here: Place, stage: str, number: int) -> tuple[Any, ...]:
+    report_id = f"{stage}-{number}"
+    time.sleep(4)
+    here.ask(report_id)
+    until = time.monotonic() + 20
+    entry: dict[str, Any] = {}
+    while time.monotonic() < until:
+        entry = here.desk.ledger.get(report_id)
+        if stage in (entry["state"], entry["stage"]) or entry["state"] == "sent":
+            break
+    lock = here.folder / "mongo" / "mongod.lock"
+    os.kill(int(lock.read_text()), signal.SIGKILL)
+    met = f"{entry['state']} {entry['stage'] or ''}".strip()
+    return stage, met, *_outcome(here, report_id)[:2]
+
+
+def _outcome(here: Place, report_id: str) -> tuple[str, int, str]:
+    entry: dict[str, Any] = {}
+    until = time.monotonic() + 180
+    while time.monotonic() < until:
+        try:
+            entry = here.ended(report_id)
+            break
+        except Exception:  # noqa: BLE001 - the database is on its way back
+            time.sleep(0.5)
+    mails = here.mails()[f"{report_id}@example.com"]
+    said = entry.get("error", {}).get("message") or entry.get("storage_problem") or ""
+    state = entry.get("state", "?")
+    if mails > 1 or (mails != 1 if state == "sent" else state not in ("failed", "possibly_sent")):
+        raise SystemExit(f"{report_id}: {state}, {mails} mails")
+    return state, mails, said[:80]
+
+
+@contextlib.contextmanager
+def _mounted(options: str) -> Iterator[Path | None]:
+    folder = Path(tempfile.mkdtemp(prefix="pm-"))
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], capture_output=True)
+    try:
+        yield folder if done.returncode == 0 else None
+    finally:
+        if done.returncode == 0:
+            subprocess.run(["umount", "-l", str(folder)], check=False)
+        folder.rmdir()
+
+
+def _small_disk() -> contextlib.AbstractContextManager[Path | None]:
+    return _mounted("size=64k")
+
+
+def _frozen_disk() -> contextlib.AbstractContextManager[Path | None]:
+    return _mounted("ro")

@@ -1,0 +1,26 @@
+"""A server without its HTTP face: makes and sends reports until it is killed. Its settings are its environment."""
+
+from __future__ import annotations
+
+import os
+import threading
+from dataclasses import replace
+
+from pycemaker.data.database import Database
+from pycemaker.dispatch import bounds_of, make_desk
+from pycemaker.settings import load
+
+
+def main() -> None:
+    """Start, say so, and work."""
+    settings = load()
+    assert settings.mongo_db_url is not None
+    bounds = replace(bounds_of(settings), first_retry_seconds=0.5, lease_seconds=2.0)  # whoever looks on need not wait
+    desk = make_desk(settings, Database(settings.mongo_db_url), os.environ, keep_spare=True, bounds=bounds)
+    desk.start()
+    print("ready", flush=True)
+    threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import statistics
 import threading
 import time
@@ -14,6 +15,8 @@ from pycemaker.data.database import Database, one_exchange, open_database
 from pycemaker.data.indexes import KEY
 from pycemaker.doctor.checkup import FAIL, OK, SKIP, WARN, Check, Finding
 from pycemaker.errors import DatabaseNotStarted, DatabaseUnreachable, MailRefused, PycemakerError, StorageRefused
+from pycemaker.ledger.files import Files
+from pycemaker.ledger.ledger import Ledger
 from pycemaker.metrics import METRICS
 from pycemaker.report.smtp import SmtpSender
 from pycemaker.report.storage import FirebaseFigures
@@ -125,6 +128,26 @@ def look_at_indexes(shared: Shared) -> Finding:
     return Finding(OK, told + (f"; {empty} not there yet" if empty else ""))
 
 
+def look_at_ledger(shared: Shared) -> Finding:
+    """Whether reports can be written down: a small file is kept, read and removed where theirs are."""
+    try:
+        database = shared.open()
+    except PycemakerError:
+        return _NO_DATABASE
+    files, report_id = Files(database), f"doctor-{secrets.token_hex(8)}"
+    try:
+        files.put(report_id, {"probe": b"probe"})
+        was_kept = files.get(report_id, "probe") == b"probe"
+        files.remove(report_id)
+        waiting = Ledger(database, report_id).count_waiting()
+    except PycemakerError as error:
+        mend = "MONGO_DB_URL's user has to have readWrite: every report stands in the database before it is made"
+        return Finding(FAIL, f"no report can be written down: {error.facts.get('reason', type(error).__name__)}", mend)
+    if not was_kept:
+        return Finding(FAIL, "what was written does not come back", "see MongoDB's log")
+    return Finding(OK, f"a file was written, read and removed; reports waiting: {waiting}")
+
+
 def look_at_clock(shared: Shared) -> Finding:
     """How far this machine's clock and MongoDB's are apart: `now` and the samples' times are by different ones."""
     try:
@@ -181,5 +204,10 @@ def look_at_bucket(figures: FirebaseFigures | None) -> Finding:
 
 def database_checks(shared: Shared) -> list[Check]:
     """Those that share a connection."""
-    looks = {"database": look_at_database, "indexes": look_at_indexes, "clock": look_at_clock}
+    looks = {
+        "database": look_at_database,
+        "indexes": look_at_indexes,
+        "ledger": look_at_ledger,
+        "clock": look_at_clock,
+    }
     return [Check(name, partial(look, shared), DATABASE_SECONDS) for name, look in looks.items()]

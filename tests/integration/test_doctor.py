@@ -37,7 +37,7 @@ from tests.services.smtp import DRIP, SILENT, SmtpServer, smtp_server
 from tests.services.storage import make_key, refusing_storage, storage_emulator
 
 Usage = namedtuple("Usage", "total used free")
-CHECKS = ["settings", "folder", "disk", "database", "indexes", "clock", "zones", "mail", "bucket", "kernel", "notebooks",
+CHECKS = ["settings", "folder", "disk", "database", "indexes", "ledger", "clock", "zones", "mail", "bucket", "kernel", "notebooks",
           "fonts", "chromium"]  # fmt: skip
 
 
@@ -175,6 +175,25 @@ def test_indexes_that_are_missing_are_named_and_none_is_made(
         for metric in METRICS:
             Store(database).prepare(metric)
         assert services.look_at_indexes(shared).told == "6 of 6 collections have theirs"
+
+
+def test_a_database_that_reports_can_be_written_to_is_left_as_it_was(
+    database_url: str, database: Database, tmp_path: Path
+) -> None:
+    with shared_over(database_url, tmp_path) as shared:
+        found = services.look_at_ledger(shared)
+    assert (found.level, found.told) == (OK, "a file was written, read and removed; reports waiting: 0")
+    assert database["report_files.files"].count_documents({}) == 0
+    assert database["report_files.chunks"].count_documents({}) == 0
+    assert database["reports"].count_documents({}) == 0
+
+
+def test_a_database_that_takes_no_report_fails(database_url: str, database: Database, tmp_path: Path) -> None:
+    database.handle.create_collection("report_files.files", validator={"$expr": False})
+    with shared_over(database_url, tmp_path) as shared:
+        found = services.look_at_ledger(shared)
+    assert (found.level, found.told) == (FAIL, "no report can be written down: WriteError 121")
+    assert "readWrite" in found.mend
 
 
 def test_a_database_that_is_away_fails_once_and_what_needs_it_is_skipped(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain
 from typing import Any
 
@@ -91,18 +91,26 @@ class Reader:
         return self._batches(metric, stretches, projection, BATCH_DOCUMENTS, CursorType.NON_TAILABLE)
 
     def at_once(self, metric: Metric, from_ms: int, until_ms: int | None) -> Iterator[bytes | Documents]:
-        """The same for who wants all of it: the next page is on its way while this one is worked on (see `pages`).
+        """The same for who wants all of it: pages come while others are worked on (see `pages`), the first from now on.
 
         Where the index cannot bound a page, or reads need not go to one and the same server, it is as `batches`.
         """
-        page = self._first_page(metric, from_ms, until_ms) if self._has_pages(metric) else None
+        first = self._pool.submit(self._first_page, metric, from_ms, until_ms)
+        return self._pages_from(first, metric, from_ms, until_ms)
+
+    def _pages_from(
+        self, first: Future[Page | None], metric: Metric, from_ms: int, until_ms: int | None
+    ) -> Iterator[bytes | Documents]:
+        page = first.result()
         if page is None:
             yield from self.batches(metric, from_ms, until_ms)
         else:
             yield from from_page(page, self._pool)
 
     def _first_page(self, metric: Metric, from_ms: int, until_ms: int | None) -> Page | None:
-        """None where the index is gone."""
+        """None where there are no pages, or the index is gone."""
+        if not self._has_pages(metric):
+            return None
         where = _where([(from_ms, until_ms)], names_index=True)
         command = {"find": metric.collection, "max": where["max"], "hint": dict(KEY), "sort": dict(KEY)}
         try:

@@ -236,7 +236,7 @@ def test_a_long_answer_that_breaks_off_does_not_parse(
     database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, format_name: str
 ) -> None:
     write(database, 60_000, note="x" * 100)
-    store, at = Store(database), 12
+    store, at = Store(database), 5  # of six pages
     whole = store._past_memory
 
     def broken(*args: Any) -> Any:

@@ -1,0 +1,142 @@
+"""Who reads which hours: runs that are claimed together, begun ahead, seen through or given up."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from unittest.mock import patch
+
+import bson
+import pytest
+
+from pycemaker.data import hours
+from pycemaker.data.blocks import HOUR_MS, Block, Blocks
+from pycemaker.data.hours import RUN_HOURS, RUNS_AT_ONCE, Hours, TooDenseError
+from pycemaker.errors import DatabaseUnreachable
+from pycemaker.metrics import CPU
+from pycemaker.samples import Batch, no_batch
+from pycemaker.window import from_epoch_ms
+
+FIRST, GENERATION = 500_000, 3
+
+
+class FakeReader:
+    """Has a document each ten minutes; notes which hours were begun, and waits or fails where it is told to."""
+
+    def __init__(self) -> None:
+        self.begun: list[tuple[int, int]] = []
+        self.taken: list[int] = []
+        self.begun_before_first_taken = 0
+        self.gates: dict[int, threading.Event] = {}
+        self.fails: set[int] = set()
+
+    def at_once(self, _metric: object, from_ms: int, until_ms: int) -> Iterator[bytes]:
+        first, stop = from_ms // HOUR_MS, until_ms // HOUR_MS
+        self.begun.append((first, stop))
+        return self._documents(first, stop)
+
+    def _documents(self, first: int, stop: int) -> Iterator[bytes]:
+        if not self.taken:
+            self.begun_before_first_taken = len(self.begun)
+        self.taken.append(first)
+        if first in self.gates:
+            self.gates[first].wait(10)
+        if first in self.fails:
+            raise DatabaseUnreachable(reason="it went away")
+        yield b"".join(document(ms) for ms in range(first * HOUR_MS, stop * HOUR_MS, HOUR_MS // 6))
+
+
+def document(ms: int) -> bytes:
+    return bson.encode({"time_series": from_epoch_ms(ms), "value": ms % 7.0})
+
+
+def hours_of(batches: list[Batch]) -> list[int]:
+    return [int(batch.columns.time_ms[0]) // HOUR_MS for batch in batches]
+
+
+@pytest.fixture
+def reader() -> FakeReader:
+    return FakeReader()
+
+
+@pytest.fixture
+def blocks() -> Blocks:
+    return Blocks(2**26)
+
+
+@pytest.fixture
+def kept(reader: FakeReader, blocks: Blocks) -> Hours:
+    return Hours(CPU, reader, blocks)  # type: ignore[arg-type]
+
+
+def test_the_next_runs_are_on_their_way_before_the_first_is_worked_on(reader: FakeReader, kept: Hours) -> None:
+    stop = FIRST + 5 * RUN_HOURS
+    found = kept.sealed(FIRST, stop, GENERATION)
+    assert hours_of(found) == list(range(FIRST, stop))
+    assert all(len(batch) == 6 for batch in found)
+    assert reader.begun == [(first, first + RUN_HOURS) for first in range(FIRST, stop, RUN_HOURS)]
+    assert reader.begun_before_first_taken == RUNS_AT_ONCE
+
+
+def test_held_hours_are_not_read_and_part_the_runs(reader: FakeReader, blocks: Blocks, kept: Hours) -> None:
+    held = no_batch()
+    blocks.put(("cpu", FIRST + 2), Block(held, GENERATION))
+    blocks.put(("cpu", FIRST + 3), Block(held, GENERATION - 1))
+    found = kept.sealed(FIRST, FIRST + 5, GENERATION)
+    assert found[2] is held
+    assert reader.begun == [(FIRST, FIRST + 2), (FIRST + 3, FIRST + 5)]
+
+
+def test_of_many_who_ask_for_overlapping_hours_each_hour_is_read_by_one(reader: FakeReader, kept: Hours) -> None:
+    starts = [FIRST + 7 * place for place in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda start: kept.sealed(start, FIRST + 100, GENERATION), starts))
+    assert [hours_of(batches) for batches in found] == [list(range(start, FIRST + 100)) for start in starts]
+    read = sorted(hour for first, stop in reader.begun for hour in range(first, stop))
+    assert read == list(range(FIRST, FIRST + 100))
+
+
+def test_who_waits_for_one_that_gives_up_reads_it_himself(reader: FakeReader, kept: Hours) -> None:
+    """The first one claims two runs and fails in the first; the other has claimed what comes after them."""
+    gate = reader.gates[FIRST] = threading.Event()
+    reader.fails.add(FIRST)
+    with patch.object(hours, "RUNS_AT_ONCE", 2), ThreadPoolExecutor(2) as pool:
+        failing = pool.submit(kept.sealed, FIRST, FIRST + 2 * RUN_HOURS, GENERATION)
+        until(lambda: reader.taken == [FIRST])
+        waiting = pool.submit(kept.sealed, FIRST + RUN_HOURS, FIRST + 4 * RUN_HOURS, GENERATION)
+        until(lambda: len(reader.begun) == 4)
+        gate.set()
+        with pytest.raises(DatabaseUnreachable):
+            failing.result(10)
+        assert hours_of(waiting.result(10)) == list(range(FIRST + RUN_HOURS, FIRST + 4 * RUN_HOURS))
+
+
+def test_a_failure_is_told_to_all_who_wait_and_the_next_one_tries_again(reader: FakeReader, kept: Hours) -> None:
+    gate = reader.gates[FIRST] = threading.Event()
+    reader.fails.add(FIRST)
+    with ThreadPoolExecutor(3) as pool:
+        asked = [pool.submit(kept.sealed, FIRST, FIRST + 2, GENERATION) for _ in range(3)]
+        until(lambda: reader.taken == [FIRST])
+        gate.set()
+        failed = [isinstance(each.exception(10), DatabaseUnreachable) for each in asked]
+    assert any(failed)
+    reader.fails.clear()
+    assert len(kept.sealed(FIRST, FIRST + 2, GENERATION)) == 2
+
+
+def test_a_run_of_too_many_documents_is_read_hour_by_hour(reader: FakeReader, kept: Hours) -> None:
+    with patch.object(hours, "MOST_DOCUMENTS", 10):
+        assert hours_of(kept.sealed(FIRST, FIRST + 4, GENERATION)) == list(range(FIRST, FIRST + 4))
+        assert reader.begun[-4:] == [(hour, hour + 1) for hour in range(FIRST, FIRST + 4)]
+        with patch.object(hours, "MOST_DOCUMENTS", 5), pytest.raises(TooDenseError):
+            kept.sealed(FIRST + 10, FIRST + 12, GENERATION)
+
+
+def until(holds: object) -> None:
+    moment = threading.Event()
+    for _ in range(2000):
+        if holds():  # type: ignore[operator]
+            return
+        moment.wait(0.005)
+    raise AssertionError("it never came to that")

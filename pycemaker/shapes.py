@@ -118,7 +118,7 @@ def _ndjson(batches: Iterable[Batch]) -> Iterator[bytes]:
     for batch in batches:
         if len(batch):
             text = np.frombuffer(batch.rows + b"\n", np.uint8).copy()
-            text[batch.row_ends] = ord("\n")
+            text[batch.ends] = ord("\n")
             yield text.tobytes()
 
 

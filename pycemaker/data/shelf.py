@@ -21,7 +21,6 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import islice
 
 import numpy as np
@@ -32,6 +31,7 @@ from pycemaker.data.encode import encode_batch
 from pycemaker.data.hours import RUN_HOURS, Hours, TooDenseError
 from pycemaker.data.reader import Reader
 from pycemaker.metrics import Metric
+from pycemaker.once import once
 from pycemaker.samples import Batch, join_batches
 
 FRESH_SECONDS = 0.5
@@ -69,7 +69,7 @@ class Open:
     batch: Batch
     probed: bytes | None
 
-    @cached_property
+    @once
     def pieces(self) -> list[Batch]:
         """The documents hour by hour, as they will be once they are sealed: so their digests stay the same."""
         hours = np.unique(self.batch.columns.time_ms // HOUR_MS).tolist()

@@ -53,7 +53,7 @@ LAYERS = [
     ["pycemaker.metrics", "pycemaker.window", "pycemaker.parameters"],
     ["pycemaker.brand"],
     ["pycemaker.settings", "pycemaker.request_ids"],
-    ["pycemaker.errors", "pycemaker.language"],
+    ["pycemaker.errors", "pycemaker.language", "pycemaker.once"],
 ]
 
 ALONE = {

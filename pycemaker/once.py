@@ -1,0 +1,33 @@
+"""`functools.cached_property` without its lock: until Python 3.12 all instances of a class wait for one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar, overload
+
+Made = TypeVar("Made")
+
+
+class once(Generic[Made]):  # noqa: N801 - a decorator, as `property` is
+    """A method whose result is kept in its instance, for good. Two threads may both make it, where both ask first.
+
+    Args:
+        make: the method.
+    """
+
+    def __init__(self, make: Callable[[Any], Made]) -> None:
+        self._make = make
+        self.__doc__ = make.__doc__
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> once[Made]: ...
+    @overload
+    def __get__(self, instance: object, owner: type) -> Made: ...
+    def __get__(self, instance: object, owner: type) -> once[Made] | Made:
+        if instance is None:
+            return self
+        made = instance.__dict__[self._name] = self._make(instance)
+        return made

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from bottle import Bottle, request, response
@@ -69,11 +69,25 @@ def _body(answer: answers.Answer, streams: threading.BoundedSemaphore) -> Any:
         head.append(chunk)
         size += len(chunk)
         if size > answer.whole_bytes:
-            return _stream(itertools.chain(head, answer.chunks), streams, answer.broken_off)
+            return _stream(itertools.chain(head, answer.chunks), streams, answer)
     return b"".join(head)
 
 
-def _stream(chunks: Iterator[bytes], streams: threading.BoundedSemaphore, broken_off: bytes) -> Iterator[bytes]:
+class _Unbroken:
+    """Whether an answer that streams still holds: never again once it broke off."""
+
+    def __init__(self, still_holds: Callable[[], bool]) -> None:
+        self._still_holds = still_holds
+
+    def __call__(self) -> bool:
+        return self._still_holds()
+
+    def break_off(self) -> None:
+        """From here on it holds no more, so that nobody is told that what came of it is good."""
+        self._still_holds = lambda: False
+
+
+def _stream(chunks: Iterator[bytes], streams: threading.BoundedSemaphore, answer: answers.Answer) -> Iterator[bytes]:
     """The chunks, in one of the places for long answers, which is free again when they are taken or given up.
 
     Where their making fails, `broken_off` ends them: the status is out already, and nothing else would tell.
@@ -84,6 +98,9 @@ def _stream(chunks: Iterator[bytes], streams: threading.BoundedSemaphore, broken
     if not streams.acquire(blocking=False):
         raise errors.TooManyStreams(streaming=STREAMS, retry_after_seconds=2)
 
+    unbroken = _Unbroken(answer.still_holds)
+    if STILL_HOLDS in request.environ:
+        request.environ[STILL_HOLDS] = unbroken
     path, told = request.path[:200], {"request_id": REQUEST_ID.get()}  # which another request may have by then
 
     def taken() -> Iterator[bytes]:
@@ -93,7 +110,8 @@ def _stream(chunks: Iterator[bytes], streams: threading.BoundedSemaphore, broken
         except Exception as error:  # noqa: BLE001 - whatever it was, the client has to see that something is missing
             is_ours = isinstance(error, errors.PycemakerError)
             _log.error("%s broke off: %s", path, error, exc_info=not is_ours, extra=told)
-            yield broken_off
+            unbroken.break_off()
+            yield answer.broken_off
         finally:
             streams.release()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
 import threading
 import time
@@ -256,6 +257,29 @@ def test_a_long_answer_that_breaks_off_does_not_parse(
     with pytest.raises((ValueError, OSError, csv.Error)):
         parsed(answer.body, format_name)
     assert "broke off: " in caplog.text
+
+
+@pytest.mark.parametrize("form", [f"/cpu/{NOW_PATH}/100", "/cpu/06-04-2022-00-00-00"])
+def test_nobody_is_told_that_what_came_of_an_answer_that_broke_off_still_holds(
+    database: Database, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    write(database, 20_000, note="x" * 100)
+    monkeypatch.setattr(shelf, "FRESH_SECONDS", 60.0)  # what is remembered is asked about, and not MongoDB
+    store = Store(database, 2**20)
+    client, whole = app_over(store), store._past_memory
+
+    def broken(*args: Any) -> Any:
+        yield from itertools.islice(whole(*args), 3)
+        raise DatabaseUnreachable(reason="it went away")
+
+    complete = client.get(form)
+    assert client.get(form, if_none_match=complete.headers["Etag"]).status == 304
+    monkeypatch.setattr(store, "_past_memory", broken)
+    cut = client.get(form)
+    monkeypatch.setattr(store, "_past_memory", whole)
+    assert 0 < len(cut.body) < len(complete.body)
+    again = client.get(form, if_none_match=cut.headers["Etag"])
+    assert (again.status, again.body) == (200, complete.body)
 
 
 def parsed(body: bytes, format_name: str) -> Any:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import gc
 import io
 import itertools
 import json
 import threading
 import time
+import weakref
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -280,6 +282,30 @@ def test_nobody_is_told_that_what_came_of_an_answer_that_broke_off_still_holds(
     assert 0 < len(cut.body) < len(complete.body)
     again = client.get(form, if_none_match=cut.headers["Etag"])
     assert (again.status, again.body) == (200, complete.body)
+
+
+@pytest.mark.parametrize("form", [f"/cpu/{NOW_PATH}/100", "/cpu/06-04-2022-00-00-00"])
+def test_what_is_remembered_of_a_long_answer_keeps_nothing_of_its_reading(
+    database: Database, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    write(database, 20_000, note="x" * 100)
+    store = Store(database, 2**20)
+    client, whole, readings = app_over(store), store._past_memory, list[Any]()
+
+    class Reading(list[Any]):
+        """Batches that can be asked whether they are gone."""
+
+    def watched(*args: Any) -> Any:
+        held = Reading(whole(*args))
+        readings.append(weakref.ref(held))
+        yield from held
+
+    monkeypatch.setattr(store, "_past_memory", watched)
+    assert client.ask("HEAD", form).status == 200
+    client.open(form).close()
+    gc.collect()
+    assert len(readings) >= 2
+    assert [each() for each in readings] == [None] * len(readings)
 
 
 def parsed(body: bytes, format_name: str) -> Any:

@@ -9,13 +9,15 @@ from datetime import datetime
 from functools import partial
 
 from pycemaker.data.blocks import Blocks, Use
-from pycemaker.data.changes import Changes, Counters, Stream, Streamed, offers_streams, read_count
+from pycemaker.data.changes import Changes
+from pycemaker.data.counters import Counters, read_count
 from pycemaker.data.database import Database, one_exchange
 from pycemaker.data.encode import encode_batch, encode_columns
 from pycemaker.data.hours import TooDenseError
 from pycemaker.data.lags import lags_seconds
 from pycemaker.data.reader import BATCH_DOCUMENTS, Reader
 from pycemaker.data.shelf import Shelf, State
+from pycemaker.data.stream import Stream, Streamed, offers_streams
 from pycemaker.metrics import METRICS, Metric
 from pycemaker.period import Arrivals
 from pycemaker.samples import Batch, Columns, join_columns, no_columns

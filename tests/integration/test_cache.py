@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from pycemaker import payload
 from pycemaker.data import changes, hours, shelf
 from pycemaker.data.blocks import Block, Blocks
-from pycemaker.data.changes import Count, Counters, read_count
+from pycemaker.data.counters import Count, Counters, read_count
 from pycemaker.data.database import Database
 from pycemaker.data.store import Store
 from pycemaker.metrics import CPU, REQUEST_COUNT
@@ -142,7 +142,10 @@ def test_a_replica_set_tells_by_its_change_stream(what: str, replicated: Databas
     collection = replicated["cpu_usage"]
     collection.delete_many({})
     fill(replicated)
-    with patch.object(changes, "REREAD_SECONDS", 1e9), patch.object(changes, "read_count", side_effect=AssertionError):
+    with (
+        patch.object(changes, "REREAD_SECONDS", 1e9),
+        patch("pycemaker.data.store.read_count", side_effect=AssertionError),
+    ):
         cached, plain = Store(replicated, CACHE_BYTES), Store(replicated)
         assert eventually(lambda: answers(cached) == answers(plain))
         time.sleep(0.3)  # the stream is open by now, and says that it is

@@ -37,6 +37,8 @@ class Stream:
         self._database: MongoDatabase[Document] = database.with_options(_ANY_DATE)
         self._end_ms = end_ms
         self._changes: Counter[str] = Counter()
+        self._earliest_left_ms: dict[str, int] = {}
+        self._noting = threading.Lock()
         self._everywhere = 0
         self._caught_up = -STREAM_LAG_SECONDS
         threading.Thread(target=self._run, daemon=True, name="changes").start()
@@ -48,6 +50,19 @@ class Stream:
     def changes(self, collection: str) -> tuple[int, int]:
         """A mark that is another one after each change of the collection."""
         return self._everywhere, self._changes[collection]
+
+    def left_behind(self, collection: str, *, forget: bool = False) -> bool:
+        """Whether an insert that was left to the probe lies behind the end by now.
+
+        The end may have moved on past a sample that came after the probe had read. `forget` is said before a probe,
+        which sees all that lies in front of the end.
+        """
+        with self._noting:
+            earliest_ms, end_ms = self._earliest_left_ms.get(collection), self._end_ms[collection]()
+            is_behind = earliest_ms is not None and end_ms is not None and earliest_ms <= end_ms
+            if is_behind or forget:
+                self._earliest_left_ms.pop(collection, None)
+            return is_behind
 
     def _run(self) -> None:
         while True:
@@ -79,13 +94,21 @@ class Stream:
         collection = event.get("ns", {}).get("coll")
         if collection not in self._end_ms:
             self._everywhere += 1
-        elif event["operationType"] != "insert" or not self._is_at_end(collection, event):
+        elif event["operationType"] != "insert" or not self._leaves(collection, event):
             self._changes[collection] += 1
 
-    def _is_at_end(self, collection: str, event: Mapping[str, Any]) -> bool:
+    def _leaves(self, collection: str, event: Mapping[str, Any]) -> bool:
+        """Whether the insert is at the end, and so is left to the probe. In one step with how far the end is."""
         time_series = event.get("fullDocument", {}).get("time_series")
-        end_ms = self._end_ms[collection]()
-        return isinstance(time_series, datetime) and end_ms is not None and to_epoch_ms(time_series) > end_ms
+        if not isinstance(time_series, datetime):
+            return False
+        time_ms = to_epoch_ms(time_series)
+        with self._noting:
+            end_ms = self._end_ms[collection]()
+            if end_ms is None or time_ms <= end_ms:
+                return False
+            self._earliest_left_ms[collection] = min(time_ms, self._earliest_left_ms.get(collection, time_ms))
+            return True
 
     def _majority_lags(self) -> bool:
         last = self._database.command("hello").get("lastWrite")
@@ -103,14 +126,17 @@ class Streamed:
         self._collection = collection
         self._rereading = Rereading()
         self._mark: tuple[int, int] | None = None
+        self._missed = False
 
     def look(self) -> None:
-        """Nothing to do: the stream is followed all the time."""
+        """Whether the end moved past a sample since the last probe; the stream is followed all the time."""
+        self._missed |= self._stream.left_behind(self._collection, forget=True)
 
     def changed(self, appended: int) -> bool:
         """Whether the stream told of a change since the last call, or cannot be relied on and it is time again."""
         before, self._mark = self._mark, self._stream.changes(self._collection)
-        return before != self._mark or (not self._stream.keeps_up() and self._rereading.changed(appended))
+        missed, self._missed = self._missed or self._stream.left_behind(self._collection), False
+        return missed or before != self._mark or (not self._stream.keeps_up() and self._rereading.changed(appended))
 
 
 def offers_streams(database: Database) -> bool:

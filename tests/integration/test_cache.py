@@ -154,6 +154,36 @@ def test_a_replica_set_tells_by_its_change_stream(what: str, replicated: Databas
         assert eventually(lambda: answers(cached) == answers(plain))
 
 
+def test_a_sample_behind_an_end_that_is_just_moving_on_is_not_missed(
+    replicated: Database, checked_always: None, compared_once: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The stream tells of it while the probe, which has read already, is about to move the end past it."""
+    collection, noted = replicated["cpu_usage"], list[Any]()
+    collection.delete_many({})
+    fill(replicated)
+    monkeypatch.setattr(changes, "REREAD_SECONDS", 1e9)
+    cached, plain = Store(replicated, CACHE_BYTES), Store(replicated)
+    assert eventually(lambda: tail_of(cached, 6) == tail_of(plain, 6))
+    stream: Any = cached._shelves["cpu"]._changes
+    note = stream._stream._note
+    monkeypatch.setattr(stream._stream, "_note", lambda event: (note(event), noted.append(event)))
+    assert eventually(lambda: stream._stream.keeps_up())
+    collection.insert_one(sample(-1))
+    assert eventually(lambda: noted)
+    assert eventually(lambda: tail_of(cached, 6) == tail_of(plain, 6))
+    batches = cached._reader.batches
+
+    def late(*args: Any) -> Iterator[bytes]:
+        yield from batches(*args)
+        collection.insert_one(sample(-30))
+        assert eventually(lambda: len(noted) == 3)
+
+    collection.insert_one(sample(-120))
+    with patch.object(cached._reader, "batches", late):
+        tail_of(cached, 6)
+    assert eventually(lambda: tail_of(cached, 6) == tail_of(plain, 6), 3)
+
+
 @pytest.mark.parametrize("what", ["a late sample", "a corrected sample", "a deleted sample", "a new sample"])
 def test_without_either_all_is_read_again(what: str, database: Database, store: Store, checked_always: None) -> None:
     fill(database)

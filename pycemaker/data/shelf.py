@@ -114,6 +114,7 @@ class Shelf:
         self._state = State()
         self._checked = float("-inf")
         self._settle_at = float("inf")
+        self._is_owed = False
         self._flight: Future[None] | None = None
         self._hours = Hours(metric, reader, blocks)
         self._dense_until = float("-inf")
@@ -202,14 +203,16 @@ class Shelf:
     def _check(self, began: float) -> None:
         self._changes.look()
         appended = self._probe()
-        changed = self._changes.changed(appended or 0)
+        changed = self._changes.changed(appended or 0) or self._is_owed
         settles = began >= self._settle_at
-        if changed or settles:
-            self._settle_at = began + SETTLE_SECONDS if changed else float("inf")
         if changed or settles or appended is None:
+            self._is_owed = True  # the changes are told once: a reading that fails is owed until one succeeds
             state = self._state
             self._state = State(state.generation + 1, state.version + 1, state.open)
             self._load_end()
+            self._is_owed = False
+        if changed or settles:
+            self._settle_at = began + SETTLE_SECONDS if changed else float("inf")
 
     def _probe(self) -> int | None:
         """Take in what is new at the end; how many documents more that is, None where the end has to be read anew."""

@@ -22,6 +22,7 @@ from pycemaker.data.blocks import Block, Blocks
 from pycemaker.data.counters import Count, Counters, read_count
 from pycemaker.data.database import Database
 from pycemaker.data.store import Store
+from pycemaker.errors import DatabaseUnreachable
 from pycemaker.metrics import CPU, REQUEST_COUNT
 from pycemaker.samples import no_batch
 from pycemaker.window import Interval, Window, since
@@ -225,6 +226,19 @@ def write(collection: Any, step: tuple[str, Any], newest: list[float]) -> None:
             collection.update_one({"time_series": {"$lte": seconds_before(given_[0])}}, there)
         case "delete":
             collection.delete_one({"time_series": {"$lte": seconds_before(given_)}})
+
+
+def test_a_change_whose_reading_fails_is_read_by_the_next_answer(
+    database: Database, cached: Store, store: Store, checked_always: None, compared_once: None
+) -> None:
+    fill(database)
+    assert answers(cached) == answers(store)
+    WRITES["a late sample"](database["cpu_usage"])
+    database["cpu_usage"].update_one({"time_series": seconds_before(100)}, {"$set": {"value": 7}})
+    away = patch.object(cached._reader, "newest_ms", side_effect=DatabaseUnreachable(reason="away"))
+    with away, pytest.raises(DatabaseUnreachable):
+        answers(cached)
+    assert answers(cached) == answers(store)
 
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -75,10 +75,11 @@ class Stream:
                 time.sleep(1.0)
 
     def _follow(self) -> None:
-        wanted = [{"ns.coll": {"$in": list(self._end_ms)}}, {"operationType": {"$in": ["dropDatabase", "invalidate"]}}]
+        watched = {"$in": list(self._end_ms)}
+        of_all = {"operationType": {"$in": ["dropDatabase", "invalidate"]}}
         pipeline: list[Document] = [
-            {"$match": {"$or": wanted}},
-            {"$project": {"operationType": 1, "ns": 1, "fullDocument.time_series": 1}},
+            {"$match": {"$or": [{"ns.coll": watched}, {"to.coll": watched}, of_all]}},
+            {"$project": {"operationType": 1, "ns": 1, "to": 1, "fullDocument.time_series": 1}},
         ]
         with self._database.watch(pipeline, max_await_time_ms=_AWAIT_MS) as stream:
             self._everywhere += 1
@@ -91,11 +92,12 @@ class Stream:
         self._everywhere += 1
 
     def _note(self, event: Mapping[str, Any]) -> None:
-        collection = event.get("ns", {}).get("coll")
-        if collection not in self._end_ms:
+        named = {event[key].get("coll") for key in ("ns", "to") if key in event} & self._end_ms.keys()
+        if not named:
             self._everywhere += 1
-        elif event["operationType"] != "insert" or not self._leaves(collection, event):
-            self._changes[collection] += 1
+        for collection in named:
+            if event["operationType"] != "insert" or not self._leaves(collection, event):
+                self._changes[collection] += 1
 
     def _leaves(self, collection: str, event: Mapping[str, Any]) -> bool:
         """Whether the insert is at the end, and so is left to the probe. In one step with how far the end is."""

@@ -21,6 +21,7 @@ from pycemaker.data import changes, hours, shelf
 from pycemaker.data.blocks import Block, Blocks
 from pycemaker.data.counters import Count, Counters, read_count
 from pycemaker.data.database import Database
+from pycemaker.data.indexes import KEY
 from pycemaker.data.store import Store
 from pycemaker.errors import DatabaseUnreachable
 from pycemaker.metrics import CPU, REQUEST_COUNT
@@ -113,6 +114,7 @@ WRITES: dict[str, Write] = {
     "everything deleted": lambda c: c.delete_many({}),
     "the collection dropped": lambda c: c.drop(),
     "dropped and written anew": lambda c: (c.drop(), c.insert_many([sample(5 * n, 0.25) for n in range(2500)])),
+    "another collection renamed over it": lambda c: renamed_over(c),
     "many new samples": lambda c: c.insert_many([sample(-5 * n) for n in range(1, 3000)]),
     "so many that the end is read anew": lambda c: c.insert_many([sample(-n) for n in range(1, 25_000)]),
     "samples of an instant that has one": lambda c: c.insert_many([sample(3600) for _ in range(3)]),
@@ -152,6 +154,30 @@ def test_a_replica_set_tells_by_its_change_stream(what: str, replicated: Databas
         time.sleep(0.3)  # the stream is open by now, and says that it is
         assert answers(cached) == answers(plain)
         WRITES[what](collection)
+        assert eventually(lambda: answers(cached) == answers(plain))
+
+
+def renamed_over(collection: Any) -> None:
+    """Another collection takes the place of this one, as when a restored copy is swapped in."""
+    other = collection.database["restored"]
+    other.drop()
+    other.insert_many([sample(5 * back, 0.75) for back in range(2000)])
+    other.create_index(KEY)
+    other.rename(collection.name, dropTarget=True)
+
+
+def test_a_collection_that_takes_the_place_of_a_metric_s_is_told_of(
+    replicated: Database, checked_always: None, compared_once: None
+) -> None:
+    replicated["cpu_usage"].delete_many({})
+    fill(replicated)
+    with patch.object(changes, "REREAD_SECONDS", 1e9):
+        cached, plain = Store(replicated, CACHE_BYTES), Store(replicated)
+        assert eventually(lambda: answers(cached) == answers(plain))
+        stream: Any = cached._shelves["cpu"]._changes
+        assert eventually(stream._stream.keeps_up)
+        assert eventually(lambda: answers(cached) == answers(plain))
+        renamed_over(replicated["cpu_usage"])
         assert eventually(lambda: answers(cached) == answers(plain))
 
 

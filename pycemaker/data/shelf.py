@@ -139,18 +139,18 @@ class Shelf:
         Raises:
             DatabaseUnreachable: MongoDB is away.
         """
-        began = time.monotonic()
-        if began - self._checked < FRESH_SECONDS:
+        asked = time.monotonic()
+        if asked - self._checked < FRESH_SECONDS:
             return self._state
-        with self._lock:
-            flight, leads = self._flight, self._flight is None
-            if flight is None:
-                flight = self._flight = Future()
-        if leads:
-            self._lead(flight, began)
-        elif began - self._checked > STALE_SECONDS:
-            flight.result()
-        return self._state
+        while True:
+            flight, leads = self._board()
+            if leads:
+                self._lead(flight, time.monotonic())
+                return self._state
+            if asked - self._checked > STALE_SECONDS:
+                flight.result()
+            if asked - self._checked <= STALE_SECONDS:  # else that check took long, and began too long ago
+                return self._state
 
     def parts(self, state: State, from_ms: int, until_ms: int | None) -> Iterator[Batch]:
         """The kept documents with from_ms <= time < until_ms, an hour at a time; `state` is of the last refresh.
@@ -186,6 +186,14 @@ class Shelf:
         return kept_from_ms if until_ms is None else min(kept_from_ms, until_ms)
 
     # The check.
+
+    def _board(self) -> tuple[Future[None], bool]:
+        """The check that is under way, else one that is ours to make; whether it is ours."""
+        with self._lock:
+            flight, leads = self._flight, self._flight is None
+            if flight is None:
+                flight = self._flight = Future()
+            return flight, leads
 
     def _lead(self, flight: Future[None], began: float) -> None:
         try:

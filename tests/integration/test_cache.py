@@ -267,6 +267,36 @@ def test_a_change_whose_reading_fails_is_read_by_the_next_answer(
     assert answers(cached) == answers(store)
 
 
+def test_who_waited_for_a_check_that_began_long_ago_has_it_made_again(
+    database: Database, cached: Store, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(database)
+    monkeypatch.setattr(shelf, "FRESH_SECONDS", 0.0)
+    monkeypatch.setattr(shelf, "STALE_SECONDS", 0.1)
+    tail_of(cached, 6)
+    cpu: Any = cached._shelves["cpu"]
+    changed, slow, waits, go_on = cpu._changes.changed, threading.Event(), threading.Event(), threading.Event()
+
+    def slowly(appended: int) -> bool:
+        monkeypatch.setattr(cpu._changes, "changed", changed)
+        result = cpu._flight.result
+        cpu._flight.result = lambda: (waits.set(), result())
+        slow.set()
+        go_on.wait(10)
+        return bool(changed(appended))
+
+    monkeypatch.setattr(cpu._changes, "changed", slowly)
+    with ThreadPoolExecutor(2) as pool:
+        pool.submit(tail_of, cached, 6)
+        assert slow.wait(10)
+        database["cpu_usage"].insert_one(sample(-5))
+        time.sleep(0.15)  # from here on the check that is under way is too old
+        answer = pool.submit(tail_of, cached, 6)
+        assert waits.wait(10)
+        go_on.set()
+        assert answer.result() == tail_of(store, 6)
+
+
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS, limit=st.sampled_from([300_000, CACHE_BYTES]))
 def test_answers_are_the_same_bytes_with_and_without_memory_after_any_writes(

@@ -10,8 +10,8 @@ Three ways to know, the first that the deployment offers:
   that ever touched the collection since mongod started. They are read just before the probe of the end: when as many
   inserts were counted as samples were found, and nothing else, then nothing else happened. 1.8 ms a look, whatever the
   size. They count a write when it is made, a moment before others see it; so a change is taken for two, 3 s apart.
-* **Reading again** (other engines, a user without the right to either, a stream that fell behind). Every 5 s everything
-  in memory counts as changed, and what is then asked for is read and compared.
+* **Reading again** (other engines, reads from secondaries, a user without the right to either, a stream that fell
+  behind). Every 5 s everything in memory counts as changed, and what is then asked for is read and compared.
 """
 
 from __future__ import annotations

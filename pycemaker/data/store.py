@@ -9,15 +9,13 @@ from datetime import datetime
 from functools import partial
 
 from pycemaker.data.blocks import Blocks, Use
-from pycemaker.data.changes import Changes
-from pycemaker.data.counters import Counters, read_count
 from pycemaker.data.database import Database, one_exchange
 from pycemaker.data.encode import encode_batch, encode_columns
 from pycemaker.data.hours import TooDenseError
 from pycemaker.data.lags import lags_seconds
 from pycemaker.data.reader import BATCH_DOCUMENTS, Reader
 from pycemaker.data.shelf import Shelf, State
-from pycemaker.data.stream import Stream, Streamed, offers_streams
+from pycemaker.data.watch import watch
 from pycemaker.metrics import METRICS, Metric
 from pycemaker.period import Arrivals
 from pycemaker.samples import Batch, Columns, join_columns, no_columns
@@ -232,14 +230,11 @@ class Store:
         return shelf
 
     def _make_shelves(self) -> dict[str, Shelf]:
-        database, shelves = self._database, dict[str, Shelf]()
+        shelves = dict[str, Shelf]()
         edges = {metric.collection: partial(_edge_ms, shelves, metric) for metric in METRICS}
-        stream = Stream(database.handle, edges) if offers_streams(database) else None
+        told = watch(self._database, edges)
         for metric in METRICS:
-            changes: Changes = Counters(partial(read_count, database, metric.collection))
-            if stream is not None:
-                changes = Streamed(stream, metric.collection)
-            shelves[metric.id] = Shelf(metric, self._reader, self._blocks, changes)
+            shelves[metric.id] = Shelf(metric, self._reader, self._blocks, told[metric.collection])
         return shelves
 
 

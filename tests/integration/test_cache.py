@@ -90,6 +90,11 @@ def replicated() -> Iterator[Database]:
         database.close()
 
 
+def stream_of(store: Store) -> Any:
+    changes: Any = store._shelves["cpu"]._changes
+    return getattr(changes, "_changes", changes)._stream
+
+
 def reads_of(store: Store) -> Any:
     """Counts the runs of hours that are read."""
     return patch.object(store._reader, "at_once", wraps=store._reader.at_once)
@@ -147,7 +152,7 @@ def test_a_replica_set_tells_by_its_change_stream(what: str, replicated: Databas
     fill(replicated)
     with (
         patch.object(changes, "REREAD_SECONDS", 1e9),
-        patch("pycemaker.data.store.read_count", side_effect=AssertionError),
+        patch("pycemaker.data.watch.read_count", side_effect=AssertionError),
     ):
         cached, plain = Store(replicated, CACHE_BYTES), Store(replicated)
         assert eventually(lambda: answers(cached) == answers(plain))
@@ -174,8 +179,7 @@ def test_a_collection_that_takes_the_place_of_a_metric_s_is_told_of(
     with patch.object(changes, "REREAD_SECONDS", 1e9):
         cached, plain = Store(replicated, CACHE_BYTES), Store(replicated)
         assert eventually(lambda: answers(cached) == answers(plain))
-        stream: Any = cached._shelves["cpu"]._changes
-        assert eventually(stream._stream.keeps_up)
+        assert eventually(stream_of(cached).keeps_up)
         assert eventually(lambda: answers(cached) == answers(plain))
         renamed_over(replicated["cpu_usage"])
         assert eventually(lambda: answers(cached) == answers(plain))
@@ -191,10 +195,10 @@ def test_a_sample_behind_an_end_that_is_just_moving_on_is_not_missed(
     monkeypatch.setattr(changes, "REREAD_SECONDS", 1e9)
     cached, plain = Store(replicated, CACHE_BYTES), Store(replicated)
     assert eventually(lambda: tail_of(cached, 6) == tail_of(plain, 6))
-    stream: Any = cached._shelves["cpu"]._changes
-    note = stream._stream._note
-    monkeypatch.setattr(stream._stream, "_note", lambda event: (note(event), noted.append(event)))
-    assert eventually(lambda: stream._stream.keeps_up())
+    stream = stream_of(cached)
+    note = stream._note
+    monkeypatch.setattr(stream, "_note", lambda event: (note(event), noted.append(event)))
+    assert eventually(stream.keeps_up)
     collection.insert_one(sample(-1))
     assert eventually(lambda: noted)
     assert eventually(lambda: tail_of(cached, 6) == tail_of(plain, 6))
@@ -211,10 +215,29 @@ def test_a_sample_behind_an_end_that_is_just_moving_on_is_not_missed(
     assert eventually(lambda: tail_of(cached, 6) == tail_of(plain, 6), 3)
 
 
+@pytest.mark.parametrize(("preference", "is_read_again"), [("primary", False), ("secondaryPreferred", True)])
+def test_what_may_come_from_a_secondary_that_lags_is_read_again(
+    replicated: Database, compared_once: None, preference: str, is_read_again: bool
+) -> None:
+    replicated["cpu_usage"].delete_many({})
+    fill(replicated)
+    database = Database(f"{replicated._url}&readPreference={preference}")
+    with patch.object(changes, "REREAD_SECONDS", 0.5), patch.object(shelf, "FRESH_SECONDS", 0.0):
+        cached = Store(database, CACHE_BYTES)
+        tail_of(cached, 6)
+        assert is_read_again or eventually(stream_of(cached).keeps_up)
+        tail_of(cached, 6)
+        time.sleep(0.6)
+        with reads_of(cached) as reads:
+            tail_of(cached, 6)
+    database.close()
+    assert (reads.call_count > 0) is is_read_again
+
+
 @pytest.mark.parametrize("what", ["a late sample", "a corrected sample", "a deleted sample", "a new sample"])
 def test_without_either_all_is_read_again(what: str, database: Database, store: Store, checked_always: None) -> None:
     fill(database)
-    with patch("pycemaker.data.store.read_count", lambda *_: None), patch.object(changes, "REREAD_SECONDS", 0.2):
+    with patch("pycemaker.data.watch.read_count", lambda *_: None), patch.object(changes, "REREAD_SECONDS", 0.2):
         cached = Store(database, CACHE_BYTES)
         assert answers(cached) == answers(store)
         WRITES[what](database["cpu_usage"])

@@ -1,0 +1,40 @@
+"""Which way to know of changes a deployment offers (see `changes`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from pymongo import ReadPreference
+
+from pycemaker.data.changes import Changes, Rereading
+from pycemaker.data.counters import Counters, read_count
+from pycemaker.data.database import Database, one_exchange
+from pycemaker.data.stream import Stream, Streamed, offers_streams
+
+
+def watch(database: Database, end_ms: Mapping[str, Callable[[], int | None]]) -> dict[str, Changes]:
+    """The changes of each collection. What is read from secondaries may be older than what is told: it is read again.
+
+    Args:
+        database: where they are.
+        end_ms: by collection, from which time on the probe of the end sees every sample; None where there is no end.
+
+    Raises:
+        DatabaseUnreachable: MongoDB is away.
+    """
+    if not _reads_from_primary(database):
+        return {collection: Rereading() for collection in end_ms}
+    return _told(database, end_ms)
+
+
+def _reads_from_primary(database: Database) -> bool:
+    with one_exchange():
+        return bool(database.handle.read_preference == ReadPreference.PRIMARY)
+
+
+def _told(database: Database, end_ms: Mapping[str, Callable[[], int | None]]) -> dict[str, Changes]:
+    if offers_streams(database):
+        stream = Stream(database.handle, end_ms)
+        return {collection: Streamed(stream, collection) for collection in end_ms}
+    return {collection: Counters(partial(read_count, database, collection)) for collection in end_ms}

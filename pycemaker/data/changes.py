@@ -10,8 +10,9 @@ Three ways to know, the first that the deployment offers:
   that ever touched the collection since mongod started. They are read just before the probe of the end: when as many
   inserts were counted as samples were found, and nothing else, then nothing else happened. 1.8 ms a look, whatever the
   size. They count a write when it is made, a moment before others see it; so a change is taken for two, 3 s apart.
-* **Reading again** (other engines, reads from secondaries, a user without the right to either, a stream that fell
-  behind). Every 5 s everything in memory counts as changed, and what is then asked for is read and compared.
+* **Reading again** (views, time-series collections, other engines, reads from secondaries, a user without the right to
+  either, a stream that fell behind). Every 5 s everything in memory counts as changed, and what is then asked for is
+  read and compared.
 """
 
 from __future__ import annotations
@@ -20,7 +21,12 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+from pymongo.errors import OperationFailure
+
+from pycemaker.data.database import Database, one_exchange
+
 REREAD_SECONDS = 5.0
+_PLAIN = "collection"
 
 
 class Changes(Protocol):
@@ -53,3 +59,49 @@ class Rereading:
             return False
         self._said = self._clock()
         return True
+
+
+class Told:
+    """What is told of a plain collection; of anything else nothing is told, and it is read again.
+
+    A view has no events and no counters; those of a time-series collection are of its buckets.
+
+    Args:
+        changes: what is told.
+        read_kind: MongoDB's word for what goes by the metric's name; None where there is nothing, or it is not said.
+    """
+
+    def __init__(self, changes: Changes, read_kind: Callable[[], str | None]) -> None:
+        self._changes = changes
+        self._read_kind = read_kind
+        self._kind: str | None = None
+        self._rereading = Rereading()
+
+    def look(self) -> None:
+        """See what it is where that may be another thing than before. Raises as the protocol says."""
+        self._kind = self._kind or self._read_kind()
+        if self._kind == _PLAIN:
+            self._changes.look()
+
+    def changed(self, appended: int) -> bool:
+        """As the protocol says."""
+        told = (self._changes if self._kind == _PLAIN else self._rereading).changed(appended)
+        if told:
+            self._kind = None
+        return told
+
+
+def read_kind(database: Database, collection: str) -> str | None:
+    """MongoDB's word for what goes by that name: `collection`, `view` or `timeseries`; None for nothing, or no right.
+
+    Raises:
+        DatabaseUnreachable: MongoDB is away.
+    """
+    with one_exchange():
+        try:
+            reply = database.handle.command(
+                {"listCollections": 1, "filter": {"name": collection}, "nameOnly": True, "authorizedCollections": True}
+            )
+        except OperationFailure:
+            return None
+    return next((found["type"] for found in reply["cursor"]["firstBatch"]), None)

@@ -36,8 +36,11 @@ PAGES_SECONDS = 30.0
 
 _COMING_PAGES = 8
 _END_OF_TIME = DatetimeMS(2**63 - 1)
-_NO_SUCH_INDEX = (2, 291)
-"""What MongoDB answers where the index that a read names is not there: BadValue, NoQueryExecutionPlans."""
+_NO_SUCH_INDEX = (2, 168, 291)
+"""What MongoDB answers where the index that a read names is not there: BadValue, NoQueryExecutionPlans.
+
+And where it takes no ends in an index, as of a time-series collection: InvalidPipelineOperator.
+"""
 
 Stretch = tuple[int, int | None]
 """From when (included) until when (not), milliseconds since 1970 in UTC; None means without end."""

@@ -7,7 +7,7 @@ from functools import partial
 
 from pymongo import ReadPreference
 
-from pycemaker.data.changes import Changes, Rereading
+from pycemaker.data.changes import Changes, Rereading, Told, read_kind
 from pycemaker.data.counters import Counters, read_count
 from pycemaker.data.database import Database, one_exchange
 from pycemaker.data.stream import Stream, Streamed, offers_streams
@@ -25,7 +25,8 @@ def watch(database: Database, end_ms: Mapping[str, Callable[[], int | None]]) ->
     """
     if not _reads_from_primary(database):
         return {collection: Rereading() for collection in end_ms}
-    return _told(database, end_ms)
+    told = _told(database, end_ms)
+    return {collection: Told(told[collection], partial(read_kind, database, collection)) for collection in end_ms}
 
 
 def _reads_from_primary(database: Database) -> bool:

@@ -234,6 +234,47 @@ def test_what_may_come_from_a_secondary_that_lags_is_read_again(
     assert (reads.call_count > 0) is is_read_again
 
 
+@pytest.fixture(params=["replicated", "database"])
+def deployment(request: pytest.FixtureRequest) -> Database:
+    found: Database = request.getfixturevalue(request.param)
+    found["cpu_usage"].drop()
+    return found
+
+
+@pytest.mark.parametrize("what", ["a late sample", "a corrected sample", "a deleted sample", "a new sample"])
+def test_what_is_written_to_the_collection_of_a_view_is_seen_in_the_view(
+    what: str, deployment: Database, checked_always: None, compared_once: None
+) -> None:
+    source = deployment["measured"]
+    source.drop()
+    source.insert_many([sample(5 * back, back % 97 / 97) for back in range(3000)])
+    deployment.handle.create_collection("cpu_usage", viewOn="measured", pipeline=[])
+    with patch.object(changes, "REREAD_SECONDS", 0.2):
+        cached, plain = Store(deployment, CACHE_BYTES), Store(deployment)
+        assert eventually(lambda: answers(cached) == answers(plain))
+        if "replicated" in deployment._url:
+            assert eventually(stream_of(cached).keeps_up)
+            assert answers(cached) == answers(plain)
+        WRITES[what](source)
+        assert eventually(lambda: answers(cached) == answers(plain))
+    deployment["cpu_usage"].drop()
+
+
+def test_a_time_series_collection_is_answered_with_and_without_memory(
+    deployment: Database, checked_always: None, compared_once: None
+) -> None:
+    deployment.handle.create_collection("cpu_usage", timeseries={"timeField": "time_series"})
+    fill(deployment)
+    with patch.object(changes, "REREAD_SECONDS", 0.2):
+        cached, plain = Store(deployment, CACHE_BYTES), Store(deployment)
+        assert tail_of(plain, 6).count(b'"_id"') == 3000
+        assert eventually(lambda: answers(cached) == answers(plain))
+        WRITES["a late sample"](deployment["cpu_usage"])
+        WRITES["a new sample"](deployment["cpu_usage"])
+        assert eventually(lambda: answers(cached) == answers(plain))
+    deployment["cpu_usage"].drop()
+
+
 @pytest.mark.parametrize("what", ["a late sample", "a corrected sample", "a deleted sample", "a new sample"])
 def test_without_either_all_is_read_again(what: str, database: Database, store: Store, checked_always: None) -> None:
     fill(database)

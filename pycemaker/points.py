@@ -5,6 +5,10 @@ method, by `tsdownsample` (what plotly-resampler uses; Rust, wheels for every pl
 rather than LTTB, which picks what looks most like the curve and may leave out the very highest point: here a peak is
 what people look for. Bins of equal time, which the library offers too, are not taken: it panics on two points, and
 leaves nothing of samples of one instant (0.1.5, tried).
+
+Of more samples than a week has not all are held: the extremes of narrow bins stand for them, whose width doubles as
+samples come. The extremes of wider bins are among those, so early samples keep as many points as late ones. What stays
+depends on the samples alone, and not on the pieces in which they came.
 """
 
 from __future__ import annotations
@@ -20,8 +24,11 @@ from pycemaker.samples import Batch, join_batches, join_columns
 
 FEWEST, MOST = 2, 10_000
 
-_HELD_FEWEST = 250_000
-_HELD_TIMES = 8
+_HELD = 125_000
+"""Documents held at most, 25 MB: a week (120,960) is thinned in one go."""
+
+_FINER = 4
+"""How many bins a point there are at most while samples come; in the end there is half a bin a point."""
 
 
 class Thinner:
@@ -35,8 +42,9 @@ class Thinner:
         self.max_points = max_points
         self.total = 0
         self._held: list[Batch] = []
+        self._places: list[NDArray[np.int64]] = []
         self._holding = 0
-        self._is_thinned = False
+        self._is_condensed = False
 
     @property
     def method(self) -> str:
@@ -45,12 +53,32 @@ class Thinner:
 
     def add(self, batch: Batch) -> None:
         """Take in the next documents, later than all before."""
-        self.total += len(batch)
+        while len(batch):
+            room = _HELD - self._holding
+            self._hold(batch.part(0, room))
+            batch = batch.part(room, len(batch))
+            if self._holding == _HELD:
+                self._condense()
+
+    def _hold(self, batch: Batch) -> None:
         self._held.append(batch)
+        self._places.append(np.arange(self.total, self.total + len(batch)))
         self._holding += len(batch)
-        if self._holding > max(_HELD_FEWEST, _HELD_TIMES * self.max_points):
-            self._held = [thin(self._held, self.max_points * _HELD_TIMES // 2)]
-            self._holding = len(self._held[0])
+        self.total += len(batch)
+
+    def _condense(self) -> None:
+        """Leave the extremes of bins of 2, 4, 8 ... documents, so wide that the bins are few enough."""
+        width = 1
+        while self.total > width * _FINER * self.max_points:
+            width *= 2
+        kept = self._extremes(np.concatenate(self._places) // width)
+        self._places = [np.concatenate(self._places)[kept]]
+        self._held = [_pick(self._held, kept)]
+        self._holding = len(kept)
+        self._is_condensed = True
+
+    def _extremes(self, bins: NDArray[np.int64]) -> NDArray[np.int64]:
+        return _extremes(np.concatenate([batch.columns.reading for batch in self._held]), bins)
 
     def result(self) -> Batch:
         """What is left, oldest first. No more is taken in after this."""
@@ -58,7 +86,9 @@ class Thinner:
 
     @cached_property
     def _result(self) -> Batch:
-        return thin(self._held, self.max_points)
+        if not self._is_condensed:
+            return thin(self._held, self.max_points)
+        return _pick(self._held, self._extremes(np.concatenate(self._places) * (self.max_points // 2) // self.total))
 
 
 def thin(batches: Sequence[Batch], max_points: int) -> Batch:
@@ -72,7 +102,7 @@ def thin(batches: Sequence[Batch], max_points: int) -> Batch:
     finite = np.flatnonzero(np.isfinite(columns.reading))
     if len(finite) > max_points:
         finite = finite[_peaks(columns.reading[finite], max_points)]
-    return _pick([batch for batch in batches if len(batch)], finite)
+    return _pick(batches, finite)
 
 
 def _peaks(reading: NDArray[np.float64], max_points: int) -> NDArray[np.int64]:
@@ -80,8 +110,18 @@ def _peaks(reading: NDArray[np.float64], max_points: int) -> NDArray[np.int64]:
     return np.unique(sampler.downsample(reading, n_out=max_points - max_points % 2)).astype(np.int64)
 
 
+def _extremes(reading: NDArray[np.float64], bins: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Where the first of the lowest and the last of the highest finite readings of each bin are."""
+    finite = np.flatnonzero(np.isfinite(reading))
+    order = finite[np.lexsort((reading[finite], bins[finite]))]
+    ends = np.flatnonzero(np.diff(bins[order], append=-1))
+    starts = np.concatenate([[0], ends[:-1] + 1])[: len(ends)]
+    return np.unique(order[np.concatenate([starts, ends])])
+
+
 def _pick(batches: Sequence[Batch], places: NDArray[np.int64]) -> Batch:
     """The documents at these places, counted through all batches."""
+    batches = [batch for batch in batches if len(batch)]
     starts = np.cumsum([0, *map(len, batches)])
     which = starts.searchsorted(places, side="right") - 1
     inside = places - starts[which]

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from pycemaker.errors import InvalidParameter
 from pycemaker.payload import json_bytes
 from pycemaker.points import FEWEST, MOST
-from pycemaker.samples import Batch
+from pycemaker.samples import Batch, Columns, join_columns
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -51,6 +51,9 @@ The HTTP server ends such an answer as it ends any other. JSON does not parse wi
 that is not closed, and the head of a record batch of 2 GB of which nothing follows, do not parse either. In CSV pandas
 and Arrow refuse a quotation that is not closed; Python's `csv` closes it at the end, but refuses so long a field.
 """
+
+ARROW_ROWS = 4_000
+"""Samples a record batch: as many wherever they come from, so that the same samples are the same bytes."""
 
 _FORMATS = {media_type.partition(";")[0]: name for name, media_type in MEDIA_TYPES.items()}
 
@@ -157,18 +160,31 @@ def _arrow(batches: Iterable[Batch]) -> Iterator[bytes]:
 
     sink = BytesIO()
     with pa.ipc.new_stream(sink, _schema()) as writer:
-        for batch in batches:
-            writer.write_table(_table(batch))
+        for columns in _in_runs((batch.columns for batch in batches), ARROW_ROWS):
+            writer.write_table(_table(columns))
             yield sink.getvalue()
             sink.seek(0)
             sink.truncate()
     yield sink.getvalue()
 
 
-def _table(batch: Batch) -> pa.Table:
+def _in_runs(parts: Iterable[Columns], length: int) -> Iterator[Columns]:
+    """The same samples, so many at a time; the last ones may be fewer."""
+    held: list[Columns] = []
+    room = length
+    for part in parts:
+        while len(part) >= room:
+            yield join_columns([*held, part.part(0, room)])
+            part, held, room = part.part(room, len(part)), [], length
+        held.append(part)
+        room -= len(part)
+    if room < length:
+        yield join_columns(held)
+
+
+def _table(columns: Columns) -> pa.Table:
     import pyarrow as pa
 
-    columns = batch.columns
     words = pa.DictionaryArray.from_arrays(columns.criticity, pa.array(columns.criticity_names, pa.string()))
     return pa.table(
         [

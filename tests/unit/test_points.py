@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pycemaker import points
 from pycemaker.points import Thinner, thin
 from pycemaker.samples import Batch, Columns
 
@@ -57,13 +60,53 @@ def test_it_is_said_what_was_done(count: int, method: str) -> None:
     assert (thinner.method, thinner.total) == (method, count)
 
 
-def test_what_is_held_meanwhile_is_bounded_and_peaks_outlive_it() -> None:
-    thinner = Thinner(100)
-    for part in range(60):
-        readings = np.zeros(10_000)
-        readings[part] = part + 1
-        thinner.add(batch_of(readings.tolist(), part * 10_000))
-        assert thinner._holding <= 250_000
-    assert thinner.total == 600_000
+def thinned(readings: np.ndarray, sizes: list[int], most: int) -> Thinner:
+    """The readings taken in by pieces of these sizes, again and again."""
+    thinner, start = Thinner(most), 0
+    for size in itertools.cycle(sizes):
+        if start >= len(readings):
+            return thinner
+        thinner.add(batch_of(readings[start : start + size].tolist(), start))
+        assert thinner._holding < points._HELD
+        start += size
+    raise AssertionError
+
+
+def test_what_is_held_meanwhile_is_bounded_and_peaks_outlive_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(points, "_HELD", 5_000)
+    readings = np.zeros(60_000)
+    readings[::1000] = np.arange(60) + 1
+    thinner = thinned(readings, [1000], 100)
+    assert thinner.total == 60_000
     assert thinner.result().columns.reading.max() == 60
     assert len(thinner.result()) <= 100
+
+
+@pytest.mark.parametrize("total", [4_999, 5_000, 5_001, 9_990, 60_000, 61_234])
+@pytest.mark.parametrize("most", [2, 7, 100, 600])
+def test_what_stays_does_not_depend_on_the_pieces_in_which_it_came(
+    monkeypatch: pytest.MonkeyPatch, total: int, most: int
+) -> None:
+    monkeypatch.setattr(points, "_HELD", 5_000)
+    readings = np.random.default_rng(7).normal(size=total).cumsum()
+    readings[::97] = np.nan
+    found = [thinned(readings, sizes, most).result() for sizes in ([720], [4000, 1], [total], [1, 5_000, 313])]
+    assert len({batch.rows for batch in found}) == 1
+    assert len(found[0]) <= most
+    assert {np.nanmin(readings), np.nanmax(readings)} <= set(found[0].columns.reading)
+
+
+def test_early_samples_of_many_keep_as_many_points_as_late_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(points, "_HELD", 5_000)
+    kept = rows_of(thinned(np.random.default_rng(7).normal(size=60_000), [720], 200).result())
+    tenths = np.bincount(np.array(kept) // 6_000)
+    assert tenths.min() >= 16
+    assert tenths.max() <= 22
+
+
+def test_of_many_samples_without_a_reading_those_that_have_one_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(points, "_HELD", 5_000)
+    readings = np.full(20_000, np.nan)
+    assert len(thinned(readings, [720], 100).result()) == 0
+    readings[[3, 12_345]] = 1.0
+    assert rows_of(thinned(readings, [720], 100).result()) == [3, 12_345]

@@ -14,7 +14,7 @@ import pyarrow.csv
 import pytest
 
 from pycemaker.errors import InvalidParameter
-from pycemaker.samples import Batch, Columns, no_batch
+from pycemaker.samples import Batch, Columns, join_batches, no_batch
 from pycemaker.shapes import BROKEN_OFF, Shape, parse_shape, write
 
 ROWS = [b'{"a":1}', b'{"a":2}', b'{"a":"x,y"}']
@@ -96,6 +96,19 @@ def test_arrow_has_the_columns_with_their_types() -> None:
     assert table["value"].to_pylist() == [0.5, None, 1e300] * 2
     assert table["criticity"].to_pylist() == ['a,"b', "unknown", 'a,"b'] * 2
     assert table["time_series"].cast(pa.int64()).to_pylist() == COLUMNS.time_ms.tolist() * 2
+
+
+@pytest.mark.parametrize("format_name", ["ndjson", "csv", "arrow"])
+def test_the_bytes_do_not_depend_on_the_pieces_in_which_the_samples_came(format_name: str) -> None:
+    many = join_batches([BATCH] * 3000)
+    starts = {size: range(0, len(many), size) for size in (len(many), 720, 4000, 1)}
+    found = {
+        written(format_name, *(many.part(at, min(at + size, len(many))) for at in ats)) for size, ats in starts.items()
+    }
+    assert len(found) == 1
+    if format_name == "arrow":
+        [body] = found
+        assert [batch.num_rows for batch in pa.ipc.open_stream(body)] == [4000, 4000, 1000]
 
 
 @pytest.mark.parametrize(("format_name", "nothing"), [("ndjson", b""), ("csv", b"time_series,value,criticity\n")])

@@ -71,14 +71,11 @@ class Thinner:
         width = 1
         while self.total > width * _FINER * self.max_points:
             width *= 2
-        kept = self._extremes(np.concatenate(self._places) // width)
+        kept = _extremes(_readings(self._held), np.concatenate(self._places) // width)
         self._places = [np.concatenate(self._places)[kept]]
         self._held = [_pick(self._held, kept)]
         self._holding = len(kept)
         self._is_condensed = True
-
-    def _extremes(self, bins: NDArray[np.int64]) -> NDArray[np.int64]:
-        return _extremes(np.concatenate([batch.columns.reading for batch in self._held]), bins)
 
     def result(self) -> Batch:
         """What is left, oldest first. No more is taken in after this."""
@@ -86,9 +83,15 @@ class Thinner:
 
     @cached_property
     def _result(self) -> Batch:
+        held, self._held = self._held, []
         if not self._is_condensed:
-            return thin(self._held, self.max_points)
-        return _pick(self._held, self._extremes(np.concatenate(self._places) * (self.max_points // 2) // self.total))
+            return thin(held, self.max_points)
+        bins = np.concatenate(self._places) * (self.max_points // 2) // self.total
+        return _pick(held, _extremes(_readings(held), bins))
+
+
+def _readings(batches: Sequence[Batch]) -> NDArray[np.float64]:
+    return np.concatenate([batch.columns.reading for batch in batches])
 
 
 def thin(batches: Sequence[Batch], max_points: int) -> Batch:

@@ -149,6 +149,11 @@ def digest_of(batches: Iterable[Batch], *more: str) -> str:
     return xxhash.xxh3_128_hexdigest(told + "\0".join(("", *more)).encode())
 
 
+def text_digest(text: bytes) -> str:
+    """128 bits that stand for the text, in hexadecimal."""
+    return xxhash.xxh3_128_hexdigest(text)
+
+
 def columns_digest(parts: Iterable[tuple[str, Columns]]) -> str:
     """One digest, in hexadecimal, of named columns: of instants, readings and criticities, bit by bit."""
     hashed = xxhash.xxh3_128()

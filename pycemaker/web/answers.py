@@ -1,7 +1,8 @@
 """Metric answers: what was read, in the shape that was asked for, with the tag that tells whether it is another one.
 
 A tag stands for the bytes: it is made of the digests of the documents in the answer and of what else the answer says.
-An answer that streams past the memory is not known before it is sent; it gets a tag of its own, never given again.
+An answer that streams past the memory is not known before it is sent; it gets a tag of its own, never given again. One
+that is thinned is known: few documents are left of however many.
 """
 
 from __future__ import annotations
@@ -9,12 +10,13 @@ from __future__ import annotations
 import itertools
 import secrets
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from pycemaker import payload
 from pycemaker.data.store import Reading
 from pycemaker.points import Thinner
-from pycemaker.samples import Batch, digest_of
+from pycemaker.samples import Batch, digest_of, text_digest
 from pycemaker.shapes import BROKEN_OFF, Shape, write
 from pycemaker.window import Window, to_iso_text
 
@@ -23,6 +25,10 @@ WHOLE_BYTES = 1_000_000
 
 KEPT_WHOLE_BYTES = 8_000_000
 """The same for answers out of memory. One piece is sent twice as fast as many, and without a thread that waits."""
+
+
+Place = Callable[[], AbstractContextManager[None]]
+"""One of the places for long answers, as long as the context lasts."""
 
 
 @dataclass(frozen=True)
@@ -61,31 +67,46 @@ class _Gathered:
         return itertools.chain(self.head, self.rest)
 
 
-def tail(reading: Reading, shape: Shape) -> Answer:
-    """Everything since an instant."""
+def tail(reading: Reading, shape: Shape, place: Place) -> Answer:
+    """Everything since an instant; where it is thinned past the memory, in a `place`.
+
+    Raises:
+        TooManyStreams: there is no place.
+        DatabaseUnreachable: MongoDB is away.
+    """
     headers = {}
     gathered = _gather(reading)
-    etag = _etag([gathered], "tail", shape)
-    batches = gathered.batches
     if shape.max_points:
-        thinner = _thinned(batches, shape.max_points)
-        batches = iter([thinner.result()])
-        headers["X-Amostragem"] = f"metodo={thinner.method}; pontos={len(thinner.result())}; de={thinner.total}"
+        with nullcontext() if gathered.is_whole else place():
+            thinner = _thinned(gathered.batches, shape.max_points)
+        points = thinner.result()
+        headers["X-Amostragem"] = f"metodo={thinner.method}; pontos={len(points)}; de={thinner.total}"
+        batches = iter([points])
+        etag = _etag([_Gathered([points], iter(()), is_whole=True)], "tail", shape, str(thinner.total))
+    else:
+        batches, etag = gathered.batches, _etag([gathered], "tail", shape)
     chunks = payload.tail(batches) if shape.format == "json" else write(batches, shape.format)
     return Answer(
         chunks, etag, shape.media_type, reading.still_holds, _whole_bytes(reading), BROKEN_OFF[shape.format], headers
     )
 
 
-def interval(current: Reading, previous: Reading, window: Window, shape: Shape) -> Answer:
-    """An interval, the one before it and the statistics; in other shapes than JSON the interval alone."""
+def interval(current: Reading, previous: Reading, window: Window, shape: Shape, place: Place) -> Answer:
+    """An interval, the one before it and the statistics; in other shapes than JSON the interval alone.
+
+    Raises as `tail`.
+    """
     if shape.format != "json":
-        return tail(current, shape)
+        return tail(current, shape, place)
     now = _gather(current)
     before = _gather(previous) if now.is_whole else _Gathered([], previous.batches, is_whole=False)
-    etag = _etag([now, before], "interval", shape, to_iso_text(window.end_utc), str(window.hours))
     chunks = payload.interval(now.batches, before.batches, window, shape.max_points)
-
+    if shape.max_points and not (now.is_whole and before.is_whole):
+        with place():
+            body = b"".join(chunks)
+        chunks, etag = iter([body]), f'"{text_digest(body)}"'
+    else:
+        etag = _etag([now, before], "interval", shape, to_iso_text(window.end_utc), str(window.hours))
     holds = current.still_holds, previous.still_holds  # and not the readings: whoever keeps this would keep their pages
 
     def still_holds() -> bool:

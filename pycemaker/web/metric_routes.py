@@ -6,6 +6,8 @@ import itertools
 import logging
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from bottle import Bottle, request, response
@@ -25,6 +27,7 @@ _log = logging.getLogger("pycemaker")
 def add_metrics(app: Bottle, services: Services) -> None:
     """The intervals and tails of every metric. Last of all routes, since their paths look like any other."""
     settings, store = services.settings, services.store
+    place = partial(_place, services.streams)
 
     @app.get("/<name>/<date_now>/<time_range>")  # type: ignore[untyped-decorator]
     def metric_interval(name: str, date_now: str, time_range: str) -> Any:
@@ -33,14 +36,14 @@ def add_metrics(app: Bottle, services: Services) -> None:
             date_now, time_range, zone=settings.timezone, now_utc=services.clock(), limit=settings.max_range_hours
         )
         current, previous = store.look(metric, window.current), store.look(metric, window.previous)
-        answer = answers.interval(current, previous, window, _shape())
+        answer = answers.interval(current, previous, window, _shape(), place)
         return _send(answer, services.streams, moves=date_now == "now")
 
     @app.get("/<name>/<date_start>")  # type: ignore[untyped-decorator]
     def metric_tail(name: str, date_start: str) -> Any:
         metric = find_metric(name)
         start_utc = parse_instant(date_start, zone=settings.timezone, now_utc=services.clock())
-        answer = answers.tail(store.look(metric, since(start_utc)), _shape())
+        answer = answers.tail(store.look(metric, since(start_utc)), _shape(), place)
         return _send(answer, services.streams, moves=date_start == "now")
 
 
@@ -73,6 +76,20 @@ def _body(answer: answers.Answer, streams: threading.BoundedSemaphore) -> Any:
     return b"".join(head)
 
 
+def _take_place(streams: threading.BoundedSemaphore) -> None:
+    if not streams.acquire(blocking=False):
+        raise errors.TooManyStreams(streaming=STREAMS, retry_after_seconds=2)
+
+
+@contextmanager
+def _place(streams: threading.BoundedSemaphore) -> Iterator[None]:
+    _take_place(streams)
+    try:
+        yield
+    finally:
+        streams.release()
+
+
 class _Unbroken:
     """Whether an answer that streams still holds: never again once it broke off."""
 
@@ -95,9 +112,7 @@ def _stream(chunks: Iterator[bytes], streams: threading.BoundedSemaphore, answer
     Raises:
         TooManyStreams: there is no place.
     """
-    if not streams.acquire(blocking=False):
-        raise errors.TooManyStreams(streaming=STREAMS, retry_after_seconds=2)
-
+    _take_place(streams)
     unbroken = _Unbroken(answer.still_holds)
     if STILL_HOLDS in request.environ:
         request.environ[STILL_HOLDS] = unbroken

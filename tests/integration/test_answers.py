@@ -234,6 +234,23 @@ def test_long_answers_are_refused_while_too_many_are_under_way_and_short_ones_ar
     open_ones[1].close()
 
 
+@pytest.mark.parametrize("form", [f"/cpu/{NOW_PATH}/30", "/cpu/09-04-2022-10-43-23"])
+def test_few_points_of_many_documents_take_a_place_and_have_the_tag_of_what_they_are(
+    database: Database, form: str
+) -> None:
+    write(database, 20_000)
+    streams = threading.BoundedSemaphore(1)
+    client = Client(server.create_app(server.Services(from_mapping({}), Store(database), SpentDesk(), streams=streams)))
+    first = client.get(f"{form}?max_points=50")
+    assert client.get(f"{form}?max_points=50", if_none_match=first.headers["Etag"]).status == 304
+    assert client.get(f"{form}?max_points=52").headers["Etag"] != first.headers["Etag"]
+    database["cpu_usage"].update_one({"time_series": NOW - timedelta(seconds=500)}, {"$set": {"value": 7}})
+    assert client.get(f"{form}?max_points=50", if_none_match=first.headers["Etag"]).status == 200
+    with streams:
+        assert is_error(client.get(f"{form}?max_points=50"), 503, "too_many_streams")
+        assert client.get(f"/cpu/{NOW_PATH}/1?max_points=50").status == 200
+
+
 @pytest.mark.parametrize("format_name", ["json", "ndjson", "csv", "arrow"])
 def test_a_long_answer_that_breaks_off_does_not_parse(
     database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, format_name: str

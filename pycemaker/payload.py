@@ -1,13 +1,15 @@
 """What goes over the wire: JSON answers as runs of bytes. The Portuguese keys of the contract live here alone.
 
 An answer is made as its samples arrive, so that a month of them takes no more memory than a batch of
-them and 8 bytes each.
+them, 8 bytes each, and a tenth of the rows that are at an extreme.
 """
 
 from __future__ import annotations
 
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,9 @@ from pycemaker import stats
 from pycemaker.points import Thinner
 from pycemaker.samples import Batch
 from pycemaker.window import Window, to_iso_text
+
+_PLAIN_BYTES = 6_000_000
+"""Rows at an extreme that are kept as they are, 32,000 of them. A metric may be at its lowest for a month."""
 
 
 def json_bytes(content: Any) -> bytes:
@@ -100,12 +105,46 @@ class _Seen:
         return np.concatenate(self._readings)
 
 
-class _ExtremeRows:
-    """The rows at the lowest and at the highest reading so far, a piece for each batch that has some."""
+@dataclass
+class _Piece:
+    """Some documents' rows, joined by commas; compressed they take a tenth."""
+
+    text: bytes
+    is_packed: bool = False
+
+    def pack(self) -> None:
+        """Compress it. Twice is once."""
+        if not self.is_packed:
+            self.text, self.is_packed = zlib.compress(self.text, 1), True
+
+    def unpacked(self) -> bytes:
+        """The rows."""
+        return zlib.decompress(self.text) if self.is_packed else self.text
+
+
+class _Rows:
+    """Rows at one extreme, a piece for each batch that has some; what goes beyond _PLAIN_BYTES is compressed."""
 
     def __init__(self) -> None:
-        self.lowest: list[bytes] = []
-        self.highest: list[bytes] = []
+        self._pieces: list[_Piece] = []
+        self._bytes = 0
+
+    def add(self, piece: _Piece) -> None:
+        """Take in some more."""
+        self._bytes += len(piece.text)
+        if self._bytes > _PLAIN_BYTES:
+            piece.pack()
+        self._pieces.append(piece)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return (piece.unpacked() for piece in self._pieces)
+
+
+class _ExtremeRows:
+    """The rows at the lowest and at the highest reading so far."""
+
+    def __init__(self) -> None:
+        self.lowest, self.highest = _Rows(), _Rows()
         self._low = np.inf
         self._high = -np.inf
 
@@ -116,20 +155,25 @@ class _ExtremeRows:
             return
         low, high = batch.columns.reading[found.lowest[0]], batch.columns.reading[found.highest[0]]
         if low < self._low:
-            self._low, self.lowest = low, []
-        if low == self._low:
-            self.lowest.append(_joined(batch, found.lowest))
+            self._low, self.lowest = low, _Rows()
         if high > self._high:
-            self._high, self.highest = high, []
+            self._high, self.highest = high, _Rows()
+        if low == high == self._low == self._high:
+            piece = _joined(batch, found.lowest)
+            self.lowest.add(piece)
+            self.highest.add(piece)
+            return
+        if low == self._low:
+            self.lowest.add(_joined(batch, found.lowest))
         if high == self._high:
-            self.highest.append(_joined(batch, found.highest))
+            self.highest.add(_joined(batch, found.highest))
 
 
-def _joined(batch: Batch, places: NDArray[np.intp]) -> bytes:
-    """Those rows joined by commas; the batch's own bytes where they are all of them (a metric that stays at 0)."""
+def _joined(batch: Batch, places: NDArray[np.intp]) -> _Piece:
+    """Those rows; the batch's own bytes where they are all of them (a metric that stays at 0)."""
     if len(places) == len(batch):
-        return batch.rows
-    return b",".join([batch.row(int(place)) for place in places])
+        return _Piece(batch.rows)
+    return _Piece(b",".join([batch.row(int(place)) for place in places]))
 
 
 def _statistics(seen: _Seen, seen_before: _Seen) -> dict[str, Any]:

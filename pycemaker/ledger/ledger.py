@@ -15,38 +15,27 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pymongo import ASCENDING, DESCENDING, IndexModel, ReturnDocument, WriteConcern
-from pymongo.collection import Collection
+from pymongo import ASCENDING, ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from pycemaker.data.database import Database, one_exchange
-from pycemaker.errors import IdempotencyKeyReused, TooManyReports, UnknownReport
+from pycemaker.errors import IdempotencyKeyReused, TooManyReports
 from pycemaker.ledger import states
 from pycemaker.ledger.entry import Asked, digest
+from pycemaker.ledger.reading import Document, LedgerReader, now_minus, now_plus
 from pycemaker.ledger.watch import ReportCounts
 
-COLLECTION = "reports"
 LEASE_SECONDS = 15.0
 """How long a report stays with a server that says nothing; it renews three times in that."""
 
 _TYPICAL_SECONDS = 5
-_IS_TEXT = {"$type": "string"}
-_INDEXES = [
-    IndexModel([("due_at", ASCENDING)], partialFilterExpression={"due_at": {"$type": "date"}}),
-    IndexModel([("repeat_key", ASCENDING)], unique=True, partialFilterExpression={"repeat_key": _IS_TEXT}),
-    IndexModel([("idempotency_key", ASCENDING)], unique=True, partialFilterExpression={"idempotency_key": _IS_TEXT}),
-    IndexModel([("asked_at", DESCENDING)]),
-    IndexModel([("ended_at", ASCENDING)], partialFilterExpression={"ended_at": {"$type": "date"}}),
-]
-
-Document = dict[str, Any]
 
 
 class LeaseLost(Exception):
     """Somebody else has taken the report over; whatever was being done with it is theirs now."""
 
 
-class Ledger:
+class Ledger(LedgerReader):
     """The reports of all servers over one database. Threads share it.
 
     Args:
@@ -58,11 +47,10 @@ class Ledger:
     """
 
     def __init__(self, database: Database, owner: str, lease_seconds: float = LEASE_SECONDS) -> None:
-        self._database = database
+        super().__init__(database)
         self._owner = owner
         self._lease_ms = round(lease_seconds * 1000)
         self._asking = threading.Lock()
-        self._has_indexes = False
         self.counts = ReportCounts()
 
     # --- asking
@@ -105,7 +93,7 @@ class Ledger:
                 {
                     "repeat_key": asked.repeat_key,
                     "ended_at": {"$type": "date"},
-                    "$expr": {"$lte": ["$ended_at", _now_minus(asked.repeat_seconds)]},
+                    "$expr": {"$lte": ["$ended_at", now_minus(asked.repeat_seconds)]},
                 },
                 {"$unset": {"repeat_key": ""}},
             )
@@ -133,7 +121,7 @@ class Ledger:
             whole["idempotency_digest"] = asked.repeat_key
         # An insert knows no $$NOW: an update that may only insert does.
         values = {name: {"$literal": value} for name, value in whole.items() if name not in ("_id", "due_at")}
-        values["due_at"] = _now_plus(self._lease_ms if own else 0)
+        values["due_at"] = now_plus(self._lease_ms if own else 0)
         with one_exchange():
             self._ensure_indexes()
             try:
@@ -152,7 +140,7 @@ class Ledger:
         making = states.QUEUED in kind
         state = states.RUNNING if making else states.SENDING
         entered = {"$concatArrays": ["$history", [{"state": state, "at": "$$NOW"}]]}
-        change: Document = {"owner": self._owner, "due_at": _now_plus(self._lease_ms), "state": state}
+        change: Document = {"owner": self._owner, "due_at": now_plus(self._lease_ms), "state": state}
         change |= {"history": {"$cond": [{"$eq": ["$state", state]}, "$history", entered]}}
         change |= {"runs": {"$add": ["$runs", 1]}} if making else {}
         due = {"state": {"$in": list(kind)}, "due_at": {"$type": "date"}, "$expr": {"$lte": ["$due_at", "$$NOW"]}}
@@ -172,7 +160,7 @@ class Ledger:
             return set()
         with one_exchange():
             query = {"_id": {"$in": sorted(wanted)}, "owner": self._owner, "due_at": {"$type": "date"}}
-            self._reports.update_many(query, [{"$set": {"due_at": _now_plus(self._lease_ms)}}])
+            self._reports.update_many(query, [{"$set": {"due_at": now_plus(self._lease_ms)}}])
             kept = {str(found["_id"]) for found in self._reports.find(query, {"_id": 1})}
         return wanted - kept
 
@@ -190,7 +178,7 @@ class Ledger:
         values |= {
             "state": state,
             "owner": None,
-            "due_at": _now_plus(round(after_seconds * 1000)),
+            "due_at": now_plus(round(after_seconds * 1000)),
             "history": {"$concatArrays": ["$history", [{"state": state, "at": "$$NOW"}]]},
         }
         self._write({"_id": report_id}, [{"$set": values}])
@@ -244,55 +232,7 @@ class Ledger:
                 self._reports.update_one({"_id": report_id, "state": found["state"]}, {"$set": {"state": told}})
         self.counts.settled(state)
 
-    # --- reading
-
-    def get(self, report_id: str) -> Document:
-        """A report's whole entry. Raises UnknownReport where there is none."""
-        with one_exchange():
-            found = self._reports.find_one({"_id": report_id})
-        if found is None:
-            raise UnknownReport
-        return found
-
-    def newest(self, count: int, before: datetime | None = None) -> list[Document]:
-        """The entries asked for last, newest first; those asked for before an instant."""
-        query = {"asked_at": {"$lt": before}} if before else {}
-        with one_exchange():
-            self._ensure_indexes()
-            return list(self._reports.find(query).sort("asked_at", DESCENDING).limit(count))
-
-    def count_waiting(self) -> int:
-        """Reports that nobody has begun to make."""
-        with one_exchange():
-            self._ensure_indexes()
-            return self._reports.count_documents({"state": states.QUEUED, "due_at": {"$type": "date"}})
-
-    def overdue_seconds(self) -> float:
-        """For how long the report that is due longest has been nobody's; 0 where none is due."""
-        query = {"state": {"$in": list(states.OPEN)}, "due_at": {"$type": "date"}}
-        with one_exchange():
-            self._ensure_indexes()
-            found = self._reports.find_one(query, {"due_at": 1}, sort=[("due_at", 1)])
-            now = self._database.handle.command("hello")["localTime"].replace(tzinfo=UTC)
-        return max(0.0, (now - found["due_at"]).total_seconds()) if found else 0.0
-
-    def count_by_state(self) -> dict[str, int]:
-        """How many reports are in each state; every state is there."""
-        with one_exchange():
-            found = self._reports.aggregate([{"$group": {"_id": "$state", "count": {"$sum": 1}}}])
-            counted = {group["_id"]: group["count"] for group in found}
-        return {state: counted.get(state, 0) for state in states.EVERY}
-
     # --- clearing away
-
-    def old(self, days: float, count: int = 100) -> list[str]:
-        """Ids of reports that ended so long ago."""
-        query = {
-            "ended_at": {"$type": "date"},
-            "$expr": {"$lte": ["$ended_at", _now_minus(days * 86_400)]},
-        }
-        with one_exchange():
-            return [str(found["_id"]) for found in self._reports.find(query, {"_id": 1}).limit(count)]
 
     def remove(self, report_id: str) -> None:
         """Forget an ended report."""
@@ -300,16 +240,6 @@ class Ledger:
             self._reports.delete_one({"_id": report_id, "state": {"$in": [*states.ENDED]}})
 
     # --- below
-
-    @property
-    def _reports(self) -> Collection[Document]:
-        concern = WriteConcern(w="majority", j=True, wtimeout=5000)
-        return self._database[COLLECTION].with_options(write_concern=concern)
-
-    def _ensure_indexes(self) -> None:
-        if not self._has_indexes:
-            self._reports.create_indexes(_INDEXES)
-            self._has_indexes = True
 
     def _write(self, query: Document, change: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> None:
         with one_exchange():
@@ -322,11 +252,3 @@ def _settled(place: int, state: str, fields: Mapping[str, Any]) -> Document:
     name = f"recipients.{place}"
     written = {f"{name}.{field}": value for field, value in fields.items()}
     return {"$set": written | {f"{name}.state": state, f"{name}.at.{state}": datetime.now(UTC)}}
-
-
-def _now_plus(milliseconds: int) -> Document:
-    return {"$add": ["$$NOW", milliseconds]}
-
-
-def _now_minus(seconds: float) -> Document:
-    return {"$subtract": ["$$NOW", round(seconds * 1000)]}

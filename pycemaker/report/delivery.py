@@ -18,7 +18,8 @@ from pycemaker.errors import DatabaseUnreachable, MailRefused, UnknownReport
 from pycemaker.ledger import states
 from pycemaker.ledger.entry import first_due
 from pycemaker.ledger.files import MESSAGE, Files
-from pycemaker.ledger.ledger import Document, LeaseLost, Ledger
+from pycemaker.ledger.ledger import LeaseLost, Ledger
+from pycemaker.ledger.reading import Document
 from pycemaker.ledger.retries import FIRST_SECONDS, delay_seconds
 from pycemaker.report.mail import readdress
 from pycemaker.report.pipeline import Send

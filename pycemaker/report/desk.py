@@ -24,7 +24,8 @@ from pycemaker.errors import DatabaseUnreachable, TooManyReports
 from pycemaker.ledger import states
 from pycemaker.ledger.entry import Asked, recipients
 from pycemaker.ledger.files import Files
-from pycemaker.ledger.ledger import Document, LeaseLost, Ledger
+from pycemaker.ledger.ledger import LeaseLost, Ledger
+from pycemaker.ledger.reading import Document
 from pycemaker.report.bench import Bench
 from pycemaker.report.bounds import Bounds
 from pycemaker.report.catalogue import NOTEBOOKS

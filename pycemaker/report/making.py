@@ -17,7 +17,8 @@ from pycemaker.errors import DatabaseUnreachable, PycemakerError, ReportExpired,
 from pycemaker.ledger import states
 from pycemaker.ledger.entry import digest
 from pycemaker.ledger.files import Files
-from pycemaker.ledger.ledger import Document, Ledger
+from pycemaker.ledger.ledger import Ledger
+from pycemaker.ledger.reading import Document
 from pycemaker.report import shelf
 from pycemaker.report.catalogue import NOTEBOOKS
 from pycemaker.report.pipeline import OnProgress

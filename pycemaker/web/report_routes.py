@@ -9,7 +9,7 @@ from bottle import Bottle, HTTPError, request, response
 
 from pycemaker import errors, payload
 from pycemaker.ledger.entry import Asked, repeat_key
-from pycemaker.ledger.ledger import Document
+from pycemaker.ledger.reading import Document
 from pycemaker.report import catalogue, outcome
 from pycemaker.report.attachments.kinds import parse_kinds
 from pycemaker.report.pipeline import ReportRequest

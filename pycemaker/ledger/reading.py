@@ -1,0 +1,105 @@
+"""What stands in the ledger, read: by those who show it, and by those who watch over it."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime
+from typing import Any
+
+from pymongo import ASCENDING, DESCENDING, IndexModel, WriteConcern
+from pymongo.collection import Collection
+
+from pycemaker.data.database import Database, one_exchange
+from pycemaker.errors import UnknownReport
+from pycemaker.ledger import states
+
+COLLECTION = "reports"
+_IS_TEXT = {"$type": "string"}
+_INDEXES = [
+    IndexModel([("due_at", ASCENDING)], partialFilterExpression={"due_at": {"$type": "date"}}),
+    IndexModel([("repeat_key", ASCENDING)], unique=True, partialFilterExpression={"repeat_key": _IS_TEXT}),
+    IndexModel([("idempotency_key", ASCENDING)], unique=True, partialFilterExpression={"idempotency_key": _IS_TEXT}),
+    IndexModel([("asked_at", DESCENDING)]),
+    IndexModel([("ended_at", ASCENDING)], partialFilterExpression={"ended_at": {"$type": "date"}}),
+]
+
+Document = dict[str, Any]
+
+
+class LedgerReader:
+    """The reports of all servers over one database, as they stand. Threads share it.
+
+    Every method raises DatabaseUnreachable where MongoDB is away.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._indexed = threading.Event()
+
+    def get(self, report_id: str) -> Document:
+        """A report's whole entry. Raises UnknownReport where there is none."""
+        with one_exchange():
+            found = self._reports.find_one({"_id": report_id})
+        if found is None:
+            raise UnknownReport
+        return found
+
+    def newest(self, count: int, before: datetime | None = None) -> list[Document]:
+        """The entries asked for last, newest first; those asked for before an instant."""
+        query = {"asked_at": {"$lt": before}} if before else {}
+        with one_exchange():
+            self._ensure_indexes()
+            return list(self._reports.find(query).sort("asked_at", DESCENDING).limit(count))
+
+    def count_waiting(self) -> int:
+        """Reports that nobody has begun to make."""
+        with one_exchange():
+            self._ensure_indexes()
+            return self._reports.count_documents({"state": states.QUEUED, "due_at": {"$type": "date"}})
+
+    def overdue_seconds(self) -> float:
+        """For how long the report that is due longest has been nobody's; 0 where none is due."""
+        query = {"state": {"$in": list(states.OPEN)}, "due_at": {"$type": "date"}}
+        with one_exchange():
+            self._ensure_indexes()
+            found = self._reports.find_one(query, {"due_at": 1}, sort=[("due_at", 1)])
+            now = self._database.handle.command("hello")["localTime"].replace(tzinfo=UTC)
+        return max(0.0, (now - found["due_at"]).total_seconds()) if found else 0.0
+
+    def count_by_state(self) -> dict[str, int]:
+        """How many reports are in each state; every state is there."""
+        with one_exchange():
+            found = self._reports.aggregate([{"$group": {"_id": "$state", "count": {"$sum": 1}}}])
+            counted = {group["_id"]: group["count"] for group in found}
+        return {state: counted.get(state, 0) for state in states.EVERY}
+
+    def old(self, days: float, count: int = 100) -> list[str]:
+        """Ids of reports that ended so long ago."""
+        query = {
+            "ended_at": {"$type": "date"},
+            "$expr": {"$lte": ["$ended_at", now_minus(days * 86_400)]},
+        }
+        with one_exchange():
+            return [str(found["_id"]) for found in self._reports.find(query, {"_id": 1}).limit(count)]
+
+    # --- below
+
+    @property
+    def _reports(self) -> Collection[Document]:
+        concern = WriteConcern(w="majority", j=True, wtimeout=5000)
+        return self._database[COLLECTION].with_options(write_concern=concern)
+
+    def _ensure_indexes(self) -> None:
+        if not self._indexed.is_set():
+            self._reports.create_indexes(_INDEXES)
+            self._indexed.set()
+
+
+def now_plus(milliseconds: int) -> Document:
+    """The instant so long from now, by MongoDB's clock."""
+    return {"$add": ["$$NOW", milliseconds]}
+
+
+def now_minus(seconds: float) -> Document:
+    """The instant so long ago, by MongoDB's clock."""
+    return {"$subtract": ["$$NOW", round(seconds * 1000)]}

@@ -55,13 +55,13 @@ def bounds_of(settings: Settings) -> Bounds:
 
 
 def _post(settings: Settings, database: Database) -> Post:
-    sender = settings.email_from or OUTBOX_SENDER
     send = _sender(settings)
     return Post(
         send,
-        sender.rpartition("@")[2],
+        settings.email_from or OUTBOX_SENDER,
         is_repeatable=not settings.mails,
         is_suppressed=Suppressions(database).is_suppressed,
+        may_receive=settings.may_receive,
         headers=UnsubscribeHeaders(SigningKeys(database), settings.public_url).for_recipient,
         prepare=send.prepare if isinstance(send, SmtpSender) else lambda: None,
     )

@@ -32,13 +32,19 @@ class Asked:
 
 
 def repeat_key(
-    notebook: str, date_text: str, hours: int, parameters: Mapping[str, Any], attach: Sequence[str], to: Sequence[str]
+    notebook: str,
+    date_text: str,
+    hours: int,
+    parameters: Mapping[str, Any],
+    attach: Sequence[str],
+    to: Sequence[str],
+    sender: str = "",
 ) -> str:
     """A digest that is the same for requests that mean the same report: what was asked for, in the request's words.
 
     `now` stays `now`: two clicks a second apart are one request, although their intervals end a second apart.
     """
-    whole = [notebook, date_text, hours, sorted(parameters.items()), sorted(attach), sorted(map(str.lower, to))]
+    whole = [notebook, date_text, hours, sorted(parameters.items()), sorted(attach), sorted(map(str.lower, to)), sender]
     return digest(json.dumps(whole, ensure_ascii=True))
 
 
@@ -63,7 +69,7 @@ def recipients(report_id: str, addresses: Sequence[str], domain: str) -> list[di
 
 def public(document: Mapping[str, Any]) -> dict[str, Any]:
     """The entry as it is shown: without what only the servers need to divide the work."""
-    hidden = {"_id", "owner", "due_at", "repeat_key", "idempotency_key", "idempotency_digest"}
+    hidden = {"_id", "owner", "due_at", "sender", "repeat_key", "idempotency_key", "idempotency_digest"}
     return {"id": document["_id"]} | {name: value for name, value in document.items() if name not in hidden}
 
 

@@ -28,6 +28,11 @@ from pycemaker.ledger.watch import ReportCounts
 LEASE_SECONDS = 15.0
 """How long a report stays with a server that says nothing; it renews three times in that."""
 
+ORPHAN_SECONDS = 86_400
+"""For how long a report waits for a server that sends as its sender; then any may end it, and none may send it."""
+
+ORPHANED = "no server that sends by the account that it was asked for with took it up within a day"
+
 _TYPICAL_SECONDS = 5
 
 
@@ -42,12 +47,16 @@ class Ledger(LedgerReader):
         database: where they are.
         owner: by what name this server takes reports; no two that live have the same.
         lease_seconds: see LEASE_SECONDS.
+        sender: by which account reports leave from here. Only they are taken: another account is another server's,
+            with other recipients. None takes any.
 
     Every method raises DatabaseUnreachable where MongoDB is away.
     """
 
-    def __init__(self, database: Database, owner: str, lease_seconds: float = LEASE_SECONDS) -> None:
-        super().__init__(database)
+    def __init__(
+        self, database: Database, owner: str, lease_seconds: float = LEASE_SECONDS, sender: str | None = None
+    ) -> None:
+        super().__init__(database, sender)
         self._owner = owner
         self._lease_ms = round(lease_seconds * 1000)
         self._asking = threading.Lock()
@@ -109,6 +118,7 @@ class Ledger(LedgerReader):
             "asked_at": now,
             "give_up_at": now + timedelta(seconds=asked.give_up_seconds),
             "history": [{"state": state, "at": now}],
+            "sender": self.sender,
             "runs": int(own),
             "stage": None,
             "stage_seconds": {},
@@ -135,7 +145,8 @@ class Ledger(LedgerReader):
     def claim(self, kind: Sequence[str], report_id: str | None = None) -> Document | None:
         """Take the report in one of these states that has been due longest, or this one; None where none is due.
 
-        One that has to be made becomes RUNNING, and its `runs` are counted; one to be sent becomes SENDING.
+        One that has to be made becomes RUNNING, and its `runs` are counted; one to be sent becomes SENDING. One of
+        another sender that nobody has taken up for ORPHAN_SECONDS is given too: see `is_orphan`.
         """
         making = states.QUEUED in kind
         state = states.RUNNING if making else states.SENDING
@@ -144,14 +155,19 @@ class Ledger(LedgerReader):
         change |= {"history": {"$cond": [{"$eq": ["$state", state]}, "$history", entered]}}
         change |= {"runs": {"$add": ["$runs", 1]}} if making else {}
         due = {"state": {"$in": list(kind)}, "due_at": {"$type": "date"}, "$expr": {"$lte": ["$due_at", "$$NOW"]}}
+        orphan = {"$expr": {"$lte": ["$due_at", now_minus(ORPHAN_SECONDS)]}}
         with one_exchange():
             self._ensure_indexes()
             return self._reports.find_one_and_update(
-                due | ({"_id": report_id} if report_id else {}),
+                due | {"$or": [self._own, orphan]} | ({"_id": report_id} if report_id else {}),
                 [{"$set": change}],
                 sort=[("due_at", ASCENDING), ("asked_at", ASCENDING)],
                 return_document=ReturnDocument.AFTER,
             )
+
+    def is_orphan(self, entry: Mapping[str, Any]) -> bool:
+        """Whether a report that was taken is another sender's: nobody is there who could send it."""
+        return self.sender is not None and entry.get("sender") not in (None, self.sender)
 
     def renew(self, report_ids: Iterable[str]) -> set[str]:
         """Keep these reports for another lease; those that are not ours any more."""

@@ -29,11 +29,17 @@ Document = dict[str, Any]
 class LedgerReader:
     """The reports of all servers over one database, as they stand. Threads share it.
 
+    Args:
+        database: where they are.
+        sender: by which account reports leave from here, so that those of other accounts are not waited for; None
+            where every report is meant.
+
     Every method raises DatabaseUnreachable where MongoDB is away.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, sender: str | None = None) -> None:
         self._database = database
+        self.sender = sender
         self._indexed = threading.Event()
 
     def get(self, report_id: str) -> Document:
@@ -55,11 +61,11 @@ class LedgerReader:
         """Reports that nobody has begun to make."""
         with one_exchange():
             self._ensure_indexes()
-            return self._reports.count_documents({"state": states.QUEUED, "due_at": {"$type": "date"}})
+            return self._reports.count_documents(self._own | {"state": states.QUEUED, "due_at": {"$type": "date"}})
 
     def overdue_seconds(self) -> float:
         """For how long the report that is due longest has been nobody's; 0 where none is due."""
-        query = {"state": {"$in": list(states.OPEN)}, "due_at": {"$type": "date"}}
+        query = self._own | {"state": {"$in": list(states.OPEN)}, "due_at": {"$type": "date"}}
         with one_exchange():
             self._ensure_indexes()
             found = self._reports.find_one(query, {"due_at": 1}, sort=[("due_at", 1)])
@@ -83,6 +89,11 @@ class LedgerReader:
             return [str(found["_id"]) for found in self._reports.find(query, {"_id": 1}).limit(count)]
 
     # --- below
+
+    @property
+    def _own(self) -> Document:
+        """What is to leave by this account; what was asked for before accounts were written down is anybody's."""
+        return {"sender": {"$in": [self.sender, None]}} if self.sender else {}
 
     @property
     def _reports(self) -> Collection[Document]:

@@ -18,13 +18,15 @@ from pycemaker.errors import DatabaseUnreachable, MailRefused, UnknownReport
 from pycemaker.ledger import states
 from pycemaker.ledger.entry import first_due
 from pycemaker.ledger.files import MESSAGE, Files
-from pycemaker.ledger.ledger import LeaseLost, Ledger
+from pycemaker.ledger.ledger import ORPHANED, LeaseLost, Ledger
 from pycemaker.ledger.reading import Document
 from pycemaker.ledger.retries import FIRST_SECONDS, delay_seconds
 from pycemaker.report.mail import readdress
 from pycemaker.report.pipeline import Send
 
 _log = logging.getLogger(__name__)
+
+NOT_ALLOWED = "REPORT_RECIPIENTS does not name this address any more"
 
 IsSuppressed = Callable[[str, str], bool]
 """Whether an address wants no more of a report, by its notebook's name."""
@@ -39,19 +41,26 @@ class Post:
 
     Attributes:
         send: hands one over.
-        domain: of their Message-IDs: the sender's.
+        sender: by whom: the account's address.
         is_repeatable: whether one that is handed over twice is there once (the outbox).
         is_suppressed: whether an address wants no more reports.
+        may_receive: whether an address may be sent reports at all.
         headers: what each recipient's message says besides.
         prepare: loads beforehand what the first message needs.
     """
 
     send: Send
-    domain: str
+    sender: str
     is_repeatable: bool
     is_suppressed: IsSuppressed = lambda _address, _notebook: False
+    may_receive: Callable[[str], bool] = lambda _address: True
     headers: Headers = lambda _address, _notebook: {}
     prepare: Callable[[], None] = lambda: None
+
+    @property
+    def domain(self) -> str:
+        """That of the messages' ids."""
+        return self.sender.rpartition("@")[2]
 
 
 @dataclass(frozen=True)
@@ -101,8 +110,12 @@ class Courier:
             self.ledger.settle(report_id, place, states.QUEUED)
         elif state not in states.UNSENT or recipient.get("next_attempt_at", now) > now:
             return
-        if entry["give_up_at"] < now:
+        if self.ledger.is_orphan(entry):
+            self.ledger.settle(report_id, place, states.EXPIRED, reason=ORPHANED)
+        elif entry["give_up_at"] < now:
             self.ledger.settle(report_id, place, states.EXPIRED)
+        elif not self.post.may_receive(recipient["address"]):
+            self.ledger.settle(report_id, place, states.REFUSED, reason=NOT_ALLOWED)
         elif self.post.is_suppressed(recipient["address"], entry["notebook"]):
             self.ledger.settle(report_id, place, states.SUPPRESSED)
         else:

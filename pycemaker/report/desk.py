@@ -22,7 +22,7 @@ from typing import Any
 from pycemaker.data.database import Database
 from pycemaker.errors import DatabaseUnreachable, TooManyReports
 from pycemaker.ledger import states
-from pycemaker.ledger.entry import Asked, recipients
+from pycemaker.ledger.entry import Asked, recipients, repeat_key
 from pycemaker.ledger.files import Files
 from pycemaker.ledger.ledger import LeaseLost, Ledger
 from pycemaker.ledger.reading import Document
@@ -78,7 +78,8 @@ class Desk:
     ) -> None:
         self.bounds = bounds
         self.notebooks = notebooks
-        self.ledger = Ledger(database, f"{socket.gethostname()}-{secrets.token_hex(6)}", bounds.lease_seconds)
+        owner = f"{socket.gethostname()}-{secrets.token_hex(6)}"
+        self.ledger = Ledger(database, owner, bounds.lease_seconds, post.sender.lower())
         self.files = Files(database)
         self._scratch = data_dir / "reports"
         self._post = post
@@ -94,6 +95,20 @@ class Desk:
         self._courier = Courier(self.ledger, self.files, post, insist, bounds.first_retry_seconds)
 
     # --- for who asks
+
+    def asked(self, request: ReportRequest, idempotency_key: str | None = None) -> Asked:
+        """How such a request is asked for here: within this desk's bounds, by its sender."""
+        key = repeat_key(
+            request.notebook.stem,
+            request.date_text,
+            request.window.hours,
+            request.more,
+            request.attach,
+            request.recipients,
+            self._post.sender,
+        )
+        bounds = self.bounds
+        return Asked(key, idempotency_key, bounds.queue, bounds.repeat_seconds, bounds.retry_seconds)
 
     def find_same(self, asked: Asked) -> str | None:
         """The report that stands for such a request already."""

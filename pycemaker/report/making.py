@@ -17,7 +17,7 @@ from pycemaker.errors import DatabaseUnreachable, PycemakerError, ReportExpired,
 from pycemaker.ledger import states
 from pycemaker.ledger.entry import digest
 from pycemaker.ledger.files import Files
-from pycemaker.ledger.ledger import Ledger
+from pycemaker.ledger.ledger import ORPHANED, Ledger
 from pycemaker.ledger.reading import Document
 from pycemaker.report import shelf
 from pycemaker.report.catalogue import NOTEBOOKS
@@ -73,12 +73,23 @@ class Maker:
         folder = self.scratch / report_id
         shutil.rmtree(folder, ignore_errors=True)
         try:
-            if refusal := _refusal(entry):
+            if refusal := self._refusal(entry):
                 self.insist(lambda: self._fail(report_id, refusal))
                 return
             self._make(entry, folder, on_progress)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+    def _refusal(self, entry: Document) -> PycemakerError | None:
+        """Why a report is not begun (again)."""
+        if self.ledger.is_orphan(entry):
+            return ReportExpired(reason=ORPHANED)
+        if entry["runs"] > MOST_RUNS:
+            reason = f"the server that made it ended in the midst of it, {MOST_RUNS} times"
+            return RunnerFailed(stage=entry["stage"] or "start", reason=reason)
+        if entry["give_up_at"] < datetime.now(UTC):
+            return ReportExpired(reason="no server could make it in time")
+        return None
 
     def _make(self, entry: Document, folder: Path, on_progress: OnProgress) -> None:
         report_id = str(entry["_id"])
@@ -138,16 +149,6 @@ class _Progress:
             self._ledger.note(self._report_id, stage=stage, progress={"done": done, "total": total})
         except DatabaseUnreachable:
             return  # it is only for show
-
-
-def _refusal(entry: Document) -> PycemakerError | None:
-    """Why a report is not begun (again)."""
-    if entry["runs"] > MOST_RUNS:
-        reason = f"the server that made it ended in the midst of it, {MOST_RUNS} times"
-        return RunnerFailed(stage=entry["stage"] or "start", reason=reason)
-    if entry["give_up_at"] < datetime.now(UTC):
-        return ReportExpired(reason="no server could make it in time")
-    return None
 
 
 def _job(entry: Document, notebook: Path, folder: Path) -> dict[str, Any]:

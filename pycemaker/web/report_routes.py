@@ -8,7 +8,6 @@ from contextlib import nullcontext
 from bottle import Bottle, HTTPError, request, response
 
 from pycemaker import errors, payload
-from pycemaker.ledger.entry import Asked, repeat_key
 from pycemaker.ledger.reading import Document
 from pycemaker.report import catalogue, outcome
 from pycemaker.report.attachments.kinds import parse_kinds
@@ -54,17 +53,7 @@ def add_report(app: Bottle, services: Services) -> None:
 
 def _ask(services: Services, wanted: ReportRequest) -> str:
     """Enter the report, or find the one that stands for it; its id. Only one that is entered counts for the limits."""
-    settings = services.settings
-    key = repeat_key(
-        wanted.notebook.stem, wanted.date_text, wanted.window.hours, wanted.more, wanted.attach, wanted.recipients
-    )
-    asked = Asked(
-        key,
-        idempotency_key(request),
-        settings.report_queue,
-        settings.report_repeat_seconds,
-        settings.report_retry_seconds,
-    )
+    asked = services.desk.asked(wanted, idempotency_key(request))
     if found := services.desk.find_same(asked):
         return found
     admission = services.gate.admit(request.environ, list(wanted.recipients))

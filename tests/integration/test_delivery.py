@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,11 @@ from pycemaker.report.bounds import Bounds
 from pycemaker.report.delivery import Post
 from pycemaker.report.desk import Desk
 from pycemaker.report.mail import Outbox
+from pycemaker.report.pipeline import ReportRequest
 from pycemaker.report.smtp import SmtpSender
-from tests.services.rendered import put_rendered
+from pycemaker.window import Window
+from tests.services.desk import desk_of
+from tests.services.rendered import NOW, put_rendered
 from tests.services.smtp import DROP, SILENT, SmtpServer, smtp_server
 
 QUICK = Bounds(first_retry_seconds=0.1, lease_seconds=1.0, retry_seconds=30, workers=1)
@@ -42,7 +46,7 @@ def post_office(database: Database, mail: SmtpServer, bounds: Bounds = QUICK, se
     send = SmtpSender(
         mail.host, mail.port, security, mail.user, mail.password, timeout_seconds=1, total_seconds=2, context=mail.trust
     )
-    post = Post(send, "example.com", is_repeatable=False, is_suppressed=Suppressions(database).is_suppressed)
+    post = Post(send, "reports@example.com", is_repeatable=False, is_suppressed=Suppressions(database).is_suppressed)
     desk = Desk(database, {}, Path("/nonexistent"), post, bounds, keep_spare=False)
     desk.start()
     try:
@@ -130,7 +134,7 @@ def test_what_may_pass_is_tried_again_until_it_has_passed_and_then_no_more(
 def test_a_certificate_that_nobody_vouches_for_is_tried_again_and_said(database: Database) -> None:
     with smtp_server("ssl") as mail:
         send = SmtpSender(mail.host, mail.port, "ssl", mail.user, mail.password, 1, 2)
-        desk = Desk(database, {}, Path("/nonexistent"), Post(send, "example.com", is_repeatable=False), QUICK)
+        desk = Desk(database, {}, Path("/nonexistent"), Post(send, "reports@example.com", is_repeatable=False), QUICK)
         put_rendered(desk, "r", "a@b.com")
         desk._deliver(desk.ledger.claim(states.TO_SEND))
         (recipient,) = desk.ledger.get("r")["recipients"]
@@ -175,9 +179,64 @@ def test_who_left_is_not_mailed(database: Database) -> None:
             outcome.raise_unless_delivered(entry)
 
 
+def test_a_report_leaves_by_the_account_that_it_was_asked_for_with_and_no_other(
+    database: Database, tmp_path: Path
+) -> None:
+    outbox = Desk(database, {}, tmp_path, Post(Outbox(tmp_path), "own@example.com", is_repeatable=True), QUICK)
+    with smtp_server("ssl") as mail, post_office(database, mail) as desk:
+        put_rendered(outbox, "theirs", "stranger@evil.com")
+        put_rendered(desk, "ours", "a@b.com")
+        assert ended(desk, "ours")["state"] == "sent"
+        assert desk.ledger.get("theirs")["state"] == "rendered"
+        assert mails(mail) == {"a@b.com": 1}
+        assert (desk.ledger.overdue_seconds(), outbox.ledger.overdue_seconds() > 0) == (0, True)
+        outbox._deliver(outbox.ledger.claim(states.TO_SEND))
+        assert desk.ledger.get("theirs")["state"] == "written"
+
+
+def test_a_report_from_before_accounts_were_written_down_is_anybody_s(database: Database) -> None:
+    with smtp_server("ssl") as mail, post_office(database, mail) as desk:
+        other = Desk(database, {}, Path("/nonexistent"), Post(_none, "other@example.com", is_repeatable=False), QUICK)
+        put_rendered(other, "r", "a@b.com")
+        desk.ledger._reports.update_one({"_id": "r"}, {"$unset": {"sender": ""}})
+        assert ended(desk)["state"] == "sent"
+
+
+def test_a_report_whose_account_nobody_has_is_ended_by_another_after_a_day_and_not_sent(database: Database) -> None:
+    with smtp_server("ssl") as mail, post_office(database, mail) as desk:
+        other = Desk(database, {}, Path("/nonexistent"), Post(_none, "other@example.com", is_repeatable=False), QUICK)
+        put_rendered(other, "r", "a@b.com")
+        desk.ledger._reports.update_one({"_id": "r"}, {"$set": {"due_at": NOW - timedelta(days=2)}})
+        entry = ended(desk)
+        assert (entry["state"], mail.received) == ("expired", [])
+        assert "by the account" in entry["recipients"][0]["reason"]
+
+
+def test_who_may_receive_no_more_when_it_is_sent_is_not_mailed(database: Database) -> None:
+    with smtp_server("ssl") as mail:
+        send = SmtpSender(mail.host, mail.port, "ssl", mail.user, mail.password, context=mail.trust)
+        post = Post(send, "reports@example.com", is_repeatable=False, may_receive=lambda address: address == "a@b.com")
+        desk = Desk(database, {}, Path("/nonexistent"), post, QUICK)
+        put_rendered(desk, "r", "a@b.com", "stranger@evil.com")
+        desk._deliver(desk.ledger.claim(states.TO_SEND))
+        entry = desk.ledger.get("r")
+        assert mails(mail) == {"a@b.com": 1}
+        assert [one["state"] for one in entry["recipients"]] == ["sent", "refused"]
+        assert "REPORT_RECIPIENTS" in entry["recipients"][1]["reason"]
+
+
+def test_the_settings_say_who_sends_and_who_may_receive(database: Database) -> None:
+    given = {"EMAIL_FROM": "Team@b.com", "PASSWORD": "x", "REPORT_RECIPIENTS": "@b.com"}
+    desk = desk_of(database, given)
+    assert (desk._post.sender, desk.ledger.sender) == ("Team@b.com", "team@b.com")
+    assert [desk._post.may_receive(address) for address in ("a@b.com", "a@evil.com")] == [True, False]
+    request = ReportRequest("r", Path("report.ipynb"), Window(NOW, 6), ("a@b.com",))
+    assert desk.asked(request).repeat_key != desk_of(database, {}).asked(request).repeat_key
+
+
 def test_a_recipient_who_was_being_sent_to_when_a_server_died_is_not_sent_to_again(database: Database) -> None:
     with smtp_server("ssl") as mail, post_office(database, mail) as desk:
-        other = Desk(database, {}, Path("/nonexistent"), Post(_none, "example.com", is_repeatable=False), QUICK)
+        other = Desk(database, {}, Path("/nonexistent"), Post(_none, "reports@example.com", is_repeatable=False), QUICK)
         desk.close()
         put_rendered(other, "r", "a@b.com", "c@d.com")
         assert other.ledger.claim(states.TO_SEND) is not None
@@ -191,7 +250,7 @@ def test_a_recipient_who_was_being_sent_to_when_a_server_died_is_not_sent_to_aga
 
 
 def test_into_the_outbox_it_is_written_once_whatever_happened(database: Database, tmp_path: Path) -> None:
-    post = Post(Outbox(tmp_path), "example.com", is_repeatable=True)
+    post = Post(Outbox(tmp_path), "reports@example.com", is_repeatable=True)
     desk = Desk(database, {}, tmp_path, post, QUICK)
     put_rendered(desk, "r", "a@b.com")
     entry = desk.ledger.claim(states.TO_SEND)
@@ -210,7 +269,7 @@ def test_nothing_leaves_that_the_ledger_could_not_be_told_of(
 
     with smtp_server("ssl") as mail:
         send = SmtpSender(mail.host, mail.port, "ssl", mail.user, mail.password, context=mail.trust)
-        desk = Desk(database, {}, Path("/nonexistent"), Post(send, "example.com", is_repeatable=False), QUICK)
+        desk = Desk(database, {}, Path("/nonexistent"), Post(send, "reports@example.com", is_repeatable=False), QUICK)
         put_rendered(desk, "r", "a@b.com")
         entry = desk.ledger.claim(states.TO_SEND)
         monkeypatch.setattr(desk.ledger, "begin_sending", away)
@@ -233,7 +292,7 @@ def test_a_message_that_is_gone_is_a_failed_report(database: Database) -> None:
 
 
 def test_scratch_that_a_server_left_behind_goes_after_a_day(database: Database, tmp_path: Path) -> None:
-    desk = Desk(database, {}, tmp_path, Post(_none, "example.com", is_repeatable=False), QUICK)
+    desk = Desk(database, {}, tmp_path, Post(_none, "reports@example.com", is_repeatable=False), QUICK)
     for name, age_seconds in (("old", 90_000), ("young", 3_600)):
         (tmp_path / "reports" / name).mkdir(parents=True)
         os.utime(tmp_path / "reports" / name, (time.time() - age_seconds,) * 2)

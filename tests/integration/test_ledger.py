@@ -113,6 +113,15 @@ def test_reports_are_taken_in_the_order_in_which_they_were_asked_for_each_by_one
     assert first["_id"] == "a"
 
 
+def test_a_report_is_made_and_waited_for_only_where_its_sender_is(database: Database) -> None:
+    ours, theirs = (Ledger(database, name, LEASE, f"{name}@b.com") for name in ("ours", "theirs"))
+    theirs.ask(document("r"), Asked("key"))
+    assert (ours.claim(states.TO_MAKE), ours.count_waiting(), theirs.count_waiting()) == (None, 0, 1)
+    taken = theirs.claim(states.TO_MAKE)
+    assert taken is not None
+    assert (ours.is_orphan(taken), theirs.is_orphan(taken)) == (True, False)
+
+
 def test_a_lease_that_is_renewed_keeps_the_report_and_one_that_is_not_gives_it_away(
     ledger: Ledger, other: Ledger
 ) -> None:

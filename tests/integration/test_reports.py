@@ -298,7 +298,7 @@ def test_a_spare_whose_kernel_died_while_it_waited_is_not_used(
 def test_the_spare_serves_one_report_and_is_replaced(folder: Path, database: Database, database_url: str) -> None:
     before = psutil.Process().children(recursive=True)
     environment = environment_of(folder, MONGO_DB_URL=database_url)
-    desk = Desk(database, environment, folder, Post(Outbox(folder / "outbox"), "b.com", is_repeatable=True))
+    desk = Desk(database, environment, folder, Post(Outbox(folder / "outbox"), "reports@b.com", is_repeatable=True))
     desk.notebooks = folder
     desk.start()
     notebook = notebook_of(folder, "import builtins\nassert not hasattr(builtins, 'left')\nbuiltins.left = 1", FIGURE)

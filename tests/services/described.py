@@ -20,7 +20,7 @@ class PromptDesk(Desk):
     """A desk over a real ledger that says of each report at once, to who waits, that it was sent. Nobody makes any."""
 
     def __init__(self, database: Database, folder: Path) -> None:
-        post = Post(Outbox(folder / "outbox"), "localhost.localdomain", is_repeatable=True)
+        post = Post(Outbox(folder / "outbox"), "reports@localhost.localdomain", is_repeatable=True)
         super().__init__(database, {}, folder, post)
 
     def wait(self, report_id: str, seconds: float) -> dict[str, Any]:

@@ -56,7 +56,9 @@ class SpentDesk(Desk):
     """A desk that notes what it is asked for, and says at once that it was sent, or fails; it makes nothing."""
 
     def __init__(self) -> None:
-        super().__init__(AwayDatabase(), {}, Path("/nonexistent"), Post(_no_send, "example.com", is_repeatable=False))
+        super().__init__(
+            AwayDatabase(), {}, Path("/nonexistent"), Post(_no_send, "reports@example.com", is_repeatable=False)
+        )
         self.asked: list[ReportRequest] = []
         self.fails_with: Exception | None = None
 
@@ -83,5 +85,5 @@ def _no_send(_content: bytes, _email_to: str, _on_leaving: Callable[[], None]) -
 
 def outbox_desk(database: Database, environment: Mapping[str, str], folder: Path, bounds: Bounds) -> Desk:
     """A desk with bounds of its own, which writes into an outbox; its threads are not started."""
-    post = Post(Outbox(folder / "outbox"), "localhost.localdomain", is_repeatable=True)
+    post = Post(Outbox(folder / "outbox"), "reports@localhost.localdomain", is_repeatable=True)
     return Desk(database, environment, folder, post, bounds)

@@ -216,7 +216,7 @@ class Ledger(LedgerReader):
     # --- sending
 
     def begin_sending(self, report_id: str, place: int) -> None:
-        """Write down, before the mail server is given the message, that it is about to be: afterwards is too late.
+        """Write down, before the mail server is given the message's end, that it is about to be: later is too late.
 
         Raises:
             LeaseLost: the report is not ours, or its recipient is past being sent to. Nothing may be sent then.

@@ -1,9 +1,10 @@
 """Hands over the mails of one report that the ledger has given to this server: to each recipient once, at most.
 
-The order of writes is what makes it so. Before the mail server is given a message, the ledger says `sending`; after
-the server has accepted it, `sent`. Whoever finds `sending` after a crash cannot know whether the server got the
-message, and does not send it again: the recipient stays `possibly_sent`, under a Message-ID fixed when the report was
-asked for.
+The order of writes is what makes it so. The mail server is given all of a message but the line that ends it; then the
+ledger says `sending`; then that line goes; and after the server has accepted it the ledger says `sent`. Whoever finds
+`sending` after a crash cannot know whether the server got the line, and does not send the message again: the recipient
+stays `possibly_sent`, under a Message-ID fixed when the report was asked for. Before `sending` nothing was sent: a
+message without its end is none.
 """
 
 from __future__ import annotations

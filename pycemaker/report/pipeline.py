@@ -147,7 +147,7 @@ class Send(Protocol):
     """Hands a message over. Raises MailRefused."""
 
     def __call__(self, content: bytes, email_to: str, on_leaving: Callable[[], None]) -> Delivery:
-        """What became of it. `on_leaving` is called right before the message itself goes; what it raises stops it."""
+        """What became of it. `on_leaving` is called right before it may count as given; what it raises stops it."""
 
 
 @dataclass(frozen=True)

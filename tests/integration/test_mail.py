@@ -7,9 +7,10 @@ import socket
 import stat
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -146,6 +147,75 @@ def test_each_fault_of_the_server_is_told_as_it_was(
     is_temporary = not possibly_sent and not answer.startswith("5")
     assert facts == {"reason": reason, "possibly_sent": possibly_sent, "is_temporary": is_temporary}
     assert len(server.received) == (step == "message")
+
+
+@pytest.mark.parametrize("security", ["ssl", "starttls", "none"])
+def test_a_large_message_that_is_refused_in_its_midst_is_refused_for_the_reason_given(security: str) -> None:
+    large = Page("s", '<img src="figure:a.png">', "t", (Figure("a.png", bytes(12_000_000), "a"),))
+    message = compose(large, "ana@example.com", None, sender="reports@example.com")
+    with smtp_server(security, {"midway": "552 5.3.4 too big"}) as server:
+        facts = refusal(sender_to(server, security), message)
+    assert facts == PERMANENT | {"reason": "sending the message: 552 5.3.4 too big"}
+
+
+@pytest.mark.parametrize("security", ["ssl", "starttls", "none"])
+@pytest.mark.parametrize(
+    ("answer", "said", "is_temporary"),
+    [(DROP, "", True), ("421 4.3.2 closing", "421 4.3.2 closing", True), ("552 5.3.4 no", "552 5.3.4 no", False)],
+)
+def test_what_a_server_says_before_the_end_is_heeded_even_when_all_is_written_down(
+    message: EmailMessage, security: str, answer: str, said: str, is_temporary: bool
+) -> None:
+    content = message.as_bytes(policy=POLICY)
+    with smtp_server(security, {"midway": answer}) as server:
+        on_leaving = partial(wait_until, lambda: server.gone == 1)
+        with pytest.raises(MailRefused) as caught:
+            sender_to(server, security)(content, "ana@example.com", on_leaving)
+    facts = caught.value.facts
+    assert (facts["possibly_sent"], facts["is_temporary"]) == (False, is_temporary)
+    assert str(facts["reason"]).startswith(f"sending the message: {said}")
+
+
+@pytest.mark.parametrize("security", ["ssl", "starttls", "none"])
+def test_a_message_is_leaving_only_when_nothing_but_its_end_is_left_to_send(
+    message: EmailMessage, security: str
+) -> None:
+    """Whoever is killed before that has sent nothing."""
+    content = message.as_bytes(policy=POLICY)
+    with smtp_server(security) as server:
+
+        def on_leaving() -> None:
+            wait_until(lambda: content[-500:] in server.heard)
+            assert not server.heard.endswith(b"\r\n.\r\n")
+            assert server.received == []
+
+        assert sender_to(server, security)(content, "ana@example.com", on_leaving).via == "smtp"
+    assert len(server.received) == 1
+
+
+@pytest.mark.parametrize("security", ["ssl", "starttls", "none"])
+def test_a_message_that_may_not_leave_after_all_is_never_ended(message: EmailMessage, security: str) -> None:
+    class NotToldError(Exception):
+        pass
+
+    def on_leaving() -> None:
+        raise NotToldError
+
+    content = message.as_bytes(policy=POLICY)
+    with smtp_server(security) as server:
+        with pytest.raises(NotToldError):
+            sender_to(server, security)(content, "ana@example.com", on_leaving)
+        wait_until(lambda: server.heard.endswith(content[-100:]))
+        wait_until(lambda: server.gone == 1)
+    assert server.heard.endswith(content[-100:])  # neither the dot nor QUIT, which would be a part of the message
+    assert server.received == []
+
+
+def wait_until(is_so: Callable[[], bool], seconds: float = 3.0) -> None:
+    until = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < until
+        time.sleep(0.005)
 
 
 @contextlib.contextmanager

@@ -29,10 +29,11 @@ SILENT = "silent"
 DRIP = "drip"
 """Answers one byte every 50 ms, for ever."""
 
-STEPS = ("connect", "greet", "login", "sender", "recipient", "data", "message", "quit")
+STEPS = ("connect", "greet", "login", "sender", "recipient", "data", "midway", "message", "quit")
 """Where a script can say something else than usual: a reply ("550 no"), or one of the words above.
 
-`data` is the answer to the DATA command, `message` the one to the message itself, once all of it has arrived.
+`data` is the answer to the DATA command, `midway` one that comes in the midst of the message, after which the server
+hangs up; `message` is the one to the message itself, once all of it has arrived.
 """
 
 
@@ -48,6 +49,8 @@ class SmtpServer:
         received: every message that arrived whole, accepted or not, with its envelope.
         refused_recipients: addresses it does not know, whatever the script says.
         said: the commands of the last connection, the words after the verb left out.
+        gone: how many connections are over.
+        heard: what the last connection brought, TLS undone, up to now.
     """
 
     port: int
@@ -59,6 +62,8 @@ class SmtpServer:
     received: list[Received] = field(default_factory=list)
     refused_recipients: set[str] = field(default_factory=set)
     said: list[str] = field(default_factory=list)
+    heard: bytearray = field(default_factory=bytearray)
+    gone: int = 0
 
     @property
     def trust(self) -> ssl.SSLContext:
@@ -145,10 +150,19 @@ class _Scripted(SMTP):
         )
         self._server, self._connections = server, connections
         server.said.clear()
+        server.heard.clear()
+
+    def data_received(self, data: bytes) -> None:
+        self._server.heard += data
+        super().data_received(data)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._connections.append(transport)
         super().connection_made(transport)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._server.gone += 1
+        super().connection_lost(error)
 
     async def _call(self, step: str, verb: str, usual: Any, arg: str | None) -> None:
         self._server.said.append(verb)
@@ -174,7 +188,16 @@ class _Scripted(SMTP):
         await self._call("recipient", "RCPT", super().smtp_RCPT, arg)
 
     async def smtp_DATA(self, arg: str) -> None:  # noqa: N802
-        await self._call("data", "DATA", super().smtp_DATA, arg)
+        await self._call(
+            "data", "DATA", self._refuse_midway if "midway" in self._server.script else super().smtp_DATA, arg
+        )
+
+    async def _refuse_midway(self, _arg: str | None) -> None:
+        await self.push("354 go on")
+        await self._reader.readexactly(1000)
+        await _act(self._server.script["midway"], self.transport)
+        self.transport.close()
+        await asyncio.Event().wait()
 
     async def smtp_QUIT(self, arg: str | None) -> None:  # noqa: N802
         await self._call("quit", "QUIT", super().smtp_QUIT, arg)

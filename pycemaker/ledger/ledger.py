@@ -150,9 +150,8 @@ class Ledger(LedgerReader):
         """
         making = states.QUEUED in kind
         state = states.RUNNING if making else states.SENDING
-        entered = {"$concatArrays": ["$history", [{"state": state, "at": "$$NOW"}]]}
         change: Document = {"owner": self._owner, "due_at": now_plus(self._lease_ms), "state": state}
-        change |= {"history": {"$cond": [{"$eq": ["$state", state]}, "$history", entered]}}
+        change |= {"history": {"$cond": [{"$eq": ["$state", state]}, "$history", _entered(state)]}}
         change |= {"runs": {"$add": ["$runs", 1]}} if making else {}
         due = {"state": {"$in": list(kind)}, "due_at": {"$type": "date"}, "$expr": {"$lte": ["$due_at", "$$NOW"]}}
         orphan = {"$expr": {"$lte": ["$due_at", now_minus(ORPHAN_SECONDS)]}}
@@ -195,7 +194,7 @@ class Ledger(LedgerReader):
             "state": state,
             "owner": None,
             "due_at": now_plus(round(after_seconds * 1000)),
-            "history": {"$concatArrays": ["$history", [{"state": state, "at": "$$NOW"}]]},
+            "history": _entered(state),
         }
         self._write({"_id": report_id}, [{"$set": values}])
 
@@ -236,17 +235,32 @@ class Ledger(LedgerReader):
     def settle_late(self, report_id: str, place: int, state: str, **fields: Any) -> None:
         """What became of a recipient, known for certain by a sender who has lost the report meanwhile.
 
-        Whoever took it over found the recipient at SENDING and wrote POSSIBLY_SENT; this is the better knowledge.
+        Whoever took it over found the recipient at SENDING and wrote POSSIBLY_SENT; this is the better knowledge, and
+        opens the report again where the mail server did not take it for now.
         """
         name = f"recipients.{place}.state"
         with one_exchange():
             query = {"_id": report_id, name: {"$in": [states.SENDING, states.POSSIBLY_SENT]}}
             self._reports.update_one(query, _settled(place, state, fields))
-            found = self._reports.find_one({"_id": report_id, "state": {"$in": [*states.ENDED]}})
-            if found:
-                told = states.overall(recipient["state"] for recipient in found["recipients"])
-                self._reports.update_one({"_id": report_id, "state": found["state"]}, {"$set": {"state": told}})
+        self.retell(report_id)
         self.counts.settled(state)
+
+    def retell(self, report_id: str) -> None:
+        """Give an ended report the state that its recipients' make: one of them may have been settled late.
+
+        Called by who settles late and by who ends it, each after their own write: the later one sees both.
+        """
+        with one_exchange():
+            found = self._reports.find_one({"_id": report_id, "state": {"$in": [*states.ENDED]}})
+            if found is None:
+                return
+            told = states.overall(recipient["state"] for recipient in found["recipients"])
+            if told == found["state"]:
+                return
+            change: Document = {"state": told, "history": _entered(told)}
+            if told in states.OPEN:
+                change |= {"due_at": "$$NOW", "ended_at": "$$REMOVE"}
+            self._reports.update_one({"_id": report_id, "state": found["state"]}, [{"$set": change}])
 
     # --- clearing away
 
@@ -262,6 +276,11 @@ class Ledger(LedgerReader):
             done = self._reports.update_one(query | {"owner": self._owner}, change)
         if not done.matched_count:
             raise LeaseLost
+
+
+def _entered(state: str) -> Document:
+    """The history, this state's beginning added."""
+    return {"$concatArrays": ["$history", [{"state": state, "at": "$$NOW"}]]}
 
 
 def _settled(place: int, state: str, fields: Mapping[str, Any]) -> Document:

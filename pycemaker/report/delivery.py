@@ -183,6 +183,7 @@ class Courier:
             self.insist(lambda: self.ledger.pass_on(report_id, state, after_seconds=wait, **timing))
         else:
             self.insist(lambda: self.ledger.end(report_id, state, **timing))
+            self.insist(lambda: self.ledger.retell(report_id))
 
     def _close_without_message(self, entry: Document) -> None:
         reason = "its message is not in the database any more"

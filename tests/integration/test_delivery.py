@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -247,6 +247,29 @@ def test_a_recipient_who_was_being_sent_to_when_a_server_died_is_not_sent_to_aga
     assert mails(mail) == {"c@d.com": 1}
     with pytest.raises(MailPartlySent):
         outcome.raise_unless_delivered(entry)
+
+
+def test_a_mail_that_another_server_took_for_possibly_sent_is_sent_where_it_is_known_to_be_refused(
+    database: Database,
+) -> None:
+    with smtp_server("ssl") as mail:
+
+        def send(_content: bytes, _email_to: str, on_leaving: Callable[[], None]) -> Any:
+            on_leaving()
+            cut_off.ledger._reports.update_one({"_id": "r"}, {"$set": {"due_at": NOW}})  # its lease has run out
+            with post_office(database, mail) as heir:
+                assert ended(heir)["state"] == "possibly_sent"
+            raise MailRefused(reason="451 later", possibly_sent=False, is_temporary=True)
+
+        cut_off = Desk(
+            database, {}, Path("/nonexistent"), Post(send, "reports@example.com", is_repeatable=False), QUICK
+        )
+        put_rendered(cut_off, "r", "a@b.com")
+        cut_off._deliver(cut_off.ledger.claim(states.TO_SEND))
+        assert (cut_off.ledger.get("r")["state"], mail.received) == ("deferred", [])
+        with post_office(database, mail) as heir:
+            assert ended(heir)["state"] == "sent"
+    assert mails(mail) == {"a@b.com": 1}
 
 
 def test_into_the_outbox_it_is_written_once_whatever_happened(database: Database, tmp_path: Path) -> None:

@@ -196,6 +196,31 @@ def test_who_knows_better_corrects_what_was_only_possible(ledger: Ledger, other:
     assert ledger.get("r")["state"] == "sent"
 
 
+@pytest.mark.parametrize("is_known_first", [True, False])
+def test_who_is_known_late_not_to_have_been_sent_to_is_sent_to_again(
+    ledger: Ledger, other: Ledger, *, is_known_first: bool
+) -> None:
+    ledger.ask(document("r"), Asked("key"))
+    ledger.claim(states.TO_MAKE)
+    ledger.begin_sending("r", 0)
+    ledger.pass_on("r", states.SENDING)
+    other.claim(states.TO_SEND)
+    other.settle("r", 0, states.POSSIBLY_SENT)
+    if is_known_first:
+        ledger.settle_late("r", 0, states.DEFERRED, reason="451 later")
+    other.end("r", states.POSSIBLY_SENT)
+    other.retell("r")
+    if not is_known_first:
+        ledger.settle_late("r", 0, states.DEFERRED, reason="451 later")
+    entry = ledger.get("r")
+    assert (entry["state"], entry["recipients"][0]["state"]) == ("deferred", "deferred")
+    assert "ended_at" not in entry
+    assert [told["state"] for told in entry["history"]][-2:] == ["possibly_sent", "deferred"]
+    taken = other.claim(states.TO_SEND)
+    assert taken is not None
+    other.begin_sending("r", 0)
+
+
 def test_old_reports_are_found_and_removed_and_open_ones_never(ledger: Ledger) -> None:
     for name in ("ended", "open"):
         ledger.ask(document(name), Asked(name))

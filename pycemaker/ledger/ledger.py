@@ -10,37 +10,29 @@ Writes are acknowledged by a majority and are in the journal then: what the ledg
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from pymongo import ASCENDING, ReturnDocument
-from pymongo.errors import DuplicateKeyError
 
 from pycemaker.data.database import Database, one_exchange
-from pycemaker.errors import IdempotencyKeyReused, TooManyReports
 from pycemaker.ledger import states
-from pycemaker.ledger.entry import Asked, digest
-from pycemaker.ledger.reading import Document, LedgerReader, now_minus, now_plus
+from pycemaker.ledger.entrance import LEASE_SECONDS, Entrance
+from pycemaker.ledger.reading import Document, now_minus, now_plus
 from pycemaker.ledger.watch import ReportCounts
-
-LEASE_SECONDS = 15.0
-"""How long a report stays with a server that says nothing; it renews three times in that."""
 
 ORPHAN_SECONDS = 86_400
 """For how long a report waits for a server that sends as its sender; then any may end it, and none may send it."""
 
 ORPHANED = "no server that sends by the account that it was asked for with took it up within a day"
 
-_TYPICAL_SECONDS = 5
-
 
 class LeaseLost(Exception):
     """Somebody else has taken the report over; whatever was being done with it is theirs now."""
 
 
-class Ledger(LedgerReader):
+class Ledger(Entrance):
     """The reports of all servers over one database. Threads share it.
 
     Args:
@@ -56,89 +48,8 @@ class Ledger(LedgerReader):
     def __init__(
         self, database: Database, owner: str, lease_seconds: float = LEASE_SECONDS, sender: str | None = None
     ) -> None:
-        super().__init__(database, sender)
-        self._owner = owner
-        self._lease_ms = round(lease_seconds * 1000)
-        self._asking = threading.Lock()
+        super().__init__(database, owner, lease_seconds, sender)
         self.counts = ReportCounts()
-
-    # --- asking
-
-    def ask(self, document: Document, asked: Asked, *, own: bool = False) -> tuple[str, bool]:
-        """Enter a report, or find the one that stands for it already.
-
-        Args:
-            document: `_id`, `recipients` and what the report is.
-            asked: how it was asked for.
-            own: take it at once, so that no other server does.
-
-        Returns:
-            The report's id, and whether it was entered now.
-
-        Raises:
-            IdempotencyKeyReused: the key was used for another request.
-            TooManyReports: as many are waiting as may.
-        """
-        with self._asking:  # so that on one server the limit holds to the last one
-            while True:
-                if found := self.find_same(asked):
-                    return found, False
-                if (waiting := self.count_waiting()) >= asked.queue_limit and not own:
-                    raise TooManyReports(waiting=waiting, retry_after_seconds=_TYPICAL_SECONDS * (waiting + 1))
-                if self._enter(document, asked, own=own):
-                    return str(document["_id"]), True
-
-    def find_same(self, asked: Asked) -> str | None:
-        """The report that stands for this request already: by its key, in flight, or accepted a moment ago."""
-        if asked.idempotency_key:
-            with one_exchange():
-                found = self._reports.find_one({"idempotency_key": digest(asked.idempotency_key)})
-            if found and found["idempotency_digest"] != asked.repeat_key:
-                raise IdempotencyKeyReused
-            if found:
-                return str(found["_id"])
-        with one_exchange():
-            self._reports.update_one(
-                {
-                    "repeat_key": asked.repeat_key,
-                    "ended_at": {"$type": "date"},
-                    "$expr": {"$lte": ["$ended_at", now_minus(asked.repeat_seconds)]},
-                },
-                {"$unset": {"repeat_key": ""}},
-            )
-            found = self._reports.find_one({"repeat_key": asked.repeat_key}, {"_id": 1})
-        return str(found["_id"]) if found else None
-
-    def _enter(self, document: Document, asked: Asked, *, own: bool) -> bool:
-        """Enter it; false where another server has entered the same between the look and the write."""
-        now = datetime.now(UTC)
-        state = states.RUNNING if own else states.QUEUED
-        whole = document | {
-            "state": state,
-            "asked_at": now,
-            "give_up_at": now + timedelta(seconds=asked.give_up_seconds),
-            "history": [{"state": state, "at": now}],
-            "sender": self.sender,
-            "runs": int(own),
-            "stage": None,
-            "stage_seconds": {},
-            "due_at": now,
-            "owner": self._owner if own else None,
-            "repeat_key": asked.repeat_key,
-        }
-        if asked.idempotency_key:
-            whole["idempotency_key"] = digest(asked.idempotency_key)
-            whole["idempotency_digest"] = asked.repeat_key
-        # An insert knows no $$NOW: an update that may only insert does.
-        values = {name: {"$literal": value} for name, value in whole.items() if name not in ("_id", "due_at")}
-        values["due_at"] = now_plus(self._lease_ms if own else 0)
-        with one_exchange():
-            self._ensure_indexes()
-            try:
-                self._reports.update_one({"_id": document["_id"]}, [{"$set": values}], upsert=True)
-            except DuplicateKeyError:
-                return False
-        return True
 
     # --- working
 

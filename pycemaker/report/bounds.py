@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pycemaker.ledger.ledger import LEASE_SECONDS
+from pycemaker.ledger.entrance import LEASE_SECONDS
 from pycemaker.ledger.retries import FIRST_SECONDS
 
 

@@ -11,6 +11,7 @@ import pytest
 from pycemaker.data.database import Database
 from pycemaker.errors import IdempotencyKeyReused, TooManyReports, UnknownReport
 from pycemaker.ledger import states
+from pycemaker.ledger.entrance import MOST_KEYS
 from pycemaker.ledger.entry import Asked, recipients, repeat_key
 from pycemaker.ledger.files import Files
 from pycemaker.ledger.ledger import LeaseLost, Ledger
@@ -85,6 +86,57 @@ def test_an_idempotency_key_is_one_report_for_good_and_one_request_only(ledger: 
     with pytest.raises(IdempotencyKeyReused):
         ledger.ask(document("r3"), Asked("another request", "my key"))
     assert "my key" not in str(ledger.get("r1"))
+
+
+def test_an_idempotency_key_that_comes_to_a_report_in_flight_is_that_report_s_for_good(
+    ledger: Ledger, other: Ledger
+) -> None:
+    ledger.ask(document("r1"), Asked("key", repeat_seconds=0))
+    for number in (1, 2, 2):
+        assert other.ask(document("r2"), Asked("key", f"key {number}", repeat_seconds=0)) == ("r1", False)
+    ledger.claim(states.TO_MAKE)
+    ledger.end("r1", states.SENT)
+    for number in (1, 2):
+        assert other.ask(document("r2"), Asked("key", f"key {number}", repeat_seconds=0)) == ("r1", False)
+        with pytest.raises(IdempotencyKeyReused):
+            other.ask(document("r2"), Asked("another request", f"key {number}"))
+    assert other.ask(document("r2"), Asked("key", "key 3", repeat_seconds=0)) == ("r2", True)
+
+
+def test_a_report_from_before_it_could_have_several_keys_takes_more(ledger: Ledger) -> None:
+    ledger.ask(document("r1"), Asked("key", "first"))
+    then = {"idempotency_key": {"$first": "$idempotency_key"}, "idempotency_digest": "made otherwise"}
+    ledger._reports.update_one({"_id": "r1"}, [{"$set": then}, {"$unset": "sender"}])
+    for name in ("second", "first"):
+        assert ledger.ask(document("r2"), Asked("key", name)) == ("r1", False)
+
+
+def test_of_many_requests_with_one_key_at_once_each_gets_the_report_or_is_told_that_it_was_used(
+    ledger: Ledger, other: Ledger
+) -> None:
+    """Two requests that mean different things, each in flight already, and one key for both."""
+    for name in ("a", "b"):
+        ledger.ask(document(name), Asked(name))
+
+    def ask(number: int) -> str:
+        name = "ab"[number // 2 % 2]
+        try:
+            return (ledger, other)[number % 2].ask(document(f"r{number}"), Asked(name, "one key"))[0]
+        except IdempotencyKeyReused:
+            return "used"
+
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(ask, range(40)))
+    assert sorted(set(answers)) in (["a", "used"], ["b", "used"])
+
+
+def test_a_report_takes_only_so_many_keys(ledger: Ledger) -> None:
+    ledger.ask(document("r1"), Asked("key"))
+    for number in range(MOST_KEYS):
+        ledger.find_same(Asked("key", str(number)))
+    with pytest.raises(TooManyReports):
+        ledger.find_same(Asked("key", "one more"))
+    assert ledger.find_same(Asked("key", "0")) == "r1"
 
 
 def test_as_many_may_wait_as_may_and_those_that_run_do_not_count(ledger: Ledger) -> None:

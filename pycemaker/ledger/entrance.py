@@ -1,0 +1,144 @@
+"""How a report comes into the ledger: as a new one, or as the one that stands for the request already."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+
+from pymongo.errors import DuplicateKeyError
+
+from pycemaker.data.database import Database, one_exchange
+from pycemaker.errors import IdempotencyKeyReused, TooManyReports
+from pycemaker.ledger import states
+from pycemaker.ledger.entry import Asked, digest
+from pycemaker.ledger.reading import Document, LedgerReader, now_minus, now_plus
+
+LEASE_SECONDS = 15.0
+"""How long a report stays with a server that says nothing; it renews three times in that."""
+
+MOST_KEYS = 100
+"""Idempotency keys of one report: those of requests that meant the same while it was in flight."""
+
+_TYPICAL_SECONDS = 5
+
+
+class Entrance(LedgerReader):
+    """Where reports are asked for, over one database. Threads share it.
+
+    Args: those of `Ledger`.
+
+    Every method raises DatabaseUnreachable where MongoDB is away.
+    """
+
+    def __init__(
+        self, database: Database, owner: str, lease_seconds: float = LEASE_SECONDS, sender: str | None = None
+    ) -> None:
+        super().__init__(database, sender)
+        self._owner = owner
+        self._lease_ms = round(lease_seconds * 1000)
+        self._asking = threading.Lock()
+
+    def ask(self, document: Document, asked: Asked, *, own: bool = False) -> tuple[str, bool]:
+        """Enter a report, or find the one that stands for it already.
+
+        Args:
+            document: `_id`, `recipients` and what the report is.
+            asked: how it was asked for.
+            own: take it at once, so that no other server does.
+
+        Returns:
+            The report's id, and whether it was entered now.
+
+        Raises:
+            IdempotencyKeyReused: the key was used for another request.
+            TooManyReports: as many are waiting as may.
+        """
+        with self._asking:  # so that on one server the limit holds to the last one
+            while True:
+                if found := self.find_same(asked):
+                    return found, False
+                if (waiting := self.count_waiting()) >= asked.queue_limit and not own:
+                    raise TooManyReports(waiting=waiting, retry_after_seconds=_TYPICAL_SECONDS * (waiting + 1))
+                if self._enter(document, asked, own=own):
+                    return str(document["_id"]), True
+
+    def find_same(self, asked: Asked) -> str | None:
+        """The report that stands for this request already: by its key, in flight, or accepted a moment ago.
+
+        A request with a key that finds one makes it the key's report, for good.
+
+        Raises:
+            IdempotencyKeyReused: the key was used for another request.
+            TooManyReports: the report has been given as many keys as it takes.
+        """
+        if not asked.idempotency_key:
+            return self._find_repeated(asked)
+        while (found := self._find_by_key(asked)) is None and (same := self._find_repeated(asked)):
+            self._add_key(same, asked)
+        return found
+
+    def _find_by_key(self, asked: Asked) -> str | None:
+        with one_exchange():
+            found = self._reports.find_one({"idempotency_key": digest(asked.idempotency_key or "")})
+        if found and "sender" in found and found["idempotency_digest"] != asked.repeat_key:  # else made otherwise once
+            raise IdempotencyKeyReused
+        return str(found["_id"]) if found else None
+
+    def _add_key(self, report_id: str, asked: Asked) -> None:
+        """Make the key one of the report's, where that still stands for the request and nobody has taken the key."""
+        found: Document = {"$ifNull": ["$idempotency_key", []]}
+        kept: Document = {"$cond": [{"$isArray": [found]}, found, [found]]}  # it was one text once
+        added = {"idempotency_key": {"$setUnion": [kept, [digest(asked.idempotency_key or "")]]}}
+        standing = {"_id": report_id, "repeat_key": asked.repeat_key}
+        has_room = {f"idempotency_key.{MOST_KEYS - 1}": {"$exists": False}}
+        with one_exchange(), suppress(DuplicateKeyError):
+            change = added | {"idempotency_digest": asked.repeat_key}
+            done = self._reports.update_one(standing | has_room, [{"$set": change}])
+            if not done.matched_count and self._reports.count_documents(standing):
+                raise TooManyReports(waiting=MOST_KEYS, retry_after_seconds=60)
+
+    def _find_repeated(self, asked: Asked) -> str | None:
+        """The report that is in flight, or was accepted a moment ago."""
+        with one_exchange():
+            self._reports.update_one(
+                {
+                    "repeat_key": asked.repeat_key,
+                    "ended_at": {"$type": "date"},
+                    "$expr": {"$lte": ["$ended_at", now_minus(asked.repeat_seconds)]},
+                },
+                {"$unset": {"repeat_key": ""}},
+            )
+            found = self._reports.find_one({"repeat_key": asked.repeat_key}, {"_id": 1})
+        return str(found["_id"]) if found else None
+
+    def _enter(self, document: Document, asked: Asked, *, own: bool) -> bool:
+        """Enter it; false where another server has entered the same between the look and the write."""
+        now = datetime.now(UTC)
+        state = states.RUNNING if own else states.QUEUED
+        whole = document | {
+            "state": state,
+            "asked_at": now,
+            "give_up_at": now + timedelta(seconds=asked.give_up_seconds),
+            "history": [{"state": state, "at": now}],
+            "sender": self.sender,
+            "runs": int(own),
+            "stage": None,
+            "stage_seconds": {},
+            "due_at": now,
+            "owner": self._owner if own else None,
+            "repeat_key": asked.repeat_key,
+        }
+        if asked.idempotency_key:
+            whole["idempotency_key"] = [digest(asked.idempotency_key)]
+            whole["idempotency_digest"] = asked.repeat_key
+        # An insert knows no $$NOW: an update that may only insert does.
+        values = {name: {"$literal": value} for name, value in whole.items() if name not in ("_id", "due_at")}
+        values["due_at"] = now_plus(self._lease_ms if own else 0)
+        with one_exchange():
+            self._ensure_indexes()
+            try:
+                self._reports.update_one({"_id": document["_id"]}, [{"$set": values}], upsert=True)
+            except DuplicateKeyError:
+                return False
+        return True

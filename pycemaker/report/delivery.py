@@ -29,6 +29,8 @@ _log = logging.getLogger(__name__)
 
 NOT_ALLOWED = "REPORT_RECIPIENTS does not name this address any more"
 
+_NOT_TOLD = "MongoDB did not answer when the message was about to leave; nothing was sent"
+
 IsSuppressed = Callable[[str, str], bool]
 """Whether an address wants no more of a report, by its notebook's name."""
 
@@ -137,6 +139,10 @@ class Courier:
             delivery = self.post.send(readdress(content, own), address, on_leaving)
         except MailRefused as error:
             self._note_refusal(report_id, place, recipient, error, counted=has_left)
+            return
+        except DatabaseUnreachable:  # out of on_leaving: it may be written that this was sending, and it was not
+            nothing_sent = MailRefused(reason=_NOT_TOLD, possibly_sent=False, is_temporary=True)
+            self._note_refusal(report_id, place, recipient, nothing_sent, counted=False)
             return
         state = states.SENT if delivery.via == "smtp" else states.WRITTEN
         self._certain(report_id, place, state, reply=delivery.reply, via=delivery.via)

@@ -24,6 +24,7 @@ from pycemaker.errors import (
     ReportExpired,
 )
 from pycemaker.ledger import states
+from pycemaker.ledger.ledger import Ledger
 from pycemaker.ledger.retries import delay_seconds
 from pycemaker.report import outcome
 from pycemaker.report.bounds import Bounds
@@ -284,22 +285,32 @@ def test_into_the_outbox_it_is_written_once_whatever_happened(database: Database
     assert len(list(tmp_path.glob("*.eml"))) == 1
 
 
-def test_nothing_leaves_that_the_ledger_could_not_be_told_of(
-    database: Database, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("is_applied", [True, False])
+def test_nothing_leaves_that_the_ledger_could_not_be_told_of_and_it_leaves_later(
+    database: Database, monkeypatch: pytest.MonkeyPatch, *, is_applied: bool
 ) -> None:
-    def away(*_: object) -> None:
+    begin_sending = Ledger.begin_sending
+
+    def lose_answer(ledger: Ledger, report_id: str, place: int) -> None:
+        if is_applied:
+            begin_sending(ledger, report_id, place)
         raise DatabaseUnreachable(reason="away")
 
     with smtp_server("ssl") as mail:
         send = SmtpSender(mail.host, mail.port, "ssl", mail.user, mail.password, context=mail.trust)
         desk = Desk(database, {}, Path("/nonexistent"), Post(send, "reports@example.com", is_repeatable=False), QUICK)
         put_rendered(desk, "r", "a@b.com")
-        entry = desk.ledger.claim(states.TO_SEND)
-        monkeypatch.setattr(desk.ledger, "begin_sending", away)
-        with pytest.raises(DatabaseUnreachable):
-            desk._deliver(entry)
+        with monkeypatch.context() as away:
+            away.setattr(Ledger, "begin_sending", lose_answer)
+            desk._deliver(desk.ledger.claim(states.TO_SEND))
         assert mail.received == []
-    assert desk.ledger.get("r")["recipients"][0]["state"] == "queued"
+        entry = desk.ledger.get("r")
+        (recipient,) = entry["recipients"]
+        assert (entry["state"], recipient["state"], recipient["attempts"]) == ("deferred", "deferred", 1)
+        assert "nothing was sent" in recipient["reason"]
+        with post_office(database, mail) as heir:
+            assert ended(heir)["state"] == "sent"
+        assert mails(mail) == {"a@b.com": 1}
 
 
 def test_a_message_that_is_gone_is_a_failed_report(database: Database) -> None:

@@ -10,6 +10,8 @@ Writes are acknowledged by a majority and are in the journal then: what the ledg
 
 from __future__ import annotations
 
+import copy
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -53,6 +55,15 @@ class Ledger(Entrance):
 
     # --- working
 
+    def under(self, owner: str | None = None) -> Ledger:
+        """The same ledger for one piece of work: what is taken and written is so by this name, a new one by default.
+
+        What one thread of a server has passed on and another has taken is then not the first one's any more.
+        """
+        twin = copy.copy(self)
+        twin._owner = owner or f"{self._owner}/{secrets.token_hex(4)}"
+        return twin
+
     def claim(self, kind: Sequence[str], report_id: str | None = None) -> Document | None:
         """Take the report in one of these states that has been due longest, or this one; None where none is due.
 
@@ -79,15 +90,15 @@ class Ledger(Entrance):
         """Whether a report that was taken is another sender's: nobody is there who could send it."""
         return self.sender is not None and entry.get("sender") not in (None, self.sender)
 
-    def renew(self, report_ids: Iterable[str]) -> set[str]:
-        """Keep these reports for another lease; those that are not ours any more."""
-        wanted = set(report_ids)
+    def renew(self, owners: Iterable[str]) -> set[str]:
+        """Keep what was taken under these names for another lease; those under which there is nothing any more."""
+        wanted = set(owners)
         if not wanted:
             return set()
         with one_exchange():
-            query = {"_id": {"$in": sorted(wanted)}, "owner": self._owner, "due_at": {"$type": "date"}}
+            query = {"owner": {"$in": sorted(wanted)}, "due_at": {"$type": "date"}}
             self._reports.update_many(query, [{"$set": {"due_at": now_plus(self._lease_ms)}}])
-            kept = {str(found["_id"]) for found in self._reports.find(query, {"_id": 1})}
+            kept = {str(found["owner"]) for found in self._reports.find(query, {"owner": 1})}
         return wanted - kept
 
     def note(self, report_id: str, **fields: Any) -> None:

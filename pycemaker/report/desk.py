@@ -15,6 +15,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,14 +23,16 @@ from typing import Any
 from pycemaker.data.database import Database
 from pycemaker.errors import DatabaseUnreachable, TooManyReports
 from pycemaker.ledger import states
-from pycemaker.ledger.entry import Asked, recipients, repeat_key
+from pycemaker.ledger.entry import Asked
 from pycemaker.ledger.files import Files
 from pycemaker.ledger.ledger import LeaseLost, Ledger
 from pycemaker.ledger.reading import Document
+from pycemaker.report.asking import asked_for, document_of
 from pycemaker.report.bench import Bench
 from pycemaker.report.bounds import Bounds
 from pycemaker.report.catalogue import NOTEBOOKS
 from pycemaker.report.delivery import Courier, Post, insist_for
+from pycemaker.report.held import Held
 from pycemaker.report.making import Maker
 from pycemaker.report.pipeline import OnProgress, ReportRequest
 from pycemaker.request_ids import REQUEST_ID
@@ -85,7 +88,7 @@ class Desk:
         self._post = post
         self._keep_spare = keep_spare
         self._benches = [Bench(environment) for _ in range(bounds.workers)]
-        self._held: dict[str, Callable[[], None]] = {}
+        self._held = Held()
         self._changed = threading.Condition()
         self._changes = 0
         self._places = threading.BoundedSemaphore(WAITERS)
@@ -98,17 +101,7 @@ class Desk:
 
     def asked(self, request: ReportRequest, idempotency_key: str | None = None) -> Asked:
         """How such a request is asked for here: within this desk's bounds, by its sender."""
-        key = repeat_key(
-            request.notebook.stem,
-            request.date_text,
-            request.window.hours,
-            request.more,
-            request.attach,
-            request.recipients,
-            self._post.sender,
-        )
-        bounds = self.bounds
-        return Asked(key, idempotency_key, bounds.queue, bounds.repeat_seconds, bounds.retry_seconds)
+        return asked_for(request, self.bounds, self._post.sender, idempotency_key)
 
     def find_same(self, asked: Asked) -> str | None:
         """The report that stands for such a request already."""
@@ -128,7 +121,7 @@ class Desk:
         Raises:
             TooManyReports, IdempotencyKeyReused, DatabaseUnreachable.
         """
-        entered = self.ledger.ask(self._document(request), asked, own=own)
+        entered = self.ledger.ask(document_of(request, self._post.domain), asked, own=own)
         self._tell()
         return entered
 
@@ -173,7 +166,7 @@ class Desk:
         self._make(self.ledger.get(report_id), self._benches[0], on_progress)
         on_progress("mail", 0, 1)
         while (entry := self.ledger.get(report_id))["state"] not in (*states.ENDED, states.DEFERRED, states.QUEUED):
-            if claimed := self.ledger.claim(states.TO_SEND, report_id):
+            if claimed := self.ledger.under().claim(states.TO_SEND, report_id):
                 self._deliver(claimed)
             else:
                 time.sleep(_LOOK_SECONDS)  # a server over the same database was quicker
@@ -208,7 +201,7 @@ class Desk:
         while not self._closing.is_set():
             changes = self._changes
             try:
-                entry = self.ledger.claim(kind)
+                entry = self.ledger.under().claim(kind)
                 if entry is not None:
                     work(entry)
                     continue
@@ -223,47 +216,43 @@ class Desk:
     def _make(
         self, entry: Document, bench: Bench, on_progress: OnProgress = lambda _stage, _done, _total: None
     ) -> None:
-        report_id = str(entry["_id"])
+        owner = str(entry["owner"])
         REQUEST_ID.set(entry.get("request_id", ""))
 
         def run(job: dict[str, Any], on_progress: OnProgress) -> dict[str, Any]:
             runner = bench.take()
-            self._held[report_id] = runner.kill
+            self._held.end_with(owner, runner.kill)
             return runner.run(job, self.bounds.timeout_seconds, on_progress, self.bounds.memory_mb)
 
-        self._held[report_id] = lambda: None
+        maker = Maker(self.ledger.under(owner), self.files, self._scratch, run, self._insist, self.notebooks)
         try:
-            Maker(self.ledger, self.files, self._scratch, run, self._insist, self.notebooks).make(entry, on_progress)
+            with self._held.hold(owner):
+                maker.make(entry, on_progress)
         except LeaseLost:
-            _log.warning("report %s was taken over by another server", report_id)
+            _log.warning("report %s was taken over by another server", entry["_id"])
         finally:
-            self._held.pop(report_id, None)
             bench.clear()
             self._tell()
             if self._keep_spare and not self._closing.is_set():
                 bench.take()
 
     def _deliver(self, entry: Document) -> None:
-        report_id = str(entry["_id"])
+        owner = str(entry["owner"])
         REQUEST_ID.set(entry.get("request_id", ""))
-        self._held[report_id] = lambda: None
         try:
-            self._courier.deliver(entry)
+            with self._held.hold(owner):
+                replace(self._courier, ledger=self.ledger.under(owner)).deliver(entry)
         except LeaseLost:
-            _log.warning("report %s was taken over by another server", report_id)
+            _log.warning("report %s was taken over by another server", entry["_id"])
         finally:
-            self._held.pop(report_id, None)
             self._tell()
 
     def _keep(self) -> None:
         """Renew what is held, end what was lost, clear away what is old."""
         cleared_at = time.monotonic() - _CLEAR_SECONDS
         while not self._closing.wait(self.bounds.lease_seconds / 3):
-            held = dict(self._held)
             try:
-                for lost in self.ledger.renew(held):
-                    if lost in self._held:
-                        held[lost]()
+                self._held.renew(self.ledger)
                 if time.monotonic() > cleared_at + _CLEAR_SECONDS:
                     cleared_at = time.monotonic()
                     self.clear_away()
@@ -288,21 +277,6 @@ class Desk:
                     shutil.rmtree(folder, ignore_errors=True)
 
     # --- below
-
-    def _document(self, request: ReportRequest) -> Document:
-        window = request.window
-        return {
-            "_id": request.report_id,
-            "notebook": request.notebook.stem,
-            "parameters": dict(request.more),
-            "attach": list(request.attach),
-            "date_text": request.date_text,
-            "start": window.start_utc,
-            "end": window.end_utc,
-            "hours": window.hours,
-            "request_id": request.request_id,
-            "recipients": recipients(request.report_id, request.recipients, self._post.domain),
-        }
 
     def _tell(self) -> None:
         with self._changed:

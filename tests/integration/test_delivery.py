@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -24,6 +25,7 @@ from pycemaker.errors import (
     ReportExpired,
 )
 from pycemaker.ledger import states
+from pycemaker.ledger.entry import Asked
 from pycemaker.ledger.ledger import Ledger
 from pycemaker.ledger.retries import delay_seconds
 from pycemaker.report import outcome
@@ -31,7 +33,8 @@ from pycemaker.report.bounds import Bounds
 from pycemaker.report.delivery import Post
 from pycemaker.report.desk import Desk
 from pycemaker.report.mail import Outbox
-from pycemaker.report.pipeline import ReportRequest
+from pycemaker.report.making import Maker
+from pycemaker.report.pipeline import Delivery, ReportRequest
 from pycemaker.report.smtp import SmtpSender
 from pycemaker.window import Window
 from tests.services.desk import desk_of
@@ -271,6 +274,35 @@ def test_a_mail_that_another_server_took_for_possibly_sent_is_sent_where_it_is_k
         with post_office(database, mail) as heir:
             assert ended(heir)["state"] == "sent"
     assert mails(mail) == {"a@b.com": 1}
+
+
+def test_a_courier_keeps_its_report_when_the_maker_that_passed_it_on_lets_go_only_then(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sending, arrived = threading.Event(), threading.Event()
+
+    def send(_content: bytes, _email_to: str, on_leaving: Callable[[], None]) -> Delivery:
+        sending.set()
+        assert arrived.wait(10)
+        on_leaving()
+        return Delivery("smtp", "250 OK")
+
+    def make(maker: Maker, entry: dict[str, Any], _on_progress: object) -> None:
+        maker.files.put(entry["_id"], {"message.eml": b"Subject: s\r\n\r\ntext\r\n"})
+        maker.ledger.pass_on(entry["_id"], states.RENDERED)
+        assert sending.wait(10)
+
+    monkeypatch.setattr(Maker, "make", make)
+    post = Post(send, "reports@example.com", is_repeatable=False)
+    desk = Desk(database, {}, Path("/nonexistent"), post, QUICK, keep_spare=False)
+    desk.start()
+    desk.ask(ReportRequest("r", Path("report.ipynb"), Window(NOW, 6), ("a@b.com",)), Asked("r"))
+    assert sending.wait(10)
+    time.sleep(QUICK.lease_seconds * 1.5)
+    assert Ledger(database, "another").claim(states.TO_SEND) is None
+    arrived.set()
+    assert ended(desk)["state"] == "sent"
+    desk.close()
 
 
 def test_into_the_outbox_it_is_written_once_whatever_happened(database: Database, tmp_path: Path) -> None:

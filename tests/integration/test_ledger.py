@@ -181,7 +181,7 @@ def test_a_lease_that_is_renewed_keeps_the_report_and_one_that_is_not_gives_it_a
     ledger.claim(states.TO_MAKE)
     for _ in range(4):
         time.sleep(LEASE / 2)
-        assert ledger.renew(["r"]) == set()
+        assert ledger.renew(["one"]) == set()
         assert other.claim(states.TO_MAKE) is None
     time.sleep(LEASE * 1.2)
     taken = other.claim(states.TO_MAKE)
@@ -190,7 +190,7 @@ def test_a_lease_that_is_renewed_keeps_the_report_and_one_that_is_not_gives_it_a
         *("running", 2),
         ["queued", "running"],
     )
-    assert ledger.renew(["r"]) == {"r"}
+    assert ledger.renew(["one"]) == {"one"}
     for write in (
         lambda: ledger.note("r", stage="render"),
         lambda: ledger.pass_on("r", states.RENDERED),
@@ -201,6 +201,20 @@ def test_a_lease_that_is_renewed_keeps_the_report_and_one_that_is_not_gives_it_a
         with pytest.raises(LeaseLost):
             write()
     assert ledger.get("r") == taken
+
+
+def test_what_one_thread_passed_on_and_another_took_is_not_the_first_one_s_any_more(ledger: Ledger) -> None:
+    ledger.ask(document("r"), Asked("key"))
+    maker, courier = ledger.under(), ledger.under()
+    made = maker.claim(states.TO_MAKE)
+    maker.pass_on("r", states.RENDERED)
+    taken = courier.claim(states.TO_SEND)
+    assert made is not None
+    assert taken is not None
+    assert ledger.renew([made["owner"], taken["owner"]]) == {made["owner"]}
+    with pytest.raises(LeaseLost):
+        maker.pass_on("r", states.RENDERED)
+    ledger.under(taken["owner"]).begin_sending("r", 0)
 
 
 def test_what_is_passed_on_is_due_when_it_was_said_to_be(ledger: Ledger, other: Ledger) -> None:

@@ -13,6 +13,7 @@ from pycemaker.dispatch import make_desk
 from pycemaker.errors import DatabaseUnreachable
 from pycemaker.ledger.entry import Asked
 from pycemaker.report import outcome
+from pycemaker.report.asking import document_of
 from pycemaker.report.bounds import Bounds
 from pycemaker.report.delivery import Post
 from pycemaker.report.desk import Desk
@@ -73,7 +74,7 @@ class SpentDesk(Desk):
 
     def wait(self, report_id: str, seconds: float) -> dict[str, Any]:
         request = self.asked[-1]
-        entry = self._document(request) | {"state": "sent", "stage_seconds": {}, "_id": report_id}
+        entry = document_of(request, self._post.domain) | {"state": "sent", "stage_seconds": {}, "_id": report_id}
         for recipient in entry["recipients"]:
             recipient |= {"state": "sent", "via": "smtp", "reply": "250 OK"}
         return entry

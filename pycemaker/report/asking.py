@@ -1,0 +1,39 @@
+"""What a request for a report becomes in the ledger. Pure."""
+
+from __future__ import annotations
+
+from pycemaker.ledger.entry import Asked, recipients, repeat_key
+from pycemaker.ledger.reading import Document
+from pycemaker.report.bounds import Bounds
+from pycemaker.report.pipeline import ReportRequest
+
+
+def asked_for(request: ReportRequest, bounds: Bounds, sender: str, idempotency_key: str | None = None) -> Asked:
+    """How the request is asked for, within these bounds, by this sender."""
+    key = repeat_key(
+        request.notebook.stem,
+        request.date_text,
+        request.window.hours,
+        request.more,
+        request.attach,
+        request.recipients,
+        sender,
+    )
+    return Asked(key, idempotency_key, bounds.queue, bounds.repeat_seconds, bounds.retry_seconds)
+
+
+def document_of(request: ReportRequest, domain: str) -> Document:
+    """What the report is; its mails' ids are of `domain`."""
+    window = request.window
+    return {
+        "_id": request.report_id,
+        "notebook": request.notebook.stem,
+        "parameters": dict(request.more),
+        "attach": list(request.attach),
+        "date_text": request.date_text,
+        "start": window.start_utc,
+        "end": window.end_utc,
+        "hours": window.hours,
+        "request_id": request.request_id,
+        "recipients": recipients(request.report_id, request.recipients, domain),
+    }

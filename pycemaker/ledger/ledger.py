@@ -101,6 +101,10 @@ class Ledger(Entrance):
             kept = {str(found["owner"]) for found in self._reports.find(query, {"owner": 1})}
         return wanted - kept
 
+    def hold(self, report_id: str) -> None:
+        """Keep a report that is ours for another lease. Raises LeaseLost where it is not."""
+        self._write({"_id": report_id}, [{"$set": {"due_at": now_plus(self._lease_ms)}}])
+
     def note(self, report_id: str, **fields: Any) -> None:
         """Write fields of a report that is ours. Raises LeaseLost where it is not."""
         self._write({"_id": report_id}, {"$set": fields})

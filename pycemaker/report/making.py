@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -111,18 +111,22 @@ class Maker:
             self.insist(partial(self._fail, report_id, failure))
         except PycemakerError as error:
             executed = {name: told for name, told in shelf.contents(folder).items() if name == shelf.EXECUTED}
-            self.insist(partial(self._keep_and_fail, report_id, executed, error))
+            self._keep(report_id, executed)
+            self.insist(partial(self._fail, report_id, error))
         else:
             facts = made | _provenance(notebook)
-            self.insist(lambda: self._keep(report_id, shelf.contents(folder), facts))
+            self._keep(report_id, shelf.contents(folder))
+            self.insist(lambda: self.ledger.pass_on(report_id, states.RENDERED, stage="mail", **facts))
 
-    def _keep(self, report_id: str, contents: dict[str, bytes], facts: dict[str, Any]) -> None:
-        self.files.put(report_id, contents)
-        self.ledger.pass_on(report_id, states.RENDERED, stage="mail", **facts)
+    def _keep(self, report_id: str, contents: Mapping[str, bytes]) -> None:
+        """Keep the files, each as long as the report is ours: they may be somebody else's already, and be read."""
 
-    def _keep_and_fail(self, report_id: str, contents: dict[str, bytes], error: PycemakerError) -> None:
-        self.files.put(report_id, contents)
-        self._fail(report_id, error)
+        def put(name: str, content: bytes) -> None:
+            self.ledger.hold(report_id)
+            self.files.put(report_id, {name: content})
+
+        for name, content in contents.items():
+            self.insist(partial(put, name, content))
 
     def _fail(self, report_id: str, error: PycemakerError) -> None:
         state = states.EXPIRED if isinstance(error, ReportExpired) else states.FAILED

@@ -192,6 +192,7 @@ def test_a_lease_that_is_renewed_keeps_the_report_and_one_that_is_not_gives_it_a
     )
     assert ledger.renew(["one"]) == {"one"}
     for write in (
+        lambda: ledger.hold("r"),
         lambda: ledger.note("r", stage="render"),
         lambda: ledger.pass_on("r", states.RENDERED),
         lambda: ledger.end("r", states.FAILED),

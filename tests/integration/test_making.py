@@ -1,0 +1,94 @@
+"""A maker and its ledger over a real mongod, without a kernel: what it keeps, and what it leaves alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pycemaker.data.database import Database
+from pycemaker.errors import DatabaseUnreachable, NothingToSend, PycemakerError
+from pycemaker.ledger import states
+from pycemaker.ledger.entry import Asked, recipients
+from pycemaker.ledger.files import Files
+from pycemaker.ledger.ledger import LeaseLost, Ledger
+from pycemaker.report.delivery import insist_for
+from pycemaker.report.making import Maker
+from tests.services.rendered import NOW
+
+
+@pytest.fixture
+def ledger(database: Database) -> Ledger:
+    return Ledger(database, "one", lease_seconds=5)
+
+
+def taken(ledger: Ledger) -> dict[str, Any]:
+    """A report, taken by this ledger."""
+    document = {"_id": "r", "notebook": "report", "parameters": {}, "attach": [], "hours": 6, "end": NOW}
+    ledger.ask(document | {"recipients": recipients("r", ["a@b.com"], "b.com")}, Asked("key"), own=True)
+    return ledger.get("r")
+
+
+def maker_of(
+    ledger: Ledger, database: Database, scratch: Path, fails_with: PycemakerError | None = None,
+    meanwhile: Callable[[], object] = lambda: None,
+) -> Maker:  # fmt: skip
+    """A maker whose process makes up a message, or fails; `meanwhile` happens while it does."""
+
+    def run(job: dict[str, Any], _on_progress: object) -> dict[str, Any]:
+        folder = Path(job["folder"])
+        folder.mkdir(parents=True)
+        (folder / "executed.ipynb").write_text("ours")
+        (folder / "message.eml").write_bytes(b"Subject: ours\r\n\r\nours\r\n")
+        meanwhile()
+        if fails_with:
+            raise fails_with
+        return {"subject": "ours", "stage_seconds": {}}
+
+    insist = insist_for(5, lambda _seconds: None, lambda: 0.0)
+    return Maker(ledger, Files(database), scratch, run, insist)
+
+
+def test_a_message_that_is_passed_on_already_is_not_touched_when_the_answer_was_lost(
+    ledger: Ledger, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A courier may be reading it."""
+    pass_on = Ledger.pass_on
+    kept: list[str] = []
+    put = Files.put
+
+    def lose_first_answer(ledger: Ledger, *given: Any, **more: Any) -> None:
+        pass_on(ledger, *given, **more)
+        kept.append("passed on")
+        raise DatabaseUnreachable(reason="its answer was lost")
+
+    def note_put(files: Files, report_id: str, contents: dict[str, bytes]) -> None:
+        kept.extend(contents)
+        put(files, report_id, contents)
+
+    monkeypatch.setattr(Ledger, "pass_on", lose_first_answer)
+    monkeypatch.setattr(Files, "put", note_put)
+    entry = taken(ledger)
+    with pytest.raises(LeaseLost):
+        maker_of(ledger, database, tmp_path).make(entry, lambda *_: None)
+    assert kept == ["executed.ipynb", "message.eml", "passed on"]
+    assert ledger.get("r")["state"] == "rendered"
+
+
+@pytest.mark.parametrize("fails_with", [None, NothingToSend(reason="no figure")])
+def test_who_has_lost_a_report_leaves_the_files_of_who_has_it_alone(
+    ledger: Ledger, database: Database, tmp_path: Path, fails_with: PycemakerError | None
+) -> None:
+    files = Files(database)
+
+    def lose() -> None:
+        ledger.pass_on("r", states.QUEUED)
+        Ledger(database, "another").claim(states.TO_MAKE)
+        files.put("r", {"executed.ipynb": b"theirs", "message.eml": b"theirs"})
+
+    entry = taken(ledger)
+    with pytest.raises(LeaseLost):
+        maker_of(ledger, database, tmp_path, fails_with, lose).make(entry, lambda *_: None)
+    assert [files.get("r", name) for name in files.names("r")] == [b"theirs", b"theirs"]

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import threading
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
 
 from pymongo.errors import DuplicateKeyError
 
 from pycemaker.data.database import Database, one_exchange
 from pycemaker.errors import IdempotencyKeyReused, TooManyReports
 from pycemaker.ledger import states
+from pycemaker.ledger.changes import literal, now_minus, now_plus
 from pycemaker.ledger.entry import Asked, digest
-from pycemaker.ledger.reading import Document, LedgerReader, now_minus, now_plus
+from pycemaker.ledger.reading import Document, LedgerReader
 
 LEASE_SECONDS = 15.0
 """How long a report stays with a server that says nothing; it renews three times in that."""
@@ -114,30 +114,31 @@ class Entrance(LedgerReader):
 
     def _enter(self, document: Document, asked: Asked, *, own: bool) -> bool:
         """Enter it; false where another server has entered the same between the look and the write."""
-        now = datetime.now(UTC)
         state = states.RUNNING if own else states.QUEUED
         whole = document | {
             "state": state,
-            "asked_at": now,
-            "give_up_at": now + timedelta(seconds=asked.give_up_seconds),
-            "history": [{"state": state, "at": now}],
             "sender": self.sender,
             "runs": int(own),
             "stage": None,
             "stage_seconds": {},
-            "due_at": now,
             "owner": self._owner if own else None,
             "repeat_key": asked.repeat_key,
         }
         if asked.idempotency_key:
             whole["idempotency_key"] = [digest(asked.idempotency_key)]
             whole["idempotency_digest"] = asked.repeat_key
-        # An insert knows no $$NOW: an update that may only insert does.
-        values = {name: {"$literal": value} for name, value in whole.items() if name not in ("_id", "due_at")}
-        values["due_at"] = now_plus(self._lease_ms if own else 0)
+        del whole["_id"]
+        values = literal(whole) | {
+            "asked_at": "$$NOW",
+            "taken_at": "$$NOW",
+            "give_up_at": now_plus(round(asked.give_up_seconds * 1000)),
+            "history": [{"state": state, "at": "$$NOW"}],
+            "due_at": now_plus(self._lease_ms if own else 0),
+        }
         with one_exchange():
             self._ensure_indexes()
             try:
+                # An insert knows no $$NOW: an update that may only insert does.
                 self._reports.update_one({"_id": document["_id"]}, [{"$set": values}], upsert=True)
             except DuplicateKeyError:
                 return False

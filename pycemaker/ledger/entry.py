@@ -69,7 +69,7 @@ def recipients(report_id: str, addresses: Sequence[str], domain: str) -> list[di
 
 def public(document: Mapping[str, Any]) -> dict[str, Any]:
     """The entry as it is shown: without what only the servers need to divide the work."""
-    hidden = {"_id", "owner", "due_at", "sender", "repeat_key", "idempotency_key", "idempotency_digest"}
+    hidden = {"_id", "owner", "due_at", "taken_at", "sender", "repeat_key", "idempotency_key", "idempotency_digest"}
     return {"id": document["_id"]} | {name: value for name, value in document.items() if name not in hidden}
 
 

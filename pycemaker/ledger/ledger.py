@@ -2,8 +2,8 @@
 
 Work is divided by one field, `due_at`: a report is anybody's from that instant on. Whoever takes it moves the field
 forward (a lease), moves it on as long as it works, and takes it away at the end; whoever dies stops moving it. Every
-later write names its writer, so that one who lost the report changes nothing. Instants are MongoDB's own (`$$NOW`):
-servers' clocks need not agree.
+later write names its writer, so that one who lost the report changes nothing. Instants are MongoDB's own (`$$NOW`),
+those that are only shown included: servers' clocks need not agree.
 
 Writes are acknowledged by a majority and are in the journal then: what the ledger says survives a failover and a crash.
 """
@@ -13,15 +13,16 @@ from __future__ import annotations
 import copy
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from pymongo import ASCENDING, ReturnDocument
 
 from pycemaker.data.database import Database, one_exchange
 from pycemaker.ledger import states
+from pycemaker.ledger.changes import entered, in_state, literal, now_minus, now_plus, one_recipient, recipients_in
 from pycemaker.ledger.entrance import LEASE_SECONDS, Entrance
-from pycemaker.ledger.reading import Document, now_minus, now_plus
+from pycemaker.ledger.reading import Document
 from pycemaker.ledger.watch import ReportCounts
 
 ORPHAN_SECONDS = 86_400
@@ -67,13 +68,20 @@ class Ledger(Entrance):
     def claim(self, kind: Sequence[str], report_id: str | None = None) -> Document | None:
         """Take the report in one of these states that has been due longest, or this one; None where none is due.
 
+        Its `taken_at` is now, by the clock by which all its instants are.
+
         One that has to be made becomes RUNNING, and its `runs` are counted; one to be sent becomes SENDING. One of
         another sender that nobody has taken up for ORPHAN_SECONDS is given too: see `is_orphan`.
         """
         making = states.QUEUED in kind
         state = states.RUNNING if making else states.SENDING
-        change: Document = {"owner": self._owner, "due_at": now_plus(self._lease_ms), "state": state}
-        change |= {"history": {"$cond": [{"$eq": ["$state", state]}, "$history", _entered(state)]}}
+        change: Document = {
+            "owner": self._owner,
+            "due_at": now_plus(self._lease_ms),
+            "state": state,
+            "taken_at": "$$NOW",
+        }
+        change |= {"history": {"$cond": [{"$eq": ["$state", state]}, "$history", entered(state)]}}
         change |= {"runs": {"$add": ["$runs", 1]}} if making else {}
         due = {"state": {"$in": list(kind)}, "due_at": {"$type": "date"}, "$expr": {"$lte": ["$due_at", "$$NOW"]}}
         orphan = {"$expr": {"$lte": ["$due_at", now_minus(ORPHAN_SECONDS)]}}
@@ -109,33 +117,49 @@ class Ledger(Entrance):
         """Write fields of a report that is ours. Raises LeaseLost where it is not."""
         self._write({"_id": report_id}, {"$set": fields})
 
-    def pass_on(self, report_id: str, state: str, *, after_seconds: float = 0.0, **fields: Any) -> None:
-        """Give a report that is ours into another state, in which anybody may take it after so long.
+    def pass_on(
+        self, report_id: str, state: str, *, after_seconds: float = 0.0, due_at: datetime | None = None, **fields: Any
+    ) -> None:
+        """Give a report that is ours into another state, in which anybody may take it.
+
+        Args:
+            report_id: the report.
+            state: which.
+            after_seconds: how long after now.
+            due_at: from when on, where that is an instant by MongoDB's clock.
+            fields: what else there is to write.
 
         Raises:
             LeaseLost: it is not ours.
         """
-        values: Document = {name: {"$literal": value} for name, value in fields.items()}
+        values: Document = literal(fields)
         values |= {
             "state": state,
             "owner": None,
-            "due_at": now_plus(round(after_seconds * 1000)),
-            "history": _entered(state),
+            "due_at": due_at or now_plus(round(after_seconds * 1000)),
+            "history": entered(state),
         }
         self._write({"_id": report_id}, [{"$set": values}])
 
-    def end(self, report_id: str, state: str, **fields: Any) -> None:
+    def end(self, report_id: str, state: str, unsent: Mapping[str, Any] | None = None, **fields: Any) -> None:
         """Bring a report that is ours to its end. Unless somebody got it, the next request for it starts anew.
+
+        Args:
+            report_id: the report.
+            state: how it ends.
+            unsent: fields of the recipients who may still be sent to: with them, they end in `state` too.
+            fields: what else there is to write.
 
         Raises:
             LeaseLost: it is not ours.
         """
-        now = datetime.now(UTC)
-        gone = {"due_at": "", "owner": ""}
+        values: Document = literal(fields) | {"state": state, "ended_at": "$$NOW", "history": entered(state)}
+        if unsent is not None:
+            values["recipients"] = recipients_in(states.UNSENT, literal(unsent) | in_state(state))
+        gone = ["due_at", "owner"]
         if state not in (states.SENT, states.WRITTEN, states.PARTLY_SENT, states.POSSIBLY_SENT):
-            gone["repeat_key"] = ""
-        change = {"$set": fields | {"state": state, "ended_at": now}, "$unset": gone}
-        self._write({"_id": report_id}, change | {"$push": {"history": {"state": state, "at": now}}})
+            gone.append("repeat_key")
+        self._write({"_id": report_id}, [{"$set": values}, {"$unset": gone}])
         self.counts.ended(state, fields)
 
     # --- sending
@@ -146,19 +170,24 @@ class Ledger(Entrance):
         Raises:
             LeaseLost: the report is not ours, or its recipient is past being sent to. Nothing may be sent then.
         """
-        name = f"recipients.{place}"
-        change = {
-            "$set": {f"{name}.state": states.SENDING, f"{name}.at.{states.SENDING}": datetime.now(UTC)},
-            "$inc": {f"{name}.attempts": 1},
-        }
-        self._write({"_id": report_id, f"{name}.state": {"$in": list(states.UNSENT)}}, change)
+        begun = in_state(states.SENDING) | {"attempts": {"$add": ["$$one.attempts", 1]}}
+        query = {"_id": report_id, f"recipients.{place}.state": {"$in": list(states.UNSENT)}}
+        self._write(query, [{"$set": {"recipients": one_recipient(place, begun)}}])
 
-    def settle(self, report_id: str, place: int, state: str, **fields: Any) -> None:
-        """What became of a recipient; the report is ours. Raises LeaseLost where it is not."""
-        self._write({"_id": report_id}, _settled(place, state, fields))
+    def settle(
+        self, report_id: str, place: int, state: str, *, again_in_seconds: float | None = None, **fields: Any
+    ) -> None:
+        """What became of a recipient, and when they are next tried; the report is ours.
+
+        Raises:
+            LeaseLost: it is not.
+        """
+        self._write({"_id": report_id}, [_settled(place, state, fields, again_in_seconds)])
         self.counts.settled(state)
 
-    def settle_late(self, report_id: str, place: int, state: str, **fields: Any) -> None:
+    def settle_late(
+        self, report_id: str, place: int, state: str, *, again_in_seconds: float | None = None, **fields: Any
+    ) -> None:
         """What became of a recipient, known for certain by a sender who has lost the report meanwhile.
 
         Whoever took it over found the recipient at SENDING and wrote POSSIBLY_SENT; this is the better knowledge, and
@@ -167,7 +196,7 @@ class Ledger(Entrance):
         name = f"recipients.{place}.state"
         with one_exchange():
             query = {"_id": report_id, name: {"$in": [states.SENDING, states.POSSIBLY_SENT]}}
-            self._reports.update_one(query, _settled(place, state, fields))
+            self._reports.update_one(query, [_settled(place, state, fields, again_in_seconds)])
         self.retell(report_id)
         self.counts.settled(state)
 
@@ -183,7 +212,7 @@ class Ledger(Entrance):
             told = states.overall(recipient["state"] for recipient in found["recipients"])
             if told == found["state"]:
                 return
-            change: Document = {"state": told, "history": _entered(told)}
+            change: Document = {"state": told, "history": entered(told)}
             if told in states.OPEN:
                 change |= {"due_at": "$$NOW", "ended_at": "$$REMOVE"}
             self._reports.update_one({"_id": report_id, "state": found["state"]}, [{"$set": change}])
@@ -204,12 +233,8 @@ class Ledger(Entrance):
             raise LeaseLost
 
 
-def _entered(state: str) -> Document:
-    """The history, this state's beginning added."""
-    return {"$concatArrays": ["$history", [{"state": state, "at": "$$NOW"}]]}
-
-
-def _settled(place: int, state: str, fields: Mapping[str, Any]) -> Document:
-    name = f"recipients.{place}"
-    written = {f"{name}.{field}": value for field, value in fields.items()}
-    return {"$set": written | {f"{name}.state": state, f"{name}.at.{state}": datetime.now(UTC)}}
+def _settled(place: int, state: str, fields: Mapping[str, Any], again_in_seconds: float | None) -> Document:
+    told = literal(fields) | in_state(state)
+    if again_in_seconds is not None:
+        told["next_attempt_at"] = now_plus(round(again_in_seconds * 1000))
+    return {"$set": {"recipients": one_recipient(place, told)}}

@@ -12,6 +12,7 @@ from pymongo.collection import Collection
 from pycemaker.data.database import Database, one_exchange
 from pycemaker.errors import UnknownReport
 from pycemaker.ledger import states
+from pycemaker.ledger.changes import now_minus
 
 COLLECTION = "reports"
 _IS_TEXT = {"$type": "string"}
@@ -104,13 +105,3 @@ class LedgerReader:
         if not self._indexed.is_set():
             self._reports.create_indexes(_INDEXES)
             self._indexed.set()
-
-
-def now_plus(milliseconds: int) -> Document:
-    """The instant so long from now, by MongoDB's clock."""
-    return {"$add": ["$$NOW", milliseconds]}
-
-
-def now_minus(seconds: float) -> Document:
-    """The instant so long ago, by MongoDB's clock."""
-    return {"$subtract": ["$$NOW", round(seconds * 1000)]}

@@ -10,9 +10,9 @@ message without its end is none.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pycemaker.errors import DatabaseUnreachable, MailRefused, UnknownReport
@@ -97,14 +97,14 @@ class Courier:
         except UnknownReport:
             self._close_without_message(entry)
             return
-        began = datetime.now(UTC)
+        began = time.monotonic()
         for place, recipient in enumerate(entry["recipients"]):
             self._attend(entry, place, recipient, content)
-        self._close(report_id, (datetime.now(UTC) - began).total_seconds())
+        self._close(report_id, time.monotonic() - began)
 
     def _attend(self, entry: Document, place: int, recipient: Document, content: bytes) -> None:
         """Do for one recipient what is to be done now."""
-        report_id, state, now = str(entry["_id"]), recipient["state"], datetime.now(UTC)
+        report_id, state, now = str(entry["_id"]), recipient["state"], entry["taken_at"]
         if state == states.SENDING and not self.post.is_repeatable:
             reason = "the server ended before it could write down what the mail server said"
             self.ledger.settle(report_id, place, states.POSSIBLY_SENT, reason=reason)
@@ -158,8 +158,7 @@ class Courier:
             state = states.POSSIBLY_SENT
         elif error.facts["is_temporary"]:
             state = states.DEFERRED
-            wait = timedelta(seconds=delay_seconds(attempts, self.first_seconds))
-            facts["next_attempt_at"] = datetime.now(UTC) + wait
+            facts["again_in_seconds"] = delay_seconds(attempts, self.first_seconds)
         else:
             state = states.REFUSED
         _log.warning("report %s, recipient %d: %s (%s)", report_id, place + 1, state, error.facts["reason"])
@@ -184,9 +183,8 @@ class Courier:
         timing = {"stage_seconds": entry["stage_seconds"] | {"mail": round(seconds, 3)}}
         if state == states.DEFERRED:
             moments = [r.get("next_attempt_at") for r in entry["recipients"] if r["state"] in states.UNSENT]
-            due = first_due(moments) or datetime.now(UTC)
-            wait = max(0.0, (due - datetime.now(UTC)).total_seconds())
-            self.insist(lambda: self.ledger.pass_on(report_id, state, after_seconds=wait, **timing))
+            due_at = first_due(moments)
+            self.insist(lambda: self.ledger.pass_on(report_id, state, due_at=due_at, **timing))
         else:
             self.insist(lambda: self.ledger.end(report_id, state, **timing))
             self.insist(lambda: self.ledger.retell(report_id))
@@ -194,13 +192,7 @@ class Courier:
     def _close_without_message(self, entry: Document) -> None:
         reason = "its message is not in the database any more"
         _log.error("report %s: %s", entry["_id"], reason)
-        gone = {
-            f"recipients.{place}.{name}": told
-            for place, recipient in enumerate(entry["recipients"])
-            if recipient["state"] in states.UNSENT
-            for name, told in (("state", states.FAILED), ("reason", reason))
-        }
-        self.ledger.end(str(entry["_id"]), states.FAILED, **gone)
+        self.ledger.end(str(entry["_id"]), states.FAILED, {"reason": reason})
 
 
 def insist_for(seconds: float, wait: Callable[[float], object], clock: Callable[[], float]) -> Any:

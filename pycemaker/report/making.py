@@ -131,9 +131,7 @@ class Maker:
     def _fail(self, report_id: str, error: PycemakerError) -> None:
         state = states.EXPIRED if isinstance(error, ReportExpired) else states.FAILED
         _log.error("report %s: %s", report_id, error)
-        entry = self.ledger.get(report_id)
-        gone = {f"recipients.{place}.state": state for place in range(len(entry["recipients"]))}
-        self.ledger.end(report_id, state, error=_told(error), **gone)
+        self.ledger.end(report_id, state, {}, error=_told(error))
 
 
 class _Progress:

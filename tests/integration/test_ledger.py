@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import textwrap
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,6 +20,7 @@ from pycemaker.ledger.entrance import MOST_KEYS
 from pycemaker.ledger.entry import Asked, recipients, repeat_key
 from pycemaker.ledger.files import Files
 from pycemaker.ledger.ledger import LeaseLost, Ledger
+from pycemaker.settings import ROOT
 
 LEASE = 0.4
 
@@ -286,6 +292,52 @@ def test_who_is_known_late_not_to_have_been_sent_to_is_sent_to_again(
     taken = other.claim(states.TO_SEND)
     assert taken is not None
     other.begin_sending("r", 0)
+
+
+def test_no_server_s_own_clock_is_written_or_compared(database: Database) -> None:
+    """A whole way through the ledger in a process whose clock is two days ahead: nothing is due, or expired, early."""
+    code = f"""
+        import datetime, time
+        real, ahead = datetime.datetime, datetime.timedelta(days=2)
+        class Ahead(real):
+            @classmethod
+            def now(cls, tz=None):
+                return real.now(tz) + ahead
+        datetime.datetime = Ahead
+        from tests.integration.test_ledger import walk_the_whole_way
+        walk_the_whole_way({database._url!r})
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(code)], cwd=ROOT, check=True)
+    entry = Ledger(database, "reader").get("r")
+    now = database.handle.command("hello")["localTime"].replace(tzinfo=UTC)
+    instants = list(instants_in(entry))
+    assert len(instants) >= 10
+    assert all(instant < now + timedelta(hours=5) for instant in instants), entry
+
+
+def walk_the_whole_way(url: str) -> None:
+    """A report from its asking to its end, by way of a refusal."""
+    database = Database(url)
+    ledger = Ledger(database, "one")
+    ledger.ask(document("r"), Asked("key"))
+    ledger.claim(states.TO_MAKE)
+    ledger.pass_on("r", states.RENDERED)
+    ledger.claim(states.TO_SEND)
+    ledger.begin_sending("r", 0)
+    ledger.settle("r", 0, states.DEFERRED, reason="451", again_in_seconds=60)
+    ledger.begin_sending("r", 0)
+    ledger.settle("r", 0, states.SENT)
+    ledger.end("r", states.SENT)
+    database.close()
+
+
+def instants_in(value: Any) -> Iterator[datetime]:
+    """Every instant that stands somewhere in it."""
+    if isinstance(value, datetime):
+        yield value
+    elif isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from instants_in(each)
 
 
 def test_old_reports_are_found_and_removed_and_open_ones_never(ledger: Ledger) -> None:

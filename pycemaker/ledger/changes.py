@@ -18,6 +18,11 @@ def now_minus(seconds: float) -> Expression:
     return {"$subtract": ["$$NOW", round(seconds * 1000)]}
 
 
+def give_up_at() -> Expression:
+    """Until when a report's mails are tried that is made now; where the entry does not say for how long, as it was."""
+    return {"$ifNull": [{"$add": ["$$NOW", {"$multiply": ["$give_up_seconds", 1000]}]}, "$give_up_at"]}
+
+
 def literal(fields: Mapping[str, Any]) -> Expression:
     """Fields as they are, whatever stands in them."""
     return {name: {"$literal": value} for name, value in fields.items()}

@@ -118,6 +118,7 @@ class Entrance(LedgerReader):
         whole = document | {
             "state": state,
             "sender": self.sender,
+            "give_up_seconds": asked.give_up_seconds,
             "runs": int(own),
             "stage": None,
             "stage_seconds": {},
@@ -131,7 +132,6 @@ class Entrance(LedgerReader):
         values = literal(whole) | {
             "asked_at": "$$NOW",
             "taken_at": "$$NOW",
-            "give_up_at": now_plus(round(asked.give_up_seconds * 1000)),
             "history": [{"state": state, "at": "$$NOW"}],
             "due_at": now_plus(self._lease_ms if own else 0),
         }

@@ -21,7 +21,7 @@ class Asked:
         idempotency_key: what the caller called the request; its digest is kept, not itself. None without one.
         queue_limit: how many reports may be waiting, this one not counted.
         repeat_seconds: for how long after its acceptance a report stands for requests that mean the same.
-        give_up_seconds: for how long it is tried.
+        give_up_seconds: for how long its mails are tried, from when it is made.
     """
 
     repeat_key: str
@@ -69,7 +69,17 @@ def recipients(report_id: str, addresses: Sequence[str], domain: str) -> list[di
 
 def public(document: Mapping[str, Any]) -> dict[str, Any]:
     """The entry as it is shown: without what only the servers need to divide the work."""
-    hidden = {"_id", "owner", "due_at", "taken_at", "sender", "repeat_key", "idempotency_key", "idempotency_digest"}
+    hidden = {
+        "_id",
+        "owner",
+        "due_at",
+        "taken_at",
+        "give_up_seconds",
+        "sender",
+        "repeat_key",
+        "idempotency_key",
+        "idempotency_digest",
+    }
     return {"id": document["_id"]} | {name: value for name, value in document.items() if name not in hidden}
 
 

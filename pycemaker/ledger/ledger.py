@@ -20,7 +20,16 @@ from pymongo import ASCENDING, ReturnDocument
 
 from pycemaker.data.database import Database, one_exchange
 from pycemaker.ledger import states
-from pycemaker.ledger.changes import entered, in_state, literal, now_minus, now_plus, one_recipient, recipients_in
+from pycemaker.ledger.changes import (
+    entered,
+    give_up_at,
+    in_state,
+    literal,
+    now_minus,
+    now_plus,
+    one_recipient,
+    recipients_in,
+)
 from pycemaker.ledger.entrance import LEASE_SECONDS, Entrance
 from pycemaker.ledger.reading import Document
 from pycemaker.ledger.watch import ReportCounts
@@ -139,6 +148,8 @@ class Ledger(Entrance):
             "due_at": due_at or now_plus(round(after_seconds * 1000)),
             "history": entered(state),
         }
+        if state == states.RENDERED:
+            values["give_up_at"] = give_up_at()
         self._write({"_id": report_id}, [{"$set": values}])
 
     def end(self, report_id: str, state: str, unsent: Mapping[str, Any] | None = None, **fields: Any) -> None:

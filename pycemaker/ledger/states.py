@@ -4,7 +4,8 @@ report:     queued -> running -> rendered -> sending -> sent | written | partly_
 ^         |           |          |
 +---------+           |       deferred -> sending ...     (a temporary refusal; tried again)
 +-> failed  +-> failed                          (nothing was sent, and nothing will be)
-queued, deferred -> expired                                  (given up after REPORT_RETRY_SECONDS)
+deferred -> expired                                          (given up after REPORT_RETRY_SECONDS)
+queued, rendered, deferred -> expired                        (no server that sends by its account, for a day)
 
 recipient:  queued -> sending -> sent | written | refused | possibly_sent
 ^         |
@@ -41,7 +42,7 @@ PARTLY_SENT = "partly_sent"
 FAILED = "failed"
 """It could not be made."""
 EXPIRED = "expired"
-"""It was given up after REPORT_RETRY_SECONDS."""
+"""It was given up: after REPORT_RETRY_SECONDS, or because no server sends by its account any more."""
 
 TO_MAKE = (QUEUED, RUNNING)
 """A report that has to be made; one that is RUNNING under a lease that ran out was left by a server that ended."""

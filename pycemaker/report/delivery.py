@@ -115,8 +115,8 @@ class Courier:
             return
         if self.ledger.is_orphan(entry):
             self.ledger.settle(report_id, place, states.EXPIRED, reason=ORPHANED)
-        elif entry["give_up_at"] < now:
-            self.ledger.settle(report_id, place, states.EXPIRED)
+        elif recipient["attempts"] and entry["give_up_at"] < now:
+            self.ledger.settle(report_id, place, states.EXPIRED)  # its reason is the last refusal's
         elif not self.post.may_receive(recipient["address"]):
             self.ledger.settle(report_id, place, states.REFUSED, reason=NOT_ALLOWED)
         elif self.post.is_suppressed(recipient["address"], entry["notebook"]):

@@ -7,7 +7,6 @@ import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -87,8 +86,6 @@ class Maker:
         if entry["runs"] > MOST_RUNS:
             reason = f"the server that made it ended in the midst of it, {MOST_RUNS} times"
             return RunnerFailed(stage=entry["stage"] or "start", reason=reason)
-        if entry["give_up_at"] < datetime.now(UTC):
-            return ReportExpired(reason="no server could make it in time")
         return None
 
     def _make(self, entry: Document, folder: Path, on_progress: OnProgress) -> None:

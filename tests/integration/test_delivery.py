@@ -157,6 +157,15 @@ def test_what_never_passes_is_given_up_and_says_why(database: Database) -> None:
             outcome.raise_unless_delivered(entry)
 
 
+def test_however_long_nobody_could_send_it_a_mail_is_tried_once(database: Database) -> None:
+    with smtp_server("ssl") as mail:
+        other = Desk(database, {}, Path("/nonexistent"), Post(_none, "reports@example.com", is_repeatable=False), QUICK)
+        put_rendered(other, "r", "a@b.com")
+        other.ledger._reports.update_one({"_id": "r"}, {"$set": {"give_up_at": NOW}})
+        with post_office(database, mail) as desk:
+            assert ended(desk)["state"] == "sent"
+
+
 def test_one_address_that_is_refused_makes_no_other_get_two(database: Database) -> None:
     people = ("a@b.com", "gone@b.com", "c@d.com")
     with smtp_server("ssl") as mail, post_office(database, mail) as desk:

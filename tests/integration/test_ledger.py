@@ -340,6 +340,20 @@ def instants_in(value: Any) -> Iterator[datetime]:
             yield from instants_in(each)
 
 
+def test_a_report_s_mails_are_tried_from_when_it_is_made_and_not_from_when_it_was_asked_for(ledger: Ledger) -> None:
+    for name in ("r", "older"):
+        ledger.ask(document(name), Asked(name, give_up_seconds=3600))
+        ledger.claim(states.TO_MAKE, name)
+    then = datetime(2022, 4, 10, tzinfo=UTC)
+    older = {"$set": {"give_up_at": then}, "$unset": {"give_up_seconds": ""}}  # as it was written before
+    ledger._reports.update_one({"_id": "older"}, older)
+    for name in ("r", "older"):
+        ledger.pass_on(name, states.RENDERED)
+    made = ledger.get("r")
+    assert made["give_up_at"] == made["history"][-1]["at"] + timedelta(hours=1)
+    assert ledger.get("older")["give_up_at"] == then
+
+
 def test_old_reports_are_found_and_removed_and_open_ones_never(ledger: Ledger) -> None:
     for name in ("ended", "open"):
         ledger.ask(document(name), Asked(name))

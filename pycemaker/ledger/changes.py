@@ -38,6 +38,12 @@ def in_state(state: str) -> Expression:
     return {"state": state, "at": {"$mergeObjects": ["$$one.at", {state: "$$NOW"}]}}
 
 
+def refused_again(reason: str, most: int) -> Expression:
+    """A recipient's refusals, this one added; the latest `most` of them. The recipient is `$$one`."""
+    before = {"$ifNull": ["$$one.refusals", []]}
+    return {"$slice": [{"$concatArrays": [before, [{"at": "$$NOW", "reason": {"$literal": reason}}]]}, -most]}
+
+
 def one_recipient(place: int, fields: Expression, without: Sequence[str] = ()) -> Expression:
     """The recipients, one of them changed: `fields` may speak of it as `$$one`, and those of `without` go."""
     changed: Expression = {"$mergeObjects": ["$$one", fields]}

@@ -29,6 +29,7 @@ from pycemaker.ledger.changes import (
     now_plus,
     one_recipient,
     recipients_in,
+    refused_again,
 )
 from pycemaker.ledger.entrance import LEASE_SECONDS, Entrance
 from pycemaker.ledger.reading import Document
@@ -36,6 +37,9 @@ from pycemaker.ledger.watch import ReportCounts
 
 ORPHAN_SECONDS = 86_400
 """For how long a report waits for a server that sends as its sender; then any may end it, and none may send it."""
+
+MOST_REFUSALS = 20
+"""Temporary refusals of a recipient that are kept, the latest ones: those of more than four hours."""
 
 ORPHANED = "no server that sends by the account that it was asked for with took it up within a day"
 
@@ -245,7 +249,13 @@ class Ledger(Entrance):
 
 
 def _settled(place: int, state: str, fields: Mapping[str, Any], again_in_seconds: float | None) -> Document:
+    """A recipient's state, and what belongs to it: a past attempt's time and reason do not, but stay as refusals."""
     told = literal(fields) | in_state(state)
+    over = [] if state == states.DEFERRED else ["next_attempt_at"]
+    if state in (states.SENT, states.WRITTEN):
+        over.append("reason")
     if again_in_seconds is not None:
         told["next_attempt_at"] = now_plus(round(again_in_seconds * 1000))
-    return {"$set": {"recipients": one_recipient(place, told)}}
+    if state == states.DEFERRED and "reason" in fields:
+        told["refusals"] = refused_again(fields["reason"], MOST_REFUSALS)
+    return {"$set": {"recipients": one_recipient(place, told, over)}}

@@ -19,7 +19,7 @@ from pycemaker.ledger import states
 from pycemaker.ledger.entrance import MOST_KEYS
 from pycemaker.ledger.entry import Asked, recipients, repeat_key
 from pycemaker.ledger.files import Files
-from pycemaker.ledger.ledger import LeaseLost, Ledger
+from pycemaker.ledger.ledger import MOST_REFUSALS, LeaseLost, Ledger
 from pycemaker.settings import ROOT
 
 LEASE = 0.4
@@ -253,6 +253,31 @@ def test_a_recipient_is_begun_once(ledger: Ledger) -> None:
         "250",
         {"sending", "deferred", "sent"},
     )
+
+
+def test_who_has_got_it_after_refusals_is_not_told_as_refused_and_the_refusals_stay(ledger: Ledger) -> None:
+    ledger.ask(document("r"), Asked("key"))
+    ledger.claim(states.TO_MAKE)
+    for number in range(MOST_REFUSALS + 1):
+        ledger.begin_sending("r", 0)
+        ledger.settle("r", 0, states.DEFERRED, reason=f"451 $later {number}", again_in_seconds=60)
+    (recipient,) = ledger.get("r")["recipients"]
+    assert recipient["next_attempt_at"] == recipient["at"]["deferred"] + timedelta(seconds=60)
+    ledger.begin_sending("r", 0)
+    ledger.settle("r", 0, states.SENT, reply="250")
+    (recipient,) = ledger.get("r")["recipients"]
+    assert recipient.keys() & {"reason", "next_attempt_at"} == set()
+    assert [told["reason"] for told in recipient["refusals"]] == [f"451 $later {n}" for n in range(1, 21)]
+    assert recipient["refusals"][-1]["at"] == recipient["at"]["deferred"]
+
+
+def test_who_is_given_up_or_refused_keeps_the_last_reason_and_no_next_attempt(ledger: Ledger) -> None:
+    ledger.ask(document("r"), Asked("key"))
+    ledger.claim(states.TO_MAKE)
+    ledger.settle("r", 0, states.DEFERRED, reason="451 later", again_in_seconds=60)
+    ledger.settle("r", 0, states.EXPIRED)
+    (recipient,) = ledger.get("r")["recipients"]
+    assert (recipient["reason"], "next_attempt_at" in recipient) == ("451 later", False)
 
 
 def test_who_knows_better_corrects_what_was_only_possible(ledger: Ledger, other: Ledger) -> None:

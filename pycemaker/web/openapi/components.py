@@ -186,7 +186,16 @@ _POINTS = thing({"pontos": COUNT, "de": COUNT})
 _STATE: Json = {"type": "string", "enum": list(states.EVERY)}
 _RECIPIENT = thing(
     {"address": TEXT, "state": {"type": "string", "enum": list(states.EVERY)}},
-    {"attempts": COUNT, "message_id": TEXT, "via": TEXT, "reply": TEXT, "reason": TEXT, "next_attempt_at": INSTANT},
+    {
+        "attempts": COUNT,
+        "message_id": TEXT,
+        "via": TEXT,
+        "reply": TEXT,
+        "next_attempt_at": INSTANT,
+        "reason": TEXT | {"description": "Why they do not have it (yet)."},
+        "refusals": listed(thing({"at": INSTANT, "reason": TEXT}))
+        | {"description": "When it was put off, and the mail server's words."},
+    },
     is_open=True,
 )
 _REPORT = thing(

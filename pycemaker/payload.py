@@ -201,6 +201,7 @@ def _instants(window: Window) -> list[str]:
 _SENT = "Relatório enviado com sucesso!"
 _ACCEPTED = "Relatório aceito: acompanhe-o em {url}."
 _WRITTEN = "Relatório gravado na caixa de saída (nenhuma conta de e-mail configurada): nada foi enviado."
+_SUPPRESSED = "Não enviado a pedido do destinatário: {addresses}."
 _REPORT_KEYS = (
     *(
         "id",
@@ -225,9 +226,13 @@ _REPORT_KEYS = (
 
 
 def report(record: Mapping[str, Any]) -> dict[str, Any]:
-    """The answer of the report route, out of the record of a report that was delivered."""
+    """The answer of the report route, out of the record of a report that was delivered; it says who wanted none."""
+    told = [_SENT if record["state"] == "sent" else _WRITTEN]
+    left_out = [one["address"] for one in record["recipients"] if one["state"] == "suppressed"]
+    if left_out:
+        told.append(_SUPPRESSED.format(addresses=", ".join(left_out)))
     return {
-        "msg": _SENT if record["state"] == "sent" else _WRITTEN,
+        "msg": " ".join(told),
         "report": {key: record[key] for key in _REPORT_KEYS if key in record},
     }
 

@@ -108,6 +108,8 @@ def _told(record: dict[str, Any], settings: Settings) -> str:
         where = f"written to {settings.data_dir / 'outbox' / record['reply']} (no mail account is set)"
     page = f"{settings.own_url}/reports/{record['id']} (while the server runs)"
     lines = [record["subject"], f"  {where}, {record['seconds']} s", f"  page: {page}"]
+    left_out = [one["address"] for one in record["recipients"] if one["state"] == "suppressed"]
+    lines += [f"  not to {address}, who wants no reports" for address in left_out]
     lines += [f"  attached: {each['name']}, {each['bytes'] / 1e6:.1f} MB" for each in record.get("attachments", [])]
     lines += [f"  not attached: {kind}: {why}" for kind, why in record.get("attachments_missing", {}).items()]
     return "\n".join(lines)

@@ -38,7 +38,7 @@ POSSIBLY_SENT = "possibly_sent"
 SUPPRESSED = "suppressed"
 """The recipient has asked for no more reports."""
 PARTLY_SENT = "partly_sent"
-"""Some recipients have it, some have not."""
+"""Some recipients have it, some have not who should."""
 FAILED = "failed"
 """It could not be made."""
 EXPIRED = "expired"
@@ -62,16 +62,17 @@ _ARRIVED = {SENT, WRITTEN}
 def overall(recipients: Iterable[str]) -> str:
     """The state of a report that was handed over, from those of its recipients.
 
-    One who may still be sent to makes it deferred. All alike give their own; some with it and some without, partly
-    sent; of several without it, the least certain: possibly sent, then refused, expired, suppressed.
+    One who may still be sent to makes it deferred. All alike give their own. Where some have it, those who have asked
+    for no more are as they wish to be, and with any other without it, it is partly sent. Of several without it, the
+    least certain counts: possibly sent, then refused, expired, suppressed.
     """
     states = set(recipients)
     if states & {*UNSENT, SENDING}:
         return DEFERRED
     if len(states) == 1:
         return states.pop()
-    if states <= _ARRIVED:
-        return SENT
-    if states & _ARRIVED:
-        return PARTLY_SENT
+    if arrived := states & _ARRIVED:
+        if states - _ARRIVED - {SUPPRESSED}:
+            return PARTLY_SENT
+        return arrived.pop() if len(arrived) == 1 else SENT
     return next(state for state in (POSSIBLY_SENT, REFUSED, EXPIRED, SUPPRESSED, FAILED) if state in states)

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from pycemaker import payload
 from pycemaker.data.database import Database
 from pycemaker.data.suppressions import Suppressions
 from pycemaker.errors import (
@@ -190,6 +191,17 @@ def test_who_left_is_not_mailed(database: Database) -> None:
         assert (entry["state"], mail.received) == ("suppressed", [])
         with pytest.raises(RecipientSuppressed):
             outcome.raise_unless_delivered(entry)
+
+
+def test_who_left_is_no_reason_for_another_s_report_to_count_as_failed(database: Database) -> None:
+    Suppressions(database).add("gone@b.com", "report")
+    with smtp_server("ssl") as mail, post_office(database, mail) as desk:
+        put_rendered(desk, "r", "gone@b.com", "a@b.com")
+        entry = ended(desk)
+        assert (entry["state"], mails(mail)) == ("sent", {"a@b.com": 1})
+        outcome.raise_unless_delivered(entry)
+        told = payload.report(outcome.record(entry))
+        assert told["msg"] == "Relatório enviado com sucesso! Não enviado a pedido do destinatário: gone@b.com."
 
 
 def test_a_report_leaves_by_the_account_that_it_was_asked_for_with_and_no_other(

@@ -7,6 +7,7 @@ import os
 import secrets
 import tempfile
 import webbrowser
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,6 @@ from pycemaker.errors import (
     ReportFailed,
     ReportTimedOut,
 )
-from pycemaker.ledger.entry import Asked
 from pycemaker.ledger.files import NOTEBOOK, PAGE, Files
 from pycemaker.report import outcome
 from pycemaker.report.attachments.kinds import KINDS, parse_kinds
@@ -53,6 +53,9 @@ def add(commands: Any) -> None:
     report.add_argument(
         "--attach", default="", metavar="KINDS", help=f"what travels with it, by commas: {', '.join(KINDS)}"
     )
+    report.add_argument(
+        "--again", action="store_true", help="make it even where the same report is in flight or was just sent"
+    )
     report.add_argument("--open", action="store_true", help="open the page in a browser when it is done")
     report.set_defaults(command=make_report)
 
@@ -63,10 +66,16 @@ def make_report(options: argparse.Namespace, settings: Settings) -> int:
     database = open_database(settings.mongo_db_url, settings.data_dir)
     desk = make_desk(settings, database, os.environ, keep_spare=False)
     try:
-        asked = Asked(secrets.token_hex(16), give_up_seconds=settings.report_retry_seconds, repeat_seconds=0)
-        report_id, _ = desk.ask(request, asked, own=True)
-        with _ProgressBar() as bar:
-            entry = desk.make_own(report_id, bar.show)
+        asked = desk.asked(request)
+        if options.again:
+            asked = replace(asked, repeat_key=secrets.token_hex(16))
+        report_id, is_new = desk.ask(request, asked, own=True)
+        if is_new:
+            with _ProgressBar() as bar:
+                entry = desk.make_own(report_id, bar.show)
+        else:
+            say("the same report was asked for a moment ago; this is what becomes of it (--again makes another)")
+            entry = desk.wait(report_id, settings.report_timeout_seconds)
         return _finish(entry, desk.files, settings, opens=options.open)
     except DatabaseUnreachable as error:
         say(f"pycemaker: {error}")

@@ -33,18 +33,26 @@ class Asked:
 
 def repeat_key(
     notebook: str,
-    date_text: str,
+    end: str,
     hours: int,
     parameters: Mapping[str, Any],
     attach: Sequence[str],
     to: Sequence[str],
     sender: str = "",
 ) -> str:
-    """A digest that is the same for requests that mean the same report: what was asked for, in the request's words.
+    """A digest that is the same for requests that mean the same report.
 
-    `now` stays `now`: two clicks a second apart are one request, although their intervals end a second apart.
+    Args:
+        notebook: its name.
+        end: where the interval ends, or `now`, which stays `now`: two clicks a second apart are one request, although
+            their intervals end a second apart.
+        hours: the interval's length.
+        parameters: the notebook's own.
+        attach: what travels with it, in whatever order.
+        to: the recipients, in whatever order and case.
+        sender: by which account it leaves.
     """
-    whole = [notebook, date_text, hours, sorted(parameters.items()), sorted(attach), sorted(map(str.lower, to)), sender]
+    whole = [notebook, end, hours, sorted(parameters.items()), sorted(attach), sorted(map(str.lower, to)), sender]
     return digest(json.dumps(whole, ensure_ascii=True))
 
 

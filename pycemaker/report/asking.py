@@ -6,13 +6,15 @@ from pycemaker.ledger.entry import Asked, recipients, repeat_key
 from pycemaker.ledger.reading import Document
 from pycemaker.report.bounds import Bounds
 from pycemaker.report.pipeline import ReportRequest
+from pycemaker.window import to_iso_text
 
 
 def asked_for(request: ReportRequest, bounds: Bounds, sender: str, idempotency_key: str | None = None) -> Asked:
     """How the request is asked for, within these bounds, by this sender."""
+    is_now = request.date_text == "now"
     key = repeat_key(
         request.notebook.stem,
-        request.date_text,
+        "now" if is_now else to_iso_text(request.window.end_utc),
         request.window.hours,
         request.more,
         request.attach,

@@ -12,10 +12,12 @@ from pycemaker.__main__ import main
 from pycemaker.data import sample
 from pycemaker.data.database import Database
 from pycemaker.preview.make import RECIPIENT, Kitchen
+from pycemaker.report.desk import Desk
 from pycemaker.report.pipeline import ReportRequest
-from pycemaker.settings import from_mapping
+from pycemaker.settings import ROOT, from_mapping
 from pycemaker.window import Window
 from tests.integration.test_reports import NOW
+from tests.services.desk import desk_of
 from tests.services.smtp import DROP, smtp_server
 
 
@@ -100,3 +102,39 @@ def test_a_report_by_command_whose_mail_may_have_left_says_so(
     assert "the mail may have left all the same" in told
     assert "the mail server refused: waiting for the answer to the message" in told
     assert len(mail.received) == 1
+
+
+def test_a_report_by_command_is_the_one_that_was_just_sent_however_its_date_is_written(
+    tmp_path: Path, database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """Two schedulers with the same command are one mail."""
+    given = {"MONGO_DB_URL": database_url, "DATA_DIR": str(tmp_path)}
+    for name, text in given.items():
+        monkeypatch.setenv(name, text)
+    desk = desk_of(database, given)
+    to, iso = ("outbox@localhost.localdomain",), "2022-04-10T12:43:23Z"
+    request = ReportRequest("first", ROOT / "notebooks" / "report.ipynb", Window(NOW, 6), to, date_text=iso)
+    desk.ask(request, desk.asked(request), own=True)
+    desk.ledger.settle("first", 0, "written", reply="first.eml", via="outbox")
+    desk.ledger.end("first", "written", subject="the first one's subject")
+    assert main(["report", "--date", "10-04-2022-09-43-23", "--hours", "6"]) == 0
+    told = capsys.readouterr().err
+    assert "asked for a moment ago" in told
+    assert "the first one's subject" in told
+    assert [entry["_id"] for entry in desk.ledger.newest(5)] == ["first"]
+
+
+def test_a_report_by_command_is_made_again_where_that_is_wanted(
+    tmp_path: Path, database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = {"MONGO_DB_URL": database_url, "DATA_DIR": str(tmp_path)}
+    for name, text in given.items():
+        monkeypatch.setenv(name, text)
+    desk = desk_of(database, given)
+    to = ("outbox@localhost.localdomain",)
+    request = ReportRequest("first", ROOT / "notebooks" / "report.ipynb", Window(NOW, 6), to)
+    desk.ask(request, desk.asked(request), own=True)
+    monkeypatch.setattr(Desk, "make_own", lambda desk, report_id, _on_progress: desk.ledger.get(report_id))
+    main(["report", "--hours", "6", "--again"])
+    assert len(desk.ledger.newest(5)) == 2

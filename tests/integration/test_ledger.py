@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,7 +21,11 @@ from pycemaker.ledger.entrance import MOST_KEYS
 from pycemaker.ledger.entry import Asked, recipients, repeat_key
 from pycemaker.ledger.files import Files
 from pycemaker.ledger.ledger import MOST_REFUSALS, LeaseLost, Ledger
+from pycemaker.report.asking import asked_for
+from pycemaker.report.bounds import Bounds
+from pycemaker.report.pipeline import ReportRequest
 from pycemaker.settings import ROOT
+from pycemaker.window import Window
 
 LEASE = 0.4
 
@@ -430,13 +435,25 @@ def test_requests_that_mean_the_same_have_the_same_key() -> None:
     assert repeat_key("report", "now", 6, {"b": "x", "a": 1}, ["csv", "pdf"], ["C@d.com", "a@b.com"]) == key
     for other in (
         ("capacity", "now", 6, {}, [], ["a@b.com"]),
-        ("report", "10-04-2022-09-43-23", 6, {}, [], ["a@b.com"]),
+        ("report", "2022-04-10T12:43:23.000Z", 6, {}, [], ["a@b.com"]),
         ("report", "now", 7, {}, [], ["a@b.com"]),
         ("report", "now", 6, {"a": "1"}, [], ["a@b.com"]),
         ("report", "now", 6, {}, ["csv"], ["a@b.com"]),
         ("report", "now", 6, {}, [], ["a@b.com", "c@d.com"]),
     ):
         assert repeat_key(*other) != repeat_key("report", "now", 6, {}, [], ["a@b.com"])
+
+
+def test_one_instant_written_in_two_ways_is_one_request_and_now_is_another() -> None:
+    def key(end: datetime, date_text: str) -> str:
+        request = ReportRequest("r", Path("report.ipynb"), Window(end, 6), ("a@b.com",), date_text=date_text)
+        return asked_for(request, Bounds(), "reports@b.com").repeat_key
+
+    end = datetime(2022, 4, 10, 12, 43, 23, tzinfo=UTC)
+    wall, iso = key(end, "10-04-2022-09-43-23"), key(end, "2022-04-10T12:43:23Z")
+    assert wall == iso
+    assert key(end, "now") == key(end + timedelta(seconds=1), "now")
+    assert len({wall, key(end, "now"), key(end + timedelta(seconds=1), "10-04-2022-09-43-24")}) == 3
 
 
 def test_files_are_replaced_listed_and_removed_what_a_crash_left_included(database: Database) -> None:

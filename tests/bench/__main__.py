@@ -1,4 +1,8 @@
-"""`python -m tests.bench` prints the table of reads; `python -m tests.bench growth` draws docs/images/reads-growth.png."""
+"""`python -m tests.bench` prints the table of reads.
+
+`python -m tests.bench growth` draws docs/images/reads-growth.png, `long` measures 744 hours of two metrics with 65 days
+each, `profile` shows what a week takes to answer from an empty memory.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +13,23 @@ from pathlib import Path
 
 import psutil
 
-from tests.bench import growth, prometheus, table
-from tests.bench.data import load_six, mongod
+from tests.bench import growth, profile, prometheus, table
+from tests.bench.data import load_cpu, load_rare_failures, load_six, mongod
 
 DAYS = 14
+LONG_DAYS = 65
+
+
+def long() -> None:
+    """744 hours and as many before them, of a metric that differs and of one that hardly does."""
+    with mongod() as (server, folder):
+        url = f"{server}/long"
+        print(f"{load_cpu(url, LONG_DAYS) + load_rare_failures(url, LONG_DAYS):,} documents of two metrics", flush=True)
+        for metric in ("cpu", "http_fail"):
+            table.growth_of_long(url, folder, metric)
+
+
+OTHERS = {"growth": growth.main, "long": long, "profile": profile.main}
 
 
 def main() -> None:
@@ -22,8 +39,9 @@ def main() -> None:
         f"{os.cpu_count()} processors ({_processor()}), {memory:.0f} GiB, Python {platform.python_version()}",
         flush=True,
     )
-    if "growth" in sys.argv[1:]:
-        growth.main()
+    if chosen := [OTHERS[name] for name in sys.argv[1:]]:
+        for other in chosen:
+            other()
         return
     with mongod() as (server, folder):
         url = f"{server}/bench"

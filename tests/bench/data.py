@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pycemaker.data import embedded, sample
 from pycemaker.data.database import Database
 from pycemaker.data.documents import sample_document
-from pycemaker.metrics import CPU, SAMPLE_SECONDS
+from pycemaker.metrics import CPU, SAMPLE_SECONDS, Metric, find_metric
 
 NOW = datetime(2026, 5, 20, 12, 0, tzinfo=UTC)
+A_DAY = 86_400 // SAMPLE_SECONDS
 
 
 @contextmanager
@@ -41,17 +43,30 @@ def load_six(url: str, days: int) -> int:
 
 def load_cpu(url: str, days: int) -> int:
     """So many days of one metric, 17,280 documents each; how many documents."""
+
+    def readings(dice: np.random.Generator) -> NDArray[np.float64]:
+        wave = np.sin(np.arange(A_DAY) / A_DAY * 6.283)
+        return np.round(0.5 + 0.3 * wave + 0.02 * dice.standard_normal(A_DAY), 6)
+
+    return _load(url, days, CPU, readings)
+
+
+def load_rare_failures(url: str, days: int) -> int:
+    """The same of failures that one sample in twenty has: nearly all documents are at the minimum."""
+    return _load(url, days, find_metric("http_fail"), lambda dice: dice.binomial(1, 0.05, A_DAY).astype(np.float64))
+
+
+def _load(url: str, days: int, metric: Metric, readings: Callable[[np.random.Generator], NDArray[np.float64]]) -> int:
     database = Database(url)
-    collection, step, dice = database[CPU.collection], timedelta(seconds=SAMPLE_SECONDS), np.random.default_rng(7)
-    a_day = 86_400 // SAMPLE_SECONDS
+    collection, step, dice = database[metric.collection], timedelta(seconds=SAMPLE_SECONDS), np.random.default_rng(7)
     for back in range(days, 0, -1):
         start = NOW - timedelta(days=back)
-        readings = np.round(
-            0.5 + 0.3 * np.sin(np.arange(a_day) / a_day * 6.283) + 0.02 * dice.standard_normal(a_day), 6
-        )
         collection.insert_many(
-            [sample_document(CPU, start + (n + 1) * step, float(r), sample=True) for n, r in enumerate(readings)],
+            [
+                sample_document(metric, start + (n + 1) * step, float(reading), sample=True)
+                for n, reading in enumerate(readings(dice))
+            ],
             ordered=False,
         )
     database.close()
-    return days * a_day
+    return days * A_DAY

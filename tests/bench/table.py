@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import statistics
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -68,7 +69,7 @@ def measure(url: str, folder: Path) -> list[Row]:
         rows += _dashboards(own)
         memory = own.memory_mib("VmHWM")
         rows.append(_shown(Row("memory, highest of all the above", "MiB", "", {"ours": memory})))
-    rows += [_cold(url, folder), _points(url, folder), _growth_of_long(url, folder)]
+    rows += [_cold(url, folder), _points(url, folder), growth_of_long(url, folder)]
     return rows
 
 
@@ -130,26 +131,27 @@ def _dashboards(own: Served) -> list[Row]:
     All of them begin at once, so that the first requests are one queue; or at any moment of the first 750 ms.
     """
     rows = []
-    wrk(own.url, 100, 3, script=_dashboard(0))
+    wrk(own.url, 100, 3, script=dashboard(0))
     for dashboards, spread in ((DASHBOARDS // 4, 0), (DASHBOARDS // 2, 0), (DASHBOARDS, 0), (DASHBOARDS, DASHBOARDS)):
-        load: Load = wrk(own.url, dashboards, 12, script=_dashboard(spread))
+        load: Load = wrk(own.url, dashboards, 12, script=dashboard(spread))
         figures = {"ours": load.p99_ms, "requests a second": load.per_second, "failed": load.failed}
         began = "at different moments" if spread else "at once"
         rows.append(_shown(Row(f"{dashboards:,} dashboards, begun {began}, p99", "ms", "250", figures)))
     return rows
 
 
-def _dashboard(spread: int) -> str:
-    """What wrk is to do; that many requests wait for any time until they begin."""
+def dashboard(spread: int, metrics: Sequence[str] = ("cpu", "ram", "disk", "response_time")) -> str:
+    """What wrk is to do, tails of these metrics in turn; that many requests wait for any time until they begin."""
+    names = ", ".join(f'"{name}"' for name in metrics)
     end_ms = int(NOW.timestamp() * 1000)
     return f"""
     math.randomseed(7)
-    local names = {{"cpu", "ram", "disk", "response_time"}}
+    local names = {{{names}}}
     local n, begun = 0, 0
     request = function()
       n = n + 1
       local ms = {end_ms} - math.random(60000, 3600000)
-      return wrk.format("GET", "/" .. names[n % 4 + 1] .. os.date("!/%Y-%m-%dT%H:%M:%S", math.floor(ms / 1000)) ..
+      return wrk.format("GET", "/" .. names[n % #names + 1] .. os.date("!/%Y-%m-%dT%H:%M:%S", math.floor(ms / 1000)) ..
         string.format(".%03dZ", ms % 1000))
     end
     delay = function()
@@ -187,14 +189,14 @@ def _points(url: str, folder: Path) -> Row:
     return _shown(Row("max_points=1000 of 168 h, cold", "ms", "150", {"ours": statistics.median(cold), "warm": warm}))
 
 
-def _growth_of_long(url: str, folder: Path) -> Row:
+def growth_of_long(url: str, folder: Path, metric: str = "cpu") -> Row:
     """744 hours and as many before, of what there is: 744 hours of documents where the database has that many."""
     with ours(url, folder) as own:
-        get_seconds(own, tail_path(1))
+        wait_until_ready(own, tail_path(1, metric))
         before = own.memory_mib()
         connection = http.client.HTTPConnection("127.0.0.1", own.port, timeout=600)
         began = time.perf_counter()
-        connection.request("GET", interval_path(744))
+        connection.request("GET", interval_path(744, metric))
         answer = connection.getresponse()
         size = len(answer.read(1))
         first = time.perf_counter() - began
@@ -202,4 +204,4 @@ def _growth_of_long(url: str, folder: Path) -> Row:
             size += len(piece)
         grown = own.memory_mib("VmHWM") - before
     figures = {"MiB grown": grown, "ms to its start": first * 1000, "MB sent": size / 1e6}
-    return _shown(Row("interval of 744 h, cold", "", "100 MB, 200 ms", figures))
+    return _shown(Row(f"interval of 744 h, cold, {metric}", "", "100 MB, 200 ms", figures))

@@ -126,8 +126,7 @@ class Courier:
 
     def _hand_over(self, entry: Document, place: int, recipient: Document, content: bytes) -> None:
         report_id, address = str(entry["_id"]), recipient["address"]
-        own = {"To": address, "Message-ID": recipient["message_id"]} | self.post.headers(address, entry["notebook"])
-        own |= {"X-Pycemaker-Request": entry["request_id"]} if entry.get("request_id") else {}
+        own = headers_for(entry, place) | self.post.headers(address, entry["notebook"])
         has_left = False
 
         def on_leaving() -> None:
@@ -193,6 +192,13 @@ class Courier:
         reason = "its message is not in the database any more"
         _log.error("report %s: %s", entry["_id"], reason)
         self.ledger.end(str(entry["_id"]), states.FAILED, {"reason": reason})
+
+
+def headers_for(entry: Document, place: int) -> dict[str, str]:
+    """What a recipient's message says that those of the others do not, the link by which they leave apart."""
+    recipient = entry["recipients"][place]
+    own = {"To": recipient["address"], "Message-ID": recipient["message_id"]}
+    return own | ({"X-Pycemaker-Request": entry["request_id"]} if entry.get("request_id") else {})
 
 
 def insist_for(seconds: float, wait: Callable[[float], object], clock: Callable[[], float]) -> Any:

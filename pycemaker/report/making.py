@@ -15,11 +15,13 @@ from typing import Any, Protocol
 from pycemaker.errors import DatabaseUnreachable, PycemakerError, ReportExpired, RunnerFailed
 from pycemaker.ledger import states
 from pycemaker.ledger.entry import digest
-from pycemaker.ledger.files import Files
+from pycemaker.ledger.files import MESSAGE, Files
 from pycemaker.ledger.ledger import ORPHANED, Ledger
 from pycemaker.ledger.reading import Document
 from pycemaker.report import shelf
 from pycemaker.report.catalogue import NOTEBOOKS
+from pycemaker.report.delivery import headers_for
+from pycemaker.report.mail import readdress
 from pycemaker.report.pipeline import OnProgress
 from pycemaker.window import to_iso_text
 
@@ -112,7 +114,7 @@ class Maker:
             self.insist(partial(self._fail, report_id, error))
         else:
             facts = made | _provenance(notebook)
-            self._keep(report_id, shelf.contents(folder))
+            self._keep(report_id, _kept(entry, shelf.contents(folder)))
             self.insist(lambda: self.ledger.pass_on(report_id, states.RENDERED, stage="mail", **facts))
 
     def _keep(self, report_id: str, contents: Mapping[str, bytes]) -> None:
@@ -129,6 +131,14 @@ class Maker:
         state = states.EXPIRED if isinstance(error, ReportExpired) else states.FAILED
         _log.error("report %s: %s", report_id, error)
         self.ledger.end(report_id, state, {}, error=_told(error))
+
+
+def _kept(entry: Document, contents: dict[str, bytes]) -> dict[str, bytes]:
+    """The files, with the message as its first recipient gets it: under the id by which a mail server knows it.
+
+    Left out is the link by which they leave: whoever reads a kept message could leave in their name.
+    """
+    return contents | {MESSAGE: readdress(contents[MESSAGE], headers_for(entry, 0))}
 
 
 class _Progress:

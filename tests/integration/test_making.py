@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from email import message_from_bytes
 from pathlib import Path
 from typing import Any
 
@@ -92,3 +93,13 @@ def test_who_has_lost_a_report_leaves_the_files_of_who_has_it_alone(
     with pytest.raises(LeaseLost):
         maker_of(ledger, database, tmp_path, fails_with, lose).make(entry, lambda *_: None)
     assert [files.get("r", name) for name in files.names("r")] == [b"theirs", b"theirs"]
+
+
+def test_the_kept_message_is_the_one_that_the_first_recipient_gets(
+    ledger: Ledger, database: Database, tmp_path: Path
+) -> None:
+    entry = taken(ledger) | {"request_id": "asked-1"}
+    maker_of(ledger, database, tmp_path).make(entry, lambda *_: None)
+    kept = message_from_bytes(Files(database).get("r", "message.eml"))
+    assert (kept["To"], kept["Message-ID"], kept["Subject"]) == ("a@b.com", "<r.0@b.com>", "ours")
+    assert kept["X-Pycemaker-Request"] == "asked-1"

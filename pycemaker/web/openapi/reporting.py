@@ -36,7 +36,7 @@ def _artefact(ending: str, name: str, told: str, media_type: str, schema: Json) 
         _KEPT,
         name,
         told,
-        (Answer(200, told + ".", {media_type: schema}),),
+        (Answer(200, told.partition("\n")[0] + ".", {media_type: schema}),),
         (errors.UnknownReport, *DATABASE),
         needs_token=True,
         path=f"/reports/{{report_id}}.{ending}",
@@ -140,7 +140,13 @@ _SHOWING = (
         path="/reports/{report_id}",
     ),
     _artefact("json", "reportRecord", "A report's record, while it is made and after", "application/json", _RECORD),
-    _artefact("eml", "reportMessage", "A report's message, as it was mailed", "message/rfc822", TEXT),
+    _artefact(
+        "eml",
+        "reportMessage",
+        "A report's message\nAs its first recipient gets it, without the link to leave.",
+        "message/rfc822",
+        TEXT,
+    ),
     _artefact(
         "ipynb", "reportNotebook", "A report's executed notebook", "application/x-ipynb+json", {"type": "object"}
     ),

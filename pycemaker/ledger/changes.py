@@ -55,6 +55,11 @@ def one_recipient(place: int, fields: Expression, without: Sequence[str] = ()) -
     return {"$map": {"input": places, "as": "place", "in": {"$let": {"vars": {"one": one}, "in": picked}}}}
 
 
+def each_in(recipients: Sequence[Mapping[str, Any]], fields: Expression) -> Expression:
+    """These recipients, each with the fields, which may speak of it as `$$one`."""
+    return {"$map": {"input": {"$literal": recipients}, "as": "one", "in": {"$mergeObjects": ["$$one", fields]}}}
+
+
 def recipients_in(states: Sequence[str], fields: Expression) -> Expression:
     """The recipients, those in one of these states changed: `fields` may speak of each as `$$one`."""
     changed = {"$mergeObjects": ["$$one", fields]}

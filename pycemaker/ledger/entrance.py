@@ -10,7 +10,7 @@ from pymongo.errors import DuplicateKeyError
 from pycemaker.data.database import Database, one_exchange
 from pycemaker.errors import IdempotencyKeyReused, TooManyReports
 from pycemaker.ledger import states
-from pycemaker.ledger.changes import literal, now_minus, now_plus
+from pycemaker.ledger.changes import each_in, in_state, literal, now_minus, now_plus
 from pycemaker.ledger.entry import Asked, digest
 from pycemaker.ledger.reading import Document, LedgerReader
 
@@ -133,6 +133,7 @@ class Entrance(LedgerReader):
             "asked_at": "$$NOW",
             "taken_at": "$$NOW",
             "history": [{"state": state, "at": "$$NOW"}],
+            "recipients": each_in(document["recipients"], in_state(states.QUEUED)),
             "due_at": now_plus(self._lease_ms if own else 0),
         }
         with one_exchange():

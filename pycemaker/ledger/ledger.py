@@ -94,7 +94,7 @@ class Ledger(Entrance):
             "state": state,
             "taken_at": "$$NOW",
         }
-        change |= {"history": {"$cond": [{"$eq": ["$state", state]}, "$history", entered(state)]}}
+        change["history"] = entered(state)  # one that a server left in its midst begins anew
         change |= {"runs": {"$add": ["$runs", 1]}} if making else {}
         due = {"state": {"$in": list(kind)}, "due_at": {"$type": "date"}, "$expr": {"$lte": ["$due_at", "$$NOW"]}}
         orphan = {"$expr": {"$lte": ["$due_at", now_minus(ORPHAN_SECONDS)]}}
@@ -153,7 +153,7 @@ class Ledger(Entrance):
             "history": entered(state),
         }
         if state == states.RENDERED:
-            values["give_up_at"] = give_up_at()
+            values |= {"give_up_at": give_up_at(), "progress": "$$REMOVE"}
         self._write({"_id": report_id}, [{"$set": values}])
 
     def end(self, report_id: str, state: str, unsent: Mapping[str, Any] | None = None, **fields: Any) -> None:

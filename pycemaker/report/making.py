@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -32,6 +33,7 @@ AGAIN_SECONDS = 5.0
 """How long a report waits whose database went away."""
 
 _NOTE_SECONDS = 0.5
+_NO_FACTS: Mapping[str, Any] = {}
 _MADE_WITH = ("pycemaker", "papermill", "nbconvert", "pandas", "seaborn")
 _log = logging.getLogger(__name__)
 
@@ -94,11 +96,12 @@ class Maker:
         report_id = str(entry["_id"])
         notebook = self.notebooks / f"{entry['notebook']}.ipynb"
         progress = _Progress(self.ledger, report_id, on_progress)
+        provenance = _provenance(notebook)  # before it runs: what is edited meanwhile is another one
         try:
             made = self.run(_job(entry, notebook, folder), progress.tell)
         except DatabaseUnreachable as error:
             if entry["runs"] >= MOST_RUNS:
-                self.insist(partial(self._fail, report_id, error))
+                self.insist(partial(self._fail, report_id, error, provenance | progress.facts()))
                 return
             told = _told(error)
             self.insist(
@@ -107,13 +110,14 @@ class Maker:
         except OSError as error:
             reason = f"its process cannot be started: {error.strerror or type(error).__name__}"
             failure = RunnerFailed(stage="start", reason=reason)
-            self.insist(partial(self._fail, report_id, failure))
+            self.insist(partial(self._fail, report_id, failure, provenance))
         except PycemakerError as error:
             executed = {name: told for name, told in shelf.contents(folder).items() if name == shelf.EXECUTED}
+            facts = provenance | progress.facts()
             self._keep(report_id, executed)
-            self.insist(partial(self._fail, report_id, error))
+            self.insist(partial(self._fail, report_id, error, facts))
         else:
-            facts = made | _provenance(notebook)
+            facts = made | provenance
             self._keep(report_id, _kept(entry, shelf.contents(folder)))
             self.insist(lambda: self.ledger.pass_on(report_id, states.RENDERED, stage="mail", **facts))
 
@@ -127,10 +131,10 @@ class Maker:
         for name, content in contents.items():
             self.insist(partial(put, name, content))
 
-    def _fail(self, report_id: str, error: PycemakerError) -> None:
+    def _fail(self, report_id: str, error: PycemakerError, facts: Mapping[str, Any] = _NO_FACTS) -> None:
         state = states.EXPIRED if isinstance(error, ReportExpired) else states.FAILED
         _log.error("report %s: %s", report_id, error)
-        self.ledger.end(report_id, state, {}, error=_told(error))
+        self.ledger.end(report_id, state, {}, error=_told(error), **facts)
 
 
 def _kept(entry: Document, contents: dict[str, bytes]) -> dict[str, bytes]:
@@ -148,8 +152,16 @@ class _Progress:
         self._ledger, self._report_id, self._on_progress = ledger, report_id, on_progress
         self._stage = ""
         self._noted = 0.0
+        self._began: dict[str, float] = {}
+
+    def facts(self) -> dict[str, Any]:
+        """How long each stage took that was begun, the last one until now."""
+        moments = [*self._began.values(), time.monotonic()]
+        seconds = [round(end - began, 3) for began, end in pairwise(moments)]
+        return {"stage_seconds": dict(zip(self._began, seconds, strict=True))}
 
     def tell(self, stage: str, done: int, total: int) -> None:
+        self._began.setdefault(stage, time.monotonic())
         self._on_progress(stage, done, total)
         if stage == self._stage and time.monotonic() < self._noted + _NOTE_SECONDS:
             return

@@ -50,6 +50,7 @@ def test_a_report_that_is_asked_for_is_queued_and_read_back_as_it_was(ledger: Le
     entry = ledger.get("r")
     assert (entry["state"], entry["runs"], entry["parameters"]) == ("queued", 0, {"$set": "$x"})
     assert [one["message_id"] for one in entry["recipients"]] == ["<r.0@b.com>", "<r.1@b.com>"]
+    assert [one["at"] for one in entry["recipients"]] == [{"queued": entry["asked_at"]}] * 2
     assert ledger.count_waiting() == 1
     assert ledger.count_by_state()["queued"] == 1
     with pytest.raises(UnknownReport):
@@ -199,7 +200,7 @@ def test_a_lease_that_is_renewed_keeps_the_report_and_one_that_is_not_gives_it_a
     assert taken is not None
     assert (taken["state"], taken["runs"], [told["state"] for told in taken["history"]]) == (
         *("running", 2),
-        ["queued", "running"],
+        ["queued", "running", "running"],
     )
     assert ledger.renew(["one"]) == {"one"}
     for write in (
@@ -256,7 +257,7 @@ def test_a_recipient_is_begun_once(ledger: Ledger) -> None:
     assert (recipient["attempts"], recipient["reply"], set(recipient["at"])) == (
         2,
         "250",
-        {"sending", "deferred", "sent"},
+        {"queued", "sending", "deferred", "sent"},
     )
 
 

@@ -12,11 +12,12 @@ import pytest
 from pycemaker.data.database import Database
 from pycemaker.errors import DatabaseUnreachable, NothingToSend, PycemakerError
 from pycemaker.ledger import states
-from pycemaker.ledger.entry import Asked, recipients
+from pycemaker.ledger.entry import Asked, digest, recipients
 from pycemaker.ledger.files import Files
 from pycemaker.ledger.ledger import LeaseLost, Ledger
 from pycemaker.report.delivery import insist_for
 from pycemaker.report.making import Maker
+from pycemaker.report.pipeline import OnProgress
 from tests.services.rendered import NOW
 
 
@@ -38,18 +39,20 @@ def maker_of(
 ) -> Maker:  # fmt: skip
     """A maker whose process makes up a message, or fails; `meanwhile` happens while it does."""
 
-    def run(job: dict[str, Any], _on_progress: object) -> dict[str, Any]:
+    def run(job: dict[str, Any], on_progress: OnProgress) -> dict[str, Any]:
         folder = Path(job["folder"])
         folder.mkdir(parents=True)
         (folder / "executed.ipynb").write_text("ours")
         (folder / "message.eml").write_bytes(b"Subject: ours\r\n\r\nours\r\n")
+        for stage in ("notebook", "render"):
+            on_progress(stage, 0, 1)
         meanwhile()
         if fails_with:
             raise fails_with
         return {"subject": "ours", "stage_seconds": {}}
 
     insist = insist_for(5, lambda _seconds: None, lambda: 0.0)
-    return Maker(ledger, Files(database), scratch, run, insist)
+    return Maker(ledger, Files(database), scratch, run, insist, scratch)
 
 
 def test_a_message_that_is_passed_on_already_is_not_touched_when_the_answer_was_lost(
@@ -103,3 +106,26 @@ def test_the_kept_message_is_the_one_that_the_first_recipient_gets(
     kept = message_from_bytes(Files(database).get("r", "message.eml"))
     assert (kept["To"], kept["Message-ID"], kept["Subject"]) == ("a@b.com", "<r.0@b.com>", "ours")
     assert kept["X-Pycemaker-Request"] == "asked-1"
+
+
+def test_a_failed_report_s_record_says_of_what_it_was_to_be_made_and_how_long_that_took(
+    ledger: Ledger, database: Database, tmp_path: Path
+) -> None:
+    notebook = tmp_path / "report.ipynb"
+    notebook.write_text("{}")
+    maker = maker_of(
+        ledger, database, tmp_path, NothingToSend(reason="no figure"), lambda: notebook.write_text("edited meanwhile")
+    )
+    maker.make(taken(ledger), lambda *_: None)
+    entry = ledger.get("r")
+    assert entry["notebook_sha256"] == digest("{}")
+    assert entry["versions"].keys() >= {"papermill", "pandas"}
+    assert entry["stage_seconds"].keys() == {"notebook", "render"}
+    (recipient,) = entry["recipients"]
+    assert recipient["at"] == {"queued": entry["asked_at"], "failed": entry["ended_at"]}
+    assert entry["progress"] == {"done": 0, "total": 1}  # where it ended
+
+
+def test_a_made_report_s_record_shows_no_progress_any_more(ledger: Ledger, database: Database, tmp_path: Path) -> None:
+    maker_of(ledger, database, tmp_path).make(taken(ledger), lambda *_: None)
+    assert ledger.get("r").keys() & {"progress", "stage_seconds"} == {"stage_seconds"}

@@ -23,6 +23,8 @@ _INDEXES = [
     IndexModel([("asked_at", DESCENDING)]),
     IndexModel([("ended_at", ASCENDING)], partialFilterExpression={"ended_at": {"$type": "date"}}),
 ]
+_STATES = IndexModel([("state", ASCENDING)])
+_INDEXING_SECONDS = 300.0
 
 Document = dict[str, Any]
 
@@ -42,6 +44,7 @@ class LedgerReader:
         self._database = database
         self.sender = sender
         self._indexed = threading.Event()
+        self._states_indexed = threading.Event()
 
     def get(self, report_id: str) -> Document:
         """A report's whole entry. Raises UnknownReport where there is none."""
@@ -75,8 +78,9 @@ class LedgerReader:
 
     def count_by_state(self) -> dict[str, int]:
         """How many reports are in each state; every state is there."""
+        hint = {"hint": _STATES.document["name"]} if self._states_indexed.is_set() else {}
         with one_exchange():
-            found = self._reports.aggregate([{"$group": {"_id": "$state", "count": {"$sum": 1}}}])
+            found = self._reports.aggregate([{"$group": {"_id": "$state", "count": {"$sum": 1}}}], **hint)
             counted = {group["_id"]: group["count"] for group in found}
         return {state: counted.get(state, 0) for state in states.EVERY}
 
@@ -88,6 +92,13 @@ class LedgerReader:
         }
         with one_exchange():
             return [str(found["_id"]) for found in self._reports.find(query, {"_id": 1}).limit(count)]
+
+    def index_states(self) -> None:
+        """Make the index out of which reports are counted; where there are many of them already, that takes a while."""
+        if not self._states_indexed.is_set():
+            with one_exchange(_INDEXING_SECONDS):
+                self._reports.create_indexes([_STATES])
+            self._states_indexed.set()
 
     # --- below
 

@@ -184,7 +184,7 @@ class Desk:
         for place in range(COURIERS):
             self._thread(f"courier {place}", self._loop, states.TO_SEND, self._deliver)
         self._thread("keeper", self._keep)
-        self._thread("prepare", self._post.prepare)
+        self._thread("prepare", self._prepare)
 
     def close(self) -> None:
         """Take nothing more, and end what runs; another server, or this one started again, takes it up."""
@@ -192,6 +192,11 @@ class Desk:
         self._tell()
         for bench in self._benches:
             bench.clear()
+
+    def _prepare(self) -> None:
+        self._post.prepare()
+        with contextlib.suppress(DatabaseUnreachable):  # counting reads every entry then
+            self.ledger.index_states()
 
     def _thread(self, name: str, work: Callable[..., None], *args: Any) -> None:
         threading.Thread(target=work, args=args, daemon=True, name=name).start()

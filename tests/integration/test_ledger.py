@@ -397,6 +397,20 @@ def test_old_reports_are_found_and_removed_and_open_ones_never(ledger: Ledger) -
     assert [entry["_id"] for entry in ledger.newest(10)] == ["open"]
 
 
+def test_reports_are_counted_by_state_without_being_read(ledger: Ledger, database: Database) -> None:
+    for name in ("r1", "r2", "r3"):
+        ledger.ask(document(name), Asked(name))
+    ledger.claim(states.TO_MAKE)
+    counted = ledger.count_by_state()
+    assert {state: count for state, count in counted.items() if count} == {"queued": 2, "running": 1}
+    ledger.index_states()
+    database.handle.command("profile", 2)
+    assert ledger.count_by_state() == counted
+    database.handle.command("profile", 0)
+    (profiled,) = database["system.profile"].find({"command.aggregate": "reports"})
+    assert (profiled["docsExamined"], profiled["keysExamined"]) == (0, 3)
+
+
 def test_the_newest_come_first_page_by_page(ledger: Ledger) -> None:
     for number in range(5):
         ledger.ask(document(f"r{number}"), Asked(f"key {number}"))

@@ -75,20 +75,17 @@ def recipients(report_id: str, addresses: Sequence[str], domain: str) -> list[di
     ]
 
 
+_HIDDEN = {
+    *("_id", "owner", "due_at", "taken_at", "give_up_seconds", "sender"),
+    *("repeat_key", "idempotency_key", "idempotency_digest"),
+}
+
+
 def public(document: Mapping[str, Any]) -> dict[str, Any]:
     """The entry as it is shown: without what only the servers need to divide the work."""
-    hidden = {
-        "_id",
-        "owner",
-        "due_at",
-        "taken_at",
-        "give_up_seconds",
-        "sender",
-        "repeat_key",
-        "idempotency_key",
-        "idempotency_digest",
-    }
-    return {"id": document["_id"]} | {name: value for name, value in document.items() if name not in hidden}
+    recipients = [{n: v for n, v in one.items() if n != "begun_by"} for one in document["recipients"]]
+    shown = {name: value for name, value in document.items() if name not in _HIDDEN}
+    return {"id": document["_id"]} | shown | {"recipients": recipients}
 
 
 def first_due(moments: Sequence[datetime | None]) -> datetime | None:

@@ -185,7 +185,7 @@ class Ledger(Entrance):
         Raises:
             LeaseLost: the report is not ours, or its recipient is past being sent to. Nothing may be sent then.
         """
-        begun = in_state(states.SENDING) | {"attempts": {"$add": ["$$one.attempts", 1]}}
+        begun = in_state(states.SENDING) | {"attempts": {"$add": ["$$one.attempts", 1]}, "begun_by": self._owner}
         query = {"_id": report_id, f"recipients.{place}.state": {"$in": list(states.UNSENT)}}
         self._write(query, [{"$set": {"recipients": one_recipient(place, begun)}}])
 
@@ -206,11 +206,13 @@ class Ledger(Entrance):
         """What became of a recipient, known for certain by a sender who has lost the report meanwhile.
 
         Whoever took it over found the recipient at SENDING and wrote POSSIBLY_SENT; this is the better knowledge, and
-        opens the report again where the mail server did not take it for now.
+        opens the report again where the mail server did not take it for now. It is no knowledge of what another has
+        begun to send: that is left as it is.
         """
-        name = f"recipients.{place}.state"
+        name = f"recipients.{place}"
         with one_exchange():
-            query = {"_id": report_id, name: {"$in": [states.SENDING, states.POSSIBLY_SENT]}}
+            query: Document = {"_id": report_id, f"{name}.begun_by": self._owner}
+            query |= {f"{name}.state": {"$in": [states.SENDING, states.POSSIBLY_SENT]}}
             self._reports.update_one(query, [_settled(place, state, fields, again_in_seconds)])
         self.retell(report_id)
         self.counts.settled(state)

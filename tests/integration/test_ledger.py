@@ -18,7 +18,7 @@ from pycemaker.data.database import Database
 from pycemaker.errors import IdempotencyKeyReused, TooManyReports, UnknownReport
 from pycemaker.ledger import states
 from pycemaker.ledger.entrance import MOST_KEYS
-from pycemaker.ledger.entry import Asked, recipients, repeat_key
+from pycemaker.ledger.entry import Asked, public, recipients, repeat_key
 from pycemaker.ledger.files import Files
 from pycemaker.ledger.ledger import MOST_REFUSALS, LeaseLost, Ledger
 from pycemaker.report.asking import asked_for
@@ -298,6 +298,20 @@ def test_who_knows_better_corrects_what_was_only_possible(ledger: Ledger, other:
     assert (ledger.get("r")["state"], ledger.get("r")["recipients"][0]["state"]) == ("sent", "sent")
     ledger.settle_late("r", 0, states.REFUSED)
     assert ledger.get("r")["state"] == "sent"
+
+
+def test_who_never_began_knows_nothing_of_what_another_is_sending(ledger: Ledger, other: Ledger) -> None:
+    """They were refused before the message was to leave, and had lost the report by then: no second mail of that."""
+    ledger.ask(document("r"), Asked("key"))
+    ledger.claim(states.TO_MAKE)
+    ledger.pass_on("r", states.SENDING)
+    other.claim(states.TO_SEND)
+    other.begin_sending("r", 0)
+    for name in (ledger, ledger.under()):
+        name.settle_late("r", 0, states.DEFERRED, reason="421 too busy")
+    entry = ledger.get("r")
+    assert entry["recipients"][0]["state"] == "sending"
+    assert "begun_by" not in public(entry)["recipients"][0]
 
 
 @pytest.mark.parametrize("is_known_first", [True, False])

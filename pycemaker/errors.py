@@ -14,6 +14,7 @@
     │   ├── UnknownReport
     │   └── UnknownLink
     ├── NotAuthenticated
+    ├── OnlyHere
     ├── RecipientNotAllowed
     ├── FetchRefused
     ├── TooManyReports
@@ -142,6 +143,12 @@ class NotAuthenticated(PycemakerError):
     """The token is missing or wrong. Facts: `asks_browser`, whether a password would do; nothing of what was sent."""
 
     message = "the token is missing or wrong"
+
+
+class OnlyHere(PycemakerError):
+    """Without API_TOKEN messages and notebooks are for callers on the server's own machine. No facts."""
+
+    message = "without API_TOKEN this is shown on this machine only"
 
 
 class RecipientNotAllowed(PycemakerError):

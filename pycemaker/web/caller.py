@@ -24,6 +24,8 @@ _V6_PREFIX = 64
 
 _FORWARDED_FOR = re.compile(r'(?:^|[;\s])for\s*=\s*("(?:[^"\\]|\\.)*"|[^;\s]+)', re.IGNORECASE)
 _WITH_PORT = re.compile(r"\[([^\]]*)\](?::[\w.-]+)?|([^:]+):[\w.-]+")
+_HANDED_ON = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_FORWARDED_HOST", "HTTP_X_REAL_IP", "HTTP_VIA")
+_LOOPBACK_NAME = re.compile(r"(?:[\w-]+\.)*localhost(?::\d+)?", re.ASCII | re.IGNORECASE)
 _ELEMENTS = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*")+')
 _HOPS = 50
 """How many addresses of a list are looked at."""
@@ -44,6 +46,23 @@ def caller_address(environ: Mapping[str, Any], trusted: Sequence[Network]) -> st
     lists = [_x_forwarded_for(environ), _forwarded(environ)]
     callers = {_rightmost_stranger(peer, hops, trusted) for hops in lists if hops}
     return _told(callers.pop() if len(callers) == 1 else peer)
+
+
+def is_on_this_machine(environ: Mapping[str, Any]) -> bool:
+    """Whether the request comes from this machine, through no proxy that says that it is one.
+
+    By what name this server was asked counts too: where a site's own name suddenly means 127.0.0.1 (DNS rebinding),
+    browsers on this machine ask here and let the site read the answer, but they say whose name it was.
+    """
+    if not _is_loopback(environ.get("REMOTE_ADDR") or "") or any(environ.get(name) for name in _HANDED_ON):
+        return False
+    host = environ.get("HTTP_HOST") or ""
+    return not host or _LOOPBACK_NAME.fullmatch(host) is not None or _is_loopback(host)
+
+
+def _is_loopback(text: str) -> bool:
+    address = _parse(text)
+    return address is not None and address.is_loopback
 
 
 def _rightmost_stranger(peer: Address, hops: Sequence[str], trusted: Sequence[Network]) -> Address:

@@ -65,6 +65,7 @@ FACES: dict[type[errors.PycemakerError], Face] = {
     errors.UnknownReport: Face(404, "unknown_report", "Relatório desconhecido."),
     errors.UnknownLink: Face(404, "unknown_link", "Este link de cancelamento não é válido."),
     errors.NotAuthenticated: Face(401, "not_authenticated", "Token ausente ou incorreto."),
+    errors.OnlyHere: Face(403, "only_here", "Sem API_TOKEN, isto só é mostrado na própria máquina do servidor."),
     errors.RecipientNotAllowed: Face(
         403, "recipient_not_allowed", "Este endereço não está autorizado a receber relatórios.", field="email_to"
     ),

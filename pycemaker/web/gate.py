@@ -14,7 +14,7 @@ from pycemaker.data.limits import Admission, Limit, Limits, Refused
 from pycemaker.errors import AskedTooOften, NotAuthenticated, TooManyRequests
 from pycemaker.settings import Settings
 from pycemaker.web import token
-from pycemaker.web.caller import caller_address
+from pycemaker.web.caller import caller_address, is_on_this_machine
 
 _HOUR = 3600
 _WRONG_TOKENS = Limit("wrong token", most=10, seconds=300)
@@ -63,6 +63,10 @@ class Gate:
         if refused is not None:
             raise TooManyRequests(caller=address, retry_after_seconds=refused.retry_after_seconds)
         raise NotAuthenticated(asks_browser=asks_browser)
+
+    def knows(self, environ: Mapping[str, Any]) -> bool:
+        """Whether who passed `check_token` may learn whom reports were for: by the token, or by being here."""
+        return self._settings.api_token is not None or is_on_this_machine(environ)
 
     def admit(self, environ: Mapping[str, Any], recipients: Iterable[str]) -> Admission:
         """Count one report for the caller, and one for each recipient; give it back where it is refused after all.

@@ -8,11 +8,13 @@ from typing import Any
 
 from bottle import Bottle, request, response
 
-from pycemaker.errors import InvalidParameter, UnknownReport
+from pycemaker.errors import InvalidParameter, OnlyHere, UnknownReport
 from pycemaker.ledger.files import MESSAGE, NOTEBOOK
+from pycemaker.ledger.ledger import Document
 from pycemaker.report import kept, outcome
 from pycemaker.web import report_list
 from pycemaker.web.asking import query
+from pycemaker.web.discreet import without_addresses
 from pycemaker.web.home import prefers_html
 from pycemaker.web.services import Services
 from pycemaker.web.telling import tell_json
@@ -30,8 +32,9 @@ def add_kept_reports(app: Bottle, services: Services) -> None:
         services.gate.check_token(request.environ, asks_browser=True)
         count, before = _asked(query(request))
         entries = ledger.newest(count, before)
-        records = [report_list.brief(outcome.record(entry)) for entry in entries]
+        records = [report_list.brief(_seen(services, entry)) for entry in entries]
         following = report_list.following(records, count)
+        response.set_header("Cache-Control", "no-store")
         if prefers_html(request.environ.get("HTTP_ACCEPT", "")):
             response.content_type = "text/html; charset=utf-8"
             return report_list.page(records, following, services.settings.timezone).encode()
@@ -55,26 +58,36 @@ def add_kept_reports(app: Bottle, services: Services) -> None:
 
 
 def _record(services: Services, report_id: str) -> bytes:
-    told = tell_json({"report": outcome.record(services.desk.ledger.get(report_id))})
-    response.set_header("Cache-Control", "no-cache")
+    told = tell_json({"report": _seen(services, services.desk.ledger.get(report_id))})
+    response.set_header("Cache-Control", "no-store")
     return told
 
 
+def _seen(services: Services, entry: Document) -> dict[str, Any]:
+    """The entry's record as this caller may see it."""
+    record = outcome.record(entry)
+    return record if services.gate.knows(request.environ) else without_addresses(record)
+
+
 def _message(services: Services, report_id: str) -> bytes:
-    return _download(services.desk.files.get(report_id, MESSAGE), "message/rfc822", f"{report_id}.eml")
+    return _download(services, report_id, MESSAGE, "message/rfc822", ".eml")
 
 
 def _notebook(services: Services, report_id: str) -> bytes:
-    content = services.desk.files.get(report_id, NOTEBOOK)
-    return _download(content, "application/x-ipynb+json", f"{report_id}.ipynb")
+    return _download(services, report_id, NOTEBOOK, "application/x-ipynb+json", ".ipynb")
 
 
 _TELLERS: dict[str, Callable[[Services, str], bytes]] = {"json": _record, "eml": _message, "ipynb": _notebook}
 
 
-def _download(content: bytes, content_type: str, name: str) -> bytes:
-    response.set_header("Content-Disposition", f'attachment; filename="{name}"')
-    return _kept(content, content_type)
+def _download(services: Services, report_id: str, name: str, content_type: str, ending: str) -> bytes:
+    """A file as a download, which no cache keeps. Raises OnlyHere where the caller may not learn whom it was for."""
+    if not services.gate.knows(request.environ):
+        raise OnlyHere
+    content = _kept(services.desk.files.get(report_id, name), content_type)
+    response.set_header("Content-Disposition", f'attachment; filename="{report_id}{ending}"')
+    response.set_header("Cache-Control", "no-store")
+    return content
 
 
 def _kept(content: bytes, content_type: str) -> bytes:

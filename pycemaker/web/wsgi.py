@@ -20,6 +20,7 @@ REMEMBERED = "pycemaker.remembered"
 """In the environ of an answer that came out of memory."""
 
 _PATH_CHARACTERS = 200
+_KEPT = "/reports"
 _LINK = re.compile(r"(/unsubscribe/).*", re.DOTALL)
 
 
@@ -81,11 +82,14 @@ class _Taken:
 def allow_origins(application: Application, origins: tuple[str, ...]) -> Application:
     """The application, readable from `origins` in a browser: every answer of it, errors included.
 
-    OPTIONS is answered here, for any path.
+    What `/reports` tells, whom reports were for and under which id they are, `*` does not open: it is read by this
+    server's own pages and by origins that are named. OPTIONS is answered here, for any path.
     """
+    named = tuple(origin for origin in origins if origin != "*")
 
     def shared(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        headers = _origin_headers(environ.get("HTTP_ORIGIN"), origins)
+        readers = named if environ["PATH_INFO"].startswith(_KEPT) else origins
+        headers = _origin_headers(environ.get("HTTP_ORIGIN"), readers)
         if environ["REQUEST_METHOD"] == "OPTIONS":
             start_response("204 No Content", [*headers, *_preflight_headers(environ)])
             return []

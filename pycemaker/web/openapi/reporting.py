@@ -27,17 +27,20 @@ _FAULTS: tuple[Kind, ...] = (
 )
 _HTML: Json = {"text/html": TEXT}
 _KEPT = "/reports/<name>"
+_UNKEPT: Json = {"Cache-Control": ref("Cache-Control", "headers")}
 _LIST = thing({"reports": listed(ref("Report")), "next": {"type": ["string", "null"]}})
 _RECORD = thing({"report": ref("Report")})
 
 
-def _artefact(ending: str, name: str, told: str, media_type: str, schema: Json) -> Operation:
+def _artefact(
+    ending: str, name: str, told: str, media_type: str, schema: Json, faults: Sequence[Kind] = ()
+) -> Operation:
     return Operation(
         _KEPT,
         name,
         told,
-        (Answer(200, told.partition("\n")[0] + ".", {media_type: schema}),),
-        (errors.UnknownReport, *DATABASE),
+        (Answer(200, told.partition("\n")[0] + ".", {media_type: schema}, _UNKEPT),),
+        (errors.UnknownReport, *faults, *DATABASE),
         needs_token=True,
         path=f"/reports/{{report_id}}.{ending}",
     )
@@ -115,13 +118,15 @@ def _query(notebooks: Sequence[Notebook]) -> list[Json]:
     return found
 
 
+_DISCREET = "Without API_TOKEN addresses are shown whole on the server's own machine only; else as a***@example.com."
+_HERE = (errors.OnlyHere,)
 _BEFORE: Json = {"type": "string", "format": "date-time"}
 _SHOWING = (
     Operation(
         "/reports",
         "reports",
-        "The reports there are\nThe newest first. A page for who names text/html in Accept.",
-        (Answer(200, "The list.", {"application/json": _LIST, **_HTML}, PAGE),),
+        f"The reports there are\nThe newest first. A page for who names text/html in Accept. {_DISCREET}",
+        (Answer(200, "The list.", {"application/json": _LIST, **_HTML}, {**PAGE, **_UNKEPT}),),
         (errors.InvalidRequest, errors.InvalidParameter, *DATABASE),
         parameters=(
             query_parameter(
@@ -139,16 +144,20 @@ _SHOWING = (
         (errors.UnknownReport, *DATABASE),
         path="/reports/{report_id}",
     ),
-    _artefact("json", "reportRecord", "A report's record, while it is made and after", "application/json", _RECORD),
     _artefact(
-        "eml",
-        "reportMessage",
-        "A report's message\nAs its first recipient gets it, without the link to leave.",
-        "message/rfc822",
-        TEXT,
+        "json",
+        "reportRecord",
+        f"A report's record, while it is made and after\n{_DISCREET}",
+        "application/json",
+        _RECORD,
     ),
     _artefact(
-        "ipynb", "reportNotebook", "A report's executed notebook", "application/x-ipynb+json", {"type": "object"}
+        *("eml", "reportMessage", "A report's message\nAs its first recipient gets it, without the link to leave."),
+        *("message/rfc822", TEXT, _HERE),
+    ),
+    _artefact(
+        *("ipynb", "reportNotebook", "A report's executed notebook", "application/x-ipynb+json", {"type": "object"}),
+        _HERE,
     ),
     Operation(
         "/reports/<report_id>/figures/<name>",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 from bottle import Bottle, request, response
 
-from pycemaker.errors import InvalidParameter, OnlyHere, UnknownReport
+from pycemaker.errors import InvalidDate, InvalidParameter, OnlyHere, UnknownReport
 from pycemaker.ledger.files import MESSAGE, NOTEBOOK
 from pycemaker.ledger.ledger import Document
 from pycemaker.report import kept, outcome
@@ -18,9 +19,12 @@ from pycemaker.web.discreet import without_addresses
 from pycemaker.web.home import prefers_html
 from pycemaker.web.services import Services
 from pycemaker.web.telling import tell_json
+from pycemaker.window import parse_instant
 
 MOST_LISTED = 200
 """Reports on one page of the list."""
+
+_COUNT = re.compile(r"\d{1,9}", re.ASCII)
 
 
 def add_kept_reports(app: Bottle, services: Services) -> None:
@@ -30,7 +34,7 @@ def add_kept_reports(app: Bottle, services: Services) -> None:
     @app.get("/reports")  # type: ignore[untyped-decorator]
     def reports() -> bytes:
         services.gate.check_token(request.environ, asks_browser=True)
-        count, before = _asked(query(request))
+        count, before = _asked(query(request), services)
         entries = ledger.newest(count, before)
         records = [report_list.brief(_seen(services, entry)) for entry in entries]
         following = report_list.following(records, count)
@@ -97,23 +101,18 @@ def _kept(content: bytes, content_type: str) -> bytes:
     return content
 
 
-def _asked(given: dict[str, str]) -> tuple[int, datetime | None]:
+def _asked(given: dict[str, str], services: Services) -> tuple[int, datetime | None]:
     """How many reports the list is to have, and before which instant they were asked for."""
     count, before = given.pop("limit", "50"), given.pop("before", None)
     for name in given:
         raise InvalidParameter(field=name[:40], reason="there is no such parameter", known=["limit", "before"])
-    if not (count.isascii() and count.isdigit() and 1 <= int(count) <= MOST_LISTED):
+    if not (_COUNT.fullmatch(count) and 1 <= int(count) <= MOST_LISTED):
         raise InvalidParameter(field="limit", reason="out of bounds", takes=f"um número de 1 a {MOST_LISTED}")
-    return int(count), _instant(before)
+    return int(count), None if before is None else _instant(before, services)
 
 
-def _instant(text: str | None) -> Any:
-    if text is None:
-        return None
+def _instant(text: str, services: Services) -> datetime:
     try:
-        instant = datetime.fromisoformat(text)
-    except ValueError:
-        instant = None
-    if instant is None or instant.tzinfo is None:
-        raise InvalidParameter(field="before", reason="not an instant", takes="ISO 8601 com fuso")
-    return instant
+        return parse_instant(text, zone=services.settings.timezone, now_utc=services.clock())
+    except InvalidDate:
+        raise InvalidParameter(field="before", reason="not an instant", takes="ISO 8601 com fuso") from None

@@ -93,6 +93,29 @@ def test_anything_else_is_an_unknown_report_or_no_route(client: Client, path: st
     assert set(answer.json) == {"msg", "error"}
 
 
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("limit=" + "9" * 5000, "limit"),
+        ("limit=" + "0" * 5000 + "1", "limit"),
+        ("limit=0", "limit"),
+        ("limit=201", "limit"),
+        ("limit=%C2%B2", "limit"),
+        ("limit=-1", "limit"),
+        ("before=0001-01-01T00:00:00%2B23:00", "before"),
+        ("before=9999-12-31T23:59:59-23:00", "before"),
+        ("before=2022-04-10T12:43:23", "before"),
+        ("before=", "before"),
+    ],
+    ids=lambda text: text[:24],
+)
+def test_a_list_that_nobody_could_have_is_a_400(desk: Desk, store: Store, query: str, field: str) -> None:
+    client = Client(server.create_app(server.Services(from_mapping({}), store, desk)))
+    answer = client.get(f"/reports?{query}")
+    assert (answer.status, answer.json["error"], answer.json["field"]) == (400, "invalid_parameter", field)
+    assert client.get("/reports?limit=0200&before=2022-04-10T12:43:23.5%2B01:00").status == 200
+
+
 def test_a_report_without_a_page_is_not_shown(client: Client, desk: Desk) -> None:
     other = ID[:-1] + "h"
     desk.files.put(other, {"executed.ipynb": b"{}"})

@@ -283,6 +283,7 @@ ADDRESSES = st.one_of(
 QUERIES = st.one_of(
     st.just(""),
     st.text(max_size=30),
+    st.tuples(st.just("before"), st.one_of(DATES, st.datetimes(timezones=st.timezones()).map(datetime.isoformat))).map("=".join),
     st.tuples(st.sampled_from(["format", "max_points", "notebook", "attach", "limit", "x"]), st.text(max_size=12)).map("=".join),
     st.tuples(st.just("max_points"), st.integers(-5, 20_000).map(str)).map("=".join),
     st.tuples(st.just("format"), st.sampled_from(["json", "csv", "ndjson", "arrow"])).map("=".join),
@@ -291,6 +292,7 @@ PATHS = st.one_of(
     st.tuples(NAMES, DATES, RANGES),
     st.tuples(NAMES, DATES),
     st.tuples(st.just("report"), DATES, RANGES, ADDRESSES),
+    st.just(("reports",)),
     st.tuples(st.just("reports"), st.text(max_size=30)),
     st.tuples(st.just("reports"), st.text(max_size=30), st.just("figures"), st.text(max_size=20)),
     st.lists(st.text(max_size=10), max_size=6).map(tuple),

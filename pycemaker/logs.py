@@ -16,7 +16,7 @@ import traceback
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, TextIO
-from urllib.parse import quote, quote_plus, unquote, urlsplit
+from urllib.parse import quote, quote_plus, unquote, unquote_plus, urlsplit
 
 from pycemaker.request_ids import REQUEST_ID
 from pycemaker.settings import Settings
@@ -43,7 +43,7 @@ class Masker:
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        shapes = {shape for secret in secrets for part in _parts(secret) for shape in _shapes(part)}
+        shapes = {shape for secret in secrets for part in parts(secret) for shape in _shapes(part)}
         longest_first = sorted(shapes, key=len, reverse=True)
         self._known = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
 
@@ -53,16 +53,16 @@ class Masker:
         return _CREDENTIALS.sub(rf"\1{_MASK}@", clean)
 
 
-def _parts(secret: str) -> Iterable[str]:
-    """The secret, its lines where it has several (a private key), its password where it is a URL."""
+def parts(secret: str) -> Iterable[str]:
+    """What is a secret by itself: all of it, its lines where it has several (a private key), its password in a URL."""
     found = [secret, *(line for line in secret.splitlines() if len(line) >= 16 and not line.startswith("-----"))]
     if "://" in secret:
         try:
             password = urlsplit(secret).password or ""
         except ValueError:
             password = ""
-        found += [password, unquote(password)]
-    return [part for part in found if len(part) >= SHORTEST_SECRET]
+        found += [password, unquote(password), unquote_plus(password)]
+    return [part for part in dict.fromkeys(found) if len(part) >= SHORTEST_SECRET]
 
 
 def _shapes(text: str) -> Iterable[str]:

@@ -60,9 +60,12 @@ _ATTACHED = {
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,79}", re.ASCII)
 _INJECTED = r"injected-parameters|papermill-error|^# Parameters$"
 _SHORTEST_SECRET = 6
+_SHORTEST_SPREAD = 12
+"""Of a secret that is looked for across tags: the numbers of a table, one after another, have any short one."""
 _DATE = re.compile(r"\d{2}/\d{2}/\d{4}|[A-Z][a-z]{2} \d{1,2}, \d{4}")
 """As each language of the reports writes it: 10/04/2022, Apr 10, 2022."""
 _BLANKS = re.compile(r"\s+")
+_ANY_TAG = re.compile(r"<[^>]*>")
 
 
 @dataclass(frozen=True)
@@ -200,7 +203,7 @@ def _picture_flaws(page: _Reader, message: EmailMessage) -> Iterator[Flaw]:
         if not (picture.get("alt") or "").strip():
             yield Flaw("picture-alt", f"picture {place} has no alternative text")
         width = picture.get("width") or ""
-        if not (width.isdigit() and 1 <= int(width) <= WIDEST):
+        if not (re.fullmatch(r"[0-9]{1,4}", width) and 1 <= int(width) <= WIDEST):
             yield Flaw("picture-width", f"picture {place} has no width of 1 to {WIDEST}")
 
 
@@ -212,18 +215,18 @@ def _text_flaws(text: str) -> Iterator[Flaw]:
 
 
 def _leaks(places: Mapping[str, str], withheld: Withheld) -> Iterator[Flaw]:
-    """What must not be told, looked for as it stands, unescaped, and without its blanks (a key has line breaks)."""
+    """What must not be told, looked for as it stands, unescaped, without blanks (a key has line breaks) and tags."""
     injected = re.compile("|".join([_INJECTED, *_assignments(withheld.parameters)]), re.MULTILINE)
     secrets = [_BLANKS.sub("", secret) for secret in withheld.secrets if len(secret) >= _SHORTEST_SECRET]
     paths = [_path_pattern(path) for path in withheld.paths if len(path.strip("/\\")) > 0]
     for where, written in places.items():
         told = html.unescape(written)
-        dense = _BLANKS.sub("", told)
-        if any(secret in dense for secret in secrets):
+        dense, spread = _BLANKS.sub("", told), _BLANKS.sub("", html.unescape(_ANY_TAG.sub("", written)))
+        if any(secret in dense or (len(secret) >= _SHORTEST_SPREAD and secret in spread) for secret in secrets):
             yield Flaw("secret", f"a secret stands in {where}")
         if any(path.search(told) for path in paths):
             yield Flaw("path", f"a path of this machine stands in {where}")
-        if injected.search(re.sub(r"<[^>]*>", "\n", told)) or "injected-parameters" in written:
+        if injected.search(_ANY_TAG.sub("\n", told)) or "injected-parameters" in written:
             yield Flaw("parameters", f"the notebook's parameters stand in {where}")
 
 

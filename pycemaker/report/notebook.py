@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
@@ -31,6 +32,10 @@ START_SECONDS = 60
 STREAM_LIMIT_CHARACTERS = 1_000_000
 """How much printed text one cell keeps."""
 
+_SECRET_CHARACTERS = 1024
+"""How long a secret may be, escaped or quoted, that comes in pieces; of a longer one, a key, each line is one."""
+
+_PIXELS = re.compile(r"image/(?!svg)")
 _WITH_OUTPUT = ("stream", "display_data", "execute_result", "update_display_data", "error")
 
 _WARM_UP = (
@@ -115,20 +120,48 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc]
     watch: Any = Instance(object)
 
     def process_message(self, msg: dict[str, Any], cell: Any, cell_index: int) -> Any:
-        if msg["msg_type"] == "stream":
-            self.watch.bound(msg["content"], cell_index)
         if msg["msg_type"] in _WITH_OUTPUT:
             msg["content"] = _masked(msg["content"], self.watch.mask)
+        if msg["msg_type"] == "stream":
+            self.watch.bound(msg["content"], cell_index)
         return super().process_message(msg, cell, cell_index)
+
+    def output(self, outs: list[Any], msg: dict[str, Any], display_id: str | None, cell_index: int) -> Any:
+        made = super().output(outs, msg, display_id, cell_index)
+        if msg["msg_type"] == "stream" and made and made.text:
+            _mask_across(outs, made.name, self.watch.mask)
+        return made
+
+    def set_widgets_metadata(self) -> None:
+        """Keep no widget's state: no mail or page shows it, and nothing has taken secrets out of it."""
 
 
 def _masked(content: Any, mask: Callable[[str], str]) -> Any:
-    """The content, each text in it without secrets; pictures as they are, which are long, and no text."""
+    """The content, each text in it without secrets; pictures as they are, which are long, and (but for SVG) no text."""
     if isinstance(content, str):
         return mask(content)
     if isinstance(content, dict):
-        return {name: part if name.startswith("image/") else _masked(part, mask) for name, part in content.items()}
+        return {mask(name): part if _PIXELS.match(name) else _masked(part, mask) for name, part in content.items()}
     return [_masked(part, mask) for part in content] if isinstance(content, list) else content
+
+
+def _mask_across(outputs: list[Any], name: str, mask: Callable[[str], str]) -> None:
+    """Mask what a cell has printed last on one stream as the one text that it is: a flush may part a secret in two.
+
+    No output goes, since nbclient finds them by their places; one whose text went into an earlier one stays empty.
+    """
+    pieces: list[Any] = []
+    length = 0
+    for output in reversed(outputs):
+        if output.output_type == "stream" and output.name == name:
+            pieces.insert(0, output)
+            length += len(output.text)
+            if len(pieces) > 1 and length - len(pieces[-1].text) >= _SECRET_CHARACTERS:
+                break
+    printed = "".join(piece.text for piece in pieces)
+    if (clean := mask(printed)) != printed:
+        for piece in pieces:
+            piece.text, clean = clean, ""
 
 
 class _Engine(NBClientEngine):  # type: ignore[misc]

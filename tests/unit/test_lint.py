@@ -15,7 +15,7 @@ from pycemaker.report.pipeline import Figure, Page
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(500)
 IMAGE = '<img src="figure:cpu.png" width="600" alt="CPU de 03:43 a 09:43">'
 WITHHELD = Withheld(
-    ["hunter-2-hunter", "abc", "-----BEGIN KEY-----\nMIIE\nvQIB\n-----END KEY-----"],
+    ["hunter-2-hunter", "abc", "271828", "-----BEGIN KEY-----\nMIIE\nvQIB\n-----END KEY-----"],
     ["/srv/pycemaker", "/app", "/"],
     ["date_now", "time_range"],
 )
@@ -49,6 +49,7 @@ def test_a_good_message_passes(urls: dict[str, str] | None) -> None:
     [
         "<p>position: quarta na fila; data: 10/04; url (sem link)</p>",
         '<p style="background-position: 0 0">GET /app e GET /apps 200, abc</p>',
+        "<table><tr><td>27</td><td>1828</td></tr></table>",
         "<p>/srv/pycemaker-outro e x/srv/pycemaker</p>",
         "<p>o date_now = agora e o time_range do pedido</p>",
         '<a href="https://example.com/app">painel</a> <a href="mailto:a@b.com">b</a>',
@@ -78,6 +79,8 @@ def test_what_only_looks_forbidden_passes(body: str) -> None:
         ("<p>" + "x" * 95_000 + "</p>", "html-size"),
         ("<p>hunter-2-hunter</p>", "secret"),
         ("<p>hunter-2&#45;hunter</p>", "secret"),
+        ("<p>hunter-2</p>\n<div style='color: red'>-hun<b>ter</b></div>", "secret"),
+        ("<p>271 828</p>", "secret"),
         ("<pre>-----BEGIN KEY-----\n  MIIE\n  vQIB\n-----END KEY-----</pre>", "secret"),
         ('<pre>File "/srv/pycemaker/server.py", line 3</pre>', "path"),
         ("<pre>/app/server.py</pre>", "path"),
@@ -100,6 +103,8 @@ def test_each_forbidden_thing_in_the_html_is_named(body: str, rule: str) -> None
         (IMAGE.replace("CPU de 03:43 a 09:43", " "), "picture-alt"),
         (IMAGE.replace(' width="600"', ""), "picture-width"),
         (IMAGE.replace("600", "1200"), "picture-width"),
+        (IMAGE.replace("600", "²"), "picture-width"),
+        (IMAGE.replace("600", "6" * 5000), "picture-width"),
     ],
 )
 def test_each_picture_can_be_fetched_and_has_a_sentence_and_a_width(image: str, rule: str) -> None:

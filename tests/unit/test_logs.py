@@ -51,6 +51,13 @@ def test_whatever_a_secret_is_made_of_it_does_not_come_through(secret: str) -> N
         assert Masker([secret])(f"a {shape} b") == "a *** b"
 
 
+def test_a_secret_consists_of_parts_each_of_which_is_one() -> None:
+    assert list(logs.parts(URL)) == [URL, "p%40ss w0rd", "p@ss w0rd"]
+    assert list(logs.parts("mongodb://a:p+q%2Br@db/x"))[1:] == ["p+q%2Br", "p+q+r", "p q+r"]  # PyMongo reads the last
+    assert list(logs.parts("mongodb://db/x")) == ["mongodb://db/x"]
+    assert list(logs.parts(KEY))[1:] == ["MIIEvAIBADANBgkqhkiG9w0BAQ", "+/abcdefghijklmnopqrstuv=="]
+
+
 def test_a_text_without_secrets_is_left_as_it_is() -> None:
     text = "GET /cpu/now/6: http://127.0.0.1:5000/x?a@b user@example.com"
     assert Masker(["", "abc", "long enough"])(text) == text

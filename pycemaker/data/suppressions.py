@@ -31,8 +31,16 @@ class Suppression:
     since_utc: datetime
 
 
+def inbox(address: str) -> str:
+    """Where mail to the address arrives: `Ana+x@b.com` and `ana+y@b.com` are one inbox with most providers."""
+    local, _, domain = address.lower().rpartition("@")
+    return f"{local.partition('+')[0] or local}@{domain}"
+
+
 class Suppressions:
     """The suppressions in one database. Addresses are compared without regard to case.
+
+    What is suppressed for an inbox (`ana@b.com`) is suppressed for each tag of it (`ana+x@b.com`), not the other way.
 
     Every method raises DatabaseUnreachable where MongoDB is away: nobody is mailed while it is not
     known whether they may be.
@@ -49,8 +57,8 @@ class Suppressions:
         return bool(self.of(address, notebook))
 
     def of(self, address: str, notebook: str) -> list[Suppression]:
-        """What keeps this report from the address: nothing, one, or two."""
-        ids = [_id(address, name) for name in dict.fromkeys((notebook, EVERY_REPORT))]
+        """What keeps this report from the address: nothing, or one or several."""
+        ids = [each for name in dict.fromkeys((notebook, EVERY_REPORT)) for each in _ids(address, name)]
         with one_exchange():
             return [_read(found) for found in self._database[COLLECTION].find({"_id": {"$in": ids}})]
 
@@ -63,10 +71,11 @@ class Suppressions:
         return written.upserted_id is not None
 
     def remove(self, address: str, notebook: str = EVERY_REPORT, *, by: str = OPERATOR) -> bool:
-        """Lift a suppression; whether there was one. A recipient lifts none of the operator's."""
+        """Lift what suppresses it, its inbox's too; whether there was any. A recipient lifts none of the operator's."""
         own = {"by": RECIPIENT} if by == RECIPIENT else {}
+        query = {"_id": {"$in": _ids(address, notebook)}, **own}
         with one_exchange():
-            return self._database[COLLECTION].delete_one({"_id": _id(address, notebook), **own}).deleted_count > 0
+            return self._database[COLLECTION].delete_many(query).deleted_count > 0
 
     def every(self) -> Iterator[Suppression]:
         """All of them, by address."""
@@ -78,6 +87,11 @@ class Suppressions:
 def _id(address: str, notebook: str) -> dict[str, str]:
     """The document's id; MongoDB compares it with its fields in this order."""
     return {"address": address.lower(), "notebook": notebook}
+
+
+def _ids(address: str, notebook: str) -> list[dict[str, str]]:
+    """Those of what is for the address itself, and for the inbox that it is a tag of."""
+    return [_id(one, notebook) for one in dict.fromkeys((address.lower(), inbox(address)))]
 
 
 def _read(found: dict[str, Any]) -> Suppression:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pycemaker.data.limits import Admission, Limit, Limits, Refused
+from pycemaker.data.suppressions import inbox
 from pycemaker.errors import AskedTooOften, NotAuthenticated, TooManyRequests
 from pycemaker.settings import Settings
 from pycemaker.web import token
@@ -79,8 +80,8 @@ class Gate:
             DatabaseUnreachable: MongoDB is away.
         """
         caller = self._caller(environ)
-        inboxes = [(_inbox(address), address) for address in recipients]
-        wanted = [(self._per_caller, caller), *((self._per_recipient, inbox) for inbox, _ in inboxes)]
+        inboxes = [(inbox(address), address) for address in recipients]
+        wanted = [(self._per_caller, caller), *((self._per_recipient, key) for key, _ in inboxes)]
         answer = self._limits.admit(wanted)
         if isinstance(answer, Admission):
             return answer
@@ -92,9 +93,3 @@ class Gate:
         if self._settings.api_token is not None:
             return _TOKEN_HOLDER
         return caller_address(environ, self._settings.trusted_proxies)
-
-
-def _inbox(address: str) -> str:
-    """Where mail to the address arrives: `Ana+x@b.com` and `ana+y@b.com` are one inbox with most providers."""
-    local, _, domain = address.lower().rpartition("@")
-    return f"{local.partition('+')[0] or local}@{domain}"

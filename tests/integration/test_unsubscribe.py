@@ -67,6 +67,29 @@ def test_one_click_keeps_that_report_away_and_again_is_once(
     assert (kept.address, kept.notebook, kept.by) == (ADDRESS, "report", RECIPIENT)
 
 
+def test_who_left_gets_nothing_under_a_tag_of_their_address_either(suppressions: Suppressions) -> None:
+    suppressions.add("Ana@b.com", "report", by=RECIPIENT)
+    assert suppressions.is_suppressed("ana+ops@b.com", "report")
+    assert suppressions.is_suppressed("ANA+a+b@B.com", "report")
+    for other in ("anab@b.com", "ana@c.com", "ana+ops@c.com", "+ana@b.com"):
+        assert not suppressions.is_suppressed(other, "report")
+    assert not suppressions.is_suppressed("ana+ops@b.com", "capacity")
+    suppressions.add("eva+news@b.com", "report", by=RECIPIENT)
+    assert suppressions.is_suppressed("eva+news@b.com", "report")
+    assert not suppressions.is_suppressed("eva@b.com", "report")
+
+
+def test_who_comes_back_under_a_tag_comes_back(suppressions: Suppressions) -> None:
+    suppressions.add("ana@b.com", "report", by=RECIPIENT)
+    suppressions.add("ana+ops@b.com", "report", by=RECIPIENT)
+    assert suppressions.remove("Ana+ops@b.com", "report", by=RECIPIENT)
+    assert not suppressions.is_suppressed("ana+ops@b.com", "report")
+    assert not suppressions.is_suppressed("ana@b.com", "report")
+    suppressions.add("ana@b.com", by=OPERATOR)
+    assert not suppressions.remove("ana+ops@b.com", by=RECIPIENT)
+    assert suppressions.is_suppressed("ana+ops@b.com", "report")
+
+
 def test_a_mail_programs_multipart_body_is_taken_too(client: Client, suppressions: Suppressions, path: str) -> None:
     body = '--x\r\nContent-Disposition: form-data; name="List-Unsubscribe"\r\n\r\nOne-Click\r\n--x--\r\n'
     assert post(client, path, body, "multipart/form-data; boundary=x").status == 200

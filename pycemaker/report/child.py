@@ -23,6 +23,7 @@ import psutil
 
 from pycemaker import logs
 from pycemaker.errors import PycemakerError, RunnerFailed
+from pycemaker.report import processes
 from pycemaker.report.notebook import ReadyKernel, run_notebook
 from pycemaker.report.pipeline import ReportRequest, make_report
 from pycemaker.report.shelf import Shelf
@@ -35,6 +36,7 @@ Tell = Callable[[dict[str, Any]], None]
 
 def main(folder: Path) -> None:
     """Serve one job, then end."""
+    processes.adopt_orphans()
     tell = _take_over_stdout()
     jobs: queue.Queue[str] = queue.Queue()
     threading.Thread(target=_listen, args=(jobs, folder), daemon=True, name="input").start()
@@ -56,6 +58,13 @@ def main(folder: Path) -> None:
         _serve(json.loads(line), collaborators, tell)
     finally:
         kernel.kill()
+        _end_all_below()
+
+
+def _end_all_below() -> None:
+    """End whatever was started below this process, by cells too."""
+    own = psutil.Process()
+    processes.end_family([own], os.environ.get(processes.MARK, ""), keeping=own)
 
 
 def _end_with_kernel(process_id: int, serving: threading.Event) -> None:
@@ -72,8 +81,7 @@ def _listen(jobs: queue.Queue[str], folder: Path) -> None:
         jobs.put(line)
         sys.stdin.read()
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # whatever the others say of what ends under them is no fault
-    for child in psutil.Process().children(recursive=True):
-        child.kill()
+    _end_all_below()
     shutil.rmtree(folder, ignore_errors=True)
     os._exit(1)
 

@@ -23,6 +23,7 @@ import psutil
 
 from pycemaker.errors import ReportTimedOut, ReportTooLarge, RunnerFailed, from_facts
 from pycemaker.report.pipeline import OnProgress
+from pycemaker.report.processes import MARK, end_family, family
 from pycemaker.settings import ROOT
 
 NICENESS = 5
@@ -42,12 +43,13 @@ class Runner:
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="pycemaker-"))
         self._stage = "start"
+        self._looked_at = 0.0
         self._process = subprocess.Popen(  # noqa: S603 - our own command
             [sys.executable, "-m", "pycemaker.report.child", str(self._folder)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=ROOT,
-            env=dict(environment),
+            env={**environment, MARK: self._folder.name},
             start_new_session=True,
             encoding="utf-8",
         )
@@ -93,16 +95,24 @@ class Runner:
             self._note(answer, on_progress)
 
     def _next_answer(self, until: float, limit_seconds: float, memory_mb: int) -> dict[str, Any] | None:
+        """What it says next. Its memory and the deadline are looked at however fast it says something."""
         while True:
+            self._check_memory(memory_mb)
             left = until - time.monotonic()
-            try:
-                return self._answers.get(timeout=max(0.0, min(left, _LOOK_SECONDS)))
-            except queue.Empty:
-                if left <= 0:
-                    raise ReportTimedOut(stage=self._stage, limit_seconds=round(limit_seconds)) from None
-            held_mb = self._held_bytes() >> 20 if memory_mb else 0
-            if held_mb > memory_mb:
-                raise ReportTooLarge(stage=self._stage, limit_mb=memory_mb, held_mb=held_mb)
+            with contextlib.suppress(queue.Empty):
+                answer = self._answers.get(timeout=max(0.0, min(left, _LOOK_SECONDS)))
+                if left > 0 or answer is None or "stage" not in answer:
+                    return answer
+            if left <= 0:
+                raise ReportTimedOut(stage=self._stage, limit_seconds=round(limit_seconds))
+
+    def _check_memory(self, memory_mb: int) -> None:
+        if not memory_mb or time.monotonic() < self._looked_at + _LOOK_SECONDS:
+            return
+        held_mb = self._held_bytes() >> 20
+        self._looked_at = time.monotonic()
+        if held_mb > memory_mb:
+            raise ReportTooLarge(stage=self._stage, limit_mb=memory_mb, held_mb=held_mb)
 
     def _held_bytes(self) -> int:
         """The resident memory of all its processes; what they share counts for each."""
@@ -112,13 +122,16 @@ class Runner:
                 held += process.memory_info().rss
         return held
 
+    def _family(self) -> set[psutil.Process]:
+        """The process, its descendants, and the kernel with its own, whose parent may be gone already."""
+        return family(filter(None, (self._own, self._kernel)))
+
     def kill(self) -> None:
         """End the process, its kernel, and whatever they started. Twice is once."""
         with contextlib.suppress(psutil.Error):
             self._own.suspend()  # so that it starts nothing while its descendants are looked up
-        for process in self._family():
-            with contextlib.suppress(psutil.Error):
-                process.kill()
+        end_family(filter(None, (self._own, self._kernel)), self._folder.name, keeping=self._own)
+        self._process.kill()  # last: until then it is the parent of what its descendants leave
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
             with contextlib.suppress(OSError):
@@ -150,14 +163,3 @@ class Runner:
                         self._kernel = psutil.Process(answer["kernel"])
                 self._answers.put(answer)
         self._answers.put(None)
-
-    def _family(self) -> list[psutil.Process]:
-        """The process, its descendants, and the kernel with its own, whose parent may be gone already.
-
-        psutil knows a process by its start too, so that none is taken for one of ours that has got its number since.
-        """
-        found: list[psutil.Process] = []
-        for process in filter(None, (self._own, self._kernel)):
-            with contextlib.suppress(psutil.NoSuchProcess):
-                found += [*process.children(recursive=True), process]
-        return found

@@ -23,14 +23,20 @@ from pycemaker.errors import (
     RecipientNotAllowed,
     ReportFailed,
     ReportTimedOut,
+    RunnerFailed,
+    UnknownReport,
 )
+from pycemaker.ledger import states
 from pycemaker.ledger.files import NOTEBOOK, PAGE, Files
+from pycemaker.ledger.ledger import LeaseLost
 from pycemaker.report import outcome
 from pycemaker.report.attachments.kinds import KINDS, parse_kinds
+from pycemaker.report.desk import Desk
 from pycemaker.report.pipeline import STAGES, ReportRequest
 from pycemaker.settings import Settings, parse_recipients
 from pycemaker.startup import say
 
+_OTHERS = "a server over the same database goes on with it, or ends it when its time is over"
 _DEFAULT_RECIPIENT = "outbox@localhost.localdomain"
 
 
@@ -65,6 +71,7 @@ def make_report(options: argparse.Namespace, settings: Settings) -> int:
     request = _report_request(options, settings)
     database = open_database(settings.mongo_db_url, settings.data_dir)
     desk = make_desk(settings, database, os.environ, keep_spare=False)
+    report_id = ""
     try:
         asked = desk.asked(request)
         if options.again:
@@ -80,6 +87,9 @@ def make_report(options: argparse.Namespace, settings: Settings) -> int:
     except DatabaseUnreachable as error:
         say(f"pycemaker: {error}")
         return 1
+    except KeyboardInterrupt:
+        say(_told_interrupted(desk, report_id))
+        raise
     finally:
         desk.close()
         database.close()
@@ -97,8 +107,34 @@ def _report_request(options: argparse.Namespace, settings: Settings) -> ReportRe
     )
 
 
+def _told_interrupted(desk: Desk, report_id: str) -> str:
+    """What becomes of a report whose making was interrupted; one that was not made yet ends here."""
+    try:
+        entry = desk.ledger.get(report_id)
+        if entry["state"] == states.RUNNING:
+            _give_up(desk, entry)
+            return "pycemaker: interrupted; nobody is mailed"
+    except UnknownReport:
+        return "pycemaker: interrupted before the report was asked for"
+    except (LeaseLost, DatabaseUnreachable):
+        return f"pycemaker: interrupted\n  {_OTHERS}: {report_id}"
+    return f"pycemaker: interrupted; the report was {entry['state']}\n  {_OTHERS}: {report_id}"
+
+
+def _give_up(desk: Desk, entry: dict[str, Any]) -> None:
+    """End a report that this process has, so that no server takes it up."""
+    error = RunnerFailed(stage=entry["stage"] or "start", reason="it was interrupted")
+    gone = {f"recipients.{place}.state": states.FAILED for place in range(len(entry["recipients"]))}
+    told = error.to_facts() | {"message": str(error)}
+    desk.ledger.end(str(entry["_id"]), states.FAILED, error=told, **gone)
+
+
 def _finish(entry: dict[str, Any], files: Files, settings: Settings, *, opens: bool) -> int:
     """Say what became of it, show the page where that is wanted; the exit status."""
+    if outcome.is_open(entry):
+        why = entry.get("last_error", {}).get("message", "it is not at its end")
+        say(f"pycemaker: {why}\n  {_OTHERS}: {entry['_id']}")
+        return 1
     try:
         outcome.raise_unless_delivered(entry)
     except PycemakerError as error:

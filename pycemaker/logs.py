@@ -76,10 +76,12 @@ class Formatter(logging.Formatter):
     Args:
         mask: takes secrets out.
         as_json: whether it is to be JSON.
+        request_id: which request a record is about that says nothing of it, and whose thread works on none.
     """
 
-    def __init__(self, mask: Masker, *, as_json: bool) -> None:
+    def __init__(self, mask: Masker, *, as_json: bool, request_id: str = "") -> None:
         super().__init__()
+        self._request_id = request_id
         self._mask = mask
         self._as_json = as_json
 
@@ -91,7 +93,7 @@ class Formatter(logging.Formatter):
             "logger": record.name,
             "message": self._mask(record.getMessage()),
         }
-        if request_id := getattr(record, "request_id", "") or REQUEST_ID.get():
+        if request_id := getattr(record, "request_id", "") or REQUEST_ID.get() or self._request_id:
             fields["request_id"] = request_id
         more = {name: self._clean(told) for name, told in vars(record).items() if name not in _STANDARD}
         fault = self._fault(record)
@@ -124,10 +126,16 @@ class _StandardError(logging.StreamHandler[TextIO]):
         super().emit(record)
 
 
-def set_up(settings: Settings) -> None:
-    """Send this process's log lines to standard error, as the settings say. Twice is once."""
+def set_up(settings: Settings, *, request_id: str = "") -> None:
+    """Send this process's log lines to standard error, as the settings say. The last time counts.
+
+    Args:
+        settings: their shape, and the secrets that they are cleaned of.
+        request_id: of the one request that this process is for, whatever thread of it has something to say.
+    """
     handler = _StandardError()
-    handler.setFormatter(Formatter(Masker(settings.secrets), as_json=settings.log_format == "json"))
+    as_json = settings.log_format == "json"
+    handler.setFormatter(Formatter(Masker(settings.secrets), as_json=as_json, request_id=request_id))
     handler.set_name(_NAME)
     root = logging.getLogger()
     for before in [each for each in root.handlers if each.get_name() == _NAME]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import secrets
 import tempfile
@@ -69,6 +70,8 @@ def add(commands: Any) -> None:
 def make_report(options: argparse.Namespace, settings: Settings) -> int:
     """`report`: what the route does, in this process, with a progress bar."""
     request = _report_request(options, settings)
+    if settings.log_format == "text":
+        logging.getLogger("pycemaker").setLevel(logging.WARNING)  # what else it logs is said below, to a person
     database = open_database(settings.mongo_db_url, settings.data_dir)
     desk = make_desk(settings, database, os.environ, keep_spare=False)
     report_id = ""
@@ -124,9 +127,8 @@ def _told_interrupted(desk: Desk, report_id: str) -> str:
 def _give_up(desk: Desk, entry: dict[str, Any]) -> None:
     """End a report that this process has, so that no server takes it up."""
     error = RunnerFailed(stage=entry["stage"] or "start", reason="it was interrupted")
-    gone = {f"recipients.{place}.state": states.FAILED for place in range(len(entry["recipients"]))}
     told = error.to_facts() | {"message": str(error)}
-    desk.ledger.end(str(entry["_id"]), states.FAILED, error=told, **gone)
+    desk.ledger.end(str(entry["_id"]), states.FAILED, {}, error=told)
 
 
 def _finish(entry: dict[str, Any], files: Files, settings: Settings, *, opens: bool) -> int:

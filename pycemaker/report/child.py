@@ -50,12 +50,15 @@ def main(folder: Path) -> None:
     try:
         settings = load()
         logs.set_up(settings)
+        logs.log_what_nobody_catches()
         mask = logs.Masker(settings.secrets)
         collaborators = report_collaborators(settings, partial(run_notebook, kernel=kernel, mask=mask))
         prepare(collaborators)
         line = jobs.get()
         serving.set()
-        _serve(json.loads(line), collaborators, tell)
+        job = json.loads(line)
+        logs.set_up(settings, request_id=job.get("request_id", ""))
+        _serve(job, collaborators, tell)
     finally:
         kernel.kill()
         _end_all_below()

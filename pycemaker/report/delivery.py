@@ -10,6 +10,7 @@ message without its end is none.
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from pycemaker.ledger.retries import FIRST_SECONDS, delay_seconds
 from pycemaker.report.mail import readdress
 from pycemaker.report.pipeline import Send
 
+_ADDRESS = re.compile(r"[^\s<>,;:\"'()]+@[^\s<>,;:\"'()]+")
 _log = logging.getLogger(__name__)
 
 NOT_ALLOWED = "REPORT_RECIPIENTS does not name this address any more"
@@ -144,6 +146,7 @@ class Courier:
             self._note_refusal(report_id, place, recipient, nothing_sent, counted=False)
             return
         state = states.SENT if delivery.via == "smtp" else states.WRITTEN
+        _log_outcome(logging.INFO, report_id, place, state, recipient["message_id"], delivery.reply)
         self._certain(report_id, place, state, reply=delivery.reply, via=delivery.via)
 
     def _note_refusal(
@@ -160,7 +163,7 @@ class Courier:
             facts["again_in_seconds"] = delay_seconds(attempts, self.first_seconds)
         else:
             state = states.REFUSED
-        _log.warning("report %s, recipient %d: %s (%s)", report_id, place + 1, state, error.facts["reason"])
+        _log_outcome(logging.WARNING, report_id, place, state, recipient["message_id"], error.facts["reason"])
         self._certain(report_id, place, state, **facts)
 
     def _certain(self, report_id: str, place: int, state: str, **facts: Any) -> None:
@@ -199,6 +202,12 @@ def headers_for(entry: Document, place: int) -> dict[str, str]:
     recipient = entry["recipients"][place]
     own = {"To": recipient["address"], "Message-ID": recipient["message_id"]}
     return own | ({"X-Pycemaker-Request": entry["request_id"]} if entry.get("request_id") else {})
+
+
+def _log_outcome(level: int, report_id: str, place: int, state: str, message_id: str, reply: str) -> None:
+    """One line for what became of a recipient: by their place, and without addresses, which mail servers quote."""
+    told = {"message_id": message_id, "reply": _ADDRESS.sub("***", reply)}
+    _log.log(level, "report %s, recipient %d: %s", report_id, place + 1, state, extra=told)
 
 
 def insist_for(seconds: float, wait: Callable[[float], object], clock: Callable[[], float]) -> Any:

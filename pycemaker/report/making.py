@@ -120,6 +120,8 @@ class Maker:
             facts = made | provenance
             self._keep(report_id, _kept(entry, shelf.contents(folder)))
             self.insist(lambda: self.ledger.pass_on(report_id, states.RENDERED, stage="mail", **facts))
+            told = {"seconds": round(sum(made["stage_seconds"].values()), 3), "message_bytes": made["message_bytes"]}
+            _log.info("report %s: made", report_id, extra=told)
 
     def _keep(self, report_id: str, contents: Mapping[str, bytes]) -> None:
         """Keep the files, each as long as the report is ours: they may be somebody else's already, and be read."""
@@ -175,6 +177,7 @@ class _Progress:
 def _job(entry: Document, notebook: Path, folder: Path) -> dict[str, Any]:
     return {
         "report_id": entry["_id"],
+        "request_id": entry.get("request_id", ""),
         "notebook": str(notebook),
         "end_utc": to_iso_text(entry["end"]),
         "hours": entry["hours"],

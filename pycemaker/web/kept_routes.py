@@ -11,7 +11,7 @@ from bottle import Bottle, request, response
 
 from pycemaker.errors import InvalidDate, InvalidParameter, OnlyHere, UnknownReport
 from pycemaker.ledger.files import MESSAGE, NOTEBOOK
-from pycemaker.ledger.ledger import Document
+from pycemaker.ledger.reading import Document
 from pycemaker.report import kept, outcome
 from pycemaker.web import report_list
 from pycemaker.web.asking import query

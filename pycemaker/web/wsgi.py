@@ -21,6 +21,7 @@ REMEMBERED = "pycemaker.remembered"
 
 _PATH_CHARACTERS = 200
 _KEPT = "/reports"
+_SENT = "Authorization, Content-Type, Idempotency-Key, If-None-Match, X-Api-Key, X-Request-Id"
 _LINK = re.compile(r"(/unsubscribe/).*", re.DOTALL)
 
 
@@ -123,6 +124,6 @@ def _preflight_headers(environ: Environ) -> list[tuple[str, str]]:
     return [
         ("Allow", methods),
         ("Access-Control-Allow-Methods", methods),
-        ("Access-Control-Allow-Headers", "Authorization, Content-Type, If-None-Match, X-Api-Key, X-Request-Id"),
+        ("Access-Control-Allow-Headers", _SENT),
         ("Access-Control-Max-Age", "86400"),
     ]

@@ -312,6 +312,15 @@ def test_options_is_answered_everywhere_and_makes_no_report(store: Store, path: 
     assert desk.asked == []
 
 
+def test_a_browser_of_another_origin_may_send_every_header_that_is_described(client: Client) -> None:
+    described = client.get("/openapi.json").json["components"]["parameters"].values()
+    told = client.ask("OPTIONS", "/report/now/6/a@b.com", origin="https://panel.example.com").headers
+    allowed = told["Access-Control-Allow-Headers"].split(", ")
+    wanted = {each["name"] for each in described if each["in"] == "header"}
+    assert wanted | {"Authorization", "X-Api-Key"} <= set(allowed)
+    assert "Idempotency-Key" in wanted
+
+
 def test_only_the_origins_that_are_set_may_read_and_errors_say_so_too(store: Store) -> None:
     client = app_over(store, CORS_ORIGINS="https://panel.example.com, https://b.example.com")
     for path in ("/cpu/now/1", "/nothing", "/cpu/x/1"):

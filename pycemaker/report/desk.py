@@ -1,8 +1,8 @@
 """Where reports are asked for, and the threads of this server that make and send them.
 
 Asking writes into the ledger and is done. Makers take what is to be made, a process each (`Runner`), a spare standing
-ready; couriers take what is to be sent; a keeper renews what this server holds and clears away what is old. Any server
-over the same database takes what another one left.
+ready; couriers take what is to be sent; a keeper renews what this server holds, a cleaner removes what is old. Any
+server over the same database takes what another one left.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import secrets
-import shutil
 import socket
 import threading
 import time
@@ -31,6 +30,7 @@ from pycemaker.report.asking import asked_for, document_of
 from pycemaker.report.bench import Bench
 from pycemaker.report.bounds import Bounds
 from pycemaker.report.catalogue import NOTEBOOKS
+from pycemaker.report.clearing import Clearing, Elsewhere
 from pycemaker.report.delivery import Courier, Post, insist_for
 from pycemaker.report.held import Held
 from pycemaker.report.making import Maker
@@ -49,9 +49,9 @@ POLL_SECONDS = 1.0
 _INSIST_SECONDS = 60.0
 _CLEAR_SECONDS = 600.0
 _AWAY_SECONDS = 2.5
-_SCRATCH_SECONDS = 86_400
 _LOOK_SECONDS = 0.1
 _USUAL = Bounds()
+_NOWHERE = Elsewhere()
 _log = logging.getLogger(__name__)
 
 
@@ -66,6 +66,7 @@ class Desk:
         bounds: how much, how long, how often.
         keep_spare: whether a process stands ready for the next report.
         notebooks: the folder in which the notebooks are.
+        elsewhere: what removes that of old reports which is outside of the database.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class Desk:
         *,
         keep_spare: bool = True,
         notebooks: Path = NOTEBOOKS,
+        elsewhere: Elsewhere = _NOWHERE,
     ) -> None:
         self.bounds = bounds
         self.notebooks = notebooks
@@ -86,6 +88,7 @@ class Desk:
         self.files = Files(database)
         self._scratch = data_dir / "reports"
         self._post = post
+        self._elsewhere = elsewhere
         self._keep_spare = keep_spare
         self._benches = [Bench(environment) for _ in range(bounds.workers)]
         self._held = Held()
@@ -161,8 +164,7 @@ class Desk:
 
     def make_own(self, report_id: str, on_progress: OnProgress) -> Document:
         """Make and send, here and now, a report that was asked for with `own`; its entry then."""
-        keeper = threading.Thread(target=self._keep, daemon=True, name="keeper")
-        keeper.start()
+        self._look_after()
         self._make(self.ledger.get(report_id), self._benches[0], on_progress)
         on_progress("mail", 0, 1)
         while (entry := self.ledger.get(report_id))["state"] not in (*states.ENDED, states.DEFERRED, states.QUEUED):
@@ -183,7 +185,7 @@ class Desk:
             self._thread(f"maker {place}", self._loop, states.TO_MAKE, partial(self._make, bench=bench))
         for place in range(COURIERS):
             self._thread(f"courier {place}", self._loop, states.TO_SEND, self._deliver)
-        self._thread("keeper", self._keep)
+        self._look_after()
         self._thread("prepare", self._prepare)
 
     def close(self) -> None:
@@ -253,33 +255,31 @@ class Desk:
             self._tell()
 
     def _keep(self) -> None:
-        """Renew what is held, end what was lost, clear away what is old."""
-        cleared_at = time.monotonic() - _CLEAR_SECONDS
-        while not self._closing.wait(self.bounds.lease_seconds / 3):
-            try:
-                self._held.renew(self.ledger)
-                if time.monotonic() > cleared_at + _CLEAR_SECONDS:
-                    cleared_at = time.monotonic()
-                    self.clear_away()
-            except DatabaseUnreachable:
-                continue
+        """Renew what is held, end what was lost."""
+        self._held.renew(self.ledger)
 
     def clear_away(self) -> int:
-        """Remove reports that ended before the days of retention, files and all; how many those were."""
-        removed = 0
-        for report_id in self.ledger.old(self.bounds.retention_days):
-            self.files.remove(report_id)  # first: an entry without files can be removed again, files without one never
-            self.ledger.remove(report_id)
-            removed += 1
-        self._clear_scratch()
-        return removed
+        """Remove what is old: see `Clearing`. It may take long, where a storage is silent."""
+        return Clearing(self.ledger, self.files, self._scratch, self.bounds.retention_days, self._elsewhere).run()
 
-    def _clear_scratch(self) -> None:
-        """Remove scratch folders that a server left behind which was ended in the midst of a report."""
-        with contextlib.suppress(OSError):
-            for folder in self._scratch.iterdir():
-                if time.time() - folder.stat().st_mtime > _SCRATCH_SECONDS:
-                    shutil.rmtree(folder, ignore_errors=True)
+    def _look_after(self) -> None:
+        """Begin to do, in threads of their own, what has to be done time and again."""
+        seconds = self.bounds.lease_seconds / 3
+        self._thread("keeper", self._regularly, self._keep, seconds, seconds)
+        self._thread("cleaner", self._regularly, self.clear_away, seconds, _CLEAR_SECONDS)
+
+    def _regularly(self, work: Callable[[], Any], first_seconds: float, seconds: float) -> None:
+        """Do it after the first seconds, and every so many from then on, until the desk closes."""
+        wait = first_seconds
+        while not self._closing.wait(wait):
+            wait = seconds
+            try:
+                work()
+            except DatabaseUnreachable:
+                continue
+            except Exception:  # noqa: BLE001 - once ended it would never be missed, and every report be lost to others
+                if not self._closing.is_set():
+                    _log.exception("what is done every %g s failed", seconds)
 
     # --- below
 

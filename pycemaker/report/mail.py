@@ -156,8 +156,7 @@ class Outbox:
         """
         head = BytesHeaderParser(policy=POLICY).parsebytes(content)
         sent_at = head["Date"].datetime.astimezone(UTC)
-        mark = hashlib.sha256(str(head["Message-ID"]).encode()).hexdigest()[:8]
-        path = self.folder / f"{sent_at:%Y%m%dT%H%M%SZ}-{mark}.eml"
+        path = self.folder / f"{sent_at:%Y%m%dT%H%M%SZ}-{_mark(str(head['Message-ID']))}.eml"
         on_leaving()
         beside = path.with_suffix(".new")
         try:
@@ -171,3 +170,13 @@ class Outbox:
             reason = f"the outbox cannot be written: {error.strerror}"
             raise MailRefused(reason=reason, possibly_sent=False, is_temporary=True) from error
         return Delivery(via="outbox", reply=path.name)
+
+    def remove(self, name: str, message_id: str) -> None:
+        """Remove the message in the file of this name, where it is one that the message of this id would have."""
+        if re.fullmatch(rf"[0-9]{{8}}T[0-9]{{6}}Z-{_mark(message_id)}\.eml", name):
+            with suppress(OSError):
+                (self.folder / name).unlink()
+
+
+def _mark(message_id: str) -> str:
+    return hashlib.sha256(message_id.encode()).hexdigest()[:8]

@@ -1,0 +1,101 @@
+"""What is removed with a report whose days are over: all of it, wherever it is, and nothing of another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from pycemaker.data.database import Database
+from pycemaker.errors import StorageRefused, UnknownReport
+from pycemaker.ledger import states
+from pycemaker.report.desk import Desk
+from pycemaker.report.pipeline import Figure
+from pycemaker.report.storage import FirebaseFigures
+from tests.services.desk import desk_of
+from tests.services.rendered import put_rendered
+from tests.services.storage import Storage, storage_emulator
+
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+FIGURES = (Figure("a.png", b"\x89PNG", "a"), Figure("b.png", b"\x89PNG", "b"))
+
+
+@pytest.fixture
+def storage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Storage]:
+    with storage_emulator() as emulator:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", emulator.url)
+        yield emulator
+
+
+def desk_over(database: Database, folder: Path, storage: Storage) -> Desk:
+    return desk_of(database, storage.environment, DATA_DIR=str(folder))
+
+
+def written(desk: Desk, report_id: str, *, is_old: bool) -> None:
+    """A report in the outbox."""
+    put_rendered(desk, report_id, "a@b.com", "c@d.com")
+    claimed = desk.ledger.claim(states.TO_SEND, report_id)
+    assert claimed is not None
+    desk._deliver(claimed)
+    if is_old:
+        desk.ledger._reports.update_one({"_id": report_id}, {"$set": {"ended_at": LONG_AGO}})
+
+
+def test_its_files_its_figures_in_the_storage_and_its_messages_go_and_no_others(
+    database: Database, tmp_path: Path, storage: Storage
+) -> None:
+    desk = desk_over(database, tmp_path, storage)
+    store = FirebaseFigures(storage.key, storage.bucket)
+    for report_id in ("old", "old", "older", "new"):  # a report that was begun again has its figures twice
+        store(report_id, FIGURES)
+    written(desk, "old", is_old=True)
+    written(desk, "new", is_old=False)
+    (tmp_path / "outbox" / "own.eml").write_text("kept by hand")
+    assert len(list((tmp_path / "outbox").iterdir())) == 5
+    assert desk.clear_away() == 1
+    assert {item["name"].split("/")[1] for item in storage.objects()} == {"older", "new"}
+    kept = {recipient["reply"] for recipient in desk.ledger.get("new")["recipients"]}
+    assert {path.name for path in (tmp_path / "outbox").iterdir()} == kept | {"own.eml"}
+    assert (desk.files.names("old"), desk.files.names("new")) == ([], ["message.eml"])
+    with pytest.raises(UnknownReport):
+        desk.ledger.get("old")
+    assert desk.clear_away() == 0
+
+
+@pytest.mark.parametrize("name", ["../kept.eml", "kept.eml", "20220410T124323Z-00000000.eml", "", "/etc/hostname"])
+def test_only_a_message_of_its_own_is_removed_whatever_the_record_names(
+    database: Database, tmp_path: Path, storage: Storage, name: str
+) -> None:
+    desk = desk_over(database, tmp_path, storage)
+    written(desk, "old", is_old=True)
+    desk.ledger._reports.update_one({"_id": "old"}, {"$set": {"recipients.0.reply": name, "recipients.1.via": "smtp"}})
+    for path in (tmp_path / "kept.eml", tmp_path / "outbox" / "kept.eml", tmp_path / "outbox" / Path(name or "x").name):
+        path.write_text("kept")
+    before = sorted(tmp_path.rglob("*"))
+    assert desk.clear_away() == 1
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_storage_that_is_away_is_said_and_holds_up_nothing(
+    database: Database,
+    tmp_path: Path,
+    storage: Storage,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", "http://127.0.0.1:9")
+    storage.key.content["project_id"] = "away"  # else firebase_admin has its app for the one that was there
+    desk = desk_over(database, tmp_path, storage)
+    written(desk, "old", is_old=True)
+    assert desk.clear_away() == 1
+    assert "figures of report old stay in the storage, under reports/old/" in caplog.text
+    assert "cannot be reached" in caplog.text
+    assert list((tmp_path / "outbox").iterdir()) == []
+
+
+def test_removing_figures_from_a_bucket_that_is_not_there_is_refused(storage: Storage) -> None:
+    with pytest.raises(StorageRefused, match="HTTP 404"):
+        FirebaseFigures(storage.key, "another-bucket").remove("old")
+    FirebaseFigures(storage.key, storage.bucket).remove("one-without-figures")

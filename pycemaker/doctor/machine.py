@@ -19,12 +19,12 @@ import psutil
 
 from pycemaker.doctor.checkup import FAIL, OK, WARN, Finding
 from pycemaker.errors import NotebookFailed, NotebookUnusable
+from pycemaker.report.attachments.printed import find_chromium
 from pycemaker.report.catalogue import every_notebook
 from pycemaker.settings import ROOT, Settings
 
 LEAST_FREE_BYTES, FEW_FREE_BYTES = 256 * 2**20, 2 * 2**30
 KERNEL_SECONDS = 60.0
-_BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome", "msedge")
 _CELL = "import pandas, seaborn, matplotlib, pycemaker.show"
 
 
@@ -112,9 +112,9 @@ def look_at_fonts() -> Finding:
 
 
 def look_at_browser() -> Finding:
-    """Whether there is a Chromium, which only previews in a browser and some tests need."""
-    path = next(filter(None, map(shutil.which, _BROWSERS)), None)
-    mend = "only needed to see previews as a browser shows them; in Debian: apt-get install chromium"
+    """Whether there is a Chromium, which prints the PDFs that travel with reports."""
+    path = find_chromium()
+    mend = "only needed to attach PDFs (?attach=pdf); in Debian: apt-get install chromium"
     if path is None:
         return Finding(WARN, "no Chromium on PATH", mend)
     try:

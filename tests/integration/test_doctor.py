@@ -30,6 +30,7 @@ from pycemaker.doctor import machine, services
 from pycemaker.doctor.checkup import FAIL, OK, SKIP, WARN, Check, Finding, look_at
 from pycemaker.doctor.services import Shared
 from pycemaker.metrics import METRICS
+from pycemaker.report.attachments.printed import find_chromium
 from pycemaker.report.smtp import SmtpSender
 from pycemaker.report.storage import FirebaseFigures
 from pycemaker.settings import ROOT, from_mapping
@@ -290,6 +291,21 @@ def test_notebooks_are_read(tmp_path: Path) -> None:
     assert machine.look_at_notebooks(tmp_path).level == FAIL
     (tmp_path / "broken.ipynb").write_text("{")
     assert "broken" in machine.look_at_notebooks(tmp_path).told
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the program is a script")
+def test_the_browser_that_prints_pdfs_is_the_one_that_is_looked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    missing = machine.look_at_browser()
+    assert (missing.level, find_chromium()) == (WARN, None)
+    assert "PDF" in str(missing.mend)
+    program = tmp_path / "google-chrome-stable"
+    program.write_text("#!/bin/sh\necho Google Chrome 131.0\n")
+    program.chmod(0o755)
+    assert find_chromium() == str(program)
+    assert machine.look_at_browser() == Finding(OK, "Google Chrome 131.0")
 
 
 def test_fonts_and_chromium_are_found_or_said(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from pycemaker.errors import StorageRefused, UnknownReport
 from pycemaker.ledger.files import Files
-from pycemaker.ledger.ledger import Document, Ledger
+from pycemaker.ledger.ledger import Ledger
+from pycemaker.ledger.reading import Document
 
 _SCRATCH_SECONDS = 86_400
 _log = logging.getLogger(__name__)

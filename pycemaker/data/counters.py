@@ -12,6 +12,9 @@ from pycemaker.data.changes import Rereading
 from pycemaker.data.database import Database, one_exchange
 
 _ENGINE = "$storageStats.wiredTiger"
+_NEEDED = ("insert calls", "modify", "update calls", "remove calls")
+"""Without one of these a write could go uncounted; MongoDB promises no names."""
+
 _OTHERS = ("modify", "update calls", "remove calls", "truncate calls", "bulk loaded cursor insert calls")
 _NO_SUCH_COLLECTION = 26
 
@@ -81,8 +84,8 @@ def read_count(database: Database, collection: str) -> Count | None:
             )
         except OperationFailure as error:
             return Count((0,), 0, 0) if error.code == _NO_SUCH_COLLECTION else None
-    if len(found) != 1 or "insert calls" not in found[0].get("cursor", {}):
+    calls = found[0].get("cursor", {}) if len(found) == 1 else {}
+    if not all(name in calls for name in _NEEDED):
         return None
-    calls = found[0]["cursor"]
     identity = (hello.get("topologyVersion", {}).get("processId"), found[0].get("uri"))
     return Count(identity, calls["insert calls"], sum(calls.get(name, 0) for name in _OTHERS))

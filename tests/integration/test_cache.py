@@ -15,6 +15,7 @@ import pytest
 from bson import ObjectId
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pymongo.collection import Collection
 
 from pycemaker import payload
 from pycemaker.data import changes, hours, shelf
@@ -527,6 +528,17 @@ def test_every_kind_of_write_moves_the_counters(database: Database) -> None:
     assert all(counts)
     assert counts[0] == counts[1]
     assert len(set(counts[1:])) == len(steps)
+
+
+@pytest.mark.parametrize("name", ["insert calls", "modify", "update calls", "remove calls"])
+def test_counters_without_a_name_that_every_write_needs_are_none(database: Database, name: str) -> None:
+    """As another version of MongoDB may have them."""
+    database["cpu_usage"].insert_one({})
+    assert read_count(database, "cpu_usage") is not None
+    renamed = {"$project": {"uri": "$uri", "cursor": {"$unsetField": {"field": name, "input": "$cursor"}}}}
+    aggregate = Collection.aggregate
+    with patch.object(Collection, "aggregate", lambda self, stages: aggregate(self, [*stages, renamed])):
+        assert read_count(database, "cpu_usage") is None
 
 
 def test_counters_owe_a_sample_that_came_between_look_and_probe_for_one_look() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from bson.codec_options import CodecOptions, DatetimeConversion
 from pymongo.database import Database as MongoDatabase
-from pymongo.errors import InvalidOperation, PyMongoError
+from pymongo.errors import InvalidOperation, OperationFailure, PyMongoError
 
 from pycemaker.data.changes import Rereading
 from pycemaker.data.database import Database, Document, one_exchange
@@ -20,6 +20,9 @@ from pycemaker.window import to_epoch_ms
 
 STREAM_LAG_SECONDS = 5.0
 MAJORITY_LAG_SECONDS = 4.0
+MOST_WAIT_SECONDS = 60.0
+"""How long it is before MongoDB is asked once more for a stream that it refuses, as to who has no right to one."""
+
 _AWAIT_MS = 500
 _ANY_DATE: CodecOptions[Document] = CodecOptions(tz_aware=True, datetime_conversion=DatetimeConversion.DATETIME_AUTO)
 _log = logging.getLogger(__name__)
@@ -39,6 +42,8 @@ class Stream:
         self._changes: Counter[str] = Counter()
         self._earliest_left_ms: dict[str, int] = {}
         self._noting = threading.Lock()
+        self._wait_seconds = 1.0
+        self._said = ""
         self._everywhere = 0
         self._caught_up = -STREAM_LAG_SECONDS
         threading.Thread(target=self._run, daemon=True, name="changes").start()
@@ -71,8 +76,21 @@ class Stream:
             except InvalidOperation:
                 return  # the client was closed
             except PyMongoError as error:
-                _log.warning("the change stream ended: %s", type(error).__name__)
-                time.sleep(1.0)
+                self._tell(f"the change stream ended: {type(error).__name__}")
+                time.sleep(self._wait_seconds)
+                is_refused = isinstance(error, OperationFailure)
+                self._wait_seconds = min(2 * self._wait_seconds, MOST_WAIT_SECONDS) if is_refused else 1.0
+
+    def _opened(self) -> None:
+        self._wait_seconds = 1.0
+        if self._said:
+            self._tell("the change stream is open again")
+
+    def _tell(self, said: str) -> None:
+        """Log it where it is another thing than the last."""
+        if said != self._said:
+            self._said = said
+            _log.warning("%s", said)
 
     def _follow(self) -> None:
         watched = {"$in": list(self._end_ms)}
@@ -83,6 +101,7 @@ class Stream:
         ]
         with self._database.watch(pipeline, max_await_time_ms=_AWAIT_MS) as stream:
             self._everywhere += 1
+            self._opened()
             while stream.alive:
                 event = stream.try_next()
                 if event is not None:

@@ -4,8 +4,9 @@ Three ways to know, the first that the deployment offers:
 
 * **Change streams** (`stream`; replica sets, sharded clusters). One stream a process over all metrics says of each
   write what it was: an insert at the end is left to the probe of the end, anything else is a change. It lags the write
-  by the time until a majority has it, milliseconds as a rule. Whether it keeps up is watched: it has to have found
-  nothing more to read within the last 5 s, and a replica set's majority must not be 4 s behind its primary.
+  by the time until a majority has it, milliseconds as a rule. Whether it keeps up is watched: within the last 5 s it
+  has to have found nothing more to read, or what was written 2 s before at most, and a replica set's majority must not
+  be 4 s behind its primary.
 * **Counters** (`counters`; a mongod by itself). `$collStats` has WiredTiger's count of inserts, updates and removals
   that ever touched the collection since mongod started. They are read just before the probe of the end: when as many
   inserts were counted as samples were found, and nothing else, then nothing else happened. 1.8 ms a look, whatever the

@@ -97,7 +97,7 @@ class Stream:
         of_all = {"operationType": {"$in": ["dropDatabase", "invalidate"]}}
         pipeline: list[Document] = [
             {"$match": {"$or": [{"ns.coll": watched}, {"to.coll": watched}, of_all]}},
-            {"$project": {"operationType": 1, "ns": 1, "to": 1, "fullDocument.time_series": 1}},
+            {"$project": {"operationType": 1, "ns": 1, "to": 1, "clusterTime": 1, "fullDocument.time_series": 1}},
         ]
         with self._database.watch(pipeline, max_await_time_ms=_AWAIT_MS) as stream:
             self._everywhere += 1
@@ -106,7 +106,7 @@ class Stream:
                 event = stream.try_next()
                 if event is not None:
                     self._note(event)
-                elif not self._majority_lags():
+                if self._is_up_to_date(event):
                     self._caught_up = time.monotonic()
         self._everywhere += 1
 
@@ -131,12 +131,22 @@ class Stream:
             self._earliest_left_ms[collection] = min(time_ms, self._earliest_left_ms.get(collection, time_ms))
             return True
 
-    def _majority_lags(self) -> bool:
-        last = self._database.command("hello").get("lastWrite")
-        if not last or "majorityWriteDate" not in last:
+    def _is_up_to_date(self, event: Mapping[str, Any] | None) -> bool:
+        """Whether there was nothing more to read, or what was read is of a moment ago. At most twice a second."""
+        if event is not None and time.monotonic() - self._caught_up < _AWAIT_MS / 1000:
             return False
-        lag: float = (last["lastWriteDate"] - last["majorityWriteDate"]).total_seconds()
-        return lag > MAJORITY_LAG_SECONDS
+        hello = self._database.command("hello")
+        if event is None:
+            return not _majority_lags(hello)
+        return bool("operationTime" in hello and hello["operationTime"].time - event["clusterTime"].time <= 1)
+
+
+def _majority_lags(hello: Mapping[str, Any]) -> bool:
+    last = hello.get("lastWrite")
+    if not last or "majorityWriteDate" not in last:
+        return False
+    lag: float = (last["lastWriteDate"] - last["majorityWriteDate"]).total_seconds()
+    return lag > MAJORITY_LAG_SECONDS
 
 
 class Streamed:

@@ -186,6 +186,26 @@ def test_a_collection_that_takes_the_place_of_a_metric_s_is_told_of(
         assert eventually(lambda: answers(cached) == answers(plain))
 
 
+def test_a_stream_keeps_up_with_writes_that_never_pause(replicated: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pycemaker.data.stream._AWAIT_MS", 3000)
+    collection, stop = replicated["cpu_usage"], threading.Event()
+    collection.delete_many({})
+    cached = Store(replicated, CACHE_BYTES)
+    tail_of(cached, 6)
+    stream, began = stream_of(cached), time.monotonic()
+
+    def keep_writing() -> None:
+        while not stop.is_set():
+            collection.insert_one(sample(-5))
+            time.sleep(0.02)
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(keep_writing)
+        caught_up = eventually(lambda: stream._caught_up > began + 3.5)
+        stop.set()
+    assert caught_up
+
+
 def test_a_sample_behind_an_end_that_is_just_moving_on_is_not_missed(
     replicated: Database, checked_always: None, compared_once: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,8 +10,8 @@ What is checked against the database, when, and at what cost:
   asked for, and kept where it is still the same. So a correction costs one cold read of what is in use.
 * No answer rests on a check older than a second; MongoDB away is an error at once, memory or not.
 
-What an answer is too long to keep is read past the memory: one answer
-may fill an eighth of it, with the newest it asked for, and the rest streams.
+What an answer is too long to keep is read past the memory: one answer may fill an eighth of it, counted in hours of the
+mean size, and a quarter whatever their size, with the newest it asked for; the rest streams.
 """
 
 from __future__ import annotations
@@ -51,6 +51,8 @@ DENSE_SECONDS = 60.0
 """How long a metric that has such hours is read past the memory before it is tried again."""
 
 SHARE_OF_ONE_ANSWER = 8
+MOST_OF_ONE_ANSWER = 4
+"""The share is counted in hours of the mean size; where they are larger, the answer ends to be kept at the latter."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,11 @@ class Shelf:
     def is_dense(self) -> bool:
         """Whether it is to be read past the memory for now."""
         return time.monotonic() < self._dense_until
+
+    @property
+    def most_bytes(self) -> float:
+        """How much of the memory one answer may fill whatever the size of its hours."""
+        return self._blocks.limit_bytes / MOST_OF_ONE_ANSWER
 
     @property
     def state(self) -> State:

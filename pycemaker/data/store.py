@@ -40,12 +40,14 @@ class Reading:
     Attributes:
         batches: the documents, oldest first.
         is_short: whether all of them are in memory, so that taking them does not wait for MongoDB.
+        most_bytes: how much is taken of one that is short before it is known to be longer than it seemed.
         still_holds: whether the same read would give the same documents; False where that is not known without asking.
     """
 
     batches: Iterator[Batch]
     is_short: bool
     still_holds: Callable[[], bool]
+    most_bytes: float = 0.0
 
 
 class Store:
@@ -129,6 +131,7 @@ class Store:
             self._batches(metric, shelf, state, (from_ms, kept_from_ms, until_ms)),
             kept_from_ms == from_ms,
             lambda: shelf.is_fresh() and shelf.state.mark(until_ms) == mark,
+            shelf.most_bytes,
         )
 
     def read_columns(self, metric: Metric, interval: Interval) -> Columns:
@@ -194,11 +197,13 @@ class Store:
         if kept_from_ms > from_ms:
             yield from self._past_memory(metric, from_ms, kept_from_ms)
         try:
-            kept = list(shelf.parts(state, kept_from_ms, until_ms))
+            kept, is_all = _up_to(shelf.most_bytes, shelf.parts(state, kept_from_ms, until_ms))
         except TooDenseError:
-            yield from self._past_memory(metric, kept_from_ms, until_ms)
-        else:
-            yield from kept
+            kept, is_all = [], False
+        yield from kept
+        if not is_all:
+            reached_ms = int(kept[-1].columns.time_ms[-1]) + 1 if kept else kept_from_ms
+            yield from self._past_memory(metric, reached_ms, until_ms)
 
     def _past_memory(self, metric: Metric, from_ms: int, until_ms: int | None) -> Iterator[Batch]:
         """Batch by batch, a cursor for so many documents; the next one begins where samples of one instant end."""
@@ -236,6 +241,19 @@ class Store:
         for metric in METRICS:
             shelves[metric.id] = Shelf(metric, self._reader, self._blocks, told[metric.collection])
         return shelves
+
+
+def _up_to(most_bytes: float, parts: Iterator[Batch]) -> tuple[list[Batch], bool]:
+    """The parts that have documents until they are so many bytes, and whether those are all."""
+    taken: list[Batch] = []
+    size = 0
+    for part in parts:
+        if size > most_bytes:
+            return taken, False
+        if len(part):
+            taken.append(part)
+            size += part.size_bytes
+    return taken, True
 
 
 def _edge_ms(shelves: dict[str, Shelf], metric: Metric) -> int | None:

@@ -122,11 +122,11 @@ def _whole_bytes(reading: Reading) -> int:
 def _gather(reading: Reading) -> _Gathered:
     """Take what is in memory, or what comes at once; what is longer stays to be streamed."""
     head: list[Batch] = []
-    size = 0
+    size, most_bytes = 0, reading.most_bytes if reading.is_short else WHOLE_BYTES
     for batch in reading.batches:
         head.append(batch)
         size += len(batch.rows)
-        if not reading.is_short and size > WHOLE_BYTES:
+        if size > most_bytes:
             return _Gathered(head, reading.batches, is_whole=False)
     return _Gathered(head, iter(()), is_whole=True)
 

@@ -27,6 +27,7 @@ from pycemaker.data.store import Store
 from pycemaker.errors import DatabaseUnreachable
 from pycemaker.metrics import CPU, REQUEST_COUNT
 from pycemaker.samples import no_batch
+from pycemaker.web.answers import _gather
 from pycemaker.window import Interval, Window, since
 from tests.services.replica import replica_set
 
@@ -484,6 +485,19 @@ def test_an_answer_too_long_to_keep_streams_past_the_memory(database: Database, 
     assert not reading.is_short
     assert b"".join(payload.tail(reading.batches)) == tail_of(store, 48)
     assert cached._blocks.size_bytes <= 2**20
+
+
+def test_an_answer_of_hours_larger_than_they_seemed_ends_to_be_kept_at_its_bound(
+    database: Database, store: Store
+) -> None:
+    database["cpu_usage"].insert_many([sample(5 * back, note="x" * 1500) for back in range(5000)])
+    cached = Store(database, 2**23)
+    reading = cached.look(CPU, since(NOW - timedelta(hours=6.5)))
+    assert reading.is_short  # going by the usual size of an hour
+    gathered = _gather(reading)
+    assert not gathered.is_whole
+    assert sum(len(batch.rows) for batch in gathered.head) < 2**23 / 8 * 7 / 4 + 1_300_000
+    assert b"".join(payload.tail(gathered.batches)) == tail_of(store, 6.5)
 
 
 def test_a_long_answer_goes_from_cursor_to_cursor_without_losing_or_doubling_a_sample(

@@ -196,14 +196,19 @@ class Store:
         from_ms, kept_from_ms, until_ms = bounds
         if kept_from_ms > from_ms:
             yield from self._past_memory(metric, from_ms, kept_from_ms)
+        size, reached_ms = 0, kept_from_ms
         try:
-            kept, is_all = _up_to(shelf.most_bytes, shelf.parts(state, kept_from_ms, until_ms))
+            for part in shelf.parts(state, kept_from_ms, until_ms):
+                if size > shelf.most_bytes:
+                    break
+                yield part  # one at a time: a slow client would pin all that it was going to get
+                size += part.size_bytes
+                reached_ms = int(part.columns.time_ms[-1]) + 1 if len(part) else reached_ms
+            else:
+                return
         except TooDenseError:
-            kept, is_all = [], False
-        yield from kept
-        if not is_all:
-            reached_ms = int(kept[-1].columns.time_ms[-1]) + 1 if kept else kept_from_ms
-            yield from self._past_memory(metric, reached_ms, until_ms)
+            pass  # from where it was found on
+        yield from self._past_memory(metric, reached_ms, until_ms)
 
     def _past_memory(self, metric: Metric, from_ms: int, until_ms: int | None) -> Iterator[Batch]:
         """Batch by batch, a cursor for so many documents; the next one begins where samples of one instant end."""
@@ -241,19 +246,6 @@ class Store:
         for metric in METRICS:
             shelves[metric.id] = Shelf(metric, self._reader, self._blocks, told[metric.collection])
         return shelves
-
-
-def _up_to(most_bytes: float, parts: Iterator[Batch]) -> tuple[list[Batch], bool]:
-    """The parts that have documents until they are so many bytes, and whether those are all."""
-    taken: list[Batch] = []
-    size = 0
-    for part in parts:
-        if size > most_bytes:
-            return taken, False
-        if len(part):
-            taken.append(part)
-            size += part.size_bytes
-    return taken, True
 
 
 def _edge_ms(shelves: dict[str, Shelf], metric: Metric) -> int | None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -498,6 +500,26 @@ def test_an_answer_of_hours_larger_than_they_seemed_ends_to_be_kept_at_its_bound
     assert not gathered.is_whole
     assert sum(len(batch.rows) for batch in gathered.head) < 2**23 / 8 * 7 / 4 + 1_300_000
     assert b"".join(payload.tail(gathered.batches)) == tail_of(store, 6.5)
+
+
+def test_a_long_answer_that_nobody_takes_pins_no_hours_of_the_memory(database: Database, store: Store) -> None:
+    fill(database, 20_000)
+    cached = Store(database, 2**23)
+    tail_of(cached, 6)
+    held = [weakref.ref(block.batch) for block in cached._blocks._held.values()]
+    assert len(held) > 5
+    reading = cached.look(CPU, since(NOW - timedelta(hours=24)))
+    assert not reading.is_short
+    seen = 0
+    while seen < 17_280 - 5 * 720:  # into what the memory holds
+        batch = next(reading.batches)
+        seen += len(batch)
+    cached._blocks.limit_bytes = 0
+    cached._blocks.put(("none", 0), Block(no_batch(), 0))
+    del batch
+    gc.collect()
+    assert sum(each() is not None for each in held) <= 1
+    assert seen + sum(map(len, reading.batches)) == 17_281
 
 
 def test_a_long_answer_goes_from_cursor_to_cursor_without_losing_or_doubling_a_sample(

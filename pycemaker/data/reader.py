@@ -136,17 +136,22 @@ class Reader:
         self._pages[metric.collection] = has_pages, time.monotonic() + PAGES_SECONDS
         return has_pages
 
-    def newest_ms(self, metric: Metric) -> int | None:
+    def newest_ms(self, metric: Metric, until_ms: int | None = None) -> int | None:
         """When the metric's newest sample was taken, milliseconds since 1970; None where there is no sample.
+
+        Args:
+            metric: whose.
+            until_ms: only samples before that instant; None means all.
 
         Raises:
             DatabaseUnreachable: as `batches`.
         """
         self.prepare(metric)
+        bound = {} if until_ms is None else {"$lt": DatetimeMS(until_ms)}
         with one_exchange():
             found: Any = next(
                 self.database[metric.collection].find_raw_batches(
-                    {"time_series": {"$type": "date", "$not": {"$type": "array"}}},
+                    {"time_series": {"$type": "date", "$not": {"$type": "array"}, **bound}},
                     {"_id": 0, "time_series": 1},
                     sort=[("time_series", -1)],
                     limit=1,
@@ -154,6 +159,12 @@ class Reader:
                 b"",
             )
         return int(encode_columns(found, metric).time_ms[0]) if found else None
+
+    def are_more_than(self, count: int, metric: Metric, from_ms: int) -> bool:
+        """Whether there are more than so many samples from that instant on. Raises as `batches`."""
+        later = {"time_series": {"$gte": DatetimeMS(from_ms)}}
+        with one_exchange():
+            return self.database[metric.collection].count_documents(later, limit=count + 1) > count
 
     def _batches(
         self, metric: Metric, stretches: Sequence[Stretch], projection: dict[str, int] | None, size: int, kind: int

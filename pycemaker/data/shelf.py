@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pycemaker.data.blocks import HOUR_MS, Block, Blocks
 from pycemaker.data.changes import Changes
@@ -43,6 +44,9 @@ SETTLE_SECONDS = 3.0
 
 OVERLAP_MS = 60_000
 """How far behind the newest sample others may still come as new ones."""
+
+FEW = 1_000
+"""So many samples dated ahead of the present do not move the end, which is where the others end; more do."""
 
 PROBED_BATCHES = 2
 """After more than this at once, 20,000 documents, the end is read anew."""
@@ -246,7 +250,7 @@ class Shelf:
         return len(batch) - len(end.batch)
 
     def _load_end(self) -> None:
-        newest_ms = self._reader.newest_ms(self._metric)
+        newest_ms = self._newest_ms()
         if newest_ms is None:
             self._state = State(self._state.generation, self._state.version + 1, None)
             return
@@ -259,10 +263,18 @@ class Shelf:
             return
         self._set_end(start_hour, start_hour * HOUR_MS - 1, batch, None)
 
+    def _newest_ms(self) -> int | None:
+        """When the newest sample was taken, but for a few that are dated ahead of the present."""
+        newest_ms, ahead_ms = self._reader.newest_ms(self._metric), _ahead_ms()
+        if newest_ms is None or newest_ms < ahead_ms or self._reader.are_more_than(FEW, self._metric, ahead_ms):
+            return newest_ms
+        present_ms = self._reader.newest_ms(self._metric, ahead_ms)
+        return newest_ms if present_ms is None else present_ms
+
     def _set_end(self, start_hour: int, edge_ms: int, batch: Batch, probed: bytes | None) -> None:
         """Make this the end; move the edge on, and seal the hours that it has left behind."""
         before = self._state
-        newest_ms = int(batch.columns.time_ms[-1]) if len(batch) else edge_ms
+        newest_ms = _newest_of(batch.columns.time_ms, edge_ms)
         new_edge_ms = max(edge_ms, newest_ms - OVERLAP_MS)
         hour = max(start_hour, new_edge_ms // HOUR_MS)
         for sealed in range(start_hour, min(hour, start_hour + RUN_HOURS)):
@@ -272,3 +284,16 @@ class Shelf:
         is_same = before.open is not None and before.open.batch.rows == rest.rows and hour == before.open.start_hour
         end = Open(hour, new_edge_ms, rest, probed if new_edge_ms == edge_ms else None)
         self._state = State(before.generation, before.version + (not is_same), end)
+
+
+def _ahead_ms() -> int:
+    """From when on a sample is dated ahead: a collector's clock may be a little fast."""
+    return time.time_ns() // 1_000_000 + OVERLAP_MS
+
+
+def _newest_of(time_ms: NDArray[np.int64], otherwise_ms: int) -> int:
+    """As `Shelf._newest_ms`, of these samples."""
+    present = int(time_ms.searchsorted(_ahead_ms()))
+    if len(time_ms) - present > FEW or not present:
+        present = len(time_ms)
+    return int(time_ms[present - 1]) if present else otherwise_ms

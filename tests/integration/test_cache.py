@@ -469,6 +469,46 @@ def test_a_new_sample_does_not_make_anything_else_be_read(
     assert reads.call_count == 0
 
 
+@pytest.mark.parametrize("comes", ["before", "after"])
+def test_a_sample_dated_years_ahead_does_not_make_anything_else_be_read(
+    database: Database, cached: Store, store: Store, checked_always: None, compared_once: None, comes: str
+) -> None:
+    collection, ahead = database["cpu_usage"], {"time_series": datetime(2099, 1, 1, tzinfo=UTC), "value": 1}
+    fill(database)
+    if comes == "before":
+        collection.insert_one(ahead)
+    answers(cached)
+    answers(cached)
+    if comes == "after":
+        collection.insert_one(ahead)
+    with reads_of(cached) as reads:
+        for newer in range(1, 900):
+            collection.insert_one(sample(-5 * newer))
+            if newer % 50 == 0:
+                assert tail_of(cached, 6) == tail_of(store, 6)
+    assert reads.call_count == 0
+    collection.update_one({"time_series": ahead["time_series"]}, {"$set": {"value": 2}})
+    assert answers(cached) == answers(store)
+
+
+def test_a_metric_whose_clock_is_ahead_is_kept_up_to_its_own_end(
+    database: Database, cached: Store, store: Store, checked_always: None, compared_once: None
+) -> None:
+    """As of a collector that takes local time for UTC."""
+    now = datetime.now(UTC)
+    times = [now + timedelta(hours=3, seconds=5 * n) for n in range(-5000, 0)]
+    database["cpu_usage"].insert_many([{"time_series": at, "value": 1} for at in times])
+    for _ in range(2):
+        database["cpu_usage"].insert_one({"time_series": now + timedelta(hours=3), "value": 2})
+        kept, plain = (
+            b"".join(payload.tail(each.read(CPU, since(now - timedelta(hours=2))))) for each in (cached, store)
+        )
+        assert kept == plain
+    with reads_of(cached) as reads:
+        cached.look(CPU, since(now + timedelta(hours=2)))
+    assert reads.call_count == 0
+
+
 def test_memory_stays_within_its_bound_and_the_least_used_leaves_first() -> None:
     blocks = Blocks(2000)
     for hour in range(3):

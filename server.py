@@ -28,6 +28,7 @@ from pycemaker.web.openapi_route import add_openapi
 from pycemaker.web.remember import remember_answers
 from pycemaker.web.report_routes import add_report
 from pycemaker.web.services import Services
+from pycemaker.web.stalled import end_stalled_clients
 from pycemaker.web.telling import refuse_garbled_path, tell_errors, tell_http_error
 from pycemaker.web.unsubscribe_routes import add_unsubscribe
 from pycemaker.web.watch_routes import add_watch
@@ -70,6 +71,7 @@ def application() -> Any:
     if database.is_embedded:
         Collector(database, settings.data_dir, services.traffic).start()
     startup.end_with_parent()
+    end_stalled_clients(settings.port)
     return create_app(services)
 
 

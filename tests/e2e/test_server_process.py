@@ -7,13 +7,14 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from pycemaker.metrics import METRICS
-from tests.services.process import ServerProcess, all_gone
+from tests.services.process import ROOT, ServerProcess, all_gone
 
 
 @pytest.fixture(scope="module")
@@ -162,5 +163,37 @@ def test_with_log_format_json_every_line_is_an_object_from_the_first_to_the_last
         assert serving["url"] == f"http://127.0.0.1:{server.port}"
         asked = next(line for line in told if line["logger"] == "pycemaker.access")
         assert (asked["status"], len(asked["request_id"])) == (400, 16)
+    finally:
+        server.close()
+
+
+def eventually(holds: Callable[[], bool], within_seconds: float = 20.0) -> bool:
+    until = time.monotonic() + within_seconds
+    while time.monotonic() < until:
+        if holds():
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def is_connected(server: ServerProcess, client: socket.socket) -> bool:
+    """By the server's side of it: the client hears of its end when it next says something."""
+    every = [each for process in server.family() for each in process.net_connections("tcp")]
+    return any(each.raddr and each.raddr.port == client.getsockname()[1] for each in every)
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="Linux has it")
+def test_a_client_that_takes_nothing_of_its_answer_is_ended(tmp_path: Path) -> None:
+    sooner = "from pycemaker.web import stalled\n\nstalled.STALLED_SECONDS = 2\n"
+    (tmp_path / "sitecustomize.py").write_text(sooner, encoding="utf-8")
+    server = ServerProcess(PYTHONPATH=f"{tmp_path}{os.pathsep}{ROOT}").start()
+    time.sleep(1)  # it has begun to listen just now, and then the socket is looked for
+    try:
+        with socket.socket() as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.connect(("127.0.0.1", server.port))
+            client.sendall(b"GET /cpu/now/24 HTTP/1.1\r\nHost: test\r\n\r\n")
+            assert eventually(lambda: is_connected(server, client))
+            assert eventually(lambda: not is_connected(server, client))
     finally:
         server.close()

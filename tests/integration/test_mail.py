@@ -153,9 +153,12 @@ def test_each_fault_of_the_server_is_told_as_it_was(
 def test_a_large_message_that_is_refused_in_its_midst_is_refused_for_the_reason_given(security: str) -> None:
     large = Page("s", '<img src="figure:a.png">', "t", (Figure("a.png", bytes(12_000_000), "a"),))
     message = compose(large, "ana@example.com", None, sender="reports@example.com")
+    content = message.as_bytes(policy=POLICY)
     with smtp_server(security, {"midway": "552 5.3.4 too big"}) as server:
-        facts = refusal(sender_to(server, security), message)
-    assert facts == PERMANENT | {"reason": "sending the message: 552 5.3.4 too big"}
+        send = sender_to(server, security)
+        with pytest.raises(MailRefused) as caught:
+            send(content, "ana@example.com", lambda: None)
+    assert caught.value.facts == PERMANENT | {"reason": "sending the message: 552 5.3.4 too big"}
 
 
 @pytest.mark.parametrize("security", ["ssl", "starttls", "none"])

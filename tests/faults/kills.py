@@ -43,11 +43,15 @@ def main(count: int = 200, seed: int = 1) -> None:
 
 
 def _left_over(here: Place) -> int:
-    """Processes of reports that are still there when no worker is."""
+    """Processes of reports that are still there some time after the last worker.
+
+    A spare that is only just starting notices that its server has gone once it has imported what it needs.
+    """
     for worker in list(here.workers):
         here.kill(worker)
-    time.sleep(3)
-    left = left_behind(here.folder)
+    until = time.monotonic() + 15
+    while (left := left_behind(here.folder)) and time.monotonic() < until:
+        time.sleep(0.2)
     for process in left:
         process.kill()
     return len(left)

@@ -64,8 +64,15 @@ class Hours:
         self._reading: dict[tuple[int, int], Future[Batch]] = {}
         self._run_hours = RUN_HOURS
 
-    def sealed(self, first_hour: int, stop_hour: int, generation: int) -> list[Batch]:
+    def sealed(self, first_hour: int, stop_hour: int, generation: int, most_bytes: float) -> list[Batch]:
         """The batches of these hours, out of memory where they are of this generation or a later one.
+
+        Args:
+            first_hour: the first of them, hours since 1970.
+            stop_hour: the first one past them.
+            generation: see `shelf`.
+            most_bytes: once the batches take more than this, those of the hours left are not among them. 0 gives the
+                first hour, or the run that it is read with, and begins no other.
 
         Raises:
             DatabaseUnreachable: while reading, MongoDB was away.
@@ -73,14 +80,18 @@ class Hours:
         """
         found: list[Batch] = []
         mine: deque[_Run] = deque()
+        size = 0
         try:
-            while (hour := first_hour + len(found)) < stop_hour:
+            while (hour := first_hour + len(found)) < stop_hour and size <= most_bytes:
                 block = self._blocks.find((self._metric.id, hour), generation)
-                if block is not None:
-                    found.append(block.batch)
+                if block is None:
+                    last_hour = stop_hour if most_bytes else min(stop_hour, hour + self._run_hours)
+                    self._begin(mine, hour, last_hour, generation)
+                    more = self._find(mine, hour, generation)
                 else:
-                    self._begin(mine, hour, stop_hour, generation)
-                    found += self._find(mine, hour, generation)
+                    more = [block.batch]
+                found += more
+                size += sum(batch.size_bytes for batch in more)
         finally:
             for run in mine:
                 self._tell(run, generation, AbandonedError())

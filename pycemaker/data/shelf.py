@@ -20,7 +20,6 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
@@ -30,9 +29,9 @@ from pycemaker.data.blocks import HOUR_MS, Block, Blocks
 from pycemaker.data.changes import Changes
 from pycemaker.data.encode import encode_batch
 from pycemaker.data.hours import RUN_HOURS, Hours, TooDenseError
+from pycemaker.data.known import Open, State
 from pycemaker.data.reader import Reader
 from pycemaker.metrics import Metric
-from pycemaker.once import once
 from pycemaker.samples import Batch, join_batches
 
 FRESH_SECONDS = 0.5
@@ -57,48 +56,6 @@ DENSE_SECONDS = 60.0
 SHARE_OF_ONE_ANSWER = 8
 MOST_OF_ONE_ANSWER = 4
 """The share is counted in hours of the mean size; where they are larger, the answer ends to be kept at the latter."""
-
-
-@dataclass(frozen=True)
-class Open:
-    """The end: every document from `start_hour` on.
-
-    Attributes:
-        start_hour: hours since 1970.
-        edge_ms: what is later than this is read at each probe.
-        batch: the documents.
-        probed: the BSON of those later than the edge, None where it was not read by itself yet.
-    """
-
-    start_hour: int
-    edge_ms: int
-    batch: Batch
-    probed: bytes | None
-
-    @once
-    def pieces(self) -> list[Batch]:
-        """The documents hour by hour, as they will be once they are sealed: so their digests stay the same."""
-        hours = np.unique(self.batch.columns.time_ms // HOUR_MS).tolist()
-        return [self.batch.between(hour * HOUR_MS, (hour + 1) * HOUR_MS) for hour in hours]
-
-
-@dataclass(frozen=True)
-class State:
-    """What is known at one moment. `version` is another one after each change of the open end."""
-
-    generation: int = 0
-    version: int = 0
-    open: Open | None = None
-
-    @property
-    def edge_ms(self) -> int | None:
-        """Later samples are seen by the probe; None while no end is known."""
-        return self.open.edge_ms if self.open else None
-
-    def mark(self, until_ms: int | None) -> tuple[int, int]:
-        """Equal marks mean equal documents earlier than `until_ms` (None: without end)."""
-        reaches_end = self.open is None or until_ms is None or until_ms > self.open.edge_ms
-        return self.generation, self.version if reaches_end else -1
 
 
 class Shelf:
@@ -163,8 +120,14 @@ class Shelf:
             if asked - self._checked <= STALE_SECONDS:  # else that check took long, and began too long ago
                 return self._state
 
-    def parts(self, state: State, from_ms: int, until_ms: int | None) -> Iterator[Batch]:
-        """The kept documents with from_ms <= time < until_ms, an hour at a time; `state` is of the last refresh.
+    def parts(self, state: State, from_ms: int, until_ms: int | None, most_bytes: float) -> Iterator[Batch]:
+        """The kept documents with from_ms <= time < until_ms, an hour at a time.
+
+        Args:
+            state: of the last refresh.
+            from_ms: milliseconds since 1970 in UTC.
+            until_ms: likewise; None means without end.
+            most_bytes: how much is taken before any of it goes out; 0 for an hour, or what is read with it.
 
         Raises:
             DatabaseUnreachable: while reading what was missing, MongoDB was away.
@@ -175,11 +138,13 @@ class Shelf:
         sealed_until_ms = state.open.start_hour * HOUR_MS
         reaches_end = until_ms is None or until_ms > sealed_until_ms
         stop_hour = state.open.start_hour if until_ms is None or reaches_end else -(-until_ms // HOUR_MS)
-        first_hour = from_ms // HOUR_MS
+        hour = from_ms // HOUR_MS
         try:
-            for hour, batch in enumerate(self._hours.sealed(first_hour, stop_hour, state.generation), first_hour):
-                is_inside = from_ms <= hour * HOUR_MS and (until_ms is None or (hour + 1) * HOUR_MS <= until_ms)
-                yield batch if is_inside else batch.between(from_ms, until_ms)
+            while hour < stop_hour:
+                for batch in self._hours.sealed(hour, stop_hour, state.generation, most_bytes):
+                    is_inside = from_ms <= hour * HOUR_MS and (until_ms is None or (hour + 1) * HOUR_MS <= until_ms)
+                    yield batch if is_inside else batch.between(from_ms, until_ms)
+                    hour += 1
         except TooDenseError:
             self._dense_until = time.monotonic() + DENSE_SECONDS
             raise

@@ -12,9 +12,10 @@ from pycemaker.data.blocks import Blocks, Use
 from pycemaker.data.database import Database, one_exchange
 from pycemaker.data.encode import encode_batch, encode_columns
 from pycemaker.data.hours import TooDenseError
+from pycemaker.data.known import State
 from pycemaker.data.lags import lags_seconds
 from pycemaker.data.reader import BATCH_DOCUMENTS, Reader
-from pycemaker.data.shelf import Shelf, State
+from pycemaker.data.shelf import Shelf
 from pycemaker.data.watch import watch
 from pycemaker.metrics import METRICS, Metric
 from pycemaker.period import Arrivals
@@ -197,11 +198,12 @@ class Store:
         if kept_from_ms > from_ms:
             yield from self._past_memory(metric, from_ms, kept_from_ms)
         size, reached_ms = 0, kept_from_ms
+        at_once = shelf.most_bytes if kept_from_ms == from_ms else 0  # else a slow client would pin all of it
         try:
-            for part in shelf.parts(state, kept_from_ms, until_ms):
+            for part in shelf.parts(state, kept_from_ms, until_ms, at_once):
                 if size > shelf.most_bytes:
                     break
-                yield part  # one at a time: a slow client would pin all that it was going to get
+                yield part
                 size += part.size_bytes
                 reached_ms = int(part.columns.time_ms[-1]) + 1 if len(part) else reached_ms
             else:

@@ -19,6 +19,7 @@ from pycemaker.samples import Batch, no_batch
 from pycemaker.window import from_epoch_ms
 
 FIRST, GENERATION = 500_000, 3
+ALL = 1e9
 
 
 class FakeReader:
@@ -72,7 +73,7 @@ def kept(reader: FakeReader, blocks: Blocks) -> Hours:
 
 def test_the_next_runs_are_on_their_way_before_the_first_is_worked_on(reader: FakeReader, kept: Hours) -> None:
     stop = FIRST + 5 * RUN_HOURS
-    found = kept.sealed(FIRST, stop, GENERATION)
+    found = kept.sealed(FIRST, stop, GENERATION, ALL)
     assert hours_of(found) == list(range(FIRST, stop))
     assert all(len(batch) == 6 for batch in found)
     assert reader.begun == [(first, first + RUN_HOURS) for first in range(FIRST, stop, RUN_HOURS)]
@@ -83,7 +84,7 @@ def test_held_hours_are_not_read_and_part_the_runs(reader: FakeReader, blocks: B
     held = no_batch()
     blocks.put(("cpu", FIRST + 2), Block(held, GENERATION))
     blocks.put(("cpu", FIRST + 3), Block(held, GENERATION - 1))
-    found = kept.sealed(FIRST, FIRST + 5, GENERATION)
+    found = kept.sealed(FIRST, FIRST + 5, GENERATION, ALL)
     assert found[2] is held
     assert reader.begun == [(FIRST, FIRST + 2), (FIRST + 3, FIRST + 5)]
 
@@ -91,7 +92,7 @@ def test_held_hours_are_not_read_and_part_the_runs(reader: FakeReader, blocks: B
 def test_of_many_who_ask_for_overlapping_hours_each_hour_is_read_by_one(reader: FakeReader, kept: Hours) -> None:
     starts = [FIRST + 7 * place for place in range(8)]
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(lambda start: kept.sealed(start, FIRST + 100, GENERATION), starts))
+        found = list(pool.map(lambda start: kept.sealed(start, FIRST + 100, GENERATION, ALL), starts))
     assert [hours_of(batches) for batches in found] == [list(range(start, FIRST + 100)) for start in starts]
     read = sorted(hour for first, stop in reader.begun for hour in range(first, stop))
     assert read == list(range(FIRST, FIRST + 100))
@@ -102,9 +103,9 @@ def test_who_waits_for_one_that_gives_up_reads_it_himself(reader: FakeReader, ke
     gate = reader.gates[FIRST] = threading.Event()
     reader.fails.add(FIRST)
     with patch.object(hours, "RUNS_AT_ONCE", 2), ThreadPoolExecutor(2) as pool:
-        failing = pool.submit(kept.sealed, FIRST, FIRST + 2 * RUN_HOURS, GENERATION)
+        failing = pool.submit(kept.sealed, FIRST, FIRST + 2 * RUN_HOURS, GENERATION, ALL)
         until(lambda: reader.taken == [FIRST])
-        waiting = pool.submit(kept.sealed, FIRST + RUN_HOURS, FIRST + 4 * RUN_HOURS, GENERATION)
+        waiting = pool.submit(kept.sealed, FIRST + RUN_HOURS, FIRST + 4 * RUN_HOURS, GENERATION, ALL)
         until(lambda: len(reader.begun) == 4)
         gate.set()
         with pytest.raises(DatabaseUnreachable):
@@ -116,21 +117,36 @@ def test_a_failure_is_told_to_all_who_wait_and_the_next_one_tries_again(reader: 
     gate = reader.gates[FIRST] = threading.Event()
     reader.fails.add(FIRST)
     with ThreadPoolExecutor(3) as pool:
-        asked = [pool.submit(kept.sealed, FIRST, FIRST + 2, GENERATION) for _ in range(3)]
+        asked = [pool.submit(kept.sealed, FIRST, FIRST + 2, GENERATION, ALL) for _ in range(3)]
         until(lambda: reader.taken == [FIRST])
         gate.set()
         failed = [isinstance(each.exception(10), DatabaseUnreachable) for each in asked]
     assert any(failed)
     reader.fails.clear()
-    assert len(kept.sealed(FIRST, FIRST + 2, GENERATION)) == 2
+    assert len(kept.sealed(FIRST, FIRST + 2, GENERATION, ALL)) == 2
 
 
 def test_a_run_of_too_many_documents_is_read_hour_by_hour(reader: FakeReader, kept: Hours) -> None:
     with patch.object(hours, "MOST_DOCUMENTS", 10):
-        assert hours_of(kept.sealed(FIRST, FIRST + 4, GENERATION)) == list(range(FIRST, FIRST + 4))
+        assert hours_of(kept.sealed(FIRST, FIRST + 4, GENERATION, ALL)) == list(range(FIRST, FIRST + 4))
         assert reader.begun[-4:] == [(hour, hour + 1) for hour in range(FIRST, FIRST + 4)]
         with patch.object(hours, "MOST_DOCUMENTS", 5), pytest.raises(TooDenseError):
-            kept.sealed(FIRST + 10, FIRST + 12, GENERATION)
+            kept.sealed(FIRST + 10, FIRST + 12, GENERATION, ALL)
+
+
+def test_no_more_than_so_many_bytes_are_taken_and_what_was_begun_is_left_to_others(
+    reader: FakeReader, kept: Hours
+) -> None:
+    a_run = sum(batch.size_bytes for batch in kept.sealed(FIRST, FIRST + RUN_HOURS, GENERATION, ALL))
+    found = kept.sealed(FIRST, FIRST + 9 * RUN_HOURS, GENERATION, 2 * a_run)
+    assert hours_of(found) == list(range(FIRST, FIRST + 3 * RUN_HOURS))
+    assert len(kept.sealed(FIRST, FIRST + 9 * RUN_HOURS, GENERATION, ALL)) == 9 * RUN_HOURS
+
+
+def test_of_what_a_slow_client_takes_one_run_is_read_at_a_time(reader: FakeReader, kept: Hours) -> None:
+    assert len(kept.sealed(FIRST, FIRST + 4 * RUN_HOURS, GENERATION, 0)) == RUN_HOURS
+    assert reader.begun == [(FIRST, FIRST + RUN_HOURS)]
+    assert len(kept.sealed(FIRST, FIRST + 4 * RUN_HOURS, GENERATION, 0)) == 1
 
 
 def until(holds: object) -> None:

@@ -12,12 +12,10 @@ from pycemaker.data.signing_keys import SigningKeys
 from pycemaker.data.suppressions import Suppressions
 from pycemaker.logs import Masker
 from pycemaker.report.bounds import Bounds
-from pycemaker.report.clearing import Elsewhere
 from pycemaker.report.delivery import Post
 from pycemaker.report.desk import Desk
 from pycemaker.report.mail import OUTBOX_SENDER, Outbox
 from pycemaker.report.smtp import SmtpSender
-from pycemaker.report.storage import figure_storage
 from pycemaker.report.unsubscribe import UnsubscribeHeaders
 from pycemaker.settings import Settings
 
@@ -41,8 +39,8 @@ def make_desk(
     """
     post = _post(settings, database)
     bounds = bounds or bounds_of(settings)
-    elsewhere = _elsewhere(settings)
-    return Desk(database, environment, settings.data_dir, post, bounds, keep_spare=keep_spare, elsewhere=elsewhere)
+    remove = Outbox(settings.data_dir / "outbox").remove  # of days without a mail account, though there is one by now
+    return Desk(database, environment, settings.data_dir, post, bounds, keep_spare=keep_spare, remove_message=remove)
 
 
 def bounds_of(settings: Settings) -> Bounds:
@@ -69,13 +67,6 @@ def _post(settings: Settings, database: Database) -> Post:
         headers=UnsubscribeHeaders(SigningKeys(database), settings.public_url).for_recipient,
         prepare=send.prepare if isinstance(send, SmtpSender) else lambda: None,
     )
-
-
-def _elsewhere(settings: Settings) -> Elsewhere:
-    """What removes old reports' figures and messages; those of the outbox though mail may be set up by now."""
-    storage = figure_storage(settings)
-    remove_message = Outbox(settings.data_dir / "outbox").remove
-    return Elsewhere(storage.remove, remove_message) if storage else Elsewhere(remove_message=remove_message)
 
 
 def _sender(settings: Settings) -> Outbox | SmtpSender:

@@ -22,8 +22,8 @@ from pycemaker.period import EARLIER_DAYS, EARLIER_SLICES, EarlierHours, MetricP
 from pycemaker.report import lint, render
 from pycemaker.report.attachments.make import Attacher
 from pycemaker.report.mail import OUTBOX_SENDER, compose
-from pycemaker.report.pipeline import Collaborators, Page, RunNotebook
-from pycemaker.report.storage import FirebaseFigures, figure_storage
+from pycemaker.report.pipeline import Collaborators, Page, RunNotebook, StoreFigures
+from pycemaker.report.storage import FirebaseFigures
 from pycemaker.settings import ROOT, Settings, load
 from pycemaker.window import Window, parse_window, same_hours_before, slices
 
@@ -48,7 +48,7 @@ def report_collaborators(settings: Settings, run_notebook: RunNotebook) -> Colla
         render_page=in_language(
             partial(render.render_page, zone=settings.timezone, links=_links(settings), public_url=settings.public_url)
         ),
-        store_figures=figure_storage(settings),
+        store_figures=_figure_storage(settings),
         attach=in_language(Attacher(partial(_read_part, settings), settings.timezone, settings.public_url)),
         compose=in_language(
             partial(compose, sender=settings.email_from or OUTBOX_SENDER, sender_name=brand.load().sender)
@@ -91,6 +91,12 @@ def _links(settings: Settings) -> dict[str, str]:
     with language.speaking(settings.report_language):
         found = {_("Abrir o painel"): settings.dashboard_url, _("Abrir o Pycemaker"): settings.public_url}
     return {label: url for label, url in found.items() if url}
+
+
+def _figure_storage(settings: Settings) -> StoreFigures | None:
+    if settings.firebase_key is None or settings.firebase_bucket is None:
+        return None
+    return FirebaseFigures(settings.firebase_key, settings.firebase_bucket)
 
 
 def read_period(date_now: str = "now", time_range: int | str = 6, settings: Settings | None = None) -> Period:

@@ -30,7 +30,7 @@ from pycemaker.report.asking import asked_for, document_of
 from pycemaker.report.bench import Bench
 from pycemaker.report.bounds import Bounds
 from pycemaker.report.catalogue import NOTEBOOKS
-from pycemaker.report.clearing import Clearing, Elsewhere
+from pycemaker.report.clearing import Clearing
 from pycemaker.report.delivery import Courier, Post, insist_for
 from pycemaker.report.held import Held
 from pycemaker.report.making import Maker
@@ -51,7 +51,6 @@ _CLEAR_SECONDS = 600.0
 _AWAY_SECONDS = 2.5
 _LOOK_SECONDS = 0.1
 _USUAL = Bounds()
-_NOWHERE = Elsewhere()
 _log = logging.getLogger(__name__)
 
 
@@ -66,7 +65,7 @@ class Desk:
         bounds: how much, how long, how often.
         keep_spare: whether a process stands ready for the next report.
         notebooks: the folder in which the notebooks are.
-        elsewhere: what removes that of old reports which is outside of the database.
+        remove_message: removes one from the outbox, by its file's name and its Message-ID.
     """
 
     def __init__(
@@ -79,7 +78,7 @@ class Desk:
         *,
         keep_spare: bool = True,
         notebooks: Path = NOTEBOOKS,
-        elsewhere: Elsewhere = _NOWHERE,
+        remove_message: Callable[[str, str], None] = lambda _name, _message_id: None,
     ) -> None:
         self.bounds = bounds
         self.notebooks = notebooks
@@ -88,7 +87,7 @@ class Desk:
         self.files = Files(database)
         self._scratch = data_dir / "reports"
         self._post = post
-        self._elsewhere = elsewhere
+        self._remove_message = remove_message
         self._keep_spare = keep_spare
         self._benches = [Bench(environment) for _ in range(bounds.workers)]
         self._held = Held()
@@ -259,8 +258,8 @@ class Desk:
         self._held.renew(self.ledger)
 
     def clear_away(self) -> int:
-        """Remove what is old: see `Clearing`. It may take long, where a storage is silent."""
-        return Clearing(self.ledger, self.files, self._scratch, self.bounds.retention_days, self._elsewhere).run()
+        """Remove what is old: see `Clearing`; how many reports."""
+        return Clearing(self.ledger, self.files, self._scratch, self.bounds.retention_days, self._remove_message).run()
 
     def _look_after(self) -> None:
         """Begin to do, in threads of their own, what has to be done time and again."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pycemaker.report.pipeline import Figure
-    from pycemaker.settings import FirebaseKey, Settings
+    from pycemaker.settings import FirebaseKey
 
 _LANES = 8
 _SCOPE = "https://www.googleapis.com/auth/devstorage.read_write"
@@ -89,34 +89,14 @@ class FirebaseFigures:
         Raises:
             StorageRefused: the bucket did not let that happen, or not in time.
         """
-        self._do(self._write_read_delete)
-
-    def remove(self, report_id: str) -> None:
-        """Delete every figure of a report, those of runs that came to nothing too.
-
-        Raises:
-            StorageRefused: not all were deleted, or not in time.
-        """
-        self._do(partial(self._delete_all, report_id))
-
-    def _do(self, work: Callable[[Any], None]) -> None:
-        """Do it with the bucket, within `total_seconds`."""
         until = time.monotonic() + self.total_seconds
         try:
             bucket, credential = self._open()
             if not credential.valid:
                 _side_by_side([partial(credential.refresh, None)], until)
-            _side_by_side([partial(work, bucket)], until)
+            _side_by_side([partial(self._write_read_delete, bucket)], until)
         except _faults() as error:
             raise StorageRefused(reason=self._say(error)) from None
-
-    def _delete_all(self, report_id: str, bucket: Any) -> None:
-        from google.api_core.exceptions import NotFound
-
-        prefix = f"{_folder(report_id)}/"
-        for blob in list(bucket.list_blobs(prefix=prefix, timeout=self.request_seconds, retry=None)):
-            with suppress(NotFound):  # another server was quicker
-                blob.delete(timeout=self.request_seconds, retry=None)
 
     def _write_read_delete(self, bucket: Any) -> None:
         content = secrets.token_bytes(64)
@@ -159,7 +139,7 @@ class FirebaseFigures:
             if stop.is_set():
                 break
             token = str(uuid.uuid4())
-            blob = bucket.blob(f"{_folder(report_id)}/{secrets.token_urlsafe(16)}-{figure.name}")
+            blob = bucket.blob(f"reports/{report_id}/{secrets.token_urlsafe(16)}-{figure.name}")
             blob.metadata = {"firebaseStorageDownloadTokens": token}
             blob.cache_control = "public, max-age=31536000, immutable"
             blob.upload_from_string(figure.png, "image/png", timeout=self.request_seconds, retry=retry)
@@ -177,18 +157,6 @@ class FirebaseFigures:
         if isinstance(error, TimeoutError):
             return f"no end after {self.total_seconds:g} s"
         return _say_transport(cause, self.request_seconds)
-
-
-def figure_storage(settings: Settings) -> FirebaseFigures | None:
-    """Where figures go under these settings; None where they travel inside the mail."""
-    if settings.firebase_key is None or settings.firebase_bucket is None:
-        return None
-    return FirebaseFigures(settings.firebase_key, settings.firebase_bucket)
-
-
-def _folder(report_id: str) -> str:
-    """Under which name all objects of a report are."""
-    return f"reports/{report_id}"
 
 
 def _link(bucket: Any, name: str, token: str) -> str:

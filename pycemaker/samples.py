@@ -85,7 +85,7 @@ class Batch:
         rows: the documents' JSON texts joined by commas, without a trailing one; UTF-8.
         row_ends: for each document the offset just past its text (int64), counted from `rows_from`.
         rows_from: the offset at which `rows` starts; 0 but in a part of another batch, whose offsets it shares.
-        end_of: the batch whose last documents these are, and how many come before them; None where there is none.
+        end_of: of what was cut without an end: the batch whose last documents these are, and how many come before.
     """
 
     columns: Columns
@@ -108,20 +108,24 @@ class Batch:
 
     def part(self, start: int, stop: int) -> Batch:
         """The documents from `start` to before `stop`; itself where that is all of them."""
+        return self._cut(start, stop, None)
+
+    def _cut(self, start: int, stop: int, end_of: tuple[Batch, int] | None) -> Batch:
         if start <= 0 and stop >= len(self):
             return self
         if start >= stop:
             return no_batch()
         first = self._row_start(start)
         rows = self.rows[first : int(self.row_ends[stop - 1]) - self.rows_from]
-        end_of = (self, start) if stop >= len(self) else None
         return Batch(self.columns.part(start, stop), rows, self.row_ends[start:stop], self.rows_from + first, end_of)
 
     def between(self, from_ms: int, until_ms: int | None) -> Batch:
         """The documents with from_ms <= time < until_ms; None means without end."""
         times = self.columns.time_ms.data
         start = bisect_left(times, from_ms)
-        return self.part(start, len(self) if until_ms is None else bisect_left(times, until_ms))
+        if until_ms is None:
+            return self._cut(start, len(self), (self, start))
+        return self.part(start, bisect_left(times, until_ms))
 
     @once
     def digest(self) -> bytes:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pycemaker.data.blocks import HOUR_MS, Block, Blocks
 from pycemaker.data.encode import encode_batch
 from pycemaker.data.gather import Documents
+from pycemaker.data.pages import Page
 from pycemaker.data.reader import Reader
 from pycemaker.errors import PycemakerError
 from pycemaker.metrics import Metric
@@ -39,12 +40,12 @@ class AbandonedError(Exception):
     """Who was to read an hour did not."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Run:
-    """Hours that somebody is to read, and their documents, which are on their way."""
+    """Hours that somebody is to read; and their first page where it is on its way."""
 
     hours: range
-    documents: Iterator[bytes | Documents]
+    coming: Future[Page | None] | None = None
 
 
 class Hours:
@@ -83,13 +84,10 @@ class Hours:
         size = 0
         try:
             while (hour := first_hour + len(found)) < stop_hour and size <= most_bytes:
-                block = self._blocks.find((self._metric.id, hour), generation)
-                if block is None:
-                    last_hour = stop_hour if most_bytes else min(stop_hour, hour + self._run_hours)
-                    self._begin(mine, hour, last_hour, generation)
+                more = self._held(mine, hour, generation)
+                if not more:
+                    self._begin(mine, hour, stop_hour, generation, RUNS_AT_ONCE if most_bytes else 1)
                     more = self._find(mine, hour, generation)
-                else:
-                    more = [block.batch]
                 found += more
                 size += sum(batch.size_bytes for batch in more)
         finally:
@@ -99,11 +97,8 @@ class Hours:
 
     def read(self, first_hour: int, stop_hour: int | None) -> Iterator[Batch]:
         """The documents of these hours as MongoDB has them; None means without end. Raises as `sealed`."""
-        return self._encode(self._documents(first_hour, stop_hour))
-
-    def _documents(self, first_hour: int, stop_hour: int | None) -> Iterator[bytes | Documents]:
         until_ms = None if stop_hour is None else stop_hour * HOUR_MS
-        return self._reader.at_once(self._metric, first_hour * HOUR_MS, until_ms)
+        return self._encode(self._reader.at_once(self._metric, first_hour * HOUR_MS, until_ms))
 
     def _encode(self, documents: Iterator[bytes | Documents]) -> Iterator[Batch]:
         count = 0
@@ -115,23 +110,37 @@ class Hours:
             if len(batch):
                 yield batch
 
-    def _begin(self, mine: deque[_Run], hour: int, stop_hour: int, generation: int) -> None:
-        """Claim runs, one that begins with this hour first of all, and have their documents come."""
-        if not mine or mine[0].hours.start > hour:
-            mine.extendleft(self._claim(hour, mine[0].hours.start if mine else stop_hour, generation))
-        hour = mine[-1].hours.stop if mine else hour + 1
-        while len(mine) < RUNS_AT_ONCE and hour < stop_hour:
-            mine.extend(self._claim(hour, stop_hour, generation))
-            hour = max(hour + 1, mine[-1].hours.stop if mine else 0)
+    def _held(self, mine: deque[_Run], hour: int, generation: int) -> list[Batch]:
+        """The hour's batch out of memory; not where a run of one's own begins, which others may wait for.
 
-    def _claim(self, hour: int, stop_hour: int, generation: int) -> list[_Run]:
-        """The run of hours from this one on that nobody holds or reads; from now on, the caller does."""
+        Somebody may have read such an hour for a later generation; it is read for this one all the same.
+        """
+        if mine and mine[0].hours.start == hour:
+            return []
+        block = self._blocks.find((self._metric.id, hour), generation)
+        return [block.batch] if block else []
+
+    def _begin(self, mine: deque[_Run], hour: int, stop_hour: int, generation: int, runs: int) -> None:
+        """Claim runs, one that begins with this hour first of all, and have the pages of the others come."""
+        if not mine or mine[0].hours.start > hour:
+            hours = self._claim(hour, mine[0].hours.start if mine else stop_hour, generation)
+            mine.extendleft([_Run(hours)] if hours else [])
+        hour = mine[-1].hours.stop if mine else hour + 1
+        while len(mine) < runs and hour < stop_hour:
+            hours = self._claim(hour, stop_hour, generation)
+            if hours:
+                mine.append(_Run(hours))
+                mine[-1].coming = self._reader.begin(self._metric, hours.start * HOUR_MS, hours.stop * HOUR_MS)
+            hour = max(hour + 1, hours.stop)
+
+    def _claim(self, hour: int, stop_hour: int, generation: int) -> range:
+        """The hours from this one on that nobody holds or reads, a run at most; from now on, the caller does."""
         with self._lock:
             stop = hour
             while stop < min(stop_hour, hour + self._run_hours) and self._is_missing(stop, generation):
                 self._reading[stop, generation] = Future()
                 stop += 1
-        return [_Run(range(hour, stop), self._documents(hour, stop))] if stop > hour else []
+        return range(hour, stop)
 
     def _is_missing(self, hour: int, generation: int) -> bool:
         block = self._blocks.get((self._metric.id, hour))
@@ -142,6 +151,7 @@ class Hours:
 
         Nothing where the hour has to be looked for anew: somebody has just read it, or gave up.
         """
+        is_alone = bool(mine) and mine[0].hours == range(hour, hour + 1)
         try:
             if mine and mine[0].hours.start == hour:
                 return self._fill(mine.popleft(), generation)
@@ -151,7 +161,7 @@ class Hours:
         except AbandonedError:
             return []
         except TooDenseError:
-            if self._run_hours == 1:
+            if is_alone:
                 raise
             self._run_hours = 1
             return []
@@ -171,6 +181,8 @@ class Hours:
         return told
 
     def _tell(self, run: _Run, generation: int, told: list[Batch] | BaseException) -> None:
+        if run.coming:
+            run.coming.cancel()
         with self._lock:
             claims = [self._reading.pop((hour, generation)) for hour in run.hours]
         for place, claim in enumerate(claims):
@@ -190,7 +202,8 @@ class Hours:
         """The run's documents hour by hour."""
         pieces: dict[int, list[Batch]] = {hour: [] for hour in run.hours}
         count = 0
-        for batch in self._encode(run.documents):
+        ends = run.hours.start * HOUR_MS, run.hours.stop * HOUR_MS
+        for batch in self._encode(self._reader.at_once(self._metric, *ends, run.coming)):
             count += len(batch)
             times = batch.columns.time_ms
             for hour in range(int(times[0]) // HOUR_MS, int(times[-1]) // HOUR_MS + 1):

@@ -93,18 +93,18 @@ class Reader:
             return chain.from_iterable(self.batches(metric, *each, projection) for each in stretches)
         return self._batches(metric, stretches, projection, BATCH_DOCUMENTS, CursorType.NON_TAILABLE)
 
-    def at_once(self, metric: Metric, from_ms: int, until_ms: int | None) -> Iterator[bytes | Documents]:
-        """The same for who wants all of it: pages come while others are worked on (see `pages`), the first from now on.
+    def begin(self, metric: Metric, from_ms: int, until_ms: int | None) -> Future[Page | None]:
+        """Have the first page of a stretch come, for who will want it: `at_once` takes it from there."""
+        return self._pool.submit(self._first_page, metric, from_ms, until_ms)
+
+    def at_once(
+        self, metric: Metric, from_ms: int, until_ms: int | None, coming: Future[Page | None] | None = None
+    ) -> Iterator[bytes | Documents]:
+        """The same for who wants all of it: the next page is on its way while this one is worked on (see `pages`).
 
         Where the index cannot bound a page, or reads need not go to one and the same server, it is as `batches`.
         """
-        first = self._pool.submit(self._first_page, metric, from_ms, until_ms)
-        return self._pages_from(first, metric, from_ms, until_ms)
-
-    def _pages_from(
-        self, first: Future[Page | None], metric: Metric, from_ms: int, until_ms: int | None
-    ) -> Iterator[bytes | Documents]:
-        page = first.result()
+        page = coming.result() if coming else self._first_page(metric, from_ms, until_ms)
         if page is None:
             yield from self.batches(metric, from_ms, until_ms)
         else:

@@ -201,16 +201,17 @@ class Store:
         at_once = shelf.most_bytes if kept_from_ms == from_ms else 0  # else a slow client would pin all of it
         try:
             for part in shelf.parts(state, kept_from_ms, until_ms, at_once):
-                if size > shelf.most_bytes:
-                    break
                 yield part
                 size += part.size_bytes
                 reached_ms = int(part.columns.time_ms[-1]) + 1 if len(part) else reached_ms
+                if size > shelf.most_bytes:
+                    break
             else:
                 return
         except TooDenseError:
             pass  # from where it was found on
-        yield from self._past_memory(metric, reached_ms, until_ms)
+        if until_ms is None or reached_ms < until_ms:
+            yield from self._past_memory(metric, reached_ms, until_ms)
 
     def _past_memory(self, metric: Metric, from_ms: int, until_ms: int | None) -> Iterator[Batch]:
         """Batch by batch, a cursor for so many documents; the next one begins where samples of one instant end."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import secrets
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -58,13 +59,15 @@ class Answer:
 class _Gathered:
     """A reading's batches as far as they were taken before an answer begins, all of them where `is_whole`."""
 
-    head: list[Batch]
+    head: deque[Batch]
     rest: Iterator[Batch]
     is_whole: bool
 
-    @property
-    def batches(self) -> Iterator[Batch]:
-        return itertools.chain(self.head, self.rest)
+    def take(self) -> Iterator[Batch]:
+        """All of them, once; none is kept here that was taken, so that a slow client pins few."""
+        while self.head:
+            yield self.head.popleft()
+        yield from self.rest
 
 
 def tail(reading: Reading, shape: Shape, place: Place) -> Answer:
@@ -78,13 +81,13 @@ def tail(reading: Reading, shape: Shape, place: Place) -> Answer:
     gathered = _gather(reading)
     if shape.max_points:
         with nullcontext() if gathered.is_whole else place():
-            thinner = _thinned(gathered.batches, shape.max_points)
+            thinner = _thinned(gathered.take(), shape.max_points)
         points = thinner.result()
         headers["X-Amostragem"] = f"metodo={thinner.method}; pontos={len(points)}; de={thinner.total}"
         batches = iter([points])
-        etag = _etag([_Gathered([points], iter(()), is_whole=True)], "tail", shape, str(thinner.total))
+        etag = _etag([_Gathered(deque([points]), iter(()), is_whole=True)], "tail", shape, str(thinner.total))
     else:
-        batches, etag = gathered.batches, _etag([gathered], "tail", shape)
+        batches, etag = gathered.take(), _etag([gathered], "tail", shape)
     chunks = payload.tail(batches) if shape.format == "json" else write(batches, shape.format)
     return Answer(
         chunks, etag, shape.media_type, reading.still_holds, _whole_bytes(reading), BROKEN_OFF[shape.format], headers
@@ -99,20 +102,34 @@ def interval(current: Reading, previous: Reading, window: Window, shape: Shape, 
     if shape.format != "json":
         return tail(current, shape, place)
     now = _gather(current)
-    before = _gather(previous) if now.is_whole else _Gathered([], previous.batches, is_whole=False)
-    chunks = payload.interval(now.batches, before.batches, window, shape.max_points)
+    before = _gather(previous) if now.is_whole else _Gathered(deque(), previous.batches, is_whole=False)
+    chunks = payload.interval(now.take(), before.take(), window, shape.max_points)
+    whole_bytes = min(_whole_bytes(current), _whole_bytes(previous))
+    etag = _etag([now, before], "interval", shape, to_iso_text(window.end_utc), str(window.hours))
     if shape.max_points and not (now.is_whole and before.is_whole):
         with place():
-            body = b"".join(chunks)
-        chunks, etag = iter([body]), f'"{text_digest(body)}"'
-    else:
-        etag = _etag([now, before], "interval", shape, to_iso_text(window.end_utc), str(window.hours))
+            chunks, body = _made(chunks)
+        etag = f'"{text_digest(body)}"' if body is not None else etag
+        whole_bytes = KEPT_WHOLE_BYTES
     holds = current.still_holds, previous.still_holds  # and not the readings: whoever keeps this would keep their pages
 
     def still_holds() -> bool:
         return holds[0]() and holds[1]()
 
-    return Answer(chunks, etag, shape.media_type, still_holds, min(_whole_bytes(current), _whole_bytes(previous)))
+    return Answer(chunks, etag, shape.media_type, still_holds, whole_bytes)
+
+
+def _made(chunks: Iterator[bytes]) -> tuple[Iterator[bytes], bytes | None]:
+    """The chunks, and all of them in one piece; None where they are long, as where most documents are at an extreme."""
+    head: list[bytes] = []
+    size = 0
+    for chunk in chunks:
+        head.append(chunk)
+        size += len(chunk)
+        if size > KEPT_WHOLE_BYTES:
+            return itertools.chain(head, chunks), None
+    body = b"".join(head)
+    return iter([body]), body
 
 
 def _whole_bytes(reading: Reading) -> int:
@@ -121,7 +138,7 @@ def _whole_bytes(reading: Reading) -> int:
 
 def _gather(reading: Reading) -> _Gathered:
     """Take what is in memory, or what comes at once; what is longer stays to be streamed."""
-    head: list[Batch] = []
+    head: deque[Batch] = deque()
     size, most_bytes = 0, reading.most_bytes if reading.is_short else WHOLE_BYTES
     for batch in reading.batches:
         head.append(batch)

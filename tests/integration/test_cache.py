@@ -539,7 +539,7 @@ def test_an_answer_of_hours_larger_than_they_seemed_ends_to_be_kept_at_its_bound
     gathered = _gather(reading)
     assert not gathered.is_whole
     assert sum(len(batch.rows) for batch in gathered.head) < 2**23 / 8 * 7 / 4 + 1_300_000
-    assert b"".join(payload.tail(gathered.batches)) == tail_of(store, 6.5)
+    assert b"".join(payload.tail(gathered.take())) == tail_of(store, 6.5)
 
 
 def test_a_long_answer_that_nobody_takes_pins_no_hours_of_the_memory(database: Database, store: Store) -> None:

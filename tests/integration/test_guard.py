@@ -52,7 +52,7 @@ def test_a_request_that_nobody_meant_makes_nothing(
     answer = Client(app).ask(method, REPORT, **{header: told})
     assert answer.status == 403
     assert set(answer.json) == {"msg", "error", "purpose"}
-    assert (answer.json["error"], answer.json["purpose"], desk.asked) == ("fetch_refused", purpose, [])
+    assert (answer.json["error"], answer.json["purpose"], desk.wanted) == ("fetch_refused", purpose, [])
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
 
 
@@ -71,7 +71,7 @@ def test_a_request_that_nobody_meant_makes_nothing(
 )
 def test_a_request_that_somebody_meant_is_served(app: Any, desk: SpentDesk, headers: dict[str, str]) -> None:
     assert Client(app).get(REPORT, **headers).status == 200
-    assert len(desk.asked) == 1
+    assert len(desk.wanted) == 1
 
 
 def test_reading_ahead_is_welcome_where_nothing_is_done(app: Any) -> None:
@@ -133,7 +133,7 @@ def test_chromium_fetching_ahead_makes_no_report(app: Any, desk: SpentDesk, tmp_
     # speculation rules it may leave for want of memory
     assert {"a", "b"} <= set(seen), "Chromium did not load the page"
     assert {status for _, status in seen.values()} == {403}
-    assert desk.asked == []
+    assert desk.wanted == []
 
 
 def _with_page(app: Any, seen: dict[str, tuple[str, int]]) -> Any:

@@ -49,7 +49,7 @@ def maker_of(
         meanwhile()
         if fails_with:
             raise fails_with
-        return {"subject": "ours", "stage_seconds": {}}
+        return {"subject": "ours", "stage_seconds": {}, "message_bytes": 100}
 
     insist = insist_for(5, lambda _seconds: None, lambda: 0.0)
     return Maker(ledger, Files(database), scratch, run, insist, scratch)

@@ -71,7 +71,7 @@ def test_the_list_needs_the_token_where_the_reports_do(store: Store, notebooks: 
 
 def asked_of(store: Store, notebooks: Path, query: str) -> tuple[Answer, list[Any]]:
     spent = SpentDesk()
-    return client_over(store, notebooks, spent).get(REPORT + query), spent.asked
+    return client_over(store, notebooks, spent).get(REPORT + query), spent.wanted
 
 
 def test_the_query_chooses_the_notebook_and_gives_its_parameters(store: Store, notebooks: Path) -> None:

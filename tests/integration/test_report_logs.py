@@ -61,7 +61,12 @@ def test_each_recipient_has_a_line_with_the_message_s_id_and_what_the_server_sai
 ) -> None:
     with smtp_server("none", script) as mail:
         given = {"EMAIL_FROM": mail.user, "PASSWORD": mail.password, "SMTP_HOST": mail.host}
-        given |= {"SMTP_PORT": str(mail.port), "SMTP_SECURITY": "none", "DATA_DIR": str(tmp_path)}
+        given |= {
+            "SMTP_PORT": str(mail.port),
+            "SMTP_SECURITY": "none",
+            "DATA_DIR": str(tmp_path),
+            "REPORT_RECIPIENTS": "*",
+        }
         desk = desk_of(database, given)
         rendered(desk, "a-report")
         lines()

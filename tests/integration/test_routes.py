@@ -300,7 +300,7 @@ def test_only_get_and_post_ask_for_a_report(store: Store, method: str) -> None:
     answer = app_over(store, desk).ask(method, "/report/now/6/a@b.com")
     assert answer.status == 405
     assert {"GET", "POST"} <= set(answer.headers["Allow"].split(", "))
-    assert desk.asked == []
+    assert desk.wanted == []
 
 
 @pytest.mark.parametrize("path", ["/", "/cpu/now/6", "/report/now/6/a@b.com", "/nothing"])
@@ -309,7 +309,7 @@ def test_options_is_answered_everywhere_and_makes_no_report(store: Store, path: 
     answer = app_over(store, desk).ask("OPTIONS", path)
     assert answer.status == 204
     assert "GET" in answer.headers["Access-Control-Allow-Methods"]
-    assert desk.asked == []
+    assert desk.wanted == []
 
 
 def test_a_browser_of_another_origin_may_send_every_header_that_is_described(client: Client) -> None:
@@ -344,7 +344,7 @@ def test_a_report_is_asked_for_with_both_methods(store: Store, method: str) -> N
     answer = app_over(store, desk).ask(method, f"/report/{NOW_PATH}/06/a@b.com")
     assert answer.json["msg"] == "Relatório enviado com sucesso!"
     assert answer.json["report"]["email_to"] == "a@b.com"
-    (asked,) = desk.asked
+    (asked,) = desk.wanted
     assert (asked.window.end_utc, asked.window.hours, asked.recipients) == (NOW, 6, ("a@b.com",))
     assert len(asked.report_id) >= 20
 
@@ -356,14 +356,14 @@ def test_a_report_goes_to_several_each_once(store: Store) -> None:
     assert [one["address"] for one in answer.json["report"]["recipients"]] == ["a@b.com", "C@d.com"]
     refused = app_over(store, desk, REPORT_RECIPIENTS="@b.com").get("/report/now/6/a@b.com,c@d.com")
     assert is_error(refused, 403, "recipient_not_allowed")
-    assert len(desk.asked) == 1
+    assert len(desk.wanted) == 1
 
 
 def test_a_report_is_asked_to_carry_attachments(store: Store) -> None:
     desk = SpentDesk()
     app_over(store, desk).get("/report/now/6/a@b.com?attach=CSV,csv")
     app_over(store, desk).get("/report/now/6/a@b.com")
-    assert [asked.attach for asked in desk.asked] == [("csv",), ()]
+    assert [asked.attach for asked in desk.wanted] == [("csv",), ()]
 
 
 @pytest.mark.parametrize(
@@ -374,7 +374,7 @@ def test_an_attachment_that_there_is_not_is_a_400_that_names_it(store: Store, at
     answer = app_over(store, desk).get(f"/report/now/6/a@b.com?attach={attach}")
     assert is_error(answer, 400, "invalid_parameter")
     assert (answer.json["field"], answer.json["given"], answer.json["known"]) == ("attach", given, list(KINDS))
-    assert desk.asked == []
+    assert desk.wanted == []
 
 
 def test_a_recipient_who_may_not_is_a_403_that_does_not_print_who_may(store: Store) -> None:
@@ -382,7 +382,7 @@ def test_a_recipient_who_may_not_is_a_403_that_does_not_print_who_may(store: Sto
     answer = app_over(store, desk, REPORT_RECIPIENTS="boss@example.com").get("/report/now/6/a@b.com")
     assert is_error(answer, 403, "recipient_not_allowed")
     assert b"boss" not in answer.body
-    assert desk.asked == []
+    assert desk.wanted == []
 
 
 @pytest.mark.parametrize(

@@ -146,7 +146,7 @@ def test_each_refusal_of_an_upload_is_told_as_it_was(
     with refusing_storage(upload) as storage:
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", storage.url)
         # what drips is never silent for long, also where the machine is busy
-        assert refusal(storage, answer_seconds=1.0 if upload == DRIP else 0.5) == reason
+        assert refusal(storage, answer_seconds=5.0 if upload == DRIP else 0.5) == reason
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ class SpentDesk(Desk):
         super().__init__(
             AwayDatabase(), {}, Path("/nonexistent"), Post(_no_send, "reports@example.com", is_repeatable=False)
         )
-        self.asked: list[ReportRequest] = []
+        self.wanted: list[ReportRequest] = []
         self.fails_with: Exception | None = None
 
     def find_same(self, asked: Asked) -> str | None:
@@ -69,11 +69,11 @@ class SpentDesk(Desk):
     def ask(self, request: ReportRequest, asked: Asked, *, own: bool = False) -> tuple[str, bool]:
         if self.fails_with:
             raise self.fails_with
-        self.asked.append(request)
+        self.wanted.append(request)
         return request.report_id, True
 
     def wait(self, report_id: str, seconds: float) -> dict[str, Any]:
-        request = self.asked[-1]
+        request = self.wanted[-1]
         entry = document_of(request, self._post.domain) | {"state": "sent", "stage_seconds": {}, "_id": report_id}
         for recipient in entry["recipients"]:
             recipient |= {"state": "sent", "via": "smtp", "reply": "250 OK"}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from unittest.mock import patch
 
 import bson
@@ -31,10 +32,20 @@ class FakeReader:
         self.begun_before_first_taken = 0
         self.gates: dict[int, threading.Event] = {}
         self.fails: set[int] = set()
+        self.refuses_to_begin = False
 
-    def at_once(self, _metric: object, from_ms: int, until_ms: int) -> Iterator[bytes]:
+    def begin(self, _metric: object, from_ms: int, until_ms: int) -> Future[None]:
+        if self.refuses_to_begin:
+            raise RuntimeError("can't start new thread")
+        self.begun.append((from_ms // HOUR_MS, until_ms // HOUR_MS))
+        return Future()
+
+    def at_once(
+        self, _metric: object, from_ms: int, until_ms: int, coming: Future[None] | None = None
+    ) -> Iterator[bytes]:
         first, stop = from_ms // HOUR_MS, until_ms // HOUR_MS
-        self.begun.append((first, stop))
+        if coming is None:
+            self.begun.append((first, stop))
         return self._documents(first, stop)
 
     def _documents(self, first: int, stop: int) -> Iterator[bytes]:
@@ -76,7 +87,7 @@ def test_the_next_runs_are_on_their_way_before_the_first_is_worked_on(reader: Fa
     found = kept.sealed(FIRST, stop, GENERATION, ALL)
     assert hours_of(found) == list(range(FIRST, stop))
     assert all(len(batch) == 6 for batch in found)
-    assert reader.begun == [(first, first + RUN_HOURS) for first in range(FIRST, stop, RUN_HOURS)]
+    assert sorted(reader.begun) == [(first, first + RUN_HOURS) for first in range(FIRST, stop, RUN_HOURS)]
     assert reader.begun_before_first_taken == RUNS_AT_ONCE
 
 
@@ -86,7 +97,7 @@ def test_held_hours_are_not_read_and_part_the_runs(reader: FakeReader, blocks: B
     blocks.put(("cpu", FIRST + 3), Block(held, GENERATION - 1))
     found = kept.sealed(FIRST, FIRST + 5, GENERATION, ALL)
     assert found[2] is held
-    assert reader.begun == [(FIRST, FIRST + 2), (FIRST + 3, FIRST + 5)]
+    assert sorted(reader.begun) == [(FIRST, FIRST + 2), (FIRST + 3, FIRST + 5)]
 
 
 def test_of_many_who_ask_for_overlapping_hours_each_hour_is_read_by_one(reader: FakeReader, kept: Hours) -> None:
@@ -129,9 +140,44 @@ def test_a_failure_is_told_to_all_who_wait_and_the_next_one_tries_again(reader: 
 def test_a_run_of_too_many_documents_is_read_hour_by_hour(reader: FakeReader, kept: Hours) -> None:
     with patch.object(hours, "MOST_DOCUMENTS", 10):
         assert hours_of(kept.sealed(FIRST, FIRST + 4, GENERATION, ALL)) == list(range(FIRST, FIRST + 4))
-        assert reader.begun[-4:] == [(hour, hour + 1) for hour in range(FIRST, FIRST + 4)]
+        assert {(hour, hour + 1) for hour in range(FIRST, FIRST + 4)} <= set(reader.begun)
         with patch.object(hours, "MOST_DOCUMENTS", 5), pytest.raises(TooDenseError):
             kept.sealed(FIRST + 10, FIRST + 12, GENERATION, ALL)
+
+
+def test_a_run_of_one_s_own_is_read_though_a_later_generation_has_its_first_hour(
+    reader: FakeReader, kept: Hours
+) -> None:
+    """Else who has claimed the rest of the run would wait for himself."""
+    gate = reader.gates[FIRST] = threading.Event()
+    with ThreadPoolExecutor(2) as pool:
+        asked = pool.submit(kept.sealed, FIRST, FIRST + 3 * RUN_HOURS, GENERATION, ALL)
+        until(lambda: reader.taken == [FIRST])
+        assert len(kept.sealed(FIRST + RUN_HOURS, FIRST + RUN_HOURS + 1, GENERATION + 1, ALL)) == 1
+        gate.set()
+        assert hours_of(asked.result(10)) == list(range(FIRST, FIRST + 3 * RUN_HOURS))
+    assert not kept._reading
+
+
+def test_readers_of_many_generations_all_get_their_hours_and_leave_no_claim(reader: FakeReader, kept: Hours) -> None:
+    dice = random.Random(11)
+    asked = [(FIRST + dice.randrange(60), GENERATION + number // 6) for number in range(120)]
+    with ThreadPoolExecutor(12) as pool:
+        found = list(pool.map(lambda one: hours_of(kept.sealed(one[0], FIRST + 72, one[1], ALL)), asked, timeout=30))
+    assert found == [list(range(first, FIRST + 72)) for first, _ in asked]
+    assert not kept._reading
+
+
+def test_what_was_claimed_is_let_go_where_its_page_cannot_be_asked_for(reader: FakeReader, kept: Hours) -> None:
+    reader.refuses_to_begin = True
+    with pytest.raises(RuntimeError):
+        kept.sealed(FIRST, FIRST + 2 * RUN_HOURS, GENERATION, ALL)
+    assert not kept._reading
+
+
+def test_runs_that_overflow_together_are_all_read_hour_by_hour(reader: FakeReader, kept: Hours) -> None:
+    with patch.object(hours, "MOST_DOCUMENTS", 60):  # six an hour, twelve hours a run
+        assert hours_of(kept.sealed(FIRST, FIRST + 48, GENERATION, ALL)) == list(range(FIRST, FIRST + 48))
 
 
 def test_no_more_than_so_many_bytes_are_taken_and_what_was_begun_is_left_to_others(
@@ -147,6 +193,17 @@ def test_of_what_a_slow_client_takes_one_run_is_read_at_a_time(reader: FakeReade
     assert len(kept.sealed(FIRST, FIRST + 4 * RUN_HOURS, GENERATION, 0)) == RUN_HOURS
     assert reader.begun == [(FIRST, FIRST + RUN_HOURS)]
     assert len(kept.sealed(FIRST, FIRST + 4 * RUN_HOURS, GENERATION, 0)) == 1
+
+
+def test_of_hours_that_are_held_in_turn_each_missing_one_is_asked_for_once(
+    reader: FakeReader, blocks: Blocks, kept: Hours
+) -> None:
+    for odd in range(1, 24, 2):
+        blocks.put(("cpu", FIRST + odd), Block(no_batch(), GENERATION))
+    hour = FIRST
+    while hour < FIRST + 24:
+        hour += len(kept.sealed(hour, FIRST + 24, GENERATION, 0))
+    assert len(reader.begun) == 12
 
 
 def until(holds: object) -> None:

@@ -65,16 +65,18 @@ def test_joined_parts_are_a_batch_of_their_own() -> None:
     assert joined.end_of is None
 
 
-def test_the_end_of_a_batch_has_a_digest_of_its_own_for_each_beginning_and_each_batch() -> None:
-    digests = {each.part(start, 10).digest for each in (WHOLE, batch(host="b")) for start in range(10)}
+def test_what_is_cut_without_an_end_has_a_digest_of_its_own_for_each_beginning_and_each_batch() -> None:
+    starts_ms = [1_000_000 + 5000 * n for n in range(10)]
+    digests = {each.between(start_ms, None).digest for each in (WHOLE, batch(host="b")) for start_ms in starts_ms}
     assert len(digests) == 20
-    assert WHOLE.part(4, 10).digest == batch().part(4, 10).digest
+    assert WHOLE.between(1_020_000, None).digest == batch().between(1_020_000, None).digest
 
 
-def test_what_does_not_reach_the_end_keeps_its_digest_when_the_batch_grows() -> None:
+def test_what_is_cut_with_an_end_keeps_its_digest_when_the_batch_grows() -> None:
     grown = batch(12)
-    assert WHOLE.part(2, 6).digest == grown.part(2, 6).digest
-    assert WHOLE.part(2, 10).digest != grown.part(2, 12).digest
+    assert WHOLE.between(1_010_000, 1_030_000).digest == grown.between(1_010_000, 1_030_000).digest
+    assert WHOLE.between(1_010_000, 1_050_000).digest == grown.between(1_010_000, 1_050_000).digest
+    assert WHOLE.between(1_010_000, None).digest != grown.between(1_010_000, None).digest
 
 
 def test_a_digest_is_made_once() -> None:

@@ -151,6 +151,20 @@ def test_a_report_takes_only_so_many_keys(ledger: Ledger) -> None:
     assert ledger.find_same(Asked("key", "0")) == "r1"
 
 
+def test_however_a_report_is_asked_for_no_request_reads_the_whole_ledger(ledger: Ledger, database: Database) -> None:
+    ledger.ask(document("first"), Asked("first"))
+    database.handle.command("profile", 2)
+    ledger.ask(document("r1"), Asked("key"))
+    ledger.ask(document("r2"), Asked("key", "joins it"))
+    ledger.ask(document("r2"), Asked("key", "joins it"))
+    ledger.ask(document("r3"), Asked("another", "makes one"))
+    database.handle.command("profile", 0)
+    done = list(database["system.profile"].find({"ns": {"$regex": r"\.reports$"}, "planSummary": {"$exists": True}}))
+    plans = {(one["op"], one["planSummary"].partition(" ")[0]) for one in done}
+    assert {("query", "IXSCAN"), ("update", "IXSCAN")} <= plans
+    assert "COLLSCAN" not in {plan for _, plan in plans}, done
+
+
 def test_as_many_may_wait_as_may_and_those_that_run_do_not_count(ledger: Ledger) -> None:
     for number in range(2):
         ledger.ask(document(f"r{number}"), Asked(f"key {number}", queue_limit=2))

@@ -107,7 +107,7 @@ class Courier:
     def _attend(self, entry: Document, place: int, recipient: Document, content: bytes) -> None:
         """Do for one recipient what is to be done now."""
         report_id, state, now = str(entry["_id"]), recipient["state"], entry["taken_at"]
-        if state == states.SENDING and not self.post.is_repeatable:
+        if state == states.SENDING and not self._may_repeat(entry):
             reason = "the server ended before it could write down what the mail server said"
             self.ledger.settle(report_id, place, states.POSSIBLY_SENT, reason=reason)
             return
@@ -125,6 +125,10 @@ class Courier:
             self.ledger.settle(report_id, place, states.SUPPRESSED)
         else:
             self._hand_over(entry, place, recipient, content)
+
+    def _may_repeat(self, entry: Document) -> bool:
+        """Whether who had begun to send it was an outbox as this one is: it was by the same account, and repeatable."""
+        return self.post.is_repeatable and entry.get("sender") == self.ledger.sender
 
     def _hand_over(self, entry: Document, place: int, recipient: Document, content: bytes) -> None:
         report_id, address = str(entry["_id"]), recipient["address"]

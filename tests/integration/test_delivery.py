@@ -338,6 +338,29 @@ def test_into_the_outbox_it_is_written_once_whatever_happened(database: Database
     assert len(list(tmp_path.glob("*.eml"))) == 1
 
 
+@pytest.mark.parametrize("is_of_an_older_version", [True, False])
+def test_what_a_mail_server_may_have_is_possibly_sent_to_a_server_with_an_outbox_too(
+    database: Database, tmp_path: Path, *, is_of_an_older_version: bool
+) -> None:
+    mailing = Desk(database, {}, tmp_path, Post(_none, "reports@example.com", is_repeatable=False), QUICK)
+    put_rendered(mailing, "r", "a@b.com", "c@d.com")
+    assert mailing.ledger.claim(states.TO_SEND) is not None
+    mailing.ledger.begin_sending("r", 0)  # and here it dies, for days
+    known = mailing.ledger.get("r")["repeat_key"]
+    then = {"$set": {"due_at": NOW - timedelta(days=2)}}
+    mailing.ledger._reports.update_one(
+        {"_id": "r"}, then | ({"$unset": {"sender": ""}} if is_of_an_older_version else {})
+    )
+    post = Post(Outbox(tmp_path), "reports@localhost.localdomain", is_repeatable=True)
+    heir = Desk(database, {}, tmp_path, post, QUICK)
+    heir._deliver(heir.ledger.claim(states.TO_SEND))
+    entry = heir.ledger.get("r")
+    other = "written" if is_of_an_older_version else "expired"
+    assert [one["state"] for one in entry["recipients"]] == ["possibly_sent", other]
+    assert entry["state"] == ("partly_sent" if is_of_an_older_version else "possibly_sent")
+    assert entry["repeat_key"] == known
+
+
 @pytest.mark.parametrize("is_applied", [True, False])
 def test_nothing_leaves_that_the_ledger_could_not_be_told_of_and_it_leaves_later(
     database: Database, monkeypatch: pytest.MonkeyPatch, *, is_applied: bool

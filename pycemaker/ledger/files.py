@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 import gridfs
-from gridfs.errors import NoFile
+from gridfs.errors import CorruptGridFile, NoFile
 from pymongo import WriteConcern
 
 from pycemaker.data.database import Database, one_exchange
@@ -45,13 +45,13 @@ class Files:
         """One file, whole.
 
         Raises:
-            UnknownReport: there is none of that name.
+            UnknownReport: there is none of that name, or not all of it.
             DatabaseUnreachable: MongoDB is away.
         """
         with one_exchange(TRANSFER_SECONDS):
             try:
                 return bytes(self._bucket().open_download_stream(f"{report_id}/{name}").read())
-            except NoFile:
+            except (NoFile, CorruptGridFile):
                 raise UnknownReport from None
 
     def names(self, report_id: str) -> list[str]:

@@ -31,6 +31,13 @@ _log = logging.getLogger(__name__)
 
 NOT_ALLOWED = "REPORT_RECIPIENTS does not name this address any more"
 
+_ENDED_EARLY = "the server ended before it could write down what the mail server said"
+_GONE = "its message is not in the database any more"
+_UNREADABLE = "its message could not be read from the database"
+
+MOST_LATE_READS = 20
+"""How often a message that cannot be read is looked for once its time is over: its server may just have come back."""
+
 _NOT_TOLD = "MongoDB did not answer when the message was about to leave; nothing was sent"
 
 IsSuppressed = Callable[[str, str], bool]
@@ -97,7 +104,12 @@ class Courier:
         try:
             content = self.files.get(report_id, MESSAGE)
         except UnknownReport:
-            self._close_without_message(entry)
+            self._close_without_message(entry, states.FAILED, _GONE)
+            return
+        except DatabaseUnreachable:
+            if _late_reads(entry) < MOST_LATE_READS:
+                raise
+            self._close_without_message(entry, states.EXPIRED, _UNREADABLE)
             return
         began = time.monotonic()
         for place, recipient in enumerate(entry["recipients"]):
@@ -108,8 +120,7 @@ class Courier:
         """Do for one recipient what is to be done now."""
         report_id, state, now = str(entry["_id"]), recipient["state"], entry["taken_at"]
         if state == states.SENDING and not self._may_repeat(entry):
-            reason = "the server ended before it could write down what the mail server said"
-            self.ledger.settle(report_id, place, states.POSSIBLY_SENT, reason=reason)
+            self.ledger.settle(report_id, place, states.POSSIBLY_SENT, reason=_ENDED_EARLY)
             return
         if state == states.SENDING:
             self.ledger.settle(report_id, place, states.QUEUED)
@@ -195,10 +206,22 @@ class Courier:
             self.insist(lambda: self.ledger.end(report_id, state, **timing))
             self.insist(lambda: self.ledger.retell(report_id))
 
-    def _close_without_message(self, entry: Document) -> None:
-        reason = "its message is not in the database any more"
-        _log.error("report %s: %s", entry["_id"], reason)
-        self.ledger.end(str(entry["_id"]), states.FAILED, {"reason": reason})
+    def _close_without_message(self, entry: Document, state: str, reason: str) -> None:
+        """Nobody else will be sent to; who may have been is told so."""
+        report_id = str(entry["_id"])
+        _log.error("report %s: %s", report_id, reason)
+        for place, recipient in enumerate(entry["recipients"]):
+            if recipient["state"] == states.SENDING and not self._may_repeat(entry):
+                self.ledger.settle(report_id, place, states.POSSIBLY_SENT, reason=_ENDED_EARLY)
+            elif recipient["state"] in (states.SENDING, *states.UNSENT):
+                self.ledger.settle(report_id, place, state, reason=reason)
+        self._close(report_id, 0.0)
+
+
+def _late_reads(entry: Document) -> int:
+    """How often it was taken to be sent after the time for which its mails are tried."""
+    late = [each for each in entry["history"] if each["at"] > entry["give_up_at"]]
+    return sum(each["state"] == states.SENDING for each in late)
 
 
 def headers_for(entry: Document, place: int) -> dict[str, str]:

@@ -31,7 +31,7 @@ from pycemaker.ledger.ledger import Ledger
 from pycemaker.ledger.retries import delay_seconds
 from pycemaker.report import outcome
 from pycemaker.report.bounds import Bounds
-from pycemaker.report.delivery import Post
+from pycemaker.report.delivery import MOST_LATE_READS, Post
 from pycemaker.report.desk import Desk
 from pycemaker.report.mail import Outbox
 from pycemaker.report.making import Maker
@@ -399,6 +399,41 @@ def test_a_message_that_is_gone_is_a_failed_report(database: Database) -> None:
         assert (entry["state"], mail.received) == ("failed", [])
         with pytest.raises(Exception, match="not in the database any more"):
             outcome.raise_unless_delivered(entry)
+
+
+def test_a_message_of_which_a_part_is_gone_is_a_failed_report_and_who_may_have_it_is_told_so(
+    database: Database,
+) -> None:
+    with smtp_server("ssl") as mail, post_office(database, mail) as desk:
+        desk.close()
+        put_rendered(desk, "r", "a@b.com", "c@d.com")
+        assert desk.ledger.claim(states.TO_SEND) is not None
+        desk.ledger.begin_sending("r", 0)
+        database["report_files.chunks"].delete_many({})
+        desk._deliver(desk.ledger.get("r"))
+        entry = desk.ledger.get("r")
+        assert [one["state"] for one in entry["recipients"]] == ["possibly_sent", "failed"]
+        assert (entry["state"], mail.received) == ("possibly_sent", [])
+
+
+def test_a_message_that_cannot_be_read_is_not_looked_for_for_ever_but_after_its_time_still_so_often(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> bytes:
+        raise DatabaseUnreachable(reason="away")
+
+    desk = Desk(database, {}, Path("/nonexistent"), Post(_none, "reports@example.com", is_repeatable=False), QUICK)
+    put_rendered(desk, "r", "a@b.com")
+    desk.ledger._reports.update_one({"_id": "r"}, {"$set": {"give_up_at": NOW}})  # its server was away for years
+    monkeypatch.setattr("pycemaker.ledger.files.Files.get", away)
+    for _ in range(MOST_LATE_READS - 1):
+        with pytest.raises(DatabaseUnreachable):
+            desk._deliver(desk.ledger.claim(states.TO_SEND))
+        desk.ledger._reports.update_one({"_id": "r"}, {"$set": {"due_at": NOW}})
+    desk._deliver(desk.ledger.claim(states.TO_SEND))
+    entry = desk.ledger.get("r")
+    assert (entry["state"], entry["recipients"][0]["state"]) == ("expired", "expired")
+    assert "could not be read" in entry["recipients"][0]["reason"]
 
 
 def test_scratch_that_a_server_left_behind_goes_after_a_day(database: Database, tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ message without its end is none.
 from __future__ import annotations
 
 import logging
-import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,8 +24,8 @@ from pycemaker.ledger.reading import Document
 from pycemaker.ledger.retries import FIRST_SECONDS, delay_seconds
 from pycemaker.report.mail import readdress
 from pycemaker.report.pipeline import Send
+from pycemaker.report.quoted import QUOTED_ADDRESS
 
-_ADDRESS = re.compile(r"[^\s<>,;:\"'()]+@[^\s<>,;:\"'()]+")
 _log = logging.getLogger(__name__)
 
 NOT_ALLOWED = "REPORT_RECIPIENTS does not name this address any more"
@@ -233,7 +232,7 @@ def headers_for(entry: Document, place: int) -> dict[str, str]:
 
 def _log_outcome(level: int, report_id: str, place: int, state: str, message_id: str, reply: str) -> None:
     """One line for what became of a recipient: by their place, and without addresses, which mail servers quote."""
-    told = {"message_id": message_id, "reply": _ADDRESS.sub("***", reply)}
+    told = {"message_id": message_id, "reply": QUOTED_ADDRESS.sub("***", reply)}
     _log.log(level, "report %s, recipient %d: %s", report_id, place + 1, state, extra=told)
 
 

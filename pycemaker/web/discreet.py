@@ -3,27 +3,37 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from pycemaker.report.quoted import QUOTED_ADDRESS
+
+_BY_OTHERS = ("reply", "reason", "refusals", "error")
+"""Where mail servers have their say, and may name addresses besides the recipients'."""
+
 
 def without_addresses(record: Mapping[str, Any]) -> dict[str, Any]:
-    """The record, its recipients' addresses as `a***@example.com`, wherever they stand: mail servers quote them."""
+    """The record, addresses as `a***@example.com`: its recipients' wherever they stand, and whichever others quote."""
     known = {recipient["address"] for recipient in record["recipients"]}
     longest_first = sorted(map(re.escape, known), key=len, reverse=True)
     found = re.compile("|".join(longest_first) or r"(?!)", re.IGNORECASE)
-    masked: dict[str, Any] = _changed(record, partial(found.sub, _hint))
+    masked: dict[str, Any] = _changed(_changed(record, partial(found.sub, _hint)), _without_quoted, _BY_OTHERS)
     return masked
+
+
+def _without_quoted(text: str) -> str:
+    return QUOTED_ADDRESS.sub(_hint, text)
 
 
 def _hint(found: re.Match[str]) -> str:
     return f"{found[0][0]}***@{found[0].rpartition('@')[2]}"
 
 
-def _changed(told: Any, change: Any) -> Any:
+def _changed(told: Any, change: Callable[[str], str], names: Sequence[str] = ()) -> Any:
+    """The same with each text in it changed; with names, each text below one of these."""
     if isinstance(told, str):
-        return change(told)
+        return told if names else change(told)
     if isinstance(told, Mapping):
-        return {name: _changed(each, change) for name, each in told.items()}
-    return [_changed(each, change) for each in told] if isinstance(told, list) else told
+        return {name: _changed(each, change, () if name in names else names) for name, each in told.items()}
+    return [_changed(each, change, names) for each in told] if isinstance(told, list) else told

@@ -121,6 +121,25 @@ def test_without_a_token_nobody_else_learns_an_address(client: Client, caller: d
     assert client.get(f"/reports/{ID}", **caller).status == 200
 
 
+@pytest.mark.parametrize("quoted", ["boss@partner.com", "o'neil@partner.com", "b+tag@partner.com"])
+def test_nobody_else_learns_an_address_that_a_mail_server_names_besides(
+    client: Client, database: Database, quoted: str
+) -> None:
+    reason = f"550 '{quoted}', to whom <ana@example.com> is passed on, is full"
+    told = {"reason": reason, "refusals": [{"at": datetime(2026, 4, 10, 12, tzinfo=UTC), "reason": reason}]}
+    change = {f"recipients.0.{name}": value for name, value in told.items()}
+    database["reports"].update_one({"_id": ID}, {"$set": change | {"recipients.1.reply": f"250 passed on to {quoted}"}})
+    for path in (LIST, RECORD):
+        body = client.get(path, **REMOTE).body.decode()
+        assert "partner.com" in body
+        assert quoted not in body
+        assert quoted.partition("@")[0][1:] + "@" not in body
+    assert reason in client.get(RECORD).body.decode()
+    first = client.get(RECORD, **REMOTE).json["report"]["recipients"][0]
+    masked = f"550 '{quoted[0]}***@partner.com', to whom <a***@example.com> is passed on, is full"
+    assert first["reason"] == first["refusals"][0]["reason"] == masked
+
+
 def test_with_the_token_it_does_not_matter_where_one_is(store: Store, database: Database) -> None:
     client = client_of(store, database, API_TOKEN="a-token")
     assert client.get(LIST).status == 401

@@ -24,7 +24,8 @@ _V6_PREFIX = 64
 
 _FORWARDED_FOR = re.compile(r'(?:^|[;\s])for\s*=\s*("(?:[^"\\]|\\.)*"|[^;\s]+)', re.IGNORECASE)
 _WITH_PORT = re.compile(r"\[([^\]]*)\](?::[\w.-]+)?|([^:]+):[\w.-]+")
-_HANDED_ON = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_FORWARDED_HOST", "HTTP_X_REAL_IP", "HTTP_VIA")
+_HANDED_ON = ("HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_VIA")
+_HANDED_ON_PREFIX = "HTTP_X_FORWARDED"
 _LOOPBACK_NAME = re.compile(r"(?:[\w-]+\.)*localhost(?::\d+)?", re.ASCII | re.IGNORECASE)
 _ELEMENTS = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*")+')
 _HOPS = 50
@@ -48,16 +49,26 @@ def caller_address(environ: Mapping[str, Any], trusted: Sequence[Network]) -> st
     return _told(callers.pop() if len(callers) == 1 else peer)
 
 
-def is_on_this_machine(environ: Mapping[str, Any]) -> bool:
-    """Whether the request comes from this machine, through no proxy that says that it is one.
+def is_on_this_machine(environ: Mapping[str, Any], trusted: Sequence[Network] = ()) -> bool:
+    """Whether the request comes from this machine, through no proxy that is known or says that it is one.
 
     By what name this server was asked counts too: where a site's own name suddenly means 127.0.0.1 (DNS rebinding),
     browsers on this machine ask here and let the site read the answer, but they say whose name it was.
+
+    Args:
+        environ: the request's, of WSGI.
+        trusted: the proxies; one on this machine asks for others.
     """
-    if not _is_loopback(environ.get("REMOTE_ADDR") or "") or any(environ.get(name) for name in _HANDED_ON):
+    peer = _parse(environ.get("REMOTE_ADDR") or "")
+    if peer is None or not peer.is_loopback or _is_among(peer, trusted) or _is_handed_on(environ):
         return False
     host = environ.get("HTTP_HOST") or ""
     return not host or _LOOPBACK_NAME.fullmatch(host) is not None or _is_loopback(host)
+
+
+def _is_handed_on(environ: Mapping[str, Any]) -> bool:
+    """Whether a header says that a proxy did."""
+    return any(text and (name in _HANDED_ON or name.startswith(_HANDED_ON_PREFIX)) for name, text in environ.items())
 
 
 def _is_loopback(text: str) -> bool:

@@ -67,7 +67,7 @@ class Gate:
 
     def knows(self, environ: Mapping[str, Any]) -> bool:
         """Whether who passed `check_token` may learn whom reports were for: by the token, or by being here."""
-        return self._settings.api_token is not None or is_on_this_machine(environ)
+        return self._settings.api_token is not None or is_on_this_machine(environ, self._settings.trusted_proxies)
 
     def admit(self, environ: Mapping[str, Any], recipients: Iterable[str]) -> Admission:
         """Count one report for the caller, and one for each recipient; give it back where it is refused after all.

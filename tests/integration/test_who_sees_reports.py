@@ -24,6 +24,8 @@ OTHERS: list[dict[str, str]] = [
     {"x_forwarded_for": "127.0.0.1"},
     {"forwarded": "for=192.0.2.7"},
     {"x_real_ip": "192.0.2.7"},
+    {"x_forwarded_proto": "https"},
+    {"x_forwarded_server": "proxy"},
     {"via": "1.1 proxy"},
     {"host": "site.example.com:5000"},  # its name suddenly means 127.0.0.1
     {"host": "127.0.0.1.example.com"},
@@ -138,6 +140,15 @@ def test_nobody_else_learns_an_address_that_a_mail_server_names_besides(
     first = client.get(RECORD, **REMOTE).json["report"]["recipients"][0]
     masked = f"550 '{quoted[0]}***@partner.com', to whom <a***@example.com> is passed on, is full"
     assert first["reason"] == first["refusals"][0]["reason"] == masked
+
+
+@pytest.mark.parametrize("peer", ["127.0.0.1", "::1", "::ffff:127.0.0.1"])
+def test_a_proxy_on_this_machine_that_says_nothing_is_not_taken_for_who_is_here(
+    store: Store, database: Database, peer: str
+) -> None:
+    client = client_of(store, database, TRUSTED_PROXIES="127.0.0.1, ::1")
+    assert client.get(RECORD, remote_addr=peer).json["report"]["email_to"] == "A***@example.com,b***@example.com"
+    assert client.get(MESSAGE, remote_addr=peer).status == 403
 
 
 def test_with_the_token_it_does_not_matter_where_one_is(store: Store, database: Database) -> None:

@@ -439,6 +439,13 @@ def test_reports_are_counted_by_state_without_being_read(ledger: Ledger, databas
     assert (profiled["docsExamined"], profiled["keysExamined"]) == (0, 3)
 
 
+def test_reports_are_counted_where_the_index_of_their_states_has_been_lost(ledger: Ledger, database: Database) -> None:
+    ledger.ask(document("r"), Asked("key"))
+    ledger.index_states()
+    database["reports"].drop_index("state_1")
+    assert ledger.count_by_state()["queued"] == 1
+
+
 def test_the_newest_come_first_page_by_page(ledger: Ledger) -> None:
     for number in range(5):
         ledger.ask(document(f"r{number}"), Asked(f"key {number}"))

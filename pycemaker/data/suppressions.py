@@ -71,9 +71,13 @@ class Suppressions:
         return written.upserted_id is not None
 
     def remove(self, address: str, notebook: str = EVERY_REPORT, *, by: str = OPERATOR) -> bool:
-        """Lift what suppresses it, its inbox's too; whether there was any. A recipient lifts none of the operator's."""
-        own = {"by": RECIPIENT} if by == RECIPIENT else {}
-        query = {"_id": {"$in": _ids(address, notebook)}, **own}
+        """Lift what suppresses it; whether there was any.
+
+        The operator lifts its inbox's too. A recipient lifts neither that, which may be somebody else's wish, nor the
+        operator's: a tag's link reaches whoever reads the tag's mail.
+        """
+        own: dict[str, Any] = {"_id": _id(address, notebook), "by": RECIPIENT}
+        query = own if by == RECIPIENT else {"_id": {"$in": _ids(address, notebook)}}
         with one_exchange():
             return self._database[COLLECTION].delete_many(query).deleted_count > 0
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from html import escape
 
 from pycemaker import brand
-from pycemaker.data.suppressions import EVERY_REPORT, OPERATOR, Suppression
+from pycemaker.data.suppressions import EVERY_REPORT, OPERATOR, Suppression, inbox
 from pycemaker.language import _, spoken
 from pycemaker.report.unsubscribe import Subscription
 
@@ -75,6 +75,8 @@ def page(subscription: Subscription, title: str, suppressions: Sequence[Suppress
     if any(suppression.by == OPERATOR for suppression in suppressions):
         told = _("Quem opera este serviço bloqueou o envio de relatórios para {whom}.", whom=whom)
         return _page(_("Envio bloqueado"), _said(told))
+    if suppressions and not _own(subscription, suppressions):
+        return _left_by_inbox(subscription, whom, what, notebooks)
     if EVERY_REPORT in notebooks:
         told = _("{whom} não recebe mais nenhum relatório.", whom=whom)
         return _page(_("Recebimento cancelado"), _said(told) + _form((RETURN, _("Voltar a receber"))))
@@ -86,6 +88,29 @@ def page(subscription: Subscription, title: str, suppressions: Sequence[Suppress
     buttons = _form((LEAVE, _("Cancelar este relatório")), (LEAVE_ALL, _("Cancelar todos os relatórios")))
     fine = _("Abrir esta página não muda nada; o cancelamento vale assim que você confirmar.")
     return _page(_("Cancelar o recebimento"), f'<p>{told}</p>{buttons}<p class="fine">{fine}</p>')
+
+
+def _own(subscription: Subscription, suppressions: Sequence[Suppression]) -> list[Suppression]:
+    """Those that the link can lift: of the address itself."""
+    return [each for each in suppressions if each.address == subscription.address.lower()]
+
+
+def _left_by_inbox(subscription: Subscription, whom: str, what: str, notebooks: Collection[str]) -> str:
+    """For a tag of an inbox that has left: nothing comes, and this link cannot change that."""
+    left = f"<strong>{escape(inbox(subscription.address))}</strong>"
+    if EVERY_REPORT in notebooks:
+        told = _("{whom} não recebe nenhum relatório, porque {inbox} cancelou o recebimento.", whom=whom, inbox=left)
+        buttons = ""
+    else:
+        told = _(
+            "{whom} não recebe o relatório {what}, porque {inbox} cancelou o recebimento.",
+            whom=whom,
+            what=what,
+            inbox=left,
+        )
+        buttons = _form((LEAVE_ALL, _("Cancelar todos os relatórios")))
+    more = _("Para voltar a receber, use o link de um e-mail enviado a {inbox}.", inbox=left)
+    return _page(_("Recebimento cancelado"), _said(f"{told} {more}") + buttons)
 
 
 def unknown_link() -> str:

@@ -79,15 +79,34 @@ def test_who_left_gets_nothing_under_a_tag_of_their_address_either(suppressions:
     assert not suppressions.is_suppressed("eva@b.com", "report")
 
 
-def test_who_comes_back_under_a_tag_comes_back(suppressions: Suppressions) -> None:
+def test_a_tag_s_link_lifts_what_was_said_for_the_tag_and_leaves_the_inbox_s_word(suppressions: Suppressions) -> None:
     suppressions.add("ana@b.com", "report", by=RECIPIENT)
     suppressions.add("ana+ops@b.com", "report", by=RECIPIENT)
     assert suppressions.remove("Ana+ops@b.com", "report", by=RECIPIENT)
-    assert not suppressions.is_suppressed("ana+ops@b.com", "report")
-    assert not suppressions.is_suppressed("ana@b.com", "report")
-    suppressions.add("ana@b.com", by=OPERATOR)
-    assert not suppressions.remove("ana+ops@b.com", by=RECIPIENT)
+    assert [kept.address for kept in suppressions.every()] == ["ana@b.com"]
+    assert not suppressions.remove("ana+ops@b.com", "report", by=RECIPIENT)
     assert suppressions.is_suppressed("ana+ops@b.com", "report")
+    assert suppressions.remove("ana+ops@b.com", "report", by=OPERATOR)
+    assert not suppressions.is_suppressed("ana@b.com", "report")
+
+
+@pytest.mark.parametrize(
+    ("left", "says"), [("report", "não recebe o relatório"), (EVERY_REPORT, "não recebe nenhum relatório")]
+)
+def test_the_page_of_a_tag_says_that_its_inbox_has_left_and_offers_no_way_back(
+    client: Client, database: Database, suppressions: Suppressions, left: str, says: str
+) -> None:
+    path = f"/unsubscribe/{sign(Subscription('Ana+ops@b.com', 'report'), SigningKeys(database).newest())}"
+    suppressions.add("ana@b.com", left, by=RECIPIENT)
+    post(client, path, "acao=cancelar")
+    assert 'value="voltar"' in client.get(path, **HTML).body.decode()
+    for page in (post(client, path, "acao=voltar"), client.get(path, **HTML)):
+        told = page.body.decode()
+        assert says in told
+        assert "use o link de um e-mail enviado a <strong>ana@b.com</strong>" in told
+        assert 'value="voltar"' not in told
+        assert ('value="cancelar-todos"' in told) == (left == "report")
+    assert suppressions.is_suppressed("ana@b.com", "report")
 
 
 def test_a_mail_programs_multipart_body_is_taken_too(client: Client, suppressions: Suppressions, path: str) -> None:

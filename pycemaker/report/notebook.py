@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import papermill
+import zmq
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
@@ -32,6 +33,9 @@ START_SECONDS = 60
 STREAM_LIMIT_CHARACTERS = 1_000_000
 """How much printed text one cell keeps."""
 
+OUTPUT_SECONDS = 60
+"""For how long what a cell has shown is still taken once the cell has run."""
+
 _SECRET_CHARACTERS = 1024
 """How long a secret may be, escaped or quoted, that comes in pieces; of a longer one, a key, each line is one."""
 
@@ -45,6 +49,20 @@ _WARM_UP = (
 )
 
 
+_LAUNCH = """
+import sys
+if sys.path[0] == '': del sys.path[0]
+import zmq
+from ipykernel.kernelapp import IPKernelApp
+class App(IPKernelApp):
+    def init_iopub(self, context):
+        context.setsockopt(zmq.SNDHWM, 0)
+        super().init_iopub(context)
+App.launch_instance()
+"""
+"""Starts a kernel that drops nothing of what its cells show, however fast they do: ZeroMQ keeps 1,000 messages else."""
+
+
 class _Manager(AsyncKernelManager):
     """A kernel of this very interpreter, whatever kernels the machine has by that name.
 
@@ -54,8 +72,14 @@ class _Manager(AsyncKernelManager):
 
     @property
     def kernel_spec(self) -> KernelSpec:
-        launcher = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        launcher = [sys.executable, "-c", _LAUNCH, "-f", "{connection_file}"]
         return KernelSpec(argv=[*launcher, "--HistoryManager.enabled=False"], language="python", display_name="Python")
+
+    def client(self, **keywords: Any) -> Any:
+        """A client that drops nothing of what the kernel shows."""
+        made = super().client(**keywords)
+        made.context.setsockopt(zmq.RCVHWM, 0)
+        return made
 
 
 class ReadyKernel:
@@ -173,7 +197,12 @@ class _Engine(NBClientEngine):  # type: ignore[misc]
         watch: _Watch = keywords["watch"]
         watch.look_at(nb_man.nb.cells)
         client = _Client(
-            nb_man, kernel_name=kernel_name, on_cell_start=watch.started, on_cell_executed=watch.executed, **wanted
+            nb_man,
+            kernel_name=kernel_name,
+            iopub_timeout=OUTPUT_SECONDS,
+            on_cell_start=watch.started,
+            on_cell_executed=watch.executed,
+            **wanted,
         )
         try:
             return client.execute()
@@ -240,7 +269,7 @@ def run_notebook(
         mask: takes secrets out of what cells show and of why they failed, before it is kept or told.
 
     Raises:
-        NotebookFailed: a cell raised, or the kernel died; `executed` holds what ran so far.
+        NotebookFailed: a cell raised or showed too much, or the kernel died; `executed` holds what ran so far.
         DatabaseUnreachable: a cell could not read the database.
     """
     watch = _Watch(on_cell, mask)
@@ -258,8 +287,11 @@ def run_notebook(
         )
     except PapermillExecutionError as error:
         raise _told_by_cell(error, watch.number(error.cell_index), mask) from None
-    except (DeadKernelError, CellTimeoutError) as error:
+    except DeadKernelError as error:
         raise NotebookFailed(cell=watch.cell, exception=type(error).__name__, reason="the kernel died") from None
+    except CellTimeoutError as error:  # cells have no time of their own: what they showed has, once they have run
+        reason = f"the cell showed more than could be taken within {OUTPUT_SECONDS} s"
+        raise NotebookFailed(cell=watch.cell, exception=type(error).__name__, reason=reason) from None
     except Exception as error:
         raise NotebookFailed(
             cell=watch.cell, exception=type(error).__name__, reason=_one_line(mask(str(error)))

@@ -143,3 +143,20 @@ def test_a_report_is_held_to_the_password_in_its_database_s_url_unless_that_may_
     known = withheld(from_mapping({"MONGO_DB_URL": url % quote_plus(MONGO_PASSWORD)}), []).secrets
     assert {quote_plus(MONGO_PASSWORD), MONGO_PASSWORD} < set(known)
     assert withheld(from_mapping({"MONGO_DB_URL": url % "monitoring"}), []).secrets == [url % "monitoring"]
+
+
+TALKS = "for number in range(4000): print(number, flush=True)"
+
+
+def test_whatever_a_cell_shows_and_however_fast_it_is_kept_to_its_end(kernel: ReadyKernel, tmp_path: Path) -> None:
+    talked, after = run(kernel, tmp_path, TALKS, "print('after')").cells
+    assert "".join(output.text for output in talked.outputs).split() == [str(number) for number in range(4000)]
+    assert after.outputs[0].text == "after\n"
+
+
+def test_a_cell_that_shows_more_than_can_be_taken_is_told_so(
+    kernel: ReadyKernel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pycemaker.report.notebook.OUTPUT_SECONDS", 0)
+    with pytest.raises(NotebookFailed, match="in cell 1: the cell showed more than could be taken"):
+        run(kernel, tmp_path, TALKS)

@@ -73,6 +73,7 @@ ALONE = {
     "papermill": {"pycemaker.report.notebook"},
     "nbclient": {"pycemaker.report.notebook"},
     "jupyter_client": {"pycemaker.report.notebook"},
+    "zmq": {"pycemaker.report.notebook"},
     "nbconvert": {"pycemaker.report.render"},
     "css_inline": {"pycemaker.report.render"},
     "inscriptis": {"pycemaker.report.render"},

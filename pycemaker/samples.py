@@ -51,6 +51,10 @@ class Columns:
         some = slice(start, stop)
         return Columns(self.time_ms[some], self.reading[some], self.criticity[some], self.criticity_names)
 
+    def copy(self) -> Columns:
+        """The same, copied."""
+        return Columns(self.time_ms.copy(), self.reading.copy(), self.criticity.copy(), self.criticity_names)
+
     def take(self, places: NDArray[np.int64]) -> Columns:
         """The samples at these places, copied."""
         return Columns(self.time_ms[places], self.reading[places], self.criticity[places], self.criticity_names)
@@ -183,6 +187,8 @@ def join_batches(batches: Sequence[Batch]) -> Batch:
     kept = [batch for batch in batches if len(batch)]
     if not kept:
         return no_batch()
+    if len(kept) == 1:
+        return Batch(kept[0].columns.copy(), kept[0].rows, kept[0].ends)
     offsets = np.cumsum([0, *(len(batch.rows) + 1 for batch in kept[:-1])])
     return Batch(
         join_columns(batch.columns for batch in kept),

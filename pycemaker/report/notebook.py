@@ -139,22 +139,54 @@ def _kernel_environment(folder: Path) -> dict[str, str]:
 
 
 class _Client(PapermillNotebookClient):  # type: ignore[misc]
-    """papermill's client, which remembers the cell it is in, bounds what a cell prints, and keeps no secret."""
+    """papermill's client, which remembers the cell it is in, bounds what a cell prints, and keeps no secret.
+
+    What a widget of ipywidgets takes (`with Output():`, `interact`) is the cell's own output: no reader has the widget.
+    nbclient tells the kernel of it instead, and may miss the end of the cell over that, for ever
+    (https://github.com/jupyter/nbclient/issues/312).
+    """
 
     watch: Any = Instance(object)
+
+    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+        super().__init__(*arguments, **keywords)
+        self._outputs_before = 0
+        self._taken_by_widgets: dict[str, list[int]] = {}
 
     def process_message(self, msg: dict[str, Any], cell: Any, cell_index: int) -> Any:
         if msg["msg_type"] in _WITH_OUTPUT:
             msg["content"] = _masked(msg["content"], self.watch.mask)
         if msg["msg_type"] == "stream":
             self.watch.bound(msg["content"], cell_index)
+        self._outputs_before = len(cell.outputs)
         return super().process_message(msg, cell, cell_index)
 
     def output(self, outs: list[Any], msg: dict[str, Any], display_id: str | None, cell_index: int) -> Any:
+        if self.clear_before_next_output:
+            self._clear(outs, msg, cell_index)
         made = super().output(outs, msg, display_id, cell_index)
         if msg["msg_type"] == "stream" and made and made.text:
             _mask_across(outs, made.name, self.watch.mask)
         return made
+
+    def clear_output(self, outs: list[Any], msg: dict[str, Any], cell_index: int) -> None:
+        if msg["content"].get("wait"):
+            self.clear_before_next_output = True
+        else:
+            self._clear(outs, msg, cell_index)
+
+    def _clear(self, outs: list[Any], msg: dict[str, Any], cell_index: int) -> None:
+        """Take away what the cell has shown; within a widget, what has been shown since that widget takes it."""
+        places = self._taken_by_widgets.get(msg["parent_header"].get("msg_id", ""))
+        del outs[places[-1] if places else 0 :]
+        self.clear_display_id_mapping(cell_index)
+        self.clear_before_next_output = False
+
+    def register_output_hook(self, msg_id: str, hook: Any) -> None:  # noqa: ARG002 - as nbclient calls it
+        self._taken_by_widgets.setdefault(msg_id, []).append(self._outputs_before)
+
+    def remove_output_hook(self, msg_id: str, hook: Any) -> None:  # noqa: ARG002 - as nbclient calls it
+        self._taken_by_widgets[msg_id].pop()
 
     def set_widgets_metadata(self) -> None:
         """Keep no widget's state: no mail or page shows it, and nothing has taken secrets out of it."""

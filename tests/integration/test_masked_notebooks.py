@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote_plus
@@ -16,7 +14,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 from pycemaker.errors import NotebookFailed
 from pycemaker.logs import Masker
 from pycemaker.report.notebook import ReadyKernel, run_notebook
-from pycemaker.settings import ROOT, from_mapping
+from pycemaker.settings import from_mapping
 from pycemaker.wiring import withheld
 from tests.services.secrets import MONGO_PASSWORD, PASSWORD, TOKEN, leaks
 
@@ -59,14 +57,6 @@ for stream in (sys.stdout, sys.stderr):
         display(HTML("<p>in between</p>"))
         print(one[9:] + " after", flush=True, file=stream)
 """
-
-
-@pytest.fixture
-def kernel() -> Iterator[ReadyKernel]:
-    with tempfile.TemporaryDirectory(prefix="pm-") as folder:
-        ready = ReadyKernel(Path(folder), ROOT / "notebooks")
-        yield ready
-        ready.kill()
 
 
 def run(kernel: ReadyKernel, folder: Path, *cells: str) -> Any:
@@ -143,20 +133,3 @@ def test_a_report_is_held_to_the_password_in_its_database_s_url_unless_that_may_
     known = withheld(from_mapping({"MONGO_DB_URL": url % quote_plus(MONGO_PASSWORD)}), []).secrets
     assert {quote_plus(MONGO_PASSWORD), MONGO_PASSWORD} < set(known)
     assert withheld(from_mapping({"MONGO_DB_URL": url % "monitoring"}), []).secrets == [url % "monitoring"]
-
-
-TALKS = "for number in range(4000): print(number, flush=True)"
-
-
-def test_whatever_a_cell_shows_and_however_fast_it_is_kept_to_its_end(kernel: ReadyKernel, tmp_path: Path) -> None:
-    talked, after = run(kernel, tmp_path, TALKS, "print('after')").cells
-    assert "".join(output.text for output in talked.outputs).split() == [str(number) for number in range(4000)]
-    assert after.outputs[0].text == "after\n"
-
-
-def test_a_cell_that_shows_more_than_can_be_taken_is_told_so(
-    kernel: ReadyKernel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("pycemaker.report.notebook.OUTPUT_SECONDS", 0)
-    with pytest.raises(NotebookFailed, match="in cell 1: the cell showed more than could be taken"):
-        run(kernel, tmp_path, TALKS)

@@ -1,0 +1,20 @@
+"""A kernel that stands ready, in a folder whose path is short enough for its sockets."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pycemaker.report.notebook import ReadyKernel
+from pycemaker.settings import ROOT
+
+
+@pytest.fixture
+def kernel() -> Iterator[ReadyKernel]:
+    with tempfile.TemporaryDirectory(prefix="pm-") as folder:
+        ready = ReadyKernel(Path(folder), ROOT / "notebooks")
+        yield ready
+        ready.kill()

@@ -1,0 +1,74 @@
+"""What cells show, and what becomes of it: a real kernel, told by real cells."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+
+from pycemaker.errors import NotebookFailed
+from pycemaker.report.notebook import ReadyKernel, run_notebook
+
+
+def run(kernel: ReadyKernel, folder: Path, *cells: str) -> Any:
+    """The executed cells."""
+    nbformat.write(new_notebook(cells=[new_code_cell(cell) for cell in cells]), folder / "made.ipynb")
+    run_notebook(folder / "made.ipynb", {}, folder / "executed.ipynb", lambda _done, _total: None, kernel=kernel)
+    return nbformat.read(folder / "executed.ipynb", 4).cells
+
+
+def printed(cell: Any) -> list[str]:
+    """The words it printed."""
+    return "".join(output.text for output in cell.outputs if output.output_type == "stream").split()
+
+
+TALKS = "for number in range(4000): print(number, flush=True)"
+
+
+def test_whatever_a_cell_shows_and_however_fast_it_is_kept_to_its_end(kernel: ReadyKernel, tmp_path: Path) -> None:
+    talked, after = run(kernel, tmp_path, TALKS, "print('after')")
+    assert printed(talked) == [str(number) for number in range(4000)]
+    assert printed(after) == ["after"]
+
+
+def test_a_cell_that_shows_more_than_can_be_taken_is_told_so(
+    kernel: ReadyKernel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pycemaker.report.notebook.OUTPUT_SECONDS", 0)
+    with pytest.raises(NotebookFailed, match="in cell 1: the cell showed more than could be taken"):
+        run(kernel, tmp_path, TALKS)
+
+
+WIDGETS = """
+import ipywidgets
+from IPython.display import clear_output
+print("before")
+taken = ipywidgets.Output()
+with taken:
+    for letter in "taken" * 20: print(letter, end="", flush=True)
+print("\\nbetween")
+with taken:
+    for step in range(5):
+        clear_output(wait=True)
+        print("step", step)
+with taken:
+    print("gone", flush=True)
+    clear_output()
+ipywidgets.interact(lambda hours: print("hours", hours), hours=3)
+None
+"""
+
+
+def test_what_a_widget_takes_is_the_cell_s_output(kernel: ReadyKernel, tmp_path: Path) -> None:
+    (shown,) = run(kernel, tmp_path, WIDGETS)
+    assert printed(shown) == ["before", "taken" * 20, "between", "step", "4", "hours", "3"]
+
+
+def test_a_cell_that_clears_its_output_keeps_what_came_after(kernel: ReadyKernel, tmp_path: Path) -> None:
+    clears = "from IPython.display import clear_output; print('gone'); clear_output(wait={}); print('stays')"
+    assert [printed(cell) for cell in run(kernel, tmp_path, clears.format(True), clears.format(False))] == [
+        ["stays"]
+    ] * 2

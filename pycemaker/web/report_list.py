@@ -69,8 +69,8 @@ def _row(record: Mapping[str, Any], zone: ZoneInfo) -> str:
     reason = f'<span class="fine">{escape(record["reason"])}</span>' if record["reason"] else ""
     subject = escape(record.get("subject") or record["notebook"])
     title = f'<a href="/reports/{record["id"]}">{subject}</a>' if "subject" in record else subject
-    people = "<br>".join(
-        f'{escape(one["address"])} <span class="fine">{STATE_WORDS.get(one["state"], one["state"])}</span>'
+    people = "".join(
+        f'<div>{escape(one["address"])} <span class="fine">{STATE_WORDS.get(one["state"], one["state"])}</span></div>'
         for one in record["recipients"]
     )
     seconds = words.decimal(record["seconds"], 1) + " s" if record["seconds"] else words.NOTHING
@@ -98,6 +98,10 @@ border-top:1px solid var(--rule)}thead th{border-top:0;color:var(--muted);font-s
 tbody th{font-weight:400;white-space:nowrap;font-variant-numeric:tabular-nums}
 .num{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}.state{font-weight:600;white-space:nowrap}
 .good{color:var(--quiet-edge)}.bad{color:var(--critical-edge)}.none{margin-top:24px}
+@media(max-width:640px){thead{position:absolute;clip-path:inset(50%);height:1px;width:1px;overflow:hidden}
+tbody tr{display:flex;flex-wrap:wrap;gap:2px 16px;padding:12px 14px;border-top:1px solid var(--rule)}
+tbody tr:first-child{border-top:0}tbody th,tbody td{padding:0;border:0;overflow-wrap:anywhere}
+tbody th,td:nth-child(2),td:nth-child(3){flex:0 0 100%}tbody th{color:var(--muted);font-size:13.5px}}
 """
 
 _PAGE = """<!doctype html>

@@ -105,6 +105,19 @@ def test_axe_finds_nothing_wrong(browser: Browser, sites: dict[str, Site], what:
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("what", ["home", "reports", "leave", "left"])
+def test_on_a_telephone_nothing_wrong_is_found_and_nothing_is_beyond_the_edge(
+    browser: Browser, sites: dict[str, Site], what: str, dark: bool
+) -> None:
+    with opened(browser, sites[what], dark=dark, size=(360, 700)) as page:
+        assert violations(page) == []
+        seen = "main :not(thead, thead *)"
+        widths = page.eval_on_selector_all(seen, "found => found.map(e => e.scrollWidth)")
+        edges = page.eval_on_selector_all(seen, "found => found.map(e => e.getBoundingClientRect().right)")
+    assert max(widths + edges) <= 360
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("what", SHOWN)
 def test_every_text_has_the_contrast_of_aa_on_what_is_behind_it(
     browser: Browser, sites: dict[str, Site], what: str, dark: bool

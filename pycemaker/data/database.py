@@ -57,6 +57,10 @@ class Database:
         """PyMongo's own database object. Raises as `__getitem__`; once this is closed, so does all that it does."""
         return self._open()
 
+    def has_server(self) -> bool:
+        """Whether a MongoDB that takes writes is in sight, as far as is known; nothing is asked."""
+        return self._open().client.topology_description.has_writable_server()
+
     def close(self) -> None:
         """Hang up; stop the embedded mongod where nobody else uses it. Twice is once."""
         if self._client is not None:

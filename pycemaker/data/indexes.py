@@ -12,7 +12,7 @@ from concurrent.futures import TimeoutError as StillBuilding
 from pymongo.errors import OperationFailure
 
 from pycemaker.data.database import Database, translated
-from pycemaker.errors import IndexesNotReady
+from pycemaker.errors import DatabaseUnreachable, IndexesNotReady
 
 KEY = [("time_series", 1), ("_id", 1)]
 """Time filters and sorts; `_id` gives samples of one instant a lasting order."""
@@ -57,6 +57,8 @@ class Indexes:
                 with translated():
                     every = future.result(max(0.0, until - time.monotonic())) and every
             except StillBuilding:
+                if not self._database.has_server():
+                    raise DatabaseUnreachable(reason="no MongoDB in sight") from None
                 raise IndexesNotReady(reason=name) from None
         return every
 

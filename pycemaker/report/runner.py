@@ -17,7 +17,7 @@ import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import psutil
 
@@ -28,6 +28,9 @@ from pycemaker.settings import ROOT
 
 NICENESS = 5
 """How far a report's processes stand back for the metric routes."""
+
+_END_SECONDS = 2.0
+"""How long it has to end what it started, and itself, once its input has closed."""
 
 _LOOK_SECONDS = 0.25
 """How often its memory is looked at: a runaway takes a gigabyte or two in that, no more."""
@@ -127,17 +130,25 @@ class Runner:
         return family(filter(None, (self._own, self._kernel)))
 
     def kill(self) -> None:
-        """End the process, its kernel, and whatever they started. Twice is once."""
-        with contextlib.suppress(psutil.Error):
-            self._own.suspend()  # so that it starts nothing while its descendants are looked up
+        """End the process, its kernel, and whatever they started. Twice is once.
+
+        Its input closes first, upon which it ends all of that by itself, whatever becomes of whoever closed it.
+        """
+        self._close(self._process.stdin)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(_END_SECONDS)
         end_family(filter(None, (self._own, self._kernel)), self._folder.name, keeping=self._own)
         self._process.kill()  # last: until then it is the parent of what its descendants leave
         self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            with contextlib.suppress(OSError):
-                if pipe:
-                    pipe.close()
+        end_family((), self._folder.name, keeping=self._own)
+        self._close(self._process.stdout)
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    @staticmethod
+    def _close(pipe: IO[str] | None) -> None:
+        with contextlib.suppress(OSError):
+            if pipe:
+                pipe.close()
 
     def _send(self, job: dict[str, Any]) -> None:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import subprocess
 import sys
 import tempfile
 import threading
@@ -22,6 +23,7 @@ from pycemaker.data.database import Database
 from pycemaker.report.desk import Desk
 from pycemaker.report.pipeline import ReportRequest
 from pycemaker.report.runner import Runner
+from pycemaker.settings import ROOT
 from pycemaker.window import Window
 from tests.services.desk import desk_of, make
 from tests.services.process import all_gone
@@ -169,6 +171,30 @@ def test_it_is_gone_when_a_report_is_ended_or_whoever_asked_for_it(
     finally:
         runner.kill()
         thread.join()
+
+
+KILLED_WHILE_IT_ENDS_A_REPORT = """
+import os, time
+from pycemaker.report import runner
+made = runner.Runner(os.environ)
+while made._kernel is None: time.sleep(0.05)
+print(made._process.pid, made._kernel.pid, flush=True)
+runner.end_family = lambda *_, **__: os._exit(9)
+runner._END_SECONDS = {seconds}
+made.kill()
+"""
+
+
+@pytest.mark.parametrize("seconds", ["0", "2.0"])
+def test_it_is_gone_when_the_server_is_killed_while_it_ends_a_report(environment: dict[str, str], seconds: str) -> None:
+    told = [sys.executable, "-c", KILLED_WHILE_IT_ENDS_A_REPORT.format(seconds=seconds)]
+    killed = subprocess.run(told, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert killed.returncode == 9, killed.stderr
+    left = []
+    for number in killed.stdout.split():
+        with contextlib.suppress(psutil.Error):
+            left.append(psutil.Process(int(number)))
+    assert all_gone(left, 10) == []
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells whom it belongs to")

@@ -11,7 +11,7 @@ What is checked against the database, when, and at what cost:
 * No answer rests on a check older than a second; MongoDB away is an error at once, memory or not.
 
 What an answer is too long to keep is read past the memory: one answer may fill an eighth of it, counted in hours of the
-mean size, and a quarter whatever their size, with the newest it asked for; the rest streams.
+mean size, and a quarter whatever their size, with the metric's newest hours; the rest streams.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ class Shelf:
             DatabaseUnreachable: while reading what was missing, MongoDB was away.
             TooDenseError: an hour has too many documents to be kept.
         """
-        if state.open is None:
+        if state.open is None or from_ms == until_ms:
             return
         sealed_until_ms = state.open.start_hour * HOUR_MS
         reaches_end = until_ms is None or until_ms > sealed_until_ms
@@ -153,12 +153,17 @@ class Shelf:
                 yield piece.between(from_ms, until_ms)
 
     def kept_from_ms(self, state: State, from_ms: int, until_ms: int | None) -> int:
-        """Where that part of a stretch starts which one answer may keep; what is earlier streams past the memory."""
+        """Where that part of a stretch starts which one answer may keep; what is earlier streams past the memory.
+
+        Of a stretch too long to keep that is its newest part where others ask for that too: where it reaches the end.
+        """
         if state.open is None:
             return from_ms
         end_hour = state.open.start_hour if until_ms is None else min(-(-until_ms // HOUR_MS), state.open.start_hour)
         hours = int(self._blocks.limit_bytes / SHARE_OF_ONE_ANSWER / self._blocks.mean_bytes)
         kept_from_ms = max(from_ms, (end_hour - hours) * HOUR_MS)
+        if kept_from_ms > from_ms and until_ms is not None and end_hour < state.open.start_hour:
+            return until_ms
         return kept_from_ms if until_ms is None else min(kept_from_ms, until_ms)
 
     # The check.

@@ -21,7 +21,7 @@ from pymongo.collection import Collection
 
 from pycemaker import payload
 from pycemaker.data import changes, hours, shelf
-from pycemaker.data.blocks import Block, Blocks
+from pycemaker.data.blocks import HOUR_MS, Block, Blocks
 from pycemaker.data.counters import Count, Counters, read_count
 from pycemaker.data.database import Database
 from pycemaker.data.indexes import KEY
@@ -30,7 +30,7 @@ from pycemaker.errors import DatabaseUnreachable
 from pycemaker.metrics import CPU, REQUEST_COUNT
 from pycemaker.samples import no_batch
 from pycemaker.web.answers import _gather
-from pycemaker.window import Interval, Window, since
+from pycemaker.window import Interval, Window, since, to_epoch_ms
 from tests.services.replica import replica_set
 
 NOW = datetime(2022, 4, 10, 12, 43, 23, tzinfo=UTC)
@@ -527,6 +527,16 @@ def test_an_answer_too_long_to_keep_streams_past_the_memory(database: Database, 
     assert not reading.is_short
     assert b"".join(payload.tail(reading.batches)) == tail_of(store, 48)
     assert cached._blocks.size_bytes <= 2**20
+
+
+def test_of_a_stretch_too_long_to_keep_that_ends_in_the_past_nothing_is_kept(database: Database, store: Store) -> None:
+    fill(database, 20_000)
+    cached = Store(database, 2**23)
+    past = Interval(NOW - timedelta(hours=26), NOW - timedelta(hours=3))
+    assert b"".join(payload.tail(cached.look(CPU, past).batches)) == b"".join(payload.tail(store.read(CPU, past)))
+    assert not [hour for _, hour in cached._blocks._held if hour * HOUR_MS < to_epoch_ms(NOW - timedelta(hours=3))]
+    assert b"".join(payload.tail(cached.look(CPU, since(past.start_utc)).batches)) == tail_of(store, 26)
+    assert len(cached._blocks._held) > 3
 
 
 def test_an_answer_of_hours_larger_than_they_seemed_ends_to_be_kept_at_its_bound(

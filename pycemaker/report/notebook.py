@@ -152,6 +152,7 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc]
         super().__init__(*arguments, **keywords)
         self._outputs_before = 0
         self._taken_by_widgets: dict[str, list[int]] = {}
+        self._clears_from: int | None = None
 
     def process_message(self, msg: dict[str, Any], cell: Any, cell_index: int) -> Any:
         if msg["msg_type"] in _WITH_OUTPUT:
@@ -162,31 +163,32 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc]
         return super().process_message(msg, cell, cell_index)
 
     def output(self, outs: list[Any], msg: dict[str, Any], display_id: str | None, cell_index: int) -> Any:
-        if self.clear_before_next_output:
-            self._clear(outs, msg, cell_index)
+        if self._clears_from is not None:
+            self._clear(outs, cell_index)
         made = super().output(outs, msg, display_id, cell_index)
         if msg["msg_type"] == "stream" and made and made.text:
             _mask_across(outs, made.name, self.watch.mask)
         return made
 
     def clear_output(self, outs: list[Any], msg: dict[str, Any], cell_index: int) -> None:
-        if msg["content"].get("wait"):
-            self.clear_before_next_output = True
-        else:
-            self._clear(outs, msg, cell_index)
-
-    def _clear(self, outs: list[Any], msg: dict[str, Any], cell_index: int) -> None:
-        """Take away what the cell has shown; within a widget, what has been shown since that widget takes it."""
+        """Take away what the cell has shown, or will when it shows more; within a widget, since that has taken it."""
         places = self._taken_by_widgets.get(msg["parent_header"].get("msg_id", ""))
-        del outs[places[-1] if places else 0 :]
+        self._clears_from = places[-1] if places else 0
+        if not msg["content"].get("wait"):
+            self._clear(outs, cell_index)
+
+    def _clear(self, outs: list[Any], cell_index: int) -> None:
+        del outs[self._clears_from :]
         self.clear_display_id_mapping(cell_index)
-        self.clear_before_next_output = False
+        self._clears_from = None
 
     def register_output_hook(self, msg_id: str, hook: Any) -> None:  # noqa: ARG002 - as nbclient calls it
         self._taken_by_widgets.setdefault(msg_id, []).append(self._outputs_before)
 
     def remove_output_hook(self, msg_id: str, hook: Any) -> None:  # noqa: ARG002 - as nbclient calls it
-        self._taken_by_widgets[msg_id].pop()
+        place = self._taken_by_widgets[msg_id].pop()
+        if self._clears_from is not None and self._clears_from >= place:
+            self._clears_from = None  # what comes next is not in that widget's place
 
     def set_widgets_metadata(self) -> None:
         """Keep no widget's state: no mail or page shows it, and nothing has taken secrets out of it."""

@@ -57,6 +57,9 @@ with taken:
 with taken:
     print("gone", flush=True)
     clear_output()
+with taken:
+    clear_output(wait=True)
+print("after")
 ipywidgets.interact(lambda hours: print("hours", hours), hours=3)
 None
 """
@@ -64,7 +67,7 @@ None
 
 def test_what_a_widget_takes_is_the_cell_s_output(kernel: ReadyKernel, tmp_path: Path) -> None:
     (shown,) = run(kernel, tmp_path, WIDGETS)
-    assert printed(shown) == ["before", "taken" * 20, "between", "step", "4", "hours", "3"]
+    assert printed(shown) == ["before", "taken" * 20, "between", "step", "4", "after", "hours", "3"]
 
 
 def test_a_cell_that_clears_its_output_keeps_what_came_after(kernel: ReadyKernel, tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ LAYERS = [
         "pycemaker.histogram",
         "pycemaker.coverage",
     ],
-    ["pycemaker.stats", "pycemaker.trend", "pycemaker.points", "pycemaker.robust"],
+    ["pycemaker.stats", "pycemaker.trend", "pycemaker.points", "pycemaker.robust", "pycemaker.hour_summaries"],
     ["pycemaker.samples"],
     ["pycemaker.metrics", "pycemaker.window", "pycemaker.parameters"],
     ["pycemaker.brand"],
@@ -106,6 +106,7 @@ ALONE = {
 
 PURE = [
     "pycemaker.histogram",
+    "pycemaker.hour_summaries",
     "pycemaker.stats",
     "pycemaker.points",
     "pycemaker.shapes",

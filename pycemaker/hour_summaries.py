@@ -1,0 +1,132 @@
+"""Hour summaries: one metric's samples, an hour of UTC a row. Pure.
+
+They are what an interval is compared with: the same hours of earlier days, and what the last days reached at any hour,
+minima and maxima included, for a hundredth of the bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pycemaker.samples import UNKNOWN_CRITICITY, Columns
+
+HOUR_MS = 3_600_000
+
+_RATIO_EDGES = np.linspace(0, 1, 51)
+_AMOUNT_EDGES = np.concatenate([[0.0], np.logspace(-4, 6, 61)])
+
+
+@dataclass(frozen=True)
+class HourSummaries:
+    """One metric's hours, oldest first; an hour without a sample has no row.
+
+    Attributes:
+        hour_ms: where the hour starts, milliseconds since 1970 in UTC. A sample at `t` is in the hour that
+            `(t - 1) // HOUR_MS` names, since intervals are open at their start and closed at their end.
+        count: samples, with or without a reading.
+        readings: samples with a reading.
+        total: the sum of the readings.
+        minimum, maximum: the least and the greatest reading; NaN without one.
+        minimum_ms, maximum_ms: when the first of each was, milliseconds since 1970 in UTC; 0 without one.
+        longest_gap_ms: the longest distance between neighbouring samples, the hour's two ends counting as samples.
+        step_ms: the median distance of neighbouring samples; 0 with fewer than two.
+        criticities: samples by criticity: a column a name of `criticity_names`.
+        criticity_names: the collector's words, in alphabetical order.
+        histogram: readings by the bins of `bin_edges(unit)`, a column a bin.
+        unit: the metric's.
+    """
+
+    hour_ms: NDArray[np.int64]
+    count: NDArray[np.int64]
+    readings: NDArray[np.int64]
+    total: NDArray[np.float64]
+    minimum: NDArray[np.float64]
+    maximum: NDArray[np.float64]
+    minimum_ms: NDArray[np.int64]
+    maximum_ms: NDArray[np.int64]
+    longest_gap_ms: NDArray[np.int64]
+    step_ms: NDArray[np.int64]
+    criticities: NDArray[np.int64]
+    criticity_names: tuple[str, ...]
+    histogram: NDArray[np.int64]
+    unit: str
+
+    def __len__(self) -> int:
+        return len(self.hour_ms)
+
+    @property
+    def mean(self) -> NDArray[np.float64]:
+        """Each hour's mean reading; NaN without one."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.asarray(self.total / self.readings, np.float64)
+
+
+def bin_edges(unit: str) -> NDArray[np.float64]:
+    """The edges of a histogram's bins; the first and the last bin also take what lies beyond them.
+
+    Shares in steps of 2 points; everything else from 0 and then ten to the power of -4 to 6, six bins a decade.
+    """
+    return _RATIO_EDGES if unit == "ratio" else _AMOUNT_EDGES
+
+
+def summarize(columns: Columns, unit: str) -> HourSummaries:
+    """The hour summaries of samples in the order of their time. No sample gives no row."""
+    hours, hour = np.unique((columns.time_ms - 1) // HOUR_MS, return_inverse=True)
+    rows, edges = len(hours), bin_edges(unit)
+    finite = np.isfinite(columns.reading)
+    reading, owner, times = columns.reading[finite], hour[finite], columns.time_ms[finite]
+    order = np.lexsort((times, reading, owner))
+    low_row, low_at = np.unique(owner[order], return_index=True)
+    high_order = np.lexsort((-times, reading, owner))
+    high_at = np.append(low_at, len(order))[1:] - 1
+    minimum, maximum = np.full(rows, np.nan), np.full(rows, np.nan)
+    minimum_ms, maximum_ms = np.zeros(rows, np.int64), np.zeros(rows, np.int64)
+    minimum[low_row], minimum_ms[low_row] = reading[order][low_at], times[order][low_at]
+    maximum[low_row], maximum_ms[low_row] = reading[high_order][high_at], times[high_order][high_at]
+    bins = np.clip(np.searchsorted(edges, reading, side="right") - 1, 0, len(edges) - 2)
+    names = tuple(sorted(columns.criticity_names))
+    places = np.array([names.index(name) for name in columns.criticity_names], np.int64)
+    longest_gap_ms, step_ms = _distances(columns.time_ms, hours, hour)
+    return HourSummaries(
+        hour_ms=hours * HOUR_MS,
+        count=np.bincount(hour, minlength=rows).astype(np.int64),
+        readings=np.bincount(owner, minlength=rows).astype(np.int64),
+        total=np.bincount(owner, reading, minlength=rows).astype(np.float64),
+        minimum=minimum,
+        maximum=maximum,
+        minimum_ms=minimum_ms,
+        maximum_ms=maximum_ms,
+        longest_gap_ms=longest_gap_ms,
+        step_ms=step_ms,
+        criticities=_counts(hour, places[columns.criticity], rows, len(names)),
+        criticity_names=names,
+        histogram=_counts(owner, bins, rows, len(edges) - 1),
+        unit=unit,
+    )
+
+
+def no_summaries(unit: str) -> HourSummaries:
+    """The summaries of no sample at all."""
+    none = Columns(np.empty(0, np.int64), np.empty(0, np.float64), np.empty(0, np.int16), (UNKNOWN_CRITICITY,))
+    return summarize(none, unit)
+
+
+def _counts(row: NDArray[np.int64], column: NDArray[np.int64], rows: int, columns: int) -> NDArray[np.int64]:
+    counted = np.bincount(row * columns + column, minlength=rows * columns)
+    return np.asarray(counted.reshape(rows, columns), np.int64)
+
+
+def _distances(
+    time_ms: NDArray[np.int64], hours: NDArray[np.int64], hour: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Each hour's longest distance, its two ends included, and its median distance."""
+    longest, step = np.zeros(len(hours), np.int64), np.zeros(len(hours), np.int64)
+    ends = np.searchsorted(hour, np.arange(len(hours) + 1))
+    for row, start_ms in enumerate(hours * HOUR_MS):
+        times = time_ms[ends[row] : ends[row + 1]]
+        longest[row] = np.diff(np.concatenate([[start_ms], times, [start_ms + HOUR_MS]])).max()
+        step[row] = np.median(np.diff(times)) if len(times) > 1 else 0
+    return longest, step

@@ -11,9 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pycemaker.robust import block_means, block_medians
 from pycemaker.samples import UNKNOWN_CRITICITY, Columns
 
 HOUR_MS = 3_600_000
+BLOCK_MS = 300_000
+"""How long a block is: five minutes, which samples of any usual cadence fill."""
 
 _RATIO_EDGES = np.linspace(0, 1, 51)
 _AMOUNT_EDGES = np.concatenate([[0.0], np.logspace(-4, 6, 61)])
@@ -33,6 +36,9 @@ class HourSummaries:
         minimum_ms, maximum_ms: when the first of each was, milliseconds since 1970 in UTC; 0 without one.
         longest_gap_ms: the longest distance between neighbouring samples, the hour's two ends counting as samples.
         step_ms: the median distance of neighbouring samples; 0 with fewer than two.
+        block_minimum, block_median, block_maximum: the least, the middle and the greatest of the hour's blocks of five
+            minutes, each the median of its readings, the mean where the unit is `requests`. Unlike a minimum or maximum
+            they do not depend on the cadence, and no single reading moves them. NaN without a reading.
         criticities: samples by criticity: a column a name of `criticity_names`.
         criticity_names: the collector's words, in alphabetical order.
         histogram: readings by the bins of `bin_edges(unit)`, a column a bin.
@@ -49,6 +55,9 @@ class HourSummaries:
     maximum_ms: NDArray[np.int64]
     longest_gap_ms: NDArray[np.int64]
     step_ms: NDArray[np.int64]
+    block_minimum: NDArray[np.float64]
+    block_median: NDArray[np.float64]
+    block_maximum: NDArray[np.float64]
     criticities: NDArray[np.int64]
     criticity_names: tuple[str, ...]
     histogram: NDArray[np.int64]
@@ -90,6 +99,7 @@ def summarize(columns: Columns, unit: str) -> HourSummaries:
     names = tuple(sorted(columns.criticity_names))
     places = np.array([names.index(name) for name in columns.criticity_names], np.int64)
     longest_gap_ms, step_ms = _distances(columns.time_ms, hours, hour)
+    blocks = _blocks(times, reading, hours, owner, unit)
     return HourSummaries(
         hour_ms=hours * HOUR_MS,
         count=np.bincount(hour, minlength=rows).astype(np.int64),
@@ -101,6 +111,9 @@ def summarize(columns: Columns, unit: str) -> HourSummaries:
         maximum_ms=maximum_ms,
         longest_gap_ms=longest_gap_ms,
         step_ms=step_ms,
+        block_minimum=np.fmin.reduce(blocks, axis=1),
+        block_median=_row_medians(blocks),
+        block_maximum=np.fmax.reduce(blocks, axis=1),
         criticities=_counts(hour, places[columns.criticity], rows, len(names)),
         criticity_names=names,
         histogram=_counts(owner, bins, rows, len(edges) - 1),
@@ -117,6 +130,31 @@ def no_summaries(unit: str) -> HourSummaries:
 def _counts(row: NDArray[np.int64], column: NDArray[np.int64], rows: int, columns: int) -> NDArray[np.int64]:
     counted = np.bincount(row * columns + column, minlength=rows * columns)
     return np.asarray(counted.reshape(rows, columns), np.int64)
+
+
+def _blocks(
+    time_ms: NDArray[np.int64],
+    reading: NDArray[np.float64],
+    hours: NDArray[np.int64],
+    owner: NDArray[np.intp],
+    unit: str,
+) -> NDArray[np.float64]:
+    """Each hour's blocks of five minutes, a row an hour; NaN where a block has no reading."""
+    each_hour = HOUR_MS // BLOCK_MS
+    block = owner * each_hour + (time_ms - 1 - hours[owner] * HOUR_MS) // BLOCK_MS
+    middle = block_means if unit == "requests" else block_medians
+    return middle(block, reading, len(hours) * each_hour, 1).reshape(len(hours), each_hour)
+
+
+def _row_medians(blocks: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Each row's median of what is finite; NaN where nothing is."""
+    ranked, sizes = np.sort(blocks, axis=1), np.isfinite(blocks).sum(axis=1)
+    rows = np.arange(len(blocks))
+    lower, upper = (
+        ranked[rows, np.maximum(0, (sizes - 1) // 2)],
+        ranked[rows, np.minimum(sizes // 2, len(blocks.T) - 1)],
+    )
+    return np.asarray(np.where(sizes > 0, lower / 2 + upper / 2, np.nan), np.float64)
 
 
 def _distances(

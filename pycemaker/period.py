@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from pycemaker.hour_summaries import HourSummaries
 from pycemaker.language import _
 from pycemaker.metrics import SAMPLE_SECONDS, Metric
 from pycemaker.samples import Columns, columns_digest
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 EARLIER_DAYS = 7
 """How many earlier days the same hours are read of: a week, so that each weekday is among them."""
+
+HISTORY_DAYS = 28
+"""How many days of hour summaries before the interval's start are read: four weeks."""
 
 EARLIER_SLICES = 24
 """How many slices of each of those days are read."""
@@ -60,6 +64,7 @@ class MetricPeriod:
         previous: samples of the interval before it, oldest first.
         earlier: the same hours of earlier days, nearest first; empty where they were not read.
         arrivals: None where it was not looked at, or where the samples' `_id`s do not tell.
+        history: hour summaries of the `HISTORY_DAYS` days before the interval's start; None where they were not read.
     """
 
     metric: Metric
@@ -69,6 +74,7 @@ class MetricPeriod:
     previous: Columns
     earlier: tuple[EarlierHours, ...] = ()
     arrivals: Arrivals | None = None
+    history: HourSummaries | None = None
 
     @property
     def label(self) -> str:

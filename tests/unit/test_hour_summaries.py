@@ -55,5 +55,14 @@ def test_readings_beyond_the_bins_are_in_the_outermost_ones() -> None:
     assert (summaries.histogram[0, 0], summaries.histogram[0, -1]) == (2, 1)
 
 
+def test_an_hours_blocks_are_medians_of_five_minutes_and_means_of_requests() -> None:
+    rows = [(1, 0.1, "low"), (2, 0.2, "low"), (3, 0.9, "low"), (300_000, 0.2, "low"), (300_001, 0.6, "low"),
+            (3_300_001, 0.4, "low"), (HOUR_MS, 0.4, "low")]  # fmt: skip
+    shares, counts = summarize(columns(rows), "ratio"), summarize(columns(rows), "requests")
+    assert (shares.block_minimum[0], shares.block_median[0], shares.block_maximum[0]) == (0.2, 0.4, 0.6)
+    assert counts.block_minimum[0] == pytest.approx(0.35)
+    assert np.isnan(summarize(columns([(10, float("nan"), "low")]), "ratio").block_median[0])
+
+
 def test_no_sample_gives_no_row() -> None:
     assert len(no_summaries("ratio")) == 0

@@ -6,7 +6,8 @@ minima and maxima included, for a hundredth of the bytes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,6 +66,12 @@ class HourSummaries:
 
     def __len__(self) -> int:
         return len(self.hour_ms)
+
+    def part(self, start: int, stop: int) -> HourSummaries:
+        """The rows from `start` up to `stop`, without copying."""
+        arrays = {field.name: getattr(self, field.name) for field in fields(self) if "NDArray" in str(field.type)}
+        cut: dict[str, Any] = {name: array[start:stop] for name, array in arrays.items()}
+        return replace(self, **cut)
 
     @property
     def mean(self) -> NDArray[np.float64]:

@@ -64,5 +64,10 @@ def test_an_hours_blocks_are_medians_of_five_minutes_and_means_of_requests() -> 
     assert np.isnan(summarize(columns([(10, float("nan"), "low")]), "ratio").block_median[0])
 
 
+def test_a_part_has_the_same_hours() -> None:
+    summaries = summarize(columns([(1, 0.1, "low"), (HOUR_MS + 1, 0.9, "low")]), "ratio")
+    assert (summaries.part(1, 2).hour_ms.tolist(), summaries.part(1, 2).maximum.tolist()) == ([HOUR_MS], [0.9])
+
+
 def test_no_sample_gives_no_row() -> None:
     assert len(no_summaries("ratio")) == 0

@@ -22,6 +22,7 @@ from pycemaker.data.database import open_database
 from pycemaker.data.store import Store
 from pycemaker.dispatch import make_desk
 from pycemaker.settings import ROOT, load
+from pycemaker.web.cors import allow_origins
 from pycemaker.web.guard import guard_pages
 from pycemaker.web.home_route import add_home
 from pycemaker.web.identify import identify
@@ -35,7 +36,7 @@ from pycemaker.web.stalled import end_stalled_clients
 from pycemaker.web.telling import refuse_garbled_path, tell_errors, tell_http_error
 from pycemaker.web.unsubscribe_routes import add_unsubscribe
 from pycemaker.web.watch_routes import add_watch
-from pycemaker.web.wsgi import allow_origins, count_traffic
+from pycemaker.web.wsgi import count_traffic
 
 CONNECTIONS = 4096
 """Clients connected at a time: two thousand dashboards have a connection or two each. Granian itself stops at 1,024."""

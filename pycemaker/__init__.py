@@ -3,6 +3,7 @@
 A file map, in the order in which data walks:
 
     settings, errors     what can be set; what can go wrong
+    hosts, origins       names of hosts as the DNS has them; websites as browsers name them
     language/            the readers' language, and the catalogues of those that are not the source's
     metrics, window      the table of metrics; text to instants and intervals
     data/                MongoDB: connect or start it, read samples, make some up, collect this machine's

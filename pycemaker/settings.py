@@ -17,6 +17,7 @@ from dotenv import dotenv_values
 from pycemaker.errors import InvalidAddress, InvalidSettings
 from pycemaker.language import DEFAULT as DEFAULT_LANGUAGE
 from pycemaker.language import LANGUAGES
+from pycemaker.origins import parse_origin
 
 ROOT = Path(__file__).resolve().parent.parent
 """The project's root: `.env`, `firebase-settings.json` and a relative `DATA_DIR` are looked for here."""
@@ -173,7 +174,9 @@ def from_mapping(given: Mapping[str, str | None], *, root: Path = ROOT) -> Setti
         report_retention_days=reader.read("REPORT_RETENTION_DAYS", _whole(1, 36_500), "whole days, 1 to 36500", 90),
         public_url=reader.read("PUBLIC_URL", _web_url, "an http:// or https:// URL", None),
         dashboard_url=reader.read("DASHBOARD_URL", _web_url, "an http:// or https:// URL", None),
-        cors_origins=reader.read("CORS_ORIGINS", _origins, "* or origins (https://host), by commas", ("*",)),
+        cors_origins=reader.read(
+            "CORS_ORIGINS", _origins, "* or origins (https://host, https://*.example.com), by commas", ("*",)
+        ),
         max_range_hours=reader.read("MAX_RANGE_HOURS", _whole(1, 8784), "whole hours, 1 to 8784", 744),
         cache_mb=reader.read("CACHE_MB", _whole(0, 1_048_576), "whole megabytes, 0 for none", 256),
         host=reader.read("HOST", _host, "an address to listen on", "127.0.0.1"),
@@ -310,9 +313,9 @@ def _listed(text: str) -> list[str]:
 
 def _origins(text: str) -> tuple[str, ...]:
     entries = _listed(text)
-    if not entries or not all(entry == "*" or re.fullmatch(r"https?://[^\s/]+", entry) for entry in entries):
+    if not entries:
         raise ValueError(text)
-    return tuple(entries)
+    return tuple(map(parse_origin, entries))
 
 
 def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:

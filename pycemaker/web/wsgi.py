@@ -1,4 +1,4 @@
-"""What goes around the routes: who may read answers in a browser, and how they are counted."""
+"""Types of WSGI, counting of answers, and the path as a log may have it."""
 
 from __future__ import annotations
 
@@ -20,8 +20,6 @@ REMEMBERED = "pycemaker.remembered"
 """In the environ of an answer that came out of memory."""
 
 _PATH_CHARACTERS = 200
-_KEPT = "/reports"
-_SENT = "Authorization, Content-Type, Idempotency-Key, If-None-Match, X-Api-Key, X-Request-Id"
 _LINK = re.compile(r"(/unsubscribe/).*", re.DOTALL)
 
 
@@ -78,52 +76,3 @@ class _Taken:
             getattr(self._body, "close", lambda: None)()
 
     __del__ = close
-
-
-def allow_origins(application: Application, origins: tuple[str, ...]) -> Application:
-    """The application, readable from `origins` in a browser: every answer of it, errors included.
-
-    What `/reports` tells, whom reports were for and under which id they are, `*` does not open: it is read by this
-    server's own pages and by origins that are named. OPTIONS is answered here, for any path.
-    """
-    named = tuple(origin for origin in origins if origin != "*")
-
-    def shared(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        readers = named if environ["PATH_INFO"].startswith(_KEPT) else origins
-        headers = _origin_headers(environ.get("HTTP_ORIGIN"), readers)
-        if environ["REQUEST_METHOD"] == "OPTIONS":
-            start_response("204 No Content", [*headers, *_preflight_headers(environ)])
-            return []
-
-        def start(status: str, own: list[tuple[str, str]], exc_info: Any = None) -> Any:
-            every = [*own, *headers, ("X-Content-Type-Options", "nosniff")]
-            return start_response(status, every, exc_info) if exc_info else start_response(status, every)
-
-        return application(environ, start)
-
-    return shared
-
-
-def _origin_headers(origin: str | None, origins: tuple[str, ...]) -> list[tuple[str, str]]:
-    exposed = (
-        "Access-Control-Expose-Headers",
-        "ETag, Retry-After, Location, Content-Length, X-Amostragem, X-Request-Id",
-    )
-    if "*" in origins:
-        return [("Access-Control-Allow-Origin", "*"), exposed]
-    if origin in origins and origin is not None:
-        return [("Access-Control-Allow-Origin", origin), ("Vary", "Origin"), exposed]
-    return [("Vary", "Origin")]
-
-
-def _preflight_headers(environ: Environ) -> list[tuple[str, str]]:
-    path = environ["PATH_INFO"]
-    methods = "GET, POST, OPTIONS" if path.startswith("/report/") else "GET, HEAD, OPTIONS"
-    if path.startswith("/unsubscribe/"):
-        methods = "GET, HEAD, POST, OPTIONS"
-    return [
-        ("Allow", methods),
-        ("Access-Control-Allow-Methods", methods),
-        ("Access-Control-Allow-Headers", _SENT),
-        ("Access-Control-Max-Age", "86400"),
-    ]

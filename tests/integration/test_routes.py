@@ -321,6 +321,58 @@ def test_a_browser_of_another_origin_may_send_every_header_that_is_described(cli
     assert "Idempotency-Key" in wanted
 
 
+@pytest.mark.parametrize(
+    ("wanted", "allowed"),
+    [
+        ("cache-control,pragma", "cache-control, pragma"),
+        ("baggage,sentry-trace", "baggage, sentry-trace"),
+        ("traceparent, tracestate", "traceparent, tracestate"),
+        ("x-requested-with", "x-requested-with"),
+        ("good, b ad,, x\u00e9", "good"),
+        (",".join(f"x-{i}" for i in range(1000)), ", ".join(f"x-{i}" for i in range(100))),
+    ],
+)
+@pytest.mark.parametrize("path", ["/cpu/now/1", "/cpu/now", "/", "/openapi.json"])
+def test_a_preflight_allows_the_headers_that_it_asks_for(client: Client, path: str, wanted: str, allowed: str) -> None:
+    answer = client.ask(
+        "OPTIONS", path, origin="https://panel.example.com", access_control_request_headers=wanted,
+        access_control_request_method="GET",
+    )  # fmt: skip
+    assert answer.status == 204
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert answer.headers["Access-Control-Allow-Headers"] == allowed
+
+
+@pytest.mark.parametrize(
+    ("path", "origins", "allowed"),
+    [
+        ("/cpu/now/1", "*", "true"),
+        ("/cpu/now/1", "https://panel.example.com", "true"),
+        ("/cpu/now/1", "https://*.example.com", "true"),
+        ("/cpu/now/1", "https://other.example.com", None),
+        ("/reports", "https://panel.example.com", "true"),
+        ("/reports", "*", None),
+        ("/reports", "https://*.example.com", None),
+    ],
+)
+def test_a_page_outside_may_reach_into_a_private_network_where_it_may_read(
+    store: Store, path: str, origins: str, allowed: str | None
+) -> None:
+    client = app_over(store, CORS_ORIGINS=origins)
+    told = {"origin": "https://panel.example.com", "access_control_request_method": "GET"}
+    answer = client.ask("OPTIONS", path, access_control_request_private_network="true", **told)
+    assert answer.headers.get("Access-Control-Allow-Private-Network") == allowed
+    assert "Access-Control-Allow-Private-Network" not in client.ask("OPTIONS", path, **told).headers
+
+
+def test_a_pattern_opens_what_a_star_opens(store: Store) -> None:
+    client = app_over(store, CORS_ORIGINS="https://*.vercel.app")
+    told = client.get("/cpu/now/1", origin="https://app-git-x.vercel.app").headers
+    assert told["Access-Control-Allow-Origin"] == "https://app-git-x.vercel.app"
+    assert "Access-Control-Allow-Origin" not in client.get("/cpu/now/1", origin="https://vercel.app").headers
+    assert "Access-Control-Allow-Origin" not in client.get("/reports", origin="https://x.vercel.app").headers
+
+
 def test_only_the_origins_that_are_set_may_read_and_errors_say_so_too(store: Store) -> None:
     client = app_over(store, CORS_ORIGINS="https://panel.example.com, https://b.example.com")
     for path in ("/cpu/now/1", "/nothing", "/cpu/x/1"):

@@ -53,7 +53,8 @@ LAYERS = [
     ["pycemaker.metrics", "pycemaker.window", "pycemaker.parameters"],
     ["pycemaker.brand"],
     ["pycemaker.settings", "pycemaker.request_ids"],
-    ["pycemaker.errors", "pycemaker.language", "pycemaker.once"],
+    ["pycemaker.origins"],
+    ["pycemaker.errors", "pycemaker.hosts", "pycemaker.language", "pycemaker.once"],
 ]
 
 ALONE = {
@@ -101,12 +102,15 @@ ALONE = {
     "dotenv": {"pycemaker.settings"},
     "jsonschema": {"pycemaker.parameters"},
     "prometheus_client": {"pycemaker.web.exposition"},
+    "idna": {"pycemaker.hosts"},
     "orjson": {"pycemaker.payload", "pycemaker.data.columns", "pycemaker.data.decode", "pycemaker.data.text"},
 }
 
 PURE = [
     "pycemaker.histogram",
+    "pycemaker.hosts",
     "pycemaker.hour_summaries",
+    "pycemaker.origins",
     "pycemaker.stats",
     "pycemaker.points",
     "pycemaker.shapes",

@@ -66,6 +66,6 @@ _DESCRIPTION = """Metrics of an application as JSON, and reports about them by m
 
 Every error has one shape: `msg`, a sentence in Portuguese, `error`, a slug for programs, and what helps. A path that
 nothing answers at is 404, a method that a path does not take 405 with `Allow`. OPTIONS is answered everywhere
-(204), and any origin in CORS_ORIGINS may read every answer, those of `/reports` only an origin that it names (`*` does
-not count there). Dates go out as ISO 8601 in UTC with milliseconds and `Z`.
+(204), and any origin in CORS_ORIGINS may read every answer, those of `/reports` only an origin that it names (neither
+`*` nor a pattern counts there). Dates go out as ISO 8601 in UTC with milliseconds and `Z`.
 """

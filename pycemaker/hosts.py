@@ -1,0 +1,27 @@
+"""Host names as the DNS has them: ASCII in small letters, what is beyond it in punycode (IDNA 2008)."""
+
+from __future__ import annotations
+
+import re
+
+import idna
+
+_LABEL = r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?"
+_NAME = re.compile(rf"(?=.{{1,253}}$){_LABEL}(?:\.{_LABEL})*", re.ASCII)
+
+
+def parse_host(text: str) -> str:
+    """The host name in the DNS's own spelling.
+
+    Raises:
+        ValueError: no host has this name.
+    """
+    plain = text.lower() if text.isascii() else idna.encode(text, uts46=True).decode()
+    if not is_host(plain):
+        raise ValueError(text)
+    return plain
+
+
+def is_host(text: str) -> bool:
+    """Whether the text is a host name in that spelling."""
+    return _NAME.fullmatch(text) is not None

@@ -1,0 +1,89 @@
+"""Which origins a browser lets read an answer, and what its preflights are answered (Fetch standard, CORS protocol).
+
+Reading is open to every origin that CORS_ORIGINS takes in. `/reports`, which names recipients, is open only to origins
+that are named there: neither `*` nor a pattern counts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from pycemaker import origins
+from pycemaker.web.wsgi import Application, Environ, StartResponse
+
+Headers = list[tuple[str, str]]
+
+_KEPT = "/reports"
+_SENT = "Authorization, Content-Type, Idempotency-Key, If-None-Match, X-Api-Key, X-Request-Id"
+_EXPOSED = (
+    "Access-Control-Expose-Headers",
+    "ETag, Retry-After, Location, Content-Length, X-Amostragem, X-Request-Id",
+)
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}", re.ASCII)
+_MOST_NAMES = 100
+
+
+def allow_origins(application: Application, entries: tuple[str, ...]) -> Application:
+    """The application, its answers readable in a browser from the origins that CORS_ORIGINS takes in, errors included.
+
+    OPTIONS is answered here, for any path.
+    """
+
+    def shared(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        headers = _origin_headers(environ, entries)
+        if environ["REQUEST_METHOD"] == "OPTIONS":
+            start_response("204 No Content", [*headers, *_preflight_headers(environ, is_allowed=len(headers) > 1)])
+            return []
+
+        def start(status: str, own: Headers, exc_info: Any = None) -> Any:
+            every = [*own, *headers, ("X-Content-Type-Options", "nosniff")]
+            return start_response(status, every, exc_info) if exc_info else start_response(status, every)
+
+        return application(environ, start)
+
+    return shared
+
+
+def _origin_headers(environ: Environ, entries: tuple[str, ...]) -> Headers:
+    origin = environ.get("HTTP_ORIGIN")
+    if environ["PATH_INFO"].startswith(_KEPT):
+        is_allowed = origins.is_named(origin, entries)
+    elif origins.EVERY in entries:
+        return [("Access-Control-Allow-Origin", origins.EVERY), _EXPOSED]
+    else:
+        is_allowed = origins.may_read(origin, entries)
+    if is_allowed and origin is not None:
+        return [("Access-Control-Allow-Origin", origin), ("Vary", "Origin"), _EXPOSED]
+    return [("Vary", "Origin")]
+
+
+def _preflight_headers(environ: Environ, *, is_allowed: bool) -> Headers:
+    """What a browser may send: the methods of the path, and whatever headers it asks for.
+
+    A dashboard's libraries add headers of their own (tracing, cache control), which mean nothing here and harm nothing.
+    A page of a public site asks in the same way whether it may reach into a private network; who may read may.
+    """
+    methods = _methods(environ["PATH_INFO"])
+    headers = [
+        ("Allow", methods),
+        ("Access-Control-Allow-Methods", methods),
+        ("Access-Control-Allow-Headers", _wanted(environ.get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS", "")) or _SENT),
+        ("Access-Control-Max-Age", "86400"),
+    ]
+    if is_allowed and environ.get("HTTP_ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK") == "true":
+        headers.append(("Access-Control-Allow-Private-Network", "true"))
+    return headers
+
+
+def _methods(path: str) -> str:
+    if path.startswith("/report/"):
+        return "GET, POST, OPTIONS"
+    return "GET, HEAD, POST, OPTIONS" if path.startswith("/unsubscribe/") else "GET, HEAD, OPTIONS"
+
+
+def _wanted(text: str) -> str:
+    """The names of headers in a list, those left out that are none."""
+    names = [name.strip() for name in text.split(",", _MOST_NAMES)[:_MOST_NAMES]]
+    return ", ".join(name for name in names if _NAME.fullmatch(name))

@@ -70,7 +70,7 @@ def _post(settings: Settings, database: Database) -> Post:
 
 
 def _sender(settings: Settings) -> Outbox | SmtpSender:
-    if settings.email_from is None or settings.password is None:
+    if settings.email_from is None:
         return Outbox(settings.data_dir / "outbox")
     return SmtpSender(
         settings.smtp_host,

@@ -143,7 +143,8 @@ def _has_history(database: Database) -> bool:
 
 def _describe_mail(settings: Settings) -> str:
     if settings.mails:
-        return f"mailed from {settings.email_from} through {settings.smtp_host}:{settings.smtp_port}"
+        how = "" if settings.password else ", without a login"
+        return f"mailed from {settings.email_from} through {settings.smtp_host}:{settings.smtp_port}{how}"
     return f"written to {_shown(settings, 'outbox')} (set EMAIL_FROM and PASSWORD to mail them)"
 
 

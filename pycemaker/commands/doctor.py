@@ -70,7 +70,7 @@ def _checks(settings: Settings, shared: services.Shared) -> list[Check]:
 
 
 def _sender(settings: Settings) -> SmtpSender | None:
-    if settings.email_from is None or settings.password is None:
+    if settings.email_from is None:
         return None
     where = (settings.smtp_host, settings.smtp_port, settings.smtp_security)
     return SmtpSender(*where, settings.email_from, settings.password, timeout_seconds=8.0, total_seconds=_MAIL_SECONDS)

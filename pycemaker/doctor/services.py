@@ -174,6 +174,8 @@ def look_at_mail(sender: SmtpSender | None, outbox: str) -> Finding:
     except MailRefused as error:
         reason = error.facts["reason"]
         return Finding(FAIL, f"{sender.host}:{sender.port}: {reason}", _mend_mail(reason))
+    if sender.password is None:
+        return Finding(OK, f"{sender.host}:{sender.port} answers; mail goes to it without a login, {security}")
     told = f"{sender.host}:{sender.port} takes the login of {sender.user}, {security}"
     if security == "no TLS":
         return Finding(WARN, told, "SMTP_SECURITY=ssl or starttls keeps the password from being read on the way")
@@ -181,6 +183,10 @@ def look_at_mail(sender: SmtpSender | None, outbox: str) -> Finding:
 
 
 def _mend_mail(reason: str) -> str:
+    if "AUTH extension" in reason:
+        return "the server offers no login on this port: try SMTP_SECURITY=starttls, or leave PASSWORD out for a relay"
+    if "the server offers" in reason:
+        return "use a server that takes an app password, or a relay of your own without a login (SMTP_SECURITY=none)"
     if "logging in" in reason:
         return "see EMAIL_FROM and PASSWORD; Gmail takes an app password of 16 letters, not the account's own"
     if "certificate" in reason:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import hmac
 import smtplib
 import socket
 import ssl
 import threading
 from contextlib import suppress
 from io import BufferedReader
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer as Buffer
 
 _GOODBYE_SECONDS = 1.0
+LOGINS = ("CRAM-MD5", "PLAIN", "LOGIN")
+"""The ways to log in that smtplib knows (SASL), the first that is offered first."""
+
 _PIECE_BYTES = 64 * 1024
 """Between two of them it is looked whether the server still wants the message."""
 
@@ -151,9 +158,45 @@ class Connection(smtplib.SMTP):
             self.sock.settimeout(self.timeout)
 
     def login(self, user: str, password: str, *, initial_response_ok: bool = True) -> tuple[int, bytes]:
-        """Log in, as a step of its own."""
+        """Log in, as a step of its own.
+
+        Raises:
+            SMTPNotSupportedError: the server offers no login, or none that can be done here.
+        """
         self._watch.step = "logging in"
+        self.ehlo_or_helo_if_needed()
+        if self.has_extn("auth"):
+            offered = self.esmtp_features["auth"].upper().split()  # smtplib compares in capitals, and servers may not
+            self.esmtp_features["auth"] = " ".join(offered)
+            if not set(offered) & set(LOGINS):
+                raise smtplib.SMTPNotSupportedError(
+                    f"the server offers {', '.join(offered)} alone; Pycemaker logs in with {', '.join(LOGINS)}"
+                )
         return super().login(user, password, initial_response_ok=initial_response_ok)
+
+    def auth_plain(self, challenge: Buffer | None = None) -> str:
+        """User and password in UTF-8 (RFC 4616), where smtplib takes ASCII alone."""
+        return _Utf8(super().auth_plain(challenge))
+
+    def auth_login(self, challenge: Buffer | None = None) -> str:
+        """The user, then the password."""
+        return _Utf8(super().auth_login(challenge))
+
+    def auth_cram_md5(self, challenge: Buffer | None = None) -> Any:
+        """The user, and the challenge signed with the password's UTF-8 (RFC 2195)."""
+        if challenge is None:
+            return None
+        return _Utf8(f"{self.user} {hmac.digest(self.password.encode(), bytes(challenge), 'md5').hex()}")
+
+
+class _Utf8(str):
+    """A text that is UTF-8 whatever encoding it is asked for: smtplib asks for ASCII."""
+
+    __slots__ = ()
+
+    def encode(self, _encoding: str = "utf-8", errors: str = "strict") -> bytes:
+        """Its UTF-8."""
+        return super().encode("utf-8", errors)
 
 
 class _WholeLines:

@@ -31,6 +31,7 @@ class SmtpSender:
     Attributes:
         security: `ssl` (TLS from the first byte), `starttls`, or `none`.
         user: the login, and the envelope's sender.
+        password: None where the server wants no login.
         timeout_seconds: for each answer of the server.
         total_seconds: for the whole hand-over.
         context: whom to trust; None trusts the system's authorities, or those in SSL_CERT_FILE.
@@ -41,7 +42,7 @@ class SmtpSender:
     port: int
     security: str
     user: str
-    password: str = field(repr=False)
+    password: str | None = field(repr=False)
     timeout_seconds: float = 20.0
     total_seconds: float = 30.0
     context: ssl.SSLContext | None = field(default=None, repr=False, compare=False)
@@ -70,7 +71,7 @@ class SmtpSender:
         raise refusal
 
     def try_login(self) -> str:
-        """Connect, log in and hang up; nothing is sent. Which TLS was agreed upon, or `no TLS`.
+        """Connect, log in where there is a password, and hang up; nothing is sent. Which TLS it was, or `no TLS`.
 
         Raises:
             MailRefused: the server, or the way to it, is not as it was set.
@@ -111,6 +112,7 @@ class SmtpSender:
         client = self._make_client(watch)
         try:
             client.login()
+            client.smtp.ehlo_or_helo_if_needed()
             return self._say_message(client.smtp, content, email_to, watch, on_leaving)
         finally:
             if client.smtp is not None:
@@ -131,7 +133,7 @@ class SmtpSender:
         starttls = {"context": context} if self.security == "starttls" else False
         return Client(
             self.user, self.password, self.host, self.port, starttls,
-            soft_email_validation=False, timeout=self.timeout_seconds,
+            smtp_skip_login=self.password is None, soft_email_validation=False, timeout=self.timeout_seconds,
         )  # fmt: skip
 
     def _say_message(
@@ -159,7 +161,7 @@ class SmtpSender:
 
     def _clean(self, text: str) -> str:
         """One line without secrets, in case the server repeats what it was told."""
-        for secret in filter(None, (f"\0{self.user}\0{self.password}", self.password)):
+        for secret in (f"\0{self.user}\0{self.password}", self.password) if self.password else ():
             encoded = base64.b64encode(encodable(secret).encode()).decode()
             text = text.replace(encoded, "***").replace(secret, "***")
         return one_line(self.mask(text))[:240]
@@ -193,8 +195,6 @@ def _say(error: Exception, timeout_seconds: float) -> str:
             return f"no answer within {timeout_seconds:g} s"
         case ssl.SSLError():
             return f"no TLS with this server: {error.reason}"
-        case UnicodeError():
-            return "the password has characters beyond ASCII, which this login cannot carry"
         case smtplib.SMTPServerDisconnected():
             return "the connection was closed"
         case smtplib.SMTPException():

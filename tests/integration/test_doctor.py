@@ -70,6 +70,26 @@ def test_a_mail_server_that_takes_the_login_is_well_and_is_sent_nothing(security
         assert server.said[-1:] in (["AUTH"], ["QUIT"])
 
 
+def test_a_relay_without_a_login_is_well() -> None:
+    with smtp_server("none", wants_login=False) as server:
+        found = services.look_at_mail(sender_to(server, security="none", password=None), "outbox")
+    assert (found.level, found.told) == (
+        OK,
+        f"127.0.0.1:{server.port} answers; mail goes to it without a login, no TLS",
+    )
+
+
+def test_a_server_whose_logins_cannot_be_done_here_is_said_with_a_way_out() -> None:
+    with smtp_server("ssl", logins=["XOAUTH2"]) as server:
+        found = services.look_at_mail(sender_to(server), "outbox")
+    assert found.level == FAIL
+    assert "the server offers XOAUTH2 alone" in found.told
+    assert (
+        found.mend
+        == "use a server that takes an app password, or a relay of your own without a login (SMTP_SECURITY=none)"
+    )
+
+
 def test_a_wrong_password_is_said_without_saying_it() -> None:
     with smtp_server() as server:
         found = services.look_at_mail(sender_to(server, password="wr0ng-made-up"), "outbox")

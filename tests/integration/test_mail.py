@@ -284,11 +284,39 @@ def test_a_server_that_repeats_the_password_does_not_get_it_into_the_error(messa
         assert refusal(sender_to(server), message)["reason"] == "logging in: 535 5.7.8 you said *** *** ***"
 
 
-def test_a_password_that_the_login_cannot_carry_is_refused(message: EmailMessage) -> None:
-    with smtp_server() as server:
-        facts = refusal(sender_to(server, password="sen\u00e7a"), message)
-    assert "beyond ASCII" in str(facts["reason"])
-    assert "\u00e7" not in str(facts["reason"])
+@pytest.mark.parametrize("login", ["PLAIN", "LOGIN", "CRAM-MD5"])
+@pytest.mark.parametrize("password", ["sen\u00e7a 12", "\u5bc6\u7801"])
+def test_a_password_beyond_ascii_travels_as_utf_8(message: EmailMessage, login: str, password: str) -> None:
+    with smtp_server("ssl", logins=[login]) as server:
+        server.password = password
+        hand_over(sender_to(server, password=password), message)
+    assert len(server.received) == 1
+
+
+@pytest.mark.parametrize("logins", [["XOAUTH2"]])
+def test_a_server_that_offers_only_what_cannot_be_done_here_is_a_refusal_at_once(
+    message: EmailMessage, logins: list[str]
+) -> None:
+    with smtp_server("ssl", logins=logins) as server:
+        facts = refusal(sender_to(server), message)
+    told = "logging in: the server offers XOAUTH2 alone; Pycemaker logs in with CRAM-MD5, PLAIN, LOGIN"
+    assert facts == PERMANENT | {"reason": told}
+    assert "AUTH" not in server.said
+
+
+def test_a_relay_without_a_login_takes_the_message(message: EmailMessage) -> None:
+    with smtp_server("none", wants_login=False) as server:
+        delivery = hand_over(sender_to(server, "none", password=None), message)
+        assert sender_to(server, "none", password=None).try_login() == "no TLS"
+    assert delivery.reply == "250 2.0.0 OK queued as 4711"
+    assert "AUTH" not in server.said
+    assert [each.recipients for each in server.received] == [["ana@example.com"]]
+
+
+def test_a_server_that_wants_a_login_says_so_to_who_has_no_password(message: EmailMessage) -> None:
+    with smtp_server("none") as server:
+        facts = refusal(sender_to(server, "none", password=None), message)
+    assert facts == PERMANENT | {"reason": "naming the sender: 530 5.7.0 log in first"}
 
 
 def test_a_server_without_a_login_is_refused(message: EmailMessage) -> None:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import hmac
 import ssl
 import tempfile
 import threading
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import trustme
-from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
+from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword, auth_mechanism
 
 DROP = "drop"
 """Cuts the connection."""
@@ -89,7 +90,12 @@ class Received:
 
 @contextlib.contextmanager
 def smtp_server(
-    security: str = "ssl", script: Mapping[str, str] | None = None, *, offers_login: bool = True
+    security: str = "ssl",
+    script: Mapping[str, str] | None = None,
+    *,
+    offers_login: bool = True,
+    wants_login: bool = True,
+    logins: Sequence[str] = ("PLAIN", "LOGIN"),
 ) -> Iterator[SmtpServer]:
     """A mail server for the length of the block.
 
@@ -97,6 +103,8 @@ def smtp_server(
         security: `ssl`, `starttls` (required before a login) or `none`.
         script: an answer by step (STEPS); the usual one where a step is not named.
         offers_login: whether it says AUTH at all.
+        wants_login: whether it takes mail after a login alone.
+        logins: the ways to log in that it says: some of PLAIN, LOGIN, CRAM-MD5, XOAUTH2.
     """
     with _loop() as loop, tempfile.TemporaryDirectory() as folder:
         ca_file = Path(folder) / "ca.pem"
@@ -107,7 +115,9 @@ def smtp_server(
         def make_protocol() -> asyncio.Protocol:
             if "greet" in server.script:
                 return _Greeter(server.script["greet"], connections)
-            return _Scripted(server, connections, security, offers_login)
+            scripted = _Scripted(server, connections, security, offers_login, logins)
+            scripted.wants_login = wants_login
+            return scripted
 
         async def listen() -> asyncio.Server:
             tls = _server_context() if security == "ssl" else None
@@ -119,6 +129,9 @@ def smtp_server(
             yield server
         finally:
             _run(loop, _close(listener, connections))
+
+
+_LOGINS = ("PLAIN", "LOGIN", "CRAM-MD5", "XOAUTH2")
 
 
 @functools.cache
@@ -136,8 +149,15 @@ def _server_context() -> ssl.SSLContext:
 class _Scripted(SMTP):
     """aiosmtpd's server, asking the script before each of its answers."""
 
+    wants_login = True
+
     def __init__(
-        self, server: SmtpServer, connections: list[asyncio.BaseTransport], security: str, offers_login: bool
+        self,
+        server: SmtpServer,
+        connections: list[asyncio.BaseTransport],
+        security: str,
+        offers_login: bool,
+        logins: Sequence[str],
     ) -> None:
         super().__init__(
             _Mailbox(server),
@@ -146,6 +166,7 @@ class _Scripted(SMTP):
             tls_context=_server_context() if security == "starttls" else None,
             require_starttls=security == "starttls",
             auth_require_tls=security == "starttls" or not offers_login,
+            auth_exclude_mechanism=set(_LOGINS) - set(logins),
             authenticator=functools.partial(_check_login, server),
         )
         self._server, self._connections = server, connections
@@ -174,9 +195,18 @@ class _Scripted(SMTP):
     async def smtp_AUTH(self, arg: str) -> None:  # noqa: N802 - aiosmtpd's names
         await self._call("login", "AUTH", super().smtp_AUTH, arg)
 
+    async def auth_XOAUTH2(self, _server: SMTP, _arguments: list[str]) -> AuthResult:  # noqa: N802
+        return AuthResult(success=False)
+
+    @auth_mechanism("CRAM-MD5")
+    async def auth_cram_md5(self, _server: SMTP, _arguments: list[str]) -> AuthResult:
+        answer = await self.challenge_auth(b"<1896.697170952@mail.example.com>", encode_to_b64=True)
+        right = hmac.digest(self._server.password.encode(), b"<1896.697170952@mail.example.com>", "md5").hex()
+        return AuthResult(success=answer == f"{self._server.user} {right}".encode(), handled=False)
+
     async def smtp_MAIL(self, arg: str | None) -> None:  # noqa: N802
         assert self.session is not None
-        if not self.session.authenticated:
+        if self.wants_login and not self.session.authenticated:
             await self.push("530 5.7.0 log in first")
         else:
             await self._call("sender", "MAIL", super().smtp_MAIL, arg)

@@ -21,6 +21,7 @@ from pycemaker.data.collect import Collector
 from pycemaker.data.database import open_database
 from pycemaker.data.store import Store
 from pycemaker.dispatch import make_desk
+from pycemaker.metrics import NAMES as METRIC_NAMES
 from pycemaker.settings import ROOT, load
 from pycemaker.web.cors import allow_origins
 from pycemaker.web.guard import guard_pages
@@ -29,6 +30,7 @@ from pycemaker.web.identify import identify
 from pycemaker.web.kept_routes import add_kept_reports
 from pycemaker.web.metric_routes import add_metrics
 from pycemaker.web.openapi_route import add_openapi
+from pycemaker.web.paths import plain_paths
 from pycemaker.web.remember import remember_answers
 from pycemaker.web.report_routes import add_report
 from pycemaker.web.services import Services
@@ -62,7 +64,14 @@ def create_app(services: Services) -> Any:
     add_metrics(app, services)
     add_report(app, services)
     remembered = remember_answers(guard_pages(app), services.store.cache_bytes // 8)
-    return identify(count_traffic(allow_origins(remembered, services.settings.cors_origins), services.traffic))
+    shared = allow_origins(remembered, services.settings.cors_origins)
+    plain = plain_paths(shared, services.settings.base_path, _own_names(app))
+    return identify(count_traffic(plain, services.traffic))
+
+
+def _own_names(app: Bottle) -> set[str]:
+    """What the paths of these routes begin with, metrics' names for `<name>`."""
+    return {route.rule.split("/")[1] for route in app.routes} | set(METRIC_NAMES)
 
 
 def application() -> Any:

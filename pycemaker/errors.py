@@ -75,7 +75,7 @@ class InvalidRequest(PycemakerError):
 class InvalidDate(InvalidRequest):
     """Facts: `text`, cut to 40 characters."""
 
-    message = "not a date: {text!r} (dd-mm-yyyy-HH-MM-SS, 'now', or ISO 8601 with an offset)"
+    message = "not a date: {text!r} (dd-mm-yyyy-HH-MM-SS, 'now', ISO 8601 with an offset, or milliseconds since 1970)"
 
 
 class InvalidRange(InvalidRequest):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from ipaddress import ip_address
 
 import idna
 
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?"
+_OWN_NETWORKS = ("local", "localhost", "localdomain", "internal", "intranet", "lan", "corp", "home.arpa")
 _NAME = re.compile(rf"(?=.{{1,253}}$){_LABEL}(?:\.{_LABEL})*", re.ASCII)
 
 
@@ -25,3 +27,12 @@ def parse_host(text: str) -> str:
 def is_host(text: str) -> bool:
     """Whether the text is a host name in that spelling."""
     return _NAME.fullmatch(text) is not None
+
+
+def is_local(text: str) -> bool:
+    """Whether the name or address is one of a private network: no dot, a name that is never public, a private IP."""
+    try:
+        return ip_address(text.strip("[]")).is_private
+    except ValueError:
+        name = text.lower().rstrip(".")
+        return "." not in name or name.endswith(tuple(f".{suffix}" for suffix in _OWN_NETWORKS))

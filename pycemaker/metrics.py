@@ -54,7 +54,7 @@ CPU = Metric("cpu", "cpu_usage", "ratio", N_("Consumo de CPU"))
 RAM = Metric("ram", "jvm_memory_usage", "ratio", N_("Consumo de RAM"), limit=1.0)
 DISK = Metric("disk", "disk_usage", "ratio", N_("Consumo de disco"), limit=1.0)
 RESPONSE_TIME = Metric(
-    "response_time", "response_time", "seconds", N_("Tempo de resposta"), spellings=("reponse_time",)
+    "response_time", "response_time", "seconds", N_("Tempo de resposta"), spellings=("reponse_time", "res_time")
 )
 REQUEST_COUNT = Metric(
     "request_count",
@@ -62,11 +62,15 @@ REQUEST_COUNT = Metric(
     "requests",
     N_("Número de requisições"),
     fields=("value_success", "value_fail"),
+    spellings=("req_count",),
     worse=-1,
 )
 HTTP_FAIL = Metric("http_fail", "http_fail", "requests", N_("Falhas HTTP"))
 
 METRICS: tuple[Metric, ...] = (CPU, RAM, DISK, RESPONSE_TIME, REQUEST_COUNT, HTTP_FAIL)
+
+NAMES = tuple(name for metric in METRICS for name in (metric.id, *metric.spellings))
+"""Every name that a metric's routes answer to."""
 
 _BY_NAME = {name: metric for metric in METRICS for name in (metric.id, *metric.spellings)}
 

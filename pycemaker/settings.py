@@ -7,14 +7,18 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from dotenv import dotenv_values
 
+from pycemaker.addresses import parse_address, parse_allowed
 from pycemaker.errors import InvalidAddress, InvalidSettings
+from pycemaker.hosts import is_local
 from pycemaker.language import DEFAULT as DEFAULT_LANGUAGE
 from pycemaker.language import LANGUAGES
 from pycemaker.origins import parse_origin
@@ -22,14 +26,6 @@ from pycemaker.origins import parse_origin
 ROOT = Path(__file__).resolve().parent.parent
 """The project's root: `.env`, `firebase-settings.json` and a relative `DATA_DIR` are looked for here."""
 
-_WORD = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
-_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-_ADDRESS = re.compile(rf"(?=.{{1,64}}@){_WORD}(?:\.{_WORD})*@{_LABEL}(?:\.{_LABEL})+", re.ASCII)
-
-MOST_RECIPIENTS = 50
-"""Of one report."""
-
-_DOMAIN = re.compile(r"@[A-Za-z0-9.-]{1,253}", re.ASCII)
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]", re.ASCII)
 _T = TypeVar("_T")
 
@@ -72,6 +68,7 @@ class Settings:
     dashboard_url: str | None
     cors_origins: tuple[str, ...]
     max_range_hours: int
+    default_max_points: int
     cache_mb: int
     host: str
     port: int
@@ -85,9 +82,19 @@ class Settings:
         return self.public_url or f"http://{host}:{self.port}"
 
     @property
+    def base_path(self) -> str:
+        """The path under which readers reach this API, such as `/pycemaker`; empty at the root of a host."""
+        return urlsplit(self.public_url or "").path.rstrip("/")
+
+    @property
     def mails(self) -> bool:
         """Whether reports go to a mail server; otherwise they are written to the outbox."""
         return self.email_from is not None
+
+    @property
+    def has_own_relay(self) -> bool:
+        """Whether mail goes to a relay of one's own network, which may know hosts without a dot."""
+        return self.mails and (self.password is None or is_local(self.smtp_host))
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -124,7 +131,7 @@ class _Reader:
             return default
         try:
             return parse(text)
-        except (ValueError, OSError, KeyError):
+        except (ValueError, OSError, KeyError, InvalidAddress):
             self.problems.append(f"{name} takes {takes}")
             return default
 
@@ -141,10 +148,10 @@ def from_mapping(given: Mapping[str, str | None], *, root: Path = ROOT) -> Setti
     """
     reader = _Reader(_with_default_key(given, root))
     data_dir = (root / (reader.text("DATA_DIR") or "data")).resolve()
-    email_from = reader.read("EMAIL_FROM", _address, "a mail address", None)
+    email_from = reader.read("EMAIL_FROM", partial(parse_address, single_label=True), "a mail address", None)
     security = reader.read("SMTP_SECURITY", _one_of("ssl", "starttls", "none"), "ssl, starttls or none", "ssl")
     key = reader.read("FIREBASE_SETTINGS", lambda text: _firebase_key(text, root), _KEY_TAKES, None)
-    recipients = reader.read("REPORT_RECIPIENTS", _recipients, "addresses, @domains or *, separated by commas", None)
+    recipients = reader.read("REPORT_RECIPIENTS", parse_allowed, "addresses, @domains or *, separated by commas", None)
     settings = Settings(
         mongo_db_url=reader.read("MONGO_DB_URL", _mongo_url, "a mongodb:// or mongodb+srv:// URL", None),
         email_from=email_from,
@@ -172,19 +179,20 @@ def from_mapping(given: Mapping[str, str | None], *, root: Path = ROOT) -> Setti
             "REPORT_RETRY_SECONDS", _whole(1, 604_800), "whole seconds, 1 to 604800", 14_400
         ),
         report_retention_days=reader.read("REPORT_RETENTION_DAYS", _whole(1, 36_500), "whole days, 1 to 36500", 90),
-        public_url=reader.read("PUBLIC_URL", _web_url, "an http:// or https:// URL", None),
+        public_url=reader.read("PUBLIC_URL", _public_url, "an http:// or https:// URL without ? and #", None),
         dashboard_url=reader.read("DASHBOARD_URL", _web_url, "an http:// or https:// URL", None),
         cors_origins=reader.read(
             "CORS_ORIGINS", _origins, "* or origins (https://host, https://*.example.com), by commas", ("*",)
         ),
         max_range_hours=reader.read("MAX_RANGE_HOURS", _whole(1, 8784), "whole hours, 1 to 8784", 744),
+        default_max_points=reader.read("DEFAULT_MAX_POINTS", _points, "whole documents, 2 to 10000, 0 for all", 0),
         cache_mb=reader.read("CACHE_MB", _whole(0, 1_048_576), "whole megabytes, 0 for none", 256),
         host=reader.read("HOST", _host, "an address to listen on", "127.0.0.1"),
         port=reader.read("PORT", _whole(1, 65535), "a port, 1 to 65535", 5000),
         data_dir=data_dir,
         log_format=reader.read("LOG_FORMAT", _one_of("text", "json"), "text or json", "text"),
     )
-    problems = reader.problems + _contradictions(reader)
+    problems = reader.problems + _contradictions(reader, settings)
     if problems:
         raise InvalidSettings(problems=problems)
     return settings
@@ -211,11 +219,18 @@ def _with_default_key(given: Mapping[str, str | None], root: Path) -> Mapping[st
     return {**given, "FIREBASE_SETTINGS": "firebase-settings.json"}
 
 
-def _contradictions(reader: _Reader) -> list[str]:
+def _contradictions(reader: _Reader, settings: Settings) -> list[str]:
     """What no variable alone is wrong about."""
-    if bool(reader.text("EMAIL_FROM")) != bool(reader.text("PASSWORD")):
-        missing = "PASSWORD" if reader.text("EMAIL_FROM") else "EMAIL_FROM"
-        return [f"{missing} is missing: mail needs both EMAIL_FROM and PASSWORD (the outbox needs neither)"]
+    sender, password = reader.text("EMAIL_FROM"), reader.text("PASSWORD")
+    if password and not sender:
+        return ["EMAIL_FROM is missing: mail needs both EMAIL_FROM and PASSWORD (the outbox needs neither)"]
+    if sender and not password and settings.smtp_security != "none":
+        return [
+            "PASSWORD is missing: mail needs both EMAIL_FROM and PASSWORD (the outbox needs neither); a relay that "
+            f"wants no login takes SMTP_SECURITY=none, and it is {settings.smtp_security}"
+        ]
+    if settings.email_from and "." not in settings.email_from.rpartition("@")[2] and not settings.has_own_relay:
+        return ["EMAIL_FROM takes a host without a dot only where SMTP_HOST is a relay of your own network"]
     return []
 
 
@@ -225,37 +240,6 @@ def _default_recipients(email_from: str | None) -> tuple[str, ...]:
 
 def _default_bucket(key: FirebaseKey | None) -> str | None:
     return f"{key.project_id}.appspot.com" if key else None
-
-
-def parse_address(text: str) -> str:
-    """The address itself, where it is one: RFC 5321 without quoted local parts and address literals.
-
-    Raises:
-        InvalidAddress: it is not; neither is one of over 254 characters.
-    """
-    if len(text) > 254 or not _ADDRESS.fullmatch(text):
-        raise InvalidAddress(text=text[:40])
-    return text
-
-
-def parse_recipients(text: str) -> tuple[str, ...]:
-    """The addresses separated by commas, each once (in whatever case), in their order.
-
-    Raises:
-        InvalidAddress: one of them is none, there is none at all, or there are more than MOST_RECIPIENTS.
-    """
-    known: dict[str, str] = {}
-    for part in text.split(","):
-        known.setdefault(part.strip().lower(), parse_address(part.strip()))
-    if len(known) > MOST_RECIPIENTS:
-        raise InvalidAddress(text=f"{len(known)} addresses, of {MOST_RECIPIENTS} at most")
-    return tuple(known.values())
-
-
-def _address(text: str) -> str:
-    if not _ADDRESS.fullmatch(text):
-        raise ValueError(text)
-    return text
 
 
 def _one_of(*words: str) -> Callable[[str], str]:
@@ -307,6 +291,18 @@ def _web_url(text: str) -> str:
     return text.rstrip("/")
 
 
+def _public_url(text: str) -> str:
+    """A URL to which a path can be added; slashes in a row are one, as on the way in."""
+    url = urlsplit(_web_url(text))
+    if url.query or url.fragment or "@" in url.netloc or text.endswith(("?", "#")):
+        raise ValueError(text)
+    return f"{url.scheme}://{url.netloc}{re.sub('/+', '/', url.path)}"
+
+
+def _points(text: str) -> int:
+    return 0 if text == "0" else _whole(2, 10_000)(text)
+
+
 def _listed(text: str) -> list[str]:
     return [entry.strip() for entry in text.split(",") if entry.strip()]
 
@@ -320,13 +316,6 @@ def _origins(text: str) -> tuple[str, ...]:
 
 def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
     return tuple(ip_network(entry) for entry in _listed(text))
-
-
-def _recipients(text: str) -> tuple[str, ...]:
-    entries = _listed(text.lower())
-    if not entries or not all(e == "*" or _ADDRESS.fullmatch(e) or _DOMAIN.fullmatch(e) for e in entries):
-        raise ValueError(text)
-    return tuple(entries)
 
 
 def _firebase_key(text: str, root: Path) -> FirebaseKey | None:

@@ -71,12 +71,14 @@ class Shape:
         return MEDIA_TYPES[self.format]
 
 
-def parse_shape(query: Mapping[str, str], accept: str) -> Shape:
+def parse_shape(query: Mapping[str, str], accept: str, default_max_points: int = 0) -> Shape:
     """The shape that a request asks for.
 
     Args:
         query: its parameters; others than `format` and `max_points` mean nothing here.
         accept: its `Accept` header. One that names no format there is gets JSON.
+
+        default_max_points: how many documents where nothing is said of it; 0 for all.
 
     Raises:
         InvalidParameter: names the parameter that is wrong.
@@ -84,12 +86,18 @@ def parse_shape(query: Mapping[str, str], accept: str) -> Shape:
     named = query.get("format")
     if named is not None and named not in MEDIA_TYPES:
         raise InvalidParameter(field="format", reason=f"one of {', '.join(MEDIA_TYPES)}")
-    text, max_points = query.get("max_points"), None
-    if text is not None:
-        max_points = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
-        if not FEWEST <= max_points <= MOST:
-            raise InvalidParameter(field="max_points", reason=f"a whole number, {FEWEST} to {MOST}")
-    return Shape(named or _accepted(accept), max_points)
+    text = query.get("max_points")
+    max_points = default_max_points if text is None else _max_points(text)
+    return Shape(named or _accepted(accept), max_points or None)
+
+
+def _max_points(text: str) -> int:
+    """How many documents at most; 0 for all, in spite of the default."""
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
+    if number != 0 and not FEWEST <= number <= MOST:
+        takes = f"0 (todas), ou um número inteiro de {FEWEST} a {MOST}"
+        raise InvalidParameter(field="max_points", reason=f"a whole number, {FEWEST} to {MOST}, or 0", takes=takes)
+    return number
 
 
 def _accepted(accept: str) -> str:

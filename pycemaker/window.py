@@ -16,8 +16,10 @@ from pycemaker.errors import InvalidDate, InvalidRange
 
 _WALL_TIME = re.compile(r"([0-9]{2})-([0-9]{2})-([0-9]{4})-([0-9]{2})-([0-9]{2})-([0-9]{2})")
 _ISO_8601 = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]{1,6})?)?([Zz]|[+-][0-9]{2}:?[0-9]{2})"
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]{1,30})?)?([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)"
 )
+_EPOCH_MS = re.compile(r"[1-9][0-9]{11,14}", re.ASCII)
+"""Milliseconds since 1970; shorter numbers are likelier to be seconds, and would mean January 1970."""
 _HOURS = re.compile(r"\d{1,9}", re.ASCII)
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST = datetime(9000, 1, 1, tzinfo=UTC)
@@ -93,7 +95,8 @@ def parse_instant(text: str, *, zone: ZoneInfo, now_utc: datetime) -> datetime:
     """The instant that a path's date means, in UTC, cut to whole milliseconds as MongoDB stores them.
 
     Args:
-        text: `dd-mm-yyyy-HH-MM-SS` of wall time in `zone`; `now`; or ISO 8601 with an offset or `Z`.
+        text: `dd-mm-yyyy-HH-MM-SS` of wall time in `zone`; `now`; ISO 8601 with an offset or `Z`, its fraction of any
+            length; or milliseconds since 1970 (12 digits or more: 1973 and later).
         zone: where wall times are local.
         now_utc: what `now` means, aware.
 
@@ -117,6 +120,8 @@ def _read_instant(text: str, zone: ZoneInfo, now_utc: datetime) -> datetime:
         return datetime(year, month, day, hour, minute, second, tzinfo=zone)
     if _ISO_8601.fullmatch(text):
         return datetime.fromisoformat(text.upper())
+    if _EPOCH_MS.fullmatch(text):
+        return from_epoch_ms(int(text))
     raise ValueError(text)
 
 

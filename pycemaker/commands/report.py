@@ -14,6 +14,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from pycemaker.addresses import parse_recipients
 from pycemaker.commands.asked import add_interval, read_asked
 from pycemaker.data.database import open_database
 from pycemaker.dispatch import make_desk
@@ -34,7 +35,7 @@ from pycemaker.report import outcome
 from pycemaker.report.attachments.kinds import KINDS, parse_kinds
 from pycemaker.report.desk import Desk
 from pycemaker.report.pipeline import STAGES, ReportRequest
-from pycemaker.settings import Settings, parse_recipients
+from pycemaker.settings import Settings
 from pycemaker.startup import say
 
 _OTHERS = "a server over the same database goes on with it, or ends it when its time is over"
@@ -100,7 +101,9 @@ def make_report(options: argparse.Namespace, settings: Settings) -> int:
 
 def _report_request(options: argparse.Namespace, settings: Settings) -> ReportRequest:
     asked = read_asked(options, settings)
-    recipients = parse_recipients(options.to or settings.email_from or _DEFAULT_RECIPIENT)
+    recipients = parse_recipients(
+        options.to or settings.email_from or _DEFAULT_RECIPIENT, single_label=settings.has_own_relay
+    )
     for address in recipients:
         if not settings.may_receive(address):
             raise RecipientNotAllowed(address=address)

@@ -7,11 +7,12 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from pycemaker.addresses import parse_address
 from pycemaker.data.database import Database, open_database
 from pycemaker.data.signing_keys import SigningKeys
 from pycemaker.data.suppressions import EVERY_REPORT, Suppressions
 from pycemaker.report.catalogue import find_notebook
-from pycemaker.settings import Settings, parse_address
+from pycemaker.settings import Settings
 from pycemaker.startup import say
 from pycemaker.window import to_iso_text
 
@@ -78,7 +79,7 @@ def new_key(options: argparse.Namespace, database: Database) -> int:
 
 
 def _named(options: argparse.Namespace) -> tuple[str, str]:
-    return parse_address(options.address), options.notebook or EVERY_REPORT
+    return parse_address(options.address, single_label=True), options.notebook or EVERY_REPORT
 
 
 def _what(notebook: str) -> str:

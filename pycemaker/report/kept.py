@@ -5,6 +5,7 @@ What a request names is compared with a pattern before anything is looked up: no
 
 from __future__ import annotations
 
+import html
 import re
 
 from pycemaker import brand
@@ -41,14 +42,15 @@ def check_id(report_id: str) -> str:
     return report_id
 
 
-def page(files: Files, report_id: str) -> bytes:
-    """The page of a report, its figures pointed to from `/reports/<id>`.
+def page(files: Files, report_id: str, base_path: str = "") -> bytes:
+    """The page of a report, its figures pointed to below `<base_path>/reports`, from wherever it is shown.
 
     Raises:
         UnknownReport: the id is none, or the report has no page: it was not made, or did not pass the check.
     """
     content = files.get(check_id(report_id), PAGE)
-    return _RELATIVE.sub(rb"\g<1>" + report_id.encode() + rb"/\g<2>", content)
+    folder = f"{html.escape(base_path)}/reports/{report_id}/".encode()
+    return _RELATIVE.sub(lambda match: match[1] + folder + match[2], content)
 
 
 def figure(files: Files, report_id: str, name: str) -> bytes:

@@ -17,10 +17,10 @@ from email.policy import SMTP
 from email.utils import make_msgid
 from typing import TYPE_CHECKING, cast
 
+from pycemaker.addresses import parse_address
 from pycemaker.errors import MailRefused, NothingToSend
 from pycemaker.language import spoken
 from pycemaker.report.pipeline import Delivery
-from pycemaker.settings import parse_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -60,12 +60,12 @@ def compose(
         InvalidAddress: `email_to` or `sender` is none.
         NothingToSend: the HTML shows a figure that is neither in `urls` nor on the page.
     """
-    domain = parse_address(sender).rpartition("@")[2]
+    domain = parse_address(sender, single_label=True).rpartition("@")[2]
     inside = {figure.name: f"figure.{secrets.token_hex(8)}@{domain}" for figure in page.figures}
     sources = {name: f"cid:{content_id}" for name, content_id in inside.items()} if urls is None else urls
     message = EmailMessage(policy=POLICY)
     message["From"] = Address(one_line(sender_name), addr_spec=sender)
-    message["To"] = Address(addr_spec=parse_address(email_to))
+    message["To"] = Address(addr_spec=parse_address(email_to, single_label=True))
     message["Subject"] = one_line(page.subject)
     message["Date"] = datetime.now(UTC)
     message["Message-ID"] = make_msgid(domain=domain)

@@ -38,7 +38,10 @@ FACES: dict[type[errors.PycemakerError], Face] = {
     errors.PycemakerError: Face(500, "internal", "Ocorreu um erro inesperado."),
     errors.InvalidRequest: Face(400, "invalid_request", "O pedido não pôde ser lido."),
     errors.InvalidDate: Face(
-        400, "invalid_date", "Data inválida: use dd-mm-aaaa-HH-MM-SS, now ou ISO 8601 com fuso.", field="date"
+        400,
+        "invalid_date",
+        "Data inválida: use dd-mm-aaaa-HH-MM-SS, now, ISO 8601 com fuso ou milissegundos desde 1970.",
+        field="date",
     ),
     errors.InvalidRange: Face(
         400,
@@ -47,7 +50,12 @@ FACES: dict[type[errors.PycemakerError], Face] = {
         field="time_range",
         shows=("limit",),
     ),
-    errors.InvalidAddress: Face(400, "invalid_address", "Endereço de e-mail inválido.", field="email_to"),
+    errors.InvalidAddress: Face(
+        400,
+        "invalid_address",
+        "Endereço de e-mail inválido: use ana@exemplo.com, e vírgula entre vários.",
+        field="email_to",
+    ),
     errors.InvalidParameter: Face(
         400, "invalid_parameter", "Parâmetro inválido: {field}.", shows=("field", "given", "takes", "known")
     ),

@@ -33,12 +33,18 @@ class MetricGlance:
 
 @dataclass(frozen=True)
 class Glance:
-    """Every metric's last hour; `sample_until_utc` is where a made-up history ends, None where there is none."""
+    """Every metric's last hour.
+
+    Attributes:
+        sample_until_utc: where a made-up history ends, None where there is none.
+        base_path: what links begin with.
+    """
 
     now_utc: datetime
     zone: ZoneInfo
     metrics: tuple[MetricGlance, ...]
     sample_until_utc: datetime | None
+    base_path: str = ""
 
 
 def look(store: Store, now_utc: datetime, settings: Settings) -> Glance:
@@ -48,7 +54,7 @@ def look(store: Store, now_utc: datetime, settings: Settings) -> Glance:
         DatabaseUnreachable: as the store.
     """
     parts = tuple(_look_at(store, metric, now_utc) for metric in METRICS)
-    return Glance(now_utc, settings.timezone, parts, store.sample_history_end())
+    return Glance(now_utc, settings.timezone, parts, store.sample_history_end(), settings.base_path)
 
 
 def _look_at(store: Store, metric: Metric, now_utc: datetime) -> MetricGlance:
@@ -73,9 +79,12 @@ def index(glance: Glance) -> dict[str, Any]:
     return {
         "name": "pycemaker",
         "routes": [
-            "/{metric}/{date_now}/{time_range}",
-            "/{metric}/{date_start}",
-            "/report/{date_now}/{time_range}/{email_to}",
+            glance.base_path + path
+            for path in (
+                "/{metric}/{date_now}/{time_range}",
+                "/{metric}/{date_start}",
+                "/report/{date_now}/{time_range}/{email_to}",
+            )
         ],
         "metrics": [
             {
@@ -83,8 +92,8 @@ def index(glance: Glance) -> dict[str, Any]:
                 "label": part.metric.label,
                 "unit": part.metric.unit,
                 "newest": to_iso_text(from_epoch_ms(part.samples.time_ms[-1])) if len(part.samples) else None,
-                "interval": _interval_link(part, glance.zone),
-                "tail": _tail_link(part, glance.zone),
+                "interval": _interval_link(part, glance),
+                "tail": _tail_link(part, glance),
             }
             for part in glance.metrics
         ],
@@ -108,6 +117,7 @@ def page(glance: Glance, settings: Settings) -> str:
         destination=_destination(settings),
         example=escape(to_wall_text(glance.now_utc, glance.zone)),
         dashboard=_dashboard(settings),
+        base=escape(glance.base_path),
     )
 
 
@@ -117,12 +127,17 @@ def palettes(own: brand.Brand) -> str:
     return f":root{{color-scheme:light dark;{own.variables(own.light)}}}{dark}"
 
 
-def _interval_link(part: MetricGlance, zone: ZoneInfo) -> str | None:
-    return f"/{part.metric.id}/{to_wall_text(part.end_utc, zone)}/1" if part.end_utc else None
+def _interval_link(part: MetricGlance, glance: Glance) -> str | None:
+    if part.end_utc is None:
+        return None
+    return f"{glance.base_path}/{part.metric.id}/{to_wall_text(part.end_utc, glance.zone)}/1"
 
 
-def _tail_link(part: MetricGlance, zone: ZoneInfo) -> str | None:
-    return f"/{part.metric.id}/{to_wall_text(part.end_utc - timedelta(minutes=5), zone)}" if part.end_utc else None
+def _tail_link(part: MetricGlance, glance: Glance) -> str | None:
+    if part.end_utc is None:
+        return None
+    start_utc = part.end_utc - timedelta(minutes=5)
+    return f"{glance.base_path}/{part.metric.id}/{to_wall_text(start_utc, glance.zone)}"
 
 
 def _notice(glance: Glance) -> str:
@@ -152,8 +167,8 @@ def _card(part: MetricGlance, glance: Glance) -> str:
     if part.end_utc is None:
         return f'<article>{title}<p class="now">{words.NOTHING}</p><p class="fine">Nenhuma amostra ainda.</p></article>'
     links = (
-        f'<p class="links"><a href="{_interval_link(part, glance.zone)}">última hora</a> '
-        f'<a href="{_tail_link(part, glance.zone)}">últimos 5 min</a></p>'
+        f'<p class="links"><a href="{_interval_link(part, glance)}">última hora</a> '
+        f'<a href="{_tail_link(part, glance)}">últimos 5 min</a></p>'
     )
     return f"<article>{title}{_reading(part, glance.zone)}{_sparkline(part)}{links}</article>"
 
@@ -237,8 +252,9 @@ _PAGE = """<!doctype html>
 <p class="fine">Seis horas até agora, para o endereço no fim do caminho. {destination}</p>
 <h3>Rotas</h3>
 <dl>
-<dt><code>/cpu/{example}/6</code></dt><dd>Um intervalo de 6 horas até esse instante, o anterior, e as estatísticas.</dd>
-<dt><code>/cpu/{example}</code></dt><dd>Tudo a partir desse instante.</dd>
+<dt><code>{base}/cpu/{example}/6</code></dt>
+<dd>Um intervalo de 6 horas até esse instante, o anterior, e as estatísticas.</dd>
+<dt><code>{base}/cpu/{example}</code></dt><dd>Tudo a partir desse instante.</dd>
 </dl>
 <p class="fine">Datas: dd-mm-aaaa-HH-MM-SS na hora de {zone}, <code>now</code>, ou ISO 8601 com fuso.</p>
 </main></body></html>

@@ -29,19 +29,19 @@ _COUNT = re.compile(r"\d{1,9}", re.ASCII)
 
 def add_kept_reports(app: Bottle, services: Services) -> None:
     """`/reports` and what is below it. They come before the metrics, whose paths look alike."""
-    files, ledger = services.desk.files, services.desk.ledger
+    files, ledger, base_path = services.desk.files, services.desk.ledger, services.settings.base_path
 
     @app.get("/reports")  # type: ignore[untyped-decorator]
     def reports() -> bytes:
         services.gate.check_token(request.environ, asks_browser=True)
         count, before = _asked(query(request), services)
         entries = ledger.newest(count, before)
-        records = [report_list.brief(_seen(services, entry)) for entry in entries]
-        following = report_list.following(records, count)
+        records = [report_list.brief(_seen(services, entry), base_path) for entry in entries]
+        following = report_list.following(records, count, base_path)
         response.set_header("Cache-Control", "no-store")
         if prefers_html(request.environ.get("HTTP_ACCEPT", "")):
             response.content_type = "text/html; charset=utf-8"
-            return report_list.page(records, following, services.settings.timezone).encode()
+            return report_list.page(records, following, services.settings.timezone, base_path).encode()
         return tell_json({"reports": records, "next": following})
 
     @app.get("/reports/<name>")  # type: ignore[untyped-decorator]
@@ -49,7 +49,7 @@ def add_kept_reports(app: Bottle, services: Services) -> None:
         report_id, dot, ending = name.partition(".")
         kept.check_id(report_id)
         if not dot:
-            return _kept(kept.page(files, report_id), "text/html; charset=utf-8")
+            return _kept(kept.page(files, report_id, base_path), "text/html; charset=utf-8")
         tell = _TELLERS.get(ending)
         if tell is None:
             raise UnknownReport

@@ -43,12 +43,12 @@ def add_metrics(app: Bottle, services: Services) -> None:
     def metric_tail(name: str, date_start: str) -> Any:
         metric = find_metric(name)
         start_utc = parse_instant(date_start, zone=settings.timezone, now_utc=services.clock())
-        answer = answers.tail(store.look(metric, since(start_utc)), _shape(), place)
+        answer = answers.tail(store.look(metric, since(start_utc)), _shape(settings.default_max_points), place)
         return _send(answer, services.streams, moves=date_start == "now")
 
 
-def _shape() -> Shape:
-    return parse_shape(request.query, request.environ.get("HTTP_ACCEPT", ""))
+def _shape(default_max_points: int = 0) -> Shape:
+    return parse_shape(request.query, request.environ.get("HTTP_ACCEPT", ""), default_max_points)
 
 
 def _send(answer: answers.Answer, streams: threading.BoundedSemaphore, *, moves: bool) -> Any:

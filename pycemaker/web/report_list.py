@@ -39,36 +39,40 @@ _BRIEF = (
 )
 
 
-def brief(record: Mapping[str, Any]) -> dict[str, Any]:
+def brief(record: Mapping[str, Any], base_path: str = "") -> dict[str, Any]:
     """What the list says of a report; `url` is where the whole record is, `reason` why it is not with everybody."""
     told = {name: record[name] for name in _BRIEF if name in record}
     reasons = [one["reason"] for one in record["recipients"] if "reason" in one]
     reason = sentence(errors.from_facts(record["error"])) if "error" in record else next(iter(reasons), None)
-    return told | {"url": f"/reports/{record['id']}.json", "reason": reason}
+    return told | {"url": f"{base_path}/reports/{record['id']}.json", "reason": reason}
 
 
-def following(records: Sequence[Mapping[str, Any]], count: int) -> str | None:
+def following(records: Sequence[Mapping[str, Any]], count: int, base_path: str = "") -> str | None:
     """Where the list goes on; None where it has ended."""
-    return f"/reports?limit={count}&before={quote(records[-1]['asked_at'])}" if len(records) == count else None
+    if len(records) != count:
+        return None
+    return f"{base_path}/reports?limit={count}&before={quote(records[-1]['asked_at'])}"
 
 
-def page(records: Sequence[Mapping[str, Any]], next_url: str | None, zone: ZoneInfo) -> str:
-    """The list for a person, instants in `zone`."""
+def page(records: Sequence[Mapping[str, Any]], next_url: str | None, zone: ZoneInfo, base_path: str = "") -> str:
+    """The list for a person, instants in `zone`, links below `base_path`."""
     own = brand.load()
-    rows = "".join(_row(record, zone) for record in records)
+    rows = "".join(_row(record, zone, base_path) for record in records)
     body = _TABLE.format(rows=rows) if rows else '<p class="none">Nenhum relatório foi pedido ainda.</p>'
     more = f'<p><a href="{escape(next_url)}">Mais antigos</a></p>' if next_url else ""
     style = home.palettes(own) + _STYLE
-    return _PAGE.format(name=escape(own.name), style=style, zone=escape(zone.key), body=body + more)
+    return _PAGE.format(
+        name=escape(own.name), style=style, zone=escape(zone.key), body=body + more, base=escape(base_path)
+    )
 
 
-def _row(record: Mapping[str, Any], zone: ZoneInfo) -> str:
+def _row(record: Mapping[str, Any], zone: ZoneInfo, base_path: str) -> str:
     asked_at = words.clock(datetime.fromisoformat(record["asked_at"]), zone, "dd/MM/yyyy HH:mm:ss")
     state = record["state"]
     kind = "good" if state in _GOOD else "bad" if state in _BAD else "open"
     reason = f'<span class="fine">{escape(record["reason"])}</span>' if record["reason"] else ""
     subject = escape(record.get("subject") or record["notebook"])
-    title = f'<a href="/reports/{record["id"]}">{subject}</a>' if "subject" in record else subject
+    title = f'<a href="{escape(base_path)}/reports/{record["id"]}">{subject}</a>' if "subject" in record else subject
     people = "".join(
         f'<div>{escape(one["address"])} <span class="fine">{STATE_WORDS.get(one["state"], one["state"])}</span></div>'
         for one in record["recipients"]
@@ -77,7 +81,7 @@ def _row(record: Mapping[str, Any], zone: ZoneInfo) -> str:
     return (
         f'<tr><th scope="row">{escape(asked_at)}</th><td>{title}{reason}</td><td>{people}</td>'
         f'<td><span class="state {kind}">{STATE_WORDS.get(state, escape(state))}</span></td>'
-        f'<td class="num">{seconds}</td><td><a href="{record["url"]}">registro</a></td></tr>'
+        f'<td class="num">{seconds}</td><td><a href="{escape(record["url"])}">registro</a></td></tr>'
     )
 
 
@@ -108,7 +112,7 @@ _PAGE = """<!doctype html>
 <html lang="pt-BR"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
 <title>Relatórios · {name}</title><style>{style}</style></head><body><main>
 <h1>Relatórios</h1>
-<p class="fine">Os mais recentes primeiro, na hora de {zone}. <a href="/">Início</a></p>
+<p class="fine">Os mais recentes primeiro, na hora de {zone}. <a href="{base}/">Início</a></p>
 {body}
 </main></body></html>
 """

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from contextlib import nullcontext
+from typing import Any
 
 from bottle import Bottle, HTTPError, request, response
 
 from pycemaker import errors, payload
+from pycemaker.addresses import parse_recipients
 from pycemaker.ledger.reading import Document
 from pycemaker.report import catalogue, outcome
 from pycemaker.report.attachments.kinds import parse_kinds
 from pycemaker.report.pipeline import ReportRequest
 from pycemaker.request_ids import REQUEST_ID
-from pycemaker.settings import parse_recipients
 from pycemaker.web.asking import idempotency_key, query
 from pycemaker.web.guard import refuse_unmeant
 from pycemaker.web.services import Services
@@ -32,7 +34,9 @@ def add_report(app: Bottle, services: Services) -> None:
     @app.get("/notebooks")  # type: ignore[untyped-decorator]
     def notebooks() -> bytes:
         services.gate.check_token(request.environ)
-        return tell_json({"notebooks": catalogue.listing(services.notebooks)})
+        base_path = services.settings.base_path
+        listed = [each | _under(base_path, each) for each in catalogue.listing(services.notebooks)]
+        return tell_json({"notebooks": listed})
 
     @app.route(REPORT, method=["GET", "POST"])  # type: ignore[untyped-decorator]
     def report(date_now: str, time_range: str, email_to: str) -> bytes:
@@ -43,12 +47,17 @@ def add_report(app: Bottle, services: Services) -> None:
         wanted = _report_request(services, date_now, time_range, email_to, given)
         seconds = services.settings.report_timeout_seconds + PATIENCE_SECONDS if waits else 0.0
         with services.desk.waiting_place() if waits else nullcontext():
-            return _tell(services.desk.wait(_ask(services, wanted), seconds))
+            return _tell(services.desk.wait(_ask(services, wanted), seconds), services.settings.base_path)
 
     @app.route(REPORT, method="HEAD")  # type: ignore[untyped-decorator]
     def no_report(**_path: str) -> None:
         """A HEAD asks about a report without wanting one; none is made."""
         raise HTTPError(405, Allow="GET, POST")
+
+
+def _under(base_path: str, entry: Mapping[str, Any]) -> dict[str, str]:
+    """The entry's `url` below the base path; nothing where it has none."""
+    return {"url": f"{base_path}{entry['url']}"} if "url" in entry else {}
 
 
 def _ask(services: Services, wanted: ReportRequest) -> str:
@@ -67,10 +76,10 @@ def _ask(services: Services, wanted: ReportRequest) -> str:
     return report_id
 
 
-def _tell(entry: Document) -> bytes:
+def _tell(entry: Document, base_path: str) -> bytes:
     """200 for a report that arrived, 202 for one of which nothing is known yet; for any other, raises what it is."""
     if outcome.is_open(entry):
-        url = f"/reports/{entry['_id']}.json"
+        url = f"{base_path}/reports/{entry['_id']}.json"
         response.status = 202
         response.set_header("Location", url)
         return tell_json(payload.report_accepted(outcome.record(entry), url))
@@ -91,7 +100,7 @@ def _report_request(
     window = parse_window(
         date_now, time_range, zone=settings.timezone, now_utc=services.clock(), limit=settings.max_range_hours
     )
-    recipients = parse_recipients(email_to)
+    recipients = parse_recipients(email_to, single_label=settings.has_own_relay)
     for address in recipients:
         if not settings.may_receive(address):
             raise errors.RecipientNotAllowed(address=address)

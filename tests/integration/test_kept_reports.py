@@ -53,7 +53,7 @@ def test_a_kept_report_is_a_page_that_runs_nothing_and_is_not_indexed(client: Cl
     assert answer.headers["Referrer-Policy"] == "no-referrer"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert answer.body.decode() == (
-        f'<a href="{ID}/figures/cpu.png"><img src="{ID}/figures/cpu.png" alt="x"></a> figures/cpu.png'
+        f'<a href="/reports/{ID}/figures/cpu.png"><img src="/reports/{ID}/figures/cpu.png" alt="x"></a> figures/cpu.png'
     )
 
 

@@ -264,7 +264,7 @@ def test_what_is_no_address_is_a_400(client: Client, text: str) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/nothing", "/cpu", "/a/b/c/d/e", "/cpu/now/6/", "/cpu%2Fextra/now/6", "//", "/report/now/6", "/report/now/6/a@b.com/x",
+    ["/nothing", "/cpu", "/a/b/c/d/e", "/cpu%2Fextra/now/6", "/cpu//", "/report/now/6", "/report/now/6/a@b.com/x",
      "/static/../server.py", "/report/now/6/..%2F..%2Fetc%2Fpasswd"],
 )  # fmt: skip
 def test_an_unknown_route_is_a_404(client: Client, path: str) -> None:
@@ -371,6 +371,33 @@ def test_a_pattern_opens_what_a_star_opens(store: Store) -> None:
     assert told["Access-Control-Allow-Origin"] == "https://app-git-x.vercel.app"
     assert "Access-Control-Allow-Origin" not in client.get("/cpu/now/1", origin="https://vercel.app").headers
     assert "Access-Control-Allow-Origin" not in client.get("/reports", origin="https://x.vercel.app").headers
+
+
+@pytest.mark.parametrize(("name", "spelling"), [("response_time", "res_time"), ("request_count", "req_count")])
+def test_the_names_of_the_dashboard_of_2022_answer_as_the_metrics_own(client: Client, name: str, spelling: str) -> None:
+    for path in (f"{NOW_PATH}/1", NOW_PATH):
+        answer = client.get(f"/{spelling}/{path}")
+        assert (answer.status, answer.body) == (200, client.get(f"/{name}/{path}").body)
+
+
+def test_a_list_of_recipients_may_have_semicolons_and_domains_beyond_ascii(store: Store) -> None:
+    desk = SpentDesk()
+    path = "/report/now/1/a@example.com;b@ex%C3%A4mple.com"
+    assert app_over(store, desk).ask("POST", path).status == 200
+    assert [wanted.recipients for wanted in desk.wanted] == [("a@example.com", "b@xn--exmple-cua.com")]
+
+
+def test_an_address_that_is_none_is_told_of_the_comma(client: Client) -> None:
+    answer = client.ask("POST", "/report/now/1/a@example.com%20b@example.com")
+    assert answer.json["msg"] == "Endereço de e-mail inválido: use ana@exemplo.com, e vírgula entre vários."
+
+
+def test_a_host_without_a_dot_is_taken_where_the_relay_is_ones_own(store: Store) -> None:
+    relay = {"EMAIL_FROM": "r@example.com", "SMTP_HOST": "mailhost", "SMTP_SECURITY": "none", "REPORT_RECIPIENTS": "*"}
+    desk = SpentDesk()
+    assert app_over(store, desk, **relay).get("/report/now/6/ops@mailhost").status == 200
+    assert [wanted.recipients for wanted in desk.wanted] == [("ops@mailhost",)]
+    assert is_error(app_over(store).get("/report/now/6/ops@mailhost"), 400, "invalid_address")
 
 
 def test_only_the_origins_that_are_set_may_read_and_errors_say_so_too(store: Store) -> None:

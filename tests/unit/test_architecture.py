@@ -54,7 +54,7 @@ LAYERS = [
     ["pycemaker.metrics", "pycemaker.window", "pycemaker.parameters"],
     ["pycemaker.brand"],
     ["pycemaker.settings", "pycemaker.request_ids"],
-    ["pycemaker.origins"],
+    ["pycemaker.addresses", "pycemaker.origins"],
     ["pycemaker.errors", "pycemaker.hosts", "pycemaker.language", "pycemaker.once"],
 ]
 
@@ -108,6 +108,7 @@ ALONE = {
 }
 
 PURE = [
+    "pycemaker.addresses",
     "pycemaker.histogram",
     "pycemaker.hosts",
     "pycemaker.hour_summaries",

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from pycemaker.addresses import parse_address, parse_recipients
 from pycemaker.errors import InvalidAddress, InvalidSettings
-from pycemaker.settings import ROOT, WITHOUT_SECRETS, Settings, from_mapping, load, parse_address
+from pycemaker.settings import ROOT, WITHOUT_SECRETS, Settings, from_mapping, load
 
 KEY = {"project_id": "demo", "client_email": "x@demo.iam.gserviceaccount.com", "private_key": "hidden-key"}
 
@@ -34,7 +35,7 @@ def test_nothing_set_gives_the_defaults_of_the_contract(tmp_path: Path) -> None:
      ("TIMEZONE", "Mars/Olympus"), ("TIMEZONE", "../../etc/passwd"), ("TIMEZONE", "America"), ("REPORT_LANGUAGE", "fr"), ("REPORT_LANGUAGE", "../en"),
      ("REPORT_RECIPIENTS", "a@b.c, nonsense"), ("REPORT_TIMEOUT_SECONDS", "0"), ("PUBLIC_URL", "ftp://x"),
      ("DASHBOARD_URL", "javascript:alert(1)"), ("CORS_ORIGINS", "panel.example.com"), ("MAX_RANGE_HOURS", "-1"), ("CACHE_MB", "1.5"),
-     ("LOG_FORMAT", "xml"), ("PORT", "0"), ("PORT", "5000.5"), ("HOST", "a b")],
+     ("LOG_FORMAT", "xml"), ("DEFAULT_MAX_POINTS", "1"), ("DEFAULT_MAX_POINTS", "10001"), ("REPORT_RECIPIENTS", "é@b.com"), ("REPORT_RECIPIENTS", ";"), ("PORT", "0"), ("PORT", "5000.5"), ("HOST", "a b")],
 )  # fmt: skip
 def test_a_wrong_value_is_named_with_what_it_takes_and_not_shown(name: str, text: str, tmp_path: Path) -> None:
     with pytest.raises(InvalidSettings) as caught:
@@ -102,6 +103,93 @@ def test_with_mail_set_up_only_the_account_itself_may_receive() -> None:
 @pytest.mark.parametrize("text", ["a@b.com", "first.last+tag@mail.example.co", "o'neil@x-y.org"])
 def test_addresses_in_use_are_taken(text: str) -> None:
     assert parse_address(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("ana@exämple.com", "ana@xn--exmple-cua.com"),
+        ("ana@EXÄMPLE.com", "ana@xn--exmple-cua.com"),
+        ("ana@café.com.br", "ana@xn--caf-dma.com.br"),
+        ("ana@例え.jp", "ana@xn--r8jz45g.jp"),
+        ("Ana@xn--caf-dma.com.br", "Ana@xn--caf-dma.com.br"),
+    ],
+)
+def test_a_domain_beyond_ascii_travels_in_punycode(text: str, address: str) -> None:
+    assert parse_address(text) == address
+    assert from_mapping({"REPORT_RECIPIENTS": f"@{text.partition('@')[2]}"}).may_receive(address)
+    assert from_mapping({"REPORT_RECIPIENTS": text}).may_receive(address)
+
+
+@pytest.mark.parametrize("text", ["a@b.com;c@d.com", "a@b.com; c@d.com", "a@b.com,c@d.com;A@B.com"])
+def test_recipients_stand_between_commas_or_semicolons(text: str) -> None:
+    assert parse_recipients(text) == ("a@b.com", "c@d.com")
+
+
+@pytest.mark.parametrize("text", ["a@b.com;", ";a@b.com", "a@b.com;;c@d.com", "a@b.com|c@d.com", "a@b.com c@d.com"])
+def test_a_list_with_a_gap_or_another_separator_is_none(text: str) -> None:
+    with pytest.raises(InvalidAddress):
+        parse_recipients(text)
+
+
+RELAY = {"EMAIL_FROM": "reports@example.com", "SMTP_HOST": "mailhost", "SMTP_SECURITY": "none"}
+
+
+@pytest.mark.parametrize(
+    ("given", "is_own"),
+    [
+        (RELAY, True),
+        (RELAY | {"SMTP_HOST": "relay.example.com"}, True),
+        (RELAY | {"PASSWORD": "x", "SMTP_HOST": "10.0.0.5"}, True),
+        (RELAY | {"PASSWORD": "x", "SMTP_HOST": "mail.corp.internal"}, True),
+        (RELAY | {"PASSWORD": "x", "SMTP_HOST": "[::1]"}, True),
+        (RELAY | {"PASSWORD": "x", "SMTP_HOST": "smtp.example.com"}, False),
+        (RELAY | {"PASSWORD": "x", "SMTP_HOST": "8.8.8.8"}, False),
+        ({}, False),
+    ],
+)
+def test_a_relay_is_ones_own_by_its_address_or_where_it_wants_no_login(given: dict[str, str], is_own: bool) -> None:
+    assert from_mapping(given).has_own_relay is is_own
+
+
+def test_mail_without_a_password_needs_a_relay_without_tls_and_the_start_says_so() -> None:
+    assert from_mapping(RELAY).mails
+    with pytest.raises(InvalidSettings) as caught:
+        from_mapping(RELAY | {"SMTP_SECURITY": "starttls"})
+    assert caught.value.facts["problems"] == [
+        "PASSWORD is missing: mail needs both EMAIL_FROM and PASSWORD (the outbox needs neither); a relay that wants no "
+        "login takes SMTP_SECURITY=none, and it is starttls"
+    ]
+
+
+def test_a_sender_without_a_dot_is_taken_by_ones_own_relay_alone() -> None:
+    assert from_mapping(RELAY | {"EMAIL_FROM": "reports@monitor"}).may_receive("reports@monitor")
+    with pytest.raises(InvalidSettings) as caught:
+        from_mapping({"EMAIL_FROM": "reports@monitor", "PASSWORD": "x"})
+    assert "EMAIL_FROM takes a host without a dot only where SMTP_HOST" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "url", "base_path"),
+    [
+        ("https://ops.example.com/pycemaker", "https://ops.example.com/pycemaker", "/pycemaker"),
+        ("https://ops.example.com/a//b/", "https://ops.example.com/a/b", "/a/b"),
+        ("https://ops.example.com/", "https://ops.example.com", ""),
+        ("http://[::1]:8080/x", "http://[::1]:8080/x", "/x"),
+    ],
+)
+def test_a_public_url_may_have_a_path(text: str, url: str, base_path: str) -> None:
+    settings = from_mapping({"PUBLIC_URL": text})
+    assert (settings.public_url, settings.base_path) == (url, base_path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["https://x.example.com/?a=1", "https://x.example.com/#a", "https://u:p@x.example.com", "https://x.example.com?"],
+)
+def test_a_public_url_to_which_no_path_can_be_added_stops_the_start(text: str) -> None:
+    with pytest.raises(InvalidSettings, match="PUBLIC_URL takes an http:// or https:// URL without"):
+        from_mapping({"PUBLIC_URL": text})
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ def test_the_parameter_wins_over_the_header_and_json_is_for_everybody_else(
     assert parse_shape(query, accept).format == format_name
 
 
-@pytest.mark.parametrize("text", ["", "1", "0", "-5", "1.5", "x", "10001", "9" * 400, "٣٣", " 7", "1e3"])
+@pytest.mark.parametrize("text", ["", "1", "-5", "1.5", "x", "10001", "9" * 400, "٣٣", " 7", "1e3"])
 def test_a_wrong_number_of_points_names_the_parameter(text: str) -> None:
     with pytest.raises(InvalidParameter) as told:
         parse_shape({"max_points": text}, "")
@@ -69,6 +69,12 @@ def test_a_format_nobody_knows_names_the_parameter(text: str) -> None:
 @pytest.mark.parametrize("points", [2, 1000, 10_000])
 def test_points_are_a_whole_number_within_bounds(points: int) -> None:
     assert parse_shape({"max_points": str(points), "other": "x"}, "") == Shape("json", points)
+
+
+@pytest.mark.parametrize(("query", "points"), [({}, 500), ({"max_points": "40"}, 40), ({"max_points": "0"}, None)])
+def test_who_says_nothing_of_it_gets_as_many_points_as_are_set(query: dict[str, str], points: int | None) -> None:
+    assert parse_shape(query, "", 500) == Shape("json", points)
+    assert parse_shape({}, "") == Shape("json", None)
 
 
 def written(format_name: str, *batches: Batch) -> bytes:

@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
+from pycemaker.addresses import MOST_RECIPIENTS
 from pycemaker.ledger import states
-from pycemaker.metrics import METRICS
+from pycemaker.metrics import NAMES
 from pycemaker.request_ids import PATTERN
-from pycemaker.settings import MOST_RECIPIENTS, Settings
+from pycemaker.settings import Settings
 from pycemaker.web.faces import FACES, NOT_READY, STATUS_FACES
 from pycemaker.web.openapi.model import Json, ref
 
-METRIC_NAMES = [name for metric in METRICS for name in (metric.id, *metric.spellings)]
+METRIC_NAMES = list(NAMES)
 TEXT: Json = {"type": "string"}
 COUNT: Json = {"type": "integer", "minimum": 0}
 INSTANT: Json = {"type": "string", "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$"}
 _YEAR, _HOUR, _SIXTY = "(?:19[7-9][0-9]|[2-8][0-9]{3})", "(?:[01][0-9]|2[0-3])", "[0-5][0-9]"
 _DAYS = "(?:(?:0[1-9]|1[0-9]|2[0-8])-(?:0[1-9]|1[0-2])|(?:29|30)-(?:0[13-9]|1[0-2])|31-(?:0[13578]|1[02])|29-02)"
 _ISO_DAYS = "(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31|02-29)"
-_ISO = rf"{_YEAR}-{_ISO_DAYS}[Tt ]{_HOUR}:{_SIXTY}(?::{_SIXTY}(?:[.,][0-9]{{1,6}})?)?(?:[Zz]|[+-]{_HOUR}:?{_SIXTY})"
+_ISO = (
+    rf"{_YEAR}-{_ISO_DAYS}[Tt ]{_HOUR}:{_SIXTY}(?::{_SIXTY}(?:[.,][0-9]{{1,30}})?)?(?:[Zz]|[+-]{_HOUR}(?::?{_SIXTY})?)"
+)
+_EPOCH_MS = "(?:[1-9][0-9]{11,13}|1[0-9]{14}|2[01][0-9]{13})"
 DATE: Json = {
     "type": "string",
     "format": "instant",
-    "pattern": f"^(?:now|{_DAYS}-{_YEAR}-{_HOUR}-{_SIXTY}-{_SIXTY}|{_ISO})$",
-    "description": "Wall time in TIMEZONE as `dd-mm-yyyy-HH-MM-SS`; `now`; or ISO 8601 with an offset or `Z`.",
+    "pattern": f"^(?:now|{_DAYS}-{_YEAR}-{_HOUR}-{_SIXTY}-{_SIXTY}|{_ISO}|{_EPOCH_MS})$",
+    "description": "Wall time in TIMEZONE as `dd-mm-yyyy-HH-MM-SS`; `now`; ISO 8601 with an offset or `Z`; or"
+    " milliseconds since 1970, 12 digits or more.",
     "examples": ["now", "10-04-2022-09-43-23", "2022-04-10T12:43:23Z"],
 }
 _WORD = "[A-Za-z0-9!#$%&'*+=?^_`{|}~-]+"
-_LABEL = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_LABEL = "[A-Za-z0-9\u00c0-\uffef](?:[A-Za-z0-9\u00c0-\uffef-]{0,61}[A-Za-z0-9\u00c0-\uffef])?"
 ADDRESS = rf"{_WORD}(?:\.{_WORD})*@{_LABEL}(?:\.{_LABEL})+"
-"""An address as a path can have it: a slash would part the path, quoted or not."""
+"""An address as a path can have it: a slash would part the path, quoted or not. Not every IDN there is has a name."""
 
 TOKEN: Json = {"type": "string", "pattern": "^[A-Za-z0-9_-]{22}$"}
 
@@ -59,9 +64,9 @@ def path_parameter(name: str, rule: str, settings: Settings) -> Json:
         },
         "email_to": {
             "type": "string",
-            "pattern": f"^{ADDRESS}(?:,{ADDRESS}){{0,{MOST_RECIPIENTS - 1}}}$",
-            "description": f"Whom to mail, {MOST_RECIPIENTS} addresses at most, by commas; each has 254 characters at"
-            " most, 64 of them before the @.",
+            "pattern": f"^{ADDRESS}(?:[,;]{ADDRESS}){{0,{MOST_RECIPIENTS - 1}}}$",
+            "description": f"Whom to mail, {MOST_RECIPIENTS} addresses at most, by commas or semicolons; each has"
+            " 254 characters at most, 64 of them before the @.",
         },
         "report_id": TOKEN | {"description": "The unguessable id that the report's answer and its mail name."},
         "token": {"type": "string", "pattern": "^[A-Za-z0-9_.-]+$", "description": "What the link in a mail ends in."},

@@ -15,8 +15,9 @@ _BYTES: Json = {"type": "string"}
 _SHAPE = (
     query_parameter(
         "max_points",
-        {"type": "integer", "minimum": FEWEST, "maximum": MOST},
-        "How many documents at most, peaks kept. The statistics are of all in any case.",
+        {"anyOf": [{"type": "integer", "minimum": FEWEST, "maximum": MOST}, {"const": 0}]},
+        "How many documents at most, peaks kept; 0 for all, in spite of DEFAULT_MAX_POINTS. The statistics are of all"
+        " in any case.",
     ),
     query_parameter(
         "format",

@@ -61,9 +61,8 @@ def _read_part(settings: Settings, metric: Metric, window: Window) -> MetricPeri
     """One metric's samples, for what is attached: no earlier days, which the summary does not compare with."""
     database = open_database(settings.mongo_db_url, settings.data_dir)
     try:
-        store = Store(database)
-        current, previous = store.read_columns(metric, window.current), store.read_columns(metric, window.previous)
-        return MetricPeriod(metric, window, settings.timezone, current, previous)
+        samples = Store(database).read_window(metric, window)
+        return MetricPeriod(metric, window, settings.timezone, samples.current, samples.previous)
     finally:
         database.close()
 
@@ -145,14 +144,15 @@ def _read(database: Database, window: Window, settings: Settings) -> Period:
     has_real_arrivals = sample_end is None or sample_end <= window.start_utc
 
     def read(metric: Metric) -> MetricPeriod:
+        samples = store.read_window(metric, window)
         return MetricPeriod(
             metric,
             window,
             settings.timezone,
-            store.read_columns(metric, window.current),
-            store.read_columns(metric, window.previous),
+            samples.current,
+            samples.previous,
             _earlier(store, metric, window, settings.timezone),
-            store.read_arrivals(metric, window.current) if has_real_arrivals else None,
+            samples.arrivals if has_real_arrivals else None,
         )
 
     with ThreadPoolExecutor(_READERS) as pool:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pymongo
 from pymongo.collection import Collection
+from pymongo.cursor import RawBatchCursor
 from pymongo.database import Database as MongoDatabase
 from pymongo.errors import PyMongoError
 from pymongo.uri_parser import parse_uri
@@ -19,6 +20,9 @@ from pycemaker.errors import DatabaseUnreachable, InvalidSettings
 
 ANSWER_SECONDS = 2.0
 """How long one exchange with MongoDB may take, waiting for a server included."""
+
+_CURSOR_MS = 600_000
+"""After how much work MongoDB gives a cursor up by itself, all exchanges together: nobody waits for it any more."""
 
 DEFAULT_NAME = "pycemaker"
 
@@ -31,13 +35,18 @@ class Database:
     Args:
         url: where MongoDB is; its path names the database.
         held: the share in the embedded mongod that `close` gives up.
+        exchange_seconds: how long each exchange of a cursor may take.
     """
 
-    def __init__(self, url: str, held: embedded.EmbeddedMongod | None = None) -> None:
+    def __init__(
+        self, url: str, held: embedded.EmbeddedMongod | None = None, exchange_seconds: float = ANSWER_SECONDS
+    ) -> None:
         self._url = url
         self._held = held
+        self._exchange_seconds = exchange_seconds
         self._opening = threading.Lock()
         self._client: pymongo.MongoClient[Document] | None = None
+        self._cursor_client: pymongo.MongoClient[Document] | None = None
 
     @property
     def is_embedded(self) -> bool:
@@ -57,16 +66,36 @@ class Database:
         """PyMongo's own database object. Raises as `__getitem__`; once this is closed, so does all that it does."""
         return self._open()
 
+    def find_raw_batches(self, collection: str, **find: Any) -> RawBatchCursor[Document]:
+        """A cursor whose exchanges are each bounded in time by themselves, however many they are.
+
+        Inside `one_exchange` the first of them would say to MongoDB how long all together may take (`maxTimeMS`, which
+        a cursor keeps and uses up). So cursors have a client of their own, which is bounded on its connections. It
+        tries nothing twice: that would take twice as long.
+
+        Args:
+            collection: whose documents.
+            **find: as PyMongo's `find_raw_batches` takes them.
+
+        Raises:
+            DatabaseUnreachable: as `__getitem__`. What the cursor raises is PyMongo's: see `translated`.
+        """
+        bounds = {"socketTimeoutMS": int(self._exchange_seconds * 1000), "retryReads": False}
+        with self._opening, translated():
+            self._cursor_client = self._cursor_client or self._connect(**bounds)
+        database = self._cursor_client.get_default_database(DEFAULT_NAME)
+        return database[collection].find_raw_batches(**find, max_time_ms=_CURSOR_MS)
+
     def has_server(self) -> bool:
         """Whether a MongoDB that takes writes is in sight, as far as is known; nothing is asked."""
         return self._open().client.topology_description.has_writable_server()
 
     def close(self) -> None:
         """Hang up; stop the embedded mongod where nobody else uses it. Twice is once."""
-        if self._client is not None:
+        for client in filter(None, (self._client, self._cursor_client)):
             with pymongo.timeout(0.3):  # it says goodbye to the server, which may be gone
-                self._client.close()
-            self._client = None
+                client.close()
+        self._client = self._cursor_client = None
         if self._held is not None:
             self._held.release()
             self._held = None
@@ -75,14 +104,18 @@ class Database:
         with self._opening:
             if self._client is None:
                 with translated():
-                    self._client = pymongo.MongoClient(
-                        self._url,
-                        appname="pycemaker",
-                        tz_aware=True,
-                        serverSelectionTimeoutMS=1500,
-                        connectTimeoutMS=1500,
-                    )
+                    self._client = self._connect()
         return self._client.get_default_database(DEFAULT_NAME)
+
+    def _connect(self, **more: Any) -> pymongo.MongoClient[Document]:
+        return pymongo.MongoClient(
+            self._url,
+            appname="pycemaker",
+            tz_aware=True,
+            serverSelectionTimeoutMS=1500,
+            connectTimeoutMS=1500,
+            **more,
+        )
 
 
 def open_database(url: str | None, data_dir: Path, say: Callable[[str], None] = lambda _text: None) -> Database:

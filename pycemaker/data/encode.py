@@ -56,9 +56,9 @@ def encode_batch(raw: bytes | Documents, metric: Metric) -> Batch:
     return Batch(encoder.columns(), rows, np.cumsum(encoder.lengths + 1) - 1)
 
 
-def encode_columns(raw: bytes, metric: Metric) -> Columns:
+def encode_columns(raw: bytes | Documents, metric: Metric) -> Columns:
     """The columns that `encode_batch` gives, without making any text. Raises the same."""
-    encoder = _Encoder(split(raw), metric)
+    encoder = _Encoder(split(raw) if isinstance(raw, bytes) else raw, metric)
     try:
         for some in encoder.blocks():
             encoder.measure(some)

@@ -17,9 +17,9 @@ from bson.datetime_ms import DatetimeMS
 from bson.max_key import MaxKey
 from bson.min_key import MinKey
 from pymongo import CursorType, ReadPreference
-from pymongo.errors import OperationFailure
+from pymongo.errors import AutoReconnect, NetworkTimeout, OperationFailure
 
-from pycemaker.data.database import Database, Document, one_exchange
+from pycemaker.data.database import Database, Document, one_exchange, translated
 from pycemaker.data.elements import first_key
 from pycemaker.data.encode import encode_columns
 from pycemaker.data.gather import Documents
@@ -35,6 +35,7 @@ PAGES_SECONDS = 30.0
 """How long a collection counts as one whose index has no lists of times in it."""
 
 _COMING_PAGES = 8
+_CHANCES = 2
 _END_OF_TIME = DatetimeMS(2**63 - 1)
 _NO_SUCH_INDEX = (2, 168, 291)
 """What MongoDB answers where the index that a read names is not there: BadValue, NoQueryExecutionPlans.
@@ -74,7 +75,7 @@ class Reader:
     def batches(
         self, metric: Metric, from_ms: int, until_ms: int | None, projection: dict[str, int] | None = None
     ) -> Iterator[bytes]:
-        """The documents with from_ms <= time < until_ms, oldest first, as BSON, asked for batch by batch.
+        """The documents with from_ms <= time < until_ms, oldest first, as BSON, by a cursor, batch by batch.
 
         Args:
             metric: whose documents.
@@ -110,12 +111,27 @@ class Reader:
         else:
             yield from from_page(page, self._pool)
 
-    def _first_page(self, metric: Metric, from_ms: int, until_ms: int | None) -> Page | None:
+    def fields_at_once(
+        self, metric: Metric, from_ms: int, until_ms: int | None, fields: Sequence[str]
+    ) -> Iterator[bytes | Documents]:
+        """The same of these fields alone; `_id` and `time_series`, by which pages follow one another, come too."""
+        projection = dict.fromkeys(("_id", "time_series", *fields), 1)
+        page = self._first_page(metric, from_ms, until_ms, projection)
+        if page is None:
+            yield from self.batches(metric, from_ms, until_ms, projection)
+        else:
+            yield from from_page(page, self._pool)
+
+    def _first_page(
+        self, metric: Metric, from_ms: int, until_ms: int | None, projection: dict[str, int] | None = None
+    ) -> Page | None:
         """None where there are no pages, or the index is gone."""
         if not self._has_pages(metric):
             return None
         where = _where([(from_ms, until_ms)], names_index=True)
         command = {"find": metric.collection, "max": where["max"], "hint": dict(KEY), "sort": dict(KEY)}
+        if projection is not None:
+            command["projection"] = projection
         try:
             return first_page(self.database, command, first_key(from_ms))
         except DatabaseUnreachable as error:
@@ -175,27 +191,35 @@ class Reader:
             while raw is not None:
                 if raw:
                     yield raw
-                with one_exchange():
+                with translated():
                     raw = next(cursor, None)
         finally:
             cursor.close()
 
-    def _begin(self, metric: Metric, stretches: Sequence[Stretch], more: Document, chances: int = 2) -> tuple[Any, Any]:
-        """A cursor and its first batch.
+    def _begin(
+        self, metric: Metric, stretches: Sequence[Stretch], more: Document, chances: int = _CHANCES
+    ) -> tuple[Any, Any]:
+        """A cursor and its first batch; asked for once more where the connection turns out to be an old one.
 
         Where somebody dropped the index, or the collection, it is made again; where it still cannot be named (it is
         hidden, or there are several), the stretch is a filter.
         """
         names_index = self._indexes.ensure(metric.collection) and chances > 0
-        with one_exchange():
-            where = _where(stretches, names_index=names_index)
-            cursor: Any = self.database[metric.collection].find_raw_batches(**where, **more)
+        cursor: Any = self.database.find_raw_batches(
+            metric.collection, **_where(stretches, names_index=names_index), **more
+        )
+        with translated():
             try:
                 return cursor, next(cursor, None)
+            except NetworkTimeout:
+                raise
+            except AutoReconnect:
+                if chances < _CHANCES:
+                    raise
             except OperationFailure as error:
                 if not names_index or error.code not in _NO_SUCH_INDEX:
                     raise
-        self._indexes.forget(metric.collection)
+                self._indexes.forget(metric.collection)
         return self._begin(metric, stretches, more, chances - 1)
 
     def _is_multikey(self, metric: Metric) -> bool:

@@ -11,6 +11,7 @@ from functools import partial
 from pycemaker.data.blocks import Blocks, Use
 from pycemaker.data.database import Database, one_exchange
 from pycemaker.data.encode import encode_batch, encode_columns
+from pycemaker.data.gather import split
 from pycemaker.data.hours import TooDenseError
 from pycemaker.data.known import State
 from pycemaker.data.lags import lags_seconds
@@ -20,7 +21,7 @@ from pycemaker.data.watch import watch
 from pycemaker.metrics import METRICS, Metric
 from pycemaker.period import Arrivals
 from pycemaker.samples import Batch, Columns, join_columns, no_columns
-from pycemaker.window import Interval, from_epoch_ms, to_epoch_ms
+from pycemaker.window import Interval, Window, from_epoch_ms, to_epoch_ms
 
 UNPUNCTUAL_SECONDS = 60
 """A sample stored later than this after the time it carries is late; collectors store every 5 s."""
@@ -28,10 +29,7 @@ UNPUNCTUAL_SECONDS = 60
 SAMPLE_COLLECTION = "pycemaker_sample"
 """Where a made-up history is declared: one document, `_id` "history", with `start`, `end` and `state`."""
 
-_PAGE_DOCUMENTS = 100_000
-"""Documents a cursor: MongoDB counts the time that a cursor has taken in all, and ends one that took too long."""
-
-__all__ = ["BATCH_DOCUMENTS", "SAMPLE_COLLECTION", "Reading", "Store"]
+__all__ = ["BATCH_DOCUMENTS", "SAMPLE_COLLECTION", "Reading", "Store", "WindowSamples"]
 
 
 @dataclass(frozen=True)
@@ -49,6 +47,21 @@ class Reading:
     is_short: bool
     still_holds: Callable[[], bool]
     most_bytes: float = 0.0
+
+
+@dataclass(frozen=True)
+class WindowSamples:
+    """One metric's samples of both intervals of a window, oldest first.
+
+    Attributes:
+        current, previous: without their documents.
+        arrivals: when those of the current interval were stored; None where a document has no time or an `_id` that is
+            no ObjectId.
+    """
+
+    current: Columns
+    previous: Columns
+    arrivals: Arrivals | None
 
 
 class Store:
@@ -141,7 +154,7 @@ class Store:
         Raises:
             DatabaseUnreachable: as `read`.
         """
-        raws = self._reader.batches(metric, *_bounds(interval), _projection(metric))
+        raws = self._reader.fields_at_once(metric, *_bounds(interval), ("criticity", *metric.fields))
         return join_columns(encode_columns(raw, metric) for raw in raws)
 
     def read_slices(self, metric: Metric, intervals: Sequence[Interval]) -> Columns:
@@ -155,22 +168,29 @@ class Store:
         raws = self._reader.slices(metric, [_bounds(interval) for interval in intervals], _projection(metric))
         return join_columns(encode_columns(raw, metric) for raw in raws)
 
-    def read_arrivals(self, metric: Metric, interval: Interval) -> Arrivals | None:
-        """When the interval's samples were stored against their times; None where an `_id` is no ObjectId.
-
-        The index alone answers this: no document is fetched.
+    def read_window(self, metric: Metric, window: Window) -> WindowSamples:
+        """The samples of both intervals of a window, in one read.
 
         Raises:
             DatabaseUnreachable: as `read`.
         """
-        late = ahead = 0
-        for raw in self._reader.batches(metric, *_bounds(interval), {"_id": 1, "time_series": 1}):
-            lags = lags_seconds(raw)
+        whole = Interval(window.previous_start_utc, window.end_utc)
+        start_ms = to_epoch_ms(window.start_utc)
+        parts, late, ahead, has_lags = list[Columns](), 0, 0, True
+        for raw in self._reader.fields_at_once(metric, *_bounds(whole), ("criticity", *metric.fields)):
+            documents = split(raw) if isinstance(raw, bytes) else raw
+            columns = encode_columns(documents, metric)
+            parts.append(columns)
+            lags = lags_seconds(documents, columns.time_ms)
             if lags is None:
-                return None
-            late += int((lags > UNPUNCTUAL_SECONDS).sum())
-            ahead += int((lags < -UNPUNCTUAL_SECONDS).sum())
-        return Arrivals(late, ahead)
+                has_lags = False
+                continue
+            current = lags[columns.time_ms > start_ms]
+            late += int((current > UNPUNCTUAL_SECONDS).sum())
+            ahead += int((current < -UNPUNCTUAL_SECONDS).sum())
+        samples = join_columns(parts)
+        arrivals = Arrivals(late, ahead) if has_lags else None
+        return WindowSamples(samples.within(window.current), samples.within(window.previous), arrivals)
 
     def newest(self, metric: Metric) -> datetime | None:
         """When the metric's newest sample was taken, aware UTC; None where there is no sample.
@@ -214,22 +234,8 @@ class Store:
             yield from self._past_memory(metric, reached_ms, until_ms)
 
     def _past_memory(self, metric: Metric, from_ms: int, until_ms: int | None) -> Iterator[Batch]:
-        """Batch by batch, a cursor for so many documents; the next one begins where samples of one instant end."""
-        while True:
-            count = 0
-            for raw in self._reader.at_once(metric, from_ms, until_ms):
-                batch = encode_batch(raw, metric)
-                if not len(batch):
-                    continue
-                count += len(batch)
-                last_ms = int(batch.columns.time_ms[-1])
-                if count >= _PAGE_DOCUMENTS and last_ms > int(batch.columns.time_ms[0]):
-                    yield batch.between(from_ms, last_ms)
-                    from_ms = last_ms
-                    break
-                yield batch
-            else:
-                return
+        encoded = (encode_batch(raw, metric) for raw in self._reader.at_once(metric, from_ms, until_ms))
+        return (batch for batch in encoded if len(batch))
 
     def _shelf(self, metric: Metric) -> Shelf | None:
         if not self._blocks.limit_bytes:

@@ -572,16 +572,13 @@ def test_a_long_answer_that_nobody_takes_pins_no_hours_of_the_memory(database: D
     assert seen + sum(map(len, reading.batches)) == 17_281
 
 
-def test_a_long_answer_goes_from_cursor_to_cursor_without_losing_or_doubling_a_sample(
+def test_a_long_answer_goes_from_page_to_page_without_losing_or_doubling_a_sample(
     database: Database, store: Store
 ) -> None:
     documents = [{"_id": n, "time_series": seconds_before(n // 7), "value": 1} for n in range(9000)]
     database["cpu_usage"].insert_many(documents)
     whole = tail_of(store, 2)
-    with (
-        patch("pycemaker.data.store._PAGE_DOCUMENTS", 500),
-        patch("pycemaker.data.pages.PAGE_DOCUMENTS", 300),
-    ):
+    with patch("pycemaker.data.pages.PAGE_DOCUMENTS", 300):
         assert tail_of(store, 2) == whole
     assert whole.count(b'"_id"') == 9000
 

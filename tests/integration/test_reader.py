@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import patch
@@ -20,7 +20,8 @@ from pycemaker.data.indexes import KEY
 from pycemaker.data.reader import Reader
 from pycemaker.data.store import Store
 from pycemaker.metrics import CPU
-from pycemaker.window import Interval, to_epoch_ms
+from pycemaker.period import Arrivals
+from pycemaker.window import Interval, Window, to_epoch_ms
 
 NOW = datetime(2022, 4, 10, 12, 43, 23, tzinfo=UTC)
 HOURS = [Interval(NOW - timedelta(hours=back), NOW - timedelta(hours=back - 1)) for back in (7, 5, 3)]
@@ -181,3 +182,40 @@ def test_an_index_that_is_dropped_between_two_reads_costs_neither(store: Store, 
     database["cpu_usage"].drop_indexes()
     assert joined(reader.at_once(CPU, *stretch)) == expected
     assert "time_series_1__id_1" in database["cpu_usage"].index_information()
+
+
+def test_a_window_is_read_once_and_split_where_its_intervals_meet(store: Store, database: Database) -> None:
+    window = Window(NOW - timedelta(hours=1), 2)
+    with profiled(database) as found:
+        samples = store.read_window(CPU, window)
+    assert samples.current.reading.tolist() == [float(n) for n in range(2159, 719, -1)]
+    assert samples.previous.reading.tolist() == [float(n) for n in range(3599, 2159, -1)]
+    assert sum(each["docsExamined"] for each in found) == 2880
+
+
+def test_samples_stored_late_or_dated_ahead_are_counted_in_the_current_interval_alone(database: Database) -> None:
+    def stored_after(seconds: int) -> ObjectId:
+        return ObjectId.from_datetime(NOW + timedelta(seconds=seconds))
+
+    taken = [NOW, NOW - timedelta(seconds=5), NOW - timedelta(seconds=10), NOW - timedelta(hours=1)]
+    ids = [stored_after(61), stored_after(-70), stored_after(0), stored_after(-3600)]
+    database["cpu_usage"].insert_many(
+        {"_id": each, "time_series": time, "value": 1} for each, time in zip(ids, taken, strict=True)
+    )
+    assert Store(database).read_window(CPU, Window(NOW, 1)).arrivals == Arrivals(late=1, ahead=1)
+    database["cpu_usage"].insert_one({"_id": "text", "time_series": NOW, "value": 1})
+    assert Store(database).read_window(CPU, Window(NOW, 1)).arrivals is None
+
+
+def test_exchanges_that_take_longer_together_than_one_may_are_no_fault(database_url: str, database: Database) -> None:
+    """A view that takes 20 ms a document, in batches of 10 documents."""
+    documents = [{"time_series": NOW - timedelta(seconds=5 * n), "value": n} for n in range(100)]
+    database["stored"].insert_many(documents)
+    database["stored"].create_index(KEY)
+    slow = {"$function": {"body": "function() { sleep(20); return true }", "args": [], "lang": "js"}}
+    database.handle.create_collection("cpu_usage", viewOn="stored", pipeline=[{"$match": {"$expr": slow}}])
+    with (
+        closing(Database(database_url, exchange_seconds=1.0)) as hurried,
+        patch("pycemaker.data.reader.BATCH_DOCUMENTS", 10),
+    ):
+        assert readings(Store(hurried), Interval(NOW - timedelta(hours=1), NOW)) == [99.0 - n for n in range(100)]

@@ -19,6 +19,7 @@ from granian.log import LogLevels
 from pycemaker import errors, logs, parameters, startup
 from pycemaker.data.collect import Collector
 from pycemaker.data.database import open_database
+from pycemaker.data.hour_keeper import HourKeeper
 from pycemaker.data.store import Store
 from pycemaker.dispatch import make_desk
 from pycemaker.metrics import NAMES as METRIC_NAMES
@@ -86,6 +87,7 @@ def application() -> Any:
     threading.Thread(target=parameters.warm, daemon=True, name="warm").start()
     if database.is_embedded:
         Collector(database, settings.data_dir, services.traffic).start()
+    HourKeeper(services.store).start()
     startup.end_with_parent()
     end_stalled_clients(settings.port)
     _collect_seldom()

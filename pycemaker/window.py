@@ -78,6 +78,11 @@ def same_hours_before(window: Window, zone: ZoneInfo, most: int) -> tuple[Interv
     return tuple(interval for interval in found if interval.start_utc >= _EARLIEST)
 
 
+def days_before(window: Window, days: int) -> Interval:
+    """The days of 24 hours that end where the current interval starts; none of them before 1970."""
+    return Interval(max(_EARLIEST, window.start_utc - timedelta(days=days)), window.start_utc)
+
+
 def slices(interval: Interval, count: int, seconds: int) -> tuple[Interval, ...]:
     """`count` short pieces of `seconds` each, each in the middle of an equal part of an interval that has an end."""
     assert interval.end_utc is not None  # noqa: S101 - an open end has no parts

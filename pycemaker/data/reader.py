@@ -22,7 +22,7 @@ from pymongo.errors import AutoReconnect, NetworkTimeout, OperationFailure
 from pycemaker.data.database import Database, Document, one_exchange, translated
 from pycemaker.data.elements import first_key
 from pycemaker.data.encode import encode_columns
-from pycemaker.data.gather import Documents
+from pycemaker.data.gather import Documents, split
 from pycemaker.data.indexes import KEY, Indexes
 from pycemaker.data.pages import Page, first_page, from_page
 from pycemaker.errors import DatabaseUnreachable
@@ -175,6 +175,14 @@ class Reader:
                 b"",
             )
         return int(encode_columns(found, metric).time_ms[0]) if found else None
+
+    def count(self, metric: Metric, from_ms: int, until_ms: int) -> int:
+        """How many documents there are with from_ms <= time < until_ms, by the index alone. Raises as `batches`."""
+        if not self._has_pages(metric):  # a filter may have to look at every document, two ends in the index do not
+            raws = self.batches(metric, from_ms, until_ms, {"_id": 1, "time_series": 1})
+            return sum(len(split(raw)) for raw in raws)
+        with one_exchange():
+            return self.database[metric.collection].count_documents(_between(from_ms, until_ms))
 
     def are_more_than(self, count: int, metric: Metric, from_ms: int) -> bool:
         """Whether there are more than so many samples from that instant on. Raises as `batches`."""

@@ -201,6 +201,24 @@ class Store:
         newest_ms = self._reader.newest_ms(metric)
         return None if newest_ms is None else from_epoch_ms(newest_ms)
 
+    def newest_ms(self, metric: Metric, until_ms: int) -> int | None:
+        """When the newest sample before an instant was taken, milliseconds since 1970; None where there is none.
+
+        Raises:
+            DatabaseUnreachable: as `read`.
+        """
+        return self._reader.newest_ms(metric, until_ms)
+
+    def count(self, metric: Metric, interval: Interval) -> int:
+        """How many documents an interval that has an end has by the index, whatever their times are.
+
+        Raises:
+            DatabaseUnreachable: as `read`.
+        """
+        from_ms, until_ms = _bounds(interval)
+        assert until_ms is not None  # noqa: S101 - an open end has no count
+        return self._reader.count(metric, from_ms, until_ms)
+
     def sample_history_end(self) -> datetime | None:
         """Where the made-up history ends, aware UTC; None where there is none in this database.
 

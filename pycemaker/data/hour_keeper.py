@@ -1,0 +1,89 @@
+"""Keeps the hour summaries of the last two months up to date while a server runs, so that reports need not."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from datetime import UTC, datetime, timedelta
+
+from pymongo.errors import DuplicateKeyError
+
+from pycemaker.data.database import Database, one_exchange
+from pycemaker.data.hour_store import COLLECTION, DEFAULT_APPLICATION, Effort, HourStore
+from pycemaker.data.store import Store
+from pycemaker.errors import PycemakerError
+from pycemaker.metrics import METRICS
+from pycemaker.period import HISTORY_DAYS
+from pycemaker.window import Interval
+
+PASS_SECONDS = 1800.0
+FIRST_SECONDS = 30.0
+"""How far apart passes are, and how long after the start of a server the first one is."""
+
+KEPT_AHEAD_DAYS = HISTORY_DAYS + 31
+"""Of a report of a month that ends now: the history of the interval before which it begins, and the month itself."""
+
+EFFORT = Effort(seconds=30.0, days_compared=KEPT_AHEAD_DAYS, hours_renewed=KEPT_AHEAD_DAYS * 24 // 48 + 1)
+"""For one metric: all days are compared, and all hours made anew within the day's 48 passes."""
+
+_PASS_ID = {"application": DEFAULT_APPLICATION, "metric": "", "hour": None}
+_log = logging.getLogger(__name__)
+
+
+class HourKeeper:
+    """A thread of a server that makes and compares hour summaries; of several servers one does so at a time.
+
+    Args:
+        store: where the samples are.
+        pass_seconds, first_seconds: see PASS_SECONDS.
+    """
+
+    def __init__(self, store: Store, pass_seconds: float = PASS_SECONDS, first_seconds: float = FIRST_SECONDS) -> None:
+        self._store = store
+        self._pass_seconds = pass_seconds
+        self._first_seconds = first_seconds
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True, name="hours")
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End, and wait for the metric that is being worked on."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        wait_seconds = self._first_seconds
+        while not self._stopping.wait(wait_seconds):
+            wait_seconds = self._pass_seconds
+            try:
+                if claim_pass(self._store.database, self._pass_seconds):
+                    self._bring_up_to_date()
+            except PycemakerError as error:
+                _log.warning("hour summaries not brought up to date: %s", error)
+
+    def _bring_up_to_date(self) -> None:
+        hours, end_utc = HourStore(self._store), datetime.now(UTC)
+        for metric in METRICS:
+            if self._stopping.is_set():
+                return
+            hours.read(metric, Interval(end_utc - timedelta(days=KEPT_AHEAD_DAYS), end_utc), EFFORT)
+
+
+def claim_pass(database: Database, pass_seconds: float) -> bool:
+    """Whether the pass is this process's to make: no server began one in the time that lies between two.
+
+    Raises:
+        DatabaseUnreachable: MongoDB is away, or this user may not write.
+    """
+    now = datetime.now(UTC)
+    is_due = {"_id": _PASS_ID, "passed_at": {"$lt": now - timedelta(seconds=pass_seconds * 0.9)}}
+    with one_exchange():
+        try:
+            database[COLLECTION].update_one(is_due, {"$set": {"passed_at": now}}, upsert=True)
+        except DuplicateKeyError:
+            return False
+    return True

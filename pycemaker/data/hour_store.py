@@ -1,0 +1,268 @@
+"""Hour summaries kept in MongoDB: made when first needed, checked against the samples' count when used.
+
+A metric's collection is only read. What an hour comes to is kept in `hour_summaries`, whoever made it; several
+processes may make the same hour at a time, and the last one to write it has it. Where nothing can be written (a user
+who may only read) the summaries are made in memory, as many as there is time for.
+
+How changes of the samples are noticed, at each use:
+
+* **Late and deleted samples of the last day** (`RECENT_HOURS`) are noticed at once: their count in the index is
+  compared, and hours that differ are made anew. 17,280 keys at 5 s: some 8 ms of MongoDB's time.
+* **Older ones** within as many uses as there are days: one more day is compared each time, the one for which that is
+  longest ago. A pass of the server (`hour_keeper`) compares all of them.
+* **Corrected ones**, which no count tells, within a day where a server runs: an hour made over a day ago is made anew,
+  one at each use, in a pass as many as let all have their turn.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from bson.codec_options import CodecOptions
+from pymongo import ReplaceOne
+
+from pycemaker.data.database import one_exchange
+from pycemaker.data.hour_documents import VERSION, Document, from_documents, hour_of, id_of, to_documents
+from pycemaker.data.store import Store
+from pycemaker.errors import DatabaseUnreachable
+from pycemaker.hour_summaries import HOUR_MS, HourSummaries, summarize
+from pycemaker.metrics import Metric
+from pycemaker.window import Interval, from_epoch_ms, to_epoch_ms
+
+COLLECTION = "hour_summaries"
+DEFAULT_APPLICATION = ""
+
+RECENT_HOURS = 24
+RUN_HOURS = 24
+"""Hours that are read or counted together: 17,280 samples at 5 s, 86,400 at 1 s."""
+
+KEPT_DAYS = 90
+"""MongoDB removes an hour that was neither made nor compared for so long: nobody has read it."""
+
+_A_DAY = timedelta(days=1)
+_MOST_DOCUMENTS = 10_000
+_NAIVE: CodecOptions[Document] = CodecOptions(tz_aware=False)  # half the time; none of these dates goes out
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is done for one metric at a use.
+
+    Attributes:
+        seconds: after which nothing more is begun; what is not made or compared by then is left for later uses.
+        days_compared: how many days are compared beside the last one.
+        hours_renewed: how many hours made over a day ago are made anew.
+    """
+
+    seconds: float
+    days_compared: int = 1
+    hours_renewed: int = 1
+
+
+FOR_A_REPORT = Effort(seconds=1.0)
+
+
+class HourStore:
+    """The hour summaries of one database. Threads share it.
+
+    Args:
+        store: where the samples are.
+        application: whose samples.
+        clock: seconds, as `time.monotonic` counts them.
+    """
+
+    def __init__(
+        self, store: Store, application: str = DEFAULT_APPLICATION, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._store = store
+        self._application = application
+        self._clock = clock
+        self._keeps = True
+        self._preparing = threading.Lock()
+        self._is_prepared = False
+
+    def read(self, metric: Metric, interval: Interval, effort: Effort = FOR_A_REPORT) -> HourSummaries:
+        """The summaries of the whole hours within an interval that has an end, oldest first.
+
+        What is missing is made, newest first. Where the effort does not go that far back the older hours have no row
+        yet; where it does not reach all that would be compared, they are as they were.
+
+        Raises:
+            DatabaseUnreachable: MongoDB is away, and nothing is known.
+        """
+        hours, until = whole_hours(interval), self._clock() + effort.seconds
+        kept = self._kept(metric, hours)
+        try:
+            changed = self._compare(metric, kept, effort, until)
+            self._make_missing(metric, hours, kept, until)
+            self._make_anew(metric, kept, changed, until)
+        except DatabaseUnreachable as error:
+            if not kept:
+                raise
+            _log.warning("hour summaries of %s not brought up to date: %s", metric.id, error.facts.get("reason"))
+        return from_documents(kept, metric.unit)
+
+    def _kept(self, metric: Metric, hours: range) -> dict[int, Document]:
+        ids = {"$gte": self._id(metric, hours.start), "$lt": self._id(metric, hours.stop)}
+        try:
+            with one_exchange():
+                collection = self._store.database[COLLECTION].with_options(_NAIVE)
+                documents = list(collection.find({"_id": ids}, batch_size=_MOST_DOCUMENTS))
+        except DatabaseUnreachable as error:
+            self._do_without(error)
+            return {}
+        return {hour_of(document): document for document in documents if document["version"] == VERSION}
+
+    # Comparing.
+
+    def _compare(self, metric: Metric, kept: dict[int, Document], effort: Effort, until: float) -> dict[int, int]:
+        """Hours to be made anew, and how many documents each has by the index."""
+        if not kept:
+            return {}
+        newest = max(kept)
+        recent = range(newest + 1 - RECENT_HOURS, newest + 1)
+        changed = self._differing(metric, kept, recent)
+        older = [hour for hour in kept if hour < recent.start]
+        for day in _least_recent(kept, older, effort.days_compared):
+            if self._clock() >= until:
+                break
+            changed |= self._differing(metric, kept, day)
+            self._note_compared(metric, day)
+        return changed | self._aged(metric, kept, effort.hours_renewed)
+
+    def _differing(self, metric: Metric, kept: dict[int, Document], hours: range) -> dict[int, int]:
+        """Those whose documents are more or fewer than they were, found by halves."""
+        known = [hour for hour in hours if hour in kept]
+        if not known:
+            return {}
+        span = range(known[0], known[-1] + 1)
+        counted = self._store.count(metric, _interval(span))
+        if counted == sum(kept[hour]["documents"] for hour in known):
+            return {}
+        if len(span) == 1:
+            return {span.start: counted}
+        middle = span.start + len(span) // 2
+        halves = range(span.start, middle), range(middle, span.stop)
+        return self._differing(metric, kept, halves[0]) | self._differing(metric, kept, halves[1])
+
+    def _aged(self, metric: Metric, kept: dict[int, Document], count: int) -> dict[int, int]:
+        """Those made longest ago, over a day ago."""
+        before = _now() - _A_DAY
+        oldest = sorted((document["made_at"], hour) for hour, document in kept.items() if document["made_at"] < before)
+        return {hour: self._store.count(metric, _interval(range(hour, hour + 1))) for _, hour in oldest[:count]}
+
+    def _note_compared(self, metric: Metric, hours: range) -> None:
+        ids = {"$gte": self._id(metric, hours.start), "$lt": self._id(metric, hours.stop)}
+        if self._keeps:
+            try:
+                with one_exchange():
+                    now = {"$set": {"checked_at": _now()}}
+                    self._store.database[COLLECTION].update_many({"_id": ids}, now)
+            except DatabaseUnreachable as error:
+                self._do_without(error)
+
+    # Making.
+
+    def _make_missing(self, metric: Metric, hours: range, kept: dict[int, Document], until: float) -> None:
+        """Make what is missing, newest first; where there is no sample it is passed over."""
+        stop = hours.stop
+        while self._clock() < until:
+            stop = next((hour + 1 for hour in range(stop - 1, hours.start - 1, -1) if hour not in kept), hours.start)
+            newest_ms = self._store.newest_ms(metric, stop * HOUR_MS + 1) if stop > hours.start else None
+            if newest_ms is None or newest_ms <= hours.start * HOUR_MS:
+                return
+            newest = (newest_ms - 1) // HOUR_MS
+            if newest in kept:
+                stop = newest
+                continue
+            start = max(hours.start, newest + 1 - RUN_HOURS)
+            start = next((hour + 1 for hour in range(newest, start - 1, -1) if hour in kept), start)
+            self._make(metric, range(start, newest + 1), kept)
+            stop = start
+
+    def _make_anew(self, metric: Metric, kept: dict[int, Document], changed: dict[int, int], until: float) -> None:
+        for hour in sorted(changed, reverse=True):
+            if self._clock() >= until:
+                return
+            kept.pop(hour)
+            self._make(metric, range(hour, hour + 1), kept, changed[hour])
+
+    def _make(self, metric: Metric, hours: range, kept: dict[int, Document], counted: int | None = None) -> None:
+        """Make these hours; `counted`: how many documents the one hour has by the index."""
+        columns = self._store.read_columns(metric, _interval(hours))
+        documents = to_documents(summarize(columns, metric.unit), self._application, metric.id, _now())
+        if counted is not None:
+            documents = [document | {"documents": counted} for document in documents]
+        kept.update((hour_of(document), document) for document in documents)
+        self._write(documents)
+        if not documents:
+            self._remove(metric, hours)
+
+    def _write(self, documents: Iterable[Document]) -> None:
+        writes = [ReplaceOne({"_id": document["_id"]}, document, upsert=True) for document in documents]
+        if not writes or not self._keeps:
+            return
+        try:
+            self._prepare()
+            with one_exchange():
+                self._store.database[COLLECTION].bulk_write(writes, ordered=False)
+        except DatabaseUnreachable as error:
+            self._do_without(error)
+
+    def _remove(self, metric: Metric, hours: range) -> None:
+        """Of hours that have no sample any more."""
+        ids = {"$gte": self._id(metric, hours.start), "$lt": self._id(metric, hours.stop)}
+        if self._keeps:
+            try:
+                with one_exchange():
+                    self._store.database[COLLECTION].delete_many({"_id": ids})
+            except DatabaseUnreachable as error:
+                self._do_without(error)
+
+    def _prepare(self) -> None:
+        """See to the index by which MongoDB removes what nobody has read for KEPT_DAYS."""
+        with self._preparing:
+            if not self._is_prepared:
+                with one_exchange():
+                    after = int(timedelta(days=KEPT_DAYS).total_seconds())
+                    self._store.database[COLLECTION].create_index("checked_at", expireAfterSeconds=after)
+                self._is_prepared = True
+
+    def _do_without(self, error: DatabaseUnreachable) -> None:
+        """From here on nothing is kept: this user may not, or MongoDB is too slow."""
+        self._keeps = False
+        _log.info("hour summaries are not kept: %s", error.facts.get("reason"))
+
+    def _id(self, metric: Metric, hour: int) -> Document:
+        return id_of(self._application, metric.id, hour)
+
+
+def whole_hours(interval: Interval) -> range:
+    """The whole UTC hours within an interval that has an end, hours since 1970."""
+    assert interval.end_utc is not None  # noqa: S101 - an open end is in no hour
+    return range(-(-to_epoch_ms(interval.start_utc) // HOUR_MS), to_epoch_ms(interval.end_utc) // HOUR_MS)
+
+
+def _now() -> datetime:
+    """UTC, naive, as the documents are read."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def _interval(hours: range) -> Interval:
+    return Interval(from_epoch_ms(hours.start * HOUR_MS), from_epoch_ms(hours.stop * HOUR_MS))
+
+
+def _least_recent(kept: dict[int, Document], hours: Iterable[int], count: int) -> list[range]:
+    """Days of 24 hours of UTC, those compared longest ago first."""
+    compared: dict[int, datetime] = {}
+    for hour in hours:
+        day, at = hour // 24, kept[hour]["checked_at"]
+        compared[day] = min(at, compared.get(day, at))
+    days = sorted(compared, key=lambda day: (compared[day], day))[:count]
+    return [range(day * 24, day * 24 + 24) for day in days]

@@ -1,11 +1,13 @@
 """How much room a resource has: its busy hours, its headroom, and when it would be full. Pure numbers over a period.
 
-A resource is a metric whose unit is `ratio`. Its history is the interval and the one before it.
+A resource is a metric whose unit is `ratio`. `forecast` is the one answer to when it is full, for reports of any length
+that end at an instant: it goes by the hours of the 28 days before that instant. Without hour summaries it goes by the
+interval and the one before it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -14,7 +16,9 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from pycemaker.samples import Columns
+from pycemaker.hour_summaries import HourSummaries, summarize
+from pycemaker.period import HISTORY_DAYS
+from pycemaker.samples import UNKNOWN_CRITICITY, Columns, join_columns
 from pycemaker.trend import Trend, trend
 from pycemaker.window import from_epoch_ms, to_epoch_ms
 
@@ -88,7 +92,7 @@ class Verdict(Enum):
 
 @dataclass(frozen=True)
 class Forecast:
-    """Whether and when a resource reaches its limit, if things go on as they did.
+    """Whether and when a resource reaches a limit, if things go on as they did.
 
     Attributes:
         verdict: which of the cases it is; the times are None in all but `DATED`.
@@ -98,6 +102,8 @@ class Forecast:
         at_utc: when the line reaches the limit.
         early_utc: when it does with the upper end of the slope's 95% interval.
         late_utc: when it does with the lower end; None where that never does.
+        full_utc: when the line reaches the metric's own limit; None where that is no later one, or further away than
+            the horizon.
     """
 
     verdict: Verdict
@@ -107,6 +113,7 @@ class Forecast:
     at_utc: datetime | None = None
     early_utc: datetime | None = None
     late_utc: datetime | None = None
+    full_utc: datetime | None = None
 
     @property
     def is_preliminary(self) -> bool:
@@ -211,17 +218,48 @@ def forecast(part: MetricPeriod, limit: float, horizon_days: int) -> Forecast:
     horizon.
     """
     end_ms = to_epoch_ms(part.window.end_utc)
-    history = (part.previous, part.current)
+    history = (part.previous, part.current) if part.history is None else (_hour_medians(part, part.history),)
     daily = medians(history, end_ms, DAY_MS)
     days = len(daily)
     if days >= FEWEST_DAYS:
         line = trend(daily.time_ms / DAY_MS, daily.reading)
         is_trend = line is not None and line.p < SIGNIFICANCE
-        return _judged(Forecast(Verdict.NO_TREND, daily, days, line), is_trend, limit, end_ms, horizon_days)
+        found = _judged(Forecast(Verdict.NO_TREND, daily, days, line), is_trend, limit, end_ms, horizon_days)
+        return _with_full(found, part, limit, horizon_days)
     hourly = medians(history, end_ms, HOUR_MS)
     line = trend(hourly.time_ms / DAY_MS, hourly.reading) if len(hourly) >= FEWEST_HOURS else None
     is_trend = line is not None and abs(line.tau) >= STEADY_TAU
-    return _judged(Forecast(Verdict.TOO_SHORT, hourly, days, line), is_trend, limit, end_ms, horizon_days)
+    found = _judged(Forecast(Verdict.TOO_SHORT, hourly, days, line), is_trend, limit, end_ms, horizon_days)
+    return _with_full(found, part, limit, horizon_days)
+
+
+def _hour_medians(part: MetricPeriod, history: HourSummaries) -> Columns:
+    """The medians of the hours that end within HISTORY_DAYS before the interval's end, each at its middle."""
+    start_ms, end_ms = to_epoch_ms(part.window.start_utc), to_epoch_ms(part.window.end_utc)
+    known = start_ms // HOUR_MS * HOUR_MS  # the hour that the interval starts in is in no summary of what was before
+    recent = join_columns(
+        [
+            each.part(int(np.searchsorted(each.time_ms, known, "right")), len(each))
+            for each in (part.previous, part.current)
+        ]
+    )
+    own = summarize(recent, part.metric.unit)
+    hour_ms = np.concatenate([history.hour_ms, own.hour_ms])
+    reading = np.concatenate([history.block_median, own.block_median])
+    kept = (hour_ms + HOUR_MS > end_ms - HISTORY_DAYS * DAY_MS) & np.append(
+        history.hour_ms < known, own.hour_ms >= known
+    )
+    criticity = np.zeros(int(kept.sum()), np.int16)
+    return Columns(hour_ms[kept] + HOUR_MS // 2, reading[kept], criticity, (UNKNOWN_CRITICITY,))
+
+
+def _with_full(found: Forecast, part: MetricPeriod, limit: float, horizon_days: int) -> Forecast:
+    own = part.metric.limit
+    if found.verdict is not Verdict.DATED or found.trend is None or own is None or own <= limit:
+        return found
+    end_ms = to_epoch_ms(part.window.end_utc)
+    days = (own - found.trend.at(end_ms / DAY_MS)) / found.trend.slope
+    return replace(found, full_utc=from_epoch_ms(round(end_ms + days * DAY_MS))) if days <= horizon_days else found
 
 
 def _judged(found: Forecast, is_trend: bool, limit: float, end_ms: int, horizon_days: int) -> Forecast:

@@ -75,9 +75,10 @@ def _verdict(resource: Resource, history: dict[str, object]) -> str:
         "basis": days if not told.is_preliminary else _("medianas de cada hora"),
         "when": _when(resource),
         "horizon": words.days_of(resource.horizon_days),
+        "full": _full(resource),
     }
     text = {
-        Verdict.DATED: N_("No ritmo atual, sobe {rate} e chega a {limit} {when} ({basis})."),
+        Verdict.DATED: N_("No ritmo atual, sobe {rate} e chega a {limit} {when}{full} ({basis})."),
         Verdict.LATER: N_("Sobe {rate}; nesse ritmo não chega a {limit} em {horizon} ({basis})."),
         Verdict.FALLING: N_("Em queda: {rate} a menos ({basis}). Não há limite à vista."),
         Verdict.FULL: N_("A mediana mais recente já está em {limit} ou acima."),
@@ -132,6 +133,14 @@ def _when(resource: Resource) -> str:
     if early == late:
         return _("por volta de {day}", day=day)
     return _("por volta de {day}, entre {early} e {late}", day=day, early=early, late=late)
+
+
+def _full(resource: Resource) -> str:
+    """When the metric's own limit comes, which lies further ahead; empty where no day is named."""
+    told, metric = resource.forecast, resource.part.metric
+    if told.full_utc is None or metric.limit is None:
+        return ""
+    return _("; a {limit}, em {day}", limit=words.percent(metric.limit, 0), day=_date(resource, told.full_utc))
 
 
 def _date(resource: Resource, instant_utc: datetime) -> str:

@@ -1,6 +1,9 @@
 """A metric that fills up, and when it would be full. Pure.
 
-With three earlier days or more the slope is taken between the same hours of different days (Hirsch, Slack and Smith,
+When a metric is full is `capacity.forecast`'s to say, so that a report and the capacity review name one date for it.
+Where that names none, for want of a history:
+
+with three earlier days or more the slope is taken between the same hours of different days (Hirsch, Slack and Smith,
 1982), which no daily rhythm moves, and the days must rise one after another (Kendall's tau). Else, or where that shows
 nothing, it is Theil and Sen's over the two intervals, whose blocks must rise almost without exception, and which the
 same hours of the days before must not contradict: a rhythm that rises each morning fills nothing.
@@ -12,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pycemaker.capacity import DAY_MS, forecast
 from pycemaker.findings.series import Series
 from pycemaker.robust import Floats, block_medians, median, seasonal_slope, slope, spread, tau
 
@@ -52,6 +56,8 @@ def find_trend(series: Series) -> Trend | None:
         return None
     level = median(series.current[np.isfinite(series.current)][-6:])
     hours = series.part.window.hours / 24
+    if dated := _dated(series, limit, level):
+        return dated
     found = [
         (_over_days(series), float(series.days_back.max(initial=0)) + hours),
         (_over_blocks(series), 2 * hours),
@@ -64,6 +70,17 @@ def find_trend(series: Series) -> Trend | None:
         if left <= min(_FARTHEST_DAYS, ahead * seen):
             return Trend(level, per_day, left, seen)
     return None
+
+
+def _dated(series: Series, limit: float, level: float) -> Trend | None:
+    """The day that `capacity.forecast` names, where there is a history that it goes by."""
+    if series.part.history is None:
+        return None
+    found = forecast(series.part, limit, _FARTHEST_DAYS)
+    if found.at_utc is None or found.trend is None:
+        return None
+    left = (found.at_utc - series.part.window.end_utc).total_seconds() / 86400
+    return Trend(level, found.trend.slope, left, len(found.medians) * found.medians.block_ms / DAY_MS)
 
 
 def _over_days(series: Series) -> float | None:

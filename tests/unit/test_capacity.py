@@ -13,13 +13,15 @@ import pytest
 from PIL import Image
 
 from pycemaker import capacity_tables
-from pycemaker.capacity import DAY_MS, Resource, Verdict, forecast, headroom, hours_of_week, medians, review
+from pycemaker.capacity import DAY_MS, HOUR_MS, Resource, Verdict, forecast, headroom, hours_of_week, medians, review
 from pycemaker.figures import forecast as outlooks
 from pycemaker.figures import heatmap
+from pycemaker.findings import find
+from pycemaker.hour_summaries import summarize
 from pycemaker.metrics import CPU, DISK, RESPONSE_TIME
 from pycemaker.period import MetricPeriod, Period
 from pycemaker.samples import Columns, no_columns
-from pycemaker.window import Window, to_epoch_ms
+from pycemaker.window import Interval, Window, to_epoch_ms
 from tests.services.periods import NEW_YORK, SAO_PAULO
 
 END = datetime(2022, 4, 10, 12, 0, tzinfo=UTC)  # a Sunday, 09:00 in São Paulo
@@ -130,7 +132,8 @@ def test_a_climb_told_by_hours_alone_says_that_it_is_preliminary() -> None:
     found = reviewed(two_weeks(climbing(0.01, days=2, start=0.6)))
     assert found.forecast.is_preliminary
     assert capacity_tables.sentence(found) == (
-        "No ritmo atual, sobe 7,1 p.p. por semana e chega a 90% por volta de 07/05/2022 (medianas de cada hora)."
+        "No ritmo atual, sobe 7,1 p.p. por semana e chega a 90% por volta de 07/05/2022; a 100%, em 17/05/2022"
+        " (medianas de cada hora)."
         " Estimativa preliminar: há 2 dias completos de histórico, dos 8 que a previsão pede."
     )
 
@@ -139,7 +142,7 @@ def test_the_sentences_name_date_interval_and_basis() -> None:
     dated = capacity_tables.sentence(reviewed(two_weeks(climbing(0.01, noise=0.05))))
     assert re.fullmatch(
         r"No ritmo atual, sobe [67],\d p\.p\. por semana e chega a 90% por volta de \d\d/05/2022,"
-        r" entre \d\d/0[45]/2022 e \d\d/0[56]/2022 \(medianas de 14 dias\)\.",
+        r" entre \d\d/0[45]/2022 e \d\d/0[56]/2022; a 100%, em \d\d/05/2022 \(medianas de 14 dias\)\.",
         dated,
     )
     flat = capacity_tables.sentence(reviewed(two_weeks(np.full(14 * 144, 0.5))))
@@ -171,3 +174,28 @@ def test_the_map_names_the_fullest_hour_in_its_sentence() -> None:
     found = reviewed(replace(part, zone=ZoneInfo("UTC")), limit=0.9)
     assert "mais cheio domingo às 22 h (p95" in heatmap.week_sentence(found)
     assert "0 horas da semana em 90% ou mais." in heatmap.week_sentence(found)
+
+
+@pytest.mark.parametrize("hours", [6, 24, 168])
+def test_a_report_of_any_length_and_the_capacity_review_name_the_same_day_for_the_same_disk(hours: int) -> None:
+    whole = every_minutes(climbing(0.01, days=35, start=0.45), 10)
+    period = Period(Window(END, hours), SAO_PAULO, (disk_until(END, hours, whole),), None)
+    finding = next(each for each in find(period) if each.kind == "trend")
+    assert finding.sentence.startswith("Consumo de disco chega a 100% em cerca de 20 dias (30/04/2022).")
+    reviewed_disk = reviewed(disk_until(END, 168, whole))
+    assert capacity_tables.sentence(reviewed_disk) == (
+        "No ritmo atual, sobe 7,0 p.p. por semana e chega a 90% por volta de 20/04/2022; a 100%, em 30/04/2022"
+        " (medianas de 28 dias)."
+    )
+
+
+def disk_until(end: datetime, hours: int, whole: Columns) -> MetricPeriod:
+    """A window over these samples, with the hours of the 28 days before its interval."""
+    window = Window(end, hours)
+    before = Interval(window.start_utc - timedelta(days=28), window.start_utc)
+    summaries = summarize(whole.within(before), "ratio")
+    cut = int(np.searchsorted(summaries.hour_ms, to_epoch_ms(window.start_utc) - HOUR_MS, "right"))
+    assert cut == len(summaries)  # the interval starts on the hour
+    return MetricPeriod(
+        DISK, window, SAO_PAULO, whole.within(window.current), whole.within(window.previous), history=summaries
+    )

@@ -24,7 +24,9 @@ from pycemaker.data.store import Store
 from pycemaker.dispatch import make_desk
 from pycemaker.metrics import NAMES as METRIC_NAMES
 from pycemaker.settings import ROOT, load
+from pycemaker.web.acting import ActingRoutes, refuse_preflights
 from pycemaker.web.cors import allow_origins
+from pycemaker.web.cross_site import CrossSite
 from pycemaker.web.guard import guard_pages
 from pycemaker.web.home_route import add_home
 from pycemaker.web.identify import identify
@@ -53,8 +55,20 @@ _M_TOP_PAD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -2, -3, -8
 
 def create_app(services: Services) -> Any:
     """The WSGI application over these services. No I/O happens until a request comes."""
+    origins = services.settings.cors_origins
+    cross_site = CrossSite(services.settings.public_url, origins)
+    app = create_routes(services, cross_site)
+    remembered = remember_answers(guard_pages(app), services.store.cache_bytes // 8)
+    shared = refuse_preflights(allow_origins(remembered, origins), app, cross_site)
+    plain = plain_paths(shared, services.settings.base_path, _own_names(app))
+    return identify(count_traffic(plain, services.traffic))
+
+
+def create_routes(services: Services, cross_site: CrossSite) -> Bottle:
+    """Every route over these services, without what goes around all of them."""
     app = Bottle()
     app.install(tell_errors)
+    app.install(ActingRoutes(cross_site))
     app.add_hook("before_request", refuse_garbled_path)
     app.default_error_handler = tell_http_error
     add_home(app, services)
@@ -64,10 +78,7 @@ def create_app(services: Services) -> Any:
     add_unsubscribe(app, services)
     add_metrics(app, services)
     add_report(app, services)
-    remembered = remember_answers(guard_pages(app), services.store.cache_bytes // 8)
-    shared = allow_origins(remembered, services.settings.cors_origins)
-    plain = plain_paths(shared, services.settings.base_path, _own_names(app))
-    return identify(count_traffic(plain, services.traffic))
+    return app
 
 
 def _own_names(app: Bottle) -> set[str]:

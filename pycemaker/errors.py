@@ -17,6 +17,7 @@
     ├── OnlyHere
     ├── RecipientNotAllowed
     ├── FetchRefused
+    ├── ForeignOrigin
     ├── TooManyReports
     ├── TooManyStreams
     ├── AskedTooOften
@@ -161,6 +162,12 @@ class FetchRefused(PycemakerError):
     """Nobody meant to make this request. Facts: `purpose`: prefetch, prerender, preview or embed."""
 
     message = "nothing is done for a {purpose}"
+
+
+class ForeignOrigin(PycemakerError):
+    """A page of another site had a browser ask for something that acts. Facts: `origin`: its, or `null`."""
+
+    message = "a page of {origin} may not have this done (CORS_ORIGINS)"
 
 
 class TooManyReports(PycemakerError):

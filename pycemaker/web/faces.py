@@ -83,6 +83,13 @@ FACES: dict[type[errors.PycemakerError], Face] = {
         "Nada foi feito: o navegador pediu este endereço por conta própria. Abra-o para pedir o relatório.",
         shows=("purpose",),
     ),
+    errors.ForeignOrigin: Face(
+        403,
+        "foreign_origin",
+        "Nada foi feito: o pedido veio de uma página de outra origem. Quem opera este servidor pode aceitá-la em "
+        "CORS_ORIGINS; a do próprio servidor, em PUBLIC_URL.",
+        shows=("origin",),
+    ),
     errors.TooManyReports: Face(
         429, "too_many_reports", "Há relatórios demais na fila. Tente de novo em {retry_after_seconds} s."
     ),

@@ -11,13 +11,15 @@ from bottle import Bottle, HTTPError, request, response
 
 from pycemaker import errors, payload
 from pycemaker.addresses import parse_recipients
+from pycemaker.language import speaking
 from pycemaker.ledger.reading import Document
 from pycemaker.report import catalogue, outcome
 from pycemaker.report.attachments.kinds import parse_kinds
 from pycemaker.report.pipeline import ReportRequest
 from pycemaker.request_ids import REQUEST_ID
+from pycemaker.web import send_page, small_page
+from pycemaker.web.acting import Acts
 from pycemaker.web.asking import idempotency_key, query
-from pycemaker.web.guard import refuse_unmeant
 from pycemaker.web.services import Services
 from pycemaker.web.telling import tell_json
 from pycemaker.window import parse_window
@@ -38,13 +40,19 @@ def add_report(app: Bottle, services: Services) -> None:
         listed = [each | _under(base_path, each) for each in catalogue.listing(services.notebooks)]
         return tell_json({"notebooks": listed})
 
-    @app.route(REPORT, method=["GET", "POST"])  # type: ignore[untyped-decorator]
+    def ask(date_now: str, time_range: str, email_to: str) -> bytes:
+        _, wanted = _wanted(services, date_now, time_range, email_to)
+        title = catalogue.find_notebook(wanted.notebook.stem, services.notebooks).title
+        with speaking(services.settings.report_language):
+            return _html(send_page.question(wanted, title, services.settings.timezone))
+
+    def tell(body: dict[str, Any]) -> bytes:
+        with speaking(services.settings.report_language):
+            return _html(send_page.outcome(body, services.settings.base_path))
+
+    @app.route(REPORT, method=["GET", "POST"], acts=Acts(ask=ask, tell=tell))  # type: ignore[untyped-decorator]
     def report(date_now: str, time_range: str, email_to: str) -> bytes:
-        refuse_unmeant(request.environ)
-        services.gate.check_token(request.environ)
-        given = query(request)
-        waits = _waits(given.pop("wait", "1"))
-        wanted = _report_request(services, date_now, time_range, email_to, given)
+        waits, wanted = _wanted(services, date_now, time_range, email_to)
         seconds = services.settings.report_timeout_seconds + PATIENCE_SECONDS if waits else 0.0
         with services.desk.waiting_place() if waits else nullcontext():
             return _tell(services.desk.wait(_ask(services, wanted), seconds), services.settings.base_path)
@@ -58,6 +66,22 @@ def add_report(app: Bottle, services: Services) -> None:
 def _under(base_path: str, entry: Mapping[str, Any]) -> dict[str, str]:
     """The entry's `url` below the base path; nothing where it has none."""
     return {"url": f"{base_path}{entry['url']}"} if "url" in entry else {}
+
+
+def _wanted(services: Services, date_now: str, time_range: str, email_to: str) -> tuple[bool, ReportRequest]:
+    """Whether the caller waits, and what is asked for; the token is looked at first."""
+    services.gate.check_token(request.environ)
+    given = query(request)
+    waits = _waits(given.pop("wait", "1"))
+    return waits, _report_request(services, date_now, time_range, email_to, given)
+
+
+def _html(page: str) -> bytes:
+    """A page whose form may say where it comes from: a POST without an origin is nobody's."""
+    response.content_type = "text/html; charset=utf-8"
+    for name, text in small_page.headers(page, referrer="same-origin").items():
+        response.set_header(name, text)
+    return page.encode()
 
 
 def _ask(services: Services, wanted: ReportRequest) -> str:

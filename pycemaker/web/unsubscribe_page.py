@@ -5,60 +5,16 @@ A form, since mail scanners and previews follow every link in a mail: to look at
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Collection, Sequence
 from html import escape
 
-from pycemaker import brand
 from pycemaker.data.suppressions import EVERY_REPORT, OPERATOR, Suppression, inbox
-from pycemaker.language import _, spoken
+from pycemaker.language import _
 from pycemaker.report.unsubscribe import Subscription
+from pycemaker.web import small_page
 
 LEAVE, LEAVE_ALL, RETURN = "cancelar", "cancelar-todos", "voltar"
-"""What the form's button `acao` may say."""
-
-_STYLE = """
-:root{{color-scheme:light dark;{light}}}@media(prefers-color-scheme:dark){{:root{{{dark}}}}}
-*{{box-sizing:border-box}}body{{margin:0;background:var(--ground);color:var(--ink);
-font:17px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}}
-main{{max-width:560px;margin:8vh auto;padding:28px 24px;background:var(--sheet);border-radius:12px}}
-h1{{margin:0 0 12px;font-size:24px;line-height:1.25}}p{{margin:0 0 16px}}strong{{overflow-wrap:anywhere}}
-.fine{{color:var(--muted);font-size:14.5px;margin:20px 0 0}}form{{display:flex;flex-wrap:wrap;gap:12px}}
-button{{font:inherit;font-weight:600;min-height:44px;padding:8px 20px;border-radius:8px;border:2px solid var(--link);
-background:var(--brand);color:var(--on-brand);cursor:pointer}}button.second{{background:none;color:var(--link)}}
-button:focus-visible{{outline:3px solid var(--ink);outline-offset:2px}}
-"""
-
-
-def headers(page_html: str) -> dict[str, str]:
-    """What goes with a page. Its address is a key: it is kept out of caches, search engines and what sites are told."""
-    digest = hashlib.sha256(page_html.partition("<style>")[2].partition("</style>")[0].encode()).digest()
-    policy = "default-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; style-src 'sha256-{}'"
-    return {
-        "Content-Security-Policy": policy.format(base64.b64encode(digest).decode()),
-        "Cache-Control": "no-store",
-        "Referrer-Policy": "no-referrer",
-        "X-Robots-Tag": "noindex, nofollow",
-    }
-
-
-_PAGE = """<!doctype html>
-<html lang="{language}">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title} — {name}</title>
-<style>{style}</style>
-</head>
-<body>
-<main>
-<h1>{title}</h1>
-{content}
-</main>
-</body>
-</html>
-"""
+"""What the form's button may say."""
 
 
 def page(subscription: Subscription, title: str, suppressions: Sequence[Suppression]) -> str:
@@ -74,20 +30,24 @@ def page(subscription: Subscription, title: str, suppressions: Sequence[Suppress
     notebooks = {suppression.notebook for suppression in suppressions}
     if any(suppression.by == OPERATOR for suppression in suppressions):
         told = _("Quem opera este serviço bloqueou o envio de relatórios para {whom}.", whom=whom)
-        return _page(_("Envio bloqueado"), _said(told))
+        return small_page.page(_("Envio bloqueado"), _said(told))
     if suppressions and not _own(subscription, suppressions):
         return _left_by_inbox(subscription, whom, what, notebooks)
     if EVERY_REPORT in notebooks:
         told = _("{whom} não recebe mais nenhum relatório.", whom=whom)
-        return _page(_("Recebimento cancelado"), _said(told) + _form((RETURN, _("Voltar a receber"))))
+        return small_page.page(
+            _("Recebimento cancelado"), _said(told) + small_page.form((RETURN, _("Voltar a receber")))
+        )
     if notebooks:
         told = _("{whom} não recebe mais o relatório {what}.", whom=whom, what=what)
         more = (LEAVE_ALL, _("Cancelar todos os relatórios"))
-        return _page(_("Recebimento cancelado"), _said(told) + _form((RETURN, _("Voltar a receber")), more))
+        return small_page.page(
+            _("Recebimento cancelado"), _said(told) + small_page.form((RETURN, _("Voltar a receber")), more)
+        )
     told = _("{whom} recebe o relatório {what}. Deseja cancelar o recebimento?", whom=whom, what=what)
-    buttons = _form((LEAVE, _("Cancelar este relatório")), (LEAVE_ALL, _("Cancelar todos os relatórios")))
+    buttons = small_page.form((LEAVE, _("Cancelar este relatório")), (LEAVE_ALL, _("Cancelar todos os relatórios")))
     fine = _("Abrir esta página não muda nada; o cancelamento vale assim que você confirmar.")
-    return _page(_("Cancelar o recebimento"), f'<p>{told}</p>{buttons}<p class="fine">{fine}</p>')
+    return small_page.page(_("Cancelar o recebimento"), f'<p>{told}</p>{buttons}<p class="fine">{fine}</p>')
 
 
 def _own(subscription: Subscription, suppressions: Sequence[Suppression]) -> list[Suppression]:
@@ -108,9 +68,9 @@ def _left_by_inbox(subscription: Subscription, whom: str, what: str, notebooks: 
             what=what,
             inbox=left,
         )
-        buttons = _form((LEAVE_ALL, _("Cancelar todos os relatórios")))
+        buttons = small_page.form((LEAVE_ALL, _("Cancelar todos os relatórios")))
     more = _("Para voltar a receber, use o link de um e-mail enviado a {inbox}.", inbox=left)
-    return _page(_("Recebimento cancelado"), _said(f"{told} {more}") + buttons)
+    return small_page.page(_("Recebimento cancelado"), _said(f"{told} {more}") + buttons)
 
 
 def unknown_link() -> str:
@@ -118,23 +78,8 @@ def unknown_link() -> str:
     told = _(
         "Este link de cancelamento não é válido. Use o link de um e-mail mais recente ou responda a quem o enviou."
     )
-    return _page(_("Link inválido"), f"<p>{told}</p>")
+    return small_page.page(_("Link inválido"), f"<p>{told}</p>")
 
 
 def _said(sentence: str) -> str:
     return f'<p role="status">{sentence}</p>'
-
-
-def _form(*buttons: tuple[str, str]) -> str:
-    """A form to the page's own address, which a proxy may have put elsewhere than here."""
-    inputs = "".join(
-        f'<button name="acao" value="{value}"{" class=second" if place else ""}>{label}</button>'
-        for place, (value, label) in enumerate(buttons)
-    )
-    return f'<form method="post">{inputs}</form>'
-
-
-def _page(title: str, content: str) -> str:
-    own = brand.load()
-    style = _STYLE.format(light=own.variables(own.light), dark=own.variables(own.dark))
-    return _PAGE.format(language=spoken().tag, title=title, name=escape(own.name), style=style, content=content)

@@ -11,7 +11,8 @@ from pycemaker.language import speaking
 from pycemaker.report import unsubscribe
 from pycemaker.report.catalogue import find_notebook
 from pycemaker.report.unsubscribe import Subscription
-from pycemaker.web import unsubscribe_page
+from pycemaker.web import small_page, unsubscribe_page
+from pycemaker.web.acting import Acts
 from pycemaker.web.home import prefers_html
 from pycemaker.web.services import Services
 from pycemaker.web.telling import tell_json
@@ -36,7 +37,7 @@ def add_unsubscribe(app: Bottle, services: Services) -> None:
             with speaking(services.settings.report_language):
                 return _html(unsubscribe_page.unknown_link())
 
-    @app.post(unsubscribe.PATH + "<token>")  # type: ignore[untyped-decorator]
+    @app.post(unsubscribe.PATH + "<token>", acts=Acts(by_link=True))  # type: ignore[untyped-decorator]
     def act(token: str) -> bytes:
         subscription = unsubscribe.read(token, keys)
         if not 0 < request.content_length <= _LONGEST_BODY_BYTES:
@@ -44,7 +45,7 @@ def add_unsubscribe(app: Bottle, services: Services) -> None:
         if request.forms.get(_ONE_CLICK) == "One-Click":
             suppressions.add(subscription.address, subscription.notebook, by=RECIPIENT)
             return tell_json({"msg": "Recebimento cancelado."})
-        _change(suppressions, subscription, request.forms.get("acao"))
+        _change(suppressions, subscription, request.forms.get(small_page.ACTION))
         return _page(services, subscription, suppressions)
 
 
@@ -78,6 +79,6 @@ def _page(services: Services, subscription: Subscription, suppressions: Suppress
 
 def _html(page: str) -> bytes:
     response.content_type = "text/html; charset=utf-8"
-    for name, told in unsubscribe_page.headers(page).items():
+    for name, told in small_page.headers(page).items():
         response.set_header(name, told)
     return page.encode()

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import threading
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
-from socketserver import ThreadingMixIn
 from typing import Any
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import pytest
 
@@ -20,6 +16,7 @@ from pycemaker.data.store import Store
 from pycemaker.settings import from_mapping
 from pycemaker.web.guard import PAGE_HEADERS, PURPOSES
 from tests.services.desk import SpentDesk
+from tests.services.listening import listening
 from tests.services.wsgi import Client
 
 REPORT = "/report/now/6/a@b.com"
@@ -65,7 +62,7 @@ def test_a_request_that_nobody_meant_makes_nothing(
         {"sec_purpose": ""},
         {"purpose": "prefetching"},
         {"sec_fetch_mode": "cors"},
-        {"sec_fetch_mode": "navigate", "sec_fetch_site": "cross-site"},
+        {"sec_fetch_mode": "navigate", "sec_fetch_site": "same-origin"},
     ],
     ids=str,
 )
@@ -109,7 +106,7 @@ PAGE = f"""<!doctype html><title>links</title>
 def test_chromium_fetching_ahead_makes_no_report(app: Any, desk: SpentDesk, tmp_path: Path) -> None:
     """It is given a page that has it prefetch, prerender and embed a report's address; each of them is refused."""
     seen: dict[str, tuple[str, int]] = {}
-    with _listening(_with_page(app, seen)) as port:
+    with listening(_with_page(app, seen)) as port:
         options = [
             "--headless=new",
             "--no-sandbox",
@@ -153,22 +150,3 @@ def _with_page(app: Any, seen: dict[str, tuple[str, int]]) -> Any:
         return app(environ, start)
 
     return serve
-
-
-class _Server(ThreadingMixIn, WSGIServer):
-    daemon_threads = True
-
-
-class _Quiet(WSGIRequestHandler):
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@contextmanager
-def _listening(application: Any) -> Iterator[int]:
-    with make_server("127.0.0.1", 0, application, _Server, _Quiet) as listener:
-        thread = threading.Thread(target=listener.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-        thread.start()
-        yield listener.server_port
-        listener.shutdown()
-        thread.join()

@@ -61,6 +61,7 @@ LAYERS = [
 ALONE = {
     "bottle": {
         "server",
+        "pycemaker.web.acting",
         "pycemaker.web.home_route",
         "pycemaker.web.kept_routes",
         "pycemaker.web.metric_routes",

@@ -144,6 +144,7 @@ _SHOWN: Json = {
     "takes": TEXT | {"description": "What is taken, in Portuguese."},
     "given": TEXT,
     "purpose": TEXT,
+    "origin": TEXT | {"description": "The origin of the page that had a browser ask, or null."},
     "cell": COUNT | {"description": "Counted from 1; 0 where no cell is to blame."},
     "exception": TEXT,
     "findings": listed(TEXT),

@@ -18,7 +18,7 @@ from pycemaker.web.openapi.reading import PAGE
 _REPORT = "/report/<date_now>/<time_range>/<email_to>"
 _FAULTS: tuple[Kind, ...] = (
     *(errors.InvalidRequest, errors.InvalidDate, errors.InvalidRange, errors.InvalidAddress, errors.InvalidParameter),
-    *(errors.RecipientNotAllowed, errors.FetchRefused, errors.UnknownNotebook),
+    *(errors.RecipientNotAllowed, errors.FetchRefused, errors.ForeignOrigin, errors.UnknownNotebook),
     *(errors.TooManyReports, errors.TooManyRequests, errors.AskedTooOften),
     *(errors.NotebookFailed, errors.NotebookUnusable, errors.NothingToSend, errors.ReportUnfit, errors.RunnerFailed),
     *(errors.ReportTooLarge, errors.ReportExpired, errors.StorageRefused, errors.ReportTimedOut),
@@ -55,7 +55,7 @@ def _making(notebooks: Sequence[Notebook]) -> list[Operation]:
     told = Answer(
         200,
         "The mail server has accepted the message; or, without a mail account, the outbox has it, and `msg` says so.",
-        {"application/json": thing({"msg": TEXT, "report": ref("Report")})},
+        {"application/json": thing({"msg": TEXT, "report": ref("Report")}), **_HTML},
     )
     accepted = Answer(
         202,
@@ -67,7 +67,8 @@ def _making(notebooks: Sequence[Notebook]) -> list[Operation]:
         _REPORT,
         "reportByGet",
         "Make a report and mail it\nRuns a notebook over the interval; answers when the mail server has accepted the"
-        " message. A browser's prefetch and an embedded address are refused.",
+        " message. A browser may ask from this server's own pages and from origins that CORS_ORIGINS names; a prefetch"
+        " and an embedded address are refused, and whoever follows a link from elsewhere gets a page with a button.",
         (told, accepted),
         _FAULTS,
         parameters=_query(notebooks),

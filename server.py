@@ -16,7 +16,7 @@ from granian import Granian
 from granian.constants import Interfaces
 from granian.log import LogLevels
 
-from pycemaker import errors, logs, parameters, startup
+from pycemaker import brand, errors, logs, parameters, startup
 from pycemaker.data.collect import Collector
 from pycemaker.data.database import open_database
 from pycemaker.data.hour_keeper import HourKeeper
@@ -131,6 +131,7 @@ def main() -> int:
     """Start everything, serve until Ctrl-C or SIGTERM, stop everything; the exit status."""
     try:
         settings = load()
+        brand.load()
         logs.set_up(settings)
         address = startup.listening_address(settings.host, settings.port)
         database = open_database(settings.mongo_db_url, settings.data_dir, startup.teller(settings))

@@ -2,7 +2,7 @@
 
 A file map, in the order in which data walks:
 
-    settings, errors     what can be set; what can go wrong
+    settings, env_file, errors     what can be set, and what `.env` says; what can go wrong
     addresses            mail addresses and lists of them
     hosts, origins       names of hosts as the DNS has them; websites as browsers name them
     language/            the readers' language, and the catalogues of those that are not the source's

@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
-from pycemaker import logs
+from pycemaker import brand, logs
 from pycemaker.commands import check, doctor, fill, preview, report, suppressions
 from pycemaker.errors import InvalidRequest, InvalidSettings, NotFound, PycemakerError, RecipientNotAllowed
 from pycemaker.settings import Settings, load
@@ -21,6 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         command: Callable[[argparse.Namespace, Settings], int] = options.command
         settings = load()
+        brand.load()
         logs.set_up(settings)
         return command(options, settings)
     except InvalidSettings as error:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
+from pycemaker.errors import InvalidSettings
 from pycemaker.settings import ROOT
 
 FILE = ROOT / "notebooks" / "templates" / "brand.json"
@@ -60,14 +61,31 @@ class Brand:
 
 
 def load(file: Path = FILE) -> Brand:
-    """The brand as the file says it now."""
+    """The brand as the file says it now. Raises InvalidSettings where the file cannot be read."""
     return _read(file, file.stat().st_mtime_ns) if file.exists() else Brand()
 
 
 @lru_cache(maxsize=1)
 def _read(file: Path, _saved_ns: int) -> Brand:
-    told = json.loads(file.read_text(encoding="utf-8"))
-    return Brand(**told | {"spare": tuple(told["spare"])})
+    try:
+        told = json.loads(file.read_text(encoding="utf-8-sig"))
+        return _checked(Brand(**told | {"spare": tuple(told.get("spare", ()))}))
+    except OSError as error:
+        problem = f"cannot be read ({error.strerror})"
+    except (ValueError, TypeError, AttributeError):
+        problem = "takes an object of JSON, in UTF-8, with the names and colours that the README shows"
+    raise InvalidSettings(problems=[f"{file.name} {problem}"])
+
+
+def _checked(brand: Brand) -> Brand:
+    """The brand, where its texts are texts and its palettes are of texts; else raises TypeError."""
+    palettes = (brand.light, brand.dark, brand.figures, brand.metrics, brand.criticities)
+    texts = [brand.name, brand.initial, brand.logo, brand.sender, brand.subject_prefix, *brand.spare]
+    if not all(isinstance(palette, dict) for palette in palettes):
+        raise TypeError(brand)
+    if not all(isinstance(text, str) for text in [*texts, *(text for each in palettes for text in each.values())]):
+        raise TypeError(brand)
+    return brand
 
 
 def style_sheet(path: Path) -> str:

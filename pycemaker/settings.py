@@ -14,8 +14,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from dotenv import dotenv_values
-
+from pycemaker import env_file
 from pycemaker.addresses import parse_address, parse_allowed
 from pycemaker.errors import InvalidAddress, InvalidSettings
 from pycemaker.hosts import is_local
@@ -122,7 +121,11 @@ class _Reader:
 
     def text(self, name: str) -> str | None:
         """The variable's text; None where it is absent or blank."""
-        return (self._given.get(name) or "").strip() or None
+        text = (self._given.get(name) or "").strip()
+        if "\0" in text or not is_utf8(text):
+            self._note(f"{name} takes UTF-8 text without NUL")
+            return None
+        return text or None
 
     def read(self, name: str, parse: Callable[[str], _T], takes: str, default: _T) -> _T:
         """The parsed value, or the default where the variable is absent or wrong."""
@@ -132,8 +135,21 @@ class _Reader:
         try:
             return parse(text)
         except (ValueError, OSError, KeyError, InvalidAddress):
-            self.problems.append(f"{name} takes {takes}")
+            self._note(f"{name} takes {takes}")
             return default
+
+    def _note(self, problem: str) -> None:
+        if problem not in self.problems:
+            self.problems.append(problem)
+
+
+def is_utf8(text: str) -> bool:
+    """Whether the text can be written as UTF-8; the environment's bytes that are none become half characters."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def from_mapping(given: Mapping[str, str | None], *, root: Path = ROOT) -> Settings:
@@ -147,7 +163,9 @@ def from_mapping(given: Mapping[str, str | None], *, root: Path = ROOT) -> Setti
         InvalidSettings: names every wrong variable and what it takes; never shows a value.
     """
     reader = _Reader(_with_default_key(given, root))
-    data_dir = (root / (reader.text("DATA_DIR") or "data")).resolve()
+    data_dir = reader.read(
+        "DATA_DIR", lambda text: _folder(text, root), "a path of a folder", (root / "data").resolve()
+    )
     email_from = reader.read("EMAIL_FROM", partial(parse_address, single_label=True), "a mail address", None)
     security = reader.read("SMTP_SECURITY", _one_of("ssl", "starttls", "none"), "ssl, starttls or none", "ssl")
     key = reader.read("FIREBASE_SETTINGS", lambda text: _firebase_key(text, root), _KEY_TAKES, None)
@@ -202,9 +220,9 @@ def load(root: Path = ROOT) -> Settings:
     """Settings of this process: its environment, and `.env` at the root for what the environment lacks.
 
     Raises:
-        InvalidSettings: see `from_mapping`.
+        InvalidSettings: see `from_mapping` and `env_file.read`.
     """
-    return from_mapping({**dotenv_values(root / ".env"), **os.environ}, root=root)
+    return from_mapping({**env_file.read(root / ".env"), **os.environ}, root=root)
 
 
 _DEFAULT_ZONE = ZoneInfo("America/Sao_Paulo")
@@ -318,10 +336,17 @@ def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
     return tuple(ip_network(entry) for entry in _listed(text))
 
 
+def _folder(text: str, root: Path) -> Path:
+    try:
+        return (root / text).resolve()
+    except RuntimeError:  # a circle of links
+        raise ValueError(text) from None
+
+
 def _firebase_key(text: str, root: Path) -> FirebaseKey | None:
     if text == "none":
         return None
-    content = json.loads(text if text.startswith("{") else (root / text).read_text(encoding="utf-8"))
+    content = json.loads(text if text.startswith("{") else (root / text).read_text(encoding="utf-8-sig"))
     if not isinstance(content, dict) or not {"project_id", "client_email", "private_key"} <= content.keys():
         raise ValueError("incomplete key")
     return FirebaseKey(str(content["project_id"]), content)

@@ -1,8 +1,7 @@
 """A real mongod under `DATA_DIR`, for a machine that has no MongoDB set up.
 
-It listens on a Unix socket inside its folder and on no port; on a loopback port where there are no Unix sockets, or
-where the folder's path is too long for one. Whoever needs it first starts it, whoever comes later uses it, and the last
-one to leave stops it. `keeper.py` stops it for those who are killed.
+It listens on a Unix socket and on no port; `mongod_address.py` says where. Whoever needs it first starts it, whoever
+comes later uses it, and the last one to leave stops it. `keeper.py` stops it for those who are killed.
 """
 
 from __future__ import annotations
@@ -12,28 +11,27 @@ import importlib.util
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote, unquote
 
 import psutil
 import pymongo
 from pymongo.errors import PyMongoError
 
+from pycemaker.data import mongod_address
 from pycemaker.data.keeper import is_running
 from pycemaker.data.lease import Lease, fcntl
+from pycemaker.data.mongod_address import HAS_UNIX_SOCKETS
 from pycemaker.errors import DatabaseNotStarted
 from pycemaker.settings import ROOT
 
 START_SECONDS = 60.0
 STOP_SECONDS = 2.0
 CACHE_GB = 0.5
-_LONGEST_SOCKET_PATH = 100
 _STARTED: list[subprocess.Popen[bytes]] = []
 
 
@@ -55,16 +53,20 @@ class EmbeddedMongod:
         """Leave; where nobody else uses it, stop it and wait until it has stopped."""
         if (fcntl is not None or self.started_here) and self._lease.take():
             _shut_down(self.url, self._folder)
+            mongod_address.forget(self._folder)
             _see_off_keepers()
         self._lease.release()
 
 
-def hold(data_dir: Path, say: Callable[[str], None] = lambda _text: None) -> EmbeddedMongod:
+def hold(
+    data_dir: Path, say: Callable[[str], None] = lambda _text: None, *, unix_sockets: bool = HAS_UNIX_SOCKETS
+) -> EmbeddedMongod:
     """A share in the mongod under `data_dir`, started where it is not running.
 
     Args:
         data_dir: its folder is `mongo` inside.
         say: told, once, when this takes longer than a second.
+        unix_sockets: whether it listens on one; else on a loopback port, with a password.
 
     Raises:
         DatabaseNotStarted: no binary, or one that does not run here.
@@ -79,7 +81,7 @@ def hold(data_dir: Path, say: Callable[[str], None] = lambda _text: None) -> Emb
         lease.release()
         raise DatabaseNotStarted(reason="another process is stopping it and does not finish")
     try:
-        url, started_here = _running_url(folder, say)
+        url, started_here = _running_url(folder, say, unix_sockets)
     except BaseException:
         lease.release()
         raise
@@ -103,36 +105,22 @@ def find_binary() -> str:
     raise DatabaseNotStarted(reason="no mongod on PATH and none installed; set MONGO_DB_URL, or install MongoDB")
 
 
-def _running_url(folder: Path, say: Callable[[str], None]) -> tuple[str, bool]:
+def _running_url(folder: Path, say: Callable[[str], None], unix_sockets: bool) -> tuple[str, bool]:
     starting = Lease(folder / "start.lock")
     try:
         if not starting.take(wait_seconds=START_SECONDS):
             raise DatabaseNotStarted(reason="another process is starting it and does not finish")
-        url = _known_url(folder)
+        url = mongod_address.known_url(folder, unix_sockets=unix_sockets)
         if url and _answers(url):
             _adopt_orphan(folder)
             return url, False
-        return _start(folder, say), True
+        return _start(folder, say, unix_sockets), True
     finally:
         starting.release()
 
 
-def _socket_path(folder: Path) -> Path | None:
-    """Where its Unix socket is; None where it has to be a port."""
-    path = folder / "mongod.sock"
-    fits = len(str(path).encode()) <= _LONGEST_SOCKET_PATH
-    return path if fits and hasattr(socket, "AF_UNIX") and sys.platform != "win32" else None
-
-
-def _known_url(folder: Path) -> str | None:
-    path, port = _socket_path(folder), folder / "port"
-    if path:
-        return f"mongodb://{quote(str(path), safe='')}" if path.exists() else None
-    return f"mongodb://127.0.0.1:{port.read_text(encoding='ascii')}" if port.exists() else None
-
-
 def _answers(url: str) -> bool:
-    if not _listens(url):
+    if not mongod_address.listens(url):
         return False
     client: pymongo.MongoClient[dict[str, object]] = pymongo.MongoClient(url, serverSelectionTimeoutMS=500)
     try:
@@ -145,25 +133,14 @@ def _answers(url: str) -> bool:
         client.close()
 
 
-def _listens(url: str) -> bool:
-    """Whether anything is behind the socket at all; a driver takes half a second to find out that nothing is."""
-    place = unquote(url.removeprefix("mongodb://"))
-    family, address = (socket.AF_UNIX, place) if place.startswith("/") else (socket.AF_INET, _host_and_port(place))
-    with socket.socket(family) as probe:
-        probe.settimeout(0.5)
-        return probe.connect_ex(address) == 0
-
-
-def _host_and_port(place: str) -> tuple[str, int]:
-    host, port = place.rsplit(":", 1)
-    return host, int(port)
-
-
-def _start(folder: Path, say: Callable[[str], None]) -> str:
-    keeper = _run_keeper(folder, [find_binary(), *_arguments(folder)])
+def _start(folder: Path, say: Callable[[str], None], unix_sockets: bool) -> str:
+    address = mongod_address.arguments(folder, unix_sockets=unix_sockets)
+    keeper = _run_keeper(folder, [find_binary(), *_arguments(folder), *address])
     began, told = time.monotonic(), False
     while keeper.poll() is None and time.monotonic() - began < START_SECONDS:
-        url = _known_url(folder)
+        url = mongod_address.known_url(folder, unix_sockets=unix_sockets)
+        if url and mongod_address.listens(url):
+            mongod_address.lock_up(url)
         if url and _answers(url):
             return url
         if not told and time.monotonic() - began > 1.0:
@@ -175,14 +152,13 @@ def _start(folder: Path, say: Callable[[str], None]) -> str:
 
 def _arguments(folder: Path) -> list[str]:
     common = ["--dbpath", str(folder), "--logpath", str(folder / "mongod.log"), "--logappend", "--quiet"]
-    common += ["--wiredTigerCacheSizeGB", str(CACHE_GB), "--setParameter", "diagnosticDataCollectionEnabled=false"]
-    if path := _socket_path(folder):
-        return [*common, "--nounixsocket", "--bind_ip", str(path)]
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = str(probe.getsockname()[1])
-    (folder / "port").write_text(port, encoding="ascii")
-    quiet_sockets = [] if sys.platform == "win32" else ["--nounixsocket"]
-    return [*common, *quiet_sockets, "--bind_ip", "127.0.0.1", "--port", port]
+    return [
+        *common,
+        "--wiredTigerCacheSizeGB",
+        str(CACHE_GB),
+        "--setParameter",
+        "diagnosticDataCollectionEnabled=false",
+    ]
 
 
 def _run_keeper(folder: Path, command: list[str]) -> subprocess.Popen[bytes]:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import psutil
 
+from pycemaker.data import mongod_address
 from pycemaker.data.lease import Lease
 
 LOOK_SECONDS = 0.25
@@ -35,7 +36,9 @@ def main(folder: Path, command: list[str]) -> int:
     while True:
         ended = mongod.poll()
         if ended is None and lease.take():
-            return _stop(mongod)
+            status = _stop(mongod)
+            mongod_address.forget(folder)
+            return status
         if ended is not None:
             asked_to = ended == 0 or not lease.share(0.0) or lease.take()
             if asked_to or time.monotonic() - started < SETTLED_SECONDS:

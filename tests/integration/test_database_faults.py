@@ -7,20 +7,25 @@ import os
 import shutil
 import signal
 import socket
+import stat
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import unquote
 
 import psutil
+import pymongo
 import pytest
-from pymongo.errors import PyMongoError
+from pymongo.errors import OperationFailure, PyMongoError
 
 import server
 from pycemaker import parameters
-from pycemaker.data import embedded
+from pycemaker.data import embedded, mongod_address
 from pycemaker.data.database import Database, open_database
 from pycemaker.data.indexes import Indexes
 from pycemaker.data.keeper import SETTLED_SECONDS
@@ -241,17 +246,89 @@ def test_the_last_one_to_leave_stops_it_and_no_other(tmp_path: Path) -> None:
     shutil.rmtree(folder)
 
 
-def test_it_listens_on_no_port_but_where_its_path_is_too_long_for_a_socket(tmp_path: Path) -> None:
+def test_where_its_path_is_too_long_for_a_socket_it_is_in_a_private_folder_that_goes_with_it(tmp_path: Path) -> None:
     folder = tmp_path / ("long" * 30)
-    held = embedded.hold(folder)
-    assert held.url.startswith("mongodb://127.0.0.1:")
+    held, again = embedded.hold(folder), embedded.hold(folder)
+    socket_path = Path(unquote(held.url.removeprefix("mongodb://")))
+    assert again.url == held.url
+    assert socket_path.is_socket()
+    assert stat.S_IMODE(socket_path.parent.stat().st_mode) == 0o700
+    assert [each for each in psutil.Process(process_id_of(folder)).net_connections("inet") if each.laddr] == []
     database = Database(held.url, held)
     database["x"].insert_one({})
     database.close()
-    again = embedded.hold(folder)
+    again.release()
+    assert not socket_path.parent.exists()
+    reopened = embedded.hold(folder)
+    database = Database(reopened.url, reopened)
+    assert database["x"].count_documents({}) == 1
+    database.close()
+
+
+def test_every_process_reaches_it_there_whatever_its_folder_for_temporary_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / ("long" * 30)
+    held = embedded.hold(folder)
+    with tempfile.TemporaryDirectory(prefix="pm-") as elsewhere:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", elsewhere)
+        again = embedded.hold(folder)
+        assert (again.url, again.started_here, list(Path(elsewhere).iterdir())) == (held.url, False, [])
+        again.release()
+    held.release()
+
+
+def test_a_copy_of_its_folder_and_a_folder_that_others_may_write_lead_to_no_database(tmp_path: Path) -> None:
+    folder = tmp_path / ("long" * 30) / "mongo"
+    held = embedded.hold(folder.parent)
+    copied = tmp_path / ("copy" * 30) / "mongo"
+    copied.mkdir(parents=True)
+    shutil.copy(folder / "socket", copied / "socket")
+    assert mongod_address.known_url(copied) is None
+    private = Path(unquote(held.url.removeprefix("mongodb://"))).parent
+    private.chmod(0o755)
+    assert mongod_address.known_url(folder) is None
+    private.chmod(0o700)
+    assert mongod_address.known_url(folder) == held.url
+    held.release()
+
+
+def test_a_user_that_was_killed_leaves_no_private_folder_behind(tmp_path: Path) -> None:
+    folder = tmp_path / ("long" * 30)
+    code = "import sys, time, pathlib; from pycemaker.data import embedded;"
+    code += " print(embedded.hold(pathlib.Path(sys.argv[1])).url, flush=True); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", code, str(folder)], stdout=subprocess.PIPE, text=True) as user:
+        assert user.stdout is not None
+        private = Path(unquote(user.stdout.readline().strip().removeprefix("mongodb://"))).parent
+        assert private.exists()
+        user.kill()
+    until = time.monotonic() + 15
+    while private.exists() and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not private.exists()
+
+
+def test_where_there_are_no_unix_sockets_its_port_takes_a_password_that_is_kept(tmp_path: Path) -> None:
+    held = embedded.hold(tmp_path, unix_sockets=False)
+    database = Database(held.url)
+    database["x"].insert_one({})
+    database.close()
+    port = int((tmp_path / "mongo" / "port").read_text())
+    with pymongo.MongoClient("127.0.0.1", port, serverSelectionTimeoutMS=2000) as stranger:
+        with pytest.raises(OperationFailure, match="requires authentication"):
+            stranger["pycemaker"]["x"].find_one()
+        with pytest.raises(OperationFailure, match="requires authentication"):
+            stranger["admin"].command("createUser", "eve", pwd="eve", roles=["root"])
+    assert stat.S_IMODE((tmp_path / "mongo" / "password").stat().st_mode) == 0o600
+    held.release()
+    again = embedded.hold(tmp_path, unix_sockets=False)
     database = Database(again.url, again)
     assert database["x"].count_documents({}) == 1
     database.close()
+
+
+def process_id_of(folder: Path) -> int:
+    return int((folder / "mongo" / "mongod.lock").read_text())
 
 
 def test_a_folder_that_cannot_be_used_is_said_so_plainly(tmp_path: Path) -> None:

@@ -54,6 +54,7 @@ LAYERS = [
     ["pycemaker.metrics", "pycemaker.window", "pycemaker.parameters"],
     ["pycemaker.brand"],
     ["pycemaker.settings", "pycemaker.request_ids"],
+    ["pycemaker.env_file"],
     ["pycemaker.addresses", "pycemaker.origins"],
     ["pycemaker.errors", "pycemaker.hosts", "pycemaker.language", "pycemaker.once"],
 ]
@@ -101,7 +102,7 @@ ALONE = {
         "pycemaker.words.dates",
         "pycemaker.words.numbers",
     },
-    "dotenv": {"pycemaker.settings"},
+    "dotenv": {"pycemaker.env_file"},
     "jsonschema": {"pycemaker.parameters"},
     "prometheus_client": {"pycemaker.web.exposition"},
     "idna": {"pycemaker.hosts"},

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from pycemaker.metrics import SAMPLE_SECONDS
+from pycemaker.cadence import Cadence
 from pycemaker.window import Interval, to_epoch_ms
 
 if TYPE_CHECKING:
@@ -17,11 +17,6 @@ if TYPE_CHECKING:
 
 COMPARABLE_SHARE = 0.5
 """Less of either interval than this, and the two are not compared."""
-
-GAP_SAMPLES = 6
-"""More usual distances than this without a sample are a gap: half a minute."""
-
-_STEP_MS = SAMPLE_SECONDS * 1000
 
 
 @dataclass(frozen=True)
@@ -45,13 +40,14 @@ class Coverage:
     """One metric's interval, counted.
 
     Attributes:
-        expected: samples there should be, in either interval.
+        expected: samples there should be by the cadence; 0 where nothing tells one.
         received: samples there are.
         distinct: those of different times.
         crowded: those less than half the usual distance after the one before, at another time: a clock that went
             back, or two collectors.
         gaps: stretches without a sample, longest first.
-        previous_distinct: samples of different times in the interval before.
+        previous_expected: samples there should be in the interval before, by its own cadence.
+        previous_distinct: samples of different times in it.
     """
 
     expected: int
@@ -59,6 +55,7 @@ class Coverage:
     distinct: int
     crowded: int
     gaps: tuple[Gap, ...]
+    previous_expected: int
     previous_distinct: int
 
     @property
@@ -68,13 +65,13 @@ class Coverage:
 
     @property
     def share(self) -> float:
-        """How much of the interval there is, 0 to 1."""
-        return min(1.0, self.distinct / self.expected)
+        """How much of the interval there is, 0 to 1; 0 without a cadence."""
+        return min(1.0, self.distinct / self.expected) if self.expected else 0.0
 
     @property
     def previous_share(self) -> float:
-        """How much of the interval before there is, 0 to 1."""
-        return min(1.0, self.previous_distinct / self.expected)
+        """How much of the interval before there is, 0 to 1; 0 without a cadence."""
+        return min(1.0, self.previous_distinct / self.previous_expected) if self.previous_expected else 0.0
 
     @property
     def is_comparable(self) -> bool:
@@ -84,23 +81,25 @@ class Coverage:
 
 def coverage(part: MetricPeriod) -> Coverage:
     """Count one metric's period. No sample at all gives zeros, and one gap as long as the interval."""
-    steps = np.diff(part.current.time_ms)
+    times, cadence = part.current.time_ms, part.cadence
+    steps, usual = np.diff(times), cadence.steps_ms(times[1:])
     return Coverage(
-        expected=part.expected,
+        expected=cadence.expected,
         received=len(part.current),
         distinct=_distinct(part.current),
-        crowded=int(((steps > 0) & (steps < _STEP_MS / 2)).sum()),
-        gaps=gaps(part.current.time_ms, part.window.current),
+        crowded=int(((steps > 0) & (steps < usual / 2)).sum()),
+        gaps=gaps(times, part.window.current, cadence),
+        previous_expected=part.previous_cadence.expected,
         previous_distinct=_distinct(part.previous),
     )
 
 
-def gaps(time_ms: NDArray[np.int64], interval: Interval) -> tuple[Gap, ...]:
+def gaps(time_ms: NDArray[np.int64], interval: Interval, cadence: Cadence) -> tuple[Gap, ...]:
     """Stretches of an interval without a sample, longest first; those at its two ends too."""
     assert interval.end_utc is not None  # noqa: S101 - an open end has no gap at it
     edges = np.concatenate([[to_epoch_ms(interval.start_utc)], time_ms, [to_epoch_ms(interval.end_utc)]])
     steps = np.diff(edges)
-    places = np.flatnonzero(steps > GAP_SAMPLES * _STEP_MS)
+    places = np.flatnonzero(steps > cadence.gaps_ms(edges[1:]))
     ranked = places[np.argsort(-steps[places], kind="stable")]
     return tuple(Gap(int(edges[place]), int(edges[place + 1])) for place in ranked)
 

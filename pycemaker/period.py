@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+import numpy as np
+
+from pycemaker import cadence
+from pycemaker.cadence import Cadence
 from pycemaker.hour_summaries import HourSummaries
 from pycemaker.language import _
-from pycemaker.metrics import SAMPLE_SECONDS, Metric
+from pycemaker.metrics import Metric
 from pycemaker.samples import Columns, columns_digest
-from pycemaker.window import Window
+from pycemaker.window import Interval, Window, to_epoch_ms
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,6 +29,13 @@ HISTORY_DAYS = 28
 
 EARLIER_SLICES = 24
 """How many slices of each of those days are read."""
+
+SLICE_SECONDS = 30
+"""How long each is. At 5 s six samples: with 24 slices a day the seven days of six metrics are read in 70 ms, in whole
+in 740."""
+
+_NEAR_HOURS = 24
+"""Of how many hours' summaries the cadence is taken where an interval has too few samples."""
 
 
 @dataclass(frozen=True)
@@ -81,10 +93,36 @@ class MetricPeriod:
         """What readers see as the metric's name, in their language."""
         return _(self.metric.label)
 
+    @cached_property
+    def cadence(self) -> Cadence:
+        """How far apart the interval's samples are; where they are too few to tell, as those before it."""
+        return self._cadence(self.window.current, self.current, self.previous)
+
+    @cached_property
+    def previous_cadence(self) -> Cadence:
+        """How far apart the previous interval's samples are; where they are too few to tell, as those after it."""
+        return self._cadence(self.window.previous, self.previous, self.current)
+
     @property
     def expected(self) -> int:
-        """How many samples the interval should have: one every `SAMPLE_SECONDS`."""
-        return self.window.hours * 3600 // SAMPLE_SECONDS
+        """How many samples the interval should have by its cadence; 0 where no sample tells one."""
+        return self.cadence.expected
+
+    def _cadence(self, interval: Interval, own: Columns, other: Columns) -> Cadence:
+        assert interval.end_utc is not None  # noqa: S101 - a window's intervals have ends
+        ends = to_epoch_ms(interval.start_utc), to_epoch_ms(interval.end_utc)
+        return cadence.learn(own.time_ms, *ends) or cadence.steady(self._step_elsewhere_ms(own, other), *ends)
+
+    def _step_elsewhere_ms(self, own: Columns, other: Columns) -> float:
+        """The usual distance where an interval's own samples do not tell it; 0 where nothing does."""
+        earlier = [cadence.distances_ms(day.samples.time_ms, SLICE_SECONDS * 1000) for day in self.earlier]
+        whole = cadence.distances_ms(other.time_ms), np.concatenate([*earlier, np.empty(0)])
+        steps_ms = [float(np.median(each)) if len(each) >= cadence.LEAST_DISTANCES else 0.0 for each in whole]
+        few = [*cadence.distances_ms(own.time_ms), *whole[0]]
+        summarized = self.history.step_ms[-_NEAR_HOURS:] if self.history else np.empty(0, np.int64)
+        summarized_ms = float(np.median(summarized[summarized > 0])) if (summarized > 0).any() else 0.0
+        candidates_ms = (steps_ms[0], summarized_ms, steps_ms[1], min(few, default=0.0))
+        return float(next((step_ms for step_ms in candidates_ms if step_ms > 0), 0.0))
 
     def frame(self) -> pd.DataFrame:
         """The interval as pandas: `time` (aware, readers' zone), `reading` (metric's unit), `criticity`."""

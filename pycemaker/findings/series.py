@@ -1,6 +1,6 @@
 """A metric's two intervals as blocks of some minutes, and the same hours of earlier days as slots. Pure.
 
-Samples 5 s apart hang together; blocks of minutes do so less, and one spike moves no block's median. Nothing below
+Samples seconds apart hang together; blocks of minutes do so less, and one spike moves no block's median. Nothing below
 counts a sample as if it were independent of its neighbour: days are compared with days, blocks with blocks.
 """
 
@@ -12,19 +12,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pycemaker.metrics import SAMPLE_SECONDS
 from pycemaker.period import EARLIER_SLICES
 from pycemaker.robust import Floats, block_means, block_medians, median
 from pycemaker.window import to_epoch_ms
 
 if TYPE_CHECKING:
+    from pycemaker.cadence import Cadence
     from pycemaker.period import EarlierHours, MetricPeriod
     from pycemaker.samples import Columns
 
 LARGEST = 1e15
 """Readings beyond this count as this: no unit of ours comes near, and squares of it stay finite."""
 
-_BLOCK_SECONDS, _SHORT_BLOCK_SECONDS, _SHORT_HOURS = 300, 60, 2
+_BLOCK_SECONDS = (60, 300, 900, 1800, 3600)
+_LONG_BLOCK_SECONDS, _SHORT_HOURS = 300, 2
+_FEWEST_SAMPLES = 3
 _LEAST_FULL = 1 / 3
 _FEWEST_SLOTS = EARLIER_SLICES // 2
 
@@ -35,7 +37,8 @@ class Series:
 
     Attributes:
         part: where it comes from.
-        block_ms: how long a block is: five minutes, or one where the interval is at most two hours.
+        block_ms: how long a block is: five minutes, or one where the interval is at most two hours; longer where
+            samples are so rare that it would have fewer than three.
         amounts: each block's median reading, its mean for counts; NaN where it has too few samples.
         now: the first block of the current interval.
         days: a row for each earlier day that has samples for half of its slots, nearest first, a column a slot.
@@ -90,19 +93,29 @@ class Series:
 
 def series(part: MetricPeriod) -> Series:
     """The blocks and slots of one metric's period."""
-    hours = part.window.hours
-    block_ms = 1000 * (_SHORT_BLOCK_SECONDS if hours <= _SHORT_HOURS else _BLOCK_SECONDS)
-    now = hours * 3_600_000 // block_ms
+    block_ms = _block_ms(part)
+    now = part.window.hours * 3_600_000 // block_ms
     start_ms = to_epoch_ms(part.window.previous_start_utc)
-    fewest = int(block_ms // (SAMPLE_SECONDS * 1000) * _LEAST_FULL)
     halves = [
-        _blocks(half, part.metric.unit, start_ms, block_ms, 2 * now, fewest) for half in (part.previous, part.current)
+        _blocks(half, part.metric.unit, start_ms, block_ms, 2 * now, _fewest(block_ms, cadence))
+        for half, cadence in ((part.previous, part.previous_cadence), (part.current, part.cadence))
     ]
     rows = [(earlier, _day(earlier, part)) for earlier in part.earlier]
     kept = [(earlier, row) for earlier, row in rows if np.isfinite(row).sum() >= _FEWEST_SLOTS]
     days = np.array([row for _, row in kept]).reshape(-1, EARLIER_SLICES)
     back = [(part.window.start_utc - earlier.start_utc).total_seconds() / 86400 for earlier, _ in kept]
     return Series(part, block_ms, np.concatenate([halves[0][:now], halves[1][now:]]), now, days, np.array(back))
+
+
+def _block_ms(part: MetricPeriod) -> int:
+    slowest_ms = max(part.cadence.slowest_ms, part.previous_cadence.slowest_ms)
+    least_ms = max(_FEWEST_SAMPLES * slowest_ms, 0 if part.window.hours <= _SHORT_HOURS else _LONG_BLOCK_SECONDS * 1000)
+    return 1000 * next((seconds for seconds in _BLOCK_SECONDS if seconds * 1000 >= least_ms), _BLOCK_SECONDS[-1])
+
+
+def _fewest(block_ms: int, cadence: Cadence) -> int:
+    """How many samples a block has at least: a third of those that it should have, one without a cadence."""
+    return int(block_ms // cadence.slowest_ms * _LEAST_FULL) if cadence.is_known else 1
 
 
 def scaled(amounts: Floats, unit: str) -> Floats:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from babel.lists import format_list
 from babel.numbers import format_decimal, format_percent, format_scientific, get_decimal_symbol
 
-from pycemaker.language import N_, _, spoken
+from pycemaker.language import N_, _, ngettext, spoken
 
 NO_SAMPLES = N_("Sem amostras neste período")
 """What stands where an interval has no sample at all."""
@@ -121,7 +121,10 @@ def absence(received: int) -> str:
 
 
 def coverage(received: int, expected: int) -> str:
-    """How many of how many: `4.080 de 4.320 amostras esperadas (94,4%)`."""
+    """How many of how many: `4.080 de 4.320 amostras esperadas (94,4%)`; `1 amostra` where nothing is expected."""
+    if not expected:
+        some = ngettext("{count} amostra", "{count} amostras", received, count=count(received))
+        return some if received else _("nenhuma amostra")
     return _(
         "{received} de {expected} amostras esperadas ({share})",
         received=count(received),

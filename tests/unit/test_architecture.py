@@ -49,6 +49,7 @@ LAYERS = [
         "pycemaker.histogram",
         "pycemaker.coverage",
     ],
+    ["pycemaker.cadence"],
     ["pycemaker.stats", "pycemaker.trend", "pycemaker.points", "pycemaker.robust", "pycemaker.hour_summaries"],
     ["pycemaker.samples"],
     ["pycemaker.metrics", "pycemaker.window", "pycemaker.parameters"],
@@ -111,6 +112,7 @@ ALONE = {
 
 PURE = [
     "pycemaker.addresses",
+    "pycemaker.cadence",
     "pycemaker.histogram",
     "pycemaker.hosts",
     "pycemaker.hour_summaries",

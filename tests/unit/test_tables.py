@@ -80,8 +80,7 @@ def test_a_section_tells_mean_growth_and_extremes_with_their_first_times() -> No
 
 def test_a_section_without_samples_has_dashes() -> None:
     assert visible(tables.section(part(HTTP_FAIL, []))) == (
-        "Falhas HTTP Média Variação Menor Maior — por amostra — sem período anterior — — 0 de 4.320"
-        " amostras esperadas (0%)"
+        "Falhas HTTP Média Variação Menor Maior — por amostra — sem período anterior — — nenhuma amostra"
     )
 
 

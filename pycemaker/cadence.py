@@ -1,0 +1,204 @@
+"""The usual distance of a metric's samples, learned from them, and what follows from it. Pure.
+
+Medians of some distances at a time say what is usual there, so that lost samples, gaps and repeated times count for
+nothing. Where those medians jump and stay, the cadence changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from pycemaker.robust import NORMAL_MAD
+
+Times = NDArray[np.int64]
+
+LEAST_DISTANCES = 3
+"""Fewer distances than this tell no cadence."""
+
+_LEAST_GAP_MS = 30_000
+_GAP_STEPS = 3.5
+_GAP_OF_IRREGULAR = 3.0
+_IRREGULAR_QUANTILE, _FEWEST_FOR_QUANTILE = 0.95, 60
+_MOST_IN_GROUP, _FEWEST_IN_GROUP, _GROUPS = 16, 4, 8
+_SIDE = 3
+_LEAST_JUMP, _NOISE_JUMP = np.log(1.1), 6.0
+_MOST_CHANGES = 5
+_STEADY, _EVEN = 0.05, 0.25
+_ALONE = 1.5
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A stretch of an interval with one cadence.
+
+    Attributes:
+        start_ms, end_ms: where it lies, milliseconds since 1970 in UTC; its end is the next one's start.
+        step_ms: the usual distance of its samples.
+        gap_ms: neighbouring samples further apart than this have a gap between them.
+    """
+
+    start_ms: int
+    end_ms: int
+    step_ms: float
+    gap_ms: float
+
+
+@dataclass(frozen=True)
+class Cadence:
+    """How far apart one metric's samples are over an interval.
+
+    Attributes:
+        stretches: oldest first, without a hole from the interval's start to its end. A collector that started late or
+            stopped early counts as one that should have gone on. Empty where nothing tells a cadence.
+    """
+
+    stretches: tuple[Stretch, ...]
+
+    @property
+    def is_known(self) -> bool:
+        """Whether anything told the cadence; everything else here is 0 where nothing did."""
+        return bool(self.stretches)
+
+    @property
+    def step_ms(self) -> float:
+        """The usual distance over most of the interval."""
+        longest = max(self.stretches, key=lambda stretch: stretch.end_ms - stretch.start_ms, default=None)
+        return longest.step_ms if longest else 0.0
+
+    @property
+    def slowest_ms(self) -> float:
+        """The usual distance where it is greatest."""
+        return max((stretch.step_ms for stretch in self.stretches), default=0.0)
+
+    @property
+    def expected(self) -> int:
+        """How many samples the interval should have."""
+        return self.expected_between(self.stretches[0].start_ms, self.stretches[-1].end_ms) if self.stretches else 0
+
+    def expected_between(self, start_ms: int, end_ms: int) -> int:
+        """How many samples there should be in a part of the interval."""
+        shares = (
+            max(0, min(end_ms, stretch.end_ms) - max(start_ms, stretch.start_ms)) / stretch.step_ms
+            for stretch in self.stretches
+        )
+        return int(sum(shares) + 1e-6)
+
+    def steps_ms(self, at_ms: Times) -> NDArray[np.float64]:
+        """The usual distance before each of these instants; beyond the interval's ends that at its ends."""
+        return self._at(at_ms, [stretch.step_ms for stretch in self.stretches])
+
+    def gaps_ms(self, at_ms: Times) -> NDArray[np.float64]:
+        """How far before each of these instants the sample before it may be without a gap between them."""
+        return self._at(at_ms, [stretch.gap_ms for stretch in self.stretches])
+
+    def _at(self, at_ms: Times, amounts: Sequence[float]) -> NDArray[np.float64]:
+        if not amounts:
+            return np.zeros(len(at_ms))
+        starts = np.array([stretch.start_ms for stretch in self.stretches[1:]], np.int64)
+        return np.array(amounts, np.float64)[np.searchsorted(starts, at_ms, side="left")]
+
+
+def learn(time_ms: Times, start_ms: int, end_ms: int) -> Cadence | None:
+    """The cadence of an interval's samples.
+
+    Args:
+        time_ms: when they are, oldest first, milliseconds since 1970 in UTC; repeated times count once.
+        start_ms: where the interval starts.
+        end_ms: where it ends.
+
+    Returns:
+        None where the samples have fewer than `LEAST_DISTANCES` distances.
+    """
+    times = time_ms[np.diff(time_ms, prepend=time_ms[:1] - 1) > 0]
+    distances = distances_ms(times)
+    if len(distances) < LEAST_DISTANCES:
+        return None
+    groups, size = _grouped(distances)
+    cuts = _changes(groups)
+    places = [0, *(_change_at(distances, groups, cut, size) for cut in cuts), len(distances)]
+    edges = [start_ms, *(int(times[place]) for place in places[1:-1]), end_ms]
+    usual = [float(np.median(piece)) for piece in np.split(groups, cuts)]
+    found = []
+    for place, step_ms in enumerate(usual):
+        step, gap = _step_and_gap(distances[places[place] : places[place + 1]], step_ms)
+        found.append(Stretch(edges[place], edges[place + 1], step, gap))
+    return Cadence(tuple(found))
+
+
+def steady(step_ms: float, start_ms: int, end_ms: int) -> Cadence:
+    """The cadence of an interval that is known from elsewhere; unknown where `step_ms` is 0."""
+    if not step_ms > 0:
+        return Cadence(())
+    return Cadence((Stretch(start_ms, end_ms, step_ms, max(_LEAST_GAP_MS, _GAP_STEPS * step_ms)),))
+
+
+def distances_ms(time_ms: Times, most_ms: float = np.inf) -> NDArray[np.float64]:
+    """The distances of neighbouring samples, repeated times left out, and those over `most_ms`."""
+    distances = np.diff(time_ms).astype(np.float64)
+    return distances[(distances > 0) & (distances <= most_ms)]
+
+
+def _grouped(distances: NDArray[np.float64]) -> tuple[NDArray[np.float64], int]:
+    """What is usual in each group of so many distances, and how many.
+
+    The median; of two collectors out of step, whose distances alternate while every two of them are alike, the two's.
+    """
+    if len(distances) < 2 * _FEWEST_IN_GROUP:
+        return np.array([np.median(distances)]), len(distances)
+    size = min(_MOST_IN_GROUP, max(_FEWEST_IN_GROUP, len(distances) // _GROUPS // 2 * 2))
+    rows = distances[: len(distances) // size * size].reshape(-1, size)
+    middle, twos = np.median(rows, axis=1), rows[:, ::2] + rows[:, 1::2]
+    middle_of_twos = np.median(twos, axis=1)
+    uneven = np.median(np.abs(rows - middle[:, None]), axis=1) > _EVEN * middle
+    alike = np.median(np.abs(twos - middle_of_twos[:, None]), axis=1) < _STEADY * middle_of_twos
+    return np.where(uneven & alike, middle_of_twos, middle), size
+
+
+def _changes(groups: NDArray[np.float64]) -> list[int]:
+    """The groups at which the cadence changed, in their order: at the highest jumps of the medians on both sides."""
+    side = min(_SIDE, len(groups) // 2)
+    if side < 2:
+        return []
+    amounts = np.log(groups)
+    noise = NORMAL_MAD * float(np.median(np.abs(np.diff(amounts)))) / np.sqrt(2)
+    middles = np.median(sliding_window_view(amounts, side), axis=1)
+    jumps = np.abs(middles[side:] - middles[:-side])
+    changes: list[int] = []
+    while len(changes) < _MOST_CHANGES:
+        best = int(np.argmax(jumps))
+        if jumps[best] <= max(_LEAST_JUMP, _NOISE_JUMP * noise):
+            break
+        changes.append(best + side)
+        jumps[max(0, best - side) : best + side + 1] = 0
+    return sorted(changes)
+
+
+def _change_at(distances: NDArray[np.float64], groups: NDArray[np.float64], cut: int, size: int) -> int:
+    """The distance at which a change that lies near a group really is."""
+    before, after = (float(np.median(side)) for side in (groups[max(0, cut - _SIDE) : cut], groups[cut : cut + _SIDE]))
+    first = max(0, (cut - 2) * size)
+    near = np.log(distances[first : (cut + 2) * size])
+    is_new = np.abs(near - np.log(after)) < np.abs(near - np.log(before))
+    wrong = np.concatenate([[0], np.cumsum(is_new)]) + (~is_new).sum() - np.concatenate([[0], np.cumsum(~is_new)])
+    return first + int(np.argmin(wrong))
+
+
+def _step_and_gap(distances: NDArray[np.float64], usual_ms: float) -> tuple[float, float]:
+    """The mean distance of a stretch without its gaps and lost samples, and what is a gap in it."""
+    some = distances[:: 1 + len(distances) // 20_000]
+    gap_ms = max(_LEAST_GAP_MS, _GAP_STEPS * usual_ms)
+    if len(some) >= _FEWEST_FOR_QUANTILE:
+        high = float(np.quantile(some, _IRREGULAR_QUANTILE, method="lower"))
+        gap_ms = max(gap_ms, _GAP_OF_IRREGULAR * high)
+    off = float(np.median(np.abs(some - usual_ms))) / usual_ms
+    if off <= _STEADY:
+        return usual_ms, gap_ms
+    if off <= _EVEN:
+        return float(distances[distances <= _ALONE * usual_ms].mean()), gap_ms
+    within = distances[distances <= gap_ms]  # two collectors out of step have a lower mean than either of them
+    return max(usual_ms, float(within.mean()) if len(within) else 0.0), gap_ms

@@ -7,7 +7,7 @@ nothing. Where those medians jump and stay, the cadence changed.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -22,7 +22,7 @@ LEAST_DISTANCES = 3
 
 _LEAST_GAP_MS = 30_000
 _GAP_STEPS = 3.5
-_GAP_OF_IRREGULAR = 3.0
+_JOINED_STEPS = 3.0
 _IRREGULAR_QUANTILE, _FEWEST_FOR_QUANTILE = 0.95, 60
 _MOST_IN_GROUP, _FEWEST_IN_GROUP, _GROUPS = 16, 4, 8
 _SIDE = 3
@@ -39,13 +39,19 @@ class Stretch:
     Attributes:
         start_ms, end_ms: where it lies, milliseconds since 1970 in UTC; its end is the next one's start.
         step_ms: the usual distance of its samples.
-        gap_ms: neighbouring samples further apart than this have a gap between them.
+        joined_ms: neighbouring samples at most so far apart hang together: three usual distances; of irregular samples
+            three times what 95 % of their distances keep below.
     """
 
     start_ms: int
     end_ms: int
     step_ms: float
-    gap_ms: float
+    joined_ms: float
+
+    @property
+    def gap_ms(self) -> float:
+        """Neighbouring samples further apart than this have a gap between them."""
+        return max(_LEAST_GAP_MS, _GAP_STEPS * self.step_ms, self.joined_ms)
 
 
 @dataclass(frozen=True)
@@ -96,6 +102,21 @@ class Cadence:
         """How far before each of these instants the sample before it may be without a gap between them."""
         return self._at(at_ms, [stretch.gap_ms for stretch in self.stretches])
 
+    def joined_ms(self, at_ms: Times) -> NDArray[np.float64]:
+        """How far before each of these instants the sample before it may be to hang together with it."""
+        return self._at(at_ms, [stretch.joined_ms for stretch in self.stretches])
+
+    def lasting_ms(self, time_ms: Times) -> NDArray[np.float64]:
+        """How long each of these samples stands for: the time since the one before it, a usual distance after a gap.
+
+        Args:
+            time_ms: the interval's samples, oldest first; a repeated time stands for nothing.
+        """
+        usual = self.steps_ms(time_ms)
+        since = np.diff(time_ms, prepend=time_ms[:1]).astype(np.float64)
+        since[:1] = usual[:1]
+        return np.where(since > self.gaps_ms(time_ms), usual, since)
+
     def _at(self, at_ms: Times, amounts: Sequence[float]) -> NDArray[np.float64]:
         if not amounts:
             return np.zeros(len(at_ms))
@@ -125,8 +146,7 @@ def learn(time_ms: Times, start_ms: int, end_ms: int) -> Cadence | None:
     usual = [float(np.median(piece)) for piece in np.split(groups, cuts)]
     found = []
     for place, step_ms in enumerate(usual):
-        step, gap = _step_and_gap(distances[places[place] : places[place + 1]], step_ms)
-        found.append(Stretch(edges[place], edges[place + 1], step, gap))
+        found.append(_stretch(edges[place], edges[place + 1], distances[places[place] : places[place + 1]], step_ms))
     return Cadence(tuple(found))
 
 
@@ -134,7 +154,7 @@ def steady(step_ms: float, start_ms: int, end_ms: int) -> Cadence:
     """The cadence of an interval that is known from elsewhere; unknown where `step_ms` is 0."""
     if not step_ms > 0:
         return Cadence(())
-    return Cadence((Stretch(start_ms, end_ms, step_ms, max(_LEAST_GAP_MS, _GAP_STEPS * step_ms)),))
+    return Cadence((Stretch(start_ms, end_ms, step_ms, _JOINED_STEPS * step_ms),))
 
 
 def distances_ms(time_ms: Times, most_ms: float = np.inf) -> NDArray[np.float64]:
@@ -188,17 +208,17 @@ def _change_at(distances: NDArray[np.float64], groups: NDArray[np.float64], cut:
     return first + int(np.argmin(wrong))
 
 
-def _step_and_gap(distances: NDArray[np.float64], usual_ms: float) -> tuple[float, float]:
-    """The mean distance of a stretch without its gaps and lost samples, and what is a gap in it."""
+def _stretch(start_ms: int, end_ms: int, distances: NDArray[np.float64], usual_ms: float) -> Stretch:
+    """A stretch whose usual distance is the mean without gaps and lost samples."""
     some = distances[:: 1 + len(distances) // 20_000]
-    gap_ms = max(_LEAST_GAP_MS, _GAP_STEPS * usual_ms)
+    high_ms = usual_ms
     if len(some) >= _FEWEST_FOR_QUANTILE:
-        high = float(np.quantile(some, _IRREGULAR_QUANTILE, method="lower"))
-        gap_ms = max(gap_ms, _GAP_OF_IRREGULAR * high)
+        high_ms = max(high_ms, float(np.quantile(some, _IRREGULAR_QUANTILE, method="lower")))
+    stretch = Stretch(start_ms, end_ms, usual_ms, _JOINED_STEPS * high_ms)
     off = float(np.median(np.abs(some - usual_ms))) / usual_ms
     if off <= _STEADY:
-        return usual_ms, gap_ms
+        return stretch
     if off <= _EVEN:
-        return float(distances[distances <= _ALONE * usual_ms].mean()), gap_ms
-    within = distances[distances <= gap_ms]  # two collectors out of step have a lower mean than either of them
-    return max(usual_ms, float(within.mean()) if len(within) else 0.0), gap_ms
+        return replace(stretch, step_ms=float(distances[distances <= _ALONE * usual_ms].mean()))
+    within = distances[distances <= stretch.gap_ms]  # two collectors out of step have a lower mean than either of them
+    return replace(stretch, step_ms=max(usual_ms, float(within.mean()) if len(within) else 0.0))

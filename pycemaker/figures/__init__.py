@@ -68,8 +68,8 @@ def warm() -> None:
 def _draw_course(sheet: Sheet, part: MetricPeriod, told: Digest) -> Curve:
     span_ms = part.window.hours * 3_600_000
     start_ms = to_epoch_ms(part.window.start_utc)
-    before = curve(part.previous, start_ms - span_ms, span_ms).moved(span_ms)
-    now = curve(part.current, start_ms, span_ms)
+    before = curve(part.previous, start_ms - span_ms, span_ms, part.previous_cadence).moved(span_ms)
+    now = curve(part.current, start_ms, span_ms, part.cadence)
     scale = _scale((now, before), part.metric.unit)
     sheet.set_ends((start_ms, start_ms + span_ms), (scale.bottom, scale.top))
     _draw_grid(sheet, time_ticks(part.window, part.zone), scale)

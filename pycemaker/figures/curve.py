@@ -7,14 +7,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pycemaker.metrics import SAMPLE_SECONDS
+from pycemaker.cadence import Cadence
 from pycemaker.samples import Columns
 
 MOST_POINTS = 300
 """A figure is some 540 CSS pixels wide; more points only make its line fuzzy, and its file large."""
-
-GAP_SAMPLES = 3
-"""A line breaks where samples are further apart than this many usual distances."""
 
 LARGEST = 1e300
 """The largest reading that is drawn at its place; arithmetic on larger ones would overflow."""
@@ -51,7 +48,7 @@ class Curve:
         return replace(self, time_ms=self.time_ms + later_ms)
 
 
-def curve(columns: Columns, start_ms: int, span_ms: int) -> Curve:
+def curve(columns: Columns, start_ms: int, span_ms: int, cadence: Cadence) -> Curve:
     """The line of the samples in (start, start + span].
 
     Args:
@@ -59,14 +56,14 @@ def curve(columns: Columns, start_ms: int, span_ms: int) -> Curve:
             Readings beyond `LARGEST` are drawn at it.
         start_ms: where the interval starts; bins are counted from there.
         span_ms: how long it is.
+        cadence: says which samples hang together; the line breaks between others.
     """
     kept = np.isfinite(columns.reading)
     time_ms, reading = columns.time_ms[kept], np.clip(columns.reading[kept], -LARGEST, LARGEST)
-    usual_ms = _usual_distance_ms(time_ms)
     if len(time_ms) <= MOST_POINTS:
-        stretch = _stretches(time_ms, time_ms, GAP_SAMPLES * usual_ms)
+        stretch = _stretches(time_ms, time_ms, cadence.joined_ms(time_ms))
         return Curve(time_ms.astype(np.float64), reading, reading, reading, stretch, 0)
-    return _binned(time_ms, reading, start_ms, _bin_ms(span_ms), usual_ms)
+    return _binned(time_ms, reading, start_ms, _bin_ms(span_ms), cadence)
 
 
 def _bin_ms(span_ms: int) -> int:
@@ -75,30 +72,23 @@ def _bin_ms(span_ms: int) -> int:
     return next(fitting, _BINS_SECONDS[-1]) * _SECOND_MS
 
 
-def _usual_distance_ms(time_ms: NDArray[np.int64]) -> float:
-    """How far apart samples normally are: the registry's distance, or the median where the collector is slower."""
-    nominal = float(SAMPLE_SECONDS * _SECOND_MS)
-    if len(time_ms) < 3:
-        return nominal
-    some = np.diff(time_ms)[:: 1 + len(time_ms) // 1000]  # the median of 500,000 takes longer than the figure
-    return max(nominal, float(np.median(some)))
-
-
-def _stretches(first_ms: NDArray[np.int64], last_ms: NDArray[np.int64], gap_ms: float) -> NDArray[np.int64]:
-    """Which stretch each point belongs to, from the times of its first and last sample."""
-    breaks = first_ms[1:] - last_ms[:-1] > gap_ms
+def _stretches(
+    first_ms: NDArray[np.int64], last_ms: NDArray[np.int64], joined_ms: NDArray[np.float64]
+) -> NDArray[np.int64]:
+    """Which stretch each point belongs to, from the times of its first and last sample and how far back it reaches."""
+    breaks = first_ms[1:] - last_ms[:-1] > joined_ms[1:]
     return np.concatenate([np.zeros(min(len(first_ms), 1), np.int64), np.cumsum(breaks)])
 
 
 def _binned(
-    time_ms: NDArray[np.int64], reading: NDArray[np.float64], start_ms: int, bin_ms: int, usual_ms: float
+    time_ms: NDArray[np.int64], reading: NDArray[np.float64], start_ms: int, bin_ms: int, cadence: Cadence
 ) -> Curve:
     place = (time_ms - start_ms - 1) // bin_ms
     first = np.concatenate([[0], np.flatnonzero(np.diff(place)) + 1])
     last = np.concatenate([first[1:], [len(place)]]) - 1
     low, high = np.minimum.reduceat(reading, first), np.maximum.reduceat(reading, first)
     middle = start_ms + (place[first] + 0.5) * bin_ms
-    gap_ms = max(GAP_SAMPLES * usual_ms, float(bin_ms))
+    joined_ms = np.maximum(cadence.joined_ms(time_ms[first]), float(bin_ms))
     # Dividing before adding up keeps sums of huge readings finite; the clip keeps rounding inside the band.
     mean = np.clip(np.add.reduceat(reading / np.repeat(last - first + 1, last - first + 1), first), low, high)
-    return Curve(middle, mean, low, high, _stretches(time_ms[first], time_ms[last], gap_ms), bin_ms // _SECOND_MS)
+    return Curve(middle, mean, low, high, _stretches(time_ms[first], time_ms[last], joined_ms), bin_ms // _SECOND_MS)

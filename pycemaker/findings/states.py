@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
+from pycemaker.cadence import Cadence
 from pycemaker.coverage import Coverage, Gap
 from pycemaker.findings.finding import Floor
-from pycemaker.metrics import SAMPLE_SECONDS, Metric
+from pycemaker.metrics import Metric
 from pycemaker.period import EARLIER_SLICES
+from pycemaker.robust import Floats
 from pycemaker.window import to_epoch_ms
 
 if TYPE_CHECKING:
@@ -31,7 +34,9 @@ class CriticalTime:
 
     Attributes:
         seconds: in all.
-        start_ms, end_ms: its longest stretch; samples a minute apart or less hang together.
+        start_ms, end_ms: its longest stretch; critical samples hang together where they are a minute apart or less, or
+            as far as neighbours are at this cadence.
+        longest_seconds: how long it was critical within that stretch.
         stretches: how many there were.
         previous_seconds: in all, in the interval before.
         repeats: on how many of the earlier days it was critical at the time of the longest stretch too.
@@ -40,6 +45,7 @@ class CriticalTime:
     seconds: float
     start_ms: int
     end_ms: int
+    longest_seconds: float
     stretches: int
     previous_seconds: float
     repeats: int
@@ -62,19 +68,27 @@ class High:
 
 def critical_time(part: MetricPeriod) -> CriticalTime | None:
     """Time spent critical; None below two minutes, and where it is neither 0.5% of the interval nor 5 min at once."""
-    times = part.current.time_ms[_is_critical(part.current)]
+    lasting, times, breaks = _critical_samples(part.current, part.cadence)
     if not len(times):
         return None
-    breaks = np.flatnonzero(np.diff(times) > _MERGED_MS)
-    starts, ends = times[np.concatenate([[0], breaks + 1])], times[np.concatenate([breaks, [len(times) - 1]])]
-    longest = int(np.argmax(ends - starts))
-    seconds = len(np.unique(times)) * SAMPLE_SECONDS
-    long_run = ends[longest] - starts[longest] >= _LEAST_RUN_SECONDS * 1000
-    if seconds < _LEAST_SECONDS or not (long_run or seconds >= _LEAST_SHARE * part.window.hours * 3600):
+    first, last = np.concatenate([[0], breaks + 1]), np.concatenate([breaks, [len(times) - 1]])
+    lengths = np.add.reduceat(lasting, first)
+    longest = int(np.argmax(lengths))
+    seconds, run_seconds = float(lasting.sum()) / 1000, float(lengths[longest]) / 1000
+    is_long = run_seconds >= _LEAST_RUN_SECONDS
+    if seconds < _LEAST_SECONDS or not (is_long or seconds >= _LEAST_SHARE * part.window.hours * 3600):
         return None
-    before = int(_is_critical(part.previous).sum()) * SAMPLE_SECONDS
-    first, last = int(starts[longest]), int(ends[longest])
-    return CriticalTime(seconds, first, last, len(starts), before, _repeats(part, first, last))
+    before = float(_critical_samples(part.previous, part.previous_cadence)[0].sum()) / 1000
+    start_ms, end_ms = int(times[first[longest]] - lasting[first[longest]]), int(times[last[longest]])
+    repeats = _repeats(part, start_ms, end_ms)
+    return CriticalTime(seconds, start_ms, end_ms, run_seconds, len(first), before, repeats)
+
+
+def _critical_samples(columns: Columns, cadence: Cadence) -> tuple[Floats, NDArray[np.int64], NDArray[np.intp]]:
+    """How long each critical sample stands for, when it is, and after which of them a stretch ends."""
+    critical = _is_critical(columns)
+    lasting, times = cadence.lasting_ms(columns.time_ms)[critical], columns.time_ms[critical]
+    return lasting, times, np.flatnonzero(np.diff(times) > np.maximum(_MERGED_MS, cadence.joined_ms(times[1:])))
 
 
 def _repeats(part: MetricPeriod, first_ms: int, last_ms: int) -> int:

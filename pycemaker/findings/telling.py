@@ -140,7 +140,7 @@ def tell_trend(series: Series, trend: Trend) -> Finding:
 def tell_critical(part: MetricPeriod, critical: CriticalTime) -> Finding:
     """Time spent critical."""
     when = words.span_in_sentence(critical.start_ms, critical.end_ms, part.window, part.zone)
-    longest = words.duration((critical.end_ms - critical.start_ms) / 1000)
+    longest = words.duration(critical.longest_seconds)
     total = words.duration(critical.seconds)
     stretches = {"count": critical.stretches, "longest": longest, "when": when}
     said = [
@@ -153,7 +153,7 @@ def tell_critical(part: MetricPeriod, critical: CriticalTime) -> Finding:
         said.append(_("No período anterior: {length}.", length=words.duration(critical.previous_seconds)))
     if critical.repeats:
         said.append(_repeated(critical.repeats, len(part.earlier)))
-    long_run = critical.end_ms - critical.start_ms >= _SHORT_BAD_SECONDS * 1000
+    long_run = critical.longest_seconds >= _SHORT_BAD_SECONDS
     return Finding(
         "critical",
         part.metric.id,

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from pycemaker import figures
+from pycemaker.cadence import steady
 from pycemaker.criticity import by_badness, criticity, leading
 from pycemaker.digest import digest
 from pycemaker.figures import sheet
@@ -26,6 +27,7 @@ from tests.services.periods import NEW_YORK, SAO_PAULO, WINDOW, busy_period, col
 
 START_MS = to_epoch_ms(WINDOW.start_utc)
 SPAN_MS = 6 * 3_600_000
+FIVE_SECONDS, A_MINUTE = (steady(step_ms, START_MS, START_MS + SPAN_MS) for step_ms in (5000, 60_000))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -41,14 +43,14 @@ def opened(drawn: Picture) -> Image.Image:
 
 
 def test_few_samples_are_drawn_as_they_are() -> None:
-    line = curve(columns(WINDOW.start_utc, [1, 2, float("nan"), 4]), START_MS, SPAN_MS)
+    line = curve(columns(WINDOW.start_utc, [1, 2, float("nan"), 4]), START_MS, SPAN_MS, FIVE_SECONDS)
     assert line.mean.tolist() == [1, 2, 4]
     assert ((line.time_ms - START_MS) / 1000).tolist() == [5, 10, 20]
     assert (line.bin_seconds, line.stretch.tolist()) == (0, [0, 0, 0])
 
 
 def test_many_samples_are_binned_to_mean_lowest_and_highest() -> None:
-    line = curve(columns(WINDOW.start_utc, [1, 2, 6] * 1440), START_MS, SPAN_MS)
+    line = curve(columns(WINDOW.start_utc, [1, 2, 6] * 1440), START_MS, SPAN_MS, FIVE_SECONDS)
     assert (len(line), line.bin_seconds) == (180, 120)
     assert line.mean == pytest.approx(np.full(180, 3.0))
     assert (set(line.low), set(line.high)) == ({1.0}, {6.0})
@@ -58,30 +60,30 @@ def test_many_samples_are_binned_to_mean_lowest_and_highest() -> None:
 def test_a_line_never_has_more_points_than_a_figure_can_show() -> None:
     hours = 744
     start = WINDOW.end_utc - timedelta(hours=hours)
-    line = curve(columns(start, [1.0] * (hours * 720)), to_epoch_ms(start), hours * 3_600_000)
+    line = curve(columns(start, [1.0] * (hours * 720)), to_epoch_ms(start), hours * 3_600_000, FIVE_SECONDS)
     assert len(line) <= MOST_POINTS
 
 
 def test_a_line_breaks_where_samples_are_over_three_distances_apart() -> None:
     samples = columns(WINDOW.start_utc, [1] * 6)
     late = replace(samples, time_ms=samples.time_ms + np.array([0, 0, 0, 0, 10_000, 10_000]))
-    assert curve(late, START_MS, SPAN_MS).stretch.tolist() == [0, 0, 0, 0, 0, 0]
+    assert curve(late, START_MS, SPAN_MS, FIVE_SECONDS).stretch.tolist() == [0, 0, 0, 0, 0, 0]
     later = replace(samples, time_ms=samples.time_ms + np.array([0, 0, 0, 0, 10_001, 10_001]))
-    assert curve(later, START_MS, SPAN_MS).stretch.tolist() == [0, 0, 0, 0, 1, 1]
+    assert curve(later, START_MS, SPAN_MS, FIVE_SECONDS).stretch.tolist() == [0, 0, 0, 0, 1, 1]
 
 
 def test_a_collector_slower_than_normal_is_no_row_of_gaps() -> None:
     slow = columns(WINDOW.start_utc, [1.0] * 100, every_seconds=60)
-    assert set(curve(slow, START_MS, SPAN_MS).stretch.tolist()) == {0}
+    assert set(curve(slow, START_MS, SPAN_MS, A_MINUTE).stretch.tolist()) == {0}
 
 
 def test_a_binned_line_breaks_at_a_gap_longer_than_a_bin() -> None:
     samples = busy_period()["cpu"].current
-    assert set(curve(samples, START_MS, SPAN_MS).stretch.tolist()) == {0, 1}
+    assert set(curve(samples, START_MS, SPAN_MS, FIVE_SECONDS).stretch.tolist()) == {0, 1}
 
 
 def test_no_sample_gives_a_line_without_points() -> None:
-    assert len(curve(no_columns(), START_MS, SPAN_MS)) == 0
+    assert len(curve(no_columns(), START_MS, SPAN_MS, FIVE_SECONDS)) == 0
 
 
 # --- the axes

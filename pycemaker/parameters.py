@@ -1,4 +1,4 @@
-"""A notebook's parameters, read from its parameters cell without running it, and what is given for them, checked.
+"""A notebook's parameters, and what is given for them, checked. `parameters_cell` reads them from the notebook.
 
 A parameter is one line of the cell: a name, a plain scalar, and a comment that says what it is for.
 
@@ -12,34 +12,30 @@ either side may be missing.
 
 from __future__ import annotations
 
-import ast
-import io
 import json
 import math
 import re
-import tokenize
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pycemaker.errors import InvalidParameter, NotebookUnusable
+from pycemaker.errors import InvalidParameter
 
 GIVEN_BY_PATH = ("date_now", "time_range")
 """Parameters of every report, which the route's path gives and `parse_window` checks."""
 
+GIVEN_TO_ROUTE = ("attach", "notebook", "wait")
+"""What the route itself takes beside the notebook's parameters: no parameter can be given under such a name."""
+
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 TEXT_CHARACTERS = 200
-"""The longest text a parameter takes."""
+"""The longest text a parameter takes whose default is no longer."""
 
 Scalar = bool | int | float | str
 
-_TYPES: dict[str, type] = {"bool": bool, "int": int, "float": float, "str": str}
 _SCHEMA_TYPES = {bool: "boolean", int: "integer", float: "number", str: "string"}
 _WORDS = {bool: "true ou false", int: "um número inteiro", float: "um número", str: "um texto"}
-_NUMBER = r"-?\d+(?:\.\d+)?"
-_BOUNDS = re.compile(rf"(?P<low>{_NUMBER})?\.\.(?P<high>{_NUMBER})?(?::\s*|\s*$)", re.ASCII)
 _WHOLE = re.compile(r"-?\d{1,18}", re.ASCII)
-_INJECTED = "# Parameters\n"  # how papermill's own cell begins
 
 
 @dataclass(frozen=True)
@@ -68,7 +64,7 @@ class Parameter:
         """It as JSON Schema."""
         bounds = {"minimum": self.low, "maximum": self.high, "enum": list(self.choices) or None}
         if self.kind is str and not self.choices:
-            bounds["maxLength"] = TEXT_CHARACTERS
+            bounds["maxLength"] = max(TEXT_CHARACTERS, len(str(self.default)))
         told = {"type": _SCHEMA_TYPES[self.kind], "description": self.help or None, **bounds, "default": self.default}
         return {key: content for key, content in told.items() if content is not None}
 
@@ -131,72 +127,6 @@ def _finite(text: str) -> float | str:
     return number if math.isfinite(number) else text
 
 
-def read_parameters(source: str) -> tuple[Parameter, ...]:
-    """The parameters that a cell declares, in its order. Nothing of it is run; imports may stand there too.
-
-    Raises:
-        NotebookUnusable: it is no Python, or assigns what is no scalar, or a default that its own line refuses.
-    """
-    try:
-        statements = ast.parse(source).body
-        comments = dict(_comments(source))
-    except (SyntaxError, tokenize.TokenError) as error:
-        raise NotebookUnusable(reason=f"its parameters cell is no Python ({type(error).__name__})") from None
-    return tuple(
-        _declared(statement, comments.get(statement.end_lineno or 0, ""))
-        for statement in statements
-        if isinstance(statement, ast.Assign | ast.AnnAssign)
-    )
-
-
-def _comments(source: str) -> Iterator[tuple[int, str]]:
-    for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        if token.type == tokenize.COMMENT:
-            yield token.start[0], token.string.lstrip("#").strip()
-
-
-def _declared(statement: ast.Assign | ast.AnnAssign, comment: str) -> Parameter:
-    targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-    name = targets[0].id if len(targets) == 1 and isinstance(targets[0], ast.Name) else "?"
-    try:
-        default = ast.literal_eval(statement.value or ast.Constant(None))
-        annotation = statement.annotation if isinstance(statement, ast.AnnAssign) else None
-        parameter = _built(name, default, annotation, comment)
-        parameter.check(default)
-    except (ValueError, InvalidParameter) as error:
-        raise NotebookUnusable(reason=f"line {statement.lineno} of its parameters cell: {name}: {error}") from None
-    return parameter
-
-
-def _built(name: str, default: Any, annotation: ast.expr | None, comment: str) -> Parameter:
-    if type(default) not in _SCHEMA_TYPES or name == "?":
-        raise ValueError("not a name with a plain scalar")
-    kind, choices = _type_of(annotation, default)
-    bounds = _BOUNDS.match(comment) if kind in (int, float) else None
-    if bounds is None:
-        return Parameter(name, kind, default, comment, choices=choices)
-    low, high = (float(end) if end else None for end in bounds.groups())
-    return Parameter(name, kind, default, comment[bounds.end() :], _plain(low), _plain(high), choices)
-
-
-def _plain(end: float | None) -> float | None:
-    """A whole bound as an int, so that a schema says 1 and not 1.0."""
-    return int(end) if end is not None and end.is_integer() else end
-
-
-def _type_of(annotation: ast.expr | None, default: Scalar) -> tuple[type, tuple[Scalar, ...]]:
-    if annotation is None:
-        return type(default), ()
-    if isinstance(annotation, ast.Name) and annotation.id in _TYPES:
-        return _TYPES[annotation.id], ()
-    if isinstance(annotation, ast.Subscript) and ast.unparse(annotation.value).split(".")[-1] == "Literal":
-        listed = ast.literal_eval(annotation.slice)
-        choices = listed if isinstance(listed, tuple) else (listed,)
-        if {type(choice) for choice in choices} == {type(default)} <= set(_SCHEMA_TYPES):
-            return type(default), choices
-    raise ValueError(f"its type is not bool, int, float, str or a Literal of one of them: {ast.unparse(annotation)}")
-
-
 def schema(parameters: Sequence[Parameter], *, title: str = "", description: str = "") -> dict[str, Any]:
     """What may be given beyond the path, as one JSON Schema (draft 2020-12)."""
     own = {parameter.name: parameter.schema() for parameter in own_parameters(parameters)}
@@ -216,42 +146,11 @@ def from_texts(parameters: Sequence[Parameter], given: Mapping[str, str]) -> dic
         InvalidParameter: one that is unknown or wrong, by name.
     """
     known = {parameter.name: parameter for parameter in own_parameters(parameters)}
-    return {name: _known(name, known).from_text(text) for name, text in given.items()}
+    return {name: known_parameter(name, known).from_text(text) for name, text in given.items()}
 
 
-def check_injected(cells: Sequence[str]) -> None:
-    """See that what papermill put into a running notebook is what the notebook declares.
-
-    papermill only warns of a name that the notebook does not have. Its own cell stands right behind the parameters
-    cell, so that both are among the cells that ran; where it put none in, as in JupyterLab, nothing is checked.
-
-    Args:
-        cells: the sources that ran so far, in their order.
-
-    Raises:
-        InvalidParameter: a name that the parameters cell does not have, or a wrong value.
-        NotebookUnusable: the parameters cell cannot be read.
-    """
-    places = [place for place, source in enumerate(cells) if place and source.startswith(_INJECTED)]
-    known = {parameter.name: parameter for parameter in read_parameters(cells[places[-1] - 1])} if places else {}
-    if not known:
-        return
-    for statement in ast.parse(cells[places[-1]]).body:
-        if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
-            name = statement.targets[0].id
-            if name not in GIVEN_BY_PATH:
-                _known(name, known).check(_literal(statement.value))
-
-
-def _known(name: str, known: Mapping[str, Parameter]) -> Parameter:
+def known_parameter(name: str, known: Mapping[str, Parameter]) -> Parameter:
+    """The parameter of that name. Raises InvalidParameter, with the names there are."""
     if name not in known:
         raise InvalidParameter(field=name[:40], reason=f"unknown; there are {sorted(known)}", known=sorted(known))
     return known[name]
-
-
-def _literal(expression: ast.expr) -> Any:
-    """What the cell assigns; what is no literal (papermill writes NaN as a call) stays its source."""
-    try:
-        return ast.literal_eval(expression)
-    except ValueError:
-        return ast.unparse(expression)

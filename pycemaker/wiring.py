@@ -18,7 +18,7 @@ from pycemaker.data.store import Store
 from pycemaker.language import _
 from pycemaker.logs import parts
 from pycemaker.metrics import METRICS, Metric
-from pycemaker.parameters import check_injected
+from pycemaker.parameters_cell import check_injected
 from pycemaker.period import (
     EARLIER_DAYS,
     EARLIER_SLICES,

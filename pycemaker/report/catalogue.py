@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pycemaker.errors import NotebookUnusable, UnknownNotebook
 from pycemaker.parameters import (
     GIVEN_BY_PATH,
+    GIVEN_TO_ROUTE,
     Parameter,
     Scalar,
     from_texts,
     own_parameters,
-    read_parameters,
     schema,
 )
+from pycemaker.parameters_cell import read_parameters_cell
+from pycemaker.report.notebook_file import Json, read_notebook_file, tags_of
 from pycemaker.settings import ROOT
 
 NOTEBOOKS = ROOT / "notebooks"
@@ -34,7 +35,8 @@ class Notebook:
         path: the file.
         title: its first markdown heading; the name where it has none.
         description: the paragraph below that heading; may be empty.
-        parameters: as its parameters cell declares them, those of the path included.
+        parameters: what a caller may give, as its parameters cell declares it, those of the path included.
+        fixed: what its parameters cell assigns and nobody can give; why, in Portuguese, by name.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Notebook:
     title: str
     description: str
     parameters: tuple[Parameter, ...]
+    fixed: Mapping[str, str] = field(default_factory=dict)
 
     def read(self, given: Mapping[str, str]) -> dict[str, Scalar]:
         """Parameters beyond the path out of texts, checked. Raises InvalidParameter."""
@@ -56,7 +59,10 @@ class Notebook:
     def entry(self) -> dict[str, Any]:
         """It in the list of reports: how to ask for it, and the JSON Schema of its query parameters."""
         own = "".join(f"&{p.name}={{{p.name}}}" for p in own_parameters(self.parameters))
-        return {
+        fixed = {
+            name: f"não pode ser informado: {why}" for name, why in self.fixed.items() if name not in GIVEN_BY_PATH
+        }
+        return ({"fixed": fixed} if fixed else {}) | {
             "name": self.name,
             "url": f"/report/{{date_now}}/{{time_range}}/{{email_to}}?notebook={self.name}{own}",
             "path": {p.name: p.schema() for p in self.parameters if p.name in GIVEN_BY_PATH},
@@ -104,33 +110,34 @@ def read_notebook(path: Path) -> Notebook | None:
     """The report in that file; None where no cell is tagged `parameters`.
 
     Raises:
-        NotebookUnusable: the file is no notebook, or its parameters cell cannot be read.
+        NotebookUnusable: the file is no notebook, its parameters cell cannot be read or is one of two, or a parameter
+            has a name that the report route takes itself.
     """
-    try:
-        cells = [(cell["cell_type"], "".join(cell["source"]), _tags(cell)) for cell in _cells(path)]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise NotebookUnusable(name=path.stem, reason=f"it is no notebook ({type(error).__name__})") from None
-    declared = [source for kind, source, tags in cells if kind == "code" and "parameters" in tags]
-    if not declared:
+    cells = read_notebook_file(path)["cells"]
+    places = [place for place, cell in enumerate(cells) if _is_parameters_cell(cell)]
+    if not places:
         return None
-    title, description = _told("\n".join(source for kind, source, _ in cells if kind == "markdown"))
+    if len(places) > 1:
+        numbers = " and ".join(str(place + 1) for place in places)
+        reason = f"cells {numbers} are both tagged parameters, and papermill heeds the first alone: untag the others"
+        raise NotebookUnusable(name=path.stem, reason=reason)
+    title, description = _told("\n".join(cell["source"] for cell in cells if cell["cell_type"] == "markdown"))
     try:
-        parameters = read_parameters(declared[0])
+        declared = read_parameters_cell(cells[places[0]]["source"])
     except NotebookUnusable as error:
         raise NotebookUnusable(**error.facts | {"name": path.stem}) from None
-    return Notebook(path.stem, path, title or path.stem, description, parameters)
+    if taken := [each.name for each in declared.parameters if each.name in GIVEN_TO_ROUTE]:
+        reason = f"parameter {taken[0]!r} has the name of something that the report route takes: give it another one"
+        raise NotebookUnusable(name=path.stem, reason=reason)
+    return Notebook(path.stem, path, title or path.stem, description, declared.parameters, declared.fixed)
+
+
+def _is_parameters_cell(cell: Json) -> bool:
+    return bool(cell["cell_type"] == "code" and "parameters" in tags_of(cell))
 
 
 def _files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("*.ipynb") if not path.name.startswith("."))
-
-
-def _cells(path: Path) -> list[dict[str, Any]]:
-    return list(json.loads(path.read_bytes())["cells"])
-
-
-def _tags(cell: dict[str, Any]) -> list[str]:
-    return list(cell.get("metadata", {}).get("tags", []))
 
 
 def _told(markdown: str) -> tuple[str, str]:

@@ -7,6 +7,7 @@ start-up files, and does not get the settings it has no use for.
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import sys
@@ -26,6 +27,7 @@ from papermill.exceptions import PapermillExecutionError
 from traitlets import Instance
 
 from pycemaker.errors import DatabaseUnreachable, NotebookFailed, PycemakerError, every_error
+from pycemaker.report.notebook_file import read_notebook_file
 from pycemaker.settings import ROOT, WITHOUT_SECRETS
 
 ENGINE = "pycemaker"
@@ -130,10 +132,12 @@ def _finish(awaited: Awaitable[None]) -> None:
 
 def _kernel_environment(folder: Path) -> dict[str, str]:
     search_path = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    own_commands = [str(Path(sys.executable).parent), *filter(None, [os.environ.get("PATH")])]
     return {
         **os.environ,
         **WITHOUT_SECRETS,
         "IPYTHONDIR": str(folder / "ipython"),
+        "PATH": os.pathsep.join(own_commands),  # `!python` and `!pip` are this interpreter's, as `%pip` is
         "PYTHONPATH": os.pathsep.join(search_path),
     }
 
@@ -295,7 +299,7 @@ def run_notebook(
     """Execute `notebook` with `parameters` in `kernel`; `executed` is saved cell by cell.
 
     Args:
-        notebook: the file to run; it is not changed.
+        notebook: the file to run; it is not changed. Whatever `notebook_file` reads.
         parameters: plain scalars that override its parameters cell.
         executed: where the notebook with its outputs goes.
         on_cell: told after each cell how many have run, and out of how many.
@@ -303,13 +307,15 @@ def run_notebook(
         mask: takes secrets out of what cells show and of why they failed, before it is kept or told.
 
     Raises:
+        NotebookUnusable: the file is no notebook.
         NotebookFailed: a cell raised or showed too much, or the kernel died; `executed` holds what ran so far.
         DatabaseUnreachable: a cell could not read the database.
     """
     watch = _Watch(on_cell, mask)
+    executed.write_text(json.dumps(read_notebook_file(notebook)), encoding="utf-8")
     try:
         papermill.execute_notebook(
-            str(notebook),
+            str(executed),
             str(executed),
             parameters=dict(parameters),
             engine_name=ENGINE,

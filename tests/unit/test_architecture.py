@@ -52,7 +52,7 @@ LAYERS = [
     ["pycemaker.cadence"],
     ["pycemaker.stats", "pycemaker.trend", "pycemaker.points", "pycemaker.robust", "pycemaker.hour_summaries"],
     ["pycemaker.samples"],
-    ["pycemaker.metrics", "pycemaker.window", "pycemaker.parameters"],
+    ["pycemaker.metrics", "pycemaker.window", "pycemaker.parameters", "pycemaker.parameters_cell"],
     ["pycemaker.brand"],
     ["pycemaker.settings", "pycemaker.request_ids"],
     ["pycemaker.env_file"],

@@ -6,7 +6,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from pycemaker.errors import InvalidParameter, NotebookUnusable
-from pycemaker.parameters import DIALECT, Parameter, check_injected, from_texts, read_parameters, schema
+from pycemaker.parameters import DIALECT, Parameter, from_texts, schema
+from pycemaker.parameters_cell import check_injected, read_parameters, read_parameters_cell
 
 CELL = """\
 from typing import Literal
@@ -104,25 +105,54 @@ def test_what_is_taken_is_said_in_portuguese() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("cell", "reason"),
-    [
-        ("limit = ", "no Python (SyntaxError)"),
-        ("limit = (", "no Python"),
-        ("limit = [1]", "line 1 of its parameters cell: limit: not a name with a plain scalar"),
-        ("import os\nlimit = os.getpid()", "line 2 of its parameters cell: limit:"),
-        ("a = b = 1", "line 1"),
-        ("limit: float", "not a name with a plain scalar"),
-        ("limit: list = 1", "its type is not bool, int, float, str or a Literal"),
-        ("limit: float = 2.0  # 0..1: too much", "line 1 of its parameters cell: limit: parameter 'limit'"),
-        ("limit: int = 0.5", "is not of type int"),
-        ('kind: Literal["a", 1] = "a"', "its type is not"),
-    ],
-)
-def test_a_cell_that_declares_badly_says_where(cell: str, reason: str) -> None:
-    with pytest.raises(NotebookUnusable) as caught:
+@pytest.mark.parametrize("cell", ["limit = ", "limit = (", "a = 1\n\tb", "a = '\x00'"])
+def test_a_cell_that_is_no_python_says_so(cell: str) -> None:
+    with pytest.raises(NotebookUnusable, match=r"its parameters cell is no Python"):
         read_parameters(cell)
-    assert reason in str(caught.value)
+
+
+COMPUTED = "o valor é calculado na própria célula"
+
+
+@pytest.mark.parametrize(
+    ("cell", "fixed"),
+    [
+        ("team = None", {"team": "o valor (NoneType) não é um texto, um número, True nem False"}),
+        ("metrics = ['cpu', 'ram']", {"metrics": "o valor (list) não é um texto, um número, True nem False"}),
+        ("limits = {'cpu': 0.9}", {"limits": "o valor (dict) não é um texto, um número, True nem False"}),
+        ("window = 60 * 60 * 24", {"window": COMPUTED}),
+        ("import os\nlimit = os.getpid()", {"limit": COMPUTED}),
+        ("title = f'week {1}'", {"title": COMPUTED}),
+        ("files = !ls", {"files": COMPUTED}),
+        ("a = b = 1", {"a": "não é uma atribuição simples", "b": "não é uma atribuição simples"}),
+        ("a, b = 1, 2", {"a": "não é uma atribuição simples", "b": "não é uma atribuição simples"}),
+        ("weeks = 1\nweeks += 1", {"weeks": "não é uma atribuição simples"}),
+        ("day = b'x'", {"day": "o valor (bytes) não é um texto, um número, True nem False"}),
+        ("big = 10000000000000000000000", {"big": "o número é grande demais para ir num endereço"}),
+        ("far = 1e999", {"far": "o número não é finito"}),
+        ("half = '\\ud800'", {"half": "o texto tem caracteres que não podem ser transmitidos"}),
+        ("limit: list = 1", {"limit": "o tipo list não é bool, int, float, str nem um Literal de um deles"}),
+        ("limit: float | None = 0.9", {"limit": "o tipo float | None não é bool, int, float, str nem um Literal de um deles"}),
+        ("limit: float = 2.0  # 0..1: too much",
+         {"limit": "o valor padrão não é o que a própria linha aceita: um número de 0 até 1"}),
+        ("limit: int = 0.5", {"limit": "o valor padrão não é o que a própria linha aceita: um número inteiro"}),
+        ("limit: float", {}),
+        ("%matplotlib inline\n!true\nimport os", {}),
+    ],
+)  # fmt: skip
+def test_what_has_no_plain_type_is_run_and_not_offered(cell: str, fixed: dict[str, str]) -> None:
+    read = read_parameters_cell(f"{cell}\nweeks_more = 2  # semanas")
+    assert read.fixed == fixed
+    assert [parameter.name for parameter in read.parameters] == ["weeks_more"]
+
+
+def test_a_text_may_be_as_long_as_its_default() -> None:
+    (query,) = read_parameters(f"query = '{'x' * 280}'")
+    assert query.schema()["maxLength"] == 280
+
+
+def test_of_a_name_assigned_twice_the_last_line_counts() -> None:
+    assert [parameter.default for parameter in read_parameters("a = 1\nb = None\na = 2\nb = 3")] == [2, 3]
 
 
 def test_what_papermill_put_in_is_checked_against_the_cell_before_it() -> None:
@@ -130,6 +160,10 @@ def test_what_papermill_put_in_is_checked_against_the_cell_before_it() -> None:
     for line in ("limt = 0.8", "limit = 2.0", 'weeks = "3"', "limit = float('nan')", "weeks = None", "loud = 1"):
         with pytest.raises(InvalidParameter):
             check_injected(["", CELL, f"# Parameters\n{line}\n", "x"])
+
+
+def test_what_the_cell_fixes_may_be_given_by_hand() -> None:
+    check_injected(["", "team = None\nweeks = 1", "# Parameters\nteam = 'core'\nweeks = 2\n", "x"])
 
 
 def test_cells_run_one_by_one_are_not_checked() -> None:

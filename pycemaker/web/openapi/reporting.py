@@ -95,7 +95,13 @@ def _making(notebooks: Sequence[Notebook]) -> list[Operation]:
 
 _NOTEBOOK = thing(
     {"name": TEXT},
-    {"url": TEXT, "path": {"type": "object"}, "schema": {"type": "object"}, "problem": TEXT},
+    {
+        "url": TEXT,
+        "path": {"type": "object"},
+        "schema": {"type": "object"},
+        "fixed": {"type": "object"},
+        "problem": TEXT,
+    },
 )
 
 

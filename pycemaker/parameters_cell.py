@@ -1,0 +1,213 @@
+"""A notebook's parameters cell, read without running it.
+
+papermill runs any Python there. What a caller may give is only what has a plain type: a line whose value is a `bool`,
+an `int`, a `float` or a `str`. Every other line is run as it stands, and `fixed` says why nobody can give it.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import math
+import re
+import tokenize
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeGuard
+
+from pycemaker.errors import InvalidParameter, NotebookUnusable
+from pycemaker.parameters import GIVEN_BY_PATH, Parameter, Scalar, known_parameter
+
+_TYPES: dict[str, type] = {"bool": bool, "int": int, "float": float, "str": str}
+_NUMBER = r"-?\d+(?:\.\d+)?"
+_BOUNDS = re.compile(rf"(?P<low>{_NUMBER})?\.\.(?P<high>{_NUMBER})?(?::\s*|\s*$)", re.ASCII)
+_INJECTED = "# Parameters\n"  # how papermill's own cell begins
+_LARGEST_WHOLE = 2**53  # what every reader of JSON keeps whole
+_LITERAL_FAULTS = (ValueError, TypeError, SyntaxError, MemoryError, RecursionError)
+_Line = ast.Assign | ast.AnnAssign
+
+
+@dataclass(frozen=True)
+class ParametersCell:
+    """What a parameters cell declares.
+
+    Attributes:
+        parameters: what a caller may give, in the cell's order.
+        fixed: why nobody can give a name that the cell assigns too, in Portuguese, by name.
+    """
+
+    parameters: tuple[Parameter, ...] = ()
+    fixed: Mapping[str, str] = field(default_factory=dict)
+
+
+class _Fixed(Exception):
+    """A line that is run as it stands; in Portuguese, why."""
+
+
+def read_parameters_cell(source: str) -> ParametersCell:
+    """What the cell declares; of a name that is assigned twice the last line counts.
+
+    Raises:
+        NotebookUnusable: it is no Python, with IPython's magics and commands, so that no kernel could run it.
+    """
+    statements, comments = _parsed(source)
+    parameters: dict[str, Parameter] = {}
+    fixed: dict[str, str] = {}
+    for statement in statements:
+        for name in _names(statement):
+            parameters.pop(name, None)
+            fixed.pop(name, None)
+            try:
+                parameters[name] = _declared(name, statement, comments.get(statement.end_lineno or 0, ""))
+            except _Fixed as why:
+                fixed[name] = str(why)
+    return ParametersCell(tuple(parameters.values()), fixed)
+
+
+def read_parameters(source: str) -> tuple[Parameter, ...]:
+    """What a caller may give, as `read_parameters_cell` reads it."""
+    return read_parameters_cell(source).parameters
+
+
+def _parsed(source: str) -> tuple[list[ast.stmt], dict[int, str]]:
+    try:
+        try:
+            statements = ast.parse(source).body
+        except SyntaxError:
+            source = _without_magics(source)
+            statements = ast.parse(source).body
+        return statements, dict(_comments(source))
+    except (SyntaxError, ValueError, RecursionError, tokenize.TokenError) as error:
+        line = f", line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
+        reason = f"its parameters cell is no Python ({type(error).__name__}{line})"
+        raise NotebookUnusable(reason=reason) from None
+
+
+def _without_magics(source: str) -> str:
+    """The cell with IPython's magics and commands as the calls that a kernel makes of them, line by line."""
+    from IPython.core.inputtransformer2 import TransformerManager
+
+    return str(TransformerManager().transform_cell(source))  # type: ignore[no-untyped-call]
+
+
+def _comments(source: str) -> Iterator[tuple[int, str]]:
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.start[0], token.string.lstrip("#").strip()
+
+
+def _names(statement: ast.stmt) -> list[str]:
+    """The names that a line of the cell itself assigns; none for imports, calls, definitions and blocks."""
+    if isinstance(statement, ast.AugAssign):
+        targets: Sequence[ast.expr] = [statement.target]
+    elif isinstance(statement, ast.Assign):
+        targets = statement.targets
+    elif isinstance(statement, ast.AnnAssign) and statement.value is not None:
+        targets = [statement.target]
+    else:
+        return []
+    return [part.id for target in targets for part in ast.walk(target) if _is_assigned(part)]
+
+
+def _is_assigned(part: ast.AST) -> TypeGuard[ast.Name]:
+    return isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)
+
+
+def _target(statement: _Line) -> ast.expr | None:
+    targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+    return targets[0] if len(targets) == 1 else None
+
+
+def _declared(name: str, statement: ast.stmt, comment: str) -> Parameter:
+    if not isinstance(statement, _Line) or not isinstance(_target(statement), ast.Name):
+        raise _Fixed("não é uma atribuição simples")
+    default = _plain_value(statement.value)
+    annotation = statement.annotation if isinstance(statement, ast.AnnAssign) else None
+    kind, choices = _type_of(annotation, default)
+    bounds = _BOUNDS.match(comment) if kind in (int, float) else None
+    if bounds is None:
+        parameter = Parameter(name, kind, default, comment, choices=choices)
+    else:
+        low, high = (float(end) if end else None for end in bounds.groups())
+        parameter = Parameter(name, kind, default, comment[bounds.end() :], _whole(low), _whole(high), choices)
+    try:
+        parameter.check(default)
+    except InvalidParameter:
+        raise _Fixed(f"o valor padrão não é o que a própria linha aceita: {parameter.takes}") from None
+    return parameter
+
+
+def _plain_value(expression: ast.expr | None) -> Scalar:
+    try:
+        default = ast.literal_eval(expression or ast.Constant(None))
+    except _LITERAL_FAULTS:
+        raise _Fixed("o valor é calculado na própria célula") from None
+    if type(default) not in _TYPES.values():
+        raise _Fixed(f"o valor ({type(default).__name__}) não é um texto, um número, True nem False")
+    if isinstance(default, int) and abs(default) > _LARGEST_WHOLE:
+        raise _Fixed("o número é grande demais para ir num endereço")
+    if isinstance(default, float) and not math.isfinite(default):
+        raise _Fixed("o número não é finito")
+    if isinstance(default, str) and not default.isprintable() and _has_no_encoding(default):
+        raise _Fixed("o texto tem caracteres que não podem ser transmitidos")
+    return default  # type: ignore[no-any-return]
+
+
+def _has_no_encoding(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def _whole(end: float | None) -> float | None:
+    """A whole bound as an int, so that a schema says 1 and not 1.0."""
+    return int(end) if end is not None and end.is_integer() else end
+
+
+def _type_of(annotation: ast.expr | None, default: Scalar) -> tuple[type, tuple[Scalar, ...]]:
+    if annotation is None:
+        return type(default), ()
+    if isinstance(annotation, ast.Name) and annotation.id in _TYPES:
+        return _TYPES[annotation.id], ()
+    if isinstance(annotation, ast.Subscript) and ast.unparse(annotation.value).split(".")[-1] == "Literal":
+        choices = _literal(annotation.slice)
+        choices = choices if isinstance(choices, tuple) else (choices,)
+        if {type(choice) for choice in choices} == {type(default)}:
+            return type(default), choices
+    raise _Fixed(f"o tipo {ast.unparse(annotation)[:40]} não é bool, int, float, str nem um Literal de um deles")
+
+
+def check_injected(cells: Sequence[str]) -> None:
+    """See that what papermill put into a running notebook is what the notebook declares.
+
+    papermill only warns of a name that the notebook does not have. Its own cell stands right behind the parameters
+    cell, so that both are among the cells that ran; where it put none in, as in JupyterLab, nothing is checked. What
+    the cell fixes may be given by hand: whoever runs papermill sees the notebook.
+
+    Args:
+        cells: the sources that ran so far, in their order.
+
+    Raises:
+        InvalidParameter: a name that the parameters cell does not have, or a wrong value.
+        NotebookUnusable: the parameters cell cannot be read.
+    """
+    places = [place for place, source in enumerate(cells) if place and source.startswith(_INJECTED)]
+    declared = read_parameters_cell(cells[places[-1] - 1]) if places else ParametersCell()
+    known = {parameter.name: parameter for parameter in declared.parameters}
+    if not known and not declared.fixed:
+        return
+    for statement in ast.parse(cells[places[-1]]).body:
+        if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
+            name = statement.targets[0].id
+            if name not in (*GIVEN_BY_PATH, *declared.fixed):
+                known_parameter(name, known).check(_literal(statement.value))
+
+
+def _literal(expression: ast.expr) -> Any:
+    """What the cell assigns; what is no literal (papermill writes NaN as a call) stays its source."""
+    try:
+        return ast.literal_eval(expression)
+    except _LITERAL_FAULTS:
+        return ast.unparse(expression)

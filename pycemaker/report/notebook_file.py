@@ -1,0 +1,79 @@
+"""A notebook's file, read in one way wherever one is listed, checked or run: whatever Jupyter opens, as nbformat 4."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+from pycemaker.errors import NotebookUnusable
+
+Json = dict[str, Any]
+
+_LATEST = 4
+
+
+def read_notebook_file(path: Path) -> Json:
+    """The notebook as nbformat 4: UTF-8 or UTF-16, with or without a byte order mark; older formats are converted.
+
+    Raises:
+        NotebookUnusable: the file cannot be read, is no notebook, is a later format's, or is not for Python.
+    """
+    try:
+        content = json.loads(path.read_bytes())  # finds out the encoding by itself
+    except OSError as error:
+        raise _unusable(path, f"it cannot be read ({error.strerror or type(error).__name__})") from None
+    except (ValueError, RecursionError) as error:
+        raise _unusable(path, f"it is no notebook ({type(error).__name__}){_where(error)}") from None
+    if not isinstance(content, dict) or not isinstance(content.get("nbformat", _LATEST), int):
+        raise _unusable(path, "it is no notebook (no object with `nbformat` and `cells`)")
+    if content.get("nbformat", _LATEST) > _LATEST:
+        raise _unusable(path, f"it is of nbformat {content['nbformat']}; the latest read here is {_LATEST}")
+    notebook = _converted(path, content)
+    if (language := _language(notebook)) != "python":
+        raise _unusable(path, f"its kernel is for {language}; only Python notebooks are run")
+    return notebook
+
+
+def tags_of(cell: Json) -> list[str]:
+    """A cell's tags."""
+    return [str(tag) for tag in cell.get("metadata", {}).get("tags") or []]
+
+
+def _converted(path: Path, content: Json) -> Json:
+    """As nbformat 4 with every cell whole: a type, a source that is one text, metadata, outputs where it has code."""
+    try:
+        if content.get("nbformat", _LATEST) < _LATEST:
+            content = nbformat.reads(json.dumps(content), as_version=_LATEST)  # type: ignore[no-untyped-call]
+        cells = [_whole_cell(cell) for cell in content["cells"]]
+    except Exception as error:
+        raise _unusable(path, f"it is no notebook ({type(error).__name__})") from error
+    metadata = content.get("metadata") or {}
+    return {"nbformat": _LATEST, "nbformat_minor": 5, "metadata": metadata, "cells": cells}
+
+
+def _whole_cell(cell: Json) -> Json:
+    source = cell.get("source", "")
+    whole = {**cell, "metadata": dict(cell.get("metadata") or {})}
+    whole["source"] = source if isinstance(source, str) else "".join(source)
+    if whole["cell_type"] == "code":
+        whole["outputs"] = list(cell.get("outputs") or [])
+        whole.setdefault("execution_count", None)
+    return whole
+
+
+def _language(notebook: Json) -> str:
+    metadata = notebook["metadata"]
+    spec, info = metadata.get("kernelspec") or {}, metadata.get("language_info") or {}
+    language = str(spec.get("language") or info.get("name") or "python").lower()
+    return "python" if language.startswith(("python", "ipython")) else language
+
+
+def _where(error: Exception) -> str:
+    return f": {error.msg}, line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
+
+
+def _unusable(path: Path, reason: str) -> NotebookUnusable:
+    return NotebookUnusable(name=path.stem, reason=reason)

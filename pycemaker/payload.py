@@ -220,7 +220,7 @@ _REPORT_KEYS = (
         "request_id",
         "storage_problem",
     ),
-    *("message_bytes", "figures", "figures_in", "figure_urls", "attachments", "attachments_missing"),
+    *("message_bytes", "figures", "figures_in", "figure_urls", "attachments", "attachments_missing", "left_out"),
     *("seconds", "stage_seconds"),
 )
 

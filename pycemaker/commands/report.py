@@ -162,6 +162,7 @@ def _told(record: dict[str, Any], settings: Settings) -> str:
     lines += [f"  not to {address}, who wants no reports" for address in left_out]
     lines += [f"  attached: {each['name']}, {each['bytes'] / 1e6:.1f} MB" for each in record.get("attachments", [])]
     lines += [f"  not attached: {kind}: {why}" for kind, why in record.get("attachments_missing", {}).items()]
+    lines += [f"  not shown: {line}" for line in record.get("left_out", [])]
     return "\n".join(lines)
 
 

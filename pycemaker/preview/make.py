@@ -12,7 +12,6 @@ from pathlib import Path
 from shutil import rmtree
 from typing import Any
 
-from pycemaker.errors import NothingToSend
 from pycemaker.preview.page import preview_page
 from pycemaker.report.lint import Flaw, flaws
 from pycemaker.report.notebook import ReadyKernel, run_notebook
@@ -86,8 +85,6 @@ class Kitchen:
         """
         began = time.monotonic()
         page = self._parts.render_page(self._executed, self._request.window, "")
-        if not page.figures:
-            raise NothingToSend(reason="no figure")
         message = self._parts.compose(page, RECIPIENT, None)
         found = flaws(message, page.full_html, self._withheld)
         made = Made(page, message, found, self.run_seconds, time.monotonic() - began)

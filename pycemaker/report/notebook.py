@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import re
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
@@ -21,12 +20,12 @@ from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
-from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
-from traitlets import Instance
 
 from pycemaker.errors import DatabaseUnreachable, NotebookFailed, PycemakerError, every_error
+from pycemaker.report.local_pictures import keep_local_pictures
+from pycemaker.report.notebook_client import NotebookClient
 from pycemaker.report.notebook_file import read_notebook_file
 from pycemaker.settings import ROOT, WITHOUT_SECRETS
 
@@ -38,16 +37,11 @@ STREAM_LIMIT_CHARACTERS = 1_000_000
 OUTPUT_SECONDS = 60
 """For how long what a cell has shown is still taken once the cell has run."""
 
-_SECRET_CHARACTERS = 1024
-"""How long a secret may be, escaped or quoted, that comes in pieces; of a longer one, a key, each line is one."""
-
-_PIXELS = re.compile(r"image/(?!svg)")
-_WITH_OUTPUT = ("stream", "display_data", "execute_result", "update_display_data", "error")
-
 _WARM_UP = (
-    "import pycemaker.show, pycemaker.wiring;"
+    "import pycemaker.show, pycemaker.wiring, pycemaker.report.charts;"
     " pycemaker.language.speak(pycemaker.settings.load().report_language);"
-    " pycemaker.figures.warm(); pycemaker.parameters.warm(); del pycemaker"
+    " pycemaker.figures.warm(); pycemaker.parameters.warm();"
+    " pycemaker.report.charts.show_specifications(get_ipython()); del pycemaker"
 )
 
 
@@ -142,90 +136,6 @@ def _kernel_environment(folder: Path) -> dict[str, str]:
     }
 
 
-class _Client(PapermillNotebookClient):  # type: ignore[misc]
-    """papermill's client, which remembers the cell it is in, bounds what a cell prints, and keeps no secret.
-
-    What a widget of ipywidgets takes (`with Output():`, `interact`) is the cell's own output: no reader has the widget.
-    nbclient tells the kernel of it instead, and may miss the end of the cell over that, for ever
-    (https://github.com/jupyter/nbclient/issues/312).
-    """
-
-    watch: Any = Instance(object)
-
-    def __init__(self, *arguments: Any, **keywords: Any) -> None:
-        super().__init__(*arguments, **keywords)
-        self._outputs_before = 0
-        self._taken_by_widgets: dict[str, list[int]] = {}
-        self._clears_from: int | None = None
-
-    def process_message(self, msg: dict[str, Any], cell: Any, cell_index: int) -> Any:
-        if msg["msg_type"] in _WITH_OUTPUT:
-            msg["content"] = _masked(msg["content"], self.watch.mask)
-        if msg["msg_type"] == "stream":
-            self.watch.bound(msg["content"], cell_index)
-        self._outputs_before = len(cell.outputs)
-        return super().process_message(msg, cell, cell_index)
-
-    def output(self, outs: list[Any], msg: dict[str, Any], display_id: str | None, cell_index: int) -> Any:
-        if self._clears_from is not None:
-            self._clear(outs, cell_index)
-        made = super().output(outs, msg, display_id, cell_index)
-        if msg["msg_type"] == "stream" and made and made.text:
-            _mask_across(outs, made.name, self.watch.mask)
-        return made
-
-    def clear_output(self, outs: list[Any], msg: dict[str, Any], cell_index: int) -> None:
-        """Take away what the cell has shown, or will when it shows more; within a widget, since that has taken it."""
-        places = self._taken_by_widgets.get(msg["parent_header"].get("msg_id", ""))
-        self._clears_from = places[-1] if places else 0
-        if not msg["content"].get("wait"):
-            self._clear(outs, cell_index)
-
-    def _clear(self, outs: list[Any], cell_index: int) -> None:
-        del outs[self._clears_from :]
-        self.clear_display_id_mapping(cell_index)
-        self._clears_from = None
-
-    def register_output_hook(self, msg_id: str, hook: Any) -> None:  # noqa: ARG002 - as nbclient calls it
-        self._taken_by_widgets.setdefault(msg_id, []).append(self._outputs_before)
-
-    def remove_output_hook(self, msg_id: str, hook: Any) -> None:  # noqa: ARG002 - as nbclient calls it
-        place = self._taken_by_widgets[msg_id].pop()
-        if self._clears_from is not None and self._clears_from >= place:
-            self._clears_from = None  # what comes next is not in that widget's place
-
-    def set_widgets_metadata(self) -> None:
-        """Keep no widget's state: no mail or page shows it, and nothing has taken secrets out of it."""
-
-
-def _masked(content: Any, mask: Callable[[str], str]) -> Any:
-    """The content, each text in it without secrets; pictures as they are, which are long, and (but for SVG) no text."""
-    if isinstance(content, str):
-        return mask(content)
-    if isinstance(content, dict):
-        return {mask(name): part if _PIXELS.match(name) else _masked(part, mask) for name, part in content.items()}
-    return [_masked(part, mask) for part in content] if isinstance(content, list) else content
-
-
-def _mask_across(outputs: list[Any], name: str, mask: Callable[[str], str]) -> None:
-    """Mask what a cell has printed last on one stream as the one text that it is: a flush may part a secret in two.
-
-    No output goes, since nbclient finds them by their places; one whose text went into an earlier one stays empty.
-    """
-    pieces: list[Any] = []
-    length = 0
-    for output in reversed(outputs):
-        if output.output_type == "stream" and output.name == name:
-            pieces.insert(0, output)
-            length += len(output.text)
-            if len(pieces) > 1 and length - len(pieces[-1].text) >= _SECRET_CHARACTERS:
-                break
-    printed = "".join(piece.text for piece in pieces)
-    if (clean := mask(printed)) != printed:
-        for piece in pieces:
-            piece.text, clean = clean, ""
-
-
 class _Engine(NBClientEngine):  # type: ignore[misc]
     """papermill's engine, with the client above."""
 
@@ -234,7 +144,7 @@ class _Engine(NBClientEngine):  # type: ignore[misc]
         wanted = {name: keywords[name] for name in ("km", "watch")}
         watch: _Watch = keywords["watch"]
         watch.look_at(nb_man.nb.cells)
-        client = _Client(
+        client = NotebookClient(
             nb_man,
             kernel_name=kernel_name,
             iopub_timeout=OUTPUT_SECONDS,
@@ -325,6 +235,7 @@ def run_notebook(
             km=kernel.manager,
             watch=watch,
         )
+        keep_local_pictures(executed, notebook.parent)
     except PapermillExecutionError as error:
         raise _told_by_cell(error, watch.number(error.cell_index), mask) from None
     except DeadKernelError as error:

@@ -12,7 +12,7 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import Any, Protocol
 
-from pycemaker.errors import NothingToSend, StorageRefused
+from pycemaker.errors import StorageRefused
 from pycemaker.report.attachments.kinds import Attached, Attachment
 from pycemaker.report.shelf import Shelf
 from pycemaker.window import Window, to_iso_text
@@ -74,6 +74,7 @@ class Page:
         figures: in the order in which they stand.
         full_html: the same report for a browser, whole; figures are pointed to likewise.
         data_digest: stands for the samples that it was made of; empty where the notebook does not say.
+        left_out: what cells show and readers do not see, a line in English each.
     """
 
     subject: str
@@ -82,6 +83,7 @@ class Page:
     figures: tuple[Figure, ...]
     full_html: str = ""
     data_digest: str = ""
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -172,7 +174,7 @@ def make_report(
     Returns:
         What the ledger keeps of it: `subject`, `data_digest`, `figures` (names), `figures_in` (`mail` or `storage`),
         `figure_urls`, `storage_problem` where there was one, `message_bytes`, `attachments`, `attachments_missing`
-        (why, by kind), `stage_seconds`.
+        (why, by kind), `left_out` (what readers do not see, a line each), `stage_seconds`.
 
     Raises:
         NotebookFailed, NothingToSend, ReportUnfit: what was made until then is on the shelf.
@@ -188,8 +190,6 @@ def make_report(
     shelf.enter("render")
     on_progress("render", 0, 1)
     page = collaborators.render_page(shelf.executed_path, request.window, request.report_id)
-    if not page.figures:
-        raise NothingToSend(reason="no figure")
     shelf.keep_page(page)
 
     shelf.enter("storage")
@@ -218,12 +218,14 @@ def make_report(
         "figure_urls": urls or {},
         "message_bytes": len(content),
         "stage_seconds": shelf.stage_seconds,
-    } | _told(request, attached, problem)
+    } | _told(request, page, attached, problem)
 
 
-def _told(request: ReportRequest, attached: Attached, storage_problem: str) -> dict[str, Any]:
+def _told(request: ReportRequest, page: Page, attached: Attached, storage_problem: str) -> dict[str, Any]:
     """What there is to say only of some reports."""
     told: dict[str, Any] = {"storage_problem": storage_problem} if storage_problem else {}
+    if page.left_out:
+        told["left_out"] = list(page.left_out)
     if request.attach:
         told["attachments"] = [{"kind": e.kind, "name": e.name, "bytes": len(e.content)} for e in attached.files]
         told["attachments_missing"] = attached.missing
@@ -234,7 +236,7 @@ def _store(
     store_figures: StoreFigures | None, report_id: str, figures: tuple[Figure, ...]
 ) -> tuple[dict[str, str] | None, str]:
     """Where the figures are, and why they are not where they should be."""
-    if store_figures is None:
+    if store_figures is None or not figures:
         return None, ""
     try:
         return store_figures(report_id, figures), ""

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import re
 import textwrap
+from base64 import b64decode
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import css_inline
 import lxml.html
 import nbformat
 from inscriptis import Inscriptis
@@ -25,9 +25,14 @@ from pycemaker import brand, language, words
 from pycemaker.errors import NothingToSend
 from pycemaker.language import _
 from pycemaker.report.clean import clean_html
+from pycemaker.report.converter import Converter
+from pycemaker.report.fragments import put_pictures
+from pycemaker.report.glyphs import missing_glyphs
 from pycemaker.report.head import read_data_digest, read_head
+from pycemaker.report.notices import Link
 from pycemaker.report.outputs import HTML_CHARACTERS, PAGE_CHARACTERS, Json, leave_out, says_something, showable
 from pycemaker.report.pipeline import Figure, Page
+from pycemaker.report.styles import inline_page
 from pycemaker.settings import ROOT
 from pycemaker.window import Window
 
@@ -40,7 +45,6 @@ TEXT_COLUMNS = 78
 _LONGEST_LINE = 900  # mail servers take 998
 
 _NO_LINKS: Mapping[str, str] = MappingProxyType({})
-_OWN_STYLE = re.compile(r'<style data-pycemaker="">.*?</style>', re.DOTALL)
 
 
 def render_page(
@@ -87,22 +91,27 @@ def render_page(
         "brand": own,
         "language": language.spoken().tag,
     }
-    full, _pictures = _export(_exporter("page", templates), _showable(content, PAGE_CHARACTERS), report)
-    html, plain, figures = _mail(_exporter("mail", templates), _showable(content), report)
-    return Page(str(report["subject"]), html, _text(plain), figures, full, read_data_digest(content))
+    cut = partial(_showable, content, converter=Converter())
+    page_url = str(report["page_url"])
+    whole = cut(PAGE_CHARACTERS, Link(f"{page_url}.ipynb", _("Abrir o notebook do relatório")) if page_url else None)
+    full, _pictures = _export(_exporter("page", templates), whole, report)
+    mailed = cut(HTML_CHARACTERS, Link(page_url, _("Ver na página completa")) if page_url else None)
+    html, plain, figures = _mail(_exporter("mail", templates), mailed, report)
+    left_out = (*mailed["metadata"]["left_out"], *missing_glyphs(content))
+    return Page(str(report["subject"]), html, _text(plain), figures, full, read_data_digest(content), left_out)
 
 
 def _mail(exporter: HTMLExporter, notebook: Json, report: Json) -> tuple[str, str, tuple[Figure, ...]]:
     """The mail's HTML with inlined styles, the same without, and its figures."""
     plain, figures = _export(exporter, notebook, report)
-    html = _inline(plain)
+    html = inline_page(plain)
     while (excess := len(html.encode()) - HTML_BYTES) > 0:
         left_out = leave_out(notebook, excess)
         if not left_out:
             break
         report["left_out"] += left_out
         plain, figures = _export(exporter, notebook, report)
-        html = _inline(plain)
+        html = inline_page(plain)
     return html, plain, figures
 
 
@@ -122,40 +131,23 @@ def warm(templates: Path = TEMPLATES) -> None:
     empty = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": []}
     _export(_exporter("page", templates), empty, report)
     html, _pictures = _export(_exporter("mail", templates), empty, report)
-    _text(_inline(clean_html(html)))
+    _text(inline_page(clean_html(html)))
 
 
 def _load(executed: Path) -> Json:
     try:
         content: Json = json.loads(executed.read_bytes())
-        showable(content)
-    except (OSError, ValueError, AttributeError, TypeError) as error:
+        missing_glyphs(content)
+    except (OSError, ValueError, AttributeError, TypeError, KeyError) as error:
         raise NothingToSend(reason=f"the executed notebook cannot be read ({type(error).__name__})") from None
     return content
 
 
-def _showable(content: Json, limit: int = HTML_CHARACTERS) -> Json:
-    notebook = showable(content, limit)
+def _showable(content: Json, limit: int, link: Link | None, converter: Converter) -> Json:
+    notebook = showable(content, limit, link=link, converter=converter)
     if not says_something(notebook):
         raise NothingToSend(reason="no cell left text or a figure")
-    for cell in notebook["cells"]:
-        for output in cell.get("outputs", []):
-            _inline_styles(output)
     return notebook
-
-
-def _inline_styles(output: dict[str, Any]) -> None:
-    """Style sheets inside a piece of HTML (a pandas Styler brings one) become style attributes.
-
-    Sheets that it only names are left where they are, on the web or on this machine: what a notebook shows may come
-    from its data, and must not make this process ask for anything.
-    """
-    html = output.get("data", {}).get("text/html", "")
-    if "<style" in html:
-        html = _OWN_STYLE.sub("", html)
-        if "<style" in html:
-            html = css_inline.inline_fragment(html, "", load_remote_stylesheets=False)
-        output["data"]["text/html"] = html
 
 
 @cache
@@ -167,7 +159,7 @@ def _exporter(name: str, templates: Path) -> HTMLExporter:
         default_preprocessors=[],
         preprocessors=[ExtractOutputPreprocessor(enabled=True)],  # type: ignore[no-untyped-call]
     )
-    exporter.register_filter("clean_html", clean_html)  # type: ignore[no-untyped-call]
+    exporter.register_filter("put_pictures", put_pictures)  # type: ignore[no-untyped-call]
     exporter.environment.globals.update(_=_, ngettext=language.ngettext)
     return exporter
 
@@ -176,15 +168,13 @@ def _export(exporter: HTMLExporter, notebook: dict[str, Any], report: dict[str, 
     node = nbformat.from_dict(notebook)  # type: ignore[no-untyped-call]
     html, resources = exporter.from_notebook_node(node, {"report": report})
     outputs = [output for cell in notebook["cells"] for output in cell.get("outputs", [])]
-    told = {o["metadata"]["filename"]: o["metadata"]["alt"] for o in outputs if "image/png" in o.get("data", {})}
-    figures = tuple(Figure(name, png, told[name]) for name, png in (resources["outputs"] or {}).items())
-    return html, figures
-
-
-def _inline(html: str) -> str:
-    """Every rule of the style sheet as style attributes; only what the template marks `keep` stays in the head."""
-    inliner = css_inline.CSSInliner(apply_width_attributes=True, load_remote_stylesheets=False)
-    return str(inliner.inline(html))
+    sentences = {o["metadata"]["filename"]: o["metadata"]["alt"] for o in outputs if "image/png" in o.get("data", {})}
+    pngs = dict(resources["outputs"] or {})
+    for name, picture in notebook["metadata"].get("pictures", {}).items():
+        if f'"figure:{name}"' in html:
+            pngs[name], sentences[name] = b64decode(picture["png"]), picture["alt"]
+    places = {name: html.find(f'"figure:{name}"') for name in pngs}
+    return html, tuple(Figure(name, pngs[name], sentences[name]) for name in sorted(pngs, key=places.__getitem__))
 
 
 def _text(html: str) -> str:

@@ -195,9 +195,14 @@ def test_a_notebook_that_prints_50_mb_is_cut_short_and_sent(desk: Desk, folder: 
     assert len(desk.files.get("a-report", "executed.ipynb")) < 3_000_000
 
 
-def test_a_notebook_without_a_figure_sends_nothing(desk: Desk, folder: Path) -> None:
+def test_a_notebook_of_text_alone_is_a_report(desk: Desk, folder: Path) -> None:
+    record = make(desk, request_for(notebook_of(folder, "print('no figure at all')")))
+    assert (record["state"], record["figures"]) == ("written", [])
+
+
+def test_a_notebook_that_shows_nothing_sends_nothing(desk: Desk, folder: Path) -> None:
     with pytest.raises(errors.NothingToSend):
-        make(desk, request_for(notebook_of(folder, "print('no figure at all')")))
+        make(desk, request_for(notebook_of(folder, "import sys; print('no figure', file=sys.stderr)")))
     assert record_of(desk)["stage"] == "render"
     assert not (folder / "outbox").exists()
 

@@ -1,0 +1,60 @@
+"""Files that a notebook's texts show, kept within the executed notebook: what renders it knows no folder."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from pathlib import Path
+from urllib.parse import unquote
+
+from pycemaker.report.bundles import LOCAL_PICTURES
+from pycemaker.report.fragments import markdown_html, split_html
+from pycemaker.report.notebook_file import Json
+from pycemaker.report.plain_text import joined
+
+LARGEST_BYTES = 5_000_000
+_ENDINGS = {".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".svg"}
+
+
+def keep_local_pictures(executed: Path, folder: Path) -> None:
+    """Put the pictures beside a notebook that its texts show into its executed copy.
+
+    Args:
+        executed: the copy; it is written anew where there are any.
+        folder: where the notebook lies. Nothing outside of it is read, and nothing but pictures.
+    """
+    notebook = json.loads(executed.read_bytes())
+    held = {}
+    for address in _addresses(notebook):
+        if (file := _file(address, folder)) is not None:
+            held[address] = b64encode(file.read_bytes()).decode()
+    if held:
+        notebook["metadata"][LOCAL_PICTURES] = held
+        executed.write_text(json.dumps(notebook), encoding="utf-8")
+
+
+def _addresses(notebook: Json) -> set[str]:
+    found: set[str] = set()
+
+    def take(address: str, _sentence: str, _width: float | None) -> str:
+        found.add(address)
+        return ""
+
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "markdown":
+            split_html(markdown_html(joined(cell["source"])), take)
+        for output in cell.get("outputs", []):
+            bundle = output.get("data", {})
+            split_html(joined(bundle.get("text/html", "")), take)
+            split_html(markdown_html(joined(bundle.get("text/markdown", ""))), take)
+    return found
+
+
+def _file(address: str, folder: Path) -> Path | None:
+    """The picture at an address beside the notebook; None for any other address, and where there is none."""
+    name = unquote(address.partition("?")[0].partition("#")[0])
+    if not name or len(name) > 1000 or "\x00" in name or ":" in name or Path(name).suffix.lower() not in _ENDINGS:
+        return None
+    file = (folder / name).resolve()
+    is_beside = file.is_relative_to(folder.resolve()) and file.is_file()
+    return file if is_beside and file.stat().st_size <= LARGEST_BYTES else None

@@ -1,0 +1,171 @@
+"""Pictures of any kind as the PNG that a mail shows: opaque where made here, and no larger than twice the shown width.
+
+SVG is drawn by resvg, which runs no script and asks for nothing; what a picture names elsewhere is taken out before.
+"""
+
+from __future__ import annotations
+
+import binascii
+import io
+import re
+from base64 import b64decode
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+from urllib.parse import unquote_to_bytes
+
+from pycemaker.figures.sheet import WIDTH
+
+SHARPNESS = 2
+"""How many pixels a mail's pictures have for each that is shown, at most."""
+
+MOST_PIXELS = 50_000_000
+SVG_CHARACTERS = 5_000_000
+RASTER = ("image/png", "image/jpeg", "image/gif", "image/webp", "image/bmp", "image/tiff")
+SVG = "image/svg+xml"
+
+_PNG_START = b"\x89PNG\r\n\x1a\n"
+_ELSEWHERE = re.compile(
+    r"""((?:xlink:)?href)\s*=\s*(["'])(?!\s*(?:#|data:image/(?:png|jpe?g|gif|webp);))[^"']*\2""", re.I
+)
+_FETCHING = re.compile(
+    r"url\(\s*(?!['\"]?#)[^)]*\)|@import[^;<]*;?|<!(?:DOCTYPE|ENTITY)\b[^\[>]*(?:\[.*?\]\s*)?>", re.I | re.S
+)
+_DATA_URL = re.compile(r"\s*data:(?P<kind>image/[\w.+-]+)(?P<more>;[^,]*)?,(?P<content>.*)", re.I | re.S)
+
+
+class PictureUnusable(Exception):
+    """It cannot be shown; says why, in English."""
+
+
+@dataclass(frozen=True)
+class MailPicture:
+    """A picture as a mail shows it.
+
+    Attributes:
+        png: its bytes.
+        width: CSS pixels, `sheet.WIDTH` at most.
+    """
+
+    png: bytes
+    width: int
+
+
+def mail_picture(kind: str, content: bytes, width: float | None = None) -> MailPicture:
+    """The picture as PNG.
+
+    Args:
+        kind: its media type: one of `RASTER`, or `SVG`.
+        content: its bytes.
+        width: how wide it is shown, in CSS pixels; its own width where None.
+
+    Raises:
+        PictureUnusable: it is broken, empty, of another kind or far too large.
+    """
+    if kind == SVG:
+        png, own = _draw(content.decode("utf-8", "replace"))
+        width = width or own
+    else:
+        png = _as_png(content)
+    has = int.from_bytes(png[16:20])
+    shown = max(1, min(WIDTH, int(width or has)))
+    return MailPicture(_scaled(png, SHARPNESS * shown) if has > SHARPNESS * WIDTH else png, shown)
+
+
+def decoded(text: str) -> bytes:
+    """What Jupyter stores of a picture: base64, with line breaks. Raises PictureUnusable."""
+    try:
+        return b64decode(text)
+    except (binascii.Error, ValueError):
+        raise PictureUnusable("it is not base64") from None
+
+
+def of_data_url(url: str) -> tuple[str, bytes] | None:
+    """The kind and the bytes of a picture that its address holds; None for another address. Raises PictureUnusable."""
+    match = _DATA_URL.match(url)
+    if match is None:
+        return None
+    content = unquote_to_bytes(match["content"])
+    is_base64 = "base64" in (match["more"] or "").lower()
+    return match["kind"].lower(), decoded(content.decode("ascii", "replace")) if is_base64 else content
+
+
+def kind_of(name: str) -> str:
+    """A file's media type by its name's ending: SVG, or one whose bytes say which it is."""
+    return SVG if name.lower().endswith(".svg") else RASTER[0]
+
+
+def _as_png(content: bytes) -> bytes:
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            _check_pixels(image.width, image.height)
+            if content.startswith(_PNG_START):
+                image.load()
+                return content
+            return _encoded(ImageOps.exif_transpose(image))
+    except PictureUnusable:
+        raise
+    except Exception as error:  # Pillow's readers raise what each of a dozen formats likes
+        raise PictureUnusable(f"it is no picture that can be read ({type(error).__name__})") from error
+
+
+def _check_pixels(width: int, height: int) -> None:
+    if width * height > MOST_PIXELS:
+        raise PictureUnusable(f"it has {width} x {height} pixels, {MOST_PIXELS} in all at most")
+
+
+def _scaled(png: bytes, width: int) -> bytes:
+    from PIL import Image
+
+    with Image.open(io.BytesIO(png)) as image:
+        mode = "RGBA" if "A" in image.getbands() or "transparency" in image.info else "RGB"
+        height = max(1, round(image.height * width / image.width))
+        return _encoded(image.convert(mode).resize((width, height), Image.Resampling.LANCZOS))
+
+
+def _encoded(image: object) -> bytes:
+    """As PNG, on white: dark mode swallows what is transparent."""
+    from PIL import Image
+
+    assert isinstance(image, Image.Image)  # noqa: S101 - Pillow is imported late
+    colored = image.convert("RGBA")
+    white = Image.new("RGBA", colored.size, "white")
+    encoded = io.BytesIO()
+    Image.alpha_composite(white, colored).convert("RGB").save(encoded, "PNG", optimize=True)
+    return encoded.getvalue()
+
+
+def _draw(svg: str) -> tuple[bytes, float]:
+    """The SVG drawn at twice its width, or at twice the mail's where it is wider; and its width."""
+    import resvg_py
+
+    if len(svg) > SVG_CHARACTERS:
+        raise PictureUnusable(f"its SVG has {len(svg)} characters, {SVG_CHARACTERS} at most")
+    safe = _FETCHING.sub("", _ELSEWHERE.sub(r"\1=\2\2", svg))
+    if "xmlns=" not in safe.partition(">")[0] and "<svg" in safe:
+        safe = safe.replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"', 1)
+    draw = partial(
+        resvg_py.svg_to_bytes,
+        svg_string=safe,
+        background="white",
+        dpi=96,  # of sizes in points and inches
+        font_dirs=[_font_folder()],  # matplotlib's own: they are on every machine, and look the same everywhere
+        font_family="DejaVu Sans",
+        sans_serif_family="DejaVu Sans",
+        serif_family="DejaVu Serif",
+        monospace_family="DejaVu Sans Mono",
+    )
+    try:
+        own = int.from_bytes(draw()[16:20])
+        return draw(width=min(own, WIDTH) * SHARPNESS), own
+    except (ValueError, RuntimeError) as error:
+        raise PictureUnusable(f"its SVG cannot be drawn ({error})") from error
+
+
+@cache
+def _font_folder() -> str:
+    import matplotlib as mpl
+
+    return str(Path(mpl.get_data_path()) / "fonts" / "ttf")

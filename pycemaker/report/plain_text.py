@@ -1,0 +1,40 @@
+"""What a cell printed, and results without a picture or markup, as readers see them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from pycemaker.language import _
+
+PRINTED_CHARACTERS = 4096
+"""How much of what one cell printed, or of one plain result, is shown."""
+
+_UNSHOWABLE = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_OVERWRITTEN = re.compile(r"[^\n]*\r(?!\n)")  # what a progress bar wrote before its last line
+
+
+def shown_text(texts: Iterable[str | list[str]]) -> str:
+    """The texts as one, its beginning alone where it is long; empty where nothing of it shows."""
+    kept, length = "", 0
+    for piece in (piece for text in texts for piece in ([text] if isinstance(text, str) else text)):
+        if length < PRINTED_CHARACTERS:
+            kept += piece[: PRINTED_CHARACTERS - length]
+        length += len(piece)
+    text = _UNSHOWABLE.sub("", _OVERWRITTEN.sub("", kept)).strip("\n")
+    if not text.strip():
+        return ""
+    rest = "\n" + _("[... e mais {count} caracteres]", count=length - len(kept)) if length > len(kept) else ""
+    return text + rest
+
+
+def json_text(content: Any) -> str:
+    """JSON as Jupyter shows it, unfolded."""
+    return json.dumps(content, indent=2, ensure_ascii=False)
+
+
+def joined(text: str | list[str]) -> str:
+    """A text of a notebook, which may be stored as a list of lines."""
+    return text if isinstance(text, str) else "".join(text)

@@ -1,0 +1,250 @@
+"""Other kinds of what cells show, as their executed notebook holds them: what of it the mail has, and what it says."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from base64 import b64encode
+from pathlib import Path
+from typing import Any
+
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from PIL import Image
+
+from pycemaker.errors import NothingToSend
+from pycemaker.report.local_pictures import keep_local_pictures
+from pycemaker.report.pipeline import Page
+from pycemaker.report.render import render_page
+from tests.services.periods import SAO_PAULO, WINDOW
+
+SVG = (
+    '<svg xmlns="http://www.w3.org/2000/svg" width="300" height="100"><rect width="300" height="100" fill="red"/></svg>'
+)
+
+
+def picture(kind: str = "PNG", size: tuple[int, int] = (40, 20)) -> str:
+    held = io.BytesIO()
+    Image.new("RGB", size, (200, 30, 30)).save(held, kind)
+    return b64encode(held.getvalue()).decode()
+
+
+def rendered(folder: Path, *cells: Any, public_url: str | None = None) -> Page:
+    path = folder / "executed.ipynb"
+    path.write_text(json.dumps(new_notebook(cells=list(cells))))
+    if (folder / "img").exists():
+        keep_local_pictures(path, folder)
+    return render_page(path, WINDOW, "Zm9vYmFy", zone=SAO_PAULO, public_url=public_url)
+
+
+def shown(data: dict[str, Any], metadata: dict[str, Any] | None = None, **cell: Any) -> Any:
+    output = new_output("display_data", data, metadata=metadata or {})
+    return new_code_cell("code()", outputs=[output], **cell)
+
+
+def sizes(page: Page) -> list[tuple[int, int]]:
+    return [Image.open(io.BytesIO(figure.png)).size for figure in page.figures]
+
+
+def widths(page: Page) -> list[str]:
+    return [re.search(r' width="(\d+)"', tag)[1] for tag in re.findall(r"<img [^>]*>", page.html)]  # type: ignore[index]
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "GIF", "WEBP", "BMP", "TIFF"])
+def test_pictures_of_any_kind_are_png_in_the_mail(tmp_path: Path, kind: str) -> None:
+    page = rendered(tmp_path, shown({f"image/{kind.lower()}": picture(kind), "text/plain": "<Image>"}))
+    assert sizes(page) == [(40, 20)]
+    assert page.figures[0].png.startswith(b"\x89PNG")
+
+
+def test_svg_is_drawn_at_twice_its_width(tmp_path: Path) -> None:
+    page = rendered(tmp_path, shown({"image/svg+xml": SVG, "text/plain": "<SVG>"}))
+    assert sizes(page) == [(600, 200)]
+    assert widths(page) == ["300"]
+
+
+def test_svg_of_matplotlib_is_in_points(tmp_path: Path) -> None:
+    svg = '<?xml version="1.0"?><!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "http://www.w3.org/x.dtd">' + SVG
+    page = rendered(tmp_path, shown({"image/svg+xml": svg.replace('"300"', '"300pt"', 1)}))
+    assert widths(page) == ["400"]
+
+
+def test_svg_names_nothing_outside_itself(tmp_path: Path) -> None:
+    (tmp_path / "red.png").write_bytes(b"x")
+    outside = f'<image href="{tmp_path}/red.png" width="9" height="9"/><style>@import url(http://127.0.0.1:1/x)</style>'
+    page = rendered(tmp_path, shown({"image/svg+xml": SVG.replace("</svg>", outside + "</svg>")}))
+    assert sizes(page) == [(600, 200)]
+
+
+def test_a_figure_larger_than_the_mail_shows_has_twice_its_pixels(tmp_path: Path) -> None:
+    page = rendered(tmp_path, shown({"image/png": picture(size=(4000, 1000))}))
+    assert sizes(page) == [(1120, 280)]
+    assert widths(page) == ["560"]
+
+
+PLAIN = "p95    0.91\np50    0.40\nName: cpu, dtype: float64"
+
+
+def test_a_plain_result_is_shown_as_jupyter_shows_it(tmp_path: Path) -> None:
+    page = rendered(tmp_path, shown({"text/plain": PLAIN}))
+    assert f">{PLAIN}</pre>" in page.html
+    assert PLAIN in page.text
+
+
+@pytest.mark.parametrize(
+    "plain",
+    ["<Axes: xlabel='x'>", "[<matplotlib.lines.Line2D at 0x7f00>]", "Text(0.5, 1.0, 'título')", "<BarContainer object of 3 artists>"],
+)  # fmt: skip
+def test_the_name_of_a_drawing_s_object_is_no_result(tmp_path: Path, plain: str) -> None:
+    assert "<pre" not in rendered(tmp_path, new_markdown_cell("oi"), shown({"text/plain": plain})).html
+
+
+def test_json_is_unfolded_and_a_formula_drawn(tmp_path: Path) -> None:
+    page = rendered(
+        tmp_path,
+        shown({"application/json": {"a": ["é"]}, "text/plain": "<IPython.core.display.JSON object>"}),
+        shown({"text/latex": r"$\displaystyle \frac{1}{2}$", "text/plain": "1/2"}),
+        shown({"text/latex": r"$\begin{array}{c}x\end{array}$", "text/plain": "x"}),
+    )
+    assert '{\n  "a": [\n    "é"\n  ]\n}</pre>' in page.html
+    assert len(page.figures) == 1
+    assert r"\begin{array}" in page.text
+
+
+def test_attached_local_and_embedded_pictures_of_texts_are_figures_in_their_place(tmp_path: Path) -> None:
+    (tmp_path / "img").mkdir()
+    Image.new("RGB", (30, 10)).save(tmp_path / "img" / "meu logo.png")
+    (tmp_path / "img" / "plan.svg").write_text(SVG)
+    attached = new_markdown_cell("um ![plano](attachment:plan.png) dois")
+    attached["attachments"] = {"plan.png": {"image/png": picture()}}
+    page = rendered(
+        tmp_path,
+        attached,
+        new_markdown_cell("![logo](<img/meu logo.png>) ![desenho](img/plan.svg)"),
+        shown({"text/html": f'<p>a</p><img src="data:image/png;base64,{picture()}" alt="dentro" width="20">'}),
+        shown({"text/html": f"<div>{SVG}</div>"}),
+    )
+    assert [figure.name for figure in page.figures] == [
+        "plan.png",
+        "meu-logo.png",
+        "plan-2.png",
+        "figura-4.png",
+        "figura-5.png",
+    ]
+    assert widths(page) == ["40", "30", "300", "20", "300"]
+    assert [figure.alt for figure in page.figures][:4] == ["plano", "logo", "desenho", "dentro"]
+    assert page.html.index("um ") < page.html.index("figure:plan.png") < page.html.index("dois")
+    assert page.left_out == ()
+
+
+@pytest.mark.parametrize(
+    ("markdown", "why"),
+    [
+        ("![x](attachment:gone.png)", "no such attachment"),
+        ("![x](img/gone.png)", "there is no such file"),
+        ("![x](../outside.png)", "there is no such file"),
+        ("![x](/etc/logo.png)", "there is no such file"),
+        ("![x](https://a.example/x.png)", "it is on the web, where nothing is fetched from"),
+        ("![x](img/broken.png)", "it is no picture that can be read (UnidentifiedImageError)"),
+        ("![x](data:image/png;base64,AAAA)", "it is no picture that can be read (UnidentifiedImageError)"),
+    ],
+)
+def test_a_picture_that_is_not_shown_leaves_a_sentence_and_a_line(tmp_path: Path, markdown: str, why: str) -> None:
+    folder = tmp_path / "notebooks"
+    (folder / "img").mkdir(parents=True)
+    (folder / "img" / "broken.png").write_text("x")
+    Image.new("RGB", (30, 10)).save(tmp_path / "outside.png")
+    page = rendered(folder, new_markdown_cell("texto"), new_markdown_cell(markdown))
+    assert page.figures == ()
+    assert "[imagem que não pôde ser mostrada: x]" in page.html
+    assert len(page.left_out) == 1
+    assert page.left_out[0].startswith("cell 2: picture ")
+    assert page.left_out[0].endswith(why)
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        ({"application/vnd.jupyter.widget-view+json": {"model_id": "a"}, "text/plain": "IntSlider()"}, "ipywidgets"),
+        ({"application/javascript": "x()", "text/plain": "<IPython.core.display.Javascript object>"}, "JavaScript"),
+        ({"application/javascript": "x()", "application/vnd.bokehjs_exec.v0+json": ""}, "bokeh"),
+        (
+            {"application/vnd.plotly.v1+json": {}, "text/html": "<div id='a'></div><script>x</script>"},
+            "plotly",
+        ),
+        ({"text/html": "<style>a {}</style><div id='altair-viz'></div><script>x</script>"}, "gráfico"),
+        ({"text/html": "<iframe src='https://x.example'></iframe>"}, "página embutida"),
+        ({"text/html": "<video controls></video>"}, "vídeo"),
+    ],
+)
+def test_what_only_a_script_shows_is_a_sentence_with_a_link_and_a_line(
+    tmp_path: Path, data: dict[str, Any], kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pycemaker.report.charts.find_spec", lambda _name: None)
+    page = rendered(tmp_path, new_markdown_cell("a"), shown(data), public_url="https://monitor.example.com")
+    sentence = f"Aqui há um conteúdo interativo ({kind}), que só funciona no Jupyter."
+    assert f"<em>{sentence}</em> <a" in page.html
+    assert 'href="https://monitor.example.com/reports/Zm9vYmFy"' in page.html.split(sentence)[1]
+    assert 'href="https://monitor.example.com/reports/Zm9vYmFy.ipynb"' in page.full_html.split(sentence)[1]
+    assert [line.split(":")[0] for line in page.left_out] == ["cell 2"]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"text/html": "<style>p {}</style><script>x</script>"},
+        {"application/javascript": "x", "application/vnd.bokehjs_load.v0+json": "", "text/html": "<script></script>"},
+        {"text/plain": "<IPython.core.display.HTML object>", "text/html": "<div></div>"},
+    ],
+)
+def test_what_shows_nothing_in_jupyter_says_nothing_here(tmp_path: Path, data: dict[str, Any]) -> None:
+    page = rendered(tmp_path, new_markdown_cell("a"), shown(data))
+    assert "pm-left-out" not in page.html
+    assert page.left_out == ()
+
+
+HIDDEN = [
+    *[{"tags": [tag]} for tag in ("remove-cell", "remove_cell", "hide-cell", "hide_cell", "remove-output", "remove_output", "hide-output", "Hide_Output")],
+    {"jupyter": {"outputs_hidden": True}},
+    {"collapsed": True},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("metadata", HIDDEN, ids=str)
+def test_what_its_author_hid_is_not_mailed(tmp_path: Path, metadata: dict[str, Any]) -> None:
+    hidden = [new_output("display_data", {"text/html": "<p>escondido</p>"})]
+    page = rendered(tmp_path, new_markdown_cell("a"), new_code_cell("x", metadata=metadata, outputs=hidden))
+    assert "escondido" not in page.html + page.full_html + page.text
+
+
+@pytest.mark.parametrize("metadata", [{"tags": ["remove-input"]}, {"tags": ["hide-input"]}, {"jupyter": {"source_hidden": True}}], ids=str)  # fmt: skip
+def test_whoever_hides_code_alone_shows_what_it_made(tmp_path: Path, metadata: dict[str, Any]) -> None:
+    cell = new_code_cell("x", metadata=metadata, outputs=[new_output("display_data", {"text/html": "<p>à vista</p>"})])
+    assert "à vista" in rendered(tmp_path, cell).text
+
+
+def test_sys_exit_is_an_early_end_and_no_fault(tmp_path: Path) -> None:
+    ended = new_code_cell("x", outputs=[new_output("error", ename="SystemExit", evalue="0", traceback=[])])
+    page = rendered(tmp_path, new_markdown_cell("nada de novo"), ended)
+    assert "não pôde ser calculada" not in page.html
+
+
+def test_headings_alone_are_nothing_to_send_and_text_below_one_is(tmp_path: Path) -> None:
+    with pytest.raises(NothingToSend):
+        rendered(tmp_path, new_markdown_cell("# Um relatório\n\n## Parte"))
+    assert "texto" in rendered(tmp_path, new_markdown_cell("# Um relatório\n\ntexto")).text
+
+
+def test_a_piece_that_breaks_a_library_leaves_a_sentence_and_its_cell(tmp_path: Path) -> None:
+    deep = "<div>" * 3000 + "fundo"
+    page = rendered(tmp_path, new_markdown_cell("a"), shown({"text/html": deep}), new_markdown_cell("b"))
+    assert "fundo" in page.html or page.left_out[0].startswith("cell 2: render: RecursionError")
+
+
+def test_signs_that_no_font_has_are_named_with_their_cell(tmp_path: Path) -> None:
+    warned = r"UserWarning: Glyph 20013 (\N{CJK UNIFIED IDEOGRAPH-4E2D}) missing from font(s) DejaVu Sans."
+    cell = new_code_cell("x", outputs=[new_output("stream", name="stderr", text=warned)])
+    assert rendered(tmp_path, new_markdown_cell("a"), cell).left_out == (
+        "cell 2: figures lack the signs '中': install fonts-noto-cjk",
+    )

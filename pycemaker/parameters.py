@@ -149,6 +149,18 @@ def from_texts(parameters: Sequence[Parameter], given: Mapping[str, str]) -> dic
     return {name: known_parameter(name, known).from_text(text) for name, text in given.items()}
 
 
+def from_values(parameters: Sequence[Parameter], given: Mapping[str, Any]) -> dict[str, Scalar]:
+    """What a JSON object gives beyond the path, each checked against its type.
+
+    Raises:
+        InvalidParameter: one that is unknown or wrong, by name.
+    """
+    known = {parameter.name: parameter for parameter in own_parameters(parameters)}
+    for name, value in given.items():
+        known_parameter(name, known).check(value)
+    return {name: known[name].kind(value) for name, value in given.items()}
+
+
 def known_parameter(name: str, known: Mapping[str, Parameter]) -> Parameter:
     """The parameter of that name. Raises InvalidParameter, with the names there are."""
     if name not in known:

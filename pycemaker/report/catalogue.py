@@ -14,6 +14,7 @@ from pycemaker.parameters import (
     Parameter,
     Scalar,
     from_texts,
+    from_values,
     own_parameters,
     schema,
 )
@@ -49,6 +50,10 @@ class Notebook:
     def read(self, given: Mapping[str, str]) -> dict[str, Scalar]:
         """Parameters beyond the path out of texts, checked. Raises InvalidParameter."""
         return from_texts(self.parameters, given)
+
+    def read_values(self, given: Mapping[str, Any]) -> dict[str, Scalar]:
+        """The same out of JSON values."""
+        return from_values(self.parameters, given)
 
     @property
     def hours(self) -> int:

@@ -1,12 +1,19 @@
-"""What a request says about itself: its query, its key."""
+"""What a request says about itself: its query, the parameters in its body, its key."""
 
 from __future__ import annotations
 
+import io
+import json
 import re
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NoReturn
+from urllib.parse import parse_qsl
 
 from pycemaker import errors
 
+LONGEST_BODY_BYTES = 64 * 1024
+_FORM = "application/x-www-form-urlencoded"
+_BODY_TAKES = 'um objeto JSON, como {"limit": 0.8}, ou um formulário'
 _KEY = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
 
 
@@ -24,6 +31,72 @@ def query(request: Any) -> dict[str, str]:
         if len(given.getall(name)) > 1:
             raise errors.InvalidParameter(field=name[:40], reason="given more than once")
     return dict(given)
+
+
+@dataclass(frozen=True)
+class Given:
+    """Parameters that a request gives: `texts` of its query and of a form, `values` of a JSON object."""
+
+    texts: dict[str, str]
+    values: dict[str, Any]
+
+    def pop(self, name: str, default: Any) -> Any:
+        """The parameter, which is gone then; the default where it was not given."""
+        return self.values.pop(name) if name in self.values else self.texts.pop(name, default)
+
+
+def parameters(request: Any) -> Given:
+    """The parameters of the query and of the body. No body gives none.
+
+    What begins as an object is read as JSON, whatever it is called: curl calls it a form, and fetch a text.
+
+    Raises:
+        InvalidRequest: the query cannot be read.
+        InvalidParameter: one is given twice, or the body is neither an object of JSON nor a form.
+    """
+    texts, content = query(request), request.environ["wsgi.input"].read(LONGEST_BODY_BYTES + 1)
+    request.environ["wsgi.input"] = io.BytesIO(content)  # for who asks again
+    if len(content) > LONGEST_BODY_BYTES:
+        _refuse_body(f"of more than {LONGEST_BODY_BYTES} bytes")
+    form: dict[str, str] = {}
+    values: dict[str, Any] = {}
+    if content.lstrip().startswith(b"{"):
+        values = _json_object(content)
+    elif content.strip():
+        form = _form(content, request.environ.get("CONTENT_TYPE", ""))
+    for name in {**form, **values}:
+        if name in texts:
+            raise errors.InvalidParameter(field=name[:40], reason="given in the query and in the body")
+    return Given(texts | form, values)
+
+
+def _refuse_body(reason: str) -> NoReturn:
+    raise errors.InvalidParameter(field="body", reason=reason, takes=_BODY_TAKES)
+
+
+def _json_object(content: bytes) -> dict[str, Any]:
+    try:
+        return dict(json.loads(content, object_pairs_hook=_once_each, parse_constant=_refuse_body))
+    except (ValueError, RecursionError):
+        _refuse_body("no JSON")
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        twice = next(name for place, (name, _) in enumerate(pairs) if name in dict(pairs[:place]))
+        raise errors.InvalidParameter(field=twice[:40], reason="given more than once")
+    return content
+
+
+def _form(content: bytes, content_type: str) -> dict[str, str]:
+    if content_type.partition(";")[0].strip().lower() != _FORM:
+        _refuse_body("neither an object of JSON nor a form")
+    try:
+        pairs = parse_qsl(content.decode(), keep_blank_values=True, strict_parsing=True, errors="strict")
+    except ValueError:
+        _refuse_body("no form")
+    return _once_each(list(pairs))
 
 
 def idempotency_key(request: Any) -> str | None:

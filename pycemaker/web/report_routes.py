@@ -19,7 +19,7 @@ from pycemaker.report.pipeline import ReportRequest
 from pycemaker.request_ids import REQUEST_ID
 from pycemaker.web import send_page, small_page
 from pycemaker.web.acting import Acts
-from pycemaker.web.asking import idempotency_key, query
+from pycemaker.web.asking import Given, idempotency_key, parameters
 from pycemaker.web.services import Services
 from pycemaker.web.telling import tell_json
 from pycemaker.window import parse_window
@@ -71,7 +71,8 @@ def _under(base_path: str, entry: Mapping[str, Any]) -> dict[str, str]:
 def _wanted(services: Services, date_now: str, time_range: str, email_to: str) -> tuple[bool, ReportRequest]:
     """Whether the caller waits, and what is asked for; the token is looked at first."""
     services.gate.check_token(request.environ)
-    given = query(request)
+    given = parameters(request)
+    given.texts.pop(small_page.ACTION, None)  # the button's, of the page that a followed link shows
     waits = _waits(given.pop("wait", "1"))
     return waits, _report_request(services, date_now, time_range, email_to, given)
 
@@ -111,15 +112,22 @@ def _tell(entry: Document, base_path: str) -> bytes:
     return tell_json(payload.report(outcome.record(entry)))
 
 
-def _waits(text: str) -> bool:
-    if text not in ("0", "1"):
+def _waits(given: object) -> bool:
+    if given not in ("0", "1", 0, 1):
         raise errors.InvalidParameter(field="wait", reason="not 0 or 1", takes="0 ou 1")
-    return text == "1"
+    return given in ("1", 1)
 
 
-def _report_request(
-    services: Services, date_now: str, time_range: str, email_to: str, given: dict[str, str]
-) -> ReportRequest:
+def _listed(given: object) -> str:
+    """Names by commas; a JSON array of them is taken too."""
+    if isinstance(given, list) and all(isinstance(name, str) for name in given):
+        return ",".join(given)
+    if not isinstance(given, str):
+        raise errors.InvalidParameter(field="attach", reason="no names", takes="nomes separados por vírgula")
+    return given
+
+
+def _report_request(services: Services, date_now: str, time_range: str, email_to: str, given: Given) -> ReportRequest:
     settings = services.settings
     window = parse_window(
         date_now, time_range, zone=settings.timezone, now_utc=services.clock(), limit=settings.max_range_hours
@@ -128,9 +136,9 @@ def _report_request(
     for address in recipients:
         if not settings.may_receive(address):
             raise errors.RecipientNotAllowed(address=address)
-    attach = parse_kinds(given.pop("attach", ""))
-    notebook = catalogue.find_notebook(given.pop("notebook", catalogue.DEFAULT), services.notebooks)
-    more = notebook.read(given)
+    attach = parse_kinds(_listed(given.pop("attach", "")))
+    notebook = catalogue.find_notebook(str(given.pop("notebook", catalogue.DEFAULT)), services.notebooks)
+    more = notebook.read(given.texts) | notebook.read_values(given.values)
     return ReportRequest(
         secrets.token_urlsafe(16), notebook.path, window, recipients, more, attach, date_now, REQUEST_ID.get()
     )

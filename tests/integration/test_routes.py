@@ -401,6 +401,75 @@ def test_a_host_without_a_dot_is_taken_where_the_relay_is_ones_own(store: Store)
     assert is_error(app_over(store).get("/report/now/6/ops@mailhost"), 400, "invalid_address")
 
 
+JSON, FORM = "application/json", "application/x-www-form-urlencoded"
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        (JSON, '{"limit": 0.75, "attach": ["csv"], "notebook": "capacity"}'),
+        (f"{JSON}; charset=utf-8", ' {"limit": 0.75, "attach": "csv", "notebook": "capacity"}'),
+        ("text/plain;charset=UTF-8", '{"limit": 0.75, "attach": "csv", "notebook": "capacity"}'),
+        (FORM, '{"limit": 0.75, "attach": "csv", "notebook": "capacity"}'),
+        ("", '{"limit": 0.75, "attach": "csv", "notebook": "capacity"}'),
+        (FORM, "limit=0.75&attach=csv&notebook=capacity"),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_parameters_in_a_body_are_used(store: Store, method: str, content_type: str, body: str) -> None:
+    desk = SpentDesk()
+    answer = app_over(store, desk).ask(method, "/report/now/1/a@b.com", content_type=content_type, body=body)
+    assert answer.status == 200
+    (wanted,) = desk.wanted
+    assert (wanted.notebook.stem, wanted.more, wanted.attach) == ("capacity", {"limit": 0.75}, ("csv",))
+
+
+@pytest.mark.parametrize(
+    ("query", "body", "field"),
+    [
+        ("?notebook=capacity", '{"limit": 0.5, "nonsense": 1}', "nonsense"),
+        ("?notebook=capacity", '{"limit": "0.5"}', "limit"),
+        ("?notebook=capacity", '{"limit": null}', "limit"),
+        ("?notebook=capacity", '{"limit": NaN}', "body"),
+        ("?notebook=capacity", '{"limit": 7}', "limit"),
+        ("?notebook=capacity&limit=0.5", '{"limit": 0.5}', "limit"),
+        ("", '{"wait": 0, "wait": 1}', "wait"),
+        ("", '{"wait": 2}', "wait"),
+        ("", '{"wait": [1]}', "wait"),
+        ("", '{"attach": {"csv": true}}', "attach"),
+        ("", '{"attach": ["exe"]}', "attach"),
+        ("", '{"email_to": "x@example.com"}', "email_to"),
+        ("", '{"limit": 0.5', "body"),
+        ("", '{"a":' * 5000, "body"),
+        ("", '[{"limit": 0.5}]', "body"),
+        ("", '"limit"', "body"),
+        ("", "limit: 0.5", "body"),
+        ("", "{" + " " * 70_000 + "}", "body"),
+    ],
+)
+def test_a_body_that_is_not_understood_is_a_400_and_no_report(store: Store, query: str, body: str, field: str) -> None:
+    desk = SpentDesk()
+    answer = app_over(store, desk).ask("POST", f"/report/now/1/a@b.com{query}", content_type=JSON, body=body)
+    assert is_error(answer, 400, "invalid_parameter")
+    assert answer.json["field"] == field
+    assert desk.wanted == []
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        (FORM, "limit=0.5&limit=0.6"),
+        (FORM, "limit"),
+        (FORM, "a=%ff"),
+        ("multipart/form-data; boundary=x", "--x"),
+        (JSON, "\x1f\x8b"),
+    ],
+)
+def test_so_is_a_form_that_is_none(client: Client, content_type: str, body: str) -> None:
+    answer = client.ask("POST", "/report/now/1/a@b.com", content_type=content_type, body=body)
+    assert is_error(answer, 400, "invalid_parameter")
+
+
 def test_only_the_origins_that_are_set_may_read_and_errors_say_so_too(store: Store) -> None:
     client = app_over(store, CORS_ORIGINS="https://panel.example.com, https://b.example.com")
     for path in ("/cpu/now/1", "/nothing", "/cpu/x/1"):

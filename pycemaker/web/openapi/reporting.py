@@ -80,7 +80,9 @@ def _making(notebooks: Sequence[Notebook]) -> list[Operation]:
             asked,
             name="reportByPost",
             method="POST",
+            told=f"{asked.told} A parameter may stand in the body instead of the query.",
             faults=(*_FAULTS, errors.IdempotencyKeyReused),
+            body=_body(notebooks),
             parameters=(*asked.parameters, ref("Idempotency-Key", "parameters")),
         ),
         Operation(
@@ -123,6 +125,14 @@ def _query(notebooks: Sequence[Notebook]) -> list[Json]:
         schema = each[0] if len(each) == 1 else {"anyOf": each}
         found.append(query_parameter(name, schema, f"Of the notebooks {', '.join(by_notebook)}."))
     return found
+
+
+def _body(notebooks: Sequence[Notebook]) -> Json:
+    """The same as a JSON object, which is closed."""
+    properties = {each["name"]: each["schema"] for each in _query(notebooks)}
+    properties["wait"] = {"enum": ["0", "1", 0, 1, False, True], "default": "1"}
+    properties["attach"] = {"anyOf": [properties["attach"], listed({"type": "string", "enum": list(KINDS)})]}
+    return {"required": False, "content": {"application/json": {"schema": thing({}, properties)}}}
 
 
 _DISCREET = "Without API_TOKEN addresses are shown whole on the server's own machine only; else as a***@example.com."

@@ -37,6 +37,13 @@
     │   └── RecipientSuppressed
     ├── ReportTimedOut
     ├── DatabaseUnreachable
+    │   ├── DatabaseLoginRefused
+    │   ├── DatabaseTlsFailed
+    │   ├── WrongReplicaSet
+    │   ├── RightMissing
+    │   │   ├── NoRightToRead
+    │   │   ├── NoRightToWrite
+    │   │   └── NoRightToIndex
     │   └── IndexesNotReady
     ├── DatabaseNotStarted
     └── InvalidSettings
@@ -286,6 +293,48 @@ class DatabaseUnreachable(PycemakerError):
     """MongoDB did not answer in time, or broke off. Facts: `reason`, without credentials."""
 
     message = "MongoDB is not reachable: {reason}"
+
+
+class DatabaseLoginRefused(DatabaseUnreachable):
+    """The user, the password or `authSource` is wrong, or there is none where one is wanted. Facts: `reason`."""
+
+    message = "MongoDB does not take the user and password of MONGO_DB_URL ({reason})"
+
+
+class DatabaseTlsFailed(DatabaseUnreachable):
+    """One side speaks TLS and the other does not, or a certificate is not trusted. Facts: `reason`."""
+
+    message = "no TLS with MongoDB as MONGO_DB_URL wants it ({reason})"
+
+
+class WrongReplicaSet(DatabaseUnreachable):
+    """MongoDB answers, and its replica set has another name. Facts: `reason`."""
+
+    message = "MongoDB belongs to no replica set of the name in MONGO_DB_URL ({reason})"
+
+
+class RightMissing(DatabaseUnreachable):
+    """MongoDB answers, and the user may not do this. Facts: `reason`."""
+
+    message = "the user of MONGO_DB_URL may not do this ({reason})"
+
+
+class NoRightToRead(RightMissing):
+    """The user may not read the database, or not this collection of it. Facts: `reason`."""
+
+    message = "the user of MONGO_DB_URL has no right to read ({reason})"
+
+
+class NoRightToWrite(RightMissing):
+    """The user may not write, as every report needs. Facts: `reason`."""
+
+    message = "the user of MONGO_DB_URL has no right to write ({reason})"
+
+
+class NoRightToIndex(RightMissing):
+    """The user may not make indexes, as the collections of reports need. Facts: `reason`."""
+
+    message = "the user of MONGO_DB_URL has no right to make indexes ({reason})"
 
 
 class IndexesNotReady(DatabaseUnreachable):

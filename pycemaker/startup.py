@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from pycemaker.data import sample
 from pycemaker.data.database import Database
+from pycemaker.data.rights import look_at_rights
 from pycemaker.data.store import Store
 from pycemaker.errors import DatabaseUnreachable, InvalidSettings
 from pycemaker.settings import Settings
@@ -124,17 +125,22 @@ def announce(settings: Settings, database: Database) -> None:
 
 def _describe_database(settings: Settings, database: Database) -> str:
     if not database.is_embedded:
-        return "MongoDB at MONGO_DB_URL" + ("" if _is_reachable(database) else " (not reachable now; answers are 503)")
+        return f"MongoDB at MONGO_DB_URL{_condition(database)}"
     made_up = " and a made-up history" if _has_history(database) else ""
     return f"embedded MongoDB in {_shown(settings, 'mongo')}: this machine's own metrics{made_up}"
 
 
-def _is_reachable(database: Database) -> bool:
+def _condition(database: Database) -> str:
+    """What there is to know of it, in brackets; nothing where all is well."""
     try:
-        sample.has_samples(database)
-    except DatabaseUnreachable:
-        return False
-    return True
+        if database.has_no_metric():
+            return f" (no metric in its database {database.handle.name!r} yet: is that the collectors'?)"
+        rights = look_at_rights(database)
+    except DatabaseUnreachable as error:
+        known = type(error) is not DatabaseUnreachable
+        return f" ({error}; answers are 503)" if known else " (not reachable now; answers are 503)"
+    missing = [word for word, granted in (("write", rights.write), ("make indexes", rights.index)) if not granted]
+    return f" (its user may not {' or '.join(missing)}: metrics are served, no report is made)" if missing else ""
 
 
 def _has_history(database: Database) -> bool:

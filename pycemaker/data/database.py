@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,7 +17,9 @@ from pymongo.errors import PyMongoError
 from pymongo.uri_parser import parse_uri
 
 from pycemaker.data import embedded
+from pycemaker.data.faults import from_pymongo, from_topology
 from pycemaker.errors import DatabaseUnreachable, InvalidSettings
+from pycemaker.metrics import METRICS
 
 ANSWER_SECONDS = 2.0
 """How long one exchange with MongoDB may take, waiting for a server included."""
@@ -86,9 +89,19 @@ class Database:
         database = self._cursor_client.get_default_database(DEFAULT_NAME)
         return database[collection].find_raw_batches(**find, max_time_ms=_CURSOR_MS)
 
+    def has_no_metric(self) -> bool:
+        """Whether no metric has a collection here. Raises DatabaseUnreachable."""
+        with one_exchange():
+            there = set(self.handle.list_collection_names())
+        return there.isdisjoint(metric.collection for metric in METRICS)
+
     def has_server(self) -> bool:
         """Whether a MongoDB that takes writes is in sight, as far as is known; nothing is asked."""
         return self._open().client.topology_description.has_writable_server()
+
+    def why_no_server(self) -> DatabaseUnreachable:
+        """What stands between this and a MongoDB that takes writes, as far as is known; nothing is asked."""
+        return from_topology(self._open().client.topology_description)
 
     def close(self) -> None:
         """Hang up; stop the embedded mongod where nobody else uses it. Twice is once."""
@@ -138,19 +151,27 @@ def _check(url: str) -> None:
         return
     try:
         parse_uri(url)
-    except (PyMongoError, ValueError):
-        takes = "MONGO_DB_URL takes mongodb://user:password@host:port/name, with %40 for an @ in the password"
-        raise InvalidSettings(problems=[takes]) from None
+        pymongo.MongoClient(url, connect=False).close()
+    except (PyMongoError, OSError, ValueError) as error:
+        raise InvalidSettings(problems=[_url_problem(error)]) from None
+
+
+def _url_problem(error: Exception) -> str:
+    text = str(error).lower()
+    if "tlscafile" in text or isinstance(error, ssl.SSLError):
+        return "MONGO_DB_URL names a CA file (tlsCAFile) that cannot be read, or that holds no certificate"
+    if isinstance(error, OSError) or "certificate" in text or "private key" in text:
+        return "MONGO_DB_URL names a file (tlsCertificateKeyFile, tlsCRLFile) that cannot be read or used"
+    return "MONGO_DB_URL takes mongodb://user:password@host:port/name, with %40 for an @ in the password"
 
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """PyMongo's faults inside become DatabaseUnreachable, which names the fault and no host."""
+    """PyMongo's faults inside become DatabaseUnreachable, by their cause; no host is named."""
     try:
         yield
     except PyMongoError as error:
-        code = getattr(error, "code", None)
-        raise DatabaseUnreachable(reason=type(error).__name__ + (f" {code}" if code else "")) from error
+        raise from_pymongo(error) from error
 
 
 @contextmanager

@@ -8,11 +8,13 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as StillBuilding
+from contextlib import suppress
 
 from pymongo.errors import OperationFailure
 
 from pycemaker.data.database import Database, translated
-from pycemaker.errors import DatabaseUnreachable, IndexesNotReady
+from pycemaker.data.faults import from_pymongo
+from pycemaker.errors import DatabaseLoginRefused, IndexesNotReady
 
 KEY = [("time_series", 1), ("_id", 1)]
 """Time filters and sorts; `_id` gives samples of one instant a lasting order."""
@@ -58,7 +60,7 @@ class Indexes:
                     every = future.result(max(0.0, until - time.monotonic())) and every
             except StillBuilding:
                 if not self._database.has_server():
-                    raise DatabaseUnreachable(reason="no MongoDB in sight") from None
+                    raise self._database.why_no_server() from None
                 raise IndexesNotReady(reason=name) from None
         return every
 
@@ -86,7 +88,17 @@ class Indexes:
     def _create(self, collection: str) -> bool:
         try:
             self._database[collection].create_index(KEY)
-            return True
         except OperationFailure as error:
+            if isinstance(from_pymongo(error), DatabaseLoginRefused):
+                raise
+            if self._is_there(collection):
+                return True
             _log.warning("no index made on %s: %s", collection, error.details and error.details.get("codeName"))
             return False
+        return True
+
+    def _is_there(self, collection: str) -> bool:
+        """Whether somebody else has made it: who may only read is refused in any case."""
+        with suppress(OperationFailure):
+            return any(list(index["key"].items()) == KEY for index in self._database[collection].list_indexes())
+        return False

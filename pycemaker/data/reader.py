@@ -68,9 +68,9 @@ class Reader:
         """
         self._indexes.ensure(metric.collection)
 
-    def prepare_all(self, collections: Sequence[str], wait_seconds: float) -> None:
-        """The same for several collections. Raises as `Indexes.ensure_all`."""
-        self._indexes.ensure_all(collections, wait_seconds)
+    def prepare_all(self, collections: Sequence[str], wait_seconds: float) -> bool:
+        """The same for several collections; whether each has its index. Raises as `Indexes.ensure_all`."""
+        return self._indexes.ensure_all(collections, wait_seconds)
 
     def batches(
         self, metric: Metric, from_ms: int, until_ms: int | None, projection: dict[str, int] | None = None

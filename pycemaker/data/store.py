@@ -16,6 +16,7 @@ from pycemaker.data.hours import TooDenseError
 from pycemaker.data.known import State
 from pycemaker.data.lags import lags_seconds
 from pycemaker.data.reader import BATCH_DOCUMENTS, Reader
+from pycemaker.data.rights import Rights, look_at_rights
 from pycemaker.data.shelf import Shelf
 from pycemaker.data.watch import watch
 from pycemaker.metrics import METRICS, Metric
@@ -93,13 +94,13 @@ class Store:
         """
         self._reader.prepare(metric)
 
-    def prepare_all(self, wait_seconds: float) -> None:
-        """The same for every metric, their making begun for all before any is waited for.
+    def prepare_all(self, wait_seconds: float) -> bool:
+        """The same for every metric, their making begun for all before any is waited for; whether all have theirs.
 
         Raises:
             IndexesNotReady, DatabaseUnreachable: as `prepare`, after `wait_seconds` in all.
         """
-        self._reader.prepare_all([metric.collection for metric in METRICS], wait_seconds)
+        return self._reader.prepare_all([metric.collection for metric in METRICS], wait_seconds)
 
     @property
     def cache_use(self) -> Use:
@@ -110,6 +111,10 @@ class Store:
     def is_embedded(self) -> bool:
         """Whether the database is the one under `DATA_DIR`."""
         return self._database.is_embedded
+
+    def rights(self) -> Rights:
+        """What the database's user may do. Raises DatabaseUnreachable, as `ping`."""
+        return look_at_rights(self._database)
 
     def ping(self) -> None:
         """Ask MongoDB whether it is there.

@@ -14,7 +14,17 @@ from typing import Any
 from pycemaker.data.database import Database, one_exchange, open_database
 from pycemaker.data.indexes import KEY
 from pycemaker.doctor.checkup import FAIL, OK, SKIP, WARN, Check, Finding
-from pycemaker.errors import DatabaseNotStarted, DatabaseUnreachable, MailRefused, PycemakerError, StorageRefused
+from pycemaker.errors import (
+    DatabaseLoginRefused,
+    DatabaseNotStarted,
+    DatabaseTlsFailed,
+    DatabaseUnreachable,
+    MailRefused,
+    PycemakerError,
+    RightMissing,
+    StorageRefused,
+    WrongReplicaSet,
+)
 from pycemaker.ledger.files import Files
 from pycemaker.ledger.ledger import Ledger
 from pycemaker.metrics import METRICS
@@ -28,6 +38,10 @@ DATABASE_SECONDS = 70.0
 _OLDEST = (5, 0)
 _SKEW, _MUCH_SKEW = timedelta(seconds=2), timedelta(seconds=60)
 _SLOW_MS = 50.0
+NO_METRIC = (
+    "where the collectors write to another one, its name is the path of MONGO_DB_URL, and the login's database is "
+    "authSource: mongodb://user:password@host/pycemaker?authSource=admin"
+)
 _NO_DATABASE = Finding(SKIP, "the database does not answer")
 _ADDRESS = "see that MongoDB runs, and that MONGO_DB_URL has its host, port, user and password"
 
@@ -77,9 +91,11 @@ def look_at_database(shared: Shared) -> Finding:
         database = shared.open()
         version = ask(database, "buildInfo")["version"]
         hello = ask(database, "hello")
+        has_metrics = database.is_embedded or not database.has_no_metric()
         ping_ms = statistics.median(_seconds(partial(ask, database, "ping")) * 1000 for _ in range(5))
     except DatabaseUnreachable as error:
-        return Finding(FAIL, f"no answer: {error.facts['reason']}", _mend_database(error))
+        known = type(error) is not DatabaseUnreachable
+        return Finding(FAIL, str(error) if known else f"no answer: {error.facts['reason']}", _mend_database(error))
     except DatabaseNotStarted as error:
         mend = "install MongoDB, or set MONGO_DB_URL; its log is DATA_DIR/mongo/mongod.log"
         return Finding(FAIL, f"the embedded one does not start: {error.facts['reason']}", mend)
@@ -90,13 +106,21 @@ def look_at_database(shared: Shared) -> Finding:
         return Finding(FAIL, told, "MongoDB 5.0 or later is needed")
     if ping_ms > _SLOW_MS:
         return Finding(WARN, told, "every read waits for it: run Pycemaker nearer to its database")
+    if not has_metrics:
+        return Finding(WARN, f"{told}; database {database.handle.name!r} has no metric", NO_METRIC)
     return Finding(OK, told)
 
 
+_MENDS: dict[type[DatabaseUnreachable], str] = {
+    DatabaseLoginRefused: "see the user, the password (an @ in it is %40) and authSource in MONGO_DB_URL",
+    DatabaseTlsFailed: "see tls and tlsCAFile in MONGO_DB_URL, and whether MongoDB listens with TLS",
+    WrongReplicaSet: "see replicaSet in MONGO_DB_URL: `rs.conf()._id` in mongosh is its name, a single server has none",
+    RightMissing: "give MONGO_DB_URL's user the role readWrite; read alone serves metrics and makes no report",
+}
+
+
 def _mend_database(error: DatabaseUnreachable) -> str:
-    if "AuthenticationFailed" in error.facts["reason"] or error.facts["reason"].endswith(" 18"):
-        return "it does not take the user and password in MONGO_DB_URL; an @ in a password is %40"
-    return _ADDRESS
+    return next((_MENDS[kind] for kind in type(error).__mro__ if kind in _MENDS), _ADDRESS)
 
 
 def _seconds(work: Callable[[], object]) -> float:
@@ -141,8 +165,8 @@ def look_at_ledger(shared: Shared) -> Finding:
         files.remove(report_id)
         waiting = Ledger(database, report_id).count_waiting()
     except PycemakerError as error:
-        mend = "MONGO_DB_URL's user has to have readWrite: every report stands in the database before it is made"
-        return Finding(FAIL, f"no report can be written down: {error.facts.get('reason', type(error).__name__)}", mend)
+        mend = "MONGO_DB_URL's user needs the role readWrite: every report stands in the database before it is made"
+        return Finding(FAIL, f"no report can be written down: {error}", mend)
     if not was_kept:
         return Finding(FAIL, "what was written does not come back", "see MongoDB's log")
     return Finding(OK, f"a file was written, read and removed; reports waiting: {waiting}")

@@ -154,6 +154,29 @@ FACES: dict[type[errors.PycemakerError], Face] = {
         shows=("stage", "limit_seconds"),
     ),
     errors.DatabaseUnreachable: Face(503, "database_unreachable", "O banco de dados não está respondendo."),
+    errors.DatabaseLoginRefused: Face(
+        503, "database_login_refused", "O banco de dados não aceita o usuário e a senha de MONGO_DB_URL."
+    ),
+    errors.DatabaseTlsFailed: Face(
+        503, "database_tls_failed", "A conexão TLS com o banco de dados falhou: veja tls em MONGO_DB_URL."
+    ),
+    errors.WrongReplicaSet: Face(
+        503, "wrong_replica_set", "O banco de dados não é do conjunto de réplicas (replicaSet) de MONGO_DB_URL."
+    ),
+    errors.RightMissing: Face(503, "right_missing", "Falta um direito ao usuário de MONGO_DB_URL."),
+    errors.NoRightToRead: Face(
+        503, "no_right_to_read", "O usuário de MONGO_DB_URL não tem direito de ler este banco de dados."
+    ),
+    errors.NoRightToWrite: Face(
+        503,
+        "no_right_to_write",
+        "O usuário de MONGO_DB_URL não tem direito de gravar: só as métricas são servidas, e nenhum relatório é feito.",
+    ),
+    errors.NoRightToIndex: Face(
+        503,
+        "no_right_to_index",
+        "O usuário de MONGO_DB_URL não tem direito de criar índices, e sem eles nenhum relatório é feito.",
+    ),
     errors.IndexesNotReady: Face(
         503, "indexes_not_ready", "O banco de dados ainda está sendo preparado. Tente de novo em instantes."
     ),

@@ -18,9 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from pycemaker.data.store import Store
-from pycemaker.errors import IndexesNotReady, PycemakerError
+from pycemaker.errors import DatabaseUnreachable, IndexesNotReady, PycemakerError, RightMissing
 from pycemaker.ledger.ledger import Ledger
+from pycemaker.metrics import METRICS
 from pycemaker.settings import Settings
+from pycemaker.web.faces import sentence
 from pycemaker.web.services import Services
 
 BOUND_SECONDS = 2.5
@@ -43,11 +45,13 @@ class Finding:
         ok: whether it passed.
         why: in Portuguese, why it did not; None where it did. Names no host, path or secret.
         figures: what was measured, by name with its unit.
+        is_vital: whether requests should stop where it did not pass; else the rest works without it.
     """
 
     ok: bool
     why: str | None = None
     figures: Mapping[str, float] = field(default_factory=dict)
+    is_vital: bool = True
 
     def entry(self) -> dict[str, Any]:
         """It as JSON-able data."""
@@ -55,6 +59,9 @@ class Finding:
 
 
 Check = Callable[[], Finding]
+
+_NO_WRITING = "o usuário do banco não tem direito de gravar: só as métricas são servidas"
+_NO_INDEXING = "o usuário do banco não tem direito de criar índices: só as métricas são servidas"
 
 
 class Readiness:
@@ -107,6 +114,8 @@ def readiness(services: Services) -> Readiness:
     return Readiness(
         {
             "database": partial(check_database, services.store),
+            "reading": partial(check_reading, services.store),
+            "writing": partial(check_writing, services.store),
             "indexes": partial(check_indexes, services.store),
             "queue": partial(check_queue, services.desk.ledger, settings),
             "disk": partial(check_disk, settings.data_dir),
@@ -120,27 +129,62 @@ def check_database(store: Store) -> Finding:
     try:
         store.ping()
     except PycemakerError as error:
-        return Finding(False, f"o MongoDB não respondeu ({error.facts.get('reason', type(error).__name__)})")
+        return _failed(error)
     return Finding(True, figures={"ping_ms": round((time.perf_counter() - began) * 1000, 2)})
+
+
+def check_reading(store: Store) -> Finding:
+    """Whether samples can be read: the newest one of a metric is."""
+    try:
+        store.rights()
+        store.newest(METRICS[0])
+    except IndexesNotReady:
+        return Finding(True)  # `indexes` says so
+    except PycemakerError as error:
+        return _failed(error)
+    return Finding(True)
+
+
+def check_writing(store: Store) -> Finding:
+    """Whether reports can be written down. Without it metrics are served all the same."""
+    try:
+        rights = store.rights()
+    except PycemakerError as error:
+        return _failed(error)
+    if not (rights.write and rights.index):
+        return Finding(False, _NO_WRITING if not rights.write else _NO_INDEXING, is_vital=False)
+    return Finding(True)
 
 
 def check_indexes(store: Store) -> Finding:
     """Whether every collection has the index that bounds its reads; where one is missing its making begins here."""
     try:
-        store.prepare_all(BOUND_SECONDS - 0.5)
+        if not store.prepare_all(BOUND_SECONDS - 0.5):
+            return Finding(
+                False, "falta um índice, e o usuário não o pode criar: as leituras são lentas", is_vital=False
+            )
     except IndexesNotReady as error:
         return Finding(False, f"o índice de {error.facts['reason']} está sendo criado")
-    except PycemakerError:
-        return Finding(False, "o MongoDB não respondeu")
+    except PycemakerError as error:
+        return _failed(error)
     return Finding(True)
+
+
+def _failed(error: PycemakerError) -> Finding:
+    """What stands in the way: the sentence of a cause that is known, else that MongoDB did not answer."""
+    if type(error) is DatabaseUnreachable:
+        return Finding(False, f"o MongoDB não respondeu ({error.facts['reason']})")
+    return Finding(False, sentence(error))
 
 
 def check_queue(ledger: Ledger, settings: Settings) -> Finding:
     """Whether reports are taken up, by this server or another: none is due for longer than those before it may take."""
     try:
         waiting, overdue_seconds = ledger.count_waiting(), ledger.overdue_seconds()
-    except PycemakerError:
-        return Finding(False, "o MongoDB não respondeu")
+    except RightMissing:
+        return Finding(False, "nenhum relatório é feito: veja writing", is_vital=False)
+    except PycemakerError as error:
+        return _failed(error)
     figures = {"waiting": waiting, "limit": settings.report_queue, "overdue_seconds": round(overdue_seconds, 1)}
     rounds = waiting // settings.report_workers + 1
     if overdue_seconds > rounds * settings.report_timeout_seconds + STUCK_SECONDS:

@@ -10,6 +10,8 @@ from pycemaker.web.readiness import readiness
 from pycemaker.web.services import Services
 from pycemaker.web.telling import tell_json
 
+_READY = "Pronto para atender."
+
 
 def add_watch(app: Bottle, services: Services) -> None:
     """`/health`, `/ready` and `/metrics`."""
@@ -26,10 +28,12 @@ def add_watch(app: Bottle, services: Services) -> None:
     def is_ready() -> bytes:
         response.set_header("Cache-Control", "no-store")
         findings = ready.look()
-        failed = [name for name, finding in findings.items() if not finding.ok]
+        lacking = [name for name, finding in findings.items() if not finding.ok]
+        failed = [name for name in lacking if findings[name].is_vital]
         checks = {name: finding.entry() for name, finding in findings.items()}
         if not failed:
-            return tell_json({"msg": "Pronto para atender.", "checks": checks})
+            told = f"Pronto para atender, menos o que falta: veja {', '.join(lacking)}." if lacking else _READY
+            return tell_json({"msg": told, "checks": checks})
         response.status = NOT_READY.status
         response.set_header("Retry-After", "2")
         return tell_json(NOT_READY.body({"failed": ", ".join(failed), "checks": checks}))

@@ -24,7 +24,7 @@ from pycemaker.web.services import Services
 from tests.services.described import PromptDesk
 from tests.services.wsgi import Answer, Client
 
-CHECKS = ["database", "indexes", "queue", "disk"]
+CHECKS = ["database", "reading", "writing", "indexes", "queue", "disk"]
 Usage = namedtuple("Usage", "total used free")
 
 
@@ -66,7 +66,7 @@ def test_a_database_that_is_away_is_said_within_3_s_and_names_no_host(tmp_path: 
         began = time.monotonic()
         answer = client.get("/ready")
         assert time.monotonic() - began < 3
-    assert is_not_ready(answer, "database", "indexes", "queue")
+    assert is_not_ready(answer, "database", "reading", "writing", "indexes", "queue")
     for hidden in ("127.0.0.1", "made-user", "made-word", "secret-folder", str(tmp_path), "Traceback"):
         assert hidden not in answer.body.decode()
 
@@ -79,7 +79,7 @@ def test_a_database_that_is_silent_is_said_within_3_s_and_leaves_a_thread_a_chec
         client = client_over(database, tmp_path)
         for _ in range(3):
             began = time.monotonic()
-            assert is_not_ready(client.get("/ready"), "database", "indexes", "queue")
+            assert is_not_ready(client.get("/ready"), "database", "reading", "writing", "indexes", "queue")
             assert time.monotonic() - began < 3
         names = [thread.name for thread in threading.enumerate() if thread.name.startswith("ready-")]
         assert len(names) == len(set(names))

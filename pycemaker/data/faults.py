@@ -1,0 +1,53 @@
+"""PyMongo's faults in this project's words: one cause, one error. Pure; no host, user or password is taken over."""
+
+from __future__ import annotations
+
+import re
+
+from pymongo.errors import PyMongoError
+from pymongo.topology_description import TopologyDescription
+
+from pycemaker.errors import (
+    DatabaseLoginRefused,
+    DatabaseTlsFailed,
+    DatabaseUnreachable,
+    NoRightToIndex,
+    NoRightToRead,
+    NoRightToWrite,
+    RightMissing,
+    WrongReplicaSet,
+)
+
+_AUTHENTICATION_FAILED, _UNAUTHORIZED, _ATLAS = 18, 13, 8000
+_LOGIN = ("requires authentication", "Authentication failed")
+"""What MongoDB says; after one refused login the driver repeats it where no server is in sight, without its code."""
+
+_COMMAND = re.compile(r"to execute command \{ (\w{1,40}):")
+_WRITES = ("insert", "update", "delete", "findAndModify", "findandmodify", "create", "drop")
+_RIGHTS: dict[str, type[RightMissing]] = {"createIndexes": NoRightToIndex, **dict.fromkeys(_WRITES, NoRightToWrite)}
+
+
+def from_topology(topology: TopologyDescription) -> DatabaseUnreachable:
+    """Why no server is in sight: what the driver last saw of each."""
+    servers = topology.server_descriptions().values()
+    faults = [from_pymongo(server.error) for server in servers if isinstance(server.error, PyMongoError)]
+    if not servers and topology.topology_type_name.startswith("ReplicaSet"):
+        return WrongReplicaSet(reason="no member of it")
+    known = [fault for fault in faults if type(fault) is not DatabaseUnreachable]
+    return known[0] if known else DatabaseUnreachable(reason="no MongoDB in sight")
+
+
+def from_pymongo(error: PyMongoError) -> DatabaseUnreachable:
+    """The fault by its cause: the login, a right, the replica set's name, TLS; else that MongoDB is not reachable."""
+    code, text = getattr(error, "code", None), str(error)
+    reason = type(error).__name__ + (f" {code}" if code else "")
+    if code == _AUTHENTICATION_FAILED or (code == _ATLAS and "auth" in text) or any(each in text for each in _LOGIN):
+        return DatabaseLoginRefused(reason=reason)
+    if code == _UNAUTHORIZED:
+        command = _COMMAND.search(text)
+        return _RIGHTS.get(command[1] if command else "", NoRightToRead)(reason=reason)
+    if code is None and ("replica set name" in text):
+        return WrongReplicaSet(reason=reason)
+    if code is None and ("SSL" in text or "certificate" in text or "connection closed" in text):
+        return DatabaseTlsFailed(reason=reason)
+    return DatabaseUnreachable(reason=reason)

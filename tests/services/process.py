@@ -28,9 +28,16 @@ def free_port() -> int:
 
 
 class ServerProcess:
-    """One `python server.py` over a folder of its own. Settings not given are absent, whatever the machine has."""
+    """One `python server.py` over a folder of its own. Settings not given are absent, whatever the machine has.
 
-    def __init__(self, folder: Path | None = None, **given: str) -> None:
+    Args:
+        folder: its DATA_DIR.
+        root: the checkout that it runs.
+        **given: settings.
+    """
+
+    def __init__(self, folder: Path | None = None, root: Path = ROOT, **given: str) -> None:
+        self.root = root
         self.folder = folder or Path(tempfile.mkdtemp(prefix="pm-"))
         self.port = free_port()
         self.log = self.folder / "server.log"
@@ -42,7 +49,7 @@ class ServerProcess:
         """Start it and wait until it answers; raises where it ends instead."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "server.py"], cwd=ROOT, env=self.environment, stdout=log, stderr=log
+                [sys.executable, "server.py"], cwd=self.root, env=self.environment, stdout=log, stderr=log
             )
         until = time.monotonic() + wait_seconds
         while time.monotonic() < until:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pycemaker.hour_summaries import HOUR_MS, no_summaries, summarize
+from pycemaker.hour_summaries import HOUR_MS, hour_medians, no_summaries, summarize
 from pycemaker.samples import Columns
 
 
@@ -71,3 +71,15 @@ def test_a_part_has_the_same_hours() -> None:
 
 def test_no_sample_gives_no_row() -> None:
     assert len(no_summaries("ratio")) == 0
+
+
+def test_the_hours_medians_alone_are_those_of_the_summaries() -> None:
+    time_ms = np.arange(1, 3000, dtype=np.int64) * 7_001
+    readings = np.random.default_rng(2).random(len(time_ms))
+    readings[::13] = np.nan
+    samples = Columns(time_ms, readings, np.zeros(len(time_ms), np.int16), ("low",))
+    for unit in ("ratio", "requests"):
+        whole = summarize(samples, unit)
+        hour_ms, medians = hour_medians(samples, unit)
+        np.testing.assert_array_equal(hour_ms, whole.hour_ms)
+        np.testing.assert_array_equal(medians, whole.block_median)

@@ -11,11 +11,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from pycemaker.data.database import Database, one_exchange
+import bson
+from bson.codec_options import CodecOptions
+
+from pycemaker.data.database import Database, one_exchange, translated
 
 COLLECTION = "suppressions"
 EVERY_REPORT = "*"
 """In the place of a report's name: all of them, those that are yet to be written too."""
+
+_AWARE: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True)
 
 RECIPIENT = "recipient"
 OPERATOR = "operator"
@@ -82,10 +87,11 @@ class Suppressions:
             return self._database[COLLECTION].delete_many(query).deleted_count > 0
 
     def every(self) -> Iterator[Suppression]:
-        """All of them, by address."""
-        with one_exchange():
-            found = list(self._database[COLLECTION].find(sort=[("_id", 1)]))
-        return map(_read, found)
+        """All of them, by address, however many exchanges that takes."""
+        batches: Any = self._database.find_raw_batches(COLLECTION, sort=[("_id", 1)])
+        with translated():
+            for raw in batches:
+                yield from map(_read, bson.decode_all(raw, _AWARE))
 
 
 def _id(address: str, notebook: str) -> dict[str, str]:

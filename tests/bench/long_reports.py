@@ -33,26 +33,36 @@ def ask(served: ServerProcess, hours: int) -> None:
         raise RuntimeError(answer)
 
 
-def server(url: str, root: Path) -> ServerProcess:
-    """A server of that checkout over that MongoDB, whose spare kernel is ready."""
+def one_round(url: str, root: Path, lengths: Sequence[int]) -> list[float]:
+    """Seconds for a report of each length by that checkout's server, whose spare kernel is ready.
+
+    One server at a time: two over one database make each other's reports.
+    """
     served = ServerProcess(
         root=root, MONGO_DB_URL=url, REPORT_TIMEOUT_SECONDS=str(_MOST_SECONDS), REPORT_LIMIT_PER_CALLER="0"
-    )
-    return served.start()
+    ).start()
+    try:
+        return [_ask_when_ready(served, hours) for hours in lengths]
+    finally:
+        served.close()
 
 
-def compare(servers: Sequence[tuple[str, ServerProcess]], hours: int, runs: int) -> None:
-    """Print each server's median, and how the first one's stands to the last one's."""
-    times: dict[str, list[float]] = {name: [] for name, _ in servers}
-    for _ in range(runs):
-        for name, served in servers:
-            time.sleep(_WARM_SECONDS)
-            times[name].append(timed(lambda served=served: ask(served, hours)))  # type: ignore[misc]
-    medians = {name: statistics.median(each) for name, each in times.items()}
-    row = ", ".join(f"{name} {medians[name]:.2f} s (least {min(times[name]):.2f})" for name, _ in servers)
-    first, last = servers[0][0], servers[-1][0]
-    ratio = f", ratio {medians[first] / medians[last]:.2f}" if first != last else ""
-    print(f"report of {hours} h: {row}{ratio}", flush=True)
+def _ask_when_ready(served: ServerProcess, hours: int) -> float:
+    time.sleep(_WARM_SECONDS)
+    return timed(lambda: ask(served, hours))
+
+
+def show(lengths: Sequence[int], own: Sequence[Sequence[float]], other: Sequence[Sequence[float]]) -> None:
+    """A line a length: medians, least, and how this checkout stands to the other one."""
+    for place, hours in enumerate(lengths):
+        row = f"report of {hours} h:"
+        medians = []
+        for name, rounds in (("this", own), ("beside", other)):
+            if rounds:
+                times = [each[place] for each in rounds]
+                medians.append(statistics.median(times))
+                row += f"  {name} {medians[-1]:.2f} s (least {min(times):.2f})"
+        print(row + (f"  ratio {medians[0] / medians[1]:.2f}" if len(medians) > 1 else ""), flush=True)
 
 
 def main() -> None:
@@ -64,17 +74,15 @@ def main() -> None:
     asked.add_argument("--runs", type=int, default=3)
     options = asked.parse_args()
     with ExitStack() as stack:
-        url = options.database
-        if url is None:
-            own, _ = stack.enter_context(data.mongod())
-            url = f"{own}/months"
+        url = options.database or f"{stack.enter_context(data.mongod())[0]}/months"
         data.load_months(url)
-        roots = [("this", ROOT)] + ([("beside", options.beside)] if options.beside else [])
-        servers = [(name, server(url, root)) for name, root in roots]
-        for _, served in servers:
-            stack.callback(served.close)
-        for hours in options.hours:
-            compare(servers, hours, options.runs)
+        own: list[list[float]] = []
+        other: list[list[float]] = []
+        for _ in range(options.runs):
+            own.append(one_round(url, ROOT, options.hours))
+            if options.beside:
+                other.append(one_round(url, options.beside, options.hours))
+            show(options.hours, own, other)
 
 
 if __name__ == "__main__":

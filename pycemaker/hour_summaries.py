@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pycemaker.robust import block_means, block_medians
+from pycemaker.robust import block_means, block_medians, row_medians
 from pycemaker.samples import UNKNOWN_CRITICITY, Columns
 
 HOUR_MS = 3_600_000
@@ -119,7 +119,7 @@ def summarize(columns: Columns, unit: str) -> HourSummaries:
         longest_gap_ms=longest_gap_ms,
         step_ms=step_ms,
         block_minimum=np.fmin.reduce(blocks, axis=1),
-        block_median=_row_medians(blocks),
+        block_median=row_medians(blocks),
         block_maximum=np.fmax.reduce(blocks, axis=1),
         criticities=_counts(hour, places[columns.criticity], rows, len(names)),
         criticity_names=names,
@@ -159,17 +159,6 @@ def _blocks(
     block = owner * each_hour + (time_ms - 1 - hours[owner] * HOUR_MS) // BLOCK_MS
     middle = block_means if unit == "requests" else block_medians
     return middle(block, reading, len(hours) * each_hour, 1).reshape(len(hours), each_hour)
-
-
-def _row_medians(blocks: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Each row's median of what is finite; NaN where nothing is."""
-    ranked, sizes = np.sort(blocks, axis=1), np.isfinite(blocks).sum(axis=1)
-    rows = np.arange(len(blocks))
-    lower, upper = (
-        ranked[rows, np.maximum(0, (sizes - 1) // 2)],
-        ranked[rows, np.minimum(sizes // 2, len(blocks.T) - 1)],
-    )
-    return np.asarray(np.where(sizes > 0, lower / 2 + upper / 2, np.nan), np.float64)
 
 
 def _distances(

@@ -25,6 +25,7 @@ class Metric:
         spellings: other names its routes answer to.
         limit: the reading at which it is full, and something ends; None where nothing fills up.
         worse: which way is bad: 1 where more is worse, -1 where less is.
+        falls: whether a fall below all that is known means something; not where less is only better.
     """
 
     id: str
@@ -35,6 +36,7 @@ class Metric:
     spellings: tuple[str, ...] = ()
     limit: float | None = None
     worse: int = 1
+    falls: bool = True
 
     @property
     def color(self) -> str:
@@ -52,7 +54,7 @@ SAMPLE_SECONDS = 5
 
 CPU = Metric("cpu", "cpu_usage", "ratio", N_("Consumo de CPU"))
 RAM = Metric("ram", "jvm_memory_usage", "ratio", N_("Consumo de RAM"), limit=1.0)
-DISK = Metric("disk", "disk_usage", "ratio", N_("Consumo de disco"), limit=1.0)
+DISK = Metric("disk", "disk_usage", "ratio", N_("Consumo de disco"), limit=1.0, falls=False)
 RESPONSE_TIME = Metric(
     "response_time", "response_time", "seconds", N_("Tempo de resposta"), spellings=("reponse_time", "res_time")
 )
@@ -65,7 +67,7 @@ REQUEST_COUNT = Metric(
     spellings=("req_count",),
     worse=-1,
 )
-HTTP_FAIL = Metric("http_fail", "http_fail", "requests", N_("Falhas HTTP"))
+HTTP_FAIL = Metric("http_fail", "http_fail", "requests", N_("Falhas HTTP"), falls=False)
 
 METRICS: tuple[Metric, ...] = (CPU, RAM, DISK, RESPONSE_TIME, REQUEST_COUNT, HTTP_FAIL)
 

@@ -75,6 +75,19 @@ def block_means(place: NDArray[np.int64], amounts: Floats, count: int, fewest: i
     return np.asarray(told, np.float64)
 
 
+def row_medians(rows: Floats) -> Floats:
+    """Each row's median of what is finite; NaN where nothing is."""
+    if not rows.size:
+        return np.full(len(rows), np.nan)
+    finite = np.isfinite(rows)
+    ranked, sizes, every = np.sort(np.where(finite, rows, np.inf), axis=1), finite.sum(axis=1), np.arange(len(rows))
+    lower, upper = (
+        ranked[every, np.maximum(0, (sizes - 1) // 2)],
+        ranked[every, np.minimum(sizes // 2, len(rows.T) - 1)],
+    )
+    return np.asarray(np.where(sizes > 0, lower / 2 + upper / 2, np.nan), np.float64)
+
+
 def running_median(amounts: Floats, width: int) -> Floats:
     """For each place the median of the `width` amounts around it; at the ends of the first or last `width`."""
     width = min(width, len(amounts))

@@ -1,24 +1,30 @@
 """What changed, first: at most three findings of a period, the most important first. Pure and deterministic.
 
-    series               a metric's intervals in blocks of minutes, earlier days in slots
-    levels, episodes     a level that moved; a stretch far from normal
+    series               a metric's intervals in blocks of five minutes, the weeks before them in hours
+    extremes             what those hours reached, and how far beyond that is news
+    episodes, levels     a stretch beyond that; a level of hours beyond it
     trends, states       what fills up, and when; time spent critical, readings never seen, missing samples
     finding, telling     what a finding is; the words of each kind
 
-Two things must hold before anything is said: it is unlikely to be noise (robust statistics whose sources stand in each
-module), and it is large enough to matter to a person (the floors). How often a quiet period carries a finding all the
-same is measured by `python -m tests.bench.false_alarms` and bounded by `tests/unit/test_findings_noise.py`.
+A reading is known where the last weeks reached it at any hour, the worst day left out, so that bursts and chronic load
+are no news. A level or a stretch is known where the days themselves were as far from their same hours. Beyond what is
+known there must be a margin: a floor that matters to people, and a share of how much the days differ, larger where
+there are few. How often a quiet period carries a finding is measured by `python -m tests.bench.false_alarms`
+and `tests.bench.findings`, and bounded by `tests/unit/test_findings_noise.py`.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pycemaker.coverage import Coverage, coverage
+import numpy as np
+
+from pycemaker.coverage import COMPARABLE_SHARE, Coverage, coverage
 from pycemaker.findings.episodes import Episode, find_episode
+from pycemaker.findings.extremes import LEAST_DAYS
 from pycemaker.findings.finding import CRITICAL, NOTICE, WARNING, Finding
-from pycemaker.findings.levels import find_shift
-from pycemaker.findings.series import Series, series
+from pycemaker.findings.levels import Shift, find_shift
+from pycemaker.findings.series import Series, scaled, series
 from pycemaker.findings.states import critical_time, new_high, outages
 from pycemaker.findings.telling import (
     tell_critical,
@@ -50,13 +56,13 @@ _TOGETHER_MS = 300_000
 def find(period: Period) -> tuple[Finding, ...]:
     """The findings of a period: the worst first, at most `MOST`; none where nothing is out of the ordinary.
 
-    One finding a metric: a stretch that was far from normal says more than its critical time, that more than a level
-    that moved, that more than one high reading. A trend and a gap are told beside them. Stretches of several metrics at
-    one time are one finding. Whatever compares the two intervals is withheld where there is too little of either.
+    One finding a metric: a stretch that was far from normal says more than a level that moved, that more than its
+    critical time, that more than one high reading. A trend and a gap are told beside them. Stretches of several metrics
+    at one time are one finding. Whatever compares the two intervals is withheld where there is too little of either.
     """
     counted = {part.metric.id: (part, coverage(part)) for part in period.metrics}
     parts = {part.metric.id: series(part) for part in period.metrics if len(part.current)}
-    comparable = {name: taken for name, taken in parts.items() if counted[name][1].is_comparable}
+    comparable = {name: taken for name, taken in parts.items() if _is_comparable(taken, counted[name][1])}
     found = _gaps(counted) + _changes(parts, comparable)
     ranked = sorted(found, key=lambda finding: (-finding.severity, _KINDS.index(finding.kind), -finding.weight))
     return tuple(ranked[:MOST])
@@ -74,7 +80,7 @@ def _changes(parts: dict[str, Series], comparable: dict[str, Series]) -> list[Fi
     episodes = {
         name: episode
         for name, taken in parts.items()
-        if (episode := find_episode(taken)) and not (episode.is_whole and name in shifts)
+        if (episode := find_episode(taken)) and not (name in shifts and _is_part_of(episode, shifts[name]))
     }
     found = [tell_incident(group) for group in _together(list(episodes.values()))]
     found += [tell_trend(parts[name], trend) for name, trend in trends.items()]
@@ -84,13 +90,25 @@ def _changes(parts: dict[str, Series], comparable: dict[str, Series]) -> list[Fi
     return found
 
 
+def _is_comparable(taken: Series, counted: Coverage) -> bool:
+    """Whether there is enough of the interval, and enough before it: half of the previous one, or a day of hours."""
+    return counted.share >= COMPARABLE_SHARE and (counted.is_comparable or taken.known_days >= LEAST_DAYS)
+
+
+def _is_part_of(episode: Episode, shift: Shift) -> bool:
+    """Whether a stretch is a level itself, or not twice as far from normal as the level that moved."""
+    amounts = np.array([episode.amount, episode.normal, shift.level, shift.normal])
+    amount, normal, level, usual = scaled(amounts, episode.series.unit)
+    return episode.is_level or bool(abs(amount - normal) < 2 * abs(level - usual))
+
+
 def _lesser(name: str, taken: Series, shifts: dict[str, Any], trends: dict[str, Any]) -> list[Finding]:
-    """What is told of a metric that had no stretch far from normal: one thing or none."""
-    if critical := critical_time(taken.part):
-        return [tell_critical(taken.part, critical)]
+    """One finding or none of a metric that had no stretch far from normal."""
     if name in shifts and name not in trends:
         return [tell_shift(taken, shifts[name])]
-    high = new_high(taken.part)
+    if critical := critical_time(taken):
+        return [tell_critical(taken.part, critical)]
+    high = new_high(taken)
     return [tell_high(taken.part, high)] if high and name not in trends else []
 
 

@@ -1,8 +1,9 @@
-"""A stretch of the interval in which a metric was far from normal. Pure.
+"""A stretch of the interval in which a metric was further from normal than the days before know. Pure.
 
-Normal is, with three earlier days or more, the same hours of those days; with fewer, the running median of some four
-hours around. A block is far from it when a robust z (Hampel's identifier: distance in MADs, 1974) and a floor that
-matters to people both say so. With few days a stretch must also begin or end abruptly, which a daily rhythm does not.
+Two things are looked at: the blocks as they are, against what was reached at any hour; and their distance from the
+same hours of the days before, against how far the days themselves were from that. A stretch needs neighbours that agree
+or a block twice as far, and is known where the same hours of a week ago had it. With hardly any day to compare with it
+must begin or end abruptly, which a daily rhythm does not.
 """
 
 from __future__ import annotations
@@ -12,20 +13,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pycemaker.findings.finding import Floor
-from pycemaker.findings.series import LARGEST, Series, scaled
-from pycemaker.period import EARLIER_SLICES
-from pycemaker.robust import NORMAL_MAD, Floats, median, running_median, smoothed
+from pycemaker.findings.extremes import LEAST_DAYS, floor, limit
+from pycemaker.findings.series import DAY_HOURS, HOUR_BLOCKS, LARGEST, WEEK_DAYS, Series, scaled
+from pycemaker.robust import Floats, median, running_median, smoothed
 
-_UP = {"ratio": Floor(1, 0.20), "seconds": Floor(2, 0.05), "requests": Floor(3, 0.5)}
-_DOWN = Floor(4, 2)
-_SMALLEST_NOISE = {"ratio": 0.01, "seconds": 0.05, "requests": 0.1}
-_Z = 6.0
+Flags = NDArray[np.bool_]
+
+_FLOORS = {1: 1.25, -1: 2.5}
+_SAME_HOURS_FLOORS, _SAME_HOURS_DAYS = 2.5, {1: 3, -1: WEEK_DAYS}
+_FLOORS_WITHOUT_DAYS = 2.5
+_STRONG = 2.0
+_WEEKS, _WEEK_HOURS, _AROUND_HOURS = 3, WEEK_DAYS * DAY_HOURS, 2
 _WINDOW_BLOCKS = 49
-_FEW_DAYS = 3
-_JUMP_SHARE = 0.5
-_JUMP_BLOCKS = 6
-_WHOLE_SHARE = 0.6
+_JUMP_SHARE, _JUMP_BLOCKS = 0.5, 6
+_WHOLE_SHARE, _LEVEL_HOURS = 0.6, 6
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,10 @@ class Episode:
         amount: the median reading in it, the mean for counts.
         normal: what it would have been.
         critical_share: how many of its samples the collectors called critical, 0 to 1.
-        repeats: on how many of the earlier days the same hours had it too.
-        is_whole: whether it is most of the interval, and so its level.
+        repeats: on how many of the `days` before it the same hours had it too.
+        days: of how many days before it, seven at most, the same hours are known.
+        is_strong: whether it is twice as far as it need be.
+        is_level: whether it is most of the interval, or six hours and more up to its end, and so a level.
     """
 
     series: Series
@@ -50,7 +53,9 @@ class Episode:
     normal: float
     critical_share: float
     repeats: int
-    is_whole: bool
+    days: int
+    is_strong: bool
+    is_level: bool
 
     @property
     def fold(self) -> float:
@@ -62,61 +67,102 @@ class Episode:
 
 
 def find_episode(series: Series) -> Episode | None:
-    """The farthest stretch from normal of one metric's current interval; None where all is near it."""
+    """The farthest stretch from normal of one metric's current interval; None where all is near it.
+
+    Of stretches that come at the same hour of several days the last is taken.
+    """
     normal = _normal(series)
-    noise = _noise(series, normal)
-    found = []
-    for way, floor in ((1, _UP.get(series.unit, _UP["requests"])), (-1, _DOWN)):
-        if way < 0 and series.unit != "requests":
-            continue
-        far = _far(series, normal, noise, way, floor)
-        found += [_told(series, run, normal, way) for run in _runs(series, far, normal, floor, way)]
-    return max(found, key=lambda episode: episode.fold * (1 + episode.critical_share), default=None)
+    ways = (1, -1) if series.part.metric.falls else (1,)
+    episodes = [_episode(series, run, normal, way) for way in ways for run in _runs(series, way)]
+    farthest = max(episodes, key=lambda episode: episode.fold * (1 + episode.critical_share), default=None)
+    if farthest is None:
+        return None
+    alike = [episode for episode in episodes if _is_same_hour(episode, farthest) and episode.fold >= farthest.fold / 2]
+    return max(alike, key=lambda episode: episode.start_ms)
+
+
+def _is_same_hour(one: Episode, other: Episode) -> bool:
+    apart = (one.start_ms - other.start_ms) / 3_600_000
+    return abs(apart - round(apart / DAY_HOURS) * DAY_HOURS) <= 1 and (one.amount > one.normal) == (
+        other.amount > other.normal
+    )
 
 
 def _normal(series: Series) -> Floats:
-    """Each current block's normal reading."""
-    if len(series.days) < _FEW_DAYS:
-        return running_median(series.amounts, _WINDOW_BLOCKS)[series.now :]
-    place = np.arange(len(series.current)) * EARLIER_SLICES // len(series.current)
-    return _filled(series.normal_slots)[place]
+    """Each current block's normal reading: that of the same hours, the running median where these are not known."""
+    around = running_median(series.amounts, _WINDOW_BLOCKS)[series.now :]
+    if series.known_days < _SAME_HOURS_DAYS[1]:
+        return around
+    usual = np.repeat(np.resize(series.usual_day, len(series.hours)), HOUR_BLOCKS)
+    return np.where(np.isfinite(usual), usual, around)
 
 
-def _filled(slots: Floats) -> Floats:
-    known = np.flatnonzero(np.isfinite(slots))
-    return np.asarray(np.interp(np.arange(len(slots)), known, slots[known]), np.float64)
-
-
-def _noise(series: Series, normal: Floats) -> float:
-    residual = scaled(series.current, series.unit) - scaled(normal, series.unit)
-    if len(series.days) >= _FEW_DAYS:
-        days = scaled(series.days, series.unit) - scaled(series.normal_slots, series.unit)
-        residual = np.concatenate([residual, days.ravel()])
-    measured = NORMAL_MAD * median(np.abs(residual))
-    return float(np.nanmax([measured, _SMALLEST_NOISE.get(series.unit, 0.1)]))
-
-
-def _far(series: Series, normal: Floats, noise: float, way: int, floor: Floor) -> NDArray[np.bool_]:
-    amounts = series.current
-    with np.errstate(invalid="ignore"):
-        excess = way * (scaled(amounts, series.unit) - scaled(normal, series.unit))
-        far = excess > _Z * noise
-    pairs = zip(far, amounts, normal, strict=True)
-    return np.array([bool(is_far and floor.parts(amount, usual)) for is_far, amount, usual in pairs])
-
-
-def _runs(series: Series, far: NDArray[np.bool_], normal: Floats, floor: Floor, way: int) -> list[tuple[int, int]]:
-    """First and last block of each stretch: two blocks or more, or one that is twice as far as it need be."""
-    places = np.flatnonzero(far)
+def _runs(series: Series, way: int) -> list[tuple[int, int, bool]]:
+    """First and last block of each stretch, and whether it is strong."""
+    far, strong = _beyond_any_hour(series, way)
+    known = _known_for_weeks(series, way)
+    far, strong = (far | _beyond_same_hours(series, way)) & ~known, strong & ~known
+    filled = np.flatnonzero(np.isfinite(series.current))
+    places = np.flatnonzero(far[filled])
     groups = np.split(places, np.flatnonzero(np.diff(places) > 2) + 1) if len(places) else []
-    twice = Floor(floor.factor**2, floor.least * 2)
-    runs = []
-    for group in groups:
-        first, last = int(group[0]), int(group[-1])
-        strong = twice.parts(series.current[first], normal[first])
-        if (len(group) > 1 or strong) and (len(series.days) >= _FEW_DAYS or _is_abrupt(series, first, last, way)):
-            runs.append((first, last))
-    return runs
+    runs = [
+        (int(filled[group[0]]), int(filled[group[-1]]), bool(strong[filled[group]].any()))
+        for group in groups
+        if len(group) > 1 or strong[filled[group]].any()
+    ]
+    few = series.known_days < LEAST_DAYS
+    return [run for run in runs if not few or _is_abrupt(series, run[0], run[1], way)]
+
+
+def _beyond_any_hour(series: Series, way: int) -> tuple[Flags, Flags]:
+    """Which blocks are beyond all that was reached, and which of them twice as far as they need be."""
+    hours = way * scaled(series.highs if way > 0 else series.lows, series.unit)
+    floors = max(_FLOORS[way], 0 if series.known_days >= LEAST_DAYS else _FLOORS_WITHOUT_DAYS)
+    beyond = limit(hours, floors, series.unit)
+    reached = limit(hours, 0, series.unit)
+    with np.errstate(invalid="ignore"):
+        blocks = way * scaled(series.current, series.unit)
+        return blocks > beyond, blocks > beyond + (_STRONG - 1) * (beyond - reached)
+
+
+def _beyond_same_hours(series: Series, way: int) -> Flags:
+    """Which blocks, three together, are further from the same hours of the days before than these were themselves.
+
+    A fall may be the first weekend that is seen: it needs a week to compare with.
+    """
+    if series.known_days < _SAME_HOURS_DAYS[way]:
+        return np.zeros(len(series.current), np.bool_)
+    usual = way * scaled(series.usual_day, series.unit)
+    usual = np.fmax.reduce([np.roll(usual, -1), usual, np.roll(usual, 1)])
+    step = floor(usual, series.unit)
+    hours = way * scaled(series.highs if way > 0 else series.lows, series.unit)
+    hours = hours[len(hours) % DAY_HOURS :]
+    beyond = limit((hours - np.resize(usual, len(hours))) / np.resize(step, len(hours)), _SAME_HOURS_FLOORS, "floors")
+    own, steps = (np.repeat(np.resize(each, len(series.hours)), HOUR_BLOCKS) for each in (usual, step))
+    with np.errstate(invalid="ignore"):
+        distance = (way * scaled(series.current, series.unit) - own) / steps
+        far = distance > beyond
+    return _three_together(far)
+
+
+def _three_together(far: Flags) -> Flags:
+    """Those with a neighbour on each side, or two on one, that are far too."""
+    threes = far[2:] & far[1:-1] & far[:-2]
+    padded = np.concatenate([[False, False], threes, [False, False]])
+    return np.asarray(padded[:-2] | padded[1:-1] | padded[2:], np.bool_)
+
+
+def _known_for_weeks(series: Series, way: int) -> Flags:
+    """Which blocks are no further than the same hours, two around, were one, two or three weeks ago."""
+    hours = way * scaled(series.highs if way > 0 else series.lows, series.unit)
+    ago = [week * _WEEK_HOURS - around for week in range(1, _WEEKS + 1) for around in range(-_AROUND_HOURS, 3)]
+    places = len(hours) + np.arange(len(series.hours))[:, None] - np.array(ago)
+    exists = (places >= 0) & (places < len(hours))
+    padded = np.append(np.where(np.isfinite(hours), hours, -np.inf), -np.inf)
+    reached = np.repeat(padded[np.where(exists, places, -1)].max(axis=1), HOUR_BLOCKS)
+    blocks = way * scaled(series.current, series.unit)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(blocks <= reached + floor(blocks, series.unit) / 2, np.bool_)
 
 
 def _is_abrupt(series: Series, first: int, last: int, way: int) -> bool:
@@ -130,8 +176,8 @@ def _is_abrupt(series: Series, first: int, last: int, way: int) -> bool:
     return any(way * (inside - median(side)) >= wanted for side in (before, after))
 
 
-def _told(series: Series, run: tuple[int, int], normal: Floats, way: int) -> Episode:
-    first, last = run
+def _episode(series: Series, run: tuple[int, int, bool], normal: Floats, way: int) -> Episode:
+    first, last, is_strong = run
     usual = median(normal[first : last + 1])
     middle = (usual + median(series.current[first : last + 1])) / 2
     kept = _samples(series, first, last, middle, way)
@@ -139,7 +185,9 @@ def _told(series: Series, run: tuple[int, int], normal: Floats, way: int) -> Epi
     readings = np.clip(part.reading[kept], -LARGEST, LARGEST)
     amount = float(np.nanmean(readings)) if series.unit == "requests" else median(readings)
     names = np.array([name == "critical" for name in part.criticity_names])
-    present = np.isfinite(series.current).sum()
+    same_hours = _same_hours(series, first, last, way)
+    with np.errstate(invalid="ignore"):
+        repeats = int((way * (same_hours - middle) > 0).sum())
     return Episode(
         series=series,
         start_ms=int(part.time_ms[kept[0]]),
@@ -147,9 +195,17 @@ def _told(series: Series, run: tuple[int, int], normal: Floats, way: int) -> Epi
         amount=amount,
         normal=usual,
         critical_share=float(names[part.criticity[kept]].mean()),
-        repeats=_repeats(series, first, last, middle, way),
-        is_whole=(last - first + 1) >= _WHOLE_SHARE * present,
+        repeats=repeats,
+        days=int(np.isfinite(same_hours).sum()),
+        is_strong=is_strong,
+        is_level=_is_level(series, first, last),
     )
+
+
+def _is_level(series: Series, first: int, last: int) -> bool:
+    filled = np.flatnonzero(np.isfinite(series.current))
+    lasts = last >= filled[-1] and last - first + 1 >= _LEVEL_HOURS * HOUR_BLOCKS
+    return bool(lasts or last - first + 1 >= _WHOLE_SHARE * len(filled))
 
 
 def _samples(series: Series, first: int, last: int, middle: float, way: int) -> NDArray[np.intp]:
@@ -163,10 +219,15 @@ def _samples(series: Series, first: int, last: int, middle: float, way: int) -> 
     return near[beyond[0] : beyond[-1] + 1] if len(beyond) else near
 
 
-def _repeats(series: Series, first: int, last: int, middle: float, way: int) -> int:
-    """On how many earlier days a slot of the stretch, or one beside it, was beyond the middle."""
-    blocks = len(series.current)
-    low, high = first * EARLIER_SLICES // blocks, (last + 1) * EARLIER_SLICES // blocks
-    near = series.days[:, max(0, low - 1) : high + 2]
-    with np.errstate(invalid="ignore"):
-        return int((way * (near - middle) > 0).any(axis=1).sum()) if near.size else 0
+def _same_hours(series: Series, first: int, last: int, way: int) -> Floats:
+    """The farthest block of the same hours, one around, on each of the seven days before; NaN where none is known."""
+    own = series.current.reshape(-1, HOUR_BLOCKS)
+    farthest, own_farthest = (
+        (series.highs, np.fmax.reduce(own, axis=1)) if way > 0 else (series.lows, np.fmin.reduce(own, axis=1))
+    )
+    hours = np.concatenate([farthest, own_farthest])
+    start, end = (len(farthest) + place // HOUR_BLOCKS for place in (first, last))
+    days = [
+        hours[max(0, start - 1 - back) : max(0, end + 2 - back)] for back in range(DAY_HOURS, 8 * DAY_HOURS, DAY_HOURS)
+    ]
+    return np.array([way * np.fmax.reduce(way * day, initial=-np.inf) for day in days])

@@ -1,8 +1,10 @@
-"""A metric whose level over the whole interval is not what it was. Pure.
+"""A metric whose level over hours is not what it was in the days before. Pure.
 
-The level is a median over blocks. With three earlier days or more, the days themselves say how far the level moves from
-one to the next (a robust z of this interval among them, slot by slot, so that neither the rhythm of the day nor a gap
-counts); with fewer, the difference must be larger and, since a rhythm cannot be told from a change then, abrupt.
+The level is the median of six hours, of the whole interval where it is shorter. As for stretches, it is compared with
+what it reached at any hour, and its distance from the same hours of the days before with how far the days themselves
+were from that; so neither a rhythm nor a day that is a little different counts. It is told as long as the worst day
+that is left out may still be the move itself: for a day or two, then it is the new normal. A fall may be the first
+weekend that is seen: it needs a week to compare with. With hardly any day a level must have moved at once.
 """
 
 from __future__ import annotations
@@ -10,19 +12,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from pycemaker.findings.finding import Floor
-from pycemaker.findings.series import Series, scaled
-from pycemaker.robust import Floats, median, spread
+from pycemaker.findings.extremes import LEAST_DAYS, floor, limit
+from pycemaker.findings.series import DAY_HOURS, HOUR_BLOCKS, WEEK_DAYS, Series, rolling_medians, scaled
+from pycemaker.robust import Floats, median
 
-_FLOORS = {  # with three earlier days or more; with one or two; with none
-    "ratio": (Floor(1, 0.10), Floor(1, 0.15), Floor(1, 0.25)),
-    "seconds": (Floor(1.4, 0.02), Floor(1.8, 0.02), Floor(2.5, 0.02)),
-    "requests": (Floor(1.5, 0.5), Floor(2, 0.5), Floor(4, 0.5)),
-}
-_MANY_DAYS, _FEW_DAYS = 5, 3
-_Z_MANY, _Z_FEW = 4.0, 6.0
-_OUTSIDE = 1.5
+_LEVEL_HOURS = 6
+_FLOORS = {1: 1.25, -1: 1.5}
+_FLOORS_WITHOUT_DAYS = 3.0
+_SAME_HOURS_DAYS = 3
+_WEEKS, _WEEK_HOURS = 3, WEEK_DAYS * DAY_HOURS
+_LASTING_SHARE = 0.6
 _STEP_BLOCKS = 6
 _STEP_SHARE = 0.6
 
@@ -32,10 +33,10 @@ class Shift:
     """A level that moved.
 
     Attributes:
-        level: this interval's median, in the metric's unit.
+        level: the median since it moved, in the metric's unit.
         normal: what it was in what it is compared with.
         previous: the previous interval's median.
-        days: how many earlier days it is compared with.
+        days: how many earlier days it is compared with; 0 where that is the previous interval.
         since_ms: when it moved, where that was at once; else None.
     """
 
@@ -47,45 +48,76 @@ class Shift:
 
 
 def find_shift(series: Series) -> Shift | None:
-    """The shift of one metric's level; None where there is none, or too little to tell."""
+    """The shift of one metric's level that lasts to the end of the interval, or for most of it; else None."""
+    for way in (1, -1):
+        moved = np.flatnonzero(_moved(series, way))
+        if not len(moved):
+            continue
+        width, count = _width(series), len(series.hours)
+        first, last = int(moved[0]), int(moved[-1]) + width
+        if last == count or last - first >= _LASTING_SHARE * count:
+            return _shift(series, first, last, way)
+    return None
+
+
+def _shift(series: Series, first: int, last: int, way: int) -> Shift | None:
     days = len(series.days)
-    if days >= _FEW_DAYS:
-        return _against_days(series)
-    references = [median(day) for day in series.days] + [median(series.previous)]
-    level = median(series.current)
-    normal = min(references, key=lambda reference: abs(level - reference))
-    if not _floor(series, days).parts(level, normal) or len({level > reference for reference in references}) > 1:
+    normal = median(series.days) if days else median(series.previous)
+    since = step(series, way)
+    if since is None and series.known_days < LEAST_DAYS:
         return None
-    since = step(series, 1 if level > normal else -1)
-    if since is None:
+    since_ms = None if since is None else series.block_start_ms(since)
+    level = median(series.current[max(first * HOUR_BLOCKS, (since or 0) - series.now) : last * HOUR_BLOCKS])
+    if way * (level - normal) <= 0:
         return None
-    return Shift(level, normal, references[-1], days, series.block_start_ms(since))
+    return Shift(level, normal, median(series.previous), days, since_ms)
 
 
-def _against_days(series: Series) -> Shift | None:
-    unit, normal = series.unit, scaled(series.normal_slots, series.unit)
-    here = scaled(series.slots, unit) - normal
-    moved = median(here)
-    usual = np.array([median(scaled(day, unit) - normal) for day in series.days])
-    level = median(series.slots)
-    before = median(series.normal_slots[np.isfinite(series.slots)])
-    noise = float(np.hypot(spread(usual), spread(here) / 2))
-    limit = (_Z_MANY if len(usual) >= _MANY_DAYS else _Z_FEW) * noise
-    if not (abs(moved) > limit and abs(moved) > _OUTSIDE * float(np.abs(usual).max())):
-        return None
-    if not _floor(series, len(usual)).parts(level, before) or (level > before) != (moved > 0):
-        return None
-    since = step(series, 1 if moved > 0 else -1)
-    return Shift(
-        level, before, median(series.previous), len(usual), None if since is None else series.block_start_ms(since)
+def _width(series: Series) -> int:
+    return min(_LEVEL_HOURS, len(series.hours))
+
+
+def _moved(series: Series, way: int) -> NDArray[np.bool_]:
+    """For each run of hours in the interval whether its level is beyond what the days before know."""
+    width = _width(series)
+    own = way * rolling_medians(scaled(series.hours, series.unit), width)
+    past = way * rolling_medians(scaled(series.middles, series.unit), width)
+    if not np.isfinite(past).any() or (way < 0 and LEAST_DAYS <= series.known_days < WEEK_DAYS):
+        return np.zeros(len(own), np.bool_)
+    floors = _FLOORS[way] if series.known_days >= LEAST_DAYS else _FLOORS_WITHOUT_DAYS
+    with np.errstate(invalid="ignore"):
+        moved = own > limit(past, floors, series.unit)
+        if series.known_days >= _SAME_HOURS_DAYS:
+            moved |= _from_same_hours(series, way, floors)
+        return np.asarray(moved & ~(own <= _weeks_ago(past, width, len(own), series.unit)), np.bool_)
+
+
+def _from_same_hours(series: Series, way: int, floors: float) -> NDArray[np.bool_]:
+    usual = way * scaled(series.usual_day, series.unit)
+    steps = floor(usual, series.unit)
+    middles = way * scaled(series.middles[len(series.middles) % DAY_HOURS :], series.unit)
+    hours = way * scaled(series.hours, series.unit)
+    past, own = (
+        rolling_medians((each - np.resize(usual, len(each))) / np.resize(steps, len(each)), _width(series))
+        for each in (middles, hours)
     )
+    return np.asarray(own > limit(past, floors, "floors"), np.bool_)
+
+
+def _weeks_ago(past: Floats, width: int, count: int, unit: str) -> Floats:
+    """What the levels of the same hours were one, two or three weeks ago at most, and half a floor more."""
+    places = len(past) + np.arange(count)[:, None] + width - 1 - np.arange(1, _WEEKS + 1) * _WEEK_HOURS
+    exists = (places >= 0) & (places < len(past))
+    padded = np.append(np.where(np.isfinite(past), past, -np.inf), -np.inf)
+    reached = padded[np.where(exists, places, -1)].max(axis=1)
+    with np.errstate(invalid="ignore"):
+        return np.where(np.isfinite(reached), reached + floor(reached, unit) / 2, -np.inf)
 
 
 def step(series: Series, way: int) -> int | None:
     """The block at which the current interval's level moved at once, up (1) or down (-1); None where it crept.
 
-    It moved at once where the medians of the half hours before and after differ by most of the whole difference. Where
-    blocks last a minute, six minutes stand for the half hour.
+    It moved at once where the medians of the half hours before and after differ by most of the whole difference.
     """
     amounts = scaled(series.amounts, series.unit)
     whole = way * (median(amounts[series.now :]) - median(amounts[: series.now]))
@@ -110,7 +142,3 @@ def _contrast(amounts: Floats, place: int, way: int) -> float:
     sides = amounts[place - _STEP_BLOCKS : place], amounts[place : place + _STEP_BLOCKS]
     before, after = (side[np.isfinite(side)] for side in sides)
     return way * float(after.sum() / max(1, len(after)) - before.sum() / max(1, len(before)))
-
-
-def _floor(series: Series, days: int) -> Floor:
-    return _FLOORS.get(series.unit, _FLOORS["requests"])[0 if days >= _FEW_DAYS else 1 if days else 2]

@@ -1,7 +1,7 @@
-"""A metric's two intervals as blocks of some minutes, and the same hours of earlier days as slots. Pure.
+"""A metric's two intervals as blocks of five minutes, and the weeks before them as hours. Pure.
 
-Samples seconds apart hang together; blocks of minutes do so less, and one spike moves no block's median. Nothing below
-counts a sample as if it were independent of its neighbour: days are compared with days, blocks with blocks.
+Samples seconds apart hang together; blocks of minutes do so less, one spike moves no block's median, and a block means
+the same at every cadence.
 """
 
 from __future__ import annotations
@@ -11,46 +11,47 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
-from pycemaker.period import EARLIER_SLICES
-from pycemaker.robust import Floats, block_means, block_medians, median
+from pycemaker.hour_summaries import BLOCK_MS, HOUR_MS, HourSummaries, summarize
+from pycemaker.robust import Floats, block_means, block_medians, row_medians
 from pycemaker.window import to_epoch_ms
 
 if TYPE_CHECKING:
-    from pycemaker.cadence import Cadence
-    from pycemaker.period import EarlierHours, MetricPeriod
+    from pycemaker.period import MetricPeriod
     from pycemaker.samples import Columns
 
 LARGEST = 1e15
 """Readings beyond this count as this: no unit of ours comes near, and squares of it stay finite."""
 
-_BLOCK_SECONDS = (60, 300, 900, 1800, 3600)
-_LONG_BLOCK_SECONDS, _SHORT_HOURS = 300, 2
-_FEWEST_SAMPLES = 3
-_LEAST_FULL = 1 / 3
-_FEWEST_SLOTS = EARLIER_SLICES // 2
+HOUR_BLOCKS = HOUR_MS // BLOCK_MS
+DAY_HOURS, WEEK_DAYS = 24, 7
 
 
 @dataclass(frozen=True)
 class Series:
-    """One metric, in blocks of `block_ms` from the start of the previous interval on.
+    """One metric in blocks, and its history in hours.
 
     Attributes:
         part: where it comes from.
-        block_ms: how long a block is: five minutes, or one where the interval is at most two hours; longer where
-            samples are so rare that it would have fewer than three.
-        amounts: each block's median reading, its mean for counts; NaN where it has too few samples.
+        amounts: each block's median reading, its mean for counts, from the start of the previous interval on; NaN where
+            it has no reading.
         now: the first block of the current interval.
-        days: a row for each earlier day that has samples for half of its slots, nearest first, a column a slot.
-        days_back: how many days back each row is.
+        lows, middles, highs: the least, the middle and the greatest block of each hour before the interval, as
+            `amounts`; oldest first, the last one ends within the hour before the interval's start. Where no history was
+            read they are the previous interval's.
+        peaks: the greatest reading of each of those hours.
+        critical: how much of each of those hours the collectors called critical, 0 to 1.
     """
 
     part: MetricPeriod
-    block_ms: int
     amounts: Floats
     now: int
-    days: Floats
-    days_back: Floats
+    lows: Floats
+    middles: Floats
+    highs: Floats
+    peaks: Floats
+    critical: Floats
 
     @property
     def unit(self) -> str:
@@ -73,49 +74,53 @@ class Series:
         return self.amounts[: self.now]
 
     @cached_property
-    def slots(self) -> Floats:
-        """The current interval in as many slots as an earlier day has."""
-        place = np.arange(len(self.current)) * EARLIER_SLICES // len(self.current)
-        kept = np.isfinite(self.current)
-        return block_medians(place[kept], self.current[kept], EARLIER_SLICES, 1)
+    def hours(self) -> Floats:
+        """The middle block of each hour of the current interval."""
+        return row_medians(self.current.reshape(-1, HOUR_BLOCKS))
+
+    @property
+    def known_days(self) -> float:
+        """How many days of hours with readings there are before the interval."""
+        return float(np.isfinite(self.middles).sum() / DAY_HOURS)
+
+    @property
+    def days_apart(self) -> int:
+        """How many days are from one row of `days` to the next."""
+        return -(-len(self.hours) // DAY_HOURS)
 
     @cached_property
-    def normal_slots(self) -> Floats:
-        """Each slot's median over the earlier days; NaN without any."""
-        return (
-            np.array([median(column) for column in self.days.T]) if len(self.days) else np.full(EARLIER_SLICES, np.nan)
-        )
+    def days(self) -> Floats:
+        """The hours' middles in the same hours of earlier days, a row a day, nearest first.
+
+        Whole intervals apart where these are longer than a day; seven rows at most, none without half of its hours.
+        """
+        length, step = len(self.hours), self.days_apart * DAY_HOURS
+        starts = range(len(self.middles) - step, -1, -step)
+        rows = [self.middles[start : start + length] for start in starts][:WEEK_DAYS]
+        kept = [row for row in rows if np.isfinite(row).sum() >= len(row) / 2]
+        return np.array(kept).reshape(-1, length)
+
+    @cached_property
+    def usual_day(self) -> Floats:
+        """The median of the days' middles for each of 24 hours, from the hour on at which the interval starts."""
+        whole = len(self.middles) // DAY_HOURS * DAY_HOURS
+        return row_medians(self.middles[len(self.middles) - whole :].reshape(-1, DAY_HOURS).T)
 
     def block_start_ms(self, block: int) -> int:
         """Where a block starts."""
-        return self.start_ms + block * self.block_ms
+        return self.start_ms + block * BLOCK_MS
 
 
 def series(part: MetricPeriod) -> Series:
-    """The blocks and slots of one metric's period."""
-    block_ms = _block_ms(part)
-    now = part.window.hours * 3_600_000 // block_ms
+    """The blocks and hours of one metric's period."""
+    now = part.window.hours * HOUR_BLOCKS
     start_ms = to_epoch_ms(part.window.previous_start_utc)
-    halves = [
-        _blocks(half, part.metric.unit, start_ms, block_ms, 2 * now, _fewest(block_ms, cadence))
-        for half, cadence in ((part.previous, part.previous_cadence), (part.current, part.cadence))
-    ]
-    rows = [(earlier, _day(earlier, part)) for earlier in part.earlier]
-    kept = [(earlier, row) for earlier, row in rows if np.isfinite(row).sum() >= _FEWEST_SLOTS]
-    days = np.array([row for _, row in kept]).reshape(-1, EARLIER_SLICES)
-    back = [(part.window.start_utc - earlier.start_utc).total_seconds() / 86400 for earlier, _ in kept]
-    return Series(part, block_ms, np.concatenate([halves[0][:now], halves[1][now:]]), now, days, np.array(back))
-
-
-def _block_ms(part: MetricPeriod) -> int:
-    slowest_ms = max(part.cadence.slowest_ms, part.previous_cadence.slowest_ms)
-    least_ms = max(_FEWEST_SAMPLES * slowest_ms, 0 if part.window.hours <= _SHORT_HOURS else _LONG_BLOCK_SECONDS * 1000)
-    return 1000 * next((seconds for seconds in _BLOCK_SECONDS if seconds * 1000 >= least_ms), _BLOCK_SECONDS[-1])
-
-
-def _fewest(block_ms: int, cadence: Cadence) -> int:
-    """How many samples a block has at least: a third of those that it should have, one without a cadence."""
-    return int(block_ms // cadence.slowest_ms * _LEAST_FULL) if cadence.is_known else 1
+    halves = [_blocks(half, part.metric.unit, start_ms, 2 * now) for half in (part.previous, part.current)]
+    history = part.history if part.history is not None and len(part.history) else None
+    summaries = history or summarize(part.previous, part.metric.unit)
+    lows, middles, highs, peaks, critical = (_grid(each, part, summaries) for each in _hours(summaries))
+    amounts = np.concatenate([halves[0][:now], halves[1][now:]])
+    return Series(part, amounts, now, lows, middles, highs, peaks, critical)
 
 
 def scaled(amounts: Floats, unit: str) -> Floats:
@@ -128,14 +133,32 @@ def scaled(amounts: Floats, unit: str) -> Floats:
     return np.sqrt(np.maximum(amounts, 0)) if unit == "requests" else amounts
 
 
-def _day(earlier: EarlierHours, part: MetricPeriod) -> Floats:
-    slot_ms = part.window.hours * 3_600_000 // EARLIER_SLICES
-    return _blocks(earlier.samples, part.metric.unit, to_epoch_ms(earlier.start_utc), slot_ms, EARLIER_SLICES, 1)
+def rolling_medians(hours: Floats, width: int) -> Floats:
+    """For each `width` hours in a row their median; NaN where one of them is missing. Empty where there are fewer."""
+    if len(hours) < width:
+        return np.empty(0)
+    return np.asarray(np.median(sliding_window_view(hours, width), axis=1), np.float64)
 
 
-def _blocks(columns: Columns, unit: str, start_ms: int, block_ms: int, count: int, fewest: int) -> Floats:
-    place = (columns.time_ms - start_ms - 1) // block_ms
+def _blocks(columns: Columns, unit: str, start_ms: int, count: int) -> Floats:
+    place = (columns.time_ms - start_ms - 1) // BLOCK_MS
     kept = np.isfinite(columns.reading) & (place >= 0) & (place < count)
     readings = np.clip(columns.reading[kept], -LARGEST, LARGEST)
     middle = block_means if unit == "requests" else block_medians
-    return middle(place[kept], readings, count, fewest)
+    return middle(place[kept], readings, count, 1)
+
+
+def _hours(summaries: HourSummaries) -> tuple[Floats, ...]:
+    names = np.array([name == "critical" for name in summaries.criticity_names], np.bool_)
+    critical = summaries.criticities[:, names].sum(axis=1) / np.maximum(summaries.count, 1)
+    return summaries.block_minimum, summaries.block_median, summaries.block_maximum, summaries.maximum, critical
+
+
+def _grid(amounts: Floats, part: MetricPeriod, summaries: HourSummaries) -> Floats:
+    """The amounts of hours that may be missing as hours in a row, up to the hour in which the interval starts."""
+    ends_ms = to_epoch_ms(part.window.start_utc) // HOUR_MS * HOUR_MS
+    kept = summaries.hour_ms < ends_ms
+    back = (ends_ms - summaries.hour_ms[kept]) // HOUR_MS
+    grid = np.full(int(back.max(initial=0)), np.nan)
+    grid[len(grid) - back] = np.clip(amounts[kept], -LARGEST, LARGEST)
+    return grid

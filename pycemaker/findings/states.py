@@ -1,4 +1,4 @@
-"""What needs no notion of normal: time spent critical, readings never seen, missing samples. Pure."""
+"""Time spent critical where it grew, readings never seen, missing samples. Pure."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from pycemaker.cadence import Cadence
 from pycemaker.coverage import Coverage, Gap
+from pycemaker.findings.extremes import greatest
 from pycemaker.findings.finding import Floor
+from pycemaker.findings.series import DAY_HOURS, Series
 from pycemaker.metrics import Metric
-from pycemaker.period import EARLIER_SLICES
 from pycemaker.robust import Floats
 from pycemaker.window import to_epoch_ms
 
@@ -25,6 +26,8 @@ _LEAST_SECONDS, _LEAST_SHARE, _LEAST_RUN_SECONDS = 120, 0.005, 300
 _HIGH = {"ratio": Floor(1, 0.10), "seconds": Floor(3, 0.5), "requests": Floor(3, 20)}
 _LEAST_HIGH_RATIO = 0.9
 _AROUND_MS = 600_000
+_GROWN, _GROWN_SECONDS = 1.5, 120
+_MOST_REPEATS = 7
 _GAP_SECONDS, _GAP_SHARE = 300, 0.005
 
 
@@ -39,7 +42,8 @@ class CriticalTime:
         longest_seconds: how long it was critical within that stretch.
         stretches: how many there were.
         previous_seconds: in all, in the interval before.
-        repeats: on how many of the earlier days it was critical at the time of the longest stretch too.
+        repeats: on how many of the `days` before it was critical at the hour of the longest stretch too.
+        days: of how many days before that hour is known, seven at most.
     """
 
     seconds: float
@@ -49,6 +53,7 @@ class CriticalTime:
     stretches: int
     previous_seconds: float
     repeats: int
+    days: int
 
 
 @dataclass(frozen=True)
@@ -66,8 +71,12 @@ class High:
     highest_else: float
 
 
-def critical_time(part: MetricPeriod) -> CriticalTime | None:
-    """Time spent critical; None below two minutes, and where it is neither 0.5% of the interval nor 5 min at once."""
+def critical_time(series: Series) -> CriticalTime | None:
+    """Time spent critical, where it grew: half as much again as in the interval before and the days before.
+
+    None below two minutes, and where it is neither 0.5% of the interval nor 5 min at once.
+    """
+    part = series.part
     lasting, times, breaks = _critical_samples(part.current, part.cadence)
     if not len(times):
         return None
@@ -79,9 +88,12 @@ def critical_time(part: MetricPeriod) -> CriticalTime | None:
     if seconds < _LEAST_SECONDS or not (is_long or seconds >= _LEAST_SHARE * part.window.hours * 3600):
         return None
     before = float(_critical_samples(part.previous, part.previous_cadence)[0].sum()) / 1000
+    if seconds < _GROWN * max(before, _known_critical_seconds(series)) + _GROWN_SECONDS:
+        return None
     start_ms, end_ms = int(times[first[longest]] - lasting[first[longest]]), int(times[last[longest]])
-    repeats = _repeats(part, start_ms, end_ms)
-    return CriticalTime(seconds, start_ms, end_ms, run_seconds, len(first), before, repeats)
+    days = _same_hours(series, start_ms)
+    repeats, known = int((days > 0).sum()), int(np.isfinite(days).sum())
+    return CriticalTime(seconds, start_ms, end_ms, run_seconds, len(first), before, repeats, known)
 
 
 def _critical_samples(columns: Columns, cadence: Cadence) -> tuple[Floats, NDArray[np.int64], NDArray[np.intp]]:
@@ -91,25 +103,33 @@ def _critical_samples(columns: Columns, cadence: Cadence) -> tuple[Floats, NDArr
     return lasting, times, np.flatnonzero(np.diff(times) > np.maximum(_MERGED_MS, cadence.joined_ms(times[1:])))
 
 
-def _repeats(part: MetricPeriod, first_ms: int, last_ms: int) -> int:
-    around = part.window.hours * 3_600_000 // EARLIER_SLICES
-    into = np.array([first_ms - around, last_ms + around]) - to_epoch_ms(part.window.start_utc)
-    critical = [earlier.samples.time_ms[_is_critical(earlier.samples)] - to_epoch_ms(earlier.start_utc)
-                for earlier in part.earlier]  # fmt: skip
-    return sum(bool(((times > into[0]) & (times < into[1])).any()) for times in critical)
+def _known_critical_seconds(series: Series) -> float:
+    """The most that as many hours in a row were critical in the days before."""
+    width, hours = len(series.hours), np.nan_to_num(series.critical) * 3600
+    if len(hours) < width:
+        return 0.0
+    return max(0.0, greatest(np.convolve(hours, np.ones(width), "valid")))
 
 
-def new_high(part: MetricPeriod) -> High | None:
-    """A highest reading far beyond all that was read of other times; None where there is none."""
+def _same_hours(series: Series, time_ms: int) -> Floats:
+    """How critical the same hour was on each of the days before, or one beside it; NaN where that is not known."""
+    start_ms = to_epoch_ms(series.part.window.start_utc)
+    place = len(series.critical) + (time_ms - start_ms) // 3_600_000
+    backs = range(DAY_HOURS, (_MOST_REPEATS + 1) * DAY_HOURS, DAY_HOURS)
+    days = [series.critical[max(0, place - back - 1) : max(0, place - back + 2)] for back in backs]
+    return np.array([np.fmax.reduce(day, initial=np.nan) for day in days])
+
+
+def new_high(series: Series) -> High | None:
+    """A highest reading far beyond all that was read of other times; None where there is none, or little to know."""
+    part = series.part
     finite = np.isfinite(part.current.reading)
     times, readings = part.current.time_ms[finite], part.current.reading[finite]
-    before = np.concatenate([part.previous.reading, *(earlier.samples.reading for earlier in part.earlier)])
-    before = before[np.isfinite(before)]
-    if not len(readings) or len(before) < part.expected / 2:
+    if not len(readings) or not np.isfinite(series.peaks).any():
         return None
     place = int(np.argmax(readings))
-    other = np.concatenate([before, readings[np.abs(times - times[place]) > _AROUND_MS]])
-    high = High(float(readings[place]), int(times[place]), float(other.max()))
+    other = np.concatenate([series.peaks, part.previous.reading, readings[np.abs(times - times[place]) > _AROUND_MS]])
+    high = High(float(readings[place]), int(times[place]), float(other[np.isfinite(other)].max()))
     if part.metric.unit == "ratio" and high.reading < _LEAST_HIGH_RATIO:
         return None
     floor = _HIGH.get(part.metric.unit, _HIGH["requests"])
@@ -157,7 +177,7 @@ def _outage(group: list[tuple[MetricPeriod, Gap]]) -> Outage:
 def _is_news(part: MetricPeriod, gap: Gap) -> bool:
     if gap.seconds < max(_GAP_SECONDS, _GAP_SHARE * part.window.hours * 3600):
         return False
-    had_samples = len(part.previous) > 0 or any(len(earlier.samples) for earlier in part.earlier)
+    had_samples = len(part.previous) > 0 or (part.history is not None and len(part.history) > 0)
     return had_samples or (len(part.current) > 0 and gap.start_ms > to_epoch_ms(part.window.start_utc))
 
 

@@ -59,9 +59,10 @@ def tell_incident(together: list[Episode]) -> Finding:
     if others:
         said.append(_("Ao mesmo tempo: {others}.", others=words.listed([_beside(episode) for episode in others])))
     if lead.repeats:
-        said.append(_repeated(lead.repeats, len(lead.series.days)))
+        said.append(_repeated(lead.repeats, lead.days))
     bad = any(_is_bad(episode) for episode in together)
-    critical = max(episode.critical_share for episode in together) >= 0.5 and seconds >= _SHORT_BAD_SECONDS
+    critical = any(episode.is_strong and episode.critical_share >= 0.5 for episode in together)
+    critical = critical and seconds >= _SHORT_BAD_SECONDS
     scheduled = lead.repeats > 0
     start = words.minute_in_sentence(lead.start_ms, part.window, part.zone)
     return Finding(
@@ -152,7 +153,7 @@ def tell_critical(part: MetricPeriod, critical: CriticalTime) -> Finding:
     if critical.previous_seconds:
         said.append(_("No período anterior: {length}.", length=words.duration(critical.previous_seconds)))
     if critical.repeats:
-        said.append(_repeated(critical.repeats, len(part.earlier)))
+        said.append(_repeated(critical.repeats, critical.days))
     long_run = critical.longest_seconds >= _SHORT_BAD_SECONDS
     return Finding(
         "critical",

@@ -6,7 +6,8 @@ Where that names none, for want of a history:
 with three earlier days or more the slope is taken between the same hours of different days (Hirsch, Slack and Smith,
 1982), which no daily rhythm moves, and the days must rise one after another (Kendall's tau). Else, or where that shows
 nothing, it is Theil and Sen's over the two intervals, whose blocks must rise almost without exception, and which the
-same hours of the days before must not contradict: a rhythm that rises each morning fills nothing.
+same hours of the days before must not contradict: a rhythm that rises each morning fills nothing. Nor does what rises
+where the days before already were, as memory does between restarts.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from pycemaker.capacity import DAY_MS, forecast
+from pycemaker.findings.extremes import LEAST_DAYS, greatest
 from pycemaker.findings.series import Series
-from pycemaker.robust import Floats, block_medians, median, seasonal_slope, slope, spread, tau
+from pycemaker.robust import Floats, block_medians, median, row_medians, seasonal_slope, slope, spread, tau
 
 _FEW_DAYS = 3
 _DAYS_TAU, _BLOCKS_TAU = 0.8, 0.9
@@ -55,11 +57,13 @@ def find_trend(series: Series) -> Trend | None:
     if limit is None:
         return None
     level = median(series.current[np.isfinite(series.current)][-6:])
+    if series.known_days >= LEAST_DAYS and not level > greatest(series.highs):
+        return None
     hours = series.part.window.hours / 24
     if dated := _dated(series, limit, level):
         return dated
     found = [
-        (_over_days(series), float(series.days_back.max(initial=0)) + hours),
+        (_over_days(series), len(series.days) * series.days_apart + hours),
         (_over_blocks(series), 2 * hours),
     ]
     for per_day, seen in found:
@@ -86,9 +90,9 @@ def _dated(series: Series, limit: float, level: float) -> Trend | None:
 def _over_days(series: Series) -> float | None:
     if len(series.days) < _FEW_DAYS:
         return None
-    rows = np.vstack([series.days[::-1], series.slots])
-    back = np.concatenate([series.days_back[::-1], [0.0]])
-    levels = np.array([median(row - series.normal_slots) for row in rows])
+    rows = np.vstack([series.days[::-1], series.hours])
+    back = np.arange(len(series.days), -1.0, -1.0) * series.days_apart
+    levels = row_medians(rows - row_medians(series.days.T))
     per_day = seasonal_slope(np.repeat(-back[:, None], rows.shape[1], axis=1), rows)
     rise = per_day * back[0]
     rest = spread(levels + per_day * back)
@@ -118,6 +122,6 @@ def _is_rhythm(series: Series, per_day: float) -> bool:
     if not len(series.days):
         return False
     day = series.days[0]
-    own = slope(np.arange(len(day)) / len(day) * series.part.window.hours / 24, day)
-    higher = median(series.slots - day)
-    return bool(own > 0.3 * per_day and higher < 0.5 * per_day * series.days_back[0])
+    own = slope(np.arange(len(day)) / 24, day)
+    higher = median(series.hours - day)
+    return bool(own > 0.3 * per_day and higher < 0.5 * per_day * series.days_apart)

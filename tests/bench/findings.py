@@ -28,12 +28,11 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from pycemaker.findings import Finding, find
-from pycemaker.hour_summaries import HOUR_MS, HourSummaries, summarize
-from pycemaker.metrics import Metric
-from pycemaker.period import HISTORY_DAYS, MetricPeriod, Period
+from pycemaker.hour_summaries import HOUR_MS, summarize
+from pycemaker.period import MetricPeriod, Period
 from pycemaker.samples import Columns
 from pycemaker.window import Window
-from tests.services.labelled import Labelled, read_folder, samples
+from tests.services.labelled import Labelled, part_of, read_folder, samples
 from tests.services.made_up import made_up
 
 _UTC = ZoneInfo("UTC")
@@ -86,15 +85,6 @@ def judge(series: Labelled, columns: Columns, hours: int) -> Iterable[Judged]:
         if len(part.current) and len(part.previous):
             yield _judged(series, part)
         end += length
-
-
-def part_of(metric: Metric, window: Window, columns: Columns, summaries: HourSummaries) -> MetricPeriod:
-    """A metric's part of a report over `window`, out of all its samples and their summaries."""
-    start_ms = int(window.start_utc.timestamp() * 1000)
-    rows = np.searchsorted(summaries.hour_ms, [start_ms - HISTORY_DAYS * 24 * HOUR_MS, start_ms - HOUR_MS + 1])
-    history = summaries.part(*rows)
-    now, before = columns.within(window.current), columns.within(window.previous)
-    return MetricPeriod(metric, window, _UTC, now, before, history=history)
 
 
 def _judged(series: Labelled, part: MetricPeriod) -> Judged:

@@ -8,12 +8,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pycemaker.hour_summaries import HOUR_MS, HourSummaries
 from pycemaker.metrics import CPU, REQUEST_COUNT, RESPONSE_TIME, Metric
+from pycemaker.period import HISTORY_DAYS, MetricPeriod
 from pycemaker.samples import Columns
+from pycemaker.window import Window
 
 _SHARES = ("cpu", "utilization", "occupancy", "memory", "disk_usage")
 _DURATIONS = ("latency", "time", "duration")
@@ -100,3 +104,12 @@ def samples(series: Labelled, every_seconds: int) -> Columns:
         reading = np.clip(reading, 0, 1)
     is_critical = (reading >= _CRITICAL) & (series.metric.unit == "ratio")
     return Columns(times, reading, np.where(is_critical, 0, 1).astype(np.int16), ("critical", "regular"))
+
+
+def part_of(metric: Metric, window: Window, columns: Columns, summaries: HourSummaries) -> MetricPeriod:
+    """A metric's part of a report over `window`, out of all its samples and their summaries."""
+    start_ms = int(window.start_utc.timestamp() * 1000)
+    rows = np.searchsorted(summaries.hour_ms, [start_ms - HISTORY_DAYS * 24 * HOUR_MS, start_ms - HOUR_MS + 1])
+    history = summaries.part(*rows)
+    now, before = columns.within(window.current), columns.within(window.previous)
+    return MetricPeriod(metric, window, ZoneInfo("UTC"), now, before, history=history)

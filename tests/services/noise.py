@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from pycemaker.hour_summaries import HOUR_MS, HourSummaries, summarize
 from pycemaker.metrics import CPU, DISK, HTTP_FAIL, RAM, REQUEST_COUNT, RESPONSE_TIME, Metric
 from pycemaker.period import EARLIER_SLICES, EarlierHours, MetricPeriod, Period
 from pycemaker.samples import Columns
@@ -17,7 +18,7 @@ _DRIFT_STEP_MS = 60_000
 
 
 def quiet_period(seed: int, window: Window = WINDOW, days: int = 7) -> Period:
-    """Six metrics over `window` and the same hours of `days` earlier days, without any event.
+    """Six metrics over `window`, and `days` days before it in hour summaries, without any event.
 
     Load is a daily rhythm (its height and peak hour vary by seed), times a level of each day's own (7%), plus a slow
     drift (an AR(1) process over minutes, which hangs together for an hour and a half) and noise from sample to sample.
@@ -39,7 +40,8 @@ def quiet_period(seed: int, window: Window = WINDOW, days: int = 7) -> Period:
             starts = [to_epoch_ms(piece.start_utc) for piece in slices(day, EARLIER_SLICES, 30)]
             times = (np.array(starts)[:, None] + np.arange(1, 7) * _STEP_MS).ravel()
             old.append(EarlierHours(day.start_utc, world.samples(metric, times)))
-        parts.append(MetricPeriod(metric, window, SAO_PAULO, now, before, tuple(old)))
+        history = world.history(metric, to_epoch_ms(window.start_utc), days) if days else None
+        parts.append(MetricPeriod(metric, window, SAO_PAULO, now, before, tuple(old), history=history))
     return Period(window, SAO_PAULO, tuple(parts), None)
 
 
@@ -68,6 +70,15 @@ class _World:
         else:
             reading = self.random.poisson(0.02 * load).astype(float)
         return Columns(times.astype(np.int64), reading, np.zeros(size, np.int16), ("low",))
+
+    def history(self, metric: Metric, start_ms: int, days: int) -> HourSummaries:
+        """The whole hours of so many days before `start_ms`."""
+        end_ms = start_ms // HOUR_MS * HOUR_MS
+        times = np.arange(end_ms - days * 24 * HOUR_MS, end_ms, _STEP_MS) + _STEP_MS
+        own, self.random = self.random, np.random.default_rng(start_ms % 2**32)
+        samples = self.samples(metric, times)
+        self.random = own
+        return summarize(samples, metric.unit)
 
     def load(self, times: NDArray[np.int64]) -> Floats:
         hours = times / 3.6e6

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pycemaker.capacity import Resource, review
+from pycemaker.hour_summaries import summarize
 from pycemaker.metrics import DISK, METRICS, RAM, Metric
 from pycemaker.period import Arrivals, MetricPeriod, Period
 from pycemaker.samples import Columns, no_columns
@@ -44,8 +45,13 @@ def without(columns: Columns, start: float, end: float) -> Columns:
 
 
 def with_days(period: Period, days: int) -> Period:
-    """The period with so many of its earlier days."""
-    return replace(period, metrics=tuple(replace(part, earlier=part.earlier[:days]) for part in period.metrics))
+    """The period with so many of its earlier days; without any it has no history."""
+    return replace(period, metrics=tuple(_with_days(part, days) for part in period.metrics))
+
+
+def _with_days(part: MetricPeriod, days: int) -> MetricPeriod:
+    history = part.history.part(max(0, len(part.history) - days * 24), len(part.history)) if part.history else None
+    return replace(part, earlier=part.earlier[:days], history=history if days else None)
 
 
 def every_kind() -> Iterator[Period]:
@@ -75,7 +81,7 @@ def _stretches(quiet: Period) -> Iterator[Period]:
         cpu=lifted(quiet["cpu"], 1, 3.5, 3.75, add=0.4),
     )
     for days in (1, 3):
-        slow = lifted(_as_each_day(with_days(quiet, days)["response_time"], 3.4, 3.8, 2.0), 12, 3.5, 3.75)
+        slow = lifted(as_each_day(with_days(quiet, days)["response_time"], 3.4, 3.8, 2.0), 20, 3.5, 3.75)
         yield changed(with_days(quiet, days), response_time=slow)
     twice = lifted(quiet["cpu"], 1, 4, 4.5, critical=True)
     codes = twice.current.criticity.copy()
@@ -87,14 +93,23 @@ def _stretches(quiet: Period) -> Iterator[Period]:
     yield changed(quiet, cpu=replace(twice, previous=again))
 
 
-def _as_each_day(part: MetricPeriod, start: float, end: float, level: float) -> MetricPeriod:
-    """The part whose earlier days had that level in those hours."""
-    days = []
-    for day in part.earlier:
-        into = (day.samples.time_ms - to_epoch_ms(day.start_utc)) / HOUR_MS
-        slow = np.where((into > start) & (into < end), level, day.samples.reading)
-        days.append(replace(day, samples=replace(day.samples, reading=slow)))
-    return replace(part, earlier=tuple(days))
+def as_each_day(part: MetricPeriod, start: float, end: float, level: float, days: int = 28) -> MetricPeriod:
+    """The part whose last days reached that level in those hours."""
+    history = part.history
+    assert history is not None
+    into = (history.hour_ms - START_MS) / HOUR_MS
+    same = (into % 24 > start - 1) & (into % 24 < end) & (into >= -24 * days)
+    return replace(part, history=replace(history, block_maximum=np.where(same, level, history.block_maximum)))
+
+
+def before_as(part: MetricPeriod, reading: Callable[[Columns], NDArray[np.float64]]) -> MetricPeriod:
+    """The part with other readings in both intervals and in its history, whose hours get a sample a minute."""
+    history = part.history
+    assert history is not None
+    times = np.arange(history.hour_ms[0], history.hour_ms[-1] + HOUR_MS, 60_000) + 60_000
+    old = Columns(times, np.empty(len(times)), np.zeros(len(times), np.int16), ("low",))
+    old, now, before = (replace(each, reading=reading(each)) for each in (old, part.current, part.previous))
+    return replace(part, current=now, previous=before, history=summarize(old, part.metric.unit))
 
 
 def _levels(quiet: Period) -> Iterator[Period]:
@@ -115,17 +130,13 @@ def _levels(quiet: Period) -> Iterator[Period]:
 def _trends(quiet: Period) -> Iterator[Period]:
     for name, level, per_day in (("disk", 0.9, 0.01), ("disk", 0.97, 0.02), ("ram", 0.95, 0.008)):
 
-        def risen(columns: Columns, level: float = level, per_day: float = per_day) -> Columns:
-            return replace(columns, reading=level + (columns.time_ms - START_MS) / DAY_MS * per_day)
+        def risen(columns: Columns, level: float = level, per_day: float = per_day) -> NDArray[np.float64]:
+            return np.asarray(level + (columns.time_ms - START_MS) / DAY_MS * per_day)
 
-        own = quiet[name]
-        days = tuple(replace(day, samples=risen(day.samples)) for day in own.earlier)
-        yield changed(
-            quiet, **{name: replace(own, current=risen(own.current), previous=risen(own.previous), earlier=days)}
-        )
+        yield changed(quiet, **{name: before_as(quiet[name], risen)})
     queue = Metric("queue", "queue_length", "ratio", "x", limit=1.0)
     for metric in (RAM, queue):
-        own = replace(quiet["ram"], metric=metric, earlier=())
+        own = replace(quiet["ram"], metric=metric, earlier=(), history=None)
         now, before = (
             replace(c, reading=0.7 + (c.time_ms - START_MS) / HOUR_MS / 40) for c in (own.current, own.previous)
         )

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from pycemaker.findings import CRITICAL, MOST, NOTICE, WARNING, Finding, find
 from pycemaker.metrics import METRICS
@@ -16,7 +17,18 @@ from pycemaker.samples import Columns, no_columns
 from pycemaker.window import to_epoch_ms
 from tests.services.noise import quiet_period
 from tests.services.periods import WINDOW
-from tests.services.planted import HOUR_MS, START_MS, changed, every_kind, lifted, with_days, without
+from tests.services.planted import (
+    DAY_MS,
+    HOUR_MS,
+    START_MS,
+    as_each_day,
+    before_as,
+    changed,
+    every_kind,
+    lifted,
+    with_days,
+    without,
+)
 
 QUIET = quiet_period(3)
 
@@ -51,7 +63,7 @@ def test_slow_answers_are_told_with_how_slow_when_how_long_and_what_to_do(days: 
 
 def test_the_sentence_of_an_incident_is_this_one() -> None:
     flat = np.full(4320, 0.1)
-    parts = [replace(part, earlier=()) for part in QUIET.metrics]
+    parts = [replace(part, earlier=(), history=None) for part in QUIET.metrics]
     steady = replace(
         parts[3],
         current=Columns(parts[3].current.time_ms, flat, np.ones(4320, np.int16), ("critical", "low")),
@@ -73,7 +85,7 @@ def test_what_happens_at_one_time_is_one_finding() -> None:
     finding = only(period)
     assert finding.metric == "response_time"
     assert "Ao mesmo tempo: Falhas HTTP" in finding.detail
-    assert "Consumo de CPU 43 p.p. acima do normal" in finding.detail
+    assert "Consumo de CPU 44 p.p. acima do normal" in finding.detail
 
 
 def test_lost_traffic_is_bad_and_more_of_it_is_a_notice() -> None:
@@ -117,12 +129,8 @@ def test_better_is_a_notice_that_asks_whether_it_was_meant() -> None:
 
 
 def test_a_stretch_of_the_day_before_at_the_same_hour_is_said() -> None:
-    part = with_days(QUIET, 1)["response_time"]
-    day = part.earlier[0]
-    into = day.samples.time_ms - to_epoch_ms(day.start_utc)
-    slow = np.where((into > 3.4 * HOUR_MS) & (into < 3.8 * HOUR_MS), 2.0, day.samples.reading)
-    repeated = replace(part, earlier=(replace(day, samples=replace(day.samples, reading=slow)),))
-    finding = only(changed(with_days(QUIET, 1), response_time=lifted(repeated, 12, 3.5, 3.75)))
+    repeated = as_each_day(with_days(QUIET, 1)["response_time"], 3.4, 3.8, 2.0)
+    finding = only(changed(with_days(QUIET, 1), response_time=lifted(repeated, 20, 3.5, 3.75)))
     assert finding.detail.endswith("Na mesma hora também no dia anterior.")
     assert finding.advice.startswith("Procure uma tarefa agendada para essa hora.")
 
@@ -143,14 +151,8 @@ def test_a_minute_of_critical_samples_is_not_worth_a_finding() -> None:
 
 
 def test_a_disk_that_fills_up_is_told_with_the_day_it_is_full() -> None:
-    part = QUIET["disk"]
-    now = replace(part.current, reading=0.9 + (part.current.time_ms - START_MS) / 8.64e7 * 0.01)
-    before = replace(part.previous, reading=0.9 + (part.previous.time_ms - START_MS) / 8.64e7 * 0.01)
-    days = tuple(
-        replace(day, samples=replace(day.samples, reading=0.9 + (day.samples.time_ms - START_MS) / 8.64e7 * 0.01))
-        for day in part.earlier
-    )
-    finding = only(changed(QUIET, disk=replace(part, current=now, previous=before, earlier=days)))
+    disk = before_as(QUIET["disk"], lambda columns: 0.9 + (columns.time_ms - START_MS) / 8.64e7 * 0.01)
+    finding = only(changed(QUIET, disk=disk))
     assert (finding.kind, finding.severity) == ("trend", NOTICE)
     assert finding.sentence == (
         "Consumo de disco chega a 100% em cerca de 10 dias (20/04/2022). "
@@ -160,15 +162,12 @@ def test_a_disk_that_fills_up_is_told_with_the_day_it_is_full() -> None:
 
 
 def test_memory_that_rises_each_morning_fills_nothing() -> None:
-    part = QUIET["ram"]
+    def rising(columns: Columns) -> NDArray[np.float64]:
+        return np.asarray(0.5 + ((columns.time_ms - START_MS + 6 * HOUR_MS) % DAY_MS) / HOUR_MS / 12 * 0.3)
 
-    def rising(columns: Columns, start_ms: int) -> Columns:
-        return replace(columns, reading=0.5 + ((columns.time_ms - start_ms) / HOUR_MS + 6) / 12 * 0.3)
-
-    days = tuple(replace(day, samples=rising(day.samples, to_epoch_ms(day.start_utc))) for day in part.earlier)
-    ram = replace(part, current=rising(part.current, START_MS), previous=rising(part.previous, START_MS), earlier=days)
+    ram = before_as(QUIET["ram"], rising)
     assert find(changed(QUIET, ram=ram)) == ()
-    assert only(changed(QUIET, ram=replace(ram, earlier=()))).headline == (
+    assert only(changed(QUIET, ram=replace(ram, earlier=(), history=None))).headline == (
         "Consumo de RAM chega a 100% em cerca de 8 h (10/04 às 17h)"
     )
 
@@ -193,10 +192,11 @@ def test_a_metric_that_fell_silent_is_named() -> None:
     assert finding.headline == "Nenhuma amostra no período de Consumo de RAM"
 
 
-def test_levels_are_not_compared_where_half_of_an_interval_is_missing() -> None:
+def test_levels_are_compared_with_half_of_an_interval_or_with_a_day_of_hours() -> None:
     part = lifted(QUIET["response_time"], 1.9, 0, 6)
-    few = replace(part, previous=without(part.previous, -6, -2))
+    few = replace(part, previous=without(part.previous, -6, -2), history=None)
     assert [finding.kind for finding in find(changed(QUIET, response_time=few))] == []
+    assert only(changed(QUIET, response_time=replace(few, history=part.history))).kind == "shift"
 
 
 def test_at_most_three_are_told_the_worst_first() -> None:

@@ -14,6 +14,7 @@ The other shapes of an interval hold its own documents alone: the interval befor
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
@@ -55,6 +56,7 @@ and Arrow refuse a quotation that is not closed; Python's `csv` closes it at the
 ARROW_ROWS = 4_000
 """Samples a record batch: as many wherever they come from, so that the same samples are the same bytes."""
 
+_PAIR = re.compile(r"format=[a-z]{1,10}|max_points=[0-9]{1,9}", re.ASCII)
 _FORMATS = {media_type.partition(";")[0]: name for name, media_type in MEDIA_TYPES.items()}
 
 
@@ -98,6 +100,24 @@ def _max_points(text: str) -> int:
         takes = f"0 (todas), ou um número inteiro de {FEWEST} a {MOST}"
         raise InvalidParameter(field="max_points", reason=f"a whole number, {FEWEST} to {MOST}, or 0", takes=takes)
     return number
+
+
+def understood(query: str, accept: str) -> tuple[str, ...] | None:
+    """What of a request's query and `Accept` decides the shape: equal for requests that mean the same, and short.
+
+    Args:
+        query: as it was sent.
+        accept: likewise.
+
+    Returns:
+        The pairs and the format; None for a query with other parameters, with one twice, or spelt unusually.
+    """
+    if not query:
+        return (_accepted(accept),)
+    pairs = query.split("&", 2)
+    if len(pairs) > 2 or not all(map(_PAIR.fullmatch, pairs)) or len({pair[:4] for pair in pairs}) < len(pairs):
+        return None
+    return (*sorted(pairs), "" if "format=" in query else _accepted(accept))
 
 
 def _accepted(accept: str) -> str:

@@ -30,6 +30,7 @@ Asked = tuple[str, str, int]
 """A route's template, a method (`other` for one that HTTP does not have), a status."""
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_OTHER = "other"
 _SLOW = "/report/"
 
 
@@ -91,7 +92,7 @@ class Traffic:
             seconds: until the answer began.
             is_remembered: whether it came out of memory.
         """
-        self._noted.append((rule, method, status, seconds, is_remembered))
+        self._noted.append((rule, method if method in _METHODS else _OTHER, status, seconds, is_remembered))
         if len(self._noted) >= FOLDED_AT and self._lock.acquire(blocking=False):
             try:
                 self._fold()
@@ -129,7 +130,7 @@ class Traffic:
         """Add up what was noted until now. The lock is held."""
         for _ in range(len(self._noted)):
             rule, method, status, seconds, is_remembered = self._noted.popleft()
-            asked = (template(rule) if rule else NO_ROUTE, method if method in _METHODS else "other", int(status[:3]))
+            asked = (template(rule) if rule else NO_ROUTE, method, int(status[:3]))
             histogram = self._by_asked.get(asked)
             if histogram is None:
                 histogram = self._by_asked[asked] = Histogram(BOUNDS_SECONDS)

@@ -22,14 +22,20 @@ Network = IPv4Network | IPv6Network
 _V6_PREFIX = 64
 """What one customer gets at least: an address within it can be changed at will."""
 
-_FORWARDED_FOR = re.compile(r'(?:^|[;\s])for\s*=\s*("(?:[^"\\]|\\.)*"|[^;\s]+)', re.IGNORECASE)
 _WITH_PORT = re.compile(r"\[([^\]]*)\](?::[\w.-]+)?|([^:]+):[\w.-]+")
 _HANDED_ON = ("HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_VIA")
 _HANDED_ON_PREFIX = "HTTP_X_FORWARDED"
 _LOOPBACK_NAME = re.compile(r"(?:[\w-]+\.)*localhost(?::\d+)?", re.ASCII | re.IGNORECASE)
-_ELEMENTS = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*")+')
 _HOPS = 50
 """How many addresses of a list are looked at."""
+
+LONGEST_HEADER = 4096
+"""Characters of a header that are read: of `X-Forwarded-For` the last ones; a longer `Forwarded` is not believed."""
+
+_LONGEST_NAME = 260
+"""Characters of a host name with its port, and of an address with its zone."""
+
+_UNREADABLE = "unknown"
 
 
 def caller_address(environ: Mapping[str, Any], trusted: Sequence[Network]) -> str:
@@ -63,6 +69,8 @@ def is_on_this_machine(environ: Mapping[str, Any], trusted: Sequence[Network] = 
     if peer is None or not peer.is_loopback or _is_among(peer, trusted) or _is_handed_on(environ):
         return False
     host = environ.get("HTTP_HOST") or ""
+    if len(host) > _LONGEST_NAME:
+        return False
     return not host or _LOOPBACK_NAME.fullmatch(host) is not None or _is_loopback(host)
 
 
@@ -90,18 +98,52 @@ def _rightmost_stranger(peer: Address, hops: Sequence[str], trusted: Sequence[Ne
 
 
 def _x_forwarded_for(environ: Mapping[str, Any]) -> list[str]:
-    return [hop.strip() for hop in (environ.get("HTTP_X_FORWARDED_FOR") or "").split(",") if hop.strip()]
+    """The last addresses of the list: whoever made up the rest cannot make it long to read."""
+    text = environ.get("HTTP_X_FORWARDED_FOR") or ""
+    hops = text[-LONGEST_HEADER:].split(",")
+    whole = hops[1:] if len(text) > LONGEST_HEADER else hops
+    return [hop.strip() for hop in whole if hop.strip()]
 
 
 def _forwarded(environ: Mapping[str, Any]) -> list[str]:
-    """The `for` of each element; nothing readable where an element has none, or more than one."""
-    elements = [part for part in _ELEMENTS.findall(environ.get("HTTP_FORWARDED") or "") if part.strip()]
-    found = [_FORWARDED_FOR.findall(element) for element in elements]
-    return [told[0].strip('"') if len(told) == 1 else "unknown" for told in found]
+    """The `for` of each element; nothing readable where an element has none, or more than one, or all is too long."""
+    text = environ.get("HTTP_FORWARDED") or ""
+    if len(text) > LONGEST_HEADER:
+        return [_UNREADABLE]
+    return [_for(element) for element in _elements(text) if element.strip()]
+
+
+def _for(element: str) -> str:
+    """A `;` within a quotation counts as one without: who quotes a second `for` is not believed."""
+    pairs = [pair.partition("=") for pair in element.split(";")]
+    values = [value.strip() for name, _, value in pairs if name.strip().lower() == "for"]
+    if len(values) != 1:
+        return _UNREADABLE
+    is_quoted = len(values[0]) > 1 and values[0][0] == values[0][-1] == '"'
+    return values[0][1:-1] if is_quoted else values[0]
+
+
+def _elements(text: str) -> list[str]:
+    """What stands between commas outside of quotations, in one pass over the text."""
+    parts, start = [], 0
+    is_quoted = is_escaped = False
+    for at, character in enumerate(text):
+        if is_escaped:
+            is_escaped = False
+        elif is_quoted and character == "\\":
+            is_escaped = True
+        elif character == '"':
+            is_quoted = not is_quoted
+        elif character == "," and not is_quoted:
+            parts.append(text[start:at])
+            start = at + 1
+    return [*parts, text[start:]]
 
 
 def _parse(text: str) -> Address | None:
     """The address in `a.b.c.d`, `a.b.c.d:port`, `v6` or `[v6]:port`; None for anything else, such as `unknown`."""
+    if len(text) > _LONGEST_NAME:
+        return None
     if match := _WITH_PORT.fullmatch(text):
         text = match[1] or match[2]
     try:

@@ -1,8 +1,10 @@
 """Answers given lately that still hold, in front of the routes: the same poll again costs microseconds.
 
-It knows no route. What a route answered is kept, by path, query and `Accept`, where the route said in the environ under
+It knows no route. What a route answered is kept, by path and shape, where the route said in the environ under
 STILL_HOLDS how to know that the same request would get the same answer; with its body where that is one piece. Such a
 check asks no database: it is False from the moment on that the database ought to be asked again, twice a second.
+
+A key is made of what was understood of a request, not of its headers: what a caller sends beside that takes no memory.
 """
 
 from __future__ import annotations
@@ -13,15 +15,18 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from pycemaker.shapes import understood
 from pycemaker.web.answers import matches
 from pycemaker.web.wsgi import REMEMBERED, ROUTE, Application, Environ, StartResponse
 
 STILL_HOLDS = "pycemaker.still_holds"
 _SAID_AGAIN = ("etag", "cache-control", "vary", "x-amostragem")
 _ENTRY_BYTES = 2000
+LONGEST_PATH = 200
+"""Characters; every route that says STILL_HOLDS has shorter ones."""
 
 Headers = list[tuple[str, str]]
-Key = tuple[str, str, str]
+Key = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,7 @@ class Remembered:
 
     @property
     def size_bytes(self) -> int:
-        """About how much memory it takes."""
+        """About how much memory it takes, its key included."""
         return _ENTRY_BYTES + len(self.body or b"")
 
 
@@ -84,7 +89,9 @@ def remember_answers(application: Application, limit_bytes: int) -> Application:
         method = environ["REQUEST_METHOD"]
         if method not in ("GET", "HEAD"):
             return application(environ, start_response)
-        key = (environ["PATH_INFO"], environ.get("QUERY_STRING", ""), environ.get("HTTP_ACCEPT", ""))
+        key = _key(environ)
+        if key is None:
+            return application(environ, start_response)
         known = memory.get(key)
         if known is not None and known.still_holds():
             if matches(environ.get("HTTP_IF_NONE_MATCH"), known.etag):
@@ -108,6 +115,13 @@ def remember_answers(application: Application, limit_bytes: int) -> Application:
         return body
 
     return remembering
+
+
+def _key(environ: Environ) -> Key | None:
+    """What was asked for; None where nothing is kept of it."""
+    path = environ["PATH_INFO"]
+    shape = understood(environ.get("QUERY_STRING", ""), environ.get("HTTP_ACCEPT", ""))
+    return None if shape is None or len(path) > LONGEST_PATH else (path, *shape)
 
 
 def _note(memory: Memory, key: Key, known: Remembered | None, answer: Remembered, status: str) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from pycemaker.errors import InvalidParameter
 from pycemaker.samples import Batch, Columns, join_batches, no_batch
-from pycemaker.shapes import BROKEN_OFF, Shape, parse_shape, write
+from pycemaker.shapes import BROKEN_OFF, Shape, parse_shape, understood, write
 
 ROWS = [b'{"a":1}', b'{"a":2}', b'{"a":"x,y"}']
 COLUMNS = Columns(
@@ -142,3 +142,27 @@ def test_csv_that_broke_off_is_refused_by_what_reads_csv(reader: str) -> None:
         read(whole + BROKEN_OFF["csv"])
     with pytest.raises(refusal):
         read(written("csv") + BROKEN_OFF["csv"])
+
+
+@pytest.mark.parametrize(
+    ("query", "accept", "meaning"),
+    [
+        ("", "", ("json",)),
+        ("", "text/html, */*;q=0.8, " + "x" * 400_000, ("json",)),
+        ("", "text/csv;q=0.9, application/x-ndjson", ("ndjson",)),
+        ("format=csv", "application/json", ("format=csv", "")),
+        ("max_points=50&format=csv", "", ("format=csv", "max_points=50", "")),
+        ("format=csv&max_points=50", "", ("format=csv", "max_points=50", "")),
+        ("max_points=50", "text/csv", ("max_points=50", "csv")),
+        ("format=csv&format=json", "", None),
+        ("format=csv&_=1", "", None),
+        ("_=1", "", None),
+        ("format=%63sv", "", None),
+        ("max_points=50&max_points=60&format=csv", "", None),
+        ("max_points=" + "1" * 400_000, "", None),
+    ],
+)
+def test_a_request_is_remembered_by_what_decides_its_shape(
+    query: str, accept: str, meaning: tuple[str, ...] | None
+) -> None:
+    assert understood(query, accept) == meaning

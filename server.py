@@ -8,13 +8,15 @@ import gc
 import os
 import signal
 import sys
-import threading
+from functools import wraps
 from typing import Any
 
 from bottle import Bottle
 from granian import Granian
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
 from granian.log import LogLevels
+from granian.server import mp
 
 from pycemaker import brand, errors, logs, parameters, startup
 from pycemaker.data.collect import Collector
@@ -24,6 +26,7 @@ from pycemaker.data.store import Store
 from pycemaker.dispatch import make_desk
 from pycemaker.metrics import NAMES as METRIC_NAMES
 from pycemaker.settings import ROOT, load
+from pycemaker.web import lanes
 from pycemaker.web.acting import ActingRoutes, refuse_preflights
 from pycemaker.web.cors import allow_origins
 from pycemaker.web.cross_site import CrossSite
@@ -43,11 +46,21 @@ from pycemaker.web.unsubscribe_routes import add_unsubscribe
 from pycemaker.web.watch_routes import add_watch
 from pycemaker.web.wsgi import count_traffic
 
-CONNECTIONS = 4096
-"""Clients connected at a time: two thousand dashboards have a connection or two each. Granian itself stops at 1,024."""
+CONNECTIONS = 8192
+"""Clients connected at a time: two thousand dashboards have a connection or two each, and a crowd that says nothing
+leaves room for them. Granian itself stops at 1,024."""
 
-THREADS = 64
-"""Requests at a time; whoever waits for a report holds one, and at most 24 do."""
+BACKLOG = 4096
+"""Connections that the kernel has made and the server has not taken yet; Linux stops at `net.core.somaxconn`."""
+
+HEADER_SECONDS = 8
+"""Within what time a client has said all of a request's head, from when it is connected or was answered last."""
+
+HEAD_BYTES = 24 * 1024
+"""The longest head of a request; a report for 50 recipients has 13 KB."""
+
+_CALLER = "_wsgi_call_wrap"
+"""Granian's maker of that function, which has no public name; hence the bound on its version in requirements.txt."""
 
 _M_TOP_PAD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -2, -3, -8
 """As `mallopt` of glibc counts them."""
@@ -59,7 +72,7 @@ def create_app(services: Services) -> Any:
     cross_site = CrossSite(services.settings.public_url, origins)
     app = create_routes(services, cross_site)
     remembered = remember_answers(guard_pages(app), services.store.cache_bytes // 8)
-    shared = refuse_preflights(allow_origins(remembered, origins), app, cross_site)
+    shared = refuse_preflights(allow_origins(lanes.tell_late(remembered), origins), app, cross_site)
     plain = plain_paths(shared, services.settings.base_path, _own_names(app))
     return identify(count_traffic(plain, services.traffic))
 
@@ -95,15 +108,27 @@ def application() -> Any:
     desk = make_desk(settings, database, os.environ, keep_spare=True)
     services = Services(settings, Store(database, settings.cache_mb * 2**20), desk)
     desk.start()
-    threading.Thread(target=parameters.warm, daemon=True, name="warm").start()
+    parameters.warm()  # here and not beside the first requests, which would all wait for what it imports
     if database.is_embedded:
         Collector(database, settings.data_dir, services.traffic).start()
     HourKeeper(services.store).start()
+    _answer_in_lanes(settings.base_path)
     startup.end_with_parent()
     end_stalled_clients(settings.port)
     _collect_seldom()
     _take_memory_in_large_pieces()
     return create_app(services)
+
+
+def _answer_in_lanes(base_path: str) -> None:
+    """Go around the function by which the worker that Granian is starting in this process will call the application."""
+    wrapped = getattr(mp, _CALLER)
+
+    @wraps(wrapped)
+    def wrap(*args: Any, **kwargs: Any) -> lanes.Answer:
+        return lanes.in_lanes(wrapped(*args, **kwargs), base_path)
+
+    setattr(mp, _CALLER, wrap)
 
 
 def _collect_seldom() -> None:
@@ -157,9 +182,11 @@ def _serve(address: str, port: int) -> None:
         interface=Interfaces.WSGI,
         address=address,
         port=port,
-        blocking_threads=THREADS,
-        backlog=CONNECTIONS,
-        backpressure=CONNECTIONS,
+        http=HTTPModes.http1,  # of which alone the header timeout holds from the first byte on
+        http1_settings=HTTP1Settings(header_read_timeout=HEADER_SECONDS * 1000, max_buffer_size=HEAD_BYTES),
+        blocking_threads=lanes.THREADS,
+        backlog=BACKLOG,
+        backpressure=startup.room_for_connections(CONNECTIONS),
         workers_kill_timeout=2,
         websockets=False,
         log_level=LogLevels.error,

@@ -20,6 +20,7 @@
     ├── ForeignOrigin
     ├── TooManyReports
     ├── TooManyStreams
+    ├── ServerBusy
     ├── AskedTooOften
     ├── TooManyRequests
     ├── ReportFailed
@@ -187,6 +188,12 @@ class TooManyStreams(PycemakerError):
     """Facts: `streaming`, `retry_after_seconds`."""
 
     message = "{streaming} long answers are being sent already; try again in {retry_after_seconds} s"
+
+
+class ServerBusy(PycemakerError):
+    """Every place for requests is taken, and has been for some seconds. Facts: `retry_after_seconds`."""
+
+    message = "no place for this request"
 
 
 class AskedTooOften(PycemakerError):

@@ -26,6 +26,10 @@ from pycemaker.settings import Settings
 from pycemaker.window import to_wall_text
 
 SAMPLE_HOURS = 48
+
+_OTHER_FILES = 512
+"""What a server has open beside its clients' connections: 125 files after 300 reports, and then some."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -56,6 +60,20 @@ def _why_not(error: OSError, host: str, port: int) -> str:
     if error.errno == errno.EACCES:
         return f"PORT takes a port that this user may listen on; {port} is not one"
     return f"HOST takes an address of this machine; {host} is not one"
+
+
+def room_for_connections(wanted: int) -> int:
+    """How many connections this process may hold of those wanted; it and its children may have so many files open."""
+    if sys.platform == "win32":
+        return wanted
+    import resource
+
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    files = wanted + _OTHER_FILES if hard == resource.RLIM_INFINITY else min(hard, wanted + _OTHER_FILES)
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < files:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
+    return max(1, min(wanted, files - _OTHER_FILES))
 
 
 def fill_if_empty(database: Database) -> None:

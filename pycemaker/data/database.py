@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,11 +14,13 @@ import pymongo
 from pymongo.collection import Collection
 from pymongo.cursor import RawBatchCursor
 from pymongo.database import Database as MongoDatabase
-from pymongo.errors import PyMongoError
+from pymongo.errors import ConnectionFailure, PyMongoError
 from pymongo.uri_parser import parse_uri
 
 from pycemaker.data import embedded
 from pycemaker.data.faults import from_pymongo, from_topology
+from pycemaker.data.outage import Outage
+from pycemaker.data.single_flight import SingleFlight
 from pycemaker.errors import DatabaseUnreachable, InvalidSettings
 from pycemaker.metrics import METRICS
 
@@ -30,6 +33,9 @@ _CURSOR_MS = 600_000
 DEFAULT_NAME = "pycemaker"
 
 Document = dict[str, Any]
+
+_asked = threading.local()
+"""`outage` of the database that this thread works with."""
 
 
 class Database:
@@ -47,9 +53,11 @@ class Database:
         self._url = url
         self._held = held
         self._exchange_seconds = exchange_seconds
-        self._opening = threading.Lock()
+        self._opening = SingleFlight[pymongo.MongoClient[Document]]()
+        self._opening_cursors = SingleFlight[pymongo.MongoClient[Document]]()
         self._client: pymongo.MongoClient[Document] | None = None
         self._cursor_client: pymongo.MongoClient[Document] | None = None
+        self.outage = Outage()
 
     @property
     def is_embedded(self) -> bool:
@@ -83,10 +91,10 @@ class Database:
         Raises:
             DatabaseUnreachable: as `__getitem__`. What the cursor raises is PyMongo's: see `translated`.
         """
-        bounds = {"socketTimeoutMS": int(self._exchange_seconds * 1000), "retryReads": False}
-        with self._opening, translated():
-            self._cursor_client = self._cursor_client or self._connect(**bounds)
-        database = self._cursor_client.get_default_database(DEFAULT_NAME)
+        _asked.outage = self.outage
+        self.outage.admit()
+        client = self._cursor_client or self._opening_cursors.run(self._make_cursor_client)
+        database = client.get_default_database(DEFAULT_NAME)
         return database[collection].find_raw_batches(**find, max_time_ms=_CURSOR_MS)
 
     def has_no_metric(self) -> bool:
@@ -114,21 +122,31 @@ class Database:
             self._held = None
 
     def _open(self) -> MongoDatabase[Document]:
-        with self._opening:
-            if self._client is None:
-                with translated():
-                    self._client = self._connect()
-        return self._client.get_default_database(DEFAULT_NAME)
+        _asked.outage = self.outage
+        self.outage.admit()
+        client = self._client or self._opening.run(self._make_client)
+        return client.get_default_database(DEFAULT_NAME)
+
+    def _make_client(self) -> pymongo.MongoClient[Document]:
+        self._client = self._client or self._connect()
+        return self._client
+
+    def _make_cursor_client(self) -> pymongo.MongoClient[Document]:
+        bounds = {"socketTimeoutMS": int(self._exchange_seconds * 1000), "retryReads": False}
+        self._cursor_client = self._cursor_client or self._connect(**bounds)
+        return self._cursor_client
 
     def _connect(self, **more: Any) -> pymongo.MongoClient[Document]:
-        return pymongo.MongoClient(
-            self._url,
-            appname="pycemaker",
-            tz_aware=True,
-            serverSelectionTimeoutMS=1500,
-            connectTimeoutMS=1500,
-            **more,
-        )
+        """A client. With a `mongodb+srv` URL this asks the network for names."""
+        with translated():
+            return pymongo.MongoClient(
+                self._url,
+                appname="pycemaker",
+                tz_aware=True,
+                serverSelectionTimeoutMS=1500,
+                connectTimeoutMS=1500,
+                **more,
+            )
 
 
 def open_database(url: str | None, data_dir: Path, say: Callable[[str], None] = lambda _text: None) -> Database:
@@ -175,7 +193,22 @@ def translated() -> Iterator[None]:
 
 
 @contextmanager
+def noted() -> Iterator[None]:
+    """What is inside asks MongoDB: its faults are translated, and an outage begins or ends with it."""
+    began = time.monotonic()
+    try:
+        with translated():
+            yield
+    except DatabaseUnreachable as error:
+        if isinstance(error.__cause__, ConnectionFailure) and hasattr(_asked, "outage"):
+            _asked.outage.note_failure(began)
+        raise
+    if hasattr(_asked, "outage"):
+        _asked.outage.note_answer()
+
+
+@contextmanager
 def one_exchange(seconds: float = ANSWER_SECONDS) -> Iterator[None]:
-    """What is inside is one exchange with MongoDB: bounded in time, its faults translated."""
-    with translated(), pymongo.timeout(seconds):
+    """What is inside is one exchange with MongoDB, bounded in time."""
+    with noted(), pymongo.timeout(seconds):
         yield

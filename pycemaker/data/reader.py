@@ -19,7 +19,7 @@ from bson.min_key import MinKey
 from pymongo import CursorType, ReadPreference
 from pymongo.errors import AutoReconnect, NetworkTimeout, OperationFailure
 
-from pycemaker.data.database import Database, Document, one_exchange, translated
+from pycemaker.data.database import Database, Document, noted, one_exchange
 from pycemaker.data.elements import first_key
 from pycemaker.data.encode import encode_columns
 from pycemaker.data.gather import Documents, split
@@ -146,8 +146,7 @@ class Reader:
         if known is not None and known[1] > time.monotonic():
             return known[0]
         has_index = self._indexes.ensure(metric.collection)
-        with one_exchange():
-            is_primary = self.database.handle.read_preference == ReadPreference.PRIMARY
+        is_primary = self.database.handle.read_preference == ReadPreference.PRIMARY
         has_pages = has_index and is_primary and not self._is_multikey(metric)
         self._pages[metric.collection] = has_pages, time.monotonic() + PAGES_SECONDS
         return has_pages
@@ -199,7 +198,7 @@ class Reader:
             while raw is not None:
                 if raw:
                     yield raw
-                with translated():
+                with noted():
                     raw = next(cursor, None)
         finally:
             cursor.close()
@@ -216,7 +215,7 @@ class Reader:
         cursor: Any = self.database.find_raw_batches(
             metric.collection, **_where(stretches, names_index=names_index), **more
         )
-        with translated():
+        with noted():
             try:
                 return cursor, next(cursor, None)
             except NetworkTimeout:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +17,7 @@ from pycemaker.data.lags import lags_seconds
 from pycemaker.data.reader import BATCH_DOCUMENTS, Reader
 from pycemaker.data.rights import Rights, look_at_rights
 from pycemaker.data.shelf import Shelf
+from pycemaker.data.single_flight import SingleFlight
 from pycemaker.data.watch import watch
 from pycemaker.metrics import METRICS, Metric
 from pycemaker.period import Arrivals
@@ -79,7 +79,7 @@ class Store:
         self.cache_bytes = cache_bytes
         self._blocks = Blocks(cache_bytes // 8 * 7)
         self._shelves: dict[str, Shelf] = {}
-        self._making = threading.Lock()
+        self._making = SingleFlight[dict[str, Shelf]]()
 
     @property
     def database(self) -> Database:
@@ -265,18 +265,18 @@ class Store:
             return None
         shelf = self._shelves.get(metric.id)
         if shelf is None:
-            with self._making:
-                if not self._shelves:
-                    self._shelves = self._make_shelves()
-            shelf = self._shelves.get(metric.id)
+            shelf = self._making.run(self._make_shelves).get(metric.id)
         return shelf
 
     def _make_shelves(self) -> dict[str, Shelf]:
+        if self._shelves:
+            return self._shelves
         shelves = dict[str, Shelf]()
         edges = {metric.collection: partial(_edge_ms, shelves, metric) for metric in METRICS}
         told = watch(self._database, edges)
         for metric in METRICS:
             shelves[metric.id] = Shelf(metric, self._reader, self._blocks, told[metric.collection])
+        self._shelves = shelves
         return shelves
 
 

@@ -9,7 +9,7 @@ from pymongo import ReadPreference
 
 from pycemaker.data.changes import Changes, Rereading, Told, read_kind
 from pycemaker.data.counters import Counters, read_count
-from pycemaker.data.database import Database, one_exchange
+from pycemaker.data.database import Database
 from pycemaker.data.stream import Stream, Streamed, offers_streams
 
 
@@ -30,8 +30,7 @@ def watch(database: Database, end_ms: Mapping[str, Callable[[], int | None]]) ->
 
 
 def _reads_from_primary(database: Database) -> bool:
-    with one_exchange():
-        return bool(database.handle.read_preference == ReadPreference.PRIMARY)
+    return bool(database.handle.read_preference == ReadPreference.PRIMARY)
 
 
 def _told(database: Database, end_ms: Mapping[str, Callable[[], int | None]]) -> dict[str, Changes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from contextlib import suppress
 
 from pymongo.errors import DuplicateKeyError
@@ -54,7 +55,9 @@ class Entrance(LedgerReader):
             IdempotencyKeyReused: the key was used for another request.
             TooManyReports: as many are waiting as may.
         """
+        began = time.monotonic()
         with self._asking:  # so that on one server the limit holds to the last one
+            self._database.outage.fail_since(began)
             while True:
                 if found := self.find_same(asked):
                     return found, False

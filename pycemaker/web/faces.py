@@ -96,6 +96,9 @@ FACES: dict[type[errors.PycemakerError], Face] = {
     errors.TooManyStreams: Face(
         503, "too_many_streams", "Há respostas longas demais em andamento. Tente de novo em {retry_after_seconds} s."
     ),
+    errors.ServerBusy: Face(
+        503, "server_busy", "O servidor está ocupado demais. Tente de novo em {retry_after_seconds} s."
+    ),
     errors.AskedTooOften: Face(
         429, "asked_too_often", "Este endereço recebeu relatórios demais. Tente de novo em {retry_after_seconds} s."
     ),

@@ -1,0 +1,69 @@
+"""Outages of MongoDB: while it is away one caller at a time finds out anew, and the others fail at once.
+
+Without this each caller waits for the full 2 s of an exchange, and threads that wait for a database which is not there
+are missing where they could answer.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from pycemaker.errors import DatabaseUnreachable
+
+_PROBE_SECONDS = 2.5
+"""How long the caller that finds out has for it: an exchange and some."""
+
+
+class Outage:
+    """Whether MongoDB was away at the last exchange. Threads share it.
+
+    Args:
+        clock: seconds that only grow.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._is_on = False
+        self._answered_at = self._failed_at = float("-inf")
+        self._probe_until = float("-inf")
+        self._prober = 0
+
+    def admit(self) -> None:
+        """Let a caller through to MongoDB: each, or during an outage one at a time.
+
+        Raises:
+            DatabaseUnreachable: it is away, and another caller is finding out whether it still is.
+        """
+        if not self._is_on:
+            return
+        with self._lock:
+            own, now = threading.get_ident(), self._clock()
+            if now < self._probe_until and self._prober != own:
+                raise DatabaseUnreachable(reason="no answer to others")
+            self._prober, self._probe_until = own, now + _PROBE_SECONDS
+
+    def note_answer(self) -> None:
+        """MongoDB answered."""
+        self._answered_at = self._clock()
+        self._is_on = False
+
+    def note_failure(self, began: float) -> None:
+        """An exchange that began at `began`, of this clock, got no answer. A slow one among others is no outage."""
+        if self._answered_at >= began:
+            return
+        with self._lock:
+            self._is_on, self._failed_at = True, self._clock()
+            if self._prober == threading.get_ident():
+                self._probe_until = float("-inf")
+
+    def fail_since(self, began: float) -> None:
+        """Fail a caller who has waited since `began` for another one that failed.
+
+        Raises:
+            DatabaseUnreachable: MongoDB was found to be away since, and has not answered.
+        """
+        if self._is_on and self._failed_at >= began:
+            raise DatabaseUnreachable(reason="no answer to others")

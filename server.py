@@ -28,6 +28,7 @@ from pycemaker.metrics import NAMES as METRIC_NAMES
 from pycemaker.settings import ROOT, load
 from pycemaker.web import lanes
 from pycemaker.web.acting import ActingRoutes, refuse_preflights
+from pycemaker.web.bodies import bound_bodies
 from pycemaker.web.cors import allow_origins
 from pycemaker.web.cross_site import CrossSite
 from pycemaker.web.guard import guard_pages
@@ -71,7 +72,7 @@ def create_app(services: Services) -> Any:
     origins = services.settings.cors_origins
     cross_site = CrossSite(services.settings.public_url, origins)
     app = create_routes(services, cross_site)
-    remembered = remember_answers(guard_pages(app), services.store.cache_bytes // 8)
+    remembered = remember_answers(bound_bodies(guard_pages(app)), services.store.cache_bytes // 8)
     shared = refuse_preflights(allow_origins(lanes.tell_late(remembered), origins), app, cross_site)
     plain = plain_paths(shared, services.settings.base_path, _own_names(app))
     return identify(count_traffic(plain, services.traffic))

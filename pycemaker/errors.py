@@ -7,6 +7,8 @@
     │   ├── InvalidAddress
     │   ├── InvalidParameter
     │   ├── TokenInUrl
+    │   ├── BodyTooLarge
+    │   ├── BodyTooSlow
     │   └── IdempotencyKeyReused
     ├── NotFound
     │   ├── UnknownMetric
@@ -21,6 +23,7 @@
     ├── TooManyReports
     ├── TooManyStreams
     ├── ServerBusy
+    │   └── TooManyBodies
     ├── AskedTooOften
     ├── TooManyRequests
     ├── ReportFailed
@@ -114,6 +117,18 @@ class TokenInUrl(InvalidRequest):
     message = "a token does not belong into an address"
 
 
+class BodyTooLarge(InvalidRequest):
+    """Facts: `limit_bytes`."""
+
+    message = "the request's body has more than {limit_bytes} bytes"
+
+
+class BodyTooSlow(InvalidRequest):
+    """Facts: `limit_seconds`."""
+
+    message = "the request's body was not here within {limit_seconds} s"
+
+
 class IdempotencyKeyReused(InvalidRequest):
     """No facts: the key is the caller's own."""
 
@@ -194,6 +209,12 @@ class ServerBusy(PycemakerError):
     """Every place for requests is taken, and has been for some seconds. Facts: `retry_after_seconds`."""
 
     message = "no place for this request"
+
+
+class TooManyBodies(ServerBusy):
+    """As many bodies of requests are being read as may be. Facts: `retry_after_seconds`."""
+
+    message = "no place for this request's body"
 
 
 class AskedTooOften(PycemakerError):

@@ -64,6 +64,10 @@ FACES: dict[type[errors.PycemakerError], Face] = {
         "token_in_url",
         "O token não vai no endereço: troque-o e use o cabeçalho Authorization: Bearer ou X-Api-Key.",
     ),
+    errors.BodyTooLarge: Face(
+        413, "body_too_large", "O corpo do pedido é grande demais: use até {limit_bytes} bytes.", shows=("limit_bytes",)
+    ),
+    errors.BodyTooSlow: Face(408, "body_too_slow", "O corpo do pedido não chegou em {limit_seconds:g} s."),
     errors.IdempotencyKeyReused: Face(
         422, "idempotency_key_reused", "Esta Idempotency-Key já foi usada em outro pedido.", field="Idempotency-Key"
     ),
@@ -191,6 +195,7 @@ FACES: dict[type[errors.PycemakerError], Face] = {
 STATUS_FACES = {
     400: Face(400, "invalid_request", "O pedido não pôde ser lido."),
     404: Face(404, "not_found", "Nada foi encontrado neste endereço."),
+    413: Face(413, "body_too_large", "O corpo do pedido é grande demais."),
     405: Face(405, "method_not_allowed", "Este método não é aceito neste endereço."),
     500: Face(500, "internal", "Ocorreu um erro inesperado."),
 }

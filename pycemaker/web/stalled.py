@@ -1,9 +1,13 @@
-"""Clients that take nothing: the kernel ends their connections after a while, and with them what they were to get.
+"""Connections of clients that take nothing, or do not send what they announced, are ended.
 
 The HTTP server has no timeout for writing: who reads nothing would hold a body of up to 8 MB, or one of the places for
 long answers and a thread that waits in it, for as long as it likes. Linux ends a connection where nothing that was sent
 has been taken for a time (TCP_USER_TIMEOUT). Accepted connections have it from the socket that listens; the HTTP server
 makes that by itself, after the application, so it is looked for among this process's descriptors.
+
+Nor has it one for reading a body, and no application is told by which connection a request came. One whose request
+waits for the rest of its body is known by what the kernel counts: the client has sent something since the request
+began, or just before it, and nothing was sent to the client since.
 """
 
 from __future__ import annotations
@@ -12,6 +16,7 @@ import contextlib
 import os
 import socket
 import stat
+import struct
 import threading
 import time
 from pathlib import Path
@@ -21,6 +26,9 @@ STALLED_SECONDS = 30
 
 _LOOK_SECONDS, _MOST_LOOKS = 0.1, 600
 _DESCRIPTORS = Path("/proc/self/fd")
+_BEFORE_MS, _CLOCKS_DIFFER_MS = 3000.0, 50.0
+_INFO = struct.Struct("=8x36x3I")
+"""`tcp_info` of Linux up to the milliseconds since data was last sent, an acknowledgement, and data last received."""
 
 
 def end_stalled_clients(port: int) -> None:
@@ -50,3 +58,32 @@ def _set_where_it_listens(descriptor: int, port: int) -> bool:
 def _listens(found: socket.socket, port: int) -> bool:
     is_ip = found.family in (socket.AF_INET, socket.AF_INET6)
     return is_ip and bool(found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)) and found.getsockname()[1] == port
+
+
+def end_silent_request(address: str, port: int, began: float) -> None:
+    """Read no more from connections of this address by which a request came at `began` and has got no answer since.
+
+    Their requests can still be answered. Another one of the same address that began within 3 s of it, and has waited as
+    long, is taken for it and ends too. On Linux alone.
+
+    Args:
+        address: the client's.
+        port: the server's.
+        began: of the monotonic clock.
+    """
+    if not hasattr(socket, "TCP_INFO") or not _DESCRIPTORS.is_dir():
+        return
+    for each in list(_DESCRIPTORS.iterdir()):
+        with contextlib.suppress(OSError):  # it is closed by now, or is no connection
+            if stat.S_ISSOCK(each.stat().st_mode):
+                with socket.socket(fileno=os.dup(int(each.name))) as found:
+                    if _waits_for_client(found, address, port, (time.monotonic() - began) * 1000):
+                        found.shutdown(socket.SHUT_RD)
+
+
+def _waits_for_client(found: socket.socket, address: str, port: int, elapsed_ms: float) -> bool:
+    is_ip = found.family in (socket.AF_INET, socket.AF_INET6)
+    if not is_ip or found.getsockname()[1] != port or found.getpeername()[0] != address:
+        return False
+    sent_ms, _, received_ms = _INFO.unpack_from(found.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 192))
+    return bool(sent_ms >= elapsed_ms - _CLOCKS_DIFFER_MS and received_ms <= elapsed_ms + _BEFORE_MS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -13,8 +14,12 @@ from typing import Any
 
 import pytest
 
+from pycemaker.data.database import open_database
+from pycemaker.data.signing_keys import SigningKeys
+from pycemaker.report.unsubscribe import Subscription, sign
 from tests.services.process import ServerProcess, free_port
 
+ONE_CLICK = b"List-Unsubscribe=One-Click"
 ROUTES = ("/cpu/now/1", "/ram/now/6", "/", "/report/now/1/a@example.com", "/reports", "/disk/now")
 
 
@@ -69,3 +74,63 @@ def test_a_database_that_falls_silent_is_said_to_100_at_once_and_is_back_at_once
     assert health > 5
     assert seconds < 20  # one after the other they took 200
     assert served.get("/cpu/now/1")[0] == 200
+
+
+@pytest.fixture(scope="module")
+def link(served: ServerProcess) -> Iterator[str]:
+    """The path of a link by which someone leaves a report."""
+    database = open_database(None, served.folder)
+    yield "/unsubscribe/" + sign(Subscription("ana@example.com", "report"), SigningKeys(database).newest())
+    database.close()
+
+
+def connected(server: ServerProcess, sent: bytes = b"") -> socket.socket:
+    connection = socket.create_connection(("127.0.0.1", server.port), timeout=30)
+    connection.sendall(sent)
+    return connection
+
+
+def posted(link: str, length: int, body: bytes = b"") -> bytes:
+    form = "Content-Type: application/x-www-form-urlencoded"
+    return f"POST {link} HTTP/1.1\r\nHost: x\r\n{form}\r\nContent-Length: {length}\r\n\r\n".encode() + body
+
+
+def status_of(connection: socket.socket) -> str:
+    with connection:
+        return connection.recv(65536).decode().partition("\r\n")[0][9:12]
+
+
+def test_bodies_that_never_come_hold_up_nobody_and_end_within_10_seconds(served: ServerProcess, link: str) -> None:
+    began = time.monotonic()
+    crowd = [connected(served, posted(link, 100, b"List-Unsub")) for _ in range(70)]
+    assert [served.get("/cpu/now/1")[0] for _ in range(5)] == [200] * 5
+    answers = Counter(status_of(each) for each in crowd)
+    assert time.monotonic() - began < 15
+    assert answers.keys() == {"408", "503"}
+    assert 1 <= answers["408"] <= 4  # of one address
+    assert status_of(connected(served, posted(link, len(ONE_CLICK), ONE_CLICK))) == "200"
+
+
+@pytest.mark.parametrize("length", [300_000, 10**18])
+def test_a_body_that_is_too_long_is_refused_without_being_read(served: ServerProcess, link: str, length: int) -> None:
+    assert status_of(connected(served, posted(link, length))) in ("400", "413")
+
+
+@pytest.mark.parametrize("sent", [b"", b"G", b"GET / HTTP/1.1\r\nX-A: " + b"a" * 20_000])
+def test_a_crowd_that_says_nothing_leaves_room_and_ends_within_10_seconds(served: ServerProcess, sent: bytes) -> None:
+    crowd = [connected(served, sent) for _ in range(1_000)]
+    assert served.get("/cpu/now/1")[0] == 200
+    began = time.monotonic()
+    try:
+        for each in crowd:
+            assert each.recv(100)[:12] in (b"", b"HTTP/1.1 408")
+        assert time.monotonic() - began < 12
+    finally:
+        for each in crowd:
+            each.close()
+
+
+def test_a_head_of_more_than_24_kilobytes_is_refused(served: ServerProcess) -> None:
+    with connected(served, b"GET /health HTTP/1.1\r\nHost: x\r\nAccept: " + b"a" * 400_000) as connection:
+        assert connection.recv(100).startswith(b"HTTP/1.1 431")
+    assert served.get("/health", accept="a" * 20_000)[0] == 200

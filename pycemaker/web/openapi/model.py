@@ -8,6 +8,7 @@ from typing import Any
 
 from pycemaker import errors
 from pycemaker.web.faces import FACES, Face
+from pycemaker.web.lanes import HEALTH
 
 Json = dict[str, Any]
 Kind = type[errors.PycemakerError]
@@ -80,6 +81,8 @@ class Operation:
         faults = [*ANYWHERE, *self.faults, *(_TOKEN_FAULTS if self.needs_token else ())]
         faults += _GUARDED if self.needs_token and with_token else ()
         faults += [errors.InvalidRequest] if path_parameters else []
+        faults += [errors.ServerBusy] if self.rule != HEALTH else []
+        faults += [errors.BodyTooLarge, errors.BodyTooSlow] if self.body else []
         summary, _, more = self.told.partition("\n")
         entry: Json = {"operationId": self.name, "summary": summary}
         entry |= {"description": more.strip()} if more else {}

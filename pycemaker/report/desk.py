@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from pycemaker.data.database import Database
-from pycemaker.errors import DatabaseUnreachable, TooManyReports
+from pycemaker.errors import DatabaseUnreachable
 from pycemaker.ledger import states
 from pycemaker.ledger.entry import Asked
 from pycemaker.ledger.files import Files
@@ -35,13 +35,11 @@ from pycemaker.report.delivery import Courier, Post, insist_for
 from pycemaker.report.held import Held
 from pycemaker.report.making import Maker
 from pycemaker.report.pipeline import OnProgress, ReportRequest
+from pycemaker.report.waiters import Waiters
 from pycemaker.request_ids import REQUEST_ID
 
 COURIERS = 2
 """Mails handed over at a time: a server that keeps one waiting does not hold up the others."""
-
-WAITERS = 24
-"""Requests that wait for their report at a time; each holds a thread of the server."""
 
 POLL_SECONDS = 1.0
 """How often the ledger is looked at for what other servers left, and for what became of a report made elsewhere."""
@@ -93,7 +91,7 @@ class Desk:
         self._held = Held()
         self._changed = threading.Condition()
         self._changes = 0
-        self._places = threading.BoundedSemaphore(WAITERS)
+        self.waiters = Waiters()
         self._closing = threading.Event()
         insist = insist_for(_INSIST_SECONDS, self._closing.wait, time.monotonic)
         self._insist = insist
@@ -126,16 +124,6 @@ class Desk:
         entered = self.ledger.ask(document_of(request, self._post.domain), asked, own=own)
         self._tell()
         return entered
-
-    @contextlib.contextmanager
-    def waiting_place(self) -> Any:
-        """A place among those who wait for their report. Raises TooManyReports where there is none."""
-        if not self._places.acquire(blocking=False):
-            raise TooManyReports(waiting=WAITERS, retry_after_seconds=10)
-        try:
-            yield
-        finally:
-            self._places.release()
 
     def wait(self, report_id: str, seconds: float) -> Document:
         """The report's entry once it is at its end or deferred; as it stands where that takes longer than `seconds`.

@@ -27,9 +27,11 @@ HEALTH = "/health"
 WATCH = frozenset({"/ready", "/metrics"})
 """They may wait for what they look at, and so are few at a time; HEALTH looks at nothing."""
 
-PLACES, WATCH_PLACES, SPARE = 80, 4, 4
+PLACES, WATCH_PLACES, SPARE = 112, 4, 4
+"""For requests: 48 may wait for a report, 32 hold a long answer, 16 wait for a body; for WATCH; for HEALTH."""
+
 THREADS = PLACES + WATCH_PLACES + SPARE
-"""How many threads Granian needs: one for each place, and some for HEALTH and for putting requests in line."""
+"""How many threads Granian needs: one for each place, and some for putting requests in line."""
 
 LATE_SECONDS = 2.5
 """How long a request stands in line before it is told that the server is busy, so that nobody waits 3 s for nothing."""

@@ -118,7 +118,7 @@ def readiness(services: Services) -> Readiness:
             "writing": partial(check_writing, services.store),
             "indexes": partial(check_indexes, services.store),
             "queue": partial(check_queue, services.desk.ledger, settings),
-            "disk": partial(check_disk, settings.data_dir),
+            "disk": DiskCheck(settings.data_dir, holds_database=services.store.is_embedded),
         }
     )
 
@@ -192,13 +192,43 @@ def check_queue(ledger: Ledger, settings: Settings) -> Finding:
     return Finding(True, figures=figures)
 
 
-def check_disk(data_dir: Path) -> Finding:
-    """Whether there is room under `DATA_DIR`, and whether this process may write there."""
-    place = next(folder for folder in (data_dir, *data_dir.parents) if folder.exists())
-    free_bytes = shutil.disk_usage(place).free
-    figures = {"free_mb": free_bytes // 2**20}
-    if not os.access(place, os.W_OK):
-        return Finding(False, "DATA_DIR não pode ser escrito por este processo", figures)
-    if free_bytes < LEAST_FREE_BYTES:
-        return Finding(False, f"há menos de {LEAST_FREE_BYTES // 2**20} MB livres em DATA_DIR", figures)
-    return Finding(True, figures=figures)
+class DiskCheck:
+    """Whether `DATA_DIR` is there, has room, and may be written.
+
+    One that is gone is made anew where no database was in it. The embedded MongoDB goes on in files that nobody can
+    open any more; its folder is known by its number in the file system, since who needs the database makes another.
+
+    Args:
+        data_dir: the folder.
+        holds_database: whether the embedded MongoDB is in it.
+    """
+
+    def __init__(self, data_dir: Path, *, holds_database: bool = False) -> None:
+        self._data_dir = data_dir
+        self._holds_database = holds_database
+        self._number: int | None = None
+
+    def __call__(self) -> Finding:
+        """What is to be said of it now."""
+        if self._holds_database and not self._has_database():
+            return Finding(False, "a pasta do banco de dados em DATA_DIR desapareceu: devolva-a e reinicie o servidor")
+        try:
+            self._data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError:
+            return Finding(False, "DATA_DIR desapareceu e não pôde ser criado de novo")
+        free_bytes = shutil.disk_usage(self._data_dir).free
+        figures = {"free_mb": free_bytes // 2**20}
+        if not os.access(self._data_dir, os.W_OK):
+            return Finding(False, "DATA_DIR não pode ser escrito por este processo", figures)
+        if free_bytes < LEAST_FREE_BYTES:
+            return Finding(False, f"há menos de {LEAST_FREE_BYTES // 2**20} MB livres em DATA_DIR", figures)
+        return Finding(True, figures=figures)
+
+    def _has_database(self) -> bool:
+        """Whether the folder of the first look is still where it was."""
+        try:
+            number = (self._data_dir / "mongo").stat().st_ino
+        except OSError:
+            return False
+        self._number = self._number or number
+        return self._number == number

@@ -53,9 +53,9 @@ def add_report(app: Bottle, services: Services) -> None:
     @app.route(REPORT, method=["GET", "POST"], acts=Acts(ask=ask, tell=tell))  # type: ignore[untyped-decorator]
     def report(date_now: str, time_range: str, email_to: str) -> bytes:
         waits, wanted = _wanted(services, date_now, time_range, email_to)
-        seconds = services.settings.report_timeout_seconds + PATIENCE_SECONDS if waits else 0.0
-        with services.desk.waiting_place() if waits else nullcontext():
-            return _tell(services.desk.wait(_ask(services, wanted), seconds), services.settings.base_path)
+        report_id, seconds = _ask(services, wanted), services.settings.report_timeout_seconds + PATIENCE_SECONDS
+        with services.desk.waiters.place(report_id) if waits else nullcontext(False) as may_wait:
+            return _tell(services.desk.wait(report_id, seconds if may_wait else 0.0), services.settings.base_path)
 
     @app.route(REPORT, method="HEAD")  # type: ignore[untyped-decorator]
     def no_report(**_path: str) -> None:

@@ -18,7 +18,7 @@ from pycemaker.traffic import Traffic
 from pycemaker.web.gate import Gate
 
 STREAMS = 32
-"""Long answers at a time: each holds a thread until its client has taken it, however slowly, and half are left free."""
+"""Long answers at a time: each holds a thread until its client has taken it, however slowly."""
 
 
 @dataclass(frozen=True)

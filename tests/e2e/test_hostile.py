@@ -134,3 +134,13 @@ def test_a_head_of_more_than_24_kilobytes_is_refused(served: ServerProcess) -> N
     with connected(served, b"GET /health HTTP/1.1\r\nHost: x\r\nAccept: " + b"a" * 400_000) as connection:
         assert connection.recv(100).startswith(b"HTTP/1.1 431")
     assert served.get("/health", accept="a" * 20_000)[0] == 200
+
+
+def test_30_calls_for_one_report_leave_room_for_anothers(served: ServerProcess) -> None:
+    with ThreadPoolExecutor(31) as pool:
+        one = [pool.submit(served.get, "/report/now/1/one@example.com") for _ in range(30)]
+        other = pool.submit(served.get, "/report/now/1/other@example.com")
+        assert other.result()[0] == 200
+        answers = [each.result() for each in one]
+    assert {status for status, _ in answers} == {200}
+    assert len({told["report"]["id"] for _, told in answers}) == 1

@@ -7,12 +7,13 @@ import logging
 import time
 import warnings
 
-from tests.faults import crowd, endurance, kills, outages
+from tests.faults import crowd, endurance, hostile, kills, outages
 
 FAULTS = {
     "kills": lambda options: kills.main(options.count or 200),
     "outages": lambda _options: outages.main(),
     "crowd": lambda options: crowd.main(options.count or 100),
+    "hostile": lambda _options: hostile.main(),
     "endurance": lambda options: endurance.main(options.count or 300),
 }
 

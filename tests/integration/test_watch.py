@@ -19,7 +19,7 @@ from pycemaker.data.indexes import KEY
 from pycemaker.data.store import Store
 from pycemaker.metrics import METRICS
 from pycemaker.settings import from_mapping
-from pycemaker.web.readiness import LEAST_FREE_BYTES, Finding, Readiness
+from pycemaker.web.readiness import LEAST_FREE_BYTES, DiskCheck, Finding, Readiness
 from pycemaker.web.services import Services
 from tests.services.described import PromptDesk
 from tests.services.wsgi import Answer, Client
@@ -166,3 +166,31 @@ def test_what_was_found_holds_for_a_second() -> None:
     time.sleep(0.25)
     ready.look()
     assert len(looks) == 2
+
+
+def test_a_data_dir_that_is_gone_is_made_anew(tmp_path: Path) -> None:
+    folder = tmp_path / "of" / "data"
+    check = DiskCheck(folder)
+    assert check().ok
+    shutil.rmtree(tmp_path / "of")
+    assert check().ok
+    assert (folder.is_dir(), folder.stat().st_mode & 0o777) == (True, 0o700)
+
+
+def test_one_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+    (tmp_path / "of").write_text("a file", encoding="utf-8")
+    assert DiskCheck(tmp_path / "of" / "data")() == Finding(False, "DATA_DIR desapareceu e não pôde ser criado de novo")
+
+
+def test_the_embedded_databases_folder_is_missed_also_where_another_one_was_made(tmp_path: Path) -> None:
+    (tmp_path / "mongo").mkdir()
+    check = DiskCheck(tmp_path, holds_database=True)
+    assert check().ok
+    (tmp_path / "mongo").rename(tmp_path / "elsewhere")
+    gone = Finding(False, "a pasta do banco de dados em DATA_DIR desapareceu: devolva-a e reinicie o servidor")
+    assert check() == gone
+    (tmp_path / "mongo").mkdir()
+    assert check() == gone
+    (tmp_path / "mongo").rmdir()
+    (tmp_path / "elsewhere").rename(tmp_path / "mongo")
+    assert check().ok

@@ -81,7 +81,8 @@ class Operation:
         faults = [*ANYWHERE, *self.faults, *(_TOKEN_FAULTS if self.needs_token else ())]
         faults += _GUARDED if self.needs_token and with_token else ()
         faults += [errors.InvalidRequest] if path_parameters else []
-        faults += [errors.ServerBusy] if self.rule != HEALTH else []
+        is_told = any(answer.status == 503 for answer in self.answers)
+        faults += [errors.ServerBusy] if self.rule != HEALTH and not is_told else []
         faults += [errors.BodyTooLarge, errors.BodyTooSlow] if self.body else []
         summary, _, more = self.told.partition("\n")
         entry: Json = {"operationId": self.name, "summary": summary}

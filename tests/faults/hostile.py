@@ -1,0 +1,285 @@
+"""Attacks on a server process, and what an honest client waits meanwhile.
+
+Each attack is of bounded size and ends by itself. `/cpu/now/1` is asked all the while: the 99th percentile of its waits
+is to be under twice that of an idle server, or it says 503 within 3 s; the worker's memory stays within `CACHE_MB` and
+150 MB.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+
+import psutil
+
+from pycemaker.data.database import open_database
+from pycemaker.data.signing_keys import SigningKeys
+from pycemaker.report.unsubscribe import Subscription, sign
+from tests.services.process import ServerProcess, free_port
+
+CACHE_MB = 64
+MORE_MB = 150
+SECONDS = 12.0
+LEAST_MS = 100.0
+"""An idle server's 99th percentile counts as this much at least: below it a busy machine alone makes twice as much."""
+
+
+@dataclass
+class Waits:
+    """What an honest client saw: milliseconds until a 200, and until anything else with its status."""
+
+    good_ms: list[float] = field(default_factory=list)
+    other_ms: list[tuple[float, int]] = field(default_factory=list)
+
+    @property
+    def p99_ms(self) -> float:
+        """Of the answers with 200; 0 without one."""
+        return sorted(self.good_ms)[int(len(self.good_ms) * 0.99)] if self.good_ms else 0.0
+
+
+def main() -> None:
+    """Run each attack, and end with an error where an honest client waited too long or memory grew too far."""
+    wrong = [*_without_database(), *_at_a_running_server()]
+    if wrong:
+        raise SystemExit(f"not as it should be: {'; '.join(wrong)}")
+
+
+def _at_a_running_server() -> list[str]:
+    served = ServerProcess(
+        CACHE_MB=str(CACHE_MB), API_TOKEN="a-token-of-some-length", TRUSTED_PROXIES="127.0.0.0/8"
+    ).start(180)
+    try:
+        time.sleep(15)
+        idle, _ = _watched(served, contextlib.nullcontext())
+        _print("idle", idle, served)
+        bound_ms = 2 * max(idle.p99_ms, LEAST_MS)
+        wrong = []
+        for name, attack in _attacks(served).items():
+            waits, held = _watched(served, attack)
+            _print(name, waits, served)
+            wrong += _wrong(name, waits, bound_ms, served)
+            wrong += [f"{name}: {held} connections were left after 10 s"] if held else []
+        return wrong
+    finally:
+        served.close()
+
+
+def _attacks(served: ServerProcess) -> dict[str, AbstractContextManager[None]]:
+    database = open_database(None, served.folder)
+    link = "/unsubscribe/" + sign(Subscription("ana@example.com", "report"), SigningKeys(database).newest())
+    database.close()
+    key = "X-Api-Key: a-token-of-some-length"
+    head = f"POST {link} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n".encode()
+    return {
+        "mongod falls silent (SIGSTOP), 100 askers": _silent_mongod(served),
+        "70 bodies that never come": _crowd(served, 70, head),
+        "70 bodies of a byte a second": _trickling(served, 70, head),
+        "400 KB of Accept, again and again": _repeated(served, _get("/cpu/now/1", "Accept: " + "a" * 400_000)),
+        "20 KB of Accept, each another one": _repeated(served, _get("/cpu/now/1", "Accept: %d" + "a" * 20_000)),
+        "64 KB of Forwarded": _repeated(served, _get("/notebooks", 'Forwarded: for="' + 'for="' * 13_000)),
+        "20 KB of Forwarded": _repeated(served, _get("/notebooks", 'Forwarded: for="' + 'for="' * 4_000)),
+        "4,300 connections that send nothing": _crowd(served, 4_300, b""),
+        "4,300 heads that never end": _crowd(served, 4_300, b"GET / HTTP/1.1\r\nX: " + b"a" * 20_000),
+        "300 heads of a byte a second": _trickling(served, 300, b"GET / HTTP/1.1\r\nX: "),
+        "30 calls for one report": _crowd(served, 30, _get("/report/now/1/one@example.com", key), must_end=False),
+    }
+
+
+def _get(path: str, line: str) -> bytes:
+    return f"GET {path} HTTP/1.1\r\nHost: x\r\n{line}\r\n\r\n".encode()
+
+
+def _without_database() -> list[str]:
+    served = ServerProcess(MONGO_DB_URL=f"mongodb://127.0.0.1:{free_port()}/x", CACHE_MB=str(CACHE_MB)).start(180)
+    try:
+        waits, _ = _watched(served, _asking(served))
+        _print("started without its database, 100 askers", waits, served)
+        return _wrong("started without its database", waits, 0.0, served)
+    finally:
+        served.close()
+
+
+# --- the attacks
+
+
+@contextmanager
+def _silent_mongod(served: ServerProcess) -> Iterator[None]:
+    process_id = int((served.folder / "mongo" / "mongod.lock").read_text())
+    os.kill(process_id, signal.SIGSTOP)
+    try:
+        with _asking(served):
+            yield
+    finally:
+        os.kill(process_id, signal.SIGCONT)
+
+
+@contextmanager
+def _asking(served: ServerProcess) -> Iterator[None]:
+    """100 threads that ask for a metric one request after the other."""
+
+    def ask(over: threading.Event) -> None:
+        while not over.is_set():
+            with suppress(OSError, http.client.HTTPException):
+                served.get("/ram/now/6", timeout=30)
+
+    with _threads(100, ask):
+        yield
+
+
+@contextmanager
+def _repeated(served: ServerProcess, request: bytes) -> Iterator[None]:
+    """Four threads that send it again and again; a `%d` in it is another number each time."""
+    count = iter(range(10**9))
+
+    def send(over: threading.Event) -> None:
+        while not over.is_set():
+            with suppress(OSError), _connected(served) as connection:
+                connection.sendall(request.replace(b"%d", str(next(count)).encode()))
+                connection.recv(65536)
+
+    with _threads(4, send):
+        yield
+
+
+@contextmanager
+def _crowd(served: ServerProcess, count: int, sent: bytes, *, must_end: bool = True) -> Iterator[None]:
+    """So many connections that send this and then nothing; they are to be ended by the server, within 10 s."""
+    with ExitStack() as held:
+        crowd = []
+        for _ in range(count):
+            crowd.append(held.enter_context(_connected(served)))
+            with suppress(OSError):
+                crowd[-1].sendall(sent)
+        opened = time.monotonic()
+        yield
+        if must_end and (left := _left(crowd, opened + 10.0)):
+            raise _LeftError(left)
+
+
+class _LeftError(Exception):
+    """So many connections were not ended."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__(count)
+        self.count = count
+
+
+def _left(crowd: list[socket.socket], until: float) -> int:
+    """How many of them the server has neither answered nor ended by then."""
+    left = 0
+    for each in crowd:
+        each.settimeout(max(0.001, until - time.monotonic()))
+        try:
+            each.recv(100)
+        except TimeoutError:
+            left += 1
+        except OSError:
+            continue
+    return left
+
+
+@contextmanager
+def _trickling(served: ServerProcess, count: int, head: bytes) -> Iterator[None]:
+    """So many connections that send a byte a second after the head; a new one for each that is ended."""
+    with ExitStack() as held:
+        crowd = [held.enter_context(_connected(served)) for _ in range(count)]
+        for each in crowd:
+            each.sendall(head)
+
+        def drip(over: threading.Event) -> None:
+            while not over.wait(1.0):
+                for place, each in enumerate(crowd):
+                    try:
+                        each.sendall(b"a")
+                    except OSError:
+                        each.close()
+                        crowd[place] = held.enter_context(_connected(served))
+                        crowd[place].sendall(head)
+
+        with _threads(1, drip):
+            yield
+
+
+@contextmanager
+def _threads(count: int, work: Callable[[threading.Event], None]) -> Iterator[None]:
+    over = threading.Event()
+    threads = [threading.Thread(target=work, args=(over,)) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+
+
+def _connected(served: ServerProcess) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", served.port), timeout=30)
+
+
+# --- what is seen meanwhile
+
+
+def _watched(served: ServerProcess, attack: AbstractContextManager[None]) -> tuple[Waits, int]:
+    """What an honest client waits during the attack, and how many connections outlived it."""
+    waits = Waits()
+    try:
+        with attack:
+            until = time.monotonic() + SECONDS
+            while time.monotonic() < until:
+                _ask(served, waits)
+                time.sleep(0.05)
+    except _LeftError as error:
+        return waits, error.count
+    return waits, 0
+
+
+def _ask(served: ServerProcess, waits: Waits) -> None:
+    for path in ("/cpu/now/1", "/health"):
+        began = time.perf_counter()
+        status, _ = served.get(path, timeout=30)
+        milliseconds = (time.perf_counter() - began) * 1000
+        if path == "/health" and status != 200:
+            raise SystemExit(f"/health said {status}")
+        if path != "/health" and status == 200:
+            waits.good_ms.append(milliseconds)
+        elif path != "/health":
+            waits.other_ms.append((milliseconds, status))
+
+
+def _worker_mb(served: ServerProcess) -> int:
+    """The process that answers: the one that listens."""
+    with suppress(psutil.Error):
+        for process in served.family():
+            if any(each.status == "LISTEN" and each.laddr.port == served.port for each in process.net_connections()):
+                worker = process
+        return int(worker.memory_info().rss >> 20)
+    return 0
+
+
+def _print(name: str, waits: Waits, served: ServerProcess) -> None:
+    others = f", {len(waits.other_ms)} others within {max(waits.other_ms)[0]:.0f} ms" if waits.other_ms else ""
+    print(
+        f"  {name:<42} p99 {waits.p99_ms:7.1f} ms of {len(waits.good_ms):4} answers{others};"
+        f" worker {_worker_mb(served)} MB",
+        flush=True,
+    )
+
+
+def _wrong(name: str, waits: Waits, bound_ms: float, served: ServerProcess) -> list[str]:
+    late = [milliseconds for milliseconds, status in waits.other_ms if status != 503 or milliseconds > 3000]
+    wrong = [f"{name}: {len(late)} refusals late or not 503"] if late else []
+    if waits.p99_ms > bound_ms and bound_ms:
+        wrong.append(f"{name}: p99 {waits.p99_ms:.0f} ms, of {bound_ms:.0f}")
+    if _worker_mb(served) > CACHE_MB + MORE_MB:
+        wrong.append(f"{name}: {_worker_mb(served)} MB")
+    return wrong

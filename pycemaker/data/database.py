@@ -14,7 +14,7 @@ import pymongo
 from pymongo.collection import Collection
 from pymongo.cursor import RawBatchCursor
 from pymongo.database import Database as MongoDatabase
-from pymongo.errors import ConnectionFailure, PyMongoError
+from pymongo.errors import ConnectionFailure, PyMongoError, ServerSelectionTimeoutError
 from pymongo.uri_parser import parse_uri
 
 from pycemaker.data import embedded
@@ -200,8 +200,9 @@ def noted() -> Iterator[None]:
         with translated():
             yield
     except DatabaseUnreachable as error:
-        if isinstance(error.__cause__, ConnectionFailure) and hasattr(_asked, "outage"):
-            _asked.outage.note_failure(began)
+        fault = error.__cause__
+        if isinstance(fault, ConnectionFailure) and hasattr(_asked, "outage"):
+            _asked.outage.note_failure(began, sees_no_server=isinstance(fault, ServerSelectionTimeoutError))
         raise
     if hasattr(_asked, "outage"):
         _asked.outage.note_answer()

@@ -27,6 +27,7 @@ class Outage:
         self._clock = clock
         self._lock = threading.Lock()
         self._is_on = False
+        self._failures = 0
         self._answered_at = self._failed_at = float("-inf")
         self._probe_until = float("-inf")
         self._prober = 0
@@ -48,14 +49,20 @@ class Outage:
     def note_answer(self) -> None:
         """MongoDB answered."""
         self._answered_at = self._clock()
-        self._is_on = False
+        self._is_on, self._failures = False, 0
 
-    def note_failure(self, began: float) -> None:
-        """An exchange that began at `began`, of this clock, got no answer. A slow one among others is no outage."""
+    def note_failure(self, began: float, *, sees_no_server: bool = False) -> None:
+        """An exchange that began at `began`, of this clock, got no answer.
+
+        A slow one by itself or among others is no outage: two without an answer in between are, or one for which no
+        server was in sight.
+        """
         if self._answered_at >= began:
             return
         with self._lock:
-            self._is_on, self._failed_at = True, self._clock()
+            self._failures += 1
+            self._failed_at = self._clock()
+            self._is_on = self._is_on or sees_no_server or self._failures > 1
             if self._prober == threading.get_ident():
                 self._probe_until = float("-inf")
 

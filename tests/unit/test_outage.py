@@ -37,7 +37,7 @@ def elsewhere(outage: Outage) -> bool:
 def test_during_an_outage_one_caller_at_a_time_is_let_through() -> None:
     outage = Outage(Clock())
     assert elsewhere(outage)
-    outage.note_failure(99.0)
+    outage.note_failure(99.0, sees_no_server=True)
     outage.admit()
     outage.admit()  # the same caller asks several things
     assert not elsewhere(outage)
@@ -47,7 +47,7 @@ def test_during_an_outage_one_caller_at_a_time_is_let_through() -> None:
 
 def test_an_answer_ends_it() -> None:
     outage = Outage(Clock())
-    outage.note_failure(99.0)
+    outage.note_failure(99.0, sees_no_server=True)
     outage.admit()
     assert not elsewhere(outage)
     outage.note_answer()
@@ -64,10 +64,20 @@ def test_a_slow_exchange_among_others_that_were_answered_is_no_outage() -> None:
     assert elsewhere(outage)
 
 
+def test_one_slow_exchange_by_itself_is_no_outage_and_two_are() -> None:
+    outage = Outage(Clock())
+    outage.note_failure(99.0)
+    outage.admit()
+    assert elsewhere(outage)
+    outage.note_failure(99.5)
+    outage.admit()
+    assert not elsewhere(outage)
+
+
 def test_a_caller_who_never_came_back_is_not_waited_for() -> None:
     clock = Clock()
     outage = Outage(clock)
-    outage.note_failure(99.0)
+    outage.note_failure(99.0, sees_no_server=True)
     outage.admit()
     clock.seconds += 2.4
     assert not elsewhere(outage)
@@ -78,7 +88,7 @@ def test_a_caller_who_never_came_back_is_not_waited_for() -> None:
 def test_who_waited_for_a_caller_that_failed_fails_with_it() -> None:
     outage = Outage(Clock())
     outage.fail_since(100.0)
-    outage.note_failure(99.0)
+    outage.note_failure(99.0, sees_no_server=True)
     with pytest.raises(DatabaseUnreachable):
         outage.fail_since(99.9)
     outage.fail_since(100.1)  # came after it

@@ -202,7 +202,7 @@ def noted() -> Iterator[None]:
     except DatabaseUnreachable as error:
         fault = error.__cause__
         if isinstance(fault, ConnectionFailure) and hasattr(_asked, "outage"):
-            _asked.outage.note_failure(began, sees_no_server=isinstance(fault, ServerSelectionTimeoutError))
+            _asked.outage.note_failure(began, error, sees_no_server=isinstance(fault, ServerSelectionTimeoutError))
         raise
     if hasattr(_asked, "outage"):
         _asked.outage.note_answer()

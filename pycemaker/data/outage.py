@@ -28,6 +28,7 @@ class Outage:
         self._lock = threading.Lock()
         self._is_on = False
         self._failures = 0
+        self._fault = DatabaseUnreachable(reason="no answer")
         self._answered_at = self._failed_at = float("-inf")
         self._probe_until = float("-inf")
         self._prober = 0
@@ -36,14 +37,14 @@ class Outage:
         """Let a caller through to MongoDB: each, or during an outage one at a time.
 
         Raises:
-            DatabaseUnreachable: it is away, and another caller is finding out whether it still is.
+            DatabaseUnreachable: it is away, for the cause last seen, and another caller is finding out whether it is.
         """
         if not self._is_on:
             return
         with self._lock:
             own, now = threading.get_ident(), self._clock()
             if now < self._probe_until and self._prober != own:
-                raise DatabaseUnreachable(reason="no answer to others")
+                raise self._again()
             self._prober, self._probe_until = own, now + _PROBE_SECONDS
 
     def note_answer(self) -> None:
@@ -51,8 +52,8 @@ class Outage:
         self._answered_at = self._clock()
         self._is_on, self._failures = False, 0
 
-    def note_failure(self, began: float, *, sees_no_server: bool = False) -> None:
-        """An exchange that began at `began`, of this clock, got no answer.
+    def note_failure(self, began: float, fault: DatabaseUnreachable, *, sees_no_server: bool = False) -> None:
+        """An exchange that began at `began`, of this clock, got no answer, for this cause.
 
         A slow one by itself or among others is no outage: two without an answer in between are, or one for which no
         server was in sight.
@@ -61,6 +62,7 @@ class Outage:
             return
         with self._lock:
             self._failures += 1
+            self._fault = fault
             self._failed_at = self._clock()
             self._is_on = self._is_on or sees_no_server or self._failures > 1
             if self._prober == threading.get_ident():
@@ -73,4 +75,8 @@ class Outage:
             DatabaseUnreachable: MongoDB was found to be away since, and has not answered.
         """
         if self._is_on and self._failed_at >= began:
-            raise DatabaseUnreachable(reason="no answer to others")
+            raise self._again()
+
+    def _again(self) -> DatabaseUnreachable:
+        """The fault last seen, as another caller's own."""
+        return type(self._fault)(**self._fault.facts)

@@ -9,7 +9,9 @@ import pytest
 
 from pycemaker.data.outage import Outage
 from pycemaker.data.single_flight import SingleFlight
-from pycemaker.errors import DatabaseUnreachable
+from pycemaker.errors import DatabaseLoginRefused, DatabaseUnreachable
+
+AWAY = DatabaseLoginRefused(reason="AutoReconnect")
 
 
 class Clock:
@@ -37,17 +39,17 @@ def elsewhere(outage: Outage) -> bool:
 def test_during_an_outage_one_caller_at_a_time_is_let_through() -> None:
     outage = Outage(Clock())
     assert elsewhere(outage)
-    outage.note_failure(99.0, sees_no_server=True)
+    outage.note_failure(99.0, AWAY, sees_no_server=True)
     outage.admit()
     outage.admit()  # the same caller asks several things
     assert not elsewhere(outage)
-    outage.note_failure(100.0)
+    outage.note_failure(100.0, AWAY)
     assert elsewhere(outage)
 
 
 def test_an_answer_ends_it() -> None:
     outage = Outage(Clock())
-    outage.note_failure(99.0, sees_no_server=True)
+    outage.note_failure(99.0, AWAY, sees_no_server=True)
     outage.admit()
     assert not elsewhere(outage)
     outage.note_answer()
@@ -59,17 +61,17 @@ def test_a_slow_exchange_among_others_that_were_answered_is_no_outage() -> None:
     outage = Outage(clock)
     outage.note_answer()
     clock.seconds = 101.0
-    outage.note_failure(99.5)
+    outage.note_failure(99.5, AWAY)
     outage.fail_since(0.0)
     assert elsewhere(outage)
 
 
 def test_one_slow_exchange_by_itself_is_no_outage_and_two_are() -> None:
     outage = Outage(Clock())
-    outage.note_failure(99.0)
+    outage.note_failure(99.0, AWAY)
     outage.admit()
     assert elsewhere(outage)
-    outage.note_failure(99.5)
+    outage.note_failure(99.5, AWAY)
     outage.admit()
     assert not elsewhere(outage)
 
@@ -77,7 +79,7 @@ def test_one_slow_exchange_by_itself_is_no_outage_and_two_are() -> None:
 def test_a_caller_who_never_came_back_is_not_waited_for() -> None:
     clock = Clock()
     outage = Outage(clock)
-    outage.note_failure(99.0, sees_no_server=True)
+    outage.note_failure(99.0, AWAY, sees_no_server=True)
     outage.admit()
     clock.seconds += 2.4
     assert not elsewhere(outage)
@@ -88,8 +90,8 @@ def test_a_caller_who_never_came_back_is_not_waited_for() -> None:
 def test_who_waited_for_a_caller_that_failed_fails_with_it() -> None:
     outage = Outage(Clock())
     outage.fail_since(100.0)
-    outage.note_failure(99.0, sees_no_server=True)
-    with pytest.raises(DatabaseUnreachable):
+    outage.note_failure(99.0, AWAY, sees_no_server=True)
+    with pytest.raises(DatabaseLoginRefused, match="AutoReconnect"):  # for the same cause
         outage.fail_since(99.9)
     outage.fail_since(100.1)  # came after it
 

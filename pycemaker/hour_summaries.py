@@ -133,7 +133,7 @@ def hour_medians(columns: Columns, unit: str) -> tuple[NDArray[np.int64], NDArra
     hours, hour = np.unique((columns.time_ms - 1) // HOUR_MS, return_inverse=True)
     finite = np.isfinite(columns.reading)
     blocks = _blocks(columns.time_ms[finite], columns.reading[finite], hours, hour[finite], unit)
-    return hours * HOUR_MS, _row_medians(blocks)
+    return hours * HOUR_MS, row_medians(blocks)
 
 
 def no_summaries(unit: str) -> HourSummaries:

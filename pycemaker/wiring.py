@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from email.message import EmailMessage
@@ -73,16 +72,16 @@ def _read_part(settings: Settings, metric: Metric, window: Window) -> MetricPeri
         database.close()
 
 
-def _check_message(message: EmailMessage, page: Page, parameters: Sequence[str], *, settings: Settings) -> None:
-    lint.check(message, page.full_html, withheld(settings, parameters))
+def _check_message(message: EmailMessage, page: Page, *, settings: Settings) -> None:
+    lint.check(message, page.full_html, withheld(settings), page.cells)
 
 
-def withheld(settings: Settings, parameters: Sequence[str]) -> lint.Withheld:
-    """What no report tells: this installation's secrets and folders, and how its notebook was given `parameters`."""
+def withheld(settings: Settings) -> lint.Withheld:
+    """What no report tells: this installation's secrets and folders."""
     paths = [str(path) for path in (ROOT, settings.data_dir, Path.home())]
     every = [(part, secret) for secret in settings.secrets for part in parts(secret)]
     sure = [part for part, secret in every if part == secret or len(part) >= _SURE_CHARACTERS]
-    return lint.Withheld(sure, paths, parameters)
+    return lint.Withheld(sure, paths)
 
 
 def prepare(collaborators: Collaborators) -> None:

@@ -116,7 +116,7 @@ def _failures(notebook: Notebook | NotebookUnusable, cases: list[Case], settings
 
 
 def _told(outcome: Outcome) -> str:
-    first, *rest = [*outcome.problems, ""]
+    first, *rest = [*outcome.problems, *(f"not shown: {note}" for note in outcome.notes), ""]
     state = "FAILED" if outcome.problems else "passed"
     row = _ROW.format(
         outcome.notebook, outcome.case, state, f"{outcome.seconds:.1f}", f"{outcome.peak_mb:.0f}", first

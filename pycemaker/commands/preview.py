@@ -120,6 +120,7 @@ def _serve_up(kitchen: Kitchen, *, run: bool) -> int:
 
 def _told(made: Made, file: Path) -> str:
     wrong = "".join(f"\n  {flaw.rule}: {flaw.told}" for flaw in made.flaws) or "\n  nothing is wrong with it"
+    wrong += "".join(f"\n  not shown: {line}" for line in made.page.left_out)
     return (
         f"{made.page.subject}\n  ran {made.run_seconds:.1f} s, rendered {made.render_seconds:.1f} s;"
         f" HTML {len(made.page.html.encode()) / 1000:.0f} KB, {len(made.page.figures)} figures{wrong}"

@@ -96,19 +96,17 @@ def look_at_zones(zone: ZoneInfo) -> Finding:
 
 
 def look_at_fonts() -> Finding:
-    """Which font figures are drawn with."""
-    from matplotlib import font_manager
+    """Which signs figures can be drawn with: the bundled font has letters; others have the rest."""
+    from pycemaker.figures.sheet import FONT, MORE_SIGNS, font_families
 
-    from pycemaker.figures.sheet import FONTS
-
-    for family in FONTS:
-        try:
-            font_manager.findfont(family, fallback_to_default=False)
-        except ValueError:
-            continue
-        return Finding(OK, f"figures are drawn with {family}")
-    mend = "install one of them, in Debian with: apt-get install fonts-liberation"
-    return Finding(WARN, f"none of {', '.join(FONTS)} is installed", mend)
+    lacking = [signs for signs, names in MORE_SIGNS.items() if not set(names) & set(font_families())]
+    if not lacking:
+        return Finding(OK, f"figures are drawn with {', '.join(font_families())}")
+    packages = {"emoji": "fonts-symbola"}
+    mend = "only needed where figures show them; in Debian: apt-get install " + " ".join(
+        packages.get(signs, "fonts-noto-cjk") for signs in lacking
+    )
+    return Finding(OK, f"figures are drawn with {FONT}, which has no signs for {' nor '.join(lacking)} ({mend})")
 
 
 def look_at_browser() -> Finding:

@@ -12,6 +12,7 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from pycemaker import brand
@@ -31,13 +32,35 @@ _CSS_DPI = 96
 _SHARPNESS = 2
 _MOST_COLORS = 64
 _ALMOST_WHITE = 252  # what the palette makes of white
-FONTS = ["Arial", "Liberation Sans", "Helvetica", "DejaVu Sans"]
-"""What figures are drawn with: the first that is installed."""
+FONT = "DejaVu Sans"
+"""What figures are drawn with: matplotlib brings it along, so that they look the same on every machine."""
+
+MORE_SIGNS = {
+    "Chinese, Japanese and Korean": (
+        *(
+            "Noto Sans CJK JP",
+            "Noto Sans CJK SC",
+            "Noto Sans CJK KR",
+            "Noto Sans JP",
+            "Source Han Sans",
+            "WenQuanYi Micro Hei",
+        ),
+        *(
+            "WenQuanYi Zen Hei",
+            "IPAGothic",
+            "Hiragino Sans",
+            "PingFang SC",
+            "Yu Gothic",
+            "Microsoft YaHei",
+            "Malgun Gothic",
+        ),
+    ),
+    "emoji": ("Noto Emoji", "Symbola", "Segoe UI Emoji", "Segoe UI Symbol"),
+}
+"""Fonts that matplotlib draws the signs of that `FONT` lacks, by what they are; a colour emoji font is none of them."""
 
 _FONT_POINTS = FONT_PIXELS * 72 / _CSS_DPI
 _THEME: dict[Any, Any] = {
-    "font.family": "sans-serif",
-    "font.sans-serif": FONTS,
     "font.size": _FONT_POINTS,
     "text.parse_math": False,
     "lines.solid_capstyle": "round",
@@ -77,7 +100,23 @@ def theme() -> AbstractContextManager[None]:
     """The theme, for as long as a figure is drawn."""
     import matplotlib as mpl
 
-    return mpl.rc_context(_THEME | {"text.color": tint("ink")})
+    return mpl.rc_context(_THEME | {"font.family": list(font_families()), "text.color": tint("ink")})
+
+
+@cache
+def font_families() -> tuple[str, ...]:
+    """`FONT`, then the installed fonts that have more signs: matplotlib looks each sign up in this order."""
+    from matplotlib import font_manager
+
+    installed = set(font_manager.get_font_names())
+    return (FONT, *(name for names in MORE_SIGNS.values() for name in names if name in installed))
+
+
+def use_fonts() -> None:
+    """Have a notebook's own figures drawn with the same fonts, for as long as it sets none."""
+    import matplotlib as mpl
+
+    mpl.rcParams["font.family"] = list(font_families())
 
 
 class Sheet:
@@ -143,7 +182,7 @@ class Sheet:
         """How wide a text is drawn, in CSS pixels."""
         from matplotlib.font_manager import FontProperties
 
-        font = FontProperties(family=FONTS, weight=weight, size=_FONT_POINTS)
+        font = FontProperties(family=list(font_families()), weight=weight, size=_FONT_POINTS)
         renderer = self._canvas.get_renderer()  # type: ignore[no-untyped-call]
         return float(renderer.get_text_width_height_descent(text, font, False)[0]) / _SHARPNESS
 

@@ -15,7 +15,7 @@ from typing import Any
 from pycemaker.preview.page import preview_page
 from pycemaker.report.lint import Flaw, flaws
 from pycemaker.report.notebook import ReadyKernel, run_notebook
-from pycemaker.report.pipeline import Page, ReportRequest
+from pycemaker.report.pipeline import Page, ReportRequest, stage
 from pycemaker.settings import ROOT, Settings
 from pycemaker.wiring import report_collaborators, withheld
 
@@ -62,7 +62,7 @@ class Kitchen:
         self._request = request
         self._on_kernel = on_kernel
         self._parts = report_collaborators(settings, self._run_in_kernel)
-        self._withheld = withheld(settings, list(request.parameters))
+        self._withheld = withheld(settings)
         self.run_seconds = 0.0
         self.folder = folder
         self.file = folder / "preview.html"
@@ -82,11 +82,14 @@ class Kitchen:
 
         Raises:
             NothingToSend: the notebook left nothing.
+            RunnerFailed: a library failed; names the stage.
         """
         began = time.monotonic()
-        page = self._parts.render_page(self._executed, self._request.window, "")
-        message = self._parts.compose(page, RECIPIENT, None)
-        found = flaws(message, page.full_html, self._withheld)
+        with stage("render"):
+            page = self._parts.render_page(self._executed, self._request.window, "")
+        with stage("compose"):
+            message = self._parts.compose(page, RECIPIENT, None)
+        found = flaws(message, page.full_html, self._withheld, page.cells)
         made = Made(page, message, found, self.run_seconds, time.monotonic() - began)
         self.file.write_text(preview_page(page, message, found, title=self._request.notebook.stem), encoding="utf-8")
         self._stamp()

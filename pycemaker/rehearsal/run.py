@@ -30,6 +30,7 @@ class Outcome:
         seconds: running, rendering and looking over, in a kernel that stood ready.
         peak_mb: the most memory that kernel held.
         problems: what went wrong, in English; none where it passed.
+        notes: what cells show and readers do not see, in English.
     """
 
     notebook: str
@@ -37,6 +38,7 @@ class Outcome:
     seconds: float
     peak_mb: float
     problems: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 def rehearse(notebook: Notebook, case: Case, settings: Settings, folder: Path) -> Outcome:
@@ -53,17 +55,19 @@ def rehearse(notebook: Notebook, case: Case, settings: Settings, folder: Path) -
     request = ReportRequest("check", notebook.path, window, (RECIPIENT,))
     kitchen = Kitchen(request, settings, folder, on_kernel=watch.start)
     run_seconds, render_seconds = 0.0, 0.0
+    notes: tuple[str, ...] = ()
     try:
         kitchen.run()
         made = kitchen.render()
         problems = tuple(f"{flaw.rule}: {flaw.told}" for flaw in made.flaws)
+        notes = made.page.left_out
         run_seconds, render_seconds = made.run_seconds, made.render_seconds
     except PycemakerError as error:
         run_seconds = kitchen.run_seconds
         problems = (f"still running after {watch.limit_seconds:.0f} s" if watch.has_ended_it else str(error),)
     finally:
         watch.stop()
-    return Outcome(notebook.name, case.name, run_seconds + render_seconds, watch.peak_bytes / 1e6, problems)
+    return Outcome(notebook.name, case.name, run_seconds + render_seconds, watch.peak_bytes / 1e6, problems, notes)
 
 
 class _Watch:

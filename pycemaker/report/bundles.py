@@ -49,6 +49,7 @@ class Cutter:
     Attributes:
         pictures: those within texts by their names: `png` in base64, and `alt`, the sentence that stands for it.
         left_out: what readers do not see, a line in English each.
+        cell: the number of the cell it is at.
     """
 
     def __init__(self, notebook: Json, limit: int, link: Link | None, converter: Converter) -> None:
@@ -58,11 +59,11 @@ class Cutter:
         self._names = FigureNames()
         self._local = notebook.get("metadata", {}).get(LOCAL_PICTURES) or {}
         self._attachments: Json = {}
-        self._cell = 0
+        self.cell = 0
 
     def enter(self, cell: Json, *, counts: bool) -> None:
         """Go on to this cell; one that its author did not write does not count."""
-        self._cell += counts
+        self.cell += counts
         self._attachments = cell.get("attachments") or {}
 
     def text_cell(self, source: str) -> str:
@@ -99,7 +100,7 @@ class Cutter:
 
     def _instead(self, sentence: str, why: str) -> str:
         """The sentence in the place of what is not shown; why goes into the record."""
-        self.left_out.append(f"cell {self._cell}: {why}")
+        self.left_out.append(f"cell {self.cell}: {why}")
         return notice(sentence, self._link)
 
     def _shown(self, output: Json) -> Iterator[Json]:
@@ -177,7 +178,7 @@ class Cutter:
             picture = self._converter.picture(kind, content, width)
         except PictureUnusable as error:
             shown = address if len(address) < 80 and not address.startswith("<") else kind_name(address)
-            self.left_out.append(f"cell {self._cell}: picture {shown!r}: {error}")
+            self.left_out.append(f"cell {self.cell}: picture {shown!r}: {error}")
             return missing_picture(sentence, address)
         stem = "" if address.startswith(("<", "data:")) else re.sub(r"\.\w+$", "", unquote(address).rpartition("/")[2])
         name = self._names.take(stem.removeprefix("attachment:"))

@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.policy import SMTP
-from html.parser import HTMLParser
-from typing import Any
 
 from pycemaker.errors import ReportUnfit
+from pycemaker.report.markup import MarkupReader
 
 HTML_BYTES = 95_000
 STYLE_CHARACTERS = 8_192
@@ -58,7 +57,8 @@ _ATTACHED = {
 }
 """What may travel with a message, and how its name ends."""
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,79}", re.ASCII)
-_INJECTED = r"injected-parameters|papermill-error|^# Parameters$"
+_INJECTED = re.compile(r"injected-parameters|papermill-error|^# Parameters$", re.MULTILINE)
+_QUOTED_CHARACTERS = 80
 _SHORTEST_SECRET = 6
 _SHORTEST_SPREAD = 12
 """Of a secret that is looked for across tags: the numbers of a table, one after another, have any short one."""
@@ -74,7 +74,7 @@ class Flaw:
 
     Attributes:
         rule: its name, as in `html-size`.
-        told: what was found, in English; never the secret or the path itself.
+        told: what was found and how to mend it, in English; never the secret or the path itself.
     """
 
     rule: str
@@ -88,34 +88,37 @@ class Withheld:
     Attributes:
         secrets: values; those under six characters are left out, being too likely to stand there by chance.
         paths: absolute folders of this machine.
-        parameters: names of the notebook's parameters, which must not stand there as an assignment.
     """
 
     secrets: Sequence[str] = ()
     paths: Sequence[str] = ()
-    parameters: Sequence[str] = ()
 
 
-def check(message: EmailMessage, full_html: str, withheld: Withheld) -> None:
+Cells = Sequence[tuple[int, str]]
+"""What each cell shows, by its number: text or HTML."""
+
+
+def check(message: EmailMessage, full_html: str, withheld: Withheld, cells: Cells = ()) -> None:
     """Let the message pass, or say what is wrong with it.
 
     Raises:
         ReportUnfit: with every flaw.
     """
-    if found := flaws(message, full_html, withheld):
+    if found := flaws(message, full_html, withheld, cells):
         raise ReportUnfit(findings=[f"{flaw.rule}: {flaw.told}" for flaw in found])
 
 
-def flaws(message: EmailMessage, full_html: str = "", withheld: Withheld = Withheld()) -> list[Flaw]:
+def flaws(message: EmailMessage, full_html: str = "", withheld: Withheld = Withheld(), cells: Cells = ()) -> list[Flaw]:
     """Everything that is wrong with a message, in a fixed order; nothing where it may leave.
 
     Args:
         message: as it would go out.
         full_html: the page for a browser, which is served under the same report.
         withheld: what must not be told.
+        cells: what each cell shows, to say which one is at fault.
     """
     markup, text = _body(message, "html"), _body(message, "plain")
-    page = _Reader.read(markup)
+    page = MarkupReader.read(markup)
     return [
         *_head_flaws(message),
         *_size_flaws(message, markup),
@@ -126,8 +129,9 @@ def flaws(message: EmailMessage, full_html: str = "", withheld: Withheld = Withh
         *_leaks(
             {"the HTML": markup, "the text": text, "the subject": str(message["Subject"]), "the page": full_html},
             withheld,
+            cells,
         ),
-        *(Flaw("page-script", f"the page has a <{tag}>") for tag in _Reader.read(full_html).tags & _TAGS),
+        *(Flaw("page-script", f"the page has a <{tag}>") for tag in MarkupReader.read(full_html).tags & _TAGS),
     ]
 
 
@@ -180,7 +184,7 @@ def _attachment_flaws(message: EmailMessage) -> Iterator[Flaw]:
             yield Flaw("attachment-empty", f"attachment {place} holds nothing")
 
 
-def _construct_flaws(page: _Reader) -> Iterator[Flaw]:
+def _construct_flaws(page: MarkupReader) -> Iterator[Flaw]:
     for tag in sorted(page.tags & _TAGS):
         yield Flaw("forbidden-tag", f"<{tag}>")
     if page.refreshes:
@@ -194,7 +198,7 @@ def _construct_flaws(page: _Reader) -> Iterator[Flaw]:
             yield Flaw(rule, "in a style")
 
 
-def _picture_flaws(page: _Reader, message: EmailMessage) -> Iterator[Flaw]:
+def _picture_flaws(page: MarkupReader, message: EmailMessage) -> Iterator[Flaw]:
     inside = {str(part["Content-ID"]).strip("<> ") for part in message.walk() if part["Content-ID"]}
     for place, picture in enumerate(page.pictures, 1):
         source = picture.get("src") or ""
@@ -214,69 +218,46 @@ def _text_flaws(text: str) -> Iterator[Flaw]:
         yield Flaw("text-markup", "the text part has HTML in it")
 
 
-def _leaks(places: Mapping[str, str], withheld: Withheld) -> Iterator[Flaw]:
+def _leaks(places: Mapping[str, str], withheld: Withheld, cells: Cells) -> Iterator[Flaw]:
     """What must not be told, looked for as it stands, unescaped, without blanks (a key has line breaks) and tags."""
-    injected = re.compile("|".join([_INJECTED, *_assignments(withheld.parameters)]), re.MULTILINE)
     secrets = [_BLANKS.sub("", secret) for secret in withheld.secrets if len(secret) >= _SHORTEST_SECRET]
     paths = [_path_pattern(path) for path in withheld.paths if len(path.strip("/\\")) > 0]
-    for where, written in places.items():
+
+    def has_secret(written: str) -> bool:
         told = html.unescape(written)
         dense, spread = _BLANKS.sub("", told), _BLANKS.sub("", html.unescape(_ANY_TAG.sub("", written)))
-        if any(secret in dense or (len(secret) >= _SHORTEST_SPREAD and secret in spread) for secret in secrets):
-            yield Flaw("secret", f"a secret stands in {where}")
-        if any(path.search(told) for path in paths):
-            yield Flaw("path", f"a path of this machine stands in {where}")
-        if injected.search(_ANY_TAG.sub("\n", told)) or "injected-parameters" in written:
-            yield Flaw("parameters", f"the notebook's parameters stand in {where}")
+        return any(secret in dense or (len(secret) >= _SHORTEST_SPREAD and secret in spread) for secret in secrets)
+
+    def has_path(written: str) -> bool:
+        return any(path.search(html.unescape(written)) for path in paths)
+
+    for where, written in places.items():
+        if has_secret(written):
+            told = f"a secret stands in {where}{_cells_with(has_secret, cells)}"
+            yield Flaw("secret", f"{told}: do not print or show it; what cells show is kept and mailed")
+        if has_path(written):
+            told = f"a path of this machine stands in {where}{_cells_with(has_path, cells, paths)}"
+            yield Flaw("path", f"{told}: show the file's name alone (Path(...).name)")
+        if _INJECTED.search(_ANY_TAG.sub("\n", html.unescape(written))) or "injected-parameters" in written:
+            told = f"papermill's own cell stands in {where}"
+            yield Flaw("parameters", f"{told}: keep the tag `injected-parameters` on it, and print none of its source")
 
 
-def _assignments(names: Sequence[str]) -> list[str]:
-    return [rf"^\s*{re.escape(name)}\s*=\s*[\"'\d]" for name in names]
+def _cells_with(has: Callable[[str], bool], cells: Cells, hidden: Sequence[re.Pattern[str]] = ()) -> str:
+    """Which cells show it, and for a path in which words, the path itself starred."""
+    guilty = [(number, shown) for number, shown in cells if has(shown)]
+    if not guilty:
+        return ""
+    numbers = ", ".join(str(number) for number in dict.fromkeys(number for number, _ in guilty))
+    lines = html.unescape(_ANY_TAG.sub("\n", guilty[0][1])).splitlines()
+    line = next((line for line in lines if any(path.search(line) for path in hidden)), "")
+    for path in hidden:
+        line = path.sub("***", line)
+    quoted = f" ({line.strip()[:_QUOTED_CHARACTERS]!r})" if line else ""
+    return f", from cell {numbers}{quoted}"
 
 
 def _path_pattern(path: str) -> re.Pattern[str]:
     """The folder as a path of its own; one of a single step, such as `/app`, only with something below it."""
     below = r"(?=[/\\]\w)" if len(re.split(r"[/\\]+", path.strip("/\\"))) < 2 else r"(?![\w-])"
     return re.compile(rf"(?<![\w./\\-]){re.escape(path)}{below}")
-
-
-class _Reader(HTMLParser):
-    """Collects what the rules ask about, from tags as a browser would read them."""
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.tags: set[str] = set()
-        self.handlers: set[str] = set()
-        self.schemes: set[str] = set()
-        self.pictures: list[dict[str, str | None]] = []
-        self.styles = ""
-        self.refreshes = False
-        self._in_style = False
-
-    @classmethod
-    def read(cls, markup: str) -> _Reader:
-        reader = cls()
-        reader.feed(markup)
-        reader.close()
-        return reader
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        told: dict[str, Any] = dict(attrs)
-        self.tags.add(tag)
-        self._in_style = tag == "style"
-        self.handlers |= {name for name in told if name.startswith("on")}
-        self.refreshes |= tag == "meta" and (told.get("http-equiv") or "").lower() == "refresh"
-        self.styles += f"\n{told.get('style') or ''}"
-        if tag == "img":
-            self.pictures.append(told)
-        for name in ("src", "href", "background", "action"):
-            scheme = re.match(r"\s*([a-z][a-z0-9+.-]*):", told.get(name) or "", re.IGNORECASE)
-            self.schemes |= {scheme[1].lower()} if scheme else set()
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag == "style":
-            self._in_style = False
-
-    def handle_data(self, data: str) -> None:
-        if self._in_style:
-            self.styles += data

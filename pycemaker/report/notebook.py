@@ -41,7 +41,7 @@ _WARM_UP = (
     "import pycemaker.show, pycemaker.wiring, pycemaker.report.charts;"
     " pycemaker.language.speak(pycemaker.settings.load().report_language);"
     " pycemaker.figures.warm(); pycemaker.parameters.warm();"
-    " pycemaker.report.charts.show_specifications(get_ipython()); del pycemaker"
+    " pycemaker.figures.sheet.use_fonts(); pycemaker.report.charts.show_specifications(get_ipython()); del pycemaker"
 )
 
 

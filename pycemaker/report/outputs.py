@@ -55,7 +55,7 @@ def showable(
             continue
         kept = _kept_cell(cell, tags, cutter)
         if kept:
-            cells.append({"id": f"c{place}", "metadata": {}, **kept})
+            cells.append({"id": f"c{place}", "metadata": {"number": cutter.cell}, **kept})
     metadata = {"pictures": cutter.pictures, "left_out": cutter.left_out}
     return {"nbformat": 4, "nbformat_minor": 5, "metadata": metadata, "cells": cells}
 
@@ -77,6 +77,15 @@ def says_something(notebook: Json) -> bool:
     if notebook["metadata"]["pictures"] or any("image/png" in output["data"] for output in _outputs(notebook)):
         return True
     return any(re.sub(r"<[^>]*>|\s", "", text) for text in _texts(notebook))
+
+
+def shown_by_cell(notebook: Json) -> tuple[tuple[int, str], ...]:
+    """The texts of a showable notebook, each with the number of its cell."""
+    return tuple(
+        (cell["metadata"]["number"], text)
+        for cell in notebook["cells"]
+        for text in ([cell["source"]] if cell["cell_type"] == "markdown" else map(_text_of, cell["outputs"]))
+    )
 
 
 def leave_out(notebook: Json, excess: int) -> int:

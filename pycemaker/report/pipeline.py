@@ -6,13 +6,14 @@ Nothing is sent from here: a message is handed over by whoever can write down be
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any, Protocol
 
-from pycemaker.errors import StorageRefused
+from pycemaker.errors import PycemakerError, RunnerFailed, StorageRefused
 from pycemaker.report.attachments.kinds import Attached, Attachment
 from pycemaker.report.shelf import Shelf
 from pycemaker.window import Window, to_iso_text
@@ -75,6 +76,7 @@ class Page:
         full_html: the same report for a browser, whole; figures are pointed to likewise.
         data_digest: stands for the samples that it was made of; empty where the notebook does not say.
         left_out: what cells show and readers do not see, a line in English each.
+        cells: what each cell shows, by its number: text or HTML.
     """
 
     subject: str
@@ -84,6 +86,7 @@ class Page:
     full_html: str = ""
     data_digest: str = ""
     left_out: tuple[str, ...] = ()
+    cells: tuple[tuple[int, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -141,8 +144,8 @@ class Compose(Protocol):
 class CheckMessage(Protocol):
     """Looks at the message before it leaves. Raises ReportUnfit."""
 
-    def __call__(self, message: EmailMessage, page: Page, parameters: Sequence[str]) -> None:
-        """Let it pass; `parameters` are the names of what the notebook was given."""
+    def __call__(self, message: EmailMessage, page: Page) -> None:
+        """Let it pass."""
 
 
 class Send(Protocol):
@@ -162,6 +165,21 @@ class Collaborators:
     attach: Attach
     compose: Compose
     check_message: CheckMessage
+
+
+@contextmanager
+def stage(name: str) -> Iterator[None]:
+    """Name the stage in which a library fails.
+
+    Raises:
+        RunnerFailed: in the place of what is no error of this project's own.
+    """
+    try:
+        yield
+    except PycemakerError:
+        raise
+    except Exception as error:
+        raise RunnerFailed(stage=name, reason=f"{type(error).__name__}: {error}"[:200]) from error
 
 
 def make_report(
@@ -189,7 +207,8 @@ def make_report(
 
     shelf.enter("render")
     on_progress("render", 0, 1)
-    page = collaborators.render_page(shelf.executed_path, request.window, request.report_id)
+    with stage("render"):
+        page = collaborators.render_page(shelf.executed_path, request.window, request.report_id)
     shelf.keep_page(page)
 
     shelf.enter("storage")
@@ -200,15 +219,17 @@ def make_report(
     if request.attach:
         shelf.enter("attachments")
         on_progress("attachments", 0, 1)
-        attached = collaborators.attach(request.attach, request.window, page)
+        with stage("attachments"):
+            attached = collaborators.attach(request.attach, request.window, page)
         if attached.notes:
             page = collaborators.render_page(shelf.executed_path, request.window, request.report_id, attached.notes)
 
     shelf.enter("compose")
     on_progress("compose", 0, 1)
-    message = collaborators.compose(page, request.recipients[0], urls, attached.files)
+    with stage("compose"):
+        message = collaborators.compose(page, request.recipients[0], urls, attached.files)
     content = shelf.keep_message(message)
-    collaborators.check_message(message, page, list(request.parameters))
+    collaborators.check_message(message, page)
     shelf.enter("")
     return {
         "subject": page.subject,

@@ -30,7 +30,15 @@ from pycemaker.report.fragments import put_pictures
 from pycemaker.report.glyphs import missing_glyphs
 from pycemaker.report.head import read_data_digest, read_head
 from pycemaker.report.notices import Link
-from pycemaker.report.outputs import HTML_CHARACTERS, PAGE_CHARACTERS, Json, leave_out, says_something, showable
+from pycemaker.report.outputs import (
+    HTML_CHARACTERS,
+    PAGE_CHARACTERS,
+    Json,
+    leave_out,
+    says_something,
+    showable,
+    shown_by_cell,
+)
 from pycemaker.report.pipeline import Figure, Page
 from pycemaker.report.styles import inline_page
 from pycemaker.settings import ROOT
@@ -98,7 +106,16 @@ def render_page(
     mailed = cut(HTML_CHARACTERS, Link(page_url, _("Ver na página completa")) if page_url else None)
     html, plain, figures = _mail(_exporter("mail", templates), mailed, report)
     left_out = (*mailed["metadata"]["left_out"], *missing_glyphs(content))
-    return Page(str(report["subject"]), html, _text(plain), figures, full, read_data_digest(content), left_out)
+    return Page(
+        str(report["subject"]),
+        html,
+        _text(plain),
+        figures,
+        full,
+        read_data_digest(content),
+        left_out,
+        shown_by_cell(whole),
+    )
 
 
 def _mail(exporter: HTMLExporter, notebook: Json, report: Json) -> tuple[str, str, tuple[Figure, ...]]:

@@ -17,7 +17,6 @@ IMAGE = '<img src="figure:cpu.png" width="600" alt="CPU de 03:43 a 09:43">'
 WITHHELD = Withheld(
     ["hunter-2-hunter", "abc", "271828", "-----BEGIN KEY-----\nMIIE\nvQIB\n-----END KEY-----"],
     ["/srv/pycemaker", "/app", "/"],
-    ["date_now", "time_range"],
 )
 
 
@@ -85,7 +84,6 @@ def test_what_only_looks_forbidden_passes(body: str) -> None:
         ('<pre>File "/srv/pycemaker/server.py", line 3</pre>', "path"),
         ("<pre>/app/server.py</pre>", "path"),
         ('<pre># Parameters\ndate_now = "now"</pre>', "parameters"),
-        ("<pre>time_range = 6</pre>", "parameters"),
         ("<div class='injected-parameters'>a</div>", "parameters"),
     ],
 )
@@ -161,6 +159,26 @@ def test_a_message_that_may_not_leave_says_all_that_is_wrong_and_tells_no_secret
         lint.check(message("<script>hunter-2-hunter</script>"), "", WITHHELD)
     assert caught.value.facts["findings"] == [
         "forbidden-tag: <script>",
-        "secret: a secret stands in the HTML",
+        "secret: a secret stands in the HTML: do not print or show it; what cells show is kept and mailed",
     ]
     assert "hunter" not in str(caught.value)
+
+
+def test_a_cell_may_print_its_own_parameter() -> None:
+    assert rules(message("<pre>limit = 0.8\ntime_range = 6</pre>")) == []
+
+
+def test_a_path_is_told_with_its_cell_its_words_and_how_to_mend_it() -> None:
+    cells = [(1, "<h1>A</h1>"), (4, "saved\nto /srv/pycemaker/out/cpu.csv (3 rows)")]
+    sent = message("<pre>saved\nto /srv/pycemaker/out/cpu.csv (3 rows)</pre>")
+    assert [flaw.told for flaw in lint.flaws(sent, "", WITHHELD, cells)] == [
+        "a path of this machine stands in the HTML, from cell 4 ('to ***/out/cpu.csv (3 rows)'):"
+        " show the file's name alone (Path(...).name)"
+    ]
+
+
+def test_a_secret_is_told_with_its_cell_and_never_itself() -> None:
+    (flaw,) = lint.flaws(message("<p>hunter-2-hunter</p>"), "", WITHHELD, [(3, "<p>hunter-2-hunter</p>")])
+    assert flaw.told == (
+        "a secret stands in the HTML, from cell 3: do not print or show it; what cells show is kept and mailed"
+    )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import TYPE_CHECKING, Any
 
 from pycemaker import brand, capacity_tables, figures, tables, words
 from pycemaker.figures import forecast, heatmap
-from pycemaker.findings import QUIET, find
+from pycemaker.findings import MOST, QUIET, find
 from pycemaker.language import _
 from pycemaker.settings import ROOT
 
@@ -35,7 +36,7 @@ def heading(period: Period, title: str = "") -> None:
 
 def changes(period: Period) -> None:
     """Show what changed, the most important first. The first finding becomes the mail's subject and its preview."""
-    found = find(period)
+    found = _find(period)
     _show(tables.findings(found, period), "findings", {"pycemaker": _head(found, period)})
 
 
@@ -44,16 +45,37 @@ def trust(period: Period) -> None:
     _show(tables.trust(period), "trust")
 
 
-def summary(period: Period) -> None:
-    """Show the table that tells everything at one glance, a row a metric."""
-    _show(tables.summary(period), "summary")
+def moved(period: Period) -> tuple[MetricPeriod, ...]:
+    """The metrics about which there is something to say: at most three, those that `changes` tells of first."""
+    told = [metric for finding in _find(period) for metric in finding.metrics]
+    return tuple(period[metric] for metric in dict.fromkeys(told))[:MOST]
 
 
-def section(part: MetricPeriod) -> None:
-    """Show one metric: its numbers, its course over time, its criticity shares."""
-    _show(tables.section(part), part.metric.id)
-    figure(figures.course(part))
-    figure(figures.criticity_shares(part))
+def others(period: Period) -> tuple[MetricPeriod, ...]:
+    """The metrics that are not among `moved`, in the registry's order."""
+    whole = {part.metric.id for part in moved(period)}
+    return tuple(part for part in period.metrics if part.metric.id not in whole)
+
+
+def summary(period: Period, metrics: Sequence[MetricPeriod] | None = None) -> None:
+    """Show a line and a small course for each metric: of all, or of some, as in `summary(period, others(period))`."""
+    parts = period.metrics if metrics is None else tuple(metrics)
+    if parts:
+        _show(tables.summary(parts, is_rest=len(parts) < len(period.metrics)), "summary")
+        figure(figures.small_courses(parts))
+
+
+def section(part: MetricPeriod, *, in_mail: bool = True) -> None:
+    """Show one metric whole: its numbers, its course over time, its criticity shares.
+
+    Args:
+        part: `period["cpu"]`, or whatever stands for one metric.
+        in_mail: False for what is to be on the full page alone.
+    """
+    only = {} if in_mail else {"pycemaker": {"only": "page"}}
+    _show(tables.section(part), part.metric.id, only)
+    content, metadata = figures.whole(part)._repr_mimebundle_()
+    _display(content, metadata | only)
 
 
 def capacity_summary(resources: Sequence[Resource]) -> None:
@@ -79,6 +101,17 @@ def translated(text: str, **facts: object) -> str:
 def figure(drawn: Picture) -> None:
     """Show a figure: `figure(course(period["cpu"]))`."""
     _display(*drawn._repr_mimebundle_())
+
+
+def _find(period: Period) -> tuple[Finding, ...]:
+    """The findings of a period, looked for once however many cells ask."""
+    global _latest  # a kernel has one report
+    if _latest is None or _latest[0]() is not period:
+        _latest = weakref.ref(period), find(period)
+    return _latest[1]
+
+
+_latest: tuple[weakref.ref[Period], tuple[Finding, ...]] | None = None
 
 
 def _head(found: tuple[Finding, ...], period: Period) -> dict[str, Any]:

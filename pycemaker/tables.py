@@ -31,17 +31,17 @@ _SEVERITIES = {
 
 
 def heading(period: Period, title: str = "") -> str:
-    """The title, the period, the zone, how many samples came of how many expected, and whether any are made up.
+    """The title, the period, its length, the zone, and whether any samples are made up.
 
     A title that the catalogues have is translated.
     """
     notice = _sample_notice(period)
     length, zone = words.length(period.window.hours), words.zone_phrase(period.window, period.zone)
     when = words.period(period.window, period.zone)
-    received, made_up = words.coverage(period.received, period.expected), _("Dados de exemplo.")
+    made_up = _("Dados de exemplo.")
     return (
         f'<div class="pm-head"><h1>{escape(_(title)) or when}</h1>'
-        f'<p class="pm-sub">{f"{when} · " if title else ""}{length} · {escape(zone)} · {escape(received)}</p>'
+        f'<p class="pm-sub">{f"{when} · " if title else ""}{length} · {escape(zone)}</p>'
         + (f'<p class="pm-notice"><strong>{made_up}</strong> {notice}</p>' if notice else "")
         + "</div>"
     )
@@ -84,12 +84,11 @@ def quiet_sentence(period: Period) -> str:
 def trust(period: Period) -> str:
     """How far the samples can be trusted: how many came, gaps, irregular ones, what is not compared."""
     counted = {part.label: coverage(part) for part in period.metrics}
-    heading, omitted = _("Dá para confiar?"), _("Comparação omitida:")
-    said = [*_out_of_step(period, counted), _longest_gap(period, counted)]
+    question, omitted = _("Dá para confiar?"), _("Comparação omitida:")
+    said = [_coverage(period), *_out_of_step(period, counted), _longest_gap(period, counted)]
     withheld = _withheld(counted)
     return (
-        f'<div class="pm-trust"><h2>{heading}</h2>'
-        f"<p>{_coverage(period)} {escape(' '.join(filter(None, said)))}</p>"
+        f'<div class="pm-trust"><p><strong>{question}</strong> {escape(" ".join(said))}</p>'
         + (f'<p class="pm-notice"><strong>{omitted}</strong> {escape(withheld)}</p>' if withheld else "")
         + "</div>"
     )
@@ -98,12 +97,13 @@ def trust(period: Period) -> str:
 def _longest_gap(period: Period, counted: dict[str, Coverage]) -> str:
     gaps = {label: told.gaps[0] for label, told in counted.items() if told.gaps}
     if not gaps:
-        return _("Sem lacunas.")
+        return _("Sem interrupção.")
     longest = max(gaps.values(), key=lambda gap: gap.seconds)
     who = [label for label, gap in gaps.items() if gap.seconds >= 0.9 * longest.seconds]
     where = _("em todas as métricas") if len(who) == len(counted) else _("em {labels}", labels=words.listed(who))
     span = words.span_in_sentence(longest.start_ms, longest.end_ms, period.window, period.zone)
-    return _("Maior lacuna: {length}, {span}, {where}.", length=words.duration(longest.seconds), span=span, where=where)
+    lasting = words.duration(longest.seconds, period.window)
+    return _("Maior interrupção: {length}, {span}, {where}.", length=lasting, span=span, where=where)
 
 
 def _out_of_step(period: Period, counted: dict[str, Coverage]) -> list[str]:
@@ -121,7 +121,7 @@ def _out_of_step(period: Period, counted: dict[str, Coverage]) -> list[str]:
     }
     told = [_(what, count=words.count(amount)) for what, amount in amounts.items() if amount]
     if not told:
-        return [_("Nenhuma amostra repetida ou fora do passo.")]
+        return [_("Nenhuma repetida ou fora do passo.")]
     return [_("Irregulares: {kinds}.", kinds=words.listed(told))]
 
 
@@ -146,49 +146,48 @@ def _too_little(told: Coverage) -> str:
     return _(text, share=words.share(little), least=words.percent(COMPARABLE_SHARE, 0))
 
 
-def summary(period: Period) -> str:
-    """One row a metric: mean, growth, lowest to highest, and the share of the worst criticity there was."""
-    rows = "".join(_summary_row(part, digest(part)) for part in period.metrics)
-    heads = "".join(f'<th scope="col">{head}</th>' for head in (_("Média"), _("Variação"), _("Pior criticidade")))
-    resumed, metric, extent = _("Resumo"), _("Métrica"), _("menor a maior")
+def summary(parts: Sequence[MetricPeriod], *, is_rest: bool = False) -> str:
+    """One row a metric: its mean and how that changed, the worst criticity and how many of the samples had it.
+
+    Args:
+        parts: the metrics.
+        is_rest: whether other metrics stand whole elsewhere; the title says so.
+    """
+    title = _("As demais métricas") if is_rest else _("Resumo")
+    rows = "".join(_summary_row(part, digest(part)) for part in parts)
+    heads = "".join(f'<th scope="col">{head}</th>' for head in (_("Métrica"), _("Média"), _("Pior criticidade")))
     return (
-        f'<div class="pm-summary"><h2>{resumed}</h2><table><thead><tr>'
-        f'<th scope="col">{metric}<br><small>{extent}</small></th>{heads}'
+        f'<div class="pm-summary"><h2>{title}</h2><table><thead><tr>{heads}'
         f"</tr></thead><tbody>{rows}</tbody></table></div>"
     )
 
 
 def section(part: MetricPeriod) -> str:
-    """One metric's heading and its numbers: mean, growth, lowest and highest with when they happened, coverage."""
+    """One metric's name and its numbers: mean, its change, lowest and highest with when they happened first."""
     told, unit = digest(part), part.metric.unit
     cells = (
-        (_("Média"), words.reading(told.mean, unit), words.unit_phrase(unit)),
-        (_("Variação"), words.growth(told.growth), _before(told, unit)),
-        (_("Menor"), *_extreme_cells(part, told.lowest)),
-        (_("Maior"), *_extreme_cells(part, told.highest)),
+        (words.reading(told.mean, unit), f"{_('média')} {words.unit_phrase(unit)}".strip()),
+        (_change(told, unit), _before(told, unit)),
+        _extreme_cell(part, told.lowest, _("menor")),
+        _extreme_cell(part, told.highest, _("maior")),
     )
-    heads = "".join(f'<th scope="col">{label}</th>' for label, *_rest in cells)
-    values = "".join(f"<td><strong>{value}</strong><br><small>{note}</small></td>" for _label, value, note in cells)
-    return (
-        f'<div class="pm-section"><h2>{escape(part.label)}</h2>'
-        f"<table><thead><tr>{heads}</tr></thead><tbody><tr>{values}</tr></tbody></table>"
-        f'<p class="pm-count">{escape(words.coverage(told.received, told.expected))}</p></div>'
-    )
+    values = "".join(f"<td><strong>{value}</strong><br><small>{note}</small></td>" for value, note in cells)
+    return f'<div class="pm-section"><h2>{escape(part.label)}</h2><table><tbody><tr>{values}</tr></tbody></table></div>'
 
 
 def _coverage(period: Period) -> str:
-    """Samples received of expected, in total and of each metric; as many of every metric are said once."""
+    """Samples received of expected, in total, and of each metric where they differ; what most share is said once."""
     total = words.coverage(period.received, period.expected)
     by_metric = {part.label: (len(part.current), part.expected) for part in period.metrics}
     each = Counter(by_metric.values())
+    if len(each) == 1:
+        return f"{total}."
     usual, how_often = each.most_common(1)[0]
-    if how_often == 1:
-        usual = (-1, -1)
-    said = [f"{escape(label)} {_of(*counts)}" for label, counts in by_metric.items() if counts != usual]
-    if how_often > 1:
-        text = N_("{counts} nas demais") if len(each) > 1 else N_("{counts} em cada métrica")
-        said.append(_(text, counts=_of(*usual)))
-    return f"<strong>{escape(total)}</strong>: {'; '.join(said)}."
+    is_shared = how_often > 1
+    said = [f"{label} {_of(*counts)}" for label, counts in by_metric.items() if not is_shared or counts != usual]
+    if is_shared:
+        said.append(_("{counts} nas demais", counts=_of(*usual)))
+    return f"{total}: {'; '.join(said)}."
 
 
 def _of(received: int, expected: int) -> str:
@@ -200,46 +199,51 @@ def _sample_notice(period: Period) -> str:
     if until is None:
         return ""
     if until >= period.window.end_utc:
-        return _("Todas as amostras deste relatório são inventadas, para demonstração.")
+        return _("Todas as amostras deste relatório são inventadas.")
     if until <= period.window.start_utc:
-        return _("As amostras do período anterior, com que este é comparado, são inventadas, para demonstração.")
+        return _("As amostras do período anterior, com o qual este é comparado, são inventadas.")
     moment = words.clock(until, period.zone, pgettext("date", "dd/MM/yyyy, HH:mm"))
-    return _("As amostras até {moment} são inventadas, para demonstração; as seguintes são reais.", moment=moment)
+    return _("As amostras até {moment} são inventadas; as seguintes são reais.", moment=moment)
 
 
 def _summary_row(part: MetricPeriod, told: Digest) -> str:
     unit = part.metric.unit
     if told.lowest is None or told.highest is None:
         absence = words.absence(told.received)
-        return f'<tr><th scope="row">{escape(part.label)}</th><td colspan="3">{absence}</td></tr>'
-    ends = [words.reading(extreme.reading, unit) for extreme in (told.lowest, told.highest)]
-    extent = _("{start} a {end}", start=ends[0], end=ends[1])
+        return f'<tr><th scope="row">{escape(part.label)}</th><td colspan="2">{absence}</td></tr>'
     return (
-        f'<tr><th scope="row">{escape(part.label)}<br><small>{extent}</small></th>'
-        f"<td>{words.reading(told.mean, unit)}</td><td>{words.growth(told.growth)}</td><td>{_worst(told)}</td></tr>"
+        f'<tr><th scope="row">{escape(part.label)}</th>'
+        f"<td>{words.reading_with_unit(told.mean, unit)}<br><small>{_change(told, unit)}</small></td>"
+        f"<td>{_worst(told)}</td></tr>"
     )
+
+
+def _change(told: Digest, unit: str) -> str:
+    """How the mean changed: a share in points, all else by its ratio."""
+    if unit == "ratio" and told.mean is not None and told.previous_mean is not None and not told.is_withheld:
+        return words.growth_in_points(told.mean - told.previous_mean)
+    return words.growth(told.growth)
 
 
 def _worst(told: Digest) -> str:
     if told.worst is None:
         return words.NOTHING
     worst = criticity(told.worst)
-    share = escape(words.share(told.shares[worst.name]))
+    share = escape(_("{share} das amostras", share=words.share(told.shares[worst.name])))
     return f'<span style="color:{worst.color}">●</span> {escape(worst.label)}<br><small>{share}</small>'
 
 
 def _before(told: Digest, unit: str) -> str:
     if told.is_withheld:
-        return _("comparação omitida: amostras de menos")
+        return _("não comparado: poucas amostras")
     if told.previous_mean is None:
         return _("sem período anterior")
     return _("antes {mean}", mean=words.reading(told.previous_mean, unit))
 
 
-def _extreme_cells(part: MetricPeriod, extreme: Extreme | None) -> tuple[str, str]:
-    """The reading; and when it first was, with how many times where that is more than once."""
+def _extreme_cell(part: MetricPeriod, extreme: Extreme | None, name: str) -> tuple[str, str]:
+    """The reading; and when it first was."""
     if extreme is None:
-        return words.NOTHING, ""
-    when = words.moment(extreme.first_ms, part.window, part.zone)
-    often = words.times(extreme.times)
-    return words.reading(extreme.reading, part.metric.unit), f"{when}<br>{often}" if often else when
+        return words.NOTHING, name
+    when = words.minute(extreme.first_ms, part.window, part.zone)
+    return words.reading(extreme.reading, part.metric.unit), f"{name}, {when}"

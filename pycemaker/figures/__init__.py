@@ -1,4 +1,10 @@
-"""The report's figures: pure functions from a metric's period to a picture."""
+"""The report's figures: pure functions from a metric's period to a picture.
+
+course, whole        one metric over time; below it, in `whole`, the shares of its criticities
+small                several metrics over time, a line each
+shares               the shares of one metric's criticities alone
+heatmap, forecast    the hours of a week; where a resource is heading
+"""
 
 from __future__ import annotations
 
@@ -9,11 +15,12 @@ import numpy as np
 
 from pycemaker import words
 from pycemaker.digest import Digest, Extreme, digest
-from pycemaker.figures import alt
+from pycemaker.figures import alt, shares
 from pycemaker.figures.axes import Scale, Tick, reading_scale, time_ticks
-from pycemaker.figures.curve import LARGEST, Curve, curve
+from pycemaker.figures.curve import DAY_MS, LARGEST, Curve, curve
 from pycemaker.figures.shares import criticity_shares
 from pycemaker.figures.sheet import HEAD_Y, KEY_Y, WIDTH, Picture, Sheet, theme, tint
+from pycemaker.figures.small import small_courses
 from pycemaker.language import _
 from pycemaker.metrics import METRICS, Metric
 from pycemaker.samples import Columns
@@ -24,11 +31,14 @@ if TYPE_CHECKING:
 
     from pycemaker.period import MetricPeriod
 
-__all__ = ["COURSE_HEIGHT", "course", "criticity_shares", "warm"]
+__all__ = ["COURSE_HEIGHT", "WHOLE_HEIGHT", "course", "criticity_shares", "small_courses", "warm", "whole"]
 
 COURSE_HEIGHT = 284
+WHOLE_HEIGHT = 256
 
-_COURSE_MARGINS = {"left": 80, "right": 28, "top": 78, "bottom": 32}
+_LEFT, _RIGHT, _BOTTOM = 80, 28, 32
+_TOP, _TOP_WITHOUT_TITLE = 78, 46
+_STRIP_TOP = 198
 _BAND_ALPHA = 0.22
 _MOST_MARKED = 3
 _GROUND = {"facecolor": "white", "alpha": 0.75, "linewidth": 0, "pad": 0.8}
@@ -37,15 +47,36 @@ _GROUND = {"facecolor": "white", "alpha": 0.75, "linewidth": 0, "pad": 0.8}
 def course(part: MetricPeriod) -> Picture:
     """The reading over time, and behind it, in grey, the previous interval moved onto the same hours.
 
-    Where there are more samples than a figure can show, the line is a bin's mean, and a band its lowest to highest.
-    Lines break at gaps. Without a reading (no sample, or NaN alone) the axes stay and a sentence says so.
+    Where there are more samples than a figure can show, the line is a bin's mean, and a band its lowest to highest;
+    from a day on its 5th to its 95th percentile. Lines break at gaps. Without a reading (no sample, or NaN alone) the
+    axes stay and a sentence says so.
     """
     told = digest(part)
     with theme():
-        sheet = Sheet(COURSE_HEIGHT, _COURSE_MARGINS)
+        sheet = Sheet(COURSE_HEIGHT, {"left": _LEFT, "right": _RIGHT, "top": _TOP, "bottom": _BOTTOM})
         now = _draw_course(sheet, part, told)
-        _head_course(sheet, part, with_band=now.bin_seconds > 0)
+        title, unit = part.label, words.unit_phrase(part.metric.unit)
+        sheet.write(0, HEAD_Y, title, weight="bold")
+        sheet.write(sheet.width_of(title, weight="bold") + 8, HEAD_Y, unit, color=tint("muted"))
+        sheet.key(KEY_Y, _key(part, now))
         return sheet.finish(f"{part.metric.id}-course", alt.course_sentence(part, told))
+
+
+def whole(part: MetricPeriod) -> Picture:
+    """The course of a metric whose name stands above the figure, and below it the shares of its criticities."""
+    told = digest(part)
+    margins = {"left": _LEFT, "right": _RIGHT, "top": _TOP_WITHOUT_TITLE}
+    with theme():
+        rows = shares.strip_rows(Sheet(WHOLE_HEIGHT, margins | {"bottom": 0}), told.shares) if told.shares else []
+        height = WHOLE_HEIGHT + shares.ROW * (len(rows) - 1) if rows else _STRIP_TOP
+        sheet = Sheet(height, margins | {"bottom": height - _STRIP_TOP + _BOTTOM})
+        now = _draw_course(sheet, part, told)
+        sheet.key(HEAD_Y, _key(part, now))
+        unit = words.unit_phrase(part.metric.unit)
+        sheet.write(WIDTH, HEAD_Y, unit, ha="right", color=tint("muted"))
+        if rows:
+            shares.draw_strip(sheet, rows, _STRIP_TOP + 6)
+        return sheet.finish(f"{part.metric.id}-course", alt.whole_sentence(part, told))
 
 
 def warm() -> None:
@@ -59,7 +90,8 @@ def warm() -> None:
     for metric in METRICS:
         part = MetricPeriod(metric, window, ZoneInfo("UTC"), samples, samples)
         course(part)
-        criticity_shares(part)
+        whole(part)
+    small_courses([part])
 
 
 # --- the course
@@ -70,13 +102,13 @@ def _draw_course(sheet: Sheet, part: MetricPeriod, told: Digest) -> Curve:
     start_ms = to_epoch_ms(part.window.start_utc)
     before = curve(part.previous, start_ms - span_ms, span_ms, part.previous_cadence).moved(span_ms)
     now = curve(part.current, start_ms, span_ms, part.cadence)
-    scale = _scale((now, before), part.metric.unit)
+    scale = _scale((now, before), told, part.metric.unit)
     sheet.set_ends((start_ms, start_ms + span_ms), (scale.bottom, scale.top))
     _draw_grid(sheet, time_ticks(part.window, part.zone), scale)
     _plot_lines(sheet.axes, {tint("before"): before, part.metric.color: now})
     _plot_band(sheet.axes, now, part.metric.color)
     if told.lowest is None or told.highest is None:
-        sheet.write(WIDTH / 2, COURSE_HEIGHT / 2, words.absence(told.received), ha="center", bbox=_GROUND)
+        sheet.write(WIDTH / 2, (sheet.top + sheet.bottom) / 2, words.absence(told.received), ha="center", bbox=_GROUND)
         return now
     _point_out(sheet, told.highest, told, part.metric)
     if told.lowest.reading < told.highest.reading:
@@ -84,11 +116,16 @@ def _draw_course(sheet: Sheet, part: MetricPeriod, told: Digest) -> Curve:
     return now
 
 
-def _scale(curves: tuple[Curve, Curve], unit: str) -> Scale:
+def _scale(curves: tuple[Curve, Curve], told: Digest, unit: str) -> Scale:
     """The axis that shows all of this interval, and the means of the one before."""
     now, before = curves
-    lows, highs = [*now.low, *before.mean], [*now.high, *before.mean]
-    return reading_scale(min(lows, default=0.0), max(highs, default=0.0), unit)
+    ends = [_drawn(extreme.reading) for extreme in (told.lowest, told.highest) if extreme is not None]
+    shown = [*ends, *now.low, *now.high, *before.mean]
+    return reading_scale(min(shown, default=0.0), max(shown, default=0.0), unit)
+
+
+def _drawn(reading: float) -> float:
+    return min(LARGEST, max(-LARGEST, reading))
 
 
 def _draw_grid(sheet: Sheet, times: tuple[Tick, ...], scale: Scale) -> None:
@@ -98,12 +135,10 @@ def _draw_grid(sheet: Sheet, times: tuple[Tick, ...], scale: Scale) -> None:
         [t.place for t in scale.ticks], start_ms, end_ms, color=tint("rule"), linewidth=0.75, clip_on=False
     )
     for tick in scale.ticks:
-        sheet.write(
-            _COURSE_MARGINS["left"] - 8, sheet.place(0, tick.place)[1], tick.label, ha="right", color=tint("muted")
-        )
+        sheet.write(_LEFT - 8, sheet.place(0, tick.place)[1], tick.label, ha="right", color=tint("muted"))
     for tick in times:
         across = sheet.place(tick.place, 0)[0]
-        sheet.write_centred(across, COURSE_HEIGHT - 13, tick.label, color=tint("muted"))
+        sheet.write_centred(across, sheet.bottom + 19, tick.label, color=tint("muted"))
 
 
 def _plot_lines(axes: Axes, curves: dict[str, Curve]) -> None:
@@ -144,23 +179,21 @@ def _point_out(sheet: Sheet, extreme: Extreme, told: Digest, metric: Metric) -> 
     """A dot and the reading at the highest or the lowest, unless it is too common to be a place."""
     if extreme.times > _MOST_MARKED:
         return
-    height = min(LARGEST, max(-LARGEST, extreme.reading))
+    height = _drawn(extreme.reading)
     sheet.axes.plot(extreme.first_ms, height, "o", color=metric.color, markersize=3.6, clip_on=False)
     x, y = sheet.place(extreme.first_ms, height)
     ha = "left" if x < 120 else "right" if x > WIDTH - 46 else "center"
     down = -16 if extreme is told.highest else 16
-    if y + down > COURSE_HEIGHT - _COURSE_MARGINS["bottom"] - 9:  # on the times: above the line then, or beside the dot
+    if y + down > sheet.bottom - 9:  # on the times: above the line then, or beside the dot
         down = -16 if y - sheet.place(0, told.mean or 0)[1] < 28 else 0
         ha, x = (ha, x) if down else ("right", x - 8) if x > WIDTH - 120 else ("left", x + 8)
     sheet.write(x, y + down, words.reading(extreme.reading, metric.unit), ha=ha, bbox=_GROUND)
 
 
-def _head_course(sheet: Sheet, part: MetricPeriod, *, with_band: bool) -> None:
-    """The metric's name and its unit; below, what the colours mean."""
-    title, unit = part.label, words.unit_phrase(part.metric.unit)
-    sheet.write(0, HEAD_Y, title, weight="bold")
-    sheet.write(sheet.width_of(title, weight="bold") + 8, HEAD_Y, unit, color=tint("muted"))
+def _key(part: MetricPeriod, now: Curve) -> list[tuple[str, str, float, float]]:
+    """What the colours mean."""
     key = [(_("atual"), part.metric.color, 2.5, 1.0), (_("anterior"), tint("before"), 2.5, 1.0)]
-    if with_band:
-        key.append((_("mín. a máx."), part.metric.color, 11, _BAND_ALPHA + 0.06))
-    sheet.key(KEY_Y, key)
+    if now.bin_seconds:
+        band = _("p5 a p95") if part.window.hours * 3_600_000 >= DAY_MS else _("mín. a máx.")
+        key.append((band, part.metric.color, 11, _BAND_ALPHA + 0.06))
+    return key

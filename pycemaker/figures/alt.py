@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 from pycemaker import words
 from pycemaker.criticity import MOST_CRITICITIES, leading
-from pycemaker.digest import Digest, Extreme
+from pycemaker.digest import Digest, Extreme, digest
 from pycemaker.language import _
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pycemaker.period import MetricPeriod
 
 
@@ -31,8 +33,32 @@ def shares_sentence(part: MetricPeriod, told: Digest) -> str:
     """The criticity shares of one metric as a sentence, from the least bad to the worst."""
     when = words.period_in_sentence(part.window, part.zone)
     what = _("{label}, criticidade das amostras {when}", label=part.label, when=when)
-    shares = [f"{word.label} {words.share(share)}" for word, share in leading(told.shares, MOST_CRITICITIES)]
-    return f"{what}: {', '.join(shares) or _absence(told)}."
+    return f"{what}: {_shares(told) or _absence(told)}."
+
+
+def whole_sentence(part: MetricPeriod, told: Digest) -> str:
+    """The course, and the criticity shares where there are any."""
+    course = course_sentence(part, told)
+    return f"{course} {_('Criticidade das amostras')}: {_shares(told)}." if told.shares else course
+
+
+def small_sentence(parts: Sequence[MetricPeriod]) -> str:
+    """The courses of several metrics: from where to where each went."""
+    when = words.period_in_sentence(parts[0].window, parts[0].zone)
+    ends = [f"{part.label} {_ends(part)}" for part in parts]
+    return _("Curso das métricas {when}", when=when) + f": {'; '.join(ends)}."
+
+
+def _ends(part: MetricPeriod) -> str:
+    told, unit = digest(part), part.metric.unit
+    if told.lowest is None or told.highest is None:
+        return _absence(told)
+    ends = [words.reading(extreme.reading, unit) for extreme in (told.lowest, told.highest)]
+    return _("de {start} a {end}", start=ends[0], end=f"{ends[1]} {words.unit_phrase(unit)}".strip())
+
+
+def _shares(told: Digest) -> str:
+    return ", ".join(f"{word.label} {words.share(share)}" for word, share in leading(told.shares, MOST_CRITICITIES))
 
 
 def _absence(told: Digest) -> str:

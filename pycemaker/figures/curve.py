@@ -17,6 +17,8 @@ LARGEST = 1e300
 """The largest reading that is drawn at its place; arithmetic on larger ones would overflow."""
 
 _SECOND_MS = 1000
+DAY_MS = 86_400_000
+"""From this span on a band is of percentiles: of a day's samples the lowest and the highest say little."""
 _BINS_SECONDS = (10, 15, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
 
 
@@ -27,8 +29,8 @@ class Curve:
     Attributes:
         time_ms: milliseconds since 1970 in UTC (float64); a bin's middle where samples were binned.
         mean: the reading, or a bin's mean, in the metric's unit.
-        low: a bin's lowest reading; equal to `mean` where nothing was binned.
-        high: a bin's highest reading; likewise.
+        low: a bin's lowest reading, from a day on its 5th percentile; equal to `mean` where nothing was binned.
+        high: a bin's highest reading, from a day on its 95th percentile; likewise.
         stretch: counts up by one at each gap (int64): points of one stretch are joined, others not.
         bin_seconds: how long a bin is; 0 where each point is a sample.
     """
@@ -63,13 +65,19 @@ def curve(columns: Columns, start_ms: int, span_ms: int, cadence: Cadence) -> Cu
     if len(time_ms) <= MOST_POINTS:
         stretch = _stretches(time_ms, time_ms, cadence.joined_ms(time_ms))
         return Curve(time_ms.astype(np.float64), reading, reading, reading, stretch, 0)
-    return _binned(time_ms, reading, start_ms, _bin_ms(span_ms), cadence)
+    return _binned(time_ms, reading, start_ms, span_ms, cadence)
 
 
 def _bin_ms(span_ms: int) -> int:
     """The shortest bin that keeps the span within `MOST_POINTS`."""
     fitting = (seconds for seconds in _BINS_SECONDS if span_ms <= seconds * _SECOND_MS * MOST_POINTS)
     return next(fitting, _BINS_SECONDS[-1]) * _SECOND_MS
+
+
+def _ranked(readings: NDArray[np.float64], share: float) -> float:
+    """The reading that so many of them do not exceed (Hyndman & Fan 1996, type 1)."""
+    place = max(0, int(np.ceil(share * len(readings))) - 1)
+    return float(np.partition(readings, place)[place])
 
 
 def _stretches(
@@ -81,14 +89,19 @@ def _stretches(
 
 
 def _binned(
-    time_ms: NDArray[np.int64], reading: NDArray[np.float64], start_ms: int, bin_ms: int, cadence: Cadence
+    time_ms: NDArray[np.int64], reading: NDArray[np.float64], start_ms: int, span_ms: int, cadence: Cadence
 ) -> Curve:
+    bin_ms = _bin_ms(span_ms)
     place = (time_ms - start_ms - 1) // bin_ms
     first = np.concatenate([[0], np.flatnonzero(np.diff(place)) + 1])
     last = np.concatenate([first[1:], [len(place)]]) - 1
     low, high = np.minimum.reduceat(reading, first), np.maximum.reduceat(reading, first)
+    if span_ms >= DAY_MS:
+        bins = [reading[start : end + 1] for start, end in zip(first, last, strict=True)]
+        low, high = (np.array([_ranked(each, share) for each in bins]) for share in (0.05, 0.95))
     middle = start_ms + (place[first] + 0.5) * bin_ms
     joined_ms = np.maximum(cadence.joined_ms(time_ms[first]), float(bin_ms))
-    # Dividing before adding up keeps sums of huge readings finite; the clip keeps rounding inside the band.
-    mean = np.clip(np.add.reduceat(reading / np.repeat(last - first + 1, last - first + 1), first), low, high)
+    # Dividing before adding up keeps sums of huge readings finite; the clip keeps rounding inside the readings.
+    mean = np.add.reduceat(reading / np.repeat(last - first + 1, last - first + 1), first)
+    mean = np.clip(mean, np.minimum.reduceat(reading, first), np.maximum.reduceat(reading, first))
     return Curve(middle, mean, low, high, _stretches(time_ms[first], time_ms[last], joined_ms), bin_ms // _SECOND_MS)

@@ -23,6 +23,9 @@ HEIGHT = 108
 ROW = 28
 """How much higher it is where the key takes a second row."""
 
+STRIP = 12
+"""How high the bar is where it stands below a course."""
+
 _MARGINS = {"left": 0, "right": 0, "top": 34, "bottom": 42}
 _KEY_Y = HEIGHT - 16
 _KEY_GAP = 18
@@ -84,13 +87,28 @@ def _part(sheet: Sheet, word: Criticity, share: float) -> _Part:
     return _Part(label, word.color, share, 22 + sheet.width_of(label) + _KEY_GAP)
 
 
-def _write_key(sheet: Sheet, rows: Sequence[Sequence[_Part]]) -> None:
+def _write_key(sheet: Sheet, rows: Sequence[Sequence[_Part]], key_y: float = _KEY_Y) -> None:
     for place, row in enumerate(rows):
-        x, y = 0.0, _KEY_Y + place * ROW
+        x, y = 0.0, key_y + place * ROW
         for part in row:
             sheet.mark(x, y, color=part.color, thickness=11)
             sheet.write(x + 22, y, part.label)
             x += part.width
+
+
+def strip_rows(sheet: Sheet, shares: Mapping[str, float]) -> list[list[_Part]]:
+    """What a strip's key says, in rows as wide as the figure; none without a share."""
+    return _rows_that_fit(sheet, shares)
+
+
+def draw_strip(sheet: Sheet, rows: Sequence[Sequence[_Part]], top: float) -> None:
+    """A thin bar cut into the criticities' shares from `top` CSS pixels on, and its key below."""
+    parts = [part for row in rows for part in row]
+    drawn = np.maximum([part.share for part in parts], _NARROWEST_SHARE)
+    ends = np.cumsum(drawn / drawn.sum()) * WIDTH
+    for part, start, end in zip(parts, [0.0, *ends[:-1]], ends, strict=True):
+        sheet.block((start, top), (end - start - (1.5 if end < WIDTH - 1 else 0), STRIP), color=part.color)
+    _write_key(sheet, rows, top + STRIP + 18)
 
 
 def _plot_bar(axes: Axes, parts: list[_Part]) -> None:

@@ -132,6 +132,7 @@ class Sheet:
         from matplotlib.figure import Figure
 
         self.height = height
+        self.top, self.bottom = margins["top"], height - margins["bottom"]
         size = (WIDTH / _CSS_DPI, height / _CSS_DPI)
         self.figure = Figure(figsize=size, dpi=_CSS_DPI * _SHARPNESS, facecolor="white")
         self._canvas = FigureCanvasAgg(self.figure)
@@ -169,6 +170,16 @@ class Sheet:
         self.figure.add_artist(
             Rectangle(corner, *size, transform=self.figure.transFigure, color=color, alpha=alpha, linewidth=0)
         )
+
+    def block(self, corner: tuple[float, float], size: tuple[float, float], *, color: str) -> None:
+        """A filled rectangle: its upper left corner from the left and the top, its width and height, in CSS pixels."""
+        from matplotlib.patches import Rectangle
+
+        (x, y), (width, height) = corner, size
+        low = (x / WIDTH, 1 - (y + height) / self.height)
+        shape = Rectangle(low, width / WIDTH, height / self.height, transform=self.figure.transFigure)
+        self.figure.add_artist(shape)
+        shape.set(color=color, linewidth=0)
 
     def key(self, y: float, entries: Sequence[tuple[str, str, float, float]]) -> None:
         """What the colours mean, from the left on: for each its word, its colour, its thickness and its opacity."""

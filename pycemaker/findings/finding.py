@@ -30,6 +30,7 @@ class Finding:
         start_ms: when it began, milliseconds since 1970 in UTC; None where it has no beginning.
         end_ms: when it ended; likewise.
         weight: among findings of one severity and kind the larger comes first.
+        others: the ids of further metrics that it is about.
     """
 
     kind: str
@@ -41,6 +42,12 @@ class Finding:
     start_ms: int | None = None
     end_ms: int | None = None
     weight: float = 0.0
+    others: tuple[str, ...] = ()
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The ids of all metrics that it is about, the first first; none where it is about all there are."""
+        return (self.metric, *self.others) if self.metric else ()
 
     @property
     def sentence(self) -> str:

@@ -54,7 +54,7 @@ def tell_incident(together: list[Episode]) -> Finding:
     part, metric = lead.series.part, lead.series.part.metric
     when = words.span_in_sentence(lead.start_ms, lead.end_ms, part.window, part.zone)
     seconds = (lead.end_ms - lead.start_ms) / 1000
-    stretch = f"{_amount(lead)}, {when} ({words.duration(seconds)})"
+    stretch = f"{_amount(lead)}, {when} ({words.duration(seconds, part.window)})"
     said = [_("{stretch}, em estado crítico.", stretch=stretch) if lead.critical_share >= 0.5 else f"{stretch}."]
     if others:
         said.append(_("Ao mesmo tempo: {others}.", others=words.listed([_beside(episode) for episode in others])))
@@ -63,7 +63,7 @@ def tell_incident(together: list[Episode]) -> Finding:
     bad = any(_is_bad(episode) for episode in together)
     critical = any(episode.is_strong and episode.critical_share >= 0.5 for episode in together)
     critical = critical and seconds >= _SHORT_BAD_SECONDS
-    scheduled = lead.repeats > 0
+    scheduled, then = lead.repeats > 0, _("nesse horário")
     start = words.minute_in_sentence(lead.start_ms, part.window, part.zone)
     return Finding(
         "incident",
@@ -71,10 +71,11 @@ def tell_incident(together: list[Episode]) -> Finding:
         CRITICAL if bad and critical else WARNING if bad else NOTICE,
         f"{part.label} {compared(lead.amount, lead.normal, metric)} {start}",
         " ".join(said),
-        _look(metric, when, is_scheduled=scheduled) if bad else _(_ASK_WHETHER_EXPECTED, when=when),
+        _look(metric, then, is_scheduled=scheduled) if bad else _(_ASK_WHETHER_EXPECTED, when=then),
         lead.start_ms,
         lead.end_ms,
         sum(episode.fold for episode in together),
+        tuple(episode.series.part.metric.id for episode in others),
     )
 
 
@@ -141,8 +142,8 @@ def tell_trend(series: Series, trend: Trend) -> Finding:
 def tell_critical(part: MetricPeriod, critical: CriticalTime) -> Finding:
     """Time spent critical."""
     when = words.span_in_sentence(critical.start_ms, critical.end_ms, part.window, part.zone)
-    longest = words.duration(critical.longest_seconds)
-    total = words.duration(critical.seconds)
+    longest = words.duration(critical.longest_seconds, part.window)
+    total = words.duration(critical.seconds, part.window)
     stretches = {"count": critical.stretches, "longest": longest, "when": when}
     said = [
         _("Em {count} trechos; o mais longo, {longest}, {when}.", **stretches)
@@ -151,7 +152,7 @@ def tell_critical(part: MetricPeriod, critical: CriticalTime) -> Finding:
     ]
     lasting = critical.previous_seconds >= critical.seconds / 2
     if critical.previous_seconds:
-        said.append(_("No período anterior: {length}.", length=words.duration(critical.previous_seconds)))
+        said.append(_("No período anterior: {length}.", length=words.duration(critical.previous_seconds, part.window)))
     if critical.repeats:
         said.append(_repeated(critical.repeats, critical.days))
     long_run = critical.longest_seconds >= _SHORT_BAD_SECONDS
@@ -162,7 +163,7 @@ def tell_critical(part: MetricPeriod, critical: CriticalTime) -> Finding:
         _("{label} em estado crítico por {length}", label=part.label, length=total)
         + ("" if critical.stretches > 1 else f" {words.minute_in_sentence(critical.start_ms, part.window, part.zone)}"),
         " ".join(said),
-        _look(part.metric, when, is_scheduled=critical.repeats > 0),
+        _look(part.metric, _("nesse horário"), is_scheduled=critical.repeats > 0),
         critical.start_ms,
         critical.end_ms,
         critical.seconds,
@@ -183,7 +184,9 @@ def tell_high(part: MetricPeriod, high: High) -> Finding:
         NOTICE,
         headline,
         detail,
-        _look(part.metric, when) if part.metric.worse > 0 else _(_ASK_WHETHER_EXPECTED, when=when),
+        _look(part.metric, _("nesse horário"))
+        if part.metric.worse > 0
+        else _(_ASK_WHETHER_EXPECTED, when=_("nesse horário")),
         high.time_ms,
         high.time_ms,
     )
@@ -195,13 +198,13 @@ def tell_outage(outage: Outage, part: MetricPeriod, total: int) -> Finding:
     span = words.span_in_sentence(gap.start_ms, gap.end_ms, part.window, part.zone)
     labels = words.listed([_(metric.label) for metric in outage.metrics])
     who = _("em todas as métricas") if len(outage.metrics) == total else _("de {labels}", labels=labels)
-    length = words.duration(gap.seconds)
+    length = words.duration(gap.seconds, part.window)
     missing = words.percent(min(1.0, gap.seconds / whole), 0)
-    detail = _("São {share} do período, {who}: nada se sabe desse tempo.", share=missing, who=who)
+    detail = _("São {share} do período, {who}: não há dados desse intervalo.", share=missing, who=who)
     advice = _("Confira se o coletor e a máquina estavam de pé nesse horário.")
     if gap.seconds >= whole:
         severity, headline = CRITICAL, _("Nenhuma amostra no período {who}", who=who)
-        detail, advice = _("Nada se sabe desse tempo."), _(_CHECK_COLLECTOR)
+        detail, advice = _("Não há dados desse intervalo."), _(_CHECK_COLLECTOR)
     elif outage.at_end:
         severity = CRITICAL if gap.seconds >= _STOPPED_SECONDS else WARNING
         headline = _("Coleta parada desde {time}", time=words.minute(gap.start_ms, part.window, part.zone))

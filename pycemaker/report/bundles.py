@@ -84,7 +84,10 @@ class Cutter:
             elif kind in ("display_data", "execute_result"):
                 key = (joined(output.get("data", {}).get("image/png", "")), output.get("metadata", {}).get("filename"))
                 if not key[0] or key not in drawn:
-                    kept += self._safely(lambda: list(self._shown(output)), lambda why: [_html(self._failed(why))])  # noqa: B023 - called at once
+                    shown = self._safely(lambda: list(self._shown(output)), lambda why: [_html(self._failed(why))])  # noqa: B023 - called at once
+                    for each in shown:
+                        each["metadata"] |= _only_page(output)
+                    kept += shown
                 drawn.add(key)
         return kept
 
@@ -245,6 +248,12 @@ def _html(text: str) -> Json:
 
 def _text(text: str) -> list[Json]:
     return [{"output_type": "stream", "name": "stdout", "text": text}] if text else []
+
+
+def _only_page(output: Json) -> Json:
+    """A mark on what the mail leaves to the page."""
+    own = (output.get("metadata") or {}).get("pycemaker")
+    return {"only": "page"} if isinstance(own, dict) and own.get("only") == "page" else {}
 
 
 def _display(content: Any, metadata: Json) -> Json:

@@ -33,9 +33,17 @@ _HEADING = re.compile(r"<h([1-6])\b.*?</h\1>", re.S | re.I)
 
 
 def showable(
-    notebook: Json, limit: int = HTML_CHARACTERS, *, link: Link | None = None, converter: Converter | None = None
+    notebook: Json,
+    limit: int = HTML_CHARACTERS,
+    *,
+    link: Link | None = None,
+    converter: Converter | None = None,
+    is_page: bool = False,
 ) -> Json:
     """The notebook with the cells and outputs that readers see, and no others.
+
+    An output whose metadata say `{"pycemaker": {"only": "page"}}` is on the page and not in the mail; figures have the
+    same names in both.
 
     Its metadata has `pictures`, those that stand within texts (see `Cutter`), and `left_out`: a line in English
     for each thing that readers do not see, with its cell as whoever edits the notebook counts it.
@@ -45,6 +53,7 @@ def showable(
         limit: the longest HTML or markdown.
         link: where more of it is; stands behind each sentence that says that something is not shown.
         converter: makes pictures, each once, however often the notebook is cut down.
+        is_page: whether it is for the page.
     """
     cutter = Cutter(notebook, limit, link, converter or Converter())
     cells = []
@@ -54,10 +63,20 @@ def showable(
         if tags & (_LEFT_OUT_TAGS | _HIDDEN_CELL):
             continue
         kept = _kept_cell(cell, tags, cutter)
+        if kept and not is_page:
+            kept = _without_page_only(kept)
         if kept:
             cells.append({"id": f"c{place}", "metadata": {"number": cutter.cell}, **kept})
     metadata = {"pictures": cutter.pictures, "left_out": cutter.left_out}
     return {"nbformat": 4, "nbformat_minor": 5, "metadata": metadata, "cells": cells}
+
+
+def _without_page_only(cell: Json) -> Json | None:
+    """The cell as the mail has it; None where all of it is for the page."""
+    if cell["cell_type"] == "markdown":
+        return cell
+    outputs = [output for output in cell["outputs"] if not output.get("metadata", {}).get("only")]
+    return cell | {"outputs": outputs} if outputs else None
 
 
 def _kept_cell(cell: Json, tags: set[str], cutter: Cutter) -> Json | None:

@@ -72,7 +72,7 @@ class Page:
         subject: one line.
         html: the whole mail body; each figure's `src` is `figure:<name>`.
         text: the same for a reader without HTML.
-        figures: in the order in which they stand.
+        figures: of the page, in the order in which they stand there; those of the mail are among them.
         full_html: the same report for a browser, whole; figures are pointed to likewise.
         data_digest: stands for the samples that it was made of; empty where the notebook does not say.
         left_out: what cells show and readers do not see, a line in English each.
@@ -87,6 +87,11 @@ class Page:
     data_digest: str = ""
     left_out: tuple[str, ...] = ()
     cells: tuple[tuple[int, str], ...] = ()
+
+    @property
+    def mailed_figures(self) -> tuple[Figure, ...]:
+        """Those that the mail shows."""
+        return tuple(figure for figure in self.figures if f"figure:{figure.name}" in self.html)
 
 
 @dataclass(frozen=True)
@@ -213,7 +218,7 @@ def make_report(
 
     shelf.enter("storage")
     on_progress("storage", 0, len(page.figures))
-    urls, problem = _store(collaborators.store_figures, request.report_id, page.figures)
+    urls, problem = _store(collaborators.store_figures, request.report_id, page.mailed_figures)
 
     attached = Attached()
     if request.attach:

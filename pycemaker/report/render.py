@@ -99,12 +99,15 @@ def render_page(
         "brand": own,
         "language": language.spoken().tag,
     }
-    cut = partial(_showable, content, converter=Converter())
+    cut = partial(_showable, content, Converter())
     page_url = str(report["page_url"])
-    whole = cut(PAGE_CHARACTERS, Link(f"{page_url}.ipynb", _("Abrir o notebook do relatório")) if page_url else None)
-    full, _pictures = _export(_exporter("page", templates), whole, report)
+    link = Link(f"{page_url}.ipynb", _("Abrir o notebook do relatório")) if page_url else None
+    whole = cut(PAGE_CHARACTERS, link, is_page=True)
+    full, figures = _export(_exporter("page", templates), whole, report)
     mailed = cut(HTML_CHARACTERS, Link(page_url, _("Ver na página completa")) if page_url else None)
-    html, plain, figures = _mail(_exporter("mail", templates), mailed, report)
+    html, plain, mailed_figures = _mail(_exporter("mail", templates), mailed, report)
+    known = {figure.name for figure in figures}
+    figures += tuple(figure for figure in mailed_figures if figure.name not in known)
     left_out = (*mailed["metadata"]["left_out"], *missing_glyphs(content))
     return Page(
         str(report["subject"]),
@@ -160,8 +163,8 @@ def _load(executed: Path) -> Json:
     return content
 
 
-def _showable(content: Json, limit: int, link: Link | None, converter: Converter) -> Json:
-    notebook = showable(content, limit, link=link, converter=converter)
+def _showable(content: Json, converter: Converter, limit: int, link: Link | None, *, is_page: bool = False) -> Json:
+    notebook = showable(content, limit, link=link, converter=converter, is_page=is_page)
     if not says_something(notebook):
         raise NothingToSend(reason="no cell left text or a figure")
     return notebook

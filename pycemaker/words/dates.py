@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_datetime
+from babel.dates import format_datetime, get_timezone_name
 
 from pycemaker.language import _, ngettext, pgettext, spoken
 from pycemaker.window import Window, from_epoch_ms
 from pycemaker.words.numbers import count
 
+FINE_HOURS = 6
+"""The longest window whose clocks and durations are told to the second."""
+
 
 def length(hours: int) -> str:
-    """An interval's length: `6 h`, `3 dias`, `4 dias e 4 h`. Up to two days are told in hours."""
+    """An interval's length: `1 hora`, `6 horas`, `3 dias`, `4 dias e 4 horas`. Up to two days are told in hours."""
     days, rest = divmod(hours, 24)
     if hours <= 48:
-        return f"{hours} h"
-    return _("{days} e {hours} h", days=days_of(days), hours=rest) if rest else days_of(days)
+        return hours_of(hours)
+    return _("{days} e {hours}", days=days_of(days), hours=hours_of(rest)) if rest else days_of(days)
+
+
+def hours_of(how_many: int) -> str:
+    """A number of hours: `1 hora`, `6 horas`."""
+    return ngettext("{hours} hora", "{hours} horas", how_many, hours=count(how_many))
 
 
 def days_of(how_many: int) -> str:
@@ -53,7 +62,12 @@ def day(instant_utc: datetime, zone: ZoneInfo) -> str:
 
 
 def moment(epoch_ms: int, window: Window, zone: ZoneInfo) -> str:
-    """An instant of the window, to the second: `04:10:05`, with its date (`09/04`) where the window has several."""
+    """An instant of the window: `04:10:05`, with its date (`09/04`) where the window has several days.
+
+    Seconds are told within a window of up to `FINE_HOURS`; in a longer one `04:10`, `09/04 04:10`.
+    """
+    if window.hours > FINE_HOURS:
+        return minute(epoch_ms, window, zone)
     start, end = _local_ends(window, zone)
     pattern = "HH:mm:ss" if start.date() == end.date() else pgettext("date", "dd/MM HH:mm:ss")
     return clock(from_epoch_ms(epoch_ms), zone, pattern)
@@ -82,31 +96,56 @@ def _at(moment: str) -> str:
 
 
 def span_in_sentence(start_ms: float, end_ms: float, window: Window, zone: ZoneInfo) -> str:
-    """From when to when: `das 04:10 às 04:25`, or `de 09/04 04:10 a 09/04 04:25`."""
-    start, end = minute(start_ms, window, zone), minute(end_ms, window, zone)
-    if " " in start:
-        return _("de {start} a {end}", start=start, end=end)
-    return _("das {start} às {end}", start=start, end=end)
+    """From when to when: `das 04:10 às 04:25`; where the window has several days, their dates, one day once.
+
+    So `em 09/04, das 04:10 às 04:25`, and `das 23:50 de 09/04 às 00:10 de 10/04`.
+    """
+    day, _blank, start = minute(start_ms, window, zone).rpartition(" ")
+    last_day, _blank, end = minute(end_ms, window, zone).rpartition(" ")
+    if day != last_day:
+        return _("das {start} de {day} às {end} de {last_day}", start=start, day=day, end=end, last_day=last_day)
+    span = _("das {start} às {end}", start=start, end=end)
+    return _("em {day}, {span}", day=day, span=span) if day else span
 
 
-def duration(seconds: float) -> str:
-    """How long: `45 s`, `24 min`, `2 h 5 min`, `3 dias`; seconds are told below two minutes."""
-    if round(seconds) < 120:
+def duration(seconds: float, window: Window | None = None) -> str:
+    """How long: `45 s`, `24 min`, `1 hora`, `2 h 5 min`, `3 dias`.
+
+    Below two minutes it is told in seconds; of a window longer than `FINE_HOURS`, in whole minutes, at least one.
+    """
+    is_fine = window is None or window.hours <= FINE_HOURS
+    if round(seconds) < 120 and is_fine:
         return f"{round(seconds)} s"
-    minutes = round(seconds / 60)
+    minutes = max(1, round(seconds / 60))
     if minutes < 60:
         return f"{minutes} min"
     if minutes < 48 * 60:
-        return f"{minutes // 60} h" + (f" {minutes % 60} min" if minutes % 60 else "")
+        hours, rest = divmod(minutes, 60)
+        return f"{hours} h {rest} min" if rest else hours_of(hours)
     return days_of(round(minutes / 1440))
 
 
 def zone_phrase(window: Window, zone: ZoneInfo) -> str:
-    """The readers' zone: `America/Sao_Paulo, UTC-3`; both offsets where a clock change lies within the window."""
+    """The readers' zone by its own name: `horário de Brasília (UTC-3)`; by its key where it has none: `UTC`.
+
+    Both offsets are told where a clock change lies within the window.
+    """
+    name = _zone_name(zone)
     start, end = (_offset(end.utcoffset()) for end in _local_ends(window, zone))
     if start == end:
-        return f"{zone.key}, {end}"
-    return _("{zone}, {start} no início e {end} no fim", zone=zone.key, start=start, end=end)
+        return name if name == end else f"{name} ({end})"
+    return _("{zone} ({start} no início, {end} no fim)", zone=name, start=start, end=end)
+
+
+def _zone_name(zone: ZoneInfo) -> str:
+    """`horário de Brasília`; the key (`Africa/Accra`) where there is no such name, or it is no good Portuguese."""
+    locale = spoken().locale
+    name = str(get_timezone_name(zone, width="long", zone_variant="generic", locale=locale))
+    if "/" not in zone.key or zone.key.startswith("Etc/"):
+        return zone.key
+    if locale.language == "pt":  # CLDR has `da Argentina` and, where a country has no name of its own, `Gana`
+        return name[:1].lower() + name[1:] if re.match(r"\w+ d[aeo]s? ", name) else zone.key
+    return name
 
 
 def subject(window: Window, zone: ZoneInfo, headline: str = "", *, name: str = "Pycemaker") -> str:
@@ -116,10 +155,15 @@ def subject(window: Window, zone: ZoneInfo, headline: str = "", *, name: str = "
     mail programs fold messages of one subject into one conversation.
     """
     if not headline:
-        told = {"period": period(window, zone), "length": length(window.hours)}
+        told = {"period": period(window, zone), "length": _short_length(window.hours)}
         return _("Relatório {name}: {period} ({length})", name=name, **told)
     end = clock(window.end_utc, zone, pgettext("date", "dd/MM/yyyy HH:mm"))
-    return f"{headline} — {name}, {end}, {length(window.hours)}"
+    return f"{headline} — {name}, {end}, {_short_length(window.hours)}"
+
+
+def _short_length(hours: int) -> str:
+    """`6 h`, `7 dias`: subjects are short."""
+    return f"{hours} h" if hours <= 48 else length(hours)
 
 
 def _local_ends(window: Window, zone: ZoneInfo) -> tuple[datetime, datetime]:

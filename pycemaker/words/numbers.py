@@ -19,6 +19,7 @@ NOTHING = "—"
 """What stands where a number is undefined."""
 
 _HUGE = 1e15
+_LEAST_MOVE = 0.01
 _UNITS = {"requests": N_("por amostra")}
 
 
@@ -95,15 +96,29 @@ def _minutes(seconds: int) -> str:
 
 
 def growth(ratio: float | None) -> str:
-    """A change with its arrow and sign: `▲ +5,5%`, `▼ -4,1%`, `= 0,0%`; from elevenfold on `▲ ×13,3`; None a dash."""
+    """A change of a mean: `▲ +5,5%`, `▼ -4,1%`; from twofold on `▲ 2,5×`; None a dash.
+
+    Below 1% nothing moved, and no arrow says that it did: `+0,4%`, `igual`.
+    """
     if ratio is None:
         return NOTHING
-    if ratio >= 10:
-        return f"▲ ×{decimal(1 + ratio, 1)}"
-    text = percent(ratio)
-    if text.lstrip("-") == percent(0):
-        return f"= {percent(0)}"
-    return f"▲ +{text}" if ratio > 0 else f"▼ {text}"
+    if ratio >= 1:
+        return f"▲ {fold(1 + ratio)}"
+    return _moved(ratio, percent(abs(ratio)), percent(0))
+
+
+def growth_in_points(difference: float | None) -> str:
+    """A change of a share: `▲ +7,7 p.p.`, `▼ -12,0 p.p.`; below one point `+0,4 p.p.`, `igual`; None a dash."""
+    if difference is None:
+        return NOTHING
+    return _moved(difference, points_of(abs(difference) * 100, 1), points_of(0, 1))
+
+
+def _moved(change: float, size: str, none: str) -> str:
+    if size == none:
+        return _("igual")
+    arrow = "" if abs(change) < _LEAST_MOVE else "▲ " if change > 0 else "▼ "
+    return f"{arrow}{'+' if change > 0 else '-'}{size}"
 
 
 def share(part: float) -> str:

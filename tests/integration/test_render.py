@@ -71,17 +71,33 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Page:
     return render_page(folder / "executed.ipynb", WINDOW, zone=SAO_PAULO)
 
 
-def test_the_report_has_two_figures_a_metric_and_one_of_its_own_under_another_name(report: Page) -> None:
-    ids = ["cpu", "ram", "disk", "response_time", "request_count", "http_fail"]
-    expected = [f"{metric}-{kind}.png" for metric in ids for kind in ("course", "criticity")]
+MOVED, OTHERS = ["cpu", "ram", "disk"], ["response_time", "request_count", "http_fail"]
+
+
+def test_the_page_has_a_figure_a_metric_one_of_small_courses_and_one_of_its_own_under_another_name(
+    report: Page,
+) -> None:
+    expected = [*(f"{metric}-course.png" for metric in MOVED), "courses.png"]
+    expected += [f"{metric}-course.png" for metric in OTHERS]
     assert [figure.name for figure in report.figures] == [*expected, "cpu-course-2.png"]
     assert all(figure.png.startswith(b"\x89PNG") for figure in report.figures)
+    assert all(f'src="figure:{figure.name}"' in report.full_html for figure in report.figures)
 
 
-def test_every_picture_of_the_report_is_a_figure_with_width_and_sentence(report: Page) -> None:
+def test_the_mail_has_what_moved_whole_and_the_others_as_a_line_and_a_small_course(report: Page) -> None:
+    expected = [*(f"{metric}-course.png" for metric in MOVED), "courses.png", "cpu-course-2.png"]
+    assert [figure.name for figure in report.mailed_figures] == expected
+    assert re.findall(r"<h2[^>]*>([^<]*)", report.html) == [
+        *("O que mudou", "Consumo de CPU", "Consumo de RAM", "Consumo de disco", "As demais métricas")
+    ]
+    rows = re.findall(r'<th [^>]*scope="row"[^>]*>([^<]*)', report.html)
+    assert rows == ["Tempo de resposta", "Número de requisições", "Falhas HTTP"]
+
+
+def test_every_picture_of_the_mail_is_a_figure_with_width_and_sentence(report: Page) -> None:
     pictures = re.findall(r"<img [^>]*>", report.html)
-    assert len(pictures) == len(report.figures) == 13
-    for picture, figure in zip(pictures, report.figures, strict=True):
+    assert len(pictures) == len(report.mailed_figures) == 5
+    for picture, figure in zip(pictures, report.mailed_figures, strict=True):
         assert f'src="figure:{figure.name}"' in picture
         assert 'width="560"' in picture
         assert f'alt="{figure.alt}"' in picture
@@ -106,7 +122,7 @@ def test_the_report_is_a_page_that_mail_clients_take(report: Page) -> None:
 
 
 def test_the_report_has_one_first_heading_and_a_second_one_a_part(report: Page) -> None:
-    assert re.findall(r"<(h\d)", report.html) == ["h1", *["h2"] * 9]
+    assert re.findall(r"<(h\d)", report.html) == ["h1", *["h2"] * 5]
 
 
 def test_the_text_part_reads_like_a_report(report: Page) -> None:
@@ -118,8 +134,10 @@ def test_the_text_part_reads_like_a_report(report: Page) -> None:
         "=========================",
         "",
     ]
-    table = lines.index("Métrica                Média   Variação  Pior criticidade")
-    assert lines[table + 2].startswith("Consumo de CPU         ")
+    table = next(
+        place for place, line in enumerate(lines) if line.split() == ["Métrica", "Média", "Pior", "criticidade"]
+    )
+    assert lines[table + 1].startswith("Tempo de resposta      ")
     assert max(map(len, lines)) <= 78
     assert "[Consumo de CPU de 03:43 a 09:43 de 10/04/2022: média" in report.text
 
@@ -201,7 +219,7 @@ def test_the_page_for_a_browser_has_no_script_and_its_figures_open_large(report:
     assert report.full_html.count('<a href="figure:') == len(report.figures)
     assert "prefers-color-scheme: dark" in report.full_html
     assert "@media print" in report.full_html
-    assert re.findall(r"<(h\d)", report.full_html) == ["h1", *["h2"] * 9]
+    assert re.findall(r"<(h\d)", report.full_html) == ["h1", *["h2"] * 8]
 
 
 def test_scripts_frames_and_handlers_from_a_cell_are_gone(tmp_path: Path) -> None:
@@ -341,3 +359,13 @@ def test_links_stand_at_the_foot(tmp_path: Path) -> None:
     page = render_page(path, WINDOW, zone=SAO_PAULO, links={"Abrir o painel": "https://painel.example/?a=1&b=2"})
     assert '<a href="https://painel.example/?a=1&amp;b=2"' in page.html
     assert "[Abrir o painel](https://painel.example/?a=1&b=2)" in page.text
+
+
+def test_what_is_for_the_page_alone_is_not_in_the_mail_and_keeps_the_figures_names(tmp_path: Path) -> None:
+    first, second = shown(png=PIXEL), shown(png=PIXEL)
+    first.outputs[0].metadata["pycemaker"] = {"only": "page"}
+    page = rendered(tmp_path, first, second, shown(html="<p>texto</p>"))
+    assert [figure.name for figure in page.figures] == ["figura-1.png", "figura-2.png"]
+    assert [figure.name for figure in page.mailed_figures] == ["figura-2.png"]
+    assert "figure:figura-1.png" in page.full_html
+    assert "figure:figura-1.png" not in page.html

@@ -105,7 +105,7 @@ def test_the_report_notebook_goes_the_whole_way_into_the_outbox(desk: Desk, fold
         record = make(desk, request_for(ROOT / "notebooks" / "report.ipynb"), lambda stage, *_: stages.append(stage))
     assert record["state"] == "written"
     assert record["figures_in"] == "mail"
-    assert len(record["figures"]) == 12
+    assert len(record["figures"]) == 7
     assert len(record["data_digest"]) == 32
     assert len(record["notebook_sha256"]) == 64
     assert record["versions"]["papermill"].startswith("2.")

@@ -16,7 +16,7 @@ _LETTERS = re.compile(r"[^\W\d_]+")
 _INSIDE = re.compile(r"⟦[^⟧]*(?:⟧|$)")  # a headline may be cut within them
 _NAMES = {"Pycemaker", "P", "America", "Sao", "Paulo", "New", "York", "UTC", "p", "x"}
 _SYMBOLS = {"h", "min", "s", "ms", "E"}
-_OF_BABEL = {"and"}
+_OF_BABEL = {"and", "Brasilia", "Eastern", "Time"}
 
 
 class Bracketed(gettext.NullTranslations):

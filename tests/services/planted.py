@@ -59,6 +59,7 @@ def every_kind() -> Iterator[Period]:
     quiet = quiet_period(3)
     yield from (quiet, with_days(quiet, 1), with_days(quiet, 0))
     yield from (busy_period(Window(WINDOW.end_utc, hours)) for hours in (6, 75, 168))
+    yield busy_period(Window(WINDOW.end_utc.replace(hour=5, minute=7), 6))  # its outage is at midnight
     yield from _stretches(quiet)
     yield from _levels(quiet)
     yield from _trends(quiet)
@@ -172,6 +173,7 @@ def _oddities(quiet: Period) -> Iterator[Period]:
         WINDOW.previous_start_utc + (WINDOW.end_utc - WINDOW.start_utc) * 1.5,
     ):
         yield replace(quiet, sample_until_utc=until)
+    yield period_of(part(DISK, [0.4] * 4320, [0.4] * 4320), part(METRICS[0], [0.4] * 4320, [0.4] * 4320))
     clocks = Window(WINDOW.end_utc.replace(year=2024, month=11, day=3, hour=7), 3)
     samples = columns(clocks.start_utc, [0.1, 0.2])
     yield Period(clocks, NEW_YORK, (MetricPeriod(DISK, clocks, NEW_YORK, samples, samples),), None)

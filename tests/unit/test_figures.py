@@ -288,3 +288,39 @@ def test_every_word_of_a_course_is_inside_the_figure(metric: Metric, monkeypatch
     assert len(written) > 8
     assert min(left for left, _ in written) >= 0
     assert max(right for _, right in written) <= sheet.WIDTH
+
+
+# --- what stands whole, and what is a line
+
+
+def test_a_whole_metric_has_its_course_and_its_criticities_in_one_figure() -> None:
+    drawn = figures.whole(part(CPU, [0.421, 0.12, 0.9], [0.4], ["low", "high", "critical"]))
+    assert (drawn.name, drawn.width, drawn.height) == ("cpu-course.png", 560, figures.WHOLE_HEIGHT)
+    assert drawn.alt == (
+        "Consumo de CPU de 03:43 a 09:43 de 10/04/2022: média 48,0%, mínimo 12,0% às 03:43:33, máximo 90,0% às 03:43:38;"
+        " período anterior: média 40,0%. Criticidade das amostras: baixa 33,3%, alta 33,3%, crítica 33,3%."
+    )
+
+
+def test_a_whole_metric_without_samples_says_so() -> None:
+    assert figures.whole(part(CPU, [])).alt == (
+        "Consumo de CPU de 03:43 a 09:43 de 10/04/2022: sem amostras neste período; período anterior: sem amostras."
+    )
+
+
+def test_small_courses_have_a_row_a_metric_and_say_from_where_to_where_each_went() -> None:
+    drawn = figures.small_courses([part(CPU, [0.4, 0.6]), part(RESPONSE_TIME, [])])
+    assert drawn.height == 2 * 54 + 30
+    assert drawn.alt == (
+        "Curso das métricas de 03:43 a 09:43 de 10/04/2022: Consumo de CPU de 40,0% a 60,0%;"
+        " Tempo de resposta sem amostras neste período."
+    )
+
+
+@pytest.mark.parametrize(("hours", "band"), [(23, (1.0, 100.0)), (24, (5.0, 95.0))])
+def test_from_a_day_on_a_band_goes_from_the_5th_to_the_95th_percentile(hours: int, band: tuple[float, float]) -> None:
+    start = WINDOW.end_utc - timedelta(hours=hours)
+    samples, start_ms = columns(start, list(range(1, 101)) * 36, every_seconds=3), to_epoch_ms(start)
+    line = curve(samples, start_ms, hours * 3_600_000, steady(3000.0, start_ms, to_epoch_ms(WINDOW.end_utc)))
+    assert line.bin_seconds == 300
+    assert (line.low[0], line.high[0]) == band

@@ -56,9 +56,7 @@ def test_slow_answers_are_told_with_how_slow_when_how_long_and_what_to_do(days: 
     assert finding.headline.startswith("Tempo de resposta 1")
     assert finding.headline.endswith("× acima do normal às 07:13")
     assert "das 07:13 às 07:28 (15 min), em estado crítico." in finding.detail
-    assert finding.advice == (
-        "Veja o que mudou pouco antes: deploy, banco, serviço externo; e os logs das 07:13 às 07:28."
-    )
+    assert finding.advice == ("Veja o que mudou pouco antes: deploy, banco, serviço externo; e os logs nesse horário.")
 
 
 def test_the_sentence_of_an_incident_is_this_one() -> None:
@@ -177,7 +175,7 @@ def test_a_gap_of_every_metric_is_one_finding() -> None:
     finding = only(changed(QUIET, **parts))
     assert (finding.kind, finding.metric, finding.severity) == ("gap", "", NOTICE)
     assert finding.sentence == (
-        "Sem amostras por 30 min, das 08:13 às 08:43. São 8% do período, em todas as métricas: nada se sabe desse tempo."
+        "Sem amostras por 30 min, das 08:13 às 08:43. São 8% do período, em todas as métricas: não há dados desse intervalo."
     )
 
 

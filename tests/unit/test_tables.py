@@ -19,11 +19,9 @@ def visible(html: str) -> str:
     return " ".join(re.sub(r"<[^>]+>", " ", html).split())
 
 
-def test_the_head_tells_period_zone_and_coverage() -> None:
+def test_the_head_tells_period_length_and_zone() -> None:
     html = tables.heading(period_of(part(CPU, [0.1] * 4320), part(RAM, [0.1] * 4320)))
-    assert visible(html) == (
-        "10/04/2022, 03:43 a 09:43 6 h · America/Sao_Paulo, UTC-3 · 8.640 de 8.640 amostras esperadas (100%)"
-    )
+    assert visible(html) == "10/04/2022, 03:43 a 09:43 6 horas · horário de Brasília (UTC-3)"
 
 
 def test_the_coverage_tells_which_metrics_have_other_counts() -> None:
@@ -47,52 +45,56 @@ def test_the_head_says_how_much_of_the_period_is_made_up() -> None:
         for hours in (0, 3, 6, 9)
     ]
     assert "Dados de exemplo. Todas as amostras deste relatório são inventadas" in told[0]
-    assert "As amostras até 10/04/2022, 06:43 são inventadas, para demonstração; as seguintes são reais." in told[1]
-    assert "As amostras do período anterior, com que este é comparado, são inventadas" in told[2]
-    assert "As amostras do período anterior, com que este é comparado, são inventadas" in told[3]
+    assert "As amostras até 10/04/2022, 06:43 são inventadas; as seguintes são reais." in told[1]
+    assert "As amostras do período anterior, com o qual este é comparado, são inventadas" in told[2]
+    assert "As amostras do período anterior, com o qual este é comparado, são inventadas" in told[3]
 
 
 def test_the_summary_has_a_row_a_metric_with_headers_on_both_sides() -> None:
-    html = tables.summary(
-        period_of(part(CPU, [0.2, 0.4, 0.6] * 720, [0.2, 0.4, 0.3] * 720, ["low", "low", "critical"]))
-    )
+    cpu = part(CPU, [0.2, 0.4, 0.6] * 1440, [0.2, 0.4, 0.3] * 1440, ["low", "low", "critical"])
+    html = tables.summary([cpu, part(RESPONSE_TIME, [0.3] * 4320, [0.2] * 4320)], is_rest=True)
     assert visible(html) == (
-        "Resumo Métrica menor a maior Média Variação Pior criticidade"
-        " Consumo de CPU 20,0% a 60,0% 40,0% ▲ +33,3% ● crítica 33,3%"
+        "As demais métricas Métrica Média Pior criticidade"
+        " Consumo de CPU 40,0% ▲ +10,0 p.p. ● crítica 33,3% das amostras"
+        " Tempo de resposta 300 ms ▲ +50,0% ● baixa 100% das amostras"
     )
-    assert html.count('<th scope="col">') == 4
-    assert html.count('<th scope="row">') == 1
+    assert html.count('<th scope="col">') == 3
+    assert html.count('<th scope="row">') == 2
 
 
 def test_the_summary_says_where_there_is_no_sample_or_no_reading() -> None:
-    html = tables.summary(period_of(part(CPU, []), part(RAM, [float("nan")] * 3)))
+    html = tables.summary([part(CPU, []), part(RAM, [float("nan")] * 3)])
     assert "Consumo de CPU Sem amostras neste período" in visible(html)
     assert "Consumo de RAM Nenhuma leitura válida neste período" in visible(html)
 
 
-def test_a_section_tells_mean_growth_and_extremes_with_their_first_times() -> None:
+def test_a_section_tells_mean_change_and_extremes_with_their_first_times_and_no_coverage() -> None:
     html = tables.section(part(RESPONSE_TIME, [0.2, 0.1, 2.5, 0.1] * 540, [0.29] * 2160))
     assert visible(html) == (
-        "Tempo de resposta Média Variação Menor Maior 725 ms ▲ +150,0% antes 290 ms"
-        " 100 ms 03:43:33 1.080 vezes 2,50 s 03:43:38 540 vezes 2.160 de 4.320 amostras esperadas (50,0%)"
+        "Tempo de resposta 725 ms média ▲ 2,5× antes 290 ms 100 ms menor, 03:43 2,50 s maior, 03:43"
     )
 
 
 def test_a_section_without_samples_has_dashes() -> None:
-    assert visible(tables.section(part(HTTP_FAIL, []))) == (
-        "Falhas HTTP Média Variação Menor Maior — por amostra — sem período anterior — — nenhuma amostra"
+    assert visible(tables.section(part(RESPONSE_TIME, []))) == (
+        "Tempo de resposta — média — sem período anterior — menor — maior"
     )
 
 
+def test_a_share_that_did_not_move_has_no_arrow() -> None:
+    assert "+0,4 p.p. antes 40,0%" in visible(tables.section(part(CPU, [0.404] * 4320, [0.4] * 4320)))
+    assert "igual antes 40,0%" in visible(tables.section(part(CPU, [0.4] * 4320, [0.4] * 4320)))
+
+
 def test_growth_from_zero_is_undefined_rather_than_none() -> None:
-    assert "— antes 0" in visible(tables.section(part(HTTP_FAIL, [3, 4] * 1080, [0, 0] * 1080)))
+    assert "— antes 0 s" in visible(tables.section(part(RESPONSE_TIME, [3, 4] * 1080, [0, 0] * 1080)))
 
 
 def test_growth_is_withheld_where_half_of_an_interval_is_missing_and_both_places_say_so() -> None:
     period = period_of(part(CPU, [0.5] * 4320, [0.1] * 2159), part(RAM, [0.5] * 4320, [0.1] * 4320))
     assert "▲" not in visible(tables.section(period.metrics[0]))
-    assert "comparação omitida: amostras de menos" in visible(tables.section(period.metrics[0]))
-    assert "▲ +400,0%" in visible(tables.section(period.metrics[1]))
+    assert "não comparado: poucas amostras" in visible(tables.section(period.metrics[0]))
+    assert "▲ +40,0 p.p." in visible(tables.section(period.metrics[1]))
     assert visible(tables.trust(period)).endswith(
         "Comparação omitida: Consumo de CPU (o anterior tem 50,0% das amostras, e menos de 50% não basta)."
     )
@@ -101,8 +103,7 @@ def test_growth_is_withheld_where_half_of_an_interval_is_missing_and_both_places
 def test_the_coverage_of_whole_intervals_says_that_nothing_is_wrong() -> None:
     period = period_of(part(CPU, [0.5] * 4320, [0.1] * 4320))
     assert visible(tables.trust(period)) == (
-        "Dá para confiar? 4.320 de 4.320 amostras esperadas (100%) : Consumo de CPU 4.320 de 4.320."
-        " Nenhuma amostra repetida ou fora do passo. Sem lacunas."
+        "Dá para confiar? 4.320 de 4.320 amostras esperadas (100%). Nenhuma repetida ou fora do passo. Sem interrupção."
     )
 
 
@@ -124,7 +125,7 @@ def test_the_coverage_names_the_longest_gap_and_who_has_it() -> None:
     kept = (cut.current.time_ms < cut.current.time_ms[720]) | (cut.current.time_ms > cut.current.time_ms[1008])
     current = cut.current
     gap = replace(cut, current=Columns(current.time_ms[kept], current.reading[kept], current.criticity[kept], ("low",)))
-    assert "Maior lacuna: 24 min, das 04:43 às 05:07, em Consumo de CPU." in visible(
+    assert "Maior interrupção: 24 min, das 04:43 às 05:07, em Consumo de CPU." in visible(
         tables.trust(period_of(gap, part(RAM, [0.1] * 4320)))
     )
 
@@ -143,6 +144,6 @@ def test_a_quiet_period_says_so_and_what_it_was_compared_with() -> None:
 
 
 def test_text_from_data_is_escaped() -> None:
-    html = tables.summary(period_of(part(CPU, [0.5], names=["<script>x</script>"])))
+    html = tables.summary([part(CPU, [0.5], names=["<script>x</script>"])])
     assert "<script" not in html
     assert "&lt;script&gt;" in html

@@ -56,15 +56,34 @@ def test_requests_say_what_they_are_counted_per() -> None:
     [
         (0.055, "▲ +5,5%"),
         (-0.041, "▼ -4,1%"),
-        (0.0, "= 0,0%"),
-        (-0.0004, "= 0,0%"),
-        (9.99, "▲ +999,0%"),
-        (12.3, "▲ ×13,3"),
+        (0.0094, "+0,9%"),
+        (-0.004, "-0,4%"),
+        (0.0, "igual"),
+        (-0.0004, "igual"),
+        (0.999, "▲ +99,9%"),
+        (1.5, "▲ 2,5×"),
+        (12.3, "▲ 13×"),
         (None, "—"),
     ],
 )
-def test_growth_has_a_sign_and_an_arrow(ratio: float | None, text: str) -> None:
+def test_growth_has_a_sign_and_an_arrow_where_something_moved(ratio: float | None, text: str) -> None:
     assert words.growth(ratio) == text
+
+
+@pytest.mark.parametrize(
+    ("difference", "text"),
+    [
+        (0.077, "▲ +7,7 p.p."),
+        (-0.12, "▼ -12,0 p.p."),
+        (0.0043, "+0,4 p.p."),
+        (-0.0043, "-0,4 p.p."),
+        (0.0, "igual"),
+        (-0.0004, "igual"),
+        (None, "—"),
+    ],
+)
+def test_a_share_that_changed_is_told_in_points(difference: float | None, text: str) -> None:
+    assert words.growth_in_points(difference) == text
 
 
 @pytest.mark.parametrize(
@@ -81,7 +100,15 @@ def test_coverage_counts_what_came_and_what_should_have() -> None:
 
 
 @pytest.mark.parametrize(
-    ("hours", "text"), [(1, "1 h"), (48, "48 h"), (72, "3 dias"), (100, "4 dias e 4 h"), (744, "31 dias")]
+    ("hours", "text"),
+    [
+        (1, "1 hora"),
+        (48, "48 horas"),
+        (72, "3 dias"),
+        (73, "3 dias e 1 hora"),
+        (100, "4 dias e 4 horas"),
+        (744, "31 dias"),
+    ],
 )
 def test_a_length_is_told_in_hours_then_in_days(hours: int, text: str) -> None:
     assert words.length(hours) == text
@@ -97,19 +124,48 @@ def test_a_period_across_midnight_names_both_dates() -> None:
     assert words.period_in_sentence(ACROSS_MIDNIGHT, SAO_PAULO) == "de 09/04/2022, 21:43 a 10/04/2022, 09:43"
 
 
-def test_a_moment_has_a_date_only_where_the_window_has_several() -> None:
+def test_a_moment_has_a_date_only_where_the_window_has_several_and_seconds_only_in_a_short_one() -> None:
     instant = to_epoch_ms(datetime(2022, 4, 10, 7, 10, 5, tzinfo=UTC))
     assert words.moment(instant, WINDOW, SAO_PAULO) == "04:10:05"
-    assert words.moment(instant, ACROSS_MIDNIGHT, SAO_PAULO) == "10/04 04:10:05"
+    assert words.moment(instant, ACROSS_MIDNIGHT, SAO_PAULO) == "10/04 04:10"
     assert words.moment_in_sentence(instant, WINDOW, SAO_PAULO) == "às 04:10:05"
-    assert words.moment_in_sentence(instant, ACROSS_MIDNIGHT, SAO_PAULO) == "em 10/04 às 04:10:05"
+    assert words.moment_in_sentence(instant, ACROSS_MIDNIGHT, SAO_PAULO) == "em 10/04 às 04:10"
 
 
-def test_the_zone_is_told_with_its_offset_and_with_both_on_a_day_of_change() -> None:
-    assert words.zone_phrase(WINDOW, SAO_PAULO) == "America/Sao_Paulo, UTC-3"
-    assert words.zone_phrase(WINDOW, ZoneInfo("Asia/Kolkata")) == "Asia/Kolkata, UTC+5:30"
-    assert words.zone_phrase(WINDOW, ZoneInfo("UTC")) == "UTC, UTC"
-    assert words.zone_phrase(CLOCKS_GO_BACK, NEW_YORK) == "America/New_York, UTC-4 no início e UTC-5 no fim"
+def test_a_span_says_a_day_once() -> None:
+    start, end, next_day = (
+        to_epoch_ms(datetime(2022, 4, *moment, tzinfo=UTC)) for moment in ((10, 1, 52), (10, 2, 1), (10, 7, 5))
+    )
+    assert words.span_in_sentence(start, end, ACROSS_MIDNIGHT, SAO_PAULO) == "em 09/04, das 22:52 às 23:01"
+    assert words.span_in_sentence(end, next_day, ACROSS_MIDNIGHT, SAO_PAULO) == "das 23:01 de 09/04 às 04:05 de 10/04"
+    assert words.span_in_sentence(end, next_day, Window(WINDOW.end_utc, 1), SAO_PAULO) == "das 23:01 às 04:05"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "hours", "text"),
+    [
+        (45, 6, "45 s"),
+        (119, 6, "119 s"),
+        (1440, 6, "24 min"),
+        (3600, 6, "1 hora"),
+        (7200, 168, "2 horas"),
+        (7500, 168, "2 h 5 min"),
+        (45, 744, "1 min"),
+        (110, 744, "2 min"),
+        (259_000, 744, "3 dias"),
+    ],
+)
+def test_a_duration_has_no_seconds_in_a_long_window(seconds: float, hours: int, text: str) -> None:
+    assert words.duration(seconds, Window(WINDOW.end_utc, hours)) == text
+
+
+def test_the_zone_is_told_by_its_name_with_its_offset_and_with_both_on_a_day_of_change() -> None:
+    assert words.zone_phrase(WINDOW, SAO_PAULO) == "horário de Brasília (UTC-3)"
+    assert words.zone_phrase(WINDOW, ZoneInfo("Europe/Lisbon")) == "horário da Europa Ocidental (UTC+1)"
+    assert words.zone_phrase(WINDOW, ZoneInfo("Asia/Kolkata")) == "Asia/Kolkata (UTC+5:30)"
+    assert words.zone_phrase(WINDOW, ZoneInfo("Etc/GMT+3")) == "Etc/GMT+3 (UTC-3)"
+    assert words.zone_phrase(WINDOW, ZoneInfo("UTC")) == "UTC"
+    assert words.zone_phrase(CLOCKS_GO_BACK, NEW_YORK) == "horário do Leste (UTC-4 no início, UTC-5 no fim)"
 
 
 def test_the_subject_tells_which_period_the_report_is_of() -> None:

@@ -1,0 +1,89 @@
+"""Several metrics over the same hours, a small course each: for those about which there is nothing else to say."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pycemaker import words
+from pycemaker.digest import digest
+from pycemaker.figures import alt
+from pycemaker.figures.axes import Tick, reading_scale, time_ticks
+from pycemaker.figures.curve import Curve, curve
+from pycemaker.figures.sheet import WIDTH, Picture, Sheet, theme, tint
+from pycemaker.window import to_epoch_ms
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pycemaker.period import MetricPeriod
+
+ROW = 54
+"""How high a metric's row is, in CSS pixels."""
+
+_BETWEEN, _RIGHT, _BOTTOM = 10, 28, 30
+_NAME_GAP, _LABEL_GAP = 18, 14
+
+
+def small_courses(parts: Sequence[MetricPeriod]) -> Picture:
+    """A row a metric: its name, its reading over time, in grey the previous interval; the hours stand below the last.
+
+    Each row has a scale of its own, from 0 on, ratios to 100%, as in a metric's own figure.
+
+    Args:
+        parts: of one window, one or more.
+    """
+    height = ROW * len(parts) + _BOTTOM
+    with theme():
+        scratch = Sheet(height, {"left": 0, "right": 0, "top": 0, "bottom": 0})
+        left = max(scratch.width_of(part.label) for part in parts) + _NAME_GAP
+        sheet = Sheet(height, {"left": round(left), "right": _RIGHT, "top": 0, "bottom": _BOTTOM})
+        window = parts[0].window
+        start_ms, end_ms = to_epoch_ms(window.start_utc), to_epoch_ms(window.end_utc)
+        sheet.set_ends((start_ms, end_ms), (0, len(parts)))
+        ticks = _apart(sheet, time_ticks(window, parts[0].zone))
+        sheet.axes.vlines([tick.place for tick in ticks], 0, len(parts), color=tint("rule"), linewidth=0.75)
+        for tick in ticks:
+            sheet.write_centred(sheet.place(tick.place, 0)[0], height - 13, tick.label, color=tint("muted"))
+        for row, part in enumerate(parts):
+            _draw_row(sheet, part, floor=len(parts) - 1 - row)
+        return sheet.finish("courses", alt.small_sentence(parts))
+
+
+def _apart(sheet: Sheet, ticks: Sequence[Tick]) -> Sequence[Tick]:
+    """Each, every second, ... of the ticks: as many as have room for their labels."""
+    for step in range(1, len(ticks)):
+        kept = ticks[step - 1 :: step]
+        places = [sheet.place(tick.place, 0)[0] for tick in kept]
+        widest = max(sheet.width_of(tick.label) for tick in kept)
+        if all(right - left > widest + _LABEL_GAP for left, right in pairwise(places)):
+            return kept
+    return ticks[:1]
+
+
+def _draw_row(sheet: Sheet, part: MetricPeriod, floor: int) -> None:
+    """The name and the lines of one metric, between `floor` and the row above."""
+    middle = sheet.place(0, floor + 0.5)[1]
+    sheet.write(0, middle, part.label)
+    span_ms, start_ms = part.window.hours * 3_600_000, to_epoch_ms(part.window.start_utc)
+    before = curve(part.previous, start_ms - span_ms, span_ms, part.previous_cadence).moved(span_ms)
+    now = curve(part.current, start_ms, span_ms, part.cadence)
+    if not len(now):
+        x = sheet.place(start_ms + span_ms / 2, 0)[0]
+        sheet.write(min(x, WIDTH - 150), middle, words.absence(digest(part).received), ha="center", color=tint("muted"))
+        return
+    shown = [*now.mean, *before.mean]
+    scale = reading_scale(min(shown), max(shown), part.metric.unit)
+    for line, color, width in ((before, tint("before"), 1.0), (now, part.metric.color, 1.5)):
+        time_ms, mean = _broken(line)
+        share = (mean - scale.bottom) / (scale.top - scale.bottom)
+        height = _BETWEEN / ROW
+        sheet.axes.plot(time_ms, floor + height / 2 + share * (1 - height), color=color, linewidth=width)
+
+
+def _broken(line: Curve) -> tuple[np.ndarray, np.ndarray]:
+    """The line's points, with a NaN at each gap, over which nothing is drawn."""
+    ends = np.flatnonzero(np.diff(line.stretch)) + 1
+    return np.insert(line.time_ms, ends, np.nan), np.insert(line.mean, ends, np.nan)

@@ -26,7 +26,7 @@ PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgG
 BUSY = """
 import sys
 sys.path.insert(0, {root!r})
-from pycemaker.show import changes, figure, heading, section, summary, trust
+from pycemaker.show import changes, figure, heading, moved, others, section, summary, trust
 from pycemaker.figures import course
 from tests.services.periods import busy_period
 period = busy_period()

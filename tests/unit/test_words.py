@@ -96,7 +96,7 @@ def test_a_share_is_never_rounded_to_all_or_nothing(part: float, text: str) -> N
 def test_coverage_counts_what_came_and_what_should_have() -> None:
     assert words.coverage(4080, 4320) == "4.080 de 4.320 amostras esperadas (94,4%)"
     assert words.coverage(4330, 4320) == "4.330 de 4.320 amostras esperadas (100,2%)"
-    assert words.coverage(0, 0) == "0 de 0 amostras esperadas (—)"
+    assert words.coverage(0, 0) == "nenhuma amostra"
 
 
 @pytest.mark.parametrize(

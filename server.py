@@ -57,7 +57,7 @@ BACKLOG = 4096
 HEADER_SECONDS = 8
 """Within what time a client has said all of a request's head, from when it is connected or was answered last."""
 
-HEAD_BYTES = 24 * 1024
+HEAD_BYTES = 16 * 1024
 """The longest head of a request; a report for 50 recipients has 13 KB."""
 
 _CALLER = "_wsgi_call_wrap"

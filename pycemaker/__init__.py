@@ -3,6 +3,7 @@
 A file map, in the order in which data walks:
 
     settings, env_file, errors     what can be set, and what `.env` says; what can go wrong
+    dangers              settings that work and are dangerous
     addresses            mail addresses and lists of them
     hosts, origins       names of hosts as the DNS has them; websites as browsers name them
     language/            the readers' language, and the catalogues of those that are not the source's

@@ -17,8 +17,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from pycemaker import dangers
 from pycemaker.data import sample
-from pycemaker.data.database import Database
+from pycemaker.data.database import Database, one_exchange
 from pycemaker.data.rights import look_at_rights
 from pycemaker.data.store import Store
 from pycemaker.errors import DatabaseUnreachable, InvalidSettings
@@ -128,9 +129,14 @@ def teller(settings: Settings) -> Callable[[str], None]:
 
 def announce(settings: Settings, database: Database) -> None:
     """Say what runs where: the banner, or one log line where log lines are JSON."""
+    known = _dangers(settings, database)
     if settings.log_format != "json":
         say(banner(settings, database))
+        for danger in known:
+            say(f"  beware: {danger}")
         return
+    for danger in known:
+        _log.warning("beware: %s", danger)
     told = {
         "url": replace(settings, public_url=None).own_url,
         "database": _describe_database(settings, database),
@@ -139,6 +145,21 @@ def announce(settings: Settings, database: Database) -> None:
         "timezone": settings.timezone.key,
     }
     _log.info("serving", extra=told)
+
+
+def _dangers(settings: Settings, database: Database) -> list[str]:
+    version = _version(database)
+    ended = dangers.of_mongodb(version, datetime.now(UTC).date()) if version else None
+    return dangers.of_settings(settings) + ([ended] if ended else [])
+
+
+def _version(database: Database) -> str | None:
+    """MongoDB's version; None where it is not reachable."""
+    try:
+        with one_exchange():
+            return str(database.handle.command("buildInfo")["version"])
+    except DatabaseUnreachable:
+        return None
 
 
 def _describe_database(settings: Settings, database: Database) -> str:

@@ -11,12 +11,12 @@ import threading
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from importlib import resources
-from ipaddress import ip_address
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import psutil
 
+from pycemaker import dangers
 from pycemaker.doctor.checkup import FAIL, OK, WARN, Finding
 from pycemaker.errors import NotebookFailed, NotebookUnusable
 from pycemaker.report.attachments.printed import find_chromium
@@ -30,23 +30,12 @@ _CELL = "import pandas, seaborn, matplotlib, pycemaker.show"
 
 def look_at_settings(settings: Settings) -> Finding:
     """What is allowed that perhaps should not be, and what is not set that readers would miss."""
-    told = []
-    if settings.api_token is None and not _is_loopback(settings.host):
-        told.append("anyone who reaches HOST may ask for reports (API_TOKEN)")
-    if settings.mails and "*" in settings.report_recipients:
-        told.append("anyone may be mailed (REPORT_RECIPIENTS)")
+    told = dangers.of_settings(settings)
     if settings.mails and settings.public_url is None:
         told.append("mails have no link to their page and none to unsubscribe (PUBLIC_URL)")
     if told:
         return Finding(WARN, "; ".join(told), "set what is named in brackets; .env.example says what each one takes")
     return Finding(OK, "read, and they agree with each other")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def look_at_folder(data_dir: Path) -> Finding:

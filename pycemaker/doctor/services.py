@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
+from pycemaker import dangers
 from pycemaker.data.database import Database, one_exchange, open_database
 from pycemaker.data.indexes import KEY
 from pycemaker.doctor.checkup import FAIL, OK, SKIP, WARN, Check, Finding
@@ -104,6 +105,8 @@ def look_at_database(shared: Shared) -> Finding:
     told = f"MongoDB {version}, {where}, {kind}, {ping_ms:.1f} ms away"
     if tuple(map(int, version.split(".")[:2])) < _OLDEST:
         return Finding(FAIL, told, "MongoDB 5.0 or later is needed")
+    if danger := dangers.of_mongodb(version, datetime.now(UTC).date()):
+        return Finding(WARN, told, danger)
     if ping_ms > _SLOW_MS:
         return Finding(WARN, told, "every read waits for it: run Pycemaker nearer to its database")
     if not has_metrics:

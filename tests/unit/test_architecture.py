@@ -54,6 +54,7 @@ LAYERS = [
     ["pycemaker.samples"],
     ["pycemaker.metrics", "pycemaker.window", "pycemaker.parameters", "pycemaker.parameters_cell"],
     ["pycemaker.brand"],
+    ["pycemaker.dangers"],
     ["pycemaker.settings", "pycemaker.request_ids"],
     ["pycemaker.env_file"],
     ["pycemaker.addresses", "pycemaker.origins"],

@@ -1,0 +1,72 @@
+"""Settings that work and are dangerous, and versions of MongoDB past their end: said at the start and by `doctor`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import date
+from ipaddress import IPv4Network, ip_address
+
+from pycemaker.settings import Settings
+
+SHORTEST_TOKEN = 16
+_WIDEST_V4, _WIDEST_V6 = 8, 16
+_SECOND_LEVEL = re.compile(r"@(?:[a-z]{2,}|(?:com|co|net|org|gov|edu|ac|or|ne|mil|ltd|plc)\.[a-z]{2})")
+"""A public suffix by its shape: a top-level domain, or a country's `com.br`."""
+
+_END_OF_LIFE = {
+    "4.4": date(2024, 2, 29),
+    "5.0": date(2024, 10, 31),
+    "6.0": date(2025, 7, 31),
+    "7.0": date(2027, 8, 31),
+    "8.0": date(2029, 10, 31),
+}
+"""Of MongoDB's lines, as https://www.mongodb.com/legal/support-policy/lifecycles says."""
+
+GET_MONGODB = "https://www.mongodb.com/try/download/community: a mongod on PATH is used, or set MONGO_DB_URL"
+
+
+def of_settings(settings: Settings) -> list[str]:
+    """One sentence for each dangerous setting, its name in brackets."""
+    return [*_of_callers(settings), *_of_recipients(settings), *_of_proxies(settings)]
+
+
+def of_mongodb(version: str, today: date) -> str | None:
+    """A sentence where this version's line has ended, or is one that MongoDB has never had; None where it lives."""
+    line = ".".join(version.split(".")[:2])
+    ended = _END_OF_LIFE.get(line)
+    if ended is None or today <= ended:
+        return None
+    return f"MongoDB {version} has had no security fixes since {ended:%Y-%m-%d}; a newer one: {GET_MONGODB}"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches the host."""
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _of_callers(settings: Settings) -> Iterator[str]:
+    if settings.api_token is None and not is_loopback(settings.host):
+        yield "anyone who reaches HOST may ask for reports (API_TOKEN)"
+    if settings.api_token is not None and len(settings.api_token) < SHORTEST_TOKEN:
+        yield f"the token has fewer than {SHORTEST_TOKEN} characters and may be guessed (API_TOKEN)"
+
+
+def _of_recipients(settings: Settings) -> Iterator[str]:
+    if settings.mails and "*" in settings.report_recipients:
+        yield "anyone may be mailed (REPORT_RECIPIENTS)"
+    suffixes = [entry for entry in settings.report_recipients if _SECOND_LEVEL.fullmatch(entry)]
+    if suffixes:
+        yield f"{', '.join(suffixes)} is nobody's own domain (REPORT_RECIPIENTS)"
+    if settings.password and settings.smtp_security == "none" and not is_loopback(settings.smtp_host):
+        yield "the mail account's password travels in the clear (SMTP_SECURITY)"
+
+
+def _of_proxies(settings: Settings) -> Iterator[str]:
+    for network in settings.trusted_proxies:
+        widest = _WIDEST_V4 if isinstance(network, IPv4Network) else _WIDEST_V6
+        if network.prefixlen < widest:
+            yield f"whoever calls from {network} may say that they are somebody else (TRUSTED_PROXIES)"

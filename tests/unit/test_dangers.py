@@ -1,0 +1,62 @@
+"""Settings that are said aloud, and those that are not."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from pycemaker import dangers
+from pycemaker.settings import from_mapping
+
+MAIL = {"EMAIL_FROM": "a@example.com", "PASSWORD": "p"}
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"HOST": "0.0.0.0"}, "anyone who reaches HOST may ask for reports (API_TOKEN)"),  # noqa: S104
+        ({"HOST": "::"}, "anyone who reaches HOST may ask for reports (API_TOKEN)"),
+        ({"HOST": "10.0.0.5"}, "anyone who reaches HOST may ask for reports (API_TOKEN)"),
+        ({"API_TOKEN": "fifteen-letters"}, "the token has fewer than 16 characters and may be guessed (API_TOKEN)"),
+        ({**MAIL, "REPORT_RECIPIENTS": "*"}, "anyone may be mailed (REPORT_RECIPIENTS)"),
+        ({"REPORT_RECIPIENTS": "@com"}, "@com is nobody's own domain (REPORT_RECIPIENTS)"),
+        ({"REPORT_RECIPIENTS": "@com.br,@co.uk"}, "@com.br, @co.uk is nobody's own domain (REPORT_RECIPIENTS)"),
+        (
+            {"TRUSTED_PROXIES": "0.0.0.0/0"},
+            "whoever calls from 0.0.0.0/0 may say that they are somebody else (TRUSTED_PROXIES)",
+        ),
+        ({"TRUSTED_PROXIES": "::/0"}, "whoever calls from ::/0 may say that they are somebody else (TRUSTED_PROXIES)"),
+        (
+            {**MAIL, "SMTP_SECURITY": "none"},
+            "the mail account's password travels in the clear (SMTP_SECURITY)",
+        ),
+    ],
+)
+def test_a_dangerous_setting_is_said(given: dict[str, str], told: str) -> None:
+    assert dangers.of_settings(from_mapping(given)) == [told]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"HOST": "localhost"},
+        {"HOST": "[::1]"},
+        {"HOST": "0.0.0.0", "API_TOKEN": "sixteen-letters."},  # noqa: S104
+        {"REPORT_RECIPIENTS": "@example.com,@example.com.br,a@b.com"},
+        {"TRUSTED_PROXIES": "10.0.0.0/8,fd00::/16"},
+        {**MAIL, "SMTP_SECURITY": "none", "SMTP_HOST": "127.0.0.1"},
+    ],
+)
+def test_others_are_not(given: dict[str, str]) -> None:
+    assert dangers.of_settings(from_mapping(given)) == []
+
+
+def test_a_mongodb_past_its_end_is_said_and_one_that_lives_is_not() -> None:
+    told = dangers.of_mongodb("6.0.5", date(2025, 8, 1))
+    assert told is not None
+    assert told.startswith("MongoDB 6.0.5 has had no security fixes since 2025-07-31")
+    assert dangers.of_mongodb("6.0.5", date(2025, 7, 31)) is None
+    assert dangers.of_mongodb("8.0.1", date(2026, 1, 1)) is None
+    assert dangers.of_mongodb("9.3.0", date(2040, 1, 1)) is None

@@ -25,6 +25,7 @@ from pycemaker.data.hour_keeper import HourKeeper
 from pycemaker.data.store import Store
 from pycemaker.dispatch import make_desk
 from pycemaker.metrics import NAMES as METRIC_NAMES
+from pycemaker.report.processes import forbid_reading
 from pycemaker.settings import ROOT, load
 from pycemaker.web import lanes
 from pycemaker.web.acting import ActingRoutes, refuse_preflights
@@ -102,6 +103,7 @@ def _own_names(app: Bottle) -> set[str]:
 
 def application() -> Any:
     """What a Granian worker serves: the app over the real services of this process."""
+    forbid_reading()
     settings = load()
     logs.set_up(settings)
     logs.log_what_nobody_catches()
@@ -155,6 +157,7 @@ def _take_memory_in_large_pieces() -> None:
 
 def main() -> int:
     """Start everything, serve until Ctrl-C or SIGTERM, stop everything; the exit status."""
+    forbid_reading()
     try:
         settings = load()
         brand.load()

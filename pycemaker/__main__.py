@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pycemaker import brand, logs
 from pycemaker.commands import check, doctor, fill, preview, report, suppressions
 from pycemaker.errors import InvalidRequest, InvalidSettings, NotFound, PycemakerError, RecipientNotAllowed
+from pycemaker.report.processes import forbid_reading
 from pycemaker.settings import Settings, load
 from pycemaker.startup import say
 
@@ -18,6 +19,7 @@ _ASKED_WRONGLY = (InvalidRequest, NotFound, RecipientNotAllowed)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit status: 0 done, 1 it failed, 2 it was asked wrongly, 130 Ctrl-C."""
     options = _parser().parse_args(arguments)
+    forbid_reading()
     try:
         command: Callable[[argparse.Namespace, Settings], int] = options.command
         settings = load()

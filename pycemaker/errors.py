@@ -32,6 +32,7 @@
     │   ├── NothingToSend
     │   ├── ReportUnfit
     │   ├── ReportTooLarge
+    │   ├── ReportWroteTooMuch
     │   ├── ReportExpired
     │   └── RunnerFailed
     ├── StorageRefused
@@ -270,6 +271,12 @@ class ReportTooLarge(ReportFailed):
     """Its processes held more memory than REPORT_MEMORY_MB. Facts: `stage`, `limit_mb`, `held_mb`."""
 
     message = "the report's processes held {held_mb} MB during {stage!r}, more than the {limit_mb} MB they may"
+
+
+class ReportWroteTooMuch(ReportFailed):
+    """Its cells wrote more files than they may. Facts: `stage`, `limit_mb`."""
+
+    message = "the report's cells wrote more than the {limit_mb} MB they may during {stage!r}"
 
 
 class ReportExpired(ReportFailed):

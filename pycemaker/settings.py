@@ -112,6 +112,19 @@ WITHOUT_SECRETS = {"PASSWORD": "", "EMAIL_FROM": "", "API_TOKEN": "", "FIREBASE_
 """Variables for a process that has no use for the secrets: they win over the environment's own and over `.env`."""
 
 
+def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables but those of WITHOUT_SECRETS: what a process may start with whose environment others can read."""
+    return {name: text for name, text in environment.items() if name not in WITHOUT_SECRETS}
+
+
+def secrets_of(environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables that `without_secrets` leaves out."""
+    return {name: text for name, text in environment.items() if name in WITHOUT_SECRETS}
+
+
+_NO_SECRETS: Mapping[str, str] = {}
+
+
 class _Reader:
     """Reads variables one by one and remembers what is wrong with each."""
 
@@ -216,13 +229,17 @@ def from_mapping(given: Mapping[str, str | None], *, root: Path = ROOT) -> Setti
     return settings
 
 
-def load(root: Path = ROOT) -> Settings:
+def load(root: Path = ROOT, secrets: Mapping[str, str] = _NO_SECRETS) -> Settings:
     """Settings of this process: its environment, and `.env` at the root for what the environment lacks.
+
+    Args:
+        root: where `.env` is.
+        secrets: variables that did not come in the environment, which others can read.
 
     Raises:
         InvalidSettings: see `from_mapping` and `env_file.read`.
     """
-    return from_mapping({**env_file.read(root / ".env"), **os.environ}, root=root)
+    return from_mapping({**env_file.read(root / ".env"), **os.environ, **secrets}, root=root)
 
 
 _DEFAULT_ZONE = ZoneInfo("America/Sao_Paulo")

@@ -27,7 +27,7 @@ from pycemaker.data.keeper import is_running
 from pycemaker.data.lease import Lease, fcntl
 from pycemaker.data.mongod_address import HAS_UNIX_SOCKETS
 from pycemaker.errors import DatabaseNotStarted
-from pycemaker.settings import ROOT
+from pycemaker.settings import ROOT, without_secrets
 
 START_SECONDS = 60.0
 STOP_SECONDS = 2.0
@@ -166,7 +166,13 @@ def _run_keeper(folder: Path, command: list[str]) -> subprocess.Popen[bytes]:
     nothing = subprocess.DEVNULL
     whole = command if fcntl is None else [sys.executable, "-m", "pycemaker.data.keeper", str(folder), *command]
     started = subprocess.Popen(  # noqa: S603 - our own command
-        whole, stdin=nothing, stdout=nothing, stderr=nothing, start_new_session=True, cwd=ROOT
+        whole,
+        stdin=nothing,
+        stdout=nothing,
+        stderr=nothing,
+        start_new_session=True,
+        cwd=ROOT,
+        env=without_secrets(os.environ),
     )
     _STARTED[:] = [process for process in _STARTED if process.poll() is None] + [started]
     return started

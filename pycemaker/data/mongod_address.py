@@ -18,9 +18,6 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
-import pymongo
-from pymongo.errors import PyMongoError
-
 from pycemaker.errors import DatabaseNotStarted
 
 HAS_UNIX_SOCKETS = sys.platform != "win32" and hasattr(socket, "AF_UNIX")
@@ -62,6 +59,9 @@ def lock_up(url: str) -> None:
     parts = urlsplit(url)
     if not parts.password:
         return
+    import pymongo  # 20 MB that the keeper does without
+    from pymongo.errors import PyMongoError
+
     client: pymongo.MongoClient[dict[str, object]] = pymongo.MongoClient(
         "127.0.0.1", parts.port, serverSelectionTimeoutMS=500
     )

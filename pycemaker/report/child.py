@@ -1,8 +1,9 @@
 """The process in which one report is made: `python -m pycemaker.report.child FOLDER`.
 
-It starts a kernel and imports what a report needs, says that it is ready, and waits for one line on its standard input:
-the job, as JSON. It answers with one JSON object a line on what was its standard output. When its input closes, before
-the job or in the midst of it, whoever started it has gone: it ends at once and takes its kernel along.
+Its standard input has two lines of JSON. The first is the secrets among its settings, which stand in no variable, where
+a cell could read them; it then starts a kernel and imports what a report needs. The second is the job. It answers with
+one JSON object a line on what was its standard output. When its input closes, before the job or in the midst of it,
+whoever started it has gone: it ends at once and takes its kernel along.
 """
 
 from __future__ import annotations
@@ -36,8 +37,10 @@ Tell = Callable[[dict[str, Any]], None]
 
 def main(folder: Path) -> None:
     """Serve one job, then end."""
+    processes.forbid_reading()
     processes.adopt_orphans()
     tell = _take_over_stdout()
+    secrets = json.loads(sys.stdin.readline() or "{}")
     jobs: queue.Queue[str] = queue.Queue()
     threading.Thread(target=_listen, args=(jobs, folder), daemon=True, name="input").start()
     serving = threading.Event()
@@ -48,7 +51,7 @@ def main(folder: Path) -> None:
 
     kernel = ReadyKernel(folder, ROOT / "notebooks", on_start=on_start)
     try:
-        settings = load()
+        settings = load(secrets=secrets)
         logs.set_up(settings)
         logs.log_what_nobody_catches()
         mask = logs.Masker(settings.secrets)

@@ -24,7 +24,7 @@ from pycemaker.ledger.reading import Document
 from pycemaker.ledger.retries import FIRST_SECONDS, delay_seconds
 from pycemaker.report.mail import readdress
 from pycemaker.report.pipeline import Send
-from pycemaker.report.quoted import QUOTED_ADDRESS
+from pycemaker.report.quoted import mask_addresses
 
 _log = logging.getLogger(__name__)
 
@@ -232,7 +232,7 @@ def headers_for(entry: Document, place: int) -> dict[str, str]:
 
 def _log_outcome(level: int, report_id: str, place: int, state: str, message_id: str, reply: str) -> None:
     """One line for what became of a recipient: by their place, and without addresses, which mail servers quote."""
-    told = {"message_id": message_id, "reply": QUOTED_ADDRESS.sub("***", reply)}
+    told = {"message_id": message_id, "reply": mask_addresses(reply, lambda _local, _domain: "***")}
     _log.log(level, "report %s, recipient %d: %s", report_id, place + 1, state, extra=told)
 
 

@@ -24,6 +24,7 @@ from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 
 from pycemaker.errors import DatabaseUnreachable, NotebookFailed, PycemakerError, every_error
+from pycemaker.report import workplace
 from pycemaker.report.local_pictures import keep_local_pictures
 from pycemaker.report.notebook_client import NotebookClient
 from pycemaker.report.notebook_file import read_notebook_file
@@ -48,6 +49,8 @@ _WARM_UP = (
 _LAUNCH = """
 import sys
 if sys.path[0] == '': del sys.path[0]
+from pycemaker.report.workplace import bound_files
+bound_files()
 import zmq
 from ipykernel.kernelapp import IPKernelApp
 class App(IPKernelApp):
@@ -93,7 +96,8 @@ class ReadyKernel:
         self.manager = _Manager(connection_file=str(folder / "kernel.json"))
         if sys.platform != "win32":
             self.manager.transport, self.manager.ip = "ipc", str(folder / "kernel")
-        _finish(self.manager.start_kernel(cwd=str(working_directory), env=_kernel_environment(folder)))
+        cwd = workplace.make(folder, working_directory)
+        _finish(self.manager.start_kernel(cwd=str(cwd), env=_kernel_environment(folder)))
         on_start(getattr(self.manager.provisioner, "pid", 0))
         self._warm_up()
 
@@ -132,6 +136,7 @@ def _kernel_environment(folder: Path) -> dict[str, str]:
         **WITHOUT_SECRETS,
         "IPYTHONDIR": str(folder / "ipython"),
         "PATH": os.pathsep.join(own_commands),  # `!python` and `!pip` are this interpreter's, as `%pip` is
+        "TMPDIR": str(workplace.temporary(folder)),
         "PYTHONPATH": os.pathsep.join(search_path),
     }
 

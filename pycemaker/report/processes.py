@@ -5,6 +5,9 @@ Whatever a cell starts in the background loses its parent with the shell that st
 below it (PR_SET_CHILD_SUBREAPER), where it would go to process 1 else, so that a walk down from there meets all of it.
 Where that process has itself been killed, and on other systems, what was started is known by a mark among the variables
 that it has inherited.
+
+Cells run under this system's user, who reads the memory and the variables of all of its processes, but of those that
+say no.
 """
 
 from __future__ import annotations
@@ -20,16 +23,28 @@ import psutil
 MARK = "PYCEMAKER_REPORT_PROCESS"
 """The variable that names the report's process to all that is started below it."""
 
-_PR_SET_CHILD_SUBREAPER = 36
+_PR_SET_DUMPABLE, _PR_SET_CHILD_SUBREAPER = 4, 36
 _END_SECONDS = 2.0
 _LOOK_SECONDS = 0.01
 
 
 def adopt_orphans() -> None:
     """Become the parent of what is orphaned below this process from now on; on Linux, elsewhere nothing."""
+    _control(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def forbid_reading() -> None:
+    """Keep the processes of this user from reading this one's memory and variables; on Linux, elsewhere nothing.
+
+    It holds until another program is started in this process's place. Root reads them all the same.
+    """
+    _control(_PR_SET_DUMPABLE, 0)
+
+
+def _control(option: int, value: int) -> None:
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):  # a C library without it
-            ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, *map(ctypes.c_ulong, (1, 0, 0, 0)))
+            ctypes.CDLL(None).prctl(option, *map(ctypes.c_ulong, (value, 0, 0, 0)))
 
 
 def family(roots: Iterable[psutil.Process]) -> set[psutil.Process]:

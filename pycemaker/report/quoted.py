@@ -3,6 +3,34 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
-QUOTED_ADDRESS = re.compile(r"[^\s<>,;:\"'()@][^\s<>,;:\"()@]*@[^\s<>,;:\"'()@]+")
-"""An address amid text; an apostrophe may stand in it (`o'neil@example.com`), and quotes around it."""
+_BEGIN = r"(?<![^\s<>,;:\"'()\[\]{}@])"
+"""Where a word begins: of each one only its beginning is tried, so that a long text takes no longer than its length."""
+
+_LOCAL = rf"\"[^\"\r\n]{{1,64}}\"|{_BEGIN}[^\s<>,;:\"'()\[\]{{}}@][^\s<>,;:\"()\[\]{{}}@]*?"
+_ESCAPED = r"[=%+]40|&#0{0,4}64;|&#x0{0,4}40;|&commat;|\\x40|\\u0040|\\100"
+_AT = rf"{_ESCAPED}|\s?[(\[{{<]\s?(?:at|a|arroba)\s?[)\]}}>]\s?|(?P<at>\sat\s)"
+_DOT = r"\.|\s?[(\[{<]\s?(?:dot|ponto|punto)\s?[)\]}>]\s?"
+_LABEL = r"[^\s<>,;:\"'()\[\]{}@.&]{1,63}"
+_LITERAL = r"\[[0-9A-Fa-f.:IPv]{3,50}\]"
+
+_IS_NAMED = re.compile(r"\b(?:user|recipient|mailbox|address|account|rcpt|for|to)\s+$", re.IGNORECASE)
+
+QUOTED_ADDRESS = re.compile(
+    rf"(?P<local>{_LOCAL})(?:[@＠﹫](?P<domain>{_LITERAL}|{_LABEL}(?:(?:{_DOT}){_LABEL}){{0,10}})"
+    rf"|(?:{_AT})(?P<spelt_domain>{_LITERAL}|{_LABEL}(?:(?:{_DOT}){_LABEL}){{1,10}}))",
+    re.IGNORECASE,
+)
+"""An address amid text, however its `@` is written; an apostrophe may stand in it (`o'neil@example.com`)."""
+
+
+def mask_addresses(text: str, mask: Callable[[str, str], str]) -> str:
+    """The text, each address in it replaced by what `mask` makes of its part before the `@` and its domain."""
+
+    def replace(found: re.Match[str]) -> str:
+        if found["at"] and not _IS_NAMED.search(found.string, max(0, found.start() - 20), found.start()):
+            return found[0]  # `blocked at example.com`
+        return mask(found["local"], found["domain"] or found["spelt_domain"])
+
+    return QUOTED_ADDRESS.sub(replace, text)

@@ -21,10 +21,11 @@ from typing import IO, Any
 
 import psutil
 
-from pycemaker.errors import ReportTimedOut, ReportTooLarge, RunnerFailed, from_facts
+from pycemaker.errors import ReportTimedOut, ReportTooLarge, ReportWroteTooMuch, RunnerFailed, from_facts
+from pycemaker.report import workplace
 from pycemaker.report.pipeline import OnProgress
 from pycemaker.report.processes import MARK, end_family, family
-from pycemaker.settings import ROOT
+from pycemaker.settings import ROOT, secrets_of, without_secrets
 
 NICENESS = 5
 """How far a report's processes stand back for the metric routes."""
@@ -40,7 +41,7 @@ class Runner:
     """One report process, started when made.
 
     Args:
-        environment: its variables.
+        environment: its variables; the secrets among them it gets on its standard input.
     """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
@@ -52,11 +53,13 @@ class Runner:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=ROOT,
-            env={**environment, MARK: self._folder.name},
+            env={**without_secrets(environment), MARK: self._folder.name},
             start_new_session=True,
             encoding="utf-8",
         )
         self._own = psutil.Process(self._process.pid)
+        with contextlib.suppress(OSError):  # it has ended already, which whoever gives it a job is told
+            self._write(secrets_of(environment))
         self._kernel: psutil.Process | None = None
         with contextlib.suppress(psutil.Error, OSError):
             self._own.nice(NICENESS if sys.platform != "win32" else None)
@@ -82,6 +85,7 @@ class Runner:
         Raises:
             ReportTimedOut: it was not done after `limit_seconds`.
             ReportTooLarge: it held more memory than it may.
+            ReportWroteTooMuch: its cells wrote more into their folder than they may.
             RunnerFailed: it ended without an answer.
             PycemakerError: what the pipeline raised.
         """
@@ -100,7 +104,7 @@ class Runner:
     def _next_answer(self, until: float, limit_seconds: float, memory_mb: int) -> dict[str, Any] | None:
         """What it says next. Its memory and the deadline are looked at however fast it says something."""
         while True:
-            self._check_memory(memory_mb)
+            self._check_bounds(memory_mb)
             left = until - time.monotonic()
             with contextlib.suppress(queue.Empty):
                 answer = self._answers.get(timeout=max(0.0, min(left, _LOOK_SECONDS)))
@@ -109,13 +113,15 @@ class Runner:
             if left <= 0:
                 raise ReportTimedOut(stage=self._stage, limit_seconds=round(limit_seconds))
 
-    def _check_memory(self, memory_mb: int) -> None:
-        if not memory_mb or time.monotonic() < self._looked_at + _LOOK_SECONDS:
+    def _check_bounds(self, memory_mb: int) -> None:
+        if time.monotonic() < self._looked_at + _LOOK_SECONDS:
             return
-        held_mb = self._held_bytes() >> 20
+        held_mb, written_mb = self._held_bytes() >> 20 if memory_mb else 0, workplace.written_bytes(self._folder) >> 20
         self._looked_at = time.monotonic()
         if held_mb > memory_mb:
             raise ReportTooLarge(stage=self._stage, limit_mb=memory_mb, held_mb=held_mb)
+        if written_mb > workplace.MOST_MB:
+            raise ReportWroteTooMuch(stage=self._stage, limit_mb=workplace.MOST_MB)
 
     def _held_bytes(self) -> int:
         """The resident memory of all its processes; what they share counts for each."""
@@ -152,12 +158,15 @@ class Runner:
 
     def _send(self, job: dict[str, Any]) -> None:
         try:
-            assert self._process.stdin is not None  # noqa: S101 - it was asked for as a pipe
-            self._process.stdin.write(json.dumps(job) + "\n")
-            self._process.stdin.flush()
+            self._write(job)
         except OSError:
             reason = "it ended before it was given the report"
             raise RunnerFailed(stage="start", reason=reason) from None
+
+    def _write(self, line: dict[str, Any]) -> None:
+        assert self._process.stdin is not None  # noqa: S101 - it was asked for as a pipe
+        self._process.stdin.write(json.dumps(line) + "\n")
+        self._process.stdin.flush()
 
     def _note(self, answer: dict[str, Any], on_progress: OnProgress) -> None:
         if "stage" in answer:

@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from pycemaker.report.quoted import QUOTED_ADDRESS
+from pycemaker.report.quoted import mask_addresses
 
+_QUOTE = '"'
 _BY_OTHERS = ("reply", "reason", "refusals", "error")
 """Where mail servers have their say, and may name addresses besides the recipients'."""
 
@@ -23,7 +24,7 @@ def without_addresses(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _without_quoted(text: str) -> str:
-    return QUOTED_ADDRESS.sub(_hint, text)
+    return mask_addresses(text, lambda local, domain: f"{local.strip(_QUOTE)[:1]}***@{domain}")
 
 
 def _hint(found: re.Match[str]) -> str:

@@ -133,6 +133,12 @@ FACES: dict[type[errors.PycemakerError], Face] = {
         "O relatório usou mais memória do que pode ({limit_mb} MB). Nada foi enviado.",
         shows=("stage", "limit_mb"),
     ),
+    errors.ReportWroteTooMuch: Face(
+        500,
+        "report_wrote_too_much",
+        "O relatório gravou mais em disco do que pode ({limit_mb} MB). Nada foi enviado.",
+        shows=("stage", "limit_mb"),
+    ),
     errors.ReportExpired: Face(
         500, "report_expired", "O relatório não pôde ser entregue a tempo; não haverá nova tentativa."
     ),

@@ -21,7 +21,13 @@ _FAULTS: tuple[Kind, ...] = (
     *(errors.RecipientNotAllowed, errors.FetchRefused, errors.ForeignOrigin, errors.UnknownNotebook),
     *(errors.TooManyReports, errors.TooManyRequests, errors.AskedTooOften),
     *(errors.NotebookFailed, errors.NotebookUnusable, errors.NothingToSend, errors.ReportUnfit, errors.RunnerFailed),
-    *(errors.ReportTooLarge, errors.ReportExpired, errors.StorageRefused, errors.ReportTimedOut),
+    *(
+        errors.ReportTooLarge,
+        errors.ReportWroteTooMuch,
+        errors.ReportExpired,
+        errors.StorageRefused,
+        errors.ReportTimedOut,
+    ),
     *(errors.MailRefused, errors.MailDeferred, errors.MailPartlySent, errors.RecipientSuppressed),
     *DATABASE,
 )

@@ -23,7 +23,9 @@ FIRST_SECONDS = 30.0
 KEPT_AHEAD_DAYS = HISTORY_DAYS + 31
 """Of a report of a month that ends now: the history of the interval before which it begins, and the month itself."""
 
-EFFORT = Effort(seconds=30.0, days_compared=KEPT_AHEAD_DAYS, hours_renewed=KEPT_AHEAD_DAYS * 24 // 48 + 1)
+EFFORT = Effort(
+    seconds=30.0, days_compared=KEPT_AHEAD_DAYS, hours_renewed=KEPT_AHEAD_DAYS * 24 // 48 + 1, rest_seconds=0
+)
 """For one metric: all days are compared, and all hours made anew within the day's 48 passes."""
 
 _PASS_ID = {"application": DEFAULT_APPLICATION, "metric": "", "hour": None}

@@ -8,8 +8,8 @@ How changes of the samples are noticed, at each use:
 
 * **Late and deleted samples of the last day** (`RECENT_HOURS`) are noticed at once: their count in the index is
   compared, and hours that differ are made anew. 17,280 keys at 5 s: some 8 ms of MongoDB's time.
-* **Older ones** within as many uses as there are days: one more day is compared each time, the one for which that is
-  longest ago. A pass of the server (`hour_keeper`) compares all of them.
+* **Older ones** within half an hour where a server runs: a pass of it (`hour_keeper`) compares all of them. Else within
+  as many uses as there are days: a day that was not compared for an hour is, the one for which that is longest ago.
 * **Corrected ones**, which no count tells, within a day where a server runs: an hour made over a day ago is made anew,
   one at each use, in a pass as many as let all have their turn.
 """
@@ -58,11 +58,13 @@ class Effort:
         seconds: after which nothing more is begun; what is not made or compared by then is left for later uses.
         days_compared: how many days are compared beside the last one.
         hours_renewed: how many hours made over a day ago are made anew.
+        rest_seconds: a day beside the last one that was compared so lately is not compared again.
     """
 
     seconds: float
     days_compared: int = 1
     hours_renewed: int = 1
+    rest_seconds: float = 3600.0
 
 
 FOR_A_REPORT = Effort(seconds=1.0)
@@ -130,7 +132,7 @@ class HourStore:
         recent = range(newest + 1 - RECENT_HOURS, newest + 1)
         changed = self._differing(metric, kept, recent)
         older = [hour for hour in kept if hour < recent.start]
-        for day in _least_recent(kept, older, effort.days_compared):
+        for day in _least_recent(kept, older, effort):
             if self._clock() >= until:
                 break
             changed |= self._differing(metric, kept, day)
@@ -259,11 +261,12 @@ def _interval(hours: range) -> Interval:
     return Interval(from_epoch_ms(hours.start * HOUR_MS), from_epoch_ms(hours.stop * HOUR_MS))
 
 
-def _least_recent(kept: dict[int, Document], hours: Iterable[int], count: int) -> list[range]:
-    """Days of 24 hours of UTC, those compared longest ago first."""
+def _least_recent(kept: dict[int, Document], hours: Iterable[int], effort: Effort) -> list[range]:
+    """Days of 24 hours of UTC to be compared, those for which that is longest ago first."""
     compared: dict[int, datetime] = {}
     for hour in hours:
         day, at = hour // 24, kept[hour]["checked_at"]
         compared[day] = min(at, compared.get(day, at))
-    days = sorted(compared, key=lambda day: (compared[day], day))[:count]
-    return [range(day * 24, day * 24 + 24) for day in days]
+    before = _now() - timedelta(seconds=effort.rest_seconds)
+    days = sorted((at, day) for day, at in compared.items() if at <= before)
+    return [range(day * 24, day * 24 + 24) for _, day in days[: effort.days_compared]]

@@ -24,7 +24,7 @@ from pycemaker.wiring import read_period
 END = datetime(2026, 5, 20, 12, tzinfo=UTC)
 DAYS = 5
 INTERVAL = Interval(END - timedelta(days=DAYS), END)
-EVERYTHING = Effort(seconds=600.0)
+EVERYTHING = Effort(seconds=600.0, rest_seconds=0.0)
 NOTHING = Effort(seconds=0.0)
 
 
@@ -125,7 +125,17 @@ def test_a_late_sample_of_an_older_day_is_in_the_summaries_after_as_many_uses_as
 def test_a_pass_of_the_server_notices_late_samples_of_any_day(filled: Database) -> None:
     read(filled)
     filled["cpu_usage"].insert_many([sample((24 * back + 5) * 3600 + 7, 0.99) for back in range(DAYS)])
-    assert_same(read(filled, Effort(600.0, days_compared=DAYS)), afresh(filled))
+    assert_same(read(filled, Effort(600.0, days_compared=DAYS, rest_seconds=0.0)), afresh(filled))
+
+
+def test_a_day_that_was_compared_within_the_hour_is_not_compared_again(filled: Database) -> None:
+    read(filled)
+    filled["cpu_usage"].insert_one(sample((24 + 5) * 3600 + 7, 0.99))
+    assert read(filled, Effort(600.0)).count[-30] == 60
+    filled[COLLECTION].update_many({}, {"$set": {"checked_at": datetime.now(UTC) - timedelta(minutes=61)}})
+    for _ in range(DAYS):
+        found = read(filled, Effort(600.0))
+    assert found.count[-30] == 61
 
 
 def test_corrected_samples_are_noticed_when_the_hour_is_made_anew_after_a_day(filled: Database) -> None:

@@ -16,7 +16,10 @@ Kind = type[errors.PycemakerError]
 ANYWHERE: tuple[Kind, ...] = (errors.PycemakerError,)
 """What any route may answer: a fault that nobody foresaw."""
 
-DATABASE: tuple[Kind, ...] = (errors.DatabaseUnreachable, errors.IndexesNotReady)
+DATABASE: tuple[Kind, ...] = (
+    *(errors.DatabaseUnreachable, errors.DatabaseLoginRefused, errors.DatabaseTlsFailed, errors.WrongReplicaSet),
+    *(errors.RightMissing, errors.NoRightToRead, errors.NoRightToWrite, errors.NoRightToIndex, errors.IndexesNotReady),
+)
 """What a route that reads may answer."""
 
 

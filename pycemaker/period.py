@@ -58,10 +58,12 @@ class Arrivals:
     Attributes:
         late: how many were stored over a minute after the time they carry.
         ahead: how many carry a time over a minute after they were stored: a clock that is ahead.
+        typical_seconds: from the time that they carry to their storing, where nine of ten agree on it; else 0.
     """
 
     late: int
     ahead: int
+    typical_seconds: float = 0.0
 
 
 @dataclass(frozen=True)

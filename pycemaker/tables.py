@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from pycemaker import words
 from pycemaker.coverage import COMPARABLE_SHARE, Coverage, coverage
 from pycemaker.criticity import criticity
+from pycemaker.data_quality import suspicions
 from pycemaker.digest import Digest, Extreme, digest
 from pycemaker.findings import CRITICAL, NOTICE, QUIET, WARNING
 from pycemaker.language import N_, _, ngettext, pgettext
@@ -85,7 +86,7 @@ def trust(period: Period) -> str:
     """How far the samples can be trusted: how many came, gaps, irregular ones, what is not compared."""
     counted = {part.label: coverage(part) for part in period.metrics}
     question, omitted = _("Dá para confiar?"), _("Comparação omitida:")
-    said = [_coverage(period), *_out_of_step(period, counted), _longest_gap(period, counted)]
+    said = [_coverage(period), *_out_of_step(period, counted), _longest_gap(period, counted), *suspicions(period)]
     withheld = _withheld(counted)
     return (
         f'<div class="pm-trust"><p><strong>{question}</strong> {escape(" ".join(said))}</p>'

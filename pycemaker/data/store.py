@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pycemaker.data.blocks import Blocks, Use
 from pycemaker.data.database import Database, one_exchange
 from pycemaker.data.encode import encode_batch, encode_columns
@@ -26,6 +29,8 @@ from pycemaker.window import Interval, Window, from_epoch_ms, to_epoch_ms
 
 UNPUNCTUAL_SECONDS = 60
 """A sample stored later than this after the time it carries is late; collectors store every 5 s."""
+
+_AGREEING_SHARE = 0.9
 
 SAMPLE_COLLECTION = "pycemaker_sample"
 """Where a made-up history is declared: one document, `_id` "history", with `start`, `end` and `state`."""
@@ -181,7 +186,7 @@ class Store:
         """
         whole = Interval(window.previous_start_utc, window.end_utc)
         start_ms = to_epoch_ms(window.start_utc)
-        parts, late, ahead, has_lags = list[Columns](), 0, 0, True
+        parts, lasting, has_lags = list[Columns](), [np.empty(0)], True
         for raw in self._reader.fields_at_once(metric, *_bounds(whole), ("criticity", *metric.fields)):
             documents = split(raw) if isinstance(raw, bytes) else raw
             columns = encode_columns(documents, metric)
@@ -190,11 +195,9 @@ class Store:
             if lags is None:
                 has_lags = False
                 continue
-            current = lags[columns.time_ms > start_ms]
-            late += int((current > UNPUNCTUAL_SECONDS).sum())
-            ahead += int((current < -UNPUNCTUAL_SECONDS).sum())
+            lasting.append(lags[columns.time_ms > start_ms])
         samples = join_columns(parts)
-        arrivals = Arrivals(late, ahead) if has_lags else None
+        arrivals = _arrivals(np.concatenate(lasting)) if has_lags else None
         return WindowSamples(samples.within(window.current), samples.within(window.previous), arrivals)
 
     def newest(self, metric: Metric) -> datetime | None:
@@ -278,6 +281,14 @@ class Store:
             shelves[metric.id] = Shelf(metric, self._reader, self._blocks, told[metric.collection])
         self._shelves = shelves
         return shelves
+
+
+def _arrivals(lags: NDArray[np.float64]) -> Arrivals:
+    """What the seconds from samples' times to their storing come to."""
+    typical = float(np.median(lags)) if len(lags) else 0.0
+    agree = np.abs(lags - typical) <= UNPUNCTUAL_SECONDS
+    late, ahead = int((lags > UNPUNCTUAL_SECONDS).sum()), int((lags < -UNPUNCTUAL_SECONDS).sum())
+    return Arrivals(late, ahead, typical if len(lags) and agree.mean() >= _AGREEING_SHARE else 0.0)
 
 
 def _edge_ms(shelves: dict[str, Shelf], metric: Metric) -> int | None:

@@ -193,6 +193,24 @@ def test_a_window_is_read_once_and_split_where_its_intervals_meet(store: Store, 
     assert sum(each["docsExamined"] for each in found) == 2880
 
 
+@pytest.mark.parametrize(("hours", "typical"), [(-3, -10_800.0), (3, 10_800.0), (0, 0.0)])
+def test_the_distance_from_times_to_their_storing_is_told_where_samples_agree(
+    database: Database, hours: int, typical: float
+) -> None:
+    def document(seconds: int, stored_after: timedelta) -> dict[str, object]:
+        time = NOW - timedelta(seconds=seconds)
+        return {"_id": ObjectId.from_datetime(time + stored_after), "time_series": time, "value": 1}
+
+    database["cpu_usage"].insert_many(document(5 * turn, timedelta(hours=hours)) for turn in range(20))
+    arrivals = Store(database).read_window(CPU, Window(NOW, 1)).arrivals
+    assert arrivals is not None
+    assert arrivals.typical_seconds == typical
+    database["cpu_usage"].insert_many(document(200 + turn, timedelta(hours=turn)) for turn in range(9))
+    mixed = Store(database).read_window(CPU, Window(NOW, 1)).arrivals
+    assert mixed is not None
+    assert mixed.typical_seconds == 0.0
+
+
 def test_samples_stored_late_or_dated_ahead_are_counted_in_the_current_interval_alone(database: Database) -> None:
     def stored_after(seconds: int) -> ObjectId:
         return ObjectId.from_datetime(NOW + timedelta(seconds=seconds))

@@ -38,7 +38,7 @@ LAYERS = [
     ["pycemaker.show"],
     ["pycemaker.shapes"],
     ["pycemaker.payload", "pycemaker.figures", "pycemaker.tables", "pycemaker.capacity_tables"],
-    ["pycemaker.capacity", "pycemaker.findings"],
+    ["pycemaker.capacity", "pycemaker.data_quality", "pycemaker.findings"],
     [
         "pycemaker.digest",
         "pycemaker.criticity",
@@ -127,6 +127,7 @@ PURE = [
     "pycemaker.shapes",
     "pycemaker.robust",
     "pycemaker.coverage",
+    "pycemaker.data_quality",
     "pycemaker.findings",
     "pycemaker.figures",
     "pycemaker.payload",

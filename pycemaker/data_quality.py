@@ -1,0 +1,105 @@
+"""Samples that look like something else than they are meant to be: named for readers, never rewritten. Pure.
+
+Each check knows one mistake of collectors: shares written as percent, counters written as they stand, criticities in
+other letters, and local time written as UTC.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pycemaker import words
+from pycemaker.language import N_, _
+
+if TYPE_CHECKING:
+    from pycemaker.period import MetricPeriod, Period
+
+_SPELLINGS = {
+    "low": ("baixa", "baixo", "ok"),
+    "medium": ("media", "medio", "moderate", "warning"),
+    "high": ("alta", "alto"),
+    "critical": ("critica", "critico", "crit"),
+    "regular": (),
+}
+"""How else collectors write the words of the contract, without accents and in small letters."""
+
+_MEANT = {spelling: name for name, others in _SPELLINGS.items() for spelling in (name, *others)}
+
+_PERCENT_SHARE = 0.1
+"""So many readings above 1 are no share gone astray."""
+
+_FEWEST, _FEWEST_RISES = 30, 5
+_QUARTER_SECONDS = 900
+"""Zones are whole quarters of an hour apart."""
+
+_OFF_SECONDS = 300
+"""How far from a whole quarter of an hour the distance may be: samples are stored a little after their time."""
+
+_AHEAD = N_("{labels}: a hora das amostras está {length} à frente da gravação; parece hora local escrita como UTC.")
+_BEHIND = N_("{labels}: a hora das amostras está {length} atrás da gravação; parece hora local escrita como UTC.")
+
+
+def suspicions(period: Period) -> list[str]:
+    """A sentence for each mistake that samples of the period look like; none where they look right."""
+    told = []
+    for looks_like, sentence in (
+        (_is_percent, N_("{labels}: parece porcentagem, de 0 a 100; o esperado é de 0 a 1, e nada foi convertido.")),
+        (_only_grows, N_("{labels}: parece um contador, que só cresce; o esperado é quanto houve em cada amostra.")),
+    ):
+        labels = [part.label for part in period.metrics if looks_like(part)]
+        told += [_(sentence, labels=words.listed(labels))] if labels else []
+    return [*told, *_spelt_otherwise(period), *_in_another_zone(period)]
+
+
+def _is_percent(part: MetricPeriod) -> bool:
+    finite = part.current.reading[np.isfinite(part.current.reading)]
+    if part.metric.unit != "ratio" or not len(finite):
+        return False
+    return bool((finite > 1).mean() >= _PERCENT_SHARE and finite.max() > 1.5)
+
+
+def _only_grows(part: MetricPeriod) -> bool:
+    """Whether readings rise and never fall, but to begin anew: a memory or a disk may do so, a rate does not."""
+    finite = part.current.reading[np.isfinite(part.current.reading)]
+    if part.metric.unit == "ratio" or len(finite) < _FEWEST:
+        return False
+    steps = np.diff(finite)
+    rises, falls = int((steps > 0).sum()), steps < 0
+    begins_anew = finite[1:][falls] <= finite[:-1][falls] / 10
+    return rises >= _FEWEST_RISES and bool(begins_anew.all()) and int(falls.sum()) <= rises / 10
+
+
+def _spelt_otherwise(period: Period) -> Iterator[str]:
+    found: dict[str, str] = {}
+    for part in period.metrics:
+        for code in np.unique(part.current.criticity).tolist():
+            name = part.current.criticity_names[code]
+            meant = _MEANT.get(_plain(name))
+            if meant is not None and meant != name:
+                found[" ".join(name.split())[:24]] = meant
+    if found:
+        pairs = words.listed([_("{word} (parece {meant})", word=word, meant=found[word]) for word in sorted(found)])
+        yield _("Criticidades escritas de outro modo: {pairs}; cada uma conta como palavra à parte.", pairs=pairs)
+
+
+def _plain(name: str) -> str:
+    """The word in small letters, without accents and blanks around it."""
+    letters = unicodedata.normalize("NFKD", name.casefold())
+    return "".join(letter for letter in letters if not unicodedata.combining(letter)).strip()
+
+
+def _in_another_zone(period: Period) -> Iterator[str]:
+    """Samples stored whole quarters of an hour before or after the time that they carry."""
+    by_distance: dict[int, list[str]] = {}
+    for part in period.metrics:
+        typical = part.arrivals.typical_seconds if part.arrivals else 0.0
+        distance = round(typical / _QUARTER_SECONDS) * _QUARTER_SECONDS
+        if abs(distance) > _QUARTER_SECONDS and abs(typical - distance) <= _OFF_SECONDS:
+            by_distance.setdefault(distance, []).append(part.label)
+    for distance, labels in by_distance.items():
+        text = _AHEAD if distance < 0 else _BEHIND
+        yield _(text, labels=words.listed(labels), length=words.duration(abs(distance)))

@@ -1,0 +1,48 @@
+"""Settings of other people's installations: what the start makes of them."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from pycemaker.data.database import open_database
+from pycemaker.data.rights import look_at_rights
+from pycemaker.errors import InvalidSettings
+from pycemaker.origins import may_read
+from pycemaker.settings import from_mapping
+from tests.cases.table import Row
+from tests.services.guarded_mongod import guarded_mongod
+
+_CA_FILE = "mongodb://db.example.com/pycemaker?tls=true&tlsCAFile=/nope.pem"
+_PATTERN, _SITE = "https://*.vercel.app", "https://app-git-x.vercel.app"
+_PREFIXED = "https://ops.example.com/pycemaker"
+
+
+def rows() -> Iterator[Row]:
+    """A row for each setting."""
+    told = "MONGO_DB_URL names a CA file (tlsCAFile) that cannot be read, or that holds no certificate"
+    yield Row(f"MONGO_DB_URL={_CA_FILE}", told, _problem(_CA_FILE))
+    reads = may_read(_SITE, from_mapping({"CORS_ORIGINS": _PATTERN}).cors_origins)
+    yield Row(f"CORS_ORIGINS={_PATTERN}", f"{_SITE} may read: True", f"{_SITE} may read: {reads}")
+    base_path = from_mapping({"PUBLIC_URL": _PREFIXED}).base_path
+    yield Row(f"PUBLIC_URL={_PREFIXED}", "links begin with /pycemaker", f"links begin with {base_path}")
+    with guarded_mongod() as guarded:
+        yield Row("MONGO_DB_URL of a user with the role read", "read True, write False", _rights(guarded.url("reader")))
+
+
+def _problem(url: str) -> str:
+    try:
+        open_database(url, Path(tempfile.gettempdir())).close()
+    except InvalidSettings as error:
+        return str(error.facts["problems"][0])
+    return "taken"
+
+
+def _rights(url: str) -> str:
+    database = open_database(url, Path(tempfile.gettempdir()))
+    try:
+        rights = look_at_rights(database)
+        return f"read {rights.read}, write {rights.write}"
+    finally:
+        database.close()

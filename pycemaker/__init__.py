@@ -20,7 +20,7 @@ A file map, in the order in which data walks:
     parameters           a notebook's parameters, read and checked
     digest, criticity    what readers are told of a metric; the names and colours of criticities
     words/               numbers and dates as readers write them
-    tables, capacity_tables, figures/
+    tables, capacity_tables, capacity_findings, figures/
                          HTML and pictures out of a period
     show                 the cells' verbs: they display tables and figures
     report/              notebook -> page -> figures stored -> mail; the catalogue of notebooks
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from pycemaker.figures.sheet import picture
     from pycemaker.metrics import CPU, DISK, HTTP_FAIL, METRICS, RAM, REQUEST_COUNT, RESPONSE_TIME
     from pycemaker.show import (
+        capacity_changes,
         capacity_section,
         capacity_summary,
         changes,
@@ -64,6 +65,7 @@ _HOMES = {
     "pycemaker.figures.sheet": ("picture",),
     "pycemaker.metrics": ("CPU", "DISK", "HTTP_FAIL", "METRICS", "RAM", "REQUEST_COUNT", "RESPONSE_TIME"),
     "pycemaker.show": (
+        "capacity_changes",
         "capacity_section",
         "capacity_summary",
         "changes",
@@ -87,6 +89,7 @@ __all__ = [
     "RAM",
     "REQUEST_COUNT",
     "RESPONSE_TIME",
+    "capacity_changes",
     "capacity_section",
     "capacity_summary",
     "changes",

@@ -4,6 +4,7 @@ The mail, the page, the notebooks' tables, the figures, the page at `/` and the 
 are `#rrggbb`. `light` and `dark` have the same names, of which each is a CSS variable too (`on_brand`: `--on-brand`);
 an `_edge` is a border, and text on the ground whose name it has. `logo` is an https address of a square picture, or
 empty for the initial; `sender` is the name that mails come from; `subject_prefix` stands before each subject.
+`installation` is what is watched here ("Loja virtual"): it stands in subject and head in the name's place, or is empty.
 """
 
 from __future__ import annotations
@@ -33,12 +34,18 @@ class Brand:
     logo: str = ""
     sender: str = "Pycemaker"
     subject_prefix: str = ""
+    installation: str = ""
     light: Mapping[str, str] = field(default_factory=dict)
     dark: Mapping[str, str] = field(default_factory=dict)
     figures: Mapping[str, str] = field(default_factory=dict)
     metrics: Mapping[str, str] = field(default_factory=dict)
     criticities: Mapping[str, str] = field(default_factory=dict)
     spare: tuple[str, ...] = ()
+
+    @property
+    def watched(self) -> str:
+        """What a report is about, in its subject and head: the installation, or this project's name without one."""
+        return self.installation or self.name
 
     def figure(self, part: str) -> str:
         """The colour of a part of figures."""

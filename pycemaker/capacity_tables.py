@@ -14,7 +14,7 @@ from pycemaker.language import N_, _
 def summary(resources: Sequence[Resource]) -> str:
     """One row a resource: p95, the room left to the limit, and when it would be full."""
     rows = "".join(_row(resource) for resource in resources)
-    limit = _limit(resources[0]) if resources else ""
+    limit = limit_of(resources[0]) if resources else ""
     columns = (
         (_("Recurso"), _("máximo")),
         (_("Uso alto"), "p95"),
@@ -39,9 +39,9 @@ def section(resource: Resource) -> str:
     cells = (
         (_("Uso alto"), words.reading(p95, "ratio"), "p95"),
         (_("Pico"), words.reading(highest, "ratio"), f"p99 {words.reading(p99, 'ratio')}"),
-        (_("Folga até {limit}", limit=_limit(resource)), _room(resource), _("sobre o p95")),
+        (_("Folga até {limit}", limit=limit_of(resource)), _room(resource), _("sobre o p95")),
         (
-            _("Em {limit} ou mais", limit=_limit(resource)),
+            _("Em {limit} ou mais", limit=limit_of(resource)),
             words.share(room.share_over) if room else words.NOTHING,
             _("das amostras"),
         ),
@@ -70,7 +70,7 @@ def _verdict(resource: Resource, history: dict[str, object]) -> str:
     told = resource.forecast
     days = _("medianas de {days}", **history)
     facts = {
-        "limit": _limit(resource),
+        "limit": limit_of(resource),
         "rate": _("{points} por semana", points=words.points_of(abs(told.trend.slope) * 700, 1)) if told.trend else "",
         "basis": days if not told.is_preliminary else _("medianas de cada hora"),
         "when": _when(resource),
@@ -147,5 +147,6 @@ def _date(resource: Resource, instant_utc: datetime) -> str:
     return words.day(instant_utc, resource.part.zone)
 
 
-def _limit(resource: Resource) -> str:
+def limit_of(resource: Resource) -> str:
+    """The share from which a resource counts as full: `90%`."""
     return words.percent(resource.limit, 0 if round(resource.limit * 100, 6).is_integer() else 1)

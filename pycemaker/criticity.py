@@ -38,7 +38,7 @@ _KNOWN = {
         Criticity("unknown", N_("desconhecida"), 0),
         Criticity("low", N_("baixa"), 2),
         Criticity("regular", N_("regular"), 3),
-        Criticity("medium", N_("média"), 4),
+        Criticity("medium", N_("moderada"), 4),
         Criticity("high", N_("alta"), 5),
         Criticity("critical", N_("crítica"), 6),
     )

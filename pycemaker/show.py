@@ -6,9 +6,11 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from pycemaker import brand, capacity_tables, figures, tables, words
+from pycemaker.capacity_findings import capacity_findings, capacity_quiet
 from pycemaker.figures import forecast, heatmap
 from pycemaker.findings import MOST, QUIET, find
 from pycemaker.language import _
+from pycemaker.rates import in_rates
 from pycemaker.settings import ROOT
 
 if TYPE_CHECKING:
@@ -73,9 +75,16 @@ def section(part: MetricPeriod, *, in_mail: bool = True) -> None:
         in_mail: False for what is to be on the full page alone.
     """
     only = {} if in_mail else {"pycemaker": {"only": "page"}}
+    part = in_rates(part)
     _show(tables.section(part), part.metric.id, only)
     content, metadata = figures.whole(part)._repr_mimebundle_()
     _display(content, metadata | only)
+
+
+def capacity_changes(period: Period, resources: Sequence[Resource]) -> None:
+    """Show which resource is or will be full, the most urgent first; the first becomes the mail's subject."""
+    found, quiet = capacity_findings(resources)[:MOST], capacity_quiet(resources)
+    _show(tables.capacity(found, quiet), "findings", {"pycemaker": _head(found or (quiet,), period)})
 
 
 def capacity_summary(resources: Sequence[Resource]) -> None:

@@ -16,6 +16,7 @@ from pycemaker.data_quality import suspicions
 from pycemaker.digest import Digest, Extreme, digest
 from pycemaker.findings import CRITICAL, NOTICE, QUIET, WARNING
 from pycemaker.language import N_, _, ngettext, pgettext
+from pycemaker.rates import in_rates
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,6 +57,14 @@ def findings(found: Sequence[Finding], period: Period) -> str:
     return f'<div class="pm-findings"><h2>{changed}</h2>{told}</div>'
 
 
+def capacity(found: Sequence[Finding], quiet: Finding) -> str:
+    """What a capacity review comes to, the most urgent first; without a finding what `quiet` says."""
+    headline, detail = escape(quiet.headline), escape(quiet.detail)
+    calm = f'<p class="pm-quiet"><strong>{headline}.</strong><br>{detail}{_next(quiet.advice)}</p>'
+    said = "".join(map(_finding, found)) if found else calm
+    return f'<div class="pm-findings"><h2>{_("O que vem pela frente")}</h2>{said}</div>'
+
+
 def _finding(finding: Finding) -> str:
     label, look = _SEVERITIES[finding.severity]
     return (
@@ -85,7 +94,7 @@ def quiet_sentence(period: Period) -> str:
 def trust(period: Period) -> str:
     """How far the samples can be trusted: how many came, gaps, irregular ones, what is not compared."""
     counted = {part.label: coverage(part) for part in period.metrics}
-    question, omitted = _("Dá para confiar?"), _("Comparação omitida:")
+    question, omitted = _("Dá para confiar?"), _("Não comparado:")
     said = [_coverage(period), *_out_of_step(period, counted), _longest_gap(period, counted), *suspicions(period)]
     withheld = _withheld(counted)
     return (
@@ -112,7 +121,7 @@ def _out_of_step(period: Period, counted: dict[str, Coverage]) -> list[str]:
     arrivals = [part.arrivals for part in period.metrics if part.arrivals]
     amounts = {
         N_("{count} com hora repetida"): sum(told.duplicates for told in counted.values()),
-        N_("{count} fora do passo (relógio que voltou, ou dois coletores)"): sum(
+        N_("{count} fora de ritmo (relógio atrasado ou dois coletores)"): sum(
             told.crowded for told in counted.values()
         ),
         N_("{count} gravadas com mais de 1 min de atraso"): sum(arrival.late for arrival in arrivals),
@@ -122,7 +131,7 @@ def _out_of_step(period: Period, counted: dict[str, Coverage]) -> list[str]:
     }
     told = [_(what, count=words.count(amount)) for what, amount in amounts.items() if amount]
     if not told:
-        return [_("Nenhuma repetida ou fora do passo.")]
+        return [_("Nenhuma repetida nem fora de ritmo.")]
     return [_("Irregulares: {kinds}.", kinds=words.listed(told))]
 
 
@@ -141,8 +150,8 @@ def _withheld(counted: dict[str, Coverage]) -> str:
 
 def _too_little(told: Coverage) -> str:
     little, text = min(
-        (told.share, N_("este período tem {share} das amostras, e menos de {least} não basta")),
-        (told.previous_share, N_("o anterior tem {share} das amostras, e menos de {least} não basta")),
+        (told.share, N_("este período tem só {share} das amostras; menos de {least} não basta")),
+        (told.previous_share, N_("o anterior tem só {share} das amostras; menos de {least} não basta")),
     )
     return _(text, share=words.share(little), least=words.percent(COMPARABLE_SHARE, 0))
 
@@ -155,7 +164,7 @@ def summary(parts: Sequence[MetricPeriod], *, is_rest: bool = False) -> str:
         is_rest: whether other metrics stand whole elsewhere; the title says so.
     """
     title = _("As demais métricas") if is_rest else _("Resumo")
-    rows = "".join(_summary_row(part, digest(part)) for part in parts)
+    rows = "".join(_summary_row(part, digest(part)) for part in map(in_rates, parts))
     heads = "".join(f'<th scope="col">{head}</th>' for head in (_("Métrica"), _("Média"), _("Pior criticidade")))
     return (
         f'<div class="pm-summary"><h2>{title}</h2><table><thead><tr>{heads}'
@@ -165,9 +174,10 @@ def summary(parts: Sequence[MetricPeriod], *, is_rest: bool = False) -> str:
 
 def section(part: MetricPeriod) -> str:
     """One metric's name and its numbers: mean, its change, lowest and highest with when they happened first."""
+    part = in_rates(part)
     told, unit = digest(part), part.metric.unit
     cells = (
-        (words.reading(told.mean, unit), f"{_('média')} {words.unit_phrase(unit)}".strip()),
+        (words.reading_with_mark(told.mean, unit), _("média")),
         (_change(told, unit), _before(told, unit)),
         _extreme_cell(part, told.lowest, _("menor")),
         _extreme_cell(part, told.highest, _("maior")),

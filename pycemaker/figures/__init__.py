@@ -23,6 +23,7 @@ from pycemaker.figures.sheet import HEAD_Y, KEY_Y, WIDTH, Picture, Sheet, theme,
 from pycemaker.figures.small import small_courses
 from pycemaker.language import _
 from pycemaker.metrics import METRICS, Metric
+from pycemaker.rates import in_rates
 from pycemaker.samples import Columns
 from pycemaker.window import Window, from_epoch_ms, to_epoch_ms
 
@@ -51,6 +52,7 @@ def course(part: MetricPeriod) -> Picture:
     from a day on its 5th to its 95th percentile. Lines break at gaps. Without a reading (no sample, or NaN alone) the
     axes stay and a sentence says so.
     """
+    part = in_rates(part)
     told = digest(part)
     with theme():
         sheet = Sheet(COURSE_HEIGHT, {"left": _LEFT, "right": _RIGHT, "top": _TOP, "bottom": _BOTTOM})
@@ -64,6 +66,7 @@ def course(part: MetricPeriod) -> Picture:
 
 def whole(part: MetricPeriod) -> Picture:
     """The course of a metric whose name stands above the figure, and below it the shares of its criticities."""
+    part = in_rates(part)
     told = digest(part)
     margins = {"left": _LEFT, "right": _RIGHT, "top": _TOP_WITHOUT_TITLE}
     with theme():

@@ -104,8 +104,14 @@ def _head(sheet: Sheet, resource: Resource) -> None:
         sheet.mark(x, KEY_Y, color=colors[round(step * (_STEPS - 1))], thickness=11)
         x += 16
     sheet.write(x + 6, KEY_Y, most, color=tint("muted"))
+    x += sheet.width_of(most) + 28
+    if (np.nan_to_num(resource.week, nan=-1.0) >= resource.limit).any():
+        text = _("{limit} ou mais", limit=words.percent(resource.limit, 0))
+        sheet.mark(x, KEY_Y, color=tint("full"), thickness=15)
+        sheet.block((x + 2, KEY_Y - 5.5), (12, 11), color=colors[-1])
+        sheet.write(x + 22, KEY_Y, text, color=tint("muted"))
+        x += sheet.width_of(text) + 44
     if np.isnan(resource.week).any():
-        x += sheet.width_of(most) + 28
         sheet.mark(x, KEY_Y, color=tint("absent"), thickness=11)
         sheet.write(x + 22, KEY_Y, _("sem amostras"), color=tint("muted"))
 
@@ -120,8 +126,8 @@ def week_sentence(resource: Resource) -> str:
     full = int((np.nan_to_num(week, nan=-1.0) >= resource.limit).sum())
     unknown = int(np.isnan(week).sum())
     told = [
-        _("mais cheio {hour}", hour=_hour(week, int(np.nanargmax(week)))),
-        _("mais vazio {hour}", hour=_hour(week, int(np.nanargmin(week)))),
+        _("hora mais cheia: {hour}", hour=_hour(week, int(np.nanargmax(week)))),
+        _("hora mais vazia: {hour}", hour=_hour(week, int(np.nanargmin(week)))),
         _("{hours} horas da semana em {limit} ou mais", hours=full, limit=words.percent(resource.limit, 0)),
     ]
     absent = "; " + _("{hours} horas sem amostras", hours=unknown) if unknown else ""

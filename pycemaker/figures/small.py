@@ -13,6 +13,7 @@ from pycemaker.figures import alt
 from pycemaker.figures.axes import Tick, reading_scale, time_ticks
 from pycemaker.figures.curve import Curve, curve
 from pycemaker.figures.sheet import WIDTH, Picture, Sheet, theme, tint
+from pycemaker.rates import in_rates
 from pycemaker.window import to_epoch_ms
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def small_courses(parts: Sequence[MetricPeriod]) -> Picture:
     Args:
         parts: of one window, one or more.
     """
+    parts = [in_rates(part) for part in parts]
     height = ROW * len(parts) + _BOTTOM
     with theme():
         scratch = Sheet(height, {"left": 0, "right": 0, "top": 0, "bottom": 0})

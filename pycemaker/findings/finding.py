@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from pycemaker import words
 from pycemaker.language import _, ngettext
+from pycemaker.rates import rate, rate_unit
 
 if TYPE_CHECKING:
-    from pycemaker.findings.series import Series
     from pycemaker.metrics import Metric
+    from pycemaker.period import MetricPeriod
 
 CRITICAL, WARNING, NOTICE = 3, 2, 1
 """Severities: act now; look into it; good to know."""
@@ -95,9 +96,9 @@ def _much_above(amount: float, normal: float, metric: Metric) -> str:
     return words.percent(amount / normal - 1, 0) if amount / normal < 2 else words.fold(amount / normal)
 
 
-def told(amount: float, series: Series) -> str:
-    """A reading of that metric, with its unit."""
-    return words.reading_with_unit(amount, series.unit)
+def told(amount: float, part: MetricPeriod, at_ms: float | None = None) -> str:
+    """A reading of that metric with its unit, counts as rates; `at_ms` says at which cadence, where it changes."""
+    return words.reading_with_unit(rate(amount, part, at_ms), rate_unit(part))
 
 
 def days_phrase(count: int) -> str:

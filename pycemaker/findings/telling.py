@@ -16,6 +16,7 @@ from pycemaker.findings.finding import (
     told,
 )
 from pycemaker.language import N_, _, ngettext, pgettext
+from pycemaker.rates import rate, rate_unit
 
 if TYPE_CHECKING:
     from pycemaker.findings.episodes import Episode
@@ -41,7 +42,7 @@ _FILLS = {
 }
 _SCHEDULED = N_("Procure uma tarefa agendada para essa hora.")
 _MAKE_ROOM = N_("Abra espaço antes disso.")
-_CHECK_COLLECTOR = N_("Confira se o coletor está de pé, e se ele alcança o banco de dados.")
+_CHECK_COLLECTOR = N_("Confira se o coletor está rodando e se alcança o banco de dados.")
 _ASK_WHETHER_EXPECTED = N_("Confira se essa mudança era esperada; se ninguém a fez, veja o que mudou {when}.")
 _OFTEN = 3
 _SHORT_BAD_SECONDS = 300
@@ -52,7 +53,7 @@ def tell_incident(together: list[Episode]) -> Finding:
     """Stretches of several metrics at one time as one thing: the first of them leads."""
     lead, others = together[0], together[1:]
     part, metric = lead.series.part, lead.series.part.metric
-    when = words.span_in_sentence(lead.start_ms, lead.end_ms, part.window, part.zone)
+    when = words.clocks_in_sentence(lead.start_ms, lead.end_ms, part.window, part.zone)
     seconds = (lead.end_ms - lead.start_ms) / 1000
     stretch = f"{_amount(lead)}, {when} ({words.duration(seconds, part.window)})"
     said = [_("{stretch}, em estado crítico.", stretch=stretch) if lead.critical_share >= 0.5 else f"{stretch}."]
@@ -101,13 +102,14 @@ def tell_shift(series: Series, shift: Shift) -> Finding:
 
 def _medians(series: Series, shift: Shift) -> str:
     """The figures of a level that moved, and of what it is compared with."""
-    levels = {"level": told(shift.level, series), "normal": told(shift.normal, series)}
+    part = series.part
+    levels = {"level": told(shift.level, part), "normal": told(shift.normal, part)}
     if not shift.days:
         text = _("Mediana {level} no período; a do período anterior, {normal}.", **levels)
         return text + " " + _("Ainda não há outros dias com que comparar.")
     text = _("Mediana {level} no período; a {days}, nas mesmas horas, {normal}", **levels, days=days_phrase(shift.days))
     if shift.previous == shift.previous:
-        text += " " + _("(período anterior: {previous})", previous=told(shift.previous, series))
+        text += " " + _("(período anterior: {previous})", previous=told(shift.previous, part))
     return f"{text}."
 
 
@@ -117,7 +119,7 @@ def tell_trend(series: Series, trend: Trend) -> Finding:
     when = part.window.end_utc + timedelta(days=trend.days_left)
     left = f"{round(trend.days_left * 24)} h" if trend.days_left <= 2 else words.duration(trend.days_left * 86400)
     pattern = pgettext("date", "dd/MM 'às' HH'h'") if trend.days_left <= 2 else pgettext("date", "dd/MM/yyyy")
-    facts = {"level": told(trend.level, series), "seen": words.duration(trend.seen_days * 86400)}
+    facts = {"level": told(trend.level, part), "seen": words.duration(trend.seen_days * 86400)}
     if trend.days_left > 2:
         text, rate = N_("Está em {level} e sobe {rate} por dia, medido ao longo de {seen}."), trend.per_day
     else:
@@ -141,14 +143,15 @@ def tell_trend(series: Series, trend: Trend) -> Finding:
 
 def tell_critical(part: MetricPeriod, critical: CriticalTime) -> Finding:
     """Time spent critical."""
-    when = words.span_in_sentence(critical.start_ms, critical.end_ms, part.window, part.zone)
+    ends = critical.start_ms, critical.end_ms, part.window, part.zone
+    when, clocks = words.span_in_sentence(*ends), words.clocks_in_sentence(*ends)
     longest = words.duration(critical.longest_seconds, part.window)
     total = words.duration(critical.seconds, part.window)
     stretches = {"count": critical.stretches, "longest": longest, "when": when}
     said = [
         _("Em {count} trechos; o mais longo, {longest}, {when}.", **stretches)
         if critical.stretches > 1
-        else _("De uma vez só, {when}.", when=when)
+        else _("De uma só vez, {when}.", when=clocks)
     ]
     lasting = critical.previous_seconds >= critical.seconds / 2
     if critical.previous_seconds:
@@ -172,11 +175,10 @@ def tell_critical(part: MetricPeriod, critical: CriticalTime) -> Finding:
 
 def tell_high(part: MetricPeriod, high: High) -> Finding:
     """A reading like none before."""
-    unit = part.metric.unit
     when = words.minute_in_sentence(high.time_ms, part.window, part.zone)
-    highest_else = words.reading_with_unit(high.highest_else, unit)
-    detail = _("Um pico; fora dele, o maior valor lido foi {reading}.", reading=highest_else)
-    highest = words.reading_with_unit(high.reading, unit)
+    highest_else = told(high.highest_else, part, high.time_ms)
+    detail = _("Um pico isolado; fora dele, o maior valor foi {reading}.", reading=highest_else)
+    highest = told(high.reading, part, high.time_ms)
     headline = _("{label} chegou a {reading} {when}, valor inédito", label=part.label, reading=highest, when=when)
     return Finding(
         "high",
@@ -201,7 +203,7 @@ def tell_outage(outage: Outage, part: MetricPeriod, total: int) -> Finding:
     length = words.duration(gap.seconds, part.window)
     missing = words.percent(min(1.0, gap.seconds / whole), 0)
     detail = _("São {share} do período, {who}: não há dados desse intervalo.", share=missing, who=who)
-    advice = _("Confira se o coletor e a máquina estavam de pé nesse horário.")
+    advice = _("Confira se o coletor e a máquina estavam no ar nesse horário.")
     if gap.seconds >= whole:
         severity, headline = CRITICAL, _("Nenhuma amostra no período {who}", who=who)
         detail, advice = _("Não há dados desse intervalo."), _(_CHECK_COLLECTOR)
@@ -221,8 +223,9 @@ def tell_outage(outage: Outage, part: MetricPeriod, total: int) -> Finding:
 
 def _amount(episode: Episode) -> str:
     """The figures of one stretch: `2,06 s em vez de 170 ms`."""
-    normal = words.reading(episode.normal, episode.series.unit)
-    return _("{amount} em vez de {normal}", amount=told(episode.amount, episode.series), normal=normal)
+    part, at_ms = episode.series.part, episode.start_ms
+    normal = words.reading(rate(episode.normal, part, at_ms), rate_unit(part))
+    return _("{amount} em vez de {normal}", amount=told(episode.amount, part, at_ms), normal=normal)
 
 
 def _beside(episode: Episode) -> str:
@@ -233,8 +236,8 @@ def _beside(episode: Episode) -> str:
 def _repeated(repeats: int, days: int) -> str:
     """On which of the earlier days it was there too."""
     return ngettext(
-        "Na mesma hora também no dia anterior.",
-        "Na mesma hora também em {repeats} dos {days} dias anteriores.",
+        "Aconteceu na mesma hora também no dia anterior.",
+        "Aconteceu na mesma hora também em {repeats} dos {days} dias anteriores.",
         days,
         repeats=repeats,
         days=days,

@@ -87,7 +87,7 @@ def render_page(
     content = _load(executed)
     head = read_head(content)
     own = brand.load()
-    subject = words.subject(window, zone, head.headline if head else "", name=own.name)
+    subject = words.subject(window, zone, head.headline if head else "", name=own.watched)
     report = {
         "subject": own.subject_prefix + subject + (" " + _("(dados de exemplo)") if head and head.is_sample else ""),
         "preheader": head.preheader if head else words.period(window, zone),

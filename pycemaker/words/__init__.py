@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pycemaker.words.dates import (
     clock,
+    clocks_in_sentence,
     day,
     days_of,
     duration,
@@ -40,6 +41,7 @@ from pycemaker.words.numbers import (
     points,
     points_of,
     reading,
+    reading_with_mark,
     reading_with_unit,
     share,
     share_of,
@@ -53,6 +55,7 @@ __all__ = [
     "NO_SAMPLES",
     "absence",
     "clock",
+    "clocks_in_sentence",
     "count",
     "coverage",
     "day",
@@ -76,6 +79,7 @@ __all__ = [
     "points",
     "points_of",
     "reading",
+    "reading_with_mark",
     "reading_with_unit",
     "share",
     "share_of",

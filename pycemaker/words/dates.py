@@ -108,6 +108,15 @@ def span_in_sentence(start_ms: float, end_ms: float, window: Window, zone: ZoneI
     return _("em {day}, {span}", day=day, span=span) if day else span
 
 
+def clocks_in_sentence(start_ms: float, end_ms: float, window: Window, zone: ZoneInfo) -> str:
+    """The same where the day was said already: `das 04:10 às 04:25`; with both days where they differ."""
+    day, _blank, start = minute(start_ms, window, zone).rpartition(" ")
+    last_day, _blank, end = minute(end_ms, window, zone).rpartition(" ")
+    if day != last_day:
+        return span_in_sentence(start_ms, end_ms, window, zone)
+    return _("das {start} às {end}", start=start, end=end)
+
+
 def duration(seconds: float, window: Window | None = None) -> str:
     """How long: `45 s`, `24 min`, `1 hora`, `2 h 5 min`, `3 dias`.
 

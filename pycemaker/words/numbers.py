@@ -20,7 +20,8 @@ NOTHING = "—"
 
 _HUGE = 1e15
 _LEAST_MOVE = 0.01
-_UNITS = {"requests": N_("por amostra")}
+_UNITS = {"per_minute": N_("por minuto"), "per_second": N_("por segundo")}
+_MARKS = {"per_minute": N_("/min"), "per_second": N_("/s")}
 
 
 def decimal(amount: float, digits: int) -> str:
@@ -60,9 +61,14 @@ def reading(amount: float | None, unit: str) -> str:
 
 
 def reading_with_unit(amount: float | None, unit: str) -> str:
-    """The same with the unit where `reading` leaves it out: `12,4 por amostra`."""
+    """The same with the unit where `reading` leaves it out: `144 por minuto`."""
     text = reading(amount, unit)
     return f"{text} {_(_UNITS[unit])}" if unit in _UNITS and amount is not None else text
+
+
+def reading_with_mark(amount: float | None, unit: str) -> str:
+    """The same where room is scarce: `144/min`."""
+    return reading(amount, unit) + (_(_MARKS[unit]) if unit in _MARKS and amount is not None else "")
 
 
 def unit_phrase(unit: str) -> str:

@@ -14,8 +14,11 @@ from pycemaker import tables
 from pycemaker.findings import QUIET, find
 from pycemaker.period import Period
 from pycemaker.report.render import render_page
+from pycemaker.window import Window
 from tests.services.browser import CHROMIUM, chromium, mail_site, opened, page_site
+from tests.services.periods import WINDOW, busy_period
 from tests.services.planted import every_kind
+from tests.services.sample_report import SampleReport, sample_report, write_sample
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 
@@ -96,3 +99,47 @@ def test_every_kind_of_finding_is_among_the_hardest() -> None:
     assert {kind.partition("-")[0] for kind in HARDEST} == {
         *("quiet", "incident", "shift", "trend", "critical", "high", "gap")
     }
+
+
+# --- three screens, and the reader's questions at every length
+
+
+@pytest.fixture(scope="module")
+def sample(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> SampleReport:
+    """The report of the sample history's last six hours, run and rendered for real."""
+    write_sample(database_url)
+    return sample_report(database_url, tmp_path_factory.mktemp("sample"))
+
+
+@pytest.mark.parametrize("images", [True, False])
+def test_a_mail_of_six_hours_is_three_screens_of_a_telephone_at_most(
+    browser: Browser, sample: SampleReport, *, images: bool
+) -> None:
+    with opened(browser, mail_site(sample.made.page, images=images), size=PHONE) as shown:
+        height, width = shown.evaluate("[document.documentElement.scrollHeight, document.documentElement.scrollWidth]")
+    assert height <= 3 * PHONE[1]
+    assert width == PHONE[0]
+
+
+def test_the_mail_tells_of_no_sample_as_a_unit_and_of_its_coverage_once(sample: SampleReport) -> None:
+    page = sample.made.page
+    assert "por amostra" not in page.html + page.text + page.full_html
+    assert page.text.count("amostras esperadas") == 1
+    assert "por minuto" in page.text
+
+
+QUESTIONS = {  # what, when, how bad, what next
+    6: ("Consumo de CPU", "às 07:26", "em estado crítico por 25 min", "O que fazer: Veja quais processos"),
+    24: ("Consumo de disco", "em 10/04 às 00:48", "46 p.p. acima do normal", "O que fazer: Veja o que cresceu"),
+    168: ("Consumo de disco", "em 07/04 às 17:53", "46 p.p. acima do normal", "O que fazer: Veja o que cresceu"),
+    744: ("Consumo de CPU", "em 29/03 às 15:00", "em estado crítico por 25 min", "O que fazer: Veja quais processos"),
+}
+
+
+@pytest.mark.parametrize("hours", QUESTIONS)
+def test_what_when_how_bad_and_what_next_are_on_the_first_screen_of_any_length(
+    browser: Browser, hours: int, tmp_path: Path
+) -> None:
+    period = busy_period(Window(WINDOW.end_utc, hours))
+    for said in first_screens(browser, period, tmp_path).values():
+        assert [answer for answer in QUESTIONS[hours] if answer not in said] == []

@@ -102,7 +102,7 @@ def test_csv_has_units_in_its_header_utc_in_its_times_and_ends_lines_in_crlf() -
         b'2022-04-10T06:43:33.000Z,,"a""b"\r\n'
     )
     assert b"".join(csv_pieces(HTTP_FAIL, table(few, 60))) == (
-        b"time_utc,value_min_requests,value_mean_requests,value_max_requests,samples,criticity\r\n"
+        b"time_utc,value_min_requests_per_sample,value_mean_requests_per_sample,value_max_requests_per_sample,samples,criticity\r\n"
         b"2022-04-10T06:43:00.000Z,0.25,0.25,0.25,2,"
         b'"a""b"\r\n'
     )

@@ -67,3 +67,8 @@ def test_where_only_the_package_is_installed_there_is_a_name_and_one_grey() -> N
     nothing = brand.load(TEMPLATES / "missing.json")
     assert (nothing.name, nothing.metric("cpu"), nothing.figure("ink")) == ("Pycemaker", "#333333", "#333333")
     assert brand.style_sheet(TEMPLATES / "missing.css") == ""
+
+
+def test_a_report_is_about_the_installation_where_it_has_a_name() -> None:
+    assert brand.Brand(name="Farol").watched == "Farol"
+    assert brand.Brand(name="Farol", installation="Loja virtual").watched == "Loja virtual"

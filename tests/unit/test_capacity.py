@@ -14,9 +14,11 @@ from PIL import Image
 
 from pycemaker import capacity_tables
 from pycemaker.capacity import DAY_MS, HOUR_MS, Resource, Verdict, forecast, headroom, hours_of_week, medians, review
+from pycemaker.capacity_findings import capacity_findings, capacity_quiet
 from pycemaker.figures import forecast as outlooks
 from pycemaker.figures import heatmap
-from pycemaker.findings import find
+from pycemaker.figures.sheet import Sheet
+from pycemaker.findings import CRITICAL, NOTICE, find
 from pycemaker.hour_summaries import summarize
 from pycemaker.metrics import CPU, DISK, RESPONSE_TIME
 from pycemaker.period import MetricPeriod, Period
@@ -172,7 +174,7 @@ def test_the_map_names_the_fullest_hour_in_its_sentence() -> None:
     readings[60] = 0.95
     part = two_weeks(np.concatenate([readings, readings]))
     found = reviewed(replace(part, zone=ZoneInfo("UTC")), limit=0.9)
-    assert "mais cheio domingo às 22 h (p95" in heatmap.week_sentence(found)
+    assert "hora mais cheia: domingo às 22 h (p95" in heatmap.week_sentence(found)
     assert "0 horas da semana em 90% ou mais." in heatmap.week_sentence(found)
 
 
@@ -199,3 +201,54 @@ def disk_until(end: datetime, hours: int, whole: Columns) -> MetricPeriod:
     return MetricPeriod(
         DISK, window, SAO_PAULO, whole.within(window.current), whole.within(window.previous), history=summaries
     )
+
+
+# --- what it comes to
+
+
+def said(*resources: Resource) -> list[tuple[int, str, str]]:
+    return [(each.severity, each.headline, each.advice) for each in capacity_findings(resources)]
+
+
+def test_a_disk_that_will_be_full_is_the_finding_with_its_day_and_an_advice() -> None:
+    soon, later = reviewed(two_weeks(climbing(0.02))), reviewed(two_weeks(climbing(0.008)))
+    advice = "Apague logs e cópias antigas ou aumente o disco antes disso."
+    assert said(later, soon) == [
+        (CRITICAL, "Disco chega a 90% em 6 dias (16/04)", advice),
+        (NOTICE, "Disco chega a 90% em 36 dias (16/05)", advice),
+    ]
+
+
+def test_a_resource_at_its_limit_comes_first_and_one_often_above_it_last() -> None:
+    full = reviewed(two_weeks(climbing(0.03)))
+    often = reviewed(two_weeks(np.tile([0.5] * 9 + [0.95], 202)[:2016]))
+    assert [headline for _severity, headline, _advice in said(often, full)] == [
+        "Disco já está em 90% ou mais",
+        "Disco em 90% ou mais em 10,0% das amostras",
+    ]
+
+
+def test_without_a_finding_it_says_whether_there_is_room_or_nothing_to_tell_from() -> None:
+    room = capacity_quiet([reviewed(two_weeks(climbing(0.0)))])
+    assert (room.headline, room.detail) == (
+        "Há folga em todos os recursos",
+        "Nesse ritmo, nenhum deles chega a 90% nos próximos 90 dias.",
+    )
+    short = capacity_quiet([reviewed(two_weeks(climbing(0.0)[-3 * 144 :]))])
+    assert (short.headline, short.detail) == (
+        "Ainda não dá para prever quando os recursos ficam cheios",
+        "Disco: há 3 dias completos de histórico, dos 8 que a previsão pede.",
+    )
+    assert capacity_quiet([reviewed(two_weeks(np.empty(0)))]).headline == (
+        "Não há amostras para a revisão de capacidade"
+    )
+
+
+def test_the_frames_of_full_hours_are_in_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[str] = []
+    monkeypatch.setattr(Sheet, "write", lambda _sheet, _x, _y, text, **_how: written.append(text))
+    heatmap.hours_of_week(reviewed(two_weeks(np.full(2016, 0.95))))
+    assert "90% ou mais" in written
+    written.clear()
+    heatmap.hours_of_week(reviewed(two_weeks(np.full(2016, 0.5))))
+    assert "90% ou mais" not in written

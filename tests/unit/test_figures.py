@@ -140,7 +140,7 @@ def test_other_readings_start_at_zero_and_end_at_a_round_number() -> None:
 def test_criticities_have_a_portuguese_name_a_colour_of_their_own_and_an_order() -> None:
     names = ["critical", "unknown", "high", "low", "regular", "medium"]
     words = by_badness(names)
-    assert [word.label for word in words] == ["desconhecida", "baixa", "regular", "média", "alta", "crítica"]
+    assert [word.label for word in words] == ["desconhecida", "baixa", "regular", "moderada", "alta", "crítica"]
     assert len({word.color for word in words}) == 6
 
 
@@ -184,8 +184,8 @@ def test_a_course_has_a_name_a_size_and_a_sentence_computed_from_its_data() -> N
 def test_the_sentence_tells_how_often_an_extreme_was_and_the_unit_of_counts() -> None:
     drawn = figures.course(part(HTTP_FAIL, [0, 0, 4]))
     assert drawn.alt == (
-        "Falhas HTTP de 03:43 a 09:43 de 10/04/2022: média 1,33 por amostra, mínimo 0 (2 vezes, a primeira"
-        " às 03:43:28), máximo 4 às 03:43:38; período anterior: sem amostras."
+        "Falhas HTTP de 03:43 a 09:43 de 10/04/2022: média 16 por minuto, mínimo 0 (2 vezes, a primeira"
+        " às 03:43:28), máximo 48 às 03:43:38; período anterior: sem amostras."
     )
 
 

@@ -129,7 +129,7 @@ def test_better_is_a_notice_that_asks_whether_it_was_meant() -> None:
 def test_a_stretch_of_the_day_before_at_the_same_hour_is_said() -> None:
     repeated = as_each_day(with_days(QUIET, 1)["response_time"], 3.4, 3.8, 2.0)
     finding = only(changed(with_days(QUIET, 1), response_time=lifted(repeated, 20, 3.5, 3.75)))
-    assert finding.detail.endswith("Na mesma hora também no dia anterior.")
+    assert finding.detail.endswith("Aconteceu na mesma hora também no dia anterior.")
     assert finding.advice.startswith("Procure uma tarefa agendada para essa hora.")
 
 

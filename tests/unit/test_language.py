@@ -17,6 +17,7 @@ from babel.messages.catalog import Catalog, Message
 
 from pycemaker import capacity_tables, figures, language, show, tables, words
 from pycemaker.capacity import Resource
+from pycemaker.capacity_findings import capacity_findings, capacity_quiet
 from pycemaker.figures import alt, forecast, heatmap
 from pycemaker.figures.sheet import WIDTH, Sheet
 from pycemaker.findings import find
@@ -167,6 +168,7 @@ def draw(resources: Sequence[Resource] = RESOURCES) -> tuple[list[Written], list
 
 def review() -> Iterator[str]:
     for resource in RESOURCES:
+        yield visible(tables.capacity(capacity_findings([resource]), capacity_quiet([resource])))
         yield visible(capacity_tables.summary([resource]))
         yield visible(capacity_tables.section(resource))
 
@@ -280,7 +282,7 @@ def test_numbers_dates_and_lists_are_written_as_the_language_writes_them() -> No
         assert words.growth(0.0) == "same"
         assert words.growth(12.34) == "▲ 13×"
         assert words.fold(2.0) == "2×"
-        assert words.reading_with_unit(12.44, "requests") == "12.4 per sample"
+        assert words.reading_with_unit(12.44, "per_minute") == "12.4 a minute"
         assert words.listed(["a", "b", "c"]) == "a, b, and c"
         assert words.length(75) == "3 days and 3 hours"
         assert words.zone_phrase(WINDOW, SAO_PAULO) == "Brasilia Time (UTC-3)"

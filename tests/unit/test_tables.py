@@ -96,14 +96,14 @@ def test_growth_is_withheld_where_half_of_an_interval_is_missing_and_both_places
     assert "não comparado: poucas amostras" in visible(tables.section(period.metrics[0]))
     assert "▲ +40,0 p.p." in visible(tables.section(period.metrics[1]))
     assert visible(tables.trust(period)).endswith(
-        "Comparação omitida: Consumo de CPU (o anterior tem 50,0% das amostras, e menos de 50% não basta)."
+        "Não comparado: Consumo de CPU (o anterior tem só 50,0% das amostras; menos de 50% não basta)."
     )
 
 
 def test_the_coverage_of_whole_intervals_says_that_nothing_is_wrong() -> None:
     period = period_of(part(CPU, [0.5] * 4320, [0.1] * 4320))
     assert visible(tables.trust(period)) == (
-        "Dá para confiar? 4.320 de 4.320 amostras esperadas (100%). Nenhuma repetida ou fora do passo. Sem interrupção."
+        "Dá para confiar? 4.320 de 4.320 amostras esperadas (100%). Nenhuma repetida nem fora de ritmo. Sem interrupção."
     )
 
 
@@ -114,7 +114,7 @@ def test_the_coverage_counts_what_is_irregular() -> None:
     times[2000] += 4000
     odd = replace(whole, current=replace(whole.current, time_ms=times), arrivals=Arrivals(late=12, ahead=1))
     assert (
-        "Irregulares: 2 com hora repetida, 1 fora do passo (relógio que voltou, ou dois coletores), 12 gravadas com mais"
+        "Irregulares: 2 com hora repetida, 1 fora de ritmo (relógio atrasado ou dois coletores), 12 gravadas com mais"
         " de 1 min de atraso e 1 com hora adiantada em mais de 1 min (relógio do coletor)."
         in visible(tables.trust(period_of(odd)))
     )

@@ -46,9 +46,11 @@ def test_a_reading_is_told_as_people_say_it(amount: float | None, unit: str, tex
 
 
 def test_requests_say_what_they_are_counted_per() -> None:
-    assert words.reading_with_unit(12.44, "requests") == "12,4 por amostra"
+    assert words.reading_with_unit(144.0, "per_minute") == "144 por minuto"
+    assert words.reading_with_unit(12.44, "per_second") == "12,4 por segundo"
+    assert words.reading_with_mark(144.0, "per_minute") == "144/min"
     assert words.reading_with_unit(0.183, "seconds") == "183 ms"
-    assert words.reading_with_unit(None, "requests") == "—"
+    assert words.reading_with_unit(None, "per_minute") == words.reading_with_mark(None, "per_minute") == "—"
 
 
 @pytest.mark.parametrize(
@@ -139,6 +141,10 @@ def test_a_span_says_a_day_once() -> None:
     assert words.span_in_sentence(start, end, ACROSS_MIDNIGHT, SAO_PAULO) == "em 09/04, das 22:52 às 23:01"
     assert words.span_in_sentence(end, next_day, ACROSS_MIDNIGHT, SAO_PAULO) == "das 23:01 de 09/04 às 04:05 de 10/04"
     assert words.span_in_sentence(end, next_day, Window(WINDOW.end_utc, 1), SAO_PAULO) == "das 23:01 às 04:05"
+    assert words.clocks_in_sentence(start, end, ACROSS_MIDNIGHT, SAO_PAULO) == "das 22:52 às 23:01"
+    assert words.clocks_in_sentence(end, next_day, ACROSS_MIDNIGHT, SAO_PAULO) == (
+        "das 23:01 de 09/04 às 04:05 de 10/04"
+    )
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from pycemaker import words
 from pycemaker.digest import digest
 from pycemaker.language import _
 from pycemaker.metrics import METRICS, SAMPLE_SECONDS, Metric
+from pycemaker.rates import in_rates
 from pycemaker.report.attachments.kinds import KINDS, Attached, Attachment, NotMade
 from pycemaker.report.attachments.printed import pdf_of
 from pycemaker.report.attachments.samples_csv import CsvArchive
@@ -114,7 +115,7 @@ class Attacher:
             sheets = CsvArchive(path) if kind == "csv" else Workbook(path, title, self.zone)
             for metric in METRICS:
                 part = self.read_part(metric, window)
-                sheets.add(part, digest(part), table(part.current, step))
+                sheets.add(part, digest(in_rates(part)), table(part.current, step))
             sheets.close()
             return path.read_bytes()
 

@@ -11,8 +11,9 @@ metric (120,960 lines) opens in every spreadsheet where a week of all (725,760) 
 | `criticity.csv` | a line for each criticity of a metric: its share of the samples with a reading |
 
 Times are ISO 8601 in UTC with milliseconds and `Z`; of a line that sums up it is where its seconds begin, and its
-criticity is the worst of them. Units are `ratio` (0 to 1), `seconds` and `requests` (per sample). A field is empty
-where a sample has no finite reading, and where a number is undefined.
+criticity is the worst of them. Units are `ratio` (0 to 1), `seconds` and, of samples, `requests_per_sample`: what was
+counted since the sample before. The summary has rates, as the report: `requests_per_minute` or `_per_second`. A field
+is empty where a sample has no finite reading, and where a number is undefined.
 """
 
 from __future__ import annotations
@@ -20,10 +21,12 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from zipfile import ZIP_DEFLATED, ZipFile
 
 from pycemaker.digest import Digest, Extreme
+from pycemaker.rates import rate_unit
 from pycemaker.shapes import csv_lines
 from pycemaker.window import from_epoch_ms, to_iso_text
 
@@ -35,6 +38,11 @@ if TYPE_CHECKING:
     from pycemaker.period import MetricPeriod
     from pycemaker.report.attachments.table import Table
 
+_UNITS = {
+    "requests": "requests_per_sample",
+    "per_minute": "requests_per_minute",
+    "per_second": "requests_per_second",
+}
 _LINES = 20_000
 """Lines made at a time: a megabyte."""
 
@@ -61,7 +69,7 @@ class CsvArchive:
         with self._zip.open(f"{part.metric.id}.csv", "w", force_zip64=True) as file:
             for piece in csv_pieces(part.metric, lines):
                 file.write(piece)
-        self._sums.append((part.metric, told))
+        self._sums.append((replace(part.metric, unit=rate_unit(part)), told))
 
     def close(self) -> None:
         """Write the summary, and the archive's end."""
@@ -72,7 +80,9 @@ class CsvArchive:
 
 def csv_pieces(metric: Metric, lines: Table) -> Iterator[bytes]:
     """A metric's lines with a header, some at a time."""
-    columns = [f"{name}_{metric.unit}" if name.startswith("value") else name for name in lines.numbers]
+    columns = [
+        f"{name}_{_UNITS.get(metric.unit, metric.unit)}" if name.startswith("value") else name for name in lines.numbers
+    ]
     yield ",".join(["time_utc", *columns, "criticity"]).encode() + b"\r\n"
     names = [not_a_formula(name) for name in lines.criticity_names]
     for start in range(0, len(lines), _LINES):
@@ -95,7 +105,15 @@ def _csv(header: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
 
 def _summary_row(metric: Metric, told: Digest) -> list[Any]:
     return [
-        *(metric.id, metric.unit, told.received, told.expected, told.mean, told.previous_mean, told.growth),
+        *(
+            metric.id,
+            _UNITS.get(metric.unit, metric.unit),
+            told.received,
+            told.expected,
+            told.mean,
+            told.previous_mean,
+            told.growth,
+        ),
         *_extreme(told.lowest),
         *_extreme(told.highest),
     ]

@@ -7,6 +7,7 @@ where openpyxl's write-only mode took 4.0 s, and writes a string as one whatever
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -14,6 +15,7 @@ from zoneinfo import ZoneInfo
 from pycemaker import words
 from pycemaker.criticity import criticity
 from pycemaker.language import N_, _
+from pycemaker.rates import rate_unit
 from pycemaker.window import from_epoch_ms
 
 if TYPE_CHECKING:
@@ -27,8 +29,14 @@ if TYPE_CHECKING:
 _DAYS_TO_1970 = 25569
 _DAY_MS = 86_400_000
 _TIME, _FINE_TIME = "yyyy-mm-dd hh:mm:ss", "yyyy-mm-dd hh:mm:ss.000"
-_FORMATS = {"ratio": "0.0%", "seconds": '0.000" s"', "requests": "0.##"}
-_UNITS = {"ratio": N_("de 0 a 100%"), "seconds": N_("em segundos"), "requests": N_("por amostra")}
+_FORMATS = {"ratio": "0.0%", "seconds": '0.000" s"', "requests": "0.##", "per_minute": "0.##", "per_second": "0.##"}
+_UNITS = {
+    "ratio": N_("de 0 a 100%"),
+    "seconds": N_("em segundos"),
+    "requests": N_("contagem de cada amostra"),
+    "per_minute": N_("por minuto"),
+    "per_second": N_("por segundo"),
+}
 _COLUMNS = {
     "value": N_("Leitura"),
     "value_min": N_("Menor"),
@@ -61,7 +69,7 @@ class Workbook:
     def add(self, part: MetricPeriod, told: Digest, lines: Table) -> None:
         """Write a metric's line of the summary, and its samples."""
         self._lines += 1
-        self._write(self._summary, self._lines, self._summary_row(part.metric, told))
+        self._write(self._summary, self._lines, self._summary_row(replace(part.metric, unit=rate_unit(part)), told))
         unit = _(_UNITS[part.metric.unit])
         heads = [f"{_(_COLUMNS[name])} ({unit})" if name != "samples" else _(_COLUMNS[name]) for name in lines.numbers]
         sheet = self._sheet(part.label[:31], [*self._time_heads(), *heads, _("Criticidade")], 22)
@@ -88,7 +96,7 @@ class Workbook:
             *(_("Métrica"), _("Unidade"), _("Amostras"), _("Amostras esperadas")),
             *(_("Média"), _("Média do período anterior"), _("Variação")),
             *(_("Menor"), _("Menor: quando ({zone})", zone=zone), _("Maior"), _("Maior: quando ({zone})", zone=zone)),
-            *(_("Pior criticidade"), _("Parte dela")),
+            *(_("Pior criticidade"), _("Parte das amostras")),
         ]
 
     def _summary_row(self, metric: Metric, told: Digest) -> list[tuple[Any, str]]:

@@ -1,0 +1,81 @@
+"""Counts per sample as rates, a minute or a second, by the cadence of the samples. Pure.
+
+A collector writes what it counted since its last sample: 12 requests every 5 s are 2.4 a second. Readers see 144 a
+minute; from `LEAST_PER_SECOND` on, on average over the interval or the one before, they see a rate a second. A metric
+has one scale in a report, so that its numbers compare.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from pycemaker.period import MetricPeriod
+    from pycemaker.samples import Columns
+
+PER_MINUTE, PER_SECOND = "per_minute", "per_second"
+"""Units of rates, beside those of the registry."""
+
+LEAST_PER_SECOND = 10.0
+"""From so many a second on a rate is told a second."""
+
+_MINUTE = 60
+
+
+def rate_unit(part: MetricPeriod) -> str:
+    """In what readers see a metric's readings: `PER_MINUTE` or `PER_SECOND` for counts, else the metric's own unit.
+
+    Counts whose cadence nothing tells stay counts.
+    """
+    if part.metric.unit != "requests" or not part.cadence.is_known:
+        return part.metric.unit
+    means = [_mean(_per_second(*each)) for each in _intervals(part)]
+    return PER_SECOND if max(means) >= LEAST_PER_SECOND else PER_MINUTE
+
+
+def in_rates(part: MetricPeriod) -> MetricPeriod:
+    """The metric's period with counts as rates, by the cadence that each sample came at; any other one as it is."""
+    unit = rate_unit(part)
+    if unit == part.metric.unit:
+        return part
+    factor = 1 if unit == PER_SECOND else _MINUTE
+    current, previous = (replace(own, reading=_per_second(own, steps) * factor) for own, steps in _intervals(part))
+    return replace(part, metric=replace(part.metric, unit=unit), current=current, previous=previous)
+
+
+def rate(amount: float, part: MetricPeriod, at_ms: float | None = None) -> float:
+    """An amount per sample in the unit that `rate_unit` says; of any other metric the amount.
+
+    Args:
+        amount: in the metric's unit.
+        part: whose amount it is.
+        at_ms: when, milliseconds since 1970 in UTC, where the cadence changes within the interval.
+    """
+    unit = rate_unit(part)
+    if unit == part.metric.unit:
+        return amount
+    step_ms = part.cadence.step_ms if at_ms is None else float(part.cadence.steps_ms(np.array([at_ms], np.int64))[0])
+    return amount / (step_ms / 1000) * (1 if unit == PER_SECOND else _MINUTE)
+
+
+def _intervals(part: MetricPeriod) -> tuple[tuple[Columns, NDArray[np.float64]], ...]:
+    """The samples of both intervals, with the usual distance before each, in milliseconds."""
+    return (
+        (part.current, part.cadence.steps_ms(part.current.time_ms)),
+        (part.previous, part.previous_cadence.steps_ms(part.previous.time_ms)),
+    )
+
+
+def _per_second(columns: Columns, steps_ms: NDArray[np.float64]) -> NDArray[np.float64]:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(columns.reading / (steps_ms / 1000), np.float64)
+
+
+def _mean(rates: NDArray[np.float64]) -> float:
+    finite = rates[np.isfinite(rates)]
+    return float(finite.mean()) if len(finite) else 0.0

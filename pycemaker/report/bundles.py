@@ -28,6 +28,9 @@ LOCAL_PICTURES = "pycemaker_pictures"
 _DRAWING = re.compile(r"<Axes|<Figure|Container object of|\bText\(|<(?:matplotlib|seaborn)\.|<[\w.]+ at 0x[0-9a-f]+>")
 """The repr of what draws: a cell's result beside its figure, which no reader needs."""
 
+_PROGRESS = re.compile(r"\s*\d{1,3}%\|")
+"""How the bar of tqdm begins that a widget shows: it is over when the report is made."""
+
 _PLACEHOLDER = re.compile(r"\s*<IPython\.[\w.]+ object>\s*")
 _EMBEDDED = re.compile(r"data:image/[^\"')\s]+", re.I)
 _SETS_UP = re.compile(r"application/vnd\.\w+_load\.v\d+\+json")
@@ -119,6 +122,8 @@ class Cutter:
                 why.append(f"{kind}: {error}")
         if why and (library := next(filter(None, map(chart_library, content)), "")):
             yield _html(self._scripted(library, why[-1]))
+        elif _PROGRESS.match(joined(content.get("text/plain", ""))):
+            return
         elif scripted := _scripted(content):
             yield _html(self._scripted(scripted, f"{scripted}: it is shown by a script"))
         else:

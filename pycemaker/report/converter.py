@@ -7,7 +7,7 @@ from typing import Any
 
 from pycemaker.report.charts import chart_library, draw_chart
 from pycemaker.report.formulas import draw_formula
-from pycemaker.report.pictures import RASTER, SVG, MailPicture, PictureUnusable, decoded, mail_picture
+from pycemaker.report.pictures import RASTER, SHARPNESS, SVG, MailPicture, PictureUnusable, decoded, mail_picture
 
 
 class Converter:
@@ -32,7 +32,8 @@ class Converter:
     @staticmethod
     def _make(kind: str, content: Any, width: float | None) -> MailPicture:
         if chart_library(kind):
-            return mail_picture(RASTER[0], draw_chart(kind, content))
+            drawn = draw_chart(kind, content)
+            return mail_picture(RASTER[0], drawn, int.from_bytes(drawn[16:20]) / SHARPNESS)
         if kind == "text/latex":
             return draw_formula(content)
         if kind == SVG and content.lstrip().startswith("<"):

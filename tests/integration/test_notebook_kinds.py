@@ -196,6 +196,7 @@ def test_what_only_a_script_shows_is_a_sentence_with_a_link_and_a_line(
         {"text/html": "<style>p {}</style><script>x</script>"},
         {"application/javascript": "x", "application/vnd.bokehjs_load.v0+json": "", "text/html": "<script></script>"},
         {"text/plain": "<IPython.core.display.HTML object>", "text/html": "<div></div>"},
+        {"text/plain": "  0%|          | 0/3 [00:00<?, ?it/s]", "application/vnd.jupyter.widget-view+json": {}},
     ],
 )
 def test_what_shows_nothing_in_jupyter_says_nothing_here(tmp_path: Path, data: dict[str, Any]) -> None:
@@ -248,3 +249,25 @@ def test_signs_that_no_font_has_are_named_with_their_cell(tmp_path: Path) -> Non
     assert rendered(tmp_path, new_markdown_cell("a"), cell).left_out == (
         "cell 2: figures lack the signs '中': install fonts-noto-cjk",
     )
+
+
+def test_a_vega_lite_chart_is_a_picture_at_twice_its_shown_width(tmp_path: Path) -> None:
+    pytest.importorskip("vl_convert")
+    chart = {
+        "data": {"values": [{"a": 1}]},
+        "mark": "bar",
+        "width": 200,
+        "height": 100,
+        "encoding": {"x": {"field": "a", "type": "quantitative"}},
+    }
+    page = rendered(tmp_path, shown({"application/vnd.vegalite.v6+json": chart, "text/html": "<div id='a'></div>"}))
+    ((pixels, _height),) = sizes(page)
+    assert 400 < pixels < 500
+    assert widths(page) == [str(pixels // 2)]
+
+
+def test_a_wide_table_scrolls_within_its_row(tmp_path: Path) -> None:
+    row = "".join(f"<td>coluna_{number}</td>" for number in range(40))
+    page = rendered(tmp_path, shown({"text/html": f"<table class='dataframe'><tr>{row}</tr></table>"}))
+    assert re.search(r'<div [^>]*class="pm-cell"[^>]*overflow-x: auto', page.html)
+    assert ".pm-row .pm-cell { max-width: calc(100vw - 28px) !important }" in page.html

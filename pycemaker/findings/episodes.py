@@ -21,7 +21,7 @@ Flags = NDArray[np.bool_]
 
 _FLOORS = {1: 1.25, -1: 2.5}
 _SAME_HOURS_FLOORS, _SAME_HOURS_DAYS = 2.5, {1: 3, -1: WEEK_DAYS}
-_FLOORS_WITHOUT_DAYS = 2.5
+_FLOORS_WITHOUT_DAYS, _FIRST_WEEK = 2.5, 2.0
 _STRONG = 2.0
 _WEEKS, _WEEK_HOURS, _AROUND_HOURS = 3, WEEK_DAYS * DAY_HOURS, 2
 _WINDOW_BLOCKS = 49
@@ -117,7 +117,10 @@ def _runs(series: Series, way: int) -> list[tuple[int, int, bool]]:
 def _beyond_any_hour(series: Series, way: int) -> tuple[Flags, Flags]:
     """Which blocks are beyond all that was reached, and which of them twice as far as they need be."""
     hours = way * scaled(series.highs if way > 0 else series.lows, series.unit)
-    floors = max(_FLOORS[way], 0 if series.known_days >= LEAST_DAYS else _FLOORS_WITHOUT_DAYS)
+    known = series.known_days
+    floors = max(_FLOORS[way], 0 if known >= LEAST_DAYS else _FLOORS_WITHOUT_DAYS)
+    if way < 0 and LEAST_DAYS <= known < WEEK_DAYS:
+        floors *= _FIRST_WEEK
     beyond = limit(hours, floors, series.unit)
     reached = limit(hours, 0, series.unit)
     with np.errstate(invalid="ignore"):

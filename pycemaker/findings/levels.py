@@ -68,7 +68,8 @@ def _shift(series: Series, first: int, last: int, way: int) -> Shift | None:
         return None
     since_ms = None if since is None else series.block_start_ms(since)
     level = median(series.current[max(first * HOUR_BLOCKS, (since or 0) - series.now) : last * HOUR_BLOCKS])
-    if way * (level - normal) <= 0:
+    reached, usual = way * scaled(np.array([level, normal]), series.unit)
+    if not reached - usual >= floor(np.array([usual]), series.unit)[0]:
         return None
     return Shift(level, normal, median(series.previous), days, since_ms)
 

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from pycemaker.samples import Columns
 
 _MERGED_MS = 60_000
-_LEAST_SECONDS, _LEAST_SHARE, _LEAST_RUN_SECONDS = 120, 0.005, 300
+_LEAST_SHARE, _LEAST_RUN_SECONDS = 0.005, 300
 _HIGH = {"ratio": Floor(1, 0.10), "seconds": Floor(3, 0.5), "requests": Floor(3, 20)}
 _LEAST_HIGH_RATIO = 0.9
 _AROUND_MS = 600_000
-_GROWN, _GROWN_SECONDS = 1.5, 120
+_GROWN, _GROWN_SECONDS = 1.5, 600
 _MOST_REPEATS = 7
 _GAP_SECONDS, _GAP_SHARE = 300, 0.005
 
@@ -72,9 +72,9 @@ class High:
 
 
 def critical_time(series: Series) -> CriticalTime | None:
-    """Time spent critical, where it grew: half as much again as in the interval before and the days before.
+    """Time spent critical, where it grew: half as much again and 10 min more than in any hours before.
 
-    None below two minutes, and where it is neither 0.5% of the interval nor 5 min at once.
+    None where it is neither 0.5% of the interval nor 5 min at once.
     """
     part = series.part
     lasting, times, breaks = _critical_samples(part.current, part.cadence)
@@ -85,7 +85,7 @@ def critical_time(series: Series) -> CriticalTime | None:
     longest = int(np.argmax(lengths))
     seconds, run_seconds = float(lasting.sum()) / 1000, float(lengths[longest]) / 1000
     is_long = run_seconds >= _LEAST_RUN_SECONDS
-    if seconds < _LEAST_SECONDS or not (is_long or seconds >= _LEAST_SHARE * part.window.hours * 3600):
+    if not is_long and seconds < _LEAST_SHARE * part.window.hours * 3600:
         return None
     before = float(_critical_samples(part.previous, part.previous_cadence)[0].sum()) / 1000
     if seconds < _GROWN * max(before, _known_critical_seconds(series)) + _GROWN_SECONDS:

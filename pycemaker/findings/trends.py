@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pycemaker.capacity import DAY_MS, forecast
-from pycemaker.findings.extremes import LEAST_DAYS, greatest
+from pycemaker.findings.extremes import LEAST_DAYS, greatest, limit
 from pycemaker.findings.series import Series
 from pycemaker.robust import Floats, block_medians, median, row_medians, seasonal_slope, slope, spread, tau
 
@@ -53,14 +53,14 @@ def find_trend(series: Series) -> Trend | None:
     Nothing is said of what lies further ahead than 60 days, or than twenty times what was seen; without an earlier day,
     twice.
     """
-    limit = series.part.metric.limit
-    if limit is None:
+    full = series.part.metric.limit
+    if full is None:
         return None
     level = median(series.current[np.isfinite(series.current)][-6:])
     if series.known_days >= LEAST_DAYS and not level > greatest(series.highs):
         return None
     hours = series.part.window.hours / 24
-    if dated := _dated(series, limit, level):
+    if dated := _dated(series, full, level):
         return dated
     found = [
         (_over_days(series), len(series.days) * series.days_apart + hours),
@@ -69,18 +69,18 @@ def find_trend(series: Series) -> Trend | None:
     for per_day, seen in found:
         if per_day is None or not per_day > 0:
             continue
-        left = max(0.0, (limit - level) / per_day)
+        left = max(0.0, (full - level) / per_day)
         ahead = _AHEAD if len(series.days) else _AHEAD_WITHOUT_DAYS
         if left <= min(_FARTHEST_DAYS, ahead * seen):
             return Trend(level, per_day, left, seen)
     return None
 
 
-def _dated(series: Series, limit: float, level: float) -> Trend | None:
+def _dated(series: Series, full: float, level: float) -> Trend | None:
     """The day that `capacity.forecast` names, where there is a history that it goes by."""
     if series.part.history is None:
         return None
-    found = forecast(series.part, limit, _FARTHEST_DAYS)
+    found = forecast(series.part, full, _FARTHEST_DAYS)
     if found.at_utc is None or found.trend is None:
         return None
     left = (found.at_utc - series.part.window.end_utc).total_seconds() / 86400
@@ -104,7 +104,8 @@ def _over_blocks(series: Series) -> float | None:
     per_day = slope(times, bins)
     rise = per_day * 2 * series.part.window.hours / 24
     rest = spread(bins - per_day * times)
-    clear = tau(bins) >= _BLOCKS_TAU and rise >= _LEAST_RISE and rise > _CLEAR * rest
+    known = limit(series.highs, 1, series.unit) if series.known_days >= LEAST_DAYS else -np.inf
+    clear = bins[-1] > known and tau(bins) >= _BLOCKS_TAU and rise >= _LEAST_RISE and rise > _CLEAR * rest
     return per_day if clear and not _is_rhythm(series, per_day) else None
 
 

@@ -1,0 +1,170 @@
+"""What weeks of history make known: planted series of three weeks, loaded at several cadences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from pycemaker.findings import CRITICAL, Finding, find
+from pycemaker.hour_summaries import summarize
+from pycemaker.metrics import CPU, REQUEST_COUNT, RESPONSE_TIME, Metric
+from pycemaker.period import Period
+from pycemaker.window import Window
+from tests.services.labelled import Labelled, part_of, samples
+from tests.services.periods import SAO_PAULO
+
+Minutes = NDArray[np.int64]
+
+START = datetime(2024, 3, 4, tzinfo=UTC)  # a Monday
+DAY, HOUR = 1440, 60
+CADENCES = pytest.mark.parametrize("every_seconds", [5, 60, 300])
+
+
+def readings(reading: Callable[[Minutes], NDArray[np.float64]], days: int = 15) -> NDArray[np.float64]:
+    minute = np.arange(days * DAY)
+    noise = np.random.default_rng(7).lognormal(0, 0.08, len(minute))
+    return np.asarray(reading(minute) * noise, np.float64)
+
+
+def findings(
+    reading: Callable[[Minutes], NDArray[np.float64]],
+    every_seconds: int,
+    end_day: float,
+    hours: int = 6,
+    metric: Metric = CPU,
+) -> tuple[Finding, ...]:
+    """What a report of so many hours says that ends so many days after the start."""
+    value = readings(reading, int(np.ceil(end_day)))
+    time_ms = int(START.timestamp() * 1000) + np.arange(len(value), dtype=np.int64) * 60_000
+    columns = samples(Labelled("planted", metric, time_ms, value, ()), every_seconds)
+    window = Window(START + timedelta(days=end_day), hours)
+    part = part_of(metric, window, columns, summarize(columns, metric.unit))
+    return find(Period(window, SAO_PAULO, (part,), None))
+
+
+def burst(minute: Minutes, start: float, minutes: float, level: float) -> NDArray[np.float64]:
+    return np.where((minute >= start) & (minute < start + minutes), level, 0.0)
+
+
+def hourly(minute: Minutes) -> NDArray[np.float64]:
+    return np.where(minute % HOUR < 10, 0.6, 0.1)
+
+
+def wandering(minute: Minutes) -> NDArray[np.float64]:
+    starts = np.random.default_rng(3).uniform(0, 15 * DAY, 60)
+    return np.maximum.reduce([burst(minute, start, 25, 0.6) for start in starts], initial=0.1)
+
+
+def daily_from(day: int) -> Callable[[Minutes], NDArray[np.float64]]:
+    def reading(minute: Minutes) -> NDArray[np.float64]:
+        at_seven = (minute % DAY >= 19 * HOUR) & (minute % DAY < 19 * HOUR + 30) & (minute >= day * DAY)
+        return np.where(at_seven, 0.7, 0.1)
+
+    return reading
+
+
+def step_at(day: int) -> Callable[[Minutes], NDArray[np.float64]]:
+    return lambda minute: np.where(minute >= day * DAY, 0.15, 0.06)
+
+
+@CADENCES
+@pytest.mark.parametrize("known", [hourly, wandering, daily_from(0)])
+def test_bursts_that_come_every_hour_or_at_wandering_hours_or_each_day_are_known(
+    known: Callable[[Minutes], NDArray[np.float64]], every_seconds: int
+) -> None:
+    assert findings(known, every_seconds, 14.0) == ()
+
+
+@pytest.mark.parametrize("hours", [24, 168])
+def test_they_are_known_in_longer_reports_too(hours: int) -> None:
+    for known in (hourly, wandering, daily_from(0)):
+        assert findings(known, 60, 15.0, hours) == ()
+
+
+@CADENCES
+def test_a_new_daily_job_is_told_on_its_first_days(every_seconds: int) -> None:
+    (first,) = findings(daily_from(12), every_seconds, 12.875)
+    assert (first.kind, first.metric) == ("incident", "cpu")
+    assert "Na mesma hora" not in first.detail
+    (second,) = findings(daily_from(12), every_seconds, 13.875)
+    assert second.detail.endswith("Na mesma hora também em 1 dos 7 dias anteriores.")
+    assert findings(daily_from(12), every_seconds, 14.875) == ()
+
+
+def test_a_new_daily_job_is_one_finding_in_a_week() -> None:
+    (finding,) = findings(daily_from(8), 60, 15.0, 168)
+    assert finding.detail.endswith("Na mesma hora também em 6 dos 7 dias anteriores.")
+
+
+@CADENCES
+def test_a_small_level_that_moved_is_told_for_a_day_and_then_known(every_seconds: int) -> None:
+    (finding,) = findings(step_at(12), every_seconds, 12.25)
+    assert finding.kind == "shift"
+    assert "p.p. acima do normal desde" in finding.headline
+    assert [each.kind for each in findings(step_at(12), every_seconds, 13.0)] == ["shift"]
+    assert findings(step_at(12), every_seconds, 14.75) == ()
+
+
+def test_a_bad_day_does_not_blind_those_after_it() -> None:
+    def reading(minute: Minutes) -> NDArray[np.float64]:
+        return 0.2 + burst(minute, 12.2 * DAY, 600, 0.7) + burst(minute, 14.4 * DAY, 60, 0.7)
+
+    (finding,) = findings(reading, 60, 14.5)
+    assert finding.kind == "incident"
+
+
+@CADENCES
+def test_a_middays_load_in_the_night_is_told(every_seconds: int) -> None:
+    def reading(minute: Minutes) -> NDArray[np.float64]:
+        rhythm = 0.3 * (1 + 0.8 * np.sin(minute / DAY * 2 * np.pi))
+        return np.where((minute >= 14 * DAY + 17 * HOUR) & (minute < 14 * DAY + 19 * HOUR), 0.52, rhythm)
+
+    (finding,) = findings(reading, every_seconds, 15.0)
+    assert finding.kind == "incident"
+
+
+@CADENCES
+def test_a_fall_below_all_that_is_known_is_told_of_cpu_too(every_seconds: int) -> None:
+    def dead(minute: Minutes) -> NDArray[np.float64]:
+        return np.where((minute >= 13.6 * DAY) & (minute < 13.65 * DAY), 0.01, 0.4)
+
+    (finding,) = findings(dead, every_seconds, 13.75)
+    assert finding.kind == "incident"
+    assert "abaixo do normal" in finding.headline
+
+
+def test_a_first_weekend_is_no_finding_and_lost_requests_are() -> None:
+    def office(minute: Minutes) -> NDArray[np.float64]:
+        return np.where(minute // DAY % 7 >= 5, 20.0, 60.0)
+
+    def lost(minute: Minutes) -> NDArray[np.float64]:
+        return np.where((minute >= 13.6 * DAY) & (minute < 13.65 * DAY), 0.05, 1) * office(minute)
+
+    assert findings(office, 60, 5.5, metric=REQUEST_COUNT) == ()
+    assert findings(office, 60, 12.5, metric=REQUEST_COUNT) == ()
+    (finding,) = findings(lost, 60, 13.75, metric=REQUEST_COUNT)
+    assert (finding.kind, finding.metric) == ("incident", "request_count")
+
+
+def test_a_recovery_is_no_alarm() -> None:
+    def reading(minute: Minutes) -> NDArray[np.float64]:
+        return np.where((minute >= 13 * DAY) & (minute < 13.75 * DAY), 2.0, 0.2)
+
+    assert [finding.kind for finding in findings(reading, 60, 13.5, metric=RESPONSE_TIME)] == ["shift"]
+    assert findings(reading, 60, 14.0, metric=RESPONSE_TIME) == ()
+
+
+def test_chronic_critical_time_is_known_and_news_after_calm_weeks() -> None:
+    def chronic(minute: Minutes) -> NDArray[np.float64]:
+        return np.full(len(minute), 0.95)
+
+    def grown(minute: Minutes) -> NDArray[np.float64]:
+        return 0.6 + burst(minute, 13.6 * DAY, 60, 0.4)
+
+    assert findings(chronic, 60, 13.75) == ()
+    (finding,) = findings(grown, 60, 13.75)
+    assert (finding.kind, finding.severity) == ("incident", CRITICAL)

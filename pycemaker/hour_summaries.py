@@ -94,14 +94,8 @@ def summarize(columns: Columns, unit: str) -> HourSummaries:
     rows, edges = len(hours), bin_edges(unit)
     finite = np.isfinite(columns.reading)
     reading, owner, times = columns.reading[finite], hour[finite], columns.time_ms[finite]
-    order = np.lexsort((times, reading, owner))
-    low_row, low_at = np.unique(owner[order], return_index=True)
-    high_order = np.lexsort((-times, reading, owner))
-    high_at = np.append(low_at, len(order))[1:] - 1
-    minimum, maximum = np.full(rows, np.nan), np.full(rows, np.nan)
-    minimum_ms, maximum_ms = np.zeros(rows, np.int64), np.zeros(rows, np.int64)
-    minimum[low_row], minimum_ms[low_row] = reading[order][low_at], times[order][low_at]
-    maximum[low_row], maximum_ms[low_row] = reading[high_order][high_at], times[high_order][high_at]
+    minimum, minimum_ms = _extreme(np.minimum, times, reading, owner, rows)
+    maximum, maximum_ms = _extreme(np.maximum, times, reading, owner, rows)
     bins = np.clip(np.searchsorted(edges, reading, side="right") - 1, 0, len(edges) - 2)
     names = tuple(sorted(columns.criticity_names))
     places = np.array([names.index(name) for name in columns.criticity_names], np.int64)
@@ -145,6 +139,20 @@ def no_summaries(unit: str) -> HourSummaries:
 def _counts(row: NDArray[np.int64], column: NDArray[np.int64], rows: int, columns: int) -> NDArray[np.int64]:
     counted = np.bincount(row * columns + column, minlength=rows * columns)
     return np.asarray(counted.reshape(rows, columns), np.int64)
+
+
+def _extreme(
+    of: np.ufunc, time_ms: NDArray[np.int64], reading: NDArray[np.float64], owner: NDArray[np.intp], rows: int
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Each hour's least or greatest reading, and when the first of it was."""
+    extreme, extreme_ms = np.full(rows, np.nan), np.zeros(rows, np.int64)
+    row, first = np.unique(owner, return_index=True)
+    if len(row):
+        extreme[row] = of.reduceat(reading, first)
+    at = np.flatnonzero(reading == extreme[owner])
+    row, first = np.unique(owner[at], return_index=True)
+    extreme_ms[row] = time_ms[at[first]]
+    return extreme, extreme_ms
 
 
 def _blocks(

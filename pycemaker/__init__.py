@@ -13,8 +13,8 @@ A file map, in the order in which data walks:
     payload              the API's JSON
     period               what a notebook works on
     robust, coverage     statistics that no spike moves; how far samples can be trusted
-    cadence              the usual distance of samples, learned from them
     data_quality         samples that look like something else than they are meant to be
+    cadence, sampling    the usual distance of samples, learned from them; the sentence that says it
     findings/            what changed, in at most three sentences
     capacity, trend      how much room a resource has, and when it would be full
     parameters           a notebook's parameters, read and checked

@@ -95,9 +95,14 @@ def coverage(part: MetricPeriod) -> Coverage:
 
 
 def gaps(time_ms: NDArray[np.int64], interval: Interval, cadence: Cadence) -> tuple[Gap, ...]:
-    """Stretches of an interval without a sample, longest first; those at its two ends too."""
+    """Stretches of an interval without a sample, longest first; those at its two ends too.
+
+    Where nothing tells a cadence only an interval without any sample has one.
+    """
     assert interval.end_utc is not None  # noqa: S101 - an open end has no gap at it
     edges = np.concatenate([[to_epoch_ms(interval.start_utc)], time_ms, [to_epoch_ms(interval.end_utc)]])
+    if len(time_ms) and not cadence.is_known:
+        return ()
     steps = np.diff(edges)
     places = np.flatnonzero(steps > cadence.gaps_ms(edges[1:]))
     ranked = places[np.argsort(-steps[places], kind="stable")]

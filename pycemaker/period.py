@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -12,10 +12,10 @@ import numpy as np
 
 from pycemaker import cadence
 from pycemaker.cadence import Cadence
-from pycemaker.hour_summaries import HourSummaries
+from pycemaker.hour_summaries import HOUR_MS, HourSummaries
 from pycemaker.language import _
 from pycemaker.metrics import Metric
-from pycemaker.samples import Columns, columns_digest
+from pycemaker.samples import Columns, columns_digest, no_columns
 from pycemaker.window import Interval, Window, to_epoch_ms
 
 if TYPE_CHECKING:
@@ -36,6 +36,9 @@ in 740."""
 
 _NEAR_HOURS = 24
 """Of how many hours' summaries the cadence is taken where an interval has too few samples."""
+
+_LEAST_FITTING = 12
+"""Of one or two distances alone the cadence is taken where at least so many of them make up the interval."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,19 @@ class Arrivals:
 
 
 @dataclass(frozen=True)
+class Absence:
+    """What there is of a metric that has no sample in the interval.
+
+    Attributes:
+        newest_ms: its last sample before the interval's end, milliseconds since 1970 in UTC; None where there is none.
+        has_undated: whether it has documents whose `time_series` is no date.
+    """
+
+    newest_ms: int | None
+    has_undated: bool
+
+
+@dataclass(frozen=True)
 class MetricPeriod:
     """One metric over a window.
 
@@ -79,6 +95,7 @@ class MetricPeriod:
         earlier: the same hours of earlier days, nearest first; empty where they were not read.
         arrivals: None where it was not looked at, or where the samples' `_id`s do not tell.
         history: hour summaries of the `HISTORY_DAYS` days before the interval's start; None where they were not read.
+        absence: what else there is of the metric, where the interval has no sample; None where it was not looked at.
     """
 
     metric: Metric
@@ -89,6 +106,7 @@ class MetricPeriod:
     earlier: tuple[EarlierHours, ...] = ()
     arrivals: Arrivals | None = None
     history: HourSummaries | None = None
+    absence: Absence | None = None
 
     @property
     def label(self) -> str:
@@ -117,14 +135,25 @@ class MetricPeriod:
 
     def _step_elsewhere_ms(self, own: Columns, other: Columns) -> float:
         """The usual distance where an interval's own samples do not tell it; 0 where nothing does."""
-        earlier = [cadence.distances_ms(day.samples.time_ms, SLICE_SECONDS * 1000) for day in self.earlier]
-        whole = cadence.distances_ms(other.time_ms), np.concatenate([*earlier, np.empty(0)])
-        steps_ms = [float(np.median(each)) if len(each) >= cadence.LEAST_DISTANCES else 0.0 for each in whole]
-        few = [*cadence.distances_ms(own.time_ms), *whole[0]]
-        summarized = self.history.step_ms[-_NEAR_HOURS:] if self.history else np.empty(0, np.int64)
-        summarized_ms = float(np.median(summarized[summarized > 0])) if (summarized > 0).any() else 0.0
-        candidates_ms = (steps_ms[0], summarized_ms, steps_ms[1], min(few, default=0.0))
+        others, near = (
+            cadence.distances_ms(other.time_ms),
+            self.history.step_ms[-_NEAR_HOURS:].tolist() if self.history else [0],
+        )
+        few = cadence.distances_ms(
+            np.concatenate([own.time_ms, other.time_ms]), HOUR_MS * self.window.hours / _LEAST_FITTING
+        )
+        candidates_ms = (
+            float(np.median(others)) if len(others) >= cadence.LEAST_DISTANCES else 0.0,
+            float(np.median([step_ms for step_ms in near if step_ms] or [0])),
+            few.min(initial=np.inf) if len(few) else 0.0,
+        )
         return float(next((step_ms for step_ms in candidates_ms if step_ms > 0), 0.0))
+
+    def after(self, instant_utc: datetime) -> MetricPeriod:
+        """The same without samples up to an instant, and so without what lies before the interval."""
+        first = int(np.searchsorted(self.current.time_ms, to_epoch_ms(instant_utc), side="right"))
+        later = self.current.part(first, len(self.current))
+        return replace(self, current=later, previous=no_columns(), earlier=(), history=None)
 
     def frame(self) -> pd.DataFrame:
         """The interval as pandas: `time` (aware, readers' zone), `reading` (metric's unit), `criticity`."""

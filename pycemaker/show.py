@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pycemaker import brand, capacity_tables, figures, tables, words
 from pycemaker.capacity_findings import capacity_findings, capacity_quiet
 from pycemaker.figures import forecast, heatmap
-from pycemaker.findings import MOST, QUIET, find
+from pycemaker.findings import MOST, all_clear, find
 from pycemaker.language import _
 from pycemaker.rates import in_rates
 from pycemaker.settings import ROOT
@@ -127,9 +127,9 @@ def _head(found: tuple[Finding, ...], period: Period) -> dict[str, Any]:
     """What the mail's head is made of: plain text, which whoever renders it escapes."""
     until = period.sample_until_utc
     if not found:
-        preheader = tables.quiet_sentence(period)
+        clear = all_clear(period)
         is_sample = bool(until and until > period.window.start_utc)
-        return {"headline": _(QUIET), "preheader": preheader, "is_sample": is_sample}
+        return {"headline": clear.headline, "preheader": clear.detail, "is_sample": is_sample}
     listed = words.listed([finding.headline for finding in found[1:]])
     others = " " + _("Também: {others}.", others=listed) if listed else ""
     return {

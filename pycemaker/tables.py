@@ -14,9 +14,10 @@ from pycemaker.coverage import COMPARABLE_SHARE, Coverage, coverage
 from pycemaker.criticity import criticity
 from pycemaker.data_quality import suspicions
 from pycemaker.digest import Digest, Extreme, digest
-from pycemaker.findings import CRITICAL, NOTICE, QUIET, WARNING
-from pycemaker.language import N_, _, ngettext, pgettext
+from pycemaker.findings import CRITICAL, NOTICE, WARNING, all_clear
+from pycemaker.language import N_, _, pgettext
 from pycemaker.rates import in_rates
+from pycemaker.sampling import sampling
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,10 +41,11 @@ def heading(period: Period, title: str = "") -> str:
     notice = _sample_notice(period)
     length, zone = words.length(period.window.hours), words.zone_phrase(period.window, period.zone)
     when = words.period(period.window, period.zone)
-    made_up = _("Dados de exemplo.")
+    made_up, often = _("Dados de exemplo."), sampling(period)
     return (
         f'<div class="pm-head"><h1>{escape(_(title)) or when}</h1>'
-        f'<p class="pm-sub">{f"{when} · " if title else ""}{length} · {escape(zone)}</p>'
+        f'<p class="pm-sub">{f"{when} · " if title else ""}{length} · {escape(zone)}'
+        f"{f' · {escape(often)}' if often else ''}</p>"
         + (f'<p class="pm-notice"><strong>{made_up}</strong> {notice}</p>' if notice else "")
         + "</div>"
     )
@@ -51,9 +53,8 @@ def heading(period: Period, title: str = "") -> str:
 
 def findings(found: Sequence[Finding], period: Period) -> str:
     """What changed, the most important first: how grave in words and colour, the figures, what to do next."""
-    changed, nothing, next_step = _("O que mudou"), _(QUIET), _next(_("nada."))
-    quiet = f'<p class="pm-quiet"><strong>{nothing}.</strong><br>{escape(quiet_sentence(period))}{next_step}</p>'
-    told = "".join(map(_finding, found)) if found else quiet
+    told = "".join(map(_finding, found)) if found else _quiet(period)
+    changed = _("O que mudou")
     return f'<div class="pm-findings"><h2>{changed}</h2>{told}</div>'
 
 
@@ -63,6 +64,12 @@ def capacity(found: Sequence[Finding], quiet: Finding) -> str:
     calm = f'<p class="pm-quiet"><strong>{headline}.</strong><br>{detail}{_next(quiet.advice)}</p>'
     said = "".join(map(_finding, found)) if found else calm
     return f'<div class="pm-findings"><h2>{_("O que vem pela frente")}</h2>{said}</div>'
+
+
+def _quiet(period: Period) -> str:
+    clear = all_clear(period)
+    headline, detail = escape(clear.headline), escape(clear.detail)
+    return f'<p class="pm-quiet"><strong>{headline}.</strong><br>{detail}{_next(clear.advice)}</p>'
 
 
 def _finding(finding: Finding) -> str:
@@ -78,23 +85,13 @@ def _next(advice: str) -> str:
     return f'<br><span class="pm-next"><strong>{escape(what)}</strong> {escape(advice)}</span>'
 
 
-def quiet_sentence(period: Period) -> str:
-    """What a quiet period was compared with, so that the sentence says how much it is worth."""
-    days = max((sum(len(earlier.samples) > 0 for earlier in part.earlier) for part in period.metrics), default=0)
-    if not days:
-        return _("Comparado com o período anterior.")
-    return ngettext(
-        "Comparado com o período anterior e com as mesmas horas do dia anterior.",
-        "Comparado com o período anterior e com as mesmas horas de {days} dias anteriores.",
-        days,
-        days=days,
-    )
-
-
 def trust(period: Period) -> str:
     """How far the samples can be trusted: how many came, gaps, irregular ones, what is not compared."""
     counted = {part.label: coverage(part) for part in period.metrics}
     question, omitted = _("Dá para confiar?"), _("Não comparado:")
+    if not period.received:
+        absence = escape(_(words.NO_SAMPLES))
+        return f'<div class="pm-trust"><p><strong>{question}</strong> {absence}.</p></div>'
     said = [_coverage(period), *_out_of_step(period, counted), _longest_gap(period, counted), *suspicions(period)]
     withheld = _withheld(counted)
     return (
@@ -202,6 +199,8 @@ def _coverage(period: Period) -> str:
 
 
 def _of(received: int, expected: int) -> str:
+    if not expected:
+        return words.coverage(received, expected)
     return _("{received} de {expected}", received=words.count(received), expected=words.count(expected))
 
 

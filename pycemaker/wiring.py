@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from pycemaker import brand, language
 from pycemaker.data.database import Database, open_database
+from pycemaker.data.ends import absence
 from pycemaker.data.hour_store import HourStore
 from pycemaker.data.store import Store
 from pycemaker.language import _
@@ -160,6 +161,7 @@ def _read(database: Database, window: Window, settings: Settings) -> Period:
             _earlier(store, metric, window, settings.timezone),
             samples.arrivals if has_real_arrivals else None,
             hours.read(metric, days_before(window, HISTORY_DAYS)),
+            None if len(samples.current) else absence(store, metric, window.end_utc),
         )
 
     with ThreadPoolExecutor(_READERS) as pool:

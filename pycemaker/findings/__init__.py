@@ -5,6 +5,7 @@
     episodes, levels     a stretch beyond that; a level of hours beyond it
     trends, states       what fills up, and when; time spent critical, readings never seen, missing samples
     finding, telling     what a finding is; the words of each kind
+    judged               what cannot be judged; what an all-clear is given for
 
 A reading is known where the last weeks reached it at any hour, the worst day left out, so that bursts and chronic load
 are no news. A level or a stretch is known where the days themselves were as far from their same hours. Beyond what is
@@ -15,17 +16,20 @@ and `tests.bench.findings`, and bounded by `tests/unit/test_findings_noise.py`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pycemaker.coverage import COMPARABLE_SHARE, Coverage, coverage
+from pycemaker.coverage import COMPARABLE_SHARE, Coverage
+from pycemaker.findings import judged as judging
 from pycemaker.findings.episodes import Episode, find_episode
 from pycemaker.findings.extremes import LEAST_DAYS
 from pycemaker.findings.finding import CRITICAL, NOTICE, WARNING, Finding
+from pycemaker.findings.judged import FEWEST_READINGS, AllClear, Judged, Reason, judged, unjudged, without_made_up
 from pycemaker.findings.levels import Shift, find_shift
 from pycemaker.findings.series import Series, scaled, series
-from pycemaker.findings.states import critical_time, new_high, outages
+from pycemaker.findings.states import Outage, critical_time, new_high, outages
 from pycemaker.findings.telling import (
     tell_critical,
     tell_high,
@@ -35,20 +39,16 @@ from pycemaker.findings.telling import (
     tell_trend,
 )
 from pycemaker.findings.trends import find_trend
-from pycemaker.language import N_
 
 if TYPE_CHECKING:
-    from pycemaker.period import MetricPeriod, Period
+    from pycemaker.period import Period
 
-__all__ = ["CRITICAL", "MOST", "NOTICE", "QUIET", "WARNING", "Finding", "find"]
+__all__ = ["CRITICAL", "MOST", "NOTICE", "WARNING", "AllClear", "Finding", "all_clear", "find"]
 
 MOST = 3
 """How many findings a report has at most."""
 
-QUIET = N_("Nada fora do normal neste período")
-"""What a report without a finding says."""
-
-_KINDS = ("gap", "incident", "critical", "trend", "shift", "high")
+_KINDS = ("unknown", "gap", "incident", "critical", "trend", "shift", "high")
 _TOLD_FIRST = ("seconds", "requests", "ratio")
 _TOGETHER_MS = 300_000
 
@@ -57,21 +57,32 @@ def find(period: Period) -> tuple[Finding, ...]:
     """The findings of a period: the worst first, at most `MOST`; none where nothing is out of the ordinary.
 
     One finding a metric: a stretch that was far from normal says more than a level that moved, that more than its
-    critical time, that more than one high reading. A trend and a gap are told beside them. Stretches of several metrics
-    at one time are one finding. Whatever compares the two intervals is withheld where there is too little of either.
+    critical time, that more than one high reading. A trend and a gap are told beside them, as is what cannot be judged.
+    Stretches of several metrics at one time are one finding. Whatever compares the two intervals is withheld where
+    there is too little of either. Made-up samples count only where they are most of the interval.
     """
-    counted = {part.metric.id: (part, coverage(part)) for part in period.metrics}
-    parts = {part.metric.id: series(part) for part in period.metrics if len(part.current)}
-    comparable = {name: taken for name, taken in parts.items() if _is_comparable(taken, counted[name][1])}
-    found = _gaps(counted) + _changes(parts, comparable)
+    each = judged(without_made_up(period))
+    enough = {one.part.metric.id: one for one in each if one.readings >= FEWEST_READINGS}
+    parts = {name: series(one.part) for name, one in enough.items()}
+    comparable = {name: taken for name, taken in parts.items() if _is_comparable(taken, enough[name].coverage)}
+    outage = _outage(each)
+    found = unjudged(each, outage.metrics if outage else ()) + _changes(parts, comparable)
+    if outage:
+        total = sum(one.was_collected for one in each)
+        found.append(tell_outage(outage, period[outage.metrics[0].id], total))
     ranked = sorted(found, key=lambda finding: (-finding.severity, _KINDS.index(finding.kind), -finding.weight))
     return tuple(ranked[:MOST])
 
 
-def _gaps(counted: dict[str, tuple[MetricPeriod, Coverage]]) -> list[Finding]:
-    parts = {name: part for name, (part, _) in counted.items()}
-    found = outages(counted)
-    return [tell_outage(outage, parts[outage.metrics[0].id], len(parts)) for outage in found[:1]]
+def all_clear(period: Period) -> AllClear:
+    """What is said of a period without a finding: what was looked at, and what it was compared with."""
+    return judging.all_clear(judged(without_made_up(period)))
+
+
+def _outage(each: Sequence[Judged]) -> Outage | None:
+    """The stretch without samples that is told, if any: the one that most is missed in."""
+    counted = {one.part.metric.id: (one.part, one.coverage) for one in each if one.reason is not Reason.UNDATED}
+    return next(iter(outages(counted)), None)
 
 
 def _changes(parts: dict[str, Series], comparable: dict[str, Series]) -> list[Finding]:

@@ -12,6 +12,7 @@ from pycemaker.cadence import Cadence
 from pycemaker.coverage import Coverage, Gap
 from pycemaker.findings.extremes import greatest
 from pycemaker.findings.finding import Floor
+from pycemaker.findings.judged import known_days, was_just_collected
 from pycemaker.findings.series import DAY_HOURS, Series
 from pycemaker.metrics import Metric
 from pycemaker.robust import Floats
@@ -177,7 +178,7 @@ def _outage(group: list[tuple[MetricPeriod, Gap]]) -> Outage:
 def _is_news(part: MetricPeriod, gap: Gap) -> bool:
     if gap.seconds < max(_GAP_SECONDS, _GAP_SHARE * part.window.hours * 3600):
         return False
-    had_samples = len(part.previous) > 0 or (part.history is not None and len(part.history) > 0)
+    had_samples = len(part.previous) > 0 or known_days(part) > 0 or was_just_collected(part)
     return had_samples or (len(part.current) > 0 and gap.start_ms > to_epoch_ms(part.window.start_utc))
 
 

@@ -15,6 +15,7 @@ from pycemaker.findings.finding import (
     days_phrase,
     told,
 )
+from pycemaker.findings.judged import CHECK_COLLECTOR, NO_SAMPLES
 from pycemaker.language import N_, _, ngettext, pgettext
 from pycemaker.rates import rate, rate_unit
 
@@ -42,7 +43,6 @@ _FILLS = {
 }
 _SCHEDULED = N_("Procure uma tarefa agendada para essa hora.")
 _MAKE_ROOM = N_("Abra espaço antes disso.")
-_CHECK_COLLECTOR = N_("Confira se o coletor está rodando e se alcança o banco de dados.")
 _ASK_WHETHER_EXPECTED = N_("Confira se essa mudança era esperada; se ninguém a fez, veja o que mudou {when}.")
 _OFTEN = 3
 _SHORT_BAD_SECONDS = 300
@@ -205,13 +205,14 @@ def tell_outage(outage: Outage, part: MetricPeriod, total: int) -> Finding:
     detail = _("São {share} do período, {who}: não há dados desse intervalo.", share=missing, who=who)
     advice = _("Confira se o coletor e a máquina estavam no ar nesse horário.")
     if gap.seconds >= whole:
-        severity, headline = CRITICAL, _("Nenhuma amostra no período {who}", who=who)
-        detail, advice = _("Não há dados desse intervalo."), _(_CHECK_COLLECTOR)
+        is_all = len(outage.metrics) == total
+        severity, headline = CRITICAL, _(NO_SAMPLES) if is_all else _("Nenhuma amostra no período {who}", who=who)
+        detail, advice = _last_sample(part), _(CHECK_COLLECTOR)
     elif outage.at_end:
         severity = CRITICAL if gap.seconds >= _STOPPED_SECONDS else WARNING
         headline = _("Coleta parada desde {time}", time=words.minute(gap.start_ms, part.window, part.zone))
         headline += "" if len(outage.metrics) == total else f" ({labels})"
-        advice = _(_CHECK_COLLECTOR)
+        advice = _(CHECK_COLLECTOR)
     else:
         severity = WARNING if gap.seconds >= 0.1 * whole else NOTICE
         headline = _("Sem amostras por {length}, {span}", length=length, span=span)
@@ -219,6 +220,13 @@ def tell_outage(outage: Outage, part: MetricPeriod, total: int) -> Finding:
         "gap", "" if len(outage.metrics) == total else outage.metrics[0].id, severity, headline, detail, advice,
         gap.start_ms, gap.end_ms, gap.seconds * len(outage.metrics),
     )  # fmt: skip
+
+
+def _last_sample(part: MetricPeriod) -> str:
+    """When a metric's last sample was; that nothing is known since, where it was not looked at."""
+    if part.absence is None or part.absence.newest_ms is None:
+        return _("Não há dados desse intervalo.")
+    return _("A última amostra é de {moment}.", moment=words.day_and_minute(part.absence.newest_ms, part.zone))
 
 
 def _amount(episode: Episode) -> str:

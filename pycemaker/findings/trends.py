@@ -57,7 +57,7 @@ def find_trend(series: Series) -> Trend | None:
     if full is None:
         return None
     level = median(series.current[np.isfinite(series.current)][-6:])
-    if series.known_days >= LEAST_DAYS and not level > greatest(series.highs):
+    if np.isnan(level) or (series.known_days >= LEAST_DAYS and not level > greatest(series.highs)):
         return None
     hours = series.part.window.hours / 24
     if dated := _dated(series, full, level):

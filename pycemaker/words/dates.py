@@ -10,7 +10,9 @@ from babel.dates import format_datetime, get_timezone_name
 
 from pycemaker.language import _, ngettext, pgettext, spoken
 from pycemaker.window import Window, from_epoch_ms
-from pycemaker.words.numbers import count
+from pycemaker.words.numbers import count, decimal
+
+_SAME_SHARE = 0.03
 
 FINE_HOURS = 6
 """The longest window whose clocks and durations are told to the second."""
@@ -32,6 +34,14 @@ def hours_of(how_many: int) -> str:
 def days_of(how_many: int) -> str:
     """A number of days: `1 dia`, `3 dias`."""
     return ngettext("{days} dia", "{days} dias", how_many, days=count(how_many))
+
+
+def days_back(how_many: int) -> str:
+    """A number of days before something: `1 dia`, `7 dias`; from two whole weeks on `4 semanas`."""
+    weeks, rest = divmod(how_many, 7)
+    if weeks >= 2 and not rest:
+        return ngettext("{weeks} semana", "{weeks} semanas", weeks, weeks=count(weeks))
+    return days_of(how_many)
 
 
 def clock(instant_utc: datetime, zone: ZoneInfo, pattern: str) -> str:
@@ -59,6 +69,11 @@ def period_in_sentence(window: Window, zone: ZoneInfo) -> str:
 def day(instant_utc: datetime, zone: ZoneInfo) -> str:
     """The day of an aware instant in `zone`: `10/04/2022`."""
     return clock(instant_utc, zone, pgettext("date", "dd/MM/yyyy"))
+
+
+def day_and_minute(epoch_ms: int, zone: ZoneInfo) -> str:
+    """An instant anywhere: `09/04/2022, 04:10`."""
+    return clock(from_epoch_ms(epoch_ms), zone, pgettext("date", "dd/MM/yyyy, HH:mm"))
 
 
 def moment(epoch_ms: int, window: Window, zone: ZoneInfo) -> str:
@@ -132,6 +147,14 @@ def duration(seconds: float, window: Window | None = None) -> str:
         hours, rest = divmod(minutes, 60)
         return f"{hours} h {rest} min" if rest else hours_of(hours)
     return days_of(round(minutes / 1440))
+
+
+def distance(seconds: float) -> str:
+    """How far apart samples are: `5 s`, `2,5 s`, `60 s`, `5 min`; decimals only where they say something."""
+    whole = round(seconds)
+    if whole >= 10 or (whole and abs(seconds - whole) <= _SAME_SHARE * seconds):
+        return duration(whole)
+    return f"{decimal(seconds, 1 if seconds >= 1 else 2)} s"
 
 
 def zone_phrase(window: Window, zone: ZoneInfo) -> str:

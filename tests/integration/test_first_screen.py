@@ -11,7 +11,7 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 from playwright.sync_api import Browser
 
 from pycemaker import tables
-from pycemaker.findings import QUIET, find
+from pycemaker.findings import all_clear, find
 from pycemaker.period import Period
 from pycemaker.report.render import render_page
 from pycemaker.window import Window
@@ -47,7 +47,8 @@ def hardest() -> dict[str, Period]:
     for period in every_kind():
         found = find(period)
         kind = f"{found[0].kind}-{found[0].severity}" if found else "quiet"
-        length = len(f"{found[0].headline}{found[0].detail}{found[0].advice}") if found else 0
+        told = found[0] if found else all_clear(period)
+        length = len(f"{told.headline}{told.detail}{told.advice}")
         if length >= chosen.get(kind, (0, period))[0]:
             chosen[kind] = length, period
     return {kind: period for kind, (_, period) in chosen.items()}
@@ -88,8 +89,8 @@ def test_what_changed_when_how_bad_and_what_to_do_is_on_the_first_screen(
     found = find(period)
     for said in first_screens(browser, period, tmp_path).values():
         if not found:
-            assert f"O que mudou {QUIET}. Comparado com o período anterior" in said
-            assert "O que fazer: nada." in said
+            clear = all_clear(period)
+            assert f"O que mudou {clear.headline}. {clear.detail} O que fazer: {clear.advice}" in said
         else:
             first = found[0]
             assert f"{first.headline} {first.detail} O que fazer: {first.advice}" in said
@@ -97,7 +98,7 @@ def test_what_changed_when_how_bad_and_what_to_do_is_on_the_first_screen(
 
 def test_every_kind_of_finding_is_among_the_hardest() -> None:
     assert {kind.partition("-")[0] for kind in HARDEST} == {
-        *("quiet", "incident", "shift", "trend", "critical", "high", "gap")
+        *("quiet", "incident", "shift", "trend", "critical", "high", "gap", "unknown")
     }
 
 

@@ -16,6 +16,7 @@ from pycemaker.samples import Columns, no_columns
 from pycemaker.window import Window, to_epoch_ms
 from tests.services.noise import quiet_period
 from tests.services.periods import NEW_YORK, SAO_PAULO, WINDOW, busy_period, columns, part, period_of
+from tests.services.unjudged import every_unjudged
 
 START_MS = to_epoch_ms(WINDOW.start_utc)  # 03:43:23 in São Paulo
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
@@ -65,6 +66,7 @@ def every_kind() -> Iterator[Period]:
     yield from _trends(quiet)
     yield from _silences(quiet)
     yield from _oddities(quiet)
+    yield from every_unjudged()
 
 
 def _stretches(quiet: Period) -> Iterator[Period]:

@@ -9,6 +9,7 @@ import pytest
 
 from pycemaker.cadence import Cadence, learn, steady
 from pycemaker.coverage import coverage
+from pycemaker.findings.series import series
 from pycemaker.findings.states import critical_time
 from pycemaker.hour_summaries import summarize
 from pycemaker.metrics import CPU
@@ -129,7 +130,7 @@ def of(times: np.ndarray[tuple[int], np.dtype[np.int64]], previous: Columns | No
 
 @pytest.mark.parametrize("seconds", [1, 5, 6, 15, 30, 60, 300])
 def test_time_spent_critical_is_as_long_as_it_was_at_any_distance(seconds: int) -> None:
-    critical = critical_time(worded(every(seconds), [(HOUR_MS, 2 * HOUR_MS), (3 * HOUR_MS, 5 * HOUR_MS)]))
+    critical = critical_time(series(worded(every(seconds), [(HOUR_MS, 2 * HOUR_MS), (3 * HOUR_MS, 5 * HOUR_MS)])))
     assert critical is not None
     assert (critical.seconds, critical.longest_seconds, critical.stretches) == (10800, 7200, 2)
     assert (critical.end_ms - critical.start_ms) / 1000 == 7200
@@ -137,10 +138,10 @@ def test_time_spent_critical_is_as_long_as_it_was_at_any_distance(seconds: int) 
 
 def test_time_spent_critical_is_not_longer_for_a_gap_and_never_shorter_than_its_longest_stretch() -> None:
     times = np.concatenate([every(60, 0, HOUR_MS), every(60, 4 * HOUR_MS)])
-    whole = critical_time(worded(times, [(0, END_MS)]))
+    whole = critical_time(series(worded(times, [(0, END_MS)])))
     assert whole is not None
     assert (whole.seconds, whole.longest_seconds, whole.stretches) == (10800, 7200, 2)
-    flapping = critical_time(worded(every(5), [(start, start + 5000) for start in range(0, END_MS, 60_000)]))
+    flapping = critical_time(series(worded(every(5), [(start, start + 5000) for start in range(0, END_MS, 60_000)])))
     assert flapping is not None
     assert (flapping.seconds, flapping.longest_seconds, flapping.stretches) == (1800, 1800, 1)
 

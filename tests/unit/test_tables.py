@@ -21,7 +21,7 @@ def visible(html: str) -> str:
 
 def test_the_head_tells_period_length_and_zone() -> None:
     html = tables.heading(period_of(part(CPU, [0.1] * 4320), part(RAM, [0.1] * 4320)))
-    assert visible(html) == "10/04/2022, 03:43 a 09:43 6 horas · horário de Brasília (UTC-3)"
+    assert visible(html) == ("10/04/2022, 03:43 a 09:43 6 horas · horário de Brasília (UTC-3) · uma amostra a cada 5 s")
 
 
 def test_the_coverage_tells_which_metrics_have_other_counts() -> None:
@@ -137,9 +137,9 @@ def test_findings_say_how_grave_they_are_in_words_and_what_to_do() -> None:
 
 
 def test_a_quiet_period_says_so_and_what_it_was_compared_with() -> None:
-    html = tables.findings((), period_of(part(CPU, [0.5])))
+    html = tables.findings((), period_of(part(CPU, [0.5] * 4320, [0.5] * 4320)))
     assert visible(html) == (
-        "O que mudou Nada fora do normal neste período. Comparado com o período anterior. O que fazer: nada."
+        "O que mudou Nada fora do normal em 1 métrica. Comparado com o período anterior. O que fazer: nada."
     )
 
 

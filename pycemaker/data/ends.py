@@ -1,0 +1,44 @@
+"""Looks at the two ends of a metric's index: its newest samples, and documents whose `time_series` is no date."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pycemaker.data.database import Database, one_exchange
+from pycemaker.data.store import Store
+from pycemaker.metrics import Metric
+from pycemaker.period import Absence
+from pycemaker.window import to_epoch_ms
+
+
+def absence(store: Store, metric: Metric, before_utc: datetime) -> Absence:
+    """What there is of a metric that has no sample in an interval: its last one up to an instant, undated ones.
+
+    Raises:
+        DatabaseUnreachable: MongoDB is away.
+    """
+    newest_ms = store.newest_ms(metric, to_epoch_ms(before_utc) + 1)
+    return Absence(newest_ms, has_undated(store.database, metric.collection))
+
+
+_FEW = 32
+
+
+def has_undated(database: Database, collection: str) -> bool:
+    """Whether a document's `time_series` is no date, by two looks: BSON sorts such ones before and after all dates.
+
+    Raises:
+        DatabaseUnreachable: MongoDB is away.
+    """
+    return any(kind != "date" for way in (1, -1) for kind in _kinds_at_end(database, collection, way))
+
+
+def _kinds_at_end(database: Database, collection: str, way: int) -> list[str]:
+    stages: list[dict[str, Any]] = [
+        {"$sort": {"time_series": way}},
+        {"$limit": 1},
+        {"$project": {"_id": 0, "kind": {"$type": "$time_series"}}},
+    ]
+    with one_exchange():
+        return [end["kind"] for end in database[collection].aggregate(stages)]

@@ -1,0 +1,248 @@
+"""Which metrics a period can be judged by, against what, and what is said where it cannot. Pure.
+
+An all-clear is given for what was looked at alone. What cannot be judged is a finding, or a sentence beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pycemaker import words
+from pycemaker.coverage import COMPARABLE_SHARE, Coverage, coverage
+from pycemaker.findings.finding import CRITICAL, WARNING, Finding
+from pycemaker.hour_summaries import HOUR_MS
+from pycemaker.language import N_, _, ngettext
+from pycemaker.period import EARLIER_DAYS
+from pycemaker.window import to_epoch_ms
+
+if TYPE_CHECKING:
+    from pycemaker.metrics import Metric
+    from pycemaker.period import MetricPeriod, Period
+
+FEWEST_READINGS = 6
+"""With fewer readings than this nothing is said of a metric."""
+
+_DAY_MS = 86_400_000
+_LEAST_HOURS = 24
+
+
+class Reason(Enum):
+    """Why a metric cannot be judged."""
+
+    UNDATED = "its documents have no date"
+    EMPTY = "no sample"
+    UNREADABLE = "no reading"
+    FEW = "too few samples"
+    PARTIAL = "less than half of the interval"
+    ALONE = "nothing to compare with"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One metric of a period.
+
+    Attributes:
+        part: its samples.
+        coverage: of them.
+        readings: how many of them have a finite reading.
+        reason: why it cannot be judged; None where it can.
+        days: how many days before the interval it can be compared with.
+    """
+
+    part: MetricPeriod
+    coverage: Coverage
+    readings: int
+    reason: Reason | None
+    days: int
+
+    @property
+    def was_collected(self) -> bool:
+        """Whether it has had samples, in the interval or before it, or documents without a date."""
+        return self.reason is Reason.UNDATED or len(self.part.current) > 0 or self.had_samples
+
+    @property
+    def had_samples(self) -> bool:
+        """Whether it had samples before the interval, in the days that were read or the week before it."""
+        return len(self.part.previous) > 0 or self.days > 0 or was_just_collected(self.part)
+
+
+@dataclass(frozen=True)
+class AllClear:
+    """What is said where nothing is out of the ordinary.
+
+    Attributes:
+        headline: one line, without a full stop.
+        detail: what it is worth: what was looked at and compared with, what was not.
+        advice: what to do next, a sentence.
+    """
+
+    headline: str
+    detail: str
+    advice: str
+
+
+def judged(period: Period) -> tuple[Judged, ...]:
+    """Every metric of the period, in its order."""
+    return tuple(_judged(part) for part in period.metrics)
+
+
+def _judged(part: MetricPeriod) -> Judged:
+    counted, days = coverage(part), known_days(part)
+    readings = int(np.isfinite(part.current.reading).sum())
+    has_previous = counted.previous_share >= COMPARABLE_SHARE
+    reasons = {
+        Reason.UNDATED: not counted.received and part.absence is not None and part.absence.has_undated,
+        Reason.EMPTY: not counted.received,
+        Reason.UNREADABLE: not readings,
+        Reason.FEW: readings < FEWEST_READINGS,
+        Reason.PARTIAL: counted.share < COMPARABLE_SHARE,
+        Reason.ALONE: not has_previous and (part.history is None or len(part.history) < _LEAST_HOURS),
+    }
+    return Judged(part, counted, readings, next((reason for reason, holds in reasons.items() if holds), None), days)
+
+
+def known_days(part: MetricPeriod) -> int:
+    """How many days before the interval have samples, by their hour summaries; 0 where none were read."""
+    if part.history is None:
+        return 0
+    before_ms = to_epoch_ms(part.window.start_utc) - part.history.hour_ms - HOUR_MS
+    return len(np.unique(before_ms[before_ms >= 0] // _DAY_MS))
+
+
+def was_just_collected(part: MetricPeriod) -> bool:
+    """Whether the last sample of a metric that has none in the interval is at most a week older than that."""
+    newest_ms = part.absence.newest_ms if part.absence else None
+    return newest_ms is not None and newest_ms > to_epoch_ms(part.window.start_utc) - EARLIER_DAYS * _DAY_MS
+
+
+def without_made_up(period: Period) -> Period:
+    """The period without made-up samples; as it is where they are most of the interval, whose report is a show."""
+    until = period.sample_until_utc
+    if until is None or until - period.window.start_utc > (period.window.end_utc - period.window.start_utc) / 2:
+        return period
+    return replace(period, metrics=tuple(part.after(until) for part in period.metrics))
+
+
+def unjudged(each: Sequence[Judged], in_outage: Collection[Metric]) -> list[Finding]:
+    """A finding for each reason that keeps metrics from being judged.
+
+    One that was never collected is no news beside others that are.
+
+    Args:
+        each: the metrics.
+        in_outage: those whose few samples are told as an outage.
+    """
+    collected = [one for one in each if one.was_collected]
+    if not collected:
+        return [_nothing(each)]
+    found = []
+    for reason in (Reason.UNDATED, Reason.UNREADABLE, Reason.FEW):
+        alike = [one for one in collected if one.reason is reason and one.part.metric not in in_outage]
+        if alike:
+            found.append(_tell(reason, alike, is_all=len(alike) == len(collected)))
+    return found
+
+
+def _nothing(each: Sequence[Judged]) -> Finding:
+    newest = max((one.part.absence.newest_ms or 0 for one in each if one.part.absence), default=0)
+    detail = _("Nenhuma amostra foi encontrada, nem neste período nem antes dele.")
+    if newest:
+        moment = words.day_and_minute(newest, each[0].part.zone)
+        detail = _("A última amostra é de {moment}.", moment=moment)
+    return Finding("unknown", "", WARNING, _(NO_SAMPLES), detail, _(CHECK_COLLECTOR))
+
+
+NO_SAMPLES = N_("Sem amostras: nada se sabe deste período")
+CHECK_COLLECTOR = N_("Confira se o coletor está rodando e se alcança o banco de dados.")
+
+_WHOLE = {
+    Reason.UNDATED: N_("Amostras sem data: nada se sabe deste período"),
+    Reason.UNREADABLE: N_("Nenhuma leitura válida: nada se sabe deste período"),
+    Reason.FEW: N_("Poucas amostras: nada se sabe deste período"),
+}
+_SOME = {
+    Reason.UNDATED: N_("Amostras sem data em {labels}"),
+    Reason.UNREADABLE: N_("Nenhuma leitura válida em {labels}"),
+    Reason.FEW: N_("Poucas amostras de {labels}"),
+}
+_DETAILS = {
+    Reason.UNDATED: N_("O campo time_series dos documentos não é uma data, e sem ela nenhum entra em um período."),
+    Reason.UNREADABLE: N_("Há amostras, mas nenhuma com um número que se possa ler."),
+}
+_ADVICE = {
+    Reason.UNDATED: N_("Faça o coletor gravar time_series como data (Date), e não como texto."),
+    Reason.UNREADABLE: N_("Confira o que o coletor grava no campo da leitura."),
+    Reason.FEW: N_("Confira se o coletor roda o tempo todo e se alcança o banco de dados."),
+}
+
+
+def _tell(reason: Reason, alike: Sequence[Judged], *, is_all: bool) -> Finding:
+    labels = words.listed([one.part.label for one in alike])
+    received = sum(one.coverage.received for one in alike)
+    too_few = ngettext(
+        "Só {count} amostra: pouco para dizer se algo está fora do normal.",
+        "Só {count} amostras: pouco para dizer se algo está fora do normal.",
+        received,
+        count=words.count(received),
+    )
+    return Finding(
+        "unknown",
+        "" if is_all else alike[0].part.metric.id,
+        CRITICAL if is_all and any(one.had_samples for one in alike) else WARNING,
+        _(_WHOLE[reason]) if is_all else _(_SOME[reason], labels=labels),
+        _(_DETAILS[reason]) if reason in _DETAILS else too_few,
+        _(_ADVICE[reason]),
+        weight=len(alike),
+    )
+
+
+def all_clear(each: Sequence[Judged]) -> AllClear:
+    """What is said of a period without a finding."""
+    looked_at = [one for one in each if one.reason is None]
+    if not looked_at:
+        return _nothing_clear([one for one in each if one.reason in (Reason.PARTIAL, Reason.ALONE)])
+    headline = ngettext(
+        "Nada fora do normal em {count} métrica", "Nada fora do normal em {count} métricas", len(looked_at),
+        count=len(looked_at),
+    )  # fmt: skip
+    others = [one.part.label for one in each if one.reason and one.was_collected]
+    detail = _compared_with(looked_at)
+    if others:
+        detail += " " + _("Não foi possível julgar: {labels}.", labels=words.listed(others))
+    return AllClear(headline, detail, _("nada."))
+
+
+def _nothing_clear(each: Sequence[Judged]) -> AllClear:
+    """What is said where no metric could be compared, and nothing was critical."""
+    if not each:
+        return AllClear(_(NO_SAMPLES), "", _(CHECK_COLLECTOR))
+    count, parts = len(each), [one for one in each if one.reason is Reason.PARTIAL]
+    clear = ngettext(
+        "Nada crítico em {count} métrica, mas não se sabe se o nível é normal.",
+        "Nada crítico em {count} métricas, mas não se sabe se os níveis são normais.",
+        count,
+        count=count,
+    )
+    if len(parts) == count:
+        share = words.share(max(one.coverage.share for one in parts))
+        headline = _("Só há amostras de {share} deste período", share=share)
+    else:
+        headline = _("Ainda não há com que comparar este período")
+    return AllClear(headline, clear, _("Veja abaixo se os níveis são os que se esperam."))
+
+
+def _compared_with(looked_at: Sequence[Judged]) -> str:
+    """What every one of these metrics was compared with."""
+    has_previous = all(one.coverage.previous_share >= COMPARABLE_SHARE for one in looked_at)
+    days = min(one.days for one in looked_at)
+    if not days:
+        return _("Comparado com o período anterior.") if has_previous else _("Comparado com o que há de antes dele.")
+    before = words.days_back(days)
+    if not has_previous:
+        return _("Comparado com {days} anteriores.", days=before)
+    return _("Comparado com o período anterior e com {days} anteriores.", days=before)

@@ -1,0 +1,49 @@
+"""The sentence that says how often samples come. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from pycemaker import words
+from pycemaker.language import _
+
+if TYPE_CHECKING:
+    from pycemaker.cadence import Stretch
+    from pycemaker.period import MetricPeriod, Period
+
+_MOST_NAMED = 2
+
+
+def sampling(period: Period) -> str:
+    """How often samples come, by metric where that differs: `uma amostra a cada 15 s`; empty where nothing tells it."""
+    rhythms = {part.label: _rhythm(part) for part in period.metrics if part.cadence.is_known}
+    if not rhythms:
+        return ""
+    usual, how_often = Counter(rhythms.values()).most_common(1)[0]
+    others = {label: rhythm for label, rhythm in rhythms.items() if rhythm != usual}
+    if len(others) > _MOST_NAMED or (others and how_often == 1):
+        steps_ms = [part.cadence.step_ms for part in period.metrics if part.cadence.is_known]
+        ends = {"shortest": words.distance(min(steps_ms) / 1000), "longest": words.distance(max(steps_ms) / 1000)}
+        return _("uma amostra a cada {shortest} a {longest}, conforme a métrica", **ends)
+    said = _("uma amostra {rhythm}", rhythm=usual)
+    named = words.listed([f"{label}: {rhythm}" for label, rhythm in others.items()])
+    return f"{said} ({named})" if named else said
+
+
+def _rhythm(part: MetricPeriod) -> str:
+    """How often one metric's samples come: `a cada 5 s`, `a cada 5 s e, desde 05:10, a cada 60 s`."""
+    stretches = part.cadence.stretches
+    if len(stretches) > _MOST_NAMED:
+        steps_s = [stretch.step_ms / 1000 for stretch in stretches]
+        ends = {"shortest": words.distance(min(steps_s)), "longest": words.distance(max(steps_s))}
+        return _("a cada {shortest} a {longest}, conforme a hora", **ends)
+    first, *later = [_every(stretch) for stretch in stretches]
+    if not later or later[0] == first:
+        return first
+    since = words.minute(stretches[1].start_ms, part.window, part.zone)
+    return _("{first} e, desde {time}, {second}", first=first, time=since, second=later[0])
+
+
+def _every(stretch: Stretch) -> str:
+    return _("a cada {distance}", distance=words.distance(stretch.step_ms / 1000))

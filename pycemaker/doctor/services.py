@@ -14,6 +14,7 @@ from typing import Any
 from pycemaker import dangers
 from pycemaker.data.database import Database, one_exchange, open_database
 from pycemaker.data.indexes import KEY
+from pycemaker.data.sources import look_at_sources
 from pycemaker.doctor.checkup import FAIL, OK, SKIP, WARN, Check, Finding
 from pycemaker.errors import (
     DatabaseLoginRefused,
@@ -155,6 +156,39 @@ def look_at_indexes(shared: Shared) -> Finding:
     return Finding(OK, told + (f"; {empty} not there yet" if empty else ""))
 
 
+def look_at_samples(shared: Shared) -> Finding:
+    """Whether there are metrics in this database, whether their documents carry dates, and whether they keep coming."""
+    try:
+        sources = look_at_sources(shared.open())
+    except PycemakerError:
+        return Finding(SKIP, "the database does not answer, or a collection has no index")
+    if not sources:
+        names = ", ".join(metric.collection for metric in METRICS)
+        return Finding(
+            WARN, "no metric has a document in this database", f"MONGO_DB_URL's path names it; wanted: {names}"
+        )
+    undated = [source.metric.collection for source in sources if source.newest_ms is None]
+    if undated:
+        return Finding(FAIL, f"no document carries a date: {', '.join(undated)}", _MEND_DATES)
+    now_utc = datetime.now(UTC)
+    partly = [source.metric.collection for source in sources if source.has_undated]
+    if partly:
+        return Finding(WARN, f"some documents carry no date: {', '.join(partly)}", _MEND_DATES)
+    silent = [
+        (each.metric.collection, each.silent_seconds(now_utc)) for each in sources if each.silent_seconds(now_utc)
+    ]
+    if silent:
+        said = ", ".join(f"{collection} for {seconds / 60:.0f} min" for collection, seconds in silent)
+        return Finding(WARN, f"no sample comes any more: {said}", "see whether the collector runs and reaches MongoDB")
+    steps = sorted({round(source.step_ms / 1000, 1) for source in sources})
+    return Finding(
+        OK, f"{len(sources)} of {len(METRICS)} metrics, a sample every {', '.join(f'{step:g} s' for step in steps)}"
+    )
+
+
+_MEND_DATES = "let the collector write time_series as a BSON date; other documents belong to no interval"
+
+
 def look_at_ledger(shared: Shared) -> Finding:
     """Whether reports can be written down: a small file is kept, read and removed where theirs are."""
     try:
@@ -240,6 +274,7 @@ def database_checks(shared: Shared) -> list[Check]:
     looks = {
         "database": look_at_database,
         "indexes": look_at_indexes,
+        "samples": look_at_samples,
         "ledger": look_at_ledger,
         "clock": look_at_clock,
     }

@@ -13,10 +13,14 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from pycemaker import words
+from pycemaker.data.database import Database
+from pycemaker.data.sources import look_at_sources
 from pycemaker.data.store import Store
 from pycemaker.errors import DatabaseUnreachable, IndexesNotReady, PycemakerError, RightMissing
 from pycemaker.ledger.ledger import Ledger
@@ -119,6 +123,7 @@ def readiness(services: Services) -> Readiness:
             "indexes": partial(check_indexes, services.store),
             "queue": partial(check_queue, services.desk.ledger, settings),
             "disk": DiskCheck(settings.data_dir, holds_database=services.store.is_embedded),
+            "samples": partial(check_samples, services.store.database),
         }
     )
 
@@ -175,6 +180,21 @@ def _failed(error: PycemakerError) -> Finding:
     if type(error) is DatabaseUnreachable:
         return Finding(False, f"o MongoDB não respondeu ({error.facts['reason']})")
     return Finding(False, sentence(error))
+
+
+def check_samples(database: Database) -> Finding:
+    """Whether samples keep coming, with dates. Requests need not stop where they do not."""
+    try:
+        sources = look_at_sources(database)
+    except PycemakerError:
+        return Finding(False, "não foi possível olhar as amostras", is_vital=False)
+    if not sources:
+        return Finding(False, "nenhuma métrica tem amostras neste banco", {"sources": 0}, is_vital=False)
+    now_utc = datetime.now(UTC)
+    silent = {source.metric.label: source.silent_seconds(now_utc) for source in sources}
+    said = [f"{label}: sem amostras há {words.duration(seconds)}" for label, seconds in silent.items() if seconds]
+    said += [f"{source.metric.label}: há amostras sem data" for source in sources if source.has_undated]
+    return Finding(not said, "; ".join(said) or None, {"sources": len(sources)}, is_vital=False)
 
 
 def check_queue(ledger: Ledger, settings: Settings) -> Finding:

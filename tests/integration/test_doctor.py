@@ -14,7 +14,7 @@ from collections import namedtuple
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,7 @@ from tests.services.smtp import DRIP, SILENT, SmtpServer, smtp_server
 from tests.services.storage import make_key, refusing_storage, storage_emulator
 
 Usage = namedtuple("Usage", "total used free")
-CHECKS = ["settings", "folder", "disk", "database", "indexes", "ledger", "clock", "zones", "mail", "bucket", "kernel", "notebooks",
+CHECKS = ["settings", "folder", "disk", "database", "indexes", "samples", "ledger", "clock", "zones", "mail", "bucket", "kernel", "notebooks",
           "fonts", "chromium"]  # fmt: skip
 
 
@@ -196,6 +196,29 @@ def test_indexes_that_are_missing_are_named_and_none_is_made(
         for metric in METRICS:
             Store(database).prepare(metric)
         assert services.look_at_indexes(shared).told == "6 of 6 collections have theirs"
+
+
+def test_samples_are_looked_at_for_their_dates_their_distance_and_whether_they_come(
+    database_url: str, database: Database, tmp_path: Path
+) -> None:
+    now_utc = datetime.now(UTC)
+    with shared_over(database_url, tmp_path) as shared:
+        assert services.look_at_samples(shared).told == "no metric has a document in this database"
+        for metric in METRICS:
+            Store(database).prepare(metric)
+        times = [now_utc - timedelta(seconds=60 * back) for back in range(1, 50)]
+        database["cpu_usage"].insert_many([{"time_series": time, "value": 0.5} for time in times])
+        found = services.look_at_samples(shared)
+        assert (found.level, found.told) == (OK, "1 of 6 metrics, a sample every 60 s")
+        database["disk_usage"].insert_many([{"time_series": time - timedelta(hours=3), "value": 0.5} for time in times])
+        found = services.look_at_samples(shared)
+        assert (found.level, found.told) == (WARN, "no sample comes any more: disk_usage for 181 min")
+        database["disk_usage"].insert_one({"value": 0.5})
+        found = services.look_at_samples(shared)
+        assert (found.level, found.told) == (WARN, "some documents carry no date: disk_usage")
+        database["http_fail"].insert_one({"time_series": now_utc.isoformat(), "value": 0})
+        found = services.look_at_samples(shared)
+        assert (found.level, found.told) == (FAIL, "no document carries a date: http_fail")
 
 
 def test_a_database_that_reports_can_be_written_to_is_left_as_it_was(

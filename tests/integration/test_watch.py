@@ -17,14 +17,14 @@ import server
 from pycemaker.data.database import Database
 from pycemaker.data.indexes import KEY
 from pycemaker.data.store import Store
-from pycemaker.metrics import METRICS
+from pycemaker.metrics import CPU, DISK, METRICS, RAM, Metric
 from pycemaker.settings import from_mapping
 from pycemaker.web.readiness import LEAST_FREE_BYTES, DiskCheck, Finding, Readiness
 from pycemaker.web.services import Services
 from tests.services.described import PromptDesk
 from tests.services.wsgi import Answer, Client
 
-CHECKS = ["database", "reading", "writing", "indexes", "queue", "disk"]
+CHECKS = ["database", "reading", "writing", "indexes", "queue", "disk", "samples"]
 Usage = namedtuple("Usage", "total used free")
 
 
@@ -33,12 +33,35 @@ def client_over(database: Database, folder: Path) -> Client:
     return Client(server.create_app(Services(settings, Store(database), PromptDesk(database, folder))))
 
 
+def fill(database: Database, metric: Metric, newest_ago: timedelta, **more: object) -> None:
+    """An hour of a metric's samples, one every 15 s, up to so long ago; and one more document where it is said."""
+    newest_utc = datetime.now(UTC) - newest_ago
+    samples = [{"time_series": newest_utc - timedelta(seconds=15 * back), "value": 0.5} for back in range(240)]
+    database[metric.collection].insert_many([*samples, *([more] if more else [])])
+
+
+def test_samples_that_stopped_or_carry_no_date_are_said_and_stop_no_request(database: Database, tmp_path: Path) -> None:
+    fill(database, CPU, timedelta(seconds=10))
+    client = client_over(database, tmp_path)
+    assert client.get("/ready").json["checks"]["samples"] == {"ok": True, "sources": 1}
+    fill(database, RAM, timedelta(hours=30))
+    fill(database, DISK, timedelta(seconds=10), time_series="2022-04-10T12:43:23Z", value=0.5)
+    answer = client_over(database, tmp_path).get("/ready")
+    assert answer.status == 200
+    assert answer.json["checks"]["samples"] == {
+        "ok": False,
+        "why": "Consumo de RAM: sem amostras há 30 horas; Consumo de disco: há amostras sem data",
+        "sources": 3,
+    }
+
+
 def is_not_ready(answer: Answer, *failed: str) -> bool:
     told = answer.json
     assert told["error"] == "not_ready"
     assert answer.headers["Retry-After"] == "2"
     assert all(check["ok"] or check["why"] for check in told["checks"].values())
-    return answer.status == 503 and [name for name in CHECKS if not told["checks"][name]["ok"]] == list(failed)
+    bad = [name for name in CHECKS if name != "samples" and not told["checks"][name]["ok"]]
+    return answer.status == 503 and bad == list(failed)
 
 
 def test_a_ready_server_names_every_check_and_what_it_measured(database: Database, tmp_path: Path) -> None:
@@ -47,7 +70,8 @@ def test_a_ready_server_names_every_check_and_what_it_measured(database: Databas
     assert answer.headers["Cache-Control"] == "no-store"
     checks = answer.json["checks"]
     assert list(checks) == CHECKS
-    assert all(check["ok"] for check in checks.values())
+    assert all(check["ok"] for name, check in checks.items() if name != "samples")
+    assert checks["samples"] == {"ok": False, "why": "nenhuma métrica tem amostras neste banco", "sources": 0}
     assert 0 < checks["database"]["ping_ms"] < 1000
     assert checks["disk"]["free_mb"] > 0
     assert checks["queue"] == {"ok": True, "waiting": 0, "limit": 20, "overdue_seconds": 0.0}

@@ -199,3 +199,13 @@ def test_importing_the_server_loads_neither_a_plotting_library_nor_papermill() -
     code = f"import server, sys; print([m for m in ({heavy}) if m in sys.modules])"
     told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "[]"
+
+
+def test_the_distance_of_our_own_samples_is_known_to_those_who_make_samples_alone() -> None:
+    users = {module_of(path) for path in SOURCES if "SAMPLE_SECONDS" in path.read_text(encoding="utf-8")}
+    assert users == {
+        "pycemaker.metrics",
+        "pycemaker.data.collect",
+        "pycemaker.data.sample",
+        "pycemaker.rehearsal.cases",
+    }

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from pycemaker import words
 from pycemaker.digest import digest
 from pycemaker.language import _
-from pycemaker.metrics import METRICS, SAMPLE_SECONDS, Metric
+from pycemaker.metrics import METRICS, Metric
 from pycemaker.rates import in_rates
 from pycemaker.report.attachments.kinds import KINDS, Attached, Attachment, NotMade
 from pycemaker.report.attachments.printed import pdf_of
@@ -47,6 +47,7 @@ _MEDIA_TYPES = {
 }
 _LABELS = {"csv": "CSV", "xlsx": "XLSX", "pdf": "PDF"}
 _OTHERS_BYTES = 20_000
+_LEAST_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,8 @@ class Attacher:
 
     def _samples(self, kind: str, window: Window, room: int) -> tuple[bytes, int]:
         """The samples as this kind of file, with the finest lines that fit, and how many seconds each stands for."""
-        step = step_for(window.hours, len(METRICS), SAMPLE_SECONDS, MOST_LINES[kind])
+        usual_seconds = self.read_part(METRICS[0], window).cadence.step_ms / 1000
+        step = step_for(window.hours, len(METRICS), usual_seconds or _LEAST_SECONDS, MOST_LINES[kind])
         while True:
             content = self._written(kind, window, step)
             following = coarser(step)

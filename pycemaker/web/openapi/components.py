@@ -247,7 +247,7 @@ SCHEMAS: Json = {
     "Tail": listed(ref("Sample")),
     "Check": thing(
         {"ok": {"type": "boolean"}},
-        {"why": TEXT, "ping_ms": {"type": "number"}, **_QUEUE, "free_mb": COUNT},
+        {"why": TEXT, "ping_ms": {"type": "number"}, **_QUEUE, "free_mb": COUNT, "sources": COUNT},
     ),
     "Told": thing({"msg": TEXT}),
 }

@@ -63,7 +63,8 @@ def capacity(found: Sequence[Finding], quiet: Finding) -> str:
     headline, detail = escape(quiet.headline), escape(quiet.detail)
     calm = f'<p class="pm-quiet"><strong>{headline}.</strong><br>{detail}{_next(quiet.advice)}</p>'
     said = "".join(map(_finding, found)) if found else calm
-    return f'<div class="pm-findings"><h2>{_("O que vem pela frente")}</h2>{said}</div>'
+    ahead = _("O que vem pela frente")
+    return f'<div class="pm-findings"><h2>{ahead}</h2>{said}</div>'
 
 
 def _quiet(period: Period) -> str:

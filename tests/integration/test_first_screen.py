@@ -18,7 +18,6 @@ from pycemaker.window import Window
 from tests.services.browser import CHROMIUM, chromium, mail_site, opened, page_site
 from tests.services.periods import WINDOW, busy_period
 from tests.services.planted import every_kind
-from tests.services.sample_report import SampleReport, sample_report, write_sample
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 
@@ -102,38 +101,15 @@ def test_every_kind_of_finding_is_among_the_hardest() -> None:
     }
 
 
-# --- three screens, and the reader's questions at every length
+# --- the reader's questions, of reports of any length
 
 
-@pytest.fixture(scope="module")
-def sample(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> SampleReport:
-    """The report of the sample history's last six hours, run and rendered for real."""
-    write_sample(database_url)
-    return sample_report(database_url, tmp_path_factory.mktemp("sample"))
-
-
-@pytest.mark.parametrize("images", [True, False])
-def test_a_mail_of_six_hours_is_three_screens_of_a_telephone_at_most(
-    browser: Browser, sample: SampleReport, *, images: bool
-) -> None:
-    with opened(browser, mail_site(sample.made.page, images=images), size=PHONE) as shown:
-        height, width = shown.evaluate("[document.documentElement.scrollHeight, document.documentElement.scrollWidth]")
-    assert height <= 3 * PHONE[1]
-    assert width == PHONE[0]
-
-
-def test_the_mail_tells_of_no_sample_as_a_unit_and_of_its_coverage_once(sample: SampleReport) -> None:
-    page = sample.made.page
-    assert "por amostra" not in page.html + page.text + page.full_html
-    assert page.text.count("amostras esperadas") == 1
-    assert "por minuto" in page.text
-
-
-QUESTIONS = {  # what, when, how bad, what next
-    6: ("Consumo de CPU", "às 07:26", "em estado crítico por 25 min", "O que fazer: Veja quais processos"),
-    24: ("Consumo de disco", "em 10/04 às 00:48", "46 p.p. acima do normal", "O que fazer: Veja o que cresceu"),
-    168: ("Consumo de disco", "em 07/04 às 17:53", "46 p.p. acima do normal", "O que fazer: Veja o que cresceu"),
-    744: ("Consumo de CPU", "em 29/03 às 15:00", "em estado crítico por 25 min", "O que fazer: Veja quais processos"),
+NEXT = "O que fazer: Veja o que mudou pouco antes: deploy, banco, serviço externo; e os logs nesse horário."
+QUESTIONS = {  # what, when, how bad, what next: of 25 minutes of slow answers within so many hours
+    6: ("Tempo de resposta em estado crítico", "às 07:26", "por 25 min", NEXT),
+    24: ("Tempo de resposta 2,1× acima do normal", "em 10/04 às 00:39", "315 ms em vez de 149 ms", NEXT),
+    168: ("Tempo de resposta 2,3× acima do normal", "em 07/04 às 17:53", "319 ms em vez de 139 ms", NEXT),
+    744: ("Tempo de resposta 2,1× acima do normal", "em 29/03 às 15:00", "298 ms em vez de 140 ms", NEXT),
 }
 
 

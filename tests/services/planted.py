@@ -187,6 +187,10 @@ def every_resource() -> Iterator[Resource]:
     days = np.arange(1, 14 * 144 + 1) / 144
     for per_day, start in ((0.02, 0.5), (0.0001, 0.3), (0.004, 0.3), (-0.01, 0.8), (0.0, 0.5), (0.03, 0.8)):
         yield _reviewed(start + per_day * days + noise)
+    yield _reviewed(0.617 + 0.02 * days + noise)  # full within hours
+    yield _reviewed(np.tile([0.5] * 9 + [0.95], 202)[: 14 * 144])
+    for metric in (METRICS[0], RAM):
+        yield _reviewed(0.5 + 0.02 * days + noise, metric)
     yield _reviewed(0.5 + 0.006 * days + 60 * noise)
     for day in range(7):
         yield _reviewed(

@@ -143,7 +143,9 @@ PURE = [
     "pycemaker.words",
     "pycemaker.language",
     "pycemaker.capacity",
+    "pycemaker.capacity_findings",
     "pycemaker.capacity_tables",
+    "pycemaker.rates",
     "pycemaker.trend",
 ]
 

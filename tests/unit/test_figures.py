@@ -194,7 +194,7 @@ def test_shares_have_a_sentence_from_the_least_bad_to_the_worst() -> None:
     assert drawn.name == "cpu-criticity.png"
     assert drawn.alt == (
         "Consumo de CPU, criticidade das amostras de 03:43 a 09:43 de 10/04/2022:"
-        " baixa 50,0%, média 25,0%, crítica 25,0%."
+        " baixa 50,0%, moderada 25,0%, crítica 25,0%."
     )
 
 

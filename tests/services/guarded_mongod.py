@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import pymongo
 
-from pycemaker.data import embedded
+from pycemaker.data import mongod_binary
 
 _FIND = ["find", "listIndexes", "listCollections", "changeStream"]
 _WRITE = ["insert", "update", "remove"]
@@ -42,7 +42,7 @@ def guarded_mongod() -> Iterator[GuardedMongod]:
     """It, until the block ends."""
     folder = Path(tempfile.mkdtemp(prefix="pm-"))
     path = folder / "m.sock"
-    command = [embedded.find_binary(), "--auth", "--dbpath", str(folder), "--bind_ip", str(path), "--nounixsocket"]
+    command = [mongod_binary.find(folder), "--auth", "--dbpath", str(folder), "--bind_ip", str(path), "--nounixsocket"]
     command += ["--logpath", str(folder / "log"), "--wiredTigerCacheSizeGB", "0.25"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     guarded = GuardedMongod(quote(str(path), safe=""))

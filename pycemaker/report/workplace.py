@@ -1,13 +1,15 @@
 """The folder in which a report's cells run: what they write lands there, is bounded, and goes with it.
 
-What lies beside the notebooks and above them is there by links, so that `open("queries.sql")`, `import helper` and
-`../data/x.csv` read what they read in JupyterLab. A cell that writes to a name that is there already writes through the
-link, as in JupyterLab. Where links are not allowed (Windows, as a rule), cells run in the folder of notebooks itself.
+What lies beside the notebooks is there as copies, made as a report begins, so that `open("queries.sql")` and
+`import helper` read what they read in JupyterLab and a cell that writes to such a name writes to its own copy. What is
+too large to copy, and what lies above the notebooks (`../data/x.csv`), is there by links: a cell that writes to a name
+there writes to that file. Where links are not allowed (Windows, as a rule), cells run in the notebooks' own folder.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 from contextlib import suppress
 from pathlib import Path
@@ -18,20 +20,46 @@ MOST_MB = 1024
 _ENTRIES = 100_000
 """Files beyond which a folder counts as too large: to look at more of them takes long."""
 
-_LEFT_OUT = ("__pycache__", ".ipynb_checkpoints")
+_COPIED_BYTES, _COPIED_FILE_BYTES, _COPIED_FILES = 64 << 20, 16 << 20, 2_000
+"""What is copied for a report: in all, of one file, and how many."""
+
+_LEFT_OUT = ("__pycache__", ".ipynb_checkpoints", ".env")
 
 
 def make(folder: Path, notebooks: Path) -> Path:
-    """The folder for cells, below `folder`, with links to what is beside `notebooks` and in it; where cells start."""
+    """The folder for cells, below `folder`, with links to what is beside `notebooks`; where cells start."""
     above = folder / "work"
     inside = above / notebooks.name
     try:
         inside.mkdir(parents=True)
-        _link(notebooks.parent, above)
-        _link(notebooks, inside)
+        for entry in notebooks.parent.iterdir():
+            if not (above / entry.name).exists():
+                _link(entry, above)
     except OSError:
         return notebooks
     return inside
+
+
+def fill(inside: Path, notebooks: Path) -> None:
+    """Put what is in `notebooks` now into the folder that `make` gave: copies, and links to what is too large."""
+    if inside == notebooks:
+        return
+    bytes_left, files_left = _COPIED_BYTES, _COPIED_FILES
+    for parent, folders, files in os.walk(notebooks):
+        target = inside / Path(parent).relative_to(notebooks)
+        target.mkdir(exist_ok=True)
+        for name in sorted(files):
+            size = _size_bytes(Path(parent, name))
+            if name not in _LEFT_OUT and size <= min(bytes_left, _COPIED_FILE_BYTES) and files_left:
+                with suppress(OSError):
+                    shutil.copy2(Path(parent, name), target)
+                    bytes_left, files_left = bytes_left - size, files_left - 1
+                    continue
+            _link(Path(parent, name), target)
+        own = [name for name in folders if files_left and not Path(parent, name).is_symlink()]
+        for name in set(folders) - set(own):
+            _link(Path(parent, name), target)
+        folders[:] = [name for name in own if name not in _LEFT_OUT]
 
 
 def temporary(folder: Path) -> Path:
@@ -66,8 +94,14 @@ def written_bytes(folder: Path) -> int:
     return size
 
 
-def _link(source: Path, target: Path) -> None:
-    for entry in source.iterdir():
-        place = target / entry.name
-        if entry.name not in _LEFT_OUT and not place.exists():
-            place.symlink_to(entry.resolve(), target_is_directory=entry.is_dir())
+def _size_bytes(path: Path) -> float:
+    """A file's length; infinite for what is no file (a pipe would never end) or cannot be looked at."""
+    with suppress(OSError):
+        status = path.stat()
+        return status.st_size if stat.S_ISREG(status.st_mode) else float("inf")
+    return float("inf")
+
+
+def _link(entry: Path, folder: Path) -> None:
+    if entry.name not in _LEFT_OUT:
+        (folder / entry.name).symlink_to(entry.resolve(), target_is_directory=entry.is_dir())

@@ -131,17 +131,24 @@ def run(folder: Path, project: Path, source: str) -> None:
 
 def test_a_cell_reads_what_is_beside_its_notebook_and_writes_elsewhere(folder: Path, project: Path) -> None:
     before = sorted(str(path) for path in project.parent.rglob("*"))
+    (project.parent / ".env").write_text("PASSWORD=x")
     source = """
 import os, tempfile, helper
 assert helper.ANSWER == 42
 assert open("queries.sql").read() == "select 1"
 assert open("img/logo.txt").read() == "logo"
 assert open("../data/x.csv").read() == "a\\n1\\n"
+assert not os.path.exists("../.env")
 open("new.csv", "w").write("written")
+open("queries.sql", "a").write("; written")
+open("img/logo.txt", "w").write("written")
 open(os.path.join(tempfile.gettempdir(), "made"), "w").write("written")
 """
     run(folder, project, source)
+    (project.parent / ".env").unlink()
     assert sorted(str(path) for path in project.parent.rglob("*")) == before
+    assert (project / "queries.sql").read_text() == "select 1"
+    assert (project / "img" / "logo.txt").read_text() == "logo"
     written = [str(path.relative_to(folder)) for path in folder.rglob("*") if path.name in ("new.csv", "made")]
     assert sorted(written) == ["tmp/made", "work/notebooks/new.csv"]
 
@@ -152,6 +159,20 @@ def test_a_file_of_a_cell_grows_no_longer_than_it_may(folder: Path, project: Pat
     with pytest.raises(NotebookFailed) as caught:
         run(folder, project, source)
     assert "File too large" in caught.value.facts["reason"]
+
+
+def test_cells_have_what_is_beside_their_notebook_as_it_is_when_they_begin(folder: Path, project: Path) -> None:
+    """A kernel stands ready long before: what was edited meanwhile counts. What is too large or no file is a link."""
+    inside = workplace.make(folder, project)
+    (project / "queries.sql").write_text("select 2")
+    with (project / "large.bin").open("wb") as file:
+        file.truncate(17 << 20)
+    os.mkfifo(project / "pipe")
+    (project / "again").symlink_to(project)
+    workplace.fill(inside, project)
+    assert (inside / "queries.sql").read_text() == "select 2"
+    links = sorted(str(path.relative_to(inside)) for path in inside.rglob("*") if path.is_symlink())
+    assert links == ["again", "large.bin", "pipe"]
 
 
 def test_what_is_written_is_counted_and_links_are_not(folder: Path, project: Path) -> None:

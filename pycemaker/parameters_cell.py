@@ -33,7 +33,7 @@ class ParametersCell:
 
     Attributes:
         parameters: what a caller may give, in the cell's order.
-        fixed: why nobody can give a name that the cell assigns too, in Portuguese, by name.
+        fixed: that and why nobody can give a name that the cell assigns too, in Portuguese, by name.
     """
 
     parameters: tuple[Parameter, ...] = ()
@@ -60,7 +60,7 @@ def read_parameters_cell(source: str) -> ParametersCell:
             try:
                 parameters[name] = _declared(name, statement, comments.get(statement.end_lineno or 0, ""))
             except _Fixed as why:
-                fixed[name] = str(why)
+                fixed[name] = f"não pode ser informado: {why}"
     return ParametersCell(tuple(parameters.values()), fixed)
 
 

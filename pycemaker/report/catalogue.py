@@ -37,7 +37,7 @@ class Notebook:
         title: its first markdown heading; the name where it has none.
         description: the paragraph below that heading; may be empty.
         parameters: what a caller may give, as its parameters cell declares it, those of the path included.
-        fixed: what its parameters cell assigns and nobody can give; why, in Portuguese, by name.
+        fixed: what its parameters cell assigns and nobody can give; that and why, in Portuguese, by name.
     """
 
     name: str
@@ -64,9 +64,7 @@ class Notebook:
     def entry(self) -> dict[str, Any]:
         """It in the list of reports: how to ask for it, and the JSON Schema of its query parameters."""
         own = "".join(f"&{p.name}={{{p.name}}}" for p in own_parameters(self.parameters))
-        fixed = {
-            name: f"não pode ser informado: {why}" for name, why in self.fixed.items() if name not in GIVEN_BY_PATH
-        }
+        fixed = {name: why for name, why in self.fixed.items() if name not in GIVEN_BY_PATH}
         return ({"fixed": fixed} if fixed else {}) | {
             "name": self.name,
             "url": f"/report/{{date_now}}/{{time_range}}/{{email_to}}?notebook={self.name}{own}",

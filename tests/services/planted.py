@@ -92,6 +92,7 @@ def _stretches(quiet: Period) -> Iterator[Period]:
     codes[720:864] = 0
     twice = replace(twice, current=replace(twice.current, criticity=codes))
     yield changed(quiet, cpu=twice)
+    codes = np.where(np.arange(len(codes)) // 144 == 5, 0, 1).astype(np.int16)  # 12 min
     again = Columns(twice.previous.time_ms, twice.previous.reading, codes, ("critical", "low"))
     yield changed(quiet, cpu=replace(twice, previous=again))
 
@@ -167,6 +168,7 @@ def _oddities(quiet: Period) -> Iterator[Period]:
     times[100], times[200] = times[99], times[199] + 1000
     odd = replace(own, current=replace(own.current, time_ms=times), arrivals=Arrivals(late=3, ahead=2))
     yield changed(quiet, cpu=odd)
+    yield from _mistaken(quiet)
     words = ("critical", "high", "low", "medium", "regular", "unknown", "x1", "x2", "x3", "x4", "x5")
     yield period_of(part(DISK, np.linspace(0.1, 0.9, 500), [0.2, 0.3], words), part(METRICS[0], [np.nan] * 9, [0.5]))
     for until in (
@@ -179,6 +181,18 @@ def _oddities(quiet: Period) -> Iterator[Period]:
     clocks = Window(WINDOW.end_utc.replace(year=2024, month=11, day=3, hour=7), 3)
     samples = columns(clocks.start_utc, [0.1, 0.2])
     yield Period(clocks, NEW_YORK, (MetricPeriod(DISK, clocks, NEW_YORK, samples, samples),), None)
+
+
+def _mistaken(quiet: Period) -> Iterator[Period]:
+    """Samples that look like something else than they are meant to be."""
+    cpu, count = quiet["cpu"], quiet["request_count"]
+    percent = replace(cpu, current=replace(cpu.current, reading=cpu.current.reading * 100))
+    counter = replace(count, current=replace(count.current, reading=np.cumsum(count.current.reading)))
+    yield changed(quiet, cpu=percent, request_count=counter)
+    spelt = replace(cpu.current, criticity_names=("ALTA", *cpu.current.criticity_names[1:]))
+    for hours in (-3, 3):
+        arrivals = Arrivals(late=0, ahead=0, typical_seconds=hours * 3600)
+        yield changed(quiet, cpu=replace(cpu, current=spelt, arrivals=arrivals))
 
 
 def every_resource() -> Iterator[Resource]:

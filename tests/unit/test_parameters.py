@@ -142,7 +142,7 @@ COMPUTED = "o valor é calculado na própria célula"
 )  # fmt: skip
 def test_what_has_no_plain_type_is_run_and_not_offered(cell: str, fixed: dict[str, str]) -> None:
     read = read_parameters_cell(f"{cell}\nweeks_more = 2  # semanas")
-    assert read.fixed == fixed
+    assert read.fixed == {name: f"não pode ser informado: {why}" for name, why in fixed.items()}
     assert [parameter.name for parameter in read.parameters] == ["weeks_more"]
 
 

@@ -19,6 +19,9 @@ LONG_SPACING_SECONDS = 60
 """How far apart the 30 days' samples are: a twelfth of the real ones, since writing all of them takes minutes."""
 
 _CHUNK = 20_000
+_CADENCES = ((15, 1998), (60, 1997), (300, 1996))
+"""Seconds between samples as exporters and cloud monitors put them, and in which year each case lies."""
+
 _UNREADABLE: tuple[Any, ...] = (float("nan"), float("inf"), None, "abc", [], "0.25")
 
 
@@ -71,6 +74,11 @@ def every_case(zone: ZoneInfo, spacing_seconds: int = LONG_SPACING_SECONDS) -> l
             Case(f"clock goes {way}", end, 24, _times(end, 24, LONG_SPACING_SECONDS))
             for way, end in _clock_changes(zone).items()
         ),
+        *(
+            Case(f"a sample every {seconds} s", end := noon.replace(year=year), 6, _times(end, 6, seconds))
+            for seconds, year in _CADENCES
+        ),
+        Case("from 5 to 60 s midway", noon.replace(year=1995), 6, _slower(noon.replace(year=1995), 6)),
         Case("30 days", noon.replace(year=1999), 720, _times(noon.replace(year=1999), 720, spacing_seconds)),
     ]
 
@@ -99,6 +107,12 @@ def fill(
 def _times(end_utc: datetime, hours: int, spacing_seconds: int = SAMPLE_SECONDS) -> tuple[datetime, ...]:
     count = hours * 3600 // spacing_seconds
     return tuple(end_utc - timedelta(seconds=spacing_seconds * back) for back in range(count))[::-1]
+
+
+def _slower(end_utc: datetime, hours: int) -> tuple[datetime, ...]:
+    """Samples every 5 s in the first half, every 60 s in the second."""
+    half = timedelta(hours=hours / 2)
+    return (*_times(end_utc - half, hours // 2), *_times(end_utc, hours // 2, 60))
 
 
 def _is_collected(minutes_back: float) -> bool:

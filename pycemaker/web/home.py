@@ -9,13 +9,16 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pycemaker import brand, stats, words
 from pycemaker.data.store import Store
 from pycemaker.metrics import METRICS, Metric
-from pycemaker.samples import Columns
+from pycemaker.period import MetricPeriod
+from pycemaker.rates import in_rates
+from pycemaker.samples import Columns, no_columns
 from pycemaker.settings import Settings
-from pycemaker.window import Interval, from_epoch_ms, to_iso_text, to_wall_text
+from pycemaker.window import Interval, Window, from_epoch_ms, to_epoch_ms, to_iso_text, to_wall_text
 
 _HOUR = timedelta(hours=1)
 _POINTS = 60
@@ -166,19 +169,20 @@ def _card(part: MetricGlance, glance: Glance) -> str:
     title = f"<h2>{escape(part.metric.label)}</h2>"
     if part.end_utc is None:
         return f'<article>{title}<p class="now">{words.NOTHING}</p><p class="fine">Nenhuma amostra ainda.</p></article>'
+    hour = in_rates(MetricPeriod(part.metric, Window(part.end_utc, 1), glance.zone, part.samples, no_columns()))
     links = (
         f'<p class="links"><a href="{_interval_link(part, glance)}">última hora</a> '
         f'<a href="{_tail_link(part, glance)}">últimos 5 min</a></p>'
     )
-    return f"<article>{title}{_reading(part, glance.zone)}{_sparkline(part)}{links}</article>"
+    return f"<article>{title}{_reading(hour)}{_sparkline(hour)}{links}</article>"
 
 
-def _reading(part: MetricGlance, zone: ZoneInfo) -> str:
-    finite = part.samples.reading[np.isfinite(part.samples.reading)]
+def _reading(hour: MetricPeriod) -> str:
+    finite = hour.current.reading[np.isfinite(hour.current.reading)]
     if not len(finite):
         return f'<p class="now">{words.NOTHING}</p><p class="fine">{words.NO_READINGS}</p>'
-    unit = part.metric.unit
-    newest = words.clock(from_epoch_ms(part.samples.time_ms[-1]), zone, "dd/MM, HH:mm:ss")
+    unit = hour.metric.unit
+    newest = words.clock(from_epoch_ms(hour.current.time_ms[-1]), hour.zone, "dd/MM, HH:mm:ss")
     return (
         f'<p class="now">{escape(words.reading(float(finite[-1]), unit))} <small>{words.unit_phrase(unit)}</small></p>'
         f'<p class="fine">média {escape(words.reading(stats.mean(finite), unit))} · '
@@ -187,39 +191,40 @@ def _reading(part: MetricGlance, zone: ZoneInfo) -> str:
     )
 
 
-def _sparkline(part: MetricGlance) -> str:
-    """The hour as a line of minute means, broken where a minute has no sample."""
-    if part.end_utc is None:
-        return ""
-    minutes = _minute_means(part)
-    top = float(np.nanmax(minutes)) if np.isfinite(minutes).any() else 0.0
-    top = max(top, 1e-9)
-    xs = np.linspace(2, _WIDTH - 2, _POINTS)
-    ys = _HEIGHT - 4 - minutes / top * (_HEIGHT - 8)
-    runs = np.split(np.arange(_POINTS), np.flatnonzero(np.diff(np.isfinite(minutes).astype(int))) + 1)
+def _sparkline(hour: MetricPeriod) -> str:
+    """The hour as a line of minute means, broken where samples are missing by their own cadence."""
+    minutes, means, breaks = _minute_means(hour)
+    top = max(float(means.max(initial=0)), 1e-9)
+    xs = 2 + minutes / (_POINTS - 1) * (_WIDTH - 4)
+    ys = _HEIGHT - 4 - means / top * (_HEIGHT - 8)
+    runs = np.split(np.arange(len(minutes)), breaks) if len(minutes) else []
     paths = "".join(
         "M"
         + " L".join(f"{xs[i]:.1f} {ys[i]:.1f}" for i in run)
         + ("" if len(run) > 1 else f" L{xs[run[0]] + 0.5:.1f} {ys[run[0]]:.1f}")
         for run in runs
-        if np.isfinite(minutes[run[0]])
     )
     return (
-        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(part.metric.label)}: última hora">'
+        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(hour.metric.label)}: última hora">'
         f'<path d="M0 {_HEIGHT - 3.5}H{_WIDTH}" class="ground"/>'
-        f'<path d="{paths}" fill="none" stroke="{part.metric.color}" stroke-width="2" stroke-linejoin="round" '
+        f'<path d="{paths}" fill="none" stroke="{hour.metric.color}" stroke-width="2" stroke-linejoin="round" '
         'stroke-linecap="round"/></svg>'
     )
 
 
-def _minute_means(part: MetricGlance) -> np.ndarray[Any, np.dtype[np.float64]]:
-    assert part.end_utc is not None  # noqa: S101 - the caller has looked
-    start_ms = int((part.end_utc - _HOUR).timestamp() * 1000)
-    finite = np.isfinite(part.samples.reading)
-    minute = np.clip((part.samples.time_ms[finite] - start_ms) // 60_000, 0, _POINTS - 1)
-    sums = np.bincount(minute, part.samples.reading[finite], _POINTS)
-    counts = np.bincount(minute, minlength=_POINTS)
-    return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+def _minute_means(hour: MetricPeriod) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.intp]]:
+    """The minutes that have readings, their means, and before which of them samples are missing.
+
+    A cadence that nothing tells joins no two minutes.
+    """
+    finite = np.isfinite(hour.current.reading)
+    times, readings = hour.current.time_ms[finite], hour.current.reading[finite]
+    minute = (times - to_epoch_ms(hour.window.start_utc) - 1) // 60_000
+    minutes, first = np.unique(minute, return_index=True)
+    means = np.add.reduceat(readings, first) / np.diff(first, append=len(readings)) if len(first) else np.empty(0)
+    since_ms = times[first[1:]] - times[first[1:] - 1]
+    is_missing = (np.diff(minutes) > 1) & (since_ms > hour.cadence.gaps_ms(times[first[1:]]))
+    return minutes, means, np.flatnonzero(is_missing) + 1
 
 
 _STYLE = """

@@ -7,8 +7,13 @@ import math
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
+import numpy as np
+import pytest
+
+from pycemaker.cadence import learn
 from pycemaker.metrics import CPU, DISK, METRICS
 from pycemaker.rehearsal.cases import every_case
+from pycemaker.window import to_epoch_ms
 from tests.services.periods import NEW_YORK, SAO_PAULO
 
 CASES = {case.name: case for case in every_case(SAO_PAULO)}
@@ -17,9 +22,23 @@ CASES = {case.name: case for case in every_case(SAO_PAULO)}
 def test_the_cases_are_those_that_break_notebooks() -> None:
     assert list(CASES) == [
         *("empty interval", "a single sample", "gaps", "NaN and unreadable"),
-        *("clock goes back", "clock goes forward", "30 days"),
+        *("clock goes back", "clock goes forward"),
+        *("a sample every 15 s", "a sample every 60 s", "a sample every 300 s", "from 5 to 60 s midway", "30 days"),
     ]
-    assert [len(case.times) for case in CASES.values()] == [0, 1, 2760, 4320, 1440, 1440, 43_200]
+    assert [len(case.times) for case in CASES.values()] == [0, 1, 2760, 4320, 1440, 1440, 1440, 360, 72, 2340, 43_200]
+
+
+@pytest.mark.parametrize(
+    ("name", "cadence_seconds"),
+    [("gaps", [5]), ("a sample every 15 s", [15]), ("a sample every 60 s", [60]), ("a sample every 300 s", [300]),
+     ("from 5 to 60 s midway", [5, 60])],
+)  # fmt: skip
+def test_the_cases_have_the_distances_of_samples_that_they_name(name: str, cadence_seconds: list[int]) -> None:
+    case = CASES[name]
+    times = np.array([to_epoch_ms(taken_utc) for taken_utc in case.times], np.int64)
+    learned = learn(times, to_epoch_ms(case.end_utc) - 6 * 3_600_000, to_epoch_ms(case.end_utc))
+    assert learned is not None
+    assert [round(stretch.step_ms / 1000) for stretch in learned.stretches] == cadence_seconds
 
 
 def test_no_two_cases_meet_even_at_the_longest_interval_and_the_one_before_it() -> None:

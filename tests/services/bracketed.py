@@ -17,6 +17,7 @@ _INSIDE = re.compile(r"⟦[^⟧]*(?:⟧|$)")  # a headline may be cut within the
 _NAMES = {"Pycemaker", "P", "America", "Sao", "Paulo", "New", "York", "UTC", "p", "x"}
 _SYMBOLS = {"h", "min", "s", "ms", "E"}
 _OF_BABEL = {"and", "Brasilia", "Eastern", "Time"}
+_OF_COLLECTORS = {"REGULAR", "regular"}  # told as they are written, and as they should be
 
 
 class Bracketed(gettext.NullTranslations):
@@ -54,5 +55,5 @@ def bracketed() -> Language:
 def untranslated(text: str) -> list[str]:
     """The words of a text that stand in no brackets, and dates in the source's own order."""
     outside = _INSIDE.sub(" ", text)
-    words = [word for word in _LETTERS.findall(outside) if word not in _NAMES | _SYMBOLS | _OF_BABEL]
+    words = [word for word in _LETTERS.findall(outside) if word not in _NAMES | _SYMBOLS | _OF_BABEL | _OF_COLLECTORS]
     return words + re.findall(r"\d\d/\d\d", outside)

@@ -189,7 +189,7 @@ def _mistaken(quiet: Period) -> Iterator[Period]:
     percent = replace(cpu, current=replace(cpu.current, reading=cpu.current.reading * 100))
     counter = replace(count, current=replace(count.current, reading=np.cumsum(count.current.reading)))
     yield changed(quiet, cpu=percent, request_count=counter)
-    spelt = replace(cpu.current, criticity_names=("ALTA", *cpu.current.criticity_names[1:]))
+    spelt = replace(cpu.current, criticity_names=("REGULAR", *cpu.current.criticity_names[1:]))
     for hours in (-3, 3):
         arrivals = Arrivals(late=0, ahead=0, typical_seconds=hours * 3600)
         yield changed(quiet, cpu=replace(cpu, current=spelt, arrivals=arrivals))

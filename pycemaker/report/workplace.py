@@ -44,7 +44,8 @@ def fill(inside: Path, notebooks: Path) -> None:
     """Put what is in `notebooks` now into the folder that `make` gave: copies, and links to what is too large."""
     if inside == notebooks:
         return
-    bytes_left, files_left = _COPIED_BYTES, _COPIED_FILES
+    bytes_left: float = _COPIED_BYTES
+    files_left = _COPIED_FILES
     for parent, folders, files in os.walk(notebooks):
         target = inside / Path(parent).relative_to(notebooks)
         target.mkdir(exist_ok=True)

@@ -181,7 +181,10 @@ def section(part: MetricPeriod) -> str:
         _extreme_cell(part, told.highest, _("maior")),
     )
     values = "".join(f"<td><strong>{value}</strong><br><small>{note}</small></td>" for value, note in cells)
-    return f'<div class="pm-section"><h2>{escape(part.label)}</h2><table><tbody><tr>{values}</tr></tbody></table></div>'
+    return (
+        f'<div class="pm-section"><h2>{escape(part.label)}</h2>'
+        f'<table role="presentation"><tbody><tr>{values}</tr></tbody></table></div>'
+    )
 
 
 def _coverage(period: Period) -> str:

@@ -150,11 +150,11 @@ def test_the_first_finding_is_the_subject_and_the_preview(report: Page) -> None:
     assert f"<title>{SUBJECT}</title>" in report.html
     preview = re.search(r'<div[^>]*class="pm-preheader"[^>]*>([^<]*)</div>', report.html)
     assert preview is not None
-    assert preview[1].startswith("De uma vez só, das 07:26 às 07:51.")
+    assert preview[1].startswith("De uma só vez, das 07:26 às 07:51.")
     for way in ("display: none", "max-height: 0", "mso-hide: all", "opacity: 0"):
         assert way in preview[0]
     assert report.html.index("<body") < report.html.index('"pm-preheader"') < report.html.index('"pm-page-in"')
-    assert "De uma vez só, das 07:26 às 07:51." in report.text
+    assert "De uma só vez, das 07:26 às 07:51." in report.text
     assert "\u034f" not in report.text
 
 

@@ -16,14 +16,18 @@ _MOST_NAMED = 2
 
 
 def sampling(period: Period) -> str:
-    """How often samples come, by metric where that differs: `uma amostra a cada 15 s`; empty where nothing tells it."""
-    rhythms = {part.label: _rhythm(part) for part in period.metrics if part.cadence.is_known}
+    """How often samples come, by metric where that differs: `uma amostra a cada 15 s`; empty where nothing tells it.
+
+    A metric without a sample in the period has no say.
+    """
+    collected = [part for part in period.metrics if len(part.current) and part.cadence.is_known]
+    rhythms = {part.label: _rhythm(part) for part in collected}
     if not rhythms:
         return ""
     usual, how_often = Counter(rhythms.values()).most_common(1)[0]
     others = {label: rhythm for label, rhythm in rhythms.items() if rhythm != usual}
     if len(others) > _MOST_NAMED or (others and how_often == 1):
-        steps_ms = [part.cadence.step_ms for part in period.metrics if part.cadence.is_known]
+        steps_ms = [part.cadence.step_ms for part in collected]
         ends = {"shortest": words.distance(min(steps_ms) / 1000), "longest": words.distance(max(steps_ms) / 1000)}
         return _("uma amostra a cada {shortest} a {longest}, conforme a métrica", **ends)
     said = _("uma amostra {rhythm}", rhythm=usual)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import io
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotYet
@@ -38,6 +38,7 @@ class Places:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._held: Counter[str] = Counter()
+        self._cut: deque[tuple[str, float]] = deque(maxlen=4 * BODIES)
 
     def take(self, address: str) -> None:
         """One for a client at this address.
@@ -55,6 +56,14 @@ class Places:
         with self._lock:
             self._held[address] -= 1
             self._held += Counter()
+
+    def note_cut(self, address: str) -> None:
+        """A connection of this address is ended, perhaps with others of it that wait for a body."""
+        self._cut.append((address, time.monotonic()))
+
+    def was_cut(self, address: str, began: float) -> bool:
+        """Whether that happened since `began`, of the monotonic clock."""
+        return any(each == address and cut >= began for each, cut in list(self._cut))
 
 
 class Body:
@@ -101,11 +110,13 @@ class Body:
         try:
             body = coming.result(self._seconds)
         except NotYet:
+            self._places.note_cut(self._address)
             end_silent_request(self._address, self._port, began)
             raise BodyTooSlow(limit_seconds=self._seconds) from None
         if len(body) > LONGEST_BYTES:
             raise BodyTooLarge(limit_bytes=LONGEST_BYTES)
-        if self._length_bytes is not None and len(body) < self._length_bytes:
+        is_cut = self._places.was_cut(self._address, began)  # without a length its end tells nothing
+        if is_cut if self._length_bytes is None else len(body) < self._length_bytes:
             raise BodyTooSlow(limit_seconds=self._seconds)  # its client hung up, or was disconnected with another one
         return body
 

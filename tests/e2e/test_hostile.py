@@ -6,12 +6,14 @@ import contextlib
 import os
 import signal
 import socket
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import psutil
 import pytest
 
 from pycemaker.data.database import open_database
@@ -63,7 +65,9 @@ def test_a_server_that_starts_without_its_database_says_so_to_100_at_once_and_he
         server.close()
 
 
-def test_a_database_that_falls_silent_is_said_to_100_at_once_and_is_back_at_once(served: ServerProcess) -> None:
+def test_a_database_that_falls_silent_is_said_to_100_at_once_and_is_back_within_3_seconds(
+    served: ServerProcess,
+) -> None:
     served.get("/cpu/now/1")
     with silent_mongod(served):
         time.sleep(1.2)  # what is in memory counts for a second
@@ -73,7 +77,9 @@ def test_a_database_that_falls_silent_is_said_to_100_at_once_and_is_back_at_once
     assert answers == {(503, "database_unreachable"): 100}
     assert health > 5
     assert seconds < 20  # one after the other they took 200
-    assert served.get("/cpu/now/1")[0] == 200
+    until = time.monotonic() + 3  # whoever was finding out when it came back is answered first
+    while served.get("/cpu/now/1")[0] != 200:
+        assert time.monotonic() < until
 
 
 @pytest.fixture(scope="module")
@@ -130,6 +136,25 @@ def test_a_crowd_that_says_nothing_leaves_room_and_ends_within_10_seconds(served
             each.close()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who takes nothing")
+def test_of_a_crowd_that_takes_no_answer_most_are_ended_soon(served: ServerProcess) -> None:
+    """The server holds a copy of each one's answer: 300 such clients took 300 MB, for as long as they liked."""
+    crowd = []
+    for _ in range(100):
+        crowd.append(socket.socket())
+        crowd[-1].setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        crowd[-1].settimeout(10)
+        crowd[-1].connect(("127.0.0.1", served.port))
+        crowd[-1].sendall(b"GET /cpu/now/6 HTTP/1.1\r\nHost: x\r\n\r\n")
+    time.sleep(6)
+    connected_now = [each for each in psutil.net_connections("tcp") if each.status == "ESTABLISHED"]
+    left = [each for each in connected_now if each.laddr and each.laddr.port == served.port]
+    assert len(left) <= 40
+    assert served.get("/cpu/now/1")[0] == 200
+    for each in crowd:
+        each.close()
+
+
 def test_a_head_of_more_than_16_kilobytes_is_refused(served: ServerProcess) -> None:
     with connected(served, b"GET /health HTTP/1.1\r\nHost: x\r\nAccept: " + b"a" * 400_000) as connection:
         assert connection.recv(100).startswith(b"HTTP/1.1 431")
@@ -142,5 +167,5 @@ def test_30_calls_for_one_report_leave_room_for_anothers(served: ServerProcess) 
         other = pool.submit(served.get, "/report/now/1/other@example.com")
         assert other.result()[0] == 200
         answers = [each.result() for each in one]
-    assert {status for status, _ in answers} == {200}
+    assert {(status, told.get("error")) for status, told in answers} == {(200, None)}
     assert len({told["report"]["id"] for _, told in answers}) == 1

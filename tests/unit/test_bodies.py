@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -49,6 +50,21 @@ def test_one_that_is_late_or_cut_off_is_not_taken_for_whole() -> None:
         body(Silent()).read()
     with pytest.raises(BodyTooSlow):
         body(io.BytesIO(b"abc"), 4).read()
+
+
+def test_one_without_a_length_that_ended_with_anothers_connection_is_not_taken_for_whole() -> None:
+    """Where a connection is ended, another one of the same address may end with it, and what came of that looks whole."""
+    places, other = Places(), Silent()
+    waits = Body(other, ("192.0.2.1", 5000), None, places, 20)
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(waits.read)
+        with pytest.raises(BodyTooSlow):
+            body(Silent(), places=places).read()
+        other.go.set()
+        with pytest.raises(BodyTooSlow):
+            reading.result(10)
+    assert body(io.BytesIO(b"abcd"), None, places).read() == b"abcd"
+    assert body(io.BytesIO(b"abcd"), None, places, "192.0.2.2").read() == b"abcd"
 
 
 def test_late_ones_keep_their_places_until_they_end_and_leave_some_to_other_addresses() -> None:

@@ -12,6 +12,7 @@ import math
 import re
 import tokenize
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeGuard
 
@@ -167,6 +168,7 @@ def _whole(end: float | None) -> float | None:
 
 
 def _type_of(annotation: ast.expr | None, default: Scalar) -> tuple[type, tuple[Scalar, ...]]:
+    annotation = _unquoted(annotation)
     if annotation is None:
         return type(default), ()
     if isinstance(annotation, ast.Name) and annotation.id in _TYPES:
@@ -177,6 +179,14 @@ def _type_of(annotation: ast.expr | None, default: Scalar) -> tuple[type, tuple[
         if {type(choice) for choice in choices} == {type(default)}:
             return type(default), choices
     raise _Fixed(f"o tipo {ast.unparse(annotation)[:40]} não é bool, int, float, str nem um Literal de um deles")
+
+
+def _unquoted(annotation: ast.expr | None) -> ast.expr | None:
+    """The annotation that one in quotes stands for."""
+    if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
+        with suppress(*_LITERAL_FAULTS):
+            return ast.parse(annotation.value, mode="eval").body
+    return annotation
 
 
 def check_injected(cells: Sequence[str]) -> None:

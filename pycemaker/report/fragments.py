@@ -20,6 +20,9 @@ _OPEN, _BETWEEN, _CLOSE = "\U0010ff00", "\U0010ff01", "\U0010ff02"
 _MARK = re.compile(f"{_OPEN}([^{_BETWEEN}]*){_BETWEEN}(\\d+){_BETWEEN}([^{_CLOSE}]*){_CLOSE}")
 _MARK_CHARACTERS = re.compile(f"[{_OPEN}{_BETWEEN}{_CLOSE}]")
 _UNSEEN = re.compile(r"<(script|template|noscript)\b[^>]*>.*?(?:</\1\s*>|\Z)|<!--.*?(?:-->|\Z)", re.S | re.I)
+_FALLBACK = re.compile(r"(<(video|audio)\b[^>]*>).*?(?=</\2\s*>|\Z)", re.S | re.I)
+"""What stands in a player for programs that have none: that it is not shown is said in the report's own words."""
+
 _PICTURE = re.compile(r"<(img|svg)(?=[\s/>])", re.I)
 _TAG = re.compile(r"<(?:[^>\"']|\"[^\"]*\"|'[^']*')*>")
 _SVG_END = re.compile(r"</svg\s*>", re.I)
@@ -70,7 +73,7 @@ def put_pictures(clean: str) -> str:
 def split_html(source: str, take: Take) -> Fragment:
     """The HTML with its pictures taken out, and what else it loses."""
     source = without_marks(source)
-    seen = _UNSEEN.sub("", source)
+    seen = _FALLBACK.sub(r"\1", _UNSEEN.sub("", source))
     text = "".join(_without_pictures(seen, take))
     lost = [found[1].lower() for found in _LOST.finditer(text)]
     if _SCRIPT.search(source) and _EMPTY_FRAME.search(seen) and not _says_something(text):

@@ -16,17 +16,18 @@ LARGEST_BYTES = 5_000_000
 _ENDINGS = {".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".svg"}
 
 
-def keep_local_pictures(executed: Path, folder: Path) -> None:
-    """Put the pictures beside a notebook that its texts show into its executed copy.
+def keep_local_pictures(executed: Path, *folders: Path) -> None:
+    """Put the picture files that a notebook's texts and outputs show into its executed copy.
 
     Args:
         executed: the copy; it is written anew where there are any.
-        folder: where the notebook lies. Nothing outside of it is read, and nothing but pictures.
+        folders: where its cells wrote, and where it lies; the first that has a picture counts. Nothing outside of
+            them is read, and nothing but pictures.
     """
     notebook = json.loads(executed.read_bytes())
     held = {}
     for address in _addresses(notebook):
-        if (file := _file(address, folder)) is not None:
+        if file := next(filter(None, (_file(address, folder) for folder in folders)), None):
             held[address] = b64encode(file.read_bytes()).decode()
     if held:
         notebook["metadata"][LOCAL_PICTURES] = held

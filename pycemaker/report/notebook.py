@@ -42,8 +42,11 @@ _WARM_UP = (
     "import pycemaker.show, pycemaker.wiring, pycemaker.report.charts;"
     " pycemaker.language.speak(pycemaker.settings.load().report_language);"
     " pycemaker.figures.warm(); pycemaker.parameters.warm();"
-    " pycemaker.figures.sheet.use_fonts(); pycemaker.report.charts.show_specifications(get_ipython()); del pycemaker"
+    " pycemaker.figures.sheet.use_fonts(); pycemaker.report.charts.show_specifications(get_ipython()); del pycemaker;"
+    " get_ipython().ask_exit = __import__('sys').exit"
 )
+"""What a kernel runs before its first cell. `quit()` and `exit` there end the notebook as `sys.exit()` does, not the
+kernel: that looked as if it had died, in the cell after."""
 
 
 _LAUNCH = """
@@ -88,6 +91,9 @@ class ReadyKernel:
         folder: empty, and this kernel's own: its connection file, its sockets, its IPython directory.
         working_directory: what its cells find where they run.
         on_start: told the kernel's process as soon as there is one.
+
+    Attributes:
+        cwd: where its cells run and write: a folder of its own.
     """
 
     def __init__(
@@ -97,14 +103,14 @@ class ReadyKernel:
         if sys.platform != "win32":
             self.manager.transport, self.manager.ip = "ipc", str(folder / "kernel")
         self._beside = working_directory
-        self._inside = workplace.make(folder, working_directory)
-        _finish(self.manager.start_kernel(cwd=str(self._inside), env=_kernel_environment(folder)))
+        self.cwd = workplace.make(folder, working_directory)
+        _finish(self.manager.start_kernel(cwd=str(self.cwd), env=_kernel_environment(folder)))
         on_start(getattr(self.manager.provisioner, "pid", 0))
         self._warm_up()
 
     def lay_out(self) -> None:
         """Put what cells read beside their notebook into their folder, as it is now and not when this started."""
-        workplace.fill(self._inside, self._beside)
+        workplace.fill(self.cwd, self._beside)
 
     def kill(self) -> None:
         """End it at once. Twice is once."""
@@ -246,7 +252,7 @@ def run_notebook(
             km=kernel.manager,
             watch=watch,
         )
-        keep_local_pictures(executed, notebook.parent)
+        keep_local_pictures(executed, kernel.cwd, notebook.parent)
     except PapermillExecutionError as error:
         raise _told_by_cell(error, watch.number(error.cell_index), mask) from None
     except DeadKernelError as error:

@@ -61,6 +61,7 @@ class NotebookCase:
 NOTEBOOKS = (
     NotebookCase("byte-order-mark", 1, ("ran",)),
     NotebookCase("markdown-attachment", 2),
+    NotebookCase("own-picture-files", 2, ("first", "second"), hides=("não pôde ser mostrada",)),
     NotebookCase("parameter-called-wait", refused="notebook 'parameter-called-wait': parameter 'wait'"),
     NotebookCase("parameters-call", 1, ("ran",)),
     NotebookCase("parameters-expression", 1, ("ran",)),
@@ -70,6 +71,7 @@ NOTEBOOKS = (
     NotebookCase("parameters-none", 1, ("ran",)),
     NotebookCase("plotly", 2),
     NotebookCase("prints-its-parameter", 1, ("limit = 0.8",)),
+    NotebookCase("quit", 1, ("Nothing new this week.",), hides=("not reached", "não pôde ser calculada")),
     NotebookCase("shell-python", 1, ("True",)),
     NotebookCase("svg-beside-png", 2),
     NotebookCase("svg-only", 1),

@@ -51,6 +51,14 @@ def widths(page: Page) -> list[str]:
     return [re.search(r' width="(\d+)"', tag)[1] for tag in re.findall(r"<img [^>]*>", page.html)]  # type: ignore[index]
 
 
+def test_what_a_player_says_where_there_is_none_is_not_shown_beside_the_reports_own_sentence(tmp_path: Path) -> None:
+    player = '<audio controls><source src="a.wav"/>Your browser does not support the audio element.</audio><p>after</p>'
+    text = rendered(tmp_path, shown({"text/html": player})).text
+    assert "áudio" in text
+    assert "after" in text
+    assert "Your browser" not in text
+
+
 @pytest.mark.parametrize("kind", ["JPEG", "GIF", "WEBP", "BMP", "TIFF"])
 def test_pictures_of_any_kind_are_png_in_the_mail(tmp_path: Path, kind: str) -> None:
     page = rendered(tmp_path, shown({f"image/{kind.lower()}": picture(kind), "text/plain": "<Image>"}))

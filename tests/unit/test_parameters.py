@@ -136,6 +136,8 @@ COMPUTED = "o valor é calculado na própria célula"
         ("limit: float = 2.0  # 0..1: too much",
          {"limit": "o valor padrão não é o que a própria linha aceita: um número de 0 até 1"}),
         ("limit: int = 0.5", {"limit": "o valor padrão não é o que a própria linha aceita: um número inteiro"}),
+        ("limit: 'list[int]' = 1", {"limit": "o tipo list[int] não é bool, int, float, str nem um Literal de um deles"}),
+        ("limit: 'a b' = 1", {"limit": "o tipo 'a b' não é bool, int, float, str nem um Literal de um deles"}),
         ("limit: float", {}),
         ("%matplotlib inline\n!true\nimport os", {}),
     ],
@@ -144,6 +146,12 @@ def test_what_has_no_plain_type_is_run_and_not_offered(cell: str, fixed: dict[st
     read = read_parameters_cell(f"{cell}\nweeks_more = 2  # semanas")
     assert read.fixed == {name: f"não pode ser informado: {why}" for name, why in fixed.items()}
     assert [parameter.name for parameter in read.parameters] == ["weeks_more"]
+
+
+def test_a_type_in_quotes_is_the_type() -> None:
+    weeks, team = read_parameters("weeks: 'int' = 2  # semanas\nteam: \"Literal['ops', 'dev']\" = 'ops'")
+    assert (weeks.kind, weeks.default) == (int, 2)
+    assert team.choices == ("ops", "dev")
 
 
 def test_a_text_may_be_as_long_as_its_default() -> None:

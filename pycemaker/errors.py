@@ -45,6 +45,7 @@
     │   ├── DatabaseLoginRefused
     │   ├── DatabaseTlsFailed
     │   ├── WrongReplicaSet
+    │   ├── NoPrimary
     │   ├── RightMissing
     │   │   ├── NoRightToRead
     │   │   ├── NoRightToWrite
@@ -346,6 +347,12 @@ class WrongReplicaSet(DatabaseUnreachable):
     """MongoDB answers, and its replica set has another name. Facts: `reason`."""
 
     message = "MongoDB belongs to no replica set of the name in MONGO_DB_URL ({reason})"
+
+
+class NoPrimary(DatabaseUnreachable):
+    """MongoDB answers, and no member of its replica set takes reads and writes. Facts: `reason`."""
+
+    message = "MongoDB's replica set has no primary: not initiated, or most of its members are away ({reason})"
 
 
 class RightMissing(DatabaseUnreachable):

@@ -163,8 +163,16 @@ def open_database(url: str | None, data_dir: Path, say: Callable[[str], None] = 
     return Database(held.url, held)
 
 
+_URL_TAKES = (
+    "MONGO_DB_URL takes mongodb://user:password@host:port/name, with %40 for an @ and %2F for a / in a password"
+)
+
+
 def _check(url: str) -> None:
     """Read the URL without asking the network; a `mongodb+srv` one needs a look-up to be read at all."""
+    path = url.partition("://")[2].partition("?")[0].partition("/")[2]
+    if "@" in path or "." in path:  # the rest of a password with a /, or `database.collection`
+        raise InvalidSettings(problems=[_URL_TAKES])
     if url.startswith("mongodb+srv://"):
         return
     try:
@@ -180,7 +188,7 @@ def _url_problem(error: Exception) -> str:
         return "MONGO_DB_URL names a CA file (tlsCAFile) that cannot be read, or that holds no certificate"
     if isinstance(error, OSError) or "certificate" in text or "private key" in text:
         return "MONGO_DB_URL names a file (tlsCertificateKeyFile, tlsCRLFile) that cannot be read or used"
-    return "MONGO_DB_URL takes mongodb://user:password@host:port/name, with %40 for an @ in the password"
+    return _URL_TAKES
 
 
 @contextmanager

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 
-from pymongo.errors import PyMongoError
+from pymongo.errors import NotPrimaryError, PyMongoError, ServerSelectionTimeoutError
 from pymongo.topology_description import TopologyDescription
 
 from pycemaker.errors import (
     DatabaseLoginRefused,
     DatabaseTlsFailed,
     DatabaseUnreachable,
+    NoPrimary,
     NoRightToIndex,
     NoRightToRead,
     NoRightToWrite,
@@ -19,6 +20,10 @@ from pycemaker.errors import (
 )
 
 _AUTHENTICATION_FAILED, _UNAUTHORIZED, _ATLAS = 18, 13, 8000
+_NOT_PRIMARY = (10107, 13435, 13436)
+_WITHOUT_PRIMARY = re.compile(r"server_type: RS(?:Ghost|Secondary|Other)\b")
+"""Members that the driver sees where it sees no primary; `RSGhost` is one that nobody has initiated."""
+
 _LOGIN = ("requires authentication", "Authentication failed")
 """What MongoDB says; after one refused login the driver repeats it where no server is in sight, without its code."""
 
@@ -34,11 +39,13 @@ def from_topology(topology: TopologyDescription) -> DatabaseUnreachable:
     if not servers and topology.topology_type_name.startswith("ReplicaSet"):
         return WrongReplicaSet(reason="no member of it")
     known = [fault for fault in faults if type(fault) is not DatabaseUnreachable]
+    if not known and _WITHOUT_PRIMARY.search(repr(topology)):
+        return NoPrimary(reason="no primary in sight")
     return known[0] if known else DatabaseUnreachable(reason="no MongoDB in sight")
 
 
 def from_pymongo(error: PyMongoError) -> DatabaseUnreachable:
-    """The fault by its cause: the login, a right, the replica set's name, TLS; else that MongoDB is not reachable."""
+    """The fault by its cause: the login, a right, the replica set, TLS; else that MongoDB is not reachable."""
     code, text = getattr(error, "code", None), str(error)
     reason = type(error).__name__ + (f" {code}" if code else "")
     if code == _AUTHENTICATION_FAILED or (code == _ATLAS and "auth" in text) or any(each in text for each in _LOGIN):
@@ -50,4 +57,13 @@ def from_pymongo(error: PyMongoError) -> DatabaseUnreachable:
         return WrongReplicaSet(reason=reason)
     if code is None and ("SSL" in text or "certificate" in text or "connection closed" in text):
         return DatabaseTlsFailed(reason=reason)
+    if _is_without_primary(error):
+        return NoPrimary(reason=reason)
     return DatabaseUnreachable(reason=reason)
+
+
+def _is_without_primary(error: PyMongoError) -> bool:
+    """Whether a member said that it is no primary, or the driver saw only such members; one that stops is neither."""
+    if isinstance(error, NotPrimaryError) and isinstance(error.details, dict):
+        return error.details.get("code") in _NOT_PRIMARY
+    return isinstance(error, ServerSelectionTimeoutError) and bool(_WITHOUT_PRIMARY.search(str(error)))

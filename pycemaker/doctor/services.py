@@ -22,6 +22,7 @@ from pycemaker.errors import (
     DatabaseTlsFailed,
     DatabaseUnreachable,
     MailRefused,
+    NoPrimary,
     PycemakerError,
     RightMissing,
     StorageRefused,
@@ -93,6 +94,8 @@ def look_at_database(shared: Shared) -> Finding:
         database = shared.open()
         version = ask(database, "buildInfo")["version"]
         hello = ask(database, "hello")
+        if hello.get("isreplicaset"):
+            raise NoPrimary(reason="not initiated")
         has_metrics = database.is_embedded or not database.has_no_metric()
         ping_ms = statistics.median(_seconds(partial(ask, database, "ping")) * 1000 for _ in range(5))
     except DatabaseUnreachable as error:
@@ -106,12 +109,12 @@ def look_at_database(shared: Shared) -> Finding:
     told = f"MongoDB {version}, {where}, {kind}, {ping_ms:.1f} ms away"
     if tuple(map(int, version.split(".")[:2])) < _OLDEST:
         return Finding(FAIL, told, "MongoDB 5.0 or later is needed")
-    if danger := dangers.of_mongodb(version, datetime.now(UTC).date()):
-        return Finding(WARN, told, danger)
-    if ping_ms > _SLOW_MS:
-        return Finding(WARN, told, "every read waits for it: run Pycemaker nearer to its database")
     if not has_metrics:
         return Finding(WARN, f"{told}; database {database.handle.name!r} has no metric", NO_METRIC)
+    if ping_ms > _SLOW_MS:
+        return Finding(WARN, told, "every read waits for it: run Pycemaker nearer to its database")
+    if danger := dangers.of_mongodb(version, datetime.now(UTC).date()):
+        return Finding(WARN, told, danger)
     return Finding(OK, told)
 
 
@@ -119,6 +122,7 @@ _MENDS: dict[type[DatabaseUnreachable], str] = {
     DatabaseLoginRefused: "see the user, the password (an @ in it is %40) and authSource in MONGO_DB_URL",
     DatabaseTlsFailed: "see tls and tlsCAFile in MONGO_DB_URL, and whether MongoDB listens with TLS",
     WrongReplicaSet: "see replicaSet in MONGO_DB_URL: `rs.conf()._id` in mongosh is its name, a single server has none",
+    NoPrimary: "run rs.initiate() in mongosh on the member that holds the data, or start the members that are away",
     RightMissing: "give MONGO_DB_URL's user the role readWrite; read alone serves metrics and makes no report",
 }
 
@@ -203,10 +207,15 @@ def look_at_ledger(shared: Shared) -> Finding:
         waiting = Ledger(database, report_id).count_waiting()
     except PycemakerError as error:
         mend = "MONGO_DB_URL's user needs the role readWrite: every report stands in the database before it is made"
-        return Finding(FAIL, f"no report can be written down: {error}", mend)
+        return Finding(FAIL, f"no report can be written down: {_why(error)}", mend)
     if not was_kept:
         return Finding(FAIL, "what was written does not come back", "see MongoDB's log")
     return Finding(OK, f"a file was written, read and removed; reports waiting: {waiting}")
+
+
+def _why(error: PycemakerError) -> str:
+    """The cause: where none is known, what the driver calls it."""
+    return str(error.facts["reason"]) if type(error) is DatabaseUnreachable else str(error)
 
 
 def look_at_clock(shared: Shared) -> Finding:

@@ -103,6 +103,9 @@ FACES: dict[type[errors.PycemakerError], Face] = {
     errors.ServerBusy: Face(
         503, "server_busy", "O servidor está ocupado demais. Tente de novo em {retry_after_seconds} s."
     ),
+    errors.TooManyBodies: Face(
+        503, "server_busy", "O servidor já lê corpos de pedidos demais. Tente de novo em {retry_after_seconds} s."
+    ),
     errors.AskedTooOften: Face(
         429, "asked_too_often", "Este endereço recebeu relatórios demais. Tente de novo em {retry_after_seconds} s."
     ),
@@ -175,6 +178,11 @@ FACES: dict[type[errors.PycemakerError], Face] = {
     ),
     errors.WrongReplicaSet: Face(
         503, "wrong_replica_set", "O banco de dados não é do conjunto de réplicas (replicaSet) de MONGO_DB_URL."
+    ),
+    errors.NoPrimary: Face(
+        503,
+        "no_primary",
+        "O conjunto de réplicas do MongoDB está sem primário: não foi iniciado (rs.initiate), ou falta a maioria.",
     ),
     errors.RightMissing: Face(503, "right_missing", "Falta um direito ao usuário de MONGO_DB_URL."),
     errors.NoRightToRead: Face(

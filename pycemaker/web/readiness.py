@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -65,6 +65,8 @@ class Finding:
 Check = Callable[[], Finding]
 
 _NO_WRITING = "o usuário do banco não tem direito de gravar: só as métricas são servidas"
+_FORBIDDEN_INDEX = "falta um índice, e o usuário não o pode criar: as leituras são lentas"
+_REFUSED_INDEX = "o MongoDB recusa um índice, como o de uma view: as leituras são lentas"
 _NO_INDEXING = "o usuário do banco não tem direito de criar índices: só as métricas são servidas"
 
 
@@ -123,7 +125,7 @@ def readiness(services: Services) -> Readiness:
             "indexes": partial(check_indexes, services.store),
             "queue": partial(check_queue, services.desk.ledger, settings),
             "disk": DiskCheck(settings.data_dir, holds_database=services.store.is_embedded),
-            "samples": partial(check_samples, services.store.database),
+            "samples": partial(check_samples, services.store.database, services.clock),
         }
     )
 
@@ -165,9 +167,7 @@ def check_indexes(store: Store) -> Finding:
     """Whether every collection has the index that bounds its reads; where one is missing its making begins here."""
     try:
         if not store.prepare_all(BOUND_SECONDS - 0.5):
-            return Finding(
-                False, "falta um índice, e o usuário não o pode criar: as leituras são lentas", is_vital=False
-            )
+            return Finding(False, _REFUSED_INDEX if store.rights().index else _FORBIDDEN_INDEX, is_vital=False)
     except IndexesNotReady as error:
         return Finding(False, f"o índice de {error.facts['reason']} está sendo criado")
     except PycemakerError as error:
@@ -182,7 +182,7 @@ def _failed(error: PycemakerError) -> Finding:
     return Finding(False, sentence(error))
 
 
-def check_samples(database: Database) -> Finding:
+def check_samples(database: Database, clock: Callable[[], datetime]) -> Finding:
     """Whether samples keep coming, with dates. Requests need not stop where they do not."""
     try:
         sources = look_at_sources(database)
@@ -190,7 +190,7 @@ def check_samples(database: Database) -> Finding:
         return Finding(False, "não foi possível olhar as amostras", is_vital=False)
     if not sources:
         return Finding(False, "nenhuma métrica tem amostras neste banco", {"sources": 0}, is_vital=False)
-    now_utc = datetime.now(UTC)
+    now_utc = clock()
     silent = {source.metric.label: source.silent_seconds(now_utc) for source in sources}
     said = [f"{label}: sem amostras há {words.duration(seconds)}" for label, seconds in silent.items() if seconds]
     said += [f"{source.metric.label}: há amostras sem data" for source in sources if source.has_undated]

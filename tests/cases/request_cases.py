@@ -45,6 +45,7 @@ class RequestCase:
 _PANEL = {"origin": "https://panel.example.com", "access_control_request_method": "GET"}
 _ALLOWED = "Access-Control-Allow-Headers"
 _JSON = {"content_type": "application/json", "body": '{"limit": 0.5, "nonsense": 1}'}
+_CURL = _JSON | {"content_type": "application/x-www-form-urlencoded"}
 
 REQUESTS = (
     RequestCase(
@@ -65,6 +66,11 @@ REQUESTS = (
     RequestCase("GET", "/res_time/now/1/", "200"),
     RequestCase("GET", "//req_count/2022-04-10T12:43:23.123456789+00/1", "200"),
     RequestCase("GET", "/cpu/1649594603123/1", "200"),
+    RequestCase("GET", "/cpu/1649594603/1", "400 date", shows="field"),
+    RequestCase("GET", "/cpu/2022-04-10t12%3A43%3A23,5z/1?_=1649594603", "200"),
+    RequestCase("POST", "/report/now/1/a@example.com?wait=0&notebook=capacity", "400 nonsense", _CURL, "field"),
+    RequestCase("POST", "/report/now/1/ops%2Balerts@example.com", "200"),
+    RequestCase("POST", "/report/now/1/Ops%20%3Cops@example.com%3E", "400 email_to", shows="field"),
 )  # fmt: skip
 
 

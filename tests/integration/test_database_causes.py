@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pymongo
 import pytest
 
 import server
@@ -19,6 +20,7 @@ from pycemaker.metrics import METRICS
 from pycemaker.settings import from_mapping
 from tests.services.desk import desk_of
 from tests.services.guarded_mongod import GuardedMongod, guarded_mongod
+from tests.services.replica import replica_set
 from tests.services.wsgi import Answer, Client
 
 NOW = datetime(2022, 4, 10, 12, 43, 23, tzinfo=UTC)
@@ -32,6 +34,13 @@ def guarded() -> Iterator[GuardedMongod]:
             client["pycemaker"][metric.collection].insert_one({"time_series": NOW, **dict.fromkeys(metric.fields, 0.5)})
             client["pycemaker"][metric.collection].create_index(KEY)
         yield running
+
+
+@pytest.fixture(scope="module")
+def not_initiated() -> Iterator[str]:
+    """The URL of a member that belongs to no replica set yet, without options."""
+    with replica_set(is_initiated=False) as url:
+        yield url.partition("?")[0]
 
 
 @pytest.fixture
@@ -65,6 +74,7 @@ def test_who_may_read_is_served_metrics(
     assert client.get("/").status == 200
 
 
+NO_PRIMARY = "O conjunto de réplicas do MongoDB está sem primário: não foi iniciado (rs.initiate), ou falta a maioria."
 NO_WRITING = "o usuário do banco não tem direito de gravar: só as métricas são servidas"
 NO_INDEXING = "o usuário do banco não tem direito de criar índices: só as métricas são servidas"
 
@@ -186,6 +196,51 @@ def test_the_start_says_what_a_reader_may_not(guarded: GuardedMongod, opened: li
     opened.append(Database(url))
     told = startup.banner(from_mapping({"MONGO_DB_URL": url}), opened[0])
     assert "(its user may not write or make indexes: metrics are served, no report is made)" in told
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "mongodb://ana:p@ss/word@127.0.0.1:27017/pycemaker",
+        "mongodb+srv://ana:p@ss/word@cluster.example.com/pycemaker",
+        "mongodb://127.0.0.1/pycemaker.cpu_usage",
+    ],
+)
+def test_a_path_that_is_no_database_name_stops_the_start_and_is_not_repeated(tmp_path: Path, address: str) -> None:
+    with pytest.raises(InvalidSettings) as caught:
+        open_database(address, tmp_path)
+    takes = "MONGO_DB_URL takes mongodb://user:password@host:port/name, with %40 for an @ and %2F for a / in a password"
+    assert caught.value.facts["problems"] == [takes]
+
+
+@pytest.mark.parametrize("options", ["", "?replicaSet=pm", "?directConnection=true"])
+def test_a_replica_set_that_nobody_has_initiated_is_said(
+    not_initiated: str, opened: list[Database], tmp_path: Path, options: str
+) -> None:
+    url = not_initiated + options
+    client = client_of(url, opened, tmp_path)
+    answer = client.get(f"/cpu/{AT}/1")
+    assert (answer.status, answer.json["error"], answer.json["msg"]) == (503, "no_primary", NO_PRIMARY)
+    assert NO_PRIMARY in lacking(client.get("/ready")).values()
+    shared = doctor.Shared(from_mapping({"MONGO_DB_URL": url, "DATA_DIR": str(tmp_path)}))
+    found = doctor.look_at_database(shared)
+    shared.close()
+    assert (found.level, "rs.initiate()" in found.mend) == ("fail", True)
+
+
+def test_a_view_that_takes_no_index_is_no_matter_of_rights(database_url: str, opened: list[Database]) -> None:
+    with pymongo.MongoClient[dict[str, object]](database_url) as client:
+        samples = client.get_default_database()
+        samples["raw"].insert_one({"time_series": NOW, "value": 0.5})
+        samples.create_collection("cpu_usage", viewOn="raw", pipeline=[])
+    database = Database(database_url)
+    opened.append(database)
+    services = server.Services(from_mapping({}), Store(database), desk_of(database, {}), clock=lambda: NOW)
+    client = Client(server.create_app(services))
+    assert client.get(f"/cpu/{AT}/1").json["mean"] == 0.5
+    ready = client.get("/ready")
+    assert ready.status == 200
+    assert lacking(ready)["indexes"] == "o MongoDB recusa um índice, como o de uma view: as leituras são lentas"
 
 
 @pytest.mark.parametrize(

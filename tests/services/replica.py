@@ -18,8 +18,8 @@ from pycemaker.data import mongod_binary
 
 
 @contextlib.contextmanager
-def replica_set() -> Iterator[str]:
-    """Its URL, until the block ends."""
+def replica_set(*, is_initiated: bool = True) -> Iterator[str]:
+    """Its URL, until the block ends; that of a member which nobody has initiated, where it is not."""
     folder = Path(tempfile.mkdtemp(prefix="pm-"))
     socket_path = folder / "m.sock"
     command = [mongod_binary.find(folder), "--dbpath", str(folder), "--replSet", "pm", "--bind_ip", str(socket_path)]
@@ -27,12 +27,20 @@ def replica_set() -> Iterator[str]:
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     url = f"mongodb://{quote(str(socket_path), safe='')}/?directConnection=true"
     try:
-        _initiate(url, str(socket_path))
+        if is_initiated:
+            _initiate(url, str(socket_path))
+        else:
+            _await(url)
         yield url.replace("/?", "/replicated?")
     finally:
         process.terminate()
         process.wait(15)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _await(url: str) -> None:
+    with pymongo.MongoClient[dict[str, object]](url, serverSelectionTimeoutMS=20_000) as client:
+        client.admin.command("hello")
 
 
 def _initiate(url: str, member: str) -> None:

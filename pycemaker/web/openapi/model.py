@@ -17,7 +17,13 @@ ANYWHERE: tuple[Kind, ...] = (errors.PycemakerError,)
 """What any route may answer: a fault that nobody foresaw."""
 
 DATABASE: tuple[Kind, ...] = (
-    *(errors.DatabaseUnreachable, errors.DatabaseLoginRefused, errors.DatabaseTlsFailed, errors.WrongReplicaSet),
+    *(
+        errors.DatabaseUnreachable,
+        errors.DatabaseLoginRefused,
+        errors.DatabaseTlsFailed,
+        errors.WrongReplicaSet,
+        errors.NoPrimary,
+    ),
     *(errors.RightMissing, errors.NoRightToRead, errors.NoRightToWrite, errors.NoRightToIndex, errors.IndexesNotReady),
 )
 """What a route that reads may answer."""

@@ -101,6 +101,9 @@ def told(amount: float, part: MetricPeriod, at_ms: float | None = None) -> str:
     return words.reading_with_unit(rate(amount, part, at_ms), rate_unit(part))
 
 
-def days_phrase(count: int) -> str:
-    """The earlier days as readers know them: `do dia anterior`, `dos 2 dias anteriores`."""
-    return ngettext("do dia anterior", "dos {days} dias anteriores", count, days=count)
+def days_phrase(days: int) -> str:
+    """The earlier days as readers know them: `do dia anterior`, `dos 7 dias anteriores`, `das 4 semanas anteriores`."""
+    weeks, rest = divmod(days, 7)
+    if weeks > 1 and not rest:
+        return ngettext("da semana anterior", "das {weeks} semanas anteriores", weeks, weeks=weeks)
+    return ngettext("do dia anterior", "dos {days} dias anteriores", days, days=days)

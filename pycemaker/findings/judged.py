@@ -240,7 +240,7 @@ def _compared_with(looked_at: Sequence[Judged]) -> str:
     """What every one of these metrics was compared with."""
     has_previous = all(one.coverage.previous_share >= COMPARABLE_SHARE for one in looked_at)
     days = min(one.days for one in looked_at)
-    if not days:
+    if not days or (has_previous and days * 24 <= looked_at[0].part.window.hours):
         return _("Comparado com o período anterior.") if has_previous else _("Comparado com o que há de antes dele.")
     before = words.days_back(days)
     if not has_previous:

@@ -36,7 +36,8 @@ class Shift:
         level: the median since it moved, in the metric's unit.
         normal: what it was in what it is compared with.
         previous: the previous interval's median.
-        days: how many earlier days it is compared with; 0 where that is the previous interval.
+        days: how many earlier days it is compared with: whole intervals of them where these are longer than a day; 0
+            where it is compared with the previous interval.
         since_ms: when it moved, where that was at once; else None.
     """
 
@@ -61,7 +62,7 @@ def find_shift(series: Series) -> Shift | None:
 
 
 def _shift(series: Series, first: int, last: int, way: int) -> Shift | None:
-    days = len(series.days)
+    days = len(series.days) * series.days_apart
     normal = median(series.days) if days else median(series.previous)
     since = step(series, way)
     if since is None and series.known_days < LEAST_DAYS:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from pycemaker import words
+from pycemaker.findings.extremes import LEAST_DAYS
 from pycemaker.findings.finding import (
     CRITICAL,
     NOTICE,
@@ -103,10 +104,14 @@ def _medians(series: Series, shift: Shift) -> str:
     """The figures of a level that moved, and of what it is compared with."""
     part = series.part
     levels = {"level": told(shift.level, part), "normal": told(shift.normal, part)}
-    if not shift.days:
+    if shift.days * 24 <= part.window.hours:  # none, or the previous interval itself
         text = _("Mediana {level} no período; a do período anterior, {normal}.", **levels)
-        return text + " " + _("Ainda não há outros dias com que comparar.")
-    text = _("Mediana {level} no período; a {days}, nas mesmas horas, {normal}", **levels, days=days_phrase(shift.days))
+        return text if series.known_days >= LEAST_DAYS else text + " " + _("Ainda não há outros dias com que comparar.")
+    days = days_phrase(shift.days)
+    if part.window.hours % 24:
+        text = _("Mediana {level} no período; a {days}, nas mesmas horas, {normal}", **levels, days=days)
+    else:
+        text = _("Mediana {level} no período; a {days}, {normal}", **levels, days=days)
     if shift.previous == shift.previous:
         text += " " + _("(período anterior: {previous})", previous=told(shift.previous, part))
     return f"{text}."

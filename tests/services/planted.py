@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pycemaker.capacity import Resource, review
 from pycemaker.hour_summaries import summarize
-from pycemaker.metrics import DISK, METRICS, RAM, Metric
+from pycemaker.metrics import CPU, DISK, METRICS, RAM, Metric
 from pycemaker.period import Arrivals, MetricPeriod, Period
 from pycemaker.samples import Columns, no_columns
 from pycemaker.window import Window, to_epoch_ms
@@ -55,12 +55,25 @@ def _with_days(part: MetricPeriod, days: int) -> MetricPeriod:
     return replace(part, earlier=part.earlier[:days], history=history if days else None)
 
 
+def risen(hours: int, days: int, by: float = 0.4) -> Period:
+    """CPU higher by so much for an interval of so many hours than the 40% of so many days before; a sample a minute."""
+    window = Window(WINDOW.end_utc, hours)
+    minutes = np.arange(-days * 1440, hours * 60) + 1
+    reading = np.where(minutes > 0, 0.4 + by, 0.4) + np.random.default_rng(1).normal(0, 0.0005, len(minutes))
+    time_ms = to_epoch_ms(window.start_utc) + minutes * 60_000
+    every = Columns(time_ms, reading, np.zeros(len(minutes), np.int16), ("low",))
+    now, before = every.within(window.current), every.within(window.previous)
+    history = summarize(every.part(0, days * 1440), CPU.unit)
+    return Period(window, SAO_PAULO, (MetricPeriod(CPU, window, SAO_PAULO, now, before, history=history),), None)
+
+
 def every_kind() -> Iterator[Period]:
     """Periods that together have every finding in each of its forms, and every sentence of the tables."""
     quiet = quiet_period(3)
     yield from (quiet, with_days(quiet, 1), with_days(quiet, 0))
     yield from (busy_period(Window(WINDOW.end_utc, hours)) for hours in (6, 75, 168))
     yield busy_period(Window(WINDOW.end_utc.replace(hour=5, minute=7), 6))  # its outage is at midnight
+    yield risen(168, 28)
     yield from _stretches(quiet)
     yield from _levels(quiet)
     yield from _trends(quiet)

@@ -26,6 +26,7 @@ from tests.services.planted import (
     changed,
     every_kind,
     lifted,
+    risen,
     with_days,
     without,
 )
@@ -236,3 +237,21 @@ def test_every_finding_tells_what_when_how_bad_and_what_to_do() -> None:
         assert re.search(r"\d", told) or "Nenhuma amostra" in told or "Sem amostras:" in told, told
         assert re.search(r"\d\d:\d\d|\d\d/\d\d|período", told), told
         assert finding.advice.endswith("."), told
+
+
+@pytest.mark.parametrize(
+    ("hours", "days", "against"),
+    [
+        (6, 7, "a dos 7 dias anteriores, nas mesmas horas, 40,0% (período anterior: 40,0%)."),
+        (6, 1, "a do dia anterior, nas mesmas horas, 40,0% (período anterior: 40,0%)."),
+        (24, 7, "a dos 7 dias anteriores, 40,0% (período anterior: 40,0%)."),
+        (24, 1, "a do período anterior, 40,0%."),
+        (72, 21, "a das 3 semanas anteriores, 40,0% (período anterior: 40,0%)."),
+        (168, 28, "a das 4 semanas anteriores, 40,0% (período anterior: 40,0%)."),
+        (168, 14, "a das 2 semanas anteriores, 40,0% (período anterior: 40,0%)."),
+        (168, 7, "a do período anterior, 40,0%."),
+        (744, 28, "a do período anterior, 40,0%."),
+    ],
+)
+def test_days_are_told_as_days_and_weeks_as_weeks(hours: int, days: int, against: str) -> None:
+    assert only(risen(hours, days)).detail == f"Mediana 80,0% no período; {against}"

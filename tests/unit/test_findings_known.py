@@ -89,15 +89,15 @@ def test_they_are_known_in_longer_reports_too(hours: int) -> None:
 def test_a_new_daily_job_is_told_on_its_first_days(every_seconds: int) -> None:
     (first,) = findings(daily_from(12), every_seconds, 12.875)
     assert (first.kind, first.metric) == ("incident", "cpu")
-    assert "Na mesma hora" not in first.detail
+    assert "na mesma hora" not in first.detail
     (second,) = findings(daily_from(12), every_seconds, 13.875)
-    assert second.detail.endswith("Na mesma hora também em 1 dos 7 dias anteriores.")
+    assert second.detail.endswith("Aconteceu na mesma hora também em 1 dos 7 dias anteriores.")
     assert findings(daily_from(12), every_seconds, 14.875) == ()
 
 
 def test_a_new_daily_job_is_one_finding_in_a_week() -> None:
     (finding,) = findings(daily_from(8), 60, 15.0, 168)
-    assert finding.detail.endswith("Na mesma hora também em 6 dos 7 dias anteriores.")
+    assert finding.detail.endswith("Aconteceu na mesma hora também em 6 dos 7 dias anteriores.")
 
 
 @CADENCES

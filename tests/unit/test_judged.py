@@ -14,6 +14,7 @@ from pycemaker.samples import no_columns
 from pycemaker.sampling import sampling
 from tests.services.noise import quiet_period
 from tests.services.periods import WINDOW
+from tests.services.planted import risen
 from tests.services.unjudged import (
     alone,
     changing,
@@ -98,6 +99,16 @@ def test_an_all_clear_says_how_many_metrics_and_what_they_were_compared_with() -
     assert all_clear(each(QUIET, lambda part: with_history(part, 2), "cpu")).detail == (
         "Comparado com o período anterior e com 2 dias anteriores."
     )
+
+
+@pytest.mark.parametrize(
+    ("hours", "days", "against"),
+    [(24, 1, "."), (168, 7, "."), (168, 14, " e com 2 semanas anteriores."), (24, 7, " e com 7 dias anteriores.")],
+)
+def test_an_all_clear_does_not_tell_the_previous_period_twice(hours: int, days: int, against: str) -> None:
+    quiet = risen(hours, days, by=0)
+    assert find(quiet) == ()
+    assert all_clear(quiet).detail == f"Comparado com o período anterior{against}"
 
 
 def test_an_all_clear_names_what_was_not_looked_at() -> None:

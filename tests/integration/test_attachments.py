@@ -75,7 +75,7 @@ def test_the_samples_travel_as_csv_which_pandas_reads(desk: Desk, tmp_path: Path
     assert (cpu["value_ratio"].isna().sum(), cpu["value_ratio"].max()) == (1, 0.719)
     assert set(cpu["criticity"]) == {"low", "high", "'=1+1", "a,b"}
     assert ram == b"time_utc,value_ratio,criticity\r\n"
-    assert fail == b"time_utc,value_requests,criticity\r\n2022-04-10T12:43:23.000Z,3.0,unknown\r\n"
+    assert fail == b"time_utc,value_requests_per_sample,criticity\r\n2022-04-10T12:43:23.000Z,3.0,unknown\r\n"
     assert summary.loc["cpu", "mean"] == pytest.approx(0.36)
     assert tuple(summary.loc["cpu", ["samples_received", "samples_expected"]]) == (720, 720)
     assert summary.loc["cpu", "highest_first_utc"] == "2022-04-10T11:43:28.000Z"

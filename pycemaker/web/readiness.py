@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 from pycemaker import words
-from pycemaker.data.database import Database
 from pycemaker.data.sources import look_at_sources
 from pycemaker.data.store import Store
 from pycemaker.errors import DatabaseUnreachable, IndexesNotReady, PycemakerError, RightMissing
@@ -125,7 +124,7 @@ def readiness(services: Services) -> Readiness:
             "indexes": partial(check_indexes, services.store),
             "queue": partial(check_queue, services.desk.ledger, settings),
             "disk": DiskCheck(settings.data_dir, holds_database=services.store.is_embedded),
-            "samples": partial(check_samples, services.store.database, services.clock),
+            "samples": partial(check_samples, services.store, services.clock),
         }
     )
 
@@ -182,10 +181,11 @@ def _failed(error: PycemakerError) -> Finding:
     return Finding(False, sentence(error))
 
 
-def check_samples(database: Database, clock: Callable[[], datetime]) -> Finding:
+def check_samples(store: Store, clock: Callable[[], datetime]) -> Finding:
     """Whether samples keep coming, with dates. Requests need not stop where they do not."""
     try:
-        sources = look_at_sources(database)
+        store.prepare_all(BOUND_SECONDS - 0.5)  # the look goes by the indexes, which another check has begun
+        sources = look_at_sources(store.database)
     except PycemakerError:
         return Finding(False, "não foi possível olhar as amostras", is_vital=False)
     if not sources:

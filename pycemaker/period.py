@@ -21,37 +21,14 @@ from pycemaker.window import Interval, Window, to_epoch_ms
 if TYPE_CHECKING:
     import pandas as pd
 
-EARLIER_DAYS = 7
-"""How many earlier days the same hours are read of: a week, so that each weekday is among them."""
-
 HISTORY_DAYS = 28
 """How many days of hour summaries before the interval's start are read: four weeks."""
-
-EARLIER_SLICES = 24
-"""How many slices of each of those days are read."""
-
-SLICE_SECONDS = 30
-"""How long each is. At 5 s six samples: with 24 slices a day the seven days of six metrics are read in 70 ms, in whole
-in 740."""
 
 _NEAR_HOURS = 24
 """Of how many hours' summaries the cadence is taken where an interval has too few samples."""
 
 _LEAST_FITTING = 12
 """Of one or two distances alone the cadence is taken where at least so many of them make up the interval."""
-
-
-@dataclass(frozen=True)
-class EarlierHours:
-    """The same hours of an earlier day, coarsely: short slices of them, evenly spread.
-
-    Attributes:
-        start_utc: where those hours start, aware.
-        samples: what the slices hold, oldest first.
-    """
-
-    start_utc: datetime
-    samples: Columns
 
 
 @dataclass(frozen=True)
@@ -92,7 +69,6 @@ class MetricPeriod:
         zone: where readers are.
         current: samples of the interval, oldest first.
         previous: samples of the interval before it, oldest first.
-        earlier: the same hours of earlier days, nearest first; empty where they were not read.
         arrivals: None where it was not looked at, or where the samples' `_id`s do not tell.
         history: hour summaries of the `HISTORY_DAYS` days before the interval's start; None where they were not read.
         absence: what else there is of the metric, where the interval has no sample; None where it was not looked at.
@@ -103,7 +79,6 @@ class MetricPeriod:
     zone: ZoneInfo
     current: Columns
     previous: Columns
-    earlier: tuple[EarlierHours, ...] = ()
     arrivals: Arrivals | None = None
     history: HourSummaries | None = None
     absence: Absence | None = None
@@ -153,7 +128,7 @@ class MetricPeriod:
         """The same without samples up to an instant, and so without what lies before the interval."""
         first = int(np.searchsorted(self.current.time_ms, to_epoch_ms(instant_utc), side="right"))
         later = self.current.part(first, len(self.current))
-        return replace(self, current=later, previous=no_columns(), earlier=(), history=None)
+        return replace(self, current=later, previous=no_columns(), history=None)
 
     def frame(self) -> pd.DataFrame:
         """The interval as pandas: `time` (aware, readers' zone), `reading` (metric's unit), `criticity`."""

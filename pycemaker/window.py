@@ -66,29 +66,9 @@ class Window:
         return Interval(self.previous_start_utc, self.start_utc)
 
 
-def same_hours_before(window: Window, zone: ZoneInfo, most: int) -> tuple[Interval, ...]:
-    """The interval moved back by whole days of `zone`, nearest first: by 1, 2, ... up to `most` days.
-
-    An interval longer than a day moves by as many days as it touches. A wall time that a clock change skips or repeats
-    resolves as everywhere here. Intervals that would start before 1970 are left out.
-    """
-    step, local_end = -(-window.hours // 24), window.end_utc.astimezone(zone)
-    ends = [(local_end - timedelta(days=step * turn)).astimezone(UTC) for turn in range(1, most + 1)]
-    found = (Interval(end - timedelta(hours=window.hours), end) for end in ends)
-    return tuple(interval for interval in found if interval.start_utc >= _EARLIEST)
-
-
 def days_before(window: Window, days: int) -> Interval:
     """The days of 24 hours that end where the current interval starts; none of them before 1970."""
     return Interval(max(_EARLIEST, window.start_utc - timedelta(days=days)), window.start_utc)
-
-
-def slices(interval: Interval, count: int, seconds: int) -> tuple[Interval, ...]:
-    """`count` short pieces of `seconds` each, each in the middle of an equal part of an interval that has an end."""
-    assert interval.end_utc is not None  # noqa: S101 - an open end has no parts
-    part = (interval.end_utc - interval.start_utc) / count
-    starts = [interval.start_utc + part * (turn + 0.5) - timedelta(seconds=seconds / 2) for turn in range(count)]
-    return tuple(Interval(start, start + timedelta(seconds=seconds)) for start in starts)
 
 
 def since(start_utc: datetime) -> Interval:

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from email.message import EmailMessage
 from functools import partial
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from pycemaker import brand, language
 from pycemaker.data.database import Database, open_database
@@ -19,22 +18,14 @@ from pycemaker.language import _
 from pycemaker.logs import parts
 from pycemaker.metrics import METRICS, Metric
 from pycemaker.parameters_cell import check_injected
-from pycemaker.period import (
-    EARLIER_DAYS,
-    EARLIER_SLICES,
-    HISTORY_DAYS,
-    SLICE_SECONDS,
-    EarlierHours,
-    MetricPeriod,
-    Period,
-)
+from pycemaker.period import HISTORY_DAYS, MetricPeriod, Period
 from pycemaker.report import lint, render
 from pycemaker.report.attachments.make import Attacher
 from pycemaker.report.mail import OUTBOX_SENDER, compose
 from pycemaker.report.pipeline import Collaborators, Page, RunNotebook, StoreFigures
 from pycemaker.report.storage import FirebaseFigures
 from pycemaker.settings import ROOT, Settings, load
-from pycemaker.window import Window, days_before, parse_window, same_hours_before, slices
+from pycemaker.window import Window, days_before, parse_window
 
 _SURE_CHARACTERS = 12
 """Of a part of a secret that no report tells: a database's password may be a word, which a report may well have."""
@@ -158,7 +149,6 @@ def _read(database: Database, window: Window, settings: Settings) -> Period:
             settings.timezone,
             samples.current,
             samples.previous,
-            _earlier(store, metric, window, settings.timezone),
             samples.arrivals if has_real_arrivals else None,
             hours.read(metric, days_before(window, HISTORY_DAYS)),
             None if len(samples.current) else absence(store, metric, window.end_utc),
@@ -167,11 +157,3 @@ def _read(database: Database, window: Window, settings: Settings) -> Period:
     with ThreadPoolExecutor(_READERS) as pool:
         parts = list(pool.map(read, METRICS))
     return Period(window, settings.timezone, tuple(parts), sample_end if made_up else None)
-
-
-def _earlier(store: Store, metric: Metric, window: Window, zone: ZoneInfo) -> tuple[EarlierHours, ...]:
-    """The same hours of earlier days: whatever the interval's length, 1,008 samples of a metric or fewer."""
-    days = same_hours_before(window, zone, EARLIER_DAYS)
-    pieces = [piece for day in days for piece in slices(day, EARLIER_SLICES, SLICE_SECONDS)]
-    samples = store.read_slices(metric, pieces)
-    return tuple(EarlierHours(day.start_utc, samples.within(day)) for day in days)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import chain
 from typing import Any
 
 from bson.datetime_ms import DatetimeMS
@@ -87,12 +86,6 @@ class Reader:
             DatabaseUnreachable: MongoDB is away or did not answer in time.
         """
         return self._batches(metric, [(from_ms, until_ms)], projection, BATCH_DOCUMENTS, CursorType.NON_TAILABLE)
-
-    def slices(self, metric: Metric, stretches: Sequence[Stretch], projection: dict[str, int]) -> Iterator[bytes]:
-        """The same for several stretches of time, oldest first, in one exchange or few."""
-        if self._is_multikey(metric):
-            return chain.from_iterable(self.batches(metric, *each, projection) for each in stretches)
-        return self._batches(metric, stretches, projection, BATCH_DOCUMENTS, CursorType.NON_TAILABLE)
 
     def begin(self, metric: Metric, from_ms: int, until_ms: int | None) -> Future[Page | None]:
         """Have the first page of a stretch come, for who will want it: `at_once` takes it from there."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -24,7 +24,7 @@ from pycemaker.data.single_flight import SingleFlight
 from pycemaker.data.watch import watch
 from pycemaker.metrics import METRICS, Metric
 from pycemaker.period import Arrivals
-from pycemaker.samples import Batch, Columns, join_columns, no_columns
+from pycemaker.samples import Batch, Columns, join_columns
 from pycemaker.window import Interval, Window, from_epoch_ms, to_epoch_ms
 
 UNPUNCTUAL_SECONDS = 60
@@ -167,17 +167,6 @@ class Store:
         raws = self._reader.fields_at_once(metric, *_bounds(interval), ("criticity", *metric.fields))
         return join_columns(encode_columns(raw, metric) for raw in raws)
 
-    def read_slices(self, metric: Metric, intervals: Sequence[Interval]) -> Columns:
-        """The samples of several short intervals without their documents, oldest first, in one exchange or few.
-
-        Raises:
-            DatabaseUnreachable: as `read`.
-        """
-        if not intervals:
-            return no_columns()
-        raws = self._reader.slices(metric, [_bounds(interval) for interval in intervals], _projection(metric))
-        return join_columns(encode_columns(raw, metric) for raw in raws)
-
     def read_window(self, metric: Metric, window: Window) -> WindowSamples:
         """The samples of both intervals of a window, in one read.
 
@@ -300,7 +289,3 @@ def _bounds(interval: Interval) -> tuple[int, int | None]:
     """The interval's milliseconds: from the first one inside to before the first one past it."""
     until_ms = None if interval.end_utc is None else to_epoch_ms(interval.end_utc) + 1
     return to_epoch_ms(interval.start_utc) + 1, until_ms
-
-
-def _projection(metric: Metric) -> dict[str, int]:
-    return {"_id": 0, "time_series": 1, "criticity": 1, **dict.fromkeys(metric.fields, 1)}

@@ -17,7 +17,6 @@ from pycemaker.coverage import COMPARABLE_SHARE, Coverage, coverage
 from pycemaker.findings.finding import CRITICAL, WARNING, Finding
 from pycemaker.hour_summaries import HOUR_MS
 from pycemaker.language import N_, _, ngettext
-from pycemaker.period import EARLIER_DAYS
 from pycemaker.window import to_epoch_ms
 
 if TYPE_CHECKING:
@@ -28,6 +27,7 @@ FEWEST_READINGS = 6
 """With fewer readings than this nothing is said of a metric."""
 
 _DAY_MS = 86_400_000
+_WEEK_MS = 7 * _DAY_MS
 _LEAST_HOURS = 24
 
 
@@ -117,7 +117,7 @@ def known_days(part: MetricPeriod) -> int:
 def was_just_collected(part: MetricPeriod) -> bool:
     """Whether the last sample of a metric that has none in the interval is at most a week older than that."""
     newest_ms = part.absence.newest_ms if part.absence else None
-    return newest_ms is not None and newest_ms > to_epoch_ms(part.window.start_utc) - EARLIER_DAYS * _DAY_MS
+    return newest_ms is not None and newest_ms > to_epoch_ms(part.window.start_utc) - _WEEK_MS
 
 
 def without_made_up(period: Period) -> Period:

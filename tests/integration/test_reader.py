@@ -69,17 +69,6 @@ def test_an_hour_costs_as_many_documents_as_it_has(store: Store, database: Datab
     assert all(each["keysExamined"] <= 721 for each in found)
 
 
-@pytest.mark.parametrize("has_list", [False, True], ids=["dated", "a list of times among them"])
-def test_several_hours_cost_as_many_documents_as_they_have(store: Store, database: Database, has_list: bool) -> None:
-    if has_list:
-        hold_a_list_of_times(database)
-    expected = readings(store, *HOURS)
-    with profiled(database) as found:
-        assert store.read_slices(CPU, HOURS).reading.tolist() == expected
-    assert sum(each["docsExamined"] for each in found) <= 3 * 720 + 1
-    assert sum(each["keysExamined"] for each in found) <= 3 * 721
-
-
 def test_a_list_of_times_is_in_no_answer_and_is_not_the_newest(store: Store, database: Database) -> None:
     before = readings(store, Interval(NOW - timedelta(days=3), None))
     hold_a_list_of_times(database)
@@ -93,7 +82,6 @@ def test_without_a_right_to_make_the_index_the_answers_are_the_same(store: Store
     with patch.object(type(database["cpu_usage"]), "create_index", side_effect=OperationFailure("not allowed", 13)):
         other = Store(database)
         assert readings(other, *HOURS) == expected
-        assert other.read_slices(CPU, HOURS).reading.tolist() == expected
     assert list(database["cpu_usage"].index_information()) == ["_id_"]
 
 

@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 from pycemaker.hour_summaries import HOUR_MS, HourSummaries, summarize
 from pycemaker.metrics import CPU, DISK, HTTP_FAIL, RAM, REQUEST_COUNT, RESPONSE_TIME, Metric
-from pycemaker.period import EARLIER_SLICES, EarlierHours, MetricPeriod, Period
+from pycemaker.period import MetricPeriod, Period
 from pycemaker.samples import Columns
-from pycemaker.window import Window, same_hours_before, slices, to_epoch_ms
+from pycemaker.window import Window, to_epoch_ms
 from tests.services.periods import SAO_PAULO, WINDOW
 
 Floats = NDArray[np.float64]
@@ -28,21 +28,25 @@ def quiet_period(seed: int, window: Window = WINDOW, days: int = 7) -> Period:
     random = np.random.default_rng(seed)
     start_ms = to_epoch_ms(window.previous_start_utc) - (days + 1) * -(-window.hours // 24) * 86_400_000
     world = _World(random, start_ms, to_epoch_ms(window.end_utc))
-    earlier = same_hours_before(window, SAO_PAULO, days)
     parts = []
     for metric in (CPU, RAM, DISK, RESPONSE_TIME, REQUEST_COUNT, HTTP_FAIL):
         before, now = (
             world.samples(metric, np.arange(to_epoch_ms(i.start_utc), to_epoch_ms(i.end_utc), _STEP_MS) + _STEP_MS)
             for i in (window.previous, window.current)
         )
-        old = []
-        for day in earlier:
-            starts = [to_epoch_ms(piece.start_utc) for piece in slices(day, EARLIER_SLICES, 30)]
-            times = (np.array(starts)[:, None] + np.arange(1, 7) * _STEP_MS).ravel()
-            old.append(EarlierHours(day.start_utc, world.samples(metric, times)))
+        for times in _once_drawn(window, days):  # so that a seed's period stays the one that tests know
+            world.samples(metric, times)
         history = world.history(metric, to_epoch_ms(window.start_utc), days) if days else None
-        parts.append(MetricPeriod(metric, window, SAO_PAULO, now, before, tuple(old), history=history))
+        parts.append(MetricPeriod(metric, window, SAO_PAULO, now, before, history=history))
     return Period(window, SAO_PAULO, tuple(parts), None)
+
+
+def _once_drawn(window: Window, days: int) -> NDArray[np.int64]:
+    """Six times in each of 24 parts of the same hours of earlier days, a row a day."""
+    hours_ms, apart_ms = window.hours * HOUR_MS, -(-window.hours // 24) * 24 * HOUR_MS
+    starts = to_epoch_ms(window.start_utc) - np.arange(1, days + 1)[:, None] * apart_ms
+    middles = (starts + (np.arange(24) + 0.5) * hours_ms / 24 - 15_000).astype(np.int64)
+    return (middles[:, :, None] + np.arange(1, 7) * _STEP_MS).reshape(days, 24 * 6)
 
 
 class _World:

@@ -52,7 +52,7 @@ def with_days(period: Period, days: int) -> Period:
 
 def _with_days(part: MetricPeriod, days: int) -> MetricPeriod:
     history = part.history.part(max(0, len(part.history) - days * 24), len(part.history)) if part.history else None
-    return replace(part, earlier=part.earlier[:days], history=history if days else None)
+    return replace(part, history=history if days else None)
 
 
 def risen(hours: int, days: int, by: float = 0.4) -> Period:
@@ -153,7 +153,7 @@ def _trends(quiet: Period) -> Iterator[Period]:
         yield changed(quiet, **{name: before_as(quiet[name], risen)})
     queue = Metric("queue", "queue_length", "ratio", "x", limit=1.0)
     for metric in (RAM, queue):
-        own = replace(quiet["ram"], metric=metric, earlier=(), history=None)
+        own = replace(quiet["ram"], metric=metric, history=None)
         now, before = (
             replace(c, reading=0.7 + (c.time_ms - START_MS) / HOUR_MS / 40) for c in (own.current, own.previous)
         )

@@ -28,12 +28,12 @@ def silent(part: MetricPeriod, newest_hours_ago: float | None = None, *, undated
     """The part without a sample in all that was read; its last one so many hours before the interval's end."""
     newest_ms = None if newest_hours_ago is None else to_epoch_ms(WINDOW.end_utc) - round(newest_hours_ago * HOUR_MS)
     none = no_columns()
-    return replace(part, current=none, previous=none, earlier=(), history=None, absence=Absence(newest_ms, undated))
+    return replace(part, current=none, previous=none, history=None, absence=Absence(newest_ms, undated))
 
 
 def alone(part: MetricPeriod) -> MetricPeriod:
     """The part without anything before the interval."""
-    return replace(part, previous=no_columns(), earlier=(), history=None)
+    return replace(part, previous=no_columns(), history=None)
 
 
 def every(part: MetricPeriod, seconds: int) -> MetricPeriod:

@@ -62,7 +62,7 @@ def test_slow_answers_are_told_with_how_slow_when_how_long_and_what_to_do(days: 
 
 def test_the_sentence_of_an_incident_is_this_one() -> None:
     flat = np.full(4320, 0.1)
-    parts = [replace(part, earlier=(), history=None) for part in QUIET.metrics]
+    parts = [replace(part, history=None) for part in QUIET.metrics]
     steady = replace(
         parts[3],
         current=Columns(parts[3].current.time_ms, flat, np.ones(4320, np.int16), ("critical", "low")),
@@ -166,7 +166,7 @@ def test_memory_that_rises_each_morning_fills_nothing() -> None:
 
     ram = before_as(QUIET["ram"], rising)
     assert find(changed(QUIET, ram=ram)) == ()
-    assert only(changed(QUIET, ram=replace(ram, earlier=(), history=None))).headline == (
+    assert only(changed(QUIET, ram=replace(ram, history=None))).headline == (
         "Consumo de RAM chega a 100% em cerca de 8 h (10/04 às 17h)"
     )
 

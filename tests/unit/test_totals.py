@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from hypothesis import given, settings
@@ -21,7 +21,7 @@ from tests.services.periods import SAO_PAULO, WINDOW
 
 DAY_MS = 24 * HOUR_MS
 spans = st.lists(st.tuples(st.floats(0, 1), st.floats(0, 0.2)), max_size=4)
-days = st.lists(st.integers(1, 14), max_size=10, unique=True)
+Spans = list[tuple[float, float]]
 
 
 def samples(start_ms: int, end_ms: int, step_ms: int, high: list[tuple[float, float]]) -> Columns:
@@ -41,18 +41,31 @@ def without(columns: Columns, lost: list[tuple[float, float]]) -> Columns:
     return columns.take(np.flatnonzero(~is_lost))
 
 
-@st.composite
-def parts(draw: st.DrawFn) -> MetricPeriod:
+@dataclass(frozen=True)
+class Planted:
     """An interval with stretches that were critical and such without samples, and earlier days, some of them missing."""
-    window = Window(WINDOW.end_utc, draw(st.sampled_from([6, 24, 168])))
-    step_ms = draw(st.sampled_from([15, 60, 300])) * 1000
-    start_ms, end_ms = to_epoch_ms(window.start_utc), to_epoch_ms(window.end_utc)
-    high, lost, missing = draw(spans), draw(spans), draw(days)
-    now = without(samples(start_ms, end_ms, step_ms, high), lost)
-    before = samples(to_epoch_ms(window.previous_start_utc), start_ms, step_ms, draw(spans))
-    old = samples(start_ms - HISTORY_DAYS * DAY_MS, start_ms, 60_000, high if draw(st.booleans()) else [])
-    old = old.take(np.flatnonzero(~np.isin((start_ms - old.time_ms) // DAY_MS + 1, missing)))
-    return MetricPeriod(CPU, window, SAO_PAULO, now, before, history=summarize(old, "ratio"))
+
+    hours: int
+    step_seconds: int
+    high: Spans
+    lost: Spans
+    high_before: Spans
+    missing_days: list[int]
+
+    def part(self) -> MetricPeriod:
+        window, step_ms = Window(WINDOW.end_utc, self.hours), self.step_seconds * 1000
+        start_ms, end_ms = to_epoch_ms(window.start_utc), to_epoch_ms(window.end_utc)
+        now = without(samples(start_ms, end_ms, step_ms, self.high), self.lost)
+        before = samples(to_epoch_ms(window.previous_start_utc), start_ms, step_ms, self.high_before)
+        old = samples(start_ms - HISTORY_DAYS * DAY_MS, start_ms, 60_000, self.high_before)
+        old = old.take(np.flatnonzero(~np.isin((start_ms - old.time_ms) // DAY_MS + 1, self.missing_days)))
+        return MetricPeriod(CPU, window, SAO_PAULO, now, before, history=summarize(old, "ratio"))
+
+
+planted = st.builds(
+    Planted, st.sampled_from([6, 24, 168]), st.sampled_from([15, 60, 300]), spans, spans, spans,
+    st.lists(st.integers(1, 14), max_size=10, unique=True),
+)  # fmt: skip
 
 
 def days_with_samples(part: MetricPeriod, at_ms: int) -> int:
@@ -64,9 +77,10 @@ def days_with_samples(part: MetricPeriod, at_ms: int) -> int:
     )
 
 
-@settings(max_examples=60)
-@given(parts())
-def test_totals_hold_their_longest_stretch_and_days_are_told_that_have_samples(part: MetricPeriod) -> None:
+@settings(max_examples=40)
+@given(planted)
+def test_totals_hold_their_longest_stretch_and_days_are_told_that_have_samples(case: Planted) -> None:
+    part = case.part()
     taken, counted, whole = series(part), coverage(part), part.window.hours * 3600
     assert sum(gap.seconds for gap in counted.gaps) <= whole
     if critical := critical_time(taken):

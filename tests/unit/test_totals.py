@@ -68,13 +68,12 @@ planted = st.builds(
 )  # fmt: skip
 
 
-def days_with_samples(part: MetricPeriod, at_ms: int) -> int:
-    """On how many of the seven days before there is a sample at that hour, or one beside it."""
+def days_with_samples(part: MetricPeriod, start_ms: int, end_ms: int) -> int:
+    """On how many of the seven days before there is a sample in these hours, or in one beside them."""
     assert part.history is not None
     hours = set((part.history.hour_ms // HOUR_MS).tolist()) | set(((part.current.time_ms - 1) // HOUR_MS).tolist())
-    return sum(
-        any(at_ms // HOUR_MS - 24 * back + beside in hours for beside in (-2, -1, 0, 1, 2)) for back in range(1, 8)
-    )
+    around = range(start_ms // HOUR_MS - 2, end_ms // HOUR_MS + 3)  # hours of the interval begin within those of UTC
+    return sum(any(hour - 24 * back in hours for hour in around) for back in range(1, 8))
 
 
 @settings(max_examples=40)
@@ -87,9 +86,9 @@ def test_totals_hold_their_longest_stretch_and_days_are_told_that_have_samples(c
         assert 0 < critical.longest_seconds <= critical.seconds <= whole
         assert critical.longest_seconds <= (critical.end_ms - critical.start_ms) / 1000
         assert (critical.stretches == 1) == (critical.longest_seconds == critical.seconds)
-        assert critical.repeats <= critical.days <= days_with_samples(part, critical.start_ms)
+        assert critical.repeats <= critical.days <= days_with_samples(part, critical.start_ms, critical.start_ms)
     if episode := find_episode(taken):
-        assert episode.repeats <= episode.days <= days_with_samples(part, episode.start_ms)
+        assert episode.repeats <= episode.days <= days_with_samples(part, episode.start_ms, episode.end_ms)
     for outage in outages({"cpu": (part, counted)}):
         assert outage.gap.seconds <= whole
 

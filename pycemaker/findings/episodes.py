@@ -4,6 +4,9 @@ Two things are looked at: the blocks as they are, against what was reached at an
 same hours of the days before, against how far the days themselves were from that. A stretch needs neighbours that agree
 or a block twice as far, and is known where the same hours of a week ago had it. With hardly any day to compare with it
 must begin or end abruptly, which a daily rhythm does not.
+
+What is critical at one hour of each day alone is told each day, and that it comes daily: it is short and abrupt, and
+beyond what the other hours of the days reached.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from numpy.typing import NDArray
 
 from pycemaker.findings.extremes import LEAST_DAYS, floor, limit
 from pycemaker.findings.series import DAY_HOURS, HOUR_BLOCKS, LARGEST, WEEK_DAYS, Series, scaled
+from pycemaker.hour_summaries import BLOCK_MS
 from pycemaker.robust import Floats, median, running_median, smoothed
 
 Flags = NDArray[np.bool_]
@@ -27,6 +31,7 @@ _WEEKS, _WEEK_HOURS, _AROUND_HOURS = 3, WEEK_DAYS * DAY_HOURS, 2
 _WINDOW_BLOCKS = 49
 _JUMP_SHARE, _JUMP_BLOCKS = 0.5, 6
 _WHOLE_SHARE, _LEVEL_HOURS = 0.6, 6
+_DAILY_HOURS, _DAILY_AROUND_HOURS, _CRITICAL_SHARE = 3, 1, 0.5
 
 
 @dataclass(frozen=True)
@@ -71,9 +76,14 @@ def find_episode(series: Series) -> Episode | None:
 
     Of stretches that come at the same hour of several days the last is taken.
     """
-    normal = _normal(series)
-    ways = (1, -1) if series.part.metric.falls else (1,)
-    episodes = [_episode(series, run, normal, way) for way in ways for run in _runs(series, way)]
+    around = running_median(series.amounts, _WINDOW_BLOCKS)[series.now :]
+    normal = _normal(series, around)
+    episodes = []
+    for way in (1, -1) if series.part.metric.falls else (1,):
+        runs = _runs(series, way)
+        daily = [run for run in _daily_runs(series, way) if not any(_touch(run, other) for other in runs)]
+        episodes += [_episode(series, run, normal, way) for run in runs]
+        episodes += [_episode(series, run, around, way) for run in daily]
     farthest = max(episodes, key=lambda episode: episode.fold * (1 + episode.critical_share), default=None)
     if farthest is None:
         return None
@@ -88,9 +98,8 @@ def _is_same_hour(one: Episode, other: Episode) -> bool:
     )
 
 
-def _normal(series: Series) -> Floats:
-    """Each current block's normal reading: that of the same hours, the running median where these are not known."""
-    around = running_median(series.amounts, _WINDOW_BLOCKS)[series.now :]
+def _normal(series: Series, around: Floats) -> Floats:
+    """Each current block's normal reading: that of the same hours, what is around it where these are not known."""
     if series.known_days < _SAME_HOURS_DAYS[1]:
         return around
     usual = np.repeat(np.resize(series.usual_day, len(series.hours)), HOUR_BLOCKS)
@@ -101,17 +110,61 @@ def _runs(series: Series, way: int) -> list[tuple[int, int, bool]]:
     """First and last block of each stretch, and whether it is strong."""
     far, strong = _beyond_any_hour(series, way)
     known = _known_for_weeks(series, way)
-    far, strong = (far | _beyond_same_hours(series, way)) & ~known, strong & ~known
+    runs = _stretches(series, (far | _beyond_same_hours(series, way)) & ~known, strong & ~known)
+    if series.known_days < LEAST_DAYS:
+        return [run for run in runs if _is_abrupt(series, run[0], run[1], way)]
+    return runs
+
+
+def _stretches(series: Series, far: Flags, strong: Flags) -> list[tuple[int, int, bool]]:
+    """First and last block of far ones in a row, two blocks left out at most, and whether one of them is strong."""
     filled = np.flatnonzero(np.isfinite(series.current))
     places = np.flatnonzero(far[filled])
     groups = np.split(places, np.flatnonzero(np.diff(places) > 2) + 1) if len(places) else []
-    runs = [
+    return [
         (int(filled[group[0]]), int(filled[group[-1]]), bool(strong[filled[group]].any()))
         for group in groups
         if len(group) > 1 or strong[filled[group]].any()
     ]
-    few = series.known_days < LEAST_DAYS
-    return [run for run in runs if not few or _is_abrupt(series, run[0], run[1], way)]
+
+
+def _daily_runs(series: Series, way: int) -> list[tuple[int, int, bool]]:
+    """Short, abrupt stretches that are critical and beyond what all but their own hours of the day reached."""
+    if way * series.part.metric.worse < 0 or series.known_days < LEAST_DAYS:
+        return []
+    far = _beyond_other_hours(series, way) & (_critical_shares(series) >= _CRITICAL_SHARE)
+    runs = _stretches(series, far, np.zeros(len(far), np.bool_))
+    short = [run for run in runs if run[1] - run[0] < _DAILY_HOURS * HOUR_BLOCKS]
+    return [run for run in short if _is_abrupt(series, run[0], run[1], way)]
+
+
+def _touch(one: tuple[int, int, bool], other: tuple[int, int, bool]) -> bool:
+    return one[0] <= other[1] + 1 and other[0] <= one[1] + 1
+
+
+def _beyond_other_hours(series: Series, way: int) -> Flags:
+    """Which blocks are beyond what was reached at other hours of the day, an hour around their own left out."""
+    hours = way * scaled(series.highs if way > 0 else series.lows, series.unit)
+    apart = (np.arange(len(hours)) - len(hours)) % DAY_HOURS
+    limits = []
+    for hour in range(min(DAY_HOURS, len(series.hours))):
+        away = np.minimum((apart - hour) % DAY_HOURS, (hour - apart) % DAY_HOURS)
+        others = np.where(away > _DAILY_AROUND_HOURS, hours, np.nan)
+        limits.append(limit(others, _STRONG * _FLOORS[way], series.unit))
+    beyond = np.repeat(np.resize(limits, len(series.hours)), HOUR_BLOCKS)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(way * scaled(series.current, series.unit) > beyond, np.bool_)
+
+
+def _critical_shares(series: Series) -> Floats:
+    """How many of each current block's samples the collectors called critical, 0 to 1; 0 without a sample."""
+    part = series.part.current
+    names = np.array([name == "critical" for name in part.criticity_names], np.float64)
+    place = (part.time_ms - series.block_start_ms(series.now) - 1) // BLOCK_MS
+    kept = (place >= 0) & (place < len(series.current))
+    counts = np.bincount(place[kept], minlength=len(series.current))
+    critical = np.bincount(place[kept], names[part.criticity[kept]], minlength=len(series.current))
+    return np.asarray(critical / np.maximum(counts, 1), np.float64)
 
 
 def _beyond_any_hour(series: Series, way: int) -> tuple[Flags, Flags]:

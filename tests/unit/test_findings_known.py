@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -83,6 +84,24 @@ def test_bursts_that_come_every_hour_or_at_wandering_hours_or_each_day_are_known
 def test_they_are_known_in_longer_reports_too(hours: int) -> None:
     for known in (hourly, wandering, daily_from(0)):
         assert findings(known, 60, 15.0, hours) == ()
+
+
+@CADENCES
+@pytest.mark.parametrize("hours", [6, 24, 168])
+def test_what_is_critical_at_seven_each_evening_is_one_finding_that_says_so(hours: int, every_seconds: int) -> None:
+    def critical(minute: Minutes) -> NDArray[np.float64]:
+        return np.where((minute % DAY >= 19 * HOUR) & (minute % DAY < 19 * HOUR + 30), 0.97, 0.1)
+
+    (finding,) = findings(critical, every_seconds, 14.875, hours)
+    assert (finding.kind, finding.metric) == ("incident", "cpu")
+    assert re.search(r"% em vez de (9,9|10,\d)%", finding.detail)
+    assert "em estado crítico" in finding.detail
+    assert finding.detail.endswith("Aconteceu na mesma hora também em 7 dos 7 dias anteriores.")
+
+
+@CADENCES
+def test_load_that_is_critical_at_most_hours_is_known(every_seconds: int) -> None:
+    assert findings(lambda minute: np.where(minute % HOUR < 50, 0.97, 0.3), every_seconds, 14.875) == ()
 
 
 @CADENCES

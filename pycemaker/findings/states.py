@@ -97,6 +97,11 @@ def critical_time(series: Series) -> CriticalTime | None:
     return CriticalTime(seconds, start_ms, end_ms, run_seconds, len(first), before, repeats, known)
 
 
+def critical_seconds(series: Series) -> float:
+    """How long the interval was critical in all, however long it was before."""
+    return float(_critical_samples(series.part.current, series.part.cadence)[0].sum()) / 1000
+
+
 def _critical_samples(columns: Columns, cadence: Cadence) -> tuple[Floats, NDArray[np.int64], NDArray[np.intp]]:
     """How long each critical sample stands for, when it is, and after which of them a stretch ends."""
     critical = _is_critical(columns)

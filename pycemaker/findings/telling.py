@@ -17,8 +17,10 @@ from pycemaker.findings.finding import (
     told,
 )
 from pycemaker.findings.judged import CHECK_COLLECTOR, NO_SAMPLES
+from pycemaker.findings.states import critical_seconds
 from pycemaker.language import N_, _, ngettext, pgettext
 from pycemaker.rates import rate, rate_unit
+from pycemaker.window import to_epoch_ms
 
 if TYPE_CHECKING:
     from pycemaker.findings.episodes import Episode
@@ -86,18 +88,26 @@ def tell_shift(series: Series, shift: Shift) -> Finding:
     since = words.minute(shift.since_ms, part.window, part.zone) if shift.since_ms is not None else ""
     is_bad = (shift.level > shift.normal) == (metric.worse > 0)
     when = _("a partir de {time}", time=since) if since else _("no período")
+    critical = critical_seconds(series) if is_bad else 0.0
+    lasting = part.window.hours * 3600 if shift.since_ms is None else _seconds_until_end(part, shift.since_ms)
+    is_critical = critical >= max(_LONG_CRITICAL_SECONDS, lasting / 2)
+    medians, length = _medians(series, shift), words.duration(critical, part.window)
     return Finding(
         "shift",
         metric.id,
-        WARNING if is_bad else NOTICE,
+        CRITICAL if is_critical else WARNING if is_bad else NOTICE,
         f"{part.label} {compared(shift.level, shift.normal, metric)} "
         + (_("desde {time}", time=since) if since else _("no período")),
-        _medians(series, shift),
+        medians + " " + _("Em estado crítico por {length}.", length=length) if is_critical else medians,
         _look(metric, when) if is_bad else _(_ASK_WHETHER_EXPECTED, when=when),
         shift.since_ms,
         None,
         _size(shift.level, shift.normal, metric),
     )
+
+
+def _seconds_until_end(part: MetricPeriod, since_ms: int) -> float:
+    return (to_epoch_ms(part.window.end_utc) - since_ms) / 1000
 
 
 def _medians(series: Series, shift: Shift) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from pycemaker import read_period, tables, words
 from pycemaker.data.database import Database
-from pycemaker.findings import find
+from pycemaker.findings import CRITICAL, WARNING, find
 from pycemaker.settings import from_mapping
 from tests.services.collectors import COLLECTORS, fill
 from tests.services.periods import WINDOW
@@ -28,32 +28,33 @@ STOPPED = (
 )
 
 
-def both_high(response_time: str, cpu: str) -> list[tuple[str, str, str]]:
+def both_high(response_time: str, cpu: str, critical: str = "") -> list[tuple[str, str, str]]:
     return [
         (
             HIGH_SINCE_0443,
-            f"Mediana 4,00 s no período; a do período anterior, {response_time}. Ainda não há outros dias com que comparar.",
+            f"Mediana 4,00 s no período; a do período anterior, {response_time}. Ainda não há outros dias com que comparar.{critical}",
             "Veja o que mudou pouco antes: deploy, banco, serviço externo; e os logs a partir de 04:43.",
         ),
         (
             "Consumo de CPU 57 p.p. acima do normal desde 04:43",
-            f"Mediana 97,0% no período; a do período anterior, {cpu}. Ainda não há outros dias com que comparar.",
+            f"Mediana 97,0% no período; a do período anterior, {cpu}. Ainda não há outros dias com que comparar.{critical}",
             "Veja quais processos e requisições ocupavam a CPU a partir de 04:43.",
         ),
     ]
 
 
+CRITICAL_TOO = " Em estado crítico por 5 horas."
 WHOLE = "{counts} amostras esperadas (100%). Nenhuma repetida nem fora de ritmo. Sem interrupção."
 SAID = {  # subject; findings; how often samples come; "Dá para confiar?"
     "stopped": (STOPPED[0], [STOPPED], "", "Sem amostras neste período."),
     "minute-critical": (
-        HIGH_SINCE_0443, both_high("199 ms", "39,9%"), " · uma amostra a cada 60 s", WHOLE.format(counts="2.160 de 2.160"),
+        HIGH_SINCE_0443, both_high("199 ms", "39,9%", CRITICAL_TOO), " · uma amostra a cada 60 s", WHOLE.format(counts="2.160 de 2.160"),
     ),
     "quarter-critical": (
-        HIGH_SINCE_0443, both_high("201 ms", "40,0%"), " · uma amostra a cada 15 s", WHOLE.format(counts="8.640 de 8.640"),
+        HIGH_SINCE_0443, both_high("201 ms", "40,0%", CRITICAL_TOO), " · uma amostra a cada 15 s", WHOLE.format(counts="8.640 de 8.640"),
     ),
     "five-minutes": (
-        HIGH_SINCE_0443, both_high("202 ms", "39,7%"), " · uma amostra a cada 5 min", WHOLE.format(counts="432 de 432"),
+        HIGH_SINCE_0443, both_high("202 ms", "39,7%", CRITICAL_TOO), " · uma amostra a cada 5 min", WHOLE.format(counts="432 de 432"),
     ),
     "minute-quiet": (
         HIGH_SINCE_0443, both_high("199 ms", "39,9%"), " · uma amostra a cada 60 s", WHOLE.format(counts="2.160 de 2.160"),
@@ -73,6 +74,7 @@ def test_a_report_says_what_is_true_whoever_collected(name: str, database: Datab
     period = read_period("10-04-2022-09-43-23", 6, from_mapping({"MONGO_DB_URL": database_url}))
     found = find(period)
     assert [(finding.headline, finding.detail, finding.advice) for finding in found] == findings
+    assert {finding.severity for finding in found} == {WARNING if name in ("minute-quiet", "text-time") else CRITICAL}
     subject = words.subject(period.window, period.zone, found[0].headline)
     assert subject == f"{headline} — Pycemaker, 10/04/2022 09:43, 6 h"
     head = "10/04/2022, 03:43 a 09:43 6 horas · horário de Brasília (UTC-3)"

@@ -136,6 +136,7 @@ def _levels(quiet: Period) -> Iterator[Period]:
             yield changed(quiet, **{metric.id: lifted(own, factor, 0, 6, add)})
             yield with_days(changed(quiet, **{metric.id: lifted(own, factor * 3, 0, 6, add * 2)}), 0)
     part = quiet["cpu"]
+    yield changed(quiet, cpu=lifted(part, 1, 0, 6, 0.18, critical=True))
     crept = part.current.reading + np.linspace(0.05, 0.4, len(part.current))
     yield changed(quiet, cpu=replace(part, current=replace(part.current, reading=crept)))
     reading = quiet["response_time"].current.reading.copy()

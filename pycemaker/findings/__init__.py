@@ -70,7 +70,16 @@ def find(period: Period) -> tuple[Finding, ...]:
     if outage:
         total = sum(one.was_collected for one in each)
         found.append(tell_outage(outage, period[outage.metrics[0].id], total))
-    ranked = sorted(found, key=lambda finding: (-finding.severity, _KINDS.index(finding.kind), -finding.weight))
+    felt = {part.metric.id: _felt(part.metric.unit) for part in period.metrics}
+    ranked = sorted(
+        found,
+        key=lambda finding: (
+            -finding.severity,
+            _KINDS.index(finding.kind),
+            -finding.weight,
+            felt.get(finding.metric, len(_TOLD_FIRST)),
+        ),
+    )
     return tuple(ranked[:MOST])
 
 
@@ -129,7 +138,7 @@ def _together(episodes: list[Episode]) -> list[list[Episode]]:
         episodes,
         key=lambda e: (
             -(e.critical_share >= 0.5),
-            _TOLD_FIRST.index(e.series.unit) if e.series.unit in _TOLD_FIRST else 9,
+            _felt(e.series.unit),
             -e.fold,
         ),
     )
@@ -141,6 +150,11 @@ def _together(episodes: list[Episode]) -> list[list[Episode]]:
         else:
             alike.append(episode)
     return groups
+
+
+def _felt(unit: str) -> int:
+    """How soon people feel a metric of this unit: 0 at once."""
+    return _TOLD_FIRST.index(unit) if unit in _TOLD_FIRST else len(_TOLD_FIRST)
 
 
 def _overlap(one: Episode, other: Episode) -> bool:

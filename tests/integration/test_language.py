@@ -146,7 +146,7 @@ def test_papermill_by_hand_speaks_it_too(tmp_path: Path, database_url: str) -> N
     outputs = [output for cell in cells for output in cell.get("outputs", []) if "data" in output]
     told = [seen("".join(output["data"]["text/html"])) for output in outputs if "text/html" in output["data"]]
     told += ["".join(output["data"]["text/plain"]) for output in outputs if "image/png" in output["data"]]
-    assert len(told) == 10 + 12
+    assert len(told) == 17
     assert "What changed" in "".join(told)
     assert words_of(told) & PORTUGUESE == set()
 

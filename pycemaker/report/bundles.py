@@ -88,9 +88,8 @@ class Cutter:
                 key = (joined(output.get("data", {}).get("image/png", "")), output.get("metadata", {}).get("filename"))
                 if not key[0] or key not in drawn:
                     shown = self._safely(lambda: list(self._shown(output)), lambda why: [_html(self._failed(why))])  # noqa: B023 - called at once
-                    for each in shown:
-                        each["metadata"] |= _only_page(output)
-                    kept += shown
+                    marks = _only_page(output)
+                    kept += [each | {"metadata": each.get("metadata", {}) | marks} if marks else each for each in shown]
                 drawn.add(key)
         return kept
 

@@ -122,7 +122,8 @@ class Body:
 
     def _take(self, coming: Future[bytes]) -> None:
         try:
-            coming.set_result(self._given.read(LONGEST_BYTES + 1))
+            # Not every WSGI server ends a body at its length (PEP 3333 asks the application not to read past it).
+            coming.set_result(self._given.read(LONGEST_BYTES + 1 if self._length_bytes is None else self._length_bytes))
         except Exception as error:  # noqa: BLE001 - whoever waits gets it; this thread has nobody else to tell
             coming.set_exception(error)
         finally:

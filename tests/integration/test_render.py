@@ -71,7 +71,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Page:
     return render_page(folder / "executed.ipynb", WINDOW, zone=SAO_PAULO)
 
 
-MOVED, OTHERS = ["cpu", "ram", "disk"], ["response_time", "request_count", "http_fail"]
+MOVED, OTHERS = ["response_time", "request_count", "http_fail"], ["cpu", "ram", "disk"]
 
 
 def test_the_page_has_a_figure_a_metric_one_of_small_courses_and_one_of_its_own_under_another_name(
@@ -88,10 +88,10 @@ def test_the_mail_has_what_moved_whole_and_the_others_as_a_line_and_a_small_cour
     expected = [*(f"{metric}-course.png" for metric in MOVED), "courses.png", "cpu-course-2.png"]
     assert [figure.name for figure in report.mailed_figures] == expected
     assert re.findall(r"<h2[^>]*>([^<]*)", report.html) == [
-        *("O que mudou", "Consumo de CPU", "Consumo de RAM", "Consumo de disco", "As demais métricas")
+        *("O que mudou", "Tempo de resposta", "Número de requisições", "Falhas HTTP", "As demais métricas")
     ]
     rows = re.findall(r'<th [^>]*scope="row"[^>]*>([^<]*)', report.html)
-    assert rows == ["Tempo de resposta", "Número de requisições", "Falhas HTTP"]
+    assert rows == ["Consumo de CPU", "Consumo de RAM", "Consumo de disco"]
 
 
 def test_every_picture_of_the_mail_is_a_figure_with_width_and_sentence(report: Page) -> None:
@@ -137,12 +137,12 @@ def test_the_text_part_reads_like_a_report(report: Page) -> None:
     table = next(
         place for place, line in enumerate(lines) if line.split() == ["Métrica", "Média", "Pior", "criticidade"]
     )
-    assert lines[table + 1].startswith("Tempo de resposta      ")
+    assert lines[table + 1].startswith("Consumo de CPU ")
     assert max(map(len, lines)) <= 78
     assert "[Consumo de CPU de 03:43 a 09:43 de 10/04/2022: média" in report.text
 
 
-SUBJECT = "Consumo de CPU em estado crítico por 25 min às 07:26 — Pycemaker, 10/04/2022 09:43, 6 h"
+SUBJECT = "Tempo de resposta em estado crítico por 25 min às 07:26 — Pycemaker, 10/04/2022 09:43, 6 h"
 
 
 def test_the_first_finding_is_the_subject_and_the_preview(report: Page) -> None:

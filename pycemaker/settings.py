@@ -14,13 +14,13 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pycemaker import env_file
-from pycemaker.addresses import parse_address, parse_allowed
 from pycemaker.errors import InvalidAddress, InvalidSettings
-from pycemaker.hosts import is_local
 from pycemaker.language import DEFAULT as DEFAULT_LANGUAGE
 from pycemaker.language import LANGUAGES
-from pycemaker.origins import parse_origin
+from pycemaker.parsing import env_file
+from pycemaker.parsing.addresses import parse_address, parse_allowed
+from pycemaker.parsing.hosts import is_local
+from pycemaker.parsing.origins import parse_origin
 
 ROOT = Path(__file__).resolve().parent.parent
 """The project's root: `.env`, `firebase-settings.json` and a relative `DATA_DIR` are looked for here."""

@@ -14,7 +14,6 @@ from typing import Any
 
 from tqdm import tqdm
 
-from pycemaker.addresses import parse_recipients
 from pycemaker.commands.asked import add_interval, read_asked
 from pycemaker.data.database import open_database
 from pycemaker.dispatch import make_desk
@@ -31,6 +30,7 @@ from pycemaker.errors import (
 from pycemaker.ledger import states
 from pycemaker.ledger.files import NOTEBOOK, PAGE, Files
 from pycemaker.ledger.ledger import LeaseLost
+from pycemaker.parsing.addresses import parse_recipients
 from pycemaker.report import outcome
 from pycemaker.report.attachments.kinds import KINDS, parse_kinds
 from pycemaker.report.desk import Desk

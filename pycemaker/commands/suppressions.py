@@ -7,10 +7,10 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from pycemaker.addresses import parse_address
 from pycemaker.data.database import Database, open_database
 from pycemaker.data.signing_keys import SigningKeys
 from pycemaker.data.suppressions import EVERY_REPORT, Suppressions
+from pycemaker.parsing.addresses import parse_address
 from pycemaker.report.catalogue import find_notebook
 from pycemaker.settings import Settings
 from pycemaker.startup import say

@@ -22,9 +22,9 @@ from pycemaker.ledger.files import MESSAGE, Files
 from pycemaker.ledger.ledger import ORPHANED, LeaseLost, Ledger
 from pycemaker.ledger.reading import Document
 from pycemaker.ledger.retries import FIRST_SECONDS, delay_seconds
+from pycemaker.parsing.address_pattern import mask_addresses
 from pycemaker.report.mail import readdress
 from pycemaker.report.pipeline import Send
-from pycemaker.report.quoted import mask_addresses
 
 _log = logging.getLogger(__name__)
 

@@ -17,9 +17,9 @@ from email.policy import SMTP
 from email.utils import make_msgid
 from typing import TYPE_CHECKING, cast
 
-from pycemaker.addresses import parse_address
 from pycemaker.errors import MailRefused, NothingToSend
 from pycemaker.language import spoken
+from pycemaker.parsing.addresses import parse_address
 from pycemaker.report.pipeline import Delivery
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from pycemaker import origins
+from pycemaker.parsing import origins
 from pycemaker.web.wsgi import Application, Environ, StartResponse
 
 Headers = list[tuple[str, str]]

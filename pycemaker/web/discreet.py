@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from pycemaker.report.quoted import mask_addresses
+from pycemaker.parsing.address_pattern import mask_addresses
 
 _QUOTE = '"'
 _BY_OTHERS = ("reply", "reason", "refusals", "error")

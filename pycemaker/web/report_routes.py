@@ -10,9 +10,9 @@ from typing import Any
 from bottle import Bottle, HTTPError, request, response
 
 from pycemaker import errors, payload
-from pycemaker.addresses import parse_recipients
 from pycemaker.language import speaking
 from pycemaker.ledger.reading import Document
+from pycemaker.parsing.addresses import parse_recipients
 from pycemaker.report import catalogue, outcome
 from pycemaker.report.attachments.kinds import parse_kinds
 from pycemaker.report.pipeline import ReportRequest

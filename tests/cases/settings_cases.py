@@ -9,7 +9,7 @@ from pathlib import Path
 from pycemaker.data.database import open_database
 from pycemaker.data.rights import look_at_rights
 from pycemaker.errors import DatabaseUnreachable, InvalidSettings
-from pycemaker.origins import may_read
+from pycemaker.parsing.origins import may_read
 from pycemaker.settings import from_mapping
 from tests.cases.table import Row
 from tests.services.guarded_mongod import guarded_mongod

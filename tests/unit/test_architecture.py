@@ -63,9 +63,9 @@ LAYERS = [
     ["pycemaker.brand"],
     ["pycemaker.dangers"],
     ["pycemaker.settings", "pycemaker.request_ids"],
-    ["pycemaker.env_file"],
-    ["pycemaker.addresses", "pycemaker.origins"],
-    ["pycemaker.errors", "pycemaker.hosts", "pycemaker.language", "pycemaker.once"],
+    ["pycemaker.parsing.env_file"],
+    ["pycemaker.parsing.addresses", "pycemaker.parsing.origins"],
+    ["pycemaker.errors", "pycemaker.parsing.hosts", "pycemaker.language", "pycemaker.once"],
 ]
 
 ALONE = {
@@ -115,20 +115,20 @@ ALONE = {
         "pycemaker.words.dates",
         "pycemaker.words.numbers",
     },
-    "dotenv": {"pycemaker.env_file"},
+    "dotenv": {"pycemaker.parsing.env_file"},
     "jsonschema": {"pycemaker.parameters"},
     "prometheus_client": {"pycemaker.web.exposition"},
-    "idna": {"pycemaker.hosts"},
+    "idna": {"pycemaker.parsing.hosts"},
     "orjson": {"pycemaker.payload", "pycemaker.data.columns", "pycemaker.data.decode", "pycemaker.data.text"},
 }
 
 PURE = [
-    "pycemaker.addresses",
+    "pycemaker.parsing.addresses",
     "pycemaker.cadence",
     "pycemaker.histogram",
-    "pycemaker.hosts",
+    "pycemaker.parsing.hosts",
     "pycemaker.hour_summaries",
-    "pycemaker.origins",
+    "pycemaker.parsing.origins",
     "pycemaker.stats",
     "pycemaker.points",
     "pycemaker.shapes",

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from pycemaker.errors import InvalidSettings
-from pycemaker.origins import is_named, may_read
+from pycemaker.parsing.origins import is_named, may_read
 from pycemaker.settings import from_mapping
 
 

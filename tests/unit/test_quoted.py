@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pycemaker.report.quoted import mask_addresses
+from pycemaker.parsing.address_pattern import mask_addresses
 
 
 def masked(text: str) -> str:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pycemaker.addresses import parse_address, parse_recipients
 from pycemaker.errors import InvalidAddress, InvalidSettings
+from pycemaker.parsing.addresses import parse_address, parse_recipients
 from pycemaker.settings import ROOT, WITHOUT_SECRETS, Settings, from_mapping, load
 
 KEY = {"project_id": "demo", "client_email": "x@demo.iam.gserviceaccount.com", "private_key": "hidden-key"}

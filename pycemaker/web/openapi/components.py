@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pycemaker.addresses import MOST_RECIPIENTS
 from pycemaker.ledger import states
 from pycemaker.metrics import NAMES
+from pycemaker.parsing.addresses import MOST_RECIPIENTS
 from pycemaker.request_ids import PATTERN
 from pycemaker.settings import Settings
 from pycemaker.web.faces import FACES, NOT_READY, STATUS_FACES

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from pycemaker.errors import InvalidAddress
-from pycemaker.hosts import parse_host
+from pycemaker.parsing.hosts import parse_host
 
 MOST_RECIPIENTS = 50
 """Of one report."""

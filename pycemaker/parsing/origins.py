@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ipaddress import IPv6Address
 from urllib.parse import urlsplit
 
-from pycemaker.hosts import is_host, parse_host
+from pycemaker.parsing.hosts import is_host, parse_host
 
 EVERY = "*"
 """The entry that stands for every origin."""

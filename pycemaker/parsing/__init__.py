@@ -1,0 +1,1 @@
+"""Parses texts from outside: addresses, host names, origins, `.env`."""

@@ -18,7 +18,7 @@ bench: $(VENV)/test
 	$(BIN)/python -m tests.bench
 
 messages: $(VENV)/run
-	$(BIN)/python -m pycemaker.language.messages
+	$(BIN)/python -m pycemaker.i18n.catalogues
 
 $(VENV)/run: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Pycemaker needs Python 3.11 or later")'

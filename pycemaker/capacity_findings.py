@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from pycemaker import words
+from pycemaker import i18n
 from pycemaker.capacity import FEWEST_DAYS, Resource, Verdict
 from pycemaker.capacity_tables import limit_of, sentence
 from pycemaker.findings.finding import CRITICAL, NOTICE, WARNING, Finding
-from pycemaker.language import N_, _, pgettext
+from pycemaker.i18n.language import N_, _, pgettext
 
 _SOON_DAYS, _LATER_DAYS = 7, 30
 _LEAST_SHARE_OVER = 0.05
@@ -40,12 +40,12 @@ def capacity_quiet(resources: Sequence[Resource]) -> Finding:
         headline, detail = _("Não há amostras para a revisão de capacidade"), _("Nada se sabe da folga dos recursos.")
         return Finding("capacity", "", NOTICE, headline, detail, _("Confira se o coletor está rodando."))
     if short:
-        days = words.days_of(min(resource.forecast.days for resource in short))
-        facts = {"names": words.listed([_name(each) for each in short]), "days": days, "fewest": FEWEST_DAYS}
+        days = i18n.days_of(min(resource.forecast.days for resource in short))
+        facts = {"names": i18n.listed([_name(each) for each in short]), "days": days, "fewest": FEWEST_DAYS}
         detail = _("{names}: há {days} completos de histórico, dos {fewest} que a previsão pede.", **facts)
         headline = _("Ainda não dá para prever quando os recursos ficam cheios")
         return Finding("capacity", "", NOTICE, headline, detail, _("Peça a revisão de novo quando houver mais dias."))
-    facts = {"limit": limit_of(known[0]), "horizon": words.days_of(known[0].horizon_days)}
+    facts = {"limit": limit_of(known[0]), "horizon": i18n.days_of(known[0].horizon_days)}
     detail = _("Nesse ritmo, nenhum deles chega a {limit} nos próximos {horizon}.", **facts)
     return Finding("capacity", "", NOTICE, _("Há folga em todos os recursos"), detail, _("nada."))
 
@@ -60,7 +60,7 @@ def _finding(resource: Resource) -> Finding | None:
         severity = CRITICAL if left <= timedelta(_SOON_DAYS) else WARNING if left <= timedelta(_LATER_DAYS) else NOTICE
         return _of(resource, severity, _dated(resource, left), weight=-left.total_seconds())
     if room is not None and room.share_over >= _LEAST_SHARE_OVER:
-        share = words.share(room.share_over)
+        share = i18n.share(room.share_over)
         facts = {"name": _name(resource), "limit": limit_of(resource), "share": share}
         headline = _("{name} em {limit} ou mais em {share} das amostras", **facts)
         return _of(resource, WARNING, headline, weight=room.share_over - 1e9)
@@ -75,8 +75,8 @@ def _dated(resource: Resource, left: timedelta) -> str:
     facts = {
         "name": _name(resource),
         "limit": limit_of(resource),
-        "left": words.days_of(days) if days else _("menos de um dia"),
-        "day": words.clock(at_utc, resource.part.zone, pgettext("date", "dd/MM")),
+        "left": i18n.days_of(days) if days else _("menos de um dia"),
+        "day": i18n.clock(at_utc, resource.part.zone, pgettext("date", "dd/MM")),
     }
     return _("{name} chega a {limit} em {left} ({day})", **facts)
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from html import escape
 
-from pycemaker import words
+from pycemaker import i18n
 from pycemaker.capacity import FEWEST_DAYS, Resource, Verdict
-from pycemaker.language import N_, _
+from pycemaker.i18n.language import N_, _
 
 
 def summary(resources: Sequence[Resource]) -> str:
@@ -37,12 +37,12 @@ def section(resource: Resource) -> str:
     room = resource.headroom
     p95, p99, highest = (room.p95, room.p99, room.highest) if room else (None, None, None)
     cells = (
-        (_("Uso alto"), words.reading(p95, "ratio"), "p95"),
-        (_("Pico"), words.reading(highest, "ratio"), f"p99 {words.reading(p99, 'ratio')}"),
+        (_("Uso alto"), i18n.reading(p95, "ratio"), "p95"),
+        (_("Pico"), i18n.reading(highest, "ratio"), f"p99 {i18n.reading(p99, 'ratio')}"),
         (_("Folga até {limit}", limit=limit_of(resource)), _room(resource), _("sobre o p95")),
         (
             _("Em {limit} ou mais", limit=limit_of(resource)),
-            words.share(room.share_over) if room else words.NOTHING,
+            i18n.share(room.share_over) if room else i18n.NOTHING,
             _("das amostras"),
         ),
     )
@@ -58,7 +58,7 @@ def section(resource: Resource) -> str:
 def sentence(resource: Resource) -> str:
     """The forecast in words, with what it rests on and how sure it is."""
     told = resource.forecast
-    history = {"days": words.days_of(told.days), "fewest": FEWEST_DAYS}
+    history = {"days": i18n.days_of(told.days), "fewest": FEWEST_DAYS}
     text = _verdict(resource, history)
     if not told.is_preliminary or told.verdict in (Verdict.FULL, Verdict.TOO_SHORT):
         return text
@@ -71,10 +71,10 @@ def _verdict(resource: Resource, history: dict[str, object]) -> str:
     days = _("medianas de {days}", **history)
     facts = {
         "limit": limit_of(resource),
-        "rate": _("{points} por semana", points=words.points_of(abs(told.trend.slope) * 700, 1)) if told.trend else "",
+        "rate": _("{points} por semana", points=i18n.points_of(abs(told.trend.slope) * 700, 1)) if told.trend else "",
         "basis": days if not told.is_preliminary else _("medianas de cada hora"),
         "when": _when(resource),
-        "horizon": words.days_of(resource.horizon_days),
+        "horizon": i18n.days_of(resource.horizon_days),
         "full": _full(resource),
     }
     text = {
@@ -93,9 +93,9 @@ def short_verdict(resource: Resource) -> str:
     told, preliminary = resource.forecast, _("preliminar")
     if told.at_utc is not None:
         return _date(resource, told.at_utc) + (f"<br><small>{preliminary}</small>" if told.is_preliminary else "")
-    short = _("{days} de {fewest}", days=words.days_of(told.days), fewest=FEWEST_DAYS)
+    short = _("{days} de {fewest}", days=i18n.days_of(told.days), fewest=FEWEST_DAYS)
     return {
-        Verdict.LATER: _("além de {days}", days=words.days_of(resource.horizon_days)),
+        Verdict.LATER: _("além de {days}", days=i18n.days_of(resource.horizon_days)),
         Verdict.FALLING: _("em queda"),
         Verdict.FULL: _("já chegou"),
         Verdict.NO_TREND: _("sem tendência"),
@@ -105,18 +105,18 @@ def short_verdict(resource: Resource) -> str:
 def _row(resource: Resource) -> str:
     label, room = escape(resource.part.label), resource.headroom
     if room is None:
-        absence = words.absence(len(resource.part.current))
+        absence = i18n.absence(len(resource.part.current))
         return f'<tr><th scope="row">{label}</th><td colspan="3">{absence}</td></tr>'
     return (
-        f'<tr><th scope="row">{label}<br><small>{words.reading(room.highest, "ratio")}</small></th>'
-        f"<td>{words.reading(room.p95, 'ratio')}</td><td>{_room(resource)}</td><td>{short_verdict(resource)}</td></tr>"
+        f'<tr><th scope="row">{label}<br><small>{i18n.reading(room.highest, "ratio")}</small></th>'
+        f"<td>{i18n.reading(room.p95, 'ratio')}</td><td>{_room(resource)}</td><td>{short_verdict(resource)}</td></tr>"
     )
 
 
 def _room(resource: Resource) -> str:
     if resource.headroom is None:
-        return words.NOTHING
-    return words.points_of(resource.headroom.room * 100, 1)
+        return i18n.NOTHING
+    return i18n.points_of(resource.headroom.room * 100, 1)
 
 
 def _when(resource: Resource) -> str:
@@ -140,13 +140,13 @@ def _full(resource: Resource) -> str:
     told, metric = resource.forecast, resource.part.metric
     if told.full_utc is None or metric.limit is None:
         return ""
-    return _("; a {limit}, em {day}", limit=words.percent(metric.limit, 0), day=_date(resource, told.full_utc))
+    return _("; a {limit}, em {day}", limit=i18n.percent(metric.limit, 0), day=_date(resource, told.full_utc))
 
 
 def _date(resource: Resource, instant_utc: datetime) -> str:
-    return words.day(instant_utc, resource.part.zone)
+    return i18n.day(instant_utc, resource.part.zone)
 
 
 def limit_of(resource: Resource) -> str:
     """The share from which a resource counts as full: `90%`."""
-    return words.percent(resource.limit, 0 if round(resource.limit * 100, 6).is_integer() else 1)
+    return i18n.percent(resource.limit, 0 if round(resource.limit * 100, 6).is_integer() else 1)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from pycemaker import brand
-from pycemaker.language import N_, _
+from pycemaker.i18n.language import N_, _
 
 MOST_CRITICITIES = 8
 """More words than these are said as one."""

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pycemaker import words
-from pycemaker.language import N_, _
+from pycemaker import i18n
+from pycemaker.i18n.language import N_, _
 
 if TYPE_CHECKING:
     from pycemaker.period import MetricPeriod, Period
@@ -51,7 +51,7 @@ def suspicions(period: Period) -> list[str]:
         (_only_grows, N_("{labels}: parece um contador, que só cresce; o esperado é quanto houve em cada amostra.")),
     ):
         labels = [part.label for part in period.metrics if looks_like(part)]
-        told += [_(sentence, labels=words.listed(labels))] if labels else []
+        told += [_(sentence, labels=i18n.listed(labels))] if labels else []
     return [*told, *_spelt_otherwise(period), *_in_another_zone(period)]
 
 
@@ -82,7 +82,7 @@ def _spelt_otherwise(period: Period) -> Iterator[str]:
             if meant is not None and meant != name:
                 found[" ".join(name.split())[:24]] = meant
     if found:
-        pairs = words.listed([_("{word} (parece {meant})", word=word, meant=found[word]) for word in sorted(found)])
+        pairs = i18n.listed([_("{word} (parece {meant})", word=word, meant=found[word]) for word in sorted(found)])
         yield _("Criticidades escritas de outro modo: {pairs}; cada uma conta como palavra à parte.", pairs=pairs)
 
 
@@ -102,4 +102,4 @@ def _in_another_zone(period: Period) -> Iterator[str]:
             by_distance.setdefault(distance, []).append(part.label)
     for distance, labels in by_distance.items():
         text = _AHEAD if distance < 0 else _BEHIND
-        yield _(text, labels=words.listed(labels), length=words.duration(abs(distance)))
+        yield _(text, labels=i18n.listed(labels), length=i18n.duration(abs(distance)))

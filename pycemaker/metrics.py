@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from pycemaker import brand
 from pycemaker.errors import UnknownMetric
-from pycemaker.language import N_
+from pycemaker.i18n.language import N_
 
 
 @dataclass(frozen=True)

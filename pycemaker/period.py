@@ -13,7 +13,7 @@ import numpy as np
 from pycemaker import cadence
 from pycemaker.cadence import Cadence
 from pycemaker.hour_summaries import HOUR_MS, HourSummaries
-from pycemaker.language import _
+from pycemaker.i18n.language import _
 from pycemaker.metrics import Metric
 from pycemaker.samples import Columns, columns_digest, no_columns
 from pycemaker.window import Interval, Window, to_epoch_ms

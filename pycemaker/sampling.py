@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from pycemaker import words
-from pycemaker.language import _
+from pycemaker import i18n
+from pycemaker.i18n.language import _
 
 if TYPE_CHECKING:
     from pycemaker.cadence import Stretch
@@ -28,10 +28,10 @@ def sampling(period: Period) -> str:
     others = {label: rhythm for label, rhythm in rhythms.items() if rhythm != usual}
     if len(others) > _MOST_NAMED or (others and how_often == 1):
         steps_ms = [part.cadence.step_ms for part in collected]
-        ends = {"shortest": words.distance(min(steps_ms) / 1000), "longest": words.distance(max(steps_ms) / 1000)}
+        ends = {"shortest": i18n.distance(min(steps_ms) / 1000), "longest": i18n.distance(max(steps_ms) / 1000)}
         return _("uma amostra a cada {shortest} a {longest}, conforme a métrica", **ends)
     said = _("uma amostra {rhythm}", rhythm=usual)
-    named = words.listed([f"{label}: {rhythm}" for label, rhythm in others.items()])
+    named = i18n.listed([f"{label}: {rhythm}" for label, rhythm in others.items()])
     return f"{said} ({named})" if named else said
 
 
@@ -40,14 +40,14 @@ def _rhythm(part: MetricPeriod) -> str:
     stretches = part.cadence.stretches
     if len(stretches) > _MOST_NAMED:
         steps_s = [stretch.step_ms / 1000 for stretch in stretches]
-        ends = {"shortest": words.distance(min(steps_s)), "longest": words.distance(max(steps_s))}
+        ends = {"shortest": i18n.distance(min(steps_s)), "longest": i18n.distance(max(steps_s))}
         return _("a cada {shortest} a {longest}, conforme a hora", **ends)
     first, *later = [_every(stretch) for stretch in stretches]
     if not later or later[0] == first:
         return first
-    since = words.minute(stretches[1].start_ms, part.window, part.zone)
+    since = i18n.minute(stretches[1].start_ms, part.window, part.zone)
     return _("{first} e, desde {time}, {second}", first=first, time=since, second=later[0])
 
 
 def _every(stretch: Stretch) -> str:
-    return _("a cada {distance}", distance=words.distance(stretch.step_ms / 1000))
+    return _("a cada {distance}", distance=i18n.distance(stretch.step_ms / 1000))

@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pycemaker.errors import InvalidAddress, InvalidSettings
-from pycemaker.language import DEFAULT as DEFAULT_LANGUAGE
-from pycemaker.language import LANGUAGES
+from pycemaker.i18n.language import DEFAULT as DEFAULT_LANGUAGE
+from pycemaker.i18n.language import LANGUAGES
 from pycemaker.parsing import env_file
 from pycemaker.parsing.addresses import parse_address, parse_allowed
 from pycemaker.parsing.hosts import is_local

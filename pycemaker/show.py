@@ -5,11 +5,11 @@ from __future__ import annotations
 import weakref
 from typing import TYPE_CHECKING, Any
 
-from pycemaker import brand, capacity_tables, figures, tables, words
+from pycemaker import brand, capacity_tables, figures, i18n, tables
 from pycemaker.capacity_findings import capacity_findings, capacity_quiet
 from pycemaker.figures import forecast, heatmap
 from pycemaker.findings import MOST, all_clear, find
-from pycemaker.language import _
+from pycemaker.i18n.language import _
 from pycemaker.rates import in_rates
 from pycemaker.settings import ROOT
 
@@ -130,7 +130,7 @@ def _head(found: tuple[Finding, ...], period: Period) -> dict[str, Any]:
         clear = all_clear(period)
         is_sample = bool(until and until > period.window.start_utc)
         return {"headline": clear.headline, "preheader": clear.detail, "is_sample": is_sample}
-    listed = words.listed([finding.headline for finding in found[1:]])
+    listed = i18n.listed([finding.headline for finding in found[1:]])
     others = " " + _("Também: {others}.", others=listed) if listed else ""
     return {
         "headline": found[0].headline,

@@ -9,13 +9,13 @@ from collections import Counter
 from html import escape
 from typing import TYPE_CHECKING
 
-from pycemaker import words
+from pycemaker import i18n
 from pycemaker.coverage import COMPARABLE_SHARE, Coverage, coverage
 from pycemaker.criticity import criticity
 from pycemaker.data_quality import suspicions
 from pycemaker.digest import Digest, Extreme, digest
 from pycemaker.findings import CRITICAL, NOTICE, WARNING, all_clear
-from pycemaker.language import N_, _, pgettext
+from pycemaker.i18n.language import N_, _, pgettext
 from pycemaker.rates import in_rates
 from pycemaker.sampling import sampling
 
@@ -39,8 +39,8 @@ def heading(period: Period, title: str = "") -> str:
     A title that the catalogues have is translated.
     """
     notice = _sample_notice(period)
-    length, zone = words.length(period.window.hours), words.zone_phrase(period.window, period.zone)
-    when = words.period(period.window, period.zone)
+    length, zone = i18n.length(period.window.hours), i18n.zone_phrase(period.window, period.zone)
+    when = i18n.period(period.window, period.zone)
     made_up, often = _("Dados de exemplo."), sampling(period)
     return (
         f'<div class="pm-head"><h1>{escape(_(title)) or when}</h1>'
@@ -91,7 +91,7 @@ def trust(period: Period) -> str:
     counted = {part.label: coverage(part) for part in period.metrics}
     question, omitted = _("Dá para confiar?"), _("Não comparado:")
     if not period.received:
-        absence = escape(_(words.NO_SAMPLES))
+        absence = escape(_(i18n.NO_SAMPLES))
         return f'<div class="pm-trust"><p><strong>{question}</strong> {absence}.</p></div>'
     said = [_coverage(period), *_out_of_step(period, counted), _longest_gap(period, counted), *suspicions(period)]
     withheld = _withheld(counted)
@@ -108,9 +108,9 @@ def _longest_gap(period: Period, counted: dict[str, Coverage]) -> str:
         return _("Sem interrupção.")
     longest = max(gaps.values(), key=lambda gap: gap.seconds)
     who = [label for label, gap in gaps.items() if gap.seconds >= 0.9 * longest.seconds]
-    where = _("em todas as métricas") if len(who) == len(counted) else _("em {labels}", labels=words.listed(who))
-    span = words.span_in_sentence(longest.start_ms, longest.end_ms, period.window, period.zone)
-    lasting = words.duration(longest.seconds, period.window)
+    where = _("em todas as métricas") if len(who) == len(counted) else _("em {labels}", labels=i18n.listed(who))
+    span = i18n.span_in_sentence(longest.start_ms, longest.end_ms, period.window, period.zone)
+    lasting = i18n.duration(longest.seconds, period.window)
     return _("Maior interrupção: {length}, {span}, {where}.", length=lasting, span=span, where=where)
 
 
@@ -127,10 +127,10 @@ def _out_of_step(period: Period, counted: dict[str, Coverage]) -> list[str]:
             arrival.ahead for arrival in arrivals
         ),
     }
-    told = [_(what, count=words.count(amount)) for what, amount in amounts.items() if amount]
+    told = [_(what, count=i18n.count(amount)) for what, amount in amounts.items() if amount]
     if not told:
         return [_("Nenhuma repetida nem fora de ritmo.")]
-    return [_("Irregulares: {kinds}.", kinds=words.listed(told))]
+    return [_("Irregulares: {kinds}.", kinds=i18n.listed(told))]
 
 
 def _withheld(counted: dict[str, Coverage]) -> str:
@@ -141,7 +141,7 @@ def _withheld(counted: dict[str, Coverage]) -> str:
             reasons.setdefault(_too_little(told), []).append(label)
     parts = []
     for reason, labels in reasons.items():
-        who = _("todas as métricas") if len(labels) == len(counted) else words.listed(labels)
+        who = _("todas as métricas") if len(labels) == len(counted) else i18n.listed(labels)
         parts.append(f"{who} ({reason})")
     return "; ".join(parts) + "." if parts else ""
 
@@ -151,7 +151,7 @@ def _too_little(told: Coverage) -> str:
         (told.share, N_("este período tem só {share} das amostras; menos de {least} não basta")),
         (told.previous_share, N_("o anterior tem só {share} das amostras; menos de {least} não basta")),
     )
-    return _(text, share=words.share(little), least=words.percent(COMPARABLE_SHARE, 0))
+    return _(text, share=i18n.share(little), least=i18n.percent(COMPARABLE_SHARE, 0))
 
 
 def summary(parts: Sequence[MetricPeriod], *, is_rest: bool = False) -> str:
@@ -175,7 +175,7 @@ def section(part: MetricPeriod) -> str:
     part = in_rates(part)
     told, unit = digest(part), part.metric.unit
     cells = (
-        (words.reading_with_mark(told.mean, unit), _("média")),
+        (i18n.reading_with_mark(told.mean, unit), _("média")),
         (_change(told, unit), _before(told, unit)),
         _extreme_cell(part, told.lowest, _("menor")),
         _extreme_cell(part, told.highest, _("maior")),
@@ -189,7 +189,7 @@ def section(part: MetricPeriod) -> str:
 
 def _coverage(period: Period) -> str:
     """Samples received of expected, in total, and of each metric where they differ; what most share is said once."""
-    total = words.coverage(period.received, period.expected)
+    total = i18n.coverage(period.received, period.expected)
     by_metric = {part.label: (len(part.current), part.expected) for part in period.metrics}
     each = Counter(by_metric.values())
     if len(each) == 1:
@@ -204,8 +204,8 @@ def _coverage(period: Period) -> str:
 
 def _of(received: int, expected: int) -> str:
     if not expected:
-        return words.coverage(received, expected)
-    return _("{received} de {expected}", received=words.count(received), expected=words.count(expected))
+        return i18n.coverage(received, expected)
+    return _("{received} de {expected}", received=i18n.count(received), expected=i18n.count(expected))
 
 
 def _sample_notice(period: Period) -> str:
@@ -216,18 +216,18 @@ def _sample_notice(period: Period) -> str:
         return _("Todas as amostras deste relatório são inventadas.")
     if until <= period.window.start_utc:
         return _("As amostras do período anterior, com o qual este é comparado, são inventadas.")
-    moment = words.clock(until, period.zone, pgettext("date", "dd/MM/yyyy, HH:mm"))
+    moment = i18n.clock(until, period.zone, pgettext("date", "dd/MM/yyyy, HH:mm"))
     return _("As amostras até {moment} são inventadas; as seguintes são reais.", moment=moment)
 
 
 def _summary_row(part: MetricPeriod, told: Digest) -> str:
     unit = part.metric.unit
     if told.lowest is None or told.highest is None:
-        absence = words.absence(told.received)
+        absence = i18n.absence(told.received)
         return f'<tr><th scope="row">{escape(part.label)}</th><td colspan="2">{absence}</td></tr>'
     return (
         f'<tr><th scope="row">{escape(part.label)}</th>'
-        f"<td>{words.reading_with_unit(told.mean, unit)}<br><small>{_change(told, unit)}</small></td>"
+        f"<td>{i18n.reading_with_unit(told.mean, unit)}<br><small>{_change(told, unit)}</small></td>"
         f"<td>{_worst(told)}</td></tr>"
     )
 
@@ -235,15 +235,15 @@ def _summary_row(part: MetricPeriod, told: Digest) -> str:
 def _change(told: Digest, unit: str) -> str:
     """How the mean changed: a share in points, all else by its ratio."""
     if unit == "ratio" and told.mean is not None and told.previous_mean is not None and not told.is_withheld:
-        return words.growth_in_points(told.mean - told.previous_mean)
-    return words.growth(told.growth)
+        return i18n.growth_in_points(told.mean - told.previous_mean)
+    return i18n.growth(told.growth)
 
 
 def _worst(told: Digest) -> str:
     if told.worst is None:
-        return words.NOTHING
+        return i18n.NOTHING
     worst = criticity(told.worst)
-    share = escape(_("{share} das amostras", share=words.share(told.shares[worst.name])))
+    share = escape(_("{share} das amostras", share=i18n.share(told.shares[worst.name])))
     return f'<span style="color:{worst.color}">●</span> {escape(worst.label)}<br><small>{share}</small>'
 
 
@@ -252,12 +252,12 @@ def _before(told: Digest, unit: str) -> str:
         return _("não comparado: poucas amostras")
     if told.previous_mean is None:
         return _("sem período anterior")
-    return _("antes {mean}", mean=words.reading(told.previous_mean, unit))
+    return _("antes {mean}", mean=i18n.reading(told.previous_mean, unit))
 
 
 def _extreme_cell(part: MetricPeriod, extreme: Extreme | None, name: str) -> tuple[str, str]:
     """The reading; and when it first was."""
     if extreme is None:
-        return words.NOTHING, name
-    when = words.minute(extreme.first_ms, part.window, part.zone)
-    return words.reading(extreme.reading, part.metric.unit), f"{name}, {when}"
+        return i18n.NOTHING, name
+    when = i18n.minute(extreme.first_ms, part.window, part.zone)
+    return i18n.reading(extreme.reading, part.metric.unit), f"{name}, {when}"

@@ -9,12 +9,13 @@ from email.message import EmailMessage
 from functools import partial
 from pathlib import Path
 
-from pycemaker import brand, language
+from pycemaker import brand
 from pycemaker.data.database import Database, open_database
 from pycemaker.data.ends import absence
 from pycemaker.data.hour_store import HourStore
 from pycemaker.data.store import Store
-from pycemaker.language import _
+from pycemaker.i18n import language
+from pycemaker.i18n.language import _
 from pycemaker.logs import parts
 from pycemaker.metrics import METRICS, Metric
 from pycemaker.parameters_cell import check_injected

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from pycemaker import words
+from pycemaker import i18n
 from pycemaker.digest import Digest, Extreme, digest
 from pycemaker.figures import alt, shares
 from pycemaker.figures.axes import Scale, Tick, reading_scale, time_ticks
@@ -21,7 +21,7 @@ from pycemaker.figures.curve import DAY_MS, LARGEST, Curve, curve
 from pycemaker.figures.shares import criticity_shares
 from pycemaker.figures.sheet import HEAD_Y, KEY_Y, WIDTH, Picture, Sheet, theme, tint
 from pycemaker.figures.small import small_courses
-from pycemaker.language import _
+from pycemaker.i18n.language import _
 from pycemaker.metrics import METRICS, Metric
 from pycemaker.rates import in_rates
 from pycemaker.samples import Columns
@@ -57,7 +57,7 @@ def course(part: MetricPeriod) -> Picture:
     with theme():
         sheet = Sheet(COURSE_HEIGHT, {"left": _LEFT, "right": _RIGHT, "top": _TOP, "bottom": _BOTTOM})
         now = _draw_course(sheet, part, told)
-        title, unit = part.label, words.unit_phrase(part.metric.unit)
+        title, unit = part.label, i18n.unit_phrase(part.metric.unit)
         sheet.write(0, HEAD_Y, title, weight="bold")
         sheet.write(sheet.width_of(title, weight="bold") + 8, HEAD_Y, unit, color=tint("muted"))
         sheet.key(KEY_Y, _key(part, now))
@@ -75,7 +75,7 @@ def whole(part: MetricPeriod) -> Picture:
         sheet = Sheet(height, margins | {"bottom": height - _STRIP_TOP + _BOTTOM})
         now = _draw_course(sheet, part, told)
         sheet.key(HEAD_Y, _key(part, now))
-        unit = words.unit_phrase(part.metric.unit)
+        unit = i18n.unit_phrase(part.metric.unit)
         sheet.write(WIDTH, HEAD_Y, unit, ha="right", color=tint("muted"))
         if rows:
             shares.draw_strip(sheet, rows, _STRIP_TOP + 6)
@@ -111,7 +111,7 @@ def _draw_course(sheet: Sheet, part: MetricPeriod, told: Digest) -> Curve:
     _plot_lines(sheet.axes, {tint("before"): before, part.metric.color: now})
     _plot_band(sheet.axes, now, part.metric.color)
     if told.lowest is None or told.highest is None:
-        sheet.write(WIDTH / 2, (sheet.top + sheet.bottom) / 2, words.absence(told.received), ha="center", bbox=_GROUND)
+        sheet.write(WIDTH / 2, (sheet.top + sheet.bottom) / 2, i18n.absence(told.received), ha="center", bbox=_GROUND)
         return now
     _point_out(sheet, told.highest, told, part.metric)
     if told.lowest.reading < told.highest.reading:
@@ -190,7 +190,7 @@ def _point_out(sheet: Sheet, extreme: Extreme, told: Digest, metric: Metric) -> 
     if y + down > sheet.bottom - 9:  # on the times: above the line then, or beside the dot
         down = -16 if y - sheet.place(0, told.mean or 0)[1] < 28 else 0
         ha, x = (ha, x) if down else ("right", x - 8) if x > WIDTH - 120 else ("left", x + 8)
-    sheet.write(x, y + down, words.reading(extreme.reading, metric.unit), ha=ha, bbox=_GROUND)
+    sheet.write(x, y + down, i18n.reading(extreme.reading, metric.unit), ha=ha, bbox=_GROUND)
 
 
 def _key(part: MetricPeriod, now: Curve) -> list[tuple[str, str, float, float]]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pycemaker import words
+from pycemaker import i18n
 from pycemaker.criticity import MOST_CRITICITIES, leading
 from pycemaker.digest import Digest, Extreme, digest
-from pycemaker.language import _
+from pycemaker.i18n.language import _
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
 def course_sentence(part: MetricPeriod, told: Digest) -> str:
     """The course of one metric as a sentence: mean, extremes with their first times, the mean before."""
     unit = part.metric.unit
-    what = f"{part.label} {words.period_in_sentence(part.window, part.zone)}"
-    before = _("período anterior: média {mean}", mean=words.reading_with_unit(told.previous_mean, unit))
+    what = f"{part.label} {i18n.period_in_sentence(part.window, part.zone)}"
+    before = _("período anterior: média {mean}", mean=i18n.reading_with_unit(told.previous_mean, unit))
     if told.previous_mean is None:
         before = _("período anterior: sem amostras")
     if told.lowest is None or told.highest is None:
         return f"{what}: {_absence(told)}; {before}."
     lowest, highest = _extreme(part, told.lowest), _extreme(part, told.highest)
-    facts = {"mean": words.reading_with_unit(told.mean, unit), "lowest": lowest, "highest": highest}
+    facts = {"mean": i18n.reading_with_unit(told.mean, unit), "lowest": lowest, "highest": highest}
     return f"{what}: " + _("média {mean}, mínimo {lowest}, máximo {highest}", **facts) + f"; {before}."
 
 
 def shares_sentence(part: MetricPeriod, told: Digest) -> str:
     """The criticity shares of one metric as a sentence, from the least bad to the worst."""
-    when = words.period_in_sentence(part.window, part.zone)
+    when = i18n.period_in_sentence(part.window, part.zone)
     what = _("{label}, criticidade das amostras {when}", label=part.label, when=when)
     return f"{what}: {_shares(told) or _absence(told)}."
 
@@ -44,7 +44,7 @@ def whole_sentence(part: MetricPeriod, told: Digest) -> str:
 
 def small_sentence(parts: Sequence[MetricPeriod]) -> str:
     """The courses of several metrics: from where to where each went."""
-    when = words.period_in_sentence(parts[0].window, parts[0].zone)
+    when = i18n.period_in_sentence(parts[0].window, parts[0].zone)
     ends = [f"{part.label} {_ends(part)}" for part in parts]
     return _("Curso das métricas {when}", when=when) + f": {'; '.join(ends)}."
 
@@ -53,23 +53,23 @@ def _ends(part: MetricPeriod) -> str:
     told, unit = digest(part), part.metric.unit
     if told.lowest is None or told.highest is None:
         return _absence(told)
-    ends = [words.reading(extreme.reading, unit) for extreme in (told.lowest, told.highest)]
-    return _("de {start} a {end}", start=ends[0], end=f"{ends[1]} {words.unit_phrase(unit)}".strip())
+    ends = [i18n.reading(extreme.reading, unit) for extreme in (told.lowest, told.highest)]
+    return _("de {start} a {end}", start=ends[0], end=f"{ends[1]} {i18n.unit_phrase(unit)}".strip())
 
 
 def _shares(told: Digest) -> str:
-    return ", ".join(f"{word.label} {words.share(share)}" for word, share in leading(told.shares, MOST_CRITICITIES))
+    return ", ".join(f"{word.label} {i18n.share(share)}" for word, share in leading(told.shares, MOST_CRITICITIES))
 
 
 def _absence(told: Digest) -> str:
-    text = words.absence(told.received)
+    text = i18n.absence(told.received)
     return text[:1].lower() + text[1:]
 
 
 def _extreme(part: MetricPeriod, extreme: Extreme) -> str:
-    amount = words.reading(extreme.reading, part.metric.unit)
-    when = words.moment_in_sentence(extreme.first_ms, part.window, part.zone)
+    amount = i18n.reading(extreme.reading, part.metric.unit)
+    when = i18n.moment_in_sentence(extreme.first_ms, part.window, part.zone)
     if extreme.times > 1:
-        times = words.times(extreme.times)
+        times = i18n.times(extreme.times)
         return _("{amount} ({times}, a primeira {when})", amount=amount, times=times, when=when)
     return f"{amount} {when}"

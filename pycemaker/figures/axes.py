@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from pycemaker import words
-from pycemaker.language import pgettext
+from pycemaker import i18n
+from pycemaker.i18n.language import pgettext
 from pycemaker.window import Window, to_epoch_ms
 
 MOST_TIME_TICKS = 7
@@ -75,7 +75,7 @@ def _time_label(instant_utc: datetime, zone: ZoneInfo, step: int) -> str:
     """The date at the first instant of a day, which a clock change can put at 01:00; else the time."""
     local = instant_utc.astimezone(zone)
     is_new_day = (instant_utc - timedelta(seconds=1)).astimezone(zone).date() != local.date()
-    return words.clock(local, zone, pgettext("date", "dd/MM") if is_new_day or step >= _DAY else "HH:mm")
+    return i18n.clock(local, zone, pgettext("date", "dd/MM") if is_new_day or step >= _DAY else "HH:mm")
 
 
 def reading_scale(lowest: float, highest: float, unit: str) -> Scale:
@@ -110,9 +110,9 @@ def _step(span: float, unit: str) -> float:
 def _reading_label(place: float, unit: str) -> str:
     """As short as it can be: `50%`, `250 ms`, `1,5 s`, `20`."""
     if unit == "ratio":
-        return words.percent(place, 0 if abs(place) >= 0.0999 or place == 0 else 1)
-    text = words.reading(place, unit)
+        return i18n.percent(place, 0 if abs(place) >= 0.0999 or place == 0 else 1)
+    text = i18n.reading(place, unit)
     number, blank, rest = text.partition(" ")
-    if words.decimal_symbol() in number and "E" not in number:
-        number = number.rstrip("0").rstrip(words.decimal_symbol())
+    if i18n.decimal_symbol() in number and "E" not in number:
+        number = number.rstrip("0").rstrip(i18n.decimal_symbol())
     return number + blank + rest

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pycemaker import words
+from pycemaker import i18n
 from pycemaker.capacity import DAY_MS, Resource, Verdict
 from pycemaker.figures.axes import Scale, reading_scale, time_ticks
 from pycemaker.figures.sheet import HEAD_Y, KEY_Y, Picture, Sheet, theme, tint
-from pycemaker.language import _
+from pycemaker.i18n.language import _
 from pycemaker.window import Window, from_epoch_ms, to_epoch_ms
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def _middle_of_past(sheet: Sheet, resource: Resource) -> float:
 
 def _absence(resource: Resource) -> str:
     if not len(resource.forecast.medians):
-        return words.absence(0)
+        return i18n.absence(0)
     is_short = resource.forecast.verdict is Verdict.TOO_SHORT
     return _("Histórico curto demais para uma previsão") if is_short else ""
 
@@ -120,7 +120,7 @@ def _point_at_day(sheet: Sheet, resource: Resource) -> None:
         return
     x, y = sheet.place(to_epoch_ms(at_utc), resource.limit)
     sheet.axes.plot(to_epoch_ms(at_utc), resource.limit, "o", color=tint("limit"), markersize=5, clip_on=False)
-    day = words.day(at_utc, resource.part.zone)
+    day = i18n.day(at_utc, resource.part.zone)
     sheet.write(
         x - 2, y + 18, day, ha="right", weight="bold", color=tint("limit"), bbox=_GROUND | {"facecolor": tint("ahead")}
     )
@@ -129,7 +129,7 @@ def _point_at_day(sheet: Sheet, resource: Resource) -> None:
 def _head(sheet: Sheet, resource: Resource) -> None:
     sheet.write(0, HEAD_Y, _("Para onde vai"), weight="bold")
     each = _("mediana de cada hora") if resource.forecast.is_preliminary else _("mediana de cada dia")
-    limit = _("limite {limit}", limit=words.percent(resource.limit, 0))
+    limit = _("limite {limit}", limit=i18n.percent(resource.limit, 0))
     color, ahead = resource.part.metric.color, tint("ahead")
     sheet.key(KEY_Y, [(each, color, 5.0, 1.0), (_("previsão"), ahead, 11.0, 1.0), (limit, tint("limit"), 1.6, 1.0)])
 
@@ -142,6 +142,6 @@ def outlook_sentence(resource: Resource) -> str:
     what = _("{label}, medianas e tendência", label=resource.part.label)
     if not len(found):
         return f"{what}: " + _("sem amostras") + "."
-    first, last = (words.percent(float(found.reading[place])) for place in (0, -1))
+    first, last = (i18n.percent(float(found.reading[place])) for place in (0, -1))
     ends = _("de {start} a {end}", start=first, end=last)
     return f"{what}: {ends}. {sentence(resource)}"

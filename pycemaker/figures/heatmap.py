@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pycemaker import words
+from pycemaker import i18n
 from pycemaker.figures.sheet import HEAD_Y, KEY_Y, Picture, Sheet, theme, tint
-from pycemaker.language import N_, _
+from pycemaker.i18n.language import N_, _
 
 if TYPE_CHECKING:
     from pycemaker.capacity import Resource
@@ -97,7 +97,7 @@ def _head(sheet: Sheet, resource: Resource) -> None:
     """The title; below, the key of the colours."""
     sheet.write(0, HEAD_Y, _("Horas mais cheias da semana"), weight="bold")
     colors = colors_of(resource.part.metric)
-    least, most = words.percent(0, 0), words.percent(1, 0)
+    least, most = i18n.percent(0, 0), i18n.percent(1, 0)
     sheet.write(0, KEY_Y, least, color=tint("muted"))
     x = sheet.width_of(least) + 6
     for step in _KEY_STEPS:
@@ -106,7 +106,7 @@ def _head(sheet: Sheet, resource: Resource) -> None:
     sheet.write(x + 6, KEY_Y, most, color=tint("muted"))
     x += sheet.width_of(most) + 28
     if (np.nan_to_num(resource.week, nan=-1.0) >= resource.limit).any():
-        text = _("{limit} ou mais", limit=words.percent(resource.limit, 0))
+        text = _("{limit} ou mais", limit=i18n.percent(resource.limit, 0))
         sheet.mark(x, KEY_Y, color=tint("full"), thickness=15)
         sheet.block((x + 2, KEY_Y - 5.5), (12, 11), color=colors[-1])
         sheet.write(x + 22, KEY_Y, text, color=tint("muted"))
@@ -119,7 +119,7 @@ def _head(sheet: Sheet, resource: Resource) -> None:
 def week_sentence(resource: Resource) -> str:
     """What the map shows: the fullest and the emptiest hour, the hours at the limit, those unknown."""
     part, week = resource.part, resource.week
-    when = words.period_in_sentence(part.window, part.zone)
+    when = i18n.period_in_sentence(part.window, part.zone)
     what = _("{label} por hora e dia da semana {when}", label=part.label, when=when)
     if np.isnan(week).all():
         return f"{what}: " + _("sem amostras") + "."
@@ -128,12 +128,12 @@ def week_sentence(resource: Resource) -> str:
     told = [
         _("hora mais cheia: {hour}", hour=_hour(week, int(np.nanargmax(week)))),
         _("hora mais vazia: {hour}", hour=_hour(week, int(np.nanargmin(week)))),
-        _("{hours} horas da semana em {limit} ou mais", hours=full, limit=words.percent(resource.limit, 0)),
+        _("{hours} horas da semana em {limit} ou mais", hours=full, limit=i18n.percent(resource.limit, 0)),
     ]
     absent = "; " + _("{hours} horas sem amostras", hours=unknown) if unknown else ""
     return f"{what}: {', '.join(told)}{absent}."
 
 
 def _hour(week: np.ndarray, place: int) -> str:
-    facts = {"day": _(_LONG_DAYS[place // 24]), "hour": place % 24, "reading": words.percent(float(week.flat[place]))}
+    facts = {"day": _(_LONG_DAYS[place // 24]), "hour": place % 24, "reading": i18n.percent(float(week.flat[place]))}
     return _("{day} às {hour} h (p95 {reading})", **facts)

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from pycemaker import words
+from pycemaker import i18n
 from pycemaker.criticity import MOST_CRITICITIES, Criticity, leading
 from pycemaker.digest import digest
 from pycemaker.figures import alt
 from pycemaker.figures.sheet import HEAD_Y, WIDTH, Picture, Sheet, theme, tint
-from pycemaker.language import _
+from pycemaker.i18n.language import _
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -58,7 +58,7 @@ def criticity_shares(part: MetricPeriod) -> Picture:
             _plot_bar(sheet.axes, [part for row in rows for part in row])
             _write_key(sheet, rows)
         else:
-            sheet.write(0, HEIGHT / 2, words.absence(told.received), color=tint("muted"))
+            sheet.write(0, HEIGHT / 2, i18n.absence(told.received), color=tint("muted"))
         return sheet.finish(f"{part.metric.id}-criticity", alt.shares_sentence(part, told))
 
 
@@ -83,7 +83,7 @@ def _broken(parts: Sequence[_Part]) -> list[list[_Part]]:
 
 
 def _part(sheet: Sheet, word: Criticity, share: float) -> _Part:
-    label = f"{word.label} {words.share(share)}"
+    label = f"{word.label} {i18n.share(share)}"
     return _Part(label, word.color, share, 22 + sheet.width_of(label) + _KEY_GAP)
 
 

@@ -16,7 +16,7 @@ from functools import cache
 from typing import Any
 
 from pycemaker import brand
-from pycemaker.language import _
+from pycemaker.i18n.language import _
 
 logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)  # its first import says that it builds a cache
 

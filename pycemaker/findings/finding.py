@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pycemaker import words
-from pycemaker.language import _, ngettext
+from pycemaker import i18n
+from pycemaker.i18n.language import _, ngettext
 from pycemaker.rates import rate, rate_unit
 
 if TYPE_CHECKING:
@@ -80,9 +80,9 @@ def compared(amount: float, normal: float, metric: Metric) -> str:
         much = _much_above(amount, normal, metric)
         return _("{much} acima do normal", much=much) if much else _("muito acima do normal")
     much = (
-        words.points(amount - normal)
+        i18n.points(amount - normal)
         if metric.unit == "ratio"
-        else words.percent(1 - amount / normal if normal else 0, 0)
+        else i18n.percent(1 - amount / normal if normal else 0, 0)
     )
     return _("{much} abaixo do normal", much=much)
 
@@ -90,15 +90,15 @@ def compared(amount: float, normal: float, metric: Metric) -> str:
 def _much_above(amount: float, normal: float, metric: Metric) -> str:
     """How much; empty where no number says it better than `muito`."""
     if metric.unit == "ratio":
-        return words.points(amount - normal)
+        return i18n.points(amount - normal)
     if normal <= 0 or amount / normal >= 100:
         return ""
-    return words.percent(amount / normal - 1, 0) if amount / normal < 2 else words.fold(amount / normal)
+    return i18n.percent(amount / normal - 1, 0) if amount / normal < 2 else i18n.fold(amount / normal)
 
 
 def told(amount: float, part: MetricPeriod, at_ms: float | None = None) -> str:
     """A reading of that metric with its unit, counts as rates; `at_ms` says at which cadence, where it changes."""
-    return words.reading_with_unit(rate(amount, part, at_ms), rate_unit(part))
+    return i18n.reading_with_unit(rate(amount, part, at_ms), rate_unit(part))
 
 
 def days_phrase(days: int) -> str:

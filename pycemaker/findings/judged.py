@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pycemaker import words
+from pycemaker import i18n
 from pycemaker.coverage import COMPARABLE_SHARE, Coverage, coverage
 from pycemaker.findings.finding import CRITICAL, WARNING, Finding
 from pycemaker.hour_summaries import HOUR_MS
-from pycemaker.language import N_, _, ngettext
+from pycemaker.i18n.language import N_, _, ngettext
 from pycemaker.window import to_epoch_ms
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def _nothing(each: Sequence[Judged]) -> Finding:
     newest = max((one.part.absence.newest_ms or 0 for one in each if one.part.absence), default=0)
     detail = _("Nenhuma amostra foi encontrada, nem neste período nem antes dele.")
     if newest:
-        moment = words.day_and_minute(newest, each[0].part.zone)
+        moment = i18n.day_and_minute(newest, each[0].part.zone)
         detail = _("A última amostra é de {moment}.", moment=moment)
     return Finding("unknown", "", WARNING, _(NO_SAMPLES), detail, _(CHECK_COLLECTOR))
 
@@ -182,13 +182,13 @@ _ADVICE = {
 
 
 def _tell(reason: Reason, alike: Sequence[Judged], *, is_all: bool) -> Finding:
-    labels = words.listed([one.part.label for one in alike])
+    labels = i18n.listed([one.part.label for one in alike])
     received = sum(one.coverage.received for one in alike)
     too_few = ngettext(
         "Só {count} amostra: pouco para dizer se algo está fora do normal.",
         "Só {count} amostras: pouco para dizer se algo está fora do normal.",
         received,
-        count=words.count(received),
+        count=i18n.count(received),
     )
     return Finding(
         "unknown",
@@ -213,7 +213,7 @@ def all_clear(each: Sequence[Judged]) -> AllClear:
     others = [one.part.label for one in each if one.reason and one.was_collected]
     detail = _compared_with(looked_at)
     if others:
-        detail += " " + _("Não foi possível julgar: {labels}.", labels=words.listed(others))
+        detail += " " + _("Não foi possível julgar: {labels}.", labels=i18n.listed(others))
     return AllClear(headline, detail, _("nada."))
 
 
@@ -229,7 +229,7 @@ def _nothing_clear(each: Sequence[Judged]) -> AllClear:
         count=count,
     )
     if len(parts) == count:
-        share = words.share(max(one.coverage.share for one in parts))
+        share = i18n.share(max(one.coverage.share for one in parts))
         headline = _("Só há amostras de {share} deste período", share=share)
     else:
         headline = _("Ainda não há com que comparar este período")
@@ -242,7 +242,7 @@ def _compared_with(looked_at: Sequence[Judged]) -> str:
     days = min(one.days for one in looked_at)
     if not days or (has_previous and days * 24 <= looked_at[0].part.window.hours):
         return _("Comparado com o período anterior.") if has_previous else _("Comparado com o que há de antes dele.")
-    before = words.days_back(days)
+    before = i18n.days_back(days)
     if not has_previous:
         return _("Comparado com {days} anteriores.", days=before)
     return _("Comparado com o período anterior e com {days} anteriores.", days=before)

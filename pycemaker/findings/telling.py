@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from pycemaker import words
+from pycemaker import i18n
 from pycemaker.findings.extremes import LEAST_DAYS
 from pycemaker.findings.finding import (
     CRITICAL,
@@ -18,7 +18,7 @@ from pycemaker.findings.finding import (
 )
 from pycemaker.findings.judged import CHECK_COLLECTOR, NO_SAMPLES
 from pycemaker.findings.states import critical_seconds
-from pycemaker.language import N_, _, ngettext, pgettext
+from pycemaker.i18n.language import N_, _, ngettext, pgettext
 from pycemaker.rates import rate, rate_unit
 from pycemaker.window import to_epoch_ms
 
@@ -55,19 +55,19 @@ def tell_incident(together: list[Episode]) -> Finding:
     """Stretches of several metrics at one time as one thing: the first of them leads."""
     lead, others = together[0], together[1:]
     part, metric = lead.series.part, lead.series.part.metric
-    when = words.clocks_in_sentence(lead.start_ms, lead.end_ms, part.window, part.zone)
+    when = i18n.clocks_in_sentence(lead.start_ms, lead.end_ms, part.window, part.zone)
     seconds = (lead.end_ms - lead.start_ms) / 1000
-    stretch = f"{_amount(lead)}, {when} ({words.duration(seconds, part.window)})"
+    stretch = f"{_amount(lead)}, {when} ({i18n.duration(seconds, part.window)})"
     said = [_("{stretch}, em estado crítico.", stretch=stretch) if lead.critical_share >= 0.5 else f"{stretch}."]
     if others:
-        said.append(_("Ao mesmo tempo: {others}.", others=words.listed([_beside(episode) for episode in others])))
+        said.append(_("Ao mesmo tempo: {others}.", others=i18n.listed([_beside(episode) for episode in others])))
     if lead.repeats:
         said.append(_repeated(lead.repeats, lead.days))
     bad = any(_is_bad(episode) for episode in together)
     critical = any(episode.is_strong and episode.critical_share >= 0.5 for episode in together)
     critical = critical and seconds >= _SHORT_BAD_SECONDS
     scheduled, then = lead.repeats > 0, _("nesse horário")
-    start = words.minute_in_sentence(lead.start_ms, part.window, part.zone)
+    start = i18n.minute_in_sentence(lead.start_ms, part.window, part.zone)
     return Finding(
         "incident",
         metric.id,
@@ -85,13 +85,13 @@ def tell_incident(together: list[Episode]) -> Finding:
 def tell_shift(series: Series, shift: Shift) -> Finding:
     """A level that moved."""
     part, metric = series.part, series.part.metric
-    since = words.minute(shift.since_ms, part.window, part.zone) if shift.since_ms is not None else ""
+    since = i18n.minute(shift.since_ms, part.window, part.zone) if shift.since_ms is not None else ""
     is_bad = (shift.level > shift.normal) == (metric.worse > 0)
     when = _("a partir de {time}", time=since) if since else _("no período")
     critical = critical_seconds(series) if is_bad else 0.0
     lasting = part.window.hours * 3600 if shift.since_ms is None else _seconds_until_end(part, shift.since_ms)
     is_critical = critical >= max(_LONG_CRITICAL_SECONDS, lasting / 2)
-    medians, length = _medians(series, shift), words.duration(critical, part.window)
+    medians, length = _medians(series, shift), i18n.duration(critical, part.window)
     return Finding(
         "shift",
         metric.id,
@@ -131,9 +131,9 @@ def tell_trend(series: Series, trend: Trend) -> Finding:
     """A level on its way to its limit."""
     part, metric = series.part, series.part.metric
     when = part.window.end_utc + timedelta(days=trend.days_left)
-    left = f"{round(trend.days_left * 24)} h" if trend.days_left <= 2 else words.duration(trend.days_left * 86400)
+    left = f"{round(trend.days_left * 24)} h" if trend.days_left <= 2 else i18n.duration(trend.days_left * 86400)
     pattern = pgettext("date", "dd/MM 'às' HH'h'") if trend.days_left <= 2 else pgettext("date", "dd/MM/yyyy")
-    facts = {"level": told(trend.level, part), "seen": words.duration(trend.seen_days * 86400)}
+    facts = {"level": told(trend.level, part), "seen": i18n.duration(trend.seen_days * 86400)}
     if trend.days_left > 2:
         text, rate = N_("Está em {level} e sobe {rate} por dia, medido ao longo de {seen}."), trend.per_day
     else:
@@ -145,11 +145,11 @@ def tell_trend(series: Series, trend: Trend) -> Finding:
         _(
             "{label} chega a {limit} em cerca de {left} ({when})",
             label=part.label,
-            limit=words.percent(metric.limit or 1, 0),
+            limit=i18n.percent(metric.limit or 1, 0),
             left=left,
-            when=words.clock(when, part.zone, pattern),
+            when=i18n.clock(when, part.zone, pattern),
         ),
-        _(text, rate=words.points(rate), **facts),
+        _(text, rate=i18n.points(rate), **facts),
         _(_FILLS.get(metric.id, _MAKE_ROOM)),
         weight=-trend.days_left,
     )
@@ -158,9 +158,9 @@ def tell_trend(series: Series, trend: Trend) -> Finding:
 def tell_critical(part: MetricPeriod, critical: CriticalTime) -> Finding:
     """Time spent critical."""
     ends = critical.start_ms, critical.end_ms, part.window, part.zone
-    when, clocks = words.span_in_sentence(*ends), words.clocks_in_sentence(*ends)
-    longest = words.duration(critical.longest_seconds, part.window)
-    total = words.duration(critical.seconds, part.window)
+    when, clocks = i18n.span_in_sentence(*ends), i18n.clocks_in_sentence(*ends)
+    longest = i18n.duration(critical.longest_seconds, part.window)
+    total = i18n.duration(critical.seconds, part.window)
     stretches = {"count": critical.stretches, "longest": longest, "when": when}
     said = [
         _("Em {count} trechos; o mais longo, {longest}, {when}.", **stretches)
@@ -169,7 +169,7 @@ def tell_critical(part: MetricPeriod, critical: CriticalTime) -> Finding:
     ]
     lasting = critical.previous_seconds >= critical.seconds / 2
     if critical.previous_seconds:
-        said.append(_("No período anterior: {length}.", length=words.duration(critical.previous_seconds, part.window)))
+        said.append(_("No período anterior: {length}.", length=i18n.duration(critical.previous_seconds, part.window)))
     if critical.repeats:
         said.append(_repeated(critical.repeats, critical.days))
     long_run = critical.longest_seconds >= _LONG_CRITICAL_SECONDS
@@ -178,7 +178,7 @@ def tell_critical(part: MetricPeriod, critical: CriticalTime) -> Finding:
         part.metric.id,
         CRITICAL if long_run and not lasting and not critical.repeats else WARNING,
         _("{label} em estado crítico por {length}", label=part.label, length=total)
-        + ("" if critical.stretches > 1 else f" {words.minute_in_sentence(critical.start_ms, part.window, part.zone)}"),
+        + ("" if critical.stretches > 1 else f" {i18n.minute_in_sentence(critical.start_ms, part.window, part.zone)}"),
         " ".join(said),
         _look(part.metric, _("nesse horário"), is_scheduled=critical.repeats > 0),
         critical.start_ms,
@@ -189,7 +189,7 @@ def tell_critical(part: MetricPeriod, critical: CriticalTime) -> Finding:
 
 def tell_high(part: MetricPeriod, high: High) -> Finding:
     """A reading like none before."""
-    when = words.minute_in_sentence(high.time_ms, part.window, part.zone)
+    when = i18n.minute_in_sentence(high.time_ms, part.window, part.zone)
     highest_else = told(high.highest_else, part, high.time_ms)
     detail = _("Um pico isolado; fora dele, o maior valor foi {reading}.", reading=highest_else)
     highest = told(high.reading, part, high.time_ms)
@@ -211,11 +211,11 @@ def tell_high(part: MetricPeriod, high: High) -> Finding:
 def tell_outage(outage: Outage, part: MetricPeriod, total: int) -> Finding:
     """Samples that are missing."""
     gap, whole = outage.gap, part.window.hours * 3600
-    span = words.span_in_sentence(gap.start_ms, gap.end_ms, part.window, part.zone)
-    labels = words.listed([_(metric.label) for metric in outage.metrics])
+    span = i18n.span_in_sentence(gap.start_ms, gap.end_ms, part.window, part.zone)
+    labels = i18n.listed([_(metric.label) for metric in outage.metrics])
     who = _("em todas as métricas") if len(outage.metrics) == total else _("de {labels}", labels=labels)
-    length = words.duration(gap.seconds, part.window)
-    missing = words.percent(min(1.0, gap.seconds / whole), 0)
+    length = i18n.duration(gap.seconds, part.window)
+    missing = i18n.percent(min(1.0, gap.seconds / whole), 0)
     detail = _("São {share} do período, {who}: não há dados desse intervalo.", share=missing, who=who)
     advice = _("Confira se o coletor e a máquina estavam no ar nesse horário.")
     if gap.seconds >= whole:
@@ -224,7 +224,7 @@ def tell_outage(outage: Outage, part: MetricPeriod, total: int) -> Finding:
         detail, advice = _last_sample(part), _(CHECK_COLLECTOR)
     elif outage.at_end:
         severity = CRITICAL if gap.seconds >= _STOPPED_SECONDS else WARNING
-        headline = _("Coleta parada desde {time}", time=words.minute(gap.start_ms, part.window, part.zone))
+        headline = _("Coleta parada desde {time}", time=i18n.minute(gap.start_ms, part.window, part.zone))
         headline += "" if len(outage.metrics) == total else f" ({labels})"
         advice = _(CHECK_COLLECTOR)
     else:
@@ -240,13 +240,13 @@ def _last_sample(part: MetricPeriod) -> str:
     """When a metric's last sample was; that nothing is known since, where it was not looked at."""
     if part.absence is None or part.absence.newest_ms is None:
         return _("Não há dados desse intervalo.")
-    return _("A última amostra é de {moment}.", moment=words.day_and_minute(part.absence.newest_ms, part.zone))
+    return _("A última amostra é de {moment}.", moment=i18n.day_and_minute(part.absence.newest_ms, part.zone))
 
 
 def _amount(episode: Episode) -> str:
     """The figures of one stretch: `2,06 s em vez de 170 ms`."""
     part, at_ms = episode.series.part, episode.start_ms
-    normal = words.reading(rate(episode.normal, part, at_ms), rate_unit(part))
+    normal = i18n.reading(rate(episode.normal, part, at_ms), rate_unit(part))
     return _("{amount} em vez de {normal}", amount=told(episode.amount, part, at_ms), normal=normal)
 
 

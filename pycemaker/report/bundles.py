@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 from urllib.parse import unquote
 
-from pycemaker.language import _
+from pycemaker.i18n.language import _
 from pycemaker.report.charts import chart_library
 from pycemaker.report.clean import clean_html
 from pycemaker.report.converter import Converter

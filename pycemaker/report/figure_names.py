@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from pycemaker.language import _
+from pycemaker.i18n.language import _
 
 
 class FigureNames:

@@ -14,7 +14,7 @@ from html.parser import HTMLParser
 
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
-from pycemaker.language import _
+from pycemaker.i18n.language import _
 
 _OPEN, _BETWEEN, _CLOSE = "\U0010ff00", "\U0010ff01", "\U0010ff02"
 _MARK = re.compile(f"{_OPEN}([^{_BETWEEN}]*){_BETWEEN}(\\d+){_BETWEEN}([^{_CLOSE}]*){_CLOSE}")

@@ -18,7 +18,7 @@ from email.utils import make_msgid
 from typing import TYPE_CHECKING, cast
 
 from pycemaker.errors import MailRefused, NothingToSend
-from pycemaker.language import spoken
+from pycemaker.i18n.language import spoken
 from pycemaker.parsing.addresses import parse_address
 from pycemaker.report.pipeline import Delivery
 

@@ -40,7 +40,7 @@ OUTPUT_SECONDS = 60
 
 _WARM_UP = (
     "import pycemaker.show, pycemaker.wiring, pycemaker.report.charts;"
-    " pycemaker.language.speak(pycemaker.settings.load().report_language);"
+    " pycemaker.i18n.language.speak(pycemaker.settings.load().report_language);"
     " pycemaker.figures.warm(); pycemaker.parameters.warm();"
     " pycemaker.figures.sheet.use_fonts(); pycemaker.report.charts.show_specifications(get_ipython()); del pycemaker;"
     " get_ipython().ask_exit = __import__('sys').exit"

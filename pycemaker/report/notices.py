@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from html import escape
 
-from pycemaker.language import _
+from pycemaker.i18n.language import _
 
 _NOTICE = '<p class="pm-left-out"><em>'
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from pycemaker.language import _
+from pycemaker.i18n.language import _
 
 PRINTED_CHARACTERS = 4096
 """How much of what one cell printed, or of one plain result, is shown."""

@@ -21,9 +21,10 @@ from inscriptis.model.config import ParserConfig
 from nbconvert.exporters.html import HTMLExporter
 from nbconvert.preprocessors import ExtractOutputPreprocessor
 
-from pycemaker import brand, language, words
+from pycemaker import brand, i18n
 from pycemaker.errors import NothingToSend
-from pycemaker.language import _
+from pycemaker.i18n import language
+from pycemaker.i18n.language import _
 from pycemaker.report.clean import clean_html
 from pycemaker.report.converter import Converter
 from pycemaker.report.fragments import put_pictures
@@ -87,11 +88,11 @@ def render_page(
     content = _load(executed)
     head = read_head(content)
     own = brand.load()
-    subject = words.subject(window, zone, head.headline if head else "", name=own.watched)
+    subject = i18n.subject(window, zone, head.headline if head else "", name=own.watched)
     report = {
         "subject": own.subject_prefix + subject + (" " + _("(dados de exemplo)") if head and head.is_sample else ""),
-        "preheader": head.preheader if head else words.period(window, zone),
-        "zone": words.zone_phrase(window, zone),
+        "preheader": head.preheader if head else i18n.period(window, zone),
+        "zone": i18n.zone_phrase(window, zone),
         "links": list(links.items()),
         "page_url": f"{public_url}/reports/{report_id}" if public_url and report_id else "",
         "left_out": 0,

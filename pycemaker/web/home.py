@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from pycemaker import brand, stats, words
+from pycemaker import brand, i18n, stats
 from pycemaker.data.store import Store
 from pycemaker.metrics import METRICS, Metric
 from pycemaker.period import MetricPeriod
@@ -112,7 +112,7 @@ def page(glance: Glance, settings: Settings) -> str:
     return _PAGE.format(
         name=escape(own.name),
         style=palettes(own) + _STYLE,
-        when=escape(words.clock(glance.now_utc, glance.zone, "dd/MM/yyyy HH:mm:ss")),
+        when=escape(i18n.clock(glance.now_utc, glance.zone, "dd/MM/yyyy HH:mm:ss")),
         zone=escape(glance.zone.key),
         notice=_notice(glance),
         cards=cards,
@@ -146,7 +146,7 @@ def _tail_link(part: MetricGlance, glance: Glance) -> str | None:
 def _notice(glance: Glance) -> str:
     if glance.sample_until_utc is None:
         return ""
-    until = words.clock(glance.sample_until_utc, glance.zone, "dd/MM/yyyy HH:mm")
+    until = i18n.clock(glance.sample_until_utc, glance.zone, "dd/MM/yyyy HH:mm")
     return (
         f'<p class="notice"><strong>Dados de exemplo:</strong> o histórico até {escape(until)} foi inventado; '
         "o que vem depois são medidas reais.</p>"
@@ -168,7 +168,7 @@ def _dashboard(settings: Settings) -> str:
 def _card(part: MetricGlance, glance: Glance) -> str:
     title = f"<h2>{escape(part.metric.label)}</h2>"
     if part.end_utc is None:
-        return f'<article>{title}<p class="now">{words.NOTHING}</p><p class="fine">Nenhuma amostra ainda.</p></article>'
+        return f'<article>{title}<p class="now">{i18n.NOTHING}</p><p class="fine">Nenhuma amostra ainda.</p></article>'
     hour = in_rates(MetricPeriod(part.metric, Window(part.end_utc, 1), glance.zone, part.samples, no_columns()))
     links = (
         f'<p class="links"><a href="{_interval_link(part, glance)}">última hora</a> '
@@ -180,13 +180,13 @@ def _card(part: MetricGlance, glance: Glance) -> str:
 def _reading(hour: MetricPeriod) -> str:
     finite = hour.current.reading[np.isfinite(hour.current.reading)]
     if not len(finite):
-        return f'<p class="now">{words.NOTHING}</p><p class="fine">{words.NO_READINGS}</p>'
+        return f'<p class="now">{i18n.NOTHING}</p><p class="fine">{i18n.NO_READINGS}</p>'
     unit = hour.metric.unit
-    newest = words.clock(from_epoch_ms(hour.current.time_ms[-1]), hour.zone, "dd/MM, HH:mm:ss")
+    newest = i18n.clock(from_epoch_ms(hour.current.time_ms[-1]), hour.zone, "dd/MM, HH:mm:ss")
     return (
-        f'<p class="now">{escape(words.reading(float(finite[-1]), unit))} <small>{words.unit_phrase(unit)}</small></p>'
-        f'<p class="fine">média {escape(words.reading(stats.mean(finite), unit))} · '
-        f"máximo {escape(words.reading(float(finite.max()), unit))} </p>"
+        f'<p class="now">{escape(i18n.reading(float(finite[-1]), unit))} <small>{i18n.unit_phrase(unit)}</small></p>'
+        f'<p class="fine">média {escape(i18n.reading(stats.mean(finite), unit))} · '
+        f"máximo {escape(i18n.reading(float(finite.max()), unit))} </p>"
         f'<p class="fine">última amostra: {escape(newest)}</p>'
     )
 

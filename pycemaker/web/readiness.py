@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pycemaker import words
+from pycemaker import i18n
 from pycemaker.data.sources import look_at_sources
 from pycemaker.data.store import Store
 from pycemaker.errors import DatabaseUnreachable, IndexesNotReady, PycemakerError, RightMissing
@@ -192,7 +192,7 @@ def check_samples(store: Store, clock: Callable[[], datetime]) -> Finding:
         return Finding(False, "nenhuma métrica tem amostras neste banco", {"sources": 0}, is_vital=False)
     now_utc = clock()
     silent = {source.metric.label: source.silent_seconds(now_utc) for source in sources}
-    said = [f"{label}: sem amostras há {words.duration(seconds)}" for label, seconds in silent.items() if seconds]
+    said = [f"{label}: sem amostras há {i18n.duration(seconds)}" for label, seconds in silent.items() if seconds]
     said += [f"{source.metric.label}: há amostras sem data" for source in sources if source.has_undated]
     return Finding(not said, "; ".join(said) or None, {"sources": len(sources)}, is_vital=False)
 

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
-from pycemaker import brand, errors, words
+from pycemaker import brand, errors, i18n
 from pycemaker.ledger import states
 from pycemaker.web import home
 from pycemaker.web.faces import sentence
@@ -67,7 +67,7 @@ def page(records: Sequence[Mapping[str, Any]], next_url: str | None, zone: ZoneI
 
 
 def _row(record: Mapping[str, Any], zone: ZoneInfo, base_path: str) -> str:
-    asked_at = words.clock(datetime.fromisoformat(record["asked_at"]), zone, "dd/MM/yyyy HH:mm:ss")
+    asked_at = i18n.clock(datetime.fromisoformat(record["asked_at"]), zone, "dd/MM/yyyy HH:mm:ss")
     state = record["state"]
     kind = "good" if state in _GOOD else "bad" if state in _BAD else "open"
     reason = f'<span class="fine">{escape(record["reason"])}</span>' if record["reason"] else ""
@@ -77,7 +77,7 @@ def _row(record: Mapping[str, Any], zone: ZoneInfo, base_path: str) -> str:
         f'<div>{escape(one["address"])} <span class="fine">{STATE_WORDS.get(one["state"], one["state"])}</span></div>'
         for one in record["recipients"]
     )
-    seconds = words.decimal(record["seconds"], 1) + " s" if record["seconds"] else words.NOTHING
+    seconds = i18n.decimal(record["seconds"], 1) + " s" if record["seconds"] else i18n.NOTHING
     return (
         f'<tr><th scope="row">{escape(asked_at)}</th><td>{title}{reason}</td><td>{people}</td>'
         f'<td><span class="state {kind}">{STATE_WORDS.get(state, escape(state))}</span></td>'

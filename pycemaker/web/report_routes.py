@@ -10,7 +10,7 @@ from typing import Any
 from bottle import Bottle, HTTPError, request, response
 
 from pycemaker import errors, payload
-from pycemaker.language import speaking
+from pycemaker.i18n.language import speaking
 from pycemaker.ledger.reading import Document
 from pycemaker.parsing.addresses import parse_recipients
 from pycemaker.report import catalogue, outcome

@@ -8,8 +8,8 @@ from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
-from pycemaker import words
-from pycemaker.language import _
+from pycemaker import i18n
+from pycemaker.i18n.language import _
 from pycemaker.report.pipeline import ReportRequest
 from pycemaker.web import small_page
 
@@ -27,7 +27,7 @@ def question(wanted: ReportRequest, title: str, zone: ZoneInfo) -> str:
     """
     whom = "; ".join(f"<strong>{escape(address)}</strong>" for address in wanted.recipients)
     report = f"<strong>{escape(_(title))}</strong>"
-    period = escape(words.period_in_sentence(wanted.window, zone))
+    period = escape(i18n.period_in_sentence(wanted.window, zone))
     told = _(
         "O relatório {report} {period} será feito agora e enviado para {whom}.", report=report, period=period, whom=whom
     )

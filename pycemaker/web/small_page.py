@@ -7,7 +7,7 @@ import hashlib
 from html import escape
 
 from pycemaker import brand
-from pycemaker.language import spoken
+from pycemaker.i18n.language import spoken
 
 ACTION = "acao"
 """The name of every button; its value says what it asks for."""

@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from html import escape
 
 from pycemaker.data.suppressions import EVERY_REPORT, OPERATOR, Suppression, inbox
-from pycemaker.language import _
+from pycemaker.i18n.language import _
 from pycemaker.report.unsubscribe import Subscription
 from pycemaker.web import small_page
 

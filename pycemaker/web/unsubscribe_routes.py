@@ -7,7 +7,7 @@ from bottle import Bottle, request, response
 from pycemaker.data.signing_keys import SigningKeys
 from pycemaker.data.suppressions import EVERY_REPORT, RECIPIENT, Suppressions
 from pycemaker.errors import InvalidRequest, NotebookUnusable, UnknownLink, UnknownNotebook
-from pycemaker.language import speaking
+from pycemaker.i18n.language import speaking
 from pycemaker.report import unsubscribe
 from pycemaker.report.catalogue import find_notebook
 from pycemaker.report.unsubscribe import Subscription

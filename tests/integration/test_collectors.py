@@ -8,7 +8,7 @@ from html import unescape
 
 import pytest
 
-from pycemaker import read_period, tables, words
+from pycemaker import i18n, read_period, tables
 from pycemaker.data.database import Database
 from pycemaker.findings import CRITICAL, WARNING, find
 from pycemaker.settings import from_mapping
@@ -75,7 +75,7 @@ def test_a_report_says_what_is_true_whoever_collected(name: str, database: Datab
     found = find(period)
     assert [(finding.headline, finding.detail, finding.advice) for finding in found] == findings
     assert {finding.severity for finding in found} == {WARNING if name in ("minute-quiet", "text-time") else CRITICAL}
-    subject = words.subject(period.window, period.zone, found[0].headline)
+    subject = i18n.subject(period.window, period.zone, found[0].headline)
     assert subject == f"{headline} — Pycemaker, 10/04/2022 09:43, 6 h"
     head = "10/04/2022, 03:43 a 09:43 6 horas · horário de Brasília (UTC-3)"
     assert visible(tables.heading(period)) == head + often

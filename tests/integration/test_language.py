@@ -23,8 +23,8 @@ from pycemaker.data import sample
 from pycemaker.data.database import Database
 from pycemaker.data.signing_keys import SigningKeys
 from pycemaker.data.store import Store
-from pycemaker.language import LANGUAGES, speaking
-from pycemaker.language.messages import read_catalogue
+from pycemaker.i18n.catalogues import read_catalogue
+from pycemaker.i18n.language import LANGUAGES, speaking
 from pycemaker.preview.make import Kitchen
 from pycemaker.report.mail import compose
 from pycemaker.report.outputs import HTML_CHARACTERS

@@ -10,7 +10,7 @@ import re
 
 from babel import Locale
 
-from pycemaker.language import Language
+from pycemaker.i18n.language import Language
 
 _LETTERS = re.compile(r"[^\W\d_]+")
 _INSIDE = re.compile(r"⟦[^⟧]*(?:⟧|$)")  # a headline may be cut within them

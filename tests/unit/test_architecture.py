@@ -50,7 +50,7 @@ LAYERS = [
         "pycemaker.criticity",
         "pycemaker.period",
         "pycemaker.rates",
-        "pycemaker.words",
+        "pycemaker.i18n",
         "pycemaker.traffic",
         "pycemaker.logs",
         "pycemaker.histogram",
@@ -65,7 +65,7 @@ LAYERS = [
     ["pycemaker.settings", "pycemaker.request_ids"],
     ["pycemaker.parsing.env_file"],
     ["pycemaker.parsing.addresses", "pycemaker.parsing.origins"],
-    ["pycemaker.errors", "pycemaker.parsing.hosts", "pycemaker.language", "pycemaker.once"],
+    ["pycemaker.errors", "pycemaker.parsing.hosts", "pycemaker.i18n.language", "pycemaker.once"],
 ]
 
 ALONE = {
@@ -110,10 +110,10 @@ ALONE = {
     "pyarrow": {"pycemaker.shapes"},
     "xlsxwriter": {"pycemaker.report.attachments.workbook"},
     "babel": {
-        "pycemaker.language",
-        "pycemaker.language.messages",
-        "pycemaker.words.dates",
-        "pycemaker.words.numbers",
+        "pycemaker.i18n.language",
+        "pycemaker.i18n.catalogues",
+        "pycemaker.i18n.dates",
+        "pycemaker.i18n.numbers",
     },
     "dotenv": {"pycemaker.parsing.env_file"},
     "jsonschema": {"pycemaker.parameters"},
@@ -140,8 +140,8 @@ PURE = [
     "pycemaker.figures",
     "pycemaker.payload",
     "pycemaker.tables",
-    "pycemaker.words",
-    "pycemaker.language",
+    "pycemaker.i18n",
+    "pycemaker.i18n.language",
     "pycemaker.capacity",
     "pycemaker.capacity_findings",
     "pycemaker.capacity_tables",

@@ -15,14 +15,15 @@ import openpyxl
 import pytest
 from babel.messages.catalog import Catalog, Message
 
-from pycemaker import capacity_tables, figures, language, show, tables, words
+from pycemaker import capacity_tables, figures, i18n, show, tables
 from pycemaker.capacity import Resource
 from pycemaker.capacity_findings import capacity_findings, capacity_quiet
 from pycemaker.figures import alt, forecast, heatmap
 from pycemaker.figures.sheet import WIDTH, Sheet
 from pycemaker.findings import find
-from pycemaker.language import LANGUAGES, N_, _, find_language, ngettext, pgettext, speak, speaking, spoken
-from pycemaker.language.messages import KEYWORDS, ROOT, read_catalogue, source_messages, unfinished
+from pycemaker.i18n import language
+from pycemaker.i18n.catalogues import KEYWORDS, ROOT, read_catalogue, source_messages, unfinished
+from pycemaker.i18n.language import LANGUAGES, N_, _, find_language, ngettext, pgettext, speak, speaking, spoken
 from pycemaker.period import MetricPeriod, Period
 from pycemaker.report.attachments.table import table
 from pycemaker.report.attachments.workbook import Workbook
@@ -115,8 +116,8 @@ def everything_said(period: Period) -> Iterator[str]:
         yield from (finding.headline, finding.detail, finding.advice)
     head = show._head(found, period)
     yield from (head["headline"], head["preheader"])
-    yield words.subject(period.window, period.zone)
-    yield words.subject(period.window, period.zone, head["headline"])
+    yield i18n.subject(period.window, period.zone)
+    yield i18n.subject(period.window, period.zone, head["headline"])
     for fragment in (tables.heading(period, "Revisão de capacidade"), tables.findings(found, period),
                      tables.trust(period), tables.summary(period.metrics), tables.summary(period.metrics[1:], is_rest=True), *map(tables.section, period.metrics)):  # fmt: skip
         yield visible(fragment)
@@ -277,18 +278,18 @@ def test_the_setting_takes_a_tag_however_it_is_spelt(text: str, tag: str) -> Non
 
 def test_numbers_dates_and_lists_are_written_as_the_language_writes_them() -> None:
     with speaking("en"):
-        assert words.decimal(1234.5, 1) == "1,234.5"
-        assert words.share(0.0001) == "<0.1%"
-        assert words.growth(0.0) == "same"
-        assert words.growth(12.34) == "▲ 13×"
-        assert words.fold(2.0) == "2×"
-        assert words.reading_with_unit(12.44, "per_minute") == "12.4 a minute"
-        assert words.listed(["a", "b", "c"]) == "a, b, and c"
-        assert words.length(75) == "3 days and 3 hours"
-        assert words.zone_phrase(WINDOW, SAO_PAULO) == "Brasilia Time (UTC-3)"
-        assert words.period(WINDOW, SAO_PAULO) == "Apr 10, 2022, 03:43 to 09:43"
-        assert words.period_in_sentence(WINDOW, SAO_PAULO) == "from 03:43 to 09:43 on Apr 10, 2022"
-        assert words.subject(WINDOW, SAO_PAULO, "CPU usage 12× above normal") == (
+        assert i18n.decimal(1234.5, 1) == "1,234.5"
+        assert i18n.share(0.0001) == "<0.1%"
+        assert i18n.growth(0.0) == "same"
+        assert i18n.growth(12.34) == "▲ 13×"
+        assert i18n.fold(2.0) == "2×"
+        assert i18n.reading_with_unit(12.44, "per_minute") == "12.4 a minute"
+        assert i18n.listed(["a", "b", "c"]) == "a, b, and c"
+        assert i18n.length(75) == "3 days and 3 hours"
+        assert i18n.zone_phrase(WINDOW, SAO_PAULO) == "Brasilia Time (UTC-3)"
+        assert i18n.period(WINDOW, SAO_PAULO) == "Apr 10, 2022, 03:43 to 09:43"
+        assert i18n.period_in_sentence(WINDOW, SAO_PAULO) == "from 03:43 to 09:43 on Apr 10, 2022"
+        assert i18n.subject(WINDOW, SAO_PAULO, "CPU usage 12× above normal") == (
             "CPU usage 12× above normal — Pycemaker, Apr 10, 2022 09:43, 6 h"
         )
 

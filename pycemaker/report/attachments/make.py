@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from pycemaker import words
+from pycemaker import i18n
 from pycemaker.digest import digest
-from pycemaker.language import _
+from pycemaker.i18n.language import _
 from pycemaker.metrics import METRICS, Metric
 from pycemaker.rates import in_rates
 from pycemaker.report.attachments.kinds import KINDS, Attached, Attachment, NotMade
@@ -113,7 +113,7 @@ class Attacher:
     def _written(self, kind: str, window: Window, step: int) -> bytes:
         with tempfile.TemporaryDirectory(prefix="pycemaker-") as folder:
             path = Path(folder) / "samples"
-            title = f"{words.period(window, self.zone)} ({words.length(window.hours)})"
+            title = f"{i18n.period(window, self.zone)} ({i18n.length(window.hours)})"
             sheets = CsvArchive(path) if kind == "csv" else Workbook(path, title, self.zone)
             for metric in METRICS:
                 part = self.read_part(metric, window)
@@ -126,7 +126,7 @@ class Attacher:
         return f"{what} {self._instead(kind, window)}"
 
     def _summed_up(self, kind: str, step: int, window: Window) -> str:
-        length = words.duration(step)
+        length = i18n.duration(step)
         what = _("O anexo em {kind} traz uma linha para cada {length} (menor, média, maior), para caber no e-mail.",
                  kind=_LABELS[kind], length=length)  # fmt: skip
         return f"{what} {self._instead(kind, window)}"

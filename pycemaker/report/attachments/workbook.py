@@ -12,9 +12,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from pycemaker import words
+from pycemaker import i18n
 from pycemaker.criticity import criticity
-from pycemaker.language import N_, _
+from pycemaker.i18n.language import N_, _
 from pycemaker.rates import rate_unit
 from pycemaker.window import from_epoch_ms
 
@@ -110,7 +110,7 @@ class Workbook:
             *((_(metric.label), ""), (_(_UNITS[metric.unit]), ""), (told.received, "0"), (told.expected, "0")),
             *((told.mean, own), (told.previous_mean, own), (told.growth, "+0.0%;-0.0%")),
             *ends,
-            (criticity(worst).label if worst else words.NOTHING, ""),
+            (criticity(worst).label if worst else i18n.NOTHING, ""),
             (told.shares[worst] if worst else None, "0.0%"),
         ]
 

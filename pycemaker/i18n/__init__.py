@@ -6,7 +6,7 @@ The examples are those of Brazilian Portuguese; `language.spoken()` says which l
 
 from __future__ import annotations
 
-from pycemaker.words.dates import (
+from pycemaker.i18n.dates import (
     clock,
     clocks_in_sentence,
     day,
@@ -27,7 +27,7 @@ from pycemaker.words.dates import (
     subject,
     zone_phrase,
 )
-from pycemaker.words.numbers import (
+from pycemaker.i18n.numbers import (
     NO_READINGS,
     NO_SAMPLES,
     NOTHING,

@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 
 from babel.dates import format_datetime, get_timezone_name
 
-from pycemaker.language import _, ngettext, pgettext, spoken
+from pycemaker.i18n.language import _, ngettext, pgettext, spoken
+from pycemaker.i18n.numbers import count, decimal
 from pycemaker.window import Window, from_epoch_ms
-from pycemaker.words.numbers import count, decimal
 
 _SAME_SHARE = 0.03
 

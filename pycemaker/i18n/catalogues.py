@@ -18,7 +18,7 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract
 from babel.messages.pofile import read_po, write_po
 
-from pycemaker.language import DEFAULT, FOLDER, LANGUAGES
+from pycemaker.i18n.language import DEFAULT, FOLDER, LANGUAGES
 
 ROOT = FOLDER.parents[1]
 KEYWORDS: dict[str, Any] = {"_": None, "N_": None, "ngettext": (1, 2), "pgettext": ((1, "c"), 2)}
@@ -27,7 +27,7 @@ NOTEBOOK_KEYWORDS: dict[str, Any] = {"translated": None, "heading": (2,), "pictu
 
 _SOURCES = {"pycemaker/**/*.py": "python", "notebooks/templates/*/*.j2": "jinja2", "notebooks/*.ipynb": "python"}
 _WIDTH = 110
-_HEADER = """# What `make messages` and translators write together; see pycemaker/language/messages.py.
+_HEADER = """# What `make messages` and translators write together; see pycemaker/i18n/catalogues.py.
 msgid ""
 msgstr ""
 "Language: {tag}\\n"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from babel.lists import format_list
 from babel.numbers import format_decimal, format_percent, format_scientific, get_decimal_symbol
 
-from pycemaker.language import N_, _, ngettext, spoken
+from pycemaker.i18n.language import N_, _, ngettext, spoken
 
 NO_SAMPLES = N_("Sem amostras neste período")
 """What stands where an interval has no sample at all."""

@@ -18,7 +18,7 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server import mp
 
-from pycemaker import brand, errors, logs, parameters, startup
+from pycemaker import brand, errors, parameters, startup
 from pycemaker.data.collect import Collector
 from pycemaker.data.database import open_database
 from pycemaker.data.hour_keeper import HourKeeper
@@ -27,6 +27,7 @@ from pycemaker.dispatch import make_desk
 from pycemaker.metrics import NAMES as METRIC_NAMES
 from pycemaker.report.processes import forbid_reading
 from pycemaker.settings import ROOT, load
+from pycemaker.telemetry import logs
 from pycemaker.web import lanes
 from pycemaker.web.acting import ActingRoutes, refuse_preflights
 from pycemaker.web.bodies import bound_bodies

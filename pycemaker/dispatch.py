@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from pycemaker.data.database import Database
 from pycemaker.data.signing_keys import SigningKeys
 from pycemaker.data.suppressions import Suppressions
-from pycemaker.logs import Masker
 from pycemaker.report.bounds import Bounds
 from pycemaker.report.delivery import Post
 from pycemaker.report.desk import Desk
@@ -18,6 +17,7 @@ from pycemaker.report.mail import OUTBOX_SENDER, Outbox
 from pycemaker.report.smtp import SmtpSender
 from pycemaker.report.unsubscribe import UnsubscribeHeaders
 from pycemaker.settings import Settings
+from pycemaker.telemetry.logs import Masker
 
 
 def make_desk(

@@ -16,7 +16,6 @@ from pycemaker.data.hour_store import HourStore
 from pycemaker.data.store import Store
 from pycemaker.i18n import language
 from pycemaker.i18n.language import _
-from pycemaker.logs import parts
 from pycemaker.metrics import METRICS, Metric
 from pycemaker.parameters_cell import check_injected
 from pycemaker.period import HISTORY_DAYS, MetricPeriod, Period
@@ -26,6 +25,7 @@ from pycemaker.report.mail import OUTBOX_SENDER, compose
 from pycemaker.report.pipeline import Collaborators, Page, RunNotebook, StoreFigures
 from pycemaker.report.storage import FirebaseFigures
 from pycemaker.settings import ROOT, Settings, load
+from pycemaker.telemetry.logs import parts
 from pycemaker.window import Window, days_before, parse_window
 
 _SURE_CHARACTERS = 12

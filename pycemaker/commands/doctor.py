@@ -10,12 +10,12 @@ from functools import partial
 from typing import Any
 
 from pycemaker.doctor import machine, services
-from pycemaker.doctor.checkup import FAIL, OK, SKIP, WARN, Check, Result, look_at
 from pycemaker.errors import InvalidSettings
-from pycemaker.logs import Masker
 from pycemaker.report.smtp import SmtpSender
 from pycemaker.report.storage import FirebaseFigures
 from pycemaker.settings import Settings
+from pycemaker.telemetry.check_runner import FAIL, OK, SKIP, WARN, Check, Result, look_at
+from pycemaker.telemetry.logs import Masker
 
 _COLOURS = {OK: "32", WARN: "33", FAIL: "31;1", SKIP: "2"}
 _MAIL_SECONDS, _BUCKET_SECONDS = 15.0, 20.0

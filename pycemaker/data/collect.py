@@ -15,7 +15,7 @@ from pycemaker.data.database import Database, one_exchange
 from pycemaker.data.documents import sample_document
 from pycemaker.errors import DatabaseUnreachable
 from pycemaker.metrics import CPU, DISK, HTTP_FAIL, RAM, REQUEST_COUNT, RESPONSE_TIME, SAMPLE_SECONDS
-from pycemaker.traffic import Traffic
+from pycemaker.telemetry.traffic import Traffic
 
 _log = logging.getLogger(__name__)
 

@@ -17,11 +17,11 @@ from zoneinfo import ZoneInfo
 import psutil
 
 from pycemaker import dangers
-from pycemaker.doctor.checkup import FAIL, OK, WARN, Finding
 from pycemaker.errors import NotebookFailed, NotebookUnusable
 from pycemaker.report.attachments.printed import find_chromium
 from pycemaker.report.catalogue import every_notebook
 from pycemaker.settings import ROOT, Settings
+from pycemaker.telemetry.check_runner import FAIL, OK, WARN, Finding
 
 LEAST_FREE_BYTES, FEW_FREE_BYTES = 256 * 2**20, 2 * 2**30
 KERNEL_SECONDS = 60.0

@@ -15,7 +15,6 @@ from pycemaker import dangers
 from pycemaker.data.database import Database, one_exchange, open_database
 from pycemaker.data.indexes import KEY
 from pycemaker.data.sources import look_at_sources
-from pycemaker.doctor.checkup import FAIL, OK, SKIP, WARN, Check, Finding
 from pycemaker.errors import (
     DatabaseLoginRefused,
     DatabaseNotStarted,
@@ -34,6 +33,7 @@ from pycemaker.metrics import METRICS
 from pycemaker.report.smtp import SmtpSender
 from pycemaker.report.storage import FirebaseFigures
 from pycemaker.settings import Settings
+from pycemaker.telemetry.check_runner import FAIL, OK, SKIP, WARN, Check, Finding
 
 DATABASE_SECONDS = 70.0
 """An embedded mongod may have to be started, after a crash with a look through its journal."""

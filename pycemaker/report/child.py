@@ -22,13 +22,13 @@ from typing import Any
 
 import psutil
 
-from pycemaker import logs
 from pycemaker.errors import PycemakerError, RunnerFailed
 from pycemaker.report import processes
 from pycemaker.report.notebook import ReadyKernel, run_notebook
 from pycemaker.report.pipeline import ReportRequest, make_report
 from pycemaker.report.shelf import Shelf
 from pycemaker.settings import ROOT, load
+from pycemaker.telemetry import logs
 from pycemaker.window import Window
 from pycemaker.wiring import prepare, report_collaborators
 

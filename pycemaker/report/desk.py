@@ -36,7 +36,7 @@ from pycemaker.report.held import Held
 from pycemaker.report.making import Maker
 from pycemaker.report.pipeline import OnProgress, ReportRequest
 from pycemaker.report.waiters import Waiters
-from pycemaker.request_ids import REQUEST_ID
+from pycemaker.telemetry.request_ids import REQUEST_ID
 
 COURIERS = 2
 """Mails handed over at a time: a server that keeps one waiting does not hold up the others."""

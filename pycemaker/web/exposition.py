@@ -18,7 +18,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from pycemaker.errors import DatabaseUnreachable
-from pycemaker.histogram import Histogram
+from pycemaker.telemetry.histogram import Histogram
 from pycemaker.web.readiness import Readiness
 from pycemaker.web.services import Services
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from pycemaker.request_ids import REQUEST_ID, request_id_from
+from pycemaker.telemetry.request_ids import REQUEST_ID, request_id_from
 from pycemaker.web.wsgi import Application, Environ, StartResponse, loggable
 
 _LOGGED = ("/report/", "/reports")

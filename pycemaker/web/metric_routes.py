@@ -14,8 +14,8 @@ from bottle import Bottle, request, response
 
 from pycemaker import errors
 from pycemaker.metrics import find_metric
-from pycemaker.request_ids import REQUEST_ID
 from pycemaker.shapes import Shape, parse_shape
+from pycemaker.telemetry.request_ids import REQUEST_ID
 from pycemaker.web import answers
 from pycemaker.web.remember import STILL_HOLDS
 from pycemaker.web.services import STREAMS, Services

@@ -16,7 +16,7 @@ from pycemaker.parsing.addresses import parse_recipients
 from pycemaker.report import catalogue, outcome
 from pycemaker.report.attachments.kinds import parse_kinds
 from pycemaker.report.pipeline import ReportRequest
-from pycemaker.request_ids import REQUEST_ID
+from pycemaker.telemetry.request_ids import REQUEST_ID
 from pycemaker.web import send_page, small_page
 from pycemaker.web.acting import Acts
 from pycemaker.web.asking import Given, idempotency_key, parameters

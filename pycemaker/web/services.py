@@ -14,7 +14,7 @@ from pycemaker.data.store import Store
 from pycemaker.report import catalogue
 from pycemaker.report.desk import Desk
 from pycemaker.settings import Settings
-from pycemaker.traffic import Traffic
+from pycemaker.telemetry.traffic import Traffic
 from pycemaker.web.gate import Gate
 
 STREAMS = 32

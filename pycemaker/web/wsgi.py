@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from pycemaker.traffic import Traffic
+from pycemaker.telemetry.traffic import Traffic
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]

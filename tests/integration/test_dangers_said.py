@@ -11,9 +11,9 @@ import pytest
 from pycemaker import dangers, startup
 from pycemaker.data import embedded, mongod_binary
 from pycemaker.data.database import Database
-from pycemaker.doctor.checkup import WARN
 from pycemaker.doctor.machine import look_at_settings
 from pycemaker.settings import Settings, from_mapping
+from pycemaker.telemetry.check_runner import WARN
 
 GIVEN = {
     "HOST": "0.0.0.0",  # noqa: S104

@@ -28,13 +28,13 @@ from pycemaker.__main__ import main
 from pycemaker.data.database import Database
 from pycemaker.data.store import Store
 from pycemaker.doctor import machine, services
-from pycemaker.doctor.checkup import FAIL, OK, SKIP, WARN, Check, Finding, look_at
 from pycemaker.doctor.services import Shared
 from pycemaker.metrics import METRICS
 from pycemaker.report.attachments.printed import find_chromium
 from pycemaker.report.smtp import SmtpSender
 from pycemaker.report.storage import FirebaseFigures
 from pycemaker.settings import ROOT, from_mapping
+from pycemaker.telemetry.check_runner import FAIL, OK, SKIP, WARN, Check, Finding, look_at
 from tests.services.smtp import DRIP, SILENT, SmtpServer, smtp_server
 from tests.services.storage import make_key, refusing_storage, storage_emulator
 

@@ -12,9 +12,9 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 from pycemaker.errors import NotebookFailed
-from pycemaker.logs import Masker
 from pycemaker.report.notebook import ReadyKernel, run_notebook
 from pycemaker.settings import from_mapping
+from pycemaker.telemetry.logs import Masker
 from pycemaker.wiring import withheld
 from tests.services.secrets import MONGO_PASSWORD, PASSWORD, TOKEN, leaks
 

@@ -19,7 +19,7 @@ from pycemaker.data.database import Database
 from pycemaker.data.store import Store
 from pycemaker.ledger import states
 from pycemaker.settings import from_mapping
-from pycemaker.traffic import BOUNDS_SECONDS, FOLDED_AT, Traffic
+from pycemaker.telemetry.traffic import BOUNDS_SECONDS, FOLDED_AT, Traffic
 from tests.services.described import PromptDesk
 from tests.services.wsgi import Client
 

@@ -28,7 +28,7 @@ from pycemaker.data.store import Store
 from pycemaker.metrics import METRICS
 from pycemaker.report.unsubscribe import PATH as UNSUBSCRIBE
 from pycemaker.settings import ROOT, from_mapping
-from pycemaker.traffic import template
+from pycemaker.telemetry.traffic import template
 from pycemaker.web.faces import FACES
 from pycemaker.web.openapi.components import path_parameter
 from tests.services.described import PromptDesk

@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 
-from pycemaker import errors, logs
+from pycemaker import errors
 from pycemaker.data.database import Database
 from pycemaker.ledger import states
 from pycemaker.report.desk import Desk
 from pycemaker.report.pipeline import ReportRequest
 from pycemaker.report.runner import Runner
 from pycemaker.settings import from_mapping
+from pycemaker.telemetry import logs
 from pycemaker.window import Window
 from tests.integration.test_left_behind import FIGURE, notebook_of
 from tests.services.desk import desk_of, make

@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 
 import server
-from pycemaker import logs
 from pycemaker.data.database import Database
 from pycemaker.data.store import Store
 from pycemaker.errors import DatabaseUnreachable
 from pycemaker.ledger import states
 from pycemaker.settings import from_mapping
+from pycemaker.telemetry import logs
 from tests.services.described import PromptDesk
 from tests.services.desk import SpentDesk
 from tests.services.wsgi import Client

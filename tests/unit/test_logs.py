@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pycemaker import logs
-from pycemaker.logs import SHORTEST_SECRET, Formatter, Masker
-from pycemaker.request_ids import PATTERN, REQUEST_ID, request_id_from
 from pycemaker.settings import from_mapping
+from pycemaker.telemetry import logs
+from pycemaker.telemetry.logs import SHORTEST_SECRET, Formatter, Masker
+from pycemaker.telemetry.request_ids import PATTERN, REQUEST_ID, request_id_from
 
 URL = "mongodb://ana:p%40ss w0rd@db.example.com/pycemaker"
 KEY = "-----BEGIN PRIVATE KEY-----\nMIIEvAIBADANBgkqhkiG9w0BAQ\n+/abcdefghijklmnopqrstuv==\n-----END PRIVATE KEY-----\n"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pycemaker.ledger import states
 from pycemaker.metrics import NAMES
 from pycemaker.parsing.addresses import MOST_RECIPIENTS
-from pycemaker.request_ids import PATTERN
 from pycemaker.settings import Settings
+from pycemaker.telemetry.request_ids import PATTERN
 from pycemaker.web.faces import FACES, NOT_READY, STATUS_FACES
 from pycemaker.web.openapi.model import Json, ref
 

@@ -8,7 +8,7 @@ from importlib.metadata import version
 
 from pycemaker.report.catalogue import Notebook, every_notebook
 from pycemaker.settings import Settings
-from pycemaker.traffic import template
+from pycemaker.telemetry.traffic import template
 from pycemaker.web.openapi import reading, reporting
 from pycemaker.web.openapi.components import HEADERS, PARAMETERS, SCHEMAS, path_parameter
 from pycemaker.web.openapi.model import Json, Operation, head_of

@@ -18,8 +18,8 @@ from datetime import UTC, datetime
 from typing import Any, TextIO
 from urllib.parse import quote, quote_plus, unquote, unquote_plus, urlsplit
 
-from pycemaker.request_ids import REQUEST_ID
 from pycemaker.settings import Settings
+from pycemaker.telemetry.request_ids import REQUEST_ID
 from pycemaker.window import to_iso_text
 
 SHORTEST_SECRET = 4

@@ -1,0 +1,1 @@
+"""Observes Pycemaker itself: logs, request ids, counts of its own traffic, the runner of checks."""

@@ -16,14 +16,14 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from pycemaker.hour_summaries import HourSummaries, hour_medians
-from pycemaker.period import HISTORY_DAYS
-from pycemaker.samples import UNKNOWN_CRITICITY, Columns, join_columns
+from pycemaker.series.batches import UNKNOWN_CRITICITY, Columns, join_columns
+from pycemaker.series.hour_summaries import HourSummaries, hour_medians
+from pycemaker.series.period import HISTORY_DAYS
 from pycemaker.trend import Trend, trend
 from pycemaker.window import from_epoch_ms, to_epoch_ms
 
 if TYPE_CHECKING:
-    from pycemaker.period import MetricPeriod, Period
+    from pycemaker.series.period import MetricPeriod, Period
 
 Floats = NDArray[np.float64]
 

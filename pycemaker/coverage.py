@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from pycemaker.cadence import Cadence
+from pycemaker.series.cadence import Cadence
 from pycemaker.window import Interval, to_epoch_ms
 
 if TYPE_CHECKING:
-    from pycemaker.period import MetricPeriod
-    from pycemaker.samples import Columns
+    from pycemaker.series.batches import Columns
+    from pycemaker.series.period import MetricPeriod
 
 COMPARABLE_SHARE = 0.5
 """Less of either interval than this, and the two are not compared."""

@@ -16,7 +16,7 @@ from pycemaker import i18n
 from pycemaker.i18n.language import N_, _
 
 if TYPE_CHECKING:
-    from pycemaker.period import MetricPeriod, Period
+    from pycemaker.series.period import MetricPeriod, Period
 
 _SPELLINGS = {
     "low": ("baixa", "baixo", "ok"),

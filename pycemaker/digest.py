@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from pycemaker import stats
 from pycemaker.coverage import coverage
 from pycemaker.criticity import by_badness
-from pycemaker.samples import Columns
+from pycemaker.series.batches import Columns
 
 if TYPE_CHECKING:
-    from pycemaker.period import MetricPeriod
+    from pycemaker.series.period import MetricPeriod
 
 
 @dataclass(frozen=True)

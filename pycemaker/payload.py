@@ -17,8 +17,8 @@ import orjson
 from numpy.typing import NDArray
 
 from pycemaker import stats
-from pycemaker.points import Thinner
-from pycemaker.samples import Batch
+from pycemaker.series.batches import Batch
+from pycemaker.series.downsample import Thinner
 from pycemaker.window import Window, to_iso_text
 
 _PLAIN_BYTES = 6_000_000

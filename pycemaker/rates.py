@@ -15,8 +15,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from pycemaker.period import MetricPeriod
-    from pycemaker.samples import Columns
+    from pycemaker.series.batches import Columns
+    from pycemaker.series.period import MetricPeriod
 
 PER_MINUTE, PER_SECOND = "per_minute", "per_second"
 """Units of rates, beside those of the registry."""

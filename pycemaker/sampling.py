@@ -9,8 +9,8 @@ from pycemaker import i18n
 from pycemaker.i18n.language import _
 
 if TYPE_CHECKING:
-    from pycemaker.cadence import Stretch
-    from pycemaker.period import MetricPeriod, Period
+    from pycemaker.series.cadence import Stretch
+    from pycemaker.series.period import MetricPeriod, Period
 
 _MOST_NAMED = 2
 

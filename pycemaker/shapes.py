@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 
 from pycemaker.errors import InvalidParameter
 from pycemaker.payload import json_bytes
-from pycemaker.points import FEWEST, MOST
-from pycemaker.samples import Batch, Columns, join_columns
+from pycemaker.series.batches import Batch, Columns, join_columns
+from pycemaker.series.downsample import FEWEST, MOST
 
 if TYPE_CHECKING:
     import pyarrow as pa

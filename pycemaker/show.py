@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pycemaker.capacity import Resource
     from pycemaker.figures.sheet import Picture
     from pycemaker.findings import Finding
-    from pycemaker.period import MetricPeriod, Period
+    from pycemaker.series.period import MetricPeriod, Period
 
 _STYLE = ROOT / "notebooks" / "templates" / "mail" / "style.css"
 _AGAINST_JUPYTER = (

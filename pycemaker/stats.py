@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pycemaker.samples import Columns
+from pycemaker.series.batches import Columns
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from pycemaker.findings import Finding
-    from pycemaker.period import MetricPeriod, Period
+    from pycemaker.series.period import MetricPeriod, Period
 
 _SEVERITIES = {
     CRITICAL: (N_("Crítico"), "pm-critical"),

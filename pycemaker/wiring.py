@@ -18,12 +18,12 @@ from pycemaker.i18n import language
 from pycemaker.i18n.language import _
 from pycemaker.metrics import METRICS, Metric
 from pycemaker.parameters_cell import check_injected
-from pycemaker.period import HISTORY_DAYS, MetricPeriod, Period
 from pycemaker.report import lint, render
 from pycemaker.report.attachments.make import Attacher
 from pycemaker.report.mail import OUTBOX_SENDER, compose
 from pycemaker.report.pipeline import Collaborators, Page, RunNotebook, StoreFigures
 from pycemaker.report.storage import FirebaseFigures
+from pycemaker.series.period import HISTORY_DAYS, MetricPeriod, Period
 from pycemaker.settings import ROOT, Settings, load
 from pycemaker.telemetry.logs import parts
 from pycemaker.window import Window, days_before, parse_window

@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from pycemaker.samples import Batch
+from pycemaker.series.batches import Batch
 
 HOUR_MS = 3_600_000
 """A block is an hour of UTC: 720 documents, about 150 KB."""

@@ -25,7 +25,7 @@ from pycemaker.data.gather import Documents, Places, split
 from pycemaker.data.layout import Group
 from pycemaker.data.text import join_lines, line_of
 from pycemaker.metrics import Metric
-from pycemaker.samples import UNKNOWN_CRITICITY, Batch, Columns, no_columns
+from pycemaker.series.batches import UNKNOWN_CRITICITY, Batch, Columns, no_columns
 
 _BLOCK = 32_768
 """Documents handled together; bounds the memory for a batch of 16 MB."""

@@ -8,7 +8,7 @@ from typing import Any
 from pycemaker.data.database import Database, one_exchange
 from pycemaker.data.store import Store
 from pycemaker.metrics import Metric
-from pycemaker.period import Absence
+from pycemaker.series.period import Absence
 from pycemaker.window import to_epoch_ms
 
 

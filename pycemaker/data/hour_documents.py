@@ -20,7 +20,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from pycemaker.hour_summaries import HOUR_MS, HourSummaries, bin_edges
+from pycemaker.series.hour_summaries import HOUR_MS, HourSummaries, bin_edges
 from pycemaker.window import from_epoch_ms
 
 Document = dict[str, Any]

@@ -13,7 +13,7 @@ from pycemaker.data.hour_store import COLLECTION, DEFAULT_APPLICATION, Effort, H
 from pycemaker.data.store import Store
 from pycemaker.errors import PycemakerError
 from pycemaker.metrics import METRICS
-from pycemaker.period import HISTORY_DAYS
+from pycemaker.series.period import HISTORY_DAYS
 from pycemaker.window import Interval
 
 PASS_SECONDS = 1800.0

@@ -30,8 +30,8 @@ from pycemaker.data.database import one_exchange
 from pycemaker.data.hour_documents import Document, from_documents, hour_of, id_of, to_documents, version_of
 from pycemaker.data.store import Store
 from pycemaker.errors import DatabaseUnreachable
-from pycemaker.hour_summaries import HOUR_MS, HourSummaries, summarize
 from pycemaker.metrics import Metric
+from pycemaker.series.hour_summaries import HOUR_MS, HourSummaries, summarize
 from pycemaker.window import Interval, from_epoch_ms, to_epoch_ms
 
 COLLECTION = "hour_summaries"

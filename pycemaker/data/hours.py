@@ -21,7 +21,7 @@ from pycemaker.data.pages import Page
 from pycemaker.data.reader import Reader
 from pycemaker.errors import PycemakerError
 from pycemaker.metrics import Metric
-from pycemaker.samples import Batch, join_batches
+from pycemaker.series.batches import Batch, join_batches
 
 RUN_HOURS = 12
 RUN_DOCUMENTS = 10_000

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pycemaker.data.blocks import HOUR_MS
-from pycemaker.once import once
-from pycemaker.samples import Batch
+from pycemaker.series.batches import Batch
+from pycemaker.series.once import once
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ from pycemaker.data.hours import RUN_HOURS, Hours, TooDenseError
 from pycemaker.data.known import Open, State
 from pycemaker.data.reader import Reader
 from pycemaker.metrics import Metric
-from pycemaker.samples import Batch, join_batches
+from pycemaker.series.batches import Batch, join_batches
 
 FRESH_SECONDS = 0.5
 STALE_SECONDS = 0.9

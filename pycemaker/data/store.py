@@ -23,8 +23,8 @@ from pycemaker.data.shelf import Shelf
 from pycemaker.data.single_flight import SingleFlight
 from pycemaker.data.watch import watch
 from pycemaker.metrics import METRICS, Metric
-from pycemaker.period import Arrivals
-from pycemaker.samples import Batch, Columns, join_columns
+from pycemaker.series.batches import Batch, Columns, join_columns
+from pycemaker.series.period import Arrivals
 from pycemaker.window import Interval, Window, from_epoch_ms, to_epoch_ms
 
 UNPUNCTUAL_SECONDS = 60

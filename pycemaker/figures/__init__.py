@@ -24,13 +24,13 @@ from pycemaker.figures.small import small_courses
 from pycemaker.i18n.language import _
 from pycemaker.metrics import METRICS, Metric
 from pycemaker.rates import in_rates
-from pycemaker.samples import Columns
+from pycemaker.series.batches import Columns
 from pycemaker.window import Window, from_epoch_ms, to_epoch_ms
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from pycemaker.period import MetricPeriod
+    from pycemaker.series.period import MetricPeriod
 
 __all__ = ["COURSE_HEIGHT", "WHOLE_HEIGHT", "course", "criticity_shares", "small_courses", "warm", "whole"]
 
@@ -84,7 +84,7 @@ def whole(part: MetricPeriod) -> Picture:
 
 def warm() -> None:
     """Draw figures of made-up samples and throw them away, so that fonts, locale, seaborn and encoder are loaded."""
-    from pycemaker.period import MetricPeriod
+    from pycemaker.series.period import MetricPeriod
 
     time_ms = np.arange(1, 721) * 5000
     codes = np.repeat(np.arange(2, dtype=np.int16), 360)

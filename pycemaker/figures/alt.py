@@ -12,7 +12,7 @@ from pycemaker.i18n.language import _
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pycemaker.period import MetricPeriod
+    from pycemaker.series.period import MetricPeriod
 
 
 def course_sentence(part: MetricPeriod, told: Digest) -> str:

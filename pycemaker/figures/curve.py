@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pycemaker.cadence import Cadence
-from pycemaker.samples import Columns
+from pycemaker.series.batches import Columns
+from pycemaker.series.cadence import Cadence
 
 MOST_POINTS = 300
 """A figure is some 540 CSS pixels wide; more points only make its line fuzzy, and its file large."""

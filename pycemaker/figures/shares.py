@@ -17,7 +17,7 @@ from pycemaker.i18n.language import _
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from pycemaker.period import MetricPeriod
+    from pycemaker.series.period import MetricPeriod
 
 HEIGHT = 108
 ROW = 28

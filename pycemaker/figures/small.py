@@ -19,7 +19,7 @@ from pycemaker.window import to_epoch_ms
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pycemaker.period import MetricPeriod
+    from pycemaker.series.period import MetricPeriod
 
 ROW = 54
 """How high a metric's row is, in CSS pixels."""

@@ -41,7 +41,7 @@ from pycemaker.findings.telling import (
 from pycemaker.findings.trends import find_trend
 
 if TYPE_CHECKING:
-    from pycemaker.period import Period
+    from pycemaker.series.period import Period
 
 __all__ = ["CRITICAL", "MOST", "NOTICE", "WARNING", "AllClear", "Finding", "all_clear", "find"]
 

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from pycemaker.findings.extremes import LEAST_DAYS, floor, limit
 from pycemaker.findings.series import DAY_HOURS, HOUR_BLOCKS, LARGEST, WEEK_DAYS, Series, scaled
-from pycemaker.hour_summaries import BLOCK_MS
-from pycemaker.robust import Floats, median, running_median, smoothed
+from pycemaker.series.hour_summaries import BLOCK_MS
+from pycemaker.series.robust import Floats, median, running_median, smoothed
 
 Flags = NDArray[np.bool_]
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from pycemaker.findings.series import DAY_HOURS
-from pycemaker.robust import Floats, median
+from pycemaker.series.robust import Floats, median
 
 LEAST_DAYS = 1.0
 _DAYS_WITH_A_BAD_ONE = 3

@@ -11,7 +11,7 @@ from pycemaker.rates import rate, rate_unit
 
 if TYPE_CHECKING:
     from pycemaker.metrics import Metric
-    from pycemaker.period import MetricPeriod
+    from pycemaker.series.period import MetricPeriod
 
 CRITICAL, WARNING, NOTICE = 3, 2, 1
 """Severities: act now; look into it; good to know."""

@@ -15,13 +15,13 @@ import numpy as np
 from pycemaker import i18n
 from pycemaker.coverage import COMPARABLE_SHARE, Coverage, coverage
 from pycemaker.findings.finding import CRITICAL, WARNING, Finding
-from pycemaker.hour_summaries import HOUR_MS
 from pycemaker.i18n.language import N_, _, ngettext
+from pycemaker.series.hour_summaries import HOUR_MS
 from pycemaker.window import to_epoch_ms
 
 if TYPE_CHECKING:
     from pycemaker.metrics import Metric
-    from pycemaker.period import MetricPeriod, Period
+    from pycemaker.series.period import MetricPeriod, Period
 
 FEWEST_READINGS = 6
 """With fewer readings than this nothing is said of a metric."""

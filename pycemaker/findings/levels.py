@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from pycemaker.findings.extremes import LEAST_DAYS, floor, limit
 from pycemaker.findings.series import DAY_HOURS, HOUR_BLOCKS, WEEK_DAYS, Series, rolling_medians, scaled
-from pycemaker.robust import Floats, median
+from pycemaker.series.robust import Floats, median
 
 _LEVEL_HOURS = 6
 _FLOORS = {1: 1.25, -1: 1.5}

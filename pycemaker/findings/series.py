@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from pycemaker.hour_summaries import BLOCK_MS, HOUR_MS, HourSummaries, summarize
-from pycemaker.robust import Floats, block_means, block_medians, row_medians
+from pycemaker.series.hour_summaries import BLOCK_MS, HOUR_MS, HourSummaries, summarize
+from pycemaker.series.robust import Floats, block_means, block_medians, row_medians
 from pycemaker.window import to_epoch_ms
 
 if TYPE_CHECKING:
-    from pycemaker.period import MetricPeriod
-    from pycemaker.samples import Columns
+    from pycemaker.series.batches import Columns
+    from pycemaker.series.period import MetricPeriod
 
 LARGEST = 1e15
 """Readings beyond this count as this: no unit of ours comes near, and squares of it stay finite."""

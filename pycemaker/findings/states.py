@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from pycemaker.cadence import Cadence
 from pycemaker.coverage import Coverage, Gap
 from pycemaker.findings.extremes import greatest
 from pycemaker.findings.finding import Floor
 from pycemaker.findings.judged import known_days, was_just_collected
 from pycemaker.findings.series import DAY_HOURS, Series
 from pycemaker.metrics import Metric
-from pycemaker.robust import Floats
+from pycemaker.series.cadence import Cadence
+from pycemaker.series.robust import Floats
 from pycemaker.window import to_epoch_ms
 
 if TYPE_CHECKING:
-    from pycemaker.period import MetricPeriod
-    from pycemaker.samples import Columns
+    from pycemaker.series.batches import Columns
+    from pycemaker.series.period import MetricPeriod
 
 _MERGED_MS = 60_000
 _LEAST_SHARE, _LEAST_RUN_SECONDS = 0.005, 300

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pycemaker.findings.states import CriticalTime, High, Outage
     from pycemaker.findings.trends import Trend
     from pycemaker.metrics import Metric
-    from pycemaker.period import MetricPeriod
+    from pycemaker.series.period import MetricPeriod
 
 _LOOK = {
     "cpu": N_("Veja quais processos e requisições ocupavam a CPU {when}."),

@@ -19,7 +19,7 @@ import numpy as np
 from pycemaker.capacity import DAY_MS, forecast
 from pycemaker.findings.extremes import LEAST_DAYS, greatest, limit
 from pycemaker.findings.series import Series
-from pycemaker.robust import Floats, block_medians, median, row_medians, seasonal_slope, slope, spread, tau
+from pycemaker.series.robust import Floats, block_medians, median, row_medians, seasonal_slope, slope, spread, tau
 
 _FEW_DAYS = 3
 _DAYS_TAU, _BLOCKS_TAU = 0.8, 0.9

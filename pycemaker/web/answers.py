@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 
 from pycemaker import payload
 from pycemaker.data.store import Reading
-from pycemaker.points import Thinner
-from pycemaker.samples import Batch, digest_of, text_digest
+from pycemaker.series.batches import Batch, digest_of, text_digest
+from pycemaker.series.downsample import Thinner
 from pycemaker.shapes import BROKEN_OFF, Shape, write
 from pycemaker.window import Window, to_iso_text
 

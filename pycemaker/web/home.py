@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from pycemaker import brand, i18n, stats
 from pycemaker.data.store import Store
 from pycemaker.metrics import METRICS, Metric
-from pycemaker.period import MetricPeriod
 from pycemaker.rates import in_rates
-from pycemaker.samples import Columns, no_columns
+from pycemaker.series.batches import Columns, no_columns
+from pycemaker.series.period import MetricPeriod
 from pycemaker.settings import Settings
 from pycemaker.window import Interval, Window, from_epoch_ms, to_epoch_ms, to_iso_text, to_wall_text
 

@@ -28,9 +28,9 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from pycemaker.findings import Finding, find
-from pycemaker.hour_summaries import HOUR_MS, summarize
-from pycemaker.period import MetricPeriod, Period
-from pycemaker.samples import Columns
+from pycemaker.series.batches import Columns
+from pycemaker.series.hour_summaries import HOUR_MS, summarize
+from pycemaker.series.period import MetricPeriod, Period
 from pycemaker.window import Window
 from tests.services.labelled import Labelled, part_of, read_folder, samples
 from tests.services.made_up import made_up

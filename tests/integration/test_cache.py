@@ -28,7 +28,7 @@ from pycemaker.data.indexes import KEY
 from pycemaker.data.store import Store
 from pycemaker.errors import DatabaseUnreachable
 from pycemaker.metrics import CPU, REQUEST_COUNT
-from pycemaker.samples import no_batch
+from pycemaker.series.batches import no_batch
 from pycemaker.web.answers import _gather
 from pycemaker.window import Interval, Window, since, to_epoch_ms
 from tests.services.replica import replica_set

@@ -12,8 +12,8 @@ from playwright.sync_api import Browser
 
 from pycemaker import tables
 from pycemaker.findings import all_clear, find
-from pycemaker.period import Period
 from pycemaker.report.render import render_page
+from pycemaker.series.period import Period
 from pycemaker.window import Window
 from tests.services.browser import CHROMIUM, chromium, mail_site, opened, page_site
 from tests.services.periods import WINDOW, busy_period

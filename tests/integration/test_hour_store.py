@@ -15,8 +15,8 @@ from pycemaker.data.database import Database
 from pycemaker.data.hour_keeper import HourKeeper, claim_pass
 from pycemaker.data.hour_store import COLLECTION, Effort, HourStore
 from pycemaker.data.store import Store
-from pycemaker.hour_summaries import HourSummaries, summarize
 from pycemaker.metrics import CPU
+from pycemaker.series.hour_summaries import HourSummaries, summarize
 from pycemaker.settings import from_mapping
 from pycemaker.window import Interval, to_wall_text
 from pycemaker.wiring import read_period

@@ -20,7 +20,7 @@ from pycemaker.data.indexes import KEY
 from pycemaker.data.reader import Reader
 from pycemaker.data.store import Store
 from pycemaker.metrics import CPU
-from pycemaker.period import Arrivals
+from pycemaker.series.period import Arrivals
 from pycemaker.window import Interval, Window, to_epoch_ms
 
 NOW = datetime(2022, 4, 10, 12, 43, 23, tzinfo=UTC)

@@ -13,10 +13,10 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from pycemaker.hour_summaries import HOUR_MS, HourSummaries
 from pycemaker.metrics import CPU, REQUEST_COUNT, RESPONSE_TIME, Metric
-from pycemaker.period import HISTORY_DAYS, MetricPeriod
-from pycemaker.samples import Columns
+from pycemaker.series.batches import Columns
+from pycemaker.series.hour_summaries import HOUR_MS, HourSummaries
+from pycemaker.series.period import HISTORY_DAYS, MetricPeriod
 from pycemaker.window import Window
 
 _SHARES = ("cpu", "utilization", "occupancy", "memory", "disk_usage")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pycemaker.hour_summaries import HOUR_MS, HourSummaries, summarize
 from pycemaker.metrics import CPU, DISK, HTTP_FAIL, RAM, REQUEST_COUNT, RESPONSE_TIME, Metric
-from pycemaker.period import MetricPeriod, Period
-from pycemaker.samples import Columns
+from pycemaker.series.batches import Columns
+from pycemaker.series.hour_summaries import HOUR_MS, HourSummaries, summarize
+from pycemaker.series.period import MetricPeriod, Period
 from pycemaker.window import Window, to_epoch_ms
 from tests.services.periods import SAO_PAULO, WINDOW
 

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from pycemaker.metrics import METRICS, Metric
-from pycemaker.period import MetricPeriod, Period
-from pycemaker.samples import Columns, no_columns
+from pycemaker.series.batches import Columns, no_columns
+from pycemaker.series.period import MetricPeriod, Period
 from pycemaker.window import Window, to_epoch_ms
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pycemaker.capacity import Resource, review
-from pycemaker.hour_summaries import summarize
 from pycemaker.metrics import CPU, DISK, METRICS, RAM, Metric
-from pycemaker.period import Arrivals, MetricPeriod, Period
-from pycemaker.samples import Columns, no_columns
+from pycemaker.series.batches import Columns, no_columns
+from pycemaker.series.hour_summaries import summarize
+from pycemaker.series.period import Arrivals, MetricPeriod, Period
 from pycemaker.window import Window, to_epoch_ms
 from tests.services.noise import quiet_period
 from tests.services.periods import NEW_YORK, SAO_PAULO, WINDOW, busy_period, columns, part, period_of

@@ -8,9 +8,9 @@ from datetime import timedelta
 
 import numpy as np
 
-from pycemaker.hour_summaries import summarize
-from pycemaker.period import Absence, MetricPeriod, Period
-from pycemaker.samples import Columns, join_columns, no_columns
+from pycemaker.series.batches import Columns, join_columns, no_columns
+from pycemaker.series.hour_summaries import summarize
+from pycemaker.series.period import Absence, MetricPeriod, Period
 from pycemaker.window import to_epoch_ms
 from tests.services.noise import quiet_period
 from tests.services.periods import WINDOW

@@ -16,7 +16,6 @@ import pytest
 from pycemaker.digest import digest
 from pycemaker.errors import InvalidParameter
 from pycemaker.metrics import CPU, HTTP_FAIL, METRICS, SAMPLE_SECONDS, Metric
-from pycemaker.period import MetricPeriod
 from pycemaker.report.attachments import make
 from pycemaker.report.attachments.kinds import parse_kinds
 from pycemaker.report.attachments.make import Attacher, room_bytes
@@ -25,7 +24,8 @@ from pycemaker.report.attachments.table import STEPS_SECONDS, coarser, step_for,
 from pycemaker.report.attachments.workbook import Workbook
 from pycemaker.report.mail import POLICY, compose
 from pycemaker.report.pipeline import Figure, Page
-from pycemaker.samples import no_columns
+from pycemaker.series.batches import no_columns
+from pycemaker.series.period import MetricPeriod
 from pycemaker.window import Window
 from tests.services.periods import NEW_YORK, SAO_PAULO, WINDOW, columns, part
 

@@ -7,14 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pycemaker.cadence import Cadence, learn, steady
 from pycemaker.coverage import coverage
 from pycemaker.findings.series import series
 from pycemaker.findings.states import critical_time
-from pycemaker.hour_summaries import summarize
 from pycemaker.metrics import CPU
-from pycemaker.period import MetricPeriod
-from pycemaker.samples import Columns, no_columns
+from pycemaker.series.batches import Columns, no_columns
+from pycemaker.series.cadence import Cadence, learn, steady
+from pycemaker.series.hour_summaries import summarize
+from pycemaker.series.period import MetricPeriod
 from pycemaker.window import to_epoch_ms
 from tests.services.periods import SAO_PAULO, WINDOW, columns
 

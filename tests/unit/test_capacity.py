@@ -19,10 +19,10 @@ from pycemaker.figures import forecast as outlooks
 from pycemaker.figures import heatmap
 from pycemaker.figures.sheet import Sheet
 from pycemaker.findings import CRITICAL, NOTICE, find
-from pycemaker.hour_summaries import summarize
 from pycemaker.metrics import CPU, DISK, RESPONSE_TIME
-from pycemaker.period import MetricPeriod, Period
-from pycemaker.samples import Columns, no_columns
+from pycemaker.series.batches import Columns, no_columns
+from pycemaker.series.hour_summaries import summarize
+from pycemaker.series.period import MetricPeriod, Period
 from pycemaker.window import Interval, Window, to_epoch_ms
 from tests.services.periods import NEW_YORK, SAO_PAULO
 

@@ -8,8 +8,8 @@ import pytest
 from pycemaker import tables
 from pycemaker.data_quality import suspicions
 from pycemaker.metrics import CPU, DISK, HTTP_FAIL, RAM, REQUEST_COUNT, RESPONSE_TIME, Metric
-from pycemaker.period import Arrivals, MetricPeriod
-from pycemaker.samples import Columns
+from pycemaker.series.batches import Columns
+from pycemaker.series.period import Arrivals, MetricPeriod
 from tests.services.periods import part, period_of
 
 NOISE = np.random.default_rng(1)

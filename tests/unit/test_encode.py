@@ -31,7 +31,7 @@ from pycemaker.data import encode, layout, text
 from pycemaker.data.decode import encode_one
 from pycemaker.data.encode import encode_batch, encode_columns
 from pycemaker.metrics import CPU, HTTP_FAIL, REQUEST_COUNT, Metric
-from pycemaker.samples import Batch
+from pycemaker.series.batches import Batch
 from tests.unit.encode_reference import encode_plainly
 
 ID = ObjectId("625411900000000000000001")

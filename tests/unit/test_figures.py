@@ -13,7 +13,6 @@ import pytest
 from PIL import Image
 
 from pycemaker import figures
-from pycemaker.cadence import steady
 from pycemaker.criticity import by_badness, criticity, leading
 from pycemaker.digest import digest
 from pycemaker.figures import sheet
@@ -21,7 +20,8 @@ from pycemaker.figures.axes import reading_scale, time_ticks
 from pycemaker.figures.curve import MOST_POINTS, curve
 from pycemaker.figures.sheet import Picture, picture
 from pycemaker.metrics import CPU, HTTP_FAIL, METRICS, RESPONSE_TIME, Metric
-from pycemaker.samples import no_columns
+from pycemaker.series.batches import no_columns
+from pycemaker.series.cadence import steady
 from pycemaker.window import Window, to_epoch_ms
 from tests.services.periods import NEW_YORK, SAO_PAULO, WINDOW, busy_period, columns, part
 

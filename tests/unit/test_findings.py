@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from pycemaker.findings import CRITICAL, MOST, NOTICE, WARNING, Finding, find
 from pycemaker.metrics import METRICS
-from pycemaker.period import MetricPeriod, Period
-from pycemaker.samples import Columns, no_columns
+from pycemaker.series.batches import Columns, no_columns
+from pycemaker.series.period import MetricPeriod, Period
 from pycemaker.window import to_epoch_ms
 from tests.services.noise import quiet_period
 from tests.services.periods import WINDOW

@@ -11,9 +11,9 @@ import pytest
 from numpy.typing import NDArray
 
 from pycemaker.findings import CRITICAL, Finding, find
-from pycemaker.hour_summaries import summarize
 from pycemaker.metrics import CPU, REQUEST_COUNT, RESPONSE_TIME, Metric
-from pycemaker.period import Period
+from pycemaker.series.hour_summaries import summarize
+from pycemaker.series.period import Period
 from pycemaker.window import Window
 from tests.services.labelled import Labelled, part_of, samples
 from tests.services.periods import SAO_PAULO

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from pycemaker.metrics import CPU, REQUEST_COUNT, Metric
-from pycemaker.samples import Columns, no_columns
+from pycemaker.series.batches import Columns, no_columns
 from pycemaker.settings import from_mapping
 from pycemaker.web.home import Glance, MetricGlance, page
 from tests.services.periods import SAO_PAULO, WINDOW, columns

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from pycemaker.data.hour_documents import from_documents, hour_of, to_documents
-from pycemaker.hour_summaries import HOUR_MS, HourSummaries, no_summaries, summarize
-from pycemaker.samples import Columns
+from pycemaker.series.batches import Columns
+from pycemaker.series.hour_summaries import HOUR_MS, HourSummaries, no_summaries, summarize
 
 NOW = datetime(2026, 5, 20, 12, tzinfo=UTC)
 HOUR = 494_000

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pycemaker.hour_summaries import HOUR_MS, hour_medians, no_summaries, summarize
-from pycemaker.samples import Columns
+from pycemaker.series.batches import Columns
+from pycemaker.series.hour_summaries import HOUR_MS, hour_medians, no_summaries, summarize
 
 
 def columns(rows: list[tuple[int, float, str]]) -> Columns:

@@ -16,7 +16,7 @@ from pycemaker.data.blocks import HOUR_MS, Block, Blocks
 from pycemaker.data.hours import RUN_HOURS, RUNS_AT_ONCE, Hours, TooDenseError
 from pycemaker.errors import DatabaseUnreachable
 from pycemaker.metrics import CPU
-from pycemaker.samples import Batch, no_batch
+from pycemaker.series.batches import Batch, no_batch
 from pycemaker.window import from_epoch_ms
 
 FIRST, GENERATION = 500_000, 3

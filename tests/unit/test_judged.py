@@ -9,9 +9,9 @@ from datetime import timedelta
 import pytest
 
 from pycemaker.findings import CRITICAL, WARNING, all_clear, find
-from pycemaker.period import MetricPeriod
-from pycemaker.samples import no_columns
 from pycemaker.sampling import sampling
+from pycemaker.series.batches import no_columns
+from pycemaker.series.period import MetricPeriod
 from tests.services.noise import quiet_period
 from tests.services.periods import WINDOW
 from tests.services.planted import risen

@@ -24,9 +24,9 @@ from pycemaker.findings import find
 from pycemaker.i18n import language
 from pycemaker.i18n.catalogues import KEYWORDS, ROOT, read_catalogue, source_messages, unfinished
 from pycemaker.i18n.language import LANGUAGES, N_, _, find_language, ngettext, pgettext, speak, speaking, spoken
-from pycemaker.period import MetricPeriod, Period
 from pycemaker.report.attachments.table import table
 from pycemaker.report.attachments.workbook import Workbook
+from pycemaker.series.period import MetricPeriod, Period
 from pycemaker.settings import from_mapping
 from pycemaker.window import Window
 from tests.services.bracketed import Bracketed, bracketed, untranslated

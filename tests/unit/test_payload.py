@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from pycemaker import payload
-from pycemaker.samples import Batch, Columns
+from pycemaker.series.batches import Batch, Columns
 from pycemaker.window import Window
 
 WINDOW = Window(datetime(2022, 4, 10, 12, tzinfo=UTC), 744)

@@ -10,9 +10,9 @@ import pytest
 from pycemaker import figures, tables
 from pycemaker.digest import digest
 from pycemaker.metrics import CPU, HTTP_FAIL, REQUEST_COUNT
-from pycemaker.period import MetricPeriod
 from pycemaker.rates import in_rates, rate, rate_unit
-from pycemaker.samples import Columns
+from pycemaker.series.batches import Columns
+from pycemaker.series.period import MetricPeriod
 from pycemaker.window import to_epoch_ms
 from tests.services.periods import SAO_PAULO, WINDOW, columns, part
 

@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from pycemaker.cadence import learn
 from pycemaker.metrics import CPU, DISK, METRICS
 from pycemaker.rehearsal.cases import every_case
+from pycemaker.series.cadence import learn
 from pycemaker.window import to_epoch_ms
 from tests.services.periods import NEW_YORK, SAO_PAULO
 

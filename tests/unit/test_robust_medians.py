@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pycemaker.robust import block_medians, running_median
+from pycemaker.series.robust import block_medians, running_median
 
 PLACES = st.lists(st.integers(0, 6), max_size=60)
 

@@ -8,7 +8,7 @@ import pytest
 
 from pycemaker.data.encode import encode_batch
 from pycemaker.metrics import CPU
-from pycemaker.samples import Batch, join_batches
+from pycemaker.series.batches import Batch, join_batches
 from pycemaker.window import from_epoch_ms
 
 

@@ -14,7 +14,7 @@ import pyarrow.csv
 import pytest
 
 from pycemaker.errors import InvalidParameter
-from pycemaker.samples import Batch, Columns, join_batches, no_batch
+from pycemaker.series.batches import Batch, Columns, join_batches, no_batch
 from pycemaker.shapes import BROKEN_OFF, Shape, parse_shape, understood, write
 
 ROWS = [b'{"a":1}', b'{"a":2}', b'{"a":"x,y"}']

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pycemaker import stats
-from pycemaker.samples import Columns, join_columns, no_columns
+from pycemaker.series.batches import Columns, join_columns, no_columns
 
 NAN = float("nan")
 

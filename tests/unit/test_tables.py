@@ -9,8 +9,8 @@ from datetime import timedelta
 from pycemaker import tables
 from pycemaker.findings import CRITICAL, Finding
 from pycemaker.metrics import CPU, HTTP_FAIL, RAM, RESPONSE_TIME
-from pycemaker.period import Arrivals
-from pycemaker.samples import Columns
+from pycemaker.series.batches import Columns
+from pycemaker.series.period import Arrivals
 from tests.services.periods import WINDOW, part, period_of
 
 

@@ -12,10 +12,10 @@ from pycemaker.coverage import coverage
 from pycemaker.findings.episodes import find_episode
 from pycemaker.findings.series import series
 from pycemaker.findings.states import critical_time, outages
-from pycemaker.hour_summaries import HOUR_MS, summarize
 from pycemaker.metrics import CPU
-from pycemaker.period import HISTORY_DAYS, MetricPeriod
-from pycemaker.samples import Columns
+from pycemaker.series.batches import Columns
+from pycemaker.series.hour_summaries import HOUR_MS, summarize
+from pycemaker.series.period import HISTORY_DAYS, MetricPeriod
 from pycemaker.window import Window, to_epoch_ms
 from tests.services.periods import SAO_PAULO, WINDOW
 

@@ -27,8 +27,8 @@ from pycemaker.report.lint import MESSAGE_BYTES
 from pycemaker.window import to_iso_text
 
 if TYPE_CHECKING:
-    from pycemaker.period import MetricPeriod
     from pycemaker.report.pipeline import Page
+    from pycemaker.series.period import MetricPeriod
     from pycemaker.window import Window
 
 ReadPart = Callable[[Metric, "Window"], "MetricPeriod"]

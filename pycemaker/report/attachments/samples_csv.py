@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pycemaker.metrics import Metric
-    from pycemaker.period import MetricPeriod
     from pycemaker.report.attachments.table import Table
+    from pycemaker.series.period import MetricPeriod
 
 _UNITS = {
     "requests": "requests_per_sample",

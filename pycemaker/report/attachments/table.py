@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pycemaker.criticity import by_badness
-from pycemaker.samples import Columns
+from pycemaker.series.batches import Columns
 
 STEPS_SECONDS = (0, 60, 300, 900, 3600)
 """How many seconds a line may stand for, finest first; 0 is a line for each sample."""

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from pycemaker.digest import Digest
     from pycemaker.metrics import Metric
-    from pycemaker.period import MetricPeriod
     from pycemaker.report.attachments.table import Table
+    from pycemaker.series.period import MetricPeriod
 
 _DAYS_TO_1970 = 25569
 _DAY_MS = 86_400_000

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pycemaker.errors import InvalidDate, InvalidParameter, InvalidRange, TooManyStreams, UnknownMetric
-from pycemaker.points import FEWEST, MOST
+from pycemaker.series.downsample import FEWEST, MOST
 from pycemaker.shapes import MEDIA_TYPES
 from pycemaker.web.openapi.components import INSTANT, METRIC_NAMES, TEXT, listed, query_parameter, thing
 from pycemaker.web.openapi.model import DATABASE, Answer, Json, Kind, Operation, ref

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pycemaker.robust import block_means, block_medians, row_medians
-from pycemaker.samples import UNKNOWN_CRITICITY, Columns
+from pycemaker.series.batches import UNKNOWN_CRITICITY, Columns
+from pycemaker.series.robust import block_means, block_medians, row_medians
 
 HOUR_MS = 3_600_000
 BLOCK_MS = 300_000

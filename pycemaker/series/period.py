@@ -10,12 +10,12 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from pycemaker import cadence
-from pycemaker.cadence import Cadence
-from pycemaker.hour_summaries import HOUR_MS, HourSummaries
 from pycemaker.i18n.language import _
 from pycemaker.metrics import Metric
-from pycemaker.samples import Columns, columns_digest, no_columns
+from pycemaker.series import cadence
+from pycemaker.series.batches import Columns, columns_digest, no_columns
+from pycemaker.series.cadence import Cadence
+from pycemaker.series.hour_summaries import HOUR_MS, HourSummaries
 from pycemaker.window import Interval, Window, to_epoch_ms
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
-from pycemaker.once import once
+from pycemaker.series.once import once
 from pycemaker.window import Interval, to_epoch_ms
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tsdownsample import MinMaxDownsampler
 
-from pycemaker.samples import Batch, join_batches, join_columns
+from pycemaker.series.batches import Batch, join_batches, join_columns
 
 FEWEST, MOST = 2, 10_000
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from pycemaker.robust import NORMAL_MAD
+from pycemaker.series.robust import NORMAL_MAD
 
 Times = NDArray[np.int64]
 

@@ -1,0 +1,1 @@
+"""Runs of samples: batches, downsampling, their cadence, a period of them, hour summaries. Pure."""

@@ -21,9 +21,9 @@ from bson.int64 import Int64
 from bson.raw_bson import RawBSONDocument
 from pymongo.errors import AutoReconnect
 
+from pycemaker.columnar.parse import elements_of, key_of
+from pycemaker.columnar.split import Documents, split_array
 from pycemaker.data.database import Database, Document, one_exchange
-from pycemaker.data.elements import elements_of, key_of
-from pycemaker.data.gather import Documents, split_array
 
 PAGE_DOCUMENTS = 10_000
 """Documents a page, about 1.4 MB: what is done once a page (0.5 ms) costs little of it, and work on it starts early."""

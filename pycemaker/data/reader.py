@@ -18,10 +18,10 @@ from bson.min_key import MinKey
 from pymongo import CursorType, ReadPreference
 from pymongo.errors import AutoReconnect, NetworkTimeout, OperationFailure
 
+from pycemaker.columnar.encode import encode_columns
+from pycemaker.columnar.parse import first_key
+from pycemaker.columnar.split import Documents, split
 from pycemaker.data.database import Database, Document, noted, one_exchange
-from pycemaker.data.elements import first_key
-from pycemaker.data.encode import encode_columns
-from pycemaker.data.gather import Documents, split
 from pycemaker.data.indexes import KEY, Indexes
 from pycemaker.data.pages import Page, first_page, from_page
 from pycemaker.errors import DatabaseUnreachable

@@ -25,9 +25,9 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
+from pycemaker.columnar.encode import encode_batch
 from pycemaker.data.blocks import HOUR_MS, Block, Blocks
 from pycemaker.data.changes import Changes
-from pycemaker.data.encode import encode_batch
 from pycemaker.data.hours import RUN_HOURS, Hours, TooDenseError
 from pycemaker.data.known import Open, State
 from pycemaker.data.reader import Reader

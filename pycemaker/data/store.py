@@ -10,13 +10,13 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from pycemaker.columnar.encode import encode_batch, encode_columns
+from pycemaker.columnar.ingestion_delay import lags_seconds
+from pycemaker.columnar.split import split
 from pycemaker.data.blocks import Blocks, Use
 from pycemaker.data.database import Database, one_exchange
-from pycemaker.data.encode import encode_batch, encode_columns
-from pycemaker.data.gather import split
 from pycemaker.data.hours import TooDenseError
 from pycemaker.data.known import State
-from pycemaker.data.lags import lags_seconds
 from pycemaker.data.reader import BATCH_DOCUMENTS, Reader
 from pycemaker.data.rights import Rights, look_at_rights
 from pycemaker.data.shelf import Shelf

@@ -13,8 +13,8 @@ from typing import Any
 
 import psutil
 
+from pycemaker.columnar.encode import encode_batch, encode_columns
 from pycemaker.data.database import Database
-from pycemaker.data.encode import encode_batch, encode_columns
 from pycemaker.data.reader import Reader
 from pycemaker.data.store import Store
 from pycemaker.metrics import CPU

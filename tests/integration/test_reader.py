@@ -13,9 +13,9 @@ import pytest
 from bson import Code, Decimal128, Int64, MaxKey, MinKey, ObjectId, Regex, Timestamp
 from pymongo.errors import OperationFailure
 
+from pycemaker.columnar.split import Documents
 from pycemaker.data import pages
 from pycemaker.data.database import Database
-from pycemaker.data.gather import Documents
 from pycemaker.data.indexes import KEY
 from pycemaker.data.reader import Reader
 from pycemaker.data.store import Store

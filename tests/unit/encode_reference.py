@@ -1,4 +1,4 @@
-"""The rules of `pycemaker.data.encode`, said again the plain way: one document after another, with dicts."""
+"""The rules of `pycemaker.columnar.encode`, said again the plain way: one document after another, with dicts."""
 
 from __future__ import annotations
 

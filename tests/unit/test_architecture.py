@@ -125,7 +125,12 @@ ALONE = {
     "jsonschema": {"pycemaker.parameters"},
     "prometheus_client": {"pycemaker.web.exposition"},
     "idna": {"pycemaker.parsing.hosts"},
-    "orjson": {"pycemaker.payload", "pycemaker.data.columns", "pycemaker.data.decode", "pycemaker.data.text"},
+    "orjson": {
+        "pycemaker.payload",
+        "pycemaker.columnar.columns",
+        "pycemaker.columnar.decode",
+        "pycemaker.columnar.json_rows",
+    },
 }
 
 PURE = [

@@ -12,8 +12,8 @@ from bson.errors import InvalidBSON
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pycemaker.data.elements import elements_of, first_key, key_of
-from pycemaker.data.gather import Documents, split, split_array
+from pycemaker.columnar.parse import elements_of, first_key, key_of
+from pycemaker.columnar.split import Documents, split, split_array
 
 TIME = datetime(2022, 4, 10, 12, 43, 23, 456000, tzinfo=UTC)
 OF_EVERY_KIND: list[Any] = [

@@ -6,7 +6,7 @@ import bson
 import numpy as np
 import pytest
 
-from pycemaker.data.encode import encode_batch
+from pycemaker.columnar.encode import encode_batch
 from pycemaker.metrics import CPU
 from pycemaker.series.batches import Batch, join_batches
 from pycemaker.window import from_epoch_ms

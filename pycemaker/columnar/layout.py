@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pycemaker.data.gather import WORD, Documents, Items, Mask, Places, gather, kept_bytes, words_of
+from pycemaker.columnar.split import WORD, Documents, Items, Mask, Places, gather, kept_bytes, words_of
 
 DOUBLE, STRING, OBJECT_ID, BOOLEAN, DATE, NULL, INT32, INT64 = 0x01, 0x02, 0x07, 0x08, 0x09, 0x0A, 0x10, 0x12
 WIDTHS = {DOUBLE: 8, OBJECT_ID: 12, BOOLEAN: 1, DATE: 8, NULL: 0, INT32: 4, INT64: 8}

@@ -12,10 +12,10 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from pycemaker.data import layout as wire
-from pycemaker.data.decode import FIRST_DATE_MS, LAST_DATE_MS, parse_number
-from pycemaker.data.gather import Items, Mask, kept_bytes, words_of
-from pycemaker.data.layout import Field, Group, Texts
+from pycemaker.columnar import layout as wire
+from pycemaker.columnar.decode import FIRST_DATE_MS, LAST_DATE_MS, parse_number
+from pycemaker.columnar.layout import Field, Group, Texts
+from pycemaker.columnar.split import Items, Mask, kept_bytes, words_of
 from pycemaker.metrics import Metric
 
 _MOST_COMPARED = 16

@@ -18,12 +18,12 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from pycemaker.data import layout
-from pycemaker.data.columns import Totals, add_up, criticities, fits_columns, fits_text
-from pycemaker.data.decode import Decoded, UndatedError, decode, dump, is_dated
-from pycemaker.data.gather import Documents, Places, split
-from pycemaker.data.layout import Group
-from pycemaker.data.text import join_lines, line_of
+from pycemaker.columnar import layout
+from pycemaker.columnar.columns import Totals, add_up, criticities, fits_columns, fits_text
+from pycemaker.columnar.decode import Decoded, UndatedError, decode, dump, is_dated
+from pycemaker.columnar.json_rows import join_lines, line_of
+from pycemaker.columnar.layout import Group
+from pycemaker.columnar.split import Documents, Places, split
 from pycemaker.metrics import Metric
 from pycemaker.series.batches import UNKNOWN_CRITICITY, Batch, Columns, no_columns
 

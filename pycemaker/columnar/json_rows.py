@@ -13,10 +13,10 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from pycemaker.data import layout as wire
-from pycemaker.data.columns import Totals, numbers_of, tell_apart
-from pycemaker.data.gather import Items, Places, gather, windows
-from pycemaker.data.layout import Field, Group, Texts
+from pycemaker.columnar import layout as wire
+from pycemaker.columnar.columns import Totals, numbers_of, tell_apart
+from pycemaker.columnar.layout import Field, Group, Texts
+from pycemaker.columnar.split import Items, Places, gather, windows
 from pycemaker.metrics import Metric
 
 _STRIP = 2048

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pycemaker.data.gather import Documents, gather
+from pycemaker.columnar.split import Documents, gather
 
 _AT = 4
 _ID = b"\x07_id\x00"

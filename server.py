@@ -19,10 +19,10 @@ from granian.log import LogLevels
 from granian.server import mp
 
 from pycemaker import brand, errors, parameters, startup
+from pycemaker.cache.store import Store
+from pycemaker.cache.summary_refresher import HourKeeper
 from pycemaker.data.collect import Collector
 from pycemaker.data.database import open_database
-from pycemaker.data.hour_keeper import HourKeeper
-from pycemaker.data.store import Store
 from pycemaker.dispatch import make_desk
 from pycemaker.metrics import NAMES as METRIC_NAMES
 from pycemaker.report.processes import forbid_reading

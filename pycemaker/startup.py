@@ -18,10 +18,10 @@ from pathlib import Path
 from tqdm import tqdm
 
 from pycemaker import dangers
+from pycemaker.cache.store import Store
 from pycemaker.data import sample
 from pycemaker.data.database import Database, one_exchange
 from pycemaker.data.rights import look_at_rights
-from pycemaker.data.store import Store
 from pycemaker.errors import DatabaseUnreachable, InvalidSettings
 from pycemaker.settings import Settings
 from pycemaker.window import to_wall_text

@@ -10,10 +10,10 @@ from functools import partial
 from pathlib import Path
 
 from pycemaker import brand
+from pycemaker.cache.collection_ends import absence
+from pycemaker.cache.store import Store
+from pycemaker.cache.summary_store import HourStore
 from pycemaker.data.database import Database, open_database
-from pycemaker.data.ends import absence
-from pycemaker.data.hour_store import HourStore
-from pycemaker.data.store import Store
 from pycemaker.i18n import language
 from pycemaker.i18n.language import _
 from pycemaker.metrics import METRICS, Metric

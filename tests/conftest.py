@@ -11,9 +11,9 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from pycemaker.cache.store import Store
 from pycemaker.data import embedded
 from pycemaker.data.database import Database
-from pycemaker.data.store import Store
 
 hypothesis.settings.register_profile("suite", deadline=None)  # how long an example takes is not what is tested
 hypothesis.settings.load_profile("suite")

@@ -14,9 +14,9 @@ from typing import Any
 
 from tqdm import tqdm
 
+from pycemaker.cache.store import Store
 from pycemaker.data import embedded
 from pycemaker.data.database import Database
-from pycemaker.data.store import Store
 from pycemaker.errors import NotebookUnusable, PycemakerError
 from pycemaker.metrics import METRICS
 from pycemaker.rehearsal.cases import LONG_SPACING_SECONDS, Case, every_case, fill

@@ -13,9 +13,9 @@ from datetime import datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
+from pycemaker.cache.store import SAMPLE_COLLECTION
 from pycemaker.data.database import Database, translated
 from pycemaker.data.documents import sample_document
-from pycemaker.data.store import SAMPLE_COLLECTION
 from pycemaker.metrics import METRICS, SAMPLE_SECONDS
 
 Readings = dict[str, NDArray[np.float64]]

@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from pycemaker import payload
-from pycemaker.data.store import Reading
+from pycemaker.cache.store import Reading
 from pycemaker.series.batches import Batch, digest_of, text_digest
 from pycemaker.series.downsample import Thinner
 from pycemaker.shapes import BROKEN_OFF, Shape, write

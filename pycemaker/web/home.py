@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pycemaker import brand, i18n, stats
-from pycemaker.data.store import Store
+from pycemaker.cache.store import Store
 from pycemaker.metrics import METRICS, Metric
 from pycemaker.rates import in_rates
 from pycemaker.series.batches import Columns, no_columns

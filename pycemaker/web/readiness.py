@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from pycemaker import i18n
+from pycemaker.cache.store import Store
 from pycemaker.data.sources import look_at_sources
-from pycemaker.data.store import Store
 from pycemaker.errors import DatabaseUnreachable, IndexesNotReady, PycemakerError, RightMissing
 from pycemaker.ledger.ledger import Ledger
 from pycemaker.metrics import METRICS

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
+from pycemaker.cache.store import Store
 from pycemaker.data.limits import Limits
-from pycemaker.data.store import Store
 from pycemaker.report import catalogue
 from pycemaker.report.desk import Desk
 from pycemaker.settings import Settings

@@ -13,10 +13,10 @@ from typing import Any
 
 import psutil
 
+from pycemaker.cache.store import Store
 from pycemaker.columnar.encode import encode_batch, encode_columns
 from pycemaker.data.database import Database
 from pycemaker.data.reader import Reader
-from pycemaker.data.store import Store
 from pycemaker.metrics import CPU
 from pycemaker.shapes import Shape
 from pycemaker.web import answers

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import server
+from pycemaker.cache.store import Store
 from pycemaker.data import embedded
 from pycemaker.data.database import Database
-from pycemaker.data.store import Store
 from pycemaker.settings import from_mapping
 from tests.cases.table import Row
 from tests.services.desk import SpentDesk

@@ -12,9 +12,9 @@ import pytest
 from playwright.sync_api import Browser
 
 import server
+from pycemaker.cache.store import Store
 from pycemaker.data import embedded
 from pycemaker.data.database import Database
-from pycemaker.data.store import Store
 from pycemaker.data.suppressions import RECIPIENT, Suppression
 from pycemaker.ledger.entry import Asked
 from pycemaker.report.pipeline import ReportRequest

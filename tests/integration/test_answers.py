@@ -17,9 +17,9 @@ import pyarrow as pa
 import pytest
 
 import server
-from pycemaker.data import shelf
+from pycemaker.cache import metric_cache
+from pycemaker.cache.store import Store
 from pycemaker.data.database import Database
-from pycemaker.data.store import Store
 from pycemaker.errors import DatabaseUnreachable
 from pycemaker.settings import from_mapping
 from pycemaker.web import answers
@@ -39,8 +39,8 @@ PATHS = [
 
 @pytest.fixture(params=[0, 2**26], ids=["read", "kept"])
 def store(database: Database, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Store:
-    monkeypatch.setattr(shelf, "FRESH_SECONDS", 0.15)
-    monkeypatch.setattr(shelf, "STALE_SECONDS", 0.2)
+    monkeypatch.setattr(metric_cache, "FRESH_SECONDS", 0.15)
+    monkeypatch.setattr(metric_cache, "STALE_SECONDS", 0.2)
     return Store(database, request.param)
 
 
@@ -283,7 +283,7 @@ def test_nobody_is_told_that_what_came_of_an_answer_that_broke_off_still_holds(
     database: Database, monkeypatch: pytest.MonkeyPatch, form: str
 ) -> None:
     write(database, 20_000, note="x" * 100)
-    monkeypatch.setattr(shelf, "FRESH_SECONDS", 60.0)  # what is remembered is asked about, and not MongoDB
+    monkeypatch.setattr(metric_cache, "FRESH_SECONDS", 60.0)  # what is remembered is asked about, and not MongoDB
     store = Store(database, 2**20)
     client, whole = app_over(store), store._past_memory
 

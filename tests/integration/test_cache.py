@@ -20,12 +20,12 @@ from hypothesis import strategies as st
 from pymongo.collection import Collection
 
 from pycemaker import payload
-from pycemaker.data import changes, hours, shelf
-from pycemaker.data.blocks import HOUR_MS, Block, Blocks
-from pycemaker.data.counters import Count, Counters, read_count
+from pycemaker.cache import change_detector, hour_cache, metric_cache
+from pycemaker.cache.lru import HOUR_MS, Block, Blocks
+from pycemaker.cache.store import Store
+from pycemaker.cache.write_counters import Count, Counters, read_count
 from pycemaker.data.database import Database
 from pycemaker.data.indexes import KEY
-from pycemaker.data.store import Store
 from pycemaker.errors import DatabaseUnreachable
 from pycemaker.metrics import CPU, REQUEST_COUNT
 from pycemaker.series.batches import no_batch
@@ -70,14 +70,14 @@ def answers(store: Store) -> list[bytes]:
 @pytest.fixture
 def checked_always() -> Iterator[None]:
     """Every answer checks the database first, so that nobody has to wait."""
-    with patch.object(shelf, "FRESH_SECONDS", -1.0), patch.object(shelf, "STALE_SECONDS", -1.0):
+    with patch.object(metric_cache, "FRESH_SECONDS", -1.0), patch.object(metric_cache, "STALE_SECONDS", -1.0):
         yield
 
 
 @pytest.fixture
 def compared_once() -> Iterator[None]:
     """What was compared after a change is not compared once more some seconds later."""
-    with patch.object(shelf, "SETTLE_SECONDS", 1e9):
+    with patch.object(metric_cache, "SETTLE_SECONDS", 1e9):
         yield
 
 
@@ -95,8 +95,8 @@ def replicated() -> Iterator[Database]:
 
 
 def stream_of(store: Store) -> Any:
-    changes: Any = store._shelves["cpu"]._changes
-    return getattr(changes, "_changes", changes)._stream
+    change_detector: Any = store._shelves["cpu"]._changes
+    return getattr(change_detector, "_changes", change_detector)._stream
 
 
 def reads_of(store: Store) -> Any:
@@ -155,8 +155,8 @@ def test_a_replica_set_tells_by_its_change_stream(what: str, replicated: Databas
     collection.delete_many({})
     fill(replicated)
     with (
-        patch.object(changes, "REREAD_SECONDS", 1e9),
-        patch("pycemaker.data.watch.read_count", side_effect=AssertionError),
+        patch.object(change_detector, "REREAD_SECONDS", 1e9),
+        patch("pycemaker.cache.detector_choice.read_count", side_effect=AssertionError),
     ):
         cached, plain = Store(replicated, CACHE_BYTES), Store(replicated)
         assert eventually(lambda: answers(cached) == answers(plain))
@@ -180,7 +180,7 @@ def test_a_collection_that_takes_the_place_of_a_metric_s_is_told_of(
 ) -> None:
     replicated["cpu_usage"].delete_many({})
     fill(replicated)
-    with patch.object(changes, "REREAD_SECONDS", 1e9):
+    with patch.object(change_detector, "REREAD_SECONDS", 1e9):
         cached, plain = Store(replicated, CACHE_BYTES), Store(replicated)
         assert eventually(lambda: answers(cached) == answers(plain))
         assert eventually(stream_of(cached).keeps_up)
@@ -190,7 +190,7 @@ def test_a_collection_that_takes_the_place_of_a_metric_s_is_told_of(
 
 
 def test_a_stream_keeps_up_with_writes_that_never_pause(replicated: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pycemaker.data.stream._AWAIT_MS", 3000)
+    monkeypatch.setattr("pycemaker.cache.change_stream._AWAIT_MS", 3000)
     collection, stop = replicated["cpu_usage"], threading.Event()
     collection.delete_many({})
     cached = Store(replicated, CACHE_BYTES)
@@ -216,7 +216,7 @@ def test_a_sample_behind_an_end_that_is_just_moving_on_is_not_missed(
     collection, noted = replicated["cpu_usage"], list[Any]()
     collection.delete_many({})
     fill(replicated)
-    monkeypatch.setattr(changes, "REREAD_SECONDS", 1e9)
+    monkeypatch.setattr(change_detector, "REREAD_SECONDS", 1e9)
     cached, plain = Store(replicated, CACHE_BYTES), Store(replicated)
     assert eventually(lambda: tail_of(cached, 6) == tail_of(plain, 6))
     stream = stream_of(cached)
@@ -246,7 +246,7 @@ def test_what_may_come_from_a_secondary_that_lags_is_read_again(
     replicated["cpu_usage"].delete_many({})
     fill(replicated)
     database = Database(f"{replicated._url}&readPreference={preference}")
-    with patch.object(changes, "REREAD_SECONDS", 0.5), patch.object(shelf, "FRESH_SECONDS", 0.0):
+    with patch.object(change_detector, "REREAD_SECONDS", 0.5), patch.object(metric_cache, "FRESH_SECONDS", 0.0):
         cached = Store(database, CACHE_BYTES)
         tail_of(cached, 6)
         assert is_read_again or eventually(stream_of(cached).keeps_up)
@@ -273,7 +273,7 @@ def test_what_is_written_to_the_collection_of_a_view_is_seen_in_the_view(
     source.drop()
     source.insert_many([sample(5 * back, back % 97 / 97) for back in range(3000)])
     deployment.handle.create_collection("cpu_usage", viewOn="measured", pipeline=[])
-    with patch.object(changes, "REREAD_SECONDS", 0.2):
+    with patch.object(change_detector, "REREAD_SECONDS", 0.2):
         cached, plain = Store(deployment, CACHE_BYTES), Store(deployment)
         assert eventually(lambda: answers(cached) == answers(plain))
         if "replicated" in deployment._url:
@@ -289,7 +289,7 @@ def test_a_time_series_collection_is_answered_with_and_without_memory(
 ) -> None:
     deployment.handle.create_collection("cpu_usage", timeseries={"timeField": "time_series"})
     fill(deployment)
-    with patch.object(changes, "REREAD_SECONDS", 0.2):
+    with patch.object(change_detector, "REREAD_SECONDS", 0.2):
         cached, plain = Store(deployment, CACHE_BYTES), Store(deployment)
         assert tail_of(plain, 6).count(b'"_id"') == 3000
         assert eventually(lambda: answers(cached) == answers(plain))
@@ -302,7 +302,10 @@ def test_a_time_series_collection_is_answered_with_and_without_memory(
 @pytest.mark.parametrize("what", ["a late sample", "a corrected sample", "a deleted sample", "a new sample"])
 def test_without_either_all_is_read_again(what: str, database: Database, store: Store, checked_always: None) -> None:
     fill(database)
-    with patch("pycemaker.data.watch.read_count", lambda *_: None), patch.object(changes, "REREAD_SECONDS", 0.2):
+    with (
+        patch("pycemaker.cache.detector_choice.read_count", lambda *_: None),
+        patch.object(change_detector, "REREAD_SECONDS", 0.2),
+    ):
         cached = Store(database, CACHE_BYTES)
         assert answers(cached) == answers(store)
         WRITES[what](database["cpu_usage"])
@@ -359,8 +362,8 @@ def test_who_waited_for_a_check_that_began_long_ago_has_it_made_again(
     database: Database, cached: Store, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(database)
-    monkeypatch.setattr(shelf, "FRESH_SECONDS", 0.0)
-    monkeypatch.setattr(shelf, "STALE_SECONDS", 0.1)
+    monkeypatch.setattr(metric_cache, "FRESH_SECONDS", 0.0)
+    monkeypatch.setattr(metric_cache, "STALE_SECONDS", 0.1)
     tail_of(cached, 6)
     cpu: Any = cached._shelves["cpu"]
     changed, slow, waits, go_on = cpu._changes.changed, threading.Event(), threading.Event(), threading.Event()
@@ -585,7 +588,7 @@ def test_a_long_answer_goes_from_page_to_page_without_losing_or_doubling_a_sampl
 
 def test_hours_of_too_many_samples_are_read_past_the_memory(database: Database, cached: Store, store: Store) -> None:
     fill(database)
-    with patch.object(hours, "MOST_DOCUMENTS", 700):
+    with patch.object(hour_cache, "MOST_DOCUMENTS", 700):
         assert answers(cached) == answers(store)
         database["cpu_usage"].insert_one(sample(5000.5))
         assert answers(cached) == answers(store)
@@ -595,7 +598,7 @@ def test_whether_an_answer_still_holds_is_known_without_asking(
     database: Database, cached: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(database)
-    monkeypatch.setattr(shelf, "FRESH_SECONDS", 0.2)
+    monkeypatch.setattr(metric_cache, "FRESH_SECONDS", 0.2)
     past = cached.look(CPU, Interval(seconds_before(7200), seconds_before(3600)))
     tail = cached.look(CPU, since(seconds_before(60)))
     assert past.still_holds()

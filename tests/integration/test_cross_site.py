@@ -17,7 +17,7 @@ from bottle import Bottle
 from playwright.sync_api import Browser, Page, sync_playwright
 
 import server
-from pycemaker.data.store import Store
+from pycemaker.cache.store import Store
 from pycemaker.settings import from_mapping
 from pycemaker.web.acting import ActingRoutes, Acts, declared
 from pycemaker.web.report_routes import REPORT

@@ -11,9 +11,9 @@ import pytest
 
 import server
 from pycemaker import startup
+from pycemaker.cache.store import Store
 from pycemaker.data.database import Database, open_database
 from pycemaker.data.indexes import KEY
-from pycemaker.data.store import Store
 from pycemaker.doctor import services as doctor
 from pycemaker.errors import InvalidSettings
 from pycemaker.metrics import METRICS

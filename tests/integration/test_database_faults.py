@@ -25,11 +25,11 @@ from pymongo.errors import OperationFailure, PyMongoError
 
 import server
 from pycemaker import parameters
+from pycemaker.cache.store import BATCH_DOCUMENTS, Store
 from pycemaker.data import embedded, mongod_address
 from pycemaker.data.database import Database, open_database
 from pycemaker.data.indexes import Indexes
 from pycemaker.data.keeper import SETTLED_SECONDS
-from pycemaker.data.store import BATCH_DOCUMENTS, Store
 from pycemaker.errors import DatabaseUnreachable, InvalidSettings
 from pycemaker.metrics import CPU
 from pycemaker.settings import from_mapping

@@ -25,8 +25,8 @@ import pytest
 
 from pycemaker import dangers
 from pycemaker.__main__ import main
+from pycemaker.cache.store import Store
 from pycemaker.data.database import Database
-from pycemaker.data.store import Store
 from pycemaker.doctor import machine, services
 from pycemaker.doctor.services import Shared
 from pycemaker.metrics import METRICS

@@ -21,8 +21,8 @@ from typing import Any
 import orjson
 import pytest
 
+from pycemaker.cache.store import Store
 from pycemaker.data.database import Database
-from pycemaker.data.store import Store
 from tests.integration.test_routes import app_over
 from tests.services.replica import replica_set
 from tests.services.wsgi import Client

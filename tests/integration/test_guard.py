@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import server
-from pycemaker.data.store import Store
+from pycemaker.cache.store import Store
 from pycemaker.settings import from_mapping
 from pycemaker.web.guard import PAGE_HEADERS, PURPOSES
 from tests.services.desk import SpentDesk

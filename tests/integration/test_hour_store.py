@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pycemaker.cache.store import Store
+from pycemaker.cache.summary_refresher import HourKeeper, claim_pass
+from pycemaker.cache.summary_store import COLLECTION, Effort, HourStore
 from pycemaker.data.database import Database
-from pycemaker.data.hour_keeper import HourKeeper, claim_pass
-from pycemaker.data.hour_store import COLLECTION, Effort, HourStore
-from pycemaker.data.store import Store
 from pycemaker.metrics import CPU
 from pycemaker.series.hour_summaries import HourSummaries, summarize
 from pycemaker.settings import from_mapping

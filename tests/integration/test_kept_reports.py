@@ -8,8 +8,8 @@ import pytest
 
 import server
 from pycemaker import brand
+from pycemaker.cache.store import Store
 from pycemaker.data.database import Database
-from pycemaker.data.store import Store
 from pycemaker.report.desk import Desk
 from pycemaker.settings import from_mapping
 from tests.services.desk import desk_of

@@ -19,10 +19,10 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 import server
+from pycemaker.cache.store import Store
 from pycemaker.data import sample
 from pycemaker.data.database import Database
 from pycemaker.data.signing_keys import SigningKeys
-from pycemaker.data.store import Store
 from pycemaker.i18n.catalogues import read_catalogue
 from pycemaker.i18n.language import LANGUAGES, speaking
 from pycemaker.preview.make import Kitchen

@@ -15,8 +15,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 import server
 from pycemaker import errors
+from pycemaker.cache.store import Store
 from pycemaker.data.database import Database
-from pycemaker.data.store import Store
 from pycemaker.ledger import states
 from pycemaker.settings import from_mapping
 from pycemaker.telemetry.traffic import BOUNDS_SECONDS, FOLDED_AT, Traffic

@@ -11,10 +11,10 @@ import pytest
 from papermill.exceptions import PapermillExecutionError
 
 import server
+from pycemaker.cache.store import Store
 from pycemaker.data import sample
 from pycemaker.data.database import Database
 from pycemaker.data.documents import sample_document
-from pycemaker.data.store import Store
 from pycemaker.metrics import CPU
 from pycemaker.report.desk import Desk
 from pycemaker.report.render import render_page

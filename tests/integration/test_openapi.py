@@ -23,8 +23,8 @@ from openapi_spec_validator import validate
 
 import server
 from pycemaker import errors
+from pycemaker.cache.store import Store
 from pycemaker.data.database import Database
-from pycemaker.data.store import Store
 from pycemaker.metrics import METRICS
 from pycemaker.report.unsubscribe import PATH as UNSUBSCRIBE
 from pycemaker.settings import ROOT, from_mapping

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 import pytest
 
 import server
+from pycemaker.cache.store import Store
 from pycemaker.data.database import Database
-from pycemaker.data.store import Store
 from pycemaker.metrics import METRICS
 from pycemaker.settings import from_mapping
 from tests.services.desk import SpentDesk, desk_of

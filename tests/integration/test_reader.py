@@ -13,12 +13,12 @@ import pytest
 from bson import Code, Decimal128, Int64, MaxKey, MinKey, ObjectId, Regex, Timestamp
 from pymongo.errors import OperationFailure
 
+from pycemaker.cache.store import Store
 from pycemaker.columnar.split import Documents
 from pycemaker.data import pages
 from pycemaker.data.database import Database
 from pycemaker.data.indexes import KEY
 from pycemaker.data.reader import Reader
-from pycemaker.data.store import Store
 from pycemaker.metrics import CPU
 from pycemaker.series.period import Arrivals
 from pycemaker.window import Interval, Window, to_epoch_ms

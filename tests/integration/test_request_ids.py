@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 import server
+from pycemaker.cache.store import Store
 from pycemaker.data.database import Database
-from pycemaker.data.store import Store
 from pycemaker.errors import DatabaseUnreachable
 from pycemaker.ledger import states
 from pycemaker.settings import from_mapping

@@ -13,8 +13,8 @@ from bson import Decimal128, Int64, ObjectId
 
 import server
 from pycemaker import errors
+from pycemaker.cache.store import Store
 from pycemaker.data.database import Database
-from pycemaker.data.store import Store
 from pycemaker.metrics import METRICS
 from pycemaker.report.attachments.kinds import KINDS
 from pycemaker.report.desk import Desk

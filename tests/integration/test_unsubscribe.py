@@ -12,10 +12,10 @@ import pytest
 
 import server
 from pycemaker.__main__ import main
+from pycemaker.cache.store import Store
 from pycemaker.data.database import Database
 from pycemaker.data.signing_keys import COLLECTION as KEYS
 from pycemaker.data.signing_keys import SigningKey, SigningKeys
-from pycemaker.data.store import Store
 from pycemaker.data.suppressions import EVERY_REPORT, OPERATOR, RECIPIENT, Suppressions
 from pycemaker.errors import DatabaseUnreachable, UnknownLink
 from pycemaker.report.mail import POLICY, compose, readdress

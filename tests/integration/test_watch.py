@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 import server
+from pycemaker.cache.store import Store
 from pycemaker.data.database import Database
 from pycemaker.data.indexes import KEY
-from pycemaker.data.store import Store
 from pycemaker.metrics import CPU, DISK, METRICS, RAM, Metric
 from pycemaker.settings import from_mapping
 from pycemaker.web.readiness import LEAST_FREE_BYTES, DiskCheck, Finding, Readiness

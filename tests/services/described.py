@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import server
+from pycemaker.cache.store import Store
 from pycemaker.data.database import Database
-from pycemaker.data.store import Store
 from pycemaker.report.desk import Desk, Post
 from pycemaker.report.mail import Outbox
 from pycemaker.settings import load

@@ -7,7 +7,7 @@ import bson
 import numpy as np
 import pytest
 
-from pycemaker.data.hour_documents import from_documents, hour_of, to_documents
+from pycemaker.cache.summary_documents import from_documents, hour_of, to_documents
 from pycemaker.series.batches import Columns
 from pycemaker.series.hour_summaries import HOUR_MS, HourSummaries, no_summaries, summarize
 

@@ -11,9 +11,9 @@ from unittest.mock import patch
 import bson
 import pytest
 
-from pycemaker.data import hours
-from pycemaker.data.blocks import HOUR_MS, Block, Blocks
-from pycemaker.data.hours import RUN_HOURS, RUNS_AT_ONCE, Hours, TooDenseError
+from pycemaker.cache import hour_cache
+from pycemaker.cache.hour_cache import RUN_HOURS, RUNS_AT_ONCE, Hours, TooDenseError
+from pycemaker.cache.lru import HOUR_MS, Block, Blocks
 from pycemaker.errors import DatabaseUnreachable
 from pycemaker.metrics import CPU
 from pycemaker.series.batches import Batch, no_batch
@@ -113,7 +113,7 @@ def test_who_waits_for_one_that_gives_up_reads_it_himself(reader: FakeReader, ke
     """The first one claims two runs and fails in the first; the other has claimed what comes after them."""
     gate = reader.gates[FIRST] = threading.Event()
     reader.fails.add(FIRST)
-    with patch.object(hours, "RUNS_AT_ONCE", 2), ThreadPoolExecutor(2) as pool:
+    with patch.object(hour_cache, "RUNS_AT_ONCE", 2), ThreadPoolExecutor(2) as pool:
         failing = pool.submit(kept.sealed, FIRST, FIRST + 2 * RUN_HOURS, GENERATION, ALL)
         until(lambda: reader.taken == [FIRST])
         waiting = pool.submit(kept.sealed, FIRST + RUN_HOURS, FIRST + 4 * RUN_HOURS, GENERATION, ALL)
@@ -138,10 +138,10 @@ def test_a_failure_is_told_to_all_who_wait_and_the_next_one_tries_again(reader: 
 
 
 def test_a_run_of_too_many_documents_is_read_hour_by_hour(reader: FakeReader, kept: Hours) -> None:
-    with patch.object(hours, "MOST_DOCUMENTS", 10):
+    with patch.object(hour_cache, "MOST_DOCUMENTS", 10):
         assert hours_of(kept.sealed(FIRST, FIRST + 4, GENERATION, ALL)) == list(range(FIRST, FIRST + 4))
         assert {(hour, hour + 1) for hour in range(FIRST, FIRST + 4)} <= set(reader.begun)
-        with patch.object(hours, "MOST_DOCUMENTS", 5), pytest.raises(TooDenseError):
+        with patch.object(hour_cache, "MOST_DOCUMENTS", 5), pytest.raises(TooDenseError):
             kept.sealed(FIRST + 10, FIRST + 12, GENERATION, ALL)
 
 
@@ -176,7 +176,7 @@ def test_what_was_claimed_is_let_go_where_its_page_cannot_be_asked_for(reader: F
 
 
 def test_runs_that_overflow_together_are_all_read_hour_by_hour(reader: FakeReader, kept: Hours) -> None:
-    with patch.object(hours, "MOST_DOCUMENTS", 60):  # six an hour, twelve hours a run
+    with patch.object(hour_cache, "MOST_DOCUMENTS", 60):  # six an hour, twelve hours a run
         assert hours_of(kept.sealed(FIRST, FIRST + 48, GENERATION, ALL)) == list(range(FIRST, FIRST + 48))
 
 

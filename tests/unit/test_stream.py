@@ -9,15 +9,15 @@ from unittest.mock import MagicMock, patch
 import pytest
 from pymongo.errors import AutoReconnect, InvalidOperation, OperationFailure, PyMongoError
 
-from pycemaker.data import stream
+from pycemaker.cache import change_stream
 
 
 def waits_after(*faults: PyMongoError | MagicMock) -> list[float]:
     """How long it waits after each of these, until the client is closed."""
     database = MagicMock()
     database.with_options.return_value.watch.side_effect = [*faults, InvalidOperation()]
-    with patch.object(stream.threading, "Thread"), patch.object(stream.time, "sleep") as sleep:
-        stream.Stream(database, {})._run()
+    with patch.object(change_stream.threading, "Thread"), patch.object(change_stream.time, "sleep") as sleep:
+        change_stream.Stream(database, {})._run()
     return [call.args[0] for call in sleep.call_args_list]
 
 

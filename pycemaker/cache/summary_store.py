@@ -26,9 +26,9 @@ from datetime import UTC, datetime, timedelta
 from bson.codec_options import CodecOptions
 from pymongo import ReplaceOne
 
+from pycemaker.cache.store import Store
+from pycemaker.cache.summary_documents import Document, from_documents, hour_of, id_of, to_documents, version_of
 from pycemaker.data.database import one_exchange
-from pycemaker.data.hour_documents import Document, from_documents, hour_of, id_of, to_documents, version_of
-from pycemaker.data.store import Store
 from pycemaker.errors import DatabaseUnreachable
 from pycemaker.metrics import Metric
 from pycemaker.series.hour_summaries import HOUR_MS, HourSummaries, summarize

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pycemaker.data.blocks import HOUR_MS
+from pycemaker.cache.lru import HOUR_MS
 from pycemaker.series.batches import Batch
 from pycemaker.series.once import once
 

@@ -14,7 +14,7 @@ from bson.codec_options import CodecOptions, DatetimeConversion
 from pymongo.database import Database as MongoDatabase
 from pymongo.errors import InvalidOperation, OperationFailure, PyMongoError
 
-from pycemaker.data.changes import Rereading
+from pycemaker.cache.change_detector import Rereading
 from pycemaker.data.database import Database, Document, one_exchange
 from pycemaker.window import to_epoch_ms
 

@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 
+from pycemaker.cache.lru import HOUR_MS, Block, Blocks
 from pycemaker.columnar.encode import encode_batch
 from pycemaker.columnar.split import Documents
-from pycemaker.data.blocks import HOUR_MS, Block, Blocks
 from pycemaker.data.pages import Page
 from pycemaker.data.reader import Reader
 from pycemaker.errors import PycemakerError

@@ -10,18 +10,18 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from pycemaker.cache.detector_choice import watch
+from pycemaker.cache.hour_cache import TooDenseError
+from pycemaker.cache.lru import Blocks, Use
+from pycemaker.cache.metric_cache import Shelf
+from pycemaker.cache.snapshot import State
 from pycemaker.columnar.encode import encode_batch, encode_columns
 from pycemaker.columnar.ingestion_delay import lags_seconds
 from pycemaker.columnar.split import split
-from pycemaker.data.blocks import Blocks, Use
 from pycemaker.data.database import Database, one_exchange
-from pycemaker.data.hours import TooDenseError
-from pycemaker.data.known import State
 from pycemaker.data.reader import BATCH_DOCUMENTS, Reader
 from pycemaker.data.rights import Rights, look_at_rights
-from pycemaker.data.shelf import Shelf
 from pycemaker.data.single_flight import SingleFlight
-from pycemaker.data.watch import watch
 from pycemaker.metrics import METRICS, Metric
 from pycemaker.series.batches import Batch, Columns, join_columns
 from pycemaker.series.period import Arrivals

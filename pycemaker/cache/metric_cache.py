@@ -25,11 +25,11 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
+from pycemaker.cache.change_detector import Changes
+from pycemaker.cache.hour_cache import RUN_HOURS, Hours, TooDenseError
+from pycemaker.cache.lru import HOUR_MS, Block, Blocks
+from pycemaker.cache.snapshot import Open, State
 from pycemaker.columnar.encode import encode_batch
-from pycemaker.data.blocks import HOUR_MS, Block, Blocks
-from pycemaker.data.changes import Changes
-from pycemaker.data.hours import RUN_HOURS, Hours, TooDenseError
-from pycemaker.data.known import Open, State
 from pycemaker.data.reader import Reader
 from pycemaker.metrics import Metric
 from pycemaker.series.batches import Batch, join_batches

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from pycemaker.cache.store import Store
 from pycemaker.data.database import Database, one_exchange
-from pycemaker.data.store import Store
 from pycemaker.metrics import Metric
 from pycemaker.series.period import Absence
 from pycemaker.window import to_epoch_ms

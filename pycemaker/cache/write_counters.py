@@ -8,7 +8,7 @@ from typing import Any
 
 from pymongo.errors import OperationFailure
 
-from pycemaker.data.changes import Rereading
+from pycemaker.cache.change_detector import Rereading
 from pycemaker.data.database import Database, one_exchange
 
 _ENGINE = "$storageStats.wiredTiger"

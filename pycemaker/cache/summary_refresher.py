@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 from pymongo.errors import DuplicateKeyError
 
+from pycemaker.cache.store import Store
+from pycemaker.cache.summary_store import COLLECTION, DEFAULT_APPLICATION, Effort, HourStore
 from pycemaker.data.database import Database, one_exchange
-from pycemaker.data.hour_store import COLLECTION, DEFAULT_APPLICATION, Effort, HourStore
-from pycemaker.data.store import Store
 from pycemaker.errors import PycemakerError
 from pycemaker.metrics import METRICS
 from pycemaker.series.period import HISTORY_DAYS

@@ -21,7 +21,7 @@ from granian.server import mp
 from pycemaker import brand, errors, parameters, startup
 from pycemaker.cache.store import Store
 from pycemaker.cache.summary_refresher import HourKeeper
-from pycemaker.data.collect import Collector
+from pycemaker.collect.this_machine import Collector
 from pycemaker.data.database import open_database
 from pycemaker.dispatch import make_desk
 from pycemaker.metrics import NAMES as METRIC_NAMES

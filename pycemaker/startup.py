@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from pycemaker import dangers
 from pycemaker.cache.store import Store
-from pycemaker.data import sample
+from pycemaker.collect import demo
 from pycemaker.data.database import Database, one_exchange
 from pycemaker.data.rights import look_at_rights
 from pycemaker.errors import DatabaseUnreachable, InvalidSettings
@@ -79,7 +79,7 @@ def room_for_connections(wanted: int) -> int:
 
 def fill_if_empty(database: Database) -> None:
     """Write the made-up history into an embedded database with nothing in it; any other is left as it is."""
-    if not database.is_embedded or sample.has_samples(database):
+    if not database.is_embedded or demo.has_samples(database):
         return
     write_sample(database, SAMPLE_HOURS)
 
@@ -92,7 +92,7 @@ def write_sample(database: Database, hours: int) -> int:
             bar.total = total
             bar.update(done - bar.n)
 
-        return sample.write_history(database, datetime.now(UTC), hours, on_progress)
+        return demo.write_history(database, datetime.now(UTC), hours, on_progress)
 
 
 def banner(settings: Settings, database: Database) -> str:

@@ -8,8 +8,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from pycemaker.data import sample
-from pycemaker.data.collect import Collector
+from pycemaker.collect import demo
+from pycemaker.collect.this_machine import Collector
 from pycemaker.data.database import Database, open_database
 from pycemaker.settings import Settings
 from pycemaker.startup import say, write_sample
@@ -50,9 +50,9 @@ def write_history(options: argparse.Namespace, settings: Settings) -> int:
     database = open_database(settings.mongo_db_url, settings.data_dir, say)
     try:
         if options.remove:
-            say(f"{sample.remove_history(database)} made-up samples removed")
+            say(f"{demo.remove_history(database)} made-up samples removed")
             return 0
-        if sample.has_samples(database) and not options.add:
+        if demo.has_samples(database) and not options.add:
             say("pycemaker: the database has samples already; --add writes the made-up ones beside them")
             return 1
         say(f"{write_sample(database, hours)} made-up samples written, {hours} h up to now")

@@ -12,9 +12,9 @@ from functools import partial
 from typing import Any
 
 from pycemaker import dangers
+from pycemaker.collect.sources import look_at_sources
 from pycemaker.data.database import Database, one_exchange, open_database
 from pycemaker.data.indexes import KEY
-from pycemaker.data.sources import look_at_sources
 from pycemaker.errors import (
     DatabaseLoginRefused,
     DatabaseNotStarted,

@@ -8,9 +8,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from pycemaker.collect.demo import made_up_readings
+from pycemaker.collect.sample_document import sample_document
 from pycemaker.data.database import Database, translated
-from pycemaker.data.documents import sample_document
-from pycemaker.data.sample import made_up_readings
 from pycemaker.metrics import DISK, METRICS, SAMPLE_SECONDS, Metric
 
 Documents = Iterator[dict[str, Any]]

@@ -20,7 +20,7 @@ from typing import Any
 
 from pycemaker import i18n
 from pycemaker.cache.store import Store
-from pycemaker.data.sources import look_at_sources
+from pycemaker.collect.sources import look_at_sources
 from pycemaker.errors import DatabaseUnreachable, IndexesNotReady, PycemakerError, RightMissing
 from pycemaker.ledger.ledger import Ledger
 from pycemaker.metrics import METRICS

@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pycemaker.data import embedded, sample
+from pycemaker.collect import demo
+from pycemaker.collect.sample_document import sample_document
+from pycemaker.data import embedded
 from pycemaker.data.database import Database
-from pycemaker.data.documents import sample_document
 from pycemaker.metrics import CPU, SAMPLE_SECONDS, Metric, find_metric
 
 NOW = datetime(2026, 5, 20, 12, 0, tzinfo=UTC)
@@ -36,7 +37,7 @@ def mongod() -> Iterator[tuple[str, Path]]:
 def load_six(url: str, days: int) -> int:
     """The made-up history of all six metrics; how many documents."""
     database = Database(url)
-    written = sample.write_history(database, NOW, days * 24)
+    written = demo.write_history(database, NOW, days * 24)
     database.close()
     return written
 

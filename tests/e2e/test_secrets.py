@@ -14,7 +14,7 @@ import bson
 import pymongo
 import pytest
 
-from pycemaker.data import sample
+from pycemaker.collect import demo
 from pycemaker.data.database import Database
 from pycemaker.data.embedded import EmbeddedMongod
 from tests.services.process import ServerProcess
@@ -168,8 +168,8 @@ def test_a_database_that_is_away_and_one_that_refuses_the_login(mongod: Embedded
 def fill(mongo_url: str) -> None:
     """Samples to report on, written by whoever has the right to."""
     database = Database(mongo_url)
-    if not sample.has_samples(database):
-        sample.write_history(database, datetime.now(UTC), 2)
+    if not demo.has_samples(database):
+        demo.write_history(database, datetime.now(UTC), 2)
     database.close()
 
 

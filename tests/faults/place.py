@@ -18,7 +18,8 @@ from typing import Any
 
 import psutil
 
-from pycemaker.data import embedded, sample
+from pycemaker.collect import demo
+from pycemaker.data import embedded
 from pycemaker.data.database import Database
 from pycemaker.dispatch import make_desk
 from pycemaker.ledger import states
@@ -111,7 +112,7 @@ def place(**given: str) -> Iterator[Place]:
         }
         database = Database(held.url)
         now = datetime.now(UTC).replace(microsecond=0)
-        sample.write_history(database, now, 12)
+        demo.write_history(database, now, 12)
         desk = make_desk(from_mapping(environment), database, environment, keep_spare=False)
         here = Place(folder, database, desk, mail, environment, now)
         try:

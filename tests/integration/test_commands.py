@@ -9,7 +9,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 from pycemaker.__main__ import main
-from pycemaker.data import sample
+from pycemaker.collect import demo
 from pycemaker.data.database import Database
 from pycemaker.preview.make import RECIPIENT, Kitchen
 from pycemaker.report.desk import Desk
@@ -25,7 +25,7 @@ def test_a_preview_of_the_capacity_review_shows_the_mail_and_mails_nothing(
     tmp_path: Path, database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
-    sample.write_history(database, NOW, 30)
+    demo.write_history(database, NOW, 30)
     monkeypatch.setenv("MONGO_DB_URL", database_url)
     monkeypatch.setenv("DATA_DIR", str(tmp_path))
     arguments = ["preview", "capacity", "--no-open", "--date", "10-04-2022-09-43-23", "-p", "limit", "0.8"]

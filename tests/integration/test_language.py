@@ -20,7 +20,7 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 import server
 from pycemaker.cache.store import Store
-from pycemaker.data import sample
+from pycemaker.collect import demo
 from pycemaker.data.database import Database
 from pycemaker.data.signing_keys import SigningKeys
 from pycemaker.i18n.catalogues import read_catalogue
@@ -81,7 +81,7 @@ def everything_seen(message: EmailMessage, page: str) -> list[str]:
 
 @pytest.fixture
 def history(database: Database) -> None:
-    sample.write_history(database, NOW, 12)
+    demo.write_history(database, NOW, 12)
 
 
 @pytest.mark.usefixtures("history")

@@ -22,7 +22,7 @@ import psutil
 import pytest
 
 from pycemaker import errors
-from pycemaker.data import sample
+from pycemaker.collect import demo
 from pycemaker.data.database import Database
 from pycemaker.ledger import states
 from pycemaker.ledger.entry import Asked
@@ -99,7 +99,7 @@ def nothing_left_behind() -> Iterator[None]:
 
 
 def test_the_report_notebook_goes_the_whole_way_into_the_outbox(desk: Desk, folder: Path, database: Database) -> None:
-    sample.write_history(database, NOW, 12)
+    demo.write_history(database, NOW, 12)
     stages: list[str] = []
     with nothing_left_behind():
         record = make(desk, request_for(ROOT / "notebooks" / "report.ipynb"), lambda stage, *_: stages.append(stage))
@@ -345,7 +345,7 @@ def figures_in(notebook: str) -> list[str]:
 def test_by_hand_the_notebook_gives_the_same_figures_as_the_route(
     desk: Desk, folder: Path, database: Database, database_url: str, working_directory: str
 ) -> None:
-    sample.write_history(database, NOW, 12)
+    demo.write_history(database, NOW, 12)
     make(desk, request_for(ROOT / "notebooks" / "report.ipynb"))
     command = [sys.executable, "-m", "papermill", "notebooks/report.ipynb", str(folder / "out.ipynb")]
     command += ["-p", "date_now", "10-04-2022-09-43-23", "-p", "time_range", "6", "--cwd", working_directory]

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from unittest.mock import patch
 
-from pycemaker.data import sample
+from pycemaker.collect import demo
 from pycemaker.data.database import Database
 from pycemaker.preview.make import RECIPIENT, Kitchen, Made
 from pycemaker.report.catalogue import find_notebook
@@ -32,7 +32,7 @@ def write_sample(database_url: str, hours: int = 48) -> None:
     """The sample history, up to `END`."""
     database = Database(database_url)
     try:
-        sample.write_history(database, END, hours)
+        demo.write_history(database, END, hours)
     finally:
         database.close()
 

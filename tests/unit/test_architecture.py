@@ -218,7 +218,7 @@ def test_the_distance_of_our_own_samples_is_known_to_those_who_make_samples_alon
     users = {module_of(path) for path in SOURCES if "SAMPLE_SECONDS" in path.read_text(encoding="utf-8")}
     assert users == {
         "pycemaker.metrics",
-        "pycemaker.data.collect",
-        "pycemaker.data.sample",
+        "pycemaker.collect.this_machine",
+        "pycemaker.collect.demo",
         "pycemaker.rehearsal.cases",
     }

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pycemaker.cache.store import SAMPLE_COLLECTION
+from pycemaker.collect.sample_document import sample_document
 from pycemaker.data.database import Database, translated
-from pycemaker.data.documents import sample_document
 from pycemaker.metrics import METRICS, SAMPLE_SECONDS
 
 Readings = dict[str, NDArray[np.float64]]

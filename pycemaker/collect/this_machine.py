@@ -11,8 +11,8 @@ from typing import Any
 
 import psutil
 
+from pycemaker.collect.sample_document import sample_document
 from pycemaker.data.database import Database, one_exchange
-from pycemaker.data.documents import sample_document
 from pycemaker.errors import DatabaseUnreachable
 from pycemaker.metrics import CPU, DISK, HTTP_FAIL, RAM, REQUEST_COUNT, RESPONSE_TIME, SAMPLE_SECONDS
 from pycemaker.telemetry.traffic import Traffic

@@ -28,25 +28,25 @@ from pycemaker.metrics import NAMES as METRIC_NAMES
 from pycemaker.report.processes import forbid_reading
 from pycemaker.settings import ROOT, load
 from pycemaker.telemetry import logs
-from pycemaker.web import lanes
-from pycemaker.web.acting import ActingRoutes, refuse_preflights
-from pycemaker.web.bodies import bound_bodies
-from pycemaker.web.cors import allow_origins
-from pycemaker.web.cross_site import CrossSite
-from pycemaker.web.guard import guard_pages
-from pycemaker.web.home_route import add_home
-from pycemaker.web.identify import identify
-from pycemaker.web.kept_routes import add_kept_reports
-from pycemaker.web.metric_routes import add_metrics
-from pycemaker.web.openapi_route import add_openapi
-from pycemaker.web.paths import plain_paths
-from pycemaker.web.remember import remember_answers
-from pycemaker.web.report_routes import add_report
+from pycemaker.web.access.browser_actions import ActingRoutes, refuse_preflights
+from pycemaker.web.access.cross_site import CrossSite
+from pycemaker.web.error_handling import refuse_garbled_path, tell_errors, tell_http_error
+from pycemaker.web.middleware import bulkhead
+from pycemaker.web.middleware.access_log import identify
+from pycemaker.web.middleware.cors import allow_origins
+from pycemaker.web.middleware.path_spelling import plain_paths
+from pycemaker.web.middleware.request_bodies import bound_bodies
+from pycemaker.web.middleware.response_cache import remember_answers
+from pycemaker.web.middleware.security_headers import guard_pages
+from pycemaker.web.middleware.write_timeout import end_stalled_clients
+from pycemaker.web.routes.home_routes import add_home
+from pycemaker.web.routes.metric_routes import add_metrics
+from pycemaker.web.routes.openapi_routes import add_openapi
+from pycemaker.web.routes.probe_routes import add_watch
+from pycemaker.web.routes.report_routes import add_report
+from pycemaker.web.routes.stored_report_routes import add_kept_reports
+from pycemaker.web.routes.unsubscribe_routes import add_unsubscribe
 from pycemaker.web.services import Services
-from pycemaker.web.stalled import end_stalled_clients
-from pycemaker.web.telling import refuse_garbled_path, tell_errors, tell_http_error
-from pycemaker.web.unsubscribe_routes import add_unsubscribe
-from pycemaker.web.watch_routes import add_watch
 from pycemaker.web.wsgi import count_traffic
 
 CONNECTIONS = 8192
@@ -75,7 +75,7 @@ def create_app(services: Services) -> Any:
     cross_site = CrossSite(services.settings.public_url, origins)
     app = create_routes(services, cross_site)
     remembered = remember_answers(bound_bodies(guard_pages(app)), services.store.cache_bytes // 8)
-    shared = refuse_preflights(allow_origins(lanes.tell_late(remembered), origins), app, cross_site)
+    shared = refuse_preflights(allow_origins(bulkhead.tell_late(remembered), origins), app, cross_site)
     plain = plain_paths(shared, services.settings.base_path, _own_names(app))
     return identify(count_traffic(plain, services.traffic))
 
@@ -129,8 +129,8 @@ def _answer_in_lanes(base_path: str) -> None:
     wrapped = getattr(mp, _CALLER)
 
     @wraps(wrapped)
-    def wrap(*args: Any, **kwargs: Any) -> lanes.Answer:
-        return lanes.in_lanes(wrapped(*args, **kwargs), base_path)
+    def wrap(*args: Any, **kwargs: Any) -> bulkhead.Answer:
+        return bulkhead.in_lanes(wrapped(*args, **kwargs), base_path)
 
     setattr(mp, _CALLER, wrap)
 
@@ -189,7 +189,7 @@ def _serve(address: str, port: int) -> None:
         port=port,
         http=HTTPModes.http1,  # of which alone the header timeout holds from the first byte on
         http1_settings=HTTP1Settings(header_read_timeout=HEADER_SECONDS * 1000, max_buffer_size=HEAD_BYTES),
-        blocking_threads=lanes.THREADS,
+        blocking_threads=bulkhead.THREADS,
         backlog=BACKLOG,
         backpressure=startup.room_for_connections(CONNECTIONS),
         workers_kill_timeout=2,

@@ -25,7 +25,7 @@ from pycemaker.errors import DatabaseUnreachable, IndexesNotReady, PycemakerErro
 from pycemaker.ledger.ledger import Ledger
 from pycemaker.metrics import METRICS
 from pycemaker.settings import Settings
-from pycemaker.web.faces import sentence
+from pycemaker.web.error_responses import sentence
 from pycemaker.web.services import Services
 
 BOUND_SECONDS = 2.5

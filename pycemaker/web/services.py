@@ -10,12 +10,12 @@ from functools import cached_property
 from pathlib import Path
 
 from pycemaker.cache.store import Store
-from pycemaker.data.limits import Limits
 from pycemaker.report import catalogue
 from pycemaker.report.desk import Desk
 from pycemaker.settings import Settings
 from pycemaker.telemetry.traffic import Traffic
-from pycemaker.web.gate import Gate
+from pycemaker.web.access.access_control import Gate
+from pycemaker.web.access.rate_limits import Limits
 
 STREAMS = 32
 """Long answers at a time: each holds a thread until its client has taken it, however slowly."""

@@ -12,7 +12,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from pycemaker.telemetry.traffic import BOUNDS_SECONDS, Traffic, template
-from pycemaker.web.identify import identify
+from pycemaker.web.middleware.access_log import identify
 from pycemaker.web.wsgi import ROUTE, Application, count_traffic
 
 REQUESTS = 20_000

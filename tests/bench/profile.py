@@ -18,8 +18,8 @@ from pycemaker.columnar.encode import encode_batch, encode_columns
 from pycemaker.data.database import Database
 from pycemaker.data.reader import Reader
 from pycemaker.metrics import CPU
-from pycemaker.shapes import Shape
-from pycemaker.web import answers
+from pycemaker.web import metric_answers
+from pycemaker.web.formats import Shape
 from pycemaker.window import since, to_epoch_ms
 from tests.bench.data import NOW, load_cpu, mongod
 
@@ -52,7 +52,7 @@ def main() -> None:
 
 
 def _answer(database: Database) -> int:
-    answer = answers.tail(Store(database, 256 * 2**20).look(CPU, WEEK), Shape("json", 1000), nullcontext)
+    answer = metric_answers.tail(Store(database, 256 * 2**20).look(CPU, WEEK), Shape("json", 1000), nullcontext)
     return sum(map(len, answer.chunks))
 
 

@@ -20,7 +20,7 @@ from pycemaker.ledger.entry import Asked
 from pycemaker.report.pipeline import ReportRequest
 from pycemaker.report.unsubscribe import Subscription
 from pycemaker.settings import from_mapping
-from pycemaker.web import unsubscribe_page
+from pycemaker.web.pages import unsubscribe_page
 from pycemaker.window import Window
 from tests.services.browser import CHROMIUM, Site, chromium, html_site, mail_site, opened, page_site, violations
 from tests.services.colour import contrast

@@ -22,7 +22,7 @@ from pycemaker.cache.store import Store
 from pycemaker.data.database import Database
 from pycemaker.errors import DatabaseUnreachable
 from pycemaker.settings import from_mapping
-from pycemaker.web import answers
+from pycemaker.web import metric_answers
 from tests.integration.test_routes import NOW_PATH, app_over, is_error
 from tests.services.desk import SpentDesk
 from tests.services.wsgi import Client
@@ -200,7 +200,7 @@ def test_fewer_points_of_an_interval_leave_the_statistics_true(client: Client) -
 def test_long_answers_stream_and_are_tagged_too(
     store: Store, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(answers, "KEPT_WHOLE_BYTES", 1_000_000)
+    monkeypatch.setattr(metric_answers, "KEPT_WHOLE_BYTES", 1_000_000)
     write(database, 20_000, note="x" * 100)
     client = app_over(store)
     path = "/cpu/10-04-2022-00-00-00"

@@ -19,7 +19,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pymongo.collection import Collection
 
-from pycemaker import payload
 from pycemaker.cache import change_detector, hour_cache, metric_cache
 from pycemaker.cache.lru import HOUR_MS, Block, Blocks
 from pycemaker.cache.store import Store
@@ -29,7 +28,8 @@ from pycemaker.data.indexes import KEY
 from pycemaker.errors import DatabaseUnreachable
 from pycemaker.metrics import CPU, REQUEST_COUNT
 from pycemaker.series.batches import no_batch
-from pycemaker.web.answers import _gather
+from pycemaker.web import response_bodies
+from pycemaker.web.metric_answers import _gather
 from pycemaker.window import Interval, Window, since, to_epoch_ms
 from tests.services.replica import replica_set
 
@@ -53,12 +53,12 @@ def fill(database: Database, count: int = 3000) -> None:
 
 
 def tail_of(store: Store, hours_back: float) -> bytes:
-    return b"".join(payload.tail(store.read(CPU, since(NOW - timedelta(hours=hours_back)))))
+    return b"".join(response_bodies.tail(store.read(CPU, since(NOW - timedelta(hours=hours_back)))))
 
 
 def interval_of(store: Store, end: datetime, length: int) -> bytes:
     window = Window(end, length)
-    return b"".join(payload.interval(store.read(CPU, window.current), store.read(CPU, window.previous), window))
+    return b"".join(response_bodies.interval(store.read(CPU, window.current), store.read(CPU, window.previous), window))
 
 
 def answers(store: Store) -> list[bytes]:
@@ -504,7 +504,7 @@ def test_a_metric_whose_clock_is_ahead_is_kept_up_to_its_own_end(
     for _ in range(2):
         database["cpu_usage"].insert_one({"time_series": now + timedelta(hours=3), "value": 2})
         kept, plain = (
-            b"".join(payload.tail(each.read(CPU, since(now - timedelta(hours=2))))) for each in (cached, store)
+            b"".join(response_bodies.tail(each.read(CPU, since(now - timedelta(hours=2))))) for each in (cached, store)
         )
         assert kept == plain
     with reads_of(cached) as reads:
@@ -528,7 +528,7 @@ def test_an_answer_too_long_to_keep_streams_past_the_memory(database: Database, 
     cached = Store(database, 2**20)
     reading = cached.look(CPU, since(NOW - timedelta(days=2)))
     assert not reading.is_short
-    assert b"".join(payload.tail(reading.batches)) == tail_of(store, 48)
+    assert b"".join(response_bodies.tail(reading.batches)) == tail_of(store, 48)
     assert cached._blocks.size_bytes <= 2**20
 
 
@@ -536,9 +536,11 @@ def test_of_a_stretch_too_long_to_keep_that_ends_in_the_past_nothing_is_kept(dat
     fill(database, 20_000)
     cached = Store(database, 2**23)
     past = Interval(NOW - timedelta(hours=26), NOW - timedelta(hours=3))
-    assert b"".join(payload.tail(cached.look(CPU, past).batches)) == b"".join(payload.tail(store.read(CPU, past)))
+    assert b"".join(response_bodies.tail(cached.look(CPU, past).batches)) == b"".join(
+        response_bodies.tail(store.read(CPU, past))
+    )
     assert not [hour for _, hour in cached._blocks._held if hour * HOUR_MS < to_epoch_ms(NOW - timedelta(hours=3))]
-    assert b"".join(payload.tail(cached.look(CPU, since(past.start_utc)).batches)) == tail_of(store, 26)
+    assert b"".join(response_bodies.tail(cached.look(CPU, since(past.start_utc)).batches)) == tail_of(store, 26)
     assert len(cached._blocks._held) > 3
 
 
@@ -552,7 +554,7 @@ def test_an_answer_of_hours_larger_than_they_seemed_ends_to_be_kept_at_its_bound
     gathered = _gather(reading)
     assert not gathered.is_whole
     assert sum(len(batch.rows) for batch in gathered.head) < 2**23 / 8 * 7 / 4 + 1_300_000
-    assert b"".join(payload.tail(gathered.take())) == tail_of(store, 6.5)
+    assert b"".join(response_bodies.tail(gathered.take())) == tail_of(store, 6.5)
 
 
 def test_a_long_answer_that_nobody_takes_pins_no_hours_of_the_memory(database: Database, store: Store) -> None:
@@ -679,5 +681,5 @@ def test_a_metric_of_two_fields_is_kept_with_its_sum(database: Database, cached:
     database["request_count"].insert_many(documents)
     some = since(seconds_before(9000))
     for _ in range(2):
-        found = b"".join(payload.tail(cached.read(REQUEST_COUNT, some)))
-        assert found == b"".join(payload.tail(store.read(REQUEST_COUNT, some)))
+        found = b"".join(response_bodies.tail(cached.read(REQUEST_COUNT, some)))
+        assert found == b"".join(response_bodies.tail(store.read(REQUEST_COUNT, some)))

@@ -19,8 +19,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 import server
 from pycemaker.cache.store import Store
 from pycemaker.settings import from_mapping
-from pycemaker.web.acting import ActingRoutes, Acts, declared
-from pycemaker.web.report_routes import REPORT
+from pycemaker.web.access.browser_actions import ActingRoutes, Acts, declared
+from pycemaker.web.routes.report_routes import REPORT
 from tests.services.browser import CHROMIUM, violations
 from tests.services.desk import SpentDesk
 from tests.services.listening import listening

@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 
-from pycemaker import payload
 from pycemaker.data.database import Database
 from pycemaker.data.suppressions import Suppressions
 from pycemaker.errors import (
@@ -37,6 +36,7 @@ from pycemaker.report.mail import Outbox
 from pycemaker.report.making import Maker
 from pycemaker.report.pipeline import Delivery, ReportRequest
 from pycemaker.report.smtp import SmtpSender
+from pycemaker.web import response_bodies
 from pycemaker.window import Window
 from tests.services.desk import desk_of
 from tests.services.rendered import NOW, put_rendered
@@ -200,7 +200,7 @@ def test_who_left_is_no_reason_for_another_s_report_to_count_as_failed(database:
         entry = ended(desk)
         assert (entry["state"], mails(mail)) == ("sent", {"a@b.com": 1})
         outcome.raise_unless_delivered(entry)
-        told = payload.report(outcome.record(entry))
+        told = response_bodies.report(outcome.record(entry))
         assert told["msg"] == "Relatório enviado com sucesso! Não enviado a pedido do destinatário: gone@b.com."
 
 

@@ -14,7 +14,7 @@ import pytest
 import server
 from pycemaker.cache.store import Store
 from pycemaker.settings import from_mapping
-from pycemaker.web.guard import PAGE_HEADERS, PURPOSES
+from pycemaker.web.middleware.security_headers import PAGE_HEADERS, PURPOSES
 from tests.services.desk import SpentDesk
 from tests.services.listening import listening
 from tests.services.wsgi import Client

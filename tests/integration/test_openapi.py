@@ -29,7 +29,7 @@ from pycemaker.metrics import METRICS
 from pycemaker.report.unsubscribe import PATH as UNSUBSCRIBE
 from pycemaker.settings import ROOT, from_mapping
 from pycemaker.telemetry.traffic import template
-from pycemaker.web.faces import FACES
+from pycemaker.web.error_responses import FACES
 from pycemaker.web.openapi.components import path_parameter
 from tests.services.described import PromptDesk
 from tests.services.process import free_port

@@ -19,7 +19,7 @@ from pycemaker.metrics import METRICS
 from pycemaker.report.attachments.kinds import KINDS
 from pycemaker.report.desk import Desk
 from pycemaker.settings import Settings, from_mapping
-from pycemaker.web.faces import FACES
+from pycemaker.web.error_responses import FACES
 from tests.services.desk import SpentDesk
 from tests.services.wsgi import Answer, Client
 

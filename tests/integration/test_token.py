@@ -8,10 +8,10 @@ from urllib.parse import quote
 import pytest
 
 from pycemaker.data.database import Database
-from pycemaker.data.limits import COLLECTION, Limits
 from pycemaker.errors import DatabaseUnreachable, NotAuthenticated, TokenInUrl, TooManyRequests
 from pycemaker.settings import from_mapping
-from pycemaker.web.gate import Gate
+from pycemaker.web.access.access_control import Gate
+from pycemaker.web.access.rate_limits import COLLECTION, Limits
 
 TOKEN = "çorrect h0rse: battery"
 ON_THE_WIRE = TOKEN.encode().decode("latin-1")  # as WSGI hands it on

@@ -8,7 +8,7 @@ import pytest
 from bottle import BaseRequest
 
 from pycemaker.errors import InvalidParameter
-from pycemaker.web.asking import LONGEST_BODY_BYTES, parameters
+from pycemaker.web.request_parameters import LONGEST_BODY_BYTES, parameters
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -53,9 +53,10 @@ def test_the_last_of_thousands_of_names_given_twice_costs_one_pass(kind: str, mo
     assert len(content) < LONGEST_BODY_BYTES
     monkeypatch.setattr(Name, "hashed", 0)
     pairs = [(Name(name), 1) for name in [*names, names[-1]]]
-    monkeypatch.setattr("pycemaker.web.asking.parse_qsl", lambda *_args, **_more: pairs)
+    monkeypatch.setattr("pycemaker.web.request_parameters.parse_qsl", lambda *_args, **_more: pairs)
     monkeypatch.setattr(
-        "pycemaker.web.asking.json.loads", lambda *_args, object_pairs_hook, **_more: object_pairs_hook(pairs)
+        "pycemaker.web.request_parameters.json.loads",
+        lambda *_args, object_pairs_hook, **_more: object_pairs_hook(pairs),
     )
     with pytest.raises(InvalidParameter):
         parameters(posted(content))

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pycemaker.errors import BodyTooLarge, BodyTooSlow, TooManyBodies
-from pycemaker.web.bodies import BODIES, BODIES_OF_ONE, LONGEST_BYTES, Body, Places
+from pycemaker.web.middleware.request_bodies import BODIES, BODIES_OF_ONE, LONGEST_BYTES, Body, Places
 
 
 class Silent:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pycemaker.settings import from_mapping
-from pycemaker.web.caller import caller_address, is_on_this_machine
+from pycemaker.web.access.client_address import caller_address, is_on_this_machine
 
 TRUSTED = from_mapping({"TRUSTED_PROXIES": "10.0.0.0/8, 192.0.2.1, 2001:db8:aaaa::/48"}).trusted_proxies
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pycemaker.errors import ForeignOrigin
-from pycemaker.web.cross_site import CrossSite
+from pycemaker.web.access.cross_site import CrossSite
 
 PANEL, EVIL = "https://panel.example.com", "https://evil.example.com"
 FIREFOX = {"user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101", "accept_language": "pt-BR"}

@@ -10,7 +10,7 @@ import pytest
 from pycemaker.metrics import CPU, REQUEST_COUNT, Metric
 from pycemaker.series.batches import Columns, no_columns
 from pycemaker.settings import from_mapping
-from pycemaker.web.home import Glance, MetricGlance, page
+from pycemaker.web.pages.home import Glance, MetricGlance, page
 from tests.services.periods import SAO_PAULO, WINDOW, columns
 
 HOUR = timedelta(hours=1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from pycemaker.web import lanes
+from pycemaker.web.middleware import bulkhead
 
 
 class Protocol:
@@ -29,16 +29,16 @@ class Slow:
 
     def __call__(self, protocol: Protocol, environ: dict[str, Any]) -> None:
         self.begun.append(environ["PATH_INFO"])
-        if lanes.LATE in environ:
+        if bulkhead.LATE in environ:
             return protocol.response_bytes(503, [], b"")
         if environ["PATH_INFO"] == "/fault":
             raise ValueError("of the application")
-        if environ["PATH_INFO"] != lanes.HEALTH:
+        if environ["PATH_INFO"] != bulkhead.HEALTH:
             self.go.wait(20)
         return protocol.response_bytes(200, [], b"")
 
 
-def ask(dispatch: lanes.Answer, path: str) -> Protocol:
+def ask(dispatch: bulkhead.Answer, path: str) -> Protocol:
     """One request, on a thread of its own as Granian has it."""
     protocol = Protocol()
     threading.Thread(target=dispatch, args=(protocol, {"PATH_INFO": path}), daemon=True).start()
@@ -56,12 +56,12 @@ def eventually(begun: list[str], count: int) -> bool:
 
 def test_health_is_answered_while_every_place_is_taken_and_a_line_waits() -> None:
     slow = Slow()
-    dispatch = lanes.in_lanes(slow)
-    asked = [ask(dispatch, "/cpu/now/1") for _ in range(lanes.PLACES + 20)]
-    asked += [ask(dispatch, "/ready") for _ in range(lanes.WATCH_PLACES + 2)]
-    assert eventually(slow.begun, lanes.PLACES + lanes.WATCH_PLACES)
-    assert ask(dispatch, lanes.HEALTH).ended.wait(10)
-    assert len(slow.begun) == lanes.PLACES + lanes.WATCH_PLACES + 1
+    dispatch = bulkhead.in_lanes(slow)
+    asked = [ask(dispatch, "/cpu/now/1") for _ in range(bulkhead.PLACES + 20)]
+    asked += [ask(dispatch, "/ready") for _ in range(bulkhead.WATCH_PLACES + 2)]
+    assert eventually(slow.begun, bulkhead.PLACES + bulkhead.WATCH_PLACES)
+    assert ask(dispatch, bulkhead.HEALTH).ended.wait(10)
+    assert len(slow.begun) == bulkhead.PLACES + bulkhead.WATCH_PLACES + 1
     slow.go.set()
     assert all(protocol.ended.wait(10) for protocol in asked)
     assert {protocol.status for protocol in asked} == {200}
@@ -69,9 +69,9 @@ def test_health_is_answered_while_every_place_is_taken_and_a_line_waits() -> Non
 
 def test_what_stood_in_line_for_too_long_is_told_that_the_server_is_busy() -> None:
     slow = Slow()
-    dispatch = lanes.in_lanes(slow)
-    taken = [ask(dispatch, "/cpu/now/1") for _ in range(lanes.PLACES)]
-    assert eventually(slow.begun, lanes.PLACES)
+    dispatch = bulkhead.in_lanes(slow)
+    taken = [ask(dispatch, "/cpu/now/1") for _ in range(bulkhead.PLACES)]
+    assert eventually(slow.begun, bulkhead.PLACES)
     late = ask(dispatch, "/ram/now/1")
     assert late.ended.wait(10)
     assert late.status == 503
@@ -82,8 +82,8 @@ def test_what_stood_in_line_for_too_long_is_told_that_the_server_is_busy() -> No
 
 def test_an_application_that_raises_is_a_500_and_keeps_no_place() -> None:
     slow = Slow()
-    dispatch = lanes.in_lanes(slow)
-    for _ in range(lanes.PLACES + 1):
+    dispatch = bulkhead.in_lanes(slow)
+    for _ in range(bulkhead.PLACES + 1):
         failed = ask(dispatch, "/fault")
         assert failed.ended.wait(10)
         assert failed.status == 500

@@ -11,8 +11,8 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 
-from pycemaker import payload
 from pycemaker.series.batches import Batch, Columns
+from pycemaker.web import response_bodies
 from pycemaker.window import Window
 
 WINDOW = Window(datetime(2022, 4, 10, 12, tzinfo=UTC), 744)
@@ -41,7 +41,7 @@ def test_a_metric_that_stays_at_its_lowest_takes_little_memory_while_it_is_sent(
     readings[50_000 : 50_000 + peaks] = [1.0] * peaks
     sent = sum(len(batch.rows) for batch in batches(readings))
     tracemalloc.start()
-    told = sum(map(len, payload.interval(batches(readings), [], WINDOW)))
+    told = sum(map(len, response_bodies.interval(batches(readings), [], WINDOW)))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert sent > 15_000_000
@@ -55,7 +55,7 @@ def test_a_metric_that_stays_at_its_lowest_takes_little_memory_while_it_is_sent(
 @pytest.mark.parametrize("plain_bytes", [0, 400, 10**9])
 def test_rows_at_an_extreme_are_all_there_compressed_or_not(readings: list[float], plain_bytes: int) -> None:
     many = np.repeat(readings, 3_000).tolist()
-    with patch.object(payload, "_PLAIN_BYTES", plain_bytes):
-        told = json.loads(b"".join(payload.interval(batches(many), [], WINDOW)))
+    with patch.object(response_bodies, "_PLAIN_BYTES", plain_bytes):
+        told = json.loads(b"".join(response_bodies.interval(batches(many), [], WINDOW)))
     assert told["lower"] == [each for each in told["data"] if each["value"] == min(readings)]
     assert told["higher"] == [each for each in told["data"] if each["value"] == max(readings)]

@@ -15,7 +15,7 @@ import pytest
 
 from pycemaker.errors import InvalidParameter
 from pycemaker.series.batches import Batch, Columns, join_batches, no_batch
-from pycemaker.shapes import BROKEN_OFF, Shape, parse_shape, understood, write
+from pycemaker.web.formats import BROKEN_OFF, Shape, parse_shape, understood, write
 
 ROWS = [b'{"a":1}', b'{"a":2}', b'{"a":"x,y"}']
 COLUMNS = Columns(

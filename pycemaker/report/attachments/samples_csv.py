@@ -27,7 +27,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 
 from pycemaker.digest import Digest, Extreme
 from pycemaker.rates import rate_unit
-from pycemaker.shapes import csv_lines
+from pycemaker.web.formats import csv_lines
 from pycemaker.window import from_epoch_ms, to_iso_text
 
 if TYPE_CHECKING:

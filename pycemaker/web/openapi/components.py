@@ -7,8 +7,8 @@ from pycemaker.metrics import NAMES
 from pycemaker.parsing.addresses import MOST_RECIPIENTS
 from pycemaker.settings import Settings
 from pycemaker.telemetry.request_ids import PATTERN
-from pycemaker.web.faces import FACES, NOT_READY, STATUS_FACES
-from pycemaker.web.openapi.model import Json, ref
+from pycemaker.web.error_responses import FACES, NOT_READY, STATUS_FACES
+from pycemaker.web.openapi.operation import Json, ref
 
 METRIC_NAMES = list(NAMES)
 TEXT: Json = {"type": "string"}

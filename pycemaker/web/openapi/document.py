@@ -9,9 +9,9 @@ from importlib.metadata import version
 from pycemaker.report.catalogue import Notebook, every_notebook
 from pycemaker.settings import Settings
 from pycemaker.telemetry.traffic import template
-from pycemaker.web.openapi import reading, reporting
+from pycemaker.web.openapi import read_operations, report_operations
 from pycemaker.web.openapi.components import HEADERS, PARAMETERS, SCHEMAS, path_parameter
-from pycemaker.web.openapi.model import Json, Operation, head_of
+from pycemaker.web.openapi.operation import Json, Operation, head_of
 from pycemaker.web.services import Services
 
 Asked = tuple[str, str]
@@ -20,7 +20,7 @@ Asked = tuple[str, str]
 
 def operations(notebooks: Iterable[Notebook]) -> list[Operation]:
     """Everything that is said, whatever routes there are."""
-    return [*reading.OPERATIONS, *reporting.operations(list(notebooks))]
+    return [*read_operations.OPERATIONS, *report_operations.operations(list(notebooks))]
 
 
 def document(routes: Iterable[Asked], services: Services) -> Json:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from bottle import Bottle, request, response
 
-from pycemaker.web import home
+from pycemaker.web.error_handling import tell_json
+from pycemaker.web.pages import home
 from pycemaker.web.services import Services
-from pycemaker.web.telling import tell_json
 
 
 def add_home(app: Bottle, services: Services) -> None:

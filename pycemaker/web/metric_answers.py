@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
-from pycemaker import payload
 from pycemaker.cache.store import Reading
 from pycemaker.series.batches import Batch, digest_of, text_digest
 from pycemaker.series.downsample import Thinner
-from pycemaker.shapes import BROKEN_OFF, Shape, write
+from pycemaker.web import response_bodies
+from pycemaker.web.formats import BROKEN_OFF, Shape, write
 from pycemaker.window import Window, to_iso_text
 
 WHOLE_BYTES = 1_000_000
@@ -88,7 +88,7 @@ def tail(reading: Reading, shape: Shape, place: Place) -> Answer:
         etag = _etag([_Gathered(deque([points]), iter(()), is_whole=True)], "tail", shape, str(thinner.total))
     else:
         batches, etag = gathered.take(), _etag([gathered], "tail", shape)
-    chunks = payload.tail(batches) if shape.format == "json" else write(batches, shape.format)
+    chunks = response_bodies.tail(batches) if shape.format == "json" else write(batches, shape.format)
     return Answer(
         chunks, etag, shape.media_type, reading.still_holds, _whole_bytes(reading), BROKEN_OFF[shape.format], headers
     )
@@ -103,7 +103,7 @@ def interval(current: Reading, previous: Reading, window: Window, shape: Shape, 
         return tail(current, shape, place)
     now = _gather(current)
     before = _gather(previous) if now.is_whole else _Gathered(deque(), previous.batches, is_whole=False)
-    chunks = payload.interval(now.take(), before.take(), window, shape.max_points)
+    chunks = response_bodies.interval(now.take(), before.take(), window, shape.max_points)
     whole_bytes = min(_whole_bytes(current), _whole_bytes(previous))
     etag = _etag([now, before], "interval", shape, to_iso_text(window.end_utc), str(window.hours))
     if shape.max_points and not (now.is_whole and before.is_whole):

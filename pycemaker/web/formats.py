@@ -24,9 +24,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pycemaker.errors import InvalidParameter
-from pycemaker.payload import json_bytes
 from pycemaker.series.batches import Batch, Columns, join_columns
 from pycemaker.series.downsample import FEWEST, MOST
+from pycemaker.web.response_bodies import json_bytes
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -18,9 +18,10 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from pycemaker import errors, payload
-from pycemaker.web.faces import face_of
-from pycemaker.web.telling import JSON
+from pycemaker import errors
+from pycemaker.web import response_bodies
+from pycemaker.web.error_handling import JSON
+from pycemaker.web.error_responses import face_of
 from pycemaker.web.wsgi import Application, Environ, StartResponse
 
 HEALTH = "/health"
@@ -117,7 +118,7 @@ def tell_late(application: Application) -> Application:
         if LATE not in environ:
             return application(environ, start_response)
         start_response("503 Service Unavailable", [("Content-Type", JSON), ("Retry-After", "1")])
-        return [payload.json_bytes(face.body(busy.facts))]
+        return [response_bodies.json_bytes(face.body(busy.facts))]
 
     return told
 

@@ -18,7 +18,7 @@ from concurrent.futures import TimeoutError as NotYet
 from typing import Any
 
 from pycemaker.errors import BodyTooLarge, BodyTooSlow, TooManyBodies
-from pycemaker.web.stalled import end_silent_request
+from pycemaker.web.middleware.write_timeout import end_silent_request
 from pycemaker.web.wsgi import Application, Environ, StartResponse
 
 LONGEST_BYTES = 256 * 1024

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from bottle import Bottle, request, response
 
+from pycemaker.web.error_handling import tell_json
+from pycemaker.web.error_responses import NOT_READY
 from pycemaker.web.exposition import exposition
-from pycemaker.web.faces import NOT_READY
 from pycemaker.web.readiness import readiness
 from pycemaker.web.services import Services
-from pycemaker.web.telling import tell_json
 
 _READY = "Pronto para atender."
 

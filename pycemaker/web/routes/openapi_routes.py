@@ -6,11 +6,11 @@ import hashlib
 
 from bottle import Bottle, request, response
 
-from pycemaker import payload
-from pycemaker.web.answers import matches
+from pycemaker.web import response_bodies
+from pycemaker.web.error_handling import JSON
+from pycemaker.web.metric_answers import matches
 from pycemaker.web.openapi.document import document
 from pycemaker.web.services import Services
-from pycemaker.web.telling import JSON
 
 
 def add_openapi(app: Bottle, services: Services) -> None:
@@ -18,7 +18,7 @@ def add_openapi(app: Bottle, services: Services) -> None:
 
     @app.get("/openapi.json")  # type: ignore[untyped-decorator]
     def openapi() -> bytes:
-        body = payload.json_bytes(document([(route.rule, route.method) for route in app.routes], services))
+        body = response_bodies.json_bytes(document([(route.rule, route.method) for route in app.routes], services))
         etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
         response.content_type = JSON
         response.set_header("ETag", etag)

@@ -13,13 +13,13 @@ from typing import Any
 
 from bottle import Bottle, HTTPError, HTTPResponse, request, response
 
-from pycemaker import payload
 from pycemaker.errors import ForeignOrigin
-from pycemaker.web import small_page
-from pycemaker.web.cross_site import CrossSite
-from pycemaker.web.faces import face_of
-from pycemaker.web.guard import refuse_unmeant
-from pycemaker.web.telling import JSON, tell_errors
+from pycemaker.web import response_bodies
+from pycemaker.web.access.cross_site import CrossSite
+from pycemaker.web.error_handling import JSON, tell_errors
+from pycemaker.web.error_responses import face_of
+from pycemaker.web.middleware.security_headers import refuse_unmeant
+from pycemaker.web.pages import form_page
 from pycemaker.web.wsgi import Application, Environ, StartResponse
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -98,7 +98,7 @@ def _answer_forms(callback: Callable[..., Any], tell: Callable[[dict[str, Any]],
 
 def _is_form(request: Any) -> bool:
     is_form = request.content_type.startswith("application/x-www-form-urlencoded")
-    return is_form and 0 < request.content_length <= _FORM_BYTES and small_page.ACTION in request.forms
+    return is_form and 0 < request.content_length <= _FORM_BYTES and form_page.ACTION in request.forms
 
 
 def refuse_preflights(application: Application, app: Bottle, cross_site: CrossSite) -> Application:
@@ -108,7 +108,7 @@ def refuse_preflights(application: Application, app: Bottle, cross_site: CrossSi
         if environ["REQUEST_METHOD"] != "OPTIONS" or cross_site.may_preflight(environ) or not _acts(app, environ):
             return application(environ, start_response)
         error = ForeignOrigin(origin=environ["HTTP_ORIGIN"][:100])
-        body = payload.json_bytes(face_of(error).body(error.facts))
+        body = response_bodies.json_bytes(face_of(error).body(error.facts))
         start_response(
             "403 Forbidden", [("Content-Type", JSON), ("Vary", "Origin"), ("Content-Length", str(len(body)))]
         )

@@ -14,10 +14,10 @@ from bottle import Bottle, request, response
 
 from pycemaker import errors
 from pycemaker.metrics import find_metric
-from pycemaker.shapes import Shape, parse_shape
 from pycemaker.telemetry.request_ids import REQUEST_ID
-from pycemaker.web import answers
-from pycemaker.web.remember import STILL_HOLDS
+from pycemaker.web import metric_answers
+from pycemaker.web.formats import Shape, parse_shape
+from pycemaker.web.middleware.response_cache import STILL_HOLDS
 from pycemaker.web.services import STREAMS, Services
 from pycemaker.window import parse_instant, parse_window, since
 
@@ -36,14 +36,14 @@ def add_metrics(app: Bottle, services: Services) -> None:
             date_now, time_range, zone=settings.timezone, now_utc=services.clock(), limit=settings.max_range_hours
         )
         current, previous = store.look(metric, window.current), store.look(metric, window.previous)
-        answer = answers.interval(current, previous, window, _shape(), place)
+        answer = metric_answers.interval(current, previous, window, _shape(), place)
         return _send(answer, services.streams, moves=date_now == "now")
 
     @app.get("/<name>/<date_start>")  # type: ignore[untyped-decorator]
     def metric_tail(name: str, date_start: str) -> Any:
         metric = find_metric(name)
         start_utc = parse_instant(date_start, zone=settings.timezone, now_utc=services.clock())
-        answer = answers.tail(store.look(metric, since(start_utc)), _shape(settings.default_max_points), place)
+        answer = metric_answers.tail(store.look(metric, since(start_utc)), _shape(settings.default_max_points), place)
         return _send(answer, services.streams, moves=date_start == "now")
 
 
@@ -51,20 +51,20 @@ def _shape(default_max_points: int = 0) -> Shape:
     return parse_shape(request.query, request.environ.get("HTTP_ACCEPT", ""), default_max_points)
 
 
-def _send(answer: answers.Answer, streams: threading.BoundedSemaphore, *, moves: bool) -> Any:
+def _send(answer: metric_answers.Answer, streams: threading.BoundedSemaphore, *, moves: bool) -> Any:
     """The answer, or that the caller has it already. What `moves` is another one a moment later whatever happens."""
     response.content_type = answer.media_type
     for name, text in {"ETag": answer.etag, "Cache-Control": "no-cache", "Vary": "Accept", **answer.headers}.items():
         response.set_header(name, text)
     if not moves:
         request.environ[STILL_HOLDS] = answer.still_holds
-    if answers.matches(request.environ.get("HTTP_IF_NONE_MATCH"), answer.etag):
+    if metric_answers.matches(request.environ.get("HTTP_IF_NONE_MATCH"), answer.etag):
         response.status = 304
         return b""
     return _body(answer, streams)
 
 
-def _body(answer: answers.Answer, streams: threading.BoundedSemaphore) -> Any:
+def _body(answer: metric_answers.Answer, streams: threading.BoundedSemaphore) -> Any:
     """The answer whole where it is short, so that a fault while reading still has a status; else as it is made."""
     head: list[bytes] = []
     size = 0
@@ -104,7 +104,9 @@ class _Unbroken:
         self._still_holds = lambda: False
 
 
-def _stream(chunks: Iterator[bytes], streams: threading.BoundedSemaphore, answer: answers.Answer) -> Iterator[bytes]:
+def _stream(
+    chunks: Iterator[bytes], streams: threading.BoundedSemaphore, answer: metric_answers.Answer
+) -> Iterator[bytes]:
     """The chunks, in one of the places for long answers, which is free again when they are taken or given up.
 
     Where their making fails, `broken_off` ends them: the status is out already, and nothing else would tell.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pycemaker.errors import InvalidDate, InvalidParameter, InvalidRange, TooManyStreams, UnknownMetric
 from pycemaker.series.downsample import FEWEST, MOST
-from pycemaker.shapes import MEDIA_TYPES
+from pycemaker.web.formats import MEDIA_TYPES
 from pycemaker.web.openapi.components import INSTANT, METRIC_NAMES, TEXT, listed, query_parameter, thing
-from pycemaker.web.openapi.model import DATABASE, Answer, Json, Kind, Operation, ref
+from pycemaker.web.openapi.operation import DATABASE, Answer, Json, Kind, Operation, ref
 
 _CACHED: Json = {name: ref(name, "headers") for name in ("ETag", "Cache-Control", "Vary", "X-Amostragem")}
 _NO_STORE: Json = {"Cache-Control": ref("Cache-Control", "headers")}

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from pycemaker import i18n
 from pycemaker.i18n.language import _
 from pycemaker.report.pipeline import ReportRequest
-from pycemaker.web import small_page
+from pycemaker.web.pages import form_page
 
 SEND = "enviar"
 """What the button asks for."""
@@ -32,8 +32,8 @@ def question(wanted: ReportRequest, title: str, zone: ZoneInfo) -> str:
         "O relatório {report} {period} será feito agora e enviado para {whom}.", report=report, period=period, whom=whom
     )
     fine = _("Um link trouxe você até aqui. Abrir esta página não envia nada: o relatório só sai se você confirmar.")
-    button = small_page.form((SEND, _("Enviar o relatório")))
-    return small_page.page(_("Enviar este relatório?"), f'<p>{told}</p>{button}<p class="fine">{fine}</p>')
+    button = form_page.form((SEND, _("Enviar o relatório")))
+    return form_page.page(_("Enviar este relatório?"), f'<p>{told}</p>{button}<p class="fine">{fine}</p>')
 
 
 def outcome(body: Mapping[str, Any], base_path: str) -> str:
@@ -46,4 +46,4 @@ def outcome(body: Mapping[str, Any], base_path: str) -> str:
     report_id = body.get("report", {}).get("id") if "error" not in body and "url" not in body else None
     label = _("Abrir a página do relatório")
     link = f'<p><a href="{escape(base_path)}/reports/{quote(report_id)}">{label}</a></p>' if report_id else ""
-    return small_page.page(escape(body["msg"]), link)
+    return form_page.page(escape(body["msg"]), link)

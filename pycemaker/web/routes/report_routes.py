@@ -9,7 +9,7 @@ from typing import Any
 
 from bottle import Bottle, HTTPError, request, response
 
-from pycemaker import errors, payload
+from pycemaker import errors
 from pycemaker.i18n.language import speaking
 from pycemaker.ledger.reading import Document
 from pycemaker.parsing.addresses import parse_recipients
@@ -17,11 +17,12 @@ from pycemaker.report import catalogue, outcome
 from pycemaker.report.attachments.kinds import parse_kinds
 from pycemaker.report.pipeline import ReportRequest
 from pycemaker.telemetry.request_ids import REQUEST_ID
-from pycemaker.web import send_page, small_page
-from pycemaker.web.acting import Acts
-from pycemaker.web.asking import Given, idempotency_key, parameters
+from pycemaker.web import response_bodies
+from pycemaker.web.access.browser_actions import Acts
+from pycemaker.web.error_handling import tell_json
+from pycemaker.web.pages import form_page, send_page
+from pycemaker.web.request_parameters import Given, idempotency_key, parameters
 from pycemaker.web.services import Services
-from pycemaker.web.telling import tell_json
 from pycemaker.window import parse_window
 
 REPORT = "/report/<date_now>/<time_range>/<email_to>"
@@ -72,7 +73,7 @@ def _wanted(services: Services, date_now: str, time_range: str, email_to: str) -
     """Whether the caller waits, and what is asked for; the token is looked at first."""
     services.gate.check_token(request.environ)
     given = parameters(request)
-    given.texts.pop(small_page.ACTION, None)  # the button's, of the page that a followed link shows
+    given.texts.pop(form_page.ACTION, None)  # the button's, of the page that a followed link shows
     waits = _waits(given.pop("wait", "1"))
     return waits, _report_request(services, date_now, time_range, email_to, given)
 
@@ -80,7 +81,7 @@ def _wanted(services: Services, date_now: str, time_range: str, email_to: str) -
 def _html(page: str) -> bytes:
     """A page whose form may say where it comes from: a POST without an origin is nobody's."""
     response.content_type = "text/html; charset=utf-8"
-    for name, text in small_page.headers(page, referrer="same-origin").items():
+    for name, text in form_page.headers(page, referrer="same-origin").items():
         response.set_header(name, text)
     return page.encode()
 
@@ -107,9 +108,9 @@ def _tell(entry: Document, base_path: str) -> bytes:
         url = f"{base_path}/reports/{entry['_id']}.json"
         response.status = 202
         response.set_header("Location", url)
-        return tell_json(payload.report_accepted(outcome.record(entry), url))
+        return tell_json(response_bodies.report_accepted(outcome.record(entry), url))
     outcome.raise_unless_delivered(entry)
-    return tell_json(payload.report(outcome.record(entry)))
+    return tell_json(response_bodies.report(outcome.record(entry)))
 
 
 def _waits(given: object) -> bool:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pycemaker import errors
-from pycemaker.web.faces import FACES, Face
-from pycemaker.web.lanes import HEALTH
+from pycemaker.web.error_responses import FACES, Face
+from pycemaker.web.middleware.bulkhead import HEALTH
 
 Json = dict[str, Any]
 Kind = type[errors.PycemakerError]

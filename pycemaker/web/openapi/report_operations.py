@@ -10,10 +10,10 @@ from pycemaker.parameters import own_parameters
 from pycemaker.report.attachments.kinds import KINDS
 from pycemaker.report.catalogue import DEFAULT, Notebook
 from pycemaker.report.unsubscribe import PATH as UNSUBSCRIBE
-from pycemaker.web.kept_routes import MOST_LISTED
 from pycemaker.web.openapi.components import TEXT, listed, query_parameter, thing
-from pycemaker.web.openapi.model import DATABASE, Answer, Json, Kind, Operation, ref
-from pycemaker.web.openapi.reading import PAGE
+from pycemaker.web.openapi.operation import DATABASE, Answer, Json, Kind, Operation, ref
+from pycemaker.web.openapi.read_operations import PAGE
+from pycemaker.web.routes.stored_report_routes import MOST_LISTED
 
 _REPORT = "/report/<date_now>/<time_range>/<email_to>"
 _FAULTS: tuple[Kind, ...] = (

@@ -11,7 +11,7 @@ from html import escape
 from pycemaker.data.suppressions import EVERY_REPORT, OPERATOR, Suppression, inbox
 from pycemaker.i18n.language import _
 from pycemaker.report.unsubscribe import Subscription
-from pycemaker.web import small_page
+from pycemaker.web.pages import form_page
 
 LEAVE, LEAVE_ALL, RETURN = "cancelar", "cancelar-todos", "voltar"
 """What the form's button may say."""
@@ -30,24 +30,22 @@ def page(subscription: Subscription, title: str, suppressions: Sequence[Suppress
     notebooks = {suppression.notebook for suppression in suppressions}
     if any(suppression.by == OPERATOR for suppression in suppressions):
         told = _("Quem opera este serviço bloqueou o envio de relatórios para {whom}.", whom=whom)
-        return small_page.page(_("Envio bloqueado"), _said(told))
+        return form_page.page(_("Envio bloqueado"), _said(told))
     if suppressions and not _own(subscription, suppressions):
         return _left_by_inbox(subscription, whom, what, notebooks)
     if EVERY_REPORT in notebooks:
         told = _("{whom} não recebe mais nenhum relatório.", whom=whom)
-        return small_page.page(
-            _("Recebimento cancelado"), _said(told) + small_page.form((RETURN, _("Voltar a receber")))
-        )
+        return form_page.page(_("Recebimento cancelado"), _said(told) + form_page.form((RETURN, _("Voltar a receber"))))
     if notebooks:
         told = _("{whom} não recebe mais o relatório {what}.", whom=whom, what=what)
         more = (LEAVE_ALL, _("Cancelar todos os relatórios"))
-        return small_page.page(
-            _("Recebimento cancelado"), _said(told) + small_page.form((RETURN, _("Voltar a receber")), more)
+        return form_page.page(
+            _("Recebimento cancelado"), _said(told) + form_page.form((RETURN, _("Voltar a receber")), more)
         )
     told = _("{whom} recebe o relatório {what}. Deseja cancelar o recebimento?", whom=whom, what=what)
-    buttons = small_page.form((LEAVE, _("Cancelar este relatório")), (LEAVE_ALL, _("Cancelar todos os relatórios")))
+    buttons = form_page.form((LEAVE, _("Cancelar este relatório")), (LEAVE_ALL, _("Cancelar todos os relatórios")))
     fine = _("Abrir esta página não muda nada; o cancelamento vale assim que você confirmar.")
-    return small_page.page(_("Cancelar o recebimento"), f'<p>{told}</p>{buttons}<p class="fine">{fine}</p>')
+    return form_page.page(_("Cancelar o recebimento"), f'<p>{told}</p>{buttons}<p class="fine">{fine}</p>')
 
 
 def _own(subscription: Subscription, suppressions: Sequence[Suppression]) -> list[Suppression]:
@@ -68,9 +66,9 @@ def _left_by_inbox(subscription: Subscription, whom: str, what: str, notebooks: 
             what=what,
             inbox=left,
         )
-        buttons = small_page.form((LEAVE_ALL, _("Cancelar todos os relatórios")))
+        buttons = form_page.form((LEAVE_ALL, _("Cancelar todos os relatórios")))
     more = _("Para voltar a receber, use o link de um e-mail enviado a {inbox}.", inbox=left)
-    return small_page.page(_("Recebimento cancelado"), _said(f"{told} {more}") + buttons)
+    return form_page.page(_("Recebimento cancelado"), _said(f"{told} {more}") + buttons)
 
 
 def unknown_link() -> str:
@@ -78,7 +76,7 @@ def unknown_link() -> str:
     told = _(
         "Este link de cancelamento não é válido. Use o link de um e-mail mais recente ou responda a quem o enviou."
     )
-    return small_page.page(_("Link inválido"), f"<p>{told}</p>")
+    return form_page.page(_("Link inválido"), f"<p>{told}</p>")
 
 
 def _said(sentence: str) -> str:

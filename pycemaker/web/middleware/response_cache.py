@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pycemaker.shapes import understood
-from pycemaker.web.answers import matches
+from pycemaker.web.formats import understood
+from pycemaker.web.metric_answers import matches
 from pycemaker.web.wsgi import REMEMBERED, ROUTE, Application, Environ, StartResponse
 
 STILL_HOLDS = "pycemaker.still_holds"

@@ -12,13 +12,14 @@ from bottle import Bottle, request, response
 from pycemaker.errors import InvalidDate, InvalidParameter, OnlyHere, UnknownReport
 from pycemaker.ledger.files import MESSAGE, NOTEBOOK
 from pycemaker.ledger.reading import Document
-from pycemaker.report import kept, outcome
-from pycemaker.web import report_list
-from pycemaker.web.asking import query
-from pycemaker.web.discreet import without_addresses
-from pycemaker.web.home import prefers_html
+from pycemaker.report import outcome
+from pycemaker.web import stored_report
+from pycemaker.web.access.redaction import without_addresses
+from pycemaker.web.error_handling import tell_json
+from pycemaker.web.pages import report_list
+from pycemaker.web.pages.home import prefers_html
+from pycemaker.web.request_parameters import query
 from pycemaker.web.services import Services
-from pycemaker.web.telling import tell_json
 from pycemaker.window import parse_instant
 
 MOST_LISTED = 200
@@ -47,9 +48,9 @@ def add_kept_reports(app: Bottle, services: Services) -> None:
     @app.get("/reports/<name>")  # type: ignore[untyped-decorator]
     def kept_file(name: str) -> bytes:
         report_id, dot, ending = name.partition(".")
-        kept.check_id(report_id)
+        stored_report.check_id(report_id)
         if not dot:
-            return _kept(kept.page(files, report_id, base_path), "text/html; charset=utf-8")
+            return _kept(stored_report.page(files, report_id, base_path), "text/html; charset=utf-8")
         tell = _TELLERS.get(ending)
         if tell is None:
             raise UnknownReport
@@ -58,7 +59,7 @@ def add_kept_reports(app: Bottle, services: Services) -> None:
 
     @app.get("/reports/<report_id>/figures/<name>")  # type: ignore[untyped-decorator]
     def kept_figure(report_id: str, name: str) -> bytes:
-        return _kept(kept.figure(files, report_id, name), "image/png")
+        return _kept(stored_report.figure(files, report_id, name), "image/png")
 
 
 def _record(services: Services, report_id: str) -> bytes:
@@ -96,7 +97,7 @@ def _download(services: Services, report_id: str, name: str, content_type: str, 
 
 def _kept(content: bytes, content_type: str) -> bytes:
     response.content_type = content_type
-    for name, told in kept.headers().items():
+    for name, told in stored_report.headers().items():
         response.set_header(name, told)
     return content
 

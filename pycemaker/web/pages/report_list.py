@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 
 from pycemaker import brand, errors, i18n
 from pycemaker.ledger import states
-from pycemaker.web import home
-from pycemaker.web.faces import sentence
+from pycemaker.web.error_responses import sentence
+from pycemaker.web.pages import home
 
 STATE_WORDS = {
     states.QUEUED: "na fila",

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pycemaker.data.limits import Admission, Limit, Limits, Refused
 from pycemaker.data.suppressions import inbox
 from pycemaker.errors import AskedTooOften, NotAuthenticated, TooManyRequests
 from pycemaker.settings import Settings
-from pycemaker.web import token
-from pycemaker.web.caller import caller_address, is_on_this_machine
+from pycemaker.web.access import api_token
+from pycemaker.web.access.client_address import caller_address, is_on_this_machine
+from pycemaker.web.access.rate_limits import Admission, Limit, Limits, Refused
 
 _HOUR = 3600
 _WRONG_TOKENS = Limit("wrong token", most=10, seconds=300)
@@ -50,13 +50,13 @@ class Gate:
             DatabaseUnreachable: it is not known how many came.
         """
         expected = self._settings.api_token
-        token.refuse_in_url(environ, expected)
+        api_token.refuse_in_url(environ, expected)
         if expected is None:
             return
         address = caller_address(environ, self._settings.trusted_proxies)
         refused = self._limits.look(_WRONG_TOKENS, address)
-        told = token.given(environ, as_password=asks_browser)
-        if refused is None and token.is_right(told, expected):
+        told = api_token.given(environ, as_password=asks_browser)
+        if refused is None and api_token.is_right(told, expected):
             return
         if refused is None and told:  # a browser asks without one first, and that is no guess
             answer = self._limits.admit([(_WRONG_TOKENS, address)])

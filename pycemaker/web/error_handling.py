@@ -8,8 +8,9 @@ from typing import Any
 
 from bottle import HTTPError, HTTPResponse, request, response
 
-from pycemaker import errors, payload
-from pycemaker.web.faces import STATUS_FACES, face_of
+from pycemaker import errors
+from pycemaker.web import response_bodies
+from pycemaker.web.error_responses import STATUS_FACES, face_of
 from pycemaker.web.wsgi import loggable
 
 JSON = "application/json; charset=utf-8"
@@ -20,7 +21,7 @@ _log = logging.getLogger("pycemaker")
 def tell_json(content: Any) -> bytes:
     """The content as the body of a JSON answer."""
     response.content_type = JSON
-    return payload.json_bytes(content)
+    return response_bodies.json_bytes(content)
 
 
 def refuse_garbled_path() -> None:
@@ -55,7 +56,7 @@ def _tell(error: errors.PycemakerError) -> HTTPResponse:
         headers["WWW-Authenticate"] = _BROWSER_CHALLENGE if error.facts.get("asks_browser") else "Bearer"
     if "retry_after_seconds" in error.facts or isinstance(error, errors.IndexesNotReady):
         headers["Retry-After"] = str(error.facts.get("retry_after_seconds", 2))
-    return HTTPResponse(payload.json_bytes(face.body(error.facts)), face.status, headers)
+    return HTTPResponse(response_bodies.json_bytes(face.body(error.facts)), face.status, headers)
 
 
 def tell_http_error(error: HTTPError) -> bytes:
@@ -64,7 +65,7 @@ def tell_http_error(error: HTTPError) -> bytes:
         error.set_header("Allow", ", ".join(_allowed(set(allowed.replace(" ", "").split(",")))))
     face = STATUS_FACES.get(error.status_code, STATUS_FACES[500])
     response.content_type = JSON
-    return payload.json_bytes(face.body({}))
+    return response_bodies.json_bytes(face.body({}))
 
 
 def _allowed(methods: set[str]) -> list[str]:

@@ -11,11 +11,11 @@ from pycemaker.i18n.language import speaking
 from pycemaker.report import unsubscribe
 from pycemaker.report.catalogue import find_notebook
 from pycemaker.report.unsubscribe import Subscription
-from pycemaker.web import small_page, unsubscribe_page
-from pycemaker.web.acting import Acts
-from pycemaker.web.home import prefers_html
+from pycemaker.web.access.browser_actions import Acts
+from pycemaker.web.error_handling import tell_json
+from pycemaker.web.pages import form_page, unsubscribe_page
+from pycemaker.web.pages.home import prefers_html
 from pycemaker.web.services import Services
-from pycemaker.web.telling import tell_json
 
 _LONGEST_BODY_BYTES = 4096
 _ONE_CLICK = "List-Unsubscribe"
@@ -45,7 +45,7 @@ def add_unsubscribe(app: Bottle, services: Services) -> None:
         if request.forms.get(_ONE_CLICK) == "One-Click":
             suppressions.add(subscription.address, subscription.notebook, by=RECIPIENT)
             return tell_json({"msg": "Recebimento cancelado."})
-        _change(suppressions, subscription, request.forms.get(small_page.ACTION))
+        _change(suppressions, subscription, request.forms.get(form_page.ACTION))
         return _page(services, subscription, suppressions)
 
 
@@ -79,6 +79,6 @@ def _page(services: Services, subscription: Subscription, suppressions: Suppress
 
 def _html(page: str) -> bytes:
     response.content_type = "text/html; charset=utf-8"
-    for name, told in small_page.headers(page).items():
+    for name, told in form_page.headers(page).items():
         response.set_header(name, told)
     return page.encode()

@@ -1,0 +1,1 @@
+"""Who may ask for what: tokens, limits, callers, browsers of other sites."""

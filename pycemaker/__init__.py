@@ -39,7 +39,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pycemaker.capacity import review
+    from pycemaker.analysis.capacity import review
     from pycemaker.figures import course, criticity_shares
     from pycemaker.figures.sheet import picture
     from pycemaker.metrics import CPU, DISK, HTTP_FAIL, METRICS, RAM, REQUEST_COUNT, RESPONSE_TIME
@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     from pycemaker.wiring import read_period
 
 _HOMES = {
-    "pycemaker.capacity": ("review",),
+    "pycemaker.analysis.capacity": ("review",),
     "pycemaker.figures": ("course", "criticity_shares"),
     "pycemaker.figures.sheet": ("picture",),
     "pycemaker.metrics": ("CPU", "DISK", "HTTP_FAIL", "METRICS", "RAM", "REQUEST_COUNT", "RESPONSE_TIME"),

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from pycemaker import i18n
-from pycemaker.capacity import FEWEST_DAYS, Resource, Verdict
+from pycemaker.analysis.capacity import FEWEST_DAYS, Resource, Verdict
+from pycemaker.analysis.findings.finding import CRITICAL, NOTICE, WARNING, Finding
 from pycemaker.capacity_tables import limit_of, sentence
-from pycemaker.findings.finding import CRITICAL, NOTICE, WARNING, Finding
 from pycemaker.i18n.language import N_, _, pgettext
 
 _SOON_DAYS, _LATER_DAYS = 7, 30

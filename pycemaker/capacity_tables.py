@@ -7,7 +7,7 @@ from datetime import datetime
 from html import escape
 
 from pycemaker import i18n
-from pycemaker.capacity import FEWEST_DAYS, Resource, Verdict
+from pycemaker.analysis.capacity import FEWEST_DAYS, Resource, Verdict
 from pycemaker.i18n.language import N_, _
 
 

@@ -6,19 +6,19 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from pycemaker import brand, capacity_tables, figures, i18n, tables
+from pycemaker.analysis.findings import MOST, all_clear, find
+from pycemaker.analysis.rates import in_rates
 from pycemaker.capacity_findings import capacity_findings, capacity_quiet
 from pycemaker.figures import forecast, heatmap
-from pycemaker.findings import MOST, all_clear, find
 from pycemaker.i18n.language import _
-from pycemaker.rates import in_rates
 from pycemaker.settings import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pycemaker.capacity import Resource
+    from pycemaker.analysis.capacity import Resource
+    from pycemaker.analysis.findings import Finding
     from pycemaker.figures.sheet import Picture
-    from pycemaker.findings import Finding
     from pycemaker.series.period import MetricPeriod, Period
 
 _STYLE = ROOT / "notebooks" / "templates" / "mail" / "style.css"

@@ -10,20 +10,20 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from pycemaker import i18n
-from pycemaker.coverage import COMPARABLE_SHARE, Coverage, coverage
-from pycemaker.criticity import criticity
-from pycemaker.data_quality import suspicions
-from pycemaker.digest import Digest, Extreme, digest
-from pycemaker.findings import CRITICAL, NOTICE, WARNING, all_clear
+from pycemaker.analysis.coverage import COMPARABLE_SHARE, Coverage, coverage
+from pycemaker.analysis.criticity import criticity
+from pycemaker.analysis.data_quality import suspicions
+from pycemaker.analysis.findings import CRITICAL, NOTICE, WARNING, all_clear
+from pycemaker.analysis.metric_summary import Digest, Extreme, digest
+from pycemaker.analysis.rates import in_rates
 from pycemaker.i18n.language import N_, _, pgettext
-from pycemaker.rates import in_rates
 from pycemaker.sampling import sampling
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from pycemaker.findings import Finding
+    from pycemaker.analysis.findings import Finding
     from pycemaker.series.period import MetricPeriod, Period
 
 _SEVERITIES = {

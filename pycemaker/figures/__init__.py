@@ -14,7 +14,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from pycemaker import i18n
-from pycemaker.digest import Digest, Extreme, digest
+from pycemaker.analysis.metric_summary import Digest, Extreme, digest
+from pycemaker.analysis.rates import in_rates
 from pycemaker.figures import alt, shares
 from pycemaker.figures.axes import Scale, Tick, reading_scale, time_ticks
 from pycemaker.figures.curve import DAY_MS, LARGEST, Curve, curve
@@ -23,7 +24,6 @@ from pycemaker.figures.sheet import HEAD_Y, KEY_Y, WIDTH, Picture, Sheet, theme,
 from pycemaker.figures.small import small_courses
 from pycemaker.i18n.language import _
 from pycemaker.metrics import METRICS, Metric
-from pycemaker.rates import in_rates
 from pycemaker.series.batches import Columns
 from pycemaker.window import Window, from_epoch_ms, to_epoch_ms
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pycemaker import i18n
-from pycemaker.criticity import MOST_CRITICITIES, leading
-from pycemaker.digest import Digest, Extreme, digest
+from pycemaker.analysis.criticity import MOST_CRITICITIES, leading
+from pycemaker.analysis.metric_summary import Digest, Extreme, digest
 from pycemaker.i18n.language import _
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pycemaker import i18n
-from pycemaker.capacity import DAY_MS, Resource, Verdict
+from pycemaker.analysis.capacity import DAY_MS, Resource, Verdict
 from pycemaker.figures.axes import Scale, reading_scale, time_ticks
 from pycemaker.figures.sheet import HEAD_Y, KEY_Y, Picture, Sheet, theme, tint
 from pycemaker.i18n.language import _

@@ -11,7 +11,7 @@ from pycemaker.figures.sheet import HEAD_Y, KEY_Y, Picture, Sheet, theme, tint
 from pycemaker.i18n.language import N_, _
 
 if TYPE_CHECKING:
-    from pycemaker.capacity import Resource
+    from pycemaker.analysis.capacity import Resource
     from pycemaker.metrics import Metric
 
 DAYS = (N_("seg"), N_("ter"), N_("qua"), N_("qui"), N_("sex"), N_("sáb"), N_("dom"))

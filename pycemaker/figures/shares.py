@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from pycemaker import i18n
-from pycemaker.criticity import MOST_CRITICITIES, Criticity, leading
-from pycemaker.digest import digest
+from pycemaker.analysis.criticity import MOST_CRITICITIES, Criticity, leading
+from pycemaker.analysis.metric_summary import digest
 from pycemaker.figures import alt
 from pycemaker.figures.sheet import HEAD_Y, WIDTH, Picture, Sheet, theme, tint
 from pycemaker.i18n.language import _

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pycemaker import i18n
-from pycemaker.digest import digest
+from pycemaker.analysis.metric_summary import digest
+from pycemaker.analysis.rates import in_rates
 from pycemaker.figures import alt
 from pycemaker.figures.axes import Tick, reading_scale, time_ticks
 from pycemaker.figures.curve import Curve, curve
 from pycemaker.figures.sheet import WIDTH, Picture, Sheet, theme, tint
-from pycemaker.rates import in_rates
 from pycemaker.window import to_epoch_ms
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pycemaker.capacity import Resource, review
+from pycemaker.analysis.capacity import Resource, review
 from pycemaker.metrics import CPU, DISK, METRICS, RAM, Metric
 from pycemaker.series.batches import Columns, no_columns
 from pycemaker.series.hour_summaries import summarize

@@ -13,7 +13,7 @@ import numpy as np
 import openpyxl
 import pytest
 
-from pycemaker.digest import digest
+from pycemaker.analysis.metric_summary import digest
 from pycemaker.errors import InvalidParameter
 from pycemaker.metrics import CPU, HTTP_FAIL, METRICS, SAMPLE_SECONDS, Metric
 from pycemaker.report.attachments import make

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pycemaker import brand
-from pycemaker.criticity import criticity
+from pycemaker.analysis.criticity import criticity
 from pycemaker.metrics import METRICS
 from pycemaker.settings import ROOT
 

@@ -13,12 +13,22 @@ import pytest
 from PIL import Image
 
 from pycemaker import capacity_tables
-from pycemaker.capacity import DAY_MS, HOUR_MS, Resource, Verdict, forecast, headroom, hours_of_week, medians, review
+from pycemaker.analysis.capacity import (
+    DAY_MS,
+    HOUR_MS,
+    Resource,
+    Verdict,
+    forecast,
+    headroom,
+    hours_of_week,
+    medians,
+    review,
+)
+from pycemaker.analysis.findings import CRITICAL, NOTICE, find
 from pycemaker.capacity_findings import capacity_findings, capacity_quiet
 from pycemaker.figures import forecast as outlooks
 from pycemaker.figures import heatmap
 from pycemaker.figures.sheet import Sheet
-from pycemaker.findings import CRITICAL, NOTICE, find
 from pycemaker.metrics import CPU, DISK, RESPONSE_TIME
 from pycemaker.series.batches import Columns, no_columns
 from pycemaker.series.hour_summaries import summarize

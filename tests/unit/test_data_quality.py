@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pycemaker import tables
-from pycemaker.data_quality import suspicions
+from pycemaker.analysis.data_quality import suspicions
 from pycemaker.metrics import CPU, DISK, HTTP_FAIL, RAM, REQUEST_COUNT, RESPONSE_TIME, Metric
 from pycemaker.series.batches import Columns
 from pycemaker.series.period import Arrivals, MetricPeriod

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pycemaker.findings.extremes import floor, greatest, limit
+from pycemaker.analysis.findings.extremes import floor, greatest, limit
 
 
 def test_the_greatest_of_two_days_is_the_greatest() -> None:

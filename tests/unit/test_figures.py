@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 
 from pycemaker import figures
-from pycemaker.criticity import by_badness, criticity, leading
-from pycemaker.digest import digest
+from pycemaker.analysis.criticity import by_badness, criticity, leading
+from pycemaker.analysis.metric_summary import digest
 from pycemaker.figures import sheet
 from pycemaker.figures.axes import reading_scale, time_ticks
 from pycemaker.figures.curve import MOST_POINTS, curve

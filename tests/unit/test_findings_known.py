@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pycemaker.findings import CRITICAL, Finding, find
+from pycemaker.analysis.findings import CRITICAL, Finding, find
 from pycemaker.metrics import CPU, REQUEST_COUNT, RESPONSE_TIME, Metric
 from pycemaker.series.hour_summaries import summarize
 from pycemaker.series.period import Period

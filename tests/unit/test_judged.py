@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from pycemaker.findings import CRITICAL, WARNING, all_clear, find
+from pycemaker.analysis.findings import CRITICAL, WARNING, all_clear, find
 from pycemaker.sampling import sampling
 from pycemaker.series.batches import no_columns
 from pycemaker.series.period import MetricPeriod

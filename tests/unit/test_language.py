@@ -16,11 +16,11 @@ import pytest
 from babel.messages.catalog import Catalog, Message
 
 from pycemaker import capacity_tables, figures, i18n, show, tables
-from pycemaker.capacity import Resource
+from pycemaker.analysis.capacity import Resource
+from pycemaker.analysis.findings import find
 from pycemaker.capacity_findings import capacity_findings, capacity_quiet
 from pycemaker.figures import alt, forecast, heatmap
 from pycemaker.figures.sheet import WIDTH, Sheet
-from pycemaker.findings import find
 from pycemaker.i18n import language
 from pycemaker.i18n.catalogues import KEYWORDS, ROOT, read_catalogue, source_messages, unfinished
 from pycemaker.i18n.language import LANGUAGES, N_, _, find_language, ngettext, pgettext, speak, speaking, spoken

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from pycemaker import figures, tables
-from pycemaker.digest import digest
+from pycemaker.analysis.metric_summary import digest
+from pycemaker.analysis.rates import in_rates, rate, rate_unit
 from pycemaker.metrics import CPU, HTTP_FAIL, REQUEST_COUNT
-from pycemaker.rates import in_rates, rate, rate_unit
 from pycemaker.series.batches import Columns
 from pycemaker.series.period import MetricPeriod
 from pycemaker.window import to_epoch_ms

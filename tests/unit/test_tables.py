@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from pycemaker import tables
-from pycemaker.findings import CRITICAL, Finding
+from pycemaker.analysis.findings import CRITICAL, Finding
 from pycemaker.metrics import CPU, HTTP_FAIL, RAM, RESPONSE_TIME
 from pycemaker.series.batches import Columns
 from pycemaker.series.period import Arrivals

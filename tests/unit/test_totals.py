@@ -8,10 +8,10 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pycemaker.coverage import coverage
-from pycemaker.findings.episodes import find_episode
-from pycemaker.findings.series import series
-from pycemaker.findings.states import critical_time, outages
+from pycemaker.analysis.coverage import coverage
+from pycemaker.analysis.findings.blocks import series
+from pycemaker.analysis.findings.critical_time import critical_time, outages
+from pycemaker.analysis.findings.episodes import find_episode
 from pycemaker.metrics import CPU
 from pycemaker.series.batches import Columns
 from pycemaker.series.hour_summaries import HOUR_MS, summarize

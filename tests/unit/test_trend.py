@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pycemaker.trend import trend
+from pycemaker.analysis.trend import trend
 
 
 def points(*y: float) -> tuple[np.ndarray, np.ndarray]:

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from pycemaker import i18n
-from pycemaker.digest import digest
+from pycemaker.analysis.metric_summary import digest
+from pycemaker.analysis.rates import in_rates
 from pycemaker.i18n.language import _
 from pycemaker.metrics import METRICS, Metric
-from pycemaker.rates import in_rates
 from pycemaker.report.attachments.kinds import KINDS, Attached, Attachment, NotMade
 from pycemaker.report.attachments.printed import pdf_of
 from pycemaker.report.attachments.samples_csv import CsvArchive

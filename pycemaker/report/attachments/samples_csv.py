@@ -25,8 +25,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from zipfile import ZIP_DEFLATED, ZipFile
 
-from pycemaker.digest import Digest, Extreme
-from pycemaker.rates import rate_unit
+from pycemaker.analysis.metric_summary import Digest, Extreme
+from pycemaker.analysis.rates import rate_unit
 from pycemaker.web.formats import csv_lines
 from pycemaker.window import from_epoch_ms, to_iso_text
 

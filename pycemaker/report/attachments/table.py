@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from pycemaker.criticity import by_badness
+from pycemaker.analysis.criticity import by_badness
 from pycemaker.series.batches import Columns
 
 STEPS_SECONDS = (0, 60, 300, 900, 3600)

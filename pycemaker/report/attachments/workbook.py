@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from pycemaker import i18n
-from pycemaker.criticity import criticity
+from pycemaker.analysis.criticity import criticity
+from pycemaker.analysis.rates import rate_unit
 from pycemaker.i18n.language import N_, _
-from pycemaker.rates import rate_unit
 from pycemaker.window import from_epoch_ms
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pycemaker.digest import Digest
+    from pycemaker.analysis.metric_summary import Digest
     from pycemaker.metrics import Metric
     from pycemaker.report.attachments.table import Table
     from pycemaker.series.period import MetricPeriod

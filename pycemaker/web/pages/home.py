@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pycemaker import brand, i18n, stats
+from pycemaker.analysis.rates import in_rates
 from pycemaker.cache.store import Store
 from pycemaker.metrics import METRICS, Metric
-from pycemaker.rates import in_rates
 from pycemaker.series.batches import Columns, no_columns
 from pycemaker.series.period import MetricPeriod
 from pycemaker.settings import Settings

@@ -16,10 +16,10 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
+from pycemaker.analysis.trend import Trend, trend
 from pycemaker.series.batches import UNKNOWN_CRITICITY, Columns, join_columns
 from pycemaker.series.hour_summaries import HourSummaries, hour_medians
 from pycemaker.series.period import HISTORY_DAYS
-from pycemaker.trend import Trend, trend
 from pycemaker.window import from_epoch_ms, to_epoch_ms
 
 if TYPE_CHECKING:

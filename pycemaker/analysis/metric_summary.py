@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pycemaker import stats
-from pycemaker.coverage import coverage
-from pycemaker.criticity import by_badness
+from pycemaker.analysis.coverage import coverage
+from pycemaker.analysis.criticity import by_badness
 from pycemaker.series.batches import Columns
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pycemaker.findings.series import DAY_HOURS
+from pycemaker.analysis.findings.blocks import DAY_HOURS
 from pycemaker.series.robust import Floats, median
 
 LEAST_DAYS = 1.0

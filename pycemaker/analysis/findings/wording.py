@@ -6,28 +6,20 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from pycemaker import i18n
-from pycemaker.findings.extremes import LEAST_DAYS
-from pycemaker.findings.finding import (
-    CRITICAL,
-    NOTICE,
-    WARNING,
-    Finding,
-    compared,
-    days_phrase,
-    told,
-)
-from pycemaker.findings.judged import CHECK_COLLECTOR, NO_SAMPLES
-from pycemaker.findings.states import critical_seconds
+from pycemaker.analysis.findings.comparability import CHECK_COLLECTOR, NO_SAMPLES
+from pycemaker.analysis.findings.critical_time import critical_seconds
+from pycemaker.analysis.findings.extremes import LEAST_DAYS
+from pycemaker.analysis.findings.finding import CRITICAL, NOTICE, WARNING, Finding, compared, days_phrase, told
+from pycemaker.analysis.rates import rate, rate_unit
 from pycemaker.i18n.language import N_, _, ngettext, pgettext
-from pycemaker.rates import rate, rate_unit
 from pycemaker.window import to_epoch_ms
 
 if TYPE_CHECKING:
-    from pycemaker.findings.episodes import Episode
-    from pycemaker.findings.levels import Shift
-    from pycemaker.findings.series import Series
-    from pycemaker.findings.states import CriticalTime, High, Outage
-    from pycemaker.findings.trends import Trend
+    from pycemaker.analysis.findings.blocks import Series
+    from pycemaker.analysis.findings.critical_time import CriticalTime, High, Outage
+    from pycemaker.analysis.findings.episodes import Episode
+    from pycemaker.analysis.findings.filling import Trend
+    from pycemaker.analysis.findings.levels import Shift
     from pycemaker.metrics import Metric
     from pycemaker.series.period import MetricPeriod
 

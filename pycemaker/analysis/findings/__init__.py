@@ -21,16 +21,25 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pycemaker.coverage import COMPARABLE_SHARE, Coverage
-from pycemaker.findings import judged as judging
-from pycemaker.findings.episodes import Episode, find_episode
-from pycemaker.findings.extremes import LEAST_DAYS
-from pycemaker.findings.finding import CRITICAL, NOTICE, WARNING, Finding
-from pycemaker.findings.judged import FEWEST_READINGS, AllClear, Judged, Reason, judged, unjudged, without_made_up
-from pycemaker.findings.levels import Shift, find_shift
-from pycemaker.findings.series import Series, scaled, series
-from pycemaker.findings.states import Outage, critical_time, new_high, outages
-from pycemaker.findings.telling import (
+from pycemaker.analysis.coverage import COMPARABLE_SHARE, Coverage
+from pycemaker.analysis.findings import comparability as judging
+from pycemaker.analysis.findings.blocks import Series, scaled, series
+from pycemaker.analysis.findings.comparability import (
+    FEWEST_READINGS,
+    AllClear,
+    Judged,
+    Reason,
+    judged,
+    unjudged,
+    without_made_up,
+)
+from pycemaker.analysis.findings.critical_time import Outage, critical_time, new_high, outages
+from pycemaker.analysis.findings.episodes import Episode, find_episode
+from pycemaker.analysis.findings.extremes import LEAST_DAYS
+from pycemaker.analysis.findings.filling import find_trend
+from pycemaker.analysis.findings.finding import CRITICAL, NOTICE, WARNING, Finding
+from pycemaker.analysis.findings.levels import Shift, find_shift
+from pycemaker.analysis.findings.wording import (
     tell_critical,
     tell_high,
     tell_incident,
@@ -38,7 +47,6 @@ from pycemaker.findings.telling import (
     tell_shift,
     tell_trend,
 )
-from pycemaker.findings.trends import find_trend
 
 if TYPE_CHECKING:
     from pycemaker.series.period import Period

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pycemaker.capacity import DAY_MS, forecast
-from pycemaker.findings.extremes import LEAST_DAYS, greatest, limit
-from pycemaker.findings.series import Series
+from pycemaker.analysis.capacity import DAY_MS, forecast
+from pycemaker.analysis.findings.blocks import Series
+from pycemaker.analysis.findings.extremes import LEAST_DAYS, greatest, limit
 from pycemaker.series.robust import Floats, block_medians, median, row_medians, seasonal_slope, slope, spread, tau
 
 _FEW_DAYS = 3

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pycemaker import i18n
+from pycemaker.analysis.rates import rate, rate_unit
 from pycemaker.i18n.language import _, ngettext
-from pycemaker.rates import rate, rate_unit
 
 if TYPE_CHECKING:
     from pycemaker.metrics import Metric

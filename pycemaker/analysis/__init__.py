@@ -1,0 +1,1 @@
+"""What the numbers mean: summaries, trends, capacity, findings. Pure."""

@@ -40,10 +40,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pycemaker.analysis.capacity import review
-    from pycemaker.figures import course, criticity_shares
-    from pycemaker.figures.sheet import picture
     from pycemaker.metrics import CPU, DISK, HTTP_FAIL, METRICS, RAM, REQUEST_COUNT, RESPONSE_TIME
-    from pycemaker.show import (
+    from pycemaker.presentation.display import (
         capacity_changes,
         capacity_section,
         capacity_summary,
@@ -57,14 +55,16 @@ if TYPE_CHECKING:
         translated,
         trust,
     )
+    from pycemaker.presentation.figures import course, criticity_shares
+    from pycemaker.presentation.figures.sheet import picture
     from pycemaker.wiring import read_period
 
 _HOMES = {
     "pycemaker.analysis.capacity": ("review",),
-    "pycemaker.figures": ("course", "criticity_shares"),
-    "pycemaker.figures.sheet": ("picture",),
+    "pycemaker.presentation.figures": ("course", "criticity_shares"),
+    "pycemaker.presentation.figures.sheet": ("picture",),
     "pycemaker.metrics": ("CPU", "DISK", "HTTP_FAIL", "METRICS", "RAM", "REQUEST_COUNT", "RESPONSE_TIME"),
-    "pycemaker.show": (
+    "pycemaker.presentation.display": (
         "capacity_changes",
         "capacity_section",
         "capacity_summary",

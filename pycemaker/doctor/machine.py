@@ -25,7 +25,7 @@ from pycemaker.telemetry.check_runner import FAIL, OK, WARN, Finding
 
 LEAST_FREE_BYTES, FEW_FREE_BYTES = 256 * 2**20, 2 * 2**30
 KERNEL_SECONDS = 60.0
-_CELL = "import pandas, seaborn, matplotlib, pycemaker.show"
+_CELL = "import pandas, seaborn, matplotlib, pycemaker.presentation.display"
 
 
 def look_at_settings(settings: Settings) -> Finding:
@@ -86,7 +86,7 @@ def look_at_zones(zone: ZoneInfo) -> Finding:
 
 def look_at_fonts() -> Finding:
     """Which signs figures can be drawn with: the bundled font has letters; others have the rest."""
-    from pycemaker.figures.sheet import FONT, MORE_SIGNS, font_families
+    from pycemaker.presentation.figures.sheet import FONT, MORE_SIGNS, font_families
 
     lacking = [signs for signs, names in MORE_SIGNS.items() if not set(names) & set(font_families())]
     if not lacking:

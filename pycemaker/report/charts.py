@@ -11,7 +11,7 @@ import re
 from importlib.util import find_spec
 from typing import Any
 
-from pycemaker.figures.sheet import WIDTH
+from pycemaker.presentation.figures.sheet import WIDTH
 from pycemaker.report.pictures import SHARPNESS, PictureUnusable
 
 PLOTLY = "application/vnd.plotly.v1+json"

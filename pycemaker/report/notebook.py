@@ -39,10 +39,10 @@ OUTPUT_SECONDS = 60
 """For how long what a cell has shown is still taken once the cell has run."""
 
 _WARM_UP = (
-    "import pycemaker.show, pycemaker.wiring, pycemaker.report.charts;"
+    "import pycemaker.presentation.display, pycemaker.wiring, pycemaker.report.charts;"
     " pycemaker.i18n.language.speak(pycemaker.settings.load().report_language);"
-    " pycemaker.figures.warm(); pycemaker.parameters.warm();"
-    " pycemaker.figures.sheet.use_fonts(); pycemaker.report.charts.show_specifications(get_ipython()); del pycemaker;"
+    " pycemaker.presentation.figures.warm(); pycemaker.parameters.warm();"
+    " pycemaker.presentation.figures.sheet.use_fonts(); pycemaker.report.charts.show_specifications(get_ipython()); del pycemaker;"
     " get_ipython().ask_exit = __import__('sys').exit"
 )
 """What a kernel runs before its first cell. `quit()` and `exit` there end the notebook as `sys.exit()` does, not the

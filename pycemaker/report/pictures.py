@@ -14,7 +14,7 @@ from functools import cache, partial
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
-from pycemaker.figures.sheet import WIDTH
+from pycemaker.presentation.figures.sheet import WIDTH
 
 SHARPNESS = 2
 """How many pixels a mail's pictures have for each that is shown, at most."""

@@ -8,9 +8,10 @@ from html import unescape
 
 import pytest
 
-from pycemaker import i18n, read_period, tables
+from pycemaker import i18n, read_period
 from pycemaker.analysis.findings import CRITICAL, WARNING, find
 from pycemaker.data.database import Database
+from pycemaker.presentation import tables
 from pycemaker.settings import from_mapping
 from tests.services.collectors import COLLECTORS, fill
 from tests.services.periods import WINDOW

@@ -362,7 +362,7 @@ def test_the_browser_that_prints_pdfs_is_the_one_that_is_looked_for(
 
 
 def test_fonts_and_chromium_are_found_or_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pycemaker.figures.sheet.font_families", lambda: ("DejaVu Sans", "Symbola"))
+    monkeypatch.setattr("pycemaker.presentation.figures.sheet.font_families", lambda: ("DejaVu Sans", "Symbola"))
     assert machine.look_at_fonts() == Finding(
         OK,
         "figures are drawn with DejaVu Sans, which has no signs for Chinese, Japanese and Korean"

@@ -10,8 +10,8 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from playwright.sync_api import Browser
 
-from pycemaker import tables
 from pycemaker.analysis.findings import all_clear, find
+from pycemaker.presentation import tables
 from pycemaker.report.render import render_page
 from pycemaker.series.period import Period
 from pycemaker.window import Window

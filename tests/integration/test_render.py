@@ -26,8 +26,8 @@ PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgG
 BUSY = """
 import sys
 sys.path.insert(0, {root!r})
-from pycemaker.show import changes, figure, heading, moved, others, section, summary, trust
-from pycemaker.figures import course
+from pycemaker.presentation.display import changes, figure, heading, moved, others, section, summary, trust
+from pycemaker.presentation.figures import course
 from tests.services.periods import busy_period
 period = busy_period()
 """
@@ -105,7 +105,15 @@ def test_every_picture_of_the_mail_is_a_figure_with_width_and_sentence(report: P
 
 
 def test_the_report_shows_neither_code_nor_parameters(report: Page) -> None:
-    for hidden in ("pycemaker.show", "papermill", "time_range", "date_now", "busy_period", "remove-cell", "Traceback"):
+    for hidden in (
+        "pycemaker.presentation.display",
+        "papermill",
+        "time_range",
+        "date_now",
+        "busy_period",
+        "remove-cell",
+        "Traceback",
+    ):
         assert hidden not in report.html
         assert hidden not in report.text
 

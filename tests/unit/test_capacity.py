@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pycemaker import capacity_tables
 from pycemaker.analysis.capacity import (
     DAY_MS,
     HOUR_MS,
@@ -25,11 +24,12 @@ from pycemaker.analysis.capacity import (
     review,
 )
 from pycemaker.analysis.findings import CRITICAL, NOTICE, find
-from pycemaker.capacity_findings import capacity_findings, capacity_quiet
-from pycemaker.figures import forecast as outlooks
-from pycemaker.figures import heatmap
-from pycemaker.figures.sheet import Sheet
 from pycemaker.metrics import CPU, DISK, RESPONSE_TIME
+from pycemaker.presentation import capacity_tables
+from pycemaker.presentation.capacity_findings import capacity_findings, capacity_quiet
+from pycemaker.presentation.figures import heatmap
+from pycemaker.presentation.figures import outlook as outlooks
+from pycemaker.presentation.figures.sheet import Sheet
 from pycemaker.series.batches import Columns, no_columns
 from pycemaker.series.hour_summaries import summarize
 from pycemaker.series.period import MetricPeriod, Period

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from pycemaker import brand
-from pycemaker.figures.heatmap import colors_of
 from pycemaker.metrics import CPU, DISK, METRICS, RAM
+from pycemaker.presentation.figures.heatmap import colors_of
 from tests.services.colour import DEFICIENCIES, ciede2000, contrast, difference_seen, lab, linear
 
 AA_TEXT, AA_GRAPHICS = 4.5, 3.0

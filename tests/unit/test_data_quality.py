@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pycemaker import tables
 from pycemaker.analysis.data_quality import suspicions
 from pycemaker.metrics import CPU, DISK, HTTP_FAIL, RAM, REQUEST_COUNT, RESPONSE_TIME, Metric
+from pycemaker.presentation import tables
 from pycemaker.series.batches import Columns
 from pycemaker.series.period import Arrivals, MetricPeriod
 from tests.services.periods import part, period_of

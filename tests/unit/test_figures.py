@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pycemaker import figures
 from pycemaker.analysis.criticity import by_badness, criticity, leading
 from pycemaker.analysis.metric_summary import digest
-from pycemaker.figures import sheet
-from pycemaker.figures.axes import reading_scale, time_ticks
-from pycemaker.figures.curve import MOST_POINTS, curve
-from pycemaker.figures.sheet import Picture, picture
 from pycemaker.metrics import CPU, HTTP_FAIL, METRICS, RESPONSE_TIME, Metric
+from pycemaker.presentation import figures
+from pycemaker.presentation.figures import sheet
+from pycemaker.presentation.figures.axes import reading_scale, time_ticks
+from pycemaker.presentation.figures.curve import MOST_POINTS, curve
+from pycemaker.presentation.figures.sheet import Picture, picture
 from pycemaker.series.batches import no_columns
 from pycemaker.series.cadence import steady
 from pycemaker.window import Window, to_epoch_ms

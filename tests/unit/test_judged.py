@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from pycemaker.analysis.findings import CRITICAL, WARNING, all_clear, find
-from pycemaker.sampling import sampling
+from pycemaker.presentation.cadence_sentence import sampling
 from pycemaker.series.batches import no_columns
 from pycemaker.series.period import MetricPeriod
 from tests.services.noise import quiet_period

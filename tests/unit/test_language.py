@@ -15,15 +15,16 @@ import openpyxl
 import pytest
 from babel.messages.catalog import Catalog, Message
 
-from pycemaker import capacity_tables, figures, i18n, show, tables
+from pycemaker import i18n
 from pycemaker.analysis.capacity import Resource
 from pycemaker.analysis.findings import find
-from pycemaker.capacity_findings import capacity_findings, capacity_quiet
-from pycemaker.figures import alt, forecast, heatmap
-from pycemaker.figures.sheet import WIDTH, Sheet
 from pycemaker.i18n import language
 from pycemaker.i18n.catalogues import KEYWORDS, ROOT, read_catalogue, source_messages, unfinished
 from pycemaker.i18n.language import LANGUAGES, N_, _, find_language, ngettext, pgettext, speak, speaking, spoken
+from pycemaker.presentation import capacity_tables, display, figures, tables
+from pycemaker.presentation.capacity_findings import capacity_findings, capacity_quiet
+from pycemaker.presentation.figures import alt_text, heatmap, outlook
+from pycemaker.presentation.figures.sheet import WIDTH, Sheet
 from pycemaker.report.attachments.table import table
 from pycemaker.report.attachments.workbook import Workbook
 from pycemaker.series.period import MetricPeriod, Period
@@ -114,7 +115,7 @@ def everything_said(period: Period) -> Iterator[str]:
     found = find(period)
     for finding in found:
         yield from (finding.headline, finding.detail, finding.advice)
-    head = show._head(found, period)
+    head = display._head(found, period)
     yield from (head["headline"], head["preheader"])
     yield i18n.subject(period.window, period.zone)
     yield i18n.subject(period.window, period.zone, head["headline"])
@@ -123,8 +124,8 @@ def everything_said(period: Period) -> Iterator[str]:
         yield visible(fragment)
     for part in period.metrics:
         told = tables.digest(part)
-        yield from (alt.whole_sentence(part, told), alt.shares_sentence(part, told))
-    yield alt.small_sentence(period.metrics)
+        yield from (alt_text.whole_sentence(part, told), alt_text.shares_sentence(part, told))
+    yield alt_text.small_sentence(period.metrics)
 
 
 def drawn_parts() -> Iterator[MetricPeriod]:
@@ -163,7 +164,7 @@ def draw(resources: Sequence[Resource] = RESOURCES) -> tuple[list[Written], list
             for figure in (figures.course, figures.whole, figures.criticity_shares)
         ]
         drawn += [figures.small_courses(busy_period(Window(WINDOW.end_utc, hours)).metrics) for hours in (6, 192)]
-        drawn += [figure(each) for each in resources for figure in (heatmap.hours_of_week, forecast.outlook)]
+        drawn += [figure(each) for each in resources for figure in (heatmap.hours_of_week, outlook.outlook)]
     return texts, [picture.alt for picture in drawn]
 
 

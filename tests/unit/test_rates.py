@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pycemaker import figures, tables
 from pycemaker.analysis.metric_summary import digest
 from pycemaker.analysis.rates import in_rates, rate, rate_unit
 from pycemaker.metrics import CPU, HTTP_FAIL, REQUEST_COUNT
+from pycemaker.presentation import figures, tables
 from pycemaker.series.batches import Columns
 from pycemaker.series.period import MetricPeriod
 from pycemaker.window import to_epoch_ms

@@ -6,9 +6,9 @@ import re
 from dataclasses import replace
 from datetime import timedelta
 
-from pycemaker import tables
 from pycemaker.analysis.findings import CRITICAL, Finding
 from pycemaker.metrics import CPU, HTTP_FAIL, RAM, RESPONSE_TIME
+from pycemaker.presentation import tables
 from pycemaker.series.batches import Columns
 from pycemaker.series.period import Arrivals
 from tests.services.periods import WINDOW, part, period_of

@@ -5,12 +5,13 @@ from __future__ import annotations
 import weakref
 from typing import TYPE_CHECKING, Any
 
-from pycemaker import brand, capacity_tables, figures, i18n, tables
+from pycemaker import brand, i18n
 from pycemaker.analysis.findings import MOST, all_clear, find
 from pycemaker.analysis.rates import in_rates
-from pycemaker.capacity_findings import capacity_findings, capacity_quiet
-from pycemaker.figures import forecast, heatmap
 from pycemaker.i18n.language import _
+from pycemaker.presentation import capacity_tables, figures, tables
+from pycemaker.presentation.capacity_findings import capacity_findings, capacity_quiet
+from pycemaker.presentation.figures import heatmap, outlook
 from pycemaker.settings import ROOT
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from pycemaker.analysis.capacity import Resource
     from pycemaker.analysis.findings import Finding
-    from pycemaker.figures.sheet import Picture
+    from pycemaker.presentation.figures.sheet import Picture
     from pycemaker.series.period import MetricPeriod, Period
 
 _STYLE = ROOT / "notebooks" / "templates" / "mail" / "style.css"
@@ -96,7 +97,7 @@ def capacity_section(resource: Resource) -> None:
     """Show one resource: its headroom, its busy hours, where it is heading."""
     _show(capacity_tables.section(resource), resource.part.metric.id)
     figure(heatmap.hours_of_week(resource))
-    figure(forecast.outlook(resource))
+    figure(outlook.outlook(resource))
 
 
 def translated(text: str, **facts: object) -> str:

@@ -16,14 +16,14 @@ import numpy as np
 from pycemaker import i18n
 from pycemaker.analysis.metric_summary import Digest, Extreme, digest
 from pycemaker.analysis.rates import in_rates
-from pycemaker.figures import alt, shares
-from pycemaker.figures.axes import Scale, Tick, reading_scale, time_ticks
-from pycemaker.figures.curve import DAY_MS, LARGEST, Curve, curve
-from pycemaker.figures.shares import criticity_shares
-from pycemaker.figures.sheet import HEAD_Y, KEY_Y, WIDTH, Picture, Sheet, theme, tint
-from pycemaker.figures.small import small_courses
 from pycemaker.i18n.language import _
 from pycemaker.metrics import METRICS, Metric
+from pycemaker.presentation.figures import alt_text, criticity_bar
+from pycemaker.presentation.figures.axes import Scale, Tick, reading_scale, time_ticks
+from pycemaker.presentation.figures.criticity_bar import criticity_shares
+from pycemaker.presentation.figures.curve import DAY_MS, LARGEST, Curve, curve
+from pycemaker.presentation.figures.sheet import HEAD_Y, KEY_Y, WIDTH, Picture, Sheet, theme, tint
+from pycemaker.presentation.figures.small_courses import small_courses
 from pycemaker.series.batches import Columns
 from pycemaker.window import Window, from_epoch_ms, to_epoch_ms
 
@@ -61,7 +61,7 @@ def course(part: MetricPeriod) -> Picture:
         sheet.write(0, HEAD_Y, title, weight="bold")
         sheet.write(sheet.width_of(title, weight="bold") + 8, HEAD_Y, unit, color=tint("muted"))
         sheet.key(KEY_Y, _key(part, now))
-        return sheet.finish(f"{part.metric.id}-course", alt.course_sentence(part, told))
+        return sheet.finish(f"{part.metric.id}-course", alt_text.course_sentence(part, told))
 
 
 def whole(part: MetricPeriod) -> Picture:
@@ -70,16 +70,18 @@ def whole(part: MetricPeriod) -> Picture:
     told = digest(part)
     margins = {"left": _LEFT, "right": _RIGHT, "top": _TOP_WITHOUT_TITLE}
     with theme():
-        rows = shares.strip_rows(Sheet(WHOLE_HEIGHT, margins | {"bottom": 0}), told.shares) if told.shares else []
-        height = WHOLE_HEIGHT + shares.ROW * (len(rows) - 1) if rows else _STRIP_TOP
+        rows = (
+            criticity_bar.strip_rows(Sheet(WHOLE_HEIGHT, margins | {"bottom": 0}), told.shares) if told.shares else []
+        )
+        height = WHOLE_HEIGHT + criticity_bar.ROW * (len(rows) - 1) if rows else _STRIP_TOP
         sheet = Sheet(height, margins | {"bottom": height - _STRIP_TOP + _BOTTOM})
         now = _draw_course(sheet, part, told)
         sheet.key(HEAD_Y, _key(part, now))
         unit = i18n.unit_phrase(part.metric.unit)
         sheet.write(WIDTH, HEAD_Y, unit, ha="right", color=tint("muted"))
         if rows:
-            shares.draw_strip(sheet, rows, _STRIP_TOP + 6)
-        return sheet.finish(f"{part.metric.id}-course", alt.whole_sentence(part, told))
+            criticity_bar.draw_strip(sheet, rows, _STRIP_TOP + 6)
+        return sheet.finish(f"{part.metric.id}-course", alt_text.whole_sentence(part, told))
 
 
 def warm() -> None:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pycemaker import i18n
-from pycemaker.figures.sheet import HEAD_Y, KEY_Y, Picture, Sheet, theme, tint
 from pycemaker.i18n.language import N_, _
+from pycemaker.presentation.figures.sheet import HEAD_Y, KEY_Y, Picture, Sheet, theme, tint
 
 if TYPE_CHECKING:
     from pycemaker.analysis.capacity import Resource

@@ -11,8 +11,8 @@ from datetime import timedelta
 from pycemaker import i18n
 from pycemaker.analysis.capacity import FEWEST_DAYS, Resource, Verdict
 from pycemaker.analysis.findings.finding import CRITICAL, NOTICE, WARNING, Finding
-from pycemaker.capacity_tables import limit_of, sentence
 from pycemaker.i18n.language import N_, _, pgettext
+from pycemaker.presentation.capacity_tables import limit_of, sentence
 
 _SOON_DAYS, _LATER_DAYS = 7, 30
 _LEAST_SHARE_OVER = 0.05

@@ -10,9 +10,9 @@ import numpy as np
 from pycemaker import i18n
 from pycemaker.analysis.criticity import MOST_CRITICITIES, Criticity, leading
 from pycemaker.analysis.metric_summary import digest
-from pycemaker.figures import alt
-from pycemaker.figures.sheet import HEAD_Y, WIDTH, Picture, Sheet, theme, tint
 from pycemaker.i18n.language import _
+from pycemaker.presentation.figures import alt_text
+from pycemaker.presentation.figures.sheet import HEAD_Y, WIDTH, Picture, Sheet, theme, tint
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -59,7 +59,7 @@ def criticity_shares(part: MetricPeriod) -> Picture:
             _write_key(sheet, rows)
         else:
             sheet.write(0, HEIGHT / 2, i18n.absence(told.received), color=tint("muted"))
-        return sheet.finish(f"{part.metric.id}-criticity", alt.shares_sentence(part, told))
+        return sheet.finish(f"{part.metric.id}-criticity", alt_text.shares_sentence(part, told))
 
 
 def _rows_that_fit(sheet: Sheet, shares: Mapping[str, float]) -> list[list[_Part]]:

@@ -17,7 +17,7 @@ from pycemaker.analysis.findings import CRITICAL, NOTICE, WARNING, all_clear
 from pycemaker.analysis.metric_summary import Digest, Extreme, digest
 from pycemaker.analysis.rates import in_rates
 from pycemaker.i18n.language import N_, _, pgettext
-from pycemaker.sampling import sampling
+from pycemaker.presentation.cadence_sentence import sampling
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,9 +10,9 @@ import numpy as np
 
 from pycemaker import i18n
 from pycemaker.analysis.capacity import DAY_MS, Resource, Verdict
-from pycemaker.figures.axes import Scale, reading_scale, time_ticks
-from pycemaker.figures.sheet import HEAD_Y, KEY_Y, Picture, Sheet, theme, tint
 from pycemaker.i18n.language import _
+from pycemaker.presentation.figures.axes import Scale, reading_scale, time_ticks
+from pycemaker.presentation.figures.sheet import HEAD_Y, KEY_Y, Picture, Sheet, theme, tint
 from pycemaker.window import Window, from_epoch_ms, to_epoch_ms
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ def _head(sheet: Sheet, resource: Resource) -> None:
 
 def outlook_sentence(resource: Resource) -> str:
     """What the figure shows."""
-    from pycemaker.capacity_tables import sentence
+    from pycemaker.presentation.capacity_tables import sentence
 
     found = resource.forecast.medians
     what = _("{label}, medianas e tendência", label=resource.part.label)

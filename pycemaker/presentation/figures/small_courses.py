@@ -10,10 +10,10 @@ import numpy as np
 from pycemaker import i18n
 from pycemaker.analysis.metric_summary import digest
 from pycemaker.analysis.rates import in_rates
-from pycemaker.figures import alt
-from pycemaker.figures.axes import Tick, reading_scale, time_ticks
-from pycemaker.figures.curve import Curve, curve
-from pycemaker.figures.sheet import WIDTH, Picture, Sheet, theme, tint
+from pycemaker.presentation.figures import alt_text
+from pycemaker.presentation.figures.axes import Tick, reading_scale, time_ticks
+from pycemaker.presentation.figures.curve import Curve, curve
+from pycemaker.presentation.figures.sheet import WIDTH, Picture, Sheet, theme, tint
 from pycemaker.window import to_epoch_ms
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def small_courses(parts: Sequence[MetricPeriod]) -> Picture:
             sheet.write_centred(sheet.place(tick.place, 0)[0], height - 13, tick.label, color=tint("muted"))
         for row, part in enumerate(parts):
             _draw_row(sheet, part, floor=len(parts) - 1 - row)
-        return sheet.finish("courses", alt.small_sentence(parts))
+        return sheet.finish("courses", alt_text.small_sentence(parts))
 
 
 def _apart(sheet: Sheet, ticks: Sequence[Tick]) -> Sequence[Tick]:

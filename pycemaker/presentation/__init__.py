@@ -1,0 +1,1 @@
+"""How a reader sees a period: figures, tables, the display helpers of the cells."""

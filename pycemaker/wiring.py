@@ -16,11 +16,11 @@ from pycemaker.cache.summary_store import HourStore
 from pycemaker.data.database import Database, open_database
 from pycemaker.i18n import language
 from pycemaker.i18n.language import _
+from pycemaker.mail.compose import OUTBOX_SENDER, compose
 from pycemaker.metrics import METRICS, Metric
 from pycemaker.parameters_cell import check_injected
 from pycemaker.report import lint, render
 from pycemaker.report.attachments.make import Attacher
-from pycemaker.report.mail import OUTBOX_SENDER, compose
 from pycemaker.report.pipeline import Collaborators, Page, RunNotebook, StoreFigures
 from pycemaker.report.storage import FirebaseFigures
 from pycemaker.series.period import HISTORY_DAYS, MetricPeriod, Period

@@ -11,7 +11,7 @@ from typing import Any
 
 from pycemaker.doctor import machine, services
 from pycemaker.errors import InvalidSettings
-from pycemaker.report.smtp import SmtpSender
+from pycemaker.mail.smtp import SmtpSender
 from pycemaker.report.storage import FirebaseFigures
 from pycemaker.settings import Settings
 from pycemaker.telemetry.check_runner import FAIL, OK, SKIP, WARN, Check, Result, look_at

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from pycemaker.data.database import Database, open_database
-from pycemaker.data.signing_keys import SigningKeys
-from pycemaker.data.suppressions import EVERY_REPORT, Suppressions
+from pycemaker.mail.signing_keys import SigningKeys
+from pycemaker.mail.suppressions import EVERY_REPORT, Suppressions
 from pycemaker.parsing.addresses import parse_address
 from pycemaker.report.catalogue import find_notebook
 from pycemaker.settings import Settings

@@ -29,8 +29,8 @@ from pycemaker.errors import (
 )
 from pycemaker.ledger.files import Files
 from pycemaker.ledger.ledger import Ledger
+from pycemaker.mail.smtp import SmtpSender
 from pycemaker.metrics import METRICS
-from pycemaker.report.smtp import SmtpSender
 from pycemaker.report.storage import FirebaseFigures
 from pycemaker.settings import Settings
 from pycemaker.telemetry.check_runner import FAIL, OK, SKIP, WARN, Check, Finding

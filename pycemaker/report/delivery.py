@@ -22,8 +22,8 @@ from pycemaker.ledger.files import MESSAGE, Files
 from pycemaker.ledger.ledger import ORPHANED, LeaseLost, Ledger
 from pycemaker.ledger.reading import Document
 from pycemaker.ledger.retries import FIRST_SECONDS, delay_seconds
+from pycemaker.mail.compose import readdress
 from pycemaker.parsing.address_pattern import mask_addresses
-from pycemaker.report.mail import readdress
 from pycemaker.report.pipeline import Send
 
 _log = logging.getLogger(__name__)

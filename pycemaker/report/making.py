@@ -19,10 +19,10 @@ from pycemaker.ledger.entry import digest
 from pycemaker.ledger.files import MESSAGE, Files
 from pycemaker.ledger.ledger import ORPHANED, Ledger
 from pycemaker.ledger.reading import Document
+from pycemaker.mail.compose import readdress
 from pycemaker.report import shelf
 from pycemaker.report.catalogue import NOTEBOOKS
 from pycemaker.report.delivery import headers_for
-from pycemaker.report.mail import readdress
 from pycemaker.report.pipeline import OnProgress
 from pycemaker.window import to_iso_text
 

@@ -17,8 +17,8 @@ import psutil
 import pytest
 
 from pycemaker.data.database import open_database
-from pycemaker.data.signing_keys import SigningKeys
-from pycemaker.report.unsubscribe import Subscription, sign
+from pycemaker.mail.signing_keys import SigningKeys
+from pycemaker.mail.unsubscribe import Subscription, sign
 from tests.services.process import ServerProcess, free_port
 
 ONE_CLICK = b"List-Unsubscribe=One-Click"

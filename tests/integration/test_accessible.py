@@ -15,10 +15,10 @@ import server
 from pycemaker.cache.store import Store
 from pycemaker.data import embedded
 from pycemaker.data.database import Database
-from pycemaker.data.suppressions import RECIPIENT, Suppression
 from pycemaker.ledger.entry import Asked
+from pycemaker.mail.suppressions import RECIPIENT, Suppression
+from pycemaker.mail.unsubscribe import Subscription
 from pycemaker.report.pipeline import ReportRequest
-from pycemaker.report.unsubscribe import Subscription
 from pycemaker.settings import from_mapping
 from pycemaker.web.pages import unsubscribe_page
 from pycemaker.window import Window

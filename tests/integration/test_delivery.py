@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 
 from pycemaker.data.database import Database
-from pycemaker.data.suppressions import Suppressions
 from pycemaker.errors import (
     DatabaseUnreachable,
     MailDeferred,
@@ -28,14 +27,15 @@ from pycemaker.ledger import states
 from pycemaker.ledger.entry import Asked
 from pycemaker.ledger.ledger import Ledger
 from pycemaker.ledger.retries import delay_seconds
+from pycemaker.mail.compose import Outbox
+from pycemaker.mail.smtp import SmtpSender
+from pycemaker.mail.suppressions import Suppressions
 from pycemaker.report import outcome
 from pycemaker.report.bounds import Bounds
 from pycemaker.report.delivery import MOST_LATE_READS, Post
 from pycemaker.report.desk import Desk
-from pycemaker.report.mail import Outbox
 from pycemaker.report.making import Maker
 from pycemaker.report.pipeline import Delivery, ReportRequest
-from pycemaker.report.smtp import SmtpSender
 from pycemaker.web import response_bodies
 from pycemaker.window import Window
 from tests.services.desk import desk_of

@@ -29,9 +29,9 @@ from pycemaker.cache.store import Store
 from pycemaker.data.database import Database
 from pycemaker.doctor import machine, services
 from pycemaker.doctor.services import Shared
+from pycemaker.mail.smtp import SmtpSender
 from pycemaker.metrics import METRICS
 from pycemaker.report.attachments.printed import find_chromium
-from pycemaker.report.smtp import SmtpSender
 from pycemaker.report.storage import FirebaseFigures
 from pycemaker.settings import ROOT, from_mapping
 from pycemaker.telemetry.check_runner import FAIL, OK, SKIP, WARN, Check, Finding, look_at

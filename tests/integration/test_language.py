@@ -22,15 +22,15 @@ import server
 from pycemaker.cache.store import Store
 from pycemaker.collect import demo
 from pycemaker.data.database import Database
-from pycemaker.data.signing_keys import SigningKeys
 from pycemaker.i18n.catalogues import read_catalogue
 from pycemaker.i18n.language import LANGUAGES, speaking
+from pycemaker.mail.compose import compose
+from pycemaker.mail.signing_keys import SigningKeys
+from pycemaker.mail.unsubscribe import UnsubscribeHeaders
 from pycemaker.preview.make import Kitchen
-from pycemaker.report.mail import compose
 from pycemaker.report.outputs import HTML_CHARACTERS
 from pycemaker.report.pipeline import ReportRequest
 from pycemaker.report.render import render_page
-from pycemaker.report.unsubscribe import UnsubscribeHeaders
 from pycemaker.settings import ROOT, from_mapping
 from pycemaker.window import Window
 from tests.integration.test_reports import NOW, environment_of, folder  # noqa: F401

@@ -26,9 +26,9 @@ from pycemaker.collect import demo
 from pycemaker.data.database import Database
 from pycemaker.ledger import states
 from pycemaker.ledger.entry import Asked
+from pycemaker.mail.compose import Outbox
 from pycemaker.report.delivery import Post
 from pycemaker.report.desk import Desk
-from pycemaker.report.mail import Outbox
 from pycemaker.report.making import MOST_RUNS
 from pycemaker.report.pipeline import ReportRequest
 from pycemaker.settings import ROOT

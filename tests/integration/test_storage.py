@@ -232,7 +232,7 @@ except StorageRefused as error:
 
 def test_google_s_libraries_are_not_imported_before_the_first_upload() -> None:
     program = (
-        "import sys, pycemaker.report.storage, pycemaker.report.mail\n"
+        "import sys, pycemaker.report.storage, pycemaker.mail.compose\n"
         "print([name for name in ('google.auth', 'firebase_admin', 'requests', 'yagmail') if name in sys.modules])"
     )
     ended = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)

@@ -12,12 +12,12 @@ from pycemaker.data.database import Database
 from pycemaker.dispatch import make_desk
 from pycemaker.errors import DatabaseUnreachable
 from pycemaker.ledger.entry import Asked
+from pycemaker.mail.compose import Outbox
 from pycemaker.report import outcome
 from pycemaker.report.asking import document_of
 from pycemaker.report.bounds import Bounds
 from pycemaker.report.delivery import Post
 from pycemaker.report.desk import Desk
-from pycemaker.report.mail import Outbox
 from pycemaker.report.pipeline import Delivery, OnProgress, ReportRequest
 
 

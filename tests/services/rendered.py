@@ -7,8 +7,8 @@ from pathlib import Path
 
 from pycemaker.ledger import states
 from pycemaker.ledger.entry import Asked
+from pycemaker.mail.compose import POLICY, compose
 from pycemaker.report.desk import Desk
-from pycemaker.report.mail import POLICY, compose
 from pycemaker.report.pipeline import Page, ReportRequest
 from pycemaker.window import Window
 

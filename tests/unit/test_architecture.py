@@ -109,7 +109,7 @@ ALONE = {
     "bleach": {"pycemaker.report.clean"},
     "firebase_admin": {"pycemaker.report.storage"},
     "google": {"pycemaker.report.storage"},
-    "yagmail": {"pycemaker.report.smtp"},
+    "yagmail": {"pycemaker.mail.smtp"},
     "seaborn": {
         "pycemaker.presentation.figures",
         "pycemaker.presentation.figures.heatmap",

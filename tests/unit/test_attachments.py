@@ -15,6 +15,7 @@ import pytest
 
 from pycemaker.analysis.metric_summary import digest
 from pycemaker.errors import InvalidParameter
+from pycemaker.mail.compose import POLICY, compose
 from pycemaker.metrics import CPU, HTTP_FAIL, METRICS, SAMPLE_SECONDS, Metric
 from pycemaker.report.attachments import make
 from pycemaker.report.attachments.kinds import parse_kinds
@@ -22,7 +23,6 @@ from pycemaker.report.attachments.make import Attacher, room_bytes
 from pycemaker.report.attachments.samples_csv import CsvArchive, csv_pieces
 from pycemaker.report.attachments.table import STEPS_SECONDS, coarser, step_for, table
 from pycemaker.report.attachments.workbook import Workbook
-from pycemaker.report.mail import POLICY, compose
 from pycemaker.report.pipeline import Figure, Page
 from pycemaker.series.batches import no_columns
 from pycemaker.series.period import MetricPeriod

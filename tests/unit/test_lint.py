@@ -7,9 +7,9 @@ from email.message import EmailMessage
 import pytest
 
 from pycemaker.errors import ReportUnfit
+from pycemaker.mail.compose import compose
 from pycemaker.report import lint
 from pycemaker.report.lint import Withheld
-from pycemaker.report.mail import compose
 from pycemaker.report.pipeline import Figure, Page
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(500)

@@ -8,8 +8,8 @@ from email.policy import SMTP
 import pytest
 
 from pycemaker.errors import InvalidAddress, NothingToSend
+from pycemaker.mail.compose import compose, readdress
 from pycemaker.report.attachments.kinds import Attachment
-from pycemaker.report.mail import compose, readdress
 from pycemaker.report.pipeline import Figure, Page
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 40

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pycemaker.data.suppressions import inbox
 from pycemaker.errors import AskedTooOften, NotAuthenticated, TooManyRequests
+from pycemaker.mail.suppressions import inbox
 from pycemaker.settings import Settings
 from pycemaker.web.access import api_token
 from pycemaker.web.access.client_address import caller_address, is_on_this_machine

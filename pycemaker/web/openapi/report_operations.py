@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pycemaker import errors
+from pycemaker.mail.unsubscribe import PATH as UNSUBSCRIBE
 from pycemaker.parameters import own_parameters
 from pycemaker.report.attachments.kinds import KINDS
 from pycemaker.report.catalogue import DEFAULT, Notebook
-from pycemaker.report.unsubscribe import PATH as UNSUBSCRIBE
 from pycemaker.web.openapi.components import TEXT, listed, query_parameter, thing
 from pycemaker.web.openapi.operation import DATABASE, Answer, Json, Kind, Operation, ref
 from pycemaker.web.openapi.read_operations import PAGE

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from html import escape
 
-from pycemaker.data.suppressions import EVERY_REPORT, OPERATOR, Suppression, inbox
 from pycemaker.i18n.language import _
-from pycemaker.report.unsubscribe import Subscription
+from pycemaker.mail.suppressions import EVERY_REPORT, OPERATOR, Suppression, inbox
+from pycemaker.mail.unsubscribe import Subscription
 from pycemaker.web.pages import form_page
 
 LEAVE, LEAVE_ALL, RETURN = "cancelar", "cancelar-todos", "voltar"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from bottle import Bottle, request, response
 
-from pycemaker.data.signing_keys import SigningKeys
-from pycemaker.data.suppressions import EVERY_REPORT, RECIPIENT, Suppressions
 from pycemaker.errors import InvalidRequest, NotebookUnusable, UnknownLink, UnknownNotebook
 from pycemaker.i18n.language import speaking
-from pycemaker.report import unsubscribe
+from pycemaker.mail import unsubscribe
+from pycemaker.mail.signing_keys import SigningKeys
+from pycemaker.mail.suppressions import EVERY_REPORT, RECIPIENT, Suppressions
+from pycemaker.mail.unsubscribe import Subscription
 from pycemaker.report.catalogue import find_notebook
-from pycemaker.report.unsubscribe import Subscription
 from pycemaker.web.access.browser_actions import Acts
 from pycemaker.web.error_handling import tell_json
 from pycemaker.web.pages import form_page, unsubscribe_page

@@ -15,8 +15,8 @@ import hmac
 import re
 from dataclasses import dataclass
 
-from pycemaker.data.signing_keys import SigningKey, SigningKeys
 from pycemaker.errors import UnknownLink
+from pycemaker.mail.signing_keys import SigningKey, SigningKeys
 
 PATH = "/unsubscribe/"
 

@@ -17,8 +17,8 @@ from functools import partial
 from typing import Any
 
 from pycemaker.errors import MailRefused
-from pycemaker.report.connection import Connection, Watch
-from pycemaker.report.mail import encodable, one_line
+from pycemaker.mail.compose import encodable, one_line
+from pycemaker.mail.smtp_connection import Connection, Watch
 from pycemaker.report.pipeline import Delivery
 
 _REPLY_AWAITED = "waiting for the answer to the message"

@@ -1,0 +1,1 @@
+"""How a message leaves, and to whom it may: composing, SMTP, the outbox, suppressions, unsubscribe links."""

@@ -23,9 +23,9 @@ from pycemaker.cache.store import Store
 from pycemaker.cache.summary_refresher import HourKeeper
 from pycemaker.collect.this_machine import Collector
 from pycemaker.data.database import open_database
-from pycemaker.dispatch import make_desk
+from pycemaker.jobs.process_tree import forbid_reading
+from pycemaker.jobs.service_factory import make_desk
 from pycemaker.metrics import NAMES as METRIC_NAMES
-from pycemaker.report.processes import forbid_reading
 from pycemaker.settings import ROOT, load
 from pycemaker.telemetry import logs
 from pycemaker.web.access.browser_actions import ActingRoutes, refuse_preflights

@@ -40,6 +40,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pycemaker.analysis.capacity import review
+    from pycemaker.jobs.factories import read_period
     from pycemaker.metrics import CPU, DISK, HTTP_FAIL, METRICS, RAM, REQUEST_COUNT, RESPONSE_TIME
     from pycemaker.presentation.display import (
         capacity_changes,
@@ -57,7 +58,6 @@ if TYPE_CHECKING:
     )
     from pycemaker.presentation.figures import course, criticity_shares
     from pycemaker.presentation.figures.sheet import picture
-    from pycemaker.wiring import read_period
 
 _HOMES = {
     "pycemaker.analysis.capacity": ("review",),
@@ -78,7 +78,7 @@ _HOMES = {
         "translated",
         "trust",
     ),
-    "pycemaker.wiring": ("read_period",),
+    "pycemaker.jobs.factories": ("read_period",),
 }
 
 __all__ = [

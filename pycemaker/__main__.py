@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pycemaker import brand
 from pycemaker.commands import check, doctor, fill, preview, report, suppressions
 from pycemaker.errors import InvalidRequest, InvalidSettings, NotFound, PycemakerError, RecipientNotAllowed
-from pycemaker.report.processes import forbid_reading
+from pycemaker.jobs.process_tree import forbid_reading
 from pycemaker.settings import Settings, load
 from pycemaker.startup import say
 from pycemaker.telemetry import logs

@@ -16,7 +16,6 @@ from tqdm import tqdm
 
 from pycemaker.commands.asked import add_interval, read_asked
 from pycemaker.data.database import open_database
-from pycemaker.dispatch import make_desk
 from pycemaker.errors import (
     DatabaseUnreachable,
     MailDeferred,
@@ -27,13 +26,13 @@ from pycemaker.errors import (
     RunnerFailed,
     UnknownReport,
 )
-from pycemaker.ledger import states
-from pycemaker.ledger.files import NOTEBOOK, PAGE, Files
-from pycemaker.ledger.ledger import LeaseLost
+from pycemaker.jobs import result, states
+from pycemaker.jobs.artifacts import NOTEBOOK, PAGE, Files
+from pycemaker.jobs.job_store import LeaseLost
+from pycemaker.jobs.report_service import Desk
+from pycemaker.jobs.service_factory import make_desk
 from pycemaker.parsing.addresses import parse_recipients
-from pycemaker.report import outcome
 from pycemaker.report.attachments.kinds import KINDS, parse_kinds
-from pycemaker.report.desk import Desk
 from pycemaker.report.pipeline import STAGES, ReportRequest
 from pycemaker.settings import Settings
 from pycemaker.startup import say
@@ -136,16 +135,16 @@ def _give_up(desk: Desk, entry: dict[str, Any]) -> None:
 
 def _finish(entry: dict[str, Any], files: Files, settings: Settings, *, opens: bool) -> int:
     """Say what became of it, show the page where that is wanted; the exit status."""
-    if outcome.is_open(entry):
+    if result.is_open(entry):
         why = entry.get("last_error", {}).get("message", "it is not at its end")
         say(f"pycemaker: {why}\n  {_OTHERS}: {entry['_id']}")
         return 1
     try:
-        outcome.raise_unless_delivered(entry)
+        result.raise_unless_delivered(entry)
     except PycemakerError as error:
         say(_told_failure(error, str(entry["_id"]), files))
         return 1
-    say(_told(outcome.record(entry), settings))
+    say(_told(result.record(entry), settings))
     if opens:
         webbrowser.open(_save(str(entry["_id"]), files, files.names(str(entry["_id"])), PAGE).as_uri())
     return 0

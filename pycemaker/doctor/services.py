@@ -27,8 +27,8 @@ from pycemaker.errors import (
     StorageRefused,
     WrongReplicaSet,
 )
-from pycemaker.ledger.files import Files
-from pycemaker.ledger.ledger import Ledger
+from pycemaker.jobs.artifacts import Files
+from pycemaker.jobs.job_store import Ledger
 from pycemaker.mail.smtp import SmtpSender
 from pycemaker.metrics import METRICS
 from pycemaker.report.storage import FirebaseFigures

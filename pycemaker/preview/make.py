@@ -12,12 +12,12 @@ from pathlib import Path
 from shutil import rmtree
 from typing import Any
 
+from pycemaker.jobs.factories import report_collaborators, withheld
 from pycemaker.preview.page import preview_page
 from pycemaker.report.lint import Flaw, flaws
 from pycemaker.report.notebook import ReadyKernel, run_notebook
 from pycemaker.report.pipeline import Page, ReportRequest, stage
 from pycemaker.settings import ROOT, Settings
-from pycemaker.wiring import report_collaborators, withheld
 
 RECIPIENT = "preview@localhost.localdomain"
 OnCell = Callable[[int, int], None]

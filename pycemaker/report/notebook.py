@@ -39,7 +39,7 @@ OUTPUT_SECONDS = 60
 """For how long what a cell has shown is still taken once the cell has run."""
 
 _WARM_UP = (
-    "import pycemaker.presentation.display, pycemaker.wiring, pycemaker.report.charts;"
+    "import pycemaker.presentation.display, pycemaker.jobs.factories, pycemaker.report.charts;"
     " pycemaker.i18n.language.speak(pycemaker.settings.load().report_language);"
     " pycemaker.presentation.figures.warm(); pycemaker.parameters.warm();"
     " pycemaker.presentation.figures.sheet.use_fonts(); pycemaker.report.charts.show_specifications(get_ipython()); del pycemaker;"

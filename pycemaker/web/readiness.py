@@ -22,7 +22,7 @@ from pycemaker import i18n
 from pycemaker.cache.store import Store
 from pycemaker.collect.sources import look_at_sources
 from pycemaker.errors import DatabaseUnreachable, IndexesNotReady, PycemakerError, RightMissing
-from pycemaker.ledger.ledger import Ledger
+from pycemaker.jobs.job_store import Ledger
 from pycemaker.metrics import METRICS
 from pycemaker.settings import Settings
 from pycemaker.web.error_responses import sentence

@@ -10,8 +10,8 @@ from functools import cached_property
 from pathlib import Path
 
 from pycemaker.cache.store import Store
+from pycemaker.jobs.report_service import Desk
 from pycemaker.report import catalogue
-from pycemaker.report.desk import Desk
 from pycemaker.settings import Settings
 from pycemaker.telemetry.traffic import Traffic
 from pycemaker.web.access.access_control import Gate

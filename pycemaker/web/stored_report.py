@@ -10,7 +10,7 @@ import re
 
 from pycemaker import brand
 from pycemaker.errors import UnknownReport
-from pycemaker.ledger.files import FIGURES, PAGE, Files
+from pycemaker.jobs.artifacts import FIGURES, PAGE, Files
 
 _HEADERS = {
     "X-Robots-Tag": "noindex, nofollow",

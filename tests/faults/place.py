@@ -21,10 +21,10 @@ import psutil
 from pycemaker.collect import demo
 from pycemaker.data import embedded
 from pycemaker.data.database import Database
-from pycemaker.dispatch import make_desk
-from pycemaker.ledger import states
-from pycemaker.ledger.entry import Asked
-from pycemaker.report.desk import Desk
+from pycemaker.jobs import states
+from pycemaker.jobs.job_document import Asked
+from pycemaker.jobs.report_service import Desk
+from pycemaker.jobs.service_factory import make_desk
 from pycemaker.report.pipeline import ReportRequest
 from pycemaker.settings import ROOT, from_mapping
 from pycemaker.window import Window
@@ -130,7 +130,7 @@ def left_behind(folder: Path) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter(["cmdline"]):
         words = process.info["cmdline"] or []
-        if "pycemaker.report.child" in words or any("ipykernel" in word for word in words):
+        if "pycemaker.jobs.worker_entry" in words or any("ipykernel" in word for word in words):
             with contextlib.suppress(psutil.Error):
                 if process.environ().get("DATA_DIR") == str(folder):
                     found.append(process)

@@ -7,7 +7,7 @@ import threading
 from dataclasses import replace
 
 from pycemaker.data.database import Database
-from pycemaker.dispatch import bounds_of, make_desk
+from pycemaker.jobs.service_factory import bounds_of, make_desk
 from pycemaker.settings import load
 
 

@@ -15,7 +15,7 @@ import server
 from pycemaker.cache.store import Store
 from pycemaker.data import embedded
 from pycemaker.data.database import Database
-from pycemaker.ledger.entry import Asked
+from pycemaker.jobs.job_document import Asked
 from pycemaker.mail.suppressions import RECIPIENT, Suppression
 from pycemaker.mail.unsubscribe import Subscription
 from pycemaker.report.pipeline import ReportRequest

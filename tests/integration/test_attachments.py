@@ -16,8 +16,8 @@ import pandas as pd
 import pytest
 
 from pycemaker.data.database import Database
+from pycemaker.jobs.report_service import Desk
 from pycemaker.report.attachments.printed import find_chromium
-from pycemaker.report.desk import Desk
 from pycemaker.report.pipeline import ReportRequest
 from pycemaker.settings import ROOT
 from pycemaker.window import Window

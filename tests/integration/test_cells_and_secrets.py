@@ -17,9 +17,9 @@ import pytest
 
 from pycemaker.data.database import Database
 from pycemaker.errors import NotebookFailed, ReportWroteTooMuch
+from pycemaker.jobs.subprocess_runner import Runner
 from pycemaker.report import workplace
 from pycemaker.report.notebook import ReadyKernel, run_notebook
-from pycemaker.report.runner import Runner
 from pycemaker.settings import ROOT
 from tests.services.process import ServerProcess
 
@@ -30,7 +30,7 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="as Linux shows proce
 
 HELD = """
 import ctypes, os, time
-from pycemaker.report.processes import forbid_reading
+from pycemaker.jobs.process_tree import forbid_reading
 if os.getuid() == 0: os.setuid(65534); ctypes.CDLL(None).prctl(4, 1, 0, 0, 0)
 {}
 print("ready", flush=True); time.sleep(30)

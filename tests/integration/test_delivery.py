@@ -23,18 +23,17 @@ from pycemaker.errors import (
     RecipientSuppressed,
     ReportExpired,
 )
-from pycemaker.ledger import states
-from pycemaker.ledger.entry import Asked
-from pycemaker.ledger.ledger import Ledger
-from pycemaker.ledger.retries import delay_seconds
+from pycemaker.jobs import result, states
+from pycemaker.jobs.delivery_worker import MOST_LATE_READS, Post
+from pycemaker.jobs.job_document import Asked
+from pycemaker.jobs.job_store import Ledger
+from pycemaker.jobs.limits import Bounds
+from pycemaker.jobs.render_worker import Maker
+from pycemaker.jobs.report_service import Desk
+from pycemaker.jobs.retry import delay_seconds
 from pycemaker.mail.compose import Outbox
 from pycemaker.mail.smtp import SmtpSender
 from pycemaker.mail.suppressions import Suppressions
-from pycemaker.report import outcome
-from pycemaker.report.bounds import Bounds
-from pycemaker.report.delivery import MOST_LATE_READS, Post
-from pycemaker.report.desk import Desk
-from pycemaker.report.making import Maker
 from pycemaker.report.pipeline import Delivery, ReportRequest
 from pycemaker.web import response_bodies
 from pycemaker.window import Window
@@ -124,7 +123,7 @@ def test_what_may_pass_is_tried_again_until_it_has_passed_and_then_no_more(
         entry = desk.wait("r", 10)
         assert entry["state"] == "deferred"
         with pytest.raises(MailDeferred) as caught:
-            outcome.raise_unless_delivered(entry)
+            result.raise_unless_delivered(entry)
         assert caught.value.facts["next_attempt_at"].endswith("Z")
         refused = len(mail.received)
         mail.script.clear()
@@ -155,7 +154,7 @@ def test_what_never_passes_is_given_up_and_says_why(database: Database) -> None:
         assert (entry["state"], mail.received) == ("expired", [])
         assert "450 4.2.1 later" in entry["recipients"][0]["reason"]
         with pytest.raises(ReportExpired):
-            outcome.raise_unless_delivered(entry)
+            result.raise_unless_delivered(entry)
 
 
 def test_however_long_nobody_could_send_it_a_mail_is_tried_once(database: Database) -> None:
@@ -178,7 +177,7 @@ def test_one_address_that_is_refused_makes_no_other_get_two(database: Database) 
         assert [one["state"] for one in entry["recipients"]] == ["sent", "refused", "sent"]
         assert entry["state"] == "partly_sent"
         with pytest.raises(MailPartlySent) as caught:
-            outcome.raise_unless_delivered(entry)
+            result.raise_unless_delivered(entry)
         assert "gone@b.com: refused" in caught.value.facts["recipients"]
         assert len({received.message["Message-ID"] for received in mail.received}) == 2
 
@@ -190,7 +189,7 @@ def test_who_left_is_not_mailed(database: Database) -> None:
         entry = ended(desk)
         assert (entry["state"], mail.received) == ("suppressed", [])
         with pytest.raises(RecipientSuppressed):
-            outcome.raise_unless_delivered(entry)
+            result.raise_unless_delivered(entry)
 
 
 def test_who_left_is_no_reason_for_another_s_report_to_count_as_failed(database: Database) -> None:
@@ -199,8 +198,8 @@ def test_who_left_is_no_reason_for_another_s_report_to_count_as_failed(database:
         put_rendered(desk, "r", "gone@b.com", "a@b.com")
         entry = ended(desk)
         assert (entry["state"], mails(mail)) == ("sent", {"a@b.com": 1})
-        outcome.raise_unless_delivered(entry)
-        told = response_bodies.report(outcome.record(entry))
+        result.raise_unless_delivered(entry)
+        told = response_bodies.report(result.record(entry))
         assert told["msg"] == "Relatório enviado com sucesso! Não enviado a pedido do destinatário: gone@b.com."
 
 
@@ -271,7 +270,7 @@ def test_a_recipient_who_was_being_sent_to_when_a_server_died_is_not_sent_to_aga
     assert [one["state"] for one in entry["recipients"]] == ["possibly_sent", "sent"]
     assert mails(mail) == {"c@d.com": 1}
     with pytest.raises(MailPartlySent):
-        outcome.raise_unless_delivered(entry)
+        result.raise_unless_delivered(entry)
 
 
 def test_a_mail_that_another_server_took_for_possibly_sent_is_sent_where_it_is_known_to_be_refused(
@@ -398,7 +397,7 @@ def test_a_message_that_is_gone_is_a_failed_report(database: Database) -> None:
         entry = desk.ledger.get("r")
         assert (entry["state"], mail.received) == ("failed", [])
         with pytest.raises(Exception, match="not in the database any more"):
-            outcome.raise_unless_delivered(entry)
+            result.raise_unless_delivered(entry)
 
 
 def test_a_message_of_which_a_part_is_gone_is_a_failed_report_and_who_may_have_it_is_told_so(
@@ -425,7 +424,7 @@ def test_a_message_that_cannot_be_read_is_not_looked_for_for_ever_but_after_its_
     desk = Desk(database, {}, Path("/nonexistent"), Post(_none, "reports@example.com", is_repeatable=False), QUICK)
     put_rendered(desk, "r", "a@b.com")
     desk.ledger._reports.update_one({"_id": "r"}, {"$set": {"give_up_at": NOW}})  # its server was away for years
-    monkeypatch.setattr("pycemaker.ledger.files.Files.get", away)
+    monkeypatch.setattr("pycemaker.jobs.artifacts.Files.get", away)
     for _ in range(MOST_LATE_READS - 1):
         with pytest.raises(DatabaseUnreachable):
             desk._deliver(desk.ledger.claim(states.TO_SEND))

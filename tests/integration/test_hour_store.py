@@ -15,11 +15,11 @@ from pycemaker.cache.store import Store
 from pycemaker.cache.summary_refresher import HourKeeper, claim_pass
 from pycemaker.cache.summary_store import COLLECTION, Effort, HourStore
 from pycemaker.data.database import Database
+from pycemaker.jobs.factories import read_period
 from pycemaker.metrics import CPU
 from pycemaker.series.hour_summaries import HourSummaries, summarize
 from pycemaker.settings import from_mapping
 from pycemaker.window import Interval, to_wall_text
-from pycemaker.wiring import read_period
 
 END = datetime(2026, 5, 20, 12, tzinfo=UTC)
 DAYS = 5

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from pycemaker.data.database import Database
-from pycemaker.report.bounds import Bounds
-from pycemaker.report.desk import Desk
+from pycemaker.jobs.limits import Bounds
+from pycemaker.jobs.report_service import Desk
 from tests.services.desk import outbox_desk
 
 

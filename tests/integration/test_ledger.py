@@ -16,13 +16,13 @@ import pytest
 
 from pycemaker.data.database import Database
 from pycemaker.errors import IdempotencyKeyReused, TooManyReports, UnknownReport
-from pycemaker.ledger import states
-from pycemaker.ledger.entrance import MOST_KEYS
-from pycemaker.ledger.entry import Asked, public, recipients, repeat_key
-from pycemaker.ledger.files import Files
-from pycemaker.ledger.ledger import MOST_REFUSALS, LeaseLost, Ledger
-from pycemaker.report.asking import asked_for
-from pycemaker.report.bounds import Bounds
+from pycemaker.jobs import states
+from pycemaker.jobs.artifacts import Files
+from pycemaker.jobs.enqueue import MOST_KEYS
+from pycemaker.jobs.job_document import Asked, public, recipients, repeat_key
+from pycemaker.jobs.job_store import MOST_REFUSALS, LeaseLost, Ledger
+from pycemaker.jobs.limits import Bounds
+from pycemaker.jobs.submission import asked_for
 from pycemaker.report.pipeline import ReportRequest
 from pycemaker.settings import ROOT
 from pycemaker.window import Window

@@ -20,9 +20,9 @@ import pytest
 
 from pycemaker import errors
 from pycemaker.data.database import Database
-from pycemaker.report.desk import Desk
+from pycemaker.jobs.report_service import Desk
+from pycemaker.jobs.subprocess_runner import Runner
 from pycemaker.report.pipeline import ReportRequest
-from pycemaker.report.runner import Runner
 from pycemaker.settings import ROOT
 from pycemaker.window import Window
 from tests.services.desk import desk_of, make

@@ -11,12 +11,12 @@ import pytest
 
 from pycemaker.data.database import Database
 from pycemaker.errors import DatabaseUnreachable, NothingToSend, PycemakerError
-from pycemaker.ledger import states
-from pycemaker.ledger.entry import Asked, digest, recipients
-from pycemaker.ledger.files import Files
-from pycemaker.ledger.ledger import LeaseLost, Ledger
-from pycemaker.report.delivery import insist_for
-from pycemaker.report.making import Maker
+from pycemaker.jobs import states
+from pycemaker.jobs.artifacts import Files
+from pycemaker.jobs.delivery_worker import insist_for
+from pycemaker.jobs.job_document import Asked, digest, recipients
+from pycemaker.jobs.job_store import LeaseLost, Ledger
+from pycemaker.jobs.render_worker import Maker
 from pycemaker.report.pipeline import OnProgress
 from tests.services.rendered import NOW
 

@@ -17,7 +17,7 @@ import server
 from pycemaker import errors
 from pycemaker.cache.store import Store
 from pycemaker.data.database import Database
-from pycemaker.ledger import states
+from pycemaker.jobs import states
 from pycemaker.settings import from_mapping
 from pycemaker.telemetry.traffic import BOUNDS_SECONDS, FOLDED_AT, Traffic
 from tests.services.described import PromptDesk

@@ -17,9 +17,9 @@ import pytest
 from pycemaker.commands import report as command
 from pycemaker.data.database import Database
 from pycemaker.errors import DatabaseUnreachable
-from pycemaker.ledger import states
-from pycemaker.ledger.entry import Asked
-from pycemaker.report.desk import Desk
+from pycemaker.jobs import states
+from pycemaker.jobs.job_document import Asked
+from pycemaker.jobs.report_service import Desk
 from pycemaker.report.pipeline import ReportRequest
 from pycemaker.settings import ROOT, from_mapping
 from tests.integration.test_reports import request_for

@@ -13,10 +13,10 @@ import pytest
 
 from pycemaker import errors
 from pycemaker.data.database import Database
-from pycemaker.ledger import states
-from pycemaker.report.desk import Desk
+from pycemaker.jobs import states
+from pycemaker.jobs.report_service import Desk
+from pycemaker.jobs.subprocess_runner import Runner
 from pycemaker.report.pipeline import ReportRequest
-from pycemaker.report.runner import Runner
 from pycemaker.settings import from_mapping
 from pycemaker.telemetry import logs
 from pycemaker.window import Window
@@ -72,7 +72,7 @@ def test_each_recipient_has_a_line_with_the_message_s_id_and_what_the_server_sai
         rendered(desk, "a-report")
         lines()
         deliver(desk, "a-report")
-    told = [line for line in lines() if line["logger"] == "pycemaker.report.delivery"]
+    told = [line for line in lines() if line["logger"] == "pycemaker.jobs.delivery_worker"]
     assert [(line["level"], line["message"], line["request_id"]) for line in told] == [
         (level, f"report a-report, recipient {place}: {state}", "asked-a-report") for place in (1, 2)
     ]
@@ -117,7 +117,7 @@ def test_a_report_that_was_made_says_so(database: Database, database_url: str, t
     desk = desk_of(database, PLAIN | {"DATA_DIR": str(tmp_path), "MONGO_DB_URL": database_url})
     request = ReportRequest("a-report", notebook_of(tmp_path, FIGURE), Window(NOW, 6), ("a@b.com",), request_id="r-7")
     make(desk, request)
-    told = [line for line in lines() if line["logger"] == "pycemaker.report.making"]
+    told = [line for line in lines() if line["logger"] == "pycemaker.jobs.render_worker"]
     (line,) = told
     assert (line["level"], line["message"], line["request_id"]) == ("info", "report a-report: made", "r-7")
     assert line["seconds"] > 0

@@ -24,12 +24,12 @@ import pytest
 from pycemaker import errors
 from pycemaker.collect import demo
 from pycemaker.data.database import Database
-from pycemaker.ledger import states
-from pycemaker.ledger.entry import Asked
+from pycemaker.jobs import states
+from pycemaker.jobs.delivery_worker import Post
+from pycemaker.jobs.job_document import Asked
+from pycemaker.jobs.render_worker import MOST_RUNS
+from pycemaker.jobs.report_service import Desk
 from pycemaker.mail.compose import Outbox
-from pycemaker.report.delivery import Post
-from pycemaker.report.desk import Desk
-from pycemaker.report.making import MOST_RUNS
 from pycemaker.report.pipeline import ReportRequest
 from pycemaker.settings import ROOT
 from pycemaker.window import Window

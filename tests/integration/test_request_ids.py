@@ -17,7 +17,7 @@ import server
 from pycemaker.cache.store import Store
 from pycemaker.data.database import Database
 from pycemaker.errors import DatabaseUnreachable
-from pycemaker.ledger import states
+from pycemaker.jobs import states
 from pycemaker.settings import from_mapping
 from pycemaker.telemetry import logs
 from tests.services.described import PromptDesk

@@ -10,8 +10,8 @@ import pytest
 
 from pycemaker.data.database import Database
 from pycemaker.errors import UnknownReport
-from pycemaker.ledger import states
-from pycemaker.report.desk import Desk
+from pycemaker.jobs import states
+from pycemaker.jobs.report_service import Desk
 from pycemaker.report.pipeline import Figure
 from pycemaker.report.storage import FirebaseFigures
 from tests.services.desk import desk_of

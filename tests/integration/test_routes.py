@@ -15,9 +15,9 @@ import server
 from pycemaker import errors
 from pycemaker.cache.store import Store
 from pycemaker.data.database import Database
+from pycemaker.jobs.report_service import Desk
 from pycemaker.metrics import METRICS
 from pycemaker.report.attachments.kinds import KINDS
-from pycemaker.report.desk import Desk
 from pycemaker.settings import Settings, from_mapping
 from pycemaker.web.error_responses import FACES
 from tests.services.desk import SpentDesk

@@ -9,15 +9,15 @@ from typing import Any, NoReturn
 
 from pycemaker import settings
 from pycemaker.data.database import Database
-from pycemaker.dispatch import make_desk
 from pycemaker.errors import DatabaseUnreachable
-from pycemaker.ledger.entry import Asked
+from pycemaker.jobs import result
+from pycemaker.jobs.delivery_worker import Post
+from pycemaker.jobs.job_document import Asked
+from pycemaker.jobs.limits import Bounds
+from pycemaker.jobs.report_service import Desk
+from pycemaker.jobs.service_factory import make_desk
+from pycemaker.jobs.submission import document_of
 from pycemaker.mail.compose import Outbox
-from pycemaker.report import outcome
-from pycemaker.report.asking import document_of
-from pycemaker.report.bounds import Bounds
-from pycemaker.report.delivery import Post
-from pycemaker.report.desk import Desk
 from pycemaker.report.pipeline import Delivery, OnProgress, ReportRequest
 
 
@@ -34,13 +34,13 @@ def make(
     desk.notebooks = request.notebook.parent
     report_id, _ = desk.ask(request, Asked(secrets.token_hex(8)), own=True)
     entry = desk.make_own(report_id, on_progress)
-    outcome.raise_unless_delivered(entry)
-    return outcome.record(entry)
+    result.raise_unless_delivered(entry)
+    return result.record(entry)
 
 
 def record_of(desk: Desk, report_id: str = "a-report") -> dict[str, Any]:
     """A report's record as it stands."""
-    return outcome.record(desk.ledger.get(report_id))
+    return result.record(desk.ledger.get(report_id))
 
 
 class AwayDatabase(Database):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pycemaker.ledger import states
-from pycemaker.ledger.entry import Asked
+from pycemaker.jobs import states
+from pycemaker.jobs.job_document import Asked
+from pycemaker.jobs.report_service import Desk
 from pycemaker.mail.compose import POLICY, compose
-from pycemaker.report.desk import Desk
 from pycemaker.report.pipeline import Page, ReportRequest
 from pycemaker.window import Window
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
-from pycemaker.report.waiters import Waiters
+from pycemaker.jobs.waiters import Waiters
 
 
 def test_32_wait_for_one_report_and_leave_16_places_to_others() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pycemaker.ledger import states
+from pycemaker.jobs import states
 from pycemaker.metrics import NAMES
 from pycemaker.parsing.addresses import MOST_RECIPIENTS
 from pycemaker.settings import Settings

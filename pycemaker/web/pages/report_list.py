@@ -10,7 +10,7 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from pycemaker import brand, errors, i18n
-from pycemaker.ledger import states
+from pycemaker.jobs import states
 from pycemaker.web.error_responses import sentence
 from pycemaker.web.pages import home
 

@@ -11,9 +11,10 @@ from bottle import Bottle, HTTPError, request, response
 
 from pycemaker import errors
 from pycemaker.i18n.language import speaking
-from pycemaker.ledger.reading import Document
+from pycemaker.jobs import result
+from pycemaker.jobs.job_reader import Document
 from pycemaker.parsing.addresses import parse_recipients
-from pycemaker.report import catalogue, outcome
+from pycemaker.report import catalogue
 from pycemaker.report.attachments.kinds import parse_kinds
 from pycemaker.report.pipeline import ReportRequest
 from pycemaker.telemetry.request_ids import REQUEST_ID
@@ -104,13 +105,13 @@ def _ask(services: Services, wanted: ReportRequest) -> str:
 
 def _tell(entry: Document, base_path: str) -> bytes:
     """200 for a report that arrived, 202 for one of which nothing is known yet; for any other, raises what it is."""
-    if outcome.is_open(entry):
+    if result.is_open(entry):
         url = f"{base_path}/reports/{entry['_id']}.json"
         response.status = 202
         response.set_header("Location", url)
-        return tell_json(response_bodies.report_accepted(outcome.record(entry), url))
-    outcome.raise_unless_delivered(entry)
-    return tell_json(response_bodies.report(outcome.record(entry)))
+        return tell_json(response_bodies.report_accepted(result.record(entry), url))
+    result.raise_unless_delivered(entry)
+    return tell_json(response_bodies.report(result.record(entry)))
 
 
 def _waits(given: object) -> bool:

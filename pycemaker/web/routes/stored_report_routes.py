@@ -10,9 +10,9 @@ from typing import Any
 from bottle import Bottle, request, response
 
 from pycemaker.errors import InvalidDate, InvalidParameter, OnlyHere, UnknownReport
-from pycemaker.ledger.files import MESSAGE, NOTEBOOK
-from pycemaker.ledger.reading import Document
-from pycemaker.report import outcome
+from pycemaker.jobs import result
+from pycemaker.jobs.artifacts import MESSAGE, NOTEBOOK
+from pycemaker.jobs.job_reader import Document
 from pycemaker.web import stored_report
 from pycemaker.web.access.redaction import without_addresses
 from pycemaker.web.error_handling import tell_json
@@ -70,7 +70,7 @@ def _record(services: Services, report_id: str) -> bytes:
 
 def _seen(services: Services, entry: Document) -> dict[str, Any]:
     """The entry's record as this caller may see it."""
-    record = outcome.record(entry)
+    record = result.record(entry)
     return record if services.gate.knows(request.environ) else without_addresses(record)
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pycemaker.ledger.entry import Asked, recipients, repeat_key
-from pycemaker.ledger.reading import Document
-from pycemaker.report.bounds import Bounds
+from pycemaker.jobs.job_document import Asked, recipients, repeat_key
+from pycemaker.jobs.job_reader import Document
+from pycemaker.jobs.limits import Bounds
 from pycemaker.report.pipeline import ReportRequest
 from pycemaker.window import to_iso_text
 

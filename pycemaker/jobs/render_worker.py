@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pycemaker.errors import DatabaseUnreachable, PycemakerError, ReportExpired, RunnerFailed
-from pycemaker.ledger import states
-from pycemaker.ledger.entry import digest
-from pycemaker.ledger.files import MESSAGE, Files
-from pycemaker.ledger.ledger import ORPHANED, Ledger
-from pycemaker.ledger.reading import Document
+from pycemaker.jobs import states
+from pycemaker.jobs.artifacts import MESSAGE, Files
+from pycemaker.jobs.delivery_worker import headers_for
+from pycemaker.jobs.job_document import digest
+from pycemaker.jobs.job_reader import Document
+from pycemaker.jobs.job_store import ORPHANED, Ledger
 from pycemaker.mail.compose import readdress
 from pycemaker.report import shelf
 from pycemaker.report.catalogue import NOTEBOOKS
-from pycemaker.report.delivery import headers_for
 from pycemaker.report.pipeline import OnProgress
 from pycemaker.window import to_iso_text
 

@@ -1,4 +1,4 @@
-"""The process in which one report is made: `python -m pycemaker.report.child FOLDER`.
+"""The process in which one report is made: `python -m pycemaker.jobs.worker_entry FOLDER`.
 
 Its standard input has two lines of JSON. The first is the secrets among its settings, which stand in no variable, where
 a cell could read them; it then starts a kernel and imports what a report needs. The second is the job. It answers with
@@ -23,22 +23,22 @@ from typing import Any
 import psutil
 
 from pycemaker.errors import PycemakerError, RunnerFailed
-from pycemaker.report import processes
+from pycemaker.jobs import process_tree
+from pycemaker.jobs.factories import prepare, report_collaborators
 from pycemaker.report.notebook import ReadyKernel, run_notebook
 from pycemaker.report.pipeline import ReportRequest, make_report
 from pycemaker.report.shelf import Shelf
 from pycemaker.settings import ROOT, load
 from pycemaker.telemetry import logs
 from pycemaker.window import Window
-from pycemaker.wiring import prepare, report_collaborators
 
 Tell = Callable[[dict[str, Any]], None]
 
 
 def main(folder: Path) -> None:
     """Serve one job, then end."""
-    processes.forbid_reading()
-    processes.adopt_orphans()
+    process_tree.forbid_reading()
+    process_tree.adopt_orphans()
     tell = _take_over_stdout()
     secrets = json.loads(sys.stdin.readline() or "{}")
     jobs: queue.Queue[str] = queue.Queue()
@@ -70,7 +70,7 @@ def main(folder: Path) -> None:
 def _end_all_below() -> None:
     """End whatever was started below this process, by cells too."""
     own = psutil.Process()
-    processes.end_family([own], os.environ.get(processes.MARK, ""), keeping=own)
+    process_tree.end_family([own], os.environ.get(process_tree.MARK, ""), keeping=own)
 
 
 def _end_with_kernel(process_id: int, serving: threading.Event) -> None:

@@ -10,10 +10,10 @@ from pymongo.errors import DuplicateKeyError
 
 from pycemaker.data.database import Database, one_exchange
 from pycemaker.errors import IdempotencyKeyReused, TooManyReports
-from pycemaker.ledger import states
-from pycemaker.ledger.changes import each_in, in_state, literal, now_minus, now_plus
-from pycemaker.ledger.entry import Asked, digest
-from pycemaker.ledger.reading import Document, LedgerReader
+from pycemaker.jobs import states
+from pycemaker.jobs.job_document import Asked, digest
+from pycemaker.jobs.job_reader import Document, LedgerReader
+from pycemaker.jobs.job_updates import each_in, in_state, literal, now_minus, now_plus
 
 LEASE_SECONDS = 15.0
 """How long a report stays with a server that says nothing; it renews three times in that."""

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pycemaker.errors import UnknownReport
-from pycemaker.ledger.files import Files
-from pycemaker.ledger.ledger import Ledger
-from pycemaker.ledger.reading import Document
+from pycemaker.jobs.artifacts import Files
+from pycemaker.jobs.job_reader import Document
+from pycemaker.jobs.job_store import Ledger
 
 _SCRATCH_SECONDS = 86_400
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pycemaker.ledger.entrance import LEASE_SECONDS
-from pycemaker.ledger.retries import FIRST_SECONDS
+from pycemaker.jobs.enqueue import LEASE_SECONDS
+from pycemaker.jobs.retry import FIRST_SECONDS
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pycemaker.data.database import Database
+from pycemaker.jobs.delivery_worker import Post
+from pycemaker.jobs.limits import Bounds
+from pycemaker.jobs.report_service import Desk
 from pycemaker.mail.compose import OUTBOX_SENDER, Outbox
 from pycemaker.mail.signing_keys import SigningKeys
 from pycemaker.mail.smtp import SmtpSender
 from pycemaker.mail.suppressions import Suppressions
 from pycemaker.mail.unsubscribe import UnsubscribeHeaders
-from pycemaker.report.bounds import Bounds
-from pycemaker.report.delivery import Post
-from pycemaker.report.desk import Desk
 from pycemaker.settings import Settings
 from pycemaker.telemetry.logs import Masker
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 
-from pycemaker.report.runner import Runner
+from pycemaker.jobs.subprocess_runner import Runner
 
 
 class Bench:

@@ -11,8 +11,8 @@ from pymongo.collection import Collection
 
 from pycemaker.data.database import Database, one_exchange
 from pycemaker.errors import UnknownReport
-from pycemaker.ledger import states
-from pycemaker.ledger.changes import now_minus
+from pycemaker.jobs import states
+from pycemaker.jobs.job_updates import now_minus
 
 COLLECTION = "reports"
 _IS_TEXT = {"$type": "string"}

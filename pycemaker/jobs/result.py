@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from pycemaker import errors
-from pycemaker.ledger import states
-from pycemaker.ledger.entry import public
+from pycemaker.jobs import states
+from pycemaker.jobs.job_document import public
 from pycemaker.window import to_iso_text
 
 _DELIVERED = (states.SENT, states.WRITTEN)

@@ -19,8 +19,10 @@ from typing import Any
 from pymongo import ASCENDING, ReturnDocument
 
 from pycemaker.data.database import Database, one_exchange
-from pycemaker.ledger import states
-from pycemaker.ledger.changes import (
+from pycemaker.jobs import states
+from pycemaker.jobs.enqueue import LEASE_SECONDS, Entrance
+from pycemaker.jobs.job_reader import Document
+from pycemaker.jobs.job_updates import (
     entered,
     give_up_at,
     in_state,
@@ -31,9 +33,7 @@ from pycemaker.ledger.changes import (
     recipients_in,
     refused_again,
 )
-from pycemaker.ledger.entrance import LEASE_SECONDS, Entrance
-from pycemaker.ledger.reading import Document
-from pycemaker.ledger.watch import ReportCounts
+from pycemaker.jobs.report_counts import ReportCounts
 
 ORPHAN_SECONDS = 86_400
 """For how long a report waits for a server that sends as its sender; then any may end it, and none may send it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 
-from pycemaker.ledger.ledger import Ledger
+from pycemaker.jobs.job_store import Ledger
 
 
 class Held:

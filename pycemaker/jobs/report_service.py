@@ -21,21 +21,21 @@ from typing import Any
 
 from pycemaker.data.database import Database
 from pycemaker.errors import DatabaseUnreachable
-from pycemaker.ledger import states
-from pycemaker.ledger.entry import Asked
-from pycemaker.ledger.files import Files
-from pycemaker.ledger.ledger import LeaseLost, Ledger
-from pycemaker.ledger.reading import Document
-from pycemaker.report.asking import asked_for, document_of
-from pycemaker.report.bench import Bench
-from pycemaker.report.bounds import Bounds
+from pycemaker.jobs import states
+from pycemaker.jobs.artifacts import Files
+from pycemaker.jobs.delivery_worker import Courier, Post, insist_for
+from pycemaker.jobs.heartbeat import Held
+from pycemaker.jobs.job_document import Asked
+from pycemaker.jobs.job_reader import Document
+from pycemaker.jobs.job_store import LeaseLost, Ledger
+from pycemaker.jobs.limits import Bounds
+from pycemaker.jobs.render_worker import Maker
+from pycemaker.jobs.retention import Clearing
+from pycemaker.jobs.submission import asked_for, document_of
+from pycemaker.jobs.waiters import Waiters
+from pycemaker.jobs.warm_slot import Bench
 from pycemaker.report.catalogue import NOTEBOOKS
-from pycemaker.report.clearing import Clearing
-from pycemaker.report.delivery import Courier, Post, insist_for
-from pycemaker.report.held import Held
-from pycemaker.report.making import Maker
 from pycemaker.report.pipeline import OnProgress, ReportRequest
-from pycemaker.report.waiters import Waiters
 from pycemaker.telemetry.request_ids import REQUEST_ID
 
 COURIERS = 2

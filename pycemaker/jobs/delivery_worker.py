@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from pycemaker.errors import DatabaseUnreachable, MailRefused, UnknownReport
-from pycemaker.ledger import states
-from pycemaker.ledger.entry import first_due
-from pycemaker.ledger.files import MESSAGE, Files
-from pycemaker.ledger.ledger import ORPHANED, LeaseLost, Ledger
-from pycemaker.ledger.reading import Document
-from pycemaker.ledger.retries import FIRST_SECONDS, delay_seconds
+from pycemaker.jobs import states
+from pycemaker.jobs.artifacts import MESSAGE, Files
+from pycemaker.jobs.job_document import first_due
+from pycemaker.jobs.job_reader import Document
+from pycemaker.jobs.job_store import ORPHANED, LeaseLost, Ledger
+from pycemaker.jobs.retry import FIRST_SECONDS, delay_seconds
 from pycemaker.mail.compose import readdress
 from pycemaker.parsing.address_pattern import mask_addresses
 from pycemaker.report.pipeline import Send

@@ -22,9 +22,9 @@ from typing import IO, Any
 import psutil
 
 from pycemaker.errors import ReportTimedOut, ReportTooLarge, ReportWroteTooMuch, RunnerFailed, from_facts
+from pycemaker.jobs.process_tree import MARK, end_family, family
 from pycemaker.report import workplace
 from pycemaker.report.pipeline import OnProgress
-from pycemaker.report.processes import MARK, end_family, family
 from pycemaker.settings import ROOT, secrets_of, without_secrets
 
 NICENESS = 5
@@ -49,7 +49,7 @@ class Runner:
         self._stage = "start"
         self._looked_at = 0.0
         self._process = subprocess.Popen(  # noqa: S603 - our own command
-            [sys.executable, "-m", "pycemaker.report.child", str(self._folder)],
+            [sys.executable, "-m", "pycemaker.jobs.worker_entry", str(self._folder)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=ROOT,

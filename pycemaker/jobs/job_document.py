@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from pycemaker.ledger import states
+from pycemaker.jobs import states
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server import mp
 
-from pycemaker import brand, errors, parameters, startup
+from pycemaker import brand, errors, startup
 from pycemaker.cache.store import Store
 from pycemaker.cache.summary_refresher import HourKeeper
 from pycemaker.collect.this_machine import Collector
@@ -26,6 +26,7 @@ from pycemaker.data.database import open_database
 from pycemaker.jobs.process_tree import forbid_reading
 from pycemaker.jobs.service_factory import make_desk
 from pycemaker.metrics import NAMES as METRIC_NAMES
+from pycemaker.reports import parameters
 from pycemaker.settings import ROOT, load
 from pycemaker.telemetry import logs
 from pycemaker.web.access.browser_actions import ActingRoutes, refuse_preflights

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pycemaker.errors import InvalidParameter
-from pycemaker.parameters import Scalar
-from pycemaker.report.catalogue import DEFAULT, Notebook, find_notebook
+from pycemaker.reports.catalogue import DEFAULT, Notebook, find_notebook
+from pycemaker.reports.parameters import Scalar
 from pycemaker.settings import Settings
 from pycemaker.window import Window, parse_window
 

@@ -21,7 +21,7 @@ from pycemaker.errors import NotebookUnusable, PycemakerError
 from pycemaker.metrics import METRICS
 from pycemaker.rehearsal.cases import LONG_SPACING_SECONDS, Case, every_case, fill
 from pycemaker.rehearsal.run import Outcome, rehearse
-from pycemaker.report.catalogue import Notebook, every_notebook, find_notebook
+from pycemaker.reports.catalogue import Notebook, every_notebook, find_notebook
 from pycemaker.settings import Settings
 from pycemaker.startup import say
 

@@ -12,7 +12,7 @@ from typing import Any
 from pycemaker.doctor import machine, services
 from pycemaker.errors import InvalidSettings
 from pycemaker.mail.smtp import SmtpSender
-from pycemaker.report.storage import FirebaseFigures
+from pycemaker.reports.firebase import FirebaseFigures
 from pycemaker.settings import Settings
 from pycemaker.telemetry.check_runner import FAIL, OK, SKIP, WARN, Check, Result, look_at
 from pycemaker.telemetry.logs import Masker

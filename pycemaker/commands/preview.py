@@ -16,7 +16,7 @@ from pycemaker.commands.asked import add_interval, read_asked
 from pycemaker.data.database import open_database
 from pycemaker.errors import PycemakerError
 from pycemaker.preview.make import RECIPIENT, Kitchen, Made
-from pycemaker.report.pipeline import ReportRequest
+from pycemaker.reports.pipeline import ReportRequest
 from pycemaker.settings import ROOT, Settings
 from pycemaker.startup import fill_if_empty, say
 

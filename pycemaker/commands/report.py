@@ -32,8 +32,8 @@ from pycemaker.jobs.job_store import LeaseLost
 from pycemaker.jobs.report_service import Desk
 from pycemaker.jobs.service_factory import make_desk
 from pycemaker.parsing.addresses import parse_recipients
-from pycemaker.report.attachments.kinds import KINDS, parse_kinds
-from pycemaker.report.pipeline import STAGES, ReportRequest
+from pycemaker.reports.attachments.kinds import KINDS, parse_kinds
+from pycemaker.reports.pipeline import STAGES, ReportRequest
 from pycemaker.settings import Settings
 from pycemaker.startup import say
 

@@ -11,7 +11,7 @@ from pycemaker.data.database import Database, open_database
 from pycemaker.mail.signing_keys import SigningKeys
 from pycemaker.mail.suppressions import EVERY_REPORT, Suppressions
 from pycemaker.parsing.addresses import parse_address
-from pycemaker.report.catalogue import find_notebook
+from pycemaker.reports.catalogue import find_notebook
 from pycemaker.settings import Settings
 from pycemaker.startup import say
 from pycemaker.window import to_iso_text

@@ -18,8 +18,8 @@ import psutil
 
 from pycemaker import dangers
 from pycemaker.errors import NotebookFailed, NotebookUnusable
-from pycemaker.report.attachments.printed import find_chromium
-from pycemaker.report.catalogue import every_notebook
+from pycemaker.reports.attachments.pdf import find_chromium
+from pycemaker.reports.catalogue import every_notebook
 from pycemaker.settings import ROOT, Settings
 from pycemaker.telemetry.check_runner import FAIL, OK, WARN, Finding
 
@@ -113,7 +113,7 @@ def look_at_browser() -> Finding:
 
 def look_at_kernel() -> Finding:
     """Whether a kernel starts and has what notebooks import; it is ended again, whatever happens."""
-    from pycemaker.report.notebook import ReadyKernel, run_notebook
+    from pycemaker.reports.execute import ReadyKernel, run_notebook
 
     with tempfile.TemporaryDirectory(prefix="pm-", ignore_cleanup_errors=True) as name:
         folder = Path(name)

@@ -31,7 +31,7 @@ from pycemaker.jobs.artifacts import Files
 from pycemaker.jobs.job_store import Ledger
 from pycemaker.mail.smtp import SmtpSender
 from pycemaker.metrics import METRICS
-from pycemaker.report.storage import FirebaseFigures
+from pycemaker.reports.firebase import FirebaseFigures
 from pycemaker.settings import Settings
 from pycemaker.telemetry.check_runner import FAIL, OK, SKIP, WARN, Check, Finding
 

@@ -18,11 +18,11 @@ from pycemaker.i18n import language
 from pycemaker.i18n.language import _
 from pycemaker.mail.compose import OUTBOX_SENDER, compose
 from pycemaker.metrics import METRICS, Metric
-from pycemaker.parameters_cell import check_injected
-from pycemaker.report import lint, render
-from pycemaker.report.attachments.make import Attacher
-from pycemaker.report.pipeline import Collaborators, Page, RunNotebook, StoreFigures
-from pycemaker.report.storage import FirebaseFigures
+from pycemaker.reports import lint, render
+from pycemaker.reports.attachments.assemble import Attacher
+from pycemaker.reports.firebase import FirebaseFigures
+from pycemaker.reports.parameters_cell import check_injected
+from pycemaker.reports.pipeline import Collaborators, Page, RunNotebook, StoreFigures
 from pycemaker.series.period import HISTORY_DAYS, MetricPeriod, Period
 from pycemaker.settings import ROOT, Settings, load
 from pycemaker.telemetry.logs import parts

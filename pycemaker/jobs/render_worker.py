@@ -21,9 +21,9 @@ from pycemaker.jobs.job_document import digest
 from pycemaker.jobs.job_reader import Document
 from pycemaker.jobs.job_store import ORPHANED, Ledger
 from pycemaker.mail.compose import readdress
-from pycemaker.report import shelf
-from pycemaker.report.catalogue import NOTEBOOKS
-from pycemaker.report.pipeline import OnProgress
+from pycemaker.reports import workspace
+from pycemaker.reports.catalogue import NOTEBOOKS
+from pycemaker.reports.pipeline import OnProgress
 from pycemaker.window import to_iso_text
 
 MOST_RUNS = 3
@@ -112,13 +112,13 @@ class Maker:
             failure = RunnerFailed(stage="start", reason=reason)
             self.insist(partial(self._fail, report_id, failure, provenance))
         except PycemakerError as error:
-            executed = {name: told for name, told in shelf.contents(folder).items() if name == shelf.EXECUTED}
+            executed = {name: told for name, told in workspace.contents(folder).items() if name == workspace.EXECUTED}
             facts = provenance | progress.facts()
             self._keep(report_id, executed)
             self.insist(partial(self._fail, report_id, error, facts))
         else:
             facts = made | provenance
-            self._keep(report_id, _kept(entry, shelf.contents(folder)))
+            self._keep(report_id, _kept(entry, workspace.contents(folder)))
             self.insist(lambda: self.ledger.pass_on(report_id, states.RENDERED, stage="mail", **facts))
             told = {"seconds": round(sum(made["stage_seconds"].values()), 3), "message_bytes": made["message_bytes"]}
             _log.info("report %s: made", report_id, extra=told)

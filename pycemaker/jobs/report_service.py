@@ -34,8 +34,8 @@ from pycemaker.jobs.retention import Clearing
 from pycemaker.jobs.submission import asked_for, document_of
 from pycemaker.jobs.waiters import Waiters
 from pycemaker.jobs.warm_slot import Bench
-from pycemaker.report.catalogue import NOTEBOOKS
-from pycemaker.report.pipeline import OnProgress, ReportRequest
+from pycemaker.reports.catalogue import NOTEBOOKS
+from pycemaker.reports.pipeline import OnProgress, ReportRequest
 from pycemaker.telemetry.request_ids import REQUEST_ID
 
 COURIERS = 2

@@ -23,8 +23,8 @@ import psutil
 
 from pycemaker.errors import ReportTimedOut, ReportTooLarge, ReportWroteTooMuch, RunnerFailed, from_facts
 from pycemaker.jobs.process_tree import MARK, end_family, family
-from pycemaker.report import workplace
-from pycemaker.report.pipeline import OnProgress
+from pycemaker.reports import run_folder
+from pycemaker.reports.pipeline import OnProgress
 from pycemaker.settings import ROOT, secrets_of, without_secrets
 
 NICENESS = 5
@@ -116,12 +116,12 @@ class Runner:
     def _check_bounds(self, memory_mb: int) -> None:
         if time.monotonic() < self._looked_at + _LOOK_SECONDS:
             return
-        held_mb, written_mb = self._held_bytes() >> 20 if memory_mb else 0, workplace.written_bytes(self._folder) >> 20
+        held_mb, written_mb = self._held_bytes() >> 20 if memory_mb else 0, run_folder.written_bytes(self._folder) >> 20
         self._looked_at = time.monotonic()
         if held_mb > memory_mb:
             raise ReportTooLarge(stage=self._stage, limit_mb=memory_mb, held_mb=held_mb)
-        if written_mb > workplace.MOST_MB:
-            raise ReportWroteTooMuch(stage=self._stage, limit_mb=workplace.MOST_MB)
+        if written_mb > run_folder.MOST_MB:
+            raise ReportWroteTooMuch(stage=self._stage, limit_mb=run_folder.MOST_MB)
 
     def _held_bytes(self) -> int:
         """The resident memory of all its processes; what they share counts for each."""

@@ -25,9 +25,9 @@ import psutil
 from pycemaker.errors import PycemakerError, RunnerFailed
 from pycemaker.jobs import process_tree
 from pycemaker.jobs.factories import prepare, report_collaborators
-from pycemaker.report.notebook import ReadyKernel, run_notebook
-from pycemaker.report.pipeline import ReportRequest, make_report
-from pycemaker.report.shelf import Shelf
+from pycemaker.reports.execute import ReadyKernel, run_notebook
+from pycemaker.reports.pipeline import ReportRequest, make_report
+from pycemaker.reports.workspace import Shelf
 from pycemaker.settings import ROOT, load
 from pycemaker.telemetry import logs
 from pycemaker.window import Window

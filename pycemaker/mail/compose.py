@@ -20,14 +20,14 @@ from typing import TYPE_CHECKING, cast
 from pycemaker.errors import MailRefused, NothingToSend
 from pycemaker.i18n.language import spoken
 from pycemaker.parsing.addresses import parse_address
-from pycemaker.report.pipeline import Delivery
+from pycemaker.reports.pipeline import Delivery
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from pycemaker.report.attachments.kinds import Attachment
-    from pycemaker.report.pipeline import Figure, Page
+    from pycemaker.reports.attachments.kinds import Attachment
+    from pycemaker.reports.pipeline import Figure, Page
 
 OUTBOX_SENDER = "pycemaker@localhost.localdomain"
 """Who a message in the outbox is from, where no account is set up."""

@@ -19,7 +19,7 @@ from typing import Any
 from pycemaker.errors import MailRefused
 from pycemaker.mail.compose import encodable, one_line
 from pycemaker.mail.smtp_connection import Connection, Watch
-from pycemaker.report.pipeline import Delivery
+from pycemaker.reports.pipeline import Delivery
 
 _REPLY_AWAITED = "waiting for the answer to the message"
 

@@ -14,9 +14,9 @@ from typing import Any
 
 from pycemaker.jobs.factories import report_collaborators, withheld
 from pycemaker.preview.page import preview_page
-from pycemaker.report.lint import Flaw, flaws
-from pycemaker.report.notebook import ReadyKernel, run_notebook
-from pycemaker.report.pipeline import Page, ReportRequest, stage
+from pycemaker.reports.execute import ReadyKernel, run_notebook
+from pycemaker.reports.lint import Flaw, flaws
+from pycemaker.reports.pipeline import Page, ReportRequest, stage
 from pycemaker.settings import ROOT, Settings
 
 RECIPIENT = "preview@localhost.localdomain"

@@ -11,8 +11,8 @@ from string import Template
 
 from pycemaker import brand
 from pycemaker.preview.clients import CLIENTS, CLIPPED_BYTES, Client, Shown, show
-from pycemaker.report.lint import STYLE_CHARACTERS, Flaw
-from pycemaker.report.pipeline import Page
+from pycemaker.reports.lint import STYLE_CHARACTERS, Flaw
+from pycemaker.reports.pipeline import Page
 
 _FIGURE = re.compile(r'"figure:([^"]+)"')
 _STYLE = re.compile(r"<style[^>]*>(.*?)</style>", re.DOTALL)

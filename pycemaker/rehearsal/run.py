@@ -12,8 +12,8 @@ import psutil
 from pycemaker.errors import PycemakerError
 from pycemaker.preview.make import RECIPIENT, Kitchen
 from pycemaker.rehearsal.cases import Case
-from pycemaker.report.catalogue import Notebook
-from pycemaker.report.pipeline import ReportRequest
+from pycemaker.reports.catalogue import Notebook
+from pycemaker.reports.pipeline import ReportRequest
 from pycemaker.settings import Settings
 from pycemaker.window import Window
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pycemaker.cache.store import Store
 from pycemaker.jobs.report_service import Desk
-from pycemaker.report import catalogue
+from pycemaker.reports import catalogue
 from pycemaker.settings import Settings
 from pycemaker.telemetry.traffic import Traffic
 from pycemaker.web.access.access_control import Gate

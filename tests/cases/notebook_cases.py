@@ -14,8 +14,8 @@ from pathlib import Path
 
 from pycemaker.errors import PycemakerError
 from pycemaker.preview.make import RECIPIENT, Kitchen, Made
-from pycemaker.report.catalogue import find_notebook
-from pycemaker.report.pipeline import ReportRequest
+from pycemaker.reports.catalogue import find_notebook
+from pycemaker.reports.pipeline import ReportRequest
 from pycemaker.settings import from_mapping
 from pycemaker.window import Window
 from tests.cases.table import Row

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pycemaker.report.notebook import ReadyKernel
+from pycemaker.reports.execute import ReadyKernel
 from pycemaker.settings import ROOT
 
 

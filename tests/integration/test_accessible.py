@@ -18,7 +18,7 @@ from pycemaker.data.database import Database
 from pycemaker.jobs.job_document import Asked
 from pycemaker.mail.suppressions import RECIPIENT, Suppression
 from pycemaker.mail.unsubscribe import Subscription
-from pycemaker.report.pipeline import ReportRequest
+from pycemaker.reports.pipeline import ReportRequest
 from pycemaker.settings import from_mapping
 from pycemaker.web.pages import unsubscribe_page
 from pycemaker.window import Window

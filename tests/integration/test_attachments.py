@@ -17,8 +17,8 @@ import pytest
 
 from pycemaker.data.database import Database
 from pycemaker.jobs.report_service import Desk
-from pycemaker.report.attachments.printed import find_chromium
-from pycemaker.report.pipeline import ReportRequest
+from pycemaker.reports.attachments.pdf import find_chromium
+from pycemaker.reports.pipeline import ReportRequest
 from pycemaker.settings import ROOT
 from pycemaker.window import Window
 from tests.services.desk import desk_of, make

@@ -11,7 +11,7 @@ import pytest
 from pycemaker.__main__ import main
 from pycemaker.commands import check
 from pycemaker.rehearsal.cases import every_case
-from pycemaker.report.catalogue import find_notebook
+from pycemaker.reports.catalogue import find_notebook
 from tests.integration.test_reports import FIGURE
 
 

@@ -13,7 +13,7 @@ from pycemaker.collect import demo
 from pycemaker.data.database import Database
 from pycemaker.jobs.report_service import Desk
 from pycemaker.preview.make import RECIPIENT, Kitchen
-from pycemaker.report.pipeline import ReportRequest
+from pycemaker.reports.pipeline import ReportRequest
 from pycemaker.settings import ROOT, from_mapping
 from pycemaker.window import Window
 from tests.integration.test_reports import NOW

@@ -24,7 +24,6 @@ import pytest
 from pymongo.errors import OperationFailure, PyMongoError
 
 import server
-from pycemaker import parameters
 from pycemaker.cache.store import BATCH_DOCUMENTS, Store
 from pycemaker.data import embedded, mongod_address
 from pycemaker.data.database import Database, open_database
@@ -32,6 +31,7 @@ from pycemaker.data.indexes import Indexes
 from pycemaker.data.keeper import SETTLED_SECONDS
 from pycemaker.errors import DatabaseUnreachable, InvalidSettings
 from pycemaker.metrics import CPU
+from pycemaker.reports import parameters
 from pycemaker.settings import from_mapping
 from pycemaker.window import Interval
 from tests.services.desk import desk_of

@@ -34,7 +34,7 @@ from pycemaker.jobs.retry import delay_seconds
 from pycemaker.mail.compose import Outbox
 from pycemaker.mail.smtp import SmtpSender
 from pycemaker.mail.suppressions import Suppressions
-from pycemaker.report.pipeline import Delivery, ReportRequest
+from pycemaker.reports.pipeline import Delivery, ReportRequest
 from pycemaker.web import response_bodies
 from pycemaker.window import Window
 from tests.services.desk import desk_of

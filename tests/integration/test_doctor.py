@@ -31,8 +31,8 @@ from pycemaker.doctor import machine, services
 from pycemaker.doctor.services import Shared
 from pycemaker.mail.smtp import SmtpSender
 from pycemaker.metrics import METRICS
-from pycemaker.report.attachments.printed import find_chromium
-from pycemaker.report.storage import FirebaseFigures
+from pycemaker.reports.attachments.pdf import find_chromium
+from pycemaker.reports.firebase import FirebaseFigures
 from pycemaker.settings import ROOT, from_mapping
 from pycemaker.telemetry.check_runner import FAIL, OK, SKIP, WARN, Check, Finding, look_at
 from tests.services.smtp import DRIP, SILENT, SmtpServer, smtp_server

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser
 
 from pycemaker.analysis.findings import all_clear, find
 from pycemaker.presentation import tables
-from pycemaker.report.render import render_page
+from pycemaker.reports.render import render_page
 from pycemaker.series.period import Period
 from pycemaker.window import Window
 from tests.services.browser import CHROMIUM, chromium, mail_site, opened, page_site

@@ -28,9 +28,9 @@ from pycemaker.mail.compose import compose
 from pycemaker.mail.signing_keys import SigningKeys
 from pycemaker.mail.unsubscribe import UnsubscribeHeaders
 from pycemaker.preview.make import Kitchen
-from pycemaker.report.outputs import HTML_CHARACTERS
-from pycemaker.report.pipeline import ReportRequest
-from pycemaker.report.render import render_page
+from pycemaker.reports.outputs import HTML_CHARACTERS
+from pycemaker.reports.pipeline import ReportRequest
+from pycemaker.reports.render import render_page
 from pycemaker.settings import ROOT, from_mapping
 from pycemaker.window import Window
 from tests.integration.test_reports import NOW, environment_of, folder  # noqa: F401

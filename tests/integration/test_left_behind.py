@@ -22,7 +22,7 @@ from pycemaker import errors
 from pycemaker.data.database import Database
 from pycemaker.jobs.report_service import Desk
 from pycemaker.jobs.subprocess_runner import Runner
-from pycemaker.report.pipeline import ReportRequest
+from pycemaker.reports.pipeline import ReportRequest
 from pycemaker.settings import ROOT
 from pycemaker.window import Window
 from tests.services.desk import desk_of, make
@@ -175,7 +175,7 @@ def test_it_is_gone_when_a_report_is_ended_or_whoever_asked_for_it(
 
 KILLED_WHILE_IT_ENDS_A_REPORT = """
 import os, time
-from pycemaker.report import runner
+from pycemaker.reports import runner
 made = runner.Runner(os.environ)
 while made._kernel is None: time.sleep(0.05)
 print(made._process.pid, made._kernel.pid, flush=True)

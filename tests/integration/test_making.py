@@ -17,7 +17,7 @@ from pycemaker.jobs.delivery_worker import insist_for
 from pycemaker.jobs.job_document import Asked, digest, recipients
 from pycemaker.jobs.job_store import LeaseLost, Ledger
 from pycemaker.jobs.render_worker import Maker
-from pycemaker.report.pipeline import OnProgress
+from pycemaker.reports.pipeline import OnProgress
 from tests.services.rendered import NOW
 
 

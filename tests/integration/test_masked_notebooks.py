@@ -13,7 +13,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 from pycemaker.errors import NotebookFailed
 from pycemaker.jobs.factories import withheld
-from pycemaker.report.notebook import ReadyKernel, run_notebook
+from pycemaker.reports.execute import ReadyKernel, run_notebook
 from pycemaker.settings import from_mapping
 from pycemaker.telemetry.logs import Masker
 from tests.services.secrets import MONGO_PASSWORD, PASSWORD, TOKEN, leaks

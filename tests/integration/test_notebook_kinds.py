@@ -14,9 +14,9 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from PIL import Image
 
 from pycemaker.errors import NothingToSend
-from pycemaker.report.local_pictures import keep_local_pictures
-from pycemaker.report.pipeline import Page
-from pycemaker.report.render import render_page
+from pycemaker.reports.local_pictures import keep_local_pictures
+from pycemaker.reports.pipeline import Page
+from pycemaker.reports.render import render_page
 from tests.services.periods import SAO_PAULO, WINDOW
 
 SVG = (
@@ -189,7 +189,7 @@ def test_a_picture_that_is_not_shown_leaves_a_sentence_and_a_line(tmp_path: Path
 def test_what_only_a_script_shows_is_a_sentence_with_a_link_and_a_line(
     tmp_path: Path, data: dict[str, Any], kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pycemaker.report.charts.find_spec", lambda _name: None)
+    monkeypatch.setattr("pycemaker.reports.charts.find_spec", lambda _name: None)
     page = rendered(tmp_path, new_markdown_cell("a"), shown(data), public_url="https://monitor.example.com")
     sentence = f"Aqui há um conteúdo interativo ({kind}), que só funciona no Jupyter."
     assert f"<em>{sentence}</em> <a" in page.html

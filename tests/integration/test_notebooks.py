@@ -17,7 +17,7 @@ from pycemaker.collect.sample_document import sample_document
 from pycemaker.data.database import Database
 from pycemaker.jobs.report_service import Desk
 from pycemaker.metrics import CPU
-from pycemaker.report.render import render_page
+from pycemaker.reports.render import render_page
 from pycemaker.settings import ROOT, from_mapping
 from pycemaker.window import Window
 from tests.integration.test_reports import FIGURE, NOW, desk, environment_of, folder, record_of  # noqa: F401

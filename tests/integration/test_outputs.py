@@ -10,7 +10,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 from pycemaker.errors import NotebookFailed
-from pycemaker.report.notebook import ReadyKernel, run_notebook
+from pycemaker.reports.execute import ReadyKernel, run_notebook
 
 
 def run(kernel: ReadyKernel, folder: Path, *cells: str) -> Any:
@@ -37,7 +37,7 @@ def test_whatever_a_cell_shows_and_however_fast_it_is_kept_to_its_end(kernel: Re
 def test_a_cell_that_shows_more_than_can_be_taken_is_told_so(
     kernel: ReadyKernel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pycemaker.report.notebook.OUTPUT_SECONDS", 0)
+    monkeypatch.setattr("pycemaker.reports.execute.OUTPUT_SECONDS", 0)
     with pytest.raises(NotebookFailed, match="in cell 1: the cell showed more than could be taken"):
         run(kernel, tmp_path, TALKS)
 

@@ -16,7 +16,7 @@ from pycemaker.data.database import Database
 from pycemaker.jobs import states
 from pycemaker.jobs.report_service import Desk
 from pycemaker.jobs.subprocess_runner import Runner
-from pycemaker.report.pipeline import ReportRequest
+from pycemaker.reports.pipeline import ReportRequest
 from pycemaker.settings import from_mapping
 from pycemaker.telemetry import logs
 from pycemaker.window import Window

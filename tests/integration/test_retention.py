@@ -12,8 +12,8 @@ from pycemaker.data.database import Database
 from pycemaker.errors import UnknownReport
 from pycemaker.jobs import states
 from pycemaker.jobs.report_service import Desk
-from pycemaker.report.pipeline import Figure
-from pycemaker.report.storage import FirebaseFigures
+from pycemaker.reports.firebase import FirebaseFigures
+from pycemaker.reports.pipeline import Figure
 from tests.services.desk import desk_of
 from tests.services.rendered import put_rendered
 from tests.services.storage import Storage, storage_emulator

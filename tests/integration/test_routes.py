@@ -17,7 +17,7 @@ from pycemaker.cache.store import Store
 from pycemaker.data.database import Database
 from pycemaker.jobs.report_service import Desk
 from pycemaker.metrics import METRICS
-from pycemaker.report.attachments.kinds import KINDS
+from pycemaker.reports.attachments.kinds import KINDS
 from pycemaker.settings import Settings, from_mapping
 from pycemaker.web.error_responses import FACES
 from tests.services.desk import SpentDesk

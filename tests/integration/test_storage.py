@@ -13,8 +13,8 @@ from urllib.request import urlopen
 import pytest
 
 from pycemaker.errors import StorageRefused
-from pycemaker.report.pipeline import Figure
-from pycemaker.report.storage import FirebaseFigures
+from pycemaker.reports.firebase import FirebaseFigures
+from pycemaker.reports.pipeline import Figure
 from pycemaker.settings import FirebaseKey
 from tests.services.storage import DRIP, SILENT, Answer, Storage, make_key, refusing_storage, storage_emulator
 
@@ -214,8 +214,8 @@ def test_a_storage_that_hangs_holds_up_no_exit() -> None:
 import sys
 from tests.services.storage import make_key
 from pycemaker.errors import StorageRefused
-from pycemaker.report.pipeline import Figure
-from pycemaker.report.storage import FirebaseFigures
+from pycemaker.reports.pipeline import Figure
+from pycemaker.reports.firebase import FirebaseFigures
 try:
     FirebaseFigures(make_key(sys.argv[1]), "b-u-c", 60, 60, 0.3)("r", (Figure("a.png", b"a", "a"),))
 except StorageRefused as error:
@@ -232,7 +232,7 @@ except StorageRefused as error:
 
 def test_google_s_libraries_are_not_imported_before_the_first_upload() -> None:
     program = (
-        "import sys, pycemaker.report.storage, pycemaker.mail.compose\n"
+        "import sys, pycemaker.reports.firebase, pycemaker.mail.compose\n"
         "print([name for name in ('google.auth', 'firebase_admin', 'requests', 'yagmail') if name in sys.modules])"
     )
     ended = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)

@@ -11,8 +11,8 @@ from unittest.mock import patch
 from pycemaker.collect import demo
 from pycemaker.data.database import Database
 from pycemaker.preview.make import RECIPIENT, Kitchen, Made
-from pycemaker.report.catalogue import find_notebook
-from pycemaker.report.pipeline import ReportRequest
+from pycemaker.reports.catalogue import find_notebook
+from pycemaker.reports.pipeline import ReportRequest
 from pycemaker.settings import from_mapping
 from pycemaker.window import Window
 

@@ -17,13 +17,13 @@ from pycemaker.analysis.metric_summary import digest
 from pycemaker.errors import InvalidParameter
 from pycemaker.mail.compose import POLICY, compose
 from pycemaker.metrics import CPU, HTTP_FAIL, METRICS, SAMPLE_SECONDS, Metric
-from pycemaker.report.attachments import make
-from pycemaker.report.attachments.kinds import parse_kinds
-from pycemaker.report.attachments.make import Attacher, room_bytes
-from pycemaker.report.attachments.samples_csv import CsvArchive, csv_pieces
-from pycemaker.report.attachments.table import STEPS_SECONDS, coarser, step_for, table
-from pycemaker.report.attachments.workbook import Workbook
-from pycemaker.report.pipeline import Figure, Page
+from pycemaker.reports.attachments import assemble
+from pycemaker.reports.attachments.assemble import Attacher, room_bytes
+from pycemaker.reports.attachments.csv_archive import CsvArchive, csv_pieces
+from pycemaker.reports.attachments.kinds import parse_kinds
+from pycemaker.reports.attachments.sample_table import STEPS_SECONDS, coarser, step_for, table
+from pycemaker.reports.attachments.workbook import Workbook
+from pycemaker.reports.pipeline import Figure, Page
 from pycemaker.series.batches import no_columns
 from pycemaker.series.period import MetricPeriod
 from pycemaker.window import Window
@@ -198,13 +198,13 @@ def test_what_fits_by_its_room_fits_into_the_message_and_a_byte_more_does_not_by
     """The room is reckoned, not measured: what fills it is within the limit, and within 5% of it."""
     attached = replace(attacher(["csv"], WINDOW, PAGE).files[0], content=bytes(room_bytes(PAGE)))
     message = compose(PAGE, "a@b.com", None, (attached,), sender="c@d.com")
-    assert 0.95 * make.MESSAGE_BYTES < len(message.as_bytes(policy=POLICY)) < make.MESSAGE_BYTES
+    assert 0.95 * assemble.MESSAGE_BYTES < len(message.as_bytes(policy=POLICY)) < assemble.MESSAGE_BYTES
 
 
 def test_what_does_not_fit_is_summed_up_and_the_mail_says_so_and_where_all_is(
     attacher: Attacher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(make, "room_bytes", lambda _page: 60_000)
+    monkeypatch.setattr(assemble, "room_bytes", lambda _page: 60_000)
     told = attacher(["csv"], WINDOW, PAGE)
     (attached,) = told.files
     with ZipFile(BytesIO(attached.content)) as made:
@@ -218,7 +218,7 @@ def test_what_does_not_fit_is_summed_up_and_the_mail_says_so_and_where_all_is(
 
 
 def test_what_fits_in_no_way_is_told_as_missing(attacher: Attacher, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(make, "room_bytes", lambda _page: 300)
+    monkeypatch.setattr(assemble, "room_bytes", lambda _page: 300)
     told = attacher(["csv", "xlsx"], WINDOW, PAGE)
     assert told.files == ()
     assert set(told.missing) == {"csv", "xlsx"}

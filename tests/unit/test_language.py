@@ -25,8 +25,8 @@ from pycemaker.presentation import capacity_tables, display, figures, tables
 from pycemaker.presentation.capacity_findings import capacity_findings, capacity_quiet
 from pycemaker.presentation.figures import alt_text, heatmap, outlook
 from pycemaker.presentation.figures.sheet import WIDTH, Sheet
-from pycemaker.report.attachments.table import table
-from pycemaker.report.attachments.workbook import Workbook
+from pycemaker.reports.attachments.sample_table import table
+from pycemaker.reports.attachments.workbook import Workbook
 from pycemaker.series.period import MetricPeriod, Period
 from pycemaker.settings import from_mapping
 from pycemaker.window import Window

@@ -6,8 +6,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from pycemaker.errors import InvalidParameter, NotebookUnusable
-from pycemaker.parameters import DIALECT, Parameter, from_texts, schema
-from pycemaker.parameters_cell import check_injected, read_parameters, read_parameters_cell
+from pycemaker.reports.parameters import DIALECT, Parameter, from_texts, schema
+from pycemaker.reports.parameters_cell import check_injected, read_parameters, read_parameters_cell
 
 CELL = """\
 from typing import Literal

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from pycemaker.metrics import CPU, RAM
-from pycemaker.report.head import read_data_digest
+from pycemaker.reports.headline import read_data_digest
 from tests.services.periods import part, period_of
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from pycemaker.preview.clients import CLIENTS, CLIPPED_BYTES, Client, show
 from pycemaker.preview.page import preview_page
-from pycemaker.report.lint import Flaw
-from pycemaker.report.pipeline import Figure, Page
+from pycemaker.reports.lint import Flaw
+from pycemaker.reports.pipeline import Figure, Page
 
 BY_NAME = {client.name: client for client in CLIENTS}
 HEAD = (

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from importlib.metadata import version
 
-from pycemaker.report.catalogue import Notebook, every_notebook
+from pycemaker.reports.catalogue import Notebook, every_notebook
 from pycemaker.settings import Settings
 from pycemaker.telemetry.traffic import template
 from pycemaker.web.openapi import read_operations, report_operations

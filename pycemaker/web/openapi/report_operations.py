@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from pycemaker import errors
 from pycemaker.mail.unsubscribe import PATH as UNSUBSCRIBE
-from pycemaker.parameters import own_parameters
-from pycemaker.report.attachments.kinds import KINDS
-from pycemaker.report.catalogue import DEFAULT, Notebook
+from pycemaker.reports.attachments.kinds import KINDS
+from pycemaker.reports.catalogue import DEFAULT, Notebook
+from pycemaker.reports.parameters import own_parameters
 from pycemaker.web.openapi.components import TEXT, listed, query_parameter, thing
 from pycemaker.web.openapi.operation import DATABASE, Answer, Json, Kind, Operation, ref
 from pycemaker.web.openapi.read_operations import PAGE

@@ -14,9 +14,9 @@ from pycemaker.i18n.language import speaking
 from pycemaker.jobs import result
 from pycemaker.jobs.job_reader import Document
 from pycemaker.parsing.addresses import parse_recipients
-from pycemaker.report import catalogue
-from pycemaker.report.attachments.kinds import parse_kinds
-from pycemaker.report.pipeline import ReportRequest
+from pycemaker.reports import catalogue
+from pycemaker.reports.attachments.kinds import parse_kinds
+from pycemaker.reports.pipeline import ReportRequest
 from pycemaker.telemetry.request_ids import REQUEST_ID
 from pycemaker.web import response_bodies
 from pycemaker.web.access.browser_actions import Acts

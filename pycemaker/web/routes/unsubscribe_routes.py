@@ -10,7 +10,7 @@ from pycemaker.mail import unsubscribe
 from pycemaker.mail.signing_keys import SigningKeys
 from pycemaker.mail.suppressions import EVERY_REPORT, RECIPIENT, Suppressions
 from pycemaker.mail.unsubscribe import Subscription
-from pycemaker.report.catalogue import find_notebook
+from pycemaker.reports.catalogue import find_notebook
 from pycemaker.web.access.browser_actions import Acts
 from pycemaker.web.error_handling import tell_json
 from pycemaker.web.pages import form_page, unsubscribe_page

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from pycemaker import brand
-from pycemaker.report.attachments.kinds import NotMade
+from pycemaker.reports.attachments.kinds import NotMade
 
 if TYPE_CHECKING:
-    from pycemaker.report.pipeline import Page
+    from pycemaker.reports.pipeline import Page
 
 LIMIT_SECONDS = 45
 

@@ -9,16 +9,16 @@ from typing import Any, TypeVar
 from urllib.parse import unquote
 
 from pycemaker.i18n.language import _
-from pycemaker.report.charts import chart_library
-from pycemaker.report.clean import clean_html
-from pycemaker.report.converter import Converter
-from pycemaker.report.figure_names import FigureNames
-from pycemaker.report.fragments import mark, markdown_html, missing_picture, split_html, without_marks
-from pycemaker.report.notebook_file import Json
-from pycemaker.report.notices import Link, notice, too_long
-from pycemaker.report.pictures import RASTER, SVG, MailPicture, PictureUnusable, kind_of, of_data_url
-from pycemaker.report.plain_text import joined, json_text, shown_text
-from pycemaker.report.styles import inline_styles
+from pycemaker.reports.charts import chart_library
+from pycemaker.reports.figure_names import FigureNames
+from pycemaker.reports.fragments import mark, markdown_html, missing_picture, split_html, without_marks
+from pycemaker.reports.inline_styles import inline_styles
+from pycemaker.reports.notebook_file import Json
+from pycemaker.reports.notices import Link, notice, too_long
+from pycemaker.reports.picture_cache import Converter
+from pycemaker.reports.pictures import RASTER, SVG, MailPicture, PictureUnusable, kind_of, of_data_url
+from pycemaker.reports.plain_text import joined, json_text, shown_text
+from pycemaker.reports.sanitize import clean_html
 
 T = TypeVar("T")
 

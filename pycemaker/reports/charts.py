@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from pycemaker.presentation.figures.sheet import WIDTH
-from pycemaker.report.pictures import SHARPNESS, PictureUnusable
+from pycemaker.reports.pictures import SHARPNESS, PictureUnusable
 
 PLOTLY = "application/vnd.plotly.v1+json"
 _VEGA = re.compile(r"application/vnd\.(vegalite|vega)\.v(\d+)(?:\.\d+)*\+json")

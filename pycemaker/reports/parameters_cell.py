@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeGuard
 
 from pycemaker.errors import InvalidParameter, NotebookUnusable
-from pycemaker.parameters import GIVEN_BY_PATH, Parameter, Scalar, known_parameter
+from pycemaker.reports.parameters import GIVEN_BY_PATH, Parameter, Scalar, known_parameter
 
 _TYPES: dict[str, type] = {"bool": bool, "int": int, "float": float, "str": str}
 _NUMBER = r"-?\d+(?:\.\d+)?"

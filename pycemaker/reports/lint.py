@@ -16,7 +16,7 @@ from email.message import EmailMessage
 from email.policy import SMTP
 
 from pycemaker.errors import ReportUnfit
-from pycemaker.report.markup import MarkupReader
+from pycemaker.reports.markup import MarkupReader
 
 HTML_BYTES = 95_000
 STYLE_CHARACTERS = 8_192

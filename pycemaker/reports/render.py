@@ -25,13 +25,12 @@ from pycemaker import brand, i18n
 from pycemaker.errors import NothingToSend
 from pycemaker.i18n import language
 from pycemaker.i18n.language import _
-from pycemaker.report.clean import clean_html
-from pycemaker.report.converter import Converter
-from pycemaker.report.fragments import put_pictures
-from pycemaker.report.glyphs import missing_glyphs
-from pycemaker.report.head import read_data_digest, read_head
-from pycemaker.report.notices import Link
-from pycemaker.report.outputs import (
+from pycemaker.reports.fragments import put_pictures
+from pycemaker.reports.headline import read_data_digest, read_head
+from pycemaker.reports.inline_styles import inline_page
+from pycemaker.reports.missing_glyphs import missing_glyphs
+from pycemaker.reports.notices import Link
+from pycemaker.reports.outputs import (
     HTML_CHARACTERS,
     PAGE_CHARACTERS,
     Json,
@@ -40,8 +39,9 @@ from pycemaker.report.outputs import (
     showable,
     shown_by_cell,
 )
-from pycemaker.report.pipeline import Figure, Page
-from pycemaker.report.styles import inline_page
+from pycemaker.reports.picture_cache import Converter
+from pycemaker.reports.pipeline import Figure, Page
+from pycemaker.reports.sanitize import clean_html
 from pycemaker.settings import ROOT
 from pycemaker.window import Window
 

@@ -7,10 +7,10 @@ from base64 import b64encode
 from pathlib import Path
 from urllib.parse import unquote
 
-from pycemaker.report.bundles import LOCAL_PICTURES
-from pycemaker.report.fragments import markdown_html, split_html
-from pycemaker.report.notebook_file import Json
-from pycemaker.report.plain_text import joined
+from pycemaker.reports.cell_output import LOCAL_PICTURES
+from pycemaker.reports.fragments import markdown_html, split_html
+from pycemaker.reports.notebook_file import Json
+from pycemaker.reports.plain_text import joined
 
 LARGEST_BYTES = 5_000_000
 _ENDINGS = {".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".svg"}

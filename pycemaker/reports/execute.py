@@ -24,10 +24,10 @@ from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 
 from pycemaker.errors import DatabaseUnreachable, NotebookFailed, PycemakerError, every_error
-from pycemaker.report import workplace
-from pycemaker.report.local_pictures import keep_local_pictures
-from pycemaker.report.notebook_client import NotebookClient
-from pycemaker.report.notebook_file import read_notebook_file
+from pycemaker.reports import run_folder
+from pycemaker.reports.kernel_client import NotebookClient
+from pycemaker.reports.local_pictures import keep_local_pictures
+from pycemaker.reports.notebook_file import read_notebook_file
 from pycemaker.settings import ROOT, WITHOUT_SECRETS
 
 ENGINE = "pycemaker"
@@ -39,10 +39,10 @@ OUTPUT_SECONDS = 60
 """For how long what a cell has shown is still taken once the cell has run."""
 
 _WARM_UP = (
-    "import pycemaker.presentation.display, pycemaker.jobs.factories, pycemaker.report.charts;"
+    "import pycemaker.presentation.display, pycemaker.jobs.factories, pycemaker.reports.charts;"
     " pycemaker.i18n.language.speak(pycemaker.settings.load().report_language);"
-    " pycemaker.presentation.figures.warm(); pycemaker.parameters.warm();"
-    " pycemaker.presentation.figures.sheet.use_fonts(); pycemaker.report.charts.show_specifications(get_ipython()); del pycemaker;"
+    " pycemaker.presentation.figures.warm(); pycemaker.reports.parameters.warm();"
+    " pycemaker.presentation.figures.sheet.use_fonts(); pycemaker.reports.charts.show_specifications(get_ipython()); del pycemaker;"
     " get_ipython().ask_exit = __import__('sys').exit"
 )
 """What a kernel runs before its first cell. `quit()` and `exit` there end the notebook as `sys.exit()` does, not the
@@ -52,7 +52,7 @@ kernel: that looked as if it had died, in the cell after."""
 _LAUNCH = """
 import sys
 if sys.path[0] == '': del sys.path[0]
-from pycemaker.report.workplace import bound_files
+from pycemaker.reports.run_folder import bound_files
 bound_files()
 import zmq
 from ipykernel.kernelapp import IPKernelApp
@@ -103,14 +103,14 @@ class ReadyKernel:
         if sys.platform != "win32":
             self.manager.transport, self.manager.ip = "ipc", str(folder / "kernel")
         self._beside = working_directory
-        self.cwd = workplace.make(folder, working_directory)
+        self.cwd = run_folder.make(folder, working_directory)
         _finish(self.manager.start_kernel(cwd=str(self.cwd), env=_kernel_environment(folder)))
         on_start(getattr(self.manager.provisioner, "pid", 0))
         self._warm_up()
 
     def lay_out(self) -> None:
         """Put what cells read beside their notebook into their folder, as it is now and not when this started."""
-        workplace.fill(self.cwd, self._beside)
+        run_folder.fill(self.cwd, self._beside)
 
     def kill(self) -> None:
         """End it at once. Twice is once."""
@@ -147,7 +147,7 @@ def _kernel_environment(folder: Path) -> dict[str, str]:
         **WITHOUT_SECRETS,
         "IPYTHONDIR": str(folder / "ipython"),
         "PATH": os.pathsep.join(own_commands),  # `!python` and `!pip` are this interpreter's, as `%pip` is
-        "TMPDIR": str(workplace.temporary(folder)),
+        "TMPDIR": str(run_folder.temporary(folder)),
         "PYTHONPATH": os.pathsep.join(search_path),
     }
 

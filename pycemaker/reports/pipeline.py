@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pycemaker.errors import PycemakerError, RunnerFailed, StorageRefused
-from pycemaker.report.attachments.kinds import Attached, Attachment
-from pycemaker.report.shelf import Shelf
+from pycemaker.reports.attachments.kinds import Attached, Attachment
+from pycemaker.reports.workspace import Shelf
 from pycemaker.window import Window, to_iso_text
 
 STAGES = ("notebook", "render", "storage", "attachments", "compose", "mail")

@@ -18,16 +18,16 @@ from pycemaker.analysis.metric_summary import digest
 from pycemaker.analysis.rates import in_rates
 from pycemaker.i18n.language import _
 from pycemaker.metrics import METRICS, Metric
-from pycemaker.report.attachments.kinds import KINDS, Attached, Attachment, NotMade
-from pycemaker.report.attachments.printed import pdf_of
-from pycemaker.report.attachments.samples_csv import CsvArchive
-from pycemaker.report.attachments.table import coarser, step_for, table
-from pycemaker.report.attachments.workbook import Workbook
-from pycemaker.report.lint import MESSAGE_BYTES
+from pycemaker.reports.attachments.csv_archive import CsvArchive
+from pycemaker.reports.attachments.kinds import KINDS, Attached, Attachment, NotMade
+from pycemaker.reports.attachments.pdf import pdf_of
+from pycemaker.reports.attachments.sample_table import coarser, step_for, table
+from pycemaker.reports.attachments.workbook import Workbook
+from pycemaker.reports.lint import MESSAGE_BYTES
 from pycemaker.window import to_iso_text
 
 if TYPE_CHECKING:
-    from pycemaker.report.pipeline import Page
+    from pycemaker.reports.pipeline import Page
     from pycemaker.series.period import MetricPeriod
     from pycemaker.window import Window
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from pycemaker.analysis.metric_summary import Digest
     from pycemaker.metrics import Metric
-    from pycemaker.report.attachments.table import Table
+    from pycemaker.reports.attachments.sample_table import Table
     from pycemaker.series.period import MetricPeriod
 
 _DAYS_TO_1970 = 25569

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pycemaker.metrics import Metric
-    from pycemaker.report.attachments.table import Table
+    from pycemaker.reports.attachments.sample_table import Table
     from pycemaker.series.period import MetricPeriod
 
 _UNITS = {

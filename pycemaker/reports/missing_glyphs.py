@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from pycemaker.report.notebook_file import tags_of
-from pycemaker.report.plain_text import joined
+from pycemaker.reports.notebook_file import tags_of
+from pycemaker.reports.plain_text import joined
 
 _MISSING = re.compile(r"Glyph (\d{1,7}) .*?missing from")
 _MOST_SIGNS = 20

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from pycemaker.errors import NotebookUnusable, UnknownNotebook
-from pycemaker.parameters import (
+from pycemaker.reports.notebook_file import Json, read_notebook_file, tags_of
+from pycemaker.reports.parameters import (
     GIVEN_BY_PATH,
     GIVEN_TO_ROUTE,
     Parameter,
@@ -18,8 +19,7 @@ from pycemaker.parameters import (
     own_parameters,
     schema,
 )
-from pycemaker.parameters_cell import read_parameters_cell
-from pycemaker.report.notebook_file import Json, read_notebook_file, tags_of
+from pycemaker.reports.parameters_cell import read_parameters_cell
 from pycemaker.settings import ROOT
 
 NOTEBOOKS = ROOT / "notebooks"

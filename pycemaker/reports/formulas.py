@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 
-from pycemaker.report.pictures import MailPicture, PictureUnusable, mail_picture
+from pycemaker.reports.pictures import MailPicture, PictureUnusable, mail_picture
 
 _PIXELS_PER_INCH = 192
 _POINTS = 14

@@ -10,11 +10,11 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from pycemaker.report.bundles import Cutter
-from pycemaker.report.converter import Converter
-from pycemaker.report.notebook_file import tags_of
-from pycemaker.report.notices import Link, is_notice, notice, too_long
-from pycemaker.report.plain_text import joined
+from pycemaker.reports.cell_output import Cutter
+from pycemaker.reports.notebook_file import tags_of
+from pycemaker.reports.notices import Link, is_notice, notice, too_long
+from pycemaker.reports.picture_cache import Converter
+from pycemaker.reports.plain_text import joined
 
 Json = dict[str, Any]
 

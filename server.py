@@ -22,10 +22,10 @@ from pycemaker import brand, errors, startup
 from pycemaker.cache.store import Store
 from pycemaker.cache.summary_refresher import HourKeeper
 from pycemaker.collect.this_machine import Collector
-from pycemaker.data.database import open_database
 from pycemaker.jobs.process_tree import forbid_reading
 from pycemaker.jobs.service_factory import make_desk
 from pycemaker.metrics import NAMES as METRIC_NAMES
+from pycemaker.mongo.database import open_database
 from pycemaker.reports import parameters
 from pycemaker.settings import ROOT, load
 from pycemaker.telemetry import logs

@@ -20,9 +20,9 @@ from tqdm import tqdm
 from pycemaker import dangers
 from pycemaker.cache.store import Store
 from pycemaker.collect import demo
-from pycemaker.data.database import Database, one_exchange
-from pycemaker.data.rights import look_at_rights
 from pycemaker.errors import DatabaseUnreachable, InvalidSettings
+from pycemaker.mongo.database import Database, one_exchange
+from pycemaker.mongo.privileges import look_at_rights
 from pycemaker.settings import Settings
 from pycemaker.window import to_wall_text
 

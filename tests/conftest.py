@@ -12,8 +12,8 @@ import hypothesis
 import pytest
 
 from pycemaker.cache.store import Store
-from pycemaker.data import embedded
-from pycemaker.data.database import Database
+from pycemaker.mongo import embedded
+from pycemaker.mongo.database import Database
 
 hypothesis.settings.register_profile("suite", deadline=None)  # how long an example takes is not what is tested
 hypothesis.settings.load_profile("suite")

@@ -14,7 +14,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Browser
 
-from pycemaker.data import embedded
+from pycemaker.mongo import embedded
 from pycemaker.settings import ROOT
 from tests.services.browser import Site, chromium, mail_site, opened, page_site
 from tests.services.sample_report import SampleReport, sample_report, write_sample

@@ -24,7 +24,7 @@ from typing import Protocol
 
 from pymongo.errors import OperationFailure
 
-from pycemaker.data.database import Database, one_exchange
+from pycemaker.mongo.database import Database, one_exchange
 
 REREAD_SECONDS = 5.0
 _PLAIN = "collection"

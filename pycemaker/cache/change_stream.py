@@ -15,7 +15,7 @@ from pymongo.database import Database as MongoDatabase
 from pymongo.errors import InvalidOperation, OperationFailure, PyMongoError
 
 from pycemaker.cache.change_detector import Rereading
-from pycemaker.data.database import Database, Document, one_exchange
+from pycemaker.mongo.database import Database, Document, one_exchange
 from pycemaker.window import to_epoch_ms
 
 STREAM_LAG_SECONDS = 5.0

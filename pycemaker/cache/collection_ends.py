@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from pycemaker.cache.store import Store
-from pycemaker.data.database import Database, one_exchange
 from pycemaker.metrics import Metric
+from pycemaker.mongo.database import Database, one_exchange
 from pycemaker.series.period import Absence
 from pycemaker.window import to_epoch_ms
 

@@ -10,7 +10,7 @@ from pymongo import ReadPreference
 from pycemaker.cache.change_detector import Changes, Rereading, Told, read_kind
 from pycemaker.cache.change_stream import Stream, Streamed, offers_streams
 from pycemaker.cache.write_counters import Counters, read_count
-from pycemaker.data.database import Database
+from pycemaker.mongo.database import Database
 
 
 def watch(database: Database, end_ms: Mapping[str, Callable[[], int | None]]) -> dict[str, Changes]:

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from pycemaker.cache.lru import HOUR_MS, Block, Blocks
 from pycemaker.columnar.encode import encode_batch
 from pycemaker.columnar.split import Documents
-from pycemaker.data.pages import Page
-from pycemaker.data.reader import Reader
 from pycemaker.errors import PycemakerError
 from pycemaker.metrics import Metric
+from pycemaker.mongo.pages import Page
+from pycemaker.mongo.reader import Reader
 from pycemaker.series.batches import Batch, join_batches
 
 RUN_HOURS = 12

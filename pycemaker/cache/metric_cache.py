@@ -30,8 +30,8 @@ from pycemaker.cache.hour_cache import RUN_HOURS, Hours, TooDenseError
 from pycemaker.cache.lru import HOUR_MS, Block, Blocks
 from pycemaker.cache.snapshot import Open, State
 from pycemaker.columnar.encode import encode_batch
-from pycemaker.data.reader import Reader
 from pycemaker.metrics import Metric
+from pycemaker.mongo.reader import Reader
 from pycemaker.series.batches import Batch, join_batches
 
 FRESH_SECONDS = 0.5

@@ -18,11 +18,11 @@ from pycemaker.cache.snapshot import State
 from pycemaker.columnar.encode import encode_batch, encode_columns
 from pycemaker.columnar.ingestion_delay import lags_seconds
 from pycemaker.columnar.split import split
-from pycemaker.data.database import Database, one_exchange
-from pycemaker.data.reader import BATCH_DOCUMENTS, Reader
-from pycemaker.data.rights import Rights, look_at_rights
-from pycemaker.data.single_flight import SingleFlight
 from pycemaker.metrics import METRICS, Metric
+from pycemaker.mongo.database import Database, one_exchange
+from pycemaker.mongo.privileges import Rights, look_at_rights
+from pycemaker.mongo.reader import BATCH_DOCUMENTS, Reader
+from pycemaker.mongo.single_flight import SingleFlight
 from pycemaker.series.batches import Batch, Columns, join_columns
 from pycemaker.series.period import Arrivals
 from pycemaker.window import Interval, Window, from_epoch_ms, to_epoch_ms

@@ -10,9 +10,9 @@ from pymongo.errors import DuplicateKeyError
 
 from pycemaker.cache.store import Store
 from pycemaker.cache.summary_store import COLLECTION, DEFAULT_APPLICATION, Effort, HourStore
-from pycemaker.data.database import Database, one_exchange
 from pycemaker.errors import PycemakerError
 from pycemaker.metrics import METRICS
+from pycemaker.mongo.database import Database, one_exchange
 from pycemaker.series.period import HISTORY_DAYS
 from pycemaker.window import Interval
 

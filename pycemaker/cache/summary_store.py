@@ -28,9 +28,9 @@ from pymongo import ReplaceOne
 
 from pycemaker.cache.store import Store
 from pycemaker.cache.summary_documents import Document, from_documents, hour_of, id_of, to_documents, version_of
-from pycemaker.data.database import one_exchange
 from pycemaker.errors import DatabaseUnreachable
 from pycemaker.metrics import Metric
+from pycemaker.mongo.database import one_exchange
 from pycemaker.series.hour_summaries import HOUR_MS, HourSummaries, summarize
 from pycemaker.window import Interval, from_epoch_ms, to_epoch_ms
 

@@ -9,7 +9,7 @@ from typing import Any
 from pymongo.errors import OperationFailure
 
 from pycemaker.cache.change_detector import Rereading
-from pycemaker.data.database import Database, one_exchange
+from pycemaker.mongo.database import Database, one_exchange
 
 _ENGINE = "$storageStats.wiredTiger"
 _NEEDED = ("insert calls", "modify", "update calls", "remove calls")

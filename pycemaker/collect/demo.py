@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from pycemaker.cache.store import SAMPLE_COLLECTION
 from pycemaker.collect.sample_document import sample_document
-from pycemaker.data.database import Database, translated
 from pycemaker.metrics import METRICS, SAMPLE_SECONDS
+from pycemaker.mongo.database import Database, translated
 
 Readings = dict[str, NDArray[np.float64]]
 

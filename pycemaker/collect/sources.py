@@ -8,9 +8,9 @@ from datetime import datetime
 import numpy as np
 
 from pycemaker.cache.collection_ends import has_undated
-from pycemaker.data.database import Database, one_exchange
-from pycemaker.data.indexes import KEY
 from pycemaker.metrics import METRICS, Metric
+from pycemaker.mongo.database import Database, one_exchange
+from pycemaker.mongo.indexes import KEY
 from pycemaker.window import to_epoch_ms
 
 _LATEST = 33

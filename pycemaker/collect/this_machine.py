@@ -12,9 +12,9 @@ from typing import Any
 import psutil
 
 from pycemaker.collect.sample_document import sample_document
-from pycemaker.data.database import Database, one_exchange
 from pycemaker.errors import DatabaseUnreachable
 from pycemaker.metrics import CPU, DISK, HTTP_FAIL, RAM, REQUEST_COUNT, RESPONSE_TIME, SAMPLE_SECONDS
+from pycemaker.mongo.database import Database, one_exchange
 from pycemaker.telemetry.traffic import Traffic
 
 _log = logging.getLogger(__name__)

@@ -15,10 +15,10 @@ from typing import Any
 from tqdm import tqdm
 
 from pycemaker.cache.store import Store
-from pycemaker.data import embedded
-from pycemaker.data.database import Database
 from pycemaker.errors import NotebookUnusable, PycemakerError
 from pycemaker.metrics import METRICS
+from pycemaker.mongo import embedded
+from pycemaker.mongo.database import Database
 from pycemaker.rehearsal.cases import LONG_SPACING_SECONDS, Case, every_case, fill
 from pycemaker.rehearsal.run import Outcome, rehearse
 from pycemaker.reports.catalogue import Notebook, every_notebook, find_notebook

@@ -10,7 +10,7 @@ from typing import Any
 
 from pycemaker.collect import demo
 from pycemaker.collect.this_machine import Collector
-from pycemaker.data.database import Database, open_database
+from pycemaker.mongo.database import Database, open_database
 from pycemaker.settings import Settings
 from pycemaker.startup import say, write_sample
 from pycemaker.window import parse_hours

@@ -13,8 +13,8 @@ from typing import Any, NoReturn
 
 from pycemaker import brand
 from pycemaker.commands.asked import add_interval, read_asked
-from pycemaker.data.database import open_database
 from pycemaker.errors import PycemakerError
+from pycemaker.mongo.database import open_database
 from pycemaker.preview.make import RECIPIENT, Kitchen, Made
 from pycemaker.reports.pipeline import ReportRequest
 from pycemaker.settings import ROOT, Settings

@@ -15,7 +15,6 @@ from typing import Any
 from tqdm import tqdm
 
 from pycemaker.commands.asked import add_interval, read_asked
-from pycemaker.data.database import open_database
 from pycemaker.errors import (
     DatabaseUnreachable,
     MailDeferred,
@@ -31,6 +30,7 @@ from pycemaker.jobs.artifacts import NOTEBOOK, PAGE, Files
 from pycemaker.jobs.job_store import LeaseLost
 from pycemaker.jobs.report_service import Desk
 from pycemaker.jobs.service_factory import make_desk
+from pycemaker.mongo.database import open_database
 from pycemaker.parsing.addresses import parse_recipients
 from pycemaker.reports.attachments.kinds import KINDS, parse_kinds
 from pycemaker.reports.pipeline import STAGES, ReportRequest

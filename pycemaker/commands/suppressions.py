@@ -7,9 +7,9 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from pycemaker.data.database import Database, open_database
 from pycemaker.mail.signing_keys import SigningKeys
 from pycemaker.mail.suppressions import EVERY_REPORT, Suppressions
+from pycemaker.mongo.database import Database, open_database
 from pycemaker.parsing.addresses import parse_address
 from pycemaker.reports.catalogue import find_notebook
 from pycemaker.settings import Settings

@@ -13,8 +13,6 @@ from typing import Any
 
 from pycemaker import dangers
 from pycemaker.collect.sources import look_at_sources
-from pycemaker.data.database import Database, one_exchange, open_database
-from pycemaker.data.indexes import KEY
 from pycemaker.errors import (
     DatabaseLoginRefused,
     DatabaseNotStarted,
@@ -31,6 +29,8 @@ from pycemaker.jobs.artifacts import Files
 from pycemaker.jobs.job_store import Ledger
 from pycemaker.mail.smtp import SmtpSender
 from pycemaker.metrics import METRICS
+from pycemaker.mongo.database import Database, one_exchange, open_database
+from pycemaker.mongo.indexes import KEY
 from pycemaker.reports.firebase import FirebaseFigures
 from pycemaker.settings import Settings
 from pycemaker.telemetry.check_runner import FAIL, OK, SKIP, WARN, Check, Finding

@@ -9,8 +9,8 @@ import gridfs
 from gridfs.errors import CorruptGridFile, NoFile
 from pymongo import WriteConcern
 
-from pycemaker.data.database import Database, one_exchange
 from pycemaker.errors import UnknownReport
+from pycemaker.mongo.database import Database, one_exchange
 
 BUCKET = "report_files"
 NOTEBOOK = "executed.ipynb"

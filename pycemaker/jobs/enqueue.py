@@ -8,12 +8,12 @@ from contextlib import suppress
 
 from pymongo.errors import DuplicateKeyError
 
-from pycemaker.data.database import Database, one_exchange
 from pycemaker.errors import IdempotencyKeyReused, TooManyReports
 from pycemaker.jobs import states
 from pycemaker.jobs.job_document import Asked, digest
 from pycemaker.jobs.job_reader import Document, LedgerReader
 from pycemaker.jobs.job_updates import each_in, in_state, literal, now_minus, now_plus
+from pycemaker.mongo.database import Database, one_exchange
 
 LEASE_SECONDS = 15.0
 """How long a report stays with a server that says nothing; it renews three times in that."""

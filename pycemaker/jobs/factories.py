@@ -13,11 +13,11 @@ from pycemaker import brand
 from pycemaker.cache.collection_ends import absence
 from pycemaker.cache.store import Store
 from pycemaker.cache.summary_store import HourStore
-from pycemaker.data.database import Database, open_database
 from pycemaker.i18n import language
 from pycemaker.i18n.language import _
 from pycemaker.mail.compose import OUTBOX_SENDER, compose
 from pycemaker.metrics import METRICS, Metric
+from pycemaker.mongo.database import Database, open_database
 from pycemaker.reports import lint, render
 from pycemaker.reports.attachments.assemble import Attacher
 from pycemaker.reports.firebase import FirebaseFigures

@@ -9,10 +9,10 @@ from typing import Any
 from pymongo import ASCENDING, DESCENDING, IndexModel, WriteConcern
 from pymongo.collection import Collection
 
-from pycemaker.data.database import Database, one_exchange
 from pycemaker.errors import UnknownReport
 from pycemaker.jobs import states
 from pycemaker.jobs.job_updates import now_minus
+from pycemaker.mongo.database import Database, one_exchange
 
 COLLECTION = "reports"
 _IS_TEXT = {"$type": "string"}

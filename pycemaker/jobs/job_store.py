@@ -18,7 +18,6 @@ from typing import Any
 
 from pymongo import ASCENDING, ReturnDocument
 
-from pycemaker.data.database import Database, one_exchange
 from pycemaker.jobs import states
 from pycemaker.jobs.enqueue import LEASE_SECONDS, Entrance
 from pycemaker.jobs.job_reader import Document
@@ -34,6 +33,7 @@ from pycemaker.jobs.job_updates import (
     refused_again,
 )
 from pycemaker.jobs.report_counts import ReportCounts
+from pycemaker.mongo.database import Database, one_exchange
 
 ORPHAN_SECONDS = 86_400
 """For how long a report waits for a server that sends as its sender; then any may end it, and none may send it."""

@@ -19,7 +19,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pycemaker.data.database import Database
 from pycemaker.errors import DatabaseUnreachable
 from pycemaker.jobs import states
 from pycemaker.jobs.artifacts import Files
@@ -34,6 +33,7 @@ from pycemaker.jobs.retention import Clearing
 from pycemaker.jobs.submission import asked_for, document_of
 from pycemaker.jobs.waiters import Waiters
 from pycemaker.jobs.warm_slot import Bench
+from pycemaker.mongo.database import Database
 from pycemaker.reports.catalogue import NOTEBOOKS
 from pycemaker.reports.pipeline import OnProgress, ReportRequest
 from pycemaker.telemetry.request_ids import REQUEST_ID

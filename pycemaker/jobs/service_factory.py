@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pycemaker.data.database import Database
 from pycemaker.jobs.delivery_worker import Post
 from pycemaker.jobs.limits import Bounds
 from pycemaker.jobs.report_service import Desk
@@ -16,6 +15,7 @@ from pycemaker.mail.signing_keys import SigningKeys
 from pycemaker.mail.smtp import SmtpSender
 from pycemaker.mail.suppressions import Suppressions
 from pycemaker.mail.unsubscribe import UnsubscribeHeaders
+from pycemaker.mongo.database import Database
 from pycemaker.settings import Settings
 from pycemaker.telemetry.logs import Masker
 

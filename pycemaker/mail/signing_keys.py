@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pymongo import WriteConcern
 from pymongo.errors import DuplicateKeyError
 
-from pycemaker.data.database import Database, one_exchange
+from pycemaker.mongo.database import Database, one_exchange
 
 COLLECTION = "signing_keys"
 _BYTES = 32

@@ -14,7 +14,7 @@ from typing import Any
 import bson
 from bson.codec_options import CodecOptions
 
-from pycemaker.data.database import Database, one_exchange, translated
+from pycemaker.mongo.database import Database, one_exchange, translated
 
 COLLECTION = "suppressions"
 EVERY_REPORT = "*"

@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 
 from pycemaker.collect.demo import made_up_readings
 from pycemaker.collect.sample_document import sample_document
-from pycemaker.data.database import Database, translated
 from pycemaker.metrics import DISK, METRICS, SAMPLE_SECONDS, Metric
+from pycemaker.mongo.database import Database, translated
 
 Documents = Iterator[dict[str, Any]]
 

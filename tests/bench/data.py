@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from pycemaker.collect import demo
 from pycemaker.collect.sample_document import sample_document
-from pycemaker.data import embedded
-from pycemaker.data.database import Database
 from pycemaker.metrics import CPU, SAMPLE_SECONDS, Metric, find_metric
+from pycemaker.mongo import embedded
+from pycemaker.mongo.database import Database
 
 NOW = datetime(2026, 5, 20, 12, 0, tzinfo=UTC)
 A_DAY = 86_400 // SAMPLE_SECONDS

@@ -15,9 +15,9 @@ import psutil
 
 from pycemaker.cache.store import Store
 from pycemaker.columnar.encode import encode_batch, encode_columns
-from pycemaker.data.database import Database
-from pycemaker.data.reader import Reader
 from pycemaker.metrics import CPU
+from pycemaker.mongo.database import Database
+from pycemaker.mongo.reader import Reader
 from pycemaker.web import metric_answers
 from pycemaker.web.formats import Shape
 from pycemaker.window import since, to_epoch_ms

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlencode
 
-from pycemaker.data.database import Database
+from pycemaker.mongo.database import Database
 from tests.bench.data import NOW
 from tests.bench.serving import wrk
 from tests.services.process import free_port

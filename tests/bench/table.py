@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from pycemaker.data.database import Database
-from pycemaker.data.indexes import KEY
+from pycemaker.mongo.database import Database
+from pycemaker.mongo.indexes import KEY
 from tests.bench import prometheus
 from tests.bench.data import NOW
 from tests.bench.serving import (

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import server
 from pycemaker.cache.store import Store
-from pycemaker.data import embedded
-from pycemaker.data.database import Database
+from pycemaker.mongo import embedded
+from pycemaker.mongo.database import Database
 from pycemaker.settings import from_mapping
 from tests.cases.table import Row
 from tests.services.desk import SpentDesk

@@ -6,9 +6,9 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from pycemaker.data.database import open_database
-from pycemaker.data.rights import look_at_rights
 from pycemaker.errors import DatabaseUnreachable, InvalidSettings
+from pycemaker.mongo.database import open_database
+from pycemaker.mongo.privileges import look_at_rights
 from pycemaker.parsing.origins import may_read
 from pycemaker.settings import from_mapping
 from tests.cases.table import Row

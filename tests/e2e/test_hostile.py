@@ -16,9 +16,9 @@ from typing import Any
 import psutil
 import pytest
 
-from pycemaker.data.database import open_database
 from pycemaker.mail.signing_keys import SigningKeys
 from pycemaker.mail.unsubscribe import Subscription, sign
+from pycemaker.mongo.database import open_database
 from tests.services.process import ServerProcess, free_port
 
 ONE_CLICK = b"List-Unsubscribe=One-Click"

@@ -15,8 +15,8 @@ import pymongo
 import pytest
 
 from pycemaker.collect import demo
-from pycemaker.data.database import Database
-from pycemaker.data.embedded import EmbeddedMongod
+from pycemaker.mongo.database import Database
+from pycemaker.mongo.embedded import EmbeddedMongod
 from tests.services.process import ServerProcess
 from tests.services.secrets import MONGO_PASSWORD, PASSWORD, TOKEN, leaks
 from tests.services.smtp import SmtpServer, smtp_server

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 
 import psutil
 
-from pycemaker.data.database import open_database
 from pycemaker.mail.signing_keys import SigningKeys
 from pycemaker.mail.unsubscribe import Subscription, sign
+from pycemaker.mongo.database import open_database
 from tests.faults.attacks import LeftError, asking, crowd, repeated, silent_mongod, trickling
 from tests.services.process import ServerProcess, free_port
 

@@ -19,12 +19,12 @@ from typing import Any
 import psutil
 
 from pycemaker.collect import demo
-from pycemaker.data import embedded
-from pycemaker.data.database import Database
 from pycemaker.jobs import states
 from pycemaker.jobs.job_document import Asked
 from pycemaker.jobs.report_service import Desk
 from pycemaker.jobs.service_factory import make_desk
+from pycemaker.mongo import embedded
+from pycemaker.mongo.database import Database
 from pycemaker.reports.pipeline import ReportRequest
 from pycemaker.settings import ROOT, from_mapping
 from pycemaker.window import Window

@@ -6,8 +6,8 @@ import os
 import threading
 from dataclasses import replace
 
-from pycemaker.data.database import Database
 from pycemaker.jobs.service_factory import bounds_of, make_desk
+from pycemaker.mongo.database import Database
 from pycemaker.settings import load
 
 

@@ -13,11 +13,11 @@ from playwright.sync_api import Browser
 
 import server
 from pycemaker.cache.store import Store
-from pycemaker.data import embedded
-from pycemaker.data.database import Database
 from pycemaker.jobs.job_document import Asked
 from pycemaker.mail.suppressions import RECIPIENT, Suppression
 from pycemaker.mail.unsubscribe import Subscription
+from pycemaker.mongo import embedded
+from pycemaker.mongo.database import Database
 from pycemaker.reports.pipeline import ReportRequest
 from pycemaker.settings import from_mapping
 from pycemaker.web.pages import unsubscribe_page

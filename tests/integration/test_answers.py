@@ -19,8 +19,8 @@ import pytest
 import server
 from pycemaker.cache import metric_cache
 from pycemaker.cache.store import Store
-from pycemaker.data.database import Database
 from pycemaker.errors import DatabaseUnreachable
+from pycemaker.mongo.database import Database
 from pycemaker.settings import from_mapping
 from pycemaker.web import metric_answers
 from tests.integration.test_routes import NOW_PATH, app_over, is_error

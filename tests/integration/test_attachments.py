@@ -15,8 +15,8 @@ from zipfile import ZipFile
 import pandas as pd
 import pytest
 
-from pycemaker.data.database import Database
 from pycemaker.jobs.report_service import Desk
+from pycemaker.mongo.database import Database
 from pycemaker.reports.attachments.pdf import find_chromium
 from pycemaker.reports.pipeline import ReportRequest
 from pycemaker.settings import ROOT

@@ -23,10 +23,10 @@ from pycemaker.cache import change_detector, hour_cache, metric_cache
 from pycemaker.cache.lru import HOUR_MS, Block, Blocks
 from pycemaker.cache.store import Store
 from pycemaker.cache.write_counters import Count, Counters, read_count
-from pycemaker.data.database import Database
-from pycemaker.data.indexes import KEY
 from pycemaker.errors import DatabaseUnreachable
 from pycemaker.metrics import CPU, REQUEST_COUNT
+from pycemaker.mongo.database import Database
+from pycemaker.mongo.indexes import KEY
 from pycemaker.series.batches import no_batch
 from pycemaker.web import response_bodies
 from pycemaker.web.metric_answers import _gather
@@ -583,7 +583,7 @@ def test_a_long_answer_goes_from_page_to_page_without_losing_or_doubling_a_sampl
     documents = [{"_id": n, "time_series": seconds_before(n // 7), "value": 1} for n in range(9000)]
     database["cpu_usage"].insert_many(documents)
     whole = tail_of(store, 2)
-    with patch("pycemaker.data.pages.PAGE_DOCUMENTS", 300):
+    with patch("pycemaker.mongo.pages.PAGE_DOCUMENTS", 300):
         assert tail_of(store, 2) == whole
     assert whole.count(b'"_id"') == 9000
 

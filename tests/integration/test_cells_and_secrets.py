@@ -15,9 +15,9 @@ import nbformat
 import psutil
 import pytest
 
-from pycemaker.data.database import Database
 from pycemaker.errors import NotebookFailed, ReportWroteTooMuch
 from pycemaker.jobs.subprocess_runner import Runner
+from pycemaker.mongo.database import Database
 from pycemaker.reports import run_folder
 from pycemaker.reports.execute import ReadyKernel, run_notebook
 from pycemaker.settings import ROOT

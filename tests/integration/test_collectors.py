@@ -10,7 +10,7 @@ import pytest
 
 from pycemaker import i18n, read_period
 from pycemaker.analysis.findings import CRITICAL, WARNING, find
-from pycemaker.data.database import Database
+from pycemaker.mongo.database import Database
 from pycemaker.presentation import tables
 from pycemaker.settings import from_mapping
 from tests.services.collectors import COLLECTORS, fill

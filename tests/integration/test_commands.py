@@ -10,8 +10,8 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 from pycemaker.__main__ import main
 from pycemaker.collect import demo
-from pycemaker.data.database import Database
 from pycemaker.jobs.report_service import Desk
+from pycemaker.mongo.database import Database
 from pycemaker.preview.make import RECIPIENT, Kitchen
 from pycemaker.reports.pipeline import ReportRequest
 from pycemaker.settings import ROOT, from_mapping

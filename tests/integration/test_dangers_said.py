@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from pycemaker import dangers, startup
-from pycemaker.data import embedded, mongod_binary
-from pycemaker.data.database import Database
 from pycemaker.doctor.machine import look_at_settings
+from pycemaker.mongo import embedded, mongod_binary
+from pycemaker.mongo.database import Database
 from pycemaker.settings import Settings, from_mapping
 from pycemaker.telemetry.check_runner import WARN
 

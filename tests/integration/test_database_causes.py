@@ -12,11 +12,11 @@ import pytest
 import server
 from pycemaker import startup
 from pycemaker.cache.store import Store
-from pycemaker.data.database import Database, open_database
-from pycemaker.data.indexes import KEY
 from pycemaker.doctor import services as doctor
 from pycemaker.errors import InvalidSettings
 from pycemaker.metrics import METRICS
+from pycemaker.mongo.database import Database, open_database
+from pycemaker.mongo.indexes import KEY
 from pycemaker.settings import from_mapping
 from tests.services.desk import desk_of
 from tests.services.guarded_mongod import GuardedMongod, guarded_mongod

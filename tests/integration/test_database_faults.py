@@ -25,12 +25,12 @@ from pymongo.errors import OperationFailure, PyMongoError
 
 import server
 from pycemaker.cache.store import BATCH_DOCUMENTS, Store
-from pycemaker.data import embedded, mongod_address
-from pycemaker.data.database import Database, open_database
-from pycemaker.data.indexes import Indexes
-from pycemaker.data.keeper import SETTLED_SECONDS
 from pycemaker.errors import DatabaseUnreachable, InvalidSettings
 from pycemaker.metrics import CPU
+from pycemaker.mongo import embedded, mongod_address
+from pycemaker.mongo.database import Database, open_database
+from pycemaker.mongo.indexes import Indexes
+from pycemaker.mongo.supervisor import SETTLED_SECONDS
 from pycemaker.reports import parameters
 from pycemaker.settings import from_mapping
 from pycemaker.window import Interval
@@ -295,7 +295,7 @@ def test_a_copy_of_its_folder_and_a_folder_that_others_may_write_lead_to_no_data
 
 def test_a_user_that_was_killed_leaves_no_private_folder_behind(tmp_path: Path) -> None:
     folder = tmp_path / ("long" * 30)
-    code = "import sys, time, pathlib; from pycemaker.data import embedded;"
+    code = "import sys, time, pathlib; from pycemaker.mongo import embedded;"
     code += " print(embedded.hold(pathlib.Path(sys.argv[1])).url, flush=True); time.sleep(60)"
     with subprocess.Popen([sys.executable, "-c", code, str(folder)], stdout=subprocess.PIPE, text=True) as user:
         assert user.stdout is not None

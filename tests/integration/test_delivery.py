@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 
-from pycemaker.data.database import Database
 from pycemaker.errors import (
     DatabaseUnreachable,
     MailDeferred,
@@ -34,6 +33,7 @@ from pycemaker.jobs.retry import delay_seconds
 from pycemaker.mail.compose import Outbox
 from pycemaker.mail.smtp import SmtpSender
 from pycemaker.mail.suppressions import Suppressions
+from pycemaker.mongo.database import Database
 from pycemaker.reports.pipeline import Delivery, ReportRequest
 from pycemaker.web import response_bodies
 from pycemaker.window import Window

@@ -26,11 +26,11 @@ import pytest
 from pycemaker import dangers
 from pycemaker.__main__ import main
 from pycemaker.cache.store import Store
-from pycemaker.data.database import Database
 from pycemaker.doctor import machine, services
 from pycemaker.doctor.services import Shared
 from pycemaker.mail.smtp import SmtpSender
 from pycemaker.metrics import METRICS
+from pycemaker.mongo.database import Database
 from pycemaker.reports.attachments.pdf import find_chromium
 from pycemaker.reports.firebase import FirebaseFigures
 from pycemaker.settings import ROOT, from_mapping

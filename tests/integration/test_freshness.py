@@ -22,7 +22,7 @@ import orjson
 import pytest
 
 from pycemaker.cache.store import Store
-from pycemaker.data.database import Database
+from pycemaker.mongo.database import Database
 from tests.integration.test_routes import app_over
 from tests.services.replica import replica_set
 from tests.services.wsgi import Client

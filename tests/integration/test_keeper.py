@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from pycemaker.data.database import Database
 from pycemaker.jobs.limits import Bounds
 from pycemaker.jobs.report_service import Desk
+from pycemaker.mongo.database import Database
 from tests.services.desk import outbox_desk
 
 

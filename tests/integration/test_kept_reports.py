@@ -9,8 +9,8 @@ import pytest
 import server
 from pycemaker import brand
 from pycemaker.cache.store import Store
-from pycemaker.data.database import Database
 from pycemaker.jobs.report_service import Desk
+from pycemaker.mongo.database import Database
 from pycemaker.settings import from_mapping
 from tests.services.desk import desk_of
 from tests.services.wsgi import Client

@@ -21,12 +21,12 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 import server
 from pycemaker.cache.store import Store
 from pycemaker.collect import demo
-from pycemaker.data.database import Database
 from pycemaker.i18n.catalogues import read_catalogue
 from pycemaker.i18n.language import LANGUAGES, speaking
 from pycemaker.mail.compose import compose
 from pycemaker.mail.signing_keys import SigningKeys
 from pycemaker.mail.unsubscribe import UnsubscribeHeaders
+from pycemaker.mongo.database import Database
 from pycemaker.preview.make import Kitchen
 from pycemaker.reports.outputs import HTML_CHARACTERS
 from pycemaker.reports.pipeline import ReportRequest

@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 
-from pycemaker.data.database import Database
 from pycemaker.errors import IdempotencyKeyReused, TooManyReports, UnknownReport
 from pycemaker.jobs import states
 from pycemaker.jobs.artifacts import Files
@@ -23,6 +22,7 @@ from pycemaker.jobs.job_document import Asked, public, recipients, repeat_key
 from pycemaker.jobs.job_store import MOST_REFUSALS, LeaseLost, Ledger
 from pycemaker.jobs.limits import Bounds
 from pycemaker.jobs.submission import asked_for
+from pycemaker.mongo.database import Database
 from pycemaker.reports.pipeline import ReportRequest
 from pycemaker.settings import ROOT
 from pycemaker.window import Window

@@ -19,9 +19,9 @@ import psutil
 import pytest
 
 from pycemaker import errors
-from pycemaker.data.database import Database
 from pycemaker.jobs.report_service import Desk
 from pycemaker.jobs.subprocess_runner import Runner
+from pycemaker.mongo.database import Database
 from pycemaker.reports.pipeline import ReportRequest
 from pycemaker.settings import ROOT
 from pycemaker.window import Window

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from pycemaker import errors
-from pycemaker.data.database import Database
+from pycemaker.mongo.database import Database
 from pycemaker.settings import ROOT, from_mapping
 from pycemaker.web.access.access_control import Gate
 from pycemaker.web.access.rate_limits import COLLECTION, Admission, Limit, Limits, Refused
@@ -118,7 +118,7 @@ def test_of_many_who_ask_two_servers_at_once_as_many_are_let_in_as_may(database_
 
 def test_another_process_and_a_restarted_one_count_on(database_url: str) -> None:
     ask = (
-        "import sys; from pycemaker.data.database import Database; from pycemaker.web.access.rate_limits import *;"
+        "import sys; from pycemaker.mongo.database import Database; from pycemaker.web.access.rate_limits import *;"
         f"database = Database({database_url!r});"
         "print(type(Limits(database).admit([(Limit('recipient', 3), 'a@b.com')])).__name__); database.close()"
     )

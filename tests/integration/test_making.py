@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from pycemaker.data.database import Database
 from pycemaker.errors import DatabaseUnreachable, NothingToSend, PycemakerError
 from pycemaker.jobs import states
 from pycemaker.jobs.artifacts import Files
@@ -17,6 +16,7 @@ from pycemaker.jobs.delivery_worker import insist_for
 from pycemaker.jobs.job_document import Asked, digest, recipients
 from pycemaker.jobs.job_store import LeaseLost, Ledger
 from pycemaker.jobs.render_worker import Maker
+from pycemaker.mongo.database import Database
 from pycemaker.reports.pipeline import OnProgress
 from tests.services.rendered import NOW
 

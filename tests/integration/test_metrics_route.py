@@ -16,8 +16,8 @@ from prometheus_client.parser import text_string_to_metric_families
 import server
 from pycemaker import errors
 from pycemaker.cache.store import Store
-from pycemaker.data.database import Database
 from pycemaker.jobs import states
+from pycemaker.mongo.database import Database
 from pycemaker.settings import from_mapping
 from pycemaker.telemetry.traffic import BOUNDS_SECONDS, FOLDED_AT, Traffic
 from tests.services.described import PromptDesk

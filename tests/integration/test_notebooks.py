@@ -14,9 +14,9 @@ import server
 from pycemaker.cache.store import Store
 from pycemaker.collect import demo
 from pycemaker.collect.sample_document import sample_document
-from pycemaker.data.database import Database
 from pycemaker.jobs.report_service import Desk
 from pycemaker.metrics import CPU
+from pycemaker.mongo.database import Database
 from pycemaker.reports.render import render_page
 from pycemaker.settings import ROOT, from_mapping
 from pycemaker.window import Window

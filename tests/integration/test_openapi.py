@@ -24,9 +24,9 @@ from openapi_spec_validator import validate
 import server
 from pycemaker import errors
 from pycemaker.cache.store import Store
-from pycemaker.data.database import Database
 from pycemaker.mail.unsubscribe import PATH as UNSUBSCRIBE
 from pycemaker.metrics import METRICS
+from pycemaker.mongo.database import Database
 from pycemaker.settings import ROOT, from_mapping
 from pycemaker.telemetry.traffic import template
 from pycemaker.web.error_responses import FACES

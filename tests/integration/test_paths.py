@@ -9,8 +9,8 @@ import pytest
 
 import server
 from pycemaker.cache.store import Store
-from pycemaker.data.database import Database
 from pycemaker.metrics import METRICS
+from pycemaker.mongo.database import Database
 from pycemaker.settings import from_mapping
 from tests.services.desk import SpentDesk, desk_of
 from tests.services.wsgi import Client

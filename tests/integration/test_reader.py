@@ -15,11 +15,11 @@ from pymongo.errors import OperationFailure
 
 from pycemaker.cache.store import Store
 from pycemaker.columnar.split import Documents
-from pycemaker.data import pages
-from pycemaker.data.database import Database
-from pycemaker.data.indexes import KEY
-from pycemaker.data.reader import Reader
 from pycemaker.metrics import CPU
+from pycemaker.mongo import pages
+from pycemaker.mongo.database import Database
+from pycemaker.mongo.indexes import KEY
+from pycemaker.mongo.reader import Reader
 from pycemaker.series.period import Arrivals
 from pycemaker.window import Interval, Window, to_epoch_ms
 
@@ -222,6 +222,6 @@ def test_exchanges_that_take_longer_together_than_one_may_are_no_fault(database_
     database.handle.create_collection("cpu_usage", viewOn="stored", pipeline=[{"$match": {"$expr": slow}}])
     with (
         closing(Database(database_url, exchange_seconds=1.0)) as hurried,
-        patch("pycemaker.data.reader.BATCH_DOCUMENTS", 10),
+        patch("pycemaker.mongo.reader.BATCH_DOCUMENTS", 10),
     ):
         assert readings(Store(hurried), Interval(NOW - timedelta(hours=1), NOW)) == [99.0 - n for n in range(100)]

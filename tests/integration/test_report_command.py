@@ -15,11 +15,11 @@ import psutil
 import pytest
 
 from pycemaker.commands import report as command
-from pycemaker.data.database import Database
 from pycemaker.errors import DatabaseUnreachable
 from pycemaker.jobs import states
 from pycemaker.jobs.job_document import Asked
 from pycemaker.jobs.report_service import Desk
+from pycemaker.mongo.database import Database
 from pycemaker.reports.pipeline import ReportRequest
 from pycemaker.settings import ROOT, from_mapping
 from tests.integration.test_reports import request_for

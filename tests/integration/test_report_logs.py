@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from pycemaker import errors
-from pycemaker.data.database import Database
 from pycemaker.jobs import states
 from pycemaker.jobs.report_service import Desk
 from pycemaker.jobs.subprocess_runner import Runner
+from pycemaker.mongo.database import Database
 from pycemaker.reports.pipeline import ReportRequest
 from pycemaker.settings import from_mapping
 from pycemaker.telemetry import logs

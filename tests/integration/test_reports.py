@@ -23,13 +23,13 @@ import pytest
 
 from pycemaker import errors
 from pycemaker.collect import demo
-from pycemaker.data.database import Database
 from pycemaker.jobs import states
 from pycemaker.jobs.delivery_worker import Post
 from pycemaker.jobs.job_document import Asked
 from pycemaker.jobs.render_worker import MOST_RUNS
 from pycemaker.jobs.report_service import Desk
 from pycemaker.mail.compose import Outbox
+from pycemaker.mongo.database import Database
 from pycemaker.reports.pipeline import ReportRequest
 from pycemaker.settings import ROOT
 from pycemaker.window import Window

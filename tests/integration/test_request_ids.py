@@ -15,9 +15,9 @@ import pytest
 
 import server
 from pycemaker.cache.store import Store
-from pycemaker.data.database import Database
 from pycemaker.errors import DatabaseUnreachable
 from pycemaker.jobs import states
+from pycemaker.mongo.database import Database
 from pycemaker.settings import from_mapping
 from pycemaker.telemetry import logs
 from tests.services.described import PromptDesk

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from pycemaker.data.database import Database
 from pycemaker.errors import UnknownReport
 from pycemaker.jobs import states
 from pycemaker.jobs.report_service import Desk
+from pycemaker.mongo.database import Database
 from pycemaker.reports.firebase import FirebaseFigures
 from pycemaker.reports.pipeline import Figure
 from tests.services.desk import desk_of

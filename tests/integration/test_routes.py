@@ -14,9 +14,9 @@ from bson import Decimal128, Int64, ObjectId
 import server
 from pycemaker import errors
 from pycemaker.cache.store import Store
-from pycemaker.data.database import Database
 from pycemaker.jobs.report_service import Desk
 from pycemaker.metrics import METRICS
+from pycemaker.mongo.database import Database
 from pycemaker.reports.attachments.kinds import KINDS
 from pycemaker.settings import Settings, from_mapping
 from pycemaker.web.error_responses import FACES

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pycemaker.data import embedded
+from pycemaker.mongo import embedded
 from tests.services.browser import CHROMIUM, chromium, mail_site, opened
 from tests.services.sample_report import SampleReport, sample_report, write_sample
 

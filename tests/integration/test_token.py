@@ -7,8 +7,8 @@ from urllib.parse import quote
 
 import pytest
 
-from pycemaker.data.database import Database
 from pycemaker.errors import DatabaseUnreachable, NotAuthenticated, TokenInUrl, TooManyRequests
+from pycemaker.mongo.database import Database
 from pycemaker.settings import from_mapping
 from pycemaker.web.access.access_control import Gate
 from pycemaker.web.access.rate_limits import COLLECTION, Limits

@@ -13,13 +13,13 @@ import pytest
 import server
 from pycemaker.__main__ import main
 from pycemaker.cache.store import Store
-from pycemaker.data.database import Database
 from pycemaker.errors import DatabaseUnreachable, UnknownLink
 from pycemaker.mail.compose import POLICY, compose, readdress
 from pycemaker.mail.signing_keys import COLLECTION as KEYS
 from pycemaker.mail.signing_keys import SigningKey, SigningKeys
 from pycemaker.mail.suppressions import EVERY_REPORT, OPERATOR, RECIPIENT, Suppressions
 from pycemaker.mail.unsubscribe import Subscription, UnsubscribeHeaders, read, sign
+from pycemaker.mongo.database import Database
 from pycemaker.reports.pipeline import Page
 from pycemaker.settings import from_mapping
 from tests.services.desk import SpentDesk

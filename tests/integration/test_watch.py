@@ -15,9 +15,9 @@ import pytest
 
 import server
 from pycemaker.cache.store import Store
-from pycemaker.data.database import Database
-from pycemaker.data.indexes import KEY
 from pycemaker.metrics import CPU, DISK, METRICS, RAM, Metric
+from pycemaker.mongo.database import Database
+from pycemaker.mongo.indexes import KEY
 from pycemaker.settings import from_mapping
 from pycemaker.web.readiness import LEAST_FREE_BYTES, DiskCheck, Finding, Readiness
 from pycemaker.web.services import Services

@@ -8,7 +8,7 @@ import pytest
 
 import server
 from pycemaker.cache.store import Store
-from pycemaker.data.database import Database
+from pycemaker.mongo.database import Database
 from pycemaker.settings import from_mapping
 from tests.services.desk import desk_of
 from tests.services.wsgi import Client

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from bson import ObjectId
 
-from pycemaker.data.database import Database
 from pycemaker.metrics import METRICS, Metric
+from pycemaker.mongo.database import Database
 
 _LEVELS = {"cpu": 0.4, "ram": 0.6, "disk": 0.5, "response_time": 0.2, "http_fail": 0.0}
 _HIGH = {"cpu": 0.97, "response_time": 4.0}

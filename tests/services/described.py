@@ -10,9 +10,9 @@ from typing import Any
 
 import server
 from pycemaker.cache.store import Store
-from pycemaker.data.database import Database
 from pycemaker.jobs.report_service import Desk, Post
 from pycemaker.mail.compose import Outbox
+from pycemaker.mongo.database import Database
 from pycemaker.settings import load
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from pycemaker import settings
-from pycemaker.data.database import Database
 from pycemaker.errors import DatabaseUnreachable
 from pycemaker.jobs import result
 from pycemaker.jobs.delivery_worker import Post
@@ -18,6 +17,7 @@ from pycemaker.jobs.report_service import Desk
 from pycemaker.jobs.service_factory import make_desk
 from pycemaker.jobs.submission import document_of
 from pycemaker.mail.compose import Outbox
+from pycemaker.mongo.database import Database
 from pycemaker.reports.pipeline import Delivery, OnProgress, ReportRequest
 
 

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import pymongo
 
-from pycemaker.data import mongod_binary
+from pycemaker.mongo import mongod_binary
 
 _FIND = ["find", "listIndexes", "listCollections", "changeStream"]
 _WRITE = ["insert", "update", "remove"]

@@ -14,7 +14,7 @@ from urllib.parse import quote
 import pymongo
 from pymongo.errors import PyMongoError
 
-from pycemaker.data import mongod_binary
+from pycemaker.mongo import mongod_binary
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 from pycemaker.collect import demo
-from pycemaker.data.database import Database
+from pycemaker.mongo.database import Database
 from pycemaker.preview.make import RECIPIENT, Kitchen, Made
 from pycemaker.reports.catalogue import find_notebook
 from pycemaker.reports.pipeline import ReportRequest

@@ -34,7 +34,7 @@ LAYERS = [
         "pycemaker.jobs.warm_slot",
         "pycemaker.jobs.subprocess_runner",
     ],
-    ["pycemaker.reports", "pycemaker.data", "pycemaker.jobs"],
+    ["pycemaker.reports", "pycemaker.mongo", "pycemaker.jobs"],
     ["pycemaker.presentation.display"],
     ["pycemaker.web.formats"],
     [

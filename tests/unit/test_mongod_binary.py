@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pycemaker.data import mongod_binary
 from pycemaker.errors import DatabaseNotStarted
+from pycemaker.mongo import mongod_binary
 
 
 def fake(path: Path, version: str) -> str:

@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from pycemaker.data.outage import Outage
-from pycemaker.data.single_flight import SingleFlight
 from pycemaker.errors import DatabaseLoginRefused, DatabaseUnreachable
+from pycemaker.mongo.circuit_breaker import Outage
+from pycemaker.mongo.single_flight import SingleFlight
 
 AWAY = DatabaseLoginRefused(reason="AutoReconnect")
 

@@ -20,7 +20,7 @@ from typing import Any, cast
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError, OperationFailure
 
-from pycemaker.data.database import Database, Document, one_exchange
+from pycemaker.mongo.database import Database, Document, one_exchange
 
 COLLECTION = "limits"
 

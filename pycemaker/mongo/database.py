@@ -17,12 +17,12 @@ from pymongo.database import Database as MongoDatabase
 from pymongo.errors import ConnectionFailure, PyMongoError, ServerSelectionTimeoutError
 from pymongo.uri_parser import parse_uri
 
-from pycemaker.data import embedded
-from pycemaker.data.faults import from_pymongo, from_topology
-from pycemaker.data.outage import Outage
-from pycemaker.data.single_flight import SingleFlight
 from pycemaker.errors import DatabaseUnreachable, InvalidSettings
 from pycemaker.metrics import METRICS
+from pycemaker.mongo import embedded
+from pycemaker.mongo.circuit_breaker import Outage
+from pycemaker.mongo.error_translation import from_pymongo, from_topology
+from pycemaker.mongo.single_flight import SingleFlight
 
 ANSWER_SECONDS = 2.0
 """How long one exchange with MongoDB may take, waiting for a server included."""

@@ -1,6 +1,6 @@
 """Stops the embedded mongod when nobody uses it any more, however its users ended.
 
-Run as a process of its own: `python -m pycemaker.data.keeper FOLDER MONGOD [ARGUMENT ...]`. It starts mongod (or, where
+Run as a process of its own: `python -m pycemaker.mongo.supervisor FOLDER MONGOD [ARGUMENT ...]`. It starts mongod (or, where
 one that lost its keeper is running, adopts it), and looks four times a second whether the lease is free. A user
 that was killed cannot stop what it started; this process can, and it has no other job.
 """
@@ -16,8 +16,8 @@ from pathlib import Path
 
 import psutil
 
-from pycemaker.data import mongod_address
-from pycemaker.data.lease import Lease
+from pycemaker.mongo import mongod_address
+from pycemaker.mongo.usage_lock import Lease
 
 LOOK_SECONDS = 0.25
 STOP_SECONDS = 10.0

@@ -12,9 +12,9 @@ from contextlib import suppress
 
 from pymongo.errors import OperationFailure
 
-from pycemaker.data.database import Database, translated
-from pycemaker.data.faults import from_pymongo
 from pycemaker.errors import DatabaseLoginRefused, IndexesNotReady
+from pycemaker.mongo.database import Database, translated
+from pycemaker.mongo.error_translation import from_pymongo
 
 KEY = [("time_series", 1), ("_id", 1)]
 """Time filters and sorts; `_id` gives samples of one instant a lasting order."""

@@ -23,7 +23,7 @@ from pymongo.errors import AutoReconnect
 
 from pycemaker.columnar.parse import elements_of, key_of
 from pycemaker.columnar.split import Documents, split_array
-from pycemaker.data.database import Database, Document, one_exchange
+from pycemaker.mongo.database import Database, Document, one_exchange
 
 PAGE_DOCUMENTS = 10_000
 """Documents a page, about 1.4 MB: what is done once a page (0.5 ms) costs little of it, and work on it starts early."""

@@ -21,11 +21,11 @@ from pymongo.errors import AutoReconnect, NetworkTimeout, OperationFailure
 from pycemaker.columnar.encode import encode_columns
 from pycemaker.columnar.parse import first_key
 from pycemaker.columnar.split import Documents, split
-from pycemaker.data.database import Database, Document, noted, one_exchange
-from pycemaker.data.indexes import KEY, Indexes
-from pycemaker.data.pages import Page, first_page, from_page
 from pycemaker.errors import DatabaseUnreachable
 from pycemaker.metrics import Metric
+from pycemaker.mongo.database import Database, Document, noted, one_exchange
+from pycemaker.mongo.indexes import KEY, Indexes
+from pycemaker.mongo.pages import Page, first_page, from_page
 
 BATCH_DOCUMENTS = 10_000
 """Documents a batch: about 1.5 MB on the wire, which bounds what one read holds at a time."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from pycemaker.data.database import Database, one_exchange
+from pycemaker.mongo.database import Database, one_exchange
 
 _NEEDED = {
     "read": {"find", "listIndexes"},

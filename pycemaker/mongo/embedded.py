@@ -20,11 +20,11 @@ import psutil
 import pymongo
 from pymongo.errors import PyMongoError
 
-from pycemaker.data import mongod_address, mongod_binary
-from pycemaker.data.keeper import is_running
-from pycemaker.data.lease import Lease, fcntl
-from pycemaker.data.mongod_address import HAS_UNIX_SOCKETS
 from pycemaker.errors import DatabaseNotStarted
+from pycemaker.mongo import mongod_address, mongod_binary
+from pycemaker.mongo.mongod_address import HAS_UNIX_SOCKETS
+from pycemaker.mongo.supervisor import is_running
+from pycemaker.mongo.usage_lock import Lease, fcntl
 from pycemaker.settings import ROOT, without_secrets
 
 START_SECONDS = 60.0
@@ -146,7 +146,7 @@ def _arguments(folder: Path) -> list[str]:
 def _run_keeper(folder: Path, command: list[str]) -> subprocess.Popen[bytes]:
     """Start the keeper, or mongod itself where there is none; it outlives this share, and is looked after here."""
     nothing = subprocess.DEVNULL
-    whole = command if fcntl is None else [sys.executable, "-m", "pycemaker.data.keeper", str(folder), *command]
+    whole = command if fcntl is None else [sys.executable, "-m", "pycemaker.mongo.supervisor", str(folder), *command]
     started = subprocess.Popen(  # noqa: S603 - our own command
         whole,
         stdin=nothing,

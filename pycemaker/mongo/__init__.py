@@ -1,0 +1,1 @@
+"""MongoDB: the connection, indexes, raw reads, and the embedded mongod with its supervisor."""

@@ -17,13 +17,13 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from pycemaker import dangers
 from pycemaker.cache.store import Store
 from pycemaker.collect import demo
 from pycemaker.errors import DatabaseUnreachable, InvalidSettings
 from pycemaker.mongo.database import Database, one_exchange
 from pycemaker.mongo.privileges import look_at_rights
 from pycemaker.settings import Settings
+from pycemaker.tools import unsafe_settings
 from pycemaker.window import to_wall_text
 
 SAMPLE_HOURS = 48
@@ -149,8 +149,8 @@ def announce(settings: Settings, database: Database) -> None:
 
 def _dangers(settings: Settings, database: Database) -> list[str]:
     version = _version(database)
-    ended = dangers.of_mongodb(version, datetime.now(UTC).date()) if version else None
-    return dangers.of_settings(settings) + ([ended] if ended else [])
+    ended = unsafe_settings.of_mongodb(version, datetime.now(UTC).date()) if version else None
+    return unsafe_settings.of_settings(settings) + ([ended] if ended else [])
 
 
 def _version(database: Database) -> str | None:

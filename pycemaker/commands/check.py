@@ -19,11 +19,11 @@ from pycemaker.errors import NotebookUnusable, PycemakerError
 from pycemaker.metrics import METRICS
 from pycemaker.mongo import embedded
 from pycemaker.mongo.database import Database
-from pycemaker.rehearsal.cases import LONG_SPACING_SECONDS, Case, every_case, fill
-from pycemaker.rehearsal.run import Outcome, rehearse
 from pycemaker.reports.catalogue import Notebook, every_notebook, find_notebook
 from pycemaker.settings import Settings
 from pycemaker.startup import say
+from pycemaker.tools.hard_intervals import LONG_SPACING_SECONDS, Case, every_case, fill
+from pycemaker.tools.notebook_check import Outcome, rehearse
 
 _ROW = "{:<12}  {:<18}  {:<6}  {:>7}  {:>7}  {}"
 

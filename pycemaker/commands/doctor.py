@@ -9,13 +9,13 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
-from pycemaker.doctor import machine, services
 from pycemaker.errors import InvalidSettings
 from pycemaker.mail.smtp import SmtpSender
 from pycemaker.reports.firebase import FirebaseFigures
 from pycemaker.settings import Settings
 from pycemaker.telemetry.check_runner import FAIL, OK, SKIP, WARN, Check, Result, look_at
 from pycemaker.telemetry.logs import Masker
+from pycemaker.tools import machine_checks, service_checks
 
 _COLOURS = {OK: "32", WARN: "33", FAIL: "31;1", SKIP: "2"}
 _MAIL_SECONDS, _BUCKET_SECONDS = 15.0, 20.0
@@ -38,7 +38,7 @@ def add(commands: Any) -> None:
 def examine(options: argparse.Namespace, settings: Settings) -> int:
     """`doctor`: every check; 1 where one failed."""
     mask = Masker(settings.secrets)
-    shared = services.Shared(settings)
+    shared = service_checks.Shared(settings)
     try:
         return _tell(look_at(_checks(settings, shared)), mask, as_json=options.json)
     finally:
@@ -53,19 +53,19 @@ def tell_settings(options: argparse.Namespace, error: InvalidSettings) -> int:
     return 2
 
 
-def _checks(settings: Settings, shared: services.Shared) -> list[Check]:
+def _checks(settings: Settings, shared: service_checks.Shared) -> list[Check]:
     return [
-        Check("settings", partial(machine.look_at_settings, settings)),
-        Check("folder", partial(machine.look_at_folder, settings.data_dir)),
-        Check("disk", partial(machine.look_at_disk, settings.data_dir)),
-        *services.database_checks(shared),
-        Check("zones", partial(machine.look_at_zones, settings.timezone)),
-        Check("mail", partial(services.look_at_mail, _sender(settings), str(settings.data_dir / "outbox")), 20.0),
-        Check("bucket", partial(services.look_at_bucket, _figures(settings)), 30.0),
-        Check("kernel", machine.look_at_kernel, machine.KERNEL_SECONDS + 10),
-        Check("notebooks", machine.look_at_notebooks),
-        Check("fonts", machine.look_at_fonts, 60.0),
-        Check("chromium", machine.look_at_browser, 20.0),
+        Check("settings", partial(machine_checks.look_at_settings, settings)),
+        Check("folder", partial(machine_checks.look_at_folder, settings.data_dir)),
+        Check("disk", partial(machine_checks.look_at_disk, settings.data_dir)),
+        *service_checks.database_checks(shared),
+        Check("zones", partial(machine_checks.look_at_zones, settings.timezone)),
+        Check("mail", partial(service_checks.look_at_mail, _sender(settings), str(settings.data_dir / "outbox")), 20.0),
+        Check("bucket", partial(service_checks.look_at_bucket, _figures(settings)), 30.0),
+        Check("kernel", machine_checks.look_at_kernel, machine_checks.KERNEL_SECONDS + 10),
+        Check("notebooks", machine_checks.look_at_notebooks),
+        Check("fonts", machine_checks.look_at_fonts, 60.0),
+        Check("chromium", machine_checks.look_at_browser, 20.0),
     ]
 
 

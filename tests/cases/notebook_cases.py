@@ -13,10 +13,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pycemaker.errors import PycemakerError
-from pycemaker.preview.make import RECIPIENT, Kitchen, Made
 from pycemaker.reports.catalogue import find_notebook
 from pycemaker.reports.pipeline import ReportRequest
 from pycemaker.settings import from_mapping
+from pycemaker.tools.preview_builder import RECIPIENT, Kitchen, Made
 from pycemaker.window import Window
 from tests.cases.table import Row
 

@@ -10,8 +10,8 @@ import pytest
 
 from pycemaker.__main__ import main
 from pycemaker.commands import check
-from pycemaker.rehearsal.cases import every_case
 from pycemaker.reports.catalogue import find_notebook
+from pycemaker.tools.hard_intervals import every_case
 from tests.integration.test_reports import FIGURE
 
 

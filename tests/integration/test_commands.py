@@ -12,9 +12,9 @@ from pycemaker.__main__ import main
 from pycemaker.collect import demo
 from pycemaker.jobs.report_service import Desk
 from pycemaker.mongo.database import Database
-from pycemaker.preview.make import RECIPIENT, Kitchen
 from pycemaker.reports.pipeline import ReportRequest
 from pycemaker.settings import ROOT, from_mapping
+from pycemaker.tools.preview_builder import RECIPIENT, Kitchen
 from pycemaker.window import Window
 from tests.integration.test_reports import NOW
 from tests.services.desk import desk_of

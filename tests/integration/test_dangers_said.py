@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from pycemaker import dangers, startup
-from pycemaker.doctor.machine import look_at_settings
+from pycemaker import startup
 from pycemaker.mongo import embedded, mongod_binary
 from pycemaker.mongo.database import Database
 from pycemaker.settings import Settings, from_mapping
 from pycemaker.telemetry.check_runner import WARN
+from pycemaker.tools import unsafe_settings
+from pycemaker.tools.machine_checks import look_at_settings
 
 GIVEN = {
     "HOST": "0.0.0.0",  # noqa: S104
@@ -33,7 +34,7 @@ def settings_of(database_url: str, **more: str) -> Settings:
 
 def of_version(database: Database) -> list[str]:
     version = database.handle.command("buildInfo")["version"]
-    said = dangers.of_mongodb(version, datetime.now(UTC).date())
+    said = unsafe_settings.of_mongodb(version, datetime.now(UTC).date())
     return [said] if said else []
 
 

@@ -12,12 +12,12 @@ import pytest
 import server
 from pycemaker import startup
 from pycemaker.cache.store import Store
-from pycemaker.doctor import services as doctor
 from pycemaker.errors import InvalidSettings
 from pycemaker.metrics import METRICS
 from pycemaker.mongo.database import Database, open_database
 from pycemaker.mongo.indexes import KEY
 from pycemaker.settings import from_mapping
+from pycemaker.tools import service_checks as doctor
 from tests.services.desk import desk_of
 from tests.services.guarded_mongod import GuardedMongod, guarded_mongod
 from tests.services.replica import replica_set

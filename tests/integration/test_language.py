@@ -27,11 +27,11 @@ from pycemaker.mail.compose import compose
 from pycemaker.mail.signing_keys import SigningKeys
 from pycemaker.mail.unsubscribe import UnsubscribeHeaders
 from pycemaker.mongo.database import Database
-from pycemaker.preview.make import Kitchen
 from pycemaker.reports.outputs import HTML_CHARACTERS
 from pycemaker.reports.pipeline import ReportRequest
 from pycemaker.reports.render import render_page
 from pycemaker.settings import ROOT, from_mapping
+from pycemaker.tools.preview_builder import Kitchen
 from pycemaker.window import Window
 from tests.integration.test_reports import NOW, environment_of, folder  # noqa: F401
 from tests.services.bracketed import bracketed, untranslated

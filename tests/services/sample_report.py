@@ -10,10 +10,10 @@ from unittest.mock import patch
 
 from pycemaker.collect import demo
 from pycemaker.mongo.database import Database
-from pycemaker.preview.make import RECIPIENT, Kitchen, Made
 from pycemaker.reports.catalogue import find_notebook
 from pycemaker.reports.pipeline import ReportRequest
 from pycemaker.settings import from_mapping
+from pycemaker.tools.preview_builder import RECIPIENT, Kitchen, Made
 from pycemaker.window import Window
 
 END = datetime(2026, 11, 24, 21, 0, tzinfo=UTC)

@@ -6,8 +6,8 @@ from datetime import date
 
 import pytest
 
-from pycemaker import dangers
 from pycemaker.settings import from_mapping
+from pycemaker.tools import unsafe_settings
 
 MAIL = {"EMAIL_FROM": "a@example.com", "PASSWORD": "p"}
 
@@ -34,7 +34,7 @@ MAIL = {"EMAIL_FROM": "a@example.com", "PASSWORD": "p"}
     ],
 )
 def test_a_dangerous_setting_is_said(given: dict[str, str], told: str) -> None:
-    assert dangers.of_settings(from_mapping(given)) == [told]
+    assert unsafe_settings.of_settings(from_mapping(given)) == [told]
 
 
 @pytest.mark.parametrize(
@@ -50,13 +50,13 @@ def test_a_dangerous_setting_is_said(given: dict[str, str], told: str) -> None:
     ],
 )
 def test_others_are_not(given: dict[str, str]) -> None:
-    assert dangers.of_settings(from_mapping(given)) == []
+    assert unsafe_settings.of_settings(from_mapping(given)) == []
 
 
 def test_a_mongodb_past_its_end_is_said_and_one_that_lives_is_not() -> None:
-    told = dangers.of_mongodb("6.0.5", date(2025, 8, 1))
+    told = unsafe_settings.of_mongodb("6.0.5", date(2025, 8, 1))
     assert told is not None
     assert told.startswith("MongoDB 6.0.5 has had no security fixes since 2025-07-31")
-    assert dangers.of_mongodb("6.0.5", date(2025, 7, 31)) is None
-    assert dangers.of_mongodb("8.0.1", date(2026, 1, 1)) is None
-    assert dangers.of_mongodb("9.3.0", date(2040, 1, 1)) is None
+    assert unsafe_settings.of_mongodb("6.0.5", date(2025, 7, 31)) is None
+    assert unsafe_settings.of_mongodb("8.0.1", date(2026, 1, 1)) is None
+    assert unsafe_settings.of_mongodb("9.3.0", date(2040, 1, 1)) is None

@@ -6,10 +6,10 @@ from email.message import EmailMessage
 
 import pytest
 
-from pycemaker.preview.clients import CLIENTS, CLIPPED_BYTES, Client, show
-from pycemaker.preview.page import preview_page
 from pycemaker.reports.lint import Flaw
 from pycemaker.reports.pipeline import Figure, Page
+from pycemaker.tools.mail_clients import CLIENTS, CLIPPED_BYTES, Client, show
+from pycemaker.tools.preview_page import preview_page
 
 BY_NAME = {client.name: client for client in CLIENTS}
 HEAD = (

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from pycemaker.metrics import CPU, DISK, METRICS
-from pycemaker.rehearsal.cases import every_case
 from pycemaker.series.cadence import learn
+from pycemaker.tools.hard_intervals import every_case
 from pycemaker.window import to_epoch_ms
 from tests.services.periods import NEW_YORK, SAO_PAULO
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import psutil
 
 from pycemaker.errors import PycemakerError
-from pycemaker.preview.make import RECIPIENT, Kitchen
-from pycemaker.rehearsal.cases import Case
 from pycemaker.reports.catalogue import Notebook
 from pycemaker.reports.pipeline import ReportRequest
 from pycemaker.settings import Settings
+from pycemaker.tools.hard_intervals import Case
+from pycemaker.tools.preview_builder import RECIPIENT, Kitchen
 from pycemaker.window import Window
 
 _LOOK_SECONDS = 0.02

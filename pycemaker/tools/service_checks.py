@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from pycemaker import dangers
 from pycemaker.collect.sources import look_at_sources
 from pycemaker.errors import (
     DatabaseLoginRefused,
@@ -34,6 +33,7 @@ from pycemaker.mongo.indexes import KEY
 from pycemaker.reports.firebase import FirebaseFigures
 from pycemaker.settings import Settings
 from pycemaker.telemetry.check_runner import FAIL, OK, SKIP, WARN, Check, Finding
+from pycemaker.tools import unsafe_settings
 
 DATABASE_SECONDS = 70.0
 """An embedded mongod may have to be started, after a crash with a look through its journal."""
@@ -113,7 +113,7 @@ def look_at_database(shared: Shared) -> Finding:
         return Finding(WARN, f"{told}; database {database.handle.name!r} has no metric", NO_METRIC)
     if ping_ms > _SLOW_MS:
         return Finding(WARN, told, "every read waits for it: run Pycemaker nearer to its database")
-    if danger := dangers.of_mongodb(version, datetime.now(UTC).date()):
+    if danger := unsafe_settings.of_mongodb(version, datetime.now(UTC).date()):
         return Finding(WARN, told, danger)
     return Finding(OK, told)
 

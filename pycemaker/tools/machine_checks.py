@@ -16,12 +16,12 @@ from zoneinfo import ZoneInfo
 
 import psutil
 
-from pycemaker import dangers
 from pycemaker.errors import NotebookFailed, NotebookUnusable
 from pycemaker.reports.attachments.pdf import find_chromium
 from pycemaker.reports.catalogue import every_notebook
 from pycemaker.settings import ROOT, Settings
 from pycemaker.telemetry.check_runner import FAIL, OK, WARN, Finding
+from pycemaker.tools import unsafe_settings
 
 LEAST_FREE_BYTES, FEW_FREE_BYTES = 256 * 2**20, 2 * 2**30
 KERNEL_SECONDS = 60.0
@@ -30,7 +30,7 @@ _CELL = "import pandas, seaborn, matplotlib, pycemaker.presentation.display"
 
 def look_at_settings(settings: Settings) -> Finding:
     """What is allowed that perhaps should not be, and what is not set that readers would miss."""
-    told = dangers.of_settings(settings)
+    told = unsafe_settings.of_settings(settings)
     if settings.mails and settings.public_url is None:
         told.append("mails have no link to their page and none to unsubscribe (PUBLIC_URL)")
     if told:

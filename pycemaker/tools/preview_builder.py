@@ -13,11 +13,11 @@ from shutil import rmtree
 from typing import Any
 
 from pycemaker.jobs.factories import report_collaborators, withheld
-from pycemaker.preview.page import preview_page
 from pycemaker.reports.execute import ReadyKernel, run_notebook
 from pycemaker.reports.lint import Flaw, flaws
 from pycemaker.reports.pipeline import Page, ReportRequest, stage
 from pycemaker.settings import ROOT, Settings
+from pycemaker.tools.preview_page import preview_page
 
 RECIPIENT = "preview@localhost.localdomain"
 OnCell = Callable[[int, int], None]

@@ -10,9 +10,9 @@ from pathlib import Path
 from string import Template
 
 from pycemaker import brand
-from pycemaker.preview.clients import CLIENTS, CLIPPED_BYTES, Client, Shown, show
 from pycemaker.reports.lint import STYLE_CHARACTERS, Flaw
 from pycemaker.reports.pipeline import Page
+from pycemaker.tools.mail_clients import CLIENTS, CLIPPED_BYTES, Client, Shown, show
 
 _FIGURE = re.compile(r'"figure:([^"]+)"')
 _STYLE = re.compile(r"<style[^>]*>(.*?)</style>", re.DOTALL)

@@ -18,9 +18,10 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server import mp
 
-from pycemaker import brand, errors, startup
+from pycemaker import brand, errors
 from pycemaker.cache.store import Store
 from pycemaker.cache.summary_refresher import HourKeeper
+from pycemaker.cli import startup
 from pycemaker.collect.this_machine import Collector
 from pycemaker.jobs.process_tree import forbid_reading
 from pycemaker.jobs.service_factory import make_desk

@@ -7,11 +7,18 @@ import sys
 from collections.abc import Callable, Sequence
 
 from pycemaker import brand
-from pycemaker.commands import check, doctor, fill, preview, report, suppressions
+from pycemaker.cli import (
+    check_command,
+    doctor_command,
+    fill_commands,
+    preview_command,
+    report_command,
+    suppressions_command,
+)
+from pycemaker.cli.startup import say
 from pycemaker.errors import InvalidRequest, InvalidSettings, NotFound, PycemakerError, RecipientNotAllowed
 from pycemaker.jobs.process_tree import forbid_reading
 from pycemaker.settings import Settings, load
-from pycemaker.startup import say
 from pycemaker.telemetry import logs
 
 _ASKED_WRONGLY = (InvalidRequest, NotFound, RecipientNotAllowed)
@@ -47,13 +54,13 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    report.add(commands)
-    preview.add(commands)
-    check.add(commands)
-    doctor.add(commands)
-    fill.add_sample(commands)
-    fill.add_collect(commands)
-    suppressions.add(commands)
+    report_command.add(commands)
+    preview_command.add(commands)
+    check_command.add(commands)
+    doctor_command.add(commands)
+    fill_commands.add_sample(commands)
+    fill_commands.add_collect(commands)
+    suppressions_command.add(commands)
     return parser
 
 

@@ -9,7 +9,7 @@ import nbformat
 import pytest
 
 from pycemaker.__main__ import main
-from pycemaker.commands import check
+from pycemaker.cli import check_command
 from pycemaker.reports.catalogue import find_notebook
 from pycemaker.tools.hard_intervals import every_case
 from tests.integration.test_reports import FIGURE
@@ -30,8 +30,8 @@ def test_a_notebook_that_fails_on_one_case_fails_the_check_and_the_case_is_named
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write(tmp_path, f"heading(period)\nassert len(period['cpu'].current), 'no sample'\n{FIGURE}")
-    monkeypatch.setattr(check, "find_notebook", lambda name: find_notebook(name, tmp_path))
-    monkeypatch.setattr(check, "every_case", lambda zone, spacing: every_case(zone, spacing)[:2])
+    monkeypatch.setattr(check_command, "find_notebook", lambda name: find_notebook(name, tmp_path))
+    monkeypatch.setattr(check_command, "every_case", lambda zone, spacing: every_case(zone, spacing)[:2])
     before = dict(os.environ)
     assert main(["check", "own", "--keep", str(tmp_path / "kept")]) == 1
     assert dict(os.environ) == before
@@ -50,7 +50,7 @@ def test_a_notebook_that_does_not_end_is_ended_and_said_to_be_so(
 ) -> None:
     write(tmp_path, "while True: pass")
     monkeypatch.setenv("REPORT_TIMEOUT_SECONDS", "5")
-    monkeypatch.setattr(check, "every_notebook", lambda: [find_notebook("own", tmp_path)])
-    monkeypatch.setattr(check, "every_case", lambda zone, spacing: every_case(zone, spacing)[:1])
+    monkeypatch.setattr(check_command, "every_notebook", lambda: [find_notebook("own", tmp_path)])
+    monkeypatch.setattr(check_command, "every_case", lambda zone, spacing: every_case(zone, spacing)[:1])
     assert main(["check"]) == 1
     assert "still running after 5 s" in capsys.readouterr().out

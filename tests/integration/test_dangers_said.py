@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pycemaker import startup
+from pycemaker.cli import startup
 from pycemaker.mongo import embedded, mongod_binary
 from pycemaker.mongo.database import Database
 from pycemaker.settings import Settings, from_mapping
@@ -50,7 +50,7 @@ def test_the_start_says_each_in_a_line_of_its_own(
 def test_the_start_logs_each_where_log_lines_are_json(
     database: Database, database_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level(logging.WARNING, "pycemaker.startup"):
+    with caplog.at_level(logging.WARNING, "pycemaker.cli.startup"):
         startup.announce(settings_of(database_url, LOG_FORMAT="json"), database)
     said = [record.getMessage().removeprefix("beware: ") for record in caplog.records]
     assert said == SAID + of_version(database)

@@ -10,8 +10,8 @@ import pymongo
 import pytest
 
 import server
-from pycemaker import startup
 from pycemaker.cache.store import Store
+from pycemaker.cli import startup
 from pycemaker.errors import InvalidSettings
 from pycemaker.metrics import METRICS
 from pycemaker.mongo.database import Database, open_database

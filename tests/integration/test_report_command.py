@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
-from pycemaker.commands import report as command
+from pycemaker.cli import report_command as command
 from pycemaker.errors import DatabaseUnreachable
 from pycemaker.jobs import states
 from pycemaker.jobs.job_document import Asked

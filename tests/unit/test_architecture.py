@@ -20,11 +20,11 @@ LAYERS = [
     [
         "pycemaker",
         "pycemaker.__main__",
-        "pycemaker.commands",
+        "pycemaker.cli",
         "pycemaker.tools",
         "pycemaker.tools",
         "pycemaker.tools",
-        "pycemaker.startup",
+        "pycemaker.cli.startup",
         "pycemaker.jobs.worker_entry",
     ],
     [

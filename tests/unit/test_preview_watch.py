@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pycemaker.commands import preview
+from pycemaker.cli import preview_command
 from pycemaker.settings import ROOT
 
 NOTEBOOK = ROOT / "notebooks" / "report.ipynb"
@@ -29,19 +29,19 @@ def test_a_notebook_is_run_again_a_template_rendered_and_code_ends_the_watch(
 ) -> None:
     done: list[bool] = []
     kitchen: Any = object()
-    monkeypatch.setattr(preview, "_changes", lambda: iter(changed))
-    monkeypatch.setattr(preview, "_serve_up", lambda _kitchen, *, run: done.append(run))
-    preview._keep_up(kitchen, NOTEBOOK)
+    monkeypatch.setattr(preview_command, "_changes", lambda: iter(changed))
+    monkeypatch.setattr(preview_command, "_serve_up", lambda _kitchen, *, run: done.append(run))
+    preview_command._keep_up(kitchen, NOTEBOOK)
     assert done == runs
 
 
 def test_a_save_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     looks = iter([{NOTEBOOK: 1.0, TEMPLATE: 1.0}, {NOTEBOOK: 1.0, TEMPLATE: 1.0}, {NOTEBOOK: 1.0, TEMPLATE: 2.0}])
-    monkeypatch.setattr(preview, "_saved", lambda: next(looks))
-    monkeypatch.setattr(preview, "POLL_SECONDS", 0)
-    assert next(preview._changes()) == {TEMPLATE}
+    monkeypatch.setattr(preview_command, "_saved", lambda: next(looks))
+    monkeypatch.setattr(preview_command, "POLL_SECONDS", 0)
+    assert next(preview_command._changes()) == {TEMPLATE}
 
 
 def test_notebooks_templates_and_code_are_watched() -> None:
-    watched = preview._saved()
+    watched = preview_command._saved()
     assert {NOTEBOOK, TEMPLATE, ROOT / "pycemaker" / "stats.py"} <= set(watched)

@@ -15,13 +15,13 @@ from typing import Any
 from tqdm import tqdm
 
 from pycemaker.cache.store import Store
+from pycemaker.cli.startup import say
 from pycemaker.errors import NotebookUnusable, PycemakerError
 from pycemaker.metrics import METRICS
 from pycemaker.mongo import embedded
 from pycemaker.mongo.database import Database
 from pycemaker.reports.catalogue import Notebook, every_notebook, find_notebook
 from pycemaker.settings import Settings
-from pycemaker.startup import say
 from pycemaker.tools.hard_intervals import LONG_SPACING_SECONDS, Case, every_case, fill
 from pycemaker.tools.notebook_check import Outcome, rehearse
 

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from pycemaker import brand
-from pycemaker.commands.asked import add_interval, read_asked
+from pycemaker.cli.arguments import add_interval, read_asked
+from pycemaker.cli.startup import fill_if_empty, say
 from pycemaker.errors import PycemakerError
 from pycemaker.mongo.database import open_database
 from pycemaker.reports.pipeline import ReportRequest
 from pycemaker.settings import ROOT, Settings
-from pycemaker.startup import fill_if_empty, say
 from pycemaker.tools.preview_builder import RECIPIENT, Kitchen, Made
 
 POLL_SECONDS = 0.3

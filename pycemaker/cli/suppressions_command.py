@@ -7,13 +7,13 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from pycemaker.cli.startup import say
 from pycemaker.mail.signing_keys import SigningKeys
 from pycemaker.mail.suppressions import EVERY_REPORT, Suppressions
 from pycemaker.mongo.database import Database, open_database
 from pycemaker.parsing.addresses import parse_address
 from pycemaker.reports.catalogue import find_notebook
 from pycemaker.settings import Settings
-from pycemaker.startup import say
 from pycemaker.window import to_iso_text
 
 

@@ -14,7 +14,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from pycemaker.commands.asked import add_interval, read_asked
+from pycemaker.cli.arguments import add_interval, read_asked
+from pycemaker.cli.startup import say
 from pycemaker.errors import (
     DatabaseUnreachable,
     MailDeferred,
@@ -35,7 +36,6 @@ from pycemaker.parsing.addresses import parse_recipients
 from pycemaker.reports.attachments.kinds import KINDS, parse_kinds
 from pycemaker.reports.pipeline import STAGES, ReportRequest
 from pycemaker.settings import Settings
-from pycemaker.startup import say
 
 _OTHERS = "a server over the same database goes on with it, or ends it when its time is over"
 _DEFAULT_RECIPIENT = "outbox@localhost.localdomain"

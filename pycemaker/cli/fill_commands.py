@@ -8,11 +8,11 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from pycemaker.cli.startup import say, write_sample
 from pycemaker.collect import demo
 from pycemaker.collect.this_machine import Collector
 from pycemaker.mongo.database import Database, open_database
 from pycemaker.settings import Settings
-from pycemaker.startup import say, write_sample
 from pycemaker.window import parse_hours
 
 

@@ -40,7 +40,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pycemaker.analysis.capacity import review
-    from pycemaker.jobs.factories import read_period
     from pycemaker.metrics import CPU, DISK, HTTP_FAIL, METRICS, RAM, REQUEST_COUNT, RESPONSE_TIME
     from pycemaker.presentation.display import (
         capacity_changes,
@@ -58,6 +57,7 @@ if TYPE_CHECKING:
     )
     from pycemaker.presentation.figures import course, criticity_shares
     from pycemaker.presentation.figures.sheet import picture
+    from pycemaker.reports.read_period import read_period
 
 _HOMES = {
     "pycemaker.analysis.capacity": ("review",),
@@ -78,7 +78,7 @@ _HOMES = {
         "translated",
         "trust",
     ),
-    "pycemaker.jobs.factories": ("read_period",),
+    "pycemaker.reports.read_period": ("read_period",),
 }
 
 __all__ = [

@@ -16,7 +16,7 @@ from pycemaker.cli.arguments import add_interval, read_asked
 from pycemaker.cli.startup import fill_if_empty, say
 from pycemaker.errors import PycemakerError
 from pycemaker.mongo.database import open_database
-from pycemaker.reports.pipeline import ReportRequest
+from pycemaker.reports.model import ReportRequest
 from pycemaker.settings import ROOT, Settings
 from pycemaker.tools.preview_builder import RECIPIENT, Kitchen, Made
 

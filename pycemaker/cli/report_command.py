@@ -34,7 +34,8 @@ from pycemaker.jobs.service_factory import make_desk
 from pycemaker.mongo.database import open_database
 from pycemaker.parsing.addresses import parse_recipients
 from pycemaker.reports.attachments.kinds import KINDS, parse_kinds
-from pycemaker.reports.pipeline import STAGES, ReportRequest
+from pycemaker.reports.model import ReportRequest
+from pycemaker.reports.pipeline import STAGES
 from pycemaker.settings import Settings
 
 _OTHERS = "a server over the same database goes on with it, or ends it when its time is over"

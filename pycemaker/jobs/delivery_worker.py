@@ -24,7 +24,7 @@ from pycemaker.jobs.job_store import ORPHANED, LeaseLost, Ledger
 from pycemaker.jobs.retry import FIRST_SECONDS, delay_seconds
 from pycemaker.mail.compose import readdress
 from pycemaker.parsing.address_pattern import mask_addresses
-from pycemaker.reports.pipeline import Send
+from pycemaker.reports.model import Send
 
 _log = logging.getLogger(__name__)
 

@@ -23,7 +23,7 @@ from pycemaker.jobs.job_store import ORPHANED, Ledger
 from pycemaker.mail.compose import readdress
 from pycemaker.reports import workspace
 from pycemaker.reports.catalogue import NOTEBOOKS
-from pycemaker.reports.pipeline import OnProgress
+from pycemaker.reports.model import OnProgress
 from pycemaker.window import to_iso_text
 
 MOST_RUNS = 3

@@ -35,7 +35,7 @@ from pycemaker.jobs.waiters import Waiters
 from pycemaker.jobs.warm_slot import Bench
 from pycemaker.mongo.database import Database
 from pycemaker.reports.catalogue import NOTEBOOKS
-from pycemaker.reports.pipeline import OnProgress, ReportRequest
+from pycemaker.reports.model import OnProgress, ReportRequest
 from pycemaker.telemetry.request_ids import REQUEST_ID
 
 COURIERS = 2

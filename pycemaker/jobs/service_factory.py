@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pycemaker.jobs.delivery_worker import Post
 from pycemaker.jobs.limits import Bounds
 from pycemaker.jobs.report_service import Desk
-from pycemaker.mail.compose import OUTBOX_SENDER, Outbox
+from pycemaker.mail.outbox import OUTBOX_SENDER, Outbox
 from pycemaker.mail.signing_keys import SigningKeys
 from pycemaker.mail.smtp import SmtpSender
 from pycemaker.mail.suppressions import Suppressions

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pycemaker.jobs.job_document import Asked, recipients, repeat_key
 from pycemaker.jobs.job_reader import Document
 from pycemaker.jobs.limits import Bounds
-from pycemaker.reports.pipeline import ReportRequest
+from pycemaker.reports.model import ReportRequest
 from pycemaker.window import to_iso_text
 
 

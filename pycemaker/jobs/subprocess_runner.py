@@ -24,7 +24,7 @@ import psutil
 from pycemaker.errors import ReportTimedOut, ReportTooLarge, ReportWroteTooMuch, RunnerFailed, from_facts
 from pycemaker.jobs.process_tree import MARK, end_family, family
 from pycemaker.reports import run_folder
-from pycemaker.reports.pipeline import OnProgress
+from pycemaker.reports.model import OnProgress
 from pycemaker.settings import ROOT, secrets_of, without_secrets
 
 NICENESS = 5

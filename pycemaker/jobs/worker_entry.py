@@ -24,9 +24,10 @@ import psutil
 
 from pycemaker.errors import PycemakerError, RunnerFailed
 from pycemaker.jobs import process_tree
-from pycemaker.jobs.factories import prepare, report_collaborators
+from pycemaker.jobs.collaborators import prepare, report_collaborators
 from pycemaker.reports.execute import ReadyKernel, run_notebook
-from pycemaker.reports.pipeline import ReportRequest, make_report
+from pycemaker.reports.model import ReportRequest
+from pycemaker.reports.pipeline import make_report
 from pycemaker.reports.workspace import Shelf
 from pycemaker.settings import ROOT, load
 from pycemaker.telemetry import logs

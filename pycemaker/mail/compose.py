@@ -1,33 +1,27 @@
-"""The mail: one MIME message out of a page, the standard library's own; and the outbox, for who has no account."""
+"""Composes the mail: one MIME message out of a page, by the standard library."""
 
 from __future__ import annotations
 
-import hashlib
 import html
-import os
 import re
 import secrets
-from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.parser import BytesHeaderParser
 from email.policy import SMTP
 from email.utils import make_msgid
 from typing import TYPE_CHECKING, cast
 
-from pycemaker.errors import MailRefused, NothingToSend
+from pycemaker.errors import NothingToSend
 from pycemaker.i18n.language import spoken
 from pycemaker.parsing.addresses import parse_address
-from pycemaker.reports.pipeline import Delivery
+from pycemaker.reports.plain_text import encodable, one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Mapping, Sequence
 
     from pycemaker.reports.attachments.kinds import Attachment
-    from pycemaker.reports.pipeline import Figure, Page
+    from pycemaker.reports.model import Figure, Page
 
 OUTBOX_SENDER = "pycemaker@localhost.localdomain"
 """Who a message in the outbox is from, where no account is set up."""
@@ -127,56 +121,3 @@ def readdress(content: bytes, headers: Mapping[str, str]) -> bytes:
     kept = [field for field in fields if field.partition(b":")[0].lower() not in names]
     own = [f"{name}: {value}".encode("ascii") for name, value in headers.items()]
     return b"\r\n".join([*own, *kept]) + blank + body
-
-
-def one_line(text: str) -> str:
-    """The text without line breaks and control characters, blanks in a row made one."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
-
-
-def encodable(text: str) -> str:
-    """The text with a question mark for each half of a surrogate pair, which no charset carries."""
-    return text.encode("utf-8", "replace").decode("utf-8")
-
-
-@dataclass(frozen=True)
-class Outbox:
-    """Writes messages into `folder`, whole, for the owner's eyes only, where no mail server is set up.
-
-    A message's file is named after its date and its Message-ID: one that is written twice is there once.
-    """
-
-    folder: Path
-
-    def __call__(self, content: bytes, email_to: str, on_leaving: Callable[[], None]) -> Delivery:  # noqa: ARG002 - the shape of Send
-        """Write the message.
-
-        Raises:
-            MailRefused: the file cannot be written.
-        """
-        head = BytesHeaderParser(policy=POLICY).parsebytes(content)
-        sent_at = head["Date"].datetime.astimezone(UTC)
-        path = self.folder / f"{sent_at:%Y%m%dT%H%M%SZ}-{_mark(str(head['Message-ID']))}.eml"
-        on_leaving()
-        beside = path.with_suffix(".new")
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with os.fdopen(os.open(beside, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as file:
-                file.write(content)
-            beside.replace(path)
-        except OSError as error:
-            with suppress(OSError):
-                beside.unlink()
-            reason = f"the outbox cannot be written: {error.strerror}"
-            raise MailRefused(reason=reason, possibly_sent=False, is_temporary=True) from error
-        return Delivery(via="outbox", reply=path.name)
-
-    def remove(self, name: str, message_id: str) -> None:
-        """Remove the message in the file of this name, where it is one that the message of this id would have."""
-        if re.fullmatch(rf"[0-9]{{8}}T[0-9]{{6}}Z-{_mark(message_id)}\.eml", name):
-            with suppress(OSError):
-                (self.folder / name).unlink()
-
-
-def _mark(message_id: str) -> str:
-    return hashlib.sha256(message_id.encode()).hexdigest()[:8]

@@ -17,9 +17,9 @@ from functools import partial
 from typing import Any
 
 from pycemaker.errors import MailRefused
-from pycemaker.mail.compose import encodable, one_line
 from pycemaker.mail.smtp_connection import Connection, Watch
-from pycemaker.reports.pipeline import Delivery
+from pycemaker.reports.model import Delivery
+from pycemaker.reports.plain_text import encodable, one_line
 
 _REPLY_AWAITED = "waiting for the answer to the message"
 

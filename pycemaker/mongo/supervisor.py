@@ -1,8 +1,8 @@
 """Stops the embedded mongod when nobody uses it any more, however its users ended.
 
-Run as a process of its own: `python -m pycemaker.mongo.supervisor FOLDER MONGOD [ARGUMENT ...]`. It starts mongod (or, where
-one that lost its keeper is running, adopts it), and looks four times a second whether the lease is free. A user
-that was killed cannot stop what it started; this process can, and it has no other job.
+Run as a process of its own: `python -m pycemaker.mongo.supervisor FOLDER MONGOD [ARGUMENT ...]`. It starts mongod
+(or adopts one that lost its supervisor), and looks four times a second whether the usage lock is free. A user that
+was killed cannot stop what it started; this process can, and it has no other job.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pycemaker.analysis.capacity import Resource
-    from pycemaker.analysis.findings import Finding
+    from pycemaker.analysis.findings.finding import Finding
     from pycemaker.presentation.figures.sheet import Picture
     from pycemaker.series.period import MetricPeriod, Period
 

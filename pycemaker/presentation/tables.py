@@ -13,7 +13,8 @@ from pycemaker import i18n
 from pycemaker.analysis.coverage import COMPARABLE_SHARE, Coverage, coverage
 from pycemaker.analysis.criticity import criticity
 from pycemaker.analysis.data_quality import suspicions
-from pycemaker.analysis.findings import CRITICAL, NOTICE, WARNING, all_clear
+from pycemaker.analysis.findings import all_clear
+from pycemaker.analysis.findings.finding import CRITICAL, NOTICE, WARNING
 from pycemaker.analysis.metric_summary import Digest, Extreme, digest
 from pycemaker.analysis.rates import in_rates
 from pycemaker.i18n.language import N_, _, pgettext
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from pycemaker.analysis.findings import Finding
+    from pycemaker.analysis.findings.finding import Finding
     from pycemaker.series.period import MetricPeriod, Period
 
 _SEVERITIES = {

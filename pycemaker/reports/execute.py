@@ -39,10 +39,11 @@ OUTPUT_SECONDS = 60
 """For how long what a cell has shown is still taken once the cell has run."""
 
 _WARM_UP = (
-    "import pycemaker.presentation.display, pycemaker.jobs.factories, pycemaker.reports.charts;"
+    "import pycemaker.presentation.display, pycemaker.reports.read_period, pycemaker.reports.charts;"
     " pycemaker.i18n.language.speak(pycemaker.settings.load().report_language);"
     " pycemaker.presentation.figures.warm(); pycemaker.reports.parameters.warm();"
-    " pycemaker.presentation.figures.sheet.use_fonts(); pycemaker.reports.charts.show_specifications(get_ipython()); del pycemaker;"
+    " pycemaker.presentation.figures.sheet.use_fonts();"
+    " pycemaker.reports.charts.show_specifications(get_ipython()); del pycemaker;"
     " get_ipython().ask_exit = __import__('sys').exit"
 )
 """What a kernel runs before its first cell. `quit()` and `exit` there end the notebook as `sys.exit()` does, not the

@@ -24,7 +24,7 @@ from pycemaker.errors import StorageRefused
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from pycemaker.reports.pipeline import Figure
+    from pycemaker.reports.model import Figure
     from pycemaker.settings import FirebaseKey
 
 _LANES = 8

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from pycemaker.mail.compose import encodable, one_line
+from pycemaker.reports.plain_text import encodable, one_line
 
 HEADLINE_CHARACTERS = 120
 PREHEADER_CHARACTERS = 240

@@ -38,3 +38,13 @@ def json_text(content: Any) -> str:
 def joined(text: str | list[str]) -> str:
     """A text of a notebook, which may be stored as a list of lines."""
     return text if isinstance(text, str) else "".join(text)
+
+
+def one_line(text: str) -> str:
+    """The text without line breaks and control characters, blanks in a row made one."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def encodable(text: str) -> str:
+    """The text with a question mark for each half of a surrogate pair, which no charset carries."""
+    return text.encode("utf-8", "replace").decode("utf-8")

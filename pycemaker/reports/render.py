@@ -29,6 +29,7 @@ from pycemaker.reports.fragments import put_pictures
 from pycemaker.reports.headline import read_data_digest, read_head
 from pycemaker.reports.inline_styles import inline_page
 from pycemaker.reports.missing_glyphs import missing_glyphs
+from pycemaker.reports.model import Figure, Page
 from pycemaker.reports.notices import Link
 from pycemaker.reports.outputs import (
     HTML_CHARACTERS,
@@ -40,7 +41,6 @@ from pycemaker.reports.outputs import (
     shown_by_cell,
 )
 from pycemaker.reports.picture_cache import Converter
-from pycemaker.reports.pipeline import Figure, Page
 from pycemaker.reports.sanitize import clean_html
 from pycemaker.settings import ROOT
 from pycemaker.window import Window

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pycemaker.reports.pipeline import Page
+    from pycemaker.reports.model import Page
 
 EXECUTED = "executed.ipynb"
 PAGE = "page.html"

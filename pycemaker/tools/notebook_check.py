@@ -11,7 +11,7 @@ import psutil
 
 from pycemaker.errors import PycemakerError
 from pycemaker.reports.catalogue import Notebook
-from pycemaker.reports.pipeline import ReportRequest
+from pycemaker.reports.model import ReportRequest
 from pycemaker.settings import Settings
 from pycemaker.tools.hard_intervals import Case
 from pycemaker.tools.preview_builder import RECIPIENT, Kitchen

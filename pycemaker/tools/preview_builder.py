@@ -12,10 +12,11 @@ from pathlib import Path
 from shutil import rmtree
 from typing import Any
 
-from pycemaker.jobs.factories import report_collaborators, withheld
+from pycemaker.jobs.collaborators import report_collaborators, withheld
 from pycemaker.reports.execute import ReadyKernel, run_notebook
 from pycemaker.reports.lint import Flaw, flaws
-from pycemaker.reports.pipeline import Page, ReportRequest, stage
+from pycemaker.reports.model import Page, ReportRequest
+from pycemaker.reports.pipeline import stage
 from pycemaker.settings import ROOT, Settings
 from pycemaker.tools.preview_page import preview_page
 

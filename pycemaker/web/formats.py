@@ -15,18 +15,17 @@ The other shapes of an interval hold its own documents alone: the interval befor
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pycemaker.errors import InvalidParameter
 from pycemaker.series.batches import Batch, Columns, join_columns
+from pycemaker.series.csv_lines import csv_lines
 from pycemaker.series.downsample import FEWEST, MOST
-from pycemaker.web.response_bodies import json_bytes
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -159,28 +158,6 @@ def _csv(batches: Iterable[Batch]) -> Iterator[bytes]:
         if len(batch):
             columns = batch.columns
             yield csv_lines(columns.time_ms, [columns.reading], columns.criticity, columns.criticity_names)
-
-
-def csv_lines(
-    time_ms: NDArray[np.int64],
-    numbers: Sequence[NDArray[Any]],
-    codes: NDArray[np.int16],
-    names: Sequence[str],
-    end: bytes = b"\n",
-) -> bytes:
-    """Lines of CSV without a header: a time, numbers (nothing where one is not finite), a word; nothing for no line."""
-    if not len(time_ms):
-        return b""
-    times = np.datetime_as_string(time_ms.astype("M8[ms]"), timezone="UTC").astype("S").tolist()
-    columns = [json_bytes(column)[1:-1].replace(b"null", b"").split(b",") for column in numbers]
-    quoted = [_quoted(name).encode() for name in names]
-    words = [quoted[code] for code in codes.tolist()]
-    return end.join(map(b",".join, zip(times, *columns, words, strict=True))) + end
-
-
-def _quoted(word: str) -> str:
-    """The word as a field of CSV (RFC 4180)."""
-    return '"' + word.replace('"', '""') + '"' if set(word) & set(',"\r\n') else word
 
 
 def _arrow(batches: Iterable[Batch]) -> Iterator[bytes]:

@@ -27,7 +27,8 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from pycemaker.analysis.findings import Finding, find
+from pycemaker.analysis.findings import find
+from pycemaker.analysis.findings.finding import Finding
 from pycemaker.series.batches import Columns
 from pycemaker.series.hour_summaries import HOUR_MS, summarize
 from pycemaker.series.period import MetricPeriod, Period

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pycemaker.errors import PycemakerError
 from pycemaker.reports.catalogue import find_notebook
-from pycemaker.reports.pipeline import ReportRequest
+from pycemaker.reports.model import ReportRequest
 from pycemaker.settings import from_mapping
 from pycemaker.tools.preview_builder import RECIPIENT, Kitchen, Made
 from pycemaker.window import Window

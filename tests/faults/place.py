@@ -25,7 +25,7 @@ from pycemaker.jobs.report_service import Desk
 from pycemaker.jobs.service_factory import make_desk
 from pycemaker.mongo import embedded
 from pycemaker.mongo.database import Database
-from pycemaker.reports.pipeline import ReportRequest
+from pycemaker.reports.model import ReportRequest
 from pycemaker.settings import ROOT, from_mapping
 from pycemaker.window import Window
 from tests.services.smtp import SmtpServer, smtp_server

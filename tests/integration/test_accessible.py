@@ -18,7 +18,7 @@ from pycemaker.mail.suppressions import RECIPIENT, Suppression
 from pycemaker.mail.unsubscribe import Subscription
 from pycemaker.mongo import embedded
 from pycemaker.mongo.database import Database
-from pycemaker.reports.pipeline import ReportRequest
+from pycemaker.reports.model import ReportRequest
 from pycemaker.settings import from_mapping
 from pycemaker.web.pages import unsubscribe_page
 from pycemaker.window import Window

@@ -12,7 +12,7 @@ from pycemaker.__main__ import main
 from pycemaker.collect import demo
 from pycemaker.jobs.report_service import Desk
 from pycemaker.mongo.database import Database
-from pycemaker.reports.pipeline import ReportRequest
+from pycemaker.reports.model import ReportRequest
 from pycemaker.settings import ROOT, from_mapping
 from pycemaker.tools.preview_builder import RECIPIENT, Kitchen
 from pycemaker.window import Window

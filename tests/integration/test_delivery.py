@@ -30,11 +30,11 @@ from pycemaker.jobs.limits import Bounds
 from pycemaker.jobs.render_worker import Maker
 from pycemaker.jobs.report_service import Desk
 from pycemaker.jobs.retry import delay_seconds
-from pycemaker.mail.compose import Outbox
+from pycemaker.mail.outbox import Outbox
 from pycemaker.mail.smtp import SmtpSender
 from pycemaker.mail.suppressions import Suppressions
 from pycemaker.mongo.database import Database
-from pycemaker.reports.pipeline import Delivery, ReportRequest
+from pycemaker.reports.model import Delivery, ReportRequest
 from pycemaker.web import response_bodies
 from pycemaker.window import Window
 from tests.services.desk import desk_of

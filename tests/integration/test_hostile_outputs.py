@@ -13,7 +13,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from pycemaker.reports.pipeline import Page
+from pycemaker.reports.model import Page
 from pycemaker.reports.render import render_page
 from tests.services.canary import CHROMIUM, Canary, canary, show_in_chromium
 from tests.services.hostile import FETCHES, MARKDOWN, RUNS, filled

@@ -14,9 +14,9 @@ import pytest
 from pycemaker.cache.store import Store
 from pycemaker.cache.summary_refresher import HourKeeper, claim_pass
 from pycemaker.cache.summary_store import COLLECTION, Effort, HourStore
-from pycemaker.jobs.factories import read_period
 from pycemaker.metrics import CPU
 from pycemaker.mongo.database import Database
+from pycemaker.reports.read_period import read_period
 from pycemaker.series.hour_summaries import HourSummaries, summarize
 from pycemaker.settings import from_mapping
 from pycemaker.window import Interval, to_wall_text

@@ -27,8 +27,8 @@ from pycemaker.mail.compose import compose
 from pycemaker.mail.signing_keys import SigningKeys
 from pycemaker.mail.unsubscribe import UnsubscribeHeaders
 from pycemaker.mongo.database import Database
+from pycemaker.reports.model import ReportRequest
 from pycemaker.reports.outputs import HTML_CHARACTERS
-from pycemaker.reports.pipeline import ReportRequest
 from pycemaker.reports.render import render_page
 from pycemaker.settings import ROOT, from_mapping
 from pycemaker.tools.preview_builder import Kitchen

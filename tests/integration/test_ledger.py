@@ -23,7 +23,7 @@ from pycemaker.jobs.job_store import MOST_REFUSALS, LeaseLost, Ledger
 from pycemaker.jobs.limits import Bounds
 from pycemaker.jobs.submission import asked_for
 from pycemaker.mongo.database import Database
-from pycemaker.reports.pipeline import ReportRequest
+from pycemaker.reports.model import ReportRequest
 from pycemaker.settings import ROOT
 from pycemaker.window import Window
 

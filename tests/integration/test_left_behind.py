@@ -22,7 +22,7 @@ from pycemaker import errors
 from pycemaker.jobs.report_service import Desk
 from pycemaker.jobs.subprocess_runner import Runner
 from pycemaker.mongo.database import Database
-from pycemaker.reports.pipeline import ReportRequest
+from pycemaker.reports.model import ReportRequest
 from pycemaker.settings import ROOT
 from pycemaker.window import Window
 from tests.services.desk import desk_of, make

@@ -17,7 +17,7 @@ from pycemaker.jobs.job_document import Asked, digest, recipients
 from pycemaker.jobs.job_store import LeaseLost, Ledger
 from pycemaker.jobs.render_worker import Maker
 from pycemaker.mongo.database import Database
-from pycemaker.reports.pipeline import OnProgress
+from pycemaker.reports.model import OnProgress
 from tests.services.rendered import NOW
 
 

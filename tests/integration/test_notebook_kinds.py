@@ -15,7 +15,7 @@ from PIL import Image
 
 from pycemaker.errors import NothingToSend
 from pycemaker.reports.local_pictures import keep_local_pictures
-from pycemaker.reports.pipeline import Page
+from pycemaker.reports.model import Page
 from pycemaker.reports.render import render_page
 from tests.services.periods import SAO_PAULO, WINDOW
 

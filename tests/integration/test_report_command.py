@@ -20,7 +20,7 @@ from pycemaker.jobs import states
 from pycemaker.jobs.job_document import Asked
 from pycemaker.jobs.report_service import Desk
 from pycemaker.mongo.database import Database
-from pycemaker.reports.pipeline import ReportRequest
+from pycemaker.reports.model import ReportRequest
 from pycemaker.settings import ROOT, from_mapping
 from tests.integration.test_reports import request_for
 from tests.services.desk import desk_of

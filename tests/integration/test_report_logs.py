@@ -16,7 +16,7 @@ from pycemaker.jobs import states
 from pycemaker.jobs.report_service import Desk
 from pycemaker.jobs.subprocess_runner import Runner
 from pycemaker.mongo.database import Database
-from pycemaker.reports.pipeline import ReportRequest
+from pycemaker.reports.model import ReportRequest
 from pycemaker.settings import from_mapping
 from pycemaker.telemetry import logs
 from pycemaker.window import Window

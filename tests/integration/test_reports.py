@@ -28,9 +28,9 @@ from pycemaker.jobs.delivery_worker import Post
 from pycemaker.jobs.job_document import Asked
 from pycemaker.jobs.render_worker import MOST_RUNS
 from pycemaker.jobs.report_service import Desk
-from pycemaker.mail.compose import Outbox
+from pycemaker.mail.outbox import Outbox
 from pycemaker.mongo.database import Database
-from pycemaker.reports.pipeline import ReportRequest
+from pycemaker.reports.model import ReportRequest
 from pycemaker.settings import ROOT
 from pycemaker.window import Window
 from tests.services.desk import desk_of, make, record_of

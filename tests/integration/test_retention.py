@@ -13,7 +13,7 @@ from pycemaker.jobs import states
 from pycemaker.jobs.report_service import Desk
 from pycemaker.mongo.database import Database
 from pycemaker.reports.firebase import FirebaseFigures
-from pycemaker.reports.pipeline import Figure
+from pycemaker.reports.model import Figure
 from tests.services.desk import desk_of
 from tests.services.rendered import put_rendered
 from tests.services.storage import Storage, storage_emulator

@@ -14,7 +14,7 @@ import pytest
 
 from pycemaker.errors import StorageRefused
 from pycemaker.reports.firebase import FirebaseFigures
-from pycemaker.reports.pipeline import Figure
+from pycemaker.reports.model import Figure
 from pycemaker.settings import FirebaseKey
 from tests.services.storage import DRIP, SILENT, Answer, Storage, make_key, refusing_storage, storage_emulator
 

@@ -20,7 +20,7 @@ from pycemaker.mail.signing_keys import SigningKey, SigningKeys
 from pycemaker.mail.suppressions import EVERY_REPORT, OPERATOR, RECIPIENT, Suppressions
 from pycemaker.mail.unsubscribe import Subscription, UnsubscribeHeaders, read, sign
 from pycemaker.mongo.database import Database
-from pycemaker.reports.pipeline import Page
+from pycemaker.reports.model import Page
 from pycemaker.settings import from_mapping
 from tests.services.desk import SpentDesk
 from tests.services.smtp import smtp_server

@@ -11,7 +11,7 @@ from typing import Any
 import server
 from pycemaker.cache.store import Store
 from pycemaker.jobs.report_service import Desk, Post
-from pycemaker.mail.compose import Outbox
+from pycemaker.mail.outbox import Outbox
 from pycemaker.mongo.database import Database
 from pycemaker.settings import load
 

@@ -16,9 +16,9 @@ from pycemaker.jobs.limits import Bounds
 from pycemaker.jobs.report_service import Desk
 from pycemaker.jobs.service_factory import make_desk
 from pycemaker.jobs.submission import document_of
-from pycemaker.mail.compose import Outbox
+from pycemaker.mail.outbox import Outbox
 from pycemaker.mongo.database import Database
-from pycemaker.reports.pipeline import Delivery, OnProgress, ReportRequest
+from pycemaker.reports.model import Delivery, OnProgress, ReportRequest
 
 
 def desk_of(database: Database, environment: Mapping[str, str], **given: str) -> Desk:

@@ -9,7 +9,7 @@ from pycemaker.jobs import states
 from pycemaker.jobs.job_document import Asked
 from pycemaker.jobs.report_service import Desk
 from pycemaker.mail.compose import POLICY, compose
-from pycemaker.reports.pipeline import Page, ReportRequest
+from pycemaker.reports.model import Page, ReportRequest
 from pycemaker.window import Window
 
 NOW = datetime(2022, 4, 10, 12, 43, 23, tzinfo=UTC)

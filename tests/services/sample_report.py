@@ -11,7 +11,7 @@ from unittest.mock import patch
 from pycemaker.collect import demo
 from pycemaker.mongo.database import Database
 from pycemaker.reports.catalogue import find_notebook
-from pycemaker.reports.pipeline import ReportRequest
+from pycemaker.reports.model import ReportRequest
 from pycemaker.settings import from_mapping
 from pycemaker.tools.preview_builder import RECIPIENT, Kitchen, Made
 from pycemaker.window import Window

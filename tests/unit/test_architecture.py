@@ -6,6 +6,7 @@ import ast
 import functools
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -13,70 +14,33 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SOURCES = [ROOT / "server.py", *sorted((ROOT / "pycemaker").rglob("*.py"))]
 
-# A module may import modules of its own layer and of those below it.
+# From the top down: a module imports modules of its own layer and of those below it. Each room is a layer of its own.
 LAYERS = [
-    ["server"],
-    ["pycemaker.web"],
-    [
-        "pycemaker",
-        "pycemaker.__main__",
-        "pycemaker.cli",
-        "pycemaker.tools",
-        "pycemaker.tools",
-        "pycemaker.tools",
-        "pycemaker.cli.startup",
-        "pycemaker.jobs.worker_entry",
-    ],
-    [
-        "pycemaker.jobs.factories",
-        "pycemaker.jobs.service_factory",
-        "pycemaker.jobs.report_service",
-        "pycemaker.jobs.warm_slot",
-        "pycemaker.jobs.subprocess_runner",
-    ],
-    ["pycemaker.reports", "pycemaker.mongo", "pycemaker.jobs"],
-    ["pycemaker.presentation.display"],
-    ["pycemaker.web.formats"],
-    [
-        "pycemaker.web.response_bodies",
-        "pycemaker.presentation.figures",
-        "pycemaker.presentation.tables",
-        "pycemaker.presentation.capacity_tables",
-        "pycemaker.presentation.capacity_findings",
-    ],
-    [
-        "pycemaker.analysis.capacity",
-        "pycemaker.analysis.data_quality",
-        "pycemaker.analysis.findings",
-        "pycemaker.presentation.cadence_sentence",
-    ],
-    [
-        "pycemaker.analysis.metric_summary",
-        "pycemaker.analysis.criticity",
-        "pycemaker.series.period",
-        "pycemaker.analysis.rates",
-        "pycemaker.i18n",
-        "pycemaker.telemetry.traffic",
-        "pycemaker.telemetry.logs",
-        "pycemaker.telemetry.histogram",
-        "pycemaker.analysis.coverage",
-    ],
-    ["pycemaker.series.cadence"],
-    [
-        "pycemaker.stats",
-        "pycemaker.analysis.trend",
-        "pycemaker.series.downsample",
-        "pycemaker.series.robust",
-        "pycemaker.series.hour_summaries",
-    ],
-    ["pycemaker.series.batches"],
-    ["pycemaker.metrics", "pycemaker.window", "pycemaker.reports.parameters", "pycemaker.reports.parameters_cell"],
-    ["pycemaker.brand"],
-    ["pycemaker.tools.unsafe_settings"],
-    ["pycemaker.settings", "pycemaker.telemetry.request_ids"],
-    ["pycemaker.parsing.env_file"],
-    ["pycemaker.parsing.addresses", "pycemaker.parsing.origins"],
-    ["pycemaker.errors", "pycemaker.parsing.hosts", "pycemaker.i18n.language", "pycemaker.series.once"],
+    "server",
+    "pycemaker.__main__",
+    "pycemaker.cli",
+    "pycemaker.tools",
+    "pycemaker.web",
+    "pycemaker.jobs",
+    "pycemaker.mail",
+    "pycemaker",  # the front door of the notebooks
+    "pycemaker.reports",
+    "pycemaker.presentation",
+    "pycemaker.analysis",
+    "pycemaker.collect",
+    "pycemaker.cache",
+    "pycemaker.mongo",
+    "pycemaker.columnar",
+    "pycemaker.stats",
+    "pycemaker.series",
+    "pycemaker.telemetry",
+    "pycemaker.metrics",
+    "pycemaker.brand",
+    "pycemaker.settings",
+    "pycemaker.i18n",
+    "pycemaker.parsing",
+    "pycemaker.window",
+    "pycemaker.errors",
 ]
 
 ALONE = {
@@ -131,6 +95,7 @@ ALONE = {
     "prometheus_client": {"pycemaker.web.exposition"},
     "idna": {"pycemaker.parsing.hosts"},
     "orjson": {
+        "pycemaker.series.csv_lines",
         "pycemaker.web.response_bodies",
         "pycemaker.columnar.columns",
         "pycemaker.columnar.decode",
@@ -139,36 +104,24 @@ ALONE = {
 }
 
 PURE = [
-    "pycemaker.parsing.addresses",
-    "pycemaker.series.cadence",
-    "pycemaker.telemetry.histogram",
-    "pycemaker.parsing.hosts",
-    "pycemaker.series.hour_summaries",
-    "pycemaker.parsing.origins",
-    "pycemaker.stats",
-    "pycemaker.series.downsample",
-    "pycemaker.web.formats",
-    "pycemaker.series.robust",
-    "pycemaker.presentation.cadence_sentence",
-    "pycemaker.analysis.coverage",
-    "pycemaker.analysis.data_quality",
-    "pycemaker.analysis.findings",
-    "pycemaker.presentation.figures",
-    "pycemaker.web.response_bodies",
-    "pycemaker.presentation.tables",
+    "pycemaker.analysis",
+    "pycemaker.columnar",
     "pycemaker.i18n",
-    "pycemaker.i18n.language",
-    "pycemaker.analysis.capacity",
-    "pycemaker.presentation.capacity_findings",
-    "pycemaker.presentation.capacity_tables",
-    "pycemaker.analysis.rates",
-    "pycemaker.analysis.trend",
+    "pycemaker.parsing",
+    "pycemaker.presentation",
+    "pycemaker.series",
+    "pycemaker.stats",
+    "pycemaker.web.formats",
+    "pycemaker.web.response_bodies",
 ]
 
 
 def module_of(path: Path) -> str:
     parts = path.relative_to(ROOT).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module_of(path): path for path in SOURCES}
 
 
 @functools.cache
@@ -178,24 +131,51 @@ def imports_of(path: Path) -> set[str]:
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= names if names <= set(MODULES) else names | {node.module}
     return found
 
 
 def layer_of(module: str) -> int | None:
-    places = [(len(name), place) for place, names in enumerate(LAYERS) for name in names
-              if module == name or (module.startswith(name + ".") and name != "pycemaker")]  # fmt: skip
-    return max(places)[1] if places else None
+    """The layer's place from the top; of a module inside a room, the room's."""
+    rooms = [module, ".".join(module.split(".")[:2])]
+    return next((LAYERS.index(name) for name in rooms if name in LAYERS), None)
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=module_of)
-def test_every_module_has_a_layer_and_imports_nothing_above_it(path: Path) -> None:
-    module = module_of(path)
+def imported_modules(module: str) -> set[str]:
+    return (imports_of(MODULES[module]) & set(MODULES)) - {module, "pycemaker"}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_module_has_a_layer_and_imports_nothing_above_it(module: str) -> None:
     own = layer_of(module)
     assert own is not None, f"{module} is in no layer"
-    upward = [name for name in imports_of(path) if name.startswith(("pycemaker", "server"))
-              and (place := layer_of(name)) is not None and place < own and name != "pycemaker"]  # fmt: skip
-    assert upward == []
+    layers = {name: layer_of(name) for name in imported_modules(module)}
+    assert [name for name, layer in layers.items() if layer is None or layer < own] == []
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    def walk(module: str, path: tuple[str, ...]) -> None:
+        assert module not in path, " -> ".join((*path[path.index(module) :], module))
+        if module not in done:
+            for name in imported_modules(module):
+                walk(name, (*path, module))
+            done.add(module)
+
+    done: set[str] = set()
+    for module in MODULES:
+        walk(module, ())
+
+
+def test_no_file_name_and_no_public_class_name_is_there_twice() -> None:
+    files = [path.stem for path in SOURCES if path.stem != "__init__"]
+    classes = [
+        node.name
+        for path in SOURCES
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    ]
+    assert [name for name, count in Counter(files + classes).items() if count > 1] == []
 
 
 @pytest.mark.parametrize("vendor", ALONE)
@@ -209,7 +189,7 @@ def test_pure_modules_know_no_database_clock_environment_or_http(module: str) ->
     paths = [path for path in SOURCES if module_of(path) == module or module_of(path).startswith(module + ".")]
     assert paths
     known = {name.split(".")[0] for path in paths for name in imports_of(path)}
-    assert known & {"pymongo", "bson", "os", "time", "requests", "bottle", "socket"} == set()
+    assert known & {"pymongo", "os", "time", "requests", "bottle", "socket"} == set()
 
 
 def test_importing_the_server_loads_neither_a_plotting_library_nor_papermill() -> None:

@@ -23,7 +23,8 @@ from pycemaker.analysis.capacity import (
     medians,
     review,
 )
-from pycemaker.analysis.findings import CRITICAL, NOTICE, find
+from pycemaker.analysis.findings import find
+from pycemaker.analysis.findings.finding import CRITICAL, NOTICE
 from pycemaker.metrics import CPU, DISK, RESPONSE_TIME
 from pycemaker.presentation import capacity_tables
 from pycemaker.presentation.capacity_findings import capacity_findings, capacity_quiet

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pycemaker.analysis.findings import CRITICAL, MOST, NOTICE, WARNING, Finding, find
+from pycemaker.analysis.findings import MOST, find
+from pycemaker.analysis.findings.finding import CRITICAL, NOTICE, WARNING, Finding
 from pycemaker.metrics import METRICS
 from pycemaker.series.batches import Columns, no_columns
 from pycemaker.series.period import MetricPeriod, Period

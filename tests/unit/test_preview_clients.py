@@ -7,7 +7,7 @@ from email.message import EmailMessage
 import pytest
 
 from pycemaker.reports.lint import Flaw
-from pycemaker.reports.pipeline import Figure, Page
+from pycemaker.reports.model import Figure, Page
 from pycemaker.tools.mail_clients import CLIENTS, CLIPPED_BYTES, Client, show
 from pycemaker.tools.preview_page import preview_page
 

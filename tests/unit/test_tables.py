@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from datetime import timedelta
 
-from pycemaker.analysis.findings import CRITICAL, Finding
+from pycemaker.analysis.findings.finding import CRITICAL, Finding
 from pycemaker.metrics import CPU, HTTP_FAIL, RAM, RESPONSE_TIME
 from pycemaker.presentation import tables
 from pycemaker.series.batches import Columns

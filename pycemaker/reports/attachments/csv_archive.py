@@ -27,7 +27,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 
 from pycemaker.analysis.metric_summary import Digest, Extreme
 from pycemaker.analysis.rates import rate_unit
-from pycemaker.web.formats import csv_lines
+from pycemaker.series.csv_lines import csv_lines
 from pycemaker.window import from_epoch_ms, to_iso_text
 
 if TYPE_CHECKING:

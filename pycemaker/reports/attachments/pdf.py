@@ -21,7 +21,7 @@ from pycemaker import brand
 from pycemaker.reports.attachments.kinds import NotMade
 
 if TYPE_CHECKING:
-    from pycemaker.reports.pipeline import Page
+    from pycemaker.reports.model import Page
 
 LIMIT_SECONDS = 45
 

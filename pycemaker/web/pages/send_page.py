@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from pycemaker import i18n
 from pycemaker.i18n.language import _
-from pycemaker.reports.pipeline import ReportRequest
+from pycemaker.reports.model import ReportRequest
 from pycemaker.web.pages import form_page
 
 SEND = "enviar"

@@ -16,7 +16,7 @@ from pycemaker.jobs.job_reader import Document
 from pycemaker.parsing.addresses import parse_recipients
 from pycemaker.reports import catalogue
 from pycemaker.reports.attachments.kinds import parse_kinds
-from pycemaker.reports.pipeline import ReportRequest
+from pycemaker.reports.model import ReportRequest
 from pycemaker.telemetry.request_ids import REQUEST_ID
 from pycemaker.web import response_bodies
 from pycemaker.web.access.browser_actions import Acts

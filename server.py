@@ -20,33 +20,33 @@ from granian.server import mp
 
 from pycemaker import brand, errors
 from pycemaker.cache.store import Store
-from pycemaker.cache.summary_refresher import HourKeeper
+from pycemaker.cache.summary_refresher import SummaryRefresher
 from pycemaker.cli import startup
 from pycemaker.collect.this_machine import Collector
 from pycemaker.jobs.process_tree import forbid_reading
-from pycemaker.jobs.service_factory import make_desk
+from pycemaker.jobs.service_factory import make_report_service
 from pycemaker.metrics import NAMES as METRIC_NAMES
 from pycemaker.mongo.database import open_database
 from pycemaker.reports import parameters
 from pycemaker.settings import ROOT, load
 from pycemaker.telemetry import logs
-from pycemaker.web.access.browser_actions import ActingRoutes, refuse_preflights
+from pycemaker.web.access.browser_actions import BrowserActions, refuse_preflights
 from pycemaker.web.access.cross_site import CrossSite
-from pycemaker.web.error_handling import refuse_garbled_path, tell_errors, tell_http_error
+from pycemaker.web.error_handling import handle_errors, handle_http_error, refuse_garbled_path
 from pycemaker.web.middleware import bulkhead
-from pycemaker.web.middleware.access_log import identify
+from pycemaker.web.middleware.access_log import log_requests
 from pycemaker.web.middleware.cors import allow_origins
-from pycemaker.web.middleware.path_spelling import plain_paths
+from pycemaker.web.middleware.path_spelling import normalize_paths
 from pycemaker.web.middleware.request_bodies import bound_bodies
-from pycemaker.web.middleware.response_cache import remember_answers
-from pycemaker.web.middleware.security_headers import guard_pages
+from pycemaker.web.middleware.response_cache import cache_responses
+from pycemaker.web.middleware.security_headers import add_security_headers
 from pycemaker.web.middleware.write_timeout import end_stalled_clients
 from pycemaker.web.routes.home_routes import add_home
 from pycemaker.web.routes.metric_routes import add_metrics
 from pycemaker.web.routes.openapi_routes import add_openapi
-from pycemaker.web.routes.probe_routes import add_watch
+from pycemaker.web.routes.probe_routes import add_probes
 from pycemaker.web.routes.report_routes import add_report
-from pycemaker.web.routes.stored_report_routes import add_kept_reports
+from pycemaker.web.routes.stored_report_routes import add_stored_reports
 from pycemaker.web.routes.unsubscribe_routes import add_unsubscribe
 from pycemaker.web.services import Services
 from pycemaker.web.wsgi import count_traffic
@@ -76,23 +76,23 @@ def create_app(services: Services) -> Any:
     origins = services.settings.cors_origins
     cross_site = CrossSite(services.settings.public_url, origins)
     app = create_routes(services, cross_site)
-    remembered = remember_answers(bound_bodies(guard_pages(app)), services.store.cache_bytes // 8)
-    shared = refuse_preflights(allow_origins(bulkhead.tell_late(remembered), origins), app, cross_site)
-    plain = plain_paths(shared, services.settings.base_path, _own_names(app))
-    return identify(count_traffic(plain, services.traffic))
+    remembered = cache_responses(bound_bodies(add_security_headers(app)), services.store.cache_bytes // 8)
+    shared = refuse_preflights(allow_origins(bulkhead.refuse_late(remembered), origins), app, cross_site)
+    plain = normalize_paths(shared, services.settings.base_path, _own_names(app))
+    return log_requests(count_traffic(plain, services.traffic))
 
 
 def create_routes(services: Services, cross_site: CrossSite) -> Bottle:
     """Every route over these services, without what goes around all of them."""
     app = Bottle()
-    app.install(tell_errors)
-    app.install(ActingRoutes(cross_site))
+    app.install(handle_errors)
+    app.install(BrowserActions(cross_site))
     app.add_hook("before_request", refuse_garbled_path)
-    app.default_error_handler = tell_http_error
+    app.default_error_handler = handle_http_error
     add_home(app, services)
-    add_watch(app, services)
+    add_probes(app, services)
     add_openapi(app, services)
-    add_kept_reports(app, services)
+    add_stored_reports(app, services)
     add_unsubscribe(app, services)
     add_metrics(app, services)
     add_report(app, services)
@@ -111,13 +111,13 @@ def application() -> Any:
     logs.set_up(settings)
     logs.log_what_nobody_catches()
     database = open_database(settings.mongo_db_url, settings.data_dir)
-    desk = make_desk(settings, database, os.environ, keep_spare=True)
-    services = Services(settings, Store(database, settings.cache_mb * 2**20), desk)
-    desk.start()
+    report_service = make_report_service(settings, database, os.environ, keep_spare=True)
+    services = Services(settings, Store(database, settings.cache_mb * 2**20), report_service)
+    report_service.start()
     parameters.warm()  # here and not beside the first requests, which would all wait for what it imports
     if database.is_embedded:
         Collector(database, settings.data_dir, services.traffic).start()
-    HourKeeper(services.store).start()
+    SummaryRefresher(services.store).start()
     _answer_in_lanes(settings.base_path)
     startup.end_with_parent()
     end_stalled_clients(settings.port)
@@ -132,7 +132,7 @@ def _answer_in_lanes(base_path: str) -> None:
 
     @wraps(wrapped)
     def wrap(*args: Any, **kwargs: Any) -> bulkhead.Answer:
-        return bulkhead.in_lanes(wrapped(*args, **kwargs), base_path)
+        return bulkhead.in_bulkheads(wrapped(*args, **kwargs), base_path)
 
     setattr(mp, _CALLER, wrap)
 
@@ -166,13 +166,13 @@ def main() -> int:
         brand.load()
         logs.set_up(settings)
         address = startup.listening_address(settings.host, settings.port)
-        database = open_database(settings.mongo_db_url, settings.data_dir, startup.teller(settings))
+        database = open_database(settings.mongo_db_url, settings.data_dir, startup.reporter(settings))
     except errors.PycemakerError as error:
-        startup.say(str(error))
+        startup.echo(str(error))
         return 2
     try:
         startup.fill_if_empty(database)
-        startup.announce(settings, database)
+        startup.print_banner(settings, database)
         _serve(address, settings.port)
     except KeyboardInterrupt:
         return 130

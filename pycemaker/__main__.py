@@ -15,7 +15,7 @@ from pycemaker.cli import (
     report_command,
     suppressions_command,
 )
-from pycemaker.cli.startup import say
+from pycemaker.cli.startup import echo
 from pycemaker.errors import InvalidRequest, InvalidSettings, NotFound, PycemakerError, RecipientNotAllowed
 from pycemaker.jobs.process_tree import forbid_reading
 from pycemaker.settings import Settings, load
@@ -37,10 +37,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InvalidSettings as error:
         if "on_invalid_settings" in options:
             return int(options.on_invalid_settings(options, error))
-        say(f"pycemaker: {error}")
+        echo(f"pycemaker: {error}")
         return 2
     except PycemakerError as error:
-        say(f"pycemaker: {error}")
+        echo(f"pycemaker: {error}")
         return 2 if isinstance(error, _ASKED_WRONGLY) else 1
     except KeyboardInterrupt:
         return 130

@@ -101,7 +101,7 @@ class Settings:
         key = self.firebase_key.content.get("private_key", "") if self.firebase_key else ""
         return tuple(secret for secret in (self.password, self.api_token, self.mongo_db_url, key) if secret)
 
-    def may_receive(self, address: str) -> bool:
+    def allows_recipient(self, address: str) -> bool:
         """Whether reports may go to `address`, compared without regard to case."""
         plain = address.lower()
         domain = "@" + plain.rpartition("@")[2]

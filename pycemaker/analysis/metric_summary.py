@@ -33,7 +33,7 @@ class Extreme:
 
 
 @dataclass(frozen=True)
-class Digest:
+class MetricSummary:
     """One metric's period at a glance.
 
     Attributes:
@@ -65,13 +65,13 @@ class Digest:
         return by_badness(self.shares)[-1].name if self.shares else None
 
 
-def digest(part: MetricPeriod) -> Digest:
+def summarize_metric(part: MetricPeriod) -> MetricSummary:
     """The numbers of one metric's period. An interval without samples, or with NaN alone, gives None for each."""
     current, previous = part.current, part.previous
     mean, previous_mean = _mean(current), _mean(previous)
     places = stats.extremes(current.reading)
     withheld = mean is not None and previous_mean is not None and not coverage(part).is_comparable
-    return Digest(
+    return MetricSummary(
         received=len(current),
         expected=part.expected,
         mean=mean,

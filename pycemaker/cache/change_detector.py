@@ -26,11 +26,11 @@ from pymongo.errors import OperationFailure
 
 from pycemaker.mongo.database import Database, one_exchange
 
-REREAD_SECONDS = 5.0
+INVALIDATE_SECONDS = 5.0
 _PLAIN = "collection"
 
 
-class Changes(Protocol):
+class ChangeDetector(Protocol):
     """One collection's changes."""
 
     def look(self) -> None:
@@ -44,7 +44,7 @@ class Changes(Protocol):
         """Whether there was anything since the last look but the `appended` documents that the probe found."""
 
 
-class Rereading:
+class PeriodicInvalidation:
     """Knows nothing, and so says every REREAD_SECONDS that there was a change."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -56,13 +56,13 @@ class Rereading:
 
     def changed(self, appended: int) -> bool:  # noqa: ARG002 - of no use here
         """Whether it is time again."""
-        if self._clock() - self._said < REREAD_SECONDS:
+        if self._clock() - self._said < INVALIDATE_SECONDS:
             return False
         self._said = self._clock()
         return True
 
 
-class Told:
+class PlainCollectionDetector:
     """What is told of a plain collection; of anything else nothing is told, and it is read again.
 
     A view has no events and no counters; those of a time-series collection are of its buckets.
@@ -72,11 +72,11 @@ class Told:
         read_kind: MongoDB's word for what goes by the metric's name; None where there is nothing, or it is not said.
     """
 
-    def __init__(self, changes: Changes, read_kind: Callable[[], str | None]) -> None:
+    def __init__(self, changes: ChangeDetector, read_kind: Callable[[], str | None]) -> None:
         self._changes = changes
         self._read_kind = read_kind
         self._kind: str | None = None
-        self._rereading = Rereading()
+        self._rereading = PeriodicInvalidation()
 
     def look(self) -> None:
         """See what it is where that may be another thing than before. Raises as the protocol says."""

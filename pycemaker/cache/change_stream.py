@@ -14,7 +14,7 @@ from bson.codec_options import CodecOptions, DatetimeConversion
 from pymongo.database import Database as MongoDatabase
 from pymongo.errors import InvalidOperation, OperationFailure, PyMongoError
 
-from pycemaker.cache.change_detector import Rereading
+from pycemaker.cache.change_detector import PeriodicInvalidation
 from pycemaker.mongo.database import Database, Document, one_exchange
 from pycemaker.window import to_epoch_ms
 
@@ -28,7 +28,7 @@ _ANY_DATE: CodecOptions[Document] = CodecOptions(tz_aware=True, datetime_convers
 _log = logging.getLogger(__name__)
 
 
-class Stream:
+class ChangeStream:
     """One change stream over some collections, followed on a thread of its own until the connection is closed.
 
     Args:
@@ -149,13 +149,13 @@ def _majority_lags(hello: Mapping[str, Any]) -> bool:
     return lag > MAJORITY_LAG_SECONDS
 
 
-class Streamed:
+class StreamDetector:
     """One collection's share of a stream."""
 
-    def __init__(self, stream: Stream, collection: str) -> None:
+    def __init__(self, stream: ChangeStream, collection: str) -> None:
         self._stream = stream
         self._collection = collection
-        self._rereading = Rereading()
+        self._rereading = PeriodicInvalidation()
         self._mark: tuple[int, int] | None = None
         self._missed = False
 

@@ -7,13 +7,13 @@ from functools import partial
 
 from pymongo import ReadPreference
 
-from pycemaker.cache.change_detector import Changes, Rereading, Told, read_kind
-from pycemaker.cache.change_stream import Stream, Streamed, offers_streams
-from pycemaker.cache.write_counters import Counters, read_count
+from pycemaker.cache.change_detector import ChangeDetector, PeriodicInvalidation, PlainCollectionDetector, read_kind
+from pycemaker.cache.change_stream import ChangeStream, StreamDetector, offers_streams
+from pycemaker.cache.write_counters import CounterDetector, read_write_counts
 from pycemaker.mongo.database import Database
 
 
-def watch(database: Database, end_ms: Mapping[str, Callable[[], int | None]]) -> dict[str, Changes]:
+def choose_detector(database: Database, end_ms: Mapping[str, Callable[[], int | None]]) -> dict[str, ChangeDetector]:
     """The changes of each collection. What is read from secondaries may be older than what is told: it is read again.
 
     Args:
@@ -24,17 +24,20 @@ def watch(database: Database, end_ms: Mapping[str, Callable[[], int | None]]) ->
         DatabaseUnreachable: MongoDB is away.
     """
     if not _reads_from_primary(database):
-        return {collection: Rereading() for collection in end_ms}
+        return {collection: PeriodicInvalidation() for collection in end_ms}
     told = _told(database, end_ms)
-    return {collection: Told(told[collection], partial(read_kind, database, collection)) for collection in end_ms}
+    return {
+        collection: PlainCollectionDetector(told[collection], partial(read_kind, database, collection))
+        for collection in end_ms
+    }
 
 
 def _reads_from_primary(database: Database) -> bool:
     return bool(database.handle.read_preference == ReadPreference.PRIMARY)
 
 
-def _told(database: Database, end_ms: Mapping[str, Callable[[], int | None]]) -> dict[str, Changes]:
+def _told(database: Database, end_ms: Mapping[str, Callable[[], int | None]]) -> dict[str, ChangeDetector]:
     if offers_streams(database):
-        stream = Stream(database.handle, end_ms)
-        return {collection: Streamed(stream, collection) for collection in end_ms}
-    return {collection: Counters(partial(read_count, database, collection)) for collection in end_ms}
+        stream = ChangeStream(database.handle, end_ms)
+        return {collection: StreamDetector(stream, collection) for collection in end_ms}
+    return {collection: CounterDetector(partial(read_write_counts, database, collection)) for collection in end_ms}

@@ -14,12 +14,12 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 
-from pycemaker.cache.lru import HOUR_MS, Block, Blocks
+from pycemaker.cache.lru import HOUR_MS, CachedHour, HourLru
 from pycemaker.columnar.encode import encode_batch
 from pycemaker.columnar.split import Documents
 from pycemaker.errors import PycemakerError
 from pycemaker.metrics import Metric
-from pycemaker.mongo.pages import Page
+from pycemaker.mongo.pages import DocumentPage
 from pycemaker.mongo.reader import Reader
 from pycemaker.series.batches import Batch, join_batches
 
@@ -45,10 +45,10 @@ class _Run:
     """Hours that somebody is to read; and their first page where it is on its way."""
 
     hours: range
-    coming: Future[Page | None] | None = None
+    coming: Future[DocumentPage | None] | None = None
 
 
-class Hours:
+class HourCache:
     """One metric's sealed hours. Threads share it.
 
     Args:
@@ -57,7 +57,7 @@ class Hours:
         blocks: where they are held.
     """
 
-    def __init__(self, metric: Metric, reader: Reader, blocks: Blocks) -> None:
+    def __init__(self, metric: Metric, reader: Reader, blocks: HourLru) -> None:
         self._metric = metric
         self._reader = reader
         self._blocks = blocks
@@ -195,7 +195,7 @@ class Hours:
         before = self._blocks.get((self._metric.id, hour))
         kept = before.batch if before is not None and before.batch.digest == batch.digest else batch
         if before is None or before.generation < generation:
-            self._blocks.put((self._metric.id, hour), Block(kept, generation))
+            self._blocks.put((self._metric.id, hour), CachedHour(kept, generation))
         return kept
 
     def _split(self, run: _Run) -> list[Batch]:

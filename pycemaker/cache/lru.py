@@ -13,7 +13,7 @@ HOUR_MS = 3_600_000
 
 
 @dataclass(frozen=True)
-class Use:
+class LruUsage:
     """How the memory is used.
 
     Attributes:
@@ -36,14 +36,14 @@ Key = tuple[str, int]
 
 
 @dataclass(frozen=True)
-class Block:
+class CachedHour:
     """One metric's documents of one hour, as the database had them in one generation (see `shelf`)."""
 
     batch: Batch
     generation: int
 
 
-class Blocks:
+class HourLru:
     """All metrics' blocks together. Threads share it.
 
     Args:
@@ -53,16 +53,16 @@ class Blocks:
     def __init__(self, limit_bytes: int) -> None:
         self.limit_bytes = limit_bytes
         self._lock = threading.Lock()
-        self._held: OrderedDict[Key, Block] = OrderedDict()
+        self._held: OrderedDict[Key, CachedHour] = OrderedDict()
         self._bytes = 0
         self._hits = self._misses = self._evictions = 0
 
     @property
-    def use(self) -> Use:
+    def use(self) -> LruUsage:
         """How it is used, as of now."""
         with self._lock:
             counts = (len(self._held), self._hits, self._misses, self._evictions)
-            return Use(self._bytes, self.limit_bytes, *counts)
+            return LruUsage(self._bytes, self.limit_bytes, *counts)
 
     @property
     def size_bytes(self) -> int:
@@ -75,7 +75,7 @@ class Blocks:
         with self._lock:
             return max(50_000.0, self._bytes / len(self._held)) if self._held else 150_000.0
 
-    def get(self, key: Key) -> Block | None:
+    def get(self, key: Key) -> CachedHour | None:
         """The block, which counts as used; None where it is not held."""
         with self._lock:
             block = self._held.get(key)
@@ -83,7 +83,7 @@ class Blocks:
                 self._held.move_to_end(key)
             return block
 
-    def find(self, key: Key, generation: int) -> Block | None:
+    def find(self, key: Key, generation: int) -> CachedHour | None:
         """The block where it is of this generation or a later one. It is counted whether it was."""
         block = self.get(key)
         is_hit = block is not None and block.generation >= generation
@@ -92,7 +92,7 @@ class Blocks:
             self._misses += not is_hit
         return block if is_hit else None
 
-    def put(self, key: Key, block: Block) -> None:
+    def put(self, key: Key, block: CachedHour) -> None:
         """Hold it, in place of what was held there; let others go where that takes too much."""
         with self._lock:
             before = self._held.pop(key, None)

@@ -25,10 +25,10 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from pycemaker.cache.change_detector import Changes
-from pycemaker.cache.hour_cache import RUN_HOURS, Hours, TooDenseError
-from pycemaker.cache.lru import HOUR_MS, Block, Blocks
-from pycemaker.cache.snapshot import Open, State
+from pycemaker.cache.change_detector import ChangeDetector
+from pycemaker.cache.hour_cache import RUN_HOURS, HourCache, TooDenseError
+from pycemaker.cache.lru import HOUR_MS, CachedHour, HourLru
+from pycemaker.cache.snapshot import OpenEnd, Snapshot
 from pycemaker.columnar.encode import encode_batch
 from pycemaker.metrics import Metric
 from pycemaker.mongo.reader import Reader
@@ -58,7 +58,7 @@ MOST_OF_ONE_ANSWER = 4
 """The share is counted in hours of the mean size; where they are larger, the answer ends to be kept at the latter."""
 
 
-class Shelf:
+class MetricCache:
     """One metric's recent time. Threads share it.
 
     Args:
@@ -68,18 +68,18 @@ class Shelf:
         changes: tells whether anything but the end changed.
     """
 
-    def __init__(self, metric: Metric, reader: Reader, blocks: Blocks, changes: Changes) -> None:
+    def __init__(self, metric: Metric, reader: Reader, blocks: HourLru, changes: ChangeDetector) -> None:
         self._metric = metric
         self._reader = reader
         self._blocks = blocks
         self._changes = changes
         self._lock = threading.Lock()
-        self._state = State()
+        self._state = Snapshot()
         self._checked = float("-inf")
         self._settle_at = float("inf")
         self._is_owed = False
         self._flight: Future[None] | None = None
-        self._hours = Hours(metric, reader, blocks)
+        self._hours = HourCache(metric, reader, blocks)
         self._dense_until = float("-inf")
 
     @property
@@ -93,7 +93,7 @@ class Shelf:
         return self._blocks.limit_bytes / MOST_OF_ONE_ANSWER
 
     @property
-    def state(self) -> State:
+    def state(self) -> Snapshot:
         """What is known now, checked or not."""
         return self._state
 
@@ -101,7 +101,7 @@ class Shelf:
         """Whether the last check is recent enough to answer on."""
         return time.monotonic() - self._checked < FRESH_SECONDS
 
-    def refresh(self) -> State:
+    def refresh(self) -> Snapshot:
         """Check against the database where that was not done lately; what is known then.
 
         Raises:
@@ -120,7 +120,7 @@ class Shelf:
             if asked - self._checked <= STALE_SECONDS:  # else that check took long, and began too long ago
                 return self._state
 
-    def parts(self, state: State, from_ms: int, until_ms: int | None, most_bytes: float) -> Iterator[Batch]:
+    def parts(self, state: Snapshot, from_ms: int, until_ms: int | None, most_bytes: float) -> Iterator[Batch]:
         """The kept documents with from_ms <= time < until_ms, an hour at a time.
 
         Args:
@@ -152,7 +152,7 @@ class Shelf:
             for piece in state.open.pieces:
                 yield piece.between(from_ms, until_ms)
 
-    def kept_from_ms(self, state: State, from_ms: int, until_ms: int | None) -> int:
+    def kept_from_ms(self, state: Snapshot, from_ms: int, until_ms: int | None) -> int:
         """Where that part of a stretch starts which one answer may keep; what is earlier streams past the memory.
 
         Of a stretch too long to keep that is its newest part where others ask for that too: where it reaches the end.
@@ -197,7 +197,7 @@ class Shelf:
         if changed or settles or appended is None:
             self._is_owed = True  # the changes are told once: a reading that fails is owed until one succeeds
             state = self._state
-            self._state = State(state.generation + 1, state.version + 1, state.open)
+            self._state = Snapshot(state.generation + 1, state.version + 1, state.open)
             self._load_end()
             self._is_owed = False
         if changed or settles:
@@ -222,14 +222,14 @@ class Shelf:
     def _load_end(self) -> None:
         newest_ms = self._newest_ms()
         if newest_ms is None:
-            self._state = State(self._state.generation, self._state.version + 1, None)
+            self._state = Snapshot(self._state.generation, self._state.version + 1, None)
             return
         start_hour = (newest_ms - OVERLAP_MS) // HOUR_MS
         try:
             batch = join_batches(list(self._hours.read(start_hour, None)))
         except TooDenseError:
             self._dense_until = time.monotonic() + DENSE_SECONDS
-            self._state = State(self._state.generation, self._state.version + 1, None)
+            self._state = Snapshot(self._state.generation, self._state.version + 1, None)
             return
         self._set_end(start_hour, start_hour * HOUR_MS - 1, batch, None)
 
@@ -249,11 +249,11 @@ class Shelf:
         hour = max(start_hour, new_edge_ms // HOUR_MS)
         for sealed in range(start_hour, min(hour, start_hour + RUN_HOURS)):
             part = join_batches([batch.between(sealed * HOUR_MS, (sealed + 1) * HOUR_MS)])
-            self._blocks.put((self._metric.id, sealed), Block(part, before.generation))
+            self._blocks.put((self._metric.id, sealed), CachedHour(part, before.generation))
         rest = batch if hour == start_hour else join_batches([batch.between(hour * HOUR_MS, None)])
         is_same = before.open is not None and before.open.batch.rows == rest.rows and hour == before.open.start_hour
-        end = Open(hour, new_edge_ms, rest, probed if new_edge_ms == edge_ms else None)
-        self._state = State(before.generation, before.version + (not is_same), end)
+        end = OpenEnd(hour, new_edge_ms, rest, probed if new_edge_ms == edge_ms else None)
+        self._state = Snapshot(before.generation, before.version + (not is_same), end)
 
 
 def _ahead_ms() -> int:
@@ -262,7 +262,7 @@ def _ahead_ms() -> int:
 
 
 def _newest_of(time_ms: NDArray[np.int64], otherwise_ms: int) -> int:
-    """As `Shelf._newest_ms`, of these samples."""
+    """As `MetricCache._newest_ms`, of these samples."""
     present = int(time_ms.searchsorted(_ahead_ms()))
     if len(time_ms) - present > FEW or not present:
         present = len(time_ms)

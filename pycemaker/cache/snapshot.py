@@ -8,11 +8,11 @@ import numpy as np
 
 from pycemaker.cache.lru import HOUR_MS
 from pycemaker.series.batches import Batch
-from pycemaker.series.once import once
+from pycemaker.series.once import cached_attribute
 
 
 @dataclass(frozen=True)
-class Open:
+class OpenEnd:
     """The end: every document from `start_hour` on.
 
     Attributes:
@@ -27,7 +27,7 @@ class Open:
     batch: Batch
     probed: bytes | None
 
-    @once
+    @cached_attribute
     def pieces(self) -> list[Batch]:
         """The documents hour by hour, as they will be once they are sealed: so their digests stay the same."""
         hours = np.unique(self.batch.columns.time_ms // HOUR_MS).tolist()
@@ -36,12 +36,12 @@ class Open:
 
 
 @dataclass(frozen=True)
-class State:
+class Snapshot:
     """What is known at one moment. `version` is another one after each change of the open end."""
 
     generation: int = 0
     version: int = 0
-    open: Open | None = None
+    open: OpenEnd | None = None
 
     @property
     def edge_ms(self) -> int | None:

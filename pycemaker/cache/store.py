@@ -10,17 +10,17 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from pycemaker.cache.detector_choice import watch
+from pycemaker.cache.detector_choice import choose_detector
 from pycemaker.cache.hour_cache import TooDenseError
-from pycemaker.cache.lru import Blocks, Use
-from pycemaker.cache.metric_cache import Shelf
-from pycemaker.cache.snapshot import State
+from pycemaker.cache.lru import HourLru, LruUsage
+from pycemaker.cache.metric_cache import MetricCache
+from pycemaker.cache.snapshot import Snapshot
 from pycemaker.columnar.encode import encode_batch, encode_columns
 from pycemaker.columnar.ingestion_delay import lags_seconds
 from pycemaker.columnar.split import split
 from pycemaker.metrics import METRICS, Metric
 from pycemaker.mongo.database import Database, one_exchange
-from pycemaker.mongo.privileges import Rights, look_at_rights
+from pycemaker.mongo.privileges import Privileges, read_privileges
 from pycemaker.mongo.reader import BATCH_DOCUMENTS, Reader
 from pycemaker.mongo.single_flight import SingleFlight
 from pycemaker.series.batches import Batch, Columns, join_columns
@@ -35,11 +35,11 @@ _AGREEING_SHARE = 0.9
 SAMPLE_COLLECTION = "pycemaker_sample"
 """Where a made-up history is declared: one document, `_id` "history", with `start`, `end` and `state`."""
 
-__all__ = ["BATCH_DOCUMENTS", "SAMPLE_COLLECTION", "Reading", "Store", "WindowSamples"]
+__all__ = ["BATCH_DOCUMENTS", "SAMPLE_COLLECTION", "SampleRead", "Store", "WindowSamples"]
 
 
 @dataclass(frozen=True)
-class Reading:
+class SampleRead:
     """What a read found.
 
     Attributes:
@@ -51,7 +51,7 @@ class Reading:
 
     batches: Iterator[Batch]
     is_short: bool
-    still_holds: Callable[[], bool]
+    is_valid: Callable[[], bool]
     most_bytes: float = 0.0
 
 
@@ -82,9 +82,9 @@ class Store:
         self._database = database
         self._reader = Reader(database)
         self.cache_bytes = cache_bytes
-        self._blocks = Blocks(cache_bytes // 8 * 7)
-        self._shelves: dict[str, Shelf] = {}
-        self._making = SingleFlight[dict[str, Shelf]]()
+        self._blocks = HourLru(cache_bytes // 8 * 7)
+        self._shelves: dict[str, MetricCache] = {}
+        self._making = SingleFlight[dict[str, MetricCache]]()
 
     @property
     def database(self) -> Database:
@@ -108,7 +108,7 @@ class Store:
         return self._reader.prepare_all([metric.collection for metric in METRICS], wait_seconds)
 
     @property
-    def cache_use(self) -> Use:
+    def cache_use(self) -> LruUsage:
         """How the memory for recent time is used."""
         return self._blocks.use
 
@@ -117,9 +117,9 @@ class Store:
         """Whether the database is the one under `DATA_DIR`."""
         return self._database.is_embedded
 
-    def rights(self) -> Rights:
+    def rights(self) -> Privileges:
         """What the database's user may do. Raises DatabaseUnreachable, as `ping`."""
-        return look_at_rights(self._database)
+        return read_privileges(self._database)
 
     def ping(self) -> None:
         """Ask MongoDB whether it is there.
@@ -138,7 +138,7 @@ class Store:
         """
         return self.look(metric, interval).batches
 
-    def look(self, metric: Metric, interval: Interval) -> Reading:
+    def look(self, metric: Metric, interval: Interval) -> SampleRead:
         """The interval's documents, and what is known of them.
 
         Raises:
@@ -148,10 +148,10 @@ class Store:
         shelf = self._shelf(metric)
         state = shelf.refresh() if shelf and not shelf.is_dense else None
         if shelf is None or state is None or shelf.is_dense:
-            return Reading(self._past_memory(metric, from_ms, until_ms), False, lambda: False)
+            return SampleRead(self._past_memory(metric, from_ms, until_ms), False, lambda: False)
         mark = state.mark(until_ms)
         kept_from_ms = shelf.kept_from_ms(state, from_ms, until_ms)
-        return Reading(
+        return SampleRead(
             self._batches(metric, shelf, state, (from_ms, kept_from_ms, until_ms)),
             kept_from_ms == from_ms,
             lambda: shelf.is_fresh() and shelf.state.mark(until_ms) == mark,
@@ -227,7 +227,7 @@ class Store:
         return found["end"] if found else None
 
     def _batches(
-        self, metric: Metric, shelf: Shelf, state: State, bounds: tuple[int, int, int | None]
+        self, metric: Metric, shelf: MetricCache, state: Snapshot, bounds: tuple[int, int, int | None]
     ) -> Iterator[Batch]:
         from_ms, kept_from_ms, until_ms = bounds
         if kept_from_ms > from_ms:
@@ -252,7 +252,7 @@ class Store:
         encoded = (encode_batch(raw, metric) for raw in self._reader.at_once(metric, from_ms, until_ms))
         return (batch for batch in encoded if len(batch))
 
-    def _shelf(self, metric: Metric) -> Shelf | None:
+    def _shelf(self, metric: Metric) -> MetricCache | None:
         if not self._blocks.limit_bytes:
             return None
         shelf = self._shelves.get(metric.id)
@@ -260,14 +260,14 @@ class Store:
             shelf = self._making.run(self._make_shelves).get(metric.id)
         return shelf
 
-    def _make_shelves(self) -> dict[str, Shelf]:
+    def _make_shelves(self) -> dict[str, MetricCache]:
         if self._shelves:
             return self._shelves
-        shelves = dict[str, Shelf]()
+        shelves = dict[str, MetricCache]()
         edges = {metric.collection: partial(_edge_ms, shelves, metric) for metric in METRICS}
-        told = watch(self._database, edges)
+        told = choose_detector(self._database, edges)
         for metric in METRICS:
-            shelves[metric.id] = Shelf(metric, self._reader, self._blocks, told[metric.collection])
+            shelves[metric.id] = MetricCache(metric, self._reader, self._blocks, told[metric.collection])
         self._shelves = shelves
         return shelves
 
@@ -280,7 +280,7 @@ def _arrivals(lags: NDArray[np.float64]) -> Arrivals:
     return Arrivals(late, ahead, typical if len(lags) and agree.mean() >= _AGREEING_SHARE else 0.0)
 
 
-def _edge_ms(shelves: dict[str, Shelf], metric: Metric) -> int | None:
+def _edge_ms(shelves: dict[str, MetricCache], metric: Metric) -> int | None:
     shelf = shelves.get(metric.id)
     return shelf.state.edge_ms if shelf else None
 

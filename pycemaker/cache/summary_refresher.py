@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pymongo.errors import DuplicateKeyError
 
 from pycemaker.cache.store import Store
-from pycemaker.cache.summary_store import COLLECTION, DEFAULT_APPLICATION, Effort, HourStore
+from pycemaker.cache.summary_store import COLLECTION, DEFAULT_APPLICATION, Effort, SummaryStore
 from pycemaker.errors import PycemakerError
 from pycemaker.metrics import METRICS
 from pycemaker.mongo.database import Database, one_exchange
@@ -32,7 +32,7 @@ _PASS_ID = {"application": DEFAULT_APPLICATION, "metric": "", "hour": None}
 _log = logging.getLogger(__name__)
 
 
-class HourKeeper:
+class SummaryRefresher:
     """A thread of a server that makes and compares hour summaries; of several servers one does so at a time.
 
     Args:
@@ -68,7 +68,7 @@ class HourKeeper:
                 _log.warning("hour summaries not brought up to date: %s", error)
 
     def _bring_up_to_date(self) -> None:
-        hours, end_utc = HourStore(self._store), datetime.now(UTC)
+        hours, end_utc = SummaryStore(self._store), datetime.now(UTC)
         for metric in METRICS:
             if self._stopping.is_set():
                 return

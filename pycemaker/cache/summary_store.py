@@ -70,7 +70,7 @@ class Effort:
 FOR_A_REPORT = Effort(seconds=1.0)
 
 
-class HourStore:
+class SummaryStore:
     """The hour summaries of one database. Threads share it.
 
     Args:

@@ -8,7 +8,7 @@ from typing import Any
 
 from pymongo.errors import OperationFailure
 
-from pycemaker.cache.change_detector import Rereading
+from pycemaker.cache.change_detector import PeriodicInvalidation
 from pycemaker.mongo.database import Database, one_exchange
 
 _ENGINE = "$storageStats.wiredTiger"
@@ -20,7 +20,7 @@ _NO_SUCH_COLLECTION = 26
 
 
 @dataclass(frozen=True)
-class Count:
+class WriteCounts:
     """WiredTiger's counters of one collection: which one it is and since when, inserts, all other writes."""
 
     identity: tuple[Any, ...]
@@ -28,18 +28,18 @@ class Count:
     others: int
 
 
-class Counters:
+class CounterDetector:
     """Compares counters with what the probe found.
 
     Args:
         read: gives the counters; None where they cannot be had.
     """
 
-    def __init__(self, read: Callable[[], Count | None]) -> None:
+    def __init__(self, read: Callable[[], WriteCounts | None]) -> None:
         self._read = read
-        self._rereading = Rereading()
-        self._seen: Count | None = None
-        self._before: Count | None = None
+        self._rereading = PeriodicInvalidation()
+        self._seen: WriteCounts | None = None
+        self._before: WriteCounts | None = None
         self._unexplained = 0
 
     def look(self) -> None:
@@ -65,7 +65,7 @@ class Counters:
         return False
 
 
-def read_count(database: Database, collection: str) -> Count | None:
+def read_write_counts(database: Database, collection: str) -> WriteCounts | None:
     """The collection's counters; None where this deployment or user has none.
 
     Raises:
@@ -83,9 +83,9 @@ def read_count(database: Database, collection: str) -> Count | None:
                 )
             )
         except OperationFailure as error:
-            return Count((0,), 0, 0) if error.code == _NO_SUCH_COLLECTION else None
+            return WriteCounts((0,), 0, 0) if error.code == _NO_SUCH_COLLECTION else None
     calls = found[0].get("cursor", {}) if len(found) == 1 else {}
     if not all(name in calls for name in _NEEDED):
         return None
     identity = (hello.get("topologyVersion", {}).get("processId"), found[0].get("uri"))
-    return Count(identity, calls["insert calls"], sum(calls.get(name, 0) for name in _OTHERS))
+    return WriteCounts(identity, calls["insert calls"], sum(calls.get(name, 0) for name in _OTHERS))

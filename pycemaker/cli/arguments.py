@@ -15,7 +15,7 @@ from pycemaker.window import Window, parse_window
 
 
 @dataclass(frozen=True)
-class Asked:
+class RunArguments:
     """What is to be run: the notebook, over which window, with what beyond it. Checked."""
 
     notebook: Notebook
@@ -43,7 +43,7 @@ def add_interval(command: argparse.ArgumentParser) -> None:
     )
 
 
-def read_asked(options: Any, settings: Settings) -> Asked:
+def read_arguments(options: Any, settings: Settings) -> RunArguments:
     """What those options ask for.
 
     Raises:
@@ -61,4 +61,4 @@ def read_asked(options: Any, settings: Settings) -> Asked:
         now_utc=datetime.now(UTC),
         limit=settings.max_range_hours,
     )
-    return Asked(notebook, window, notebook.read(given))
+    return RunArguments(notebook, window, notebook.read(given))

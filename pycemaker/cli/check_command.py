@@ -15,15 +15,15 @@ from typing import Any
 from tqdm import tqdm
 
 from pycemaker.cache.store import Store
-from pycemaker.cli.startup import say
+from pycemaker.cli.startup import echo
 from pycemaker.errors import NotebookUnusable, PycemakerError
 from pycemaker.metrics import METRICS
 from pycemaker.mongo import embedded
 from pycemaker.mongo.database import Database
 from pycemaker.reports.catalogue import Notebook, every_notebook, find_notebook
 from pycemaker.settings import Settings
-from pycemaker.tools.hard_intervals import LONG_SPACING_SECONDS, Case, every_case, fill
-from pycemaker.tools.notebook_check import Outcome, rehearse
+from pycemaker.tools.hard_intervals import LONG_SPACING_SECONDS, HardInterval, every_case, fill
+from pycemaker.tools.notebook_check import NotebookOutcome, check_notebook
 
 _ROW = "{:<12}  {:<18}  {:<6}  {:>7}  {:>7}  {}"
 
@@ -67,9 +67,9 @@ def check(options: argparse.Namespace, settings: Settings) -> int:
 
 
 @contextmanager
-def _stage(scratch: Path, settings: Settings, spacing_seconds: int) -> Iterator[tuple[Settings, list[Case]]]:
+def _stage(scratch: Path, settings: Settings, spacing_seconds: int) -> Iterator[tuple[Settings, list[HardInterval]]]:
     """A MongoDB with the cases in it, which this process's kernels find as theirs; both are gone afterwards."""
-    held = embedded.hold(scratch, say)
+    held = embedded.hold(scratch, echo)
     before = dict(os.environ)
     url = f"{held.url}/check"
     try:
@@ -77,7 +77,7 @@ def _stage(scratch: Path, settings: Settings, spacing_seconds: int) -> Iterator[
         cases = every_case(settings.timezone, spacing_seconds)
         _fill(url, cases)
         if not any(case.name.startswith("clock") for case in cases):
-            say(f"  {settings.timezone.key} has had no clock change since 2005: those cases are left out")
+            echo(f"  {settings.timezone.key} has had no clock change since 2005: those cases are left out")
         yield replace(settings, mongo_db_url=url, data_dir=scratch), cases
     finally:
         os.environ.clear()
@@ -85,7 +85,7 @@ def _stage(scratch: Path, settings: Settings, spacing_seconds: int) -> Iterator[
         held.release()
 
 
-def _fill(url: str, cases: list[Case]) -> None:
+def _fill(url: str, cases: list[HardInterval]) -> None:
     database = Database(url)
     try:
         with tqdm(desc="  writing the cases", unit=" documents", unit_scale=True, leave=False) as bar:
@@ -102,20 +102,22 @@ def _fill(url: str, cases: list[Case]) -> None:
         database.close()
 
 
-def _failures(notebook: Notebook | NotebookUnusable, cases: list[Case], settings: Settings, folder: Path) -> int:
+def _failures(
+    notebook: Notebook | NotebookUnusable, cases: list[HardInterval], settings: Settings, folder: Path
+) -> int:
     """Rehearse one notebook, a row at a time; how many cases it failed."""
     if isinstance(notebook, PycemakerError):
         print(_ROW.format(notebook.facts["name"], "", "FAILED", "", "", notebook))
         return 1
     failed = 0
     for case in cases:
-        outcome = rehearse(notebook, case, settings, folder / notebook.name / case.name.replace(" ", "-"))
+        outcome = check_notebook(notebook, case, settings, folder / notebook.name / case.name.replace(" ", "-"))
         failed += bool(outcome.problems)
         print(_told(outcome), flush=True)
     return failed
 
 
-def _told(outcome: Outcome) -> str:
+def _told(outcome: NotebookOutcome) -> str:
     first, *rest = [*outcome.problems, *(f"not shown: {note}" for note in outcome.notes), ""]
     state = "FAILED" if outcome.problems else "passed"
     row = _ROW.format(

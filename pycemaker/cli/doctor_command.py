@@ -13,7 +13,7 @@ from pycemaker.errors import InvalidSettings
 from pycemaker.mail.smtp import SmtpSender
 from pycemaker.reports.firebase import FirebaseFigures
 from pycemaker.settings import Settings
-from pycemaker.telemetry.check_runner import FAIL, OK, SKIP, WARN, Check, Result, look_at
+from pycemaker.telemetry.check_runner import FAIL, OK, SKIP, WARN, Check, CheckResult, run_checks
 from pycemaker.telemetry.logs import Masker
 from pycemaker.tools import machine_checks, service_checks
 
@@ -38,9 +38,9 @@ def add(commands: Any) -> None:
 def examine(options: argparse.Namespace, settings: Settings) -> int:
     """`doctor`: every check; 1 where one failed."""
     mask = Masker(settings.secrets)
-    shared = service_checks.Shared(settings)
+    shared = service_checks.SharedConnection(settings)
     try:
-        return _tell(look_at(_checks(settings, shared)), mask, as_json=options.json)
+        return _tell(run_checks(_checks(settings, shared)), mask, as_json=options.json)
     finally:
         shared.close()
 
@@ -48,12 +48,12 @@ def examine(options: argparse.Namespace, settings: Settings) -> int:
 def tell_settings(options: argparse.Namespace, error: InvalidSettings) -> int:
     """What `doctor` says where settings cannot be used: nothing else can be looked at then."""
     mend = "mend it in the environment or in .env; .env.example says what each one takes"
-    found = [Result("settings", FAIL, problem, mend, 0.0) for problem in error.facts["problems"]]
+    found = [CheckResult("settings", FAIL, problem, mend, 0.0) for problem in error.facts["problems"]]
     _tell(iter(found), Masker([]), as_json=options.json)
     return 2
 
 
-def _checks(settings: Settings, shared: service_checks.Shared) -> list[Check]:
+def _checks(settings: Settings, shared: service_checks.SharedConnection) -> list[Check]:
     return [
         Check("settings", partial(machine_checks.look_at_settings, settings)),
         Check("folder", partial(machine_checks.look_at_folder, settings.data_dir)),
@@ -82,7 +82,7 @@ def _figures(settings: Settings) -> FirebaseFigures | None:
     return FirebaseFigures(settings.firebase_key, settings.firebase_bucket, total_seconds=_BUCKET_SECONDS)
 
 
-def _tell(results: Iterable[Result], mask: Masker, *, as_json: bool) -> int:
+def _tell(results: Iterable[CheckResult], mask: Masker, *, as_json: bool) -> int:
     seen = []
     for result in results:
         seen.append(result)
@@ -97,7 +97,7 @@ def _tell(results: Iterable[Result], mask: Masker, *, as_json: bool) -> int:
     return 1 if failed else 0
 
 
-def _row(result: Result, *, is_coloured: bool) -> str:
+def _row(result: CheckResult, *, is_coloured: bool) -> str:
     """One line, and a second one with what to do: ` ok    database    MongoDB 6.0.5, ...`."""
     level = f"{result.level:<4}"
     if is_coloured:

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from pycemaker.cli.startup import say, write_sample
+from pycemaker.cli.startup import echo, write_sample
 from pycemaker.collect import demo
 from pycemaker.collect.this_machine import Collector
 from pycemaker.mongo.database import Database, open_database
@@ -47,15 +47,15 @@ def add_collect(commands: Any) -> None:
 def write_history(options: argparse.Namespace, settings: Settings) -> int:
     """`sample`: the made-up history, written or removed."""
     hours = parse_hours(options.hours, limit=settings.max_range_hours)
-    database = open_database(settings.mongo_db_url, settings.data_dir, say)
+    database = open_database(settings.mongo_db_url, settings.data_dir, echo)
     try:
         if options.remove:
-            say(f"{demo.remove_history(database)} made-up samples removed")
+            echo(f"{demo.remove_history(database)} made-up samples removed")
             return 0
         if demo.has_samples(database) and not options.add:
-            say("pycemaker: the database has samples already; --add writes the made-up ones beside them")
+            echo("pycemaker: the database has samples already; --add writes the made-up ones beside them")
             return 1
-        say(f"{write_sample(database, hours)} made-up samples written, {hours} h up to now")
+        echo(f"{write_sample(database, hours)} made-up samples written, {hours} h up to now")
         return 0
     finally:
         database.close()
@@ -63,10 +63,10 @@ def write_history(options: argparse.Namespace, settings: Settings) -> int:
 
 def collect_samples(_options: argparse.Namespace, settings: Settings) -> int:
     """`collect`: samples of this machine until Ctrl-C."""
-    database: Database = open_database(settings.mongo_db_url, settings.data_dir, say)
+    database: Database = open_database(settings.mongo_db_url, settings.data_dir, echo)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     collector = Collector(database, settings.data_dir, on_sample=_count_up())
-    say("collecting CPU, RAM and disk every 5 s; Ctrl-C ends it")
+    echo("collecting CPU, RAM and disk every 5 s; Ctrl-C ends it")
     collector.start()
     try:
         threading.Event().wait()

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from pycemaker import brand
-from pycemaker.cli.arguments import add_interval, read_asked
-from pycemaker.cli.startup import fill_if_empty, say
+from pycemaker.cli.arguments import add_interval, read_arguments
+from pycemaker.cli.startup import echo, fill_if_empty
 from pycemaker.errors import PycemakerError
 from pycemaker.mongo.database import open_database
 from pycemaker.reports.model import ReportRequest
 from pycemaker.settings import ROOT, Settings
-from pycemaker.tools.preview_builder import RECIPIENT, Kitchen, Made
+from pycemaker.tools.preview_builder import RECIPIENT, Preview, PreviewBuilder
 
 POLL_SECONDS = 0.3
 
@@ -42,24 +42,24 @@ def add(commands: Any) -> None:
 
 def preview(options: argparse.Namespace, settings: Settings) -> int:
     """`preview`: once, or until Ctrl-C. The exit status is 1 where something is wrong with the mail."""
-    asked = read_asked(options, settings)
+    asked = read_arguments(options, settings)
     request = ReportRequest("preview", asked.notebook.path, asked.window, (RECIPIENT,), asked.more)
-    kitchen = Kitchen(request, settings, settings.data_dir / "preview" / asked.notebook.name)
-    database = open_database(settings.mongo_db_url, settings.data_dir, say)  # held, so that no run has to start it
+    preview_builder = PreviewBuilder(request, settings, settings.data_dir / "preview" / asked.notebook.name)
+    database = open_database(settings.mongo_db_url, settings.data_dir, echo)  # held, so that no run has to start it
     try:
         fill_if_empty(database)
-        status = _serve_up(kitchen, run=True)
-        if not options.no_open and kitchen.file.exists():
-            webbrowser.open(kitchen.file.as_uri())
+        status = _serve_up(preview_builder, run=True)
+        if not options.no_open and preview_builder.file.exists():
+            webbrowser.open(preview_builder.file.as_uri())
         if options.watch:
-            say("  watching notebooks/ and pycemaker/; Ctrl-C ends it")
-            _keep_up(kitchen, asked.notebook.path)
+            echo("  watching notebooks/ and pycemaker/; Ctrl-C ends it")
+            _keep_up(preview_builder, asked.notebook.path)
     finally:
         database.close()
     return _start_over() if options.watch else status
 
 
-def _keep_up(kitchen: Kitchen, notebook: Path) -> None:
+def _keep_up(preview_builder: PreviewBuilder, notebook: Path) -> None:
     """Make it again as files are saved: all of it for the notebook and the figures' colours, the page for a template.
 
     Ends where our own code is saved, which this process has loaded already.
@@ -68,8 +68,8 @@ def _keep_up(kitchen: Kitchen, notebook: Path) -> None:
         if any(path.is_relative_to(ROOT / "pycemaker") for path in changed):
             return
         if notebook in changed or any("templates" in path.parts for path in changed):
-            say(f"  {', '.join(sorted(path.name for path in changed))} saved")
-            _serve_up(kitchen, run=bool(changed & {notebook, brand.FILE}))
+            echo(f"  {', '.join(sorted(path.name for path in changed))} saved")
+            _serve_up(preview_builder, run=bool(changed & {notebook, brand.FILE}))
 
 
 def _changes() -> Iterator[set[Path]]:
@@ -99,26 +99,26 @@ def _saved() -> dict[Path, float]:
 
 def _start_over() -> NoReturn:
     """Run this very command anew in the place of this process."""
-    say("  pycemaker/ saved: starting over")
+    echo("  pycemaker/ saved: starting over")
     again = [*sys.argv[1:], *([] if "--no-open" in sys.argv else ["--no-open"])]
     os.execv(sys.executable, [sys.executable, "-m", "pycemaker", *again])  # noqa: S606 - this very program
 
 
-def _serve_up(kitchen: Kitchen, *, run: bool) -> int:
+def _serve_up(preview_builder: PreviewBuilder, *, run: bool) -> int:
     """Run where asked, render, say what came of it; what fails is said and ends nothing."""
     try:
         if run:
-            say("  running the notebook ...")
-            kitchen.run()
-        made = kitchen.render()
+            echo("  running the notebook ...")
+            preview_builder.run()
+        made = preview_builder.render()
     except PycemakerError as error:
-        say(f"  {error}")
+        echo(f"  {error}")
         return 1
-    say(_told(made, kitchen.file))
+    echo(_told(made, preview_builder.file))
     return 1 if made.flaws else 0
 
 
-def _told(made: Made, file: Path) -> str:
+def _told(made: Preview, file: Path) -> str:
     wrong = "".join(f"\n  {flaw.rule}: {flaw.told}" for flaw in made.flaws) or "\n  nothing is wrong with it"
     wrong += "".join(f"\n  not shown: {line}" for line in made.page.left_out)
     return (

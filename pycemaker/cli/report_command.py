@@ -14,8 +14,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from pycemaker.cli.arguments import add_interval, read_asked
-from pycemaker.cli.startup import say
+from pycemaker.cli.arguments import add_interval, read_arguments
+from pycemaker.cli.startup import echo
 from pycemaker.errors import (
     DatabaseUnreachable,
     MailDeferred,
@@ -27,10 +27,10 @@ from pycemaker.errors import (
     UnknownReport,
 )
 from pycemaker.jobs import result, states
-from pycemaker.jobs.artifacts import NOTEBOOK, PAGE, Files
+from pycemaker.jobs.artifacts import NOTEBOOK, PAGE, ArtifactStore
 from pycemaker.jobs.job_store import LeaseLost
-from pycemaker.jobs.report_service import Desk
-from pycemaker.jobs.service_factory import make_desk
+from pycemaker.jobs.report_service import ReportService
+from pycemaker.jobs.service_factory import make_report_service
 from pycemaker.mongo.database import open_database
 from pycemaker.parsing.addresses import parse_recipients
 from pycemaker.reports.attachments.kinds import KINDS, parse_kinds
@@ -74,38 +74,38 @@ def make_report(options: argparse.Namespace, settings: Settings) -> int:
     if settings.log_format == "text":
         logging.getLogger("pycemaker").setLevel(logging.WARNING)  # what else it logs is said below, to a person
     database = open_database(settings.mongo_db_url, settings.data_dir)
-    desk = make_desk(settings, database, os.environ, keep_spare=False)
+    report_service = make_report_service(settings, database, os.environ, keep_spare=False)
     report_id = ""
     try:
-        asked = desk.asked(request)
+        asked = report_service.asked(request)
         if options.again:
             asked = replace(asked, repeat_key=secrets.token_hex(16))
-        report_id, is_new = desk.ask(request, asked, own=True)
+        report_id, is_new = report_service.ask(request, asked, own=True)
         if is_new:
             with _ProgressBar() as bar:
-                entry = desk.make_own(report_id, bar.show)
+                entry = report_service.make_own(report_id, bar.show)
         else:
-            say("the same report was asked for a moment ago; this is what becomes of it (--again makes another)")
-            entry = desk.wait(report_id, settings.report_timeout_seconds)
-        return _finish(entry, desk.files, settings, opens=options.open)
+            echo("the same report was asked for a moment ago; this is what becomes of it (--again makes another)")
+            entry = report_service.wait(report_id, settings.report_timeout_seconds)
+        return _finish(entry, report_service.files, settings, opens=options.open)
     except DatabaseUnreachable as error:
-        say(f"pycemaker: {error}")
+        echo(f"pycemaker: {error}")
         return 1
     except KeyboardInterrupt:
-        say(_told_interrupted(desk, report_id))
+        echo(_told_interrupted(report_service, report_id))
         raise
     finally:
-        desk.close()
+        report_service.close()
         database.close()
 
 
 def _report_request(options: argparse.Namespace, settings: Settings) -> ReportRequest:
-    asked = read_asked(options, settings)
+    asked = read_arguments(options, settings)
     recipients = parse_recipients(
         options.to or settings.email_from or _DEFAULT_RECIPIENT, single_label=settings.has_own_relay
     )
     for address in recipients:
-        if not settings.may_receive(address):
+        if not settings.allows_recipient(address):
             raise RecipientNotAllowed(address=address)
     attach = parse_kinds(options.attach)
     return ReportRequest(
@@ -113,12 +113,12 @@ def _report_request(options: argparse.Namespace, settings: Settings) -> ReportRe
     )
 
 
-def _told_interrupted(desk: Desk, report_id: str) -> str:
+def _told_interrupted(report_service: ReportService, report_id: str) -> str:
     """What becomes of a report whose making was interrupted; one that was not made yet ends here."""
     try:
-        entry = desk.ledger.get(report_id)
+        entry = report_service.job_store.get(report_id)
         if entry["state"] == states.RUNNING:
-            _give_up(desk, entry)
+            _give_up(report_service, entry)
             return "pycemaker: interrupted; nobody is mailed"
     except UnknownReport:
         return "pycemaker: interrupted before the report was asked for"
@@ -127,25 +127,25 @@ def _told_interrupted(desk: Desk, report_id: str) -> str:
     return f"pycemaker: interrupted; the report was {entry['state']}\n  {_OTHERS}: {report_id}"
 
 
-def _give_up(desk: Desk, entry: dict[str, Any]) -> None:
+def _give_up(report_service: ReportService, entry: dict[str, Any]) -> None:
     """End a report that this process has, so that no server takes it up."""
     error = RunnerFailed(stage=entry["stage"] or "start", reason="it was interrupted")
     told = error.to_facts() | {"message": str(error)}
-    desk.ledger.end(str(entry["_id"]), states.FAILED, {}, error=told)
+    report_service.job_store.end(str(entry["_id"]), states.FAILED, {}, error=told)
 
 
-def _finish(entry: dict[str, Any], files: Files, settings: Settings, *, opens: bool) -> int:
+def _finish(entry: dict[str, Any], files: ArtifactStore, settings: Settings, *, opens: bool) -> int:
     """Say what became of it, show the page where that is wanted; the exit status."""
     if result.is_open(entry):
         why = entry.get("last_error", {}).get("message", "it is not at its end")
-        say(f"pycemaker: {why}\n  {_OTHERS}: {entry['_id']}")
+        echo(f"pycemaker: {why}\n  {_OTHERS}: {entry['_id']}")
         return 1
     try:
         result.raise_unless_delivered(entry)
     except PycemakerError as error:
-        say(_told_failure(error, str(entry["_id"]), files))
+        echo(_told_failure(error, str(entry["_id"]), files))
         return 1
-    say(_told(result.record(entry), settings))
+    echo(_told(result.record(entry), settings))
     if opens:
         webbrowser.open(_save(str(entry["_id"]), files, files.names(str(entry["_id"])), PAGE).as_uri())
     return 0
@@ -166,7 +166,7 @@ def _told(record: dict[str, Any], settings: Settings) -> str:
     return "\n".join(lines)
 
 
-def _told_failure(error: PycemakerError, report_id: str, files: Files) -> str:
+def _told_failure(error: PycemakerError, report_id: str, files: ArtifactStore) -> str:
     lines = [f"pycemaker: {error}"]
     if error.facts.get("possibly_sent"):
         lines.append("  the mail may have left all the same: look into the inbox before asking again")
@@ -177,7 +177,7 @@ def _told_failure(error: PycemakerError, report_id: str, files: Files) -> str:
     return "\n".join(lines)
 
 
-def _save(report_id: str, files: Files, names: list[str], wanted: str) -> Path:
+def _save(report_id: str, files: ArtifactStore, names: list[str], wanted: str) -> Path:
     """Copies of a report's files in a folder of their own; where the one that is wanted is."""
     folder = Path(tempfile.mkdtemp(prefix="pycemaker-report-"))
     for name in names:

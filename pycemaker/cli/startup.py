@@ -21,7 +21,7 @@ from pycemaker.cache.store import Store
 from pycemaker.collect import demo
 from pycemaker.errors import DatabaseUnreachable, InvalidSettings
 from pycemaker.mongo.database import Database, one_exchange
-from pycemaker.mongo.privileges import look_at_rights
+from pycemaker.mongo.privileges import read_privileges
 from pycemaker.settings import Settings
 from pycemaker.tools import unsafe_settings
 from pycemaker.window import to_wall_text
@@ -34,7 +34,7 @@ _OTHER_FILES = 512
 _log = logging.getLogger(__name__)
 
 
-def say(text: str) -> None:
+def echo(text: str) -> None:
     """One line to whoever started this."""
     print(text, file=sys.stderr, flush=True)
 
@@ -122,18 +122,18 @@ def banner(settings: Settings, database: Database) -> str:
     )
 
 
-def teller(settings: Settings) -> Callable[[str], None]:
+def reporter(settings: Settings) -> Callable[[str], None]:
     """What takes a line for whoever started this: to be read, or as a log line where log lines are JSON."""
-    return _log.info if settings.log_format == "json" else say
+    return _log.info if settings.log_format == "json" else echo
 
 
-def announce(settings: Settings, database: Database) -> None:
+def print_banner(settings: Settings, database: Database) -> None:
     """Say what runs where: the banner, or one log line where log lines are JSON."""
     known = _dangers(settings, database)
     if settings.log_format != "json":
-        say(banner(settings, database))
+        echo(banner(settings, database))
         for danger in known:
-            say(f"  beware: {danger}")
+            echo(f"  beware: {danger}")
         return
     for danger in known:
         _log.warning("beware: %s", danger)
@@ -174,7 +174,7 @@ def _condition(database: Database) -> str:
     try:
         if database.has_no_metric():
             return f" (no metric in its database {database.handle.name!r} yet: is that the collectors'?)"
-        rights = look_at_rights(database)
+        rights = read_privileges(database)
     except DatabaseUnreachable as error:
         known = type(error) is not DatabaseUnreachable
         return f" ({error}; answers are 503)" if known else " (not reachable now; answers are 503)"

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from pycemaker.cli.startup import say
+from pycemaker.cli.startup import echo
 from pycemaker.mail.signing_keys import SigningKeys
 from pycemaker.mail.suppressions import EVERY_REPORT, Suppressions
 from pycemaker.mongo.database import Database, open_database
@@ -55,7 +55,7 @@ def add_one(options: argparse.Namespace, database: Database) -> int:
     if notebook != EVERY_REPORT:
         find_notebook(notebook)
     is_new = Suppressions(database).add(address, notebook)
-    say(f"{address} gets {_what(notebook)} no more" + ("" if is_new else " (it was suppressed already)"))
+    echo(f"{address} gets {_what(notebook)} no more" + ("" if is_new else " (it was suppressed already)"))
     return 0
 
 
@@ -63,9 +63,9 @@ def remove_one(options: argparse.Namespace, database: Database) -> int:
     """`remove`: whoever set it."""
     address, notebook = _named(options)
     if not Suppressions(database).remove(address, notebook):
-        say(f"pycemaker: nothing keeps {_what(notebook)} from {address}; `suppressions list` shows what there is")
+        echo(f"pycemaker: nothing keeps {_what(notebook)} from {address}; `suppressions list` shows what there is")
         return 1
-    say(f"{address} may get {_what(notebook)} again")
+    echo(f"{address} may get {_what(notebook)} again")
     return 0
 
 
@@ -74,7 +74,7 @@ def new_key(options: argparse.Namespace, database: Database) -> int:
     keys = SigningKeys(database)
     number = keys.renew().number
     forgotten = keys.forget_older() if options.forget else 0
-    say(f"links are signed with key {number} from now on; {forgotten} older keys were forgotten")
+    echo(f"links are signed with key {number} from now on; {forgotten} older keys were forgotten")
     return 0
 
 
@@ -90,7 +90,7 @@ def _over_database(
     action: Callable[[argparse.Namespace, Database], int],
 ) -> Callable[[argparse.Namespace, Settings], int]:
     def command(options: argparse.Namespace, settings: Settings) -> int:
-        database = open_database(settings.mongo_db_url, settings.data_dir, say)
+        database = open_database(settings.mongo_db_url, settings.data_dir, echo)
         try:
             return action(options, database)
         finally:

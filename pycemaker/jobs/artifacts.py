@@ -22,7 +22,7 @@ TRANSFER_SECONDS = 30.0
 """For one file there or back: at most 20 MB."""
 
 
-class Files:
+class ArtifactStore:
     """The files of all reports, each under `<report id>/<name>`. Threads share it."""
 
     def __init__(self, database: Database) -> None:

@@ -58,15 +58,15 @@ def _read_part(settings: Settings, metric: Metric, window: Window) -> MetricPeri
 
 
 def _check_message(message: EmailMessage, page: Page, *, settings: Settings) -> None:
-    lint.check(message, page.full_html, withheld(settings), page.cells)
+    lint.check(message, page.full_html, forbidden_texts(settings), page.cells)
 
 
-def withheld(settings: Settings) -> lint.Withheld:
+def forbidden_texts(settings: Settings) -> lint.ForbiddenTexts:
     """What no report tells: this installation's secrets and folders."""
     paths = [str(path) for path in (ROOT, settings.data_dir, Path.home())]
     every = [(part, secret) for secret in settings.secrets for part in parts(secret)]
     sure = [part for part, secret in every if part == secret or len(part) >= _SURE_CHARACTERS]
-    return lint.Withheld(sure, paths)
+    return lint.ForbiddenTexts(sure, paths)
 
 
 def prepare(collaborators: Collaborators) -> None:

@@ -17,10 +17,10 @@ from typing import Any
 
 from pycemaker.errors import DatabaseUnreachable, MailRefused, UnknownReport
 from pycemaker.jobs import states
-from pycemaker.jobs.artifacts import MESSAGE, Files
+from pycemaker.jobs.artifacts import MESSAGE, ArtifactStore
 from pycemaker.jobs.job_document import first_due
 from pycemaker.jobs.job_reader import Document
-from pycemaker.jobs.job_store import ORPHANED, LeaseLost, Ledger
+from pycemaker.jobs.job_store import ORPHANED, JobStore, LeaseLost
 from pycemaker.jobs.retry import FIRST_SECONDS, delay_seconds
 from pycemaker.mail.compose import readdress
 from pycemaker.parsing.address_pattern import mask_addresses
@@ -47,7 +47,7 @@ Headers = Callable[[str, str], dict[str, str]]
 
 
 @dataclass(frozen=True)
-class Post:
+class MailTransport:
     """How messages leave.
 
     Attributes:
@@ -64,7 +64,7 @@ class Post:
     sender: str
     is_repeatable: bool
     is_suppressed: IsSuppressed = lambda _address, _notebook: False
-    may_receive: Callable[[str], bool] = lambda _address: True
+    allows_recipient: Callable[[str], bool] = lambda _address: True
     headers: Headers = lambda _address, _notebook: {}
     prepare: Callable[[], None] = lambda: None
 
@@ -75,7 +75,7 @@ class Post:
 
 
 @dataclass(frozen=True)
-class Courier:
+class DeliveryWorker:
     """Hands reports over.
 
     Attributes:
@@ -86,9 +86,9 @@ class Courier:
         first_seconds: how long to wait after the first temporary refusal.
     """
 
-    ledger: Ledger
-    files: Files
-    post: Post
+    job_store: JobStore
+    files: ArtifactStore
+    transport: MailTransport
     insist: Callable[[Callable[[], None]], None]
     first_seconds: float = FIRST_SECONDS
 
@@ -119,39 +119,39 @@ class Courier:
         """Do for one recipient what is to be done now."""
         report_id, state, now = str(entry["_id"]), recipient["state"], entry["taken_at"]
         if state == states.SENDING and not self._may_repeat(entry):
-            self.ledger.settle(report_id, place, states.POSSIBLY_SENT, reason=_ENDED_EARLY)
+            self.job_store.record_result(report_id, place, states.POSSIBLY_SENT, reason=_ENDED_EARLY)
             return
         if state == states.SENDING:
-            self.ledger.settle(report_id, place, states.QUEUED)
+            self.job_store.record_result(report_id, place, states.QUEUED)
         elif state not in states.UNSENT or recipient.get("next_attempt_at", now) > now:
             return
-        if self.ledger.is_orphan(entry):
-            self.ledger.settle(report_id, place, states.EXPIRED, reason=ORPHANED)
+        if self.job_store.is_orphan(entry):
+            self.job_store.record_result(report_id, place, states.EXPIRED, reason=ORPHANED)
         elif recipient["attempts"] and entry["give_up_at"] < now:
-            self.ledger.settle(report_id, place, states.EXPIRED)  # its reason is the last refusal's
-        elif not self.post.may_receive(recipient["address"]):
-            self.ledger.settle(report_id, place, states.REFUSED, reason=NOT_ALLOWED)
-        elif self.post.is_suppressed(recipient["address"], entry["notebook"]):
-            self.ledger.settle(report_id, place, states.SUPPRESSED)
+            self.job_store.record_result(report_id, place, states.EXPIRED)  # its reason is the last refusal's
+        elif not self.transport.allows_recipient(recipient["address"]):
+            self.job_store.record_result(report_id, place, states.REFUSED, reason=NOT_ALLOWED)
+        elif self.transport.is_suppressed(recipient["address"], entry["notebook"]):
+            self.job_store.record_result(report_id, place, states.SUPPRESSED)
         else:
             self._hand_over(entry, place, recipient, content)
 
     def _may_repeat(self, entry: Document) -> bool:
         """Whether who had begun to send it was an outbox as this one is: it was by the same account, and repeatable."""
-        return self.post.is_repeatable and entry.get("sender") == self.ledger.sender
+        return self.transport.is_repeatable and entry.get("sender") == self.job_store.sender
 
     def _hand_over(self, entry: Document, place: int, recipient: Document, content: bytes) -> None:
         report_id, address = str(entry["_id"]), recipient["address"]
-        own = headers_for(entry, place) | self.post.headers(address, entry["notebook"])
+        own = headers_for(entry, place) | self.transport.headers(address, entry["notebook"])
         has_left = False
 
         def on_leaving() -> None:
             nonlocal has_left
-            self.ledger.begin_sending(report_id, place)
+            self.job_store.begin_sending(report_id, place)
             has_left = True
 
         try:
-            delivery = self.post.send(readdress(content, own), address, on_leaving)
+            delivery = self.transport.send(readdress(content, own), address, on_leaving)
         except MailRefused as error:
             self._note_refusal(report_id, place, recipient, error, counted=has_left)
             return
@@ -185,25 +185,25 @@ class Courier:
 
         def write() -> None:
             try:
-                self.ledger.settle(report_id, place, state, **facts)
+                self.job_store.record_result(report_id, place, state, **facts)
             except LeaseLost:
-                self.ledger.settle_late(report_id, place, state, **facts)
+                self.job_store.settle_late(report_id, place, state, **facts)
                 raise
 
         self.insist(write)
 
     def _close(self, report_id: str, seconds: float) -> None:
         """The report's end, or when it is taken up again."""
-        entry = self.ledger.get(report_id)
+        entry = self.job_store.get(report_id)
         state = states.overall(recipient["state"] for recipient in entry["recipients"])
         timing = {"stage_seconds": entry["stage_seconds"] | {"mail": round(seconds, 3)}}
         if state == states.DEFERRED:
             moments = [r.get("next_attempt_at") for r in entry["recipients"] if r["state"] in states.UNSENT]
             due_at = first_due(moments)
-            self.insist(lambda: self.ledger.pass_on(report_id, state, due_at=due_at, **timing))
+            self.insist(lambda: self.job_store.pass_on(report_id, state, due_at=due_at, **timing))
         else:
-            self.insist(lambda: self.ledger.end(report_id, state, **timing))
-            self.insist(lambda: self.ledger.retell(report_id))
+            self.insist(lambda: self.job_store.end(report_id, state, **timing))
+            self.insist(lambda: self.job_store.recompute_state(report_id))
 
     def _close_without_message(self, entry: Document, state: str, reason: str) -> None:
         """Nobody else will be sent to; who may have been is told so."""
@@ -211,9 +211,9 @@ class Courier:
         _log.error("report %s: %s", report_id, reason)
         for place, recipient in enumerate(entry["recipients"]):
             if recipient["state"] == states.SENDING and not self._may_repeat(entry):
-                self.ledger.settle(report_id, place, states.POSSIBLY_SENT, reason=_ENDED_EARLY)
+                self.job_store.record_result(report_id, place, states.POSSIBLY_SENT, reason=_ENDED_EARLY)
             elif recipient["state"] in (states.SENDING, *states.UNSENT):
-                self.ledger.settle(report_id, place, state, reason=reason)
+                self.job_store.record_result(report_id, place, state, reason=reason)
         self._close(report_id, 0.0)
 
 

@@ -10,8 +10,8 @@ from pymongo.errors import DuplicateKeyError
 
 from pycemaker.errors import IdempotencyKeyReused, TooManyReports
 from pycemaker.jobs import states
-from pycemaker.jobs.job_document import Asked, digest
-from pycemaker.jobs.job_reader import Document, LedgerReader
+from pycemaker.jobs.job_document import Submission, digest
+from pycemaker.jobs.job_reader import Document, JobReader
 from pycemaker.jobs.job_updates import each_in, in_state, literal, now_minus, now_plus
 from pycemaker.mongo.database import Database, one_exchange
 
@@ -24,7 +24,7 @@ MOST_KEYS = 100
 _TYPICAL_SECONDS = 5
 
 
-class Entrance(LedgerReader):
+class JobEnqueuer(JobReader):
     """Where reports are asked for, over one database. Threads share it.
 
     Args: those of `Ledger`.
@@ -40,7 +40,7 @@ class Entrance(LedgerReader):
         self._lease_ms = round(lease_seconds * 1000)
         self._asking = threading.Lock()
 
-    def ask(self, document: Document, asked: Asked, *, own: bool = False) -> tuple[str, bool]:
+    def ask(self, document: Document, asked: Submission, *, own: bool = False) -> tuple[str, bool]:
         """Enter a report, or find the one that stands for it already.
 
         Args:
@@ -66,7 +66,7 @@ class Entrance(LedgerReader):
                 if self._enter(document, asked, own=own):
                     return str(document["_id"]), True
 
-    def find_same(self, asked: Asked) -> str | None:
+    def find_same(self, asked: Submission) -> str | None:
         """The report that stands for this request already: by its key, in flight, or accepted a moment ago.
 
         A request with a key that finds one makes it the key's report, for good.
@@ -81,14 +81,14 @@ class Entrance(LedgerReader):
             self._add_key(same, asked)
         return found
 
-    def _find_by_key(self, asked: Asked) -> str | None:
+    def _find_by_key(self, asked: Submission) -> str | None:
         with one_exchange():
             found = self._reports.find_one({"idempotency_key": _exactly(digest(asked.idempotency_key or ""))})
         if found and "sender" in found and found["idempotency_digest"] != asked.repeat_key:  # else made otherwise once
             raise IdempotencyKeyReused
         return str(found["_id"]) if found else None
 
-    def _add_key(self, report_id: str, asked: Asked) -> None:
+    def _add_key(self, report_id: str, asked: Submission) -> None:
         """Make the key one of the report's, where that still stands for the request and nobody has taken the key."""
         found: Document = {"$ifNull": ["$idempotency_key", []]}
         kept: Document = {"$cond": [{"$isArray": [found]}, found, [found]]}  # it was one text once
@@ -101,7 +101,7 @@ class Entrance(LedgerReader):
             if not done.matched_count and self._reports.count_documents(standing):
                 raise TooManyReports(waiting=MOST_KEYS, retry_after_seconds=60)
 
-    def _find_repeated(self, asked: Asked) -> str | None:
+    def _find_repeated(self, asked: Submission) -> str | None:
         """The report that is in flight, or was accepted a moment ago."""
         with one_exchange():
             self._reports.update_one(
@@ -115,7 +115,7 @@ class Entrance(LedgerReader):
             found = self._reports.find_one({"repeat_key": _exactly(asked.repeat_key)}, {"_id": 1})
         return str(found["_id"]) if found else None
 
-    def _enter(self, document: Document, asked: Asked, *, own: bool) -> bool:
+    def _enter(self, document: Document, asked: Submission, *, own: bool) -> bool:
         """Enter it; false where another server has entered the same between the look and the write."""
         state = states.RUNNING if own else states.QUEUED
         whole = document | {

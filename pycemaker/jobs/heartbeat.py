@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 
-from pycemaker.jobs.job_store import Ledger
+from pycemaker.jobs.job_store import JobStore
 
 
-class Held:
+class Heartbeat:
     """What is renewed as long as it is worked on, and ended where somebody else has it. Threads share it.
 
     A name is of one claim alone: the courier that takes a report which a maker has just passed on, and has not let go
@@ -31,9 +31,9 @@ class Held:
         """What to call where what is held under this name is lost."""
         self._ends[owner] = end
 
-    def renew(self, ledger: Ledger) -> None:
+    def renew(self, job_store: JobStore) -> None:
         """Keep everything for another lease, and end what was lost. Raises DatabaseUnreachable."""
         ends = dict(self._ends)
-        for lost in ledger.renew(ends):
+        for lost in job_store.renew(ends):
             if lost in self._ends:  # it may have come to its own end meanwhile
                 ends[lost]()

@@ -13,7 +13,7 @@ from pycemaker.jobs import states
 
 
 @dataclass(frozen=True)
-class Asked:
+class Submission:
     """How a report was asked for, beyond what it is.
 
     Attributes:

@@ -29,7 +29,7 @@ _INDEXING_SECONDS = 300.0
 Document = dict[str, Any]
 
 
-class LedgerReader:
+class JobReader:
     """The reports of all servers over one database, as they stand. Threads share it.
 
     Args:

@@ -19,7 +19,7 @@ from typing import Any
 from pymongo import ASCENDING, ReturnDocument
 
 from pycemaker.jobs import states
-from pycemaker.jobs.enqueue import LEASE_SECONDS, Entrance
+from pycemaker.jobs.enqueue import LEASE_SECONDS, JobEnqueuer
 from pycemaker.jobs.job_reader import Document
 from pycemaker.jobs.job_updates import (
     entered,
@@ -48,7 +48,7 @@ class LeaseLost(Exception):
     """Somebody else has taken the report over; whatever was being done with it is theirs now."""
 
 
-class Ledger(Entrance):
+class JobStore(JobEnqueuer):
     """The reports of all servers over one database. Threads share it.
 
     Args:
@@ -69,7 +69,7 @@ class Ledger(Entrance):
 
     # --- working
 
-    def under(self, owner: str | None = None) -> Ledger:
+    def under(self, owner: str | None = None) -> JobStore:
         """The same ledger for one piece of work: what is taken and written is so by this name, a new one by default.
 
         What one thread of a server has passed on and another has taken is then not the first one's any more.
@@ -189,7 +189,7 @@ class Ledger(Entrance):
         query = {"_id": report_id, f"recipients.{place}.state": {"$in": list(states.UNSENT)}}
         self._write(query, [{"$set": {"recipients": one_recipient(place, begun)}}])
 
-    def settle(
+    def record_result(
         self, report_id: str, place: int, state: str, *, again_in_seconds: float | None = None, **fields: Any
     ) -> None:
         """What became of a recipient, and when they are next tried; the report is ours.
@@ -214,10 +214,10 @@ class Ledger(Entrance):
             query: Document = {"_id": report_id, f"{name}.begun_by": self._owner}
             query |= {f"{name}.state": {"$in": [states.SENDING, states.POSSIBLY_SENT]}}
             self._reports.update_one(query, [_settled(place, state, fields, again_in_seconds)])
-        self.retell(report_id)
+        self.recompute_state(report_id)
         self.counts.settled(state)
 
-    def retell(self, report_id: str) -> None:
+    def recompute_state(self, report_id: str) -> None:
         """Give an ended report the state that its recipients' make: one of them may have been settled late.
 
         Called by who settles late and by who ends it, each after their own write: the later one sees both.

@@ -9,7 +9,7 @@ from pycemaker.jobs.retry import FIRST_SECONDS
 
 
 @dataclass(frozen=True)
-class Bounds:
+class JobLimits:
     """How much, how long and how often; see `.env.example`.
 
     Attributes:

@@ -47,7 +47,7 @@ def _control(option: int, value: int) -> None:
             ctypes.CDLL(None).prctl(option, *map(ctypes.c_ulong, (value, 0, 0, 0)))
 
 
-def family(roots: Iterable[psutil.Process]) -> set[psutil.Process]:
+def process_tree(roots: Iterable[psutil.Process]) -> set[psutil.Process]:
     """These processes and their descendants, as far as they are there.
 
     psutil knows a process by its start too, so that none is taken for one of ours that has got its number since.
@@ -59,14 +59,14 @@ def family(roots: Iterable[psutil.Process]) -> set[psutil.Process]:
     return found
 
 
-def end_family(roots: Iterable[psutil.Process], mark: str, keeping: psutil.Process) -> None:
+def end_process_tree(roots: Iterable[psutil.Process], mark: str, keeping: psutil.Process) -> None:
     """Kill the family of these processes and all that bears the mark, but for one of them.
 
     It is looked for until nothing of it lives, since it may start something while it is looked for.
     """
     roots = list(roots)
     until = time.monotonic() + _END_SECONDS
-    while alive := [process for process in (family(roots) | _marked(mark)) - {keeping} if _lives(process)]:
+    while alive := [process for process in (process_tree(roots) | _marked(mark)) - {keeping} if _lives(process)]:
         for process in alive:
             with contextlib.suppress(psutil.Error):
                 process.kill()

@@ -15,11 +15,11 @@ from typing import Any, Protocol
 
 from pycemaker.errors import DatabaseUnreachable, PycemakerError, ReportExpired, RunnerFailed
 from pycemaker.jobs import states
-from pycemaker.jobs.artifacts import MESSAGE, Files
+from pycemaker.jobs.artifacts import MESSAGE, ArtifactStore
 from pycemaker.jobs.delivery_worker import headers_for
 from pycemaker.jobs.job_document import digest
 from pycemaker.jobs.job_reader import Document
-from pycemaker.jobs.job_store import ORPHANED, Ledger
+from pycemaker.jobs.job_store import ORPHANED, JobStore
 from pycemaker.mail.compose import readdress
 from pycemaker.reports import workspace
 from pycemaker.reports.catalogue import NOTEBOOKS
@@ -46,7 +46,7 @@ class RunJob(Protocol):
 
 
 @dataclass(frozen=True)
-class Maker:
+class RenderWorker:
     """Makes reports, one after another.
 
     Attributes:
@@ -58,8 +58,8 @@ class Maker:
         notebooks: the folder in which the notebooks are.
     """
 
-    ledger: Ledger
-    files: Files
+    job_store: JobStore
+    files: ArtifactStore
     scratch: Path
     run: RunJob
     insist: Callable[[Callable[[], None]], None]
@@ -85,7 +85,7 @@ class Maker:
 
     def _refusal(self, entry: Document) -> PycemakerError | None:
         """Why a report is not begun (again)."""
-        if self.ledger.is_orphan(entry):
+        if self.job_store.is_orphan(entry):
             return ReportExpired(reason=ORPHANED)
         if entry["runs"] > MOST_RUNS:
             reason = f"the server that made it ended in the midst of it, {MOST_RUNS} times"
@@ -95,7 +95,7 @@ class Maker:
     def _make(self, entry: Document, folder: Path, on_progress: OnProgress) -> None:
         report_id = str(entry["_id"])
         notebook = self.notebooks / f"{entry['notebook']}.ipynb"
-        progress = _Progress(self.ledger, report_id, on_progress)
+        progress = _Progress(self.job_store, report_id, on_progress)
         provenance = _provenance(notebook)  # before it runs: what is edited meanwhile is another one
         try:
             made = self.run(_job(entry, notebook, folder), progress.tell)
@@ -105,7 +105,7 @@ class Maker:
                 return
             told = _told(error)
             self.insist(
-                lambda: self.ledger.pass_on(report_id, states.QUEUED, after_seconds=AGAIN_SECONDS, last_error=told)
+                lambda: self.job_store.pass_on(report_id, states.QUEUED, after_seconds=AGAIN_SECONDS, last_error=told)
             )
         except OSError as error:
             reason = f"its process cannot be started: {error.strerror or type(error).__name__}"
@@ -119,7 +119,7 @@ class Maker:
         else:
             facts = made | provenance
             self._keep(report_id, _kept(entry, workspace.contents(folder)))
-            self.insist(lambda: self.ledger.pass_on(report_id, states.RENDERED, stage="mail", **facts))
+            self.insist(lambda: self.job_store.pass_on(report_id, states.RENDERED, stage="mail", **facts))
             told = {"seconds": round(sum(made["stage_seconds"].values()), 3), "message_bytes": made["message_bytes"]}
             _log.info("report %s: made", report_id, extra=told)
 
@@ -127,7 +127,7 @@ class Maker:
         """Keep the files, each as long as the report is ours: they may be somebody else's already, and be read."""
 
         def put(name: str, content: bytes) -> None:
-            self.ledger.hold(report_id)
+            self.job_store.hold(report_id)
             self.files.put(report_id, {name: content})
 
         for name, content in contents.items():
@@ -136,7 +136,7 @@ class Maker:
     def _fail(self, report_id: str, error: PycemakerError, facts: Mapping[str, Any] = _NO_FACTS) -> None:
         state = states.EXPIRED if isinstance(error, ReportExpired) else states.FAILED
         _log.error("report %s: %s", report_id, error)
-        self.ledger.end(report_id, state, {}, error=_told(error), **facts)
+        self.job_store.end(report_id, state, {}, error=_told(error), **facts)
 
 
 def _kept(entry: Document, contents: dict[str, bytes]) -> dict[str, bytes]:
@@ -150,8 +150,8 @@ def _kept(entry: Document, contents: dict[str, bytes]) -> dict[str, bytes]:
 class _Progress:
     """Writes the stage down as it changes, and cells now and then; says it to whoever watches, too."""
 
-    def __init__(self, ledger: Ledger, report_id: str, on_progress: OnProgress) -> None:
-        self._ledger, self._report_id, self._on_progress = ledger, report_id, on_progress
+    def __init__(self, job_store: JobStore, report_id: str, on_progress: OnProgress) -> None:
+        self._ledger, self._report_id, self._on_progress = job_store, report_id, on_progress
         self._stage = ""
         self._noted = 0.0
         self._began: dict[str, float] = {}

@@ -21,24 +21,24 @@ from typing import Any
 
 from pycemaker.errors import DatabaseUnreachable
 from pycemaker.jobs import states
-from pycemaker.jobs.artifacts import Files
-from pycemaker.jobs.delivery_worker import Courier, Post, insist_for
-from pycemaker.jobs.heartbeat import Held
-from pycemaker.jobs.job_document import Asked
+from pycemaker.jobs.artifacts import ArtifactStore
+from pycemaker.jobs.delivery_worker import DeliveryWorker, MailTransport, insist_for
+from pycemaker.jobs.heartbeat import Heartbeat
+from pycemaker.jobs.job_document import Submission
 from pycemaker.jobs.job_reader import Document
-from pycemaker.jobs.job_store import LeaseLost, Ledger
-from pycemaker.jobs.limits import Bounds
-from pycemaker.jobs.render_worker import Maker
-from pycemaker.jobs.retention import Clearing
-from pycemaker.jobs.submission import asked_for, document_of
+from pycemaker.jobs.job_store import JobStore, LeaseLost
+from pycemaker.jobs.limits import JobLimits
+from pycemaker.jobs.render_worker import RenderWorker
+from pycemaker.jobs.retention import Retention
+from pycemaker.jobs.submission import document_of, submission_of
 from pycemaker.jobs.waiters import Waiters
-from pycemaker.jobs.warm_slot import Bench
+from pycemaker.jobs.warm_slot import WarmSlot
 from pycemaker.mongo.database import Database
 from pycemaker.reports.catalogue import NOTEBOOKS
 from pycemaker.reports.model import OnProgress, ReportRequest
 from pycemaker.telemetry.request_ids import REQUEST_ID
 
-COURIERS = 2
+DELIVERY_WORKERS = 2
 """Mails handed over at a time: a server that keeps one waiting does not hold up the others."""
 
 POLL_SECONDS = 1.0
@@ -48,11 +48,11 @@ _INSIST_SECONDS = 60.0
 _CLEAR_SECONDS = 600.0
 _AWAY_SECONDS = 2.5
 _LOOK_SECONDS = 0.1
-_USUAL = Bounds()
+_USUAL = JobLimits()
 _log = logging.getLogger(__name__)
 
 
-class Desk:
+class ReportService:
     """Takes reports in and sees them through. Threads share it.
 
     Args:
@@ -71,8 +71,8 @@ class Desk:
         database: Database,
         environment: Mapping[str, str],
         data_dir: Path,
-        post: Post,
-        bounds: Bounds = _USUAL,
+        transport: MailTransport,
+        bounds: JobLimits = _USUAL,
         *,
         keep_spare: bool = True,
         notebooks: Path = NOTEBOOKS,
@@ -81,33 +81,33 @@ class Desk:
         self.bounds = bounds
         self.notebooks = notebooks
         owner = f"{socket.gethostname()}-{secrets.token_hex(6)}"
-        self.ledger = Ledger(database, owner, bounds.lease_seconds, post.sender.lower())
-        self.files = Files(database)
+        self.job_store = JobStore(database, owner, bounds.lease_seconds, transport.sender.lower())
+        self.files = ArtifactStore(database)
         self._scratch = data_dir / "reports"
-        self._post = post
+        self._post = transport
         self._remove_message = remove_message
         self._keep_spare = keep_spare
-        self._benches = [Bench(environment) for _ in range(bounds.workers)]
-        self._held = Held()
+        self._benches = [WarmSlot(environment) for _ in range(bounds.workers)]
+        self._held = Heartbeat()
         self._changed = threading.Condition()
         self._changes = 0
         self.waiters = Waiters()
         self._closing = threading.Event()
         insist = insist_for(_INSIST_SECONDS, self._closing.wait, time.monotonic)
         self._insist = insist
-        self._courier = Courier(self.ledger, self.files, post, insist, bounds.first_retry_seconds)
+        self._courier = DeliveryWorker(self.job_store, self.files, transport, insist, bounds.first_retry_seconds)
 
     # --- for who asks
 
-    def asked(self, request: ReportRequest, idempotency_key: str | None = None) -> Asked:
+    def asked(self, request: ReportRequest, idempotency_key: str | None = None) -> Submission:
         """How such a request is asked for here: within this desk's bounds, by its sender."""
-        return asked_for(request, self.bounds, self._post.sender, idempotency_key)
+        return submission_of(request, self.bounds, self._post.sender, idempotency_key)
 
-    def find_same(self, asked: Asked) -> str | None:
+    def find_same(self, asked: Submission) -> str | None:
         """The report that stands for such a request already."""
-        return self.ledger.find_same(asked)
+        return self.job_store.find_same(asked)
 
-    def ask(self, request: ReportRequest, asked: Asked, *, own: bool = False) -> tuple[str, bool]:
+    def ask(self, request: ReportRequest, asked: Submission, *, own: bool = False) -> tuple[str, bool]:
         """Enter a report, or find the one that stands for the request already.
 
         Args:
@@ -121,7 +121,7 @@ class Desk:
         Raises:
             TooManyReports, IdempotencyKeyReused, DatabaseUnreachable.
         """
-        entered = self.ledger.ask(document_of(request, self._post.domain), asked, own=own)
+        entered = self.job_store.ask(document_of(request, self._post.domain), asked, own=own)
         self._tell()
         return entered
 
@@ -137,7 +137,7 @@ class Desk:
         while True:
             changes = self._changes
             try:
-                entry = self.ledger.get(report_id)
+                entry = self.job_store.get(report_id)
                 seen_at = time.monotonic()
             except DatabaseUnreachable as error:
                 if time.monotonic() > seen_at + _AWAY_SECONDS:
@@ -152,10 +152,10 @@ class Desk:
     def make_own(self, report_id: str, on_progress: OnProgress) -> Document:
         """Make and send, here and now, a report that was asked for with `own`; its entry then."""
         self._look_after()
-        self._make(self.ledger.get(report_id), self._benches[0], on_progress)
+        self._make(self.job_store.get(report_id), self._benches[0], on_progress)
         on_progress("mail", 0, 1)
-        while (entry := self.ledger.get(report_id))["state"] not in (*states.ENDED, states.DEFERRED, states.QUEUED):
-            if claimed := self.ledger.under().claim(states.TO_SEND, report_id):
+        while (entry := self.job_store.get(report_id))["state"] not in (*states.ENDED, states.DEFERRED, states.QUEUED):
+            if claimed := self.job_store.under().claim(states.TO_SEND, report_id):
                 self._deliver(claimed)
             else:
                 time.sleep(_LOOK_SECONDS)  # a server over the same database was quicker
@@ -170,7 +170,7 @@ class Desk:
             if self._keep_spare:
                 bench.take()
             self._thread(f"maker {place}", self._loop, states.TO_MAKE, partial(self._make, bench=bench))
-        for place in range(COURIERS):
+        for place in range(DELIVERY_WORKERS):
             self._thread(f"courier {place}", self._loop, states.TO_SEND, self._deliver)
         self._look_after()
         self._thread("prepare", self._prepare)
@@ -185,7 +185,7 @@ class Desk:
     def _prepare(self) -> None:
         self._post.prepare()
         with contextlib.suppress(DatabaseUnreachable):  # counting reads every entry then
-            self.ledger.index_states()
+            self.job_store.index_states()
 
     def _thread(self, name: str, work: Callable[..., None], *args: Any) -> None:
         threading.Thread(target=work, args=args, daemon=True, name=name).start()
@@ -195,7 +195,7 @@ class Desk:
         while not self._closing.is_set():
             changes = self._changes
             try:
-                entry = self.ledger.under().claim(kind)
+                entry = self.job_store.under().claim(kind)
                 if entry is not None:
                     work(entry)
                     continue
@@ -208,7 +208,7 @@ class Desk:
                 self._changed.wait_for(lambda seen=changes: self._changes != seen, POLL_SECONDS)  # type: ignore[misc]
 
     def _make(
-        self, entry: Document, bench: Bench, on_progress: OnProgress = lambda _stage, _done, _total: None
+        self, entry: Document, bench: WarmSlot, on_progress: OnProgress = lambda _stage, _done, _total: None
     ) -> None:
         owner = str(entry["owner"])
         REQUEST_ID.set(entry.get("request_id", ""))
@@ -218,7 +218,7 @@ class Desk:
             self._held.end_with(owner, runner.kill)
             return runner.run(job, self.bounds.timeout_seconds, on_progress, self.bounds.memory_mb)
 
-        maker = Maker(self.ledger.under(owner), self.files, self._scratch, run, self._insist, self.notebooks)
+        maker = RenderWorker(self.job_store.under(owner), self.files, self._scratch, run, self._insist, self.notebooks)
         try:
             with self._held.hold(owner):
                 maker.make(entry, on_progress)
@@ -235,7 +235,7 @@ class Desk:
         REQUEST_ID.set(entry.get("request_id", ""))
         try:
             with self._held.hold(owner):
-                replace(self._courier, ledger=self.ledger.under(owner)).deliver(entry)
+                replace(self._courier, job_store=self.job_store.under(owner)).deliver(entry)
         except LeaseLost:
             _log.warning("report %s was taken over by another server", entry["_id"])
         finally:
@@ -243,11 +243,13 @@ class Desk:
 
     def _keep(self) -> None:
         """Renew what is held, end what was lost."""
-        self._held.renew(self.ledger)
+        self._held.renew(self.job_store)
 
     def clear_away(self) -> int:
-        """Remove what is old: see `Clearing`; how many reports."""
-        return Clearing(self.ledger, self.files, self._scratch, self.bounds.retention_days, self._remove_message).run()
+        """Remove what is old: see `Retention`; how many reports."""
+        return Retention(
+            self.job_store, self.files, self._scratch, self.bounds.retention_days, self._remove_message
+        ).run()
 
     def _look_after(self) -> None:
         """Begin to do, in threads of their own, what has to be done time and again."""

@@ -13,15 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pycemaker.errors import UnknownReport
-from pycemaker.jobs.artifacts import Files
+from pycemaker.jobs.artifacts import ArtifactStore
 from pycemaker.jobs.job_reader import Document
-from pycemaker.jobs.job_store import Ledger
+from pycemaker.jobs.job_store import JobStore
 
 _SCRATCH_SECONDS = 86_400
 
 
 @dataclass(frozen=True)
-class Clearing:
+class Retention:
     """Removes what is old.
 
     Attributes:
@@ -32,8 +32,8 @@ class Clearing:
         remove_message: removes one from the outbox, by its file's name and its Message-ID.
     """
 
-    ledger: Ledger
-    files: Files
+    job_store: JobStore
+    files: ArtifactStore
     scratch: Path
     retention_days: float
     remove_message: Callable[[str, str], None]
@@ -45,11 +45,11 @@ class Clearing:
             DatabaseUnreachable: MongoDB is away.
         """
         removed = 0
-        for report_id in self.ledger.old(self.retention_days):
+        for report_id in self.job_store.old(self.retention_days):
             with contextlib.suppress(UnknownReport):  # another server was quicker
-                self._remove_messages(self.ledger.get(report_id))
+                self._remove_messages(self.job_store.get(report_id))
             self.files.remove(report_id)  # first: an entry without files can be removed again, files without one never
-            self.ledger.remove(report_id)
+            self.job_store.remove(report_id)
             removed += 1
         self._clear_scratch()
         return removed

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pycemaker.jobs.delivery_worker import Post
-from pycemaker.jobs.limits import Bounds
-from pycemaker.jobs.report_service import Desk
+from pycemaker.jobs.delivery_worker import MailTransport
+from pycemaker.jobs.limits import JobLimits
+from pycemaker.jobs.report_service import ReportService
 from pycemaker.mail.outbox import OUTBOX_SENDER, Outbox
 from pycemaker.mail.signing_keys import SigningKeys
 from pycemaker.mail.smtp import SmtpSender
@@ -20,14 +20,14 @@ from pycemaker.settings import Settings
 from pycemaker.telemetry.logs import Masker
 
 
-def make_desk(
+def make_report_service(
     settings: Settings,
     database: Database,
     environment: Mapping[str, str],
     *,
     keep_spare: bool,
-    bounds: Bounds | None = None,
-) -> Desk:
+    bounds: JobLimits | None = None,
+) -> ReportService:
     """Where reports are asked for, over this database; its threads are not started.
 
     Args:
@@ -37,15 +37,17 @@ def make_desk(
         keep_spare: whether one stands ready for the next report.
         bounds: others than those of the settings.
     """
-    post = _post(settings, database)
-    bounds = bounds or bounds_of(settings)
+    transport = _post(settings, database)
+    bounds = bounds or job_limits(settings)
     remove = Outbox(settings.data_dir / "outbox").remove  # of days without a mail account, though there is one by now
-    return Desk(database, environment, settings.data_dir, post, bounds, keep_spare=keep_spare, remove_message=remove)
+    return ReportService(
+        database, environment, settings.data_dir, transport, bounds, keep_spare=keep_spare, remove_message=remove
+    )
 
 
-def bounds_of(settings: Settings) -> Bounds:
+def job_limits(settings: Settings) -> JobLimits:
     """How much, how long and how often, as the settings say."""
-    return Bounds(
+    return JobLimits(
         workers=settings.report_workers,
         queue=settings.report_queue,
         timeout_seconds=settings.report_timeout_seconds,
@@ -56,14 +58,14 @@ def bounds_of(settings: Settings) -> Bounds:
     )
 
 
-def _post(settings: Settings, database: Database) -> Post:
+def _post(settings: Settings, database: Database) -> MailTransport:
     send = _sender(settings)
-    return Post(
+    return MailTransport(
         send,
         settings.email_from or OUTBOX_SENDER,
         is_repeatable=not settings.mails,
         is_suppressed=Suppressions(database).is_suppressed,
-        may_receive=settings.may_receive,
+        allows_recipient=settings.allows_recipient,
         headers=UnsubscribeHeaders(SigningKeys(database), settings.public_url).for_recipient,
         prepare=send.prepare if isinstance(send, SmtpSender) else lambda: None,
     )

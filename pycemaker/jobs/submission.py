@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from pycemaker.jobs.job_document import Asked, recipients, repeat_key
+from pycemaker.jobs.job_document import Submission, recipients, repeat_key
 from pycemaker.jobs.job_reader import Document
-from pycemaker.jobs.limits import Bounds
+from pycemaker.jobs.limits import JobLimits
 from pycemaker.reports.model import ReportRequest
 from pycemaker.window import to_iso_text
 
 
-def asked_for(request: ReportRequest, bounds: Bounds, sender: str, idempotency_key: str | None = None) -> Asked:
+def submission_of(
+    request: ReportRequest, bounds: JobLimits, sender: str, idempotency_key: str | None = None
+) -> Submission:
     """How the request is asked for, within these bounds, by this sender."""
     is_now = request.date_text == "now"
     key = repeat_key(
@@ -21,7 +23,7 @@ def asked_for(request: ReportRequest, bounds: Bounds, sender: str, idempotency_k
         request.recipients,
         sender,
     )
-    return Asked(key, idempotency_key, bounds.queue, bounds.repeat_seconds, bounds.retry_seconds)
+    return Submission(key, idempotency_key, bounds.queue, bounds.repeat_seconds, bounds.retry_seconds)
 
 
 def document_of(request: ReportRequest, domain: str) -> Document:

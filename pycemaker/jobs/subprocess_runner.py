@@ -22,7 +22,7 @@ from typing import IO, Any
 import psutil
 
 from pycemaker.errors import ReportTimedOut, ReportTooLarge, ReportWroteTooMuch, RunnerFailed, from_facts
-from pycemaker.jobs.process_tree import MARK, end_family, family
+from pycemaker.jobs.process_tree import MARK, end_process_tree, process_tree
 from pycemaker.reports import run_folder
 from pycemaker.reports.model import OnProgress
 from pycemaker.settings import ROOT, secrets_of, without_secrets
@@ -37,7 +37,7 @@ _LOOK_SECONDS = 0.25
 """How often its memory is looked at: a runaway takes a gigabyte or two in that, no more."""
 
 
-class Runner:
+class ReportProcess:
     """One report process, started when made.
 
     Args:
@@ -133,7 +133,7 @@ class Runner:
 
     def _family(self) -> set[psutil.Process]:
         """The process, its descendants, and the kernel with its own, whose parent may be gone already."""
-        return family(filter(None, (self._own, self._kernel)))
+        return process_tree(filter(None, (self._own, self._kernel)))
 
     def kill(self) -> None:
         """End the process, its kernel, and whatever they started. Twice is once.
@@ -143,10 +143,10 @@ class Runner:
         self._close(self._process.stdin)
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(_END_SECONDS)
-        end_family(filter(None, (self._own, self._kernel)), self._folder.name, keeping=self._own)
+        end_process_tree(filter(None, (self._own, self._kernel)), self._folder.name, keeping=self._own)
         self._process.kill()  # last: until then it is the parent of what its descendants leave
         self._process.wait()
-        end_family((), self._folder.name, keeping=self._own)
+        end_process_tree((), self._folder.name, keeping=self._own)
         self._close(self._process.stdout)
         shutil.rmtree(self._folder, ignore_errors=True)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 
-from pycemaker.jobs.subprocess_runner import Runner
+from pycemaker.jobs.subprocess_runner import ReportProcess
 
 
-class Bench:
+class WarmSlot:
     """Holds one runner at most. Threads share it.
 
     Args:
@@ -18,15 +18,15 @@ class Bench:
     def __init__(self, environment: Mapping[str, str]) -> None:
         self.environment = dict(environment)
         self._lock = threading.Lock()
-        self._runner: Runner | None = None
+        self._runner: ReportProcess | None = None
 
-    def take(self) -> Runner:
+    def take(self) -> ReportProcess:
         """The runner that stands here; a new one where there is none, or one that has ended."""
         with self._lock:
             if self._runner is None or not self._runner.is_alive:
                 if self._runner is not None:
                     self._runner.kill()
-                self._runner = Runner(self.environment)
+                self._runner = ReportProcess(self.environment)
             return self._runner
 
     def clear(self) -> None:

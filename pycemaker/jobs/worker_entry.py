@@ -28,7 +28,7 @@ from pycemaker.jobs.collaborators import prepare, report_collaborators
 from pycemaker.reports.execute import ReadyKernel, run_notebook
 from pycemaker.reports.model import ReportRequest
 from pycemaker.reports.pipeline import make_report
-from pycemaker.reports.workspace import Shelf
+from pycemaker.reports.workspace import Workspace
 from pycemaker.settings import ROOT, load
 from pycemaker.telemetry import logs
 from pycemaker.window import Window
@@ -71,7 +71,7 @@ def main(folder: Path) -> None:
 def _end_all_below() -> None:
     """End whatever was started below this process, by cells too."""
     own = psutil.Process()
-    process_tree.end_family([own], os.environ.get(process_tree.MARK, ""), keeping=own)
+    process_tree.end_process_tree([own], os.environ.get(process_tree.MARK, ""), keeping=own)
 
 
 def _end_with_kernel(process_id: int, serving: threading.Event) -> None:
@@ -98,8 +98,8 @@ def _serve(job: dict[str, Any], collaborators: Any, tell: Tell) -> None:
         tell({"stage": stage, "done": done, "total": total})
 
     try:
-        shelf = Shelf(Path(job["folder"]))
-        tell({"made": make_report(_request(job), collaborators, shelf, on_progress)})
+        workspace = Workspace(Path(job["folder"]))
+        tell({"made": make_report(_request(job), collaborators, workspace, on_progress)})
     except PycemakerError as error:
         tell({"error": error.to_facts()})
     except OSError as error:

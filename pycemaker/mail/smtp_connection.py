@@ -22,7 +22,7 @@ _PIECE_BYTES = 64 * 1024
 """Between two of them it is looked whether the server still wants the message."""
 
 
-class Watch:
+class HandoverWatch:
     """Knows how far a hand-over has come, and cuts its connection when the time is over, whatever it waits for.
 
     A socket's timeout starts again with each byte, so a server that drips would hold it for ever.
@@ -60,10 +60,12 @@ class Watch:
                 self._handle.shutdown(socket.SHUT_RDWR)
 
 
-class Connection(smtplib.SMTP):
+class SmtpConnection(smtplib.SMTP):
     """The connection that yagmail logs in over; the watch has its socket from the first moment."""
 
-    def __init__(self, watch: Watch, tls: ssl.SSLContext | None, host: str, port: str, *, timeout: float) -> None:
+    def __init__(
+        self, watch: HandoverWatch, tls: ssl.SSLContext | None, host: str, port: str, *, timeout: float
+    ) -> None:
         self._watch = watch
         self._tls = tls
         self._is_amid_message = False

@@ -16,7 +16,7 @@ _PROBE_SECONDS = 2.5
 """How long the caller that finds out has for it: an exchange and some."""
 
 
-class Outage:
+class CircuitBreaker:
     """Whether MongoDB was away at the last exchange. Threads share it.
 
     Args:

@@ -20,7 +20,7 @@ from pymongo.uri_parser import parse_uri
 from pycemaker.errors import DatabaseUnreachable, InvalidSettings
 from pycemaker.metrics import METRICS
 from pycemaker.mongo import embedded
-from pycemaker.mongo.circuit_breaker import Outage
+from pycemaker.mongo.circuit_breaker import CircuitBreaker
 from pycemaker.mongo.error_translation import from_pymongo, from_topology
 from pycemaker.mongo.single_flight import SingleFlight
 
@@ -57,7 +57,7 @@ class Database:
         self._opening_cursors = SingleFlight[pymongo.MongoClient[Document]]()
         self._client: pymongo.MongoClient[Document] | None = None
         self._cursor_client: pymongo.MongoClient[Document] | None = None
-        self.outage = Outage()
+        self.outage = CircuitBreaker()
 
     @property
     def is_embedded(self) -> bool:

@@ -24,7 +24,7 @@ from pycemaker.errors import DatabaseNotStarted
 from pycemaker.mongo import mongod_address, mongod_binary
 from pycemaker.mongo.mongod_address import HAS_UNIX_SOCKETS
 from pycemaker.mongo.supervisor import is_running
-from pycemaker.mongo.usage_lock import Lease, fcntl
+from pycemaker.mongo.usage_lock import UsageLock, fcntl
 from pycemaker.settings import ROOT, without_secrets
 
 START_SECONDS = 60.0
@@ -45,7 +45,7 @@ class EmbeddedMongod:
     url: str
     started_here: bool
     _folder: Path
-    _lease: Lease
+    _lease: UsageLock
 
     def release(self) -> None:
         """Leave; where nobody else uses it, stop it and wait until it has stopped."""
@@ -72,7 +72,7 @@ def hold(
     folder = data_dir / "mongo"
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lease = Lease(folder / "lease")
+        lease = UsageLock(folder / "lease")
     except OSError as error:
         raise DatabaseNotStarted(reason=f"its folder cannot be used ({error.strerror})") from None
     if not lease.share(wait_seconds=15.0):
@@ -87,7 +87,7 @@ def hold(
 
 
 def _running_url(folder: Path, say: Callable[[str], None], unix_sockets: bool) -> tuple[str, bool]:
-    starting = Lease(folder / "start.lock")
+    starting = UsageLock(folder / "start.lock")
     try:
         if not starting.take(wait_seconds=START_SECONDS):
             raise DatabaseNotStarted(reason="another process is starting it and does not finish")
@@ -171,7 +171,7 @@ def _adopt_orphan(folder: Path) -> None:
     """Give a mongod whose keeper was killed a new one; the new one leaves at once where the post is taken."""
     if fcntl is None:
         return
-    post = Lease(folder / "keeper.lock")
+    post = UsageLock(folder / "keeper.lock")
     orphaned = post.take()
     post.release()
     pid = _process_id(folder)

@@ -40,14 +40,14 @@ class _Question:
     start: bytes
     known: int = 0
 
-    def ask(self) -> Page:
+    def ask(self) -> DocumentPage:
         """The page; asked for once more where the connection turns out to be an old one."""
         try:
             return self._ask()
         except AutoReconnect:
             return self._ask()
 
-    def _ask(self) -> Page:
+    def _ask(self) -> DocumentPage:
         handle = self.database.handle
         own = {"min": RawBSONDocument(self.start), "skip": self.known}
         reply = handle.command({**self.command, **own}, codec_options=_UNREAD, read_preference=handle.read_preference)
@@ -57,11 +57,11 @@ class _Question:
         [cursor_id] = struct.unpack_from("<q", raw, inside["id"].start)
         if cursor_id:  # more than a reply can hold
             handle.command({"killCursors": self.command["find"], "cursors": [Int64(cursor_id)]})
-        return Page(self, split_array(raw, batch.start, batch.end), is_cut=bool(cursor_id))
+        return DocumentPage(self, split_array(raw, batch.start, batch.end), is_cut=bool(cursor_id))
 
 
 @dataclass(frozen=True)
-class Page:
+class DocumentPage:
     """What came: the documents, and whether they are fewer than were asked for only because a reply holds no more."""
 
     question: _Question
@@ -91,7 +91,7 @@ class Page:
         return self.documents
 
 
-def first_page(database: Database, command: Document, start: bytes) -> Page:
+def first_page(database: Database, command: Document, start: bytes) -> DocumentPage:
     """The first documents from `start` on.
 
     Args:
@@ -106,7 +106,7 @@ def first_page(database: Database, command: Document, start: bytes) -> Page:
     return _bounded(_Question(database, {**command, **limits}, start))
 
 
-def from_page(page: Page, pool: Executor) -> Iterator[Documents]:
+def from_page(page: DocumentPage, pool: Executor) -> Iterator[Documents]:
     """Its documents and all that follow; the next page is waited for in the pool. Raises as `first_page`."""
     while True:
         question = page.following()
@@ -117,6 +117,6 @@ def from_page(page: Page, pool: Executor) -> Iterator[Documents]:
         page = coming.result()
 
 
-def _bounded(question: _Question) -> Page:
+def _bounded(question: _Question) -> DocumentPage:
     with one_exchange():
         return question.ask()

@@ -16,7 +16,7 @@ _NEEDED = {
 
 
 @dataclass(frozen=True)
-class Rights:
+class Privileges:
     """Whether the user may read samples, write reports, and make indexes."""
 
     read: bool
@@ -24,7 +24,7 @@ class Rights:
     index: bool
 
 
-def look_at_rights(database: Database) -> Rights:
+def read_privileges(database: Database) -> Privileges:
     """The rights on the whole database; all of them where MongoDB asks for no login.
 
     Raises:
@@ -33,9 +33,9 @@ def look_at_rights(database: Database) -> Rights:
     with one_exchange():
         told = database.handle.command({"connectionStatus": 1, "showPrivileges": True})["authInfo"]
     if not told["authenticatedUsers"]:
-        return Rights(read=True, write=True, index=True)
+        return Privileges(read=True, write=True, index=True)
     actions = _actions(told["authenticatedUserPrivileges"], database.handle.name)
-    return Rights(**{name: needed <= actions for name, needed in _NEEDED.items()})
+    return Privileges(**{name: needed <= actions for name, needed in _NEEDED.items()})
 
 
 def _actions(privileges: Iterable[dict[str, Any]], name: str) -> set[str]:

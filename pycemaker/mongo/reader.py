@@ -25,7 +25,7 @@ from pycemaker.errors import DatabaseUnreachable
 from pycemaker.metrics import Metric
 from pycemaker.mongo.database import Database, Document, noted, one_exchange
 from pycemaker.mongo.indexes import KEY, Indexes
-from pycemaker.mongo.pages import Page, first_page, from_page
+from pycemaker.mongo.pages import DocumentPage, first_page, from_page
 
 BATCH_DOCUMENTS = 10_000
 """Documents a batch: about 1.5 MB on the wire, which bounds what one read holds at a time."""
@@ -87,12 +87,12 @@ class Reader:
         """
         return self._batches(metric, [(from_ms, until_ms)], projection, BATCH_DOCUMENTS, CursorType.NON_TAILABLE)
 
-    def begin(self, metric: Metric, from_ms: int, until_ms: int | None) -> Future[Page | None]:
+    def begin(self, metric: Metric, from_ms: int, until_ms: int | None) -> Future[DocumentPage | None]:
         """Have the first page of a stretch come, for who will want it: `at_once` takes it from there."""
         return self._pool.submit(self._first_page, metric, from_ms, until_ms)
 
     def at_once(
-        self, metric: Metric, from_ms: int, until_ms: int | None, coming: Future[Page | None] | None = None
+        self, metric: Metric, from_ms: int, until_ms: int | None, coming: Future[DocumentPage | None] | None = None
     ) -> Iterator[bytes | Documents]:
         """The same for who wants all of it: the next page is on its way while this one is worked on (see `pages`).
 
@@ -117,7 +117,7 @@ class Reader:
 
     def _first_page(
         self, metric: Metric, from_ms: int, until_ms: int | None, projection: dict[str, int] | None = None
-    ) -> Page | None:
+    ) -> DocumentPage | None:
         """None where there are no pages, or the index is gone."""
         if not self._has_pages(metric):
             return None

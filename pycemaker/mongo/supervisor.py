@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 
 from pycemaker.mongo import mongod_address
-from pycemaker.mongo.usage_lock import Lease
+from pycemaker.mongo.usage_lock import UsageLock
 
 LOOK_SECONDS = 0.25
 STOP_SECONDS = 10.0
@@ -27,10 +27,10 @@ SETTLED_SECONDS = 5.0
 
 def main(folder: Path, command: list[str]) -> int:
     """Keep mongod for as long as someone holds a share in `folder/lease`; 0 when it was stopped in good order."""
-    post = Lease(folder / "keeper.lock")
+    post = UsageLock(folder / "keeper.lock")
     if not post.take():
         return 0
-    lease = Lease(folder / "lease")
+    lease = UsageLock(folder / "lease")
     mongod = _Adopted(int(command[1])) if command[0] == "adopt" else _start(command)
     started = time.monotonic()
     while True:

@@ -10,7 +10,7 @@ import os
 import time
 from pathlib import Path
 
-__all__ = ["Lease", "fcntl"]
+__all__ = ["UsageLock", "fcntl"]
 
 try:
     import fcntl
@@ -18,7 +18,7 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 
-class Lease:
+class UsageLock:
     """One process's share in a file.
 
     Args:

@@ -15,7 +15,7 @@ from pycemaker.analysis.criticity import criticity
 from pycemaker.analysis.data_quality import suspicions
 from pycemaker.analysis.findings import all_clear
 from pycemaker.analysis.findings.finding import CRITICAL, NOTICE, WARNING
-from pycemaker.analysis.metric_summary import Digest, Extreme, digest
+from pycemaker.analysis.metric_summary import Extreme, MetricSummary, summarize_metric
 from pycemaker.analysis.rates import in_rates
 from pycemaker.i18n.language import N_, _, pgettext
 from pycemaker.presentation.cadence_sentence import sampling
@@ -163,7 +163,7 @@ def summary(parts: Sequence[MetricPeriod], *, is_rest: bool = False) -> str:
         is_rest: whether other metrics stand whole elsewhere; the title says so.
     """
     title = _("As demais métricas") if is_rest else _("Resumo")
-    rows = "".join(_summary_row(part, digest(part)) for part in map(in_rates, parts))
+    rows = "".join(_summary_row(part, summarize_metric(part)) for part in map(in_rates, parts))
     heads = "".join(f'<th scope="col">{head}</th>' for head in (_("Métrica"), _("Média"), _("Pior criticidade")))
     return (
         f'<div class="pm-summary"><h2>{title}</h2><table><thead><tr>{heads}'
@@ -174,7 +174,7 @@ def summary(parts: Sequence[MetricPeriod], *, is_rest: bool = False) -> str:
 def section(part: MetricPeriod) -> str:
     """One metric's name and its numbers: mean, its change, lowest and highest with when they happened first."""
     part = in_rates(part)
-    told, unit = digest(part), part.metric.unit
+    told, unit = summarize_metric(part), part.metric.unit
     cells = (
         (i18n.reading_with_mark(told.mean, unit), _("média")),
         (_change(told, unit), _before(told, unit)),
@@ -221,7 +221,7 @@ def _sample_notice(period: Period) -> str:
     return _("As amostras até {moment} são inventadas; as seguintes são reais.", moment=moment)
 
 
-def _summary_row(part: MetricPeriod, told: Digest) -> str:
+def _summary_row(part: MetricPeriod, told: MetricSummary) -> str:
     unit = part.metric.unit
     if told.lowest is None or told.highest is None:
         absence = i18n.absence(told.received)
@@ -233,14 +233,14 @@ def _summary_row(part: MetricPeriod, told: Digest) -> str:
     )
 
 
-def _change(told: Digest, unit: str) -> str:
+def _change(told: MetricSummary, unit: str) -> str:
     """How the mean changed: a share in points, all else by its ratio."""
     if unit == "ratio" and told.mean is not None and told.previous_mean is not None and not told.is_withheld:
         return i18n.growth_in_points(told.mean - told.previous_mean)
     return i18n.growth(told.growth)
 
 
-def _worst(told: Digest) -> str:
+def _worst(told: MetricSummary) -> str:
     if told.worst is None:
         return i18n.NOTHING
     worst = criticity(told.worst)
@@ -248,7 +248,7 @@ def _worst(told: Digest) -> str:
     return f'<span style="color:{worst.color}">●</span> {escape(worst.label)}<br><small>{share}</small>'
 
 
-def _before(told: Digest, unit: str) -> str:
+def _before(told: MetricSummary, unit: str) -> str:
     if told.is_withheld:
         return _("não comparado: poucas amostras")
     if told.previous_mean is None:

@@ -15,10 +15,10 @@ from pycemaker.reports.fragments import mark, markdown_html, missing_picture, sp
 from pycemaker.reports.inline_styles import inline_styles
 from pycemaker.reports.notebook_file import Json
 from pycemaker.reports.notices import Link, notice, too_long
-from pycemaker.reports.picture_cache import Converter
+from pycemaker.reports.picture_cache import PictureCache
 from pycemaker.reports.pictures import RASTER, SVG, MailPicture, PictureUnusable, kind_of, of_data_url
 from pycemaker.reports.plain_text import joined, json_text, shown_text
-from pycemaker.reports.sanitize import clean_html
+from pycemaker.reports.sanitize import sanitize_html
 
 T = TypeVar("T")
 
@@ -40,7 +40,7 @@ _MARKUP = ("text/html", "text/markdown")
 _JSON = ("application/json", "application/geo+json")
 
 
-class Cutter:
+class CellReducer:
     """Cuts a notebook's cells down, one after another.
 
     Args:
@@ -55,7 +55,7 @@ class Cutter:
         cell: the number of the cell it is at.
     """
 
-    def __init__(self, notebook: Json, limit: int, link: Link | None, converter: Converter) -> None:
+    def __init__(self, notebook: Json, limit: int, link: Link | None, converter: PictureCache) -> None:
         self.pictures: dict[str, dict[str, str]] = {}
         self.left_out: list[str] = []
         self._limit, self._link, self._converter = limit, link, converter
@@ -172,7 +172,7 @@ class Cutter:
         if len(source) > self._limit and len(_EMBEDDED.sub("", source)) > self._limit:
             return self._instead(too_long(), f"{kind}: {len(source)} characters, {self._limit} at most")
         fragment = split_html(markdown_html(without_marks(source)) if kind == "text/markdown" else source, self._take)
-        clean = clean_html(inline_styles(fragment.html))
+        clean = sanitize_html(inline_styles(fragment.html))
         if not fragment.lost:
             return clean if re.sub(r"<[^>]*>|\s", "", clean) else ""
         names = ", ".join(dict.fromkeys(_lost_name(tag) for tag in fragment.lost))

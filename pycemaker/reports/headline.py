@@ -19,7 +19,7 @@ PREHEADER_CHARACTERS = 240
 
 
 @dataclass(frozen=True)
-class Head:
+class Headline:
     """How a mail opens.
 
     Attributes:
@@ -33,12 +33,12 @@ class Head:
     is_sample: bool
 
 
-def read_head(notebook: dict[str, Any]) -> Head | None:
+def read_headline(notebook: dict[str, Any]) -> Headline | None:
     """The first head among a notebook's outputs; None without one, and where it is no text."""
     for told in _told(notebook):
         headline, preheader = told.get("headline"), told.get("preheader", "")
         if isinstance(headline, str) and isinstance(preheader, str) and one_line(headline):
-            return Head(
+            return Headline(
                 _cut(headline, HEADLINE_CHARACTERS),
                 _cut(preheader, PREHEADER_CHARACTERS),
                 told.get("is_sample") is True,

@@ -82,7 +82,7 @@ class Flaw:
 
 
 @dataclass(frozen=True)
-class Withheld:
+class ForbiddenTexts:
     """What must be nowhere in a report.
 
     Attributes:
@@ -98,7 +98,7 @@ Cells = Sequence[tuple[int, str]]
 """What each cell shows, by its number: text or HTML."""
 
 
-def check(message: EmailMessage, full_html: str, withheld: Withheld, cells: Cells = ()) -> None:
+def check(message: EmailMessage, full_html: str, withheld: ForbiddenTexts, cells: Cells = ()) -> None:
     """Let the message pass, or say what is wrong with it.
 
     Raises:
@@ -108,7 +108,9 @@ def check(message: EmailMessage, full_html: str, withheld: Withheld, cells: Cell
         raise ReportUnfit(findings=[f"{flaw.rule}: {flaw.told}" for flaw in found])
 
 
-def flaws(message: EmailMessage, full_html: str = "", withheld: Withheld = Withheld(), cells: Cells = ()) -> list[Flaw]:
+def flaws(
+    message: EmailMessage, full_html: str = "", withheld: ForbiddenTexts = ForbiddenTexts(), cells: Cells = ()
+) -> list[Flaw]:
     """Everything that is wrong with a message, in a fixed order; nothing where it may leave.
 
     Args:
@@ -218,7 +220,7 @@ def _text_flaws(text: str) -> Iterator[Flaw]:
         yield Flaw("text-markup", "the text part has HTML in it")
 
 
-def _leaks(places: Mapping[str, str], withheld: Withheld, cells: Cells) -> Iterator[Flaw]:
+def _leaks(places: Mapping[str, str], withheld: ForbiddenTexts, cells: Cells) -> Iterator[Flaw]:
     """What must not be told, looked for as it stands, unescaped, without blanks (a key has line breaks) and tags."""
     secrets = [_BLANKS.sub("", secret) for secret in withheld.secrets if len(secret) >= _SHORTEST_SECRET]
     paths = [_path_pattern(path) for path in withheld.paths if len(path.strip("/\\")) > 0]

@@ -10,10 +10,10 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from pycemaker.reports.cell_output import Cutter
+from pycemaker.reports.cell_output import CellReducer
 from pycemaker.reports.notebook_file import tags_of
 from pycemaker.reports.notices import Link, is_notice, notice, too_long
-from pycemaker.reports.picture_cache import Converter
+from pycemaker.reports.picture_cache import PictureCache
 from pycemaker.reports.plain_text import joined
 
 Json = dict[str, Any]
@@ -37,7 +37,7 @@ def showable(
     limit: int = HTML_CHARACTERS,
     *,
     link: Link | None = None,
-    converter: Converter | None = None,
+    converter: PictureCache | None = None,
     is_page: bool = False,
 ) -> Json:
     """The notebook with the cells and outputs that readers see, and no others.
@@ -45,7 +45,7 @@ def showable(
     An output whose metadata say `{"pycemaker": {"only": "page"}}` is on the page and not in the mail; figures have the
     same names in both.
 
-    Its metadata has `pictures`, those that stand within texts (see `Cutter`), and `left_out`: a line in English
+    Its metadata has `pictures`, those that stand within texts (see `CellReducer`), and `left_out`: a line in English
     for each thing that readers do not see, with its cell as whoever edits the notebook counts it.
 
     Args:
@@ -55,7 +55,7 @@ def showable(
         converter: makes pictures, each once, however often the notebook is cut down.
         is_page: whether it is for the page.
     """
-    cutter = Cutter(notebook, limit, link, converter or Converter())
+    cutter = CellReducer(notebook, limit, link, converter or PictureCache())
     cells = []
     for place, cell in enumerate(notebook.get("cells", [])):
         tags = {tag.lower().replace("_", "-") for tag in tags_of(cell)}
@@ -79,7 +79,7 @@ def _without_page_only(cell: Json) -> Json | None:
     return cell | {"outputs": outputs} if outputs else None
 
 
-def _kept_cell(cell: Json, tags: set[str], cutter: Cutter) -> Json | None:
+def _kept_cell(cell: Json, tags: set[str], cutter: CellReducer) -> Json | None:
     hidden = cell.get("metadata", {}).get("jupyter") or {}
     if cell.get("cell_type") == "markdown":
         source = "" if hidden.get("source_hidden") is True else cutter.text_cell(joined(cell.get("source", "")))

@@ -10,7 +10,7 @@ from pycemaker.reports.formulas import draw_formula
 from pycemaker.reports.pictures import RASTER, SHARPNESS, SVG, MailPicture, PictureUnusable, decoded, mail_picture
 
 
-class Converter:
+class PictureCache:
     """Makes pictures out of outputs and files, and keeps them."""
 
     def __init__(self) -> None:

@@ -1,6 +1,6 @@
 """A report up to the message: notebook, page, figures, mail. It takes its collaborators as arguments.
 
-Everything made on the way is kept on a `Shelf` as soon as it exists, so that a failure leaves what came before it.
+Everything made on the way is kept on a `Workspace` as soon as it exists, so that a failure leaves what came before it.
 Nothing is sent from here: a message is handed over by whoever can write down beforehand that it is about to be.
 """
 
@@ -13,7 +13,7 @@ from typing import Any
 from pycemaker.errors import PycemakerError, RunnerFailed, StorageRefused
 from pycemaker.reports.attachments.kinds import Attached
 from pycemaker.reports.model import Collaborators, Figure, OnProgress, Page, ReportRequest, StoreFigures
-from pycemaker.reports.workspace import Shelf
+from pycemaker.reports.workspace import Workspace
 
 STAGES = ("notebook", "render", "storage", "attachments", "compose", "mail")
 """The stages in their order, as progress and errors name them; `attachments` only where some are asked for."""
@@ -35,7 +35,7 @@ def stage(name: str) -> Iterator[None]:
 
 
 def make_report(
-    request: ReportRequest, collaborators: Collaborators, shelf: Shelf, on_progress: OnProgress
+    request: ReportRequest, collaborators: Collaborators, workspace: Workspace, on_progress: OnProgress
 ) -> dict[str, Any]:
     """Make one report, up to the message that may leave; all of it is on the shelf then.
 
@@ -53,36 +53,36 @@ def make_report(
     def on_cell(done: int, total: int) -> None:
         on_progress("notebook", done, total)
 
-    shelf.enter("notebook")
+    workspace.enter("notebook")
     on_progress("notebook", 0, 1)
-    collaborators.run_notebook(request.notebook, request.parameters, shelf.executed_path, on_cell)
+    collaborators.run_notebook(request.notebook, request.parameters, workspace.executed_path, on_cell)
 
-    shelf.enter("render")
+    workspace.enter("render")
     on_progress("render", 0, 1)
     with stage("render"):
-        page = collaborators.render_page(shelf.executed_path, request.window, request.report_id)
-    shelf.keep_page(page)
+        page = collaborators.render_page(workspace.executed_path, request.window, request.report_id)
+    workspace.keep_page(page)
 
-    shelf.enter("storage")
+    workspace.enter("storage")
     on_progress("storage", 0, len(page.figures))
     urls, problem = _store(collaborators.store_figures, request.report_id, page.mailed_figures)
 
     attached = Attached()
     if request.attach:
-        shelf.enter("attachments")
+        workspace.enter("attachments")
         on_progress("attachments", 0, 1)
         with stage("attachments"):
             attached = collaborators.attach(request.attach, request.window, page)
         if attached.notes:
-            page = collaborators.render_page(shelf.executed_path, request.window, request.report_id, attached.notes)
+            page = collaborators.render_page(workspace.executed_path, request.window, request.report_id, attached.notes)
 
-    shelf.enter("compose")
+    workspace.enter("compose")
     on_progress("compose", 0, 1)
     with stage("compose"):
         message = collaborators.compose(page, request.recipients[0], urls, attached.files)
-    content = shelf.keep_message(message)
+    content = workspace.keep_message(message)
     collaborators.check_message(message, page)
-    shelf.enter("")
+    workspace.enter("")
     return {
         "subject": page.subject,
         "data_digest": page.data_digest,
@@ -90,7 +90,7 @@ def make_report(
         "figures_in": "mail" if urls is None else "storage",
         "figure_urls": urls or {},
         "message_bytes": len(content),
-        "stage_seconds": shelf.stage_seconds,
+        "stage_seconds": workspace.stage_seconds,
     } | _told(request, page, attached, problem)
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from pycemaker.cache.collection_ends import absence
 from pycemaker.cache.store import Store
-from pycemaker.cache.summary_store import HourStore
+from pycemaker.cache.summary_store import SummaryStore
 from pycemaker.i18n import language
 from pycemaker.metrics import METRICS, Metric
 from pycemaker.mongo.database import Database, open_database
@@ -62,7 +62,7 @@ def _cells_so_far() -> list[str]:
 
 def _read(database: Database, window: Window, settings: Settings) -> Period:
     store = Store(database)
-    hours = HourStore(store)
+    hours = SummaryStore(store)
     sample_end = store.sample_history_end()
     made_up = sample_end is not None and sample_end > window.previous_start_utc
     has_real_arrivals = sample_end is None or sample_end <= window.start_utc

@@ -26,7 +26,7 @@ from pycemaker.errors import NothingToSend
 from pycemaker.i18n import language
 from pycemaker.i18n.language import _
 from pycemaker.reports.fragments import put_pictures
-from pycemaker.reports.headline import read_data_digest, read_head
+from pycemaker.reports.headline import read_data_digest, read_headline
 from pycemaker.reports.inline_styles import inline_page
 from pycemaker.reports.missing_glyphs import missing_glyphs
 from pycemaker.reports.model import Figure, Page
@@ -40,8 +40,8 @@ from pycemaker.reports.outputs import (
     showable,
     shown_by_cell,
 )
-from pycemaker.reports.picture_cache import Converter
-from pycemaker.reports.sanitize import clean_html
+from pycemaker.reports.picture_cache import PictureCache
+from pycemaker.reports.sanitize import sanitize_html
 from pycemaker.settings import ROOT
 from pycemaker.window import Window
 
@@ -86,7 +86,7 @@ def render_page(
         NothingToSend: the notebook left neither text nor figure, or cannot be read.
     """
     content = _load(executed)
-    head = read_head(content)
+    head = read_headline(content)
     own = brand.load()
     subject = i18n.subject(window, zone, head.headline if head else "", name=own.watched)
     report = {
@@ -100,7 +100,7 @@ def render_page(
         "brand": own,
         "language": language.spoken().tag,
     }
-    cut = partial(_showable, content, Converter())
+    cut = partial(_showable, content, PictureCache())
     page_url = str(report["page_url"])
     link = Link(f"{page_url}.ipynb", _("Abrir o notebook do relatório")) if page_url else None
     whole = cut(PAGE_CHARACTERS, link, is_page=True)
@@ -152,7 +152,7 @@ def warm(templates: Path = TEMPLATES) -> None:
     empty = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": []}
     _export(_exporter("page", templates), empty, report)
     html, _pictures = _export(_exporter("mail", templates), empty, report)
-    _text(inline_page(clean_html(html)))
+    _text(inline_page(sanitize_html(html)))
 
 
 def _load(executed: Path) -> Json:
@@ -164,7 +164,7 @@ def _load(executed: Path) -> Json:
     return content
 
 
-def _showable(content: Json, converter: Converter, limit: int, link: Link | None, *, is_page: bool = False) -> Json:
+def _showable(content: Json, converter: PictureCache, limit: int, link: Link | None, *, is_page: bool = False) -> Json:
     notebook = showable(content, limit, link=link, converter=converter, is_page=is_page)
     if not says_something(notebook):
         raise NothingToSend(reason="no cell left text or a figure")

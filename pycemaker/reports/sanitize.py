@@ -80,7 +80,7 @@ def _is_plain(declaration: str) -> bool:
     return "\\" not in declaration and set(re.findall(r"([\w-]*)\(", declaration.lower())) <= _FUNCTIONS
 
 
-def clean_html(html: str) -> str:
+def sanitize_html(html: str) -> str:
     """The HTML without scripts, frames, forms, pictures, event handlers, and links other than to the web or a mailbox.
 
     Tags that are not allowed go and their text stays; scripts and style sheets go with their content. Unbalanced

@@ -21,7 +21,7 @@ MESSAGE = "message.eml"
 FIGURES = "figures"
 
 
-class Shelf:
+class Workspace:
     """One report's folder. Every write replaces the whole file or leaves the old one.
 
     Args:

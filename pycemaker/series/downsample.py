@@ -31,7 +31,7 @@ _FINER = 4
 """How many bins a point there are at most while samples come; in the end there is half a bin a point."""
 
 
-class Thinner:
+class Downsampler:
     """Takes in batches and leaves so many of their documents.
 
     Args:
@@ -85,7 +85,7 @@ class Thinner:
     def _result(self) -> Batch:
         held, self._held = self._held, []
         if not self._is_condensed:
-            return thin(held, self.max_points)
+            return downsample(held, self.max_points)
         bins = np.concatenate(self._places) * (self.max_points // 2) // self.total
         return _pick(held, _extremes(_readings(held), bins))
 
@@ -94,7 +94,7 @@ def _readings(batches: Sequence[Batch]) -> NDArray[np.float64]:
     return np.concatenate([batch.columns.reading for batch in batches])
 
 
-def thin(batches: Sequence[Batch], max_points: int) -> Batch:
+def downsample(batches: Sequence[Batch], max_points: int) -> Batch:
     """The documents that stay: all where they are few enough; else of each bin those at both extremes.
 
     Documents without a reading are left out where there are too many in all. An odd `max_points` counts as one less.

@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar, overload
 Made = TypeVar("Made")
 
 
-class once(Generic[Made]):  # noqa: N801 - a decorator, as `property` is
+class cached_attribute(Generic[Made]):  # noqa: N801 - a decorator, as `property` is
     """A method whose result is kept in its instance, for good. Two threads may both make it, where both ask first.
 
     Args:
@@ -23,10 +23,10 @@ class once(Generic[Made]):  # noqa: N801 - a decorator, as `property` is
         self._name = name
 
     @overload
-    def __get__(self, instance: None, owner: type) -> once[Made]: ...
+    def __get__(self, instance: None, owner: type) -> cached_attribute[Made]: ...
     @overload
     def __get__(self, instance: object, owner: type) -> Made: ...
-    def __get__(self, instance: object, owner: type) -> once[Made] | Made:
+    def __get__(self, instance: object, owner: type) -> cached_attribute[Made] | Made:
         if instance is None:
             return self
         made = instance.__dict__[self._name] = self._make(instance)

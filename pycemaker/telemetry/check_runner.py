@@ -13,7 +13,7 @@ OK, WARN, FAIL, SKIP = "ok", "warn", "fail", "skip"
 
 
 @dataclass(frozen=True)
-class Finding:
+class Outcome:
     """What a check found.
 
     Attributes:
@@ -39,12 +39,12 @@ class Check:
     """
 
     name: str
-    look: Callable[[], Finding]
+    look: Callable[[], Outcome]
     limit_seconds: float = 10.0
 
 
 @dataclass(frozen=True)
-class Result:
+class CheckResult:
     """A check's finding, and how long it took."""
 
     name: str
@@ -58,7 +58,7 @@ class Result:
         return asdict(self)
 
 
-def look_at(checks: Sequence[Check]) -> Iterator[Result]:
+def run_checks(checks: Sequence[Check]) -> Iterator[CheckResult]:
     """Every check's result in their order, each as soon as it and those before it are there."""
     began = time.monotonic()
     for check, future in [(check, _start(check)) for check in checks]:
@@ -66,20 +66,20 @@ def look_at(checks: Sequence[Check]) -> Iterator[Result]:
             finding, seconds = future.result(max(0.0, began + check.limit_seconds - time.monotonic()))
         except NotDone:
             seconds = check.limit_seconds
-            finding = Finding(FAIL, f"no answer within {seconds:g} s", "see whether what it asks is there at all")
-        yield Result(check.name, finding.level, finding.told, finding.mend, round(seconds, 3))
+            finding = Outcome(FAIL, f"no answer within {seconds:g} s", "see whether what it asks is there at all")
+        yield CheckResult(check.name, finding.level, finding.told, finding.mend, round(seconds, 3))
 
 
-def _start(check: Check) -> Future[tuple[Finding, float]]:
+def _start(check: Check) -> Future[tuple[Outcome, float]]:
     """Look in a thread of its own: a daemon's, so that one that hangs holds up no exit."""
-    future: Future[tuple[Finding, float]] = Future()
+    future: Future[tuple[Outcome, float]] = Future()
 
     def run() -> None:
         began = time.monotonic()
         try:
             finding = check.look()
         except Exception as error:  # noqa: BLE001 - whatever it was, it is what the check found
-            finding = Finding(FAIL, f"{type(error).__name__}: {error}", "this was not foreseen; please report it")
+            finding = Outcome(FAIL, f"{type(error).__name__}: {error}", "this was not foreseen; please report it")
         future.set_result((finding, time.monotonic() - began))
 
     threading.Thread(target=run, daemon=True, name=f"doctor {check.name}").start()

@@ -26,7 +26,7 @@ _UNREADABLE: tuple[Any, ...] = (float("nan"), float("inf"), None, "abc", [], "0.
 
 
 @dataclass(frozen=True)
-class Case:
+class HardInterval:
     """One interval.
 
     Attributes:
@@ -60,31 +60,33 @@ def _broken(document: dict[str, Any], metric: Metric, place: int) -> dict[str, A
     return document
 
 
-def every_case(zone: ZoneInfo, spacing_seconds: int = LONG_SPACING_SECONDS) -> list[Case]:
+def every_case(zone: ZoneInfo, spacing_seconds: int = LONG_SPACING_SECONDS) -> list[HardInterval]:
     """The cases; those of a clock change where the zone has any, on the last days on which it jumped either way."""
     noon = datetime(2001, 3, 1, 15, tzinfo=UTC)
     usual = _times(noon.replace(year=2003), 6)
     gaps = tuple(t for t in usual if _is_collected((usual[-1] - t).total_seconds() / 60))
     return [
-        Case("empty interval", noon, 6, ()),
-        Case("a single sample", noon.replace(year=2002), 6, (noon.replace(year=2002) - timedelta(hours=2),)),
-        Case("gaps", noon.replace(year=2003), 6, gaps),
-        Case("NaN and unreadable", noon.replace(year=2004), 6, _times(noon.replace(year=2004), 6), is_broken=True),
+        HardInterval("empty interval", noon, 6, ()),
+        HardInterval("a single sample", noon.replace(year=2002), 6, (noon.replace(year=2002) - timedelta(hours=2),)),
+        HardInterval("gaps", noon.replace(year=2003), 6, gaps),
+        HardInterval(
+            "NaN and unreadable", noon.replace(year=2004), 6, _times(noon.replace(year=2004), 6), is_broken=True
+        ),
         *(
-            Case(f"clock goes {way}", end, 24, _times(end, 24, LONG_SPACING_SECONDS))
+            HardInterval(f"clock goes {way}", end, 24, _times(end, 24, LONG_SPACING_SECONDS))
             for way, end in _clock_changes(zone).items()
         ),
         *(
-            Case(f"a sample every {seconds} s", end := noon.replace(year=year), 6, _times(end, 6, seconds))
+            HardInterval(f"a sample every {seconds} s", end := noon.replace(year=year), 6, _times(end, 6, seconds))
             for seconds, year in _CADENCES
         ),
-        Case("from 5 to 60 s midway", noon.replace(year=1995), 6, _slower(noon.replace(year=1995), 6)),
-        Case("30 days", noon.replace(year=1999), 720, _times(noon.replace(year=1999), 720, spacing_seconds)),
+        HardInterval("from 5 to 60 s midway", noon.replace(year=1995), 6, _slower(noon.replace(year=1995), 6)),
+        HardInterval("30 days", noon.replace(year=1999), 720, _times(noon.replace(year=1999), 720, spacing_seconds)),
     ]
 
 
 def fill(
-    database: Database, cases: list[Case], on_progress: Callable[[int, int], None] = lambda _done, _total: None
+    database: Database, cases: list[HardInterval], on_progress: Callable[[int, int], None] = lambda _done, _total: None
 ) -> int:
     """Write the cases' samples; how many documents that were.
 

@@ -20,7 +20,7 @@ from pycemaker.errors import NotebookFailed, NotebookUnusable
 from pycemaker.reports.attachments.pdf import find_chromium
 from pycemaker.reports.catalogue import every_notebook
 from pycemaker.settings import ROOT, Settings
-from pycemaker.telemetry.check_runner import FAIL, OK, WARN, Finding
+from pycemaker.telemetry.check_runner import FAIL, OK, WARN, Outcome
 from pycemaker.tools import unsafe_settings
 
 LEAST_FREE_BYTES, FEW_FREE_BYTES = 256 * 2**20, 2 * 2**30
@@ -28,17 +28,17 @@ KERNEL_SECONDS = 60.0
 _CELL = "import pandas, seaborn, matplotlib, pycemaker.presentation.display"
 
 
-def look_at_settings(settings: Settings) -> Finding:
+def look_at_settings(settings: Settings) -> Outcome:
     """What is allowed that perhaps should not be, and what is not set that readers would miss."""
     told = unsafe_settings.of_settings(settings)
     if settings.mails and settings.public_url is None:
         told.append("mails have no link to their page and none to unsubscribe (PUBLIC_URL)")
     if told:
-        return Finding(WARN, "; ".join(told), "set what is named in brackets; .env.example says what each one takes")
-    return Finding(OK, "read, and they agree with each other")
+        return Outcome(WARN, "; ".join(told), "set what is named in brackets; .env.example says what each one takes")
+    return Outcome(OK, "read, and they agree with each other")
 
 
-def look_at_folder(data_dir: Path) -> Finding:
+def look_at_folder(data_dir: Path) -> Outcome:
     """Whether a file can be written under `DATA_DIR`, and is there afterwards."""
     content = secrets.token_bytes(64)
     path = data_dir / f".doctor-{secrets.token_hex(8)}"
@@ -48,25 +48,25 @@ def look_at_folder(data_dir: Path) -> Finding:
         same = path.read_bytes() == content
     except OSError as error:
         mend = "give the user that runs Pycemaker the right to write there, or set DATA_DIR to another folder"
-        return Finding(FAIL, f"{data_dir} cannot be written: {error.strerror}", mend)
+        return Outcome(FAIL, f"{data_dir} cannot be written: {error.strerror}", mend)
     finally:
         with suppress(OSError):
             path.unlink(missing_ok=True)
-    return Finding(OK if same else FAIL, f"{data_dir} can be written" if same else f"{data_dir} keeps other bytes")
+    return Outcome(OK if same else FAIL, f"{data_dir} can be written" if same else f"{data_dir} keeps other bytes")
 
 
-def look_at_disk(data_dir: Path) -> Finding:
+def look_at_disk(data_dir: Path) -> Outcome:
     """How much room is left under `DATA_DIR`."""
     place = next(folder for folder in (data_dir, *data_dir.parents) if folder.exists())
     usage = shutil.disk_usage(place)
     told = f"{usage.free / 2**30:.1f} GB of {usage.total / 2**30:.0f} GB are free"
     if usage.free >= FEW_FREE_BYTES:
-        return Finding(OK, told)
+        return Outcome(OK, told)
     mend = "make room, or set DATA_DIR to another disk; REPORT_RETENTION_DAYS bounds what reports take"
-    return Finding(FAIL if usage.free < LEAST_FREE_BYTES else WARN, told, mend)
+    return Outcome(FAIL if usage.free < LEAST_FREE_BYTES else WARN, told, mend)
 
 
-def look_at_zones(zone: ZoneInfo) -> Finding:
+def look_at_zones(zone: ZoneInfo) -> Outcome:
     """Whether the system's rules for `TIMEZONE` are those of the installed tzdata, two years ahead."""
     package, _, name = zone.key.rpartition("/")
     try:
@@ -74,44 +74,44 @@ def look_at_zones(zone: ZoneInfo) -> Finding:
         with resources.files(anchor).joinpath(name).open("rb") as file:
             newest = ZoneInfo.from_file(file, zone.key)
     except (ModuleNotFoundError, FileNotFoundError):
-        return Finding(WARN, f"{zone.key}: no tzdata to compare with", "pip install --upgrade tzdata")
+        return Outcome(WARN, f"{zone.key}: no tzdata to compare with", "pip install --upgrade tzdata")
     now_utc = datetime.now(UTC)
     for week in range(105):
         instant = now_utc + timedelta(weeks=week)
         if instant.astimezone(zone).utcoffset() != instant.astimezone(newest).utcoffset():
             told = f"{zone.key}: the system's zone data differs from tzdata's on {instant:%d/%m/%Y}"
-            return Finding(WARN, told, "upgrade the system's tzdata, and the package: pip install --upgrade tzdata")
-    return Finding(OK, f"{zone.key}, UTC{now_utc.astimezone(zone):%z} now")
+            return Outcome(WARN, told, "upgrade the system's tzdata, and the package: pip install --upgrade tzdata")
+    return Outcome(OK, f"{zone.key}, UTC{now_utc.astimezone(zone):%z} now")
 
 
-def look_at_fonts() -> Finding:
+def look_at_fonts() -> Outcome:
     """Which signs figures can be drawn with: the bundled font has letters; others have the rest."""
     from pycemaker.presentation.figures.sheet import FONT, MORE_SIGNS, font_families
 
     lacking = [signs for signs, names in MORE_SIGNS.items() if not set(names) & set(font_families())]
     if not lacking:
-        return Finding(OK, f"figures are drawn with {', '.join(font_families())}")
+        return Outcome(OK, f"figures are drawn with {', '.join(font_families())}")
     packages = {"emoji": "fonts-symbola"}
     mend = "only needed where figures show them; in Debian: apt-get install " + " ".join(
         packages.get(signs, "fonts-noto-cjk") for signs in lacking
     )
-    return Finding(OK, f"figures are drawn with {FONT}, which has no signs for {' nor '.join(lacking)} ({mend})")
+    return Outcome(OK, f"figures are drawn with {FONT}, which has no signs for {' nor '.join(lacking)} ({mend})")
 
 
-def look_at_browser() -> Finding:
+def look_at_browser() -> Outcome:
     """Whether there is a Chromium, which prints the PDFs that travel with reports."""
     path = find_chromium()
     mend = "only needed to attach PDFs (?attach=pdf); in Debian: apt-get install chromium"
     if path is None:
-        return Finding(WARN, "no Chromium on PATH", mend)
+        return Outcome(WARN, "no Chromium on PATH", mend)
     try:
         told = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=15, check=True)  # noqa: S603
     except (OSError, subprocess.SubprocessError) as error:
-        return Finding(WARN, f"{path} does not run: {type(error).__name__}", mend)
-    return Finding(OK, told.stdout.strip().splitlines()[0] if told.stdout.strip() else path)
+        return Outcome(WARN, f"{path} does not run: {type(error).__name__}", mend)
+    return Outcome(OK, told.stdout.strip().splitlines()[0] if told.stdout.strip() else path)
 
 
-def look_at_kernel() -> Finding:
+def look_at_kernel() -> Outcome:
     """Whether a kernel starts and has what notebooks import; it is ended again, whatever happens."""
     from pycemaker.reports.execute import ReadyKernel, run_notebook
 
@@ -127,14 +127,14 @@ def look_at_kernel() -> Finding:
             kernel = ReadyKernel(folder / "kernel", folder, started.append)
             run_notebook(folder / "cell.ipynb", {}, folder / "out.ipynb", lambda _done, _total: None, kernel=kernel)
         except NotebookFailed as error:
-            return Finding(FAIL, f"the kernel cannot do it: {error.facts['reason']}", _INSTALL)
+            return Outcome(FAIL, f"the kernel cannot do it: {error.facts['reason']}", _INSTALL)
         except (RuntimeError, OSError) as error:
-            return Finding(FAIL, f"no kernel starts: {type(error).__name__}", _INSTALL)
+            return Outcome(FAIL, f"no kernel starts: {type(error).__name__}", _INSTALL)
         finally:
             timer.cancel()
             if kernel is not None:
                 kernel.kill()
-    return Finding(OK, "starts, and has pandas, seaborn, matplotlib and pycemaker")
+    return Outcome(OK, "starts, and has pandas, seaborn, matplotlib and pycemaker")
 
 
 _INSTALL = "install what requirements.txt names: pip install -r requirements.txt"
@@ -151,12 +151,12 @@ def _notebook(source: str) -> str:
     return '{"cells":[' + cell % source + '],"metadata":{},"nbformat":4,"nbformat_minor":5}'
 
 
-def look_at_notebooks(folder: Path = ROOT / "notebooks") -> Finding:
+def look_at_notebooks(folder: Path = ROOT / "notebooks") -> Outcome:
     """Whether every notebook's parameters can be read."""
     found = every_notebook(folder)
     broken = [each for each in found if isinstance(each, NotebookUnusable)]
     if broken:
-        return Finding(FAIL, str(broken[0]), "mend its parameters cell; python -m pycemaker check tries each notebook")
+        return Outcome(FAIL, str(broken[0]), "mend its parameters cell; python -m pycemaker check tries each notebook")
     if not found:
-        return Finding(FAIL, "no notebook has a cell tagged parameters", f"put one into {os.path.relpath(folder)}")
-    return Finding(OK, ", ".join(each.name for each in found if not isinstance(each, NotebookUnusable)))
+        return Outcome(FAIL, "no notebook has a cell tagged parameters", f"put one into {os.path.relpath(folder)}")
+    return Outcome(OK, ", ".join(each.name for each in found if not isinstance(each, NotebookUnusable)))

@@ -47,7 +47,7 @@ class Rule:
 
 
 @dataclass(frozen=True)
-class Client:
+class MailClient:
     """One way of reading the mail.
 
     Attributes:
@@ -68,20 +68,20 @@ class Client:
 
 
 @dataclass(frozen=True)
-class Shown:
+class ClientView:
     """A mail as one client shows it: its HTML, and each rule that had something to do, with how often."""
 
     html: str
     done: tuple[tuple[Rule, int], ...]
 
 
-def show(html: str, client: Client) -> Shown:
+def show(html: str, client: MailClient) -> ClientView:
     """The mail as that client shows it."""
     if client.runs_mso:
         html = _OFFICE_XML.sub("", _MSO.sub(r"\1", html))
     tree = lxml.html.document_fromstring(html)
     done = tuple((rule, times) for rule in client.rules if (times := rule.apply(tree)))
-    return Shown(lxml.html.tostring(tree, encoding="unicode", doctype="<!DOCTYPE html>"), done)
+    return ClientView(lxml.html.tostring(tree, encoding="unicode", doctype="<!DOCTYPE html>"), done)
 
 
 # --- what rules are made of
@@ -255,11 +255,11 @@ _FORCED = Rule(
 _NO_IMAGES = Rule("pictures wait for a click", "html-img", _drop_attribute("//img[@src]", "src"))
 
 CLIENTS = (
-    Client("Gmail", "in a browser: comments and colour schemes gone", 680, _GMAIL),
-    Client("Outlook", "Windows, Word's engine: tables and attributes alone count", 680, _WORD, runs_mso=True),
-    Client("Phone", "the Gmail app, 360 px wide", 360, _GMAIL),
-    Client("Forced dark", "an app that turns colours over", 360, (*_GMAIL, _FORCED), is_dark=True),
-    Client("Dark mode", "Apple Mail: the template's own dark colours", 680, (*_EVERYWHERE, _DARK_ON), is_dark=True),
-    Client("Images off", "as mail is often first opened: alt text tells the story", 680, (*_GMAIL, _NO_IMAGES)),
+    MailClient("Gmail", "in a browser: comments and colour schemes gone", 680, _GMAIL),
+    MailClient("Outlook", "Windows, Word's engine: tables and attributes alone count", 680, _WORD, runs_mso=True),
+    MailClient("Phone", "the Gmail app, 360 px wide", 360, _GMAIL),
+    MailClient("Forced dark", "an app that turns colours over", 360, (*_GMAIL, _FORCED), is_dark=True),
+    MailClient("Dark mode", "Apple Mail: the template's own dark colours", 680, (*_EVERYWHERE, _DARK_ON), is_dark=True),
+    MailClient("Images off", "as mail is often first opened: alt text tells the story", 680, (*_GMAIL, _NO_IMAGES)),
 )
 """The ways of reading that a preview shows."""

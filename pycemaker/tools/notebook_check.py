@@ -13,15 +13,15 @@ from pycemaker.errors import PycemakerError
 from pycemaker.reports.catalogue import Notebook
 from pycemaker.reports.model import ReportRequest
 from pycemaker.settings import Settings
-from pycemaker.tools.hard_intervals import Case
-from pycemaker.tools.preview_builder import RECIPIENT, Kitchen
+from pycemaker.tools.hard_intervals import HardInterval
+from pycemaker.tools.preview_builder import RECIPIENT, PreviewBuilder
 from pycemaker.window import Window
 
 _LOOK_SECONDS = 0.02
 
 
 @dataclass(frozen=True)
-class Outcome:
+class NotebookOutcome:
     """How one notebook did on one case.
 
     Attributes:
@@ -41,7 +41,7 @@ class Outcome:
     notes: tuple[str, ...] = ()
 
 
-def rehearse(notebook: Notebook, case: Case, settings: Settings, folder: Path) -> Outcome:
+def check_notebook(notebook: Notebook, case: HardInterval, settings: Settings, folder: Path) -> NotebookOutcome:
     """Run the notebook on the case with its own parameters, render it, look the mail over.
 
     Args:
@@ -53,21 +53,23 @@ def rehearse(notebook: Notebook, case: Case, settings: Settings, folder: Path) -
     window = Window(case.end_utc, max(case.hours, notebook.hours))
     watch = _Watch(settings.report_timeout_seconds)
     request = ReportRequest("check", notebook.path, window, (RECIPIENT,))
-    kitchen = Kitchen(request, settings, folder, on_kernel=watch.start)
+    preview_builder = PreviewBuilder(request, settings, folder, on_kernel=watch.start)
     run_seconds, render_seconds = 0.0, 0.0
     notes: tuple[str, ...] = ()
     try:
-        kitchen.run()
-        made = kitchen.render()
+        preview_builder.run()
+        made = preview_builder.render()
         problems = tuple(f"{flaw.rule}: {flaw.told}" for flaw in made.flaws)
         notes = made.page.left_out
         run_seconds, render_seconds = made.run_seconds, made.render_seconds
     except PycemakerError as error:
-        run_seconds = kitchen.run_seconds
+        run_seconds = preview_builder.run_seconds
         problems = (f"still running after {watch.limit_seconds:.0f} s" if watch.has_ended_it else str(error),)
     finally:
         watch.stop()
-    return Outcome(notebook.name, case.name, run_seconds + render_seconds, watch.peak_bytes / 1e6, problems, notes)
+    return NotebookOutcome(
+        notebook.name, case.name, run_seconds + render_seconds, watch.peak_bytes / 1e6, problems, notes
+    )
 
 
 class _Watch:

@@ -12,7 +12,7 @@ from pathlib import Path
 from shutil import rmtree
 from typing import Any
 
-from pycemaker.jobs.collaborators import report_collaborators, withheld
+from pycemaker.jobs.collaborators import forbidden_texts, report_collaborators
 from pycemaker.reports.execute import ReadyKernel, run_notebook
 from pycemaker.reports.lint import Flaw, flaws
 from pycemaker.reports.model import Page, ReportRequest
@@ -25,7 +25,7 @@ OnCell = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class Made:
+class Preview:
     """One preview.
 
     Attributes:
@@ -43,7 +43,7 @@ class Made:
     render_seconds: float
 
 
-class Kitchen:
+class PreviewBuilder:
     """Makes the preview of one request, in a folder of its own. Nothing is mailed or stored anywhere else.
 
     Args:
@@ -63,7 +63,7 @@ class Kitchen:
         self._request = request
         self._on_kernel = on_kernel
         self._parts = report_collaborators(settings, self._run_in_kernel)
-        self._withheld = withheld(settings)
+        self._withheld = forbidden_texts(settings)
         self.run_seconds = 0.0
         self.folder = folder
         self.file = folder / "preview.html"
@@ -78,7 +78,7 @@ class Kitchen:
         """
         self._parts.run_notebook(self._request.notebook, self._request.parameters, self._executed, on_cell)
 
-    def render(self) -> Made:
+    def render(self) -> Preview:
         """Render what the last run left, look it over, and write the preview.
 
         Raises:
@@ -91,7 +91,7 @@ class Kitchen:
         with stage("compose"):
             message = self._parts.compose(page, RECIPIENT, None)
         found = flaws(message, page.full_html, self._withheld, page.cells)
-        made = Made(page, message, found, self.run_seconds, time.monotonic() - began)
+        made = Preview(page, message, found, self.run_seconds, time.monotonic() - began)
         self.file.write_text(preview_page(page, message, found, title=self._request.notebook.stem), encoding="utf-8")
         self._stamp()
         return made

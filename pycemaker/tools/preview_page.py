@@ -12,7 +12,7 @@ from string import Template
 from pycemaker import brand
 from pycemaker.reports.lint import STYLE_CHARACTERS, Flaw
 from pycemaker.reports.model import Page
-from pycemaker.tools.mail_clients import CLIENTS, CLIPPED_BYTES, Client, Shown, show
+from pycemaker.tools.mail_clients import CLIENTS, CLIPPED_BYTES, ClientView, MailClient, show
 
 _FIGURE = re.compile(r'"figure:([^"]+)"')
 _STYLE = re.compile(r"<style[^>]*>(.*?)</style>", re.DOTALL)
@@ -68,7 +68,7 @@ def _kilobytes(size: int) -> str:
     return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.1f} KB"
 
 
-def _card(client: Client, shown: Shown, page: Page) -> str:
+def _card(client: MailClient, shown: ClientView, page: Page) -> str:
     rules = "".join(
         f"<li><a href='{escape(rule.url)}' rel='noreferrer'>{escape(rule.what)}</a> <b>×{times}</b></li>"
         for rule, times in shown.done

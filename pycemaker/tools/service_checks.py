@@ -24,15 +24,15 @@ from pycemaker.errors import (
     StorageRefused,
     WrongReplicaSet,
 )
-from pycemaker.jobs.artifacts import Files
-from pycemaker.jobs.job_store import Ledger
+from pycemaker.jobs.artifacts import ArtifactStore
+from pycemaker.jobs.job_store import JobStore
 from pycemaker.mail.smtp import SmtpSender
 from pycemaker.metrics import METRICS
 from pycemaker.mongo.database import Database, one_exchange, open_database
 from pycemaker.mongo.indexes import KEY
 from pycemaker.reports.firebase import FirebaseFigures
 from pycemaker.settings import Settings
-from pycemaker.telemetry.check_runner import FAIL, OK, SKIP, WARN, Check, Finding
+from pycemaker.telemetry.check_runner import FAIL, OK, SKIP, WARN, Check, Outcome
 from pycemaker.tools import unsafe_settings
 
 DATABASE_SECONDS = 70.0
@@ -45,11 +45,11 @@ NO_METRIC = (
     "where the collectors write to another one, its name is the path of MONGO_DB_URL, and the login's database is "
     "authSource: mongodb://user:password@host/pycemaker?authSource=admin"
 )
-_NO_DATABASE = Finding(SKIP, "the database does not answer")
+_NO_DATABASE = Outcome(SKIP, "the database does not answer")
 _ADDRESS = "see that MongoDB runs, and that MONGO_DB_URL has its host, port, user and password"
 
 
-class Shared:
+class SharedConnection:
     """One connection for the checks that need it, opened when the first does.
 
     Args:
@@ -88,7 +88,7 @@ def ask(database: Database, command: str) -> dict[str, Any]:
         return database.handle.command(command)
 
 
-def look_at_database(shared: Shared) -> Finding:
+def look_at_database(shared: SharedConnection) -> Outcome:
     """Whether MongoDB answers, how soon, and which one it is."""
     try:
         database = shared.open()
@@ -100,22 +100,22 @@ def look_at_database(shared: Shared) -> Finding:
         ping_ms = statistics.median(_seconds(partial(ask, database, "ping")) * 1000 for _ in range(5))
     except DatabaseUnreachable as error:
         known = type(error) is not DatabaseUnreachable
-        return Finding(FAIL, str(error) if known else f"no answer: {error.facts['reason']}", _mend_database(error))
+        return Outcome(FAIL, str(error) if known else f"no answer: {error.facts['reason']}", _mend_database(error))
     except DatabaseNotStarted as error:
         mend = "install MongoDB, or set MONGO_DB_URL; its log is DATA_DIR/mongo/mongod.log"
-        return Finding(FAIL, f"the embedded one does not start: {error.facts['reason']}", mend)
+        return Outcome(FAIL, f"the embedded one does not start: {error.facts['reason']}", mend)
     kind = "a replica set" if "setName" in hello else "sharded" if hello.get("msg") == "isdbgrid" else "one server"
     where = "embedded" if database.is_embedded else "at MONGO_DB_URL"
     told = f"MongoDB {version}, {where}, {kind}, {ping_ms:.1f} ms away"
     if tuple(map(int, version.split(".")[:2])) < _OLDEST:
-        return Finding(FAIL, told, "MongoDB 5.0 or later is needed")
+        return Outcome(FAIL, told, "MongoDB 5.0 or later is needed")
     if not has_metrics:
-        return Finding(WARN, f"{told}; database {database.handle.name!r} has no metric", NO_METRIC)
+        return Outcome(WARN, f"{told}; database {database.handle.name!r} has no metric", NO_METRIC)
     if ping_ms > _SLOW_MS:
-        return Finding(WARN, told, "every read waits for it: run Pycemaker nearer to its database")
+        return Outcome(WARN, told, "every read waits for it: run Pycemaker nearer to its database")
     if danger := unsafe_settings.of_mongodb(version, datetime.now(UTC).date()):
-        return Finding(WARN, told, danger)
-    return Finding(OK, told)
+        return Outcome(WARN, told, danger)
+    return Outcome(OK, told)
 
 
 _MENDS: dict[type[DatabaseUnreachable], str] = {
@@ -137,7 +137,7 @@ def _seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def look_at_indexes(shared: Shared) -> Finding:
+def look_at_indexes(shared: SharedConnection) -> Outcome:
     """Whether every metric's collection has the index that bounds its reads. None is made here."""
     missing, empty = [], 0
     try:
@@ -155,37 +155,37 @@ def look_at_indexes(shared: Shared) -> Finding:
         return _NO_DATABASE
     if missing:
         mend = "the first read makes them, where MONGO_DB_URL's user may; a big collection takes minutes"
-        return Finding(WARN, f"none on time_series and _id: {', '.join(missing)}", mend)
+        return Outcome(WARN, f"none on time_series and _id: {', '.join(missing)}", mend)
     told = f"{len(METRICS) - empty} of {len(METRICS)} collections have theirs"
-    return Finding(OK, told + (f"; {empty} not there yet" if empty else ""))
+    return Outcome(OK, told + (f"; {empty} not there yet" if empty else ""))
 
 
-def look_at_samples(shared: Shared) -> Finding:
+def look_at_samples(shared: SharedConnection) -> Outcome:
     """Whether there are metrics in this database, whether their documents carry dates, and whether they keep coming."""
     try:
         sources = look_at_sources(shared.open())
     except PycemakerError:
-        return Finding(SKIP, "the database does not answer, or a collection has no index")
+        return Outcome(SKIP, "the database does not answer, or a collection has no index")
     if not sources:
         names = ", ".join(metric.collection for metric in METRICS)
-        return Finding(
+        return Outcome(
             WARN, "no metric has a document in this database", f"MONGO_DB_URL's path names it; wanted: {names}"
         )
     undated = [source.metric.collection for source in sources if source.newest_ms is None]
     if undated:
-        return Finding(FAIL, f"no document carries a date: {', '.join(undated)}", _MEND_DATES)
+        return Outcome(FAIL, f"no document carries a date: {', '.join(undated)}", _MEND_DATES)
     now_utc = datetime.now(UTC)
     partly = [source.metric.collection for source in sources if source.has_undated]
     if partly:
-        return Finding(WARN, f"some documents carry no date: {', '.join(partly)}", _MEND_DATES)
+        return Outcome(WARN, f"some documents carry no date: {', '.join(partly)}", _MEND_DATES)
     silent = [
         (each.metric.collection, each.silent_seconds(now_utc)) for each in sources if each.silent_seconds(now_utc)
     ]
     if silent:
         said = ", ".join(f"{collection} for {seconds / 60:.0f} min" for collection, seconds in silent)
-        return Finding(WARN, f"no sample comes any more: {said}", "see whether the collector runs and reaches MongoDB")
+        return Outcome(WARN, f"no sample comes any more: {said}", "see whether the collector runs and reaches MongoDB")
     steps = sorted({round(source.step_ms / 1000, 1) for source in sources})
-    return Finding(
+    return Outcome(
         OK, f"{len(sources)} of {len(METRICS)} metrics, a sample every {', '.join(f'{step:g} s' for step in steps)}"
     )
 
@@ -193,24 +193,24 @@ def look_at_samples(shared: Shared) -> Finding:
 _MEND_DATES = "let the collector write time_series as a BSON date; other documents belong to no interval"
 
 
-def look_at_ledger(shared: Shared) -> Finding:
+def look_at_ledger(shared: SharedConnection) -> Outcome:
     """Whether reports can be written down: a small file is kept, read and removed where theirs are."""
     try:
         database = shared.open()
     except PycemakerError:
         return _NO_DATABASE
-    files, report_id = Files(database), f"doctor-{secrets.token_hex(8)}"
+    files, report_id = ArtifactStore(database), f"doctor-{secrets.token_hex(8)}"
     try:
         files.put(report_id, {"probe": b"probe"})
         was_kept = files.get(report_id, "probe") == b"probe"
         files.remove(report_id)
-        waiting = Ledger(database, report_id).count_waiting()
+        waiting = JobStore(database, report_id).count_waiting()
     except PycemakerError as error:
         mend = "MONGO_DB_URL's user needs the role readWrite: every report stands in the database before it is made"
-        return Finding(FAIL, f"no report can be written down: {_why(error)}", mend)
+        return Outcome(FAIL, f"no report can be written down: {_why(error)}", mend)
     if not was_kept:
-        return Finding(FAIL, "what was written does not come back", "see MongoDB's log")
-    return Finding(OK, f"a file was written, read and removed; reports waiting: {waiting}")
+        return Outcome(FAIL, "what was written does not come back", "see MongoDB's log")
+    return Outcome(OK, f"a file was written, read and removed; reports waiting: {waiting}")
 
 
 def _why(error: PycemakerError) -> str:
@@ -218,7 +218,7 @@ def _why(error: PycemakerError) -> str:
     return str(error.facts["reason"]) if type(error) is DatabaseUnreachable else str(error)
 
 
-def look_at_clock(shared: Shared) -> Finding:
+def look_at_clock(shared: SharedConnection) -> Outcome:
     """How far this machine's clock and MongoDB's are apart: `now` and the samples' times are by different ones."""
     try:
         database = shared.open()
@@ -230,26 +230,26 @@ def look_at_clock(shared: Shared) -> Finding:
     apart = there - (before + (after - before) / 2)
     told = f"MongoDB's is {abs(apart).total_seconds():.2f} s {'ahead' if apart > timedelta() else 'behind'}"
     if abs(apart) <= _SKEW:
-        return Finding(OK, told)
-    return Finding(FAIL if abs(apart) > _MUCH_SKEW else WARN, told, "let both machines follow NTP")
+        return Outcome(OK, told)
+    return Outcome(FAIL if abs(apart) > _MUCH_SKEW else WARN, told, "let both machines follow NTP")
 
 
-def look_at_mail(sender: SmtpSender | None, outbox: str) -> Finding:
+def look_at_mail(sender: SmtpSender | None, outbox: str) -> Outcome:
     """Whether the mail server takes the login. Nothing is sent."""
     if sender is None:
         mend = "set EMAIL_FROM and PASSWORD to mail reports"
-        return Finding(WARN, f"no account is set: reports are written to {outbox}", mend)
+        return Outcome(WARN, f"no account is set: reports are written to {outbox}", mend)
     try:
         security = sender.try_login()
     except MailRefused as error:
         reason = error.facts["reason"]
-        return Finding(FAIL, f"{sender.host}:{sender.port}: {reason}", _mend_mail(reason))
+        return Outcome(FAIL, f"{sender.host}:{sender.port}: {reason}", _mend_mail(reason))
     if sender.password is None:
-        return Finding(OK, f"{sender.host}:{sender.port} answers; mail goes to it without a login, {security}")
+        return Outcome(OK, f"{sender.host}:{sender.port} answers; mail goes to it without a login, {security}")
     told = f"{sender.host}:{sender.port} takes the login of {sender.user}, {security}"
     if security == "no TLS":
-        return Finding(WARN, told, "SMTP_SECURITY=ssl or starttls keeps the password from being read on the way")
-    return Finding(OK, told)
+        return Outcome(WARN, told, "SMTP_SECURITY=ssl or starttls keeps the password from being read on the way")
+    return Outcome(OK, told)
 
 
 def _mend_mail(reason: str) -> str:
@@ -266,19 +266,19 @@ def _mend_mail(reason: str) -> str:
     return "see SMTP_HOST, SMTP_PORT and SMTP_SECURITY, and whether a firewall is in between"
 
 
-def look_at_bucket(figures: FirebaseFigures | None) -> Finding:
+def look_at_bucket(figures: FirebaseFigures | None) -> Outcome:
     """Whether the bucket takes a small object, gives it back and lets it go."""
     if figures is None:
-        return Finding(OK, "no key is set: figures travel inside the mail")
+        return Outcome(OK, "no key is set: figures travel inside the mail")
     try:
         figures.try_out()
     except StorageRefused as error:
         mend = "see FIREBASE_SETTINGS and FIREBASE_BUCKET; the service account needs the role Storage Object Admin"
-        return Finding(FAIL, f"{figures.bucket}: {error.facts['reason']}", mend)
-    return Finding(OK, f"{figures.bucket}: an object was written, read and deleted")
+        return Outcome(FAIL, f"{figures.bucket}: {error.facts['reason']}", mend)
+    return Outcome(OK, f"{figures.bucket}: an object was written, read and deleted")
 
 
-def database_checks(shared: Shared) -> list[Check]:
+def database_checks(shared: SharedConnection) -> list[Check]:
     """Those that share a connection."""
     looks = {
         "database": look_at_database,

@@ -10,7 +10,7 @@ from bottle import HTTPError, HTTPResponse, request, response
 
 from pycemaker import errors
 from pycemaker.web import response_bodies
-from pycemaker.web.error_responses import STATUS_FACES, face_of
+from pycemaker.web.error_responses import STATUS_RESPONSES, error_response
 from pycemaker.web.wsgi import loggable
 
 JSON = "application/json; charset=utf-8"
@@ -18,7 +18,7 @@ _BROWSER_CHALLENGE = 'Bearer, Basic realm="Pycemaker: API_TOKEN", charset="UTF-8
 _log = logging.getLogger("pycemaker")
 
 
-def tell_json(content: Any) -> bytes:
+def json_response(content: Any) -> bytes:
     """The content as the body of a JSON answer."""
     response.content_type = JSON
     return response_bodies.json_bytes(content)
@@ -35,7 +35,7 @@ def refuse_garbled_path() -> None:
         raise HTTPError(400) from None
 
 
-def tell_errors(route: Callable[..., Any]) -> Callable[..., Any]:
+def handle_errors(route: Callable[..., Any]) -> Callable[..., Any]:
     """A Bottle plug-in: what the routes raise of our own tree becomes its answer."""
 
     def answer(*args: Any, **kwargs: Any) -> Any:
@@ -48,7 +48,7 @@ def tell_errors(route: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _tell(error: errors.PycemakerError) -> HTTPResponse:
-    face = face_of(error)
+    face = error_response(error)
     if face.status >= 500:
         _log.error("%s %s: %s", request.method, loggable(request.path), error)
     headers = {"Content-Type": JSON}
@@ -59,11 +59,11 @@ def _tell(error: errors.PycemakerError) -> HTTPResponse:
     return HTTPResponse(response_bodies.json_bytes(face.body(error.facts)), face.status, headers)
 
 
-def tell_http_error(error: HTTPError) -> bytes:
+def handle_http_error(error: HTTPError) -> bytes:
     """What Bottle raises: no such route, wrong method, unreadable path, a fault nobody foresaw."""
     if allowed := error.get_header("Allow"):
         error.set_header("Allow", ", ".join(_allowed(set(allowed.replace(" ", "").split(",")))))
-    face = STATUS_FACES.get(error.status_code, STATUS_FACES[500])
+    face = STATUS_RESPONSES.get(error.status_code, STATUS_RESPONSES[500])
     response.content_type = JSON
     return response_bodies.json_bytes(face.body({}))
 

@@ -76,7 +76,7 @@ class _Counts(Collector):
         yield _counter("pycemaker_http_remembered", "Answers out of memory, without a route's work.", totals.remembered)
 
     def _reports(self) -> Iterable[Metric]:
-        totals = self._services.desk.ledger.counts.totals()
+        totals = self._services.report_service.job_store.counts.totals()
         ended = CounterMetricFamily(
             "pycemaker_reports", "Reports that this server saw to their end.", labels=("state", "error")
         )
@@ -94,9 +94,13 @@ class _Counts(Collector):
 
     def _ledger(self) -> Iterable[Metric]:
         """What the ledger knows, of every server; nothing where it does not answer."""
-        ledger = self._services.desk.ledger
+        job_store = self._services.report_service.job_store
         try:
-            by_state, waiting, overdue = ledger.count_by_state(), ledger.count_waiting(), ledger.overdue_seconds()
+            by_state, waiting, overdue = (
+                job_store.count_by_state(),
+                job_store.count_waiting(),
+                job_store.overdue_seconds(),
+            )
         except DatabaseUnreachable:
             return
         states = GaugeMetricFamily("pycemaker_ledger_reports", "Reports of every server by state.", labels=("state",))

@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
-from pycemaker.cache.store import Reading
+from pycemaker.cache.store import SampleRead
 from pycemaker.series.batches import Batch, digest_of, text_digest
-from pycemaker.series.downsample import Thinner
+from pycemaker.series.downsample import Downsampler
 from pycemaker.web import response_bodies
 from pycemaker.web.formats import BROKEN_OFF, Shape, write
 from pycemaker.window import Window, to_iso_text
@@ -33,14 +33,14 @@ Place = Callable[[], AbstractContextManager[None]]
 
 
 @dataclass(frozen=True)
-class Answer:
+class MetricAnswer:
     """What goes out.
 
     Attributes:
         chunks: the body; made as it is taken.
         etag: a strong entity tag, quotes included.
         media_type: of the body.
-        still_holds: see `Reading`.
+        still_holds: see `SampleRead`.
         whole_bytes: up to which size it goes out whole.
         broken_off: what ends it where its making fails after it has begun.
         headers: more that is said of it.
@@ -49,7 +49,7 @@ class Answer:
     chunks: Iterator[bytes]
     etag: str
     media_type: str
-    still_holds: Callable[[], bool]
+    is_valid: Callable[[], bool]
     whole_bytes: int
     broken_off: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
@@ -70,7 +70,7 @@ class _Gathered:
         yield from self.rest
 
 
-def tail(reading: Reading, shape: Shape, place: Place) -> Answer:
+def tail(reading: SampleRead, shape: Shape, place: Place) -> MetricAnswer:
     """Everything since an instant; where it is thinned past the memory, in a `place`.
 
     Raises:
@@ -89,12 +89,12 @@ def tail(reading: Reading, shape: Shape, place: Place) -> Answer:
     else:
         batches, etag = gathered.take(), _etag([gathered], "tail", shape)
     chunks = response_bodies.tail(batches) if shape.format == "json" else write(batches, shape.format)
-    return Answer(
-        chunks, etag, shape.media_type, reading.still_holds, _whole_bytes(reading), BROKEN_OFF[shape.format], headers
+    return MetricAnswer(
+        chunks, etag, shape.media_type, reading.is_valid, _whole_bytes(reading), BROKEN_OFF[shape.format], headers
     )
 
 
-def interval(current: Reading, previous: Reading, window: Window, shape: Shape, place: Place) -> Answer:
+def interval(current: SampleRead, previous: SampleRead, window: Window, shape: Shape, place: Place) -> MetricAnswer:
     """An interval, the one before it and the statistics; in other shapes than JSON the interval alone.
 
     Raises as `tail`.
@@ -111,12 +111,12 @@ def interval(current: Reading, previous: Reading, window: Window, shape: Shape, 
             chunks, body = _made(chunks)
         etag = f'"{text_digest(body)}"' if body is not None else etag
         whole_bytes = KEPT_WHOLE_BYTES
-    holds = current.still_holds, previous.still_holds  # and not the readings: whoever keeps this would keep their pages
+    holds = current.is_valid, previous.is_valid  # and not the readings: whoever keeps this would keep their pages
 
-    def still_holds() -> bool:
+    def is_valid() -> bool:
         return holds[0]() and holds[1]()
 
-    return Answer(chunks, etag, shape.media_type, still_holds, whole_bytes)
+    return MetricAnswer(chunks, etag, shape.media_type, is_valid, whole_bytes)
 
 
 def _made(chunks: Iterator[bytes]) -> tuple[Iterator[bytes], bytes | None]:
@@ -132,11 +132,11 @@ def _made(chunks: Iterator[bytes]) -> tuple[Iterator[bytes], bytes | None]:
     return iter([body]), body
 
 
-def _whole_bytes(reading: Reading) -> int:
+def _whole_bytes(reading: SampleRead) -> int:
     return KEPT_WHOLE_BYTES if reading.is_short else WHOLE_BYTES
 
 
-def _gather(reading: Reading) -> _Gathered:
+def _gather(reading: SampleRead) -> _Gathered:
     """Take what is in memory, or what comes at once; what is longer stays to be streamed."""
     head: deque[Batch] = deque()
     size, most_bytes = 0, reading.most_bytes if reading.is_short else WHOLE_BYTES
@@ -155,8 +155,8 @@ def _etag(parts: list[_Gathered], *more: str | Shape) -> str:
     return f'"{digest_of((), *digests, *map(str, more))}"'
 
 
-def _thinned(batches: Iterator[Batch], max_points: int) -> Thinner:
-    thinner = Thinner(max_points)
+def _thinned(batches: Iterator[Batch], max_points: int) -> Downsampler:
+    thinner = Downsampler(max_points)
     for batch in batches:
         thinner.add(batch)
     return thinner

@@ -22,7 +22,7 @@ from pycemaker import i18n
 from pycemaker.cache.store import Store
 from pycemaker.collect.sources import look_at_sources
 from pycemaker.errors import DatabaseUnreachable, IndexesNotReady, PycemakerError, RightMissing
-from pycemaker.jobs.job_store import Ledger
+from pycemaker.jobs.job_store import JobStore
 from pycemaker.metrics import METRICS
 from pycemaker.settings import Settings
 from pycemaker.web.error_responses import sentence
@@ -41,7 +41,7 @@ STUCK_SECONDS = 30
 
 
 @dataclass(frozen=True)
-class Finding:
+class ReadinessFinding:
     """What a check found.
 
     Attributes:
@@ -61,7 +61,7 @@ class Finding:
         return {"ok": self.ok} | ({"why": self.why} if self.why else {}) | dict(self.figures)
 
 
-Check = Callable[[], Finding]
+Check = Callable[[], ReadinessFinding]
 
 _NO_WRITING = "o usuário do banco não tem direito de gravar: só as métricas são servidas"
 _FORBIDDEN_INDEX = "falta um índice, e o usuário não o pode criar: as leituras são lentas"
@@ -85,17 +85,17 @@ class Readiness:
         self._bound_seconds = bound_seconds
         self._kept_seconds = kept_seconds
         self._lock = threading.Lock()
-        self._looks: dict[str, tuple[float, Future[Finding]]] = {}
+        self._looks: dict[str, tuple[float, Future[ReadinessFinding]]] = {}
 
-    def look(self) -> dict[str, Finding]:
+    def look(self) -> dict[str, ReadinessFinding]:
         """What each check finds, by name."""
         with self._lock:
             futures = {name: self._current(name) for name in self._checks}
         wait(futures.values(), self._bound_seconds)
-        late = Finding(False, f"não terminou em {self._bound_seconds:g} s")
+        late = ReadinessFinding(False, f"não terminou em {self._bound_seconds:g} s")
         return {name: future.result() if future.done() else late for name, future in futures.items()}
 
-    def _current(self, name: str) -> Future[Finding]:
+    def _current(self, name: str) -> Future[ReadinessFinding]:
         """The look that is under way or recent; else a new one."""
         began, future = self._looks.get(name, (float("-inf"), None))
         if future is not None and (not future.done() or time.monotonic() - began < self._kept_seconds):
@@ -106,11 +106,11 @@ class Readiness:
         return future
 
 
-def _run(check: Check, future: Future[Finding]) -> None:
+def _run(check: Check, future: Future[ReadinessFinding]) -> None:
     try:
         future.set_result(check())
     except Exception as error:  # noqa: BLE001 - whatever it was, it is a finding, of which the type alone is told
-        future.set_result(Finding(False, f"falhou ({type(error).__name__})"))
+        future.set_result(ReadinessFinding(False, f"falhou ({type(error).__name__})"))
 
 
 def readiness(services: Services) -> Readiness:
@@ -122,94 +122,94 @@ def readiness(services: Services) -> Readiness:
             "reading": partial(check_reading, services.store),
             "writing": partial(check_writing, services.store),
             "indexes": partial(check_indexes, services.store),
-            "queue": partial(check_queue, services.desk.ledger, settings),
+            "queue": partial(check_queue, services.report_service.job_store, settings),
             "disk": DiskCheck(settings.data_dir, holds_database=services.store.is_embedded),
             "samples": partial(check_samples, services.store, services.clock),
         }
     )
 
 
-def check_database(store: Store) -> Finding:
+def check_database(store: Store) -> ReadinessFinding:
     """Whether MongoDB answers a ping."""
     began = time.perf_counter()
     try:
         store.ping()
     except PycemakerError as error:
         return _failed(error)
-    return Finding(True, figures={"ping_ms": round((time.perf_counter() - began) * 1000, 2)})
+    return ReadinessFinding(True, figures={"ping_ms": round((time.perf_counter() - began) * 1000, 2)})
 
 
-def check_reading(store: Store) -> Finding:
+def check_reading(store: Store) -> ReadinessFinding:
     """Whether samples can be read: the newest one of a metric is."""
     try:
         store.rights()
         store.newest(METRICS[0])
     except IndexesNotReady:
-        return Finding(True)  # `indexes` says so
+        return ReadinessFinding(True)  # `indexes` says so
     except PycemakerError as error:
         return _failed(error)
-    return Finding(True)
+    return ReadinessFinding(True)
 
 
-def check_writing(store: Store) -> Finding:
+def check_writing(store: Store) -> ReadinessFinding:
     """Whether reports can be written down. Without it metrics are served all the same."""
     try:
         rights = store.rights()
     except PycemakerError as error:
         return _failed(error)
     if not (rights.write and rights.index):
-        return Finding(False, _NO_WRITING if not rights.write else _NO_INDEXING, is_vital=False)
-    return Finding(True)
+        return ReadinessFinding(False, _NO_WRITING if not rights.write else _NO_INDEXING, is_vital=False)
+    return ReadinessFinding(True)
 
 
-def check_indexes(store: Store) -> Finding:
+def check_indexes(store: Store) -> ReadinessFinding:
     """Whether every collection has the index that bounds its reads; where one is missing its making begins here."""
     try:
         if not store.prepare_all(BOUND_SECONDS - 0.5):
-            return Finding(False, _REFUSED_INDEX if store.rights().index else _FORBIDDEN_INDEX, is_vital=False)
+            return ReadinessFinding(False, _REFUSED_INDEX if store.rights().index else _FORBIDDEN_INDEX, is_vital=False)
     except IndexesNotReady as error:
-        return Finding(False, f"o índice de {error.facts['reason']} está sendo criado")
+        return ReadinessFinding(False, f"o índice de {error.facts['reason']} está sendo criado")
     except PycemakerError as error:
         return _failed(error)
-    return Finding(True)
+    return ReadinessFinding(True)
 
 
-def _failed(error: PycemakerError) -> Finding:
+def _failed(error: PycemakerError) -> ReadinessFinding:
     """What stands in the way: the sentence of a cause that is known, else that MongoDB did not answer."""
     if type(error) is DatabaseUnreachable:
-        return Finding(False, f"o MongoDB não respondeu ({error.facts['reason']})")
-    return Finding(False, sentence(error))
+        return ReadinessFinding(False, f"o MongoDB não respondeu ({error.facts['reason']})")
+    return ReadinessFinding(False, sentence(error))
 
 
-def check_samples(store: Store, clock: Callable[[], datetime]) -> Finding:
+def check_samples(store: Store, clock: Callable[[], datetime]) -> ReadinessFinding:
     """Whether samples keep coming, with dates. Requests need not stop where they do not."""
     try:
         store.prepare_all(BOUND_SECONDS - 0.5)  # the look goes by the indexes, which another check has begun
         sources = look_at_sources(store.database)
     except PycemakerError:
-        return Finding(False, "não foi possível olhar as amostras", is_vital=False)
+        return ReadinessFinding(False, "não foi possível olhar as amostras", is_vital=False)
     if not sources:
-        return Finding(False, "nenhuma métrica tem amostras neste banco", {"sources": 0}, is_vital=False)
+        return ReadinessFinding(False, "nenhuma métrica tem amostras neste banco", {"sources": 0}, is_vital=False)
     now_utc = clock()
     silent = {source.metric.label: source.silent_seconds(now_utc) for source in sources}
     said = [f"{label}: sem amostras há {i18n.duration(seconds)}" for label, seconds in silent.items() if seconds]
     said += [f"{source.metric.label}: há amostras sem data" for source in sources if source.has_undated]
-    return Finding(not said, "; ".join(said) or None, {"sources": len(sources)}, is_vital=False)
+    return ReadinessFinding(not said, "; ".join(said) or None, {"sources": len(sources)}, is_vital=False)
 
 
-def check_queue(ledger: Ledger, settings: Settings) -> Finding:
+def check_queue(job_store: JobStore, settings: Settings) -> ReadinessFinding:
     """Whether reports are taken up, by this server or another: none is due for longer than those before it may take."""
     try:
-        waiting, overdue_seconds = ledger.count_waiting(), ledger.overdue_seconds()
+        waiting, overdue_seconds = job_store.count_waiting(), job_store.overdue_seconds()
     except RightMissing:
-        return Finding(False, "nenhum relatório é feito: veja writing", is_vital=False)
+        return ReadinessFinding(False, "nenhum relatório é feito: veja writing", is_vital=False)
     except PycemakerError as error:
         return _failed(error)
     figures = {"waiting": waiting, "limit": settings.report_queue, "overdue_seconds": round(overdue_seconds, 1)}
     rounds = waiting // settings.report_workers + 1
     if overdue_seconds > rounds * settings.report_timeout_seconds + STUCK_SECONDS:
-        return Finding(False, f"um relatório espera há {overdue_seconds:.0f} s e ninguém o faz", figures)
-    return Finding(True, figures=figures)
+        return ReadinessFinding(False, f"um relatório espera há {overdue_seconds:.0f} s e ninguém o faz", figures)
+    return ReadinessFinding(True, figures=figures)
 
 
 class DiskCheck:
@@ -228,21 +228,23 @@ class DiskCheck:
         self._holds_database = holds_database
         self._number: int | None = None
 
-    def __call__(self) -> Finding:
+    def __call__(self) -> ReadinessFinding:
         """What is to be said of it now."""
         if self._holds_database and not self._has_database():
-            return Finding(False, "a pasta do banco de dados em DATA_DIR desapareceu: devolva-a e reinicie o servidor")
+            return ReadinessFinding(
+                False, "a pasta do banco de dados em DATA_DIR desapareceu: devolva-a e reinicie o servidor"
+            )
         try:
             self._data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError:
-            return Finding(False, "DATA_DIR desapareceu e não pôde ser criado de novo")
+            return ReadinessFinding(False, "DATA_DIR desapareceu e não pôde ser criado de novo")
         free_bytes = shutil.disk_usage(self._data_dir).free
         figures = {"free_mb": free_bytes // 2**20}
         if not os.access(self._data_dir, os.W_OK):
-            return Finding(False, "DATA_DIR não pode ser escrito por este processo", figures)
+            return ReadinessFinding(False, "DATA_DIR não pode ser escrito por este processo", figures)
         if free_bytes < LEAST_FREE_BYTES:
-            return Finding(False, f"há menos de {LEAST_FREE_BYTES // 2**20} MB livres em DATA_DIR", figures)
-        return Finding(True, figures=figures)
+            return ReadinessFinding(False, f"há menos de {LEAST_FREE_BYTES // 2**20} MB livres em DATA_DIR", figures)
+        return ReadinessFinding(True, figures=figures)
 
     def _has_database(self) -> bool:
         """Whether the folder of the first look is still where it was."""

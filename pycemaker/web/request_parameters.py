@@ -34,7 +34,7 @@ def query(request: Any) -> dict[str, str]:
 
 
 @dataclass(frozen=True)
-class Given:
+class RequestParameters:
     """Parameters that a request gives: `texts` of its query and of a form, `values` of a JSON object."""
 
     texts: dict[str, str]
@@ -45,7 +45,7 @@ class Given:
         return self.values.pop(name) if name in self.values else self.texts.pop(name, default)
 
 
-def parameters(request: Any) -> Given:
+def parameters(request: Any) -> RequestParameters:
     """The parameters of the query and of the body. No body gives none.
 
     What begins as an object is read as JSON, whatever it is called: curl calls it a form, and fetch a text.
@@ -67,7 +67,7 @@ def parameters(request: Any) -> Given:
     for name in {**form, **values}:
         if name in texts:
             raise errors.InvalidParameter(field=name[:40], reason="given in the query and in the body")
-    return Given(texts | form, values)
+    return RequestParameters(texts | form, values)
 
 
 def _refuse_body(reason: str) -> NoReturn:

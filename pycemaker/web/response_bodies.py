@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from pycemaker import stats
 from pycemaker.series.batches import Batch
-from pycemaker.series.downsample import Thinner
+from pycemaker.series.downsample import Downsampler
 from pycemaker.window import Window, to_iso_text
 
 _PLAIN_BYTES = 6_000_000
@@ -84,7 +84,7 @@ class _Seen:
         self._readings: list[NDArray[np.float64]] = [np.empty(0)]
         self.criticities: Counter[str] = Counter()
         self._extremes = extremes
-        self.thinner = Thinner(max_points) if max_points else None
+        self.thinner = Downsampler(max_points) if max_points else None
 
     def pass_on(self, batches: Iterable[Batch]) -> Iterator[Batch]:
         """The batches; or, once all have passed, the one batch that is left of them."""
@@ -187,7 +187,7 @@ def _statistics(seen: _Seen, seen_before: _Seen) -> dict[str, Any]:
     }
 
 
-def _sampling(thinner: Thinner, previous: Thinner) -> dict[str, Any]:
+def _sampling(thinner: Downsampler, previous: Downsampler) -> dict[str, Any]:
     return {"metodo": thinner.method} | {
         key: {"pontos": len(each.result()), "de": each.total}
         for key, each in (("data", thinner), ("data_anterior", previous))

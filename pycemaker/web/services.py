@@ -10,12 +10,12 @@ from functools import cached_property
 from pathlib import Path
 
 from pycemaker.cache.store import Store
-from pycemaker.jobs.report_service import Desk
+from pycemaker.jobs.report_service import ReportService
 from pycemaker.reports import catalogue
 from pycemaker.settings import Settings
 from pycemaker.telemetry.traffic import Traffic
-from pycemaker.web.access.access_control import Gate
-from pycemaker.web.access.rate_limits import Limits
+from pycemaker.web.access.access_control import AccessControl
+from pycemaker.web.access.rate_limits import RateLimits
 
 STREAMS = 32
 """Long answers at a time: each holds a thread until its client has taken it, however slowly."""
@@ -37,13 +37,13 @@ class Services:
 
     settings: Settings
     store: Store
-    desk: Desk
+    report_service: ReportService
     traffic: Traffic = field(default_factory=Traffic)
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     streams: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(STREAMS))
     notebooks: Path = catalogue.NOTEBOOKS
 
     @cached_property
-    def gate(self) -> Gate:
+    def gate(self) -> AccessControl:
         """Who may ask for reports, and how often."""
-        return Gate(self.settings, Limits(self.store.database))
+        return AccessControl(self.settings, RateLimits(self.store.database))

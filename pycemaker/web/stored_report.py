@@ -10,7 +10,7 @@ import re
 
 from pycemaker import brand
 from pycemaker.errors import UnknownReport
-from pycemaker.jobs.artifacts import FIGURES, PAGE, Files
+from pycemaker.jobs.artifacts import FIGURES, PAGE, ArtifactStore
 
 _HEADERS = {
     "X-Robots-Tag": "noindex, nofollow",
@@ -42,7 +42,7 @@ def check_id(report_id: str) -> str:
     return report_id
 
 
-def page(files: Files, report_id: str, base_path: str = "") -> bytes:
+def page(files: ArtifactStore, report_id: str, base_path: str = "") -> bytes:
     """The page of a report, its figures pointed to below `<base_path>/reports`, from wherever it is shown.
 
     Raises:
@@ -53,7 +53,7 @@ def page(files: Files, report_id: str, base_path: str = "") -> bytes:
     return _RELATIVE.sub(lambda match: match[1] + folder + match[2], content)
 
 
-def figure(files: Files, report_id: str, name: str) -> bytes:
+def figure(files: ArtifactStore, report_id: str, name: str) -> bytes:
     """One of its figures, a PNG.
 
     Raises:

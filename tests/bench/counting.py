@@ -12,7 +12,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from pycemaker.telemetry.traffic import BOUNDS_SECONDS, Traffic, template
-from pycemaker.web.middleware.access_log import identify
+from pycemaker.web.middleware.access_log import log_requests
 from pycemaker.web.wsgi import ROUTE, Application, count_traffic
 
 REQUESTS = 20_000
@@ -73,7 +73,7 @@ def main() -> None:
     made: dict[str, Callable[[], Application]] = {
         "without": lambda: answer,
         "ours": lambda: count_traffic(answer, Traffic()),
-        "ours, with an id": lambda: identify(count_traffic(answer, Traffic())),
+        "ours, with an id": lambda: log_requests(count_traffic(answer, Traffic())),
         "prometheus_client": lambda: count_with_client(answer),
     }
     print(f"Python {sys.version.split()[0]}; processor microseconds a request, least of {RUNS} runs of {REQUESTS:,}")

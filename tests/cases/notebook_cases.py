@@ -16,7 +16,7 @@ from pycemaker.errors import PycemakerError
 from pycemaker.reports.catalogue import find_notebook
 from pycemaker.reports.model import ReportRequest
 from pycemaker.settings import from_mapping
-from pycemaker.tools.preview_builder import RECIPIENT, Kitchen, Made
+from pycemaker.tools.preview_builder import RECIPIENT, Preview, PreviewBuilder
 from pycemaker.window import Window
 from tests.cases.table import Row
 
@@ -49,7 +49,7 @@ class NotebookCase:
             return f"refused: {self.refused}"
         return _words(self.figures, self.shows, ())
 
-    def seen(self, made: Made) -> str:
+    def seen(self, made: Preview) -> str:
         """What the mail has of what it should have, and of what it should not."""
         text = " ".join(made.page.text.split())
         shown = tuple(words for words in self.shows if words in text)
@@ -94,13 +94,13 @@ def tried(case: NotebookCase, folder: Path = FOLDER) -> str:
         try:
             notebook = find_notebook(case.name, folder)
             window = Window(END, notebook.hours)
-            kitchen = Kitchen(
+            preview_builder = PreviewBuilder(
                 ReportRequest("case", notebook.path, window, (RECIPIENT,)),
                 from_mapping({"DATA_DIR": scratch, "PUBLIC_URL": "https://monitor.example.com"}),
                 Path(scratch),
             )
-            kitchen.run()
-            return case.seen(kitchen.render())
+            preview_builder.run()
+            return case.seen(preview_builder.render())
         except PycemakerError as error:
             begin = f"{error}"[: len(case.refused)] if case.refused else str(error)
             return f"refused: {begin}"

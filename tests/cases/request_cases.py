@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.services.report_service import SpentDesk
+
 import server
 from pycemaker.cache.store import Store
 from pycemaker.mongo import embedded
 from pycemaker.mongo.database import Database
 from pycemaker.settings import from_mapping
 from tests.cases.table import Row
-from tests.services.desk import SpentDesk
 from tests.services.wsgi import Answer, Client
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pycemaker.errors import DatabaseUnreachable, InvalidSettings
 from pycemaker.mongo.database import open_database
-from pycemaker.mongo.privileges import look_at_rights
+from pycemaker.mongo.privileges import read_privileges
 from pycemaker.parsing.origins import may_read
 from pycemaker.settings import from_mapping
 from tests.cases.table import Row
@@ -48,7 +48,7 @@ def _problem(url: str) -> str:
 def _outage(url: str) -> str:
     database = open_database(url.partition("?")[0], Path(tempfile.gettempdir()))
     try:
-        look_at_rights(database)
+        read_privileges(database)
     except DatabaseUnreachable as error:
         return type(error).__name__
     finally:
@@ -59,7 +59,7 @@ def _outage(url: str) -> str:
 def _rights(url: str) -> str:
     database = open_database(url, Path(tempfile.gettempdir()))
     try:
-        rights = look_at_rights(database)
+        rights = read_privileges(database)
         return f"read {rights.read}, write {rights.write}"
     finally:
         database.close()

@@ -80,7 +80,7 @@ def _whole_way(here: Place, dice: random.Random, count: int) -> Iterator[tuple[A
         here.ask(report_id)
         time.sleep(dice.uniform(0, usual_seconds * (1.2 if number % 2 else 3)))
         here.kill(worker)
-        at = here.desk.ledger.get(report_id)
+        at = here.report_service.job_store.get(report_id)
         worker = here.start_worker()
         yield _row(here, report_id, at)
         if number % 10 == 9:
@@ -92,13 +92,13 @@ def _hand_over(here: Place, dice: random.Random, count: int) -> Iterator[tuple[A
     worker = here.start_worker()
     for number in range(count):
         report_id = f"handed-{number}"
-        put_rendered(here.desk, report_id, f"{report_id}@example.com")
+        put_rendered(here.report_service, report_id, f"{report_id}@example.com")
         until = time.monotonic() + 3
-        while here.desk.ledger.get(report_id)["state"] == "rendered" and time.monotonic() < until:
+        while here.report_service.job_store.get(report_id)["state"] == "rendered" and time.monotonic() < until:
             time.sleep(0.001)
         time.sleep(dice.uniform(0, 0.12))
         here.kill(worker)
-        at = here.desk.ledger.get(report_id)
+        at = here.report_service.job_store.get(report_id)
         worker = here.start_worker()
         yield _row(here, report_id, at)
         if number % 10 == 9:

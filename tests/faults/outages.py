@@ -57,7 +57,7 @@ def _database_dies(here: Place, stage: str, number: int) -> tuple[Any, ...]:
     until = time.monotonic() + 20
     entry: dict[str, Any] = {}
     while time.monotonic() < until:
-        entry = here.desk.ledger.get(report_id)
+        entry = here.report_service.job_store.get(report_id)
         if stage in (entry["state"], entry["stage"]) or entry["state"] == "sent":
             break
     lock = here.folder / "mongo" / "mongod.lock"

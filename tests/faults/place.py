@@ -20,9 +20,9 @@ import psutil
 
 from pycemaker.collect import demo
 from pycemaker.jobs import states
-from pycemaker.jobs.job_document import Asked
-from pycemaker.jobs.report_service import Desk
-from pycemaker.jobs.service_factory import make_desk
+from pycemaker.jobs.job_document import Submission
+from pycemaker.jobs.report_service import ReportService
+from pycemaker.jobs.service_factory import make_report_service
 from pycemaker.mongo import embedded
 from pycemaker.mongo.database import Database
 from pycemaker.reports.model import ReportRequest
@@ -48,7 +48,7 @@ class Place:
 
     folder: Path
     database: Database
-    desk: Desk
+    report_service: ReportService
     mail: SmtpServer
     environment: dict[str, str]
     now: datetime
@@ -76,12 +76,12 @@ class Place:
     def ask(self, report_id: str, *recipients: str) -> None:
         """Ask for a report of the last six hours."""
         request = ReportRequest(report_id, NOTEBOOK, Window(self.now, 6), recipients or (f"{report_id}@example.com",))
-        self.desk.ask(request, Asked(report_id, queue_limit=10_000, give_up_seconds=3600))
+        self.report_service.ask(request, Submission(report_id, queue_limit=10_000, give_up_seconds=3600))
 
     def ended(self, report_id: str, seconds: float = 120) -> dict[str, Any]:
         """The report's entry at its end."""
         until = time.monotonic() + seconds
-        while (entry := self.desk.ledger.get(report_id))["state"] not in states.ENDED:
+        while (entry := self.report_service.job_store.get(report_id))["state"] not in states.ENDED:
             if time.monotonic() > until:
                 raise AssertionError(f"{report_id} did not end: {entry}")
             time.sleep(0.05)
@@ -113,8 +113,8 @@ def place(**given: str) -> Iterator[Place]:
         database = Database(held.url)
         now = datetime.now(UTC).replace(microsecond=0)
         demo.write_history(database, now, 12)
-        desk = make_desk(from_mapping(environment), database, environment, keep_spare=False)
-        here = Place(folder, database, desk, mail, environment, now)
+        report_service = make_report_service(from_mapping(environment), database, environment, keep_spare=False)
+        here = Place(folder, database, report_service, mail, environment, now)
         try:
             yield here
         finally:

@@ -6,7 +6,7 @@ import os
 import threading
 from dataclasses import replace
 
-from pycemaker.jobs.service_factory import bounds_of, make_desk
+from pycemaker.jobs.service_factory import job_limits, make_report_service
 from pycemaker.mongo.database import Database
 from pycemaker.settings import load
 
@@ -15,9 +15,11 @@ def main() -> None:
     """Start, say so, and work."""
     settings = load()
     assert settings.mongo_db_url is not None
-    bounds = replace(bounds_of(settings), first_retry_seconds=0.5, lease_seconds=2.0)  # whoever looks on need not wait
-    desk = make_desk(settings, Database(settings.mongo_db_url), os.environ, keep_spare=True, bounds=bounds)
-    desk.start()
+    bounds = replace(job_limits(settings), first_retry_seconds=0.5, lease_seconds=2.0)  # whoever looks on need not wait
+    report_service = make_report_service(
+        settings, Database(settings.mongo_db_url), os.environ, keep_spare=True, bounds=bounds
+    )
+    report_service.start()
     print("ready", flush=True)
     threading.Event().wait()
 

@@ -10,13 +10,13 @@ from typing import Any
 
 import server
 from pycemaker.cache.store import Store
-from pycemaker.jobs.report_service import Desk, Post
+from pycemaker.jobs.report_service import Post, ReportService
 from pycemaker.mail.outbox import Outbox
 from pycemaker.mongo.database import Database
 from pycemaker.settings import load
 
 
-class PromptDesk(Desk):
+class PromptDesk(ReportService):
     """A desk over a real ledger that says of each report at once, to who waits, that it was sent. Nobody makes any."""
 
     def __init__(self, database: Database, folder: Path) -> None:
@@ -24,7 +24,7 @@ class PromptDesk(Desk):
         super().__init__(database, {}, folder, post)
 
     def wait(self, report_id: str, seconds: float) -> dict[str, Any]:
-        entry = self.ledger.get(report_id)
+        entry = self.job_store.get(report_id)
         if not seconds:
             return entry
         for recipient in entry["recipients"]:

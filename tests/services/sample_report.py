@@ -13,7 +13,7 @@ from pycemaker.mongo.database import Database
 from pycemaker.reports.catalogue import find_notebook
 from pycemaker.reports.model import ReportRequest
 from pycemaker.settings import from_mapping
-from pycemaker.tools.preview_builder import RECIPIENT, Kitchen, Made
+from pycemaker.tools.preview_builder import RECIPIENT, Preview, PreviewBuilder
 from pycemaker.window import Window
 
 END = datetime(2026, 11, 24, 21, 0, tzinfo=UTC)
@@ -24,7 +24,7 @@ PUBLIC_URL = "https://monitor.example.com"
 class SampleReport:
     """One report: what it was rendered to, and the preview page of it."""
 
-    made: Made
+    made: Preview
     preview: str
 
 
@@ -43,7 +43,7 @@ def sample_report(database_url: str, folder: Path, notebook: str = "report") -> 
     given = {"MONGO_DB_URL": database_url, "DATA_DIR": str(folder), "PUBLIC_URL": PUBLIC_URL}
     request = ReportRequest("Zm9vYmFyYmF6cXV4LV9hYg", found.path, Window(END, found.hours), RECIPIENT)
     with patch.dict(os.environ, given):
-        kitchen = Kitchen(request, from_mapping(given), folder)
-        kitchen.run()
-        made = kitchen.render()
-    return SampleReport(made, kitchen.file.read_text(encoding="utf-8"))
+        preview_builder = PreviewBuilder(request, from_mapping(given), folder)
+        preview_builder.run()
+        made = preview_builder.render()
+    return SampleReport(made, preview_builder.file.read_text(encoding="utf-8"))

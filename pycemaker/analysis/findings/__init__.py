@@ -11,7 +11,7 @@ A reading is known where the last weeks reached it at any hour, the worst day le
 are no news. A level or a stretch is known where the days themselves were as far from their same hours. Beyond what is
 known there must be a margin: a floor that matters to people, and a share of how much the days differ, larger where
 there are few. How often a quiet period carries a finding is measured by `python -m tests.bench.false_alarms`
-and `tests.bench.findings`, and bounded by `tests/unit/test_findings_noise.py`.
+and `tests.bench.findings`, and bounded by `tests/unit/analysis/test_findings_noise.py`.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from pycemaker.analysis.findings.blocks import Series, scaled, series
 from pycemaker.analysis.findings.comparability import (
     FEWEST_READINGS,
     AllClear,
-    Judged,
+    Comparability,
     Reason,
-    judged,
+    comparability,
     unjudged,
     without_made_up,
 )
-from pycemaker.analysis.findings.critical_time import Outage, critical_time, new_high, outages
+from pycemaker.analysis.findings.critical_time import SampleGap, critical_time, new_high, sample_gaps
 from pycemaker.analysis.findings.episodes import Episode, find_episode
 from pycemaker.analysis.findings.extremes import LEAST_DAYS
 from pycemaker.analysis.findings.filling import find_trend
@@ -69,7 +69,7 @@ def find(period: Period) -> tuple[Finding, ...]:
     Stretches of several metrics at one time are one finding. Whatever compares the two intervals is withheld where
     there is too little of either. Made-up samples count only where they are most of the interval.
     """
-    each = judged(without_made_up(period))
+    each = comparability(without_made_up(period))
     enough = {one.part.metric.id: one for one in each if one.readings >= FEWEST_READINGS}
     parts = {name: series(one.part) for name, one in enough.items()}
     comparable = {name: taken for name, taken in parts.items() if _is_comparable(taken, enough[name].coverage)}
@@ -93,13 +93,13 @@ def find(period: Period) -> tuple[Finding, ...]:
 
 def all_clear(period: Period) -> AllClear:
     """What is said of a period without a finding: what was looked at, and what it was compared with."""
-    return judging.all_clear(judged(without_made_up(period)))
+    return judging.all_clear(comparability(without_made_up(period)))
 
 
-def _outage(each: Sequence[Judged]) -> Outage | None:
+def _outage(each: Sequence[Comparability]) -> SampleGap | None:
     """The stretch without samples that is told, if any: the one that most is missed in."""
     counted = {one.part.metric.id: (one.part, one.coverage) for one in each if one.reason is not Reason.UNDATED}
-    return next(iter(outages(counted)), None)
+    return next(iter(sample_gaps(counted)), None)
 
 
 def _changes(parts: dict[str, Series], comparable: dict[str, Series]) -> list[Finding]:

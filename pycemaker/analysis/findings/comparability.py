@@ -43,7 +43,7 @@ class Reason(Enum):
 
 
 @dataclass(frozen=True)
-class Judged:
+class Comparability:
     """One metric of a period.
 
     Attributes:
@@ -86,12 +86,12 @@ class AllClear:
     advice: str
 
 
-def judged(period: Period) -> tuple[Judged, ...]:
+def comparability(period: Period) -> tuple[Comparability, ...]:
     """Every metric of the period, in its order."""
     return tuple(_judged(part) for part in period.metrics)
 
 
-def _judged(part: MetricPeriod) -> Judged:
+def _judged(part: MetricPeriod) -> Comparability:
     counted, days = coverage(part), known_days(part)
     readings = int(np.isfinite(part.current.reading).sum())
     has_previous = counted.previous_share >= COMPARABLE_SHARE
@@ -103,7 +103,9 @@ def _judged(part: MetricPeriod) -> Judged:
         Reason.PARTIAL: counted.share < COMPARABLE_SHARE,
         Reason.ALONE: not has_previous and (part.history is None or len(part.history) < _LEAST_HOURS),
     }
-    return Judged(part, counted, readings, next((reason for reason, holds in reasons.items() if holds), None), days)
+    return Comparability(
+        part, counted, readings, next((reason for reason, holds in reasons.items() if holds), None), days
+    )
 
 
 def known_days(part: MetricPeriod) -> int:
@@ -128,7 +130,7 @@ def without_made_up(period: Period) -> Period:
     return replace(period, metrics=tuple(part.after(until) for part in period.metrics))
 
 
-def unjudged(each: Sequence[Judged], in_outage: Collection[Metric]) -> list[Finding]:
+def unjudged(each: Sequence[Comparability], in_outage: Collection[Metric]) -> list[Finding]:
     """A finding for each reason that keeps metrics from being judged.
 
     One that was never collected is no news beside others that are.
@@ -148,7 +150,7 @@ def unjudged(each: Sequence[Judged], in_outage: Collection[Metric]) -> list[Find
     return found
 
 
-def _nothing(each: Sequence[Judged]) -> Finding:
+def _nothing(each: Sequence[Comparability]) -> Finding:
     newest = max((one.part.absence.newest_ms or 0 for one in each if one.part.absence), default=0)
     detail = _("Nenhuma amostra foi encontrada, nem neste período nem antes dele.")
     if newest:
@@ -181,7 +183,7 @@ _ADVICE = {
 }
 
 
-def _tell(reason: Reason, alike: Sequence[Judged], *, is_all: bool) -> Finding:
+def _tell(reason: Reason, alike: Sequence[Comparability], *, is_all: bool) -> Finding:
     labels = i18n.listed([one.part.label for one in alike])
     received = sum(one.coverage.received for one in alike)
     too_few = ngettext(
@@ -201,7 +203,7 @@ def _tell(reason: Reason, alike: Sequence[Judged], *, is_all: bool) -> Finding:
     )
 
 
-def all_clear(each: Sequence[Judged]) -> AllClear:
+def all_clear(each: Sequence[Comparability]) -> AllClear:
     """What is said of a period without a finding."""
     looked_at = [one for one in each if one.reason is None]
     if not looked_at:
@@ -217,7 +219,7 @@ def all_clear(each: Sequence[Judged]) -> AllClear:
     return AllClear(headline, detail, _("nada."))
 
 
-def _nothing_clear(each: Sequence[Judged]) -> AllClear:
+def _nothing_clear(each: Sequence[Comparability]) -> AllClear:
     """What is said where no metric could be compared, and nothing was critical."""
     if not each:
         return AllClear(_(NO_SAMPLES), "", _(CHECK_COLLECTOR))
@@ -236,7 +238,7 @@ def _nothing_clear(each: Sequence[Judged]) -> AllClear:
     return AllClear(headline, clear, _("Veja abaixo se os níveis são os que se esperam."))
 
 
-def _compared_with(looked_at: Sequence[Judged]) -> str:
+def _compared_with(looked_at: Sequence[Comparability]) -> str:
     """What every one of these metrics was compared with."""
     has_previous = all(one.coverage.previous_share >= COMPARABLE_SHARE for one in looked_at)
     days = min(one.days for one in looked_at)

@@ -58,7 +58,7 @@ class CriticalTime:
 
 
 @dataclass(frozen=True)
-class High:
+class NewHigh:
     """A reading like none before.
 
     Attributes:
@@ -126,7 +126,7 @@ def _same_hours(series: Series, time_ms: int) -> Floats:
     return np.array([np.fmax.reduce(day, initial=np.nan) for day in days])
 
 
-def new_high(series: Series) -> High | None:
+def new_high(series: Series) -> NewHigh | None:
     """A highest reading far beyond all that was read of other times; None where there is none, or little to know."""
     part = series.part
     finite = np.isfinite(part.current.reading)
@@ -135,7 +135,7 @@ def new_high(series: Series) -> High | None:
         return None
     place = int(np.argmax(readings))
     other = np.concatenate([series.peaks, part.previous.reading, readings[np.abs(times - times[place]) > _AROUND_MS]])
-    high = High(float(readings[place]), int(times[place]), float(other[np.isfinite(other)].max()))
+    high = NewHigh(float(readings[place]), int(times[place]), float(other[np.isfinite(other)].max()))
     if part.metric.unit == "ratio" and high.reading < _LEAST_HIGH_RATIO:
         return None
     floor = _HIGH.get(part.metric.unit, _HIGH["requests"])
@@ -143,7 +143,7 @@ def new_high(series: Series) -> High | None:
 
 
 @dataclass(frozen=True)
-class Outage:
+class SampleGap:
     """One gap, and the metrics that have it.
 
     Attributes:
@@ -157,7 +157,7 @@ class Outage:
     at_end: bool
 
 
-def outages(counted: dict[str, tuple[MetricPeriod, Coverage]]) -> list[Outage]:
+def sample_gaps(counted: dict[str, tuple[MetricPeriod, Coverage]]) -> list[SampleGap]:
     """Gaps of five minutes and 0.5% of the interval or more, alike ones of several metrics as one; most missed first.
 
     A metric that has no sample anywhere is not collected, which is no news; neither is what came before a collector's
@@ -173,11 +173,11 @@ def outages(counted: dict[str, tuple[MetricPeriod, Coverage]]) -> list[Outage]:
     return [_outage(group) for group in ranked]
 
 
-def _outage(group: list[tuple[MetricPeriod, Gap]]) -> Outage:
+def _outage(group: list[tuple[MetricPeriod, Gap]]) -> SampleGap:
     longest = max((gap for _, gap in group), key=lambda gap: gap.seconds)
     end_ms = to_epoch_ms(group[0][0].window.end_utc)
     metrics = {part.metric.id: part.metric for part, _ in group}
-    return Outage(longest, tuple(metrics.values()), longest.end_ms >= end_ms)
+    return SampleGap(longest, tuple(metrics.values()), longest.end_ms >= end_ms)
 
 
 def _is_news(part: MetricPeriod, gap: Gap) -> bool:

@@ -31,7 +31,7 @@ _AHEAD, _AHEAD_WITHOUT_DAYS = 20, 2
 
 
 @dataclass(frozen=True)
-class Trend:
+class Filling:
     """A level that rises towards its limit.
 
     Attributes:
@@ -47,7 +47,7 @@ class Trend:
     seen_days: float
 
 
-def find_trend(series: Series) -> Trend | None:
+def find_trend(series: Series) -> Filling | None:
     """When a metric would be at its limit, where it has one and rises towards it; else None.
 
     Nothing is said of what lies further ahead than 60 days, or than twenty times what was seen; without an earlier day,
@@ -72,11 +72,11 @@ def find_trend(series: Series) -> Trend | None:
         left = max(0.0, (full - level) / per_day)
         ahead = _AHEAD if len(series.days) else _AHEAD_WITHOUT_DAYS
         if left <= min(_FARTHEST_DAYS, ahead * seen):
-            return Trend(level, per_day, left, seen)
+            return Filling(level, per_day, left, seen)
     return None
 
 
-def _dated(series: Series, full: float, level: float) -> Trend | None:
+def _dated(series: Series, full: float, level: float) -> Filling | None:
     """The day that `capacity.forecast` names, where there is a history that it goes by."""
     if series.part.history is None:
         return None
@@ -84,7 +84,7 @@ def _dated(series: Series, full: float, level: float) -> Trend | None:
     if found.at_utc is None or found.trend is None:
         return None
     left = (found.at_utc - series.part.window.end_utc).total_seconds() / 86400
-    return Trend(level, found.trend.slope, left, len(found.medians) * found.medians.block_ms / DAY_MS)
+    return Filling(level, found.trend.slope, left, len(found.medians) * found.medians.block_ms / DAY_MS)
 
 
 def _over_days(series: Series) -> float | None:

@@ -16,9 +16,9 @@ from pycemaker.window import to_epoch_ms
 
 if TYPE_CHECKING:
     from pycemaker.analysis.findings.blocks import Series
-    from pycemaker.analysis.findings.critical_time import CriticalTime, High, Outage
+    from pycemaker.analysis.findings.critical_time import CriticalTime, NewHigh, SampleGap
     from pycemaker.analysis.findings.episodes import Episode
-    from pycemaker.analysis.findings.filling import Trend
+    from pycemaker.analysis.findings.filling import Filling
     from pycemaker.analysis.findings.levels import Shift
     from pycemaker.metrics import Metric
     from pycemaker.series.period import MetricPeriod
@@ -119,7 +119,7 @@ def _medians(series: Series, shift: Shift) -> str:
     return f"{text}."
 
 
-def tell_trend(series: Series, trend: Trend) -> Finding:
+def tell_trend(series: Series, trend: Filling) -> Finding:
     """A level on its way to its limit."""
     part, metric = series.part, series.part.metric
     when = part.window.end_utc + timedelta(days=trend.days_left)
@@ -179,7 +179,7 @@ def tell_critical(part: MetricPeriod, critical: CriticalTime) -> Finding:
     )
 
 
-def tell_high(part: MetricPeriod, high: High) -> Finding:
+def tell_high(part: MetricPeriod, high: NewHigh) -> Finding:
     """A reading like none before."""
     when = i18n.minute_in_sentence(high.time_ms, part.window, part.zone)
     highest_else = told(high.highest_else, part, high.time_ms)
@@ -200,7 +200,7 @@ def tell_high(part: MetricPeriod, high: High) -> Finding:
     )
 
 
-def tell_outage(outage: Outage, part: MetricPeriod, total: int) -> Finding:
+def tell_outage(outage: SampleGap, part: MetricPeriod, total: int) -> Finding:
     """Samples that are missing."""
     gap, whole = outage.gap, part.window.hours * 3600
     span = i18n.span_in_sentence(gap.start_ms, gap.end_ms, part.window, part.zone)

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from pycemaker import i18n
-from pycemaker.analysis.metric_summary import Digest, Extreme, digest
+from pycemaker.analysis.metric_summary import Extreme, MetricSummary, summarize_metric
 from pycemaker.analysis.rates import in_rates
 from pycemaker.i18n.language import _
 from pycemaker.metrics import METRICS, Metric
@@ -53,7 +53,7 @@ def course(part: MetricPeriod) -> Picture:
     axes stay and a sentence says so.
     """
     part = in_rates(part)
-    told = digest(part)
+    told = summarize_metric(part)
     with theme():
         sheet = Sheet(COURSE_HEIGHT, {"left": _LEFT, "right": _RIGHT, "top": _TOP, "bottom": _BOTTOM})
         now = _draw_course(sheet, part, told)
@@ -67,7 +67,7 @@ def course(part: MetricPeriod) -> Picture:
 def whole(part: MetricPeriod) -> Picture:
     """The course of a metric whose name stands above the figure, and below it the shares of its criticities."""
     part = in_rates(part)
-    told = digest(part)
+    told = summarize_metric(part)
     margins = {"left": _LEFT, "right": _RIGHT, "top": _TOP_WITHOUT_TITLE}
     with theme():
         rows = (
@@ -102,7 +102,7 @@ def warm() -> None:
 # --- the course
 
 
-def _draw_course(sheet: Sheet, part: MetricPeriod, told: Digest) -> Curve:
+def _draw_course(sheet: Sheet, part: MetricPeriod, told: MetricSummary) -> Curve:
     span_ms = part.window.hours * 3_600_000
     start_ms = to_epoch_ms(part.window.start_utc)
     before = curve(part.previous, start_ms - span_ms, span_ms, part.previous_cadence).moved(span_ms)
@@ -121,7 +121,7 @@ def _draw_course(sheet: Sheet, part: MetricPeriod, told: Digest) -> Curve:
     return now
 
 
-def _scale(curves: tuple[Curve, Curve], told: Digest, unit: str) -> Scale:
+def _scale(curves: tuple[Curve, Curve], told: MetricSummary, unit: str) -> Scale:
     """The axis that shows all of this interval, and the means of the one before."""
     now, before = curves
     ends = [_drawn(extreme.reading) for extreme in (told.lowest, told.highest) if extreme is not None]
@@ -180,7 +180,7 @@ def _plot_band(axes: Axes, now: Curve, color: str) -> None:
         axes.fill_between(time_ms, low, high, color=color, alpha=_BAND_ALPHA, linewidth=0)
 
 
-def _point_out(sheet: Sheet, extreme: Extreme, told: Digest, metric: Metric) -> None:
+def _point_out(sheet: Sheet, extreme: Extreme, told: MetricSummary, metric: Metric) -> None:
     """A dot and the reading at the highest or the lowest, unless it is too common to be a place."""
     if extreme.times > _MOST_MARKED:
         return

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pycemaker import i18n
 from pycemaker.analysis.criticity import MOST_CRITICITIES, leading
-from pycemaker.analysis.metric_summary import Digest, Extreme, digest
+from pycemaker.analysis.metric_summary import Extreme, MetricSummary, summarize_metric
 from pycemaker.i18n.language import _
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pycemaker.series.period import MetricPeriod
 
 
-def course_sentence(part: MetricPeriod, told: Digest) -> str:
+def course_sentence(part: MetricPeriod, told: MetricSummary) -> str:
     """The course of one metric as a sentence: mean, extremes with their first times, the mean before."""
     unit = part.metric.unit
     what = f"{part.label} {i18n.period_in_sentence(part.window, part.zone)}"
@@ -29,14 +29,14 @@ def course_sentence(part: MetricPeriod, told: Digest) -> str:
     return f"{what}: " + _("média {mean}, mínimo {lowest}, máximo {highest}", **facts) + f"; {before}."
 
 
-def shares_sentence(part: MetricPeriod, told: Digest) -> str:
+def shares_sentence(part: MetricPeriod, told: MetricSummary) -> str:
     """The criticity shares of one metric as a sentence, from the least bad to the worst."""
     when = i18n.period_in_sentence(part.window, part.zone)
     what = _("{label}, criticidade das amostras {when}", label=part.label, when=when)
     return f"{what}: {_shares(told) or _absence(told)}."
 
 
-def whole_sentence(part: MetricPeriod, told: Digest) -> str:
+def whole_sentence(part: MetricPeriod, told: MetricSummary) -> str:
     """The course, and the criticity shares where there are any."""
     course = course_sentence(part, told)
     return f"{course} {_('Criticidade das amostras')}: {_shares(told)}." if told.shares else course
@@ -50,18 +50,18 @@ def small_sentence(parts: Sequence[MetricPeriod]) -> str:
 
 
 def _ends(part: MetricPeriod) -> str:
-    told, unit = digest(part), part.metric.unit
+    told, unit = summarize_metric(part), part.metric.unit
     if told.lowest is None or told.highest is None:
         return _absence(told)
     ends = [i18n.reading(extreme.reading, unit) for extreme in (told.lowest, told.highest)]
     return _("de {start} a {end}", start=ends[0], end=f"{ends[1]} {i18n.unit_phrase(unit)}".strip())
 
 
-def _shares(told: Digest) -> str:
+def _shares(told: MetricSummary) -> str:
     return ", ".join(f"{word.label} {i18n.share(share)}" for word, share in leading(told.shares, MOST_CRITICITIES))
 
 
-def _absence(told: Digest) -> str:
+def _absence(told: MetricSummary) -> str:
     text = i18n.absence(told.received)
     return text[:1].lower() + text[1:]
 

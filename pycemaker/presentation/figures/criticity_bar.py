@@ -9,7 +9,7 @@ import numpy as np
 
 from pycemaker import i18n
 from pycemaker.analysis.criticity import MOST_CRITICITIES, Criticity, leading
-from pycemaker.analysis.metric_summary import digest
+from pycemaker.analysis.metric_summary import summarize_metric
 from pycemaker.i18n.language import _
 from pycemaker.presentation.figures import alt_text
 from pycemaker.presentation.figures.sheet import HEAD_Y, WIDTH, Picture, Sheet, theme, tint
@@ -47,7 +47,7 @@ def criticity_shares(part: MetricPeriod) -> Picture:
 
     A share too small to see is drawn four pixels wide. Without a reading a sentence stands in its place.
     """
-    told = digest(part)
+    told = summarize_metric(part)
     with theme():
         sheet = Sheet(HEIGHT, _MARGINS)
         rows = _rows_that_fit(sheet, told.shares)

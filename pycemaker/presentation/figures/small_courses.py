@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pycemaker import i18n
-from pycemaker.analysis.metric_summary import digest
+from pycemaker.analysis.metric_summary import summarize_metric
 from pycemaker.analysis.rates import in_rates
 from pycemaker.presentation.figures import alt_text
 from pycemaker.presentation.figures.axes import Tick, reading_scale, time_ticks
@@ -74,7 +74,9 @@ def _draw_row(sheet: Sheet, part: MetricPeriod, floor: int) -> None:
     now = curve(part.current, start_ms, span_ms, part.cadence)
     if not len(now):
         x = sheet.place(start_ms + span_ms / 2, 0)[0]
-        sheet.write(min(x, WIDTH - 150), middle, i18n.absence(digest(part).received), ha="center", color=tint("muted"))
+        sheet.write(
+            min(x, WIDTH - 150), middle, i18n.absence(summarize_metric(part).received), ha="center", color=tint("muted")
+        )
         return
     shown = [*now.mean, *before.mean]
     scale = reading_scale(min(shown), max(shown), part.metric.unit)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from pycemaker import i18n
-from pycemaker.analysis.metric_summary import digest
+from pycemaker.analysis.metric_summary import summarize_metric
 from pycemaker.analysis.rates import in_rates
 from pycemaker.i18n.language import _
 from pycemaker.metrics import METRICS, Metric
@@ -117,7 +117,7 @@ class Attacher:
             sheets = CsvArchive(path) if kind == "csv" else Workbook(path, title, self.zone)
             for metric in METRICS:
                 part = self.read_part(metric, window)
-                sheets.add(part, digest(in_rates(part)), table(part.current, step))
+                sheets.add(part, summarize_metric(in_rates(part)), table(part.current, step))
             sheets.close()
             return path.read_bytes()
 

@@ -25,7 +25,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from zipfile import ZIP_DEFLATED, ZipFile
 
-from pycemaker.analysis.metric_summary import Digest, Extreme
+from pycemaker.analysis.metric_summary import Extreme, MetricSummary
 from pycemaker.analysis.rates import rate_unit
 from pycemaker.series.csv_lines import csv_lines
 from pycemaker.window import from_epoch_ms, to_iso_text
@@ -62,9 +62,9 @@ class CsvArchive:
 
     def __init__(self, path: Path) -> None:
         self._zip = ZipFile(path, "w", ZIP_DEFLATED, compresslevel=6)
-        self._sums: list[tuple[Metric, Digest]] = []
+        self._sums: list[tuple[Metric, MetricSummary]] = []
 
-    def add(self, part: MetricPeriod, told: Digest, lines: Table) -> None:
+    def add(self, part: MetricPeriod, told: MetricSummary, lines: Table) -> None:
         """Write a metric's samples."""
         with self._zip.open(f"{part.metric.id}.csv", "w", force_zip64=True) as file:
             for piece in csv_pieces(part.metric, lines):
@@ -103,7 +103,7 @@ def _csv(header: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
     return text.getvalue()
 
 
-def _summary_row(metric: Metric, told: Digest) -> list[Any]:
+def _summary_row(metric: Metric, told: MetricSummary) -> list[Any]:
     return [
         *(
             metric.id,
@@ -125,7 +125,7 @@ def _extreme(extreme: Extreme | None) -> list[Any]:
     return [extreme.reading, to_iso_text(from_epoch_ms(extreme.first_ms)), extreme.times]
 
 
-def _criticity_rows(sums: Iterable[tuple[Metric, Digest]]) -> Iterator[list[Any]]:
+def _criticity_rows(sums: Iterable[tuple[Metric, MetricSummary]]) -> Iterator[list[Any]]:
     for metric, told in sums:
         for name, share in told.shares.items():
             yield [metric.id, not_a_formula(name), share]

@@ -21,7 +21,7 @@ from pycemaker.window import from_epoch_ms
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pycemaker.analysis.metric_summary import Digest
+    from pycemaker.analysis.metric_summary import MetricSummary
     from pycemaker.metrics import Metric
     from pycemaker.reports.attachments.sample_table import Table
     from pycemaker.series.period import MetricPeriod
@@ -66,7 +66,7 @@ class Workbook:
         self._summary = self._sheet(_("Resumo"), self._summary_heads(), 24)
         self._lines = 0
 
-    def add(self, part: MetricPeriod, told: Digest, lines: Table) -> None:
+    def add(self, part: MetricPeriod, told: MetricSummary, lines: Table) -> None:
         """Write a metric's line of the summary, and its samples."""
         self._lines += 1
         self._write(self._summary, self._lines, self._summary_row(replace(part.metric, unit=rate_unit(part)), told))
@@ -99,7 +99,7 @@ class Workbook:
             *(_("Pior criticidade"), _("Parte das amostras")),
         ]
 
-    def _summary_row(self, metric: Metric, told: Digest) -> list[tuple[Any, str]]:
+    def _summary_row(self, metric: Metric, told: MetricSummary) -> list[tuple[Any, str]]:
         """The cells, each with its number format."""
         own, ends = _FORMATS[metric.unit], []
         for extreme in (told.lowest, told.highest):

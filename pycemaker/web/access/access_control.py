@@ -14,15 +14,15 @@ from pycemaker.errors import AskedTooOften, NotAuthenticated, TooManyRequests
 from pycemaker.mail.suppressions import inbox
 from pycemaker.settings import Settings
 from pycemaker.web.access import api_token
-from pycemaker.web.access.client_address import caller_address, is_on_this_machine
-from pycemaker.web.access.rate_limits import Admission, Limit, Limits, Refused
+from pycemaker.web.access.client_address import client_address, is_on_this_machine
+from pycemaker.web.access.rate_limits import Admission, LimitExceeded, RateLimit, RateLimits
 
 _HOUR = 3600
-_WRONG_TOKENS = Limit("wrong token", most=10, seconds=300)
+_WRONG_TOKENS = RateLimit("wrong token", most=10, seconds=300)
 _TOKEN_HOLDER = "token"  # noqa: S105 - a word, no token
 
 
-class Gate:
+class AccessControl:
     """Lets requests in that may, under the settings.
 
     Args:
@@ -30,11 +30,11 @@ class Gate:
         limits: where requests are counted.
     """
 
-    def __init__(self, settings: Settings, limits: Limits) -> None:
+    def __init__(self, settings: Settings, limits: RateLimits) -> None:
         self._settings = settings
         self._limits = limits
-        self._per_caller = Limit("caller", settings.report_limit_per_caller, _HOUR)
-        self._per_recipient = Limit("recipient", settings.report_limit_per_recipient, _HOUR)
+        self._per_caller = RateLimit("caller", settings.report_limit_per_caller, _HOUR)
+        self._per_recipient = RateLimit("recipient", settings.report_limit_per_recipient, _HOUR)
 
     def check_token(self, environ: Mapping[str, Any], *, asks_browser: bool = False) -> None:
         """Let a request pass that has the token, where one is set.
@@ -53,14 +53,14 @@ class Gate:
         api_token.refuse_in_url(environ, expected)
         if expected is None:
             return
-        address = caller_address(environ, self._settings.trusted_proxies)
+        address = client_address(environ, self._settings.trusted_proxies)
         refused = self._limits.look(_WRONG_TOKENS, address)
         told = api_token.given(environ, as_password=asks_browser)
         if refused is None and api_token.is_right(told, expected):
             return
         if refused is None and told:  # a browser asks without one first, and that is no guess
             answer = self._limits.admit([(_WRONG_TOKENS, address)])
-            refused = answer if isinstance(answer, Refused) else None
+            refused = answer if isinstance(answer, LimitExceeded) else None
         if refused is not None:
             raise TooManyRequests(caller=address, retry_after_seconds=refused.retry_after_seconds)
         raise NotAuthenticated(asks_browser=asks_browser)
@@ -92,4 +92,4 @@ class Gate:
     def _caller(self, environ: Mapping[str, Any]) -> str:
         if self._settings.api_token is not None:
             return _TOKEN_HOLDER
-        return caller_address(environ, self._settings.trusted_proxies)
+        return client_address(environ, self._settings.trusted_proxies)

@@ -16,9 +16,9 @@ from bottle import Bottle, HTTPError, HTTPResponse, request, response
 from pycemaker.errors import ForeignOrigin
 from pycemaker.web import response_bodies
 from pycemaker.web.access.cross_site import CrossSite
-from pycemaker.web.error_handling import JSON, tell_errors
-from pycemaker.web.error_responses import face_of
-from pycemaker.web.middleware.security_headers import refuse_unmeant
+from pycemaker.web.error_handling import JSON, handle_errors
+from pycemaker.web.error_responses import error_response
+from pycemaker.web.middleware.security_headers import refuse_speculative
 from pycemaker.web.pages import form_page
 from pycemaker.web.wsgi import Application, Environ, StartResponse
 
@@ -28,7 +28,7 @@ _READING = ("GET", "HEAD", "OPTIONS")
 
 
 @dataclass(frozen=True)
-class Acts:
+class ActionPolicy:
     """What a route declares that changes or sends something.
 
     Attributes:
@@ -43,13 +43,13 @@ class Acts:
     tell: Callable[[dict[str, Any]], bytes] | None = None
 
 
-def declared(route: Any) -> Acts | None:
+def declared(route: Any) -> ActionPolicy | None:
     """What one of Bottle's routes declares; None where it only reads."""
-    acts: Acts | None = route.config.get("acts")
-    return acts or (None if route.method in _READING else Acts())
+    acts: ActionPolicy | None = route.config.get("acts")
+    return acts or (None if route.method in _READING else ActionPolicy())
 
 
-class ActingRoutes:
+class BrowserActions:
     """A Bottle plug-in: lets a browser act from this server's own pages and from origins that are named, only.
 
     Args:
@@ -68,14 +68,14 @@ class ActingRoutes:
             return callback
 
         def guarded(*args: Any, **kwargs: Any) -> Any:
-            refuse_unmeant(request.environ)
+            refuse_speculative(request.environ)
             if self._cross_site.may_act(request.environ):
                 return callback(*args, **kwargs)
             if acts.ask is None:
                 raise ForeignOrigin(origin="null")
             return acts.ask(*args, **kwargs)
 
-        return guarded if acts.tell is None else _answer_forms(tell_errors(guarded), acts.tell)
+        return guarded if acts.tell is None else _answer_forms(handle_errors(guarded), acts.tell)
 
 
 def _answer_forms(callback: Callable[..., Any], tell: Callable[[dict[str, Any]], bytes]) -> Callable[..., Any]:
@@ -108,7 +108,7 @@ def refuse_preflights(application: Application, app: Bottle, cross_site: CrossSi
         if environ["REQUEST_METHOD"] != "OPTIONS" or cross_site.may_preflight(environ) or not _acts(app, environ):
             return application(environ, start_response)
         error = ForeignOrigin(origin=environ["HTTP_ORIGIN"][:100])
-        body = response_bodies.json_bytes(face_of(error).body(error.facts))
+        body = response_bodies.json_bytes(error_response(error).body(error.facts))
         start_response(
             "403 Forbidden", [("Content-Type", JSON), ("Vary", "Origin"), ("Content-Length", str(len(body)))]
         )

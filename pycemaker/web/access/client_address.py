@@ -38,7 +38,7 @@ _LONGEST_NAME = 260
 _UNREADABLE = "unknown"
 
 
-def caller_address(environ: Mapping[str, Any], trusted: Sequence[Network]) -> str:
+def client_address(environ: Mapping[str, Any], trusted: Sequence[Network]) -> str:
     """The caller's address, an IPv6 one as its /64 network; `unknown` where the peer has none (a Unix socket).
 
     Args:

@@ -25,13 +25,13 @@ from pycemaker.mongo.database import Database, Document, one_exchange
 COLLECTION = "limits"
 
 MOST = 1000
-"""The largest `Limit.most`: a document holds an instant for each, some 40 bytes."""
+"""The largest `RateLimit.most`: a document holds an instant for each, some 40 bytes."""
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Limit:
+class RateLimit:
     """At most `most` in any `seconds`, for each key of this `name`; 0 limits nothing."""
 
     name: str
@@ -40,10 +40,10 @@ class Limit:
 
 
 @dataclass(frozen=True)
-class Refused:
+class LimitExceeded:
     """Which key had as many as it may, and in how many whole seconds it may have one more."""
 
-    limit: Limit
+    limit: RateLimit
     key: str
     retry_after_seconds: int
 
@@ -69,7 +69,7 @@ class Admission:
                 )
             self._ids = []
 
-    def take(self, limit: Limit, key: str, count: int = 1) -> Refused | None:
+    def take(self, limit: RateLimit, key: str, count: int = 1) -> LimitExceeded | None:
         """Count so many of `key` under `limit`; where they are refused, nothing.
 
         Raises:
@@ -81,10 +81,10 @@ class Admission:
         if any(hit["mark"] == self._mark for hit in found["hits"]):
             self._ids.append(document_id)
             return None
-        return Refused(limit, key, _wait_seconds(found, limit, count))
+        return LimitExceeded(limit, key, _wait_seconds(found, limit, count))
 
 
-class Limits:
+class RateLimits:
     """Counts in one database. Threads and processes share it.
 
     Args:
@@ -95,7 +95,7 @@ class Limits:
         self._database = database
         self._has_index = False
 
-    def admit(self, wanted: Iterable[tuple[Limit, str]]) -> Admission | Refused:
+    def admit(self, wanted: Iterable[tuple[RateLimit, str]]) -> Admission | LimitExceeded:
         """Count one under each limit and key, or, where one of them has had as many as it may, none at all.
 
         What is wanted twice counts twice.
@@ -111,7 +111,7 @@ class Limits:
                 return refused
         return admission
 
-    def look(self, limit: Limit, key: str) -> Refused | None:
+    def look(self, limit: RateLimit, key: str) -> LimitExceeded | None:
         """Whether one more of `key` would be refused now; counts nothing.
 
         Raises:
@@ -123,7 +123,7 @@ class Limits:
             ), None)  # fmt: skip
         if not limit.most or found is None or len(found["hits"]) < limit.most:
             return None
-        return Refused(limit, key, _wait_seconds(found, limit))
+        return LimitExceeded(limit, key, _wait_seconds(found, limit))
 
     def _ensure_index(self) -> None:
         """Let MongoDB remove what is over; where that is forbidden, documents stay, and count right."""
@@ -137,18 +137,18 @@ class Limits:
         self._has_index = True
 
 
-def _id(limit: Limit, key: str) -> str:
+def _id(limit: RateLimit, key: str) -> str:
     """The document's id. Keys are addresses of people and machines: only a digest of them is kept."""
     return f"{limit.name}:{hashlib.sha256(key.encode()).hexdigest()[:32]}"
 
 
-def _still_counting(limit: Limit) -> dict[str, Any]:
+def _still_counting(limit: RateLimit) -> dict[str, Any]:
     began = {"$subtract": ["$$NOW", limit.seconds * 1000]}
     kept = {"$filter": {"input": {"$ifNull": ["$hits", []]}, "as": "hit", "cond": {"$gt": ["$$hit.at", began]}}}
     return {"hits": kept, "looked_at": "$$NOW"}
 
 
-def _count(database: Database, document_id: str, limit: Limit, marks: list[str]) -> Document:
+def _count(database: Database, document_id: str, limit: RateLimit, marks: list[str]) -> Document:
     added = {"$concatArrays": ["$hits", [{"at": "$$NOW", "mark": mark} for mark in marks]]}
     has_room = {"$lte": [{"$size": "$hits"}, limit.most - len(marks)]}
     update = [
@@ -168,7 +168,7 @@ def _count(database: Database, document_id: str, limit: Limit, marks: list[str])
         return update_one()
 
 
-def _wait_seconds(found: Document, limit: Limit, count: int = 1) -> int:
+def _wait_seconds(found: Document, limit: RateLimit, count: int = 1) -> int:
     """How long until so many have left the window that `count` have room: the limit may have been larger before."""
     times: list[datetime] = sorted(hit["at"] for hit in found["hits"])
     too_many = len(times) + count - limit.most

@@ -14,7 +14,7 @@ _BY_OTHERS = ("reply", "reason", "refusals", "error")
 """Where mail servers have their say, and may name addresses besides the recipients'."""
 
 
-def without_addresses(record: Mapping[str, Any]) -> dict[str, Any]:
+def redact_addresses(record: Mapping[str, Any]) -> dict[str, Any]:
     """The record, addresses as `a***@example.com`: its recipients' wherever they stand, and whichever others quote."""
     known = {recipient["address"] for recipient in record["recipients"]}
     longest_first = sorted(map(re.escape, known), key=len, reverse=True)

@@ -27,7 +27,7 @@ class _Nowhere:
         """Nothing."""
 
 
-def identify(application: Application) -> Application:
+def log_requests(application: Application) -> Application:
     """The application, its requests with an id: the caller's own `X-Request-Id` where it is sane, else a new one."""
     perf_counter, nowhere = time.perf_counter, _Nowhere()
 

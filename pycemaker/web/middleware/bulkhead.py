@@ -6,7 +6,7 @@ whoever has a place goes on with what is in line. So there is always a thread fo
 from thread to thread while there are places.
 
 Granian has no setting for this. It calls the application by a function that gets the answer's other end (`protocol`)
-beside the request, so that an answer may be given later, by another thread; `in_lanes` goes around that function.
+beside the request, so that an answer may be given later, by another thread; `in_bulkheads` goes around that function.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any
 from pycemaker import errors
 from pycemaker.web import response_bodies
 from pycemaker.web.error_handling import JSON
-from pycemaker.web.error_responses import face_of
+from pycemaker.web.error_responses import error_response
 from pycemaker.web.wsgi import Application, Environ, StartResponse
 
 HEALTH = "/health"
@@ -47,7 +47,7 @@ Answer = Callable[[Any, dict[str, Any]], Any]
 """Answers a request: takes Granian's protocol and the environ."""
 
 
-class Lane:
+class Bulkhead:
     """Places for requests, and a line for those that find none. Threads share it.
 
     Args:
@@ -86,7 +86,7 @@ class Lane:
             self._answer(protocol, environ | {LATE: True})
 
 
-def in_lanes(answer: Answer, base_path: str = "") -> Answer:
+def in_bulkheads(answer: Answer, base_path: str = "") -> Answer:
     """The same, each request in its lane; `base_path` is what a proxy's paths may begin with."""
 
     def safely(protocol: Any, environ: dict[str, Any]) -> None:
@@ -96,7 +96,7 @@ def in_lanes(answer: Answer, base_path: str = "") -> Answer:
             _log.exception("a request was not answered")
             protocol.response_bytes(500, [], b"")
 
-    work, watch = Lane(safely, PLACES), Lane(safely, WATCH_PLACES)
+    work, watch = Bulkhead(safely, PLACES), Bulkhead(safely, WATCH_PLACES)
     threading.Thread(target=_refuse_late, args=(work, watch), daemon=True, name="late").start()
 
     def dispatch(protocol: Any, environ: dict[str, Any]) -> None:
@@ -109,10 +109,10 @@ def in_lanes(answer: Answer, base_path: str = "") -> Answer:
     return dispatch
 
 
-def tell_late(application: Application) -> Application:
+def refuse_late(application: Application) -> Application:
     """The application, behind an answer for requests that stood in line for too long."""
     busy = errors.ServerBusy(retry_after_seconds=1)
-    face = face_of(busy)
+    face = error_response(busy)
 
     def told(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         if LATE not in environ:
@@ -123,7 +123,7 @@ def tell_late(application: Application) -> Application:
     return told
 
 
-def _refuse_late(*lanes: Lane) -> None:
+def _refuse_late(*lanes: Bulkhead) -> None:
     while True:
         time.sleep(_LOOK_SECONDS)
         for lane in lanes:

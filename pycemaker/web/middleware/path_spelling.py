@@ -14,7 +14,7 @@ from pycemaker.web.wsgi import Application, Environ, StartResponse
 _SLASHES = re.compile("//+")
 
 
-def plain_paths(application: Application, base_path: str = "", own_names: Set[str] = frozenset()) -> Application:
+def normalize_paths(application: Application, base_path: str = "", own_names: Set[str] = frozenset()) -> Application:
     """The application, its paths in one spelling.
 
     Args:

@@ -32,7 +32,7 @@ SECONDS = 5.0
 """Within what time a body is here: that of a form or of some JSON comes with the request's head."""
 
 
-class Places:
+class BodySlots:
     """Places for bodies that are read. Threads share it."""
 
     def __init__(self) -> None:
@@ -78,7 +78,7 @@ class Body:
     """
 
     def __init__(
-        self, given: Any, peer: tuple[str, int], length_bytes: int | None, places: Places, seconds: float = SECONDS
+        self, given: Any, peer: tuple[str, int], length_bytes: int | None, places: BodySlots, seconds: float = SECONDS
     ) -> None:
         self._given = given
         self._address, self._port = peer
@@ -132,7 +132,7 @@ class Body:
 
 def bound_bodies(application: Application, seconds: float = SECONDS) -> Application:
     """The application, the bodies that it reads bounded in size, number and time."""
-    places = Places()
+    places = BodySlots()
 
     def bounded(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         peer, length = (environ.get("REMOTE_ADDR") or "", int(environ["SERVER_PORT"])), environ.get("CONTENT_LENGTH")

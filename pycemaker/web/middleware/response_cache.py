@@ -19,7 +19,7 @@ from pycemaker.web.formats import understood
 from pycemaker.web.metric_answers import matches
 from pycemaker.web.wsgi import REMEMBERED, ROUTE, Application, Environ, StartResponse
 
-STILL_HOLDS = "pycemaker.still_holds"
+IS_VALID = "pycemaker.still_holds"
 _SAID_AGAIN = ("etag", "cache-control", "vary", "x-amostragem")
 _ENTRY_BYTES = 2000
 LONGEST_PATH = 200
@@ -30,13 +30,13 @@ Key = tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Remembered:
+class CachedResponse:
     """What an answer said; `body` is None where it was not one piece, or not sent (304, HEAD); `route` answered."""
 
     etag: str
     headers: Headers
     body: bytes | None
-    still_holds: Callable[[], bool]
+    is_valid: Callable[[], bool]
     route: Any = None
 
     @property
@@ -45,7 +45,7 @@ class Remembered:
         return _ENTRY_BYTES + len(self.body or b"")
 
 
-class Memory:
+class ResponseCache:
     """Answers by what was asked, bounded in bytes. Threads share it.
 
     Args:
@@ -55,10 +55,10 @@ class Memory:
     def __init__(self, limit_bytes: int) -> None:
         self._limit_bytes = limit_bytes
         self._lock = threading.Lock()
-        self._held: OrderedDict[Key, Remembered] = OrderedDict()
+        self._held: OrderedDict[Key, CachedResponse] = OrderedDict()
         self._bytes = 0
 
-    def get(self, key: Key) -> Remembered | None:
+    def get(self, key: Key) -> CachedResponse | None:
         """What was answered, whether it still holds or not."""
         with self._lock:
             answer = self._held.get(key)
@@ -66,7 +66,7 @@ class Memory:
                 self._held.move_to_end(key)
             return answer
 
-    def put(self, key: Key, answer: Remembered) -> None:
+    def put(self, key: Key, answer: CachedResponse) -> None:
         """Keep it, without a body that would take more than a quarter; those not asked for longest go."""
         if answer.size_bytes > self._limit_bytes // 4:
             answer = replace(answer, body=None)
@@ -79,11 +79,11 @@ class Memory:
                 self._bytes -= oldest.size_bytes
 
 
-def remember_answers(application: Application, limit_bytes: int) -> Application:
+def cache_responses(application: Application, limit_bytes: int) -> Application:
     """The application, what it answered lately and still holds answered without it; 0 bytes: the application."""
     if not limit_bytes:
         return application
-    memory = Memory(limit_bytes)
+    memory = ResponseCache(limit_bytes)
 
     def remembering(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         method = environ["REQUEST_METHOD"]
@@ -93,7 +93,7 @@ def remember_answers(application: Application, limit_bytes: int) -> Application:
         if key is None:
             return application(environ, start_response)
         known = memory.get(key)
-        if known is not None and known.still_holds():
+        if known is not None and known.is_valid():
             if matches(environ.get("HTTP_IF_NONE_MATCH"), known.etag):
                 environ[ROUTE] = environ[REMEMBERED] = known.route
                 start_response("304 Not Modified", [each for each in known.headers if each[0].lower() in _SAID_AGAIN])
@@ -109,8 +109,8 @@ def remember_answers(application: Application, limit_bytes: int) -> Application:
             return start_response(status, headers, exc_info) if exc_info else start_response(status, headers)
 
         body = application(environ, start)
-        if STILL_HOLDS in environ and told:
-            said = Remembered(_etag(told[1]), told[1], _piece(body), environ[STILL_HOLDS], environ.get(ROUTE))
+        if IS_VALID in environ and told:
+            said = CachedResponse(_etag(told[1]), told[1], _piece(body), environ[IS_VALID], environ.get(ROUTE))
             _note(memory, key, known, said, told[0])
         return body
 
@@ -124,9 +124,9 @@ def _key(environ: Environ) -> Key | None:
     return None if shape is None or len(path) > LONGEST_PATH else (path, *shape)
 
 
-def _note(memory: Memory, key: Key, known: Remembered | None, answer: Remembered, status: str) -> None:
+def _note(memory: ResponseCache, key: Key, known: CachedResponse | None, answer: CachedResponse, status: str) -> None:
     if known is not None and known.etag == answer.etag and known.body is not None:
-        memory.put(key, replace(known, still_holds=answer.still_holds))
+        memory.put(key, replace(known, is_valid=answer.is_valid))
     elif status[:3] in ("200", "304"):
         memory.put(key, answer)
 

@@ -30,7 +30,7 @@ _MEANT = ("document", "empty")
 """Destinations (Fetch metadata) of what a person opens and a program fetches; any other is part of some page."""
 
 
-def guard_pages(application: Application) -> Application:
+def add_security_headers(application: Application) -> Application:
     """The application, each of its HTML answers with PAGE_HEADERS where it says nothing itself."""
 
     def guarded(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -45,7 +45,7 @@ def guard_pages(application: Application) -> Application:
     return guarded
 
 
-def refuse_unmeant(environ: Mapping[str, Any]) -> None:
+def refuse_speculative(environ: Mapping[str, Any]) -> None:
     """Let a request pass that somebody meant to make. What acts, and answers to GET, asks this first.
 
     Raises:

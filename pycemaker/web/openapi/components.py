@@ -7,7 +7,7 @@ from pycemaker.metrics import NAMES
 from pycemaker.parsing.addresses import MOST_RECIPIENTS
 from pycemaker.settings import Settings
 from pycemaker.telemetry.request_ids import PATTERN
-from pycemaker.web.error_responses import FACES, NOT_READY, STATUS_FACES
+from pycemaker.web.error_responses import ERROR_RESPONSES, NOT_READY, STATUS_RESPONSES
 from pycemaker.web.openapi.operation import Json, ref
 
 METRIC_NAMES = list(NAMES)
@@ -136,7 +136,7 @@ PARAMETERS: Json = {
     },
 }
 
-_FACES = [*FACES.values(), *STATUS_FACES.values(), NOT_READY]
+_FACES = [*ERROR_RESPONSES.values(), *STATUS_RESPONSES.values(), NOT_READY]
 _SHOWN: Json = {
     "field": TEXT | {"description": "The part of the request that is at fault."},
     "limit": COUNT | {"description": "The most that is taken."},

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pycemaker import errors
-from pycemaker.web.error_responses import FACES, Face
+from pycemaker.web.error_responses import ERROR_RESPONSES, ErrorResponse
 from pycemaker.web.middleware.bulkhead import HEALTH
 
 Json = dict[str, Any]
@@ -39,7 +39,7 @@ def ref(name: str, kind: str = "schemas") -> Json:
 
 
 @dataclass(frozen=True)
-class Answer:
+class ResponseSpec:
     """One answer that is no error.
 
     Attributes:
@@ -76,7 +76,7 @@ class Operation:
     rule: str
     name: str
     told: str
-    answers: Sequence[Answer]
+    answers: Sequence[ResponseSpec]
     faults: Sequence[Kind] = ()
     method: str = "GET"
     parameters: Sequence[Json] = ()
@@ -116,7 +116,7 @@ def head_of(entry: Json) -> Json:
     return entry | {"operationId": f"{entry['operationId']}Head", "responses": bare}
 
 
-def _told(answer: Answer) -> Json:
+def _told(answer: ResponseSpec) -> Json:
     headers = {"X-Request-Id": ref("X-Request-Id", "headers"), **answer.headers}
     told: Json = {"description": answer.told, "headers": headers}
     if answer.content:
@@ -126,15 +126,15 @@ def _told(answer: Answer) -> Json:
 
 def _refusals(kinds: Sequence[Kind]) -> Json:
     """One response for each status, which names every slug that it may have."""
-    by_status: dict[int, list[Face]] = {}
+    by_status: dict[int, list[ErrorResponse]] = {}
     for kind in kinds:
-        face = FACES[kind]
+        face = ERROR_RESPONSES[kind]
         if face not in by_status.setdefault(face.status, []):
             by_status[face.status].append(face)
     return {str(status): _refusal(status, faces) for status, faces in sorted(by_status.items())}
 
 
-def _refusal(status: int, faces: Sequence[Face]) -> Json:
+def _refusal(status: int, faces: Sequence[ErrorResponse]) -> Json:
     slugs = sorted({face.slug for face in faces})
     headers = {"X-Request-Id": ref("X-Request-Id", "headers")}
     if status == 401:

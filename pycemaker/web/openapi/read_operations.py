@@ -6,7 +6,7 @@ from pycemaker.errors import InvalidDate, InvalidParameter, InvalidRange, TooMan
 from pycemaker.series.downsample import FEWEST, MOST
 from pycemaker.web.formats import MEDIA_TYPES
 from pycemaker.web.openapi.components import INSTANT, METRIC_NAMES, TEXT, listed, query_parameter, thing
-from pycemaker.web.openapi.operation import DATABASE, Answer, Json, Kind, Operation, ref
+from pycemaker.web.openapi.operation import DATABASE, Json, Kind, Operation, ResponseSpec, ref
 
 _CACHED: Json = {name: ref(name, "headers") for name in ("ETag", "Cache-Control", "Vary", "X-Amostragem")}
 _NO_STORE: Json = {"Cache-Control": ref("Cache-Control", "headers")}
@@ -26,7 +26,7 @@ _SHAPE = (
     ),
     ref("If-None-Match", "parameters"),
 )
-_NOT_MODIFIED = Answer(304, "What the caller has is what there is.", headers=_CACHED)
+_NOT_MODIFIED = ResponseSpec(304, "What the caller has is what there is.", headers=_CACHED)
 _FAULTS: tuple[Kind, ...] = (InvalidDate, InvalidParameter, UnknownMetric, TooManyStreams, *DATABASE)
 
 
@@ -62,7 +62,7 @@ OPERATIONS = (
         "metricInterval",
         "An interval of a metric, the one before it, and the statistics\n"
         "Half open: start < t <= end. An interval without samples is 200 with empty arrays and zeros.",
-        (Answer(200, "The interval.", _shapes(ref("Interval")), _CACHED), _NOT_MODIFIED),
+        (ResponseSpec(200, "The interval.", _shapes(ref("Interval")), _CACHED), _NOT_MODIFIED),
         (*_FAULTS, InvalidRange),
         parameters=_SHAPE,
     ),
@@ -70,7 +70,7 @@ OPERATIONS = (
         "/<name>/<date_start>",
         "metricTail",
         "Every sample of a metric from an instant on\nOldest first; an empty array where there is none.",
-        (Answer(200, "The samples.", _shapes(ref("Tail")), _CACHED), _NOT_MODIFIED),
+        (ResponseSpec(200, "The samples.", _shapes(ref("Tail")), _CACHED), _NOT_MODIFIED),
         _FAULTS,
         parameters=_SHAPE,
     ),
@@ -78,22 +78,22 @@ OPERATIONS = (
         "/",
         "home",
         "What this is, and links that work on the data there is\nA page for who names text/html in Accept.",
-        (Answer(200, "An index, or a page.", {"application/json": _INDEX, "text/html": TEXT}, PAGE),),
+        (ResponseSpec(200, "An index, or a page.", {"application/json": _INDEX, "text/html": TEXT}, PAGE),),
         DATABASE,
     ),
     Operation(
         "/health",
         "health",
         "Whether the process lives\nNothing is looked at.",
-        (Answer(200, "It does.", {"application/json": ref("Told")}, _NO_STORE),),
+        (ResponseSpec(200, "It does.", {"application/json": ref("Told")}, _NO_STORE),),
     ),
     Operation(
         "/ready",
         "ready",
         "Whether the process can work\nWithin 3 s.",
         (
-            Answer(200, "It can.", {"application/json": thing({"msg": TEXT, "checks": _CHECKS})}, _NO_STORE),
-            Answer(
+            ResponseSpec(200, "It can.", {"application/json": thing({"msg": TEXT, "checks": _CHECKS})}, _NO_STORE),
+            ResponseSpec(
                 503,
                 "It cannot: `error` is `not_ready`, and a check says why.",
                 {"application/json": ref("Error")},
@@ -105,13 +105,13 @@ OPERATIONS = (
         "/metrics",
         "metrics",
         "What this process has counted, for Prometheus\nOpenMetrics for who asks for it in Accept.",
-        (Answer(200, "Every count.", {"text/plain": TEXT, "application/openmetrics-text": TEXT}, _NO_STORE),),
+        (ResponseSpec(200, "Every count.", {"text/plain": TEXT, "application/openmetrics-text": TEXT}, _NO_STORE),),
     ),
     Operation(
         "/openapi.json",
         "openapi",
         "This description",
-        (Answer(200, "OpenAPI 3.1.", {"application/json": {"type": "object"}}, _CACHED), _NOT_MODIFIED),
+        (ResponseSpec(200, "OpenAPI 3.1.", {"application/json": {"type": "object"}}, _CACHED), _NOT_MODIFIED),
         parameters=(ref("If-None-Match", "parameters"),),
     ),
 )

@@ -11,7 +11,7 @@ from pycemaker.reports.attachments.kinds import KINDS
 from pycemaker.reports.catalogue import DEFAULT, Notebook
 from pycemaker.reports.parameters import own_parameters
 from pycemaker.web.openapi.components import TEXT, listed, query_parameter, thing
-from pycemaker.web.openapi.operation import DATABASE, Answer, Json, Kind, Operation, ref
+from pycemaker.web.openapi.operation import DATABASE, Json, Kind, Operation, ResponseSpec, ref
 from pycemaker.web.openapi.read_operations import PAGE
 from pycemaker.web.routes.stored_report_routes import MOST_LISTED
 
@@ -45,7 +45,7 @@ def _artefact(
         _KEPT,
         name,
         told,
-        (Answer(200, told.partition("\n")[0] + ".", {media_type: schema}, _UNKEPT),),
+        (ResponseSpec(200, told.partition("\n")[0] + ".", {media_type: schema}, _UNKEPT),),
         (errors.UnknownReport, *faults, *DATABASE),
         needs_token=True,
         path=f"/reports/{{report_id}}.{ending}",
@@ -58,12 +58,12 @@ def operations(notebooks: Sequence[Notebook]) -> list[Operation]:
 
 
 def _making(notebooks: Sequence[Notebook]) -> list[Operation]:
-    told = Answer(
+    told = ResponseSpec(
         200,
         "The mail server has accepted the message; or, without a mail account, the outbox has it, and `msg` says so.",
         {"application/json": thing({"msg": TEXT, "report": ref("Report")}), **_HTML},
     )
-    accepted = Answer(
+    accepted = ResponseSpec(
         202,
         "It is being made, or waits; `Location` tells what became of it.",
         {"application/json": thing({"msg": TEXT, "report": ref("Report"), "url": TEXT})},
@@ -95,7 +95,7 @@ def _making(notebooks: Sequence[Notebook]) -> list[Operation]:
             "/notebooks",
             "notebooks",
             "The notebooks there are\nEach with its parameters as JSON Schema.",
-            (Answer(200, "The list.", {"application/json": thing({"notebooks": listed(_NOTEBOOK)})}),),
+            (ResponseSpec(200, "The list.", {"application/json": thing({"notebooks": listed(_NOTEBOOK)})}),),
             needs_token=True,
         ),
     ]
@@ -149,7 +149,7 @@ _SHOWING = (
         "/reports",
         "reports",
         f"The reports there are\nThe newest first. A page for who names text/html in Accept. {_DISCREET}",
-        (Answer(200, "The list.", {"application/json": _LIST, **_HTML}, {**PAGE, **_UNKEPT}),),
+        (ResponseSpec(200, "The list.", {"application/json": _LIST, **_HTML}, {**PAGE, **_UNKEPT}),),
         (errors.InvalidRequest, errors.InvalidParameter, *DATABASE),
         parameters=(
             query_parameter(
@@ -163,7 +163,7 @@ _SHOWING = (
         _KEPT,
         "reportPage",
         "A report's full page\nIts id is all that it takes.",
-        (Answer(200, "The page.", _HTML, PAGE),),
+        (ResponseSpec(200, "The page.", _HTML, PAGE),),
         (errors.UnknownReport, *DATABASE),
         path="/reports/{report_id}",
     ),
@@ -186,7 +186,7 @@ _SHOWING = (
         "/reports/<report_id>/figures/<name>",
         "reportFigure",
         "A figure of a report's page",
-        (Answer(200, "A PNG.", {"image/png": TEXT}, PAGE),),
+        (ResponseSpec(200, "A PNG.", {"image/png": TEXT}, PAGE),),
         (errors.UnknownReport, *DATABASE),
     ),
 )
@@ -208,7 +208,7 @@ _LEAVING = (
         f"{UNSUBSCRIBE}<token>",
         "subscription",
         "The page of the link that each mail carries\nShows; does nothing.",
-        (Answer(200, "The page.", _HTML, PAGE),),
+        (ResponseSpec(200, "The page.", _HTML, PAGE),),
         (errors.UnknownLink, *DATABASE),
         paged=(404,),
     ),
@@ -216,7 +216,7 @@ _LEAVING = (
         f"{UNSUBSCRIBE}<token>",
         "unsubscribe",
         "Leave a report, or come back\nOne click of a mail program (RFC 8058), or a button of the page.",
-        (Answer(200, "It is done.", {"application/json": ref("Told"), **_HTML}),),
+        (ResponseSpec(200, "It is done.", {"application/json": ref("Told"), **_HTML}),),
         (errors.UnknownLink, errors.InvalidRequest, *DATABASE),
         method="POST",
         body=_FORM,

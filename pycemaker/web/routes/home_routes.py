@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bottle import Bottle, request, response
 
-from pycemaker.web.error_handling import tell_json
+from pycemaker.web.error_handling import json_response
 from pycemaker.web.pages import home
 from pycemaker.web.services import Services
 
@@ -18,4 +18,4 @@ def add_home(app: Bottle, services: Services) -> None:
         if home.prefers_html(request.environ.get("HTTP_ACCEPT", "")):
             response.content_type = "text/html; charset=utf-8"
             return home.page(glance, services.settings).encode()
-        return tell_json(home.index(glance))
+        return json_response(home.index(glance))

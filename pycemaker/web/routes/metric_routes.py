@@ -17,7 +17,7 @@ from pycemaker.metrics import find_metric
 from pycemaker.telemetry.request_ids import REQUEST_ID
 from pycemaker.web import metric_answers
 from pycemaker.web.formats import Shape, parse_shape
-from pycemaker.web.middleware.response_cache import STILL_HOLDS
+from pycemaker.web.middleware.response_cache import IS_VALID
 from pycemaker.web.services import STREAMS, Services
 from pycemaker.window import parse_instant, parse_window, since
 
@@ -51,20 +51,20 @@ def _shape(default_max_points: int = 0) -> Shape:
     return parse_shape(request.query, request.environ.get("HTTP_ACCEPT", ""), default_max_points)
 
 
-def _send(answer: metric_answers.Answer, streams: threading.BoundedSemaphore, *, moves: bool) -> Any:
+def _send(answer: metric_answers.MetricAnswer, streams: threading.BoundedSemaphore, *, moves: bool) -> Any:
     """The answer, or that the caller has it already. What `moves` is another one a moment later whatever happens."""
     response.content_type = answer.media_type
     for name, text in {"ETag": answer.etag, "Cache-Control": "no-cache", "Vary": "Accept", **answer.headers}.items():
         response.set_header(name, text)
     if not moves:
-        request.environ[STILL_HOLDS] = answer.still_holds
+        request.environ[IS_VALID] = answer.is_valid
     if metric_answers.matches(request.environ.get("HTTP_IF_NONE_MATCH"), answer.etag):
         response.status = 304
         return b""
     return _body(answer, streams)
 
 
-def _body(answer: metric_answers.Answer, streams: threading.BoundedSemaphore) -> Any:
+def _body(answer: metric_answers.MetricAnswer, streams: threading.BoundedSemaphore) -> Any:
     """The answer whole where it is short, so that a fault while reading still has a status; else as it is made."""
     head: list[bytes] = []
     size = 0
@@ -93,8 +93,8 @@ def _place(streams: threading.BoundedSemaphore) -> Iterator[None]:
 class _Unbroken:
     """Whether an answer that streams still holds: never again once it broke off."""
 
-    def __init__(self, still_holds: Callable[[], bool]) -> None:
-        self._still_holds = still_holds
+    def __init__(self, is_valid: Callable[[], bool]) -> None:
+        self._still_holds = is_valid
 
     def __call__(self) -> bool:
         return self._still_holds()
@@ -105,7 +105,7 @@ class _Unbroken:
 
 
 def _stream(
-    chunks: Iterator[bytes], streams: threading.BoundedSemaphore, answer: metric_answers.Answer
+    chunks: Iterator[bytes], streams: threading.BoundedSemaphore, answer: metric_answers.MetricAnswer
 ) -> Iterator[bytes]:
     """The chunks, in one of the places for long answers, which is free again when they are taken or given up.
 
@@ -115,9 +115,9 @@ def _stream(
         TooManyStreams: there is no place.
     """
     _take_place(streams)
-    unbroken = _Unbroken(answer.still_holds)
-    if STILL_HOLDS in request.environ:
-        request.environ[STILL_HOLDS] = unbroken
+    unbroken = _Unbroken(answer.is_valid)
+    if IS_VALID in request.environ:
+        request.environ[IS_VALID] = unbroken
     path, told = request.path[:200], {"request_id": REQUEST_ID.get()}  # which another request may have by then
 
     def taken() -> Iterator[bytes]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bottle import Bottle, request, response
 
-from pycemaker.web.error_handling import tell_json
+from pycemaker.web.error_handling import json_response
 from pycemaker.web.error_responses import NOT_READY
 from pycemaker.web.exposition import exposition
 from pycemaker.web.readiness import readiness
@@ -13,7 +13,7 @@ from pycemaker.web.services import Services
 _READY = "Pronto para atender."
 
 
-def add_watch(app: Bottle, services: Services) -> None:
+def add_probes(app: Bottle, services: Services) -> None:
     """`/health`, `/ready` and `/metrics`."""
     ready = readiness(services)
     write = exposition(services, ready)
@@ -22,7 +22,7 @@ def add_watch(app: Bottle, services: Services) -> None:
     def health() -> bytes:
         """The process answers: nothing is looked at, so that no other part's fault gets it restarted."""
         response.set_header("Cache-Control", "no-store")
-        return tell_json({"msg": "O processo está no ar."})
+        return json_response({"msg": "O processo está no ar."})
 
     @app.get("/ready")  # type: ignore[untyped-decorator]
     def is_ready() -> bytes:
@@ -33,10 +33,10 @@ def add_watch(app: Bottle, services: Services) -> None:
         checks = {name: finding.entry() for name, finding in findings.items()}
         if not failed:
             told = f"Pronto para atender, menos o que falta: veja {', '.join(lacking)}." if lacking else _READY
-            return tell_json({"msg": told, "checks": checks})
+            return json_response({"msg": told, "checks": checks})
         response.status = NOT_READY.status
         response.set_header("Retry-After", "2")
-        return tell_json(NOT_READY.body({"failed": ", ".join(failed), "checks": checks}))
+        return json_response(NOT_READY.body({"failed": ", ".join(failed), "checks": checks}))
 
     @app.get("/metrics")  # type: ignore[untyped-decorator]
     def metrics() -> bytes:

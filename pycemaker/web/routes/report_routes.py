@@ -19,10 +19,10 @@ from pycemaker.reports.attachments.kinds import parse_kinds
 from pycemaker.reports.model import ReportRequest
 from pycemaker.telemetry.request_ids import REQUEST_ID
 from pycemaker.web import response_bodies
-from pycemaker.web.access.browser_actions import Acts
-from pycemaker.web.error_handling import tell_json
+from pycemaker.web.access.browser_actions import ActionPolicy
+from pycemaker.web.error_handling import json_response
 from pycemaker.web.pages import form_page, send_page
-from pycemaker.web.request_parameters import Given, idempotency_key, parameters
+from pycemaker.web.request_parameters import RequestParameters, idempotency_key, parameters
 from pycemaker.web.services import Services
 from pycemaker.window import parse_window
 
@@ -40,7 +40,7 @@ def add_report(app: Bottle, services: Services) -> None:
         services.gate.check_token(request.environ)
         base_path = services.settings.base_path
         listed = [each | _under(base_path, each) for each in catalogue.listing(services.notebooks)]
-        return tell_json({"notebooks": listed})
+        return json_response({"notebooks": listed})
 
     def ask(date_now: str, time_range: str, email_to: str) -> bytes:
         _, wanted = _wanted(services, date_now, time_range, email_to)
@@ -52,12 +52,14 @@ def add_report(app: Bottle, services: Services) -> None:
         with speaking(services.settings.report_language):
             return _html(send_page.outcome(body, services.settings.base_path))
 
-    @app.route(REPORT, method=["GET", "POST"], acts=Acts(ask=ask, tell=tell))  # type: ignore[untyped-decorator]
+    @app.route(REPORT, method=["GET", "POST"], acts=ActionPolicy(ask=ask, tell=tell))  # type: ignore[untyped-decorator]
     def report(date_now: str, time_range: str, email_to: str) -> bytes:
         waits, wanted = _wanted(services, date_now, time_range, email_to)
         report_id, seconds = _ask(services, wanted), services.settings.report_timeout_seconds + PATIENCE_SECONDS
-        with services.desk.waiters.place(report_id) if waits else nullcontext(False) as may_wait:
-            return _tell(services.desk.wait(report_id, seconds if may_wait else 0.0), services.settings.base_path)
+        with services.report_service.waiters.place(report_id) if waits else nullcontext(False) as may_wait:
+            return _tell(
+                services.report_service.wait(report_id, seconds if may_wait else 0.0), services.settings.base_path
+            )
 
     @app.route(REPORT, method="HEAD")  # type: ignore[untyped-decorator]
     def no_report(**_path: str) -> None:
@@ -89,12 +91,12 @@ def _html(page: str) -> bytes:
 
 def _ask(services: Services, wanted: ReportRequest) -> str:
     """Enter the report, or find the one that stands for it; its id. Only one that is entered counts for the limits."""
-    asked = services.desk.asked(wanted, idempotency_key(request))
-    if found := services.desk.find_same(asked):
+    asked = services.report_service.asked(wanted, idempotency_key(request))
+    if found := services.report_service.find_same(asked):
         return found
     admission = services.gate.admit(request.environ, list(wanted.recipients))
     try:
-        report_id, is_new = services.desk.ask(wanted, asked)
+        report_id, is_new = services.report_service.ask(wanted, asked)
     except errors.PycemakerError:
         admission.give_back()
         raise
@@ -109,9 +111,9 @@ def _tell(entry: Document, base_path: str) -> bytes:
         url = f"{base_path}/reports/{entry['_id']}.json"
         response.status = 202
         response.set_header("Location", url)
-        return tell_json(response_bodies.report_accepted(result.record(entry), url))
+        return json_response(response_bodies.report_accepted(result.record(entry), url))
     result.raise_unless_delivered(entry)
-    return tell_json(response_bodies.report(result.record(entry)))
+    return json_response(response_bodies.report(result.record(entry)))
 
 
 def _waits(given: object) -> bool:
@@ -129,14 +131,16 @@ def _listed(given: object) -> str:
     return given
 
 
-def _report_request(services: Services, date_now: str, time_range: str, email_to: str, given: Given) -> ReportRequest:
+def _report_request(
+    services: Services, date_now: str, time_range: str, email_to: str, given: RequestParameters
+) -> ReportRequest:
     settings = services.settings
     window = parse_window(
         date_now, time_range, zone=settings.timezone, now_utc=services.clock(), limit=settings.max_range_hours
     )
     recipients = parse_recipients(email_to, single_label=settings.has_own_relay)
     for address in recipients:
-        if not settings.may_receive(address):
+        if not settings.allows_recipient(address):
             raise errors.RecipientNotAllowed(address=address)
     attach = parse_kinds(_listed(given.pop("attach", "")))
     notebook = catalogue.find_notebook(str(given.pop("notebook", catalogue.DEFAULT)), services.notebooks)

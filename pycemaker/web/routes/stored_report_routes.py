@@ -14,8 +14,8 @@ from pycemaker.jobs import result
 from pycemaker.jobs.artifacts import MESSAGE, NOTEBOOK
 from pycemaker.jobs.job_reader import Document
 from pycemaker.web import stored_report
-from pycemaker.web.access.redaction import without_addresses
-from pycemaker.web.error_handling import tell_json
+from pycemaker.web.access.redaction import redact_addresses
+from pycemaker.web.error_handling import json_response
 from pycemaker.web.pages import report_list
 from pycemaker.web.pages.home import prefers_html
 from pycemaker.web.request_parameters import query
@@ -28,22 +28,26 @@ MOST_LISTED = 200
 _COUNT = re.compile(r"\d{1,9}", re.ASCII)
 
 
-def add_kept_reports(app: Bottle, services: Services) -> None:
+def add_stored_reports(app: Bottle, services: Services) -> None:
     """`/reports` and what is below it. They come before the metrics, whose paths look alike."""
-    files, ledger, base_path = services.desk.files, services.desk.ledger, services.settings.base_path
+    files, job_store, base_path = (
+        services.report_service.files,
+        services.report_service.job_store,
+        services.settings.base_path,
+    )
 
     @app.get("/reports")  # type: ignore[untyped-decorator]
     def reports() -> bytes:
         services.gate.check_token(request.environ, asks_browser=True)
         count, before = _asked(query(request), services)
-        entries = ledger.newest(count, before)
+        entries = job_store.newest(count, before)
         records = [report_list.brief(_seen(services, entry), base_path) for entry in entries]
         following = report_list.following(records, count, base_path)
         response.set_header("Cache-Control", "no-store")
         if prefers_html(request.environ.get("HTTP_ACCEPT", "")):
             response.content_type = "text/html; charset=utf-8"
             return report_list.page(records, following, services.settings.timezone, base_path).encode()
-        return tell_json({"reports": records, "next": following})
+        return json_response({"reports": records, "next": following})
 
     @app.get("/reports/<name>")  # type: ignore[untyped-decorator]
     def kept_file(name: str) -> bytes:
@@ -63,7 +67,7 @@ def add_kept_reports(app: Bottle, services: Services) -> None:
 
 
 def _record(services: Services, report_id: str) -> bytes:
-    told = tell_json({"report": _seen(services, services.desk.ledger.get(report_id))})
+    told = json_response({"report": _seen(services, services.report_service.job_store.get(report_id))})
     response.set_header("Cache-Control", "no-store")
     return told
 
@@ -71,7 +75,7 @@ def _record(services: Services, report_id: str) -> bytes:
 def _seen(services: Services, entry: Document) -> dict[str, Any]:
     """The entry's record as this caller may see it."""
     record = result.record(entry)
-    return record if services.gate.knows(request.environ) else without_addresses(record)
+    return record if services.gate.knows(request.environ) else redact_addresses(record)
 
 
 def _message(services: Services, report_id: str) -> bytes:
@@ -89,7 +93,7 @@ def _download(services: Services, report_id: str, name: str, content_type: str, 
     """A file as a download, which no cache keeps. Raises OnlyHere where the caller may not learn whom it was for."""
     if not services.gate.knows(request.environ):
         raise OnlyHere
-    content = _kept(services.desk.files.get(report_id, name), content_type)
+    content = _kept(services.report_service.files.get(report_id, name), content_type)
     response.set_header("Content-Disposition", f'attachment; filename="{report_id}{ending}"')
     response.set_header("Cache-Control", "no-store")
     return content

@@ -11,8 +11,8 @@ from pycemaker.mail.signing_keys import SigningKeys
 from pycemaker.mail.suppressions import EVERY_REPORT, RECIPIENT, Suppressions
 from pycemaker.mail.unsubscribe import Subscription
 from pycemaker.reports.catalogue import find_notebook
-from pycemaker.web.access.browser_actions import Acts
-from pycemaker.web.error_handling import tell_json
+from pycemaker.web.access.browser_actions import ActionPolicy
+from pycemaker.web.error_handling import json_response
 from pycemaker.web.pages import form_page, unsubscribe_page
 from pycemaker.web.pages.home import prefers_html
 from pycemaker.web.services import Services
@@ -37,14 +37,14 @@ def add_unsubscribe(app: Bottle, services: Services) -> None:
             with speaking(services.settings.report_language):
                 return _html(unsubscribe_page.unknown_link())
 
-    @app.post(unsubscribe.PATH + "<token>", acts=Acts(by_link=True))  # type: ignore[untyped-decorator]
+    @app.post(unsubscribe.PATH + "<token>", acts=ActionPolicy(by_link=True))  # type: ignore[untyped-decorator]
     def act(token: str) -> bytes:
         subscription = unsubscribe.read(token, keys)
         if not 0 < request.content_length <= _LONGEST_BODY_BYTES:
             raise InvalidRequest
         if request.forms.get(_ONE_CLICK) == "One-Click":
             suppressions.add(subscription.address, subscription.notebook, by=RECIPIENT)
-            return tell_json({"msg": "Recebimento cancelado."})
+            return json_response({"msg": "Recebimento cancelado."})
         _change(suppressions, subscription, request.forms.get(form_page.ACTION))
         return _page(services, subscription, suppressions)
 

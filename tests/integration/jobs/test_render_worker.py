@@ -1,0 +1,137 @@
+"""A maker and its ledger over a real mongod, without a kernel: what it keeps, and what it leaves alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from email import message_from_bytes
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pycemaker.errors import DatabaseUnreachable, NothingToSend, PycemakerError
+from pycemaker.jobs import states
+from pycemaker.jobs.artifacts import ArtifactStore
+from pycemaker.jobs.delivery_worker import insist_for
+from pycemaker.jobs.job_document import Submission, digest, recipients
+from pycemaker.jobs.job_store import JobStore, LeaseLost
+from pycemaker.jobs.render_worker import RenderWorker
+from pycemaker.mongo.database import Database
+from pycemaker.reports.model import OnProgress
+from tests.services.rendered import NOW
+
+
+@pytest.fixture
+def job_store(database: Database) -> JobStore:
+    return JobStore(database, "one", lease_seconds=5)
+
+
+def taken(job_store: JobStore) -> dict[str, Any]:
+    """A report, taken by this ledger."""
+    document = {"_id": "r", "notebook": "report", "parameters": {}, "attach": [], "hours": 6, "end": NOW}
+    job_store.ask(document | {"recipients": recipients("r", ["a@b.com"], "b.com")}, Submission("key"), own=True)
+    return job_store.get("r")
+
+
+def maker_of(
+    job_store: JobStore, database: Database, scratch: Path, fails_with: PycemakerError | None = None,
+    meanwhile: Callable[[], object] = lambda: None,
+) -> RenderWorker:  # fmt: skip
+    """A maker whose process makes up a message, or fails; `meanwhile` happens while it does."""
+
+    def run(job: dict[str, Any], on_progress: OnProgress) -> dict[str, Any]:
+        folder = Path(job["folder"])
+        folder.mkdir(parents=True)
+        (folder / "executed.ipynb").write_text("ours")
+        (folder / "message.eml").write_bytes(b"Subject: ours\r\n\r\nours\r\n")
+        for stage in ("notebook", "render"):
+            on_progress(stage, 0, 1)
+        meanwhile()
+        if fails_with:
+            raise fails_with
+        return {"subject": "ours", "stage_seconds": {}, "message_bytes": 100}
+
+    insist = insist_for(5, lambda _seconds: None, lambda: 0.0)
+    return RenderWorker(job_store, ArtifactStore(database), scratch, run, insist, scratch)
+
+
+def test_a_message_that_is_passed_on_already_is_not_touched_when_the_answer_was_lost(
+    job_store: JobStore, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A courier may be reading it."""
+    pass_on = JobStore.pass_on
+    kept: list[str] = []
+    put = ArtifactStore.put
+
+    def lose_first_answer(job_store: JobStore, *given: Any, **more: Any) -> None:
+        pass_on(job_store, *given, **more)
+        kept.append("passed on")
+        raise DatabaseUnreachable(reason="its answer was lost")
+
+    def note_put(files: ArtifactStore, report_id: str, contents: dict[str, bytes]) -> None:
+        kept.extend(contents)
+        put(files, report_id, contents)
+
+    monkeypatch.setattr(JobStore, "pass_on", lose_first_answer)
+    monkeypatch.setattr(ArtifactStore, "put", note_put)
+    entry = taken(job_store)
+    with pytest.raises(LeaseLost):
+        maker_of(job_store, database, tmp_path).make(entry, lambda *_: None)
+    assert kept == ["executed.ipynb", "message.eml", "passed on"]
+    assert job_store.get("r")["state"] == "rendered"
+
+
+@pytest.mark.parametrize("fails_with", [None, NothingToSend(reason="no figure")])
+def test_who_has_lost_a_report_leaves_the_files_of_who_has_it_alone(
+    job_store: JobStore, database: Database, tmp_path: Path, fails_with: PycemakerError | None
+) -> None:
+    files = ArtifactStore(database)
+
+    def lose() -> None:
+        job_store.pass_on("r", states.QUEUED)
+        JobStore(database, "another").claim(states.TO_MAKE)
+        files.put("r", {"executed.ipynb": b"theirs", "message.eml": b"theirs"})
+
+    entry = taken(job_store)
+    with pytest.raises(LeaseLost):
+        maker_of(job_store, database, tmp_path, fails_with, lose).make(entry, lambda *_: None)
+    assert [files.get("r", name) for name in files.names("r")] == [b"theirs", b"theirs"]
+
+
+def test_the_kept_message_is_the_one_that_the_first_recipient_gets(
+    job_store: JobStore, database: Database, tmp_path: Path
+) -> None:
+    entry = taken(job_store) | {"request_id": "asked-1"}
+    maker_of(job_store, database, tmp_path).make(entry, lambda *_: None)
+    kept = message_from_bytes(ArtifactStore(database).get("r", "message.eml"))
+    assert (kept["To"], kept["Message-ID"], kept["Subject"]) == ("a@b.com", "<r.0@b.com>", "ours")
+    assert kept["X-Pycemaker-Request"] == "asked-1"
+
+
+def test_a_failed_report_s_record_says_of_what_it_was_to_be_made_and_how_long_that_took(
+    job_store: JobStore, database: Database, tmp_path: Path
+) -> None:
+    notebook = tmp_path / "report.ipynb"
+    notebook.write_text("{}")
+    maker = maker_of(
+        job_store,
+        database,
+        tmp_path,
+        NothingToSend(reason="no figure"),
+        lambda: notebook.write_text("edited meanwhile"),
+    )
+    maker.make(taken(job_store), lambda *_: None)
+    entry = job_store.get("r")
+    assert entry["notebook_sha256"] == digest("{}")
+    assert entry["versions"].keys() >= {"papermill", "pandas"}
+    assert entry["stage_seconds"].keys() == {"notebook", "render"}
+    (recipient,) = entry["recipients"]
+    assert recipient["at"] == {"queued": entry["asked_at"], "failed": entry["ended_at"]}
+    assert entry["progress"] == {"done": 0, "total": 1}  # where it ended
+
+
+def test_a_made_report_s_record_shows_no_progress_any_more(
+    job_store: JobStore, database: Database, tmp_path: Path
+) -> None:
+    maker_of(job_store, database, tmp_path).make(taken(job_store), lambda *_: None)
+    assert job_store.get("r").keys() & {"progress", "stage_seconds"} == {"stage_seconds"}

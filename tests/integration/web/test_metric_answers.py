@@ -1,0 +1,336 @@
+"""Tags, 304, other shapes and fewer points, over a real database."""
+
+from __future__ import annotations
+
+import csv
+import gc
+import io
+import itertools
+import json
+import threading
+import time
+import weakref
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+import server
+from pycemaker.cache import metric_cache
+from pycemaker.cache.store import Store
+from pycemaker.errors import DatabaseUnreachable
+from pycemaker.mongo.database import Database
+from pycemaker.settings import from_mapping
+from pycemaker.web import metric_answers
+from tests.integration.web.test_routes import NOW_PATH, app_over, is_error
+from tests.services.report_service import SpentDesk
+from tests.services.wsgi import Client
+
+NOW = datetime(2022, 4, 10, 12, 43, 23, tzinfo=UTC)
+EARLIER_PATH = "10-04-2022-06-43-23"
+PATHS = [
+    f"/cpu/{EARLIER_PATH}",
+    f"/cpu/{NOW_PATH}/1",
+    f"/cpu/{NOW_PATH}/2?max_points=50",
+    f"/cpu/{EARLIER_PATH}?format=csv",
+]
+
+
+@pytest.fixture(params=[0, 2**26], ids=["read", "kept"])
+def store(database: Database, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Store:
+    monkeypatch.setattr(metric_cache, "FRESH_SECONDS", 0.15)
+    monkeypatch.setattr(metric_cache, "STALE_SECONDS", 0.2)
+    return Store(database, request.param)
+
+
+@pytest.fixture
+def client(store: Store, database: Database) -> Client:
+    write(database, 4000)
+    return app_over(store)
+
+
+def write(database: Database, count: int, **more: Any) -> None:
+    documents = [
+        {"time_series": NOW - timedelta(seconds=5 * back), "value": back % 101 / 101, "criticity": "low", **more}
+        for back in range(count)
+    ]
+    database["cpu_usage"].insert_many(documents)
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_poll_with_nothing_new_is_a_304_with_the_headers_that_belong_to_it(client: Client, path: str) -> None:
+    first = client.get(path)
+    for _ in range(3):
+        again = client.get(path, if_none_match=first.headers["Etag"])
+        assert (again.status, again.body) == (304, b"")
+        for name in ("Etag", "Cache-Control", "Vary"):
+            assert again.headers[name] == first.headers[name]
+        assert "Content-Type" not in again.headers
+        assert again.headers["Access-Control-Allow-Origin"] == "*"
+    assert first.headers["Cache-Control"] == "no-cache"
+    assert first.headers["Vary"] == "Accept"
+    assert first.headers["Etag"].startswith('"')
+
+
+@pytest.mark.parametrize("header", ['"other", {}', "W/{}", "*", '{} , "x"'])
+def test_lists_weak_tags_and_a_star_match_too(client: Client, header: str) -> None:
+    tag = client.get(PATHS[1]).headers["Etag"]
+    assert client.get(PATHS[1], if_none_match=header.format(tag)).status == 304
+    assert client.get(PATHS[1], if_none_match='"other"').status == 200
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_head_has_the_headers_of_the_get_however_often_it_is_asked(client: Client, path: str) -> None:
+    for _ in range(3):
+        get, head = client.get(path), client.ask("HEAD", path)
+        assert (head.status, head.body) == (200, b"")
+        assert head.headers | {"X-Request-Id": ""} == get.headers | {"X-Request-Id": ""}
+        assert client.ask("HEAD", path, if_none_match=get.headers["Etag"]).status == 304
+
+
+CHANGES: dict[str, tuple[Any, bool]] = {
+    "a new sample": (lambda c: c.insert_one({"time_series": NOW + timedelta(seconds=5), "value": 1}), False),
+    "a correction inside": (lambda c: c.update_one({"time_series": NOW - timedelta(seconds=60)}, {"$set": {"value": 7}}), True),
+    "a field that no statistic reads": (lambda c: c.update_one({"time_series": NOW - timedelta(seconds=60)}, {"$set": {"note": 1}}), True),
+    "a deletion": (lambda c: c.delete_one({"time_series": NOW - timedelta(seconds=60)}), True),
+    "a correction before it": (lambda c: c.update_one({"time_series": NOW - timedelta(hours=4)}, {"$set": {"value": 7}}), False),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_the_tag_of_an_interval_is_another_one_exactly_when_its_bytes_are(
+    client: Client, database: Database, what: str
+) -> None:
+    change, is_inside = CHANGES[what]
+    before = client.get(f"/cpu/{NOW_PATH}/1")
+    change(database["cpu_usage"])
+    time.sleep(0.3)
+    after = client.get(f"/cpu/{NOW_PATH}/1", if_none_match=before.headers["Etag"])
+    assert after.status == (200 if is_inside else 304)
+    assert (after.headers["Etag"] != before.headers["Etag"]) is is_inside
+    assert client.get(f"/cpu/{NOW_PATH}/1").body != before.body or not is_inside
+
+
+def test_the_tag_stays_when_an_hour_is_full_and_another_begins(store: Store, database: Database) -> None:
+    write(database, 500)
+    client = app_over(store)
+    path = "/cpu/2022-04-10T12:40:00Z/1"
+    before = client.get(path)
+    late = [{"time_series": NOW + timedelta(seconds=5 * n), "value": 1} for n in range(2000)]
+    database["cpu_usage"].insert_many(late)
+    time.sleep(0.3)
+    assert client.get(path, if_none_match=before.headers["Etag"]).status == 304
+
+
+def test_an_interval_that_ends_now_is_another_answer_each_time(client: Client) -> None:
+    assert client.get("/cpu/now/1").headers["Etag"]
+    assert client.get("/cpu/now/1").headers["Cache-Control"] == "no-cache"
+
+
+def test_an_error_has_no_tag(client: Client) -> None:
+    assert "Etag" not in client.get("/cpu/x/1").headers
+    assert "Etag" not in client.get("/gpu/now/1").headers
+
+
+def test_each_shape_has_its_own_tag_and_the_same_by_header_as_by_parameter(client: Client) -> None:
+    tags = set()
+    for name, media_type in [("json", "application/json"), ("ndjson", "application/x-ndjson"), ("csv", "text/csv"),
+                             ("arrow", "application/vnd.apache.arrow.stream")]:  # fmt: skip
+        by_name = client.get(f"/cpu/{EARLIER_PATH}?format={name}")
+        by_header = client.get(f"/cpu/{EARLIER_PATH}", accept=media_type)
+        assert by_name.body == by_header.body
+        assert by_name.headers["Etag"] == by_header.headers["Etag"]
+        assert by_name.headers["Content-Type"].startswith(media_type)
+        tags.add(by_name.headers["Etag"])
+    assert len(tags) == 4
+
+
+def test_the_other_shapes_hold_what_the_json_holds(client: Client) -> None:
+    told = client.get(f"/cpu/{EARLIER_PATH}").json
+    lines = client.get(f"/cpu/{EARLIER_PATH}?format=ndjson").body.splitlines()
+    assert b"[" + b",".join(lines) + b"]" == client.get(f"/cpu/{EARLIER_PATH}").body
+    table: Any = pa.ipc.open_stream(io.BytesIO(client.get(f"/cpu/{EARLIER_PATH}?format=arrow").body)).read_all()
+    assert table["value"].to_pylist() == [document["value"] for document in told]
+    csv = client.get(f"/cpu/{EARLIER_PATH}?format=csv").body.decode().splitlines()
+    assert [line.split(",")[0] for line in csv[1:]] == [document["time_series"] for document in told]
+    hour = client.get(f"/cpu/{NOW_PATH}/1?format=csv").body.decode().splitlines()
+    assert len(hour) == 1 + len(client.get(f"/cpu/{NOW_PATH}/1").json["data"])
+
+
+@pytest.mark.parametrize(
+    ("query", "field"), [("max_points=1", "max_points"), ("max_points=x", "max_points"), ("format=xml", "format")]
+)
+@pytest.mark.parametrize("form", [f"/cpu/{NOW_PATH}", f"/cpu/{NOW_PATH}/1"])
+def test_a_wrong_parameter_is_a_400_that_names_it(client: Client, form: str, query: str, field: str) -> None:
+    answer = client.get(f"{form}?{query}")
+    assert is_error(answer, 400, "invalid_parameter")
+    assert answer.json["field"] == field
+
+
+def test_fewer_points_of_a_tail_stay_a_bare_array_and_a_header_says_what_was_done(
+    client: Client, database: Database
+) -> None:
+    peak = NOW - timedelta(seconds=7777.5)
+    database["cpu_usage"].insert_one({"time_series": peak, "value": 5})
+    answer = client.get(f"/cpu/{EARLIER_PATH}?max_points=40")
+    told = answer.json
+    assert len(told) <= 40
+    assert 5 in [document["value"] for document in told]
+    assert answer.headers["X-Amostragem"] == f"metodo=minmax; pontos={len(told)}; de=2162"
+    few = client.get(f"/cpu/{EARLIER_PATH}?max_points=5000")
+    assert few.headers["X-Amostragem"] == "metodo=nenhum; pontos=2162; de=2162"
+    assert few.body == client.get(f"/cpu/{EARLIER_PATH}").body
+
+
+def test_fewer_points_of_an_interval_leave_the_statistics_true(client: Client) -> None:
+    whole, fewer = client.get(f"/cpu/{NOW_PATH}/2").json, client.get(f"/cpu/{NOW_PATH}/2?max_points=100").json
+    assert fewer.pop("amostragem") == {
+        "metodo": "minmax",
+        "data": {"pontos": len(fewer["data"]), "de": 1440},
+        "data_anterior": {"pontos": len(fewer["data_anterior"]), "de": 1440},
+    }
+    assert len(fewer["data"]) <= 100
+    assert all(document in whole["data"] for document in fewer["data"])
+    for key in set(whole) - {"data", "data_anterior"}:
+        assert fewer[key] == whole[key]
+    assert set(fewer) == set(whole)
+
+
+def test_long_answers_stream_and_are_tagged_too(
+    store: Store, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metric_answers, "KEPT_WHOLE_BYTES", 1_000_000)
+    write(database, 20_000, note="x" * 100)
+    client = app_over(store)
+    path = "/cpu/10-04-2022-00-00-00"
+    first, second = client.get(path), client.get(path)
+    assert "Content-Length" not in first.headers
+    assert first.body == second.body
+    if store.cache_bytes:
+        assert client.get(path, if_none_match=first.headers["Etag"]).status == 304
+    else:
+        assert first.headers["Etag"] != second.headers["Etag"]
+
+
+def test_long_answers_are_refused_while_too_many_are_under_way_and_short_ones_are_not(
+    database: Database,
+) -> None:
+    write(database, 20_000)
+    application = server.create_app(
+        server.Services(from_mapping({}), Store(database), SpentDesk(), streams=threading.BoundedSemaphore(2))
+    )
+    client = Client(application)
+    path = "/cpu/09-04-2022-10-43-23"
+    open_ones = [client.open(path) for _ in range(2)]
+    refused = client.get(path)
+    assert is_error(refused, 503, "too_many_streams")
+    assert refused.headers["Retry-After"] == "2"
+    assert client.get(f"/cpu/{NOW_PATH}/1").status == 200
+    open_ones[0].close()
+    assert client.get(path).status == 200
+    assert client.ask("HEAD", path).status == 200
+    assert client.get(path).status == 200
+    open_ones[1].close()
+
+
+@pytest.mark.parametrize("form", [f"/cpu/{NOW_PATH}/30", "/cpu/09-04-2022-10-43-23"])
+def test_few_points_of_many_documents_take_a_place_and_have_the_tag_of_what_they_are(
+    database: Database, form: str
+) -> None:
+    write(database, 20_000)
+    streams = threading.BoundedSemaphore(1)
+    client = Client(server.create_app(server.Services(from_mapping({}), Store(database), SpentDesk(), streams=streams)))
+    first = client.get(f"{form}?max_points=50")
+    assert client.get(f"{form}?max_points=50", if_none_match=first.headers["Etag"]).status == 304
+    assert client.get(f"{form}?max_points=52").headers["Etag"] != first.headers["Etag"]
+    database["cpu_usage"].update_one({"time_series": NOW - timedelta(seconds=500)}, {"$set": {"value": 7}})
+    assert client.get(f"{form}?max_points=50", if_none_match=first.headers["Etag"]).status == 200
+    with streams:
+        assert is_error(client.get(f"{form}?max_points=50"), 503, "too_many_streams")
+        assert client.get(f"/cpu/{NOW_PATH}/1?max_points=50").status == 200
+
+
+@pytest.mark.parametrize("format_name", ["json", "ndjson", "csv", "arrow"])
+def test_a_long_answer_that_breaks_off_does_not_parse(
+    database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, format_name: str
+) -> None:
+    write(database, 60_000, note="x" * 100)
+    store, at = Store(database), 5  # of six pages
+    whole = store._past_memory
+
+    def broken(*args: Any) -> Any:
+        for place, batch in enumerate(whole(*args)):
+            if place == at:
+                raise DatabaseUnreachable(reason="it went away")
+            yield batch
+
+    client = app_over(store)
+    path = f"/cpu/06-04-2022-00-00-00?format={format_name}"
+    complete = client.get(path).body
+    assert len(parsed(complete, format_name)) == 60_000
+    monkeypatch.setattr(store, "_past_memory", broken)
+    answer = client.get(path)
+    assert answer.status == 200
+    assert len(complete) // 3 < len(answer.body) < len(complete)
+    with pytest.raises((ValueError, OSError, csv.Error)):
+        parsed(answer.body, format_name)
+    assert "broke off: " in caplog.text
+
+
+@pytest.mark.parametrize("form", [f"/cpu/{NOW_PATH}/100", "/cpu/06-04-2022-00-00-00"])
+def test_nobody_is_told_that_what_came_of_an_answer_that_broke_off_still_holds(
+    database: Database, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    write(database, 20_000, note="x" * 100)
+    monkeypatch.setattr(metric_cache, "FRESH_SECONDS", 60.0)  # what is remembered is asked about, and not MongoDB
+    store = Store(database, 2**20)
+    client, whole = app_over(store), store._past_memory
+
+    def broken(*args: Any) -> Any:
+        yield from itertools.islice(whole(*args), 3)
+        raise DatabaseUnreachable(reason="it went away")
+
+    complete = client.get(form)
+    assert client.get(form, if_none_match=complete.headers["Etag"]).status == 304
+    monkeypatch.setattr(store, "_past_memory", broken)
+    cut = client.get(form)
+    monkeypatch.setattr(store, "_past_memory", whole)
+    assert 0 < len(cut.body) < len(complete.body)
+    again = client.get(form, if_none_match=cut.headers["Etag"])
+    assert (again.status, again.body) == (200, complete.body)
+
+
+@pytest.mark.parametrize("form", [f"/cpu/{NOW_PATH}/100", "/cpu/06-04-2022-00-00-00"])
+def test_what_is_remembered_of_a_long_answer_keeps_nothing_of_its_reading(
+    database: Database, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    write(database, 20_000, note="x" * 100)
+    store = Store(database, 2**20)
+    client, whole, readings = app_over(store), store._past_memory, list[Any]()
+
+    class Reading(list[Any]):
+        """Batches that can be asked whether they are gone."""
+
+    def watched(*args: Any) -> Any:
+        held = Reading(whole(*args))
+        readings.append(weakref.ref(held))
+        yield from held
+
+    monkeypatch.setattr(store, "_past_memory", watched)
+    assert client.ask("HEAD", form).status == 200
+    client.open(form).close()
+    gc.collect()
+    assert len(readings) >= 2
+    assert [each() for each in readings] == [None] * len(readings)
+
+
+def parsed(body: bytes, format_name: str) -> Any:
+    """The documents, by what a reader of the format would use."""
+    if format_name == "json":
+        return json.loads(body)
+    if format_name == "ndjson":
+        return [json.loads(line) for line in body.splitlines()]
+    if format_name == "csv":
+        return list(csv.DictReader(io.StringIO(body.decode(), newline="")))
+    return pa.ipc.open_stream(body).read_all()

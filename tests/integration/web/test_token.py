@@ -1,0 +1,108 @@
+"""The token: where it is taken from, where not, and for how long somebody who guesses is listened to."""
+
+from __future__ import annotations
+
+import base64
+from urllib.parse import quote
+
+import pytest
+
+from pycemaker.errors import DatabaseUnreachable, NotAuthenticated, TokenInUrl, TooManyRequests
+from pycemaker.mongo.database import Database
+from pycemaker.settings import from_mapping
+from pycemaker.web.access.access_control import AccessControl
+from pycemaker.web.access.rate_limits import COLLECTION, RateLimits
+
+TOKEN = "çorrect h0rse: battery"
+ON_THE_WIRE = TOKEN.encode().decode("latin-1")  # as WSGI hands it on
+OTHER = "192.0.2.9"
+
+
+@pytest.fixture
+def gate(database: Database) -> AccessControl:
+    return AccessControl(from_mapping({"API_TOKEN": TOKEN}), RateLimits(database))
+
+
+def check(
+    gate: AccessControl, peer: str = "192.0.2.1", query: str = "", *, asks_browser: bool = False, **headers: str
+) -> None:
+    told = {f"HTTP_{name.upper()}": text for name, text in headers.items()}
+    gate.check_token({"REMOTE_ADDR": peer, "QUERY_STRING": query, **told}, asks_browser=asks_browser)
+
+
+def basic(password: str) -> str:
+    return "Basic " + base64.b64encode(f"anybody:{password}".encode()).decode()
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"authorization": f"Bearer {ON_THE_WIRE}"},
+        {"authorization": f"bearer  {ON_THE_WIRE} "},
+        {"x_api_key": ON_THE_WIRE},
+    ],
+)
+def test_it_is_taken_from_a_header(gate: AccessControl, headers: dict[str, str]) -> None:
+    check(gate, **headers)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"authorization": ON_THE_WIRE},
+        {"authorization": "Bearer"},
+        {"authorization": f"Bearer {ON_THE_WIRE}x"},
+        {"authorization": f"Bearer {ON_THE_WIRE[:-1]}"},
+        {"authorization": basic(TOKEN)},  # another site may make a browser send it
+        {"authorization": "Bearer wrong", "x_api_key": ON_THE_WIRE},
+        {"x_api_key": "\x00"},
+        {"cookie": f"token={ON_THE_WIRE}"},
+    ],
+)
+def test_anything_else_is_refused(gate: AccessControl, headers: dict[str, str]) -> None:
+    with pytest.raises(NotAuthenticated):
+        check(gate, **headers)
+
+
+def test_for_what_is_only_shown_a_browser_may_ask_for_it(gate: AccessControl) -> None:
+    check(gate, asks_browser=True, authorization=basic(TOKEN))
+    for wrong in (basic(""), basic(TOKEN + "x"), "Basic ====", "Basic á", ""):
+        with pytest.raises(NotAuthenticated) as caught:
+            check(gate, asks_browser=True, authorization=wrong)
+        assert caught.value.facts == {"asks_browser": True}
+
+
+@pytest.mark.parametrize("query", ["token=x", "a=1&API_KEY=x", "access_token", "x-api-key=", f"limit={quote(TOKEN)}"])
+def test_in_an_address_it_is_refused_though_it_be_right_beside(gate: AccessControl, query: str) -> None:
+    with pytest.raises(TokenInUrl) as caught:
+        check(gate, query=query, x_api_key=ON_THE_WIRE)
+    assert caught.value.facts == {}
+    check(gate, query="notebook=capacity&limit=0.8", x_api_key=ON_THE_WIRE)
+
+
+def test_whoever_guesses_is_not_listened_to_for_a_while_and_others_are(gate: AccessControl, database: Database) -> None:
+    for number in range(10):
+        with pytest.raises(NotAuthenticated):
+            check(gate, x_api_key=f"guess {number}")
+    for headers in ({"x_api_key": "guess 11"}, {"x_api_key": ON_THE_WIRE}):
+        with pytest.raises(TooManyRequests) as caught:
+            check(gate, **headers)
+        assert 290 < caught.value.facts["retry_after_seconds"] <= 300
+    check(gate, peer=OTHER, x_api_key=ON_THE_WIRE)
+    assert sum(len(document["hits"]) for document in database[COLLECTION].find()) == 10
+
+
+def test_a_request_without_a_token_is_no_guess(gate: AccessControl) -> None:
+    for _ in range(20):
+        with pytest.raises(NotAuthenticated):
+            check(gate)
+    check(gate, x_api_key=ON_THE_WIRE)
+
+
+def test_while_it_is_not_known_who_guesses_nobody_is_let_in() -> None:
+    away = Database("mongodb://127.0.0.1:9/x")
+    with pytest.raises(DatabaseUnreachable):
+        check(AccessControl(from_mapping({"API_TOKEN": TOKEN}), RateLimits(away)), x_api_key=ON_THE_WIRE)
+    check(AccessControl(from_mapping({}), RateLimits(away)))
+    away.close()

@@ -1,0 +1,93 @@
+"""A desk over a database, whose reports are made here and now; and one that makes nothing."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+from pycemaker import settings
+from pycemaker.errors import DatabaseUnreachable
+from pycemaker.jobs import result
+from pycemaker.jobs.delivery_worker import MailTransport
+from pycemaker.jobs.job_document import Submission
+from pycemaker.jobs.limits import JobLimits
+from pycemaker.jobs.report_service import ReportService
+from pycemaker.jobs.service_factory import make_report_service
+from pycemaker.jobs.submission import document_of
+from pycemaker.mail.outbox import Outbox
+from pycemaker.mongo.database import Database
+from pycemaker.reports.model import Delivery, OnProgress, ReportRequest
+
+
+def desk_of(database: Database, environment: Mapping[str, str], **given: str) -> ReportService:
+    """A desk under these settings, `given` over those of the environment; its threads are not started."""
+    whole = {**environment, **given}
+    return make_report_service(settings.from_mapping(whole), database, whole, keep_spare=False)
+
+
+def make(
+    report_service: ReportService, request: ReportRequest, on_progress: OnProgress = lambda _stage, _done, _total: None
+) -> dict[str, Any]:
+    """Make and send one report, here and now; its record. Raises what stands for any other end."""
+    report_service.notebooks = request.notebook.parent
+    report_id, _ = report_service.ask(request, Submission(secrets.token_hex(8)), own=True)
+    entry = report_service.make_own(report_id, on_progress)
+    result.raise_unless_delivered(entry)
+    return result.record(entry)
+
+
+def record_of(report_service: ReportService, report_id: str = "a-report") -> dict[str, Any]:
+    """A report's record as it stands."""
+    return result.record(report_service.job_store.get(report_id))
+
+
+class AwayDatabase(Database):
+    """A database that is known to be away, so that nobody waits for it."""
+
+    def __init__(self) -> None:
+        super().__init__("mongodb://127.0.0.1:9/nothing")
+
+    def _open(self) -> NoReturn:
+        raise DatabaseUnreachable(reason="made up")
+
+
+class SpentDesk(ReportService):
+    """A desk that notes what it is asked for, and says at once that it was sent, or fails; it makes nothing."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            AwayDatabase(),
+            {},
+            Path("/nonexistent"),
+            MailTransport(_no_send, "reports@example.com", is_repeatable=False),
+        )
+        self.wanted: list[ReportRequest] = []
+        self.fails_with: Exception | None = None
+
+    def find_same(self, asked: Submission) -> str | None:
+        return None
+
+    def ask(self, request: ReportRequest, asked: Submission, *, own: bool = False) -> tuple[str, bool]:
+        if self.fails_with:
+            raise self.fails_with
+        self.wanted.append(request)
+        return request.report_id, True
+
+    def wait(self, report_id: str, seconds: float) -> dict[str, Any]:
+        request = self.wanted[-1]
+        entry = document_of(request, self._post.domain) | {"state": "sent", "stage_seconds": {}, "_id": report_id}
+        for recipient in entry["recipients"]:
+            recipient |= {"state": "sent", "via": "smtp", "reply": "250 OK"}
+        return entry
+
+
+def _no_send(_content: bytes, _email_to: str, _on_leaving: Callable[[], None]) -> Delivery:
+    raise AssertionError("nothing is to be sent")
+
+
+def outbox_desk(database: Database, environment: Mapping[str, str], folder: Path, bounds: JobLimits) -> ReportService:
+    """A desk with bounds of its own, which writes into an outbox; its threads are not started."""
+    transport = MailTransport(Outbox(folder / "outbox"), "reports@localhost.localdomain", is_repeatable=True)
+    return ReportService(database, environment, folder, transport, bounds)

@@ -1,0 +1,217 @@
+"""Who reads which hours: runs that are claimed together, begun ahead, seen through or given up."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from unittest.mock import patch
+
+import bson
+import pytest
+
+from pycemaker.cache import hour_cache
+from pycemaker.cache.hour_cache import RUN_HOURS, RUNS_AT_ONCE, HourCache, TooDenseError
+from pycemaker.cache.lru import HOUR_MS, CachedHour, HourLru
+from pycemaker.errors import DatabaseUnreachable
+from pycemaker.metrics import CPU
+from pycemaker.series.batches import Batch, no_batch
+from pycemaker.window import from_epoch_ms
+
+FIRST, GENERATION = 500_000, 3
+ALL = 1e9
+
+
+class FakeReader:
+    """Has a document each ten minutes; notes which hours were begun, and waits or fails where it is told to."""
+
+    def __init__(self) -> None:
+        self.begun: list[tuple[int, int]] = []
+        self.taken: list[int] = []
+        self.begun_before_first_taken = 0
+        self.gates: dict[int, threading.Event] = {}
+        self.fails: set[int] = set()
+        self.refuses_to_begin = False
+
+    def begin(self, _metric: object, from_ms: int, until_ms: int) -> Future[None]:
+        if self.refuses_to_begin:
+            raise RuntimeError("can't start new thread")
+        self.begun.append((from_ms // HOUR_MS, until_ms // HOUR_MS))
+        return Future()
+
+    def at_once(
+        self, _metric: object, from_ms: int, until_ms: int, coming: Future[None] | None = None
+    ) -> Iterator[bytes]:
+        first, stop = from_ms // HOUR_MS, until_ms // HOUR_MS
+        if coming is None:
+            self.begun.append((first, stop))
+        return self._documents(first, stop)
+
+    def _documents(self, first: int, stop: int) -> Iterator[bytes]:
+        if not self.taken:
+            self.begun_before_first_taken = len(self.begun)
+        self.taken.append(first)
+        if first in self.gates:
+            self.gates[first].wait(10)
+        if first in self.fails:
+            raise DatabaseUnreachable(reason="it went away")
+        yield b"".join(document(ms) for ms in range(first * HOUR_MS, stop * HOUR_MS, HOUR_MS // 6))
+
+
+def document(ms: int) -> bytes:
+    return bson.encode({"time_series": from_epoch_ms(ms), "value": ms % 7.0})
+
+
+def hours_of(batches: list[Batch]) -> list[int]:
+    return [int(batch.columns.time_ms[0]) // HOUR_MS for batch in batches]
+
+
+@pytest.fixture
+def reader() -> FakeReader:
+    return FakeReader()
+
+
+@pytest.fixture
+def blocks() -> HourLru:
+    return HourLru(2**26)
+
+
+@pytest.fixture
+def kept(reader: FakeReader, blocks: HourLru) -> HourCache:
+    return HourCache(CPU, reader, blocks)  # type: ignore[arg-type]
+
+
+def test_the_next_runs_are_on_their_way_before_the_first_is_worked_on(reader: FakeReader, kept: HourCache) -> None:
+    stop = FIRST + 5 * RUN_HOURS
+    found = kept.sealed(FIRST, stop, GENERATION, ALL)
+    assert hours_of(found) == list(range(FIRST, stop))
+    assert all(len(batch) == 6 for batch in found)
+    assert sorted(reader.begun) == [(first, first + RUN_HOURS) for first in range(FIRST, stop, RUN_HOURS)]
+    assert reader.begun_before_first_taken == RUNS_AT_ONCE
+
+
+def test_held_hours_are_not_read_and_part_the_runs(reader: FakeReader, blocks: HourLru, kept: HourCache) -> None:
+    held = no_batch()
+    blocks.put(("cpu", FIRST + 2), CachedHour(held, GENERATION))
+    blocks.put(("cpu", FIRST + 3), CachedHour(held, GENERATION - 1))
+    found = kept.sealed(FIRST, FIRST + 5, GENERATION, ALL)
+    assert found[2] is held
+    assert sorted(reader.begun) == [(FIRST, FIRST + 2), (FIRST + 3, FIRST + 5)]
+
+
+def test_of_many_who_ask_for_overlapping_hours_each_hour_is_read_by_one(reader: FakeReader, kept: HourCache) -> None:
+    starts = [FIRST + 7 * place for place in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda start: kept.sealed(start, FIRST + 100, GENERATION, ALL), starts))
+    assert [hours_of(batches) for batches in found] == [list(range(start, FIRST + 100)) for start in starts]
+    read = sorted(hour for first, stop in reader.begun for hour in range(first, stop))
+    assert read == list(range(FIRST, FIRST + 100))
+
+
+def test_who_waits_for_one_that_gives_up_reads_it_himself(reader: FakeReader, kept: HourCache) -> None:
+    """The first one claims two runs and fails in the first; the other has claimed what comes after them."""
+    gate = reader.gates[FIRST] = threading.Event()
+    reader.fails.add(FIRST)
+    with patch.object(hour_cache, "RUNS_AT_ONCE", 2), ThreadPoolExecutor(2) as pool:
+        failing = pool.submit(kept.sealed, FIRST, FIRST + 2 * RUN_HOURS, GENERATION, ALL)
+        until(lambda: reader.taken == [FIRST])
+        waiting = pool.submit(kept.sealed, FIRST + RUN_HOURS, FIRST + 4 * RUN_HOURS, GENERATION, ALL)
+        until(lambda: len(reader.begun) == 4)
+        gate.set()
+        with pytest.raises(DatabaseUnreachable):
+            failing.result(10)
+        assert hours_of(waiting.result(10)) == list(range(FIRST + RUN_HOURS, FIRST + 4 * RUN_HOURS))
+
+
+def test_a_failure_is_told_to_all_who_wait_and_the_next_one_tries_again(reader: FakeReader, kept: HourCache) -> None:
+    gate = reader.gates[FIRST] = threading.Event()
+    reader.fails.add(FIRST)
+    with ThreadPoolExecutor(3) as pool:
+        asked = [pool.submit(kept.sealed, FIRST, FIRST + 2, GENERATION, ALL) for _ in range(3)]
+        until(lambda: reader.taken == [FIRST])
+        gate.set()
+        failed = [isinstance(each.exception(10), DatabaseUnreachable) for each in asked]
+    assert any(failed)
+    reader.fails.clear()
+    assert len(kept.sealed(FIRST, FIRST + 2, GENERATION, ALL)) == 2
+
+
+def test_a_run_of_too_many_documents_is_read_hour_by_hour(reader: FakeReader, kept: HourCache) -> None:
+    with patch.object(hour_cache, "MOST_DOCUMENTS", 10):
+        assert hours_of(kept.sealed(FIRST, FIRST + 4, GENERATION, ALL)) == list(range(FIRST, FIRST + 4))
+        assert {(hour, hour + 1) for hour in range(FIRST, FIRST + 4)} <= set(reader.begun)
+        with patch.object(hour_cache, "MOST_DOCUMENTS", 5), pytest.raises(TooDenseError):
+            kept.sealed(FIRST + 10, FIRST + 12, GENERATION, ALL)
+
+
+def test_a_run_of_one_s_own_is_read_though_a_later_generation_has_its_first_hour(
+    reader: FakeReader, kept: HourCache
+) -> None:
+    """Else who has claimed the rest of the run would wait for himself."""
+    gate = reader.gates[FIRST] = threading.Event()
+    with ThreadPoolExecutor(2) as pool:
+        asked = pool.submit(kept.sealed, FIRST, FIRST + 3 * RUN_HOURS, GENERATION, ALL)
+        until(lambda: reader.taken == [FIRST])
+        assert len(kept.sealed(FIRST + RUN_HOURS, FIRST + RUN_HOURS + 1, GENERATION + 1, ALL)) == 1
+        gate.set()
+        assert hours_of(asked.result(10)) == list(range(FIRST, FIRST + 3 * RUN_HOURS))
+    assert not kept._reading
+
+
+def test_readers_of_many_generations_all_get_their_hours_and_leave_no_claim(
+    reader: FakeReader, kept: HourCache
+) -> None:
+    dice = random.Random(11)
+    asked = [(FIRST + dice.randrange(60), GENERATION + number // 6) for number in range(120)]
+    with ThreadPoolExecutor(12) as pool:
+        found = list(pool.map(lambda one: hours_of(kept.sealed(one[0], FIRST + 72, one[1], ALL)), asked, timeout=30))
+    assert found == [list(range(first, FIRST + 72)) for first, _ in asked]
+    assert not kept._reading
+
+
+def test_what_was_claimed_is_let_go_where_its_page_cannot_be_asked_for(reader: FakeReader, kept: HourCache) -> None:
+    reader.refuses_to_begin = True
+    with pytest.raises(RuntimeError):
+        kept.sealed(FIRST, FIRST + 2 * RUN_HOURS, GENERATION, ALL)
+    assert not kept._reading
+
+
+def test_runs_that_overflow_together_are_all_read_hour_by_hour(reader: FakeReader, kept: HourCache) -> None:
+    with patch.object(hour_cache, "MOST_DOCUMENTS", 60):  # six an hour, twelve hours a run
+        assert hours_of(kept.sealed(FIRST, FIRST + 48, GENERATION, ALL)) == list(range(FIRST, FIRST + 48))
+
+
+def test_no_more_than_so_many_bytes_are_taken_and_what_was_begun_is_left_to_others(
+    reader: FakeReader, kept: HourCache
+) -> None:
+    a_run = sum(batch.size_bytes for batch in kept.sealed(FIRST, FIRST + RUN_HOURS, GENERATION, ALL))
+    found = kept.sealed(FIRST, FIRST + 9 * RUN_HOURS, GENERATION, 2 * a_run)
+    assert hours_of(found) == list(range(FIRST, FIRST + 3 * RUN_HOURS))
+    assert len(kept.sealed(FIRST, FIRST + 9 * RUN_HOURS, GENERATION, ALL)) == 9 * RUN_HOURS
+
+
+def test_of_what_a_slow_client_takes_one_run_is_read_at_a_time(reader: FakeReader, kept: HourCache) -> None:
+    assert len(kept.sealed(FIRST, FIRST + 4 * RUN_HOURS, GENERATION, 0)) == RUN_HOURS
+    assert reader.begun == [(FIRST, FIRST + RUN_HOURS)]
+    assert len(kept.sealed(FIRST, FIRST + 4 * RUN_HOURS, GENERATION, 0)) == 1
+
+
+def test_of_hours_that_are_held_in_turn_each_missing_one_is_asked_for_once(
+    reader: FakeReader, blocks: HourLru, kept: HourCache
+) -> None:
+    for odd in range(1, 24, 2):
+        blocks.put(("cpu", FIRST + odd), CachedHour(no_batch(), GENERATION))
+    hour = FIRST
+    while hour < FIRST + 24:
+        hour += len(kept.sealed(hour, FIRST + 24, GENERATION, 0))
+    assert len(reader.begun) == 12
+
+
+def until(holds: object) -> None:
+    moment = threading.Event()
+    for _ in range(2000):
+        if holds():  # type: ignore[operator]
+            return
+        moment.wait(0.005)
+    raise AssertionError("it never came to that")

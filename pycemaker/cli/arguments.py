@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pycemaker.errors import InvalidParameter
-from pycemaker.reports.catalogue import DEFAULT, Notebook, find_notebook
+from pycemaker.reports.catalogue import DEFAULT_NOTEBOOK, Notebook, find_notebook
 from pycemaker.reports.parameters import Scalar
 from pycemaker.settings import Settings
 from pycemaker.window import Window, parse_window
@@ -20,7 +20,7 @@ class RunArguments:
 
     notebook: Notebook
     window: Window
-    more: dict[str, Scalar]
+    parameters: dict[str, Scalar]
 
 
 def add_interval(command: argparse.ArgumentParser) -> None:
@@ -49,7 +49,7 @@ def read_arguments(options: Any, settings: Settings) -> RunArguments:
     Raises:
         UnknownNotebook, NotebookUnusable, InvalidDate, InvalidRange, InvalidParameter.
     """
-    notebook = find_notebook(options.notebook or DEFAULT)
+    notebook = find_notebook(options.notebook or DEFAULT_NOTEBOOK)
     given = dict(options.parameters)
     if len(given) < len(options.parameters):
         names = [name for name, _ in options.parameters]

@@ -43,7 +43,7 @@ def add(commands: Any) -> None:
 def preview(options: argparse.Namespace, settings: Settings) -> int:
     """`preview`: once, or until Ctrl-C. The exit status is 1 where something is wrong with the mail."""
     asked = read_arguments(options, settings)
-    request = ReportRequest("preview", asked.notebook.path, asked.window, (RECIPIENT,), asked.more)
+    request = ReportRequest("preview", asked.notebook.path, asked.window, (RECIPIENT,), asked.parameters)
     preview_builder = PreviewBuilder(request, settings, settings.data_dir / "preview" / asked.notebook.name)
     database = open_database(settings.mongo_db_url, settings.data_dir, echo)  # held, so that no run has to start it
     try:
@@ -119,7 +119,7 @@ def _serve_up(preview_builder: PreviewBuilder, *, run: bool) -> int:
 
 
 def _told(made: Preview, file: Path) -> str:
-    wrong = "".join(f"\n  {flaw.rule}: {flaw.told}" for flaw in made.flaws) or "\n  nothing is wrong with it"
+    wrong = "".join(f"\n  {flaw.rule}: {flaw.message}" for flaw in made.flaws) or "\n  nothing is wrong with it"
     wrong += "".join(f"\n  not shown: {line}" for line in made.page.left_out)
     return (
         f"{made.page.subject}\n  ran {made.run_seconds:.1f} s, rendered {made.render_seconds:.1f} s;"

@@ -77,13 +77,13 @@ def make_report(options: argparse.Namespace, settings: Settings) -> int:
     report_service = make_report_service(settings, database, os.environ, keep_spare=False)
     report_id = ""
     try:
-        asked = report_service.asked(request)
+        asked = report_service.submission(request)
         if options.again:
             asked = replace(asked, repeat_key=secrets.token_hex(16))
-        report_id, is_new = report_service.ask(request, asked, own=True)
+        report_id, is_new = report_service.enqueue(request, asked, claimed=True)
         if is_new:
             with _ProgressBar() as bar:
-                entry = report_service.make_own(report_id, bar.show)
+                entry = report_service.run_now(report_id, bar.show)
         else:
             echo("the same report was asked for a moment ago; this is what becomes of it (--again makes another)")
             entry = report_service.wait(report_id, settings.report_timeout_seconds)
@@ -109,7 +109,7 @@ def _report_request(options: argparse.Namespace, settings: Settings) -> ReportRe
             raise RecipientNotAllowed(address=address)
     attach = parse_kinds(options.attach)
     return ReportRequest(
-        secrets.token_urlsafe(16), asked.notebook.path, asked.window, recipients, asked.more, attach, options.date
+        secrets.token_urlsafe(16), asked.notebook.path, asked.window, recipients, asked.parameters, attach, options.date
     )
 
 
@@ -131,7 +131,7 @@ def _give_up(report_service: ReportService, entry: dict[str, Any]) -> None:
     """End a report that this process has, so that no server takes it up."""
     error = RunnerFailed(stage=entry["stage"] or "start", reason="it was interrupted")
     told = error.to_facts() | {"message": str(error)}
-    report_service.job_store.end(str(entry["_id"]), states.FAILED, {}, error=told)
+    report_service.job_store.finish(str(entry["_id"]), states.FAILED, {}, error=told)
 
 
 def _finish(entry: dict[str, Any], files: ArtifactStore, settings: Settings, *, opens: bool) -> int:

@@ -15,7 +15,7 @@ from pycemaker.mail.outbox import OUTBOX_SENDER
 from pycemaker.metrics import Metric
 from pycemaker.mongo.database import open_database
 from pycemaker.reports import lint, render
-from pycemaker.reports.attachments.assemble import Attacher
+from pycemaker.reports.attachments.assemble import AttachmentBuilder
 from pycemaker.reports.firebase import FirebaseFigures
 from pycemaker.reports.model import Collaborators, Page, RunNotebook, StoreFigures
 from pycemaker.series.period import MetricPeriod
@@ -39,7 +39,7 @@ def report_collaborators(settings: Settings, run_notebook: RunNotebook) -> Colla
             partial(render.render_page, zone=settings.timezone, links=_links(settings), public_url=settings.public_url)
         ),
         store_figures=_figure_storage(settings),
-        attach=in_language(Attacher(partial(_read_part, settings), settings.timezone, settings.public_url)),
+        attach=in_language(AttachmentBuilder(partial(_read_part, settings), settings.timezone, settings.public_url)),
         compose=in_language(
             partial(compose, sender=settings.email_from or OUTBOX_SENDER, sender_name=brand.load().sender)
         ),

@@ -19,7 +19,7 @@ from pycemaker.errors import DatabaseUnreachable, MailRefused, UnknownReport
 from pycemaker.jobs import states
 from pycemaker.jobs.artifacts import MESSAGE, ArtifactStore
 from pycemaker.jobs.job_document import first_due
-from pycemaker.jobs.job_reader import Document
+from pycemaker.jobs.job_reader import JobDocument
 from pycemaker.jobs.job_store import ORPHANED, JobStore, LeaseLost
 from pycemaker.jobs.retry import FIRST_SECONDS, delay_seconds
 from pycemaker.mail.compose import readdress
@@ -89,10 +89,10 @@ class DeliveryWorker:
     job_store: JobStore
     files: ArtifactStore
     transport: MailTransport
-    insist: Callable[[Callable[[], None]], None]
+    retry_on_outage: Callable[[Callable[[], None]], None]
     first_seconds: float = FIRST_SECONDS
 
-    def deliver(self, entry: Document) -> None:
+    def deliver(self, entry: JobDocument) -> None:
         """Hand the report to every recipient who is due, and bring it to its end or to its next attempt.
 
         Raises:
@@ -115,7 +115,7 @@ class DeliveryWorker:
             self._attend(entry, place, recipient, content)
         self._close(report_id, time.monotonic() - began)
 
-    def _attend(self, entry: Document, place: int, recipient: Document, content: bytes) -> None:
+    def _attend(self, entry: JobDocument, place: int, recipient: JobDocument, content: bytes) -> None:
         """Do for one recipient what is to be done now."""
         report_id, state, now = str(entry["_id"]), recipient["state"], entry["taken_at"]
         if state == states.SENDING and not self._may_repeat(entry):
@@ -136,11 +136,11 @@ class DeliveryWorker:
         else:
             self._hand_over(entry, place, recipient, content)
 
-    def _may_repeat(self, entry: Document) -> bool:
+    def _may_repeat(self, entry: JobDocument) -> bool:
         """Whether who had begun to send it was an outbox as this one is: it was by the same account, and repeatable."""
         return self.transport.is_repeatable and entry.get("sender") == self.job_store.sender
 
-    def _hand_over(self, entry: Document, place: int, recipient: Document, content: bytes) -> None:
+    def _hand_over(self, entry: JobDocument, place: int, recipient: JobDocument, content: bytes) -> None:
         report_id, address = str(entry["_id"]), recipient["address"]
         own = headers_for(entry, place) | self.transport.headers(address, entry["notebook"])
         has_left = False
@@ -164,7 +164,7 @@ class DeliveryWorker:
         self._certain(report_id, place, state, reply=delivery.reply, via=delivery.via)
 
     def _note_refusal(
-        self, report_id: str, place: int, recipient: Document, error: MailRefused, *, counted: bool
+        self, report_id: str, place: int, recipient: JobDocument, error: MailRefused, *, counted: bool
     ) -> None:
         facts: dict[str, Any] = {"reason": error.facts["reason"]}
         attempts = recipient["attempts"] + 1
@@ -187,10 +187,10 @@ class DeliveryWorker:
             try:
                 self.job_store.record_result(report_id, place, state, **facts)
             except LeaseLost:
-                self.job_store.settle_late(report_id, place, state, **facts)
+                self.job_store.record_late_result(report_id, place, state, **facts)
                 raise
 
-        self.insist(write)
+        self.retry_on_outage(write)
 
     def _close(self, report_id: str, seconds: float) -> None:
         """The report's end, or when it is taken up again."""
@@ -200,12 +200,12 @@ class DeliveryWorker:
         if state == states.DEFERRED:
             moments = [r.get("next_attempt_at") for r in entry["recipients"] if r["state"] in states.UNSENT]
             due_at = first_due(moments)
-            self.insist(lambda: self.job_store.pass_on(report_id, state, due_at=due_at, **timing))
+            self.retry_on_outage(lambda: self.job_store.release(report_id, state, due_at=due_at, **timing))
         else:
-            self.insist(lambda: self.job_store.end(report_id, state, **timing))
-            self.insist(lambda: self.job_store.recompute_state(report_id))
+            self.retry_on_outage(lambda: self.job_store.finish(report_id, state, **timing))
+            self.retry_on_outage(lambda: self.job_store.recompute_state(report_id))
 
-    def _close_without_message(self, entry: Document, state: str, reason: str) -> None:
+    def _close_without_message(self, entry: JobDocument, state: str, reason: str) -> None:
         """Nobody else will be sent to; who may have been is told so."""
         report_id = str(entry["_id"])
         _log.error("report %s: %s", report_id, reason)
@@ -217,13 +217,13 @@ class DeliveryWorker:
         self._close(report_id, 0.0)
 
 
-def _late_reads(entry: Document) -> int:
+def _late_reads(entry: JobDocument) -> int:
     """How often it was taken to be sent after the time for which its mails are tried."""
     late = [each for each in entry["history"] if each["at"] > entry["give_up_at"]]
     return sum(each["state"] == states.SENDING for each in late)
 
 
-def headers_for(entry: Document, place: int) -> dict[str, str]:
+def headers_for(entry: JobDocument, place: int) -> dict[str, str]:
     """What a recipient's message says that those of the others do not, the link by which they leave apart."""
     recipient = entry["recipients"][place]
     own = {"To": recipient["address"], "Message-ID": recipient["message_id"]}
@@ -236,7 +236,7 @@ def _log_outcome(level: int, report_id: str, place: int, state: str, message_id:
     _log.log(level, "report %s, recipient %d: %s", report_id, place + 1, state, extra=told)
 
 
-def insist_for(seconds: float, wait: Callable[[float], object], clock: Callable[[], float]) -> Any:
+def outage_retry(seconds: float, wait: Callable[[float], object], clock: Callable[[], float]) -> Any:
     """Something that calls again what MongoDB was away for, until so many seconds have gone by; then it gives up.
 
     Args:
@@ -245,7 +245,7 @@ def insist_for(seconds: float, wait: Callable[[float], object], clock: Callable[
         clock: seconds that only grow.
     """
 
-    def insist(work: Callable[[], None]) -> None:
+    def retry_on_outage(work: Callable[[], None]) -> None:
         until = clock() + seconds
         while True:
             try:
@@ -255,4 +255,4 @@ def insist_for(seconds: float, wait: Callable[[float], object], clock: Callable[
                     raise
                 wait(0.5)
 
-    return insist
+    return retry_on_outage

@@ -34,6 +34,6 @@ class Heartbeat:
     def renew(self, job_store: JobStore) -> None:
         """Keep everything for another lease, and end what was lost. Raises DatabaseUnreachable."""
         ends = dict(self._ends)
-        for lost in job_store.renew(ends):
+        for lost in job_store.renew_leases(ends):
             if lost in self._ends:  # it may have come to its own end meanwhile
                 ends[lost]()

@@ -17,7 +17,7 @@ class Submission:
     """How a report was asked for, beyond what it is.
 
     Attributes:
-        repeat_key: the same for requests that mean the same report (`repeat_key`).
+        repeat_key: equal for requests that mean the same report (`make_repeat_key`).
         idempotency_key: what the caller called the request; its digest is kept, not itself. None without one.
         queue_limit: how many reports may be waiting, this one not counted.
         repeat_seconds: for how long after its acceptance a report stands for requests that mean the same.
@@ -31,7 +31,7 @@ class Submission:
     give_up_seconds: float = 14_400.0
 
 
-def repeat_key(
+def make_repeat_key(
     notebook: str,
     end: str,
     hours: int,
@@ -53,15 +53,15 @@ def repeat_key(
         sender: by which account it leaves.
     """
     whole = [notebook, end, hours, sorted(parameters.items()), sorted(attach), sorted(map(str.lower, to)), sender]
-    return digest(json.dumps(whole, ensure_ascii=True))
+    return sha256_hex(json.dumps(whole, ensure_ascii=True))
 
 
-def digest(text: str | bytes) -> str:
+def sha256_hex(text: str | bytes) -> str:
     """SHA-256 in hexadecimal."""
     return hashlib.sha256(text.encode() if isinstance(text, str) else text).hexdigest()
 
 
-def recipients(report_id: str, addresses: Sequence[str], domain: str) -> list[dict[str, Any]]:
+def new_recipients(report_id: str, addresses: Sequence[str], domain: str) -> list[dict[str, Any]]:
     """An entry for each recipient, with the Message-ID under which theirs will go out, whoever sends it and when."""
     return [
         {
@@ -81,7 +81,7 @@ _HIDDEN = {
 }
 
 
-def public(document: Mapping[str, Any]) -> dict[str, Any]:
+def public_fields(document: Mapping[str, Any]) -> dict[str, Any]:
     """The entry as it is shown: without what only the servers need to divide the work."""
     recipients = [{n: v for n, v in one.items() if n != "begun_by"} for one in document["recipients"]]
     shown = {name: value for name, value in document.items() if name not in _HIDDEN}

@@ -26,7 +26,7 @@ _INDEXES = [
 _STATES = IndexModel([("state", ASCENDING)])
 _INDEXING_SECONDS = 300.0
 
-Document = dict[str, Any]
+JobDocument = dict[str, Any]
 
 
 class JobReader:
@@ -46,7 +46,7 @@ class JobReader:
         self._indexed = threading.Event()
         self._states_indexed = threading.Event()
 
-    def get(self, report_id: str) -> Document:
+    def get(self, report_id: str) -> JobDocument:
         """A report's whole entry. Raises UnknownReport where there is none."""
         with one_exchange():
             found = self._reports.find_one({"_id": report_id})
@@ -54,7 +54,7 @@ class JobReader:
             raise UnknownReport
         return found
 
-    def newest(self, count: int, before: datetime | None = None) -> list[Document]:
+    def newest(self, count: int, before: datetime | None = None) -> list[JobDocument]:
         """The entries asked for last, newest first; those asked for before an instant."""
         query = {"asked_at": {"$lt": before}} if before else {}
         with one_exchange():
@@ -82,9 +82,9 @@ class JobReader:
         with one_exchange():
             found = self._reports.aggregate([any_state, {"$group": {"_id": "$state", "count": {"$sum": 1}}}])
             counted = {group["_id"]: group["count"] for group in found}
-        return {state: counted.get(state, 0) for state in states.EVERY}
+        return {state: counted.get(state, 0) for state in states.ALL}
 
-    def old(self, days: float, count: int = 100) -> list[str]:
+    def ended_before(self, days: float, count: int = 100) -> list[str]:
         """Ids of reports that ended so long ago."""
         query = {
             "ended_at": {"$type": "date"},
@@ -103,12 +103,12 @@ class JobReader:
     # --- below
 
     @property
-    def _own(self) -> Document:
+    def _own(self) -> JobDocument:
         """What is to leave by this account; what was asked for before accounts were written down is anybody's."""
         return {"sender": {"$in": [self.sender, None]}} if self.sender else {}
 
     @property
-    def _reports(self) -> Collection[Document]:
+    def _reports(self) -> Collection[JobDocument]:
         concern = WriteConcern(w="majority", j=True, wtimeout=5000)
         return self._database[COLLECTION].with_options(write_concern=concern)
 

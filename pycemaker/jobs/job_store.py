@@ -20,17 +20,17 @@ from pymongo import ASCENDING, ReturnDocument
 
 from pycemaker.jobs import states
 from pycemaker.jobs.enqueue import LEASE_SECONDS, JobEnqueuer
-from pycemaker.jobs.job_reader import Document
+from pycemaker.jobs.job_reader import JobDocument
 from pycemaker.jobs.job_updates import (
-    entered,
+    append_refusal,
     give_up_at,
-    in_state,
+    history_with,
     literal,
     now_minus,
     now_plus,
-    one_recipient,
-    recipients_in,
-    refused_again,
+    recipient_state,
+    update_recipient,
+    update_recipients_in,
 )
 from pycemaker.jobs.report_counts import ReportCounts
 from pycemaker.mongo.database import Database, one_exchange
@@ -69,7 +69,7 @@ class JobStore(JobEnqueuer):
 
     # --- working
 
-    def under(self, owner: str | None = None) -> JobStore:
+    def with_owner(self, owner: str | None = None) -> JobStore:
         """The same ledger for one piece of work: what is taken and written is so by this name, a new one by default.
 
         What one thread of a server has passed on and another has taken is then not the first one's any more.
@@ -78,7 +78,7 @@ class JobStore(JobEnqueuer):
         twin._owner = owner or f"{self._owner}/{secrets.token_hex(4)}"
         return twin
 
-    def claim(self, kind: Sequence[str], report_id: str | None = None) -> Document | None:
+    def claim(self, kind: Sequence[str], report_id: str | None = None) -> JobDocument | None:
         """Take the report in one of these states that has been due longest, or this one; None where none is due.
 
         Its `taken_at` is now, by the clock by which all its instants are.
@@ -88,13 +88,13 @@ class JobStore(JobEnqueuer):
         """
         making = states.QUEUED in kind
         state = states.RUNNING if making else states.SENDING
-        change: Document = {
+        change: JobDocument = {
             "owner": self._owner,
             "due_at": now_plus(self._lease_ms),
             "state": state,
             "taken_at": "$$NOW",
         }
-        change["history"] = entered(state)  # one that a server left in its midst begins anew
+        change["history"] = history_with(state)  # one that a server left in its midst begins anew
         change |= {"runs": {"$add": ["$runs", 1]}} if making else {}
         due = {"state": {"$in": list(kind)}, "due_at": {"$type": "date"}, "$expr": {"$lte": ["$due_at", "$$NOW"]}}
         orphan = {"$expr": {"$lte": ["$due_at", now_minus(ORPHAN_SECONDS)]}}
@@ -111,7 +111,7 @@ class JobStore(JobEnqueuer):
         """Whether a report that was taken is another sender's: nobody is there who could send it."""
         return self.sender is not None and entry.get("sender") not in (None, self.sender)
 
-    def renew(self, owners: Iterable[str]) -> set[str]:
+    def renew_leases(self, owners: Iterable[str]) -> set[str]:
         """Keep what was taken under these names for another lease; those under which there is nothing any more."""
         wanted = set(owners)
         if not wanted:
@@ -122,15 +122,15 @@ class JobStore(JobEnqueuer):
             kept = {str(found["owner"]) for found in self._reports.find(query, {"owner": 1})}
         return wanted - kept
 
-    def hold(self, report_id: str) -> None:
+    def extend_lease(self, report_id: str) -> None:
         """Keep a report that is ours for another lease. Raises LeaseLost where it is not."""
         self._write({"_id": report_id}, [{"$set": {"due_at": now_plus(self._lease_ms)}}])
 
-    def note(self, report_id: str, **fields: Any) -> None:
+    def set_fields(self, report_id: str, **fields: Any) -> None:
         """Write fields of a report that is ours. Raises LeaseLost where it is not."""
         self._write({"_id": report_id}, {"$set": fields})
 
-    def pass_on(
+    def release(
         self, report_id: str, state: str, *, after_seconds: float = 0.0, due_at: datetime | None = None, **fields: Any
     ) -> None:
         """Give a report that is ours into another state, in which anybody may take it.
@@ -145,18 +145,18 @@ class JobStore(JobEnqueuer):
         Raises:
             LeaseLost: it is not ours.
         """
-        values: Document = literal(fields)
+        values: JobDocument = literal(fields)
         values |= {
             "state": state,
             "owner": None,
             "due_at": due_at or now_plus(round(after_seconds * 1000)),
-            "history": entered(state),
+            "history": history_with(state),
         }
         if state == states.RENDERED:
             values |= {"give_up_at": give_up_at(), "progress": "$$REMOVE"}
         self._write({"_id": report_id}, [{"$set": values}])
 
-    def end(self, report_id: str, state: str, unsent: Mapping[str, Any] | None = None, **fields: Any) -> None:
+    def finish(self, report_id: str, state: str, unsent: Mapping[str, Any] | None = None, **fields: Any) -> None:
         """Bring a report that is ours to its end. Unless somebody got it, the next request for it starts anew.
 
         Args:
@@ -168,9 +168,9 @@ class JobStore(JobEnqueuer):
         Raises:
             LeaseLost: it is not ours.
         """
-        values: Document = literal(fields) | {"state": state, "ended_at": "$$NOW", "history": entered(state)}
+        values: JobDocument = literal(fields) | {"state": state, "ended_at": "$$NOW", "history": history_with(state)}
         if unsent is not None:
-            values["recipients"] = recipients_in(states.UNSENT, literal(unsent) | in_state(state))
+            values["recipients"] = update_recipients_in(states.UNSENT, literal(unsent) | recipient_state(state))
         gone = ["due_at", "owner"]
         if state not in (states.SENT, states.WRITTEN, states.PARTLY_SENT, states.POSSIBLY_SENT):
             gone.append("repeat_key")
@@ -185,9 +185,9 @@ class JobStore(JobEnqueuer):
         Raises:
             LeaseLost: the report is not ours, or its recipient is past being sent to. Nothing may be sent then.
         """
-        begun = in_state(states.SENDING) | {"attempts": {"$add": ["$$one.attempts", 1]}, "begun_by": self._owner}
+        begun = recipient_state(states.SENDING) | {"attempts": {"$add": ["$$one.attempts", 1]}, "begun_by": self._owner}
         query = {"_id": report_id, f"recipients.{place}.state": {"$in": list(states.UNSENT)}}
-        self._write(query, [{"$set": {"recipients": one_recipient(place, begun)}}])
+        self._write(query, [{"$set": {"recipients": update_recipient(place, begun)}}])
 
     def record_result(
         self, report_id: str, place: int, state: str, *, again_in_seconds: float | None = None, **fields: Any
@@ -200,7 +200,7 @@ class JobStore(JobEnqueuer):
         self._write({"_id": report_id}, [_settled(place, state, fields, again_in_seconds)])
         self.counts.settled(state)
 
-    def settle_late(
+    def record_late_result(
         self, report_id: str, place: int, state: str, *, again_in_seconds: float | None = None, **fields: Any
     ) -> None:
         """What became of a recipient, known for certain by a sender who has lost the report meanwhile.
@@ -211,7 +211,7 @@ class JobStore(JobEnqueuer):
         """
         name = f"recipients.{place}"
         with one_exchange():
-            query: Document = {"_id": report_id, f"{name}.begun_by": self._owner}
+            query: JobDocument = {"_id": report_id, f"{name}.begun_by": self._owner}
             query |= {f"{name}.state": {"$in": [states.SENDING, states.POSSIBLY_SENT]}}
             self._reports.update_one(query, [_settled(place, state, fields, again_in_seconds)])
         self.recompute_state(report_id)
@@ -229,7 +229,7 @@ class JobStore(JobEnqueuer):
             told = states.overall(recipient["state"] for recipient in found["recipients"])
             if told == found["state"]:
                 return
-            change: Document = {"state": told, "history": entered(told)}
+            change: JobDocument = {"state": told, "history": history_with(told)}
             if told in states.OPEN:
                 change |= {"due_at": "$$NOW", "ended_at": "$$REMOVE"}
             self._reports.update_one({"_id": report_id, "state": found["state"]}, [{"$set": change}])
@@ -243,21 +243,21 @@ class JobStore(JobEnqueuer):
 
     # --- below
 
-    def _write(self, query: Document, change: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> None:
+    def _write(self, query: JobDocument, change: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> None:
         with one_exchange():
             done = self._reports.update_one(query | {"owner": self._owner}, change)
         if not done.matched_count:
             raise LeaseLost
 
 
-def _settled(place: int, state: str, fields: Mapping[str, Any], again_in_seconds: float | None) -> Document:
+def _settled(place: int, state: str, fields: Mapping[str, Any], again_in_seconds: float | None) -> JobDocument:
     """A recipient's state, and what belongs to it: a past attempt's time and reason do not, but stay as refusals."""
-    told = literal(fields) | in_state(state)
+    told = literal(fields) | recipient_state(state)
     over = [] if state == states.DEFERRED else ["next_attempt_at"]
     if state in (states.SENT, states.WRITTEN):
         over.append("reason")
     if again_in_seconds is not None:
         told["next_attempt_at"] = now_plus(round(again_in_seconds * 1000))
     if state == states.DEFERRED and "reason" in fields:
-        told["refusals"] = refused_again(fields["reason"], MOST_REFUSALS)
-    return {"$set": {"recipients": one_recipient(place, told, over)}}
+        told["refusals"] = append_refusal(fields["reason"], MOST_REFUSALS)
+    return {"$set": {"recipients": update_recipient(place, told, over)}}

@@ -28,23 +28,23 @@ def literal(fields: Mapping[str, Any]) -> Expression:
     return {name: {"$literal": value} for name, value in fields.items()}
 
 
-def entered(state: str) -> Expression:
+def history_with(state: str) -> Expression:
     """The history, this state's beginning added."""
     return {"$concatArrays": ["$history", [{"state": state, "at": "$$NOW"}]]}
 
 
-def in_state(state: str) -> Expression:
+def recipient_state(state: str) -> Expression:
     """A recipient's fields that say that they are in this state since now; the recipient is `$$one`."""
     return {"state": state, "at": {"$mergeObjects": ["$$one.at", {state: "$$NOW"}]}}
 
 
-def refused_again(reason: str, most: int) -> Expression:
+def append_refusal(reason: str, most: int) -> Expression:
     """A recipient's refusals, this one added; the latest `most` of them. The recipient is `$$one`."""
     before = {"$ifNull": ["$$one.refusals", []]}
     return {"$slice": [{"$concatArrays": [before, [{"at": "$$NOW", "reason": {"$literal": reason}}]]}, -most]}
 
 
-def one_recipient(place: int, fields: Expression, without: Sequence[str] = ()) -> Expression:
+def update_recipient(place: int, fields: Expression, without: Sequence[str] = ()) -> Expression:
     """The recipients, one of them changed: `fields` may speak of it as `$$one`, and those of `without` go."""
     changed: Expression = {"$mergeObjects": ["$$one", fields]}
     for name in without:
@@ -55,12 +55,12 @@ def one_recipient(place: int, fields: Expression, without: Sequence[str] = ()) -
     return {"$map": {"input": places, "as": "place", "in": {"$let": {"vars": {"one": one}, "in": picked}}}}
 
 
-def each_in(recipients: Sequence[Mapping[str, Any]], fields: Expression) -> Expression:
+def with_each_recipient(recipients: Sequence[Mapping[str, Any]], fields: Expression) -> Expression:
     """These recipients, each with the fields, which may speak of it as `$$one`."""
     return {"$map": {"input": {"$literal": recipients}, "as": "one", "in": {"$mergeObjects": ["$$one", fields]}}}
 
 
-def recipients_in(states: Sequence[str], fields: Expression) -> Expression:
+def update_recipients_in(states: Sequence[str], fields: Expression) -> Expression:
     """The recipients, those in one of these states changed: `fields` may speak of each as `$$one`."""
     changed = {"$mergeObjects": ["$$one", fields]}
     picked = {"$cond": [{"$in": ["$$one.state", list(states)]}, changed, "$$one"]}

@@ -17,8 +17,8 @@ from pycemaker.errors import DatabaseUnreachable, PycemakerError, ReportExpired,
 from pycemaker.jobs import states
 from pycemaker.jobs.artifacts import MESSAGE, ArtifactStore
 from pycemaker.jobs.delivery_worker import headers_for
-from pycemaker.jobs.job_document import digest
-from pycemaker.jobs.job_reader import Document
+from pycemaker.jobs.job_document import sha256_hex
+from pycemaker.jobs.job_reader import JobDocument
 from pycemaker.jobs.job_store import ORPHANED, JobStore
 from pycemaker.mail.compose import readdress
 from pycemaker.reports import workspace
@@ -38,10 +38,10 @@ _MADE_WITH = ("pycemaker", "papermill", "nbconvert", "pandas", "seaborn")
 _log = logging.getLogger(__name__)
 
 
-class RunJob(Protocol):
+class RunTask(Protocol):
     """Runs a job in a process of its own, as `Runner.run` does; raises what that raises."""
 
-    def __call__(self, job: dict[str, Any], on_progress: OnProgress) -> dict[str, Any]:
+    def __call__(self, task: dict[str, Any], on_progress: OnProgress) -> dict[str, Any]:
         """What the report came to."""
 
 
@@ -61,11 +61,11 @@ class RenderWorker:
     job_store: JobStore
     files: ArtifactStore
     scratch: Path
-    run: RunJob
-    insist: Callable[[Callable[[], None]], None]
+    run: RunTask
+    retry_on_outage: Callable[[Callable[[], None]], None]
     notebooks: Path = NOTEBOOKS
 
-    def make(self, entry: Document, on_progress: OnProgress) -> None:
+    def make(self, entry: JobDocument, on_progress: OnProgress) -> None:
         """Make the report and give it on to whoever sends it, or write down why there is none.
 
         Raises:
@@ -77,13 +77,13 @@ class RenderWorker:
         shutil.rmtree(folder, ignore_errors=True)
         try:
             if refusal := self._refusal(entry):
-                self.insist(lambda: self._fail(report_id, refusal))
+                self.retry_on_outage(lambda: self._fail(report_id, refusal))
                 return
             self._make(entry, folder, on_progress)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def _refusal(self, entry: Document) -> PycemakerError | None:
+    def _refusal(self, entry: JobDocument) -> PycemakerError | None:
         """Why a report is not begun (again)."""
         if self.job_store.is_orphan(entry):
             return ReportExpired(reason=ORPHANED)
@@ -92,34 +92,34 @@ class RenderWorker:
             return RunnerFailed(stage=entry["stage"] or "start", reason=reason)
         return None
 
-    def _make(self, entry: Document, folder: Path, on_progress: OnProgress) -> None:
+    def _make(self, entry: JobDocument, folder: Path, on_progress: OnProgress) -> None:
         report_id = str(entry["_id"])
         notebook = self.notebooks / f"{entry['notebook']}.ipynb"
         progress = _Progress(self.job_store, report_id, on_progress)
         provenance = _provenance(notebook)  # before it runs: what is edited meanwhile is another one
         try:
-            made = self.run(_job(entry, notebook, folder), progress.tell)
+            made = self.run(task_of(entry, notebook, folder), progress.tell)
         except DatabaseUnreachable as error:
             if entry["runs"] >= MOST_RUNS:
-                self.insist(partial(self._fail, report_id, error, provenance | progress.facts()))
+                self.retry_on_outage(partial(self._fail, report_id, error, provenance | progress.facts()))
                 return
             told = _told(error)
-            self.insist(
-                lambda: self.job_store.pass_on(report_id, states.QUEUED, after_seconds=AGAIN_SECONDS, last_error=told)
+            self.retry_on_outage(
+                lambda: self.job_store.release(report_id, states.QUEUED, after_seconds=AGAIN_SECONDS, last_error=told)
             )
         except OSError as error:
             reason = f"its process cannot be started: {error.strerror or type(error).__name__}"
             failure = RunnerFailed(stage="start", reason=reason)
-            self.insist(partial(self._fail, report_id, failure, provenance))
+            self.retry_on_outage(partial(self._fail, report_id, failure, provenance))
         except PycemakerError as error:
             executed = {name: told for name, told in workspace.contents(folder).items() if name == workspace.EXECUTED}
             facts = provenance | progress.facts()
             self._keep(report_id, executed)
-            self.insist(partial(self._fail, report_id, error, facts))
+            self.retry_on_outage(partial(self._fail, report_id, error, facts))
         else:
             facts = made | provenance
             self._keep(report_id, _kept(entry, workspace.contents(folder)))
-            self.insist(lambda: self.job_store.pass_on(report_id, states.RENDERED, stage="mail", **facts))
+            self.retry_on_outage(lambda: self.job_store.release(report_id, states.RENDERED, stage="mail", **facts))
             told = {"seconds": round(sum(made["stage_seconds"].values()), 3), "message_bytes": made["message_bytes"]}
             _log.info("report %s: made", report_id, extra=told)
 
@@ -127,19 +127,19 @@ class RenderWorker:
         """Keep the files, each as long as the report is ours: they may be somebody else's already, and be read."""
 
         def put(name: str, content: bytes) -> None:
-            self.job_store.hold(report_id)
+            self.job_store.extend_lease(report_id)
             self.files.put(report_id, {name: content})
 
         for name, content in contents.items():
-            self.insist(partial(put, name, content))
+            self.retry_on_outage(partial(put, name, content))
 
     def _fail(self, report_id: str, error: PycemakerError, facts: Mapping[str, Any] = _NO_FACTS) -> None:
         state = states.EXPIRED if isinstance(error, ReportExpired) else states.FAILED
         _log.error("report %s: %s", report_id, error)
-        self.job_store.end(report_id, state, {}, error=_told(error), **facts)
+        self.job_store.finish(report_id, state, {}, error=_told(error), **facts)
 
 
-def _kept(entry: Document, contents: dict[str, bytes]) -> dict[str, bytes]:
+def _kept(entry: JobDocument, contents: dict[str, bytes]) -> dict[str, bytes]:
     """The files, with the message as its first recipient gets it: under the id by which a mail server knows it.
 
     Left out is the link by which they leave: whoever reads a kept message could leave in their name.
@@ -151,7 +151,7 @@ class _Progress:
     """Writes the stage down as it changes, and cells now and then; says it to whoever watches, too."""
 
     def __init__(self, job_store: JobStore, report_id: str, on_progress: OnProgress) -> None:
-        self._ledger, self._report_id, self._on_progress = job_store, report_id, on_progress
+        self._job_store, self._report_id, self._on_progress = job_store, report_id, on_progress
         self._stage = ""
         self._noted = 0.0
         self._began: dict[str, float] = {}
@@ -169,12 +169,13 @@ class _Progress:
             return
         self._stage, self._noted = stage, time.monotonic()
         try:
-            self._ledger.note(self._report_id, stage=stage, progress={"done": done, "total": total})
+            self._job_store.set_fields(self._report_id, stage=stage, progress={"done": done, "total": total})
         except DatabaseUnreachable:
             return  # it is only for show
 
 
-def _job(entry: Document, notebook: Path, folder: Path) -> dict[str, Any]:
+def task_of(entry: JobDocument, notebook: Path, folder: Path) -> dict[str, Any]:
+    """What the worker process gets of a job, as JSON; see `worker_entry`."""
     return {
         "report_id": entry["_id"],
         "request_id": entry.get("request_id", ""),
@@ -182,7 +183,7 @@ def _job(entry: Document, notebook: Path, folder: Path) -> dict[str, Any]:
         "end_utc": to_iso_text(entry["end"]),
         "hours": entry["hours"],
         "recipients": [recipient["address"] for recipient in entry["recipients"]],
-        "more": entry["parameters"],
+        "parameters": entry["parameters"],
         "attach": entry["attach"],
         "folder": str(folder),
     }
@@ -191,7 +192,7 @@ def _job(entry: Document, notebook: Path, folder: Path) -> dict[str, Any]:
 def _provenance(notebook: Path) -> dict[str, Any]:
     """With what it was made: enough to tell later why two reports differ."""
     try:
-        notebook_sha256 = digest(notebook.read_bytes())
+        notebook_sha256 = sha256_hex(notebook.read_bytes())
     except OSError:  # it was there a second ago; whoever took it away has a reason
         notebook_sha256 = None
     return {"notebook_sha256": notebook_sha256, "versions": {name: _version(name) for name in _MADE_WITH}}

@@ -11,7 +11,7 @@ from typing import Any
 from pycemaker.jobs import states
 from pycemaker.telemetry.histogram import Histogram
 
-BOUNDS_SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
+STAGE_BUCKETS_SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
 """Buckets of a stage: from a page rendered warm to a whole deadline."""
 
 
@@ -44,7 +44,7 @@ class ReportCounts:
         with self._lock:
             self._ended[state, fields.get("error", {}).get("kind", "")] += 1
             for stage, seconds in fields.get("stage_seconds", {}).items():
-                self._stages.setdefault(stage, Histogram(BOUNDS_SECONDS)).add(seconds)
+                self._stages.setdefault(stage, Histogram(STAGE_BUCKETS_SECONDS)).add(seconds)
 
     def settled(self, state: str) -> None:
         """Something became of a recipient."""
@@ -55,7 +55,7 @@ class ReportCounts:
     def totals(self) -> ReportTotals:
         """Everything since the start."""
         with self._lock:
-            stages = {name: Histogram(BOUNDS_SECONDS) for name in self._stages}
+            stages = {name: Histogram(STAGE_BUCKETS_SECONDS) for name in self._stages}
             for name, histogram in self._stages.items():
                 stages[name].merge(histogram)
             return ReportTotals(dict(self._ended), dict(self._mails), stages)

@@ -22,10 +22,10 @@ from typing import Any
 from pycemaker.errors import DatabaseUnreachable
 from pycemaker.jobs import states
 from pycemaker.jobs.artifacts import ArtifactStore
-from pycemaker.jobs.delivery_worker import DeliveryWorker, MailTransport, insist_for
+from pycemaker.jobs.delivery_worker import DeliveryWorker, MailTransport, outage_retry
 from pycemaker.jobs.heartbeat import Heartbeat
 from pycemaker.jobs.job_document import Submission
-from pycemaker.jobs.job_reader import Document
+from pycemaker.jobs.job_reader import JobDocument
 from pycemaker.jobs.job_store import JobStore, LeaseLost
 from pycemaker.jobs.limits import JobLimits
 from pycemaker.jobs.render_worker import RenderWorker
@@ -44,7 +44,7 @@ DELIVERY_WORKERS = 2
 POLL_SECONDS = 1.0
 """How often the ledger is looked at for what other servers left, and for what became of a report made elsewhere."""
 
-_INSIST_SECONDS = 60.0
+_OUTAGE_SECONDS = 60.0
 _CLEAR_SECONDS = 600.0
 _AWAY_SECONDS = 2.5
 _LOOK_SECONDS = 0.1
@@ -72,48 +72,50 @@ class ReportService:
         environment: Mapping[str, str],
         data_dir: Path,
         transport: MailTransport,
-        bounds: JobLimits = _USUAL,
+        limits: JobLimits = _USUAL,
         *,
         keep_spare: bool = True,
         notebooks: Path = NOTEBOOKS,
         remove_message: Callable[[str, str], None] = lambda _name, _message_id: None,
     ) -> None:
-        self.bounds = bounds
+        self.limits = limits
         self.notebooks = notebooks
         owner = f"{socket.gethostname()}-{secrets.token_hex(6)}"
-        self.job_store = JobStore(database, owner, bounds.lease_seconds, transport.sender.lower())
+        self.job_store = JobStore(database, owner, limits.lease_seconds, transport.sender.lower())
         self.files = ArtifactStore(database)
         self._scratch = data_dir / "reports"
-        self._post = transport
+        self.transport = transport
         self._remove_message = remove_message
         self._keep_spare = keep_spare
-        self._benches = [WarmSlot(environment) for _ in range(bounds.workers)]
-        self._held = Heartbeat()
+        self.slots = [WarmSlot(environment) for _ in range(limits.workers)]
+        self._heartbeat = Heartbeat()
         self._changed = threading.Condition()
         self._changes = 0
         self.waiters = Waiters()
         self._closing = threading.Event()
-        insist = insist_for(_INSIST_SECONDS, self._closing.wait, time.monotonic)
-        self._insist = insist
-        self._courier = DeliveryWorker(self.job_store, self.files, transport, insist, bounds.first_retry_seconds)
+        retry_on_outage = outage_retry(_OUTAGE_SECONDS, self._closing.wait, time.monotonic)
+        self.retry_on_outage = retry_on_outage
+        self._delivery_worker = DeliveryWorker(
+            self.job_store, self.files, transport, retry_on_outage, limits.first_retry_seconds
+        )
 
     # --- for who asks
 
-    def asked(self, request: ReportRequest, idempotency_key: str | None = None) -> Submission:
+    def submission(self, request: ReportRequest, idempotency_key: str | None = None) -> Submission:
         """How such a request is asked for here: within this desk's bounds, by its sender."""
-        return submission_of(request, self.bounds, self._post.sender, idempotency_key)
+        return submission_of(request, self.limits, self.transport.sender, idempotency_key)
 
-    def find_same(self, asked: Submission) -> str | None:
+    def find_duplicate(self, submission: Submission) -> str | None:
         """The report that stands for such a request already."""
-        return self.job_store.find_same(asked)
+        return self.job_store.find_duplicate(submission)
 
-    def ask(self, request: ReportRequest, asked: Submission, *, own: bool = False) -> tuple[str, bool]:
+    def enqueue(self, request: ReportRequest, submission: Submission, *, claimed: bool = False) -> tuple[str, bool]:
         """Enter a report, or find the one that stands for the request already.
 
         Args:
             request: what is asked for.
-            asked: how.
-            own: keep it for `make_own`.
+            submission: how it was requested.
+            claimed: claim it at once, so that no other server does.
 
         Returns:
             The report's id, and whether it was entered now.
@@ -121,11 +123,11 @@ class ReportService:
         Raises:
             TooManyReports, IdempotencyKeyReused, DatabaseUnreachable.
         """
-        entered = self.job_store.ask(document_of(request, self._post.domain), asked, own=own)
-        self._tell()
+        entered = self.job_store.enqueue(document_of(request, self.transport.domain), submission, claimed=claimed)
+        self._notify_change()
         return entered
 
-    def wait(self, report_id: str, seconds: float) -> Document:
+    def wait(self, report_id: str, seconds: float) -> JobDocument:
         """The report's entry once it is at its end or deferred; as it stands where that takes longer than `seconds`.
 
         Raises:
@@ -149,14 +151,14 @@ class ReportService:
             with self._changed:
                 self._changed.wait_for(lambda seen=changes: self._changes != seen, POLL_SECONDS)  # type: ignore[misc]
 
-    def make_own(self, report_id: str, on_progress: OnProgress) -> Document:
+    def run_now(self, report_id: str, on_progress: OnProgress) -> JobDocument:
         """Make and send, here and now, a report that was asked for with `own`; its entry then."""
-        self._look_after()
-        self._make(self.job_store.get(report_id), self._benches[0], on_progress)
+        self._start_upkeep()
+        self._make(self.job_store.get(report_id), self.slots[0], on_progress)
         on_progress("mail", 0, 1)
         while (entry := self.job_store.get(report_id))["state"] not in (*states.ENDED, states.DEFERRED, states.QUEUED):
-            if claimed := self.job_store.under().claim(states.TO_SEND, report_id):
-                self._deliver(claimed)
+            if claimed := self.job_store.with_owner().claim(states.TO_SEND, report_id):
+                self.deliver(claimed)
             else:
                 time.sleep(_LOOK_SECONDS)  # a server over the same database was quicker
         on_progress("mail", 1, 1)
@@ -166,36 +168,36 @@ class ReportService:
 
     def start(self) -> None:
         """Begin to take what there is to do."""
-        for place, bench in enumerate(self._benches):
+        for place, slot in enumerate(self.slots):
             if self._keep_spare:
-                bench.take()
-            self._thread(f"maker {place}", self._loop, states.TO_MAKE, partial(self._make, bench=bench))
+                slot.acquire()
+            self._thread(f"maker {place}", self._loop, states.TO_MAKE, partial(self._make, slot=slot))
         for place in range(DELIVERY_WORKERS):
-            self._thread(f"courier {place}", self._loop, states.TO_SEND, self._deliver)
-        self._look_after()
+            self._thread(f"courier {place}", self._loop, states.TO_SEND, self.deliver)
+        self._start_upkeep()
         self._thread("prepare", self._prepare)
 
     def close(self) -> None:
         """Take nothing more, and end what runs; another server, or this one started again, takes it up."""
         self._closing.set()
-        self._tell()
-        for bench in self._benches:
-            bench.clear()
+        self._notify_change()
+        for slot in self.slots:
+            slot.kill()
 
     def _prepare(self) -> None:
-        self._post.prepare()
+        self.transport.prepare()
         with contextlib.suppress(DatabaseUnreachable):  # counting reads every entry then
             self.job_store.index_states()
 
     def _thread(self, name: str, work: Callable[..., None], *args: Any) -> None:
         threading.Thread(target=work, args=args, daemon=True, name=name).start()
 
-    def _loop(self, kind: tuple[str, ...], work: Callable[[Document], None]) -> None:
+    def _loop(self, kind: tuple[str, ...], work: Callable[[JobDocument], None]) -> None:
         """Take what is due, one after another; wait for word of a change in between, and not for ever."""
         while not self._closing.is_set():
             changes = self._changes
             try:
-                entry = self.job_store.under().claim(kind)
+                entry = self.job_store.with_owner().claim(kind)
                 if entry is not None:
                     work(entry)
                     continue
@@ -208,54 +210,57 @@ class ReportService:
                 self._changed.wait_for(lambda seen=changes: self._changes != seen, POLL_SECONDS)  # type: ignore[misc]
 
     def _make(
-        self, entry: Document, bench: WarmSlot, on_progress: OnProgress = lambda _stage, _done, _total: None
+        self, entry: JobDocument, slot: WarmSlot, on_progress: OnProgress = lambda _stage, _done, _total: None
     ) -> None:
         owner = str(entry["owner"])
         REQUEST_ID.set(entry.get("request_id", ""))
 
-        def run(job: dict[str, Any], on_progress: OnProgress) -> dict[str, Any]:
-            runner = bench.take()
-            self._held.end_with(owner, runner.kill)
-            return runner.run(job, self.bounds.timeout_seconds, on_progress, self.bounds.memory_mb)
+        def run(task: dict[str, Any], on_progress: OnProgress) -> dict[str, Any]:
+            runner = slot.acquire()
+            self._heartbeat.end_with(owner, runner.kill)
+            return runner.run(task, self.limits.timeout_seconds, on_progress, self.limits.memory_mb)
 
-        maker = RenderWorker(self.job_store.under(owner), self.files, self._scratch, run, self._insist, self.notebooks)
+        render_worker = RenderWorker(
+            self.job_store.with_owner(owner), self.files, self._scratch, run, self.retry_on_outage, self.notebooks
+        )
         try:
-            with self._held.hold(owner):
-                maker.make(entry, on_progress)
+            with self._heartbeat.hold(owner):
+                render_worker.make(entry, on_progress)
         except LeaseLost:
             _log.warning("report %s was taken over by another server", entry["_id"])
         finally:
-            bench.clear()
-            self._tell()
+            slot.kill()
+            self._notify_change()
             if self._keep_spare and not self._closing.is_set():
-                bench.take()
+                slot.acquire()
 
-    def _deliver(self, entry: Document) -> None:
+    def deliver(self, entry: JobDocument) -> None:
+        """Send the mails of a claimed job."""
         owner = str(entry["owner"])
         REQUEST_ID.set(entry.get("request_id", ""))
         try:
-            with self._held.hold(owner):
-                replace(self._courier, job_store=self.job_store.under(owner)).deliver(entry)
+            with self._heartbeat.hold(owner):
+                replace(self._delivery_worker, job_store=self.job_store.with_owner(owner)).deliver(entry)
         except LeaseLost:
             _log.warning("report %s was taken over by another server", entry["_id"])
         finally:
-            self._tell()
+            self._notify_change()
 
     def _keep(self) -> None:
         """Renew what is held, end what was lost."""
-        self._held.renew(self.job_store)
+        self._heartbeat.renew(self.job_store)
 
-    def clear_away(self) -> int:
+    def apply_retention(self) -> int:
         """Remove what is old: see `Retention`; how many reports."""
         return Retention(
-            self.job_store, self.files, self._scratch, self.bounds.retention_days, self._remove_message
+            self.job_store, self.files, self._scratch, self.limits.retention_days, self._remove_message
         ).run()
 
-    def _look_after(self) -> None:
+    def _start_upkeep(self) -> None:
         """Begin to do, in threads of their own, what has to be done time and again."""
-        seconds = self.bounds.lease_seconds / 3
+        seconds = self.limits.lease_seconds / 3
         self._thread("keeper", self._regularly, self._keep, seconds, seconds)
-        self._thread("cleaner", self._regularly, self.clear_away, seconds, _CLEAR_SECONDS)
+        self._thread("cleaner", self._regularly, self.apply_retention, seconds, _CLEAR_SECONDS)
 
     def _regularly(self, work: Callable[[], Any], first_seconds: float, seconds: float) -> None:
         """Do it after the first seconds, and every so many from then on, until the desk closes."""
@@ -272,7 +277,7 @@ class ReportService:
 
     # --- below
 
-    def _tell(self) -> None:
+    def _notify_change(self) -> None:
         with self._changed:
             self._changes += 1
             self._changed.notify_all()

@@ -8,7 +8,7 @@ from typing import Any
 
 from pycemaker import errors
 from pycemaker.jobs import states
-from pycemaker.jobs.job_document import public
+from pycemaker.jobs.job_document import public_fields
 from pycemaker.window import to_iso_text
 
 _DELIVERED = (states.SENT, states.WRITTEN)
@@ -20,7 +20,7 @@ def record(entry: Mapping[str, Any]) -> dict[str, Any]:
     Besides the entry it has `email_to`, its recipients separated by commas; `seconds`, those of its stages together;
     and, as soon as somebody was sent it, `delivered_by`, `reply` and `message_id` of the first such.
     """
-    told: dict[str, Any] = _plain(public(entry))
+    told: dict[str, Any] = _plain(public_fields(entry))
     told["email_to"] = ",".join(recipient["address"] for recipient in entry["recipients"])
     told["seconds"] = round(sum(entry["stage_seconds"].values()), 3)
     first = next((one for one in entry["recipients"] if one["state"] in _DELIVERED), None)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pycemaker.errors import UnknownReport
 from pycemaker.jobs.artifacts import ArtifactStore
-from pycemaker.jobs.job_reader import Document
+from pycemaker.jobs.job_reader import JobDocument
 from pycemaker.jobs.job_store import JobStore
 
 _SCRATCH_SECONDS = 86_400
@@ -45,7 +45,7 @@ class Retention:
             DatabaseUnreachable: MongoDB is away.
         """
         removed = 0
-        for report_id in self.job_store.old(self.retention_days):
+        for report_id in self.job_store.ended_before(self.retention_days):
             with contextlib.suppress(UnknownReport):  # another server was quicker
                 self._remove_messages(self.job_store.get(report_id))
             self.files.remove(report_id)  # first: an entry without files can be removed again, files without one never
@@ -54,7 +54,7 @@ class Retention:
         self._clear_scratch()
         return removed
 
-    def _remove_messages(self, entry: Document) -> None:
+    def _remove_messages(self, entry: JobDocument) -> None:
         for recipient in entry["recipients"]:
             if recipient.get("via") == "outbox":
                 self.remove_message(str(recipient.get("reply")), recipient["message_id"])

@@ -26,7 +26,7 @@ def make_report_service(
     environment: Mapping[str, str],
     *,
     keep_spare: bool,
-    bounds: JobLimits | None = None,
+    limits: JobLimits | None = None,
 ) -> ReportService:
     """Where reports are asked for, over this database; its threads are not started.
 
@@ -35,13 +35,13 @@ def make_report_service(
         database: where the ledger is.
         environment: the variables of the processes that make reports.
         keep_spare: whether one stands ready for the next report.
-        bounds: others than those of the settings.
+        limits: limits other than those of the settings.
     """
-    transport = _post(settings, database)
-    bounds = bounds or job_limits(settings)
+    transport = mail_transport(settings, database)
+    limits = limits or job_limits(settings)
     remove = Outbox(settings.data_dir / "outbox").remove  # of days without a mail account, though there is one by now
     return ReportService(
-        database, environment, settings.data_dir, transport, bounds, keep_spare=keep_spare, remove_message=remove
+        database, environment, settings.data_dir, transport, limits, keep_spare=keep_spare, remove_message=remove
     )
 
 
@@ -58,7 +58,8 @@ def job_limits(settings: Settings) -> JobLimits:
     )
 
 
-def _post(settings: Settings, database: Database) -> MailTransport:
+def mail_transport(settings: Settings, database: Database) -> MailTransport:
+    """The transport to the mail server of the settings; to the outbox where none is set."""
     send = _sender(settings)
     return MailTransport(
         send,

@@ -52,7 +52,7 @@ OPEN = (*TO_MAKE, *TO_SEND)
 """A report that is not at its end."""
 ENDED = (SENT, WRITTEN, PARTLY_SENT, POSSIBLY_SENT, REFUSED, SUPPRESSED, FAILED, EXPIRED)
 """A report of which nothing more will come."""
-EVERY = (*OPEN, *ENDED)
+ALL = (*OPEN, *ENDED)
 
 UNSENT = (QUEUED, DEFERRED)
 """A recipient who may still be sent to."""

@@ -2,42 +2,42 @@
 
 from __future__ import annotations
 
-from pycemaker.jobs.job_document import Submission, recipients, repeat_key
-from pycemaker.jobs.job_reader import Document
+from pycemaker.jobs.job_document import Submission, make_repeat_key, new_recipients
+from pycemaker.jobs.job_reader import JobDocument
 from pycemaker.jobs.limits import JobLimits
 from pycemaker.reports.model import ReportRequest
 from pycemaker.window import to_iso_text
 
 
 def submission_of(
-    request: ReportRequest, bounds: JobLimits, sender: str, idempotency_key: str | None = None
+    request: ReportRequest, limits: JobLimits, sender: str, idempotency_key: str | None = None
 ) -> Submission:
     """How the request is asked for, within these bounds, by this sender."""
     is_now = request.date_text == "now"
-    key = repeat_key(
+    key = make_repeat_key(
         request.notebook.stem,
         "now" if is_now else to_iso_text(request.window.end_utc),
         request.window.hours,
-        request.more,
+        request.parameters,
         request.attach,
         request.recipients,
         sender,
     )
-    return Submission(key, idempotency_key, bounds.queue, bounds.repeat_seconds, bounds.retry_seconds)
+    return Submission(key, idempotency_key, limits.queue, limits.repeat_seconds, limits.retry_seconds)
 
 
-def document_of(request: ReportRequest, domain: str) -> Document:
+def document_of(request: ReportRequest, domain: str) -> JobDocument:
     """What the report is; its mails' ids are of `domain`."""
     window = request.window
     return {
         "_id": request.report_id,
         "notebook": request.notebook.stem,
-        "parameters": dict(request.more),
+        "parameters": dict(request.parameters),
         "attach": list(request.attach),
         "date_text": request.date_text,
         "start": window.start_utc,
         "end": window.end_utc,
         "hours": window.hours,
         "request_id": request.request_id,
-        "recipients": recipients(request.report_id, request.recipients, domain),
+        "recipients": new_recipients(request.report_id, request.recipients, domain),
     }

@@ -72,12 +72,12 @@ class ReportProcess:
         return self._process.poll() is None
 
     def run(
-        self, job: dict[str, Any], limit_seconds: float, on_progress: OnProgress, memory_mb: int = 0
+        self, task: dict[str, Any], limit_seconds: float, on_progress: OnProgress, memory_mb: int = 0
     ) -> dict[str, Any]:
         """Hand it the job and wait for what came of it.
 
         Args:
-            job: what `child` takes.
+            task: see `worker_entry`.
             limit_seconds: the deadline.
             on_progress: told as it goes on.
             memory_mb: how much memory its processes may hold together, in MiB; 0 for any.
@@ -90,7 +90,7 @@ class ReportProcess:
             PycemakerError: what the pipeline raised.
         """
         until = time.monotonic() + limit_seconds
-        self._send(job)
+        self._send(task)
         while True:
             answer = self._next_answer(until, limit_seconds, memory_mb)
             if answer is None:
@@ -156,9 +156,9 @@ class ReportProcess:
             if pipe:
                 pipe.close()
 
-    def _send(self, job: dict[str, Any]) -> None:
+    def _send(self, task: dict[str, Any]) -> None:
         try:
-            self._write(job)
+            self._write(task)
         except OSError:
             reason = "it ended before it was given the report"
             raise RunnerFailed(stage="start", reason=reason) from None

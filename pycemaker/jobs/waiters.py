@@ -22,7 +22,7 @@ class Waiters:
         self._held: Counter[str] = Counter()
 
     @contextmanager
-    def place(self, report_id: str) -> Iterator[bool]:
+    def slot(self, report_id: str) -> Iterator[bool]:
         """Whether there is a place for one more who waits for this report; it is held within the block."""
         has_place = self._take(report_id)
         try:

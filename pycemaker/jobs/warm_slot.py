@@ -20,7 +20,7 @@ class WarmSlot:
         self._lock = threading.Lock()
         self._runner: ReportProcess | None = None
 
-    def take(self) -> ReportProcess:
+    def acquire(self) -> ReportProcess:
         """The runner that stands here; a new one where there is none, or one that has ended."""
         with self._lock:
             if self._runner is None or not self._runner.is_alive:
@@ -29,7 +29,7 @@ class WarmSlot:
                 self._runner = ReportProcess(self.environment)
             return self._runner
 
-    def clear(self) -> None:
+    def kill(self) -> None:
         """End the runner and whatever it started. Twice is once."""
         with self._lock:
             runner, self._runner = self._runner, None

@@ -60,9 +60,9 @@ def main(folder: Path) -> None:
         prepare(collaborators)
         line = jobs.get()
         serving.set()
-        job = json.loads(line)
-        logs.set_up(settings, request_id=job.get("request_id", ""))
-        _serve(job, collaborators, tell)
+        task = json.loads(line)
+        logs.set_up(settings, request_id=task.get("request_id", ""))
+        _serve(task, collaborators, tell)
     finally:
         kernel.kill()
         _end_all_below()
@@ -93,13 +93,13 @@ def _listen(jobs: queue.Queue[str], folder: Path) -> None:
     os._exit(1)
 
 
-def _serve(job: dict[str, Any], collaborators: Any, tell: Tell) -> None:
+def _serve(task: dict[str, Any], collaborators: Any, tell: Tell) -> None:
     def on_progress(stage: str, done: int, total: int) -> None:
         tell({"stage": stage, "done": done, "total": total})
 
     try:
-        workspace = Workspace(Path(job["folder"]))
-        tell({"made": make_report(_request(job), collaborators, workspace, on_progress)})
+        workspace = Workspace(Path(task["folder"]))
+        tell({"made": make_report(_request(task), collaborators, workspace, on_progress)})
     except PycemakerError as error:
         tell({"error": error.to_facts()})
     except OSError as error:
@@ -110,11 +110,11 @@ def _serve(job: dict[str, Any], collaborators: Any, tell: Tell) -> None:
         raise
 
 
-def _request(job: dict[str, Any]) -> ReportRequest:
-    window = Window(datetime.fromisoformat(job["end_utc"]), job["hours"])
-    attach = tuple(job["attach"])
-    recipients = tuple(job["recipients"])
-    return ReportRequest(job["report_id"], Path(job["notebook"]), window, recipients, job["more"], attach)
+def _request(task: dict[str, Any]) -> ReportRequest:
+    window = Window(datetime.fromisoformat(task["end_utc"]), task["hours"])
+    attach = tuple(task["attach"])
+    recipients = tuple(task["recipients"])
+    return ReportRequest(task["report_id"], Path(task["notebook"]), window, recipients, task["parameters"], attach)
 
 
 def _take_over_stdout() -> Tell:

@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any
 
 from pycemaker.errors import MailRefused
-from pycemaker.mail.smtp_connection import HandoverWatch, SmtpConnection
+from pycemaker.mail.smtp_connection import DeliveryDeadline, SmtpConnection
 from pycemaker.reports.model import Delivery
 from pycemaker.reports.plain_text import encodable, one_line
 
@@ -62,7 +62,7 @@ class SmtpSender:
                 `is_temporary` where the server, or the way to it, may do better another time.
         """
         stuffed = re.sub(rb"(?m)^\.", b"..", content)
-        watch = HandoverWatch(self.total_seconds)
+        watch = DeliveryDeadline(self.total_seconds)
         try:
             with watch:
                 return Delivery(via="smtp", reply=self._clean(self._hand_over(stuffed, email_to, watch, on_leaving)))
@@ -76,7 +76,7 @@ class SmtpSender:
         Raises:
             MailRefused: the server, or the way to it, is not as it was set.
         """
-        watch = HandoverWatch(self.total_seconds)
+        watch = DeliveryDeadline(self.total_seconds)
         try:
             with watch:
                 return self._log_in(watch)
@@ -84,7 +84,7 @@ class SmtpSender:
             refusal = self._refusal(error, watch)
         raise refusal
 
-    def _log_in(self, watch: HandoverWatch) -> str:
+    def _log_in(self, watch: DeliveryDeadline) -> str:
         client = self._make_client(watch)
         try:
             client.login()
@@ -94,7 +94,7 @@ class SmtpSender:
             if client.smtp is not None:
                 client.smtp.hang_up()
 
-    def _refusal(self, error: Exception, watch: HandoverWatch) -> MailRefused:
+    def _refusal(self, error: Exception, watch: DeliveryDeadline) -> MailRefused:
         said = f"no end after {self.total_seconds:g} s" if watch.is_over else _say(error, self.timeout_seconds)
         permanent = _is_permanent(error) and not watch.is_over
         possibly_sent = watch.step == _REPLY_AWAITED
@@ -106,9 +106,9 @@ class SmtpSender:
 
     def prepare(self) -> None:
         """Import beforehand what the first message needs: a tenth of a second."""
-        self._make_client(HandoverWatch(self.total_seconds))
+        self._make_client(DeliveryDeadline(self.total_seconds))
 
-    def _hand_over(self, content: bytes, email_to: str, watch: HandoverWatch, on_leaving: Callable[[], None]) -> str:
+    def _hand_over(self, content: bytes, email_to: str, watch: DeliveryDeadline, on_leaving: Callable[[], None]) -> str:
         client = self._make_client(watch)
         try:
             client.login()
@@ -118,7 +118,7 @@ class SmtpSender:
             if client.smtp is not None:
                 client.smtp.hang_up()
 
-    def _make_client(self, watch: HandoverWatch) -> Any:
+    def _make_client(self, watch: DeliveryDeadline) -> Any:
         """The client of yagmail, over a connection that the watch holds on to. Its `send` is not used."""
         import yagmail  # 0.1 s that notebooks and the server's start do not need
 
@@ -141,7 +141,7 @@ class SmtpSender:
         connection: SmtpConnection,
         content: bytes,
         email_to: str,
-        watch: HandoverWatch,
+        watch: DeliveryDeadline,
         on_leaving: Callable[[], None],
     ) -> str:
         watch.step = "naming the sender"

@@ -22,7 +22,7 @@ _PIECE_BYTES = 64 * 1024
 """Between two of them it is looked whether the server still wants the message."""
 
 
-class HandoverWatch:
+class DeliveryDeadline:
     """Knows how far a hand-over has come, and cuts its connection when the time is over, whatever it waits for.
 
     A socket's timeout starts again with each byte, so a server that drips would hold it for ever.
@@ -64,7 +64,7 @@ class SmtpConnection(smtplib.SMTP):
     """The connection that yagmail logs in over; the watch has its socket from the first moment."""
 
     def __init__(
-        self, watch: HandoverWatch, tls: ssl.SSLContext | None, host: str, port: str, *, timeout: float
+        self, watch: DeliveryDeadline, tls: ssl.SSLContext | None, host: str, port: str, *, timeout: float
     ) -> None:
         self._watch = watch
         self._tls = tls

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pycemaker.errors import UnknownLink
 from pycemaker.mail.signing_keys import SigningKey, SigningKeys
 
-PATH = "/unsubscribe/"
+UNSUBSCRIBE_PATH = "/unsubscribe/"
 
 _PURPOSE = "pycemaker unsubscribe 1"
 _NUMBER_BYTES = 4
@@ -34,13 +34,13 @@ class Subscription:
     notebook: str
 
 
-def sign(subscription: Subscription, key: SigningKey) -> str:
+def make_token(subscription: Subscription, key: SigningKey) -> str:
     """What stands for the subscription in a path: a MAC, the key's number, address and notebook, in base64url."""
     told = key.number.to_bytes(_NUMBER_BYTES, "big") + _told(subscription)
     return base64.urlsafe_b64encode(_mac(told, key) + told).rstrip(b"=").decode()
 
 
-def read(token: str, keys: SigningKeys) -> Subscription:
+def read_token(token: str, keys: SigningKeys) -> Subscription:
     """The subscription of a token.
 
     Raises:
@@ -75,8 +75,8 @@ class UnsubscribeHeaders:
         """
         if self._public_url is None:
             return {}
-        token = sign(Subscription(address.lower(), notebook), self._keys.newest())
-        headers = {"List-Unsubscribe": f"<{self._public_url}{PATH}{token}>"}
+        token = make_token(Subscription(address.lower(), notebook), self._keys.newest())
+        headers = {"List-Unsubscribe": f"<{self._public_url}{UNSUBSCRIBE_PATH}{token}>"}
         if self._public_url.startswith("https://"):
             headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
         return headers

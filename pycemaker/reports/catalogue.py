@@ -10,8 +10,8 @@ from typing import Any
 from pycemaker.errors import NotebookUnusable, UnknownNotebook
 from pycemaker.reports.notebook_file import Json, read_notebook_file, tags_of
 from pycemaker.reports.parameters import (
-    GIVEN_BY_PATH,
-    GIVEN_TO_ROUTE,
+    PATH_PARAMETERS,
+    RESERVED_NAMES,
     Parameter,
     Scalar,
     from_texts,
@@ -23,7 +23,7 @@ from pycemaker.reports.parameters_cell import read_parameters_cell
 from pycemaker.settings import ROOT
 
 NOTEBOOKS = ROOT / "notebooks"
-DEFAULT = "report"
+DEFAULT_NOTEBOOK = "report"
 """The notebook of a request that names none."""
 
 
@@ -64,11 +64,11 @@ class Notebook:
     def entry(self) -> dict[str, Any]:
         """It in the list of reports: how to ask for it, and the JSON Schema of its query parameters."""
         own = "".join(f"&{p.name}={{{p.name}}}" for p in own_parameters(self.parameters))
-        fixed = {name: why for name, why in self.fixed.items() if name not in GIVEN_BY_PATH}
+        fixed = {name: why for name, why in self.fixed.items() if name not in PATH_PARAMETERS}
         return ({"fixed": fixed} if fixed else {}) | {
             "name": self.name,
             "url": f"/report/{{date_now}}/{{time_range}}/{{email_to}}?notebook={self.name}{own}",
-            "path": {p.name: p.schema() for p in self.parameters if p.name in GIVEN_BY_PATH},
+            "path": {p.name: p.schema() for p in self.parameters if p.name in PATH_PARAMETERS},
             "schema": schema(self.parameters, title=self.title, description=self.description),
         }
 
@@ -129,7 +129,7 @@ def read_notebook(path: Path) -> Notebook | None:
         declared = read_parameters_cell(cells[places[0]]["source"])
     except NotebookUnusable as error:
         raise NotebookUnusable(**error.facts | {"name": path.stem}) from None
-    if taken := [each.name for each in declared.parameters if each.name in GIVEN_TO_ROUTE]:
+    if taken := [each.name for each in declared.parameters if each.name in RESERVED_NAMES]:
         reason = f"parameter {taken[0]!r} has the name of something that the report route takes: give it another one"
         raise NotebookUnusable(name=path.stem, reason=reason)
     return Notebook(path.stem, path, title or path.stem, description, declared.parameters, declared.fixed)

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from pycemaker.i18n.language import _
 from pycemaker.reports.charts import chart_library
 from pycemaker.reports.figure_names import FigureNames
-from pycemaker.reports.fragments import mark, markdown_html, missing_picture, split_html, without_marks
+from pycemaker.reports.fragments import markdown_html, missing_picture, placeholder, split_html, without_placeholders
 from pycemaker.reports.inline_styles import inline_styles
 from pycemaker.reports.notebook_file import Json
 from pycemaker.reports.notices import Link, notice, too_long
@@ -171,7 +171,9 @@ class CellReducer:
         """HTML or markdown as clean HTML with marks for its pictures, and a sentence for what else it loses."""
         if len(source) > self._limit and len(_EMBEDDED.sub("", source)) > self._limit:
             return self._instead(too_long(), f"{kind}: {len(source)} characters, {self._limit} at most")
-        fragment = split_html(markdown_html(without_marks(source)) if kind == "text/markdown" else source, self._take)
+        fragment = split_html(
+            markdown_html(without_placeholders(source)) if kind == "text/markdown" else source, self._take
+        )
         clean = sanitize_html(inline_styles(fragment.html))
         if not fragment.lost:
             return clean if re.sub(r"<[^>]*>|\s", "", clean) else ""
@@ -191,7 +193,7 @@ class CellReducer:
         name = self._names.take(stem.removeprefix("attachment:"))
         alt = sentence or _("Figura {number} do relatório, sem descrição.", number=self._names.count)
         self.pictures[name] = {"png": b64encode(picture.png).decode(), "alt": alt}
-        return mark(name, picture.width, alt)
+        return placeholder(name, picture.width, alt)
 
     def _content_of(self, address: str) -> tuple[str, str]:
         """The media type of the picture at this address, and its base64 (of SVG, its text)."""

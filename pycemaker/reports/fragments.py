@@ -50,12 +50,12 @@ class Fragment:
     lost: tuple[str, ...] = field(default=())
 
 
-def mark(name: str, width: int, sentence: str) -> str:
+def placeholder(name: str, width: int, sentence: str) -> str:
     """What stands for a picture until the HTML around it is clean."""
-    return f"{_OPEN}{name}{_BETWEEN}{width}{_BETWEEN}{without_marks(sentence)}{_CLOSE}"
+    return f"{_OPEN}{name}{_BETWEEN}{width}{_BETWEEN}{without_placeholders(sentence)}{_CLOSE}"
 
 
-def without_marks(text: str) -> str:
+def without_placeholders(text: str) -> str:
     """The text without the characters that marks are made of."""
     return _MARK_CHARACTERS.sub("", text)
 
@@ -72,7 +72,7 @@ def put_pictures(clean: str) -> str:
 
 def split_html(source: str, take: Take) -> Fragment:
     """The HTML with its pictures taken out, and what else it loses."""
-    source = without_marks(source)
+    source = without_placeholders(source)
     seen = _FALLBACK.sub(r"\1", _UNSEEN.sub("", source))
     text = "".join(_without_pictures(seen, take))
     lost = [found[1].lower() for found in _LOST.finditer(text)]

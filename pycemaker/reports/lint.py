@@ -74,11 +74,11 @@ class Flaw:
 
     Attributes:
         rule: its name, as in `html-size`.
-        told: what was found and how to mend it, in English; never the secret or the path itself.
+        message: what was found and how to mend it, in English; never the secret or the path itself.
     """
 
     rule: str
-    told: str
+    message: str
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def check(message: EmailMessage, full_html: str, withheld: ForbiddenTexts, cells
         ReportUnfit: with every flaw.
     """
     if found := flaws(message, full_html, withheld, cells):
-        raise ReportUnfit(findings=[f"{flaw.rule}: {flaw.told}" for flaw in found])
+        raise ReportUnfit(findings=[f"{flaw.rule}: {flaw.message}" for flaw in found])
 
 
 def flaws(

@@ -8,7 +8,7 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import Any, Protocol
 
-from pycemaker.reports.attachments.kinds import Attached, Attachment
+from pycemaker.reports.attachments.kinds import Attachment, AttachmentResult
 from pycemaker.window import Window, to_iso_text
 
 OnProgress = Callable[[str, int, int], None]
@@ -24,7 +24,7 @@ class ReportRequest:
         notebook: the notebook to run.
         window: the interval, and the one before it.
         recipients: whom to mail, one or more.
-        more: the notebook's own parameters, beyond the window.
+        parameters: the notebook's own parameters, beyond the window.
         attach: what is to travel with it, of `attachments.kinds.KINDS`.
         date_text: the window's end in the words of the request.
         request_id: which request asked for it.
@@ -34,15 +34,15 @@ class ReportRequest:
     notebook: Path
     window: Window
     recipients: tuple[str, ...]
-    more: Mapping[str, Any] = field(default_factory=dict)
+    parameters: Mapping[str, Any] = field(default_factory=dict)
     attach: tuple[str, ...] = ()
     date_text: str = "now"
     request_id: str = ""
 
     @property
-    def parameters(self) -> dict[str, Any]:
-        """What the notebook's parameters cell is overridden with."""
-        return {"date_now": to_iso_text(self.window.end_utc), "time_range": self.window.hours, **self.more}
+    def papermill_parameters(self) -> dict[str, Any]:
+        """The values that override the notebook's parameters cell: the window's and `parameters`."""
+        return {"date_now": to_iso_text(self.window.end_utc), "time_range": self.window.hours, **self.parameters}
 
 
 @dataclass(frozen=True)
@@ -120,10 +120,10 @@ class StoreFigures(Protocol):
         """A lasting URL for each figure, by name."""
 
 
-class Attach(Protocol):
+class BuildAttachments(Protocol):
     """Makes what travels with a report. Raises DatabaseUnreachable."""
 
-    def __call__(self, kinds: Sequence[str], window: Window, page: Page) -> Attached:
+    def __call__(self, kinds: Sequence[str], window: Window, page: Page) -> AttachmentResult:
         """What of these kinds could be made, and fits into the page's message."""
 
 
@@ -157,6 +157,6 @@ class Collaborators:
     run_notebook: RunNotebook
     render_page: RenderPage
     store_figures: StoreFigures | None
-    attach: Attach
+    attach: BuildAttachments
     compose: Compose
     check_message: CheckMessage

@@ -21,10 +21,10 @@ from typing import Any
 
 from pycemaker.errors import InvalidParameter
 
-GIVEN_BY_PATH = ("date_now", "time_range")
+PATH_PARAMETERS = ("date_now", "time_range")
 """Parameters of every report, which the route's path gives and `parse_window` checks."""
 
-GIVEN_TO_ROUTE = ("attach", "notebook", "wait")
+RESERVED_NAMES = ("attach", "notebook", "wait")
 """What the route itself takes beside the notebook's parameters: no parameter can be given under such a name."""
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -136,7 +136,7 @@ def schema(parameters: Sequence[Parameter], *, title: str = "", description: str
 
 def own_parameters(parameters: Sequence[Parameter]) -> list[Parameter]:
     """Those that the path does not give."""
-    return [parameter for parameter in parameters if parameter.name not in GIVEN_BY_PATH]
+    return [parameter for parameter in parameters if parameter.name not in PATH_PARAMETERS]
 
 
 def from_texts(parameters: Sequence[Parameter], given: Mapping[str, str]) -> dict[str, Scalar]:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeGuard
 
 from pycemaker.errors import InvalidParameter, NotebookUnusable
-from pycemaker.reports.parameters import GIVEN_BY_PATH, Parameter, Scalar, known_parameter
+from pycemaker.reports.parameters import PATH_PARAMETERS, Parameter, Scalar, known_parameter
 
 _TYPES: dict[str, type] = {"bool": bool, "int": int, "float": float, "str": str}
 _NUMBER = r"-?\d+(?:\.\d+)?"
@@ -211,7 +211,7 @@ def check_injected(cells: Sequence[str]) -> None:
     for statement in ast.parse(cells[places[-1]]).body:
         if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
             name = statement.targets[0].id
-            if name not in (*GIVEN_BY_PATH, *declared.fixed):
+            if name not in (*PATH_PARAMETERS, *declared.fixed):
                 known_parameter(name, known).check(_literal(statement.value))
 
 

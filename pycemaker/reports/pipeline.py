@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from pycemaker.errors import PycemakerError, RunnerFailed, StorageRefused
-from pycemaker.reports.attachments.kinds import Attached
+from pycemaker.reports.attachments.kinds import AttachmentResult
 from pycemaker.reports.model import Collaborators, Figure, OnProgress, Page, ReportRequest, StoreFigures
 from pycemaker.reports.workspace import Workspace
 
@@ -55,7 +55,7 @@ def make_report(
 
     workspace.enter("notebook")
     on_progress("notebook", 0, 1)
-    collaborators.run_notebook(request.notebook, request.parameters, workspace.executed_path, on_cell)
+    collaborators.run_notebook(request.notebook, request.papermill_parameters, workspace.executed_path, on_cell)
 
     workspace.enter("render")
     on_progress("render", 0, 1)
@@ -67,7 +67,7 @@ def make_report(
     on_progress("storage", 0, len(page.figures))
     urls, problem = _store(collaborators.store_figures, request.report_id, page.mailed_figures)
 
-    attached = Attached()
+    attached = AttachmentResult()
     if request.attach:
         workspace.enter("attachments")
         on_progress("attachments", 0, 1)
@@ -94,7 +94,7 @@ def make_report(
     } | _told(request, page, attached, problem)
 
 
-def _told(request: ReportRequest, page: Page, attached: Attached, storage_problem: str) -> dict[str, Any]:
+def _told(request: ReportRequest, page: Page, attached: AttachmentResult, storage_problem: str) -> dict[str, Any]:
     """What there is to say only of some reports."""
     told: dict[str, Any] = {"storage_problem": storage_problem} if storage_problem else {}
     if page.left_out:

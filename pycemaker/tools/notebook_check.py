@@ -59,7 +59,7 @@ def check_notebook(notebook: Notebook, case: HardInterval, settings: Settings, f
     try:
         preview_builder.run()
         made = preview_builder.render()
-        problems = tuple(f"{flaw.rule}: {flaw.told}" for flaw in made.flaws)
+        problems = tuple(f"{flaw.rule}: {flaw.message}" for flaw in made.flaws)
         notes = made.page.left_out
         run_seconds, render_seconds = made.run_seconds, made.render_seconds
     except PycemakerError as error:

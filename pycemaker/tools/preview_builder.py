@@ -76,7 +76,7 @@ class PreviewBuilder:
         Raises:
             NotebookFailed, DatabaseUnreachable: as `run_notebook`.
         """
-        self._parts.run_notebook(self._request.notebook, self._request.parameters, self._executed, on_cell)
+        self._parts.run_notebook(self._request.notebook, self._request.papermill_parameters, self._executed, on_cell)
 
     def render(self) -> Preview:
         """Render what the last run left, look it over, and write the preview.

@@ -44,7 +44,7 @@ def preview_page(page: Page, message: EmailMessage, flaws: list[Flaw], *, title:
 
 
 def _told(flaw: Flaw) -> str:
-    return f"<li><strong>{escape(flaw.rule)}</strong> {escape(flaw.told)}</li>"
+    return f"<li><strong>{escape(flaw.rule)}</strong> {escape(flaw.message)}</li>"
 
 
 def _meters(page: Page, message: EmailMessage) -> list[str]:

@@ -54,7 +54,7 @@ class NotebookCase:
         text = " ".join(made.page.text.split())
         shown = tuple(words for words in self.shows if words in text)
         wrong = tuple(words for words in self.hides if words in text)
-        flaws = "".join(f"; {flaw.rule}: {flaw.told}" for flaw in made.flaws)
+        flaws = "".join(f"; {flaw.rule}: {flaw.message}" for flaw in made.flaws)
         return _words(len(made.page.figures), shown, wrong) + flaws
 
 

@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from pycemaker.mail.signing_keys import SigningKeys
-from pycemaker.mail.unsubscribe import Subscription, sign
+from pycemaker.mail.unsubscribe import Subscription, make_token
 from pycemaker.mongo.database import open_database
 from tests.services.process import ServerProcess, free_port
 
@@ -86,7 +86,7 @@ def test_a_database_that_falls_silent_is_said_to_100_at_once_and_is_back_within_
 def link(served: ServerProcess) -> Iterator[str]:
     """The path of a link by which someone leaves a report."""
     database = open_database(None, served.folder)
-    yield "/unsubscribe/" + sign(Subscription("ana@example.com", "report"), SigningKeys(database).newest())
+    yield "/unsubscribe/" + make_token(Subscription("ana@example.com", "report"), SigningKeys(database).newest())
     database.close()
 
 

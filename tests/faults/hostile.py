@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import psutil
 
 from pycemaker.mail.signing_keys import SigningKeys
-from pycemaker.mail.unsubscribe import Subscription, sign
+from pycemaker.mail.unsubscribe import Subscription, make_token
 from pycemaker.mongo.database import open_database
 from tests.faults.attacks import LeftError, asking, crowd, repeated, silent_mongod, trickling
 from tests.services.process import ServerProcess, free_port
@@ -69,7 +69,7 @@ def _at_a_running_server() -> list[str]:
 
 def _attacks(served: ServerProcess) -> dict[str, AbstractContextManager[None]]:
     database = open_database(None, served.folder)
-    link = "/unsubscribe/" + sign(Subscription("ana@example.com", "report"), SigningKeys(database).newest())
+    link = "/unsubscribe/" + make_token(Subscription("ana@example.com", "report"), SigningKeys(database).newest())
     database.close()
     key = "X-Api-Key: a-token-of-some-length"
     head = f"POST {link} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n".encode()

@@ -76,7 +76,7 @@ class Place:
     def ask(self, report_id: str, *recipients: str) -> None:
         """Ask for a report of the last six hours."""
         request = ReportRequest(report_id, NOTEBOOK, Window(self.now, 6), recipients or (f"{report_id}@example.com",))
-        self.report_service.ask(request, Submission(report_id, queue_limit=10_000, give_up_seconds=3600))
+        self.report_service.enqueue(request, Submission(report_id, queue_limit=10_000, give_up_seconds=3600))
 
     def ended(self, report_id: str, seconds: float = 120) -> dict[str, Any]:
         """The report's entry at its end."""

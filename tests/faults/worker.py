@@ -15,9 +15,9 @@ def main() -> None:
     """Start, say so, and work."""
     settings = load()
     assert settings.mongo_db_url is not None
-    bounds = replace(job_limits(settings), first_retry_seconds=0.5, lease_seconds=2.0)  # whoever looks on need not wait
+    limits = replace(job_limits(settings), first_retry_seconds=0.5, lease_seconds=2.0)  # whoever looks on need not wait
     report_service = make_report_service(
-        settings, Database(settings.mongo_db_url), os.environ, keep_spare=True, bounds=bounds
+        settings, Database(settings.mongo_db_url), os.environ, keep_spare=True, limits=limits
     )
     report_service.start()
     print("ready", flush=True)

@@ -21,7 +21,7 @@ from pycemaker.mongo.database import Database
 from pycemaker.reports.model import Delivery, OnProgress, ReportRequest
 
 
-def desk_of(database: Database, environment: Mapping[str, str], **given: str) -> ReportService:
+def service_of(database: Database, environment: Mapping[str, str], **given: str) -> ReportService:
     """A desk under these settings, `given` over those of the environment; its threads are not started."""
     whole = {**environment, **given}
     return make_report_service(settings.from_mapping(whole), database, whole, keep_spare=False)
@@ -32,8 +32,8 @@ def make(
 ) -> dict[str, Any]:
     """Make and send one report, here and now; its record. Raises what stands for any other end."""
     report_service.notebooks = request.notebook.parent
-    report_id, _ = report_service.ask(request, Submission(secrets.token_hex(8)), own=True)
-    entry = report_service.make_own(report_id, on_progress)
+    report_id, _ = report_service.enqueue(request, Submission(secrets.token_hex(8)), claimed=True)
+    entry = report_service.run_now(report_id, on_progress)
     result.raise_unless_delivered(entry)
     return result.record(entry)
 
@@ -53,7 +53,7 @@ class AwayDatabase(Database):
         raise DatabaseUnreachable(reason="made up")
 
 
-class SpentDesk(ReportService):
+class RecordingReportService(ReportService):
     """A desk that notes what it is asked for, and says at once that it was sent, or fails; it makes nothing."""
 
     def __init__(self) -> None:
@@ -66,10 +66,10 @@ class SpentDesk(ReportService):
         self.wanted: list[ReportRequest] = []
         self.fails_with: Exception | None = None
 
-    def find_same(self, asked: Submission) -> str | None:
+    def find_duplicate(self, submission: Submission) -> str | None:
         return None
 
-    def ask(self, request: ReportRequest, asked: Submission, *, own: bool = False) -> tuple[str, bool]:
+    def enqueue(self, request: ReportRequest, submission: Submission, *, claimed: bool = False) -> tuple[str, bool]:
         if self.fails_with:
             raise self.fails_with
         self.wanted.append(request)
@@ -77,7 +77,7 @@ class SpentDesk(ReportService):
 
     def wait(self, report_id: str, seconds: float) -> dict[str, Any]:
         request = self.wanted[-1]
-        entry = document_of(request, self._post.domain) | {"state": "sent", "stage_seconds": {}, "_id": report_id}
+        entry = document_of(request, self.transport.domain) | {"state": "sent", "stage_seconds": {}, "_id": report_id}
         for recipient in entry["recipients"]:
             recipient |= {"state": "sent", "via": "smtp", "reply": "250 OK"}
         return entry
@@ -87,7 +87,9 @@ def _no_send(_content: bytes, _email_to: str, _on_leaving: Callable[[], None]) -
     raise AssertionError("nothing is to be sent")
 
 
-def outbox_desk(database: Database, environment: Mapping[str, str], folder: Path, bounds: JobLimits) -> ReportService:
+def outbox_service(
+    database: Database, environment: Mapping[str, str], folder: Path, limits: JobLimits
+) -> ReportService:
     """A desk with bounds of its own, which writes into an outbox; its threads are not started."""
     transport = MailTransport(Outbox(folder / "outbox"), "reports@localhost.localdomain", is_repeatable=True)
-    return ReportService(database, environment, folder, transport, bounds)
+    return ReportService(database, environment, folder, transport, limits)

@@ -19,8 +19,8 @@ from pycemaker.analysis.rates import in_rates
 from pycemaker.i18n.language import _
 from pycemaker.metrics import METRICS, Metric
 from pycemaker.reports.attachments.csv_archive import CsvArchive
-from pycemaker.reports.attachments.kinds import KINDS, Attached, Attachment, NotMade
-from pycemaker.reports.attachments.pdf import pdf_of
+from pycemaker.reports.attachments.kinds import KINDS, Attachment, AttachmentFailed, AttachmentResult
+from pycemaker.reports.attachments.pdf import print_pdf
 from pycemaker.reports.attachments.sample_table import coarser, step_for, table
 from pycemaker.reports.attachments.workbook import Workbook
 from pycemaker.reports.lint import MESSAGE_BYTES
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 ReadPart = Callable[[Metric, "Window"], "MetricPeriod"]
 """Reads one metric's samples of a window. Raises DatabaseUnreachable."""
 
-BASE64 = 78 / 57
+BASE64_RATIO = 78 / 57
 """How many bytes of a message a byte of an attachment takes: 57 are a line of 76 characters and its end."""
 
 MOST_LINES = {"csv": 1_700_000, "xlsx": 150_000}
@@ -51,7 +51,7 @@ _LEAST_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
-class Attacher:
+class AttachmentBuilder:
     """Makes the attachments of one report.
 
     Attributes:
@@ -66,7 +66,7 @@ class Attacher:
     public_url: str | None = None
     chromium: str | None = None
 
-    def __call__(self, kinds: Sequence[str], window: Window, page: Page) -> Attached:
+    def __call__(self, kinds: Sequence[str], window: Window, page: Page) -> AttachmentResult:
         """The files of these kinds that fit into the message, and what is to be said of them.
 
         The PDF comes first, being small, then the workbook; what is left of the room is for CSV.
@@ -81,22 +81,22 @@ class Attacher:
         for kind in sorted(kinds, key=KINDS.index, reverse=True):
             try:
                 content, step = self._content(kind, window, page, room)
-            except NotMade as error:
+            except AttachmentFailed as error:
                 missing[kind] = str(error)
                 notes.insert(0, self._not_made(kind, window))
             else:
                 room -= len(content)
                 name, media_type = _MEDIA_TYPES[kind]
-                files.insert(0, Attachment(kind, f"{stem(window)}-{name}", media_type, content))
+                files.insert(0, Attachment(kind, f"{file_stem(window)}-{name}", media_type, content))
                 if step:
                     notes.insert(0, self._summed_up(kind, step, window))
-        return Attached(tuple(files), tuple(notes), missing)
+        return AttachmentResult(tuple(files), tuple(notes), missing)
 
     def _content(self, kind: str, window: Window, page: Page, room: int) -> tuple[bytes, int]:
         """The file's bytes, and how many seconds its lines stand for (0: a line a sample, or no lines)."""
-        content, step = (pdf_of(page, self.chromium), 0) if kind == "pdf" else self._samples(kind, window, room)
+        content, step = (print_pdf(page, self.chromium), 0) if kind == "pdf" else self._samples(kind, window, room)
         if len(content) > room:
-            raise NotMade(f"{len(content)} bytes, of which {max(0, room)} fit into the message")
+            raise AttachmentFailed(f"{len(content)} bytes, of which {max(0, room)} fit into the message")
         return content, step
 
     def _samples(self, kind: str, window: Window, room: int) -> tuple[bytes, int]:
@@ -143,9 +143,9 @@ def room_bytes(page: Page) -> int:
     """How many bytes of attachments the message of this page has room for, its figures inside."""
     figures = sum(len(figure.png) for figure in page.figures)
     bodies = 3 * len((page.html + page.text).encode())  # quoted-printable at its longest
-    return int((MESSAGE_BYTES - _OTHERS_BYTES - bodies) / BASE64) - figures
+    return int((MESSAGE_BYTES - _OTHERS_BYTES - bodies) / BASE64_RATIO) - figures
 
 
-def stem(window: Window) -> str:
+def file_stem(window: Window) -> str:
     """What the files of a report are called: `pycemaker-20220410T124323Z-6h`, its end in UTC and its length."""
     return f"pycemaker-{window.end_utc:%Y%m%dT%H%M%SZ}-{window.hours}h"

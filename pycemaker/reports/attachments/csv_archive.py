@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pycemaker.metrics import Metric
-    from pycemaker.reports.attachments.sample_table import Table
+    from pycemaker.reports.attachments.sample_table import SampleTable
     from pycemaker.series.period import MetricPeriod
 
 _UNITS = {
@@ -64,7 +64,7 @@ class CsvArchive:
         self._zip = ZipFile(path, "w", ZIP_DEFLATED, compresslevel=6)
         self._sums: list[tuple[Metric, MetricSummary]] = []
 
-    def add(self, part: MetricPeriod, told: MetricSummary, lines: Table) -> None:
+    def add(self, part: MetricPeriod, told: MetricSummary, lines: SampleTable) -> None:
         """Write a metric's samples."""
         with self._zip.open(f"{part.metric.id}.csv", "w", force_zip64=True) as file:
             for piece in csv_pieces(part.metric, lines):
@@ -78,7 +78,7 @@ class CsvArchive:
         self._zip.close()
 
 
-def csv_pieces(metric: Metric, lines: Table) -> Iterator[bytes]:
+def csv_pieces(metric: Metric, lines: SampleTable) -> Iterator[bytes]:
     """A metric's lines with a header, some at a time."""
     columns = [
         f"{name}_{_UNITS.get(metric.unit, metric.unit)}" if name.startswith("value") else name for name in lines.numbers

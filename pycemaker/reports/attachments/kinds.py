@@ -28,7 +28,7 @@ class Attachment:
 
 
 @dataclass(frozen=True)
-class Attached:
+class AttachmentResult:
     """What came of the kinds that were asked for.
 
     Attributes:
@@ -43,7 +43,7 @@ class Attached:
     missing: dict[str, str] = field(default_factory=dict)
 
 
-class NotMade(Exception):
+class AttachmentFailed(Exception):
     """An attachment could not be made, which keeps no report from leaving; the message says why, in English."""
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from pycemaker import brand
-from pycemaker.reports.attachments.kinds import NotMade
+from pycemaker.reports.attachments.kinds import AttachmentFailed
 
 if TYPE_CHECKING:
     from pycemaker.reports.model import Page
@@ -51,7 +51,7 @@ def find_chromium() -> str | None:
     return next((found for name in _NAMES if (found := shutil.which(name))), None)
 
 
-def pdf_of(page: Page, chromium: str | None = None) -> bytes:
+def print_pdf(page: Page, chromium: str | None = None) -> bytes:
     """The page as it prints: A4, light.
 
     Args:
@@ -63,7 +63,7 @@ def pdf_of(page: Page, chromium: str | None = None) -> bytes:
     """
     program = chromium or find_chromium()
     if program is None:
-        raise NotMade("no Chromium on PATH")
+        raise AttachmentFailed("no Chromium on PATH")
     with tempfile.TemporaryDirectory(prefix="pycemaker-", ignore_cleanup_errors=True) as made:
         folder = Path(made)
         _write(page, folder)
@@ -71,7 +71,7 @@ def pdf_of(page: Page, chromium: str | None = None) -> bytes:
         try:
             return (folder / "page.pdf").read_bytes()
         except OSError:
-            raise NotMade("Chromium gave no PDF") from None
+            raise AttachmentFailed("Chromium gave no PDF") from None
 
 
 def _write(page: Page, folder: Path) -> None:
@@ -108,6 +108,6 @@ def _run(command: list[str], folder: Path) -> None:
             check=True,
         )
     except subprocess.TimeoutExpired:
-        raise NotMade(f"Chromium took over {LIMIT_SECONDS} s") from None
+        raise AttachmentFailed(f"Chromium took over {LIMIT_SECONDS} s") from None
     except (subprocess.CalledProcessError, OSError) as error:
-        raise NotMade(f"Chromium failed ({type(error).__name__})") from None
+        raise AttachmentFailed(f"Chromium failed ({type(error).__name__})") from None

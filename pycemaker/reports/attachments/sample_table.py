@@ -17,7 +17,7 @@ STEPS_SECONDS = (0, 60, 300, 900, 3600)
 
 
 @dataclass(frozen=True)
-class Table:
+class SampleTable:
     """The lines, oldest first, an element a line.
 
     Attributes:
@@ -44,10 +44,10 @@ class Table:
         """The readings, and after them how many samples where that differs, by the names of their columns."""
         return {**self.readings, **({} if self.samples is None else {"samples": self.samples})}
 
-    def part(self, start: int, stop: int) -> Table:
+    def part(self, start: int, stop: int) -> SampleTable:
         """The lines from `start` to before `stop`, not copied."""
         some = slice(start, stop)
-        return Table(
+        return SampleTable(
             self.step_seconds,
             self.time_ms[some],
             {name: reading[some] for name, reading in self.readings.items()},
@@ -57,14 +57,14 @@ class Table:
         )
 
 
-def table(samples: Columns, step_seconds: int = 0) -> Table:
+def table(samples: Columns, step_seconds: int = 0) -> SampleTable:
     """The samples with a line for each, or for each `step_seconds` in which there are some."""
     if not step_seconds:
         readings = {"value": samples.reading}
-        return Table(0, samples.time_ms, readings, None, samples.criticity, samples.criticity_names)
+        return SampleTable(0, samples.time_ms, readings, None, samples.criticity, samples.criticity_names)
     step = samples.time_ms // (step_seconds * 1000)
     firsts = np.flatnonzero(np.diff(step, prepend=step[:1] - 1)) if len(step) else np.empty(0, np.int64)
-    return Table(
+    return SampleTable(
         step_seconds,
         step[firsts] * step_seconds * 1000,
         _summed(samples.reading, firsts),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from pycemaker.analysis.metric_summary import MetricSummary
     from pycemaker.metrics import Metric
-    from pycemaker.reports.attachments.sample_table import Table
+    from pycemaker.reports.attachments.sample_table import SampleTable
     from pycemaker.series.period import MetricPeriod
 
 _DAYS_TO_1970 = 25569
@@ -66,7 +66,7 @@ class Workbook:
         self._summary = self._sheet(_("Resumo"), self._summary_heads(), 24)
         self._lines = 0
 
-    def add(self, part: MetricPeriod, told: MetricSummary, lines: Table) -> None:
+    def add(self, part: MetricPeriod, told: MetricSummary, lines: SampleTable) -> None:
         """Write a metric's line of the summary, and its samples."""
         self._lines += 1
         self._write(self._summary, self._lines, self._summary_row(replace(part.metric, unit=rate_unit(part)), told))
@@ -114,7 +114,7 @@ class Workbook:
             (told.shares[worst] if worst else None, "0.0%"),
         ]
 
-    def _write_lines(self, sheet: Any, lines: Table, own: str) -> None:
+    def _write_lines(self, sheet: Any, lines: SampleTable, own: str) -> None:
         fine, number = self._format(_FINE_TIME if not lines.step_seconds else _TIME), self._format(own)
         labels = [criticity(name).label for name in lines.criticity_names]
         utc = (lines.time_ms / _DAY_MS + _DAYS_TO_1970).tolist()
@@ -128,7 +128,7 @@ class Workbook:
                     sheet.write_number(place + 1, at, column[place], None if name == "samples" else number)
             sheet.write_string(place + 1, 2 + len(columns), labels[code])
 
-    def _offsets_days(self, lines: Table) -> list[float]:
+    def _offsets_days(self, lines: SampleTable) -> list[float]:
         """How far the readers' clock is ahead of UTC at each line, in days; looked up once an hour of lines."""
         known: dict[int, float] = {}
         found = []

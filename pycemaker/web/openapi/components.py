@@ -189,9 +189,9 @@ SAMPLE = thing(
 _SHARE = thing({"criticity": TEXT, "value": {"type": "number", "minimum": 0, "maximum": 1}})
 _POINTS = thing({"pontos": COUNT, "de": COUNT})
 
-_STATE: Json = {"type": "string", "enum": list(states.EVERY)}
+_STATE: Json = {"type": "string", "enum": list(states.ALL)}
 _RECIPIENT = thing(
-    {"address": TEXT, "state": {"type": "string", "enum": list(states.EVERY)}},
+    {"address": TEXT, "state": {"type": "string", "enum": list(states.ALL)}},
     {
         "attempts": COUNT,
         "message_id": TEXT,

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pycemaker import errors
-from pycemaker.mail.unsubscribe import PATH as UNSUBSCRIBE
+from pycemaker.mail.unsubscribe import UNSUBSCRIBE_PATH as UNSUBSCRIBE
 from pycemaker.reports.attachments.kinds import KINDS
-from pycemaker.reports.catalogue import DEFAULT, Notebook
+from pycemaker.reports.catalogue import DEFAULT_NOTEBOOK, Notebook
 from pycemaker.reports.parameters import own_parameters
 from pycemaker.web.openapi.components import TEXT, listed, query_parameter, thing
 from pycemaker.web.openapi.operation import DATABASE, Json, Kind, Operation, ResponseSpec, ref
@@ -118,7 +118,9 @@ def _query(notebooks: Sequence[Notebook]) -> list[Json]:
     names, kinds = [notebook.name for notebook in notebooks], "|".join(KINDS)
     attach: Json = {"type": "string", "pattern": f"^$|^({kinds})(,({kinds}))*$"}
     found = [
-        query_parameter("notebook", {"type": "string", "enum": names, "default": DEFAULT}, "Which one to run."),
+        query_parameter(
+            "notebook", {"type": "string", "enum": names, "default": DEFAULT_NOTEBOOK}, "Which one to run."
+        ),
         query_parameter("wait", {"type": "string", "enum": ["0", "1"], "default": "1"}, "`0` answers 202 at once."),
         query_parameter("attach", attach, f"What to attach, by commas: {', '.join(KINDS)}."),
     ]

@@ -12,7 +12,7 @@ from bottle import Bottle, HTTPError, request, response
 from pycemaker import errors
 from pycemaker.i18n.language import speaking
 from pycemaker.jobs import result
-from pycemaker.jobs.job_reader import Document
+from pycemaker.jobs.job_reader import JobDocument
 from pycemaker.parsing.addresses import parse_recipients
 from pycemaker.reports import catalogue
 from pycemaker.reports.attachments.kinds import parse_kinds
@@ -56,7 +56,7 @@ def add_report(app: Bottle, services: Services) -> None:
     def report(date_now: str, time_range: str, email_to: str) -> bytes:
         waits, wanted = _wanted(services, date_now, time_range, email_to)
         report_id, seconds = _ask(services, wanted), services.settings.report_timeout_seconds + PATIENCE_SECONDS
-        with services.report_service.waiters.place(report_id) if waits else nullcontext(False) as may_wait:
+        with services.report_service.waiters.slot(report_id) if waits else nullcontext(False) as may_wait:
             return _tell(
                 services.report_service.wait(report_id, seconds if may_wait else 0.0), services.settings.base_path
             )
@@ -91,12 +91,12 @@ def _html(page: str) -> bytes:
 
 def _ask(services: Services, wanted: ReportRequest) -> str:
     """Enter the report, or find the one that stands for it; its id. Only one that is entered counts for the limits."""
-    asked = services.report_service.asked(wanted, idempotency_key(request))
-    if found := services.report_service.find_same(asked):
+    asked = services.report_service.submission(wanted, idempotency_key(request))
+    if found := services.report_service.find_duplicate(asked):
         return found
     admission = services.gate.admit(request.environ, list(wanted.recipients))
     try:
-        report_id, is_new = services.report_service.ask(wanted, asked)
+        report_id, is_new = services.report_service.enqueue(wanted, asked)
     except errors.PycemakerError:
         admission.give_back()
         raise
@@ -105,7 +105,7 @@ def _ask(services: Services, wanted: ReportRequest) -> str:
     return report_id
 
 
-def _tell(entry: Document, base_path: str) -> bytes:
+def _tell(entry: JobDocument, base_path: str) -> bytes:
     """200 for a report that arrived, 202 for one of which nothing is known yet; for any other, raises what it is."""
     if result.is_open(entry):
         url = f"{base_path}/reports/{entry['_id']}.json"
@@ -143,7 +143,7 @@ def _report_request(
         if not settings.allows_recipient(address):
             raise errors.RecipientNotAllowed(address=address)
     attach = parse_kinds(_listed(given.pop("attach", "")))
-    notebook = catalogue.find_notebook(str(given.pop("notebook", catalogue.DEFAULT)), services.notebooks)
+    notebook = catalogue.find_notebook(str(given.pop("notebook", catalogue.DEFAULT_NOTEBOOK)), services.notebooks)
     more = notebook.read(given.texts) | notebook.read_values(given.values)
     return ReportRequest(
         secrets.token_urlsafe(16), notebook.path, window, recipients, more, attach, date_now, REQUEST_ID.get()

@@ -12,7 +12,7 @@ from bottle import Bottle, request, response
 from pycemaker.errors import InvalidDate, InvalidParameter, OnlyHere, UnknownReport
 from pycemaker.jobs import result
 from pycemaker.jobs.artifacts import MESSAGE, NOTEBOOK
-from pycemaker.jobs.job_reader import Document
+from pycemaker.jobs.job_reader import JobDocument
 from pycemaker.web import stored_report
 from pycemaker.web.access.redaction import redact_addresses
 from pycemaker.web.error_handling import json_response
@@ -72,7 +72,7 @@ def _record(services: Services, report_id: str) -> bytes:
     return told
 
 
-def _seen(services: Services, entry: Document) -> dict[str, Any]:
+def _seen(services: Services, entry: JobDocument) -> dict[str, Any]:
     """The entry's record as this caller may see it."""
     record = result.record(entry)
     return record if services.gate.knows(request.environ) else redact_addresses(record)

@@ -26,10 +26,10 @@ def add_unsubscribe(app: Bottle, services: Services) -> None:
     keys = SigningKeys(services.store.database)
     suppressions = Suppressions(services.store.database)
 
-    @app.get(unsubscribe.PATH + "<token>")  # type: ignore[untyped-decorator]
+    @app.get(unsubscribe.UNSUBSCRIBE_PATH + "<token>")  # type: ignore[untyped-decorator]
     def show(token: str) -> bytes:
         try:
-            return _page(services, unsubscribe.read(token, keys), suppressions)
+            return _page(services, unsubscribe.read_token(token, keys), suppressions)
         except UnknownLink:
             if not prefers_html(request.environ.get("HTTP_ACCEPT", "")):
                 raise
@@ -37,9 +37,9 @@ def add_unsubscribe(app: Bottle, services: Services) -> None:
             with speaking(services.settings.report_language):
                 return _html(unsubscribe_page.unknown_link())
 
-    @app.post(unsubscribe.PATH + "<token>", acts=ActionPolicy(by_link=True))  # type: ignore[untyped-decorator]
+    @app.post(unsubscribe.UNSUBSCRIBE_PATH + "<token>", acts=ActionPolicy(by_link=True))  # type: ignore[untyped-decorator]
     def act(token: str) -> bytes:
-        subscription = unsubscribe.read(token, keys)
+        subscription = unsubscribe.read_token(token, keys)
         if not 0 < request.content_length <= _LONGEST_BODY_BYTES:
             raise InvalidRequest
         if request.forms.get(_ONE_CLICK) == "One-Click":

@@ -17,7 +17,7 @@ from pycemaker.settings import ROOT, from_mapping
 from pycemaker.tools.preview_builder import RECIPIENT, PreviewBuilder
 from pycemaker.window import Window
 from tests.integration.jobs.test_reports import NOW
-from tests.services.report_service import desk_of
+from tests.services.report_service import service_of
 from tests.services.smtp import DROP, smtp_server
 
 
@@ -114,12 +114,12 @@ def test_a_report_by_command_is_the_one_that_was_just_sent_however_its_date_is_w
     given = {"MONGO_DB_URL": database_url, "DATA_DIR": str(tmp_path)}
     for name, text in given.items():
         monkeypatch.setenv(name, text)
-    report_service = desk_of(database, given)
+    report_service = service_of(database, given)
     to, iso = ("outbox@localhost.localdomain",), "2022-04-10T12:43:23Z"
     request = ReportRequest("first", ROOT / "notebooks" / "report.ipynb", Window(NOW, 6), to, date_text=iso)
-    report_service.ask(request, report_service.asked(request), own=True)
+    report_service.enqueue(request, report_service.submission(request), claimed=True)
     report_service.job_store.record_result("first", 0, "written", reply="first.eml", via="outbox")
-    report_service.job_store.end("first", "written", subject="the first one's subject")
+    report_service.job_store.finish("first", "written", subject="the first one's subject")
     assert main(["report", "--date", "10-04-2022-09-43-23", "--hours", "6"]) == 0
     told = capsys.readouterr().err
     assert "asked for a moment ago" in told
@@ -133,13 +133,13 @@ def test_a_report_by_command_is_made_again_where_that_is_wanted(
     given = {"MONGO_DB_URL": database_url, "DATA_DIR": str(tmp_path)}
     for name, text in given.items():
         monkeypatch.setenv(name, text)
-    report_service = desk_of(database, given)
+    report_service = service_of(database, given)
     to = ("outbox@localhost.localdomain",)
     request = ReportRequest("first", ROOT / "notebooks" / "report.ipynb", Window(NOW, 6), to)
-    report_service.ask(request, report_service.asked(request), own=True)
+    report_service.enqueue(request, report_service.submission(request), claimed=True)
     monkeypatch.setattr(
         ReportService,
-        "make_own",
+        "run_now",
         lambda report_service, report_id, _on_progress: report_service.job_store.get(report_id),
     )
     main(["report", "--hours", "6", "--again"])

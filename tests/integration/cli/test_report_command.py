@@ -25,17 +25,17 @@ from pycemaker.settings import ROOT, from_mapping
 from tests.integration.jobs.test_reports import request_for
 from tests.services.process import all_gone
 from tests.services.rendered import put_rendered
-from tests.services.report_service import desk_of
+from tests.services.report_service import service_of
 
 
 @pytest.fixture
 def report_service(database: Database, tmp_path: Path) -> ReportService:
-    return desk_of(database, {"DATA_DIR": str(tmp_path)})
+    return service_of(database, {"DATA_DIR": str(tmp_path)})
 
 
 def asked(report_service: ReportService, report_id: str = "a-report") -> ReportRequest:
     request = request_for(Path("report.ipynb"), report_id)
-    report_service.ask(request, Submission(report_id), own=True)
+    report_service.enqueue(request, Submission(report_id), claimed=True)
     return request
 
 
@@ -45,7 +45,7 @@ def test_a_report_that_goes_back_into_the_queue_was_refused_by_nobody(
     asked(report_service)
     error = DatabaseUnreachable(reason="gone")
     told: dict[str, Any] = error.to_facts() | {"message": str(error)}
-    report_service.job_store.pass_on("a-report", states.QUEUED, after_seconds=5, last_error=told)
+    report_service.job_store.release("a-report", states.QUEUED, after_seconds=5, last_error=told)
     assert (
         command._finish(report_service.job_store.get("a-report"), report_service.files, from_mapping({}), opens=False)
         == 1

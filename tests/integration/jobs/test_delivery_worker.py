@@ -38,7 +38,7 @@ from pycemaker.reports.model import Delivery, ReportRequest
 from pycemaker.web import response_bodies
 from pycemaker.window import Window
 from tests.services.rendered import NOW, put_rendered
-from tests.services.report_service import desk_of
+from tests.services.report_service import service_of
 from tests.services.smtp import DROP, SILENT, SmtpServer, smtp_server
 
 QUICK = JobLimits(first_retry_seconds=0.1, lease_seconds=1.0, retry_seconds=30, workers=1)
@@ -46,7 +46,7 @@ QUICK = JobLimits(first_retry_seconds=0.1, lease_seconds=1.0, retry_seconds=30, 
 
 @contextmanager
 def post_office(
-    database: Database, mail: SmtpServer, bounds: JobLimits = QUICK, security: str = "ssl"
+    database: Database, mail: SmtpServer, limits: JobLimits = QUICK, security: str = "ssl"
 ) -> Iterator[ReportService]:
     """A desk whose couriers are at work."""
     send = SmtpSender(
@@ -55,7 +55,7 @@ def post_office(
     transport = MailTransport(
         send, "reports@example.com", is_repeatable=False, is_suppressed=Suppressions(database).is_suppressed
     )
-    report_service = ReportService(database, {}, Path("/nonexistent"), transport, bounds, keep_spare=False)
+    report_service = ReportService(database, {}, Path("/nonexistent"), transport, limits, keep_spare=False)
     report_service.start()
     try:
         yield report_service
@@ -146,17 +146,17 @@ def test_a_certificate_that_nobody_vouches_for_is_tried_again_and_said(database:
             database, {}, Path("/nonexistent"), MailTransport(send, "reports@example.com", is_repeatable=False), QUICK
         )
         put_rendered(report_service, "r", "a@b.com")
-        report_service._deliver(report_service.job_store.claim(states.TO_SEND))
+        report_service.deliver(report_service.job_store.claim(states.TO_SEND))
         (recipient,) = report_service.job_store.get("r")["recipients"]
         assert (recipient["state"], mail.received) == ("deferred", [])
         assert "certificate is not trusted" in recipient["reason"]
 
 
 def test_what_never_passes_is_given_up_and_says_why(database: Database) -> None:
-    bounds = JobLimits(first_retry_seconds=0.1, lease_seconds=1.0, retry_seconds=1.5)
+    limits = JobLimits(first_retry_seconds=0.1, lease_seconds=1.0, retry_seconds=1.5)
     with (
         smtp_server("ssl", {"recipient": "450 4.2.1 later"}) as mail,
-        post_office(database, mail, bounds) as report_service,
+        post_office(database, mail, limits) as report_service,
     ):
         put_rendered(report_service, "r", "a@b.com")
         entry = ended(report_service)
@@ -227,7 +227,7 @@ def test_a_report_leaves_by_the_account_that_it_was_asked_for_with_and_no_other(
         assert report_service.job_store.get("theirs")["state"] == "rendered"
         assert mails(mail) == {"a@b.com": 1}
         assert (report_service.job_store.overdue_seconds(), outbox.job_store.overdue_seconds() > 0) == (0, True)
-        outbox._deliver(outbox.job_store.claim(states.TO_SEND))
+        outbox.deliver(outbox.job_store.claim(states.TO_SEND))
         assert report_service.job_store.get("theirs")["state"] == "written"
 
 
@@ -261,7 +261,7 @@ def test_who_may_receive_no_more_when_it_is_sent_is_not_mailed(database: Databas
         )
         report_service = ReportService(database, {}, Path("/nonexistent"), transport, QUICK)
         put_rendered(report_service, "r", "a@b.com", "stranger@evil.com")
-        report_service._deliver(report_service.job_store.claim(states.TO_SEND))
+        report_service.deliver(report_service.job_store.claim(states.TO_SEND))
         entry = report_service.job_store.get("r")
         assert mails(mail) == {"a@b.com": 1}
         assert [one["state"] for one in entry["recipients"]] == ["sent", "refused"]
@@ -270,11 +270,14 @@ def test_who_may_receive_no_more_when_it_is_sent_is_not_mailed(database: Databas
 
 def test_the_settings_say_who_sends_and_who_may_receive(database: Database) -> None:
     given = {"EMAIL_FROM": "Team@b.com", "PASSWORD": "x", "REPORT_RECIPIENTS": "@b.com"}
-    report_service = desk_of(database, given)
-    assert (report_service._post.sender, report_service.job_store.sender) == ("Team@b.com", "team@b.com")
-    assert [report_service._post.allows_recipient(address) for address in ("a@b.com", "a@evil.com")] == [True, False]
+    report_service = service_of(database, given)
+    assert (report_service.transport.sender, report_service.job_store.sender) == ("Team@b.com", "team@b.com")
+    assert [report_service.transport.allows_recipient(address) for address in ("a@b.com", "a@evil.com")] == [
+        True,
+        False,
+    ]
     request = ReportRequest("r", Path("report.ipynb"), Window(NOW, 6), ("a@b.com",))
-    assert report_service.asked(request).repeat_key != desk_of(database, {}).asked(request).repeat_key
+    assert report_service.submission(request).repeat_key != service_of(database, {}).submission(request).repeat_key
 
 
 def test_a_recipient_who_was_being_sent_to_when_a_server_died_is_not_sent_to_again(database: Database) -> None:
@@ -310,7 +313,7 @@ def test_a_mail_that_another_server_took_for_possibly_sent_is_sent_where_it_is_k
             database, {}, Path("/nonexistent"), MailTransport(send, "reports@example.com", is_repeatable=False), QUICK
         )
         put_rendered(cut_off, "r", "a@b.com")
-        cut_off._deliver(cut_off.job_store.claim(states.TO_SEND))
+        cut_off.deliver(cut_off.job_store.claim(states.TO_SEND))
         assert (cut_off.job_store.get("r")["state"], mail.received) == ("deferred", [])
         with post_office(database, mail) as heir:
             assert ended(heir)["state"] == "sent"
@@ -330,14 +333,14 @@ def test_a_courier_keeps_its_report_when_the_maker_that_passed_it_on_lets_go_onl
 
     def make(maker: RenderWorker, entry: dict[str, Any], _on_progress: object) -> None:
         maker.files.put(entry["_id"], {"message.eml": b"Subject: s\r\n\r\ntext\r\n"})
-        maker.job_store.pass_on(entry["_id"], states.RENDERED)
+        maker.job_store.release(entry["_id"], states.RENDERED)
         assert sending.wait(10)
 
     monkeypatch.setattr(RenderWorker, "make", make)
     transport = MailTransport(send, "reports@example.com", is_repeatable=False)
     report_service = ReportService(database, {}, Path("/nonexistent"), transport, QUICK, keep_spare=False)
     report_service.start()
-    report_service.ask(ReportRequest("r", Path("report.ipynb"), Window(NOW, 6), ("a@b.com",)), Submission("r"))
+    report_service.enqueue(ReportRequest("r", Path("report.ipynb"), Window(NOW, 6), ("a@b.com",)), Submission("r"))
     assert sending.wait(10)
     time.sleep(QUICK.lease_seconds * 1.5)
     assert JobStore(database, "another").claim(states.TO_SEND) is None
@@ -353,7 +356,7 @@ def test_into_the_outbox_it_is_written_once_whatever_happened(database: Database
     entry = report_service.job_store.claim(states.TO_SEND)
     assert entry is not None
     report_service.job_store.begin_sending("r", 0)
-    report_service._deliver(report_service.job_store.get("r"))
+    report_service.deliver(report_service.job_store.get("r"))
     assert report_service.job_store.get("r")["state"] == "written"
     assert len(list(tmp_path.glob("*.eml"))) == 1
 
@@ -375,7 +378,7 @@ def test_what_a_mail_server_may_have_is_possibly_sent_to_a_server_with_an_outbox
     )
     transport = MailTransport(Outbox(tmp_path), "reports@localhost.localdomain", is_repeatable=True)
     heir = ReportService(database, {}, tmp_path, transport, QUICK)
-    heir._deliver(heir.job_store.claim(states.TO_SEND))
+    heir.deliver(heir.job_store.claim(states.TO_SEND))
     entry = heir.job_store.get("r")
     other = "written" if is_of_an_older_version else "expired"
     assert [one["state"] for one in entry["recipients"]] == ["possibly_sent", other]
@@ -402,7 +405,7 @@ def test_nothing_leaves_that_the_ledger_could_not_be_told_of_and_it_leaves_later
         put_rendered(report_service, "r", "a@b.com")
         with monkeypatch.context() as away:
             away.setattr(JobStore, "begin_sending", lose_answer)
-            report_service._deliver(report_service.job_store.claim(states.TO_SEND))
+            report_service.deliver(report_service.job_store.claim(states.TO_SEND))
         assert mail.received == []
         entry = report_service.job_store.get("r")
         (recipient,) = entry["recipients"]
@@ -418,7 +421,7 @@ def test_a_message_that_is_gone_is_a_failed_report(database: Database) -> None:
         report_service.close()
         put_rendered(report_service, "r", "a@b.com")
         report_service.files.remove("r")
-        report_service._deliver(report_service.job_store.claim(states.TO_SEND))
+        report_service.deliver(report_service.job_store.claim(states.TO_SEND))
         entry = report_service.job_store.get("r")
         assert (entry["state"], mail.received) == ("failed", [])
         with pytest.raises(Exception, match="not in the database any more"):
@@ -434,7 +437,7 @@ def test_a_message_of_which_a_part_is_gone_is_a_failed_report_and_who_may_have_i
         assert report_service.job_store.claim(states.TO_SEND) is not None
         report_service.job_store.begin_sending("r", 0)
         database["report_files.chunks"].delete_many({})
-        report_service._deliver(report_service.job_store.get("r"))
+        report_service.deliver(report_service.job_store.get("r"))
         entry = report_service.job_store.get("r")
         assert [one["state"] for one in entry["recipients"]] == ["possibly_sent", "failed"]
         assert (entry["state"], mail.received) == ("possibly_sent", [])
@@ -453,12 +456,12 @@ def test_a_message_that_cannot_be_read_is_not_looked_for_for_ever_but_after_its_
     report_service.job_store._reports.update_one(
         {"_id": "r"}, {"$set": {"give_up_at": NOW}}
     )  # its server was away for years
-    monkeypatch.setattr("pycemaker.jobs.artifacts.Files.get", away)
+    monkeypatch.setattr("pycemaker.jobs.artifacts.ArtifactStore.get", away)
     for _ in range(MOST_LATE_READS - 1):
         with pytest.raises(DatabaseUnreachable):
-            report_service._deliver(report_service.job_store.claim(states.TO_SEND))
+            report_service.deliver(report_service.job_store.claim(states.TO_SEND))
         report_service.job_store._reports.update_one({"_id": "r"}, {"$set": {"due_at": NOW}})
-    report_service._deliver(report_service.job_store.claim(states.TO_SEND))
+    report_service.deliver(report_service.job_store.claim(states.TO_SEND))
     entry = report_service.job_store.get("r")
     assert (entry["state"], entry["recipients"][0]["state"]) == ("expired", "expired")
     assert "could not be read" in entry["recipients"][0]["reason"]
@@ -471,7 +474,7 @@ def test_scratch_that_a_server_left_behind_goes_after_a_day(database: Database, 
     for name, age_seconds in (("old", 90_000), ("young", 3_600)):
         (tmp_path / "reports" / name).mkdir(parents=True)
         os.utime(tmp_path / "reports" / name, (time.time() - age_seconds,) * 2)
-    report_service.clear_away()
+    report_service.apply_retention()
     assert [folder.name for folder in (tmp_path / "reports").iterdir()] == ["young"]
 
 
@@ -479,7 +482,7 @@ def test_old_reports_go_with_their_files(database: Database) -> None:
     with smtp_server("ssl") as mail, post_office(database, mail, JobLimits(retention_days=0)) as report_service:
         put_rendered(report_service, "r", "a@b.com")
         ended(report_service)
-        assert report_service.clear_away() == 1
+        assert report_service.apply_retention() == 1
         assert (report_service.job_store.newest(5), report_service.files.names("r")) == ([], [])
 
 

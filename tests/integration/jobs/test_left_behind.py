@@ -26,7 +26,7 @@ from pycemaker.reports.model import ReportRequest
 from pycemaker.settings import ROOT
 from pycemaker.window import Window
 from tests.services.process import all_gone
-from tests.services.report_service import desk_of, make
+from tests.services.report_service import make, service_of
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the cells speak to a shell")
 
@@ -91,7 +91,7 @@ def request_for(folder: Path, *cells: str) -> ReportRequest:
 
 @pytest.fixture
 def report_service(database: Database, environment: dict[str, str]) -> Iterator[ReportService]:
-    opened = desk_of(database, environment, REPORT_MEMORY_MB="1024")
+    opened = service_of(database, environment, REPORT_MEMORY_MB="1024")
     yield opened
     opened.close()
 
@@ -150,13 +150,13 @@ def test_it_is_gone_when_a_report_is_ended_or_whoever_asked_for_it(
 ) -> None:
     ways = [*WAYS, *NAMELESS] if sys.platform == "linux" else WAYS
     notebook = notebook_of(folder, starting(ways, seconds), "while True: pass")
-    job = {"report_id": "x", "notebook": str(notebook), "end_utc": "2022-04-10T12:00:00+00:00", "hours": 6}
-    job |= {"recipients": ["a@b.com"], "more": {}, "attach": [], "folder": str(folder / "scratch")}
+    task = {"report_id": "x", "notebook": str(notebook), "end_utc": "2022-04-10T12:00:00+00:00", "hours": 6}
+    task |= {"recipients": ["a@b.com"], "parameters": {}, "attach": [], "folder": str(folder / "scratch")}
     runner = ReportProcess(environment)
 
     def run() -> None:
         with contextlib.suppress(errors.RunnerFailed):
-            runner.run(job, 120, lambda _stage, _done, _total: None)
+            runner.run(task, 120, lambda _stage, _done, _total: None)
 
     thread = threading.Thread(target=run)
     thread.start()
@@ -177,13 +177,13 @@ def test_it_is_gone_when_a_report_is_ended_or_whoever_asked_for_it(
 
 KILLED_WHILE_IT_ENDS_A_REPORT = """
 import os, time
-from pycemaker.reports import runner
-made = runner.Runner(os.environ)
-while made._kernel is None: time.sleep(0.05)
-print(made._process.pid, made._kernel.pid, flush=True)
-runner.end_family = lambda *_, **__: os._exit(9)
-runner._END_SECONDS = {seconds}
-made.kill()
+from pycemaker.jobs import subprocess_runner
+process = subprocess_runner.ReportProcess(os.environ)
+while process._kernel is None: time.sleep(0.05)
+print(process._process.pid, process._kernel.pid, flush=True)
+subprocess_runner.end_process_tree = lambda *_, **__: os._exit(9)
+subprocess_runner._END_SECONDS = {seconds}
+process.kill()
 """
 
 

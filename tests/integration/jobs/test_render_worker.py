@@ -12,8 +12,8 @@ import pytest
 from pycemaker.errors import DatabaseUnreachable, NothingToSend, PycemakerError
 from pycemaker.jobs import states
 from pycemaker.jobs.artifacts import ArtifactStore
-from pycemaker.jobs.delivery_worker import insist_for
-from pycemaker.jobs.job_document import Submission, digest, recipients
+from pycemaker.jobs.delivery_worker import outage_retry
+from pycemaker.jobs.job_document import Submission, new_recipients, sha256_hex
 from pycemaker.jobs.job_store import JobStore, LeaseLost
 from pycemaker.jobs.render_worker import RenderWorker
 from pycemaker.mongo.database import Database
@@ -29,7 +29,9 @@ def job_store(database: Database) -> JobStore:
 def taken(job_store: JobStore) -> dict[str, Any]:
     """A report, taken by this ledger."""
     document = {"_id": "r", "notebook": "report", "parameters": {}, "attach": [], "hours": 6, "end": NOW}
-    job_store.ask(document | {"recipients": recipients("r", ["a@b.com"], "b.com")}, Submission("key"), own=True)
+    job_store.enqueue(
+        document | {"recipients": new_recipients("r", ["a@b.com"], "b.com")}, Submission("key"), claimed=True
+    )
     return job_store.get("r")
 
 
@@ -39,8 +41,8 @@ def maker_of(
 ) -> RenderWorker:  # fmt: skip
     """A maker whose process makes up a message, or fails; `meanwhile` happens while it does."""
 
-    def run(job: dict[str, Any], on_progress: OnProgress) -> dict[str, Any]:
-        folder = Path(job["folder"])
+    def run(task: dict[str, Any], on_progress: OnProgress) -> dict[str, Any]:
+        folder = Path(task["folder"])
         folder.mkdir(parents=True)
         (folder / "executed.ipynb").write_text("ours")
         (folder / "message.eml").write_bytes(b"Subject: ours\r\n\r\nours\r\n")
@@ -51,20 +53,20 @@ def maker_of(
             raise fails_with
         return {"subject": "ours", "stage_seconds": {}, "message_bytes": 100}
 
-    insist = insist_for(5, lambda _seconds: None, lambda: 0.0)
-    return RenderWorker(job_store, ArtifactStore(database), scratch, run, insist, scratch)
+    retry_on_outage = outage_retry(5, lambda _seconds: None, lambda: 0.0)
+    return RenderWorker(job_store, ArtifactStore(database), scratch, run, retry_on_outage, scratch)
 
 
 def test_a_message_that_is_passed_on_already_is_not_touched_when_the_answer_was_lost(
     job_store: JobStore, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A courier may be reading it."""
-    pass_on = JobStore.pass_on
+    release = JobStore.release
     kept: list[str] = []
     put = ArtifactStore.put
 
     def lose_first_answer(job_store: JobStore, *given: Any, **more: Any) -> None:
-        pass_on(job_store, *given, **more)
+        release(job_store, *given, **more)
         kept.append("passed on")
         raise DatabaseUnreachable(reason="its answer was lost")
 
@@ -72,7 +74,7 @@ def test_a_message_that_is_passed_on_already_is_not_touched_when_the_answer_was_
         kept.extend(contents)
         put(files, report_id, contents)
 
-    monkeypatch.setattr(JobStore, "pass_on", lose_first_answer)
+    monkeypatch.setattr(JobStore, "release", lose_first_answer)
     monkeypatch.setattr(ArtifactStore, "put", note_put)
     entry = taken(job_store)
     with pytest.raises(LeaseLost):
@@ -88,7 +90,7 @@ def test_who_has_lost_a_report_leaves_the_files_of_who_has_it_alone(
     files = ArtifactStore(database)
 
     def lose() -> None:
-        job_store.pass_on("r", states.QUEUED)
+        job_store.release("r", states.QUEUED)
         JobStore(database, "another").claim(states.TO_MAKE)
         files.put("r", {"executed.ipynb": b"theirs", "message.eml": b"theirs"})
 
@@ -122,7 +124,7 @@ def test_a_failed_report_s_record_says_of_what_it_was_to_be_made_and_how_long_th
     )
     maker.make(taken(job_store), lambda *_: None)
     entry = job_store.get("r")
-    assert entry["notebook_sha256"] == digest("{}")
+    assert entry["notebook_sha256"] == sha256_hex("{}")
     assert entry["versions"].keys() >= {"papermill", "pandas"}
     assert entry["stage_seconds"].keys() == {"notebook", "render"}
     (recipient,) = entry["recipients"]

@@ -22,7 +22,7 @@ from pycemaker.telemetry import logs
 from pycemaker.window import Window
 from tests.integration.jobs.test_left_behind import FIGURE, notebook_of
 from tests.services.rendered import NOW, put_rendered
-from tests.services.report_service import desk_of, make
+from tests.services.report_service import make, service_of
 from tests.services.smtp import smtp_server
 
 PLAIN = {name: text for name, text in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")}
@@ -41,7 +41,7 @@ def lines(capfd: pytest.CaptureFixture[str]) -> Iterator[Any]:
 def deliver(report_service: ReportService, report_id: str) -> None:
     claimed = report_service.job_store.claim(states.TO_SEND, report_id)
     assert claimed is not None
-    report_service._deliver(claimed)
+    report_service.deliver(claimed)
 
 
 def rendered(report_service: ReportService, report_id: str) -> None:
@@ -68,7 +68,7 @@ def test_each_recipient_has_a_line_with_the_message_s_id_and_what_the_server_sai
             "DATA_DIR": str(tmp_path),
             "REPORT_RECIPIENTS": "*",
         }
-        report_service = desk_of(database, given)
+        report_service = service_of(database, given)
         rendered(report_service, "a-report")
         lines()
         deliver(report_service, "a-report")
@@ -86,7 +86,7 @@ def test_what_a_report_s_own_process_logs_has_the_id_of_who_asked(
     database: Database, database_url: str, tmp_path: Path, lines: Any
 ) -> None:
     environment = PLAIN | {"DATA_DIR": str(tmp_path), "MONGO_DB_URL": database_url, "LOG_FORMAT": "json"}
-    report_service = desk_of(database, environment)
+    report_service = service_of(database, environment)
     noisy = "import warnings, threading\nwarnings.warn('made up')"
     notebook = notebook_of(tmp_path, noisy, "import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
     request = ReportRequest("a-report", notebook, Window(NOW, 6), ("a@b.com",), request_id="asked-9")
@@ -101,10 +101,10 @@ def test_a_fault_that_nobody_foresaw_in_a_report_s_process_is_one_line(
     database_url: str, tmp_path: Path, lines: Any
 ) -> None:
     runner = ReportProcess(PLAIN | {"DATA_DIR": str(tmp_path), "MONGO_DB_URL": database_url, "LOG_FORMAT": "json"})
-    job = {"report_id": "x", "folder": str(tmp_path / "x"), "attach": [], "recipients": [], "request_id": "asked-8"}
+    task = {"report_id": "x", "folder": str(tmp_path / "x"), "attach": [], "recipients": [], "request_id": "asked-8"}
     try:
         with pytest.raises(errors.RunnerFailed):
-            runner.run(job | {"end_utc": "no instant", "hours": 6}, 60, lambda *_: None)
+            runner.run(task | {"end_utc": "no instant", "hours": 6}, 60, lambda *_: None)
         runner._process.wait(10)
     finally:
         runner.kill()
@@ -114,7 +114,7 @@ def test_a_fault_that_nobody_foresaw_in_a_report_s_process_is_one_line(
 
 
 def test_a_report_that_was_made_says_so(database: Database, database_url: str, tmp_path: Path, lines: Any) -> None:
-    report_service = desk_of(database, PLAIN | {"DATA_DIR": str(tmp_path), "MONGO_DB_URL": database_url})
+    report_service = service_of(database, PLAIN | {"DATA_DIR": str(tmp_path), "MONGO_DB_URL": database_url})
     request = ReportRequest("a-report", notebook_of(tmp_path, FIGURE), Window(NOW, 6), ("a@b.com",), request_id="r-7")
     make(report_service, request)
     told = [line for line in lines() if line["logger"] == "pycemaker.jobs.render_worker"]

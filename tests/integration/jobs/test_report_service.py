@@ -11,12 +11,12 @@ import pytest
 from pycemaker.jobs.limits import JobLimits
 from pycemaker.jobs.report_service import ReportService
 from pycemaker.mongo.database import Database
-from tests.services.report_service import outbox_desk
+from tests.services.report_service import outbox_service
 
 
 @pytest.fixture
 def report_service(database: Database, tmp_path: Path) -> Iterator[ReportService]:
-    opened = outbox_desk(database, {}, tmp_path, JobLimits(lease_seconds=0.3))
+    opened = outbox_service(database, {}, tmp_path, JobLimits(lease_seconds=0.3))
     opened._keep_spare = False
     yield opened
     opened.close()
@@ -34,7 +34,7 @@ def test_it_goes_on_after_a_fault_that_nobody_foresaw(
             enough.set()
         raise RuntimeError("made up")
 
-    monkeypatch.setattr(report_service.job_store, "renew", renew)
+    monkeypatch.setattr(report_service.job_store, "renew_leases", renew)
     report_service.start()
     assert enough.wait(10)
     assert "made up" in caplog.text
@@ -43,7 +43,7 @@ def test_it_goes_on_after_a_fault_that_nobody_foresaw(
 def test_it_does_not_wait_for_what_is_removed(report_service: ReportService, monkeypatch: pytest.MonkeyPatch) -> None:
     clearing, renewed, over = threading.Event(), threading.Event(), threading.Event()
 
-    def clear_away() -> int:
+    def apply_retention() -> int:
         clearing.set()
         over.wait(20)
         return 0
@@ -53,8 +53,8 @@ def test_it_does_not_wait_for_what_is_removed(report_service: ReportService, mon
             renewed.set()
         return set()
 
-    monkeypatch.setattr(report_service, "clear_away", clear_away)
-    monkeypatch.setattr(report_service.job_store, "renew", renew)
+    monkeypatch.setattr(report_service, "apply_retention", apply_retention)
+    monkeypatch.setattr(report_service.job_store, "renew_leases", renew)
     report_service.start()
     try:
         assert renewed.wait(10)

@@ -34,7 +34,7 @@ from pycemaker.reports.model import ReportRequest
 from pycemaker.settings import ROOT
 from pycemaker.window import Window
 from tests.services.process import all_gone
-from tests.services.report_service import desk_of, make, record_of
+from tests.services.report_service import make, record_of, service_of
 from tests.services.storage import SILENT, Answer, refusing_storage
 
 NOW = datetime(2022, 4, 10, 12, 43, 23, tzinfo=UTC)
@@ -68,7 +68,7 @@ def environment_of(folder: Path, **given: str) -> dict[str, str]:
 
 @pytest.fixture
 def report_service(folder: Path, database: Database, database_url: str) -> Iterator[ReportService]:
-    opened = desk_of(database, environment_of(folder, MONGO_DB_URL=database_url), REPORT_TIMEOUT_SECONDS="60")
+    opened = service_of(database, environment_of(folder, MONGO_DB_URL=database_url), REPORT_TIMEOUT_SECONDS="60")
     yield opened
     opened.close()
 
@@ -152,7 +152,7 @@ def test_a_notebook_that_loops_for_ever_ends_at_the_deadline(
     folder: Path, database: Database, database_url: str
 ) -> None:
     environment = environment_of(folder, MONGO_DB_URL=database_url)
-    report_service = desk_of(database, environment, REPORT_TIMEOUT_SECONDS="25")
+    report_service = service_of(database, environment, REPORT_TIMEOUT_SECONDS="25")
     notebook = notebook_of(folder, "import subprocess; subprocess.Popen(['sleep', '600'])", "while True: pass")
     began = time.monotonic()
     with nothing_left_behind(), pytest.raises(errors.ReportTimedOut) as caught:
@@ -167,7 +167,7 @@ def test_a_notebook_that_ignores_interrupts_and_its_parent_ends_at_the_deadline_
     folder: Path, database: Database, database_url: str
 ) -> None:
     environment = environment_of(folder, MONGO_DB_URL=database_url)
-    report_service = desk_of(database, environment, REPORT_TIMEOUT_SECONDS="25")
+    report_service = service_of(database, environment, REPORT_TIMEOUT_SECONDS="25")
     stubborn = "import signal, time\nfor n in (2, 15): signal.signal(n, signal.SIG_IGN)\ntime.sleep(600)"
     with nothing_left_behind(), pytest.raises(errors.ReportTimedOut):
         make(report_service, request_for(notebook_of(folder, stubborn)))
@@ -224,16 +224,16 @@ def test_a_notebook_whose_database_went_away_is_begun_again_and_given_up_in_the_
     folder: Path, database: Database
 ) -> None:
     """The ledger's database is there; the one that the notebook reads from is not."""
-    report_service = desk_of(database, environment_of(folder), MONGO_DB_URL="mongodb://127.0.0.1:9/x")
+    report_service = service_of(database, environment_of(folder), MONGO_DB_URL="mongodb://127.0.0.1:9/x")
     notebook = notebook_of(folder, "from pycemaker import read_period\nread_period(date_now, time_range)")
-    report_id, _ = report_service.ask(request_for(notebook), Submission("key"), own=True)
+    report_id, _ = report_service.enqueue(request_for(notebook), Submission("key"), claimed=True)
     report_service.notebooks = folder
-    assert report_service.make_own(report_id, lambda *_: None)["state"] == "queued"
+    assert report_service.run_now(report_id, lambda *_: None)["state"] == "queued"
     for _ in range(MOST_RUNS - 1):
         report_service.job_store._reports.update_one({"_id": report_id}, {"$set": {"due_at": NOW}})
         entry = report_service.job_store.claim(states.TO_MAKE)
         assert entry is not None
-        report_service._make(entry, report_service._benches[0])
+        report_service._make(entry, report_service.slots[0])
     report_service.close()
     record = record_of(report_service)
     assert (record["state"], record["runs"], record["error"]["kind"]) == ("failed", MOST_RUNS, "DatabaseUnreachable")
@@ -244,7 +244,7 @@ def test_no_secret_reaches_the_notebook_or_what_is_kept_of_it(
 ) -> None:
     given = {"API_TOKEN": "s3cret-token", "MONGO_DB_URL": database_url}
     mail = {"EMAIL_FROM": "from@example.com", "PASSWORD": "s3cret-password", "SMTP_HOST": "127.0.0.1", "SMTP_PORT": "9"}
-    report_service = desk_of(database, environment_of(folder, **given, **mail))
+    report_service = service_of(database, environment_of(folder, **given, **mail))
     shows = "import os\nprint({n: t for n, t in os.environ.items()})"
     with pytest.raises(errors.ReportUnfit) as caught:
         make(report_service, request_for(notebook_of(folder, shows, FIGURE)))
@@ -273,7 +273,7 @@ def test_a_folder_that_cannot_be_written_is_a_failed_report(
     folder: Path, database: Database, database_url: str
 ) -> None:
     (folder / "reports").write_text("in the way")
-    report_service = desk_of(database, environment_of(folder, MONGO_DB_URL=database_url))
+    report_service = service_of(database, environment_of(folder, MONGO_DB_URL=database_url))
     with pytest.raises(errors.RunnerFailed) as caught:
         make(report_service, request_for(notebook_of(folder, FIGURE)))
     assert caught.value.facts["report_id"] == "a-report"
@@ -284,7 +284,7 @@ def test_a_folder_that_cannot_be_written_is_a_failed_report(
 def test_a_notebook_that_takes_more_memory_than_it_may_is_ended(
     folder: Path, database: Database, database_url: str
 ) -> None:
-    report_service = desk_of(database, environment_of(folder, MONGO_DB_URL=database_url), REPORT_MEMORY_MB="1024")
+    report_service = service_of(database, environment_of(folder, MONGO_DB_URL=database_url), REPORT_MEMORY_MB="1024")
     greedy = "import time\nheld = []\nwhile True: held.append(bytearray(b'x' * 2**26)); time.sleep(0.05)"
     with nothing_left_behind(), pytest.raises(errors.ReportTooLarge) as caught:
         make(report_service, request_for(notebook_of(folder, greedy)))
@@ -296,8 +296,8 @@ def test_a_notebook_that_takes_more_memory_than_it_may_is_ended(
 def test_a_spare_whose_kernel_died_while_it_waited_is_not_used(
     folder: Path, database: Database, database_url: str
 ) -> None:
-    report_service = desk_of(database, environment_of(folder, MONGO_DB_URL=database_url))
-    spare = report_service._benches[0].take()
+    report_service = service_of(database, environment_of(folder, MONGO_DB_URL=database_url))
+    spare = report_service.slots[0].acquire()
     until = time.monotonic() + 30
     while spare._kernel is None and time.monotonic() < until:
         time.sleep(0.05)
@@ -320,7 +320,7 @@ def test_the_spare_serves_one_report_and_is_replaced(folder: Path, database: Dat
     report_service.start()
     notebook = notebook_of(folder, "import builtins\nassert not hasattr(builtins, 'left')\nbuiltins.left = 1", FIGURE)
     for name in ("one", "two"):
-        report_service.ask(request_for(notebook, name), Submission(name))
+        report_service.enqueue(request_for(notebook, name), Submission(name))
         assert report_service.wait(name, 60)["state"] == "written"
     spare = [process for process in psutil.Process().children(recursive=True) if process not in before]
     assert spare
@@ -333,7 +333,7 @@ def test_a_storage_that_refuses_or_is_silent_puts_the_figures_into_the_mail(
     folder: Path, database: Database, database_url: str, fault: Answer
 ) -> None:
     with refusing_storage(fault) as storage:
-        report_service = desk_of(database, environment_of(folder, MONGO_DB_URL=database_url, **storage.environment))
+        report_service = service_of(database, environment_of(folder, MONGO_DB_URL=database_url, **storage.environment))
         began = time.monotonic()
         record = make(report_service, request_for(notebook_of(folder, FIGURE)))
         assert time.monotonic() - began < 45

@@ -15,7 +15,7 @@ from pycemaker.mongo.database import Database
 from pycemaker.reports.firebase import FirebaseFigures
 from pycemaker.reports.model import Figure
 from tests.services.rendered import put_rendered
-from tests.services.report_service import desk_of
+from tests.services.report_service import service_of
 from tests.services.storage import Storage, storage_emulator
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
@@ -30,7 +30,7 @@ def storage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Storage]:
 
 
 def desk_over(database: Database, folder: Path, storage: Storage) -> ReportService:
-    return desk_of(database, storage.environment, DATA_DIR=str(folder))
+    return service_of(database, storage.environment, DATA_DIR=str(folder))
 
 
 def written(report_service: ReportService, report_id: str, *, is_old: bool) -> None:
@@ -38,7 +38,7 @@ def written(report_service: ReportService, report_id: str, *, is_old: bool) -> N
     put_rendered(report_service, report_id, "a@b.com", "c@d.com")
     claimed = report_service.job_store.claim(states.TO_SEND, report_id)
     assert claimed is not None
-    report_service._deliver(claimed)
+    report_service.deliver(claimed)
     if is_old:
         report_service.job_store._reports.update_one({"_id": report_id}, {"$set": {"ended_at": LONG_AGO}})
 
@@ -53,14 +53,14 @@ def test_its_files_and_its_messages_go_and_no_others_and_figures_that_mails_show
     written(report_service, "new", is_old=False)
     (tmp_path / "outbox" / "own.eml").write_text("kept by hand")
     assert len(list((tmp_path / "outbox").iterdir())) == 5
-    assert report_service.clear_away() == 1
+    assert report_service.apply_retention() == 1
     assert len(storage.objects()) == len(links) == 2
     kept = {recipient["reply"] for recipient in report_service.job_store.get("new")["recipients"]}
     assert {path.name for path in (tmp_path / "outbox").iterdir()} == kept | {"own.eml"}
     assert (report_service.files.names("old"), report_service.files.names("new")) == ([], ["message.eml"])
     with pytest.raises(UnknownReport):
         report_service.job_store.get("old")
-    assert report_service.clear_away() == 0
+    assert report_service.apply_retention() == 0
 
 
 @pytest.mark.parametrize("name", ["../kept.eml", "kept.eml", "20220410T124323Z-00000000.eml", "", "/etc/hostname"])
@@ -75,5 +75,5 @@ def test_only_a_message_of_its_own_is_removed_whatever_the_record_names(
     for path in (tmp_path / "kept.eml", tmp_path / "outbox" / "kept.eml", tmp_path / "outbox" / Path(name or "x").name):
         path.write_text("kept")
     before = sorted(tmp_path.rglob("*"))
-    assert report_service.clear_away() == 1
+    assert report_service.apply_retention() == 1
     assert sorted(tmp_path.rglob("*")) == before

@@ -20,7 +20,7 @@ from pycemaker.settings import from_mapping
 from pycemaker.tools import service_checks as doctor
 from tests.services.guarded_mongod import GuardedMongod, guarded_mongod
 from tests.services.replica import replica_set
-from tests.services.report_service import desk_of
+from tests.services.report_service import service_of
 from tests.services.wsgi import Answer, Client
 
 NOW = datetime(2022, 4, 10, 12, 43, 23, tzinfo=UTC)
@@ -55,7 +55,7 @@ def client_of(url: str, opened: list[Database], folder: Path, cache_bytes: int =
     database = Database(url)
     opened.append(database)
     given = from_mapping({"MONGO_DB_URL": url, "DATA_DIR": str(folder)})
-    services = server.Services(given, Store(database, cache_bytes), desk_of(database, {}), clock=lambda: NOW)
+    services = server.Services(given, Store(database, cache_bytes), service_of(database, {}), clock=lambda: NOW)
     return Client(server.create_app(services))
 
 
@@ -235,7 +235,7 @@ def test_a_view_that_takes_no_index_is_no_matter_of_rights(database_url: str, op
         samples.create_collection("cpu_usage", viewOn="raw", pipeline=[])
     database = Database(database_url)
     opened.append(database)
-    services = server.Services(from_mapping({}), Store(database), desk_of(database, {}), clock=lambda: NOW)
+    services = server.Services(from_mapping({}), Store(database), service_of(database, {}), clock=lambda: NOW)
     client = Client(server.create_app(services))
     assert client.get(f"/cpu/{AT}/1").json["mean"] == 0.5
     ready = client.get("/ready")

@@ -34,7 +34,7 @@ from pycemaker.mongo.supervisor import SETTLED_SECONDS
 from pycemaker.reports import parameters
 from pycemaker.settings import from_mapping
 from pycemaker.window import Interval
-from tests.services.report_service import desk_of
+from tests.services.report_service import service_of
 from tests.services.wsgi import Answer, Client
 
 NOW = datetime(2022, 4, 10, 12, 43, 23, tzinfo=UTC)
@@ -88,7 +88,7 @@ def mongod_of_its_own() -> Iterator[OwnMongod]:
 def client_over(database: Database, cache_bytes: int = 0) -> Client:
     parameters.warm()  # as the server does while it starts
     store = Store(database, cache_bytes)
-    report_service = desk_of(database, {"DATA_DIR": "/nonexistent"})
+    report_service = service_of(database, {"DATA_DIR": "/nonexistent"})
     return Client(server.create_app(server.Services(from_mapping({}), store, report_service, clock=lambda: NOW)))
 
 

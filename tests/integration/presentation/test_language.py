@@ -36,7 +36,7 @@ from pycemaker.window import Window
 from tests.integration.jobs.test_reports import NOW, environment_of, folder  # noqa: F401
 from tests.services.bracketed import bracketed, untranslated
 from tests.services.periods import SAO_PAULO, WINDOW
-from tests.services.report_service import SpentDesk, desk_of, make
+from tests.services.report_service import RecordingReportService, make, service_of
 from tests.services.wsgi import Client
 
 WORD = re.compile(r"[^\W\d_]{2,}")
@@ -96,7 +96,7 @@ def test_a_report_is_of_one_language_from_subject_to_foot(
 ) -> None:
     links = {"PUBLIC_URL": "https://pm.example.com", "DASHBOARD_URL": "https://panel.example.com"}
     environment = environment_of(folder, MONGO_DB_URL=database_url, REPORT_LANGUAGE=tag, **links)
-    report_service = desk_of(database, environment)
+    report_service = service_of(database, environment)
     try:
         record = make(
             report_service, ReportRequest("a", ROOT / "notebooks" / "report.ipynb", Window(NOW, 6), ("a@b.com",))
@@ -185,7 +185,9 @@ def test_nothing_in_the_templates_is_left_untranslated(pieces: int, public_url: 
 def test_leaving_a_report_is_offered_in_the_same_language(store: Store, database: Database) -> None:
     headers = UnsubscribeHeaders(SigningKeys(database), "https://pm.example.com").for_recipient("a@b.com", "report")
     path = headers["List-Unsubscribe"].strip("<>").removeprefix("https://pm.example.com")
-    client = Client(server.create_app(server.Services(from_mapping({"REPORT_LANGUAGE": "en"}), store, SpentDesk())))
+    client = Client(
+        server.create_app(server.Services(from_mapping({"REPORT_LANGUAGE": "en"}), store, RecordingReportService()))
+    )
     for page in pages_of(client, path):
         assert '<html lang="en">' in page
         assert words_of([seen(page)]) & PORTUGUESE == set()

@@ -21,7 +21,7 @@ from pycemaker.reports.attachments.pdf import find_chromium
 from pycemaker.reports.model import ReportRequest
 from pycemaker.settings import ROOT
 from pycemaker.window import Window
-from tests.services.report_service import desk_of, make
+from tests.services.report_service import make, service_of
 
 CHROMIUM = find_chromium()
 NOW = datetime(2022, 4, 10, 12, 43, 23, tzinfo=UTC)
@@ -32,7 +32,7 @@ STEM = "pycemaker-20220410T124323Z-1h"
 def report_service(tmp_path: Path, database: Database, database_url: str) -> ReportService:
     plain = {name: text for name, text in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")}
     environment = plain | {"DATA_DIR": str(tmp_path), "MONGO_DB_URL": database_url}
-    return desk_of(database, environment)
+    return service_of(database, environment)
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_all_three_travel_together_and_the_pdf_is_the_page(report_service: Repor
 def test_without_chromium_the_report_leaves_and_says_that_the_pdf_does_not(
     report_service: ReportService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    report_service._benches[0].environment["PATH"] = str(tmp_path / "empty")
+    report_service.slots[0].environment["PATH"] = str(tmp_path / "empty")
     record, message = sent(report_service, tmp_path, "csv", "pdf")
     assert record["state"] == "written"
     assert record["attachments_missing"] == {"pdf": "no Chromium on PATH"}

@@ -22,7 +22,7 @@ from pycemaker.settings import ROOT, from_mapping
 from pycemaker.window import Window
 from tests.integration.jobs.test_reports import FIGURE, NOW, environment_of, folder, record_of, report_service  # noqa: F401
 from tests.services.periods import SAO_PAULO
-from tests.services.report_service import SpentDesk
+from tests.services.report_service import RecordingReportService
 from tests.services.wsgi import Answer, Client
 
 REPORT = "/report/10-04-2022-09-43-23/6/a@b.com"
@@ -48,7 +48,7 @@ def client_over(store: Store, notebooks: Path, spent: ReportService, **given: st
 
 
 def test_the_list_tells_how_to_ask_for_each_report(store: Store, notebooks: Path) -> None:
-    listed = client_over(store, notebooks, SpentDesk()).get("/notebooks").json["notebooks"]
+    listed = client_over(store, notebooks, RecordingReportService()).get("/notebooks").json["notebooks"]
     assert [entry["name"] for entry in listed] == ["other", "report"]
     other = listed[0]
     assert other["url"] == "/report/{date_now}/{time_range}/{email_to}?notebook=other&limit={limit}&word={word}"
@@ -64,23 +64,23 @@ def test_the_list_tells_how_to_ask_for_each_report(store: Store, notebooks: Path
 
 
 def test_the_list_needs_the_token_where_the_reports_do(store: Store, notebooks: Path) -> None:
-    client = client_over(store, notebooks, SpentDesk(), API_TOKEN="s3cret")
+    client = client_over(store, notebooks, RecordingReportService(), API_TOKEN="s3cret")
     assert client.get("/notebooks").status == 401
     assert client.get("/notebooks", x_api_key="s3cret").status == 200
 
 
 def asked_of(store: Store, notebooks: Path, query: str) -> tuple[Answer, list[Any]]:
-    spent = SpentDesk()
+    spent = RecordingReportService()
     return client_over(store, notebooks, spent).get(REPORT + query), spent.wanted
 
 
 def test_the_query_chooses_the_notebook_and_gives_its_parameters(store: Store, notebooks: Path) -> None:
     answer, asked = asked_of(store, notebooks, "?notebook=other&limit=0.5&word=%C3%A9+%22x%22")
     assert answer.status == 200
-    assert (asked[0].notebook, asked[0].more) == (notebooks / "other.ipynb", {"limit": 0.5, "word": 'é "x"'})
+    assert (asked[0].notebook, asked[0].parameters) == (notebooks / "other.ipynb", {"limit": 0.5, "word": 'é "x"'})
     assert asked[0].parameters["time_range"] == 6
     answer, asked = asked_of(store, notebooks, "")
-    assert (asked[0].notebook.stem, asked[0].more) == ("report", {})
+    assert (asked[0].notebook.stem, asked[0].parameters) == ("report", {})
 
 
 @pytest.mark.parametrize("name", ["missing", "", "..%2Freport", "report.ipynb", "%00", "r" * 10_000, "%C3%A9"])

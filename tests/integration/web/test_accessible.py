@@ -24,7 +24,7 @@ from pycemaker.web.pages import unsubscribe_page
 from pycemaker.window import Window
 from tests.services.browser import CHROMIUM, Site, chromium, html_site, mail_site, opened, page_site, violations
 from tests.services.colour import contrast
-from tests.services.report_service import desk_of
+from tests.services.report_service import service_of
 from tests.services.sample_report import END, sample_report, write_sample
 from tests.services.wsgi import Client
 
@@ -63,12 +63,14 @@ def sites(mongod: embedded.EmbeddedMongod) -> Iterator[dict[str, Site]]:
     write_sample(url)
     report, capacity = (sample_report(url, folder / name, name) for name in ("report", "capacity"))
     database = Database(url)
-    report_service = desk_of(database, {})
+    report_service = service_of(database, {})
     for number, state in enumerate(("sent", "refused", "failed")):
-        report_service.ask(
-            ReportRequest(str(number), Path("report.ipynb"), Window(END, 6), ("a@b.com",)), Submission(state), own=True
+        report_service.enqueue(
+            ReportRequest(str(number), Path("report.ipynb"), Window(END, 6), ("a@b.com",)),
+            Submission(state),
+            claimed=True,
         )
-        report_service.job_store.end(str(number), state, subject="CPU acima do normal")
+        report_service.job_store.finish(str(number), state, subject="CPU acima do normal")
     client = Client(
         server.create_app(server.Services(from_mapping({}), Store(database), report_service, clock=lambda: END))
     )

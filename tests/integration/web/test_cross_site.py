@@ -23,7 +23,7 @@ from pycemaker.web.access.browser_actions import ActionPolicy, BrowserActions, d
 from pycemaker.web.routes.report_routes import REPORT
 from tests.services.browser import CHROMIUM, violations
 from tests.services.listening import listening
-from tests.services.report_service import SpentDesk
+from tests.services.report_service import RecordingReportService
 from tests.services.wsgi import Client
 
 PATH = "/report/now/6/a@b.com"
@@ -40,7 +40,7 @@ class Site:
     port: int = 0
     other_port: int = 0
     page: str = ""
-    report_service: SpentDesk = field(default_factory=SpentDesk)
+    report_service: RecordingReportService = field(default_factory=RecordingReportService)
     answered: list[tuple[str, int]] = field(default_factory=list)
 
     def url(self, name: str) -> str:
@@ -51,7 +51,7 @@ class Site:
         return f"http://127.0.0.1:{self.other_port}"
 
 
-def app_over(store: Store, report_service: SpentDesk, folder: Path, **given: str) -> Any:
+def app_over(store: Store, report_service: RecordingReportService, folder: Path, **given: str) -> Any:
     return server.create_app(server.Services(from_mapping({"DATA_DIR": str(folder), **given}), store, report_service))
 
 
@@ -189,7 +189,7 @@ def test_the_page_that_asks_is_accessible_and_fits_a_telephone(site: Site, brows
 
 
 def test_the_button_says_what_went_wrong_on_a_page(store: Store, tmp_path: Path) -> None:
-    client = Client(app_over(store, SpentDesk(), tmp_path))
+    client = Client(app_over(store, RecordingReportService(), tmp_path))
     form = {"content_type": "application/x-www-form-urlencoded", "body": "acao=enviar"}
     answer = client.ask("POST", "/report/now/999/a@b.com", sec_fetch_site="same-origin", **form)
     assert (answer.status, answer.headers["Content-Type"]) == (400, "text/html; charset=utf-8")
@@ -198,7 +198,7 @@ def test_the_button_says_what_went_wrong_on_a_page(store: Store, tmp_path: Path)
 
 
 def test_where_a_token_is_set_nobody_is_asked_for_what_a_button_cannot_give(store: Store, tmp_path: Path) -> None:
-    client = Client(app_over(store, SpentDesk(), tmp_path, API_TOKEN="a" * 20))
+    client = Client(app_over(store, RecordingReportService(), tmp_path, API_TOKEN="a" * 20))
     followed = {"sec_fetch_site": "none", "sec_fetch_mode": "navigate", "sec_fetch_dest": "document"}
     assert client.get(PATH, **followed).status == 401
 
@@ -208,7 +208,7 @@ PANEL, EVIL = "https://panel.example.com", "https://evil.example.com"
 
 def test_a_named_origin_acts_and_star_names_none(store: Store, tmp_path: Path) -> None:
     for named, status in ((f"*, {PANEL}", 200), (PANEL, 200), ("*", 403), ("https://*.example.com", 403)):
-        report_service = SpentDesk()
+        report_service = RecordingReportService()
         client = Client(app_over(store, report_service, tmp_path, CORS_ORIGINS=named))
         for method in ("GET", "POST"):
             told = client.ask(method, PATH, origin=PANEL, sec_fetch_site="cross-site", sec_fetch_mode="cors")
@@ -220,7 +220,7 @@ def test_a_named_origin_acts_and_star_names_none(store: Store, tmp_path: Path) -
 
 
 def test_a_preflight_of_what_only_reads_is_answered_as_before(store: Store, tmp_path: Path) -> None:
-    client = Client(app_over(store, SpentDesk(), tmp_path))
+    client = Client(app_over(store, RecordingReportService(), tmp_path))
     for path in ("/cpu/now/1", "/notebooks", "/unsubscribe/token", "/nothing"):
         assert client.ask("OPTIONS", path, origin=EVIL).status == 204
     for path in (PATH, "/report/x/y/z"):
@@ -240,7 +240,7 @@ def test_every_route_that_acts_declares_it(routes: Bottle) -> None:
 
 
 def test_no_other_get_asks_for_a_report(routes: Bottle, store: Store, tmp_path: Path) -> None:
-    report_service = SpentDesk()
+    report_service = RecordingReportService()
     client = Client(app_over(store, report_service, tmp_path))
     rules = {route.rule for route in routes.routes if route.method == "GET" and "acts" not in route.config}
     assert len(rules) > 10
@@ -263,5 +263,5 @@ def test_a_route_that_forgets_to_declare_itself_is_guarded_all_the_same() -> Non
 @pytest.fixture
 def routes(store: Store, tmp_path: Path) -> Bottle:
     """The route table of the whole application."""
-    services = server.Services(from_mapping({"DATA_DIR": str(tmp_path)}), store, SpentDesk())
+    services = server.Services(from_mapping({"DATA_DIR": str(tmp_path)}), store, RecordingReportService())
     return server.create_routes(services, server.CrossSite(None, ("*",)))

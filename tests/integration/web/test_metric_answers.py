@@ -24,7 +24,7 @@ from pycemaker.mongo.database import Database
 from pycemaker.settings import from_mapping
 from pycemaker.web import metric_answers
 from tests.integration.web.test_routes import NOW_PATH, app_over, is_error
-from tests.services.report_service import SpentDesk
+from tests.services.report_service import RecordingReportService
 from tests.services.wsgi import Client
 
 NOW = datetime(2022, 4, 10, 12, 43, 23, tzinfo=UTC)
@@ -218,7 +218,9 @@ def test_long_answers_are_refused_while_too_many_are_under_way_and_short_ones_ar
 ) -> None:
     write(database, 20_000)
     application = server.create_app(
-        server.Services(from_mapping({}), Store(database), SpentDesk(), streams=threading.BoundedSemaphore(2))
+        server.Services(
+            from_mapping({}), Store(database), RecordingReportService(), streams=threading.BoundedSemaphore(2)
+        )
     )
     client = Client(application)
     path = "/cpu/09-04-2022-10-43-23"
@@ -240,7 +242,9 @@ def test_few_points_of_many_documents_take_a_place_and_have_the_tag_of_what_they
 ) -> None:
     write(database, 20_000)
     streams = threading.BoundedSemaphore(1)
-    client = Client(server.create_app(server.Services(from_mapping({}), Store(database), SpentDesk(), streams=streams)))
+    client = Client(
+        server.create_app(server.Services(from_mapping({}), Store(database), RecordingReportService(), streams=streams))
+    )
     first = client.get(f"{form}?max_points=50")
     assert client.get(f"{form}?max_points=50", if_none_match=first.headers["Etag"]).status == 304
     assert client.get(f"{form}?max_points=52").headers["Etag"] != first.headers["Etag"]

@@ -20,7 +20,7 @@ from pycemaker.jobs import states
 from pycemaker.mongo.database import Database
 from pycemaker.settings import from_mapping
 from pycemaker.telemetry.traffic import BOUNDS_SECONDS, FOLDED_AT, Traffic
-from tests.services.described import PromptDesk
+from tests.services.described import InstantReportService
 from tests.services.wsgi import Client
 
 PROMTOOL = shutil.which("promtool")
@@ -32,7 +32,7 @@ def store(database: Database) -> Store:
 
 
 def client_over(store: Store, folder: Path) -> Client:
-    report_service = PromptDesk(store.database, folder)
+    report_service = InstantReportService(store.database, folder)
     return Client(server.create_app(server.Services(from_mapping({"DATA_DIR": str(folder)}), store, report_service)))
 
 
@@ -126,7 +126,7 @@ def test_the_memory_for_samples_tells_hits_misses_and_size(store: Store, databas
 
 def test_reports_are_counted_by_how_they_ended_and_their_stages_timed(store: Store, tmp_path: Path) -> None:
     """The ledger's own words: two into the outbox, one put off, refused and perhaps sent, one that does not run."""
-    report_service = PromptDesk(store.database, tmp_path)
+    report_service = InstantReportService(store.database, tmp_path)
     client = Client(
         server.create_app(server.Services(from_mapping({"DATA_DIR": str(tmp_path)}), store, report_service))
     )
@@ -141,14 +141,14 @@ def test_reports_are_counted_by_how_they_ended_and_their_stages_timed(store: Sto
     for hours in (1, 2):
         report_id = take("a@b.com", hours)
         job_store.record_result(report_id, 0, states.WRITTEN, via="outbox", reply="x")
-        job_store.end(report_id, states.WRITTEN, stage_seconds={"notebook": 1.2, "mail": 0.2})
+        job_store.finish(report_id, states.WRITTEN, stage_seconds={"notebook": 1.2, "mail": 0.2})
     report_id = take("a@b.com,c@d.com", 3)
     job_store.record_result(report_id, 0, states.DEFERRED)
     job_store.record_result(report_id, 0, states.REFUSED)
     job_store.record_result(report_id, 1, states.POSSIBLY_SENT)
-    job_store.end(report_id, states.POSSIBLY_SENT, stage_seconds={"notebook": 3.0})
+    job_store.finish(report_id, states.POSSIBLY_SENT, stage_seconds={"notebook": 3.0})
     error = errors.NotebookFailed(cell=1, exception="KeyError", reason="x")
-    job_store.end(take("a@b.com", 4), states.FAILED, error=error.to_facts())
+    job_store.finish(take("a@b.com", 4), states.FAILED, error=error.to_facts())
     assert client.get("/report/now/5/a@b.com?wait=0").status == 202
 
     seen = scrape(client)

@@ -24,14 +24,14 @@ from openapi_spec_validator import validate
 import server
 from pycemaker import errors
 from pycemaker.cache.store import Store
-from pycemaker.mail.unsubscribe import PATH as UNSUBSCRIBE
+from pycemaker.mail.unsubscribe import UNSUBSCRIBE_PATH as UNSUBSCRIBE
 from pycemaker.metrics import METRICS
 from pycemaker.mongo.database import Database
 from pycemaker.settings import ROOT, from_mapping
 from pycemaker.telemetry.traffic import template
 from pycemaker.web.error_responses import ERROR_RESPONSES
 from pycemaker.web.openapi.components import path_parameter
-from tests.services.described import PromptDesk
+from tests.services.described import InstantReportService
 from tests.services.process import free_port
 from tests.services.wsgi import Answer, Client
 
@@ -54,7 +54,7 @@ def store(database: Database) -> Store:
 
 def services_over(store: Store, folder: Path, **given: str) -> server.Services:
     settings = from_mapping({"DATA_DIR": str(folder), **UNLIMITED, **given})
-    return server.Services(settings, store, PromptDesk(store.database, folder), clock=lambda: NOW)
+    return server.Services(settings, store, InstantReportService(store.database, folder), clock=lambda: NOW)
 
 
 @pytest.fixture
@@ -216,7 +216,7 @@ def test_answers_of_refusals_and_faults_are_as_described(
         errors.DatabaseUnreachable(reason="x"),
     ):
         with monkeypatch.context() as patch:
-            patch.setattr(PromptDesk, "ask", lambda *_, fault=fault: (_ for _ in ()).throw(fault))
+            patch.setattr(InstantReportService, "enqueue", lambda *_, fault=fault: (_ for _ in ()).throw(fault))
             check(described, report, "get", client.get(f"/report/now/6/{type(fault).__name__}@b.com"))
 
 
@@ -251,7 +251,9 @@ def test_it_has_a_tag_and_changes_with_the_notebooks(store: Store, tmp_path: Pat
     folder = tmp_path / "notebooks"
     folder.mkdir()
     (folder / "own.ipynb").write_text((ROOT / "notebooks" / "report.ipynb").read_text())
-    services = server.Services(from_mapping({}), store, PromptDesk(store.database, tmp_path), notebooks=folder)
+    services = server.Services(
+        from_mapping({}), store, InstantReportService(store.database, tmp_path), notebooks=folder
+    )
     client = Client(server.create_app(services))
     first = client.get("/openapi.json")
     assert client.get("/openapi.json", if_none_match=first.headers["Etag"]).status == 304

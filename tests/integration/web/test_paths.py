@@ -12,7 +12,7 @@ from pycemaker.cache.store import Store
 from pycemaker.metrics import METRICS
 from pycemaker.mongo.database import Database
 from pycemaker.settings import from_mapping
-from tests.services.report_service import SpentDesk, desk_of
+from tests.services.report_service import RecordingReportService, service_of
 from tests.services.wsgi import Client
 
 NOW = datetime(2022, 4, 10, 12, 43, 23, tzinfo=UTC)
@@ -24,7 +24,7 @@ SITE = "https://panel.example.com"
 
 def client_of(database: Database, **given: str) -> Client:
     """An app over a sample of each metric and one report."""
-    report_service = desk_of(database, {})
+    report_service = service_of(database, {})
     report_service.files.put(ID, {"page.html": b'<img src="figures/cpu.png">', "figures/cpu.png": b"png"})
     people = [{"address": "ana@example.com", "state": "sent", "via": "smtp", "reply": "250", "message_id": "<i@h>"}]
     entry = {"_id": ID, "state": "sent", "notebook": "report", "parameters": {}, "stage_seconds": {}, "subject": "Bom"}
@@ -58,7 +58,7 @@ def test_a_slash_too_many_opens_no_list_of_recipients_to_other_sites(database: D
 
 
 def test_a_slash_too_many_asks_for_the_same_report(database: Database) -> None:
-    report_service = SpentDesk()
+    report_service = RecordingReportService()
     client = Client(server.create_app(server.Services(from_mapping({}), Store(database), report_service)))
     assert client.ask("POST", "//report/now/6//a@b.com/").status == 200
     assert [wanted.recipients for wanted in report_service.wanted] == [("a@b.com",)]

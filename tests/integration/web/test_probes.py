@@ -21,7 +21,7 @@ from pycemaker.mongo.indexes import KEY
 from pycemaker.settings import from_mapping
 from pycemaker.web.readiness import LEAST_FREE_BYTES, DiskCheck, Readiness, ReadinessFinding
 from pycemaker.web.services import Services
-from tests.services.described import PromptDesk
+from tests.services.described import InstantReportService
 from tests.services.wsgi import Answer, Client
 
 CHECKS = ["database", "reading", "writing", "indexes", "queue", "disk", "samples"]
@@ -30,7 +30,7 @@ Usage = namedtuple("Usage", "total used free")
 
 def client_over(database: Database, folder: Path) -> Client:
     settings = from_mapping({"DATA_DIR": str(folder)})
-    return Client(server.create_app(Services(settings, Store(database), PromptDesk(database, folder))))
+    return Client(server.create_app(Services(settings, Store(database), InstantReportService(database, folder))))
 
 
 def fill(database: Database, metric: Metric, newest_ago: timedelta, **more: object) -> None:

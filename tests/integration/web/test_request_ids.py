@@ -20,8 +20,8 @@ from pycemaker.jobs import states
 from pycemaker.mongo.database import Database
 from pycemaker.settings import from_mapping
 from pycemaker.telemetry import logs
-from tests.services.described import PromptDesk
-from tests.services.report_service import SpentDesk
+from tests.services.described import InstantReportService
+from tests.services.report_service import RecordingReportService
 from tests.services.wsgi import Client
 
 
@@ -32,7 +32,9 @@ def store(database: Database) -> Store:
 
 @pytest.fixture
 def app(store: Store, tmp_path: Path) -> Any:
-    return server.create_app(server.Services(from_mapping({"DATA_DIR": str(tmp_path)}), store, SpentDesk()))
+    return server.create_app(
+        server.Services(from_mapping({"DATA_DIR": str(tmp_path)}), store, RecordingReportService())
+    )
 
 
 @pytest.fixture
@@ -99,7 +101,9 @@ def test_a_fault_is_logged_under_the_id_that_the_caller_can_name(
 
 def test_a_database_that_is_away_says_why_under_the_id(tmp_path: Path, lines: Any) -> None:
     away = Database("mongodb://127.0.0.1:1/x")
-    app = server.create_app(server.Services(from_mapping({"DATA_DIR": str(tmp_path)}), Store(away), SpentDesk()))
+    app = server.create_app(
+        server.Services(from_mapping({"DATA_DIR": str(tmp_path)}), Store(away), RecordingReportService())
+    )
     Client(app).get("/cpu/now/6", x_request_id="away-1")
     away.close()
     told = lines()
@@ -132,7 +136,7 @@ def test_a_long_answer_that_breaks_off_names_its_own_request_though_another_has_
             yield batch
 
     monkeypatch.setattr(uncached, "_past_memory", broken)
-    app = server.create_app(server.Services(from_mapping({}), uncached, SpentDesk()))
+    app = server.create_app(server.Services(from_mapping({}), uncached, RecordingReportService()))
     told: list[Any] = []
     body = Client(app)._send("GET", "/cpu/2019-12-31T00:00:00Z", told, {"x_request_id": "long-1"})
     chunks = iter(body)
@@ -158,17 +162,17 @@ def test_threads_do_not_mix_their_ids(app: Any, lines: Any) -> None:
 def test_what_is_logged_of_a_report_later_names_the_request_that_asked_for_it(
     store: Store, tmp_path: Path, lines: Any
 ) -> None:
-    report_service = PromptDesk(store.database, tmp_path)
+    report_service = InstantReportService(store.database, tmp_path)
     app = server.create_app(server.Services(from_mapping({"DATA_DIR": str(tmp_path)}), store, report_service))
     assert Client(app).get("/report/now/6/a@b.com?wait=0", x_request_id="asked-1").status == 202
     claimed = report_service.job_store.claim(states.TO_MAKE)
     assert claimed is not None
-    report_service.job_store.pass_on(claimed["_id"], states.RENDERED)
+    report_service.job_store.release(claimed["_id"], states.RENDERED)
     Client(app).get("/health", x_request_id="other-1")
     lines()
     rendered = report_service.job_store.claim(states.TO_SEND)
     assert rendered is not None
-    report_service._deliver(rendered)  # its message was never kept
+    report_service.deliver(rendered)  # its message was never kept
     (line,) = lines()
     assert (line["level"], line["request_id"]) == ("error", "asked-1")
     assert claimed["_id"] in line["message"]

@@ -20,7 +20,7 @@ from pycemaker.mongo.database import Database
 from pycemaker.reports.attachments.kinds import KINDS
 from pycemaker.settings import Settings, from_mapping
 from pycemaker.web.error_responses import ERROR_RESPONSES
-from tests.services.report_service import SpentDesk
+from tests.services.report_service import RecordingReportService
 from tests.services.wsgi import Answer, Client
 
 NOW = datetime(2022, 4, 10, 12, 43, 23, tzinfo=UTC)
@@ -30,7 +30,7 @@ ERROR_SENTENCE_END = (".", "!")
 
 def app_over(store: Store, report_service: ReportService | None = None, **given: str) -> Client:
     settings: Settings = from_mapping({"REPORT_LIMIT_PER_RECIPIENT": "3", **given})
-    services = server.Services(settings, store, report_service or SpentDesk(), clock=lambda: NOW)
+    services = server.Services(settings, store, report_service or RecordingReportService(), clock=lambda: NOW)
     return Client(server.create_app(services))
 
 
@@ -296,7 +296,7 @@ def test_the_wrong_method_is_a_405_with_allow(client: Client, method: str, path:
 
 @pytest.mark.parametrize("method", ["HEAD", "PUT", "DELETE"])
 def test_only_get_and_post_ask_for_a_report(store: Store, method: str) -> None:
-    report_service = SpentDesk()
+    report_service = RecordingReportService()
     answer = app_over(store, report_service).ask(method, "/report/now/6/a@b.com")
     assert answer.status == 405
     assert {"GET", "POST"} <= set(answer.headers["Allow"].split(", "))
@@ -305,7 +305,7 @@ def test_only_get_and_post_ask_for_a_report(store: Store, method: str) -> None:
 
 @pytest.mark.parametrize("path", ["/", "/cpu/now/6", "/report/now/6/a@b.com", "/nothing"])
 def test_options_is_answered_everywhere_and_makes_no_report(store: Store, path: str) -> None:
-    report_service = SpentDesk()
+    report_service = RecordingReportService()
     answer = app_over(store, report_service).ask("OPTIONS", path)
     assert answer.status == 204
     assert "GET" in answer.headers["Access-Control-Allow-Methods"]
@@ -382,7 +382,7 @@ def test_the_names_of_the_dashboard_of_2022_answer_as_the_metrics_own(client: Cl
 
 
 def test_a_list_of_recipients_may_have_semicolons_and_domains_beyond_ascii(store: Store) -> None:
-    report_service = SpentDesk()
+    report_service = RecordingReportService()
     path = "/report/now/1/a@example.com;b@ex%C3%A4mple.com"
     assert app_over(store, report_service).ask("POST", path).status == 200
     assert [wanted.recipients for wanted in report_service.wanted] == [("a@example.com", "b@xn--exmple-cua.com")]
@@ -395,7 +395,7 @@ def test_an_address_that_is_none_is_told_of_the_comma(client: Client) -> None:
 
 def test_a_host_without_a_dot_is_taken_where_the_relay_is_ones_own(store: Store) -> None:
     relay = {"EMAIL_FROM": "r@example.com", "SMTP_HOST": "mailhost", "SMTP_SECURITY": "none", "REPORT_RECIPIENTS": "*"}
-    report_service = SpentDesk()
+    report_service = RecordingReportService()
     assert app_over(store, report_service, **relay).get("/report/now/6/ops@mailhost").status == 200
     assert [wanted.recipients for wanted in report_service.wanted] == [("ops@mailhost",)]
     assert is_error(app_over(store).get("/report/now/6/ops@mailhost"), 400, "invalid_address")
@@ -417,11 +417,11 @@ JSON, FORM = "application/json", "application/x-www-form-urlencoded"
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_parameters_in_a_body_are_used(store: Store, method: str, content_type: str, body: str) -> None:
-    report_service = SpentDesk()
+    report_service = RecordingReportService()
     answer = app_over(store, report_service).ask(method, "/report/now/1/a@b.com", content_type=content_type, body=body)
     assert answer.status == 200
     (wanted,) = report_service.wanted
-    assert (wanted.notebook.stem, wanted.more, wanted.attach) == ("capacity", {"limit": 0.75}, ("csv",))
+    assert (wanted.notebook.stem, wanted.parameters, wanted.attach) == ("capacity", {"limit": 0.75}, ("csv",))
 
 
 @pytest.mark.parametrize(
@@ -448,7 +448,7 @@ def test_parameters_in_a_body_are_used(store: Store, method: str, content_type: 
     ],
 )
 def test_a_body_that_is_not_understood_is_a_400_and_no_report(store: Store, query: str, body: str, field: str) -> None:
-    report_service = SpentDesk()
+    report_service = RecordingReportService()
     answer = app_over(store, report_service).ask("POST", f"/report/now/1/a@b.com{query}", content_type=JSON, body=body)
     assert is_error(answer, 400, "invalid_parameter")
     assert answer.json["field"] == field
@@ -489,7 +489,7 @@ def test_an_unforeseen_fault_has_the_one_shape_and_says_nothing_of_the_inside(
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_a_report_is_asked_for_with_both_methods(store: Store, method: str) -> None:
-    report_service = SpentDesk()
+    report_service = RecordingReportService()
     answer = app_over(store, report_service).ask(method, f"/report/{NOW_PATH}/06/a@b.com")
     assert answer.json["msg"] == "Relatório enviado com sucesso!"
     assert answer.json["report"]["email_to"] == "a@b.com"
@@ -499,7 +499,7 @@ def test_a_report_is_asked_for_with_both_methods(store: Store, method: str) -> N
 
 
 def test_a_report_goes_to_several_each_once(store: Store) -> None:
-    report_service = SpentDesk()
+    report_service = RecordingReportService()
     answer = app_over(store, report_service).get("/report/now/6/a@b.com,C@d.com,A@b.com")
     assert answer.json["report"]["email_to"] == "a@b.com,C@d.com"
     assert [one["address"] for one in answer.json["report"]["recipients"]] == ["a@b.com", "C@d.com"]
@@ -509,7 +509,7 @@ def test_a_report_goes_to_several_each_once(store: Store) -> None:
 
 
 def test_a_report_is_asked_to_carry_attachments(store: Store) -> None:
-    report_service = SpentDesk()
+    report_service = RecordingReportService()
     app_over(store, report_service).get("/report/now/6/a@b.com?attach=CSV,csv")
     app_over(store, report_service).get("/report/now/6/a@b.com")
     assert [asked.attach for asked in report_service.wanted] == [("csv",), ()]
@@ -519,7 +519,7 @@ def test_a_report_is_asked_to_carry_attachments(store: Store) -> None:
     ("attach", "given"), [("docx", "docx"), ("csv,docx", "docx"), ("csv,,", ""), ("csv;x", "csv;x")]
 )
 def test_an_attachment_that_there_is_not_is_a_400_that_names_it(store: Store, attach: str, given: str) -> None:
-    report_service = SpentDesk()
+    report_service = RecordingReportService()
     answer = app_over(store, report_service).get(f"/report/now/6/a@b.com?attach={attach}")
     assert is_error(answer, 400, "invalid_parameter")
     assert (answer.json["field"], answer.json["given"], answer.json["known"]) == ("attach", given, list(KINDS))
@@ -527,7 +527,7 @@ def test_an_attachment_that_there_is_not_is_a_400_that_names_it(store: Store, at
 
 
 def test_a_recipient_who_may_not_is_a_403_that_does_not_print_who_may(store: Store) -> None:
-    report_service = SpentDesk()
+    report_service = RecordingReportService()
     answer = app_over(store, report_service, REPORT_RECIPIENTS="boss@example.com").get("/report/now/6/a@b.com")
     assert is_error(answer, 403, "recipient_not_allowed")
     assert b"boss" not in answer.body
@@ -579,7 +579,7 @@ def test_whoever_holds_the_token_is_one_caller(store: Store) -> None:
 
 
 def test_a_report_for_which_there_is_no_room_does_not_count(store: Store) -> None:
-    report_service = SpentDesk()
+    report_service = RecordingReportService()
     client = app_over(store, report_service)
     report_service.fails_with = errors.TooManyReports(waiting=8, retry_after_seconds=40)
     assert [client.get("/report/now/6/a@b.com").json["error"] for _ in range(4)] == ["too_many_reports"] * 4
@@ -604,7 +604,7 @@ FAILURES = [
 def test_what_went_wrong_with_a_report_has_its_status(
     store: Store, failure: errors.PycemakerError, status: int
 ) -> None:
-    report_service = SpentDesk()
+    report_service = RecordingReportService()
     report_service.fails_with = failure
     answer = app_over(store, report_service).get("/report/now/6/a@b.com")
     assert answer.status == status
@@ -615,7 +615,7 @@ def test_what_went_wrong_with_a_report_has_its_status(
 
 
 def test_a_failed_notebook_says_which_cell(store: Store) -> None:
-    report_service = SpentDesk()
+    report_service = RecordingReportService()
     report_service.fails_with = FAILURES[1][0]
     assert app_over(store, report_service).get("/report/now/6/a@b.com").json["cell"] == 3
 

@@ -16,7 +16,7 @@ from pycemaker.cache.store import Store
 from pycemaker.settings import from_mapping
 from pycemaker.web.middleware.security_headers import PAGE_HEADERS, PURPOSES
 from tests.services.listening import listening
-from tests.services.report_service import SpentDesk
+from tests.services.report_service import RecordingReportService
 from tests.services.wsgi import Client
 
 REPORT = "/report/now/6/a@b.com"
@@ -24,12 +24,12 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 
 
 @pytest.fixture
-def report_service() -> SpentDesk:
-    return SpentDesk()
+def report_service() -> RecordingReportService:
+    return RecordingReportService()
 
 
 @pytest.fixture
-def app(store: Store, report_service: SpentDesk, tmp_path: Path) -> Any:
+def app(store: Store, report_service: RecordingReportService, tmp_path: Path) -> Any:
     return server.create_app(server.Services(from_mapping({"DATA_DIR": str(tmp_path)}), store, report_service))
 
 
@@ -44,7 +44,7 @@ def app(store: Store, report_service: SpentDesk, tmp_path: Path) -> Any:
 )  # fmt: skip
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_a_request_that_nobody_meant_makes_nothing(
-    app: Any, report_service: SpentDesk, method: str, header: str, told: str, purpose: str
+    app: Any, report_service: RecordingReportService, method: str, header: str, told: str, purpose: str
 ) -> None:
     answer = Client(app).ask(method, REPORT, **{header: told})
     assert answer.status == 403
@@ -66,7 +66,9 @@ def test_a_request_that_nobody_meant_makes_nothing(
     ],
     ids=str,
 )
-def test_a_request_that_somebody_meant_is_served(app: Any, report_service: SpentDesk, headers: dict[str, str]) -> None:
+def test_a_request_that_somebody_meant_is_served(
+    app: Any, report_service: RecordingReportService, headers: dict[str, str]
+) -> None:
     assert Client(app).get(REPORT, **headers).status == 200
     assert len(report_service.wanted) == 1
 
@@ -103,7 +105,9 @@ PAGE = f"""<!doctype html><title>links</title>
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
-def test_chromium_fetching_ahead_makes_no_report(app: Any, report_service: SpentDesk, tmp_path: Path) -> None:
+def test_chromium_fetching_ahead_makes_no_report(
+    app: Any, report_service: RecordingReportService, tmp_path: Path
+) -> None:
     """It is given a page that has it prefetch, prerender and embed a report's address; each of them is refused."""
     seen: dict[str, tuple[str, int]] = {}
     with listening(_with_page(app, seen)) as port:

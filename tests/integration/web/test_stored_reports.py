@@ -12,7 +12,7 @@ from pycemaker.cache.store import Store
 from pycemaker.jobs.report_service import ReportService
 from pycemaker.mongo.database import Database
 from pycemaker.settings import from_mapping
-from tests.services.report_service import desk_of
+from tests.services.report_service import service_of
 from tests.services.wsgi import Client
 
 ID = "Zm9vYmFyYmF6cXV4LV9hYg"
@@ -21,7 +21,7 @@ ID = "Zm9vYmFyYmF6cXV4LV9hYg"
 @pytest.fixture
 def report_service(database: Database) -> ReportService:
     """A desk over a report as it is kept."""
-    opened = desk_of(database, {})
+    opened = service_of(database, {})
     page = b'<a href="figures/cpu.png"><img src="figures/cpu.png" alt="x"></a> figures/cpu.png'
     opened.files.put(
         ID,

@@ -18,11 +18,11 @@ from pycemaker.mail.compose import POLICY, compose, readdress
 from pycemaker.mail.signing_keys import COLLECTION as KEYS
 from pycemaker.mail.signing_keys import SigningKey, SigningKeys
 from pycemaker.mail.suppressions import EVERY_REPORT, OPERATOR, RECIPIENT, Suppressions
-from pycemaker.mail.unsubscribe import Subscription, UnsubscribeHeaders, read, sign
+from pycemaker.mail.unsubscribe import Subscription, UnsubscribeHeaders, make_token, read_token
 from pycemaker.mongo.database import Database
 from pycemaker.reports.model import Page
 from pycemaker.settings import from_mapping
-from tests.services.report_service import SpentDesk
+from tests.services.report_service import RecordingReportService
 from tests.services.smtp import smtp_server
 from tests.services.wsgi import Answer, Client
 
@@ -32,7 +32,7 @@ HTML = {"accept": "text/html,application/xhtml+xml"}
 
 @pytest.fixture
 def client(store: Store, tmp_path: Path) -> Client:
-    report_service = SpentDesk()
+    report_service = RecordingReportService()
     return Client(server.create_app(server.Services(from_mapping({"API_TOKEN": "s3cret"}), store, report_service)))
 
 
@@ -96,7 +96,7 @@ def test_a_tag_s_link_lifts_what_was_said_for_the_tag_and_leaves_the_inbox_s_wor
 def test_the_page_of_a_tag_says_that_its_inbox_has_left_and_offers_no_way_back(
     client: Client, database: Database, suppressions: Suppressions, left: str, says: str
 ) -> None:
-    path = f"/unsubscribe/{sign(Subscription('Ana+ops@b.com', 'report'), SigningKeys(database).newest())}"
+    path = f"/unsubscribe/{make_token(Subscription('Ana+ops@b.com', 'report'), SigningKeys(database).newest())}"
     suppressions.add("ana@b.com", left, by=RECIPIENT)
     post(client, path, "acao=cancelar")
     assert 'value="voltar"' in client.get(path, **HTML).body.decode()
@@ -196,7 +196,7 @@ def forged(path: str) -> list[str]:
         changed[place] ^= 1
         found.append(base64.urlsafe_b64encode(changed).rstrip(b"=").decode())
     other = SigningKey(1, b"k" * 32)
-    return [*found, sign(Subscription(ADDRESS, "report"), other)]
+    return [*found, make_token(Subscription(ADDRESS, "report"), other)]
 
 
 def test_a_forged_link_is_none(client: Client, suppressions: Suppressions, path: str) -> None:
@@ -219,14 +219,14 @@ def test_servers_share_the_key_and_a_new_one_leaves_old_links_good_until_they_ar
     database_url: str, database: Database
 ) -> None:
     keys, other_server = SigningKeys(database), Database(database_url)
-    token = sign(Subscription("a@b.com", "report"), keys.newest())
-    assert read(token, SigningKeys(other_server)) == Subscription("a@b.com", "report")
+    token = make_token(Subscription("a@b.com", "report"), keys.newest())
+    assert read_token(token, SigningKeys(other_server)) == Subscription("a@b.com", "report")
     assert SigningKeys(other_server).renew().number == 2
     assert keys.newest().number == 2
-    assert read(token, keys) == Subscription("a@b.com", "report")
+    assert read_token(token, keys) == Subscription("a@b.com", "report")
     assert keys.forget_older() == 1
     with pytest.raises(UnknownLink):
-        read(token, keys)
+        read_token(token, keys)
     assert len(database[KEYS].find_one()["secret"]) == 32
     other_server.close()
 
@@ -262,7 +262,7 @@ def test_a_database_that_is_away_suppresses_everybody() -> None:
 
 def test_the_log_of_a_fault_has_no_link(path: str, caplog: pytest.LogCaptureFixture) -> None:
     away = Database("mongodb://127.0.0.1:9/x")
-    client = Client(server.create_app(server.Services(from_mapping({}), Store(away), SpentDesk())))
+    client = Client(server.create_app(server.Services(from_mapping({}), Store(away), RecordingReportService())))
     assert client.get(path).status == 503
     away.close()
     assert "/unsubscribe/***" in caplog.text

@@ -10,7 +10,7 @@ import server
 from pycemaker.cache.store import Store
 from pycemaker.mongo.database import Database
 from pycemaker.settings import from_mapping
-from tests.services.report_service import desk_of
+from tests.services.report_service import service_of
 from tests.services.wsgi import Client
 
 ID = "Zm9vYmFyYmF6cXV4LV9hYg"
@@ -44,7 +44,7 @@ HERE: list[dict[str, str]] = [
 
 def client_of(store: Store, database: Database, **given: str) -> Client:
     """An app over one report that was refused to Ana and sent to Bo, by a server that quotes whom it is about."""
-    report_service = desk_of(database, {})
+    report_service = service_of(database, {})
     report_service.files.put(
         ID, {"message.eml": b"To: ana@example.com\r\n\r\ny", "executed.ipynb": b"{}", "page.html": b"<p>"}
     )

@@ -10,16 +10,16 @@ from pycemaker.jobs.waiters import Waiters
 def test_32_wait_for_one_report_and_leave_16_places_to_others() -> None:
     waiters = Waiters()
     with ExitStack() as held:
-        one = [held.enter_context(waiters.place("one")) for _ in range(40)]
+        one = [held.enter_context(waiters.slot("one")) for _ in range(40)]
         assert one == [True] * 32 + [False] * 8
-        others = [held.enter_context(waiters.place(f"other-{number}")) for number in range(20)]
+        others = [held.enter_context(waiters.slot(f"other-{number}")) for number in range(20)]
         assert others == [True] * 16 + [False] * 4
-    with waiters.place("one") as has_place:
+    with waiters.slot("one") as has_place:
         assert has_place
 
 
 def test_a_place_is_free_again_when_its_caller_has_an_answer() -> None:
     waiters = Waiters()
     for _ in range(100):
-        with waiters.place("one") as has_place:
+        with waiters.slot("one") as has_place:
             assert has_place

@@ -18,7 +18,7 @@ from pycemaker.errors import InvalidParameter
 from pycemaker.mail.compose import POLICY, compose
 from pycemaker.metrics import CPU, HTTP_FAIL, METRICS, SAMPLE_SECONDS, Metric
 from pycemaker.reports.attachments import assemble
-from pycemaker.reports.attachments.assemble import Attacher, room_bytes
+from pycemaker.reports.attachments.assemble import AttachmentBuilder, room_bytes
 from pycemaker.reports.attachments.csv_archive import CsvArchive, csv_pieces
 from pycemaker.reports.attachments.kinds import parse_kinds
 from pycemaker.reports.attachments.sample_table import STEPS_SECONDS, coarser, step_for, table
@@ -190,11 +190,13 @@ def read(metric: Metric, window: Window) -> MetricPeriod:
 
 
 @pytest.fixture
-def attacher() -> Attacher:
-    return Attacher(read, SAO_PAULO, "https://monitor.example.com")
+def attacher() -> AttachmentBuilder:
+    return AttachmentBuilder(read, SAO_PAULO, "https://monitor.example.com")
 
 
-def test_what_fits_by_its_room_fits_into_the_message_and_a_byte_more_does_not_by_much(attacher: Attacher) -> None:
+def test_what_fits_by_its_room_fits_into_the_message_and_a_byte_more_does_not_by_much(
+    attacher: AttachmentBuilder,
+) -> None:
     """The room is reckoned, not measured: what fills it is within the limit, and within 5% of it."""
     attached = replace(attacher(["csv"], WINDOW, PAGE).files[0], content=bytes(room_bytes(PAGE)))
     message = compose(PAGE, "a@b.com", None, (attached,), sender="c@d.com")
@@ -202,7 +204,7 @@ def test_what_fits_by_its_room_fits_into_the_message_and_a_byte_more_does_not_by
 
 
 def test_what_does_not_fit_is_summed_up_and_the_mail_says_so_and_where_all_is(
-    attacher: Attacher, monkeypatch: pytest.MonkeyPatch
+    attacher: AttachmentBuilder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(assemble, "room_bytes", lambda _page: 60_000)
     told = attacher(["csv"], WINDOW, PAGE)
@@ -217,7 +219,7 @@ def test_what_does_not_fit_is_summed_up_and_the_mail_says_so_and_where_all_is(
     assert told.missing == {}
 
 
-def test_what_fits_in_no_way_is_told_as_missing(attacher: Attacher, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_fits_in_no_way_is_told_as_missing(attacher: AttachmentBuilder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(assemble, "room_bytes", lambda _page: 300)
     told = attacher(["csv", "xlsx"], WINDOW, PAGE)
     assert told.files == ()
@@ -237,7 +239,7 @@ def test_what_fits_in_no_way_is_told_as_missing(attacher: Attacher, monkeypatch:
     ],
 )
 def test_a_pdf_that_cannot_be_made_is_told_and_keeps_nothing_else_back(
-    attacher: Attacher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str | None, why: str
+    attacher: AttachmentBuilder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str | None, why: str
 ) -> None:
     monkeypatch.setenv("PATH", f"{tmp_path}")
     if script is not None:
@@ -254,6 +256,6 @@ def test_chromium_is_given_none_of_this_process_s_secrets(tmp_path: Path, monkey
     (tmp_path / "chromium").write_text(f"#!/bin/sh\nenv > {told}\n")
     (tmp_path / "chromium").chmod(0o700)
     monkeypatch.setenv("PASSWORD", "s3cret")
-    Attacher(read, SAO_PAULO, chromium=str(tmp_path / "chromium"))(["pdf"], WINDOW, PAGE)
+    AttachmentBuilder(read, SAO_PAULO, chromium=str(tmp_path / "chromium"))(["pdf"], WINDOW, PAGE)
     assert "PATH=" in told.read_text()
     assert "s3cret" not in told.read_text()

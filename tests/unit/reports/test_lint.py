@@ -171,7 +171,7 @@ def test_a_cell_may_print_its_own_parameter() -> None:
 def test_a_path_is_told_with_its_cell_its_words_and_how_to_mend_it() -> None:
     cells = [(1, "<h1>A</h1>"), (4, "saved\nto /srv/pycemaker/out/cpu.csv (3 rows)")]
     sent = message("<pre>saved\nto /srv/pycemaker/out/cpu.csv (3 rows)</pre>")
-    assert [flaw.told for flaw in lint.flaws(sent, "", WITHHELD, cells)] == [
+    assert [flaw.message for flaw in lint.flaws(sent, "", WITHHELD, cells)] == [
         "a path of this machine stands in the HTML, from cell 4 ('to ***/out/cpu.csv (3 rows)'):"
         " show the file's name alone (Path(...).name)"
     ]
@@ -179,6 +179,6 @@ def test_a_path_is_told_with_its_cell_its_words_and_how_to_mend_it() -> None:
 
 def test_a_secret_is_told_with_its_cell_and_never_itself() -> None:
     (flaw,) = lint.flaws(message("<p>hunter-2-hunter</p>"), "", WITHHELD, [(3, "<p>hunter-2-hunter</p>")])
-    assert flaw.told == (
+    assert flaw.message == (
         "a secret stands in the HTML, from cell 3: do not print or show it; what cells show is kept and mailed"
     )

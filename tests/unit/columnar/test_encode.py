@@ -130,7 +130,7 @@ def test_a_stored_value_of_request_count_is_replaced_where_it_stands(stored: obj
     ],
 )
 def test_the_sum_is_an_integer_when_all_parts_are_and_64_bits_hold_it(parts: dict[str, Any], text: str) -> None:
-    assert value_text(**parts) == json_rows
+    assert value_text(**parts) == text
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_the_sum_is_an_integer_when_all_parts_are_and_64_bits_hold_it(parts: dic
 )  # fmt: skip
 def test_a_field_nobody_knows_passes_through(stored: object, text: str) -> None:
     assert text_of({"other": stored, "time_series": TIME}) == (
-        f'{{"other":{json_rows},"time_series":"2022-04-10T12:43:23.000Z"}}'
+        f'{{"other":{text},"time_series":"2022-04-10T12:43:23.000Z"}}'
     )
 
 
@@ -197,8 +197,8 @@ def test_a_field_may_have_any_name(key: str) -> None:
 
 @pytest.mark.parametrize("other_id", ["host-1", 7, TIME, {"a": 1}, None, 1.5])
 def test_an_id_may_be_of_any_kind(other_id: object) -> None:
-    json_rows = text_of({"_id": other_id, "time_series": TIME})
-    assert json.loads(json_rows)["_id"] == ("2022-04-10T12:43:23.000Z" if other_id is TIME else other_id)
+    text = text_of({"_id": other_id, "time_series": TIME})
+    assert json.loads(text)["_id"] == ("2022-04-10T12:43:23.000Z" if other_id is TIME else other_id)
 
 
 @pytest.mark.parametrize(
@@ -211,7 +211,7 @@ def test_an_id_may_be_of_any_kind(other_id: object) -> None:
     ids=["stray byte", "lone surrogate", "in a name"],
 )
 def test_bytes_that_are_not_utf8_are_replaced(element: bytes, text: str) -> None:
-    assert text_of(by_hand(element)) == f'{{{json_rows},"time_series":"2022-04-10T12:43:23.000Z"}}'
+    assert text_of(by_hand(element)) == f'{{{text},"time_series":"2022-04-10T12:43:23.000Z"}}'
 
 
 def test_of_a_key_stored_twice_the_last_value_stands_in_the_first_place() -> None:
@@ -226,7 +226,7 @@ def test_what_is_nested_too_deep_for_json_becomes_null(levels: int, text: str) -
     for _ in range(levels):
         nested = [nested]
     assert text_of({"deep": nested, "a": 5, "time_series": TIME}) == (
-        f'{{"deep":{json_rows},"a":5,"time_series":"2022-04-10T12:43:23.000Z"}}'
+        f'{{"deep":{text},"a":5,"time_series":"2022-04-10T12:43:23.000Z"}}'
     )
 
 
@@ -260,7 +260,7 @@ def test_what_does_not_count_as_a_finite_number_is_no_reading(stored: object) ->
 
 def test_numeric_strings_that_together_look_like_json_are_read_one_by_one() -> None:
     texts = ["1", "[2", "3]", "4,5", "6", '"7', '8"', "9"] * 50
-    columns = encode_columns(b"".join(to_bson({"time_series": TIME, "value": json_rows}) for json_rows in texts), CPU)
+    columns = encode_columns(b"".join(to_bson({"time_series": TIME, "value": text}) for text in texts), CPU)
     expected = [1, np.nan, np.nan, np.nan, 6, np.nan, np.nan, 9]
     assert np.array_equal(columns.reading, expected * 50, equal_nan=True)
 

@@ -73,7 +73,7 @@ def thinned(readings: np.ndarray, sizes: list[int], most: int) -> Downsampler:
 
 
 def test_what_is_held_meanwhile_is_bounded_and_peaks_outlive_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(downsample, "_HELD", 5_000)
+    monkeypatch.setattr(downsampling, "_HELD", 5_000)
     readings = np.zeros(60_000)
     readings[::1000] = np.arange(60) + 1
     thinner = thinned(readings, [1000], 100)
@@ -87,7 +87,7 @@ def test_what_is_held_meanwhile_is_bounded_and_peaks_outlive_it(monkeypatch: pyt
 def test_what_stays_does_not_depend_on_the_pieces_in_which_it_came(
     monkeypatch: pytest.MonkeyPatch, total: int, most: int
 ) -> None:
-    monkeypatch.setattr(downsample, "_HELD", 5_000)
+    monkeypatch.setattr(downsampling, "_HELD", 5_000)
     readings = np.random.default_rng(7).normal(size=total).cumsum()
     readings[::97] = np.nan
     found = [thinned(readings, sizes, most).result() for sizes in ([720], [4000, 1], [total], [1, 5_000, 313])]
@@ -97,7 +97,7 @@ def test_what_stays_does_not_depend_on_the_pieces_in_which_it_came(
 
 
 def test_early_samples_of_many_keep_as_many_points_as_late_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(downsample, "_HELD", 5_000)
+    monkeypatch.setattr(downsampling, "_HELD", 5_000)
     kept = rows_of(thinned(np.random.default_rng(7).normal(size=60_000), [720], 200).result())
     tenths = np.bincount(np.array(kept) // 6_000)
     assert tenths.min() >= 16
@@ -105,7 +105,7 @@ def test_early_samples_of_many_keep_as_many_points_as_late_ones(monkeypatch: pyt
 
 
 def test_of_many_samples_without_a_reading_those_that_have_one_stay(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(downsample, "_HELD", 5_000)
+    monkeypatch.setattr(downsampling, "_HELD", 5_000)
     readings = np.full(20_000, np.nan)
     assert len(thinned(readings, [720], 100).result()) == 0
     readings[[3, 12_345]] = 1.0

@@ -33,7 +33,7 @@ def no_log_lines_of_another_test() -> Iterator[None]:
 def mongod() -> Iterator[embedded.EmbeddedMongod]:
     """A real mongod of this session, in a folder whose path is short enough for a socket."""
     folder = Path(tempfile.mkdtemp(prefix="pm-"))
-    held = embedded.hold(folder)
+    held = embedded.acquire(folder)
     yield held
     held.release()
     shutil.rmtree(folder, ignore_errors=True)

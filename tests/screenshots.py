@@ -26,7 +26,7 @@ COLORS = 160
 def main() -> None:
     """Make all of them, and say how large each is."""
     folder = Path(tempfile.mkdtemp(prefix="pm-"))
-    mongod = embedded.hold(folder / "db")
+    mongod = embedded.acquire(folder / "db")
     try:
         url = f"{mongod.url}/screenshots"
         write_sample(url)

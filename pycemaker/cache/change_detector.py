@@ -33,28 +33,28 @@ _PLAIN = "collection"
 class ChangeDetector(Protocol):
     """One collection's changes."""
 
-    def look(self) -> None:
+    def before_probe(self) -> None:
         """Called before the end of the collection is probed.
 
         Raises:
             DatabaseUnreachable: MongoDB is away.
         """
 
-    def changed(self, appended: int) -> bool:
+    def has_changed(self, appended: int) -> bool:
         """Whether there was anything since the last look but the `appended` documents that the probe found."""
 
 
 class PeriodicInvalidation:
-    """Knows nothing, and so says every REREAD_SECONDS that there was a change."""
+    """Knows nothing, and so says every INVALIDATE_SECONDS that there was a change."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._said = clock()
 
-    def look(self) -> None:
+    def before_probe(self) -> None:
         """Nothing to see."""
 
-    def changed(self, appended: int) -> bool:  # noqa: ARG002 - of no use here
+    def has_changed(self, appended: int) -> bool:  # noqa: ARG002 - of no use here
         """Whether it is time again."""
         if self._clock() - self._said < INVALIDATE_SECONDS:
             return False
@@ -62,31 +62,31 @@ class PeriodicInvalidation:
         return True
 
 
-class PlainCollectionDetector:
+class FallbackDetector:
     """What is told of a plain collection; of anything else nothing is told, and it is read again.
 
     A view has no events and no counters; those of a time-series collection are of its buckets.
 
     Args:
-        changes: what is told.
+        detector: of a plain collection.
         read_kind: MongoDB's word for what goes by the metric's name; None where there is nothing, or it is not said.
     """
 
-    def __init__(self, changes: ChangeDetector, read_kind: Callable[[], str | None]) -> None:
-        self._changes = changes
+    def __init__(self, detector: ChangeDetector, read_kind: Callable[[], str | None]) -> None:
+        self._detector = detector
         self._read_kind = read_kind
         self._kind: str | None = None
         self._rereading = PeriodicInvalidation()
 
-    def look(self) -> None:
+    def before_probe(self) -> None:
         """See what it is where that may be another thing than before. Raises as the protocol says."""
         self._kind = self._kind or self._read_kind()
         if self._kind == _PLAIN:
-            self._changes.look()
+            self._detector.before_probe()
 
-    def changed(self, appended: int) -> bool:
+    def has_changed(self, appended: int) -> bool:
         """As the protocol says."""
-        told = (self._changes if self._kind == _PLAIN else self._rereading).changed(appended)
+        told = (self._detector if self._kind == _PLAIN else self._rereading).has_changed(appended)
         if told:
             self._kind = None
         return told

@@ -56,7 +56,7 @@ class ChangeStream:
         """A mark that is another one after each change of the collection."""
         return self._everywhere, self._changes[collection]
 
-    def left_behind(self, collection: str, *, forget: bool = False) -> bool:
+    def has_overtaken_insert(self, collection: str, *, forget: bool = False) -> bool:
         """Whether an insert that was left to the probe lies behind the end by now.
 
         The end may have moved on past a sample that came after the probe had read. `forget` is said before a probe,
@@ -159,18 +159,18 @@ class StreamDetector:
         self._mark: tuple[int, int] | None = None
         self._missed = False
 
-    def look(self) -> None:
+    def before_probe(self) -> None:
         """Whether the end moved past a sample since the last probe; the stream is followed all the time."""
-        self._missed |= self._stream.left_behind(self._collection, forget=True)
+        self._missed |= self._stream.has_overtaken_insert(self._collection, forget=True)
 
-    def changed(self, appended: int) -> bool:
+    def has_changed(self, appended: int) -> bool:
         """Whether the stream told of a change since the last call, or cannot be relied on and it is time again."""
         before, self._mark = self._mark, self._stream.changes(self._collection)
-        missed, self._missed = self._missed or self._stream.left_behind(self._collection), False
-        return missed or before != self._mark or (not self._stream.keeps_up() and self._rereading.changed(appended))
+        missed, self._missed = self._missed or self._stream.has_overtaken_insert(self._collection), False
+        return missed or before != self._mark or (not self._stream.keeps_up() and self._rereading.has_changed(appended))
 
 
-def offers_streams(database: Database) -> bool:
+def has_change_streams(database: Database) -> bool:
     """Whether the deployment has change streams: a replica set or a sharded cluster.
 
     Raises:

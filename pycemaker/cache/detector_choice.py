@@ -7,8 +7,8 @@ from functools import partial
 
 from pymongo import ReadPreference
 
-from pycemaker.cache.change_detector import ChangeDetector, PeriodicInvalidation, PlainCollectionDetector, read_kind
-from pycemaker.cache.change_stream import ChangeStream, StreamDetector, offers_streams
+from pycemaker.cache.change_detector import ChangeDetector, FallbackDetector, PeriodicInvalidation, read_kind
+from pycemaker.cache.change_stream import ChangeStream, StreamDetector, has_change_streams
 from pycemaker.cache.write_counters import CounterDetector, read_write_counts
 from pycemaker.mongo.database import Database
 
@@ -27,7 +27,7 @@ def choose_detector(database: Database, end_ms: Mapping[str, Callable[[], int | 
         return {collection: PeriodicInvalidation() for collection in end_ms}
     told = _told(database, end_ms)
     return {
-        collection: PlainCollectionDetector(told[collection], partial(read_kind, database, collection))
+        collection: FallbackDetector(told[collection], partial(read_kind, database, collection))
         for collection in end_ms
     }
 
@@ -37,7 +37,7 @@ def _reads_from_primary(database: Database) -> bool:
 
 
 def _told(database: Database, end_ms: Mapping[str, Callable[[], int | None]]) -> dict[str, ChangeDetector]:
-    if offers_streams(database):
+    if has_change_streams(database):
         stream = ChangeStream(database.handle, end_ms)
         return {collection: StreamDetector(stream, collection) for collection in end_ms}
     return {collection: CounterDetector(partial(read_write_counts, database, collection)) for collection in end_ms}

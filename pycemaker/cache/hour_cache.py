@@ -57,15 +57,15 @@ class HourCache:
         blocks: where they are held.
     """
 
-    def __init__(self, metric: Metric, reader: Reader, blocks: HourLru) -> None:
+    def __init__(self, metric: Metric, reader: Reader, lru: HourLru) -> None:
         self._metric = metric
         self._reader = reader
-        self._blocks = blocks
+        self._lru = lru
         self._lock = threading.Lock()
         self._reading: dict[tuple[int, int], Future[Batch]] = {}
         self._run_hours = RUN_HOURS
 
-    def sealed(self, first_hour: int, stop_hour: int, generation: int, most_bytes: float) -> list[Batch]:
+    def read_sealed(self, first_hour: int, stop_hour: int, generation: int, most_bytes: float) -> list[Batch]:
         """The batches of these hours, out of memory where they are of this generation or a later one.
 
         Args:
@@ -96,9 +96,9 @@ class HourCache:
         return found
 
     def read(self, first_hour: int, stop_hour: int | None) -> Iterator[Batch]:
-        """The documents of these hours as MongoDB has them; None means without end. Raises as `sealed`."""
+        """The documents of these hours as MongoDB has them; None means without end. Raises as `read_sealed`."""
         until_ms = None if stop_hour is None else stop_hour * HOUR_MS
-        return self._encode(self._reader.at_once(self._metric, first_hour * HOUR_MS, until_ms))
+        return self._encode(self._reader.read_ahead(self._metric, first_hour * HOUR_MS, until_ms))
 
     def _encode(self, documents: Iterator[bytes | Documents]) -> Iterator[Batch]:
         count = 0
@@ -117,7 +117,7 @@ class HourCache:
         """
         if mine and mine[0].hours.start == hour:
             return []
-        block = self._blocks.find((self._metric.id, hour), generation)
+        block = self._lru.find((self._metric.id, hour), generation)
         return [block.batch] if block else []
 
     def _begin(self, mine: deque[_Run], hour: int, stop_hour: int, generation: int, runs: int) -> None:
@@ -130,7 +130,7 @@ class HourCache:
             hours = self._claim(hour, stop_hour, generation)
             if hours:
                 mine.append(_Run(hours))
-                mine[-1].coming = self._reader.begin(self._metric, hours.start * HOUR_MS, hours.stop * HOUR_MS)
+                mine[-1].coming = self._reader.prefetch(self._metric, hours.start * HOUR_MS, hours.stop * HOUR_MS)
             hour = max(hour + 1, hours.stop)
 
     def _claim(self, hour: int, stop_hour: int, generation: int) -> range:
@@ -143,7 +143,7 @@ class HourCache:
         return range(hour, stop)
 
     def _is_missing(self, hour: int, generation: int) -> bool:
-        block = self._blocks.get((self._metric.id, hour))
+        block = self._lru.get((self._metric.id, hour))
         return (hour, generation) not in self._reading and (block is None or block.generation < generation)
 
     def _find(self, mine: deque[_Run], hour: int, generation: int) -> list[Batch]:
@@ -192,10 +192,10 @@ class HourCache:
                 claim.set_result(told[place])
 
     def _keep(self, hour: int, batch: Batch, generation: int) -> Batch:
-        before = self._blocks.get((self._metric.id, hour))
+        before = self._lru.get((self._metric.id, hour))
         kept = before.batch if before is not None and before.batch.digest == batch.digest else batch
         if before is None or before.generation < generation:
-            self._blocks.put((self._metric.id, hour), CachedHour(kept, generation))
+            self._lru.put((self._metric.id, hour), CachedHour(kept, generation))
         return kept
 
     def _split(self, run: _Run) -> list[Batch]:
@@ -203,7 +203,7 @@ class HourCache:
         pieces: dict[int, list[Batch]] = {hour: [] for hour in run.hours}
         count = 0
         ends = run.hours.start * HOUR_MS, run.hours.stop * HOUR_MS
-        for batch in self._encode(self._reader.at_once(self._metric, *ends, run.coming)):
+        for batch in self._encode(self._reader.read_ahead(self._metric, *ends, run.coming)):
             count += len(batch)
             times = batch.columns.time_ms
             for hour in range(int(times[0]) // HOUR_MS, int(times[-1]) // HOUR_MS + 1):

@@ -25,7 +25,7 @@ class LruUsage:
 
     size_bytes: int
     limit_bytes: int
-    blocks: int
+    hours: int
     hits: int
     misses: int
     evictions: int

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from pycemaker.cache.change_detector import ChangeDetector
 from pycemaker.cache.hour_cache import RUN_HOURS, HourCache, TooDenseError
 from pycemaker.cache.lru import HOUR_MS, CachedHour, HourLru
-from pycemaker.cache.snapshot import OpenEnd, Snapshot
+from pycemaker.cache.snapshot import OpenHours, Snapshot
 from pycemaker.columnar.encode import encode_batch
 from pycemaker.metrics import Metric
 from pycemaker.mongo.reader import Reader
@@ -44,7 +44,7 @@ SETTLE_SECONDS = 3.0
 OVERLAP_MS = 60_000
 """How far behind the newest sample others may still come as new ones."""
 
-FEW = 1_000
+MOST_IGNORED_AHEAD = 1_000
 """So many samples dated ahead of the present do not move the end, which is where the others end; more do."""
 
 PROBED_BATCHES = 2
@@ -68,18 +68,18 @@ class MetricCache:
         changes: tells whether anything but the end changed.
     """
 
-    def __init__(self, metric: Metric, reader: Reader, blocks: HourLru, changes: ChangeDetector) -> None:
+    def __init__(self, metric: Metric, reader: Reader, lru: HourLru, detector: ChangeDetector) -> None:
         self._metric = metric
         self._reader = reader
-        self._blocks = blocks
-        self._changes = changes
+        self._lru = lru
+        self._detector = detector
         self._lock = threading.Lock()
         self._state = Snapshot()
         self._checked = float("-inf")
         self._settle_at = float("inf")
         self._is_owed = False
         self._flight: Future[None] | None = None
-        self._hours = HourCache(metric, reader, blocks)
+        self._hours = HourCache(metric, reader, lru)
         self._dense_until = float("-inf")
 
     @property
@@ -90,7 +90,7 @@ class MetricCache:
     @property
     def most_bytes(self) -> float:
         """How much of the memory one answer may fill whatever the size of its hours."""
-        return self._blocks.limit_bytes / MOST_OF_ONE_ANSWER
+        return self._lru.limit_bytes / MOST_OF_ONE_ANSWER
 
     @property
     def state(self) -> Snapshot:
@@ -141,7 +141,7 @@ class MetricCache:
         hour = from_ms // HOUR_MS
         try:
             while hour < stop_hour:
-                for batch in self._hours.sealed(hour, stop_hour, state.generation, most_bytes):
+                for batch in self._hours.read_sealed(hour, stop_hour, state.generation, most_bytes):
                     is_inside = from_ms <= hour * HOUR_MS and (until_ms is None or (hour + 1) * HOUR_MS <= until_ms)
                     yield batch if is_inside else batch.between(from_ms, until_ms)
                     hour += 1
@@ -152,7 +152,7 @@ class MetricCache:
             for piece in state.open.pieces:
                 yield piece.between(from_ms, until_ms)
 
-    def kept_from_ms(self, state: Snapshot, from_ms: int, until_ms: int | None) -> int:
+    def cacheable_from_ms(self, state: Snapshot, from_ms: int, until_ms: int | None) -> int:
         """Where that part of a stretch starts which one answer may keep; what is earlier streams past the memory.
 
         Of a stretch too long to keep that is its newest part where others ask for that too: where it reaches the end.
@@ -160,11 +160,11 @@ class MetricCache:
         if state.open is None:
             return from_ms
         end_hour = state.open.start_hour if until_ms is None else min(-(-until_ms // HOUR_MS), state.open.start_hour)
-        hours = int(self._blocks.limit_bytes / SHARE_OF_ONE_ANSWER / self._blocks.mean_bytes)
-        kept_from_ms = max(from_ms, (end_hour - hours) * HOUR_MS)
-        if kept_from_ms > from_ms and until_ms is not None and end_hour < state.open.start_hour:
+        hours = int(self._lru.limit_bytes / SHARE_OF_ONE_ANSWER / self._lru.mean_bytes)
+        cacheable_from_ms = max(from_ms, (end_hour - hours) * HOUR_MS)
+        if cacheable_from_ms > from_ms and until_ms is not None and end_hour < state.open.start_hour:
             return until_ms
-        return kept_from_ms if until_ms is None else min(kept_from_ms, until_ms)
+        return cacheable_from_ms if until_ms is None else min(cacheable_from_ms, until_ms)
 
     # The check.
 
@@ -190,9 +190,9 @@ class MetricCache:
         flight.set_result(None)
 
     def _check(self, began: float) -> None:
-        self._changes.look()
+        self._detector.before_probe()
         appended = self._probe()
-        changed = self._changes.changed(appended or 0) or self._is_owed
+        changed = self._detector.has_changed(appended or 0) or self._is_owed
         settles = began >= self._settle_at
         if changed or settles or appended is None:
             self._is_owed = True  # the changes are told once: a reading that fails is owed until one succeeds
@@ -208,7 +208,7 @@ class MetricCache:
         end = self._state.open
         if end is None:
             return None
-        raws = list(islice(self._reader.batches(self._metric, end.edge_ms + 1, None), PROBED_BATCHES + 1))
+        raws = list(islice(self._reader.read_batches(self._metric, end.edge_ms + 1, None), PROBED_BATCHES + 1))
         if len(raws) > PROBED_BATCHES:
             return None
         probed = b"".join(raws)
@@ -236,7 +236,11 @@ class MetricCache:
     def _newest_ms(self) -> int | None:
         """When the newest sample was taken, but for a few that are dated ahead of the present."""
         newest_ms, ahead_ms = self._reader.newest_ms(self._metric), _ahead_ms()
-        if newest_ms is None or newest_ms < ahead_ms or self._reader.are_more_than(FEW, self._metric, ahead_ms):
+        if (
+            newest_ms is None
+            or newest_ms < ahead_ms
+            or self._reader.has_more_than(MOST_IGNORED_AHEAD, self._metric, ahead_ms)
+        ):
             return newest_ms
         present_ms = self._reader.newest_ms(self._metric, ahead_ms)
         return newest_ms if present_ms is None else present_ms
@@ -249,10 +253,10 @@ class MetricCache:
         hour = max(start_hour, new_edge_ms // HOUR_MS)
         for sealed in range(start_hour, min(hour, start_hour + RUN_HOURS)):
             part = join_batches([batch.between(sealed * HOUR_MS, (sealed + 1) * HOUR_MS)])
-            self._blocks.put((self._metric.id, sealed), CachedHour(part, before.generation))
+            self._lru.put((self._metric.id, sealed), CachedHour(part, before.generation))
         rest = batch if hour == start_hour else join_batches([batch.between(hour * HOUR_MS, None)])
         is_same = before.open is not None and before.open.batch.rows == rest.rows and hour == before.open.start_hour
-        end = OpenEnd(hour, new_edge_ms, rest, probed if new_edge_ms == edge_ms else None)
+        end = OpenHours(hour, new_edge_ms, rest, probed if new_edge_ms == edge_ms else None)
         self._state = Snapshot(before.generation, before.version + (not is_same), end)
 
 
@@ -264,6 +268,6 @@ def _ahead_ms() -> int:
 def _newest_of(time_ms: NDArray[np.int64], otherwise_ms: int) -> int:
     """As `MetricCache._newest_ms`, of these samples."""
     present = int(time_ms.searchsorted(_ahead_ms()))
-    if len(time_ms) - present > FEW or not present:
+    if len(time_ms) - present > MOST_IGNORED_AHEAD or not present:
         present = len(time_ms)
     return int(time_ms[present - 1]) if present else otherwise_ms

@@ -12,7 +12,7 @@ from pycemaker.series.once import cached_attribute
 
 
 @dataclass(frozen=True)
-class OpenEnd:
+class OpenHours:
     """The end: every document from `start_hour` on.
 
     Attributes:
@@ -41,7 +41,7 @@ class Snapshot:
 
     generation: int = 0
     version: int = 0
-    open: OpenEnd | None = None
+    open: OpenHours | None = None
 
     @property
     def edge_ms(self) -> int | None:

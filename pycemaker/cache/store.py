@@ -16,7 +16,7 @@ from pycemaker.cache.lru import HourLru, LruUsage
 from pycemaker.cache.metric_cache import MetricCache
 from pycemaker.cache.snapshot import Snapshot
 from pycemaker.columnar.encode import encode_batch, encode_columns
-from pycemaker.columnar.ingestion_delay import lags_seconds
+from pycemaker.columnar.ingestion_delay import ingestion_delays_seconds
 from pycemaker.columnar.split import split
 from pycemaker.metrics import METRICS, Metric
 from pycemaker.mongo.database import Database, one_exchange
@@ -45,14 +45,14 @@ class SampleRead:
     Attributes:
         batches: the documents, oldest first.
         is_short: whether all of them are in memory, so that taking them does not wait for MongoDB.
-        most_bytes: how much is taken of one that is short before it is known to be longer than it seemed.
-        still_holds: whether the same read would give the same documents; False where that is not known without asking.
+        buffer_limit_bytes: how much is taken of one that is short before it is known to be longer than it seemed.
+        is_valid: whether the same read would give the same documents; False where that is not known without asking.
     """
 
     batches: Iterator[Batch]
-    is_short: bool
+    fits_cache: bool
     is_valid: Callable[[], bool]
-    most_bytes: float = 0.0
+    buffer_limit_bytes: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -82,8 +82,8 @@ class Store:
         self._database = database
         self._reader = Reader(database)
         self.cache_bytes = cache_bytes
-        self._blocks = HourLru(cache_bytes // 8 * 7)
-        self._shelves: dict[str, MetricCache] = {}
+        self._lru = HourLru(cache_bytes // 8 * 7)
+        self._metric_caches: dict[str, MetricCache] = {}
         self._making = SingleFlight[dict[str, MetricCache]]()
 
     @property
@@ -108,16 +108,16 @@ class Store:
         return self._reader.prepare_all([metric.collection for metric in METRICS], wait_seconds)
 
     @property
-    def cache_use(self) -> LruUsage:
+    def cache_usage(self) -> LruUsage:
         """How the memory for recent time is used."""
-        return self._blocks.use
+        return self._lru.use
 
     @property
     def is_embedded(self) -> bool:
         """Whether the database is the one under `DATA_DIR`."""
         return self._database.is_embedded
 
-    def rights(self) -> Privileges:
+    def privileges(self) -> Privileges:
         """What the database's user may do. Raises DatabaseUnreachable, as `ping`."""
         return read_privileges(self._database)
 
@@ -136,26 +136,26 @@ class Store:
         Raises:
             DatabaseUnreachable: while reading, MongoDB was away or did not answer in time.
         """
-        return self.look(metric, interval).batches
+        return self.start_read(metric, interval).batches
 
-    def look(self, metric: Metric, interval: Interval) -> SampleRead:
+    def start_read(self, metric: Metric, interval: Interval) -> SampleRead:
         """The interval's documents, and what is known of them.
 
         Raises:
             DatabaseUnreachable: as `read`.
         """
         from_ms, until_ms = _bounds(interval)
-        shelf = self._shelf(metric)
-        state = shelf.refresh() if shelf and not shelf.is_dense else None
-        if shelf is None or state is None or shelf.is_dense:
+        metric_cache = self._metric_cache(metric)
+        state = metric_cache.refresh() if metric_cache and not metric_cache.is_dense else None
+        if metric_cache is None or state is None or metric_cache.is_dense:
             return SampleRead(self._past_memory(metric, from_ms, until_ms), False, lambda: False)
         mark = state.mark(until_ms)
-        kept_from_ms = shelf.kept_from_ms(state, from_ms, until_ms)
+        cacheable_from_ms = metric_cache.cacheable_from_ms(state, from_ms, until_ms)
         return SampleRead(
-            self._batches(metric, shelf, state, (from_ms, kept_from_ms, until_ms)),
-            kept_from_ms == from_ms,
-            lambda: shelf.is_fresh() and shelf.state.mark(until_ms) == mark,
-            shelf.most_bytes,
+            self._batches(metric, metric_cache, state, (from_ms, cacheable_from_ms, until_ms)),
+            cacheable_from_ms == from_ms,
+            lambda: metric_cache.is_fresh() and metric_cache.state.mark(until_ms) == mark,
+            metric_cache.most_bytes,
         )
 
     def read_columns(self, metric: Metric, interval: Interval) -> Columns:
@@ -164,7 +164,7 @@ class Store:
         Raises:
             DatabaseUnreachable: as `read`.
         """
-        raws = self._reader.fields_at_once(metric, *_bounds(interval), ("criticity", *metric.fields))
+        raws = self._reader.read_fields_ahead(metric, *_bounds(interval), ("criticity", *metric.fields))
         return join_columns(encode_columns(raw, metric) for raw in raws)
 
     def read_window(self, metric: Metric, window: Window) -> WindowSamples:
@@ -176,11 +176,11 @@ class Store:
         whole = Interval(window.previous_start_utc, window.end_utc)
         start_ms = to_epoch_ms(window.start_utc)
         parts, lasting, has_lags = list[Columns](), [np.empty(0)], True
-        for raw in self._reader.fields_at_once(metric, *_bounds(whole), ("criticity", *metric.fields)):
+        for raw in self._reader.read_fields_ahead(metric, *_bounds(whole), ("criticity", *metric.fields)):
             documents = split(raw) if isinstance(raw, bytes) else raw
             columns = encode_columns(documents, metric)
             parts.append(columns)
-            lags = lags_seconds(documents, columns.time_ms)
+            lags = ingestion_delays_seconds(documents, columns.time_ms)
             if lags is None:
                 has_lags = False
                 continue
@@ -227,19 +227,21 @@ class Store:
         return found["end"] if found else None
 
     def _batches(
-        self, metric: Metric, shelf: MetricCache, state: Snapshot, bounds: tuple[int, int, int | None]
+        self, metric: Metric, metric_cache: MetricCache, state: Snapshot, bounds: tuple[int, int, int | None]
     ) -> Iterator[Batch]:
-        from_ms, kept_from_ms, until_ms = bounds
-        if kept_from_ms > from_ms:
-            yield from self._past_memory(metric, from_ms, kept_from_ms)
-        size, reached_ms = 0, kept_from_ms
-        at_once = shelf.most_bytes if kept_from_ms == from_ms else 0  # else a slow client would pin all of it
+        from_ms, cacheable_from_ms, until_ms = bounds
+        if cacheable_from_ms > from_ms:
+            yield from self._past_memory(metric, from_ms, cacheable_from_ms)
+        size, reached_ms = 0, cacheable_from_ms
+        at_once = (
+            metric_cache.most_bytes if cacheable_from_ms == from_ms else 0
+        )  # else a slow client would pin all of it
         try:
-            for part in shelf.parts(state, kept_from_ms, until_ms, at_once):
+            for part in metric_cache.parts(state, cacheable_from_ms, until_ms, at_once):
                 yield part
                 size += part.size_bytes
                 reached_ms = int(part.columns.time_ms[-1]) + 1 if len(part) else reached_ms
-                if size > shelf.most_bytes:
+                if size > metric_cache.most_bytes:
                     break
             else:
                 return
@@ -249,27 +251,27 @@ class Store:
             yield from self._past_memory(metric, reached_ms, until_ms)
 
     def _past_memory(self, metric: Metric, from_ms: int, until_ms: int | None) -> Iterator[Batch]:
-        encoded = (encode_batch(raw, metric) for raw in self._reader.at_once(metric, from_ms, until_ms))
+        encoded = (encode_batch(raw, metric) for raw in self._reader.read_ahead(metric, from_ms, until_ms))
         return (batch for batch in encoded if len(batch))
 
-    def _shelf(self, metric: Metric) -> MetricCache | None:
-        if not self._blocks.limit_bytes:
+    def _metric_cache(self, metric: Metric) -> MetricCache | None:
+        if not self._lru.limit_bytes:
             return None
-        shelf = self._shelves.get(metric.id)
-        if shelf is None:
-            shelf = self._making.run(self._make_shelves).get(metric.id)
-        return shelf
+        metric_cache = self._metric_caches.get(metric.id)
+        if metric_cache is None:
+            metric_cache = self._making.run(self._make_metric_caches).get(metric.id)
+        return metric_cache
 
-    def _make_shelves(self) -> dict[str, MetricCache]:
-        if self._shelves:
-            return self._shelves
-        shelves = dict[str, MetricCache]()
-        edges = {metric.collection: partial(_edge_ms, shelves, metric) for metric in METRICS}
+    def _make_metric_caches(self) -> dict[str, MetricCache]:
+        if self._metric_caches:
+            return self._metric_caches
+        metric_caches = dict[str, MetricCache]()
+        edges = {metric.collection: partial(_edge_ms, metric_caches, metric) for metric in METRICS}
         told = choose_detector(self._database, edges)
         for metric in METRICS:
-            shelves[metric.id] = MetricCache(metric, self._reader, self._blocks, told[metric.collection])
-        self._shelves = shelves
-        return shelves
+            metric_caches[metric.id] = MetricCache(metric, self._reader, self._lru, told[metric.collection])
+        self._metric_caches = metric_caches
+        return metric_caches
 
 
 def _arrivals(lags: NDArray[np.float64]) -> Arrivals:
@@ -280,9 +282,9 @@ def _arrivals(lags: NDArray[np.float64]) -> Arrivals:
     return Arrivals(late, ahead, typical if len(lags) and agree.mean() >= _AGREEING_SHARE else 0.0)
 
 
-def _edge_ms(shelves: dict[str, MetricCache], metric: Metric) -> int | None:
-    shelf = shelves.get(metric.id)
-    return shelf.state.edge_ms if shelf else None
+def _edge_ms(metric_caches: dict[str, MetricCache], metric: Metric) -> int | None:
+    metric_cache = metric_caches.get(metric.id)
+    return metric_cache.state.edge_ms if metric_cache else None
 
 
 def _bounds(interval: Interval) -> tuple[int, int | None]:

@@ -42,18 +42,18 @@ class CounterDetector:
         self._before: WriteCounts | None = None
         self._unexplained = 0
 
-    def look(self) -> None:
+    def before_probe(self) -> None:
         """Read the counters. Raises as the protocol says."""
         self._seen = self._read()
 
-    def changed(self, appended: int) -> bool:
+    def has_changed(self, appended: int) -> bool:
         """Whether the counters moved by anything but so many inserts.
 
         A sample that came between the look and the probe was found but not counted: it may be owed until the next look.
         """
         before, self._before = self._before, self._seen
         if self._seen is None:
-            return self._rereading.changed(appended)
+            return self._rereading.has_changed(appended)
         if before is None or (before.identity, before.others) != (self._seen.identity, self._seen.others):
             self._unexplained = 0
             return True

@@ -69,7 +69,7 @@ def check(options: argparse.Namespace, settings: Settings) -> int:
 @contextmanager
 def _stage(scratch: Path, settings: Settings, spacing_seconds: int) -> Iterator[tuple[Settings, list[HardInterval]]]:
     """A MongoDB with the cases in it, which this process's kernels find as theirs; both are gone afterwards."""
-    held = embedded.hold(scratch, echo)
+    held = embedded.acquire(scratch, echo)
     before = dict(os.environ)
     url = f"{held.url}/check"
     try:

@@ -78,7 +78,7 @@ def remove_history(database: Database) -> int:
 
 
 def _write_metrics(database: Database, times: list[datetime], on_progress: Callable[[int, int], None]) -> int:
-    readings = made_up_readings(times)
+    readings = demo_readings(times)
     kept = _collected(len(times))
     total, done = int(kept.sum()) * len(METRICS), 0
     for metric in METRICS:
@@ -101,7 +101,7 @@ def _write_metrics(database: Database, times: list[datetime], on_progress: Calla
     return done
 
 
-def made_up_readings(times: list[datetime], seed: int = 7) -> Readings:
+def demo_readings(times: list[datetime], seed: int = 7) -> Readings:
     """Six metrics over the given times (aware UTC), by metric id, in each metric's unit; the same for the same times.
 
     Counts are whole numbers. An outage of a quarter of an hour ends two and a half hours before the end, and again

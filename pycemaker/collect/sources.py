@@ -41,7 +41,7 @@ class Source:
         return silent_ms / 1000 if silent_ms > max(_LEAST_SILENCE_MS, _SILENT_STEPS * self.step_ms) else 0.0
 
 
-def look_at_sources(database: Database) -> list[Source]:
+def read_sources(database: Database) -> list[Source]:
     """Every metric's source whose collection has documents.
 
     Raises:

@@ -36,13 +36,13 @@ def take_samples(disk: Path, traffic: Traffic | None, taken_utc: datetime) -> Co
     found = [
         (CPU, psutil.cpu_percent() / 100),
         (RAM, psutil.virtual_memory().percent / 100),
-        (DISK, psutil.disk_usage(str(there(disk))).percent / 100),
+        (DISK, psutil.disk_usage(str(nearest_folder(disk))).percent / 100),
     ]
     documents = [(metric.collection, sample_document(metric, taken_utc, reading)) for metric, reading in found]
     return documents + (_traffic_documents(traffic, taken_utc) if traffic else [])
 
 
-def there(path: Path) -> Path:
+def nearest_folder(path: Path) -> Path:
     """The path, or the nearest folder above it that is there: `DATA_DIR` may be taken away while this runs."""
     return next(folder for folder in (path, *path.parents) if folder.exists())
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pycemaker.columnar import layout as wire
 from pycemaker.columnar.decode import FIRST_DATE_MS, LAST_DATE_MS, parse_number
 from pycemaker.columnar.layout import Field, Group, Texts
-from pycemaker.columnar.split import Items, Mask, kept_bytes, words_of
+from pycemaker.columnar.split import Items, Mask, byte_masks, words_of
 from pycemaker.metrics import Metric
 
 _MOST_COMPARED = 16
@@ -31,7 +31,7 @@ class Totals:
     whole: NDArray[np.int64] | None
 
 
-def add_up(group: Group, metric: Metric) -> Totals:
+def sum_readings(group: Group, metric: Metric) -> Totals:
     """The documents' readings: the sums of the metric's fields."""
     parts = [numbers_of(group, name) for name in metric.fields]
     if all(part.dtype == np.int64 for part in parts):
@@ -87,11 +87,11 @@ def criticities(group: Group) -> tuple[NDArray[np.int64], list[str]]:
     if field is None or field.kind != wire.STRING:
         return np.zeros(len(group), np.int64), [""]
     items = group.strings(field).items
-    codes, firsts = tell_apart(items)
+    codes, firsts = label_distinct(items)
     return codes, [word.decode() for word in items[firsts].view(f"S{items.itemsize}").tolist()]
 
 
-def tell_apart(items: Items) -> tuple[NDArray[np.int64], list[int]]:
+def label_distinct(items: Items) -> tuple[NDArray[np.int64], list[int]]:
     """A number for each item, the same for equal ones, and where each number first occurs.
 
     While there are few different ones, comparing all with one after another is far faster than a sort.
@@ -101,20 +101,20 @@ def tell_apart(items: Items) -> tuple[NDArray[np.int64], list[int]]:
     firsts: list[int] = []
     while codes[unseen := int(codes.argmin())] < 0:
         if len(firsts) == _MOST_COMPARED:
-            return _tell_many_apart(items)
+            return _label_many(items)
         np.putmask(codes, (words == words[unseen]).all(axis=1), len(firsts))
         firsts.append(unseen)
     return codes, firsts
 
 
-def _tell_many_apart(items: Items) -> tuple[NDArray[np.int64], list[int]]:
+def _label_many(items: Items) -> tuple[NDArray[np.int64], list[int]]:
     texts = items.view(f"S{items.itemsize}")
     _, firsts, codes = np.unique(texts, return_index=True, return_inverse=True)
     return codes, firsts.tolist()
 
 
 def fits_columns(group: Group, metric: Metric) -> Mask:
-    """Which documents `add_up` and `criticities` are right for; and no malformed one."""
+    """Which documents `sum_readings` and `criticities` are right for; and no malformed one."""
     read = {"criticity", *metric.fields}
     fields = group.layout.fields.values()
     return _fits(group, metric, [field for field in fields if field.name in read or field.kind == wire.BOOLEAN])
@@ -158,6 +158,6 @@ def _needs_no_escape(texts: Texts) -> Mask:
     """Which strings are ASCII that JSON takes as it is."""
     characters = texts.items.view(np.uint8)
     plain = (characters >= ord(" ")) & (characters < 0x80) & (characters != ord('"')) & (characters != ord("\\"))
-    plain |= kept_bytes(texts.lengths, texts.width).view(np.uint8) == 0
+    plain |= byte_masks(texts.lengths, texts.width).view(np.uint8) == 0
     every: Mask = (plain.view(np.uint64).reshape(len(texts.items), -1) == _EIGHT_TRUE).all(axis=1)
     return every

@@ -19,11 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pycemaker.columnar import layout
-from pycemaker.columnar.columns import Totals, add_up, criticities, fits_columns, fits_text
+from pycemaker.columnar.columns import Totals, criticities, fits_columns, fits_text, sum_readings
 from pycemaker.columnar.decode import Decoded, UndatedError, decode, dump, is_dated
-from pycemaker.columnar.json_rows import join_lines, line_of
+from pycemaker.columnar.json_rows import join_lines, json_lines_of
 from pycemaker.columnar.layout import Group
-from pycemaker.columnar.split import Documents, Places, split
+from pycemaker.columnar.split import Documents, Indices, split
 from pycemaker.metrics import Metric
 from pycemaker.series.batches import UNKNOWN_CRITICITY, Batch, Columns, no_columns
 
@@ -69,7 +69,7 @@ def encode_columns(raw: bytes | Documents, metric: Metric) -> Columns:
 
 def _dated(documents: Documents) -> bytes:
     """Those that have a date, one after another."""
-    every = map(documents.one, range(len(documents)))
+    every = map(documents.document_at, range(len(documents)))
     return b"".join(document for document in every if is_dated(document))
 
 
@@ -85,7 +85,7 @@ class _Encoder:
         self.words: dict[str, int] = {}
         self.lengths = np.empty(len(documents), np.int64)
 
-    def blocks(self) -> Iterator[Places]:
+    def blocks(self) -> Iterator[Indices]:
         for start in range(0, len(self.documents), _BLOCK):
             yield np.arange(start, min(start + _BLOCK, len(self.documents)))
 
@@ -94,23 +94,23 @@ class _Encoder:
             return no_columns()
         return Columns(self.time_ms, self.reading, *_number_by_name(self.codes, self.words))
 
-    def measure(self, rows: Places) -> None:
-        groups, others = layout.arrange(self.documents, rows, lambda group: fits_columns(group, self.metric))
+    def measure(self, rows: Indices) -> None:
+        groups, others = layout.group_by_layout(self.documents, rows, lambda group: fits_columns(group, self.metric))
         for group in groups:
             self._fill(group)
         for row in others.tolist():
             self._fill_one(row)
 
-    def encode(self, rows: Places) -> bytes:
-        groups, others = layout.arrange(self.documents, rows, lambda group: fits_text(group, self.metric))
+    def encode(self, rows: Indices) -> bytes:
+        groups, others = layout.group_by_layout(self.documents, rows, lambda group: fits_text(group, self.metric))
         first = int(rows[0])
-        lines = [(group.rows - first, line_of(group, self.metric, self._fill(group))) for group in groups]
+        lines = [(group.rows - first, json_lines_of(group, self.metric, self._fill(group))) for group in groups]
         texts = {row - first: dump(self._fill_one(row).document) for row in others.tolist()}
         joined, self.lengths[rows] = join_lines(lines, texts, len(rows))
         return joined
 
     def _fill(self, group: Group) -> Totals:
-        totals = add_up(group, self.metric)
+        totals = sum_readings(group, self.metric)
         codes, words = criticities(group)
         self.time_ms[group.rows] = group.values(group.layout.fields["time_series"], "<i8")
         self.reading[group.rows] = totals.reading
@@ -118,7 +118,7 @@ class _Encoder:
         return totals
 
     def _fill_one(self, row: int) -> Decoded:
-        decoded = decode(self.documents.one(row), self.metric)
+        decoded = decode(self.documents.document_at(row), self.metric)
         self.time_ms[row] = decoded.time_ms
         self.reading[row] = decoded.reading
         self.codes[row] = self._code(decoded.criticity)

@@ -15,7 +15,7 @@ _AT = 4
 _ID = b"\x07_id\x00"
 
 
-def lags_seconds(documents: Documents, time_ms: NDArray[np.int64]) -> NDArray[np.float64] | None:
+def ingestion_delays_seconds(documents: Documents, time_ms: NDArray[np.int64]) -> NDArray[np.float64] | None:
     """For each document the seconds from the time that it carries to the making of its `_id`.
 
     Args:

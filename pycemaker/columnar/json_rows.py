@@ -14,9 +14,9 @@ import orjson
 from numpy.typing import NDArray
 
 from pycemaker.columnar import layout as wire
-from pycemaker.columnar.columns import Totals, numbers_of, tell_apart
+from pycemaker.columnar.columns import Totals, label_distinct, numbers_of
 from pycemaker.columnar.layout import Field, Group, Texts
-from pycemaker.columnar.split import Items, Places, gather, windows
+from pycemaker.columnar.split import Indices, Items, gather, sliding_items
 from pycemaker.metrics import Metric
 
 _STRIP = 2048
@@ -26,7 +26,7 @@ _QUOTED = (wire.STRING, wire.OBJECT_ID, wire.DATE)
 _DAY_MS = 86_400_000
 
 
-class Line:
+class JsonLines:
     """The JSON text of each document of a group, as pieces from left to right: constant ones, and one a document."""
 
     def __init__(self) -> None:
@@ -38,7 +38,7 @@ class Line:
         return sum(piece.width for piece in self._pieces)
 
     @property
-    def lengths(self) -> Places:
+    def lengths(self) -> Indices:
         """Each line's length, with the comma after it."""
         return reduce(operator.add, [piece.lengths for piece in self._pieces])
 
@@ -50,18 +50,18 @@ class Line:
         """A piece for each line."""
         self._pieces.append(texts)
 
-    def write(self, some: slice, table: NDArray[np.uint8], starts: Places) -> None:
+    def write(self, some: slice, table: NDArray[np.uint8], starts: Indices) -> None:
         """Writes some of the lines, each at its start. What an item holds past its text, the next one overwrites."""
         place = starts.copy()
         for piece in self._pieces:
             items, lengths = piece.cut(some)
-            windows(table, piece.width)[place] = items
+            sliding_items(table, piece.width)[place] = items
             place += lengths
 
 
-def line_of(group: Group, metric: Metric, totals: Totals) -> Line:
+def json_lines_of(group: Group, metric: Metric, totals: Totals) -> JsonLines:
     """The lines of the group's documents; a summed metric gets its total as `value`."""
-    line, before = Line(), b"{"
+    line, before = JsonLines(), b"{"
     for field in group.layout.fields.values():
         summed = metric.is_sum and field.name == "value"
         quote = b'"' if field.kind in _QUOTED and not summed else b""
@@ -119,7 +119,7 @@ def _date_texts(date_ms: NDArray[np.int64]) -> Texts:
 
 
 def _day_texts(days: NDArray[np.int64]) -> Items:
-    codes, firsts = tell_apart(days.view("V8"))
+    codes, firsts = label_distinct(days.view("V8"))
     texts = np.datetime_as_string(days[firsts].astype("M8[D]"), unit="h").astype("S13")
     return texts.view("V13")[codes]
 
@@ -137,7 +137,9 @@ def _millisecond_texts() -> Items:
     return np.array([f".{millisecond:03}Z" for millisecond in range(1000)], "S5").view("V5")
 
 
-def join_lines(lines: Sequence[tuple[Places, Line]], texts: Mapping[int, bytes], count: int) -> tuple[bytes, Places]:
+def join_lines(
+    lines: Sequence[tuple[Indices, JsonLines]], texts: Mapping[int, bytes], count: int
+) -> tuple[bytes, Indices]:
     """The texts of a block's documents in order, joined by commas; and their lengths.
 
     Args:
@@ -154,7 +156,7 @@ def join_lines(lines: Sequence[tuple[Places, Line]], texts: Mapping[int, bytes],
     return _write(lines, texts, starts), lengths
 
 
-def _write(lines: Sequence[tuple[Places, Line]], texts: Mapping[int, bytes], starts: Places) -> bytes:
+def _write(lines: Sequence[tuple[Indices, JsonLines]], texts: Mapping[int, bytes], starts: Indices) -> bytes:
     """The texts, each at its start; the last of `starts` is where they end."""
     end = int(starts[-1])
     width = max([line.width for _, line in lines], default=0)
@@ -170,7 +172,7 @@ def _write(lines: Sequence[tuple[Places, Line]], texts: Mapping[int, bytes], sta
         return joined.getvalue()
 
 
-def _write_lines(lines: Sequence[tuple[Places, Line]], starts: Places, joined: BytesIO, width: int) -> None:
+def _write_lines(lines: Sequence[tuple[Indices, JsonLines]], starts: Indices, joined: BytesIO, width: int) -> None:
     """Writes groups of lines where they belong: first into the equally wide rows of a table, then closed up.
 
     The rows go out as wide as they are. numpy assigns them in order, so each overwrites what the one before it has too
@@ -178,7 +180,7 @@ def _write_lines(lines: Sequence[tuple[Places, Line]], starts: Places, joined: B
     """
     table = np.empty(_STRIP * width, np.uint8)
     with joined.getbuffer() as view:
-        places = windows(view, width)
+        places = sliding_items(view, width)
         for first in range(0, len(starts), _STRIP):
             for rows, line in lines:
                 some = slice(*np.searchsorted(rows, (first, first + _STRIP)).tolist())

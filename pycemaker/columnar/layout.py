@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pycemaker.columnar.split import WORD, Documents, Items, Mask, Places, gather, kept_bytes, words_of
+from pycemaker.columnar.split import WORD, Documents, Indices, Items, Mask, byte_masks, gather, words_of
 
 DOUBLE, STRING, OBJECT_ID, BOOLEAN, DATE, NULL, INT32, INT64 = 0x01, 0x02, 0x07, 0x08, 0x09, 0x0A, 0x10, 0x12
 WIDTHS = {DOUBLE: 8, OBJECT_ID: 12, BOOLEAN: 1, DATE: 8, NULL: 0, INT32: 4, INT64: 8}
@@ -72,14 +72,14 @@ class Texts:
     """
 
     items: Items
-    lengths: Places
+    lengths: Indices
 
     @property
     def width(self) -> int:
         """How many bytes an item has."""
         return self.items.itemsize
 
-    def cut(self, some: slice) -> tuple[Items, Places]:
+    def cut(self, some: slice) -> tuple[Items, Indices]:
         """Items and lengths of some documents."""
         items = self.items[some] if self.items.ndim else self.items
         return items, self.lengths[some] if self.lengths.ndim else self.lengths
@@ -91,10 +91,10 @@ class Group:
 
     documents: Documents
     layout: Layout
-    rows: Places
+    rows: Indices
     parts: Sequence[Items]
-    string_starts: Sequence[Places]
-    string_lengths: Sequence[Places]
+    string_starts: Sequence[Indices]
+    string_lengths: Sequence[Indices]
     _strings: dict[int, Texts] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -114,7 +114,7 @@ class Group:
         lengths = self.string_lengths[part]
         width = max(WORD, -(-int(lengths.max()) // WORD) * WORD)
         items = gather(self.documents.raw, self.string_starts[part], width)
-        return Texts((words_of(items) & words_of(kept_bytes(lengths, width))).view(f"V{width}").ravel(), lengths)
+        return Texts((words_of(items) & words_of(byte_masks(lengths, width))).view(f"V{width}").ravel(), lengths)
 
 
 class _Reader:
@@ -184,15 +184,15 @@ def read_layout(document: bytes) -> Layout | None:
         return None
 
 
-def match(documents: Documents, rows: Places, layout: Layout) -> Group:
+def match(documents: Documents, rows: Indices, layout: Layout) -> Group:
     """Those documents among `rows` that have this layout, every byte that is not a value compared.
 
     A document that differs is left out as soon as that shows, and the others are matched anew. So are those so near the
     end of `documents` that reads of a whole layout would pass it.
     """
     parts: list[Items] = []
-    starts: list[Places] = []
-    lengths: list[Places] = []
+    starts: list[Indices] = []
+    lengths: list[Indices] = []
     place = documents.starts[rows]
     alike = place <= len(documents.raw) - layout.reach
     for part in layout.parts:
@@ -221,7 +221,9 @@ def _has_skeleton(items: Items, part: Part) -> Mask:
     return alike
 
 
-def arrange(documents: Documents, rows: Places, fitting: Callable[[Group], Mask]) -> tuple[list[Group], Places]:
+def group_by_layout(
+    documents: Documents, rows: Indices, fitting: Callable[[Group], Mask]
+) -> tuple[list[Group], Indices]:
     """Groups of documents laid out alike, and those documents left to be decoded one by one.
 
     A layout is that of a document picked among those not yet in a group, further on with each try, so that a few odd
@@ -233,11 +235,11 @@ def arrange(documents: Documents, rows: Places, fitting: Callable[[Group], Mask]
         fitting: which documents of a group belong in it, by their values.
     """
     groups: list[Group] = []
-    left: list[Places] = []
+    left: list[Indices] = []
     for attempt in range(_LAYOUTS_TRIED):
         if len(rows) < _FEWEST:
             break
-        layout = read_layout(documents.one(rows[len(rows) * attempt // _LAYOUTS_TRIED]))
+        layout = read_layout(documents.document_at(rows[len(rows) * attempt // _LAYOUTS_TRIED]))
         if layout is None:
             continue
         group = match(documents, rows, layout)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 WORD = 8
 _SMALLEST_DOCUMENT = 5
 
-Places = NDArray[np.int64]
+Indices = NDArray[np.int64]
 Items = NDArray[np.void]
 Mask = NDArray[np.bool_]
 
@@ -25,13 +25,13 @@ class Documents:
     """BSON documents one after another, and where each starts and ends."""
 
     raw: bytes
-    starts: Places
-    ends: Places
+    starts: Indices
+    ends: Indices
 
     def __len__(self) -> int:
         return len(self.starts)
 
-    def one(self, index: int) -> bytes:
+    def document_at(self, index: int) -> bytes:
         """The bytes of one document."""
         return self.raw[self.starts[index] : self.ends[index]]
 
@@ -40,14 +40,14 @@ class Documents:
         return Documents(self.raw, self.starts[start:], self.ends[start:])
 
 
-def windows(buffer: bytes | memoryview | NDArray[np.uint8], width: int) -> Items:
+def sliding_items(buffer: bytes | memoryview | NDArray[np.uint8], width: int) -> Items:
     """Every run of `width` bytes of the buffer, by where it starts; they overlap."""
     return np.ndarray((max(0, len(buffer) - width + 1),), f"V{width}", buffer, 0, (1,))
 
 
-def gather(buffer: bytes, starts: Places, width: int) -> Items:
+def gather(buffer: bytes, starts: Indices, width: int) -> Items:
     """A copy of the `width` bytes at each start."""
-    return windows(buffer, width)[starts]
+    return sliding_items(buffer, width)[starts]
 
 
 def words_of(items: Items) -> NDArray[np.uint64]:
@@ -55,7 +55,7 @@ def words_of(items: Items) -> NDArray[np.uint64]:
     return items.view(np.uint64).reshape(len(items), items.itemsize // WORD)
 
 
-def kept_bytes(lengths: Places, width: int) -> Items:
+def byte_masks(lengths: Indices, width: int) -> Items:
     """For each length an item that has all bits set in its first `length` bytes, and none past them."""
     table = np.where(np.arange(width) < np.arange(width + 1)[:, None], 0xFF, 0).astype(np.uint8)
     return table.view(f"V{width}").ravel()[lengths]
@@ -92,7 +92,7 @@ def _split(raw: bytes, *, is_array: bool) -> Documents:
     return Documents(raw, starts, ends)
 
 
-def _header_lengths(count: int) -> Places:
+def _header_lengths(count: int) -> Indices:
     """How long the headers of so many elements of an array are."""
     lengths = np.full(count, 3, np.int64)
     digits = 10
@@ -102,7 +102,7 @@ def _header_lengths(count: int) -> Places:
     return lengths
 
 
-def _guess_starts(raw: bytes, *, is_array: bool) -> Places | None:
+def _guess_starts(raw: bytes, *, is_array: bool) -> Indices | None:
     """Every place that looks like the first document's beginning, provided that they chain up.
 
     There is one chain from 0 to the end, so this is it when it holds; found in half the time of following it.

@@ -57,7 +57,7 @@ class JobEnqueuer(JobReader):
         """
         began = time.monotonic()
         with self._asking:  # so that on one server the limit holds to the last one
-            self._database.outage.fail_since(began)
+            self._database.circuit_breaker.fail_since(began)
             while True:
                 if found := self.find_duplicate(submission):
                     return found, False

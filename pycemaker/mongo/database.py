@@ -34,8 +34,8 @@ DEFAULT_NAME = "pycemaker"
 
 Document = dict[str, Any]
 
-_asked = threading.local()
-"""`outage` of the database that this thread works with."""
+_thread = threading.local()
+"""`circuit_breaker` of the database that this thread works with."""
 
 
 class Database:
@@ -57,7 +57,7 @@ class Database:
         self._opening_cursors = SingleFlight[pymongo.MongoClient[Document]]()
         self._client: pymongo.MongoClient[Document] | None = None
         self._cursor_client: pymongo.MongoClient[Document] | None = None
-        self.outage = CircuitBreaker()
+        self.circuit_breaker = CircuitBreaker()
 
     @property
     def is_embedded(self) -> bool:
@@ -91,8 +91,8 @@ class Database:
         Raises:
             DatabaseUnreachable: as `__getitem__`. What the cursor raises is PyMongo's: see `translated`.
         """
-        _asked.outage = self.outage
-        self.outage.admit()
+        _thread.circuit_breaker = self.circuit_breaker
+        self.circuit_breaker.admit()
         client = self._cursor_client or self._opening_cursors.run(self._make_cursor_client)
         database = client.get_default_database(DEFAULT_NAME)
         return database[collection].find_raw_batches(**find, max_time_ms=_CURSOR_MS)
@@ -122,8 +122,8 @@ class Database:
             self._held = None
 
     def _open(self) -> MongoDatabase[Document]:
-        _asked.outage = self.outage
-        self.outage.admit()
+        _thread.circuit_breaker = self.circuit_breaker
+        self.circuit_breaker.admit()
         client = self._client or self._opening.run(self._make_client)
         return client.get_default_database(DEFAULT_NAME)
 
@@ -159,7 +159,7 @@ def open_database(url: str | None, data_dir: Path, say: Callable[[str], None] = 
     if url:
         _check(url)
         return Database(url)
-    held = embedded.hold(data_dir, say)
+    held = embedded.acquire(data_dir, say)
     return Database(held.url, held)
 
 
@@ -201,7 +201,7 @@ def translated() -> Iterator[None]:
 
 
 @contextmanager
-def noted() -> Iterator[None]:
+def tracked_exchange() -> Iterator[None]:
     """What is inside asks MongoDB: its faults are translated, and an outage begins or ends with it."""
     began = time.monotonic()
     try:
@@ -209,15 +209,17 @@ def noted() -> Iterator[None]:
             yield
     except DatabaseUnreachable as error:
         fault = error.__cause__
-        if isinstance(fault, ConnectionFailure) and hasattr(_asked, "outage"):
-            _asked.outage.note_failure(began, error, sees_no_server=isinstance(fault, ServerSelectionTimeoutError))
+        if isinstance(fault, ConnectionFailure) and hasattr(_thread, "circuit_breaker"):
+            _thread.circuit_breaker.note_failure(
+                began, error, sees_no_server=isinstance(fault, ServerSelectionTimeoutError)
+            )
         raise
-    if hasattr(_asked, "outage"):
-        _asked.outage.note_answer()
+    if hasattr(_thread, "circuit_breaker"):
+        _thread.circuit_breaker.note_answer()
 
 
 @contextmanager
 def one_exchange(seconds: float = ANSWER_SECONDS) -> Iterator[None]:
     """What is inside is one exchange with MongoDB, bounded in time."""
-    with noted(), pymongo.timeout(seconds):
+    with tracked_exchange(), pymongo.timeout(seconds):
         yield

@@ -56,7 +56,7 @@ class EmbeddedMongod:
         self._lease.release()
 
 
-def hold(
+def acquire(
     data_dir: Path, say: Callable[[str], None] = lambda _text: None, *, unix_sockets: bool = HAS_UNIX_SOCKETS
 ) -> EmbeddedMongod:
     """A share in the mongod under `data_dir`, started where it is not running.

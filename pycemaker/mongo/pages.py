@@ -32,7 +32,7 @@ _UNREAD: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocu
 
 
 @dataclass(frozen=True)
-class _Question:
+class _PageQuery:
     """A page: from which place in the index to which, and how many documents after the first of these are known."""
 
     database: Database
@@ -64,17 +64,17 @@ class _Question:
 class DocumentPage:
     """What came: the documents, and whether they are fewer than were asked for only because a reply holds no more."""
 
-    question: _Question
+    question: _PageQuery
     documents: Documents
     is_cut: bool
 
-    def following(self) -> _Question | None:
+    def following(self) -> _PageQuery | None:
         """What to ask next; None where this is the end."""
         count = len(self.documents)
         if not count or not (self.is_cut or count == self.question.command["limit"]):
             return None
         for index in range(count - 1, -1, -1):
-            last = key_of(self.documents.one(index))
+            last = key_of(self.documents.document_at(index))
             if last is not None and last != self.question.start:
                 return replace(self.question, start=last, known=0)
         return replace(self.question, known=self.question.known + count)
@@ -85,13 +85,13 @@ class DocumentPage:
         It is the first one that is dated: lists of times are sorted by the earliest of them, and so may precede it.
         """
         for index in range(len(self.documents)):
-            key = key_of(self.documents.one(index))
+            key = key_of(self.documents.document_at(index))
             if key is not None:
                 return self.documents.part(index + 1) if key == self.question.start else self.documents
         return self.documents
 
 
-def first_page(database: Database, command: Document, start: bytes) -> DocumentPage:
+def fetch_first_page(database: Database, command: Document, start: bytes) -> DocumentPage:
     """The first documents from `start` on.
 
     Args:
@@ -103,11 +103,11 @@ def first_page(database: Database, command: Document, start: bytes) -> DocumentP
         DatabaseUnreachable: MongoDB is away, or does not do it.
     """
     limits = {"limit": PAGE_DOCUMENTS, "batchSize": PAGE_DOCUMENTS}
-    return _bounded(_Question(database, {**command, **limits}, start))
+    return _bounded(_PageQuery(database, {**command, **limits}, start))
 
 
-def from_page(page: DocumentPage, pool: Executor) -> Iterator[Documents]:
-    """Its documents and all that follow; the next page is waited for in the pool. Raises as `first_page`."""
+def iterate_pages(page: DocumentPage, pool: Executor) -> Iterator[Documents]:
+    """Its documents and all that follow; the next page is waited for in the pool. Raises as `fetch_first_page`."""
     while True:
         question = page.following()
         coming = pool.submit(_bounded, question) if question else None
@@ -117,6 +117,6 @@ def from_page(page: DocumentPage, pool: Executor) -> Iterator[Documents]:
         page = coming.result()
 
 
-def _bounded(question: _Question) -> DocumentPage:
+def _bounded(question: _PageQuery) -> DocumentPage:
     with one_exchange():
         return question.ask()

@@ -23,9 +23,9 @@ from pycemaker.columnar.parse import first_key
 from pycemaker.columnar.split import Documents, split
 from pycemaker.errors import DatabaseUnreachable
 from pycemaker.metrics import Metric
-from pycemaker.mongo.database import Database, Document, noted, one_exchange
+from pycemaker.mongo.database import Database, Document, one_exchange, tracked_exchange
 from pycemaker.mongo.indexes import KEY, Indexes
-from pycemaker.mongo.pages import DocumentPage, first_page, from_page
+from pycemaker.mongo.pages import DocumentPage, fetch_first_page, iterate_pages
 
 BATCH_DOCUMENTS = 10_000
 """Documents a batch: about 1.5 MB on the wire, which bounds what one read holds at a time."""
@@ -71,7 +71,7 @@ class Reader:
         """The same for several collections; whether each has its index. Raises as `Indexes.ensure_all`."""
         return self._indexes.ensure_all(collections, wait_seconds)
 
-    def batches(
+    def read_batches(
         self, metric: Metric, from_ms: int, until_ms: int | None, projection: dict[str, int] | None = None
     ) -> Iterator[bytes]:
         """The documents with from_ms <= time < until_ms, oldest first, as BSON, by a cursor, batch by batch.
@@ -87,33 +87,33 @@ class Reader:
         """
         return self._batches(metric, [(from_ms, until_ms)], projection, BATCH_DOCUMENTS, CursorType.NON_TAILABLE)
 
-    def begin(self, metric: Metric, from_ms: int, until_ms: int | None) -> Future[DocumentPage | None]:
-        """Have the first page of a stretch come, for who will want it: `at_once` takes it from there."""
+    def prefetch(self, metric: Metric, from_ms: int, until_ms: int | None) -> Future[DocumentPage | None]:
+        """Have the first page of a stretch come, for who will want it: `read_ahead` takes it from there."""
         return self._pool.submit(self._first_page, metric, from_ms, until_ms)
 
-    def at_once(
+    def read_ahead(
         self, metric: Metric, from_ms: int, until_ms: int | None, coming: Future[DocumentPage | None] | None = None
     ) -> Iterator[bytes | Documents]:
         """The same for who wants all of it: the next page is on its way while this one is worked on (see `pages`).
 
-        Where the index cannot bound a page, or reads need not go to one and the same server, it is as `batches`.
+        Where the index cannot bound a page, or reads need not go to one and the same server, it is as `read_batches`.
         """
         page = coming.result() if coming else self._first_page(metric, from_ms, until_ms)
         if page is None:
-            yield from self.batches(metric, from_ms, until_ms)
+            yield from self.read_batches(metric, from_ms, until_ms)
         else:
-            yield from from_page(page, self._pool)
+            yield from iterate_pages(page, self._pool)
 
-    def fields_at_once(
+    def read_fields_ahead(
         self, metric: Metric, from_ms: int, until_ms: int | None, fields: Sequence[str]
     ) -> Iterator[bytes | Documents]:
         """The same of these fields alone; `_id` and `time_series`, by which pages follow one another, come too."""
         projection = dict.fromkeys(("_id", "time_series", *fields), 1)
         page = self._first_page(metric, from_ms, until_ms, projection)
         if page is None:
-            yield from self.batches(metric, from_ms, until_ms, projection)
+            yield from self.read_batches(metric, from_ms, until_ms, projection)
         else:
-            yield from from_page(page, self._pool)
+            yield from iterate_pages(page, self._pool)
 
     def _first_page(
         self, metric: Metric, from_ms: int, until_ms: int | None, projection: dict[str, int] | None = None
@@ -126,7 +126,7 @@ class Reader:
         if projection is not None:
             command["projection"] = projection
         try:
-            return first_page(self.database, command, first_key(from_ms))
+            return fetch_first_page(self.database, command, first_key(from_ms))
         except DatabaseUnreachable as error:
             if getattr(error.__cause__, "code", None) not in _NO_SUCH_INDEX:
                 raise
@@ -152,7 +152,7 @@ class Reader:
             until_ms: only samples before that instant; None means all.
 
         Raises:
-            DatabaseUnreachable: as `batches`.
+            DatabaseUnreachable: as `read_batches`.
         """
         self.prepare(metric)
         bound = {} if until_ms is None else {"$lt": DatetimeMS(until_ms)}
@@ -169,15 +169,15 @@ class Reader:
         return int(encode_columns(found, metric).time_ms[0]) if found else None
 
     def count(self, metric: Metric, from_ms: int, until_ms: int) -> int:
-        """How many documents there are with from_ms <= time < until_ms, by the index alone. Raises as `batches`."""
+        """How many documents there are with from_ms <= time < until_ms, by the index. Raises as `read_batches`."""
         if not self._has_pages(metric):  # a filter may have to look at every document, two ends in the index do not
-            raws = self.batches(metric, from_ms, until_ms, {"_id": 1, "time_series": 1})
+            raws = self.read_batches(metric, from_ms, until_ms, {"_id": 1, "time_series": 1})
             return sum(len(split(raw)) for raw in raws)
         with one_exchange():
             return self.database[metric.collection].count_documents(_between(from_ms, until_ms))
 
-    def are_more_than(self, count: int, metric: Metric, from_ms: int) -> bool:
-        """Whether there are more than so many samples from that instant on. Raises as `batches`."""
+    def has_more_than(self, count: int, metric: Metric, from_ms: int) -> bool:
+        """Whether there are more than so many samples from that instant on. Raises as `read_batches`."""
         later = {"time_series": {"$gte": DatetimeMS(from_ms)}}
         with one_exchange():
             return self.database[metric.collection].count_documents(later, limit=count + 1) > count
@@ -191,7 +191,7 @@ class Reader:
             while raw is not None:
                 if raw:
                     yield raw
-                with noted():
+                with tracked_exchange():
                     raw = next(cursor, None)
         finally:
             cursor.close()
@@ -208,7 +208,7 @@ class Reader:
         cursor: Any = self.database.find_raw_batches(
             metric.collection, **_where(stretches, names_index=names_index), **more
         )
-        with noted():
+        with tracked_exchange():
             try:
                 return cursor, next(cursor, None)
             except NetworkTimeout:

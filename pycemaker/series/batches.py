@@ -151,7 +151,7 @@ class Batch:
         return 0 if index == 0 else int(self.row_ends[index - 1]) + 1 - self.rows_from
 
 
-def digest_of(batches: Iterable[Batch], *more: str) -> str:
+def batches_digest(batches: Iterable[Batch], *more: str) -> str:
     """One digest for all of this, in hexadecimal: of each batch that has documents, and of what else is said."""
     told = b"".join(batch.digest for batch in batches if len(batch))
     return xxhash.xxh3_128_hexdigest(told + "\0".join(("", *more)).encode())

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from pycemaker.collect.demo import made_up_readings
+from pycemaker.collect.demo import demo_readings
 from pycemaker.collect.sample_document import sample_document
 from pycemaker.metrics import DISK, METRICS, SAMPLE_SECONDS, Metric
 from pycemaker.mongo.database import Database, translated
@@ -45,7 +45,7 @@ class HardInterval:
 
     def documents(self, metric: Metric) -> Documents:
         """One metric's samples."""
-        readings = made_up_readings(list(self.times)) if self.times else {}
+        readings = demo_readings(list(self.times)) if self.times else {}
         for place, taken_utc in enumerate(self.times):
             document = sample_document(
                 metric, taken_utc, float(readings[metric.id][place]), failed=int(readings["http_fail"][place])

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from pycemaker.collect.sources import look_at_sources
+from pycemaker.collect.sources import read_sources
 from pycemaker.errors import (
     DatabaseLoginRefused,
     DatabaseNotStarted,
@@ -163,7 +163,7 @@ def look_at_indexes(shared: SharedConnection) -> Outcome:
 def look_at_samples(shared: SharedConnection) -> Outcome:
     """Whether there are metrics in this database, whether their documents carry dates, and whether they keep coming."""
     try:
-        sources = look_at_sources(shared.open())
+        sources = read_sources(shared.open())
     except PycemakerError:
         return Outcome(SKIP, "the database does not answer, or a collection has no index")
     if not sources:

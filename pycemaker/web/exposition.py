@@ -113,10 +113,10 @@ class _Counts(Collector):
         yield _gauge("pycemaker_report_overdue_seconds", "For how long the report due longest is nobody's.", overdue)
 
     def _cache(self) -> Iterable[Metric]:
-        use = self._services.store.cache_use
+        use = self._services.store.cache_usage
         yield _gauge("pycemaker_cache_bytes", "Memory that recent samples take.", use.size_bytes)
         yield _gauge("pycemaker_cache_limit_bytes", "Memory that they may take.", use.limit_bytes)
-        yield _gauge("pycemaker_cache_blocks", "Blocks held, each an hour of a metric.", use.blocks)
+        yield _gauge("pycemaker_cache_blocks", "Blocks held, each an hour of a metric.", use.hours)
         yield _counter("pycemaker_cache_hits", "Blocks asked for that were held.", use.hits)
         yield _counter("pycemaker_cache_misses", "Blocks asked for that had to be read.", use.misses)
         yield _counter("pycemaker_cache_evictions", "Blocks that left for others.", use.evictions)

@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from pycemaker.cache.store import SampleRead
-from pycemaker.series.batches import Batch, digest_of, text_digest
+from pycemaker.series.batches import Batch, batches_digest, text_digest
 from pycemaker.series.downsample import Downsampler
 from pycemaker.web import response_bodies
 from pycemaker.web.formats import BROKEN_OFF, Shape, write
@@ -133,13 +133,13 @@ def _made(chunks: Iterator[bytes]) -> tuple[Iterator[bytes], bytes | None]:
 
 
 def _whole_bytes(reading: SampleRead) -> int:
-    return KEPT_WHOLE_BYTES if reading.is_short else WHOLE_BYTES
+    return KEPT_WHOLE_BYTES if reading.fits_cache else WHOLE_BYTES
 
 
 def _gather(reading: SampleRead) -> _Gathered:
     """Take what is in memory, or what comes at once; what is longer stays to be streamed."""
     head: deque[Batch] = deque()
-    size, most_bytes = 0, reading.most_bytes if reading.is_short else WHOLE_BYTES
+    size, most_bytes = 0, reading.buffer_limit_bytes if reading.fits_cache else WHOLE_BYTES
     for batch in reading.batches:
         head.append(batch)
         size += len(batch.rows)
@@ -151,8 +151,8 @@ def _gather(reading: SampleRead) -> _Gathered:
 def _etag(parts: list[_Gathered], *more: str | Shape) -> str:
     if not all(part.is_whole for part in parts):
         return f'"{secrets.token_urlsafe(16)}"'
-    digests = [digest_of(part.head) for part in parts]
-    return f'"{digest_of((), *digests, *map(str, more))}"'
+    digests = [batches_digest(part.head) for part in parts]
+    return f'"{batches_digest((), *digests, *map(str, more))}"'
 
 
 def _thinned(batches: Iterator[Batch], max_points: int) -> Downsampler:

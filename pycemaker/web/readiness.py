@@ -20,7 +20,7 @@ from typing import Any
 
 from pycemaker import i18n
 from pycemaker.cache.store import Store
-from pycemaker.collect.sources import look_at_sources
+from pycemaker.collect.sources import read_sources
 from pycemaker.errors import DatabaseUnreachable, IndexesNotReady, PycemakerError, RightMissing
 from pycemaker.jobs.job_store import JobStore
 from pycemaker.metrics import METRICS
@@ -142,7 +142,7 @@ def check_database(store: Store) -> ReadinessFinding:
 def check_reading(store: Store) -> ReadinessFinding:
     """Whether samples can be read: the newest one of a metric is."""
     try:
-        store.rights()
+        store.privileges()
         store.newest(METRICS[0])
     except IndexesNotReady:
         return ReadinessFinding(True)  # `indexes` says so
@@ -154,7 +154,7 @@ def check_reading(store: Store) -> ReadinessFinding:
 def check_writing(store: Store) -> ReadinessFinding:
     """Whether reports can be written down. Without it metrics are served all the same."""
     try:
-        rights = store.rights()
+        rights = store.privileges()
     except PycemakerError as error:
         return _failed(error)
     if not (rights.write and rights.index):
@@ -166,7 +166,9 @@ def check_indexes(store: Store) -> ReadinessFinding:
     """Whether every collection has the index that bounds its reads; where one is missing its making begins here."""
     try:
         if not store.prepare_all(BOUND_SECONDS - 0.5):
-            return ReadinessFinding(False, _REFUSED_INDEX if store.rights().index else _FORBIDDEN_INDEX, is_vital=False)
+            return ReadinessFinding(
+                False, _REFUSED_INDEX if store.privileges().index else _FORBIDDEN_INDEX, is_vital=False
+            )
     except IndexesNotReady as error:
         return ReadinessFinding(False, f"o índice de {error.facts['reason']} está sendo criado")
     except PycemakerError as error:
@@ -185,7 +187,7 @@ def check_samples(store: Store, clock: Callable[[], datetime]) -> ReadinessFindi
     """Whether samples keep coming, with dates. Requests need not stop where they do not."""
     try:
         store.prepare_all(BOUND_SECONDS - 0.5)  # the look goes by the indexes, which another check has begun
-        sources = look_at_sources(store.database)
+        sources = read_sources(store.database)
     except PycemakerError:
         return ReadinessFinding(False, "não foi possível olhar as amostras", is_vital=False)
     if not sources:

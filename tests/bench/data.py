@@ -26,7 +26,7 @@ A_DAY = 86_400 // SAMPLE_SECONDS
 def mongod() -> Iterator[tuple[str, Path]]:
     """Its URL without a database, and its folder; gone afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="pm-"))
-    held = embedded.hold(folder)
+    held = embedded.acquire(folder)
     try:
         yield held.url, folder
     finally:

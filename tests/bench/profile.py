@@ -37,11 +37,11 @@ def main() -> None:
         reader = Reader(database)
         reader.prepare(CPU)
         from_ms = to_epoch_ms(WEEK.start_utc) + 1
-        pages = list(reader.at_once(CPU, from_ms, None))
-        raws = [b"".join(map(page.one, range(len(page)))) for page in pages if not isinstance(page, bytes)]
+        pages = list(reader.read_ahead(CPU, from_ms, None))
+        raws = [b"".join(map(page.document_at, range(len(page)))) for page in pages if not isinstance(page, bytes)]
         print(f"  {'of a week, ms':<44}{'ours':>8}{'mongod':>8}{'clock':>8}")
-        _row("its documents moved by PyMongo", lambda: sum(map(len, reader.batches(CPU, from_ms, None))))
-        _row("its documents, one page after the other", lambda: sum(map(len, reader.at_once(CPU, from_ms, None))))
+        _row("its documents moved by PyMongo", lambda: sum(map(len, reader.read_batches(CPU, from_ms, None))))
+        _row("its documents, one page after the other", lambda: sum(map(len, reader.read_ahead(CPU, from_ms, None))))
         _row("encoding them: columns and JSON", lambda: [encode_batch(page, CPU) for page in pages])
         _row("their columns alone", lambda: [encode_columns(raw, CPU) for raw in raws])
         _row("max_points=1000 from an empty memory", lambda: _answer(database))
@@ -52,7 +52,7 @@ def main() -> None:
 
 
 def _answer(database: Database) -> int:
-    answer = metric_answers.tail(Store(database, 256 * 2**20).look(CPU, WEEK), Shape("json", 1000), nullcontext)
+    answer = metric_answers.tail(Store(database, 256 * 2**20).start_read(CPU, WEEK), Shape("json", 1000), nullcontext)
     return sum(map(len, answer.chunks))
 
 

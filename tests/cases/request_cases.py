@@ -77,7 +77,7 @@ REQUESTS = (
 def rows() -> Iterator[Row]:
     """A row for each request, over an empty database of their own."""
     folder = Path(tempfile.mkdtemp(prefix="pm-"))
-    held = embedded.hold(folder)
+    held = embedded.acquire(folder)
     database = Database(f"{held.url}/cases", held)
     try:
         for case in REQUESTS:

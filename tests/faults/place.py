@@ -96,7 +96,7 @@ class Place:
 def place(**given: str) -> Iterator[Place]:
     """A place over a sample history of half a day; whatever was started in it is stopped."""
     folder = Path(tempfile.mkdtemp(prefix="pm-"))
-    held = embedded.hold(folder)
+    held = embedded.acquire(folder)
     plain = {name: text for name, text in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")}
     with smtp_server("ssl") as mail:
         environment = plain | {

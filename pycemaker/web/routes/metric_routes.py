@@ -35,7 +35,7 @@ def add_metrics(app: Bottle, services: Services) -> None:
         window = parse_window(
             date_now, time_range, zone=settings.timezone, now_utc=services.clock(), limit=settings.max_range_hours
         )
-        current, previous = store.look(metric, window.current), store.look(metric, window.previous)
+        current, previous = store.start_read(metric, window.current), store.start_read(metric, window.previous)
         answer = metric_answers.interval(current, previous, window, _shape(), place)
         return _send(answer, services.streams, moves=date_now == "now")
 
@@ -43,7 +43,9 @@ def add_metrics(app: Bottle, services: Services) -> None:
     def metric_tail(name: str, date_start: str) -> Any:
         metric = find_metric(name)
         start_utc = parse_instant(date_start, zone=settings.timezone, now_utc=services.clock())
-        answer = metric_answers.tail(store.look(metric, since(start_utc)), _shape(settings.default_max_points), place)
+        answer = metric_answers.tail(
+            store.start_read(metric, since(start_utc)), _shape(settings.default_max_points), place
+        )
         return _send(answer, services.streams, moves=date_start == "now")
 
 

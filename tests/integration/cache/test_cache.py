@@ -95,13 +95,13 @@ def replicated() -> Iterator[Database]:
 
 
 def stream_of(store: Store) -> Any:
-    change_detector: Any = store._shelves["cpu"]._changes
-    return getattr(change_detector, "_changes", change_detector)._stream
+    change_detector: Any = store._metric_caches["cpu"]._detector
+    return getattr(change_detector, "_detector", change_detector)._stream
 
 
 def reads_of(store: Store) -> Any:
     """Counts the runs of hours that are read."""
-    return patch.object(store._reader, "at_once", wraps=store._reader.at_once)
+    return patch.object(store._reader, "read_ahead", wraps=store._reader.read_ahead)
 
 
 WRITES: dict[str, Write] = {
@@ -155,8 +155,8 @@ def test_a_replica_set_tells_by_its_change_stream(what: str, replicated: Databas
     collection.delete_many({})
     fill(replicated)
     with (
-        patch.object(change_detector, "REREAD_SECONDS", 1e9),
-        patch("pycemaker.cache.detector_choice.read_count", side_effect=AssertionError),
+        patch.object(change_detector, "INVALIDATE_SECONDS", 1e9),
+        patch("pycemaker.cache.detector_choice.read_write_counts", side_effect=AssertionError),
     ):
         cached, plain = Store(replicated, CACHE_BYTES), Store(replicated)
         assert eventually(lambda: answers(cached) == answers(plain))
@@ -180,7 +180,7 @@ def test_a_collection_that_takes_the_place_of_a_metric_s_is_told_of(
 ) -> None:
     replicated["cpu_usage"].delete_many({})
     fill(replicated)
-    with patch.object(change_detector, "REREAD_SECONDS", 1e9):
+    with patch.object(change_detector, "INVALIDATE_SECONDS", 1e9):
         cached, plain = Store(replicated, CACHE_BYTES), Store(replicated)
         assert eventually(lambda: answers(cached) == answers(plain))
         assert eventually(stream_of(cached).keeps_up)
@@ -216,7 +216,7 @@ def test_a_sample_behind_an_end_that_is_just_moving_on_is_not_missed(
     collection, noted = replicated["cpu_usage"], list[Any]()
     collection.delete_many({})
     fill(replicated)
-    monkeypatch.setattr(change_detector, "REREAD_SECONDS", 1e9)
+    monkeypatch.setattr(change_detector, "INVALIDATE_SECONDS", 1e9)
     cached, plain = Store(replicated, CACHE_BYTES), Store(replicated)
     assert eventually(lambda: tail_of(cached, 6) == tail_of(plain, 6))
     stream = stream_of(cached)
@@ -226,7 +226,7 @@ def test_a_sample_behind_an_end_that_is_just_moving_on_is_not_missed(
     collection.insert_one(sample(-1))
     assert eventually(lambda: noted)
     assert eventually(lambda: tail_of(cached, 6) == tail_of(plain, 6))
-    batches = cached._reader.batches
+    batches = cached._reader.read_batches
 
     def late(*args: Any) -> Iterator[bytes]:
         yield from batches(*args)
@@ -234,7 +234,7 @@ def test_a_sample_behind_an_end_that_is_just_moving_on_is_not_missed(
         assert eventually(lambda: len(noted) == 3)
 
     collection.insert_one(sample(-120))
-    with patch.object(cached._reader, "batches", late):
+    with patch.object(cached._reader, "read_batches", late):
         tail_of(cached, 6)
     assert eventually(lambda: tail_of(cached, 6) == tail_of(plain, 6), 3)
 
@@ -246,7 +246,7 @@ def test_what_may_come_from_a_secondary_that_lags_is_read_again(
     replicated["cpu_usage"].delete_many({})
     fill(replicated)
     database = Database(f"{replicated._url}&readPreference={preference}")
-    with patch.object(change_detector, "REREAD_SECONDS", 0.5), patch.object(metric_cache, "FRESH_SECONDS", 0.0):
+    with patch.object(change_detector, "INVALIDATE_SECONDS", 0.5), patch.object(metric_cache, "FRESH_SECONDS", 0.0):
         cached = Store(database, CACHE_BYTES)
         tail_of(cached, 6)
         assert is_read_again or eventually(stream_of(cached).keeps_up)
@@ -273,7 +273,7 @@ def test_what_is_written_to_the_collection_of_a_view_is_seen_in_the_view(
     source.drop()
     source.insert_many([sample(5 * back, back % 97 / 97) for back in range(3000)])
     deployment.handle.create_collection("cpu_usage", viewOn="measured", pipeline=[])
-    with patch.object(change_detector, "REREAD_SECONDS", 0.2):
+    with patch.object(change_detector, "INVALIDATE_SECONDS", 0.2):
         cached, plain = Store(deployment, CACHE_BYTES), Store(deployment)
         assert eventually(lambda: answers(cached) == answers(plain))
         if "replicated" in deployment._url:
@@ -289,7 +289,7 @@ def test_a_time_series_collection_is_answered_with_and_without_memory(
 ) -> None:
     deployment.handle.create_collection("cpu_usage", timeseries={"timeField": "time_series"})
     fill(deployment)
-    with patch.object(change_detector, "REREAD_SECONDS", 0.2):
+    with patch.object(change_detector, "INVALIDATE_SECONDS", 0.2):
         cached, plain = Store(deployment, CACHE_BYTES), Store(deployment)
         assert tail_of(plain, 6).count(b'"_id"') == 3000
         assert eventually(lambda: answers(cached) == answers(plain))
@@ -303,8 +303,8 @@ def test_a_time_series_collection_is_answered_with_and_without_memory(
 def test_without_either_all_is_read_again(what: str, database: Database, store: Store, checked_always: None) -> None:
     fill(database)
     with (
-        patch("pycemaker.cache.detector_choice.read_count", lambda *_: None),
-        patch.object(change_detector, "REREAD_SECONDS", 0.2),
+        patch("pycemaker.cache.detector_choice.read_write_counts", lambda *_: None),
+        patch.object(change_detector, "INVALIDATE_SECONDS", 0.2),
     ):
         cached = Store(database, CACHE_BYTES)
         assert answers(cached) == answers(store)
@@ -365,18 +365,18 @@ def test_who_waited_for_a_check_that_began_long_ago_has_it_made_again(
     monkeypatch.setattr(metric_cache, "FRESH_SECONDS", 0.0)
     monkeypatch.setattr(metric_cache, "STALE_SECONDS", 0.1)
     tail_of(cached, 6)
-    cpu: Any = cached._shelves["cpu"]
-    changed, slow, waits, go_on = cpu._changes.changed, threading.Event(), threading.Event(), threading.Event()
+    cpu: Any = cached._metric_caches["cpu"]
+    changed, slow, waits, go_on = cpu._detector.has_changed, threading.Event(), threading.Event(), threading.Event()
 
     def slowly(appended: int) -> bool:
-        monkeypatch.setattr(cpu._changes, "changed", changed)
+        monkeypatch.setattr(cpu._detector, "has_changed", changed)
         result = cpu._flight.result
         cpu._flight.result = lambda: (waits.set(), result())
         slow.set()
         go_on.wait(10)
         return bool(changed(appended))
 
-    monkeypatch.setattr(cpu._changes, "changed", slowly)
+    monkeypatch.setattr(cpu._detector, "has_changed", slowly)
     with ThreadPoolExecutor(2) as pool:
         pool.submit(tail_of, cached, 6)
         assert slow.wait(10)
@@ -508,40 +508,40 @@ def test_a_metric_whose_clock_is_ahead_is_kept_up_to_its_own_end(
         )
         assert kept == plain
     with reads_of(cached) as reads:
-        cached.look(CPU, since(now + timedelta(hours=2)))
+        cached.start_read(CPU, since(now + timedelta(hours=2)))
     assert reads.call_count == 0
 
 
 def test_memory_stays_within_its_bound_and_the_least_used_leaves_first() -> None:
-    blocks = HourLru(2000)
+    lru = HourLru(2000)
     for hour in range(3):
-        blocks.put(("cpu", hour), CachedHour(no_batch(), 0))
-        assert blocks.size_bytes <= 2000
-    assert blocks.get(("cpu", 0)) is not None
-    blocks.put(("cpu", 3), CachedHour(no_batch(), 0))
-    assert blocks.get(("cpu", 1)) is None
-    assert blocks.get(("cpu", 0)) is not None
+        lru.put(("cpu", hour), CachedHour(no_batch(), 0))
+        assert lru.size_bytes <= 2000
+    assert lru.get(("cpu", 0)) is not None
+    lru.put(("cpu", 3), CachedHour(no_batch(), 0))
+    assert lru.get(("cpu", 1)) is None
+    assert lru.get(("cpu", 0)) is not None
 
 
 def test_an_answer_too_long_to_keep_streams_past_the_memory(database: Database, store: Store) -> None:
     fill(database, 20_000)
     cached = Store(database, 2**20)
-    reading = cached.look(CPU, since(NOW - timedelta(days=2)))
-    assert not reading.is_short
+    reading = cached.start_read(CPU, since(NOW - timedelta(days=2)))
+    assert not reading.fits_cache
     assert b"".join(response_bodies.tail(reading.batches)) == tail_of(store, 48)
-    assert cached._blocks.size_bytes <= 2**20
+    assert cached._lru.size_bytes <= 2**20
 
 
 def test_of_a_stretch_too_long_to_keep_that_ends_in_the_past_nothing_is_kept(database: Database, store: Store) -> None:
     fill(database, 20_000)
     cached = Store(database, 2**23)
     past = Interval(NOW - timedelta(hours=26), NOW - timedelta(hours=3))
-    assert b"".join(response_bodies.tail(cached.look(CPU, past).batches)) == b"".join(
+    assert b"".join(response_bodies.tail(cached.start_read(CPU, past).batches)) == b"".join(
         response_bodies.tail(store.read(CPU, past))
     )
-    assert not [hour for _, hour in cached._blocks._held if hour * HOUR_MS < to_epoch_ms(NOW - timedelta(hours=3))]
-    assert b"".join(response_bodies.tail(cached.look(CPU, since(past.start_utc)).batches)) == tail_of(store, 26)
-    assert len(cached._blocks._held) > 3
+    assert not [hour for _, hour in cached._lru._held if hour * HOUR_MS < to_epoch_ms(NOW - timedelta(hours=3))]
+    assert b"".join(response_bodies.tail(cached.start_read(CPU, since(past.start_utc)).batches)) == tail_of(store, 26)
+    assert len(cached._lru._held) > 3
 
 
 def test_an_answer_of_hours_larger_than_they_seemed_ends_to_be_kept_at_its_bound(
@@ -549,8 +549,8 @@ def test_an_answer_of_hours_larger_than_they_seemed_ends_to_be_kept_at_its_bound
 ) -> None:
     database["cpu_usage"].insert_many([sample(5 * back, note="x" * 1500) for back in range(5000)])
     cached = Store(database, 2**23)
-    reading = cached.look(CPU, since(NOW - timedelta(hours=6.5)))
-    assert reading.is_short  # going by the usual size of an hour
+    reading = cached.start_read(CPU, since(NOW - timedelta(hours=6.5)))
+    assert reading.fits_cache  # going by the usual size of an hour
     gathered = _gather(reading)
     assert not gathered.is_whole
     assert sum(len(batch.rows) for batch in gathered.head) < 2**23 / 8 * 7 / 4 + 1_300_000
@@ -561,16 +561,16 @@ def test_a_long_answer_that_nobody_takes_pins_no_hours_of_the_memory(database: D
     fill(database, 20_000)
     cached = Store(database, 2**23)
     tail_of(cached, 6)
-    held = [weakref.ref(block.batch) for block in cached._blocks._held.values()]
+    held = [weakref.ref(block.batch) for block in cached._lru._held.values()]
     assert len(held) > 5
-    reading = cached.look(CPU, since(NOW - timedelta(hours=24)))
-    assert not reading.is_short
+    reading = cached.start_read(CPU, since(NOW - timedelta(hours=24)))
+    assert not reading.fits_cache
     seen = 0
     while seen < 17_280 - 5 * 720:  # into what the memory holds
         batch = next(reading.batches)
         seen += len(batch)
-    cached._blocks.limit_bytes = 0
-    cached._blocks.put(("none", 0), CachedHour(no_batch(), 0))
+    cached._lru.limit_bytes = 0
+    cached._lru.put(("none", 0), CachedHour(no_batch(), 0))
     del batch
     gc.collect()
     assert sum(each() is not None for each in held) <= 1
@@ -601,14 +601,14 @@ def test_whether_an_answer_still_holds_is_known_without_asking(
 ) -> None:
     fill(database)
     monkeypatch.setattr(metric_cache, "FRESH_SECONDS", 0.2)
-    past = cached.look(CPU, Interval(seconds_before(7200), seconds_before(3600)))
-    tail = cached.look(CPU, since(seconds_before(60)))
+    past = cached.start_read(CPU, Interval(seconds_before(7200), seconds_before(3600)))
+    tail = cached.start_read(CPU, since(seconds_before(60)))
     assert past.is_valid()
     assert tail.is_valid()
     database["cpu_usage"].insert_one(sample(-5))
     time.sleep(0.25)
     assert not past.is_valid()  # nobody has checked lately
-    cached.look(CPU, since(NOW))
+    cached.start_read(CPU, since(NOW))
     assert past.is_valid()
     assert not tail.is_valid()
 
@@ -661,8 +661,8 @@ def test_counters_owe_a_sample_that_came_between_look_and_probe_for_one_look() -
     )
     counters, found = CounterDetector(lambda: next(told)), list[bool]()
     for appended in (0, 1, 0, 1, 0):
-        counters.look()
-        found.append(counters.changed(appended))
+        counters.before_probe()
+        found.append(counters.has_changed(appended))
     assert found == [True, False, False, False, False]
 
 
@@ -675,10 +675,10 @@ def test_counters_that_moved_by_more_than_was_found_are_a_change(
 ) -> None:
     told = iter([WriteCounts((which,), inserts, others) for which, inserts, others in counts])
     counters = CounterDetector(lambda: next(told))
-    counters.look()
-    counters.changed(0)
-    counters.look()
-    assert counters.changed(appended)
+    counters.before_probe()
+    counters.has_changed(0)
+    counters.before_probe()
+    assert counters.has_changed(appended)
 
 
 def test_a_metric_of_two_fields_is_kept_with_its_sum(database: Database, cached: Store, store: Store) -> None:

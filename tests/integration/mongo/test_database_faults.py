@@ -45,7 +45,7 @@ class OwnMongod:
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="pm-"))
-        self.held = embedded.hold(self.folder)
+        self.held = embedded.acquire(self.folder)
 
     @property
     def process_id(self) -> int:
@@ -60,7 +60,7 @@ class OwnMongod:
             time.sleep(0.01)
 
     def start(self) -> None:
-        again = embedded.hold(self.folder)
+        again = embedded.acquire(self.folder)
         self.held.release()
         self.held = again
 
@@ -190,7 +190,7 @@ def test_a_database_that_goes_while_a_long_answer_is_read_ends_it_with_our_own_e
 
 def test_a_user_that_was_killed_leaves_no_mongod_behind(tmp_path: Path) -> None:
     folder = Path(tempfile.mkdtemp(prefix="pm-"))
-    held = embedded.hold(folder)
+    held = embedded.acquire(folder)
     process_id = int((folder / "mongo" / "mongod.lock").read_text())
     held._lease.release()  # what the operating system does for a process that was killed
     until = time.monotonic() + 5
@@ -226,7 +226,7 @@ def test_one_that_does_not_stop_when_asked_is_killed_and_usable_again() -> None:
     database.close()
     mongod.held.release()
     assert time.monotonic() - began < 4
-    again = embedded.hold(mongod.folder)
+    again = embedded.acquire(mongod.folder)
     database = Database(again.url, again)
     assert database["x"].count_documents({}) == 1
     database.close()
@@ -235,7 +235,7 @@ def test_one_that_does_not_stop_when_asked_is_killed_and_usable_again() -> None:
 
 def test_the_last_one_to_leave_stops_it_and_no_other(tmp_path: Path) -> None:
     folder = Path(tempfile.mkdtemp(prefix="pm-"))
-    first, second = embedded.hold(folder), embedded.hold(folder)
+    first, second = embedded.acquire(folder), embedded.acquire(folder)
     process_id = int((folder / "mongo" / "mongod.lock").read_text())
     assert (first.started_here, second.started_here) == (True, False)
     assert first.url == second.url
@@ -248,7 +248,7 @@ def test_the_last_one_to_leave_stops_it_and_no_other(tmp_path: Path) -> None:
 
 def test_where_its_path_is_too_long_for_a_socket_it_is_in_a_private_folder_that_goes_with_it(tmp_path: Path) -> None:
     folder = tmp_path / ("long" * 30)
-    held, again = embedded.hold(folder), embedded.hold(folder)
+    held, again = embedded.acquire(folder), embedded.acquire(folder)
     socket_path = Path(unquote(held.url.removeprefix("mongodb://")))
     assert again.url == held.url
     assert socket_path.is_socket()
@@ -259,7 +259,7 @@ def test_where_its_path_is_too_long_for_a_socket_it_is_in_a_private_folder_that_
     database.close()
     again.release()
     assert not socket_path.parent.exists()
-    reopened = embedded.hold(folder)
+    reopened = embedded.acquire(folder)
     database = Database(reopened.url, reopened)
     assert database["x"].count_documents({}) == 1
     database.close()
@@ -269,10 +269,10 @@ def test_every_process_reaches_it_there_whatever_its_folder_for_temporary_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / ("long" * 30)
-    held = embedded.hold(folder)
+    held = embedded.acquire(folder)
     with tempfile.TemporaryDirectory(prefix="pm-") as elsewhere:
         monkeypatch.setenv("XDG_RUNTIME_DIR", elsewhere)
-        again = embedded.hold(folder)
+        again = embedded.acquire(folder)
         assert (again.url, again.started_here, list(Path(elsewhere).iterdir())) == (held.url, False, [])
         again.release()
     held.release()
@@ -280,7 +280,7 @@ def test_every_process_reaches_it_there_whatever_its_folder_for_temporary_files(
 
 def test_a_copy_of_its_folder_and_a_folder_that_others_may_write_lead_to_no_database(tmp_path: Path) -> None:
     folder = tmp_path / ("long" * 30) / "mongo"
-    held = embedded.hold(folder.parent)
+    held = embedded.acquire(folder.parent)
     copied = tmp_path / ("copy" * 30) / "mongo"
     copied.mkdir(parents=True)
     shutil.copy(folder / "socket", copied / "socket")
@@ -309,7 +309,7 @@ def test_a_user_that_was_killed_leaves_no_private_folder_behind(tmp_path: Path) 
 
 
 def test_where_there_are_no_unix_sockets_its_port_takes_a_password_that_is_kept(tmp_path: Path) -> None:
-    held = embedded.hold(tmp_path, unix_sockets=False)
+    held = embedded.acquire(tmp_path, unix_sockets=False)
     database = Database(held.url)
     database["x"].insert_one({})
     database.close()
@@ -321,7 +321,7 @@ def test_where_there_are_no_unix_sockets_its_port_takes_a_password_that_is_kept(
             stranger["admin"].command("createUser", "eve", pwd="eve", roles=["root"])
     assert stat.S_IMODE((tmp_path / "mongo" / "password").stat().st_mode) == 0o600
     held.release()
-    again = embedded.hold(tmp_path, unix_sockets=False)
+    again = embedded.acquire(tmp_path, unix_sockets=False)
     database = Database(again.url, again)
     assert database["x"].count_documents({}) == 1
     database.close()
@@ -334,7 +334,7 @@ def process_id_of(folder: Path) -> int:
 def test_a_folder_that_cannot_be_used_is_said_so_plainly(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(embedded.DatabaseNotStarted, match="folder cannot be used"):
-        embedded.hold(tmp_path / "file")
+        embedded.acquire(tmp_path / "file")
 
 
 @pytest.mark.parametrize("url", ["mongodb://", "mongodb://user:p@ss@host/x", "mongodb://127.0.0.1:99999/x"])

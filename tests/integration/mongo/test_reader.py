@@ -99,14 +99,16 @@ def test_an_index_that_is_hidden_is_done_without(store: Store, database: Databas
 
 
 def joined(parts: Iterator[bytes | Documents]) -> bytes:
-    return b"".join(part if isinstance(part, bytes) else b"".join(map(part.one, range(len(part)))) for part in parts)
+    return b"".join(
+        part if isinstance(part, bytes) else b"".join(map(part.document_at, range(len(part)))) for part in parts
+    )
 
 
 def both_ways(database: Database, hours: float = 30) -> tuple[bytes, bytes]:
     """Page by page, and by PyMongo's cursor."""
     reader = Reader(database)
     stretch = to_epoch_ms(NOW - timedelta(hours=hours)), to_epoch_ms(NOW) - 1
-    return joined(reader.at_once(CPU, *stretch)), joined(reader.batches(CPU, *stretch))
+    return joined(reader.read_ahead(CPU, *stretch)), joined(reader.read_batches(CPU, *stretch))
 
 
 @pytest.mark.parametrize("size", [2, 3, 9, 10, 11, 100, 1001, 9_999, 10_000, 100_000])
@@ -154,11 +156,11 @@ def test_lists_of_times_that_come_while_pages_are_read_cost_no_sample(
     monkeypatch.setattr(pages, "PAGE_DOCUMENTS", 3)
     reader = Reader(database)
     stretch = to_epoch_ms(NOW - timedelta(seconds=101)), None
-    expected = joined(reader.at_once(CPU, *stretch))
+    expected = joined(reader.read_ahead(CPU, *stretch))
     for _ in range(8):
         hold_a_list_of_times(database)
         database["cpu_usage"].insert_one({"time_series": [NOW - timedelta(seconds=57), NOW - timedelta(seconds=56)]})
-    found = bson.decode_all(joined(reader.at_once(CPU, *stretch)))
+    found = bson.decode_all(joined(reader.read_ahead(CPU, *stretch)))
     dated = [each for each in found if not isinstance(each["time_series"], list)]
     assert dated == bson.decode_all(expected)
 
@@ -166,9 +168,9 @@ def test_lists_of_times_that_come_while_pages_are_read_cost_no_sample(
 def test_an_index_that_is_dropped_between_two_reads_costs_neither(store: Store, database: Database) -> None:
     reader = Reader(database)
     stretch = to_epoch_ms(NOW - timedelta(hours=9)), None
-    expected = joined(reader.at_once(CPU, *stretch))
+    expected = joined(reader.read_ahead(CPU, *stretch))
     database["cpu_usage"].drop_indexes()
-    assert joined(reader.at_once(CPU, *stretch)) == expected
+    assert joined(reader.read_ahead(CPU, *stretch)) == expected
     assert "time_series_1__id_1" in database["cpu_usage"].index_information()
 
 

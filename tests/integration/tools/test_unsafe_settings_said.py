@@ -71,7 +71,7 @@ def test_a_mongod_on_path_that_does_not_run_is_passed_over_aloud(
     broken.chmod(0o700)
     monkeypatch.setenv("PATH", f"{broken.parent}:/bin:/usr/bin")
     said: list[str] = []
-    held = embedded.hold(tmp_path, said.append)
+    held = embedded.acquire(tmp_path, said.append)
     held.release()
     assert said[0] == "the mongod on PATH (unknown) is passed over: it does not run here"
     assert (tmp_path / "mongo" / mongod_binary.NOTE).read_text() == "6.0"

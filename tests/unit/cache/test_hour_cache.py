@@ -34,13 +34,13 @@ class FakeReader:
         self.fails: set[int] = set()
         self.refuses_to_begin = False
 
-    def begin(self, _metric: object, from_ms: int, until_ms: int) -> Future[None]:
+    def prefetch(self, _metric: object, from_ms: int, until_ms: int) -> Future[None]:
         if self.refuses_to_begin:
             raise RuntimeError("can't start new thread")
         self.begun.append((from_ms // HOUR_MS, until_ms // HOUR_MS))
         return Future()
 
-    def at_once(
+    def read_ahead(
         self, _metric: object, from_ms: int, until_ms: int, coming: Future[None] | None = None
     ) -> Iterator[bytes]:
         first, stop = from_ms // HOUR_MS, until_ms // HOUR_MS
@@ -73,29 +73,29 @@ def reader() -> FakeReader:
 
 
 @pytest.fixture
-def blocks() -> HourLru:
+def lru() -> HourLru:
     return HourLru(2**26)
 
 
 @pytest.fixture
-def kept(reader: FakeReader, blocks: HourLru) -> HourCache:
-    return HourCache(CPU, reader, blocks)  # type: ignore[arg-type]
+def kept(reader: FakeReader, lru: HourLru) -> HourCache:
+    return HourCache(CPU, reader, lru)  # type: ignore[arg-type]
 
 
 def test_the_next_runs_are_on_their_way_before_the_first_is_worked_on(reader: FakeReader, kept: HourCache) -> None:
     stop = FIRST + 5 * RUN_HOURS
-    found = kept.sealed(FIRST, stop, GENERATION, ALL)
+    found = kept.read_sealed(FIRST, stop, GENERATION, ALL)
     assert hours_of(found) == list(range(FIRST, stop))
     assert all(len(batch) == 6 for batch in found)
     assert sorted(reader.begun) == [(first, first + RUN_HOURS) for first in range(FIRST, stop, RUN_HOURS)]
     assert reader.begun_before_first_taken == RUNS_AT_ONCE
 
 
-def test_held_hours_are_not_read_and_part_the_runs(reader: FakeReader, blocks: HourLru, kept: HourCache) -> None:
+def test_held_hours_are_not_read_and_part_the_runs(reader: FakeReader, lru: HourLru, kept: HourCache) -> None:
     held = no_batch()
-    blocks.put(("cpu", FIRST + 2), CachedHour(held, GENERATION))
-    blocks.put(("cpu", FIRST + 3), CachedHour(held, GENERATION - 1))
-    found = kept.sealed(FIRST, FIRST + 5, GENERATION, ALL)
+    lru.put(("cpu", FIRST + 2), CachedHour(held, GENERATION))
+    lru.put(("cpu", FIRST + 3), CachedHour(held, GENERATION - 1))
+    found = kept.read_sealed(FIRST, FIRST + 5, GENERATION, ALL)
     assert found[2] is held
     assert sorted(reader.begun) == [(FIRST, FIRST + 2), (FIRST + 3, FIRST + 5)]
 
@@ -103,7 +103,7 @@ def test_held_hours_are_not_read_and_part_the_runs(reader: FakeReader, blocks: H
 def test_of_many_who_ask_for_overlapping_hours_each_hour_is_read_by_one(reader: FakeReader, kept: HourCache) -> None:
     starts = [FIRST + 7 * place for place in range(8)]
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(lambda start: kept.sealed(start, FIRST + 100, GENERATION, ALL), starts))
+        found = list(pool.map(lambda start: kept.read_sealed(start, FIRST + 100, GENERATION, ALL), starts))
     assert [hours_of(batches) for batches in found] == [list(range(start, FIRST + 100)) for start in starts]
     read = sorted(hour for first, stop in reader.begun for hour in range(first, stop))
     assert read == list(range(FIRST, FIRST + 100))
@@ -114,9 +114,9 @@ def test_who_waits_for_one_that_gives_up_reads_it_himself(reader: FakeReader, ke
     gate = reader.gates[FIRST] = threading.Event()
     reader.fails.add(FIRST)
     with patch.object(hour_cache, "RUNS_AT_ONCE", 2), ThreadPoolExecutor(2) as pool:
-        failing = pool.submit(kept.sealed, FIRST, FIRST + 2 * RUN_HOURS, GENERATION, ALL)
+        failing = pool.submit(kept.read_sealed, FIRST, FIRST + 2 * RUN_HOURS, GENERATION, ALL)
         until(lambda: reader.taken == [FIRST])
-        waiting = pool.submit(kept.sealed, FIRST + RUN_HOURS, FIRST + 4 * RUN_HOURS, GENERATION, ALL)
+        waiting = pool.submit(kept.read_sealed, FIRST + RUN_HOURS, FIRST + 4 * RUN_HOURS, GENERATION, ALL)
         until(lambda: len(reader.begun) == 4)
         gate.set()
         with pytest.raises(DatabaseUnreachable):
@@ -128,21 +128,21 @@ def test_a_failure_is_told_to_all_who_wait_and_the_next_one_tries_again(reader: 
     gate = reader.gates[FIRST] = threading.Event()
     reader.fails.add(FIRST)
     with ThreadPoolExecutor(3) as pool:
-        asked = [pool.submit(kept.sealed, FIRST, FIRST + 2, GENERATION, ALL) for _ in range(3)]
+        asked = [pool.submit(kept.read_sealed, FIRST, FIRST + 2, GENERATION, ALL) for _ in range(3)]
         until(lambda: reader.taken == [FIRST])
         gate.set()
         failed = [isinstance(each.exception(10), DatabaseUnreachable) for each in asked]
     assert any(failed)
     reader.fails.clear()
-    assert len(kept.sealed(FIRST, FIRST + 2, GENERATION, ALL)) == 2
+    assert len(kept.read_sealed(FIRST, FIRST + 2, GENERATION, ALL)) == 2
 
 
 def test_a_run_of_too_many_documents_is_read_hour_by_hour(reader: FakeReader, kept: HourCache) -> None:
     with patch.object(hour_cache, "MOST_DOCUMENTS", 10):
-        assert hours_of(kept.sealed(FIRST, FIRST + 4, GENERATION, ALL)) == list(range(FIRST, FIRST + 4))
+        assert hours_of(kept.read_sealed(FIRST, FIRST + 4, GENERATION, ALL)) == list(range(FIRST, FIRST + 4))
         assert {(hour, hour + 1) for hour in range(FIRST, FIRST + 4)} <= set(reader.begun)
         with patch.object(hour_cache, "MOST_DOCUMENTS", 5), pytest.raises(TooDenseError):
-            kept.sealed(FIRST + 10, FIRST + 12, GENERATION, ALL)
+            kept.read_sealed(FIRST + 10, FIRST + 12, GENERATION, ALL)
 
 
 def test_a_run_of_one_s_own_is_read_though_a_later_generation_has_its_first_hour(
@@ -151,9 +151,9 @@ def test_a_run_of_one_s_own_is_read_though_a_later_generation_has_its_first_hour
     """Else who has claimed the rest of the run would wait for himself."""
     gate = reader.gates[FIRST] = threading.Event()
     with ThreadPoolExecutor(2) as pool:
-        asked = pool.submit(kept.sealed, FIRST, FIRST + 3 * RUN_HOURS, GENERATION, ALL)
+        asked = pool.submit(kept.read_sealed, FIRST, FIRST + 3 * RUN_HOURS, GENERATION, ALL)
         until(lambda: reader.taken == [FIRST])
-        assert len(kept.sealed(FIRST + RUN_HOURS, FIRST + RUN_HOURS + 1, GENERATION + 1, ALL)) == 1
+        assert len(kept.read_sealed(FIRST + RUN_HOURS, FIRST + RUN_HOURS + 1, GENERATION + 1, ALL)) == 1
         gate.set()
         assert hours_of(asked.result(10)) == list(range(FIRST, FIRST + 3 * RUN_HOURS))
     assert not kept._reading
@@ -165,7 +165,9 @@ def test_readers_of_many_generations_all_get_their_hours_and_leave_no_claim(
     dice = random.Random(11)
     asked = [(FIRST + dice.randrange(60), GENERATION + number // 6) for number in range(120)]
     with ThreadPoolExecutor(12) as pool:
-        found = list(pool.map(lambda one: hours_of(kept.sealed(one[0], FIRST + 72, one[1], ALL)), asked, timeout=30))
+        found = list(
+            pool.map(lambda one: hours_of(kept.read_sealed(one[0], FIRST + 72, one[1], ALL)), asked, timeout=30)
+        )
     assert found == [list(range(first, FIRST + 72)) for first, _ in asked]
     assert not kept._reading
 
@@ -173,38 +175,38 @@ def test_readers_of_many_generations_all_get_their_hours_and_leave_no_claim(
 def test_what_was_claimed_is_let_go_where_its_page_cannot_be_asked_for(reader: FakeReader, kept: HourCache) -> None:
     reader.refuses_to_begin = True
     with pytest.raises(RuntimeError):
-        kept.sealed(FIRST, FIRST + 2 * RUN_HOURS, GENERATION, ALL)
+        kept.read_sealed(FIRST, FIRST + 2 * RUN_HOURS, GENERATION, ALL)
     assert not kept._reading
 
 
 def test_runs_that_overflow_together_are_all_read_hour_by_hour(reader: FakeReader, kept: HourCache) -> None:
     with patch.object(hour_cache, "MOST_DOCUMENTS", 60):  # six an hour, twelve hours a run
-        assert hours_of(kept.sealed(FIRST, FIRST + 48, GENERATION, ALL)) == list(range(FIRST, FIRST + 48))
+        assert hours_of(kept.read_sealed(FIRST, FIRST + 48, GENERATION, ALL)) == list(range(FIRST, FIRST + 48))
 
 
 def test_no_more_than_so_many_bytes_are_taken_and_what_was_begun_is_left_to_others(
     reader: FakeReader, kept: HourCache
 ) -> None:
-    a_run = sum(batch.size_bytes for batch in kept.sealed(FIRST, FIRST + RUN_HOURS, GENERATION, ALL))
-    found = kept.sealed(FIRST, FIRST + 9 * RUN_HOURS, GENERATION, 2 * a_run)
+    a_run = sum(batch.size_bytes for batch in kept.read_sealed(FIRST, FIRST + RUN_HOURS, GENERATION, ALL))
+    found = kept.read_sealed(FIRST, FIRST + 9 * RUN_HOURS, GENERATION, 2 * a_run)
     assert hours_of(found) == list(range(FIRST, FIRST + 3 * RUN_HOURS))
-    assert len(kept.sealed(FIRST, FIRST + 9 * RUN_HOURS, GENERATION, ALL)) == 9 * RUN_HOURS
+    assert len(kept.read_sealed(FIRST, FIRST + 9 * RUN_HOURS, GENERATION, ALL)) == 9 * RUN_HOURS
 
 
 def test_of_what_a_slow_client_takes_one_run_is_read_at_a_time(reader: FakeReader, kept: HourCache) -> None:
-    assert len(kept.sealed(FIRST, FIRST + 4 * RUN_HOURS, GENERATION, 0)) == RUN_HOURS
+    assert len(kept.read_sealed(FIRST, FIRST + 4 * RUN_HOURS, GENERATION, 0)) == RUN_HOURS
     assert reader.begun == [(FIRST, FIRST + RUN_HOURS)]
-    assert len(kept.sealed(FIRST, FIRST + 4 * RUN_HOURS, GENERATION, 0)) == 1
+    assert len(kept.read_sealed(FIRST, FIRST + 4 * RUN_HOURS, GENERATION, 0)) == 1
 
 
 def test_of_hours_that_are_held_in_turn_each_missing_one_is_asked_for_once(
-    reader: FakeReader, blocks: HourLru, kept: HourCache
+    reader: FakeReader, lru: HourLru, kept: HourCache
 ) -> None:
     for odd in range(1, 24, 2):
-        blocks.put(("cpu", FIRST + odd), CachedHour(no_batch(), GENERATION))
+        lru.put(("cpu", FIRST + odd), CachedHour(no_batch(), GENERATION))
     hour = FIRST
     while hour < FIRST + 24:
-        hour += len(kept.sealed(hour, FIRST + 24, GENERATION, 0))
+        hour += len(kept.read_sealed(hour, FIRST + 24, GENERATION, 0))
     assert len(reader.begun) == 12
 
 

@@ -40,7 +40,7 @@ def encoded(document: dict[str, Any]) -> bytes:
 
 
 def listed(found: Documents) -> list[bytes]:
-    return [found.one(index) for index in range(len(found))]
+    return [found.document_at(index) for index in range(len(found))]
 
 
 def array_of(documents: list[bytes]) -> tuple[bytes, int, int]:

@@ -17,9 +17,9 @@ from functools import lru_cache
 from pathlib import Path
 
 from pycemaker.errors import InvalidSettings
-from pycemaker.settings import ROOT
+from pycemaker.settings import TEMPLATES
 
-FILE = ROOT / "notebooks" / "templates" / "brand.json"
+FILE = TEMPLATES / "brand.json"
 
 _PLACE = re.compile(r"\{\{ brand\.(\w+)\.(\w+) \}\}")
 _UNKNOWN = "#333333"

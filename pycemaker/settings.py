@@ -22,8 +22,26 @@ from pycemaker.parsing.addresses import parse_address, parse_allowed
 from pycemaker.parsing.hosts import is_local
 from pycemaker.parsing.origins import parse_origin
 
-ROOT = Path(__file__).resolve().parent.parent
-"""The project's root: `.env`, `firebase-settings.json` and a relative `DATA_DIR` are looked for here."""
+PACKAGE = Path(__file__).resolve().parent
+ROOT_VARIABLE = "PYCEMAKER_ROOT"
+
+
+def _root() -> Path:
+    """The source tree; of an installed package the folder in PYCEMAKER_ROOT, else the current one."""
+    if (PACKAGE.parent / "server.py").is_file():
+        return PACKAGE.parent
+    return Path(os.environ.get(ROOT_VARIABLE) or Path.cwd()).resolve()
+
+
+ROOT = _root()
+"""The folder of `.env`, `firebase-settings.json` and a relative `DATA_DIR`."""
+
+_OWN, _SHIPPED = ROOT / "notebooks", PACKAGE / "notebooks"
+NOTEBOOKS = _OWN if _OWN.is_dir() else _SHIPPED
+"""The folder of the notebooks: `notebooks/` at the root, else those that come with the package."""
+
+TEMPLATES = (_OWN if (_OWN / "templates").is_dir() else _SHIPPED) / "templates"
+"""The folder of the mail's and the page's templates and of `brand.json`, likewise."""
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]", re.ASCII)
 _T = TypeVar("_T")

@@ -17,7 +17,7 @@ from pycemaker.cli.startup import echo, fill_if_empty
 from pycemaker.errors import PycemakerError
 from pycemaker.mongo.database import open_database
 from pycemaker.reports.model import ReportRequest
-from pycemaker.settings import ROOT, Settings
+from pycemaker.settings import NOTEBOOKS, PACKAGE, TEMPLATES, Settings
 from pycemaker.tools.preview_builder import RECIPIENT, Preview, PreviewBuilder
 
 POLL_SECONDS = 0.3
@@ -65,7 +65,7 @@ def _keep_up(preview_builder: PreviewBuilder, notebook: Path) -> None:
     Ends where our own code is saved, which this process has loaded already.
     """
     for changed in _changes():
-        if any(path.is_relative_to(ROOT / "pycemaker") for path in changed):
+        if any(path.is_relative_to(PACKAGE) for path in changed):
             return
         if notebook in changed or any("templates" in path.parts for path in changed):
             echo(f"  {', '.join(sorted(path.name for path in changed))} saved")
@@ -86,8 +86,8 @@ def _changes() -> Iterator[set[Path]]:
 
 def _saved() -> dict[Path, float]:
     """When each file that a preview depends on was last saved."""
-    found = [*(ROOT / "notebooks").glob("*.ipynb"), *(ROOT / "pycemaker").rglob("*.py")]
-    found += [path for path in (ROOT / "notebooks" / "templates").rglob("*") if path.is_file()]
+    found = [*NOTEBOOKS.glob("*.ipynb"), *(PACKAGE).rglob("*.py")]
+    found += [path for path in TEMPLATES.rglob("*") if path.is_file()]
     saved = {}
     for path in found:
         try:

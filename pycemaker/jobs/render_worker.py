@@ -22,8 +22,8 @@ from pycemaker.jobs.job_reader import JobDocument
 from pycemaker.jobs.job_store import ORPHANED, JobStore
 from pycemaker.mail.compose import readdress
 from pycemaker.reports import workspace
-from pycemaker.reports.catalogue import NOTEBOOKS
 from pycemaker.reports.model import OnProgress
+from pycemaker.settings import NOTEBOOKS
 from pycemaker.window import to_iso_text
 
 MOST_RUNS = 3

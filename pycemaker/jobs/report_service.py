@@ -34,8 +34,8 @@ from pycemaker.jobs.submission import document_of, submission_of
 from pycemaker.jobs.waiters import Waiters
 from pycemaker.jobs.warm_slot import WarmSlot
 from pycemaker.mongo.database import Database
-from pycemaker.reports.catalogue import NOTEBOOKS
 from pycemaker.reports.model import OnProgress, ReportRequest
+from pycemaker.settings import NOTEBOOKS
 from pycemaker.telemetry.request_ids import REQUEST_ID
 
 DELIVERY_WORKERS = 2

@@ -29,7 +29,7 @@ from pycemaker.reports.execute import ReadyKernel, run_notebook
 from pycemaker.reports.model import ReportRequest
 from pycemaker.reports.pipeline import make_report
 from pycemaker.reports.workspace import Workspace
-from pycemaker.settings import ROOT, load
+from pycemaker.settings import NOTEBOOKS, load
 from pycemaker.telemetry import logs
 from pycemaker.window import Window
 
@@ -50,7 +50,7 @@ def main(folder: Path) -> None:
         tell({"kernel": process_id})
         threading.Thread(target=_end_with_kernel, args=(process_id, serving), daemon=True, name="kernel").start()
 
-    kernel = ReadyKernel(folder, ROOT / "notebooks", on_start=on_start)
+    kernel = ReadyKernel(folder, NOTEBOOKS, on_start=on_start)
     try:
         settings = load(secrets=secrets)
         logs.set_up(settings)

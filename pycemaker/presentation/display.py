@@ -12,7 +12,7 @@ from pycemaker.i18n.language import _
 from pycemaker.presentation import capacity_tables, figures, tables
 from pycemaker.presentation.capacity_findings import capacity_findings, capacity_quiet
 from pycemaker.presentation.figures import heatmap, outlook
-from pycemaker.settings import ROOT
+from pycemaker.settings import TEMPLATES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pycemaker.presentation.figures.sheet import Picture
     from pycemaker.series.period import MetricPeriod, Period
 
-_STYLE = ROOT / "notebooks" / "templates" / "mail" / "style.css"
+_STYLE = TEMPLATES / "mail" / "style.css"
 _AGAINST_JUPYTER = (
     ".pm-notebook{padding:4px 0 8px 0}.pm-notebook thead{border:0!important}"
     ".pm-notebook tr,.pm-notebook th,.pm-notebook td{text-align:left!important}"

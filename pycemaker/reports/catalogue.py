@@ -20,9 +20,8 @@ from pycemaker.reports.parameters import (
     schema,
 )
 from pycemaker.reports.parameters_cell import read_parameters_cell
-from pycemaker.settings import ROOT
+from pycemaker.settings import NOTEBOOKS
 
-NOTEBOOKS = ROOT / "notebooks"
 DEFAULT_NOTEBOOK = "report"
 """The notebook of a request that names none."""
 

@@ -28,7 +28,7 @@ from pycemaker.reports import run_folder
 from pycemaker.reports.kernel_client import NotebookClient
 from pycemaker.reports.local_pictures import keep_local_pictures
 from pycemaker.reports.notebook_file import read_notebook_file
-from pycemaker.settings import ROOT, WITHOUT_SECRETS
+from pycemaker.settings import PACKAGE, ROOT, ROOT_VARIABLE, WITHOUT_SECRETS
 
 ENGINE = "pycemaker"
 START_SECONDS = 60
@@ -141,11 +141,12 @@ def _finish(awaited: Awaitable[None]) -> None:
 
 
 def _kernel_environment(folder: Path) -> dict[str, str]:
-    search_path = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    search_path = [str(PACKAGE.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
     own_commands = [str(Path(sys.executable).parent), *filter(None, [os.environ.get("PATH")])]
     return {
         **os.environ,
         **WITHOUT_SECRETS,
+        ROOT_VARIABLE: str(ROOT),
         "IPYTHONDIR": str(folder / "ipython"),
         "PATH": os.pathsep.join(own_commands),  # `!python` and `!pip` are this interpreter's, as `%pip` is
         "TMPDIR": str(run_folder.temporary(folder)),

@@ -42,10 +42,8 @@ from pycemaker.reports.outputs import (
 )
 from pycemaker.reports.picture_cache import PictureCache
 from pycemaker.reports.sanitize import sanitize_html
-from pycemaker.settings import ROOT
+from pycemaker.settings import TEMPLATES
 from pycemaker.window import Window
-
-TEMPLATES = ROOT / "notebooks" / "templates"
 
 HTML_BYTES = 95_000
 """The largest HTML of a mail: Gmail clips at some 102 KB."""

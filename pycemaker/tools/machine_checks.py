@@ -19,7 +19,7 @@ import psutil
 from pycemaker.errors import NotebookFailed, NotebookUnusable
 from pycemaker.reports.attachments.pdf import find_chromium
 from pycemaker.reports.catalogue import every_notebook
-from pycemaker.settings import ROOT, Settings
+from pycemaker.settings import NOTEBOOKS, Settings
 from pycemaker.telemetry.check_runner import FAIL, OK, WARN, Outcome
 from pycemaker.tools import unsafe_settings
 
@@ -151,7 +151,7 @@ def _notebook(source: str) -> str:
     return '{"cells":[' + cell % source + '],"metadata":{},"nbformat":4,"nbformat_minor":5}'
 
 
-def look_at_notebooks(folder: Path = ROOT / "notebooks") -> Outcome:
+def look_at_notebooks(folder: Path = NOTEBOOKS) -> Outcome:
     """Whether every notebook's parameters can be read."""
     found = every_notebook(folder)
     broken = [each for each in found if isinstance(each, NotebookUnusable)]

@@ -17,7 +17,7 @@ from pycemaker.reports.execute import ReadyKernel, run_notebook
 from pycemaker.reports.lint import Flaw, flaws
 from pycemaker.reports.model import Page, ReportRequest
 from pycemaker.reports.pipeline import stage
-from pycemaker.settings import ROOT, Settings
+from pycemaker.settings import NOTEBOOKS, Settings
 from pycemaker.tools.preview_page import preview_page
 
 RECIPIENT = "preview@localhost.localdomain"
@@ -100,7 +100,7 @@ class PreviewBuilder:
         scratch = Path(tempfile.mkdtemp(prefix="pycemaker-"))
         try:
             started: list[int] = []
-            kernel = ReadyKernel(scratch, ROOT / "notebooks", on_start=started.append)
+            kernel = ReadyKernel(scratch, NOTEBOOKS, on_start=started.append)
             self._on_kernel(started[0])
             began = time.monotonic()
             try:

@@ -11,8 +11,7 @@ from pathlib import Path
 
 from pycemaker.cache.store import Store
 from pycemaker.jobs.report_service import ReportService
-from pycemaker.reports import catalogue
-from pycemaker.settings import Settings
+from pycemaker.settings import NOTEBOOKS, Settings
 from pycemaker.telemetry.traffic import Traffic
 from pycemaker.web.access.access_control import AccessControl
 from pycemaker.web.access.rate_limits import RateLimits
@@ -41,7 +40,7 @@ class Services:
     traffic: Traffic = field(default_factory=Traffic)
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     streams: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(STREAMS))
-    notebooks: Path = catalogue.NOTEBOOKS
+    notebooks: Path = NOTEBOOKS
 
     @cached_property
     def gate(self) -> AccessControl:

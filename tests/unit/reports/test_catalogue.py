@@ -9,7 +9,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from pycemaker.errors import NotebookUnusable, UnknownNotebook
-from pycemaker.reports.catalogue import NOTEBOOKS, every_notebook, find_notebook, listing
+from pycemaker.reports.catalogue import every_notebook, find_notebook, listing
+from pycemaker.settings import NOTEBOOKS
 
 
 def write(folder: Path, name: str, parameters: str | None, *markdown: str) -> None:

@@ -80,7 +80,7 @@ def _read(file: Path, _saved_ns: int) -> Brand:
     except OSError as error:
         problem = f"cannot be read ({error.strerror})"
     except (ValueError, TypeError, AttributeError):
-        problem = "takes an object of JSON, in UTF-8, with the names and colours that the README shows"
+        problem = "takes an object of JSON, in UTF-8, with the names and colours that docs/configuration.md shows"
     raise InvalidSettings(problems=[f"{file.name} {problem}"])
 
 

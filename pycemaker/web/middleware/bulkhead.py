@@ -21,7 +21,6 @@ from typing import Any
 from pycemaker import errors
 from pycemaker.web import response_bodies
 from pycemaker.web.error_handling import JSON
-from pycemaker.web.error_responses import error_response
 from pycemaker.web.wsgi import Application, Environ, StartResponse
 
 HEALTH = "/health"
@@ -112,13 +111,13 @@ def in_bulkheads(answer: Answer, base_path: str = "") -> Answer:
 def refuse_late(application: Application) -> Application:
     """The application, behind an answer for requests that stood in line for too long."""
     busy = errors.ServerBusy(retry_after_seconds=1)
-    face = error_response(busy)
+    body = response_bodies.json_bytes(response_bodies.error(busy))
 
     def told(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         if LATE not in environ:
             return application(environ, start_response)
         start_response("503 Service Unavailable", [("Content-Type", JSON), ("Retry-After", "1")])
-        return [response_bodies.json_bytes(face.body(busy.facts))]
+        return [body]
 
     return told
 

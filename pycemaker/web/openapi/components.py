@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from pycemaker.errors import every_error
 from pycemaker.jobs import states
 from pycemaker.metrics import NAMES
 from pycemaker.parsing.addresses import MOST_RECIPIENTS
 from pycemaker.settings import Settings
 from pycemaker.telemetry.request_ids import PATTERN
-from pycemaker.web.error_responses import ERROR_RESPONSES, NOT_READY, STATUS_RESPONSES
 from pycemaker.web.openapi.operation import Json, ref
 
 METRIC_NAMES = list(NAMES)
@@ -136,7 +136,6 @@ PARAMETERS: Json = {
     },
 }
 
-_FACES = [*ERROR_RESPONSES.values(), *STATUS_RESPONSES.values(), NOT_READY]
 _SHOWN: Json = {
     "field": TEXT | {"description": "The part of the request that is at fault."},
     "limit": COUNT | {"description": "The most that is taken."},
@@ -165,10 +164,11 @@ def shown(name: str) -> Json:
 
 
 def _error() -> Json:
-    names = sorted({name for face in _FACES for name in face.shows} | {"field", "report_id"})
-    slugs = sorted({face.slug for face in _FACES})
-    told = {"msg": TEXT | {"description": "A sentence in Portuguese."}, "error": {"type": "string", "enum": slugs}}
-    return thing(told, {name: shown(name) for name in names})
+    kinds = every_error().values()
+    names = sorted({name for kind in kinds for name in kind.shows} | {"field", "report_id"})
+    codes = sorted({kind.code for kind in kinds})
+    required = {"msg": TEXT | {"description": "A sentence in Portuguese."}, "error": {"type": "string", "enum": codes}}
+    return thing(required, {name: shown(name) for name in names})
 
 
 SAMPLE = thing(

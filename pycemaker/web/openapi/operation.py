@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pycemaker import errors
-from pycemaker.web.error_responses import ERROR_RESPONSES, ErrorResponse
 from pycemaker.web.middleware.bulkhead import HEALTH
 
 Json = dict[str, Any]
@@ -17,14 +16,8 @@ ANYWHERE: tuple[Kind, ...] = (errors.PycemakerError,)
 """What any route may answer: a fault that nobody foresaw."""
 
 DATABASE: tuple[Kind, ...] = (
-    *(
-        errors.DatabaseUnreachable,
-        errors.DatabaseLoginRefused,
-        errors.DatabaseTlsFailed,
-        errors.WrongReplicaSet,
-        errors.NoPrimary,
-    ),
-    *(errors.RightMissing, errors.NoRightToRead, errors.NoRightToWrite, errors.NoRightToIndex, errors.IndexesNotReady),
+    errors.DatabaseUnreachable,
+    *errors.descendants(errors.DatabaseUnreachable),
 )
 """What a route that reads may answer."""
 
@@ -125,24 +118,22 @@ def _told(answer: ResponseSpec) -> Json:
 
 
 def _refusals(kinds: Sequence[Kind]) -> Json:
-    """One response for each status, which names every slug that it may have."""
-    by_status: dict[int, list[ErrorResponse]] = {}
-    for kind in kinds:
-        face = ERROR_RESPONSES[kind]
-        if face not in by_status.setdefault(face.status, []):
-            by_status[face.status].append(face)
-    return {str(status): _refusal(status, faces) for status, faces in sorted(by_status.items())}
+    """One response for each status, which names every code that it may have."""
+    by_status: dict[int, list[Kind]] = {}
+    for kind in dict.fromkeys(kinds):
+        by_status.setdefault(kind.status, []).append(kind)
+    return {str(status): _refusal(status, kinds) for status, kinds in sorted(by_status.items())}
 
 
-def _refusal(status: int, faces: Sequence[ErrorResponse]) -> Json:
-    slugs = sorted({face.slug for face in faces})
+def _refusal(status: int, kinds: Sequence[Kind]) -> Json:
     headers = {"X-Request-Id": ref("X-Request-Id", "headers")}
     if status == 401:
         headers["WWW-Authenticate"] = ref("WWW-Authenticate", "headers")
     if status in (429, 503):
         headers["Retry-After"] = ref("Retry-After", "headers")
-    shown = sorted({name for face in faces for name in (*face.shows, *(["field"] if face.field else []))})
-    properties: Json = {"error": {"enum": slugs}} | {name: ref(name, "schemas/Error/properties") for name in shown}
+    shown = sorted({name for kind in kinds for name in (*kind.shows, *(["field"] if kind.field else []))})
+    properties: Json = {"error": {"enum": sorted({kind.code for kind in kinds})}}
+    properties |= {name: ref(name, "schemas/Error/properties") for name in shown}
     schema = {"allOf": [ref("Error"), {"type": "object", "properties": properties}]}
-    told = "\n".join(f"- `{face.slug}`: {face.sentence}" for face in faces)
-    return {"description": told, "headers": headers, "content": {"application/json": {"schema": schema}}}
+    lines = "\n".join(f"- `{kind.code}`: {kind.sentence}" for kind in kinds)
+    return {"description": lines, "headers": headers, "content": {"application/json": {"schema": schema}}}

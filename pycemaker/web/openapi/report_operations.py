@@ -20,15 +20,9 @@ _FAULTS: tuple[Kind, ...] = (
     *(errors.InvalidRequest, errors.InvalidDate, errors.InvalidRange, errors.InvalidAddress, errors.InvalidParameter),
     *(errors.RecipientNotAllowed, errors.FetchRefused, errors.ForeignOrigin, errors.UnknownNotebook),
     *(errors.TooManyReports, errors.TooManyRequests, errors.AskedTooOften),
-    *(errors.NotebookFailed, errors.NotebookUnusable, errors.NothingToSend, errors.ReportUnfit, errors.RunnerFailed),
-    *(
-        errors.ReportTooLarge,
-        errors.ReportWroteTooMuch,
-        errors.ReportExpired,
-        errors.StorageRefused,
-        errors.ReportTimedOut,
-    ),
-    *(errors.MailRefused, errors.MailDeferred, errors.MailPartlySent, errors.RecipientSuppressed),
+    *errors.descendants(errors.ReportFailed),
+    *(errors.StorageRefused, errors.ReportTimedOut, errors.MailRefused),
+    *errors.descendants(errors.MailRefused),
     *DATABASE,
 )
 _HTML: Json = {"text/html": TEXT}

@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 
 from pycemaker import brand, errors, i18n
 from pycemaker.jobs import states
-from pycemaker.web.error_responses import sentence
 from pycemaker.web.pages import home
 
 STATE_WORDS = {
@@ -43,7 +42,7 @@ def brief(record: Mapping[str, Any], base_path: str = "") -> dict[str, Any]:
     """What the list says of a report; `url` is where the whole record is, `reason` why it is not with everybody."""
     told = {name: record[name] for name in _BRIEF if name in record}
     reasons = [one["reason"] for one in record["recipients"] if "reason" in one]
-    reason = sentence(errors.from_facts(record["error"])) if "error" in record else next(iter(reasons), None)
+    reason = errors.from_facts(record["error"]).in_portuguese() if "error" in record else next(iter(reasons), None)
     return told | {"url": f"{base_path}/reports/{record['id']}.json", "reason": reason}
 
 

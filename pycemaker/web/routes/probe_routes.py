@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from bottle import Bottle, request, response
 
+from pycemaker.errors import NotReady
+from pycemaker.web import response_bodies
 from pycemaker.web.error_handling import json_response
-from pycemaker.web.error_responses import NOT_READY
 from pycemaker.web.exposition import exposition
 from pycemaker.web.readiness import readiness
 from pycemaker.web.services import Services
@@ -34,9 +35,10 @@ def add_probes(app: Bottle, services: Services) -> None:
         if not failed:
             told = f"Pronto para atender, menos o que falta: veja {', '.join(lacking)}." if lacking else _READY
             return json_response({"msg": told, "checks": checks})
-        response.status = NOT_READY.status
-        response.set_header("Retry-After", "2")
-        return json_response(NOT_READY.body({"failed": ", ".join(failed), "checks": checks}))
+        not_ready = NotReady(failed=", ".join(failed), checks=checks)
+        response.status = not_ready.status
+        response.set_header("Retry-After", str(not_ready.retry_after_seconds))
+        return json_response(response_bodies.error(not_ready))
 
     @app.get("/metrics")  # type: ignore[untyped-decorator]
     def metrics() -> bytes:

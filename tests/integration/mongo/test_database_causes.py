@@ -111,7 +111,7 @@ def test_an_index_that_cannot_be_made_is_said_and_stops_nothing(
 
 
 @pytest.mark.parametrize(
-    ("user", "slug", "sentence"),
+    ("user", "code", "sentence"),
     [
         (
             "reader",
@@ -126,10 +126,10 @@ def test_an_index_that_cannot_be_made_is_said_and_stops_nothing(
     ],
 )
 def test_a_report_says_which_right_is_missing(
-    guarded: GuardedMongod, opened: list[Database], tmp_path: Path, user: str, slug: str, sentence: str
+    guarded: GuardedMongod, opened: list[Database], tmp_path: Path, user: str, code: str, sentence: str
 ) -> None:
     answer = client_of(guarded.url(user), opened, tmp_path).ask("POST", "/report/now/1/a@example.com?wait=0")
-    assert (answer.status, answer.json["error"], answer.json["msg"]) == (503, slug, sentence)
+    assert (answer.status, answer.json["error"], answer.json["msg"]) == (503, code, sentence)
 
 
 LOGIN = "O banco de dados não aceita o usuário e a senha de MONGO_DB_URL."

@@ -24,12 +24,12 @@ from openapi_spec_validator import validate
 import server
 from pycemaker import errors
 from pycemaker.cache.store import Store
+from pycemaker.errors import every_error
 from pycemaker.mail.unsubscribe import UNSUBSCRIBE_PATH as UNSUBSCRIBE
 from pycemaker.metrics import METRICS
 from pycemaker.mongo.database import Database
 from pycemaker.settings import ROOT, from_mapping
 from pycemaker.telemetry.traffic import template
-from pycemaker.web.error_responses import ERROR_RESPONSES
 from pycemaker.web.openapi.components import path_parameter
 from tests.services.described import InstantReportService
 from tests.services.process import free_port
@@ -127,10 +127,17 @@ def test_names_of_operations_are_unique_and_every_parameter_of_a_path_is_describ
 
 def test_every_error_of_the_table_is_in_it(described: dict[str, Any]) -> None:
     known = set(described["components"]["schemas"]["Error"]["properties"]["error"]["enum"])
-    assert {face.slug for face in ERROR_RESPONSES.values()} <= known
+    assert {kind.code for kind in every_error().values()} <= known
     text = json.dumps(described["paths"], ensure_ascii=False)
-    unused = {kind.__name__ for kind, face in ERROR_RESPONSES.items() if f"`{face.slug}`" not in text}
-    assert unused <= {"ReportFailed", "NotFound", "NotAuthenticated", "DatabaseNotStarted", "InvalidSettings"}
+    unused = {name for name, kind in every_error().items() if f"`{kind.code}`" not in text}
+    assert unused <= {
+        "ReportFailed",
+        "NotFound",
+        "NotAuthenticated",
+        "DatabaseNotStarted",
+        "MethodNotAllowed",
+        "NotReady",
+    }
 
 
 def test_the_hours_that_a_pattern_takes_are_those_that_the_route_takes() -> None:

@@ -1,0 +1,119 @@
+"""Refused requests: callers, recipients and origins without permission, limits, and a server that is busy."""
+
+from __future__ import annotations
+
+from pycemaker.errors.base import PycemakerError
+
+
+class NotAuthenticated(PycemakerError):
+    """The token is missing or wrong. Facts: `asks_browser`, whether a password is taken too; nothing of the request."""
+
+    message = "the token is missing or wrong"
+    status = 401
+    code = "not_authenticated"
+    sentence = "Token ausente ou incorreto."
+
+
+class OnlyHere(PycemakerError):
+    """Without API_TOKEN, messages and notebooks are for callers on the server's own machine. No facts."""
+
+    message = "without API_TOKEN this is shown on this machine only"
+    status = 403
+    code = "only_here"
+    sentence = "Sem API_TOKEN, isto só é mostrado na própria máquina do servidor."
+
+
+class RecipientNotAllowed(PycemakerError):
+    """Facts: `address`; never the allow-list."""
+
+    message = "{address} may not receive reports from here (REPORT_RECIPIENTS)"
+    status = 403
+    code = "recipient_not_allowed"
+    sentence = "Este endereço não está autorizado a receber relatórios."
+    field = "email_to"
+
+
+class FetchRefused(PycemakerError):
+    """A browser made this request by itself. Facts: `purpose`: prefetch, prerender, preview or embed."""
+
+    message = "nothing is done for a {purpose}"
+    status = 403
+    code = "fetch_refused"
+    sentence = "Nada foi feito: o navegador pediu este endereço por conta própria. Abra-o para pedir o relatório."
+    shows = ("purpose",)
+
+
+class ForeignOrigin(PycemakerError):
+    """A page of another site sent a request that acts. Facts: `origin`, or `null`."""
+
+    message = "a page of {origin} may not have this done (CORS_ORIGINS)"
+    status = 403
+    code = "foreign_origin"
+    sentence = (
+        "Nada foi feito: o pedido veio de uma página de outra origem. Quem opera este servidor pode aceitá-la em "
+        "CORS_ORIGINS; a do próprio servidor, em PUBLIC_URL."
+    )
+    shows = ("origin",)
+
+
+class TooManyReports(PycemakerError):
+    """The queue is full. Facts: `waiting`, `retry_after_seconds`."""
+
+    message = "{waiting} reports are waiting already; try again in {retry_after_seconds} s"
+    status = 429
+    code = "too_many_reports"
+    sentence = "Há relatórios demais na fila. Tente de novo em {retry_after_seconds} s."
+
+
+class AskedTooOften(PycemakerError):
+    """One recipient has reached its limit. Facts: `address`, `retry_after_seconds`."""
+
+    message = "{address} was sent too many reports lately; try again in {retry_after_seconds} s"
+    status = 429
+    code = "asked_too_often"
+    sentence = "Este endereço recebeu relatórios demais. Tente de novo em {retry_after_seconds} s."
+
+
+class TooManyRequests(PycemakerError):
+    """One caller has reached its limit. Facts: `caller`, an address or `token`; `retry_after_seconds`."""
+
+    message = "{caller} asked too often; try again in {retry_after_seconds} s"
+    status = 429
+    code = "too_many_requests"
+    sentence = "Pedidos demais. Tente de novo em {retry_after_seconds} s."
+
+
+class TooManyStreams(PycemakerError):
+    """Every slot for long answers is taken. Facts: `streaming`, `retry_after_seconds`."""
+
+    message = "{streaming} long answers are being sent already; try again in {retry_after_seconds} s"
+    status = 503
+    code = "too_many_streams"
+    sentence = "Há respostas longas demais em andamento. Tente de novo em {retry_after_seconds} s."
+
+
+class ServerBusy(PycemakerError):
+    """Every slot for requests has been taken for some seconds. Facts: `retry_after_seconds`."""
+
+    message = "no place for this request"
+    status = 503
+    code = "server_busy"
+    sentence = "O servidor está ocupado demais. Tente de novo em {retry_after_seconds} s."
+
+
+class TooManyBodies(ServerBusy):
+    """Every slot for request bodies is taken. Facts: `retry_after_seconds`."""
+
+    message = "no place for this request's body"
+    sentence = "O servidor já lê corpos de pedidos demais. Tente de novo em {retry_after_seconds} s."
+
+
+class NotReady(PycemakerError):
+    """A vital check of `/ready` failed. Facts: `failed`, names by commas; `checks`, the outcome of each as JSON."""
+
+    message = "not ready: {failed}"
+    status = 503
+    code = "not_ready"
+    sentence = "O serviço não está pronto: veja {failed}."
+    shows = ("checks",)
+    retry_after_seconds = 2

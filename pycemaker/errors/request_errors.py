@@ -1,0 +1,147 @@
+"""Requests that cannot be read, or name something that is not there."""
+
+from __future__ import annotations
+
+from pycemaker.errors.base import PycemakerError
+
+
+class InvalidRequest(PycemakerError):
+    """The request cannot be read."""
+
+    status = 400
+    code = "invalid_request"
+    sentence = "O pedido não pôde ser lido."
+
+
+class InvalidDate(InvalidRequest):
+    """Facts: `text`, cut to 40 characters."""
+
+    message = "not a date: {text!r} (dd-mm-yyyy-HH-MM-SS, 'now', ISO 8601 with an offset, or milliseconds since 1970)"
+    code = "invalid_date"
+    sentence = "Data inválida: use dd-mm-aaaa-HH-MM-SS, now, ISO 8601 com fuso ou milissegundos desde 1970."
+    field = "date"
+
+
+class InvalidRange(InvalidRequest):
+    """Facts: `text`, cut to 40 characters; `limit` in hours."""
+
+    message = "not a range: {text!r} (whole hours, 1 to {limit})"
+    code = "invalid_range"
+    sentence = "Intervalo inválido: use um número inteiro de horas, de 1 a {limit}."
+    field = "time_range"
+    shows = ("limit",)
+
+
+class InvalidAddress(InvalidRequest):
+    """Facts: `text`, cut to 40 characters."""
+
+    message = "not a mail address: {text!r}"
+    code = "invalid_address"
+    sentence = "Endereço de e-mail inválido: use ana@exemplo.com, e vírgula entre vários."
+    field = "email_to"
+
+
+class InvalidParameter(InvalidRequest):
+    """Facts: `field`; `reason` in English; `takes`, the accepted values in Portuguese; `known`, the accepted names.
+
+    Of a list with an unknown name in it, `given` is that name.
+    """
+
+    message = "parameter {field!r}: {reason}"
+    code = "invalid_parameter"
+    sentence = "Parâmetro inválido: {field}."
+    shows = ("field", "given", "takes", "known")
+
+
+class TokenInUrl(InvalidRequest):
+    """The token is in the URL, which logs and proxies keep. No facts: nothing of the request is kept."""
+
+    message = "a token does not belong into an address"
+    code = "token_in_url"
+    sentence = "O token não vai no endereço: troque-o e use o cabeçalho Authorization: Bearer ou X-Api-Key."
+
+
+class BodyTooLarge(InvalidRequest):
+    """Facts: `limit_bytes`."""
+
+    message = "the request's body has more than {limit_bytes} bytes"
+    status = 413
+    code = "body_too_large"
+    sentence = "O corpo do pedido é grande demais: use até {limit_bytes} bytes."
+    shows = ("limit_bytes",)
+
+
+class FormTooLarge(BodyTooLarge):
+    """A form has more bytes than Bottle reads (`MEMFILE_MAX`). No facts."""
+
+    message = "the form is too large"
+    sentence = "O corpo do pedido é grande demais."
+
+
+class BodyTooSlow(InvalidRequest):
+    """Facts: `limit_seconds`."""
+
+    message = "the request's body was not here within {limit_seconds} s"
+    status = 408
+    code = "body_too_slow"
+    sentence = "O corpo do pedido não chegou em {limit_seconds:g} s."
+
+
+class IdempotencyKeyReused(InvalidRequest):
+    """No facts: the key is the caller's own."""
+
+    message = "this Idempotency-Key was used for another request"
+    status = 422
+    code = "idempotency_key_reused"
+    sentence = "Esta Idempotency-Key já foi usada em outro pedido."
+    field = "Idempotency-Key"
+
+
+class MethodNotAllowed(InvalidRequest):
+    """The route does not take this method. No facts: the `Allow` header names those that it takes."""
+
+    message = "the method is not allowed"
+    status = 405
+    code = "method_not_allowed"
+    sentence = "Este método não é aceito neste endereço."
+
+
+class NotFound(PycemakerError):
+    """Nothing has this name or path."""
+
+    status = 404
+    code = "not_found"
+    sentence = "Nada foi encontrado neste endereço."
+
+
+class UnknownMetric(NotFound):
+    """Facts: `name`; `known`, the existing names."""
+
+    message = "no metric {name!r}; there are {known}"
+    code = "unknown_metric"
+    sentence = "Métrica desconhecida."
+    shows = ("known",)
+
+
+class UnknownNotebook(NotFound):
+    """Facts: `name`."""
+
+    message = "no notebook {name!r}"
+    code = "unknown_notebook"
+    sentence = "Notebook desconhecido: veja a lista em /notebooks."
+
+
+class UnknownReport(NotFound):
+    """No such report, or none that may be shown. No facts: an id is a key."""
+
+    message = "no such report"
+    code = "unknown_report"
+    sentence = "Relatório desconhecido."
+
+
+class UnknownLink(NotFound):
+    """An unsubscribe link that was never issued or is no longer valid. No facts: it names an address."""
+
+    message = "no such link"
+    code = "unknown_link"
+    sentence = "Este link de cancelamento não é válido."

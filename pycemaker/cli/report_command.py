@@ -27,12 +27,13 @@ from pycemaker.errors import (
     UnknownReport,
 )
 from pycemaker.jobs import result, states
-from pycemaker.jobs.artifacts import NOTEBOOK, PAGE, ArtifactStore
+from pycemaker.jobs.artifacts import ArtifactStore
 from pycemaker.jobs.job_store import LeaseLost
 from pycemaker.jobs.report_service import ReportService
 from pycemaker.jobs.service_factory import make_report_service
 from pycemaker.mongo.database import open_database
 from pycemaker.parsing.addresses import parse_recipients
+from pycemaker.reports.artifact_names import EXECUTED_NOTEBOOK, PAGE
 from pycemaker.reports.attachments.kinds import KINDS, parse_kinds
 from pycemaker.reports.model import ReportRequest
 from pycemaker.reports.pipeline import STAGES
@@ -172,8 +173,9 @@ def _told_failure(error: PycemakerError, report_id: str, files: ArtifactStore) -
         lines.append("  the mail may have left all the same: look into the inbox before asking again")
     if isinstance(error, MailDeferred):
         lines.append("  a server over the same database sends it then; it is made and kept")
-    if NOTEBOOK in (names := files.names(report_id)) and isinstance(error, (ReportFailed, ReportTimedOut)):
-        lines.append(f"  what ran until then: {_save(report_id, files, [n for n in names if n == NOTEBOOK], NOTEBOOK)}")
+    names = [name for name in files.names(report_id) if name == EXECUTED_NOTEBOOK]
+    if names and isinstance(error, (ReportFailed, ReportTimedOut)):
+        lines.append(f"  what ran until then: {_save(report_id, files, names, EXECUTED_NOTEBOOK)}")
     return "\n".join(lines)
 
 

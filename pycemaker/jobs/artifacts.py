@@ -13,10 +13,6 @@ from pycemaker.errors import UnknownReport
 from pycemaker.mongo.database import Database, one_exchange
 
 BUCKET = "report_files"
-NOTEBOOK = "executed.ipynb"
-PAGE = "page.html"
-MESSAGE = "message.eml"
-FIGURES = "figures/"
 
 TRANSFER_SECONDS = 30.0
 """For one file there or back: at most 20 MB."""

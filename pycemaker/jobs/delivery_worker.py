@@ -17,13 +17,14 @@ from typing import Any
 
 from pycemaker.errors import DatabaseUnreachable, MailRefused, UnknownReport
 from pycemaker.jobs import states
-from pycemaker.jobs.artifacts import MESSAGE, ArtifactStore
+from pycemaker.jobs.artifacts import ArtifactStore
 from pycemaker.jobs.job_document import first_due
 from pycemaker.jobs.job_reader import JobDocument
 from pycemaker.jobs.job_store import ORPHANED, JobStore, LeaseLost
 from pycemaker.jobs.retry import FIRST_SECONDS, delay_seconds
 from pycemaker.mail.compose import readdress
 from pycemaker.parsing.address_pattern import mask_addresses
+from pycemaker.reports.artifact_names import MESSAGE
 from pycemaker.reports.model import Send
 
 _log = logging.getLogger(__name__)

@@ -15,13 +15,14 @@ from typing import Any, Protocol
 
 from pycemaker.errors import DatabaseUnreachable, PycemakerError, ReportExpired, RunnerFailed
 from pycemaker.jobs import states
-from pycemaker.jobs.artifacts import MESSAGE, ArtifactStore
+from pycemaker.jobs.artifacts import ArtifactStore
 from pycemaker.jobs.delivery_worker import headers_for
 from pycemaker.jobs.job_document import sha256_hex
 from pycemaker.jobs.job_reader import JobDocument
 from pycemaker.jobs.job_store import ORPHANED, JobStore
 from pycemaker.mail.compose import readdress
 from pycemaker.reports import workspace
+from pycemaker.reports.artifact_names import EXECUTED_NOTEBOOK, MESSAGE
 from pycemaker.reports.model import OnProgress
 from pycemaker.settings import NOTEBOOKS
 from pycemaker.window import to_iso_text
@@ -112,7 +113,7 @@ class RenderWorker:
             failure = RunnerFailed(stage="start", reason=reason)
             self.retry_on_outage(partial(self._fail, report_id, failure, provenance))
         except PycemakerError as error:
-            executed = {name: told for name, told in workspace.contents(folder).items() if name == workspace.EXECUTED}
+            executed = {name: told for name, told in workspace.contents(folder).items() if name == EXECUTED_NOTEBOOK}
             facts = provenance | progress.facts()
             self._keep(report_id, executed)
             self.retry_on_outage(partial(self._fail, report_id, error, facts))

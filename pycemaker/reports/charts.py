@@ -11,7 +11,7 @@ import re
 from importlib.util import find_spec
 from typing import Any
 
-from pycemaker.presentation.figures.sheet import WIDTH
+from pycemaker.presentation.mail_width import CONTENT_WIDTH
 from pycemaker.reports.pictures import SHARPNESS, PictureUnusable
 
 PLOTLY = "application/vnd.plotly.v1+json"
@@ -24,7 +24,7 @@ def chart_library(kind: str) -> str:
 
 
 def draw_chart(kind: str, spec: Any) -> bytes:
-    """A chart as PNG, `sheet.WIDTH` wide, at twice the pixels.
+    """A chart as PNG, `CONTENT_WIDTH` wide, at twice the pixels.
 
     Raises:
         PictureUnusable: its exporter is not installed, or does not draw it.
@@ -42,7 +42,7 @@ def _plotly(spec: Any) -> bytes:
     from plotly import io
 
     figure = io.from_json(json.dumps(spec), skip_invalid=True)
-    return bytes(io.to_image(figure, format="png", width=WIDTH, scale=SHARPNESS))
+    return bytes(io.to_image(figure, format="png", width=CONTENT_WIDTH, scale=SHARPNESS))
 
 
 def _vega(kind: str, spec: Any) -> bytes:

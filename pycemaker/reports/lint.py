@@ -16,14 +16,13 @@ from email.message import EmailMessage
 from email.policy import SMTP
 
 from pycemaker.errors import ReportUnfit
+from pycemaker.presentation.mail_width import MAIL_WIDTH
+from pycemaker.reports.attachments.kinds import FILES
 from pycemaker.reports.markup import MarkupReader
 
 HTML_BYTES = 95_000
 STYLE_CHARACTERS = 8_192
 MESSAGE_BYTES = 20_000_000
-WIDEST = 600
-"""CSS pixels that a mail has for a picture."""
-
 _ONCE = ("From", "To", "Subject", "Date", "Message-ID", "MIME-Version", "Content-Type")
 _TAGS = {
     "script",
@@ -50,12 +49,8 @@ _STYLES = {
 _MARKUP = re.compile(r"</?(?:html|head|body|table|t[rdh]|div|span|p|br|img|style|a)\b[^>]*>", re.IGNORECASE)
 _HOSTED = re.compile(r"https://|http://(?:127\.0\.0\.1|localhost)(?::\d+)?/")
 """Where a picture may be: the storage, or its emulator, which is on this machine and has no TLS."""
-_ATTACHED = {
-    "application/zip": ".zip",
-    "application/pdf": ".pdf",
-    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": ".xlsx",
-}
-"""What may travel with a message, and how its name ends."""
+_ATTACHED = {media_type: f".{name.rpartition('.')[2]}" for name, media_type in FILES.values()}
+"""Media types of attachments, and how their files' names end."""
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,79}", re.ASCII)
 _INJECTED = re.compile(r"injected-parameters|papermill-error|^# Parameters$", re.MULTILINE)
 _QUOTED_CHARACTERS = 80
@@ -209,8 +204,8 @@ def _picture_flaws(page: MarkupReader, message: EmailMessage) -> Iterator[Flaw]:
         if not (picture.get("alt") or "").strip():
             yield Flaw("picture-alt", f"picture {place} has no alternative text")
         width = picture.get("width") or ""
-        if not (re.fullmatch(r"[0-9]{1,4}", width) and 1 <= int(width) <= WIDEST):
-            yield Flaw("picture-width", f"picture {place} has no width of 1 to {WIDEST}")
+        if not (re.fullmatch(r"[0-9]{1,4}", width) and 1 <= int(width) <= MAIL_WIDTH):
+            yield Flaw("picture-width", f"picture {place} has no width of 1 to {MAIL_WIDTH}")
 
 
 def _text_flaws(text: str) -> Iterator[Flaw]:

@@ -14,7 +14,7 @@ from functools import cache, partial
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
-from pycemaker.presentation.figures.sheet import WIDTH
+from pycemaker.presentation.mail_width import CONTENT_WIDTH
 
 SHARPNESS = 2
 """How many pixels a mail's pictures have for each that is shown, at most."""
@@ -44,7 +44,7 @@ class MailPicture:
 
     Attributes:
         png: its bytes.
-        width: CSS pixels, `sheet.WIDTH` at most.
+        width: CSS pixels, `CONTENT_WIDTH` at most.
     """
 
     png: bytes
@@ -68,8 +68,8 @@ def mail_picture(kind: str, content: bytes, width: float | None = None) -> MailP
     else:
         png = _as_png(content)
     has = int.from_bytes(png[16:20])
-    shown = max(1, min(WIDTH, int(width or has)))
-    return MailPicture(_scaled(png, SHARPNESS * shown) if has > SHARPNESS * WIDTH else png, shown)
+    shown = max(1, min(CONTENT_WIDTH, int(width or has)))
+    return MailPicture(_scaled(png, SHARPNESS * shown) if has > SHARPNESS * CONTENT_WIDTH else png, shown)
 
 
 def decoded(text: str) -> bytes:
@@ -159,7 +159,7 @@ def _draw(svg: str) -> tuple[bytes, float]:
     )
     try:
         own = int.from_bytes(draw()[16:20])
-        return draw(width=min(own, WIDTH) * SHARPNESS), own
+        return draw(width=min(own, CONTENT_WIDTH) * SHARPNESS), own
     except (ValueError, RuntimeError) as error:
         raise PictureUnusable(f"its SVG cannot be drawn ({error})") from error
 

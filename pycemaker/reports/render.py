@@ -25,9 +25,11 @@ from pycemaker import brand, i18n
 from pycemaker.errors import NothingToSend
 from pycemaker.i18n import language
 from pycemaker.i18n.language import _
+from pycemaker.presentation import mail_width
 from pycemaker.reports.fragments import put_pictures
 from pycemaker.reports.headline import read_data_digest, read_headline
 from pycemaker.reports.inline_styles import inline_page
+from pycemaker.reports.lint import HTML_BYTES
 from pycemaker.reports.missing_glyphs import missing_glyphs
 from pycemaker.reports.model import Figure, Page
 from pycemaker.reports.notices import Link
@@ -44,9 +46,6 @@ from pycemaker.reports.picture_cache import PictureCache
 from pycemaker.reports.sanitize import sanitize_html
 from pycemaker.settings import TEMPLATES
 from pycemaker.window import Window
-
-HTML_BYTES = 95_000
-"""The largest HTML of a mail: Gmail clips at some 102 KB."""
 
 TEXT_COLUMNS = 78
 _LONGEST_LINE = 900  # mail servers take 998
@@ -179,7 +178,7 @@ def _exporter(name: str, templates: Path) -> HTMLExporter:
         preprocessors=[ExtractOutputPreprocessor(enabled=True)],  # type: ignore[no-untyped-call]
     )
     exporter.register_filter("put_pictures", put_pictures)  # type: ignore[no-untyped-call]
-    exporter.environment.globals.update(_=_, ngettext=language.ngettext)
+    exporter.environment.globals.update(_=_, ngettext=language.ngettext, width=mail_width)
     return exporter
 
 

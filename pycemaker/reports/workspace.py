@@ -5,20 +5,16 @@ It is scratch: what is to last goes from here to the ledger's files, and then th
 
 from __future__ import annotations
 
-import re
 import time
 from email.message import EmailMessage
 from email.policy import SMTP
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pycemaker.reports.artifact_names import EXECUTED_NOTEBOOK, FIGURES, MESSAGE, PAGE, link_figures
+
 if TYPE_CHECKING:
     from pycemaker.reports.model import Page
-
-EXECUTED = "executed.ipynb"
-PAGE = "page.html"
-MESSAGE = "message.eml"
-FIGURES = "figures"
 
 
 class Workspace:
@@ -31,7 +27,7 @@ class Workspace:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.folder = folder
-        self.executed_path = folder / EXECUTED
+        self.executed_path = folder / EXECUTED_NOTEBOOK
         self.stage_seconds: dict[str, float] = {}
         self._stage = ""
         self._since = time.monotonic()
@@ -49,7 +45,7 @@ class Workspace:
         figures.mkdir(exist_ok=True)
         for figure in page.figures:
             (figures / figure.name).write_bytes(figure.png)
-        _replace(self.folder / PAGE, re.sub(r'"figure:([^"]+)"', r'"figures/\1"', page.full_html).encode())
+        _replace(self.folder / PAGE, link_figures(page.full_html).encode())
 
     def keep_message(self, message: EmailMessage) -> bytes:
         """The message as the first recipient gets it; its bytes."""
@@ -60,7 +56,7 @@ class Workspace:
 
 def contents(folder: Path) -> dict[str, bytes]:
     """What there is in a report's folder, whole or in part, by its name there; a file that was being written is not."""
-    files = [folder / EXECUTED, folder / PAGE, folder / MESSAGE, *sorted((folder / FIGURES).glob("*.png"))]
+    files = [folder / EXECUTED_NOTEBOOK, folder / PAGE, folder / MESSAGE, *sorted((folder / FIGURES).glob("*.png"))]
     return {file.relative_to(folder).as_posix(): file.read_bytes() for file in files if file.is_file()}
 
 

@@ -13,6 +13,7 @@ from shutil import rmtree
 from typing import Any
 
 from pycemaker.jobs.collaborators import forbidden_texts, report_collaborators
+from pycemaker.reports.artifact_names import EXECUTED_NOTEBOOK
 from pycemaker.reports.execute import ReadyKernel, run_notebook
 from pycemaker.reports.lint import Flaw, flaws
 from pycemaker.reports.model import Page, ReportRequest
@@ -67,7 +68,7 @@ class PreviewBuilder:
         self.run_seconds = 0.0
         self.folder = folder
         self.file = folder / "preview.html"
-        self._executed = folder / "executed.ipynb"
+        self._executed = folder / EXECUTED_NOTEBOOK
         folder.mkdir(parents=True, exist_ok=True)
 
     def run(self, on_cell: OnCell = lambda _done, _total: None) -> None:

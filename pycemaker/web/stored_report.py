@@ -10,7 +10,8 @@ import re
 
 from pycemaker import brand
 from pycemaker.errors import UnknownReport
-from pycemaker.jobs.artifacts import FIGURES, PAGE, ArtifactStore
+from pycemaker.jobs.artifacts import ArtifactStore
+from pycemaker.reports.artifact_names import FIGURES, PAGE
 
 _HEADERS = {
     "X-Robots-Tag": "noindex, nofollow",
@@ -20,7 +21,7 @@ _HEADERS = {
 
 _ID = re.compile(r"[A-Za-z0-9_-]{22}", re.ASCII)
 _FIGURE = re.compile(r"[a-z0-9_-]{1,80}\.png", re.ASCII)
-_RELATIVE = re.compile(rb'\b((?:src|href)=")(figures/[a-z0-9_-]{1,80}\.png")')
+_RELATIVE = re.compile(rf'\b((?:src|href)=")({FIGURES}[a-z0-9_-]{{1,80}}\.png")'.encode())
 
 
 def headers() -> dict[str, str]:

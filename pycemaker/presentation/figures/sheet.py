@@ -1,7 +1,8 @@
 """What every figure is drawn on: the theme, the canvas, text placed in CSS pixels, and the way to a small PNG.
 
-A figure is 560 CSS pixels wide, drawn at twice that, on opaque white (dark mode swallows transparent ones), with a
-palette (a third of the bytes). Nothing here touches matplotlib's global state or its inline backend, which draws twice.
+A figure is as wide as the mail's content, drawn at twice that, on opaque white (dark mode swallows transparent ones),
+with a palette (a third of the bytes). Nothing here touches matplotlib's global state or its inline backend, which draws
+twice.
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ from typing import Any
 
 from pycemaker import brand
 from pycemaker.i18n.language import _
+from pycemaker.presentation.mail_width import CONTENT_WIDTH
 
 logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)  # its first import says that it builds a cache
 
-WIDTH = 560
+WIDTH = CONTENT_WIDTH
 FONT_PIXELS = 18
 """Large enough for a telephone: a mail 360 CSS pixels wide shows a figure at 352, and its text at 11."""
 

@@ -19,7 +19,7 @@ from pycemaker.analysis.rates import in_rates
 from pycemaker.i18n.language import _
 from pycemaker.metrics import METRICS, Metric
 from pycemaker.reports.attachments.csv_archive import CsvArchive
-from pycemaker.reports.attachments.kinds import KINDS, Attachment, AttachmentFailed, AttachmentResult
+from pycemaker.reports.attachments.kinds import FILES, KINDS, Attachment, AttachmentFailed, AttachmentResult
 from pycemaker.reports.attachments.pdf import print_pdf
 from pycemaker.reports.attachments.sample_table import coarser, step_for, table
 from pycemaker.reports.attachments.workbook import Workbook
@@ -40,11 +40,6 @@ BASE64_RATIO = 78 / 57
 MOST_LINES = {"csv": 1_700_000, "xlsx": 150_000}
 """Lines of all metrics together: in CSV what takes some 12 MB, in a workbook what takes some five seconds."""
 
-_MEDIA_TYPES = {
-    "csv": ("csv.zip", "application/zip"),
-    "xlsx": ("samples.xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
-    "pdf": ("report.pdf", "application/pdf"),
-}
 _LABELS = {"csv": "CSV", "xlsx": "XLSX", "pdf": "PDF"}
 _OTHERS_BYTES = 20_000
 _LEAST_SECONDS = 1.0
@@ -86,7 +81,7 @@ class AttachmentBuilder:
                 notes.insert(0, self._not_made(kind, window))
             else:
                 room -= len(content)
-                name, media_type = _MEDIA_TYPES[kind]
+                name, media_type = FILES[kind]
                 files.insert(0, Attachment(kind, f"{file_stem(window)}-{name}", media_type, content))
                 if step:
                     notes.insert(0, self._summed_up(kind, step, window))

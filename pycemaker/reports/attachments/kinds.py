@@ -9,6 +9,13 @@ from pycemaker.errors import InvalidParameter
 KINDS = ("csv", "xlsx", "pdf")
 """What may be asked for, in the order in which it is attached."""
 
+FILES = {
+    "csv": ("csv.zip", "application/zip"),
+    "xlsx": ("samples.xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+    "pdf": ("report.pdf", "application/pdf"),
+}
+"""How the file's name ends, and its media type, by kind."""
+
 
 @dataclass(frozen=True)
 class Attachment:

@@ -9,7 +9,6 @@ this process's environment but where programs are.
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
 import tempfile
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from pycemaker import brand
+from pycemaker.reports.artifact_names import FIGURES, PAGE, link_figures
 from pycemaker.reports.attachments.kinds import AttachmentFailed
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def print_pdf(page: Page, chromium: str | None = None) -> bytes:
     with tempfile.TemporaryDirectory(prefix="pycemaker-", ignore_cleanup_errors=True) as made:
         folder = Path(made)
         _write(page, folder)
-        _run([program, *_options(folder), (folder / "page.html").as_uri()], folder)
+        _run([program, *_options(folder), (folder / PAGE).as_uri()], folder)
         try:
             return (folder / "page.pdf").read_bytes()
         except OSError:
@@ -75,11 +75,11 @@ def print_pdf(page: Page, chromium: str | None = None) -> bytes:
 
 
 def _write(page: Page, folder: Path) -> None:
-    (folder / "figures").mkdir()
+    (folder / FIGURES).mkdir()
     for figure in page.figures:
-        (folder / "figures" / figure.name).write_bytes(figure.png)
-    pointed = re.sub(r'"figure:([^"]+)"', r'"figures/\1"', page.full_html)
-    (folder / "page.html").write_text(pointed.replace("<head>", f"<head>{_POLICY}", 1), encoding="utf-8")
+        (folder / FIGURES / figure.name).write_bytes(figure.png)
+    html = link_figures(page.full_html).replace("<head>", f"<head>{_POLICY}", 1)
+    (folder / PAGE).write_text(html, encoding="utf-8")
 
 
 def _options(folder: Path) -> list[str]:

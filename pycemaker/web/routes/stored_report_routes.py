@@ -11,8 +11,8 @@ from bottle import Bottle, request, response
 
 from pycemaker.errors import InvalidDate, InvalidParameter, OnlyHere, UnknownReport
 from pycemaker.jobs import result
-from pycemaker.jobs.artifacts import MESSAGE, NOTEBOOK
 from pycemaker.jobs.job_reader import JobDocument
+from pycemaker.reports.artifact_names import EXECUTED_NOTEBOOK, MESSAGE
 from pycemaker.web import stored_report
 from pycemaker.web.access.redaction import redact_addresses
 from pycemaker.web.error_handling import json_response
@@ -83,7 +83,7 @@ def _message(services: Services, report_id: str) -> bytes:
 
 
 def _notebook(services: Services, report_id: str) -> bytes:
-    return _download(services, report_id, NOTEBOOK, "application/x-ipynb+json", ".ipynb")
+    return _download(services, report_id, EXECUTED_NOTEBOOK, "application/x-ipynb+json", ".ipynb")
 
 
 _TELLERS: dict[str, Callable[[Services, str], bytes]] = {"json": _record, "eml": _message, "ipynb": _notebook}

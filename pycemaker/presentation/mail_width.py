@@ -1,0 +1,12 @@
+"""The mail's width, from which templates, figures, pictures and the lint take theirs. In CSS pixels."""
+
+from __future__ import annotations
+
+MAIL_WIDTH = 600
+"""The whole mail: what every mail program shows without scrolling sideways."""
+
+MARGIN = 20
+"""On either side of text and figures."""
+
+CONTENT_WIDTH = MAIL_WIDTH - 2 * MARGIN
+"""Text and figures: what a figure is drawn for."""

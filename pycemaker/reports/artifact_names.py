@@ -1,0 +1,16 @@
+"""Names of a report's files: in its workspace, in GridFS, in the links from its page to its figures."""
+
+from __future__ import annotations
+
+import re
+
+EXECUTED_NOTEBOOK = "executed.ipynb"
+PAGE = "page.html"
+MESSAGE = "message.eml"
+FIGURES = "figures/"
+"""What the name of each figure begins with."""
+
+
+def link_figures(html: str) -> str:
+    """The HTML with each `figure:<name>` source as a link to that figure's file beside the page."""
+    return re.sub(r'"figure:([^"]+)"', rf'"{FIGURES}\1"', html)

@@ -25,6 +25,7 @@ from pycemaker.metrics import METRICS
 from pycemaker.mongo.database import Database
 from pycemaker.settings import ROOT, Settings, from_mapping
 from pycemaker.web.access.cross_site import CrossSite
+from tests.unit.test_architecture import LAYERS
 
 README = ROOT / "README.md"
 DOCS = [README, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -123,6 +124,16 @@ def test_the_architecture_has_every_room_and_every_module_at_the_top() -> None:
     named = {NAME.findall(cells[0])[0].strip("/") for cells in rows(section("docs/architecture.md", "## Rooms"))}
     loose = {path.stem for path in (ROOT / "pycemaker").glob("*.py")}
     assert named == set(ROOMS) | loose
+
+
+def test_the_architecture_draws_the_layers_that_its_test_holds() -> None:
+    drawn = re.findall(r"^    (.+)$", section("docs/architecture.md", "## Arrows"), re.MULTILINE)
+    names = re.findall(r"\w+", re.sub(r"\(.*?\)", "", ", ".join(drawn)))
+    assert names == [layer.removeprefix("pycemaker.").replace("pycemaker", "__init__") for layer in LAYERS]
+
+
+def test_the_readme_names_every_room() -> None:
+    assert set(ROOMS) <= set(NAME.findall(section("README.md", "## Documentation")))
 
 
 def test_the_architecture_has_every_package_that_is_required_and_no_other() -> None:

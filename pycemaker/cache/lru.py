@@ -1,15 +1,18 @@
-"""Hours of samples kept in memory, bounded in bytes: those not used for longest leave first."""
+"""Hours of samples in memory, bounded in bytes: the least recently used ones leave first."""
 
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from dataclasses import dataclass
+
+from cachetools import LRUCache
 
 from pycemaker.series.batches import Batch
 
 HOUR_MS = 3_600_000
-"""A block is an hour of UTC: 720 documents, about 150 KB."""
+"""Samples are cached by the hour of UTC: 720 documents at 5 s, about 150 KB."""
+
+_USUAL_HOUR_BYTES, _SMALLEST_HOUR_BYTES = 150_000.0, 50_000.0
 
 
 @dataclass(frozen=True)
@@ -18,9 +21,9 @@ class LruUsage:
 
     Attributes:
         size_bytes, limit_bytes: how much it takes, and may take.
-        blocks: how many hours are held.
-        hits, misses: how often an hour that was asked for was there, and was not or no longer held, since the start.
-        evictions: how many hours had to leave for others.
+        hours: how many hours are cached.
+        hits, misses: how often an hour that was asked for was there, and was not or no longer valid, since the start.
+        evictions: how many hours left to make room.
     """
 
     size_bytes: int
@@ -32,19 +35,35 @@ class LruUsage:
 
 
 Key = tuple[str, int]
-"""A metric's id, and the hours from 1970 to the block's start."""
+"""A metric's id, and an hour: hours since 1970 in UTC."""
 
 
 @dataclass(frozen=True)
 class CachedHour:
-    """One metric's documents of one hour, as the database had them in one generation (see `shelf`)."""
+    """One metric's documents of one hour, as the database had them in one generation (see `metric_cache`)."""
 
     batch: Batch
     generation: int
 
 
+class _Hours(LRUCache[Key, CachedHour]):
+    """Counts the hours that leave."""
+
+    evictions = 0
+
+    def find(self, key: Key) -> CachedHour | None:
+        try:
+            return self[key]  # `get` takes 100 ns more
+        except KeyError:
+            return None
+
+    def popitem(self) -> tuple[Key, CachedHour]:
+        self.evictions += 1
+        return super().popitem()
+
+
 class HourLru:
-    """All metrics' blocks together. Threads share it.
+    """All metrics' cached hours together. Threads share it.
 
     Args:
         limit_bytes: how much they may take.
@@ -53,52 +72,51 @@ class HourLru:
     def __init__(self, limit_bytes: int) -> None:
         self.limit_bytes = limit_bytes
         self._lock = threading.Lock()
-        self._held: OrderedDict[Key, CachedHour] = OrderedDict()
-        self._bytes = 0
-        self._hits = self._misses = self._evictions = 0
+        self._hours = _Hours(limit_bytes, getsizeof=_size_bytes)
+        self._hits = self._misses = 0
 
     @property
-    def use(self) -> LruUsage:
+    def usage(self) -> LruUsage:
         """How it is used, as of now."""
         with self._lock:
-            counts = (len(self._held), self._hits, self._misses, self._evictions)
-            return LruUsage(self._bytes, self.limit_bytes, *counts)
+            counts = (len(self._hours), self._hits, self._misses, self._hours.evictions)
+            return LruUsage(int(self._hours.currsize), self.limit_bytes, *counts)
 
     @property
     def size_bytes(self) -> int:
         """How much they take now."""
-        return self._bytes
+        return int(self._hours.currsize)
 
     @property
     def mean_bytes(self) -> float:
-        """How much one takes on average, at least a third of an hour at the normal rate; that where none is held."""
+        """How much an hour takes on average, but no less than 50 KB; 150 KB while none is cached."""
         with self._lock:
-            return max(50_000.0, self._bytes / len(self._held)) if self._held else 150_000.0
+            if not self._hours:
+                return _USUAL_HOUR_BYTES
+            return max(_SMALLEST_HOUR_BYTES, self._hours.currsize / len(self._hours))
 
     def get(self, key: Key) -> CachedHour | None:
-        """The block, which counts as used; None where it is not held."""
+        """The hour, which counts as used; None where it is not cached."""
         with self._lock:
-            block = self._held.get(key)
-            if block is not None:
-                self._held.move_to_end(key)
-            return block
+            return self._hours.find(key)
 
     def find(self, key: Key, generation: int) -> CachedHour | None:
-        """The block where it is of this generation or a later one. It is counted whether it was."""
-        block = self.get(key)
-        is_hit = block is not None and block.generation >= generation
+        """As `get`, where the hour is of this generation or a later one; counted as a hit or a miss."""
         with self._lock:
+            hour = self._hours.find(key)
+            is_hit = hour is not None and hour.generation >= generation
             self._hits += is_hit
             self._misses += not is_hit
-        return block if is_hit else None
+        return hour if is_hit else None
 
-    def put(self, key: Key, block: CachedHour) -> None:
-        """Hold it, in place of what was held there; let others go where that takes too much."""
+    def put(self, key: Key, hour: CachedHour) -> None:
+        """Cache it in place of what was there. One that is larger than the limit is not cached."""
         with self._lock:
-            before = self._held.pop(key, None)
-            self._held[key] = block
-            self._bytes += block.batch.size_bytes - (before.batch.size_bytes if before else 0)
-            while self._bytes > self.limit_bytes:
-                _, oldest = self._held.popitem(last=False)
-                self._bytes -= oldest.batch.size_bytes
-                self._evictions += 1
+            if _size_bytes(hour) > self.limit_bytes:
+                self._hours.pop(key, None)
+            else:
+                self._hours[key] = hour
+
+
+def _size_bytes(hour: CachedHour) -> int:
+    return hour.batch.size_bytes

@@ -110,7 +110,7 @@ class Store:
     @property
     def cache_usage(self) -> LruUsage:
         """How the memory for recent time is used."""
-        return self._lru.use
+        return self._lru.usage
 
     @property
     def is_embedded(self) -> bool:

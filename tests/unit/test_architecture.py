@@ -81,6 +81,7 @@ ALONE = {
         "pycemaker.presentation.figures.outlook",
         "pycemaker.presentation.figures.criticity_bar",
     },
+    "cachetools": {"pycemaker.cache.lru", "pycemaker.web.middleware.response_cache"},
     "xxhash": {"pycemaker.series.batches"},
     "tsdownsample": {"pycemaker.series.downsample"},
     "pyarrow": {"pycemaker.web.formats"},

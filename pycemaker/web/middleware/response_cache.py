@@ -10,10 +10,11 @@ A key is made of what was understood of a request, not of its headers: what a ca
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
+
+from cachetools import LRUCache
 
 from pycemaker.web.formats import understood
 from pycemaker.web.metric_answers import matches
@@ -53,30 +54,27 @@ class ResponseCache:
     """
 
     def __init__(self, limit_bytes: int) -> None:
-        self._limit_bytes = limit_bytes
         self._lock = threading.Lock()
-        self._held: OrderedDict[Key, CachedResponse] = OrderedDict()
-        self._bytes = 0
+        self._answers: LRUCache[Key, CachedResponse] = LRUCache(limit_bytes, getsizeof=_size_bytes)
 
     def get(self, key: Key) -> CachedResponse | None:
         """What was answered, whether it still holds or not."""
         with self._lock:
-            answer = self._held.get(key)
-            if answer is not None:
-                self._held.move_to_end(key)
-            return answer
+            try:
+                return self._answers[key]  # `get` takes 100 ns more, and every poll comes this way
+            except KeyError:
+                return None
 
     def put(self, key: Key, answer: CachedResponse) -> None:
         """Keep it, without a body that would take more than a quarter; those not asked for longest go."""
-        if answer.size_bytes > self._limit_bytes // 4:
+        if answer.size_bytes > self._answers.maxsize // 4:
             answer = replace(answer, body=None)
         with self._lock:
-            before = self._held.pop(key, None)
-            self._held[key] = answer
-            self._bytes += answer.size_bytes - (before.size_bytes if before else 0)
-            while self._bytes > self._limit_bytes:
-                _, oldest = self._held.popitem(last=False)
-                self._bytes -= oldest.size_bytes
+            self._answers[key] = answer
+
+
+def _size_bytes(answer: CachedResponse) -> int:
+    return answer.size_bytes
 
 
 def cache_responses(application: Application, limit_bytes: int) -> Application:

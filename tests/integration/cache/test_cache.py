@@ -539,9 +539,9 @@ def test_of_a_stretch_too_long_to_keep_that_ends_in_the_past_nothing_is_kept(dat
     assert b"".join(response_bodies.tail(cached.start_read(CPU, past).batches)) == b"".join(
         response_bodies.tail(store.read(CPU, past))
     )
-    assert not [hour for _, hour in cached._lru._held if hour * HOUR_MS < to_epoch_ms(NOW - timedelta(hours=3))]
+    assert not [hour for _, hour in cached._lru._hours if hour * HOUR_MS < to_epoch_ms(NOW - timedelta(hours=3))]
     assert b"".join(response_bodies.tail(cached.start_read(CPU, since(past.start_utc)).batches)) == tail_of(store, 26)
-    assert len(cached._lru._held) > 3
+    assert len(cached._lru._hours) > 3
 
 
 def test_an_answer_of_hours_larger_than_they_seemed_ends_to_be_kept_at_its_bound(
@@ -561,7 +561,7 @@ def test_a_long_answer_that_nobody_takes_pins_no_hours_of_the_memory(database: D
     fill(database, 20_000)
     cached = Store(database, 2**23)
     tail_of(cached, 6)
-    held = [weakref.ref(block.batch) for block in cached._lru._held.values()]
+    held = [weakref.ref(block.batch) for block in cached._lru._hours.values()]
     assert len(held) > 5
     reading = cached.start_read(CPU, since(NOW - timedelta(hours=24)))
     assert not reading.fits_cache
@@ -569,8 +569,7 @@ def test_a_long_answer_that_nobody_takes_pins_no_hours_of_the_memory(database: D
     while seen < 17_280 - 5 * 720:  # into what the memory holds
         batch = next(reading.batches)
         seen += len(batch)
-    cached._lru.limit_bytes = 0
-    cached._lru.put(("none", 0), CachedHour(no_batch(), 0))
+    cached._lru._hours.clear()
     del batch
     gc.collect()
     assert sum(each() is not None for each in held) <= 1

@@ -13,7 +13,7 @@ from pycemaker.errors import InvalidSettings
 from pycemaker.mail.smtp import SmtpSender
 from pycemaker.reports.firebase import FirebaseFigures
 from pycemaker.settings import Settings
-from pycemaker.telemetry.check_runner import FAIL, OK, SKIP, WARN, Check, CheckResult, run_checks
+from pycemaker.telemetry.check_runner import FAIL, OK, SKIP, WARN, Check, CheckResult, CheckRunner, Outcome
 from pycemaker.telemetry.logs import Masker
 from pycemaker.tools import machine_checks, service_checks
 
@@ -40,7 +40,7 @@ def examine(options: argparse.Namespace, settings: Settings) -> int:
     mask = Masker(settings.secrets)
     shared = service_checks.SharedConnection(settings)
     try:
-        return _tell(run_checks(_checks(settings, shared)), mask, as_json=options.json)
+        return _tell(CheckRunner(_checks(settings, shared)).results(), mask, as_json=options.json)
     finally:
         shared.close()
 
@@ -48,8 +48,8 @@ def examine(options: argparse.Namespace, settings: Settings) -> int:
 def tell_settings(options: argparse.Namespace, error: InvalidSettings) -> int:
     """What `doctor` says where settings cannot be used: nothing else can be looked at then."""
     mend = "mend it in the environment or in .env; .env.example says what each one takes"
-    found = [CheckResult("settings", FAIL, problem, mend, 0.0) for problem in error.facts["problems"]]
-    _tell(iter(found), Masker([]), as_json=options.json)
+    results = [CheckResult("settings", Outcome(FAIL, problem, mend)) for problem in error.facts["problems"]]
+    _tell(iter(results), Masker([]), as_json=options.json)
     return 2
 
 
@@ -88,20 +88,27 @@ def _tell(results: Iterable[CheckResult], mask: Masker, *, as_json: bool) -> int
         seen.append(result)
         if not as_json:
             print(mask(_row(result, is_coloured=sys.stdout.isatty())), flush=True)
-    failed = sum(result.level == FAIL for result in seen)
+    failed = sum(result.outcome.level == FAIL for result in seen)
     if as_json:
-        print(mask(json.dumps({"ok": not failed, "checks": [each.entry() for each in seen]}, indent=1)))
+        print(mask(json.dumps({"ok": not failed, "checks": [_entry(each) for each in seen]}, indent=1)))
     else:
-        warned = sum(result.level == WARN for result in seen)
+        warned = sum(result.outcome.level == WARN for result in seen)
         print(f"\n{failed} failed, {warned} to be known" if failed or warned else "\nall is well")
     return 1 if failed else 0
 
 
+def _entry(result: CheckResult) -> dict[str, object]:
+    """A result in the JSON of `doctor --json`."""
+    outcome = result.outcome
+    named = {"name": result.name, "level": outcome.level, "told": outcome.message, "mend": outcome.remedy}
+    return named | {"seconds": result.seconds}
+
+
 def _row(result: CheckResult, *, is_coloured: bool) -> str:
     """One line, and a second one with what to do: ` ok    database    MongoDB 6.0.5, ...`."""
-    level = f"{result.level:<4}"
+    level = f"{result.outcome.level:<4}"
     if is_coloured:
-        level = f"\x1b[{_COLOURS[result.level]}m{level}\x1b[0m"
+        level = f"\x1b[{_COLOURS[result.outcome.level]}m{level}\x1b[0m"
     seconds = f"  ({result.seconds:.1f} s)" if result.seconds >= 1 else ""
-    mend = f"\n {'':<4}  {'':<10}  -> {result.mend}" if result.mend else ""
-    return f" {level}  {result.name:<10}  {result.told}{seconds}{mend}"
+    mend = f"\n {'':<4}  {'':<10}  -> {result.outcome.remedy}" if result.outcome.remedy else ""
+    return f" {level}  {result.name:<10}  {result.outcome.message}{seconds}{mend}"

@@ -22,6 +22,7 @@ from pycemaker.collect import demo
 from pycemaker.errors import DatabaseUnreachable, InvalidSettings
 from pycemaker.mongo.database import Database, one_exchange
 from pycemaker.mongo.privileges import read_privileges
+from pycemaker.parsing.route_paths import REPORT_PREFIX
 from pycemaker.settings import Settings
 from pycemaker.tools import unsafe_settings
 from pycemaker.window import to_wall_text
@@ -102,7 +103,7 @@ def banner(settings: Settings, database: Database) -> str:
     tries = [
         (f"curl {url}/cpu/now/6", "an interval of 6 hours, with the one before it"),
         (f"curl {url}/cpu/{tail_start}", "everything since five minutes ago"),
-        (f"curl {url}/report/now/6/{settings.email_from or 'you@example.com'}", "a report"),
+        (f"curl {url}{REPORT_PREFIX}now/6/{settings.email_from or 'you@example.com'}", "a report"),
     ]
     width = max(len(command) for command, _ in tries)
     return "\n".join(

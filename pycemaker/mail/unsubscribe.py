@@ -17,8 +17,7 @@ from dataclasses import dataclass
 
 from pycemaker.errors import UnknownLink
 from pycemaker.mail.signing_keys import SigningKey, SigningKeys
-
-UNSUBSCRIBE_PATH = "/unsubscribe/"
+from pycemaker.parsing.route_paths import UNSUBSCRIBE_PREFIX
 
 _PURPOSE = "pycemaker unsubscribe 1"
 _NUMBER_BYTES = 4
@@ -76,7 +75,7 @@ class UnsubscribeHeaders:
         if self._public_url is None:
             return {}
         token = make_token(Subscription(address.lower(), notebook), self._keys.newest())
-        headers = {"List-Unsubscribe": f"<{self._public_url}{UNSUBSCRIBE_PATH}{token}>"}
+        headers = {"List-Unsubscribe": f"<{self._public_url}{UNSUBSCRIBE_PREFIX}{token}>"}
         if self._public_url.startswith("https://"):
             headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
         return headers

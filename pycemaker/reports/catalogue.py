@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pycemaker.errors import NotebookUnusable, UnknownNotebook
+from pycemaker.parsing.route_paths import REPORT_RULE, template
 from pycemaker.reports.notebook_file import Json, read_notebook_file, tags_of
 from pycemaker.reports.parameters import (
     PATH_PARAMETERS,
@@ -66,7 +67,7 @@ class Notebook:
         fixed = {name: why for name, why in self.fixed.items() if name not in PATH_PARAMETERS}
         return ({"fixed": fixed} if fixed else {}) | {
             "name": self.name,
-            "url": f"/report/{{date_now}}/{{time_range}}/{{email_to}}?notebook={self.name}{own}",
+            "url": f"{template(REPORT_RULE)}?notebook={self.name}{own}",
             "path": {p.name: p.schema() for p in self.parameters if p.name in PATH_PARAMETERS},
             "schema": schema(self.parameters, title=self.title, description=self.description),
         }

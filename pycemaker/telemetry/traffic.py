@@ -6,12 +6,11 @@ request for it. Whoever asks, or finds that enough has come together, adds it up
 
 from __future__ import annotations
 
-import re
 import threading
 from collections import deque
 from dataclasses import dataclass
-from functools import lru_cache
 
+from pycemaker.parsing.route_paths import REPORT_PREFIX, template
 from pycemaker.telemetry.histogram import Histogram
 
 BOUNDS_SECONDS = (
@@ -31,7 +30,6 @@ Asked = tuple[str, str, int]
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _OTHER = "other"
-_SLOW = "/report/"
 
 
 @dataclass(frozen=True)
@@ -136,16 +134,10 @@ class Traffic:
                 histogram = self._by_asked[asked] = Histogram(BOUNDS_SECONDS)
             histogram.add(seconds)
             self._remembered += is_remembered
-            if not asked[0].startswith(_SLOW):
+            if not asked[0].startswith(REPORT_PREFIX):
                 self._seconds += seconds
                 self._timed += 1
             if asked[2] >= 500:
                 self._failed += 1
             else:
                 self._succeeded += 1
-
-
-@lru_cache(maxsize=64)
-def template(rule: str) -> str:
-    """A route's rule with its parameters in braces: `/{name}/{date_start}`."""
-    return re.sub(r"<(\w+)[^>]*>", r"{\1}", rule)

@@ -18,18 +18,18 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from pycemaker.errors import DatabaseUnreachable
+from pycemaker.telemetry.check_runner import OK, CheckRunner
 from pycemaker.telemetry.histogram import Histogram
-from pycemaker.web.readiness import Readiness
 from pycemaker.web.services import Services
 
 Write = Callable[[str], tuple[bytes, str]]
 """Takes an `Accept` header; gives the body and its media type."""
 
 
-def exposition(services: Services, ready: Readiness) -> Write:
+def exposition(services: Services, readiness: CheckRunner) -> Write:
     """Writes everything that is counted of these services."""
     registry = CollectorRegistry()
-    registry.register(_Counts(services, ready))
+    registry.register(_Counts(services, readiness))
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
     GCCollector(registry=registry)
@@ -44,9 +44,9 @@ def exposition(services: Services, ready: Readiness) -> Write:
 class _Counts(Collector):
     """Makes metric families of the counts, at each scrape."""
 
-    def __init__(self, services: Services, ready: Readiness) -> None:
+    def __init__(self, services: Services, readiness: CheckRunner) -> None:
         self._services = services
-        self._ready = ready
+        self._readiness = readiness
 
     def describe(self) -> list[Metric]:
         """Nothing: registering looks at nothing yet."""
@@ -123,11 +123,11 @@ class _Counts(Collector):
 
     def _state(self) -> Iterable[Metric]:
         checks = GaugeMetricFamily("pycemaker_ready", "Whether a check of /ready passes.", labels=("check",))
-        findings = self._ready.look()
-        for name, finding in findings.items():
-            checks.add_metric([name], finding.ok)
+        passed = {result.name: result.outcome.level == OK for result in self._readiness.results()}
+        for name, is_ok in passed.items():
+            checks.add_metric([name], is_ok)
         yield checks
-        if findings["database"].ok:
+        if passed["database"]:
             yield from self._ledger()
         build = GaugeMetricFamily(
             "pycemaker_build_info", "What runs: always 1.", labels=("version", "python", "database")

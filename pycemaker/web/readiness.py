@@ -1,22 +1,14 @@
-"""Whether this server can do its work now: a handful of checks, each named, side by side and bounded in time.
-
-A check that hangs is said to, and is not started again before it has ended: however often somebody asks, there is one
-thread a check. What was found holds for a second, so that a probe that comes often costs the database nothing more.
-"""
+"""The checks of `/ready`: whether this server can do its work now, within 2.5 s."""
 
 from __future__ import annotations
 
 import os
 import shutil
-import threading
 import time
-from collections.abc import Callable, Mapping
-from concurrent.futures import Future, wait
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from pycemaker import i18n
 from pycemaker.cache.store import Store
@@ -25,42 +17,21 @@ from pycemaker.errors import DatabaseUnreachable, IndexesNotReady, PycemakerErro
 from pycemaker.jobs.job_store import JobStore
 from pycemaker.metrics import METRICS
 from pycemaker.settings import Settings
+from pycemaker.telemetry.check_runner import FAIL, OK, WARN, Check, CheckRunner, Outcome
 from pycemaker.web.services import Services
 
 BOUND_SECONDS = 2.5
-"""Every check together; a caller has its answer within 3 s."""
+"""For every check together: a caller has its answer within 3 s."""
 
-KEPT_SECONDS = 1.0
+REUSE_SECONDS = 1.0
+"""How long an outcome is reused, so that a probe that comes often costs the database nothing more."""
 
 LEAST_FREE_BYTES = 256 * 2**20
-"""Room for mongod's next journal file and a report's artefacts; with less, MongoDB may stop."""
+"""Room for mongod's next journal file and a report's artifacts; with less, MongoDB may stop."""
 
 STUCK_SECONDS = 30
-"""How much longer than the deadlines of those before it a report may wait before the queue counts as stuck."""
+"""How much longer than the deadlines of the reports before it a report may wait before the queue counts as stuck."""
 
-
-@dataclass(frozen=True)
-class ReadinessFinding:
-    """What a check found.
-
-    Attributes:
-        ok: whether it passed.
-        why: in Portuguese, why it did not; None where it did. Names no host, path or secret.
-        figures: what was measured, by name with its unit.
-        is_vital: whether requests should stop where it did not pass; else the rest works without it.
-    """
-
-    ok: bool
-    why: str | None = None
-    figures: Mapping[str, float] = field(default_factory=dict)
-    is_vital: bool = True
-
-    def entry(self) -> dict[str, Any]:
-        """It as JSON-able data."""
-        return {"ok": self.ok} | ({"why": self.why} if self.why else {}) | dict(self.figures)
-
-
-Check = Callable[[], ReadinessFinding]
 
 _NO_WRITING = "o usuário do banco não tem direito de gravar: só as métricas são servidas"
 _FORBIDDEN_INDEX = "falta um índice, e o usuário não o pode criar: as leituras são lentas"
@@ -68,156 +39,122 @@ _REFUSED_INDEX = "o MongoDB recusa um índice, como o de uma view: as leituras s
 _NO_INDEXING = "o usuário do banco não tem direito de criar índices: só as métricas são servidas"
 
 
-class Readiness:
-    """Looks at everything named. Threads share it.
+def readiness(services: Services) -> CheckRunner:
+    """The checks of `/ready`, side by side, within BOUND_SECONDS. Outcomes are in Portuguese.
 
-    Args:
-        checks: by name, in the order in which they are told.
-        bound_seconds: for all of them together.
-        kept_seconds: how long a finding holds.
+    `fail` stops requests; with `warn` the rest works. No outcome names a host, a path or a secret.
     """
-
-    def __init__(
-        self, checks: Mapping[str, Check], bound_seconds: float = BOUND_SECONDS, kept_seconds: float = KEPT_SECONDS
-    ) -> None:
-        self._checks = dict(checks)
-        self._bound_seconds = bound_seconds
-        self._kept_seconds = kept_seconds
-        self._lock = threading.Lock()
-        self._looks: dict[str, tuple[float, Future[ReadinessFinding]]] = {}
-
-    def look(self) -> dict[str, ReadinessFinding]:
-        """What each check finds, by name."""
-        with self._lock:
-            futures = {name: self._current(name) for name in self._checks}
-        wait(futures.values(), self._bound_seconds)
-        late = ReadinessFinding(False, f"não terminou em {self._bound_seconds:g} s")
-        return {name: future.result() if future.done() else late for name, future in futures.items()}
-
-    def _current(self, name: str) -> Future[ReadinessFinding]:
-        """The look that is under way or recent; else a new one."""
-        began, future = self._looks.get(name, (float("-inf"), None))
-        if future is not None and (not future.done() or time.monotonic() - began < self._kept_seconds):
-            return future
-        future = Future()
-        self._looks[name] = (time.monotonic(), future)
-        threading.Thread(target=_run, args=(self._checks[name], future), daemon=True, name=f"ready-{name}").start()
-        return future
+    settings, store = services.settings, services.store
+    checks: dict[str, Callable[[], Outcome]] = {
+        "database": partial(check_database, store),
+        "reading": partial(check_reading, store),
+        "writing": partial(check_writing, store),
+        "indexes": partial(check_indexes, store),
+        "queue": partial(check_queue, services.report_service.job_store, settings),
+        "disk": DiskCheck(settings.data_dir, holds_database=store.is_embedded),
+        "samples": partial(check_samples, store, services.clock),
+    }
+    return readiness_runner([Check(name, look, BOUND_SECONDS) for name, look in checks.items()])
 
 
-def _run(check: Check, future: Future[ReadinessFinding]) -> None:
-    try:
-        future.set_result(check())
-    except Exception as error:  # noqa: BLE001 - whatever it was, it is a finding, of which the type alone is told
-        future.set_result(ReadinessFinding(False, f"falhou ({type(error).__name__})"))
-
-
-def readiness(services: Services) -> Readiness:
-    """The checks of a server over these services."""
-    settings = services.settings
-    return Readiness(
-        {
-            "database": partial(check_database, services.store),
-            "reading": partial(check_reading, services.store),
-            "writing": partial(check_writing, services.store),
-            "indexes": partial(check_indexes, services.store),
-            "queue": partial(check_queue, services.report_service.job_store, settings),
-            "disk": DiskCheck(settings.data_dir, holds_database=services.store.is_embedded),
-            "samples": partial(check_samples, services.store, services.clock),
-        }
+def readiness_runner(checks: Sequence[Check], reuse_seconds: float = REUSE_SECONDS) -> CheckRunner:
+    """Runs these checks; of an unforeseen error the outcome names the type alone."""
+    return CheckRunner(
+        checks,
+        reuse_seconds=reuse_seconds,
+        on_timeout=lambda limit_seconds: Outcome(FAIL, f"não terminou em {limit_seconds:g} s"),
+        on_error=lambda error: Outcome(FAIL, f"falhou ({type(error).__name__})"),
     )
 
 
-def check_database(store: Store) -> ReadinessFinding:
-    """Whether MongoDB answers a ping."""
+def check_database(store: Store) -> Outcome:
+    """Pings MongoDB."""
     began = time.perf_counter()
     try:
         store.ping()
     except PycemakerError as error:
         return _failed(error)
-    return ReadinessFinding(True, figures={"ping_ms": round((time.perf_counter() - began) * 1000, 2)})
+    return Outcome(OK, figures={"ping_ms": round((time.perf_counter() - began) * 1000, 2)})
 
 
-def check_reading(store: Store) -> ReadinessFinding:
-    """Whether samples can be read: the newest one of a metric is."""
+def check_reading(store: Store) -> Outcome:
+    """Reads the newest sample of a metric."""
     try:
         store.privileges()
         store.newest(METRICS[0])
     except IndexesNotReady:
-        return ReadinessFinding(True)  # `indexes` says so
+        return Outcome(OK)  # `indexes` says so
     except PycemakerError as error:
         return _failed(error)
-    return ReadinessFinding(True)
+    return Outcome(OK)
 
 
-def check_writing(store: Store) -> ReadinessFinding:
-    """Whether reports can be written down. Without it metrics are served all the same."""
+def check_writing(store: Store) -> Outcome:
+    """Looks at the user's rights to write and to make indexes. Without them metrics are served all the same."""
     try:
         rights = store.privileges()
     except PycemakerError as error:
         return _failed(error)
     if not (rights.write and rights.index):
-        return ReadinessFinding(False, _NO_WRITING if not rights.write else _NO_INDEXING, is_vital=False)
-    return ReadinessFinding(True)
+        return Outcome(WARN, _NO_WRITING if not rights.write else _NO_INDEXING)
+    return Outcome(OK)
 
 
-def check_indexes(store: Store) -> ReadinessFinding:
-    """Whether every collection has the index that bounds its reads; where one is missing its making begins here."""
+def check_indexes(store: Store) -> Outcome:
+    """Looks for the index that bounds a collection's reads; starts to make a missing one."""
     try:
         if not store.prepare_all(BOUND_SECONDS - 0.5):
-            return ReadinessFinding(
-                False, _REFUSED_INDEX if store.privileges().index else _FORBIDDEN_INDEX, is_vital=False
-            )
+            return Outcome(WARN, _REFUSED_INDEX if store.privileges().index else _FORBIDDEN_INDEX)
     except IndexesNotReady as error:
-        return ReadinessFinding(False, f"o índice de {error.facts['reason']} está sendo criado")
+        return Outcome(FAIL, f"o índice de {error.facts['reason']} está sendo criado")
     except PycemakerError as error:
         return _failed(error)
-    return ReadinessFinding(True)
+    return Outcome(OK)
 
 
-def _failed(error: PycemakerError) -> ReadinessFinding:
-    """What stands in the way: the sentence of a cause that is known, else that MongoDB did not answer."""
+def _failed(error: PycemakerError) -> Outcome:
+    """The error's own sentence; for an unknown cause, that MongoDB did not answer."""
     if type(error) is DatabaseUnreachable:
-        return ReadinessFinding(False, f"o MongoDB não respondeu ({error.facts['reason']})")
-    return ReadinessFinding(False, error.in_portuguese())
+        return Outcome(FAIL, f"o MongoDB não respondeu ({error.facts['reason']})")
+    return Outcome(FAIL, error.in_portuguese())
 
 
-def check_samples(store: Store, clock: Callable[[], datetime]) -> ReadinessFinding:
-    """Whether samples keep coming, with dates. Requests need not stop where they do not."""
+def check_samples(store: Store, clock: Callable[[], datetime]) -> Outcome:
+    """Looks whether samples keep coming, with dates. Requests go on where they do not."""
     try:
-        store.prepare_all(BOUND_SECONDS - 0.5)  # the look goes by the indexes, which another check has begun
+        store.prepare_all(BOUND_SECONDS - 0.5)  # it reads by the indexes, which another check has begun to make
         sources = read_sources(store.database)
     except PycemakerError:
-        return ReadinessFinding(False, "não foi possível olhar as amostras", is_vital=False)
+        return Outcome(WARN, "não foi possível olhar as amostras")
     if not sources:
-        return ReadinessFinding(False, "nenhuma métrica tem amostras neste banco", {"sources": 0}, is_vital=False)
+        return Outcome(WARN, "nenhuma métrica tem amostras neste banco", figures={"sources": 0})
     now_utc = clock()
     silent = {source.metric.label: source.silent_seconds(now_utc) for source in sources}
-    said = [f"{label}: sem amostras há {i18n.duration(seconds)}" for label, seconds in silent.items() if seconds]
-    said += [f"{source.metric.label}: há amostras sem data" for source in sources if source.has_undated]
-    return ReadinessFinding(not said, "; ".join(said) or None, {"sources": len(sources)}, is_vital=False)
+    problems = [f"{label}: sem amostras há {i18n.duration(seconds)}" for label, seconds in silent.items() if seconds]
+    problems += [f"{source.metric.label}: há amostras sem data" for source in sources if source.has_undated]
+    return Outcome(WARN if problems else OK, "; ".join(problems), figures={"sources": len(sources)})
 
 
-def check_queue(job_store: JobStore, settings: Settings) -> ReadinessFinding:
-    """Whether reports are taken up, by this server or another: none is due for longer than those before it may take."""
+def check_queue(job_store: JobStore, settings: Settings) -> Outcome:
+    """Fails where a report has been due for longer than those before it may take: no server takes it up."""
     try:
         waiting, overdue_seconds = job_store.count_waiting(), job_store.overdue_seconds()
     except RightMissing:
-        return ReadinessFinding(False, "nenhum relatório é feito: veja writing", is_vital=False)
+        return Outcome(WARN, "nenhum relatório é feito: veja writing")
     except PycemakerError as error:
         return _failed(error)
     figures = {"waiting": waiting, "limit": settings.report_queue, "overdue_seconds": round(overdue_seconds, 1)}
     rounds = waiting // settings.report_workers + 1
     if overdue_seconds > rounds * settings.report_timeout_seconds + STUCK_SECONDS:
-        return ReadinessFinding(False, f"um relatório espera há {overdue_seconds:.0f} s e ninguém o faz", figures)
-    return ReadinessFinding(True, figures=figures)
+        return Outcome(FAIL, f"um relatório espera há {overdue_seconds:.0f} s e ninguém o faz", figures=figures)
+    return Outcome(OK, figures=figures)
 
 
 class DiskCheck:
-    """Whether `DATA_DIR` is there, has room, and may be written.
+    """Looks whether `DATA_DIR` exists, has room and may be written.
 
-    One that is gone is made anew where no database was in it. The embedded MongoDB goes on in files that nobody can
-    open any more; its folder is known by its number in the file system, since who needs the database makes another.
+    A missing folder is made again where no database was in it. The embedded MongoDB goes on in files that nobody can
+    open any more; its folder is recognised by its inode, since a process that needs the database makes another.
 
     Args:
         data_dir: the folder.
@@ -227,31 +164,29 @@ class DiskCheck:
     def __init__(self, data_dir: Path, *, holds_database: bool = False) -> None:
         self._data_dir = data_dir
         self._holds_database = holds_database
-        self._number: int | None = None
+        self._inode: int | None = None
 
-    def __call__(self) -> ReadinessFinding:
-        """What is to be said of it now."""
+    def __call__(self) -> Outcome:
+        """The outcome now."""
         if self._holds_database and not self._has_database():
-            return ReadinessFinding(
-                False, "a pasta do banco de dados em DATA_DIR desapareceu: devolva-a e reinicie o servidor"
-            )
+            return Outcome(FAIL, "a pasta do banco de dados em DATA_DIR desapareceu: devolva-a e reinicie o servidor")
         try:
             self._data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError:
-            return ReadinessFinding(False, "DATA_DIR desapareceu e não pôde ser criado de novo")
+            return Outcome(FAIL, "DATA_DIR desapareceu e não pôde ser criado de novo")
         free_bytes = shutil.disk_usage(self._data_dir).free
         figures = {"free_mb": free_bytes // 2**20}
         if not os.access(self._data_dir, os.W_OK):
-            return ReadinessFinding(False, "DATA_DIR não pode ser escrito por este processo", figures)
+            return Outcome(FAIL, "DATA_DIR não pode ser escrito por este processo", figures=figures)
         if free_bytes < LEAST_FREE_BYTES:
-            return ReadinessFinding(False, f"há menos de {LEAST_FREE_BYTES // 2**20} MB livres em DATA_DIR", figures)
-        return ReadinessFinding(True, figures=figures)
+            return Outcome(FAIL, f"há menos de {LEAST_FREE_BYTES // 2**20} MB livres em DATA_DIR", figures=figures)
+        return Outcome(OK, figures=figures)
 
     def _has_database(self) -> bool:
-        """Whether the folder of the first look is still where it was."""
+        """Whether the folder of the first look is still in its place."""
         try:
-            number = (self._data_dir / "mongo").stat().st_ino
+            inode = (self._data_dir / "mongo").stat().st_ino
         except OSError:
             return False
-        self._number = self._number or number
-        return self._number == number
+        self._inode = self._inode or inode
+        return self._inode == inode

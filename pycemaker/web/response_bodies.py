@@ -20,6 +20,7 @@ from pycemaker import stats
 from pycemaker.errors import PycemakerError
 from pycemaker.series.batches import Batch
 from pycemaker.series.downsample import Downsampler
+from pycemaker.telemetry.check_runner import OK, Outcome
 from pycemaker.window import Window, to_iso_text
 
 _PLAIN_BYTES = 6_000_000
@@ -37,6 +38,12 @@ def error(cause: PycemakerError) -> dict[str, Any]:
     if cause.field is not None:
         content["field"] = cause.field
     return content | {name: cause.facts[name] for name in (*cause.shows, "report_id") if name in cause.facts}
+
+
+def check_outcome(outcome: Outcome) -> dict[str, Any]:
+    """A check of `/ready`: `ok`, `why` in Portuguese where it failed, and what was measured."""
+    why = {"why": outcome.message} if outcome.message else {}
+    return {"ok": outcome.level == OK} | why | dict(outcome.figures)
 
 
 def tail(batches: Iterable[Batch]) -> Iterator[bytes]:

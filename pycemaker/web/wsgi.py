@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from pycemaker.parsing.route_paths import UNSUBSCRIBE_PREFIX
 from pycemaker.telemetry.traffic import Traffic
 
 Environ = dict[str, Any]
@@ -20,7 +21,7 @@ REMEMBERED = "pycemaker.remembered"
 """In the environ of an answer that came out of memory."""
 
 _PATH_CHARACTERS = 200
-_LINK = re.compile(r"(/unsubscribe/).*", re.DOTALL)
+_LINK = re.compile(rf"({UNSUBSCRIBE_PREFIX}).*", re.DOTALL)
 
 
 def loggable(path: str) -> str:

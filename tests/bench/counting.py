@@ -11,7 +11,8 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from pycemaker.telemetry.traffic import BOUNDS_SECONDS, Traffic, template
+from pycemaker.parsing.route_paths import template
+from pycemaker.telemetry.traffic import BOUNDS_SECONDS, Traffic
 from pycemaker.web.middleware.access_log import log_requests
 from pycemaker.web.wsgi import ROUTE, Application, count_traffic
 

@@ -10,10 +10,11 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
+from pycemaker.parsing.route_paths import REPORT_PREFIX, REPORTS_PATH
 from pycemaker.telemetry.request_ids import REQUEST_ID, request_id_from
 from pycemaker.web.wsgi import Application, Environ, StartResponse, loggable
 
-_LOGGED = ("/report/", "/reports")
+_LOGGED = (REPORT_PREFIX, REPORTS_PATH)
 _log = logging.getLogger("pycemaker.access")
 
 

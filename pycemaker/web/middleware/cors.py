@@ -11,11 +11,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from pycemaker.parsing import origins
+from pycemaker.parsing.route_paths import REPORT_PREFIX, REPORTS_PATH, UNSUBSCRIBE_PREFIX
 from pycemaker.web.wsgi import Application, Environ, StartResponse
 
 Headers = list[tuple[str, str]]
 
-_KEPT = "/reports"
 _SENT = "Authorization, Content-Type, Idempotency-Key, If-None-Match, X-Api-Key, X-Request-Id"
 _EXPOSED = (
     "Access-Control-Expose-Headers",
@@ -48,7 +48,7 @@ def allow_origins(application: Application, entries: tuple[str, ...]) -> Applica
 
 def _origin_headers(environ: Environ, entries: tuple[str, ...]) -> Headers:
     origin = environ.get("HTTP_ORIGIN")
-    if environ["PATH_INFO"].startswith(_KEPT):
+    if environ["PATH_INFO"].startswith(REPORTS_PATH):
         is_allowed = origins.is_named(origin, entries)
     elif origins.EVERY in entries:
         return [("Access-Control-Allow-Origin", origins.EVERY), _EXPOSED]
@@ -78,9 +78,9 @@ def _preflight_headers(environ: Environ, *, is_allowed: bool) -> Headers:
 
 
 def _methods(path: str) -> str:
-    if path.startswith("/report/"):
+    if path.startswith(REPORT_PREFIX):
         return "GET, POST, OPTIONS"
-    return "GET, HEAD, POST, OPTIONS" if path.startswith("/unsubscribe/") else "GET, HEAD, OPTIONS"
+    return "GET, HEAD, POST, OPTIONS" if path.startswith(UNSUBSCRIBE_PREFIX) else "GET, HEAD, OPTIONS"
 
 
 def _wanted(text: str) -> str:

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable
 from importlib.metadata import version
 
+from pycemaker.parsing.route_paths import template
 from pycemaker.reports.catalogue import Notebook, every_notebook
 from pycemaker.settings import Settings
-from pycemaker.telemetry.traffic import template
 from pycemaker.web.openapi import read_operations, report_operations
 from pycemaker.web.openapi.components import HEADERS, PARAMETERS, SCHEMAS, path_parameter
 from pycemaker.web.openapi.operation import Json, Operation, head_of

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pycemaker import errors
-from pycemaker.mail.unsubscribe import UNSUBSCRIBE_PATH as UNSUBSCRIBE
+from pycemaker.parsing.route_paths import REPORT_RULE, REPORTS_PATH, UNSUBSCRIBE_PREFIX
 from pycemaker.reports.attachments.kinds import KINDS
 from pycemaker.reports.catalogue import DEFAULT_NOTEBOOK, Notebook
 from pycemaker.reports.parameters import own_parameters
@@ -15,7 +15,6 @@ from pycemaker.web.openapi.operation import DATABASE, Json, Kind, Operation, Res
 from pycemaker.web.openapi.read_operations import PAGE
 from pycemaker.web.routes.stored_report_routes import MOST_LISTED
 
-_REPORT = "/report/<date_now>/<time_range>/<email_to>"
 _FAULTS: tuple[Kind, ...] = (
     *(errors.InvalidRequest, errors.InvalidDate, errors.InvalidRange, errors.InvalidAddress, errors.InvalidParameter),
     *(errors.RecipientNotAllowed, errors.FetchRefused, errors.ForeignOrigin, errors.UnknownNotebook),
@@ -26,7 +25,7 @@ _FAULTS: tuple[Kind, ...] = (
     *DATABASE,
 )
 _HTML: Json = {"text/html": TEXT}
-_KEPT = "/reports/<name>"
+_STORED = REPORTS_PATH + "/<name>"
 _UNKEPT: Json = {"Cache-Control": ref("Cache-Control", "headers")}
 _LIST = thing({"reports": listed(ref("Report")), "next": {"type": ["string", "null"]}})
 _RECORD = thing({"report": ref("Report")})
@@ -36,13 +35,13 @@ def _artefact(
     ending: str, name: str, told: str, media_type: str, schema: Json, faults: Sequence[Kind] = ()
 ) -> Operation:
     return Operation(
-        _KEPT,
+        _STORED,
         name,
         told,
         (ResponseSpec(200, told.partition("\n")[0] + ".", {media_type: schema}, _UNKEPT),),
         (errors.UnknownReport, *faults, *DATABASE),
         needs_token=True,
-        path=f"/reports/{{report_id}}.{ending}",
+        path=f"{REPORTS_PATH}/{{report_id}}.{ending}",
     )
 
 
@@ -64,7 +63,7 @@ def _making(notebooks: Sequence[Notebook]) -> list[Operation]:
         {"Location": ref("Location", "headers")},
     )
     asked = Operation(
-        _REPORT,
+        REPORT_RULE,
         "reportByGet",
         "Make a report and mail it\nRuns a notebook over the interval; answers when the mail server has accepted the"
         " message. A browser may ask from this server's own pages and from origins that CORS_ORIGINS names; a prefetch"
@@ -142,7 +141,7 @@ _HERE = (errors.OnlyHere,)
 _BEFORE: Json = {"type": "string", "format": "date-time"}
 _SHOWING = (
     Operation(
-        "/reports",
+        REPORTS_PATH,
         "reports",
         f"The reports there are\nThe newest first. A page for who names text/html in Accept. {_DISCREET}",
         (ResponseSpec(200, "The list.", {"application/json": _LIST, **_HTML}, {**PAGE, **_UNKEPT}),),
@@ -156,12 +155,12 @@ _SHOWING = (
         needs_token=True,
     ),
     Operation(
-        _KEPT,
+        _STORED,
         "reportPage",
         "A report's full page\nIts id is all that it takes.",
         (ResponseSpec(200, "The page.", _HTML, PAGE),),
         (errors.UnknownReport, *DATABASE),
-        path="/reports/{report_id}",
+        path=REPORTS_PATH + "/{report_id}",
     ),
     _artefact(
         "json",
@@ -179,7 +178,7 @@ _SHOWING = (
         _HERE,
     ),
     Operation(
-        "/reports/<report_id>/figures/<name>",
+        REPORTS_PATH + "/<report_id>/figures/<name>",
         "reportFigure",
         "A figure of a report's page",
         (ResponseSpec(200, "A PNG.", {"image/png": TEXT}, PAGE),),
@@ -201,7 +200,7 @@ _FORM: Json = {
 }
 _LEAVING = (
     Operation(
-        f"{UNSUBSCRIBE}<token>",
+        f"{UNSUBSCRIBE_PREFIX}<token>",
         "subscription",
         "The page of the link that each mail carries\nShows; does nothing.",
         (ResponseSpec(200, "The page.", _HTML, PAGE),),
@@ -209,7 +208,7 @@ _LEAVING = (
         paged=(404,),
     ),
     Operation(
-        f"{UNSUBSCRIBE}<token>",
+        f"{UNSUBSCRIBE_PREFIX}<token>",
         "unsubscribe",
         "Leave a report, or come back\nOne click of a mail program (RFC 8058), or a button of the page.",
         (ResponseSpec(200, "It is done.", {"application/json": ref("Told"), **_HTML}),),

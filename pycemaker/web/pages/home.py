@@ -15,6 +15,7 @@ from pycemaker import brand, i18n, stats
 from pycemaker.analysis.rates import in_rates
 from pycemaker.cache.store import Store
 from pycemaker.metrics import METRICS, Metric
+from pycemaker.parsing.route_paths import REPORT_PREFIX, REPORT_RULE, template
 from pycemaker.series.batches import Columns, no_columns
 from pycemaker.series.period import MetricPeriod
 from pycemaker.settings import Settings
@@ -86,7 +87,7 @@ def index(glance: Glance) -> dict[str, Any]:
             for path in (
                 "/{metric}/{date_now}/{time_range}",
                 "/{metric}/{date_start}",
-                "/report/{date_now}/{time_range}/{email_to}",
+                template(REPORT_RULE),
             )
         ],
         "metrics": [
@@ -116,7 +117,7 @@ def page(glance: Glance, settings: Settings) -> str:
         zone=escape(glance.zone.key),
         notice=_notice(glance),
         cards=cards,
-        report=escape(f"{settings.own_url}/report/now/6/{recipient}"),
+        report=escape(f"{settings.own_url}{REPORT_PREFIX}now/6/{recipient}"),
         destination=_destination(settings),
         example=escape(to_wall_text(glance.now_utc, glance.zone)),
         dashboard=_dashboard(settings),

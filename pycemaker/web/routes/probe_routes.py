@@ -1,10 +1,11 @@
-"""What a supervisor asks: whether this process lives, whether it can work, what it has counted."""
+"""The routes `/health` (the process lives), `/ready` (it can work) and `/metrics` (its counts)."""
 
 from __future__ import annotations
 
 from bottle import Bottle, request, response
 
 from pycemaker.errors import NotReady
+from pycemaker.telemetry.check_runner import FAIL, OK
 from pycemaker.web import response_bodies
 from pycemaker.web.error_handling import json_response
 from pycemaker.web.exposition import exposition
@@ -16,26 +17,26 @@ _READY = "Pronto para atender."
 
 def add_probes(app: Bottle, services: Services) -> None:
     """`/health`, `/ready` and `/metrics`."""
-    ready = readiness(services)
-    write = exposition(services, ready)
+    checks = readiness(services)
+    write = exposition(services, checks)
 
     @app.get("/health")  # type: ignore[untyped-decorator]
     def health() -> bytes:
-        """The process answers: nothing is looked at, so that no other part's fault gets it restarted."""
+        """The process answers. Nothing is checked, so that no other part's fault gets it restarted."""
         response.set_header("Cache-Control", "no-store")
         return json_response({"msg": "O processo está no ar."})
 
     @app.get("/ready")  # type: ignore[untyped-decorator]
     def is_ready() -> bytes:
         response.set_header("Cache-Control", "no-store")
-        findings = ready.look()
-        lacking = [name for name, finding in findings.items() if not finding.ok]
-        failed = [name for name in lacking if findings[name].is_vital]
-        checks = {name: finding.entry() for name, finding in findings.items()}
+        outcomes = {result.name: result.outcome for result in checks.results()}
+        lacking = [name for name, outcome in outcomes.items() if outcome.level != OK]
+        failed = [name for name, outcome in outcomes.items() if outcome.level == FAIL]
+        described = {name: response_bodies.check_outcome(outcome) for name, outcome in outcomes.items()}
         if not failed:
-            told = f"Pronto para atender, menos o que falta: veja {', '.join(lacking)}." if lacking else _READY
-            return json_response({"msg": told, "checks": checks})
-        not_ready = NotReady(failed=", ".join(failed), checks=checks)
+            message = f"Pronto para atender, menos o que falta: veja {', '.join(lacking)}." if lacking else _READY
+            return json_response({"msg": message, "checks": described})
+        not_ready = NotReady(failed=", ".join(failed), checks=described)
         response.status = not_ready.status
         response.set_header("Retry-After", str(not_ready.retry_after_seconds))
         return json_response(response_bodies.error(not_ready))

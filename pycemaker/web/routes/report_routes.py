@@ -14,6 +14,7 @@ from pycemaker.i18n.language import speaking
 from pycemaker.jobs import result
 from pycemaker.jobs.job_reader import JobDocument
 from pycemaker.parsing.addresses import parse_recipients
+from pycemaker.parsing.route_paths import REPORT_RULE, REPORTS_PATH
 from pycemaker.reports import catalogue
 from pycemaker.reports.attachments.kinds import parse_kinds
 from pycemaker.reports.model import ReportRequest
@@ -25,8 +26,6 @@ from pycemaker.web.pages import form_page, send_page
 from pycemaker.web.request_parameters import RequestParameters, idempotency_key, parameters
 from pycemaker.web.services import Services
 from pycemaker.window import parse_window
-
-REPORT = "/report/<date_now>/<time_range>/<email_to>"
 
 PATIENCE_SECONDS = 10.0
 """How much longer than a report's deadline a caller waits: for its turn, and for the mail server."""
@@ -52,7 +51,7 @@ def add_report(app: Bottle, services: Services) -> None:
         with speaking(services.settings.report_language):
             return _html(send_page.outcome(body, services.settings.base_path))
 
-    @app.route(REPORT, method=["GET", "POST"], acts=ActionPolicy(ask=ask, tell=tell))  # type: ignore[untyped-decorator]
+    @app.route(REPORT_RULE, method=["GET", "POST"], acts=ActionPolicy(ask=ask, tell=tell))  # type: ignore[untyped-decorator]
     def report(date_now: str, time_range: str, email_to: str) -> bytes:
         waits, wanted = _wanted(services, date_now, time_range, email_to)
         report_id, seconds = _ask(services, wanted), services.settings.report_timeout_seconds + PATIENCE_SECONDS
@@ -61,7 +60,7 @@ def add_report(app: Bottle, services: Services) -> None:
                 services.report_service.wait(report_id, seconds if may_wait else 0.0), services.settings.base_path
             )
 
-    @app.route(REPORT, method="HEAD")  # type: ignore[untyped-decorator]
+    @app.route(REPORT_RULE, method="HEAD")  # type: ignore[untyped-decorator]
     def no_report(**_path: str) -> None:
         """A HEAD asks about a report without wanting one; none is made."""
         raise HTTPError(405, Allow="GET, POST")
@@ -108,7 +107,7 @@ def _ask(services: Services, wanted: ReportRequest) -> str:
 def _tell(entry: JobDocument, base_path: str) -> bytes:
     """200 for a report that arrived, 202 for one of which nothing is known yet; for any other, raises what it is."""
     if result.is_open(entry):
-        url = f"{base_path}/reports/{entry['_id']}.json"
+        url = f"{base_path}{REPORTS_PATH}/{entry['_id']}.json"
         response.status = 202
         response.set_header("Location", url)
         return json_response(response_bodies.report_accepted(result.record(entry), url))

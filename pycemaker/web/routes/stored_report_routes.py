@@ -12,6 +12,7 @@ from bottle import Bottle, request, response
 from pycemaker.errors import InvalidDate, InvalidParameter, OnlyHere, UnknownReport
 from pycemaker.jobs import result
 from pycemaker.jobs.job_reader import JobDocument
+from pycemaker.parsing.route_paths import REPORTS_PATH
 from pycemaker.reports.artifact_names import EXECUTED_NOTEBOOK, MESSAGE
 from pycemaker.web import stored_report
 from pycemaker.web.access.redaction import redact_addresses
@@ -36,7 +37,7 @@ def add_stored_reports(app: Bottle, services: Services) -> None:
         services.settings.base_path,
     )
 
-    @app.get("/reports")  # type: ignore[untyped-decorator]
+    @app.get(REPORTS_PATH)  # type: ignore[untyped-decorator]
     def reports() -> bytes:
         services.gate.check_token(request.environ, asks_browser=True)
         count, before = _asked(query(request), services)
@@ -49,7 +50,7 @@ def add_stored_reports(app: Bottle, services: Services) -> None:
             return report_list.page(records, following, services.settings.timezone, base_path).encode()
         return json_response({"reports": records, "next": following})
 
-    @app.get("/reports/<name>")  # type: ignore[untyped-decorator]
+    @app.get(REPORTS_PATH + "/<name>")  # type: ignore[untyped-decorator]
     def kept_file(name: str) -> bytes:
         report_id, dot, ending = name.partition(".")
         stored_report.check_id(report_id)
@@ -61,7 +62,7 @@ def add_stored_reports(app: Bottle, services: Services) -> None:
         services.gate.check_token(request.environ, asks_browser=True)
         return tell(services, report_id)
 
-    @app.get("/reports/<report_id>/figures/<name>")  # type: ignore[untyped-decorator]
+    @app.get(REPORTS_PATH + "/<report_id>/figures/<name>")  # type: ignore[untyped-decorator]
     def kept_figure(report_id: str, name: str) -> bytes:
         return _kept(stored_report.figure(files, report_id, name), "image/png")
 

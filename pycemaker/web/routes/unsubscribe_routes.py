@@ -10,6 +10,7 @@ from pycemaker.mail import unsubscribe
 from pycemaker.mail.signing_keys import SigningKeys
 from pycemaker.mail.suppressions import EVERY_REPORT, RECIPIENT, Suppressions
 from pycemaker.mail.unsubscribe import Subscription
+from pycemaker.parsing.route_paths import UNSUBSCRIBE_PREFIX
 from pycemaker.reports.catalogue import find_notebook
 from pycemaker.web.access.browser_actions import ActionPolicy
 from pycemaker.web.error_handling import json_response
@@ -26,7 +27,7 @@ def add_unsubscribe(app: Bottle, services: Services) -> None:
     keys = SigningKeys(services.store.database)
     suppressions = Suppressions(services.store.database)
 
-    @app.get(unsubscribe.UNSUBSCRIBE_PATH + "<token>")  # type: ignore[untyped-decorator]
+    @app.get(UNSUBSCRIBE_PREFIX + "<token>")  # type: ignore[untyped-decorator]
     def show(token: str) -> bytes:
         try:
             return _page(services, unsubscribe.read_token(token, keys), suppressions)
@@ -37,7 +38,7 @@ def add_unsubscribe(app: Bottle, services: Services) -> None:
             with speaking(services.settings.report_language):
                 return _html(unsubscribe_page.unknown_link())
 
-    @app.post(unsubscribe.UNSUBSCRIBE_PATH + "<token>", acts=ActionPolicy(by_link=True))  # type: ignore[untyped-decorator]
+    @app.post(UNSUBSCRIBE_PREFIX + "<token>", acts=ActionPolicy(by_link=True))  # type: ignore[untyped-decorator]
     def act(token: str) -> bytes:
         subscription = unsubscribe.read_token(token, keys)
         if not 0 < request.content_length <= _LONGEST_BODY_BYTES:

@@ -31,7 +31,7 @@ from pycemaker.mongo.database import Database
 from pycemaker.reports.attachments.pdf import find_chromium
 from pycemaker.reports.firebase import FirebaseFigures
 from pycemaker.settings import ROOT, from_mapping
-from pycemaker.telemetry.check_runner import FAIL, OK, SKIP, WARN, Check, Outcome, run_checks
+from pycemaker.telemetry.check_runner import FAIL, OK, SKIP, WARN, Check, CheckRunner, Outcome
 from pycemaker.tools import machine_checks, service_checks, unsafe_settings
 from pycemaker.tools.service_checks import SharedConnection
 from tests.services.smtp import DRIP, SILENT, SmtpServer, smtp_server
@@ -64,7 +64,7 @@ def test_a_mail_server_that_takes_the_login_is_well_and_is_sent_nothing(security
     with smtp_server(security) as server:
         found = service_checks.look_at_mail(sender_to(server, security=security), "outbox")
         assert found.level == level
-        assert ("TLSv1" in found.told) is (security != "none")
+        assert ("TLSv1" in found.message) is (security != "none")
         assert server.received == []
         assert "MAIL" not in server.said
         assert server.said[-1:] in (["AUTH"], ["QUIT"])
@@ -73,7 +73,7 @@ def test_a_mail_server_that_takes_the_login_is_well_and_is_sent_nothing(security
 def test_a_relay_without_a_login_is_well() -> None:
     with smtp_server("none", wants_login=False) as server:
         found = service_checks.look_at_mail(sender_to(server, security="none", password=None), "outbox")
-    assert (found.level, found.told) == (
+    assert (found.level, found.message) == (
         OK,
         f"127.0.0.1:{server.port} answers; mail goes to it without a login, no TLS",
     )
@@ -83,9 +83,9 @@ def test_a_server_whose_logins_cannot_be_done_here_is_said_with_a_way_out() -> N
     with smtp_server("ssl", logins=["XOAUTH2"]) as server:
         found = service_checks.look_at_mail(sender_to(server), "outbox")
     assert found.level == FAIL
-    assert "the server offers XOAUTH2 alone" in found.told
+    assert "the server offers XOAUTH2 alone" in found.message
     assert (
-        found.mend
+        found.remedy
         == "use a server that takes an app password, or a relay of your own without a login (SMTP_SECURITY=none)"
     )
 
@@ -94,21 +94,21 @@ def test_a_wrong_password_is_said_without_saying_it() -> None:
     with smtp_server() as server:
         found = service_checks.look_at_mail(sender_to(server, password="wr0ng-made-up"), "outbox")
     assert found.level == FAIL
-    assert "535" in found.told
-    assert "app password" in found.mend
-    assert "wr0ng-made-up" not in found.told + found.mend
+    assert "535" in found.message
+    assert "app password" in found.remedy
+    assert "wr0ng-made-up" not in found.message + found.remedy
 
 
 def test_a_certificate_that_nobody_vouches_for_is_said() -> None:
     with smtp_server() as server:
         found = service_checks.look_at_mail(sender_to(server, context=None), "outbox")
-    assert (found.level, "certificate" in found.told, "SSL_CERT_FILE" in found.mend) == (FAIL, True, True)
+    assert (found.level, "certificate" in found.message, "SSL_CERT_FILE" in found.remedy) == (FAIL, True, True)
 
 
 def test_the_wrong_kind_of_security_is_said() -> None:
     with smtp_server("none") as server:
         found = service_checks.look_at_mail(sender_to(server), "outbox")
-    assert (found.level, "587" in found.mend) == (FAIL, True)
+    assert (found.level, "587" in found.remedy) == (FAIL, True)
 
 
 @pytest.mark.parametrize("answer", [SILENT, DRIP])
@@ -125,8 +125,8 @@ def test_no_mail_server_at_all_is_said() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     found = service_checks.look_at_mail(SmtpSender("127.0.0.1", port, "ssl", "a@b.com", "x", 1, 2), "outbox")
-    assert (found.level, "SMTP_PORT" in found.mend) == (FAIL, True)
-    assert "SMTP_PORT" in found.mend
+    assert (found.level, "SMTP_PORT" in found.remedy) == (FAIL, True)
+    assert "SMTP_PORT" in found.remedy
 
 
 def test_no_account_is_something_to_know_and_no_failure() -> None:
@@ -140,7 +140,7 @@ def test_a_bucket_takes_an_object_gives_it_back_and_lets_it_go(monkeypatch: pyte
     with storage_emulator() as storage:
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", storage.url)
         found = service_checks.look_at_bucket(FirebaseFigures(storage.key, storage.bucket))
-        assert (found.level, found.mend) == (OK, "")
+        assert (found.level, found.remedy) == (OK, "")
         assert storage.objects() == []
 
 
@@ -152,16 +152,16 @@ def test_a_bucket_that_refuses_is_said_with_its_status_and_no_secret(
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", storage.url)
         found = service_checks.look_at_bucket(FirebaseFigures(storage.key, storage.bucket, total_seconds=3))
     assert found.level == FAIL
-    assert f"HTTP {status}" in found.told
+    assert f"HTTP {status}" in found.message
     for secret in ("ya29", "PRIVATE"):
-        assert secret not in found.told
+        assert secret not in found.message
 
 
 def test_a_key_that_gets_no_token_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     with storage_emulator(token=400) as storage:
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", storage.url)
         found = service_checks.look_at_bucket(FirebaseFigures(storage.key, storage.bucket))
-    assert (found.level, "token" in found.told, "FIREBASE_SETTINGS" in found.mend) == (FAIL, True, True)
+    assert (found.level, "token" in found.message, "FIREBASE_SETTINGS" in found.remedy) == (FAIL, True, True)
 
 
 def test_a_bucket_that_hangs_is_said_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,9 +185,9 @@ def level_of(told: str) -> str:
 def test_a_database_that_is_there_tells_its_version_and_how_far_it_is(database_url: str, tmp_path: Path) -> None:
     with shared_over(database_url, tmp_path) as shared:
         found = service_checks.look_at_database(shared)
-        assert found.level == level_of(found.told)
-        assert "MongoDB 6.0" in found.told
-        assert "at MONGO_DB_URL" in found.told
+        assert found.level == level_of(found.message)
+        assert "MongoDB 6.0" in found.message
+        assert "at MONGO_DB_URL" in found.message
         assert service_checks.look_at_clock(shared).level == OK
 
 
@@ -197,11 +197,11 @@ def test_indexes_that_are_missing_are_named_and_none_is_made(
     database["cpu_usage"].insert_one({"value": 1})
     with shared_over(database_url, tmp_path) as shared:
         found = service_checks.look_at_indexes(shared)
-        assert (found.level, found.told) == (WARN, "none on time_series and _id: cpu_usage")
+        assert (found.level, found.message) == (WARN, "none on time_series and _id: cpu_usage")
         assert len(list(database["cpu_usage"].list_indexes())) == 1
         for metric in METRICS:
             Store(database).prepare(metric)
-        assert service_checks.look_at_indexes(shared).told == "6 of 6 collections have theirs"
+        assert service_checks.look_at_indexes(shared).message == "6 of 6 collections have theirs"
 
 
 def test_samples_are_looked_at_for_their_dates_their_distance_and_whether_they_come(
@@ -209,22 +209,22 @@ def test_samples_are_looked_at_for_their_dates_their_distance_and_whether_they_c
 ) -> None:
     now_utc = datetime.now(UTC)
     with shared_over(database_url, tmp_path) as shared:
-        assert service_checks.look_at_samples(shared).told == "no metric has a document in this database"
+        assert service_checks.look_at_samples(shared).message == "no metric has a document in this database"
         for metric in METRICS:
             Store(database).prepare(metric)
         times = [now_utc - timedelta(seconds=60 * back) for back in range(1, 50)]
         database["cpu_usage"].insert_many([{"time_series": time, "value": 0.5} for time in times])
         found = service_checks.look_at_samples(shared)
-        assert (found.level, found.told) == (OK, "1 of 6 metrics, a sample every 60 s")
+        assert (found.level, found.message) == (OK, "1 of 6 metrics, a sample every 60 s")
         database["disk_usage"].insert_many([{"time_series": time - timedelta(hours=3), "value": 0.5} for time in times])
         found = service_checks.look_at_samples(shared)
-        assert (found.level, found.told) == (WARN, "no sample comes any more: disk_usage for 181 min")
+        assert (found.level, found.message) == (WARN, "no sample comes any more: disk_usage for 181 min")
         database["disk_usage"].insert_one({"value": 0.5})
         found = service_checks.look_at_samples(shared)
-        assert (found.level, found.told) == (WARN, "some documents carry no date: disk_usage")
+        assert (found.level, found.message) == (WARN, "some documents carry no date: disk_usage")
         database["http_fail"].insert_one({"time_series": now_utc.isoformat(), "value": 0})
         found = service_checks.look_at_samples(shared)
-        assert (found.level, found.told) == (FAIL, "no document carries a date: http_fail")
+        assert (found.level, found.message) == (FAIL, "no document carries a date: http_fail")
 
 
 def test_a_database_that_reports_can_be_written_to_is_left_as_it_was(
@@ -232,7 +232,7 @@ def test_a_database_that_reports_can_be_written_to_is_left_as_it_was(
 ) -> None:
     with shared_over(database_url, tmp_path) as shared:
         found = service_checks.look_at_ledger(shared)
-    assert (found.level, found.told) == (OK, "a file was written, read and removed; reports waiting: 0")
+    assert (found.level, found.message) == (OK, "a file was written, read and removed; reports waiting: 0")
     assert database["report_files.files"].count_documents({}) == 0
     assert database["report_files.chunks"].count_documents({}) == 0
     assert database["reports"].count_documents({}) == 0
@@ -242,8 +242,8 @@ def test_a_database_that_takes_no_report_fails(database_url: str, database: Data
     database.handle.create_collection("report_files.files", validator={"$expr": False})
     with shared_over(database_url, tmp_path) as shared:
         found = service_checks.look_at_ledger(shared)
-    assert (found.level, found.told) == (FAIL, "no report can be written down: WriteError 121")
-    assert "readWrite" in found.mend
+    assert (found.level, found.message) == (FAIL, "no report can be written down: WriteError 121")
+    assert "readWrite" in found.remedy
 
 
 def test_a_database_that_is_away_fails_once_and_what_needs_it_is_skipped(tmp_path: Path) -> None:
@@ -253,16 +253,16 @@ def test_a_database_that_is_away_fails_once_and_what_needs_it_is_skipped(tmp_pat
         levels = [service_checks.look_at_indexes(shared).level, service_checks.look_at_clock(shared).level]
     assert time.monotonic() - began < 5
     assert (found.level, levels) == (FAIL, [SKIP, SKIP])
-    assert "MONGO_DB_URL" in found.mend
+    assert "MONGO_DB_URL" in found.remedy
     for hidden in ("made-user", "made-word", "127.0.0.1"):
-        assert hidden not in found.told + found.mend
+        assert hidden not in found.message + found.remedy
 
 
 def test_an_embedded_one_that_cannot_start_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "mongo").write_text("a file where a folder has to be")
     shared = SharedConnection(from_mapping({"DATA_DIR": str(tmp_path)}))
     found = service_checks.look_at_database(shared)
-    assert (found.level, "embedded" in found.told, "MONGO_DB_URL" in found.mend) == (FAIL, True, True)
+    assert (found.level, "embedded" in found.message, "MONGO_DB_URL" in found.remedy) == (FAIL, True, True)
 
 
 @pytest.mark.parametrize(("seconds", "level"), [(0, OK), (10, WARN), (-10, WARN), (600, FAIL)])
@@ -279,8 +279,8 @@ def test_a_clock_that_is_off_is_said(
         found = service_checks.look_at_clock(shared)
     assert found.level == level
     if seconds:
-        assert ("ahead" if seconds > 0 else "behind") in found.told
-        assert "NTP" in found.mend
+        assert ("ahead" if seconds > 0 else "behind") in found.message
+        assert "NTP" in found.remedy
 
 
 # --- the machine
@@ -288,7 +288,7 @@ def test_a_clock_that_is_off_is_said(
 
 def test_settings_that_let_too_many_in_are_something_to_know() -> None:
     assert machine_checks.look_at_settings(from_mapping({})).level == OK
-    assert "API_TOKEN" in machine_checks.look_at_settings(from_mapping({"HOST": "192.0.2.1"})).told
+    assert "API_TOKEN" in machine_checks.look_at_settings(from_mapping({"HOST": "192.0.2.1"})).message
     assert (
         machine_checks.look_at_settings(
             from_mapping({"HOST": "192.0.2.1", "API_TOKEN": "s3cret-token-of-24-signs"})
@@ -296,8 +296,8 @@ def test_settings_that_let_too_many_in_are_something_to_know() -> None:
         == OK
     )
     mail = {"EMAIL_FROM": "a@b.com", "PASSWORD": "x", "REPORT_RECIPIENTS": "*"}
-    assert "REPORT_RECIPIENTS" in machine_checks.look_at_settings(from_mapping(mail)).told
-    assert "PUBLIC_URL" in machine_checks.look_at_settings(from_mapping(mail)).told
+    assert "REPORT_RECIPIENTS" in machine_checks.look_at_settings(from_mapping(mail)).message
+    assert "PUBLIC_URL" in machine_checks.look_at_settings(from_mapping(mail)).message
 
 
 def test_a_folder_that_cannot_be_written_is_said_and_one_that_can_is_left_as_it_was(tmp_path: Path) -> None:
@@ -305,7 +305,7 @@ def test_a_folder_that_cannot_be_written_is_said_and_one_that_can_is_left_as_it_
     assert list((tmp_path / "new").iterdir()) == []
     (tmp_path / "file").write_text("")
     found = machine_checks.look_at_folder(tmp_path / "file" / "below")
-    assert (found.level, "DATA_DIR" in found.mend) == (FAIL, True)
+    assert (found.level, "DATA_DIR" in found.remedy) == (FAIL, True)
 
 
 @pytest.mark.parametrize(
@@ -325,7 +325,7 @@ def test_zone_data_of_another_opinion_is_said() -> None:
     with resources.files("tzdata.zoneinfo.Europe").joinpath("Paris").open("rb") as file:
         stale = ZoneInfo.from_file(file, "America/Sao_Paulo")
     found = machine_checks.look_at_zones(stale)
-    assert (found.level, "tzdata" in found.mend) == (WARN, True)
+    assert (found.level, "tzdata" in found.remedy) == (WARN, True)
 
 
 def test_a_kernel_starts_and_nothing_of_it_is_left() -> None:
@@ -337,14 +337,14 @@ def test_a_kernel_starts_and_nothing_of_it_is_left() -> None:
 def test_a_kernel_without_a_library_says_which(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine_checks, "_CELL", "import no_such_library")
     found = machine_checks.look_at_kernel()
-    assert (found.level, "no_such_library" in found.told, "requirements.txt" in found.mend) == (FAIL, True, True)
+    assert (found.level, "no_such_library" in found.message, "requirements.txt" in found.remedy) == (FAIL, True, True)
 
 
 def test_notebooks_are_read(tmp_path: Path) -> None:
-    assert machine_checks.look_at_notebooks().told.split(", ") == ["capacity", "report"]
+    assert machine_checks.look_at_notebooks().message.split(", ") == ["capacity", "report"]
     assert machine_checks.look_at_notebooks(tmp_path).level == FAIL
     (tmp_path / "broken.ipynb").write_text("{")
-    assert "broken" in machine_checks.look_at_notebooks(tmp_path).told
+    assert "broken" in machine_checks.look_at_notebooks(tmp_path).message
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the program is a script")
@@ -354,7 +354,7 @@ def test_the_browser_that_prints_pdfs_is_the_one_that_is_looked_for(
     monkeypatch.setenv("PATH", str(tmp_path))
     missing = machine_checks.look_at_browser()
     assert (missing.level, find_chromium()) == (WARN, None)
-    assert "PDF" in str(missing.mend)
+    assert "PDF" in str(missing.remedy)
     program = tmp_path / "google-chrome-stable"
     program.write_text("#!/bin/sh\necho Google Chrome 131.0\n")
     program.chmod(0o755)
@@ -388,7 +388,7 @@ def test_checks_run_side_by_side_in_bounded_time_and_are_told_in_order() -> None
 
     began = time.monotonic()
     checks = [Check("hangs", hangs, 0.3), Check("breaks", breaks), Check("well", lambda: Outcome(OK, "x"))]
-    told = [(result.name, result.level) for result in run_checks(checks)]
+    told = [(result.name, result.outcome.level) for result in CheckRunner(checks).results()]
     release.set()
     assert time.monotonic() - began < 2
     assert told == [("hangs", FAIL), ("breaks", FAIL), ("well", OK)]

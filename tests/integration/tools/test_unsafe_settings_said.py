@@ -58,7 +58,7 @@ def test_the_start_logs_each_where_log_lines_are_json(
 
 def test_doctor_lists_them(database_url: str) -> None:
     finding = look_at_settings(settings_of(database_url))
-    assert (finding.level, finding.told) == (WARN, "; ".join(SAID))
+    assert (finding.level, finding.message) == (WARN, "; ".join(SAID))
 
 
 def test_a_mongod_on_path_that_does_not_run_is_passed_over_aloud(

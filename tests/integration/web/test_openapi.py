@@ -25,11 +25,10 @@ import server
 from pycemaker import errors
 from pycemaker.cache.store import Store
 from pycemaker.errors import every_error
-from pycemaker.mail.unsubscribe import UNSUBSCRIBE_PATH as UNSUBSCRIBE
 from pycemaker.metrics import METRICS
 from pycemaker.mongo.database import Database
+from pycemaker.parsing.route_paths import UNSUBSCRIBE_PREFIX, template
 from pycemaker.settings import ROOT, from_mapping
-from pycemaker.telemetry.traffic import template
 from pycemaker.web.openapi.components import path_parameter
 from tests.services.described import InstantReportService
 from tests.services.process import free_port
@@ -181,7 +180,7 @@ ANSWERS = [
     ("/reports/{report_id}.eml", [f"/reports/{ID}.eml"]),
     ("/reports/{report_id}.ipynb", [f"/reports/{ID}.ipynb"]),
     ("/reports/{report_id}/figures/{name}", [f"/reports/{ID}/figures/cpu.png", "/reports/x/figures/y"]),
-    ("/unsubscribe/{token}", [f"{UNSUBSCRIBE}x"]),
+    ("/unsubscribe/{token}", [f"{UNSUBSCRIBE_PREFIX}x"]),
 ]  # fmt: skip
 
 

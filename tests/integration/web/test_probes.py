@@ -19,7 +19,8 @@ from pycemaker.metrics import CPU, DISK, METRICS, RAM, Metric
 from pycemaker.mongo.database import Database
 from pycemaker.mongo.indexes import KEY
 from pycemaker.settings import from_mapping
-from pycemaker.web.readiness import LEAST_FREE_BYTES, DiskCheck, Readiness, ReadinessFinding
+from pycemaker.telemetry.check_runner import FAIL, OK, Check, CheckRunner, Outcome
+from pycemaker.web.readiness import LEAST_FREE_BYTES, DiskCheck, readiness_runner
 from pycemaker.web.services import Services
 from tests.services.described import InstantReportService
 from tests.services.wsgi import Answer, Client
@@ -53,6 +54,10 @@ def test_samples_that_stopped_or_carry_no_date_are_said_and_stop_no_request(data
         "why": "Consumo de RAM: sem amostras há 30 horas; Consumo de disco: há amostras sem data",
         "sources": 3,
     }
+
+
+def outcomes_of(ready: CheckRunner) -> dict[str, Outcome]:
+    return {result.name: result.outcome for result in ready.results()}
 
 
 def is_not_ready(answer: Answer, *failed: str) -> bool:
@@ -105,7 +110,7 @@ def test_a_database_that_is_silent_is_said_within_3_s_and_leaves_a_thread_a_chec
             began = time.monotonic()
             assert is_not_ready(client.get("/ready"), "database", "reading", "writing", "indexes", "queue")
             assert time.monotonic() - began < 3
-        names = [thread.name for thread in threading.enumerate() if thread.name.startswith("ready-")]
+        names = [thread.name for thread in threading.enumerate() if thread.name.startswith("check-")]
         assert len(names) == len(set(names))
 
 
@@ -158,65 +163,62 @@ def test_reports_that_nobody_takes_up_are_a_queue_that_does_not_move(
 def test_a_check_that_hangs_is_said_in_time_and_started_once() -> None:
     release, started = threading.Event(), []
 
-    def hangs() -> ReadinessFinding:
+    def hangs() -> Outcome:
         started.append(1)
         release.wait(10)
-        return ReadinessFinding(True)
+        return Outcome(OK)
 
-    ready = Readiness({"slow": hangs, "quick": lambda: ReadinessFinding(True)}, bound_seconds=0.1, kept_seconds=0)
+    ready = readiness_runner([Check("slow", hangs, 0.1), Check("quick", lambda: Outcome(OK), 0.1)], reuse_seconds=0)
     for _ in range(3):
-        found = ready.look()
-        assert (found["slow"].ok, found["quick"].ok) == (False, True)
+        assert outcomes_of(ready) == {"slow": Outcome(FAIL, "não terminou em 0.1 s"), "quick": Outcome(OK)}
     assert len(started) == 1
     release.set()
 
 
-def test_a_check_that_breaks_is_a_finding_that_tells_its_type_alone() -> None:
-    found = Readiness({"broken": lambda: ReadinessFinding(1 / 0 > 0)}).look()["broken"]
-    assert (found.ok, found.why) == (False, "falhou (ZeroDivisionError)")
+def test_a_check_that_breaks_is_an_outcome_that_names_its_type_alone() -> None:
+    broken = Check("broken", lambda: Outcome(str(1 / 0)))
+    assert outcomes_of(readiness_runner([broken])) == {"broken": Outcome(FAIL, "falhou (ZeroDivisionError)")}
 
 
-def test_what_was_found_holds_for_a_second() -> None:
+def test_an_outcome_is_reused_for_a_second() -> None:
     looks: list[int] = []
 
-    def check() -> ReadinessFinding:
+    def look() -> Outcome:
         looks.append(1)
-        return ReadinessFinding(True)
+        return Outcome(OK)
 
-    ready = Readiness({"counted": check}, kept_seconds=0.2)
-    ready.look()
-    ready.look()
+    ready = readiness_runner([Check("counted", look)], reuse_seconds=0.2)
+    outcomes_of(ready)
+    outcomes_of(ready)
     assert len(looks) == 1
     time.sleep(0.25)
-    ready.look()
+    outcomes_of(ready)
     assert len(looks) == 2
 
 
 def test_a_data_dir_that_is_gone_is_made_anew(tmp_path: Path) -> None:
     folder = tmp_path / "of" / "data"
     check = DiskCheck(folder)
-    assert check().ok
+    assert check().level == OK
     shutil.rmtree(tmp_path / "of")
-    assert check().ok
+    assert check().level == OK
     assert (folder.is_dir(), folder.stat().st_mode & 0o777) == (True, 0o700)
 
 
 def test_one_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "of").write_text("a file", encoding="utf-8")
-    assert DiskCheck(tmp_path / "of" / "data")() == ReadinessFinding(
-        False, "DATA_DIR desapareceu e não pôde ser criado de novo"
-    )
+    assert DiskCheck(tmp_path / "of" / "data")() == Outcome(FAIL, "DATA_DIR desapareceu e não pôde ser criado de novo")
 
 
 def test_the_embedded_databases_folder_is_missed_also_where_another_one_was_made(tmp_path: Path) -> None:
     (tmp_path / "mongo").mkdir()
     check = DiskCheck(tmp_path, holds_database=True)
-    assert check().ok
+    assert check().level == OK
     (tmp_path / "mongo").rename(tmp_path / "elsewhere")
-    gone = ReadinessFinding(False, "a pasta do banco de dados em DATA_DIR desapareceu: devolva-a e reinicie o servidor")
+    gone = Outcome(FAIL, "a pasta do banco de dados em DATA_DIR desapareceu: devolva-a e reinicie o servidor")
     assert check() == gone
     (tmp_path / "mongo").mkdir()
     assert check() == gone
     (tmp_path / "mongo").rmdir()
     (tmp_path / "elsewhere").rename(tmp_path / "mongo")
-    assert check().ok
+    assert check().level == OK

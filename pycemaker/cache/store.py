@@ -16,7 +16,7 @@ from pycemaker.cache.lru import HourLru, LruUsage
 from pycemaker.cache.metric_cache import MetricCache
 from pycemaker.cache.snapshot import Snapshot
 from pycemaker.columnar.encode import encode_batch, encode_columns
-from pycemaker.columnar.ingestion_delay import ingestion_delays_seconds
+from pycemaker.columnar.ingestion_delay import Stored, join_stored, made_seconds
 from pycemaker.columnar.split import split
 from pycemaker.metrics import METRICS, Metric
 from pycemaker.mongo.database import Database, one_exchange
@@ -35,7 +35,7 @@ _AGREEING_SHARE = 0.9
 SAMPLE_COLLECTION = "pycemaker_sample"
 """Where a made-up history is declared: one document, `_id` "history", with `start`, `end` and `state`."""
 
-__all__ = ["BATCH_DOCUMENTS", "SAMPLE_COLLECTION", "SampleRead", "Store", "WindowSamples"]
+__all__ = ["BATCH_DOCUMENTS", "SAMPLE_COLLECTION", "SampleRead", "Store", "WindowSamples", "in_window"]
 
 
 @dataclass(frozen=True)
@@ -167,27 +167,26 @@ class Store:
         raws = self._reader.read_fields_ahead(metric, *_bounds(interval), ("criticity", *metric.fields))
         return join_columns(encode_columns(raw, metric) for raw in raws)
 
+    def read_stored(self, metric: Metric, interval: Interval) -> Stored:
+        """The same, and when each was stored.
+
+        Raises:
+            DatabaseUnreachable: as `read`.
+        """
+        parts = list[Stored]()
+        for raw in self._reader.read_fields_ahead(metric, *_bounds(interval), ("criticity", *metric.fields)):
+            documents = split(raw) if isinstance(raw, bytes) else raw
+            columns = encode_columns(documents, metric)
+            parts.append(Stored(columns, made_seconds(documents) if len(columns) == len(documents) else None))
+        return join_stored(parts)
+
     def read_window(self, metric: Metric, window: Window) -> WindowSamples:
         """The samples of both intervals of a window, in one read.
 
         Raises:
             DatabaseUnreachable: as `read`.
         """
-        whole = Interval(window.previous_start_utc, window.end_utc)
-        start_ms = to_epoch_ms(window.start_utc)
-        parts, lasting, has_lags = list[Columns](), [np.empty(0)], True
-        for raw in self._reader.read_fields_ahead(metric, *_bounds(whole), ("criticity", *metric.fields)):
-            documents = split(raw) if isinstance(raw, bytes) else raw
-            columns = encode_columns(documents, metric)
-            parts.append(columns)
-            lags = ingestion_delays_seconds(documents, columns.time_ms)
-            if lags is None:
-                has_lags = False
-                continue
-            lasting.append(lags[columns.time_ms > start_ms])
-        samples = join_columns(parts)
-        arrivals = _arrivals(np.concatenate(lasting)) if has_lags else None
-        return WindowSamples(samples.within(window.current), samples.within(window.previous), arrivals)
+        return in_window(self.read_stored(metric, Interval(window.previous_start_utc, window.end_utc)), window)
 
     def newest(self, metric: Metric) -> datetime | None:
         """When the metric's newest sample was taken, aware UTC; None where there is no sample.
@@ -272,6 +271,13 @@ class Store:
             metric_caches[metric.id] = MetricCache(metric, self._reader, self._lru, told[metric.collection])
         self._metric_caches = metric_caches
         return metric_caches
+
+
+def in_window(samples: Stored, window: Window) -> WindowSamples:
+    """The samples by the two intervals of a window, of which they are all."""
+    columns, lags = samples.columns, samples.lags_seconds
+    arrivals = None if lags is None else _arrivals(lags[columns.time_ms > to_epoch_ms(window.start_utc)])
+    return WindowSamples(columns.within(window.current), columns.within(window.previous), arrivals)
 
 
 def _arrivals(lags: NDArray[np.float64]) -> Arrivals:

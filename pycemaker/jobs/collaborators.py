@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from pycemaker import brand
+from pycemaker.cache.hour_samples import HourSamples
 from pycemaker.cache.store import Store
 from pycemaker.i18n import language
 from pycemaker.i18n.language import _
@@ -51,7 +52,7 @@ def _read_part(settings: Settings, metric: Metric, window: Window) -> MetricPeri
     """One metric's samples, for what is attached: no earlier days, which the summary does not compare with."""
     database = open_database(settings.mongo_db_url, settings.data_dir)
     try:
-        samples = Store(database).read_window(metric, window)
+        samples = HourSamples(Store(database)).read_window(metric, window)
         return MetricPeriod(metric, window, settings.timezone, samples.current, samples.previous)
     finally:
         database.close()

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 from pycemaker.cache.collection_ends import absence
+from pycemaker.cache.hour_samples import HourSamples
 from pycemaker.cache.store import Store
 from pycemaker.cache.summary_store import SummaryStore
 from pycemaker.i18n import language
@@ -62,13 +63,13 @@ def _cells_so_far() -> list[str]:
 
 def _read(database: Database, window: Window, settings: Settings) -> Period:
     store = Store(database)
-    hours = SummaryStore(store)
+    hour_samples, summaries = HourSamples(store), SummaryStore(store)
     sample_end = store.sample_history_end()
     made_up = sample_end is not None and sample_end > window.previous_start_utc
     has_real_arrivals = sample_end is None or sample_end <= window.start_utc
 
     def read(metric: Metric) -> MetricPeriod:
-        samples = store.read_window(metric, window)
+        samples = hour_samples.read_window(metric, window)
         return MetricPeriod(
             metric,
             window,
@@ -76,7 +77,7 @@ def _read(database: Database, window: Window, settings: Settings) -> Period:
             samples.current,
             samples.previous,
             samples.arrivals if has_real_arrivals else None,
-            hours.read(metric, days_before(window, HISTORY_DAYS)),
+            summaries.read(metric, days_before(window, HISTORY_DAYS)),
             None if len(samples.current) else absence(store, metric, window.end_utc),
         )
 

@@ -27,10 +27,10 @@ from pycemaker.cache.hour_collection import (
     naive_now,
     whole_hours,
 )
+from pycemaker.cache.packed_hours import VERSION, from_documents, hour_of, last_key, to_documents
 from pycemaker.cache.store import Store, WindowSamples, in_window
 from pycemaker.cache.summary_documents import Document
 from pycemaker.columnar.ingestion_delay import Stored, join_stored
-from pycemaker.columnar.packed import VERSION, from_documents, hour_of, last_key, to_documents
 from pycemaker.metrics import Metric
 from pycemaker.series.hour_summaries import HOUR_MS
 from pycemaker.window import Interval, Window, from_epoch_ms

@@ -12,17 +12,17 @@ from typing import Any
 import numpy as np
 import pytest
 from bson import ObjectId
-from pycemaker.reports.read_period import read_period
 
 from pycemaker.analysis.coverage import coverage
 from pycemaker.analysis.findings import find
 from pycemaker.analysis.metric_summary import summarize_metric
+from pycemaker.cache import packed_hours as packed
 from pycemaker.cache.hour_samples import COLLECTION, HourSamples
 from pycemaker.cache.store import Store, WindowSamples
 from pycemaker.cache.summary_refresher import SummaryRefresher
-from pycemaker.columnar import packed
 from pycemaker.metrics import CPU, REQUEST_COUNT
 from pycemaker.mongo.database import Database
+from pycemaker.reports.read_period import read_period
 from pycemaker.series.batches import columns_digest
 from pycemaker.settings import from_mapping
 from pycemaker.window import Window, to_wall_text

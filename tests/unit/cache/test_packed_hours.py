@@ -6,8 +6,8 @@ from typing import Any
 import bson
 import numpy as np
 
+from pycemaker.cache.packed_hours import MOST_SAMPLES, from_documents, to_documents
 from pycemaker.columnar.ingestion_delay import Stored
-from pycemaker.columnar.packed import MOST_SAMPLES, from_documents, to_documents
 from pycemaker.series.batches import Columns, columns_digest
 from pycemaker.series.hour_summaries import HOUR_MS
 

@@ -1,6 +1,6 @@
 """Results that stay with the object that they are of.
 
-`cached_attribute` is `functools.cached_property` without its lock: until Python 3.12 all instances of a class share one.
+`cached_attribute` is `functools.cached_property` without its lock, which until Python 3.12 all instances share.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What was made of each report, in GridFS, so that any server can show it. Alone imports gridfs."""
+"""Files of each report in GridFS, so that any server can show them. Alone imports gridfs."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ TRANSFER_SECONDS = 30.0
 
 
 class ArtifactStore:
-    """The files of all reports, each under `<report id>/<name>`. Threads share it."""
+    """The files of all reports, each under `<report id>/<name>` (see `artifact_names`). Threads share it."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def put(self, report_id: str, contents: Mapping[str, bytes]) -> None:
-        """Keep these files of a report; one of the same name is replaced, and what a crash left of one is cleared away.
+        """Store files of a report, replacing those of the same name.
 
         Raises:
-            DatabaseUnreachable: some may be kept already; the same call may be made again.
+            DatabaseUnreachable: some may be stored already; the same call may be made again.
         """
         for name, content in contents.items():
             with one_exchange(TRANSFER_SECONDS):
                 bucket = self._bucket()
                 with suppress(NoFile):
-                    bucket.delete(f"{report_id}/{name}")  # its chunks too where it never got as far as its entry
+                    bucket.delete(f"{report_id}/{name}")  # also removes the chunks that a crash left without an entry
                 bucket.upload_from_stream_with_id(f"{report_id}/{name}", name, content)
 
     def get(self, report_id: str, name: str) -> bytes:
         """One file, whole.
 
         Raises:
-            UnknownReport: there is none of that name, or not all of it.
+            UnknownReport: there is no file of that name, or not all of it.
             DatabaseUnreachable: MongoDB is away.
         """
         with one_exchange(TRANSFER_SECONDS):
@@ -51,16 +51,16 @@ class ArtifactStore:
                 raise UnknownReport from None
 
     def names(self, report_id: str) -> list[str]:
-        """The names of a report's files."""
+        """The names of a report's files, sorted."""
         with one_exchange():
-            found = self._database[f"{BUCKET}.files"].find({"_id": _of(report_id)}, {"filename": 1})
-            return sorted(file["filename"] for file in found)
+            files = self._database[f"{BUCKET}.files"].find({"_id": _ids_of(report_id)}, {"filename": 1})
+            return sorted(file["filename"] for file in files)
 
     def remove(self, report_id: str) -> None:
-        """Remove every file of a report, and what a crash left of one."""
+        """Remove every file of a report, and the chunks that a crash left."""
         with one_exchange(TRANSFER_SECONDS):
-            self._database[f"{BUCKET}.files"].delete_many({"_id": _of(report_id)})
-            self._database[f"{BUCKET}.chunks"].delete_many({"files_id": _of(report_id)})
+            self._database[f"{BUCKET}.files"].delete_many({"_id": _ids_of(report_id)})
+            self._database[f"{BUCKET}.chunks"].delete_many({"files_id": _ids_of(report_id)})
 
     def _bucket(self) -> gridfs.GridFSBucket:
         return gridfs.GridFSBucket(
@@ -68,6 +68,6 @@ class ArtifactStore:
         )
 
 
-def _of(report_id: str) -> dict[str, str]:
-    """Every id that starts with the report's own and a slash, as a range that an index serves."""
+def _ids_of(report_id: str) -> dict[str, str]:
+    """The ids that start with `<report id>/`, as a range that an index serves."""
     return {"$gte": f"{report_id}/", "$lt": f"{report_id}0"}  # 0 comes after the slash

@@ -1,4 +1,4 @@
-"""Builds the real collaborators out of `Settings`."""
+"""Builds the pipeline's collaborators from `Settings`, for a worker process and for previews."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from pycemaker.telemetry.logs import parts
 from pycemaker.window import Window
 
 _SURE_CHARACTERS = 12
-"""Of a part of a secret that no report tells: a database's password may be a word, which a report may well have."""
+"""The shortest part of a secret that no report may contain: a database's password may be a common word."""
 
 
 def report_collaborators(settings: Settings, run_notebook: RunNotebook) -> Collaborators:
-    """Who does each stage of a report under these settings; the notebook's runner is handed in, kernel and all.
+    """The collaborators of each stage under these settings; `run_notebook` brings the kernel.
 
-    Those who write something for readers speak their language meanwhile.
+    Those that write for readers run in `REPORT_LANGUAGE`.
     """
     in_language = language.speaking(settings.report_language)
     return Collaborators(
@@ -40,7 +40,7 @@ def report_collaborators(settings: Settings, run_notebook: RunNotebook) -> Colla
             partial(render.render_page, zone=settings.timezone, links=_links(settings), public_url=settings.public_url)
         ),
         store_figures=_figure_storage(settings),
-        attach=in_language(AttachmentBuilder(partial(_read_part, settings), settings.timezone, settings.public_url)),
+        attach=in_language(AttachmentBuilder(partial(_read_metric, settings), settings.timezone, settings.public_url)),
         compose=in_language(
             partial(compose, sender=settings.email_from or OUTBOX_SENDER, sender_name=brand.load().sender)
         ),
@@ -48,8 +48,8 @@ def report_collaborators(settings: Settings, run_notebook: RunNotebook) -> Colla
     )
 
 
-def _read_part(settings: Settings, metric: Metric, window: Window) -> MetricPeriod:
-    """One metric's samples, for what is attached: no earlier days, which the summary does not compare with."""
+def _read_metric(settings: Settings, metric: Metric, window: Window) -> MetricPeriod:
+    """One metric's samples for attachments, without the earlier days that their summary does not need."""
     database = open_database(settings.mongo_db_url, settings.data_dir)
     try:
         samples = HourSamples(Store(database)).read_window(metric, window)
@@ -63,15 +63,15 @@ def _check_message(message: EmailMessage, page: Page, *, settings: Settings) -> 
 
 
 def forbidden_texts(settings: Settings) -> lint.ForbiddenTexts:
-    """What no report tells: this installation's secrets and folders."""
+    """Texts that no report may contain: this installation's secrets and folders."""
     paths = [str(path) for path in (ROOT, settings.data_dir, Path.home())]
-    every = [(part, secret) for secret in settings.secrets for part in parts(secret)]
-    sure = [part for part, secret in every if part == secret or len(part) >= _SURE_CHARACTERS]
+    candidates = [(part, secret) for secret in settings.secrets for part in parts(secret)]
+    sure = [part for part, secret in candidates if part == secret or len(part) >= _SURE_CHARACTERS]
     return lint.ForbiddenTexts(sure, paths)
 
 
 def prepare(collaborators: Collaborators) -> None:
-    """Import and compile beforehand what a first report takes longest to load. Nothing goes over the network."""
+    """Import and compile in advance what slows a first report most. Nothing goes over the network."""
     render.warm()
     if isinstance(collaborators.store_figures, FirebaseFigures):
         collaborators.store_figures.prepare()
@@ -79,8 +79,8 @@ def prepare(collaborators: Collaborators) -> None:
 
 def _links(settings: Settings) -> dict[str, str]:
     with language.speaking(settings.report_language):
-        found = {_("Abrir o painel"): settings.dashboard_url, _("Abrir o Pycemaker"): settings.public_url}
-    return {label: url for label, url in found.items() if url}
+        links = {_("Abrir o painel"): settings.dashboard_url, _("Abrir o Pycemaker"): settings.public_url}
+    return {label: url for label, url in links.items() if url}
 
 
 def _figure_storage(settings: Settings) -> StoreFigures | None:

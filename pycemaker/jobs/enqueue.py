@@ -1,4 +1,4 @@
-"""How a report comes into the ledger: as a new one, or as the one that stands for the request already."""
+"""Enqueues reports: inserts a job, or finds the one that answers the same request already."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ from pymongo.errors import DuplicateKeyError
 
 from pycemaker.errors import IdempotencyKeyReused, TooManyReports
 from pycemaker.jobs import states
-from pycemaker.jobs.job_document import Submission, sha256_hex
-from pycemaker.jobs.job_reader import JobDocument, JobReader
+from pycemaker.jobs.job_document import JobDocument, sha256_hex
+from pycemaker.jobs.job_reader import JobReader
 from pycemaker.jobs.job_updates import literal, now_minus, now_plus, recipient_state, with_each_recipient
+from pycemaker.jobs.limits import LEASE_SECONDS
+from pycemaker.jobs.submission import Submission
 from pycemaker.mongo.database import Database, one_exchange
-
-LEASE_SECONDS = 15.0
-"""How long a report stays with a server that says nothing; it renews three times in that."""
 
 MOST_KEYS = 100
 """Idempotency keys of one report: those of requests that meant the same while it was in flight."""
@@ -25,9 +24,9 @@ _TYPICAL_SECONDS = 5
 
 
 class JobEnqueuer(JobReader):
-    """Where reports are asked for, over one database. Threads share it.
+    """Enqueues jobs in one database. Threads share it.
 
-    Args: those of `Ledger`.
+    Args: those of `JobStore`.
 
     Every method raises DatabaseUnreachable where MongoDB is away.
     """
@@ -38,92 +37,94 @@ class JobEnqueuer(JobReader):
         super().__init__(database, sender)
         self._owner = owner
         self._lease_ms = round(lease_seconds * 1000)
-        self._asking = threading.Lock()
+        self._enqueuing = threading.Lock()
 
     def enqueue(self, document: JobDocument, submission: Submission, *, claimed: bool = False) -> tuple[str, bool]:
-        """Enter a report, or find the one that stands for it already.
+        """Insert a job, or find the one that answers the same request already.
 
         Args:
-            document: `_id`, `recipients` and what the report is.
-            submission: how it was requested.
-            claimed: claim it at once, so that no other server does.
+            document: see `new_document`.
+            submission: how it is requested.
+            claimed: claim it at once, so that no other server does; the queue's limit does not apply.
 
         Returns:
-            The report's id, and whether it was entered now.
+            The report's id, and whether it was inserted now.
 
         Raises:
             IdempotencyKeyReused: the key was used for another request.
-            TooManyReports: as many are waiting as may.
+            TooManyReports: the queue is full.
         """
         began = time.monotonic()
-        with self._asking:  # so that on one server the limit holds to the last one
+        with self._enqueuing:  # on one server the queue's limit is exact
             self._database.circuit_breaker.fail_since(began)
             while True:
-                if found := self.find_duplicate(submission):
-                    return found, False
-                if (waiting := self.count_waiting()) >= submission.queue_limit and not claimed:
+                if report_id := self.find_duplicate(submission):
+                    return report_id, False
+                if (waiting := self.count_waiting()) >= submission.limits.report_queue and not claimed:
                     raise TooManyReports(waiting=waiting, retry_after_seconds=_TYPICAL_SECONDS * (waiting + 1))
-                if self._enter(document, submission, claimed=claimed):
+                if self._insert(document, submission, claimed=claimed):
                     return str(document["_id"]), True
 
     def find_duplicate(self, submission: Submission) -> str | None:
-        """The report that stands for this request already: by its key, in flight, or accepted a moment ago.
+        """The report that answers this request already: by its key, in flight, or accepted a moment ago.
 
-        A request with a key that finds one makes it the key's report, for good.
+        A key whose request finds a report is stored with it for good.
 
         Raises:
             IdempotencyKeyReused: the key was used for another request.
-            TooManyReports: the report has been given as many keys as it takes.
+            TooManyReports: the report has MOST_KEYS keys.
         """
         if not submission.idempotency_key:
             return self._find_repeated(submission)
-        while (found := self._find_by_key(submission)) is None and (same := self._find_repeated(submission)):
-            self._add_key(same, submission)
-        return found
+        while (by_key := self._find_by_key(submission)) is None and (repeated := self._find_repeated(submission)):
+            self._add_key(repeated, submission)
+        return by_key
 
     def _find_by_key(self, submission: Submission) -> str | None:
         with one_exchange():
-            found = self._reports.find_one({"idempotency_key": _exactly(sha256_hex(submission.idempotency_key or ""))})
-        if (
-            found and "sender" in found and found["idempotency_digest"] != submission.repeat_key
-        ):  # else made otherwise once
+            job = self._reports.find_one({"idempotency_key": _equals(sha256_hex(submission.idempotency_key or ""))})
+        if job is None:
+            return None
+        # A document without a sender is an older version's, whose digest was computed otherwise.
+        if "sender" in job and job["idempotency_digest"] != submission.repeat_key:
             raise IdempotencyKeyReused
-        return str(found["_id"]) if found else None
+        return str(job["_id"])
 
     def _add_key(self, report_id: str, submission: Submission) -> None:
-        """Make the key one of the report's, where that still stands for the request and nobody has taken the key."""
-        found: JobDocument = {"$ifNull": ["$idempotency_key", []]}
-        kept: JobDocument = {"$cond": [{"$isArray": [found]}, found, [found]]}  # it was one text once
-        added = {"idempotency_key": {"$setUnion": [kept, [sha256_hex(submission.idempotency_key or "")]]}}
-        standing = {"_id": report_id, "repeat_key": submission.repeat_key}
+        """Store the key with the report, where that still answers the request and no other report has the key."""
+        stored: JobDocument = {"$ifNull": ["$idempotency_key", []]}
+        keys: JobDocument = {"$cond": [{"$isArray": [stored]}, stored, [stored]]}  # older versions stored one text
+        added = {"idempotency_key": {"$setUnion": [keys, [sha256_hex(submission.idempotency_key or "")]]}}
+        answering = {"_id": report_id, "repeat_key": submission.repeat_key}
         has_room = {f"idempotency_key.{MOST_KEYS - 1}": {"$exists": False}}
         with one_exchange(), suppress(DuplicateKeyError):
             change = added | {"idempotency_digest": submission.repeat_key}
-            done = self._reports.update_one(standing | has_room, [{"$set": change}])
-            if not done.matched_count and self._reports.count_documents(standing):
+            done = self._reports.update_one(answering | has_room, [{"$set": change}])
+            if not done.matched_count and self._reports.count_documents(answering):
                 raise TooManyReports(waiting=MOST_KEYS, retry_after_seconds=60)
 
     def _find_repeated(self, submission: Submission) -> str | None:
-        """The report that is in flight, or was accepted a moment ago."""
+        """The report that is in flight, or was accepted less than `report_repeat_seconds` ago."""
+        repeat_seconds = submission.limits.report_repeat_seconds
         with one_exchange():
             self._reports.update_one(
                 {
-                    "repeat_key": _exactly(submission.repeat_key),
+                    "repeat_key": _equals(submission.repeat_key),
                     "ended_at": {"$type": "date"},
-                    "$expr": {"$lte": ["$ended_at", now_minus(submission.repeat_seconds)]},
+                    "$expr": {"$lte": ["$ended_at", now_minus(repeat_seconds)]},
                 },
                 {"$unset": {"repeat_key": ""}},
             )
-            found = self._reports.find_one({"repeat_key": _exactly(submission.repeat_key)}, {"_id": 1})
-        return str(found["_id"]) if found else None
+            job = self._reports.find_one({"repeat_key": _equals(submission.repeat_key)}, {"_id": 1})
+        return str(job["_id"]) if job else None
 
-    def _enter(self, document: JobDocument, submission: Submission, *, claimed: bool) -> bool:
-        """Enter it; false where another server has entered the same between the look and the write."""
+    def _insert(self, document: JobDocument, submission: Submission, *, claimed: bool) -> bool:
+        """Insert the job; False where another server has inserted the same since `find_duplicate`."""
         state = states.RUNNING if claimed else states.QUEUED
         whole = document | {
             "state": state,
             "sender": self.sender,
-            "give_up_seconds": submission.give_up_seconds,
+            "give_up_seconds": submission.limits.report_retry_seconds,
             "runs": int(claimed),
             "stage": None,
             "stage_seconds": {},
@@ -144,13 +145,13 @@ class JobEnqueuer(JobReader):
         with one_exchange():
             self._ensure_indexes()
             try:
-                # An insert knows no $$NOW: an update that may only insert does.
+                # An insert has no $$NOW; an upsert whose filter matches nothing has.
                 self._reports.update_one({"_id": document["_id"]}, [{"$set": values}], upsert=True)
             except DuplicateKeyError:
                 return False
         return True
 
 
-def _exactly(text: str) -> JobDocument:
-    """That text, said so that a partial index over texts serves: MongoDB does not see that one text is some text."""
+def _equals(text: str) -> JobDocument:
+    """A filter for that text that a partial index over texts serves: MongoDB does not infer the type by itself."""
     return {"$eq": text, "$type": "string"}

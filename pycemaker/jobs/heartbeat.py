@@ -1,4 +1,4 @@
-"""The reports that this server works on, each under the name by which it was taken."""
+"""Heartbeat of the jobs that this server works on: renews their leases, and stops the work on those it lost."""
 
 from __future__ import annotations
 
@@ -9,31 +9,31 @@ from pycemaker.jobs.job_store import JobStore
 
 
 class Heartbeat:
-    """What is renewed as long as it is worked on, and ended where somebody else has it. Threads share it.
+    """The owner names of the jobs being worked on. Threads share it.
 
-    A name is of one claim alone: the courier that takes a report which a maker has just passed on, and has not let go
-    of yet, holds it under another.
+    Each claim has an owner name of its own: a delivery worker may claim a report while the render worker that released
+    it still tracks its own claim.
     """
 
     def __init__(self) -> None:
-        self._ends: dict[str, Callable[[], None]] = {}
+        self._stops: dict[str, Callable[[], None]] = {}
 
     @contextlib.contextmanager
-    def hold(self, owner: str) -> Iterator[None]:
-        """Keep what was taken under this name for the length of the block."""
-        self._ends[owner] = lambda: None
+    def track(self, owner: str) -> Iterator[None]:
+        """Keep the lease of what was claimed under this name for the length of the block."""
+        self._stops[owner] = lambda: None
         try:
             yield
         finally:
-            del self._ends[owner]
+            del self._stops[owner]
 
-    def end_with(self, owner: str, end: Callable[[], None]) -> None:
-        """What to call where what is held under this name is lost."""
-        self._ends[owner] = end
+    def on_lost(self, owner: str, stop: Callable[[], None]) -> None:
+        """Call `stop` when the lease under this name is lost."""
+        self._stops[owner] = stop
 
     def renew(self, job_store: JobStore) -> None:
-        """Keep everything for another lease, and end what was lost. Raises DatabaseUnreachable."""
-        ends = dict(self._ends)
-        for lost in job_store.renew_leases(ends):
-            if lost in self._ends:  # it may have come to its own end meanwhile
-                ends[lost]()
+        """Renew every lease, and stop the work on those that were lost. Raises DatabaseUnreachable."""
+        stops = dict(self._stops)
+        for lost in job_store.renew_leases(stops):
+            if lost in self._stops:  # else the work has ended meanwhile
+                stops[lost]()

@@ -1,16 +1,16 @@
-"""What stands in the ledger, read: by those who show it, and by those who watch over it."""
+"""Reads job documents: for routes and commands that show them, and for probes and metrics."""
 
 from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime
-from typing import Any
 
 from pymongo import ASCENDING, DESCENDING, IndexModel, WriteConcern
 from pymongo.collection import Collection
 
 from pycemaker.errors import UnknownReport
 from pycemaker.jobs import states
+from pycemaker.jobs.job_document import JobDocument
 from pycemaker.jobs.job_updates import now_minus
 from pycemaker.mongo.database import Database, one_exchange
 
@@ -26,16 +26,13 @@ _INDEXES = [
 _STATES = IndexModel([("state", ASCENDING)])
 _INDEXING_SECONDS = 300.0
 
-JobDocument = dict[str, Any]
-
 
 class JobReader:
-    """The reports of all servers over one database, as they stand. Threads share it.
+    """Reads the jobs of all servers over one database. Threads share it.
 
     Args:
-        database: where they are.
-        sender: by which account reports leave from here, so that those of other accounts are not waited for; None
-            where every report is meant.
+        database: the database.
+        sender: the account that sends from here, which limits counts to its jobs; None for every job.
 
     Every method raises DatabaseUnreachable where MongoDB is away.
     """
@@ -47,54 +44,54 @@ class JobReader:
         self._states_indexed = threading.Event()
 
     def get(self, report_id: str) -> JobDocument:
-        """A report's whole entry. Raises UnknownReport where there is none."""
+        """A job document. Raises UnknownReport where there is none."""
         with one_exchange():
-            found = self._reports.find_one({"_id": report_id})
-        if found is None:
+            job = self._reports.find_one({"_id": report_id})
+        if job is None:
             raise UnknownReport
-        return found
+        return job
 
     def newest(self, count: int, before: datetime | None = None) -> list[JobDocument]:
-        """The entries asked for last, newest first; those asked for before an instant."""
+        """The latest jobs by `asked_at`, newest first; those before an instant."""
         query = {"asked_at": {"$lt": before}} if before else {}
         with one_exchange():
             self._ensure_indexes()
             return list(self._reports.find(query).sort("asked_at", DESCENDING).limit(count))
 
     def count_waiting(self) -> int:
-        """Reports that nobody has begun to make."""
+        """The number of reports that no worker has begun to render."""
         with one_exchange():
             self._ensure_indexes()
             return self._reports.count_documents(self._own | {"state": states.QUEUED, "due_at": {"$type": "date"}})
 
     def overdue_seconds(self) -> float:
-        """For how long the report that is due longest has been nobody's; 0 where none is due."""
+        """How long the job that is due longest has waited for a worker; 0 where none is due."""
         query = self._own | {"state": {"$in": list(states.OPEN)}, "due_at": {"$type": "date"}}
         with one_exchange():
             self._ensure_indexes()
-            found = self._reports.find_one(query, {"due_at": 1}, sort=[("due_at", 1)])
+            job = self._reports.find_one(query, {"due_at": 1}, sort=[("due_at", 1)])
             now = self._database.handle.command("hello")["localTime"].replace(tzinfo=UTC)
-        return max(0.0, (now - found["due_at"]).total_seconds()) if found else 0.0
+        return max(0.0, (now - job["due_at"]).total_seconds()) if job else 0.0
 
     def count_by_state(self) -> dict[str, int]:
-        """How many reports are in each state; every state is there. Out of an index where there is one."""
-        any_state = {"$match": {"state": {"$gte": ""}}}  # a range has MongoDB look for an index; grouping does not
+        """The number of jobs in each state, every state included; from an index where there is one."""
+        any_state = {"$match": {"state": {"$gte": ""}}}  # MongoDB uses an index for a range, not for a grouping
         with one_exchange():
-            found = self._reports.aggregate([any_state, {"$group": {"_id": "$state", "count": {"$sum": 1}}}])
-            counted = {group["_id"]: group["count"] for group in found}
+            groups = self._reports.aggregate([any_state, {"$group": {"_id": "$state", "count": {"$sum": 1}}}])
+            counted = {group["_id"]: group["count"] for group in groups}
         return {state: counted.get(state, 0) for state in states.ALL}
 
     def ended_before(self, days: float, count: int = 100) -> list[str]:
-        """Ids of reports that ended so long ago."""
+        """Ids of up to `count` reports that ended so many days ago or earlier."""
         query = {
             "ended_at": {"$type": "date"},
             "$expr": {"$lte": ["$ended_at", now_minus(days * 86_400)]},
         }
         with one_exchange():
-            return [str(found["_id"]) for found in self._reports.find(query, {"_id": 1}).limit(count)]
+            return [str(job["_id"]) for job in self._reports.find(query, {"_id": 1}).limit(count)]
 
     def index_states(self) -> None:
-        """Make the index out of which reports are counted; where there are many of them already, that takes a while."""
+        """Create the index that counts use; over many documents that takes a while."""
         if not self._states_indexed.is_set():
             with one_exchange(_INDEXING_SECONDS):
                 self._reports.create_indexes([_STATES])
@@ -104,7 +101,7 @@ class JobReader:
 
     @property
     def _own(self) -> JobDocument:
-        """What is to leave by this account; what was asked for before accounts were written down is anybody's."""
+        """A filter for this account's jobs; older documents without a sender are any account's."""
         return {"sender": {"$in": [self.sender, None]}} if self.sender else {}
 
     @property

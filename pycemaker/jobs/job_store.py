@@ -1,11 +1,11 @@
-"""The ledger: a document for each report in the collection `reports`, and who works on which.
+"""The job store: a document for each report in the collection `reports`, and the claims on them.
 
-Work is divided by one field, `due_at`: a report is anybody's from that instant on. Whoever takes it moves the field
-forward (a lease), moves it on as long as it works, and takes it away at the end; whoever dies stops moving it. Every
-later write names its writer, so that one who lost the report changes nothing. Instants are MongoDB's own (`$$NOW`),
-those that are only shown included: servers' clocks need not agree.
+Work is divided by one field, `due_at`: from that instant on any server may claim the job. A claim moves the field ahead
+(a lease), a heartbeat moves it on, the job's end removes it; a server that dies stops moving it. Every later write
+names its owner, so that a server whose lease was lost changes nothing. Instants are MongoDB's own (`$$NOW`): servers'
+clocks need not agree.
 
-Writes are acknowledged by a majority and are in the journal then: what the ledger says survives a failover and a crash.
+Writes are acknowledged by a majority and journaled: they survive a failover and a crash.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from typing import Any
 from pymongo import ASCENDING, ReturnDocument
 
 from pycemaker.jobs import states
-from pycemaker.jobs.enqueue import LEASE_SECONDS, JobEnqueuer
-from pycemaker.jobs.job_reader import JobDocument
+from pycemaker.jobs.enqueue import JobEnqueuer
+from pycemaker.jobs.job_document import JobDocument
 from pycemaker.jobs.job_updates import (
     append_refusal,
     give_up_at,
@@ -32,31 +32,32 @@ from pycemaker.jobs.job_updates import (
     update_recipient,
     update_recipients_in,
 )
+from pycemaker.jobs.limits import LEASE_SECONDS
 from pycemaker.jobs.report_counts import ReportCounts
 from pycemaker.mongo.database import Database, one_exchange
 
 ORPHAN_SECONDS = 86_400
-"""For how long a report waits for a server that sends as its sender; then any may end it, and none may send it."""
+"""How long a job waits for a server with its sender; then any server may end it, and none may send it."""
 
 MOST_REFUSALS = 20
-"""Temporary refusals of a recipient that are kept, the latest ones: those of more than four hours."""
+"""Temporary refusals stored of a recipient, the latest ones: those of more than four hours."""
 
 ORPHANED = "no server that sends by the account that it was asked for with took it up within a day"
 
 
 class LeaseLost(Exception):
-    """Somebody else has taken the report over; whatever was being done with it is theirs now."""
+    """Another worker has claimed the job since; this one may not write to it any more."""
 
 
 class JobStore(JobEnqueuer):
-    """The reports of all servers over one database. Threads share it.
+    """The jobs of all servers over one database. Threads share it.
 
     Args:
-        database: where they are.
-        owner: by what name this server takes reports; no two that live have the same.
+        database: the database.
+        owner: the name under which jobs are claimed; unique among living servers.
         lease_seconds: see LEASE_SECONDS.
-        sender: by which account reports leave from here. Only they are taken: another account is another server's,
-            with other recipients. None takes any.
+        sender: the account that sends from here. Only its jobs are claimed: another account is another server's, with
+            other recipients. None claims any.
 
     Every method raises DatabaseUnreachable where MongoDB is away.
     """
@@ -70,32 +71,31 @@ class JobStore(JobEnqueuer):
     # --- working
 
     def with_owner(self, owner: str | None = None) -> JobStore:
-        """The same ledger for one piece of work: what is taken and written is so by this name, a new one by default.
+        """The same store under another owner name, by default a new one.
 
-        What one thread of a server has passed on and another has taken is then not the first one's any more.
+        Each piece of work has its own owner name, so a thread that released a job cannot write to it after another
+        thread claimed it.
         """
-        twin = copy.copy(self)
-        twin._owner = owner or f"{self._owner}/{secrets.token_hex(4)}"
-        return twin
+        store = copy.copy(self)
+        store._owner = owner or f"{self._owner}/{secrets.token_hex(4)}"
+        return store
 
     def claim(self, kind: Sequence[str], report_id: str | None = None) -> JobDocument | None:
-        """Take the report in one of these states that has been due longest, or this one; None where none is due.
+        """Claim the job in one of these states that has been due longest, or this one; None where none is due.
 
-        Its `taken_at` is now, by the clock by which all its instants are.
-
-        One that has to be made becomes RUNNING, and its `runs` are counted; one to be sent becomes SENDING. One of
-        another sender that nobody has taken up for ORPHAN_SECONDS is given too: see `is_orphan`.
+        A job to render becomes RUNNING and its `runs` grow; a job to send becomes SENDING. `taken_at` becomes now. A
+        job of another sender that was due for ORPHAN_SECONDS is claimed too: see `is_orphan`.
         """
-        making = states.QUEUED in kind
-        state = states.RUNNING if making else states.SENDING
+        renders = states.QUEUED in kind
+        state = states.RUNNING if renders else states.SENDING
         change: JobDocument = {
             "owner": self._owner,
             "due_at": now_plus(self._lease_ms),
             "state": state,
             "taken_at": "$$NOW",
+            "history": history_with(state),  # again for a job that a server left unfinished
         }
-        change["history"] = history_with(state)  # one that a server left in its midst begins anew
-        change |= {"runs": {"$add": ["$runs", 1]}} if making else {}
+        change |= {"runs": {"$add": ["$runs", 1]}} if renders else {}
         due = {"state": {"$in": list(kind)}, "due_at": {"$type": "date"}, "$expr": {"$lte": ["$due_at", "$$NOW"]}}
         orphan = {"$expr": {"$lte": ["$due_at", now_minus(ORPHAN_SECONDS)]}}
         with one_exchange():
@@ -107,40 +107,40 @@ class JobStore(JobEnqueuer):
                 return_document=ReturnDocument.AFTER,
             )
 
-    def is_orphan(self, entry: Mapping[str, Any]) -> bool:
-        """Whether a report that was taken is another sender's: nobody is there who could send it."""
-        return self.sender is not None and entry.get("sender") not in (None, self.sender)
+    def is_orphan(self, job: Mapping[str, Any]) -> bool:
+        """Whether a claimed job is another sender's, of which no server is left."""
+        return self.sender is not None and job.get("sender") not in (None, self.sender)
 
     def renew_leases(self, owners: Iterable[str]) -> set[str]:
-        """Keep what was taken under these names for another lease; those under which there is nothing any more."""
+        """Renew the leases under these names; the names whose lease was lost."""
         wanted = set(owners)
         if not wanted:
             return set()
         with one_exchange():
             query = {"owner": {"$in": sorted(wanted)}, "due_at": {"$type": "date"}}
             self._reports.update_many(query, [{"$set": {"due_at": now_plus(self._lease_ms)}}])
-            kept = {str(found["owner"]) for found in self._reports.find(query, {"owner": 1})}
-        return wanted - kept
+            renewed = {str(job["owner"]) for job in self._reports.find(query, {"owner": 1})}
+        return wanted - renewed
 
     def extend_lease(self, report_id: str) -> None:
-        """Keep a report that is ours for another lease. Raises LeaseLost where it is not."""
+        """Renew the lease of our job. Raises LeaseLost where it is not ours."""
         self._write({"_id": report_id}, [{"$set": {"due_at": now_plus(self._lease_ms)}}])
 
     def set_fields(self, report_id: str, **fields: Any) -> None:
-        """Write fields of a report that is ours. Raises LeaseLost where it is not."""
+        """Write fields of our job. Raises LeaseLost where it is not ours."""
         self._write({"_id": report_id}, {"$set": fields})
 
     def release(
         self, report_id: str, state: str, *, after_seconds: float = 0.0, due_at: datetime | None = None, **fields: Any
     ) -> None:
-        """Give a report that is ours into another state, in which anybody may take it.
+        """Put our job into another state, in which any server may claim it.
 
         Args:
             report_id: the report.
-            state: which.
-            after_seconds: how long after now.
-            due_at: from when on, where that is an instant by MongoDB's clock.
-            fields: what else there is to write.
+            state: the new state.
+            after_seconds: how long from now it becomes due.
+            due_at: the instant at which it becomes due, by MongoDB's clock; instead of `after_seconds`.
+            fields: other fields to write.
 
         Raises:
             LeaseLost: it is not ours.
@@ -157,13 +157,13 @@ class JobStore(JobEnqueuer):
         self._write({"_id": report_id}, [{"$set": values}])
 
     def finish(self, report_id: str, state: str, unsent: Mapping[str, Any] | None = None, **fields: Any) -> None:
-        """Bring a report that is ours to its end. Unless somebody got it, the next request for it starts anew.
+        """End our job. Unless a recipient may have got it, the next request for it makes a new one.
 
         Args:
             report_id: the report.
-            state: how it ends.
-            unsent: fields of the recipients who may still be sent to: with them, they end in `state` too.
-            fields: what else there is to write.
+            state: the final state.
+            unsent: fields for the recipients that are unsent; they end in `state` too.
+            fields: other fields to write.
 
         Raises:
             LeaseLost: it is not ours.
@@ -171,73 +171,72 @@ class JobStore(JobEnqueuer):
         values: JobDocument = literal(fields) | {"state": state, "ended_at": "$$NOW", "history": history_with(state)}
         if unsent is not None:
             values["recipients"] = update_recipients_in(states.UNSENT, literal(unsent) | recipient_state(state))
-        gone = ["due_at", "owner"]
+        removed = ["due_at", "owner"]
         if state not in (states.SENT, states.WRITTEN, states.PARTLY_SENT, states.POSSIBLY_SENT):
-            gone.append("repeat_key")
-        self._write({"_id": report_id}, [{"$set": values}, {"$unset": gone}])
-        self.counts.ended(state, fields)
+            removed.append("repeat_key")
+        self._write({"_id": report_id}, [{"$set": values}, {"$unset": removed}])
+        self.counts.count_report(state, fields)
 
     # --- sending
 
-    def begin_sending(self, report_id: str, place: int) -> None:
-        """Write down, before the mail server is given the message's end, that it is about to be: later is too late.
+    def begin_sending(self, report_id: str, recipient_index: int) -> None:
+        """Record that a message is about to be ended. It must be called before the mail server gets the last line.
 
         Raises:
-            LeaseLost: the report is not ours, or its recipient is past being sent to. Nothing may be sent then.
+            LeaseLost: the job is not ours, or the recipient is not unsent any more. Nothing may be sent then.
         """
         begun = recipient_state(states.SENDING) | {"attempts": {"$add": ["$$one.attempts", 1]}, "begun_by": self._owner}
-        query = {"_id": report_id, f"recipients.{place}.state": {"$in": list(states.UNSENT)}}
-        self._write(query, [{"$set": {"recipients": update_recipient(place, begun)}}])
+        query = {"_id": report_id, f"recipients.{recipient_index}.state": {"$in": list(states.UNSENT)}}
+        self._write(query, [{"$set": {"recipients": update_recipient(recipient_index, begun)}}])
 
     def record_result(
-        self, report_id: str, place: int, state: str, *, again_in_seconds: float | None = None, **fields: Any
+        self, report_id: str, recipient_index: int, state: str, *, again_in_seconds: float | None = None, **fields: Any
     ) -> None:
-        """What became of a recipient, and when they are next tried; the report is ours.
+        """Record a recipient's result, and when the next attempt is due; the job is ours.
 
         Raises:
-            LeaseLost: it is not.
+            LeaseLost: it is not ours.
         """
-        self._write({"_id": report_id}, [_settled(place, state, fields, again_in_seconds)])
-        self.counts.settled(state)
+        self._write({"_id": report_id}, [_result(recipient_index, state, fields, again_in_seconds)])
+        self.counts.count_mail(state)
 
     def record_late_result(
-        self, report_id: str, place: int, state: str, *, again_in_seconds: float | None = None, **fields: Any
+        self, report_id: str, recipient_index: int, state: str, *, again_in_seconds: float | None = None, **fields: Any
     ) -> None:
-        """What became of a recipient, known for certain by a sender who has lost the report meanwhile.
+        """Record a result that came after the lease was lost: it replaces the POSSIBLY_SENT of the next worker.
 
-        Whoever took it over found the recipient at SENDING and wrote POSSIBLY_SENT; this is the better knowledge, and
-        opens the report again where the mail server did not take it for now. It is no knowledge of what another has
-        begun to send: that is left as it is.
+        A deferral opens the job again. An attempt that another worker began is left as it is.
         """
-        name = f"recipients.{place}"
+        name = f"recipients.{recipient_index}"
         with one_exchange():
             query: JobDocument = {"_id": report_id, f"{name}.begun_by": self._owner}
             query |= {f"{name}.state": {"$in": [states.SENDING, states.POSSIBLY_SENT]}}
-            self._reports.update_one(query, [_settled(place, state, fields, again_in_seconds)])
+            self._reports.update_one(query, [_result(recipient_index, state, fields, again_in_seconds)])
         self.recompute_state(report_id)
-        self.counts.settled(state)
+        self.counts.count_mail(state)
 
     def recompute_state(self, report_id: str) -> None:
-        """Give an ended report the state that its recipients' make: one of them may have been settled late.
+        """Set an ended job's state anew from its recipients: one of them may have a late result.
 
-        Called by who settles late and by who ends it, each after their own write: the later one sees both.
+        The worker with the late result and the one that ends the job both call it after their write; the later call
+        sees both writes.
         """
         with one_exchange():
-            found = self._reports.find_one({"_id": report_id, "state": {"$in": [*states.ENDED]}})
-            if found is None:
+            job = self._reports.find_one({"_id": report_id, "state": {"$in": [*states.ENDED]}})
+            if job is None:
                 return
-            told = states.overall(recipient["state"] for recipient in found["recipients"])
-            if told == found["state"]:
+            state = states.overall(recipient["state"] for recipient in job["recipients"])
+            if state == job["state"]:
                 return
-            change: JobDocument = {"state": told, "history": history_with(told)}
-            if told in states.OPEN:
+            change: JobDocument = {"state": state, "history": history_with(state)}
+            if state in states.OPEN:
                 change |= {"due_at": "$$NOW", "ended_at": "$$REMOVE"}
-            self._reports.update_one({"_id": report_id, "state": found["state"]}, [{"$set": change}])
+            self._reports.update_one({"_id": report_id, "state": job["state"]}, [{"$set": change}])
 
-    # --- clearing away
+    # --- retention
 
     def remove(self, report_id: str) -> None:
-        """Forget an ended report."""
+        """Delete an ended job."""
         with one_exchange():
             self._reports.delete_one({"_id": report_id, "state": {"$in": [*states.ENDED]}})
 
@@ -250,14 +249,14 @@ class JobStore(JobEnqueuer):
             raise LeaseLost
 
 
-def _settled(place: int, state: str, fields: Mapping[str, Any], again_in_seconds: float | None) -> JobDocument:
-    """A recipient's state, and what belongs to it: a past attempt's time and reason do not, but stay as refusals."""
-    told = literal(fields) | recipient_state(state)
-    over = [] if state == states.DEFERRED else ["next_attempt_at"]
+def _result(recipient_index: int, state: str, fields: Mapping[str, Any], again_in_seconds: float | None) -> JobDocument:
+    """The update for a recipient's result: an earlier attempt's time and reason go, its refusals stay."""
+    values = literal(fields) | recipient_state(state)
+    outdated = [] if state == states.DEFERRED else ["next_attempt_at"]
     if state in (states.SENT, states.WRITTEN):
-        over.append("reason")
+        outdated.append("reason")
     if again_in_seconds is not None:
-        told["next_attempt_at"] = now_plus(round(again_in_seconds * 1000))
+        values["next_attempt_at"] = now_plus(round(again_in_seconds * 1000))
     if state == states.DEFERRED and "reason" in fields:
-        told["refusals"] = append_refusal(fields["reason"], MOST_REFUSALS)
-    return {"$set": {"recipients": update_recipient(place, told, over)}}
+        values["refusals"] = append_refusal(fields["reason"], MOST_REFUSALS)
+    return {"$set": {"recipients": update_recipient(recipient_index, values, outdated)}}

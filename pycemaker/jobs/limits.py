@@ -1,35 +1,35 @@
-"""What reports may take: of time, of memory, of turns."""
+"""Limits of reports: workers, queue, time, memory, retries, retention."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pycemaker.jobs.enqueue import LEASE_SECONDS
-from pycemaker.jobs.retry import FIRST_SECONDS
+LEASE_SECONDS = 15.0
+"""How long a job stays with a server that does not renew it; a server renews three times in that."""
 
 
 @dataclass(frozen=True)
 class JobLimits:
-    """How much, how long and how often; see `.env.example`.
+    """The settings that limit reports, under their own names and with their defaults; see `.env.example`.
 
     Attributes:
-        workers: reports made at a time.
-        queue: reports that may be waiting for that.
-        timeout_seconds: the deadline of making one.
-        memory_mb: what its processes may hold, in MiB.
-        repeat_seconds: for how long an accepted report stands for requests that mean the same.
-        retry_seconds: for how long a report is tried.
-        retention_days: for how long one is kept.
-        first_retry_seconds: how long to wait after the first temporary refusal.
-        lease_seconds: after how long without a word from a server its reports are anybody's.
+        report_workers: reports rendered at a time.
+        report_queue: reports that may be waiting for that.
+        report_timeout_seconds: the deadline of rendering one.
+        report_memory_mb: memory of its processes together, in MiB.
+        report_repeat_seconds: how long an accepted report stands for requests that mean the same.
+        report_retry_seconds: how long its mails are tried.
+        report_retention_days: how long it is kept.
+        first_retry_seconds: the wait after the first temporary refusal.
+        lease_seconds: see LEASE_SECONDS.
     """
 
-    workers: int = 1
-    queue: int = 20
-    timeout_seconds: float = 120.0
-    memory_mb: int = 2048
-    repeat_seconds: float = 60.0
-    retry_seconds: float = 14_400.0
-    retention_days: float = 90.0
-    first_retry_seconds: float = FIRST_SECONDS
+    report_workers: int
+    report_queue: int
+    report_timeout_seconds: float
+    report_memory_mb: int
+    report_repeat_seconds: float
+    report_retry_seconds: float
+    report_retention_days: float
+    first_retry_seconds: float = 15.0
     lease_seconds: float = LEASE_SECONDS

@@ -1,4 +1,4 @@
-"""What this server has seen reports come to, since it started. Pure counting."""
+"""Counts of this server's reports and mails since its start, by how they ended, for /metrics."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pycemaker.jobs import states
 from pycemaker.telemetry.histogram import Histogram
 
 STAGE_BUCKETS_SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
-"""Buckets of a stage: from a page rendered warm to a whole deadline."""
+"""From a page rendered warm to a whole deadline."""
 
 
 @dataclass(frozen=True)
@@ -20,9 +20,9 @@ class ReportTotals:
     """Everything since the start.
 
     Attributes:
-        ended: reports by the state at their end and the error's class name, empty for none.
-        mails: what became of a recipient, each attempt that was put off (deferred) included, by state.
-        stages: how long each stage took, of reports that ended here.
+        ended: reports by final state and the error's class name, which is empty without an error.
+        mails: results of recipients by state; each deferral counts.
+        stages: durations of each stage, of reports that ended here.
     """
 
     ended: dict[tuple[str, str], int]
@@ -31,7 +31,7 @@ class ReportTotals:
 
 
 class ReportCounts:
-    """Counts what is written into the ledger. Threads share it."""
+    """Counts what is written into the job store. Threads share it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -39,15 +39,15 @@ class ReportCounts:
         self._mails: Counter[str] = Counter()
         self._stages: dict[str, Histogram] = {}
 
-    def ended(self, state: str, fields: Mapping[str, Any]) -> None:
-        """A report is at its end; `fields` are what was written with it."""
+    def count_report(self, state: str, fields: Mapping[str, Any]) -> None:
+        """Count a report that ended in this state; `fields` are those written with it."""
         with self._lock:
             self._ended[state, fields.get("error", {}).get("kind", "")] += 1
             for stage, seconds in fields.get("stage_seconds", {}).items():
                 self._stages.setdefault(stage, Histogram(STAGE_BUCKETS_SECONDS)).add(seconds)
 
-    def settled(self, state: str) -> None:
-        """Something became of a recipient."""
+    def count_mail(self, state: str) -> None:
+        """Count a recipient's result."""
         if state != states.QUEUED:
             with self._lock:
                 self._mails[state] += 1

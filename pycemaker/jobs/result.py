@@ -1,4 +1,4 @@
-"""What callers are told of a report: its record, and the error that stands for how it went. Pure."""
+"""Result of a report for callers: its record, and the error that its state stands for. Pure."""
 
 from __future__ import annotations
 
@@ -14,52 +14,53 @@ from pycemaker.window import to_iso_text
 _DELIVERED = (states.SENT, states.WRITTEN)
 
 
-def record(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """A report's entry as JSON-able data: instants in ISO 8601 in UTC, what only servers need left out.
+def record(job: Mapping[str, Any]) -> dict[str, Any]:
+    """A job document as JSON-able data: instants in ISO 8601 in UTC, the servers' own fields left out.
 
-    Besides the entry it has `email_to`, its recipients separated by commas; `seconds`, those of its stages together;
-    and, as soon as somebody was sent it, `delivered_by`, `reply` and `message_id` of the first such.
+    It also has `email_to`, the recipients separated by commas; `seconds`, the sum of its stages; and, once a mail was
+    accepted, `delivered_by`, `reply` and `message_id` of the first such.
     """
-    told: dict[str, Any] = _plain(public_fields(entry))
-    told["email_to"] = ",".join(recipient["address"] for recipient in entry["recipients"])
-    told["seconds"] = round(sum(entry["stage_seconds"].values()), 3)
-    first = next((one for one in entry["recipients"] if one["state"] in _DELIVERED), None)
+    fields: dict[str, Any] = _plain(public_fields(job))
+    fields["email_to"] = ",".join(recipient["address"] for recipient in job["recipients"])
+    fields["seconds"] = round(sum(job["stage_seconds"].values()), 3)
+    first = next((recipient for recipient in job["recipients"] if recipient["state"] in _DELIVERED), None)
     if first:
-        told |= {"delivered_by": first["via"], "reply": first["reply"], "message_id": first["message_id"]}
-    return told
+        fields |= {"delivered_by": first["via"], "reply": first["reply"], "message_id": first["message_id"]}
+    return fields
 
 
-def is_open(entry: Mapping[str, Any]) -> bool:
-    """Whether the report is still being made or handed over for the first time."""
-    return entry["state"] in states.OPEN and entry["state"] != states.DEFERRED
+def is_open(job: Mapping[str, Any]) -> bool:
+    """Whether the report is still being rendered, or sent for the first time."""
+    return job["state"] in states.OPEN and job["state"] != states.DEFERRED
 
 
-def raise_unless_delivered(entry: Mapping[str, Any]) -> None:
-    """Return where every recipient has the report, or their message is in the outbox.
+def raise_unless_delivered(job: Mapping[str, Any]) -> None:
+    """Return where every recipient has the report, or its message is in the outbox.
 
     Raises:
-        ReportFailed, DatabaseUnreachable, ReportTimedOut: it could not be made, or not in time.
-        MailDeferred, MailRefused, MailPartlySent, RecipientSuppressed: it was not taken, not by every one.
+        ReportFailed, DatabaseUnreachable, ReportTimedOut: it could not be rendered, or not in time.
+        MailDeferred, MailRefused, MailPartlySent, RecipientSuppressed: not every recipient got it.
         Each names the report among its facts (`report_id`).
     """
-    if entry["state"] not in _DELIVERED:
-        error = _error(entry)
-        error.facts["report_id"] = entry["_id"]
+    if job["state"] not in _DELIVERED:
+        error = _error(job)
+        error.facts["report_id"] = job["_id"]
         raise error
 
 
-def _error(entry: Mapping[str, Any]) -> errors.PycemakerError:
-    if "error" in entry:
-        return errors.from_facts(entry["error"])
-    reasons = [one["reason"] for one in entry["recipients"] if "reason" in one]
+def _error(job: Mapping[str, Any]) -> errors.PycemakerError:
+    if "error" in job:
+        return errors.from_facts(job["error"])
+    recipients = job["recipients"]
+    reasons = [recipient["reason"] for recipient in recipients if "reason" in recipient]
     reason = reasons[0] if reasons else "no reason was given"
-    match entry["state"]:
+    match job["state"]:
         case states.DEFERRED:
-            moments = [one["next_attempt_at"] for one in entry["recipients"] if one["state"] == states.DEFERRED]
-            at = to_iso_text(min(moments)) if moments else "soon"
+            instants = [each["next_attempt_at"] for each in recipients if each["state"] == states.DEFERRED]
+            at = to_iso_text(min(instants)) if instants else "soon"
             return errors.MailDeferred(reason=reason, next_attempt_at=at, possibly_sent=False, is_temporary=True)
         case states.PARTLY_SENT:
-            lines = [f"{one['address']}: {one['state']}" for one in entry["recipients"]]
+            lines = [f"{recipient['address']}: {recipient['state']}" for recipient in recipients]
             return errors.MailPartlySent(reason=reason, recipients=lines, possibly_sent=True, is_temporary=False)
         case states.SUPPRESSED:
             return errors.RecipientSuppressed(reason="suppressed", possibly_sent=False, is_temporary=False)
@@ -67,7 +68,7 @@ def _error(entry: Mapping[str, Any]) -> errors.PycemakerError:
             return errors.ReportExpired(reason=reason)
         case states.FAILED:
             return errors.RunnerFailed(stage="mail", reason=reason)
-    possibly_sent = entry["state"] == states.POSSIBLY_SENT
+    possibly_sent = job["state"] == states.POSSIBLY_SENT
     return errors.MailRefused(reason=reason, possibly_sent=possibly_sent, is_temporary=False)
 
 

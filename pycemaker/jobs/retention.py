@@ -1,6 +1,6 @@
-"""Removes reports whose days are over: the entry, the files, and their messages in the outbox.
+"""Retention: removes reports after their days, with the job document, the files and the messages in the outbox.
 
-Figures in the bucket stay: the mails that were sent show them, and nobody knows how long those are kept.
+Figures in the Firebase bucket stay: mails that were sent show them, and nobody knows how long readers keep those.
 """
 
 from __future__ import annotations
@@ -14,32 +14,32 @@ from pathlib import Path
 
 from pycemaker.errors import UnknownReport
 from pycemaker.jobs.artifacts import ArtifactStore
-from pycemaker.jobs.job_reader import JobDocument
+from pycemaker.jobs.job_document import JobDocument
 from pycemaker.jobs.job_store import JobStore
 
-_SCRATCH_SECONDS = 86_400
+_WORKSPACE_SECONDS = 86_400
 
 
 @dataclass(frozen=True)
 class Retention:
-    """Removes what is old.
+    """Removes old reports.
 
     Attributes:
-        ledger: where reports stand.
-        files: what was made of them.
-        scratch: the folder in which they are made.
-        retention_days: after how many days a report is old.
-        remove_message: removes one from the outbox, by its file's name and its Message-ID.
+        job_store: the reports.
+        files: their files.
+        workspaces: the folder of the workspaces.
+        retention_days: the age at which a report is removed, from its end.
+        remove_message: removes a message from the outbox, by its file's name and its Message-ID.
     """
 
     job_store: JobStore
     files: ArtifactStore
-    scratch: Path
+    workspaces: Path
     retention_days: float
     remove_message: Callable[[str, str], None]
 
     def run(self) -> int:
-        """Remove reports that ended before the days of retention, files and all; how many those were.
+        """Remove the reports that ended `retention_days` ago or earlier; the number removed.
 
         Raises:
             DatabaseUnreachable: MongoDB is away.
@@ -48,20 +48,20 @@ class Retention:
         for report_id in self.job_store.ended_before(self.retention_days):
             with contextlib.suppress(UnknownReport):  # another server was quicker
                 self._remove_messages(self.job_store.get(report_id))
-            self.files.remove(report_id)  # first: an entry without files can be removed again, files without one never
+            self.files.remove(report_id)  # first: a job without files can be removed later, files without a job never
             self.job_store.remove(report_id)
             removed += 1
-        self._clear_scratch()
+        self._remove_workspaces()
         return removed
 
-    def _remove_messages(self, entry: JobDocument) -> None:
-        for recipient in entry["recipients"]:
+    def _remove_messages(self, job: JobDocument) -> None:
+        for recipient in job["recipients"]:
             if recipient.get("via") == "outbox":
                 self.remove_message(str(recipient.get("reply")), recipient["message_id"])
 
-    def _clear_scratch(self) -> None:
-        """Remove scratch folders that a server left behind which was ended in the midst of a report."""
+    def _remove_workspaces(self) -> None:
+        """Remove the workspaces that a killed server left."""
         with contextlib.suppress(OSError):
-            for folder in self.scratch.iterdir():
-                if time.time() - folder.stat().st_mtime > _SCRATCH_SECONDS:
+            for folder in self.workspaces.iterdir():
+                if time.time() - folder.stat().st_mtime > _WORKSPACE_SECONDS:
                     shutil.rmtree(folder, ignore_errors=True)

@@ -1,6 +1,7 @@
-"""Builds the desk out of `Settings`: what a server needs to take reports in and to see them through.
+"""Builds the report service from `Settings`.
 
-It is apart from `wiring`, whose collaborators make a report: a server does not load what only a report's process needs.
+It is apart from `collaborators`, which only a worker process loads: a server needs neither nbconvert nor Google's
+libraries.
 """
 
 from __future__ import annotations
@@ -28,33 +29,33 @@ def make_report_service(
     keep_spare: bool,
     limits: JobLimits | None = None,
 ) -> ReportService:
-    """Where reports are asked for, over this database; its threads are not started.
+    """The report service over this database; its threads are not started.
 
     Args:
-        settings: how messages leave, and the bounds where none are given.
-        database: where the ledger is.
-        environment: the variables of the processes that make reports.
-        keep_spare: whether one stands ready for the next report.
+        settings: the mail account, and the limits where none are given.
+        database: where the jobs are.
+        environment: the variables of worker processes.
+        keep_spare: whether a warm worker process waits for the next report.
         limits: limits other than those of the settings.
     """
     transport = mail_transport(settings, database)
     limits = limits or job_limits(settings)
-    remove = Outbox(settings.data_dir / "outbox").remove  # of days without a mail account, though there is one by now
+    remove = Outbox(settings.data_dir / "outbox").remove  # also where a mail account was set since
     return ReportService(
         database, environment, settings.data_dir, transport, limits, keep_spare=keep_spare, remove_message=remove
     )
 
 
 def job_limits(settings: Settings) -> JobLimits:
-    """How much, how long and how often, as the settings say."""
+    """The limits that the settings state."""
     return JobLimits(
-        workers=settings.report_workers,
-        queue=settings.report_queue,
-        timeout_seconds=settings.report_timeout_seconds,
-        memory_mb=settings.report_memory_mb,
-        repeat_seconds=settings.report_repeat_seconds,
-        retry_seconds=settings.report_retry_seconds,
-        retention_days=settings.report_retention_days,
+        report_workers=settings.report_workers,
+        report_queue=settings.report_queue,
+        report_timeout_seconds=settings.report_timeout_seconds,
+        report_memory_mb=settings.report_memory_mb,
+        report_repeat_seconds=settings.report_repeat_seconds,
+        report_retry_seconds=settings.report_retry_seconds,
+        report_retention_days=settings.report_retention_days,
     )
 
 

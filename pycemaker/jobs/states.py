@@ -1,15 +1,14 @@
-"""The states of a report and of each of its recipients, and how the one follows from the other. Pure.
+"""States of a report and of its recipients, and the rule by which the one follows from the other. Pure.
 
-report:     queued -> running -> rendered -> sending -> sent | written | partly_sent | possibly_sent | refused
-^         |           |          |
-+---------+           |       deferred -> sending ...     (a temporary refusal; tried again)
-+-> failed  +-> failed                          (nothing was sent, and nothing will be)
-deferred -> expired                                          (given up after REPORT_RETRY_SECONDS)
-queued, rendered, deferred -> expired                        (no server that sends by its account, for a day)
+| a report that is | becomes |
+|---|---|
+| queued | running; expired where no server with its sender claimed it for a day |
+| running | rendered; failed; queued again where its server ended or the database was away |
+| rendered, deferred | sending; expired as above, and after REPORT_RETRY_SECONDS |
+| sending | sent, written, partly_sent, possibly_sent, refused, suppressed; deferred after a temporary refusal |
 
-recipient:  queued -> sending -> sent | written | refused | possibly_sent
-^         |
-deferred <---+      suppressed, expired, failed: never sent, and why
+A recipient is queued, then sending, then sent, written, refused, possibly_sent or deferred, and from deferred sending
+again. One who is suppressed, expired or failed was never sent to.
 """
 
 from __future__ import annotations
@@ -17,41 +16,41 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 QUEUED = "queued"
-"""Nobody has begun; a server takes it when it has a place."""
+"""It waits for a render worker."""
 RUNNING = "running"
-"""A server makes it."""
+"""A render worker has it."""
 RENDERED = "rendered"
-"""It is made, kept and checked; no mail server has heard of it."""
+"""Rendered, checked and stored; nothing was sent yet."""
 SENDING = "sending"
-"""A report: its mails are being handed over. A recipient: the mail server is being given the message."""
+"""A report: a delivery worker has it. A recipient: the mail server is about to get the end of the message."""
 DEFERRED = "deferred"
-"""The mail server did not take it now; it is tried again."""
+"""The mail server refused it temporarily; it is tried again."""
 
 SENT = "sent"
 """A mail server has accepted the message."""
 WRITTEN = "written"
-"""It is in the outbox: no mail account is set up."""
+"""The message is in the outbox: no mail account is set."""
 REFUSED = "refused"
-"""The mail server will not take it."""
+"""The mail server refused it permanently."""
 POSSIBLY_SENT = "possibly_sent"
-"""The message was out and no answer came, or we ended before we could write it down. It is never sent again."""
+"""The message was sent without an answer, or the server ended before it recorded one. It is never sent again."""
 SUPPRESSED = "suppressed"
-"""The recipient has asked for no more reports."""
+"""The recipient has unsubscribed."""
 PARTLY_SENT = "partly_sent"
-"""Some recipients have it, some have not who should."""
+"""Some recipients have it; others should have it and have not."""
 FAILED = "failed"
-"""It could not be made."""
+"""It could not be rendered."""
 EXPIRED = "expired"
-"""It was given up: after REPORT_RETRY_SECONDS, or because no server sends by its account any more."""
+"""Given up: after REPORT_RETRY_SECONDS, or since no server sends by its account any more."""
 
-TO_MAKE = (QUEUED, RUNNING)
-"""A report that has to be made; one that is RUNNING under a lease that ran out was left by a server that ended."""
+TO_RENDER = (QUEUED, RUNNING)
+"""To be claimed by a render worker; RUNNING with an expired lease was left by a server that ended."""
 TO_SEND = (RENDERED, SENDING, DEFERRED)
-"""A report whose mails have to be handed over."""
-OPEN = (*TO_MAKE, *TO_SEND)
-"""A report that is not at its end."""
+"""To be claimed by a delivery worker."""
+OPEN = (*TO_RENDER, *TO_SEND)
+"""Not ended."""
 ENDED = (SENT, WRITTEN, PARTLY_SENT, POSSIBLY_SENT, REFUSED, SUPPRESSED, FAILED, EXPIRED)
-"""A report of which nothing more will come."""
+"""Final states."""
 ALL = (*OPEN, *ENDED)
 
 UNSENT = (QUEUED, DEFERRED)
@@ -60,11 +59,11 @@ _ARRIVED = {SENT, WRITTEN}
 
 
 def overall(recipients: Iterable[str]) -> str:
-    """The state of a report that was handed over, from those of its recipients.
+    """The state of a sent report, from the states of its recipients.
 
-    One who may still be sent to makes it deferred. All alike give their own. Where some have it, those who have asked
-    for no more are as they wish to be, and with any other without it, it is partly sent. Of several without it, the
-    least certain counts: possibly sent, then refused, expired, suppressed.
+    An unsent recipient makes it deferred. Equal states give that state. Where some have it, suppressed recipients do
+    not count, and any other recipient without it makes it partly sent. Where nobody has it, the least certain state
+    counts: possibly sent, then refused, expired, suppressed.
     """
     states = set(recipients)
     if states & {*UNSENT, SENDING}:

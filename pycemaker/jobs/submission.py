@@ -1,18 +1,37 @@
-"""What a request for a report becomes in the ledger. Pure."""
+"""Submission of a report: the keys by which requests that mean the same find one job, and the limits. Pure."""
 
 from __future__ import annotations
 
-from pycemaker.jobs.job_document import Submission, make_repeat_key, new_recipients
-from pycemaker.jobs.job_reader import JobDocument
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pycemaker.jobs.job_document import sha256_hex
 from pycemaker.jobs.limits import JobLimits
 from pycemaker.reports.model import ReportRequest
 from pycemaker.window import to_iso_text
 
 
+@dataclass(frozen=True)
+class Submission:
+    """How a report is requested.
+
+    Attributes:
+        repeat_key: equal for requests that mean the same report (`make_repeat_key`).
+        limits: of the server that takes the request.
+        idempotency_key: the caller's own name for the request; only its digest is stored. None without one.
+    """
+
+    repeat_key: str
+    limits: JobLimits
+    idempotency_key: str | None = None
+
+
 def submission_of(
     request: ReportRequest, limits: JobLimits, sender: str, idempotency_key: str | None = None
 ) -> Submission:
-    """How the request is asked for, within these bounds, by this sender."""
+    """The submission of a request to a server with these limits and this sender."""
     is_now = request.date_text == "now"
     key = make_repeat_key(
         request.notebook.stem,
@@ -23,21 +42,29 @@ def submission_of(
         request.recipients,
         sender,
     )
-    return Submission(key, idempotency_key, limits.queue, limits.repeat_seconds, limits.retry_seconds)
+    return Submission(key, limits, idempotency_key)
 
 
-def document_of(request: ReportRequest, domain: str) -> JobDocument:
-    """What the report is; its mails' ids are of `domain`."""
-    window = request.window
-    return {
-        "_id": request.report_id,
-        "notebook": request.notebook.stem,
-        "parameters": dict(request.parameters),
-        "attach": list(request.attach),
-        "date_text": request.date_text,
-        "start": window.start_utc,
-        "end": window.end_utc,
-        "hours": window.hours,
-        "request_id": request.request_id,
-        "recipients": new_recipients(request.report_id, request.recipients, domain),
-    }
+def make_repeat_key(
+    notebook: str,
+    end: str,
+    hours: int,
+    parameters: Mapping[str, Any],
+    attach: Sequence[str],
+    to: Sequence[str],
+    sender: str = "",
+) -> str:
+    """A digest that is equal for requests that mean the same report.
+
+    Args:
+        notebook: its name.
+        end: the interval's end. `now` stays `now`: two clicks a second apart are one request, although their intervals
+            end a second apart.
+        hours: the interval's length.
+        parameters: the notebook's own.
+        attach: kinds of attachments, in any order.
+        to: the recipients, in any order and case.
+        sender: the account that sends.
+    """
+    whole = [notebook, end, hours, sorted(parameters.items()), sorted(attach), sorted(map(str.lower, to)), sender]
+    return sha256_hex(json.dumps(whole, ensure_ascii=True))

@@ -1,4 +1,4 @@
-"""Where one maker works: the process of the report at hand, or the spare that stands ready for the next."""
+"""The slot of one render worker: its report process, or the spare one that is warm for the next report."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from pycemaker.jobs.subprocess_runner import ReportProcess
 
 
 class WarmSlot:
-    """Holds one runner at most. Threads share it.
+    """Holds at most one report process. Threads share it.
 
     Args:
-        environment: the variables of its runners.
+        environment: the variables of its processes.
     """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self.environment = dict(environment)
         self._lock = threading.Lock()
-        self._runner: ReportProcess | None = None
+        self._process: ReportProcess | None = None
 
     def acquire(self) -> ReportProcess:
-        """The runner that stands here; a new one where there is none, or one that has ended."""
+        """The slot's process; a new one where there is none, or it has ended."""
         with self._lock:
-            if self._runner is None or not self._runner.is_alive:
-                if self._runner is not None:
-                    self._runner.kill()
-                self._runner = ReportProcess(self.environment)
-            return self._runner
+            if self._process is None or not self._process.is_alive:
+                if self._process is not None:
+                    self._process.kill()
+                self._process = ReportProcess(self.environment)
+            return self._process
 
     def kill(self) -> None:
-        """End the runner and whatever it started. Twice is once."""
+        """End the process and all that it started. A second call does nothing."""
         with self._lock:
-            runner, self._runner = self._runner, None
-        if runner is not None:
-            runner.kill()
+            process, self._process = self._process, None
+        if process is not None:
+            process.kill()

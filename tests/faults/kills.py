@@ -108,9 +108,9 @@ def _hand_over(here: Place, dice: random.Random, count: int) -> Iterator[tuple[A
 
 def _row(here: Place, report_id: str, at: dict[str, Any]) -> tuple[Any, ...]:
     """What the report was at when its server was killed, its end, its mails."""
-    entry = here.ended(report_id)
+    job = here.ended(report_id)
     at_recipient = at["recipients"][0]["state"]
     stage = f"{at['state']}" + (f", {at['stage']}" if at["state"] == "running" and at["stage"] else "")
     stage += ", given to the mail server" if at["state"] == "sending" and at_recipient == "sending" else ""
-    assert entry["state"] == "sent" or entry.get("error") or entry["recipients"][0].get("reason"), entry
-    return stage, entry["state"], here.mails()[f"{report_id}@example.com"], entry["runs"]
+    assert job["state"] == "sent" or job.get("error") or job["recipients"][0].get("reason"), job
+    return stage, job["state"], here.mails()[f"{report_id}@example.com"], job["runs"]

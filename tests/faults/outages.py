@@ -55,29 +55,29 @@ def _database_dies(here: Place, stage: str, number: int) -> tuple[Any, ...]:
     time.sleep(4)
     here.ask(report_id)
     until = time.monotonic() + 20
-    entry: dict[str, Any] = {}
+    job: dict[str, Any] = {}
     while time.monotonic() < until:
-        entry = here.report_service.job_store.get(report_id)
-        if stage in (entry["state"], entry["stage"]) or entry["state"] == "sent":
+        job = here.report_service.job_store.get(report_id)
+        if stage in (job["state"], job["stage"]) or job["state"] == "sent":
             break
     lock = here.folder / "mongo" / "mongod.lock"
     os.kill(int(lock.read_text()), signal.SIGKILL)
-    met = f"{entry['state']} {entry['stage'] or ''}".strip()
+    met = f"{job['state']} {job['stage'] or ''}".strip()
     return stage, met, *_outcome(here, report_id)[:2]
 
 
 def _outcome(here: Place, report_id: str) -> tuple[str, int, str]:
-    entry: dict[str, Any] = {}
+    job: dict[str, Any] = {}
     until = time.monotonic() + 180
     while time.monotonic() < until:
         try:
-            entry = here.ended(report_id)
+            job = here.ended(report_id)
             break
         except Exception:  # noqa: BLE001 - the database is on its way back
             time.sleep(0.5)
     mails = here.mails()[f"{report_id}@example.com"]
-    said = entry.get("error", {}).get("message") or entry.get("storage_problem") or ""
-    state = entry.get("state", "?")
+    said = job.get("error", {}).get("message") or job.get("storage_problem") or ""
+    state = job.get("state", "?")
     if mails > 1 or (mails != 1 if state == "sent" else state not in ("failed", "possibly_sent")):
         raise SystemExit(f"{report_id}: {state}, {mails} mails")
     return state, mails, said[:80]

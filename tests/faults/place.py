@@ -20,7 +20,6 @@ import psutil
 
 from pycemaker.collect import demo
 from pycemaker.jobs import states
-from pycemaker.jobs.job_document import Submission
 from pycemaker.jobs.report_service import ReportService
 from pycemaker.jobs.service_factory import make_report_service
 from pycemaker.mongo import embedded
@@ -29,6 +28,7 @@ from pycemaker.reports.model import ReportRequest
 from pycemaker.settings import ROOT, from_mapping
 from pycemaker.window import Window
 from tests.services.smtp import SmtpServer, smtp_server
+from tests.services.submissions import submit
 
 NOTEBOOK = ROOT / "notebooks" / "report.ipynb"
 
@@ -76,16 +76,16 @@ class Place:
     def ask(self, report_id: str, *recipients: str) -> None:
         """Ask for a report of the last six hours."""
         request = ReportRequest(report_id, NOTEBOOK, Window(self.now, 6), recipients or (f"{report_id}@example.com",))
-        self.report_service.enqueue(request, Submission(report_id, queue_limit=10_000, give_up_seconds=3600))
+        self.report_service.enqueue(request, submit(report_id, report_queue=10_000, report_retry_seconds=3600))
 
     def ended(self, report_id: str, seconds: float = 120) -> dict[str, Any]:
-        """The report's entry at its end."""
+        """The report's job at its end."""
         until = time.monotonic() + seconds
-        while (entry := self.report_service.job_store.get(report_id))["state"] not in states.ENDED:
+        while (job := self.report_service.job_store.get(report_id))["state"] not in states.ENDED:
             if time.monotonic() > until:
-                raise AssertionError(f"{report_id} did not end: {entry}")
+                raise AssertionError(f"{report_id} did not end: {job}")
             time.sleep(0.05)
-        return entry
+        return job
 
     def mails(self) -> Counter[str]:
         """How many messages arrived whole, by recipient."""

@@ -1,4 +1,4 @@
-"""The app for who tries what /openapi.json says: real store and ledger, settings of the environment, made by nobody.
+"""The app for checks of /openapi.json: a real store and job store, settings of the environment, no worker.
 
 granian --interface wsgi --factory tests.services.described:application
 """
@@ -15,22 +15,23 @@ from pycemaker.jobs.report_service import ReportService
 from pycemaker.mail.outbox import Outbox
 from pycemaker.mongo.database import Database
 from pycemaker.settings import load
+from tests.services.submissions import limits_with
 
 
 class InstantReportService(ReportService):
-    """A desk over a real ledger that says of each report at once, to who waits, that it was sent. Nobody makes any."""
+    """Stores jobs for real, and answers each caller that waits at once as sent. No report is made."""
 
     def __init__(self, database: Database, folder: Path) -> None:
         transport = MailTransport(Outbox(folder / "outbox"), "reports@localhost.localdomain", is_repeatable=True)
-        super().__init__(database, {}, folder, transport)
+        super().__init__(database, {}, folder, transport, limits_with())
 
     def wait(self, report_id: str, seconds: float) -> dict[str, Any]:
-        entry = self.job_store.get(report_id)
+        job = self.job_store.get(report_id)
         if not seconds:
-            return entry
-        for recipient in entry["recipients"]:
+            return job
+        for recipient in job["recipients"]:
             recipient |= {"state": "sent", "via": "smtp", "reply": "250 OK"}
-        return entry | {"state": "sent"}
+        return job | {"state": "sent"}
 
 
 def application() -> Any:

@@ -1,4 +1,4 @@
-"""A desk over a database, whose reports are made here and now; and one that makes nothing."""
+"""Report services for tests: one whose reports are made at once in this process, one that makes nothing."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ from pycemaker import settings
 from pycemaker.errors import DatabaseUnreachable
 from pycemaker.jobs import result
 from pycemaker.jobs.delivery_worker import MailTransport
-from pycemaker.jobs.job_document import Submission
+from pycemaker.jobs.job_document import new_document
 from pycemaker.jobs.limits import JobLimits
 from pycemaker.jobs.report_service import ReportService
 from pycemaker.jobs.service_factory import make_report_service
-from pycemaker.jobs.submission import document_of
+from pycemaker.jobs.submission import Submission
 from pycemaker.mail.outbox import Outbox
 from pycemaker.mongo.database import Database
 from pycemaker.reports.model import Delivery, OnProgress, ReportRequest
+from tests.services.submissions import limits_with, submit
 
 
 def service_of(database: Database, environment: Mapping[str, str], **given: str) -> ReportService:
-    """A desk under these settings, `given` over those of the environment; its threads are not started."""
+    """A report service under these settings, `given` over those of the environment; its threads are not started."""
     whole = {**environment, **given}
     return make_report_service(settings.from_mapping(whole), database, whole, keep_spare=False)
 
@@ -30,12 +31,12 @@ def service_of(database: Database, environment: Mapping[str, str], **given: str)
 def make(
     report_service: ReportService, request: ReportRequest, on_progress: OnProgress = lambda _stage, _done, _total: None
 ) -> dict[str, Any]:
-    """Make and send one report, here and now; its record. Raises what stands for any other end."""
+    """Render and send one report in this process; its record. Raises the error of any other end."""
     report_service.notebooks = request.notebook.parent
-    report_id, _ = report_service.enqueue(request, Submission(secrets.token_hex(8)), claimed=True)
-    entry = report_service.run_now(report_id, on_progress)
-    result.raise_unless_delivered(entry)
-    return result.record(entry)
+    report_id, _ = report_service.enqueue(request, submit(secrets.token_hex(8)), claimed=True)
+    job = report_service.run_now(report_id, on_progress)
+    result.raise_unless_delivered(job)
+    return result.record(job)
 
 
 def record_of(report_service: ReportService, report_id: str = "a-report") -> dict[str, Any]:
@@ -44,7 +45,7 @@ def record_of(report_service: ReportService, report_id: str = "a-report") -> dic
 
 
 class AwayDatabase(Database):
-    """A database that is known to be away, so that nobody waits for it."""
+    """A database that is away, without anybody waiting for it."""
 
     def __init__(self) -> None:
         super().__init__("mongodb://127.0.0.1:9/nothing")
@@ -54,7 +55,7 @@ class AwayDatabase(Database):
 
 
 class RecordingReportService(ReportService):
-    """A desk that notes what it is asked for, and says at once that it was sent, or fails; it makes nothing."""
+    """Records the requests, and answers each at once as sent, or with a fault; it makes nothing."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -62,6 +63,7 @@ class RecordingReportService(ReportService):
             {},
             Path("/nonexistent"),
             MailTransport(_no_send, "reports@example.com", is_repeatable=False),
+            limits_with(),
         )
         self.wanted: list[ReportRequest] = []
         self.fails_with: Exception | None = None
@@ -77,10 +79,10 @@ class RecordingReportService(ReportService):
 
     def wait(self, report_id: str, seconds: float) -> dict[str, Any]:
         request = self.wanted[-1]
-        entry = document_of(request, self.transport.domain) | {"state": "sent", "stage_seconds": {}, "_id": report_id}
-        for recipient in entry["recipients"]:
+        job = new_document(request, self.transport.domain) | {"state": "sent", "stage_seconds": {}, "_id": report_id}
+        for recipient in job["recipients"]:
             recipient |= {"state": "sent", "via": "smtp", "reply": "250 OK"}
-        return entry
+        return job
 
 
 def _no_send(_content: bytes, _email_to: str, _on_leaving: Callable[[], None]) -> Delivery:
@@ -90,6 +92,6 @@ def _no_send(_content: bytes, _email_to: str, _on_leaving: Callable[[], None]) -
 def outbox_service(
     database: Database, environment: Mapping[str, str], folder: Path, limits: JobLimits
 ) -> ReportService:
-    """A desk with bounds of its own, which writes into an outbox; its threads are not started."""
+    """A report service with these limits, which writes into an outbox; its threads are not started."""
     transport = MailTransport(Outbox(folder / "outbox"), "reports@localhost.localdomain", is_repeatable=True)
     return ReportService(database, environment, folder, transport, limits)

@@ -12,7 +12,7 @@ from bottle import Bottle, HTTPError, request, response
 from pycemaker import errors
 from pycemaker.i18n.language import speaking
 from pycemaker.jobs import result
-from pycemaker.jobs.job_reader import JobDocument
+from pycemaker.jobs.job_document import JobDocument
 from pycemaker.parsing.addresses import parse_recipients
 from pycemaker.parsing.route_paths import REPORT_RULE, REPORTS_PATH
 from pycemaker.reports import catalogue

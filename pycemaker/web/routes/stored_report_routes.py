@@ -11,7 +11,7 @@ from bottle import Bottle, request, response
 
 from pycemaker.errors import InvalidDate, InvalidParameter, OnlyHere, UnknownReport
 from pycemaker.jobs import result
-from pycemaker.jobs.job_reader import JobDocument
+from pycemaker.jobs.job_document import JobDocument
 from pycemaker.parsing.route_paths import REPORTS_PATH
 from pycemaker.reports.artifact_names import EXECUTED_NOTEBOOK, MESSAGE
 from pycemaker.web import stored_report

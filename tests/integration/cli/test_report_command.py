@@ -17,7 +17,6 @@ import pytest
 from pycemaker.cli import report_command as command
 from pycemaker.errors import DatabaseUnreachable
 from pycemaker.jobs import states
-from pycemaker.jobs.job_document import Submission
 from pycemaker.jobs.report_service import ReportService
 from pycemaker.mongo.database import Database
 from pycemaker.reports.model import ReportRequest
@@ -26,6 +25,7 @@ from tests.integration.jobs.test_reports import request_for
 from tests.services.process import all_gone
 from tests.services.rendered import put_rendered
 from tests.services.report_service import service_of
+from tests.services.submissions import submit
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def report_service(database: Database, tmp_path: Path) -> ReportService:
 
 def asked(report_service: ReportService, report_id: str = "a-report") -> ReportRequest:
     request = request_for(Path("report.ipynb"), report_id)
-    report_service.enqueue(request, Submission(report_id), claimed=True)
+    report_service.enqueue(request, submit(report_id), claimed=True)
     return request
 
 
@@ -86,7 +86,7 @@ def test_one_that_is_interrupted_while_it_is_made_is_mailed_by_nobody(
     ended = report_service.job_store.get(entry["_id"])
     assert (ended["state"], ended["error"]["facts"]["reason"]) == (states.FAILED, "it was interrupted")
     assert [recipient["state"] for recipient in ended["recipients"]] == [states.FAILED]
-    assert report_service.job_store.claim(states.TO_MAKE) is None
+    assert report_service.job_store.claim(states.TO_RENDER) is None
     assert all_gone(started, 3) == []
 
 

@@ -24,7 +24,6 @@ from pycemaker.errors import (
 )
 from pycemaker.jobs import result, states
 from pycemaker.jobs.delivery_worker import MOST_LATE_READS, MailTransport
-from pycemaker.jobs.job_document import Submission
 from pycemaker.jobs.job_store import JobStore
 from pycemaker.jobs.limits import JobLimits
 from pycemaker.jobs.render_worker import RenderWorker
@@ -40,8 +39,9 @@ from pycemaker.window import Window
 from tests.services.rendered import NOW, put_rendered
 from tests.services.report_service import service_of
 from tests.services.smtp import DROP, SILENT, SmtpServer, smtp_server
+from tests.services.submissions import limits_with, submit
 
-QUICK = JobLimits(first_retry_seconds=0.1, lease_seconds=1.0, retry_seconds=30, workers=1)
+QUICK = limits_with(first_retry_seconds=0.1, lease_seconds=1.0, report_retry_seconds=30, report_workers=1)
 
 
 @contextmanager
@@ -65,10 +65,10 @@ def post_office(
 
 def ended(report_service: ReportService, report_id: str = "r", seconds: float = 20) -> dict[str, Any]:
     until = time.monotonic() + seconds
-    while (entry := report_service.job_store.get(report_id))["state"] not in states.ENDED:
-        assert time.monotonic() < until, entry
+    while (job := report_service.job_store.get(report_id))["state"] not in states.ENDED:
+        assert time.monotonic() < until, job
         time.sleep(0.02)
-    return entry
+    return job
 
 
 def mails(mail: SmtpServer) -> Counter[str]:
@@ -93,11 +93,11 @@ def test_what_the_mail_server_says_for_good_ends_it_at_once(
 ) -> None:
     with smtp_server("ssl", script) as mail, post_office(database, mail) as report_service:
         put_rendered(report_service, "r", "a@b.com")
-        entry = ended(report_service)
+        job = ended(report_service)
         time.sleep(0.5)  # whatever would come a second time has come by then
-        assert entry["state"] == state
+        assert job["state"] == state
         assert sum(mails(mail).values()) == arrived
-        (recipient,) = entry["recipients"]
+        (recipient,) = job["recipients"]
         assert (recipient["state"], recipient["attempts"]) == (state, 1)
         assert recipient["reply"].startswith("250") if state == "sent" else recipient["reason"]
 
@@ -124,18 +124,18 @@ def test_what_may_pass_is_tried_again_until_it_has_passed_and_then_no_more(
 ) -> None:
     with smtp_server("ssl", script) as mail, post_office(database, mail) as report_service:
         put_rendered(report_service, "r", "a@b.com")
-        entry = report_service.wait("r", 10)
-        assert entry["state"] == "deferred"
+        job = report_service.wait("r", 10)
+        assert job["state"] == "deferred"
         with pytest.raises(MailDeferred) as caught:
-            result.raise_unless_delivered(entry)
+            result.raise_unless_delivered(job)
         assert caught.value.facts["next_attempt_at"].endswith("Z")
         refused = len(mail.received)
         mail.script.clear()
-        entry = ended(report_service)
+        job = ended(report_service)
         time.sleep(0.5)
-        assert entry["state"] == "sent"
+        assert job["state"] == "sent"
         assert len(mail.received) == refused + 1
-        assert entry["recipients"][0]["attempts"] >= 2
+        assert job["recipients"][0]["attempts"] >= 2
         assert {received.message["Message-ID"] for received in mail.received} == {"<r.0@example.com>"}
 
 
@@ -153,17 +153,17 @@ def test_a_certificate_that_nobody_vouches_for_is_tried_again_and_said(database:
 
 
 def test_what_never_passes_is_given_up_and_says_why(database: Database) -> None:
-    limits = JobLimits(first_retry_seconds=0.1, lease_seconds=1.0, retry_seconds=1.5)
+    limits = limits_with(first_retry_seconds=0.1, lease_seconds=1.0, report_retry_seconds=1.5)
     with (
         smtp_server("ssl", {"recipient": "450 4.2.1 later"}) as mail,
         post_office(database, mail, limits) as report_service,
     ):
         put_rendered(report_service, "r", "a@b.com")
-        entry = ended(report_service)
-        assert (entry["state"], mail.received) == ("expired", [])
-        assert "450 4.2.1 later" in entry["recipients"][0]["reason"]
+        job = ended(report_service)
+        assert (job["state"], mail.received) == ("expired", [])
+        assert "450 4.2.1 later" in job["recipients"][0]["reason"]
         with pytest.raises(ReportExpired):
-            result.raise_unless_delivered(entry)
+            result.raise_unless_delivered(job)
 
 
 def test_however_long_nobody_could_send_it_a_mail_is_tried_once(database: Database) -> None:
@@ -182,13 +182,13 @@ def test_one_address_that_is_refused_makes_no_other_get_two(database: Database) 
     with smtp_server("ssl") as mail, post_office(database, mail) as report_service:
         mail.refused_recipients = {"gone@b.com"}
         put_rendered(report_service, "r", *people)
-        entry = ended(report_service)
+        job = ended(report_service)
         time.sleep(0.5)
         assert mails(mail) == {"a@b.com": 1, "c@d.com": 1}
-        assert [one["state"] for one in entry["recipients"]] == ["sent", "refused", "sent"]
-        assert entry["state"] == "partly_sent"
+        assert [one["state"] for one in job["recipients"]] == ["sent", "refused", "sent"]
+        assert job["state"] == "partly_sent"
         with pytest.raises(MailPartlySent) as caught:
-            result.raise_unless_delivered(entry)
+            result.raise_unless_delivered(job)
         assert "gone@b.com: refused" in caught.value.facts["recipients"]
         assert len({received.message["Message-ID"] for received in mail.received}) == 2
 
@@ -197,20 +197,20 @@ def test_who_left_is_not_mailed(database: Database) -> None:
     Suppressions(database).add("A@b.com", "report")
     with smtp_server("ssl") as mail, post_office(database, mail) as report_service:
         put_rendered(report_service, "r", "a@b.com")
-        entry = ended(report_service)
-        assert (entry["state"], mail.received) == ("suppressed", [])
+        job = ended(report_service)
+        assert (job["state"], mail.received) == ("suppressed", [])
         with pytest.raises(RecipientSuppressed):
-            result.raise_unless_delivered(entry)
+            result.raise_unless_delivered(job)
 
 
 def test_who_left_is_no_reason_for_another_s_report_to_count_as_failed(database: Database) -> None:
     Suppressions(database).add("gone@b.com", "report")
     with smtp_server("ssl") as mail, post_office(database, mail) as report_service:
         put_rendered(report_service, "r", "gone@b.com", "a@b.com")
-        entry = ended(report_service)
-        assert (entry["state"], mails(mail)) == ("sent", {"a@b.com": 1})
-        result.raise_unless_delivered(entry)
-        told = response_bodies.report(result.record(entry))
+        job = ended(report_service)
+        assert (job["state"], mails(mail)) == ("sent", {"a@b.com": 1})
+        result.raise_unless_delivered(job)
+        told = response_bodies.report(result.record(job))
         assert told["msg"] == "Relatório enviado com sucesso! Não enviado a pedido do destinatário: gone@b.com."
 
 
@@ -248,9 +248,9 @@ def test_a_report_whose_account_nobody_has_is_ended_by_another_after_a_day_and_n
         )
         put_rendered(other, "r", "a@b.com")
         report_service.job_store._reports.update_one({"_id": "r"}, {"$set": {"due_at": NOW - timedelta(days=2)}})
-        entry = ended(report_service)
-        assert (entry["state"], mail.received) == ("expired", [])
-        assert "by the account" in entry["recipients"][0]["reason"]
+        job = ended(report_service)
+        assert (job["state"], mail.received) == ("expired", [])
+        assert "by the account" in job["recipients"][0]["reason"]
 
 
 def test_who_may_receive_no_more_when_it_is_sent_is_not_mailed(database: Database) -> None:
@@ -262,10 +262,10 @@ def test_who_may_receive_no_more_when_it_is_sent_is_not_mailed(database: Databas
         report_service = ReportService(database, {}, Path("/nonexistent"), transport, QUICK)
         put_rendered(report_service, "r", "a@b.com", "stranger@evil.com")
         report_service.deliver(report_service.job_store.claim(states.TO_SEND))
-        entry = report_service.job_store.get("r")
+        job = report_service.job_store.get("r")
         assert mails(mail) == {"a@b.com": 1}
-        assert [one["state"] for one in entry["recipients"]] == ["sent", "refused"]
-        assert "REPORT_RECIPIENTS" in entry["recipients"][1]["reason"]
+        assert [one["state"] for one in job["recipients"]] == ["sent", "refused"]
+        assert "REPORT_RECIPIENTS" in job["recipients"][1]["reason"]
 
 
 def test_the_settings_say_who_sends_and_who_may_receive(database: Database) -> None:
@@ -290,11 +290,11 @@ def test_a_recipient_who_was_being_sent_to_when_a_server_died_is_not_sent_to_aga
         assert other.job_store.claim(states.TO_SEND) is not None
         other.job_store.begin_sending("r", 0)  # and here it dies
         with post_office(database, mail) as heir:
-            entry = ended(heir)
-    assert [one["state"] for one in entry["recipients"]] == ["possibly_sent", "sent"]
+            job = ended(heir)
+    assert [one["state"] for one in job["recipients"]] == ["possibly_sent", "sent"]
     assert mails(mail) == {"c@d.com": 1}
     with pytest.raises(MailPartlySent):
-        result.raise_unless_delivered(entry)
+        result.raise_unless_delivered(job)
 
 
 def test_a_mail_that_another_server_took_for_possibly_sent_is_sent_where_it_is_known_to_be_refused(
@@ -331,16 +331,16 @@ def test_a_courier_keeps_its_report_when_the_maker_that_passed_it_on_lets_go_onl
         on_leaving()
         return Delivery("smtp", "250 OK")
 
-    def make(maker: RenderWorker, entry: dict[str, Any], _on_progress: object) -> None:
-        maker.files.put(entry["_id"], {"message.eml": b"Subject: s\r\n\r\ntext\r\n"})
-        maker.job_store.release(entry["_id"], states.RENDERED)
+    def render(worker: RenderWorker, job: dict[str, Any], _on_progress: object) -> None:
+        worker.files.put(job["_id"], {"message.eml": b"Subject: s\r\n\r\ntext\r\n"})
+        worker.job_store.release(job["_id"], states.RENDERED)
         assert sending.wait(10)
 
-    monkeypatch.setattr(RenderWorker, "make", make)
+    monkeypatch.setattr(RenderWorker, "render", render)
     transport = MailTransport(send, "reports@example.com", is_repeatable=False)
     report_service = ReportService(database, {}, Path("/nonexistent"), transport, QUICK, keep_spare=False)
     report_service.start()
-    report_service.enqueue(ReportRequest("r", Path("report.ipynb"), Window(NOW, 6), ("a@b.com",)), Submission("r"))
+    report_service.enqueue(ReportRequest("r", Path("report.ipynb"), Window(NOW, 6), ("a@b.com",)), submit("r"))
     assert sending.wait(10)
     time.sleep(QUICK.lease_seconds * 1.5)
     assert JobStore(database, "another").claim(states.TO_SEND) is None
@@ -353,8 +353,8 @@ def test_into_the_outbox_it_is_written_once_whatever_happened(database: Database
     transport = MailTransport(Outbox(tmp_path), "reports@example.com", is_repeatable=True)
     report_service = ReportService(database, {}, tmp_path, transport, QUICK)
     put_rendered(report_service, "r", "a@b.com")
-    entry = report_service.job_store.claim(states.TO_SEND)
-    assert entry is not None
+    job = report_service.job_store.claim(states.TO_SEND)
+    assert job is not None
     report_service.job_store.begin_sending("r", 0)
     report_service.deliver(report_service.job_store.get("r"))
     assert report_service.job_store.get("r")["state"] == "written"
@@ -379,11 +379,11 @@ def test_what_a_mail_server_may_have_is_possibly_sent_to_a_server_with_an_outbox
     transport = MailTransport(Outbox(tmp_path), "reports@localhost.localdomain", is_repeatable=True)
     heir = ReportService(database, {}, tmp_path, transport, QUICK)
     heir.deliver(heir.job_store.claim(states.TO_SEND))
-    entry = heir.job_store.get("r")
+    job = heir.job_store.get("r")
     other = "written" if is_of_an_older_version else "expired"
-    assert [one["state"] for one in entry["recipients"]] == ["possibly_sent", other]
-    assert entry["state"] == ("partly_sent" if is_of_an_older_version else "possibly_sent")
-    assert entry["repeat_key"] == known
+    assert [one["state"] for one in job["recipients"]] == ["possibly_sent", other]
+    assert job["state"] == ("partly_sent" if is_of_an_older_version else "possibly_sent")
+    assert job["repeat_key"] == known
 
 
 @pytest.mark.parametrize("is_applied", [True, False])
@@ -407,9 +407,9 @@ def test_nothing_leaves_that_the_ledger_could_not_be_told_of_and_it_leaves_later
             away.setattr(JobStore, "begin_sending", lose_answer)
             report_service.deliver(report_service.job_store.claim(states.TO_SEND))
         assert mail.received == []
-        entry = report_service.job_store.get("r")
-        (recipient,) = entry["recipients"]
-        assert (entry["state"], recipient["state"], recipient["attempts"]) == ("deferred", "deferred", 1)
+        job = report_service.job_store.get("r")
+        (recipient,) = job["recipients"]
+        assert (job["state"], recipient["state"], recipient["attempts"]) == ("deferred", "deferred", 1)
         assert "nothing was sent" in recipient["reason"]
         with post_office(database, mail) as heir:
             assert ended(heir)["state"] == "sent"
@@ -422,10 +422,10 @@ def test_a_message_that_is_gone_is_a_failed_report(database: Database) -> None:
         put_rendered(report_service, "r", "a@b.com")
         report_service.files.remove("r")
         report_service.deliver(report_service.job_store.claim(states.TO_SEND))
-        entry = report_service.job_store.get("r")
-        assert (entry["state"], mail.received) == ("failed", [])
+        job = report_service.job_store.get("r")
+        assert (job["state"], mail.received) == ("failed", [])
         with pytest.raises(Exception, match="not in the database any more"):
-            result.raise_unless_delivered(entry)
+            result.raise_unless_delivered(job)
 
 
 def test_a_message_of_which_a_part_is_gone_is_a_failed_report_and_who_may_have_it_is_told_so(
@@ -438,9 +438,9 @@ def test_a_message_of_which_a_part_is_gone_is_a_failed_report_and_who_may_have_i
         report_service.job_store.begin_sending("r", 0)
         database["report_files.chunks"].delete_many({})
         report_service.deliver(report_service.job_store.get("r"))
-        entry = report_service.job_store.get("r")
-        assert [one["state"] for one in entry["recipients"]] == ["possibly_sent", "failed"]
-        assert (entry["state"], mail.received) == ("possibly_sent", [])
+        job = report_service.job_store.get("r")
+        assert [one["state"] for one in job["recipients"]] == ["possibly_sent", "failed"]
+        assert (job["state"], mail.received) == ("possibly_sent", [])
 
 
 def test_a_message_that_cannot_be_read_is_not_looked_for_for_ever_but_after_its_time_still_so_often(
@@ -462,9 +462,9 @@ def test_a_message_that_cannot_be_read_is_not_looked_for_for_ever_but_after_its_
             report_service.deliver(report_service.job_store.claim(states.TO_SEND))
         report_service.job_store._reports.update_one({"_id": "r"}, {"$set": {"due_at": NOW}})
     report_service.deliver(report_service.job_store.claim(states.TO_SEND))
-    entry = report_service.job_store.get("r")
-    assert (entry["state"], entry["recipients"][0]["state"]) == ("expired", "expired")
-    assert "could not be read" in entry["recipients"][0]["reason"]
+    job = report_service.job_store.get("r")
+    assert (job["state"], job["recipients"][0]["state"]) == ("expired", "expired")
+    assert "could not be read" in job["recipients"][0]["reason"]
 
 
 def test_scratch_that_a_server_left_behind_goes_after_a_day(database: Database, tmp_path: Path) -> None:
@@ -479,7 +479,10 @@ def test_scratch_that_a_server_left_behind_goes_after_a_day(database: Database, 
 
 
 def test_old_reports_go_with_their_files(database: Database) -> None:
-    with smtp_server("ssl") as mail, post_office(database, mail, JobLimits(retention_days=0)) as report_service:
+    with (
+        smtp_server("ssl") as mail,
+        post_office(database, mail, limits_with(report_retention_days=0)) as report_service,
+    ):
         put_rendered(report_service, "r", "a@b.com")
         ended(report_service)
         assert report_service.apply_retention() == 1
@@ -488,7 +491,7 @@ def test_old_reports_go_with_their_files(database: Database) -> None:
 
 @pytest.mark.parametrize(("attempts", "least", "most"), [(1, 7.5, 15), (2, 15, 30), (7, 450, 900), (1000, 450, 900)])
 def test_attempts_grow_apart_and_no_two_servers_keep_step(attempts: int, least: float, most: float) -> None:
-    delays = [delay_seconds(attempts) for _ in range(200)]
+    delays = [delay_seconds(attempts, 15.0) for _ in range(200)]
     assert least <= min(delays) < max(delays) <= most
     assert len(set(delays)) > 150
 

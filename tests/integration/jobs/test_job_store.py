@@ -18,14 +18,14 @@ from pycemaker.errors import IdempotencyKeyReused, TooManyReports, UnknownReport
 from pycemaker.jobs import states
 from pycemaker.jobs.artifacts import ArtifactStore
 from pycemaker.jobs.enqueue import MOST_KEYS
-from pycemaker.jobs.job_document import Submission, make_repeat_key, new_recipients, public_fields
+from pycemaker.jobs.job_document import new_recipients, public_fields
 from pycemaker.jobs.job_store import MOST_REFUSALS, JobStore, LeaseLost
-from pycemaker.jobs.limits import JobLimits
-from pycemaker.jobs.submission import submission_of
+from pycemaker.jobs.submission import make_repeat_key, submission_of
 from pycemaker.mongo.database import Database
 from pycemaker.reports.model import ReportRequest
 from pycemaker.settings import ROOT
 from pycemaker.window import Window
+from tests.services.submissions import limits_with, submit
 
 LEASE = 0.4
 
@@ -46,11 +46,11 @@ def document(report_id: str, *addresses: str) -> dict[str, Any]:
 
 
 def test_a_report_that_is_asked_for_is_queued_and_read_back_as_it_was(job_store: JobStore) -> None:
-    assert job_store.enqueue(document("r", "a@b.com", "c@d.com"), Submission("key")) == ("r", True)
-    entry = job_store.get("r")
-    assert (entry["state"], entry["runs"], entry["parameters"]) == ("queued", 0, {"$set": "$x"})
-    assert [one["message_id"] for one in entry["recipients"]] == ["<r.0@b.com>", "<r.1@b.com>"]
-    assert [one["at"] for one in entry["recipients"]] == [{"queued": entry["asked_at"]}] * 2
+    assert job_store.enqueue(document("r", "a@b.com", "c@d.com"), submit("key")) == ("r", True)
+    job = job_store.get("r")
+    assert (job["state"], job["runs"], job["parameters"]) == ("queued", 0, {"$set": "$x"})
+    assert [one["message_id"] for one in job["recipients"]] == ["<r.0@b.com>", "<r.1@b.com>"]
+    assert [one["at"] for one in job["recipients"]] == [{"queued": job["asked_at"]}] * 2
     assert job_store.count_waiting() == 1
     assert job_store.count_by_state()["queued"] == 1
     with pytest.raises(UnknownReport):
@@ -60,10 +60,10 @@ def test_a_report_that_is_asked_for_is_queued_and_read_back_as_it_was(job_store:
 def test_the_same_request_is_the_same_report_until_it_has_been_accepted_for_a_while(
     job_store: JobStore, other: JobStore
 ) -> None:
-    asked = Submission("key", repeat_seconds=0.5)
+    asked = submit("key", report_repeat_seconds=0.5)
     assert job_store.enqueue(document("r1"), asked) == ("r1", True)
     assert other.enqueue(document("r2"), asked) == ("r1", False)
-    job_store.claim(states.TO_MAKE)
+    job_store.claim(states.TO_RENDER)
     assert other.enqueue(document("r2"), asked) == ("r1", False)
     job_store.finish("r1", states.SENT)
     assert other.enqueue(document("r2"), asked) == ("r1", False)
@@ -73,15 +73,15 @@ def test_the_same_request_is_the_same_report_until_it_has_been_accepted_for_a_wh
 
 @pytest.mark.parametrize("state", [states.FAILED, states.REFUSED, states.EXPIRED, states.SUPPRESSED])
 def test_a_report_that_nobody_got_does_not_stand_in_the_way_of_the_next(job_store: JobStore, state: str) -> None:
-    job_store.enqueue(document("r1"), Submission("key"))
-    job_store.claim(states.TO_MAKE)
+    job_store.enqueue(document("r1"), submit("key"))
+    job_store.claim(states.TO_RENDER)
     job_store.finish("r1", state)
-    assert job_store.enqueue(document("r2"), Submission("key")) == ("r2", True)
+    assert job_store.enqueue(document("r2"), submit("key")) == ("r2", True)
 
 
 def test_of_many_who_ask_two_servers_for_the_same_at_once_one_enters_it(job_store: JobStore, other: JobStore) -> None:
     def ask(number: int) -> tuple[str, bool]:
-        return (job_store, other)[number % 2].enqueue(document(f"r{number}"), Submission("key"))
+        return (job_store, other)[number % 2].enqueue(document(f"r{number}"), submit("key"))
 
     with ThreadPoolExecutor(16) as pool:
         answers = list(pool.map(ask, range(40)))
@@ -90,37 +90,37 @@ def test_of_many_who_ask_two_servers_for_the_same_at_once_one_enters_it(job_stor
 
 
 def test_an_idempotency_key_is_one_report_for_good_and_one_request_only(job_store: JobStore) -> None:
-    asked = Submission("key", "my key", repeat_seconds=0)
+    asked = submit("key", "my key", report_repeat_seconds=0)
     assert job_store.enqueue(document("r1"), asked) == ("r1", True)
-    job_store.claim(states.TO_MAKE)
+    job_store.claim(states.TO_RENDER)
     job_store.finish("r1", states.FAILED)
     assert job_store.enqueue(document("r2"), asked) == ("r1", False)
     with pytest.raises(IdempotencyKeyReused):
-        job_store.enqueue(document("r3"), Submission("another request", "my key"))
+        job_store.enqueue(document("r3"), submit("another request", "my key"))
     assert "my key" not in str(job_store.get("r1"))
 
 
 def test_an_idempotency_key_that_comes_to_a_report_in_flight_is_that_report_s_for_good(
     job_store: JobStore, other: JobStore
 ) -> None:
-    job_store.enqueue(document("r1"), Submission("key", repeat_seconds=0))
+    job_store.enqueue(document("r1"), submit("key", report_repeat_seconds=0))
     for number in (1, 2, 2):
-        assert other.enqueue(document("r2"), Submission("key", f"key {number}", repeat_seconds=0)) == ("r1", False)
-    job_store.claim(states.TO_MAKE)
+        assert other.enqueue(document("r2"), submit("key", f"key {number}", report_repeat_seconds=0)) == ("r1", False)
+    job_store.claim(states.TO_RENDER)
     job_store.finish("r1", states.SENT)
     for number in (1, 2):
-        assert other.enqueue(document("r2"), Submission("key", f"key {number}", repeat_seconds=0)) == ("r1", False)
+        assert other.enqueue(document("r2"), submit("key", f"key {number}", report_repeat_seconds=0)) == ("r1", False)
         with pytest.raises(IdempotencyKeyReused):
-            other.enqueue(document("r2"), Submission("another request", f"key {number}"))
-    assert other.enqueue(document("r2"), Submission("key", "key 3", repeat_seconds=0)) == ("r2", True)
+            other.enqueue(document("r2"), submit("another request", f"key {number}"))
+    assert other.enqueue(document("r2"), submit("key", "key 3", report_repeat_seconds=0)) == ("r2", True)
 
 
 def test_a_report_from_before_it_could_have_several_keys_takes_more(job_store: JobStore) -> None:
-    job_store.enqueue(document("r1"), Submission("key", "first"))
+    job_store.enqueue(document("r1"), submit("key", "first"))
     then = {"idempotency_key": {"$first": "$idempotency_key"}, "idempotency_digest": "made otherwise"}
     job_store._reports.update_one({"_id": "r1"}, [{"$set": then}, {"$unset": "sender"}])
     for name in ("second", "first"):
-        assert job_store.enqueue(document("r2"), Submission("key", name)) == ("r1", False)
+        assert job_store.enqueue(document("r2"), submit("key", name)) == ("r1", False)
 
 
 def test_of_many_requests_with_one_key_at_once_each_gets_the_report_or_is_told_that_it_was_used(
@@ -128,12 +128,12 @@ def test_of_many_requests_with_one_key_at_once_each_gets_the_report_or_is_told_t
 ) -> None:
     """Two requests that mean different things, each in flight already, and one key for both."""
     for name in ("a", "b"):
-        job_store.enqueue(document(name), Submission(name))
+        job_store.enqueue(document(name), submit(name))
 
     def ask(number: int) -> str:
         name = "ab"[number // 2 % 2]
         try:
-            return (job_store, other)[number % 2].enqueue(document(f"r{number}"), Submission(name, "one key"))[0]
+            return (job_store, other)[number % 2].enqueue(document(f"r{number}"), submit(name, "one key"))[0]
         except IdempotencyKeyReused:
             return "used"
 
@@ -143,23 +143,23 @@ def test_of_many_requests_with_one_key_at_once_each_gets_the_report_or_is_told_t
 
 
 def test_a_report_takes_only_so_many_keys(job_store: JobStore) -> None:
-    job_store.enqueue(document("r1"), Submission("key"))
+    job_store.enqueue(document("r1"), submit("key"))
     for number in range(MOST_KEYS):
-        job_store.find_duplicate(Submission("key", str(number)))
+        job_store.find_duplicate(submit("key", str(number)))
     with pytest.raises(TooManyReports):
-        job_store.find_duplicate(Submission("key", "one more"))
-    assert job_store.find_duplicate(Submission("key", "0")) == "r1"
+        job_store.find_duplicate(submit("key", "one more"))
+    assert job_store.find_duplicate(submit("key", "0")) == "r1"
 
 
 def test_however_a_report_is_asked_for_no_request_reads_the_whole_ledger(
     job_store: JobStore, database: Database
 ) -> None:
-    job_store.enqueue(document("first"), Submission("first"))
+    job_store.enqueue(document("first"), submit("first"))
     database.handle.command("profile", 2)
-    job_store.enqueue(document("r1"), Submission("key"))
-    job_store.enqueue(document("r2"), Submission("key", "joins it"))
-    job_store.enqueue(document("r2"), Submission("key", "joins it"))
-    job_store.enqueue(document("r3"), Submission("another", "makes one"))
+    job_store.enqueue(document("r1"), submit("key"))
+    job_store.enqueue(document("r2"), submit("key", "joins it"))
+    job_store.enqueue(document("r2"), submit("key", "joins it"))
+    job_store.enqueue(document("r3"), submit("another", "makes one"))
     database.handle.command("profile", 0)
     done = list(database["system.profile"].find({"ns": {"$regex": r"\.reports$"}, "planSummary": {"$exists": True}}))
     plans = {(one["op"], one["planSummary"].partition(" ")[0]) for one in done}
@@ -169,37 +169,37 @@ def test_however_a_report_is_asked_for_no_request_reads_the_whole_ledger(
 
 def test_as_many_may_wait_as_may_and_those_that_run_do_not_count(job_store: JobStore) -> None:
     for number in range(2):
-        job_store.enqueue(document(f"r{number}"), Submission(f"key {number}", queue_limit=2))
+        job_store.enqueue(document(f"r{number}"), submit(f"key {number}", report_queue=2))
     with pytest.raises(TooManyReports) as caught:
-        job_store.enqueue(document("r2"), Submission("key 2", queue_limit=2))
+        job_store.enqueue(document("r2"), submit("key 2", report_queue=2))
     assert (caught.value.facts["waiting"], caught.value.facts["retry_after_seconds"]) == (2, 15)
-    assert job_store.enqueue(document("r3"), Submission("key 1", queue_limit=2)) == ("r1", False)
-    job_store.claim(states.TO_MAKE)
-    assert job_store.enqueue(document("r4"), Submission("key 4", queue_limit=2)) == ("r4", True)
+    assert job_store.enqueue(document("r3"), submit("key 1", report_queue=2)) == ("r1", False)
+    job_store.claim(states.TO_RENDER)
+    assert job_store.enqueue(document("r4"), submit("key 4", report_queue=2)) == ("r4", True)
 
 
 def test_reports_are_taken_in_the_order_in_which_they_were_asked_for_each_by_one(
     job_store: JobStore, other: JobStore
 ) -> None:
     for number in range(20):
-        job_store.enqueue(document(f"r{number:02}"), Submission(f"key {number}", queue_limit=99))
+        job_store.enqueue(document(f"r{number:02}"), submit(f"key {number}", report_queue=99))
     with ThreadPoolExecutor(8) as pool:
-        taken = list(pool.map(lambda number: (job_store, other)[number % 2].claim(states.TO_MAKE), range(24)))
-    ids = [entry["_id"] for entry in taken if entry]
+        taken = list(pool.map(lambda number: (job_store, other)[number % 2].claim(states.TO_RENDER), range(24)))
+    ids = [job["_id"] for job in taken if job]
     assert sorted(ids) == [f"r{number:02}" for number in range(20)]
     assert taken.count(None) == 4
-    job_store.enqueue(document("a"), Submission("a"))
-    job_store.enqueue(document("b"), Submission("b"))
-    first = other.claim(states.TO_MAKE)
+    job_store.enqueue(document("a"), submit("a"))
+    job_store.enqueue(document("b"), submit("b"))
+    first = other.claim(states.TO_RENDER)
     assert first is not None
     assert first["_id"] == "a"
 
 
 def test_a_report_is_made_and_waited_for_only_where_its_sender_is(database: Database) -> None:
     ours, theirs = (JobStore(database, name, LEASE, f"{name}@b.com") for name in ("ours", "theirs"))
-    theirs.enqueue(document("r"), Submission("key"))
-    assert (ours.claim(states.TO_MAKE), ours.count_waiting(), theirs.count_waiting()) == (None, 0, 1)
-    taken = theirs.claim(states.TO_MAKE)
+    theirs.enqueue(document("r"), submit("key"))
+    assert (ours.claim(states.TO_RENDER), ours.count_waiting(), theirs.count_waiting()) == (None, 0, 1)
+    taken = theirs.claim(states.TO_RENDER)
     assert taken is not None
     assert (ours.is_orphan(taken), theirs.is_orphan(taken)) == (True, False)
 
@@ -207,14 +207,14 @@ def test_a_report_is_made_and_waited_for_only_where_its_sender_is(database: Data
 def test_a_lease_that_is_renewed_keeps_the_report_and_one_that_is_not_gives_it_away(
     job_store: JobStore, other: JobStore
 ) -> None:
-    job_store.enqueue(document("r"), Submission("key"))
-    job_store.claim(states.TO_MAKE)
+    job_store.enqueue(document("r"), submit("key"))
+    job_store.claim(states.TO_RENDER)
     for _ in range(4):
         time.sleep(LEASE / 2)
         assert job_store.renew_leases(["one"]) == set()
-        assert other.claim(states.TO_MAKE) is None
+        assert other.claim(states.TO_RENDER) is None
     time.sleep(LEASE * 1.2)
-    taken = other.claim(states.TO_MAKE)
+    taken = other.claim(states.TO_RENDER)
     assert taken is not None
     assert (taken["state"], taken["runs"], [told["state"] for told in taken["history"]]) == (
         *("running", 2),
@@ -235,9 +235,9 @@ def test_a_lease_that_is_renewed_keeps_the_report_and_one_that_is_not_gives_it_a
 
 
 def test_what_one_thread_passed_on_and_another_took_is_not_the_first_one_s_any_more(job_store: JobStore) -> None:
-    job_store.enqueue(document("r"), Submission("key"))
+    job_store.enqueue(document("r"), submit("key"))
     maker, delivery_worker = job_store.with_owner(), job_store.with_owner()
-    made = maker.claim(states.TO_MAKE)
+    made = maker.claim(states.TO_RENDER)
     maker.release("r", states.RENDERED)
     taken = delivery_worker.claim(states.TO_SEND)
     assert made is not None
@@ -249,10 +249,10 @@ def test_what_one_thread_passed_on_and_another_took_is_not_the_first_one_s_any_m
 
 
 def test_what_is_passed_on_is_due_when_it_was_said_to_be(job_store: JobStore, other: JobStore) -> None:
-    job_store.enqueue(document("r"), Submission("key"))
-    job_store.claim(states.TO_MAKE)
+    job_store.enqueue(document("r"), submit("key"))
+    job_store.claim(states.TO_RENDER)
     job_store.release("r", states.DEFERRED, after_seconds=0.5, subject="$literally")
-    assert other.claim(states.TO_MAKE) is None
+    assert other.claim(states.TO_RENDER) is None
     assert other.claim(states.TO_SEND) is None
     time.sleep(0.6)
     taken = other.claim(states.TO_SEND)
@@ -261,8 +261,8 @@ def test_what_is_passed_on_is_due_when_it_was_said_to_be(job_store: JobStore, ot
 
 
 def test_a_recipient_is_begun_once(job_store: JobStore) -> None:
-    job_store.enqueue(document("r"), Submission("key"))
-    job_store.claim(states.TO_MAKE)
+    job_store.enqueue(document("r"), submit("key"))
+    job_store.claim(states.TO_RENDER)
     job_store.begin_sending("r", 0)
     with pytest.raises(LeaseLost):
         job_store.begin_sending("r", 0)
@@ -280,8 +280,8 @@ def test_a_recipient_is_begun_once(job_store: JobStore) -> None:
 
 
 def test_who_has_got_it_after_refusals_is_not_told_as_refused_and_the_refusals_stay(job_store: JobStore) -> None:
-    job_store.enqueue(document("r"), Submission("key"))
-    job_store.claim(states.TO_MAKE)
+    job_store.enqueue(document("r"), submit("key"))
+    job_store.claim(states.TO_RENDER)
     for number in range(MOST_REFUSALS + 1):
         job_store.begin_sending("r", 0)
         job_store.record_result("r", 0, states.DEFERRED, reason=f"451 $later {number}", again_in_seconds=60)
@@ -296,8 +296,8 @@ def test_who_has_got_it_after_refusals_is_not_told_as_refused_and_the_refusals_s
 
 
 def test_who_is_given_up_or_refused_keeps_the_last_reason_and_no_next_attempt(job_store: JobStore) -> None:
-    job_store.enqueue(document("r"), Submission("key"))
-    job_store.claim(states.TO_MAKE)
+    job_store.enqueue(document("r"), submit("key"))
+    job_store.claim(states.TO_RENDER)
     job_store.record_result("r", 0, states.DEFERRED, reason="451 later", again_in_seconds=60)
     job_store.record_result("r", 0, states.EXPIRED)
     (recipient,) = job_store.get("r")["recipients"]
@@ -305,8 +305,8 @@ def test_who_is_given_up_or_refused_keeps_the_last_reason_and_no_next_attempt(jo
 
 
 def test_who_knows_better_corrects_what_was_only_possible(job_store: JobStore, other: JobStore) -> None:
-    job_store.enqueue(document("r"), Submission("key"))
-    job_store.claim(states.TO_MAKE)
+    job_store.enqueue(document("r"), submit("key"))
+    job_store.claim(states.TO_RENDER)
     job_store.begin_sending("r", 0)
     job_store.release("r", states.SENDING)
     other.claim(states.TO_SEND)
@@ -320,24 +320,24 @@ def test_who_knows_better_corrects_what_was_only_possible(job_store: JobStore, o
 
 def test_who_never_began_knows_nothing_of_what_another_is_sending(job_store: JobStore, other: JobStore) -> None:
     """They were refused before the message was to leave, and had lost the report by then: no second mail of that."""
-    job_store.enqueue(document("r"), Submission("key"))
-    job_store.claim(states.TO_MAKE)
+    job_store.enqueue(document("r"), submit("key"))
+    job_store.claim(states.TO_RENDER)
     job_store.release("r", states.SENDING)
     other.claim(states.TO_SEND)
     other.begin_sending("r", 0)
     for name in (job_store, job_store.with_owner()):
         name.record_late_result("r", 0, states.DEFERRED, reason="421 too busy")
-    entry = job_store.get("r")
-    assert entry["recipients"][0]["state"] == "sending"
-    assert "begun_by" not in public_fields(entry)["recipients"][0]
+    job = job_store.get("r")
+    assert job["recipients"][0]["state"] == "sending"
+    assert "begun_by" not in public_fields(job)["recipients"][0]
 
 
 @pytest.mark.parametrize("is_known_first", [True, False])
 def test_who_is_known_late_not_to_have_been_sent_to_is_sent_to_again(
     job_store: JobStore, other: JobStore, *, is_known_first: bool
 ) -> None:
-    job_store.enqueue(document("r"), Submission("key"))
-    job_store.claim(states.TO_MAKE)
+    job_store.enqueue(document("r"), submit("key"))
+    job_store.claim(states.TO_RENDER)
     job_store.begin_sending("r", 0)
     job_store.release("r", states.SENDING)
     other.claim(states.TO_SEND)
@@ -348,10 +348,10 @@ def test_who_is_known_late_not_to_have_been_sent_to_is_sent_to_again(
     other.recompute_state("r")
     if not is_known_first:
         job_store.record_late_result("r", 0, states.DEFERRED, reason="451 later")
-    entry = job_store.get("r")
-    assert (entry["state"], entry["recipients"][0]["state"]) == ("deferred", "deferred")
-    assert "ended_at" not in entry
-    assert [told["state"] for told in entry["history"]][-2:] == ["possibly_sent", "deferred"]
+    job = job_store.get("r")
+    assert (job["state"], job["recipients"][0]["state"]) == ("deferred", "deferred")
+    assert "ended_at" not in job
+    assert [told["state"] for told in job["history"]][-2:] == ["possibly_sent", "deferred"]
     taken = other.claim(states.TO_SEND)
     assert taken is not None
     other.begin_sending("r", 0)
@@ -371,19 +371,19 @@ def test_no_server_s_own_clock_is_written_or_compared(database: Database) -> Non
         walk_the_whole_way({database._url!r})
     """
     subprocess.run([sys.executable, "-c", textwrap.dedent(code)], cwd=ROOT, check=True)
-    entry = JobStore(database, "reader").get("r")
+    job = JobStore(database, "reader").get("r")
     now = database.handle.command("hello")["localTime"].replace(tzinfo=UTC)
-    instants = list(instants_in(entry))
+    instants = list(instants_in(job))
     assert len(instants) >= 10
-    assert all(instant < now + timedelta(hours=5) for instant in instants), entry
+    assert all(instant < now + timedelta(hours=5) for instant in instants), job
 
 
 def walk_the_whole_way(url: str) -> None:
     """A report from its asking to its end, by way of a refusal."""
     database = Database(url)
     job_store = JobStore(database, "one")
-    job_store.enqueue(document("r"), Submission("key"))
-    job_store.claim(states.TO_MAKE)
+    job_store.enqueue(document("r"), submit("key"))
+    job_store.claim(states.TO_RENDER)
     job_store.release("r", states.RENDERED)
     job_store.claim(states.TO_SEND)
     job_store.begin_sending("r", 0)
@@ -407,8 +407,8 @@ def test_a_report_s_mails_are_tried_from_when_it_is_made_and_not_from_when_it_wa
     job_store: JobStore,
 ) -> None:
     for name in ("r", "older"):
-        job_store.enqueue(document(name), Submission(name, give_up_seconds=3600))
-        job_store.claim(states.TO_MAKE, name)
+        job_store.enqueue(document(name), submit(name, report_retry_seconds=3600))
+        job_store.claim(states.TO_RENDER, name)
     then = datetime(2022, 4, 10, tzinfo=UTC)
     older = {"$set": {"give_up_at": then}, "$unset": {"give_up_seconds": ""}}  # as it was written before
     job_store._reports.update_one({"_id": "older"}, older)
@@ -421,20 +421,20 @@ def test_a_report_s_mails_are_tried_from_when_it_is_made_and_not_from_when_it_wa
 
 def test_old_reports_are_found_and_removed_and_open_ones_never(job_store: JobStore) -> None:
     for name in ("ended", "open"):
-        job_store.enqueue(document(name), Submission(name))
-        job_store.claim(states.TO_MAKE)
+        job_store.enqueue(document(name), submit(name))
+        job_store.claim(states.TO_RENDER)
     job_store.finish("ended", states.SENT)
     assert job_store.ended_before(1) == []
     assert job_store.ended_before(0) == ["ended"]
     for name in ("ended", "open"):
         job_store.remove(name)
-    assert [entry["_id"] for entry in job_store.newest(10)] == ["open"]
+    assert [job["_id"] for job in job_store.newest(10)] == ["open"]
 
 
 def test_reports_are_counted_by_state_without_being_read(job_store: JobStore, database: Database) -> None:
     for name in ("r1", "r2", "r3"):
-        job_store.enqueue(document(name), Submission(name))
-    job_store.claim(states.TO_MAKE)
+        job_store.enqueue(document(name), submit(name))
+    job_store.claim(states.TO_RENDER)
     counted = job_store.count_by_state()
     assert {state: count for state, count in counted.items() if count} == {"queued": 2, "running": 1}
     job_store.index_states()
@@ -448,7 +448,7 @@ def test_reports_are_counted_by_state_without_being_read(job_store: JobStore, da
 def test_reports_are_counted_where_the_index_of_their_states_has_been_lost(
     job_store: JobStore, database: Database
 ) -> None:
-    job_store.enqueue(document("r"), Submission("key"))
+    job_store.enqueue(document("r"), submit("key"))
     job_store.index_states()
     database["reports"].drop_index("state_1")
     assert job_store.count_by_state()["queued"] == 1
@@ -456,11 +456,11 @@ def test_reports_are_counted_where_the_index_of_their_states_has_been_lost(
 
 def test_the_newest_come_first_page_by_page(job_store: JobStore) -> None:
     for number in range(5):
-        job_store.enqueue(document(f"r{number}"), Submission(f"key {number}"))
+        job_store.enqueue(document(f"r{number}"), submit(f"key {number}"))
         time.sleep(0.002)
     first = job_store.newest(3)
-    assert [entry["_id"] for entry in first] == ["r4", "r3", "r2"]
-    assert [entry["_id"] for entry in job_store.newest(3, first[-1]["asked_at"])] == ["r1", "r0"]
+    assert [job["_id"] for job in first] == ["r4", "r3", "r2"]
+    assert [job["_id"] for job in job_store.newest(3, first[-1]["asked_at"])] == ["r1", "r0"]
 
 
 @pytest.mark.parametrize(
@@ -505,7 +505,7 @@ def test_requests_that_mean_the_same_have_the_same_key() -> None:
 def test_one_instant_written_in_two_ways_is_one_request_and_now_is_another() -> None:
     def key(end: datetime, date_text: str) -> str:
         request = ReportRequest("r", Path("report.ipynb"), Window(end, 6), ("a@b.com",), date_text=date_text)
-        return submission_of(request, JobLimits(), "reports@b.com").repeat_key
+        return submission_of(request, limits_with(), "reports@b.com").repeat_key
 
     end = datetime(2022, 4, 10, 12, 43, 23, tzinfo=UTC)
     wall, iso = key(end, "10-04-2022-09-43-23"), key(end, "2022-04-10T12:43:23Z")

@@ -12,13 +12,14 @@ import pytest
 from pycemaker.errors import DatabaseUnreachable, NothingToSend, PycemakerError
 from pycemaker.jobs import states
 from pycemaker.jobs.artifacts import ArtifactStore
-from pycemaker.jobs.delivery_worker import outage_retry
-from pycemaker.jobs.job_document import Submission, new_recipients, sha256_hex
+from pycemaker.jobs.job_document import new_recipients, sha256_hex
 from pycemaker.jobs.job_store import JobStore, LeaseLost
 from pycemaker.jobs.render_worker import RenderWorker
+from pycemaker.jobs.retry import outage_retry
 from pycemaker.mongo.database import Database
 from pycemaker.reports.model import OnProgress
 from tests.services.rendered import NOW
+from tests.services.submissions import submit
 
 
 @pytest.fixture
@@ -29,13 +30,11 @@ def job_store(database: Database) -> JobStore:
 def taken(job_store: JobStore) -> dict[str, Any]:
     """A report, taken by this ledger."""
     document = {"_id": "r", "notebook": "report", "parameters": {}, "attach": [], "hours": 6, "end": NOW}
-    job_store.enqueue(
-        document | {"recipients": new_recipients("r", ["a@b.com"], "b.com")}, Submission("key"), claimed=True
-    )
+    job_store.enqueue(document | {"recipients": new_recipients("r", ["a@b.com"], "b.com")}, submit("key"), claimed=True)
     return job_store.get("r")
 
 
-def maker_of(
+def worker_of(
     job_store: JobStore, database: Database, scratch: Path, fails_with: PycemakerError | None = None,
     meanwhile: Callable[[], object] = lambda: None,
 ) -> RenderWorker:  # fmt: skip
@@ -76,9 +75,9 @@ def test_a_message_that_is_passed_on_already_is_not_touched_when_the_answer_was_
 
     monkeypatch.setattr(JobStore, "release", lose_first_answer)
     monkeypatch.setattr(ArtifactStore, "put", note_put)
-    entry = taken(job_store)
+    job = taken(job_store)
     with pytest.raises(LeaseLost):
-        maker_of(job_store, database, tmp_path).make(entry, lambda *_: None)
+        worker_of(job_store, database, tmp_path).render(job, lambda *_: None)
     assert kept == ["executed.ipynb", "message.eml", "passed on"]
     assert job_store.get("r")["state"] == "rendered"
 
@@ -91,20 +90,20 @@ def test_who_has_lost_a_report_leaves_the_files_of_who_has_it_alone(
 
     def lose() -> None:
         job_store.release("r", states.QUEUED)
-        JobStore(database, "another").claim(states.TO_MAKE)
+        JobStore(database, "another").claim(states.TO_RENDER)
         files.put("r", {"executed.ipynb": b"theirs", "message.eml": b"theirs"})
 
-    entry = taken(job_store)
+    job = taken(job_store)
     with pytest.raises(LeaseLost):
-        maker_of(job_store, database, tmp_path, fails_with, lose).make(entry, lambda *_: None)
+        worker_of(job_store, database, tmp_path, fails_with, lose).render(job, lambda *_: None)
     assert [files.get("r", name) for name in files.names("r")] == [b"theirs", b"theirs"]
 
 
 def test_the_kept_message_is_the_one_that_the_first_recipient_gets(
     job_store: JobStore, database: Database, tmp_path: Path
 ) -> None:
-    entry = taken(job_store) | {"request_id": "asked-1"}
-    maker_of(job_store, database, tmp_path).make(entry, lambda *_: None)
+    job = taken(job_store) | {"request_id": "asked-1"}
+    worker_of(job_store, database, tmp_path).render(job, lambda *_: None)
     kept = message_from_bytes(ArtifactStore(database).get("r", "message.eml"))
     assert (kept["To"], kept["Message-ID"], kept["Subject"]) == ("a@b.com", "<r.0@b.com>", "ours")
     assert kept["X-Pycemaker-Request"] == "asked-1"
@@ -115,25 +114,25 @@ def test_a_failed_report_s_record_says_of_what_it_was_to_be_made_and_how_long_th
 ) -> None:
     notebook = tmp_path / "report.ipynb"
     notebook.write_text("{}")
-    maker = maker_of(
+    maker = worker_of(
         job_store,
         database,
         tmp_path,
         NothingToSend(reason="no figure"),
         lambda: notebook.write_text("edited meanwhile"),
     )
-    maker.make(taken(job_store), lambda *_: None)
-    entry = job_store.get("r")
-    assert entry["notebook_sha256"] == sha256_hex("{}")
-    assert entry["versions"].keys() >= {"papermill", "pandas"}
-    assert entry["stage_seconds"].keys() == {"notebook", "render"}
-    (recipient,) = entry["recipients"]
-    assert recipient["at"] == {"queued": entry["asked_at"], "failed": entry["ended_at"]}
-    assert entry["progress"] == {"done": 0, "total": 1}  # where it ended
+    maker.render(taken(job_store), lambda *_: None)
+    job = job_store.get("r")
+    assert job["notebook_sha256"] == sha256_hex("{}")
+    assert job["versions"].keys() >= {"papermill", "pandas"}
+    assert job["stage_seconds"].keys() == {"notebook", "render"}
+    (recipient,) = job["recipients"]
+    assert recipient["at"] == {"queued": job["asked_at"], "failed": job["ended_at"]}
+    assert job["progress"] == {"done": 0, "total": 1}  # where it ended
 
 
 def test_a_made_report_s_record_shows_no_progress_any_more(
     job_store: JobStore, database: Database, tmp_path: Path
 ) -> None:
-    maker_of(job_store, database, tmp_path).make(taken(job_store), lambda *_: None)
+    worker_of(job_store, database, tmp_path).render(taken(job_store), lambda *_: None)
     assert job_store.get("r").keys() & {"progress", "stage_seconds"} == {"stage_seconds"}

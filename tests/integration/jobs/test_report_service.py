@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from pycemaker.jobs.limits import JobLimits
 from pycemaker.jobs.report_service import ReportService
 from pycemaker.mongo.database import Database
 from tests.services.report_service import outbox_service
+from tests.services.submissions import limits_with
 
 
 @pytest.fixture
 def report_service(database: Database, tmp_path: Path) -> Iterator[ReportService]:
-    opened = outbox_service(database, {}, tmp_path, JobLimits(lease_seconds=0.3))
+    opened = outbox_service(database, {}, tmp_path, limits_with(lease_seconds=0.3))
     opened._keep_spare = False
     yield opened
     opened.close()

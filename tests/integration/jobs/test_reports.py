@@ -25,7 +25,6 @@ from pycemaker import errors
 from pycemaker.collect import demo
 from pycemaker.jobs import states
 from pycemaker.jobs.delivery_worker import MailTransport
-from pycemaker.jobs.job_document import Submission
 from pycemaker.jobs.render_worker import MOST_RUNS
 from pycemaker.jobs.report_service import ReportService
 from pycemaker.mail.outbox import Outbox
@@ -36,10 +35,12 @@ from pycemaker.window import Window
 from tests.services.process import all_gone
 from tests.services.report_service import make, record_of, service_of
 from tests.services.storage import SILENT, Answer, refusing_storage
+from tests.services.submissions import submit
 
 NOW = datetime(2022, 4, 10, 12, 43, 23, tzinfo=UTC)
 FIGURE = """
 from IPython.display import display
+from tests.services.submissions import submit
 import matplotlib.pyplot as plt
 fig, axes = plt.subplots(figsize=(3, 2)); axes.plot([1, 2]); plt.show()
 """
@@ -226,14 +227,14 @@ def test_a_notebook_whose_database_went_away_is_begun_again_and_given_up_in_the_
     """The ledger's database is there; the one that the notebook reads from is not."""
     report_service = service_of(database, environment_of(folder), MONGO_DB_URL="mongodb://127.0.0.1:9/x")
     notebook = notebook_of(folder, "from pycemaker import read_period\nread_period(date_now, time_range)")
-    report_id, _ = report_service.enqueue(request_for(notebook), Submission("key"), claimed=True)
+    report_id, _ = report_service.enqueue(request_for(notebook), submit("key"), claimed=True)
     report_service.notebooks = folder
     assert report_service.run_now(report_id, lambda *_: None)["state"] == "queued"
     for _ in range(MOST_RUNS - 1):
         report_service.job_store._reports.update_one({"_id": report_id}, {"$set": {"due_at": NOW}})
-        entry = report_service.job_store.claim(states.TO_MAKE)
-        assert entry is not None
-        report_service._make(entry, report_service.slots[0])
+        job = report_service.job_store.claim(states.TO_RENDER)
+        assert job is not None
+        report_service.render(job, report_service.slots[0])
     report_service.close()
     record = record_of(report_service)
     assert (record["state"], record["runs"], record["error"]["kind"]) == ("failed", MOST_RUNS, "DatabaseUnreachable")
@@ -320,7 +321,7 @@ def test_the_spare_serves_one_report_and_is_replaced(folder: Path, database: Dat
     report_service.start()
     notebook = notebook_of(folder, "import builtins\nassert not hasattr(builtins, 'left')\nbuiltins.left = 1", FIGURE)
     for name in ("one", "two"):
-        report_service.enqueue(request_for(notebook, name), Submission(name))
+        report_service.enqueue(request_for(notebook, name), submit(name))
         assert report_service.wait(name, 60)["state"] == "written"
     spare = [process for process in psutil.Process().children(recursive=True) if process not in before]
     assert spare

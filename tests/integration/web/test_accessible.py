@@ -13,7 +13,6 @@ from playwright.sync_api import Browser
 
 import server
 from pycemaker.cache.store import Store
-from pycemaker.jobs.job_document import Submission
 from pycemaker.mail.suppressions import RECIPIENT, Suppression
 from pycemaker.mail.unsubscribe import Subscription
 from pycemaker.mongo import embedded
@@ -26,6 +25,7 @@ from tests.services.browser import CHROMIUM, Site, chromium, html_site, mail_sit
 from tests.services.colour import contrast
 from tests.services.report_service import service_of
 from tests.services.sample_report import END, sample_report, write_sample
+from tests.services.submissions import submit
 from tests.services.wsgi import Client
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
@@ -67,7 +67,7 @@ def sites(mongod: embedded.EmbeddedMongod) -> Iterator[dict[str, Site]]:
     for number, state in enumerate(("sent", "refused", "failed")):
         report_service.enqueue(
             ReportRequest(str(number), Path("report.ipynb"), Window(END, 6), ("a@b.com",)),
-            Submission(state),
+            submit(state),
             claimed=True,
         )
         report_service.job_store.finish(str(number), state, subject="CPU acima do normal")

@@ -135,7 +135,7 @@ def test_reports_are_counted_by_how_they_ended_and_their_stages_timed(store: Sto
 
     def take(to: str, hours: int) -> str:
         assert client.get(f"/report/now/{hours}/{to}?wait=0").status == 202
-        claimed = job_store.claim(states.TO_MAKE)
+        claimed = job_store.claim(states.TO_RENDER)
         assert claimed is not None
         return str(claimed["_id"])
 

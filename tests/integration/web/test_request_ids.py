@@ -165,7 +165,7 @@ def test_what_is_logged_of_a_report_later_names_the_request_that_asked_for_it(
     report_service = InstantReportService(store.database, tmp_path)
     app = server.create_app(server.Services(from_mapping({"DATA_DIR": str(tmp_path)}), store, report_service))
     assert Client(app).get("/report/now/6/a@b.com?wait=0", x_request_id="asked-1").status == 202
-    claimed = report_service.job_store.claim(states.TO_MAKE)
+    claimed = report_service.job_store.claim(states.TO_RENDER)
     assert claimed is not None
     report_service.job_store.release(claimed["_id"], states.RENDERED)
     Client(app).get("/health", x_request_id="other-1")

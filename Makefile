@@ -1,18 +1,25 @@
-# `make run` runs Pycemaker, `make test` tests it; both make .venv first where it is missing or out of date.
+# `make run` runs Pycemaker, `make test` tests it, `make check` is the short way while one writes; each makes .venv first
+# where it is missing or out of date.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+SIDE_BY_SIDE := --numprocesses=auto --dist=worksteal
 
-.PHONY: run test bench messages clean
+.PHONY: run check test lint bench messages clean
 
 run: $(VENV)/run
 	@exec $(BIN)/python server.py
 
-test: $(VENV)/test
+check: lint
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/unit
+
+test: lint
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
+
+lint: $(VENV)/test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
 
 bench: $(VENV)/test
 	$(BIN)/python -m tests.bench

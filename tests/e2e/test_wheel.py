@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -25,10 +26,18 @@ def run(command: Sequence[str | Path], folder: Path) -> str:
     return ran.stdout
 
 
+SOURCES = ("pycemaker", "notebooks", "pyproject.toml", "setup.py", "MANIFEST.in", "requirements.txt", "README.md")
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
-    run([sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, ROOT], folder)
+    tree = folder / "tree"  # a copy, since a build leaves files in its tree
+    for name in SOURCES:
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        tree.mkdir(exist_ok=True)
+        copy(ROOT / name, tree / name)
+    run([sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, tree], folder)
     return next(folder.glob("pycemaker-*.whl"))
 
 

@@ -11,7 +11,7 @@ A reading is known where the last weeks reached it at any hour, the worst day le
 are no news. A level or a stretch is known where the days themselves were as far from their same hours. Beyond what is
 known there must be a margin: a floor that matters to people, and a share of how much the days differ, larger where
 there are few. How often a quiet period carries a finding is measured by `python -m tests.bench.false_alarms`
-and `tests.bench.findings`, and bounded by `tests/unit/analysis/test_findings_noise.py`.
+and `tests.bench.findings`, and bounded by `tests/integration/analysis/test_findings_noise.py`.
 """
 
 from __future__ import annotations

@@ -246,6 +246,13 @@ def test_operations_names_metrics_of_our_own_that_are_there() -> None:
     assert [n for n in names if n.removesuffix("_total") not in source and n.removesuffix("_info") not in source] == []
 
 
+def test_operations_names_every_collection_of_our_own() -> None:
+    source = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "pycemaker").rglob("*.py"))
+    collections = set(re.findall(r'^(?:SAMPLE_)?COLLECTION = "(\w+)"', source, re.MULTILINE))
+    assert len(collections) > 5
+    assert collections <= set(NAME.findall(section("docs/operations.md", "## MongoDB deployments")))
+
+
 # --- code
 
 

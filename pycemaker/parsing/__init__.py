@@ -1,1 +1,1 @@
-"""Parses texts from outside: addresses, host names, origins, `.env`."""
+"""Parses texts from outside: addresses, host names, origins, `.env`. Has the paths of routes."""

@@ -93,6 +93,8 @@ ALONE = {
         "pycemaker.i18n.numbers",
     },
     "dotenv": {"pycemaker.parsing.env_file"},
+    "jinja2": {"pycemaker.web.pages.templating"},
+    "markupsafe": {"pycemaker.web.pages.templating"},
     "jsonschema": {"pycemaker.reports.parameters"},
     "prometheus_client": {"pycemaker.web.exposition"},
     "idna": {"pycemaker.parsing.hosts"},
@@ -195,7 +197,9 @@ def test_pure_modules_know_no_database_clock_environment_or_http(module: str) ->
 
 
 def test_importing_the_server_loads_neither_a_plotting_library_nor_papermill() -> None:
-    heavy = "'seaborn', 'matplotlib', 'pandas', 'pyarrow', 'papermill', 'nbconvert', 'firebase_admin', 'yagmail'"
+    heavy = (
+        "'seaborn', 'matplotlib', 'pandas', 'pyarrow', 'papermill', 'nbconvert', 'jinja2', 'firebase_admin', 'yagmail'"
+    )
     code = f"import server, sys; print([m for m in ({heavy}) if m in sys.modules])"
     told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "[]"

@@ -1,17 +1,15 @@
-"""The page at `/`: what this is, each metric's last hour at a glance, and links that work on the data there is."""
+"""The page at `/`: each metric's last hour, and links that work on the data there is; as JSON for programs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from html import escape
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from numpy.typing import NDArray
 
-from pycemaker import brand, i18n, stats
+from pycemaker import i18n, stats
 from pycemaker.analysis.rates import in_rates
 from pycemaker.cache.store import Store
 from pycemaker.metrics import METRICS, Metric
@@ -19,16 +17,16 @@ from pycemaker.parsing.route_paths import REPORT_PREFIX, REPORT_RULE, template
 from pycemaker.series.batches import Columns, no_columns
 from pycemaker.series.period import MetricPeriod
 from pycemaker.settings import Settings
-from pycemaker.window import Interval, Window, from_epoch_ms, to_epoch_ms, to_iso_text, to_wall_text
+from pycemaker.web.pages import sparkline
+from pycemaker.web.pages.templating import render
+from pycemaker.window import Interval, Window, from_epoch_ms, to_iso_text, to_wall_text
 
 _HOUR = timedelta(hours=1)
-_POINTS = 60
-_WIDTH, _HEIGHT = 240, 56
 
 
 @dataclass(frozen=True)
-class MetricGlance:
-    """One metric's last hour: its samples, and the last instant of that hour (None where there is no sample ever)."""
+class LastHour:
+    """A metric's samples of one hour, and the end of that hour; None where the metric has no sample at all."""
 
     metric: Metric
     end_utc: datetime | None
@@ -36,54 +34,54 @@ class MetricGlance:
 
 
 @dataclass(frozen=True)
-class Glance:
+class Overview:
     """Every metric's last hour.
 
     Attributes:
-        sample_until_utc: where a made-up history ends, None where there is none.
-        base_path: what links begin with.
+        sample_until_utc: the end of the demo history; None where there is none.
+        base_path: the beginning of every link.
     """
 
     now_utc: datetime
     zone: ZoneInfo
-    metrics: tuple[MetricGlance, ...]
+    hours: tuple[LastHour, ...]
     sample_until_utc: datetime | None
     base_path: str = ""
 
 
-def look(store: Store, now_utc: datetime, settings: Settings) -> Glance:
-    """Each metric's last hour: the one that ends now or, where that has no sample, the one that ends with its newest.
+def read_overview(store: Store, now_utc: datetime, settings: Settings) -> Overview:
+    """Each metric's hour until now or, where that has no sample, until its newest sample.
 
     Raises:
         DatabaseUnreachable: as the store.
     """
-    parts = tuple(_look_at(store, metric, now_utc) for metric in METRICS)
-    return Glance(now_utc, settings.timezone, parts, store.sample_history_end(), settings.base_path)
+    hours = tuple(_last_hour(store, metric, now_utc) for metric in METRICS)
+    return Overview(now_utc, settings.timezone, hours, store.sample_history_end(), settings.base_path)
 
 
-def _look_at(store: Store, metric: Metric, now_utc: datetime) -> MetricGlance:
+def _last_hour(store: Store, metric: Metric, now_utc: datetime) -> LastHour:
     newest = store.newest(metric)
     end_utc = _whole_second(newest) if newest is not None and newest <= now_utc - _HOUR else now_utc
     samples = store.read_columns(metric, Interval(end_utc - _HOUR, end_utc))
-    return MetricGlance(metric, end_utc if newest else None, samples)
+    return LastHour(metric, end_utc if newest else None, samples)
 
 
 def _whole_second(instant_utc: datetime) -> datetime:
-    """The next whole second: a path's date has no smaller ones, and has to take in the sample."""
+    """The next whole second: a date in a path has no fractions, and the link has to take in the sample."""
     return instant_utc + timedelta(microseconds=-instant_utc.microsecond % 1_000_000)
 
 
 def prefers_html(accept: str) -> bool:
-    """Whether whoever asks is a browser: it names HTML; a program that takes anything gets JSON."""
+    """Whether `Accept` names HTML, as a browser's does; a program that takes anything gets JSON."""
     return "text/html" in accept.lower()
 
 
-def index(glance: Glance) -> dict[str, Any]:
-    """The same for a program: routes, and links that work on the data there is."""
+def index(overview: Overview) -> dict[str, Any]:
+    """The overview as JSON-able data: routes, and links that work on the data there is."""
     return {
         "name": "pycemaker",
         "routes": [
-            glance.base_path + path
+            overview.base_path + path
             for path in (
                 "/{metric}/{date_now}/{time_range}",
                 "/{metric}/{date_start}",
@@ -92,176 +90,77 @@ def index(glance: Glance) -> dict[str, Any]:
         ],
         "metrics": [
             {
-                "id": part.metric.id,
-                "label": part.metric.label,
-                "unit": part.metric.unit,
-                "newest": to_iso_text(from_epoch_ms(part.samples.time_ms[-1])) if len(part.samples) else None,
-                "interval": _interval_link(part, glance),
-                "tail": _tail_link(part, glance),
+                "id": hour.metric.id,
+                "label": hour.metric.label,
+                "unit": hour.metric.unit,
+                "newest": to_iso_text(from_epoch_ms(hour.samples.time_ms[-1])) if len(hour.samples) else None,
+                "interval": _interval_link(hour, overview),
+                "tail": _tail_link(hour, overview),
             }
-            for part in glance.metrics
+            for hour in overview.hours
         ],
-        "sample_until": to_iso_text(glance.sample_until_utc) if glance.sample_until_utc else None,
+        "sample_until": to_iso_text(overview.sample_until_utc) if overview.sample_until_utc else None,
     }
 
 
-def page(glance: Glance, settings: Settings) -> str:
-    """The page for a person."""
-    cards = "".join(_card(part, glance) for part in glance.metrics)
-    recipient = settings.email_from or "voce@exemplo.com"
-    own = brand.load()
-    return _PAGE.format(
-        name=escape(own.name),
-        style=palettes(own) + _STYLE,
-        when=escape(i18n.clock(glance.now_utc, glance.zone, "dd/MM/yyyy HH:mm:ss")),
-        zone=escape(glance.zone.key),
-        notice=_notice(glance),
-        cards=cards,
-        report=escape(f"{settings.own_url}{REPORT_PREFIX}now/6/{recipient}"),
-        destination=_destination(settings),
-        example=escape(to_wall_text(glance.now_utc, glance.zone)),
-        dashboard=_dashboard(settings),
-        base=escape(glance.base_path),
+def page(overview: Overview, settings: Settings) -> str:
+    """The overview as a page."""
+    until = overview.sample_until_utc
+    return render(
+        "home.html",
+        now=i18n.clock(overview.now_utc, overview.zone, "dd/MM/yyyy HH:mm:ss"),
+        zone=overview.zone.key,
+        sample_until=i18n.clock(until, overview.zone, "dd/MM/yyyy HH:mm") if until else "",
+        dashboard_url=settings.dashboard_url,
+        cards=[_card(hour, overview) for hour in overview.hours],
+        sparkline=sparkline,
+        nothing=i18n.NOTHING,
+        no_readings=i18n.NO_READINGS,
+        report_url=f"{settings.own_url}{REPORT_PREFIX}now/6/{settings.email_from or 'voce@exemplo.com'}",
+        sender=settings.email_from if settings.mails else "",
+        example=to_wall_text(overview.now_utc, overview.zone),
+        base_path=overview.base_path,
     )
 
 
-def palettes(own: brand.Brand) -> str:
-    """The brand's colours as CSS variables, light and dark."""
-    dark = f"@media(prefers-color-scheme:dark){{:root{{{own.variables(own.dark)}}}}}"
-    return f":root{{color-scheme:light dark;{own.variables(own.light)}}}{dark}"
-
-
-def _interval_link(part: MetricGlance, glance: Glance) -> str | None:
-    if part.end_utc is None:
+def _interval_link(hour: LastHour, overview: Overview) -> str | None:
+    if hour.end_utc is None:
         return None
-    return f"{glance.base_path}/{part.metric.id}/{to_wall_text(part.end_utc, glance.zone)}/1"
+    return f"{overview.base_path}/{hour.metric.id}/{to_wall_text(hour.end_utc, overview.zone)}/1"
 
 
-def _tail_link(part: MetricGlance, glance: Glance) -> str | None:
-    if part.end_utc is None:
+def _tail_link(hour: LastHour, overview: Overview) -> str | None:
+    if hour.end_utc is None:
         return None
-    start_utc = part.end_utc - timedelta(minutes=5)
-    return f"{glance.base_path}/{part.metric.id}/{to_wall_text(start_utc, glance.zone)}"
+    start_utc = hour.end_utc - timedelta(minutes=5)
+    return f"{overview.base_path}/{hour.metric.id}/{to_wall_text(start_utc, overview.zone)}"
 
 
-def _notice(glance: Glance) -> str:
-    if glance.sample_until_utc is None:
-        return ""
-    until = i18n.clock(glance.sample_until_utc, glance.zone, "dd/MM/yyyy HH:mm")
-    return (
-        f'<p class="notice"><strong>Dados de exemplo:</strong> o histórico até {escape(until)} foi inventado; '
-        "o que vem depois são medidas reais.</p>"
-    )
+def _card(hour: LastHour, overview: Overview) -> dict[str, Any]:
+    """A metric's card, for the template."""
+    card: dict[str, Any] = {"label": hour.metric.label, "has_samples": hour.end_utc is not None}
+    if hour.end_utc is None:
+        return card
+    period = in_rates(MetricPeriod(hour.metric, Window(hour.end_utc, 1), overview.zone, hour.samples, no_columns()))
+    return card | {
+        "reading": _reading(period),
+        "line": sparkline.path_of(period),
+        "color": hour.metric.color,
+        "interval_url": _interval_link(hour, overview),
+        "tail_url": _tail_link(hour, overview),
+    }
 
 
-def _destination(settings: Settings) -> str:
-    if settings.mails:
-        return f"O relatório chega por e-mail, enviado por {escape(settings.email_from or '')}."
-    return "Nenhuma conta de e-mail está configurada: o relatório é gravado na caixa de saída, em um arquivo .eml."
-
-
-def _dashboard(settings: Settings) -> str:
-    if settings.dashboard_url is None:
-        return ""
-    return f'<p><a href="{escape(settings.dashboard_url)}">Abrir o painel</a></p>'
-
-
-def _card(part: MetricGlance, glance: Glance) -> str:
-    title = f"<h2>{escape(part.metric.label)}</h2>"
-    if part.end_utc is None:
-        return f'<article>{title}<p class="now">{i18n.NOTHING}</p><p class="fine">Nenhuma amostra ainda.</p></article>'
-    hour = in_rates(MetricPeriod(part.metric, Window(part.end_utc, 1), glance.zone, part.samples, no_columns()))
-    links = (
-        f'<p class="links"><a href="{_interval_link(part, glance)}">última hora</a> '
-        f'<a href="{_tail_link(part, glance)}">últimos 5 min</a></p>'
-    )
-    return f"<article>{title}{_reading(hour)}{_sparkline(hour)}{links}</article>"
-
-
-def _reading(hour: MetricPeriod) -> str:
-    finite = hour.current.reading[np.isfinite(hour.current.reading)]
+def _reading(period: MetricPeriod) -> dict[str, str] | None:
+    """The newest reading, the mean and the highest, formatted; None where no reading is finite."""
+    finite = period.current.reading[np.isfinite(period.current.reading)]
     if not len(finite):
-        return f'<p class="now">{i18n.NOTHING}</p><p class="fine">{i18n.NO_READINGS}</p>'
-    unit = hour.metric.unit
-    newest = i18n.clock(from_epoch_ms(hour.current.time_ms[-1]), hour.zone, "dd/MM, HH:mm:ss")
-    return (
-        f'<p class="now">{escape(i18n.reading(float(finite[-1]), unit))} <small>{i18n.unit_phrase(unit)}</small></p>'
-        f'<p class="fine">média {escape(i18n.reading(stats.mean(finite), unit))} · '
-        f"máximo {escape(i18n.reading(float(finite.max()), unit))} </p>"
-        f'<p class="fine">última amostra: {escape(newest)}</p>'
-    )
-
-
-def _sparkline(hour: MetricPeriod) -> str:
-    """The hour as a line of minute means, broken where samples are missing by their own cadence."""
-    minutes, means, breaks = _minute_means(hour)
-    top = max(float(means.max(initial=0)), 1e-9)
-    xs = 2 + minutes / (_POINTS - 1) * (_WIDTH - 4)
-    ys = _HEIGHT - 4 - means / top * (_HEIGHT - 8)
-    runs = np.split(np.arange(len(minutes)), breaks) if len(minutes) else []
-    paths = "".join(
-        "M"
-        + " L".join(f"{xs[i]:.1f} {ys[i]:.1f}" for i in run)
-        + ("" if len(run) > 1 else f" L{xs[run[0]] + 0.5:.1f} {ys[run[0]]:.1f}")
-        for run in runs
-    )
-    return (
-        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(hour.metric.label)}: última hora">'
-        f'<path d="M0 {_HEIGHT - 3.5}H{_WIDTH}" class="ground"/>'
-        f'<path d="{paths}" fill="none" stroke="{hour.metric.color}" stroke-width="2" stroke-linejoin="round" '
-        'stroke-linecap="round"/></svg>'
-    )
-
-
-def _minute_means(hour: MetricPeriod) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.intp]]:
-    """The minutes that have readings, their means, and before which of them samples are missing.
-
-    A cadence that nothing tells joins no two minutes.
-    """
-    finite = np.isfinite(hour.current.reading)
-    times, readings = hour.current.time_ms[finite], hour.current.reading[finite]
-    minute = (times - to_epoch_ms(hour.window.start_utc) - 1) // 60_000
-    minutes, first = np.unique(minute, return_index=True)
-    means = np.add.reduceat(readings, first) / np.diff(first, append=len(readings)) if len(first) else np.empty(0)
-    since_ms = times[first[1:]] - times[first[1:] - 1]
-    is_missing = (np.diff(minutes) > 1) & (since_ms > hour.cadence.gaps_ms(times[first[1:]]))
-    return minutes, means, np.flatnonzero(is_missing) + 1
-
-
-_STYLE = """
-@media(prefers-color-scheme:dark){article svg{filter:brightness(1.6)}}
-*{box-sizing:border-box}body{margin:0;background:var(--ground);color:var(--ink);
-font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
-main{max-width:920px;margin:0 auto;padding:32px 20px 56px}h1{margin:0;font-size:30px;letter-spacing:-.02em}
-h2{margin:0;font-size:15px;font-weight:600;color:var(--muted)}h3{margin:36px 0 8px;font-size:19px}
-p{margin:6px 0}a{color:var(--link)}code{font:14px/1.6 ui-monospace,Menlo,Consolas,monospace;overflow-wrap:anywhere}
-.fine{color:var(--muted);font-size:13.5px}.grid{display:grid;gap:16px;margin-top:24px;
-grid-template-columns:repeat(auto-fill,minmax(260px,1fr))}
-article{background:var(--sheet);border:1px solid var(--rule);border-radius:12px;padding:16px 18px}
-.now{font-size:28px;font-weight:650;margin:2px 0 0;font-variant-numeric:tabular-nums}
-.now small{font-size:14px;font-weight:400;color:var(--muted)}svg{display:block;width:100%;height:auto;margin:8px 0 4px}
-.ground{stroke:var(--rule);stroke-width:1;fill:none}.links a{margin-right:14px;font-size:14px}
-.notice{background:var(--notice);border-left:5px solid var(--notice-edge);padding:10px 14px;margin-top:16px}
-dl{margin:0}dt{margin-top:10px}dd{margin:0;color:var(--muted);font-size:14.5px}
-"""
-
-_PAGE = """<!doctype html>
-<html lang="pt-BR"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
-<title>{name}</title><style>{style}</style></head><body><main>
-<h1>{name}</h1>
-<p>Diz à equipe como vai a aplicação: métricas em JSON para painéis, e um relatório por e-mail.</p>
-<p class="fine">Última hora de cada métrica, em {when} ({zone}).</p>
-{notice}{dashboard}
-<section class="grid" aria-label="Métricas">{cards}</section>
-<h3>Pedir um relatório</h3>
-<p><code>curl -X POST {report}</code></p>
-<p class="fine">Seis horas até agora, para o endereço no fim do caminho. {destination}</p>
-<h3>Rotas</h3>
-<dl>
-<dt><code>{base}/cpu/{example}/6</code></dt>
-<dd>Um intervalo de 6 horas até esse instante, o anterior, e as estatísticas.</dd>
-<dt><code>{base}/cpu/{example}</code></dt><dd>Tudo a partir desse instante.</dd>
-</dl>
-<p class="fine">Datas: dd-mm-aaaa-HH-MM-SS na hora de {zone}, <code>now</code>, ou ISO 8601 com fuso.</p>
-</main></body></html>
-"""
+        return None
+    unit = period.metric.unit
+    return {
+        "newest": i18n.reading(float(finite[-1]), unit),
+        "unit": i18n.unit_phrase(unit),
+        "mean": i18n.reading(stats.mean(finite), unit),
+        "highest": i18n.reading(float(finite.max()), unit),
+        "time": i18n.clock(from_epoch_ms(period.current.time_ms[-1]), period.zone, "dd/MM, HH:mm:ss"),
+    }

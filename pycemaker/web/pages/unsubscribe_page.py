@@ -1,83 +1,74 @@
-"""The page of a link to leave a report, in the readers' language: what the address gets now, and a form. No script.
+"""The page of an unsubscribe link, in the readers' language: what the address receives now, and a form. No script.
 
-A form, since mail scanners and previews follow every link in a mail: to look at this page changes nothing.
+Mail scanners and previews follow every link in a mail, so opening the page changes nothing: only the form does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from html import escape
 
 from pycemaker.i18n.language import _
 from pycemaker.mail.suppressions import EVERY_REPORT, OPERATOR, Suppression, inbox
 from pycemaker.mail.unsubscribe import Subscription
 from pycemaker.web.pages import form_page
+from pycemaker.web.pages.templating import markup, strong
 
 LEAVE, LEAVE_ALL, RETURN = "cancelar", "cancelar-todos", "voltar"
-"""What the form's button may say."""
+"""The values of the form's buttons."""
 
 
 def page(subscription: Subscription, title: str, suppressions: Sequence[Suppression]) -> str:
-    """What the address gets of this report, and the form.
+    """The page for an address and a report.
 
     Args:
-        subscription: whom and what the link is for.
+        subscription: the address and the report of the link.
         title: the report's title for readers.
         suppressions: those that keep this report from the address.
     """
-    whom = f"<strong>{escape(subscription.address)}</strong>"
-    what = f"<strong>{escape(_(title))}</strong>"
+    whom, what = strong(subscription.address), strong(_(title))
     notebooks = {suppression.notebook for suppression in suppressions}
     if any(suppression.by == OPERATOR for suppression in suppressions):
-        told = _("Quem opera este serviço bloqueou o envio de relatórios para {whom}.", whom=whom)
-        return form_page.page(_("Envio bloqueado"), _said(told))
+        message = markup(_("Quem opera este serviço bloqueou o envio de relatórios para {whom}."), whom=whom)
+        return form_page.page(_("Envio bloqueado"), message, is_status=True)
     if suppressions and not _own(subscription, suppressions):
         return _left_by_inbox(subscription, whom, what, notebooks)
+    come_back, leave_all = (RETURN, _("Voltar a receber")), (LEAVE_ALL, _("Cancelar todos os relatórios"))
     if EVERY_REPORT in notebooks:
-        told = _("{whom} não recebe mais nenhum relatório.", whom=whom)
-        return form_page.page(_("Recebimento cancelado"), _said(told) + form_page.form((RETURN, _("Voltar a receber"))))
+        message = markup(_("{whom} não recebe mais nenhum relatório."), whom=whom)
+        return form_page.page(_("Recebimento cancelado"), message, is_status=True, buttons=[come_back])
     if notebooks:
-        told = _("{whom} não recebe mais o relatório {what}.", whom=whom, what=what)
-        more = (LEAVE_ALL, _("Cancelar todos os relatórios"))
-        return form_page.page(
-            _("Recebimento cancelado"), _said(told) + form_page.form((RETURN, _("Voltar a receber")), more)
-        )
-    told = _("{whom} recebe o relatório {what}. Deseja cancelar o recebimento?", whom=whom, what=what)
-    buttons = form_page.form((LEAVE, _("Cancelar este relatório")), (LEAVE_ALL, _("Cancelar todos os relatórios")))
-    fine = _("Abrir esta página não muda nada; o cancelamento vale assim que você confirmar.")
-    return form_page.page(_("Cancelar o recebimento"), f'<p>{told}</p>{buttons}<p class="fine">{fine}</p>')
+        message = markup(_("{whom} não recebe mais o relatório {what}."), whom=whom, what=what)
+        return form_page.page(_("Recebimento cancelado"), message, is_status=True, buttons=[come_back, leave_all])
+    return form_page.page(
+        _("Cancelar o recebimento"),
+        markup(_("{whom} recebe o relatório {what}. Deseja cancelar o recebimento?"), whom=whom, what=what),
+        buttons=[(LEAVE, _("Cancelar este relatório")), leave_all],
+        fine_print=_("Abrir esta página não muda nada; o cancelamento vale assim que você confirmar."),
+    )
 
 
 def _own(subscription: Subscription, suppressions: Sequence[Suppression]) -> list[Suppression]:
-    """Those that the link can lift: of the address itself."""
+    """The suppressions of the address itself, which its link can lift."""
     return [each for each in suppressions if each.address == subscription.address.lower()]
 
 
 def _left_by_inbox(subscription: Subscription, whom: str, what: str, notebooks: Collection[str]) -> str:
-    """For a tag of an inbox that has left: nothing comes, and this link cannot change that."""
-    left = f"<strong>{escape(inbox(subscription.address))}</strong>"
+    """The page for a tagged address (`ana+x@`) whose inbox has left: this link cannot lift that."""
+    left = strong(inbox(subscription.address))
     if EVERY_REPORT in notebooks:
-        told = _("{whom} não recebe nenhum relatório, porque {inbox} cancelou o recebimento.", whom=whom, inbox=left)
-        buttons = ""
+        message = _("{whom} não recebe nenhum relatório, porque {inbox} cancelou o recebimento.")
+        buttons = []
     else:
-        told = _(
-            "{whom} não recebe o relatório {what}, porque {inbox} cancelou o recebimento.",
-            whom=whom,
-            what=what,
-            inbox=left,
-        )
-        buttons = form_page.form((LEAVE_ALL, _("Cancelar todos os relatórios")))
-    more = _("Para voltar a receber, use o link de um e-mail enviado a {inbox}.", inbox=left)
-    return form_page.page(_("Recebimento cancelado"), _said(f"{told} {more}") + buttons)
+        message = _("{whom} não recebe o relatório {what}, porque {inbox} cancelou o recebimento.")
+        buttons = [(LEAVE_ALL, _("Cancelar todos os relatórios"))]
+    more = _("Para voltar a receber, use o link de um e-mail enviado a {inbox}.")
+    sentences = markup(f"{message} {more}", whom=whom, what=what, inbox=left)
+    return form_page.page(_("Recebimento cancelado"), sentences, is_status=True, buttons=buttons)
 
 
 def unknown_link() -> str:
-    """For a link that is none: what to do instead."""
-    told = _(
+    """The page for a link that is not valid: what to do instead."""
+    message = _(
         "Este link de cancelamento não é válido. Use o link de um e-mail mais recente ou responda a quem o enviou."
     )
-    return form_page.page(_("Link inválido"), f"<p>{told}</p>")
-
-
-def _said(sentence: str) -> str:
-    return f'<p role="status">{sentence}</p>'
+    return form_page.page(_("Link inválido"), message)

@@ -14,8 +14,8 @@ def add_home(app: Bottle, services: Services) -> None:
 
     @app.get("/")  # type: ignore[untyped-decorator]
     def home_page() -> bytes:
-        glance = home.look(services.store, services.clock(), services.settings)
+        overview = home.read_overview(services.store, services.clock(), services.settings)
         if home.prefers_html(request.environ.get("HTTP_ACCEPT", "")):
             response.content_type = "text/html; charset=utf-8"
-            return home.page(glance, services.settings).encode()
-        return json_response(home.index(glance))
+            return home.page(overview, services.settings).encode()
+        return json_response(home.index(overview))

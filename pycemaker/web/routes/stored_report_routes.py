@@ -43,12 +43,12 @@ def add_stored_reports(app: Bottle, services: Services) -> None:
         count, before = _asked(query(request), services)
         entries = job_store.newest(count, before)
         records = [report_list.brief(_seen(services, entry), base_path) for entry in entries]
-        following = report_list.following(records, count, base_path)
+        next_url = report_list.next_page(records, count, base_path)
         response.set_header("Cache-Control", "no-store")
         if prefers_html(request.environ.get("HTTP_ACCEPT", "")):
             response.content_type = "text/html; charset=utf-8"
-            return report_list.page(records, following, services.settings.timezone, base_path).encode()
-        return json_response({"reports": records, "next": following})
+            return report_list.page(records, next_url, services.settings.timezone, base_path).encode()
+        return json_response({"reports": records, "next": next_url})
 
     @app.get(REPORTS_PATH + "/<name>")  # type: ignore[untyped-decorator]
     def kept_file(name: str) -> bytes:

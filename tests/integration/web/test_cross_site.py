@@ -18,9 +18,9 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 import server
 from pycemaker.cache.store import Store
+from pycemaker.parsing.route_paths import REPORT_RULE
 from pycemaker.settings import from_mapping
 from pycemaker.web.access.browser_actions import ActionPolicy, BrowserActions, declared
-from pycemaker.web.routes.report_routes import REPORT
 from tests.services.browser import CHROMIUM, violations
 from tests.services.listening import listening
 from tests.services.report_service import RecordingReportService
@@ -165,7 +165,7 @@ def test_a_link_from_elsewhere_asks_first_and_its_button_sends(site: Site, page:
     page.wait_for_selector("text=Relatório enviado com sucesso!")
     assert site.answered[1:] == [("POST", 200)]
     assert [each.recipients for each in site.report_service.wanted] == [("a@b.com",)]
-    assert page.get_attribute("a", "href") == f"/reports/{site.desk.wanted[0].report_id}"
+    assert page.get_attribute("a", "href") == f"/reports/{site.report_service.wanted[0].report_id}"
 
 
 @needs_chromium
@@ -233,7 +233,7 @@ def test_every_route_that_acts_declares_it(routes: Bottle) -> None:
     acting = {(route.rule, route.method) for route in routes.routes if "acts" in route.config}
     posting = {(route.rule, route.method) for route in routes.routes if route.method not in ("GET", "HEAD")}
     assert posting <= acting, "declare acts=Acts() where the route is added"
-    assert {rule for rule, method in acting if method == "GET"} == {REPORT}
+    assert {rule for rule, method in acting if method == "GET"} == {REPORT_RULE}
     assert {route.rule for route in routes.routes if (declared(route) or ActionPolicy()).by_link} == {
         "/unsubscribe/<token>"
     }
@@ -252,7 +252,7 @@ def test_no_other_get_asks_for_a_report(routes: Bottle, store: Store, tmp_path: 
 
 def test_a_route_that_forgets_to_declare_itself_is_guarded_all_the_same() -> None:
     app = Bottle()
-    app.install(server.tell_errors)
+    app.install(server.handle_errors)
     app.install(BrowserActions(server.CrossSite(None, ("*",))))
     app.route("/changes", ["POST", "PUT", "PATCH", "DELETE"], lambda: b"done")
     for method in ("POST", "PUT", "PATCH", "DELETE"):

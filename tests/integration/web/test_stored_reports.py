@@ -1,4 +1,4 @@
-"""Kept reports in a browser: under their ids alone, with nothing that runs."""
+"""Stored reports in a browser: under their ids alone, with nothing that runs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ID = "Zm9vYmFyYmF6cXV4LV9hYg"
 
 @pytest.fixture
 def report_service(database: Database) -> ReportService:
-    """A desk over a report as it is kept."""
+    """A report service with one stored report."""
     opened = service_of(database, {})
     page = b'<a href="figures/cpu.png"><img src="figures/cpu.png" alt="x"></a> figures/cpu.png'
     opened.files.put(
@@ -41,7 +41,7 @@ def client(store: Store, report_service: ReportService) -> Client:
     return Client(server.create_app(server.Services(from_mapping({"API_TOKEN": "a-token"}), store, report_service)))
 
 
-def test_a_kept_report_is_a_page_that_runs_nothing_and_is_not_indexed(client: Client) -> None:
+def test_a_stored_report_is_a_page_that_runs_nothing_and_is_not_indexed(client: Client) -> None:
     answer = client.get(f"/reports/{ID}")
     assert answer.status == 200
     assert answer.headers["Content-Type"] == "text/html; charset=utf-8"

@@ -1,4 +1,4 @@
-"""The page at `/`: each metric's last hour, at any distance of samples."""
+"""The page at `/`: each metric's last hour, at any cadence."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from pycemaker.metrics import CPU, REQUEST_COUNT, Metric
 from pycemaker.series.batches import Columns, no_columns
 from pycemaker.settings import from_mapping
-from pycemaker.web.pages.home import Glance, MetricGlance, page
+from pycemaker.web.pages.home import LastHour, Overview, page
 from tests.services.periods import SAO_PAULO, WINDOW, columns
 
 HOUR = timedelta(hours=1)
@@ -27,8 +27,8 @@ def without(samples: Columns, first_minute: int, last_minute: int) -> Columns:
 
 
 def shown(samples: Columns, metric: Metric = CPU) -> str:
-    glance = Glance(WINDOW.end_utc, SAO_PAULO, (MetricGlance(metric, WINDOW.end_utc, samples),), None)
-    return page(glance, from_mapping({}))
+    overview = Overview(WINDOW.end_utc, SAO_PAULO, (LastHour(metric, WINDOW.end_utc, samples),), None)
+    return page(overview, from_mapping({}))
 
 
 def lines(html: str) -> list[int]:

@@ -20,11 +20,14 @@ import server
 from pycemaker.__main__ import main
 from pycemaker.cache.store import Store
 from pycemaker.errors import every_error
+from pycemaker.jobs import states
 from pycemaker.jobs.service_factory import make_report_service
 from pycemaker.metrics import METRICS
 from pycemaker.mongo.database import Database
+from pycemaker.reports.attachments.kinds import KINDS
 from pycemaker.settings import ROOT, Settings, from_mapping
 from pycemaker.web.access.cross_site import CrossSite
+from pycemaker.web.formats import MEDIA_TYPES
 from tests.unit.test_architecture import LAYERS
 
 README = ROOT / "README.md"
@@ -237,6 +240,25 @@ def test_the_api_has_every_metric_with_its_spellings_and_collection() -> None:
         for cells in rows(section("docs/api.md", "## Samples"))
     }
     assert table == there
+
+
+def test_the_api_has_every_format_with_its_media_type() -> None:
+    table = {
+        NAME.findall(cells[0])[0]: NAME.findall(cells[1])[0] for cells in rows(section("docs/api.md", "## Formats"))
+    }
+    assert table == {name: media_type.partition(";")[0] for name, media_type in MEDIA_TYPES.items()}
+
+
+def test_the_reports_page_has_every_state_and_attachment() -> None:
+    listed = [NAME.findall(cells[0])[0] for cells in rows(section("docs/reports.md", "### States"))]
+    assert sorted(listed) == sorted(states.ALL)
+    kinds = [NAME.findall(cells[0])[0] for cells in rows(section("docs/reports.md", "## Attachments"))]
+    assert kinds == list(KINDS)
+
+
+def test_operations_has_every_command() -> None:
+    table = {NAME.findall(cells[0])[0] for cells in rows(section("docs/operations.md", "## Commands"))}
+    assert table == commands_there()
 
 
 def test_operations_names_metrics_of_our_own_that_are_there() -> None:

@@ -12,7 +12,7 @@ from pycemaker import stats
 from pycemaker.analysis.coverage import coverage
 from pycemaker.analysis.criticity import by_badness
 from pycemaker.series.batches import Columns
-from pycemaker.series.once import remembered
+from pycemaker.series.memoize import memoized
 
 if TYPE_CHECKING:
     from pycemaker.series.period import MetricPeriod
@@ -66,7 +66,7 @@ class MetricSummary:
         return by_badness(self.shares)[-1].name if self.shares else None
 
 
-@remembered
+@memoized
 def summarize_metric(part: MetricPeriod) -> MetricSummary:
     """The numbers of one metric's period. An interval without samples, or with NaN alone, gives None for each."""
     current, previous = part.current, part.previous

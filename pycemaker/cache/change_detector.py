@@ -1,19 +1,17 @@
-"""Whether a collection changed in any other way than by new samples at its end.
+"""Change detection: whether a collection changed in any other way than by new samples at its end.
 
-Three ways to know, the first that the deployment offers:
+Three ways, the first that the deployment offers:
 
-* **Change streams** (`stream`; replica sets, sharded clusters). One stream a process over all metrics says of each
-  write what it was: an insert at the end is left to the probe of the end, anything else is a change. It lags the write
-  by the time until a majority has it, milliseconds as a rule. Whether it keeps up is watched: within the last 5 s it
-  has to have found nothing more to read, or what was written 2 s before at most, and a replica set's majority must not
-  be 4 s behind its primary.
-* **Counters** (`counters`; a mongod by itself). `$collStats` has WiredTiger's count of inserts, updates and removals
-  that ever touched the collection since mongod started. They are read just before the probe of the end: when as many
-  inserts were counted as samples were found, and nothing else, then nothing else happened. 1.8 ms a look, whatever the
-  size. They count a write when it is made, a moment before others see it; so a change is taken for two, 3 s apart.
-* **Reading again** (views, time-series collections, other engines, reads from secondaries, a user without the right to
-  either, a stream that fell behind). Every 5 s everything in memory counts as changed, and what is then asked for is
-  read and compared.
+* **Change stream** (`change_stream`; replica sets, sharded clusters). One stream a process over all metrics has each
+  write: an insert at the end is left to the probe, anything else is a change. It lags the write by the time until a
+  majority has it, milliseconds as a rule. It counts as up to date while it found nothing more to read within the last
+  5 s, or read what was written 2 s before at most, and while a replica set's majority is not 4 s behind its primary.
+* **Write counters** (`write_counters`; a standalone mongod). `$collStats` has WiredTiger's counts of the inserts,
+  updates and removals since mongod started. They are read just before the probe: as many inserts as it found new
+  samples, and nothing else, means no change. 1.8 ms a look, whatever the size. A write is counted a moment before it
+  is visible, so each change is checked twice, 3 s apart.
+* **Periodic invalidation** (views, time-series collections, other engines, reads from secondaries, users without the
+  right to either, a stream that fell behind). Every 5 s everything in memory counts as changed.
 """
 
 from __future__ import annotations
@@ -34,66 +32,66 @@ class ChangeDetector(Protocol):
     """One collection's changes."""
 
     def before_probe(self) -> None:
-        """Called before the end of the collection is probed.
+        """Note the state of the collection; called before its end is probed.
 
         Raises:
             DatabaseUnreachable: MongoDB is away.
         """
 
     def has_changed(self, appended: int) -> bool:
-        """Whether there was anything since the last look but the `appended` documents that the probe found."""
+        """Whether anything changed since the last probe but the `appended` documents that this one found."""
 
 
 class PeriodicInvalidation:
-    """Knows nothing, and so says every INVALIDATE_SECONDS that there was a change."""
+    """Knows nothing, and so reports a change every INVALIDATE_SECONDS."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._said = clock()
+        self._invalidated_at = clock()
 
     def before_probe(self) -> None:
-        """Nothing to see."""
+        """Nothing to note."""
 
     def has_changed(self, appended: int) -> bool:  # noqa: ARG002 - of no use here
-        """Whether it is time again."""
-        if self._clock() - self._said < INVALIDATE_SECONDS:
+        """Whether INVALIDATE_SECONDS have passed."""
+        if self._clock() - self._invalidated_at < INVALIDATE_SECONDS:
             return False
-        self._said = self._clock()
+        self._invalidated_at = self._clock()
         return True
 
 
 class FallbackDetector:
-    """What is told of a plain collection; of anything else nothing is told, and it is read again.
+    """Uses a detector while the metric's name is that of a plain collection, and periodic invalidation else.
 
     A view has no events and no counters; those of a time-series collection are of its buckets.
 
     Args:
         detector: of a plain collection.
-        read_kind: MongoDB's word for what goes by the metric's name; None where there is nothing, or it is not said.
+        read_kind: MongoDB's word for what has the metric's name; None where nothing has, or it is not known.
     """
 
     def __init__(self, detector: ChangeDetector, read_kind: Callable[[], str | None]) -> None:
         self._detector = detector
         self._read_kind = read_kind
         self._kind: str | None = None
-        self._rereading = PeriodicInvalidation()
+        self._fallback = PeriodicInvalidation()
 
     def before_probe(self) -> None:
-        """See what it is where that may be another thing than before. Raises as the protocol says."""
+        """Ask for the kind where it may be another one than before. Raises as the protocol says."""
         self._kind = self._kind or self._read_kind()
         if self._kind == _PLAIN:
             self._detector.before_probe()
 
     def has_changed(self, appended: int) -> bool:
         """As the protocol says."""
-        told = (self._detector if self._kind == _PLAIN else self._rereading).has_changed(appended)
-        if told:
+        has_changed = (self._detector if self._kind == _PLAIN else self._fallback).has_changed(appended)
+        if has_changed:
             self._kind = None
-        return told
+        return has_changed
 
 
 def read_kind(database: Database, collection: str) -> str | None:
-    """MongoDB's word for what goes by that name: `collection`, `view` or `timeseries`; None for nothing, or no right.
+    """MongoDB's word for what has that name: `collection`, `view` or `timeseries`; None for nothing, or no right.
 
     Raises:
         DatabaseUnreachable: MongoDB is away.
@@ -105,4 +103,4 @@ def read_kind(database: Database, collection: str) -> str | None:
             )
         except OperationFailure:
             return None
-    return next((found["type"] for found in reply["cursor"]["firstBatch"]), None)
+    return next((entry["type"] for entry in reply["cursor"]["firstBatch"]), None)

@@ -1,4 +1,4 @@
-"""One change stream over all metrics, and each metric's share of it (see `changes`)."""
+"""Change stream over all metrics, and the changes of each metric in it (see `change_detector`)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from pycemaker.window import to_epoch_ms
 STREAM_LAG_SECONDS = 5.0
 MAJORITY_LAG_SECONDS = 4.0
 MOST_WAIT_SECONDS = 60.0
-"""How long it is before MongoDB is asked once more for a stream that it refuses, as to who has no right to one."""
+"""The longest wait before a stream is opened anew that MongoDB refuses, as to a user without the right to one."""
 
 _AWAIT_MS = 500
 _ANY_DATE: CodecOptions[Document] = CodecOptions(tz_aware=True, datetime_conversion=DatetimeConversion.DATETIME_AUTO)
@@ -33,18 +33,18 @@ class ChangeStream:
 
     Args:
         database: what to watch.
-        end_ms: by collection, from which time on the probe of the end sees every sample; None where there is no end.
+        edges_ms: by collection, its edge: the probe sees every later sample; None where there is no edge.
     """
 
-    def __init__(self, database: MongoDatabase[Document], end_ms: Mapping[str, Callable[[], int | None]]) -> None:
+    def __init__(self, database: MongoDatabase[Document], edges_ms: Mapping[str, Callable[[], int | None]]) -> None:
         self._database: MongoDatabase[Document] = database.with_options(_ANY_DATE)
-        self._end_ms = end_ms
+        self._edges_ms = edges_ms
         self._changes: Counter[str] = Counter()
         self._earliest_left_ms: dict[str, int] = {}
-        self._noting = threading.Lock()
+        self._lock = threading.Lock()
         self._wait_seconds = 1.0
-        self._said = ""
-        self._everywhere = 0
+        self._logged = ""
+        self._changes_of_all = 0
         self._caught_up = -STREAM_LAG_SECONDS
         threading.Thread(target=self._run, daemon=True, name="changes").start()
 
@@ -52,19 +52,22 @@ class ChangeStream:
         """Whether all that was written until STREAM_LAG_SECONDS ago is known."""
         return time.monotonic() - self._caught_up < STREAM_LAG_SECONDS
 
-    def changes(self, collection: str) -> tuple[int, int]:
-        """A mark that is another one after each change of the collection."""
-        return self._everywhere, self._changes[collection]
+    def version(self, collection: str) -> tuple[int, int]:
+        """Another pair of numbers after each change of the collection."""
+        return self._changes_of_all, self._changes[collection]
 
     def has_overtaken_insert(self, collection: str, *, forget: bool = False) -> bool:
-        """Whether an insert that was left to the probe lies behind the end by now.
+        """Whether an insert that was left to the probe lies behind the edge by now.
 
-        The end may have moved on past a sample that came after the probe had read. `forget` is said before a probe,
-        which sees all that lies in front of the end.
+        The edge may have moved past a sample that came after the probe had read.
+
+        Args:
+            collection: whose inserts.
+            forget: before a probe, which sees all that lies past the edge: nothing is left to it any more.
         """
-        with self._noting:
-            earliest_ms, end_ms = self._earliest_left_ms.get(collection), self._end_ms[collection]()
-            is_behind = earliest_ms is not None and end_ms is not None and earliest_ms <= end_ms
+        with self._lock:
+            earliest_ms, edge_ms = self._earliest_left_ms.get(collection), self._edges_ms[collection]()
+            is_behind = earliest_ms is not None and edge_ms is not None and earliest_ms <= edge_ms
             if is_behind or forget:
                 self._earliest_left_ms.pop(collection, None)
             return is_behind
@@ -76,31 +79,31 @@ class ChangeStream:
             except InvalidOperation:
                 return  # the client was closed
             except PyMongoError as error:
-                self._tell(f"the change stream ended: {type(error).__name__}")
+                self._log_once(f"the change stream ended: {type(error).__name__}")
                 time.sleep(self._wait_seconds)
                 is_refused = isinstance(error, OperationFailure)
                 self._wait_seconds = min(2 * self._wait_seconds, MOST_WAIT_SECONDS) if is_refused else 1.0
 
     def _opened(self) -> None:
         self._wait_seconds = 1.0
-        if self._said:
-            self._tell("the change stream is open again")
+        if self._logged:
+            self._log_once("the change stream is open again")
 
-    def _tell(self, said: str) -> None:
-        """Log it where it is another thing than the last."""
-        if said != self._said:
-            self._said = said
-            _log.warning("%s", said)
+    def _log_once(self, message: str) -> None:
+        """Log a message that is another one than the last."""
+        if message != self._logged:
+            self._logged = message
+            _log.warning("%s", message)
 
     def _follow(self) -> None:
-        watched = {"$in": list(self._end_ms)}
+        watched = {"$in": list(self._edges_ms)}
         of_all = {"operationType": {"$in": ["dropDatabase", "invalidate"]}}
         pipeline: list[Document] = [
             {"$match": {"$or": [{"ns.coll": watched}, {"to.coll": watched}, of_all]}},
             {"$project": {"operationType": 1, "ns": 1, "to": 1, "clusterTime": 1, "fullDocument.time_series": 1}},
         ]
         with self._database.watch(pipeline, max_await_time_ms=_AWAIT_MS) as stream:
-            self._everywhere += 1
+            self._changes_of_all += 1
             self._opened()
             while stream.alive:
                 event = stream.try_next()
@@ -108,31 +111,31 @@ class ChangeStream:
                     self._note(event)
                 if self._is_up_to_date(event):
                     self._caught_up = time.monotonic()
-        self._everywhere += 1
+        self._changes_of_all += 1
 
     def _note(self, event: Mapping[str, Any]) -> None:
-        named = {event[key].get("coll") for key in ("ns", "to") if key in event} & self._end_ms.keys()
+        named = {event[key].get("coll") for key in ("ns", "to") if key in event} & self._edges_ms.keys()
         if not named:
-            self._everywhere += 1
+            self._changes_of_all += 1
         for collection in named:
             if event["operationType"] != "insert" or not self._leaves(collection, event):
                 self._changes[collection] += 1
 
     def _leaves(self, collection: str, event: Mapping[str, Any]) -> bool:
-        """Whether the insert is at the end, and so is left to the probe. In one step with how far the end is."""
+        """Whether the insert is past the edge, and so is left to the probe."""
         time_series = event.get("fullDocument", {}).get("time_series")
         if not isinstance(time_series, datetime):
             return False
         time_ms = to_epoch_ms(time_series)
-        with self._noting:
-            end_ms = self._end_ms[collection]()
-            if end_ms is None or time_ms <= end_ms:
+        with self._lock:
+            edge_ms = self._edges_ms[collection]()
+            if edge_ms is None or time_ms <= edge_ms:
                 return False
             self._earliest_left_ms[collection] = min(time_ms, self._earliest_left_ms.get(collection, time_ms))
             return True
 
     def _is_up_to_date(self, event: Mapping[str, Any] | None) -> bool:
-        """Whether there was nothing more to read, or what was read is of a moment ago. At most twice a second."""
+        """Whether there was nothing more to read, or the event is of a moment ago; asked at most twice a second."""
         if event is not None and time.monotonic() - self._caught_up < _AWAIT_MS / 1000:
             return False
         hello = self._database.command("hello")
@@ -150,24 +153,26 @@ def _majority_lags(hello: Mapping[str, Any]) -> bool:
 
 
 class StreamDetector:
-    """One collection's share of a stream."""
+    """One collection's changes in a stream."""
 
     def __init__(self, stream: ChangeStream, collection: str) -> None:
         self._stream = stream
         self._collection = collection
-        self._rereading = PeriodicInvalidation()
-        self._mark: tuple[int, int] | None = None
-        self._missed = False
+        self._fallback = PeriodicInvalidation()
+        self._version: tuple[int, int] | None = None
+        self._has_missed = False
 
     def before_probe(self) -> None:
-        """Whether the end moved past a sample since the last probe; the stream is followed all the time."""
-        self._missed |= self._stream.has_overtaken_insert(self._collection, forget=True)
+        """Note whether the edge moved past a sample since the last probe; the stream is followed all the time."""
+        self._has_missed |= self._stream.has_overtaken_insert(self._collection, forget=True)
 
     def has_changed(self, appended: int) -> bool:
-        """Whether the stream told of a change since the last call, or cannot be relied on and it is time again."""
-        before, self._mark = self._mark, self._stream.changes(self._collection)
-        missed, self._missed = self._missed or self._stream.has_overtaken_insert(self._collection), False
-        return missed or before != self._mark or (not self._stream.keeps_up() and self._rereading.has_changed(appended))
+        """Whether the stream had a change since the last call; of a stream that lags, whether it is time again."""
+        previous, self._version = self._version, self._stream.version(self._collection)
+        has_missed, self._has_missed = self._has_missed or self._stream.has_overtaken_insert(self._collection), False
+        if has_missed or previous != self._version:
+            return True
+        return not self._stream.keeps_up() and self._fallback.has_changed(appended)
 
 
 def has_change_streams(database: Database) -> bool:

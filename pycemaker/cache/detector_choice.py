@@ -1,4 +1,4 @@
-"""Which way to know of changes a deployment offers (see `changes`)."""
+"""Choice of the change detector that a deployment offers (see `change_detector`)."""
 
 from __future__ import annotations
 
@@ -13,31 +13,29 @@ from pycemaker.cache.write_counters import CounterDetector, read_write_counts
 from pycemaker.mongo.database import Database
 
 
-def choose_detector(database: Database, end_ms: Mapping[str, Callable[[], int | None]]) -> dict[str, ChangeDetector]:
-    """The changes of each collection. What is read from secondaries may be older than what is told: it is read again.
+def choose_detectors(database: Database, edges_ms: Mapping[str, Callable[[], int | None]]) -> dict[str, ChangeDetector]:
+    """A change detector for each collection.
+
+    Reads from secondaries may be older than any stream or counter, and so are invalidated periodically.
 
     Args:
-        database: where they are.
-        end_ms: by collection, from which time on the probe of the end sees every sample; None where there is no end.
+        database: where the collections are.
+        edges_ms: by collection, its edge: the probe sees every later sample; None where there is no edge.
 
     Raises:
         DatabaseUnreachable: MongoDB is away.
     """
-    if not _reads_from_primary(database):
-        return {collection: PeriodicInvalidation() for collection in end_ms}
-    told = _told(database, end_ms)
+    if database.handle.read_preference != ReadPreference.PRIMARY:
+        return {collection: PeriodicInvalidation() for collection in edges_ms}
     return {
-        collection: FallbackDetector(told[collection], partial(read_kind, database, collection))
-        for collection in end_ms
+        collection: FallbackDetector(detector, partial(read_kind, database, collection))
+        for collection, detector in _plain_detectors(database, edges_ms).items()
     }
 
 
-def _reads_from_primary(database: Database) -> bool:
-    return bool(database.handle.read_preference == ReadPreference.PRIMARY)
-
-
-def _told(database: Database, end_ms: Mapping[str, Callable[[], int | None]]) -> dict[str, ChangeDetector]:
+def _plain_detectors(database: Database, edges_ms: Mapping[str, Callable[[], int | None]]) -> dict[str, ChangeDetector]:
+    """The detectors for plain collections."""
     if has_change_streams(database):
-        stream = ChangeStream(database.handle, end_ms)
-        return {collection: StreamDetector(stream, collection) for collection in end_ms}
-    return {collection: CounterDetector(partial(read_write_counts, database, collection)) for collection in end_ms}
+        stream = ChangeStream(database.handle, edges_ms)
+        return {collection: StreamDetector(stream, collection) for collection in edges_ms}
+    return {collection: CounterDetector(partial(read_write_counts, database, collection)) for collection in edges_ms}

@@ -1,9 +1,9 @@
-"""One metric's sealed hours: held in blocks, read where they are missing or of an older generation (see `shelf`).
+"""Sealed hours of one metric: cached, and read where they are missing or outdated (see `metric_cache` for the terms).
 
-However many ask for a missing hour, one reads it and the others wait. Hours are read in runs, a page of MongoDB's each,
-and the next runs are on their way while one is encoded: a cold week takes as long as two processors need for
-MongoDB's part and ours together. Whoever claims a run sees it through before anything goes out, in the order of
-time: so nobody waits for somebody else's slow client, and no two wait for each other.
+However many threads ask for a missing hour, one reads it and the others wait. Hours are read in runs of one page of
+MongoDB's each, and the next runs are on their way while one is encoded: a cold week takes as long as two processors
+need for MongoDB's part and ours together. A thread that claims a run reads it before anything is yielded, in the order
+of time: so no thread waits for another's slow client, and no two wait for each other.
 """
 
 from __future__ import annotations
@@ -26,26 +26,26 @@ from pycemaker.series.batches import Batch, join_batches
 RUN_HOURS = 12
 RUN_DOCUMENTS = 10_000
 MOST_DOCUMENTS = 200_000
-"""How many hours and documents are read together at most; an hour of more documents than the last is not kept."""
+"""How many hours and documents are read together at most; an hour of more documents than the last is not cached."""
 
 RUNS_AT_ONCE = 4
 """One is encoded, three are on their way. With one chain of pages MongoDB and we take turns: 178 ms a week, not 125."""
 
 
 class TooDenseError(Exception):
-    """More documents in an hour than are kept."""
+    """An hour has more documents than are cached."""
 
 
 class AbandonedError(Exception):
-    """Who was to read an hour did not."""
+    """The thread that had claimed an hour did not read it."""
 
 
 @dataclass
 class _Run:
-    """Hours that somebody is to read; and their first page where it is on its way."""
+    """Hours that a thread has claimed; and their first page where it is on its way."""
 
     hours: range
-    coming: Future[DocumentPage | None] | None = None
+    first_page: Future[DocumentPage | None] | None = None
 
 
 class HourCache:
@@ -54,7 +54,7 @@ class HourCache:
     Args:
         metric: whose.
         reader: reads what is missing.
-        blocks: where they are held.
+        lru: holds them.
     """
 
     def __init__(self, metric: Metric, reader: Reader, lru: HourLru) -> None:
@@ -65,37 +65,37 @@ class HourCache:
         self._reading: dict[tuple[int, int], Future[Batch]] = {}
         self._run_hours = RUN_HOURS
 
-    def read_sealed(self, first_hour: int, stop_hour: int, generation: int, most_bytes: float) -> list[Batch]:
+    def read_sealed(self, first_hour: int, stop_hour: int, generation: int, limit_bytes: float) -> list[Batch]:
         """The batches of these hours, out of memory where they are of this generation or a later one.
 
         Args:
             first_hour: the first of them, hours since 1970.
             stop_hour: the first one past them.
-            generation: see `shelf`.
-            most_bytes: once the batches take more than this, those of the hours left are not among them. 0 gives the
+            generation: of the snapshot that is read.
+            limit_bytes: once the batches take more than this, those of the hours left are not among them. 0 gives the
                 first hour, or the run that it is read with, and begins no other.
 
         Raises:
             DatabaseUnreachable: while reading, MongoDB was away.
-            TooDenseError: an hour has too many documents to be kept.
+            TooDenseError: an hour has too many documents to be cached.
         """
-        found: list[Batch] = []
-        mine: deque[_Run] = deque()
-        size = 0
+        batches: list[Batch] = []
+        claimed: deque[_Run] = deque()
+        size_bytes = 0
         try:
-            while (hour := first_hour + len(found)) < stop_hour and size <= most_bytes:
-                more = self._held(mine, hour, generation)
-                if not more:
-                    self._begin(mine, hour, stop_hour, generation, RUNS_AT_ONCE if most_bytes else 1)
-                    more = self._find(mine, hour, generation)
-                found += more
-                size += sum(batch.size_bytes for batch in more)
+            while (hour := first_hour + len(batches)) < stop_hour and size_bytes <= limit_bytes:
+                following = self._cached(claimed, hour, generation)
+                if not following:
+                    self._claim_runs(claimed, hour, stop_hour, generation, RUNS_AT_ONCE if limit_bytes else 1)
+                    following = self._read_or_wait(claimed, hour, generation)
+                batches += following
+                size_bytes += sum(batch.size_bytes for batch in following)
         finally:
-            for run in mine:
-                self._tell(run, generation, AbandonedError())
-        return found
+            for run in claimed:
+                self._resolve(run, generation, AbandonedError())
+        return batches
 
-    def read(self, first_hour: int, stop_hour: int | None) -> Iterator[Batch]:
+    def read_uncached(self, first_hour: int, stop_hour: int | None) -> Iterator[Batch]:
         """The documents of these hours as MongoDB has them; None means without end. Raises as `read_sealed`."""
         until_ms = None if stop_hour is None else stop_hour * HOUR_MS
         return self._encode(self._reader.read_ahead(self._metric, first_hour * HOUR_MS, until_ms))
@@ -110,31 +110,32 @@ class HourCache:
             if len(batch):
                 yield batch
 
-    def _held(self, mine: deque[_Run], hour: int, generation: int) -> list[Batch]:
-        """The hour's batch out of memory; not where a run of one's own begins, which others may wait for.
+    def _cached(self, claimed: deque[_Run], hour: int, generation: int) -> list[Batch]:
+        """The hour's batch out of memory; none where a claimed run begins, which others may wait for.
 
-        Somebody may have read such an hour for a later generation; it is read for this one all the same.
+        Another thread may have read such an hour for a later generation; it is read for this one all the same.
         """
-        if mine and mine[0].hours.start == hour:
+        if claimed and claimed[0].hours.start == hour:
             return []
-        block = self._lru.find((self._metric.id, hour), generation)
-        return [block.batch] if block else []
+        cached = self._lru.find((self._metric.id, hour), generation)
+        return [cached.batch] if cached else []
 
-    def _begin(self, mine: deque[_Run], hour: int, stop_hour: int, generation: int, runs: int) -> None:
+    def _claim_runs(self, claimed: deque[_Run], hour: int, stop_hour: int, generation: int, runs: int) -> None:
         """Claim runs, one that begins with this hour first of all, and have the pages of the others come."""
-        if not mine or mine[0].hours.start > hour:
-            hours = self._claim(hour, mine[0].hours.start if mine else stop_hour, generation)
-            mine.extendleft([_Run(hours)] if hours else [])
-        hour = mine[-1].hours.stop if mine else hour + 1
-        while len(mine) < runs and hour < stop_hour:
+        if not claimed or claimed[0].hours.start > hour:
+            hours = self._claim(hour, claimed[0].hours.start if claimed else stop_hour, generation)
+            claimed.extendleft([_Run(hours)] if hours else [])
+        hour = claimed[-1].hours.stop if claimed else hour + 1
+        while len(claimed) < runs and hour < stop_hour:
             hours = self._claim(hour, stop_hour, generation)
             if hours:
-                mine.append(_Run(hours))
-                mine[-1].coming = self._reader.prefetch(self._metric, hours.start * HOUR_MS, hours.stop * HOUR_MS)
+                claimed.append(_Run(hours))
+                first_page = self._reader.prefetch(self._metric, hours.start * HOUR_MS, hours.stop * HOUR_MS)
+                claimed[-1].first_page = first_page
             hour = max(hour + 1, hours.stop)
 
     def _claim(self, hour: int, stop_hour: int, generation: int) -> range:
-        """The hours from this one on that nobody holds or reads, a run at most; from now on, the caller does."""
+        """Claim the hours from this one on that are missing and that nobody reads, a run at most."""
         with self._lock:
             stop = hour
             while stop < min(stop_hour, hour + self._run_hours) and self._is_missing(stop, generation):
@@ -143,18 +144,18 @@ class HourCache:
         return range(hour, stop)
 
     def _is_missing(self, hour: int, generation: int) -> bool:
-        block = self._lru.get((self._metric.id, hour))
-        return (hour, generation) not in self._reading and (block is None or block.generation < generation)
+        cached = self._lru.get((self._metric.id, hour))
+        return (hour, generation) not in self._reading and (cached is None or cached.generation < generation)
 
-    def _find(self, mine: deque[_Run], hour: int, generation: int) -> list[Batch]:
-        """The batches of the run that begins with this hour; or of the hour, by waiting for who reads it.
+    def _read_or_wait(self, claimed: deque[_Run], hour: int, generation: int) -> list[Batch]:
+        """The batches of the claimed run that begins with this hour; or the hour's, from the thread that reads it.
 
-        Nothing where the hour has to be looked for anew: somebody has just read it, or gave up.
+        None where the hour has to be looked up anew: another thread has just read it, or gave up.
         """
-        is_alone = bool(mine) and mine[0].hours == range(hour, hour + 1)
+        is_alone = bool(claimed) and claimed[0].hours == range(hour, hour + 1)
         try:
-            if mine and mine[0].hours.start == hour:
-                return self._fill(mine.popleft(), generation)
+            if claimed and claimed[0].hours.start == hour:
+                return self._read_run(claimed.popleft(), generation)
             with self._lock:
                 other = self._reading.get((hour, generation))
             return [other.result()] if other else []
@@ -166,44 +167,45 @@ class HourCache:
             self._run_hours = 1
             return []
 
-    def _fill(self, run: _Run, generation: int) -> list[Batch]:
-        """Keep a claimed run's hours, and tell who waits for them."""
-        told: list[Batch] | BaseException = AbandonedError()
+    def _read_run(self, run: _Run, generation: int) -> list[Batch]:
+        """Read and cache a claimed run's hours, and give the threads that wait their batches or the failure."""
+        outcome: list[Batch] | BaseException = AbandonedError()
         try:
-            told = [
-                self._keep(hour, batch, generation) for hour, batch in zip(run.hours, self._split(run), strict=True)
-            ]
+            hours = zip(run.hours, self._read_hours(run), strict=True)
+            outcome = [self._cache(hour, batch, generation) for hour, batch in hours]
         except (PycemakerError, TooDenseError) as error:
-            told = error
+            outcome = error
             raise
         finally:
-            self._tell(run, generation, told)
-        return told
+            self._resolve(run, generation, outcome)
+        return outcome
 
-    def _tell(self, run: _Run, generation: int, told: list[Batch] | BaseException) -> None:
-        if run.coming:
-            run.coming.cancel()
+    def _resolve(self, run: _Run, generation: int, outcome: list[Batch] | BaseException) -> None:
+        """Give up the claims; the threads that wait for them get a batch each, or the exception."""
+        if run.first_page:
+            run.first_page.cancel()
         with self._lock:
             claims = [self._reading.pop((hour, generation)) for hour in run.hours]
-        for place, claim in enumerate(claims):
-            if isinstance(told, BaseException):
-                claim.set_exception(told)
+        for index, claim in enumerate(claims):
+            if isinstance(outcome, BaseException):
+                claim.set_exception(outcome)
             else:
-                claim.set_result(told[place])
+                claim.set_result(outcome[index])
 
-    def _keep(self, hour: int, batch: Batch, generation: int) -> Batch:
+    def _cache(self, hour: int, batch: Batch, generation: int) -> Batch:
+        """The batch, cached; the one of an older generation where it is the same, so that its digest is known."""
         before = self._lru.get((self._metric.id, hour))
-        kept = before.batch if before is not None and before.batch.digest == batch.digest else batch
+        cached = before.batch if before is not None and before.batch.digest == batch.digest else batch
         if before is None or before.generation < generation:
-            self._lru.put((self._metric.id, hour), CachedHour(kept, generation))
-        return kept
+            self._lru.put((self._metric.id, hour), CachedHour(cached, generation))
+        return cached
 
-    def _split(self, run: _Run) -> list[Batch]:
+    def _read_hours(self, run: _Run) -> list[Batch]:
         """The run's documents hour by hour."""
         pieces: dict[int, list[Batch]] = {hour: [] for hour in run.hours}
         count = 0
         ends = run.hours.start * HOUR_MS, run.hours.stop * HOUR_MS
-        for batch in self._encode(self._reader.read_ahead(self._metric, *ends, run.coming)):
+        for batch in self._encode(self._reader.read_ahead(self._metric, *ends, run.first_page)):
             count += len(batch)
             times = batch.columns.time_ms
             for hour in range(int(times[0]) // HOUR_MS, int(times[-1]) // HOUR_MS + 1):

@@ -1,4 +1,4 @@
-"""Bounded reads of samples: batches of columns and encoded rows, out of memory where that is sure to be right."""
+"""Store of samples: bounded reads of columns and JSON rows, out of memory where that is valid, else out of MongoDB."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from pycemaker.cache.detector_choice import choose_detector
+from pycemaker.cache.detector_choice import choose_detectors
 from pycemaker.cache.hour_cache import TooDenseError
 from pycemaker.cache.lru import HourLru, LruUsage
 from pycemaker.cache.metric_cache import MetricCache
@@ -28,7 +28,7 @@ from pycemaker.series.period import Arrivals
 from pycemaker.window import Interval, Window, from_epoch_ms, to_epoch_ms
 
 UNPUNCTUAL_SECONDS = 60
-"""A sample stored later than this after the time it carries is late; collectors store every 5 s."""
+"""A sample stored later than this after the time that it carries is late; collectors store every 5 s."""
 
 _AGREEING_SHARE = 0.9
 
@@ -40,13 +40,13 @@ __all__ = ["BATCH_DOCUMENTS", "SAMPLE_COLLECTION", "SampleRead", "Store", "Windo
 
 @dataclass(frozen=True)
 class SampleRead:
-    """What a read found.
+    """A read that has begun: its documents come as they are taken.
 
     Attributes:
         batches: the documents, oldest first.
-        is_short: whether all of them are in memory, so that taking them does not wait for MongoDB.
-        buffer_limit_bytes: how much is taken of one that is short before it is known to be longer than it seemed.
-        is_valid: whether the same read would give the same documents; False where that is not known without asking.
+        fits_cache: whether all of them are in memory, so that taking them does not wait for MongoDB.
+        is_valid: whether the same read would give the same documents; False where only MongoDB knows.
+        buffer_limit_bytes: how much is taken of one that fits before it counts as longer than it seemed.
     """
 
     batches: Iterator[Batch]
@@ -75,7 +75,7 @@ class Store:
 
     Args:
         database: where the samples are.
-        cache_bytes: how much memory recent time may take; 0 for none. An eighth is left to whoever keeps answers.
+        cache_bytes: how much memory recent time may take; 0 for none. An eighth is left to the cache of responses.
     """
 
     def __init__(self, database: Database, cache_bytes: int = 0) -> None:
@@ -84,7 +84,7 @@ class Store:
         self.cache_bytes = cache_bytes
         self._lru = HourLru(cache_bytes // 8 * 7)
         self._metric_caches: dict[str, MetricCache] = {}
-        self._making = SingleFlight[dict[str, MetricCache]]()
+        self._opening = SingleFlight[dict[str, MetricCache]]()
 
     @property
     def database(self) -> Database:
@@ -92,7 +92,7 @@ class Store:
         return self._database
 
     def prepare(self, metric: Metric) -> None:
-        """See to the index that bounds the metric's reads.
+        """Make the index that bounds the metric's reads, where it is missing.
 
         Raises:
             IndexesNotReady, DatabaseUnreachable: see `Indexes.ensure`.
@@ -100,7 +100,7 @@ class Store:
         self._reader.prepare(metric)
 
     def prepare_all(self, wait_seconds: float) -> bool:
-        """The same for every metric, their making begun for all before any is waited for; whether all have theirs.
+        """As `prepare`, for all metrics at a time; whether all have their index.
 
         Raises:
             IndexesNotReady, DatabaseUnreachable: as `prepare`, after `wait_seconds` in all.
@@ -118,7 +118,7 @@ class Store:
         return self._database.is_embedded
 
     def privileges(self) -> Privileges:
-        """What the database's user may do. Raises DatabaseUnreachable, as `ping`."""
+        """The rights of the database's user. Raises as `ping`."""
         return read_privileges(self._database)
 
     def ping(self) -> None:
@@ -139,23 +139,23 @@ class Store:
         return self.start_read(metric, interval).batches
 
     def start_read(self, metric: Metric, interval: Interval) -> SampleRead:
-        """The interval's documents, and what is known of them.
+        """Begin to read the interval's documents.
 
         Raises:
             DatabaseUnreachable: as `read`.
         """
         from_ms, until_ms = _bounds(interval)
         metric_cache = self._metric_cache(metric)
-        state = metric_cache.refresh() if metric_cache and not metric_cache.is_dense else None
-        if metric_cache is None or state is None or metric_cache.is_dense:
-            return SampleRead(self._past_memory(metric, from_ms, until_ms), False, lambda: False)
-        mark = state.mark(until_ms)
-        cacheable_from_ms = metric_cache.cacheable_from_ms(state, from_ms, until_ms)
+        snapshot = metric_cache.refresh() if metric_cache and not metric_cache.is_dense else None
+        if metric_cache is None or snapshot is None or metric_cache.is_dense:
+            return SampleRead(self._read_uncached(metric, from_ms, until_ms), False, lambda: False)
+        version = snapshot.version(until_ms)
+        cacheable_from_ms = metric_cache.cacheable_from_ms(snapshot, from_ms, until_ms)
         return SampleRead(
-            self._batches(metric, metric_cache, state, (from_ms, cacheable_from_ms, until_ms)),
+            self._read_cached(metric, metric_cache, snapshot, (from_ms, cacheable_from_ms, until_ms)),
             cacheable_from_ms == from_ms,
-            lambda: metric_cache.is_fresh() and metric_cache.state.mark(until_ms) == mark,
-            metric_cache.most_bytes,
+            lambda: metric_cache.is_fresh() and metric_cache.snapshot.version(until_ms) == version,
+            metric_cache.answer_limit_bytes,
         )
 
     def read_columns(self, metric: Metric, interval: Interval) -> Columns:
@@ -189,7 +189,7 @@ class Store:
         return in_window(self.read_stored(metric, Interval(window.previous_start_utc, window.end_utc)), window)
 
     def newest(self, metric: Metric) -> datetime | None:
-        """When the metric's newest sample was taken, aware UTC; None where there is no sample.
+        """The time of the metric's newest sample, aware UTC; None where there is no sample.
 
         Raises:
             DatabaseUnreachable: as `read`.
@@ -198,7 +198,7 @@ class Store:
         return None if newest_ms is None else from_epoch_ms(newest_ms)
 
     def newest_ms(self, metric: Metric, until_ms: int) -> int | None:
-        """When the newest sample before an instant was taken, milliseconds since 1970; None where there is none.
+        """The time of the newest sample before an instant, milliseconds since 1970 in UTC; None where there is none.
 
         Raises:
             DatabaseUnreachable: as `read`.
@@ -210,7 +210,7 @@ class Store:
         return self._reader.newest(metric, until_ms)
 
     def count(self, metric: Metric, interval: Interval) -> int:
-        """How many documents an interval that has an end has by the index, whatever their times are.
+        """The number of documents of an interval that has an end, by the index, whatever their times are.
 
         Raises:
             DatabaseUnreachable: as `read`.
@@ -226,34 +226,33 @@ class Store:
             DatabaseUnreachable: as `read`.
         """
         with one_exchange():
-            found = self._database[SAMPLE_COLLECTION].find_one({"_id": "history"})
-        return found["end"] if found else None
+            history = self._database[SAMPLE_COLLECTION].find_one({"_id": "history"})
+        return history["end"] if history else None
 
-    def _batches(
-        self, metric: Metric, metric_cache: MetricCache, state: Snapshot, bounds: tuple[int, int, int | None]
+    def _read_cached(
+        self, metric: Metric, metric_cache: MetricCache, snapshot: Snapshot, bounds: tuple[int, int, int | None]
     ) -> Iterator[Batch]:
         from_ms, cacheable_from_ms, until_ms = bounds
         if cacheable_from_ms > from_ms:
-            yield from self._past_memory(metric, from_ms, cacheable_from_ms)
-        size, reached_ms = 0, cacheable_from_ms
-        at_once = (
-            metric_cache.most_bytes if cacheable_from_ms == from_ms else 0
-        )  # else a slow client would pin all of it
+            yield from self._read_uncached(metric, from_ms, cacheable_from_ms)
+        size_bytes, reached_ms = 0, cacheable_from_ms
+        # A slow client would pin all that is read at once of an answer that is too long to cache.
+        at_once_bytes = metric_cache.answer_limit_bytes if cacheable_from_ms == from_ms else 0
         try:
-            for part in metric_cache.parts(state, cacheable_from_ms, until_ms, at_once):
+            for part in metric_cache.parts(snapshot, cacheable_from_ms, until_ms, at_once_bytes):
                 yield part
-                size += part.size_bytes
+                size_bytes += part.size_bytes
                 reached_ms = int(part.columns.time_ms[-1]) + 1 if len(part) else reached_ms
-                if size > metric_cache.most_bytes:
+                if size_bytes > metric_cache.answer_limit_bytes:
                     break
             else:
                 return
         except TooDenseError:
-            pass  # from where it was found on
+            pass  # the rest is read past the memory
         if until_ms is None or reached_ms < until_ms:
-            yield from self._past_memory(metric, reached_ms, until_ms)
+            yield from self._read_uncached(metric, reached_ms, until_ms)
 
-    def _past_memory(self, metric: Metric, from_ms: int, until_ms: int | None) -> Iterator[Batch]:
+    def _read_uncached(self, metric: Metric, from_ms: int, until_ms: int | None) -> Iterator[Batch]:
         encoded = (encode_batch(raw, metric) for raw in self._reader.read_ahead(metric, from_ms, until_ms))
         return (batch for batch in encoded if len(batch))
 
@@ -262,42 +261,42 @@ class Store:
             return None
         metric_cache = self._metric_caches.get(metric.id)
         if metric_cache is None:
-            metric_cache = self._making.run(self._make_metric_caches).get(metric.id)
+            metric_cache = self._opening.run(self._make_metric_caches).get(metric.id)
         return metric_cache
 
     def _make_metric_caches(self) -> dict[str, MetricCache]:
         if self._metric_caches:
             return self._metric_caches
         metric_caches = dict[str, MetricCache]()
-        edges = {metric.collection: partial(_edge_ms, metric_caches, metric) for metric in METRICS}
-        told = choose_detector(self._database, edges)
+        edges_ms = {metric.collection: partial(_edge_ms, metric_caches, metric) for metric in METRICS}
+        detectors = choose_detectors(self._database, edges_ms)
         for metric in METRICS:
-            metric_caches[metric.id] = MetricCache(metric, self._reader, self._lru, told[metric.collection])
+            metric_caches[metric.id] = MetricCache(metric, self._reader, self._lru, detectors[metric.collection])
         self._metric_caches = metric_caches
         return metric_caches
 
 
 def in_window(samples: Stored, window: Window) -> WindowSamples:
     """The samples by the two intervals of a window, of which they are all."""
-    columns, lags = samples.columns, samples.lags_seconds
-    arrivals = None if lags is None else _arrivals(lags[columns.time_ms > to_epoch_ms(window.start_utc)])
+    columns, delays = samples.columns, samples.delays_seconds
+    arrivals = None if delays is None else _arrivals(delays[columns.time_ms > to_epoch_ms(window.start_utc)])
     return WindowSamples(columns.within(window.current), columns.within(window.previous), arrivals)
 
 
-def _arrivals(lags: NDArray[np.float64]) -> Arrivals:
-    """What the seconds from samples' times to their storing come to."""
-    typical = float(np.median(lags)) if len(lags) else 0.0
-    agree = np.abs(lags - typical) <= UNPUNCTUAL_SECONDS
-    late, ahead = int((lags > UNPUNCTUAL_SECONDS).sum()), int((lags < -UNPUNCTUAL_SECONDS).sum())
-    return Arrivals(late, ahead, typical if len(lags) and agree.mean() >= _AGREEING_SHARE else 0.0)
+def _arrivals(delays: NDArray[np.float64]) -> Arrivals:
+    """The summary of ingestion delays in seconds."""
+    typical = float(np.median(delays)) if len(delays) else 0.0
+    agree = np.abs(delays - typical) <= UNPUNCTUAL_SECONDS
+    late, ahead = int((delays > UNPUNCTUAL_SECONDS).sum()), int((delays < -UNPUNCTUAL_SECONDS).sum())
+    return Arrivals(late, ahead, typical if len(delays) and agree.mean() >= _AGREEING_SHARE else 0.0)
 
 
 def _edge_ms(metric_caches: dict[str, MetricCache], metric: Metric) -> int | None:
     metric_cache = metric_caches.get(metric.id)
-    return metric_cache.state.edge_ms if metric_cache else None
+    return metric_cache.snapshot.edge_ms if metric_cache else None
 
 
 def _bounds(interval: Interval) -> tuple[int, int | None]:
-    """The interval's milliseconds: from the first one inside to before the first one past it."""
+    """The interval's first millisecond, and the first one past it."""
     until_ms = None if interval.end_utc is None else to_epoch_ms(interval.end_utc) + 1
     return to_epoch_ms(interval.start_utc) + 1, until_ms

@@ -1,4 +1,4 @@
-"""WiredTiger's own counts of what was ever written to a collection (see `changes`)."""
+"""WiredTiger's counts of the writes to a collection: changes on a standalone mongod (see `change_detector`)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pycemaker.mongo.database import Database, one_exchange
 
 _ENGINE = "$storageStats.wiredTiger"
 _NEEDED = ("insert calls", "modify", "update calls", "remove calls")
-"""Without one of these a write could go uncounted; MongoDB promises no names."""
+"""MongoDB promises no names of counters; without one of these a write could go uncounted."""
 
 _OTHERS = ("modify", "update calls", "remove calls", "truncate calls", "bulk loaded cursor insert calls")
 _NO_SUCH_COLLECTION = 26
@@ -21,7 +21,12 @@ _NO_SUCH_COLLECTION = 26
 
 @dataclass(frozen=True)
 class WriteCounts:
-    """WiredTiger's counters of one collection: which one it is and since when, inserts, all other writes."""
+    """WiredTiger's counters of one collection.
+
+    Attributes:
+        identity: of the collection and of the mongod's process; counts of another identity are not comparable.
+        inserts, others: how many inserts, and how many other writes.
+    """
 
     identity: tuple[Any, ...]
     inserts: int
@@ -29,36 +34,37 @@ class WriteCounts:
 
 
 class CounterDetector:
-    """Compares counters with what the probe found.
+    """Compares a collection's counters with the samples that the probe found.
 
     Args:
-        read: gives the counters; None where they cannot be had.
+        read_counts: the counters; None where the deployment or user has none.
     """
 
-    def __init__(self, read: Callable[[], WriteCounts | None]) -> None:
-        self._read = read
-        self._rereading = PeriodicInvalidation()
-        self._seen: WriteCounts | None = None
-        self._before: WriteCounts | None = None
+    def __init__(self, read_counts: Callable[[], WriteCounts | None]) -> None:
+        self._read_counts = read_counts
+        self._fallback = PeriodicInvalidation()
+        self._latest: WriteCounts | None = None
+        self._previous: WriteCounts | None = None
         self._unexplained = 0
 
     def before_probe(self) -> None:
         """Read the counters. Raises as the protocol says."""
-        self._seen = self._read()
+        self._latest = self._read_counts()
 
     def has_changed(self, appended: int) -> bool:
         """Whether the counters moved by anything but so many inserts.
 
-        A sample that came between the look and the probe was found but not counted: it may be owed until the next look.
+        A sample that came between the counters and the probe was found but not counted: its insert may be owed until
+        the next probe.
         """
-        before, self._before = self._before, self._seen
-        if self._seen is None:
-            return self._rereading.has_changed(appended)
-        if before is None or (before.identity, before.others) != (self._seen.identity, self._seen.others):
+        previous, self._previous = self._previous, self._latest
+        if self._latest is None:
+            return self._fallback.has_changed(appended)
+        if previous is None or (previous.identity, previous.others) != (self._latest.identity, self._latest.others):
             self._unexplained = 0
             return True
         owed = self._unexplained < 0
-        self._unexplained += self._seen.inserts - before.inserts - appended
+        self._unexplained += self._latest.inserts - previous.inserts - appended
         if self._unexplained > 0 or (owed and self._unexplained < 0):
             self._unexplained = 0
             return True
@@ -74,7 +80,7 @@ def read_write_counts(database: Database, collection: str) -> WriteCounts | None
     with one_exchange():
         try:
             hello = database.handle.command("hello")
-            found = list(
+            stats = list(
                 database[collection].aggregate(
                     [
                         {"$collStats": {"storageStats": {}}},
@@ -84,8 +90,8 @@ def read_write_counts(database: Database, collection: str) -> WriteCounts | None
             )
         except OperationFailure as error:
             return WriteCounts((0,), 0, 0) if error.code == _NO_SUCH_COLLECTION else None
-    calls = found[0].get("cursor", {}) if len(found) == 1 else {}
+    calls = stats[0].get("cursor", {}) if len(stats) == 1 else {}
     if not all(name in calls for name in _NEEDED):
         return None
-    identity = (hello.get("topologyVersion", {}).get("processId"), found[0].get("uri"))
+    identity = (hello.get("topologyVersion", {}).get("processId"), stats[0].get("uri"))
     return WriteCounts(identity, calls["insert calls"], sum(calls.get(name, 0) for name in _OTHERS))

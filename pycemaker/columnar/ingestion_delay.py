@@ -37,7 +37,7 @@ class Stored:
         return Stored(self.columns.part(start, stop), None if self.made_s is None else self.made_s[start:stop])
 
     @property
-    def lags_seconds(self) -> NDArray[np.float64] | None:
+    def delays_seconds(self) -> NDArray[np.float64] | None:
         """For each the seconds from the time that it carries to the making of its `_id`; None where unknown."""
         if self.made_s is None:
             return None

@@ -1,4 +1,4 @@
-"""Work that many wait for and one does: its result, or its failure, is everybody's who waited."""
+"""Single flight: of the threads that need the same work at a time one does it, and all have its result or failure."""
 
 from __future__ import annotations
 
@@ -7,34 +7,40 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Generic, TypeVar
 
-Made = TypeVar("Made")
+Result = TypeVar("Result")
 
 
-class SingleFlight(Generic[Made]):
+class SingleFlight(Generic[Result]):
     """Runs one call at a time. Threads share it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._flight: Future[Made] | None = None
+        self._flight: Future[Result] | None = None
 
-    def run(self, make: Callable[[], Made]) -> Made:
-        """The result of `make`, or of the call that is under way already. Raises what that raises."""
+    def run(self, call: Callable[[], Result]) -> Result:
+        """The result of `call`, or of the call that is under way already. Raises what that raises."""
+        flight, leads = self.join()
+        return self.lead(flight, call) if leads else flight.result()
+
+    def join(self) -> tuple[Future[Result], bool]:
+        """The call that is under way, else a new one; whether it is a new one, which the caller has to `lead`."""
         with self._lock:
             flight, leads = self._flight, self._flight is None
             if flight is None:
                 flight = self._flight = Future()
-        return self._lead(flight, make) if leads else flight.result()
+            return flight, leads
 
-    def _lead(self, flight: Future[Made], make: Callable[[], Made]) -> Made:
+    def lead(self, flight: Future[Result], call: Callable[[], Result]) -> Result:
+        """The result of `call`, given to all who joined the flight. Raises what `call` raises."""
         try:
-            made = make()
+            result = call()
         except BaseException as error:
             self._land()
             flight.set_exception(error)
             raise
         self._land()
-        flight.set_result(made)
-        return made
+        flight.set_result(result)
+        return result
 
     def _land(self) -> None:
         with self._lock:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pycemaker.series.batches import Columns
 from pycemaker.series.cadence import Cadence
-from pycemaker.series.once import remembered
+from pycemaker.series.memoize import memoized
 from pycemaker.window import to_epoch_ms
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Curve:
         return replace(self, time_ms=self.time_ms + later_ms)
 
 
-@remembered
+@memoized
 def curves(part: MetricPeriod) -> tuple[Curve, Curve]:
     """The line of the metric's interval, and that of the interval before it moved onto the same hours."""
     span_ms, start_ms = part.window.hours * 3_600_000, to_epoch_ms(part.window.start_utc)

@@ -370,8 +370,8 @@ def test_who_waited_for_a_check_that_began_long_ago_has_it_made_again(
 
     def slowly(appended: int) -> bool:
         monkeypatch.setattr(cpu._detector, "has_changed", changed)
-        result = cpu._flight.result
-        cpu._flight.result = lambda: (waits.set(), result())
+        result = cpu._checks._flight.result
+        cpu._checks._flight.result = lambda: (waits.set(), result())
         slow.set()
         go_on.wait(10)
         return bool(changed(appended))

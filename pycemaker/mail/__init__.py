@@ -1,1 +1,1 @@
-"""How a message leaves, and to whom it may: composing, SMTP, the outbox, suppressions, unsubscribe links."""
+"""Mail: composing, SMTP, the outbox, suppressions, unsubscribe links."""

@@ -1,4 +1,4 @@
-"""Composes the mail: one MIME message out of a page, by the standard library."""
+"""Composes the mail: one MIME message from a page, with the standard library."""
 
 from __future__ import annotations
 
@@ -23,10 +23,7 @@ if TYPE_CHECKING:
     from pycemaker.reports.attachments.kinds import Attachment
     from pycemaker.reports.model import Figure, Page
 
-OUTBOX_SENDER = "pycemaker@localhost.localdomain"
-"""Who a message in the outbox is from, where no account is set up."""
-
-POLICY = SMTP.clone(cte_type="7bit")  # 8-bit bodies need a server that says 8BITMIME
+POLICY = SMTP.clone(cte_type="7bit")  # 8-bit bodies need a server that announces 8BITMIME
 _SOURCE = re.compile(r"""(?<![\w-])(src\s*=\s*)(["'])figure:(.*?)\2""", re.IGNORECASE)
 _SOURCE_LEFT = re.compile(r"""<[^>]*=\s*["']?\s*(figure:[^\s"'>]*)""", re.IGNORECASE)
 
@@ -40,23 +37,23 @@ def compose(
     sender: str,
     sender_name: str = "Pycemaker",
 ) -> EmailMessage:
-    """One message: the text, beside it the HTML with its figures, and after both the attachments.
+    """One message: text and HTML as alternatives, figures related to the HTML, attachments last.
 
     Args:
-        page: what to say.
-        email_to: whom to mail.
-        urls: where each figure is, by name; None puts the figures into the message (Content-ID).
-        attachments: files that travel with it.
-        sender: the address it is from.
-        sender_name: the name beside it.
+        page: the rendered report.
+        email_to: the recipient.
+        urls: the URL of each figure, by name; None puts the figures into the message (Content-ID).
+        attachments: files.
+        sender: the From address.
+        sender_name: the From name.
 
     Raises:
-        InvalidAddress: `email_to` or `sender` is none.
+        InvalidAddress: `email_to` or `sender` is no address.
         NothingToSend: the HTML shows a figure that is neither in `urls` nor on the page.
     """
     domain = parse_address(sender, single_label=True).rpartition("@")[2]
-    inside = {figure.name: f"figure.{secrets.token_hex(8)}@{domain}" for figure in page.figures}
-    sources = {name: f"cid:{content_id}" for name, content_id in inside.items()} if urls is None else urls
+    content_ids = {figure.name: f"figure.{secrets.token_hex(8)}@{domain}" for figure in page.figures}
+    sources = {name: f"cid:{content_id}" for name, content_id in content_ids.items()} if urls is None else urls
     message = EmailMessage(policy=POLICY)
     message["From"] = Address(one_line(sender_name), addr_spec=sender)
     message["To"] = Address(addr_spec=parse_address(email_to, single_label=True))
@@ -68,13 +65,12 @@ def compose(
     message.set_content(encodable(page.text))
     message.add_alternative(encodable(_point_figures(page.html, sources)), subtype="html")
     if urls is None:
-        _put_inside(cast("list[EmailMessage]", message.get_payload())[1], page.figures, inside)
+        _add_related(cast("list[EmailMessage]", message.get_payload())[1], page.figures, content_ids)
     for attachment in attachments:
         main, _, sub = attachment.media_type.partition("/")
         message.add_attachment(attachment.content, main, sub, filename=attachment.name)
-    message["Content-Language"] = (
-        spoken().tag
-    )  # last: each content set above takes the Content- headers before it along
+    # Last: set_content and add_alternative above move the Content- headers that are there already.
+    message["Content-Language"] = spoken().tag
     return message
 
 
@@ -89,26 +85,26 @@ def _point_figures(page_html: str, sources: Mapping[str, str]) -> str:
     return pointed
 
 
-def _put_inside(part: EmailMessage, figures: tuple[Figure, ...], inside: Mapping[str, str]) -> None:
-    """The figures as parts related to the HTML, those left out that it does not show: they would be attachments."""
+def _add_related(part: EmailMessage, figures: tuple[Figure, ...], content_ids: Mapping[str, str]) -> None:
+    """Add the figures that the HTML shows as related parts; mail programs list any other as an attachment."""
     shown = part.get_content()
     for figure in {figure.name: figure for figure in figures}.values():
-        content_id = inside[figure.name]
+        content_id = content_ids[figure.name]
         if content_id in shown:
             part.add_related(
                 figure.png, "image", "png", cid=f"<{content_id}>", disposition="inline", filename=figure.name
             )
     if part.is_multipart():
-        part.set_param("type", "text/html")  # RFC 2387 wants it said
+        part.set_param("type", "text/html")  # required by RFC 2387
 
 
 def readdress(content: bytes, headers: Mapping[str, str]) -> bytes:
-    """The message with these headers instead of its own of the same names; all else is the same to the byte.
+    """The message with these headers in place of its own of the same names; all else is the same to the byte.
 
     Args:
         content: a whole message, lines ending in CR LF.
-        headers: ASCII values of one line each. They are not folded: `EmailMessage` folds what is longer than 78
-            characters by encoding it (RFC 2047), and a mail program takes a link so folded for none.
+        headers: ASCII values of one line each. They are not folded: `EmailMessage` folds a line of over 78 characters
+            by encoding it (RFC 2047), and mail programs do not recognize a link in that.
 
     Raises:
         ValueError: a header's name or value could end its line.
@@ -117,7 +113,7 @@ def readdress(content: bytes, headers: Mapping[str, str]) -> bytes:
         raise ValueError("a header is one line of ASCII")
     head, blank, body = content.partition(b"\r\n\r\n")
     names = {name.lower().encode() for name in headers}
-    fields = re.split(rb"\r\n(?![ \t])", head)  # a header goes on where a line begins with a blank
+    fields = re.split(rb"\r\n(?![ \t])", head)  # a line that begins with a blank continues a header
     kept = [field for field in fields if field.partition(b":")[0].lower() not in names]
     own = [f"{name}: {value}".encode("ascii") for name, value in headers.items()]
     return b"\r\n".join([*own, *kept]) + blank + body

@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 OUTBOX_SENDER = "pycemaker@localhost.localdomain"
-"""The sender of messages in the outbox, where no account is set up."""
+"""The sender where no mail account is set."""
 
 
 @dataclass(frozen=True)
 class Outbox:
-    """Writes messages into `folder`, whole, for the owner's eyes only, where no mail server is set up.
+    """Writes messages as files into `folder`, readable by their owner only.
 
-    A message's file is named after its date and its Message-ID: one that is written twice is there once.
+    A file's name comes from the message's date and Message-ID: a message that is written twice is there once.
     """
 
     folder: Path
@@ -38,29 +38,29 @@ class Outbox:
         Raises:
             MailRefused: the file cannot be written.
         """
-        head = BytesHeaderParser(policy=POLICY).parsebytes(content)
-        sent_at = head["Date"].datetime.astimezone(UTC)
-        path = self.folder / f"{sent_at:%Y%m%dT%H%M%SZ}-{_mark(str(head['Message-ID']))}.eml"
+        headers = BytesHeaderParser(policy=POLICY).parsebytes(content)
+        sent_at = headers["Date"].datetime.astimezone(UTC)
+        path = self.folder / f"{sent_at:%Y%m%dT%H%M%SZ}-{_fingerprint(str(headers['Message-ID']))}.eml"
         on_leaving()
-        beside = path.with_suffix(".new")
+        temporary = path.with_suffix(".new")
         try:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with os.fdopen(os.open(beside, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as file:
+            with os.fdopen(os.open(temporary, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as file:
                 file.write(content)
-            beside.replace(path)
+            temporary.replace(path)
         except OSError as error:
             with suppress(OSError):
-                beside.unlink()
+                temporary.unlink()
             reason = f"the outbox cannot be written: {error.strerror}"
             raise MailRefused(reason=reason, possibly_sent=False, is_temporary=True) from error
         return Delivery(via="outbox", reply=path.name)
 
     def remove(self, name: str, message_id: str) -> None:
-        """Remove the message in the file of this name, where it is one that the message of this id would have."""
-        if re.fullmatch(rf"[0-9]{{8}}T[0-9]{{6}}Z-{_mark(message_id)}\.eml", name):
+        """Remove the file of this name, where it is the name of a message with this id."""
+        if re.fullmatch(rf"[0-9]{{8}}T[0-9]{{6}}Z-{_fingerprint(message_id)}\.eml", name):
             with suppress(OSError):
                 (self.folder / name).unlink()
 
 
-def _mark(message_id: str) -> str:
+def _fingerprint(message_id: str) -> str:
     return hashlib.sha256(message_id.encode()).hexdigest()[:8]

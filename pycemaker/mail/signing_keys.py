@@ -1,7 +1,7 @@
-"""Keys that every server signs with: random, kept in MongoDB, each under a number that only grows.
+"""Signing keys of all servers: random, stored in MongoDB, numbered upwards.
 
-The newest one signs. Older ones still verify until they are forgotten, so that a new key does not break what is out.
-What a key signs says what it is for (see `derived`): a signature made for one purpose is none for another.
+The newest key signs. Older keys still verify until they are deleted, so that a new key does not break older links.
+Each purpose has a derived key (see `derived`): a signature for one purpose does not verify for another.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pycemaker.mongo.database import Database, one_exchange
 
 COLLECTION = "signing_keys"
 _BYTES = 32
-_LASTING = WriteConcern("majority")  # a key that a failover takes back has signed what is out
+_LASTING = WriteConcern("majority")  # a failover must not lose a key that has signed links
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class SigningKeys:
     """The keys in one database. Every method raises DatabaseUnreachable where MongoDB is away.
 
     Args:
-        database: where they are; the first one is made when it is first needed.
+        database: the database; the first key is made when it is first needed.
     """
 
     def __init__(self, database: Database) -> None:
@@ -50,28 +50,28 @@ class SigningKeys:
         return self._newest() or self._make(1)
 
     def find(self, number: int) -> SigningKey | None:
-        """The key of that number; None where it never was, or was forgotten."""
+        """The key of that number; None where there is none, or not any more."""
         with one_exchange():
-            found = self._database[COLLECTION].find_one({"_id": number})
-        return SigningKey(found["_id"], bytes(found["secret"])) if found else None
+            document = self._database[COLLECTION].find_one({"_id": number})
+        return SigningKey(document["_id"], bytes(document["secret"])) if document else None
 
     def renew(self) -> SigningKey:
         """Make a new key to sign with."""
         return self._make(self.newest().number + 1)
 
     def forget_older(self) -> int:
-        """Remove all but the newest: nothing that they signed verifies any more. How many they were."""
+        """Delete all but the newest, so that what they signed verifies no more; the number deleted."""
         with one_exchange():
             return self._database[COLLECTION].delete_many({"_id": {"$lt": self.newest().number}}).deleted_count
 
     def _newest(self) -> SigningKey | None:
         with one_exchange():
-            found = self._database[COLLECTION].find_one(sort=[("_id", -1)])
-        return SigningKey(found["_id"], bytes(found["secret"])) if found else None
+            document = self._database[COLLECTION].find_one(sort=[("_id", -1)])
+        return SigningKey(document["_id"], bytes(document["secret"])) if document else None
 
     def _make(self, number: int) -> SigningKey:
-        """A key of this number; where another server has just made it, that one."""
-        made = {"_id": number, "secret": secrets.token_bytes(_BYTES), "made_at": datetime.now(UTC)}
+        """A new key of this number; another server's, where that has just made it."""
+        document = {"_id": number, "secret": secrets.token_bytes(_BYTES), "made_at": datetime.now(UTC)}
         with one_exchange(), suppress(DuplicateKeyError):
-            self._database[COLLECTION].with_options(write_concern=_LASTING).insert_one(made)
+            self._database[COLLECTION].with_options(write_concern=_LASTING).insert_one(document)
         return self.find(number) or self.newest()

@@ -1,7 +1,7 @@
-"""Handing a message to a mail server. Alone imports yagmail.
+"""SMTP delivery over yagmail's authenticated connection. Alone imports yagmail.
 
-yagmail connects and logs in. What is said after the login is said step by step: yagmail's own `send` rewrites bodies,
-tries again after a drop, and hides what the server answered.
+yagmail connects and logs in. The commands after the login are sent one by one: yagmail's own `send` rewrites bodies,
+retries after a drop, and hides the server's answers.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ _REPLY_AWAITED = "waiting for the answer to the message"
 
 @dataclass(frozen=True)
 class SmtpSender:
-    """Hands messages to a mail server, once each: nothing is sent a second time.
+    """Sends messages to a mail server, once each, without retries.
 
     Attributes:
         security: `ssl` (TLS from the first byte), `starttls`, or `none`.
         user: the login, and the envelope's sender.
         password: None where the server wants no login.
         timeout_seconds: for each answer of the server.
-        total_seconds: for the whole hand-over.
-        context: whom to trust; None trusts the system's authorities, or those in SSL_CERT_FILE.
-        mask: takes this installation's other secrets out of what the server said.
+        total_seconds: for the whole delivery.
+        context: the trusted authorities; None for the system's, or those in SSL_CERT_FILE.
+        mask: removes this installation's other secrets from the server's answers.
     """
 
     host: str
@@ -49,77 +49,79 @@ class SmtpSender:
     mask: Callable[[str], str] = field(default=str, repr=False, compare=False)
 
     def __call__(self, content: bytes, email_to: str, on_leaving: Callable[[], None]) -> Delivery:
-        """Hand the message over; return once the server has accepted it.
+        """Send the message; return once the server has accepted it.
 
         Args:
             content: the message, lines ending in CR LF.
             email_to: the envelope's recipient.
-            on_leaving: called when the server has all of the message but the line that ends it. What it raises ends
-                the connection there, and a message that was not ended is none (RFC 5321, 4.1.1.10).
+            on_leaving: called when the server has all of the message but its last line. An exception from it closes
+                the connection, and the server drops a message without its last line (RFC 5321, 4.1.1.10).
 
         Raises:
-            MailRefused: it was not accepted; `possibly_sent` where the message was out and the answer did not come,
-                `is_temporary` where the server, or the way to it, may do better another time.
+            MailRefused: it was not accepted; `possibly_sent` where the whole message was sent and no answer came,
+                `is_temporary` where a later attempt may succeed.
         """
         stuffed = re.sub(rb"(?m)^\.", b"..", content)
-        watch = DeliveryDeadline(self.total_seconds)
+        deadline = DeliveryDeadline(self.total_seconds)
         try:
-            with watch:
-                return Delivery(via="smtp", reply=self._clean(self._hand_over(stuffed, email_to, watch, on_leaving)))
+            with deadline:
+                return Delivery(via="smtp", reply=self._mask(self._deliver(stuffed, email_to, deadline, on_leaving)))
         except (OSError, ValueError) as error:
-            refusal = self._refusal(error, watch)
+            refusal = self._refusal(error, deadline)
         raise refusal
 
     def try_login(self) -> str:
-        """Connect, log in where there is a password, and hang up; nothing is sent. Which TLS it was, or `no TLS`.
+        """Connect, log in where there is a password, and quit; nothing is sent. The TLS version, or `no TLS`.
 
         Raises:
-            MailRefused: the server, or the way to it, is not as it was set.
+            MailRefused: the server cannot be reached, or refuses these settings.
         """
-        watch = DeliveryDeadline(self.total_seconds)
+        deadline = DeliveryDeadline(self.total_seconds)
         try:
-            with watch:
-                return self._log_in(watch)
+            with deadline:
+                return self._log_in(deadline)
         except (OSError, ValueError) as error:
-            refusal = self._refusal(error, watch)
+            refusal = self._refusal(error, deadline)
         raise refusal
 
-    def _log_in(self, watch: DeliveryDeadline) -> str:
-        client = self._make_client(watch)
+    def _log_in(self, deadline: DeliveryDeadline) -> str:
+        client = self._make_client(deadline)
         try:
             client.login()
             connection = client.smtp.sock
             return str(connection.version()) if isinstance(connection, ssl.SSLSocket) else "no TLS"
         finally:
             if client.smtp is not None:
-                client.smtp.hang_up()
+                client.smtp.quit_quietly()
 
-    def _refusal(self, error: Exception, watch: DeliveryDeadline) -> MailRefused:
-        said = f"no end after {self.total_seconds:g} s" if watch.is_over else _say(error, self.timeout_seconds)
-        permanent = _is_permanent(error) and not watch.is_over
-        possibly_sent = watch.step == _REPLY_AWAITED
+    def _refusal(self, error: Exception, deadline: DeliveryDeadline) -> MailRefused:
+        text = f"no end after {self.total_seconds:g} s" if deadline.is_over else _describe(error, self.timeout_seconds)
+        permanent = _is_permanent(error) and not deadline.is_over
+        possibly_sent = deadline.step == _REPLY_AWAITED
         return MailRefused(
-            reason=self._clean(f"{watch.step}: {said}"),
+            reason=self._mask(f"{deadline.step}: {text}"),
             possibly_sent=possibly_sent,
             is_temporary=not (permanent or possibly_sent),
         )
 
     def prepare(self) -> None:
-        """Import beforehand what the first message needs: a tenth of a second."""
+        """Import in advance what the first message needs: a tenth of a second."""
         self._make_client(DeliveryDeadline(self.total_seconds))
 
-    def _hand_over(self, content: bytes, email_to: str, watch: DeliveryDeadline, on_leaving: Callable[[], None]) -> str:
-        client = self._make_client(watch)
+    def _deliver(
+        self, content: bytes, email_to: str, deadline: DeliveryDeadline, on_leaving: Callable[[], None]
+    ) -> str:
+        client = self._make_client(deadline)
         try:
             client.login()
             client.smtp.ehlo_or_helo_if_needed()
-            return self._say_message(client.smtp, content, email_to, watch, on_leaving)
+            return self._transmit(client.smtp, content, email_to, deadline, on_leaving)
         finally:
             if client.smtp is not None:
-                client.smtp.hang_up()
+                client.smtp.quit_quietly()
 
-    def _make_client(self, watch: DeliveryDeadline) -> Any:
-        """The client of yagmail, over a connection that the watch holds on to. Its `send` is not used."""
+    def _make_client(self, deadline: DeliveryDeadline) -> Any:
+        """The client of yagmail, over a connection with our deadline. Its `send` is not used."""
         import yagmail  # 0.1 s that notebooks and the server's start do not need
 
         context = self.context or ssl.create_default_context()
@@ -128,7 +130,7 @@ class SmtpSender:
         class Client(yagmail.SMTP):  # type: ignore[misc]
             @property
             def connection(self) -> Any:
-                return partial(SmtpConnection, watch, tls)
+                return partial(SmtpConnection, deadline, tls)
 
         starttls = {"context": context} if self.security == "starttls" else False
         return Client(
@@ -136,31 +138,31 @@ class SmtpSender:
             smtp_skip_login=self.password is None, soft_email_validation=False, timeout=self.timeout_seconds,
         )  # fmt: skip
 
-    def _say_message(
+    def _transmit(
         self,
         connection: SmtpConnection,
         content: bytes,
         email_to: str,
-        watch: DeliveryDeadline,
+        deadline: DeliveryDeadline,
         on_leaving: Callable[[], None],
     ) -> str:
-        watch.step = "naming the sender"
+        deadline.step = "naming the sender"
         size = [f"size={len(content)}"] if connection.has_extn("size") else []
         _expect(2, connection.mail(self.user, size))
-        watch.step = "naming the recipient"
+        deadline.step = "naming the recipient"
         _expect(2, connection.rcpt(email_to))
-        watch.step = "sending the message"
+        deadline.step = "sending the message"
         _expect(3, connection.docmd("DATA"))
-        connection.give(content if content.endswith(b"\r\n") else content + b"\r\n")
+        connection.send_content(content if content.endswith(b"\r\n") else content + b"\r\n")
         on_leaving()
         connection.end_message()
-        watch.step = _REPLY_AWAITED
-        reply = connection.get_verdict()
-        watch.step = "after the message"
+        deadline.step = _REPLY_AWAITED
+        reply = connection.get_final_reply()
+        deadline.step = "after the message"
         return _expect(2, reply)
 
-    def _clean(self, text: str) -> str:
-        """One line without secrets, in case the server repeats what it was told."""
+    def _mask(self, text: str) -> str:
+        """One line without secrets, in case the server repeats a command."""
         for secret in (f"\0{self.user}\0{self.password}", self.password) if self.password else ():
             encoded = base64.b64encode(encodable(secret).encode()).decode()
             text = text.replace(encoded, "***").replace(secret, "***")
@@ -169,14 +171,14 @@ class SmtpSender:
 
 def _expect(kind: int, reply: tuple[int, bytes]) -> str:
     """The reply as text where its first digit is `kind`."""
-    code, said = reply
+    code, text = reply
     if code // 100 != kind:
-        raise smtplib.SMTPResponseException(code, said)
-    return f"{code} {said.decode('utf-8', 'replace')}"
+        raise smtplib.SMTPResponseException(code, text)
+    return f"{code} {text.decode('utf-8', 'replace')}"
 
 
 def _is_permanent(error: Exception) -> bool:
-    """Whether trying again is of no use: a reply that begins with 5 (RFC 5321, 4.2.1), or a fault of our own making."""
+    """Whether a retry is of no use: a reply that begins with 5 (RFC 5321, 4.2.1), or an error on our side."""
     if isinstance(error, smtplib.SMTPResponseException):
         return error.smtp_code // 100 == 5
     if isinstance(error, ssl.SSLError):  # one about a certificate is a ValueError too
@@ -184,11 +186,11 @@ def _is_permanent(error: Exception) -> bool:
     return isinstance(error, (smtplib.SMTPNotSupportedError, ValueError))
 
 
-def _say(error: Exception, timeout_seconds: float) -> str:
-    """What went wrong, in words."""
+def _describe(error: Exception, timeout_seconds: float) -> str:
+    """The error in words."""
     match error:
-        case smtplib.SMTPResponseException(smtp_code=code, smtp_error=said):
-            return f"{code} {said.decode('utf-8', 'replace') if isinstance(said, bytes) else said}"
+        case smtplib.SMTPResponseException(smtp_code=code, smtp_error=text):
+            return f"{code} {text.decode('utf-8', 'replace') if isinstance(text, bytes) else text}"
         case ssl.SSLCertVerificationError():
             return f"the server's certificate is not trusted: {error.verify_message}"
         case _ if "timed out" in str(error):

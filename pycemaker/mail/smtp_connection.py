@@ -1,4 +1,4 @@
-"""A connection to a mail server that ends in time, and that knows whether a message is under way."""
+"""SMTP connection with a deadline, which also knows whether a message is being sent."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer as Buffer
 
-_GOODBYE_SECONDS = 1.0
+_QUIT_SECONDS = 1.0
 LOGINS = ("CRAM-MD5", "PLAIN", "LOGIN")
-"""The ways to log in that smtplib knows (SASL), the first that is offered first."""
+"""SASL mechanisms that smtplib knows, in order of preference."""
 
 _PIECE_BYTES = 64 * 1024
-"""Between two of them it is looked whether the server still wants the message."""
+"""After each piece the connection is checked for an early refusal."""
 
 
 class DeliveryDeadline:
-    """Knows how far a hand-over has come, and cuts its connection when the time is over, whatever it waits for.
+    """The deadline of one delivery: shuts the connection down when the time is over. It also knows the step.
 
-    A socket's timeout starts again with each byte, so a server that drips would hold it for ever.
+    A socket's timeout starts again with each byte, so a server that sends single bytes would hold it for ever.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -46,8 +46,8 @@ class DeliveryDeadline:
                 self._handle.close()
                 self._handle = None
 
-    def hold(self, plain: socket.socket) -> None:
-        """Keep a second handle on the connection: the first one changes owner each time TLS wraps it."""
+    def attach(self, plain: socket.socket) -> None:
+        """Take a second handle on the connection: the first one changes owner each time TLS wraps it."""
         with self._lock:
             self._handle = plain.dup()
         if self.is_over:
@@ -61,24 +61,24 @@ class DeliveryDeadline:
 
 
 class SmtpConnection(smtplib.SMTP):
-    """The connection that yagmail logs in over; the watch has its socket from the first moment."""
+    """The connection that yagmail logs in over; the deadline has its socket from the start."""
 
     def __init__(
-        self, watch: DeliveryDeadline, tls: ssl.SSLContext | None, host: str, port: str, *, timeout: float
+        self, deadline: DeliveryDeadline, tls: ssl.SSLContext | None, host: str, port: str, *, timeout: float
     ) -> None:
-        self._watch = watch
+        self._deadline = deadline
         self._tls = tls
         self._is_amid_message = False
-        name = socket.gethostname()  # smtplib's default asks the DNS for more, which may take long
+        name = socket.gethostname()  # smtplib's default looks the name up in the DNS, which may take long
         super().__init__(host, int(port), name if "." in name else "[127.0.0.1]", timeout)
 
     def connect(self, host: str = "localhost", port: int = 0, source_address: Any = None) -> tuple[int, bytes]:
         """Connect, with TLS at once where it is wanted; the server's greeting."""
-        # A name has two addresses as a rule, and each is tried for so long.
+        # A name usually has two addresses, and each is tried for this long.
         plain = socket.create_connection((host, port), self.timeout / 2, source_address)
         plain.settimeout(self.timeout)
-        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # the last dot does not wait for an ACK
-        self._watch.hold(plain)
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # the last line does not wait for an ACK
+        self._deadline.attach(plain)
         self.sock = self._tls.wrap_socket(plain, server_hostname=host) if self._tls else plain
         self.file = None
         return self.getreply()
@@ -89,31 +89,31 @@ class SmtpConnection(smtplib.SMTP):
             self.file = _WholeLines(self.sock.makefile("rb"))
         return super().getreply()
 
-    def give(self, content: bytes) -> None:
-        """The message, all but the line that ends it. Until that line the server has accepted nothing.
+    def send_content(self, content: bytes) -> None:
+        """Send the message without its last line. Until that line the server has accepted nothing.
 
         Args:
             content: lines ending in CR LF, their dots doubled.
 
         Raises:
-            SMTPResponseException: the server refuses it in its midst.
-            OSError: it does not get through.
+            SMTPResponseException: the server refuses it before its end.
+            OSError: the connection failed.
         """
         self._is_amid_message = True
         for start in range(0, len(content), _PIECE_BYTES):
             try:
-                self._put(content[start : start + _PIECE_BYTES])
+                self._send_all(content[start : start + _PIECE_BYTES])
             except OSError:
-                self._heed()
+                self._raise_early_reply()
                 raise
-            self._heed()
+            self._raise_early_reply()
 
     def end_message(self) -> None:
-        """The line that ends the message: what it raises, as `give`, came before the server was told."""
-        self._heed()
-        self._put(b".\r\n")
+        """Send the message's last line. An exception, as of `send_content`, came before the server got it."""
+        self._raise_early_reply()
+        self._send_all(b".\r\n")
 
-    def get_verdict(self) -> tuple[int, bytes]:
+    def get_final_reply(self) -> tuple[int, bytes]:
         """The answer to the message. Raises SMTPServerDisconnected where it is none."""
         reply = self.getreply()
         if reply[0] < 0:
@@ -121,38 +121,38 @@ class SmtpConnection(smtplib.SMTP):
         self._is_amid_message = False
         return reply
 
-    def hang_up(self) -> None:
-        """Say goodbye and close; whatever goes wrong here changes nothing any more.
+    def quit_quietly(self) -> None:
+        """Send QUIT and close, without exceptions.
 
-        In the midst of a message goodbye would be a part of it: there the connection is closed without a word.
+        During a message QUIT would be a part of it: there the connection is only closed.
         """
         with suppress(OSError):
             if self.sock and not self._is_amid_message:
-                self.sock.settimeout(_GOODBYE_SECONDS)
+                self.sock.settimeout(_QUIT_SECONDS)
                 self.putcmd("QUIT")
                 self.sock.recv(512)
         self.close()
 
-    def _put(self, piece: bytes) -> None:
-        """Send it all; unlike `send`, which closes on a fault, leave what the server has said to be read."""
+    def _send_all(self, piece: bytes) -> None:
+        """Send all of it; unlike `send`, which closes on an error, leave the server's answer to be read."""
         if self.sock is None:
             raise smtplib.SMTPServerDisconnected
         self.sock.sendall(piece)
 
-    def _heed(self) -> None:
-        """Raise what the server has said although it was not its turn; nothing where it waits, as it should."""
-        if self._has_spoken():
-            code, said = self.getreply()
-            raise smtplib.SMTPResponseException(code, said)
+    def _raise_early_reply(self) -> None:
+        """Raise the reply that the server sent before the message's end; do nothing where it waits, as it should."""
+        if self._has_early_reply():
+            code, text = self.getreply()
+            raise smtplib.SMTPResponseException(code, text)
 
-    def _has_spoken(self) -> bool:
-        """Whether there is an answer to read, or the server has hung up; waits for nothing."""
+    def _has_early_reply(self) -> bool:
+        """Whether there is a reply to read, or the server has closed; does not block."""
         if self.file is None or self.sock is None:
             return True
         self.sock.settimeout(0)
         try:
             if self.file.peek() or isinstance(self.sock, ssl.SSLSocket):
-                return True  # TLS says nothing at the end alone; where there is nothing to read yet, it raises
+                return True  # TLS peeks empty at the end only; it raises where there is nothing to read yet
             return not self.sock.recv(1, socket.MSG_PEEK)
         except (BlockingIOError, ssl.SSLWantReadError):
             return False
@@ -160,15 +160,17 @@ class SmtpConnection(smtplib.SMTP):
             self.sock.settimeout(self.timeout)
 
     def login(self, user: str, password: str, *, initial_response_ok: bool = True) -> tuple[int, bytes]:
-        """Log in, as a step of its own.
+        """Log in, as a step of the deadline.
 
         Raises:
             SMTPNotSupportedError: the server offers no login, or none that can be done here.
         """
-        self._watch.step = "logging in"
+        self._deadline.step = "logging in"
         self.ehlo_or_helo_if_needed()
         if self.has_extn("auth"):
-            offered = self.esmtp_features["auth"].upper().split()  # smtplib compares in capitals, and servers may not
+            offered = (
+                self.esmtp_features["auth"].upper().split()
+            )  # smtplib compares in capitals; some servers write small letters
             self.esmtp_features["auth"] = " ".join(offered)
             if not set(offered) & set(LOGINS):
                 raise smtplib.SMTPNotSupportedError(
@@ -192,7 +194,7 @@ class SmtpConnection(smtplib.SMTP):
 
 
 class _Utf8(str):
-    """A text that is UTF-8 whatever encoding it is asked for: smtplib asks for ASCII."""
+    """A text that always encodes to UTF-8: smtplib asks for ASCII."""
 
     __slots__ = ()
 
@@ -202,7 +204,7 @@ class _Utf8(str):
 
 
 class _WholeLines:
-    """Reads lines, and takes one that breaks off for none: smtplib would take `2501`, cut off, for an acceptance."""
+    """Reads whole lines only: smtplib would take a reply that was cut off at `2501` for an acceptance."""
 
     def __init__(self, file: BufferedReader) -> None:
         self._file = file
@@ -210,6 +212,6 @@ class _WholeLines:
         self.peek = file.peek
 
     def readline(self, limit: int) -> bytes:
-        """The next line; nothing at the end, and nothing where the connection ends within it."""
+        """The next line; empty at the end, and where the connection ends within it."""
         line = self._file.readline(limit)
         return line if line.endswith(b"\n") or len(line) == limit else b""

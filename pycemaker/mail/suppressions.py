@@ -1,7 +1,7 @@
-"""Who wants no more reports: looked up before each mail leaves.
+"""Suppressions: addresses that get no more of a report, looked up before each mail is sent.
 
-A suppression is of one address and one report, or of every report. It was asked for by the recipient, through the link
-that their mail carries, or set by whoever operates the service; only they can lift their own.
+A suppression is for one address and one report, or every report. The recipient set it, through the link in a mail, or
+the operator; either can lift only their own.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pycemaker.mongo.database import Database, one_exchange, translated
 
 COLLECTION = "suppressions"
 EVERY_REPORT = "*"
-"""In the place of a report's name: all of them, those that are yet to be written too."""
+"""In place of a report's name: all reports, future ones included."""
 
 _AWARE: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True)
 
@@ -28,7 +28,7 @@ OPERATOR = "operator"
 
 @dataclass(frozen=True)
 class Suppression:
-    """One address and one report (or EVERY_REPORT): by whom (RECIPIENT or OPERATOR), and since when."""
+    """One address and one report (or EVERY_REPORT): set by RECIPIENT or OPERATOR, and when."""
 
     address: str
     notebook: str
@@ -37,7 +37,7 @@ class Suppression:
 
 
 def inbox(address: str) -> str:
-    """Where mail to the address arrives: `Ana+x@b.com` and `ana+y@b.com` are one inbox with most providers."""
+    """The inbox of an address: `Ana+x@b.com` and `ana+y@b.com` are one inbox with most providers."""
     local, _, domain = address.lower().rpartition("@")
     return f"{local.partition('+')[0] or local}@{domain}"
 
@@ -45,30 +45,29 @@ def inbox(address: str) -> str:
 class Suppressions:
     """The suppressions in one database. Addresses are compared without regard to case.
 
-    What is suppressed for an inbox (`ana@b.com`) is suppressed for each tag of it (`ana+x@b.com`), not the other way.
+    A suppression of an inbox (`ana@b.com`) holds for each tag of it (`ana+x@b.com`), not the other way round.
 
-    Every method raises DatabaseUnreachable where MongoDB is away: nobody is mailed while it is not
-    known whether they may be.
+    Every method raises DatabaseUnreachable where MongoDB is away: nobody is mailed without a look at the suppressions.
 
     Args:
-        database: where they are.
+        database: the database.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def is_suppressed(self, address: str, notebook: str = EVERY_REPORT) -> bool:
-        """Whether this report (by default: any report whatever) must not be mailed to the address."""
+        """Whether this report (by default any report) must not be mailed to the address."""
         return bool(self.of(address, notebook))
 
     def of(self, address: str, notebook: str) -> list[Suppression]:
-        """What keeps this report from the address: nothing, or one or several."""
+        """The suppressions that keep this report from the address; empty where it may be mailed."""
         ids = [each for name in dict.fromkeys((notebook, EVERY_REPORT)) for each in _ids(address, name)]
         with one_exchange():
-            return [_read(found) for found in self._database[COLLECTION].find({"_id": {"$in": ids}})]
+            return [_read(document) for document in self._database[COLLECTION].find({"_id": {"$in": ids}})]
 
     def add(self, address: str, notebook: str = EVERY_REPORT, *, by: str = OPERATOR) -> bool:
-        """Keep the report from the address; whether that is new. The operator's word stands over the recipient's."""
+        """Suppress the report for the address; whether that is new. The operator overwrites a recipient's."""
         known: dict[str, Any] = {"by": by, "since": datetime.now(UTC)}
         update = {"$set": known} if by == OPERATOR else {"$setOnInsert": known}
         with one_exchange():
@@ -76,10 +75,10 @@ class Suppressions:
         return written.upserted_id is not None
 
     def remove(self, address: str, notebook: str = EVERY_REPORT, *, by: str = OPERATOR) -> bool:
-        """Lift what suppresses it; whether there was any.
+        """Lift the suppression; whether there was one.
 
-        The operator lifts its inbox's too. A recipient lifts neither that, which may be somebody else's wish, nor the
-        operator's: a tag's link reaches whoever reads the tag's mail.
+        The operator lifts the inbox's too. A recipient lifts neither that, which may be another person's wish, nor the
+        operator's: the link in a tag's mail reaches anybody who reads that mail.
         """
         own: dict[str, Any] = {"_id": _id(address, notebook), "by": RECIPIENT}
         query = own if by == RECIPIENT else {"_id": {"$in": _ids(address, notebook)}}
@@ -87,7 +86,7 @@ class Suppressions:
             return self._database[COLLECTION].delete_many(query).deleted_count > 0
 
     def every(self) -> Iterator[Suppression]:
-        """All of them, by address, however many exchanges that takes."""
+        """All suppressions by address, in as many exchanges as it takes."""
         batches: Any = self._database.find_raw_batches(COLLECTION, sort=[("_id", 1)])
         with translated():
             for raw in batches:
@@ -100,9 +99,9 @@ def _id(address: str, notebook: str) -> dict[str, str]:
 
 
 def _ids(address: str, notebook: str) -> list[dict[str, str]]:
-    """Those of what is for the address itself, and for the inbox that it is a tag of."""
-    return [_id(one, notebook) for one in dict.fromkeys((address.lower(), inbox(address)))]
+    """The ids for the address itself, and for its inbox."""
+    return [_id(each, notebook) for each in dict.fromkeys((address.lower(), inbox(address)))]
 
 
-def _read(found: dict[str, Any]) -> Suppression:
-    return Suppression(found["_id"]["address"], found["_id"]["notebook"], found["by"], found["since"])
+def _read(document: dict[str, Any]) -> Suppression:
+    return Suppression(document["_id"]["address"], document["_id"]["notebook"], document["by"], document["since"])

@@ -1,9 +1,8 @@
-"""The link by which a recipient leaves a report: in each mail's headers, signed, for one click (RFC 2369, RFC 8058).
+"""Unsubscribe links: in each mail's headers, signed, for one click (RFC 2369, RFC 8058).
 
-The link names address and report, and an HMAC keeps anybody from making one for somebody else. It does not expire:
-mail is kept for years, leaving has to work from any of it, and all that a link can do is to stop mail, and to ask for
-it again, for the very address that it was mailed to. Who must break links that are out makes a new key and forgets the
-old ones (`python -m pycemaker suppressions new-key --forget`).
+A link names address and report; an HMAC keeps others from making one. It does not expire: people keep mail for years,
+unsubscribing has to work from any of it, and a link can only stop or resume mail to the address that it was sent to. To
+break all links, make a new key and delete the older ones (`python -m pycemaker suppressions new-key --forget`).
 """
 
 from __future__ import annotations
@@ -34,32 +33,32 @@ class Subscription:
 
 
 def make_token(subscription: Subscription, key: SigningKey) -> str:
-    """What stands for the subscription in a path: a MAC, the key's number, address and notebook, in base64url."""
-    told = key.number.to_bytes(_NUMBER_BYTES, "big") + _told(subscription)
-    return base64.urlsafe_b64encode(_mac(told, key) + told).rstrip(b"=").decode()
+    """The token of a subscription in a path: a MAC, the key's number, address and notebook, in base64url."""
+    payload = key.number.to_bytes(_NUMBER_BYTES, "big") + _payload(subscription)
+    return base64.urlsafe_b64encode(_mac(payload, key) + payload).rstrip(b"=").decode()
 
 
 def read_token(token: str, keys: SigningKeys) -> Subscription:
     """The subscription of a token.
 
     Raises:
-        UnknownLink: it is none, or none of ours, or its key was forgotten. Which of these is not said.
+        UnknownLink: it is malformed, not signed by us, or its key was deleted; callers do not learn which.
         DatabaseUnreachable: the key cannot be looked up.
     """
-    mac, told = _taken_apart(token)
-    key = keys.find(int.from_bytes(told[:_NUMBER_BYTES], "big"))
-    if key is None or not hmac.compare_digest(mac, _mac(told, key)):
+    mac, payload = _split_token(token)
+    key = keys.find(int.from_bytes(payload[:_NUMBER_BYTES], "big"))
+    if key is None or not hmac.compare_digest(mac, _mac(payload, key)):
         raise UnknownLink
-    address, _, notebook = told[_NUMBER_BYTES:].decode().partition("\n")
+    address, _, notebook = payload[_NUMBER_BYTES:].decode().partition("\n")
     return Subscription(address, notebook)
 
 
 class UnsubscribeHeaders:
-    """Makes the headers that let a mail program offer "unsubscribe" beside the sender.
+    """Makes the headers with which a mail program offers "unsubscribe" beside the sender.
 
     Args:
         keys: to sign with.
-        public_url: this API as readers reach it; without one there is nothing to link to, and no header.
+        public_url: this API as readers reach it; None makes no header.
     """
 
     def __init__(self, keys: SigningKeys, public_url: str | None) -> None:
@@ -67,7 +66,7 @@ class UnsubscribeHeaders:
         self._public_url = public_url
 
     def for_recipient(self, address: str, notebook: str) -> dict[str, str]:
-        """`List-Unsubscribe`, and over https `List-Unsubscribe-Post`: RFC 8058 has one click for https alone.
+        """`List-Unsubscribe`, and over https `List-Unsubscribe-Post`: RFC 8058 allows one click over https only.
 
         Raises:
             DatabaseUnreachable: the key cannot be read.
@@ -81,7 +80,7 @@ class UnsubscribeHeaders:
         return headers
 
 
-def _taken_apart(token: str) -> tuple[bytes, bytes]:
+def _split_token(token: str) -> tuple[bytes, bytes]:
     if not _TOKEN.fullmatch(token):
         raise UnknownLink
     try:
@@ -93,10 +92,10 @@ def _taken_apart(token: str) -> tuple[bytes, bytes]:
     return content[:_MAC_BYTES], content[_MAC_BYTES:]
 
 
-def _told(subscription: Subscription) -> bytes:
+def _payload(subscription: Subscription) -> bytes:
     """Address and notebook: neither has a line break in it."""
     return f"{subscription.address}\n{subscription.notebook}".encode()
 
 
-def _mac(told: bytes, key: SigningKey) -> bytes:
-    return hmac.digest(key.derived(_PURPOSE), told, hashlib.sha256)[:_MAC_BYTES]
+def _mac(payload: bytes, key: SigningKey) -> bytes:
+    return hmac.digest(key.derived(_PURPOSE), payload, hashlib.sha256)[:_MAC_BYTES]

@@ -1,4 +1,4 @@
-"""The reports there are: every `notebooks/*.ipynb` that has a cell tagged `parameters`."""
+"""The catalogue of reports: every `notebooks/*.ipynb` with a cell tagged `parameters`."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ DEFAULT_NOTEBOOK = "report"
 
 @dataclass(frozen=True)
 class Notebook:
-    """One report that can be asked for.
+    """One report that can be requested.
 
     Attributes:
-        name: what a request calls it: its file's name without the ending.
+        name: its name in requests: the file's name without the ending.
         path: the file.
         title: its first markdown heading; the name where it has none.
         description: the paragraph below that heading; may be empty.
-        parameters: what a caller may give, as its parameters cell declares it, those of the path included.
-        fixed: what its parameters cell assigns and nobody can give; that and why, in Portuguese, by name.
+        parameters: what its parameters cell declares for callers, those of the path included.
+        fixed: why a name that the cell assigns is no parameter, in Portuguese, by name.
     """
 
     name: str
@@ -48,21 +48,21 @@ class Notebook:
     fixed: Mapping[str, str] = field(default_factory=dict)
 
     def read(self, given: Mapping[str, str]) -> dict[str, Scalar]:
-        """Parameters beyond the path out of texts, checked. Raises InvalidParameter."""
+        """Own parameters from texts, checked; see `from_texts`. Raises InvalidParameter."""
         return from_texts(self.parameters, given)
 
     def read_values(self, given: Mapping[str, Any]) -> dict[str, Scalar]:
-        """The same out of JSON values."""
+        """The same from JSON values."""
         return from_values(self.parameters, given)
 
     @property
     def hours(self) -> int:
-        """How long an interval it is made for: its own default of `time_range`; 6 where it has none."""
-        told = [parameter.default for parameter in self.parameters if parameter.name == "time_range"]
-        return told[0] if told and isinstance(told[0], int) else 6
+        """The usual length of its interval: the default of its `time_range`; 6 where it has none."""
+        defaults = [parameter.default for parameter in self.parameters if parameter.name == "time_range"]
+        return defaults[0] if defaults and isinstance(defaults[0], int) else 6
 
     def entry(self) -> dict[str, Any]:
-        """It in the list of reports: how to ask for it, and the JSON Schema of its query parameters."""
+        """Its entry in the list of reports: the URL, and the JSON Schemas of its parameters."""
         own = "".join(f"&{p.name}={{{p.name}}}" for p in own_parameters(self.parameters))
         fixed = {name: why for name, why in self.fixed.items() if name not in PATH_PARAMETERS}
         return ({"fixed": fixed} if fixed else {}) | {
@@ -74,38 +74,38 @@ class Notebook:
 
 
 def find_notebook(name: str, folder: Path = NOTEBOOKS) -> Notebook:
-    """The report of that name. A name is only compared with those of the files there are; no path is made of it.
+    """The report of that name. The name is only compared with the names of files; no path is made of it.
 
     Raises:
-        UnknownNotebook: there is none.
+        UnknownNotebook: there is no such notebook.
         NotebookUnusable: its file or its parameters cell cannot be read.
     """
     for path in _files(folder):
-        if path.stem == name and (found := read_notebook(path)):
-            return found
+        if path.stem == name and (notebook := read_notebook(path)):
+            return notebook
     raise UnknownNotebook(name=name[:40])
 
 
 def every_notebook(folder: Path = NOTEBOOKS) -> list[Notebook | NotebookUnusable]:
-    """Every report, by name; in the place of one that cannot be read, why."""
-    found: list[Notebook | NotebookUnusable] = []
+    """Every report by name; an unreadable one as its error."""
+    notebooks: list[Notebook | NotebookUnusable] = []
     for path in _files(folder):
         try:
             notebook = read_notebook(path)
         except NotebookUnusable as error:
-            found.append(error)
+            notebooks.append(error)
         else:
-            found.extend([notebook] if notebook else [])
-    return found
+            notebooks.extend([notebook] if notebook else [])
+    return notebooks
 
 
 def listing(folder: Path = NOTEBOOKS) -> list[dict[str, Any]]:
-    """Every report's entry; one that cannot be read has its name, and `problem` in English."""
+    """Every report's entry; an unreadable one has its name and `problem` in English."""
     return [
-        found.entry()
-        if isinstance(found, Notebook)
-        else {"name": found.facts["name"], "problem": found.facts["reason"]}
-        for found in every_notebook(folder)
+        notebook.entry()
+        if isinstance(notebook, Notebook)
+        else {"name": notebook.facts["name"], "problem": notebook.facts["reason"]}
+        for notebook in every_notebook(folder)
     ]
 
 
@@ -114,19 +114,21 @@ def read_notebook(path: Path) -> Notebook | None:
 
     Raises:
         NotebookUnusable: the file is no notebook, its parameters cell cannot be read or is one of two, or a parameter
-            has a name that the report route takes itself.
+            has a name that the report route reserves.
     """
     cells = read_notebook_file(path)["cells"]
-    places = [place for place, cell in enumerate(cells) if _is_parameters_cell(cell)]
-    if not places:
+    tagged = [index for index, cell in enumerate(cells) if _is_parameters_cell(cell)]
+    if not tagged:
         return None
-    if len(places) > 1:
-        numbers = " and ".join(str(place + 1) for place in places)
+    if len(tagged) > 1:
+        numbers = " and ".join(str(index + 1) for index in tagged)
         reason = f"cells {numbers} are both tagged parameters, and papermill heeds the first alone: untag the others"
         raise NotebookUnusable(name=path.stem, reason=reason)
-    title, description = _told("\n".join(cell["source"] for cell in cells if cell["cell_type"] == "markdown"))
+    title, description = _heading_and_paragraph(
+        "\n".join(cell["source"] for cell in cells if cell["cell_type"] == "markdown")
+    )
     try:
-        declared = read_parameters_cell(cells[places[0]]["source"])
+        declared = read_parameters_cell(cells[tagged[0]]["source"])
     except NotebookUnusable as error:
         raise NotebookUnusable(**error.facts | {"name": path.stem}) from None
     if taken := [each.name for each in declared.parameters if each.name in RESERVED_NAMES]:
@@ -143,7 +145,7 @@ def _files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("*.ipynb") if not path.name.startswith("."))
 
 
-def _told(markdown: str) -> tuple[str, str]:
+def _heading_and_paragraph(markdown: str) -> tuple[str, str]:
     """The first heading of the first level, and the paragraph below it on one line."""
     _, heading, rest = ("\n" + markdown).partition("\n# ")
     title, _, below = rest.partition("\n")

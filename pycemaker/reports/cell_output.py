@@ -1,4 +1,4 @@
-"""What one cell leaves, as what a mail shows of it: printed text, a PNG or clean HTML; or a sentence in its place."""
+"""Cell outputs for readers: printed text, a PNG or sanitized HTML; or a notice in place of what mails cannot show."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from pycemaker.reports.sanitize import sanitize_html
 T = TypeVar("T")
 
 LOCAL_PICTURES = "pycemaker_pictures"
-"""Under which of an executed notebook's metadata the files lie that its texts show: base64, by their address there."""
+"""The key in an executed notebook's metadata of the picture files that its texts show: base64 by address."""
 
 _DRAWING = re.compile(r"<Axes|<Figure|Container object of|\bText\(|<(?:matplotlib|seaborn)\.|<[\w.]+ at 0x[0-9a-f]+>")
-"""The repr of what draws: a cell's result beside its figure, which no reader needs."""
+"""The repr of a plotting object: the result of a cell beside its figure, which no reader needs."""
 
 _PROGRESS = re.compile(r"\s*\d{1,3}%\|")
-"""How the bar of tqdm begins that a widget shows: it is over when the report is made."""
+"""The text of a tqdm widget: a progress bar, finished when the report is rendered."""
 
 _PLACEHOLDER = re.compile(r"\s*<IPython\.[\w.]+ object>\s*")
 _EMBEDDED = re.compile(r"data:image/[^\"')\s]+", re.I)
@@ -41,18 +41,18 @@ _JSON = ("application/json", "application/geo+json")
 
 
 class CellReducer:
-    """Cuts a notebook's cells down, one after another.
+    """Reduces a notebook's cells to what readers see, one after another.
 
     Args:
-        notebook: as it was run.
-        limit: the longest HTML or markdown.
-        link: where more is, for the sentences that stand for what is not shown.
+        notebook: as it was executed.
+        limit: the longest HTML or markdown, in characters.
+        link: leads to what is not shown; stands in the notices.
         converter: makes the pictures.
 
     Attributes:
-        pictures: those within texts by their names: `png` in base64, and `alt`, the sentence that stands for it.
+        pictures: the pictures within texts, by name: `png` in base64, and `alt`.
         left_out: what readers do not see, a line in English each.
-        cell: the number of the cell it is at.
+        cell: the current cell's number.
     """
 
     def __init__(self, notebook: Json, limit: int, link: Link | None, converter: PictureCache) -> None:
@@ -65,51 +65,53 @@ class CellReducer:
         self.cell = 0
 
     def enter(self, cell: Json, *, counts: bool) -> None:
-        """Go on to this cell; one that its author did not write does not count."""
+        """Go on to this cell; cells that papermill added do not count."""
         self.cell += counts
         self._attachments = cell.get("attachments") or {}
 
     def text_cell(self, source: str) -> str:
-        """A text cell's HTML, clean; empty where it has none."""
+        """A text cell's sanitized HTML; empty where it has none."""
         return self._safely(lambda: self._markup("text/markdown", source), self._failed) if source.strip() else ""
 
     def outputs(self, outputs: list[Json]) -> list[Json]:
-        """What stays of a cell's outputs. The same figure twice (drawn, and the cell's result) stays once."""
+        """A cell's outputs for readers. A figure that is shown twice (drawn, and as the result) is there once."""
         printed = [output for output in outputs if output.get("name") == "stdout"]
         drawn = set()
-        kept: list[Json] = []
+        reduced: list[Json] = []
         for output in outputs:
             kind = output.get("output_type")
             if printed and output is printed[0]:
-                kept += _text(shown_text(stream.get("text", "") for stream in printed))
+                reduced += _text(shown_text(stream.get("text", "") for stream in printed))
             elif kind == "error" and not _is_clean_end(output):
-                kept.append(_html(notice(_("Esta parte do relatório não pôde ser calculada."))))
+                reduced.append(_html(notice(_("Esta parte do relatório não pôde ser calculada."))))
             elif kind in ("display_data", "execute_result"):
                 key = (joined(output.get("data", {}).get("image/png", "")), output.get("metadata", {}).get("filename"))
                 if not key[0] or key not in drawn:
                     shown = self._safely(lambda: list(self._shown(output)), lambda why: [_html(self._failed(why))])  # noqa: B023 - called at once
-                    marks = _only_page(output)
-                    kept += [each | {"metadata": each.get("metadata", {}) | marks} if marks else each for each in shown]
+                    only = _only_page(output)
+                    reduced += [
+                        each | {"metadata": each.get("metadata", {}) | only} if only else each for each in shown
+                    ]
                 drawn.add(key)
-        return kept
+        return reduced
 
     def _safely(self, make: Callable[[], T], otherwise: Callable[[str], T]) -> T:
-        """What is made; where a library fails on it, a sentence, so that one piece ends no report."""
+        """The result of `make`; where a library fails, that of `otherwise`: one output must not fail the report."""
         try:
             return make()
-        except Exception as error:  # noqa: BLE001 - whatever a library raises is written down, with its cell
+        except Exception as error:  # noqa: BLE001 - whatever a library raises is recorded with its cell
             return otherwise(f"render: {type(error).__name__}: {error}"[:200])
 
     def _failed(self, why: str) -> str:
         return self._instead(_("Esta parte do relatório não pôde ser mostrada."), why)
 
     def _instead(self, sentence: str, why: str) -> str:
-        """The sentence in the place of what is not shown; why goes into the record."""
+        """A notice in place of what is not shown; the reason goes into the record."""
         self.left_out.append(f"cell {self.cell}: {why}")
         return notice(sentence, self._link)
 
     def _shown(self, output: Json) -> Iterator[Json]:
-        """A figure before HTML before text: what draws by script often brings a PNG for those who run none."""
+        """A figure before HTML before text: outputs of scripts often bring a PNG for programs that run none."""
         content, metadata = output.get("data", {}), output.get("metadata", {})
         why = []
         for kind in (kind for kind in (*RASTER, *filter(chart_library, content), SVG) if kind in content):
@@ -129,7 +131,7 @@ class CellReducer:
             yield from self._readable(content, why)
 
     def _readable(self, content: Json, why: list[str]) -> Iterator[Json]:
-        """Markup, a formula, JSON or text; of anything else a sentence."""
+        """Markup, a formula, JSON or text; for anything else a notice."""
         if kind := next((kind for kind in _MARKUP if kind in content), None):
             markup = self._markup(kind, joined(content[kind]))
             yield from [_html(markup)] if markup.strip() else []
@@ -160,28 +162,27 @@ class CellReducer:
             return _text(shown_text([source]))[0]
 
     def _figure(self, picture: MailPicture, kind: str, metadata: Json) -> Json:
-        """A PNG with a name, a width and a sentence, whether or not the cell gave it any."""
-        given = metadata | (metadata.get(kind) or {})
-        name = self._names.take(str(given.get("filename") or ""))
-        alt = str(given.get("alt") or _("Figura {number} do relatório, sem descrição.", number=self._names.count))
+        """A PNG with a file name, a width and an alternative text, from the cell's metadata or made up here."""
+        own = metadata | (metadata.get(kind) or {})
+        name = self._names.assign(str(own.get("filename") or ""))
+        alt = str(own.get("alt") or _("Figura {number} do relatório, sem descrição.", number=self._names.count))
         data = {"image/png": b64encode(picture.png).decode()}
         return _display(data, {"filename": name, "alt": alt, "width": picture.width})
 
     def _markup(self, kind: str, source: str) -> str:
-        """HTML or markdown as clean HTML with marks for its pictures, and a sentence for what else it loses."""
+        """HTML or markdown as sanitized HTML with placeholders for pictures, and a notice for other losses."""
         if len(source) > self._limit and len(_EMBEDDED.sub("", source)) > self._limit:
             return self._instead(too_long(), f"{kind}: {len(source)} characters, {self._limit} at most")
-        fragment = split_html(
-            markdown_html(without_placeholders(source)) if kind == "text/markdown" else source, self._take
-        )
+        html = markdown_html(without_placeholders(source)) if kind == "text/markdown" else source
+        fragment = split_html(html, self._take_picture)
         clean = sanitize_html(inline_styles(fragment.html))
         if not fragment.lost:
             return clean if re.sub(r"<[^>]*>|\s", "", clean) else ""
         names = ", ".join(dict.fromkeys(_lost_name(tag) for tag in fragment.lost))
         return clean + self._scripted(names, f"{kind}: {', '.join(fragment.lost)}: no mail shows it")
 
-    def _take(self, address: str, sentence: str, width: float | None) -> str:
-        """A picture within a text: the mark for it, or why there is none."""
+    def _take_picture(self, address: str, sentence: str, width: float | None) -> str:
+        """A picture within a text: its placeholder, or text in its place."""
         try:
             kind, content = self._content_of(address)
             picture = self._converter.picture(kind, content, width)
@@ -190,17 +191,17 @@ class CellReducer:
             self.left_out.append(f"cell {self.cell}: picture {shown!r}: {error}")
             return missing_picture(sentence, address)
         stem = "" if address.startswith(("<", "data:")) else re.sub(r"\.\w+$", "", unquote(address).rpartition("/")[2])
-        name = self._names.take(stem.removeprefix("attachment:"))
+        name = self._names.assign(stem.removeprefix("attachment:"))
         alt = sentence or _("Figura {number} do relatório, sem descrição.", number=self._names.count)
         self.pictures[name] = {"png": b64encode(picture.png).decode(), "alt": alt}
         return placeholder(name, picture.width, alt)
 
     def _content_of(self, address: str) -> tuple[str, str]:
-        """The media type of the picture at this address, and its base64 (of SVG, its text)."""
+        """The media type of the picture at this address, and its base64, or the text of inline SVG."""
         if address.startswith("<"):
             return SVG, address
-        if held := of_data_url(address):
-            return held[0], b64encode(held[1]).decode()
+        if data := of_data_url(address):
+            return data[0], b64encode(data[1]).decode()
         if address.startswith("attachment:"):
             name = address.removeprefix("attachment:")
             bundle = self._attachments.get(name) or self._attachments.get(unquote(name)) or {}
@@ -217,24 +218,24 @@ class CellReducer:
 
 
 def _lost_name(tag: str) -> str:
-    """What a reader calls it that stands in such a tag."""
+    """The readers' word for content in such a tag."""
     if tag in ("video", "audio"):
         return _("vídeo") if tag == "video" else _("áudio")
     return _("gráfico") if tag in ("canvas", "script") else _("página embutida")
 
 
 def kind_name(address: str) -> str:
-    """What an address that holds its picture is called."""
+    """A short name for an address that contains its picture."""
     return "<svg>" if address.startswith("<") else f"{address[:30]}..."
 
 
 def _is_clean_end(output: Json) -> bool:
-    """Whether the cell called `sys.exit(0)`, which papermill counts as the notebook's early end."""
+    """Whether the cell called `sys.exit(0)`, which papermill treats as the notebook's early end."""
     return bool(output.get("ename") == "SystemExit" and output.get("evalue") in ("", "0", "None"))
 
 
 def _scripted(content: Json) -> str:
-    """The library whose script shows an output that nothing else does; empty for any other output."""
+    """The library without whose script the output cannot be shown; empty for any other output."""
     by_script = [match[1] for match in map(_BY_SCRIPT.fullmatch, content) if match]
     alone = (
         [] if any(kind in content for kind in _MARKUP) else [_SCRIPTED[kind] for kind in content if kind in _SCRIPTED]
@@ -257,7 +258,7 @@ def _text(text: str) -> list[Json]:
 
 
 def _only_page(output: Json) -> Json:
-    """A mark on what the mail leaves to the page."""
+    """The metadata `only: page` of an output that the mail leaves to the page; empty for others."""
     own = (output.get("metadata") or {}).get("pycemaker")
     return {"only": "page"} if isinstance(own, dict) and own.get("only") == "page" else {}
 

@@ -1,7 +1,7 @@
-"""Charts that a browser would draw by script, as pictures made by their library's own exporter where it is installed.
+"""Charts of plotly and altair as pictures, drawn by their libraries' exporters where those are installed.
 
-plotly draws with kaleido (which starts a Chromium), Vega-Lite and Vega, which altair shows, with vl-convert (which
-needs none). Neither is one of this project's requirements; without them a sentence stands in the chart's place.
+plotly draws with kaleido (which starts a Chromium), altair's Vega-Lite and Vega with vl-convert (which needs none).
+Neither is a requirement of this project; without them a sentence replaces the chart.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def draw_chart(kind: str, spec: Any) -> bytes:
     """A chart as PNG, `CONTENT_WIDTH` wide, at twice the pixels.
 
     Raises:
-        PictureUnusable: its exporter is not installed, or does not draw it.
+        PictureUnusable: its exporter is not installed, or fails.
     """
     exporter = "kaleido" if kind == PLOTLY else "vl_convert"
     if find_spec(exporter) is None or (kind == PLOTLY and find_spec("plotly") is None):
@@ -55,9 +55,9 @@ def _vega(kind: str, spec: Any) -> bytes:
 
 
 def show_specifications(shell: Any) -> None:
-    """Have a kernel's altair charts come with their specification, besides the HTML that needs a script.
+    """Make a kernel's altair charts carry their specification, besides the HTML that needs a script.
 
-    Nothing is imported for it: IPython looks a class up by its name when the first of it is shown.
+    Nothing is imported for it: IPython looks a class up by its name when the first instance is shown.
     """
     formatter = shell.display_formatter.mimebundle_formatter
     for version in ("v5", "v6"):

@@ -1,7 +1,7 @@
-"""Runs a notebook with papermill, in a kernel that stands ready beforehand and serves one run.
+"""Runs a notebook with papermill, in a kernel that is warm before and serves one run.
 
-The kernel listens on sockets in a folder of its own (ports, on Windows), keeps no history, reads nobody's IPython
-start-up files, and does not get the settings it has no use for.
+The kernel listens on sockets in a folder of its own (ports, on Windows), keeps no history, reads no user's IPython
+start-up files, and gets no secret settings.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ from pycemaker.settings import PACKAGE, ROOT, ROOT_VARIABLE, WITHOUT_SECRETS
 ENGINE = "pycemaker"
 START_SECONDS = 60
 STREAM_LIMIT_CHARACTERS = 1_000_000
-"""How much printed text one cell keeps."""
+"""The most printed text that is kept of one cell."""
 
 OUTPUT_SECONDS = 60
-"""For how long what a cell has shown is still taken once the cell has run."""
+"""How long outputs of a cell are still taken after it has run."""
 
 _WARM_UP = (
     "import pycemaker.presentation.display, pycemaker.reports.read_period, pycemaker.reports.charts;"
@@ -46,8 +46,8 @@ _WARM_UP = (
     " pycemaker.reports.charts.show_specifications(get_ipython()); del pycemaker;"
     " get_ipython().ask_exit = __import__('sys').exit"
 )
-"""What a kernel runs before its first cell. `quit()` and `exit` there end the notebook as `sys.exit()` does, not the
-kernel: that looked as if it had died, in the cell after."""
+"""Code that a kernel runs before its first cell. `quit()` and `exit` there end the notebook, as `sys.exit()` does,
+and not the kernel, which would look like a crash in the next cell."""
 
 
 _LAUNCH = """
@@ -63,14 +63,14 @@ class App(IPKernelApp):
         super().init_iopub(context)
 App.launch_instance()
 """
-"""Starts a kernel that drops nothing of what its cells show, however fast they do: ZeroMQ keeps 1,000 messages else."""
+"""Starts a kernel that drops no output however fast its cells print: ZeroMQ's default keeps 1,000 messages."""
 
 
 class _Manager(AsyncKernelManager):
-    """A kernel of this very interpreter, whatever kernels the machine has by that name.
+    """Starts a kernel of this very interpreter, whatever kernels the machine has by that name.
 
-    It is the asynchronous manager, since nbclient notices the death of a kernel only while its loop is free, and the
-    clients of the other one block that.
+    It is the asynchronous manager: nbclient notices a kernel's death only while its loop is free, and the blocking
+    manager's clients block that loop.
     """
 
     @property
@@ -79,22 +79,22 @@ class _Manager(AsyncKernelManager):
         return KernelSpec(argv=[*launcher, "--HistoryManager.enabled=False"], language="python", display_name="Python")
 
     def client(self, **keywords: Any) -> Any:
-        """A client that drops nothing of what the kernel shows."""
-        made = super().client(**keywords)
-        made.context.setsockopt(zmq.RCVHWM, 0)
-        return made
+        """A client that drops no output of the kernel."""
+        client = super().client(**keywords)
+        client.context.setsockopt(zmq.RCVHWM, 0)
+        return client
 
 
 class ReadyKernel:
     """A kernel with the libraries imported and one figure drawn.
 
     Args:
-        folder: empty, and this kernel's own: its connection file, its sockets, its IPython directory.
-        working_directory: what its cells find where they run.
-        on_start: told the kernel's process as soon as there is one.
+        folder: empty, for this kernel alone: its connection file, its sockets, its IPython directory.
+        working_directory: the folder of the notebooks, whose files its cells find where they run.
+        on_start: called with the kernel's process id as soon as it is started.
 
     Attributes:
-        cwd: where its cells run and write: a folder of its own.
+        cwd: the folder in which its cells run and write.
     """
 
     def __init__(
@@ -103,24 +103,24 @@ class ReadyKernel:
         self.manager = _Manager(connection_file=str(folder / "kernel.json"))
         if sys.platform != "win32":
             self.manager.transport, self.manager.ip = "ipc", str(folder / "kernel")
-        self._beside = working_directory
+        self._notebooks = working_directory
         self.cwd = run_folder.make(folder, working_directory)
         _finish(self.manager.start_kernel(cwd=str(self.cwd), env=_kernel_environment(folder)))
         on_start(getattr(self.manager.provisioner, "pid", 0))
         self._warm_up()
 
-    def lay_out(self) -> None:
-        """Put what cells read beside their notebook into their folder, as it is now and not when this started."""
-        run_folder.fill(self.cwd, self._beside)
+    def copy_files(self) -> None:
+        """Copy the files beside the notebooks into the cells' folder, as they are now and not when this started."""
+        run_folder.fill(self.cwd, self._notebooks)
 
     def kill(self) -> None:
-        """End it at once. Twice is once."""
+        """End it at once. A second call does nothing."""
         if self.manager.has_kernel:
             _finish(self.manager.shutdown_kernel(now=True))
 
     def _warm_up(self) -> None:
-        # With a parent it asks whether the process lives; without one it counts heartbeats, and a busy machine's missed
-        # one passes for a death.
+        # With a parent the client asks whether the process lives; without one it counts heartbeats, and takes one that
+        # a busy machine missed for a death.
         client = BlockingKernelClient(parent=self.manager)
         client.load_connection_info(self.manager.get_connection_info())
         client.start_channels()
@@ -161,7 +161,7 @@ class _Engine(NBClientEngine):  # type: ignore[misc]
     def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **keywords: Any) -> Any:
         wanted = {name: keywords[name] for name in ("km", "watch")}
         watch: _Watch = keywords["watch"]
-        watch.look_at(nb_man.nb.cells)
+        watch.begin(nb_man.nb.cells)
         client = NotebookClient(
             nb_man,
             kernel_name=kernel_name,
@@ -173,7 +173,7 @@ class _Engine(NBClientEngine):  # type: ignore[misc]
         try:
             return client.execute()
         finally:
-            if client.kc is not None:  # nbclient leaves open what talks to a kernel that it did not start
+            if client.kc is not None:  # nbclient leaves channels to a kernel open that it did not start
                 client.kc.stop_channels()
                 client.kc = None
 
@@ -182,7 +182,7 @@ papermill_engines.register(ENGINE, _Engine)
 
 
 class _Watch:
-    """Which cell runs, how much it printed, and what takes secrets out of it."""
+    """Knows the running cell, and limits and masks what it prints."""
 
     def __init__(self, on_cell: Callable[[int, int], None], mask: Callable[[str], str]) -> None:
         self.cell = 0
@@ -192,13 +192,13 @@ class _Watch:
         self._injected = sys.maxsize
         self._printed: dict[int, int] = {}
 
-    def look_at(self, cells: list[Any]) -> None:
-        tagged = [place for place, cell in enumerate(cells) if "injected-parameters" in cell.metadata.get("tags", [])]
+    def begin(self, cells: list[Any]) -> None:
+        tagged = [index for index, cell in enumerate(cells) if "injected-parameters" in cell.metadata.get("tags", [])]
         self._injected = tagged[0] if tagged else sys.maxsize
         self._total = len(cells) - len(tagged)
 
     def number(self, cell_index: int) -> int:
-        """The cell as whoever edits the notebook counts it: from 1, without the one that papermill put in."""
+        """The cell's number in the notebook as its author sees it: from 1, without the cell that papermill added."""
         return cell_index + 1 - (cell_index >= self._injected)
 
     def started(self, cell: Any, cell_index: int) -> None:  # noqa: ARG002 - as nbclient calls it
@@ -207,7 +207,7 @@ class _Watch:
     def executed(self, cell: Any, cell_index: int, execute_reply: Any) -> None:  # noqa: ARG002 - as nbclient calls it
         self._on_cell(self.number(cell_index), self._total)
 
-    def bound(self, content: dict[str, str], cell_index: int) -> None:
+    def limit(self, content: dict[str, str], cell_index: int) -> None:
         before = self._printed.get(cell_index, 0)
         self._printed[cell_index] = before + len(content["text"])
         if self._printed[cell_index] > STREAM_LIMIT_CHARACTERS:
@@ -230,18 +230,18 @@ def run_notebook(
         notebook: the file to run; it is not changed. Whatever `notebook_file` reads.
         parameters: plain scalars that override its parameters cell.
         executed: where the notebook with its outputs goes.
-        on_cell: told after each cell how many have run, and out of how many.
-        kernel: ready, and not used before; it is not stopped here.
-        mask: takes secrets out of what cells show and of why they failed, before it is kept or told.
+        on_cell: called after each cell with the number of cells that have run, and of all.
+        kernel: warm and unused; it is not stopped here.
+        mask: removes secrets from outputs and error messages before they are stored or reported.
 
     Raises:
         NotebookUnusable: the file is no notebook.
-        NotebookFailed: a cell raised or showed too much, or the kernel died; `executed` holds what ran so far.
+        NotebookFailed: a cell raised or printed too fast, or the kernel died; `executed` holds what ran so far.
         DatabaseUnreachable: a cell could not read the database.
     """
     watch = _Watch(on_cell, mask)
     executed.write_text(json.dumps(read_notebook_file(notebook)), encoding="utf-8")
-    kernel.lay_out()
+    kernel.copy_files()
     try:
         papermill.execute_notebook(
             str(executed),
@@ -256,10 +256,10 @@ def run_notebook(
         )
         keep_local_pictures(executed, kernel.cwd, notebook.parent)
     except PapermillExecutionError as error:
-        raise _told_by_cell(error, watch.number(error.cell_index), mask) from None
+        raise _cell_error(error, watch.number(error.cell_index), mask) from None
     except DeadKernelError as error:
         raise NotebookFailed(cell=watch.cell, exception=type(error).__name__, reason="the kernel died") from None
-    except CellTimeoutError as error:  # cells have no time of their own: what they showed has, once they have run
+    except CellTimeoutError as error:  # its outputs, not the cell: cells have no timeout
         reason = f"the cell showed more than could be taken within {OUTPUT_SECONDS} s"
         raise NotebookFailed(cell=watch.cell, exception=type(error).__name__, reason=reason) from None
     except Exception as error:
@@ -268,7 +268,7 @@ def run_notebook(
         ) from error
 
 
-def _told_by_cell(error: PapermillExecutionError, cell: int, mask: Callable[[str], str]) -> PycemakerError:
+def _cell_error(error: PapermillExecutionError, cell: int, mask: Callable[[str], str]) -> PycemakerError:
     kind = every_error().get(error.ename)
     if kind is not None and issubclass(kind, DatabaseUnreachable):
         return DatabaseUnreachable(reason=_one_line(mask(error.evalue)))

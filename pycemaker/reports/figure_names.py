@@ -1,4 +1,4 @@
-"""File names of a report's figures."""
+"""File names of a report's figures: safe and unique."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from pycemaker.i18n.language import _
 
 
 class FigureNames:
-    """File names of figures, safe and each of them once."""
+    """Assigns file names to figures."""
 
     def __init__(self) -> None:
         self._taken: set[str] = set()
 
     @property
     def count(self) -> int:
-        """How many were taken."""
+        """The number of names assigned."""
         return len(self._taken)
 
-    def take(self, wanted: str) -> str:
-        """The wanted name where it is free, else one like it."""
+    def assign(self, wanted: str) -> str:
+        """The wanted name, made safe, with a number where it is taken."""
         plain = unicodedata.normalize("NFKD", wanted.lower().removesuffix(".png")).encode("ascii", "ignore").decode()
         stem = re.sub(r"[^a-z0-9_-]+", "-", plain).strip("-")[:60] or _("figura-{number}", number=self.count + 1)
         name, turn = f"{stem}.png", 2

@@ -1,6 +1,6 @@
-"""Figures into Firebase Storage, under links that outlive the mail. Alone imports firebase_admin and Google's own.
+"""Uploads figures to Firebase Storage, under links that do not expire. Alone imports firebase_admin and google.
 
-They are imported at the first upload: it takes half a second, which nobody pays where Firebase is not set up.
+They are imported at the first upload: half a second that installations without Firebase do not pay.
 """
 
 from __future__ import annotations
@@ -38,21 +38,21 @@ _HINTS = {
     404: "there is no such bucket (FIREBASE_BUCKET)",
 }
 _NO_TOKEN = "the service account got no token"  # noqa: S105 - words
-_Made = TypeVar("_Made")
+_Result = TypeVar("_Result")
 _opening = threading.Lock()
 
 
 @dataclass(frozen=True)
 class FirebaseFigures:
-    """Puts figures into a bucket of Firebase Storage, side by side.
+    """Uploads figures to a bucket of Firebase Storage, several at a time.
 
     A link carries a download token of the object's own, as the Firebase console makes them: it does not expire, and it
     works under uniform bucket-level access, where no single object can be made public.
 
     Attributes:
-        bucket: its name; `gs://` before it and a slash behind it are forgiven.
-        request_seconds: how long a server may stay silent.
-        retry_seconds: for how long an upload that met a passing fault (429, 5xx, a broken connection) starts again.
+        bucket: its name; a leading `gs://` and a trailing slash are ignored.
+        request_seconds: the timeout of each answer.
+        retry_seconds: how long an upload is retried after 429, 5xx or a broken connection.
         total_seconds: for all figures together.
     """
 
@@ -77,7 +77,7 @@ class FirebaseFigures:
             lanes = [figures[first::_LANES] for first in range(_LANES)]
             urls = _side_by_side([partial(self._store, bucket, report_id, lane, stop) for lane in lanes if lane], until)
         except _faults() as error:
-            raise StorageRefused(reason=self._say(error)) from None  # the cause may quote what was sent
+            raise StorageRefused(reason=self._describe(error)) from None  # the cause may quote secrets
         finally:
             stop.set()
         stored = {name: url for lane in urls for name, url in lane.items()}
@@ -87,7 +87,7 @@ class FirebaseFigures:
         """Write a small object, read it and delete it.
 
         Raises:
-            StorageRefused: the bucket did not let that happen, or not in time.
+            StorageRefused: one of these failed, or took too long.
         """
         until = time.monotonic() + self.total_seconds
         try:
@@ -96,7 +96,7 @@ class FirebaseFigures:
                 _side_by_side([partial(credential.refresh, None)], until)
             _side_by_side([partial(self._write_read_delete, bucket)], until)
         except _faults() as error:
-            raise StorageRefused(reason=self._say(error)) from None
+            raise StorageRefused(reason=self._describe(error)) from None
 
     def _write_read_delete(self, bucket: Any) -> None:
         content = secrets.token_bytes(64)
@@ -109,12 +109,12 @@ class FirebaseFigures:
             blob.delete(timeout=self.request_seconds, retry=None)
 
     def prepare(self) -> None:
-        """Import and set up beforehand what needs no network: half a second. A fault is left to the upload to tell."""
+        """Import and set up in advance what needs no network: half a second. The upload reports errors."""
         with suppress(*_faults()):
             self._open()
 
     def _open(self) -> tuple[Any, Any]:
-        """The bucket, and the credential that opens it; one app of firebase_admin for each key and bucket."""
+        """The bucket and its credential; one app of firebase_admin for each key and bucket."""
         import firebase_admin
         from firebase_admin import storage
 
@@ -130,7 +130,7 @@ class FirebaseFigures:
         return storage.bucket(app=app), app.credential.get_credential()
 
     def _store(self, bucket: Any, report_id: str, figures: Sequence[Figure], stop: threading.Event) -> dict[str, str]:
-        """One lane: these figures, one after the other, unless another lane has failed."""
+        """Upload one lane's figures, one after another, until another lane has failed."""
         from google.cloud.storage.retry import DEFAULT_RETRY
 
         retry = DEFAULT_RETRY.with_timeout(self.retry_seconds).with_delay(initial=0.3, maximum=1.0)
@@ -146,9 +146,9 @@ class FirebaseFigures:
             urls[figure.name] = _link(bucket, blob.name, token)
         return urls
 
-    def _say(self, error: Any) -> str:
-        """What went wrong, in words of ours: the libraries quote whole answers."""
-        cause = getattr(error, "cause", None) or error  # a RetryError has the last one inside
+    def _describe(self, error: Any) -> str:
+        """The error in our own words: the libraries quote whole answers."""
+        cause = getattr(error, "cause", None) or error  # of a RetryError, the last error
         status = getattr(getattr(cause, "response", None), "status_code", None)
         if isinstance(error, StorageRefused):
             return str(error.facts["reason"])
@@ -156,21 +156,21 @@ class FirebaseFigures:
             return f"HTTP {status}: {_HINTS.get(status, 'the upload failed')}"
         if isinstance(error, TimeoutError):
             return f"no end after {self.total_seconds:g} s"
-        return _say_transport(cause, self.request_seconds)
+        return _describe_transport(cause, self.request_seconds)
 
 
 def _link(bucket: Any, name: str, token: str) -> str:
-    """Where the object can be fetched: from Firebase, or from the emulator in STORAGE_EMULATOR_HOST."""
+    """The object's URL: at Firebase, or at the emulator in STORAGE_EMULATOR_HOST."""
     endpoint = bucket.client.api_endpoint
     base = _LINKS if endpoint == _GOOGLE else f"{endpoint}/storage/v1"
     return f"{base}/b/{bucket.name}/o/{quote(name, safe='')}?alt=media&token={token}"
 
 
 def _make_credential(key: FirebaseKey, seconds: float) -> Any:
-    """The key's credential, each request for a token bounded.
+    """The key's credential, with a timeout on each request for a token.
 
-    Google's own waits 120 s for a token, four times over where the host does not answer at all, and asks another server
-    for an "access boundary" in a thread of its own before the first upload.
+    Google's own credential waits 120 s for a token, four times where the host does not answer, and asks another server
+    for an "access boundary" in a thread before the first upload.
 
     Raises:
         ValueError: the key cannot be read.
@@ -196,18 +196,18 @@ def _make_credential(key: FirebaseKey, seconds: float) -> Any:
             try:
                 account.refresh(ask)
             except TransportError as error:
-                raise StorageRefused(reason=f"{_NO_TOKEN}: {_say_transport(error.args[0], seconds)}") from None
+                raise StorageRefused(reason=f"{_NO_TOKEN}: {_describe_transport(error.args[0], seconds)}") from None
             except GoogleAuthError as error:
-                slug = re.match(r"[a-z_]{3,40}(?=:)", str(error.args[0]))
-                said = f"HTTP {statuses[-1]} {slug[0] if slug else ''}".strip()
-                raise StorageRefused(reason=f"{_NO_TOKEN}: {said}") from None
+                code = re.match(r"[a-z_]{3,40}(?=:)", str(error.args[0]))
+                status = f"HTTP {statuses[-1]} {code[0] if code else ''}".strip()
+                raise StorageRefused(reason=f"{_NO_TOKEN}: {status}") from None
             self.token, self.expiry = account.token, account.expiry
 
     make: Any = BoundedCredential
     return make()
 
 
-def _say_transport(error: object, seconds: float) -> str:
+def _describe_transport(error: object, seconds: float) -> str:
     from requests.exceptions import RequestException, Timeout
 
     if isinstance(error, Timeout) or "timed out" in str(error):
@@ -220,21 +220,21 @@ def _say_transport(error: object, seconds: float) -> str:
 
 
 def _faults() -> tuple[type[Exception], ...]:
-    """What the libraries raise; they have no root in common."""
+    """The errors of the libraries, which have no common base class."""
     from google.api_core.exceptions import GoogleAPIError
     from google.auth.exceptions import GoogleAuthError
 
     return (StorageRefused, GoogleAPIError, GoogleAuthError, OSError, ValueError)
 
 
-def _side_by_side(works: Sequence[Callable[[], _Made]], until: float) -> list[_Made]:
-    """What the works return, each run in a thread of its own: a daemon's, so that one that hangs holds up no exit.
+def _side_by_side(calls: Sequence[Callable[[], _Result]], until: float) -> list[_Result]:
+    """The results of calls that run in daemon threads, so that a hanging one does not delay the process's exit.
 
     Raises:
         TimeoutError: not all had ended at `until`, in time.monotonic().
-        Exception: the first that a work raised; the others are left to themselves.
+        Exception: the first that a call raised; the others go on unattended.
     """
-    futures = [_start(work) for work in works]
+    futures = [_start(call) for call in calls]
     done, waiting = wait(futures, max(0.0, until - time.monotonic()), FIRST_EXCEPTION)
     for future in done:
         future.result()
@@ -243,13 +243,13 @@ def _side_by_side(works: Sequence[Callable[[], _Made]], until: float) -> list[_M
     return [future.result() for future in futures]
 
 
-def _start(work: Callable[[], _Made]) -> Future[_Made]:
-    future: Future[_Made] = Future()
+def _start(call: Callable[[], _Result]) -> Future[_Result]:
+    future: Future[_Result] = Future()
 
     def run() -> None:
         try:
-            future.set_result(work())
-        except BaseException as error:  # noqa: BLE001 - handed to whoever waits
+            future.set_result(call())
+        except BaseException as error:  # noqa: BLE001 - raised in the waiting thread
             future.set_exception(error)
 
     threading.Thread(target=run, name="storage", daemon=True).start()

@@ -1,4 +1,4 @@
-"""A formula as a picture: what matplotlib sets of TeX, which is most of what a notebook shows."""
+"""Formulas as pictures, set by matplotlib, which knows the TeX that most notebooks use."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _POINTS = 14
 
 
 def draw_formula(source: str) -> MailPicture:
-    """The formula, at twice its shown size. Raises PictureUnusable: it has more of TeX than matplotlib sets."""
+    """The formula at twice its shown size. Raises PictureUnusable where matplotlib does not know its TeX."""
     from matplotlib import mathtext
     from matplotlib.font_manager import FontProperties
 
@@ -24,5 +24,5 @@ def draw_formula(source: str) -> MailPicture:
         )
     except (ValueError, RuntimeError) as error:
         raise PictureUnusable(f"its TeX is not set ({type(error).__name__})") from error
-    made = mail_picture("image/png", drawn.getvalue())
-    return mail_picture("image/png", drawn.getvalue(), made.width / 2)
+    picture = mail_picture("image/png", drawn.getvalue())
+    return mail_picture("image/png", drawn.getvalue(), picture.width / 2)

@@ -1,7 +1,6 @@
-"""Style sheets of a piece of HTML (a pandas Styler brings one) as style attributes, which is all a mail knows.
+"""Style sheets as style attributes, the only CSS that all mail programs read. A pandas Styler brings a sheet, too.
 
-Sheets that it only names are left where they are, on the web or on this machine: what a notebook shows may come from
-its data, and must not make this process ask for anything.
+Linked sheets are not fetched: a notebook's HTML may come from its data, and must not make this process send requests.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ _OWN_STYLE = re.compile(r'<style data-pycemaker="">.*?</style>', re.DOTALL)
 
 
 def inline_styles(html: str) -> str:
-    """The piece with its styles inlined; the report's own sheet goes, since the page has it."""
+    """A fragment with its styles inlined; the report's own sheet is removed, since the page has it."""
     if "<style" in html:
         html = _OWN_STYLE.sub("", html)
         if "<style" in html:
@@ -23,6 +22,6 @@ def inline_styles(html: str) -> str:
 
 
 def inline_page(html: str) -> str:
-    """Every rule of a page's style sheet as style attributes; only what the template marks `keep` stays in the head."""
+    """A page with its styles inlined; only sheets that the template marks `keep` stay in the head."""
     inliner = css_inline.CSSInliner(apply_width_attributes=True, load_remote_stylesheets=False)
     return str(inliner.inline(html))

@@ -1,4 +1,4 @@
-"""papermill's client of a kernel, which keeps no secret of what cells show, and takes what widgets hold for output."""
+"""Kernel client of papermill that masks secrets in outputs, limits printing, and keeps what widgets capture."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from papermill.clientwrap import PapermillNotebookClient
 from traitlets import Instance
 
 _SECRET_CHARACTERS = 1024
-"""How long a secret may be, escaped or quoted, that comes in pieces; of a longer one, a key, each line is one."""
+"""The longest secret that is found across pieces of output; longer ones, keys, are masked line by line."""
 
 _PIXELS = re.compile(r"image/(?!svg)")
 _WITH_OUTPUT = ("stream", "display_data", "execute_result", "update_display_data", "error")
 
 
 class NotebookClient(PapermillNotebookClient):  # type: ignore[misc]
-    """papermill's client, which remembers the cell it is in, bounds what a cell prints, and keeps no secret.
+    """papermill's client, which masks secrets and limits what a cell prints.
 
-    What a widget of ipywidgets takes (`with Output():`, `interact`) is the cell's own output: no reader has the widget.
-    nbclient tells the kernel of it instead, and may miss the end of the cell over that, for ever
+    Output that an ipywidget captures (`with Output():`, `interact`) stays the cell's own: readers have no widgets.
+    nbclient would send it to the kernel, and may then miss the end of the cell for ever
     (https://github.com/jupyter/nbclient/issues/312).
     """
 
@@ -29,31 +29,31 @@ class NotebookClient(PapermillNotebookClient):  # type: ignore[misc]
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
         self._outputs_before = 0
-        self._taken_by_widgets: dict[str, list[int]] = {}
+        self._widget_starts: dict[str, list[int]] = {}
         self._clears_from: int | None = None
 
     def process_message(self, msg: dict[str, Any], cell: Any, cell_index: int) -> Any:
-        """Take one message of the kernel, without secrets and no longer than a cell may print."""
+        """Process one message of the kernel, masked and cut to what a cell may print."""
         if msg["msg_type"] in _WITH_OUTPUT:
             msg["content"] = _masked(msg["content"], self.watch.mask)
         if msg["msg_type"] == "stream":
-            self.watch.bound(msg["content"], cell_index)
+            self.watch.limit(msg["content"], cell_index)
         self._outputs_before = len(cell.outputs)
         return super().process_message(msg, cell, cell_index)
 
     def output(self, outs: list[Any], msg: dict[str, Any], display_id: str | None, cell_index: int) -> Any:
-        """Add to what the cell has shown, in the place of what it has cleared."""
+        """Add an output to the cell, in place of what it has cleared."""
         if self._clears_from is not None:
             self._clear(outs, cell_index)
-        made = super().output(outs, msg, display_id, cell_index)
-        if msg["msg_type"] == "stream" and made and made.text:
-            _mask_across(outs, made.name, self.watch.mask)
-        return made
+        added = super().output(outs, msg, display_id, cell_index)
+        if msg["msg_type"] == "stream" and added and added.text:
+            _mask_across(outs, added.name, self.watch.mask)
+        return added
 
     def clear_output(self, outs: list[Any], msg: dict[str, Any], cell_index: int) -> None:
-        """Take away what the cell has shown, or will when it shows more; within a widget, since that has taken it."""
-        places = self._taken_by_widgets.get(msg["parent_header"].get("msg_id", ""))
-        self._clears_from = places[-1] if places else 0
+        """Remove the cell's outputs, at once or with its next one; within a widget, those since its start."""
+        starts = self._widget_starts.get(msg["parent_header"].get("msg_id", ""))
+        self._clears_from = starts[-1] if starts else 0
         if not msg["content"].get("wait"):
             self._clear(outs, cell_index)
 
@@ -63,21 +63,21 @@ class NotebookClient(PapermillNotebookClient):  # type: ignore[misc]
         self._clears_from = None
 
     def register_output_hook(self, msg_id: str, hook: Any) -> None:  # noqa: ARG002 - as nbclient calls it
-        """A widget takes from here on what the cell shows."""
-        self._taken_by_widgets.setdefault(msg_id, []).append(self._outputs_before)
+        """Note where a widget begins to capture the cell's outputs."""
+        self._widget_starts.setdefault(msg_id, []).append(self._outputs_before)
 
     def remove_output_hook(self, msg_id: str, hook: Any) -> None:  # noqa: ARG002 - as nbclient calls it
-        """The widget takes no more."""
-        place = self._taken_by_widgets[msg_id].pop()
-        if self._clears_from is not None and self._clears_from >= place:
-            self._clears_from = None  # what comes next is not in that widget's place
+        """Note that the widget captures no more."""
+        start = self._widget_starts[msg_id].pop()
+        if self._clears_from is not None and self._clears_from >= start:
+            self._clears_from = None  # the next output is outside that widget
 
     def set_widgets_metadata(self) -> None:
-        """Keep no widget's state: no mail or page shows it, and nothing has taken secrets out of it."""
+        """Store no widget's state: no mail or page shows it, and its secrets are not masked."""
 
 
 def _masked(content: Any, mask: Callable[[str], str]) -> Any:
-    """The content, each text in it without secrets; pictures as they are, which are long, and (but for SVG) no text."""
+    """The content with each text masked; pictures other than SVG, which are long and no text, as they are."""
     if isinstance(content, str):
         return mask(content)
     if isinstance(content, dict):
@@ -86,9 +86,9 @@ def _masked(content: Any, mask: Callable[[str], str]) -> Any:
 
 
 def _mask_across(outputs: list[Any], name: str, mask: Callable[[str], str]) -> None:
-    """Mask what a cell has printed last on one stream as the one text that it is: a flush may part a secret in two.
+    """Mask the last outputs of one stream as one text: a flush may split a secret.
 
-    No output goes, since nbclient finds them by their places; one whose text went into an earlier one stays empty.
+    No output is removed, since nbclient finds them by index; one whose text moved into an earlier one stays empty.
     """
     pieces: list[Any] = []
     length = 0

@@ -1,8 +1,7 @@
-"""What must hold of a message before it leaves. Pure: a message in, its flaws out.
+"""Lint of a message before it is sent: limits of mail programs, and secrets and paths that must not leave. Pure.
 
-Each rule is here because breaking it hurts readers in some inbox, or tells them what is none of their business:
-Gmail clips HTML of some 102 KB and drops a style sheet of over 8,192 characters (lessons.md; hteumeuleu/email-bugs); no
-client runs scripts or shows frames and forms safely; Outlook's Word engine knows neither CSS variables nor positions;
+Gmail clips HTML above some 102 KB and drops a style sheet of over 8,192 characters (hteumeuleu/email-bugs); no mail
+program runs scripts or shows frames and forms safely; Outlook's Word engine knows neither CSS variables nor positions;
 Gmail shows no `data:` picture; several servers refuse messages above 20 to 25 MB.
 """
 
@@ -21,6 +20,8 @@ from pycemaker.reports.attachments.kinds import FILES
 from pycemaker.reports.markup import MarkupReader
 
 HTML_BYTES = 95_000
+"""The largest HTML of a mail: Gmail clips at some 102 KB."""
+
 STYLE_CHARACTERS = 8_192
 MESSAGE_BYTES = 20_000_000
 _ONCE = ("From", "To", "Subject", "Date", "Message-ID", "MIME-Version", "Content-Type")
@@ -48,7 +49,7 @@ _STYLES = {
 }
 _MARKUP = re.compile(r"</?(?:html|head|body|table|t[rdh]|div|span|p|br|img|style|a)\b[^>]*>", re.IGNORECASE)
 _HOSTED = re.compile(r"https://|http://(?:127\.0\.0\.1|localhost)(?::\d+)?/")
-"""Where a picture may be: the storage, or its emulator, which is on this machine and has no TLS."""
+"""URLs of pictures: the storage, or its emulator on this machine, which has no TLS."""
 _ATTACHED = {media_type: f".{name.rpartition('.')[2]}" for name, media_type in FILES.values()}
 """Media types of attachments, and how their files' names end."""
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,79}", re.ASCII)
@@ -56,20 +57,20 @@ _INJECTED = re.compile(r"injected-parameters|papermill-error|^# Parameters$", re
 _QUOTED_CHARACTERS = 80
 _SHORTEST_SECRET = 6
 _SHORTEST_SPREAD = 12
-"""Of a secret that is looked for across tags: the numbers of a table, one after another, have any short one."""
+"""The shortest secret that is looked for across tags: a table's numbers in a row contain any short one."""
 _DATE = re.compile(r"\d{2}/\d{2}/\d{4}|[A-Z][a-z]{2} \d{1,2}, \d{4}")
-"""As each language of the reports writes it: 10/04/2022, Apr 10, 2022."""
+"""A date in the languages of the reports: 10/04/2022, Apr 10, 2022."""
 _BLANKS = re.compile(r"\s+")
 _ANY_TAG = re.compile(r"<[^>]*>")
 
 
 @dataclass(frozen=True)
 class Flaw:
-    """One thing that is wrong.
+    """A broken rule.
 
     Attributes:
         rule: its name, as in `html-size`.
-        message: what was found and how to mend it, in English; never the secret or the path itself.
+        message: the problem and its remedy, in English, without the secret or the path itself.
     """
 
     rule: str
@@ -78,10 +79,10 @@ class Flaw:
 
 @dataclass(frozen=True)
 class ForbiddenTexts:
-    """What must be nowhere in a report.
+    """Texts that must not be in a report.
 
     Attributes:
-        secrets: values; those under six characters are left out, being too likely to stand there by chance.
+        secrets: values; those under six characters are ignored, being likely to occur by chance.
         paths: absolute folders of this machine.
     """
 
@@ -90,29 +91,29 @@ class ForbiddenTexts:
 
 
 Cells = Sequence[tuple[int, str]]
-"""What each cell shows, by its number: text or HTML."""
+"""The text or HTML that each cell shows, with its number."""
 
 
-def check(message: EmailMessage, full_html: str, withheld: ForbiddenTexts, cells: Cells = ()) -> None:
-    """Let the message pass, or say what is wrong with it.
+def check(message: EmailMessage, full_html: str, forbidden: ForbiddenTexts, cells: Cells = ()) -> None:
+    """Return where the message may be sent.
 
     Raises:
         ReportUnfit: with every flaw.
     """
-    if found := flaws(message, full_html, withheld, cells):
-        raise ReportUnfit(findings=[f"{flaw.rule}: {flaw.message}" for flaw in found])
+    if problems := flaws(message, full_html, forbidden, cells):
+        raise ReportUnfit(findings=[f"{flaw.rule}: {flaw.message}" for flaw in problems])
 
 
 def flaws(
-    message: EmailMessage, full_html: str = "", withheld: ForbiddenTexts = ForbiddenTexts(), cells: Cells = ()
+    message: EmailMessage, full_html: str = "", forbidden: ForbiddenTexts = ForbiddenTexts(), cells: Cells = ()
 ) -> list[Flaw]:
-    """Everything that is wrong with a message, in a fixed order; nothing where it may leave.
+    """A message's flaws, in a fixed order; empty where it may be sent.
 
     Args:
-        message: as it would go out.
-        full_html: the page for a browser, which is served under the same report.
-        withheld: what must not be told.
-        cells: what each cell shows, to say which one is at fault.
+        message: as it would be sent.
+        full_html: the page for a browser of the same report.
+        forbidden: texts that must not be in either.
+        cells: what each cell shows, to name the one at fault.
     """
     markup, text = _body(message, "html"), _body(message, "plain")
     page = MarkupReader.read(markup)
@@ -125,7 +126,7 @@ def flaws(
         *_text_flaws(text),
         *_leaks(
             {"the HTML": markup, "the text": text, "the subject": str(message["Subject"]), "the page": full_html},
-            withheld,
+            forbidden,
             cells,
         ),
         *(Flaw("page-script", f"the page has a <{tag}>") for tag in MarkupReader.read(full_html).tags & _TAGS),
@@ -161,24 +162,24 @@ def _size_flaws(message: EmailMessage, markup: str) -> Iterator[Flaw]:
         ),
         "message-size": (len(message.as_bytes(policy=SMTP)), MESSAGE_BYTES - 1, "bytes in all"),
     }
-    for rule, (size, limit, what) in sizes.items():
+    for rule, (size, limit, unit) in sizes.items():
         if size > limit:
-            yield Flaw(rule, f"{size} {what}, {limit} at most")
+            yield Flaw(rule, f"{size} {unit}, {limit} at most")
     if not markup.strip():
         yield Flaw("html-missing", "there is no HTML part")
 
 
 def _attachment_flaws(message: EmailMessage) -> Iterator[Flaw]:
-    """An attachment is one of the kinds that are made here, under a harmless name that says so, and holds something."""
-    for place, part in enumerate(message.iter_attachments(), 1):
+    """Attachments that are of no kind made here, without a plain name of that kind, or empty."""
+    for number, part in enumerate(message.iter_attachments(), 1):
         ending = _ATTACHED.get(part.get_content_type())
         name = part.get_filename() or ""
         if ending is None:
-            yield Flaw("attachment-type", f"attachment {place} is {part.get_content_type()}")
+            yield Flaw("attachment-type", f"attachment {number} is {part.get_content_type()}")
         elif not (_FILE_NAME.fullmatch(name) and name.endswith(ending)):
-            yield Flaw("attachment-name", f"attachment {place} has no plain name that ends in {ending}")
+            yield Flaw("attachment-name", f"attachment {number} has no plain name that ends in {ending}")
         if not part.get_payload():
-            yield Flaw("attachment-empty", f"attachment {place} holds nothing")
+            yield Flaw("attachment-empty", f"attachment {number} holds nothing")
 
 
 def _construct_flaws(page: MarkupReader) -> Iterator[Flaw]:
@@ -197,15 +198,15 @@ def _construct_flaws(page: MarkupReader) -> Iterator[Flaw]:
 
 def _picture_flaws(page: MarkupReader, message: EmailMessage) -> Iterator[Flaw]:
     inside = {str(part["Content-ID"]).strip("<> ") for part in message.walk() if part["Content-ID"]}
-    for place, picture in enumerate(page.pictures, 1):
+    for number, picture in enumerate(page.pictures, 1):
         source = picture.get("src") or ""
         if not (_HOSTED.match(source) or (source.startswith("cid:") and source[4:] in inside)):
-            yield Flaw("picture-source", f"picture {place} cannot be fetched")
+            yield Flaw("picture-source", f"picture {number} cannot be fetched")
         if not (picture.get("alt") or "").strip():
-            yield Flaw("picture-alt", f"picture {place} has no alternative text")
+            yield Flaw("picture-alt", f"picture {number} has no alternative text")
         width = picture.get("width") or ""
         if not (re.fullmatch(r"[0-9]{1,4}", width) and 1 <= int(width) <= MAIL_WIDTH):
-            yield Flaw("picture-width", f"picture {place} has no width of 1 to {MAIL_WIDTH}")
+            yield Flaw("picture-width", f"picture {number} has no width of 1 to {MAIL_WIDTH}")
 
 
 def _text_flaws(text: str) -> Iterator[Flaw]:
@@ -215,38 +216,42 @@ def _text_flaws(text: str) -> Iterator[Flaw]:
         yield Flaw("text-markup", "the text part has HTML in it")
 
 
-def _leaks(places: Mapping[str, str], withheld: ForbiddenTexts, cells: Cells) -> Iterator[Flaw]:
-    """What must not be told, looked for as it stands, unescaped, without blanks (a key has line breaks) and tags."""
-    secrets = [_BLANKS.sub("", secret) for secret in withheld.secrets if len(secret) >= _SHORTEST_SECRET]
-    paths = [_path_pattern(path) for path in withheld.paths if len(path.strip("/\\")) > 0]
+def _leaks(texts: Mapping[str, str], forbidden: ForbiddenTexts, cells: Cells) -> Iterator[Flaw]:
+    """Forbidden texts, searched as they stand, unescaped, without blanks (a key has line breaks) and without tags."""
+    secrets = [_BLANKS.sub("", secret) for secret in forbidden.secrets if len(secret) >= _SHORTEST_SECRET]
+    paths = [_path_pattern(path) for path in forbidden.paths if len(path.strip("/\\")) > 0]
 
     def has_secret(written: str) -> bool:
-        told = html.unescape(written)
-        dense, spread = _BLANKS.sub("", told), _BLANKS.sub("", html.unescape(_ANY_TAG.sub("", written)))
+        dense, spread = (
+            _BLANKS.sub("", html.unescape(written)),
+            _BLANKS.sub("", html.unescape(_ANY_TAG.sub("", written))),
+        )
         return any(secret in dense or (len(secret) >= _SHORTEST_SPREAD and secret in spread) for secret in secrets)
 
     def has_path(written: str) -> bool:
         return any(path.search(html.unescape(written)) for path in paths)
 
-    for where, written in places.items():
+    for where, written in texts.items():
         if has_secret(written):
-            told = f"a secret stands in {where}{_cells_with(has_secret, cells)}"
-            yield Flaw("secret", f"{told}: do not print or show it; what cells show is kept and mailed")
+            problem = f"a secret stands in {where}{_cells_with(has_secret, cells)}"
+            yield Flaw("secret", f"{problem}: do not print or show it; what cells show is kept and mailed")
         if has_path(written):
-            told = f"a path of this machine stands in {where}{_cells_with(has_path, cells, paths)}"
-            yield Flaw("path", f"{told}: show the file's name alone (Path(...).name)")
+            problem = f"a path of this machine stands in {where}{_cells_with(has_path, cells, paths)}"
+            yield Flaw("path", f"{problem}: show the file's name alone (Path(...).name)")
         if _INJECTED.search(_ANY_TAG.sub("\n", html.unescape(written))) or "injected-parameters" in written:
-            told = f"papermill's own cell stands in {where}"
-            yield Flaw("parameters", f"{told}: keep the tag `injected-parameters` on it, and print none of its source")
+            problem = f"papermill's own cell stands in {where}"
+            yield Flaw(
+                "parameters", f"{problem}: keep the tag `injected-parameters` on it, and print none of its source"
+            )
 
 
 def _cells_with(has: Callable[[str], bool], cells: Cells, hidden: Sequence[re.Pattern[str]] = ()) -> str:
-    """Which cells show it, and for a path in which words, the path itself starred."""
-    guilty = [(number, shown) for number, shown in cells if has(shown)]
-    if not guilty:
+    """The numbers of the cells that show it, and for a path the line, with the path starred."""
+    matching = [(number, shown) for number, shown in cells if has(shown)]
+    if not matching:
         return ""
-    numbers = ", ".join(str(number) for number in dict.fromkeys(number for number, _ in guilty))
-    lines = html.unescape(_ANY_TAG.sub("\n", guilty[0][1])).splitlines()
+    numbers = ", ".join(str(number) for number in dict.fromkeys(number for number, _ in matching))
+    lines = html.unescape(_ANY_TAG.sub("\n", matching[0][1])).splitlines()
     line = next((line for line in lines if any(path.search(line) for path in hidden)), "")
     for path in hidden:
         line = path.sub("***", line)
@@ -255,6 +260,6 @@ def _cells_with(has: Callable[[str], bool], cells: Cells, hidden: Sequence[re.Pa
 
 
 def _path_pattern(path: str) -> re.Pattern[str]:
-    """The folder as a path of its own; one of a single step, such as `/app`, only with something below it."""
+    """A pattern for the folder as a whole path; one of a single step, such as `/app`, only with a path below it."""
     below = r"(?=[/\\]\w)" if len(re.split(r"[/\\]+", path.strip("/\\"))) < 2 else r"(?![\w-])"
     return re.compile(rf"(?<![\w./\\-]){re.escape(path)}{below}")

@@ -1,4 +1,4 @@
-"""Files that a notebook's texts show, kept within the executed notebook: what renders it knows no folder."""
+"""Local picture files of a notebook's texts, embedded in the executed notebook: rendering reads no folder."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ _ENDINGS = {".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff", "
 
 
 def keep_local_pictures(executed: Path, *folders: Path) -> None:
-    """Put the picture files that a notebook's texts and outputs show into its executed copy.
+    """Embed the picture files that a notebook's texts and outputs show into its executed copy.
 
     Args:
-        executed: the copy; it is written anew where there are any.
-        folders: where its cells wrote, and where it lies; the first that has a picture counts. Nothing outside of
-            them is read, and nothing but pictures.
+        executed: the copy; it is rewritten where there are any.
+        folders: where its cells wrote, and where it lies; the first that has a picture counts. Only pictures below
+            these folders are read.
     """
     notebook = json.loads(executed.read_bytes())
-    held = {}
+    pictures = {}
     for address in _addresses(notebook):
         if file := next(filter(None, (_file(address, folder) for folder in folders)), None):
-            held[address] = b64encode(file.read_bytes()).decode()
-    if held:
-        notebook["metadata"][LOCAL_PICTURES] = held
+            pictures[address] = b64encode(file.read_bytes()).decode()
+    if pictures:
+        notebook["metadata"][LOCAL_PICTURES] = pictures
         executed.write_text(json.dumps(notebook), encoding="utf-8")
 
 
 def _addresses(notebook: Json) -> set[str]:
-    found: set[str] = set()
+    addresses: set[str] = set()
 
     def take(address: str, _sentence: str, _width: float | None) -> str:
-        found.add(address)
+        addresses.add(address)
         return ""
 
     for cell in notebook["cells"]:
@@ -48,11 +48,11 @@ def _addresses(notebook: Json) -> set[str]:
             bundle = output.get("data", {})
             split_html(joined(bundle.get("text/html", "")), take)
             split_html(markdown_html(joined(bundle.get("text/markdown", ""))), take)
-    return found
+    return addresses
 
 
 def _file(address: str, folder: Path) -> Path | None:
-    """The picture at an address beside the notebook; None for any other address, and where there is none."""
+    """The picture file at a relative address below the folder; None for any other address."""
     name = unquote(address.partition("?")[0].partition("#")[0])
     if not name or len(name) > 1000 or "\x00" in name or ":" in name or Path(name).suffix.lower() not in _ENDINGS:
         return None

@@ -1,4 +1,4 @@
-"""What a mail's or a page's markup has in it, read as a browser would read it."""
+"""Facts about a mail's or page's markup that the lint checks, parsed leniently as browsers do."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 class MarkupReader(HTMLParser):
-    """Collects what the rules ask about, from tags as a browser would read them."""
+    """Collects tags, event handlers, URL schemes, pictures and styles."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
@@ -22,32 +22,32 @@ class MarkupReader(HTMLParser):
 
     @classmethod
     def read(cls, markup: str) -> MarkupReader:
-        """What there is in this markup."""
+        """The facts about this markup."""
         reader = cls()
         reader.feed(markup)
         reader.close()
         return reader
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note the tag and what it names."""
-        told: dict[str, Any] = dict(attrs)
+        """Note the tag and its attributes."""
+        attributes: dict[str, Any] = dict(attrs)
         self.tags.add(tag)
         self._in_style = tag == "style"
-        self.handlers |= {name for name in told if name.startswith("on")}
-        self.refreshes |= tag == "meta" and (told.get("http-equiv") or "").lower() == "refresh"
-        self.styles += f"\n{told.get('style') or ''}"
+        self.handlers |= {name for name in attributes if name.startswith("on")}
+        self.refreshes |= tag == "meta" and (attributes.get("http-equiv") or "").lower() == "refresh"
+        self.styles += f"\n{attributes.get('style') or ''}"
         if tag == "img":
-            self.pictures.append(told)
+            self.pictures.append(attributes)
         for name in ("src", "href", "background", "action"):
-            scheme = re.match(r"\s*([a-z][a-z0-9+.-]*):", told.get(name) or "", re.IGNORECASE)
+            scheme = re.match(r"\s*([a-z][a-z0-9+.-]*):", attributes.get(name) or "", re.IGNORECASE)
             self.schemes |= {scheme[1].lower()} if scheme else set()
 
     def handle_endtag(self, tag: str) -> None:
-        """A style sheet ends."""
+        """Note the end of a style sheet."""
         if tag == "style":
             self._in_style = False
 
     def handle_data(self, data: str) -> None:
-        """Note what stands in a style sheet."""
+        """Note a style sheet's text."""
         if self._in_style:
             self.styles += data

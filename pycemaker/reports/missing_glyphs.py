@@ -1,4 +1,4 @@
-"""Signs that a figure shows as empty boxes, since no font that it is drawn with has them: matplotlib warns of each."""
+"""Missing glyphs: signs that a figure shows as empty boxes, found in matplotlib's warnings."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ _MOST_SIGNS = 20
 
 
 def missing_glyphs(notebook: dict[str, Any]) -> tuple[str, ...]:
-    """A line in English for each cell whose figures lack signs: which, and what to install."""
+    """A line in English for each cell whose figures lack signs: the signs, and the packages to install."""
     lines, number = [], 0
     for cell in notebook.get("cells", []):
         number += "injected-parameters" not in tags_of(cell)
-        said = "".join(joined(o.get("text", "")) for o in cell.get("outputs", []) if o.get("name") == "stderr")
-        signs = dict.fromkeys(chr(int(code)) for code in _MISSING.findall(said) if int(code) < 0x110000)
+        warnings = "".join(joined(o.get("text", "")) for o in cell.get("outputs", []) if o.get("name") == "stderr")
+        signs = dict.fromkeys(chr(int(code)) for code in _MISSING.findall(warnings) if int(code) < 0x110000)
         if signs:
             shown = "".join(list(signs)[:_MOST_SIGNS])
-            mend = " and ".join(dict.fromkeys(package_for(sign) for sign in signs))
-            lines.append(f"cell {number}: figures lack the signs {shown!r}: install {mend}")
+            packages = " and ".join(dict.fromkeys(package_for(sign) for sign in signs))
+            lines.append(f"cell {number}: figures lack the signs {shown!r}: install {packages}")
     return tuple(lines)
 
 
 def package_for(sign: str) -> str:
-    """Debian's package of a font that has the sign, and that matplotlib can draw with."""
+    """Debian's package of a font with the sign that matplotlib can draw with."""
     code = ord(sign)
     if 0x2E80 <= code <= 0x9FFF or 0xAC00 <= code <= 0xD7FF or 0xF900 <= code <= 0xFFEF or code >= 0x20000:
         return "fonts-noto-cjk"

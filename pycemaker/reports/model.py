@@ -1,4 +1,4 @@
-"""The report's values on their way, from the request to the delivery; and the interfaces of its stages."""
+"""Values of the report pipeline, from the request to the delivery, and the interfaces of its stages."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from pycemaker.reports.attachments.kinds import Attachment, AttachmentResult
 from pycemaker.window import Window, to_iso_text
 
 OnProgress = Callable[[str, int, int], None]
-"""Called with the stage, how much of it is done, and out of how much."""
+"""Called with the stage, the steps done, and the steps in all."""
 
 
 @dataclass(frozen=True)
 class ReportRequest:
-    """What is asked for, checked already.
+    """A checked request for a report.
 
     Attributes:
         report_id: unguessable, safe as a file name.
         notebook: the notebook to run.
-        window: the interval, and the one before it.
-        recipients: whom to mail, one or more.
+        window: the interval and the previous one.
+        recipients: addresses, one or more.
         parameters: the notebook's own parameters, beyond the window.
-        attach: what is to travel with it, of `attachments.kinds.KINDS`.
-        date_text: the window's end in the words of the request.
-        request_id: which request asked for it.
+        attach: kinds of attachments, of `attachments.kinds.KINDS`.
+        date_text: the window's end as the request states it.
+        request_id: the id of the HTTP request.
     """
 
     report_id: str
@@ -47,7 +47,7 @@ class ReportRequest:
 
 @dataclass(frozen=True)
 class Figure:
-    """A picture of the report: its file name, its PNG bytes, and the sentence that stands for it."""
+    """A picture of the report: file name, PNG bytes, alternative text."""
 
     name: str
     png: bytes
@@ -60,13 +60,13 @@ class Page:
 
     Attributes:
         subject: one line.
-        html: the whole mail body; each figure's `src` is `figure:<name>`.
-        text: the same for a reader without HTML.
-        figures: of the page, in the order in which they stand there; those of the mail are among them.
-        full_html: the same report for a browser, whole; figures are pointed to likewise.
-        data_digest: stands for the samples that it was made of; empty where the notebook does not say.
-        left_out: what cells show and readers do not see, a line in English each.
-        cells: what each cell shows, by its number: text or HTML.
+        html: the mail's HTML; each figure's `src` is `figure:<name>`.
+        text: the mail's plain text.
+        figures: the page's figures in order; the mail's are among them.
+        full_html: the whole page for a browser; figures as in `html`.
+        data_digest: a digest of the samples; empty where the notebook states none.
+        left_out: outputs that readers do not see, a line in English each.
+        cells: text or HTML of each cell, with its number.
     """
 
     subject: str
@@ -80,17 +80,17 @@ class Page:
 
     @property
     def mailed_figures(self) -> tuple[Figure, ...]:
-        """Those that the mail shows."""
+        """The figures that the mail shows."""
         return tuple(figure for figure in self.figures if f"figure:{figure.name}" in self.html)
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """Where the message went.
+    """The acceptance of a message.
 
     Attributes:
-        via: `smtp`, or `outbox` where no mail is set up.
-        reply: the mail server's own words on acceptance; the file's name for the outbox.
+        via: `smtp`, or `outbox` without a mail account.
+        reply: the mail server's reply; for the outbox the file's name.
     """
 
     via: str
@@ -107,24 +107,24 @@ class RunNotebook(Protocol):
 
 
 class RenderPage(Protocol):
-    """Makes the page out of an executed notebook. Raises NothingToSend."""
+    """Renders the page of an executed notebook. Raises NothingToSend."""
 
     def __call__(self, executed: Path, window: Window, report_id: str, notes: Sequence[str] = ()) -> Page:
         """The page of the executed notebook; `notes` are sentences for the mail's foot."""
 
 
 class StoreFigures(Protocol):
-    """Puts figures where a mail client can fetch them. Raises StorageRefused."""
+    """Uploads figures to where mail programs fetch them. Raises StorageRefused."""
 
     def __call__(self, report_id: str, figures: tuple[Figure, ...]) -> dict[str, str]:
         """A lasting URL for each figure, by name."""
 
 
 class BuildAttachments(Protocol):
-    """Makes what travels with a report. Raises DatabaseUnreachable."""
+    """Makes a report's attachments. Raises DatabaseUnreachable."""
 
     def __call__(self, kinds: Sequence[str], window: Window, page: Page) -> AttachmentResult:
-        """What of these kinds could be made, and fits into the page's message."""
+        """The attachments of these kinds that could be made and fit into the message."""
 
 
 class Compose(Protocol):
@@ -133,26 +133,26 @@ class Compose(Protocol):
     def __call__(
         self, page: Page, email_to: str, urls: Mapping[str, str] | None, attachments: Sequence[Attachment] = ()
     ) -> EmailMessage:
-        """One MIME message; figures inside it (Content-ID) where `urls` is None; the attachments beside it."""
+        """One MIME message with the attachments; figures inside it (Content-ID) where `urls` is None."""
 
 
 class CheckMessage(Protocol):
-    """Looks at the message before it leaves. Raises ReportUnfit."""
+    """Checks a message before it is sent. Raises ReportUnfit."""
 
     def __call__(self, message: EmailMessage, page: Page) -> None:
-        """Let it pass."""
+        """Return where it may be sent."""
 
 
 class Send(Protocol):
-    """Hands a message over. Raises MailRefused."""
+    """Sends a message. Raises MailRefused."""
 
     def __call__(self, content: bytes, email_to: str, on_leaving: Callable[[], None]) -> Delivery:
-        """What became of it. `on_leaving` is called right before it may count as given; what it raises stops it."""
+        """The acceptance. `on_leaving` is called right before the message is complete; its exceptions stop it."""
 
 
 @dataclass(frozen=True)
 class Collaborators:
-    """Who does each stage. `store_figures` None means that figures travel inside the mail."""
+    """The callables of the stages. Without `store_figures`, figures are inside the mail."""
 
     run_notebook: RunNotebook
     render_page: RenderPage

@@ -1,4 +1,4 @@
-"""A notebook's file, read in one way wherever one is listed, checked or run: whatever Jupyter opens, as nbformat 4."""
+"""Notebook files: reads whatever Jupyter opens as nbformat 4, for listing, checks and runs alike."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def read_notebook_file(path: Path) -> Json:
         NotebookUnusable: the file cannot be read, is no notebook, is a later format's, or is not for Python.
     """
     try:
-        content = json.loads(path.read_bytes())  # finds out the encoding by itself
+        content = json.loads(path.read_bytes())  # json detects the encoding of bytes
     except OSError as error:
         raise _unusable(path, f"it cannot be read ({error.strerror or type(error).__name__})") from None
     except (ValueError, RecursionError) as error:
@@ -43,7 +43,7 @@ def tags_of(cell: Json) -> list[str]:
 
 
 def _converted(path: Path, content: Json) -> Json:
-    """As nbformat 4 with every cell whole: a type, a source that is one text, metadata, outputs where it has code."""
+    """The notebook as nbformat 4, every cell with a type, one source text, metadata, and outputs where it is code."""
     try:
         if content.get("nbformat", _LATEST) < _LATEST:
             content = nbformat.reads(json.dumps(content), as_version=_LATEST)  # type: ignore[no-untyped-call]

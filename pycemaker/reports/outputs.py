@@ -1,7 +1,7 @@
-"""What an executed notebook left, cut down to what a mail or a page can show. Pure: notebook JSON in and out.
+"""Reduces an executed notebook to what a mail or a page can show. Pure: notebook JSON in and out.
 
-Each output that stays is one of three kinds: printed text, a PNG, or clean HTML; of a text cell its HTML stays. Nothing
-else of the notebook stays: no source, no metadata, no parameters, and nothing that its author hid.
+Each output that stays is printed text, a PNG or sanitized HTML; of a text cell its HTML stays. Source, metadata,
+parameters and what the author hid do not stay.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Json = dict[str, Any]
 
 
 HTML_CHARACTERS = 40_000
-"""The longest HTML or markdown that a mail shows; a sentence stands for a longer one."""
+"""The longest HTML or markdown that a mail shows; a notice replaces a longer one."""
 
 PAGE_CHARACTERS = 1_000_000
 """The same for the page."""
@@ -45,54 +45,53 @@ def showable(
     An output whose metadata say `{"pycemaker": {"only": "page"}}` is on the page and not in the mail; figures have the
     same names in both.
 
-    Its metadata has `pictures`, those that stand within texts (see `CellReducer`), and `left_out`: a line in English
-    for each thing that readers do not see, with its cell as whoever edits the notebook counts it.
+    Its metadata has `pictures` and `left_out` of `CellReducer`, whose cells are numbered as the author counts them.
 
     Args:
-        notebook: as nbformat 4 stores it, with or without outputs, wholly or partly run.
+        notebook: of nbformat 4, with or without outputs, wholly or partly run.
         limit: the longest HTML or markdown.
-        link: where more of it is; stands behind each sentence that says that something is not shown.
-        converter: makes pictures, each once, however often the notebook is cut down.
+        link: leads to what is not shown; stands in the notices.
+        converter: makes the pictures; shared by mail and page.
         is_page: whether it is for the page.
     """
-    cutter = CellReducer(notebook, limit, link, converter or PictureCache())
+    reducer = CellReducer(notebook, limit, link, converter or PictureCache())
     cells = []
-    for place, cell in enumerate(notebook.get("cells", [])):
+    for index, cell in enumerate(notebook.get("cells", [])):
         tags = {tag.lower().replace("_", "-") for tag in tags_of(cell)}
-        cutter.enter(cell, counts=not tags & _NOT_COUNTED)
+        reducer.enter(cell, counts=not tags & _NOT_COUNTED)
         if tags & (_LEFT_OUT_TAGS | _HIDDEN_CELL):
             continue
-        kept = _kept_cell(cell, tags, cutter)
-        if kept and not is_page:
-            kept = _without_page_only(kept)
-        if kept:
-            cells.append({"id": f"c{place}", "metadata": {"number": cutter.cell}, **kept})
-    metadata = {"pictures": cutter.pictures, "left_out": cutter.left_out}
+        reduced = _reduced_cell(cell, tags, reducer)
+        if reduced and not is_page:
+            reduced = _without_page_only(reduced)
+        if reduced:
+            cells.append({"id": f"c{index}", "metadata": {"number": reducer.cell}, **reduced})
+    metadata = {"pictures": reducer.pictures, "left_out": reducer.left_out}
     return {"nbformat": 4, "nbformat_minor": 5, "metadata": metadata, "cells": cells}
 
 
 def _without_page_only(cell: Json) -> Json | None:
-    """The cell as the mail has it; None where all of it is for the page."""
+    """The cell for the mail; None where all of it is for the page only."""
     if cell["cell_type"] == "markdown":
         return cell
     outputs = [output for output in cell["outputs"] if not output.get("metadata", {}).get("only")]
     return cell | {"outputs": outputs} if outputs else None
 
 
-def _kept_cell(cell: Json, tags: set[str], cutter: CellReducer) -> Json | None:
+def _reduced_cell(cell: Json, tags: set[str], reducer: CellReducer) -> Json | None:
     hidden = cell.get("metadata", {}).get("jupyter") or {}
     if cell.get("cell_type") == "markdown":
-        source = "" if hidden.get("source_hidden") is True else cutter.text_cell(joined(cell.get("source", "")))
+        source = "" if hidden.get("source_hidden") is True else reducer.text_cell(joined(cell.get("source", "")))
         return {"cell_type": "markdown", "source": source} if source.strip() else None
     is_hidden = hidden.get("outputs_hidden") is True or cell.get("metadata", {}).get("collapsed") is True
     if cell.get("cell_type") != "code" or is_hidden or tags & _HIDDEN_OUTPUT:
         return None
-    outputs = cutter.outputs(cell.get("outputs", []))
+    outputs = reducer.outputs(cell.get("outputs", []))
     return {"cell_type": "code", "source": "", "execution_count": None, "outputs": outputs} if outputs else None
 
 
 def says_something(notebook: Json) -> bool:
-    """Whether a showable notebook has a figure, or any text but its text cells' headings."""
+    """Whether a showable notebook has a figure, or text other than headings of text cells."""
     if notebook["metadata"]["pictures"] or any("image/png" in output["data"] for output in _outputs(notebook)):
         return True
     return any(re.sub(r"<[^>]*>|\s", "", text) for text in _texts(notebook))
@@ -108,14 +107,14 @@ def shown_by_cell(notebook: Json) -> tuple[tuple[int, str], ...]:
 
 
 def leave_out(notebook: Json, excess: int) -> int:
-    """Leave out what a mail can best do without, until it is about `excess` characters shorter.
+    """Leave out the least important pieces, until the mail is about `excess` characters shorter.
 
-    The order is fixed: what cells printed; then HTML and markdown of outputs that is not the report's own; text cells;
-    the metrics' tables of numbers; the rest but heading and findings; figures. Of each kind the last of the notebook
-    goes first. A long text leaves a sentence in its place, a short one nothing.
+    The order is fixed: printed text; HTML and markdown of outputs other than the report's own; text cells; the metrics'
+    tables of numbers; the rest but heading and findings; figures. Of each kind the last in the notebook goes first. A
+    notice replaces a long piece, nothing a short one.
 
     Returns:
-        How many pieces were left out; 0 where nothing is left that may go.
+        The number of pieces left out; 0 where none is left that may go.
     """
     count = 0
     for length, holder in sorted(_droppable(notebook), key=lambda piece: -_rank(piece[1])):
@@ -128,12 +127,12 @@ def leave_out(notebook: Json, excess: int) -> int:
 
 
 _LONG = 1000
-_ROW = 700  # what the markup around a piece takes
+_ROW = 700  # characters of markup around a piece
 _KEPT_PARTS = ("pm-head", "pm-findings")
 
 
 def _droppable(notebook: Json) -> Iterator[tuple[int, Json]]:
-    """Every piece that may go, the last of the notebook first, with about how much of the mail it takes."""
+    """The pieces that may be left out, the last of the notebook first, with their approximate length in the mail."""
     holders = [cell for cell in notebook["cells"] if cell["cell_type"] == "markdown"]
     holders += [output for cell in notebook["cells"] for output in cell.get("outputs", [])]
     for holder in reversed(holders):
@@ -143,7 +142,7 @@ def _droppable(notebook: Json) -> Iterator[tuple[int, Json]]:
 
 
 def _rank(holder: Json) -> int:
-    """How well a mail can do without it; 0: not at all."""
+    """The rank at which a piece is left out, highest first; 0 for a piece that stays."""
     if "source" in holder:
         return 4
     if "text" in holder:
@@ -170,7 +169,7 @@ def _outputs(notebook: Json) -> Iterator[Json]:
 
 
 def _texts(notebook: Json) -> Iterator[str]:
-    """Every text of a showable notebook that says more than its headings."""
+    """The texts of a showable notebook without the headings of text cells."""
     for cell in notebook["cells"]:
         if cell["cell_type"] == "markdown":
             yield _HEADING.sub("", cell["source"])

@@ -1,13 +1,13 @@
-"""A notebook's parameters, and what is given for them, checked. `parameters_cell` reads them from the notebook.
+"""Parameters of a notebook, and the check of values for them. `parameters_cell` reads them from the notebook.
 
-A parameter is one line of the cell: a name, a plain scalar, and a comment that says what it is for.
+A parameter is one line of the cell: a name, a plain scalar, and a comment that describes it.
 
     limit: float = 0.9  # 0.5..1: from which share on a resource counts as full
     kind: Literal["mean", "median"] = "median"  # how a day is summed up
     weeks = 2  # without an annotation the default says the type
 
-The type is `bool`, `int`, `float`, `str` or a `Literal` of one of these; bounds stand before the help, `LOW..HIGH:`,
-either side may be missing.
+The type is `bool`, `int`, `float`, `str` or a `Literal` of one of these. Bounds stand before the description as
+`LOW..HIGH:`; either side may be missing.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from typing import Any
 from pycemaker.errors import InvalidParameter
 
 PATH_PARAMETERS = ("date_now", "time_range")
-"""Parameters of every report, which the route's path gives and `parse_window` checks."""
+"""Parameters of every report that the route's path gives and `parse_window` checks."""
 
 RESERVED_NAMES = ("attach", "notebook", "wait")
-"""What the route itself takes beside the notebook's parameters: no parameter can be given under such a name."""
+"""The report route's own parameters: no notebook parameter may have such a name."""
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 TEXT_CHARACTERS = 200
-"""The longest text a parameter takes whose default is no longer."""
+"""The longest text that a parameter takes, unless its default is longer."""
 
 Scalar = bool | int | float | str
 
@@ -45,11 +45,11 @@ class Parameter:
     Attributes:
         name: its name in the notebook, in queries and on the command line.
         kind: `bool`, `int`, `float` or `str`.
-        default: what it is where nothing is given.
-        help: what it is for, as the cell's comment says it; may be empty.
-        low: the least it may be; None without a bound.
-        high: the most it may be; None without a bound.
-        choices: the only ones it may be; empty where it is not so restricted.
+        default: its value where none is given.
+        help: its description in the cell's comment; may be empty.
+        low: the least value; None without a bound.
+        high: the greatest value; None without a bound.
+        choices: the allowed values; empty for any.
     """
 
     name: str
@@ -61,26 +61,31 @@ class Parameter:
     choices: tuple[Scalar, ...] = ()
 
     def schema(self) -> dict[str, Any]:
-        """It as JSON Schema."""
+        """Its JSON Schema."""
         bounds = {"minimum": self.low, "maximum": self.high, "enum": list(self.choices) or None}
         if self.kind is str and not self.choices:
             bounds["maxLength"] = max(TEXT_CHARACTERS, len(str(self.default)))
-        told = {"type": _SCHEMA_TYPES[self.kind], "description": self.help or None, **bounds, "default": self.default}
-        return {key: content for key, content in told.items() if content is not None}
+        keywords = {
+            "type": _SCHEMA_TYPES[self.kind],
+            "description": self.help or None,
+            **bounds,
+            "default": self.default,
+        }
+        return {key: content for key, content in keywords.items() if content is not None}
 
     @property
     def takes(self) -> str:
-        """What it takes, in Portuguese, for whoever gave something else."""
+        """The values it takes, in Portuguese, for error messages."""
         if self.choices:
             return "um destes: " + ", ".join(json.dumps(choice, ensure_ascii=False) for choice in self.choices)
         ends = [f"{word} {end:g}" for word, end in (("de", self.low), ("até", self.high)) if end is not None]
         return " ".join([_WORDS[self.kind], *ends])
 
     def check(self, given: Any) -> None:
-        """See that it may be `given`, as its schema says.
+        """Return where its schema allows the value.
 
         Raises:
-            InvalidParameter: it may not.
+            InvalidParameter: it does not.
         """
         from jsonschema import Draft202012Validator
 
@@ -88,10 +93,10 @@ class Parameter:
             raise self._refused(given)
 
     def from_text(self, text: str) -> Scalar:
-        """What a query or a command line means by `text`: `true`, `3`, `0.85`, or the text itself. Checked.
+        """The value of a text in a query or on a command line: `true`, `3`, `0.85`, or the text itself. Checked.
 
         Raises:
-            InvalidParameter: it means nothing of this type, or what it may not be.
+            InvalidParameter: the text is no value of this type, or not an allowed one.
         """
         given: Any = text
         if self.kind is bool:
@@ -115,7 +120,7 @@ class Parameter:
 
 
 def warm() -> None:
-    """Load what checks parameters, so that the first report does not wait for it."""
+    """Load jsonschema, so that the first report does not wait for it."""
     import jsonschema  # noqa: F401
 
 
@@ -128,32 +133,32 @@ def _finite(text: str) -> float | str:
 
 
 def schema(parameters: Sequence[Parameter], *, title: str = "", description: str = "") -> dict[str, Any]:
-    """What may be given beyond the path, as one JSON Schema (draft 2020-12)."""
+    """The own parameters as one JSON Schema (draft 2020-12)."""
     own = {parameter.name: parameter.schema() for parameter in own_parameters(parameters)}
-    said = {key: text for key, text in (("title", title), ("description", description)) if text}
-    return {"$schema": DIALECT, **said, "type": "object", "properties": own, "additionalProperties": False}
+    texts = {key: text for key, text in (("title", title), ("description", description)) if text}
+    return {"$schema": DIALECT, **texts, "type": "object", "properties": own, "additionalProperties": False}
 
 
 def own_parameters(parameters: Sequence[Parameter]) -> list[Parameter]:
-    """Those that the path does not give."""
+    """The parameters that the path does not give."""
     return [parameter for parameter in parameters if parameter.name not in PATH_PARAMETERS]
 
 
 def from_texts(parameters: Sequence[Parameter], given: Mapping[str, str]) -> dict[str, Scalar]:
-    """What a query or a command line gives beyond the path, each in its type and checked.
+    """Own parameters from a query or a command line, converted and checked.
 
     Raises:
-        InvalidParameter: one that is unknown or wrong, by name.
+        InvalidParameter: a parameter is unknown or wrong; names it.
     """
     known = {parameter.name: parameter for parameter in own_parameters(parameters)}
     return {name: known_parameter(name, known).from_text(text) for name, text in given.items()}
 
 
 def from_values(parameters: Sequence[Parameter], given: Mapping[str, Any]) -> dict[str, Scalar]:
-    """What a JSON object gives beyond the path, each checked against its type.
+    """Own parameters from a JSON object, checked.
 
     Raises:
-        InvalidParameter: one that is unknown or wrong, by name.
+        InvalidParameter: a parameter is unknown or wrong; names it.
     """
     known = {parameter.name: parameter for parameter in own_parameters(parameters)}
     for name, value in given.items():
@@ -162,7 +167,7 @@ def from_values(parameters: Sequence[Parameter], given: Mapping[str, Any]) -> di
 
 
 def known_parameter(name: str, known: Mapping[str, Parameter]) -> Parameter:
-    """The parameter of that name. Raises InvalidParameter, with the names there are."""
+    """The parameter of that name. Raises InvalidParameter with the known names."""
     if name not in known:
         raise InvalidParameter(field=name[:40], reason=f"unknown; there are {sorted(known)}", known=sorted(known))
     return known[name]

@@ -1,7 +1,7 @@
-"""A notebook's parameters cell, read without running it.
+"""Reads a notebook's parameters cell without running it.
 
-papermill runs any Python there. What a caller may give is only what has a plain type: a line whose value is a `bool`,
-an `int`, a `float` or a `str`. Every other line is run as it stands, and `fixed` says why nobody can give it.
+papermill runs any Python there. A parameter for callers is a line whose value is a `bool`, an `int`, a `float` or a
+`str`. Every other line is run as it stands, and `fixed` states why it is no parameter.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from pycemaker.reports.parameters import PATH_PARAMETERS, Parameter, Scalar, kno
 _TYPES: dict[str, type] = {"bool": bool, "int": int, "float": float, "str": str}
 _NUMBER = r"-?\d+(?:\.\d+)?"
 _BOUNDS = re.compile(rf"(?P<low>{_NUMBER})?\.\.(?P<high>{_NUMBER})?(?::\s*|\s*$)", re.ASCII)
-_INJECTED = "# Parameters\n"  # how papermill's own cell begins
-_LARGEST_WHOLE = 2**53  # what every reader of JSON keeps whole
+_INJECTED = "# Parameters\n"  # the beginning of papermill's own cell
+_LARGEST_WHOLE = 2**53  # every JSON parser reads it exactly
 _LITERAL_FAULTS = (ValueError, TypeError, SyntaxError, MemoryError, RecursionError)
 _Line = ast.Assign | ast.AnnAssign
 
@@ -33,8 +33,8 @@ class ParametersCell:
     """What a parameters cell declares.
 
     Attributes:
-        parameters: what a caller may give, in the cell's order.
-        fixed: that and why nobody can give a name that the cell assigns too, in Portuguese, by name.
+        parameters: the parameters for callers, in the cell's order.
+        fixed: why another assigned name is no parameter, in Portuguese, by name.
     """
 
     parameters: tuple[Parameter, ...] = ()
@@ -42,14 +42,14 @@ class ParametersCell:
 
 
 class _Fixed(Exception):
-    """A line that is run as it stands; in Portuguese, why."""
+    """A line that is no parameter; the message says why, in Portuguese."""
 
 
 def read_parameters_cell(source: str) -> ParametersCell:
-    """What the cell declares; of a name that is assigned twice the last line counts.
+    """The parameters that the cell declares; of a name that is assigned twice the last line counts.
 
     Raises:
-        NotebookUnusable: it is no Python, with IPython's magics and commands, so that no kernel could run it.
+        NotebookUnusable: it is no Python, IPython's magics and commands allowed, so that no kernel could run it.
     """
     statements, comments = _parsed(source)
     parameters: dict[str, Parameter] = {}
@@ -66,7 +66,7 @@ def read_parameters_cell(source: str) -> ParametersCell:
 
 
 def read_parameters(source: str) -> tuple[Parameter, ...]:
-    """What a caller may give, as `read_parameters_cell` reads it."""
+    """The parameters for callers, as `read_parameters_cell` reads them."""
     return read_parameters_cell(source).parameters
 
 
@@ -85,7 +85,7 @@ def _parsed(source: str) -> tuple[list[ast.stmt], dict[int, str]]:
 
 
 def _without_magics(source: str) -> str:
-    """The cell with IPython's magics and commands as the calls that a kernel makes of them, line by line."""
+    """The cell with IPython's magics and commands replaced by the calls that a kernel makes of them."""
     from IPython.core.inputtransformer2 import TransformerManager
 
     return str(TransformerManager().transform_cell(source))  # type: ignore[no-untyped-call]
@@ -98,7 +98,7 @@ def _comments(source: str) -> Iterator[tuple[int, str]]:
 
 
 def _names(statement: ast.stmt) -> list[str]:
-    """The names that a line of the cell itself assigns; none for imports, calls, definitions and blocks."""
+    """The names that a statement assigns; none for imports, calls, definitions and blocks."""
     if isinstance(statement, ast.AugAssign):
         targets: Sequence[ast.expr] = [statement.target]
     elif isinstance(statement, ast.Assign):
@@ -163,7 +163,7 @@ def _has_no_encoding(text: str) -> bool:
 
 
 def _whole(end: float | None) -> float | None:
-    """A whole bound as an int, so that a schema says 1 and not 1.0."""
+    """A whole bound as an int, so that the schema has 1 and not 1.0."""
     return int(end) if end is not None and end.is_integer() else end
 
 
@@ -182,7 +182,7 @@ def _type_of(annotation: ast.expr | None, default: Scalar) -> tuple[type, tuple[
 
 
 def _unquoted(annotation: ast.expr | None) -> ast.expr | None:
-    """The annotation that one in quotes stands for."""
+    """The annotation, without the quotes of one in quotes."""
     if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
         with suppress(*_LITERAL_FAULTS):
             return ast.parse(annotation.value, mode="eval").body
@@ -190,11 +190,11 @@ def _unquoted(annotation: ast.expr | None) -> ast.expr | None:
 
 
 def check_injected(cells: Sequence[str]) -> None:
-    """See that what papermill put into a running notebook is what the notebook declares.
+    """Return where the parameters that papermill injected are those that the notebook declares.
 
-    papermill only warns of a name that the notebook does not have. Its own cell stands right behind the parameters
-    cell, so that both are among the cells that ran; where it put none in, as in JupyterLab, nothing is checked. What
-    the cell fixes may be given by hand: whoever runs papermill sees the notebook.
+    papermill only warns of a name that the notebook does not have. It injects its cell right after the parameters cell;
+    where it injected none, as in JupyterLab, nothing is checked. `fixed` names are allowed: whoever runs papermill by
+    hand sees the notebook.
 
     Args:
         cells: the sources that ran so far, in their order.
@@ -203,12 +203,12 @@ def check_injected(cells: Sequence[str]) -> None:
         InvalidParameter: a name that the parameters cell does not have, or a wrong value.
         NotebookUnusable: the parameters cell cannot be read.
     """
-    places = [place for place, source in enumerate(cells) if place and source.startswith(_INJECTED)]
-    declared = read_parameters_cell(cells[places[-1] - 1]) if places else ParametersCell()
+    injected = [index for index, source in enumerate(cells) if index and source.startswith(_INJECTED)]
+    declared = read_parameters_cell(cells[injected[-1] - 1]) if injected else ParametersCell()
     known = {parameter.name: parameter for parameter in declared.parameters}
     if not known and not declared.fixed:
         return
-    for statement in ast.parse(cells[places[-1]]).body:
+    for statement in ast.parse(cells[injected[-1]]).body:
         if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
             name = statement.targets[0].id
             if name not in (*PATH_PARAMETERS, *declared.fixed):
@@ -216,7 +216,7 @@ def check_injected(cells: Sequence[str]) -> None:
 
 
 def _literal(expression: ast.expr) -> Any:
-    """What the cell assigns; what is no literal (papermill writes NaN as a call) stays its source."""
+    """The assigned value; the source of what is no literal (papermill writes NaN as a call)."""
     try:
         return ast.literal_eval(expression)
     except _LITERAL_FAULTS:

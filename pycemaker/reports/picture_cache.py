@@ -1,4 +1,4 @@
-"""Makes each picture of a notebook once, however often the notebook is cut down: a chart takes its exporter seconds."""
+"""Cache of a notebook's pictures: mail and page show the same ones, and a chart takes its exporter seconds."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from pycemaker.reports.pictures import RASTER, SHARPNESS, SVG, MailPicture, Pict
 
 
 class PictureCache:
-    """Makes pictures out of outputs and files, and keeps them."""
+    """Converts outputs and files to pictures, each once."""
 
     def __init__(self) -> None:
-        self._made: dict[tuple[str, str, float | None], MailPicture | PictureUnusable] = {}
+        self._pictures: dict[tuple[str, str, float | None], MailPicture | PictureUnusable] = {}
 
     def picture(self, kind: str, content: Any, width: float | None = None) -> MailPicture:
         """The output or file of this media type as a picture. Raises PictureUnusable."""
         key = (kind, content if isinstance(content, str) else json.dumps(content), width)
-        if key not in self._made:
+        if key not in self._pictures:
             try:
-                self._made[key] = self._make(kind, content, width)
+                self._pictures[key] = self._make(kind, content, width)
             except PictureUnusable as error:
-                self._made[key] = error
-        made = self._made[key]
-        if isinstance(made, PictureUnusable):
-            raise made
-        return made
+                self._pictures[key] = error
+        picture = self._pictures[key]
+        if isinstance(picture, PictureUnusable):
+            raise picture
+        return picture
 
     @staticmethod
     def _make(kind: str, content: Any, width: float | None) -> MailPicture:

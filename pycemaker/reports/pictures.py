@@ -1,6 +1,6 @@
-"""Pictures of any kind as the PNG that a mail shows: opaque where made here, and no larger than twice the shown width.
+"""Pictures of any kind as PNG for mails: at most twice as wide as shown, opaque where they are converted.
 
-SVG is drawn by resvg, which runs no script and asks for nothing; what a picture names elsewhere is taken out before.
+SVG is drawn by resvg, which runs no script and fetches nothing; references to other resources are removed before.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from urllib.parse import unquote_to_bytes
 from pycemaker.presentation.mail_width import CONTENT_WIDTH
 
 SHARPNESS = 2
-"""How many pixels a mail's pictures have for each that is shown, at most."""
+"""Pixels of a picture for each CSS pixel, at most."""
 
 MOST_PIXELS = 50_000_000
 SVG_CHARACTERS = 5_000_000
@@ -35,12 +35,12 @@ _DATA_URL = re.compile(r"\s*data:(?P<kind>image/[\w.+-]+)(?P<more>;[^,]*)?,(?P<c
 
 
 class PictureUnusable(Exception):
-    """It cannot be shown; says why, in English."""
+    """The picture cannot be shown; the message says why, in English."""
 
 
 @dataclass(frozen=True)
 class MailPicture:
-    """A picture as a mail shows it.
+    """A picture for a mail.
 
     Attributes:
         png: its bytes.
@@ -60,20 +60,20 @@ def mail_picture(kind: str, content: bytes, width: float | None = None) -> MailP
         width: how wide it is shown, in CSS pixels; its own width where None.
 
     Raises:
-        PictureUnusable: it is broken, empty, of another kind or far too large.
+        PictureUnusable: it is broken, empty, of another kind or too large.
     """
     if kind == SVG:
-        png, own = _draw(content.decode("utf-8", "replace"))
-        width = width or own
+        png, own_width = _draw(content.decode("utf-8", "replace"))
+        width = width or own_width
     else:
         png = _as_png(content)
-    has = int.from_bytes(png[16:20])
-    shown = max(1, min(CONTENT_WIDTH, int(width or has)))
-    return MailPicture(_scaled(png, SHARPNESS * shown) if has > SHARPNESS * CONTENT_WIDTH else png, shown)
+    pixels = int.from_bytes(png[16:20])  # the width in a PNG's header
+    shown = max(1, min(CONTENT_WIDTH, int(width or pixels)))
+    return MailPicture(_scaled(png, SHARPNESS * shown) if pixels > SHARPNESS * CONTENT_WIDTH else png, shown)
 
 
 def decoded(text: str) -> bytes:
-    """What Jupyter stores of a picture: base64, with line breaks. Raises PictureUnusable."""
+    """The bytes of a picture as Jupyter stores it, in base64 with line breaks. Raises PictureUnusable."""
     try:
         return b64decode(text)
     except (binascii.Error, ValueError):
@@ -81,7 +81,7 @@ def decoded(text: str) -> bytes:
 
 
 def of_data_url(url: str) -> tuple[str, bytes] | None:
-    """The kind and the bytes of a picture that its address holds; None for another address. Raises PictureUnusable."""
+    """The media type and bytes in a `data:` URL; None for any other URL. Raises PictureUnusable."""
     match = _DATA_URL.match(url)
     if match is None:
         return None
@@ -91,7 +91,7 @@ def of_data_url(url: str) -> tuple[str, bytes] | None:
 
 
 def kind_of(name: str) -> str:
-    """A file's media type by its name's ending: SVG, or one whose bytes say which it is."""
+    """A file's media type by its ending: SVG, or a raster image whose bytes tell its format."""
     return SVG if name.lower().endswith(".svg") else RASTER[0]
 
 
@@ -107,7 +107,7 @@ def _as_png(content: bytes) -> bytes:
             return _encoded(ImageOps.exif_transpose(image))
     except PictureUnusable:
         raise
-    except Exception as error:  # Pillow's readers raise what each of a dozen formats likes
+    except Exception as error:  # each of Pillow's readers raises errors of its own
         raise PictureUnusable(f"it is no picture that can be read ({type(error).__name__})") from error
 
 
@@ -126,7 +126,7 @@ def _scaled(png: bytes, width: int) -> bytes:
 
 
 def _encoded(image: object) -> bytes:
-    """As PNG, on white: dark mode swallows what is transparent."""
+    """The image as PNG on white: dark mode swallows transparent pictures."""
     from PIL import Image
 
     assert isinstance(image, Image.Image)  # noqa: S101 - Pillow is imported late
@@ -138,7 +138,7 @@ def _encoded(image: object) -> bytes:
 
 
 def _draw(svg: str) -> tuple[bytes, float]:
-    """The SVG drawn at twice its width, or at twice the mail's where it is wider; and its width."""
+    """The SVG drawn at twice its width, at most twice the mail's content; and its own width."""
     import resvg_py
 
     if len(svg) > SVG_CHARACTERS:
@@ -150,8 +150,8 @@ def _draw(svg: str) -> tuple[bytes, float]:
         resvg_py.svg_to_bytes,
         svg_string=safe,
         background="white",
-        dpi=96,  # of sizes in points and inches
-        font_dirs=[_font_folder()],  # matplotlib's own: they are on every machine, and look the same everywhere
+        dpi=96,  # for sizes in points and inches
+        font_dirs=[_font_folder()],  # matplotlib's own, which are on every machine
         font_family="DejaVu Sans",
         sans_serif_family="DejaVu Sans",
         serif_family="DejaVu Serif",

@@ -1,7 +1,7 @@
-"""A report up to the message: notebook, page, figures, mail. It takes its collaborators as arguments.
+"""The report pipeline up to the message: notebook, page, figures, mail. It takes its collaborators as arguments.
 
-Everything made on the way is kept on a `Workspace` as soon as it exists, so that a failure leaves what came before it.
-Nothing is sent from here: a message is handed over by whoever can write down beforehand that it is about to be.
+Each result is written to the `Workspace` as soon as it exists, so that a failure leaves the earlier ones. Nothing is
+sent from here: a delivery worker sends the message, since it can record that before.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from pycemaker.reports.model import Collaborators, Figure, OnProgress, Page, Rep
 from pycemaker.reports.workspace import Workspace
 
 STAGES = ("notebook", "render", "storage", "attachments", "compose", "mail")
-"""The stages in their order, as progress and errors name them; `attachments` only where some are asked for."""
+"""The stages in order, as progress and errors name them; `attachments` only where some are requested."""
 
 
 @contextmanager
 def stage(name: str) -> Iterator[None]:
-    """Name the stage in which a library fails.
+    """Turn a library's exception into an error that names the stage.
 
     Raises:
-        RunnerFailed: in the place of what is no error of this project's own.
+        RunnerFailed: in place of an exception that is no PycemakerError.
     """
     try:
         yield
@@ -37,17 +37,17 @@ def stage(name: str) -> Iterator[None]:
 def make_report(
     request: ReportRequest, collaborators: Collaborators, workspace: Workspace, on_progress: OnProgress
 ) -> dict[str, Any]:
-    """Make one report, up to the message that may leave; all of it is on the shelf then.
+    """Make one report up to its checked message, all files in the workspace.
 
-    A storage that refuses is no failure: the figures travel inside the mail.
+    Where the storage refuses, the figures are inside the mail.
 
     Returns:
-        What the ledger keeps of it: `subject`, `data_digest`, `figures` (names), `figures_in` (`mail` or `storage`),
+        Fields of the job document: `subject`, `data_digest`, `figures` (names), `figures_in` (`mail` or `storage`),
         `figure_urls`, `storage_problem` where there was one, `message_bytes`, `attachments`, `attachments_missing`
-        (why, by kind), `left_out` (what readers do not see, a line each), `stage_seconds`.
+        (the reason by kind), `left_out` (outputs that readers do not see, a line each), `stage_seconds`.
 
     Raises:
-        NotebookFailed, NothingToSend, ReportUnfit: what was made until then is on the shelf.
+        NotebookFailed, NothingToSend, ReportUnfit: the files made until then are in the workspace.
     """
 
     def on_cell(done: int, total: int) -> None:
@@ -61,7 +61,7 @@ def make_report(
     on_progress("render", 0, 1)
     with stage("render"):
         page = collaborators.render_page(workspace.executed_path, request.window, request.report_id)
-    workspace.keep_page(page)
+    workspace.write_page(page)
 
     workspace.enter("storage")
     on_progress("storage", 0, len(page.figures))
@@ -80,7 +80,7 @@ def make_report(
     on_progress("compose", 0, 1)
     with stage("compose"):
         message = collaborators.compose(page, request.recipients[0], urls, attached.files)
-    content = workspace.keep_message(message)
+    content = workspace.write_message(message)
     collaborators.check_message(message, page)
     workspace.enter("")
     return {
@@ -91,24 +91,26 @@ def make_report(
         "figure_urls": urls or {},
         "message_bytes": len(content),
         "stage_seconds": workspace.stage_seconds,
-    } | _told(request, page, attached, problem)
+    } | _optional_fields(request, page, attached, problem)
 
 
-def _told(request: ReportRequest, page: Page, attached: AttachmentResult, storage_problem: str) -> dict[str, Any]:
-    """What there is to say only of some reports."""
-    told: dict[str, Any] = {"storage_problem": storage_problem} if storage_problem else {}
+def _optional_fields(
+    request: ReportRequest, page: Page, attached: AttachmentResult, storage_problem: str
+) -> dict[str, Any]:
+    """The fields that only some reports have."""
+    fields: dict[str, Any] = {"storage_problem": storage_problem} if storage_problem else {}
     if page.left_out:
-        told["left_out"] = list(page.left_out)
+        fields["left_out"] = list(page.left_out)
     if request.attach:
-        told["attachments"] = [{"kind": e.kind, "name": e.name, "bytes": len(e.content)} for e in attached.files]
-        told["attachments_missing"] = attached.missing
-    return told
+        fields["attachments"] = [{"kind": e.kind, "name": e.name, "bytes": len(e.content)} for e in attached.files]
+        fields["attachments_missing"] = attached.missing
+    return fields
 
 
 def _store(
     store_figures: StoreFigures | None, report_id: str, figures: tuple[Figure, ...]
 ) -> tuple[dict[str, str] | None, str]:
-    """Where the figures are, and why they are not where they should be."""
+    """The figures' URLs, and the problem where they could not be stored."""
     if store_figures is None or not figures:
         return None, ""
     try:

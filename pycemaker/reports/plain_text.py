@@ -1,4 +1,4 @@
-"""What a cell printed, and results without a picture or markup, as readers see them."""
+"""Plain text of a notebook as readers see it: printed output, and results without picture or markup."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any
 from pycemaker.i18n.language import _
 
 PRINTED_CHARACTERS = 4096
-"""How much of what one cell printed, or of one plain result, is shown."""
+"""The most that is shown of one cell's output, or of one plain result."""
 
 _UNSHOWABLE = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-_OVERWRITTEN = re.compile(r"[^\n]*\r(?!\n)")  # what a progress bar wrote before its last line
+_OVERWRITTEN = re.compile(r"[^\n]*\r(?!\n)")  # a progress bar before its last state
 
 
 def shown_text(texts: Iterable[str | list[str]]) -> str:
-    """The texts as one, its beginning alone where it is long; empty where nothing of it shows."""
+    """The texts as one, cut to PRINTED_CHARACTERS; empty where nothing is visible."""
     kept, length = "", 0
     for piece in (piece for text in texts for piece in ([text] if isinstance(text, str) else text)):
         if length < PRINTED_CHARACTERS:
@@ -31,7 +31,7 @@ def shown_text(texts: Iterable[str | list[str]]) -> str:
 
 
 def json_text(content: Any) -> str:
-    """JSON as Jupyter shows it, unfolded."""
+    """JSON, indented."""
     return json.dumps(content, indent=2, ensure_ascii=False)
 
 

@@ -1,4 +1,4 @@
-"""From an executed notebook to the mail and to the page for a browser: nbconvert with our templates; a text part."""
+"""Renders an executed notebook: the mail and the page for a browser by nbconvert with our templates, and plain text."""
 
 from __future__ import annotations
 
@@ -64,31 +64,33 @@ def render_page(
     links: Mapping[str, str] = _NO_LINKS,
     public_url: str | None = None,
 ) -> Page:
-    """Both renderings of an executed notebook: what its cells show, without code, prompts, stderr and parameters.
+    """Mail and page of an executed notebook: its outputs, without code, prompts, stderr and parameters.
 
-    The mail's HTML has at most `HTML_BYTES`: what would make it larger is left out of it in the order that
-    `outputs.leave_out` states, and it says so. The page for the browser has everything. Both speak the language spoken.
+    The mail's HTML has at most `HTML_BYTES`: what exceeds that is left out in the order of `outputs.leave_out`, and a
+    notice says so. The page has everything. Both are in the current language.
 
     Args:
-        executed: the notebook with its outputs; one that ran only in part gives what there is.
-        window: what the subject names.
-        report_id: under which the page is served.
-        notes: sentences for the mail, above its foot.
+        executed: the notebook with its outputs, wholly or partly run.
+        window: the interval that the subject names.
+        report_id: the id under which the page is served.
+        notes: sentences above the mail's foot.
         zone: where readers are.
-        templates: the folder in which nbconvert's templates `mail` and `page` are.
-        links: shown at the foot, URL by label.
-        public_url: where the API is reached; with it the mail links to the page.
+        templates: the folder of nbconvert's templates `mail` and `page`.
+        links: URLs at the foot, by label.
+        public_url: this API as readers reach it; with it the mail links to the page.
 
     Raises:
         NothingToSend: the notebook left neither text nor figure, or cannot be read.
     """
     content = _load(executed)
-    head = read_headline(content)
+    headline = read_headline(content)
     own = brand.load()
-    subject = i18n.subject(window, zone, head.headline if head else "", name=own.watched)
+    subject = i18n.subject(window, zone, headline.headline if headline else "", name=own.watched)
     report = {
-        "subject": own.subject_prefix + subject + (" " + _("(dados de exemplo)") if head and head.is_sample else ""),
-        "preheader": head.preheader if head else i18n.period(window, zone),
+        "subject": own.subject_prefix
+        + subject
+        + (" " + _("(dados de exemplo)") if headline and headline.is_sample else ""),
+        "preheader": headline.preheader if headline else i18n.period(window, zone),
         "zone": i18n.zone_phrase(window, zone),
         "links": list(links.items()),
         "page_url": f"{public_url}/reports/{report_id}" if public_url and report_id else "",
@@ -120,7 +122,7 @@ def render_page(
 
 
 def _mail(exporter: HTMLExporter, notebook: Json, report: Json) -> tuple[str, str, tuple[Figure, ...]]:
-    """The mail's HTML with inlined styles, the same without, and its figures."""
+    """The mail's HTML with inlined styles, the HTML before, and its figures."""
     plain, figures = _export(exporter, notebook, report)
     html = inline_page(plain)
     while (excess := len(html.encode()) - HTML_BYTES) > 0:
@@ -134,7 +136,7 @@ def _mail(exporter: HTMLExporter, notebook: Json, report: Json) -> tuple[str, st
 
 
 def warm(templates: Path = TEMPLATES) -> None:
-    """Compile the templates and whatever else a first page compiles: that takes longer than the page itself."""
+    """Compile the templates and whatever else a first page compiles, which takes longer than the page itself."""
     report = {
         "subject": "",
         "preheader": "",
@@ -191,14 +193,14 @@ def _export(exporter: HTMLExporter, notebook: dict[str, Any], report: dict[str, 
     for name, picture in notebook["metadata"].get("pictures", {}).items():
         if f'"figure:{name}"' in html:
             pngs[name], sentences[name] = b64decode(picture["png"]), picture["alt"]
-    places = {name: html.find(f'"figure:{name}"') for name in pngs}
-    return html, tuple(Figure(name, pngs[name], sentences[name]) for name in sorted(pngs, key=places.__getitem__))
+    offsets = {name: html.find(f'"figure:{name}"') for name in pngs}
+    return html, tuple(Figure(name, pngs[name], sentences[name]) for name in sorted(pngs, key=offsets.__getitem__))
 
 
 def _text(html: str) -> str:
-    """The page as text: tables aligned, figures as their sentences, paragraphs folded."""
+    """The HTML as plain text: tables aligned, figures as their alternative texts, lines wrapped."""
     tree = lxml.html.fromstring(html)
-    for table in tree.xpath('//table[@role="presentation"]'):  # layout is no table to align
+    for table in tree.xpath('//table[@role="presentation"]'):  # tables for layout are not aligned
         for part in table.xpath("self::*|tbody|tr|tbody/tr|tr/td|tbody/tr/td"):
             part.tag = "p" if part.tag == "td" else "div"
     for ornament in tree.xpath('//*[@aria-hidden="true"]'):
@@ -213,7 +215,7 @@ def _text(html: str) -> str:
 
 
 def _folded(line: str) -> list[str]:
-    """The line in lines of `TEXT_COLUMNS`; one with columns (two blanks within) stays whole."""
+    """The line wrapped at `TEXT_COLUMNS`; a line of a table (two blanks in a row) stays whole."""
     if len(line) <= TEXT_COLUMNS or ("  " in line.strip() and len(line) < _LONGEST_LINE):
         return [line]
     return textwrap.wrap(line.strip(), TEXT_COLUMNS, break_long_words=len(line) >= _LONGEST_LINE) or [""]

@@ -1,6 +1,6 @@
-"""The folder in which a report is made: the executed notebook, the page, its figures, the message, how long it took.
+"""The workspace: the folder in which a report is made, with its executed notebook, page, figures and message.
 
-It is scratch: what is to last goes from here to the ledger's files, and then the folder goes.
+It is temporary: the render worker copies the files to the `ArtifactStore`, then removes the folder.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 class Workspace:
-    """One report's folder. Every write replaces the whole file or leaves the old one.
+    """One report's folder. Every write is atomic.
 
     Args:
-        folder: made where it is not there, for the owner's eyes only.
+        folder: created where it is missing, readable by the owner only.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -33,35 +33,35 @@ class Workspace:
         self._since = time.monotonic()
 
     def enter(self, stage: str) -> None:
-        """A stage begins, and the one before it has ended; an empty name for the end."""
+        """Begin a stage and end the one before; an empty name ends the last one."""
         now = time.monotonic()
         if self._stage:
             self.stage_seconds[self._stage] = round(now - self._since, 3)
         self._stage, self._since = stage, now
 
-    def keep_page(self, page: Page) -> None:
-        """The page for a browser as a file, its figures beside it; what is mailed stays in the message."""
+    def write_page(self, page: Page) -> None:
+        """Write the page for a browser, and its figures."""
         figures = self.folder / FIGURES
         figures.mkdir(exist_ok=True)
         for figure in page.figures:
             (figures / figure.name).write_bytes(figure.png)
         _replace(self.folder / PAGE, link_figures(page.full_html).encode())
 
-    def keep_message(self, message: EmailMessage) -> bytes:
-        """The message as the first recipient gets it; its bytes."""
+    def write_message(self, message: EmailMessage) -> bytes:
+        """Write the message to the first recipient; its bytes."""
         content = message.as_bytes(policy=SMTP)
         _replace(self.folder / MESSAGE, content)
         return content
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """What there is in a report's folder, whole or in part, by its name there; a file that was being written is not."""
+    """The finished files in a report's folder, by name."""
     files = [folder / EXECUTED_NOTEBOOK, folder / PAGE, folder / MESSAGE, *sorted((folder / FIGURES).glob("*.png"))]
     return {file.relative_to(folder).as_posix(): file.read_bytes() for file in files if file.is_file()}
 
 
 def _replace(path: Path, content: bytes) -> None:
-    """Write beside, then rename over: a reader, or a crash, sees the old file or the new one."""
-    beside = path.with_name(path.name + ".new")
-    beside.write_bytes(content)
-    beside.replace(path)
+    """Write a temporary file, then rename it: readers, and a crash, leave the old file or the new one."""
+    temporary = path.with_name(path.name + ".new")
+    temporary.write_bytes(content)
+    temporary.replace(path)

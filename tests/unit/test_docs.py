@@ -116,6 +116,16 @@ def test_every_file_that_is_named_is_there(path: Path) -> None:
     assert [name for name in names if "NAME" not in name and "TAG" not in name and not (ROOT / name).exists()] == []
 
 
+def test_every_name_of_code_in_contributing_is_there() -> None:
+    source = "\n".join(path.read_text(encoding="utf-8") for path in [ROOT / "server.py", *ROOT.glob("[pt]*/**/*.py")])
+    names = re.findall(
+        r"`([A-Za-z_]+(?:\.[A-Za-z_]+)*)(?:\(\))?`", section("CONTRIBUTING.md", "## What a change touches")
+    )
+    names = [name for name in names if not (ROOT / name).exists()]
+    assert len(names) > 10
+    assert [name for name in names if not re.search(rf"\b{re.escape(name)}\b", source)] == []
+
+
 def test_every_module_in_the_architecture_is_there() -> None:
     names = re.findall(rf"(?<![\w/])((?:{'|'.join(ROOMS)})(?:/[a-z_]+)+)", text_of("docs/architecture.md"))
     package = ROOT / "pycemaker"

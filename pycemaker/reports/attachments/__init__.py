@@ -1,1 +1,1 @@
-"""What a report carries beside itself on request: the interval's samples and their summary, as files."""
+"""Attachments of a report: the interval's samples and their summary as CSV and XLSX, the page as PDF."""

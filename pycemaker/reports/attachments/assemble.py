@@ -1,7 +1,7 @@
-"""Makes what a report is asked to carry, within what a message may weigh.
+"""Assembles a report's attachments within the size limit of a message.
 
-What does not fit is written with coarser lines (`table.STEPS_SECONDS`), and the mail says so and where the rest is.
-What cannot be made is told in the mail and in the record, and the report leaves all the same.
+Samples that do not fit are aggregated to coarser lines (`sample_table.STEPS_SECONDS`), and the mail says where the rest
+is. An attachment that cannot be made is named in the mail and in the record; the report is sent without it.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
     from pycemaker.series.period import MetricPeriod
     from pycemaker.window import Window
 
-ReadPart = Callable[[Metric, "Window"], "MetricPeriod"]
+ReadMetric = Callable[[Metric, "Window"], "MetricPeriod"]
 """Reads one metric's samples of a window. Raises DatabaseUnreachable."""
 
 BASE64_RATIO = 78 / 57
-"""How many bytes of a message a byte of an attachment takes: 57 are a line of 76 characters and its end."""
+"""Bytes of a message for each byte of an attachment: 57 bytes are a line of 76 characters and its end."""
 
 MOST_LINES = {"csv": 1_700_000, "xlsx": 150_000}
-"""Lines of all metrics together: in CSV what takes some 12 MB, in a workbook what takes some five seconds."""
+"""Lines of all metrics together: some 12 MB of CSV, some five seconds for a workbook."""
 
 _LABELS = {"csv": "CSV", "xlsx": "XLSX", "pdf": "PDF"}
 _OTHERS_BYTES = 20_000
@@ -50,21 +50,21 @@ class AttachmentBuilder:
     """Makes the attachments of one report.
 
     Attributes:
-        read_part: where the samples come from; a metric at a time, so that a month of all is never in memory.
-        zone: where readers are.
-        public_url: where the API is reached, None where that is not said.
-        chromium: what prints PDFs; None for the one on PATH.
+        read_metric: reads one metric's samples, so that a month of all is never in memory.
+        zone: of the readers.
+        public_url: this API as readers reach it; None where it is not set.
+        chromium: the program that prints PDFs; None for the one on PATH.
     """
 
-    read_part: ReadPart
+    read_metric: ReadMetric
     zone: ZoneInfo
     public_url: str | None = None
     chromium: str | None = None
 
     def __call__(self, kinds: Sequence[str], window: Window, page: Page) -> AttachmentResult:
-        """The files of these kinds that fit into the message, and what is to be said of them.
+        """The files of these kinds that fit into the message, and notes on what does not.
 
-        The PDF comes first, being small, then the workbook; what is left of the room is for CSV.
+        The PDF, being small, comes first, then the workbook; CSV gets the room that is left.
 
         Raises:
             DatabaseUnreachable: MongoDB went away.
@@ -78,56 +78,56 @@ class AttachmentBuilder:
                 content, step = self._content(kind, window, page, room)
             except AttachmentFailed as error:
                 missing[kind] = str(error)
-                notes.insert(0, self._not_made(kind, window))
+                notes.insert(0, self._not_made_note(kind, window))
             else:
                 room -= len(content)
                 name, media_type = FILES[kind]
                 files.insert(0, Attachment(kind, f"{file_stem(window)}-{name}", media_type, content))
                 if step:
-                    notes.insert(0, self._summed_up(kind, step, window))
+                    notes.insert(0, self._aggregated_note(kind, step, window))
         return AttachmentResult(tuple(files), tuple(notes), missing)
 
     def _content(self, kind: str, window: Window, page: Page, room: int) -> tuple[bytes, int]:
-        """The file's bytes, and how many seconds its lines stand for (0: a line a sample, or no lines)."""
+        """The file's bytes, and the seconds of each line; 0 for a line a sample, and for a PDF."""
         content, step = (print_pdf(page, self.chromium), 0) if kind == "pdf" else self._samples(kind, window, room)
         if len(content) > room:
             raise AttachmentFailed(f"{len(content)} bytes, of which {max(0, room)} fit into the message")
         return content, step
 
     def _samples(self, kind: str, window: Window, room: int) -> tuple[bytes, int]:
-        """The samples as this kind of file, with the finest lines that fit, and how many seconds each stands for."""
-        usual_seconds = self.read_part(METRICS[0], window).cadence.step_ms / 1000
+        """The samples as this kind of file with the finest lines that fit, and the seconds of each line."""
+        usual_seconds = self.read_metric(METRICS[0], window).cadence.step_ms / 1000
         step = step_for(window.hours, len(METRICS), usual_seconds or _LEAST_SECONDS, MOST_LINES[kind])
         while True:
-            content = self._written(kind, window, step)
-            following = coarser(step)
-            if len(content) <= room or following is None:
+            content = self._write(kind, window, step)
+            next_step = coarser(step)
+            if len(content) <= room or next_step is None:
                 return content, step
-            step = following
+            step = next_step
 
-    def _written(self, kind: str, window: Window, step: int) -> bytes:
+    def _write(self, kind: str, window: Window, step: int) -> bytes:
         with tempfile.TemporaryDirectory(prefix="pycemaker-") as folder:
             path = Path(folder) / "samples"
             title = f"{i18n.period(window, self.zone)} ({i18n.length(window.hours)})"
             sheets = CsvArchive(path) if kind == "csv" else Workbook(path, title, self.zone)
             for metric in METRICS:
-                part = self.read_part(metric, window)
+                part = self.read_metric(metric, window)
                 sheets.add(part, summarize_metric(in_rates(part)), table(part.current, step))
             sheets.close()
             return path.read_bytes()
 
-    def _not_made(self, kind: str, window: Window) -> str:
-        what = _("O anexo em {kind} não pôde ser feito.", kind=_LABELS[kind])
-        return f"{what} {self._instead(kind, window)}"
+    def _not_made_note(self, kind: str, window: Window) -> str:
+        sentence = _("O anexo em {kind} não pôde ser feito.", kind=_LABELS[kind])
+        return f"{sentence} {self._instead(kind, window)}"
 
-    def _summed_up(self, kind: str, step: int, window: Window) -> str:
+    def _aggregated_note(self, kind: str, step: int, window: Window) -> str:
         length = i18n.duration(step)
-        what = _("O anexo em {kind} traz uma linha para cada {length} (menor, média, maior), para caber no e-mail.",
-                 kind=_LABELS[kind], length=length)  # fmt: skip
-        return f"{what} {self._instead(kind, window)}"
+        sentence = _("O anexo em {kind} traz uma linha para cada {length} (menor, média, maior), para caber no e-mail.",
+                     kind=_LABELS[kind], length=length)  # fmt: skip
+        return f"{sentence} {self._instead(kind, window)}"
 
     def _instead(self, kind: str, window: Window) -> str:
-        """Where to get what is not here."""
+        """A sentence on where to get the rest."""
         if kind == "pdf":
             return _("A página completa pode ser impressa pelo navegador.")
         path = f"/{METRICS[0].id}/{to_iso_text(window.end_utc)}/{window.hours}?format=csv"
@@ -135,12 +135,12 @@ class AttachmentBuilder:
 
 
 def room_bytes(page: Page) -> int:
-    """How many bytes of attachments the message of this page has room for, its figures inside."""
+    """The bytes of attachments that fit into the page's message, its figures included."""
     figures = sum(len(figure.png) for figure in page.figures)
     bodies = 3 * len((page.html + page.text).encode())  # quoted-printable at its longest
     return int((MESSAGE_BYTES - _OTHERS_BYTES - bodies) / BASE64_RATIO) - figures
 
 
 def file_stem(window: Window) -> str:
-    """What the files of a report are called: `pycemaker-20220410T124323Z-6h`, its end in UTC and its length."""
+    """The stem of a report's file names: `pycemaker-20220410T124323Z-6h`, the interval's end in UTC and its length."""
     return f"pycemaker-{window.end_utc:%Y%m%dT%H%M%SZ}-{window.hours}h"

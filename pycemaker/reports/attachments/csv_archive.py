@@ -1,18 +1,18 @@
-"""The interval's samples and their summary as CSV (RFC 4180, UTF-8), in one ZIP: a file a metric.
+"""CSV archive of the interval's samples and their summary (RFC 4180, UTF-8): one ZIP, a file for each metric.
 
-A file a metric, since each metric has a unit of its own and is sampled at instants of its own, and since a week of one
-metric (120,960 lines) opens in every spreadsheet where a week of all (725,760) does in few.
+Each metric has its own unit and its own instants, and a week of one metric (120,960 lines) opens in every spreadsheet,
+where a week of all (725,760) opens in few.
 
 | file | columns |
 |---|---|
 | `<metric>.csv` | `time_utc`, `value_<unit>`, `criticity`: a line a sample, oldest first |
-| summed up | `time_utc`, `value_min_<unit>`, `value_mean_<unit>`, `value_max_<unit>`, `samples`, `criticity` |
-| `summary.csv` | a line a metric: how many samples came of how many, means, growth, extremes and when they were |
+| aggregated | `time_utc`, `value_min_<unit>`, `value_mean_<unit>`, `value_max_<unit>`, `samples`, `criticity` |
+| `summary.csv` | a line a metric: samples received and expected, means, growth, extremes and their instants |
 | `criticity.csv` | a line for each criticity of a metric: its share of the samples with a reading |
 
-Times are ISO 8601 in UTC with milliseconds and `Z`; of a line that sums up it is where its seconds begin, and its
-criticity is the worst of them. Units are `ratio` (0 to 1), `seconds` and, of samples, `requests_per_sample`: what was
-counted since the sample before. The summary has rates, as the report: `requests_per_minute` or `_per_second`. A field
+Times are ISO 8601 in UTC with milliseconds and `Z`. An aggregated line has the instant at which its seconds begin, and
+the worst criticity of its samples. Units are `ratio` (0 to 1), `seconds` and, of samples, `requests_per_sample`: the
+count since the sample before. The summary has rates, as the report has: `requests_per_minute` or `_per_second`. A field
 is empty where a sample has no finite reading, and where a number is undefined.
 """
 
@@ -54,7 +54,7 @@ _CRITICITY = ("metric", "criticity", "share_ratio")
 
 
 class CsvArchive:
-    """A ZIP of CSV files being written, a metric at a time.
+    """Writes a ZIP of CSV files, a metric at a time.
 
     Args:
         path: of the file.
@@ -62,24 +62,24 @@ class CsvArchive:
 
     def __init__(self, path: Path) -> None:
         self._zip = ZipFile(path, "w", ZIP_DEFLATED, compresslevel=6)
-        self._sums: list[tuple[Metric, MetricSummary]] = []
+        self._summaries: list[tuple[Metric, MetricSummary]] = []
 
-    def add(self, part: MetricPeriod, told: MetricSummary, lines: SampleTable) -> None:
+    def add(self, part: MetricPeriod, summary: MetricSummary, lines: SampleTable) -> None:
         """Write a metric's samples."""
         with self._zip.open(f"{part.metric.id}.csv", "w", force_zip64=True) as file:
             for piece in csv_pieces(part.metric, lines):
                 file.write(piece)
-        self._sums.append((replace(part.metric, unit=rate_unit(part)), told))
+        self._summaries.append((replace(part.metric, unit=rate_unit(part)), summary))
 
     def close(self) -> None:
         """Write the summary, and the archive's end."""
-        self._zip.writestr("summary.csv", _csv(_SUMMARY, (_summary_row(*summed) for summed in self._sums)))
-        self._zip.writestr("criticity.csv", _csv(_CRITICITY, _criticity_rows(self._sums)))
+        self._zip.writestr("summary.csv", _csv(_SUMMARY, (_summary_row(*each) for each in self._summaries)))
+        self._zip.writestr("criticity.csv", _csv(_CRITICITY, _criticity_rows(self._summaries)))
         self._zip.close()
 
 
 def csv_pieces(metric: Metric, lines: SampleTable) -> Iterator[bytes]:
-    """A metric's lines with a header, some at a time."""
+    """A metric's CSV with a header, in pieces of some lines."""
     columns = [
         f"{name}_{_UNITS.get(metric.unit, metric.unit)}" if name.startswith("value") else name for name in lines.numbers
     ]
@@ -91,7 +91,7 @@ def csv_pieces(metric: Metric, lines: SampleTable) -> Iterator[bytes]:
 
 
 def not_a_formula(text: str) -> str:
-    """The text, with an apostrophe before it where a spreadsheet would compute it (owasp.org, CSV Injection)."""
+    """The text, with an apostrophe before one that a spreadsheet would compute (owasp.org, CSV Injection)."""
     return f"'{text}" if text[:1] in set("=+-@\t\r") else text
 
 
@@ -103,19 +103,19 @@ def _csv(header: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
     return text.getvalue()
 
 
-def _summary_row(metric: Metric, told: MetricSummary) -> list[Any]:
+def _summary_row(metric: Metric, summary: MetricSummary) -> list[Any]:
     return [
         *(
             metric.id,
             _UNITS.get(metric.unit, metric.unit),
-            told.received,
-            told.expected,
-            told.mean,
-            told.previous_mean,
-            told.growth,
+            summary.received,
+            summary.expected,
+            summary.mean,
+            summary.previous_mean,
+            summary.growth,
         ),
-        *_extreme(told.lowest),
-        *_extreme(told.highest),
+        *_extreme(summary.lowest),
+        *_extreme(summary.highest),
     ]
 
 
@@ -125,7 +125,7 @@ def _extreme(extreme: Extreme | None) -> list[Any]:
     return [extreme.reading, to_iso_text(from_epoch_ms(extreme.first_ms)), extreme.times]
 
 
-def _criticity_rows(sums: Iterable[tuple[Metric, MetricSummary]]) -> Iterator[list[Any]]:
-    for metric, told in sums:
-        for name, share in told.shares.items():
+def _criticity_rows(summaries: Iterable[tuple[Metric, MetricSummary]]) -> Iterator[list[Any]]:
+    for metric, summary in summaries:
+        for name, share in summary.shares.items():
             yield [metric.id, not_a_formula(name), share]

@@ -1,4 +1,4 @@
-"""Which attachments may be asked for, and what one is."""
+"""Kinds of attachments, and the values that the report pipeline has of them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pycemaker.errors import InvalidParameter
 
 KINDS = ("csv", "xlsx", "pdf")
-"""What may be asked for, in the order in which it is attached."""
+"""The kinds that may be requested, in the order in which they are attached."""
 
 FILES = {
     "csv": ("csv.zip", "application/zip"),
@@ -19,12 +19,12 @@ FILES = {
 
 @dataclass(frozen=True)
 class Attachment:
-    """A file that travels with a report.
+    """A file attached to a report.
 
     Attributes:
-        kind: which of `KINDS` it answers.
+        kind: one of `KINDS`.
         name: its file name, of ASCII letters, digits, dots and dashes.
-        media_type: of its content, as in `application/zip`.
+        media_type: as in `application/zip`.
         content: its bytes.
     """
 
@@ -36,13 +36,12 @@ class Attachment:
 
 @dataclass(frozen=True)
 class AttachmentResult:
-    """What came of the kinds that were asked for.
+    """The result of the requested kinds.
 
     Attributes:
-        files: what could be made.
-        notes: a sentence in the readers' language for each thing that they should know of it: what could not be made
-            and why, what was left out and where it is.
-        missing: why not, in English, by kind, for those that could not be made.
+        files: the attachments that could be made.
+        notes: sentences in the readers' language on what could not be made or was aggregated, and where the rest is.
+        missing: the reason in English, by kind, for those that could not be made.
     """
 
     files: tuple[Attachment, ...] = ()
@@ -51,14 +50,14 @@ class AttachmentResult:
 
 
 class AttachmentFailed(Exception):
-    """An attachment could not be made, which keeps no report from leaving; the message says why, in English."""
+    """An attachment could not be made; the message says why, in English. The report is sent without it."""
 
 
 def parse_kinds(text: str) -> tuple[str, ...]:
-    """The kinds that a request names, separated by commas, each once; none where it names none.
+    """The kinds that a request names, separated by commas, each once; empty for a blank text.
 
     Raises:
-        InvalidParameter: one that there is not, by name.
+        InvalidParameter: an unknown kind; names it.
     """
     named = [name.strip().lower() for name in text.split(",")] if text.strip() else []
     for name in named:

@@ -1,9 +1,9 @@
-"""The report's page as a PDF, printed by the Chromium that the machine has.
+"""The report's page as a PDF, printed by the machine's Chromium.
 
-Chromium and WeasyPrint give the same seven pages of the report, to the eye; Chromium takes 1.8 s where WeasyPrint takes
-2.8 s, its PDF has tags, headings and the figures' sentences for screen readers, it is what the page is tested with, and
-it adds no package. The page is a file there, with no script, no network but for the brand's logo, and no variable of
-this process's environment but where programs are.
+Chromium and WeasyPrint print the same seven pages of the report. Chromium takes 1.8 s and WeasyPrint 2.8 s; its PDF has
+tags, headings and alternative texts for screen readers, the page is tested with it, and it adds no package. It gets the
+page as a file, without scripts, without network but for the brand's logo, and without this process's environment but
+for a few harmless variables.
 """
 
 from __future__ import annotations
@@ -47,25 +47,25 @@ _OPTIONS = (
 
 
 def find_chromium() -> str | None:
-    """Where Chromium, or a browser made of it, is on PATH; None without one."""
-    return next((found for name in _NAMES if (found := shutil.which(name))), None)
+    """The path of Chromium, or a browser based on it; None where there is none on PATH."""
+    return next(filter(None, map(shutil.which, _NAMES)), None)
 
 
 def print_pdf(page: Page, chromium: str | None = None) -> bytes:
-    """The page as it prints: A4, light.
+    """The page printed on A4 in light colours.
 
     Args:
-        page: with its figures.
+        page: the rendered report with its figures.
         chromium: the program; by default the one on PATH.
 
     Raises:
-        NotMade: there is no Chromium, or it gave no PDF within `LIMIT_SECONDS`.
+        AttachmentFailed: there is no Chromium, or it made no PDF within `LIMIT_SECONDS`.
     """
     program = chromium or find_chromium()
     if program is None:
         raise AttachmentFailed("no Chromium on PATH")
-    with tempfile.TemporaryDirectory(prefix="pycemaker-", ignore_cleanup_errors=True) as made:
-        folder = Path(made)
+    with tempfile.TemporaryDirectory(prefix="pycemaker-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
         _write(page, folder)
         _run([program, *_options(folder), (folder / PAGE).as_uri()], folder)
         try:
@@ -85,7 +85,7 @@ def _write(page: Page, folder: Path) -> None:
 def _options(folder: Path) -> list[str]:
     logo = urlsplit(brand.load().logo).hostname
     known = f"MAP * ~NOTFOUND{f', EXCLUDE {logo}' if logo else ''}"
-    as_root = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []  # it refuses root its sandbox
+    as_root = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []  # root has no sandbox
     return [
         *_OPTIONS,
         *as_root,
@@ -96,11 +96,13 @@ def _options(folder: Path) -> list[str]:
 
 
 def _run(command: list[str], folder: Path) -> None:
-    kept = {name: text for name, text in os.environ.items() if name.upper() in ("PATH", "LANG", "SYSTEMROOT", "TMPDIR")}
+    variables = {
+        name: text for name, text in os.environ.items() if name.upper() in ("PATH", "LANG", "SYSTEMROOT", "TMPDIR")
+    }
     try:
         subprocess.run(  # noqa: S603 - our own command
             command,
-            env=kept | {"HOME": str(folder)},
+            env=variables | {"HOME": str(folder)},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -1,4 +1,4 @@
-"""A metric's samples as a table to be written down: each sample, or so many seconds of them as one line. Pure."""
+"""Table of a metric's samples for files: a line for each sample, or for so many seconds of them. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pycemaker.analysis.criticity import by_badness
 from pycemaker.series.batches import Columns
 
 STEPS_SECONDS = (0, 60, 300, 900, 3600)
-"""How many seconds a line may stand for, finest first; 0 is a line for each sample."""
+"""The seconds that a line may stand for, finest first; 0 is a line for each sample."""
 
 
 @dataclass(frozen=True)
@@ -21,11 +21,11 @@ class SampleTable:
     """The lines, oldest first, an element a line.
 
     Attributes:
-        step_seconds: how many seconds a line stands for; 0 where it is one sample.
-        time_ms: of the sample, or where those seconds begin: milliseconds since 1970 in UTC.
-        readings: by what they are: `value` alone, or `value_min`, `value_mean`, `value_max`; NaN where there is none.
-        samples: how many a line stands for; None where each is one.
-        criticity: an index into `criticity_names` for each line; of several samples the worst.
+        step_seconds: the seconds of a line; 0 where it is one sample.
+        time_ms: the instant of the sample, or the beginning of the seconds: milliseconds since 1970 in UTC.
+        readings: by column: `value` alone, or `value_min`, `value_mean`, `value_max`; NaN where there is none.
+        samples: the number of samples of a line; None where it is one.
+        criticity: an index into `criticity_names`; of several samples the worst.
         criticity_names: the collector's words.
     """
 
@@ -41,7 +41,7 @@ class SampleTable:
 
     @property
     def numbers(self) -> dict[str, NDArray[np.float64] | NDArray[np.int64]]:
-        """The readings, and after them how many samples where that differs, by the names of their columns."""
+        """The columns of numbers by name: the readings, then the number of samples where it is not one."""
         return {**self.readings, **({} if self.samples is None else {"samples": self.samples})}
 
     def part(self, start: int, stop: int) -> SampleTable:
@@ -58,7 +58,7 @@ class SampleTable:
 
 
 def table(samples: Columns, step_seconds: int = 0) -> SampleTable:
-    """The samples with a line for each, or for each `step_seconds` in which there are some."""
+    """The samples as a table, with a line for each, or for each `step_seconds` that have some."""
     if not step_seconds:
         readings = {"value": samples.reading}
         return SampleTable(0, samples.time_ms, readings, None, samples.criticity, samples.criticity_names)
@@ -75,7 +75,7 @@ def table(samples: Columns, step_seconds: int = 0) -> SampleTable:
 
 
 def step_for(hours: int, metrics: int, sample_seconds: float, most_lines: int) -> int:
-    """The finest step with which so many hours of so many metrics have at most `most_lines` lines."""
+    """The finest step with which so many hours of so many metrics make at most `most_lines` lines."""
     seconds = hours * 3600 * metrics
     fitting = (step for step in STEPS_SECONDS if seconds // (step or sample_seconds) <= most_lines)
     return next(fitting, STEPS_SECONDS[-1])

@@ -1,7 +1,7 @@
-"""The interval's samples and their summary as a workbook: a sheet that sums up, then one a metric.
+"""Workbook of the interval's samples and their summary: a summary sheet, then a sheet for each metric.
 
-XlsxWriter with constant memory: a line is on the disk as soon as it is written. It took 2.7 s for a day of samples,
-where openpyxl's write-only mode took 4.0 s, and writes a string as one whatever it starts with: no formula comes in.
+XlsxWriter writes each line to the disk at once. It took 2.7 s for a day of samples, where openpyxl's write-only mode
+took 4.0 s, and it writes every text as text, never as a formula.
 """
 
 from __future__ import annotations
@@ -47,12 +47,12 @@ _COLUMNS = {
 
 
 class Workbook:
-    """A workbook being written, a metric at a time.
+    """Writes a workbook, a metric at a time.
 
     Args:
         path: of the file.
-        title: what it is about.
-        zone: where readers are: each time stands there in their hours, and beside them in UTC.
+        title: the document's title.
+        zone: of the readers: each time is in their zone and in UTC.
     """
 
     def __init__(self, path: Path, title: str, zone: ZoneInfo) -> None:
@@ -66,10 +66,10 @@ class Workbook:
         self._summary = self._sheet(_("Resumo"), self._summary_heads(), 24)
         self._lines = 0
 
-    def add(self, part: MetricPeriod, told: MetricSummary, lines: SampleTable) -> None:
+    def add(self, part: MetricPeriod, summary: MetricSummary, lines: SampleTable) -> None:
         """Write a metric's line of the summary, and its samples."""
         self._lines += 1
-        self._write(self._summary, self._lines, self._summary_row(replace(part.metric, unit=rate_unit(part)), told))
+        self._write(self._summary, self._lines, self._summary_row(replace(part.metric, unit=rate_unit(part)), summary))
         unit = _(_UNITS[part.metric.unit])
         heads = [f"{_(_COLUMNS[name])} ({unit})" if name != "samples" else _(_COLUMNS[name]) for name in lines.numbers]
         sheet = self._sheet(part.label[:31], [*self._time_heads(), *heads, _("Criticidade")], 22)
@@ -83,8 +83,8 @@ class Workbook:
         sheet = self._book.add_worksheet(_sheet_name(name))
         sheet.freeze_panes(1, 0)
         sheet.set_column(0, len(heads) - 1, width)
-        for place, head in enumerate(heads):
-            sheet.write_string(0, place, head, self._bold)
+        for column, head in enumerate(heads):
+            sheet.write_string(0, column, head, self._bold)
         return sheet
 
     def _time_heads(self) -> list[str]:
@@ -99,19 +99,19 @@ class Workbook:
             *(_("Pior criticidade"), _("Parte das amostras")),
         ]
 
-    def _summary_row(self, metric: Metric, told: MetricSummary) -> list[tuple[Any, str]]:
+    def _summary_row(self, metric: Metric, summary: MetricSummary) -> list[tuple[Any, str]]:
         """The cells, each with its number format."""
         own, ends = _FORMATS[metric.unit], []
-        for extreme in (told.lowest, told.highest):
+        for extreme in (summary.lowest, summary.highest):
             when = self._local(extreme.first_ms) if extreme else None
             ends += [(extreme.reading if extreme else None, own), (when, _TIME)]
-        worst = told.worst
+        worst = summary.worst
         return [
-            *((_(metric.label), ""), (_(_UNITS[metric.unit]), ""), (told.received, "0"), (told.expected, "0")),
-            *((told.mean, own), (told.previous_mean, own), (told.growth, "+0.0%;-0.0%")),
+            *((_(metric.label), ""), (_(_UNITS[metric.unit]), ""), (summary.received, "0"), (summary.expected, "0")),
+            *((summary.mean, own), (summary.previous_mean, own), (summary.growth, "+0.0%;-0.0%")),
             *ends,
             (criticity(worst).label if worst else i18n.NOTHING, ""),
-            (told.shares[worst] if worst else None, "0.0%"),
+            (summary.shares[worst] if worst else None, "0.0%"),
         ]
 
     def _write_lines(self, sheet: Any, lines: SampleTable, own: str) -> None:
@@ -120,36 +120,36 @@ class Workbook:
         utc = (lines.time_ms / _DAY_MS + _DAYS_TO_1970).tolist()
         offsets = self._offsets_days(lines)
         columns = {name: column.tolist() for name, column in lines.numbers.items()}
-        for place, code in enumerate(lines.criticity.tolist()):
-            sheet.write_number(place + 1, 0, utc[place] + offsets[place], fine)
-            sheet.write_number(place + 1, 1, utc[place], fine)
-            for at, (name, column) in enumerate(columns.items(), 2):
-                if math.isfinite(column[place]):
-                    sheet.write_number(place + 1, at, column[place], None if name == "samples" else number)
-            sheet.write_string(place + 1, 2 + len(columns), labels[code])
+        for line, code in enumerate(lines.criticity.tolist()):
+            sheet.write_number(line + 1, 0, utc[line] + offsets[line], fine)
+            sheet.write_number(line + 1, 1, utc[line], fine)
+            for column, (name, numbers) in enumerate(columns.items(), 2):
+                if math.isfinite(numbers[line]):
+                    sheet.write_number(line + 1, column, numbers[line], None if name == "samples" else number)
+            sheet.write_string(line + 1, 2 + len(columns), labels[code])
 
     def _offsets_days(self, lines: SampleTable) -> list[float]:
-        """How far the readers' clock is ahead of UTC at each line, in days; looked up once an hour of lines."""
+        """The readers' offset from UTC at each line, in days; computed once a quarter of an hour."""
         known: dict[int, float] = {}
-        found = []
+        offsets = []
         for time_ms in lines.time_ms.tolist():
-            quarter = time_ms // 900_000  # no zone changes its clock within one
+            quarter = time_ms // 900_000  # clock changes are at its ends
             if quarter not in known:
                 known[quarter] = self._local(time_ms) - (time_ms / _DAY_MS + _DAYS_TO_1970)
-            found.append(known[quarter])
-        return found
+            offsets.append(known[quarter])
+        return offsets
 
     def _local(self, time_ms: int) -> float:
-        """The instant as a spreadsheet counts days, on the readers' clock."""
+        """The readers' wall time as a spreadsheet's count of days."""
         local = from_epoch_ms(time_ms).astimezone(self._zone).replace(tzinfo=None)
         return (local - datetime(1970, 1, 1)).total_seconds() / 86_400 + _DAYS_TO_1970  # noqa: DTZ001 - wall time
 
     def _write(self, sheet: Any, row: int, cells: list[tuple[Any, str]]) -> None:
-        for place, (content, pattern) in enumerate(cells):
+        for column, (content, pattern) in enumerate(cells):
             if isinstance(content, str):
-                sheet.write_string(row, place, content)
+                sheet.write_string(row, column, content)
             elif content is not None:
-                sheet.write_number(row, place, content, self._format(pattern))
+                sheet.write_number(row, column, content, self._format(pattern))
 
     def _format(self, pattern: str) -> Any:
         if pattern not in self._formats:
@@ -158,5 +158,5 @@ class Workbook:
 
 
 def _sheet_name(name: str) -> str:
-    """The name without what a sheet's may not have, at most 31 characters."""
+    """The name without characters that a sheet's name may not have, cut to 31."""
     return "".join(c for c in name if c not in r"[]:*?/\'")[:31] or "-"

@@ -8,16 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
 
 from pycemaker.reports.cell_output import CellReducer
-from pycemaker.reports.notebook_file import tags_of
+from pycemaker.reports.notebook_file import Json, tags_of
 from pycemaker.reports.notices import Link, is_notice, notice, too_long
 from pycemaker.reports.picture_cache import PictureCache
 from pycemaker.reports.plain_text import joined
-
-Json = dict[str, Any]
-
 
 HTML_CHARACTERS = 40_000
 """The longest HTML or markdown that a mail shows; a notice replaces a longer one."""

@@ -32,11 +32,11 @@ from pycemaker.reports.inline_styles import inline_page
 from pycemaker.reports.lint import HTML_BYTES
 from pycemaker.reports.missing_glyphs import missing_glyphs
 from pycemaker.reports.model import Figure, Page
+from pycemaker.reports.notebook_file import Json
 from pycemaker.reports.notices import Link
 from pycemaker.reports.outputs import (
     HTML_CHARACTERS,
     PAGE_CHARACTERS,
-    Json,
     leave_out,
     says_something,
     showable,
@@ -86,19 +86,15 @@ def render_page(
     headline = read_headline(content)
     own = brand.load()
     subject = i18n.subject(window, zone, headline.headline if headline else "", name=own.watched)
-    report = {
-        "subject": own.subject_prefix
-        + subject
-        + (" " + _("(dados de exemplo)") if headline and headline.is_sample else ""),
-        "preheader": headline.preheader if headline else i18n.period(window, zone),
-        "zone": i18n.zone_phrase(window, zone),
-        "links": list(links.items()),
-        "page_url": f"{public_url}/reports/{report_id}" if public_url and report_id else "",
-        "left_out": 0,
-        "notes": list(notes),
-        "brand": own,
-        "language": language.spoken().tag,
-    }
+    sample = " " + _("(dados de exemplo)") if headline and headline.is_sample else ""
+    report = _template_variables(
+        subject=own.subject_prefix + subject + sample,
+        preheader=headline.preheader if headline else i18n.period(window, zone),
+        zone=i18n.zone_phrase(window, zone),
+        links=list(links.items()),
+        page_url=f"{public_url}/reports/{report_id}" if public_url and report_id else "",
+        notes=list(notes),
+    )
     cut = partial(_showable, content, PictureCache())
     page_url = str(report["page_url"])
     link = Link(f"{page_url}.ipynb", _("Abrir o notebook do relatório")) if page_url else None
@@ -137,21 +133,33 @@ def _mail(exporter: HTMLExporter, notebook: Json, report: Json) -> tuple[str, st
 
 def warm(templates: Path = TEMPLATES) -> None:
     """Compile the templates and whatever else a first page compiles, which takes longer than the page itself."""
-    report = {
-        "subject": "",
-        "preheader": "",
-        "zone": "",
-        "links": [],
-        "page_url": "",
-        "left_out": 0,
-        "notes": [],
-        "brand": brand.load(),
-        "language": language.spoken().tag,
-    }
+    report = _template_variables()
     empty = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": []}
     _export(_exporter("page", templates), empty, report)
     html, _pictures = _export(_exporter("mail", templates), empty, report)
     _text(inline_page(sanitize_html(html)))
+
+
+def _template_variables(
+    subject: str = "",
+    preheader: str = "",
+    zone: str = "",
+    links: Sequence[tuple[str, str]] = (),
+    page_url: str = "",
+    notes: Sequence[str] = (),
+) -> Json:
+    """The templates' variable `report`; `left_out` grows as the mail is shortened."""
+    return {
+        "subject": subject,
+        "preheader": preheader,
+        "zone": zone,
+        "links": links,
+        "page_url": page_url,
+        "left_out": 0,
+        "notes": notes,
+        "brand": brand.load(),
+        "language": language.spoken().tag,
+    }
 
 
 def _load(executed: Path) -> Json:

@@ -36,8 +36,8 @@ def main(count: int = 100) -> None:
         finally:
             served.close()
     print("\n  answers")
-    for (status, slug), times in sorted(Counter((s, told.get("error", "")) for s, told in answers).items()):
-        print(f"    {status} {slug:<24} {times}")
+    for (status, code), times in sorted(Counter((s, told.get("error", "")) for s, told in answers).items()):
+        print(f"    {status} {code:<24} {times}")
     arrived = Counter(received.recipients[0] for received in mail.received)
     accepted = sum(status == 200 for status, _ in answers)
     print(

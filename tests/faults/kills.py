@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from tests.faults.place import Place, left_behind, place, table
+from tests.faults.testbed import Testbed, left_behind, table, testbed
 from tests.services.rendered import put_rendered
 
 NAMES = ("killed while", "state", "mails", "runs")
@@ -23,13 +23,13 @@ def main(count: int = 200, seed: int = 1) -> None:
     dice = random.Random(seed)
     handed: Counter[tuple[Any, ...]] = Counter()
     whole: Counter[tuple[Any, ...]] = Counter()
-    with place() as here:
+    with testbed() as bed:
         with contextlib.suppress(KeyboardInterrupt):
-            for row in _hand_over(here, dice, count // 2):
+            for row in _while_sending(bed, dice, count // 2):
                 handed[row] += 1
-            for row in _whole_way(here, dice, count - count // 2):
+            for row in _whole_way(bed, dice, count - count // 2):
                 whole[row] += 1
-        left = _left_over(here)
+        left = _left_over(bed)
     table(f"{handed.total()} kills within the hand-over to the mail server", handed, NAMES)
     table(f"{whole.total()} kills between the request and the end", whole, NAMES)
     both = whole + handed
@@ -42,15 +42,15 @@ def main(count: int = 200, seed: int = 1) -> None:
         raise SystemExit(f"not as it should be: {wrong}")
 
 
-def _left_over(here: Place) -> int:
+def _left_over(bed: Testbed) -> int:
     """Processes of reports that are still there some time after the last worker.
 
     A spare that is only just starting notices that its server has gone once it has imported what it needs.
     """
-    for worker in list(here.workers):
-        here.kill(worker)
+    for worker in list(bed.workers):
+        bed.kill(worker)
     until = time.monotonic() + 15
-    while (left := left_behind(here.folder)) and time.monotonic() < until:
+    while (left := left_behind(bed.folder)) and time.monotonic() < until:
         time.sleep(0.2)
     for process in left:
         process.kill()
@@ -63,54 +63,54 @@ def _is_right(row: tuple[Any, ...]) -> bool:
     return bool(mails == 1 if state == "sent" else mails <= 1 if state == "possibly_sent" else mails == 0)
 
 
-def _whole_way(here: Place, dice: random.Random, count: int) -> Iterator[tuple[Any, ...]]:
-    worker = here.start_worker()
-    here.ask("first")
-    here.ended("first")
+def _whole_way(bed: Testbed, dice: random.Random, count: int) -> Iterator[tuple[Any, ...]]:
+    worker = bed.start_worker()
+    bed.enqueue("first")
+    bed.ended("first")
     time.sleep(5)  # the spare stands ready again
     began = time.monotonic()
-    here.ask("measured")
-    here.ended("measured")
+    bed.enqueue("measured")
+    bed.ended("measured")
     usual_seconds = time.monotonic() - began
     print(f"  a report takes {usual_seconds:.2f} s undisturbed", flush=True)
     for number in range(count):
         report_id = f"whole-{number}"
         if number % 2:
             time.sleep(5)  # every other one finds the spare ready
-        here.ask(report_id)
+        bed.enqueue(report_id)
         time.sleep(dice.uniform(0, usual_seconds * (1.2 if number % 2 else 3)))
-        here.kill(worker)
-        at = here.report_service.job_store.get(report_id)
-        worker = here.start_worker()
-        yield _row(here, report_id, at)
+        bed.kill(worker)
+        at = bed.report_service.job_store.get(report_id)
+        worker = bed.start_worker()
+        yield _row(bed, report_id, at)
         if number % 10 == 9:
             print(f"  {number + 1} kills", flush=True)
-    here.kill(worker)
+    bed.kill(worker)
 
 
-def _hand_over(here: Place, dice: random.Random, count: int) -> Iterator[tuple[Any, ...]]:
-    worker = here.start_worker()
+def _while_sending(bed: Testbed, dice: random.Random, count: int) -> Iterator[tuple[Any, ...]]:
+    worker = bed.start_worker()
     for number in range(count):
         report_id = f"handed-{number}"
-        put_rendered(here.report_service, report_id, f"{report_id}@example.com")
+        put_rendered(bed.report_service, report_id, f"{report_id}@example.com")
         until = time.monotonic() + 3
-        while here.report_service.job_store.get(report_id)["state"] == "rendered" and time.monotonic() < until:
+        while bed.report_service.job_store.get(report_id)["state"] == "rendered" and time.monotonic() < until:
             time.sleep(0.001)
         time.sleep(dice.uniform(0, 0.12))
-        here.kill(worker)
-        at = here.report_service.job_store.get(report_id)
-        worker = here.start_worker()
-        yield _row(here, report_id, at)
+        bed.kill(worker)
+        at = bed.report_service.job_store.get(report_id)
+        worker = bed.start_worker()
+        yield _row(bed, report_id, at)
         if number % 10 == 9:
             print(f"  {number + 1} kills within the hand-over", flush=True)
-    here.kill(worker)
+    bed.kill(worker)
 
 
-def _row(here: Place, report_id: str, at: dict[str, Any]) -> tuple[Any, ...]:
+def _row(bed: Testbed, report_id: str, at: dict[str, Any]) -> tuple[Any, ...]:
     """What the report was at when its server was killed, its end, its mails."""
-    job = here.ended(report_id)
+    job = bed.ended(report_id)
     at_recipient = at["recipients"][0]["state"]
     stage = f"{at['state']}" + (f", {at['stage']}" if at["state"] == "running" and at["stage"] else "")
     stage += ", given to the mail server" if at["state"] == "sending" and at_recipient == "sending" else ""
     assert job["state"] == "sent" or job.get("error") or job["recipients"][0].get("reason"), job
-    return stage, job["state"], here.mails()[f"{report_id}@example.com"], job["runs"]
+    return stage, job["state"], bed.mails()[f"{report_id}@example.com"], job["runs"]

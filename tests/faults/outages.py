@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.faults.place import Place, place, table
+from tests.faults.testbed import Testbed, table, testbed
 from tests.services.storage import refusing_storage
 
 STAGES = ("queued", "notebook", "render", "storage", "compose", "rendered", "sending")
@@ -22,14 +22,14 @@ TIMES = 3
 
 def main() -> None:
     """Each outage, and what became of the reports that it met."""
-    with place() as here:
-        here.start_worker()
-        here.ask("first")
-        here.ended("first")
+    with testbed() as bed:
+        bed.start_worker()
+        bed.enqueue("first")
+        bed.ended("first")
         rows: Counter[tuple[Any, ...]] = Counter()
         for number in range(TIMES):
             for stage in STAGES:
-                rows[_database_dies(here, stage, number)] += 1
+                rows[_database_dies(bed, stage, number)] += 1
         table("mongod killed (-9) and started again", rows, ("asked to be at", "met at", "state", "mails"))
     rows = Counter()
     for name, made in (("full", _small_disk), ("read-only", _frozen_disk)):
@@ -38,44 +38,44 @@ def main() -> None:
             if folder is None:
                 print(f"\n  no {name} disk: this machine lets nobody mount one")
                 continue
-            here = stack.enter_context(place())
-            here.environment["DATA_DIR"] = str(folder)
-            here.start_worker()
-            here.ask(name)
-            rows[(name, *_outcome(here, name))] += 1
-    with refusing_storage(500) as storage, place(**storage.environment) as here:
-        here.start_worker()
-        here.ask("storage")
-        rows["storage down", *_outcome(here, "storage")] += 1
+            bed = stack.enter_context(testbed())
+            bed.environment["DATA_DIR"] = str(folder)
+            bed.start_worker()
+            bed.enqueue(name)
+            rows[(name, *_outcome(bed, name))] += 1
+    with refusing_storage(500) as storage, testbed(**storage.environment) as bed:
+        bed.start_worker()
+        bed.enqueue("storage")
+        rows["storage down", *_outcome(bed, "storage")] += 1
     table("the disk, the storage", rows, ("outage", "state", "mails", "said"))
 
 
-def _database_dies(here: Place, stage: str, number: int) -> tuple[Any, ...]:
+def _database_dies(bed: Testbed, stage: str, number: int) -> tuple[Any, ...]:
     report_id = f"{stage}-{number}"
     time.sleep(4)
-    here.ask(report_id)
+    bed.enqueue(report_id)
     until = time.monotonic() + 20
     job: dict[str, Any] = {}
     while time.monotonic() < until:
-        job = here.report_service.job_store.get(report_id)
+        job = bed.report_service.job_store.get(report_id)
         if stage in (job["state"], job["stage"]) or job["state"] == "sent":
             break
-    lock = here.folder / "mongo" / "mongod.lock"
+    lock = bed.folder / "mongo" / "mongod.lock"
     os.kill(int(lock.read_text()), signal.SIGKILL)
     met = f"{job['state']} {job['stage'] or ''}".strip()
-    return stage, met, *_outcome(here, report_id)[:2]
+    return stage, met, *_outcome(bed, report_id)[:2]
 
 
-def _outcome(here: Place, report_id: str) -> tuple[str, int, str]:
+def _outcome(bed: Testbed, report_id: str) -> tuple[str, int, str]:
     job: dict[str, Any] = {}
     until = time.monotonic() + 180
     while time.monotonic() < until:
         try:
-            job = here.ended(report_id)
+            job = bed.ended(report_id)
             break
         except Exception:  # noqa: BLE001 - the database is on its way back
             time.sleep(0.5)
-    mails = here.mails()[f"{report_id}@example.com"]
+    mails = bed.mails()[f"{report_id}@example.com"]
     said = job.get("error", {}).get("message") or job.get("storage_problem") or ""
     state = job.get("state", "?")
     if mails > 1 or (mails != 1 if state == "sent" else state not in ("failed", "possibly_sent")):

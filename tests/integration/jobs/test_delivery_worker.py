@@ -1,4 +1,4 @@
-"""Couriers against a scripted mail server: each recipient gets one mail at most, or the record says why not."""
+"""Delivery workers against a scripted mail server: each recipient gets at most one mail, or the record says why not."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ QUICK = limits_with(first_retry_seconds=0.1, lease_seconds=1.0, report_retry_sec
 
 
 @contextmanager
-def post_office(
+def mailing_service(
     database: Database, mail: SmtpServer, limits: JobLimits = QUICK, security: str = "ssl"
 ) -> Iterator[ReportService]:
-    """A desk whose couriers are at work."""
+    """A report service whose delivery workers run."""
     send = SmtpSender(
         mail.host, mail.port, security, mail.user, mail.password, timeout_seconds=1, total_seconds=2, context=mail.trust
     )
@@ -91,7 +91,7 @@ FAULTS = [
 def test_what_the_mail_server_says_for_good_ends_it_at_once(
     database: Database, script: dict[str, str], state: str, arrived: int
 ) -> None:
-    with smtp_server("ssl", script) as mail, post_office(database, mail) as report_service:
+    with smtp_server("ssl", script) as mail, mailing_service(database, mail) as report_service:
         put_rendered(report_service, "r", "a@b.com")
         job = ended(report_service)
         time.sleep(0.5)  # whatever would come a second time has come by then
@@ -122,7 +122,7 @@ def test_what_the_mail_server_says_for_good_ends_it_at_once(
 def test_what_may_pass_is_tried_again_until_it_has_passed_and_then_no_more(
     database: Database, script: dict[str, str]
 ) -> None:
-    with smtp_server("ssl", script) as mail, post_office(database, mail) as report_service:
+    with smtp_server("ssl", script) as mail, mailing_service(database, mail) as report_service:
         put_rendered(report_service, "r", "a@b.com")
         job = report_service.wait("r", 10)
         assert job["state"] == "deferred"
@@ -156,7 +156,7 @@ def test_what_never_passes_is_given_up_and_says_why(database: Database) -> None:
     limits = limits_with(first_retry_seconds=0.1, lease_seconds=1.0, report_retry_seconds=1.5)
     with (
         smtp_server("ssl", {"recipient": "450 4.2.1 later"}) as mail,
-        post_office(database, mail, limits) as report_service,
+        mailing_service(database, mail, limits) as report_service,
     ):
         put_rendered(report_service, "r", "a@b.com")
         job = ended(report_service)
@@ -173,13 +173,13 @@ def test_however_long_nobody_could_send_it_a_mail_is_tried_once(database: Databa
         )
         put_rendered(other, "r", "a@b.com")
         other.job_store._reports.update_one({"_id": "r"}, {"$set": {"give_up_at": NOW}})
-        with post_office(database, mail) as report_service:
+        with mailing_service(database, mail) as report_service:
             assert ended(report_service)["state"] == "sent"
 
 
 def test_one_address_that_is_refused_makes_no_other_get_two(database: Database) -> None:
     people = ("a@b.com", "gone@b.com", "c@d.com")
-    with smtp_server("ssl") as mail, post_office(database, mail) as report_service:
+    with smtp_server("ssl") as mail, mailing_service(database, mail) as report_service:
         mail.refused_recipients = {"gone@b.com"}
         put_rendered(report_service, "r", *people)
         job = ended(report_service)
@@ -195,7 +195,7 @@ def test_one_address_that_is_refused_makes_no_other_get_two(database: Database) 
 
 def test_who_left_is_not_mailed(database: Database) -> None:
     Suppressions(database).add("A@b.com", "report")
-    with smtp_server("ssl") as mail, post_office(database, mail) as report_service:
+    with smtp_server("ssl") as mail, mailing_service(database, mail) as report_service:
         put_rendered(report_service, "r", "a@b.com")
         job = ended(report_service)
         assert (job["state"], mail.received) == ("suppressed", [])
@@ -205,7 +205,7 @@ def test_who_left_is_not_mailed(database: Database) -> None:
 
 def test_who_left_is_no_reason_for_another_s_report_to_count_as_failed(database: Database) -> None:
     Suppressions(database).add("gone@b.com", "report")
-    with smtp_server("ssl") as mail, post_office(database, mail) as report_service:
+    with smtp_server("ssl") as mail, mailing_service(database, mail) as report_service:
         put_rendered(report_service, "r", "gone@b.com", "a@b.com")
         job = ended(report_service)
         assert (job["state"], mails(mail)) == ("sent", {"a@b.com": 1})
@@ -220,7 +220,7 @@ def test_a_report_leaves_by_the_account_that_it_was_asked_for_with_and_no_other(
     outbox = ReportService(
         database, {}, tmp_path, MailTransport(Outbox(tmp_path), "own@example.com", is_repeatable=True), QUICK
     )
-    with smtp_server("ssl") as mail, post_office(database, mail) as report_service:
+    with smtp_server("ssl") as mail, mailing_service(database, mail) as report_service:
         put_rendered(outbox, "theirs", "stranger@evil.com")
         put_rendered(report_service, "ours", "a@b.com")
         assert ended(report_service, "ours")["state"] == "sent"
@@ -232,7 +232,7 @@ def test_a_report_leaves_by_the_account_that_it_was_asked_for_with_and_no_other(
 
 
 def test_a_report_from_before_accounts_were_written_down_is_anybody_s(database: Database) -> None:
-    with smtp_server("ssl") as mail, post_office(database, mail) as report_service:
+    with smtp_server("ssl") as mail, mailing_service(database, mail) as report_service:
         other = ReportService(
             database, {}, Path("/nonexistent"), MailTransport(_none, "other@example.com", is_repeatable=False), QUICK
         )
@@ -242,7 +242,7 @@ def test_a_report_from_before_accounts_were_written_down_is_anybody_s(database: 
 
 
 def test_a_report_whose_account_nobody_has_is_ended_by_another_after_a_day_and_not_sent(database: Database) -> None:
-    with smtp_server("ssl") as mail, post_office(database, mail) as report_service:
+    with smtp_server("ssl") as mail, mailing_service(database, mail) as report_service:
         other = ReportService(
             database, {}, Path("/nonexistent"), MailTransport(_none, "other@example.com", is_repeatable=False), QUICK
         )
@@ -268,7 +268,7 @@ def test_who_may_receive_no_more_when_it_is_sent_is_not_mailed(database: Databas
         assert "REPORT_RECIPIENTS" in job["recipients"][1]["reason"]
 
 
-def test_the_settings_say_who_sends_and_who_may_receive(database: Database) -> None:
+def test_the_settings_name_the_sender_and_the_allowed_recipients(database: Database) -> None:
     given = {"EMAIL_FROM": "Team@b.com", "PASSWORD": "x", "REPORT_RECIPIENTS": "@b.com"}
     report_service = service_of(database, given)
     assert (report_service.transport.sender, report_service.job_store.sender) == ("Team@b.com", "team@b.com")
@@ -281,7 +281,7 @@ def test_the_settings_say_who_sends_and_who_may_receive(database: Database) -> N
 
 
 def test_a_recipient_who_was_being_sent_to_when_a_server_died_is_not_sent_to_again(database: Database) -> None:
-    with smtp_server("ssl") as mail, post_office(database, mail) as report_service:
+    with smtp_server("ssl") as mail, mailing_service(database, mail) as report_service:
         other = ReportService(
             database, {}, Path("/nonexistent"), MailTransport(_none, "reports@example.com", is_repeatable=False), QUICK
         )
@@ -289,7 +289,7 @@ def test_a_recipient_who_was_being_sent_to_when_a_server_died_is_not_sent_to_aga
         put_rendered(other, "r", "a@b.com", "c@d.com")
         assert other.job_store.claim(states.TO_SEND) is not None
         other.job_store.begin_sending("r", 0)  # and here it dies
-        with post_office(database, mail) as heir:
+        with mailing_service(database, mail) as heir:
             job = ended(heir)
     assert [one["state"] for one in job["recipients"]] == ["possibly_sent", "sent"]
     assert mails(mail) == {"c@d.com": 1}
@@ -305,7 +305,7 @@ def test_a_mail_that_another_server_took_for_possibly_sent_is_sent_where_it_is_k
         def send(_content: bytes, _email_to: str, on_leaving: Callable[[], None]) -> Any:
             on_leaving()
             cut_off.job_store._reports.update_one({"_id": "r"}, {"$set": {"due_at": NOW}})  # its lease has run out
-            with post_office(database, mail) as heir:
+            with mailing_service(database, mail) as heir:
                 assert ended(heir)["state"] == "possibly_sent"
             raise MailRefused(reason="451 later", possibly_sent=False, is_temporary=True)
 
@@ -315,12 +315,12 @@ def test_a_mail_that_another_server_took_for_possibly_sent_is_sent_where_it_is_k
         put_rendered(cut_off, "r", "a@b.com")
         cut_off.deliver(cut_off.job_store.claim(states.TO_SEND))
         assert (cut_off.job_store.get("r")["state"], mail.received) == ("deferred", [])
-        with post_office(database, mail) as heir:
+        with mailing_service(database, mail) as heir:
             assert ended(heir)["state"] == "sent"
     assert mails(mail) == {"a@b.com": 1}
 
 
-def test_a_courier_keeps_its_report_when_the_maker_that_passed_it_on_lets_go_only_then(
+def test_a_delivery_worker_keeps_a_job_whose_render_worker_lets_go_of_it_only_then(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sending, arrived = threading.Event(), threading.Event()
@@ -387,7 +387,7 @@ def test_what_a_mail_server_may_have_is_possibly_sent_to_a_server_with_an_outbox
 
 
 @pytest.mark.parametrize("is_applied", [True, False])
-def test_nothing_leaves_that_the_ledger_could_not_be_told_of_and_it_leaves_later(
+def test_nothing_is_sent_that_could_not_be_recorded_and_it_is_sent_later(
     database: Database, monkeypatch: pytest.MonkeyPatch, *, is_applied: bool
 ) -> None:
     begin_sending = JobStore.begin_sending
@@ -411,13 +411,13 @@ def test_nothing_leaves_that_the_ledger_could_not_be_told_of_and_it_leaves_later
         (recipient,) = job["recipients"]
         assert (job["state"], recipient["state"], recipient["attempts"]) == ("deferred", "deferred", 1)
         assert "nothing was sent" in recipient["reason"]
-        with post_office(database, mail) as heir:
+        with mailing_service(database, mail) as heir:
             assert ended(heir)["state"] == "sent"
         assert mails(mail) == {"a@b.com": 1}
 
 
 def test_a_message_that_is_gone_is_a_failed_report(database: Database) -> None:
-    with smtp_server("ssl") as mail, post_office(database, mail) as report_service:
+    with smtp_server("ssl") as mail, mailing_service(database, mail) as report_service:
         report_service.close()
         put_rendered(report_service, "r", "a@b.com")
         report_service.files.remove("r")
@@ -428,10 +428,10 @@ def test_a_message_that_is_gone_is_a_failed_report(database: Database) -> None:
             result.raise_unless_delivered(job)
 
 
-def test_a_message_of_which_a_part_is_gone_is_a_failed_report_and_who_may_have_it_is_told_so(
+def test_a_message_with_a_lost_part_fails_the_report_and_a_recipient_who_may_have_it_is_possibly_sent(
     database: Database,
 ) -> None:
-    with smtp_server("ssl") as mail, post_office(database, mail) as report_service:
+    with smtp_server("ssl") as mail, mailing_service(database, mail) as report_service:
         report_service.close()
         put_rendered(report_service, "r", "a@b.com", "c@d.com")
         assert report_service.job_store.claim(states.TO_SEND) is not None
@@ -481,7 +481,7 @@ def test_scratch_that_a_server_left_behind_goes_after_a_day(database: Database, 
 def test_old_reports_go_with_their_files(database: Database) -> None:
     with (
         smtp_server("ssl") as mail,
-        post_office(database, mail, limits_with(report_retention_days=0)) as report_service,
+        mailing_service(database, mail, limits_with(report_retention_days=0)) as report_service,
     ):
         put_rendered(report_service, "r", "a@b.com")
         ended(report_service)

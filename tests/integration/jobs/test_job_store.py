@@ -1,4 +1,4 @@
-"""The ledger over a real mongod: who gets a report, who waits for it, and who may write about it."""
+"""The job store over a real mongod: enqueuing, claims, leases, and writes of owners."""
 
 from __future__ import annotations
 
@@ -60,15 +60,15 @@ def test_a_report_that_is_asked_for_is_queued_and_read_back_as_it_was(job_store:
 def test_the_same_request_is_the_same_report_until_it_has_been_accepted_for_a_while(
     job_store: JobStore, other: JobStore
 ) -> None:
-    asked = submit("key", report_repeat_seconds=0.5)
-    assert job_store.enqueue(document("r1"), asked) == ("r1", True)
-    assert other.enqueue(document("r2"), asked) == ("r1", False)
+    submission = submit("key", report_repeat_seconds=0.5)
+    assert job_store.enqueue(document("r1"), submission) == ("r1", True)
+    assert other.enqueue(document("r2"), submission) == ("r1", False)
     job_store.claim(states.TO_RENDER)
-    assert other.enqueue(document("r2"), asked) == ("r1", False)
+    assert other.enqueue(document("r2"), submission) == ("r1", False)
     job_store.finish("r1", states.SENT)
-    assert other.enqueue(document("r2"), asked) == ("r1", False)
+    assert other.enqueue(document("r2"), submission) == ("r1", False)
     time.sleep(0.6)
-    assert other.enqueue(document("r2"), asked) == ("r2", True)
+    assert other.enqueue(document("r2"), submission) == ("r2", True)
 
 
 @pytest.mark.parametrize("state", [states.FAILED, states.REFUSED, states.EXPIRED, states.SUPPRESSED])
@@ -79,22 +79,22 @@ def test_a_report_that_nobody_got_does_not_stand_in_the_way_of_the_next(job_stor
     assert job_store.enqueue(document("r2"), submit("key")) == ("r2", True)
 
 
-def test_of_many_who_ask_two_servers_for_the_same_at_once_one_enters_it(job_store: JobStore, other: JobStore) -> None:
-    def ask(number: int) -> tuple[str, bool]:
+def test_of_many_equal_requests_to_two_servers_at_once_one_is_enqueued(job_store: JobStore, other: JobStore) -> None:
+    def enqueue(number: int) -> tuple[str, bool]:
         return (job_store, other)[number % 2].enqueue(document(f"r{number}"), submit("key"))
 
     with ThreadPoolExecutor(16) as pool:
-        answers = list(pool.map(ask, range(40)))
+        answers = list(pool.map(enqueue, range(40)))
     assert len({report_id for report_id, _ in answers}) == 1
     assert [is_new for _, is_new in answers].count(True) == 1
 
 
 def test_an_idempotency_key_is_one_report_for_good_and_one_request_only(job_store: JobStore) -> None:
-    asked = submit("key", "my key", report_repeat_seconds=0)
-    assert job_store.enqueue(document("r1"), asked) == ("r1", True)
+    submission = submit("key", "my key", report_repeat_seconds=0)
+    assert job_store.enqueue(document("r1"), submission) == ("r1", True)
     job_store.claim(states.TO_RENDER)
     job_store.finish("r1", states.FAILED)
-    assert job_store.enqueue(document("r2"), asked) == ("r1", False)
+    assert job_store.enqueue(document("r2"), submission) == ("r1", False)
     with pytest.raises(IdempotencyKeyReused):
         job_store.enqueue(document("r3"), submit("another request", "my key"))
     assert "my key" not in str(job_store.get("r1"))
@@ -123,14 +123,14 @@ def test_a_report_from_before_it_could_have_several_keys_takes_more(job_store: J
         assert job_store.enqueue(document("r2"), submit("key", name)) == ("r1", False)
 
 
-def test_of_many_requests_with_one_key_at_once_each_gets_the_report_or_is_told_that_it_was_used(
+def test_of_many_requests_with_one_key_at_once_each_gets_the_report_or_the_error_that_it_was_used(
     job_store: JobStore, other: JobStore
 ) -> None:
     """Two requests that mean different things, each in flight already, and one key for both."""
     for name in ("a", "b"):
         job_store.enqueue(document(name), submit(name))
 
-    def ask(number: int) -> str:
+    def enqueue(number: int) -> str:
         name = "ab"[number // 2 % 2]
         try:
             return (job_store, other)[number % 2].enqueue(document(f"r{number}"), submit(name, "one key"))[0]
@@ -138,7 +138,7 @@ def test_of_many_requests_with_one_key_at_once_each_gets_the_report_or_is_told_t
             return "used"
 
     with ThreadPoolExecutor(16) as pool:
-        answers = list(pool.map(ask, range(40)))
+        answers = list(pool.map(enqueue, range(40)))
     assert sorted(set(answers)) in (["a", "used"], ["b", "used"])
 
 
@@ -151,9 +151,7 @@ def test_a_report_takes_only_so_many_keys(job_store: JobStore) -> None:
     assert job_store.find_duplicate(submit("key", "0")) == "r1"
 
 
-def test_however_a_report_is_asked_for_no_request_reads_the_whole_ledger(
-    job_store: JobStore, database: Database
-) -> None:
+def test_no_request_for_a_report_scans_the_collection(job_store: JobStore, database: Database) -> None:
     job_store.enqueue(document("first"), submit("first"))
     database.handle.command("profile", 2)
     job_store.enqueue(document("r1"), submit("key"))
@@ -236,15 +234,15 @@ def test_a_lease_that_is_renewed_keeps_the_report_and_one_that_is_not_gives_it_a
 
 def test_what_one_thread_passed_on_and_another_took_is_not_the_first_one_s_any_more(job_store: JobStore) -> None:
     job_store.enqueue(document("r"), submit("key"))
-    maker, delivery_worker = job_store.with_owner(), job_store.with_owner()
-    made = maker.claim(states.TO_RENDER)
-    maker.release("r", states.RENDERED)
+    render_worker, delivery_worker = job_store.with_owner(), job_store.with_owner()
+    made = render_worker.claim(states.TO_RENDER)
+    render_worker.release("r", states.RENDERED)
     taken = delivery_worker.claim(states.TO_SEND)
     assert made is not None
     assert taken is not None
     assert job_store.renew_leases([made["owner"], taken["owner"]]) == {made["owner"]}
     with pytest.raises(LeaseLost):
-        maker.release("r", states.RENDERED)
+        render_worker.release("r", states.RENDERED)
     job_store.with_owner(taken["owner"]).begin_sending("r", 0)
 
 
@@ -279,7 +277,7 @@ def test_a_recipient_is_begun_once(job_store: JobStore) -> None:
     )
 
 
-def test_who_has_got_it_after_refusals_is_not_told_as_refused_and_the_refusals_stay(job_store: JobStore) -> None:
+def test_a_recipient_sent_to_after_refusals_has_no_reason_and_its_refusals_stay(job_store: JobStore) -> None:
     job_store.enqueue(document("r"), submit("key"))
     job_store.claim(states.TO_RENDER)
     for number in range(MOST_REFUSALS + 1):
@@ -358,7 +356,7 @@ def test_who_is_known_late_not_to_have_been_sent_to_is_sent_to_again(
 
 
 def test_no_server_s_own_clock_is_written_or_compared(database: Database) -> None:
-    """A whole way through the ledger in a process whose clock is two days ahead: nothing is due, or expired, early."""
+    """A whole way through the job store in a process whose clock is two days ahead: nothing is due, or expired, early."""
     code = f"""
         import datetime, time
         real, ahead = datetime.datetime, datetime.timedelta(days=2)

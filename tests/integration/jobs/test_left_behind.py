@@ -1,4 +1,4 @@
-"""What the cells of a notebook start is gone when the report has ended, however it ended, and counts as its memory."""
+"""Processes that a notebook's cells start are gone when the report has ended, and count as its memory."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def test_it_is_gone_after_a_report_whose_process_was_killed(
 
 
 @pytest.mark.parametrize("ends", ["kill", "input closes"])
-def test_it_is_gone_when_a_report_is_ended_or_whoever_asked_for_it(
+def test_it_is_gone_when_a_report_is_ended_or_its_server(
     environment: dict[str, str], folder: Path, seconds: str, ends: str
 ) -> None:
     ways = [*WAYS, *NAMELESS] if sys.platform == "linux" else WAYS

@@ -1,4 +1,4 @@
-"""A maker and its ledger over a real mongod, without a kernel: what it keeps, and what it leaves alone."""
+"""The render worker over a real mongod, without a kernel: the files that it stores, and those of others."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ def job_store(database: Database) -> JobStore:
 
 
 def taken(job_store: JobStore) -> dict[str, Any]:
-    """A report, taken by this ledger."""
+    """A job that this store has claimed."""
     document = {"_id": "r", "notebook": "report", "parameters": {}, "attach": [], "hours": 6, "end": NOW}
     job_store.enqueue(document | {"recipients": new_recipients("r", ["a@b.com"], "b.com")}, submit("key"), claimed=True)
     return job_store.get("r")
 
 
 def worker_of(
-    job_store: JobStore, database: Database, scratch: Path, fails_with: PycemakerError | None = None,
+    job_store: JobStore, database: Database, workspaces: Path, fails_with: PycemakerError | None = None,
     meanwhile: Callable[[], object] = lambda: None,
 ) -> RenderWorker:  # fmt: skip
-    """A maker whose process makes up a message, or fails; `meanwhile` happens while it does."""
+    """A worker whose process makes up a message, or fails; `meanwhile` happens while it does."""
 
     def run(task: dict[str, Any], on_progress: OnProgress) -> dict[str, Any]:
         folder = Path(task["folder"])
@@ -53,13 +53,13 @@ def worker_of(
         return {"subject": "ours", "stage_seconds": {}, "message_bytes": 100}
 
     retry_on_outage = outage_retry(5, lambda _seconds: None, lambda: 0.0)
-    return RenderWorker(job_store, ArtifactStore(database), scratch, run, retry_on_outage, scratch)
+    return RenderWorker(job_store, ArtifactStore(database), workspaces, run, retry_on_outage, workspaces)
 
 
 def test_a_message_that_is_passed_on_already_is_not_touched_when_the_answer_was_lost(
     job_store: JobStore, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A courier may be reading it."""
+    """A delivery worker may be reading it."""
     release = JobStore.release
     kept: list[str] = []
     put = ArtifactStore.put
@@ -83,7 +83,7 @@ def test_a_message_that_is_passed_on_already_is_not_touched_when_the_answer_was_
 
 
 @pytest.mark.parametrize("fails_with", [None, NothingToSend(reason="no figure")])
-def test_who_has_lost_a_report_leaves_the_files_of_who_has_it_alone(
+def test_a_worker_that_lost_the_lease_leaves_the_new_owners_files_alone(
     job_store: JobStore, database: Database, tmp_path: Path, fails_with: PycemakerError | None
 ) -> None:
     files = ArtifactStore(database)
@@ -99,7 +99,7 @@ def test_who_has_lost_a_report_leaves_the_files_of_who_has_it_alone(
     assert [files.get("r", name) for name in files.names("r")] == [b"theirs", b"theirs"]
 
 
-def test_the_kept_message_is_the_one_that_the_first_recipient_gets(
+def test_the_stored_message_is_the_one_that_the_first_recipient_gets(
     job_store: JobStore, database: Database, tmp_path: Path
 ) -> None:
     job = taken(job_store) | {"request_id": "asked-1"}
@@ -114,14 +114,14 @@ def test_a_failed_report_s_record_says_of_what_it_was_to_be_made_and_how_long_th
 ) -> None:
     notebook = tmp_path / "report.ipynb"
     notebook.write_text("{}")
-    maker = worker_of(
+    worker = worker_of(
         job_store,
         database,
         tmp_path,
         NothingToSend(reason="no figure"),
         lambda: notebook.write_text("edited meanwhile"),
     )
-    maker.render(taken(job_store), lambda *_: None)
+    worker.render(taken(job_store), lambda *_: None)
     job = job_store.get("r")
     assert job["notebook_sha256"] == sha256_hex("{}")
     assert job["versions"].keys() >= {"papermill", "pandas"}

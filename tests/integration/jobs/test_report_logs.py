@@ -1,4 +1,4 @@
-"""What is logged of a report, from the process that makes it to the mail server: under one id, and without addresses."""
+"""Log lines of a report, from its worker process to the mail server: under one request id, without addresses."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_each_recipient_has_a_line_with_the_message_s_id_and_what_the_server_sai
     assert "example.com>" not in json.dumps([line["reply"] for line in told])
 
 
-def test_what_a_report_s_own_process_logs_has_the_id_of_who_asked(
+def test_log_lines_of_a_worker_process_have_the_request_id(
     database: Database, database_url: str, tmp_path: Path, lines: Any
 ) -> None:
     environment = PLAIN | {"DATA_DIR": str(tmp_path), "MONGO_DB_URL": database_url, "LOG_FORMAT": "json"}

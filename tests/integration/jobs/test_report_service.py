@@ -1,4 +1,4 @@
-"""The thread that keeps a server's reports its own: nothing that goes wrong ends it, and nothing slow holds it up."""
+"""The heartbeat's thread: no fault ends it, and slow retention does not delay it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reports made by the real desk, in real processes, with real kernels: what a notebook may do to them."""
+"""Reports of the real service, in real processes, with real kernels: what a notebook may do to them."""
 
 from __future__ import annotations
 
@@ -224,7 +224,7 @@ def test_a_notebook_that_exits_early_without_a_figure_sends_nothing(
 def test_a_notebook_whose_database_went_away_is_begun_again_and_given_up_in_the_end(
     folder: Path, database: Database
 ) -> None:
-    """The ledger's database is there; the one that the notebook reads from is not."""
+    """The job store's database is there; the one that the notebook reads from is not."""
     report_service = service_of(database, environment_of(folder), MONGO_DB_URL="mongodb://127.0.0.1:9/x")
     notebook = notebook_of(folder, "from pycemaker import read_period\nread_period(date_now, time_range)")
     report_id, _ = report_service.enqueue(request_for(notebook), submit("key"), claimed=True)
@@ -240,7 +240,7 @@ def test_a_notebook_whose_database_went_away_is_begun_again_and_given_up_in_the_
     assert (record["state"], record["runs"], record["error"]["kind"]) == ("failed", MOST_RUNS, "DatabaseUnreachable")
 
 
-def test_no_secret_reaches_the_notebook_or_what_is_kept_of_it(
+def test_no_secret_reaches_the_notebook_or_its_stored_files(
     folder: Path, database: Database, database_url: str
 ) -> None:
     given = {"API_TOKEN": "s3cret-token", "MONGO_DB_URL": database_url}

@@ -1,4 +1,4 @@
-"""What is removed with a report whose days are over, and that nothing of another is, nor what mails show."""
+"""Retention: an old report's files and messages are removed, and neither another's nor figures that mails show."""
 
 from __future__ import annotations
 

@@ -140,7 +140,7 @@ def test_the_server_hears_goodbye(message: EmailMessage) -> None:
         ("message", DRIP, "waiting for the answer to the message: no end after 0.7 s", True),
     ],
 )
-def test_each_fault_of_the_server_is_told_as_it_was(
+def test_each_fault_of_the_server_is_reported_as_it_was(
     message: EmailMessage, step: str, answer: str, reason: str, possibly_sent: bool
 ) -> None:
     with smtp_server("ssl", {step: answer}) as server:
@@ -314,7 +314,7 @@ def test_a_relay_without_a_login_takes_the_message(message: EmailMessage) -> Non
     assert [each.recipients for each in server.received] == [["ana@example.com"]]
 
 
-def test_a_server_that_wants_a_login_says_so_to_who_has_no_password(message: EmailMessage) -> None:
+def test_the_refusal_of_a_server_that_wants_a_login_is_reported_without_a_password(message: EmailMessage) -> None:
     with smtp_server("none") as server:
         facts = refusal(sender_to(server, "none", password=None), message)
     assert facts == PERMANENT | {"reason": "naming the sender: 530 5.7.0 log in first"}
@@ -425,7 +425,7 @@ def test_a_message_that_is_written_twice_is_there_once(message: EmailMessage, tm
 
 
 @pytest.mark.parametrize("step", ["greet", "login", "sender", "recipient", "data"])
-def test_nobody_is_told_that_a_message_leaves_which_the_server_will_not_have(message: EmailMessage, step: str) -> None:
+def test_a_message_that_the_server_refuses_is_never_reported_as_leaving(message: EmailMessage, step: str) -> None:
     left: list[bool] = []
     with smtp_server("ssl", {step: "450 4.2.1 later"}) as server, pytest.raises(MailRefused):
         sender_to(server)(message.as_bytes(policy=POLICY), "ana@example.com", lambda: left.append(True))

@@ -1,4 +1,4 @@
-"""What a report carries on request, made by the real desk over real samples, and read back by who would read it."""
+"""Attachments of real reports over real samples, read back by the programs that readers use."""
 
 from __future__ import annotations
 

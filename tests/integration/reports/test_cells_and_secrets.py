@@ -1,4 +1,4 @@
-"""What a cell can read of the server's secrets, and where what it writes ends up. A real kernel in a real process."""
+"""Cells in a real kernel and process: they read none of the server's secrets, and write into their own folder."""
 
 from __future__ import annotations
 
@@ -197,19 +197,19 @@ time.sleep(60)
     parameters = nbformat.v4.new_code_cell('date_now = "now"\ntime_range = 6', metadata={"tags": ["parameters"]})
     notebook = nbformat.v4.new_notebook(cells=[parameters, nbformat.v4.new_code_cell(source)])
     nbformat.write(notebook, tmp_path / "made.ipynb")
-    job = {
+    task = {
         "report_id": "a",
         "notebook": str(tmp_path / "made.ipynb"),
         "end_utc": "2022-04-10T00:00:00+00:00",
         "hours": 6,
         "recipients": ["a@b.com"],
-        "more": {},
+        "parameters": {},
         "attach": [],
-        "folder": str(tmp_path / "shelf"),
+        "folder": str(tmp_path / "workspace"),
     }
     try:
         with pytest.raises(ReportWroteTooMuch):
-            runner.run(job, 120, lambda _stage, _done, _total: None)
+            runner.run(task, 120, lambda _stage, _done, _total: None)
     finally:
         runner.kill()
     where = tmp_path / "where"

@@ -140,7 +140,7 @@ def refusal(
         (DRIP, "no end after 1.2 s"),
     ],
 )
-def test_each_refusal_of_an_upload_is_told_as_it_was(
+def test_each_refusal_of_an_upload_is_reported_as_it_was(
     monkeypatch: pytest.MonkeyPatch, upload: Answer, reason: str
 ) -> None:
     with refusing_storage(upload) as storage:
@@ -159,7 +159,9 @@ def test_each_refusal_of_an_upload_is_told_as_it_was(
         (DRIP, "no end after 1.2 s"),
     ],
 )
-def test_each_refusal_of_a_token_is_told_as_it_was(monkeypatch: pytest.MonkeyPatch, token: Answer, reason: str) -> None:
+def test_each_refusal_of_a_token_is_reported_as_it_was(
+    monkeypatch: pytest.MonkeyPatch, token: Answer, reason: str
+) -> None:
     with storage_emulator(token=token) as storage:
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", storage.url)
         assert refusal(storage) == reason

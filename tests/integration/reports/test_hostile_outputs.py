@@ -1,5 +1,5 @@
-"""What a hostile notebook shows, through the real renderers into mail and page, in a real browser: nothing runs, and
-nobody is asked for anything, neither by the reader's program nor by ours.
+"""Hostile notebooks through the real renderers into mail and page, in a real browser: nothing runs, and nothing is
+fetched, neither by the reader's program nor by ours.
 """
 
 from __future__ import annotations

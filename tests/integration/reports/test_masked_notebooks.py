@@ -1,4 +1,4 @@
-"""A notebook that shows and raises what it must not: a real kernel, and neither the file nor the reason has it."""
+"""A notebook that shows and raises secrets, in a real kernel: neither the file nor the error has them."""
 
 from __future__ import annotations
 
@@ -101,13 +101,13 @@ def test_what_came_in_pieces_of_a_cell_that_was_ended_is_masked_too(kernel: Read
     assert b"***" in shown(tmp_path)[0][1]
 
 
-def test_a_picture_s_text_a_key_and_a_widget_are_masked_or_not_kept(kernel: ReadyKernel, tmp_path: Path) -> None:
+def test_a_picture_s_text_a_key_and_a_widget_are_masked_or_not_stored(kernel: ReadyKernel, tmp_path: Path) -> None:
     kept = run(kernel, tmp_path, OTHER_PLACES)
     assert leaks(SECRETS, shown(tmp_path)) == []
     assert [output for output in kept.cells[0].outputs if "image/svg+xml" in output.get("data", {})]
 
 
-def test_what_it_shows_and_why_it_failed_are_kept_without_secrets(kernel: ReadyKernel, tmp_path: Path) -> None:
+def test_outputs_and_errors_are_stored_without_secrets(kernel: ReadyKernel, tmp_path: Path) -> None:
     cells = [SHOWS, "raise RuntimeError(told)"]
     nbformat.write(new_notebook(cells=[new_code_cell(cell) for cell in cells]), tmp_path / "made.ipynb")
     with pytest.raises(NotebookFailed) as caught:

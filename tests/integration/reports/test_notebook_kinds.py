@@ -1,4 +1,4 @@
-"""Other kinds of what cells show, as their executed notebook holds them: what of it the mail has, and what it says."""
+"""Kinds of outputs in executed notebooks: what the mail shows of each, and the notice for the rest."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_json_is_unfolded_and_a_formula_drawn(tmp_path: Path) -> None:
     assert r"\begin{array}" in page.text
 
 
-def test_attached_local_and_embedded_pictures_of_texts_are_figures_in_their_place(tmp_path: Path) -> None:
+def test_attached_local_and_embedded_pictures_of_texts_are_figures_where_they_stood(tmp_path: Path) -> None:
     (tmp_path / "img").mkdir()
     Image.new("RGB", (30, 10)).save(tmp_path / "img" / "meu logo.png")
     (tmp_path / "img" / "plan.svg").write_text(SVG)
@@ -228,7 +228,7 @@ def test_what_its_author_hid_is_not_mailed(tmp_path: Path, metadata: dict[str, A
 
 
 @pytest.mark.parametrize("metadata", [{"tags": ["remove-input"]}, {"tags": ["hide-input"]}, {"jupyter": {"source_hidden": True}}], ids=str)  # fmt: skip
-def test_whoever_hides_code_alone_shows_what_it_made(tmp_path: Path, metadata: dict[str, Any]) -> None:
+def test_hidden_code_still_shows_its_outputs(tmp_path: Path, metadata: dict[str, Any]) -> None:
     cell = new_code_cell("x", metadata=metadata, outputs=[new_output("display_data", {"text/html": "<p>à vista</p>"})])
     assert "à vista" in rendered(tmp_path, cell).text
 

@@ -1,4 +1,4 @@
-"""More than one notebook: how they are asked for, over the routes and by hand, and what reaches their kernels."""
+"""Several notebooks: requested over the routes and by hand, and the parameters that reach their kernels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What cells show, and what becomes of it: a real kernel, told by real cells."""
+"""Outputs of cells in a real kernel, taken whole."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def printed(cell: Any) -> list[str]:
 TALKS = "for number in range(4000): print(number, flush=True)"
 
 
-def test_whatever_a_cell_shows_and_however_fast_it_is_kept_to_its_end(kernel: ReadyKernel, tmp_path: Path) -> None:
+def test_fast_outputs_of_a_cell_are_kept_to_their_end(kernel: ReadyKernel, tmp_path: Path) -> None:
     talked, after = run(kernel, tmp_path, TALKS, "print('after')")
     assert printed(talked) == [str(number) for number in range(4000)]
     assert printed(after) == ["after"]
 
 
-def test_a_cell_that_shows_more_than_can_be_taken_is_told_so(
+def test_a_cell_that_prints_faster_than_can_be_taken_fails(
     kernel: ReadyKernel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pycemaker.reports.execute.OUTPUT_SECONDS", 0)

@@ -1,4 +1,4 @@
-"""Executed notebooks rendered: real kernels, the real template, and what a hostile or broken notebook leaves."""
+"""Rendering of executed notebooks with the real templates, hostile and broken notebooks included."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Samples as lines of a table, as CSV and as a workbook; and how much a message has room for."""
+"""Attachments: samples as a table, as CSV and as a workbook, within the room of a message."""
 
 from __future__ import annotations
 
@@ -190,24 +190,24 @@ def read(metric: Metric, window: Window) -> MetricPeriod:
 
 
 @pytest.fixture
-def attacher() -> AttachmentBuilder:
+def builder() -> AttachmentBuilder:
     return AttachmentBuilder(read, SAO_PAULO, "https://monitor.example.com")
 
 
 def test_what_fits_by_its_room_fits_into_the_message_and_a_byte_more_does_not_by_much(
-    attacher: AttachmentBuilder,
+    builder: AttachmentBuilder,
 ) -> None:
     """The room is reckoned, not measured: what fills it is within the limit, and within 5% of it."""
-    attached = replace(attacher(["csv"], WINDOW, PAGE).files[0], content=bytes(room_bytes(PAGE)))
+    attached = replace(builder(["csv"], WINDOW, PAGE).files[0], content=bytes(room_bytes(PAGE)))
     message = compose(PAGE, "a@b.com", None, (attached,), sender="c@d.com")
     assert 0.95 * assemble.MESSAGE_BYTES < len(message.as_bytes(policy=POLICY)) < assemble.MESSAGE_BYTES
 
 
 def test_what_does_not_fit_is_summed_up_and_the_mail_says_so_and_where_all_is(
-    attacher: AttachmentBuilder, monkeypatch: pytest.MonkeyPatch
+    builder: AttachmentBuilder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(assemble, "room_bytes", lambda _page: 60_000)
-    told = attacher(["csv"], WINDOW, PAGE)
+    told = builder(["csv"], WINDOW, PAGE)
     (attached,) = told.files
     with ZipFile(BytesIO(attached.content)) as made:
         assert made.read("cpu.csv").startswith(b"time_utc,value_min_ratio,")
@@ -219,9 +219,11 @@ def test_what_does_not_fit_is_summed_up_and_the_mail_says_so_and_where_all_is(
     assert told.missing == {}
 
 
-def test_what_fits_in_no_way_is_told_as_missing(attacher: AttachmentBuilder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_attachment_that_fits_in_no_way_is_missing(
+    builder: AttachmentBuilder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(assemble, "room_bytes", lambda _page: 300)
-    told = attacher(["csv", "xlsx"], WINDOW, PAGE)
+    told = builder(["csv", "xlsx"], WINDOW, PAGE)
     assert told.files == ()
     assert set(told.missing) == {"csv", "xlsx"}
     assert told.missing["xlsx"].endswith("bytes, of which 300 fit into the message")
@@ -238,14 +240,14 @@ def test_what_fits_in_no_way_is_told_as_missing(attacher: AttachmentBuilder, mon
         ("exit 0", "Chromium gave no PDF"),
     ],
 )
-def test_a_pdf_that_cannot_be_made_is_told_and_keeps_nothing_else_back(
-    attacher: AttachmentBuilder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str | None, why: str
+def test_a_pdf_that_cannot_be_made_is_named_and_the_others_are_attached(
+    builder: AttachmentBuilder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str | None, why: str
 ) -> None:
     monkeypatch.setenv("PATH", f"{tmp_path}")
     if script is not None:
         (tmp_path / "chromium").write_text(f"#!/bin/sh\n{script}\n")
         (tmp_path / "chromium").chmod(0o700)
-    told = attacher(["pdf", "csv"], Window(WINDOW.end_utc, 1), PAGE)
+    told = builder(["pdf", "csv"], Window(WINDOW.end_utc, 1), PAGE)
     assert [each.kind for each in told.files] == ["csv"]
     assert told.missing == {"pdf": why}
     assert told.notes == ("O anexo em PDF não pôde ser feito. A página completa pode ser impressa pelo navegador.",)

@@ -1,4 +1,4 @@
-"""The reports there are."""
+"""The catalogue of reports."""
 
 from __future__ import annotations
 

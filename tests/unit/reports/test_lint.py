@@ -1,4 +1,4 @@
-"""What may leave as mail and what may not: good messages, and one bad one for each rule."""
+"""The lint of mails: good messages, and a bad one for each rule."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ def test_a_cell_may_print_its_own_parameter() -> None:
     assert rules(message("<pre>limit = 0.8\ntime_range = 6</pre>")) == []
 
 
-def test_a_path_is_told_with_its_cell_its_words_and_how_to_mend_it() -> None:
+def test_a_path_is_named_with_its_cell_its_line_and_a_remedy() -> None:
     cells = [(1, "<h1>A</h1>"), (4, "saved\nto /srv/pycemaker/out/cpu.csv (3 rows)")]
     sent = message("<pre>saved\nto /srv/pycemaker/out/cpu.csv (3 rows)</pre>")
     assert [flaw.message for flaw in lint.flaws(sent, "", WITHHELD, cells)] == [
@@ -177,7 +177,7 @@ def test_a_path_is_told_with_its_cell_its_words_and_how_to_mend_it() -> None:
     ]
 
 
-def test_a_secret_is_told_with_its_cell_and_never_itself() -> None:
+def test_a_secret_is_named_by_its_cell_and_never_shown() -> None:
     (flaw,) = lint.flaws(message("<p>hunter-2-hunter</p>"), "", WITHHELD, [(3, "<p>hunter-2-hunter</p>")])
     assert flaw.message == (
         "a secret stands in the HTML, from cell 3: do not print or show it; what cells show is kept and mailed"

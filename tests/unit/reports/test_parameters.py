@@ -1,4 +1,4 @@
-"""A notebook's parameters: read from the cell, told as JSON Schema, checked before anything runs."""
+"""A notebook's parameters: read from the cell, described as JSON Schema, checked before anything runs."""
 
 from __future__ import annotations
 

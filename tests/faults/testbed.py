@@ -1,4 +1,4 @@
-"""A place for reports to go wrong in: a mongod, a mail server, a folder, and server processes that can be killed."""
+"""A testbed for faults of reports: a mongod, a mail server, a folder, and server processes that can be killed."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ NOTEBOOK = ROOT / "notebooks" / "report.ipynb"
 
 
 @dataclass
-class Place:
-    """Where it happens.
+class Testbed:
+    """The parts of one testbed.
 
     Attributes:
         folder: the worker's `DATA_DIR` and scratch.
         database: the one that every part shares.
-        desk: asks for reports, and looks at them; it makes and sends nothing.
+        report_service: enqueues reports, and reads them; it makes and sends nothing.
         mail: the mail server.
         environment: a worker's variables.
         now: where the intervals end.
@@ -73,8 +73,8 @@ class Place:
             worker.stdout.close()
         self.workers.remove(worker)
 
-    def ask(self, report_id: str, *recipients: str) -> None:
-        """Ask for a report of the last six hours."""
+    def enqueue(self, report_id: str, *recipients: str) -> None:
+        """Enqueue a report of the last six hours."""
         request = ReportRequest(report_id, NOTEBOOK, Window(self.now, 6), recipients or (f"{report_id}@example.com",))
         self.report_service.enqueue(request, submit(report_id, report_queue=10_000, report_retry_seconds=3600))
 
@@ -93,8 +93,8 @@ class Place:
 
 
 @contextlib.contextmanager
-def place(**given: str) -> Iterator[Place]:
-    """A place over a sample history of half a day; whatever was started in it is stopped."""
+def testbed(**given: str) -> Iterator[Testbed]:
+    """A testbed over a sample history of half a day; whatever was started in it is stopped."""
     folder = Path(tempfile.mkdtemp(prefix="pm-"))
     held = embedded.acquire(folder)
     plain = {name: text for name, text in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")}
@@ -114,19 +114,19 @@ def place(**given: str) -> Iterator[Place]:
         now = datetime.now(UTC).replace(microsecond=0)
         demo.write_history(database, now, 12)
         report_service = make_report_service(from_mapping(environment), database, environment, keep_spare=False)
-        here = Place(folder, database, report_service, mail, environment, now)
+        bed = Testbed(folder, database, report_service, mail, environment, now)
         try:
-            yield here
+            yield bed
         finally:
-            for worker in list(here.workers):
-                here.kill(worker)
+            for worker in list(bed.workers):
+                bed.kill(worker)
             database.close()
             held.release()
             shutil.rmtree(folder, ignore_errors=True)
 
 
 def left_behind(folder: Path) -> list[psutil.Process]:
-    """Processes of report makers that are still there."""
+    """Worker processes of reports that are still there."""
     found = []
     for process in psutil.process_iter(["cmdline"]):
         words = process.info["cmdline"] or []
@@ -140,7 +140,7 @@ def left_behind(folder: Path) -> list[psutil.Process]:
 def table(title: str, rows: Counter[tuple[Any, ...]], names: tuple[str, ...]) -> None:
     """Print how often each combination came."""
     print(f"\n{title}")
-    widths = [max(len(str(row[place])) for row in [names, *rows]) for place in range(len(names))]
+    widths = [max(len(str(row[column])) for row in [names, *rows]) for column in range(len(names))]
     print("  " + "  ".join(name.ljust(width) for name, width in zip(names, widths, strict=True)) + "  reports")
     for row, count in sorted(rows.items(), key=lambda each: (-each[1], str(each[0]))):
         print(

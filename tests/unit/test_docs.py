@@ -1,4 +1,4 @@
-"""The documents against the code: settings, routes, errors, metrics, files, commands and links that they name."""
+"""The documents against the code: settings, routes, errors, metrics, files and commands that they name."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import contextlib
 import functools
 import io
 import re
-import tomllib
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
@@ -28,81 +27,10 @@ from pycemaker.reports.attachments.kinds import KINDS
 from pycemaker.settings import ROOT, Settings, from_mapping
 from pycemaker.web.access.cross_site import CrossSite
 from pycemaker.web.formats import MEDIA_TYPES
+from tests.services.documents import NAME, README, every_document, rows, section, text_of
 from tests.unit.test_architecture import LAYERS
 
-README = ROOT / "README.md"
-DOCS = [README, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 ROOMS = sorted(path.parent.name for path in (ROOT / "pycemaker").glob("*/__init__.py"))
-NAME = re.compile(r"`([^`]+)`")
-
-
-def name_of(path: Path) -> str:
-    return str(path.relative_to(ROOT))
-
-
-every_document = pytest.mark.parametrize("path", DOCS, ids=name_of)
-
-
-@functools.cache
-def text_of(name: str) -> str:
-    return (ROOT / name).read_text(encoding="utf-8")
-
-
-def section(name: str, heading: str) -> str:
-    """The text under a heading, up to the next one of its level or above."""
-    level = heading.split()[0]
-    _, _, rest = text_of(name).partition(f"\n{heading}\n")
-    assert rest, f"{name} has no heading {heading!r}"
-    return re.split(rf"^#{{2,{len(level)}}} ", rest, maxsplit=1, flags=re.MULTILINE)[0]
-
-
-def rows(text: str) -> Iterator[list[str]]:
-    """The cells of each row of the tables in a text, heads and rules left out."""
-    for block in re.findall(r"^\|.*\n\|[-|]+\|\n((?:\|.*\n)+)", text + "\n", re.MULTILINE):
-        for line in block.splitlines():
-            yield [cell.strip() for cell in line.strip("|").split("|")]
-
-
-def test_the_readme_is_one_short_page() -> None:
-    assert README.stat().st_size <= 8_192
-
-
-def test_every_document_is_reached_from_the_readme() -> None:
-    linked = {(ROOT / target).resolve() for target in links_of(README) if target.endswith(".md")}
-    assert {name_of(path) for path in DOCS} - {name_of(path) for path in linked} == {"README.md"}
-
-
-def test_the_version_is_that_of_the_newest_change() -> None:
-    newest = re.search(r"^## (\S+) \(\d{4}-\d{2}-\d{2}\)$", text_of("CHANGELOG.md"), re.MULTILINE)
-    assert newest is not None
-    assert tomllib.loads(text_of("pyproject.toml"))["project"]["version"] == newest[1]
-
-
-# --- links
-
-
-def links_of(path: Path) -> list[str]:
-    text = re.sub(r"^```.*?^```", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
-    found = re.findall(r"\]\(([^)\s]+)\)", text) + re.findall(r'src="([^"]+)"', text)
-    return [target for target in found if not target.startswith(("http://", "https://"))]
-
-
-def anchors_of(path: Path) -> set[str]:
-    """The anchors of a document's headings, as GitHub makes them."""
-    text = re.sub(r"^```.*?^```", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
-    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
-
-
-@every_document
-def test_every_link_leads_to_a_file_and_a_heading_that_are_there(path: Path) -> None:
-    lost = []
-    for target in links_of(path):
-        file, _, anchor = target.partition("#")
-        led = (path.parent / file).resolve() if file else path
-        if not led.is_file() or (anchor and anchor not in anchors_of(led)):
-            lost.append(target)
-    assert lost == []
 
 
 # --- names

@@ -104,6 +104,11 @@ class Settings:
         return urlsplit(self.public_url or "").path.rstrip("/")
 
     @property
+    def outbox_dir(self) -> Path:
+        """The outbox: messages as files, where no mail account is set."""
+        return self.data_dir / "outbox"
+
+    @property
     def mails(self) -> bool:
         """Whether reports go to a mail server; otherwise they are written to the outbox."""
         return self.email_from is not None

@@ -60,7 +60,7 @@ def _checks(settings: Settings, shared: service_checks.SharedConnection) -> list
         Check("disk", partial(machine_checks.look_at_disk, settings.data_dir)),
         *service_checks.database_checks(shared),
         Check("zones", partial(machine_checks.look_at_zones, settings.timezone)),
-        Check("mail", partial(service_checks.look_at_mail, _sender(settings), str(settings.data_dir / "outbox")), 20.0),
+        Check("mail", partial(service_checks.look_at_mail, _sender(settings), str(settings.outbox_dir)), 20.0),
         Check("bucket", partial(service_checks.look_at_bucket, _figures(settings)), 30.0),
         Check("kernel", machine_checks.look_at_kernel, machine_checks.KERNEL_SECONDS + 10),
         Check("notebooks", machine_checks.look_at_notebooks),

@@ -156,7 +156,7 @@ def _told(record: dict[str, Any], settings: Settings) -> str:
     if record["state"] == "sent":
         where = f"mailed to {record['email_to']}"
     else:
-        where = f"written to {settings.data_dir / 'outbox' / record['reply']} (no mail account is set)"
+        where = f"written to {settings.outbox_dir / record['reply']} (no mail account is set)"
     page = f"{settings.own_url}/reports/{record['id']} (while the server runs)"
     lines = [record["subject"], f"  {where}, {record['seconds']} s", f"  page: {page}"]
     left_out = [one["address"] for one in record["recipients"] if one["state"] == "suppressed"]

@@ -1,13 +1,11 @@
-"""The processes of one report: which they are, and their end.
+"""Process tree of one report: finds all its processes and ends them.
 
-Whatever a cell starts in the background loses its parent with the shell that started it, and a session of its own by
-`setsid` takes it out of every group. On Linux it is found all the same: the report's process adopts what is orphaned
-below it (PR_SET_CHILD_SUBREAPER), where it would go to process 1 else, so that a walk down from there meets all of it.
-Where that process has itself been killed, and on other systems, what was started is known by a mark among the variables
-that it has inherited.
+A process that a cell starts in the background loses its parent when the shell ends, and `setsid` takes it out of every
+group. On Linux the worker process adopts orphans below it (PR_SET_CHILD_SUBREAPER), so that a walk down from it finds
+them. Where the worker process was killed, and on other systems, they are known by an environment variable that they
+inherited.
 
-Cells run under this system's user, who reads the memory and the variables of all of its processes, but of those that
-say no.
+Cells run as the server's user, who may read the memory and variables of its processes, except of those that forbid it.
 """
 
 from __future__ import annotations
@@ -21,7 +19,7 @@ from collections.abc import Iterable
 import psutil
 
 MARK = "PYCEMAKER_REPORT_PROCESS"
-"""The variable that names the report's process to all that is started below it."""
+"""The environment variable that marks the processes of one report."""
 
 _PR_SET_DUMPABLE, _PR_SET_CHILD_SUBREAPER = 4, 36
 _END_SECONDS = 2.0
@@ -29,14 +27,14 @@ _LOOK_SECONDS = 0.01
 
 
 def adopt_orphans() -> None:
-    """Become the parent of what is orphaned below this process from now on; on Linux, elsewhere nothing."""
+    """Make this process the parent of orphans below it, from now on. Linux only; elsewhere it does nothing."""
     _control(_PR_SET_CHILD_SUBREAPER, 1)
 
 
 def forbid_reading() -> None:
-    """Keep the processes of this user from reading this one's memory and variables; on Linux, elsewhere nothing.
+    """Forbid this user's processes to read this one's memory and variables. Linux only; elsewhere it does nothing.
 
-    It holds until another program is started in this process's place. Root reads them all the same.
+    It holds until this process executes another program. Root can read them all the same.
     """
     _control(_PR_SET_DUMPABLE, 0)
 
@@ -48,21 +46,21 @@ def _control(option: int, value: int) -> None:
 
 
 def process_tree(roots: Iterable[psutil.Process]) -> set[psutil.Process]:
-    """These processes and their descendants, as far as they are there.
+    """The living among these processes and their descendants.
 
-    psutil knows a process by its start too, so that none is taken for one of ours that has got its number since.
+    psutil also compares start times, so that a process that got a number again is not taken for ours.
     """
-    found: set[psutil.Process] = set()
+    tree: set[psutil.Process] = set()
     for root in roots:
         with contextlib.suppress(psutil.Error):
-            found |= {root, *root.children(recursive=True)}
-    return found
+            tree |= {root, *root.children(recursive=True)}
+    return tree
 
 
 def end_process_tree(roots: Iterable[psutil.Process], mark: str, keeping: psutil.Process) -> None:
-    """Kill the family of these processes and all that bears the mark, but for one of them.
+    """Kill the trees of these processes and all processes with the mark, except `keeping`.
 
-    It is looked for until nothing of it lives, since it may start something while it is looked for.
+    The search is repeated until none is alive: a process may start another during the search.
     """
     roots = list(roots)
     until = time.monotonic() + _END_SECONDS
@@ -76,12 +74,12 @@ def end_process_tree(roots: Iterable[psutil.Process], mark: str, keeping: psutil
 
 
 def _marked(mark: str) -> set[psutil.Process]:
-    found = set()
+    marked = set()
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
             if process.environ().get(MARK) == mark:
-                found.add(process)
-    return found
+                marked.add(process)
+    return marked
 
 
 def _lives(process: psutil.Process) -> bool:

@@ -40,7 +40,7 @@ def make_report_service(
     """
     transport = mail_transport(settings, database)
     limits = limits or job_limits(settings)
-    remove = Outbox(settings.data_dir / "outbox").remove  # also where a mail account was set since
+    remove = Outbox(settings.outbox_dir).remove  # also where a mail account was set since
     return ReportService(
         database, environment, settings.data_dir, transport, limits, keep_spare=keep_spare, remove_message=remove
     )
@@ -75,7 +75,7 @@ def mail_transport(settings: Settings, database: Database) -> MailTransport:
 
 def _sender(settings: Settings) -> Outbox | SmtpSender:
     if settings.email_from is None:
-        return Outbox(settings.data_dir / "outbox")
+        return Outbox(settings.outbox_dir)
     return SmtpSender(
         settings.smtp_host,
         settings.smtp_port,

@@ -1,7 +1,7 @@
-"""One report in a process of its own: one deadline, a bound on its memory, nothing left behind.
+"""Runs a worker process for one report: a deadline, a memory limit, no process left behind.
 
-Starting Python, a kernel and the libraries takes seconds; a runner has done that before it is given a report. It serves
-one, so that no report sees what another left.
+Starting Python, a kernel and the libraries takes seconds; a warm process has done that before it gets a task. It serves
+one report, so that none sees what another left.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ from pycemaker.reports.model import OnProgress
 from pycemaker.settings import ROOT, secrets_of, without_secrets
 
 NICENESS = 5
-"""How far a report's processes stand back for the metric routes."""
+"""The niceness of worker processes, which yield to the metric routes."""
 
 _END_SECONDS = 2.0
-"""How long it has to end what it started, and itself, once its input has closed."""
+"""How long a worker process has to end itself and its descendants once its input has closed."""
 
 _LOOK_SECONDS = 0.25
-"""How often its memory is looked at: a runaway takes a gigabyte or two in that, no more."""
+"""The interval between checks of its memory, in which a runaway takes a gigabyte or two."""
 
 
 class ReportProcess:
-    """One report process, started when made.
+    """One worker process, started by the constructor.
 
     Args:
-        environment: its variables; the secrets among them it gets on its standard input.
+        environment: its variables; it gets the secrets among them on its standard input.
     """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
@@ -58,7 +58,7 @@ class ReportProcess:
             encoding="utf-8",
         )
         self._own = psutil.Process(self._process.pid)
-        with contextlib.suppress(OSError):  # it has ended already, which whoever gives it a job is told
+        with contextlib.suppress(OSError):  # it has ended already; `run` raises then
             self._write(secrets_of(environment))
         self._kernel: psutil.Process | None = None
         with contextlib.suppress(psutil.Error, OSError):
@@ -68,24 +68,24 @@ class ReportProcess:
 
     @property
     def is_alive(self) -> bool:
-        """Whether it can still take a job."""
+        """Whether the process is alive."""
         return self._process.poll() is None
 
     def run(
         self, task: dict[str, Any], limit_seconds: float, on_progress: OnProgress, memory_mb: int = 0
     ) -> dict[str, Any]:
-        """Hand it the job and wait for what came of it.
+        """Send it the task and wait for the result.
 
         Args:
             task: see `worker_entry`.
             limit_seconds: the deadline.
-            on_progress: told as it goes on.
-            memory_mb: how much memory its processes may hold together, in MiB; 0 for any.
+            on_progress: called with each stage and cell.
+            memory_mb: the memory limit of its processes together, in MiB; 0 for none.
 
         Raises:
             ReportTimedOut: it was not done after `limit_seconds`.
-            ReportTooLarge: it held more memory than it may.
-            ReportWroteTooMuch: its cells wrote more into their folder than they may.
+            ReportTooLarge: its processes used more memory than `memory_mb`.
+            ReportWroteTooMuch: its cells wrote more than `run_folder.MOST_MB` into their folder.
             RunnerFailed: it ended without an answer.
             PycemakerError: what the pipeline raised.
         """
@@ -97,14 +97,14 @@ class ReportProcess:
                 raise RunnerFailed(stage=self._stage, reason=f"it ended with {self._process.wait()}")
             if "error" in answer:
                 raise from_facts(answer["error"])
-            if "made" in answer:
-                return dict(answer["made"])
+            if "report" in answer:
+                return dict(answer["report"])
             self._note(answer, on_progress)
 
     def _next_answer(self, until: float, limit_seconds: float, memory_mb: int) -> dict[str, Any] | None:
-        """What it says next. Its memory and the deadline are looked at however fast it says something."""
+        """Its next answer. Memory and deadline are checked however fast answers come."""
         while True:
-            self._check_bounds(memory_mb)
+            self._check_limits(memory_mb)
             left = until - time.monotonic()
             with contextlib.suppress(queue.Empty):
                 answer = self._answers.get(timeout=max(0.0, min(left, _LOOK_SECONDS)))
@@ -113,7 +113,7 @@ class ReportProcess:
             if left <= 0:
                 raise ReportTimedOut(stage=self._stage, limit_seconds=round(limit_seconds))
 
-    def _check_bounds(self, memory_mb: int) -> None:
+    def _check_limits(self, memory_mb: int) -> None:
         if time.monotonic() < self._looked_at + _LOOK_SECONDS:
             return
         held_mb, written_mb = self._held_bytes() >> 20 if memory_mb else 0, run_folder.written_bytes(self._folder) >> 20
@@ -124,27 +124,27 @@ class ReportProcess:
             raise ReportWroteTooMuch(stage=self._stage, limit_mb=run_folder.MOST_MB)
 
     def _held_bytes(self) -> int:
-        """The resident memory of all its processes; what they share counts for each."""
+        """The resident memory of all its processes; shared memory counts for each."""
         held = 0
-        for process in self._family():
+        for process in self._processes():
             with contextlib.suppress(psutil.Error):
                 held += process.memory_info().rss
         return held
 
-    def _family(self) -> set[psutil.Process]:
-        """The process, its descendants, and the kernel with its own, whose parent may be gone already."""
+    def _processes(self) -> set[psutil.Process]:
+        """The process and its kernel, each with its descendants: the kernel's parent may have ended."""
         return process_tree(filter(None, (self._own, self._kernel)))
 
     def kill(self) -> None:
-        """End the process, its kernel, and whatever they started. Twice is once.
+        """End the process, its kernel, and all that they started. A second call does nothing.
 
-        Its input closes first, upon which it ends all of that by itself, whatever becomes of whoever closed it.
+        Its input is closed first: the process then ends all of that by itself, even where this server dies meanwhile.
         """
         self._close(self._process.stdin)
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(_END_SECONDS)
         end_process_tree(filter(None, (self._own, self._kernel)), self._folder.name, keeping=self._own)
-        self._process.kill()  # last: until then it is the parent of what its descendants leave
+        self._process.kill()  # last: until then it adopts orphans of its descendants
         self._process.wait()
         end_process_tree((), self._folder.name, keeping=self._own)
         self._close(self._process.stdout)
@@ -164,7 +164,7 @@ class ReportProcess:
             raise RunnerFailed(stage="start", reason=reason) from None
 
     def _write(self, line: dict[str, Any]) -> None:
-        assert self._process.stdin is not None  # noqa: S101 - it was asked for as a pipe
+        assert self._process.stdin is not None  # noqa: S101 - Popen was called with PIPE
         self._process.stdin.write(json.dumps(line) + "\n")
         self._process.stdin.flush()
 
@@ -174,7 +174,7 @@ class ReportProcess:
             on_progress(answer["stage"], answer["done"], answer["total"])
 
     def _listen(self) -> None:
-        assert self._process.stdout is not None  # noqa: S101 - it was asked for as a pipe
+        assert self._process.stdout is not None  # noqa: S101 - Popen was called with PIPE
         with contextlib.suppress(ValueError, OSError):
             for line in self._process.stdout:
                 answer = json.loads(line)

@@ -99,7 +99,7 @@ def _render(task: dict[str, Any], collaborators: Collaborators, answer: Answer) 
 
     try:
         workspace = Workspace(Path(task["folder"]))
-        answer({"made": make_report(request_of(task), collaborators, workspace, on_progress)})
+        answer({"report": make_report(request_of(task), collaborators, workspace, on_progress)})
     except PycemakerError as error:
         answer({"error": error.to_facts()})
     except OSError as error:

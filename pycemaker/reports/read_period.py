@@ -1,4 +1,4 @@
-"""Reads the period of a notebook: every metric's samples of an interval, of the one before it, and their history."""
+"""Reads a notebook's period: every metric's samples of an interval and the previous one, and their history."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from pycemaker.settings import Settings, load
 from pycemaker.window import Window, days_before, parse_window
 
 _READERS = 3
-"""Metrics read at a time: MongoDB works on one while another is taken apart here."""
+"""Metrics read at a time: MongoDB reads one while another is decoded here."""
 
 
 def read_period(date_now: str = "now", time_range: int | str = 6, settings: Settings | None = None) -> Period:
-    """Every metric's samples of an interval, and of the one before it. What a notebook starts with.
+    """Every metric's samples of an interval and of the previous one. The first call of a notebook.
 
-    From here on this process speaks `REPORT_LANGUAGE`.
+    It also sets this process's language to `REPORT_LANGUAGE`.
 
     Args:
         date_now: where the interval ends: `dd-mm-yyyy-HH-MM-SS` in `TIMEZONE`, `now`, or ISO 8601 with an offset.
@@ -34,7 +34,7 @@ def read_period(date_now: str = "now", time_range: int | str = 6, settings: Sett
 
     Raises:
         InvalidDate, InvalidRange: before anything is read.
-        InvalidParameter: papermill put something into this notebook that its parameters cell does not have or take.
+        InvalidParameter: papermill injected a parameter that the parameters cell does not declare or allow.
         DatabaseUnreachable, DatabaseNotStarted: MongoDB is away, or the embedded one does not start.
         InvalidSettings: see `settings.load`.
     """
@@ -56,7 +56,7 @@ def read_period(date_now: str = "now", time_range: int | str = 6, settings: Sett
 
 
 def _cells_so_far() -> list[str]:
-    """The sources of the cells that ran in this kernel; none outside of one."""
+    """The sources of the cells that ran in this kernel; empty outside of a kernel."""
     shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
     return list(shell.user_ns.get("In", [])) if shell else []
 

@@ -1,9 +1,9 @@
-"""The folder in which a report's cells run: what they write lands there, is bounded, and goes with it.
+"""Run folder: where a report's cells run and write. Its size is limited, and it is removed after the run.
 
-What lies beside the notebooks is there as copies, made as a report begins, so that `open("queries.sql")` and
-`import helper` read what they read in JupyterLab and a cell that writes to such a name writes to its own copy. What is
-too large to copy, and what lies above the notebooks (`../data/x.csv`), is there by links: a cell that writes to a name
-there writes to that file. Where links are not allowed (Windows, as a rule), cells run in the notebooks' own folder.
+It has copies of the files beside the notebooks, made when a report begins, so that `open("queries.sql")` and
+`import helper` work as in JupyterLab, and cells write to their own copies. Large files, and files above the notebooks
+(`../data/x.csv`), are links: cells write to the originals there. Where links are not allowed (usually on Windows),
+cells run in the notebooks' own folder.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from contextlib import suppress
 from pathlib import Path
 
 MOST_MB = 1024
-"""How much the cells of one report may write, and how long one of their files may be, in MiB."""
+"""The most that the cells of one report may write, and the largest of their files, in MiB."""
 
 _ENTRIES = 100_000
-"""Files beyond which a folder counts as too large: to look at more of them takes long."""
+"""Entries beyond which a folder counts as too large: counting more takes long."""
 
 _COPIED_BYTES, _COPIED_FILE_BYTES, _COPIED_FILES = 64 << 20, 16 << 20, 2_000
-"""What is copied for a report: in all, of one file, and how many."""
+"""Limits of the copies for a report: bytes in all, bytes of a file, files."""
 
 _LEFT_OUT = ("__pycache__", ".ipynb_checkpoints", ".env")
 
 
 def make(folder: Path, notebooks: Path) -> Path:
-    """The folder for cells, below `folder`, with links to what is beside `notebooks`; where cells start."""
+    """Create the folder for cells below `folder`, with links to what is beside `notebooks`; where cells start."""
     above = folder / "work"
     inside = above / notebooks.name
     try:
@@ -41,7 +41,7 @@ def make(folder: Path, notebooks: Path) -> Path:
 
 
 def fill(inside: Path, notebooks: Path) -> None:
-    """Put what is in `notebooks` now into the folder that `make` gave: copies, and links to what is too large."""
+    """Copy the present content of `notebooks` into the folder of `make`; large files as links."""
     if inside == notebooks:
         return
     bytes_left: float = _COPIED_BYTES
@@ -64,14 +64,14 @@ def fill(inside: Path, notebooks: Path) -> None:
 
 
 def temporary(folder: Path) -> Path:
-    """The folder for what cells write without saying where."""
-    made = folder / "tmp"
-    made.mkdir(exist_ok=True)
-    return made
+    """The folder for temporary files of cells (`TMPDIR`)."""
+    path = folder / "tmp"
+    path.mkdir(exist_ok=True)
+    return path
 
 
 def bound_files() -> None:
-    """From here on no file of this process and of those that it starts grows beyond MOST_MB; on Windows nothing."""
+    """Limit the files of this process and its descendants to MOST_MB each; on Windows it does nothing."""
     with suppress(ImportError):
         import resource  # not on Windows
 
@@ -82,7 +82,7 @@ def bound_files() -> None:
 
 
 def written_bytes(folder: Path) -> int:
-    """How much of the disk is taken by what is below the folder; links are not followed."""
+    """The disk space of the files below the folder; links are not followed."""
     size = count = 0
     for parent, folders, files in os.walk(folder):
         count += len(files) + len(folders)
@@ -96,7 +96,7 @@ def written_bytes(folder: Path) -> int:
 
 
 def _size_bytes(path: Path) -> float:
-    """A file's length; infinite for what is no file (a pipe would never end) or cannot be looked at."""
+    """A file's length; infinite for what is no file (a pipe never ends) or cannot be read."""
     with suppress(OSError):
         status = path.stat()
         return status.st_size if stat.S_ISREG(status.st_mode) else float("inf")

@@ -1,1 +1,1 @@
-"""Who makes which report when: the queue in MongoDB, its workers, the processes that they start, retention."""
+"""Jobs: the queue of reports in MongoDB, its workers, their processes, retention."""

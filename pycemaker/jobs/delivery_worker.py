@@ -40,7 +40,7 @@ MOST_LATE_READS = 20
 _NOT_RECORDED = "MongoDB did not answer when the message was about to leave; nothing was sent"
 
 IsSuppressed = Callable[[str, str], bool]
-"""Whether an address has unsubscribed from a report, by its notebook's name."""
+"""Tells for an address and a notebook's name if the address has unsubscribed."""
 
 Headers = Callable[[str, str], dict[str, str]]
 """Additional headers for an address and a notebook's name: ASCII, one line each."""
@@ -137,7 +137,7 @@ class DeliveryWorker:
             self._send(job, recipient_index, recipient, content)
 
     def _may_repeat(self, job: JobDocument) -> bool:
-        """Whether the attempt that was cut off wrote to this same outbox: writing again replaces the file."""
+        """True if the attempt that was cut off wrote to this same outbox: writing again replaces the file."""
         return self.transport.is_repeatable and job.get("sender") == self.job_store.sender
 
     def _send(self, job: JobDocument, recipient_index: int, recipient: JobDocument, content: bytes) -> None:

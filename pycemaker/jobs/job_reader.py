@@ -65,7 +65,7 @@ class JobReader:
             return self._reports.count_documents(self._own | {"state": states.QUEUED, "due_at": {"$type": "date"}})
 
     def overdue_seconds(self) -> float:
-        """How long the job that is due longest has waited for a worker; 0 where none is due."""
+        """The longest time that a due job has waited for a worker; 0 where none is due."""
         query = self._own | {"state": {"$in": list(states.OPEN)}, "due_at": {"$type": "date"}}
         with one_exchange():
             self._ensure_indexes()

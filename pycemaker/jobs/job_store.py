@@ -37,7 +37,7 @@ from pycemaker.jobs.report_counts import ReportCounts
 from pycemaker.mongo.database import Database, one_exchange
 
 ORPHAN_SECONDS = 86_400
-"""How long a job waits for a server with its sender; then any server may end it, and none may send it."""
+"""The time that a job waits for a server with its sender; then any server may end it, and none may send it."""
 
 MOST_REFUSALS = 20
 """Temporary refusals stored of a recipient, the latest ones: those of more than four hours."""
@@ -108,7 +108,7 @@ class JobStore(JobEnqueuer):
             )
 
     def is_orphan(self, job: Mapping[str, Any]) -> bool:
-        """Whether a claimed job is another sender's, of which no server is left."""
+        """True if a claimed job is another sender's, of which no server is left."""
         return self.sender is not None and job.get("sender") not in (None, self.sender)
 
     def renew_leases(self, owners: Iterable[str]) -> set[str]:

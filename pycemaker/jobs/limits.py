@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 LEASE_SECONDS = 15.0
-"""How long a job stays with a server that does not renew it; a server renews three times in that."""
+"""The lease of a claim; a heartbeat renews it three times in that."""
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ DELIVERY_WORKERS = 2
 """Mails sent at a time: a mail server that keeps one waiting does not hold up the others."""
 
 POLL_SECONDS = 1.0
-"""How often the job store is read for what other servers left, and for reports that they render."""
+"""The interval of reading the job store for jobs that other servers left, and for results of theirs."""
 
 _OUTAGE_SECONDS = 60.0
 _RETENTION_SECONDS = 600.0

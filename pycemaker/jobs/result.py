@@ -30,7 +30,7 @@ def record(job: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def is_open(job: Mapping[str, Any]) -> bool:
-    """Whether the report is still being rendered, or sent for the first time."""
+    """True if the report is still being rendered, or sent for the first time."""
     return job["state"] in states.OPEN and job["state"] != states.DEFERRED
 
 

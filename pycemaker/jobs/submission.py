@@ -15,7 +15,7 @@ from pycemaker.window import to_iso_text
 
 @dataclass(frozen=True)
 class Submission:
-    """How a report is requested.
+    """The keys and limits of a request for a report.
 
     Attributes:
         repeat_key: equal for requests that mean the same report (`make_repeat_key`).

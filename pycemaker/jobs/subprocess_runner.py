@@ -31,7 +31,7 @@ NICENESS = 5
 """The niceness of worker processes, which yield to the metric routes."""
 
 _END_SECONDS = 2.0
-"""How long a worker process has to end itself and its descendants once its input has closed."""
+"""The time for a worker process to end itself and its descendants after its input has closed."""
 
 _LOOK_SECONDS = 0.25
 """The interval between checks of its memory, in which a runaway takes a gigabyte or two."""
@@ -68,7 +68,7 @@ class ReportProcess:
 
     @property
     def is_alive(self) -> bool:
-        """Whether the process is alive."""
+        """True if the process is alive."""
         return self._process.poll() is None
 
     def run(

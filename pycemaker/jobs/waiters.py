@@ -23,7 +23,7 @@ class Waiters:
 
     @contextmanager
     def slot(self, report_id: str) -> Iterator[bool]:
-        """Whether there is a slot to wait for this report; it is taken for the length of the block."""
+        """Take a slot to wait for this report for the length of the block; yields False where none is free."""
         has_slot = self._take(report_id)
         try:
             yield has_slot

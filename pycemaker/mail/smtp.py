@@ -178,7 +178,7 @@ def _expect(kind: int, reply: tuple[int, bytes]) -> str:
 
 
 def _is_permanent(error: Exception) -> bool:
-    """Whether a retry is of no use: a reply that begins with 5 (RFC 5321, 4.2.1), or an error on our side."""
+    """True if a retry is of no use: a reply that begins with 5 (RFC 5321, 4.2.1), or an error on our side."""
     if isinstance(error, smtplib.SMTPResponseException):
         return error.smtp_code // 100 == 5
     if isinstance(error, ssl.SSLError):  # one about a certificate is a ValueError too

@@ -146,7 +146,7 @@ class SmtpConnection(smtplib.SMTP):
             raise smtplib.SMTPResponseException(code, text)
 
     def _has_early_reply(self) -> bool:
-        """Whether there is a reply to read, or the server has closed; does not block."""
+        """True if there is a reply to read, or the server has closed; does not block."""
         if self.file is None or self.sock is None:
             return True
         self.sock.settimeout(0)

@@ -57,7 +57,7 @@ class Suppressions:
         self._database = database
 
     def is_suppressed(self, address: str, notebook: str = EVERY_REPORT) -> bool:
-        """Whether this report (by default any report) must not be mailed to the address."""
+        """True if this report (by default any report) must not be mailed to the address."""
         return bool(self.of(address, notebook))
 
     def of(self, address: str, notebook: str) -> list[Suppression]:

@@ -8,7 +8,7 @@ EXECUTED_NOTEBOOK = "executed.ipynb"
 PAGE = "page.html"
 MESSAGE = "message.eml"
 FIGURES = "figures/"
-"""What the name of each figure begins with."""
+"""The folder of the figures: each figure's name begins with it."""
 
 
 def link_figures(html: str) -> str:

@@ -230,7 +230,7 @@ def kind_name(address: str) -> str:
 
 
 def _is_clean_end(output: Json) -> bool:
-    """Whether the cell called `sys.exit(0)`, which papermill treats as the notebook's early end."""
+    """True if the cell called `sys.exit(0)`, which papermill treats as the notebook's early end."""
     return bool(output.get("ename") == "SystemExit" and output.get("evalue") in ("", "0", "None"))
 
 

@@ -36,7 +36,7 @@ STREAM_LIMIT_CHARACTERS = 1_000_000
 """The most printed text that is kept of one cell."""
 
 OUTPUT_SECONDS = 60
-"""How long outputs of a cell are still taken after it has run."""
+"""The time for which outputs of a cell are still taken after it has run."""
 
 _WARM_UP = (
     "import pycemaker.presentation.display, pycemaker.reports.read_period, pycemaker.reports.charts;"

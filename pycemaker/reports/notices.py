@@ -30,5 +30,5 @@ def notice(text: str, link: Link | None = None) -> str:
 
 
 def is_notice(text: str) -> bool:
-    """Whether a piece of HTML is a notice."""
+    """True if a piece of HTML is a notice."""
     return text.startswith(_NOTICE)

@@ -87,7 +87,7 @@ def _reduced_cell(cell: Json, tags: set[str], reducer: CellReducer) -> Json | No
 
 
 def says_something(notebook: Json) -> bool:
-    """Whether a showable notebook has a figure, or text other than headings of text cells."""
+    """True if a showable notebook has a figure, or text other than headings of text cells."""
     if notebook["metadata"]["pictures"] or any("image/png" in output["data"] for output in _outputs(notebook)):
         return True
     return any(re.sub(r"<[^>]*>|\s", "", text) for text in _texts(notebook))

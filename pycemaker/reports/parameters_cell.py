@@ -30,7 +30,7 @@ _Line = ast.Assign | ast.AnnAssign
 
 @dataclass(frozen=True)
 class ParametersCell:
-    """What a parameters cell declares.
+    """The declarations of a parameters cell.
 
     Attributes:
         parameters: the parameters for callers, in the cell's order.

@@ -1,4 +1,4 @@
-"""What happens to reports when parts of the world break. Each prints its figures; they take minutes, so no suite runs them.
+"""Faults: reports while their surroundings break. Each prints its figures; they take minutes, so no suite runs them.
 
     python -m tests.faults                  all of them
     python -m tests.faults kills --count 50

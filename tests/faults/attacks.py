@@ -83,7 +83,7 @@ class LeftError(Exception):
 
 
 def _left(clients: list[socket.socket], until: float) -> int:
-    """How many of them the server has neither answered nor ended by then."""
+    """The number of them that the server has neither answered nor closed by then."""
     left = 0
     for each in clients:
         each.settimeout(max(0.001, until - time.monotonic()))

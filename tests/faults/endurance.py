@@ -1,4 +1,4 @@
-"""What a server holds after hundreds of reports, against after three: processes, threads, descriptors, sockets, memory."""
+"""Endurance: processes, threads, descriptors, sockets and memory of a server after hundreds of reports, against three."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ LEAST_MS = 100.0
 
 @dataclass
 class Waits:
-    """What an honest client saw: milliseconds until a 200, and until anything else with its status."""
+    """The answers of an honest client: milliseconds until a 200, and until any other status."""
 
     good_ms: list[float] = field(default_factory=list)
     other_ms: list[tuple[float, int]] = field(default_factory=list)
@@ -121,7 +121,7 @@ def _acts_for_other_sites(served: ServerProcess) -> list[str]:
 
 
 def _watched(served: ServerProcess, attack: AbstractContextManager[None]) -> tuple[Waits, int]:
-    """What an honest client waits during the attack, and how many connections outlived it."""
+    """The waits of an honest client during the attack, and the connections that outlived it."""
     waits = Waits()
     try:
         with attack:

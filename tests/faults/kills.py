@@ -107,7 +107,7 @@ def _while_sending(bed: Testbed, dice: random.Random, count: int) -> Iterator[tu
 
 
 def _row(bed: Testbed, report_id: str, at: dict[str, Any]) -> tuple[Any, ...]:
-    """What the report was at when its server was killed, its end, its mails."""
+    """The report's stage when its server was killed, its end, its mails."""
     job = bed.ended(report_id)
     at_recipient = at["recipients"][0]["state"]
     stage = f"{at['state']}" + (f", {at['stage']}" if at["state"] == "running" and at["stage"] else "")

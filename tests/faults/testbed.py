@@ -88,7 +88,7 @@ class Testbed:
         return job
 
     def mails(self) -> Counter[str]:
-        """How many messages arrived whole, by recipient."""
+        """The number of messages that arrived whole, by recipient."""
         return Counter(received.recipients[0] for received in self.mail.received)
 
 

@@ -23,7 +23,7 @@ _OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", 
 
 Answer = tuple[int, dict[str, str], bytes]
 Site = Callable[[str], Answer]
-"""What is at a path: status, headers, body."""
+"""The answer at a path: status, headers, body."""
 
 
 @contextmanager
@@ -71,7 +71,7 @@ def opened(
 
 
 def violations(page: Page, *, but: Sequence[str] = ()) -> list[str]:
-    """What axe-core finds wrong with a page, a line each: rule, what is wrong, where. Rules in `but` are not looked at."""
+    """The violations that axe-core finds on a page, a line each: rule, problem, element. Rules in `but` are skipped."""
     options = {"resultTypes": ["violations"], "rules": {rule: {"enabled": False} for rule in but}}
     found: list[dict[str, Any]] = Axe().run(page, options=options).response["violations"]
     return [f"{each['id']}: {each['help']}: {node['html'][:160]}" for each in found for node in each["nodes"]]

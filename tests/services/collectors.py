@@ -20,7 +20,7 @@ _HIGH_HOURS = 5
 
 @dataclass(frozen=True)
 class Collector:
-    """How samples come.
+    """The rhythm of a collector.
 
     Attributes:
         seconds: how far apart they are.

@@ -1,4 +1,4 @@
-"""How colours look and differ: contrast as WCAG reckons it, colour-vision deficiencies, CIEDE2000.
+"""Colours: contrast by WCAG, colour-vision deficiencies, differences by CIEDE2000.
 
 Sources: contrast is WCAG 2.2's "relative luminance" and "contrast ratio"; the simulations are the matrices for severity
 1.0 that go with Machado, Oliveira and Fernandes, "A Physiologically-based Model for Simulation of Color Vision
@@ -63,7 +63,7 @@ def lab(rgb: Triple) -> Triple:
 
 
 def difference_seen(one: str, other: str, deficiency: str) -> float:
-    """How different two colours look (CIEDE2000): 1 is just noticeable side by side, 10 at a glance."""
+    """The difference of two colours (CIEDE2000): 1 is just noticeable side by side, 10 at a glance."""
     matrix = DEFICIENCIES[deficiency]
     return ciede2000(lab(matrix @ linear(one)), lab(matrix @ linear(other)))
 

@@ -22,7 +22,7 @@ ROLES = {"owner": ["readWrite"], "reader": ["read"], "stranger": []}
 
 @dataclass(frozen=True)
 class GuardedMongod:
-    """Where it listens, as a URL has it."""
+    """Its host and port, as in a URL."""
 
     place: str
 

@@ -1,4 +1,4 @@
-"""What somebody who can write into a sample, a table or a cell would try on a reader: markup that runs, fetches, or hides.
+"""Hostile markup that runs, fetches or hides, for samples, tables and cells that an attacker can write to.
 
 `{canary}` stands for the address of a server that nothing may ever ask; `{hit}` for a script that asks it.
 """

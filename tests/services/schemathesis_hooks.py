@@ -1,4 +1,4 @@
-"""What schemathesis cannot know of /openapi.json: which requests a schema takes and the calendar, or a notebook, does not."""
+"""Hooks for schemathesis: requests that the schema of /openapi.json allows and the calendar, or a notebook, does not."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ DRIP = "drip"
 """Answers one byte every 50 ms, for ever."""
 
 STEPS = ("connect", "greet", "login", "sender", "recipient", "data", "midway", "message", "quit")
-"""Where a script can say something else than usual: a reply ("550 no"), or one of the words above.
+"""Steps at which a script may give an unusual answer: a reply ("550 no"), or one of the words above.
 
 `data` is the answer to the DATA command, `midway` one that comes in the midst of the message, after which the server
 hangs up; `message` is the one to the message itself, once all of it has arrived.

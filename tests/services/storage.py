@@ -35,7 +35,7 @@ Answer = int | str
 
 @dataclass
 class Storage:
-    """Where figures go.
+    """A storage for figures.
 
     Attributes:
         url: for STORAGE_EMULATOR_HOST.
@@ -59,7 +59,7 @@ class Storage:
         }
 
     def objects(self) -> list[dict[str, Any]]:
-        """What the emulator holds: each object as Google's JSON describes it."""
+        """The objects in the emulator, as Google's JSON describes them."""
         with urlopen(f"{self.url}/storage/v1/b/{self.bucket}/o") as answer:
             return list(json.load(answer).get("items", []))
 

@@ -14,7 +14,7 @@ FILES = {
     "xlsx": ("samples.xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
     "pdf": ("report.pdf", "application/pdf"),
 }
-"""How the file's name ends, and its media type, by kind."""
+"""The end of the file's name, and its media type, by kind."""
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ WAYS = [
     "multiprocessing.get_context('fork').Process(target=os.execlp, args=('sleep', 'sleep', '{seconds}')).start()",
 ]
 NAMELESS = ["os.system('env -i setsid sleep {seconds} &')"]
-"""What does not even inherit its variables; only Linux tells whom that belongs to."""
+"""Processes that do not even inherit its variables; only on Linux are they found."""
 
 
 def starting(ways: list[str], seconds: str) -> str:
@@ -49,7 +49,7 @@ def starting(ways: list[str], seconds: str) -> str:
 
 @pytest.fixture
 def seconds() -> Iterator[str]:
-    """How long what is started sleeps: a number that nobody else sleeps for, and that it is found by."""
+    """The sleep of the started processes: a unique number, by which they are found."""
     number = f"600.{secrets.randbelow(10**9):09}"
     yield number
     for process in sleeping(number):

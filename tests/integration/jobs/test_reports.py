@@ -80,7 +80,7 @@ def request_for(notebook: Path, report_id: str = "a-report") -> ReportRequest:
 
 @contextlib.contextmanager
 def nothing_left_behind() -> Iterator[None]:
-    """What was started inside is gone after it."""
+    """Processes that were started inside are gone after it."""
     before = set(psutil.Process().children(recursive=True))
     seen: set[psutil.Process] = set()
     done = threading.Event()

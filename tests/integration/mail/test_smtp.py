@@ -184,7 +184,7 @@ def test_what_a_server_says_before_the_end_is_heeded_even_when_all_is_written_do
 def test_a_message_is_leaving_only_when_nothing_but_its_end_is_left_to_send(
     message: EmailMessage, security: str
 ) -> None:
-    """Whoever is killed before that has sent nothing."""
+    """A process that is killed before that has sent nothing."""
     content = message.as_bytes(policy=POLICY)
     with smtp_server(security) as server:
 

@@ -74,7 +74,7 @@ def run(kernel: ReadyKernel, folder: Path, *cells: str) -> Any:
 
 
 def shown(folder: Path) -> list[tuple[str, bytes]]:
-    """What was kept as a file and, joined, what each cell printed; without the stars that stand for something."""
+    """The stored file and, joined, what each cell printed; without the stars of masked texts."""
     kept = nbformat.read(folder / "kept.ipynb", 4)
     printed = [
         "".join(output.text for output in cell.outputs if output.output_type == "stream" and output.name == name)

@@ -37,7 +37,7 @@ from pycemaker.web.middleware import bulkhead
 from pycemaker.web.middleware.access_log import log_requests
 from pycemaker.web.middleware.cors import allow_origins
 from pycemaker.web.middleware.path_spelling import normalize_paths
-from pycemaker.web.middleware.request_bodies import bound_bodies
+from pycemaker.web.middleware.request_bodies import limit_bodies
 from pycemaker.web.middleware.response_cache import cache_responses
 from pycemaker.web.middleware.security_headers import add_security_headers
 from pycemaker.web.middleware.write_timeout import end_stalled_clients
@@ -52,23 +52,24 @@ from pycemaker.web.services import Services
 from pycemaker.web.wsgi import count_traffic
 
 CONNECTIONS = 8192
-"""Clients connected at a time: two thousand dashboards have a connection or two each, and a crowd that says nothing
-leaves room for them. Granian itself stops at 1,024."""
+"""Connections at a time: two thousand dashboards have one or two each, and leave room for many idle clients. Granian
+itself stops at 1,024."""
 
 BACKLOG = 4096
-"""Connections that the kernel has made and the server has not taken yet; Linux stops at `net.core.somaxconn`."""
+"""Connections that the kernel has made and the server has not accepted yet; Linux stops at `net.core.somaxconn`."""
 
-HEADER_SECONDS = 8
-"""Within what time a client has said all of a request's head, from when it is connected or was answered last."""
+HEAD_SECONDS = 8
+"""How long the head of a request may take, from the connection or the last answer on."""
 
 HEAD_BYTES = 16 * 1024
 """The longest head of a request; a report for 50 recipients has 13 KB."""
 
-_CALLER = "_wsgi_call_wrap"
-"""Granian's maker of that function, which has no public name; hence the bound on its version in requirements.txt."""
+_CALLER_FACTORY = "_wsgi_call_wrap"
+"""Granian's factory of the function that calls the application. It has no public name; hence the bound on Granian's
+version in requirements.txt."""
 
 _M_TOP_PAD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -2, -3, -8
-"""As `mallopt` of glibc counts them."""
+"""Parameters of glibc's `mallopt`."""
 
 
 def create_app(services: Services) -> Any:
@@ -76,14 +77,14 @@ def create_app(services: Services) -> Any:
     origins = services.settings.cors_origins
     cross_site = CrossSite(services.settings.public_url, origins)
     app = create_routes(services, cross_site)
-    remembered = cache_responses(bound_bodies(add_security_headers(app)), services.store.cache_bytes // 8)
-    shared = refuse_preflights(allow_origins(bulkhead.refuse_late(remembered), origins), app, cross_site)
-    plain = normalize_paths(shared, services.settings.base_path, _own_names(app))
-    return log_requests(count_traffic(plain, services.traffic))
+    cached = cache_responses(limit_bodies(add_security_headers(app)), services.store.cache_bytes // 8)
+    shared = refuse_preflights(allow_origins(bulkhead.refuse_expired(cached), origins), app, cross_site)
+    normalized = normalize_paths(shared, services.settings.base_path, _route_names(app))
+    return log_requests(count_traffic(normalized, services.traffic))
 
 
 def create_routes(services: Services, cross_site: CrossSite) -> Bottle:
-    """Every route over these services, without what goes around all of them."""
+    """Every route over these services, without the middleware."""
     app = Bottle()
     app.install(handle_errors)
     app.install(BrowserActions(cross_site))
@@ -99,17 +100,17 @@ def create_routes(services: Services, cross_site: CrossSite) -> Bottle:
     return app
 
 
-def _own_names(app: Bottle) -> set[str]:
-    """What the paths of these routes begin with, metrics' names for `<name>`."""
+def _route_names(app: Bottle) -> set[str]:
+    """First segments of the routes' paths, with the metrics' names for `<name>`."""
     return {route.rule.split("/")[1] for route in app.routes} | set(METRIC_NAMES)
 
 
 def application() -> Any:
-    """What a Granian worker serves: the app over the real services of this process."""
+    """The application of a Granian worker, over the real services of this process."""
     forbid_reading()
     settings = load()
     logs.set_up(settings)
-    logs.log_what_nobody_catches()
+    logs.log_uncaught()
     database = open_database(settings.mongo_db_url, settings.data_dir)
     report_service = make_report_service(settings, database, os.environ, keep_spare=True)
     services = Services(settings, Store(database, settings.cache_mb * 2**20), report_service)
@@ -118,44 +119,44 @@ def application() -> Any:
     if database.is_embedded:
         Collector(database, settings.data_dir, services.traffic).start()
     SummaryRefresher(services.store).start()
-    _answer_in_lanes(settings.base_path)
+    _install_bulkheads(settings.base_path)
     startup.end_with_parent()
     end_stalled_clients(settings.port)
-    _collect_seldom()
-    _take_memory_in_large_pieces()
+    _collect_garbage_seldom()
+    _tune_allocator()
     return create_app(services)
 
 
-def _answer_in_lanes(base_path: str) -> None:
-    """Go around the function by which the worker that Granian is starting in this process will call the application."""
-    wrapped = getattr(mp, _CALLER)
+def _install_bulkheads(base_path: str) -> None:
+    """Wrap the function by which the Granian worker that is starting in this process calls the application."""
+    wrapped = getattr(mp, _CALLER_FACTORY)
 
     @wraps(wrapped)
     def wrap(*args: Any, **kwargs: Any) -> bulkhead.Answer:
-        return bulkhead.in_bulkheads(wrapped(*args, **kwargs), base_path)
+        return bulkhead.with_bulkheads(wrapped(*args, **kwargs), base_path)
 
-    setattr(mp, _CALLER, wrap)
+    setattr(mp, _CALLER_FACTORY, wrap)
 
 
-def _collect_seldom() -> None:
-    """Have Python look for circles of garbage seldom, and not among what lives as long as the process.
+def _collect_garbage_seldom() -> None:
+    """Collect cyclic garbage seldom, and never the objects that live as long as the process.
 
-    Batches are bytes and arrays, which are in no circle; looking for some took a tenth of a cold read.
+    Batches are bytes and arrays, which are in no cycle; collecting took a tenth of a cold read.
     """
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
 
 
-def _take_memory_in_large_pieces() -> None:
-    """Have the C library ask the system for memory seldom, and let threads use what others have given back.
+def _tune_allocator() -> None:
+    """Let the C library get memory in large pieces and share freed memory between threads.
 
-    Else each thread that reads a page of documents asks anew and hands it back: a tenth of a cold read and more.
+    Else each thread that reads a page of documents asks the system anew: a tenth of a cold read and more.
     """
     if sys.platform == "linux":
         with contextlib.suppress(AttributeError):  # a C library without it
             adjust = ctypes.CDLL(None).mallopt
-            for what, value in ((_M_ARENA_MAX, 2), (_M_MMAP_THRESHOLD, 32 * 2**20), (_M_TOP_PAD, 64 * 2**20)):
-                adjust(what, value)
+            for parameter, value in ((_M_ARENA_MAX, 2), (_M_MMAP_THRESHOLD, 32 * 2**20), (_M_TOP_PAD, 64 * 2**20)):
+                adjust(parameter, value)
 
 
 def main() -> int:
@@ -190,7 +191,7 @@ def _serve(address: str, port: int) -> None:
         address=address,
         port=port,
         http=HTTPModes.http1,  # of which alone the header timeout holds from the first byte on
-        http1_settings=HTTP1Settings(header_read_timeout=HEADER_SECONDS * 1000, max_buffer_size=HEAD_BYTES),
+        http1_settings=HTTP1Settings(header_read_timeout=HEAD_SECONDS * 1000, max_buffer_size=HEAD_BYTES),
         blocking_threads=bulkhead.THREADS,
         backlog=BACKLOG,
         backpressure=startup.room_for_connections(CONNECTIONS),

@@ -21,7 +21,7 @@ from pycemaker.reports.firebase import FirebaseFigures
 from pycemaker.reports.model import Collaborators, Page, RunNotebook, StoreFigures
 from pycemaker.series.period import MetricPeriod
 from pycemaker.settings import ROOT, Settings
-from pycemaker.telemetry.logs import parts
+from pycemaker.telemetry.logs import secret_parts
 from pycemaker.window import Window
 
 _SURE_CHARACTERS = 12
@@ -65,7 +65,7 @@ def _check_message(message: EmailMessage, page: Page, *, settings: Settings) -> 
 def forbidden_texts(settings: Settings) -> lint.ForbiddenTexts:
     """Texts that no report may contain: this installation's secrets and folders."""
     paths = [str(path) for path in (ROOT, settings.data_dir, Path.home())]
-    candidates = [(part, secret) for secret in settings.secrets for part in parts(secret)]
+    candidates = [(part, secret) for secret in settings.secrets for part in secret_parts(secret)]
     sure = [part for part, secret in candidates if part == secret or len(part) >= _SURE_CHARACTERS]
     return lint.ForbiddenTexts(sure, paths)
 

@@ -54,7 +54,7 @@ def main(folder: Path) -> None:
     try:
         settings = load(secrets=secrets)
         logs.set_up(settings)
-        logs.log_what_nobody_catches()
+        logs.log_uncaught()
         mask = logs.Masker(settings.secrets)
         collaborators = report_collaborators(settings, partial(run_notebook, kernel=kernel, mask=mask))
         prepare(collaborators)

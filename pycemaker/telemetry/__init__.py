@@ -1,1 +1,1 @@
-"""Observes Pycemaker itself: logs, request ids, counts of its own traffic, the runner of checks."""
+"""Observes Pycemaker itself: logs, request ids, counts of its own traffic, the check runner."""

@@ -1,4 +1,4 @@
-"""How durations are distributed: counts by bucket. Pure counting; whoever shares one between threads locks."""
+"""A histogram of durations. Not thread-safe."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ class Histogram:
         self.sum_seconds = 0.0
 
     def add(self, seconds: float) -> None:
-        """One more."""
+        """Count one."""
         self._counts[bisect_left(self._bounds, seconds)] += 1
         self.sum_seconds += seconds
 
     def merge(self, other: Histogram) -> None:
-        """Those of another with the same bounds."""
+        """Add the counts of another with the same bounds."""
         self._counts = [mine + theirs for mine, theirs in zip(self._counts, other._counts, strict=True)]
         self.sum_seconds += other.sum_seconds
 
     @property
     def count(self) -> int:
-        """How many in all."""
+        """The number of durations."""
         return sum(self._counts)
 
     def cumulative(self) -> list[tuple[str, int]]:
-        """For each bound, as text, how many were no longer; at last those of `+Inf`, which are all."""
-        found, total = [], 0
+        """For each bound, as text, the count of durations up to it; the last is `+Inf`, with all of them."""
+        counts, total = [], 0
         for bound, count in zip((*(f"{bound:g}" for bound in self._bounds), "+Inf"), self._counts, strict=True):
             total += count
-            found.append((bound, total))
-        return found
+            counts.append((bound, total))
+        return counts

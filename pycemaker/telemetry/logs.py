@@ -1,7 +1,7 @@
 """Log lines: text for people, or one JSON object a line; with the request's id, without secrets.
 
-Secrets are taken out of the message and the traceback before either is written, in every shape in which a text may
-carry them: as they are, escaped, quoted for a URL, in base64.
+Secrets are masked in the message and the traceback before either is written, in every form in which a text may carry
+them: plain, escaped, quoted for a URL, in base64.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pycemaker.telemetry.request_ids import REQUEST_ID
 from pycemaker.window import to_iso_text
 
 SHORTEST_SECRET = 4
-"""Shorter ones are not looked for: they stand in half of all words."""
+"""Shorter ones are not masked: they are part of half of all words."""
 
 GRANIAN: dict[str, Any] = {"handlers": {}, "loggers": {"_granian": {"handlers": [], "propagate": True}}}
 """Granian's own lines go where all others go, instead of to standard output."""
@@ -36,33 +36,33 @@ _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime
 
 
 class Masker:
-    """Takes secrets out of texts.
+    """Masks secrets in texts.
 
     Args:
         secrets: their values.
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        shapes = {shape for secret in secrets for part in parts(secret) for shape in _shapes(part)}
+        shapes = {shape for secret in secrets for part in secret_parts(secret) for shape in _shapes(part)}
         longest_first = sorted(shapes, key=len, reverse=True)
         self._known = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
 
     def __call__(self, text: str) -> str:
-        """The text without them, and without the credentials of any URL."""
+        """The text without secrets, and without the credentials of any URL."""
         clean = self._known.sub(_MASK, text) if self._known else text
         return _CREDENTIALS.sub(rf"\1{_MASK}@", clean)
 
 
-def parts(secret: str) -> Iterable[str]:
-    """What is a secret by itself: all of it, its lines where it has several (a private key), its password in a URL."""
-    found = [secret, *(line for line in secret.splitlines() if len(line) >= 16 and not line.startswith("-----"))]
+def secret_parts(secret: str) -> Iterable[str]:
+    """The parts to mask: the whole secret, the lines of a private key, the password of a URL."""
+    candidates = [secret, *(line for line in secret.splitlines() if len(line) >= 16 and not line.startswith("-----"))]
     if "://" in secret:
         try:
             password = urlsplit(secret).password or ""
         except ValueError:
             password = ""
-        found += [password, unquote(password), unquote_plus(password)]
-    return [part for part in dict.fromkeys(found) if len(part) >= SHORTEST_SECRET]
+        candidates += [password, unquote(password), unquote_plus(password)]
+    return [part for part in dict.fromkeys(candidates) if len(part) >= SHORTEST_SECRET]
 
 
 def _shapes(text: str) -> Iterable[str]:
@@ -74,9 +74,9 @@ class Formatter(logging.Formatter):
     """Writes a record as one line of text, or as JSON.
 
     Args:
-        mask: takes secrets out.
+        mask: masks secrets.
         as_json: whether it is to be JSON.
-        request_id: which request a record is about that says nothing of it, and whose thread works on none.
+        request_id: of records without one, in threads without one.
     """
 
     def __init__(self, mask: Masker, *, as_json: bool, request_id: str = "") -> None:
@@ -95,14 +95,14 @@ class Formatter(logging.Formatter):
         }
         if request_id := getattr(record, "request_id", "") or REQUEST_ID.get() or self._request_id:
             fields["request_id"] = request_id
-        more = {name: self._clean(told) for name, told in vars(record).items() if name not in _STANDARD}
+        more = {name: self._clean(extra) for name, extra in vars(record).items() if name not in _STANDARD}
         fault = self._fault(record)
         if self._as_json:
             return json.dumps(fields | more | ({"exception": fault} if fault else {}), default=str)
         return _as_text(fields, more) + (f"\n{fault}" if fault else "")
 
-    def _clean(self, told: Any) -> Any:
-        return told if isinstance(told, (int, float, type(None))) else self._mask(str(told))
+    def _clean(self, extra: Any) -> Any:
+        return extra if isinstance(extra, (int, float, type(None))) else self._mask(str(extra))
 
     def _fault(self, record: logging.LogRecord) -> str:
         if not record.exc_info:
@@ -111,15 +111,15 @@ class Formatter(logging.Formatter):
 
 
 def _as_text(fields: dict[str, str], more: dict[str, Any]) -> str:
-    """One line for people: nothing that was sent breaks it in two, or moves the cursor."""
+    """One line for people; control characters of a request neither break it nor move the cursor."""
     request = f" [{fields['request_id']}]" if "request_id" in fields else ""
-    told = "".join(f" {name}={value}" for name, value in more.items())
-    line = f"{fields['time']} {fields['level'].upper()}{request} {fields['message']}{told}"
+    extras = "".join(f" {name}={value}" for name, value in more.items())
+    line = f"{fields['time']} {fields['level'].upper()}{request} {fields['message']}{extras}"
     return line.translate(_CONTROL)
 
 
 class _StandardError(logging.StreamHandler[TextIO]):
-    """Writes to what standard error is at the moment."""
+    """Writes to the current `sys.stderr`, which tests and kernels replace."""
 
     def emit(self, record: logging.LogRecord) -> None:
         self.stream = sys.stderr
@@ -130,8 +130,8 @@ def set_up(settings: Settings, *, request_id: str = "") -> None:
     """Send this process's log lines to standard error, as the settings say. The last time counts.
 
     Args:
-        settings: their shape, and the secrets that they are cleaned of.
-        request_id: of the one request that this process is for, whatever thread of it has something to say.
+        settings: the format, and the secrets to mask.
+        request_id: of the one request that this process serves, in all its threads.
     """
     handler = _StandardError()
     as_json = settings.log_format == "json"
@@ -144,22 +144,22 @@ def set_up(settings: Settings, *, request_id: str = "") -> None:
     logging.getLogger(_NAME).setLevel(logging.INFO)
 
 
-def log_what_nobody_catches() -> None:
-    """From now on an error that ends this process or one of its threads is a log line, and so is a warning."""
+def log_uncaught() -> None:
+    """Log errors that end this process or one of its threads, and warnings."""
     logging.captureWarnings(capture=True)
-    sys.excepthook = _log_uncaught
-    threading.excepthook = _log_uncaught_in_thread
+    sys.excepthook = _uncaught_in_process
+    threading.excepthook = _uncaught_in_thread
 
 
-def _log_uncaught(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+def _uncaught_in_process(kind: type[BaseException], error: BaseException, trace: Any) -> None:
     if issubclass(kind, KeyboardInterrupt):
         sys.__excepthook__(kind, error, trace)
         return
     logging.getLogger(_NAME).critical("nobody caught this", exc_info=(kind, error, trace))
 
 
-def _log_uncaught_in_thread(told: threading.ExceptHookArgs) -> None:
-    if told.exc_type is not SystemExit and told.exc_value is not None:
-        name = told.thread.name if told.thread else "a thread"
-        fault = (told.exc_type, told.exc_value, told.exc_traceback)
+def _uncaught_in_thread(hook: threading.ExceptHookArgs) -> None:
+    if hook.exc_type is not SystemExit and hook.exc_value is not None:
+        name = hook.thread.name if hook.thread else "a thread"
+        fault = (hook.exc_type, hook.exc_value, hook.exc_traceback)
         logging.getLogger(_NAME).critical("nobody caught this in %s", name, exc_info=fault)

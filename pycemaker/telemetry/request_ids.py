@@ -1,4 +1,4 @@
-"""One id for each request, from its arrival to its log lines, its record and its mail."""
+"""Request ids: one for each request, in its log lines, its record and its mail."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
 """The id of the request that this thread works on; empty outside of one."""
 
 PATTERN = r"[A-Za-z0-9][A-Za-z0-9._:=+/-]{0,127}"
-"""What is taken for an id: nothing that a log, a header or JSON would have to escape."""
+"""A valid id: nothing that a log, a header or JSON would have to escape."""
 
 _SANE = re.compile(PATTERN, re.ASCII)
-_dice = random.Random(os.urandom(16))  # noqa: S311 - ids are told apart by them; nothing is kept secret by them
+_random = random.Random(os.urandom(16))  # noqa: S311 - ids have to differ; they keep nothing secret
 
 
 def request_id_from(given: str | None) -> str:
-    """The id that a caller sent where it is one; else a new one of 16 hexadecimal digits."""
-    return given if given and _SANE.fullmatch(given) else f"{_dice.getrandbits(64):016x}"
+    """The caller's id where it is valid; else a new one of 16 hexadecimal digits."""
+    return given if given and _SANE.fullmatch(given) else f"{_random.getrandbits(64):016x}"

@@ -1,1 +1,1 @@
-"""The HTTP face: routes, what goes around them, and what callers are told. No other room knows HTTP."""
+"""HTTP: routes, middleware, access control, pages, answers and the OpenAPI document. No other room knows HTTP."""

@@ -1,8 +1,8 @@
-"""The shapes an answer can have, and how one is asked for: `?format=`, else the `Accept` header.
+"""The formats of metric answers, chosen by `?format=`, else by the `Accept` header.
 
-| format | media type | what |
+| format | media type | content |
 |---|---|---|
-| `json` | `application/json` | the contract's answer; what everybody gets who names none of the others |
+| `json` | `application/json` | the contract's answer, and the default |
 | `ndjson` | `application/x-ndjson` | the documents as in JSON, one a line |
 | `csv` | `text/csv` | a line a sample, with a header: the columns below |
 | `arrow` | `application/vnd.apache.arrow.stream` | the columns below, as record batches |
@@ -37,7 +37,7 @@ MEDIA_TYPES = {
     "arrow": "application/vnd.apache.arrow.stream",
 }
 _LONGEST_FIELD = 131_072
-"""What Python's `csv` takes as one field, unless it is told otherwise (`csv.field_size_limit`)."""
+"""The longest field that Python's `csv` takes by default (`csv.field_size_limit`)."""
 
 BROKEN_OFF = {
     "json": b"",
@@ -45,7 +45,7 @@ BROKEN_OFF = {
     "csv": b'"broken_off: a resposta foi interrompida' + b"." * _LONGEST_FIELD,
     "arrow": b"\xff\xff\xff\xff\xff\xff\xff\x7f",
 }
-"""What ends an answer whose reading failed after it had begun, so that no parser takes it for a whole one.
+"""The end of an answer whose reading failed after it had begun, so that no parser takes it for a whole one.
 
 The HTTP server ends such an answer as it ends any other. JSON does not parse without its closing brackets; an object
 that is not closed, and the head of a record batch of 2 GB of which nothing follows, do not parse either. In CSV pandas
@@ -53,7 +53,7 @@ and Arrow refuse a quotation that is not closed; Python's `csv` closes it at the
 """
 
 ARROW_ROWS = 4_000
-"""Samples a record batch: as many wherever they come from, so that the same samples are the same bytes."""
+"""Samples a record batch; a constant, so that the same samples are the same bytes wherever they come from."""
 
 _PAIR = re.compile(r"format=[a-z]{1,10}|max_points=[0-9]{1,9}", re.ASCII)
 _FORMATS = {media_type.partition(";")[0]: name for name, media_type in MEDIA_TYPES.items()}
@@ -61,7 +61,7 @@ _FORMATS = {media_type.partition(";")[0]: name for name, media_type in MEDIA_TYP
 
 @dataclass(frozen=True)
 class Shape:
-    """What an answer is to look like: its format, and how many documents at most (None: all)."""
+    """The shape of an answer: its format, and how many documents at most (None: all)."""
 
     format: str = "json"
     max_points: int | None = None
@@ -76,10 +76,9 @@ def parse_shape(query: Mapping[str, str], accept: str, default_max_points: int =
     """The shape that a request asks for.
 
     Args:
-        query: its parameters; others than `format` and `max_points` mean nothing here.
-        accept: its `Accept` header. One that names no format there is gets JSON.
-
-        default_max_points: how many documents where nothing is said of it; 0 for all.
+        query: its parameters; those but `format` and `max_points` are ignored.
+        accept: its `Accept` header; JSON where it names no format of ours.
+        default_max_points: the default of `max_points`; 0 for all.
 
     Raises:
         InvalidParameter: names the parameter that is wrong.
@@ -101,12 +100,12 @@ def _max_points(text: str) -> int:
     return number
 
 
-def understood(query: str, accept: str) -> tuple[str, ...] | None:
-    """What of a request's query and `Accept` decides the shape: equal for requests that mean the same, and short.
+def shape_key(query: str, accept: str) -> tuple[str, ...] | None:
+    """A short key for the shape that a query and `Accept` ask for: equal for requests that mean the same.
 
     Args:
-        query: as it was sent.
-        accept: likewise.
+        query: as sent.
+        accept: as sent.
 
     Returns:
         The pairs and the format; None for a query with other parameters, with one twice, or spelt unusually.
@@ -139,7 +138,7 @@ def _weight(text: str) -> float:
 
 
 def write(batches: Iterable[Batch], format_name: str) -> Iterator[bytes]:
-    """The documents in one of the formats that are not JSON, a piece a batch."""
+    """The documents in one of the formats but JSON, a chunk for each batch."""
     writers = {"ndjson": _ndjson, "csv": _csv, "arrow": _arrow}
     return writers[format_name](batches)
 
@@ -165,7 +164,7 @@ def _arrow(batches: Iterable[Batch]) -> Iterator[bytes]:
 
     sink = BytesIO()
     with pa.ipc.new_stream(sink, _schema()) as writer:
-        for columns in _in_runs((batch.columns for batch in batches), ARROW_ROWS):
+        for columns in _in_record_batches((batch.columns for batch in batches), ARROW_ROWS):
             writer.write_table(_table(columns))
             yield sink.getvalue()
             sink.seek(0)
@@ -173,18 +172,18 @@ def _arrow(batches: Iterable[Batch]) -> Iterator[bytes]:
     yield sink.getvalue()
 
 
-def _in_runs(parts: Iterable[Columns], length: int) -> Iterator[Columns]:
-    """The same samples, so many at a time; the last ones may be fewer."""
-    held: list[Columns] = []
+def _in_record_batches(parts: Iterable[Columns], length: int) -> Iterator[Columns]:
+    """The same samples, `length` at a time; the last ones may be fewer."""
+    pending: list[Columns] = []
     room = length
     for part in parts:
         while len(part) >= room:
-            yield join_columns([*held, part.part(0, room)])
-            part, held, room = part.part(room, len(part)), [], length
-        held.append(part)
+            yield join_columns([*pending, part.part(0, room)])
+            part, pending, room = part.part(room, len(part)), [], length
+        pending.append(part)
         room -= len(part)
     if room < length:
-        yield join_columns(held)
+        yield join_columns(pending)
 
 
 def _table(columns: Columns) -> pa.Table:

@@ -1,8 +1,8 @@
-"""Metric answers: what was read, in the shape that was asked for, with the tag that tells whether it is another one.
+"""Metric answers: the samples of a read in the requested shape, with an ETag.
 
-A tag stands for the bytes: it is made of the digests of the documents in the answer and of what else the answer says.
-An answer that streams past the memory is not known before it is sent; it gets a tag of its own, never given again. One
-that is thinned is known: few documents are left of however many.
+An ETag stands for the bytes: it is made of the digests of the documents in the answer and of everything else in it.
+An answer too long to hold is not known before it is sent, and gets a random ETag, never given again. A downsampled one
+is known: few documents are left of however many.
 """
 
 from __future__ import annotations
@@ -22,28 +22,28 @@ from pycemaker.web.formats import BROKEN_OFF, Shape, write
 from pycemaker.window import Window, to_iso_text
 
 WHOLE_BYTES = 1_000_000
-"""Answers up to this size go out whole, with their length; longer ones as they are made."""
+"""Answers up to this size go out whole, with their length; longer ones are streamed."""
 
-KEPT_WHOLE_BYTES = 8_000_000
-"""The same for answers out of memory. One piece is sent twice as fast as many, and without a thread that waits."""
+CACHED_WHOLE_BYTES = 8_000_000
+"""The same for answers out of the cache. One piece is sent twice as fast as many, and holds no thread."""
 
 
-Place = Callable[[], AbstractContextManager[None]]
-"""One of the places for long answers, as long as the context lasts."""
+Slot = Callable[[], AbstractContextManager[None]]
+"""Takes a slot for long answers, as long as the context lasts."""
 
 
 @dataclass(frozen=True)
 class MetricAnswer:
-    """What goes out.
+    """An answer, not sent yet.
 
     Attributes:
-        chunks: the body; made as it is taken.
+        chunks: the body; made as it is read.
         etag: a strong entity tag, quotes included.
         media_type: of the body.
-        still_holds: see `SampleRead`.
+        is_valid: see `SampleRead`.
         whole_bytes: up to which size it goes out whole.
-        broken_off: what ends it where its making fails after it has begun.
-        headers: more that is said of it.
+        broken_off: ends the body where reading fails after it has begun.
+        headers: more of them.
     """
 
     chunks: Iterator[bytes]
@@ -56,36 +56,36 @@ class MetricAnswer:
 
 
 @dataclass(frozen=True)
-class _Gathered:
-    """A reading's batches as far as they were taken before an answer begins, all of them where `is_whole`."""
+class _Prefetch:
+    """The batches of a read that are taken before its answer begins; all of them where `is_whole`."""
 
     head: deque[Batch]
     rest: Iterator[Batch]
     is_whole: bool
 
     def take(self) -> Iterator[Batch]:
-        """All of them, once; none is kept here that was taken, so that a slow client pins few."""
+        """All of them, once. Each is let go as it is taken, so that a slow client pins few."""
         while self.head:
             yield self.head.popleft()
         yield from self.rest
 
 
-def tail(reading: SampleRead, shape: Shape, place: Place) -> MetricAnswer:
-    """Everything since an instant; where it is thinned past the memory, in a `place`.
+def tail(reading: SampleRead, shape: Shape, slot: Slot) -> MetricAnswer:
+    """Everything since an instant; a long read is downsampled in a slot for long answers.
 
     Raises:
-        TooManyStreams: there is no place.
+        TooManyStreams: every slot is taken.
         DatabaseUnreachable: MongoDB is away.
     """
     headers = {}
-    gathered = _gather(reading)
+    gathered = _prefetch(reading)
     if shape.max_points:
-        with nullcontext() if gathered.is_whole else place():
-            thinner = _thinned(gathered.take(), shape.max_points)
-        points = thinner.result()
-        headers["X-Amostragem"] = f"metodo={thinner.method}; pontos={len(points)}; de={thinner.total}"
+        with nullcontext() if gathered.is_whole else slot():
+            downsampler = _downsampled(gathered.take(), shape.max_points)
+        points = downsampler.result()
+        headers["X-Amostragem"] = f"metodo={downsampler.method}; pontos={len(points)}; de={downsampler.total}"
         batches = iter([points])
-        etag = _etag([_Gathered(deque([points]), iter(()), is_whole=True)], "tail", shape, str(thinner.total))
+        etag = _etag([_Prefetch(deque([points]), iter(()), is_whole=True)], "tail", shape, str(downsampler.total))
     else:
         batches, etag = gathered.take(), _etag([gathered], "tail", shape)
     chunks = response_bodies.tail(batches) if shape.format == "json" else write(batches, shape.format)
@@ -94,24 +94,24 @@ def tail(reading: SampleRead, shape: Shape, place: Place) -> MetricAnswer:
     )
 
 
-def interval(current: SampleRead, previous: SampleRead, window: Window, shape: Shape, place: Place) -> MetricAnswer:
+def interval(current: SampleRead, previous: SampleRead, window: Window, shape: Shape, slot: Slot) -> MetricAnswer:
     """An interval, the one before it and the statistics; in other shapes than JSON the interval alone.
 
     Raises as `tail`.
     """
     if shape.format != "json":
-        return tail(current, shape, place)
-    now = _gather(current)
-    before = _gather(previous) if now.is_whole else _Gathered(deque(), previous.batches, is_whole=False)
+        return tail(current, shape, slot)
+    now = _prefetch(current)
+    before = _prefetch(previous) if now.is_whole else _Prefetch(deque(), previous.batches, is_whole=False)
     chunks = response_bodies.interval(now.take(), before.take(), window, shape.max_points)
     whole_bytes = min(_whole_bytes(current), _whole_bytes(previous))
     etag = _etag([now, before], "interval", shape, to_iso_text(window.end_utc), str(window.hours))
     if shape.max_points and not (now.is_whole and before.is_whole):
-        with place():
-            chunks, body = _made(chunks)
+        with slot():
+            chunks, body = _joined_if_short(chunks)
         etag = f'"{text_digest(body)}"' if body is not None else etag
-        whole_bytes = KEPT_WHOLE_BYTES
-    holds = current.is_valid, previous.is_valid  # and not the readings: whoever keeps this would keep their pages
+        whole_bytes = CACHED_WHOLE_BYTES
+    holds = current.is_valid, previous.is_valid  # not the reads: the response cache would keep their pages alive
 
     def is_valid() -> bool:
         return holds[0]() and holds[1]()
@@ -119,24 +119,24 @@ def interval(current: SampleRead, previous: SampleRead, window: Window, shape: S
     return MetricAnswer(chunks, etag, shape.media_type, is_valid, whole_bytes)
 
 
-def _made(chunks: Iterator[bytes]) -> tuple[Iterator[bytes], bytes | None]:
+def _joined_if_short(chunks: Iterator[bytes]) -> tuple[Iterator[bytes], bytes | None]:
     """The chunks, and all of them in one piece; None where they are long, as where most documents are at an extreme."""
     head: list[bytes] = []
     size = 0
     for chunk in chunks:
         head.append(chunk)
         size += len(chunk)
-        if size > KEPT_WHOLE_BYTES:
+        if size > CACHED_WHOLE_BYTES:
             return itertools.chain(head, chunks), None
     body = b"".join(head)
     return iter([body]), body
 
 
 def _whole_bytes(reading: SampleRead) -> int:
-    return KEPT_WHOLE_BYTES if reading.fits_cache else WHOLE_BYTES
+    return CACHED_WHOLE_BYTES if reading.fits_cache else WHOLE_BYTES
 
 
-def _gather(reading: SampleRead) -> _Gathered:
+def _prefetch(reading: SampleRead) -> _Prefetch:
     """Take what is in memory, or what comes at once; what is longer stays to be streamed."""
     head: deque[Batch] = deque()
     size, most_bytes = 0, reading.buffer_limit_bytes if reading.fits_cache else WHOLE_BYTES
@@ -144,22 +144,22 @@ def _gather(reading: SampleRead) -> _Gathered:
         head.append(batch)
         size += len(batch.rows)
         if size > most_bytes:
-            return _Gathered(head, reading.batches, is_whole=False)
-    return _Gathered(head, iter(()), is_whole=True)
+            return _Prefetch(head, reading.batches, is_whole=False)
+    return _Prefetch(head, iter(()), is_whole=True)
 
 
-def _etag(parts: list[_Gathered], *more: str | Shape) -> str:
+def _etag(parts: list[_Prefetch], *more: str | Shape) -> str:
     if not all(part.is_whole for part in parts):
         return f'"{secrets.token_urlsafe(16)}"'
     digests = [batches_digest(part.head) for part in parts]
     return f'"{batches_digest((), *digests, *map(str, more))}"'
 
 
-def _thinned(batches: Iterator[Batch], max_points: int) -> Downsampler:
-    thinner = Downsampler(max_points)
+def _downsampled(batches: Iterator[Batch], max_points: int) -> Downsampler:
+    downsampler = Downsampler(max_points)
     for batch in batches:
-        thinner.add(batch)
-    return thinner
+        downsampler.add(batch)
+    return downsampler
 
 
 def matches(if_none_match: str | None, etag: str) -> bool:

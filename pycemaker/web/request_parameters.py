@@ -1,4 +1,4 @@
-"""What a request says about itself: its query, the parameters in its body, its key."""
+"""Parameters of a request, out of its query and body, and its Idempotency-Key."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _KEY = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
 
 
 def query(request: Any) -> dict[str, str]:
-    """The query's parameters; one that is given twice is refused, since nobody knows which was meant.
+    """The query's parameters. One that is given twice is refused, since either may be meant.
 
     Raises:
         InvalidRequest, InvalidParameter.
@@ -35,27 +35,27 @@ def query(request: Any) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class RequestParameters:
-    """Parameters that a request gives: `texts` of its query and of a form, `values` of a JSON object."""
+    """Parameters of a request: `texts` of its query and of a form, `values` of a JSON object."""
 
     texts: dict[str, str]
     values: dict[str, Any]
 
     def pop(self, name: str, default: Any) -> Any:
-        """The parameter, which is gone then; the default where it was not given."""
+        """Remove and return the parameter; the default where it was not given."""
         return self.values.pop(name) if name in self.values else self.texts.pop(name, default)
 
 
 def parameters(request: Any) -> RequestParameters:
     """The parameters of the query and of the body. No body gives none.
 
-    What begins as an object is read as JSON, whatever it is called: curl calls it a form, and fetch a text.
+    A body that begins as an object is read as JSON whatever its Content-Type: curl sends a form's, fetch a text's.
 
     Raises:
         InvalidRequest: the query cannot be read.
         InvalidParameter: one is given twice, or the body is neither an object of JSON nor a form.
     """
     texts, content = query(request), request.environ["wsgi.input"].read(LONGEST_BODY_BYTES + 1)
-    request.environ["wsgi.input"] = io.BytesIO(content)  # for who asks again
+    request.environ["wsgi.input"] = io.BytesIO(content)  # for the next reader
     if len(content) > LONGEST_BODY_BYTES:
         _refuse_body(f"of more than {LONGEST_BODY_BYTES} bytes")
     form: dict[str, str] = {}
@@ -102,7 +102,7 @@ def _form(content: bytes, content_type: str) -> dict[str, str]:
 
 
 def idempotency_key(request: Any) -> str | None:
-    """What a POST calls itself, so that asking again is asking once; None without it.
+    """The key of a POST, which makes repeated requests one; None without a key.
 
     Raises:
         InvalidParameter: it is no printable ASCII of 1 to 255 characters.

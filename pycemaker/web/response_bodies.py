@@ -1,7 +1,7 @@
-"""What goes over the wire: JSON answers as runs of bytes. The Portuguese keys of the contract live here alone.
+"""Bodies of JSON answers. The Portuguese keys of the contract live here alone.
 
-An answer is made as its samples arrive, so that a month of them takes no more memory than a batch of
-them, 8 bytes each, and a tenth of the rows that are at an extreme.
+The body of a metric answer is made as its samples arrive, so that a month takes no more memory than one batch, 8 bytes
+a sample, and a tenth of the rows that are at an extreme.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from pycemaker.telemetry.check_runner import OK, Outcome
 from pycemaker.window import Window, to_iso_text
 
 _PLAIN_BYTES = 6_000_000
-"""Rows at an extreme that are kept as they are, 32,000 of them. A metric may be at its lowest for a month."""
+"""Rows at an extreme that are not compressed, 32,000 of them. A metric may be at its lowest for a month."""
 
 
 def json_bytes(content: Any) -> bytes:
@@ -66,55 +66,55 @@ def interval(
             documents at the extremes, are of all in any case.
     """
     extremes = _ExtremeRows()
-    seen, seen_before = _Seen(max_points, extremes), _Seen(max_points)
+    reader, previous_reader = _IntervalReader(max_points, extremes), _IntervalReader(max_points)
     yield b'{"data":['
-    yield from _rows(seen.pass_on(current))
+    yield from _rows(reader.read(current))
     yield b'],"data_anterior":['
-    yield from _rows(seen_before.pass_on(previous))
+    yield from _rows(previous_reader.read(previous))
     yield b"],"
-    yield json_bytes(_statistics(seen, seen_before))[1:-1]
-    if seen.thinner and seen_before.thinner:
-        yield b',"amostragem":' + json_bytes(_sampling(seen.thinner, seen_before.thinner))
+    yield json_bytes(_statistics(reader, previous_reader))[1:-1]
+    if reader.downsampler and previous_reader.downsampler:
+        yield b',"amostragem":' + json_bytes(_sampling(reader.downsampler, previous_reader.downsampler))
     yield b',"lower":['
-    yield from _pieces(extremes.lowest)
+    yield from _comma_separated(extremes.lowest)
     yield b'],"higher":['
-    yield from _pieces(extremes.highest)
+    yield from _comma_separated(extremes.highest)
     yield b'],"datas":' + json_bytes(_instants(window)) + b"}"
 
 
 def _rows(batches: Iterable[Batch]) -> Iterator[bytes]:
-    return _pieces(batch.rows for batch in batches if len(batch))
+    return _comma_separated(batch.rows for batch in batches if len(batch))
 
 
-def _pieces(pieces: Iterable[bytes]) -> Iterator[bytes]:
+def _comma_separated(chunks: Iterable[bytes]) -> Iterator[bytes]:
     separator = b""
-    for piece in pieces:
-        yield separator + piece if separator else piece
+    for chunk in chunks:
+        yield separator + chunk if separator else chunk
         separator = b","
 
 
-class _Seen:
-    """What the statistics need of an interval's batches, noted as they pass: of a sample 8 bytes, its reading."""
+class _IntervalReader:
+    """Reads an interval's batches and collects what the statistics need: 8 bytes a sample, its reading."""
 
     def __init__(self, max_points: int | None, extremes: _ExtremeRows | None = None) -> None:
         self._readings: list[NDArray[np.float64]] = [np.empty(0)]
         self.criticities: Counter[str] = Counter()
         self._extremes = extremes
-        self.thinner = Downsampler(max_points) if max_points else None
+        self.downsampler = Downsampler(max_points) if max_points else None
 
-    def pass_on(self, batches: Iterable[Batch]) -> Iterator[Batch]:
-        """The batches; or, once all have passed, the one batch that is left of them."""
+    def read(self, batches: Iterable[Batch]) -> Iterator[Batch]:
+        """The batches; downsampled, the one batch that is left of all."""
         for batch in batches:
             self._readings.append(batch.columns.reading)
             self.criticities.update(stats.criticity_counts(batch.columns))
             if self._extremes:
                 self._extremes.look_at(batch)
-            if self.thinner:
-                self.thinner.add(batch)
+            if self.downsampler:
+                self.downsampler.add(batch)
             else:
                 yield batch
-        if self.thinner:
-            yield self.thinner.result()
+        if self.downsampler:
+            yield self.downsampler.result()
 
     def readings(self) -> NDArray[np.float64]:
         """All of them, in one piece."""
@@ -122,79 +122,79 @@ class _Seen:
 
 
 @dataclass
-class _Piece:
-    """Some documents' rows, joined by commas; compressed they take a tenth."""
+class _RowChunk:
+    """Rows of documents, joined by commas; compressed they take a tenth."""
 
     text: bytes
-    is_packed: bool = False
+    is_compressed: bool = False
 
-    def pack(self) -> None:
+    def compress(self) -> None:
         """Compress it. Twice is once."""
-        if not self.is_packed:
-            self.text, self.is_packed = zlib.compress(self.text, 1), True
+        if not self.is_compressed:
+            self.text, self.is_compressed = zlib.compress(self.text, 1), True
 
-    def unpacked(self) -> bytes:
+    def decompressed(self) -> bytes:
         """The rows."""
-        return zlib.decompress(self.text) if self.is_packed else self.text
+        return zlib.decompress(self.text) if self.is_compressed else self.text
 
 
-class _Rows:
-    """Rows at one extreme, a piece for each batch that has some; what goes beyond _PLAIN_BYTES is compressed."""
+class _RowChunks:
+    """Rows at one extreme, a chunk for each batch that has some; compressed beyond _PLAIN_BYTES."""
 
     def __init__(self) -> None:
-        self._pieces: list[_Piece] = []
+        self._chunks: list[_RowChunk] = []
         self._bytes = 0
 
-    def add(self, piece: _Piece) -> None:
-        """Take in some more."""
-        self._bytes += len(piece.text)
+    def add(self, chunk: _RowChunk) -> None:
+        """Add a chunk."""
+        self._bytes += len(chunk.text)
         if self._bytes > _PLAIN_BYTES:
-            piece.pack()
-        self._pieces.append(piece)
+            chunk.compress()
+        self._chunks.append(chunk)
 
     def __iter__(self) -> Iterator[bytes]:
-        return (piece.unpacked() for piece in self._pieces)
+        return (chunk.decompressed() for chunk in self._chunks)
 
 
 class _ExtremeRows:
     """The rows at the lowest and at the highest reading so far."""
 
     def __init__(self) -> None:
-        self.lowest, self.highest = _Rows(), _Rows()
+        self.lowest, self.highest = _RowChunks(), _RowChunks()
         self._low = np.inf
         self._high = -np.inf
 
     def look_at(self, batch: Batch) -> None:
-        """Take in another batch's readings."""
-        found = stats.extremes(batch.columns.reading)
-        if not len(found.lowest):
+        """Add a batch."""
+        extremes = stats.extremes(batch.columns.reading)
+        if not len(extremes.lowest):
             return
-        low, high = batch.columns.reading[found.lowest[0]], batch.columns.reading[found.highest[0]]
+        low, high = batch.columns.reading[extremes.lowest[0]], batch.columns.reading[extremes.highest[0]]
         if low < self._low:
-            self._low, self.lowest = low, _Rows()
+            self._low, self.lowest = low, _RowChunks()
         if high > self._high:
-            self._high, self.highest = high, _Rows()
+            self._high, self.highest = high, _RowChunks()
         if low == high == self._low == self._high:
-            piece = _joined(batch, found.lowest)
-            self.lowest.add(piece)
-            self.highest.add(piece)
+            chunk = _joined(batch, extremes.lowest)
+            self.lowest.add(chunk)
+            self.highest.add(chunk)
             return
         if low == self._low:
-            self.lowest.add(_joined(batch, found.lowest))
+            self.lowest.add(_joined(batch, extremes.lowest))
         if high == self._high:
-            self.highest.add(_joined(batch, found.highest))
+            self.highest.add(_joined(batch, extremes.highest))
 
 
-def _joined(batch: Batch, places: NDArray[np.intp]) -> _Piece:
+def _joined(batch: Batch, rows: NDArray[np.intp]) -> _RowChunk:
     """Those rows; the batch's own bytes where they are all of them (a metric that stays at 0)."""
-    if len(places) == len(batch):
-        return _Piece(batch.rows)
-    return _Piece(b",".join([batch.row(int(place)) for place in places]))
+    if len(rows) == len(batch):
+        return _RowChunk(batch.rows)
+    return _RowChunk(b",".join([batch.row(int(index)) for index in rows]))
 
 
-def _statistics(seen: _Seen, seen_before: _Seen) -> dict[str, Any]:
-    readings, before = seen.readings(), seen_before.readings()
-    shares = stats.shares_of(seen.criticities)
+def _statistics(reader: _IntervalReader, previous_reader: _IntervalReader) -> dict[str, Any]:
+    readings, before = reader.readings(), previous_reader.readings()
+    shares = stats.shares_of(reader.criticities)
     return {
         "mean": stats.mean(readings),
         "mean_anterior": stats.mean(before),
@@ -203,10 +203,10 @@ def _statistics(seen: _Seen, seen_before: _Seen) -> dict[str, Any]:
     }
 
 
-def _sampling(thinner: Downsampler, previous: Downsampler) -> dict[str, Any]:
-    return {"metodo": thinner.method} | {
+def _sampling(downsampler: Downsampler, previous: Downsampler) -> dict[str, Any]:
+    return {"metodo": downsampler.method} | {
         key: {"pontos": len(each.result()), "de": each.total}
-        for key, each in (("data", thinner), ("data_anterior", previous))
+        for key, each in (("data", downsampler), ("data_anterior", previous))
     }
 
 
@@ -242,18 +242,18 @@ _REPORT_KEYS = (
 
 
 def report(record: Mapping[str, Any]) -> dict[str, Any]:
-    """The answer of the report route, out of the record of a report that was delivered; it says who wanted none."""
-    told = [_SENT if record["state"] == "sent" else _WRITTEN]
-    left_out = [one["address"] for one in record["recipients"] if one["state"] == "suppressed"]
+    """The answer of the report route for a delivered report; names recipients who have unsubscribed."""
+    sentences = [_SENT if record["state"] == "sent" else _WRITTEN]
+    left_out = [recipient["address"] for recipient in record["recipients"] if recipient["state"] == "suppressed"]
     if left_out:
-        told.append(_SUPPRESSED.format(addresses=", ".join(left_out)))
+        sentences.append(_SUPPRESSED.format(addresses=", ".join(left_out)))
     return {
-        "msg": " ".join(told),
+        "msg": " ".join(sentences),
         "report": {key: record[key] for key in _REPORT_KEYS if key in record},
     }
 
 
 def report_accepted(record: Mapping[str, Any], url: str) -> dict[str, Any]:
-    """The answer of the report route for a report of which nothing is known yet; `url` is where that will stand."""
-    kept = {key: record[key] for key in _REPORT_KEYS if key in record}
-    return {"msg": _ACCEPTED.format(url=url), "report": kept, "url": url}
+    """The answer of the report route for a report that is still in work; `url` is that of its record."""
+    described = {key: record[key] for key in _REPORT_KEYS if key in record}
+    return {"msg": _ACCEPTED.format(url=url), "report": described, "url": url}

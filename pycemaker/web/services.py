@@ -1,4 +1,4 @@
-"""What the routes work with."""
+"""The parts that the routes work with."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from pycemaker.web.access.access_control import AccessControl
 from pycemaker.web.access.rate_limits import RateLimits
 
 STREAMS = 32
-"""Long answers at a time: each holds a thread until its client has taken it, however slowly."""
+"""Long answers at a time: each holds a thread until its client has read it, however slowly."""
 
 
 @dataclass(frozen=True)
 class Services:
-    """What the routes work with.
+    """The parts that the routes work with.
 
     Attributes:
-        settings: zone, limits, who may receive and ask.
+        settings: zone, limits, allow-list, token.
         store: reads samples.
-        desk: takes reports in.
+        report_service: accepts report requests.
         traffic: counts answers.
-        clock: the present, aware UTC.
-        streams: how many long answers may be under way.
-        notebooks: the folder in which the reports are.
+        clock: gives the present, aware UTC.
+        streams: slots for long answers.
+        notebooks: the folder of the notebooks.
     """
 
     settings: Settings
@@ -43,6 +43,6 @@ class Services:
     notebooks: Path = NOTEBOOKS
 
     @cached_property
-    def gate(self) -> AccessControl:
-        """Who may ask for reports, and how often."""
+    def access_control(self) -> AccessControl:
+        """Checks tokens and limits of report requests."""
         return AccessControl(self.settings, RateLimits(self.store.database))

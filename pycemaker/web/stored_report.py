@@ -1,6 +1,6 @@
-"""Kept reports as a caller gets them: the page and its figures, the message, the executed notebook.
+"""Pages and figures of stored reports, with their headers.
 
-What a request names is compared with a pattern before anything is looked up: no dot, slash or blank gets through.
+Names in a request are compared with a pattern before a lookup: no dot, slash or blank gets through.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _RELATIVE = re.compile(rf'\b((?:src|href)=")({FIGURES}[a-z0-9_-]{{1,80}}\.png")'
 
 
 def headers() -> dict[str, str]:
-    """What a browser is told with each: no script at all, and no picture but our own and the brand's logo.
+    """The headers of each: no script at all, and no picture but our own and the brand's logo.
 
     Styles may be inline: a pandas table brings its colours so.
     """
@@ -37,17 +37,17 @@ def headers() -> dict[str, str]:
 
 
 def check_id(report_id: str) -> str:
-    """The id, where it is one. Raises UnknownReport."""
+    """The id, where its form is right. Raises UnknownReport."""
     if not _ID.fullmatch(report_id):
         raise UnknownReport
     return report_id
 
 
 def page(files: ArtifactStore, report_id: str, base_path: str = "") -> bytes:
-    """The page of a report, its figures pointed to below `<base_path>/reports`, from wherever it is shown.
+    """The page of a report, its figures linked below `<base_path>/reports`.
 
     Raises:
-        UnknownReport: the id is none, or the report has no page: it was not made, or did not pass the check.
+        UnknownReport: there is no such report, or it has no page: it was not made, or did not pass the check.
     """
     content = files.get(check_id(report_id), PAGE)
     folder = f"{html.escape(base_path)}/reports/{report_id}/".encode()

@@ -1,4 +1,4 @@
-"""Types of WSGI, counting of answers, and the path as a log may have it."""
+"""Types of WSGI, the count of answers, and the form of a path that may be logged."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ StartResponse = Callable[..., Any]
 Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 ROUTE = "bottle.route"
-"""Where the environ has the route that answered; nothing where there is none for the path."""
+"""The environ's key for the route that answered; missing where no route has the path."""
 
-REMEMBERED = "pycemaker.remembered"
-"""In the environ of an answer that came out of memory."""
+FROM_CACHE = "pycemaker.from_cache"
+"""In the environ of a request that the response cache answered."""
 
 _PATH_CHARACTERS = 200
 _LINK = re.compile(rf"({UNSUBSCRIBE_PREFIX}).*", re.DOTALL)
 
 
 def loggable(path: str) -> str:
-    """The path as a log may have it: not too long, and without a link's token, which is a key to a subscription."""
+    """The path for a log: cut, and without the token of an unsubscribe link, which is a key to a subscription."""
     return _LINK.sub(r"\1***", path[:_PATH_CHARACTERS])
 
 
 def count_traffic(application: Application, traffic: Traffic) -> Application:
-    """The application, its answers counted: by route, method and status, with the seconds until they began."""
+    """The application, its answers counted by route, method and status, with the seconds until they began."""
     perf_counter = time.perf_counter
 
     def counted(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -40,7 +40,7 @@ def count_traffic(application: Application, traffic: Traffic) -> Application:
         def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
             route = environ.get(ROUTE)
             rule, method = route.rule if route else None, environ["REQUEST_METHOD"]
-            traffic.answer(rule, method, status, perf_counter() - began, REMEMBERED in environ)
+            traffic.answer(rule, method, status, perf_counter() - began, FROM_CACHE in environ)
             return start_response(status, headers, exc_info) if exc_info else start_response(status, headers)
 
         try:
@@ -51,13 +51,13 @@ def count_traffic(application: Application, traffic: Traffic) -> Application:
         if isinstance(body, list):
             traffic.end()
             return body
-        return _Taken(body, traffic.end)
+        return _CountedBody(body, traffic.end)
 
     return counted
 
 
-class _Taken:
-    """A body that is made as it is taken; says once when it is closed or gone."""
+class _CountedBody:
+    """A streaming body that calls `on_end` once, when it is closed or collected."""
 
     def __init__(self, body: Iterable[bytes], on_end: Callable[[], None]) -> None:
         self._body, self._chunks = body, iter(body)

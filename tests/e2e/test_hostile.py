@@ -1,4 +1,4 @@
-"""Clients that mean no good and parts that are away, at a server of its own: others are answered meanwhile."""
+"""Hostile clients and missing services, at a server of its own: others are answered meanwhile."""
 
 from __future__ import annotations
 

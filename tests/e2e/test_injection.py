@@ -1,4 +1,4 @@
-"""What a request can smuggle in, over the real socket, in every place that the server reads: nothing comes out again as
+"""Injection by every part of a request, over the real socket: nothing comes out again as
 a header, a line of the log, a file, or a mail.
 """
 

@@ -1,4 +1,4 @@
-"""A recipient's whole way out: a mail arrives, its button is pressed, and no further mail comes until they return."""
+"""Unsubscribing end to end: a mail arrives, its button is pressed, and no mail comes until the recipient returns."""
 
 from __future__ import annotations
 

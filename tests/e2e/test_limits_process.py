@@ -1,4 +1,4 @@
-"""Limits as a caller meets them: behind a proxy, over the real socket, and across a restart."""
+"""Rate limits end to end: behind a proxy, over the real socket, and across a restart."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A report from the route to the mail server's acceptance, and what the asker is told when a part of the way fails."""
+"""A report from the route to the mail server's acceptance, and the answers where a part of the way fails."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_a_report_is_said_to_be_sent_once_the_mail_server_has_it(
     ],
     ids=["login", "recipient", "drop-after-data"],
 )
-def test_a_mail_server_that_refuses_is_a_502_and_the_report_is_kept(
+def test_a_mail_server_that_refuses_is_a_502_and_the_report_is_stored(
     served: ServerProcess, mail: SmtpServer, script: dict[str, str], state: str, arrived: int
 ) -> None:
     mail.script.clear()

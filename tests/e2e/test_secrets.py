@@ -1,4 +1,4 @@
-"""Planted secrets: nowhere in what comes out of reports that succeed and of those that fail in every way."""
+"""Planted secrets: in no output of reports that succeed, nor of those that fail in every way."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def ask(server: ServerProcess, path: str, token: str = TOKEN, method: str = "GET
     return answer.status, json.dumps(answer.getheaders()).encode() + body
 
 
-def kept(server: ServerProcess) -> Iterator[tuple[str, bytes]]:
+def stored_files(server: ServerProcess) -> Iterator[tuple[str, bytes]]:
     """Every file of the server's folder but its database's, its log among them."""
     for path in server.folder.rglob("*"):
         if path.is_file() and "mongo" not in path.relative_to(server.folder).parts:
@@ -89,7 +89,7 @@ def stored(mongo_url: str) -> Iterator[tuple[str, bytes]]:
 
 
 def pages(server: ServerProcess) -> Iterator[tuple[str, bytes]]:
-    """What the server tells those who ask, with the right token, a wrong one, and one in the address."""
+    """The server's answers to the right token, a wrong one, and one in the URL."""
     for path in (
         "/",
         "/health",
@@ -133,7 +133,7 @@ def test_a_mail_server_that_repeats_secrets(locked_url: str, script: dict[str, s
         with served(mail, storage, locked_url) as server:
             answered, told = ask(server, f"/report/now/1/{RECIPIENT}", method="POST")
             assert answered == status, told
-            places = [("answer", told), *pages(server), *kept(server), *stored(locked_url)]
+            places = [("answer", told), *pages(server), *stored_files(server), *stored(locked_url)]
             places += [("message", received.content) for received in mail.received]
             assert status != 200 or mail.received
             looked_at = {place for place, _ in places}
@@ -148,7 +148,7 @@ def test_a_storage_that_refuses(locked_url: str) -> None:
         with served(mail, storage, locked_url) as server:
             _, told = ask(server, f"/report/now/1/{RECIPIENT}", method="POST")
             assert storage.requests
-            places = [("answer", told), *kept(server), *stored(locked_url)]
+            places = [("answer", told), *stored_files(server), *stored(locked_url)]
             places += [("message", received.content) for received in mail.received]
             assert leaks(secrets_of(storage), places) == []
 
@@ -162,7 +162,7 @@ def test_a_database_that_is_away_and_one_that_refuses_the_login(mongod: Embedded
             asked = [(path, ask(server, path)) for path in paths]
             assert dict(asked)["/cpu/now/1"][0] == 503
             places = [(path, body) for path, (_, body) in asked]
-            assert leaks(secrets_of(storage), [*places, *kept(server)]) == []
+            assert leaks(secrets_of(storage), [*places, *stored_files(server)]) == []
 
 
 def fill(mongo_url: str) -> None:

@@ -1,4 +1,4 @@
-"""The main job as a person starts it: one command, an empty folder, a Ctrl-C at the end."""
+"""The server as a person starts it: one command, an empty folder, a Ctrl-C at the end."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Who may ask for what: tokens, limits, callers, browsers of other sites."""
+"""Access control: tokens, limits, client addresses, requests of other sites' pages."""

@@ -1,8 +1,7 @@
-"""Who may ask, and how often: the token, and the limits per caller and per recipient.
+"""Access control of the report routes: the token, and the limits per caller and per recipient.
 
-Whoever gives wrong tokens is not listened to for a while, right ones included: else the answer would tell which of many
-guesses was right. They are known by their address, so that behind a proxy TRUSTED_PROXIES has to be set for one caller
-not to shut out the others.
+After ten wrong tokens an address is refused for a while, right tokens included: else the answer would show which of
+many guesses was right. Behind a proxy TRUSTED_PROXIES has to be set, or one caller shuts out all others.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from pycemaker.errors import AskedTooOften, NotAuthenticated, TooManyRequests
 from pycemaker.mail.suppressions import inbox
 from pycemaker.settings import Settings
 from pycemaker.web.access import api_token
-from pycemaker.web.access.client_address import client_address, is_on_this_machine
+from pycemaker.web.access.client_address import client_address, is_local
 from pycemaker.web.access.rate_limits import Admission, LimitExceeded, RateLimit, RateLimits
 
 _HOUR = 3600
@@ -23,11 +22,11 @@ _TOKEN_HOLDER = "token"  # noqa: S105 - a word, no token
 
 
 class AccessControl:
-    """Lets requests in that may, under the settings.
+    """Admits or refuses requests, by the settings.
 
     Args:
         settings: the token, the limits, the proxies.
-        limits: where requests are counted.
+        limits: counts requests.
     """
 
     def __init__(self, settings: Settings, limits: RateLimits) -> None:
@@ -46,8 +45,8 @@ class AccessControl:
         Raises:
             TokenInUrl: there is one in the query.
             NotAuthenticated: it is missing or wrong.
-            TooManyRequests: so many wrong ones came from this address lately that none is looked at.
-            DatabaseUnreachable: it is not known how many came.
+            TooManyRequests: too many wrong ones came from this address lately.
+            DatabaseUnreachable: the count of wrong ones is unknown.
         """
         expected = self._settings.api_token
         api_token.refuse_in_url(environ, expected)
@@ -55,28 +54,28 @@ class AccessControl:
             return
         address = client_address(environ, self._settings.trusted_proxies)
         refused = self._limits.look(_WRONG_TOKENS, address)
-        told = api_token.given(environ, as_password=asks_browser)
-        if refused is None and api_token.is_right(told, expected):
+        token = api_token.given(environ, as_password=asks_browser)
+        if refused is None and api_token.is_correct(token, expected):
             return
-        if refused is None and told:  # a browser asks without one first, and that is no guess
+        if refused is None and token:  # a browser asks without one first, and that is no guess
             answer = self._limits.admit([(_WRONG_TOKENS, address)])
             refused = answer if isinstance(answer, LimitExceeded) else None
         if refused is not None:
             raise TooManyRequests(caller=address, retry_after_seconds=refused.retry_after_seconds)
         raise NotAuthenticated(asks_browser=asks_browser)
 
-    def knows(self, environ: Mapping[str, Any]) -> bool:
-        """Whether who passed `check_token` may learn whom reports were for: by the token, or by being here."""
-        return self._settings.api_token is not None or is_on_this_machine(environ, self._settings.trusted_proxies)
+    def may_see_addresses(self, environ: Mapping[str, Any]) -> bool:
+        """Whether a caller past `check_token` may see recipients: one with the token, or on this machine."""
+        return self._settings.api_token is not None or is_local(environ, self._settings.trusted_proxies)
 
     def admit(self, environ: Mapping[str, Any], recipients: Iterable[str]) -> Admission:
-        """Count one report for the caller, and one for each recipient; give it back where it is refused after all.
+        """Count one report for the caller and each recipient; `release` the admission where it is refused after all.
 
-        Whoever holds the token is one caller, wherever they ask from; without a token each address is one.
+        All holders of the token are one caller; without a token each address is one.
 
         Raises:
-            TooManyRequests: the caller has asked for as many as they may. Nothing is counted.
-            AskedTooOften: one of the recipients has been sent as many as they may. Nothing is counted.
+            TooManyRequests: the caller has reached its limit. Nothing is counted.
+            AskedTooOften: a recipient has reached its limit. Nothing is counted.
             DatabaseUnreachable: MongoDB is away.
         """
         caller = self._caller(environ)

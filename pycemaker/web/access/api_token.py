@@ -1,7 +1,7 @@
-"""The token that the report routes take, and how it is given: in a header, never in an address.
+"""The API token of a request: in a header, never in the URL.
 
-An address is written down by proxies, browsers and logs, and handed on in `Referer`; so a token in the query is refused
-even where it is right, and whoever put it there knows that it has to be changed.
+Proxies, browsers and logs keep URLs, and `Referer` passes them to other sites. So a token in the query is refused even
+where it is right, and its holder learns that it has to be changed.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ _NAMES = {"token", "access_token", "api_token", "api_key", "apikey", "x_api_key"
 
 
 def given(environ: Mapping[str, Any], *, as_password: bool = False) -> bytes:
-    """What the request gives for a token: as `Bearer` or in `X-Api-Key`; nothing where it gives none.
+    """The token of the request, as `Bearer` or in `X-Api-Key`; empty without one.
 
     Args:
-        environ: the request's, of WSGI, which hands headers on as Latin-1; these are the bytes that came.
+        environ: the request's, of WSGI, whose headers are Latin-1; the bytes that came are returned.
         as_password: whether the password of `Basic` counts. A browser asks its user for one and sends it from then on
             with whatever request another site has it make: good to read with, and not to act.
     """
@@ -37,13 +37,13 @@ def given(environ: Mapping[str, Any], *, as_password: bool = False) -> bytes:
     return _bytes(environ.get("HTTP_X_API_KEY", "").strip())
 
 
-def is_right(told: bytes, token: str) -> bool:
-    """Whether it is the token, compared in a time that does not depend on how much of it is right."""
-    return hmac.compare_digest(told, token.encode())
+def is_correct(given_token: bytes, token: str) -> bool:
+    """Whether the given token is right, compared in constant time."""
+    return hmac.compare_digest(given_token, token.encode())
 
 
 def refuse_in_url(environ: Mapping[str, Any], token: str | None) -> None:
-    """Let a request pass whose query has no token in it, by name or by what it is.
+    """Let a request pass whose query has no token in it, neither by name nor by value.
 
     Raises:
         TokenInUrl: it has.

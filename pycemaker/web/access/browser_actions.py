@@ -1,7 +1,7 @@
-"""Routes that change or send something: how one declares that, and who may ask for it from a browser.
+"""Protects routes that change or send something from the pages of other sites (CSRF).
 
-A route declares itself: `@app.post(rule, acts=Acts())`. Of those that do not, every method but GET, HEAD and OPTIONS
-counts as if it had.
+A route declares itself: `@app.post(rule, acts=ActionPolicy())`. Without a declaration every method but GET, HEAD and
+OPTIONS counts as declared.
 """
 
 from __future__ import annotations
@@ -28,28 +28,28 @@ _READING = ("GET", "HEAD", "OPTIONS")
 
 @dataclass(frozen=True)
 class ActionPolicy:
-    """What a route declares that changes or sends something.
+    """The declaration of a route that changes or sends something.
 
     Attributes:
-        by_link: whether its path holds a signed link, which is all that it takes, from wherever it is asked (RFC 8058).
-        ask: makes the page that a person sees who followed a link to it from elsewhere; its form (`web.small_page`)
-            asks by POST. It takes what the route takes. Without one such a link is refused.
-        tell: makes the page that such a form is answered with, out of the body that a program gets.
+        by_link: whether its path holds a signed link, which suffices from any page or program (RFC 8058).
+        confirm_page: makes the page for a person who followed a link from another site; its form (`form_page`) posts.
+            It takes the route's arguments. Without it such a link is refused.
+        result_page: makes the page after that form, out of the body that a program gets.
     """
 
     by_link: bool = False
-    ask: Callable[..., bytes] | None = None
-    tell: Callable[[dict[str, Any]], bytes] | None = None
+    confirm_page: Callable[..., bytes] | None = None
+    result_page: Callable[[dict[str, Any]], bytes] | None = None
 
 
-def declared(route: Any) -> ActionPolicy | None:
-    """What one of Bottle's routes declares; None where it only reads."""
+def policy_of(route: Any) -> ActionPolicy | None:
+    """The policy of one of Bottle's routes; None where it only reads."""
     acts: ActionPolicy | None = route.config.get("acts")
     return acts or (None if route.method in _READING else ActionPolicy())
 
 
 class BrowserActions:
-    """A Bottle plug-in: lets a browser act from this server's own pages and from origins that are named, only.
+    """A Bottle plug-in: browsers act from this server's own pages and from named origins only.
 
     Args:
         cross_site: knows whose pages those are.
@@ -61,8 +61,8 @@ class BrowserActions:
         self._cross_site = cross_site
 
     def apply(self, callback: Callable[..., Any], route: Any) -> Callable[..., Any]:
-        """The route's callback, asked only by who may."""
-        acts = declared(route)
+        """The route's callback behind the check."""
+        acts = policy_of(route)
         if acts is None or acts.by_link:
             return callback
 
@@ -70,22 +70,22 @@ class BrowserActions:
             refuse_speculative(request.environ)
             if self._cross_site.may_act(request.environ):
                 return callback(*args, **kwargs)
-            if acts.ask is None:
+            if acts.confirm_page is None:
                 raise ForeignOrigin(origin="null")
-            return acts.ask(*args, **kwargs)
+            return acts.confirm_page(*args, **kwargs)
 
-        return guarded if acts.tell is None else _answer_forms(handle_errors(guarded), acts.tell)
+        return guarded if acts.result_page is None else _answer_forms(handle_errors(guarded), acts.result_page)
 
 
-def _answer_forms(callback: Callable[..., Any], tell: Callable[[dict[str, Any]], bytes]) -> Callable[..., Any]:
-    """The callback, its answer a page where the button of `small_page.form` asks; status and headers stay."""
+def _answer_forms(callback: Callable[..., Any], result_page: Callable[[dict[str, Any]], bytes]) -> Callable[..., Any]:
+    """The callback; a form of `form_page` gets its answer as a page, with the same status and headers."""
 
     def answer(*args: Any, **kwargs: Any) -> Any:
         answered = callback(*args, **kwargs)
         if not _is_form(request):
             return answered
         is_refusal = isinstance(answered, HTTPResponse)
-        page = tell(json.loads(answered.body if is_refusal else answered))
+        page = result_page(json.loads(answered.body if is_refusal else answered))
         if is_refusal:
             answered.body = page
             for name, text in response.headers.items():
@@ -101,7 +101,7 @@ def _is_form(request: Any) -> bool:
 
 
 def refuse_preflights(application: Application, app: Bottle, cross_site: CrossSite) -> Application:
-    """The application, its preflights refused where the origin may not do what a route of `app` at that path does."""
+    """The application; it refuses preflights of origins that may not use a route of `app` that acts at that path."""
 
     def refusing(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         if environ["REQUEST_METHOD"] != "OPTIONS" or cross_site.may_preflight(environ) or not _acts(app, environ):
@@ -117,14 +117,14 @@ def refuse_preflights(application: Application, app: Bottle, cross_site: CrossSi
 
 
 def _acts(app: Bottle, environ: Environ) -> bool:
-    """Whether a route at the path acts, by any method: then all of them are preflighted as if they did."""
+    """Whether a route at the path acts, by any method: then preflights of all its methods are checked."""
     path = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "ignore")
     for method in METHODS:
         try:
             route, _ = app.router.match({"PATH_INFO": path, "REQUEST_METHOD": method})
         except (HTTPError, HTTPResponse):
             continue
-        acts = declared(route)
+        acts = policy_of(route)
         if acts is not None and not acts.by_link:
             return True
     return False

@@ -1,11 +1,11 @@
-"""Who is asking, as far as an address tells: right behind a proxy, and only behind one that is trusted.
+"""The client's address, also behind trusted proxies.
 
 Granian gives the peer of the connection as REMOTE_ADDR and believes no header. Behind a proxy that peer is the proxy,
-which says in `X-Forwarded-For` or `Forwarded` (RFC 7239) whom it has on its other side. Each proxy adds its own peer
-at the right; whatever stands further left may have been made up by the client. So the list is read from the right, and
-the first address that is no trusted proxy's is the caller.
+which names its own peer in `X-Forwarded-For` or `Forwarded` (RFC 7239). Each proxy appends at the right; the entries
+further left may be made up by the client. So the list is read from the right, and the first address that is no trusted
+proxy's is the caller.
 
-Most proxies set one of the two headers and hand on the other one as it came. Where both are there and name different
+Most proxies set one of the two headers and leave the other one as it came. Where both are there and name different
 callers, neither is believed.
 """
 
@@ -20,14 +20,14 @@ Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
 _V6_PREFIX = 64
-"""What one customer gets at least: an address within it can be changed at will."""
+"""The smallest network of one customer, who can change addresses within it at will."""
 
 _WITH_PORT = re.compile(r"\[([^\]]*)\](?::[\w.-]+)?|([^:]+):[\w.-]+")
-_HANDED_ON = ("HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_VIA")
-_HANDED_ON_PREFIX = "HTTP_X_FORWARDED"
+_PROXY_HEADERS = ("HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_VIA")
+_PROXY_HEADER_PREFIX = "HTTP_X_FORWARDED"
 _LOOPBACK_NAME = re.compile(r"(?:[\w-]+\.)*localhost(?::\d+)?", re.ASCII | re.IGNORECASE)
 _HOPS = 50
-"""How many addresses of a list are looked at."""
+"""Addresses of a list that are read."""
 
 LONGEST_HEADER = 4096
 """Characters of a header that are read: of `X-Forwarded-For` the last ones; a longer `Forwarded` is not believed."""
@@ -49,24 +49,24 @@ def client_address(environ: Mapping[str, Any], trusted: Sequence[Network]) -> st
     if peer is None:
         return "unknown"
     if not _is_among(peer, trusted):
-        return _told(peer)
+        return _text_of(peer)
     lists = [_x_forwarded_for(environ), _forwarded(environ)]
-    callers = {_rightmost_stranger(peer, hops, trusted) for hops in lists if hops}
-    return _told(callers.pop() if len(callers) == 1 else peer)
+    callers = {_rightmost_untrusted(peer, hops, trusted) for hops in lists if hops}
+    return _text_of(callers.pop() if len(callers) == 1 else peer)
 
 
-def is_on_this_machine(environ: Mapping[str, Any], trusted: Sequence[Network] = ()) -> bool:
-    """Whether the request comes from this machine, through no proxy that is known or says that it is one.
+def is_local(environ: Mapping[str, Any], trusted: Sequence[Network] = ()) -> bool:
+    """Whether the request comes from this machine, and through no proxy.
 
-    By what name this server was asked counts too: where a site's own name suddenly means 127.0.0.1 (DNS rebinding),
-    browsers on this machine ask here and let the site read the answer, but they say whose name it was.
+    The `Host` counts too: where a site's own name suddenly means 127.0.0.1 (DNS rebinding), browsers on this machine
+    ask here and let the site read the answer, but `Host` has the site's name.
 
     Args:
         environ: the request's, of WSGI.
-        trusted: the proxies; one on this machine asks for others.
+        trusted: the proxies; one on this machine asks for other machines.
     """
     peer = _parse(environ.get("REMOTE_ADDR") or "")
-    if peer is None or not peer.is_loopback or _is_among(peer, trusted) or _is_handed_on(environ):
+    if peer is None or not peer.is_loopback or _is_among(peer, trusted) or _is_forwarded(environ):
         return False
     host = environ.get("HTTP_HOST") or ""
     if len(host) > _LONGEST_NAME:
@@ -74,9 +74,11 @@ def is_on_this_machine(environ: Mapping[str, Any], trusted: Sequence[Network] = 
     return not host or _LOOPBACK_NAME.fullmatch(host) is not None or _is_loopback(host)
 
 
-def _is_handed_on(environ: Mapping[str, Any]) -> bool:
-    """Whether a header says that a proxy did."""
-    return any(text and (name in _HANDED_ON or name.startswith(_HANDED_ON_PREFIX)) for name, text in environ.items())
+def _is_forwarded(environ: Mapping[str, Any]) -> bool:
+    """Whether a header shows that a proxy passed the request on."""
+    return any(
+        text and (name in _PROXY_HEADERS or name.startswith(_PROXY_HEADER_PREFIX)) for name, text in environ.items()
+    )
 
 
 def _is_loopback(text: str) -> bool:
@@ -84,8 +86,8 @@ def _is_loopback(text: str) -> bool:
     return address is not None and address.is_loopback
 
 
-def _rightmost_stranger(peer: Address, hops: Sequence[str], trusted: Sequence[Network]) -> Address:
-    """The first address from the right that is no proxy's; the last one known where a list has something else."""
+def _rightmost_untrusted(peer: Address, hops: Sequence[str], trusted: Sequence[Network]) -> Address:
+    """The first address from the right that is no proxy's; the last one read where an entry is no address."""
     known = peer
     for hop in reversed(hops[-_HOPS:]):
         address = _parse(hop)
@@ -98,7 +100,7 @@ def _rightmost_stranger(peer: Address, hops: Sequence[str], trusted: Sequence[Ne
 
 
 def _x_forwarded_for(environ: Mapping[str, Any]) -> list[str]:
-    """The last addresses of the list: whoever made up the rest cannot make it long to read."""
+    """The last addresses of the list; a made-up long one costs no more to read."""
     text = environ.get("HTTP_X_FORWARDED_FOR") or ""
     hops = text[-LONGEST_HEADER:].split(",")
     whole = hops[1:] if len(text) > LONGEST_HEADER else hops
@@ -114,7 +116,7 @@ def _forwarded(environ: Mapping[str, Any]) -> list[str]:
 
 
 def _for(element: str) -> str:
-    """A `;` within a quotation counts as one without: who quotes a second `for` is not believed."""
+    """A `;` within quotes counts as one without: an element with a quoted second `for` is not believed."""
     pairs = [pair.partition("=") for pair in element.split(";")]
     values = [value.strip() for name, _, value in pairs if name.strip().lower() == "for"]
     if len(values) != 1:
@@ -124,10 +126,10 @@ def _for(element: str) -> str:
 
 
 def _elements(text: str) -> list[str]:
-    """What stands between commas outside of quotations, in one pass over the text."""
+    """The parts between commas outside of quotes, in one pass over the text."""
     parts, start = [], 0
     is_quoted = is_escaped = False
-    for at, character in enumerate(text):
+    for position, character in enumerate(text):
         if is_escaped:
             is_escaped = False
         elif is_quoted and character == "\\":
@@ -135,8 +137,8 @@ def _elements(text: str) -> list[str]:
         elif character == '"':
             is_quoted = not is_quoted
         elif character == "," and not is_quoted:
-            parts.append(text[start:at])
-            start = at + 1
+            parts.append(text[start:position])
+            start = position + 1
     return [*parts, text[start:]]
 
 
@@ -158,7 +160,7 @@ def _is_among(address: Address, networks: Iterable[Network]) -> bool:
     return any(address in network for network in networks)
 
 
-def _told(address: Address) -> str:
+def _text_of(address: Address) -> str:
     if isinstance(address, IPv6Address):
         return str(ip_network((address, _V6_PREFIX), strict=False))
     return str(address)

@@ -1,8 +1,8 @@
-"""Cross-site requests (CSRF): tells what another site's page has a browser ask from our own pages and programs.
+"""Cross-site requests (CSRF): tells requests of other sites' pages from those of our own pages and of programs.
 
-Browsers say where a request comes from in `Sec-Fetch-Site`, but not to a plain-http name; there `Origin` says it, which
-no page can leave out of a POST or of a request whose answer it reads, or `Referer`, which it can. What is left then is
-what a browser sends in any case and a program does not: `Mozilla/` and `Accept-Language`.
+Browsers name the page's site in `Sec-Fetch-Site`, but not to a plain-http name; there `Origin` does, which no page
+can leave out of a POST or of a request whose answer it reads, or `Referer`, which a page can leave out. Without all of
+them, `Mozilla/` and `Accept-Language` tell a browser from a program.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ _EMBEDDED = re.compile(
 
 
 class CrossSite:
-    """Knows whose pages may have a browser act here.
+    """The pages that may have a browser act here.
 
     Args:
-        public_url: this server's address for readers; its pages are our own.
+        public_url: this server's URL for readers; its pages are our own.
         origins: the entries of CORS_ORIGINS; those that name one origin let it act, `*` lets none.
     """
 
@@ -48,15 +48,15 @@ class CrossSite:
         if site == "same-origin" or (source and self._is_ours(source, "" if site else environ.get("HTTP_HOST", ""))):
             return True
         if site:
-            is_meant = _is_followed(environ, site)
+            is_meant = _is_navigation(environ, site)
         elif source or _EMBEDDED.match(environ.get("HTTP_ACCEPT", "")):
             is_meant = False
         elif _is_browser(environ):
-            is_meant = _shows_a_page(environ)
+            is_meant = _wants_page(environ)
         else:
             return True
         if not is_meant:
-            raise ForeignOrigin(origin=_shown(source))
+            raise ForeignOrigin(origin=_origin_text(source))
         return False
 
     def may_preflight(self, environ: Mapping[str, Any]) -> bool:
@@ -94,7 +94,7 @@ def _is_private(name: str) -> bool:
     return True
 
 
-def _is_followed(environ: Mapping[str, Any], site: str) -> bool:
+def _is_navigation(environ: Mapping[str, Any], site: str) -> bool:
     """Whether a person opens this address in a window: by a link, or (`none`) by hand, a bookmark, another program."""
     is_window = environ.get("HTTP_SEC_FETCH_MODE") == "navigate" and environ.get("HTTP_SEC_FETCH_DEST") == "document"
     is_meant = environ.get("HTTP_SEC_FETCH_USER") == "?1" or site == "none"
@@ -105,12 +105,12 @@ def _is_browser(environ: Mapping[str, Any]) -> bool:
     return "HTTP_ACCEPT_LANGUAGE" in environ and str(environ.get("HTTP_USER_AGENT", "")).startswith("Mozilla/")
 
 
-def _shows_a_page(environ: Mapping[str, Any]) -> bool:
+def _wants_page(environ: Mapping[str, Any]) -> bool:
     return environ["REQUEST_METHOD"] == "GET" and str(environ.get("HTTP_ACCEPT", "")).lower().startswith("text/html")
 
 
-def _shown(source: str | None) -> str:
-    """The origin of an address, as far as there is one; never its path."""
+def _origin_text(source: str | None) -> str:
+    """The origin of a URL, `null` without one; never its path."""
     try:
         parts = urlsplit(source or "")
     except ValueError:

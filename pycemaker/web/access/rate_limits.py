@@ -1,8 +1,8 @@
-"""How often something may happen, counted in MongoDB: right across servers and restarts.
+"""Rate limits, counted in MongoDB: the same for all servers, and across restarts.
 
-One document for each key holds the instants of what was let in during the last window, at most as many as may be. One
-`findAndModify` looks and counts at once, by the database's clock (`$$NOW`), so that two servers never both give away
-the last place. What is refused is not counted. A document goes by itself when its window is over.
+One document for each key holds the instants of the requests admitted in the last window. One `findAndModify` reads and
+counts at once, by the database's clock (`$$NOW`), so that two servers never both admit the last one. Refused requests
+are not counted. A TTL index removes a document when its window is over.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class RateLimit:
 
 @dataclass(frozen=True)
 class LimitExceeded:
-    """Which key had as many as it may, and in how many whole seconds it may have one more."""
+    """A key at its limit, and the whole seconds until one more is admitted."""
 
     limit: RateLimit
     key: str
@@ -49,46 +49,46 @@ class LimitExceeded:
 
 
 class Admission:
-    """What was counted for one request. `give_back` undoes it where the request was refused later on."""
+    """What was counted for one request. `release` undoes it where the request was refused later on."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._mark = secrets.token_hex(6)
+        self._hit_id = secrets.token_hex(6)
         self._ids: list[str] = []
 
-    def give_back(self) -> None:
-        """Count it no more. Twice is once.
+    def release(self) -> None:
+        """Undo the counts. Twice is once.
 
         Raises:
-            DatabaseUnreachable: it stays counted.
+            DatabaseUnreachable: they stay.
         """
         if self._ids:
             with one_exchange():
                 self._database[COLLECTION].update_many(
-                    {"_id": {"$in": self._ids}}, {"$pull": {"hits": {"mark": self._mark}}}
+                    {"_id": {"$in": self._ids}}, {"$pull": {"hits": {"mark": self._hit_id}}}
                 )
             self._ids = []
 
     def take(self, limit: RateLimit, key: str, count: int = 1) -> LimitExceeded | None:
-        """Count so many of `key` under `limit`; where they are refused, nothing.
+        """Count `count` of `key` under `limit`; nothing where that would exceed it.
 
         Raises:
-            DatabaseUnreachable: whether it was counted is not known.
+            DatabaseUnreachable: it is unknown whether it was counted.
         """
         document_id = _id(limit, key)
         with one_exchange():
-            found = _count(self._database, document_id, limit, [self._mark] * count)
-        if any(hit["mark"] == self._mark for hit in found["hits"]):
+            document = _count(self._database, document_id, limit, [self._hit_id] * count)
+        if any(hit["mark"] == self._hit_id for hit in document["hits"]):
             self._ids.append(document_id)
             return None
-        return LimitExceeded(limit, key, _wait_seconds(found, limit, count))
+        return LimitExceeded(limit, key, _wait_seconds(document, limit, count))
 
 
 class RateLimits:
     """Counts in one database. Threads and processes share it.
 
     Args:
-        database: where.
+        database: holds the collection.
     """
 
     def __init__(self, database: Database) -> None:
@@ -96,9 +96,9 @@ class RateLimits:
         self._has_index = False
 
     def admit(self, wanted: Iterable[tuple[RateLimit, str]]) -> Admission | LimitExceeded:
-        """Count one under each limit and key, or, where one of them has had as many as it may, none at all.
+        """Count one under each limit and key; none at all where one of them is at its limit.
 
-        What is wanted twice counts twice.
+        A pair that is there twice counts twice.
 
         Raises:
             DatabaseUnreachable: MongoDB is away.
@@ -107,7 +107,7 @@ class RateLimits:
         admission = Admission(self._database)
         for (limit, key), count in Counter(wanted).items():
             if limit.most and (refused := admission.take(limit, key, count)):
-                admission.give_back()
+                admission.release()
                 return refused
         return admission
 
@@ -118,15 +118,15 @@ class RateLimits:
             DatabaseUnreachable: MongoDB is away.
         """
         with one_exchange():
-            found = next(self._database[COLLECTION].aggregate(
+            document = next(self._database[COLLECTION].aggregate(
                 [{"$match": {"_id": _id(limit, key)}}, {"$set": _still_counting(limit)}], comment="limits"
             ), None)  # fmt: skip
-        if not limit.most or found is None or len(found["hits"]) < limit.most:
+        if not limit.most or document is None or len(document["hits"]) < limit.most:
             return None
-        return LimitExceeded(limit, key, _wait_seconds(found, limit))
+        return LimitExceeded(limit, key, _wait_seconds(document, limit))
 
     def _ensure_index(self) -> None:
-        """Let MongoDB remove what is over; where that is forbidden, documents stay, and count right."""
+        """Make the TTL index. Where that is forbidden, documents stay, and counts are right all the same."""
         if self._has_index:
             return
         with one_exchange():
@@ -144,13 +144,13 @@ def _id(limit: RateLimit, key: str) -> str:
 
 def _still_counting(limit: RateLimit) -> dict[str, Any]:
     began = {"$subtract": ["$$NOW", limit.seconds * 1000]}
-    kept = {"$filter": {"input": {"$ifNull": ["$hits", []]}, "as": "hit", "cond": {"$gt": ["$$hit.at", began]}}}
-    return {"hits": kept, "looked_at": "$$NOW"}
+    recent = {"$filter": {"input": {"$ifNull": ["$hits", []]}, "as": "hit", "cond": {"$gt": ["$$hit.at", began]}}}
+    return {"hits": recent, "looked_at": "$$NOW"}
 
 
-def _count(database: Database, document_id: str, limit: RateLimit, marks: list[str]) -> Document:
-    added = {"$concatArrays": ["$hits", [{"at": "$$NOW", "mark": mark} for mark in marks]]}
-    has_room = {"$lte": [{"$size": "$hits"}, limit.most - len(marks)]}
+def _count(database: Database, document_id: str, limit: RateLimit, hit_ids: list[str]) -> Document:
+    added = {"$concatArrays": ["$hits", [{"at": "$$NOW", "mark": hit_id} for hit_id in hit_ids]]}
+    has_room = {"$lte": [{"$size": "$hits"}, limit.most - len(hit_ids)]}
     update = [
         {"$set": _still_counting(limit)},
         {"$set": {"hits": {"$cond": [has_room, added, "$hits"]}}},
@@ -168,11 +168,11 @@ def _count(database: Database, document_id: str, limit: RateLimit, marks: list[s
         return update_one()
 
 
-def _wait_seconds(found: Document, limit: RateLimit, count: int = 1) -> int:
+def _wait_seconds(document: Document, limit: RateLimit, count: int = 1) -> int:
     """How long until so many have left the window that `count` have room: the limit may have been larger before."""
-    times: list[datetime] = sorted(hit["at"] for hit in found["hits"])
+    times: list[datetime] = sorted(hit["at"] for hit in document["hits"])
     too_many = len(times) + count - limit.most
     if not 0 < too_many <= len(times):
         return limit.seconds
-    waited = (found["looked_at"] - times[too_many - 1]).total_seconds()
+    waited = (document["looked_at"] - times[too_many - 1]).total_seconds()
     return int(min(limit.seconds, max(1, math.ceil(limit.seconds - waited))))

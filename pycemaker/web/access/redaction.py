@@ -1,4 +1,4 @@
-"""Records without whom they are about, for callers of whom nothing is known. Pure."""
+"""Redacts e-mail addresses in report records for unauthenticated callers. Pure."""
 
 from __future__ import annotations
 
@@ -10,31 +10,33 @@ from typing import Any
 from pycemaker.parsing.address_pattern import mask_addresses
 
 _QUOTE = '"'
-_BY_OTHERS = ("reply", "reason", "refusals", "error")
-"""Where mail servers have their say, and may name addresses besides the recipients'."""
+_SERVER_TEXTS = ("reply", "reason", "refusals", "error")
+"""Texts of mail servers, which may name addresses besides the recipients'."""
 
 
 def redact_addresses(record: Mapping[str, Any]) -> dict[str, Any]:
-    """The record, addresses as `a***@example.com`: its recipients' wherever they stand, and whichever others quote."""
+    """The record with `a***@example.com` for addresses: its recipients' everywhere, others in texts of mail servers."""
     known = {recipient["address"] for recipient in record["recipients"]}
     longest_first = sorted(map(re.escape, known), key=len, reverse=True)
-    found = re.compile("|".join(longest_first) or r"(?!)", re.IGNORECASE)
-    masked: dict[str, Any] = _changed(_changed(record, partial(found.sub, _hint)), _without_quoted, _BY_OTHERS)
+    recipients = re.compile("|".join(longest_first) or r"(?!)", re.IGNORECASE)
+    masked: dict[str, Any] = _replace_texts(
+        _replace_texts(record, partial(recipients.sub, _masked)), _mask_quoted, _SERVER_TEXTS
+    )
     return masked
 
 
-def _without_quoted(text: str) -> str:
+def _mask_quoted(text: str) -> str:
     return mask_addresses(text, lambda local, domain: f"{local.strip(_QUOTE)[:1]}***@{domain}")
 
 
-def _hint(found: re.Match[str]) -> str:
-    return f"{found[0][0]}***@{found[0].rpartition('@')[2]}"
+def _masked(match: re.Match[str]) -> str:
+    return f"{match[0][0]}***@{match[0].rpartition('@')[2]}"
 
 
-def _changed(told: Any, change: Callable[[str], str], names: Sequence[str] = ()) -> Any:
-    """The same with each text in it changed; with names, each text below one of these."""
-    if isinstance(told, str):
-        return told if names else change(told)
-    if isinstance(told, Mapping):
-        return {name: _changed(each, change, () if name in names else names) for name, each in told.items()}
-    return [_changed(each, change, names) for each in told] if isinstance(told, list) else told
+def _replace_texts(content: Any, change: Callable[[str], str], names: Sequence[str] = ()) -> Any:
+    """The content with each text changed; with names, only texts below one of these keys."""
+    if isinstance(content, str):
+        return content if names else change(content)
+    if isinstance(content, Mapping):
+        return {name: _replace_texts(each, change, () if name in names else names) for name, each in content.items()}
+    return [_replace_texts(each, change, names) for each in content] if isinstance(content, list) else content

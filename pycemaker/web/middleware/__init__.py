@@ -1,1 +1,1 @@
-"""What every request passes on its way to a route: WSGI layers, each on its own."""
+"""WSGI middleware between the HTTP server and the routes, a module for each layer."""

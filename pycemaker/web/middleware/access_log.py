@@ -1,4 +1,4 @@
-"""Gives each request its id: on its answer, in its log lines. Writes the access log, of reports and faults alone.
+"""Gives each request its id, on its answer and in its log lines. Writes the access log of reports and faults.
 
 Polls are not logged: there are thousands a second, and `/metrics` counts them.
 """
@@ -18,8 +18,8 @@ _LOGGED = (REPORT_PREFIX, REPORTS_PATH)
 _log = logging.getLogger("pycemaker.access")
 
 
-class _Nowhere:
-    """Takes what Bottle writes about a fault, which is logged here with its traceback and without secrets."""
+class _Discard:
+    """Discards what Bottle writes about a fault, which is logged here with its traceback and without secrets."""
 
     def write(self, _text: str) -> None:
         """Nothing."""
@@ -30,7 +30,7 @@ class _Nowhere:
 
 def log_requests(application: Application) -> Application:
     """The application, its requests with an id: the caller's own `X-Request-Id` where it is sane, else a new one."""
-    perf_counter, nowhere = time.perf_counter, _Nowhere()
+    perf_counter, nowhere = time.perf_counter, _Discard()
 
     def identified(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         began = perf_counter()
@@ -40,7 +40,7 @@ def log_requests(application: Application) -> Application:
 
         def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
             if status[0] == "5" or environ["PATH_INFO"].startswith(_LOGGED):
-                _note(environ, status, perf_counter() - began, exc_info)
+                _log_answer(environ, status, perf_counter() - began, exc_info)
             headers = [*headers, ("X-Request-Id", request_id)]
             return start_response(status, headers, exc_info) if exc_info else start_response(status, headers)
 
@@ -49,7 +49,7 @@ def log_requests(application: Application) -> Application:
     return identified
 
 
-def _note(environ: Environ, status: str, seconds: float, exc_info: Any) -> None:
+def _log_answer(environ: Environ, status: str, seconds: float, exc_info: Any) -> None:
     level = logging.ERROR if exc_info else logging.INFO
     _log.log(
         level,

@@ -1,12 +1,12 @@
-"""Which requests get a thread at once: those that watch this server always do, others as long as there are places.
+"""Bulkheads: slots for requests of each kind, so that probes find a thread when all others wait.
 
 Granian runs a WSGI application on its own threads, first come, first served: where all of them wait for something, a
-health check waits with them. Here a thread that finds every place taken puts its request in line and is free again;
-whoever has a place goes on with what is in line. So there is always a thread for `/health`, and nothing is handed
-from thread to thread while there are places.
+health check waits with them. Here a thread that finds every slot taken queues its request and is free again; a thread
+with a slot goes on with the queue. So there is always a thread for `/health`, and a request changes threads only where
+every slot is taken.
 
 Granian has no setting for this. It calls the application by a function that gets the answer's other end (`protocol`)
-beside the request, so that an answer may be given later, by another thread; `in_bulkheads` goes around that function.
+beside the request, so that another thread may answer it later; `with_bulkheads` goes around that function.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ from pycemaker.web.error_handling import JSON
 from pycemaker.web.wsgi import Application, Environ, StartResponse
 
 HEALTH = "/health"
-WATCH = frozenset({"/ready", "/metrics"})
-"""They may wait for what they look at, and so are few at a time; HEALTH looks at nothing."""
+PROBES = frozenset({"/ready", "/metrics"})
+"""Probes that may wait for what they check, and so are few at a time. HEALTH checks nothing."""
 
-PLACES, WATCH_PLACES, SPARE = 112, 4, 4
-"""For requests: 48 may wait for a report, 32 hold a long answer, 16 wait for a body; for WATCH; for HEALTH."""
+SLOTS, PROBE_SLOTS, SPARE_SLOTS = 112, 4, 4
+"""For requests (48 may wait for a report, 32 hold a long answer, 16 wait for a body), for PROBES, for HEALTH."""
 
-THREADS = PLACES + WATCH_PLACES + SPARE
-"""How many threads Granian needs: one for each place, and some for putting requests in line."""
+THREADS = SLOTS + PROBE_SLOTS + SPARE_SLOTS
+"""The threads that Granian needs: one for each slot, and some to queue requests."""
 
-LATE_SECONDS = 2.5
-"""How long a request stands in line before it is told that the server is busy, so that nobody waits 3 s for nothing."""
+QUEUE_SECONDS = 2.5
+"""How long a request stays in the queue before its 503, so that no caller waits 3 s for it."""
 
-LATE = "pycemaker.late"
-"""In the environ of a request that stood in line for LATE_SECONDS: it gets no place, and a 503."""
+EXPIRED = "pycemaker.late"
+"""In the environ of a request that was queued for QUEUE_SECONDS: it is answered with 503."""
 
 _LOOK_SECONDS = 0.25
 _log = logging.getLogger(__name__)
@@ -47,83 +47,83 @@ Answer = Callable[[Any, dict[str, Any]], Any]
 
 
 class Bulkhead:
-    """Places for requests, and a line for those that find none. Threads share it.
+    """Slots for requests, and a queue for those that find none. Threads share it.
 
     Args:
         answer: answers one request, and raises nothing.
-        places: how many at a time.
+        slots: how many at a time.
     """
 
-    def __init__(self, answer: Answer, places: int) -> None:
+    def __init__(self, answer: Answer, slots: int) -> None:
         self._answer = answer
-        self._free = places
+        self._free = slots
         self._lock = threading.Lock()
-        self._line: deque[tuple[float, Any, dict[str, Any]]] = deque()
+        self._queue: deque[tuple[float, Any, dict[str, Any]]] = deque()
 
     def take(self, protocol: Any, environ: dict[str, Any]) -> None:
-        """Answer the request, and whatever came into line meanwhile; or put it in line where there is no place."""
+        """Answer the request, and then the queue; or queue it where every slot is taken."""
         with self._lock:
             if not self._free:
-                self._line.append((time.monotonic(), protocol, environ))
+                self._queue.append((time.monotonic(), protocol, environ))
                 return
             self._free -= 1
         while True:
             self._answer(protocol, environ)
             with self._lock:
-                if not self._line:
+                if not self._queue:
                     self._free += 1
                     return
-                _, protocol, environ = self._line.popleft()
+                _, protocol, environ = self._queue.popleft()
 
-    def refuse_late(self) -> None:
-        """Answer those that have stood in line for LATE_SECONDS."""
+    def expire(self) -> None:
+        """Answer those that have been in the queue for QUEUE_SECONDS."""
         while True:
             with self._lock:
-                if not self._line or time.monotonic() - self._line[0][0] < LATE_SECONDS:
+                if not self._queue or time.monotonic() - self._queue[0][0] < QUEUE_SECONDS:
                     return
-                _, protocol, environ = self._line.popleft()
-            self._answer(protocol, environ | {LATE: True})
+                _, protocol, environ = self._queue.popleft()
+            self._answer(protocol, environ | {EXPIRED: True})
 
 
-def in_bulkheads(answer: Answer, base_path: str = "") -> Answer:
-    """The same, each request in its lane; `base_path` is what a proxy's paths may begin with."""
+def with_bulkheads(answer: Answer, base_path: str = "") -> Answer:
+    """The same with a bulkhead for each kind of request; `base_path` is what a proxy's paths may begin with."""
 
     def safely(protocol: Any, environ: dict[str, Any]) -> None:
         try:
             answer(protocol, environ)
-        except Exception:  # noqa: BLE001 - a thread that ends here would keep its place for good
+        except Exception:  # noqa: BLE001 - a thread that ends here would keep its slot for good
             _log.exception("a request was not answered")
             protocol.response_bytes(500, [], b"")
 
-    work, watch = Bulkhead(safely, PLACES), Bulkhead(safely, WATCH_PLACES)
-    threading.Thread(target=_refuse_late, args=(work, watch), daemon=True, name="late").start()
+    requests, probes = Bulkhead(safely, SLOTS), Bulkhead(safely, PROBE_SLOTS)
+    threading.Thread(target=_expire_queued, args=(requests, probes), daemon=True, name="late").start()
 
     def dispatch(protocol: Any, environ: dict[str, Any]) -> None:
         path = environ["PATH_INFO"].removeprefix(base_path)
         if path == HEALTH:
             safely(protocol, environ)
         else:
-            (watch if path in WATCH else work).take(protocol, environ)
+            (probes if path in PROBES else requests).take(protocol, environ)
 
     return dispatch
 
 
-def refuse_late(application: Application) -> Application:
-    """The application, behind an answer for requests that stood in line for too long."""
+def refuse_expired(application: Application) -> Application:
+    """The application; requests that were in the queue for too long are answered with 503 before it."""
     busy = errors.ServerBusy(retry_after_seconds=1)
     body = response_bodies.json_bytes(response_bodies.error(busy))
 
-    def told(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        if LATE not in environ:
+    def answer(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        if EXPIRED not in environ:
             return application(environ, start_response)
         start_response("503 Service Unavailable", [("Content-Type", JSON), ("Retry-After", "1")])
         return [body]
 
-    return told
+    return answer
 
 
-def _refuse_late(*lanes: Bulkhead) -> None:
+def _expire_queued(*bulkheads: Bulkhead) -> None:
     while True:
         time.sleep(_LOOK_SECONDS)
-        for lane in lanes:
-            lane.refuse_late()
+        for bulkhead in bulkheads:
+            bulkhead.expire()

@@ -1,6 +1,6 @@
-"""Which origins a browser lets read an answer, and what its preflights are answered (Fetch standard, CORS protocol).
+"""CORS: the origins whose pages may read an answer, and the answers to preflights (Fetch standard).
 
-Reading is open to every origin that CORS_ORIGINS takes in. `/reports`, which names recipients, is open only to origins
+Reading is open to every origin that CORS_ORIGINS matches. `/reports`, which names recipients, is open only to origins
 that are named there: neither `*` nor a pattern counts.
 """
 
@@ -16,8 +16,8 @@ from pycemaker.web.wsgi import Application, Environ, StartResponse
 
 Headers = list[tuple[str, str]]
 
-_SENT = "Authorization, Content-Type, Idempotency-Key, If-None-Match, X-Api-Key, X-Request-Id"
-_EXPOSED = (
+_REQUEST_HEADERS = "Authorization, Content-Type, Idempotency-Key, If-None-Match, X-Api-Key, X-Request-Id"
+_EXPOSE_HEADERS = (
     "Access-Control-Expose-Headers",
     "ETag, Retry-After, Location, Content-Length, X-Amostragem, X-Request-Id",
 )
@@ -26,7 +26,7 @@ _MOST_NAMES = 100
 
 
 def allow_origins(application: Application, entries: tuple[str, ...]) -> Application:
-    """The application, its answers readable in a browser from the origins that CORS_ORIGINS takes in, errors included.
+    """The application, its answers, errors included, readable in a browser from the origins that CORS_ORIGINS matches.
 
     OPTIONS is answered here, for any path.
     """
@@ -51,16 +51,16 @@ def _origin_headers(environ: Environ, entries: tuple[str, ...]) -> Headers:
     if environ["PATH_INFO"].startswith(REPORTS_PATH):
         is_allowed = origins.is_named(origin, entries)
     elif origins.EVERY in entries:
-        return [("Access-Control-Allow-Origin", origins.EVERY), _EXPOSED]
+        return [("Access-Control-Allow-Origin", origins.EVERY), _EXPOSE_HEADERS]
     else:
         is_allowed = origins.may_read(origin, entries)
     if is_allowed and origin is not None:
-        return [("Access-Control-Allow-Origin", origin), ("Vary", "Origin"), _EXPOSED]
+        return [("Access-Control-Allow-Origin", origin), ("Vary", "Origin"), _EXPOSE_HEADERS]
     return [("Vary", "Origin")]
 
 
 def _preflight_headers(environ: Environ, *, is_allowed: bool) -> Headers:
-    """What a browser may send: the methods of the path, and whatever headers it asks for.
+    """The answer to a preflight: the methods of the path, and every header that it asks for.
 
     A dashboard's libraries add headers of their own (tracing, cache control), which mean nothing here and harm nothing.
     A page of a public site asks in the same way whether it may reach into a private network; who may read may.
@@ -69,7 +69,10 @@ def _preflight_headers(environ: Environ, *, is_allowed: bool) -> Headers:
     headers = [
         ("Allow", methods),
         ("Access-Control-Allow-Methods", methods),
-        ("Access-Control-Allow-Headers", _wanted(environ.get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS", "")) or _SENT),
+        (
+            "Access-Control-Allow-Headers",
+            _header_names(environ.get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS", "")) or _REQUEST_HEADERS,
+        ),
         ("Access-Control-Max-Age", "86400"),
     ]
     if is_allowed and environ.get("HTTP_ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK") == "true":
@@ -83,7 +86,7 @@ def _methods(path: str) -> str:
     return "GET, HEAD, POST, OPTIONS" if path.startswith(UNSUBSCRIBE_PREFIX) else "GET, HEAD, OPTIONS"
 
 
-def _wanted(text: str) -> str:
-    """The names of headers in a list, those left out that are none."""
+def _header_names(text: str) -> str:
+    """The valid header names of a list, joined by commas."""
     names = [name.strip() for name in text.split(",", _MOST_NAMES)[:_MOST_NAMES]]
     return ", ".join(name for name in names if _NAME.fullmatch(name))

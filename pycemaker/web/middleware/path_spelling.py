@@ -1,6 +1,6 @@
-"""One spelling of a path: no slash at its end, none in a row, and none of the proxy's own prefix.
+"""Normalizes paths: no slash at the end, no two in a row, no prefix of a proxy.
 
-Everything behind this reads the path, rules about who may read what included, so it stands in front of all of them.
+It stands in front of everything that reads the path, rules about who may read what included.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ _SLASHES = re.compile("//+")
 
 
 def normalize_paths(application: Application, base_path: str = "", own_names: Set[str] = frozenset()) -> Application:
-    """The application, its paths in one spelling.
+    """The application, with normalized paths.
 
     Args:
         application: routes of which none ends in a slash.
         base_path: what readers' URLs have before a route (`/pycemaker`); a proxy may take it away or leave it.
-        own_names: what routes begin with. A base path that begins like a route is not taken away: it could be one.
+        own_names: first segments of routes. A base path that begins with one is not removed: it could be a route.
     """
     prefix = unquote(base_path).encode().decode("latin-1")  # WSGI has a path's bytes as latin-1
     if prefix.strip("/").partition("/")[0] in own_names:

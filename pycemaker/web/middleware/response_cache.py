@@ -1,10 +1,10 @@
-"""Answers given lately that still hold, in front of the routes: the same poll again costs microseconds.
+"""Recent answers in front of the routes, as long as they are valid: the same poll again costs microseconds.
 
-It knows no route. What a route answered is kept, by path and shape, where the route said in the environ under
-STILL_HOLDS how to know that the same request would get the same answer; with its body where that is one piece. Such a
-check asks no database: it is False from the moment on that the database ought to be asked again, twice a second.
+It knows no route. A route puts a check into the environ under IS_VALID; then its answer is cached by path and shape,
+with its body where that is one piece. The check asks no database: it turns False when the database ought to be asked
+again, twice a second.
 
-A key is made of what was understood of a request, not of its headers: what a caller sends beside that takes no memory.
+A key is made of the parsed query and `Accept`, so that other headers and parameters cannot fill the memory.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from typing import Any
 
 from cachetools import LRUCache
 
-from pycemaker.web.formats import understood
+from pycemaker.web.formats import shape_key
 from pycemaker.web.metric_answers import matches
-from pycemaker.web.wsgi import REMEMBERED, ROUTE, Application, Environ, StartResponse
+from pycemaker.web.wsgi import FROM_CACHE, ROUTE, Application, Environ, StartResponse
 
-IS_VALID = "pycemaker.still_holds"
-_SAID_AGAIN = ("etag", "cache-control", "vary", "x-amostragem")
+IS_VALID = "pycemaker.is_valid"
+_REVALIDATION_HEADERS = ("etag", "cache-control", "vary", "x-amostragem")
 _ENTRY_BYTES = 2000
 LONGEST_PATH = 200
-"""Characters; every route that says STILL_HOLDS has shorter ones."""
+"""Characters of a cached path; routes with IS_VALID have shorter ones."""
 
 Headers = list[tuple[str, str]]
 Key = tuple[str, ...]
@@ -32,7 +32,7 @@ Key = tuple[str, ...]
 
 @dataclass(frozen=True)
 class CachedResponse:
-    """What an answer said; `body` is None where it was not one piece, or not sent (304, HEAD); `route` answered."""
+    """An answer; `body` is None where it was not one piece, or not sent (304, HEAD); `route` is Bottle's."""
 
     etag: str
     headers: Headers
@@ -47,7 +47,7 @@ class CachedResponse:
 
 
 class ResponseCache:
-    """Answers by what was asked, bounded in bytes. Threads share it.
+    """Answers by key, bounded in bytes. Threads share it.
 
     Args:
         limit_bytes: how much they may take.
@@ -58,7 +58,7 @@ class ResponseCache:
         self._answers: LRUCache[Key, CachedResponse] = LRUCache(limit_bytes, getsizeof=_size_bytes)
 
     def get(self, key: Key) -> CachedResponse | None:
-        """What was answered, whether it still holds or not."""
+        """The answer, valid or not; None where there is none."""
         with self._lock:
             try:
                 return self._answers[key]  # `get` takes 100 ns more, and every poll comes this way
@@ -66,7 +66,7 @@ class ResponseCache:
                 return None
 
     def put(self, key: Key, answer: CachedResponse) -> None:
-        """Keep it, without a body that would take more than a quarter; those not asked for longest go."""
+        """Cache it, without a body that would take more than a quarter; the least recently used leave."""
         if answer.size_bytes > self._answers.maxsize // 4:
             answer = replace(answer, body=None)
         with self._lock:
@@ -78,12 +78,12 @@ def _size_bytes(answer: CachedResponse) -> int:
 
 
 def cache_responses(application: Application, limit_bytes: int) -> Application:
-    """The application, what it answered lately and still holds answered without it; 0 bytes: the application."""
+    """The application behind a cache of its answers; 0 bytes: the application itself."""
     if not limit_bytes:
         return application
     memory = ResponseCache(limit_bytes)
 
-    def remembering(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    def caching(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         method = environ["REQUEST_METHOD"]
         if method not in ("GET", "HEAD"):
             return application(environ, start_response)
@@ -93,36 +93,40 @@ def cache_responses(application: Application, limit_bytes: int) -> Application:
         known = memory.get(key)
         if known is not None and known.is_valid():
             if matches(environ.get("HTTP_IF_NONE_MATCH"), known.etag):
-                environ[ROUTE] = environ[REMEMBERED] = known.route
-                start_response("304 Not Modified", [each for each in known.headers if each[0].lower() in _SAID_AGAIN])
+                environ[ROUTE] = environ[FROM_CACHE] = known.route
+                start_response(
+                    "304 Not Modified", [each for each in known.headers if each[0].lower() in _REVALIDATION_HEADERS]
+                )
                 return []
             if known.body is not None:
-                environ[ROUTE] = environ[REMEMBERED] = known.route
+                environ[ROUTE] = environ[FROM_CACHE] = known.route
                 start_response("200 OK", known.headers)
                 return [known.body] if method == "GET" else []
-        told: list[Any] = []
+        started: list[Any] = []
 
         def start(status: str, headers: Headers, exc_info: Any = None) -> Any:
-            told[:] = [status, headers]
+            started[:] = [status, headers]
             return start_response(status, headers, exc_info) if exc_info else start_response(status, headers)
 
         body = application(environ, start)
-        if IS_VALID in environ and told:
-            said = CachedResponse(_etag(told[1]), told[1], _piece(body), environ[IS_VALID], environ.get(ROUTE))
-            _note(memory, key, known, said, told[0])
+        if IS_VALID in environ and started:
+            answer = CachedResponse(
+                _etag(started[1]), started[1], _single_chunk(body), environ[IS_VALID], environ.get(ROUTE)
+            )
+            _store(memory, key, known, answer, started[0])
         return body
 
-    return remembering
+    return caching
 
 
 def _key(environ: Environ) -> Key | None:
-    """What was asked for; None where nothing is kept of it."""
+    """The key of a request; None where its answer is not cached."""
     path = environ["PATH_INFO"]
-    shape = understood(environ.get("QUERY_STRING", ""), environ.get("HTTP_ACCEPT", ""))
+    shape = shape_key(environ.get("QUERY_STRING", ""), environ.get("HTTP_ACCEPT", ""))
     return None if shape is None or len(path) > LONGEST_PATH else (path, *shape)
 
 
-def _note(memory: ResponseCache, key: Key, known: CachedResponse | None, answer: CachedResponse, status: str) -> None:
+def _store(memory: ResponseCache, key: Key, known: CachedResponse | None, answer: CachedResponse, status: str) -> None:
     if known is not None and known.etag == answer.etag and known.body is not None:
         memory.put(key, replace(known, is_valid=answer.is_valid))
     elif status[:3] in ("200", "304"):
@@ -133,7 +137,7 @@ def _etag(headers: Headers) -> str:
     return next((text for name, text in headers if name.lower() == "etag"), "")
 
 
-def _piece(body: Iterable[bytes]) -> bytes | None:
+def _single_chunk(body: Iterable[bytes]) -> bytes | None:
     if isinstance(body, (list, tuple)) and len(body) == 1:
         return bytes(body[0])
     return None

@@ -1,9 +1,9 @@
-"""What stands guard: headers that every page carries, and requests that nobody meant to make.
+"""Security headers of every page, and the refusal of requests that a browser makes by itself.
 
 A browser that fetches ahead says so in `Sec-Purpose` (Fetch standard), older ones in `Purpose`, `X-Moz` or `X-Purpose`.
 The refusal is no success: browsers throw a fetch ahead away on any status but 2xx and ask again when the link is
-followed, whereas a 204 would be kept and shown in its place. 503, which some servers say here, would look like a fault
-to whoever watches this one.
+followed, whereas a 204 would be kept and shown in its place. 503, which some
+servers answer here, would look like a fault of this one.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ PAGE_HEADERS = {
     ),
     "Referrer-Policy": "no-referrer",
 }
-"""What a page carries that says nothing else: no script, no frame around it, and no address told to who is linked."""
+"""The defaults of a page: no script, no frame around it, no address in `Referer`."""
 
 PURPOSES = ("HTTP_SEC_PURPOSE", "HTTP_PURPOSE", "HTTP_X_MOZ", "HTTP_X_PURPOSE")
-_AHEAD = ("prefetch", "prerender", "preview")
-_MEANT = ("document", "empty")
+_SPECULATIVE = ("prefetch", "prerender", "preview")
+_DESTINATIONS = ("document", "empty")
 """Destinations (Fetch metadata) of what a person opens and a program fetches; any other is part of some page."""
 
 
 def add_security_headers(application: Application) -> Application:
-    """The application, each of its HTML answers with PAGE_HEADERS where it says nothing itself."""
+    """The application, with PAGE_HEADERS on its HTML answers where these set none of their own."""
 
     def guarded(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
-            told = {name.lower(): text for name, text in headers}
-            if told.get("content-type", "").startswith("text/html"):
-                headers = headers + [each for each in PAGE_HEADERS.items() if each[0].lower() not in told]
+            own = {name.lower(): text for name, text in headers}
+            if own.get("content-type", "").startswith("text/html"):
+                headers = headers + [each for each in PAGE_HEADERS.items() if each[0].lower() not in own]
             return start_response(status, headers, exc_info) if exc_info else start_response(status, headers)
 
         return application(environ, start)
@@ -46,16 +46,16 @@ def add_security_headers(application: Application) -> Application:
 
 
 def refuse_speculative(environ: Mapping[str, Any]) -> None:
-    """Let a request pass that somebody meant to make. What acts, and answers to GET, asks this first.
+    """Let a request pass that a person or a program meant to make. A route that acts on GET calls this first.
 
     Raises:
-        FetchRefused: a browser fetches ahead, a page has this address for an image, a frame or the like, or some site
-            has its visitors ask without being able to read the answer (`no-cors`).
+        FetchRefused: a browser fetches ahead; or a page embeds this address as an image, a frame or the like; or a
+            site's script asks without being able to read the answer (`no-cors`).
     """
     for name in PURPOSES:
         for word in re.split(r"[;,\s]+", environ.get(name, "").lower()):
-            if word in _AHEAD:
+            if word in _SPECULATIVE:
                 raise FetchRefused(purpose=word)
     destination = environ.get("HTTP_SEC_FETCH_DEST", "empty").lower()
-    if destination not in _MEANT or environ.get("HTTP_SEC_FETCH_MODE", "").lower() == "no-cors":
+    if destination not in _DESTINATIONS or environ.get("HTTP_SEC_FETCH_MODE", "").lower() == "no-cors":
         raise FetchRefused(purpose="embed")

@@ -1,14 +1,14 @@
-"""Connections of clients that take nothing, or do not send what they announced, are ended.
+"""Closes connections whose client reads nothing, or does not send the body that it announced. Linux only.
 
-The HTTP server has no timeout for writing: who reads nothing would hold a body of up to 8 MB, or one of the places for
-long answers and a thread that waits in it, for as long as it likes. Linux ends a connection where nothing that was sent
-has been taken for a time (TCP_USER_TIMEOUT), and a crowd of such clients is ended sooner, since the HTTP server holds a
-copy of each one's answer. Accepted connections have it from the socket that listens; the HTTP server
-makes that by itself, after the application, so it is looked for among this process's descriptors.
+Granian has no timeout for writing: a client that reads nothing would hold a body of up to 8 MB, or a slot for long
+answers with its thread. TCP_USER_TIMEOUT has the kernel close such a connection after 30 s; where there are many of
+them, those stalled for longest are closed sooner, since Granian holds a copy of each answer. Accepted connections
+inherit the option from the listening socket. Granian makes that socket by itself, after the application, so it is
+looked for among the descriptors of this process.
 
-Nor has it one for reading a body, and no application is told by which connection a request came. One whose request
-waits for the rest of its body is known by what the kernel counts: the client has sent something since the request
-began, or just before it, and nothing was sent to the client since.
+Nor has Granian a timeout for reading a body, and an application does not learn the connection of a request. The
+connection of a request that waits for its body is recognised by the kernel's counters (`tcp_info`): the client has
+sent something since the request began, or just before it, and nothing was sent to the client since.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 STALLED_SECONDS = 30
-"""How long a client may take nothing of an answer. One that is slow and goes on may take hours."""
+"""How long a client may read nothing of an answer. A slow one that goes on reading may take hours."""
 
-CROWD = 32
-"""Clients that may take nothing for CROWD_SECONDS; of more, those that have for longest are ended."""
+MOST_STALLED = 32
+"""Clients that may be stalled for MOST_STALLED_SECONDS; of more, those stalled for longest are disconnected."""
 
-CROWD_SECONDS = 2.0
+MOST_STALLED_SECONDS = 2.0
 
 _LOOK_SECONDS, _MOST_LOOKS = 0.1, 600
 _DESCRIPTORS = Path("/proc/self/fd")
@@ -43,25 +43,25 @@ _UNSENT = struct.Struct("=44xI96xI")
 
 
 def end_stalled_clients(port: int) -> None:
-    """From when on this process listens on the port, clients that take nothing are ended; on Linux alone."""
+    """Watch the connections of this port from a thread, once this process listens. Does nothing but on Linux."""
     if hasattr(socket, "TCP_USER_TIMEOUT") and _DESCRIPTORS.is_dir():
-        threading.Thread(target=_look_until_it_listens, args=(port,), daemon=True, name="stalled").start()
+        threading.Thread(target=_watch, args=(port,), daemon=True, name="stalled").start()
 
 
-def _look_until_it_listens(port: int) -> None:
+def _watch(port: int) -> None:
     for _ in range(_MOST_LOOKS):
-        if any(_set_where_it_listens(int(each.name), port) for each in _DESCRIPTORS.iterdir()):
+        if any(_set_timeout(int(each.name), port) for each in _DESCRIPTORS.iterdir()):
             break
         time.sleep(_LOOK_SECONDS)
     while hasattr(socket, "TCP_INFO"):
-        time.sleep(CROWD_SECONDS / 2)
-        _end_crowd(port)
+        time.sleep(MOST_STALLED_SECONDS / 2)
+        _end_longest_stalled(port)
 
 
-def _set_where_it_listens(descriptor: int, port: int) -> bool:
-    with contextlib.suppress(OSError), _socket_of(descriptor) as found:
-        if _listens(found, port):
-            found.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALLED_SECONDS * 1000)
+def _set_timeout(descriptor: int, port: int) -> bool:
+    with contextlib.suppress(OSError), _socket_of(descriptor) as connection:
+        if _is_listener(connection, port):
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALLED_SECONDS * 1000)
             return True
     return False
 
@@ -71,45 +71,49 @@ def _socket_of(descriptor: int) -> Iterator[socket.socket]:
     """A second handle on a socket of this process. Raises OSError where it is closed by now, or is something else."""
     if not stat.S_ISSOCK(os.fstat(descriptor).st_mode):
         raise OSError(errno.ENOTSOCK, os.strerror(errno.ENOTSOCK))
-    with socket.socket(fileno=os.dup(descriptor)) as found:
-        yield found
+    with socket.socket(fileno=os.dup(descriptor)) as connection:
+        yield connection
 
 
-def _listens(found: socket.socket, port: int) -> bool:
-    is_ip = found.family in (socket.AF_INET, socket.AF_INET6)
-    return is_ip and bool(found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)) and found.getsockname()[1] == port
+def _is_listener(connection: socket.socket, port: int) -> bool:
+    is_ip = connection.family in (socket.AF_INET, socket.AF_INET6)
+    return (
+        is_ip
+        and bool(connection.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
+        and connection.getsockname()[1] == port
+    )
 
 
-def _end_crowd(port: int) -> None:
+def _end_longest_stalled(port: int) -> None:
     numbers = [int(each.name) for each in _DESCRIPTORS.iterdir()]
-    if len(numbers) <= CROWD:
+    if len(numbers) <= MOST_STALLED:
         return
     stalled = []
     for number in numbers:
-        with contextlib.suppress(OSError), _socket_of(number) as found:
-            if waited_ms := _stalled_ms(found, port):
+        with contextlib.suppress(OSError), _socket_of(number) as connection:
+            if waited_ms := _stalled_ms(connection, port):
                 stalled.append((waited_ms, number))
     stalled.sort()
-    for _, number in stalled[CROWD:]:
-        with contextlib.suppress(OSError), _socket_of(number) as found:
-            if _stalled_ms(found, port):  # the number may be another's by now
-                found.shutdown(socket.SHUT_RDWR)
+    for _, number in stalled[MOST_STALLED:]:
+        with contextlib.suppress(OSError), _socket_of(number) as connection:
+            if _stalled_ms(connection, port):  # the number may be another connection's by now
+                connection.shutdown(socket.SHUT_RDWR)
 
 
-def _stalled_ms(found: socket.socket, port: int) -> int:
-    """For how long a client of this port has taken nothing of what waits for it; 0 below CROWD_SECONDS."""
-    is_ip = found.family in (socket.AF_INET, socket.AF_INET6)
-    if not is_ip or found.getsockname()[1] != port:
+def _stalled_ms(connection: socket.socket, port: int) -> int:
+    """For how long a client of this port has read nothing of its answer; 0 below MOST_STALLED_SECONDS."""
+    is_ip = connection.family in (socket.AF_INET, socket.AF_INET6)
+    if not is_ip or connection.getsockname()[1] != port:
         return 0
-    sent_ms, unsent_bytes = _UNSENT.unpack_from(found.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 192))
-    return int(sent_ms) if unsent_bytes and sent_ms >= CROWD_SECONDS * 1000 else 0
+    sent_ms, unsent_bytes = _UNSENT.unpack_from(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 192))
+    return int(sent_ms) if unsent_bytes and sent_ms >= MOST_STALLED_SECONDS * 1000 else 0
 
 
-def end_silent_request(address: str, port: int, began: float) -> None:
-    """Read no more from connections of this address by which a request came at `began` and has got no answer since.
+def end_incomplete_request(address: str, port: int, began: float) -> None:
+    """Read no more from connections of this address that brought a request at `began` and have got no answer since.
 
-    Their requests can still be answered. Another one of the same address that began within 3 s of it, and has waited as
-    long, is taken for it and ends too. On Linux alone.
+    Their requests can still be answered. Another request of the same address that began within 3 s of it, and has
+    waited as long, cannot be told from it and ends too. Does nothing but on Linux.
 
     Args:
         address: the client's.
@@ -119,14 +123,14 @@ def end_silent_request(address: str, port: int, began: float) -> None:
     if not hasattr(socket, "TCP_INFO") or not _DESCRIPTORS.is_dir():
         return
     for each in list(_DESCRIPTORS.iterdir()):
-        with contextlib.suppress(OSError), _socket_of(int(each.name)) as found:  # or it is no connection
-            if _waits_for_client(found, address, port, (time.monotonic() - began) * 1000):
-                found.shutdown(socket.SHUT_RD)
+        with contextlib.suppress(OSError), _socket_of(int(each.name)) as connection:  # or it is no connection
+            if _waits_for_client(connection, address, port, (time.monotonic() - began) * 1000):
+                connection.shutdown(socket.SHUT_RD)
 
 
-def _waits_for_client(found: socket.socket, address: str, port: int, elapsed_ms: float) -> bool:
-    is_ip = found.family in (socket.AF_INET, socket.AF_INET6)
-    if not is_ip or found.getsockname()[1] != port or found.getpeername()[0] != address:
+def _waits_for_client(connection: socket.socket, address: str, port: int, elapsed_ms: float) -> bool:
+    is_ip = connection.family in (socket.AF_INET, socket.AF_INET6)
+    if not is_ip or connection.getsockname()[1] != port or connection.getpeername()[0] != address:
         return False
-    sent_ms, _, received_ms = _INFO.unpack_from(found.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 192))
+    sent_ms, _, received_ms = _INFO.unpack_from(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 192))
     return bool(sent_ms >= elapsed_ms - _CLOCKS_DIFFER_MS and received_ms <= elapsed_ms + _BEFORE_MS)

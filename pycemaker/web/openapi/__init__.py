@@ -1,1 +1,1 @@
-"""The description of every route (OpenAPI 3.1), made of the tables that the routes themselves are made of."""
+"""The OpenAPI 3.1 document of every route, out of the tables that the routes themselves read."""

@@ -1,4 +1,4 @@
-"""What several operations share: schemas, headers, parameters of paths."""
+"""Components of the OpenAPI document: schemas, headers, parameters."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ DATE: Json = {
 _WORD = "[A-Za-z0-9!#$%&'*+=?^_`{|}~-]+"
 _LABEL = "[A-Za-z0-9\u00c0-\uffef](?:[A-Za-z0-9\u00c0-\uffef-]{0,61}[A-Za-z0-9\u00c0-\uffef])?"
 ADDRESS = rf"{_WORD}(?:\.{_WORD})*@{_LABEL}(?:\.{_LABEL})+"
-"""An address as a path can have it: a slash would part the path, quoted or not. Not every IDN there is has a name."""
+"""The pattern of an address in a path, where a slash would split the path, quoted or not."""
 
 TOKEN: Json = {"type": "string", "pattern": "^[A-Za-z0-9_-]{22}$"}
 
 
-def listed(items: Json) -> Json:
-    """An array of them."""
+def array_of(items: Json) -> Json:
+    """An array of items."""
     return {"type": "array", "items": items}
 
 
-def thing(required: Json, more: Json | None = None, *, is_open: bool = False) -> Json:
+def json_object(required: Json, more: Json | None = None, *, is_open: bool = False) -> Json:
     """An object with these properties; others only where it is open."""
     properties = required | (more or {})
     closed = {} if is_open else {"additionalProperties": False}
@@ -81,22 +81,22 @@ def path_parameter(name: str, rule: str, settings: Settings) -> Json:
 def _whole_numbers(most: int) -> list[str]:
     """Together they match 1 to `most`; for 744 [1-9], [1-9][0-9], [1-6][0-9][0-9], 7[0-3][0-9], 74[0-3], 744."""
     text = str(most)
-    found = ["[1-9]" + "[0-9]" * more for more in range(len(text) - 1)]
-    for place, digit in enumerate(text):
-        least, rest = (1 if place == 0 else 0), "[0-9]" * (len(text) - place - 1)
+    numbers = ["[1-9]" + "[0-9]" * more for more in range(len(text) - 1)]
+    for position, digit in enumerate(text):
+        least, rest = (1 if position == 0 else 0), "[0-9]" * (len(text) - position - 1)
         if int(digit) > least:
-            found.append(f"{text[:place]}[{least}-{int(digit) - 1}]{rest}")
-    return [*found, text]
+            numbers.append(f"{text[:position]}[{least}-{int(digit) - 1}]{rest}")
+    return [*numbers, text]
 
 
-def query_parameter(name: str, schema: Json, told: str) -> Json:
+def query_parameter(name: str, schema: Json, description: str) -> Json:
     """An optional parameter of a query."""
-    return {"name": name, "in": "query", "required": False, "schema": schema, "description": told}
+    return {"name": name, "in": "query", "required": False, "schema": schema, "description": description}
 
 
-def header(told: str, schema: Json = TEXT) -> Json:
+def header(description: str, schema: Json = TEXT) -> Json:
     """A header of an answer."""
-    return {"description": told, "schema": schema}
+    return {"description": description, "schema": schema}
 
 
 _ID: Json = {"type": "string", "pattern": f"^{PATTERN}$"}
@@ -136,31 +136,31 @@ PARAMETERS: Json = {
     },
 }
 
-_SHOWN: Json = {
+_FACT_SCHEMAS: Json = {
     "field": TEXT | {"description": "The part of the request that is at fault."},
     "limit": COUNT | {"description": "The most that is taken."},
-    "known": listed(TEXT) | {"description": "The names there are."},
+    "known": array_of(TEXT) | {"description": "The names there are."},
     "takes": TEXT | {"description": "What is taken, in Portuguese."},
     "given": TEXT,
     "purpose": TEXT,
     "origin": TEXT | {"description": "The origin of the page that had a browser ask, or null."},
     "cell": COUNT | {"description": "Counted from 1; 0 where no cell is to blame."},
     "exception": TEXT,
-    "findings": listed(TEXT),
+    "findings": array_of(TEXT),
     "stage": TEXT,
     "limit_seconds": COUNT,
     "limit_mb": COUNT,
     "next_attempt_at": INSTANT,
-    "recipients": listed(TEXT),
+    "recipients": array_of(TEXT),
     "possibly_sent": {"type": "boolean", "description": "The mail may have left all the same."},
     "checks": {"type": "object", "additionalProperties": ref("Check")},
     "report_id": TOKEN,
 }
 
 
-def shown(name: str) -> Json:
-    """The schema of what an error shows; of anything where nothing narrower is said."""
-    return dict(_SHOWN.get(name, {}))
+def fact_schema(name: str) -> Json:
+    """The schema of a fact that an error shows; any value where there is no narrower one."""
+    return dict(_FACT_SCHEMAS.get(name, {}))
 
 
 def _error() -> Json:
@@ -168,10 +168,10 @@ def _error() -> Json:
     names = sorted({name for kind in kinds for name in kind.shows} | {"field", "report_id"})
     codes = sorted({kind.code for kind in kinds})
     required = {"msg": TEXT | {"description": "A sentence in Portuguese."}, "error": {"type": "string", "enum": codes}}
-    return thing(required, {name: shown(name) for name in names})
+    return json_object(required, {name: fact_schema(name) for name in names})
 
 
-SAMPLE = thing(
+SAMPLE = json_object(
     {
         "_id": {"description": "As stored; an ObjectId as hexadecimal text."},
         "time_series": INSTANT,
@@ -186,11 +186,11 @@ SAMPLE = thing(
     },
     is_open=True,
 )
-_SHARE = thing({"criticity": TEXT, "value": {"type": "number", "minimum": 0, "maximum": 1}})
-_POINTS = thing({"pontos": COUNT, "de": COUNT})
+_SHARE = json_object({"criticity": TEXT, "value": {"type": "number", "minimum": 0, "maximum": 1}})
+_POINTS = json_object({"pontos": COUNT, "de": COUNT})
 
 _STATE: Json = {"type": "string", "enum": list(states.ALL)}
-_RECIPIENT = thing(
+_RECIPIENT = json_object(
     {"address": TEXT, "state": {"type": "string", "enum": list(states.ALL)}},
     {
         "attempts": COUNT,
@@ -199,13 +199,13 @@ _RECIPIENT = thing(
         "reply": TEXT,
         "next_attempt_at": INSTANT,
         "reason": TEXT | {"description": "Why they do not have it (yet)."},
-        "refusals": listed(thing({"at": INSTANT, "reason": TEXT}))
+        "refusals": array_of(json_object({"at": INSTANT, "reason": TEXT}))
         | {"description": "When it was put off, and the mail server's words."},
     },
     is_open=True,
 )
-_REPORT = thing(
-    {"id": TOKEN, "state": _STATE, "notebook": TEXT, "recipients": listed(_RECIPIENT)},
+_REPORT = json_object(
+    {"id": TOKEN, "state": _STATE, "notebook": TEXT, "recipients": array_of(_RECIPIENT)},
     {
         "parameters": {"type": "object"},
         "subject": TEXT,
@@ -230,24 +230,24 @@ SCHEMAS: Json = {
     "Report": _REPORT | {"description": "What is known of a report; each recipient has a state of their own."},
     "Error": _error(),
     "Sample": SAMPLE | {"description": "A document of the collectors; fields that are not named here pass through."},
-    "Interval": thing(
+    "Interval": json_object(
         {
-            "data": listed(ref("Sample")),
-            "data_anterior": listed(ref("Sample")),
+            "data": array_of(ref("Sample")),
+            "data_anterior": array_of(ref("Sample")),
             "mean": {"type": "number", "description": "0.0 for an empty interval."},
             "mean_anterior": {"type": "number"},
             "growth": {"type": "number", "description": "(mean - mean_anterior) / mean_anterior; 0.0 where undefined."},
-            "criticity_classification": listed(_SHARE),
-            "lower": listed(ref("Sample")),
-            "higher": listed(ref("Sample")),
-            "datas": listed(INSTANT) | {"minItems": 3, "maxItems": 3, "description": "End, start, previous start."},
+            "criticity_classification": array_of(_SHARE),
+            "lower": array_of(ref("Sample")),
+            "higher": array_of(ref("Sample")),
+            "datas": array_of(INSTANT) | {"minItems": 3, "maxItems": 3, "description": "End, start, previous start."},
         },
-        {"amostragem": thing({"metodo": TEXT, "data": _POINTS, "data_anterior": _POINTS})},
+        {"amostragem": json_object({"metodo": TEXT, "data": _POINTS, "data_anterior": _POINTS})},
     ),
-    "Tail": listed(ref("Sample")),
-    "Check": thing(
+    "Tail": array_of(ref("Sample")),
+    "Check": json_object(
         {"ok": {"type": "boolean"}},
         {"why": TEXT, "ping_ms": {"type": "number"}, **_QUEUE, "free_mb": COUNT, "sources": COUNT},
     ),
-    "Told": thing({"msg": TEXT}),
+    "Told": json_object({"msg": TEXT}),
 }

@@ -1,4 +1,4 @@
-"""The document: the app's own routes, each with what is said of it."""
+"""The OpenAPI document: the app's own routes, each with its description."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from pycemaker.web.openapi.components import HEADERS, PARAMETERS, SCHEMAS, path_
 from pycemaker.web.openapi.operation import Json, Operation, head_of
 from pycemaker.web.services import Services
 
-Asked = tuple[str, str]
+RouteKey = tuple[str, str]
 """A rule and a method."""
 
 
 def operations(notebooks: Iterable[Notebook]) -> list[Operation]:
-    """Everything that is said, whatever routes there are."""
+    """The descriptions of all routes."""
     return [*read_operations.OPERATIONS, *report_operations.operations(list(notebooks))]
 
 
-def document(routes: Iterable[Asked], services: Services) -> Json:
+def document(routes: Iterable[RouteKey], services: Services) -> Json:
     """The description of these routes, with the notebooks as they are now."""
     settings = services.settings
-    notebooks = [found for found in every_notebook(services.notebooks) if isinstance(found, Notebook)]
-    by_route: dict[Asked, list[Operation]] = {}
+    notebooks = [notebook for notebook in every_notebook(services.notebooks) if isinstance(notebook, Notebook)]
+    by_route: dict[RouteKey, list[Operation]] = {}
     for operation in operations(notebooks):
         by_route.setdefault((operation.rule, operation.method), []).append(operation)
     paths: Json = {}
@@ -39,14 +39,14 @@ def document(routes: Iterable[Asked], services: Services) -> Json:
             paths.setdefault(path, {})[method.lower()] = entry
             if method == "GET" and (rule, "HEAD") not in routes:
                 paths[path]["head"] = head_of(entry)
-    return _whole(paths, settings)
+    return _document(paths, settings)
 
 
 def _path_parameters(path: str, rule: str, settings: Settings) -> list[Json]:
     return [path_parameter(name, rule, settings) for name in re.findall(r"{(\w+)}", path)]
 
 
-def _whole(paths: Json, settings: Settings) -> Json:
+def _document(paths: Json, settings: Settings) -> Json:
     components: Json = {"schemas": SCHEMAS, "headers": HEADERS, "parameters": PARAMETERS}
     if settings.api_token is not None:
         components["securitySchemes"] = {

@@ -1,4 +1,4 @@
-"""What an operation is described with. Paths and methods are the routes' own: an operation names the rule it is for."""
+"""Operation and response descriptions. Paths and methods are the routes' own: an operation names its rule."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from pycemaker.web.middleware.bulkhead import HEALTH
 Json = dict[str, Any]
 Kind = type[errors.PycemakerError]
 
-ANYWHERE: tuple[Kind, ...] = (errors.PycemakerError,)
-"""What any route may answer: a fault that nobody foresaw."""
+EVERYWHERE: tuple[Kind, ...] = (errors.PycemakerError,)
+"""Errors of every route: the unforeseen one."""
 
 DATABASE: tuple[Kind, ...] = (
     errors.DatabaseUnreachable,
     *errors.descendants(errors.DatabaseUnreachable),
 )
-"""What a route that reads may answer."""
+"""Errors of a route that reads."""
 
 
-_TOKEN_FAULTS = (errors.TokenInUrl,)
-_GUARDED = (errors.NotAuthenticated, errors.TooManyRequests, *DATABASE)
+_URL_TOKEN_ERRORS = (errors.TokenInUrl,)
+_TOKEN_ERRORS = (errors.NotAuthenticated, errors.TooManyRequests, *DATABASE)
 
 
 def ref(name: str, kind: str = "schemas") -> Json:
@@ -37,13 +37,13 @@ class ResponseSpec:
 
     Attributes:
         status: of HTTP.
-        told: what it means, in English.
+        description: its meaning, in English.
         content: a schema for each media type; nothing where there is no body.
         headers: components by the header's name, beside X-Request-Id.
     """
 
     status: int
-    told: str
+    description: str
     content: Mapping[str, Json] = field(default_factory=dict)
     headers: Mapping[str, Json] = field(default_factory=dict)
 
@@ -55,45 +55,45 @@ class Operation:
     Attributes:
         rule: Bottle's.
         name: unique; what generated clients call it.
-        told: one line, then more.
+        description: one line, then more.
         answers: those that are no errors.
-        faults: the errors that it may answer, beside ANYWHERE.
+        error_kinds: the errors that it may answer, beside EVERYWHERE.
         method: of HTTP, in capitals.
         parameters: of the query and the headers; those of the path follow from the rule.
         body: what it takes as a request body.
         needs_token: whether it asks for the token where one is set.
         path: where it is narrower than the rule, such as `/reports/{report_id}.json`.
-        paged: statuses of errors that a browser gets as a page.
+        html_statuses: statuses of errors that a browser gets as a page.
     """
 
     rule: str
     name: str
-    told: str
+    description: str
     answers: Sequence[ResponseSpec]
-    faults: Sequence[Kind] = ()
+    error_kinds: Sequence[Kind] = ()
     method: str = "GET"
     parameters: Sequence[Json] = ()
     body: Json | None = None
     needs_token: bool = False
     path: str | None = None
-    paged: Sequence[int] = ()
+    html_statuses: Sequence[int] = ()
 
     def entry(self, path_parameters: Sequence[Json], *, with_token: bool) -> Json:
-        """It in OpenAPI's words."""
-        faults = [*ANYWHERE, *self.faults, *(_TOKEN_FAULTS if self.needs_token else ())]
-        faults += _GUARDED if self.needs_token and with_token else ()
-        faults += [errors.InvalidRequest] if path_parameters else []
-        is_told = any(answer.status == 503 for answer in self.answers)
-        faults += [errors.ServerBusy] if self.rule != HEALTH and not is_told else []
-        faults += [errors.BodyTooLarge, errors.BodyTooSlow] if self.body else []
-        summary, _, more = self.told.partition("\n")
+        """The operation as an OpenAPI object."""
+        error_kinds = [*EVERYWHERE, *self.error_kinds, *(_URL_TOKEN_ERRORS if self.needs_token else ())]
+        error_kinds += _TOKEN_ERRORS if self.needs_token and with_token else ()
+        error_kinds += [errors.InvalidRequest] if path_parameters else []
+        describes_503 = any(answer.status == 503 for answer in self.answers)
+        error_kinds += [errors.ServerBusy] if self.rule != HEALTH and not describes_503 else []
+        error_kinds += [errors.BodyTooLarge, errors.BodyTooSlow] if self.body else []
+        summary, _, more = self.description.partition("\n")
         entry: Json = {"operationId": self.name, "summary": summary}
         entry |= {"description": more.strip()} if more else {}
         parameters = [*path_parameters, *self.parameters, ref("X-Request-Id", "parameters")]
         entry |= {"parameters": parameters} | ({"requestBody": self.body} if self.body else {})
-        answers = {str(answer.status): _told(answer) for answer in self.answers}
-        entry["responses"] = answers | _refusals(faults)
-        for status in self.paged:
+        answers = {str(answer.status): _response(answer) for answer in self.answers}
+        entry["responses"] = answers | _error_responses(error_kinds)
+        for status in self.html_statuses:
             entry["responses"][str(status)]["content"]["text/html"] = {"schema": {"type": "string"}}
         if self.needs_token and with_token:
             entry["security"] = [{"bearer": []}, {"key": []}]
@@ -101,7 +101,7 @@ class Operation:
 
 
 def head_of(entry: Json) -> Json:
-    """The same asked with HEAD: no answer has a body."""
+    """The operation for HEAD: no answer has a body."""
     bare = {
         status: {key: each for key, each in response.items() if key != "content"}
         for status, response in entry["responses"].items()
@@ -109,23 +109,23 @@ def head_of(entry: Json) -> Json:
     return entry | {"operationId": f"{entry['operationId']}Head", "responses": bare}
 
 
-def _told(answer: ResponseSpec) -> Json:
+def _response(answer: ResponseSpec) -> Json:
     headers = {"X-Request-Id": ref("X-Request-Id", "headers"), **answer.headers}
-    told: Json = {"description": answer.told, "headers": headers}
+    response: Json = {"description": answer.description, "headers": headers}
     if answer.content:
-        told["content"] = {media_type: {"schema": schema} for media_type, schema in answer.content.items()}
-    return told
+        response["content"] = {media_type: {"schema": schema} for media_type, schema in answer.content.items()}
+    return response
 
 
-def _refusals(kinds: Sequence[Kind]) -> Json:
+def _error_responses(kinds: Sequence[Kind]) -> Json:
     """One response for each status, which names every code that it may have."""
     by_status: dict[int, list[Kind]] = {}
     for kind in dict.fromkeys(kinds):
         by_status.setdefault(kind.status, []).append(kind)
-    return {str(status): _refusal(status, kinds) for status, kinds in sorted(by_status.items())}
+    return {str(status): _error_response(status, kinds) for status, kinds in sorted(by_status.items())}
 
 
-def _refusal(status: int, kinds: Sequence[Kind]) -> Json:
+def _error_response(status: int, kinds: Sequence[Kind]) -> Json:
     headers = {"X-Request-Id": ref("X-Request-Id", "headers")}
     if status == 401:
         headers["WWW-Authenticate"] = ref("WWW-Authenticate", "headers")

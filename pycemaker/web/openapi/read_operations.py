@@ -1,18 +1,18 @@
-"""What reads and does nothing: metrics, the start page, what supervisors ask."""
+"""OpenAPI operations that only read: metrics, the home page, probes."""
 
 from __future__ import annotations
 
 from pycemaker.errors import InvalidDate, InvalidParameter, InvalidRange, TooManyStreams, UnknownMetric
 from pycemaker.series.downsample import FEWEST, MOST
 from pycemaker.web.formats import MEDIA_TYPES
-from pycemaker.web.openapi.components import INSTANT, METRIC_NAMES, TEXT, listed, query_parameter, thing
+from pycemaker.web.openapi.components import INSTANT, METRIC_NAMES, TEXT, array_of, json_object, query_parameter
 from pycemaker.web.openapi.operation import DATABASE, Json, Kind, Operation, ResponseSpec, ref
 
 _CACHED: Json = {name: ref(name, "headers") for name in ("ETag", "Cache-Control", "Vary", "X-Amostragem")}
 _NO_STORE: Json = {"Cache-Control": ref("Cache-Control", "headers")}
 PAGE: Json = {"Content-Security-Policy": ref("Content-Security-Policy", "headers")}
 _BYTES: Json = {"type": "string"}
-_SHAPE = (
+_SHAPE_PARAMETERS = (
     query_parameter(
         "max_points",
         {"anyOf": [{"type": "integer", "minimum": FEWEST, "maximum": MOST}, {"const": 0}]},
@@ -27,16 +27,16 @@ _SHAPE = (
     ref("If-None-Match", "parameters"),
 )
 _NOT_MODIFIED = ResponseSpec(304, "What the caller has is what there is.", headers=_CACHED)
-_FAULTS: tuple[Kind, ...] = (InvalidDate, InvalidParameter, UnknownMetric, TooManyStreams, *DATABASE)
+_ERRORS: tuple[Kind, ...] = (InvalidDate, InvalidParameter, UnknownMetric, TooManyStreams, *DATABASE)
 
 
-def _shapes(json_schema: Json) -> dict[str, Json]:
+def _media_types(json_schema: Json) -> dict[str, Json]:
     """The schema of JSON, and the other media types there are."""
     others = {media_type.partition(";")[0]: _BYTES for media_type in MEDIA_TYPES.values()}
     return others | {"application/json": json_schema}
 
 
-_GLANCE = thing(
+_METRIC = json_object(
     {
         "id": {"type": "string", "enum": METRIC_NAMES},
         "label": TEXT,
@@ -47,11 +47,11 @@ _GLANCE = thing(
     }
 )
 _CHECKS: Json = {"type": "object", "additionalProperties": ref("Check")}
-_INDEX = thing(
+_INDEX = json_object(
     {
         "name": TEXT,
-        "routes": listed(TEXT),
-        "metrics": listed(_GLANCE),
+        "routes": array_of(TEXT),
+        "metrics": array_of(_METRIC),
         "sample_until": {"anyOf": [INSTANT, {"type": "null"}]},
     }
 )
@@ -62,17 +62,17 @@ OPERATIONS = (
         "metricInterval",
         "An interval of a metric, the one before it, and the statistics\n"
         "Half open: start < t <= end. An interval without samples is 200 with empty arrays and zeros.",
-        (ResponseSpec(200, "The interval.", _shapes(ref("Interval")), _CACHED), _NOT_MODIFIED),
-        (*_FAULTS, InvalidRange),
-        parameters=_SHAPE,
+        (ResponseSpec(200, "The interval.", _media_types(ref("Interval")), _CACHED), _NOT_MODIFIED),
+        (*_ERRORS, InvalidRange),
+        parameters=_SHAPE_PARAMETERS,
     ),
     Operation(
         "/<name>/<date_start>",
         "metricTail",
         "Every sample of a metric from an instant on\nOldest first; an empty array where there is none.",
-        (ResponseSpec(200, "The samples.", _shapes(ref("Tail")), _CACHED), _NOT_MODIFIED),
-        _FAULTS,
-        parameters=_SHAPE,
+        (ResponseSpec(200, "The samples.", _media_types(ref("Tail")), _CACHED), _NOT_MODIFIED),
+        _ERRORS,
+        parameters=_SHAPE_PARAMETERS,
     ),
     Operation(
         "/",
@@ -92,7 +92,9 @@ OPERATIONS = (
         "ready",
         "Whether the process can work\nWithin 3 s.",
         (
-            ResponseSpec(200, "It can.", {"application/json": thing({"msg": TEXT, "checks": _CHECKS})}, _NO_STORE),
+            ResponseSpec(
+                200, "It can.", {"application/json": json_object({"msg": TEXT, "checks": _CHECKS})}, _NO_STORE
+            ),
             ResponseSpec(
                 503,
                 "It cannot: `error` is `not_ready`, and a check says why.",

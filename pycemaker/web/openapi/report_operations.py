@@ -1,4 +1,4 @@
-"""What makes reports, shows them, and lets their recipients leave. A notebook's own parameters are its schema's."""
+"""OpenAPI operations of reports: making, showing, unsubscribing. Parameters come from the notebooks' schemas."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from pycemaker.parsing.route_paths import REPORT_RULE, REPORTS_PATH, UNSUBSCRIBE
 from pycemaker.reports.attachments.kinds import KINDS
 from pycemaker.reports.catalogue import DEFAULT_NOTEBOOK, Notebook
 from pycemaker.reports.parameters import own_parameters
-from pycemaker.web.openapi.components import TEXT, listed, query_parameter, thing
+from pycemaker.web.openapi.components import TEXT, array_of, json_object, query_parameter
 from pycemaker.web.openapi.operation import DATABASE, Json, Kind, Operation, ResponseSpec, ref
 from pycemaker.web.openapi.read_operations import PAGE
 from pycemaker.web.routes.stored_report_routes import MOST_LISTED
 
-_FAULTS: tuple[Kind, ...] = (
-    *(errors.InvalidRequest, errors.InvalidDate, errors.InvalidRange, errors.InvalidAddress, errors.InvalidParameter),
+_ERRORS: tuple[Kind, ...] = (
+    *(errors.InvalidRequest, errors.InvalidDate, errors.InvalidRange, errors.InvalidAddress),
+    *errors.descendants(errors.InvalidAddress),
+    errors.InvalidParameter,
     *(errors.RecipientNotAllowed, errors.FetchRefused, errors.ForeignOrigin, errors.UnknownNotebook),
     *(errors.TooManyReports, errors.TooManyRequests, errors.AskedTooOften),
     *errors.descendants(errors.ReportFailed),
@@ -26,75 +28,75 @@ _FAULTS: tuple[Kind, ...] = (
 )
 _HTML: Json = {"text/html": TEXT}
 _STORED = REPORTS_PATH + "/<name>"
-_UNKEPT: Json = {"Cache-Control": ref("Cache-Control", "headers")}
-_LIST = thing({"reports": listed(ref("Report")), "next": {"type": ["string", "null"]}})
-_RECORD = thing({"report": ref("Report")})
+_CACHE_CONTROL: Json = {"Cache-Control": ref("Cache-Control", "headers")}
+_LIST = json_object({"reports": array_of(ref("Report")), "next": {"type": ["string", "null"]}})
+_RECORD = json_object({"report": ref("Report")})
 
 
-def _artefact(
-    ending: str, name: str, told: str, media_type: str, schema: Json, faults: Sequence[Kind] = ()
+def _stored_file(
+    ending: str, name: str, description: str, media_type: str, schema: Json, error_kinds: Sequence[Kind] = ()
 ) -> Operation:
     return Operation(
         _STORED,
         name,
-        told,
-        (ResponseSpec(200, told.partition("\n")[0] + ".", {media_type: schema}, _UNKEPT),),
-        (errors.UnknownReport, *faults, *DATABASE),
+        description,
+        (ResponseSpec(200, description.partition("\n")[0] + ".", {media_type: schema}, _CACHE_CONTROL),),
+        (errors.UnknownReport, *error_kinds, *DATABASE),
         needs_token=True,
         path=f"{REPORTS_PATH}/{{report_id}}.{ending}",
     )
 
 
 def operations(notebooks: Sequence[Notebook]) -> list[Operation]:
-    """What is said of the report routes, with the notebooks there are."""
-    return [*_making(notebooks), *_SHOWING, *_LEAVING]
+    """The operations of the report routes, with these notebooks' parameters."""
+    return [*_report_operations(notebooks), *_STORED_OPERATIONS, *_UNSUBSCRIBE_OPERATIONS]
 
 
-def _making(notebooks: Sequence[Notebook]) -> list[Operation]:
-    told = ResponseSpec(
+def _report_operations(notebooks: Sequence[Notebook]) -> list[Operation]:
+    description = ResponseSpec(
         200,
         "The mail server has accepted the message; or, without a mail account, the outbox has it, and `msg` says so.",
-        {"application/json": thing({"msg": TEXT, "report": ref("Report")}), **_HTML},
+        {"application/json": json_object({"msg": TEXT, "report": ref("Report")}), **_HTML},
     )
     accepted = ResponseSpec(
         202,
         "It is being made, or waits; `Location` tells what became of it.",
-        {"application/json": thing({"msg": TEXT, "report": ref("Report"), "url": TEXT})},
+        {"application/json": json_object({"msg": TEXT, "report": ref("Report"), "url": TEXT})},
         {"Location": ref("Location", "headers")},
     )
-    asked = Operation(
+    by_get = Operation(
         REPORT_RULE,
         "reportByGet",
         "Make a report and mail it\nRuns a notebook over the interval; answers when the mail server has accepted the"
         " message. A browser may ask from this server's own pages and from origins that CORS_ORIGINS names; a prefetch"
         " and an embedded address are refused, and whoever follows a link from elsewhere gets a page with a button.",
-        (told, accepted),
-        _FAULTS,
+        (description, accepted),
+        _ERRORS,
         parameters=_query(notebooks),
         needs_token=True,
     )
     return [
-        asked,
+        by_get,
         replace(
-            asked,
+            by_get,
             name="reportByPost",
             method="POST",
-            told=f"{asked.told} A parameter may stand in the body instead of the query.",
-            faults=(*_FAULTS, errors.IdempotencyKeyReused),
+            description=f"{by_get.description} A parameter may stand in the body instead of the query.",
+            error_kinds=(*_ERRORS, errors.IdempotencyKeyReused),
             body=_body(notebooks),
-            parameters=(*asked.parameters, ref("Idempotency-Key", "parameters")),
+            parameters=(*by_get.parameters, ref("Idempotency-Key", "parameters")),
         ),
         Operation(
             "/notebooks",
             "notebooks",
             "The notebooks there are\nEach with its parameters as JSON Schema.",
-            (ResponseSpec(200, "The list.", {"application/json": thing({"notebooks": listed(_NOTEBOOK)})}),),
+            (ResponseSpec(200, "The list.", {"application/json": json_object({"notebooks": array_of(_NOTEBOOK)})}),),
             needs_token=True,
         ),
     ]
 
 
-_NOTEBOOK = thing(
+_NOTEBOOK = json_object(
     {"name": TEXT},
     {
         "url": TEXT,
@@ -110,7 +112,7 @@ def _query(notebooks: Sequence[Notebook]) -> list[Json]:
     """`notebook`, `attach`, and what the notebooks' parameters cells declare."""
     names, kinds = [notebook.name for notebook in notebooks], "|".join(KINDS)
     attach: Json = {"type": "string", "pattern": f"^$|^({kinds})(,({kinds}))*$"}
-    found = [
+    parameters = [
         query_parameter(
             "notebook", {"type": "string", "enum": names, "default": DEFAULT_NOTEBOOK}, "Which one to run."
         ),
@@ -124,27 +126,27 @@ def _query(notebooks: Sequence[Notebook]) -> list[Json]:
     for name, by_notebook in schemas.items():
         each = list(by_notebook.values())
         schema = each[0] if len(each) == 1 else {"anyOf": each}
-        found.append(query_parameter(name, schema, f"Of the notebooks {', '.join(by_notebook)}."))
-    return found
+        parameters.append(query_parameter(name, schema, f"Of the notebooks {', '.join(by_notebook)}."))
+    return parameters
 
 
 def _body(notebooks: Sequence[Notebook]) -> Json:
     """The same as a JSON object, which is closed."""
     properties = {each["name"]: each["schema"] for each in _query(notebooks)}
     properties["wait"] = {"enum": ["0", "1", 0, 1, False, True], "default": "1"}
-    properties["attach"] = {"anyOf": [properties["attach"], listed({"type": "string", "enum": list(KINDS)})]}
-    return {"required": False, "content": {"application/json": {"schema": thing({}, properties)}}}
+    properties["attach"] = {"anyOf": [properties["attach"], array_of({"type": "string", "enum": list(KINDS)})]}
+    return {"required": False, "content": {"application/json": {"schema": json_object({}, properties)}}}
 
 
-_DISCREET = "Without API_TOKEN addresses are shown whole on the server's own machine only; else as a***@example.com."
-_HERE = (errors.OnlyHere,)
+_REDACTION = "Without API_TOKEN addresses are shown whole on the server's own machine only; else as a***@example.com."
+_LOCAL_ONLY = (errors.OnlyHere,)
 _BEFORE: Json = {"type": "string", "format": "date-time"}
-_SHOWING = (
+_STORED_OPERATIONS = (
     Operation(
         REPORTS_PATH,
         "reports",
-        f"The reports there are\nThe newest first. A page for who names text/html in Accept. {_DISCREET}",
-        (ResponseSpec(200, "The list.", {"application/json": _LIST, **_HTML}, {**PAGE, **_UNKEPT}),),
+        f"The reports there are\nThe newest first. A page for who names text/html in Accept. {_REDACTION}",
+        (ResponseSpec(200, "The list.", {"application/json": _LIST, **_HTML}, {**PAGE, **_CACHE_CONTROL}),),
         (errors.InvalidRequest, errors.InvalidParameter, *DATABASE),
         parameters=(
             query_parameter(
@@ -162,20 +164,20 @@ _SHOWING = (
         (errors.UnknownReport, *DATABASE),
         path=REPORTS_PATH + "/{report_id}",
     ),
-    _artefact(
+    _stored_file(
         "json",
         "reportRecord",
-        f"A report's record, while it is made and after\n{_DISCREET}",
+        f"A report's record, while it is made and after\n{_REDACTION}",
         "application/json",
         _RECORD,
     ),
-    _artefact(
+    _stored_file(
         *("eml", "reportMessage", "A report's message\nAs its first recipient gets it, without the link to leave."),
-        *("message/rfc822", TEXT, _HERE),
+        *("message/rfc822", TEXT, _LOCAL_ONLY),
     ),
-    _artefact(
+    _stored_file(
         *("ipynb", "reportNotebook", "A report's executed notebook", "application/x-ipynb+json", {"type": "object"}),
-        _HERE,
+        _LOCAL_ONLY,
     ),
     Operation(
         REPORTS_PATH + "/<report_id>/figures/<name>",
@@ -191,21 +193,21 @@ _FORM: Json = {
         "application/x-www-form-urlencoded": {
             "schema": {
                 "anyOf": [
-                    thing({"List-Unsubscribe": {"const": "One-Click"}}),
-                    thing({"acao": {"type": "string"}}),
+                    json_object({"List-Unsubscribe": {"const": "One-Click"}}),
+                    json_object({"acao": {"type": "string"}}),
                 ]
             }
         }
     },
 }
-_LEAVING = (
+_UNSUBSCRIBE_OPERATIONS = (
     Operation(
         f"{UNSUBSCRIBE_PREFIX}<token>",
         "subscription",
         "The page of the link that each mail carries\nShows; does nothing.",
         (ResponseSpec(200, "The page.", _HTML, PAGE),),
         (errors.UnknownLink, *DATABASE),
-        paged=(404,),
+        html_statuses=(404,),
     ),
     Operation(
         f"{UNSUBSCRIBE_PREFIX}<token>",

@@ -1,1 +1,1 @@
-"""The pages for people, as HTML."""
+"""The HTML pages: data in Python, HTML in `templates/`."""

@@ -32,15 +32,15 @@ STATE_NAMES = {
 
 _GOOD = (states.SENT, states.WRITTEN)
 _BAD = (states.REFUSED, states.FAILED, states.EXPIRED)
-_BRIEF = (
+_SUMMARY_KEYS = (
     *("id", "state", "notebook", "parameters", "start", "end", "hours", "asked_at", "ended_at", "subject", "stage"),
     *("progress", "seconds", "recipients", "request_id"),
 )
 
 
-def brief(record: Mapping[str, Any], base_path: str = "") -> dict[str, Any]:
+def summary(record: Mapping[str, Any], base_path: str = "") -> dict[str, Any]:
     """A report in the list; `url` leads to the whole record, `reason` says why somebody does not have it."""
-    named = {name: record[name] for name in _BRIEF if name in record}
+    named = {name: record[name] for name in _SUMMARY_KEYS if name in record}
     reasons = [recipient["reason"] for recipient in record["recipients"] if "reason" in recipient]
     reason = errors.from_facts(record["error"]).in_portuguese() if "error" in record else next(iter(reasons), None)
     return named | {"url": f"{base_path}{REPORTS_PATH}/{record['id']}.json", "reason": reason}

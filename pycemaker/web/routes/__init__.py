@@ -1,1 +1,1 @@
-"""The routes, each group as one function that adds it to the app."""
+"""The routes: a module for each group, with a function that adds the group to the app."""

@@ -10,7 +10,7 @@ from pycemaker.web.services import Services
 
 
 def add_home(app: Bottle, services: Services) -> None:
-    """`/`: a page for a browser, an index for a program."""
+    """Add `/`: a page for a browser, an index for a program."""
 
     @app.get("/")  # type: ignore[untyped-decorator]
     def home_page() -> bytes:

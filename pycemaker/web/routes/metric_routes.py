@@ -1,4 +1,4 @@
-"""The metric routes: from the request to what is sent, whole or as it is made."""
+"""The metric routes: intervals and tails as JSON and other formats, whole or streamed."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _log = logging.getLogger("pycemaker")
 
 
 def add_metrics(app: Bottle, services: Services) -> None:
-    """The intervals and tails of every metric. Last of all routes, since their paths look like any other."""
+    """Add the intervals and tails of every metric; last of all routes, since their paths look like any other."""
     settings, store = services.settings, services.store
-    place = partial(_place, services.streams)
+    slot = partial(_slot, services.streams)
 
     @app.get("/<name>/<date_now>/<time_range>")  # type: ignore[untyped-decorator]
     def metric_interval(name: str, date_now: str, time_range: str) -> Any:
@@ -36,7 +36,7 @@ def add_metrics(app: Bottle, services: Services) -> None:
             date_now, time_range, zone=settings.timezone, now_utc=services.clock(), limit=settings.max_range_hours
         )
         current, previous = store.start_read(metric, window.current), store.start_read(metric, window.previous)
-        answer = metric_answers.interval(current, previous, window, _shape(), place)
+        answer = metric_answers.interval(current, previous, window, _shape(), slot)
         return _send(answer, services.streams, moves=date_now == "now")
 
     @app.get("/<name>/<date_start>")  # type: ignore[untyped-decorator]
@@ -44,7 +44,7 @@ def add_metrics(app: Bottle, services: Services) -> None:
         metric = find_metric(name)
         start_utc = parse_instant(date_start, zone=settings.timezone, now_utc=services.clock())
         answer = metric_answers.tail(
-            store.start_read(metric, since(start_utc)), _shape(settings.default_max_points), place
+            store.start_read(metric, since(start_utc)), _shape(settings.default_max_points), slot
         )
         return _send(answer, services.streams, moves=date_start == "now")
 
@@ -54,7 +54,7 @@ def _shape(default_max_points: int = 0) -> Shape:
 
 
 def _send(answer: metric_answers.MetricAnswer, streams: threading.BoundedSemaphore, *, moves: bool) -> Any:
-    """The answer, or that the caller has it already. What `moves` is another one a moment later whatever happens."""
+    """The answer, or 304. One that `moves` (it ends or starts `now`) is another one a moment later and never cached."""
     response.content_type = answer.media_type
     for name, text in {"ETag": answer.etag, "Cache-Control": "no-cache", "Vary": "Accept", **answer.headers}.items():
         response.set_header(name, text)
@@ -67,7 +67,7 @@ def _send(answer: metric_answers.MetricAnswer, streams: threading.BoundedSemapho
 
 
 def _body(answer: metric_answers.MetricAnswer, streams: threading.BoundedSemaphore) -> Any:
-    """The answer whole where it is short, so that a fault while reading still has a status; else as it is made."""
+    """A short answer whole, so that a fault while reading still has a status; a long one as a stream."""
     head: list[bytes] = []
     size = 0
     for chunk in answer.chunks:
@@ -78,62 +78,62 @@ def _body(answer: metric_answers.MetricAnswer, streams: threading.BoundedSemapho
     return b"".join(head)
 
 
-def _take_place(streams: threading.BoundedSemaphore) -> None:
+def _take_slot(streams: threading.BoundedSemaphore) -> None:
     if not streams.acquire(blocking=False):
         raise errors.TooManyStreams(streaming=STREAMS, retry_after_seconds=2)
 
 
 @contextmanager
-def _place(streams: threading.BoundedSemaphore) -> Iterator[None]:
-    _take_place(streams)
+def _slot(streams: threading.BoundedSemaphore) -> Iterator[None]:
+    _take_slot(streams)
     try:
         yield
     finally:
         streams.release()
 
 
-class _Unbroken:
-    """Whether an answer that streams still holds: never again once it broke off."""
+class _StreamValidity:
+    """Whether a streamed answer is valid: never again once it broke off."""
 
     def __init__(self, is_valid: Callable[[], bool]) -> None:
-        self._still_holds = is_valid
+        self._is_valid = is_valid
 
     def __call__(self) -> bool:
-        return self._still_holds()
+        return self._is_valid()
 
-    def break_off(self) -> None:
-        """From here on it holds no more, so that nobody is told that what came of it is good."""
-        self._still_holds = lambda: False
+    def invalidate(self) -> None:
+        """Invalidate the answer, so that a truncated body is never confirmed with 304."""
+        self._is_valid = lambda: False
 
 
 def _stream(
     chunks: Iterator[bytes], streams: threading.BoundedSemaphore, answer: metric_answers.MetricAnswer
 ) -> Iterator[bytes]:
-    """The chunks, in one of the places for long answers, which is free again when they are taken or given up.
+    """The chunks, with a slot for long answers, which is free again when they are read or given up.
 
-    Where their making fails, `broken_off` ends them: the status is out already, and nothing else would tell.
+    Where reading fails, `broken_off` ends them: the status is sent already, and nothing else would show the fault.
 
     Raises:
-        TooManyStreams: there is no place.
+        TooManyStreams: every slot is taken.
     """
-    _take_place(streams)
-    unbroken = _Unbroken(answer.is_valid)
+    _take_slot(streams)
+    validity = _StreamValidity(answer.is_valid)
     if IS_VALID in request.environ:
-        request.environ[IS_VALID] = unbroken
-    path, told = request.path[:200], {"request_id": REQUEST_ID.get()}  # which another request may have by then
+        request.environ[IS_VALID] = validity
+    path, extra = request.path[:200], {"request_id": REQUEST_ID.get()}  # the context may be another request's then
 
-    def taken() -> Iterator[bytes]:
+    def guarded() -> Iterator[bytes]:
         try:
             yield b""
             yield from chunks
-        except Exception as error:  # noqa: BLE001 - whatever it was, the client has to see that something is missing
+        except Exception as error:  # noqa: BLE001 - whatever it was, the client has to notice that something is missing
             is_ours = isinstance(error, errors.PycemakerError)
-            _log.error("%s broke off: %s", path, error, exc_info=not is_ours, extra=told)
-            unbroken.break_off()
+            _log.error("%s broke off: %s", path, error, exc_info=not is_ours, extra=extra)
+            validity.invalidate()
             yield answer.broken_off
         finally:
             streams.release()
 
-    stream = taken()
-    next(stream)  # from here on its end gives the place back, also where nobody takes anything
+    stream = guarded()
+    next(stream)  # started, it gives the slot back at its end even where nobody reads a chunk
     return stream

@@ -14,7 +14,7 @@ from pycemaker.web.services import Services
 
 
 def add_openapi(app: Bottle, services: Services) -> None:
-    """`/openapi.json`: made anew each time, since notebooks may have come or changed."""
+    """Add `/openapi.json`, made anew at each request, since notebooks may have changed."""
 
     @app.get("/openapi.json")  # type: ignore[untyped-decorator]
     def openapi() -> bytes:

@@ -16,7 +16,7 @@ _READY = "Pronto para atender."
 
 
 def add_probes(app: Bottle, services: Services) -> None:
-    """`/health`, `/ready` and `/metrics`."""
+    """Add `/health`, `/ready` and `/metrics`."""
     checks = readiness(services)
     write = exposition(services, checks)
 

@@ -1,4 +1,4 @@
-"""The report route: what is asked for, checked, into the ledger; and what became of it, out again."""
+"""The report route: from a request to a job, and from the job's result to the answer. The list of notebooks."""
 
 from __future__ import annotations
 
@@ -27,85 +27,90 @@ from pycemaker.web.request_parameters import RequestParameters, idempotency_key,
 from pycemaker.web.services import Services
 from pycemaker.window import parse_window
 
-PATIENCE_SECONDS = 10.0
-"""How much longer than a report's deadline a caller waits: for its turn, and for the mail server."""
+EXTRA_WAIT_SECONDS = 10.0
+"""How much longer than a report's deadline a caller waits: for the queue, and for the mail server."""
 
 
 def add_report(app: Bottle, services: Services) -> None:
-    """The route that makes a report, and the list of what there is to make."""
+    """Add the route that makes a report, and the list of notebooks."""
 
     @app.get("/notebooks")  # type: ignore[untyped-decorator]
     def notebooks() -> bytes:
-        services.gate.check_token(request.environ)
+        services.access_control.check_token(request.environ)
         base_path = services.settings.base_path
         listed = [each | _under(base_path, each) for each in catalogue.listing(services.notebooks)]
         return json_response({"notebooks": listed})
 
-    def ask(date_now: str, time_range: str, email_to: str) -> bytes:
-        _, wanted = _wanted(services, date_now, time_range, email_to)
-        title = catalogue.find_notebook(wanted.notebook.stem, services.notebooks).title
+    def confirm_page(date_now: str, time_range: str, email_to: str) -> bytes:
+        _, report_request = _read_request(services, date_now, time_range, email_to)
+        title = catalogue.find_notebook(report_request.notebook.stem, services.notebooks).title
         with speaking(services.settings.report_language):
-            return _html(send_page.question(wanted, title, services.settings.timezone))
+            return _html(send_page.question(report_request, title, services.settings.timezone))
 
-    def tell(body: dict[str, Any]) -> bytes:
+    def result_page(body: dict[str, Any]) -> bytes:
         with speaking(services.settings.report_language):
             return _html(send_page.outcome(body, services.settings.base_path))
 
-    @app.route(REPORT_RULE, method=["GET", "POST"], acts=ActionPolicy(ask=ask, tell=tell))  # type: ignore[untyped-decorator]
+    @app.route(
+        REPORT_RULE, method=["GET", "POST"], acts=ActionPolicy(confirm_page=confirm_page, result_page=result_page)
+    )  # type: ignore[untyped-decorator]
     def report(date_now: str, time_range: str, email_to: str) -> bytes:
-        waits, wanted = _wanted(services, date_now, time_range, email_to)
-        report_id, seconds = _ask(services, wanted), services.settings.report_timeout_seconds + PATIENCE_SECONDS
+        waits, report_request = _read_request(services, date_now, time_range, email_to)
+        report_id, seconds = (
+            _submit(services, report_request),
+            services.settings.report_timeout_seconds + EXTRA_WAIT_SECONDS,
+        )
         with services.report_service.waiters.slot(report_id) if waits else nullcontext(False) as may_wait:
-            return _tell(
+            return _answer(
                 services.report_service.wait(report_id, seconds if may_wait else 0.0), services.settings.base_path
             )
 
     @app.route(REPORT_RULE, method="HEAD")  # type: ignore[untyped-decorator]
     def no_report(**_path: str) -> None:
-        """A HEAD asks about a report without wanting one; none is made."""
+        """A HEAD makes no report."""
         raise HTTPError(405, Allow="GET, POST")
 
 
 def _under(base_path: str, entry: Mapping[str, Any]) -> dict[str, str]:
-    """The entry's `url` below the base path; nothing where it has none."""
+    """The notebook's `url` below the base path; nothing where it has none."""
     return {"url": f"{base_path}{entry['url']}"} if "url" in entry else {}
 
 
-def _wanted(services: Services, date_now: str, time_range: str, email_to: str) -> tuple[bool, ReportRequest]:
-    """Whether the caller waits, and what is asked for; the token is looked at first."""
-    services.gate.check_token(request.environ)
+def _read_request(services: Services, date_now: str, time_range: str, email_to: str) -> tuple[bool, ReportRequest]:
+    """Whether the caller waits, and the report request; the token is checked first."""
+    services.access_control.check_token(request.environ)
     given = parameters(request)
-    given.texts.pop(form_page.ACTION, None)  # the button's, of the page that a followed link shows
+    given.texts.pop(form_page.ACTION, None)  # the button's, of `send_page`
     waits = _waits(given.pop("wait", "1"))
     return waits, _report_request(services, date_now, time_range, email_to, given)
 
 
 def _html(page: str) -> bytes:
-    """A page whose form may say where it comes from: a POST without an origin is nobody's."""
+    """A page whose form may send its origin, without which its POST would be refused."""
     response.content_type = "text/html; charset=utf-8"
     for name, text in form_page.headers(page, referrer="same-origin").items():
         response.set_header(name, text)
     return page.encode()
 
 
-def _ask(services: Services, wanted: ReportRequest) -> str:
-    """Enter the report, or find the one that stands for it; its id. Only one that is entered counts for the limits."""
-    asked = services.report_service.submission(wanted, idempotency_key(request))
-    if found := services.report_service.find_duplicate(asked):
-        return found
-    admission = services.gate.admit(request.environ, list(wanted.recipients))
+def _submit(services: Services, report_request: ReportRequest) -> str:
+    """Enqueue the report, or find the same one; its id. Only an enqueued one counts for the limits."""
+    submission = services.report_service.submission(report_request, idempotency_key(request))
+    if same_id := services.report_service.find_duplicate(submission):
+        return same_id
+    admission = services.access_control.admit(request.environ, list(report_request.recipients))
     try:
-        report_id, is_new = services.report_service.enqueue(wanted, asked)
+        report_id, is_new = services.report_service.enqueue(report_request, submission)
     except errors.PycemakerError:
-        admission.give_back()
+        admission.release()
         raise
     if not is_new:
-        admission.give_back()
+        admission.release()
     return report_id
 
 
-def _tell(entry: JobDocument, base_path: str) -> bytes:
-    """200 for a report that arrived, 202 for one of which nothing is known yet; for any other, raises what it is."""
+def _answer(entry: JobDocument, base_path: str) -> bytes:
+    """200 for a delivered report, 202 for one in work; raises the error of any other."""
     if result.is_open(entry):
         url = f"{base_path}{REPORTS_PATH}/{entry['_id']}.json"
         response.status = 202
@@ -121,8 +126,8 @@ def _waits(given: object) -> bool:
     return given in ("1", 1)
 
 
-def _listed(given: object) -> str:
-    """Names by commas; a JSON array of them is taken too."""
+def _names(given: object) -> str:
+    """Names by commas, also out of a JSON array."""
     if isinstance(given, list) and all(isinstance(name, str) for name in given):
         return ",".join(given)
     if not isinstance(given, str):
@@ -141,7 +146,7 @@ def _report_request(
     for address in recipients:
         if not settings.allows_recipient(address):
             raise errors.RecipientNotAllowed(address=address)
-    attach = parse_kinds(_listed(given.pop("attach", "")))
+    attach = parse_kinds(_names(given.pop("attach", "")))
     notebook = catalogue.find_notebook(str(given.pop("notebook", catalogue.DEFAULT_NOTEBOOK)), services.notebooks)
     more = notebook.read(given.texts) | notebook.read_values(given.values)
     return ReportRequest(

@@ -1,4 +1,4 @@
-"""The reports there are: their list, and what was kept of each under its unguessable id."""
+"""The routes `/reports` and below: the list, and each report's page, figures, record, message and notebook."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _COUNT = re.compile(r"\d{1,9}", re.ASCII)
 
 
 def add_stored_reports(app: Bottle, services: Services) -> None:
-    """`/reports` and what is below it. They come before the metrics, whose paths look alike."""
+    """Add `/reports` and the routes below it, before the metric routes, whose paths look alike."""
     files, job_store, base_path = (
         services.report_service.files,
         services.report_service.job_store,
@@ -39,10 +39,10 @@ def add_stored_reports(app: Bottle, services: Services) -> None:
 
     @app.get(REPORTS_PATH)  # type: ignore[untyped-decorator]
     def reports() -> bytes:
-        services.gate.check_token(request.environ, asks_browser=True)
-        count, before = _asked(query(request), services)
+        services.access_control.check_token(request.environ, asks_browser=True)
+        count, before = _paging(query(request), services)
         entries = job_store.newest(count, before)
-        records = [report_list.brief(_seen(services, entry), base_path) for entry in entries]
+        records = [report_list.summary(_visible_record(services, entry), base_path) for entry in entries]
         next_url = report_list.next_page(records, count, base_path)
         response.set_header("Cache-Control", "no-store")
         if prefers_html(request.environ.get("HTTP_ACCEPT", "")):
@@ -51,32 +51,32 @@ def add_stored_reports(app: Bottle, services: Services) -> None:
         return json_response({"reports": records, "next": next_url})
 
     @app.get(REPORTS_PATH + "/<name>")  # type: ignore[untyped-decorator]
-    def kept_file(name: str) -> bytes:
+    def stored_file(name: str) -> bytes:
         report_id, dot, ending = name.partition(".")
         stored_report.check_id(report_id)
         if not dot:
-            return _kept(stored_report.page(files, report_id, base_path), "text/html; charset=utf-8")
-        tell = _TELLERS.get(ending)
-        if tell is None:
+            return _stored(stored_report.page(files, report_id, base_path), "text/html; charset=utf-8")
+        answer = _ENDINGS.get(ending)
+        if answer is None:
             raise UnknownReport
-        services.gate.check_token(request.environ, asks_browser=True)
-        return tell(services, report_id)
+        services.access_control.check_token(request.environ, asks_browser=True)
+        return answer(services, report_id)
 
     @app.get(REPORTS_PATH + "/<report_id>/figures/<name>")  # type: ignore[untyped-decorator]
-    def kept_figure(report_id: str, name: str) -> bytes:
-        return _kept(stored_report.figure(files, report_id, name), "image/png")
+    def stored_figure(report_id: str, name: str) -> bytes:
+        return _stored(stored_report.figure(files, report_id, name), "image/png")
 
 
 def _record(services: Services, report_id: str) -> bytes:
-    told = json_response({"report": _seen(services, services.report_service.job_store.get(report_id))})
+    body = json_response({"report": _visible_record(services, services.report_service.job_store.get(report_id))})
     response.set_header("Cache-Control", "no-store")
-    return told
+    return body
 
 
-def _seen(services: Services, entry: JobDocument) -> dict[str, Any]:
-    """The entry's record as this caller may see it."""
+def _visible_record(services: Services, entry: JobDocument) -> dict[str, Any]:
+    """The job's record as this caller may see it."""
     record = result.record(entry)
-    return record if services.gate.knows(request.environ) else redact_addresses(record)
+    return record if services.access_control.may_see_addresses(request.environ) else redact_addresses(record)
 
 
 def _message(services: Services, report_id: str) -> bytes:
@@ -87,28 +87,28 @@ def _notebook(services: Services, report_id: str) -> bytes:
     return _download(services, report_id, EXECUTED_NOTEBOOK, "application/x-ipynb+json", ".ipynb")
 
 
-_TELLERS: dict[str, Callable[[Services, str], bytes]] = {"json": _record, "eml": _message, "ipynb": _notebook}
+_ENDINGS: dict[str, Callable[[Services, str], bytes]] = {"json": _record, "eml": _message, "ipynb": _notebook}
 
 
 def _download(services: Services, report_id: str, name: str, content_type: str, ending: str) -> bytes:
-    """A file as a download, which no cache keeps. Raises OnlyHere where the caller may not learn whom it was for."""
-    if not services.gate.knows(request.environ):
+    """A file as a download, without caching. Raises OnlyHere where the caller may not see recipients."""
+    if not services.access_control.may_see_addresses(request.environ):
         raise OnlyHere
-    content = _kept(services.report_service.files.get(report_id, name), content_type)
+    content = _stored(services.report_service.files.get(report_id, name), content_type)
     response.set_header("Content-Disposition", f'attachment; filename="{report_id}{ending}"')
     response.set_header("Cache-Control", "no-store")
     return content
 
 
-def _kept(content: bytes, content_type: str) -> bytes:
+def _stored(content: bytes, content_type: str) -> bytes:
     response.content_type = content_type
-    for name, told in stored_report.headers().items():
-        response.set_header(name, told)
+    for name, text in stored_report.headers().items():
+        response.set_header(name, text)
     return content
 
 
-def _asked(given: dict[str, str], services: Services) -> tuple[int, datetime | None]:
-    """How many reports the list is to have, and before which instant they were asked for."""
+def _paging(given: dict[str, str], services: Services) -> tuple[int, datetime | None]:
+    """The length of the list, and the instant before which its reports were asked for."""
     count, before = given.pop("limit", "50"), given.pop("before", None)
     for name in given:
         raise InvalidParameter(field=name[:40], reason="there is no such parameter", known=["limit", "before"])

@@ -1,4 +1,4 @@
-"""`/unsubscribe/<token>`: GET shows, POST acts, once or many times alike. The token is all that it takes (RFC 8058)."""
+"""The route `/unsubscribe/<token>`: GET shows, POST acts, idempotently. The token suffices (RFC 8058)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ONE_CLICK = "List-Unsubscribe"
 
 
 def add_unsubscribe(app: Bottle, services: Services) -> None:
-    """The page of the link that each mail carries, and what its form and a mail program's button post to."""
+    """Add the page of the link in each mail; its form and a mail program's button post to the same path."""
     keys = SigningKeys(services.store.database)
     suppressions = Suppressions(services.store.database)
 
@@ -50,18 +50,18 @@ def add_unsubscribe(app: Bottle, services: Services) -> None:
         return _page(services, subscription, suppressions)
 
 
-def _change(suppressions: Suppressions, subscription: Subscription, wanted: str | None) -> None:
-    """What a button of the form asks for.
+def _change(suppressions: Suppressions, subscription: Subscription, action: str | None) -> None:
+    """Do what a button of the form says.
 
     Raises:
         InvalidRequest: no button of ours.
     """
     address, notebook = subscription.address, subscription.notebook
-    if wanted == unsubscribe_page.LEAVE:
+    if action == unsubscribe_page.LEAVE:
         suppressions.add(address, notebook, by=RECIPIENT)
-    elif wanted == unsubscribe_page.LEAVE_ALL:
+    elif action == unsubscribe_page.LEAVE_ALL:
         suppressions.add(address, EVERY_REPORT, by=RECIPIENT)
-    elif wanted == unsubscribe_page.RETURN:
+    elif action == unsubscribe_page.RETURN:
         for name in (notebook, EVERY_REPORT):
             suppressions.remove(address, name, by=RECIPIENT)
     else:
@@ -71,15 +71,15 @@ def _change(suppressions: Suppressions, subscription: Subscription, wanted: str 
 def _page(services: Services, subscription: Subscription, suppressions: Suppressions) -> bytes:
     try:
         title = find_notebook(subscription.notebook, services.notebooks).title
-    except (UnknownNotebook, NotebookUnusable):  # it may have been taken away since
+    except (UnknownNotebook, NotebookUnusable):  # it may have been removed since
         title = subscription.notebook
-    found = suppressions.of(subscription.address, subscription.notebook)
+    active = suppressions.of(subscription.address, subscription.notebook)
     with speaking(services.settings.report_language):
-        return _html(unsubscribe_page.page(subscription, title, found))
+        return _html(unsubscribe_page.page(subscription, title, active))
 
 
 def _html(page: str) -> bytes:
     response.content_type = "text/html; charset=utf-8"
-    for name, told in form_page.headers(page).items():
-        response.set_header(name, told)
+    for name, text in form_page.headers(page).items():
+        response.set_header(name, text)
     return page.encode()

@@ -1,4 +1,4 @@
-"""What readers get, held against WCAG: axe-core in Chromium, and the contrast of every text on what is behind it."""
+"""Pages and mails held against WCAG: axe-core in Chromium, and the contrast of every text with its background."""
 
 from __future__ import annotations
 

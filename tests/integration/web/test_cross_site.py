@@ -1,4 +1,4 @@
-"""What another site's page can have Chromium do here: nothing. And every route that acts says so.
+"""Requests of another site's page in Chromium: none acts here. And every route that acts declares it.
 
 The other site is a real one, on a port of its own. This server is asked by `127.0.0.1`, by `localhost`, and by a
 plain-http name, to which Chromium sends no `Sec-Fetch-*`.
@@ -20,7 +20,7 @@ import server
 from pycemaker.cache.store import Store
 from pycemaker.parsing.route_paths import REPORT_RULE
 from pycemaker.settings import from_mapping
-from pycemaker.web.access.browser_actions import ActionPolicy, BrowserActions, declared
+from pycemaker.web.access.browser_actions import ActionPolicy, BrowserActions, policy_of
 from tests.services.browser import CHROMIUM, violations
 from tests.services.listening import listening
 from tests.services.report_service import RecordingReportService
@@ -234,7 +234,7 @@ def test_every_route_that_acts_declares_it(routes: Bottle) -> None:
     posting = {(route.rule, route.method) for route in routes.routes if route.method not in ("GET", "HEAD")}
     assert posting <= acting, "declare acts=Acts() where the route is added"
     assert {rule for rule, method in acting if method == "GET"} == {REPORT_RULE}
-    assert {route.rule for route in routes.routes if (declared(route) or ActionPolicy()).by_link} == {
+    assert {route.rule for route in routes.routes if (policy_of(route) or ActionPolicy()).by_link} == {
         "/unsubscribe/<token>"
     }
 

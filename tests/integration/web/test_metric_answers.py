@@ -1,4 +1,4 @@
-"""Tags, 304, other shapes and fewer points, over a real database."""
+"""Metric answers over a real database: ETags, 304, formats, fewer points."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ PATHS = [
 ]
 
 
-@pytest.fixture(params=[0, 2**26], ids=["read", "kept"])
+@pytest.fixture(params=[0, 2**26], ids=["uncached", "cached"])
 def store(database: Database, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Store:
     monkeypatch.setattr(metric_cache, "FRESH_SECONDS", 0.15)
     monkeypatch.setattr(metric_cache, "STALE_SECONDS", 0.2)
@@ -200,7 +200,7 @@ def test_fewer_points_of_an_interval_leave_the_statistics_true(client: Client) -
 def test_long_answers_stream_and_are_tagged_too(
     store: Store, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(metric_answers, "KEPT_WHOLE_BYTES", 1_000_000)
+    monkeypatch.setattr(metric_answers, "CACHED_WHOLE_BYTES", 1_000_000)
     write(database, 20_000, note="x" * 100)
     client = app_over(store)
     path = "/cpu/10-04-2022-00-00-00"
@@ -283,11 +283,11 @@ def test_a_long_answer_that_breaks_off_does_not_parse(
 
 
 @pytest.mark.parametrize("form", [f"/cpu/{NOW_PATH}/100", "/cpu/06-04-2022-00-00-00"])
-def test_nobody_is_told_that_what_came_of_an_answer_that_broke_off_still_holds(
+def test_a_truncated_answer_is_never_confirmed_with_304(
     database: Database, monkeypatch: pytest.MonkeyPatch, form: str
 ) -> None:
     write(database, 20_000, note="x" * 100)
-    monkeypatch.setattr(metric_cache, "FRESH_SECONDS", 60.0)  # what is remembered is asked about, and not MongoDB
+    monkeypatch.setattr(metric_cache, "FRESH_SECONDS", 60.0)  # the cache is asked, and not MongoDB
     store = Store(database, 2**20)
     client, whole = app_over(store), store._past_memory
 
@@ -306,7 +306,7 @@ def test_nobody_is_told_that_what_came_of_an_answer_that_broke_off_still_holds(
 
 
 @pytest.mark.parametrize("form", [f"/cpu/{NOW_PATH}/100", "/cpu/06-04-2022-00-00-00"])
-def test_what_is_remembered_of_a_long_answer_keeps_nothing_of_its_reading(
+def test_a_cached_long_answer_holds_nothing_of_its_read(
     database: Database, monkeypatch: pytest.MonkeyPatch, form: str
 ) -> None:
     write(database, 20_000, note="x" * 100)

@@ -1,4 +1,4 @@
-"""/metrics: what is counted, read back with the official parser, and looked over by promtool."""
+"""/metrics: its counts, read back with the official parser, and checked by promtool."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from pycemaker.cache.store import Store
 from pycemaker.jobs import states
 from pycemaker.mongo.database import Database
 from pycemaker.settings import from_mapping
-from pycemaker.telemetry.traffic import BOUNDS_SECONDS, FOLDED_AT, Traffic
+from pycemaker.telemetry.traffic import BOUNDS_SECONDS, FOLD_AT, Traffic
 from tests.services.described import InstantReportService
 from tests.services.wsgi import Client
 
@@ -126,7 +126,7 @@ def test_the_memory_for_samples_tells_hits_misses_and_size(store: Store, databas
 
 
 def test_reports_are_counted_by_how_they_ended_and_their_stages_timed(store: Store, tmp_path: Path) -> None:
-    """The ledger's own words: two into the outbox, one put off, refused and perhaps sent, one that does not run."""
+    """Job states: two into the outbox, one deferred, refused and possibly sent, one that does not run."""
     report_service = InstantReportService(store.database, tmp_path)
     client = Client(
         server.create_app(server.Services(from_mapping({"DATA_DIR": str(tmp_path)}), store, report_service))
@@ -166,7 +166,7 @@ def test_reports_are_counted_by_how_they_ended_and_their_stages_timed(store: Sto
     assert 0 <= seen["pycemaker_report_overdue_seconds",] < 60
 
 
-def test_what_is_up_and_what_runs_is_told(store: Store, tmp_path: Path) -> None:
+def test_the_state_and_the_build_are_metrics(store: Store, tmp_path: Path) -> None:
     seen = scrape(client_over(store, tmp_path))
     for check in ("database", "indexes", "queue", "disk"):
         assert seen["pycemaker_ready", check] == 1
@@ -213,7 +213,7 @@ def test_promtool_finds_nothing_to_say(store: Store, tmp_path: Path) -> None:
 
 def test_no_answer_is_lost_however_many_threads_count() -> None:
     traffic = Traffic()
-    each, threads = FOLDED_AT * 5 + 7, 8
+    each, threads = FOLD_AT * 5 + 7, 8
 
     def work() -> None:
         for _ in range(each):

@@ -1,4 +1,4 @@
-"""/openapi.json against the server: that it is OpenAPI, that it leaves nothing out, and that it is true."""
+"""/openapi.json against the server: valid OpenAPI, complete, and true."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Spellings of paths: slashes too many, and the prefix under which a proxy shows this API."""
+"""Normalized paths: too many slashes, and the prefix of a proxy."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_under_a_path_every_link_of_the_reports_has_it_and_works(database: Datab
         assert client.get(link).status == client.get(link.removeprefix("/pycemaker")).status == 200
 
 
-def test_under_a_path_a_kept_page_finds_its_figures(database: Database) -> None:
+def test_under_a_base_path_a_stored_page_finds_its_figures(database: Database) -> None:
     client = client_of(database, PUBLIC_URL=PREFIXED)
     page = client.get(f"/reports/{ID}/").body.decode()
     assert page == f'<img src="/pycemaker/reports/{ID}/figures/cpu.png">'

@@ -1,4 +1,4 @@
-"""Liveness and readiness: what a supervisor is told, how soon, and what it is not told."""
+"""Liveness and readiness: the checks, their deadline, and what they do not name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Limits in a real MongoDB: right when many ask at once, on several servers, and after a restart."""
+"""Rate limits in a real MongoDB: right with many requests at once, on several servers, and after a restart."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_as_many_as_may_are_let_in_and_the_wait_is_until_the_first_of_them_is_ov
     assert is_admitted(limits, RateLimit("caller", 3))
 
 
-def test_after_the_wait_that_was_told_there_is_room_and_not_before(database: Database) -> None:
+def test_after_retry_after_one_more_is_admitted_and_not_before(database: Database) -> None:
     limits, short = RateLimits(database), RateLimit("recipient", 2, seconds=2)
     assert [is_admitted(limits, short) for _ in range(3)] == [True, True, False]
     refused = limits.look(short, "a@b.com")
@@ -70,8 +70,8 @@ def test_what_was_refused_later_on_is_given_back_once(database: Database) -> Non
     limits = RateLimits(database)
     admissions = [limits.admit([(HOURLY, "a@b.com")]) for _ in range(3)]
     assert isinstance(admissions[1], Admission)
-    admissions[1].give_back()
-    admissions[1].give_back()
+    admissions[1].release()
+    admissions[1].release()
     assert [is_admitted(limits) for _ in range(2)] == [True, False]
 
 
@@ -120,13 +120,13 @@ def test_another_process_and_a_restarted_one_count_on(database_url: str) -> None
     ask = (
         "import sys; from pycemaker.mongo.database import Database; from pycemaker.web.access.rate_limits import *;"
         f"database = Database({database_url!r});"
-        "print(type(Limits(database).admit([(Limit('recipient', 3), 'a@b.com')])).__name__); database.close()"
+        "print(type(RateLimits(database).admit([(RateLimit('recipient', 3), 'a@b.com')])).__name__); database.close()"
     )
     told = [
         subprocess.run([sys.executable, "-c", ask], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
         for _ in range(4)
     ]
-    assert told == ["Admission", "Admission", "Admission", "Refused"]
+    assert told == ["Admission", "Admission", "Admission", "LimitExceeded"]
 
 
 def test_documents_go_by_themselves_are_small_and_hold_no_address(database: Database) -> None:
@@ -153,12 +153,12 @@ def test_a_database_that_is_away_lets_nobody_in() -> None:
     away.close()
 
 
-def gate(database: Database, **given: str) -> AccessControl:
+def access_control(database: Database, **given: str) -> AccessControl:
     return AccessControl(from_mapping(given), RateLimits(database))
 
 
 def test_addresses_of_one_inbox_share_its_limit(database: Database) -> None:
-    small = gate(database, REPORT_LIMIT_PER_RECIPIENT="2")
+    small = access_control(database, REPORT_LIMIT_PER_RECIPIENT="2")
     small.admit({"REMOTE_ADDR": "192.0.2.1"}, ["Ana+1@B.com", "ana@b.com"])
     with pytest.raises(errors.AskedTooOften) as caught:
         small.admit({"REMOTE_ADDR": "192.0.2.1"}, ["ana+3@b.com"])
@@ -166,8 +166,8 @@ def test_addresses_of_one_inbox_share_its_limit(database: Database) -> None:
     small.admit({"REMOTE_ADDR": "192.0.2.1"}, ["bia+3@b.com"])
 
 
-def test_behind_a_trusted_proxy_callers_are_told_apart_and_cannot_be_made_up(database: Database) -> None:
-    small = gate(database, REPORT_LIMIT_PER_CALLER="1", TRUSTED_PROXIES="127.0.0.1")
+def test_behind_a_trusted_proxy_callers_differ_and_cannot_be_made_up(database: Database) -> None:
+    small = access_control(database, REPORT_LIMIT_PER_CALLER="1", TRUSTED_PROXIES="127.0.0.1")
 
     def ask(told: str, peer: str = "127.0.0.1") -> bool:
         try:

@@ -53,7 +53,7 @@ PATHS = ["/", "/cpu/now/1", "/cpu/10-04-2022-09-43-23/1", "/nothing", "/cpu/x/1"
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "OPTIONS"])
-def test_every_answer_has_an_id_and_a_callers_own_is_kept(app: Any, method: str, path: str) -> None:
+def test_every_answer_has_an_id_and_a_callers_own_stays(app: Any, method: str, path: str) -> None:
     client = Client(app)
     made = client.ask(method, path).headers["X-Request-Id"]
     assert re.fullmatch("[0-9a-f]{16}", made)
@@ -91,7 +91,7 @@ def test_reports_are_logged_and_polls_are_not(app: Any, lines: Any) -> None:
 def test_a_fault_is_logged_under_the_id_that_the_caller_can_name(
     app: Any, store: Store, lines: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "look", lambda *_: 1 / 0)
+    monkeypatch.setattr(store, "start_read", lambda *_: 1 / 0)
     answer = Client(app).get("/cpu/now/6")
     (line,) = lines()
     assert line["request_id"] == answer.headers["X-Request-Id"]
@@ -172,7 +172,7 @@ def test_what_is_logged_of_a_report_later_names_the_request_that_asked_for_it(
     lines()
     rendered = report_service.job_store.claim(states.TO_SEND)
     assert rendered is not None
-    report_service.deliver(rendered)  # its message was never kept
+    report_service.deliver(rendered)  # its message was never stored
     (line,) = lines()
     assert (line["level"], line["request_id"]) == ("error", "asked-1")
     assert claimed["_id"] in line["message"]

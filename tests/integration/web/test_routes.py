@@ -33,7 +33,7 @@ def app_over(store: Store, report_service: ReportService | None = None, **given:
     return Client(server.create_app(services))
 
 
-@pytest.fixture(params=[0, 2**26], ids=["read", "kept"])
+@pytest.fixture(params=[0, 2**26], ids=["uncached", "cached"])
 def store(database: Database, request: pytest.FixtureRequest) -> Store:
     """Every route over a store without memory, and over one with."""
     return Store(database, request.param)
@@ -387,7 +387,7 @@ def test_a_list_of_recipients_may_have_semicolons_and_domains_beyond_ascii(store
     assert [wanted.recipients for wanted in report_service.wanted] == [("a@example.com", "b@xn--exmple-cua.com")]
 
 
-def test_an_address_that_is_none_is_told_of_the_comma(client: Client) -> None:
+def test_the_error_of_an_invalid_address_names_the_comma(client: Client) -> None:
     answer = client.ask("POST", "/report/now/1/a@example.com%20b@example.com")
     assert answer.json["msg"] == "Endereço de e-mail inválido: use ana@exemplo.com, e vírgula entre vários."
 
@@ -481,7 +481,7 @@ def test_only_the_origins_that_are_set_may_read_and_errors_say_so_too(store: Sto
 def test_an_unforeseen_fault_has_the_one_shape_and_says_nothing_of_the_inside(
     store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(store, "look", lambda *_: 1 / 0)
+    monkeypatch.setattr(store, "start_read", lambda *_: 1 / 0)
     assert is_error(app_over(store).get("/cpu/now/6"), 500, "internal")
     assert "ZeroDivisionError" in caplog.text
 

@@ -1,4 +1,4 @@
-"""Requests that nobody meant to make, and what every page carries. Chromium fetches ahead for real."""
+"""Security headers of every page, and refused prefetches. Chromium really fetches ahead."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The token: where it is taken from, where not, and for how long somebody who guesses is listened to."""
+"""The token: where it may stand, where not, and the limit of wrong ones."""
 
 from __future__ import annotations
 
@@ -19,15 +19,20 @@ OTHER = "192.0.2.9"
 
 
 @pytest.fixture
-def gate(database: Database) -> AccessControl:
+def access_control(database: Database) -> AccessControl:
     return AccessControl(from_mapping({"API_TOKEN": TOKEN}), RateLimits(database))
 
 
 def check(
-    gate: AccessControl, peer: str = "192.0.2.1", query: str = "", *, asks_browser: bool = False, **headers: str
+    access_control: AccessControl,
+    peer: str = "192.0.2.1",
+    query: str = "",
+    *,
+    asks_browser: bool = False,
+    **headers: str,
 ) -> None:
     told = {f"HTTP_{name.upper()}": text for name, text in headers.items()}
-    gate.check_token({"REMOTE_ADDR": peer, "QUERY_STRING": query, **told}, asks_browser=asks_browser)
+    access_control.check_token({"REMOTE_ADDR": peer, "QUERY_STRING": query, **told}, asks_browser=asks_browser)
 
 
 def basic(password: str) -> str:
@@ -42,8 +47,8 @@ def basic(password: str) -> str:
         {"x_api_key": ON_THE_WIRE},
     ],
 )
-def test_it_is_taken_from_a_header(gate: AccessControl, headers: dict[str, str]) -> None:
-    check(gate, **headers)
+def test_it_is_taken_from_a_header(access_control: AccessControl, headers: dict[str, str]) -> None:
+    check(access_control, **headers)
 
 
 @pytest.mark.parametrize(
@@ -60,44 +65,46 @@ def test_it_is_taken_from_a_header(gate: AccessControl, headers: dict[str, str])
         {"cookie": f"token={ON_THE_WIRE}"},
     ],
 )
-def test_anything_else_is_refused(gate: AccessControl, headers: dict[str, str]) -> None:
+def test_anything_else_is_refused(access_control: AccessControl, headers: dict[str, str]) -> None:
     with pytest.raises(NotAuthenticated):
-        check(gate, **headers)
+        check(access_control, **headers)
 
 
-def test_for_what_is_only_shown_a_browser_may_ask_for_it(gate: AccessControl) -> None:
-    check(gate, asks_browser=True, authorization=basic(TOKEN))
+def test_for_what_is_only_shown_a_browser_may_ask_for_it(access_control: AccessControl) -> None:
+    check(access_control, asks_browser=True, authorization=basic(TOKEN))
     for wrong in (basic(""), basic(TOKEN + "x"), "Basic ====", "Basic á", ""):
         with pytest.raises(NotAuthenticated) as caught:
-            check(gate, asks_browser=True, authorization=wrong)
+            check(access_control, asks_browser=True, authorization=wrong)
         assert caught.value.facts == {"asks_browser": True}
 
 
 @pytest.mark.parametrize("query", ["token=x", "a=1&API_KEY=x", "access_token", "x-api-key=", f"limit={quote(TOKEN)}"])
-def test_in_an_address_it_is_refused_though_it_be_right_beside(gate: AccessControl, query: str) -> None:
+def test_in_an_address_it_is_refused_though_it_be_right_beside(access_control: AccessControl, query: str) -> None:
     with pytest.raises(TokenInUrl) as caught:
-        check(gate, query=query, x_api_key=ON_THE_WIRE)
+        check(access_control, query=query, x_api_key=ON_THE_WIRE)
     assert caught.value.facts == {}
-    check(gate, query="notebook=capacity&limit=0.8", x_api_key=ON_THE_WIRE)
+    check(access_control, query="notebook=capacity&limit=0.8", x_api_key=ON_THE_WIRE)
 
 
-def test_whoever_guesses_is_not_listened_to_for_a_while_and_others_are(gate: AccessControl, database: Database) -> None:
+def test_whoever_guesses_is_not_listened_to_for_a_while_and_others_are(
+    access_control: AccessControl, database: Database
+) -> None:
     for number in range(10):
         with pytest.raises(NotAuthenticated):
-            check(gate, x_api_key=f"guess {number}")
+            check(access_control, x_api_key=f"guess {number}")
     for headers in ({"x_api_key": "guess 11"}, {"x_api_key": ON_THE_WIRE}):
         with pytest.raises(TooManyRequests) as caught:
-            check(gate, **headers)
+            check(access_control, **headers)
         assert 290 < caught.value.facts["retry_after_seconds"] <= 300
-    check(gate, peer=OTHER, x_api_key=ON_THE_WIRE)
+    check(access_control, peer=OTHER, x_api_key=ON_THE_WIRE)
     assert sum(len(document["hits"]) for document in database[COLLECTION].find()) == 10
 
 
-def test_a_request_without_a_token_is_no_guess(gate: AccessControl) -> None:
+def test_a_request_without_a_token_is_no_guess(access_control: AccessControl) -> None:
     for _ in range(20):
         with pytest.raises(NotAuthenticated):
-            check(gate)
-    check(gate, x_api_key=ON_THE_WIRE)
+            check(access_control)
+    check(access_control, x_api_key=ON_THE_WIRE)
 
 
 def test_while_it_is_not_known_who_guesses_nobody_is_let_in() -> None:

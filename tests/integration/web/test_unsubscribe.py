@@ -1,4 +1,4 @@
-"""Leaving a report by the link in its mail: signed, one click, and looking changes nothing."""
+"""The unsubscribe link: signed, one click, and opening its page changes nothing."""
 
 from __future__ import annotations
 
@@ -63,8 +63,8 @@ def test_one_click_keeps_that_report_away_and_again_is_once(
     assert suppressions.is_suppressed(ADDRESS.upper(), "report")
     assert not suppressions.is_suppressed(ADDRESS, "capacity")
     assert not suppressions.is_suppressed("other@example.com", "report")
-    (kept,) = suppressions.every()
-    assert (kept.address, kept.notebook, kept.by) == (ADDRESS, "report", RECIPIENT)
+    (suppression,) = suppressions.every()
+    assert (suppression.address, suppression.notebook, suppression.by) == (ADDRESS, "report", RECIPIENT)
 
 
 def test_who_left_gets_nothing_under_a_tag_of_their_address_either(suppressions: Suppressions) -> None:
@@ -83,7 +83,7 @@ def test_a_tag_s_link_lifts_what_was_said_for_the_tag_and_leaves_the_inbox_s_wor
     suppressions.add("ana@b.com", "report", by=RECIPIENT)
     suppressions.add("ana+ops@b.com", "report", by=RECIPIENT)
     assert suppressions.remove("Ana+ops@b.com", "report", by=RECIPIENT)
-    assert [kept.address for kept in suppressions.every()] == ["ana@b.com"]
+    assert [suppression.address for suppression in suppressions.every()] == ["ana@b.com"]
     assert not suppressions.remove("ana+ops@b.com", "report", by=RECIPIENT)
     assert suppressions.is_suppressed("ana+ops@b.com", "report")
     assert suppressions.remove("ana+ops@b.com", "report", by=OPERATOR)
@@ -173,7 +173,9 @@ def test_the_operators_word_is_not_lifted_by_a_link(client: Client, suppressions
     assert suppressions.is_suppressed(ADDRESS, "report")
     post(client, path, "List-Unsubscribe=One-Click")
     suppressions.add(ADDRESS, EVERY_REPORT, by=RECIPIENT)
-    assert {kept.by for kept in suppressions.every() if kept.notebook == EVERY_REPORT} == {OPERATOR}
+    assert {suppression.by for suppression in suppressions.every() if suppression.notebook == EVERY_REPORT} == {
+        OPERATOR
+    }
 
 
 def forged(path: str) -> list[str]:

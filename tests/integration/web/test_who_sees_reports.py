@@ -1,4 +1,4 @@
-"""Who sees which reports there are, whom they were for and what they say; without a token above all."""
+"""Access to stored reports and to their recipients' addresses, above all without a token."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Log lines: one a record whatever was sent, with the request's id, without secrets."""
+"""Log lines: one a record whatever it contains, with the request's id, without secrets."""
 
 from __future__ import annotations
 
@@ -52,10 +52,14 @@ def test_whatever_a_secret_is_made_of_it_does_not_come_through(secret: str) -> N
 
 
 def test_a_secret_consists_of_parts_each_of_which_is_one() -> None:
-    assert list(logs.parts(URL)) == [URL, "p%40ss w0rd", "p@ss w0rd"]
-    assert list(logs.parts("mongodb://a:p+q%2Br@db/x"))[1:] == ["p+q%2Br", "p+q+r", "p q+r"]  # PyMongo reads the last
-    assert list(logs.parts("mongodb://db/x")) == ["mongodb://db/x"]
-    assert list(logs.parts(KEY))[1:] == ["MIIEvAIBADANBgkqhkiG9w0BAQ", "+/abcdefghijklmnopqrstuv=="]
+    assert list(logs.secret_parts(URL)) == [URL, "p%40ss w0rd", "p@ss w0rd"]
+    assert list(logs.secret_parts("mongodb://a:p+q%2Br@db/x"))[1:] == [
+        "p+q%2Br",
+        "p+q+r",
+        "p q+r",
+    ]  # PyMongo reads the last
+    assert list(logs.secret_parts("mongodb://db/x")) == ["mongodb://db/x"]
+    assert list(logs.secret_parts(KEY))[1:] == ["MIIEvAIBADANBgkqhkiG9w0BAQ", "+/abcdefghijklmnopqrstuv=="]
 
 
 def test_a_text_without_secrets_is_left_as_it_is() -> None:
@@ -93,7 +97,7 @@ def test_a_line_of_text_is_one_line_whatever_was_sent() -> None:
 
 
 @pytest.mark.parametrize("as_json", [True, False])
-def test_a_traceback_is_told_without_secrets(as_json: bool) -> None:
+def test_a_traceback_is_logged_without_secrets(as_json: bool) -> None:
     made = record("it broke")
     try:
         int("the password is s3cret")
@@ -116,7 +120,7 @@ def test_a_traceback_is_told_without_secrets(as_json: bool) -> None:
         "x" * 128,
     ],
 )
-def test_a_sane_id_is_kept(sent: str) -> None:
+def test_a_valid_id_stays(sent: str) -> None:
     assert request_id_from(sent) == sent
 
 

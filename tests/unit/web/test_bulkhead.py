@@ -1,4 +1,4 @@
-"""Who gets a thread at once, who stands in line, and who is told that the server is busy."""
+"""The bulkheads: requests that get a thread at once, queued ones, and those answered with 503."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Slow:
 
     def __call__(self, protocol: Protocol, environ: dict[str, Any]) -> None:
         self.begun.append(environ["PATH_INFO"])
-        if bulkhead.LATE in environ:
+        if bulkhead.EXPIRED in environ:
             return protocol.response_bytes(503, [], b"")
         if environ["PATH_INFO"] == "/fault":
             raise ValueError("of the application")
@@ -56,22 +56,22 @@ def eventually(begun: list[str], count: int) -> bool:
 
 def test_health_is_answered_while_every_place_is_taken_and_a_line_waits() -> None:
     slow = Slow()
-    dispatch = bulkhead.in_bulkheads(slow)
-    asked = [ask(dispatch, "/cpu/now/1") for _ in range(bulkhead.PLACES + 20)]
-    asked += [ask(dispatch, "/ready") for _ in range(bulkhead.WATCH_PLACES + 2)]
-    assert eventually(slow.begun, bulkhead.PLACES + bulkhead.WATCH_PLACES)
+    dispatch = bulkhead.with_bulkheads(slow)
+    asked = [ask(dispatch, "/cpu/now/1") for _ in range(bulkhead.SLOTS + 20)]
+    asked += [ask(dispatch, "/ready") for _ in range(bulkhead.PROBE_SLOTS + 2)]
+    assert eventually(slow.begun, bulkhead.SLOTS + bulkhead.PROBE_SLOTS)
     assert ask(dispatch, bulkhead.HEALTH).ended.wait(10)
-    assert len(slow.begun) == bulkhead.PLACES + bulkhead.WATCH_PLACES + 1
+    assert len(slow.begun) == bulkhead.SLOTS + bulkhead.PROBE_SLOTS + 1
     slow.go.set()
     assert all(protocol.ended.wait(10) for protocol in asked)
     assert {protocol.status for protocol in asked} == {200}
 
 
-def test_what_stood_in_line_for_too_long_is_told_that_the_server_is_busy() -> None:
+def test_a_request_queued_for_too_long_is_answered_with_503() -> None:
     slow = Slow()
-    dispatch = bulkhead.in_bulkheads(slow)
-    taken = [ask(dispatch, "/cpu/now/1") for _ in range(bulkhead.PLACES)]
-    assert eventually(slow.begun, bulkhead.PLACES)
+    dispatch = bulkhead.with_bulkheads(slow)
+    taken = [ask(dispatch, "/cpu/now/1") for _ in range(bulkhead.SLOTS)]
+    assert eventually(slow.begun, bulkhead.SLOTS)
     late = ask(dispatch, "/ram/now/1")
     assert late.ended.wait(10)
     assert late.status == 503
@@ -82,8 +82,8 @@ def test_what_stood_in_line_for_too_long_is_told_that_the_server_is_busy() -> No
 
 def test_an_application_that_raises_is_a_500_and_keeps_no_place() -> None:
     slow = Slow()
-    dispatch = bulkhead.in_bulkheads(slow)
-    for _ in range(bulkhead.PLACES + 1):
+    dispatch = bulkhead.with_bulkheads(slow)
+    for _ in range(bulkhead.SLOTS + 1):
         failed = ask(dispatch, "/fault")
         assert failed.ended.wait(10)
         assert failed.status == 500

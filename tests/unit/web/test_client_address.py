@@ -1,11 +1,11 @@
-"""Whose address a request comes from, whatever its headers say."""
+"""The client's address, whatever the headers say."""
 
 from __future__ import annotations
 
 import pytest
 
 from pycemaker.settings import from_mapping
-from pycemaker.web.access.client_address import client_address, is_on_this_machine
+from pycemaker.web.access.client_address import client_address, is_local
 
 TRUSTED = from_mapping({"TRUSTED_PROXIES": "10.0.0.0/8, 192.0.2.1, 2001:db8:aaaa::/48"}).trusted_proxies
 
@@ -108,5 +108,5 @@ def test_of_a_long_list_the_end_is_read_from_its_first_whole_address_on() -> Non
 
 def test_a_long_host_is_not_this_machines_name() -> None:
     asked = {"REMOTE_ADDR": "127.0.0.1", "HTTP_HOST": "a." * 30_000 + "localhost"}
-    assert not is_on_this_machine(asked)
-    assert is_on_this_machine(asked | {"HTTP_HOST": "a.localhost:5000"})
+    assert not is_local(asked)
+    assert is_local(asked | {"HTTP_HOST": "a.localhost:5000"})

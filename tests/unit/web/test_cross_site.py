@@ -1,4 +1,4 @@
-"""Whose page a browser asks for, by what it sends; and that programs are no browsers."""
+"""Cross-site requests, by the headers that browsers and programs send."""
 
 from __future__ import annotations
 

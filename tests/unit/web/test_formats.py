@@ -1,4 +1,4 @@
-"""Which shape a request asks for, and what it looks like."""
+"""Formats of metric answers: how one is chosen, and its bytes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 
 from pycemaker.errors import InvalidParameter
 from pycemaker.series.batches import Batch, Columns, join_batches, no_batch
-from pycemaker.web.formats import BROKEN_OFF, Shape, parse_shape, understood, write
+from pycemaker.web.formats import BROKEN_OFF, Shape, parse_shape, shape_key, write
 
 ROWS = [b'{"a":1}', b'{"a":2}', b'{"a":"x,y"}']
 COLUMNS = Columns(
@@ -162,7 +162,5 @@ def test_csv_that_broke_off_is_refused_by_what_reads_csv(reader: str) -> None:
         ("max_points=" + "1" * 400_000, "", None),
     ],
 )
-def test_a_request_is_remembered_by_what_decides_its_shape(
-    query: str, accept: str, meaning: tuple[str, ...] | None
-) -> None:
-    assert understood(query, accept) == meaning
+def test_requests_for_the_same_shape_have_one_key(query: str, accept: str, meaning: tuple[str, ...] | None) -> None:
+    assert shape_key(query, accept) == meaning

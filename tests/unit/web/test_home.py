@@ -22,8 +22,10 @@ def every(seconds: int, reading: float = 0.4) -> Columns:
 
 def without(samples: Columns, first_minute: int, last_minute: int) -> Columns:
     minute = (samples.time_ms - samples.time_ms[-1]) / 60_000 + 60
-    kept = (minute <= first_minute) | (minute > last_minute)
-    return Columns(samples.time_ms[kept], samples.reading[kept], samples.criticity[kept], samples.criticity_names)
+    is_inside = (minute <= first_minute) | (minute > last_minute)
+    return Columns(
+        samples.time_ms[is_inside], samples.reading[is_inside], samples.criticity[is_inside], samples.criticity_names
+    )
 
 
 def shown(samples: Columns, metric: Metric = CPU) -> str:

@@ -1,4 +1,4 @@
-"""Bodies as the application reads them: bounded in size, number and time."""
+"""Request bodies as the application reads them: limited in size, number and time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pycemaker.errors import BodyTooLarge, BodyTooSlow, TooManyBodies
-from pycemaker.web.middleware.request_bodies import BODIES, BODIES_OF_ONE, LONGEST_BYTES, Body, BodySlots
+from pycemaker.web.middleware.request_bodies import BODIES, BODIES_PER_CLIENT, LONGEST_BYTES, Body, BodySlots
 
 
 class Silent:
@@ -26,8 +26,8 @@ class Silent:
         return b"late"
 
 
-def body(given: Any, length: int | None = 4, places: BodySlots | None = None, address: str = "192.0.2.1") -> Body:
-    return Body(given, (address, 5000), length, places or BodySlots(), 0.05)
+def body(given: Any, length: int | None = 4, slots: BodySlots | None = None, address: str = "192.0.2.1") -> Body:
+    return Body(given, (address, 5000), length, slots or BodySlots(), 0.05)
 
 
 def test_a_body_is_read_in_parts_or_whole() -> None:
@@ -54,30 +54,30 @@ def test_one_that_is_late_or_cut_off_is_not_taken_for_whole() -> None:
 
 def test_one_without_a_length_that_ended_with_anothers_connection_is_not_taken_for_whole() -> None:
     """Where a connection is ended, another one of the same address may end with it, and what came of that looks whole."""
-    places, other = BodySlots(), Silent()
-    waits = Body(other, ("192.0.2.1", 5000), None, places, 20)
+    slots, other = BodySlots(), Silent()
+    waits = Body(other, ("192.0.2.1", 5000), None, slots, 20)
     with ThreadPoolExecutor(1) as pool:
         reading = pool.submit(waits.read)
         with pytest.raises(BodyTooSlow):
-            body(Silent(), places=places).read()
+            body(Silent(), slots=slots).read()
         other.go.set()
         with pytest.raises(BodyTooSlow):
             reading.result(10)
-    assert body(io.BytesIO(b"abcd"), None, places).read() == b"abcd"
-    assert body(io.BytesIO(b"abcd"), None, places, "192.0.2.2").read() == b"abcd"
+    assert body(io.BytesIO(b"abcd"), None, slots).read() == b"abcd"
+    assert body(io.BytesIO(b"abcd"), None, slots, "192.0.2.2").read() == b"abcd"
 
 
 def test_late_ones_keep_their_places_until_they_end_and_leave_some_to_other_addresses() -> None:
-    places, silent = BodySlots(), [Silent() for _ in range(BODIES)]
+    slots, silent = BodySlots(), [Silent() for _ in range(BODIES)]
     for number, each in enumerate(silent):
         with pytest.raises(BodyTooSlow):
-            body(each, places=places, address=f"192.0.2.{number // BODIES_OF_ONE}").read()
-        if number == BODIES_OF_ONE - 1:
+            body(each, slots=slots, address=f"192.0.2.{number // BODIES_PER_CLIENT}").read()
+        if number == BODIES_PER_CLIENT - 1:
             with pytest.raises(TooManyBodies):
-                body(io.BytesIO(b"abcd"), places=places, address="192.0.2.0").read()
-            assert body(io.BytesIO(b"abcd"), places=places, address="192.0.2.9").read() == b"abcd"
+                body(io.BytesIO(b"abcd"), slots=slots, address="192.0.2.0").read()
+            assert body(io.BytesIO(b"abcd"), slots=slots, address="192.0.2.9").read() == b"abcd"
     with pytest.raises(TooManyBodies):
-        body(io.BytesIO(b"abcd"), places=places, address="192.0.2.9").read()
+        body(io.BytesIO(b"abcd"), slots=slots, address="192.0.2.9").read()
     for each in silent:
         each.go.set()
         assert each.is_over.wait(10)

@@ -1,4 +1,4 @@
-"""Bodies of requests as parameters: each name once, and a long body is looked through in one pass."""
+"""Request bodies as parameters: each name once, and a long body is read in one pass."""
 
 from __future__ import annotations
 

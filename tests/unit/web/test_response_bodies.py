@@ -1,4 +1,4 @@
-"""What an interval's answer holds while it is made, and that its extremes are whole whatever that is."""
+"""The memory of an interval's answer while it is made, and its complete extremes."""
 
 from __future__ import annotations
 

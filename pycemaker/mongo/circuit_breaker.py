@@ -1,7 +1,6 @@
-"""Outages of MongoDB: while it is away one caller at a time finds out anew, and the others fail at once.
+"""Circuit breaker of MongoDB: during an outage one caller at a time probes it, and the others fail at once.
 
-Without this each caller waits for the full 2 s of an exchange, and threads that wait for a database which is not there
-are missing where they could answer.
+Without it each caller waits for the full 2 s of an exchange, and those threads could answer other requests.
 """
 
 from __future__ import annotations
@@ -13,20 +12,20 @@ from collections.abc import Callable
 from pycemaker.errors import DatabaseUnreachable
 
 _PROBE_SECONDS = 2.5
-"""How long the caller that finds out has for it: an exchange and some."""
+"""How long a probe may take: an exchange and some."""
 
 
 class CircuitBreaker:
-    """Whether MongoDB was away at the last exchange. Threads share it.
+    """Open while MongoDB is away. Threads share it.
 
     Args:
-        clock: seconds that only grow.
+        clock: seconds, monotonic.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._is_on = False
+        self._is_open = False
         self._failures = 0
         self._fault = DatabaseUnreachable(reason="no answer")
         self._answered_at = self._failed_at = float("-inf")
@@ -34,29 +33,28 @@ class CircuitBreaker:
         self._prober = 0
 
     def admit(self) -> None:
-        """Let a caller through to MongoDB: each, or during an outage one at a time.
+        """Let a caller through to MongoDB; during an outage one at a time.
 
         Raises:
-            DatabaseUnreachable: it is away, for the cause last seen, and another caller is finding out whether it is.
+            DatabaseUnreachable: MongoDB is away, for the cause last seen, and another caller probes it.
         """
-        if not self._is_on:
+        if not self._is_open:
             return
         with self._lock:
             own, now = threading.get_ident(), self._clock()
             if now < self._probe_until and self._prober != own:
-                raise self._again()
+                raise self._repeat_fault()
             self._prober, self._probe_until = own, now + _PROBE_SECONDS
 
     def note_answer(self) -> None:
-        """MongoDB answered."""
+        """Note an answer of MongoDB."""
         self._answered_at = self._clock()
-        self._is_on, self._failures = False, 0
+        self._is_open, self._failures = False, 0
 
     def note_failure(self, began: float, fault: DatabaseUnreachable, *, sees_no_server: bool = False) -> None:
-        """An exchange that began at `began`, of this clock, got no answer, for this cause.
+        """Note an exchange that began at `began`, of this clock, and got no answer, for this cause.
 
-        A slow one by itself or among others is no outage: two without an answer in between are, or one for which no
-        server was in sight.
+        One slow exchange is no outage: two without an answer in between are, or one for which no server was in sight.
         """
         if self._answered_at >= began:
             return
@@ -64,7 +62,7 @@ class CircuitBreaker:
             self._failures += 1
             self._fault = fault
             self._failed_at = self._clock()
-            self._is_on = self._is_on or sees_no_server or self._failures > 1
+            self._is_open = self._is_open or sees_no_server or self._failures > 1
             if self._prober == threading.get_ident():
                 self._probe_until = float("-inf")
 
@@ -74,9 +72,9 @@ class CircuitBreaker:
         Raises:
             DatabaseUnreachable: MongoDB was found to be away since, and has not answered.
         """
-        if self._is_on and self._failed_at >= began:
-            raise self._again()
+        if self._is_open and self._failed_at >= began:
+            raise self._repeat_fault()
 
-    def _again(self) -> DatabaseUnreachable:
-        """The fault last seen, as another caller's own."""
+    def _repeat_fault(self) -> DatabaseUnreachable:
+        """The fault last seen, as an exception of the caller's own."""
         return type(self._fault)(**self._fault.facts)

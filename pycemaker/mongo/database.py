@@ -1,4 +1,4 @@
-"""The connection to MongoDB: the one that is set, or the embedded one. Everything that PyMongo raises ends here."""
+"""Connection to MongoDB: the one that is set, or the embedded one. PyMongo's errors become this project's here."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ANSWER_SECONDS = 2.0
 """How long one exchange with MongoDB may take, waiting for a server included."""
 
 _CURSOR_MS = 600_000
-"""After how much work MongoDB gives a cursor up by itself, all exchanges together: nobody waits for it any more."""
+"""The work after which MongoDB ends a cursor, all exchanges together: nobody waits for it any more."""
 
 DEFAULT_NAME = "pycemaker"
 
@@ -43,15 +43,15 @@ class Database:
 
     Args:
         url: where MongoDB is; its path names the database.
-        held: the share in the embedded mongod that `close` gives up.
+        embedded_mongod: the share in it that `close` releases; None of another MongoDB.
         exchange_seconds: how long each exchange of a cursor may take.
     """
 
     def __init__(
-        self, url: str, held: embedded.EmbeddedMongod | None = None, exchange_seconds: float = ANSWER_SECONDS
+        self, url: str, embedded_mongod: embedded.EmbeddedMongod | None = None, exchange_seconds: float = ANSWER_SECONDS
     ) -> None:
         self._url = url
-        self._held = held
+        self._embedded_mongod = embedded_mongod
         self._exchange_seconds = exchange_seconds
         self._opening = SingleFlight[pymongo.MongoClient[Document]]()
         self._opening_cursors = SingleFlight[pymongo.MongoClient[Document]]()
@@ -62,7 +62,7 @@ class Database:
     @property
     def is_embedded(self) -> bool:
         """Whether it is the one under `DATA_DIR`."""
-        return self._held is not None
+        return self._embedded_mongod is not None
 
     def __getitem__(self, collection: str) -> Collection[Document]:
         """A collection of it.
@@ -80,9 +80,9 @@ class Database:
     def find_raw_batches(self, collection: str, **find: Any) -> RawBatchCursor[Document]:
         """A cursor whose exchanges are each bounded in time by themselves, however many they are.
 
-        Inside `one_exchange` the first of them would say to MongoDB how long all together may take (`maxTimeMS`, which
-        a cursor keeps and uses up). So cursors have a client of their own, which is bounded on its connections. It
-        tries nothing twice: that would take twice as long.
+        Inside `one_exchange` the first of them would bound all together: a cursor keeps `maxTimeMS` and uses it up. So
+        cursors have a client of their own, which is bounded on its connections. It tries nothing twice: that would take
+        twice as long.
 
         Args:
             collection: whose documents.
@@ -100,26 +100,26 @@ class Database:
     def has_no_metric(self) -> bool:
         """Whether no metric has a collection here. Raises DatabaseUnreachable."""
         with one_exchange():
-            there = set(self.handle.list_collection_names())
-        return there.isdisjoint(metric.collection for metric in METRICS)
+            collections = set(self.handle.list_collection_names())
+        return collections.isdisjoint(metric.collection for metric in METRICS)
 
     def has_server(self) -> bool:
-        """Whether a MongoDB that takes writes is in sight, as far as is known; nothing is asked."""
+        """Whether the driver knows of a MongoDB that takes writes; MongoDB is not asked."""
         return self._open().client.topology_description.has_writable_server()
 
     def why_no_server(self) -> DatabaseUnreachable:
-        """What stands between this and a MongoDB that takes writes, as far as is known; nothing is asked."""
+        """The reason why the driver knows of no MongoDB that takes writes; MongoDB is not asked."""
         return from_topology(self._open().client.topology_description)
 
     def close(self) -> None:
-        """Hang up; stop the embedded mongod where nobody else uses it. Twice is once."""
+        """Disconnect; stop the embedded mongod where nobody else uses it. May be called twice."""
         for client in filter(None, (self._client, self._cursor_client)):
             with pymongo.timeout(0.3):  # it says goodbye to the server, which may be gone
                 client.close()
         self._client = self._cursor_client = None
-        if self._held is not None:
-            self._held.release()
-            self._held = None
+        if self._embedded_mongod is not None:
+            self._embedded_mongod.release()
+            self._embedded_mongod = None
 
     def _open(self) -> MongoDatabase[Document]:
         _thread.circuit_breaker = self.circuit_breaker
@@ -136,7 +136,7 @@ class Database:
         self._cursor_client = self._cursor_client or self._connect(**bounds)
         return self._cursor_client
 
-    def _connect(self, **more: Any) -> pymongo.MongoClient[Document]:
+    def _connect(self, **options: Any) -> pymongo.MongoClient[Document]:
         """A client. With a `mongodb+srv` URL this asks the network for names."""
         with translated():
             return pymongo.MongoClient(
@@ -145,11 +145,11 @@ class Database:
                 tz_aware=True,
                 serverSelectionTimeoutMS=1500,
                 connectTimeoutMS=1500,
-                **more,
+                **options,
             )
 
 
-def open_database(url: str | None, data_dir: Path, say: Callable[[str], None] = lambda _text: None) -> Database:
+def open_database(url: str | None, data_dir: Path, echo: Callable[[str], None] = lambda _text: None) -> Database:
     """The database at `url`; without one, the embedded one under `data_dir`, started where it is not running.
 
     Raises:
@@ -159,20 +159,18 @@ def open_database(url: str | None, data_dir: Path, say: Callable[[str], None] = 
     if url:
         _check(url)
         return Database(url)
-    held = embedded.acquire(data_dir, say)
-    return Database(held.url, held)
+    embedded_mongod = embedded.acquire(data_dir, echo)
+    return Database(embedded_mongod.url, embedded_mongod)
 
 
-_URL_TAKES = (
-    "MONGO_DB_URL takes mongodb://user:password@host:port/name, with %40 for an @ and %2F for a / in a password"
-)
+_URL_FORM = "MONGO_DB_URL takes mongodb://user:password@host:port/name, with %40 for an @ and %2F for a / in a password"
 
 
 def _check(url: str) -> None:
     """Read the URL without asking the network; a `mongodb+srv` one needs a look-up to be read at all."""
     path = url.partition("://")[2].partition("?")[0].partition("/")[2]
     if "@" in path or "." in path:  # the rest of a password with a /, or `database.collection`
-        raise InvalidSettings(problems=[_URL_TAKES])
+        raise InvalidSettings(problems=[_URL_FORM])
     if url.startswith("mongodb+srv://"):
         return
     try:
@@ -188,12 +186,12 @@ def _url_problem(error: Exception) -> str:
         return "MONGO_DB_URL names a CA file (tlsCAFile) that cannot be read, or that holds no certificate"
     if isinstance(error, OSError) or "certificate" in text or "private key" in text:
         return "MONGO_DB_URL names a file (tlsCertificateKeyFile, tlsCRLFile) that cannot be read or used"
-    return _URL_TAKES
+    return _URL_FORM
 
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """PyMongo's faults inside become DatabaseUnreachable, by their cause; no host is named."""
+    """PyMongo's errors become DatabaseUnreachable by their cause, without a host's name."""
     try:
         yield
     except PyMongoError as error:
@@ -202,7 +200,7 @@ def translated() -> Iterator[None]:
 
 @contextmanager
 def tracked_exchange() -> Iterator[None]:
-    """What is inside asks MongoDB: its faults are translated, and an outage begins or ends with it."""
+    """Exchanges with MongoDB: PyMongo's errors are translated, and the circuit breaker notes answers and failures."""
     began = time.monotonic()
     try:
         with translated():
@@ -220,6 +218,6 @@ def tracked_exchange() -> Iterator[None]:
 
 @contextmanager
 def one_exchange(seconds: float = ANSWER_SECONDS) -> Iterator[None]:
-    """What is inside is one exchange with MongoDB, bounded in time."""
+    """One exchange with MongoDB, tracked and bounded in time."""
     with tracked_exchange(), pymongo.timeout(seconds):
         yield

@@ -1,7 +1,7 @@
 """A real mongod under `DATA_DIR`, for a machine that has no MongoDB set up.
 
-It listens on a Unix socket and on no port; `mongod_address.py` says where. Whoever needs it first starts it, whoever
-comes later uses it, and the last one to leave stops it. `keeper.py` stops it for those who are killed.
+It listens on a Unix socket and on no port (`mongod_address`). The first process that needs it starts it, later ones
+share it, and the last one to leave stops it. `supervisor` stops it for processes that were killed.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ _STARTED: list[subprocess.Popen[bytes]] = []
 
 @dataclass
 class EmbeddedMongod:
-    """A share in the mongod of a folder.
+    """A process's share in the mongod of a folder.
 
     Attributes:
         url: where it listens.
-        started_here: whether this share's holder started it.
+        started_here: whether this process started it.
     """
 
     url: str
@@ -48,22 +48,22 @@ class EmbeddedMongod:
     _lease: UsageLock
 
     def release(self) -> None:
-        """Leave; where nobody else uses it, stop it and wait until it has stopped."""
+        """Give up the share; where it was the last one, stop the mongod and wait until it has stopped."""
         if (fcntl is not None or self.started_here) and self._lease.take():
             _shut_down(self.url, self._folder)
             mongod_address.forget(self._folder)
-            _see_off_keepers()
+            _wait_for_supervisors()
         self._lease.release()
 
 
 def acquire(
-    data_dir: Path, say: Callable[[str], None] = lambda _text: None, *, unix_sockets: bool = HAS_UNIX_SOCKETS
+    data_dir: Path, echo: Callable[[str], None] = lambda _text: None, *, unix_sockets: bool = HAS_UNIX_SOCKETS
 ) -> EmbeddedMongod:
     """A share in the mongod under `data_dir`, started where it is not running.
 
     Args:
         data_dir: its folder is `mongo` inside.
-        say: told when this takes longer than a second, and of a mongod on PATH that is passed over.
+        echo: gets a message when this takes longer than a second, or passes over a mongod on PATH.
         unix_sockets: whether it listens on one; else on a loopback port, with a password.
 
     Raises:
@@ -79,14 +79,14 @@ def acquire(
         lease.release()
         raise DatabaseNotStarted(reason="another process is stopping it and does not finish")
     try:
-        url, started_here = _running_url(folder, say, unix_sockets)
+        url, started_here = _running_url(folder, echo, unix_sockets)
     except BaseException:
         lease.release()
         raise
     return EmbeddedMongod(url, started_here, folder, lease)
 
 
-def _running_url(folder: Path, say: Callable[[str], None], unix_sockets: bool) -> tuple[str, bool]:
+def _running_url(folder: Path, echo: Callable[[str], None], unix_sockets: bool) -> tuple[str, bool]:
     starting = UsageLock(folder / "start.lock")
     try:
         if not starting.take(wait_seconds=START_SECONDS):
@@ -95,7 +95,7 @@ def _running_url(folder: Path, say: Callable[[str], None], unix_sockets: bool) -
         if url and _answers(url):
             _adopt_orphan(folder)
             return url, False
-        return _start(folder, say, unix_sockets), True
+        return _start(folder, echo, unix_sockets), True
     finally:
         starting.release()
 
@@ -114,22 +114,22 @@ def _answers(url: str) -> bool:
         client.close()
 
 
-def _start(folder: Path, say: Callable[[str], None], unix_sockets: bool) -> str:
+def _start(folder: Path, echo: Callable[[str], None], unix_sockets: bool) -> str:
     address = mongod_address.arguments(folder, unix_sockets=unix_sockets)
-    keeper = _run_keeper(folder, [mongod_binary.find(folder, say), *_arguments(folder), *address])
-    began, told = time.monotonic(), False
-    while keeper.poll() is None and time.monotonic() - began < START_SECONDS:
+    supervisor = _run_supervisor(folder, [mongod_binary.find(folder, echo), *_arguments(folder), *address])
+    began, is_echoed = time.monotonic(), False
+    while supervisor.poll() is None and time.monotonic() - began < START_SECONDS:
         url = mongod_address.known_url(folder, unix_sockets=unix_sockets)
         if url and mongod_address.listens(url):
             mongod_address.lock_up(url)
         if url and _answers(url):
             mongod_binary.note_compatibility(folder, url)
             return url
-        if not told and time.monotonic() - began > 1.0:
-            say("starting the embedded MongoDB ...")
-            told = True
+        if not is_echoed and time.monotonic() - began > 1.0:
+            echo("starting the embedded MongoDB ...")
+            is_echoed = True
         time.sleep(0.05)
-    raise DatabaseNotStarted(reason=_last_words(folder))
+    raise DatabaseNotStarted(reason=_startup_failure(folder))
 
 
 def _arguments(folder: Path) -> list[str]:
@@ -143,15 +143,15 @@ def _arguments(folder: Path) -> list[str]:
     ]
 
 
-def _run_keeper(folder: Path, command: list[str]) -> subprocess.Popen[bytes]:
-    """Start the keeper, or mongod itself where there is none; it outlives this share, and is looked after here."""
-    nothing = subprocess.DEVNULL
-    whole = command if fcntl is None else [sys.executable, "-m", "pycemaker.mongo.supervisor", str(folder), *command]
+def _run_supervisor(folder: Path, command: list[str]) -> subprocess.Popen[bytes]:
+    """Start the supervisor, or mongod itself where there are no locks; it outlives this share."""
+    null = subprocess.DEVNULL
+    supervisor = [] if fcntl is None else [sys.executable, "-m", "pycemaker.mongo.supervisor", str(folder)]
     started = subprocess.Popen(  # noqa: S603 - our own command
-        whole,
-        stdin=nothing,
-        stdout=nothing,
-        stderr=nothing,
+        [*supervisor, *command],
+        stdin=null,
+        stdout=null,
+        stderr=null,
         start_new_session=True,
         cwd=ROOT,
         env=without_secrets(os.environ),
@@ -160,27 +160,27 @@ def _run_keeper(folder: Path, command: list[str]) -> subprocess.Popen[bytes]:
     return started
 
 
-def _see_off_keepers() -> None:
-    """Wait for the keepers that this process started and that have nothing to keep any more."""
+def _wait_for_supervisors() -> None:
+    """Wait for the supervisors that this process started and that end by themselves."""
     for process in _STARTED:
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(timeout=1.0)
 
 
 def _adopt_orphan(folder: Path) -> None:
-    """Give a mongod whose keeper was killed a new one; the new one leaves at once where the post is taken."""
+    """Give a mongod whose supervisor was killed a new one; that ends at once where there is one by now."""
     if fcntl is None:
         return
-    post = UsageLock(folder / "keeper.lock")
-    orphaned = post.take()
-    post.release()
+    supervised = UsageLock(folder / "keeper.lock")
+    orphaned = supervised.take()
+    supervised.release()
     pid = _process_id(folder)
     if orphaned and pid:
-        _run_keeper(folder, ["adopt", str(pid)])
+        _run_supervisor(folder, ["adopt", str(pid)])
 
 
 def _process_id(folder: Path) -> int | None:
-    """The mongod's process, which it writes in its own lock file and takes out as it ends."""
+    """The mongod's process id, which it writes in its own lock file and takes out as it ends."""
     lock = folder / "mongod.lock"
     text = lock.read_text(encoding="ascii").strip() if lock.exists() else ""
     return int(text) if text.isdigit() else None
@@ -192,7 +192,7 @@ def _shut_down(url: str, folder: Path) -> None:
     if pid is None or not is_running(pid):
         return
     if fcntl is None:
-        _ask_to_stop(url)
+        _send_shutdown(url)
     else:
         os.kill(pid, signal.SIGTERM)
     until = time.monotonic() + STOP_SECONDS
@@ -202,8 +202,8 @@ def _shut_down(url: str, folder: Path) -> None:
         psutil.Process(pid).kill()
 
 
-def _ask_to_stop(url: str) -> None:
-    """As a signal does where there are signals; mongod answers by hanging up."""
+def _send_shutdown(url: str) -> None:
+    """Shut it down by command, where there are no signals; mongod answers by disconnecting."""
     client: pymongo.MongoClient[dict[str, object]] = pymongo.MongoClient(url, serverSelectionTimeoutMS=500)
     try:
         with contextlib.suppress(PyMongoError), pymongo.timeout(1):
@@ -212,8 +212,8 @@ def _ask_to_stop(url: str) -> None:
         client.close()
 
 
-def _last_words(folder: Path) -> str:
-    """The line of mongod's log that says why; never the whole log."""
+def _startup_failure(folder: Path) -> str:
+    """The last fault in mongod's log; never the whole log."""
     log = folder / "mongod.log"
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-40:] if log.exists() else []
     faults = [line for line in lines if '"s":"E"' in line or '"s":"F"' in line]

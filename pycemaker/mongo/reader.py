@@ -1,4 +1,4 @@
-"""Raw reads: BSON of a stretch of time as MongoDB sends it, each exchange bounded, behind the index that bounds it.
+"""Raw reads of samples: BSON of a stretch of time as MongoDB sends it, bounded by the index.
 
 A stretch is given to MongoDB as two ends in that index (`min` and `max`) and not as a filter. Once a document has held
 a list of times, which makes the index a multikey one for good, MongoDB bounds a filter on one side only and reads
@@ -15,7 +15,7 @@ from typing import Any
 from bson.datetime_ms import DatetimeMS
 from bson.max_key import MaxKey
 from bson.min_key import MinKey
-from pymongo import CursorType, ReadPreference
+from pymongo import ReadPreference
 from pymongo.errors import AutoReconnect, NetworkTimeout, OperationFailure
 
 from pycemaker.columnar.encode import encode_columns
@@ -32,19 +32,14 @@ BATCH_DOCUMENTS = 10_000
 """Documents a batch: about 1.5 MB on the wire, which bounds what one read holds at a time."""
 
 PAGES_SECONDS = 30.0
-"""How long a collection counts as one whose index has no lists of times in it."""
+"""How long it is taken for granted that a collection can be read by pages."""
 
-_COMING_PAGES = 8
-_CHANCES = 2
+_PREFETCHED_PAGES = 8
+_ATTEMPTS = 2
 _END_OF_TIME = DatetimeMS(2**63 - 1)
 _NO_SUCH_INDEX = (2, 168, 291)
-"""What MongoDB answers where the index that a read names is not there: BadValue, NoQueryExecutionPlans.
-
-And where it takes no ends in an index, as of a time-series collection: InvalidPipelineOperator.
-"""
-
-Stretch = tuple[int, int | None]
-"""From when (included) until when (not), milliseconds since 1970 in UTC; None means without end."""
+"""MongoDB's codes where the index that a read names is not there (BadValue, NoQueryExecutionPlans), and where it takes
+no ends in an index, as of a time-series collection (InvalidPipelineOperator)."""
 
 
 class Reader:
@@ -57,11 +52,11 @@ class Reader:
     def __init__(self, database: Database) -> None:
         self.database = database
         self._indexes = Indexes(database)
-        self._pool = ThreadPoolExecutor(_COMING_PAGES, "page")
+        self._pool = ThreadPoolExecutor(_PREFETCHED_PAGES, "page")
         self._pages: dict[str, tuple[bool, float]] = {}
 
     def prepare(self, metric: Metric) -> None:
-        """See to the index that bounds the metric's reads.
+        """Make the index that bounds the metric's reads, where it is missing.
 
         Raises:
             IndexesNotReady, DatabaseUnreachable: see `Indexes.ensure`.
@@ -69,7 +64,7 @@ class Reader:
         self._indexes.ensure(metric.collection)
 
     def prepare_all(self, collections: Sequence[str], wait_seconds: float) -> bool:
-        """The same for several collections; whether each has its index. Raises as `Indexes.ensure_all`."""
+        """As `prepare`, for several collections; whether all have their index. Raises as `Indexes.ensure_all`."""
         return self._indexes.ensure_all(collections, wait_seconds)
 
     def read_batches(
@@ -86,20 +81,36 @@ class Reader:
         Raises:
             DatabaseUnreachable: MongoDB is away or did not answer in time.
         """
-        return self._batches(metric, [(from_ms, until_ms)], projection, BATCH_DOCUMENTS, CursorType.NON_TAILABLE)
+        stretch = from_ms, until_ms
+        options: Document = {"projection": projection, "sort": KEY, "batch_size": BATCH_DOCUMENTS}
+        cursor, raw = self._open_cursor(metric, stretch, options)
+        try:
+            while raw is not None:
+                if raw:
+                    yield raw
+                with tracked_exchange():
+                    raw = next(cursor, None)
+        finally:
+            cursor.close()
 
     def prefetch(self, metric: Metric, from_ms: int, until_ms: int | None) -> Future[DocumentPage | None]:
-        """Have the first page of a stretch come, for who will want it: `read_ahead` takes it from there."""
+        """Begin to fetch the first page of a stretch, for a later `read_ahead`."""
         return self._pool.submit(self._first_page, metric, from_ms, until_ms)
 
     def read_ahead(
-        self, metric: Metric, from_ms: int, until_ms: int | None, coming: Future[DocumentPage | None] | None = None
+        self, metric: Metric, from_ms: int, until_ms: int | None, first_page: Future[DocumentPage | None] | None = None
     ) -> Iterator[bytes | Documents]:
-        """The same for who wants all of it: the next page is on its way while this one is worked on (see `pages`).
+        """The same documents, the next page of them on its way while this one is worked on (see `pages`).
 
-        Where the index cannot bound a page, or reads need not go to one and the same server, it is as `read_batches`.
+        Where the index cannot bound a page, or reads may go to different servers, it is as `read_batches`.
+
+        Args:
+            metric: whose documents.
+            from_ms: milliseconds since 1970 in UTC.
+            until_ms: likewise; None means without end.
+            first_page: as `prefetch` gave it.
         """
-        page = coming.result() if coming else self._first_page(metric, from_ms, until_ms)
+        page = first_page.result() if first_page else self._first_page(metric, from_ms, until_ms)
         if page is None:
             yield from self.read_batches(metric, from_ms, until_ms)
         else:
@@ -108,7 +119,7 @@ class Reader:
     def read_fields_ahead(
         self, metric: Metric, from_ms: int, until_ms: int | None, fields: Sequence[str]
     ) -> Iterator[bytes | Documents]:
-        """The same of these fields alone; `_id` and `time_series`, by which pages follow one another, come too."""
+        """As `read_ahead`, of these fields alone, and of `_id` and `time_series`, by which pages follow one another."""
         projection = dict.fromkeys(("_id", "time_series", *fields), 1)
         page = self._first_page(metric, from_ms, until_ms, projection)
         if page is None:
@@ -119,11 +130,11 @@ class Reader:
     def _first_page(
         self, metric: Metric, from_ms: int, until_ms: int | None, projection: dict[str, int] | None = None
     ) -> DocumentPage | None:
-        """None where there are no pages, or the index is gone."""
+        """The first page of a stretch; None where it cannot be read by pages, or the index is gone."""
         if not self._has_pages(metric):
             return None
-        where = _where([(from_ms, until_ms)], names_index=True)
-        command = {"find": metric.collection, "max": where["max"], "hint": dict(KEY), "sort": dict(KEY)}
+        bounds = _between_keys(from_ms, until_ms)
+        command = {"find": metric.collection, "max": bounds["max"], "hint": dict(KEY), "sort": dict(KEY)}
         if projection is not None:
             command["projection"] = projection
         try:
@@ -135,7 +146,7 @@ class Reader:
             return None
 
     def _has_pages(self, metric: Metric) -> bool:
-        """Whether MongoDB can take a page straight from the index; looked at anew once in PAGES_SECONDS."""
+        """Whether MongoDB can take a page straight from the index; asked anew after PAGES_SECONDS."""
         known = self._pages.get(metric.collection)
         if known is not None and known[1] > time.monotonic():
             return known[0]
@@ -146,7 +157,7 @@ class Reader:
         return has_pages
 
     def newest_ms(self, metric: Metric, until_ms: int | None = None) -> int | None:
-        """When the metric's newest sample was taken, milliseconds since 1970; None where there is no sample.
+        """The time of the metric's newest sample, milliseconds since 1970 in UTC; None where there is no sample.
 
         Args:
             metric: whose.
@@ -191,65 +202,48 @@ class Reader:
         with one_exchange():
             return self.database[metric.collection].count_documents(later, limit=count + 1) > count
 
-    def _batches(
-        self, metric: Metric, stretches: Sequence[Stretch], projection: dict[str, int] | None, size: int, kind: int
-    ) -> Iterator[bytes]:
-        more = {"projection": projection, "sort": KEY, "batch_size": size, "cursor_type": kind}
-        cursor, raw = self._begin(metric, stretches, more)
-        try:
-            while raw is not None:
-                if raw:
-                    yield raw
-                with tracked_exchange():
-                    raw = next(cursor, None)
-        finally:
-            cursor.close()
-
-    def _begin(
-        self, metric: Metric, stretches: Sequence[Stretch], more: Document, chances: int = _CHANCES
+    def _open_cursor(
+        self, metric: Metric, stretch: tuple[int, int | None], options: Document, attempts: int = _ATTEMPTS
     ) -> tuple[Any, Any]:
         """A cursor and its first batch; asked for once more where the connection turns out to be an old one.
 
         Where somebody dropped the index, or the collection, it is made again; where it still cannot be named (it is
         hidden, or there are several), the stretch is a filter.
         """
-        names_index = self._indexes.ensure(metric.collection) and chances > 0
-        cursor: Any = self.database.find_raw_batches(
-            metric.collection, **_where(stretches, names_index=names_index), **more
-        )
+        names_index = self._indexes.ensure(metric.collection) and attempts > 0
+        bounds = _between_keys(*stretch) if names_index else {"filter": _between(*stretch)}
+        cursor: Any = self.database.find_raw_batches(metric.collection, **bounds, **options)
         with tracked_exchange():
             try:
                 return cursor, next(cursor, None)
             except NetworkTimeout:
                 raise
             except AutoReconnect:
-                if chances < _CHANCES:
+                if attempts < _ATTEMPTS:
                     raise
             except OperationFailure as error:
                 if not names_index or error.code not in _NO_SUCH_INDEX:
                     raise
                 self._indexes.forget(metric.collection)
-        return self._begin(metric, stretches, more, chances - 1)
+        return self._open_cursor(metric, stretch, options, attempts - 1)
 
     def _is_multikey(self, metric: Metric) -> bool:
-        """Whether MongoDB says so, for one who reads all of time in the index's order."""
+        """Whether a document holds a list of times, or once did, so that the index bounds a filter on one side only."""
         self.prepare(metric)
         with one_exchange():
             plan = self.database[metric.collection].find(sort=KEY, limit=1).explain()
         return "'isMultiKey': True" in str(plan.get("queryPlanner"))
 
 
-def _where(stretches: Sequence[Stretch], *, names_index: bool) -> Document:
-    """How MongoDB is told a stretch of time, or several."""
-    if len(stretches) > 1 or not names_index:
-        return {"filter": {"$or": [_between(from_ms, until_ms) for from_ms, until_ms in stretches]}}
-    [(from_ms, until_ms)] = stretches
+def _between_keys(from_ms: int, until_ms: int | None) -> Document:
+    """A stretch of time as two ends in the index."""
     last = {"time_series": _END_OF_TIME, "_id": MaxKey()}
     stop = last if until_ms is None else {"time_series": DatetimeMS(until_ms), "_id": MinKey()}
     return {"hint": KEY, "min": {"time_series": DatetimeMS(from_ms), "_id": MinKey()}, "max": stop}
 
 
 def _between(from_ms: int, until_ms: int | None) -> Document:
+    """A stretch of time as a filter."""
     bounds: dict[str, Any] = {"$gte": DatetimeMS(from_ms)}
     if until_ms is not None:
         bounds["$lt"] = DatetimeMS(until_ms)

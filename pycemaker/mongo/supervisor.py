@@ -1,8 +1,8 @@
-"""Stops the embedded mongod when nobody uses it any more, however its users ended.
+"""Supervisor of the embedded mongod: stops it when no process uses it any more, however its users ended.
 
 Run as a process of its own: `python -m pycemaker.mongo.supervisor FOLDER MONGOD [ARGUMENT ...]`. It starts mongod
-(or adopts one that lost its supervisor), and looks four times a second whether the usage lock is free. A user that
-was killed cannot stop what it started; this process can, and it has no other job.
+(or adopts one that lost its supervisor), and looks four times a second whether the usage lock is free. A user that was
+killed cannot stop what it started.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from pycemaker.mongo.usage_lock import UsageLock
 LOOK_SECONDS = 0.25
 STOP_SECONDS = 10.0
 SETTLED_SECONDS = 5.0
-"""One that ends sooner than this does not run here at all; one that crashes later is started again."""
+"""A mongod that ends sooner does not run here at all; one that crashes later is started again."""
 
 
 def main(folder: Path, command: list[str]) -> int:
-    """Keep mongod for as long as someone holds a share in `folder/lease`; 0 when it was stopped in good order."""
-    post = UsageLock(folder / "keeper.lock")
-    if not post.take():
+    """Run mongod for as long as a process shares `folder/lease`; 0 when it was stopped in good order."""
+    supervised = UsageLock(folder / "keeper.lock")  # named so by earlier releases, which may run beside this one
+    if not supervised.take():
         return 0
     lease = UsageLock(folder / "lease")
     mongod = _Adopted(int(command[1])) if command[0] == "adopt" else _start(command)
@@ -40,15 +40,15 @@ def main(folder: Path, command: list[str]) -> int:
             mongod_address.forget(folder)
             return status
         if ended is not None:
-            asked_to = ended == 0 or not lease.share(0.0) or lease.take()
-            if asked_to or time.monotonic() - started < SETTLED_SECONDS:
+            was_stopped = ended == 0 or not lease.share(0.0) or lease.take()
+            if was_stopped or time.monotonic() - started < SETTLED_SECONDS:
                 return ended
             mongod, started = _start(command), time.monotonic()
         time.sleep(LOOK_SECONDS)
 
 
 class _Adopted:
-    """The few things of `subprocess.Popen` that a mongod needs which is not our child."""
+    """The part of `subprocess.Popen` that is needed of a mongod which is not our child."""
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
@@ -59,7 +59,7 @@ class _Adopted:
 
 
 def is_running(pid: int) -> bool:
-    """Whether the process lives; one that ended and that its parent has not looked after does not."""
+    """Whether the process runs; a zombie does not."""
     try:
         return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
@@ -67,8 +67,8 @@ def is_running(pid: int) -> bool:
 
 
 def _start(command: list[str]) -> subprocess.Popen[bytes]:
-    nothing = subprocess.DEVNULL
-    return subprocess.Popen(command, stdin=nothing, stdout=nothing, stderr=nothing, start_new_session=True)  # noqa: S603 - our own command
+    null = subprocess.DEVNULL
+    return subprocess.Popen(command, stdin=null, stdout=null, stderr=null, start_new_session=True)  # noqa: S603 - our own command
 
 
 def _stop(mongod: subprocess.Popen[bytes] | _Adopted) -> int:

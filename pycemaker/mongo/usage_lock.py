@@ -1,7 +1,7 @@
-"""A file that processes share while they use something, so that the last one to leave can be told from the others.
+"""Lock file that processes share while they use something, so that the last one to leave knows that it is the last.
 
 The operating system drops a process's share when it ends, however it ends. Where there are no such locks (Windows)
-a share always succeeds and nobody is ever found to be the last one but whoever says that it started the thing.
+every call succeeds, and the process that started the thing counts as the last one.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class UsageLock:
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
 
     def share(self, wait_seconds: float) -> bool:
-        """Join those who use the thing; False where someone held it alone for that long."""
+        """Share it with other processes; False where one held it alone for that long."""
         return self._lock("share", wait_seconds)
 
     def take(self, wait_seconds: float = 0.0) -> bool:
@@ -37,7 +37,7 @@ class UsageLock:
         return self._lock("alone", wait_seconds)
 
     def release(self) -> None:
-        """Leave. Twice is once."""
+        """Give it up. May be called twice."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1

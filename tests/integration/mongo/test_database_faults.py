@@ -197,7 +197,7 @@ def test_a_user_that_was_killed_leaves_no_mongod_behind(tmp_path: Path) -> None:
     while embedded.is_running(process_id) and time.monotonic() < until:
         time.sleep(0.05)
     assert not embedded.is_running(process_id)
-    embedded._see_off_keepers()
+    embedded._wait_for_supervisors()
     shutil.rmtree(folder)
 
 
@@ -296,7 +296,7 @@ def test_a_copy_of_its_folder_and_a_folder_that_others_may_write_lead_to_no_data
 def test_a_user_that_was_killed_leaves_no_private_folder_behind(tmp_path: Path) -> None:
     folder = tmp_path / ("long" * 30)
     code = "import sys, time, pathlib; from pycemaker.mongo import embedded;"
-    code += " print(embedded.hold(pathlib.Path(sys.argv[1])).url, flush=True); time.sleep(60)"
+    code += " print(embedded.acquire(pathlib.Path(sys.argv[1])).url, flush=True); time.sleep(60)"
     with subprocess.Popen([sys.executable, "-c", code, str(folder)], stdout=subprocess.PIPE, text=True) as user:
         assert user.stdout is not None
         private = Path(unquote(user.stdout.readline().strip().removeprefix("mongodb://"))).parent

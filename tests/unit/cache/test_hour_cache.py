@@ -41,10 +41,10 @@ class FakeReader:
         return Future()
 
     def read_ahead(
-        self, _metric: object, from_ms: int, until_ms: int, coming: Future[None] | None = None
+        self, _metric: object, from_ms: int, until_ms: int, first_page: Future[None] | None = None
     ) -> Iterator[bytes]:
         first, stop = from_ms // HOUR_MS, until_ms // HOUR_MS
-        if coming is None:
+        if first_page is None:
             self.begun.append((first, stop))
         return self._documents(first, stop)
 

@@ -64,7 +64,7 @@ def test_files_that_none_opens_are_left_alone(files: Path, monkeypatch: pytest.M
     fake(files.parent / "bin" / "mongod", "7.0.14")
     monkeypatch.setenv("PATH", str(files.parent / "bin") + ":/bin:/usr/bin")
     with pytest.raises(DatabaseNotStarted) as caught:
-        mongod_binary.find(files, own=fake(files.parent / "own", "6.0.5"))
+        mongod_binary.find(files, bundled=fake(files.parent / "own", "6.0.5"))
     assert caught.value.facts["reason"] == (
         "its files are of MongoDB 8.0; of those here none opens them (7.0.14, 6.0.5)"
     )
@@ -72,4 +72,4 @@ def test_files_that_none_opens_are_left_alone(files: Path, monkeypatch: pytest.M
 
 def test_without_one_on_path_the_installed_one_runs_unseen(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(files.parent))
-    assert mongod_binary.find(files, own="/opt/mongod") == "/opt/mongod"
+    assert mongod_binary.find(files, bundled="/opt/mongod") == "/opt/mongod"

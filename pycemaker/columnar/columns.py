@@ -1,4 +1,4 @@
-"""Columns of documents laid out alike, and which documents their vectorised reading is right for."""
+"""Columns of documents that are laid out alike, and masks of the documents for which they are right."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from pycemaker.columnar import layout as wire
+from pycemaker.columnar import layout
 from pycemaker.columnar.decode import FIRST_DATE_MS, LAST_DATE_MS, parse_number
 from pycemaker.columnar.layout import Field, Group, Texts
 from pycemaker.columnar.split import Items, Mask, byte_masks, words_of
@@ -25,7 +25,7 @@ _EIGHT_TRUE = 0x0101010101010101
 
 @dataclass(frozen=True)
 class Totals:
-    """Readings, NaN where there is none; and the same as integers where every part of each is one."""
+    """Readings (NaN where there is none), and the same as integers where all parts of all are integers."""
 
     reading: NDArray[np.float64]
     whole: NDArray[np.int64] | None
@@ -48,18 +48,18 @@ def _add_floats(parts: Sequence[NDArray[Any]]) -> NDArray[np.float64]:
 
 
 def numbers_of(group: Group, name: str) -> NDArray[Any]:
-    """What the field of that name counts as: int64 where it holds integers, else float64."""
+    """The values of the field of that name as numbers: int64 where it holds integers, else float64 with NaN."""
     field = group.layout.fields.get(name)
     if field is None:
         return np.full(len(group), np.nan)
     match field.kind:
-        case wire.DOUBLE:
+        case layout.DOUBLE:
             return group.values(field, "<f8")
-        case wire.INT32:
+        case layout.INT32:
             return group.values(field, "<i4").astype(np.int64)
-        case wire.INT64:
+        case layout.INT64:
             return group.values(field, "<i8")
-        case wire.STRING:
+        case layout.STRING:
             return _parse_numbers(group.strings(field))
         case _:
             return np.full(len(group), np.nan)
@@ -68,8 +68,8 @@ def numbers_of(group: Group, name: str) -> NDArray[Any]:
 def _parse_numbers(texts: Texts) -> NDArray[np.float64]:
     """Numeric strings as numbers; NaN for those that are not.
 
-    orjson reads numbers eight times as fast as a loop over `float`, but only in the strict form that JSON has. With
-    anything else among them it fails, or what it gives is not one number a string: then the loop does it.
+    orjson reads numbers eight times as fast as a loop over `float`, but only in JSON's strict form. With anything else
+    among them it fails, or gives something else than a number a string: then the loop does it.
     """
     strings = texts.items.view(f"S{texts.width}").tolist()
     try:
@@ -82,9 +82,9 @@ def _parse_numbers(texts: Texts) -> NDArray[np.float64]:
 
 
 def criticities(group: Group) -> tuple[NDArray[np.int64], list[str]]:
-    """For each document the index of its criticity in the words returned; an empty word where it has none."""
+    """Each document's criticity: indices, and the words that they point to; an empty word where it has none."""
     field = group.layout.fields.get("criticity")
-    if field is None or field.kind != wire.STRING:
+    if field is None or field.kind != layout.STRING:
         return np.zeros(len(group), np.int64), [""]
     items = group.strings(field).items
     codes, firsts = label_distinct(items)
@@ -92,9 +92,9 @@ def criticities(group: Group) -> tuple[NDArray[np.int64], list[str]]:
 
 
 def label_distinct(items: Items) -> tuple[NDArray[np.int64], list[int]]:
-    """A number for each item, the same for equal ones, and where each number first occurs.
+    """Labels of the items, equal for equal ones, and the index at which each label first occurs.
 
-    While there are few different ones, comparing all with one after another is far faster than a sort.
+    While there are few different items, comparing all of them with one after another is far faster than a sort.
     """
     words = words_of(items)
     codes = np.full(len(items), -1)
@@ -114,26 +114,26 @@ def _label_many(items: Items) -> tuple[NDArray[np.int64], list[int]]:
 
 
 def fits_columns(group: Group, metric: Metric) -> Mask:
-    """Which documents `sum_readings` and `criticities` are right for; and no malformed one."""
+    """Mask of the documents for which `sum_readings` and `criticities` are right; no malformed one is among them."""
     read = {"criticity", *metric.fields}
     fields = group.layout.fields.values()
-    return _fits(group, metric, [field for field in fields if field.name in read or field.kind == wire.BOOLEAN])
+    return _fits(group, metric, [field for field in fields if field.name in read or field.kind == layout.BOOLEAN])
 
 
 def fits_text(group: Group, metric: Metric) -> Mask:
-    """Which documents `text.line_of` is right for as well."""
+    """Mask of the documents for which `json_rows.json_lines_of` is right as well."""
     return _fits(group, metric, group.layout.fields.values())
 
 
 def _fits(group: Group, metric: Metric, used: Iterable[Field]) -> Mask:
     time = group.layout.fields.get("time_series")
-    if time is None or time.kind != wire.DATE:
+    if time is None or time.kind != layout.DATE:
         return np.zeros(len(group), np.bool_)
     return reduce(operator.and_, [_is_plain(group, field) for field in used], _adds_up_safely(group, metric))
 
 
 def _adds_up_safely(group: Group, metric: Metric) -> Mask:
-    """Which readings are sure not to exceed 64 bits, should they be integers."""
+    """Mask of the readings that do not exceed 64 bits, should they be integers."""
     if len(metric.fields) == 1:
         return np.ones(len(group), np.bool_)
     parts = [numbers_of(group, name) for name in metric.fields]
@@ -141,23 +141,23 @@ def _adds_up_safely(group: Group, metric: Metric) -> Mask:
 
 
 def _is_plain(group: Group, field: Field) -> Mask:
-    """Which documents' values of that field go into JSON as `text` writes them."""
+    """Mask of the documents whose value of that field goes into JSON as `json_rows` writes it."""
     match field.kind:
-        case wire.STRING:
+        case layout.STRING:
             return _needs_no_escape(group.strings(field))
-        case wire.DATE:
+        case layout.DATE:
             date_ms = group.values(field, "<i8")
             return (date_ms >= FIRST_DATE_MS) & (date_ms <= LAST_DATE_MS)
-        case wire.BOOLEAN:
+        case layout.BOOLEAN:
             return group.values(field, "u1") <= 1
         case _:
             return np.ones(len(group), np.bool_)
 
 
 def _needs_no_escape(texts: Texts) -> Mask:
-    """Which strings are ASCII that JSON takes as it is."""
+    """Mask of the strings that are ASCII which JSON takes as it is."""
     characters = texts.items.view(np.uint8)
     plain = (characters >= ord(" ")) & (characters < 0x80) & (characters != ord('"')) & (characters != ord("\\"))
     plain |= byte_masks(texts.lengths, texts.width).view(np.uint8) == 0
-    every: Mask = (plain.view(np.uint64).reshape(len(texts.items), -1) == _EIGHT_TRUE).all(axis=1)
-    return every
+    are_plain: Mask = (plain.view(np.uint64).reshape(len(texts.items), -1) == _EIGHT_TRUE).all(axis=1)
+    return are_plain

@@ -1,4 +1,4 @@
-"""One BSON document at a time: the plain way, for what the vectorised one leaves.
+"""Decoding of one BSON document at a time, for the documents that `encode` leaves to it.
 
 In JSON, ObjectIds are hex text, dates ISO 8601 in UTC with milliseconds and `Z` (outside of the years 1 to 9999 their
 milliseconds since 1970), timestamps their time likewise, UUIDs text, other binary base64 text, Decimal128 a number,
@@ -144,7 +144,7 @@ def _dumps(document: Mapping[str, Any]) -> bytes:
 
 
 def _plain(value: object) -> object:
-    """What JSON has in place of a value that orjson does not know."""
+    """The JSON counterpart of a value that orjson does not know."""
     return _PLAIN.get(type(value), str)(value)
 
 

@@ -1,14 +1,11 @@
-"""BSON documents to columns and JSON text, a whole batch at a time.
+"""Encoding of BSON documents as columns and JSON text, a whole batch at a time.
 
-A metric has 17,280 documents a day, and making Python objects of them is what costs: `bson.decode_all` alone takes
-40 ms for a day, decoding and dumping one document after another 200 ms. So no object is made. `layout` finds the
-documents that are laid out alike; numpy takes a field's bytes out of all of them at once; hex, date and number texts
-are made for a whole column (numbers by one `orjson.dumps`); and the texts are scattered, field by field, to where they
-belong in each document's row. A day takes 7 ms, its columns alone 3 ms (medians; Python 3.11, numpy 2.4, AMD EPYC).
+No object is made of a document. `layout` groups the documents that are laid out alike; numpy takes a field's bytes out
+of all of them at once; hex, date and number texts are made for a whole column (numbers by one `orjson.dumps`); and the
+texts are scattered, field by field, to their places in each document's row.
 
-What that path would not get exactly right it leaves, document by document, to the plain one in `decode`:
-other kinds of values, strings that are long, not ASCII or escaped in JSON, dates outside of the years 1 to 9999, sums
-near 64 bits, and layouts that few documents share. A property test holds both to the same text, byte by byte.
+`decode` takes the documents that this way would not get exactly right: other kinds of values, strings that are long,
+not ASCII or escaped in JSON, dates outside of the years 1 to 9999, sums near 64 bits, and layouts that few share.
 """
 
 from __future__ import annotations
@@ -28,22 +25,22 @@ from pycemaker.metrics import Metric
 from pycemaker.series.batches import UNKNOWN_CRITICITY, Batch, Columns, no_columns
 
 _BLOCK = 32_768
-"""Documents handled together; bounds the memory for a batch of 16 MB."""
+"""Documents that are encoded together; bounds the memory for a batch of 16 MB."""
 
 _MOST_NAMES = 32_767
-"""Different criticities that int16 can number."""
+"""The most different criticities that int16 can number."""
 
 
 def encode_batch(raw: bytes | Documents, metric: Metric) -> Batch:
     """The documents' columns and JSON texts.
 
     Args:
-        raw: BSON documents, one after another or found already, in the order wanted.
+        raw: BSON documents in the order wanted, one after another or split already.
         metric: what they measure; a summed one gets the sum as `value`, in place where one is stored, else at the end.
 
     Returns:
-        A row for each document whose `time_series` is a date. One with a list of dates is passed over, although
-        MongoDB finds it by any of them: it was not taken at an instant.
+        A row for each document whose `time_series` is a date. One with a list of dates is left out, although MongoDB
+        finds it by any of them: it was not taken at an instant.
 
     Raises:
         bson.errors.InvalidBSON: `raw` is cut short or malformed.
@@ -57,7 +54,7 @@ def encode_batch(raw: bytes | Documents, metric: Metric) -> Batch:
 
 
 def encode_columns(raw: bytes | Documents, metric: Metric) -> Columns:
-    """The columns that `encode_batch` gives, without making any text. Raises the same."""
+    """The columns of `encode_batch` alone. Raises the same."""
     encoder = _Encoder(split(raw) if isinstance(raw, bytes) else raw, metric)
     try:
         for some in encoder.blocks():
@@ -68,13 +65,13 @@ def encode_columns(raw: bytes | Documents, metric: Metric) -> Columns:
 
 
 def _dated(documents: Documents) -> bytes:
-    """Those that have a date, one after another."""
+    """The documents that have a date, one after another."""
     every = map(documents.document_at, range(len(documents)))
     return b"".join(document for document in every if is_dated(document))
 
 
 class _Encoder:
-    """One call's work: what is known of each document, filled in group by group."""
+    """State of one call: an element a document, filled in group by group."""
 
     def __init__(self, documents: Documents, metric: Metric) -> None:
         self.documents = documents
@@ -133,7 +130,7 @@ def _number_by_name(codes: NDArray[np.int64], words: Mapping[str, int]) -> tuple
     names = sorted(words)
     if len(names) > _MOST_NAMES:
         names = sorted({*names[: _MOST_NAMES - 1], UNKNOWN_CRITICITY})
-    places = {name: place for place, name in enumerate(names)}
-    unknown = places.get(UNKNOWN_CRITICITY, 0)
-    table = np.array([places.get(word, unknown) for word in words], np.int16)
+    codes_by_name = {name: code for code, name in enumerate(names)}
+    unknown = codes_by_name.get(UNKNOWN_CRITICITY, 0)
+    table = np.array([codes_by_name.get(word, unknown) for word in words], np.int16)
     return table[codes], tuple(names)

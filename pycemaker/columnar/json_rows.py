@@ -1,4 +1,4 @@
-"""JSON text of documents laid out alike: column by column, then scattered to where each document's row is."""
+"""JSON text of documents that are laid out alike: made column by column, then scattered to each document's row."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from pycemaker.columnar import layout as wire
+from pycemaker.columnar import layout
 from pycemaker.columnar.columns import Totals, label_distinct, numbers_of
 from pycemaker.columnar.layout import Field, Group, Texts
 from pycemaker.columnar.split import Indices, Items, gather, sliding_items
 from pycemaker.metrics import Metric
 
 _STRIP = 2048
-"""Rows of text put together before they are closed up: they stay in the processor's cache."""
+"""Rows of text that are joined together before they are closed up: they stay in the processor's cache."""
 
-_QUOTED = (wire.STRING, wire.OBJECT_ID, wire.DATE)
+_QUOTED = (layout.STRING, layout.OBJECT_ID, layout.DATE)
 _DAY_MS = 86_400_000
 
 
 class JsonLines:
-    """The JSON text of each document of a group, as pieces from left to right: constant ones, and one a document."""
+    """The JSON texts of a group's documents, as pieces from left to right: constant ones, and columns of texts."""
 
     def __init__(self) -> None:
         self._pieces: list[Texts] = []
 
     @property
     def width(self) -> int:
-        """Room for the longest line, and for what items hold past their texts."""
+        """Room for the longest line, padding of items included."""
         return sum(piece.width for piece in self._pieces)
 
     @property
@@ -42,21 +42,21 @@ class JsonLines:
         """Each line's length, with the comma after it."""
         return reduce(operator.add, [piece.lengths for piece in self._pieces])
 
-    def add(self, constant: bytes) -> None:
-        """A piece that all lines have."""
+    def add_constant(self, constant: bytes) -> None:
+        """Add a piece that all lines have."""
         self._pieces.append(Texts(np.array(np.void(constant)), np.array(len(constant))))
 
-    def put(self, texts: Texts) -> None:
-        """A piece for each line."""
+    def add_texts(self, texts: Texts) -> None:
+        """Add a piece for each line."""
         self._pieces.append(texts)
 
     def write(self, some: slice, table: NDArray[np.uint8], starts: Indices) -> None:
-        """Writes some of the lines, each at its start. What an item holds past its text, the next one overwrites."""
-        place = starts.copy()
+        """Write some of the lines, each at its start. The padding of an item is overwritten by the next one."""
+        offsets = starts.copy()
         for piece in self._pieces:
             items, lengths = piece.cut(some)
-            sliding_items(table, piece.width)[place] = items
-            place += lengths
+            sliding_items(table, piece.width)[offsets] = items
+            offsets += lengths
 
 
 def json_lines_of(group: Group, metric: Metric, totals: Totals) -> JsonLines:
@@ -65,14 +65,14 @@ def json_lines_of(group: Group, metric: Metric, totals: Totals) -> JsonLines:
     for field in group.layout.fields.values():
         summed = metric.is_sum and field.name == "value"
         quote = b'"' if field.kind in _QUOTED and not summed else b""
-        line.add(before + orjson.dumps(field.name) + b":" + quote)
-        line.put(_total_texts(totals) if summed else _value_texts(group, field))
+        line.add_constant(before + orjson.dumps(field.name) + b":" + quote)
+        line.add_texts(_total_texts(totals) if summed else _value_texts(group, field))
         before = quote + b","
     if metric.is_sum and "value" not in group.layout.fields:
-        line.add(before + b'"value":')
-        line.put(_total_texts(totals))
+        line.add_constant(before + b'"value":')
+        line.add_texts(_total_texts(totals))
         before = b","
-    line.add(before.rstrip(b",") + b"},")
+    line.add_constant(before.rstrip(b",") + b"},")
     return line
 
 
@@ -82,16 +82,16 @@ def _total_texts(totals: Totals) -> Texts:
 
 def _value_texts(group: Group, field: Field) -> Texts:
     match field.kind:
-        case wire.STRING:
+        case layout.STRING:
             return group.strings(field)
-        case wire.OBJECT_ID:
+        case layout.OBJECT_ID:
             return Texts(np.frombuffer(hexlify(group.values(field, "V12").data), "V24"), np.array(24))
-        case wire.DATE:
+        case layout.DATE:
             return _date_texts(group.values(field, "<i8"))
-        case wire.BOOLEAN:
+        case layout.BOOLEAN:
             values = group.values(field, "u1").astype(np.int64)
             return Texts(np.array([b"false", b"true"]).view("V5")[values], 5 - values)
-        case wire.NULL:
+        case layout.NULL:
             return Texts(np.array(np.void(b"null")), np.array(4))
         case _:
             return _number_texts(numbers_of(group, field.name))
@@ -140,11 +140,11 @@ def _millisecond_texts() -> Items:
 def join_lines(
     lines: Sequence[tuple[Indices, JsonLines]], texts: Mapping[int, bytes], count: int
 ) -> tuple[bytes, Indices]:
-    """The texts of a block's documents in order, joined by commas; and their lengths.
+    """The texts of a block's documents in order, joined by commas; and their lengths in bytes.
 
     Args:
-        lines: groups of documents: where they are in the block, and their lines.
-        texts: single documents' texts, by where they are in the block.
+        lines: of groups of documents: their indices in the block, and their lines.
+        texts: of single documents, by their indices in the block.
         count: how many documents the block has.
     """
     lengths = np.empty(count, np.int64)
@@ -157,7 +157,7 @@ def join_lines(
 
 
 def _write(lines: Sequence[tuple[Indices, JsonLines]], texts: Mapping[int, bytes], starts: Indices) -> bytes:
-    """The texts, each at its start; the last of `starts` is where they end."""
+    """The texts, each at its start; the last of `starts` is their end."""
     end = int(starts[-1])
     width = max([line.width for _, line in lines], default=0)
     with BytesIO() as joined:
@@ -173,18 +173,18 @@ def _write(lines: Sequence[tuple[Indices, JsonLines]], texts: Mapping[int, bytes
 
 
 def _write_lines(lines: Sequence[tuple[Indices, JsonLines]], starts: Indices, joined: BytesIO, width: int) -> None:
-    """Writes groups of lines where they belong: first into the equally wide rows of a table, then closed up.
+    """Write groups of lines at their starts: first into the equally wide rows of a table, then closed up.
 
-    The rows go out as wide as they are. numpy assigns them in order, so each overwrites what the one before it has too
-    much, and the single documents' texts, written after, what is left of that.
+    The rows are written in their full width. numpy assigns them in order, so each overwrites the padding of the one
+    before it, and the single documents' texts, written after, what is left of it.
     """
     table = np.empty(_STRIP * width, np.uint8)
     with joined.getbuffer() as view:
-        places = sliding_items(view, width)
+        rows_at = sliding_items(view, width)
         for first in range(0, len(starts), _STRIP):
             for rows, line in lines:
                 some = slice(*np.searchsorted(rows, (first, first + _STRIP)).tolist())
                 line.write(some, table, (rows[some] - first) * width)
             strip = starts[first : first + _STRIP]
-            places[strip] = table.view(f"V{width}")[: len(strip)]
-        del places  # the view cannot be released while an array looks at it
+            rows_at[strip] = table.view(f"V{width}")[: len(strip)]
+        del rows_at  # the view cannot be released while an array looks at it

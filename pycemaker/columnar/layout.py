@@ -1,10 +1,10 @@
-"""BSON read many documents at a time: where each starts, how it is laid out, and which others are laid out alike.
+"""Layouts of BSON documents, and groups of documents that are laid out alike.
 
 Documents of one layout have the same fields of the same kinds in the same order. Only a string's length moves what
-comes after it, so a layout is a list of *parts* that each end where a string begins: in a part every byte has its
-place. A part is gathered from all documents in one numpy call, as void items at unaligned places (5 ns an item of any
-width), and its names, kinds and terminators are compared with the first document's, eight bytes at a time. What is not
-laid out as any layout tried, or holds a kind of value not in `WIDTHS`, is left to a full decoder.
+comes after it, so a layout is a list of *parts* that each end where a string begins: in a part every byte has a fixed
+offset. A part is gathered from all documents in one numpy call, as void items at unaligned places (5 ns an item of any
+width), and its names, kinds and terminators are compared with the first document's, eight bytes at a time. A
+document that has none of the layouts tried, or a kind of value not in `WIDTHS`, is left to a full decoder.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ _LONGEST_STRING = 64
 _LONGEST_DOCUMENT = 2048
 
 _LAYOUTS_TRIED = 16
-_FEWEST = 48
-"""Documents a group is worth: it takes 0.25 ms whatever its size, a document decoded by itself 8 µs."""
+_SMALLEST_GROUP = 48
+"""In documents. A group takes 0.25 ms whatever its size, a document decoded by itself 8 µs."""
 
 
 @dataclass(frozen=True)
 class Field:
-    """A field of a layout: its value is at `offset` in part `part`; a string follows that part."""
+    """A field of a layout: its value is at `offset` in part `part`; a string's text comes after that part."""
 
     name: str
     kind: int
@@ -43,7 +43,7 @@ class Field:
 
 @dataclass(frozen=True)
 class Part:
-    """A stretch without strings: what its bytes are, in words of eight, and which of their bits must be so."""
+    """A stretch without strings: its bytes in words of eight, and a mask of the bits that all documents share."""
 
     size: int
     skeleton: NDArray[np.uint64]
@@ -53,22 +53,26 @@ class Part:
 
 @dataclass(frozen=True)
 class Layout:
-    """How the documents of one kind are laid out."""
+    """The fields of a document by name, and its parts from left to right."""
 
     fields: Mapping[str, Field]
     parts: Sequence[Part]
 
     @property
     def reach(self) -> int:
-        """How many bytes from a document's start are looked at, at most."""
+        """The most bytes from a document's start that are read."""
         return sum(len(part.skeleton) * WORD + part.ends_in_string * (_LONGEST_STRING + WORD) for part in self.parts)
 
 
 @dataclass(frozen=True)
 class Texts:
-    """A piece of text a document: items that start with it, and its lengths in bytes; the rest of an item is anything.
+    """A text a document.
 
-    What is the same in every document has no dimension.
+    Attributes:
+        items: begin with the text; the rest of an item is padding of any content.
+        lengths: of the texts, in bytes.
+
+    Both have no dimension where the text is the same in every document.
     """
 
     items: Items
@@ -76,7 +80,7 @@ class Texts:
 
     @property
     def width(self) -> int:
-        """How many bytes an item has."""
+        """The bytes of an item."""
         return self.items.itemsize
 
     def cut(self, some: slice) -> tuple[Items, Indices]:
@@ -87,7 +91,7 @@ class Texts:
 
 @dataclass(frozen=True)
 class Group:
-    """Documents of one layout: `rows` are their indices, the rest is an element a document for each part."""
+    """Documents of one layout: `rows` are their indices; the others have, for each part, an element a document."""
 
     documents: Documents
     layout: Layout
@@ -118,7 +122,7 @@ class Group:
 
 
 class _Reader:
-    """Walks over one document and notes its layout."""
+    """Reads the layout of one document, from its start to its end."""
 
     def __init__(self, document: bytes) -> None:
         self.document = document
@@ -175,7 +179,7 @@ class _Reader:
 
 
 def read_layout(document: bytes) -> Layout | None:
-    """How this document is laid out; None where it is malformed or has what only a full decoder reads."""
+    """The layout of this document; None where it is malformed or has what only a full decoder reads."""
     if len(document) > _LONGEST_DOCUMENT:
         return None
     try:
@@ -185,29 +189,29 @@ def read_layout(document: bytes) -> Layout | None:
 
 
 def match(documents: Documents, rows: Indices, layout: Layout) -> Group:
-    """Those documents among `rows` that have this layout, every byte that is not a value compared.
+    """The documents among `rows` that have this layout; every byte that is not a value is compared.
 
-    A document that differs is left out as soon as that shows, and the others are matched anew. So are those so near the
-    end of `documents` that reads of a whole layout would pass it.
+    A document that differs is left out at its first difference, and the others are matched anew. So is a document so
+    near the end of `documents` that reads of a whole layout would pass it.
     """
     parts: list[Items] = []
     starts: list[Indices] = []
     lengths: list[Indices] = []
-    place = documents.starts[rows]
-    alike = place <= len(documents.raw) - layout.reach
+    offsets = documents.starts[rows]
+    alike = offsets <= len(documents.raw) - layout.reach
     for part in layout.parts:
         if not alike.all():
             return match(documents, rows[alike], layout)
-        parts.append(gather(documents.raw, place, len(part.skeleton) * WORD))
-        place = place + part.size
+        parts.append(gather(documents.raw, offsets, len(part.skeleton) * WORD))
+        offsets = offsets + part.size
         alike = _has_skeleton(parts[-1], part)
         if part.ends_in_string:
-            starts.append(place)
+            starts.append(offsets)
             lengths.append(parts[-1].getfield("<i4", part.size - 4).astype(np.int64) - 1)
             alike &= (lengths[-1] >= 0) & (lengths[-1] <= _LONGEST_STRING)
-            place = place + lengths[-1]
+            offsets = offsets + lengths[-1]
         else:
-            alike &= place == documents.ends[rows]
+            alike &= offsets == documents.ends[rows]
     if not alike.all():
         return match(documents, rows[alike], layout)
     return Group(documents, layout, rows, parts, starts, lengths)
@@ -216,36 +220,34 @@ def match(documents: Documents, rows: Indices, layout: Layout) -> Group:
 def _has_skeleton(items: Items, part: Part) -> Mask:
     words = words_of(items)
     alike = np.ones(len(words), np.bool_)
-    for place in np.flatnonzero(part.fixed):
-        alike &= words[:, place] & part.fixed[place] == part.skeleton[place]
+    for word in np.flatnonzero(part.fixed):
+        alike &= words[:, word] & part.fixed[word] == part.skeleton[word]
     return alike
 
 
-def group_by_layout(
-    documents: Documents, rows: Indices, fitting: Callable[[Group], Mask]
-) -> tuple[list[Group], Indices]:
-    """Groups of documents laid out alike, and those documents left to be decoded one by one.
+def group_by_layout(documents: Documents, rows: Indices, fits: Callable[[Group], Mask]) -> tuple[list[Group], Indices]:
+    """Groups of documents that are laid out alike, and the documents left to be decoded one by one.
 
-    A layout is that of a document picked among those not yet in a group, further on with each try, so that a few odd
-    ones at the beginning do not use up all tries.
+    Each layout is that of a document that is in no group yet, further on with each try, so that a few odd ones at the
+    beginning do not use up all tries.
 
     Args:
         documents: all of them.
-        rows: the indices of those to arrange.
-        fitting: which documents of a group belong in it, by their values.
+        rows: the indices of those to group.
+        fits: mask of a group's documents whose values are right for it.
     """
     groups: list[Group] = []
     left: list[Indices] = []
     for attempt in range(_LAYOUTS_TRIED):
-        if len(rows) < _FEWEST:
+        if len(rows) < _SMALLEST_GROUP:
             break
         layout = read_layout(documents.document_at(rows[len(rows) * attempt // _LAYOUTS_TRIED]))
         if layout is None:
             continue
         group = match(documents, rows, layout)
         rows = np.setdiff1d(rows, group.rows, assume_unique=True)
-        fits = fitting(group) if len(group) >= _FEWEST else np.zeros(len(group), np.bool_)
-        left.append(group.rows[~fits])
-        if fits.any():
-            groups.append(group if fits.all() else match(documents, group.rows[fits], layout))
+        mask = fits(group) if len(group) >= _SMALLEST_GROUP else np.zeros(len(group), np.bool_)
+        left.append(group.rows[~mask])
+        if mask.any():
+            groups.append(group if mask.all() else match(documents, group.rows[mask], layout))
     return groups, np.concatenate([rows, *left])

@@ -1,4 +1,4 @@
-"""Runs of BSON documents: where each one starts and ends, and their bytes gathered in one numpy call.
+"""Documents in a run of BSON: where each starts and ends, and their bytes gathered in one numpy call.
 
 A gather takes void items from unaligned places: 5 ns an item of any width.
 """
@@ -16,13 +16,15 @@ WORD = 8
 _SMALLEST_DOCUMENT = 5
 
 Indices = NDArray[np.int64]
+"""Indices of documents, or offsets of bytes."""
+
 Items = NDArray[np.void]
 Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class Documents:
-    """BSON documents one after another, and where each starts and ends."""
+    """BSON documents one after another, and the offsets at which each starts and ends."""
 
     raw: bytes
     starts: Indices
@@ -35,13 +37,13 @@ class Documents:
         """The bytes of one document."""
         return self.raw[self.starts[index] : self.ends[index]]
 
-    def part(self, start: int) -> Documents:
-        """Those from that one on."""
+    def from_index(self, start: int) -> Documents:
+        """The documents from that index on."""
         return Documents(self.raw, self.starts[start:], self.ends[start:])
 
 
 def sliding_items(buffer: bytes | memoryview | NDArray[np.uint8], width: int) -> Items:
-    """Every run of `width` bytes of the buffer, by where it starts; they overlap."""
+    """Every run of `width` bytes of the buffer, by its offset; they overlap."""
     return np.ndarray((max(0, len(buffer) - width + 1),), f"V{width}", buffer, 0, (1,))
 
 
@@ -62,7 +64,7 @@ def byte_masks(lengths: Indices, width: int) -> Items:
 
 
 def split(raw: bytes) -> Documents:
-    """Where the documents in `raw`, one after another, start and end.
+    """The documents in `raw`, one after another.
 
     Raises:
         InvalidBSON: the length prefixes do not lead from one document to the next, up to the end.
@@ -71,7 +73,7 @@ def split(raw: bytes) -> Documents:
 
 
 def split_array(raw: bytes, start: int, end: int) -> Documents:
-    """Where the documents start and end that are the elements of the array in raw[start:end].
+    """The documents that are the elements of the array in raw[start:end].
 
     Raises:
         InvalidBSON: as `split`.
@@ -80,7 +82,7 @@ def split_array(raw: bytes, start: int, end: int) -> Documents:
 
 
 def _split(raw: bytes, *, is_array: bool) -> Documents:
-    """In an array each document but the first comes after a header: its kind, and its index as text."""
+    """The documents; in an array each but the first comes after a header: its kind, and its index as text."""
     starts = _guess_starts(raw, is_array=is_array)
     if starts is None:
         starts = np.array(_chain_starts(raw, is_array=is_array), np.int64)
@@ -93,7 +95,7 @@ def _split(raw: bytes, *, is_array: bool) -> Documents:
 
 
 def _header_lengths(count: int) -> Indices:
-    """How long the headers of so many elements of an array are."""
+    """The lengths of the headers of so many elements of an array."""
     lengths = np.full(count, 3, np.int64)
     digits = 10
     while digits < count:
@@ -103,9 +105,9 @@ def _header_lengths(count: int) -> Indices:
 
 
 def _guess_starts(raw: bytes, *, is_array: bool) -> Indices | None:
-    """Every place that looks like the first document's beginning, provided that they chain up.
+    """Every offset that looks like the first document's beginning; None where they do not chain up.
 
-    There is one chain from 0 to the end, so this is it when it holds; found in half the time of following it.
+    There is one chain from 0 to the end, so this is it where it holds; it takes half the time of `_chain_starts`.
     """
     name_end = raw.find(b"\0", 5)
     if name_end < 0 or len(raw) < 16:

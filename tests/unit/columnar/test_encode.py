@@ -421,7 +421,7 @@ def batches(draw: st.DrawFn) -> list[bytes]:
 def encode_fast(raw_documents: Sequence[bytes], metric: Metric, strip: int) -> Batch:
     """Encoded with even one document worth a group, in strips of a few, and far from the end."""
     with (
-        patch.object(layout, "_FEWEST", 1),
+        patch.object(layout, "_SMALLEST_GROUP", 1),
         patch.object(json_rows, "_STRIP", strip),
         patch.object(encode, "_BLOCK", 7),
     ):
@@ -457,7 +457,7 @@ def test_both_paths_write_the_same_bytes(stored: list[bytes], metric: Metric, st
 @given(batches(), st.sampled_from([CPU, REQUEST_COUNT]))
 def test_columns_alone_are_the_columns_of_a_batch(stored: list[bytes], metric: Metric) -> None:
     batch = encode_fast(stored, metric, 3)
-    with patch.object(layout, "_FEWEST", 1):
+    with patch.object(layout, "_SMALLEST_GROUP", 1):
         alone = encode_columns(b"".join([*stored, LONG_TAIL]), metric)
     assert alone.time_ms.tolist() == batch.columns.time_ms.tolist()
     assert np.array_equal(alone.reading, batch.columns.reading, equal_nan=True)

@@ -21,13 +21,13 @@ from pycemaker.settings import TEMPLATES
 
 FILE = TEMPLATES / "brand.json"
 
-_PLACE = re.compile(r"\{\{ brand\.(\w+)\.(\w+) \}\}")
+_PLACEHOLDER = re.compile(r"\{\{ brand\.(\w+)\.(\w+) \}\}")
 _UNKNOWN = "#333333"
 
 
 @dataclass(frozen=True)
 class Brand:
-    """What the file says. Without one, where only the package is installed: this project's name, and one dark grey."""
+    """The file's content; without one, where only the package is installed, this project's name and one dark grey."""
 
     name: str = "Pycemaker"
     initial: str = "P"
@@ -44,7 +44,7 @@ class Brand:
 
     @property
     def watched(self) -> str:
-        """What a report is about, in its subject and head: the installation, or this project's name without one."""
+        """The subject of a report in its head and mail: the installation, or this project's name without one."""
         return self.installation or self.name
 
     def figure(self, part: str) -> str:
@@ -75,8 +75,8 @@ def load(file: Path = FILE) -> Brand:
 @lru_cache(maxsize=1)
 def _read(file: Path, _saved_ns: int) -> Brand:
     try:
-        told = json.loads(file.read_text(encoding="utf-8-sig"))
-        return _checked(Brand(**told | {"spare": tuple(told.get("spare", ()))}))
+        fields = json.loads(file.read_text(encoding="utf-8-sig"))
+        return _checked(Brand(**fields | {"spare": tuple(fields.get("spare", ()))}))
     except OSError as error:
         problem = f"cannot be read ({error.strerror})"
     except (ValueError, TypeError, AttributeError):
@@ -100,4 +100,4 @@ def style_sheet(path: Path) -> str:
     if not path.exists():
         return ""
     brand = load()
-    return _PLACE.sub(lambda match: getattr(brand, match[1])[match[2]], path.read_text(encoding="utf-8"))
+    return _PLACEHOLDER.sub(lambda match: getattr(brand, match[1])[match[2]], path.read_text(encoding="utf-8"))

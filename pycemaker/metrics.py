@@ -50,7 +50,7 @@ class Metric:
 
 
 SAMPLE_SECONDS = 5
-"""How far apart our own collector and made-up history put samples; those of others say it themselves (`cadence`)."""
+"""Distance of the samples of our own collector and demo data; that of others is learned (`series/cadence`)."""
 
 CPU = Metric("cpu", "cpu_usage", "ratio", N_("Consumo de CPU"))
 RAM = Metric("ram", "jvm_memory_usage", "ratio", N_("Consumo de RAM"), limit=1.0)

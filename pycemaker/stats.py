@@ -1,4 +1,4 @@
-"""Pure numbers over columns. A reading that is NaN takes no part; no sample at all gives zeros and empty arrays."""
+"""Statistics of metric answers, over columns. Pure; NaN takes no part, no sample gives zeros and empty arrays."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pycemaker.series.batches import Columns
 
 @dataclass(frozen=True)
 class Extremes:
-    """Where the lowest and the highest readings stand: indices into the columns, ascending; empty without a reading."""
+    """Indices of the lowest and of the highest readings in the columns, ascending; empty without a reading."""
 
     lowest: NDArray[np.intp]
     highest: NDArray[np.intp]
@@ -61,7 +61,7 @@ def criticity_shares(columns: Columns) -> dict[str, float]:
 
 
 def criticity_counts(columns: Columns) -> dict[str, int]:
-    """How many samples that have a reading are of each criticity; none of which there is none."""
+    """The number of samples with a reading of each criticity; criticities without one are left out."""
     codes = columns.criticity[np.isfinite(columns.reading)]
     counts = np.bincount(codes, minlength=len(columns.criticity_names))
     return {name: int(n) for name, n in zip(columns.criticity_names, counts, strict=True) if n}

@@ -1,4 +1,4 @@
-"""Text to instants and intervals. "Now" is handed in; nothing here reads a clock.
+"""Instants and intervals of time, and their texts. "Now" is an argument; nothing here reads a clock.
 
 An interval is half open: start < t <= end. A wall time that a clock change makes ambiguous resolves by one rule, the
 `fold=0` of PEP 495: a time that happens twice is the first of the two, and a time that is skipped is read with the
@@ -47,17 +47,17 @@ class Window:
 
     @property
     def start_utc(self) -> datetime:
-        """Where the current interval starts and the previous one ends."""
+        """The start of the current interval and end of the previous one."""
         return self.end_utc - timedelta(hours=self.hours)
 
     @property
     def previous_start_utc(self) -> datetime:
-        """Where the previous interval starts."""
+        """The start of the previous interval."""
         return self.end_utc - timedelta(hours=2 * self.hours)
 
     @property
     def current(self) -> Interval:
-        """The interval that was asked for."""
+        """The requested interval."""
         return Interval(self.start_utc, self.end_utc)
 
     @property

@@ -1,1 +1,1 @@
-"""Where samples come from: this machine, made-up demo data; and whether they keep coming."""
+"""Sources of samples: this machine, demo data; and whether samples keep coming."""

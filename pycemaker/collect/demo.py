@@ -1,4 +1,4 @@
-"""A made-up history, declared as such: two days in which there is something to see.
+"""Demo data: a made-up history, declared as such, of two days in which there is something to see.
 
 CPU follows the day and the hour; RAM leaks until a restart frees it; the disk fills slowly; there is an outage with
 slow answers and failures, and a gap in which nobody collected. Every document says `"sample": true`, and one document
@@ -25,7 +25,7 @@ _DAY_SECONDS = 86_400
 
 
 def has_samples(database: Database) -> bool:
-    """Whether any metric has a document that is not left over from a history whose making was interrupted.
+    """Whether any metric has a document; what an interrupted `write_history` left does not count.
 
     Raises:
         DatabaseUnreachable: MongoDB is away.
@@ -40,15 +40,15 @@ def has_samples(database: Database) -> bool:
 def write_history(
     database: Database, end_utc: datetime, hours: int, on_progress: Callable[[int, int], None] = lambda _d, _t: None
 ) -> int:
-    """Write the made-up history that ends at `end_utc`; how many documents that were.
+    """Write the made-up history that ends at `end_utc`; return the number of documents.
 
-    What an interrupted call left behind is removed first.
+    What an interrupted call left is removed first.
 
     Args:
-        database: where to; its made-up documents of earlier calls are removed.
+        database: gets the documents; made-up ones of earlier calls are removed.
         end_utc: the last instant, aware.
         hours: how far back it reaches.
-        on_progress: told how many documents are written, and out of how many.
+        on_progress: called with the number of documents written, and of all.
 
     Raises:
         DatabaseUnreachable: MongoDB went away.
@@ -64,7 +64,7 @@ def write_history(
 
 
 def remove_history(database: Database) -> int:
-    """Remove every made-up document, and the declaration; how many documents that were.
+    """Remove every made-up document and the declaration; return the number of documents.
 
     Raises:
         DatabaseUnreachable: MongoDB is away.
@@ -83,17 +83,17 @@ def _write_metrics(database: Database, times: list[datetime], on_progress: Calla
     total, done = int(kept.sum()) * len(METRICS), 0
     for metric in METRICS:
         failures = readings["http_fail"] if metric.is_sum else None
-        places = np.flatnonzero(kept)
-        for start in range(0, len(places), CHUNK):
+        indices = np.flatnonzero(kept)
+        for start in range(0, len(indices), CHUNK):
             chunk = [
                 sample_document(
                     metric,
-                    times[place],
-                    float(readings[metric.id][place]),
-                    failed=int(failures[place]) if failures is not None else 0,
+                    times[index],
+                    float(readings[metric.id][index]),
+                    failed=int(failures[index]) if failures is not None else 0,
                     sample=True,
                 )
-                for place in places[start : start + CHUNK]
+                for index in indices[start : start + CHUNK]
             ]
             database[metric.collection].insert_many(chunk, ordered=False)
             done += len(chunk)

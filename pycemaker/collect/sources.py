@@ -1,4 +1,4 @@
-"""Looks at whether metrics' samples keep coming and carry dates: by index, a few entries of each collection."""
+"""State of each metric's source: whether samples keep coming and carry dates, by a few entries of the index."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Source:
     has_undated: bool
 
     def silent_seconds(self, now_utc: datetime) -> float:
-        """For how long there has been no sample, where that is over ten usual distances and over 5 min; else 0."""
+        """The seconds without a sample, where they are over ten usual distances and over 5 min; else 0."""
         if self.newest_ms is None:
             return 0.0
         silent_ms = to_epoch_ms(now_utc) - self.newest_ms
@@ -48,22 +48,23 @@ def read_sources(database: Database) -> list[Source]:
         DatabaseUnreachable: MongoDB is away, or a collection has no index.
     """
     with one_exchange():
-        there = set(database.handle.list_collection_names())
-    return [source for metric in METRICS if metric.collection in there and (source := _look_at(database, metric))]
+        collections = set(database.handle.list_collection_names())
+    present = (metric for metric in METRICS if metric.collection in collections)
+    return [source for metric in present if (source := _read_source(database, metric))]
 
 
-def _look_at(database: Database, metric: Metric) -> Source | None:
+def _read_source(database: Database, metric: Metric) -> Source | None:
     dated = {"time_series": {"$type": "date", "$not": {"$type": "array"}}}
     with one_exchange():
-        found = list(
+        latest = list(
             database[metric.collection].find(
                 dated, {"_id": 0, "time_series": 1}, sort=[("time_series", -1)], limit=_LATEST, hint=KEY
             )
         )
     undated = has_undated(database, metric.collection)
-    if not found:
+    if not latest:
         return Source(metric, None, 0.0, undated) if undated else None
-    times = np.array([to_epoch_ms(document["time_series"]) for document in found], np.int64)
+    times = np.array([to_epoch_ms(document["time_series"]) for document in latest], np.int64)
     distances = -np.diff(times)
     step_ms = float(np.median(distances[distances > 0])) if (distances > 0).any() else 0.0
     return Source(metric, int(times[0]), step_ms, undated)

@@ -1,4 +1,4 @@
-"""This machine's own metrics, every 5 s: CPU, RAM and disk by psutil, and the API's own traffic where there is one."""
+"""Collector of this machine's metrics, every 5 s: CPU, RAM and disk by psutil, and the API's own traffic."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def take_samples(disk: Path, traffic: Traffic | None, taken_utc: datetime) -> Co
         traffic: the API's own, emptied by this.
         taken_utc: when, aware.
     """
-    found = [
+    readings = [
         (CPU, psutil.cpu_percent() / 100),
         (RAM, psutil.virtual_memory().percent / 100),
         (DISK, psutil.disk_usage(str(nearest_folder(disk))).percent / 100),
     ]
-    documents = [(metric.collection, sample_document(metric, taken_utc, reading)) for metric, reading in found]
+    documents = [(metric.collection, sample_document(metric, taken_utc, reading)) for metric, reading in readings]
     return documents + (_traffic_documents(traffic, taken_utc) if traffic else [])
 
 
@@ -66,10 +66,10 @@ class Collector:
     """Writes a sample of each metric every 5 s, on a thread of its own, until it is stopped.
 
     Args:
-        database: where to.
+        database: gets the samples.
         disk: a path on the disk that counts.
         traffic: the API's own; None leaves those metrics out.
-        on_sample: told how many documents were written, each time.
+        on_sample: called with the number of documents written, each time.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Addresses that others write: mail servers quote whom they are told of, and whom they pass it on to. Pure."""
+"""Pattern of mail addresses amid text, as mail servers write them in their replies. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 _BEGIN = r"(?<![^\s<>,;:\"'()\[\]{}@])"
-"""Where a word begins: of each one only its beginning is tried, so that a long text takes no longer than its length."""
+"""Start of a word: only that is tried of each word, so that the time grows with the length of a text and no faster."""
 
 _LOCAL = rf"\"[^\"\r\n]{{1,64}}\"|{_BEGIN}[^\s<>,;:\"'()\[\]{{}}@][^\s<>,;:\"()\[\]{{}}@]*?"
 _ESCAPED = r"[=%+]40|&#0{0,4}64;|&#x0{0,4}40;|&commat;|\\x40|\\u0040|\\100"
@@ -26,11 +26,11 @@ QUOTED_ADDRESS = re.compile(
 
 
 def mask_addresses(text: str, mask: Callable[[str, str], str]) -> str:
-    """The text, each address in it replaced by what `mask` makes of its part before the `@` and its domain."""
+    """The text with each address replaced by `mask(local part, domain)`."""
 
-    def replace(found: re.Match[str]) -> str:
-        if found["at"] and not _IS_NAMED.search(found.string, max(0, found.start() - 20), found.start()):
-            return found[0]  # `blocked at example.com`
-        return mask(found["local"], found["domain"] or found["spelt_domain"])
+    def replace(match: re.Match[str]) -> str:
+        if match["at"] and not _IS_NAMED.search(match.string, max(0, match.start() - 20), match.start()):
+            return match[0]  # `blocked at example.com`
+        return mask(match["local"], match["domain"] or match["spelt_domain"])
 
     return QUOTED_ADDRESS.sub(replace, text)

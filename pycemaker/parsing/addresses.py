@@ -12,7 +12,7 @@ from pycemaker.errors import InvalidAddress
 from pycemaker.parsing.hosts import parse_host
 
 MOST_RECIPIENTS = 50
-"""Of one report."""
+"""The most recipients of one report."""
 
 _WORD = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
@@ -22,14 +22,14 @@ _SEPARATORS = re.compile("[,;]")
 
 
 def parse_address(text: str, *, single_label: bool = False) -> str:
-    """The address itself, where it is one.
+    """The address, its domain in ASCII.
 
     Args:
         text: an address.
         single_label: whether a host without a dot is taken (`ops@mailhost`), as on one's own network.
 
     Raises:
-        InvalidAddress: it is none; neither is one of over 254 characters.
+        InvalidAddress: it is none, or has over 254 characters.
     """
     local, at, domain = text.rpartition("@")
     if at and len(text) <= 254 and _LOCAL.fullmatch(local):
@@ -40,7 +40,7 @@ def parse_address(text: str, *, single_label: bool = False) -> str:
 
 
 def _parse_domain(text: str) -> str | None:
-    """The domain as it travels; an ASCII one in its own letters."""
+    """The domain in ASCII; one that is ASCII keeps its case. None where it is no domain."""
     try:
         plain = text if text.isascii() else parse_host(text)
     except ValueError:
@@ -49,7 +49,7 @@ def _parse_domain(text: str) -> str | None:
 
 
 def parse_recipients(text: str, *, single_label: bool = False) -> tuple[str, ...]:
-    """The addresses separated by commas or semicolons, each once (in whatever case), in their order.
+    """The addresses separated by commas or semicolons, in their order, each once whatever its case.
 
     Raises:
         InvalidAddress: one of them is none, there is none at all, or there are more than MOST_RECIPIENTS.

@@ -1,4 +1,4 @@
-"""Reads `.env`: variables for what the environment lacks. A file that cannot be read is told, never passed over."""
+"""Reads `.env`: variables for what the environment lacks. A file that cannot be read is an error, never ignored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Host names as the DNS has them: ASCII in small letters, what is beyond it in punycode (IDNA 2008)."""
+"""Host names in the DNS's own spelling: ASCII in small letters, other letters in punycode (IDNA 2008)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Samples in memory: columns for numbers, and encoded rows for what goes out. Pure containers.
+"""Batches of samples in memory: columns of numbers, and documents as JSON rows. Pure containers.
 
 A tail out of memory is a slice of a batch, and thousands a second are taken by dozens of threads. numpy's calls and
 xxhash's on long texts let another thread run, however short they are, and in taking turns at the interpreter a request
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 UNKNOWN_CRITICITY = "unknown"
-"""What a document without a criticity counts as."""
+"""The criticity of a document without one."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +55,9 @@ class Columns:
         """The same, copied."""
         return Columns(self.time_ms.copy(), self.reading.copy(), self.criticity.copy(), self.criticity_names)
 
-    def take(self, places: NDArray[np.int64]) -> Columns:
-        """The samples at these places, copied."""
-        return Columns(self.time_ms[places], self.reading[places], self.criticity[places], self.criticity_names)
+    def take(self, indices: NDArray[np.int64]) -> Columns:
+        """The samples at these indices, copied."""
+        return Columns(self.time_ms[indices], self.reading[indices], self.criticity[indices], self.criticity_names)
 
     def within(self, interval: Interval) -> Columns:
         """The samples of an interval that has an end."""
@@ -89,7 +89,7 @@ class Batch:
         rows: the documents' JSON texts joined by commas, without a trailing one; UTF-8.
         row_ends: for each document the offset just past its text (int64), counted from `rows_from`.
         rows_from: the offset at which `rows` starts; 0 but in a part of another batch, whose offsets it shares.
-        end_of: of what was cut without an end: the batch whose last documents these are, and how many come before.
+        end_of: of a part without an end: the batch whose last documents it has, and how many come before them.
     """
 
     columns: Columns
@@ -136,8 +136,8 @@ class Batch:
     def digest(self) -> bytes:
         """128 bits that stand for `rows`: xxh3, which takes 15 µs for 720 documents where SHA-1 takes 60.
 
-        The end of another batch has a digest of that one's digest and of its place: a poll of an hour's last minutes
-        hashes no rows.
+        A part without an end has a digest of the whole batch's digest and of its start: a poll of an hour's last
+        minutes hashes no rows.
         """
         if self.end_of is None:
             return xxhash.xxh3_128_digest(self.rows)
@@ -154,9 +154,9 @@ class Batch:
 
 
 def batches_digest(batches: Iterable[Batch], *more: str) -> str:
-    """One digest for all of this, in hexadecimal: of each batch that has documents, and of what else is said."""
-    told = b"".join(batch.digest for batch in batches if len(batch))
-    return xxhash.xxh3_128_hexdigest(told + "\0".join(("", *more)).encode())
+    """One digest, in hexadecimal, of each batch that has documents and of more texts."""
+    digests = b"".join(batch.digest for batch in batches if len(batch))
+    return xxhash.xxh3_128_hexdigest(digests + "\0".join(("", *more)).encode())
 
 
 def text_digest(text: bytes) -> str:
@@ -185,32 +185,32 @@ def no_batch() -> Batch:
 
 
 def join_batches(batches: Sequence[Batch]) -> Batch:
-    """The batches one after another, copied, so that nothing larger is kept alive by it."""
-    kept = [batch for batch in batches if len(batch)]
-    if not kept:
+    """The batches one after another, copied, so that it keeps no larger batch alive."""
+    filled = [batch for batch in batches if len(batch)]
+    if not filled:
         return no_batch()
-    if len(kept) == 1:
-        return Batch(kept[0].columns.copy(), kept[0].rows, kept[0].ends)
-    offsets = np.cumsum([0, *(len(batch.rows) + 1 for batch in kept[:-1])])
+    if len(filled) == 1:
+        return Batch(filled[0].columns.copy(), filled[0].rows, filled[0].ends)
+    offsets = np.cumsum([0, *(len(batch.rows) + 1 for batch in filled[:-1])])
     return Batch(
-        join_columns(batch.columns for batch in kept),
-        b",".join(batch.rows for batch in kept),
-        np.concatenate([batch.ends + offset for batch, offset in zip(kept, offsets, strict=True)]),
+        join_columns(batch.columns for batch in filled),
+        b",".join(batch.rows for batch in filled),
+        np.concatenate([batch.ends + offset for batch, offset in zip(filled, offsets, strict=True)]),
     )
 
 
 def join_columns(parts: Iterable[Columns]) -> Columns:
-    """The parts one after another, their criticity words brought to one numbering. No part gives `no_columns()`."""
-    kept = [part for part in parts if len(part)]
-    if not kept:
+    """The parts one after another, their criticities numbered alike. No part gives `no_columns()`."""
+    filled = [part for part in parts if len(part)]
+    if not filled:
         return no_columns()
-    names = tuple(sorted({name for part in kept for name in part.criticity_names}))
-    places = {name: place for place, name in enumerate(names)}
+    names = tuple(sorted({name for part in filled for name in part.criticity_names}))
+    codes = {name: code for code, name in enumerate(names)}
     return Columns(
-        np.concatenate([part.time_ms for part in kept]),
-        np.concatenate([part.reading for part in kept]),
+        np.concatenate([part.time_ms for part in filled]),
+        np.concatenate([part.reading for part in filled]),
         np.concatenate(
-            [np.array([places[n] for n in part.criticity_names], np.int16)[part.criticity] for part in kept]
+            [np.array([codes[name] for name in part.criticity_names], np.int16)[part.criticity] for part in filled]
         ),
         names,
     )

@@ -1,4 +1,4 @@
-"""The usual distance of a metric's samples, learned from them, and what follows from it. Pure.
+"""Cadence of a metric: the usual distance of its samples, learned from them, and what follows from it. Pure.
 
 Medians of some distances at a time say what is usual there, so that lost samples, gaps and repeated times count for
 nothing. Where those medians jump and stay, the cadence changed.
@@ -56,18 +56,18 @@ class Stretch:
 
 @dataclass(frozen=True)
 class Cadence:
-    """How far apart one metric's samples are over an interval.
+    """The distances of one metric's samples over an interval.
 
     Attributes:
         stretches: oldest first, without a hole from the interval's start to its end. A collector that started late or
-            stopped early counts as one that should have gone on. Empty where nothing tells a cadence.
+            stopped early counts as one that should have gone on. Empty where the cadence is unknown.
     """
 
     stretches: tuple[Stretch, ...]
 
     @property
     def is_known(self) -> bool:
-        """Whether anything told the cadence; everything else here is 0 where nothing did."""
+        """Whether the samples have a cadence; everything else here is 0 where they have none."""
         return bool(self.stretches)
 
     @property
@@ -83,11 +83,11 @@ class Cadence:
 
     @property
     def expected(self) -> int:
-        """How many samples the interval should have."""
+        """The number of samples that the interval should have."""
         return self.expected_between(self.stretches[0].start_ms, self.stretches[-1].end_ms) if self.stretches else 0
 
     def expected_between(self, start_ms: int, end_ms: int) -> int:
-        """How many samples there should be in a part of the interval."""
+        """The number of samples that a part of the interval should have."""
         shares = (
             max(0, min(end_ms, stretch.end_ms) - max(start_ms, stretch.start_ms)) / stretch.step_ms
             for stretch in self.stretches
@@ -99,18 +99,18 @@ class Cadence:
         return self._at(at_ms, [stretch.step_ms for stretch in self.stretches])
 
     def gaps_ms(self, at_ms: Times) -> NDArray[np.float64]:
-        """How far before each of these instants the sample before it may be without a gap between them."""
+        """For each of these instants the longest distance to the sample before it that is no gap."""
         return self._at(at_ms, [stretch.gap_ms for stretch in self.stretches])
 
     def joined_ms(self, at_ms: Times) -> NDArray[np.float64]:
-        """How far before each of these instants the sample before it may be to hang together with it."""
+        """For each of these instants the longest distance to the sample before it that hangs together with it."""
         return self._at(at_ms, [stretch.joined_ms for stretch in self.stretches])
 
     def lasting_ms(self, time_ms: Times) -> NDArray[np.float64]:
-        """How long each of these samples stands for: the time since the one before it, a usual distance after a gap.
+        """The duration of each of these samples: the time since the one before it; after a gap a usual distance.
 
         Args:
-            time_ms: the interval's samples, oldest first; a repeated time stands for nothing.
+            time_ms: the interval's samples, oldest first; a repeated time lasts 0.
         """
         usual = self.steps_ms(time_ms)
         since = np.diff(time_ms, prepend=time_ms[:1]).astype(np.float64)
@@ -141,13 +141,14 @@ def learn(time_ms: Times, start_ms: int, end_ms: int) -> Cadence | None:
         return None
     groups, size = _grouped(distances)
     cuts = _changes(groups)
-    places = [0, *(_change_at(distances, groups, cut, size) for cut in cuts), len(distances)]
-    edges = [start_ms, *(int(times[place]) for place in places[1:-1]), end_ms]
-    usual = [float(np.median(piece)) for piece in np.split(groups, cuts)]
-    found = []
-    for place, step_ms in enumerate(usual):
-        found.append(_stretch(edges[place], edges[place + 1], distances[places[place] : places[place + 1]], step_ms))
-    return Cadence(tuple(found))
+    bounds = [0, *(_change_at(distances, groups, cut, size) for cut in cuts), len(distances)]
+    edges_ms = [start_ms, *(int(times[bound]) for bound in bounds[1:-1]), end_ms]
+    steps_ms = [float(np.median(piece)) for piece in np.split(groups, cuts)]
+    stretches = []
+    for index, step_ms in enumerate(steps_ms):
+        own = distances[bounds[index] : bounds[index + 1]]
+        stretches.append(_stretch(edges_ms[index], edges_ms[index + 1], own, step_ms))
+    return Cadence(tuple(stretches))
 
 
 def steady(step_ms: float, start_ms: int, end_ms: int) -> Cadence:
@@ -164,9 +165,10 @@ def distances_ms(time_ms: Times, most_ms: float = np.inf) -> NDArray[np.float64]
 
 
 def _grouped(distances: NDArray[np.float64]) -> tuple[NDArray[np.float64], int]:
-    """What is usual in each group of so many distances, and how many.
+    """The usual distance in each group of so many distances, and how many.
 
-    The median; of two collectors out of step, whose distances alternate while every two of them are alike, the two's.
+    It is the median; of two collectors out of step, whose distances alternate while every two of them add up to the
+    same, the median of the twos.
     """
     if len(distances) < 2 * _FEWEST_IN_GROUP:
         return np.array([np.median(distances)]), len(distances)
@@ -201,7 +203,7 @@ def _changes(groups: NDArray[np.float64]) -> list[int]:
 
 
 def _change_at(distances: NDArray[np.float64], groups: NDArray[np.float64], cut: int, size: int) -> int:
-    """The distance at which a change that lies near a group really is."""
+    """The index of the distance at which a change near a group lies."""
     before, after = (float(np.median(side)) for side in (groups[max(0, cut - _SIDE) : cut], groups[cut : cut + _SIDE]))
     first = max(0, (cut - 2) * size)
     near = np.log(distances[first : (cut + 2) * size])

@@ -17,7 +17,7 @@ def csv_lines(
     names: Sequence[str],
     end: bytes = b"\n",
 ) -> bytes:
-    """Lines of CSV without a header: a time, numbers (nothing where one is not finite), a word; nothing for no line."""
+    """Lines of CSV without a header: a time, numbers (empty where not finite), a word; empty without a line."""
     if not len(time_ms):
         return b""
     times = np.datetime_as_string(time_ms.astype("M8[ms]"), timezone="UTC").astype("S").tolist()

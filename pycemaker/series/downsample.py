@@ -1,13 +1,13 @@
-"""As many samples as a screen has points: a choice that keeps every peak.
+"""Downsampling: a choice of as many samples as a screen has points, which keeps every peak.
 
 The samples are cut into bins of equally many, and of each bin the lowest and the highest reading stay: the min-max
 method, by `tsdownsample` (what plotly-resampler uses; Rust, wheels for every platform; 0.1 ms for a week). It is taken
 rather than LTTB, which picks what looks most like the curve and may leave out the very highest point: here a peak is
-what people look for. Bins of equal time, which the library offers too, are not taken: it panics on two points, and
-leaves nothing of samples of one instant (0.1.5, tried).
+what people look for. Bins of equal time, which the library offers too, fail: it panics on two points, and leaves
+nothing of samples of one instant (0.1.5, tried).
 
 Of more samples than a week has not all are held: the extremes of narrow bins stand for them, whose width doubles as
-samples come. The extremes of wider bins are among those, so early samples keep as many points as late ones. What stays
+samples come. The extremes of wider bins are among those, so early samples keep as many points as late ones. The choice
 depends on the samples alone, and not on the pieces in which they came.
 """
 
@@ -28,11 +28,11 @@ _HELD = 125_000
 """Documents held at most, 25 MB: a week (120,960) is thinned in one go."""
 
 _FINER = 4
-"""How many bins a point there are at most while samples come; in the end there is half a bin a point."""
+"""The most bins a point while samples come; in the end there is half a bin a point."""
 
 
 class Downsampler:
-    """Takes in batches and leaves so many of their documents.
+    """Takes in batches and chooses so many of their documents.
 
     Args:
         max_points: how many at most, FEWEST to MOST.
@@ -42,13 +42,13 @@ class Downsampler:
         self.max_points = max_points
         self.total = 0
         self._held: list[Batch] = []
-        self._places: list[NDArray[np.int64]] = []
+        self._indices: list[NDArray[np.int64]] = []
         self._holding = 0
         self._is_condensed = False
 
     @property
     def method(self) -> str:
-        """How the documents were chosen: `minmax`, or `nenhum` where all of them stay."""
+        """The method of the choice: `minmax`, or `nenhum` where all documents stay."""
         return "minmax" if self.total > self.max_points else "nenhum"
 
     def add(self, batch: Batch) -> None:
@@ -62,23 +62,23 @@ class Downsampler:
 
     def _hold(self, batch: Batch) -> None:
         self._held.append(batch)
-        self._places.append(np.arange(self.total, self.total + len(batch)))
+        self._indices.append(np.arange(self.total, self.total + len(batch)))
         self._holding += len(batch)
         self.total += len(batch)
 
     def _condense(self) -> None:
-        """Leave the extremes of bins of 2, 4, 8 ... documents, so wide that the bins are few enough."""
+        """Reduce to the extremes of bins of 2, 4, 8 ... documents, so wide that the bins are few enough."""
         width = 1
         while self.total > width * _FINER * self.max_points:
             width *= 2
-        kept = _extremes(_readings(self._held), np.concatenate(self._places) // width)
-        self._places = [np.concatenate(self._places)[kept]]
+        kept = _extremes(_readings(self._held), np.concatenate(self._indices) // width)
+        self._indices = [np.concatenate(self._indices)[kept]]
         self._held = [_pick(self._held, kept)]
         self._holding = len(kept)
         self._is_condensed = True
 
     def result(self) -> Batch:
-        """What is left, oldest first. No more is taken in after this."""
+        """The chosen documents, oldest first. No more is taken in after this."""
         return self._result
 
     @cached_property
@@ -86,7 +86,7 @@ class Downsampler:
         held, self._held = self._held, []
         if not self._is_condensed:
             return downsample(held, self.max_points)
-        bins = np.concatenate(self._places) * (self.max_points // 2) // self.total
+        bins = np.concatenate(self._indices) * (self.max_points // 2) // self.total
         return _pick(held, _extremes(_readings(held), bins))
 
 
@@ -114,7 +114,7 @@ def _peaks(reading: NDArray[np.float64], max_points: int) -> NDArray[np.int64]:
 
 
 def _extremes(reading: NDArray[np.float64], bins: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Where the first of the lowest and the last of the highest finite readings of each bin are."""
+    """The indices of the first of the lowest and the last of the highest finite readings of each bin."""
     finite = np.flatnonzero(np.isfinite(reading))
     order = finite[np.lexsort((reading[finite], bins[finite]))]
     ends = np.flatnonzero(np.diff(bins[order], append=-1))
@@ -122,12 +122,12 @@ def _extremes(reading: NDArray[np.float64], bins: NDArray[np.int64]) -> NDArray[
     return np.unique(order[np.concatenate([starts, ends])])
 
 
-def _pick(batches: Sequence[Batch], places: NDArray[np.int64]) -> Batch:
-    """The documents at these places, counted through all batches."""
+def _pick(batches: Sequence[Batch], indices: NDArray[np.int64]) -> Batch:
+    """The documents at these indices, counted through all batches."""
     batches = [batch for batch in batches if len(batch)]
     starts = np.cumsum([0, *map(len, batches)])
-    which = starts.searchsorted(places, side="right") - 1
-    inside = places - starts[which]
-    rows = [batches[one].row(place) for one, place in zip(which.tolist(), inside.tolist(), strict=True)]
+    which = starts.searchsorted(indices, side="right") - 1
+    offsets = indices - starts[which]
+    rows = [batches[index].row(offset) for index, offset in zip(which.tolist(), offsets.tolist(), strict=True)]
     ends = np.cumsum([len(row) + 1 for row in rows]) - 1 if rows else np.empty(0, np.int64)
-    return Batch(join_columns(batch.columns for batch in batches).take(places), b",".join(rows), ends)
+    return Batch(join_columns(batch.columns for batch in batches).take(indices), b",".join(rows), ends)

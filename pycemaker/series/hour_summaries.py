@@ -1,7 +1,7 @@
 """Hour summaries: one metric's samples, an hour of UTC a row. Pure.
 
-They are what an interval is compared with: the same hours of earlier days, and what the last days reached at any hour,
-minima and maxima included, for a hundredth of the bytes.
+An interval is compared with them: with the same hours of earlier days, and with the last days' minima and maxima, for a
+hundredth of the bytes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pycemaker.series.robust import block_means, block_medians, row_medians
 
 HOUR_MS = 3_600_000
 BLOCK_MS = 300_000
-"""How long a block is: five minutes, which samples of any usual cadence fill."""
+"""Five minutes: samples of any usual cadence fill them."""
 
 _RATIO_EDGES = np.linspace(0, 1, 51)
 _AMOUNT_EDGES = np.concatenate([[0.0], np.logspace(-4, 6, 61)])

@@ -1,4 +1,4 @@
-"""What a notebook works on: every metric's samples of an interval, and of the one before it. Pure containers."""
+"""Period of a notebook: every metric's samples of an interval, and of the one before it. Pure containers."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
     import pandas as pd
 
 HISTORY_DAYS = 28
-"""How many days of hour summaries before the interval's start are read: four weeks."""
+"""Days of hour summaries that are read before the interval's start: four weeks."""
 
 _NEAR_HOURS = 24
-"""Of how many hours' summaries the cadence is taken where an interval has too few samples."""
+"""Hours whose summaries give the cadence where an interval has too few samples."""
 
 _LEAST_FITTING = 12
-"""Of one or two distances alone the cadence is taken where at least so many of them make up the interval."""
+"""One or two distances alone give the cadence where at least so many of them make up the interval."""
 
 
 @dataclass(frozen=True)
 class Arrivals:
-    """When samples were stored against the time they carry, by their ObjectIds' own clock.
+    """Punctuality of samples: their ObjectIds' time against the time that they carry.
 
     Attributes:
         late: how many were stored over a minute after the time they carry.
@@ -48,7 +48,7 @@ class Arrivals:
 
 @dataclass(frozen=True)
 class Absence:
-    """What there is of a metric that has no sample in the interval.
+    """Facts about a metric that has no sample in the interval.
 
     Attributes:
         newest_ms: its last sample before the interval's end, milliseconds since 1970 in UTC; None where there is none.
@@ -69,9 +69,9 @@ class MetricPeriod:
         zone: where readers are.
         current: samples of the interval, oldest first.
         previous: samples of the interval before it, oldest first.
-        arrivals: None where it was not looked at, or where the samples' `_id`s do not tell.
+        arrivals: None where they were not read, or where the samples' `_id`s do not tell.
         history: hour summaries of the `HISTORY_DAYS` days before the interval's start; None where they were not read.
-        absence: what else there is of the metric, where the interval has no sample; None where it was not looked at.
+        absence: of a metric without a sample in the interval; None where it was not read.
     """
 
     metric: Metric
@@ -85,22 +85,22 @@ class MetricPeriod:
 
     @property
     def label(self) -> str:
-        """What readers see as the metric's name, in their language."""
+        """The metric's name in the readers' language."""
         return _(self.metric.label)
 
     @cached_property
     def cadence(self) -> Cadence:
-        """How far apart the interval's samples are; where they are too few to tell, as those before it."""
+        """The cadence of the interval's samples; where they are too few, of those before it."""
         return self._cadence(self.window.current, self.current, self.previous)
 
     @cached_property
     def previous_cadence(self) -> Cadence:
-        """How far apart the previous interval's samples are; where they are too few to tell, as those after it."""
+        """The cadence of the previous interval's samples; where they are too few, of those after it."""
         return self._cadence(self.window.previous, self.previous, self.current)
 
     @property
     def expected(self) -> int:
-        """How many samples the interval should have by its cadence; 0 where no sample tells one."""
+        """The number of samples that the interval should have by its cadence; 0 where that is unknown."""
         return self.cadence.expected
 
     def _cadence(self, interval: Interval, own: Columns, other: Columns) -> Cadence:
@@ -109,7 +109,7 @@ class MetricPeriod:
         return cadence.learn(own.time_ms, *ends) or cadence.steady(self._step_elsewhere_ms(own, other), *ends)
 
     def _step_elsewhere_ms(self, own: Columns, other: Columns) -> float:
-        """The usual distance where an interval's own samples do not tell it; 0 where nothing does."""
+        """The usual distance by other samples than the interval's own; 0 where it is unknown."""
         others, near = (
             cadence.distances_ms(other.time_ms),
             self.history.step_ms[-_NEAR_HOURS:].tolist() if self.history else [0],
@@ -171,10 +171,10 @@ class Period:
 
     @property
     def expected(self) -> int:
-        """How many samples all metrics together should have."""
+        """The number of samples that all metrics together should have."""
         return sum(part.expected for part in self.metrics)
 
     @property
     def received(self) -> int:
-        """How many samples there are in the interval, all metrics together."""
+        """The number of samples in the interval, all metrics together."""
         return sum(len(part.current) for part in self.metrics)

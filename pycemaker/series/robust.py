@@ -1,4 +1,4 @@
-"""Statistics that one spike does not move. Pure; NaN takes no part, and where nothing is left the answer is NaN.
+"""Robust statistics, which one spike does not move. Pure; NaN takes no part, and without any other amount they are NaN.
 
 Medians and MADs: F. R. Hampel, "The influence curve and its role in robust estimation", JASA 69 (1974). Slopes:
 H. Theil, Proc. KNAW 53 (1950); P. K. Sen, JASA 63 (1968); between the same hours of different days alone, which takes
@@ -33,50 +33,50 @@ def spread(amounts: Floats) -> float:
     return NORMAL_MAD * median(np.abs(amounts - median(amounts)))
 
 
-def block_medians(place: NDArray[np.int64], amounts: Floats, count: int, fewest: int) -> Floats:
+def block_medians(block: NDArray[np.int64], amounts: Floats, count: int, fewest: int) -> Floats:
     """Each block's median.
 
     Args:
-        place: the block of each amount, 0 to `count` - 1.
+        block: of each amount, 0 to `count` - 1.
         amounts: finite.
         count: how many blocks there are.
         fewest: a block with fewer amounts is NaN.
     """
-    sizes = np.bincount(place, minlength=count)
-    ranked = _ranked_in_blocks(place, amounts, sizes)
+    sizes = np.bincount(block, minlength=count)
+    ranked = _ranked_in_blocks(block, amounts, sizes)
     first = np.cumsum(sizes) - sizes
-    told = np.full(count, np.nan)
+    medians = np.full(count, np.nan)
     full = np.flatnonzero(sizes >= max(1, fewest))
     low, high = first[full] + (sizes[full] - 1) // 2, first[full] + sizes[full] // 2
-    told[full] = ranked[low] / 2 + ranked[high] / 2
-    return told
+    medians[full] = ranked[low] / 2 + ranked[high] / 2
+    return medians
 
 
-def _ranked_in_blocks(place: NDArray[np.int64], amounts: Floats, sizes: NDArray[np.int64]) -> Floats:
+def _ranked_in_blocks(block: NDArray[np.int64], amounts: Floats, sizes: NDArray[np.int64]) -> Floats:
     """The amounts block by block, each block's in ascending order.
 
     Blocks of about one size are the rows of a table, which sorts in a tenth of the time of all amounts by two keys.
     """
     width = int(sizes.max(initial=0))
-    if width * len(sizes) > 4 * len(amounts) or (np.diff(place) < 0).any():
-        return amounts[np.lexsort((amounts, place))]
+    if width * len(sizes) > 4 * len(amounts) or (np.diff(block) < 0).any():
+        return amounts[np.lexsort((amounts, block))]
     table = np.full((len(sizes), width), np.inf)
-    table[place, np.arange(len(place)) - (np.cumsum(sizes) - sizes)[place]] = amounts
+    table[block, np.arange(len(block)) - (np.cumsum(sizes) - sizes)[block]] = amounts
     table.sort(axis=1)
     return np.asarray(table[np.arange(width) < sizes[:, None]], np.float64)
 
 
-def block_means(place: NDArray[np.int64], amounts: Floats, count: int, fewest: int) -> Floats:
+def block_means(block: NDArray[np.int64], amounts: Floats, count: int, fewest: int) -> Floats:
     """Each block's mean; arguments as `block_medians`. For counts, of which most may be 0."""
-    sizes = np.bincount(place, minlength=count)
+    sizes = np.bincount(block, minlength=count)
     with np.errstate(invalid="ignore", divide="ignore"):
-        told = np.bincount(place, amounts, minlength=count) / sizes
-    told[sizes < max(1, fewest)] = np.nan
-    return np.asarray(told, np.float64)
+        means = np.bincount(block, amounts, minlength=count) / sizes
+    means[sizes < max(1, fewest)] = np.nan
+    return np.asarray(means, np.float64)
 
 
 def row_medians(rows: Floats) -> Floats:
-    """Each row's median of what is finite; NaN where nothing is."""
+    """Each row's median of its finite amounts; NaN without one."""
     if not rows.size:
         return np.full(len(rows), np.nan)
     finite = np.isfinite(rows)
@@ -89,11 +89,11 @@ def row_medians(rows: Floats) -> Floats:
 
 
 def running_median(amounts: Floats, width: int) -> Floats:
-    """For each place the median of the `width` amounts around it; at the ends of the first or last `width`."""
+    """For each amount the median of the `width` amounts around it; at the ends of the first or last `width`."""
     width = min(width, len(amounts))
     if not width:
         return amounts
-    ranked = np.sort(sliding_window_view(amounts, width), axis=1)  # NaN last; np.nanmedian takes 20 times as long
+    ranked = np.sort(sliding_window_view(amounts, width), axis=1)  # NaN comes last; np.nanmedian takes 20 times as long
     rows, sizes = np.arange(len(ranked)), np.isfinite(ranked).sum(axis=1)
     low, high = np.maximum(sizes - 1, 0) // 2, np.minimum(sizes // 2, width - 1)
     middles = np.where(sizes > 0, ranked[rows, low] / 2 + ranked[rows, high] / 2, np.nan)

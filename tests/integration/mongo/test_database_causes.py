@@ -93,8 +93,8 @@ def test_ready_is_200_for_what_works_and_tells_the_rights_apart(
     answer = client_of(guarded.url(user), opened, tmp_path).get("/ready")
     assert answer.status == 200
     assert lacking(answer) == missing
-    told = "Pronto para atender, menos o que falta: veja writing, queue." if missing else "Pronto para atender."
-    assert answer.json["msg"] == told
+    banner = "Pronto para atender, menos o que falta: veja writing, queue." if missing else "Pronto para atender."
+    assert answer.json["msg"] == banner
 
 
 def test_an_index_that_cannot_be_made_is_said_and_stops_nothing(
@@ -166,14 +166,14 @@ def test_each_cause_has_its_sentence_in_the_503_in_ready_in_doctor_and_at_the_st
     assert ready.status == 503
     assert sentence in lacking(ready).values()
     shared = doctor.SharedConnection(from_mapping({"MONGO_DB_URL": url, "DATA_DIR": str(tmp_path)}))
-    found = doctor.look_at_database(shared)
+    outcome = doctor.look_at_database(shared)
     shared.close()
-    assert found.level == "fail"
-    assert mend in found.mend
-    told = startup.banner(from_mapping({"MONGO_DB_URL": url}), opened[0])
-    assert "answers are 503" in told
-    assert "not reachable" not in told
-    assert all(password not in text for text in (told, found.told, answer.body.decode()) if password)
+    assert outcome.level == "fail"
+    assert mend in outcome.remedy
+    banner = startup.banner(from_mapping({"MONGO_DB_URL": url}), opened[0])
+    assert "answers are 503" in banner
+    assert "not reachable" not in banner
+    assert all(password not in text for text in (banner, outcome.message, answer.body.decode()) if password)
 
 
 def test_a_login_database_without_metrics_is_said(
@@ -181,21 +181,21 @@ def test_a_login_database_without_metrics_is_said(
 ) -> None:
     url = guarded.url("root", path="admin")
     shared = doctor.SharedConnection(from_mapping({"MONGO_DB_URL": url, "DATA_DIR": str(tmp_path)}))
-    found = doctor.look_at_database(shared)
+    outcome = doctor.look_at_database(shared)
     shared.close()
-    assert found.level == "warn"
-    assert "database 'admin' has no metric" in found.told
-    assert "pycemaker?authSource=admin" in found.mend
+    assert outcome.level == "warn"
+    assert "database 'admin' has no metric" in outcome.message
+    assert "pycemaker?authSource=admin" in outcome.remedy
     opened.append(Database(url))
-    told = startup.banner(from_mapping({"MONGO_DB_URL": url}), opened[0])
-    assert "(no metric in its database 'admin' yet: is that the collectors'?)" in told
+    banner = startup.banner(from_mapping({"MONGO_DB_URL": url}), opened[0])
+    assert "(no metric in its database 'admin' yet: is that the collectors'?)" in banner
 
 
 def test_the_start_says_what_a_reader_may_not(guarded: GuardedMongod, opened: list[Database]) -> None:
     url = guarded.url("reader")
     opened.append(Database(url))
-    told = startup.banner(from_mapping({"MONGO_DB_URL": url}), opened[0])
-    assert "(its user may not write or make indexes: metrics are served, no report is made)" in told
+    banner = startup.banner(from_mapping({"MONGO_DB_URL": url}), opened[0])
+    assert "(its user may not write or make indexes: metrics are served, no report is made)" in banner
 
 
 @pytest.mark.parametrize(
@@ -223,9 +223,9 @@ def test_a_replica_set_that_nobody_has_initiated_is_said(
     assert (answer.status, answer.json["error"], answer.json["msg"]) == (503, "no_primary", NO_PRIMARY)
     assert NO_PRIMARY in lacking(client.get("/ready")).values()
     shared = doctor.SharedConnection(from_mapping({"MONGO_DB_URL": url, "DATA_DIR": str(tmp_path)}))
-    found = doctor.look_at_database(shared)
+    outcome = doctor.look_at_database(shared)
     shared.close()
-    assert (found.level, "rs.initiate()" in found.mend) == ("fail", True)
+    assert (outcome.level, "rs.initiate()" in outcome.remedy) == ("fail", True)
 
 
 def test_a_view_that_takes_no_index_is_no_matter_of_rights(database_url: str, opened: list[Database]) -> None:

@@ -175,7 +175,7 @@ def renamed_over(collection: Any) -> None:
     other.rename(collection.name, dropTarget=True)
 
 
-def test_a_collection_that_takes_the_place_of_a_metric_s_is_told_of(
+def test_a_collection_that_takes_the_place_of_a_metric_s_is_noticed(
     replicated: Database, checked_always: None, compared_once: None
 ) -> None:
     replicated["cpu_usage"].delete_many({})
@@ -494,7 +494,7 @@ def test_a_sample_dated_years_ahead_does_not_make_anything_else_be_read(
     assert answers(cached) == answers(store)
 
 
-def test_a_metric_whose_clock_is_ahead_is_kept_up_to_its_own_end(
+def test_a_metric_whose_clock_is_ahead_is_cached_up_to_its_own_end(
     database: Database, cached: Store, store: Store, checked_always: None, compared_once: None
 ) -> None:
     """As of a collector that takes local time for UTC."""
@@ -503,10 +503,10 @@ def test_a_metric_whose_clock_is_ahead_is_kept_up_to_its_own_end(
     database["cpu_usage"].insert_many([{"time_series": at, "value": 1} for at in times])
     for _ in range(2):
         database["cpu_usage"].insert_one({"time_series": now + timedelta(hours=3), "value": 2})
-        kept, plain = (
+        with_memory, plain = (
             b"".join(response_bodies.tail(each.read(CPU, since(now - timedelta(hours=2))))) for each in (cached, store)
         )
-        assert kept == plain
+        assert with_memory == plain
     with reads_of(cached) as reads:
         cached.start_read(CPU, since(now + timedelta(hours=2)))
     assert reads.call_count == 0
@@ -532,7 +532,9 @@ def test_an_answer_too_long_to_keep_streams_past_the_memory(database: Database, 
     assert cached._lru.size_bytes <= 2**20
 
 
-def test_of_a_stretch_too_long_to_keep_that_ends_in_the_past_nothing_is_kept(database: Database, store: Store) -> None:
+def test_of_a_stretch_too_long_to_keep_that_ends_in_the_past_nothing_is_cached(
+    database: Database, store: Store
+) -> None:
     fill(database, 20_000)
     cached = Store(database, 2**23)
     past = Interval(NOW - timedelta(hours=26), NOW - timedelta(hours=3))
@@ -544,9 +546,7 @@ def test_of_a_stretch_too_long_to_keep_that_ends_in_the_past_nothing_is_kept(dat
     assert len(cached._lru._hours) > 3
 
 
-def test_an_answer_of_hours_larger_than_they_seemed_ends_to_be_kept_at_its_bound(
-    database: Database, store: Store
-) -> None:
+def test_an_answer_of_hours_larger_than_they_seemed_is_cached_up_to_its_bound(database: Database, store: Store) -> None:
     database["cpu_usage"].insert_many([sample(5 * back, note="x" * 1500) for back in range(5000)])
     cached = Store(database, 2**23)
     reading = cached.start_read(CPU, since(NOW - timedelta(hours=6.5)))
@@ -561,7 +561,7 @@ def test_a_long_answer_that_nobody_takes_pins_no_hours_of_the_memory(database: D
     fill(database, 20_000)
     cached = Store(database, 2**23)
     tail_of(cached, 6)
-    held = [weakref.ref(block.batch) for block in cached._lru._hours.values()]
+    held = [weakref.ref(hour.batch) for hour in cached._lru._hours.values()]
     assert len(held) > 5
     reading = cached.start_read(CPU, since(NOW - timedelta(hours=24)))
     assert not reading.fits_cache
@@ -649,7 +649,7 @@ def test_counters_without_a_name_that_every_write_needs_are_none(database: Datab
 
 
 def test_counters_owe_a_sample_that_came_between_look_and_probe_for_one_look() -> None:
-    told = iter(
+    counts = iter(
         [
             WriteCounts((1,), 10, 0),
             WriteCounts((1,), 10, 0),
@@ -658,7 +658,7 @@ def test_counters_owe_a_sample_that_came_between_look_and_probe_for_one_look() -
             WriteCounts((1,), 12, 0),
         ]
     )
-    counters, found = CounterDetector(lambda: next(told)), list[bool]()
+    counters, found = CounterDetector(lambda: next(counts)), list[bool]()
     for appended in (0, 1, 0, 1, 0):
         counters.before_probe()
         found.append(counters.has_changed(appended))
@@ -672,15 +672,15 @@ def test_counters_owe_a_sample_that_came_between_look_and_probe_for_one_look() -
 def test_counters_that_moved_by_more_than_was_found_are_a_change(
     counts: list[tuple[int, int, int]], appended: int
 ) -> None:
-    told = iter([WriteCounts((which,), inserts, others) for which, inserts, others in counts])
-    counters = CounterDetector(lambda: next(told))
+    looks = iter([WriteCounts((which,), inserts, others) for which, inserts, others in counts])
+    counters = CounterDetector(lambda: next(looks))
     counters.before_probe()
     counters.has_changed(0)
     counters.before_probe()
     assert counters.has_changed(appended)
 
 
-def test_a_metric_of_two_fields_is_kept_with_its_sum(database: Database, cached: Store, store: Store) -> None:
+def test_a_metric_of_two_fields_is_cached_with_its_sum(database: Database, cached: Store, store: Store) -> None:
     documents = [
         {"_id": ObjectId(), "time_series": seconds_before(5 * n), "value_success": n, "value_fail": 1}
         for n in range(2000)

@@ -1,4 +1,4 @@
-"""How old an answer out of memory may be, at the real pace of checks, while others write, late and over and over.
+"""Age of answers out of memory, at the real pace of checks, while others write, late and over and over.
 
 Every answer is held against what was written until then: an appended sample is in each answer that is asked for 1 s
 after MongoDB took it, and a late, corrected or deleted one is as it is in each that is asked for 10 s after. Once all is
@@ -60,12 +60,12 @@ class Written:
         act()
         version.done = time.monotonic()
 
-    def faults(self, asked: float, answered: float, told: dict[int, float]) -> list[str]:
+    def faults(self, asked: float, answered: float, readings: dict[int, float]) -> list[str]:
         """The documents that are in this answer as they were at no moment at which they may be in it."""
         return [
-            f"{number}: {told.get(number)}, not of {versions}"
+            f"{number}: {readings.get(number)}, not of {versions}"
             for number, versions in self.versions.copy().items()
-            if told.get(number) not in list(allowed(list(versions), asked, answered))
+            if readings.get(number) not in list(allowed(list(versions), asked, answered))
         ]
 
 
@@ -124,8 +124,8 @@ def keep_reading(client: Client, written: Written, faults: list[str], stop: thre
         asked = time.monotonic()
         body = client.get(TAIL).body
         answered = time.monotonic()
-        told = {document["_id"]: document["value"] for document in orjson.loads(body)}
-        faults += written.faults(asked, answered, told)
+        readings = {document["_id"]: document["value"] for document in orjson.loads(body)}
+        faults += written.faults(asked, answered, readings)
         time.sleep(0.02)
 
 
@@ -138,10 +138,10 @@ def faults_at_real_pace(database: Database) -> list[str]:
     ]
     collection.insert_many(first)
     written.versions = {each["_id"]: [Version(each["value"], 0, 0, 0)] for each in first}
-    kept, plain = app_over(Store(database, 2**26)), app_over(Store(database))
+    cached, plain = app_over(Store(database, 2**26)), app_over(Store(database))
     writing_stops, reading_stops = threading.Event(), threading.Event()
     with ThreadPoolExecutor(4) as pool:
-        readers = [pool.submit(keep_reading, kept, written, faults, reading_stops) for _ in range(2)]
+        readers = [pool.submit(keep_reading, cached, written, faults, reading_stops) for _ in range(2)]
         writers = [pool.submit(keep_writing, database, written, seed, writing_stops) for seed in (0, 1)]
         time.sleep(WRITING_SECONDS)
         writing_stops.set()
@@ -151,7 +151,7 @@ def faults_at_real_pace(database: Database) -> list[str]:
             time.sleep(0.1)
         reading_stops.set()
         [reader.result() for reader in readers]
-    return faults + [path for path in SHAPES if kept.get(path).body != plain.get(path).body]
+    return faults + [path for path in SHAPES if cached.get(path).body != plain.get(path).body]
 
 
 def test_no_answer_is_older_than_is_said_on_a_mongod_by_itself_and_on_a_replica_set(database: Database) -> None:

@@ -228,12 +228,12 @@ def test_documents_of_another_layout_are_made_anew(filled: Database) -> None:
 def test_a_server_keeps_the_hours_of_its_metrics_by_itself(database: Database) -> None:
     now = datetime.now(UTC)
     database["cpu_usage"].insert_many(sample(now - timedelta(minutes=turn)) for turn in range(30 * 60))
-    keeper = SummaryRefresher(Store(database), first_seconds=0.0)
-    keeper.start()
+    refresher = SummaryRefresher(Store(database), first_seconds=0.0)
+    refresher.start()
     until = time.monotonic() + 30
     while database[COLLECTION].count_documents({"_id.metric": "cpu"}) < 5 and time.monotonic() < until:
         time.sleep(0.05)
-    keeper.stop()
+    refresher.stop()
     assert 5 <= database[COLLECTION].count_documents({"_id.metric": "cpu"}) <= 6
 
 

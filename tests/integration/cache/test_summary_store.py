@@ -203,12 +203,12 @@ def test_of_several_servers_one_makes_a_pass(database: Database) -> None:
 def test_a_server_makes_the_hours_of_its_metrics_by_itself(database: Database) -> None:
     now = datetime.now(UTC)
     database["cpu_usage"].insert_many({"time_series": now - timedelta(minutes=n), "value": 1} for n in range(300))
-    keeper = SummaryRefresher(Store(database), first_seconds=0.0)
-    keeper.start()
+    refresher = SummaryRefresher(Store(database), first_seconds=0.0)
+    refresher.start()
     until = time.monotonic() + 30
     while database[COLLECTION].count_documents({"_id.metric": "cpu"}) < 4 and time.monotonic() < until:
         time.sleep(0.05)
-    keeper.stop()
+    refresher.stop()
     assert 4 <= database[COLLECTION].count_documents({"_id.metric": "cpu"}) <= 5
 
 

@@ -93,8 +93,8 @@ def test_ready_is_200_for_what_works_and_tells_the_rights_apart(
     answer = client_of(guarded.url(user), opened, tmp_path).get("/ready")
     assert answer.status == 200
     assert lacking(answer) == missing
-    banner = "Pronto para atender, menos o que falta: veja writing, queue." if missing else "Pronto para atender."
-    assert answer.json["msg"] == banner
+    message = "Pronto para atender, menos o que falta: veja writing, queue." if missing else "Pronto para atender."
+    assert answer.json["msg"] == message
 
 
 def test_an_index_that_cannot_be_made_is_said_and_stops_nothing(

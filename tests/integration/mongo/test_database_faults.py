@@ -52,7 +52,7 @@ class OwnMongod:
         return int((self.folder / "mongo" / "mongod.lock").read_text())
 
     def kill(self) -> None:
-        """As a crash would, its keeper included, which would start it again."""
+        """As a crash would, its supervisor included, which would start it again."""
         process_id = self.process_id
         psutil.Process(process_id).parent().kill()
         os.kill(process_id, signal.SIGKILL)

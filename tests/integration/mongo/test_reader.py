@@ -1,4 +1,4 @@
-"""Which documents MongoDB looks at for a read: those asked for, whatever else lies in the collection."""
+"""Reads of MongoDB: they look at the requested documents alone, whatever else lies in the collection."""
 
 from __future__ import annotations
 
@@ -184,7 +184,7 @@ def test_a_window_is_read_once_and_split_where_its_intervals_meet(store: Store, 
 
 
 @pytest.mark.parametrize(("hours", "typical"), [(-3, -10_800.0), (3, 10_800.0), (0, 0.0)])
-def test_the_distance_from_times_to_their_storing_is_told_where_samples_agree(
+def test_the_distance_from_times_to_their_storing_is_known_where_samples_agree(
     database: Database, hours: int, typical: float
 ) -> None:
     def document(seconds: int, stored_after: timedelta) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""How a change stream that MongoDB does not give is asked for."""
+"""Change streams that MongoDB refuses or ends: when they are opened anew, and what is logged."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def opened_and_ended() -> MagicMock:
     return opened
 
 
-def test_a_refused_stream_is_asked_for_less_and_less_often_and_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_refused_stream_is_asked_for_less_and_less_often_and_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     waits = waits_after(*[OperationFailure("not authorized", 13)] * 9)
     assert waits == [1, 2, 4, 8, 16, 32, 60, 60, 60]
     assert len(caplog.records) == 1
@@ -37,7 +37,7 @@ def test_a_stream_that_was_cut_off_is_asked_for_every_second() -> None:
     assert waits_after(*[AutoReconnect()] * 4) == [1, 1, 1, 1]
 
 
-def test_it_is_told_that_it_is_open_again_and_the_waits_begin_anew(caplog: pytest.LogCaptureFixture) -> None:
+def test_it_is_logged_that_it_is_open_again_and_the_waits_begin_anew(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING)
     refusal = OperationFailure("interrupted", 11601)
     assert waits_after(refusal, refusal, opened_and_ended(), refusal, refusal) == [1, 2, 1, 2]

@@ -1,4 +1,4 @@
-"""Who reads which hours: runs that are claimed together, begun ahead, seen through or given up."""
+"""Runs of hours: claimed together, fetched ahead, read to the end or given up."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ALL = 1e9
 
 
 class FakeReader:
-    """Has a document each ten minutes; notes which hours were begun, and waits or fails where it is told to."""
+    """Has a document each ten minutes; notes which hours were begun, and waits or fails where a test says so."""
 
     def __init__(self) -> None:
         self.begun: list[tuple[int, int]] = []
@@ -78,45 +78,45 @@ def lru() -> HourLru:
 
 
 @pytest.fixture
-def kept(reader: FakeReader, lru: HourLru) -> HourCache:
+def cache(reader: FakeReader, lru: HourLru) -> HourCache:
     return HourCache(CPU, reader, lru)  # type: ignore[arg-type]
 
 
-def test_the_next_runs_are_on_their_way_before_the_first_is_worked_on(reader: FakeReader, kept: HourCache) -> None:
+def test_the_next_runs_are_on_their_way_before_the_first_is_worked_on(reader: FakeReader, cache: HourCache) -> None:
     stop = FIRST + 5 * RUN_HOURS
-    found = kept.read_sealed(FIRST, stop, GENERATION, ALL)
-    assert hours_of(found) == list(range(FIRST, stop))
-    assert all(len(batch) == 6 for batch in found)
+    batches = cache.read_sealed(FIRST, stop, GENERATION, ALL)
+    assert hours_of(batches) == list(range(FIRST, stop))
+    assert all(len(batch) == 6 for batch in batches)
     assert sorted(reader.begun) == [(first, first + RUN_HOURS) for first in range(FIRST, stop, RUN_HOURS)]
     assert reader.begun_before_first_taken == RUNS_AT_ONCE
 
 
-def test_held_hours_are_not_read_and_part_the_runs(reader: FakeReader, lru: HourLru, kept: HourCache) -> None:
-    held = no_batch()
-    lru.put(("cpu", FIRST + 2), CachedHour(held, GENERATION))
-    lru.put(("cpu", FIRST + 3), CachedHour(held, GENERATION - 1))
-    found = kept.read_sealed(FIRST, FIRST + 5, GENERATION, ALL)
-    assert found[2] is held
+def test_cached_hours_are_not_read_and_part_the_runs(reader: FakeReader, lru: HourLru, cache: HourCache) -> None:
+    cached = no_batch()
+    lru.put(("cpu", FIRST + 2), CachedHour(cached, GENERATION))
+    lru.put(("cpu", FIRST + 3), CachedHour(cached, GENERATION - 1))
+    batches = cache.read_sealed(FIRST, FIRST + 5, GENERATION, ALL)
+    assert batches[2] is cached
     assert sorted(reader.begun) == [(FIRST, FIRST + 2), (FIRST + 3, FIRST + 5)]
 
 
-def test_of_many_who_ask_for_overlapping_hours_each_hour_is_read_by_one(reader: FakeReader, kept: HourCache) -> None:
+def test_of_many_who_ask_for_overlapping_hours_each_hour_is_read_by_one(reader: FakeReader, cache: HourCache) -> None:
     starts = [FIRST + 7 * place for place in range(8)]
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(lambda start: kept.read_sealed(start, FIRST + 100, GENERATION, ALL), starts))
-    assert [hours_of(batches) for batches in found] == [list(range(start, FIRST + 100)) for start in starts]
+        batches = list(pool.map(lambda start: cache.read_sealed(start, FIRST + 100, GENERATION, ALL), starts))
+    assert [hours_of(batches) for batches in batches] == [list(range(start, FIRST + 100)) for start in starts]
     read = sorted(hour for first, stop in reader.begun for hour in range(first, stop))
     assert read == list(range(FIRST, FIRST + 100))
 
 
-def test_who_waits_for_one_that_gives_up_reads_it_himself(reader: FakeReader, kept: HourCache) -> None:
+def test_a_thread_that_waits_for_one_that_gives_up_reads_the_hours_itself(reader: FakeReader, cache: HourCache) -> None:
     """The first one claims two runs and fails in the first; the other has claimed what comes after them."""
     gate = reader.gates[FIRST] = threading.Event()
     reader.fails.add(FIRST)
     with patch.object(hour_cache, "RUNS_AT_ONCE", 2), ThreadPoolExecutor(2) as pool:
-        failing = pool.submit(kept.read_sealed, FIRST, FIRST + 2 * RUN_HOURS, GENERATION, ALL)
+        failing = pool.submit(cache.read_sealed, FIRST, FIRST + 2 * RUN_HOURS, GENERATION, ALL)
         until(lambda: reader.taken == [FIRST])
-        waiting = pool.submit(kept.read_sealed, FIRST + RUN_HOURS, FIRST + 4 * RUN_HOURS, GENERATION, ALL)
+        waiting = pool.submit(cache.read_sealed, FIRST + RUN_HOURS, FIRST + 4 * RUN_HOURS, GENERATION, ALL)
         until(lambda: len(reader.begun) == 4)
         gate.set()
         with pytest.raises(DatabaseUnreachable):
@@ -124,89 +124,89 @@ def test_who_waits_for_one_that_gives_up_reads_it_himself(reader: FakeReader, ke
         assert hours_of(waiting.result(10)) == list(range(FIRST + RUN_HOURS, FIRST + 4 * RUN_HOURS))
 
 
-def test_a_failure_is_told_to_all_who_wait_and_the_next_one_tries_again(reader: FakeReader, kept: HourCache) -> None:
+def test_a_failure_reaches_all_that_wait_and_the_next_read_tries_again(reader: FakeReader, cache: HourCache) -> None:
     gate = reader.gates[FIRST] = threading.Event()
     reader.fails.add(FIRST)
     with ThreadPoolExecutor(3) as pool:
-        asked = [pool.submit(kept.read_sealed, FIRST, FIRST + 2, GENERATION, ALL) for _ in range(3)]
+        reads = [pool.submit(cache.read_sealed, FIRST, FIRST + 2, GENERATION, ALL) for _ in range(3)]
         until(lambda: reader.taken == [FIRST])
         gate.set()
-        failed = [isinstance(each.exception(10), DatabaseUnreachable) for each in asked]
+        failed = [isinstance(each.exception(10), DatabaseUnreachable) for each in reads]
     assert any(failed)
     reader.fails.clear()
-    assert len(kept.read_sealed(FIRST, FIRST + 2, GENERATION, ALL)) == 2
+    assert len(cache.read_sealed(FIRST, FIRST + 2, GENERATION, ALL)) == 2
 
 
-def test_a_run_of_too_many_documents_is_read_hour_by_hour(reader: FakeReader, kept: HourCache) -> None:
+def test_a_run_of_too_many_documents_is_read_hour_by_hour(reader: FakeReader, cache: HourCache) -> None:
     with patch.object(hour_cache, "MOST_DOCUMENTS", 10):
-        assert hours_of(kept.read_sealed(FIRST, FIRST + 4, GENERATION, ALL)) == list(range(FIRST, FIRST + 4))
+        assert hours_of(cache.read_sealed(FIRST, FIRST + 4, GENERATION, ALL)) == list(range(FIRST, FIRST + 4))
         assert {(hour, hour + 1) for hour in range(FIRST, FIRST + 4)} <= set(reader.begun)
         with patch.object(hour_cache, "MOST_DOCUMENTS", 5), pytest.raises(TooDenseError):
-            kept.read_sealed(FIRST + 10, FIRST + 12, GENERATION, ALL)
+            cache.read_sealed(FIRST + 10, FIRST + 12, GENERATION, ALL)
 
 
 def test_a_run_of_one_s_own_is_read_though_a_later_generation_has_its_first_hour(
-    reader: FakeReader, kept: HourCache
+    reader: FakeReader, cache: HourCache
 ) -> None:
     """Else who has claimed the rest of the run would wait for himself."""
     gate = reader.gates[FIRST] = threading.Event()
     with ThreadPoolExecutor(2) as pool:
-        asked = pool.submit(kept.read_sealed, FIRST, FIRST + 3 * RUN_HOURS, GENERATION, ALL)
+        reads = pool.submit(cache.read_sealed, FIRST, FIRST + 3 * RUN_HOURS, GENERATION, ALL)
         until(lambda: reader.taken == [FIRST])
-        assert len(kept.read_sealed(FIRST + RUN_HOURS, FIRST + RUN_HOURS + 1, GENERATION + 1, ALL)) == 1
+        assert len(cache.read_sealed(FIRST + RUN_HOURS, FIRST + RUN_HOURS + 1, GENERATION + 1, ALL)) == 1
         gate.set()
-        assert hours_of(asked.result(10)) == list(range(FIRST, FIRST + 3 * RUN_HOURS))
-    assert not kept._reading
+        assert hours_of(reads.result(10)) == list(range(FIRST, FIRST + 3 * RUN_HOURS))
+    assert not cache._reading
 
 
 def test_readers_of_many_generations_all_get_their_hours_and_leave_no_claim(
-    reader: FakeReader, kept: HourCache
+    reader: FakeReader, cache: HourCache
 ) -> None:
     dice = random.Random(11)
-    asked = [(FIRST + dice.randrange(60), GENERATION + number // 6) for number in range(120)]
+    reads = [(FIRST + dice.randrange(60), GENERATION + number // 6) for number in range(120)]
     with ThreadPoolExecutor(12) as pool:
-        found = list(
-            pool.map(lambda one: hours_of(kept.read_sealed(one[0], FIRST + 72, one[1], ALL)), asked, timeout=30)
+        batches = list(
+            pool.map(lambda one: hours_of(cache.read_sealed(one[0], FIRST + 72, one[1], ALL)), reads, timeout=30)
         )
-    assert found == [list(range(first, FIRST + 72)) for first, _ in asked]
-    assert not kept._reading
+    assert batches == [list(range(first, FIRST + 72)) for first, _ in reads]
+    assert not cache._reading
 
 
-def test_what_was_claimed_is_let_go_where_its_page_cannot_be_asked_for(reader: FakeReader, kept: HourCache) -> None:
+def test_claims_are_given_up_where_a_page_cannot_be_fetched(reader: FakeReader, cache: HourCache) -> None:
     reader.refuses_to_begin = True
     with pytest.raises(RuntimeError):
-        kept.read_sealed(FIRST, FIRST + 2 * RUN_HOURS, GENERATION, ALL)
-    assert not kept._reading
+        cache.read_sealed(FIRST, FIRST + 2 * RUN_HOURS, GENERATION, ALL)
+    assert not cache._reading
 
 
-def test_runs_that_overflow_together_are_all_read_hour_by_hour(reader: FakeReader, kept: HourCache) -> None:
+def test_runs_that_overflow_together_are_all_read_hour_by_hour(reader: FakeReader, cache: HourCache) -> None:
     with patch.object(hour_cache, "MOST_DOCUMENTS", 60):  # six an hour, twelve hours a run
-        assert hours_of(kept.read_sealed(FIRST, FIRST + 48, GENERATION, ALL)) == list(range(FIRST, FIRST + 48))
+        assert hours_of(cache.read_sealed(FIRST, FIRST + 48, GENERATION, ALL)) == list(range(FIRST, FIRST + 48))
 
 
 def test_no_more_than_so_many_bytes_are_taken_and_what_was_begun_is_left_to_others(
-    reader: FakeReader, kept: HourCache
+    reader: FakeReader, cache: HourCache
 ) -> None:
-    a_run = sum(batch.size_bytes for batch in kept.read_sealed(FIRST, FIRST + RUN_HOURS, GENERATION, ALL))
-    found = kept.read_sealed(FIRST, FIRST + 9 * RUN_HOURS, GENERATION, 2 * a_run)
-    assert hours_of(found) == list(range(FIRST, FIRST + 3 * RUN_HOURS))
-    assert len(kept.read_sealed(FIRST, FIRST + 9 * RUN_HOURS, GENERATION, ALL)) == 9 * RUN_HOURS
+    a_run = sum(batch.size_bytes for batch in cache.read_sealed(FIRST, FIRST + RUN_HOURS, GENERATION, ALL))
+    batches = cache.read_sealed(FIRST, FIRST + 9 * RUN_HOURS, GENERATION, 2 * a_run)
+    assert hours_of(batches) == list(range(FIRST, FIRST + 3 * RUN_HOURS))
+    assert len(cache.read_sealed(FIRST, FIRST + 9 * RUN_HOURS, GENERATION, ALL)) == 9 * RUN_HOURS
 
 
-def test_of_what_a_slow_client_takes_one_run_is_read_at_a_time(reader: FakeReader, kept: HourCache) -> None:
-    assert len(kept.read_sealed(FIRST, FIRST + 4 * RUN_HOURS, GENERATION, 0)) == RUN_HOURS
+def test_of_what_a_slow_client_takes_one_run_is_read_at_a_time(reader: FakeReader, cache: HourCache) -> None:
+    assert len(cache.read_sealed(FIRST, FIRST + 4 * RUN_HOURS, GENERATION, 0)) == RUN_HOURS
     assert reader.begun == [(FIRST, FIRST + RUN_HOURS)]
-    assert len(kept.read_sealed(FIRST, FIRST + 4 * RUN_HOURS, GENERATION, 0)) == 1
+    assert len(cache.read_sealed(FIRST, FIRST + 4 * RUN_HOURS, GENERATION, 0)) == 1
 
 
 def test_of_hours_that_are_held_in_turn_each_missing_one_is_asked_for_once(
-    reader: FakeReader, lru: HourLru, kept: HourCache
+    reader: FakeReader, lru: HourLru, cache: HourCache
 ) -> None:
     for odd in range(1, 24, 2):
         lru.put(("cpu", FIRST + odd), CachedHour(no_batch(), GENERATION))
     hour = FIRST
     while hour < FIRST + 24:
-        hour += len(kept.read_sealed(hour, FIRST + 24, GENERATION, 0))
+        hour += len(cache.read_sealed(hour, FIRST + 24, GENERATION, 0))
     assert len(reader.begun) == 12
 
 

@@ -1,4 +1,4 @@
-"""Where documents start and end, in a run of them and in an array; and one document's place in the index."""
+"""Starts and ends of documents, in a run of them and in an array; and one document's key in the index."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One caller finds out whether MongoDB is back, the others fail at once."""
+"""One caller probes whether MongoDB is back; the others fail at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which mongod runs: by what each says it is, and by what the files of the folder are."""
+"""Choice of the mongod that runs: by the version that each prints, and by the version of the folder's files."""
 
 from __future__ import annotations
 

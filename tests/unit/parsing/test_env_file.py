@@ -30,7 +30,7 @@ def problems(root: Path) -> list[str]:
         (b"PORT=6001\n\nAPI_TOKEN 'a b'\n", ".env takes NAME=value; line 3 is none"),
     ],
 )
-def test_what_is_no_settings_file_is_told(tmp_path: Path, content: bytes, problem: str) -> None:
+def test_what_is_no_settings_file_is_an_error(tmp_path: Path, content: bytes, problem: str) -> None:
     (tmp_path / ".env").write_bytes(content)
     assert problems(tmp_path) == [problem]
 
@@ -41,7 +41,7 @@ def test_a_byte_order_mark_is_no_part_of_the_first_name(tmp_path: Path, monkeypa
     assert load(tmp_path).port == 6001
 
 
-def test_a_folder_and_a_link_to_nothing_are_told(tmp_path: Path) -> None:
+def test_a_folder_and_a_link_to_nothing_are_errors(tmp_path: Path) -> None:
     (tmp_path / ".env").mkdir()
     assert problems(tmp_path) == [".env cannot be read (Is a directory)"]
     (tmp_path / ".env").rmdir()
@@ -50,7 +50,7 @@ def test_a_folder_and_a_link_to_nothing_are_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no modes of files there")
-def test_a_file_that_may_not_be_read_is_told(tmp_path: Path) -> None:
+def test_a_file_that_may_not_be_read_is_an_error(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("PORT=6001\n")
     (tmp_path / ".env").chmod(0)
     tmp_path.chmod(0o755)
@@ -74,13 +74,13 @@ def test_a_file_that_may_not_be_read_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["PASSWORD", "API_TOKEN", "DATA_DIR", "HOST"])
 @pytest.mark.parametrize("text", ["a\0b", b"a\xff".decode("utf-8", "surrogateescape")])
-def test_a_variable_that_is_no_text_is_told(name: str, text: str) -> None:
+def test_a_variable_that_is_no_text_is_an_error(name: str, text: str) -> None:
     with pytest.raises(InvalidSettings) as caught:
         from_mapping({"EMAIL_FROM": "a@example.com", "PASSWORD": "p", name: text})
     assert f"{name} takes UTF-8 text without NUL" in caught.value.facts["problems"]
 
 
-def test_a_data_dir_in_a_circle_of_links_is_told(tmp_path: Path) -> None:
+def test_a_data_dir_in_a_circle_of_links_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "a").symlink_to(tmp_path / "b")
     (tmp_path / "b").symlink_to(tmp_path / "a")
     if sys.version_info < (3, 13):
@@ -88,7 +88,7 @@ def test_a_data_dir_in_a_circle_of_links_is_told(tmp_path: Path) -> None:
             from_mapping({"DATA_DIR": "a/x"}, root=tmp_path)
 
 
-def test_a_key_file_that_is_none_is_told_and_its_byte_order_mark_is_not(tmp_path: Path) -> None:
+def test_a_key_file_that_is_none_is_an_error_and_its_byte_order_mark_is_not(tmp_path: Path) -> None:
     key = {"project_id": "p", "client_email": "a@b", "private_key": "k"}
     (tmp_path / "key.json").write_bytes(b"\xef\xbb\xbf" + json.dumps(key).encode())
     assert from_mapping({"FIREBASE_SETTINGS": "key.json"}, root=tmp_path).firebase_bucket == "p.appspot.com"
@@ -105,7 +105,7 @@ def test_a_key_file_that_is_none_is_told_and_its_byte_order_mark_is_not(tmp_path
     "content",
     [b"{", b"[]", b'{"name": 1}', b'{"light": []}', b'{"light": {"ink": 3}}', b'{"nome": "x"}', b'"\xe7"', b"\0"],
 )
-def test_a_brand_that_cannot_be_used_is_told(tmp_path: Path, content: bytes) -> None:
+def test_a_brand_that_cannot_be_used_is_an_error(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "brand.json").write_bytes(content)
     with pytest.raises(InvalidSettings, match=r"brand\.json takes an object of JSON"):
         brand.load(tmp_path / "brand.json")

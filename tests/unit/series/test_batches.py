@@ -1,4 +1,4 @@
-"""Slices of batches, and what stands for them."""
+"""Slices of batches, and their digests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fewer points: every peak stays, and it is said what was done."""
+"""Downsampling: every peak stays, and the answer has the method."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from pycemaker.series.downsample import Downsampler, downsample
 
 
 def batch_of(readings: list[float], start: int = 0) -> Batch:
-    rows = [b"%d" % (start + place) for place in range(len(readings))]
+    rows = [b"%d" % (start + index) for index in range(len(readings))]
     times = (start + np.arange(len(readings))) * 5000
     columns = Columns(times, np.array(readings, float), np.zeros(len(readings), np.int16), ("low",))
     return Batch(columns, b",".join(rows), np.cumsum([len(row) + 1 for row in rows]) - 1)
 
 
 def rows_of(batch: Batch) -> list[int]:
-    return [int(batch.row(place)) for place in range(len(batch))]
+    return [int(batch.row(index)) for index in range(len(batch))]
 
 
 def test_few_enough_documents_all_stay_with_and_without_a_reading() -> None:
@@ -36,21 +36,21 @@ def test_documents_without_a_reading_leave_first() -> None:
 def test_the_one_peak_of_many_stays_with_its_own_row() -> None:
     readings = [0.5] * 5000
     readings[3217], readings[1044] = 9.0, -9.0
-    kept = downsample([batch_of(readings[:2000]), batch_of(readings[2000:], 2000)], 10)
-    assert len(kept) <= 10
-    assert {3217, 1044} <= set(rows_of(kept))
-    assert kept.columns.reading.tolist() == [readings[place] for place in rows_of(kept)]
+    chosen = downsample([batch_of(readings[:2000]), batch_of(readings[2000:], 2000)], 10)
+    assert len(chosen) <= 10
+    assert {3217, 1044} <= set(rows_of(chosen))
+    assert chosen.columns.reading.tolist() == [readings[index] for index in rows_of(chosen)]
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.floats(-1e300, 1e300) | st.just(np.nan), min_size=1, max_size=300), st.integers(2, 80))
 def test_highest_and_lowest_stay_in_order_and_within_the_number(readings: list[float], most: int) -> None:
-    kept = downsample([batch_of(readings[:50]), batch_of([]), batch_of(readings[50:], 50)], most)
-    places, finite = rows_of(kept), [each for each in readings if np.isfinite(each)]
-    assert len(kept) <= most
-    assert places == sorted(set(places))
+    chosen = downsample([batch_of(readings[:50]), batch_of([]), batch_of(readings[50:], 50)], most)
+    indices, finite = rows_of(chosen), [each for each in readings if np.isfinite(each)]
+    assert len(chosen) <= most
+    assert indices == sorted(set(indices))
     if finite:
-        assert {max(finite), min(finite)} <= {readings[place] for place in places}
+        assert {max(finite), min(finite)} <= {readings[index] for index in indices}
 
 
 @pytest.mark.parametrize(("count", "method"), [(10, "nenhum"), (11, "minmax")])
@@ -98,8 +98,8 @@ def test_what_stays_does_not_depend_on_the_pieces_in_which_it_came(
 
 def test_early_samples_of_many_keep_as_many_points_as_late_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(downsampling, "_HELD", 5_000)
-    kept = rows_of(thinned(np.random.default_rng(7).normal(size=60_000), [720], 200).result())
-    tenths = np.bincount(np.array(kept) // 6_000)
+    chosen = rows_of(thinned(np.random.default_rng(7).normal(size=60_000), [720], 200).result())
+    tenths = np.bincount(np.array(chosen) // 6_000)
     assert tenths.min() >= 16
     assert tenths.max() <= 22
 

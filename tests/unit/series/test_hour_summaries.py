@@ -26,7 +26,7 @@ def test_an_hour_is_open_at_its_start_and_closed_at_its_end() -> None:
     assert summaries.mean.tolist() == pytest.approx([0.2, 0.9])
 
 
-def test_minimum_and_maximum_are_told_with_the_first_time_they_were_reached() -> None:
+def test_minimum_and_maximum_come_with_the_first_time_they_were_reached() -> None:
     rows = [(10, 0.5, "low"), (20, 0.1, "low"), (30, 0.9, "high"), (40, 0.9, "high"), (50, 0.1, "low")]
     summaries = summarize(columns(rows), "ratio")
     assert (summaries.minimum[0], summaries.minimum_ms[0]) == (0.1, 20)

@@ -16,12 +16,12 @@ PLACES = st.lists(st.integers(0, 6), max_size=60)
 def test_a_block_s_median_is_numpy_s_whatever_the_order_and_sizes_of_blocks(
     places: list[int], is_sorted: bool, fewest: int
 ) -> None:
-    place = np.array(sorted(places) if is_sorted else places, np.int64)
-    amounts = np.random.default_rng(len(places)).standard_normal(len(place))
+    owner = np.array(sorted(places) if is_sorted else places, np.int64)
+    amounts = np.random.default_rng(len(places)).standard_normal(len(owner))
     expected = [
-        np.median(own) if len(own := amounts[place == block]) >= max(1, fewest) else np.nan for block in range(7)
+        np.median(own) if len(own := amounts[owner == block]) >= max(1, fewest) else np.nan for block in range(7)
     ]
-    np.testing.assert_allclose(block_medians(place, amounts, 7, fewest), expected)
+    np.testing.assert_allclose(block_medians(owner, amounts, 7, fewest), expected)
 
 
 @pytest.mark.parametrize("width", [1, 4, 5, 40])

@@ -1,4 +1,4 @@
-"""Looks at the two ends of a metric's index: its newest samples, and documents whose `time_series` is no date."""
+"""Ends of a metric's index: its newest samples, and documents whose `time_series` is no date."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pycemaker.window import to_epoch_ms
 
 
 def absence(store: Store, metric: Metric, before_utc: datetime) -> Absence:
-    """What there is of a metric that has no sample in an interval: its last one up to an instant, undated ones.
+    """The facts about a metric that has no sample in an interval: its last one up to an instant, undated ones.
 
     Raises:
         DatabaseUnreachable: MongoDB is away.
@@ -22,21 +22,18 @@ def absence(store: Store, metric: Metric, before_utc: datetime) -> Absence:
     return Absence(newest_ms, has_undated(store.database, metric.collection))
 
 
-_FEW = 32
-
-
 def has_undated(database: Database, collection: str) -> bool:
-    """Whether a document's `time_series` is no date, by two looks: BSON sorts such ones before and after all dates.
+    """Whether a document's `time_series` is no date, by the index's two ends: BSON sorts others before and after dates.
 
     Raises:
         DatabaseUnreachable: MongoDB is away.
     """
-    return any(kind != "date" for way in (1, -1) for kind in _kinds_at_end(database, collection, way))
+    return any(kind != "date" for direction in (1, -1) for kind in _kinds_at_end(database, collection, direction))
 
 
-def _kinds_at_end(database: Database, collection: str, way: int) -> list[str]:
+def _kinds_at_end(database: Database, collection: str, direction: int) -> list[str]:
     stages: list[dict[str, Any]] = [
-        {"$sort": {"time_series": way}},
+        {"$sort": {"time_series": direction}},
         {"$limit": 1},
         {"$project": {"_id": 0, "kind": {"$type": "$time_series"}}},
     ]

@@ -59,7 +59,7 @@ BACKLOG = 4096
 """Connections that the kernel has made and the server has not accepted yet; Linux stops at `net.core.somaxconn`."""
 
 HEAD_SECONDS = 8
-"""How long the head of a request may take, from the connection or the last answer on."""
+"""The seconds that the head of a request may take, from the connection or the last answer on."""
 
 HEAD_BYTES = 16 * 1024
 """The longest head of a request; a report for 50 recipients has 13 KB."""

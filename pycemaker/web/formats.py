@@ -92,7 +92,7 @@ def parse_shape(query: Mapping[str, str], accept: str, default_max_points: int =
 
 
 def _max_points(text: str) -> int:
-    """How many documents at most; 0 for all, in spite of the default."""
+    """The most documents of an answer; 0 for all, in spite of the default."""
     number = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
     if number != 0 and not FEWEST <= number <= MOST:
         takes = f"0 (todas), ou um número inteiro de {FEWEST} a {MOST}"

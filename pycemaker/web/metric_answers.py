@@ -163,7 +163,7 @@ def _downsampled(batches: Iterator[Batch], max_points: int) -> Downsampler:
 
 
 def matches(if_none_match: str | None, etag: str) -> bool:
-    """Whether one of the tags of an `If-None-Match` header is this one (RFC 9110, 13.1.2)."""
+    """True where an `If-None-Match` header has this tag (RFC 9110, 13.1.2)."""
     if not if_none_match:
         return False
     given = (tag.strip().removeprefix("W/") for tag in if_none_match.split(","))

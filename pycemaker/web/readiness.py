@@ -24,13 +24,13 @@ BOUND_SECONDS = 2.5
 """For every check together: a caller has its answer within 3 s."""
 
 REUSE_SECONDS = 1.0
-"""How long an outcome is reused, so that a probe that comes often costs the database nothing more."""
+"""The seconds for which an outcome is reused, so that a probe that comes often costs the database nothing more."""
 
 LEAST_FREE_BYTES = 256 * 2**20
 """Room for mongod's next journal file and a report's artifacts; with less, MongoDB may stop."""
 
 STUCK_SECONDS = 30
-"""How much longer than the deadlines of the reports before it a report may wait before the queue counts as stuck."""
+"""The seconds beyond the deadlines of the reports before it that a report may wait until the queue counts as stuck."""
 
 
 _NO_WRITING = "o usuário do banco não tem direito de gravar: só as métricas são servidas"

@@ -38,7 +38,7 @@ def given(environ: Mapping[str, Any], *, as_password: bool = False) -> bytes:
 
 
 def is_correct(given_token: bytes, token: str) -> bool:
-    """Whether the given token is right, compared in constant time."""
+    """True where the given token is right, compared in constant time."""
     return hmac.compare_digest(given_token, token.encode())
 
 

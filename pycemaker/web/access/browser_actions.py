@@ -117,7 +117,7 @@ def refuse_preflights(application: Application, app: Bottle, cross_site: CrossSi
 
 
 def _acts(app: Bottle, environ: Environ) -> bool:
-    """Whether a route at the path acts, by any method: then preflights of all its methods are checked."""
+    """True where a route at the path acts, by any method: then preflights of all its methods are checked."""
     path = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "ignore")
     for method in METHODS:
         try:

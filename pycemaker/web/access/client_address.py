@@ -56,7 +56,7 @@ def client_address(environ: Mapping[str, Any], trusted: Sequence[Network]) -> st
 
 
 def is_local(environ: Mapping[str, Any], trusted: Sequence[Network] = ()) -> bool:
-    """Whether the request comes from this machine, and through no proxy.
+    """True where the request comes from this machine, and through no proxy.
 
     The `Host` counts too: where a site's own name suddenly means 127.0.0.1 (DNS rebinding), browsers on this machine
     ask here and let the site read the answer, but `Host` has the site's name.
@@ -75,7 +75,7 @@ def is_local(environ: Mapping[str, Any], trusted: Sequence[Network] = ()) -> boo
 
 
 def _is_forwarded(environ: Mapping[str, Any]) -> bool:
-    """Whether a header shows that a proxy passed the request on."""
+    """True where a header shows that a proxy passed the request on."""
     return any(
         text and (name in _PROXY_HEADERS or name.startswith(_PROXY_HEADER_PREFIX)) for name, text in environ.items()
     )

@@ -19,7 +19,7 @@ _PORTS = {"http": 80, "https": 443}
 _EMBEDDED = re.compile(
     r"\s*(?:image|audio|video|font|text/css|text/javascript|application/javascript)\b", re.IGNORECASE
 )
-"""How `Accept` begins where a page wants a picture, a style sheet or a script."""
+"""The beginning of `Accept` where a page wants a picture, a style sheet or a script."""
 
 
 class CrossSite:
@@ -86,7 +86,7 @@ def _origin(parts: SplitResult) -> tuple[str, str, int] | None:
 
 
 def _is_private(name: str) -> bool:
-    """Whether nobody else can have the DNS say that the name is this server's."""
+    """True where nobody else can have the DNS say that the name is this server's."""
     try:
         ip_address(name)
     except ValueError:
@@ -95,7 +95,7 @@ def _is_private(name: str) -> bool:
 
 
 def _is_navigation(environ: Mapping[str, Any], site: str) -> bool:
-    """Whether a person opens this address in a window: by a link, or (`none`) by hand, a bookmark, another program."""
+    """True where a person opens this address in a window: by a link, or (`none`) by hand, bookmark or program."""
     is_window = environ.get("HTTP_SEC_FETCH_MODE") == "navigate" and environ.get("HTTP_SEC_FETCH_DEST") == "document"
     is_meant = environ.get("HTTP_SEC_FETCH_USER") == "?1" or site == "none"
     return is_window and is_meant and environ["REQUEST_METHOD"] == "GET" and not environ.get("HTTP_ORIGIN")

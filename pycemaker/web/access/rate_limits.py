@@ -49,7 +49,7 @@ class LimitExceeded:
 
 
 class Admission:
-    """What was counted for one request. `release` undoes it where the request was refused later on."""
+    """The counts of one request. `release` undoes them where the request is refused later on."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -169,7 +169,7 @@ def _count(database: Database, document_id: str, limit: RateLimit, hit_ids: list
 
 
 def _wait_seconds(document: Document, limit: RateLimit, count: int = 1) -> int:
-    """How long until so many have left the window that `count` have room: the limit may have been larger before."""
+    """The seconds until the window has room for `count` more; the limit may have been larger before."""
     times: list[datetime] = sorted(hit["at"] for hit in document["hits"])
     too_many = len(times) + count - limit.most
     if not 0 < too_many <= len(times):

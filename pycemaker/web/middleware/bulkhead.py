@@ -34,7 +34,7 @@ THREADS = SLOTS + PROBE_SLOTS + SPARE_SLOTS
 """The threads that Granian needs: one for each slot, and some to queue requests."""
 
 QUEUE_SECONDS = 2.5
-"""How long a request stays in the queue before its 503, so that no caller waits 3 s for it."""
+"""The seconds that a request stays in the queue before its 503, so that no caller waits 3 s for it."""
 
 EXPIRED = "pycemaker.late"
 """In the environ of a request that was queued for QUEUE_SECONDS: it is answered with 503."""

@@ -29,7 +29,7 @@ BODIES_PER_CLIENT = 4
 """The same for one address, so that it leaves some to others."""
 
 SECONDS = 5.0
-"""How long a body may take; that of a form or of some JSON comes with the request's head."""
+"""The seconds that a body may take; that of a form or of some JSON comes with the request's head."""
 
 
 class BodySlots:

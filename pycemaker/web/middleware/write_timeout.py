@@ -25,7 +25,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 STALLED_SECONDS = 30
-"""How long a client may read nothing of an answer. A slow one that goes on reading may take hours."""
+"""The seconds for which a client may read nothing of an answer. A slow one that goes on reading may take hours."""
 
 MOST_STALLED = 32
 """Clients that may be stalled for MOST_STALLED_SECONDS; of more, those stalled for longest are disconnected."""

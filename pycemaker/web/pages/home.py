@@ -72,7 +72,7 @@ def _whole_second(instant_utc: datetime) -> datetime:
 
 
 def prefers_html(accept: str) -> bool:
-    """Whether `Accept` names HTML, as a browser's does; a program that takes anything gets JSON."""
+    """True where `Accept` names HTML, as a browser's does; a program that takes anything gets JSON."""
     return "text/html" in accept.lower()
 
 

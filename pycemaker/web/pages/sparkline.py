@@ -10,7 +10,7 @@ from pycemaker.window import to_epoch_ms
 
 WIDTH, HEIGHT = 240, 56
 GROUND = HEIGHT - 3.5
-"""Where the line of zero is, from the top."""
+"""The height of the zero line, from the top."""
 
 _MINUTES = 60
 

@@ -93,7 +93,7 @@ def _slot(streams: threading.BoundedSemaphore) -> Iterator[None]:
 
 
 class _StreamValidity:
-    """Whether a streamed answer is valid: never again once it broke off."""
+    """True where a streamed answer is valid: never again once it broke off."""
 
     def __init__(self, is_valid: Callable[[], bool]) -> None:
         self._is_valid = is_valid

@@ -28,7 +28,7 @@ from pycemaker.web.services import Services
 from pycemaker.window import parse_window
 
 EXTRA_WAIT_SECONDS = 10.0
-"""How much longer than a report's deadline a caller waits: for the queue, and for the mail server."""
+"""The seconds beyond a report's deadline that a caller waits: for the queue, and for the mail server."""
 
 
 def add_report(app: Bottle, services: Services) -> None:
@@ -77,7 +77,7 @@ def _under(base_path: str, entry: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _read_request(services: Services, date_now: str, time_range: str, email_to: str) -> tuple[bool, ReportRequest]:
-    """Whether the caller waits, and the report request; the token is checked first."""
+    """True where the caller waits, and the report request; the token is checked first."""
     services.access_control.check_token(request.environ)
     given = parameters(request)
     given.texts.pop(form_page.ACTION, None)  # the button's, of `send_page`

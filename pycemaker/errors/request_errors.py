@@ -41,6 +41,13 @@ class InvalidAddress(InvalidRequest):
     field = "email_to"
 
 
+class LocalPartNotAscii(InvalidAddress):
+    """An address with letters beyond ASCII before its @, which few mail servers take. Facts: as its base."""
+
+    message = "not a mail address: {text!r} (before the @ only ASCII is taken)"
+    sentence = "Endereço de e-mail inválido: antes do @ não pode haver acentos nem outros caracteres além de ASCII."
+
+
 class InvalidParameter(InvalidRequest):
     """Facts: `field`; `reason` in English; `takes`, the accepted values in Portuguese; `known`, the accepted names.
 

@@ -16,7 +16,7 @@ from bson import ObjectId
 from pycemaker.analysis.coverage import coverage
 from pycemaker.analysis.findings import find
 from pycemaker.analysis.metric_summary import summarize_metric
-from pycemaker.cache import packed_hours as packed
+from pycemaker.cache import packed_hours
 from pycemaker.cache.hour_samples import COLLECTION, HourSamples
 from pycemaker.cache.store import Store, WindowSamples
 from pycemaker.cache.summary_refresher import SummaryRefresher
@@ -191,7 +191,7 @@ def test_hours_of_more_samples_than_are_kept_are_read_as_they_stand(
     filled: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept(filled)
-    monkeypatch.setattr(packed, "MOST_SAMPLES", 60)
+    monkeypatch.setattr(packed_hours, "MOST_SAMPLES", 60)
     filled["cpu_usage"].insert_many(sample(END - OLD + timedelta(seconds=turn)) for turn in range(50))
     assert_true(filled)
     assert_true(filled)
@@ -222,7 +222,7 @@ def test_documents_of_another_layout_are_made_anew(filled: Database) -> None:
     kept(filled)
     filled[COLLECTION].update_many({}, {"$set": {"version": 0, "readings": b"x"}})
     assert_true(filled)
-    assert filled[COLLECTION].count_documents({"version": packed.VERSION}) == 2 * KEPT_HOURS
+    assert filled[COLLECTION].count_documents({"version": packed_hours.VERSION}) == 2 * KEPT_HOURS
 
 
 def test_a_server_keeps_the_hours_of_its_metrics_by_itself(database: Database) -> None:

@@ -22,6 +22,8 @@ from pycemaker.reports.model import Delivery
 from pycemaker.reports.plain_text import encodable, one_line
 
 _REPLY_AWAITED = "waiting for the answer to the message"
+_NO_TLS_AT_FIRST = "; a port without TLS at first (as a rule 587) takes SMTP_SECURITY=starttls"
+_TLS_AT_FIRST = "; a port with TLS at first (as a rule 465) takes SMTP_SECURITY=ssl"
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,7 @@ class SmtpSender:
 
     def _refusal(self, error: Exception, deadline: DeliveryDeadline) -> MailRefused:
         text = f"no end after {self.total_seconds:g} s" if deadline.is_over else _describe(error, self.timeout_seconds)
+        text += self._setting_at_fault(error, deadline)
         permanent = _is_permanent(error) and not deadline.is_over
         possibly_sent = deadline.step == _REPLY_AWAITED
         return MailRefused(
@@ -103,6 +106,17 @@ class SmtpSender:
             possibly_sent=possibly_sent,
             is_temporary=not (permanent or possibly_sent),
         )
+
+    def _setting_at_fault(self, error: Exception, deadline: DeliveryDeadline) -> str:
+        """The setting to change where one side speaks TLS and the other does not; else nothing.
+
+        A server that waits for TLS sends no greeting. One without TLS greets in the midst of the handshake, or
+        disconnects.
+        """
+        if deadline.awaited == "TLS" and not isinstance(error, ssl.SSLCertVerificationError):
+            return _NO_TLS_AT_FIRST
+        is_silent = deadline.is_over or "timed out" in str(error)
+        return _TLS_AT_FIRST if deadline.awaited == "greeting" and is_silent and self.security != "ssl" else ""
 
     def prepare(self) -> None:
         """Import in advance what the first message needs: a tenth of a second."""

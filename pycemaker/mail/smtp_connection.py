@@ -26,10 +26,16 @@ class DeliveryDeadline:
     """The deadline of one delivery: shuts the connection down when the time is over. It also knows the step.
 
     A socket's timeout starts again with each byte, so a server that sends single bytes would hold it for ever.
+
+    Attributes:
+        step: what is being done.
+        awaited: the server's first words: its `TLS` handshake, or its `greeting`; empty before and after them.
+        is_over: whether the time is.
     """
 
     def __init__(self, seconds: float) -> None:
         self.step = "connecting"
+        self.awaited = ""
         self.is_over = False
         self._handle: socket.socket | None = None
         self._lock = threading.Lock()
@@ -79,9 +85,13 @@ class SmtpConnection(smtplib.SMTP):
         plain.settimeout(self.timeout)
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # the last line does not wait for an ACK
         self._deadline.attach(plain)
+        self._deadline.awaited = "TLS"
         self.sock = self._tls.wrap_socket(plain, server_hostname=host) if self._tls else plain
         self.file = None
-        return self.getreply()
+        self._deadline.awaited = "greeting"
+        reply = self.getreply()
+        self._deadline.awaited = ""
+        return reply
 
     def getreply(self) -> tuple[int, bytes]:
         """The next answer."""

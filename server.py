@@ -12,11 +12,6 @@ from functools import wraps
 from typing import Any
 
 from bottle import Bottle
-from granian import Granian
-from granian.constants import HTTPModes, Interfaces
-from granian.http import HTTP1Settings
-from granian.log import LogLevels
-from granian.server import mp
 
 from pycemaker import brand, errors
 from pycemaker.cache.store import Store
@@ -27,7 +22,6 @@ from pycemaker.jobs.process_tree import forbid_reading
 from pycemaker.jobs.service_factory import make_report_service
 from pycemaker.metrics import NAMES as METRIC_NAMES
 from pycemaker.mongo.database import open_database
-from pycemaker.reports import parameters
 from pycemaker.settings import ROOT, load
 from pycemaker.telemetry import logs
 from pycemaker.web.access.browser_actions import BrowserActions, refuse_preflights
@@ -36,6 +30,7 @@ from pycemaker.web.error_handling import handle_errors, handle_http_error, refus
 from pycemaker.web.middleware import bulkhead
 from pycemaker.web.middleware.access_log import log_requests
 from pycemaker.web.middleware.cors import allow_origins
+from pycemaker.web.middleware.in_flight import InFlight, bound_answers, connections_sending
 from pycemaker.web.middleware.path_spelling import normalize_paths
 from pycemaker.web.middleware.request_bodies import limit_bodies
 from pycemaker.web.middleware.response_cache import cache_responses
@@ -71,6 +66,9 @@ version in requirements.txt."""
 _M_TOP_PAD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -2, -3, -8
 """Parameters of glibc's `mallopt`."""
 
+_JEMALLOC = "background_thread:true,dirty_decay_ms:500,muzzy_decay_ms:0,narenas:2"
+"""How Granian's own allocator is set up: what held clients' answers goes back to the system soon."""
+
 
 def create_app(services: Services) -> Any:
     """The WSGI application over these services. No I/O happens until a request comes."""
@@ -78,7 +76,8 @@ def create_app(services: Services) -> Any:
     cross_site = CrossSite(services.settings.public_url, origins)
     app = create_routes(services, cross_site)
     cached = cache_responses(limit_bodies(add_security_headers(app)), services.store.cache_bytes // 8)
-    shared = refuse_preflights(allow_origins(bulkhead.refuse_expired(cached), origins), app, cross_site)
+    bounded = bound_answers(bulkhead.refuse_expired(cached), services.in_flight)
+    shared = refuse_preflights(allow_origins(bounded, origins), app, cross_site)
     normalized = normalize_paths(shared, services.settings.base_path, _route_names(app))
     return log_requests(count_traffic(normalized, services.traffic))
 
@@ -108,27 +107,29 @@ def _route_names(app: Bottle) -> set[str]:
 def application() -> Any:
     """The application of a Granian worker, over the real services of this process."""
     forbid_reading()
+    _tune_allocator()
     settings = load()
     logs.set_up(settings)
     logs.log_uncaught()
     database = open_database(settings.mongo_db_url, settings.data_dir)
     report_service = make_report_service(settings, database, os.environ, keep_spare=True)
-    services = Services(settings, Store(database, settings.cache_mb * 2**20), report_service)
+    in_flight = InFlight(connections_sending)
+    services = Services(settings, Store(database, settings.cache_mb * 2**20), report_service, in_flight=in_flight)
     report_service.start()
-    parameters.warm()  # here and not beside the first requests, which would all wait for what it imports
     if database.is_embedded:
         Collector(database, settings.data_dir, services.traffic).start()
     SummaryRefresher(services.store).start()
     _install_bulkheads(settings.base_path)
     startup.end_with_parent()
-    end_stalled_clients(settings.port)
+    end_stalled_clients(settings.port, lambda: services.refuses_answers)
     _collect_garbage_seldom()
-    _tune_allocator()
     return create_app(services)
 
 
 def _install_bulkheads(base_path: str) -> None:
     """Wrap the function by which the Granian worker that is starting in this process calls the application."""
+    from granian.server import mp
+
     wrapped = getattr(mp, _CALLER_FACTORY)
 
     @wraps(wrapped)
@@ -150,18 +151,21 @@ def _collect_garbage_seldom() -> None:
 def _tune_allocator() -> None:
     """Let the C library get memory in large pieces and share freed memory between threads.
 
-    Else each thread that reads a page of documents asks the system anew: a tenth of a cold read and more.
+    Else each thread that reads a page of documents asks the system anew: a tenth of a cold read and more. It has to be
+    set before there are threads, also in the process from which a worker is forked. Pieces of 2 MB and more hold long
+    answers, and go back to the system.
     """
     if sys.platform == "linux":
         with contextlib.suppress(AttributeError):  # a C library without it
             adjust = ctypes.CDLL(None).mallopt
-            for parameter, value in ((_M_ARENA_MAX, 2), (_M_MMAP_THRESHOLD, 32 * 2**20), (_M_TOP_PAD, 64 * 2**20)):
+            for parameter, value in ((_M_ARENA_MAX, 2), (_M_MMAP_THRESHOLD, 2 * 2**20), (_M_TOP_PAD, 16 * 2**20)):
                 adjust(parameter, value)
 
 
 def main() -> int:
     """Start everything, serve until Ctrl-C or SIGTERM, stop everything; the exit status."""
     forbid_reading()
+    _tune_allocator()
     try:
         settings = load()
         brand.load()
@@ -183,6 +187,12 @@ def main() -> int:
 
 
 def _serve(address: str, port: int) -> None:
+    os.environ.setdefault("_RJEM_MALLOC_CONF", _JEMALLOC)  # before Granian is loaded, which reads it then
+    from granian import Granian
+    from granian.constants import HTTPModes, Interfaces
+    from granian.http import HTTP1Settings
+    from granian.log import LogLevels
+
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     Granian(
         "server:application",

@@ -24,6 +24,7 @@ A file map, in the order in which data walks:
                          HTML and pictures out of a period
     show                 the cells' verbs: they display tables and figures
     report/              notebook -> page -> figures stored -> mail; the catalogue of notebooks
+    period_reader        the period of a notebook, read from the database
     wiring               builds the real parts out of the settings
     commands/            what `python -m pycemaker` does
     brand                name, logo and colours, for templates and tables
@@ -64,6 +65,7 @@ _HOMES = {
     "pycemaker.presentation.figures": ("course", "criticity_shares"),
     "pycemaker.presentation.figures.sheet": ("picture",),
     "pycemaker.metrics": ("CPU", "DISK", "HTTP_FAIL", "METRICS", "RAM", "REQUEST_COUNT", "RESPONSE_TIME"),
+    "pycemaker.reports.read_period": ("read_period",),
     "pycemaker.presentation.display": (
         "capacity_changes",
         "capacity_section",
@@ -78,7 +80,6 @@ _HOMES = {
         "translated",
         "trust",
     ),
-    "pycemaker.reports.read_period": ("read_period",),
 }
 
 __all__ = [

@@ -21,7 +21,7 @@ from pycemaker.columnar.split import split
 from pycemaker.metrics import METRICS, Metric
 from pycemaker.mongo.database import Database, one_exchange
 from pycemaker.mongo.privileges import Privileges, read_privileges
-from pycemaker.mongo.reader import BATCH_DOCUMENTS, Reader
+from pycemaker.mongo.reader import BATCH_DOCUMENTS, HourEnd, Reader
 from pycemaker.mongo.single_flight import SingleFlight
 from pycemaker.series.batches import Batch, Columns, join_columns
 from pycemaker.series.period import Arrivals
@@ -205,10 +205,6 @@ class Store:
         """
         return self._reader.newest_ms(metric, until_ms)
 
-    def newest_key(self, metric: Metric, until_ms: int) -> tuple[int, int | None] | None:
-        """The same, and the second since 1970 in which its `_id` was made; None where that is no ObjectId."""
-        return self._reader.newest(metric, until_ms)
-
     def count(self, metric: Metric, interval: Interval) -> int:
         """The number of documents of an interval that has an end, by the index, whatever their times are.
 
@@ -218,6 +214,14 @@ class Store:
         from_ms, until_ms = _bounds(interval)
         assert until_ms is not None  # noqa: S101 - an open end has no count
         return self._reader.count(metric, from_ms, until_ms)
+
+    def counts_by_index(self, metric: Metric) -> bool:
+        """As `Reader.counts_by_index`."""
+        return self._reader.counts_by_index(metric)
+
+    def hour_ends(self, metric: Metric, hours: range) -> dict[int, HourEnd]:
+        """As `Reader.hour_ends`."""
+        return self._reader.hour_ends(metric, hours)
 
     def sample_history_end(self) -> datetime | None:
         """Where the made-up history ends, aware UTC; None where there is none in this database.

@@ -35,6 +35,8 @@ from pycemaker.telemetry import logs
 Answer = Callable[[dict[str, Any]], None]
 """Writes one JSON object to the server."""
 
+_REMOVE = "import shutil, sys; shutil.rmtree(sys.argv[1], ignore_errors=True)"
+
 
 def main(folder: Path) -> None:
     """Render one report, then end."""
@@ -66,6 +68,7 @@ def main(folder: Path) -> None:
     finally:
         kernel.kill()
         _end_descendants()
+        shutil.rmtree(folder, ignore_errors=True)  # also where `_listen` is about to, which ends with this thread
 
 
 def _end_descendants() -> None:
@@ -87,10 +90,10 @@ def _listen(tasks: queue.Queue[str], folder: Path) -> None:
     if line := sys.stdin.readline():
         tasks.put(line)
         sys.stdin.read()
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # threads whose kernel ends under them write tracebacks
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # whatever the others say of what ends under them is no fault
     _end_descendants()
-    shutil.rmtree(folder, ignore_errors=True)
-    os._exit(1)
+    # This ends the threads that write there, too.
+    os.execv(sys.executable, [sys.executable, "-ISc", _REMOVE, str(folder)])  # noqa: S606 - our own command
 
 
 def _render(task: dict[str, Any], collaborators: Collaborators, answer: Answer) -> None:

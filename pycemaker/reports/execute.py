@@ -14,6 +14,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from pycemaker.reports import nbformat_first  # noqa: F401 - before papermill, which imports nbformat whole
+
+# isort: split
 import papermill
 import zmq
 from jupyter_client.blocking.client import BlockingKernelClient
@@ -44,7 +47,7 @@ OUTPUT_SECONDS = 60
 _WARM_UP = (
     "import pycemaker.presentation.display, pycemaker.reports.read_period, pycemaker.reports.charts;"
     " pycemaker.i18n.language.speak(pycemaker.settings.load().report_language);"
-    " pycemaker.presentation.figures.warm(); pycemaker.reports.parameters.warm();"
+    " pycemaker.presentation.figures.warm();"
     " pycemaker.presentation.figures.sheet.use_fonts();"
     " pycemaker.reports.charts.show_specifications(get_ipython()); del pycemaker;"
     " get_ipython().ask_exit = __import__('sys').exit"

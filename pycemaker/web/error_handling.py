@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 
 from bottle import HTTPError, HTTPResponse, request, response
 
 from pycemaker import errors
 from pycemaker.web import response_bodies
-from pycemaker.web.wsgi import loggable
+from pycemaker.web.wsgi import StartResponse, loggable
 
 JSON = "application/json; charset=utf-8"
 _BROWSER_CHALLENGE = 'Bearer, Basic realm="Pycemaker: API_TOKEN", charset="UTF-8"'
@@ -62,6 +63,16 @@ def _answer(error: errors.PycemakerError) -> HTTPResponse:
     if retry_after_seconds is not None:
         headers["Retry-After"] = str(retry_after_seconds)
     return HTTPResponse(response_bodies.json_bytes(response_bodies.error(error)), error.status, headers)
+
+
+def refuse(error: errors.PycemakerError, start_response: StartResponse, *headers: tuple[str, str]) -> list[bytes]:
+    """The error's answer, written without Bottle."""
+    body = response_bodies.json_bytes(response_bodies.error(error))
+    if "retry_after_seconds" in error.facts:
+        headers = (*headers, ("Retry-After", str(error.facts["retry_after_seconds"])))
+    status = f"{error.status} {HTTPStatus(error.status).phrase}"
+    start_response(status, [("Content-Type", JSON), ("Content-Length", str(len(body))), *headers])
+    return [body]
 
 
 def handle_http_error(error: HTTPError) -> bytes:

@@ -36,6 +36,8 @@ STUCK_SECONDS = 30
 _NO_WRITING = "o usuário do banco não tem direito de gravar: só as métricas são servidas"
 _FORBIDDEN_INDEX = "falta um índice, e o usuário não o pode criar: as leituras são lentas"
 _REFUSED_INDEX = "o MongoDB recusa um índice, como o de uma view: as leituras são lentas"
+_NO_READINGS = "a leitura das últimas amostras não é um número, e elas não entram nas contas"
+_UNREAD_VIEW = "é uma view, e não se sabe se há amostras"
 _NO_INDEXING = "o usuário do banco não tem direito de criar índices: só as métricas são servidas"
 
 
@@ -120,7 +122,7 @@ def _failed(error: PycemakerError) -> Outcome:
 
 
 def check_samples(store: Store, clock: Callable[[], datetime]) -> Outcome:
-    """Looks whether samples keep coming, with dates. Requests go on where they do not."""
+    """Looks whether samples keep coming, with dates and readings. Requests go on where they do not."""
     try:
         store.prepare_all(BOUND_SECONDS - 0.5)  # it reads by the indexes, which another check has begun to make
         sources = read_sources(store.database)
@@ -132,6 +134,10 @@ def check_samples(store: Store, clock: Callable[[], datetime]) -> Outcome:
     silent = {source.metric.label: source.silent_seconds(now_utc) for source in sources}
     problems = [f"{label}: sem amostras há {i18n.duration(seconds)}" for label, seconds in silent.items() if seconds]
     problems += [f"{source.metric.label}: há amostras sem data" for source in sources if source.has_undated]
+    problems += [f"{source.metric.label}: {_NO_READINGS}" for source in sources if not source.has_readings]
+    problems += [
+        f"{source.metric.label}: é uma view, e não se sabe se há amostras" for source in sources if source.is_view
+    ]
     return Outcome(WARN if problems else OK, "; ".join(problems), figures={"sources": len(sources)})
 
 

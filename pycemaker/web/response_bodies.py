@@ -87,10 +87,10 @@ def _rows(batches: Iterable[Batch]) -> Iterator[bytes]:
 
 
 def _comma_separated(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    separator = b""
-    for chunk in chunks:
-        yield separator + chunk if separator else chunk
-        separator = b","
+    for index, chunk in enumerate(chunks):
+        if index:
+            yield b","  # by itself: the cache holds the chunk, which is not copied for it
+        yield chunk
 
 
 class _IntervalReader:

@@ -15,6 +15,7 @@ from pycemaker.settings import NOTEBOOKS, Settings
 from pycemaker.telemetry.traffic import Traffic
 from pycemaker.web.access.access_control import AccessControl
 from pycemaker.web.access.rate_limits import RateLimits
+from pycemaker.web.middleware.in_flight import InFlight
 
 STREAMS = 32
 """Long answers at a time: each holds a thread until its client has read it, however slowly."""
@@ -31,6 +32,7 @@ class Services:
         traffic: counts answers.
         clock: gives the present, aware UTC.
         streams: slots for long answers.
+        in_flight: the bytes of answers that clients have not read.
         notebooks: the folder of the notebooks.
     """
 
@@ -40,9 +42,18 @@ class Services:
     traffic: Traffic = field(default_factory=Traffic)
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     streams: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(STREAMS))
+    in_flight: InFlight = field(default_factory=InFlight)
     notebooks: Path = NOTEBOOKS
 
     @cached_property
     def access_control(self) -> AccessControl:
         """Checks tokens and limits of report requests."""
         return AccessControl(self.settings, RateLimits(self.store.database))
+
+    @property
+    def refuses_answers(self) -> bool:
+        """Whether answers are refused now for those that are under way or in flight."""
+        has_place = self.streams.acquire(blocking=False)
+        if has_place:
+            self.streams.release()
+        return not has_place or self.in_flight.is_full

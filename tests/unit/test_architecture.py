@@ -63,7 +63,7 @@ ALONE = {
     "jupyter_client": {"pycemaker.reports.execute"},
     "zmq": {"pycemaker.reports.execute"},
     "nbconvert": {"pycemaker.reports.render", "pycemaker.reports.fragments"},
-    "nbformat": {"pycemaker.reports.render", "pycemaker.reports.notebook_file"},
+    "nbformat": {"pycemaker.reports.render", "pycemaker.reports.nbformat_first"},
     "resvg_py": {"pycemaker.reports.pictures"},
     "plotly": {"pycemaker.reports.charts"},
     "vl_convert": {"pycemaker.reports.charts"},
@@ -95,7 +95,6 @@ ALONE = {
     "dotenv": {"pycemaker.parsing.env_file"},
     "jinja2": {"pycemaker.web.pages.templating"},
     "markupsafe": {"pycemaker.web.pages.templating"},
-    "jsonschema": {"pycemaker.reports.parameters"},
     "prometheus_client": {"pycemaker.web.exposition"},
     "idna": {"pycemaker.parsing.hosts"},
     "orjson": {

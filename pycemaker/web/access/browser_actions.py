@@ -14,9 +14,8 @@ from typing import Any
 from bottle import Bottle, HTTPError, HTTPResponse, request, response
 
 from pycemaker.errors import ForeignOrigin
-from pycemaker.web import response_bodies
 from pycemaker.web.access.cross_site import CrossSite
-from pycemaker.web.error_handling import JSON, handle_errors
+from pycemaker.web.error_handling import handle_errors, refuse
 from pycemaker.web.middleware.security_headers import refuse_speculative
 from pycemaker.web.pages import form_page
 from pycemaker.web.wsgi import Application, Environ, StartResponse
@@ -106,12 +105,7 @@ def refuse_preflights(application: Application, app: Bottle, cross_site: CrossSi
     def refusing(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         if environ["REQUEST_METHOD"] != "OPTIONS" or cross_site.may_preflight(environ) or not _acts(app, environ):
             return application(environ, start_response)
-        error = ForeignOrigin(origin=environ["HTTP_ORIGIN"][:100])
-        body = response_bodies.json_bytes(response_bodies.error(error))
-        start_response(
-            "403 Forbidden", [("Content-Type", JSON), ("Vary", "Origin"), ("Content-Length", str(len(body)))]
-        )
-        return [body]
+        return refuse(ForeignOrigin(origin=environ["HTTP_ORIGIN"][:100]), start_response, ("Vary", "Origin"))
 
     return refusing
 

@@ -19,8 +19,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from pycemaker import errors
-from pycemaker.web import response_bodies
-from pycemaker.web.error_handling import JSON
+from pycemaker.web.error_handling import refuse
 from pycemaker.web.wsgi import Application, Environ, StartResponse
 
 HEALTH = "/health"
@@ -110,14 +109,11 @@ def with_bulkheads(answer: Answer, base_path: str = "") -> Answer:
 
 def refuse_expired(application: Application) -> Application:
     """The application; requests that were in the queue for too long are answered with 503 before it."""
-    busy = errors.ServerBusy(retry_after_seconds=1)
-    body = response_bodies.json_bytes(response_bodies.error(busy))
 
     def answer(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         if EXPIRED not in environ:
             return application(environ, start_response)
-        start_response("503 Service Unavailable", [("Content-Type", JSON), ("Retry-After", "1")])
-        return [body]
+        return refuse(errors.ServerBusy(retry_after_seconds=1), start_response)
 
     return answer
 

@@ -17,36 +17,34 @@ How changes of the samples are noticed, at each use:
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from functools import partial
 
-from bson.codec_options import CodecOptions
-from pymongo import ReplaceOne
-
-from pycemaker.data.database import one_exchange
-from pycemaker.data.hour_documents import Document, from_documents, hour_of, id_of, to_documents, version_of
+from pycemaker.data.hour_collection import (
+    DEFAULT_APPLICATION,
+    HourCollection,
+    differing,
+    interval_of,
+    naive_now,
+    whole_hours,
+)
+from pycemaker.data.hour_documents import Document, from_documents, hour_of, to_documents, version_of
 from pycemaker.data.store import Store
 from pycemaker.errors import DatabaseUnreachable
 from pycemaker.hour_summaries import HOUR_MS, HourSummaries, summarize
 from pycemaker.metrics import Metric
-from pycemaker.window import Interval, from_epoch_ms, to_epoch_ms
+from pycemaker.window import Interval
 
 COLLECTION = "hour_summaries"
-DEFAULT_APPLICATION = ""
 
 RECENT_HOURS = 24
 RUN_HOURS = 24
 """Hours that are read or counted together: 17,280 samples at 5 s, 86,400 at 1 s."""
 
-KEPT_DAYS = 90
-"""MongoDB removes an hour that was neither made nor compared for so long: nobody has read it."""
-
 _A_DAY = timedelta(days=1)
-_MOST_DOCUMENTS = 10_000
-_NAIVE: CodecOptions[Document] = CodecOptions(tz_aware=False)  # half the time; none of these dates goes out
 _log = logging.getLogger(__name__)
 
 
@@ -83,11 +81,8 @@ class HourStore:
         self, store: Store, application: str = DEFAULT_APPLICATION, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._store = store
-        self._application = application
+        self._collection = HourCollection(store.database, COLLECTION, "checked_at", application)
         self._clock = clock
-        self._keeps = True
-        self._preparing = threading.Lock()
-        self._is_prepared = False
 
     def read(self, metric: Metric, interval: Interval, effort: Effort = FOR_A_REPORT) -> HourSummaries:
         """The summaries of the whole hours within an interval that has an end, oldest first.
@@ -111,15 +106,7 @@ class HourStore:
         return from_documents(kept, metric.unit)
 
     def _kept(self, metric: Metric, hours: range) -> dict[int, Document]:
-        ids = {"$gte": self._id(metric, hours.start), "$lt": self._id(metric, hours.stop)}
-        try:
-            with one_exchange():
-                collection = self._store.database[COLLECTION].with_options(_NAIVE)
-                documents = list(collection.find({"_id": ids}, batch_size=_MOST_DOCUMENTS))
-        except DatabaseUnreachable as error:
-            self._do_without(error)
-            return {}
-        version = version_of(metric.unit)
+        version, documents = version_of(metric.unit), self._collection.find(metric, hours)
         return {hour_of(document): document for document in documents if document["version"] == version}
 
     # Comparing.
@@ -136,39 +123,19 @@ class HourStore:
             if self._clock() >= until:
                 break
             changed |= self._differing(metric, kept, day)
-            self._note_compared(metric, day)
+            self._collection.note(metric, day, {"checked_at": naive_now()})
         return changed | self._aged(metric, kept, effort.hours_renewed)
 
     def _differing(self, metric: Metric, kept: dict[int, Document], hours: range) -> dict[int, int]:
-        """Those whose documents are more or fewer than they were, found by halves."""
-        known = [hour for hour in hours if hour in kept]
-        if not known:
-            return {}
-        span = range(known[0], known[-1] + 1)
-        counted = self._store.count(metric, _interval(span))
-        if counted == sum(kept[hour]["documents"] for hour in known):
-            return {}
-        if len(span) == 1:
-            return {span.start: counted}
-        middle = span.start + len(span) // 2
-        halves = range(span.start, middle), range(middle, span.stop)
-        return self._differing(metric, kept, halves[0]) | self._differing(metric, kept, halves[1])
+        """Those whose documents are more or fewer than they were."""
+        known = {hour: document["documents"] for hour, document in kept.items()}
+        return differing(partial(self._store.count, metric), known, hours)
 
     def _aged(self, metric: Metric, kept: dict[int, Document], count: int) -> dict[int, int]:
         """Those made longest ago, over a day ago."""
-        before = _now() - _A_DAY
+        before = naive_now() - _A_DAY
         oldest = sorted((document["made_at"], hour) for hour, document in kept.items() if document["made_at"] < before)
-        return {hour: self._store.count(metric, _interval(range(hour, hour + 1))) for _, hour in oldest[:count]}
-
-    def _note_compared(self, metric: Metric, hours: range) -> None:
-        ids = {"$gte": self._id(metric, hours.start), "$lt": self._id(metric, hours.stop)}
-        if self._keeps:
-            try:
-                with one_exchange():
-                    now = {"$set": {"checked_at": _now()}}
-                    self._store.database[COLLECTION].update_many({"_id": ids}, now)
-            except DatabaseUnreachable as error:
-                self._do_without(error)
+        return {hour: self._store.count(metric, interval_of(range(hour, hour + 1))) for _, hour in oldest[:count]}
 
     # Making.
 
@@ -198,67 +165,15 @@ class HourStore:
 
     def _make(self, metric: Metric, hours: range, kept: dict[int, Document], counted: int | None = None) -> None:
         """Make these hours; `counted`: how many documents the one hour has by the index."""
-        columns = self._store.read_columns(metric, _interval(hours))
-        documents = to_documents(summarize(columns, metric.unit), self._application, metric.id, _now())
+        columns = self._store.read_columns(metric, interval_of(hours))
+        summaries = summarize(columns, metric.unit)
+        documents = to_documents(summaries, self._collection.application, metric.id, naive_now())
         if counted is not None:
             documents = [document | {"documents": counted} for document in documents]
         kept.update((hour_of(document), document) for document in documents)
-        self._write(documents)
+        self._collection.write(documents)
         if not documents:
-            self._remove(metric, hours)
-
-    def _write(self, documents: Iterable[Document]) -> None:
-        writes = [ReplaceOne({"_id": document["_id"]}, document, upsert=True) for document in documents]
-        if not writes or not self._keeps:
-            return
-        try:
-            self._prepare()
-            with one_exchange():
-                self._store.database[COLLECTION].bulk_write(writes, ordered=False)
-        except DatabaseUnreachable as error:
-            self._do_without(error)
-
-    def _remove(self, metric: Metric, hours: range) -> None:
-        """Of hours that have no sample any more."""
-        ids = {"$gte": self._id(metric, hours.start), "$lt": self._id(metric, hours.stop)}
-        if self._keeps:
-            try:
-                with one_exchange():
-                    self._store.database[COLLECTION].delete_many({"_id": ids})
-            except DatabaseUnreachable as error:
-                self._do_without(error)
-
-    def _prepare(self) -> None:
-        """See to the index by which MongoDB removes what nobody has read for KEPT_DAYS."""
-        with self._preparing:
-            if not self._is_prepared:
-                with one_exchange():
-                    after = int(timedelta(days=KEPT_DAYS).total_seconds())
-                    self._store.database[COLLECTION].create_index("checked_at", expireAfterSeconds=after)
-                self._is_prepared = True
-
-    def _do_without(self, error: DatabaseUnreachable) -> None:
-        """From here on nothing is kept: this user may not, or MongoDB is too slow."""
-        self._keeps = False
-        _log.info("hour summaries are not kept: %s", error.facts.get("reason"))
-
-    def _id(self, metric: Metric, hour: int) -> Document:
-        return id_of(self._application, metric.id, hour)
-
-
-def whole_hours(interval: Interval) -> range:
-    """The whole UTC hours within an interval that has an end, hours since 1970."""
-    assert interval.end_utc is not None  # noqa: S101 - an open end is in no hour
-    return range(-(-to_epoch_ms(interval.start_utc) // HOUR_MS), to_epoch_ms(interval.end_utc) // HOUR_MS)
-
-
-def _now() -> datetime:
-    """UTC, naive, as the documents are read."""
-    return datetime.now(UTC).replace(tzinfo=None)
-
-
-def _interval(hours: range) -> Interval:
-    return Interval(from_epoch_ms(hours.start * HOUR_MS), from_epoch_ms(hours.stop * HOUR_MS))
+            self._collection.remove(metric, hours)
 
 
 def _least_recent(kept: dict[int, Document], hours: Iterable[int], effort: Effort) -> list[range]:
@@ -267,6 +182,6 @@ def _least_recent(kept: dict[int, Document], hours: Iterable[int], effort: Effor
     for hour in hours:
         day, at = hour // 24, kept[hour]["checked_at"]
         compared[day] = min(at, compared.get(day, at))
-    before = _now() - timedelta(seconds=effort.rest_seconds)
+    before = naive_now() - timedelta(seconds=effort.rest_seconds)
     days = sorted((at, day) for day, at in compared.items() if at <= before)
     return [range(day * 24, day * 24 + 24) for _, day in days[: effort.days_compared]]

@@ -12,6 +12,7 @@ from pathlib import Path
 from pycemaker import brand, language
 from pycemaker.data.database import Database, open_database
 from pycemaker.data.ends import absence
+from pycemaker.data.hour_samples import HourSamples
 from pycemaker.data.hour_store import HourStore
 from pycemaker.data.store import Store
 from pycemaker.language import _
@@ -58,7 +59,7 @@ def _read_part(settings: Settings, metric: Metric, window: Window) -> MetricPeri
     """One metric's samples, for what is attached: no earlier days, which the summary does not compare with."""
     database = open_database(settings.mongo_db_url, settings.data_dir)
     try:
-        samples = Store(database).read_window(metric, window)
+        samples = HourSamples(Store(database)).read_window(metric, window)
         return MetricPeriod(metric, window, settings.timezone, samples.current, samples.previous)
     finally:
         database.close()
@@ -136,13 +137,13 @@ def _cells_so_far() -> list[str]:
 
 def _read(database: Database, window: Window, settings: Settings) -> Period:
     store = Store(database)
-    hours = HourStore(store)
+    kept, hours = HourSamples(store), HourStore(store)
     sample_end = store.sample_history_end()
     made_up = sample_end is not None and sample_end > window.previous_start_utc
     has_real_arrivals = sample_end is None or sample_end <= window.start_utc
 
     def read(metric: Metric) -> MetricPeriod:
-        samples = store.read_window(metric, window)
+        samples = kept.read_window(metric, window)
         return MetricPeriod(
             metric,
             window,

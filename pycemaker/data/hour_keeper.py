@@ -1,18 +1,21 @@
-"""Keeps the hour summaries of the last two months up to date while a server runs, so that reports need not."""
+"""Keeps hour summaries and samples of the last two months up to date while a server runs, so that reports need not."""
 
 from __future__ import annotations
 
 import logging
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 
 from pymongo.errors import DuplicateKeyError
 
 from pycemaker.data.database import Database, one_exchange
-from pycemaker.data.hour_store import COLLECTION, DEFAULT_APPLICATION, Effort, HourStore
+from pycemaker.data.hour_collection import DEFAULT_APPLICATION, whole_hours
+from pycemaker.data.hour_samples import RECENT_HOURS, SPAN_HOURS, HourSamples
+from pycemaker.data.hour_store import COLLECTION, Effort, HourStore
 from pycemaker.data.store import Store
 from pycemaker.errors import PycemakerError
-from pycemaker.metrics import METRICS
+from pycemaker.metrics import METRICS, Metric
 from pycemaker.period import HISTORY_DAYS
 from pycemaker.window import Interval
 
@@ -28,12 +31,16 @@ EFFORT = Effort(
 )
 """For one metric: all days are compared, and all hours made anew within the day's 48 passes."""
 
+KEPT_SAMPLES_DAYS = 62
+"""What a report of a month and the month before it read."""
+
+_SPAN_RENEWED = SPAN_HOURS // 48 + 1
 _PASS_ID = {"application": DEFAULT_APPLICATION, "metric": "", "hour": None}
 _log = logging.getLogger(__name__)
 
 
 class HourKeeper:
-    """A thread of a server that makes and compares hour summaries; of several servers one does so at a time.
+    """A thread of a server that makes and compares what is kept of hours; of several servers one does so at a time.
 
     Args:
         store: where the samples are.
@@ -65,14 +72,23 @@ class HourKeeper:
                 if claim_pass(self._store.database, self._pass_seconds):
                     self._bring_up_to_date()
             except PycemakerError as error:
-                _log.warning("hour summaries not brought up to date: %s", error)
+                _log.warning("hours not brought up to date: %s", error)
 
     def _bring_up_to_date(self) -> None:
-        hours, end_utc = HourStore(self._store), datetime.now(UTC)
+        summaries, samples, end_utc = HourStore(self._store), HourSamples(self._store), datetime.now(UTC)
         for metric in METRICS:
             if self._stopping.is_set():
                 return
-            hours.read(metric, Interval(end_utc - timedelta(days=KEPT_AHEAD_DAYS), end_utc), EFFORT)
+            summaries.read(metric, Interval(end_utc - timedelta(days=KEPT_AHEAD_DAYS), end_utc), EFFORT)
+            self._keep_samples(samples, metric, end_utc)
+
+    def _keep_samples(self, samples: HourSamples, metric: Metric, end_utc: datetime) -> None:
+        """What is not kept by then is left for later passes."""
+        until = time.monotonic() + EFFORT.seconds
+        days, recent = timedelta(days=KEPT_SAMPLES_DAYS), timedelta(hours=RECENT_HOURS)
+        for _span in samples.spans(metric, whole_hours(Interval(end_utc - days, end_utc - recent)), _SPAN_RENEWED):
+            if self._stopping.is_set() or time.monotonic() >= until:
+                return
 
 
 def claim_pass(database: Database, pass_seconds: float) -> bool:

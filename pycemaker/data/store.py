@@ -16,7 +16,7 @@ from pycemaker.data.encode import encode_batch, encode_columns
 from pycemaker.data.gather import split
 from pycemaker.data.hours import TooDenseError
 from pycemaker.data.known import State
-from pycemaker.data.lags import lags_seconds
+from pycemaker.data.lags import Stored, join_stored, made_seconds
 from pycemaker.data.reader import BATCH_DOCUMENTS, Reader
 from pycemaker.data.rights import Rights, look_at_rights
 from pycemaker.data.shelf import Shelf
@@ -35,7 +35,7 @@ _AGREEING_SHARE = 0.9
 SAMPLE_COLLECTION = "pycemaker_sample"
 """Where a made-up history is declared: one document, `_id` "history", with `start`, `end` and `state`."""
 
-__all__ = ["BATCH_DOCUMENTS", "SAMPLE_COLLECTION", "Reading", "Store", "WindowSamples"]
+__all__ = ["BATCH_DOCUMENTS", "SAMPLE_COLLECTION", "Reading", "Store", "WindowSamples", "in_window"]
 
 
 @dataclass(frozen=True)
@@ -167,27 +167,26 @@ class Store:
         raws = self._reader.fields_at_once(metric, *_bounds(interval), ("criticity", *metric.fields))
         return join_columns(encode_columns(raw, metric) for raw in raws)
 
+    def read_stored(self, metric: Metric, interval: Interval) -> Stored:
+        """The same, and when each was stored.
+
+        Raises:
+            DatabaseUnreachable: as `read`.
+        """
+        parts = list[Stored]()
+        for raw in self._reader.fields_at_once(metric, *_bounds(interval), ("criticity", *metric.fields)):
+            documents = split(raw) if isinstance(raw, bytes) else raw
+            columns = encode_columns(documents, metric)
+            parts.append(Stored(columns, made_seconds(documents) if len(columns) == len(documents) else None))
+        return join_stored(parts)
+
     def read_window(self, metric: Metric, window: Window) -> WindowSamples:
         """The samples of both intervals of a window, in one read.
 
         Raises:
             DatabaseUnreachable: as `read`.
         """
-        whole = Interval(window.previous_start_utc, window.end_utc)
-        start_ms = to_epoch_ms(window.start_utc)
-        parts, lasting, has_lags = list[Columns](), [np.empty(0)], True
-        for raw in self._reader.fields_at_once(metric, *_bounds(whole), ("criticity", *metric.fields)):
-            documents = split(raw) if isinstance(raw, bytes) else raw
-            columns = encode_columns(documents, metric)
-            parts.append(columns)
-            lags = lags_seconds(documents, columns.time_ms)
-            if lags is None:
-                has_lags = False
-                continue
-            lasting.append(lags[columns.time_ms > start_ms])
-        samples = join_columns(parts)
-        arrivals = _arrivals(np.concatenate(lasting)) if has_lags else None
-        return WindowSamples(samples.within(window.current), samples.within(window.previous), arrivals)
+        return in_window(self.read_stored(metric, Interval(window.previous_start_utc, window.end_utc)), window)
 
     def newest(self, metric: Metric) -> datetime | None:
         """When the metric's newest sample was taken, aware UTC; None where there is no sample.
@@ -270,6 +269,13 @@ class Store:
             shelves[metric.id] = Shelf(metric, self._reader, self._blocks, told[metric.collection])
         self._shelves = shelves
         return shelves
+
+
+def in_window(samples: Stored, window: Window) -> WindowSamples:
+    """The samples by the two intervals of a window, of which they are all."""
+    columns, lags = samples.columns, samples.lags_seconds
+    arrivals = None if lags is None else _arrivals(lags[columns.time_ms > to_epoch_ms(window.start_utc)])
+    return WindowSamples(columns.within(window.current), columns.within(window.previous), arrivals)
 
 
 def _arrivals(lags: NDArray[np.float64]) -> Arrivals:

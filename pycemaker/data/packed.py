@@ -1,0 +1,103 @@
+"""An hour's samples as one document of the collection `hour_samples`. Pure.
+
+    {"_id": {"application": "", "metric": "cpu", "hour": ISODate("2026-05-20T11:00:00Z")},
+     "version": 1, "documents": 720, "distances": BinData(...), "readings": BinData(...), "criticities": BinData(...),
+     "words": ["high", "low"], "stored": BinData(...), "made_at": ISODate(...)}
+
+`documents` is how many documents the hour has by the index. An element a sample, oldest first, all little-endian:
+`distances` are milliseconds since the sample before it, of the first one since the hour's start (32 bits); `readings`
+are 64-bit floats; `criticities` are places in `words` (16 bits); `stored` are seconds from the making of the `_id` of
+the sample before it, of the first one since 1970 (32 bits, modulo 2^32), and null where an `_id` tells none. Distances
+repeat, and so MongoDB's compression leaves little more than the readings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pycemaker.data.hour_documents import Document, id_of
+from pycemaker.data.lags import Stored
+from pycemaker.hour_summaries import HOUR_MS
+from pycemaker.samples import Columns
+
+VERSION = 1
+"""Of this layout: documents of another one are made anew."""
+
+MOST_SAMPLES = 7_200
+"""An hour with more, two a second, is read as it stands: some 130 KB."""
+
+
+def to_documents(samples: Stored, application: str, metric_id: str, now_utc: datetime) -> dict[int, Document]:
+    """A document for each hour that has samples, and not too many, made `now_utc`; by hours since 1970."""
+    hour = (samples.columns.time_ms - 1) // HOUR_MS
+    starts = np.flatnonzero(np.diff(hour, prepend=-1))
+    ends = np.flatnonzero(np.diff(hour, append=-1)) + 1
+    return {
+        own: {"_id": id_of(application, metric_id, own), "made_at": now_utc}
+        | _packed(samples.part(start, end), own * HOUR_MS)
+        for own, start, end in zip(hour[starts].tolist(), starts.tolist(), ends.tolist(), strict=True)
+        if end - start <= MOST_SAMPLES
+    }
+
+
+def _packed(samples: Stored, hour_ms: int) -> Document:
+    columns = samples.columns
+    codes, places = np.unique(columns.criticity, return_inverse=True)
+    return {
+        "version": VERSION,
+        "documents": len(columns),
+        "distances": np.diff(columns.time_ms, prepend=hour_ms).astype("<u4").tobytes(),
+        "readings": columns.reading.astype("<f8").tobytes(),
+        "criticities": places.astype("<u2").tobytes(),
+        "words": [columns.criticity_names[code] for code in codes.tolist()],
+        "stored": None if samples.made_s is None else np.diff(samples.made_s, prepend=_ZERO).astype("<u4").tobytes(),
+    }
+
+
+def from_documents(documents: Sequence[Document]) -> Stored:
+    """The samples that documents hold, given oldest first."""
+    counts = np.array([len(document["readings"]) // 8 for document in documents], np.int64)
+    hours_ms = np.array([hour_of(document) for document in documents], np.int64) * HOUR_MS
+    names = tuple(sorted({word for document in documents for word in document["words"]}))
+    columns = Columns(
+        _added_up(_column(documents, "distances", "<u4").astype(np.int64), counts, hours_ms),
+        _column(documents, "readings", "<f8").astype(np.float64),
+        _numbered(documents, counts, names),
+        names,
+    )
+    if any(document["stored"] is None for document in documents):
+        return Stored(columns, None)
+    return Stored(columns, _added_up(_column(documents, "stored", "<u4").astype(np.uint32), counts, _ZERO))
+
+
+def hour_of(document: Document) -> int:
+    """Which hour a document is of, in hours since 1970; its dates are naive."""
+    return int((document["_id"]["hour"] - _EPOCH).total_seconds()) // 3600
+
+
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - as the documents are read
+_ZERO = np.zeros(1, np.uint32)
+
+
+def _column(documents: Sequence[Document], name: str, kind: str) -> NDArray[Any]:
+    return np.frombuffer(b"".join(document[name] for document in documents), kind)
+
+
+def _added_up(distances: NDArray[Any], counts: NDArray[np.int64], starts: NDArray[Any]) -> NDArray[Any]:
+    """The distances of each document added up from its start on; of 32 bits modulo 2^32."""
+    sums = np.cumsum(distances, dtype=distances.dtype)
+    firsts = np.cumsum(counts) - counts
+    return np.asarray(sums + np.repeat(starts - (sums[firsts] - distances[firsts]), counts))
+
+
+def _numbered(documents: Sequence[Document], counts: NDArray[np.int64], names: Sequence[str]) -> NDArray[np.int16]:
+    """The criticities by their places in `names`."""
+    places = {name: place for place, name in enumerate(names)}
+    table = np.array([places[word] for document in documents for word in document["words"]], np.int16)
+    words = np.array([len(document["words"]) for document in documents], np.int64)
+    return np.asarray(table[_column(documents, "criticities", "<u2") + np.repeat(np.cumsum(words) - words, counts)])

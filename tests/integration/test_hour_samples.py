@@ -1,0 +1,237 @@
+"""Samples kept by the hour in a real MongoDB: the same as those that are there, whatever happened to them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+from bson import ObjectId
+
+from pycemaker.coverage import coverage
+from pycemaker.data import packed
+from pycemaker.data.database import Database
+from pycemaker.data.hour_keeper import HourKeeper
+from pycemaker.data.hour_samples import COLLECTION, HourSamples
+from pycemaker.data.store import Store, WindowSamples
+from pycemaker.digest import digest
+from pycemaker.findings import find
+from pycemaker.metrics import CPU, REQUEST_COUNT
+from pycemaker.samples import columns_digest
+from pycemaker.settings import from_mapping
+from pycemaker.window import Window, to_wall_text
+from pycemaker.wiring import read_period
+
+END = datetime(2026, 5, 20, 12, 17, 23, tzinfo=UTC)
+WINDOW = Window(END, 36)
+"""The interval and the one before it are three days; the first two of them are kept by the hour."""
+
+OLD = timedelta(hours=40)
+KEPT_HOURS = 46
+"""From 17/05, 13:00, to 19/05, 12:00, without one that has no sample."""
+
+
+def sample(time: datetime, value: object = 0.5, **more: object) -> dict[str, Any]:
+    stored = ObjectId.from_datetime(time + timedelta(seconds=2))
+    return {"_id": ObjectId(stored.binary[:4] + ObjectId().binary[4:]), "time_series": time, "value": value, **more}
+
+
+def awkward(metric_sums: bool = False) -> Iterator[dict[str, Any]]:
+    """Three days every 60 s: hours' first and last instants, gaps, values and criticities of every kind, one late."""
+    words = ["low", "low", "high", "critical", None, "Crítica", ""]
+    values = [0.25, 1, "0.75", "text", float("nan"), float("inf"), None, -0.0, 5e-324, 12_345_678_901, True]
+    for turn in range(4 * 24 * 60):
+        time = END.replace(second=0) - timedelta(minutes=turn, milliseconds=turn % 3)
+        if 600 <= turn < 800 or 3000 <= turn < 3130 or turn % 50 == 7:
+            continue
+        value = values[turn % len(values)] if turn % 9 == 0 else turn % 97 / 97
+        both = {"value_success": value, "value_fail": 1} if metric_sums else {}
+        word = words[turn % len(words)]
+        yield sample(time, value, **both, **({} if word is None else {"criticity": word}))
+        if turn % 40 == 0:
+            yield sample(time, 0.125, **both, criticity="medium")
+    yield sample(END - OLD, 0.5, **both, criticity="once") | {"_id": ObjectId()}
+
+
+@pytest.fixture
+def filled(database: Database) -> Database:
+    database["cpu_usage"].insert_many(awkward())
+    database["request_count"].insert_many(awkward(metric_sums=True))
+    return database
+
+
+def kept(database: Database, window: Window = WINDOW) -> WindowSamples:
+    return HourSamples(Store(database)).read_window(CPU, window)
+
+
+def assert_true(database: Database, window: Window = WINDOW) -> None:
+    """What is kept is what is there, bit by bit."""
+    for metric in (CPU, REQUEST_COUNT):
+        found = HourSamples(Store(database)).read_window(metric, window)
+        there = Store(database).read_window(metric, window)
+        for name in ("current", "previous"):
+            one, other = getattr(found, name), getattr(there, name)
+            assert columns_digest([("", one)]) == columns_digest([("", other)])
+        assert found.arrivals == there.arrivals
+
+
+@contextmanager
+def documents_read(database: Database) -> Iterator[list[int]]:
+    """How many documents and keys of `cpu_usage` MongoDB looks at inside."""
+    read: list[int] = []
+    database.handle.command("profile", 2)
+    yield read
+    database.handle.command("profile", 0)
+    found = list(database["system.profile"].find({"ns": {"$regex": "cpu_usage$"}, "op": {"$ne": "profile"}}))
+    database["system.profile"].drop()
+    read += [sum(each.get(name, 0) for each in found) for name in ("docsExamined", "keysExamined")]
+
+
+@pytest.mark.parametrize("hours", [1, 6, 24, 36, 47])
+def test_samples_are_the_same_at_the_first_use_and_at_the_next_ones(filled: Database, hours: int) -> None:
+    for _ in range(3):
+        assert_true(filled, Window(END, hours))
+    assert_true(filled, Window(END - timedelta(minutes=17, seconds=23), hours))
+
+
+def test_samples_that_are_kept_are_not_read_again_and_the_metrics_collections_are_left_alone(filled: Database) -> None:
+    before = b"".join(filled["cpu_usage"].find_raw_batches())
+    kept(filled)
+    with documents_read(filled) as read:
+        kept(filled)
+    day, rest = 25 * 60, 48 * 60
+    assert read[0] <= day + 90
+    assert read[1] <= day + rest + 200
+    assert b"".join(filled["cpu_usage"].find_raw_batches()) == before
+    assert filled[COLLECTION].count_documents({"_id.metric": "cpu"}) == KEPT_HOURS
+
+
+def test_up_to_twelve_hours_nothing_is_kept(filled: Database) -> None:
+    assert_true(filled, Window(END, 12))
+    assert filled[COLLECTION].count_documents({}) == 0
+
+
+@pytest.mark.parametrize("back", [timedelta(minutes=1), timedelta(hours=23), OLD, timedelta(hours=71)])
+def test_late_deleted_and_moved_samples_are_noticed_at_once(filled: Database, back: timedelta) -> None:
+    kept(filled)
+    filled["cpu_usage"].insert_one(sample(END - back, 0.99))
+    assert_true(filled)
+    assert_true(filled)
+    filled["cpu_usage"].delete_many({"time_series": {"$gt": END - back - timedelta(minutes=5), "$lte": END - back}})
+    assert_true(filled)
+    assert_true(filled)
+
+
+def test_an_hour_that_lost_its_samples_is_not_kept_any_more_and_one_that_got_some_is(filled: Database) -> None:
+    hour = {"$gt": datetime(2026, 5, 18, 20, tzinfo=UTC), "$lte": datetime(2026, 5, 18, 21, tzinfo=UTC)}
+    kept(filled)
+    there = list(filled["cpu_usage"].find({"time_series": hour}))
+    filled["cpu_usage"].delete_many({"time_series": hour})
+    assert_true(filled)
+    assert filled[COLLECTION].count_documents({"_id.metric": "cpu"}) == KEPT_HOURS - 1
+    filled["cpu_usage"].insert_many(sample(each["time_series"], 0.0) for each in there)
+    assert_true(filled)
+    assert filled[COLLECTION].count_documents({"_id.metric": "cpu"}) == KEPT_HOURS
+
+
+def test_corrected_samples_of_the_last_day_are_seen_at_once_older_ones_when_the_hour_is_kept_anew(
+    filled: Database,
+) -> None:
+    kept(filled)
+    for back in (timedelta(hours=20), OLD):
+        part = {"$gt": END - back - timedelta(minutes=5), "$lte": END - back}
+        filled["cpu_usage"].update_many({"time_series": part}, {"$set": {"value": 77.0}})
+    found = kept(filled)
+    assert (found.current.reading == 77.0).any()
+    assert not (found.previous.reading == 77.0).any()
+    filled[COLLECTION].update_many({}, {"$set": {"made_at": datetime.now(UTC) - timedelta(hours=25)}})
+    for _ in range(KEPT_HOURS):
+        kept(filled)
+    assert_true(filled)
+
+
+def test_documents_that_were_not_taken_at_an_instant_are_in_no_sample_and_make_no_hour_anew_for_ever(
+    filled: Database,
+) -> None:
+    times = [END - OLD - timedelta(minutes=2), END - OLD - timedelta(minutes=1)]
+    filled["cpu_usage"].insert_one({"time_series": times, "value": 9.0})
+    for _ in range(3):
+        assert_true(filled)
+    made = {document["made_at"] for document in filled[COLLECTION].find({"_id.metric": "cpu"})}
+    assert_true(filled)
+    assert {document["made_at"] for document in filled[COLLECTION].find({"_id.metric": "cpu"})} == made
+
+
+def test_where_an_id_does_not_tell_when_a_sample_was_stored_nothing_is_said_of_it(filled: Database) -> None:
+    filled["cpu_usage"].insert_one(sample(END - OLD) | {"_id": "text"})
+    for _ in range(2):
+        assert kept(filled).arrivals is None
+
+
+def test_hours_of_more_samples_than_are_kept_are_read_as_they_stand(
+    filled: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept(filled)
+    monkeypatch.setattr(packed, "MOST_SAMPLES", 60)
+    filled["cpu_usage"].insert_many(sample(END - OLD + timedelta(seconds=turn)) for turn in range(50))
+    assert_true(filled)
+    assert_true(filled)
+    assert filled[COLLECTION].count_documents({"_id.metric": "cpu"}) < KEPT_HOURS
+
+
+def test_a_user_who_may_not_write_gets_the_same_samples(filled: Database) -> None:
+    filled.handle.create_collection(COLLECTION, viewOn="nothing", pipeline=[])  # MongoDB refuses to write to a view
+    assert_true(filled)
+    assert list(filled[COLLECTION].find()) == []
+
+
+def test_several_processes_that_keep_the_same_hours_are_no_fault(database_url: str, filled: Database) -> None:
+    others = [Database(database_url) for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(assert_true, others))
+    for other in others:
+        other.close()
+    assert filled[COLLECTION].count_documents({}) == 2 * KEPT_HOURS
+
+
+def test_what_was_kept_for_ninety_days_is_removed_by_mongodb_itself(filled: Database) -> None:
+    kept(filled)
+    assert filled[COLLECTION].index_information()["made_at_1"]["expireAfterSeconds"] == 90 * 86_400
+
+
+def test_documents_of_another_layout_are_made_anew(filled: Database) -> None:
+    kept(filled)
+    filled[COLLECTION].update_many({}, {"$set": {"version": 0, "readings": b"x"}})
+    assert_true(filled)
+    assert filled[COLLECTION].count_documents({"version": packed.VERSION}) == 2 * KEPT_HOURS
+
+
+def test_a_server_keeps_the_hours_of_its_metrics_by_itself(database: Database) -> None:
+    now = datetime.now(UTC)
+    database["cpu_usage"].insert_many(sample(now - timedelta(minutes=turn)) for turn in range(30 * 60))
+    keeper = HourKeeper(Store(database), first_seconds=0.0)
+    keeper.start()
+    until = time.monotonic() + 30
+    while database[COLLECTION].count_documents({"_id.metric": "cpu"}) < 5 and time.monotonic() < until:
+        time.sleep(0.05)
+    keeper.stop()
+    assert 5 <= database[COLLECTION].count_documents({"_id.metric": "cpu"}) <= 6
+
+
+def test_a_report_says_the_same_of_samples_that_are_kept(database_url: str, filled: Database) -> None:
+    settings = from_mapping({"MONGO_DB_URL": database_url, "TIMEZONE": "UTC"})
+    when = to_wall_text(END, settings.timezone)
+    first, again = (read_period(when, WINDOW.hours, settings) for _ in range(2))
+    assert again.digest == first.digest
+    assert find(again) == find(first)
+    for one, other in zip(again.metrics, first.metrics, strict=True):
+        assert digest(one) == digest(other)
+        assert coverage(one) == coverage(other)
+        assert one.cadence == other.cadence
+    assert len(again["cpu"].frame()) == len(Store(filled).read_window(CPU, WINDOW).current)
+    assert np.isnan(again["cpu"].frame()["reading"]).any()

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import bson
+import numpy as np
+
+from pycemaker.data.lags import Stored
+from pycemaker.data.packed import MOST_SAMPLES, from_documents, to_documents
+from pycemaker.hour_summaries import HOUR_MS
+from pycemaker.samples import Columns, columns_digest
+
+NOW = datetime(2026, 5, 20, 12, tzinfo=UTC)
+HOUR = 494_000
+
+
+def stored(made_s: list[int] | None = None) -> Stored:
+    """Two hours and a gap between them: the hour's first instant and its last, one time twice, one without a reading."""
+    time_ms = HOUR * HOUR_MS + np.array([1, 5_000, 5_000, HOUR_MS, 2 * HOUR_MS + 7], np.int64)
+    reading = np.array([0.1, -1e300, np.nan, 5e-324, 0.30000000000000004])
+    columns = Columns(time_ms, reading, np.array([2, 0, 1, 2, 1], np.int16), ("a.b$c", "low", "unknown"))
+    return Stored(columns, None if made_s is None else np.array(made_s, np.uint32))
+
+
+def through_mongodb(samples: Stored) -> list[dict[str, Any]]:
+    made = to_documents(samples, "", "cpu", NOW)
+    return bson.decode_all(b"".join(bson.encode(document) for document in made.values()))
+
+
+def test_samples_come_back_bit_by_bit() -> None:
+    samples = stored([1_778_400_000, 1_778_400_007, 1_778_400_003, 0, 4_294_967_295])
+    again = from_documents(through_mongodb(samples))
+    assert columns_digest([("cpu", again.columns)]) == columns_digest([("cpu", samples.columns)])
+    assert again.columns.time_ms.dtype == np.int64
+    assert again.made_s is not None
+    assert again.made_s.tolist() == [1_778_400_000, 1_778_400_007, 1_778_400_003, 0, 4_294_967_295]
+
+
+def test_where_one_document_does_not_tell_when_samples_were_stored_none_does() -> None:
+    told, untold = through_mongodb(stored([1, 2, 3, 4, 5])), through_mongodb(stored())
+    assert from_documents([told[0], untold[1]]).made_s is None
+    assert from_documents([told[0], told[1]]).made_s is not None
+
+
+def test_a_document_says_whose_hour_it_is_how_many_samples_it_has_and_only_their_words() -> None:
+    made = to_documents(stored(), "", "cpu", NOW)
+    assert list(made) == [HOUR, HOUR + 2]
+    assert made[HOUR]["_id"] == {"application": "", "metric": "cpu", "hour": datetime(2026, 5, 10, 8, tzinfo=UTC)}
+    assert (made[HOUR]["documents"], made[HOUR]["words"]) == (4, ["a.b$c", "low", "unknown"])
+    assert (made[HOUR + 2]["documents"], made[HOUR + 2]["words"]) == (1, ["low"])
+
+
+def test_an_hour_of_more_samples_than_two_a_second_has_no_document() -> None:
+    time_ms = HOUR * HOUR_MS + np.arange(1, MOST_SAMPLES + 2, dtype=np.int64)
+    columns = Columns(time_ms, time_ms.astype(np.float64), np.zeros(len(time_ms), np.int16), ("low",))
+    assert to_documents(Stored(columns, None), "", "cpu", NOW) == {}
+    assert list(to_documents(Stored(columns.part(1, len(columns)), None), "", "cpu", NOW)) == [HOUR]

@@ -118,8 +118,8 @@ class Cadence:
         return np.where(since > self.gaps_ms(time_ms), usual, since)
 
     def _at(self, at_ms: Times, amounts: Sequence[float]) -> NDArray[np.float64]:
-        if not amounts:
-            return np.zeros(len(at_ms))
+        if len(amounts) < 2:
+            return np.full(len(at_ms), amounts[0] if amounts else 0.0)
         starts = np.array([stretch.start_ms for stretch in self.stretches[1:]], np.int64)
         return np.array(amounts, np.float64)[np.searchsorted(starts, at_ms, side="left")]
 

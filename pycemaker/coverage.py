@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pycemaker.cadence import Cadence
+from pycemaker.once import remembered
 from pycemaker.window import Interval, to_epoch_ms
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ class Coverage:
         return min(self.share, self.previous_share) >= COMPARABLE_SHARE
 
 
+@remembered
 def coverage(part: MetricPeriod) -> Coverage:
     """Count one metric's period. No sample at all gives zeros, and one gap as long as the interval."""
     times, cadence = part.current.time_ms, part.cadence

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pycemaker import stats
 from pycemaker.coverage import coverage
 from pycemaker.criticity import by_badness
+from pycemaker.once import remembered
 from pycemaker.samples import Columns
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class Digest:
         return by_badness(self.shares)[-1].name if self.shares else None
 
 
+@remembered
 def digest(part: MetricPeriod) -> Digest:
     """The numbers of one metric's period. An interval without samples, or with NaN alone, gives None for each."""
     current, previous = part.current, part.previous

@@ -1,11 +1,16 @@
-"""`functools.cached_property` without its lock: until Python 3.12 all instances of a class wait for one."""
+"""Results that stay with the object that they are of.
+
+`once` is `functools.cached_property` without its lock: until Python 3.12 all instances of a class wait for one.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any, Generic, TypeVar, overload
 
 Made = TypeVar("Made")
+Owner = TypeVar("Owner")
 
 
 class once(Generic[Made]):  # noqa: N801 - a decorator, as `property` is
@@ -31,3 +36,18 @@ class once(Generic[Made]):  # noqa: N801 - a decorator, as `property` is
             return self
         made = instance.__dict__[self._name] = self._make(instance)
         return made
+
+
+def remembered(make: Callable[[Owner], Made]) -> Callable[[Owner], Made]:
+    """A pure function of one frozen object whose result is kept in that object, for good."""
+    name = f"{make.__module__}.{make.__qualname__}"
+
+    @wraps(make)
+    def ask(owner: Owner) -> Made:
+        kept = vars(owner)
+        if name not in kept:
+            kept[name] = make(owner)
+        made: Made = kept[name]
+        return made
+
+    return ask

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pycemaker.once import remembered
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -38,6 +40,7 @@ def rate_unit(part: MetricPeriod) -> str:
     return PER_SECOND if max(means) >= LEAST_PER_SECOND else PER_MINUTE
 
 
+@remembered
 def in_rates(part: MetricPeriod) -> MetricPeriod:
     """The metric's period with counts as rates, by the cadence that each sample came at; any other one as it is."""
     unit = rate_unit(part)

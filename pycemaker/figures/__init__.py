@@ -17,7 +17,7 @@ from pycemaker import words
 from pycemaker.digest import Digest, Extreme, digest
 from pycemaker.figures import alt, shares
 from pycemaker.figures.axes import Scale, Tick, reading_scale, time_ticks
-from pycemaker.figures.curve import DAY_MS, LARGEST, Curve, curve
+from pycemaker.figures.curve import DAY_MS, LARGEST, Curve, curves
 from pycemaker.figures.shares import criticity_shares
 from pycemaker.figures.sheet import HEAD_Y, KEY_Y, WIDTH, Picture, Sheet, theme, tint
 from pycemaker.figures.small import small_courses
@@ -101,12 +101,10 @@ def warm() -> None:
 
 
 def _draw_course(sheet: Sheet, part: MetricPeriod, told: Digest) -> Curve:
-    span_ms = part.window.hours * 3_600_000
-    start_ms = to_epoch_ms(part.window.start_utc)
-    before = curve(part.previous, start_ms - span_ms, span_ms, part.previous_cadence).moved(span_ms)
-    now = curve(part.current, start_ms, span_ms, part.cadence)
+    now, before = curves(part)
     scale = _scale((now, before), told, part.metric.unit)
-    sheet.set_ends((start_ms, start_ms + span_ms), (scale.bottom, scale.top))
+    ends_ms = to_epoch_ms(part.window.start_utc), to_epoch_ms(part.window.end_utc)
+    sheet.set_ends(ends_ms, (scale.bottom, scale.top))
     _draw_grid(sheet, time_ticks(part.window, part.zone), scale)
     _plot_lines(sheet.axes, {tint("before"): before, part.metric.color: now})
     _plot_band(sheet.axes, now, part.metric.color)

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pycemaker.cadence import Cadence
+from pycemaker.once import remembered
 from pycemaker.samples import Columns
+from pycemaker.window import to_epoch_ms
+
+if TYPE_CHECKING:
+    from pycemaker.period import MetricPeriod
 
 MOST_POINTS = 300
 """A figure is some 540 CSS pixels wide; more points only make its line fuzzy, and its file large."""
@@ -48,6 +54,14 @@ class Curve:
     def moved(self, later_ms: int) -> Curve:
         """The same line so much later."""
         return replace(self, time_ms=self.time_ms + later_ms)
+
+
+@remembered
+def curves(part: MetricPeriod) -> tuple[Curve, Curve]:
+    """The line of the metric's interval, and that of the interval before it moved onto the same hours."""
+    span_ms, start_ms = part.window.hours * 3_600_000, to_epoch_ms(part.window.start_utc)
+    before = curve(part.previous, start_ms - span_ms, span_ms, part.previous_cadence)
+    return curve(part.current, start_ms, span_ms, part.cadence), before.moved(span_ms)
 
 
 def curve(columns: Columns, start_ms: int, span_ms: int, cadence: Cadence) -> Curve:

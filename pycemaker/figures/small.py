@@ -11,7 +11,7 @@ from pycemaker import words
 from pycemaker.digest import digest
 from pycemaker.figures import alt
 from pycemaker.figures.axes import Tick, reading_scale, time_ticks
-from pycemaker.figures.curve import Curve, curve
+from pycemaker.figures.curve import Curve, curves
 from pycemaker.figures.sheet import WIDTH, Picture, Sheet, theme, tint
 from pycemaker.rates import in_rates
 from pycemaker.window import to_epoch_ms
@@ -69,11 +69,9 @@ def _draw_row(sheet: Sheet, part: MetricPeriod, floor: int) -> None:
     """The name and the lines of one metric, between `floor` and the row above."""
     middle = sheet.place(0, floor + 0.5)[1]
     sheet.write(0, middle, part.label)
-    span_ms, start_ms = part.window.hours * 3_600_000, to_epoch_ms(part.window.start_utc)
-    before = curve(part.previous, start_ms - span_ms, span_ms, part.previous_cadence).moved(span_ms)
-    now = curve(part.current, start_ms, span_ms, part.cadence)
+    now, before = curves(part)
     if not len(now):
-        x = sheet.place(start_ms + span_ms / 2, 0)[0]
+        x = sheet.place(sum(sheet.axes.get_xlim()) / 2, 0)[0]
         sheet.write(min(x, WIDTH - 150), middle, words.absence(digest(part).received), ha="center", color=tint("muted"))
         return
     shown = [*now.mean, *before.mean]

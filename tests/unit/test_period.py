@@ -1,8 +1,14 @@
 from __future__ import annotations
 
-from pycemaker.metrics import CPU, RAM
+from dataclasses import replace
+
+from pycemaker.coverage import coverage
+from pycemaker.digest import digest
+from pycemaker.figures.curve import curves
+from pycemaker.metrics import CPU, RAM, REQUEST_COUNT
+from pycemaker.rates import in_rates
 from pycemaker.report.head import read_data_digest
-from tests.services.periods import part, period_of
+from tests.services.periods import WINDOW, columns, part, period_of
 
 
 def test_the_same_samples_have_the_same_digest_and_any_other_another() -> None:
@@ -26,3 +32,13 @@ def test_a_digest_is_read_from_a_notebook_s_outputs_where_it_is_one() -> None:
     assert read_data_digest(notebook({"data_digest": "0" * 32})) == "0" * 32
     for told in ({"data_digest": "x" * 32}, {"data_digest": 5}, {}, "text", {"data_digest": "0" * 33}):
         assert read_data_digest(notebook(told)) == ""
+
+
+def test_what_a_metric_comes_to_is_worked_out_once_and_anew_for_other_samples() -> None:
+    one = part(REQUEST_COUNT, [10.0, 20.0, 30.0, 40.0])
+    for work in (coverage, digest, in_rates):
+        assert work(one) is work(one)
+    assert curves(in_rates(one)) is curves(in_rates(one))
+    other = replace(one, current=columns(WINDOW.start_utc, [50.0, 60.0]))
+    assert (coverage(one).received, coverage(other).received) == (4, 2)
+    assert (digest(one).mean, digest(other).mean) == (25.0, 55.0)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from pycemaker.robust import NORMAL_MAD
+from pycemaker.robust import NORMAL_MAD, row_medians
 
 Times = NDArray[np.int64]
 
@@ -172,11 +172,13 @@ def _grouped(distances: NDArray[np.float64]) -> tuple[NDArray[np.float64], int]:
         return np.array([np.median(distances)]), len(distances)
     size = min(_MOST_IN_GROUP, max(_FEWEST_IN_GROUP, len(distances) // _GROUPS // 2 * 2))
     rows = distances[: len(distances) // size * size].reshape(-1, size)
-    middle, twos = np.median(rows, axis=1), rows[:, ::2] + rows[:, 1::2]
-    middle_of_twos = np.median(twos, axis=1)
-    uneven = np.median(np.abs(rows - middle[:, None]), axis=1) > _EVEN * middle
-    alike = np.median(np.abs(twos - middle_of_twos[:, None]), axis=1) < _STEADY * middle_of_twos
-    return np.where(uneven & alike, middle_of_twos, middle), size
+    middle = row_medians(rows)
+    uneven = np.flatnonzero(row_medians(np.abs(rows - middle[:, None])) > _EVEN * middle)
+    twos = rows[uneven, ::2] + rows[uneven, 1::2]
+    middle_of_twos = row_medians(twos)
+    alike = row_medians(np.abs(twos - middle_of_twos[:, None])) < _STEADY * middle_of_twos
+    middle[uneven[alike]] = middle_of_twos[alike]
+    return middle, size
 
 
 def _changes(groups: NDArray[np.float64]) -> list[int]:

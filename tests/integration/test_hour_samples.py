@@ -117,7 +117,7 @@ def test_up_to_twelve_hours_nothing_is_kept(filled: Database) -> None:
 
 
 @pytest.mark.parametrize("back", [timedelta(minutes=1), timedelta(hours=23), OLD, timedelta(hours=71)])
-def test_late_deleted_and_moved_samples_are_noticed_at_once(filled: Database, back: timedelta) -> None:
+def test_late_and_deleted_samples_are_noticed_at_once(filled: Database, back: timedelta) -> None:
     kept(filled)
     filled["cpu_usage"].insert_one(sample(END - back, 0.99))
     assert_true(filled)

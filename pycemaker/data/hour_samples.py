@@ -7,6 +7,7 @@ every sample is read.
 * **The last day of an interval** (`RECENT_HOURS`) is always read as it stands.
 * **Late and deleted samples** of the hours before it are noticed at each use: their count in the index is compared,
   day by day, and hours that differ are read again. A million keys are some 0.2 s of MongoDB's time.
+* **Replaced ones**, as many as there were, at once where they are a day or more: the day's last sample is another one.
 * **Corrected ones**, which no count tells, within a day where a server runs: hours kept for over a day are read again,
   one at each use, in a pass of it (`hour_keeper`) as many as let all have their turn.
 """
@@ -28,7 +29,7 @@ from pycemaker.data.hour_collection import (
 )
 from pycemaker.data.hour_documents import Document
 from pycemaker.data.lags import Stored, join_stored
-from pycemaker.data.packed import VERSION, from_documents, hour_of, to_documents
+from pycemaker.data.packed import VERSION, from_documents, hour_of, last_key, to_documents
 from pycemaker.data.store import Store, WindowSamples, in_window
 from pycemaker.hour_summaries import HOUR_MS
 from pycemaker.metrics import Metric
@@ -111,8 +112,18 @@ class HourSamples:
         changed: dict[int, int] = {}
         for start in range(hours.start, hours.stop, _COUNTED_HOURS):
             day = range(start, min(start + _COUNTED_HOURS, hours.stop))
-            changed |= differing(partial(self._store.count, metric), known, day)
+            changed |= differing(partial(self._store.count, metric), known, day) or self._replaced(metric, kept, day)
         return changed
+
+    def _replaced(self, metric: Metric, kept: dict[int, Document], day: range) -> dict[int, int]:
+        """The day's hours where its last sample is another one than the last that is kept."""
+        hours = [hour for hour in day if hour in kept]
+        if not hours:
+            return {}
+        newest_ms, stored_s = self._store.newest_key(metric, (hours[-1] + 1) * HOUR_MS + 1) or (0, None)
+        last_ms, last_s = last_key(kept[hours[-1]])
+        is_same = newest_ms == last_ms and (stored_s == last_s or None in (stored_s, last_s))
+        return {} if is_same else {hour: kept[hour]["documents"] for hour in hours}
 
     def _read_and_keep(
         self, metric: Metric, hours: range, counted: dict[int, int], known: dict[int, Document]

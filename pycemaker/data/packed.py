@@ -80,6 +80,12 @@ def hour_of(document: Document) -> int:
     return int((document["_id"]["hour"] - _EPOCH).total_seconds()) // 3600
 
 
+def last_key(document: Document) -> tuple[int, int | None]:
+    """When the last of a document's samples was taken, milliseconds since 1970, and stored, seconds."""
+    last = from_documents([document])
+    return int(last.columns.time_ms[-1]), None if last.made_s is None else int(last.made_s[-1])
+
+
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - as the documents are read
 _ZERO = np.zeros(1, np.uint32)
 

@@ -23,6 +23,7 @@ from pycemaker.data.elements import first_key
 from pycemaker.data.encode import encode_columns
 from pycemaker.data.gather import Documents, split
 from pycemaker.data.indexes import KEY, Indexes
+from pycemaker.data.lags import made_seconds
 from pycemaker.data.pages import Page, first_page, from_page
 from pycemaker.errors import DatabaseUnreachable
 from pycemaker.metrics import Metric
@@ -154,19 +155,27 @@ class Reader:
         Raises:
             DatabaseUnreachable: as `batches`.
         """
+        newest = self.newest(metric, until_ms)
+        return newest[0] if newest else None
+
+    def newest(self, metric: Metric, until_ms: int | None = None) -> tuple[int, int | None] | None:
+        """The same, and the second since 1970 in which its `_id` was made; None where that is no ObjectId."""
         self.prepare(metric)
         bound = {} if until_ms is None else {"$lt": DatetimeMS(until_ms)}
         with one_exchange():
             found: Any = next(
                 self.database[metric.collection].find_raw_batches(
                     {"time_series": {"$type": "date", "$not": {"$type": "array"}, **bound}},
-                    {"_id": 0, "time_series": 1},
-                    sort=[("time_series", -1)],
+                    {"time_series": 1},
+                    sort=[("time_series", -1), ("_id", -1)],
                     limit=1,
                 ),
                 b"",
             )
-        return int(encode_columns(found, metric).time_ms[0]) if found else None
+        if not found:
+            return None
+        made_s = made_seconds(split(found))
+        return int(encode_columns(found, metric).time_ms[0]), None if made_s is None else int(made_s[0])
 
     def count(self, metric: Metric, from_ms: int, until_ms: int) -> int:
         """How many documents there are with from_ms <= time < until_ms, by the index alone. Raises as `batches`."""

@@ -205,6 +205,10 @@ class Store:
         """
         return self._reader.newest_ms(metric, until_ms)
 
+    def newest_key(self, metric: Metric, until_ms: int) -> tuple[int, int | None] | None:
+        """The same, and the second since 1970 in which its `_id` was made; None where that is no ObjectId."""
+        return self._reader.newest(metric, until_ms)
+
     def count(self, metric: Metric, interval: Interval) -> int:
         """How many documents an interval that has an end has by the index, whatever their times are.
 

@@ -139,6 +139,20 @@ def test_an_hour_that_lost_its_samples_is_not_kept_any_more_and_one_that_got_som
     assert filled[COLLECTION].count_documents({"_id.metric": "cpu"}) == KEPT_HOURS
 
 
+def test_samples_that_were_replaced_by_as_many_others_are_noticed_at_once(filled: Database) -> None:
+    kept(filled)
+    there = list(filled["cpu_usage"].find())
+    filled["cpu_usage"].drop()
+    filled["cpu_usage"].insert_many(each | {"_id": ObjectId(), "value": 0.375} for each in there)
+    assert_true(filled)
+    filled["cpu_usage"].delete_many({})
+    filled["cpu_usage"].insert_many(
+        each | {"_id": turn, "time_series": each["time_series"] - timedelta(seconds=1)}
+        for turn, each in enumerate(there)
+    )
+    assert_true(filled)
+
+
 def test_corrected_samples_of_the_last_day_are_seen_at_once_older_ones_when_the_hour_is_kept_anew(
     filled: Database,
 ) -> None:

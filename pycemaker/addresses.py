@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from pycemaker.errors import InvalidAddress
+from pycemaker.errors import InvalidAddress, LocalPartNotAscii
 from pycemaker.hosts import parse_host
 
 MOST_RECIPIENTS = 50
@@ -18,6 +18,7 @@ _WORD = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _LOCAL = re.compile(rf"(?=.{{1,64}}\Z){_WORD}(?:\.{_WORD})*", re.ASCII)
 _DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*", re.ASCII)
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
 _SEPARATORS = re.compile("[,;]")
 
 
@@ -29,12 +30,15 @@ def parse_address(text: str, *, single_label: bool = False) -> str:
         single_label: whether a host without a dot is taken (`ops@mailhost`), as on one's own network.
 
     Raises:
-        InvalidAddress: it is none; neither is one of over 254 characters.
+        InvalidAddress: it is none; neither is one of over 254 characters. LocalPartNotAscii where that is why.
     """
     local, at, domain = text.rpartition("@")
-    if at and len(text) <= 254 and _LOCAL.fullmatch(local):
+    ascii_local = _BEYOND_ASCII.sub("x", local)
+    if at and len(text) <= 254 and _LOCAL.fullmatch(ascii_local):
         plain = _parse_domain(domain)
         if plain and (single_label or "." in plain) and len(local) + len(plain) < 254:
+            if local != ascii_local:
+                raise LocalPartNotAscii(text=text[:40])
             return f"{local}@{plain}"
     raise InvalidAddress(text=text[:40])
 

@@ -5,6 +5,7 @@
     │   ├── InvalidDate
     │   ├── InvalidRange
     │   ├── InvalidAddress
+    │   │   └── LocalPartNotAscii
     │   ├── InvalidParameter
     │   ├── TokenInUrl
     │   ├── BodyTooLarge
@@ -102,6 +103,12 @@ class InvalidAddress(InvalidRequest):
     """Facts: `text`, cut to 40 characters."""
 
     message = "not a mail address: {text!r}"
+
+
+class LocalPartNotAscii(InvalidAddress):
+    """An address but for letters beyond ASCII before its @, which few mail servers take. Facts: as its base."""
+
+    message = "not a mail address: {text!r} (before the @ only ASCII is taken)"
 
 
 class InvalidParameter(InvalidRequest):

@@ -56,6 +56,12 @@ FACES: dict[type[errors.PycemakerError], Face] = {
         "Endereço de e-mail inválido: use ana@exemplo.com, e vírgula entre vários.",
         field="email_to",
     ),
+    errors.LocalPartNotAscii: Face(
+        400,
+        "invalid_address",
+        "Endereço de e-mail inválido: antes do @ não pode haver acentos nem outros caracteres além de ASCII.",
+        field="email_to",
+    ),
     errors.InvalidParameter: Face(
         400, "invalid_parameter", "Parâmetro inválido: {field}.", shows=("field", "given", "takes", "known")
     ),

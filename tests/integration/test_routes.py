@@ -393,6 +393,15 @@ def test_an_address_that_is_none_is_told_of_the_comma(client: Client) -> None:
     assert answer.json["msg"] == "Endereço de e-mail inválido: use ana@exemplo.com, e vírgula entre vários."
 
 
+@pytest.mark.parametrize("address", ["jo%C3%A3o@example.com", "ana@example.com,joa%CC%83o@example.com", "%E2%80%8Bana@example.com"])  # fmt: skip
+def test_an_address_with_letters_that_mail_servers_refuse_is_told_of_them(client: Client, address: str) -> None:
+    answer = client.ask("POST", f"/report/now/1/{address}")
+    assert is_error(answer, 400, "invalid_address")
+    assert answer.json["msg"] == (
+        "Endereço de e-mail inválido: antes do @ não pode haver acentos nem outros caracteres além de ASCII."
+    )
+
+
 def test_a_host_without_a_dot_is_taken_where_the_relay_is_ones_own(store: Store) -> None:
     relay = {"EMAIL_FROM": "r@example.com", "SMTP_HOST": "mailhost", "SMTP_SECURITY": "none", "REPORT_RECIPIENTS": "*"}
     desk = SpentDesk()

@@ -17,7 +17,14 @@ from pycemaker.web.openapi.reading import PAGE
 
 _REPORT = "/report/<date_now>/<time_range>/<email_to>"
 _FAULTS: tuple[Kind, ...] = (
-    *(errors.InvalidRequest, errors.InvalidDate, errors.InvalidRange, errors.InvalidAddress, errors.InvalidParameter),
+    *(
+        errors.InvalidRequest,
+        errors.InvalidDate,
+        errors.InvalidRange,
+        errors.InvalidAddress,
+        errors.LocalPartNotAscii,
+        errors.InvalidParameter,
+    ),
     *(errors.RecipientNotAllowed, errors.FetchRefused, errors.ForeignOrigin, errors.UnknownNotebook),
     *(errors.TooManyReports, errors.TooManyRequests, errors.AskedTooOften),
     *(errors.NotebookFailed, errors.NotebookUnusable, errors.NothingToSend, errors.ReportUnfit, errors.RunnerFailed),

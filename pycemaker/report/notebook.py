@@ -35,6 +35,9 @@ START_SECONDS = 60
 STREAM_LIMIT_CHARACTERS = 1_000_000
 """How much printed text one cell keeps."""
 
+_MAY_RAISE = "raises-exception"
+_TAG_NOT_HEEDED = f" (papermill fails in spite of the tag {_MAY_RAISE}: catch the exception in the cell)"
+
 OUTPUT_SECONDS = 60
 """For how long what a cell has shown is still taken once the cell has run."""
 
@@ -188,16 +191,22 @@ class _Watch:
         self._on_cell = on_cell
         self._total = 0
         self._injected = sys.maxsize
+        self._may_raise: set[int] = set()
         self._printed: dict[int, int] = {}
 
     def look_at(self, cells: list[Any]) -> None:
         tagged = [place for place, cell in enumerate(cells) if "injected-parameters" in cell.metadata.get("tags", [])]
         self._injected = tagged[0] if tagged else sys.maxsize
+        self._may_raise = {place for place, cell in enumerate(cells) if _MAY_RAISE in cell.metadata.get("tags", [])}
         self._total = len(cells) - len(tagged)
 
     def number(self, cell_index: int) -> int:
         """The cell as whoever edits the notebook counts it: from 1, without the one that papermill put in."""
         return cell_index + 1 - (cell_index >= self._injected)
+
+    def may_raise(self, cell_index: int) -> bool:
+        """Whether its author tagged the cell as one that may fail, which Jupyter heeds and papermill does not."""
+        return cell_index in self._may_raise
 
     def started(self, cell: Any, cell_index: int) -> None:  # noqa: ARG002 - as nbclient calls it
         self.cell = self.number(cell_index)
@@ -254,7 +263,7 @@ def run_notebook(
         )
         keep_local_pictures(executed, kernel.cwd, notebook.parent)
     except PapermillExecutionError as error:
-        raise _told_by_cell(error, watch.number(error.cell_index), mask) from None
+        raise _told_by_cell(error, watch, mask) from None
     except DeadKernelError as error:
         raise NotebookFailed(cell=watch.cell, exception=type(error).__name__, reason="the kernel died") from None
     except CellTimeoutError as error:  # cells have no time of their own: what they showed has, once they have run
@@ -266,11 +275,14 @@ def run_notebook(
         ) from error
 
 
-def _told_by_cell(error: PapermillExecutionError, cell: int, mask: Callable[[str], str]) -> PycemakerError:
+def _told_by_cell(error: PapermillExecutionError, watch: _Watch, mask: Callable[[str], str]) -> PycemakerError:
     kind = every_error().get(error.ename)
     if kind is not None and issubclass(kind, DatabaseUnreachable):
         return DatabaseUnreachable(reason=_one_line(mask(error.evalue)))
-    return NotebookFailed(cell=cell, exception=error.ename, reason=_one_line(mask(f"{error.ename}: {error.evalue}")))
+    reason = _one_line(mask(f"{error.ename}: {error.evalue}"))
+    if watch.may_raise(error.cell_index):
+        reason += _TAG_NOT_HEEDED
+    return NotebookFailed(cell=watch.number(error.cell_index), exception=error.ename, reason=reason)
 
 
 def _one_line(text: str) -> str:

@@ -72,6 +72,11 @@ NOTEBOOKS = (
     NotebookCase("plotly", 2),
     NotebookCase("prints-its-parameter", 1, ("limit = 0.8",)),
     NotebookCase("quit", 1, ("Nothing new this week.",), hides=("not reached", "não pôde ser calculada")),
+    NotebookCase(
+        "raises-exception",
+        refused="the notebook failed in cell 4: ZeroDivisionError: division by zero (papermill fails in spite of the "
+        "tag raises-exception: catch the exception in the cell)",
+    ),
     NotebookCase("shell-python", 1, ("True",)),
     NotebookCase("svg-beside-png", 2),
     NotebookCase("svg-only", 1),

@@ -26,10 +26,16 @@ class Watch:
     """Knows how far a hand-over has come, and cuts its connection when the time is over, whatever it waits for.
 
     A socket's timeout starts again with each byte, so a server that drips would hold it for ever.
+
+    Attributes:
+        step: what is being done.
+        awaited: the server's first words: its `TLS` handshake, or its `greeting`; empty before and after them.
+        is_over: whether the time is.
     """
 
     def __init__(self, seconds: float) -> None:
         self.step = "connecting"
+        self.awaited = ""
         self.is_over = False
         self._handle: socket.socket | None = None
         self._lock = threading.Lock()
@@ -77,9 +83,13 @@ class Connection(smtplib.SMTP):
         plain.settimeout(self.timeout)
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # the last dot does not wait for an ACK
         self._watch.hold(plain)
+        self._watch.awaited = "TLS"
         self.sock = self._tls.wrap_socket(plain, server_hostname=host) if self._tls else plain
         self.file = None
-        return self.getreply()
+        self._watch.awaited = "greeting"
+        reply = self.getreply()
+        self._watch.awaited = ""
+        return reply
 
     def getreply(self) -> tuple[int, bytes]:
         """The next answer."""

@@ -22,6 +22,8 @@ from pycemaker.report.mail import encodable, one_line
 from pycemaker.report.pipeline import Delivery
 
 _REPLY_AWAITED = "waiting for the answer to the message"
+_NO_TLS_AT_FIRST = "; a port without TLS at first (as a rule 587) takes SMTP_SECURITY=starttls"
+_TLS_AT_FIRST = "; a port with TLS at first (as a rule 465) takes SMTP_SECURITY=ssl"
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,7 @@ class SmtpSender:
 
     def _refusal(self, error: Exception, watch: Watch) -> MailRefused:
         said = f"no end after {self.total_seconds:g} s" if watch.is_over else _say(error, self.timeout_seconds)
+        said += self._setting_at_fault(error, watch)
         permanent = _is_permanent(error) and not watch.is_over
         possibly_sent = watch.step == _REPLY_AWAITED
         return MailRefused(
@@ -103,6 +106,17 @@ class SmtpSender:
             possibly_sent=possibly_sent,
             is_temporary=not (permanent or possibly_sent),
         )
+
+    def _setting_at_fault(self, error: Exception, watch: Watch) -> str:
+        """What to set where the server speaks TLS and this does not, or the other way round; else nothing.
+
+        One that waits for TLS says nothing to who waits for its greeting. One that does not greets in the midst of the
+        handshake, or hangs up.
+        """
+        if watch.awaited == "TLS" and not isinstance(error, ssl.SSLCertVerificationError):
+            return _NO_TLS_AT_FIRST
+        is_silent = watch.is_over or "timed out" in str(error)
+        return _TLS_AT_FIRST if watch.awaited == "greeting" and is_silent and self.security != "ssl" else ""
 
     def prepare(self) -> None:
         """Import beforehand what the first message needs: a tenth of a second."""

@@ -106,10 +106,12 @@ def test_a_certificate_that_nobody_vouches_for_is_said() -> None:
     assert (found.level, "certificate" in found.told, "SSL_CERT_FILE" in found.mend) == (FAIL, True, True)
 
 
-def test_the_wrong_kind_of_security_is_said() -> None:
-    with smtp_server("none") as server:
-        found = services.look_at_mail(sender_to(server), "outbox")
+@pytest.mark.parametrize(("spoken", "security", "mend"), [("none", "ssl", "starttls"), ("ssl", "starttls", "ssl")])
+def test_the_wrong_kind_of_security_is_said(spoken: str, security: str, mend: str) -> None:
+    with smtp_server(spoken) as server:
+        found = services.look_at_mail(sender_to(server, security=security, timeout_seconds=0.5), "outbox")
     assert (found.level, "587" in found.mend) == (FAIL, True)
+    assert found.told.endswith(f"takes SMTP_SECURITY={mend}")
 
 
 @pytest.mark.parametrize("answer", [SILENT, DRIP])

@@ -352,7 +352,18 @@ def test_the_authorities_of_ssl_cert_file_are_trusted(
 def test_a_server_that_does_not_speak_tls_is_refused(message: EmailMessage) -> None:
     with smtp_server("none") as server:
         facts = refusal(sender_to(server, "ssl"), message)
-    assert str(facts["reason"]).startswith("connecting: no TLS with this server")
+    assert str(facts["reason"]).startswith("connecting: no TLS with this server: ")
+    assert str(facts["reason"]).endswith("; a port without TLS at first (as a rule 587) takes SMTP_SECURITY=starttls")
+
+
+@pytest.mark.parametrize("security", ["starttls", "none"])
+def test_a_server_that_waits_for_tls_is_told_by_the_setting_that_speaks_it(
+    message: EmailMessage, security: str
+) -> None:
+    with smtp_server("ssl") as server:
+        facts = refusal(sender_to(server, security, timeout_seconds=TIMEOUT), message)
+    said = "connecting: no answer within 0.3 s; a port with TLS at first (as a rule 465) takes SMTP_SECURITY=ssl"
+    assert facts == TEMPORARY | {"reason": said}
 
 
 @pytest.mark.parametrize(("answer", "said"), [(SILENT, "no answer within 0.3 s"), (DRIP, "no ")])

@@ -39,11 +39,12 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _LONGEST_NUMBER = 64
 
-_DECODE_OPTIONS: CodecOptions[dict[str, Any]] = CodecOptions(
+DECODE_OPTIONS: CodecOptions[dict[str, Any]] = CodecOptions(
     unicode_decode_error_handler="replace",
     datetime_conversion=DatetimeConversion.DATETIME_MS,
     uuid_representation=UuidRepresentation.STANDARD,
 )
+"""Whatever a document holds is read: times as milliseconds, text that is no UTF-8 with U+FFFD in it."""
 
 
 class UndatedError(ValueError):
@@ -67,7 +68,7 @@ def encode_one(document: bytes, metric: Metric) -> bytes:
 
 def is_dated(document: bytes) -> bool:
     """Whether the document's `time_series` is a date. Raises InvalidBSON."""
-    return type(bson.decode(document, _DECODE_OPTIONS).get("time_series")) is DatetimeMS
+    return type(bson.decode(document, DECODE_OPTIONS).get("time_series")) is DatetimeMS
 
 
 def decode(document: bytes, metric: Metric) -> Decoded:
@@ -77,8 +78,8 @@ def decode(document: bytes, metric: Metric) -> Decoded:
         bson.errors.InvalidBSON: it is malformed.
         UndatedError: its `time_series` is not a date.
     """
-    fields = bson.decode(document, _DECODE_OPTIONS)
-    total = _total([_number(fields.get(name)) for name in metric.fields])
+    fields = bson.decode(document, DECODE_OPTIONS)
+    total = _total([number_of(fields.get(name)) for name in metric.fields])
     if metric.is_sum:
         fields["value"] = total
     time, word = fields.get("time_series"), fields.get("criticity")
@@ -88,7 +89,7 @@ def decode(document: bytes, metric: Metric) -> Decoded:
     return Decoded(fields, int(time), reading, word if type(word) is str else "")
 
 
-def _number(value: object) -> int | float | None:
+def number_of(value: object) -> int | float | None:
     """A value as the number it counts as; None where it is not one."""
     if type(value) is str:
         return parse_number(value)

@@ -1,4 +1,7 @@
-"""Looks at whether metrics' samples keep coming and carry dates: by index, a few entries of each collection."""
+"""Looks at whether metrics' samples keep coming, with dates and readings: by index, a few of each collection.
+
+A view is named and not looked at: it may have no index below it, and a sort would read all of it.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,13 @@ from datetime import datetime
 import numpy as np
 
 from pycemaker.data.database import Database, one_exchange
+from pycemaker.data.decode import DECODE_OPTIONS, number_of
 from pycemaker.data.ends import has_undated
 from pycemaker.data.indexes import KEY
 from pycemaker.metrics import METRICS, Metric
 from pycemaker.window import to_epoch_ms
 
+VIEW = "view"
 _LATEST = 33
 _LEAST_SILENCE_MS, _SILENT_STEPS = 300_000, 10
 
@@ -26,12 +31,16 @@ class Source:
         newest_ms: its newest sample, milliseconds since 1970 in UTC; None where no document has a date.
         step_ms: the usual distance of its newest samples; 0 with fewer than two.
         has_undated: whether it has documents whose `time_series` is no date.
+        has_readings: whether one of its newest samples has a number for a reading; a text such as `53%` is none.
+        is_view: whether it is a view, of which nothing else is known.
     """
 
     metric: Metric
-    newest_ms: int | None
-    step_ms: float
-    has_undated: bool
+    newest_ms: int | None = None
+    step_ms: float = 0.0
+    has_undated: bool = False
+    has_readings: bool = True
+    is_view: bool = False
 
     def silent_seconds(self, now_utc: datetime) -> float:
         """For how long there has been no sample, where that is over ten usual distances and over 5 min; else 0."""
@@ -42,28 +51,35 @@ class Source:
 
 
 def look_at_sources(database: Database) -> list[Source]:
-    """Every metric's source whose collection has documents.
+    """Every metric's source whose collection has documents, or is a view.
 
     Raises:
         DatabaseUnreachable: MongoDB is away, or a collection has no index.
     """
+    kinds = kinds_of_collections(database)
+    looks = (_look_at(database, metric, kinds[metric.collection]) for metric in METRICS if metric.collection in kinds)
+    return [source for source in looks if source]
+
+
+def kinds_of_collections(database: Database) -> dict[str, str]:
+    """What each collection is by its name: `collection`, `view` or `timeseries`. Raises DatabaseUnreachable."""
     with one_exchange():
-        there = set(database.handle.list_collection_names())
-    return [source for metric in METRICS if metric.collection in there and (source := _look_at(database, metric))]
+        return {each["name"]: each["type"] for each in database.handle.list_collections()}
 
 
-def _look_at(database: Database, metric: Metric) -> Source | None:
+def _look_at(database: Database, metric: Metric, kind: str) -> Source | None:
+    if kind == VIEW:
+        return Source(metric, is_view=True)
     dated = {"time_series": {"$type": "date", "$not": {"$type": "array"}}}
+    shown = dict.fromkeys(("time_series", *metric.fields), 1)
+    collection = database[metric.collection].with_options(codec_options=DECODE_OPTIONS)
     with one_exchange():
-        found = list(
-            database[metric.collection].find(
-                dated, {"_id": 0, "time_series": 1}, sort=[("time_series", -1)], limit=_LATEST, hint=KEY
-            )
-        )
+        latest = list(collection.find(dated, shown, sort=[("time_series", -1)], limit=_LATEST, hint=KEY))
     undated = has_undated(database, metric.collection)
-    if not found:
-        return Source(metric, None, 0.0, undated) if undated else None
-    times = np.array([to_epoch_ms(document["time_series"]) for document in found], np.int64)
+    if not latest:
+        return Source(metric, has_undated=True) if undated else None
+    times = np.array([int(document["time_series"]) for document in latest], np.int64)
     distances = -np.diff(times)
     step_ms = float(np.median(distances[distances > 0])) if (distances > 0).any() else 0.0
-    return Source(metric, int(times[0]), step_ms, undated)
+    readings = any(all(number_of(each.get(name)) is not None for name in metric.fields) for each in latest)
+    return Source(metric, int(times[0]), step_ms, undated, readings)

@@ -14,7 +14,7 @@ from typing import Any
 from pycemaker import dangers
 from pycemaker.data.database import Database, one_exchange, open_database
 from pycemaker.data.indexes import KEY
-from pycemaker.data.sources import look_at_sources
+from pycemaker.data.sources import VIEW, Source, kinds_of_collections, look_at_sources
 from pycemaker.doctor.checkup import FAIL, OK, SKIP, WARN, Check, Finding
 from pycemaker.errors import (
     DatabaseLoginRefused,
@@ -139,14 +139,14 @@ def _seconds(work: Callable[[], object]) -> float:
 
 def look_at_indexes(shared: Shared) -> Finding:
     """Whether every metric's collection has the index that bounds its reads. None is made here."""
-    missing, empty = [], 0
+    missing = []
     try:
         database = shared.open()
-        with one_exchange():
-            there = set(database.handle.list_collection_names())
-        for metric in METRICS:
-            if metric.collection not in there:
-                empty += 1
+        kinds = kinds_of_collections(database)
+        there = [metric for metric in METRICS if metric.collection in kinds]
+        views = [metric.collection for metric in there if kinds[metric.collection] == VIEW]
+        for metric in there:
+            if metric.collection in views:
                 continue
             with one_exchange():
                 keys = [list(index["key"].items()) for index in database[metric.collection].list_indexes()]
@@ -156,7 +156,10 @@ def look_at_indexes(shared: Shared) -> Finding:
     if missing:
         mend = "the first read makes them, where MONGO_DB_URL's user may; a big collection takes minutes"
         return Finding(WARN, f"none on time_series and _id: {', '.join(missing)}", mend)
-    told = f"{len(METRICS) - empty} of {len(METRICS)} collections have theirs"
+    if views:
+        return Finding(WARN, f"a view takes none of its own: {', '.join(views)}", _MEND_VIEWS)
+    told = f"{len(there)} of {len(METRICS)} collections have theirs"
+    empty = len(METRICS) - len(there)
     return Finding(OK, told + (f"; {empty} not there yet" if empty else ""))
 
 
@@ -167,29 +170,34 @@ def look_at_samples(shared: Shared) -> Finding:
     except PycemakerError:
         return Finding(SKIP, "the database does not answer, or a collection has no index")
     if not sources:
-        names = ", ".join(metric.collection for metric in METRICS)
+        wanted = ", ".join(metric.collection for metric in METRICS)
         return Finding(
-            WARN, "no metric has a document in this database", f"MONGO_DB_URL's path names it; wanted: {names}"
+            WARN, "no metric has a document in this database", f"MONGO_DB_URL's path names it; wanted: {wanted}"
         )
-    undated = [source.metric.collection for source in sources if source.newest_ms is None]
-    if undated:
-        return Finding(FAIL, f"no document carries a date: {', '.join(undated)}", _MEND_DATES)
+    if names := _names(sources, lambda each: each.newest_ms is None and not each.is_view):
+        return Finding(FAIL, f"no document carries a date: {names}", _MEND_DATES)
+    if names := _names(sources, lambda each: not each.has_readings):
+        return Finding(FAIL, f"no number is the reading of the newest documents: {names}", _MEND_READINGS)
+    if names := _names(sources, lambda each: each.has_undated):
+        return Finding(WARN, f"some documents carry no date: {names}", _MEND_DATES)
     now_utc = datetime.now(UTC)
-    partly = [source.metric.collection for source in sources if source.has_undated]
-    if partly:
-        return Finding(WARN, f"some documents carry no date: {', '.join(partly)}", _MEND_DATES)
-    silent = [
-        (each.metric.collection, each.silent_seconds(now_utc)) for each in sources if each.silent_seconds(now_utc)
-    ]
-    if silent:
-        said = ", ".join(f"{collection} for {seconds / 60:.0f} min" for collection, seconds in silent)
+    if silent := {each.metric.collection: s for each in sources if (s := each.silent_seconds(now_utc))}:
+        said = ", ".join(f"{collection} for {seconds / 60:.0f} min" for collection, seconds in silent.items())
         return Finding(WARN, f"no sample comes any more: {said}", "see whether the collector runs and reaches MongoDB")
+    if names := _names(sources, lambda each: each.is_view):
+        return Finding(WARN, f"a view is not looked at: {names}", _MEND_VIEWS)
     steps = sorted({round(source.step_ms / 1000, 1) for source in sources})
     return Finding(
         OK, f"{len(sources)} of {len(METRICS)} metrics, a sample every {', '.join(f'{step:g} s' for step in steps)}"
     )
 
 
+def _names(sources: list[Source], is_meant: Callable[[Source], bool]) -> str:
+    return ", ".join(each.metric.collection for each in sources if is_meant(each))
+
+
+_MEND_READINGS = "let the collector write value as a number, a share as 0.53; a text such as '53%' counts as none"
+_MEND_VIEWS = "see that what it shows has an index on time_series and _id, and that samples keep coming to it"
 _MEND_DATES = "let the collector write time_series as a BSON date; other documents belong to no interval"
 
 

@@ -66,6 +66,7 @@ Check = Callable[[], Finding]
 _NO_WRITING = "o usuário do banco não tem direito de gravar: só as métricas são servidas"
 _FORBIDDEN_INDEX = "falta um índice, e o usuário não o pode criar: as leituras são lentas"
 _REFUSED_INDEX = "o MongoDB recusa um índice, como o de uma view: as leituras são lentas"
+_NO_READINGS = "a leitura das últimas amostras não é um número, e elas não entram nas contas"
 _NO_INDEXING = "o usuário do banco não tem direito de criar índices: só as métricas são servidas"
 
 
@@ -182,7 +183,7 @@ def _failed(error: PycemakerError) -> Finding:
 
 
 def check_samples(store: Store, clock: Callable[[], datetime]) -> Finding:
-    """Whether samples keep coming, with dates. Requests need not stop where they do not."""
+    """Whether samples keep coming, with dates and readings. Requests need not stop where they do not."""
     try:
         store.prepare_all(BOUND_SECONDS - 0.5)  # the look goes by the indexes, which another check has begun
         sources = look_at_sources(store.database)
@@ -194,6 +195,8 @@ def check_samples(store: Store, clock: Callable[[], datetime]) -> Finding:
     silent = {source.metric.label: source.silent_seconds(now_utc) for source in sources}
     said = [f"{label}: sem amostras há {words.duration(seconds)}" for label, seconds in silent.items() if seconds]
     said += [f"{source.metric.label}: há amostras sem data" for source in sources if source.has_undated]
+    said += [f"{source.metric.label}: {_NO_READINGS}" for source in sources if not source.has_readings]
+    said += [f"{source.metric.label}: é uma view, e não se sabe se há amostras" for source in sources if source.is_view]
     return Finding(not said, "; ".join(said) or None, {"sources": len(sources)}, is_vital=False)
 
 

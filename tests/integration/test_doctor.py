@@ -230,6 +230,30 @@ def test_samples_are_looked_at_for_their_dates_their_distance_and_whether_they_c
         assert (found.level, found.told) == (FAIL, "no document carries a date: http_fail")
 
 
+def test_readings_that_are_no_numbers_are_named(database_url: str, database: Database, tmp_path: Path) -> None:
+    for metric in METRICS:
+        Store(database).prepare(metric)
+    now_utc = datetime.now(UTC)
+    database["disk_usage"].insert_one({"time_series": now_utc, "value": "0.53"})
+    database["cpu_usage"].insert_one({"time_series": now_utc, "value": "53%"})
+    with shared_over(database_url, tmp_path) as shared:
+        found = services.look_at_samples(shared)
+        assert (found.level, found.told) == (FAIL, "no number is the reading of the newest documents: cpu_usage")
+        database["cpu_usage"].insert_one({"time_series": now_utc, "value": 0.53})
+        assert services.look_at_samples(shared).level == OK
+
+
+def test_a_view_is_named_and_not_looked_at(database_url: str, database: Database, tmp_path: Path) -> None:
+    for metric in METRICS[1:]:
+        Store(database).prepare(metric)
+    database["raw"].insert_one({"time_series": datetime.now(UTC), "value": 0.5})
+    database.handle.create_collection(METRICS[0].collection, viewOn="raw", pipeline=[])
+    with shared_over(database_url, tmp_path) as shared:
+        indexes, samples = services.look_at_indexes(shared), services.look_at_samples(shared)
+    assert (indexes.level, indexes.told) == (WARN, "a view takes none of its own: cpu_usage")
+    assert (samples.level, samples.told) == (WARN, "a view is not looked at: cpu_usage")
+
+
 def test_a_database_that_reports_can_be_written_to_is_left_as_it_was(
     database_url: str, database: Database, tmp_path: Path
 ) -> None:

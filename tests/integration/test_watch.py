@@ -55,6 +55,25 @@ def test_samples_that_stopped_or_carry_no_date_are_said_and_stop_no_request(data
     }
 
 
+def test_readings_that_are_no_numbers_and_views_are_said_and_stop_no_request(
+    database: Database, tmp_path: Path
+) -> None:
+    database[DISK.collection].insert_many(
+        {"time_series": datetime.now(UTC) - timedelta(seconds=15 * back), "value": "53%"} for back in range(9)
+    )
+    fill(database, RAM, timedelta(seconds=10))
+    database["raw"].insert_one({"time_series": datetime.now(UTC), "value": 0.5})
+    database.handle.create_collection(CPU.collection, viewOn="raw", pipeline=[])
+    answer = client_over(database, tmp_path).get("/ready")
+    assert answer.status == 200
+    assert answer.json["checks"]["samples"] == {
+        "ok": False,
+        "why": "Consumo de disco: a leitura das últimas amostras não é um número, e elas não entram nas contas; "
+        "Consumo de CPU: é uma view, e não se sabe se há amostras",
+        "sources": 3,
+    }
+
+
 def is_not_ready(answer: Answer, *failed: str) -> bool:
     told = answer.json
     assert told["error"] == "not_ready"

@@ -34,6 +34,8 @@ _PROGRESS = re.compile(r"\s*\d{1,3}%\|")
 _PLACEHOLDER = re.compile(r"\s*<IPython\.[\w.]+ object>\s*")
 _EMBEDDED = re.compile(r"data:image/[^\"')\s]+", re.I)
 _SETS_UP = re.compile(r"application/vnd\.\w+_load\.v\d+\+json")
+"""What a library (bokeh, holoviews) loads before it shows anything."""
+
 _SCRIPTED = {"application/vnd.jupyter.widget-view+json": "ipywidgets", "application/javascript": "JavaScript"}
 _BY_SCRIPT = re.compile(r"application/vnd\.(\w+?)(?:js)?_exec\.v\d+\+json")
 _MARKUP = ("text/html", "text/markdown")
@@ -137,12 +139,14 @@ class Cutter:
             yield self._formula(joined(content["text/latex"]))
         elif kind := next((kind for kind in _JSON if kind in content), None):
             yield from _text(shown_text([json_text(content[kind])]))
-        elif others := [kind for kind in content if kind != "text/plain" and not _SETS_UP.fullmatch(kind)]:
+        elif any(map(_SETS_UP.fullmatch, content)):
+            return
+        elif others := [kind for kind in content if kind != "text/plain"]:
             reason = "; ".join(why) or f"{others[0]}: no mail shows it"
             yield _html(
                 self._instead(_("Aqui há um conteúdo que um e-mail não mostra ({kind}).", kind=others[0]), reason)
             )
-        elif not any(_SETS_UP.fullmatch(kind) for kind in content):
+        else:
             text = shown_text([content.get("text/plain", "")])
             yield from [] if _DRAWING.search(text) or _PLACEHOLDER.fullmatch(text) else _text(text)
 

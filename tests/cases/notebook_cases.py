@@ -59,6 +59,7 @@ class NotebookCase:
 
 
 NOTEBOOKS = (
+    NotebookCase("altair", 2),
     NotebookCase("byte-order-mark", 1, ("ran",)),
     NotebookCase("markdown-attachment", 2),
     NotebookCase("own-picture-files", 2, ("first", "second"), hides=("não pôde ser mostrada",)),

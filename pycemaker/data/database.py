@@ -39,7 +39,7 @@ _asked = threading.local()
 
 
 class Database:
-    """One database, reached when it is first needed. Threads share it.
+    """One database, reached when it is first needed, and never again once it is closed. Threads share it.
 
     Args:
         url: where MongoDB is; its path names the database.
@@ -57,6 +57,9 @@ class Database:
         self._opening_cursors = SingleFlight[pymongo.MongoClient[Document]]()
         self._client: pymongo.MongoClient[Document] | None = None
         self._cursor_client: pymongo.MongoClient[Document] | None = None
+        self._lock = threading.Lock()
+        self._clients: list[pymongo.MongoClient[Document]] = []
+        self._is_closed = False
         self.outage = Outage()
 
     @property
@@ -68,7 +71,7 @@ class Database:
         """A collection of it.
 
         Raises:
-            DatabaseUnreachable: the URL's host cannot be resolved, or the URL is wrong.
+            DatabaseUnreachable: the URL's host cannot be resolved, the URL is wrong, or this is closed.
         """
         return self._open()[collection]
 
@@ -91,8 +94,7 @@ class Database:
         Raises:
             DatabaseUnreachable: as `__getitem__`. What the cursor raises is PyMongo's: see `translated`.
         """
-        _asked.outage = self.outage
-        self.outage.admit()
+        self._admit()
         client = self._cursor_client or self._opening_cursors.run(self._make_cursor_client)
         database = client.get_default_database(DEFAULT_NAME)
         return database[collection].find_raw_batches(**find, max_time_ms=_CURSOR_MS)
@@ -113,17 +115,23 @@ class Database:
 
     def close(self) -> None:
         """Hang up; stop the embedded mongod where nobody else uses it. Twice is once."""
-        for client in filter(None, (self._client, self._cursor_client)):
-            with pymongo.timeout(0.3):  # it says goodbye to the server, which may be gone
-                client.close()
-        self._client = self._cursor_client = None
+        with self._lock:
+            self._is_closed = True
+            clients, self._clients = self._clients, []
+        for client in clients:
+            _hang_up(client)
         if self._held is not None:
             self._held.release()
             self._held = None
 
-    def _open(self) -> MongoDatabase[Document]:
+    def _admit(self) -> None:
+        if self._is_closed:
+            raise DatabaseUnreachable(reason="closed")
         _asked.outage = self.outage
         self.outage.admit()
+
+    def _open(self) -> MongoDatabase[Document]:
+        self._admit()
         client = self._client or self._opening.run(self._make_client)
         return client.get_default_database(DEFAULT_NAME)
 
@@ -137,9 +145,13 @@ class Database:
         return self._cursor_client
 
     def _connect(self, **more: Any) -> pymongo.MongoClient[Document]:
-        """A client. With a `mongodb+srv` URL this asks the network for names."""
+        """A client. With a `mongodb+srv` URL this asks the network for names.
+
+        Raises:
+            DatabaseUnreachable: see `__getitem__`. What is made while another thread closes this is closed too.
+        """
         with translated():
-            return pymongo.MongoClient(
+            client: pymongo.MongoClient[Document] = pymongo.MongoClient(
                 self._url,
                 appname="pycemaker",
                 tz_aware=True,
@@ -147,6 +159,17 @@ class Database:
                 connectTimeoutMS=1500,
                 **more,
             )
+        with self._lock:
+            if not self._is_closed:
+                self._clients.append(client)
+                return client
+        _hang_up(client)
+        raise DatabaseUnreachable(reason="closed")
+
+
+def _hang_up(client: pymongo.MongoClient[Document]) -> None:
+    with pymongo.timeout(0.3):  # it says goodbye to the server, which may be gone
+        client.close()
 
 
 def open_database(url: str | None, data_dir: Path, say: Callable[[str], None] = lambda _text: None) -> Database:

@@ -21,7 +21,7 @@ from urllib.parse import unquote
 import psutil
 import pymongo
 import pytest
-from pymongo.errors import OperationFailure, PyMongoError
+from pymongo.errors import InvalidOperation, OperationFailure, PyMongoError
 
 import server
 from pycemaker import parameters
@@ -134,6 +134,31 @@ def test_one_that_is_away_is_not_said_to_be_building_an_index_however_slow_the_m
         Indexes(away).ensure_all(["cpu_usage"], 0.0)
     away.close()
     assert type(raised.value) is DatabaseUnreachable
+
+
+def test_one_that_is_closed_is_never_opened_again(database_url: str) -> None:
+    database = Database(database_url)
+    assert database["x"].find_one() is None
+    database.close()
+    for use in (lambda: database["x"], lambda: database.handle, lambda: database.find_raw_batches("x")):
+        with pytest.raises(DatabaseUnreachable, match="closed"):
+            use()
+
+
+def test_one_that_is_closed_while_it_opens_leaves_no_client(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    database, made = Database(database_url), []
+
+    class Slow(pymongo.MongoClient[dict[str, object]]):
+        def __init__(self, *arguments: object, **keywords: object) -> None:
+            super().__init__(*arguments, **keywords)
+            made.append(self)
+            database.close()
+
+    monkeypatch.setattr(pymongo, "MongoClient", Slow)
+    with pytest.raises(DatabaseUnreachable, match="closed"):
+        database["x"].find_one()
+    with pytest.raises(InvalidOperation):
+        made[0].admin.command("ping")
 
 
 @WITH_AND_WITHOUT_MEMORY

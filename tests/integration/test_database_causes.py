@@ -11,11 +11,11 @@ import pytest
 
 import server
 from pycemaker import startup
-from pycemaker.data.database import Database, open_database
+from pycemaker.data.database import Database, one_exchange, open_database
 from pycemaker.data.indexes import KEY
 from pycemaker.data.store import Store
 from pycemaker.doctor import services as doctor
-from pycemaker.errors import InvalidSettings
+from pycemaker.errors import DatabaseTlsFailed, DatabaseUnreachable, InvalidSettings, NoPrimary, WrongReplicaSet
 from pycemaker.metrics import METRICS
 from pycemaker.settings import from_mapping
 from tests.services.desk import desk_of
@@ -211,6 +211,24 @@ def test_a_path_that_is_no_database_name_stops_the_start_and_is_not_repeated(tmp
         open_database(address, tmp_path)
     takes = "MONGO_DB_URL takes mongodb://user:password@host:port/name, with %40 for an @ and %2F for a / in a password"
     assert caught.value.facts["problems"] == [takes]
+
+
+def cause_in_sight(url: str, opened: list[Database]) -> type[DatabaseUnreachable]:
+    """What the driver knows once it has looked for a server, whoever asks."""
+    opened.append(Database(url))
+    with pytest.raises(DatabaseUnreachable), one_exchange():
+        opened[-1].handle.command("ping")
+    return type(opened[-1].why_no_server())
+
+
+def test_what_stands_between_is_known_while_nobody_has_given_up_waiting(
+    guarded: GuardedMongod, not_initiated: str, opened: list[Database]
+) -> None:
+    login = guarded.url("owner", path="pycemaker?authSource=admin")
+    assert cause_in_sight(f"{login}&replicaSet=rs0", opened) is WrongReplicaSet
+    assert cause_in_sight(f"{login}&tls=true", opened) is DatabaseTlsFailed
+    assert cause_in_sight(not_initiated, opened) is NoPrimary
+    assert cause_in_sight("mongodb://127.0.0.1:1/x", opened) is DatabaseUnreachable
 
 
 @pytest.mark.parametrize("options", ["", "?replicaSet=pm", "?directConnection=true"])

@@ -117,7 +117,7 @@ def test_a_path_of_the_public_url_that_is_a_routes_own_is_not_taken_away(databas
     assert client.get(f"/reports/{ID}").status == 200
 
 
-@pytest.mark.parametrize("path", ["/pycemakerx/cpu/now/1", "/other/cpu/now/1", "/cpu/pycemaker/now/1"])
+@pytest.mark.parametrize("path", ["/pycemakercpu/now/1", "/other/cpu/now/1", "/cpu/pycemaker/now/1"])
 def test_only_the_whole_prefix_is_taken_away(database: Database, path: str) -> None:
     assert client_of(database, PUBLIC_URL=PREFIXED).get(path).status == 404
 

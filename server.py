@@ -18,7 +18,7 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server import mp
 
-from pycemaker import brand, errors, logs, parameters, startup
+from pycemaker import brand, errors, logs, startup
 from pycemaker.data.collect import Collector
 from pycemaker.data.database import open_database
 from pycemaker.data.hour_keeper import HourKeeper
@@ -111,7 +111,6 @@ def application() -> Any:
     desk = make_desk(settings, database, os.environ, keep_spare=True)
     services = Services(settings, Store(database, settings.cache_mb * 2**20), desk)
     desk.start()
-    parameters.warm()  # here and not beside the first requests, which would all wait for what it imports
     if database.is_embedded:
         Collector(database, settings.data_dir, services.traffic).start()
     HourKeeper(services.store).start()

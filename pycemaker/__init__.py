@@ -24,6 +24,7 @@ A file map, in the order in which data walks:
                          HTML and pictures out of a period
     show                 the cells' verbs: they display tables and figures
     report/              notebook -> page -> figures stored -> mail; the catalogue of notebooks
+    period_reader        the period of a notebook, read from the database
     wiring               builds the real parts out of the settings
     commands/            what `python -m pycemaker` does
     brand                name, logo and colours, for templates and tables
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from pycemaker.figures import course, criticity_shares
     from pycemaker.figures.sheet import picture
     from pycemaker.metrics import CPU, DISK, HTTP_FAIL, METRICS, RAM, REQUEST_COUNT, RESPONSE_TIME
+    from pycemaker.period_reader import read_period
     from pycemaker.show import (
         capacity_changes,
         capacity_section,
@@ -57,13 +59,13 @@ if TYPE_CHECKING:
         translated,
         trust,
     )
-    from pycemaker.wiring import read_period
 
 _HOMES = {
     "pycemaker.capacity": ("review",),
     "pycemaker.figures": ("course", "criticity_shares"),
     "pycemaker.figures.sheet": ("picture",),
     "pycemaker.metrics": ("CPU", "DISK", "HTTP_FAIL", "METRICS", "RAM", "REQUEST_COUNT", "RESPONSE_TIME"),
+    "pycemaker.period_reader": ("read_period",),
     "pycemaker.show": (
         "capacity_changes",
         "capacity_section",
@@ -78,7 +80,6 @@ _HOMES = {
         "translated",
         "trust",
     ),
-    "pycemaker.wiring": ("read_period",),
 }
 
 __all__ = [

@@ -64,7 +64,7 @@ class Parameter:
         """It as JSON Schema."""
         bounds = {"minimum": self.low, "maximum": self.high, "enum": list(self.choices) or None}
         if self.kind is str and not self.choices:
-            bounds["maxLength"] = max(TEXT_CHARACTERS, len(str(self.default)))
+            bounds["maxLength"] = self._longest
         told = {"type": _SCHEMA_TYPES[self.kind], "description": self.help or None, **bounds, "default": self.default}
         return {key: content for key, content in told.items() if content is not None}
 
@@ -82,10 +82,19 @@ class Parameter:
         Raises:
             InvalidParameter: it may not.
         """
-        from jsonschema import Draft202012Validator
-
-        if not Draft202012Validator(self.schema()).is_valid(given):
+        if not (_is_of_kind(given, self.kind) and self._is_within(given)):
             raise self._refused(given)
+
+    def _is_within(self, given: Any) -> bool:
+        if self.choices:
+            return given in self.choices
+        if self.kind is str:
+            return len(given) <= self._longest
+        return (self.low is None or given >= self.low) and (self.high is None or given <= self.high)
+
+    @property
+    def _longest(self) -> int:
+        return max(TEXT_CHARACTERS, len(str(self.default)))
 
     def from_text(self, text: str) -> Scalar:
         """What a query or a command line means by `text`: `true`, `3`, `0.85`, or the text itself. Checked.
@@ -114,9 +123,13 @@ class Parameter:
         return " ".join([f"of type {self.kind.__name__}", *ends])
 
 
-def warm() -> None:
-    """Load what checks parameters, so that the first report does not wait for it."""
-    import jsonschema  # noqa: F401
+def _is_of_kind(given: object, kind: type) -> bool:
+    """Whether JSON Schema takes it for that type: `true` is no number, and `3.0` a whole one."""
+    if kind in (bool, str) or isinstance(given, bool):
+        return type(given) is kind
+    if isinstance(given, float):
+        return math.isfinite(given) and (kind is float or given.is_integer())
+    return isinstance(given, int)
 
 
 def _finite(text: str) -> float | str:

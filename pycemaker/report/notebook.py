@@ -14,6 +14,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from pycemaker.report import nbformat_first  # noqa: F401 - before papermill, which imports nbformat whole
+
+# isort: split
 import papermill
 import zmq
 from jupyter_client.blocking.client import BlockingKernelClient
@@ -42,9 +45,9 @@ OUTPUT_SECONDS = 60
 """For how long what a cell has shown is still taken once the cell has run."""
 
 _WARM_UP = (
-    "import pycemaker.show, pycemaker.wiring, pycemaker.report.charts;"
+    "import pycemaker.show, pycemaker.period_reader, pycemaker.report.charts;"
     " pycemaker.language.speak(pycemaker.settings.load().report_language);"
-    " pycemaker.figures.warm(); pycemaker.parameters.warm();"
+    " pycemaker.figures.warm();"
     " pycemaker.figures.sheet.use_fonts(); pycemaker.report.charts.show_specifications(get_ipython()); del pycemaker;"
     " get_ipython().ask_exit = __import__('sys').exit"
 )

@@ -6,8 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import nbformat
-
 from pycemaker.errors import NotebookUnusable
 
 Json = dict[str, Any]
@@ -46,6 +44,8 @@ def _converted(path: Path, content: Json) -> Json:
     """As nbformat 4 with every cell whole: a type, a source that is one text, metadata, outputs where it has code."""
     try:
         if content.get("nbformat", _LATEST) < _LATEST:
+            from pycemaker.report.nbformat_first import nbformat  # servers start without it
+
             content = nbformat.reads(json.dumps(content), as_version=_LATEST)  # type: ignore[no-untyped-call]
         cells = [_whole_cell(cell) for cell in content["cells"]]
     except Exception as error:

@@ -24,7 +24,6 @@ import pytest
 from pymongo.errors import InvalidOperation, OperationFailure, PyMongoError
 
 import server
-from pycemaker import parameters
 from pycemaker.data import embedded, mongod_address
 from pycemaker.data.database import Database, open_database
 from pycemaker.data.indexes import Indexes
@@ -86,7 +85,6 @@ def mongod_of_its_own() -> Iterator[OwnMongod]:
 
 
 def client_over(database: Database, cache_bytes: int = 0) -> Client:
-    parameters.warm()  # as the server does while it starts
     store = Store(database, cache_bytes)
     desk = desk_of(database, {"DATA_DIR": "/nonexistent"})
     return Client(server.create_app(server.Services(from_mapping({}), store, desk, clock=lambda: NOW)))

@@ -22,10 +22,10 @@ from pycemaker.data.store import Store, WindowSamples
 from pycemaker.digest import digest
 from pycemaker.findings import find
 from pycemaker.metrics import CPU, REQUEST_COUNT
+from pycemaker.period_reader import read_period
 from pycemaker.samples import columns_digest
 from pycemaker.settings import from_mapping
 from pycemaker.window import Window, to_wall_text
-from pycemaker.wiring import read_period
 
 END = datetime(2026, 5, 20, 12, 17, 23, tzinfo=UTC)
 WINDOW = Window(END, 36)

@@ -17,9 +17,9 @@ from pycemaker.data.hour_store import COLLECTION, Effort, HourStore
 from pycemaker.data.store import Store
 from pycemaker.hour_summaries import HourSummaries, summarize
 from pycemaker.metrics import CPU
+from pycemaker.period_reader import read_period
 from pycemaker.settings import from_mapping
 from pycemaker.window import Interval, to_wall_text
-from pycemaker.wiring import read_period
 
 END = datetime(2026, 5, 20, 12, tzinfo=UTC)
 DAYS = 5

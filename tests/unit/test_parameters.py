@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from contextlib import suppress
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from pycemaker.errors import InvalidParameter, NotebookUnusable
@@ -85,6 +90,31 @@ def test_a_wrong_value_is_refused_by_the_parameter_s_name(name: str, text: str) 
         from_texts(PARAMETERS, {name: text})
     assert caught.value.facts["field"] == name
     assert len(str(caught.value)) < 200
+
+
+VALUES = st.one_of(
+    st.booleans(),
+    st.integers(-3, 800),
+    st.floats(-3, 800),
+    st.integers(-3, 800).map(float),
+    st.sampled_from(["", "mean", "median", "x" * 200, "x" * 201, None, [], {}, 0.5, 1, 1.0, 2**70, -0.0]),
+)
+
+
+@given(st.sampled_from(PARAMETERS), VALUES)
+def test_a_value_is_taken_exactly_where_the_schema_takes_it(parameter: Parameter, value: object) -> None:
+    with suppress(InvalidParameter):
+        parameter.check(value)
+        assert Draft202012Validator(parameter.schema()).is_valid(value)
+        return
+    assert not Draft202012Validator(parameter.schema()).is_valid(value)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_number_that_is_not_finite_is_none(value: float) -> None:
+    for parameter in PARAMETERS:
+        with pytest.raises(InvalidParameter):
+            parameter.check(value)
 
 
 @pytest.mark.parametrize("name", ["limits", "date_now", "time_range", "", "__class__", "x" * 500])

@@ -1,58 +1,51 @@
-"""The command line: `python -m pycemaker`."""
+"""The command line: `python -m pycemaker`.
+
+Only the command that is asked for is imported, so that `--help` does not wait for the libraries of all of them.
+"""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from importlib import import_module
 
-from pycemaker import brand, logs
-from pycemaker.commands import check, doctor, fill, preview, report, suppressions
-from pycemaker.errors import InvalidRequest, InvalidSettings, NotFound, PycemakerError, RecipientNotAllowed
-from pycemaker.report.processes import forbid_reading
-from pycemaker.settings import Settings, load
-from pycemaker.startup import say
-
-_ASKED_WRONGLY = (InvalidRequest, NotFound, RecipientNotAllowed)
+COMMANDS = {
+    "report": ("report.add", "make a report and mail it, as the route /report does, without the server"),
+    "preview": ("preview.add", "run a notebook and look at its mail as Gmail, Outlook, a phone and dark mode show it"),
+    "check": ("check.add", "try every notebook on an empty interval, gaps, NaN, a clock change, 30 days"),
+    "doctor": ("doctor.add", "look at everything that a report needs, and say how to mend what is wrong"),
+    "sample": ("fill.add_sample", "write a made-up history into the database, or remove it"),
+    "collect": ("fill.add_collect", "write this machine's CPU, RAM and disk to the database every 5 s, until Ctrl-C"),
+    "suppressions": ("suppressions.add", "list, add and remove addresses that get no reports"),
+}
+"""By its name what adds a command's options to its parser, within `pycemaker.commands`, and what it does in a line."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit status: 0 done, 1 it failed, 2 it was asked wrongly, 130 Ctrl-C."""
-    options = _parser().parse_args(arguments)
-    forbid_reading()
-    try:
-        command: Callable[[argparse.Namespace, Settings], int] = options.command
-        settings = load()
-        brand.load()
-        logs.set_up(settings)
-        return command(options, settings)
-    except InvalidSettings as error:
-        if "on_invalid_settings" in options:
-            return int(options.on_invalid_settings(options, error))
-        say(f"pycemaker: {error}")
-        return 2
-    except PycemakerError as error:
-        say(f"pycemaker: {error}")
-        return 2 if isinstance(error, _ASKED_WRONGLY) else 1
-    except KeyboardInterrupt:
-        return 130
+    given = sys.argv[1:] if arguments is None else arguments
+    options = _parser(next((each for each in given if not each.startswith("-")), "")).parse_args(given)
+    from pycemaker.commands.run import run  # behind the parsing, since `--help` ends there
+
+    return run(options)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(wanted: str) -> argparse.ArgumentParser:
+    """The parser, which knows the options of the wanted command alone."""
+    style = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(
         prog="python -m pycemaker",
         description="Tells a team how its application is doing. `python server.py` serves the API;\n"
         "the commands below do the rest. Settings come from the environment and .env.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=style,
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    report.add(commands)
-    preview.add(commands)
-    check.add(commands)
-    doctor.add(commands)
-    fill.add_sample(commands)
-    fill.add_collect(commands)
-    suppressions.add(commands)
+    for name, (maker, told) in COMMANDS.items():
+        command = commands.add_parser(name, help=told, formatter_class=style)
+        if name == wanted:
+            module, _, function = maker.partition(".")
+            getattr(import_module(f"pycemaker.commands.{module}"), function)(command)
     return parser
 
 

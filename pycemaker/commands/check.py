@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from shutil import rmtree
-from typing import Any
 
 from tqdm import tqdm
 
@@ -28,16 +27,13 @@ from pycemaker.startup import say
 _ROW = "{:<12}  {:<18}  {:<6}  {:>7}  {:>7}  {}"
 
 
-def add(commands: Any) -> None:
-    """Add `check` to the parser."""
-    command = commands.add_parser(
-        "check",
-        help="try every notebook on an empty interval, gaps, NaN, a clock change, 30 days",
-        description="Try a notebook, or every one, on an empty interval, a single sample, gaps, NaN, days on which\n"
+def add(command: argparse.ArgumentParser) -> None:
+    """Add the options of `check`."""
+    command.description = (
+        "Try a notebook, or every one, on an empty interval, a single sample, gaps, NaN, days on which\n"
         "the clock changes, and 30 days: run it, render it, look the mail over. The exit status is 1 where any fails.\n"
         "The samples are made up, in a MongoDB of their own that is gone afterwards; no other database is touched.\n"
-        f"The 30 days have a sample every {LONG_SPACING_SECONDS} s instead of every 5; --spacing 5 takes minutes.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        f"The 30 days have a sample every {LONG_SPACING_SECONDS} s instead of every 5; --spacing 5 takes minutes."
     )
     command.add_argument("notebook", nargs="?", metavar="NOTEBOOK", help="which of notebooks/*.ipynb (default: all)")
     command.add_argument("--keep", type=Path, metavar="FOLDER", help="keep a preview of each case there")

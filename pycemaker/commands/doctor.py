@@ -7,7 +7,6 @@ import json
 import sys
 from collections.abc import Iterable
 from functools import partial
-from typing import Any
 
 from pycemaker.doctor import machine, services
 from pycemaker.doctor.checkup import FAIL, OK, SKIP, WARN, Check, Result, look_at
@@ -21,15 +20,12 @@ _COLOURS = {OK: "32", WARN: "33", FAIL: "31;1", SKIP: "2"}
 _MAIL_SECONDS, _BUCKET_SECONDS = 15.0, 20.0
 
 
-def add(commands: Any) -> None:
-    """Add `doctor` to the parser."""
-    command = commands.add_parser(
-        "doctor",
-        help="look at everything that a report needs, and say how to mend what is wrong",
-        description="Look at settings, disk, database, indexes, clocks, mail server, bucket, kernel, notebooks, fonts\n"
+def add(command: argparse.ArgumentParser) -> None:
+    """Add the options of `doctor`."""
+    command.description = (
+        "Look at settings, disk, database, indexes, clocks, mail server, bucket, kernel, notebooks, fonts\n"
         "and Chromium. No mail is sent. In the bucket a small object is written, read and deleted.\n"
-        "The exit status is 0 where nothing failed, 1 where something did, 2 where settings cannot be used.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        "The exit status is 0 where nothing failed, 1 where something did, 2 where settings cannot be used."
     )
     command.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     command.set_defaults(command=examine, on_invalid_settings=tell_settings)

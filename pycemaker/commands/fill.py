@@ -6,7 +6,6 @@ import argparse
 import sys
 import threading
 from collections.abc import Callable
-from typing import Any
 
 from pycemaker.data import sample
 from pycemaker.data.collect import Collector
@@ -16,14 +15,11 @@ from pycemaker.startup import say, write_sample
 from pycemaker.window import parse_hours
 
 
-def add_sample(commands: Any) -> None:
-    """Add `sample` to the parser."""
-    command = commands.add_parser(
-        "sample",
-        help="write a made-up history into the database, or remove it",
-        description="Write a made-up history of all six metrics that ends now, marked as such.\n"
-        "A database that has samples already is left alone unless --add is given.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+def add_sample(command: argparse.ArgumentParser) -> None:
+    """Add the options of `sample`."""
+    command.description = (
+        "Write a made-up history of all six metrics that ends now, marked as such.\n"
+        "A database that has samples already is left alone unless --add is given."
     )
     command.add_argument("--hours", default="48", metavar="N", help="how far back it reaches (default: 48)")
     choice = command.add_mutually_exclusive_group()
@@ -32,16 +28,13 @@ def add_sample(commands: Any) -> None:
     command.set_defaults(command=write_history)
 
 
-def add_collect(commands: Any) -> None:
-    """Add `collect` to the parser."""
-    collect = commands.add_parser(
-        "collect",
-        help="write this machine's CPU, RAM and disk to the database every 5 s, until Ctrl-C",
-        description="Write this machine's CPU, RAM and disk to the database every 5 s, until Ctrl-C.\n"
-        "The server does so by itself for the embedded database; this is for one set by MONGO_DB_URL.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+def add_collect(command: argparse.ArgumentParser) -> None:
+    """Add the options of `collect`."""
+    command.description = (
+        "Write this machine's CPU, RAM and disk to the database every 5 s, until Ctrl-C.\n"
+        "The server does so by itself for the embedded database; this is for one set by MONGO_DB_URL."
     )
-    collect.set_defaults(command=collect_samples)
+    command.set_defaults(command=collect_samples)
 
 
 def write_history(options: argparse.Namespace, settings: Settings) -> int:

@@ -9,7 +9,7 @@ import time
 import webbrowser
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from pycemaker import brand
 from pycemaker.commands.asked import add_interval, read_asked
@@ -23,15 +23,14 @@ from pycemaker.startup import fill_if_empty, say
 POLL_SECONDS = 0.3
 
 
-def add(commands: Any) -> None:
-    """Add `preview` to the parser."""
-    command = commands.add_parser(
-        "preview",
-        help="run a notebook and look at its mail as Gmail, Outlook, a phone and dark mode show it",
-        description="Run a notebook and open one page that shows its mail as Gmail, Outlook (Word's engine), a phone\n"
-        "and dark mode show it, with images off and as text, and what is wrong with it. Nothing is mailed.",
-        epilog="examples:\n  python -m pycemaker preview --watch\n  python -m pycemaker preview capacity -p limit 0.8",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+def add(command: argparse.ArgumentParser) -> None:
+    """Add the options of `preview`."""
+    command.description = (
+        "Run a notebook and open one page that shows its mail as Gmail, Outlook (Word's engine), a phone\n"
+        "and dark mode show it, with images off and as text, and what is wrong with it. Nothing is mailed."
+    )
+    command.epilog = (
+        "examples:\n  python -m pycemaker preview --watch\n  python -m pycemaker preview capacity -p limit 0.8"
     )
     command.add_argument("notebook", nargs="?", metavar="NOTEBOOK", help="which of notebooks/*.ipynb (default: report)")
     add_interval(command)

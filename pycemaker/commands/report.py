@@ -42,30 +42,29 @@ _OTHERS = "a server over the same database goes on with it, or ends it when its 
 _DEFAULT_RECIPIENT = "outbox@localhost.localdomain"
 
 
-def add(commands: Any) -> None:
-    """Add `report` to the parser."""
-    report = commands.add_parser(
-        "report",
-        help="make a report and mail it, as the route /report does, without the server",
-        description="Make a report and mail it, as the route /report does, without the server.\n"
-        "Without a mail account the message is written to DATA_DIR/outbox.",
-        epilog="examples:\n  python -m pycemaker report --hours 24 --to team@example.com --open\n"
-        "  python -m pycemaker report --notebook capacity -p limit 0.8",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+def add(command: argparse.ArgumentParser) -> None:
+    """Add the options of `report`."""
+    command.description = (
+        "Make a report and mail it, as the route /report does, without the server.\n"
+        "Without a mail account the message is written to DATA_DIR/outbox."
     )
-    report.add_argument("--notebook", metavar="NAME", help="which of notebooks/*.ipynb to run (default: report)")
-    report.add_argument(
+    command.epilog = (
+        "examples:\n  python -m pycemaker report --hours 24 --to team@example.com --open\n"
+        "  python -m pycemaker report --notebook capacity -p limit 0.8"
+    )
+    command.add_argument("--notebook", metavar="NAME", help="which of notebooks/*.ipynb to run (default: report)")
+    command.add_argument(
         "--to", metavar="ADDRESSES", help="whom to mail, by commas (default: EMAIL_FROM, or the outbox)"
     )
-    add_interval(report)
-    report.add_argument(
+    add_interval(command)
+    command.add_argument(
         "--attach", default="", metavar="KINDS", help=f"what travels with it, by commas: {', '.join(KINDS)}"
     )
-    report.add_argument(
+    command.add_argument(
         "--again", action="store_true", help="make it even where the same report is in flight or was just sent"
     )
-    report.add_argument("--open", action="store_true", help="open the page in a browser when it is done")
-    report.set_defaults(command=make_report)
+    command.add_argument("--open", action="store_true", help="open the page in a browser when it is done")
+    command.set_defaults(command=make_report)
 
 
 def make_report(options: argparse.Namespace, settings: Settings) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
-from typing import Any
 
 from pycemaker.addresses import parse_address
 from pycemaker.data.database import Database, open_database
@@ -17,14 +16,11 @@ from pycemaker.startup import say
 from pycemaker.window import to_iso_text
 
 
-def add(commands: Any) -> None:
-    """Add `suppressions` to the parser."""
-    command = commands.add_parser(
-        "suppressions",
-        help="list, add and remove addresses that get no reports",
-        description="Who gets no reports: those who left by the link in a mail, and those whom you add here.\n"
-        "Who was added here cannot come back by the link.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+def add(command: argparse.ArgumentParser) -> None:
+    """Add the options of `suppressions`."""
+    command.description = (
+        "Who gets no reports: those who left by the link in a mail, and those whom you add here.\n"
+        "Who was added here cannot come back by the link."
     )
     parts = command.add_subparsers(title="actions", required=True, metavar="ACTION")
     listing = parts.add_parser("list", help="a line for each: address, report (* for all), by whom, since when")

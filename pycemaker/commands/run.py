@@ -1,0 +1,35 @@
+"""Runs the command that was asked for: its settings, its log, and what is said where it fails."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+
+from pycemaker import brand, logs
+from pycemaker.errors import InvalidRequest, InvalidSettings, NotFound, PycemakerError, RecipientNotAllowed
+from pycemaker.report.processes import forbid_reading
+from pycemaker.settings import Settings, load
+from pycemaker.startup import say
+
+_ASKED_WRONGLY = (InvalidRequest, NotFound, RecipientNotAllowed)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run it; the exit status: 0 done, 1 it failed, 2 it was asked wrongly, 130 Ctrl-C."""
+    forbid_reading()
+    try:
+        command: Callable[[argparse.Namespace, Settings], int] = options.command
+        settings = load()
+        brand.load()
+        logs.set_up(settings)
+        return command(options, settings)
+    except InvalidSettings as error:
+        if "on_invalid_settings" in options:
+            return int(options.on_invalid_settings(options, error))
+        say(f"pycemaker: {error}")
+        return 2
+    except PycemakerError as error:
+        say(f"pycemaker: {error}")
+        return 2 if isinstance(error, _ASKED_WRONGLY) else 1
+    except KeyboardInterrupt:
+        return 130

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -114,25 +114,3 @@ def interval_of(hours: range) -> Interval:
 def naive_now() -> datetime:
     """UTC, naive, as the documents are read."""
     return datetime.now(UTC).replace(tzinfo=None)
-
-
-def differing(count: Callable[[Interval], int], known: Mapping[int, int], hours: range) -> dict[int, int]:
-    """Those hours that have more or fewer documents than is known, and how many; found by halves.
-
-    Args:
-        count: how many documents an interval has.
-        known: how many each hour had.
-        hours: which are looked at; those of which nothing is known are passed over.
-    """
-    looked_at = [hour for hour in hours if hour in known]
-    if not looked_at:
-        return {}
-    span = range(looked_at[0], looked_at[-1] + 1)
-    counted = count(interval_of(span))
-    if counted == sum(known[hour] for hour in looked_at):
-        return {}
-    if len(span) == 1:
-        return {span.start: counted}
-    middle = span.start + len(span) // 2
-    halves = range(span.start, middle), range(middle, span.stop)
-    return differing(count, known, halves[0]) | differing(count, known, halves[1])

@@ -84,6 +84,8 @@ class HourKeeper:
 
     def _keep_samples(self, samples: HourSamples, metric: Metric, end_utc: datetime) -> None:
         """What is not kept by then is left for later passes."""
+        if not self._store.counts_by_index(metric):
+            return
         until = time.monotonic() + EFFORT.seconds
         days, recent = timedelta(days=KEPT_SAMPLES_DAYS), timedelta(hours=RECENT_HOURS)
         for _span in samples.spans(metric, whole_hours(Interval(end_utc - days, end_utc - recent)), _SPAN_RENEWED):

@@ -21,12 +21,10 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 
 from pycemaker.data.hour_collection import (
     DEFAULT_APPLICATION,
     HourCollection,
-    differing,
     interval_of,
     naive_now,
     whole_hours,
@@ -127,9 +125,19 @@ class HourStore:
         return changed | self._aged(metric, kept, effort.hours_renewed)
 
     def _differing(self, metric: Metric, kept: dict[int, Document], hours: range) -> dict[int, int]:
-        """Those whose documents are more or fewer than they were."""
-        known = {hour: document["documents"] for hour, document in kept.items()}
-        return differing(partial(self._store.count, metric), known, hours)
+        """Those whose documents are more or fewer than they were, found by halves."""
+        known = [hour for hour in hours if hour in kept]
+        if not known:
+            return {}
+        span = range(known[0], known[-1] + 1)
+        counted = self._store.count(metric, interval_of(span))
+        if counted == sum(kept[hour]["documents"] for hour in known):
+            return {}
+        if len(span) == 1:
+            return {span.start: counted}
+        middle = span.start + len(span) // 2
+        halves = range(span.start, middle), range(middle, span.stop)
+        return self._differing(metric, kept, halves[0]) | self._differing(metric, kept, halves[1])
 
     def _aged(self, metric: Metric, kept: dict[int, Document], count: int) -> dict[int, int]:
         """Those made longest ago, over a day ago."""

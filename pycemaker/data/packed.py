@@ -1,10 +1,12 @@
 """An hour's samples as one document of the collection `hour_samples`. Pure.
 
     {"_id": {"application": "", "metric": "cpu", "hour": ISODate("2026-05-20T11:00:00Z")},
-     "version": 1, "documents": 720, "distances": BinData(...), "readings": BinData(...), "criticities": BinData(...),
-     "words": ["high", "low"], "stored": BinData(...), "made_at": ISODate(...)}
+     "version": 2, "documents": 720, "last_ms": 1779278395000, "last_made_s": 1779278396, "distances": BinData(...),
+     "readings": BinData(...), "criticities": BinData(...), "words": ["high", "low"], "stored": BinData(...),
+     "made_at": ISODate(...)}
 
-`documents` is how many documents the hour has by the index. An element a sample, oldest first, all little-endian:
+`documents` is how many there are, `last_ms` when the last of them was taken, and `last_made_s` the second in which its
+`_id` was made, null where that does not tell. An element a sample, oldest first, all little-endian:
 `distances` are milliseconds since the sample before it, of the first one since the hour's start (32 bits); `readings`
 are 64-bit floats; `criticities` are places in `words` (16 bits); `stored` are seconds from the making of the `_id` of
 the sample before it, of the first one since 1970 (32 bits, modulo 2^32), and null where an `_id` tells none. Distances
@@ -21,11 +23,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pycemaker.data.hour_documents import Document, id_of
-from pycemaker.data.lags import Stored
+from pycemaker.data.lags import Stored, join_stored
+from pycemaker.data.reader import HourEnd
 from pycemaker.hour_summaries import HOUR_MS
 from pycemaker.samples import Columns
 
-VERSION = 1
+VERSION = 2
 """Of this layout: documents of another one are made anew."""
 
 MOST_SAMPLES = 7_200
@@ -51,6 +54,8 @@ def _packed(samples: Stored, hour_ms: int) -> Document:
     return {
         "version": VERSION,
         "documents": len(columns),
+        "last_ms": int(columns.time_ms[-1]),
+        "last_made_s": None if samples.made_s is None else int(samples.made_s[-1]),
         "distances": np.diff(columns.time_ms, prepend=hour_ms).astype("<u4").tobytes(),
         "readings": columns.reading.astype("<f8").tobytes(),
         "criticities": places.astype("<u2").tobytes(),
@@ -61,6 +66,8 @@ def _packed(samples: Stored, hour_ms: int) -> Document:
 
 def from_documents(documents: Sequence[Document]) -> Stored:
     """The samples that documents hold, given oldest first."""
+    if not documents:
+        return join_stored([])
     counts = np.array([len(document["readings"]) // 8 for document in documents], np.int64)
     hours_ms = np.array([hour_of(document) for document in documents], np.int64) * HOUR_MS
     names = tuple(sorted({word for document in documents for word in document["words"]}))
@@ -80,10 +87,11 @@ def hour_of(document: Document) -> int:
     return int((document["_id"]["hour"] - _EPOCH).total_seconds()) // 3600
 
 
-def last_key(document: Document) -> tuple[int, int | None]:
-    """When the last of a document's samples was taken, milliseconds since 1970, and stored, seconds."""
-    last = from_documents([document])
-    return int(last.columns.time_ms[-1]), None if last.made_s is None else int(last.made_s[-1])
+def is_true(document: Document, end: HourEnd | None) -> bool:
+    """Whether a document's hour has, by the index, as many documents and the same last one as it holds."""
+    if end is None or (end.documents, end.last_ms) != (document["documents"], document["last_ms"]):
+        return False
+    return None in (end.made_s, document["last_made_s"]) or end.made_s == document["last_made_s"]
 
 
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - as the documents are read

@@ -10,8 +10,10 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
+from bson import ObjectId
 from bson.datetime_ms import DatetimeMS
 from bson.max_key import MaxKey
 from bson.min_key import MinKey
@@ -23,10 +25,11 @@ from pycemaker.data.elements import first_key
 from pycemaker.data.encode import encode_columns
 from pycemaker.data.gather import Documents, split
 from pycemaker.data.indexes import KEY, Indexes
-from pycemaker.data.lags import made_seconds
 from pycemaker.data.pages import Page, first_page, from_page
 from pycemaker.errors import DatabaseUnreachable
+from pycemaker.hour_summaries import HOUR_MS
 from pycemaker.metrics import Metric
+from pycemaker.window import to_epoch_ms
 
 BATCH_DOCUMENTS = 10_000
 """Documents a batch: about 1.5 MB on the wire, which bounds what one read holds at a time."""
@@ -45,6 +48,23 @@ And where it takes no ends in an index, as of a time-series collection: InvalidP
 
 Stretch = tuple[int, int | None]
 """From when (included) until when (not), milliseconds since 1970 in UTC; None means without end."""
+
+
+@dataclass(frozen=True)
+class HourEnd:
+    """What the index tells of an hour.
+
+    Attributes:
+        hour: hours since 1970.
+        documents: how many it has.
+        last_ms: when the last of them was taken, milliseconds since 1970 in UTC.
+        made_s: the second since 1970 in which that one's `_id` was made; None where it is no ObjectId.
+    """
+
+    hour: int
+    documents: int
+    last_ms: int
+    made_s: int | None
 
 
 class Reader:
@@ -155,27 +175,19 @@ class Reader:
         Raises:
             DatabaseUnreachable: as `batches`.
         """
-        newest = self.newest(metric, until_ms)
-        return newest[0] if newest else None
-
-    def newest(self, metric: Metric, until_ms: int | None = None) -> tuple[int, int | None] | None:
-        """The same, and the second since 1970 in which its `_id` was made; None where that is no ObjectId."""
         self.prepare(metric)
         bound = {} if until_ms is None else {"$lt": DatetimeMS(until_ms)}
         with one_exchange():
             found: Any = next(
                 self.database[metric.collection].find_raw_batches(
                     {"time_series": {"$type": "date", "$not": {"$type": "array"}, **bound}},
-                    {"time_series": 1},
-                    sort=[("time_series", -1), ("_id", -1)],
+                    {"_id": 0, "time_series": 1},
+                    sort=[("time_series", -1)],
                     limit=1,
                 ),
                 b"",
             )
-        if not found:
-            return None
-        made_s = made_seconds(split(found))
-        return int(encode_columns(found, metric).time_ms[0]), None if made_s is None else int(made_s[0])
+        return int(encode_columns(found, metric).time_ms[0]) if found else None
 
     def count(self, metric: Metric, from_ms: int, until_ms: int) -> int:
         """How many documents there are with from_ms <= time < until_ms, by the index alone. Raises as `batches`."""
@@ -184,6 +196,33 @@ class Reader:
             return sum(len(split(raw)) for raw in raws)
         with one_exchange():
             return self.database[metric.collection].count_documents(_between(from_ms, until_ms))
+
+    def counts_by_index(self, metric: Metric) -> bool:
+        """Whether `hour_ends` may be asked for: not of a view, nor where documents hold lists of times.
+
+        Raises: as `batches`.
+        """
+        return self._has_pages(metric)
+
+    def hour_ends(self, metric: Metric, hours: range) -> dict[int, HourEnd]:
+        """How many documents each of these hours has and which is its last, by the index alone; in one exchange.
+
+        An hour without any is left out.
+
+        Args:
+            metric: whose.
+            hours: hours since 1970; a sample at `t` is in the hour `(t - 1) // HOUR_MS`.
+
+        Raises:
+            DatabaseUnreachable: as `batches`.
+        """
+        first, *others = (pipeline for hour in hours for pipeline in _end_pipelines(hour))
+        united = [{"$unionWith": {"coll": metric.collection, "pipeline": pipeline}} for pipeline in others]
+        with one_exchange():
+            rows = list(self.database[metric.collection].aggregate([*first, *united], batchSize=2 * len(hours)))
+        counts = {row["_id"]: row["count"] for row in rows if "count" in row}
+        ends = [_end_of(row, counts) for row in rows if "time_series" in row]
+        return {end.hour: end for end in ends}
 
     def are_more_than(self, count: int, metric: Metric, from_ms: int) -> bool:
         """Whether there are more than so many samples from that instant on. Raises as `batches`."""
@@ -237,6 +276,20 @@ class Reader:
         with one_exchange():
             plan = self.database[metric.collection].find(sort=KEY, limit=1).explain()
         return "'isMultiKey': True" in str(plan.get("queryPlanner"))
+
+
+def _end_pipelines(hour: int) -> tuple[list[Document], list[Document]]:
+    """What counts an hour's documents, and what finds its last."""
+    inside: Document = {"$match": _between(hour * HOUR_MS + 1, (hour + 1) * HOUR_MS + 1)}
+    latest: list[Document] = [{"$sort": dict.fromkeys(dict(KEY), -1)}, {"$limit": 1}, {"$project": {"time_series": 1}}]
+    return [inside, {"$group": {"_id": hour, "count": {"$sum": 1}}}], [inside, *latest]
+
+
+def _end_of(row: Document, counts: dict[int, int]) -> HourEnd:
+    time_ms, key = to_epoch_ms(row["time_series"]), row["_id"]
+    hour = (time_ms - 1) // HOUR_MS
+    made_s = int(key.generation_time.timestamp()) if isinstance(key, ObjectId) else None
+    return HourEnd(hour, counts.get(hour, 0), time_ms, made_s)
 
 
 def _where(stretches: Sequence[Stretch], *, names_index: bool) -> Document:

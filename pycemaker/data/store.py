@@ -17,7 +17,7 @@ from pycemaker.data.gather import split
 from pycemaker.data.hours import TooDenseError
 from pycemaker.data.known import State
 from pycemaker.data.lags import Stored, join_stored, made_seconds
-from pycemaker.data.reader import BATCH_DOCUMENTS, Reader
+from pycemaker.data.reader import BATCH_DOCUMENTS, HourEnd, Reader
 from pycemaker.data.rights import Rights, look_at_rights
 from pycemaker.data.shelf import Shelf
 from pycemaker.data.single_flight import SingleFlight
@@ -205,10 +205,6 @@ class Store:
         """
         return self._reader.newest_ms(metric, until_ms)
 
-    def newest_key(self, metric: Metric, until_ms: int) -> tuple[int, int | None] | None:
-        """The same, and the second since 1970 in which its `_id` was made; None where that is no ObjectId."""
-        return self._reader.newest(metric, until_ms)
-
     def count(self, metric: Metric, interval: Interval) -> int:
         """How many documents an interval that has an end has by the index, whatever their times are.
 
@@ -218,6 +214,14 @@ class Store:
         from_ms, until_ms = _bounds(interval)
         assert until_ms is not None  # noqa: S101 - an open end has no count
         return self._reader.count(metric, from_ms, until_ms)
+
+    def counts_by_index(self, metric: Metric) -> bool:
+        """As `Reader.counts_by_index`."""
+        return self._reader.counts_by_index(metric)
+
+    def hour_ends(self, metric: Metric, hours: range) -> dict[int, HourEnd]:
+        """As `Reader.hour_ends`."""
+        return self._reader.hour_ends(metric, hours)
 
     def sample_history_end(self) -> datetime | None:
         """Where the made-up history ends, aware UTC; None where there is none in this database.

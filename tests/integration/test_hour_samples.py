@@ -139,6 +139,22 @@ def test_an_hour_that_lost_its_samples_is_not_kept_any_more_and_one_that_got_som
     assert filled[COLLECTION].count_documents({"_id.metric": "cpu"}) == KEPT_HOURS
 
 
+def test_one_sample_less_and_another_more_on_the_same_day_are_noticed(filled: Database) -> None:
+    kept(filled)
+    filled["cpu_usage"].delete_one({"time_series": {"$gt": END - OLD - timedelta(minutes=5)}})
+    filled["cpu_usage"].insert_one(sample(END - OLD - timedelta(hours=2), 0.99))
+    assert_true(filled)
+
+
+def test_an_hour_s_samples_that_were_replaced_by_as_many_others_are_noticed(filled: Database) -> None:
+    kept(filled)
+    hour = {"$gt": datetime(2026, 5, 18, 20, tzinfo=UTC), "$lte": datetime(2026, 5, 18, 21, tzinfo=UTC)}
+    there = list(filled["cpu_usage"].find({"time_series": hour}))
+    filled["cpu_usage"].delete_many({"time_series": hour})
+    filled["cpu_usage"].insert_many(each | {"_id": ObjectId(), "value": 0.375} for each in there)
+    assert_true(filled)
+
+
 def test_samples_that_were_replaced_by_as_many_others_are_noticed_at_once(filled: Database) -> None:
     kept(filled)
     there = list(filled["cpu_usage"].find())
@@ -169,16 +185,13 @@ def test_corrected_samples_of_the_last_day_are_seen_at_once_older_ones_when_the_
     assert_true(filled)
 
 
-def test_documents_that_were_not_taken_at_an_instant_are_in_no_sample_and_make_no_hour_anew_for_ever(
-    filled: Database,
-) -> None:
+def test_where_a_document_holds_a_list_of_times_every_sample_is_read(filled: Database) -> None:
     times = [END - OLD - timedelta(minutes=2), END - OLD - timedelta(minutes=1)]
     filled["cpu_usage"].insert_one({"time_series": times, "value": 9.0})
-    for _ in range(3):
+    for _ in range(2):
         assert_true(filled)
-    made = {document["made_at"] for document in filled[COLLECTION].find({"_id.metric": "cpu"})}
-    assert_true(filled)
-    assert {document["made_at"] for document in filled[COLLECTION].find({"_id.metric": "cpu"})} == made
+    assert filled[COLLECTION].count_documents({"_id.metric": "cpu"}) == 0
+    assert filled[COLLECTION].count_documents({"_id.metric": "request_count"}) == KEPT_HOURS
 
 
 def test_where_an_id_does_not_tell_when_a_sample_was_stored_nothing_is_said_of_it(filled: Database) -> None:
@@ -195,7 +208,7 @@ def test_hours_of_more_samples_than_are_kept_are_read_as_they_stand(
     filled["cpu_usage"].insert_many(sample(END - OLD + timedelta(seconds=turn)) for turn in range(50))
     assert_true(filled)
     assert_true(filled)
-    assert filled[COLLECTION].count_documents({"_id.metric": "cpu"}) < KEPT_HOURS
+    assert filled[COLLECTION].find_one({"documents": {"$gt": 80}}) is None
 
 
 def test_a_user_who_may_not_write_gets_the_same_samples(filled: Database) -> None:

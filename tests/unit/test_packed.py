@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -7,7 +8,8 @@ import bson
 import numpy as np
 
 from pycemaker.data.lags import Stored
-from pycemaker.data.packed import MOST_SAMPLES, from_documents, to_documents
+from pycemaker.data.packed import MOST_SAMPLES, from_documents, is_true, to_documents
+from pycemaker.data.reader import HourEnd
 from pycemaker.hour_summaries import HOUR_MS
 from pycemaker.samples import Columns, columns_digest
 
@@ -49,6 +51,15 @@ def test_a_document_says_whose_hour_it_is_how_many_samples_it_has_and_only_their
     assert made[HOUR]["_id"] == {"application": "", "metric": "cpu", "hour": datetime(2026, 5, 10, 8, tzinfo=UTC)}
     assert (made[HOUR]["documents"], made[HOUR]["words"]) == (4, ["a.b$c", "low", "unknown"])
     assert (made[HOUR + 2]["documents"], made[HOUR + 2]["words"]) == (1, ["low"])
+
+
+def test_a_document_is_true_where_the_index_has_as_many_documents_and_the_same_last_one() -> None:
+    document = to_documents(stored([1, 2, 3, 4, 5]), "", "cpu", NOW)[HOUR]
+    end = HourEnd(HOUR, 4, (HOUR + 1) * HOUR_MS, 4)
+    assert is_true(document, end)
+    assert is_true(document, replace(end, made_s=None))
+    for other in (None, replace(end, documents=3), replace(end, last_ms=end.last_ms - 1), replace(end, made_s=5)):
+        assert not is_true(document, other)
 
 
 def test_an_hour_of_more_samples_than_two_a_second_has_no_document() -> None:

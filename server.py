@@ -12,11 +12,6 @@ from functools import wraps
 from typing import Any
 
 from bottle import Bottle
-from granian import Granian
-from granian.constants import HTTPModes, Interfaces
-from granian.http import HTTP1Settings
-from granian.log import LogLevels
-from granian.server import mp
 
 from pycemaker import brand, errors, logs, startup
 from pycemaker.data.collect import Collector
@@ -35,6 +30,7 @@ from pycemaker.web.cross_site import CrossSite
 from pycemaker.web.guard import guard_pages
 from pycemaker.web.home_route import add_home
 from pycemaker.web.identify import identify
+from pycemaker.web.in_flight import InFlight, bound_answers, connections_sending
 from pycemaker.web.kept_routes import add_kept_reports
 from pycemaker.web.metric_routes import add_metrics
 from pycemaker.web.openapi_route import add_openapi
@@ -67,6 +63,9 @@ _CALLER = "_wsgi_call_wrap"
 _M_TOP_PAD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -2, -3, -8
 """As `mallopt` of glibc counts them."""
 
+_JEMALLOC = "background_thread:true,dirty_decay_ms:500,muzzy_decay_ms:0,narenas:2"
+"""How Granian's own allocator is set up: what held clients' answers goes back to the system soon."""
+
 
 def create_app(services: Services) -> Any:
     """The WSGI application over these services. No I/O happens until a request comes."""
@@ -74,7 +73,8 @@ def create_app(services: Services) -> Any:
     cross_site = CrossSite(services.settings.public_url, origins)
     app = create_routes(services, cross_site)
     remembered = remember_answers(bound_bodies(guard_pages(app)), services.store.cache_bytes // 8)
-    shared = refuse_preflights(allow_origins(lanes.tell_late(remembered), origins), app, cross_site)
+    bounded = bound_answers(lanes.tell_late(remembered), services.in_flight)
+    shared = refuse_preflights(allow_origins(bounded, origins), app, cross_site)
     plain = plain_paths(shared, services.settings.base_path, _own_names(app))
     return identify(count_traffic(plain, services.traffic))
 
@@ -104,26 +104,29 @@ def _own_names(app: Bottle) -> set[str]:
 def application() -> Any:
     """What a Granian worker serves: the app over the real services of this process."""
     forbid_reading()
+    _take_memory_in_large_pieces()
     settings = load()
     logs.set_up(settings)
     logs.log_what_nobody_catches()
     database = open_database(settings.mongo_db_url, settings.data_dir)
     desk = make_desk(settings, database, os.environ, keep_spare=True)
-    services = Services(settings, Store(database, settings.cache_mb * 2**20), desk)
+    in_flight = InFlight(connections_sending)
+    services = Services(settings, Store(database, settings.cache_mb * 2**20), desk, in_flight=in_flight)
     desk.start()
     if database.is_embedded:
         Collector(database, settings.data_dir, services.traffic).start()
     HourKeeper(services.store).start()
     _answer_in_lanes(settings.base_path)
     startup.end_with_parent()
-    end_stalled_clients(settings.port)
+    end_stalled_clients(settings.port, lambda: services.refuses_answers)
     _collect_seldom()
-    _take_memory_in_large_pieces()
     return create_app(services)
 
 
 def _answer_in_lanes(base_path: str) -> None:
     """Go around the function by which the worker that Granian is starting in this process will call the application."""
+    from granian.server import mp
+
     wrapped = getattr(mp, _CALLER)
 
     @wraps(wrapped)
@@ -145,18 +148,21 @@ def _collect_seldom() -> None:
 def _take_memory_in_large_pieces() -> None:
     """Have the C library ask the system for memory seldom, and let threads use what others have given back.
 
-    Else each thread that reads a page of documents asks anew and hands it back: a tenth of a cold read and more.
+    Else each thread that reads a page of documents asks anew and hands it back: a tenth of a cold read and more. It has
+    to be said before there are threads, in the process too from which a worker is forked. Pieces of 2 MB and more are
+    long answers, and go back to the system.
     """
     if sys.platform == "linux":
         with contextlib.suppress(AttributeError):  # a C library without it
             adjust = ctypes.CDLL(None).mallopt
-            for what, value in ((_M_ARENA_MAX, 2), (_M_MMAP_THRESHOLD, 32 * 2**20), (_M_TOP_PAD, 64 * 2**20)):
+            for what, value in ((_M_ARENA_MAX, 2), (_M_MMAP_THRESHOLD, 2 * 2**20), (_M_TOP_PAD, 16 * 2**20)):
                 adjust(what, value)
 
 
 def main() -> int:
     """Start everything, serve until Ctrl-C or SIGTERM, stop everything; the exit status."""
     forbid_reading()
+    _take_memory_in_large_pieces()
     try:
         settings = load()
         brand.load()
@@ -178,6 +184,12 @@ def main() -> int:
 
 
 def _serve(address: str, port: int) -> None:
+    os.environ.setdefault("_RJEM_MALLOC_CONF", _JEMALLOC)  # before Granian is loaded, which reads it then
+    from granian import Granian
+    from granian.constants import HTTPModes, Interfaces
+    from granian.http import HTTP1Settings
+    from granian.log import LogLevels
+
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     Granian(
         "server:application",

@@ -71,10 +71,10 @@ def _rows(batches: Iterable[Batch]) -> Iterator[bytes]:
 
 
 def _pieces(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    separator = b""
-    for piece in pieces:
-        yield separator + piece if separator else piece
-        separator = b","
+    for place, piece in enumerate(pieces):
+        if place:
+            yield b","  # by itself: a piece is memory's own, and is not copied for it
+        yield piece
 
 
 class _Seen:

@@ -13,13 +13,11 @@ from typing import Any
 
 from bottle import Bottle, HTTPError, HTTPResponse, request, response
 
-from pycemaker import payload
 from pycemaker.errors import ForeignOrigin
 from pycemaker.web import small_page
 from pycemaker.web.cross_site import CrossSite
-from pycemaker.web.faces import face_of
 from pycemaker.web.guard import refuse_unmeant
-from pycemaker.web.telling import JSON, tell_errors
+from pycemaker.web.telling import refuse, tell_errors
 from pycemaker.web.wsgi import Application, Environ, StartResponse
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -107,12 +105,7 @@ def refuse_preflights(application: Application, app: Bottle, cross_site: CrossSi
     def refusing(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         if environ["REQUEST_METHOD"] != "OPTIONS" or cross_site.may_preflight(environ) or not _acts(app, environ):
             return application(environ, start_response)
-        error = ForeignOrigin(origin=environ["HTTP_ORIGIN"][:100])
-        body = payload.json_bytes(face_of(error).body(error.facts))
-        start_response(
-            "403 Forbidden", [("Content-Type", JSON), ("Vary", "Origin"), ("Content-Length", str(len(body)))]
-        )
-        return [body]
+        return refuse(ForeignOrigin(origin=environ["HTTP_ORIGIN"][:100]), start_response, ("Vary", "Origin"))
 
     return refusing
 

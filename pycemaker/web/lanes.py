@@ -18,9 +18,8 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from pycemaker import errors, payload
-from pycemaker.web.faces import face_of
-from pycemaker.web.telling import JSON
+from pycemaker import errors
+from pycemaker.web.telling import refuse
 from pycemaker.web.wsgi import Application, Environ, StartResponse
 
 HEALTH = "/health"
@@ -110,14 +109,11 @@ def in_lanes(answer: Answer, base_path: str = "") -> Answer:
 
 def tell_late(application: Application) -> Application:
     """The application, behind an answer for requests that stood in line for too long."""
-    busy = errors.ServerBusy(retry_after_seconds=1)
-    face = face_of(busy)
 
     def told(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         if LATE not in environ:
             return application(environ, start_response)
-        start_response("503 Service Unavailable", [("Content-Type", JSON), ("Retry-After", "1")])
-        return [payload.json_bytes(face.body(busy.facts))]
+        return refuse(errors.ServerBusy(retry_after_seconds=1), start_response)
 
     return told
 

@@ -6,7 +6,7 @@ import itertools
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -35,20 +35,28 @@ def add_metrics(app: Bottle, services: Services) -> None:
         window = parse_window(
             date_now, time_range, zone=settings.timezone, now_utc=services.clock(), limit=settings.max_range_hours
         )
-        current, previous = store.look(metric, window.current), store.look(metric, window.previous)
-        answer = answers.interval(current, previous, window, _shape(), place)
-        return _send(answer, services.streams, moves=date_now == "now")
+        current, previous, shape = store.look(metric, window.current), store.look(metric, window.previous), _shape()
+        with _making(services, shape):
+            answer = answers.interval(current, previous, window, shape, place)
+            return _send(answer, services.streams, moves=date_now == "now")
 
     @app.get("/<name>/<date_start>")  # type: ignore[untyped-decorator]
     def metric_tail(name: str, date_start: str) -> Any:
         metric = find_metric(name)
         start_utc = parse_instant(date_start, zone=settings.timezone, now_utc=services.clock())
-        answer = answers.tail(store.look(metric, since(start_utc)), _shape(settings.default_max_points), place)
-        return _send(answer, services.streams, moves=date_start == "now")
+        reading, shape = store.look(metric, since(start_utc)), _shape(settings.default_max_points)
+        with _making(services, shape):
+            answer = answers.tail(reading, shape, place)
+            return _send(answer, services.streams, moves=date_start == "now")
 
 
 def _shape(default_max_points: int = 0) -> Shape:
     return parse_shape(request.query, request.environ.get("HTTP_ACCEPT", ""), default_max_points)
+
+
+def _making(services: Services, shape: Shape) -> AbstractContextManager[None]:
+    """A place for making the answer; one that is thinned has one of the places for long answers where it needs it."""
+    return nullcontext() if shape.max_points else services.in_flight.making()
 
 
 def _send(answer: answers.Answer, streams: threading.BoundedSemaphore, *, moves: bool) -> Any:

@@ -16,6 +16,7 @@ from pycemaker.report.desk import Desk
 from pycemaker.settings import Settings
 from pycemaker.traffic import Traffic
 from pycemaker.web.gate import Gate
+from pycemaker.web.in_flight import InFlight
 
 STREAMS = 32
 """Long answers at a time: each holds a thread until its client has taken it, however slowly."""
@@ -32,6 +33,7 @@ class Services:
         traffic: counts answers.
         clock: the present, aware UTC.
         streams: how many long answers may be under way.
+        in_flight: how much of the others.
         notebooks: the folder in which the reports are.
     """
 
@@ -41,9 +43,18 @@ class Services:
     traffic: Traffic = field(default_factory=Traffic)
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     streams: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(STREAMS))
+    in_flight: InFlight = field(default_factory=InFlight)
     notebooks: Path = catalogue.NOTEBOOKS
 
     @cached_property
     def gate(self) -> Gate:
         """Who may ask for reports, and how often."""
         return Gate(self.settings, Limits(self.store.database))
+
+    @property
+    def refuses_answers(self) -> bool:
+        """Whether answers are refused now for those that are under way or in flight."""
+        has_place = self.streams.acquire(blocking=False)
+        if has_place:
+            self.streams.release()
+        return not has_place or self.in_flight.is_full

@@ -3,8 +3,9 @@
 The HTTP server has no timeout for writing: who reads nothing would hold a body of up to 8 MB, or one of the places for
 long answers and a thread that waits in it, for as long as it likes. Linux ends a connection where nothing that was sent
 has been taken for a time (TCP_USER_TIMEOUT), and a crowd of such clients is ended sooner, since the HTTP server holds a
-copy of each one's answer. Accepted connections have it from the socket that listens; the HTTP server
-makes that by itself, after the application, so it is looked for among this process's descriptors.
+copy of each one's answer; where answers are refused for those that others have not taken (`in_flight`), all clients end
+that take little. Accepted connections have it from the socket that listens; the HTTP server makes that by itself, after
+the application, so it is looked for among this process's descriptors.
 
 Nor has it one for reading a body, and no application is told by which connection a request came. One whose request
 waits for the rest of its body is known by what the kernel counts: the client has sent something since the request
@@ -21,16 +22,20 @@ import stat
 import struct
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 STALLED_SECONDS = 30
 """How long a client may take nothing of an answer. One that is slow and goes on may take hours."""
 
 CROWD = 32
-"""Clients that may take nothing for CROWD_SECONDS; of more, those that have for longest are ended."""
+"""Clients that may take nothing for CROWD_SECONDS; of more, others are ended."""
 
 CROWD_SECONDS = 2.0
+
+LEAST_BYTES = 32 * 1024
+"""What a client takes in CROWD_SECONDS at least where it presses: 128 kbit/s."""
 
 _LOOK_SECONDS, _MOST_LOOKS = 0.1, 600
 _DESCRIPTORS = Path("/proc/self/fd")
@@ -38,24 +43,35 @@ _BEFORE_MS, _CLOCKS_DIFFER_MS = 3000.0, 50.0
 _INFO = struct.Struct("=8x36x3I")
 """`tcp_info` of Linux up to the milliseconds since data was last sent, an acknowledgement, and data last received."""
 
-_UNSENT = struct.Struct("=44xI96xI")
-"""The same: the milliseconds since data was last sent, and the bytes that wait to be sent."""
+_SENT = struct.Struct("=120xQ16xI")
+"""The same: the bytes that were acknowledged, and those that wait to be sent."""
+
+Taken = dict[tuple[int, Any], int]
+"""Bytes by connection: the number of its descriptor, and the client's address and port."""
 
 
-def end_stalled_clients(port: int) -> None:
-    """From when on this process listens on the port, clients that take nothing are ended; on Linux alone."""
+def end_stalled_clients(port: int, is_full: Callable[[], bool]) -> None:
+    """From when on this process listens on the port, clients that take nothing are ended; on Linux alone.
+
+    Args:
+        port: the server's.
+        is_full: whether answers are refused for those that others have not taken; then clients that take little go too.
+    """
     if hasattr(socket, "TCP_USER_TIMEOUT") and _DESCRIPTORS.is_dir():
-        threading.Thread(target=_look_until_it_listens, args=(port,), daemon=True, name="stalled").start()
+        threading.Thread(target=_look_until_it_listens, args=(port, is_full), daemon=True, name="stalled").start()
 
 
-def _look_until_it_listens(port: int) -> None:
+def _look_until_it_listens(port: int, is_full: Callable[[], bool]) -> None:
     for _ in range(_MOST_LOOKS):
         if any(_set_where_it_listens(int(each.name), port) for each in _DESCRIPTORS.iterdir()):
             break
         time.sleep(_LOOK_SECONDS)
+    taken_before: Taken = {}
     while hasattr(socket, "TCP_INFO"):
-        time.sleep(CROWD_SECONDS / 2)
-        _end_crowd(port)
+        time.sleep(CROWD_SECONDS)
+        taken = _taken(port)
+        _end_slow(taken_before, taken, presses=is_full())
+        taken_before = taken
 
 
 def _set_where_it_listens(descriptor: int, port: int) -> bool:
@@ -80,29 +96,28 @@ def _listens(found: socket.socket, port: int) -> bool:
     return is_ip and bool(found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)) and found.getsockname()[1] == port
 
 
-def _end_crowd(port: int) -> None:
-    numbers = [int(each.name) for each in _DESCRIPTORS.iterdir()]
-    if len(numbers) <= CROWD:
-        return
-    stalled = []
-    for number in numbers:
+def _end_slow(before: Taken, now: Taken, *, presses: bool) -> None:
+    """End the clients that have taken nothing since, but for CROWD; where it presses, all that have taken little."""
+    least = LEAST_BYTES if presses else 1
+    slow = sorted((now[each] - before[each], each) for each in now.keys() & before.keys())
+    slow = [(taken, each) for taken, each in slow if taken < least]
+    for _, (number, peer) in slow[: len(slow) - (0 if presses else CROWD)]:
         with contextlib.suppress(OSError), _socket_of(number) as found:
-            if waited_ms := _stalled_ms(found, port):
-                stalled.append((waited_ms, number))
-    stalled.sort()
-    for _, number in stalled[CROWD:]:
-        with contextlib.suppress(OSError), _socket_of(number) as found:
-            if _stalled_ms(found, port):  # the number may be another's by now
+            if found.getpeername() == peer:  # the number may be another's by now
                 found.shutdown(socket.SHUT_RDWR)
 
 
-def _stalled_ms(found: socket.socket, port: int) -> int:
-    """For how long a client of this port has taken nothing of what waits for it; 0 below CROWD_SECONDS."""
-    is_ip = found.family in (socket.AF_INET, socket.AF_INET6)
-    if not is_ip or found.getsockname()[1] != port:
-        return 0
-    sent_ms, unsent_bytes = _UNSENT.unpack_from(found.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 192))
-    return int(sent_ms) if unsent_bytes and sent_ms >= CROWD_SECONDS * 1000 else 0
+def _taken(port: int) -> Taken:
+    """How many bytes each client of this port has taken by now, of those for whom more is waiting."""
+    taken: Taken = {}
+    for number in [int(each.name) for each in _DESCRIPTORS.iterdir()]:
+        with contextlib.suppress(OSError), _socket_of(number) as found:
+            if found.family in (socket.AF_INET, socket.AF_INET6) and found.getsockname()[1] == port:
+                info = found.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 192)
+                taken_bytes, unsent_bytes = _SENT.unpack_from(info)
+                if unsent_bytes:
+                    taken[number, found.getpeername()] = taken_bytes
+    return taken
 
 
 def end_silent_request(address: str, port: int, began: float) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 
 from bottle import HTTPError, HTTPResponse, request, response
 
 from pycemaker import errors, payload
 from pycemaker.web.faces import STATUS_FACES, face_of
-from pycemaker.web.wsgi import loggable
+from pycemaker.web.wsgi import StartResponse, loggable
 
 JSON = "application/json; charset=utf-8"
 _BROWSER_CHALLENGE = 'Bearer, Basic realm="Pycemaker: API_TOKEN", charset="UTF-8"'
@@ -56,6 +57,17 @@ def _tell(error: errors.PycemakerError) -> HTTPResponse:
     if "retry_after_seconds" in error.facts or isinstance(error, errors.IndexesNotReady):
         headers["Retry-After"] = str(error.facts.get("retry_after_seconds", 2))
     return HTTPResponse(payload.json_bytes(face.body(error.facts)), face.status, headers)
+
+
+def refuse(error: errors.PycemakerError, start_response: StartResponse, *headers: tuple[str, str]) -> list[bytes]:
+    """The error's answer where Bottle is not asked."""
+    face = face_of(error)
+    body = payload.json_bytes(face.body(error.facts))
+    if "retry_after_seconds" in error.facts:
+        headers = (*headers, ("Retry-After", str(error.facts["retry_after_seconds"])))
+    status = f"{face.status} {HTTPStatus(face.status).phrase}"
+    start_response(status, [("Content-Type", JSON), ("Content-Length", str(len(body))), *headers])
+    return [body]
 
 
 def tell_http_error(error: HTTPError) -> bytes:

@@ -97,6 +97,26 @@ def _left(clients: list[socket.socket], until: float) -> int:
 
 
 @contextmanager
+def not_taking(served: ServerProcess, count: int, sent: bytes, bytes_a_second: int = 0) -> Iterator[None]:
+    """So many connections that send this and read nothing of what they are answered, or that little."""
+    with ExitStack() as held:
+        clients = [held.enter_context(socket.socket()) for _ in range(count)]
+        for client in clients:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # or the kernel takes the answer for them
+            client.connect(("127.0.0.1", served.port))
+            client.sendall(sent)
+
+        def read(over: threading.Event) -> None:
+            while bytes_a_second and not over.wait(1.0):
+                for client in clients:
+                    with suppress(OSError):
+                        client.recv(bytes_a_second, socket.MSG_DONTWAIT)
+
+        with _threads(1, read):
+            yield
+
+
+@contextmanager
 def trickling(served: ServerProcess, count: int, head: bytes) -> Iterator[None]:
     """So many connections that send a byte a second after the head; a new one for each that is ended."""
     with ExitStack() as held:

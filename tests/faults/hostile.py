@@ -17,7 +17,7 @@ import psutil
 from pycemaker.data.database import open_database
 from pycemaker.data.signing_keys import SigningKeys
 from pycemaker.report.unsubscribe import Subscription, sign
-from tests.faults.attacks import LeftError, asking, crowd, repeated, silent_mongod, trickling
+from tests.faults.attacks import LeftError, asking, crowd, not_taking, repeated, silent_mongod, trickling
 from tests.services.process import ServerProcess, free_port
 
 CACHE_MB = 64
@@ -29,10 +29,14 @@ LEAST_MS = 100.0
 
 @dataclass
 class Waits:
-    """What an honest client saw: milliseconds until a 200, and until anything else with its status."""
+    """What an honest client saw: milliseconds until a 200, and until anything else with its status.
+
+    And the most memory that the process that answers had meanwhile.
+    """
 
     good_ms: list[float] = field(default_factory=list)
     other_ms: list[tuple[float, int]] = field(default_factory=list)
+    worker_mb: int = 0
 
     @property
     def p99_ms(self) -> float:
@@ -54,13 +58,13 @@ def _at_a_running_server() -> list[str]:
     try:
         time.sleep(15)
         idle, _ = _watched(served, contextlib.nullcontext())
-        _print("idle", idle, served)
+        _print("idle", idle)
         bound_ms = 2 * max(idle.p99_ms, LEAST_MS)
         wrong = []
         for name, attack in _attacks(served).items():
             waits, held = _watched(served, attack)
-            _print(name, waits, served)
-            wrong += _wrong(name, waits, bound_ms, served)
+            _print(name, waits)
+            wrong += _wrong(name, waits, bound_ms)
             wrong += [f"{name}: {held} connections were left after 10 s"] if held else []
         return wrong + _acts_for_other_sites(served)
     finally:
@@ -84,6 +88,8 @@ def _attacks(served: ServerProcess) -> dict[str, AbstractContextManager[None]]:
         "4,300 connections that send nothing": crowd(served, 4_300, b""),
         "4,300 heads that never end": crowd(served, 4_300, b"GET / HTTP/1.1\r\nX: " + b"a" * 12_000),
         "300 heads of a byte a second": trickling(served, 300, b"GET / HTTP/1.1\r\nX: "),
+        "300 that read nothing of 1.5 MB": not_taking(served, 300, _get("/cpu/now/6", "Accept: */*")),
+        "100 that read nothing of 3 MB": not_taking(served, 100, _get("/cpu/now/12", "Accept: */*")),
         "30 calls for one report": crowd(served, 30, _get("/report/now/1/one@example.com", key), must_end=False),
     }
 
@@ -96,8 +102,8 @@ def _without_database() -> list[str]:
     served = ServerProcess(MONGO_DB_URL=f"mongodb://127.0.0.1:{free_port()}/x", CACHE_MB=str(CACHE_MB)).start(180)
     try:
         waits, _ = _watched(served, asking(served))
-        _print("started without its database, 100 askers", waits, served)
-        return _wrong("started without its database", waits, 0.0, served)
+        _print("started without its database, 100 askers", waits)
+        return _wrong("started without its database", waits, 0.0)
     finally:
         served.close()
 
@@ -122,12 +128,13 @@ def _acts_for_other_sites(served: ServerProcess) -> list[str]:
 
 def _watched(served: ServerProcess, attack: AbstractContextManager[None]) -> tuple[Waits, int]:
     """What an honest client waits during the attack, and how many connections outlived it."""
-    waits = Waits()
+    waits, worker = Waits(), _worker(served)
     try:
         with attack:
             until = time.monotonic() + SECONDS
             while time.monotonic() < until:
                 _ask(served, waits)
+                waits.worker_mb = max(waits.worker_mb, worker.memory_info().rss >> 20)
                 time.sleep(0.05)
     except LeftError as error:
         return waits, error.count
@@ -147,30 +154,29 @@ def _ask(served: ServerProcess, waits: Waits) -> None:
             waits.other_ms.append((milliseconds, status))
 
 
-def _worker_mb(served: ServerProcess) -> int:
+def _worker(served: ServerProcess) -> psutil.Process:
     """The process that answers: the one that listens."""
-    with suppress(psutil.Error):
-        for process in served.family():
+    for process in served.family():
+        with suppress(psutil.Error):
             if any(each.status == "LISTEN" and each.laddr.port == served.port for each in process.net_connections()):
-                worker = process
-        return int(worker.memory_info().rss >> 20)
-    return 0
+                listens = process
+    return listens
 
 
-def _print(name: str, waits: Waits, served: ServerProcess) -> None:
+def _print(name: str, waits: Waits) -> None:
     others = f", {len(waits.other_ms)} others within {max(waits.other_ms)[0]:.0f} ms" if waits.other_ms else ""
     print(
         f"  {name:<42} p99 {waits.p99_ms:7.1f} ms of {len(waits.good_ms):4} answers{others};"
-        f" worker {_worker_mb(served)} MB",
+        f" worker {waits.worker_mb} MB",
         flush=True,
     )
 
 
-def _wrong(name: str, waits: Waits, bound_ms: float, served: ServerProcess) -> list[str]:
+def _wrong(name: str, waits: Waits, bound_ms: float) -> list[str]:
     late = [milliseconds for milliseconds, status in waits.other_ms if status != 503 or milliseconds > 3000]
     wrong = [f"{name}: {len(late)} refusals late or not 503"] if late else []
     if waits.p99_ms > bound_ms and bound_ms:
         wrong.append(f"{name}: p99 {waits.p99_ms:.0f} ms, of {bound_ms:.0f}")
-    if _worker_mb(served) > CACHE_MB + MORE_MB:
-        wrong.append(f"{name}: {_worker_mb(served)} MB")
+    if waits.worker_mb > CACHE_MB + MORE_MB:
+        wrong.append(f"{name}: {waits.worker_mb} MB")
     return wrong

@@ -22,7 +22,9 @@ from pycemaker.data.lease import Lease
 LOOK_SECONDS = 0.25
 STOP_SECONDS = 10.0
 SETTLED_SECONDS = 5.0
-"""One that ends sooner than this does not run here at all; one that crashes later is started again."""
+"""One that ends sooner than this does not run here at all. One that has run this long is started again whenever it
+ends, this often at most: where its disk is full it ends at once, until there is room.
+"""
 
 
 def main(folder: Path, command: list[str]) -> int:
@@ -32,7 +34,7 @@ def main(folder: Path, command: list[str]) -> int:
         return 0
     lease = Lease(folder / "lease")
     mongod = _Adopted(int(command[1])) if command[0] == "adopt" else _start(command)
-    started = time.monotonic()
+    started, has_settled = time.monotonic(), False
     while True:
         ended = mongod.poll()
         if ended is None and lease.take():
@@ -41,9 +43,12 @@ def main(folder: Path, command: list[str]) -> int:
             return status
         if ended is not None:
             asked_to = ended == 0 or not lease.share(0.0) or lease.take()
-            if asked_to or time.monotonic() - started < SETTLED_SECONDS:
+            is_due = time.monotonic() - started >= SETTLED_SECONDS
+            has_settled = has_settled or is_due
+            if asked_to or not has_settled:
                 return ended
-            mongod, started = _start(command), time.monotonic()
+            if is_due:
+                mongod, started = _start(command), time.monotonic()
         time.sleep(LOOK_SECONDS)
 
 

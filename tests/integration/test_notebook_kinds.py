@@ -248,9 +248,10 @@ def test_headings_alone_are_nothing_to_send_and_text_below_one_is(tmp_path: Path
 
 
 def test_a_piece_that_breaks_a_library_leaves_a_sentence_and_its_cell(tmp_path: Path) -> None:
-    deep = "<div>" * 3000 + "fundo"
-    page = rendered(tmp_path, new_markdown_cell("a"), shown({"text/html": deep}), new_markdown_cell("b"))
-    assert "fundo" in page.html or page.left_out[0].startswith("cell 2: render: RecursionError")
+    half_a_pair = {"text/html": "<style>p { color: red }</style><p>meio \ud800 par</p>"}
+    page = rendered(tmp_path, new_markdown_cell("antes"), shown(half_a_pair), new_markdown_cell("depois"))
+    assert re.search(r"antes.*<em>Esta parte do relatório não pôde ser mostrada\.</em>.*depois", page.html, re.DOTALL)
+    assert [line.partition(" 'utf-8'")[0] for line in page.left_out] == ["cell 2: render: UnicodeEncodeError:"]
 
 
 def test_signs_that_no_font_has_are_named_with_their_cell(tmp_path: Path) -> None:

@@ -29,7 +29,8 @@ def write(folder: Path, cell: str) -> None:
 def test_a_notebook_that_fails_on_one_case_fails_the_check_and_the_case_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write(tmp_path, f"heading(period)\nassert len(period['cpu'].current), 'no sample'\n{FIGURE}")
+    drawn_by_script = "from IPython.display import Javascript\ndisplay(Javascript('draw()'))"
+    write(tmp_path, f"heading(period)\nassert len(period['cpu'].current), 'no sample'\n{FIGURE}\n{drawn_by_script}")
     monkeypatch.setattr(check, "find_notebook", lambda name: find_notebook(name, tmp_path))
     monkeypatch.setattr(check, "every_case", lambda zone, spacing: every_case(zone, spacing)[:2])
     before = dict(os.environ)
@@ -40,7 +41,9 @@ def test_a_notebook_that_fails_on_one_case_fails_the_check_and_the_case_is_named
     assert "empty interval      FAILED" in empty
     assert "the notebook failed in cell 3: AssertionError: no sample" in empty
     assert "a single sample     passed" in single
-    assert int(single.split()[-1]) > 50
+    row, _, not_shown = single.partition("  not shown: ")
+    assert int(row.split()[-1]) > 50
+    assert not_shown == "cell 3: JavaScript: it is shown by a script"
     assert end == "1 failed"
     assert (tmp_path / "kept" / "own" / "a-single-sample" / "preview.html").exists()
 

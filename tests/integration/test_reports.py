@@ -194,8 +194,10 @@ def test_a_notebook_that_prints_50_mb_is_cut_short_and_sent(desk: Desk, folder: 
 
 
 def test_a_notebook_of_text_alone_is_a_report(desk: Desk, folder: Path) -> None:
-    record = make(desk, request_for(notebook_of(folder, "print('no figure at all')")))
+    drawn_by_script = "from IPython.display import Javascript\nJavascript('draw()')"
+    record = make(desk, request_for(notebook_of(folder, "print('no figure at all')", drawn_by_script)))
     assert (record["state"], record["figures"]) == ("written", [])
+    assert record["left_out"] == ["cell 3: JavaScript: it is shown by a script"]
 
 
 def test_a_notebook_that_shows_nothing_sends_nothing(desk: Desk, folder: Path) -> None:

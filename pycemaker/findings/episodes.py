@@ -1,9 +1,10 @@
 """A stretch of the interval in which a metric was further from normal than the days before know. Pure.
 
 Two things are looked at: the blocks as they are, against what was reached at any hour; and their distance from the
-same hours of the days before, against how far the days themselves were from that. A stretch needs neighbours that agree
-or a block twice as far, and is known where the same hours of a week ago had it. With hardly any day to compare with it
-must begin or end abruptly, which a daily rhythm does not.
+same hours of the days before, against how far the days themselves were from that: twice as far, since other hours know
+it. A stretch needs neighbours that agree or a block twice as far, and is known where the same hours of a week ago had
+it. What is told of it is itself far from normal. With hardly any day to compare with it must begin or end abruptly,
+which a daily rhythm does not.
 
 What is critical at one hour of each day alone is told each day, and that it comes daily: it is short and abrupt, and
 beyond what the other hours of the days reached.
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pycemaker.findings.extremes import LEAST_DAYS, floor, limit
+from pycemaker.findings.extremes import LEAST_DAYS, doubled_at_first, floor, limit
 from pycemaker.findings.series import DAY_HOURS, HOUR_BLOCKS, LARGEST, WEEK_DAYS, Series, scaled
 from pycemaker.hour_summaries import BLOCK_MS
 from pycemaker.robust import Floats, median, running_median, smoothed
@@ -24,12 +25,10 @@ from pycemaker.robust import Floats, median, running_median, smoothed
 Flags = NDArray[np.bool_]
 
 _FLOORS = {1: 1.25, -1: 2.5}
-_SAME_HOURS_FLOORS, _SAME_HOURS_DAYS = 2.5, {1: 3, -1: WEEK_DAYS}
-_FLOORS_WITHOUT_DAYS, _FIRST_WEEK = 2.5, 2.0
-_STRONG = 2.0
+_SAME_HOURS_FLOORS, _FLOORS_WITHOUT_DAYS = 2.5, 2.5
+_STRONG, _TOLD_FLOORS, _FEW_DAYS = 2.0, 1.5, 3
 _WEEKS, _WEEK_HOURS, _AROUND_HOURS = 3, WEEK_DAYS * DAY_HOURS, 2
-_WINDOW_BLOCKS = 49
-_JUMP_SHARE, _JUMP_BLOCKS = 0.5, 6
+_WINDOW_BLOCKS, _JUMP_SHARE, _JUMP_BLOCKS = 49, 0.5, 6
 _WHOLE_SHARE, _LEVEL_HOURS = 0.6, 6
 _DAILY_HOURS, _DAILY_AROUND_HOURS, _CRITICAL_SHARE = 3, 1, 0.5
 
@@ -82,13 +81,19 @@ def find_episode(series: Series) -> Episode | None:
     for way in (1, -1) if series.part.metric.falls else (1,):
         runs = _runs(series, way)
         daily = [run for run in _daily_runs(series, way) if not any(_touch(run, other) for other in runs)]
-        episodes += [_episode(series, run, normal, way) for run in runs]
+        episodes += [each for run in runs if _is_far(each := _episode(series, run, normal, way), way)]
         episodes += [_episode(series, run, around, way) for run in daily]
     farthest = max(episodes, key=lambda episode: episode.fold * (1 + episode.critical_share), default=None)
     if farthest is None:
         return None
     alike = [episode for episode in episodes if _is_same_hour(episode, farthest) and episode.fold >= farthest.fold / 2]
     return max(alike, key=lambda episode: episode.start_ms)
+
+
+def _is_far(episode: Episode, way: int) -> bool:
+    """Whether the amount that is told is far from normal, however far single blocks of the stretch were."""
+    amounts = way * scaled(np.array([episode.amount, episode.normal]), episode.series.unit)
+    return bool(amounts[0] - amounts[1] >= _TOLD_FLOORS * floor(amounts[1:], episode.series.unit)[0])
 
 
 def _is_same_hour(one: Episode, other: Episode) -> bool:
@@ -100,7 +105,7 @@ def _is_same_hour(one: Episode, other: Episode) -> bool:
 
 def _normal(series: Series, around: Floats) -> Floats:
     """Each current block's normal reading: that of the same hours, what is around it where these are not known."""
-    if series.known_days < _SAME_HOURS_DAYS[1]:
+    if series.known_days < _FEW_DAYS:
         return around
     usual = np.repeat(np.resize(series.usual_day, len(series.hours)), HOUR_BLOCKS)
     return np.where(np.isfinite(usual), usual, around)
@@ -171,9 +176,7 @@ def _beyond_any_hour(series: Series, way: int) -> tuple[Flags, Flags]:
     """Which blocks are beyond all that was reached, and which of them twice as far as they need be."""
     hours = way * scaled(series.highs if way > 0 else series.lows, series.unit)
     known = series.known_days
-    floors = max(_FLOORS[way], 0 if known >= LEAST_DAYS else _FLOORS_WITHOUT_DAYS)
-    if way < 0 and LEAST_DAYS <= known < WEEK_DAYS:
-        floors *= _FIRST_WEEK
+    floors = max(doubled_at_first(_FLOORS[way], known, way), 0 if known >= LEAST_DAYS else _FLOORS_WITHOUT_DAYS)
     beyond = limit(hours, floors, series.unit)
     reached = limit(hours, 0, series.unit)
     with np.errstate(invalid="ignore"):
@@ -182,18 +185,19 @@ def _beyond_any_hour(series: Series, way: int) -> tuple[Flags, Flags]:
 
 
 def _beyond_same_hours(series: Series, way: int) -> Flags:
-    """Which blocks, three together, are further from the same hours of the days before than these were themselves.
+    """Which blocks, three together, are twice as far from the same hours of the days before as these make news.
 
-    A fall may be the first weekend that is seen: it needs a week to compare with.
+    What is new at its hour alone may be the first weekend or working day that is seen: it needs a week to compare with.
     """
-    if series.known_days < _SAME_HOURS_DAYS[way]:
+    if series.known_days < WEEK_DAYS:
         return np.zeros(len(series.current), np.bool_)
     usual = way * scaled(series.usual_day, series.unit)
     usual = np.fmax.reduce([np.roll(usual, -1), usual, np.roll(usual, 1)])
     step = floor(usual, series.unit)
     hours = way * scaled(series.highs if way > 0 else series.lows, series.unit)
     hours = hours[len(hours) % DAY_HOURS :]
-    beyond = limit((hours - np.resize(usual, len(hours))) / np.resize(step, len(hours)), _SAME_HOURS_FLOORS, "floors")
+    past = (hours - np.resize(usual, len(hours))) / np.resize(step, len(hours))
+    beyond = limit(past, _SAME_HOURS_FLOORS, "floors", _STRONG)
     own, steps = (np.repeat(np.resize(each, len(series.hours)), HOUR_BLOCKS) for each in (usual, step))
     with np.errstate(invalid="ignore"):
         distance = (way * scaled(series.current, series.unit) - own) / steps

@@ -4,6 +4,7 @@ The greatest readings of the days are taken at least a day apart (peaks over a t
 A. C. Davison, R. L. Smith, JRSS B 52, 1990), and from three days on the worst is left out, so that one bad day does not
 blind the days after it. A record is broken by chance one time in n + 1 after n days: beyond the greatest there must be
 a margin, a floor that matters to people and a share of what the days' own greatest differ by, larger after few days.
+The floor is doubled in the first week, since what its other days hold is not known yet.
 
 All amounts are `scaled`; where falls are looked for, they are negative.
 """
@@ -12,22 +13,24 @@ from __future__ import annotations
 
 import numpy as np
 
-from pycemaker.findings.series import DAY_HOURS
+from pycemaker.findings.series import DAY_HOURS, WEEK_DAYS
 from pycemaker.robust import Floats, median
 
 LEAST_DAYS = 1.0
 _DAYS_WITH_A_BAD_ONE = 3
-_SHARE, _SHARE_OF_ONE_DAY = 0.5, 2.0
+_SHARE, _SHARE_OF_ONE_DAY, _MOST_SHARE = 0.5, 5.0, 8.0
+_FIRST_WEEK = 2.0
 _FACTOR, _LEAST_POINTS, _MOST_POINTS, _LEAST_REQUESTS = 1.3, 0.05, 0.10, 0.5
 
 
-def limit(hours: Floats, floors: float, unit: str) -> float:
+def limit(hours: Floats, floors: float, unit: str, times: float = 1.0) -> float:
     """What is further than anything that these hours reached; NaN without a reading.
 
     Args:
         hours: an amount an hour, oldest first, NaN where there is none.
         floors: how many floors beyond the greatest it is at least.
         unit: the metric's, whose floor is taken at the greatest; `floors` of amounts that are distances in floors.
+        times: how many times the margin it is beyond the greatest.
     """
     days = float(np.isfinite(hours).sum() / DAY_HOURS)
     if not days:
@@ -36,7 +39,14 @@ def limit(hours: Floats, floors: float, unit: str) -> float:
     reached = greatest(hours)
     scatter = max(0.0, reached - _usual(hours))
     least = floors * (1.0 if unit == "floors" else float(floor(np.array([reached]), unit)[0]))
-    return reached + max(least, (_SHARE + _SHARE_OF_ONE_DAY / days) * scatter)
+    share = min(_SHARE + _SHARE_OF_ONE_DAY / days, _MOST_SHARE)
+    return reached + times * max(least, share * scatter)
+
+
+def doubled_at_first(floors: float, known_days: float, way: int) -> float:
+    """The floors, twice as many in the first week; for rises from the day on from which the worst day is left out."""
+    since = LEAST_DAYS if way < 0 else _DAYS_WITH_A_BAD_ONE
+    return floors * _FIRST_WEEK if since <= known_days < WEEK_DAYS else floors
 
 
 def greatest(hours: Floats) -> float:

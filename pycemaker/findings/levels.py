@@ -3,8 +3,9 @@
 The level is the median of six hours, of the whole interval where it is shorter. As for stretches, it is compared with
 what it reached at any hour, and its distance from the same hours of the days before with how far the days themselves
 were from that; so neither a rhythm nor a day that is a little different counts. It is told as long as the worst day
-that is left out may still be the move itself: for a day or two, then it is the new normal. A fall may be the first
-weekend that is seen: it needs a week to compare with. With hardly any day a level must have moved at once.
+that is left out may still be the move itself: for a day or two, then it is the new normal. A fall, and what is new at
+its hours alone, may be the first weekend or working day that is seen: they need a week to compare with. With hardly any
+day a level must have moved at once.
 """
 
 from __future__ import annotations
@@ -14,14 +15,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pycemaker.findings.extremes import LEAST_DAYS, floor, limit
+from pycemaker.findings.extremes import LEAST_DAYS, doubled_at_first, floor, limit
 from pycemaker.findings.series import DAY_HOURS, HOUR_BLOCKS, WEEK_DAYS, Series, rolling_medians, scaled
 from pycemaker.robust import Floats, median
 
 _LEVEL_HOURS = 6
-_FLOORS = {1: 1.25, -1: 1.5}
+_FLOORS = {1: 1.25, -1: 1.75}
 _FLOORS_WITHOUT_DAYS = 3.0
-_SAME_HOURS_DAYS = 3
 _WEEKS, _WEEK_HOURS = 3, WEEK_DAYS * DAY_HOURS
 _LASTING_SHARE = 0.6
 _STEP_BLOCKS = 6
@@ -84,12 +84,13 @@ def _moved(series: Series, way: int) -> NDArray[np.bool_]:
     width = _width(series)
     own = way * rolling_medians(scaled(series.hours, series.unit), width)
     past = way * rolling_medians(scaled(series.middles, series.unit), width)
-    if not np.isfinite(past).any() or (way < 0 and LEAST_DAYS <= series.known_days < WEEK_DAYS):
+    known = series.known_days
+    if not np.isfinite(past).any() or (way < 0 and LEAST_DAYS <= known < WEEK_DAYS):
         return np.zeros(len(own), np.bool_)
-    floors = _FLOORS[way] if series.known_days >= LEAST_DAYS else _FLOORS_WITHOUT_DAYS
+    floors = doubled_at_first(_FLOORS[way], known, way) if known >= LEAST_DAYS else _FLOORS_WITHOUT_DAYS
     with np.errstate(invalid="ignore"):
         moved = own > limit(past, floors, series.unit)
-        if series.known_days >= _SAME_HOURS_DAYS:
+        if known >= WEEK_DAYS:
             moved |= _from_same_hours(series, way, floors)
         return np.asarray(moved & ~(own <= _weeks_ago(past, width, len(own), series.unit)), np.bool_)
 

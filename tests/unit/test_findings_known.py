@@ -187,3 +187,38 @@ def test_chronic_critical_time_is_known_and_news_after_calm_weeks() -> None:
     assert findings(chronic, 60, 13.75) == ()
     (finding,) = findings(grown, 60, 13.75)
     assert (finding.kind, finding.severity) == ("incident", CRITICAL)
+
+
+def test_the_first_week_takes_twice_the_margin() -> None:
+    def busier(day: float) -> Callable[[Minutes], NDArray[np.float64]]:
+        return lambda minute: 0.3 + burst(minute, day * DAY, 60, 0.2)
+
+    assert findings(busier(5.6), 60, 5.75) == ()
+    (finding,) = findings(busier(12.6), 60, 12.75)
+    assert finding.kind == "incident"
+
+
+def test_what_is_new_at_its_hour_alone_needs_a_week_to_compare_with() -> None:
+    def at_night(day: int) -> Callable[[Minutes], NDArray[np.float64]]:
+        def reading(minute: Minutes) -> NDArray[np.float64]:
+            rhythm = 0.3 * (1 + 0.8 * np.sin(minute / DAY * 2 * np.pi))
+            return np.where((minute >= day * DAY + 17 * HOUR) & (minute < day * DAY + 19 * HOUR), 0.52, rhythm)
+
+        return reading
+
+    assert findings(at_night(5), 60, 6.0) == ()
+    (finding,) = findings(at_night(12), 60, 13.0)
+    assert finding.kind == "incident"
+
+
+def test_after_few_days_a_bursty_metric_must_go_farther_beyond_its_bursts() -> None:
+    def bursts(days: int) -> Callable[[Minutes], NDArray[np.float64]]:
+        def reading(minute: Minutes) -> NDArray[np.float64]:
+            known = [burst(minute, (day + 0.4) * DAY, 20, 0.1 * 4 ** (day % 3)) for day in range(days)]
+            return np.sum([*known, burst(minute, (days + 0.6) * DAY, 20, 5.7)], axis=0) + 0.1
+
+        return reading
+
+    assert findings(bursts(8), 60, 8.75, metric=RESPONSE_TIME) == ()
+    (finding,) = findings(bursts(24), 60, 24.75, metric=RESPONSE_TIME)
+    assert finding.kind == "incident"

@@ -33,9 +33,9 @@ MAKERS = 4
 MAKING_SECONDS = 2.5
 """How long an answer waits for one of these places: longer than those who have one find that MongoDB is away."""
 
-WAITERS = 2
-_LOOKS, _LOOK_SECONDS = 10, 0.01
-"""How many answers wait for room, and how often each looks for it: those of fast clients have gone by then."""
+WAITERS = 32
+_LOOKS, _LOOK_SECONDS = 50, 0.01
+"""How many answers wait for room before they are made, and how often each looks for it: fast clients' go by soon."""
 
 _LOOK_SHARE = 10
 """How many times as long as a look takes there is until the next one: with 8,000 connections it is 10 ms."""
@@ -59,6 +59,7 @@ class InFlight:
         self._most_bytes = most_bytes
         self._lock = threading.Lock()
         self._waiters = threading.BoundedSemaphore(WAITERS)
+        self._made = threading.BoundedSemaphore(MAKERS)
         self._makers = threading.BoundedSemaphore(MAKERS)
         self._answers: list[tuple[float, int]] = []
         self._bytes = 0
@@ -76,7 +77,7 @@ class InFlight:
             TooManyStreams: there is no room for it.
         """
         if size_bytes > SMALL_BYTES:
-            self._wait_until(lambda: self._admits(size_bytes, counts=True))
+            self._wait_until(lambda: self._admits(size_bytes, counts=True), self._made)
 
     @contextmanager
     def making(self) -> Iterator[None]:
@@ -85,7 +86,7 @@ class InFlight:
         Raises:
             TooManyStreams: there is none, or no room for what would be made.
         """
-        self._wait_until(lambda: not self.is_full)
+        self._wait_until(lambda: not self.is_full, self._waiters)
         if not self._makers.acquire(timeout=MAKING_SECONDS):
             raise self._refusal()
         try:
@@ -93,17 +94,17 @@ class InFlight:
         finally:
             self._makers.release()
 
-    def _wait_until(self, has_room: Callable[[], bool]) -> None:
+    def _wait_until(self, has_room: Callable[[], bool], places: threading.BoundedSemaphore) -> None:
         if has_room():
             return
-        if self._waiters.acquire(blocking=False):
+        if places.acquire(blocking=False):
             try:
                 for _ in range(_LOOKS):
                     time.sleep(_LOOK_SECONDS)
                     if has_room():
                         return
             finally:
-                self._waiters.release()
+                places.release()
         raise self._refusal()
 
     def _refusal(self) -> TooManyStreams:

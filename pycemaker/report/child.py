@@ -34,6 +34,8 @@ from pycemaker.wiring import prepare, report_collaborators
 
 Tell = Callable[[dict[str, Any]], None]
 
+_REMOVE = "import shutil, sys; shutil.rmtree(sys.argv[1], ignore_errors=True)"
+
 
 def main(folder: Path) -> None:
     """Serve one job, then end."""
@@ -65,6 +67,7 @@ def main(folder: Path) -> None:
     finally:
         kernel.kill()
         _end_all_below()
+        shutil.rmtree(folder, ignore_errors=True)  # also where `_listen` is about to, which ends with this thread
 
 
 def _end_all_below() -> None:
@@ -88,8 +91,8 @@ def _listen(jobs: queue.Queue[str], folder: Path) -> None:
         sys.stdin.read()
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # whatever the others say of what ends under them is no fault
     _end_all_below()
-    shutil.rmtree(folder, ignore_errors=True)
-    os._exit(1)
+    # This ends the threads that write there, too.
+    os.execv(sys.executable, [sys.executable, "-ISc", _REMOVE, str(folder)])  # noqa: S606 - our own command
 
 
 def _serve(job: dict[str, Any], collaborators: Any, tell: Tell) -> None:

@@ -90,8 +90,8 @@ def _no_send(_content: bytes, _email_to: str, _on_leaving: Callable[[], None]) -
 
 
 def outbox_service(
-    database: Database, environment: Mapping[str, str], folder: Path, limits: JobLimits
+    database: Database, environment: Mapping[str, str], folder: Path, limits: JobLimits, *, keep_spare: bool = True
 ) -> ReportService:
     """A report service with these limits, which writes into an outbox; its threads are not started."""
     transport = MailTransport(Outbox(folder / "outbox"), "reports@localhost.localdomain", is_repeatable=True)
-    return ReportService(database, environment, folder, transport, limits)
+    return ReportService(database, environment, folder, transport, limits, keep_spare=keep_spare)

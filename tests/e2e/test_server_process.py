@@ -184,7 +184,7 @@ def is_connected(server: ServerProcess, client: socket.socket) -> bool:
 
 @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="Linux has it")
 def test_a_client_that_takes_nothing_of_its_answer_is_ended(tmp_path: Path) -> None:
-    sooner = "from pycemaker.web import stalled\n\nstalled.STALLED_SECONDS = 2\n"
+    sooner = "from pycemaker.web.middleware import write_timeout\n\nwrite_timeout.STALLED_SECONDS = 2\n"
     (tmp_path / "sitecustomize.py").write_text(sooner, encoding="utf-8")
     server = ServerProcess(PYTHONPATH=f"{tmp_path}{os.pathsep}{ROOT}").start()
     time.sleep(1)  # it has begun to listen just now, and then the socket is looked for

@@ -43,9 +43,9 @@ class Client:
             getattr(chunks, "close", lambda: None)()
         return Answer(told[0], {name.title(): text for name, text in told[1].items()}, body)
 
-    def open(self, path: str) -> Any:
+    def open(self, path: str, **headers: str) -> Any:
         """The body of a GET, of which nothing was taken yet; to be closed."""
-        return self._send("GET", path, [], {})
+        return self._send("GET", path, [], headers)
 
     def _send(self, method: str, path: str, told: list[Any], headers: dict[str, str]) -> Iterable[bytes]:
         plain, _, query = path.partition("?")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import csv
 import gc
 import io
-import itertools
 import json
 import threading
 import time
 import weakref
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,11 +19,12 @@ import pytest
 import server
 from pycemaker.cache import metric_cache
 from pycemaker.cache.store import Store
-from pycemaker.errors import DatabaseUnreachable
 from pycemaker.mongo.database import Database
+from pycemaker.series.batches import Batch
 from pycemaker.settings import from_mapping
 from pycemaker.web import metric_answers
 from tests.integration.web.test_routes import NOW_PATH, app_over, is_error
+from tests.services.broken_reads import break_off, wrap_reads
 from tests.services.report_service import RecordingReportService
 from tests.services.wsgi import Client
 
@@ -260,20 +261,12 @@ def test_a_long_answer_that_breaks_off_does_not_parse(
     database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, format_name: str
 ) -> None:
     write(database, 60_000, note="x" * 100)
-    store, at = Store(database), 5  # of six pages
-    whole = store._past_memory
-
-    def broken(*args: Any) -> Any:
-        for place, batch in enumerate(whole(*args)):
-            if place == at:
-                raise DatabaseUnreachable(reason="it went away")
-            yield batch
-
+    store = Store(database)
     client = app_over(store)
     path = f"/cpu/06-04-2022-00-00-00?format={format_name}"
     complete = client.get(path).body
     assert len(parsed(complete, format_name)) == 60_000
-    monkeypatch.setattr(store, "_past_memory", broken)
+    break_off(store, monkeypatch, after_batches=5)  # of six
     answer = client.get(path)
     assert answer.status == 200
     assert len(complete) // 3 < len(answer.body) < len(complete)
@@ -289,17 +282,12 @@ def test_a_truncated_answer_is_never_confirmed_with_304(
     write(database, 20_000, note="x" * 100)
     monkeypatch.setattr(metric_cache, "FRESH_SECONDS", 60.0)  # the cache is asked, and not MongoDB
     store = Store(database, 2**20)
-    client, whole = app_over(store), store._past_memory
-
-    def broken(*args: Any) -> Any:
-        yield from itertools.islice(whole(*args), 3)
-        raise DatabaseUnreachable(reason="it went away")
-
+    client = app_over(store)
     complete = client.get(form)
     assert client.get(form, if_none_match=complete.headers["Etag"]).status == 304
-    monkeypatch.setattr(store, "_past_memory", broken)
-    cut = client.get(form)
-    monkeypatch.setattr(store, "_past_memory", whole)
+    with monkeypatch.context() as faults:
+        break_off(store, faults, after_batches=3)
+        cut = client.get(form)
     assert 0 < len(cut.body) < len(complete.body)
     again = client.get(form, if_none_match=cut.headers["Etag"])
     assert (again.status, again.body) == (200, complete.body)
@@ -311,17 +299,17 @@ def test_a_cached_long_answer_holds_nothing_of_its_read(
 ) -> None:
     write(database, 20_000, note="x" * 100)
     store = Store(database, 2**20)
-    client, whole, readings = app_over(store), store._past_memory, list[Any]()
+    client, readings = app_over(store), list[Any]()
 
     class Reading(list[Any]):
         """Batches that can be asked whether they are gone."""
 
-    def watched(*args: Any) -> Any:
-        held = Reading(whole(*args))
+    def watched(batches: Iterator[Batch]) -> Iterator[Batch]:
+        held = Reading(batches)
         readings.append(weakref.ref(held))
         yield from held
 
-    monkeypatch.setattr(store, "_past_memory", watched)
+    wrap_reads(store, monkeypatch, watched)
     assert client.ask("HEAD", form).status == 200
     client.open(form).close()
     gc.collect()

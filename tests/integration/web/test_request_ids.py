@@ -15,11 +15,11 @@ import pytest
 
 import server
 from pycemaker.cache.store import Store
-from pycemaker.errors import DatabaseUnreachable
 from pycemaker.jobs import states
 from pycemaker.mongo.database import Database
 from pycemaker.settings import from_mapping
 from pycemaker.telemetry import logs
+from tests.services.broken_reads import break_off
 from tests.services.described import InstantReportService
 from tests.services.report_service import RecordingReportService
 from tests.services.wsgi import Client
@@ -127,19 +127,9 @@ def test_a_long_answer_that_breaks_off_names_its_own_request_though_another_has_
         [{"time_series": start + timedelta(seconds=5 * step), "value": 0.5} for step in range(60_000)]
     )
     uncached = Store(database)
-    whole = uncached._past_memory
-
-    def broken(*args: Any) -> Any:
-        for place, batch in enumerate(whole(*args)):
-            if place == 5:  # of six pages
-                raise DatabaseUnreachable(reason="it went away")
-            yield batch
-
-    monkeypatch.setattr(uncached, "_past_memory", broken)
+    break_off(uncached, monkeypatch, after_batches=5)  # of six
     app = server.create_app(server.Services(from_mapping({}), uncached, RecordingReportService()))
-    told: list[Any] = []
-    body = Client(app)._send("GET", "/cpu/2019-12-31T00:00:00Z", told, {"x_request_id": "long-1"})
-    chunks = iter(body)
+    chunks = iter(Client(app).open("/cpu/2019-12-31T00:00:00Z", x_request_id="long-1"))
     next(chunks)
     Client(app).get("/health", x_request_id="other-1")
     assert b"".join(chunks)

@@ -24,8 +24,8 @@ from pycemaker.errors import StorageRefused
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from pycemaker.parsing.setting_values import FirebaseKey
     from pycemaker.reports.model import Figure
-    from pycemaker.settings import FirebaseKey
 
 _LANES = 8
 _SCOPE = "https://www.googleapis.com/auth/devstorage.read_write"

@@ -23,7 +23,7 @@ from gcp_storage_emulator.handlers.buckets import create_bucket
 from gcp_storage_emulator.server import RequestHandler
 from gcp_storage_emulator.storage import Storage as Memory
 
-from pycemaker.settings import FirebaseKey
+from pycemaker.parsing.setting_values import FirebaseKey
 
 SILENT = "silent"
 """Answers nothing, for as long as the block lasts."""

@@ -1,1 +1,1 @@
-"""Samples in memory, and whether they are still true; hour summaries kept in MongoDB."""
+"""Cache of samples in memory, and the detection of changes; documents of whole hours in MongoDB."""

@@ -26,7 +26,7 @@ from pycemaker.series.batches import Batch, join_batches
 RUN_HOURS = 12
 RUN_DOCUMENTS = 10_000
 MOST_DOCUMENTS = 200_000
-"""How many hours and documents are read together at most; an hour of more documents than the last is not cached."""
+"""The most hours and documents that are read together; an hour of more documents than the last is not cached."""
 
 RUNS_AT_ONCE = 4
 """One is encoded, three are on their way. With one chain of pages MongoDB and we take turns: 178 ms a week, not 125."""

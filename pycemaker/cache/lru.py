@@ -17,13 +17,13 @@ _USUAL_HOUR_BYTES, _SMALLEST_HOUR_BYTES = 150_000.0, 50_000.0
 
 @dataclass(frozen=True)
 class LruUsage:
-    """How the memory is used.
+    """Usage of the memory.
 
     Attributes:
-        size_bytes, limit_bytes: how much it takes, and may take.
-        hours: how many hours are cached.
-        hits, misses: how often an hour that was asked for was there, and was not or no longer valid, since the start.
-        evictions: how many hours left to make room.
+        size_bytes, limit_bytes: what the hours take, and may take.
+        hours: the number of cached hours.
+        hits, misses: requests for an hour that was cached and valid, and others, since the start.
+        evictions: hours that left to make room, since the start.
     """
 
     size_bytes: int
@@ -66,7 +66,7 @@ class HourLru:
     """All metrics' cached hours together. Threads share it.
 
     Args:
-        limit_bytes: how much they may take.
+        limit_bytes: what they may take.
     """
 
     def __init__(self, limit_bytes: int) -> None:
@@ -77,19 +77,19 @@ class HourLru:
 
     @property
     def usage(self) -> LruUsage:
-        """How it is used, as of now."""
+        """The present usage."""
         with self._lock:
             counts = (len(self._hours), self._hits, self._misses, self._hours.evictions)
             return LruUsage(int(self._hours.currsize), self.limit_bytes, *counts)
 
     @property
     def size_bytes(self) -> int:
-        """How much they take now."""
+        """What they take now."""
         return int(self._hours.currsize)
 
     @property
     def mean_bytes(self) -> float:
-        """How much an hour takes on average, but no less than 50 KB; 150 KB while none is cached."""
+        """The mean size of an hour, but no less than 50 KB; 150 KB while none is cached."""
         with self._lock:
             if not self._hours:
                 return _USUAL_HOUR_BYTES

@@ -4,8 +4,8 @@ Terms:
 
 * An hour of UTC is *sealed* once the newest sample is a minute past it. A sealed hour is cached as it is.
 * The *open hours* are the others. Up to their *edge*, a minute before the newest sample, they are known.
-* A *probe* reads the documents past the edge (a dozen, 0.3 ms), in which a sample that another process wrote is found,
-  also when several collectors write a little out of order.
+* A *probe* reads the documents past the edge (a dozen, 0.3 ms), so that a sample of another process is in the next
+  answer, also when several collectors write a little out of order.
 * The *generation* is the count of all other changes. A sealed hour of an older generation is read again when it is next
   asked for, and stays cached where it is still the same: a correction costs one cold read of what is in use.
 
@@ -41,10 +41,10 @@ STALE_SECONDS = 0.9
 """While the last check is of an age between the two, no answer waits for the check that another thread makes."""
 
 SETTLE_SECONDS = 3.0
-"""How long after a change everything is compared once more: for a write that was counted but not visible yet."""
+"""Time after a change until everything is compared once more: a write may be counted before it is visible."""
 
 OVERLAP_MS = 60_000
-"""How far behind the newest sample a new one may be dated and still be found by the probe."""
+"""Distance of the edge behind the newest sample: so late a new sample may be dated for the probe to read it."""
 
 MOST_IGNORED_AHEAD = 1_000
 """So many samples dated ahead of the present do not count as the newest ones; more do."""
@@ -53,7 +53,7 @@ PROBED_BATCHES = 2
 """A probe of more batches than this, 20,000 documents, reads the open hours anew."""
 
 DENSE_SECONDS = 60.0
-"""How long a metric with an hour of too many documents is read past the memory."""
+"""Time for which a metric with an hour of too many documents is read past the memory."""
 
 ANSWER_SHARE = 8
 LARGEST_ANSWER_SHARE = 4
@@ -90,7 +90,7 @@ class MetricCache:
 
     @property
     def answer_limit_bytes(self) -> float:
-        """How much of the memory one answer may fill."""
+        """The part of the memory that one answer may fill."""
         return self._lru.limit_bytes / LARGEST_ANSWER_SHARE
 
     @property

@@ -33,7 +33,7 @@ UNPUNCTUAL_SECONDS = 60
 _AGREEING_SHARE = 0.9
 
 SAMPLE_COLLECTION = "pycemaker_sample"
-"""Where a made-up history is declared: one document, `_id` "history", with `start`, `end` and `state`."""
+"""Collection that declares demo data: one document, `_id` "history", with `start`, `end` and `state`."""
 
 __all__ = ["BATCH_DOCUMENTS", "SAMPLE_COLLECTION", "SampleRead", "Store", "WindowSamples", "in_window"]
 
@@ -88,7 +88,7 @@ class Store:
 
     @property
     def database(self) -> Database:
-        """Where it reads."""
+        """The database that it reads."""
         return self._database
 
     def prepare(self, metric: Metric) -> None:
@@ -109,7 +109,7 @@ class Store:
 
     @property
     def cache_usage(self) -> LruUsage:
-        """How the memory for recent time is used."""
+        """The usage of the memory for recent time."""
         return self._lru.usage
 
     @property
@@ -224,7 +224,7 @@ class Store:
         return self._reader.hour_ends(metric, hours)
 
     def sample_history_end(self) -> datetime | None:
-        """Where the made-up history ends, aware UTC; None where there is none in this database.
+        """The end of the demo data, aware UTC; None where this database has none.
 
         Raises:
             DatabaseUnreachable: as `read`.

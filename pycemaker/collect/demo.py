@@ -79,11 +79,11 @@ def remove_history(database: Database) -> int:
 
 def _write_metrics(database: Database, times: list[datetime], on_progress: Callable[[int, int], None]) -> int:
     readings = demo_readings(times)
-    kept = _collected(len(times))
-    total, done = int(kept.sum()) * len(METRICS), 0
+    collected = _collected(len(times))
+    total, done = int(collected.sum()) * len(METRICS), 0
     for metric in METRICS:
         failures = readings["http_fail"] if metric.is_sum else None
-        indices = np.flatnonzero(kept)
+        indices = np.flatnonzero(collected)
         for start in range(0, len(indices), CHUNK):
             chunk = [
                 sample_document(
@@ -141,6 +141,6 @@ def _outage(seconds: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 
 def _collected(count: int) -> NDArray[np.bool_]:
-    """Which samples there are: all but a gap of 24 minutes, an hour and a half before the end."""
+    """Mask of the samples that there are: all but a gap of 24 minutes, an hour and a half before the end."""
     back = (count - 1 - np.arange(count)) * SAMPLE_SECONDS
     return ~((back > 5400) & (back < 5400 + 24 * 60))

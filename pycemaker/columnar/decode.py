@@ -61,11 +61,6 @@ class Decoded:
     criticity: str
 
 
-def encode_one(document: bytes, metric: Metric) -> bytes:
-    """The JSON text of one document."""
-    return dump(decode(document, metric).document)
-
-
 def is_dated(document: bytes) -> bool:
     """Whether the document's `time_series` is a date. Raises InvalidBSON."""
     return type(bson.decode(document, DECODE_OPTIONS).get("time_series")) is DatetimeMS

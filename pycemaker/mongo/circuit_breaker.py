@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pycemaker.errors import DatabaseUnreachable
 
 _PROBE_SECONDS = 2.5
-"""How long a probe may take: an exchange and some."""
+"""Bound of a probe: an exchange and some."""
 
 
 class CircuitBreaker:
@@ -70,7 +70,7 @@ class CircuitBreaker:
         """Fail a caller who has waited since `began` for another one that failed.
 
         Raises:
-            DatabaseUnreachable: MongoDB was found to be away since, and has not answered.
+            DatabaseUnreachable: MongoDB failed since, and has not answered.
         """
         if self._is_open and self._failed_at >= began:
             raise self._repeat_fault()

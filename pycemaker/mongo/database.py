@@ -25,7 +25,7 @@ from pycemaker.mongo.error_translation import from_pymongo, from_topology
 from pycemaker.mongo.single_flight import SingleFlight
 
 ANSWER_SECONDS = 2.0
-"""How long one exchange with MongoDB may take, waiting for a server included."""
+"""Bound of one exchange with MongoDB, waiting for a server included."""
 
 _CURSOR_MS = 600_000
 """The work after which MongoDB ends a cursor, all exchanges together: nobody waits for it any more."""

@@ -35,7 +35,7 @@ BATCH_DOCUMENTS = 10_000
 """Documents a batch: about 1.5 MB on the wire, which bounds what one read holds at a time."""
 
 PAGES_SECONDS = 30.0
-"""How long it is taken for granted that a collection can be read by pages."""
+"""Time for which a collection counts as one that can be read by pages, or not."""
 
 _PREFETCHED_PAGES = 8
 _ATTEMPTS = 2
@@ -189,7 +189,7 @@ class Reader:
         self.prepare(metric)
         bound = {} if until_ms is None else {"$lt": DatetimeMS(until_ms)}
         with one_exchange():
-            found: Any = next(
+            newest: Any = next(
                 self.database[metric.collection].find_raw_batches(
                     {"time_series": {"$type": "date", "$not": {"$type": "array"}, **bound}},
                     {"_id": 0, "time_series": 1},
@@ -198,10 +198,10 @@ class Reader:
                 ),
                 b"",
             )
-        return int(encode_columns(found, metric).time_ms[0]) if found else None
+        return int(encode_columns(newest, metric).time_ms[0]) if newest else None
 
     def count(self, metric: Metric, from_ms: int, until_ms: int) -> int:
-        """How many documents there are with from_ms <= time < until_ms, by the index. Raises as `read_batches`."""
+        """The number of documents with from_ms <= time < until_ms, by the index. Raises as `read_batches`."""
         if not self._has_pages(metric):  # a filter may have to look at every document, two ends in the index do not
             raws = self.read_batches(metric, from_ms, until_ms, {"_id": 1, "time_series": 1})
             return sum(len(split(raw)) for raw in raws)

@@ -22,7 +22,7 @@ class UsageLock:
     """One process's share in a file.
 
     Args:
-        path: made where it is not there; its folder must be.
+        path: created where it is missing; its folder must exist.
     """
 
     def __init__(self, path: Path) -> None:

@@ -64,8 +64,7 @@ class Columns:
         assert interval.end_utc is not None  # noqa: S101 - an open end is no part
         ends = to_epoch_ms(interval.start_utc), to_epoch_ms(interval.end_utc)
         first, last = np.searchsorted(self.time_ms, ends, side="right")
-        part = slice(int(first), int(last))
-        return Columns(self.time_ms[part], self.reading[part], self.criticity[part], self.criticity_names)
+        return self.part(int(first), int(last))
 
     def to_frame(self, zone: ZoneInfo) -> pd.DataFrame:
         """The samples as pandas: `time` (aware, in `zone`), `reading` (NaN where missing), `criticity` (category)."""

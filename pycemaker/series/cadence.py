@@ -77,11 +77,6 @@ class Cadence:
         return longest.step_ms if longest else 0.0
 
     @property
-    def slowest_ms(self) -> float:
-        """The usual distance where it is greatest."""
-        return max((stretch.step_ms for stretch in self.stretches), default=0.0)
-
-    @property
     def expected(self) -> int:
         """The number of samples that the interval should have."""
         return self.expected_between(self.stretches[0].start_ms, self.stretches[-1].end_ms) if self.stretches else 0

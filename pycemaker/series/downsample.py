@@ -71,10 +71,10 @@ class Downsampler:
         width = 1
         while self.total > width * _FINER * self.max_points:
             width *= 2
-        kept = _extremes(_readings(self._held), np.concatenate(self._indices) // width)
-        self._indices = [np.concatenate(self._indices)[kept]]
-        self._held = [_pick(self._held, kept)]
-        self._holding = len(kept)
+        chosen = _extremes(_readings(self._held), np.concatenate(self._indices) // width)
+        self._indices = [np.concatenate(self._indices)[chosen]]
+        self._held = [_pick(self._held, chosen)]
+        self._holding = len(chosen)
         self._is_condensed = True
 
     def result(self) -> Batch:

@@ -108,12 +108,12 @@ def slope(times: Floats, amounts: Floats) -> float:
 
     Of more than 160 amounts evenly spaced ones are taken, since pairs grow with the square.
     """
-    kept = np.flatnonzero(np.isfinite(amounts))
-    kept = kept[:: 1 + len(kept) // _MOST_SLOPE_POINTS]
-    if len(kept) < 2:
+    indices = np.flatnonzero(np.isfinite(amounts))
+    indices = indices[:: 1 + len(indices) // _MOST_SLOPE_POINTS]
+    if len(indices) < 2:
         return float("nan")
-    first, second = np.triu_indices(len(kept), 1)
-    x, y = times[kept], amounts[kept]
+    first, second = np.triu_indices(len(indices), 1)
+    x, y = times[indices], amounts[indices]
     return median((y[second] - y[first]) / (x[second] - x[first]))
 
 

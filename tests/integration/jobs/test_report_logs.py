@@ -101,7 +101,14 @@ def test_a_fault_that_nobody_foresaw_in_a_report_s_process_is_one_line(
     database_url: str, tmp_path: Path, lines: Any
 ) -> None:
     runner = ReportProcess(PLAIN | {"DATA_DIR": str(tmp_path), "MONGO_DB_URL": database_url, "LOG_FORMAT": "json"})
-    task = {"report_id": "x", "folder": str(tmp_path / "x"), "attach": [], "recipients": [], "request_id": "asked-8"}
+    task = {
+        "report_id": "x",
+        "notebook": "x.ipynb",
+        "folder": str(tmp_path / "x"),
+        "attach": [],
+        "recipients": [],
+        "request_id": "asked-8",
+    }
     try:
         with pytest.raises(errors.RunnerFailed):
             runner.run(task | {"end_utc": "no instant", "hours": 6}, 60, lambda *_: None)

@@ -35,12 +35,11 @@ from pycemaker.window import Window
 from tests.services.process import all_gone
 from tests.services.report_service import make, record_of, service_of
 from tests.services.storage import SILENT, Answer, refusing_storage
-from tests.services.submissions import submit
+from tests.services.submissions import limits_with, submit
 
 NOW = datetime(2022, 4, 10, 12, 43, 23, tzinfo=UTC)
 FIGURE = """
 from IPython.display import display
-from tests.services.submissions import submit
 import matplotlib.pyplot as plt
 fig, axes = plt.subplots(figsize=(3, 2)); axes.plot([1, 2]); plt.show()
 """
@@ -314,9 +313,8 @@ def test_a_spare_whose_kernel_died_while_it_waited_is_not_used(
 def test_the_spare_serves_one_report_and_is_replaced(folder: Path, database: Database, database_url: str) -> None:
     before = psutil.Process().children(recursive=True)
     environment = environment_of(folder, MONGO_DB_URL=database_url)
-    report_service = ReportService(
-        database, environment, folder, MailTransport(Outbox(folder / "outbox"), "reports@b.com", is_repeatable=True)
-    )
+    transport = MailTransport(Outbox(folder / "outbox"), "reports@b.com", is_repeatable=True)
+    report_service = ReportService(database, environment, folder, transport, limits_with())
     report_service.notebooks = folder
     report_service.start()
     notebook = notebook_of(folder, "import builtins\nassert not hasattr(builtins, 'left')\nbuiltins.left = 1", FIGURE)

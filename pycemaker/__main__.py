@@ -11,15 +11,21 @@ from collections.abc import Sequence
 from importlib import import_module
 
 COMMANDS = {
-    "report": ("report.add", "make a report and mail it, as the route /report does, without the server"),
-    "preview": ("preview.add", "run a notebook and look at its mail as Gmail, Outlook, a phone and dark mode show it"),
-    "check": ("check.add", "try every notebook on an empty interval, gaps, NaN, a clock change, 30 days"),
-    "doctor": ("doctor.add", "look at everything that a report needs, and say how to mend what is wrong"),
-    "sample": ("fill.add_sample", "write a made-up history into the database, or remove it"),
-    "collect": ("fill.add_collect", "write this machine's CPU, RAM and disk to the database every 5 s, until Ctrl-C"),
-    "suppressions": ("suppressions.add", "list, add and remove addresses that get no reports"),
+    "report": ("report_command.add", "make a report and mail it, as the route /report does, without the server"),
+    "preview": (
+        "preview_command.add",
+        "show the mail of a notebook as in Gmail, Outlook, on a phone and in dark mode",
+    ),
+    "check": ("check_command.add", "try every notebook on an empty interval, gaps, NaN, a clock change, 30 days"),
+    "doctor": ("doctor_command.add", "look at everything that a report needs, and say how to mend what is wrong"),
+    "sample": ("fill_commands.add_sample", "write a made-up history into the database, or remove it"),
+    "collect": (
+        "fill_commands.add_collect",
+        "write this machine's CPU, RAM and disk every 5 s, until Ctrl-C",
+    ),
+    "suppressions": ("suppressions_command.add", "list, add and remove addresses that get no reports"),
 }
-"""By its name what adds a command's options to its parser, within `pycemaker.cli`, and what it does in a line."""
+"""Each command's name: the function in `pycemaker.cli` that adds its options, and what it does, in a line."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,10 +47,10 @@ def _parser(wanted: str) -> argparse.ArgumentParser:
         formatter_class=style,
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for name, (maker, told) in COMMANDS.items():
-        command = commands.add_parser(name, help=told, formatter_class=style)
+    for name, (adder, summary) in COMMANDS.items():
+        command = commands.add_parser(name, help=summary, formatter_class=style)
         if name == wanted:
-            module, _, function = maker.partition(".")
+            module, _, function = adder.partition(".")
             getattr(import_module(f"pycemaker.cli.{module}"), function)(command)
     return parser
 

@@ -95,9 +95,11 @@ def _checked(brand: Brand) -> Brand:
     return brand
 
 
-def style_sheet(path: Path) -> str:
-    """A style sheet with its `{{ brand.light.ink }}`s filled in, for Jupyter; empty where there is no such file."""
+def style_sheet(path: Path, **widths: int) -> str:
+    """A style sheet with `{{ brand.light.ink }}` and `{{ width.NAME }}` filled in; empty without a file."""
     if not path.exists():
         return ""
-    brand = load()
-    return _PLACEHOLDER.sub(lambda match: getattr(brand, match[1])[match[2]], path.read_text(encoding="utf-8"))
+    brand, text = load(), path.read_text(encoding="utf-8")
+    for name, pixels in widths.items():
+        text = text.replace(f"{{{{ width.{name} }}}}", str(pixels))
+    return _PLACEHOLDER.sub(lambda match: getattr(brand, match[1])[match[2]], text)

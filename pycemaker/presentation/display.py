@@ -12,6 +12,7 @@ from pycemaker.i18n.language import _
 from pycemaker.presentation import capacity_tables, figures, tables
 from pycemaker.presentation.capacity_findings import capacity_findings, capacity_quiet
 from pycemaker.presentation.figures import heatmap, outlook
+from pycemaker.presentation.mail_width import CONTENT_WIDTH
 from pycemaker.settings import TEMPLATES
 
 if TYPE_CHECKING:
@@ -142,7 +143,9 @@ def _head(found: tuple[Finding, ...], period: Period) -> dict[str, Any]:
 
 def _show(fragment: str, name: str, metadata: dict[str, Any] | None = None) -> None:
     """Show a fragment. Its style sheet goes with it for Jupyter; the mail has its own copy and drops this one."""
-    style = f'<style data-pycemaker="">{brand.style_sheet(_STYLE)}{_AGAINST_JUPYTER}</style>'
+    style = (
+        f'<style data-pycemaker="">{brand.style_sheet(_STYLE, CONTENT_WIDTH=CONTENT_WIDTH)}{_AGAINST_JUPYTER}</style>'
+    )
     html = f'{style}<div class="pm-cell pm-notebook">{fragment}</div>'
     _display({"text/html": html, "text/plain": f"<{name}>"}, metadata or {})
 

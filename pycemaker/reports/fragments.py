@@ -12,6 +12,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
+from pycemaker.reports import nbformat_first  # noqa: F401 - before nbconvert, which imports nbformat whole
+
+# isort: split
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
 from pycemaker.i18n.language import _

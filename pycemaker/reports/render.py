@@ -13,8 +13,10 @@ from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from pycemaker.reports.nbformat_first import nbformat
+
+# isort: split
 import lxml.html
-import nbformat
 from inscriptis import Inscriptis
 from inscriptis.css_profiles import CSS_PROFILES
 from inscriptis.model.config import ParserConfig

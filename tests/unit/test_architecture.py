@@ -63,7 +63,7 @@ ALONE = {
     "jupyter_client": {"pycemaker.reports.execute"},
     "zmq": {"pycemaker.reports.execute"},
     "nbconvert": {"pycemaker.reports.render", "pycemaker.reports.fragments"},
-    "nbformat": {"pycemaker.reports.render", "pycemaker.reports.nbformat_first"},
+    "nbformat": {"pycemaker.reports.nbformat_first"},
     "resvg_py": {"pycemaker.reports.pictures"},
     "plotly": {"pycemaker.reports.charts"},
     "vl_convert": {"pycemaker.reports.charts"},

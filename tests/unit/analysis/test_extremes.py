@@ -43,8 +43,8 @@ def test_days_that_differ_widen_the_margin_and_more_days_narrow_it() -> None:
         hours[[12, 60]] = 0.6
         return hours
 
-    assert limit(greatest_each_day(6), 1, "ratio") == pytest.approx(0.6 + (0.5 + 2 / 5) * 0.4)
-    assert limit(greatest_each_day(21), 1, "ratio") == pytest.approx(0.6 + (0.5 + 2 / 20) * 0.4)
+    assert limit(greatest_each_day(6), 1, "ratio") == pytest.approx(0.6 + (0.5 + 5 / 5) * 0.4)
+    assert limit(greatest_each_day(21), 1, "ratio") == pytest.approx(0.6 + (0.5 + 5 / 20) * 0.4)
 
 
 def test_floors_are_thirty_percent_for_seconds_and_counts_and_points_for_shares() -> None:

@@ -58,8 +58,9 @@ def test_what_is_saved_is_what_is_loaded(tmp_path: Path) -> None:
 
 
 def test_the_notebooks_style_sheet_is_filled_in() -> None:
-    style = brand.style_sheet(TEMPLATES / "mail" / "style.css")
+    style = brand.style_sheet(TEMPLATES / "mail" / "style.css", CONTENT_WIDTH=560)
     assert "{{" not in style
+    assert "max-width: 560px" in style
     assert f".pm-cell a {{ color: {brand.load().light['link']} }}" in style
 
 

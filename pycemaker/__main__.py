@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 COMMANDS = {
+    "serve": ("serve_command.add", "serve the API, as python server.py does"),
     "report": ("report_command.add", "make a report and mail it, as the route /report does, without the server"),
     "preview": (
         "preview_command.add",
@@ -42,7 +43,7 @@ def _parser(wanted: str) -> argparse.ArgumentParser:
     style = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(
         prog="python -m pycemaker",
-        description="Tells a team how its application is doing. `python server.py` serves the API;\n"
+        description="Tells a team how its application is doing. `serve` serves the API, as `python server.py` does;\n"
         "the commands below do the rest. Settings come from the environment and .env.",
         formatter_class=style,
     )

@@ -13,6 +13,7 @@ from pycemaker.cache.store import Store
 from pycemaker.mongo import embedded
 from pycemaker.mongo.database import Database
 from pycemaker.settings import from_mapping
+from pycemaker.web.services import Services
 from tests.cases.table import Row
 from tests.services.report_service import RecordingReportService
 from tests.services.wsgi import Answer, Client
@@ -81,7 +82,7 @@ def rows() -> Iterator[Row]:
     database = Database(f"{held.url}/cases", held)
     try:
         for case in REQUESTS:
-            services = server.Services(from_mapping({}), Store(database), RecordingReportService())
+            services = Services(from_mapping({}), Store(database), RecordingReportService())
             answer = Client(server.create_app(services)).ask(case.method, case.path, **case.headers)
             yield Row(f"{case.method} {case.path} {case.headers or ''}", case.expected, case.seen(answer))
     finally:

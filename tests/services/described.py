@@ -15,6 +15,7 @@ from pycemaker.jobs.report_service import ReportService
 from pycemaker.mail.outbox import Outbox
 from pycemaker.mongo.database import Database
 from pycemaker.settings import load
+from pycemaker.web.services import Services
 from tests.services.submissions import limits_with
 
 
@@ -39,4 +40,4 @@ def application() -> Any:
     settings = load()
     database = Database(str(settings.mongo_db_url))
     store = Store(database, settings.cache_mb * 2**20)
-    return server.create_app(server.Services(settings, store, InstantReportService(database, settings.data_dir)))
+    return server.create_app(Services(settings, store, InstantReportService(database, settings.data_dir)))

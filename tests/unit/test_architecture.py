@@ -45,7 +45,7 @@ LAYERS = [
 
 ALONE = {
     "bottle": {
-        "server",
+        "pycemaker.web.app",
         "pycemaker.web.access.browser_actions",
         "pycemaker.web.routes.home_routes",
         "pycemaker.web.routes.stored_report_routes",
@@ -57,7 +57,7 @@ ALONE = {
         "pycemaker.web.routes.probe_routes",
     },
     "gridfs": {"pycemaker.jobs.artifacts"},
-    "granian": {"server"},
+    "granian": {"pycemaker.cli.serve_command"},
     "papermill": {"pycemaker.reports.execute", "pycemaker.reports.kernel_client"},
     "nbclient": {"pycemaker.reports.execute"},
     "jupyter_client": {"pycemaker.reports.execute"},

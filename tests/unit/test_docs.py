@@ -27,6 +27,7 @@ from pycemaker.reports.attachments.kinds import KINDS
 from pycemaker.settings import ROOT, Settings, from_mapping
 from pycemaker.web.access.cross_site import CrossSite
 from pycemaker.web.formats import MEDIA_TYPES
+from pycemaker.web.services import Services
 from tests.services.documents import NAME, README, every_document, rows, section, text_of
 from tests.unit.test_architecture import LAYERS
 
@@ -148,7 +149,7 @@ def app() -> Iterator[Bottle]:
     settings = from_mapping({})
     database = Database("mongodb://127.0.0.1:9/nothing")
     report_service = make_report_service(settings, database, {}, keep_spare=False)
-    services = server.Services(settings, Store(database), report_service)
+    services = Services(settings, Store(database), report_service)
     yield server.create_routes(services, CrossSite(None, ("*",)))
     database.close()
 

@@ -18,6 +18,7 @@ from pycemaker.mongo.database import Database, one_exchange, open_database
 from pycemaker.mongo.indexes import KEY
 from pycemaker.settings import from_mapping
 from pycemaker.tools import service_checks as doctor
+from pycemaker.web.services import Services
 from tests.services.guarded_mongod import GuardedMongod, guarded_mongod
 from tests.services.replica import replica_set
 from tests.services.report_service import service_of
@@ -55,7 +56,7 @@ def client_of(url: str, opened: list[Database], folder: Path, cache_bytes: int =
     database = Database(url)
     opened.append(database)
     given = from_mapping({"MONGO_DB_URL": url, "DATA_DIR": str(folder)})
-    services = server.Services(given, Store(database, cache_bytes), service_of(database, {}), clock=lambda: NOW)
+    services = Services(given, Store(database, cache_bytes), service_of(database, {}), clock=lambda: NOW)
     return Client(server.create_app(services))
 
 
@@ -253,7 +254,7 @@ def test_a_view_that_takes_no_index_is_no_matter_of_rights(database_url: str, op
         samples.create_collection("cpu_usage", viewOn="raw", pipeline=[])
     database = Database(database_url)
     opened.append(database)
-    services = server.Services(from_mapping({}), Store(database), service_of(database, {}), clock=lambda: NOW)
+    services = Services(from_mapping({}), Store(database), service_of(database, {}), clock=lambda: NOW)
     client = Client(server.create_app(services))
     assert client.get(f"/cpu/{AT}/1").json["mean"] == 0.5
     ready = client.get("/ready")

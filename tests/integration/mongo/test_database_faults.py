@@ -32,6 +32,7 @@ from pycemaker.mongo.database import Database, open_database
 from pycemaker.mongo.indexes import Indexes
 from pycemaker.mongo.supervisor import SETTLED_SECONDS
 from pycemaker.settings import from_mapping
+from pycemaker.web.services import Services
 from pycemaker.window import Interval
 from tests.services.report_service import service_of
 from tests.services.wsgi import Answer, Client
@@ -87,7 +88,7 @@ def mongod_of_its_own() -> Iterator[OwnMongod]:
 def client_over(database: Database, cache_bytes: int = 0) -> Client:
     store = Store(database, cache_bytes)
     report_service = service_of(database, {"DATA_DIR": "/nonexistent"})
-    return Client(server.create_app(server.Services(from_mapping({}), store, report_service, clock=lambda: NOW)))
+    return Client(server.create_app(Services(from_mapping({}), store, report_service, clock=lambda: NOW)))
 
 
 WITH_AND_WITHOUT_MEMORY = pytest.mark.parametrize("cache_bytes", [0, 2**26], ids=["read", "kept"])

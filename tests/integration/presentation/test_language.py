@@ -32,6 +32,7 @@ from pycemaker.reports.outputs import HTML_CHARACTERS
 from pycemaker.reports.render import render_page
 from pycemaker.settings import ROOT, from_mapping
 from pycemaker.tools.preview_builder import PreviewBuilder
+from pycemaker.web.services import Services
 from pycemaker.window import Window
 from tests.integration.jobs.test_reports import NOW, environment_of, folder  # noqa: F401
 from tests.services.bracketed import bracketed, untranslated
@@ -186,7 +187,7 @@ def test_leaving_a_report_is_offered_in_the_same_language(store: Store, database
     headers = UnsubscribeHeaders(SigningKeys(database), "https://pm.example.com").for_recipient("a@b.com", "report")
     path = headers["List-Unsubscribe"].strip("<>").removeprefix("https://pm.example.com")
     client = Client(
-        server.create_app(server.Services(from_mapping({"REPORT_LANGUAGE": "en"}), store, RecordingReportService()))
+        server.create_app(Services(from_mapping({"REPORT_LANGUAGE": "en"}), store, RecordingReportService()))
     )
     for page in pages_of(client, path):
         assert '<html lang="en">' in page

@@ -19,6 +19,7 @@ from pycemaker.metrics import CPU
 from pycemaker.mongo.database import Database
 from pycemaker.reports.render import render_page
 from pycemaker.settings import ROOT, from_mapping
+from pycemaker.web.services import Services
 from pycemaker.window import Window
 from tests.integration.jobs.test_reports import FIGURE, NOW, environment_of, folder, record_of, report_service  # noqa: F401
 from tests.services.periods import SAO_PAULO
@@ -43,7 +44,7 @@ def notebooks(tmp_path: Path) -> Path:
 
 
 def client_over(store: Store, notebooks: Path, spent: ReportService, **given: str) -> Client:
-    services = server.Services(from_mapping(given), store, spent, clock=lambda: NOW, notebooks=notebooks)
+    services = Services(from_mapping(given), store, spent, clock=lambda: NOW, notebooks=notebooks)
     return Client(server.create_app(services))
 
 

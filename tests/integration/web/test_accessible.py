@@ -20,6 +20,7 @@ from pycemaker.mongo.database import Database
 from pycemaker.reports.model import ReportRequest
 from pycemaker.settings import from_mapping
 from pycemaker.web.pages import unsubscribe_page
+from pycemaker.web.services import Services
 from pycemaker.window import Window
 from tests.services.browser import CHROMIUM, Site, chromium, html_site, mail_site, opened, page_site, violations
 from tests.services.colour import contrast
@@ -71,9 +72,7 @@ def sites(mongod: embedded.EmbeddedMongod) -> Iterator[dict[str, Site]]:
             claimed=True,
         )
         report_service.job_store.finish(str(number), state, subject="CPU acima do normal")
-    client = Client(
-        server.create_app(server.Services(from_mapping({}), Store(database), report_service, clock=lambda: END))
-    )
+    client = Client(server.create_app(Services(from_mapping({}), Store(database), report_service, clock=lambda: END)))
 
     def home(path: str) -> tuple[int, dict[str, str], bytes]:
         answer = client.get(path, accept="text/html")

@@ -21,6 +21,7 @@ from pycemaker.cache.store import Store
 from pycemaker.parsing.route_paths import REPORT_RULE
 from pycemaker.settings import from_mapping
 from pycemaker.web.access.browser_actions import ActionPolicy, BrowserActions, policy_of
+from pycemaker.web.services import Services
 from tests.services.browser import CHROMIUM, violations
 from tests.services.listening import listening
 from tests.services.report_service import RecordingReportService
@@ -52,7 +53,7 @@ class Site:
 
 
 def app_over(store: Store, report_service: RecordingReportService, folder: Path, **given: str) -> Any:
-    return server.create_app(server.Services(from_mapping({"DATA_DIR": str(folder), **given}), store, report_service))
+    return server.create_app(Services(from_mapping({"DATA_DIR": str(folder), **given}), store, report_service))
 
 
 @pytest.fixture
@@ -263,5 +264,5 @@ def test_a_route_that_forgets_to_declare_itself_is_guarded_all_the_same() -> Non
 @pytest.fixture
 def routes(store: Store, tmp_path: Path) -> Bottle:
     """The route table of the whole application."""
-    services = server.Services(from_mapping({"DATA_DIR": str(tmp_path)}), store, RecordingReportService())
+    services = Services(from_mapping({"DATA_DIR": str(tmp_path)}), store, RecordingReportService())
     return server.create_routes(services, server.CrossSite(None, ("*",)))

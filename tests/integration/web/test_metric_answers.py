@@ -23,6 +23,7 @@ from pycemaker.mongo.database import Database
 from pycemaker.series.batches import Batch
 from pycemaker.settings import from_mapping
 from pycemaker.web import metric_answers
+from pycemaker.web.services import Services
 from tests.integration.web.test_routes import NOW_PATH, app_over, is_error
 from tests.services.broken_reads import break_off, wrap_reads
 from tests.services.report_service import RecordingReportService
@@ -219,9 +220,7 @@ def test_long_answers_are_refused_while_too_many_are_under_way_and_short_ones_ar
 ) -> None:
     write(database, 20_000)
     application = server.create_app(
-        server.Services(
-            from_mapping({}), Store(database), RecordingReportService(), streams=threading.BoundedSemaphore(2)
-        )
+        Services(from_mapping({}), Store(database), RecordingReportService(), streams=threading.BoundedSemaphore(2))
     )
     client = Client(application)
     path = "/cpu/09-04-2022-10-43-23"
@@ -244,7 +243,7 @@ def test_few_points_of_many_documents_take_a_place_and_have_the_tag_of_what_they
     write(database, 20_000)
     streams = threading.BoundedSemaphore(1)
     client = Client(
-        server.create_app(server.Services(from_mapping({}), Store(database), RecordingReportService(), streams=streams))
+        server.create_app(Services(from_mapping({}), Store(database), RecordingReportService(), streams=streams))
     )
     first = client.get(f"{form}?max_points=50")
     assert client.get(f"{form}?max_points=50", if_none_match=first.headers["Etag"]).status == 304

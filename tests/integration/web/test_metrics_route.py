@@ -21,6 +21,7 @@ from pycemaker.jobs import states
 from pycemaker.mongo.database import Database
 from pycemaker.settings import from_mapping
 from pycemaker.telemetry.traffic import BOUNDS_SECONDS, FOLD_AT, Traffic
+from pycemaker.web.services import Services
 from tests.services.described import InstantReportService
 from tests.services.wsgi import Client
 
@@ -34,7 +35,7 @@ def store(database: Database) -> Store:
 
 def client_over(store: Store, folder: Path) -> Client:
     report_service = InstantReportService(store.database, folder)
-    return Client(server.create_app(server.Services(from_mapping({"DATA_DIR": str(folder)}), store, report_service)))
+    return Client(server.create_app(Services(from_mapping({"DATA_DIR": str(folder)}), store, report_service)))
 
 
 def scrape(client: Client) -> dict[tuple[str, ...], float]:
@@ -128,9 +129,7 @@ def test_the_memory_for_samples_tells_hits_misses_and_size(store: Store, databas
 def test_reports_are_counted_by_how_they_ended_and_their_stages_timed(store: Store, tmp_path: Path) -> None:
     """Job states: two into the outbox, one deferred, refused and possibly sent, one that does not run."""
     report_service = InstantReportService(store.database, tmp_path)
-    client = Client(
-        server.create_app(server.Services(from_mapping({"DATA_DIR": str(tmp_path)}), store, report_service))
-    )
+    client = Client(server.create_app(Services(from_mapping({"DATA_DIR": str(tmp_path)}), store, report_service)))
     job_store = report_service.job_store
 
     def take(to: str, hours: int) -> str:

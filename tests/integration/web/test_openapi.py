@@ -30,6 +30,7 @@ from pycemaker.mongo.database import Database
 from pycemaker.parsing.route_paths import UNSUBSCRIBE_PREFIX, template
 from pycemaker.settings import ROOT, from_mapping
 from pycemaker.web.openapi.components import path_parameter
+from pycemaker.web.services import Services
 from tests.services.described import InstantReportService
 from tests.services.process import free_port
 from tests.services.wsgi import Answer, Client
@@ -51,9 +52,9 @@ def store(database: Database) -> Store:
     return Store(database, 2**26)
 
 
-def services_over(store: Store, folder: Path, **given: str) -> server.Services:
+def services_over(store: Store, folder: Path, **given: str) -> Services:
     settings = from_mapping({"DATA_DIR": str(folder), **UNLIMITED, **given})
-    return server.Services(settings, store, InstantReportService(store.database, folder), clock=lambda: NOW)
+    return Services(settings, store, InstantReportService(store.database, folder), clock=lambda: NOW)
 
 
 @pytest.fixture
@@ -257,9 +258,7 @@ def test_it_has_a_tag_and_changes_with_the_notebooks(store: Store, tmp_path: Pat
     folder = tmp_path / "notebooks"
     folder.mkdir()
     (folder / "own.ipynb").write_text((ROOT / "notebooks" / "report.ipynb").read_text())
-    services = server.Services(
-        from_mapping({}), store, InstantReportService(store.database, tmp_path), notebooks=folder
-    )
+    services = Services(from_mapping({}), store, InstantReportService(store.database, tmp_path), notebooks=folder)
     client = Client(server.create_app(services))
     first = client.get("/openapi.json")
     assert client.get("/openapi.json", if_none_match=first.headers["Etag"]).status == 304

@@ -12,6 +12,7 @@ from pycemaker.cache.store import Store
 from pycemaker.metrics import METRICS
 from pycemaker.mongo.database import Database
 from pycemaker.settings import from_mapping
+from pycemaker.web.services import Services
 from tests.services.report_service import RecordingReportService, service_of
 from tests.services.wsgi import Client
 
@@ -31,7 +32,7 @@ def client_of(database: Database, **given: str) -> Client:
     database["reports"].replace_one({"_id": ID}, entry | {"recipients": people, "asked_at": NOW}, upsert=True)
     for metric in METRICS:
         database[metric.collection].insert_one({"time_series": NOW, **dict.fromkeys(metric.fields, 0.5)})
-    services = server.Services(from_mapping(given), Store(database), report_service, clock=lambda: NOW)
+    services = Services(from_mapping(given), Store(database), report_service, clock=lambda: NOW)
     return Client(server.create_app(services))
 
 
@@ -59,7 +60,7 @@ def test_a_slash_too_many_opens_no_list_of_recipients_to_other_sites(database: D
 
 def test_a_slash_too_many_asks_for_the_same_report(database: Database) -> None:
     report_service = RecordingReportService()
-    client = Client(server.create_app(server.Services(from_mapping({}), Store(database), report_service)))
+    client = Client(server.create_app(Services(from_mapping({}), Store(database), report_service)))
     assert client.ask("POST", "//report/now/6//a@b.com/").status == 200
     assert [wanted.recipients for wanted in report_service.wanted] == [("a@b.com",)]
 

@@ -14,6 +14,7 @@ from pycemaker.jobs.service_factory import make_report_service
 from pycemaker.mongo.database import Database
 from pycemaker.mongo.embedded import EmbeddedMongod
 from pycemaker.settings import ROOT, from_mapping
+from pycemaker.web.services import Services
 from tests.services.wsgi import Answer, Client
 
 END = datetime(2026, 11, 23, 19, 54, 25, 533_000, UTC)
@@ -29,7 +30,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory, mongod: EmbeddedMongod) ->
     try:
         demo.write_history(database, END, HOURS)
         report_service = make_report_service(settings, database, {}, keep_spare=False)
-        services = server.Services(settings, Store(database), report_service, clock=lambda: END)
+        services = Services(settings, Store(database), report_service, clock=lambda: END)
         client = Client(server.create_app(services))
         return {path: client.get(path) for path in REQUESTS}
     finally:

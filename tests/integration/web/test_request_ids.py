@@ -19,6 +19,7 @@ from pycemaker.jobs import states
 from pycemaker.mongo.database import Database
 from pycemaker.settings import from_mapping
 from pycemaker.telemetry import logs
+from pycemaker.web.services import Services
 from tests.services.broken_reads import break_off
 from tests.services.described import InstantReportService
 from tests.services.report_service import RecordingReportService
@@ -32,9 +33,7 @@ def store(database: Database) -> Store:
 
 @pytest.fixture
 def app(store: Store, tmp_path: Path) -> Any:
-    return server.create_app(
-        server.Services(from_mapping({"DATA_DIR": str(tmp_path)}), store, RecordingReportService())
-    )
+    return server.create_app(Services(from_mapping({"DATA_DIR": str(tmp_path)}), store, RecordingReportService()))
 
 
 @pytest.fixture
@@ -101,9 +100,7 @@ def test_a_fault_is_logged_under_the_id_that_the_caller_can_name(
 
 def test_a_database_that_is_away_says_why_under_the_id(tmp_path: Path, lines: Any) -> None:
     away = Database("mongodb://127.0.0.1:1/x")
-    app = server.create_app(
-        server.Services(from_mapping({"DATA_DIR": str(tmp_path)}), Store(away), RecordingReportService())
-    )
+    app = server.create_app(Services(from_mapping({"DATA_DIR": str(tmp_path)}), Store(away), RecordingReportService()))
     Client(app).get("/cpu/now/6", x_request_id="away-1")
     away.close()
     told = lines()
@@ -128,7 +125,7 @@ def test_a_long_answer_that_breaks_off_names_its_own_request_though_another_has_
     )
     uncached = Store(database)
     break_off(uncached, monkeypatch, after_batches=5)  # of six
-    app = server.create_app(server.Services(from_mapping({}), uncached, RecordingReportService()))
+    app = server.create_app(Services(from_mapping({}), uncached, RecordingReportService()))
     chunks = iter(Client(app).open("/cpu/2019-12-31T00:00:00Z", x_request_id="long-1"))
     next(chunks)
     Client(app).get("/health", x_request_id="other-1")
@@ -153,7 +150,7 @@ def test_what_is_logged_of_a_report_later_names_the_request_that_asked_for_it(
     store: Store, tmp_path: Path, lines: Any
 ) -> None:
     report_service = InstantReportService(store.database, tmp_path)
-    app = server.create_app(server.Services(from_mapping({"DATA_DIR": str(tmp_path)}), store, report_service))
+    app = server.create_app(Services(from_mapping({"DATA_DIR": str(tmp_path)}), store, report_service))
     assert Client(app).get("/report/now/6/a@b.com?wait=0", x_request_id="asked-1").status == 202
     claimed = report_service.job_store.claim(states.TO_RENDER)
     assert claimed is not None

@@ -19,6 +19,7 @@ from pycemaker.metrics import METRICS
 from pycemaker.mongo.database import Database
 from pycemaker.reports.attachments.kinds import KINDS
 from pycemaker.settings import Settings, from_mapping
+from pycemaker.web.services import Services
 from tests.services.report_service import RecordingReportService
 from tests.services.wsgi import Answer, Client
 
@@ -29,7 +30,7 @@ ERROR_SENTENCE_END = (".", "!")
 
 def app_over(store: Store, report_service: ReportService | None = None, **given: str) -> Client:
     settings: Settings = from_mapping({"REPORT_LIMIT_PER_RECIPIENT": "3", **given})
-    services = server.Services(settings, store, report_service or RecordingReportService(), clock=lambda: NOW)
+    services = Services(settings, store, report_service or RecordingReportService(), clock=lambda: NOW)
     return Client(server.create_app(services))
 
 

@@ -15,6 +15,7 @@ import server
 from pycemaker.cache.store import Store
 from pycemaker.settings import from_mapping
 from pycemaker.web.middleware.security_headers import PAGE_HEADERS, PURPOSES
+from pycemaker.web.services import Services
 from tests.services.listening import listening
 from tests.services.report_service import RecordingReportService
 from tests.services.wsgi import Client
@@ -30,7 +31,7 @@ def report_service() -> RecordingReportService:
 
 @pytest.fixture
 def app(store: Store, report_service: RecordingReportService, tmp_path: Path) -> Any:
-    return server.create_app(server.Services(from_mapping({"DATA_DIR": str(tmp_path)}), store, report_service))
+    return server.create_app(Services(from_mapping({"DATA_DIR": str(tmp_path)}), store, report_service))
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from pycemaker.cache.store import Store
 from pycemaker.jobs.report_service import ReportService
 from pycemaker.mongo.database import Database
 from pycemaker.settings import from_mapping
+from pycemaker.web.services import Services
 from tests.services.report_service import service_of
 from tests.services.wsgi import Client
 
@@ -38,7 +39,7 @@ def report_service(database: Database) -> ReportService:
 
 @pytest.fixture
 def client(store: Store, report_service: ReportService) -> Client:
-    return Client(server.create_app(server.Services(from_mapping({"API_TOKEN": "a-token"}), store, report_service)))
+    return Client(server.create_app(Services(from_mapping({"API_TOKEN": "a-token"}), store, report_service)))
 
 
 def test_a_stored_report_is_a_page_that_runs_nothing_and_is_not_indexed(client: Client) -> None:
@@ -112,7 +113,7 @@ def test_anything_else_is_an_unknown_report_or_no_route(client: Client, path: st
 def test_a_list_that_nobody_could_have_is_a_400(
     report_service: ReportService, store: Store, query: str, field: str
 ) -> None:
-    client = Client(server.create_app(server.Services(from_mapping({}), store, report_service)))
+    client = Client(server.create_app(Services(from_mapping({}), store, report_service)))
     answer = client.get(f"/reports?{query}")
     assert (answer.status, answer.json["error"], answer.json["field"]) == (400, "invalid_parameter", field)
     assert client.get("/reports?limit=0200&before=2022-04-10T12:43:23.5%2B01:00").status == 200

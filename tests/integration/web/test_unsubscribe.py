@@ -22,6 +22,7 @@ from pycemaker.mail.unsubscribe import Subscription, UnsubscribeHeaders, make_to
 from pycemaker.mongo.database import Database
 from pycemaker.reports.model import Page
 from pycemaker.settings import from_mapping
+from pycemaker.web.services import Services
 from tests.services.report_service import RecordingReportService
 from tests.services.smtp import smtp_server
 from tests.services.wsgi import Answer, Client
@@ -33,7 +34,7 @@ HTML = {"accept": "text/html,application/xhtml+xml"}
 @pytest.fixture
 def client(store: Store, tmp_path: Path) -> Client:
     report_service = RecordingReportService()
-    return Client(server.create_app(server.Services(from_mapping({"API_TOKEN": "s3cret"}), store, report_service)))
+    return Client(server.create_app(Services(from_mapping({"API_TOKEN": "s3cret"}), store, report_service)))
 
 
 @pytest.fixture
@@ -264,7 +265,7 @@ def test_a_database_that_is_away_suppresses_everybody() -> None:
 
 def test_the_log_of_a_fault_has_no_link(path: str, caplog: pytest.LogCaptureFixture) -> None:
     away = Database("mongodb://127.0.0.1:9/x")
-    client = Client(server.create_app(server.Services(from_mapping({}), Store(away), RecordingReportService())))
+    client = Client(server.create_app(Services(from_mapping({}), Store(away), RecordingReportService())))
     assert client.get(path).status == 503
     away.close()
     assert "/unsubscribe/***" in caplog.text

@@ -10,6 +10,7 @@ import server
 from pycemaker.cache.store import Store
 from pycemaker.mongo.database import Database
 from pycemaker.settings import from_mapping
+from pycemaker.web.services import Services
 from tests.services.report_service import service_of
 from tests.services.wsgi import Client
 
@@ -60,7 +61,7 @@ def client_of(store: Store, database: Database, **given: str) -> Client:
         },
     ]
     database["reports"].insert_one(document | {"recipients": people, "asked_at": datetime(2026, 4, 10, 12, tzinfo=UTC)})
-    return Client(server.create_app(server.Services(from_mapping(given), store, report_service)))
+    return Client(server.create_app(Services(from_mapping(given), store, report_service)))
 
 
 @pytest.fixture

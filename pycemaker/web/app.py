@@ -1,0 +1,63 @@
+"""The WSGI application: every route, and the middleware around them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bottle import Bottle
+
+from pycemaker.metrics import NAMES as METRIC_NAMES
+from pycemaker.web.access.browser_actions import BrowserActions, refuse_preflights
+from pycemaker.web.access.cross_site import CrossSite
+from pycemaker.web.error_handling import handle_errors, handle_http_error, refuse_garbled_path
+from pycemaker.web.middleware import bulkhead
+from pycemaker.web.middleware.access_log import log_requests
+from pycemaker.web.middleware.cors import allow_origins
+from pycemaker.web.middleware.in_flight import bound_answers
+from pycemaker.web.middleware.path_spelling import normalize_paths
+from pycemaker.web.middleware.request_bodies import limit_bodies
+from pycemaker.web.middleware.response_cache import cache_responses
+from pycemaker.web.middleware.security_headers import add_security_headers
+from pycemaker.web.routes.home_routes import add_home
+from pycemaker.web.routes.metric_routes import add_metrics
+from pycemaker.web.routes.openapi_routes import add_openapi
+from pycemaker.web.routes.probe_routes import add_probes
+from pycemaker.web.routes.report_routes import add_report
+from pycemaker.web.routes.stored_report_routes import add_stored_reports
+from pycemaker.web.routes.unsubscribe_routes import add_unsubscribe
+from pycemaker.web.services import Services
+from pycemaker.web.wsgi import count_traffic
+
+
+def create_app(services: Services) -> Any:
+    """The WSGI application over these services. No I/O happens until a request comes."""
+    origins = services.settings.cors_origins
+    cross_site = CrossSite(services.settings.public_url, origins)
+    app = create_routes(services, cross_site)
+    cached = cache_responses(limit_bodies(add_security_headers(app)), services.store.cache_bytes // 8)
+    bounded = bound_answers(bulkhead.refuse_expired(cached), services.in_flight)
+    shared = refuse_preflights(allow_origins(bounded, origins), app, cross_site)
+    normalized = normalize_paths(shared, services.settings.base_path, _route_names(app))
+    return log_requests(count_traffic(normalized, services.traffic))
+
+
+def create_routes(services: Services, cross_site: CrossSite) -> Bottle:
+    """Every route over these services, without the middleware."""
+    app = Bottle()
+    app.install(handle_errors)
+    app.install(BrowserActions(cross_site))
+    app.add_hook("before_request", refuse_garbled_path)
+    app.default_error_handler = handle_http_error
+    add_home(app, services)
+    add_probes(app, services)
+    add_openapi(app, services)
+    add_stored_reports(app, services)
+    add_unsubscribe(app, services)
+    add_metrics(app, services)
+    add_report(app, services)
+    return app
+
+
+def _route_names(app: Bottle) -> set[str]:
+    """First segments of the routes' paths, with the metrics' names for `<name>`."""
+    return {route.rule.split("/")[1] for route in app.routes} | set(METRIC_NAMES)

@@ -10,33 +10,30 @@ not ASCII or escaped in JSON, dates outside of the years 1 to 9999, sums near 64
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pycemaker.columnar import layout
 from pycemaker.columnar.columns import Totals, criticities, fits_columns, fits_text, sum_readings
 from pycemaker.columnar.decode import Decoded, UndatedError, decode, dump, is_dated
 from pycemaker.columnar.json_rows import join_lines, json_lines_of
-from pycemaker.columnar.layout import Group
-from pycemaker.columnar.split import Documents, Indices, split
+from pycemaker.columnar.layout import WORK_SIZES, Group, WorkSizes, group_by_layout
+from pycemaker.columnar.split import Documents, Indices, Mask, split
 from pycemaker.metrics import Metric
 from pycemaker.series.batches import UNKNOWN_CRITICITY, Batch, Columns, no_columns
-
-_BLOCK = 32_768
-"""Documents that are encoded together; bounds the memory for a batch of 16 MB."""
 
 _MOST_NAMES = 32_767
 """The most different criticities that int16 can number."""
 
 
-def encode_batch(raw: bytes | Documents, metric: Metric) -> Batch:
+def encode_batch(raw: bytes | Documents, metric: Metric, sizes: WorkSizes = WORK_SIZES) -> Batch:
     """The documents' columns and JSON texts.
 
     Args:
         raw: BSON documents in the order wanted, one after another or split already.
         metric: what they measure; a summed one gets the sum as `value`, in place where one is stored, else at the end.
+        sizes: of the steps; the result does not depend on them.
 
     Returns:
         A row for each document whose `time_series` is a date. One with a list of dates is left out, although MongoDB
@@ -45,22 +42,22 @@ def encode_batch(raw: bytes | Documents, metric: Metric) -> Batch:
     Raises:
         bson.errors.InvalidBSON: `raw` is cut short or malformed.
     """
-    encoder = _Encoder(split(raw) if isinstance(raw, bytes) else raw, metric)
+    encoder = _Encoder(split(raw) if isinstance(raw, bytes) else raw, metric, sizes)
     try:
         rows = b",".join([encoder.encode(some) for some in encoder.blocks()])
     except UndatedError:
-        return encode_batch(_dated(encoder.documents), metric)
+        return encode_batch(_dated(encoder.documents), metric, sizes)
     return Batch(encoder.columns(), rows, np.cumsum(encoder.lengths + 1) - 1)
 
 
-def encode_columns(raw: bytes | Documents, metric: Metric) -> Columns:
+def encode_columns(raw: bytes | Documents, metric: Metric, sizes: WorkSizes = WORK_SIZES) -> Columns:
     """The columns of `encode_batch` alone. Raises the same."""
-    encoder = _Encoder(split(raw) if isinstance(raw, bytes) else raw, metric)
+    encoder = _Encoder(split(raw) if isinstance(raw, bytes) else raw, metric, sizes)
     try:
         for some in encoder.blocks():
             encoder.measure(some)
     except UndatedError:
-        return encode_columns(_dated(encoder.documents), metric)
+        return encode_columns(_dated(encoder.documents), metric, sizes)
     return encoder.columns()
 
 
@@ -73,9 +70,10 @@ def _dated(documents: Documents) -> bytes:
 class _Encoder:
     """State of one call: an element a document, filled in group by group."""
 
-    def __init__(self, documents: Documents, metric: Metric) -> None:
+    def __init__(self, documents: Documents, metric: Metric, sizes: WorkSizes) -> None:
         self.documents = documents
         self.metric = metric
+        self.sizes = sizes
         self.time_ms = np.empty(len(documents), np.int64)
         self.reading = np.empty(len(documents), np.float64)
         self.codes = np.empty(len(documents), np.int64)
@@ -83,8 +81,8 @@ class _Encoder:
         self.lengths = np.empty(len(documents), np.int64)
 
     def blocks(self) -> Iterator[Indices]:
-        for start in range(0, len(self.documents), _BLOCK):
-            yield np.arange(start, min(start + _BLOCK, len(self.documents)))
+        for start in range(0, len(self.documents), self.sizes.block):
+            yield np.arange(start, min(start + self.sizes.block, len(self.documents)))
 
     def columns(self) -> Columns:
         if not len(self.documents):
@@ -92,19 +90,23 @@ class _Encoder:
         return Columns(self.time_ms, self.reading, *_number_by_name(self.codes, self.words))
 
     def measure(self, rows: Indices) -> None:
-        groups, others = layout.group_by_layout(self.documents, rows, lambda group: fits_columns(group, self.metric))
+        groups, others = self._grouped(rows, fits_columns)
         for group in groups:
             self._fill(group)
         for row in others.tolist():
             self._fill_one(row)
 
     def encode(self, rows: Indices) -> bytes:
-        groups, others = layout.group_by_layout(self.documents, rows, lambda group: fits_text(group, self.metric))
+        groups, others = self._grouped(rows, fits_text)
         first = int(rows[0])
         lines = [(group.rows - first, json_lines_of(group, self.metric, self._fill(group))) for group in groups]
         texts = {row - first: dump(self._fill_one(row).document) for row in others.tolist()}
-        joined, self.lengths[rows] = join_lines(lines, texts, len(rows))
+        joined, self.lengths[rows] = join_lines(lines, texts, len(rows), self.sizes.strip)
         return joined
+
+    def _grouped(self, rows: Indices, fits: Callable[[Group, Metric], Mask]) -> tuple[list[Group], Indices]:
+        least = self.sizes.smallest_group
+        return group_by_layout(self.documents, rows, lambda group: fits(group, self.metric), least)
 
     def _fill(self, group: Group) -> Totals:
         totals = sum_readings(group, self.metric)

@@ -19,9 +19,6 @@ from pycemaker.columnar.layout import Field, Group, Texts
 from pycemaker.columnar.split import Indices, Items, gather, sliding_items
 from pycemaker.metrics import Metric
 
-_STRIP = 2048
-"""Rows of text that are joined together before they are closed up: they stay in the processor's cache."""
-
 _QUOTED = (layout.STRING, layout.OBJECT_ID, layout.DATE)
 _DAY_MS = 86_400_000
 
@@ -138,7 +135,7 @@ def _millisecond_texts() -> Items:
 
 
 def join_lines(
-    lines: Sequence[tuple[Indices, JsonLines]], texts: Mapping[int, bytes], count: int
+    lines: Sequence[tuple[Indices, JsonLines]], texts: Mapping[int, bytes], count: int, strip: int
 ) -> tuple[bytes, Indices]:
     """The texts of a block's documents in order, joined by commas; and their lengths in bytes.
 
@@ -146,6 +143,7 @@ def join_lines(
         lines: of groups of documents: their indices in the block, and their lines.
         texts: of single documents, by their indices in the block.
         count: how many documents the block has.
+        strip: see `WorkSizes`.
     """
     lengths = np.empty(count, np.int64)
     for rows, line in lines:
@@ -153,10 +151,12 @@ def join_lines(
     for row, text in texts.items():
         lengths[row] = len(text)
     starts = np.append(0, np.cumsum(lengths + 1))
-    return _write(lines, texts, starts), lengths
+    return _write(lines, texts, starts, strip), lengths
 
 
-def _write(lines: Sequence[tuple[Indices, JsonLines]], texts: Mapping[int, bytes], starts: Indices) -> bytes:
+def _write(
+    lines: Sequence[tuple[Indices, JsonLines]], texts: Mapping[int, bytes], starts: Indices, strip: int
+) -> bytes:
     """The texts, each at its start; the last of `starts` is their end."""
     end = int(starts[-1])
     width = max([line.width for _, line in lines], default=0)
@@ -164,7 +164,7 @@ def _write(lines: Sequence[tuple[Indices, JsonLines]], texts: Mapping[int, bytes
         joined.seek(end + width)
         joined.write(b",")
         if lines:
-            _write_lines(lines, starts[:-1], joined, width)
+            _write_lines(lines, starts[:-1], joined, width, strip)
         for row, text in texts.items():
             joined.seek(int(starts[row]))
             joined.write(text + b",")
@@ -172,19 +172,21 @@ def _write(lines: Sequence[tuple[Indices, JsonLines]], texts: Mapping[int, bytes
         return joined.getvalue()
 
 
-def _write_lines(lines: Sequence[tuple[Indices, JsonLines]], starts: Indices, joined: BytesIO, width: int) -> None:
+def _write_lines(
+    lines: Sequence[tuple[Indices, JsonLines]], starts: Indices, joined: BytesIO, width: int, strip: int
+) -> None:
     """Write groups of lines at their starts: first into the equally wide rows of a table, then closed up.
 
     The rows are written in their full width. numpy assigns them in order, so each overwrites the padding of the one
     before it, and the single documents' texts, written after, what is left of it.
     """
-    table = np.empty(_STRIP * width, np.uint8)
+    table = np.empty(strip * width, np.uint8)
     with joined.getbuffer() as view:
         rows_at = sliding_items(view, width)
-        for first in range(0, len(starts), _STRIP):
+        for first in range(0, len(starts), strip):
             for rows, line in lines:
-                some = slice(*np.searchsorted(rows, (first, first + _STRIP)).tolist())
+                some = slice(*np.searchsorted(rows, (first, first + strip)).tolist())
                 line.write(some, table, (rows[some] - first) * width)
-            strip = starts[first : first + _STRIP]
-            rows_at[strip] = table.view(f"V{width}")[: len(strip)]
+            strip_starts = starts[first : first + strip]
+            rows_at[strip_starts] = table.view(f"V{width}")[: len(strip_starts)]
         del rows_at  # the view cannot be released while an array looks at it

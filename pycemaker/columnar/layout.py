@@ -27,8 +27,24 @@ _LONGEST_STRING = 64
 _LONGEST_DOCUMENT = 2048
 
 _LAYOUTS_TRIED = 16
-_SMALLEST_GROUP = 48
-"""In documents. A group takes 0.25 ms whatever its size, a document decoded by itself 8 µs."""
+
+
+@dataclass(frozen=True)
+class WorkSizes:
+    """Sizes of the steps in which a batch is encoded, in documents. They change its cost and no byte of it.
+
+    Attributes:
+        block: encoded together; bounds the memory for a batch of 16 MB.
+        smallest_group: a group takes 0.25 ms whatever its size, a document decoded by itself 8 µs.
+        strip: rows of text joined together before they are closed up; they stay in the processor's cache.
+    """
+
+    block: int = 32_768
+    smallest_group: int = 48
+    strip: int = 2048
+
+
+WORK_SIZES = WorkSizes()
 
 
 @dataclass(frozen=True)
@@ -225,7 +241,9 @@ def _has_skeleton(items: Items, part: Part) -> Mask:
     return alike
 
 
-def group_by_layout(documents: Documents, rows: Indices, fits: Callable[[Group], Mask]) -> tuple[list[Group], Indices]:
+def group_by_layout(
+    documents: Documents, rows: Indices, fits: Callable[[Group], Mask], smallest_group: int
+) -> tuple[list[Group], Indices]:
     """Groups of documents that are laid out alike, and the documents left to be decoded one by one.
 
     Each layout is that of a document that is in no group yet, further on with each try, so that a few odd ones at the
@@ -235,18 +253,19 @@ def group_by_layout(documents: Documents, rows: Indices, fits: Callable[[Group],
         documents: all of them.
         rows: the indices of those to group.
         fits: mask of a group's documents whose values are right for it.
+        smallest_group: see `WorkSizes`.
     """
     groups: list[Group] = []
     left: list[Indices] = []
     for attempt in range(_LAYOUTS_TRIED):
-        if len(rows) < _SMALLEST_GROUP:
+        if len(rows) < smallest_group:
             break
         layout = read_layout(documents.document_at(rows[len(rows) * attempt // _LAYOUTS_TRIED]))
         if layout is None:
             continue
         group = match(documents, rows, layout)
         rows = np.setdiff1d(rows, group.rows, assume_unique=True)
-        mask = fits(group) if len(group) >= _SMALLEST_GROUP else np.zeros(len(group), np.bool_)
+        mask = fits(group) if len(group) >= smallest_group else np.zeros(len(group), np.bool_)
         left.append(group.rows[~mask])
         if mask.any():
             groups.append(group if mask.all() else match(documents, group.rows[mask], layout))

@@ -24,7 +24,7 @@ from pycemaker.series.batches import Batch, join_batches, join_columns
 
 FEWEST, MOST = 2, 10_000
 
-_HELD = 125_000
+HELD_DOCUMENTS = 125_000
 """Documents held at most, 25 MB: a week (120,960) is thinned in one go."""
 
 _FINER = 4
@@ -36,14 +36,20 @@ class Downsampler:
 
     Args:
         max_points: how many at most, FEWEST to MOST.
+        held_documents: see HELD_DOCUMENTS.
+
+    Attributes:
+        total: how many documents came.
+        holding: how many of them are held.
     """
 
-    def __init__(self, max_points: int) -> None:
+    def __init__(self, max_points: int, held_documents: int = HELD_DOCUMENTS) -> None:
         self.max_points = max_points
         self.total = 0
+        self._held_documents = held_documents
         self._held: list[Batch] = []
         self._indices: list[NDArray[np.int64]] = []
-        self._holding = 0
+        self.holding = 0
         self._is_condensed = False
 
     @property
@@ -54,16 +60,16 @@ class Downsampler:
     def add(self, batch: Batch) -> None:
         """Take in the next documents, later than all before."""
         while len(batch):
-            room = _HELD - self._holding
+            room = self._held_documents - self.holding
             self._hold(batch.part(0, room))
             batch = batch.part(room, len(batch))
-            if self._holding == _HELD:
+            if self.holding == self._held_documents:
                 self._condense()
 
     def _hold(self, batch: Batch) -> None:
         self._held.append(batch)
         self._indices.append(np.arange(self.total, self.total + len(batch)))
-        self._holding += len(batch)
+        self.holding += len(batch)
         self.total += len(batch)
 
     def _condense(self) -> None:
@@ -74,7 +80,7 @@ class Downsampler:
         chosen = _extremes(_readings(self._held), np.concatenate(self._indices) // width)
         self._indices = [np.concatenate(self._indices)[chosen]]
         self._held = [_pick(self._held, chosen)]
-        self._holding = len(chosen)
+        self.holding = len(chosen)
         self._is_condensed = True
 
     def result(self) -> Batch:

@@ -25,7 +25,7 @@ from pycemaker.tools import unsafe_settings
 
 LEAST_FREE_BYTES, FEW_FREE_BYTES = 256 * 2**20, 2 * 2**30
 KERNEL_SECONDS = 60.0
-_CELL = "import pandas, seaborn, matplotlib, pycemaker.presentation.display"
+KERNEL_CELL = "import pandas, seaborn, matplotlib, pycemaker.presentation.display"
 
 
 def look_at_settings(settings: Settings) -> Outcome:
@@ -111,14 +111,14 @@ def look_at_browser() -> Outcome:
     return Outcome(OK, told.stdout.strip().splitlines()[0] if told.stdout.strip() else path)
 
 
-def look_at_kernel() -> Outcome:
-    """Whether a kernel starts and has what notebooks import; it is ended again, whatever happens."""
+def look_at_kernel(cell: str = KERNEL_CELL) -> Outcome:
+    """Whether a kernel starts and runs a cell, by default notebooks' imports; it is ended again, whatever happens."""
     from pycemaker.reports.execute import ReadyKernel, run_notebook
 
     with tempfile.TemporaryDirectory(prefix="pm-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         (folder / "kernel").mkdir()
-        (folder / "cell.ipynb").write_text(_notebook(_CELL), encoding="utf-8")
+        (folder / "cell.ipynb").write_text(_notebook(cell), encoding="utf-8")
         started: list[int] = []
         timer = threading.Timer(KERNEL_SECONDS, lambda: _kill(started))
         timer.start()

@@ -23,7 +23,7 @@ from pycemaker.series.downsample import Downsampler
 from pycemaker.telemetry.check_runner import OK, Outcome
 from pycemaker.window import Window, to_iso_text
 
-_PLAIN_BYTES = 6_000_000
+PLAIN_BYTES = 6_000_000
 """Rows at an extreme that are not compressed, 32,000 of them. A metric may be at its lowest for a month."""
 
 
@@ -54,7 +54,11 @@ def tail(batches: Iterable[Batch]) -> Iterator[bytes]:
 
 
 def interval(
-    current: Iterable[Batch], previous: Iterable[Batch], window: Window, max_points: int | None = None
+    current: Iterable[Batch],
+    previous: Iterable[Batch],
+    window: Window,
+    max_points: int | None = None,
+    plain_bytes: int = PLAIN_BYTES,
 ) -> Iterator[bytes]:
     """The answer of a metric's interval route: documents of both intervals, and the statistics over them.
 
@@ -64,8 +68,9 @@ def interval(
         window: the two intervals.
         max_points: how many documents each of the two lists has at most; None means all. The statistics, and the
             documents at the extremes, are of all in any case.
+        plain_bytes: see PLAIN_BYTES.
     """
-    extremes = _ExtremeRows()
+    extremes = _ExtremeRows(plain_bytes)
     reader, previous_reader = _IntervalReader(max_points, extremes), _IntervalReader(max_points)
     yield b'{"data":['
     yield from _rows(reader.read(current))
@@ -139,16 +144,17 @@ class _RowChunk:
 
 
 class _RowChunks:
-    """Rows at one extreme, a chunk for each batch that has some; compressed beyond _PLAIN_BYTES."""
+    """Rows at one extreme, a chunk for each batch that has some; compressed beyond `plain_bytes`."""
 
-    def __init__(self) -> None:
+    def __init__(self, plain_bytes: int) -> None:
+        self._plain_bytes = plain_bytes
         self._chunks: list[_RowChunk] = []
         self._bytes = 0
 
     def add(self, chunk: _RowChunk) -> None:
         """Add a chunk."""
         self._bytes += len(chunk.text)
-        if self._bytes > _PLAIN_BYTES:
+        if self._bytes > self._plain_bytes:
             chunk.compress()
         self._chunks.append(chunk)
 
@@ -159,8 +165,9 @@ class _RowChunks:
 class _ExtremeRows:
     """The rows at the lowest and at the highest reading so far."""
 
-    def __init__(self) -> None:
-        self.lowest, self.highest = _RowChunks(), _RowChunks()
+    def __init__(self, plain_bytes: int) -> None:
+        self._plain_bytes = plain_bytes
+        self.lowest, self.highest = _RowChunks(plain_bytes), _RowChunks(plain_bytes)
         self._low = np.inf
         self._high = -np.inf
 
@@ -171,9 +178,9 @@ class _ExtremeRows:
             return
         low, high = batch.columns.reading[extremes.lowest[0]], batch.columns.reading[extremes.highest[0]]
         if low < self._low:
-            self._low, self.lowest = low, _RowChunks()
+            self._low, self.lowest = low, _RowChunks(self._plain_bytes)
         if high > self._high:
-            self._high, self.highest = high, _RowChunks()
+            self._high, self.highest = high, _RowChunks(self._plain_bytes)
         if low == high == self._low == self._high:
             chunk = _joined(batch, extremes.lowest)
             self.lowest.add(chunk)

@@ -360,9 +360,8 @@ def test_a_kernel_starts_and_nothing_of_it_is_left() -> None:
     assert {child.pid for child in psutil.Process().children(recursive=True)} <= before
 
 
-def test_a_kernel_without_a_library_says_which(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine_checks, "_CELL", "import no_such_library")
-    found = machine_checks.look_at_kernel()
+def test_a_kernel_without_a_library_says_which() -> None:
+    found = machine_checks.look_at_kernel("import no_such_library")
     assert (found.level, "no_such_library" in found.message, "requirements.txt" in found.remedy) == (FAIL, True, True)
 
 

@@ -27,9 +27,10 @@ from bson.timestamp import Timestamp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pycemaker.columnar import encode, json_rows, layout
+from pycemaker.columnar import encode
 from pycemaker.columnar.decode import decode, dump
 from pycemaker.columnar.encode import encode_batch, encode_columns
+from pycemaker.columnar.layout import WorkSizes
 from pycemaker.metrics import CPU, HTTP_FAIL, REQUEST_COUNT, Metric
 from pycemaker.series.batches import Batch
 from tests.unit.columnar.encode_reference import encode_plainly
@@ -420,12 +421,8 @@ def batches(draw: st.DrawFn) -> list[bytes]:
 
 def encode_fast(raw_documents: Sequence[bytes], metric: Metric, strip: int) -> Batch:
     """Encoded with even one document worth a group, in strips of a few, and far from the end."""
-    with (
-        patch.object(layout, "_SMALLEST_GROUP", 1),
-        patch.object(json_rows, "_STRIP", strip),
-        patch.object(encode, "_BLOCK", 7),
-    ):
-        return encode_batch(b"".join([*raw_documents, LONG_TAIL]), metric)
+    sizes = WorkSizes(block=7, smallest_group=1, strip=strip)
+    return encode_batch(b"".join([*raw_documents, LONG_TAIL]), metric, sizes)
 
 
 @settings(max_examples=25, deadline=None)
@@ -457,8 +454,7 @@ def test_both_paths_write_the_same_bytes(stored: list[bytes], metric: Metric, st
 @given(batches(), st.sampled_from([CPU, REQUEST_COUNT]))
 def test_columns_alone_are_the_columns_of_a_batch(stored: list[bytes], metric: Metric) -> None:
     batch = encode_fast(stored, metric, 3)
-    with patch.object(layout, "_SMALLEST_GROUP", 1):
-        alone = encode_columns(b"".join([*stored, LONG_TAIL]), metric)
+    alone = encode_columns(b"".join([*stored, LONG_TAIL]), metric, WorkSizes(smallest_group=1))
     assert alone.time_ms.tolist() == batch.columns.time_ms.tolist()
     assert np.array_equal(alone.reading, batch.columns.reading, equal_nan=True)
     assert alone.criticity_names == batch.columns.criticity_names

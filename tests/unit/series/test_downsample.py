@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pycemaker.series import downsample as downsampling
 from pycemaker.series.batches import Batch, Columns
 from pycemaker.series.downsample import Downsampler, downsample
+
+HELD = 5_000
 
 
 def batch_of(readings: list[float], start: int = 0) -> Batch:
@@ -62,18 +63,17 @@ def test_it_is_said_what_was_done(count: int, method: str) -> None:
 
 def thinned(readings: np.ndarray, sizes: list[int], most: int) -> Downsampler:
     """The readings taken in by pieces of these sizes, again and again."""
-    thinner, start = Downsampler(most), 0
+    thinner, start = Downsampler(most, held_documents=HELD), 0
     for size in itertools.cycle(sizes):
         if start >= len(readings):
             return thinner
         thinner.add(batch_of(readings[start : start + size].tolist(), start))
-        assert thinner._holding < downsampling._HELD
+        assert thinner.holding < HELD
         start += size
     raise AssertionError
 
 
-def test_what_is_held_meanwhile_is_bounded_and_peaks_outlive_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(downsampling, "_HELD", 5_000)
+def test_what_is_held_meanwhile_is_bounded_and_peaks_outlive_it() -> None:
     readings = np.zeros(60_000)
     readings[::1000] = np.arange(60) + 1
     thinner = thinned(readings, [1000], 100)
@@ -84,10 +84,7 @@ def test_what_is_held_meanwhile_is_bounded_and_peaks_outlive_it(monkeypatch: pyt
 
 @pytest.mark.parametrize("total", [4_999, 5_000, 5_001, 9_990, 60_000, 61_234])
 @pytest.mark.parametrize("most", [2, 7, 100, 600])
-def test_what_stays_does_not_depend_on_the_pieces_in_which_it_came(
-    monkeypatch: pytest.MonkeyPatch, total: int, most: int
-) -> None:
-    monkeypatch.setattr(downsampling, "_HELD", 5_000)
+def test_what_stays_does_not_depend_on_the_pieces_in_which_it_came(total: int, most: int) -> None:
     readings = np.random.default_rng(7).normal(size=total).cumsum()
     readings[::97] = np.nan
     found = [thinned(readings, sizes, most).result() for sizes in ([720], [4000, 1], [total], [1, 5_000, 313])]
@@ -96,16 +93,14 @@ def test_what_stays_does_not_depend_on_the_pieces_in_which_it_came(
     assert {np.nanmin(readings), np.nanmax(readings)} <= set(found[0].columns.reading)
 
 
-def test_early_samples_of_many_keep_as_many_points_as_late_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(downsampling, "_HELD", 5_000)
+def test_early_samples_of_many_keep_as_many_points_as_late_ones() -> None:
     chosen = rows_of(thinned(np.random.default_rng(7).normal(size=60_000), [720], 200).result())
     tenths = np.bincount(np.array(chosen) // 6_000)
     assert tenths.min() >= 16
     assert tenths.max() <= 22
 
 
-def test_of_many_samples_without_a_reading_those_that_have_one_stay(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(downsampling, "_HELD", 5_000)
+def test_of_many_samples_without_a_reading_those_that_have_one_stay() -> None:
     readings = np.full(20_000, np.nan)
     assert len(thinned(readings, [720], 100).result()) == 0
     readings[[3, 12_345]] = 1.0

@@ -6,7 +6,6 @@ import json
 import tracemalloc
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -55,7 +54,6 @@ def test_a_metric_that_stays_at_its_lowest_takes_little_memory_while_it_is_sent(
 @pytest.mark.parametrize("plain_bytes", [0, 400, 10**9])
 def test_rows_at_an_extreme_are_all_there_compressed_or_not(readings: list[float], plain_bytes: int) -> None:
     many = np.repeat(readings, 3_000).tolist()
-    with patch.object(response_bodies, "_PLAIN_BYTES", plain_bytes):
-        told = json.loads(b"".join(response_bodies.interval(batches(many), [], WINDOW)))
+    told = json.loads(b"".join(response_bodies.interval(batches(many), [], WINDOW, plain_bytes=plain_bytes)))
     assert told["lower"] == [each for each in told["data"] if each["value"] == min(readings)]
     assert told["higher"] == [each for each in told["data"] if each["value"] == max(readings)]

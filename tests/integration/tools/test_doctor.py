@@ -237,7 +237,7 @@ def test_readings_that_are_no_numbers_are_named(database_url: str, database: Dat
     database["cpu_usage"].insert_one({"time_series": now_utc, "value": "53%"})
     with shared_over(database_url, tmp_path) as shared:
         found = service_checks.look_at_samples(shared)
-        assert (found.level, found.told) == (FAIL, "no number is the reading of the newest documents: cpu_usage")
+        assert (found.level, found.message) == (FAIL, "no number is the reading of the newest documents: cpu_usage")
         database["cpu_usage"].insert_one({"time_series": now_utc, "value": 0.53})
         assert service_checks.look_at_samples(shared).level == OK
 
@@ -249,8 +249,8 @@ def test_a_view_is_named_and_not_looked_at(database_url: str, database: Database
     database.handle.create_collection(METRICS[0].collection, viewOn="raw", pipeline=[])
     with shared_over(database_url, tmp_path) as shared:
         indexes, samples = service_checks.look_at_indexes(shared), service_checks.look_at_samples(shared)
-    assert (indexes.level, indexes.told) == (WARN, "a view takes none of its own: cpu_usage")
-    assert (samples.level, samples.told) == (WARN, "a view is not looked at: cpu_usage")
+    assert (indexes.level, indexes.message) == (WARN, "a view takes none of its own: cpu_usage")
+    assert (samples.level, samples.message) == (WARN, "a view is not looked at: cpu_usage")
 
 
 def test_a_database_that_reports_can_be_written_to_is_left_as_it_was(

@@ -184,13 +184,15 @@ def hours_of_week(columns: Columns, zone: ZoneInfo) -> Floats:
     reading = columns.reading[finite]
     hours = columns.time_ms[finite] // HOUR_MS
     starts = np.flatnonzero(np.diff(hours, prepend=hours[:1] - 1))
-    places = np.repeat([_place(hour, zone) for hour in hours[starts]], np.diff(starts, append=len(hours))).astype(int)
-    for place in np.unique(places):
-        week[place] = np.quantile(reading[places == place], 0.95)
+    week_hours = np.repeat(
+        [_hour_of_week(epoch_hour, zone) for epoch_hour in hours[starts]], np.diff(starts, append=len(hours))
+    ).astype(int)
+    for hour in np.unique(week_hours):
+        week[hour] = np.quantile(reading[week_hours == hour], 0.95)
     return week.reshape(7, 24)
 
 
-def _place(epoch_hour: int, zone: ZoneInfo) -> int:
+def _hour_of_week(epoch_hour: int, zone: ZoneInfo) -> int:
     """Which hour of the week an hour of UTC begins in."""
     local = from_epoch_ms(int(epoch_hour) * HOUR_MS).astimezone(zone)
     return local.weekday() * 24 + local.hour
@@ -224,12 +226,12 @@ def forecast(part: MetricPeriod, limit: float, horizon_days: int) -> Forecast:
     if days >= FEWEST_DAYS:
         line = trend(daily.time_ms / DAY_MS, daily.reading)
         is_trend = line is not None and line.p < SIGNIFICANCE
-        found = _judged(Forecast(Verdict.NO_TREND, daily, days, line), is_trend, limit, end_ms, horizon_days)
+        found = _with_verdict(Forecast(Verdict.NO_TREND, daily, days, line), is_trend, limit, end_ms, horizon_days)
         return _with_full(found, part, limit, horizon_days)
     hourly = medians(history, end_ms, HOUR_MS)
     line = trend(hourly.time_ms / DAY_MS, hourly.reading) if len(hourly) >= FEWEST_HOURS else None
     is_trend = line is not None and abs(line.tau) >= STEADY_TAU
-    found = _judged(Forecast(Verdict.TOO_SHORT, hourly, days, line), is_trend, limit, end_ms, horizon_days)
+    found = _with_verdict(Forecast(Verdict.TOO_SHORT, hourly, days, line), is_trend, limit, end_ms, horizon_days)
     return _with_full(found, part, limit, horizon_days)
 
 
@@ -260,20 +262,20 @@ def _with_full(found: Forecast, part: MetricPeriod, limit: float, horizon_days: 
     return replace(found, full_utc=from_epoch_ms(round(end_ms + days * DAY_MS))) if days <= horizon_days else found
 
 
-def _judged(found: Forecast, is_trend: bool, limit: float, end_ms: int, horizon_days: int) -> Forecast:
+def _with_verdict(found: Forecast, is_trend: bool, limit: float, end_ms: int, horizon_days: int) -> Forecast:
     """The forecast with its verdict; as it was handed in where there is no trend to go by."""
     latest = found.medians.reading[-1] if len(found.medians) else 0.0
     if latest >= limit:
-        return _with(found, Verdict.FULL)
+        return _without_date(found, Verdict.FULL)
     if not is_trend or found.trend is None:
         return found
     if found.trend.slope <= 0:
-        return _with(found, Verdict.FALLING)
+        return _without_date(found, Verdict.FALLING)
     now = end_ms / DAY_MS
     level = found.trend.at(now)
     ahead = [(limit - level) / slope if slope > 0 else np.inf for slope in _slopes(found.trend)]
     if ahead[0] > horizon_days:
-        return _with(found, Verdict.LATER)
+        return _without_date(found, Verdict.LATER)
     at, early, late = (
         from_epoch_ms(round(end_ms + max(0.0, days) * DAY_MS)) if days < _FARTHEST_DAYS else None for days in ahead
     )
@@ -284,5 +286,5 @@ def _slopes(line: Trend) -> tuple[float, float, float]:
     return line.slope, line.high, line.low
 
 
-def _with(found: Forecast, verdict: Verdict) -> Forecast:
+def _without_date(found: Forecast, verdict: Verdict) -> Forecast:
     return Forecast(verdict, found.medians, found.days, found.trend)

@@ -106,9 +106,9 @@ def gaps(time_ms: NDArray[np.int64], interval: Interval, cadence: Cadence) -> tu
     if len(time_ms) and not cadence.is_known:
         return ()
     steps = np.diff(edges)
-    places = np.flatnonzero(steps > cadence.gaps_ms(edges[1:]))
-    ranked = places[np.argsort(-steps[places], kind="stable")]
-    return tuple(Gap(int(edges[place]), int(edges[place + 1])) for place in ranked)
+    breaks = np.flatnonzero(steps > cadence.gaps_ms(edges[1:]))
+    ranked = breaks[np.argsort(-steps[breaks], kind="stable")]
+    return tuple(Gap(int(edges[at]), int(edges[at + 1])) for at in ranked)
 
 
 def _distinct(columns: Columns) -> int:

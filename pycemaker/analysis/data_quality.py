@@ -45,14 +45,14 @@ _BEHIND = N_("{labels}: a hora das amostras está {length} atrás da gravação;
 
 def suspicions(period: Period) -> list[str]:
     """A sentence for each mistake that samples of the period look like; none where they look right."""
-    told = []
+    sentences = []
     for looks_like, sentence in (
         (_is_percent, N_("{labels}: parece porcentagem, de 0 a 100; o esperado é de 0 a 1, e nada foi convertido.")),
         (_only_grows, N_("{labels}: parece um contador, que só cresce; o esperado é quanto houve em cada amostra.")),
     ):
         labels = [part.label for part in period.metrics if looks_like(part)]
-        told += [_(sentence, labels=i18n.listed(labels))] if labels else []
-    return [*told, *_spelt_otherwise(period), *_in_another_zone(period)]
+        sentences += [_(sentence, labels=i18n.listed(labels))] if labels else []
+    return [*sentences, *_spelt_otherwise(period), *_in_another_zone(period)]
 
 
 def _is_percent(part: MetricPeriod) -> bool:
@@ -74,15 +74,16 @@ def _only_grows(part: MetricPeriod) -> bool:
 
 
 def _spelt_otherwise(period: Period) -> Iterator[str]:
-    found: dict[str, str] = {}
+    meanings: dict[str, str] = {}
     for part in period.metrics:
         for code in np.unique(part.current.criticity).tolist():
             name = part.current.criticity_names[code]
             meant = _MEANT.get(_plain(name))
             if meant is not None and meant != name:
-                found[" ".join(name.split())[:24]] = meant
-    if found:
-        pairs = i18n.listed([_("{word} (parece {meant})", word=word, meant=found[word]) for word in sorted(found)])
+                meanings[" ".join(name.split())[:24]] = meant
+    if meanings:
+        words = [_("{word} (parece {meant})", word=word, meant=meanings[word]) for word in sorted(meanings)]
+        pairs = i18n.listed(words)
         yield _("Criticidades escritas de outro modo: {pairs}; cada uma conta como palavra à parte.", pairs=pairs)
 
 

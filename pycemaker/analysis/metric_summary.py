@@ -71,7 +71,7 @@ def summarize_metric(part: MetricPeriod) -> MetricSummary:
     """The numbers of one metric's period. An interval without samples, or with NaN alone, gives None for each."""
     current, previous = part.current, part.previous
     mean, previous_mean = _mean(current), _mean(previous)
-    places = stats.extremes(current.reading)
+    positions = stats.extremes(current.reading)
     withheld = mean is not None and previous_mean is not None and not coverage(part).is_comparable
     return MetricSummary(
         received=len(current),
@@ -80,8 +80,8 @@ def summarize_metric(part: MetricPeriod) -> MetricSummary:
         previous_mean=previous_mean,
         growth=stats.growth(current.reading, previous.reading) if _grows(mean, previous_mean, withheld) else None,
         is_withheld=withheld,
-        lowest=_extreme(current, places.lowest),
-        highest=_extreme(current, places.highest),
+        lowest=_extreme(current, positions.lowest),
+        highest=_extreme(current, positions.highest),
         shares=stats.criticity_shares(current),
     )
 
@@ -94,7 +94,7 @@ def _mean(columns: Columns) -> float | None:
     return stats.mean(columns.reading) if np.isfinite(columns.reading).any() else None
 
 
-def _extreme(columns: Columns, places: NDArray[np.intp]) -> Extreme | None:
-    if not len(places):
+def _extreme(columns: Columns, positions: NDArray[np.intp]) -> Extreme | None:
+    if not len(positions):
         return None
-    return Extreme(float(columns.reading[places[0]]), int(columns.time_ms[places[0]]), len(places))
+    return Extreme(float(columns.reading[positions[0]]), int(columns.time_ms[positions[0]]), len(positions))

@@ -109,11 +109,11 @@ def _failures(
     for case in cases:
         outcome = check_notebook(notebook, case, settings, folder / notebook.name / case.name.replace(" ", "-"))
         failed += bool(outcome.problems)
-        print(_told(outcome), flush=True)
+        print(_row_of_outcome(outcome), flush=True)
     return failed
 
 
-def _told(outcome: NotebookOutcome) -> str:
+def _row_of_outcome(outcome: NotebookOutcome) -> str:
     first, *rest = [*outcome.problems, *(f"not shown: {note}" for note in outcome.notes), ""]
     state = "FAILED" if outcome.problems else "passed"
     row = _ROW.format(

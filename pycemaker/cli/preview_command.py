@@ -41,9 +41,9 @@ def add(command: argparse.ArgumentParser) -> None:
 
 def preview(options: argparse.Namespace, settings: Settings) -> int:
     """`preview`: once, or until Ctrl-C. The exit status is 1 where something is wrong with the mail."""
-    asked = read_arguments(options, settings)
-    request = ReportRequest("preview", asked.notebook.path, asked.window, (RECIPIENT,), asked.parameters)
-    preview_builder = PreviewBuilder(request, settings, settings.data_dir / "preview" / asked.notebook.name)
+    arguments = read_arguments(options, settings)
+    request = ReportRequest("preview", arguments.notebook.path, arguments.window, (RECIPIENT,), arguments.parameters)
+    preview_builder = PreviewBuilder(request, settings, settings.data_dir / "preview" / arguments.notebook.name)
     database = open_database(settings.mongo_db_url, settings.data_dir, echo)  # held, so that no run has to start it
     try:
         fill_if_empty(database)
@@ -52,7 +52,7 @@ def preview(options: argparse.Namespace, settings: Settings) -> int:
             webbrowser.open(preview_builder.file.as_uri())
         if options.watch:
             echo("  watching notebooks/ and pycemaker/; Ctrl-C ends it")
-            _keep_up(preview_builder, asked.notebook.path)
+            _keep_up(preview_builder, arguments.notebook.path)
     finally:
         database.close()
     return _start_over() if options.watch else status
@@ -85,10 +85,10 @@ def _changes() -> Iterator[set[Path]]:
 
 def _saved() -> dict[Path, float]:
     """When each file that a preview depends on was last saved."""
-    found = [*NOTEBOOKS.glob("*.ipynb"), *(PACKAGE).rglob("*.py")]
-    found += [path for path in TEMPLATES.rglob("*") if path.is_file()]
+    files = [*NOTEBOOKS.glob("*.ipynb"), *(PACKAGE).rglob("*.py")]
+    files += [path for path in TEMPLATES.rglob("*") if path.is_file()]
     saved = {}
-    for path in found:
+    for path in files:
         try:
             saved[path] = path.stat().st_mtime
         except FileNotFoundError:  # an editor replaces files
@@ -109,19 +109,19 @@ def _serve_up(preview_builder: PreviewBuilder, *, run: bool) -> int:
         if run:
             echo("  running the notebook ...")
             preview_builder.run()
-        made = preview_builder.render()
+        built = preview_builder.render()
     except PycemakerError as error:
         echo(f"  {error}")
         return 1
-    echo(_told(made, preview_builder.file))
-    return 1 if made.flaws else 0
+    echo(_describe(built, preview_builder.file))
+    return 1 if built.flaws else 0
 
 
-def _told(made: Preview, file: Path) -> str:
-    wrong = "".join(f"\n  {flaw.rule}: {flaw.message}" for flaw in made.flaws) or "\n  nothing is wrong with it"
-    wrong += "".join(f"\n  not shown: {line}" for line in made.page.left_out)
+def _describe(built: Preview, file: Path) -> str:
+    wrong = "".join(f"\n  {flaw.rule}: {flaw.message}" for flaw in built.flaws) or "\n  nothing is wrong with it"
+    wrong += "".join(f"\n  not shown: {line}" for line in built.page.left_out)
     return (
-        f"{made.page.subject}\n  ran {made.run_seconds:.1f} s, rendered {made.render_seconds:.1f} s;"
-        f" HTML {len(made.page.html.encode()) / 1000:.0f} KB, {len(made.page.figures)} figures{wrong}"
+        f"{built.page.subject}\n  ran {built.run_seconds:.1f} s, rendered {built.render_seconds:.1f} s;"
+        f" HTML {len(built.page.html.encode()) / 1000:.0f} KB, {len(built.page.figures)} figures{wrong}"
         f"\n  preview: {file}"
     )

@@ -77,10 +77,10 @@ def make_report(options: argparse.Namespace, settings: Settings) -> int:
     report_service = make_report_service(settings, database, os.environ, keep_spare=False)
     report_id = ""
     try:
-        asked = report_service.submission(request)
+        submission = report_service.submission(request)
         if options.again:
-            asked = replace(asked, repeat_key=secrets.token_hex(16))
-        report_id, is_new = report_service.enqueue(request, asked, claimed=True)
+            submission = replace(submission, repeat_key=secrets.token_hex(16))
+        report_id, is_new = report_service.enqueue(request, submission, claimed=True)
         if is_new:
             with _ProgressBar() as bar:
                 entry = report_service.run_now(report_id, bar.show)
@@ -92,7 +92,7 @@ def make_report(options: argparse.Namespace, settings: Settings) -> int:
         echo(f"pycemaker: {error}")
         return 1
     except KeyboardInterrupt:
-        echo(_told_interrupted(report_service, report_id))
+        echo(_describe_interruption(report_service, report_id))
         raise
     finally:
         report_service.close()
@@ -100,7 +100,7 @@ def make_report(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _report_request(options: argparse.Namespace, settings: Settings) -> ReportRequest:
-    asked = read_arguments(options, settings)
+    arguments = read_arguments(options, settings)
     recipients = parse_recipients(
         options.to or settings.email_from or _DEFAULT_RECIPIENT, single_label=settings.has_own_relay
     )
@@ -109,11 +109,17 @@ def _report_request(options: argparse.Namespace, settings: Settings) -> ReportRe
             raise RecipientNotAllowed(address=address)
     attach = parse_kinds(options.attach)
     return ReportRequest(
-        secrets.token_urlsafe(16), asked.notebook.path, asked.window, recipients, asked.parameters, attach, options.date
+        secrets.token_urlsafe(16),
+        arguments.notebook.path,
+        arguments.window,
+        recipients,
+        arguments.parameters,
+        attach,
+        options.date,
     )
 
 
-def _told_interrupted(report_service: ReportService, report_id: str) -> str:
+def _describe_interruption(report_service: ReportService, report_id: str) -> str:
     """What becomes of a report whose making was interrupted; one that was not made yet ends here."""
     try:
         entry = report_service.job_store.get(report_id)
@@ -130,8 +136,8 @@ def _told_interrupted(report_service: ReportService, report_id: str) -> str:
 def _give_up(report_service: ReportService, entry: dict[str, Any]) -> None:
     """End a report that this process has, so that no server takes it up."""
     error = RunnerFailed(stage=entry["stage"] or "start", reason="it was interrupted")
-    told = error.to_facts() | {"message": str(error)}
-    report_service.job_store.finish(str(entry["_id"]), states.FAILED, {}, error=told)
+    details = error.to_facts() | {"message": str(error)}
+    report_service.job_store.finish(str(entry["_id"]), states.FAILED, {}, error=details)
 
 
 def _finish(entry: dict[str, Any], files: ArtifactStore, settings: Settings, *, opens: bool) -> int:
@@ -143,22 +149,22 @@ def _finish(entry: dict[str, Any], files: ArtifactStore, settings: Settings, *, 
     try:
         result.raise_unless_delivered(entry)
     except PycemakerError as error:
-        echo(_told_failure(error, str(entry["_id"]), files))
+        echo(_describe_failure(error, str(entry["_id"]), files))
         return 1
-    echo(_told(result.record(entry), settings))
+    echo(_describe(result.record(entry), settings))
     if opens:
         webbrowser.open(_save(str(entry["_id"]), files, files.names(str(entry["_id"])), PAGE).as_uri())
     return 0
 
 
-def _told(record: dict[str, Any], settings: Settings) -> str:
+def _describe(record: dict[str, Any], settings: Settings) -> str:
     if record["state"] == "sent":
         where = f"mailed to {record['email_to']}"
     else:
         where = f"written to {settings.outbox_dir / record['reply']} (no mail account is set)"
     page = f"{settings.own_url}/reports/{record['id']} (while the server runs)"
     lines = [record["subject"], f"  {where}, {record['seconds']} s", f"  page: {page}"]
-    left_out = [one["address"] for one in record["recipients"] if one["state"] == "suppressed"]
+    left_out = [recipient["address"] for recipient in record["recipients"] if recipient["state"] == "suppressed"]
     lines += [f"  not to {address}, who wants no reports" for address in left_out]
     lines += [f"  attached: {each['name']}, {each['bytes'] / 1e6:.1f} MB" for each in record.get("attachments", [])]
     lines += [f"  not attached: {kind}: {why}" for kind, why in record.get("attachments_missing", {}).items()]
@@ -166,7 +172,7 @@ def _told(record: dict[str, Any], settings: Settings) -> str:
     return "\n".join(lines)
 
 
-def _told_failure(error: PycemakerError, report_id: str, files: ArtifactStore) -> str:
+def _describe_failure(error: PycemakerError, report_id: str, files: ArtifactStore) -> str:
     lines = [f"pycemaker: {error}"]
     if error.facts.get("possibly_sent"):
         lines.append("  the mail may have left all the same: look into the inbox before asking again")

@@ -12,7 +12,7 @@ from pycemaker.jobs.process_tree import forbid_reading
 from pycemaker.settings import Settings, load
 from pycemaker.telemetry import logs
 
-_ASKED_WRONGLY = (InvalidRequest, NotFound, RecipientNotAllowed)
+_USAGE_ERRORS = (InvalidRequest, NotFound, RecipientNotAllowed)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -31,6 +31,6 @@ def run(options: argparse.Namespace) -> int:
         return 2
     except PycemakerError as error:
         echo(f"pycemaker: {error}")
-        return 2 if isinstance(error, _ASKED_WRONGLY) else 1
+        return 2 if isinstance(error, _USAGE_ERRORS) else 1
     except KeyboardInterrupt:
         return 130

@@ -47,13 +47,13 @@ def listening_address(host: str, port: int) -> str:
         InvalidSettings: nobody knows the host, it is not this machine's, or the port is taken or not ours to take.
     """
     try:
-        family, _, _, _, place = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)[0]
+        family, _, _, _, address = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(place)
+            probe.bind(address)
     except OSError as error:
         raise InvalidSettings(problems=[_why_not(error, host, port)]) from None
-    return str(place[0])
+    return str(address[0])
 
 
 def _why_not(error: OSError, host: str, port: int) -> str:
@@ -138,14 +138,14 @@ def print_banner(settings: Settings, database: Database) -> None:
         return
     for danger in known:
         _log.warning("beware: %s", danger)
-    told = {
+    facts = {
         "url": replace(settings, public_url=None).own_url,
         "database": _describe_database(settings, database),
         "reports": _describe_mail(settings),
         "figures": _describe_storage(settings),
         "timezone": settings.timezone.key,
     }
-    _log.info("serving", extra=told)
+    _log.info("serving", extra=facts)
 
 
 def _dangers(settings: Settings, database: Database) -> list[str]:

@@ -25,11 +25,11 @@ def add(command: argparse.ArgumentParser) -> None:
     parts = command.add_subparsers(title="actions", required=True, metavar="ACTION")
     listing = parts.add_parser("list", help="a line for each: address, report (* for all), by whom, since when")
     listing.set_defaults(command=_over_database(list_all))
-    for name, action, told in (
+    for name, action, help_text in (
         ("add", add_one, "keep reports from an address"),
         ("remove", remove_one, "lift what keeps reports from an address"),
     ):
-        part = parts.add_parser(name, help=told)
+        part = parts.add_parser(name, help=help_text)
         part.add_argument("address", metavar="ADDRESS")
         part.add_argument("--notebook", metavar="NAME", help="that report alone (default: every report)")
         part.set_defaults(command=_over_database(action))
@@ -40,8 +40,10 @@ def add(command: argparse.ArgumentParser) -> None:
 
 def list_all(_options: argparse.Namespace, database: Database) -> int:
     """`list`."""
-    for found in Suppressions(database).every():
-        sys.stdout.write(f"{found.address}\t{found.notebook}\t{found.by}\t{to_iso_text(found.since_utc)}\n")
+    for suppression in Suppressions(database).every():
+        sys.stdout.write(
+            f"{suppression.address}\t{suppression.notebook}\t{suppression.by}\t{to_iso_text(suppression.since_utc)}\n"
+        )
     return 0
 
 
@@ -51,7 +53,7 @@ def add_one(options: argparse.Namespace, database: Database) -> int:
     if notebook != EVERY_REPORT:
         find_notebook(notebook)
     is_new = Suppressions(database).add(address, notebook)
-    echo(f"{address} gets {_what(notebook)} no more" + ("" if is_new else " (it was suppressed already)"))
+    echo(f"{address} gets {_describe(notebook)} no more" + ("" if is_new else " (it was suppressed already)"))
     return 0
 
 
@@ -59,9 +61,9 @@ def remove_one(options: argparse.Namespace, database: Database) -> int:
     """`remove`: whoever set it."""
     address, notebook = _named(options)
     if not Suppressions(database).remove(address, notebook):
-        echo(f"pycemaker: nothing keeps {_what(notebook)} from {address}; `suppressions list` shows what there is")
+        echo(f"pycemaker: nothing keeps {_describe(notebook)} from {address}; `suppressions list` shows what there is")
         return 1
-    echo(f"{address} may get {_what(notebook)} again")
+    echo(f"{address} may get {_describe(notebook)} again")
     return 0
 
 
@@ -78,7 +80,7 @@ def _named(options: argparse.Namespace) -> tuple[str, str]:
     return parse_address(options.address, single_label=True), options.notebook or EVERY_REPORT
 
 
-def _what(notebook: str) -> str:
+def _describe(notebook: str) -> str:
     return "reports" if notebook == EVERY_REPORT else f"the report {notebook!r}"
 
 

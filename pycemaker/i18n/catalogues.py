@@ -41,13 +41,13 @@ msgstr ""
 
 def source_messages(root: Path = ROOT) -> Catalog:
     """Every message that the source marks, with the files in which it stands."""
-    found = Catalog()
+    messages = Catalog()
     for pattern, method in _SOURCES.items():
         for path in sorted(root.glob(pattern)):
             keywords = KEYWORDS | (NOTEBOOK_KEYWORDS if path.suffix == ".ipynb" else {})
             for _, message, _, context in extract(method, io.BytesIO(_source(path)), keywords, (), {}):
-                found.add(message, locations=[(path.relative_to(root).as_posix(), 0)], context=context)
-    return found
+                messages.add(message, locations=[(path.relative_to(root).as_posix(), 0)], context=context)
+    return messages
 
 
 def _source(path: Path) -> bytes:
@@ -107,7 +107,7 @@ def _facts(text: str) -> list[str]:
 def main() -> int:
     """Update every catalogue; the exit status is 1 where a translator has work to do."""
     messages = source_messages()
-    left = [f"{tag}: {told}" for tag in LANGUAGES if tag != DEFAULT for told in unfinished(update(tag, messages))]
+    left = [f"{tag}: {problem}" for tag in LANGUAGES if tag != DEFAULT for problem in unfinished(update(tag, messages))]
     print(*left, sep="\n", file=sys.stderr) if left else print(f"{len(messages)} messages, all translated")
     return 1 if left else 0
 

@@ -187,8 +187,8 @@ def subject(window: Window, zone: ZoneInfo, headline: str = "", *, name: str = "
     mail programs fold messages of one subject into one conversation.
     """
     if not headline:
-        told = {"period": period(window, zone), "length": _short_length(window.hours)}
-        return _("Relatório {name}: {period} ({length})", name=name, **told)
+        facts = {"period": period(window, zone), "length": _short_length(window.hours)}
+        return _("Relatório {name}: {period} ({length})", name=name, **facts)
     end = clock(window.end_utc, zone, pgettext("date", "dd/MM/yyyy HH:mm"))
     return f"{headline} — {name}, {end}, {_short_length(window.hours)}"
 

@@ -30,9 +30,9 @@ def sampling(period: Period) -> str:
         steps_ms = [part.cadence.step_ms for part in collected]
         ends = {"shortest": i18n.distance(min(steps_ms) / 1000), "longest": i18n.distance(max(steps_ms) / 1000)}
         return _("uma amostra a cada {shortest} a {longest}, conforme a métrica", **ends)
-    said = _("uma amostra {rhythm}", rhythm=usual)
+    most = _("uma amostra {rhythm}", rhythm=usual)
     named = i18n.listed([f"{label}: {rhythm}" for label, rhythm in others.items()])
-    return f"{said} ({named})" if named else said
+    return f"{most} ({named})" if named else most
 
 
 def _rhythm(part: MetricPeriod) -> str:

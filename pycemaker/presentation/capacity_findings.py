@@ -28,8 +28,8 @@ _MAKE_ROOM = N_("Abra espaço antes disso.")
 
 def capacity_findings(resources: Sequence[Resource]) -> tuple[Finding, ...]:
     """The findings of reviewed resources, the most urgent first; none where every resource has room."""
-    found = [finding for resource in resources if (finding := _finding(resource)) is not None]
-    return tuple(sorted(found, key=lambda finding: (-finding.severity, -finding.weight)))
+    findings = [finding for resource in resources if (finding := _finding(resource)) is not None]
+    return tuple(sorted(findings, key=lambda finding: (-finding.severity, -finding.weight)))
 
 
 def capacity_quiet(resources: Sequence[Resource]) -> Finding:

@@ -57,22 +57,22 @@ def section(resource: Resource) -> str:
 
 def sentence(resource: Resource) -> str:
     """The forecast in words, with what it rests on and how sure it is."""
-    told = resource.forecast
-    history = {"days": i18n.days_of(told.days), "fewest": FEWEST_DAYS}
+    forecast = resource.forecast
+    history = {"days": i18n.days_of(forecast.days), "fewest": FEWEST_DAYS}
     text = _verdict(resource, history)
-    if not told.is_preliminary or told.verdict in (Verdict.FULL, Verdict.TOO_SHORT):
+    if not forecast.is_preliminary or forecast.verdict in (Verdict.FULL, Verdict.TOO_SHORT):
         return text
     early = _("Estimativa preliminar: há {days} completos de histórico, dos {fewest} que a previsão pede.", **history)
     return f"{text} {early}"
 
 
 def _verdict(resource: Resource, history: dict[str, object]) -> str:
-    told = resource.forecast
-    days = _("medianas de {days}", **history)
+    forecast = resource.forecast
+    days, trend = _("medianas de {days}", **history), forecast.trend
     facts = {
         "limit": limit_of(resource),
-        "rate": _("{points} por semana", points=i18n.points_of(abs(told.trend.slope) * 700, 1)) if told.trend else "",
-        "basis": days if not told.is_preliminary else _("medianas de cada hora"),
+        "rate": _("{points} por semana", points=i18n.points_of(abs(trend.slope) * 700, 1)) if trend else "",
+        "basis": days if not forecast.is_preliminary else _("medianas de cada hora"),
         "when": _when(resource),
         "horizon": i18n.days_of(resource.horizon_days),
         "full": _full(resource),
@@ -84,22 +84,23 @@ def _verdict(resource: Resource, history: dict[str, object]) -> str:
         Verdict.FULL: N_("A mediana mais recente já está em {limit} ou acima."),
         Verdict.NO_TREND: N_("Sem tendência significativa ({basis}): não há data a prever."),
         Verdict.TOO_SHORT: N_("Histórico curto demais para uma previsão: {days} completos, dos {fewest} que ela pede."),
-    }[told.verdict]
+    }[forecast.verdict]
     return _(text, **facts, **history)
 
 
 def short_verdict(resource: Resource) -> str:
     """The forecast in a table's cell: a date, or why there is none."""
-    told, preliminary = resource.forecast, _("preliminar")
-    if told.at_utc is not None:
-        return _date(resource, told.at_utc) + (f"<br><small>{preliminary}</small>" if told.is_preliminary else "")
-    short = _("{days} de {fewest}", days=i18n.days_of(told.days), fewest=FEWEST_DAYS)
+    forecast, preliminary = resource.forecast, _("preliminar")
+    if forecast.at_utc is not None:
+        day = _date(resource, forecast.at_utc)
+        return f"{day}<br><small>{preliminary}</small>" if forecast.is_preliminary else day
+    short = _("{days} de {fewest}", days=i18n.days_of(forecast.days), fewest=FEWEST_DAYS)
     return {
         Verdict.LATER: _("além de {days}", days=i18n.days_of(resource.horizon_days)),
         Verdict.FALLING: _("em queda"),
         Verdict.FULL: _("já chegou"),
         Verdict.NO_TREND: _("sem tendência"),
-    }.get(told.verdict, _("histórico curto") + f"<br><small>{short}</small>")
+    }.get(forecast.verdict, _("histórico curto") + f"<br><small>{short}</small>")
 
 
 def _row(resource: Resource) -> str:
@@ -120,16 +121,16 @@ def _room(resource: Resource) -> str:
 
 
 def _when(resource: Resource) -> str:
-    told = resource.forecast
-    if told.at_utc is None:
+    forecast = resource.forecast
+    if forecast.at_utc is None:
         return ""
-    day = _date(resource, told.at_utc)
-    if told.is_preliminary or told.early_utc is None:
+    day = _date(resource, forecast.at_utc)
+    if forecast.is_preliminary or forecast.early_utc is None:
         return _("por volta de {day}", day=day)
-    early = _date(resource, told.early_utc)
-    if told.late_utc is None:
+    early = _date(resource, forecast.early_utc)
+    if forecast.late_utc is None:
         return _("por volta de {day}, não antes de {early}", day=day, early=early)
-    late = _date(resource, told.late_utc)
+    late = _date(resource, forecast.late_utc)
     if early == late:
         return _("por volta de {day}", day=day)
     return _("por volta de {day}, entre {early} e {late}", day=day, early=early, late=late)
@@ -137,10 +138,10 @@ def _when(resource: Resource) -> str:
 
 def _full(resource: Resource) -> str:
     """When the metric's own limit comes, which lies further ahead; empty where no day is named."""
-    told, metric = resource.forecast, resource.part.metric
-    if told.full_utc is None or metric.limit is None:
+    forecast, metric = resource.forecast, resource.part.metric
+    if forecast.full_utc is None or metric.limit is None:
         return ""
-    return _("; a {limit}, em {day}", limit=i18n.percent(metric.limit, 0), day=_date(resource, told.full_utc))
+    return _("; a {limit}, em {day}", limit=i18n.percent(metric.limit, 0), day=_date(resource, forecast.full_utc))
 
 
 def _date(resource: Resource, instant_utc: datetime) -> str:

@@ -40,8 +40,8 @@ def heading(period: Period, title: str = "") -> None:
 
 def changes(period: Period) -> None:
     """Show what changed, the most important first. The first finding becomes the mail's subject and its preview."""
-    found = _find(period)
-    _show(tables.findings(found, period), "findings", {"pycemaker": _head(found, period)})
+    findings = _find(period)
+    _show(tables.findings(findings, period), "findings", {"pycemaker": _head(findings, period)})
 
 
 def trust(period: Period) -> None:
@@ -51,8 +51,8 @@ def trust(period: Period) -> None:
 
 def moved(period: Period) -> tuple[MetricPeriod, ...]:
     """The metrics about which there is something to say: at most three, those that `changes` tells of first."""
-    told = [metric for finding in _find(period) for metric in finding.metrics]
-    return tuple(period[metric] for metric in dict.fromkeys(told))[:MOST]
+    metric_ids = [metric for finding in _find(period) for metric in finding.metrics]
+    return tuple(period[metric] for metric in dict.fromkeys(metric_ids))[:MOST]
 
 
 def others(period: Period) -> tuple[MetricPeriod, ...]:
@@ -85,8 +85,8 @@ def section(part: MetricPeriod, *, in_mail: bool = True) -> None:
 
 def capacity_changes(period: Period, resources: Sequence[Resource]) -> None:
     """Show which resource is or will be full, the most urgent first; the first becomes the mail's subject."""
-    found, quiet = capacity_findings(resources)[:MOST], capacity_quiet(resources)
-    _show(tables.capacity(found, quiet), "findings", {"pycemaker": _head(found or (quiet,), period)})
+    findings, quiet = capacity_findings(resources)[:MOST], capacity_quiet(resources)
+    _show(tables.capacity(findings, quiet), "findings", {"pycemaker": _head(findings or (quiet,), period)})
 
 
 def capacity_summary(resources: Sequence[Resource]) -> None:
@@ -125,18 +125,18 @@ def _find(period: Period) -> tuple[Finding, ...]:
 _latest: tuple[weakref.ref[Period], tuple[Finding, ...]] | None = None
 
 
-def _head(found: tuple[Finding, ...], period: Period) -> dict[str, Any]:
+def _head(findings: tuple[Finding, ...], period: Period) -> dict[str, Any]:
     """What the mail's head is made of: plain text, which whoever renders it escapes."""
     until = period.sample_until_utc
-    if not found:
+    if not findings:
         clear = all_clear(period)
         is_sample = bool(until and until > period.window.start_utc)
         return {"headline": clear.headline, "preheader": clear.detail, "is_sample": is_sample}
-    listed = i18n.listed([finding.headline for finding in found[1:]])
+    listed = i18n.listed([finding.headline for finding in findings[1:]])
     others = " " + _("Também: {others}.", others=listed) if listed else ""
     return {
-        "headline": found[0].headline,
-        "preheader": f"{found[0].detail}{others}",
+        "headline": findings[0].headline,
+        "preheader": f"{findings[0].detail}{others}",
         "is_sample": bool(until and until > period.window.start_utc),
     }
 

@@ -54,18 +54,18 @@ def heading(period: Period, title: str = "") -> str:
 
 def findings(found: Sequence[Finding], period: Period) -> str:
     """What changed, the most important first: how grave in words and colour, the figures, what to do next."""
-    told = "".join(map(_finding, found)) if found else _quiet(period)
+    paragraphs = "".join(map(_finding, found)) if found else _quiet(period)
     changed = _("O que mudou")
-    return f'<div class="pm-findings"><h2>{changed}</h2>{told}</div>'
+    return f'<div class="pm-findings"><h2>{changed}</h2>{paragraphs}</div>'
 
 
 def capacity(found: Sequence[Finding], quiet: Finding) -> str:
     """What a capacity review comes to, the most urgent first; without a finding what `quiet` says."""
     headline, detail = escape(quiet.headline), escape(quiet.detail)
     calm = f'<p class="pm-quiet"><strong>{headline}.</strong><br>{detail}{_next(quiet.advice)}</p>'
-    said = "".join(map(_finding, found)) if found else calm
+    paragraphs = "".join(map(_finding, found)) if found else calm
     ahead = _("O que vem pela frente")
-    return f'<div class="pm-findings"><h2>{ahead}</h2>{said}</div>'
+    return f'<div class="pm-findings"><h2>{ahead}</h2>{paragraphs}</div>'
 
 
 def _quiet(period: Period) -> str:
@@ -83,8 +83,8 @@ def _finding(finding: Finding) -> str:
 
 
 def _next(advice: str) -> str:
-    what = _("O que fazer:")
-    return f'<br><span class="pm-next"><strong>{escape(what)}</strong> {escape(advice)}</span>'
+    label = _("O que fazer:")
+    return f'<br><span class="pm-next"><strong>{escape(label)}</strong> {escape(advice)}</span>'
 
 
 def trust(period: Period) -> str:
@@ -94,17 +94,17 @@ def trust(period: Period) -> str:
     if not period.received:
         absence = escape(_(i18n.NO_SAMPLES))
         return f'<div class="pm-trust"><p><strong>{question}</strong> {absence}.</p></div>'
-    said = [_coverage(period), *_out_of_step(period, counted), _longest_gap(period, counted), *suspicions(period)]
+    sentences = [_coverage(period), *_out_of_step(period, counted), _longest_gap(period, counted), *suspicions(period)]
     withheld = _withheld(counted)
     return (
-        f'<div class="pm-trust"><p><strong>{question}</strong> {escape(" ".join(said))}</p>'
+        f'<div class="pm-trust"><p><strong>{question}</strong> {escape(" ".join(sentences))}</p>'
         + (f'<p class="pm-notice"><strong>{omitted}</strong> {escape(withheld)}</p>' if withheld else "")
         + "</div>"
     )
 
 
 def _longest_gap(period: Period, counted: dict[str, Coverage]) -> str:
-    gaps = {label: told.gaps[0] for label, told in counted.items() if told.gaps}
+    gaps = {label: counts.gaps[0] for label, counts in counted.items() if counts.gaps}
     if not gaps:
         return _("Sem interrupção.")
     longest = max(gaps.values(), key=lambda gap: gap.seconds)
@@ -119,27 +119,27 @@ def _out_of_step(period: Period, counted: dict[str, Coverage]) -> list[str]:
     """One sentence for each kind of irregular sample that there is."""
     arrivals = [part.arrivals for part in period.metrics if part.arrivals]
     amounts = {
-        N_("{count} com hora repetida"): sum(told.duplicates for told in counted.values()),
+        N_("{count} com hora repetida"): sum(kinds.duplicates for kinds in counted.values()),
         N_("{count} fora de ritmo (relógio atrasado ou dois coletores)"): sum(
-            told.crowded for told in counted.values()
+            kinds.crowded for kinds in counted.values()
         ),
         N_("{count} gravadas com mais de 1 min de atraso"): sum(arrival.late for arrival in arrivals),
         N_("{count} com hora adiantada em mais de 1 min (relógio do coletor)"): sum(
             arrival.ahead for arrival in arrivals
         ),
     }
-    told = [_(what, count=i18n.count(amount)) for what, amount in amounts.items() if amount]
-    if not told:
+    kinds = [_(text, count=i18n.count(amount)) for text, amount in amounts.items() if amount]
+    if not kinds:
         return [_("Nenhuma repetida nem fora de ritmo.")]
-    return [_("Irregulares: {kinds}.", kinds=i18n.listed(told))]
+    return [_("Irregulares: {kinds}.", kinds=i18n.listed(kinds))]
 
 
 def _withheld(counted: dict[str, Coverage]) -> str:
     """Which metrics are not compared with the interval before, and why."""
     reasons: dict[str, list[str]] = {}
-    for label, told in counted.items():
-        if told.received and not told.is_comparable:
-            reasons.setdefault(_too_little(told), []).append(label)
+    for label, counts in counted.items():
+        if counts.received and not counts.is_comparable:
+            reasons.setdefault(_too_little(counts), []).append(label)
     parts = []
     for reason, labels in reasons.items():
         who = _("todas as métricas") if len(labels) == len(counted) else i18n.listed(labels)
@@ -147,10 +147,10 @@ def _withheld(counted: dict[str, Coverage]) -> str:
     return "; ".join(parts) + "." if parts else ""
 
 
-def _too_little(told: Coverage) -> str:
+def _too_little(counts: Coverage) -> str:
     little, text = min(
-        (told.share, N_("este período tem só {share} das amostras; menos de {least} não basta")),
-        (told.previous_share, N_("o anterior tem só {share} das amostras; menos de {least} não basta")),
+        (counts.share, N_("este período tem só {share} das amostras; menos de {least} não basta")),
+        (counts.previous_share, N_("o anterior tem só {share} das amostras; menos de {least} não basta")),
     )
     return _(text, share=i18n.share(little), least=i18n.percent(COMPARABLE_SHARE, 0))
 
@@ -174,12 +174,12 @@ def summary(parts: Sequence[MetricPeriod], *, is_rest: bool = False) -> str:
 def section(part: MetricPeriod) -> str:
     """One metric's name and its numbers: mean, its change, lowest and highest with when they happened first."""
     part = in_rates(part)
-    told, unit = summarize_metric(part), part.metric.unit
+    numbers, unit = summarize_metric(part), part.metric.unit
     cells = (
-        (i18n.reading_with_mark(told.mean, unit), _("média")),
-        (_change(told, unit), _before(told, unit)),
-        _extreme_cell(part, told.lowest, _("menor")),
-        _extreme_cell(part, told.highest, _("maior")),
+        (i18n.reading_with_mark(numbers.mean, unit), _("média")),
+        (_change(numbers, unit), _before(numbers, unit)),
+        _extreme_cell(part, numbers.lowest, _("menor")),
+        _extreme_cell(part, numbers.highest, _("maior")),
     )
     values = "".join(f"<td><strong>{value}</strong><br><small>{note}</small></td>" for value, note in cells)
     return (
@@ -197,10 +197,10 @@ def _coverage(period: Period) -> str:
         return f"{total}."
     usual, how_often = each.most_common(1)[0]
     is_shared = how_often > 1
-    said = [f"{label} {_of(*counts)}" for label, counts in by_metric.items() if not is_shared or counts != usual]
+    exceptions = [f"{label} {_of(*counts)}" for label, counts in by_metric.items() if not is_shared or counts != usual]
     if is_shared:
-        said.append(_("{counts} nas demais", counts=_of(*usual)))
-    return f"{total}: {'; '.join(said)}."
+        exceptions.append(_("{counts} nas demais", counts=_of(*usual)))
+    return f"{total}: {'; '.join(exceptions)}."
 
 
 def _of(received: int, expected: int) -> str:
@@ -221,39 +221,39 @@ def _sample_notice(period: Period) -> str:
     return _("As amostras até {moment} são inventadas; as seguintes são reais.", moment=moment)
 
 
-def _summary_row(part: MetricPeriod, told: MetricSummary) -> str:
+def _summary_row(part: MetricPeriod, numbers: MetricSummary) -> str:
     unit = part.metric.unit
-    if told.lowest is None or told.highest is None:
-        absence = i18n.absence(told.received)
+    if numbers.lowest is None or numbers.highest is None:
+        absence = i18n.absence(numbers.received)
         return f'<tr><th scope="row">{escape(part.label)}</th><td colspan="2">{absence}</td></tr>'
     return (
         f'<tr><th scope="row">{escape(part.label)}</th>'
-        f"<td>{i18n.reading_with_unit(told.mean, unit)}<br><small>{_change(told, unit)}</small></td>"
-        f"<td>{_worst(told)}</td></tr>"
+        f"<td>{i18n.reading_with_unit(numbers.mean, unit)}<br><small>{_change(numbers, unit)}</small></td>"
+        f"<td>{_worst(numbers)}</td></tr>"
     )
 
 
-def _change(told: MetricSummary, unit: str) -> str:
+def _change(numbers: MetricSummary, unit: str) -> str:
     """How the mean changed: a share in points, all else by its ratio."""
-    if unit == "ratio" and told.mean is not None and told.previous_mean is not None and not told.is_withheld:
-        return i18n.growth_in_points(told.mean - told.previous_mean)
-    return i18n.growth(told.growth)
+    if unit == "ratio" and numbers.mean is not None and numbers.previous_mean is not None and not numbers.is_withheld:
+        return i18n.growth_in_points(numbers.mean - numbers.previous_mean)
+    return i18n.growth(numbers.growth)
 
 
-def _worst(told: MetricSummary) -> str:
-    if told.worst is None:
+def _worst(numbers: MetricSummary) -> str:
+    if numbers.worst is None:
         return i18n.NOTHING
-    worst = criticity(told.worst)
-    share = escape(_("{share} das amostras", share=i18n.share(told.shares[worst.name])))
+    worst = criticity(numbers.worst)
+    share = escape(_("{share} das amostras", share=i18n.share(numbers.shares[worst.name])))
     return f'<span style="color:{worst.color}">●</span> {escape(worst.label)}<br><small>{share}</small>'
 
 
-def _before(told: MetricSummary, unit: str) -> str:
-    if told.is_withheld:
+def _before(numbers: MetricSummary, unit: str) -> str:
+    if numbers.is_withheld:
         return _("não comparado: poucas amostras")
-    if told.previous_mean is None:
+    if numbers.previous_mean is None:
         return _("sem período anterior")
-    return _("antes {mean}", mean=i18n.reading(told.previous_mean, unit))
+    return _("antes {mean}", mean=i18n.reading(numbers.previous_mean, unit))
 
 
 def _extreme_cell(part: MetricPeriod, extreme: Extreme | None, name: str) -> tuple[str, str]:

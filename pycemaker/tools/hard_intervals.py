@@ -46,16 +46,16 @@ class HardInterval:
     def documents(self, metric: Metric) -> Documents:
         """One metric's samples."""
         readings = demo_readings(list(self.times)) if self.times else {}
-        for place, taken_utc in enumerate(self.times):
+        for index, taken_utc in enumerate(self.times):
             document = sample_document(
-                metric, taken_utc, float(readings[metric.id][place]), failed=int(readings["http_fail"][place])
+                metric, taken_utc, float(readings[metric.id][index]), failed=int(readings["http_fail"][index])
             )
-            yield _broken(document, metric, place) if self.is_broken else document
+            yield _broken(document, metric, index) if self.is_broken else document
 
 
-def _broken(document: dict[str, Any], metric: Metric, place: int) -> dict[str, Any]:
-    unreadable = _UNREADABLE[0] if metric is DISK else _UNREADABLE[place % (len(_UNREADABLE) * 2) // 2]
-    if metric is DISK or place % 2:
+def _broken(document: dict[str, Any], metric: Metric, index: int) -> dict[str, Any]:
+    unreadable = _UNREADABLE[0] if metric is DISK else _UNREADABLE[index % (len(_UNREADABLE) * 2) // 2]
+    if metric is DISK or index % 2:
         document[metric.fields[0]] = unreadable
     return document
 
@@ -124,12 +124,12 @@ def _is_collected(minutes_back: float) -> bool:
 
 def _clock_changes(zone: ZoneInfo) -> dict[str, datetime]:
     """The end of the last day before 2026 on which the zone's clock jumped, by which way it went."""
-    found: dict[str, datetime] = {}
+    changes: dict[str, datetime] = {}
     day = date(2005, 1, 1)
     while day < date(2026, 1, 1):
         start, end = (datetime.combine(day + timedelta(days=later), time(), zone) for later in (0, 1))
         before, after = start.utcoffset(), end.utcoffset()
         if before is not None and after is not None and before != after:
-            found["forward" if after > before else "back"] = end.astimezone(UTC)
+            changes["forward" if after > before else "back"] = end.astimezone(UTC)
         day += timedelta(days=1)
-    return found
+    return changes

@@ -30,11 +30,11 @@ KERNEL_CELL = "import pandas, seaborn, matplotlib, pycemaker.presentation.displa
 
 def look_at_settings(settings: Settings) -> Outcome:
     """What is allowed that perhaps should not be, and what is not set that readers would miss."""
-    told = unsafe_settings.of_settings(settings)
+    dangers = unsafe_settings.of_settings(settings)
     if settings.mails and settings.public_url is None:
-        told.append("mails have no link to their page and none to unsubscribe (PUBLIC_URL)")
-    if told:
-        return Outcome(WARN, "; ".join(told), "set what is named in brackets; .env.example says what each one takes")
+        dangers.append("mails have no link to their page and none to unsubscribe (PUBLIC_URL)")
+    if dangers:
+        return Outcome(WARN, "; ".join(dangers), "set what is named in brackets; .env.example says what each one takes")
     return Outcome(OK, "read, and they agree with each other")
 
 
@@ -57,13 +57,13 @@ def look_at_folder(data_dir: Path) -> Outcome:
 
 def look_at_disk(data_dir: Path) -> Outcome:
     """How much room is left under `DATA_DIR`."""
-    place = next(folder for folder in (data_dir, *data_dir.parents) if folder.exists())
-    usage = shutil.disk_usage(place)
-    told = f"{usage.free / 2**30:.1f} GB of {usage.total / 2**30:.0f} GB are free"
+    existing = next(folder for folder in (data_dir, *data_dir.parents) if folder.exists())
+    usage = shutil.disk_usage(existing)
+    message = f"{usage.free / 2**30:.1f} GB of {usage.total / 2**30:.0f} GB are free"
     if usage.free >= FEW_FREE_BYTES:
-        return Outcome(OK, told)
+        return Outcome(OK, message)
     mend = "make room, or set DATA_DIR to another disk; REPORT_RETENTION_DAYS bounds what reports take"
-    return Outcome(FAIL if usage.free < LEAST_FREE_BYTES else WARN, told, mend)
+    return Outcome(FAIL if usage.free < LEAST_FREE_BYTES else WARN, message, mend)
 
 
 def look_at_zones(zone: ZoneInfo) -> Outcome:
@@ -79,8 +79,8 @@ def look_at_zones(zone: ZoneInfo) -> Outcome:
     for week in range(105):
         instant = now_utc + timedelta(weeks=week)
         if instant.astimezone(zone).utcoffset() != instant.astimezone(newest).utcoffset():
-            told = f"{zone.key}: the system's zone data differs from tzdata's on {instant:%d/%m/%Y}"
-            return Outcome(WARN, told, "upgrade the system's tzdata, and the package: pip install --upgrade tzdata")
+            message = f"{zone.key}: the system's zone data differs from tzdata's on {instant:%d/%m/%Y}"
+            return Outcome(WARN, message, "upgrade the system's tzdata, and the package: pip install --upgrade tzdata")
     return Outcome(OK, f"{zone.key}, UTC{now_utc.astimezone(zone):%z} now")
 
 
@@ -105,10 +105,10 @@ def look_at_browser() -> Outcome:
     if path is None:
         return Outcome(WARN, "no Chromium on PATH", mend)
     try:
-        told = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=15, check=True)  # noqa: S603
+        version = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=15, check=True)  # noqa: S603
     except (OSError, subprocess.SubprocessError) as error:
         return Outcome(WARN, f"{path} does not run: {type(error).__name__}", mend)
-    return Outcome(OK, told.stdout.strip().splitlines()[0] if told.stdout.strip() else path)
+    return Outcome(OK, version.stdout.strip().splitlines()[0] if version.stdout.strip() else path)
 
 
 def look_at_kernel(cell: str = KERNEL_CELL) -> Outcome:
@@ -153,10 +153,10 @@ def _notebook(source: str) -> str:
 
 def look_at_notebooks(folder: Path = NOTEBOOKS) -> Outcome:
     """Whether every notebook's parameters can be read."""
-    found = every_notebook(folder)
-    broken = [each for each in found if isinstance(each, NotebookUnusable)]
+    notebooks = every_notebook(folder)
+    broken = [each for each in notebooks if isinstance(each, NotebookUnusable)]
     if broken:
         return Outcome(FAIL, str(broken[0]), "mend its parameters cell; python -m pycemaker check tries each notebook")
-    if not found:
+    if not notebooks:
         return Outcome(FAIL, "no notebook has a cell tagged parameters", f"put one into {os.path.relpath(folder)}")
-    return Outcome(OK, ", ".join(each.name for each in found if not isinstance(each, NotebookUnusable)))
+    return Outcome(OK, ", ".join(each.name for each in notebooks if not isinstance(each, NotebookUnusable)))

@@ -91,10 +91,10 @@ def _drop(path: str) -> Callable[[Tree], int]:
     """Take elements away, their text with them."""
 
     def apply(tree: Tree) -> int:
-        found = tree.xpath(path)
-        for node in found:
+        nodes = tree.xpath(path)
+        for node in nodes:
             node.drop_tree()
-        return len(found)
+        return len(nodes)
 
     return apply
 
@@ -108,10 +108,10 @@ def _drop_comments(tree: Tree) -> int:
 
 def _drop_attribute(path: str, name: str) -> Callable[[Tree], int]:
     def apply(tree: Tree) -> int:
-        found = tree.xpath(path)
-        for node in found:
+        nodes = tree.xpath(path)
+        for node in nodes:
             del node.attrib[name]
-        return len(found)
+        return len(nodes)
 
     return apply
 
@@ -167,10 +167,10 @@ def _turn_dark_on(match: re.Match[str]) -> str:
 
 def _natural_size(tree: Tree) -> int:
     """A picture without a width attribute is as wide as its file: twice what was meant."""
-    found = tree.xpath("//img[not(@width)]")
-    for image in found:
+    images = tree.xpath("//img[not(@width)]")
+    for image in images:
         image.set("style", "width:1200px;max-width:none")
-    return len(found)
+    return len(images)
 
 
 def _clip(tree: Tree) -> int:
@@ -191,13 +191,13 @@ def _clip(tree: Tree) -> int:
 
 def _invert(tree: Tree) -> int:
     """Turn the lightness of every literal colour over, as apps do that force a dark mode; pictures stay."""
-    found = tree.xpath("//*[@style or @bgcolor]")
-    for node in found:
+    nodes = tree.xpath("//*[@style or @bgcolor]")
+    for node in nodes:
         for name in ("style", "bgcolor"):
             if node.get(name):
                 node.set(name, _COLOR.sub(_turned, node.get(name)))
     tree.body.set("style", f"{tree.body.get('style', '')};background-color:#121212;color:#e8e8e8")
-    return len(found)
+    return len(nodes)
 
 
 def _turned(match: re.Match[str]) -> str:

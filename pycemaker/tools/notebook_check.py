@@ -58,10 +58,10 @@ def check_notebook(notebook: Notebook, case: HardInterval, settings: Settings, f
     notes: tuple[str, ...] = ()
     try:
         preview_builder.run()
-        made = preview_builder.render()
-        problems = tuple(f"{flaw.rule}: {flaw.message}" for flaw in made.flaws)
-        notes = made.page.left_out
-        run_seconds, render_seconds = made.run_seconds, made.render_seconds
+        preview = preview_builder.render()
+        problems = tuple(f"{flaw.rule}: {flaw.message}" for flaw in preview.flaws)
+        notes = preview.page.left_out
+        run_seconds, render_seconds = preview.run_seconds, preview.render_seconds
     except PycemakerError as error:
         run_seconds = preview_builder.run_seconds
         problems = (f"still running after {watch.limit_seconds:.0f} s" if watch.has_ended_it else str(error),)

@@ -91,11 +91,11 @@ class PreviewBuilder:
             page = self._parts.render_page(self._executed, self._request.window, "")
         with stage("compose"):
             message = self._parts.compose(page, RECIPIENT, None)
-        found = flaws(message, page.full_html, self._withheld, page.cells)
-        made = Preview(page, message, found, self.run_seconds, time.monotonic() - began)
-        self.file.write_text(preview_page(page, message, found, title=self._request.notebook.stem), encoding="utf-8")
+        problems = flaws(message, page.full_html, self._withheld, page.cells)
+        preview = Preview(page, message, problems, self.run_seconds, time.monotonic() - began)
+        self.file.write_text(preview_page(page, message, problems, title=self._request.notebook.stem), encoding="utf-8")
         self._stamp()
-        return made
+        return preview
 
     def _run_in_kernel(self, notebook: Path, parameters: Mapping[str, Any], executed: Path, on_cell: OnCell) -> None:
         scratch = Path(tempfile.mkdtemp(prefix="pycemaker-"))

@@ -106,16 +106,16 @@ def look_at_database(shared: SharedConnection) -> Outcome:
         return Outcome(FAIL, f"the embedded one does not start: {error.facts['reason']}", mend)
     kind = "a replica set" if "setName" in hello else "sharded" if hello.get("msg") == "isdbgrid" else "one server"
     where = "embedded" if database.is_embedded else "at MONGO_DB_URL"
-    told = f"MongoDB {version}, {where}, {kind}, {ping_ms:.1f} ms away"
+    message = f"MongoDB {version}, {where}, {kind}, {ping_ms:.1f} ms away"
     if tuple(map(int, version.split(".")[:2])) < _OLDEST:
-        return Outcome(FAIL, told, "MongoDB 5.0 or later is needed")
+        return Outcome(FAIL, message, "MongoDB 5.0 or later is needed")
     if not has_metrics:
-        return Outcome(WARN, f"{told}; database {database.handle.name!r} has no metric", NO_METRIC)
+        return Outcome(WARN, f"{message}; database {database.handle.name!r} has no metric", NO_METRIC)
     if ping_ms > _SLOW_MS:
-        return Outcome(WARN, told, "every read waits for it: run Pycemaker nearer to its database")
+        return Outcome(WARN, message, "every read waits for it: run Pycemaker nearer to its database")
     if danger := unsafe_settings.of_mongodb(version, datetime.now(UTC).date()):
-        return Outcome(WARN, told, danger)
-    return Outcome(OK, told)
+        return Outcome(WARN, message, danger)
+    return Outcome(OK, message)
 
 
 _MENDS: dict[type[DatabaseUnreachable], str] = {
@@ -158,9 +158,9 @@ def look_at_indexes(shared: SharedConnection) -> Outcome:
         return Outcome(WARN, f"none on time_series and _id: {', '.join(missing)}", mend)
     if views:
         return Outcome(WARN, f"a view takes none of its own: {', '.join(views)}", _MEND_VIEWS)
-    told = f"{len(there)} of {len(METRICS)} collections have theirs"
+    message = f"{len(there)} of {len(METRICS)} collections have theirs"
     empty = len(METRICS) - len(there)
-    return Outcome(OK, told + (f"; {empty} not there yet" if empty else ""))
+    return Outcome(OK, message + (f"; {empty} not there yet" if empty else ""))
 
 
 def look_at_samples(shared: SharedConnection) -> Outcome:
@@ -182,8 +182,8 @@ def look_at_samples(shared: SharedConnection) -> Outcome:
         return Outcome(WARN, f"some documents carry no date: {names}", _MEND_DATES)
     now_utc = datetime.now(UTC)
     if silent := {each.metric.collection: s for each in sources if (s := each.silent_seconds(now_utc))}:
-        said = ", ".join(f"{collection} for {seconds / 60:.0f} min" for collection, seconds in silent.items())
-        return Outcome(WARN, f"no sample comes any more: {said}", "see whether the collector runs and reaches MongoDB")
+        silences = ", ".join(f"{collection} for {seconds / 60:.0f} min" for collection, seconds in silent.items())
+        return Outcome(WARN, f"no sample comes any more: {silences}", _MEND_SILENCE)
     if names := _names(sources, lambda each: each.is_view):
         return Outcome(WARN, f"a view is not looked at: {names}", _MEND_VIEWS)
     steps = sorted({round(source.step_ms / 1000, 1) for source in sources})
@@ -196,6 +196,7 @@ def _names(sources: list[Source], is_meant: Callable[[Source], bool]) -> str:
     return ", ".join(each.metric.collection for each in sources if is_meant(each))
 
 
+_MEND_SILENCE = "see whether the collector runs and reaches MongoDB"
 _MEND_READINGS = "let the collector write value as a number, a share as 0.53; a text such as '53%' counts as none"
 _MEND_VIEWS = "see that what it shows has an index on time_series and _id, and that samples keep coming to it"
 _MEND_DATES = "let the collector write time_series as a BSON date; other documents belong to no interval"
@@ -236,10 +237,10 @@ def look_at_clock(shared: SharedConnection) -> Outcome:
     except PycemakerError:
         return _NO_DATABASE
     apart = there - (before + (after - before) / 2)
-    told = f"MongoDB's is {abs(apart).total_seconds():.2f} s {'ahead' if apart > timedelta() else 'behind'}"
+    message = f"MongoDB's is {abs(apart).total_seconds():.2f} s {'ahead' if apart > timedelta() else 'behind'}"
     if abs(apart) <= _SKEW:
-        return Outcome(OK, told)
-    return Outcome(FAIL if abs(apart) > _MUCH_SKEW else WARN, told, "let both machines follow NTP")
+        return Outcome(OK, message)
+    return Outcome(FAIL if abs(apart) > _MUCH_SKEW else WARN, message, "let both machines follow NTP")
 
 
 def look_at_mail(sender: SmtpSender | None, outbox: str) -> Outcome:
@@ -254,10 +255,10 @@ def look_at_mail(sender: SmtpSender | None, outbox: str) -> Outcome:
         return Outcome(FAIL, f"{sender.host}:{sender.port}: {reason}", _mend_mail(reason))
     if sender.password is None:
         return Outcome(OK, f"{sender.host}:{sender.port} answers; mail goes to it without a login, {security}")
-    told = f"{sender.host}:{sender.port} takes the login of {sender.user}, {security}"
+    message = f"{sender.host}:{sender.port} takes the login of {sender.user}, {security}"
     if security == "no TLS":
-        return Outcome(WARN, told, "SMTP_SECURITY=ssl or starttls keeps the password from being read on the way")
-    return Outcome(OK, told)
+        return Outcome(WARN, message, "SMTP_SECURITY=ssl or starttls keeps the password from being read on the way")
+    return Outcome(OK, message)
 
 
 def _mend_mail(reason: str) -> str:

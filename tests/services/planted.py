@@ -16,7 +16,7 @@ from pycemaker.series.period import Arrivals, MetricPeriod, Period
 from pycemaker.window import Window, to_epoch_ms
 from tests.services.noise import quiet_period
 from tests.services.periods import NEW_YORK, SAO_PAULO, WINDOW, busy_period, columns, part, period_of
-from tests.services.unjudged import every_unjudged
+from tests.services.unassessed import every_unassessed
 
 START_MS = to_epoch_ms(WINDOW.start_utc)  # 03:43:23 in São Paulo
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
@@ -79,7 +79,7 @@ def every_kind() -> Iterator[Period]:
     yield from _trends(quiet)
     yield from _silences(quiet)
     yield from _oddities(quiet)
-    yield from every_unjudged()
+    yield from every_unassessed()
 
 
 def _stretches(quiet: Period) -> Iterator[Period]:

@@ -22,30 +22,30 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pycemaker.analysis.coverage import COMPARABLE_SHARE, Coverage
-from pycemaker.analysis.findings import comparability as judging
-from pycemaker.analysis.findings.blocks import Series, scaled, series
-from pycemaker.analysis.findings.comparability import (
+from pycemaker.analysis.findings import assessment
+from pycemaker.analysis.findings.assessment import (
     FEWEST_READINGS,
     AllClear,
-    Comparability,
+    Assessment,
     Reason,
-    comparability,
-    unjudged,
+    assess,
+    unassessed,
     without_made_up,
 )
+from pycemaker.analysis.findings.blocks import Series, scaled, series
 from pycemaker.analysis.findings.critical_time import SampleGap, critical_time, new_high, sample_gaps
 from pycemaker.analysis.findings.episodes import Episode, find_episode
 from pycemaker.analysis.findings.extremes import LEAST_DAYS
-from pycemaker.analysis.findings.filling import find_trend
+from pycemaker.analysis.findings.filling import find_filling
 from pycemaker.analysis.findings.finding import CRITICAL, NOTICE, WARNING, Finding
 from pycemaker.analysis.findings.levels import Shift, find_shift
 from pycemaker.analysis.findings.wording import (
-    tell_critical,
-    tell_high,
-    tell_incident,
-    tell_outage,
-    tell_shift,
-    tell_trend,
+    critical_finding,
+    filling_finding,
+    high_finding,
+    incident_finding,
+    outage_finding,
+    shift_finding,
 )
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ MOST = 3
 """How many findings a report has at most."""
 
 _KINDS = ("unknown", "gap", "incident", "critical", "trend", "shift", "high")
-_TOLD_FIRST = ("seconds", "requests", "ratio")
+_FELT_FIRST = ("seconds", "requests", "ratio")
 _TOGETHER_MS = 300_000
 
 
@@ -69,23 +69,23 @@ def find(period: Period) -> tuple[Finding, ...]:
     Stretches of several metrics at one time are one finding. Whatever compares the two intervals is withheld where
     there is too little of either. Made-up samples count only where they are most of the interval.
     """
-    each = comparability(without_made_up(period))
-    enough = {one.part.metric.id: one for one in each if one.readings >= FEWEST_READINGS}
-    parts = {name: series(one.part) for name, one in enough.items()}
-    comparable = {name: taken for name, taken in parts.items() if _is_comparable(taken, enough[name].coverage)}
-    outage = _outage(each)
-    found = unjudged(each, outage.metrics if outage else ()) + _changes(parts, comparable)
+    assessments = assess(without_made_up(period))
+    enough = {each.part.metric.id: each for each in assessments if each.readings >= FEWEST_READINGS}
+    parts = {name: series(each.part) for name, each in enough.items()}
+    comparable = {name: own for name, own in parts.items() if _is_comparable(own, enough[name].coverage)}
+    outage = _outage(assessments)
+    findings = unassessed(assessments, outage.metrics if outage else ()) + _changes(parts, comparable)
     if outage:
-        total = sum(one.was_collected for one in each)
-        found.append(tell_outage(outage, period[outage.metrics[0].id], total))
+        total = sum(each.was_collected for each in assessments)
+        findings.append(outage_finding(outage, period[outage.metrics[0].id], total))
     felt = {part.metric.id: _felt(part.metric.unit) for part in period.metrics}
     ranked = sorted(
-        found,
+        findings,
         key=lambda finding: (
             -finding.severity,
             _KINDS.index(finding.kind),
             -finding.weight,
-            felt.get(finding.metric, len(_TOLD_FIRST)),
+            felt.get(finding.metric, len(_FELT_FIRST)),
         ),
     )
     return tuple(ranked[:MOST])
@@ -93,34 +93,36 @@ def find(period: Period) -> tuple[Finding, ...]:
 
 def all_clear(period: Period) -> AllClear:
     """What is said of a period without a finding: what was looked at, and what it was compared with."""
-    return judging.all_clear(comparability(without_made_up(period)))
+    return assessment.all_clear(assess(without_made_up(period)))
 
 
-def _outage(each: Sequence[Comparability]) -> SampleGap | None:
+def _outage(assessments: Sequence[Assessment]) -> SampleGap | None:
     """The stretch without samples that is told, if any: the one that most is missed in."""
-    counted = {one.part.metric.id: (one.part, one.coverage) for one in each if one.reason is not Reason.UNDATED}
+    counted = {
+        each.part.metric.id: (each.part, each.coverage) for each in assessments if each.reason is not Reason.UNDATED
+    }
     return next(iter(sample_gaps(counted)), None)
 
 
 def _changes(parts: dict[str, Series], comparable: dict[str, Series]) -> list[Finding]:
-    shifts = {name: shift for name, taken in comparable.items() if (shift := find_shift(taken))}
-    trends = {name: trend for name, taken in parts.items() if (trend := find_trend(taken))}
+    shifts = {name: shift for name, own in comparable.items() if (shift := find_shift(own))}
+    trends = {name: trend for name, own in parts.items() if (trend := find_filling(own))}
     episodes = {
         name: episode
-        for name, taken in parts.items()
-        if (episode := find_episode(taken)) and not (name in shifts and _is_part_of(episode, shifts[name]))
+        for name, own in parts.items()
+        if (episode := find_episode(own)) and not (name in shifts and _is_part_of(episode, shifts[name]))
     }
-    found = [tell_incident(group) for group in _together(list(episodes.values()))]
-    found += [tell_trend(parts[name], trend) for name, trend in trends.items()]
-    for name, taken in parts.items():
+    findings = [incident_finding(group) for group in _together(list(episodes.values()))]
+    findings += [filling_finding(parts[name], trend) for name, trend in trends.items()]
+    for name, own in parts.items():
         if name not in episodes:
-            found += _lesser(name, taken, shifts, trends)
-    return found
+            findings += _lesser(name, own, shifts, trends)
+    return findings
 
 
-def _is_comparable(taken: Series, counted: Coverage) -> bool:
+def _is_comparable(own: Series, counted: Coverage) -> bool:
     """Whether there is enough of the interval, and enough before it: half of the previous one, or a day of hours."""
-    return counted.share >= COMPARABLE_SHARE and (counted.is_comparable or taken.known_days >= LEAST_DAYS)
+    return counted.share >= COMPARABLE_SHARE and (counted.is_comparable or own.known_days >= LEAST_DAYS)
 
 
 def _is_part_of(episode: Episode, shift: Shift) -> bool:
@@ -130,14 +132,14 @@ def _is_part_of(episode: Episode, shift: Shift) -> bool:
     return episode.is_level or bool(abs(amount - normal) < 2 * abs(level - usual))
 
 
-def _lesser(name: str, taken: Series, shifts: dict[str, Any], trends: dict[str, Any]) -> list[Finding]:
+def _lesser(name: str, own: Series, shifts: dict[str, Any], trends: dict[str, Any]) -> list[Finding]:
     """One finding or none of a metric that had no stretch far from normal."""
     if name in shifts and name not in trends:
-        return [tell_shift(taken, shifts[name])]
-    if critical := critical_time(taken):
-        return [tell_critical(taken.part, critical)]
-    high = new_high(taken)
-    return [tell_high(taken.part, high)] if high and name not in trends else []
+        return [shift_finding(own, shifts[name])]
+    if critical := critical_time(own):
+        return [critical_finding(own.part, critical)]
+    high = new_high(own)
+    return [high_finding(own.part, high)] if high and name not in trends else []
 
 
 def _together(episodes: list[Episode]) -> list[list[Episode]]:
@@ -162,7 +164,7 @@ def _together(episodes: list[Episode]) -> list[list[Episode]]:
 
 def _felt(unit: str) -> int:
     """How soon people feel a metric of this unit: 0 at once."""
-    return _TOLD_FIRST.index(unit) if unit in _TOLD_FIRST else len(_TOLD_FIRST)
+    return _FELT_FIRST.index(unit) if unit in _FELT_FIRST else len(_FELT_FIRST)
 
 
 def _overlap(one: Episode, other: Episode) -> bool:

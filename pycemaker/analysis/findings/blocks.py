@@ -141,11 +141,11 @@ def rolling_medians(hours: Floats, width: int) -> Floats:
 
 
 def _blocks(columns: Columns, unit: str, start_ms: int, count: int) -> Floats:
-    place = (columns.time_ms - start_ms - 1) // BLOCK_MS
-    kept = np.isfinite(columns.reading) & (place >= 0) & (place < count)
+    block = (columns.time_ms - start_ms - 1) // BLOCK_MS
+    kept = np.isfinite(columns.reading) & (block >= 0) & (block < count)
     readings = np.clip(columns.reading[kept], -LARGEST, LARGEST)
     middle = block_means if unit == "requests" else block_medians
-    return middle(place[kept], readings, count, 1)
+    return middle(block[kept], readings, count, 1)
 
 
 def _hours(summaries: HourSummaries) -> tuple[Floats, ...]:

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pycemaker.analysis.coverage import Coverage, Gap
+from pycemaker.analysis.findings.assessment import known_days, was_just_collected
 from pycemaker.analysis.findings.blocks import DAY_HOURS, Series
-from pycemaker.analysis.findings.comparability import known_days, was_just_collected
 from pycemaker.analysis.findings.extremes import greatest
 from pycemaker.analysis.findings.finding import Floor
 from pycemaker.metrics import Metric
@@ -120,9 +120,9 @@ def _known_critical_seconds(series: Series) -> float:
 def _same_hours(series: Series, time_ms: int) -> Floats:
     """How critical the same hour was on each of the days before, or one beside it; NaN where that is not known."""
     start_ms = to_epoch_ms(series.part.window.start_utc)
-    place = len(series.critical) + (time_ms - start_ms) // 3_600_000
+    hour = len(series.critical) + (time_ms - start_ms) // 3_600_000
     backs = range(DAY_HOURS, (_MOST_REPEATS + 1) * DAY_HOURS, DAY_HOURS)
-    days = [series.critical[max(0, place - back - 1) : max(0, place - back + 2)] for back in backs]
+    days = [series.critical[max(0, hour - back - 1) : max(0, hour - back + 2)] for back in backs]
     return np.array([np.fmax.reduce(day, initial=np.nan) for day in days])
 
 
@@ -133,9 +133,9 @@ def new_high(series: Series) -> NewHigh | None:
     times, readings = part.current.time_ms[finite], part.current.reading[finite]
     if not len(readings) or not np.isfinite(series.peaks).any():
         return None
-    place = int(np.argmax(readings))
-    other = np.concatenate([series.peaks, part.previous.reading, readings[np.abs(times - times[place]) > _AROUND_MS]])
-    high = NewHigh(float(readings[place]), int(times[place]), float(other[np.isfinite(other)].max()))
+    highest = int(np.argmax(readings))
+    other = np.concatenate([series.peaks, part.previous.reading, readings[np.abs(times - times[highest]) > _AROUND_MS]])
+    high = NewHigh(float(readings[highest]), int(times[highest]), float(other[np.isfinite(other)].max()))
     if part.metric.unit == "ratio" and high.reading < _LEAST_HIGH_RATIO:
         return None
     floor = _HIGH.get(part.metric.unit, _HIGH["requests"])
@@ -163,13 +163,13 @@ def sample_gaps(counted: dict[str, tuple[MetricPeriod, Coverage]]) -> list[Sampl
     A metric that has no sample anywhere is not collected, which is no news; neither is what came before a collector's
     very first sample.
     """
-    found: list[list[tuple[MetricPeriod, Gap]]] = []
+    groups: list[list[tuple[MetricPeriod, Gap]]] = []
     for part, coverage in counted.values():
         for gap in coverage.gaps[:10]:
             if _is_news(part, gap):
-                alike = next((group for group in found if _alike(group[0][1], gap)), None)
-                (found.append([(part, gap)]) if alike is None else alike.append((part, gap)))
-    ranked = sorted(found, key=lambda group: -sum(gap.seconds for _, gap in group))
+                alike = next((group for group in groups if _alike(group[0][1], gap)), None)
+                (groups.append([(part, gap)]) if alike is None else alike.append((part, gap)))
+    ranked = sorted(groups, key=lambda group: -sum(gap.seconds for _, gap in group))
     return [_outage(group) for group in ranked]
 
 
@@ -187,10 +187,10 @@ def _is_news(part: MetricPeriod, gap: Gap) -> bool:
     return had_samples or (len(part.current) > 0 and gap.start_ms > to_epoch_ms(part.window.start_utc))
 
 
-def _alike(one: Gap, other: Gap) -> bool:
+def _alike(first: Gap, second: Gap) -> bool:
     """Whether two gaps are mostly the same time."""
-    shared = min(one.end_ms, other.end_ms) - max(one.start_ms, other.start_ms)
-    return shared >= 0.8 * max(one.end_ms - one.start_ms, other.end_ms - other.start_ms)
+    shared = min(first.end_ms, second.end_ms) - max(first.start_ms, second.start_ms)
+    return shared >= 0.8 * max(first.end_ms - first.start_ms, second.end_ms - second.start_ms)
 
 
 def _is_critical(columns: Columns) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

@@ -26,7 +26,7 @@ Flags = NDArray[np.bool_]
 
 _FLOORS = {1: 1.25, -1: 2.5}
 _SAME_HOURS_FLOORS, _FLOORS_WITHOUT_DAYS = 2.5, 2.5
-_STRONG, _TOLD_FLOORS, _FEW_DAYS = 2.0, 1.5, 3
+_STRONG, _REPORTED_FLOORS, _FEW_DAYS = 2.0, 1.5, 3
 _WEEKS, _WEEK_HOURS, _AROUND_HOURS = 3, WEEK_DAYS * DAY_HOURS, 2
 _WINDOW_BLOCKS, _JUMP_SHARE, _JUMP_BLOCKS = 49, 0.5, 6
 _WHOLE_SHARE, _LEVEL_HOURS = 0.6, 6
@@ -93,13 +93,13 @@ def find_episode(series: Series) -> Episode | None:
 def _is_far(episode: Episode, way: int) -> bool:
     """Whether the amount that is told is far from normal, however far single blocks of the stretch were."""
     amounts = way * scaled(np.array([episode.amount, episode.normal]), episode.series.unit)
-    return bool(amounts[0] - amounts[1] >= _TOLD_FLOORS * floor(amounts[1:], episode.series.unit)[0])
+    return bool(amounts[0] - amounts[1] >= _REPORTED_FLOORS * floor(amounts[1:], episode.series.unit)[0])
 
 
-def _is_same_hour(one: Episode, other: Episode) -> bool:
-    apart = (one.start_ms - other.start_ms) / 3_600_000
-    return abs(apart - round(apart / DAY_HOURS) * DAY_HOURS) <= 1 and (one.amount > one.normal) == (
-        other.amount > other.normal
+def _is_same_hour(first: Episode, second: Episode) -> bool:
+    apart = (first.start_ms - second.start_ms) / 3_600_000
+    return abs(apart - round(apart / DAY_HOURS) * DAY_HOURS) <= 1 and (first.amount > first.normal) == (
+        second.amount > second.normal
     )
 
 
@@ -124,8 +124,8 @@ def _runs(series: Series, way: int) -> list[tuple[int, int, bool]]:
 def _stretches(series: Series, far: Flags, strong: Flags) -> list[tuple[int, int, bool]]:
     """First and last block of far ones in a row, two blocks left out at most, and whether one of them is strong."""
     filled = np.flatnonzero(np.isfinite(series.current))
-    places = np.flatnonzero(far[filled])
-    groups = np.split(places, np.flatnonzero(np.diff(places) > 2) + 1) if len(places) else []
+    positions = np.flatnonzero(far[filled])
+    groups = np.split(positions, np.flatnonzero(np.diff(positions) > 2) + 1) if len(positions) else []
     return [
         (int(filled[group[0]]), int(filled[group[-1]]), bool(strong[filled[group]].any()))
         for group in groups
@@ -165,10 +165,10 @@ def _critical_shares(series: Series) -> Floats:
     """How many of each current block's samples the collectors called critical, 0 to 1; 0 without a sample."""
     part = series.part.current
     names = np.array([name == "critical" for name in part.criticity_names], np.float64)
-    place = (part.time_ms - series.block_start_ms(series.now) - 1) // BLOCK_MS
-    kept = (place >= 0) & (place < len(series.current))
-    counts = np.bincount(place[kept], minlength=len(series.current))
-    critical = np.bincount(place[kept], names[part.criticity[kept]], minlength=len(series.current))
+    block = (part.time_ms - series.block_start_ms(series.now) - 1) // BLOCK_MS
+    kept = (block >= 0) & (block < len(series.current))
+    counts = np.bincount(block[kept], minlength=len(series.current))
+    critical = np.bincount(block[kept], names[part.criticity[kept]], minlength=len(series.current))
     return np.asarray(critical / np.maximum(counts, 1), np.float64)
 
 
@@ -216,10 +216,10 @@ def _known_for_weeks(series: Series, way: int) -> Flags:
     """Which blocks are no further than the same hours, two around, were one, two or three weeks ago."""
     hours = way * scaled(series.highs if way > 0 else series.lows, series.unit)
     ago = [week * _WEEK_HOURS - around for week in range(1, _WEEKS + 1) for around in range(-_AROUND_HOURS, 3)]
-    places = len(hours) + np.arange(len(series.hours))[:, None] - np.array(ago)
-    exists = (places >= 0) & (places < len(hours))
+    hours_before = len(hours) + np.arange(len(series.hours))[:, None] - np.array(ago)
+    exists = (hours_before >= 0) & (hours_before < len(hours))
     padded = np.append(np.where(np.isfinite(hours), hours, -np.inf), -np.inf)
-    reached = np.repeat(padded[np.where(exists, places, -1)].max(axis=1), HOUR_BLOCKS)
+    reached = np.repeat(padded[np.where(exists, hours_before, -1)].max(axis=1), HOUR_BLOCKS)
     blocks = way * scaled(series.current, series.unit)
     with np.errstate(invalid="ignore"):
         return np.asarray(blocks <= reached + floor(blocks, series.unit) / 2, np.bool_)
@@ -288,7 +288,7 @@ def _same_hours(series: Series, first: int, last: int, way: int) -> Floats:
         (series.highs, np.fmax.reduce(own, axis=1)) if way > 0 else (series.lows, np.fmin.reduce(own, axis=1))
     )
     hours = np.concatenate([farthest, own_farthest])
-    start, end = (len(farthest) + place // HOUR_BLOCKS for place in (first, last))
+    start, end = (len(farthest) + block // HOUR_BLOCKS for block in (first, last))
     days = [
         hours[max(0, start - 1 - back) : max(0, end + 2 - back)] for back in range(DAY_HOURS, 8 * DAY_HOURS, DAY_HOURS)
     ]

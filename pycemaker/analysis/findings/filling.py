@@ -47,7 +47,7 @@ class Filling:
     seen_days: float
 
 
-def find_trend(series: Series) -> Filling | None:
+def find_filling(series: Series) -> Filling | None:
     """When a metric would be at its limit, where it has one and rises towards it; else None.
 
     Nothing is said of what lies further ahead than 60 days, or than twenty times what was seen; without an earlier day,
@@ -62,17 +62,17 @@ def find_trend(series: Series) -> Filling | None:
     hours = series.part.window.hours / 24
     if dated := _dated(series, full, level):
         return dated
-    found = [
+    estimates = [
         (_over_days(series), len(series.days) * series.days_apart + hours),
         (_over_blocks(series), 2 * hours),
     ]
-    for per_day, seen in found:
+    for per_day, seen_days in estimates:
         if per_day is None or not per_day > 0:
             continue
         left = max(0.0, (full - level) / per_day)
         ahead = _AHEAD if len(series.days) else _AHEAD_WITHOUT_DAYS
-        if left <= min(_FARTHEST_DAYS, ahead * seen):
-            return Filling(level, per_day, left, seen)
+        if left <= min(_FARTHEST_DAYS, ahead * seen_days):
+            return Filling(level, per_day, left, seen_days)
     return None
 
 
@@ -113,8 +113,8 @@ def _binned(series: Series) -> tuple[Floats, Floats]:
     """Both intervals in a few bins: their middles in days, their medians."""
     count = len(series.amounts)
     kept = np.isfinite(series.amounts)
-    place = np.arange(count) * _BINS // count
-    bins = block_medians(place[kept], series.amounts[kept], _BINS, 1)
+    bin_index = np.arange(count) * _BINS // count
+    bins = block_medians(bin_index[kept], series.amounts[kept], _BINS, 1)
     return (np.arange(_BINS) + 0.5) / _BINS * 2 * series.part.window.hours / 24, bins
 
 

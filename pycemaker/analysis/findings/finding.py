@@ -68,9 +68,9 @@ class Floor:
     factor: float
     least: float
 
-    def parts(self, one: float, other: float) -> bool:
+    def parts(self, first: float, second: float) -> bool:
         """Whether the two are that far apart. NaN is apart from nothing."""
-        low, high = min(one, other), max(one, other)
+        low, high = min(first, second), max(first, second)
         return high - low >= self.least and high >= low * self.factor
 
 
@@ -96,7 +96,7 @@ def _much_above(amount: float, normal: float, metric: Metric) -> str:
     return i18n.percent(amount / normal - 1, 0) if amount / normal < 2 else i18n.fold(amount / normal)
 
 
-def told(amount: float, part: MetricPeriod, at_ms: float | None = None) -> str:
+def reading_text(amount: float, part: MetricPeriod, at_ms: float | None = None) -> str:
     """A reading of that metric with its unit, counts as rates; `at_ms` says at which cadence, where it changes."""
     return i18n.reading_with_unit(rate(amount, part, at_ms), rate_unit(part))
 

@@ -109,10 +109,10 @@ def _from_same_hours(series: Series, way: int, floors: float) -> NDArray[np.bool
 
 def _weeks_ago(past: Floats, width: int, count: int, unit: str) -> Floats:
     """What the levels of the same hours were one, two or three weeks ago at most, and half a floor more."""
-    places = len(past) + np.arange(count)[:, None] + width - 1 - np.arange(1, _WEEKS + 1) * _WEEK_HOURS
-    exists = (places >= 0) & (places < len(past))
+    hours_before = len(past) + np.arange(count)[:, None] + width - 1 - np.arange(1, _WEEKS + 1) * _WEEK_HOURS
+    exists = (hours_before >= 0) & (hours_before < len(past))
     padded = np.append(np.where(np.isfinite(past), past, -np.inf), -np.inf)
-    reached = padded[np.where(exists, places, -1)].max(axis=1)
+    reached = padded[np.where(exists, hours_before, -1)].max(axis=1)
     with np.errstate(invalid="ignore"):
         return np.where(np.isfinite(reached), reached + floor(reached, unit) / 2, -np.inf)
 
@@ -125,23 +125,23 @@ def step(series: Series, way: int) -> int | None:
     amounts = scaled(series.amounts, series.unit)
     whole = way * (median(amounts[series.now :]) - median(amounts[: series.now]))
     first = max(_STEP_BLOCKS, series.now - _STEP_BLOCKS)
-    places = range(first, len(amounts) - _STEP_BLOCKS + 1)
-    jumps = np.array([way * _jump(amounts, place) for place in places])
+    blocks = range(first, len(amounts) - _STEP_BLOCKS + 1)
+    jumps = np.array([way * _jump(amounts, block) for block in blocks])
     if not len(jumps) or not np.isfinite(jumps).any():
         return None
     best = int(np.nanargmax(jumps))
     if jumps[best] < _STEP_SHARE * abs(whole) or whole <= 0:
         return None
-    near = [place for place in places if abs(place - places[best]) < _STEP_BLOCKS]
-    return max(near, key=lambda place: _contrast(amounts, place, way))
+    near = [block for block in blocks if abs(block - blocks[best]) < _STEP_BLOCKS]
+    return max(near, key=lambda block: _contrast(amounts, block, way))
 
 
-def _jump(amounts: Floats, place: int) -> float:
-    return median(amounts[place : place + _STEP_BLOCKS]) - median(amounts[place - _STEP_BLOCKS : place])
+def _jump(amounts: Floats, block: int) -> float:
+    return median(amounts[block : block + _STEP_BLOCKS]) - median(amounts[block - _STEP_BLOCKS : block])
 
 
-def _contrast(amounts: Floats, place: int, way: int) -> float:
+def _contrast(amounts: Floats, block: int, way: int) -> float:
     """The difference of the means on both sides: unlike that of the medians it is largest at one place alone."""
-    sides = amounts[place - _STEP_BLOCKS : place], amounts[place : place + _STEP_BLOCKS]
+    sides = amounts[block - _STEP_BLOCKS : block], amounts[block : block + _STEP_BLOCKS]
     before, after = (side[np.isfinite(side)] for side in sides)
     return way * float(after.sum() / max(1, len(after)) - before.sum() / max(1, len(before)))

@@ -6,10 +6,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from pycemaker import i18n
-from pycemaker.analysis.findings.comparability import CHECK_COLLECTOR, NO_SAMPLES
+from pycemaker.analysis.findings.assessment import CHECK_COLLECTOR, NO_SAMPLES
 from pycemaker.analysis.findings.critical_time import critical_seconds
 from pycemaker.analysis.findings.extremes import LEAST_DAYS
-from pycemaker.analysis.findings.finding import CRITICAL, NOTICE, WARNING, Finding, compared, days_phrase, told
+from pycemaker.analysis.findings.finding import CRITICAL, NOTICE, WARNING, Finding, compared, days_phrase, reading_text
 from pycemaker.analysis.rates import rate, rate_unit
 from pycemaker.i18n.language import N_, _, ngettext, pgettext
 from pycemaker.window import to_epoch_ms
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pycemaker.metrics import Metric
     from pycemaker.series.period import MetricPeriod
 
-_LOOK = {
+_WHERE_TO_LOOK = {
     "cpu": N_("Veja quais processos e requisições ocupavam a CPU {when}."),
     "ram": N_("Veja o que ocupou a memória {when}: coleta de lixo, cache, sessões."),
     "disk": N_("Veja o que cresceu no disco {when}: logs, cópias, arquivos temporários."),
@@ -43,18 +43,18 @@ _SHORT_BAD_SECONDS, _LONG_CRITICAL_SECONDS = 300, 900
 _STOPPED_SECONDS = 900
 
 
-def tell_incident(together: list[Episode]) -> Finding:
+def incident_finding(together: list[Episode]) -> Finding:
     """Stretches of several metrics at one time as one thing: the first of them leads."""
     lead, others = together[0], together[1:]
     part, metric = lead.series.part, lead.series.part.metric
     when = i18n.clocks_in_sentence(lead.start_ms, lead.end_ms, part.window, part.zone)
     seconds = (lead.end_ms - lead.start_ms) / 1000
     stretch = f"{_amount(lead)}, {when} ({i18n.duration(seconds, part.window)})"
-    said = [_("{stretch}, em estado crítico.", stretch=stretch) if lead.critical_share >= 0.5 else f"{stretch}."]
+    sentences = [_("{stretch}, em estado crítico.", stretch=stretch) if lead.critical_share >= 0.5 else f"{stretch}."]
     if others:
-        said.append(_("Ao mesmo tempo: {others}.", others=i18n.listed([_beside(episode) for episode in others])))
+        sentences.append(_("Ao mesmo tempo: {others}.", others=i18n.listed([_beside(episode) for episode in others])))
     if lead.repeats:
-        said.append(_repeated(lead.repeats, lead.days))
+        sentences.append(_repeated(lead.repeats, lead.days))
     bad = any(_is_bad(episode) for episode in together)
     critical = any(episode.is_strong and episode.critical_share >= 0.5 for episode in together)
     critical = critical and seconds >= _SHORT_BAD_SECONDS
@@ -65,8 +65,8 @@ def tell_incident(together: list[Episode]) -> Finding:
         metric.id,
         CRITICAL if bad and critical else WARNING if bad else NOTICE,
         f"{part.label} {compared(lead.amount, lead.normal, metric)} {start}",
-        " ".join(said),
-        _look(metric, then, is_scheduled=scheduled) if bad else _(_ASK_WHETHER_EXPECTED, when=then),
+        " ".join(sentences),
+        _where_to_look(metric, then, is_scheduled=scheduled) if bad else _(_ASK_WHETHER_EXPECTED, when=then),
         lead.start_ms,
         lead.end_ms,
         sum(episode.fold for episode in together),
@@ -74,7 +74,7 @@ def tell_incident(together: list[Episode]) -> Finding:
     )
 
 
-def tell_shift(series: Series, shift: Shift) -> Finding:
+def shift_finding(series: Series, shift: Shift) -> Finding:
     """A level that moved."""
     part, metric = series.part, series.part.metric
     since = i18n.minute(shift.since_ms, part.window, part.zone) if shift.since_ms is not None else ""
@@ -91,7 +91,7 @@ def tell_shift(series: Series, shift: Shift) -> Finding:
         f"{part.label} {compared(shift.level, shift.normal, metric)} "
         + (_("desde {time}", time=since) if since else _("no período")),
         medians + " " + _("Em estado crítico por {length}.", length=length) if is_critical else medians,
-        _look(metric, when) if is_bad else _(_ASK_WHETHER_EXPECTED, when=when),
+        _where_to_look(metric, when) if is_bad else _(_ASK_WHETHER_EXPECTED, when=when),
         shift.since_ms,
         None,
         _size(shift.level, shift.normal, metric),
@@ -105,7 +105,7 @@ def _seconds_until_end(part: MetricPeriod, since_ms: int) -> float:
 def _medians(series: Series, shift: Shift) -> str:
     """The figures of a level that moved, and of what it is compared with."""
     part = series.part
-    levels = {"level": told(shift.level, part), "normal": told(shift.normal, part)}
+    levels = {"level": reading_text(shift.level, part), "normal": reading_text(shift.normal, part)}
     if shift.days * 24 <= part.window.hours:  # none, or the previous interval itself
         text = _("Mediana {level} no período; a do período anterior, {normal}.", **levels)
         return text if series.known_days >= LEAST_DAYS else text + " " + _("Ainda não há outros dias com que comparar.")
@@ -115,17 +115,17 @@ def _medians(series: Series, shift: Shift) -> str:
     else:
         text = _("Mediana {level} no período; a {days}, {normal}", **levels, days=days)
     if shift.previous == shift.previous:
-        text += " " + _("(período anterior: {previous})", previous=told(shift.previous, part))
+        text += " " + _("(período anterior: {previous})", previous=reading_text(shift.previous, part))
     return f"{text}."
 
 
-def tell_trend(series: Series, trend: Filling) -> Finding:
+def filling_finding(series: Series, trend: Filling) -> Finding:
     """A level on its way to its limit."""
     part, metric = series.part, series.part.metric
     when = part.window.end_utc + timedelta(days=trend.days_left)
     left = f"{round(trend.days_left * 24)} h" if trend.days_left <= 2 else i18n.duration(trend.days_left * 86400)
     pattern = pgettext("date", "dd/MM 'às' HH'h'") if trend.days_left <= 2 else pgettext("date", "dd/MM/yyyy")
-    facts = {"level": told(trend.level, part), "seen": i18n.duration(trend.seen_days * 86400)}
+    facts = {"level": reading_text(trend.level, part), "seen": i18n.duration(trend.seen_days * 86400)}
     if trend.days_left > 2:
         text, rate = N_("Está em {level} e sobe {rate} por dia, medido ao longo de {seen}."), trend.per_day
     else:
@@ -147,23 +147,25 @@ def tell_trend(series: Series, trend: Filling) -> Finding:
     )
 
 
-def tell_critical(part: MetricPeriod, critical: CriticalTime) -> Finding:
+def critical_finding(part: MetricPeriod, critical: CriticalTime) -> Finding:
     """Time spent critical."""
     ends = critical.start_ms, critical.end_ms, part.window, part.zone
     when, clocks = i18n.span_in_sentence(*ends), i18n.clocks_in_sentence(*ends)
     longest = i18n.duration(critical.longest_seconds, part.window)
     total = i18n.duration(critical.seconds, part.window)
     stretches = {"count": critical.stretches, "longest": longest, "when": when}
-    said = [
+    sentences = [
         _("Em {count} trechos; o mais longo, {longest}, {when}.", **stretches)
         if critical.stretches > 1
         else _("De uma só vez, {when}.", when=clocks)
     ]
     lasting = critical.previous_seconds >= critical.seconds / 2
     if critical.previous_seconds:
-        said.append(_("No período anterior: {length}.", length=i18n.duration(critical.previous_seconds, part.window)))
+        sentences.append(
+            _("No período anterior: {length}.", length=i18n.duration(critical.previous_seconds, part.window))
+        )
     if critical.repeats:
-        said.append(_repeated(critical.repeats, critical.days))
+        sentences.append(_repeated(critical.repeats, critical.days))
     long_run = critical.longest_seconds >= _LONG_CRITICAL_SECONDS
     return Finding(
         "critical",
@@ -171,20 +173,20 @@ def tell_critical(part: MetricPeriod, critical: CriticalTime) -> Finding:
         CRITICAL if long_run and not lasting and not critical.repeats else WARNING,
         _("{label} em estado crítico por {length}", label=part.label, length=total)
         + ("" if critical.stretches > 1 else f" {i18n.minute_in_sentence(critical.start_ms, part.window, part.zone)}"),
-        " ".join(said),
-        _look(part.metric, _("nesse horário"), is_scheduled=critical.repeats > 0),
+        " ".join(sentences),
+        _where_to_look(part.metric, _("nesse horário"), is_scheduled=critical.repeats > 0),
         critical.start_ms,
         critical.end_ms,
         critical.seconds,
     )
 
 
-def tell_high(part: MetricPeriod, high: NewHigh) -> Finding:
+def high_finding(part: MetricPeriod, high: NewHigh) -> Finding:
     """A reading like none before."""
     when = i18n.minute_in_sentence(high.time_ms, part.window, part.zone)
-    highest_else = told(high.highest_else, part, high.time_ms)
+    highest_else = reading_text(high.highest_else, part, high.time_ms)
     detail = _("Um pico isolado; fora dele, o maior valor foi {reading}.", reading=highest_else)
-    highest = told(high.reading, part, high.time_ms)
+    highest = reading_text(high.reading, part, high.time_ms)
     headline = _("{label} chegou a {reading} {when}, valor inédito", label=part.label, reading=highest, when=when)
     return Finding(
         "high",
@@ -192,7 +194,7 @@ def tell_high(part: MetricPeriod, high: NewHigh) -> Finding:
         NOTICE,
         headline,
         detail,
-        _look(part.metric, _("nesse horário"))
+        _where_to_look(part.metric, _("nesse horário"))
         if part.metric.worse > 0
         else _(_ASK_WHETHER_EXPECTED, when=_("nesse horário")),
         high.time_ms,
@@ -200,7 +202,7 @@ def tell_high(part: MetricPeriod, high: NewHigh) -> Finding:
     )
 
 
-def tell_outage(outage: SampleGap, part: MetricPeriod, total: int) -> Finding:
+def outage_finding(outage: SampleGap, part: MetricPeriod, total: int) -> Finding:
     """Samples that are missing."""
     gap, whole = outage.gap, part.window.hours * 3600
     span = i18n.span_in_sentence(gap.start_ms, gap.end_ms, part.window, part.zone)
@@ -239,7 +241,7 @@ def _amount(episode: Episode) -> str:
     """The figures of one stretch: `2,06 s em vez de 170 ms`."""
     part, at_ms = episode.series.part, episode.start_ms
     normal = i18n.reading(rate(episode.normal, part, at_ms), rate_unit(part))
-    return _("{amount} em vez de {normal}", amount=told(episode.amount, part, at_ms), normal=normal)
+    return _("{amount} em vez de {normal}", amount=reading_text(episode.amount, part, at_ms), normal=normal)
 
 
 def _beside(episode: Episode) -> str:
@@ -262,9 +264,9 @@ def _is_bad(episode: Episode) -> bool:
     return (episode.amount > episode.normal) == (episode.series.part.metric.worse > 0)
 
 
-def _look(metric: Metric, when: str, *, is_scheduled: bool = False) -> str:
+def _where_to_look(metric: Metric, when: str, *, is_scheduled: bool = False) -> str:
     """Where to look; first of all for what runs at that hour each day, where something seems to."""
-    text = _(_LOOK.get(metric.id, _LOOK_AROUND), when=when)
+    text = _(_WHERE_TO_LOOK.get(metric.id, _LOOK_AROUND), when=when)
     return f"{_(_SCHEDULED)} {text}" if is_scheduled else text
 
 

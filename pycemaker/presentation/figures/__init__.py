@@ -53,35 +53,34 @@ def course(part: MetricPeriod) -> Picture:
     axes stay and a sentence says so.
     """
     part = in_rates(part)
-    told = summarize_metric(part)
+    summary = summarize_metric(part)
     with theme():
         sheet = Sheet(COURSE_HEIGHT, {"left": _LEFT, "right": _RIGHT, "top": _TOP, "bottom": _BOTTOM})
-        now = _draw_course(sheet, part, told)
+        now = _draw_course(sheet, part, summary)
         title, unit = part.label, i18n.unit_phrase(part.metric.unit)
         sheet.write(0, HEAD_Y, title, weight="bold")
         sheet.write(sheet.width_of(title, weight="bold") + 8, HEAD_Y, unit, color=tint("muted"))
         sheet.key(KEY_Y, _key(part, now))
-        return sheet.finish(f"{part.metric.id}-course", alt_text.course_sentence(part, told))
+        return sheet.finish(f"{part.metric.id}-course", alt_text.course_sentence(part, summary))
 
 
 def whole(part: MetricPeriod) -> Picture:
     """The course of a metric whose name stands above the figure, and below it the shares of its criticities."""
     part = in_rates(part)
-    told = summarize_metric(part)
+    summary = summarize_metric(part)
     margins = {"left": _LEFT, "right": _RIGHT, "top": _TOP_WITHOUT_TITLE}
     with theme():
-        rows = (
-            criticity_bar.strip_rows(Sheet(WHOLE_HEIGHT, margins | {"bottom": 0}), told.shares) if told.shares else []
-        )
+        scratch = Sheet(WHOLE_HEIGHT, margins | {"bottom": 0})
+        rows = criticity_bar.strip_rows(scratch, summary.shares) if summary.shares else []
         height = WHOLE_HEIGHT + criticity_bar.ROW * (len(rows) - 1) if rows else _STRIP_TOP
         sheet = Sheet(height, margins | {"bottom": height - _STRIP_TOP + _BOTTOM})
-        now = _draw_course(sheet, part, told)
+        now = _draw_course(sheet, part, summary)
         sheet.key(HEAD_Y, _key(part, now))
         unit = i18n.unit_phrase(part.metric.unit)
         sheet.write(WIDTH, HEAD_Y, unit, ha="right", color=tint("muted"))
         if rows:
             criticity_bar.draw_strip(sheet, rows, _STRIP_TOP + 6)
-        return sheet.finish(f"{part.metric.id}-course", alt_text.whole_sentence(part, told))
+        return sheet.finish(f"{part.metric.id}-course", alt_text.whole_sentence(part, summary))
 
 
 def warm() -> None:
@@ -102,27 +101,29 @@ def warm() -> None:
 # --- the course
 
 
-def _draw_course(sheet: Sheet, part: MetricPeriod, told: MetricSummary) -> Curve:
+def _draw_course(sheet: Sheet, part: MetricPeriod, summary: MetricSummary) -> Curve:
     now, before = curves(part)
-    scale = _scale((now, before), told, part.metric.unit)
+    scale = _scale((now, before), summary, part.metric.unit)
     ends_ms = to_epoch_ms(part.window.start_utc), to_epoch_ms(part.window.end_utc)
     sheet.set_ends(ends_ms, (scale.bottom, scale.top))
     _draw_grid(sheet, time_ticks(part.window, part.zone), scale)
     _plot_lines(sheet.axes, {tint("before"): before, part.metric.color: now})
     _plot_band(sheet.axes, now, part.metric.color)
-    if told.lowest is None or told.highest is None:
-        sheet.write(WIDTH / 2, (sheet.top + sheet.bottom) / 2, i18n.absence(told.received), ha="center", bbox=_GROUND)
+    if summary.lowest is None or summary.highest is None:
+        sheet.write(
+            WIDTH / 2, (sheet.top + sheet.bottom) / 2, i18n.absence(summary.received), ha="center", bbox=_GROUND
+        )
         return now
-    _point_out(sheet, told.highest, told, part.metric)
-    if told.lowest.reading < told.highest.reading:
-        _point_out(sheet, told.lowest, told, part.metric)
+    _point_out(sheet, summary.highest, summary, part.metric)
+    if summary.lowest.reading < summary.highest.reading:
+        _point_out(sheet, summary.lowest, summary, part.metric)
     return now
 
 
-def _scale(curves: tuple[Curve, Curve], told: MetricSummary, unit: str) -> Scale:
+def _scale(curves: tuple[Curve, Curve], summary: MetricSummary, unit: str) -> Scale:
     """The axis that shows all of this interval, and the means of the one before."""
     now, before = curves
-    ends = [_drawn(extreme.reading) for extreme in (told.lowest, told.highest) if extreme is not None]
+    ends = [_drawn(extreme.reading) for extreme in (summary.lowest, summary.highest) if extreme is not None]
     shown = [*ends, *now.low, *now.high, *before.mean]
     return reading_scale(min(shown, default=0.0), max(shown, default=0.0), unit)
 
@@ -178,7 +179,7 @@ def _plot_band(axes: Axes, now: Curve, color: str) -> None:
         axes.fill_between(time_ms, low, high, color=color, alpha=_BAND_ALPHA, linewidth=0)
 
 
-def _point_out(sheet: Sheet, extreme: Extreme, told: MetricSummary, metric: Metric) -> None:
+def _point_out(sheet: Sheet, extreme: Extreme, summary: MetricSummary, metric: Metric) -> None:
     """A dot and the reading at the highest or the lowest, unless it is too common to be a place."""
     if extreme.times > _MOST_MARKED:
         return
@@ -186,9 +187,9 @@ def _point_out(sheet: Sheet, extreme: Extreme, told: MetricSummary, metric: Metr
     sheet.axes.plot(extreme.first_ms, height, "o", color=metric.color, markersize=3.6, clip_on=False)
     x, y = sheet.place(extreme.first_ms, height)
     ha = "left" if x < 120 else "right" if x > WIDTH - 46 else "center"
-    down = -16 if extreme is told.highest else 16
+    down = -16 if extreme is summary.highest else 16
     if y + down > sheet.bottom - 9:  # on the times: above the line then, or beside the dot
-        down = -16 if y - sheet.place(0, told.mean or 0)[1] < 28 else 0
+        down = -16 if y - sheet.place(0, summary.mean or 0)[1] < 28 else 0
         ha, x = (ha, x) if down else ("right", x - 8) if x > WIDTH - 120 else ("left", x + 8)
     sheet.write(x, y + down, i18n.reading(extreme.reading, metric.unit), ha=ha, bbox=_GROUND)
 

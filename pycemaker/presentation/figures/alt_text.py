@@ -15,31 +15,31 @@ if TYPE_CHECKING:
     from pycemaker.series.period import MetricPeriod
 
 
-def course_sentence(part: MetricPeriod, told: MetricSummary) -> str:
+def course_sentence(part: MetricPeriod, summary: MetricSummary) -> str:
     """The course of one metric as a sentence: mean, extremes with their first times, the mean before."""
     unit = part.metric.unit
-    what = f"{part.label} {i18n.period_in_sentence(part.window, part.zone)}"
-    before = _("período anterior: média {mean}", mean=i18n.reading_with_unit(told.previous_mean, unit))
-    if told.previous_mean is None:
+    subject = f"{part.label} {i18n.period_in_sentence(part.window, part.zone)}"
+    before = _("período anterior: média {mean}", mean=i18n.reading_with_unit(summary.previous_mean, unit))
+    if summary.previous_mean is None:
         before = _("período anterior: sem amostras")
-    if told.lowest is None or told.highest is None:
-        return f"{what}: {_absence(told)}; {before}."
-    lowest, highest = _extreme(part, told.lowest), _extreme(part, told.highest)
-    facts = {"mean": i18n.reading_with_unit(told.mean, unit), "lowest": lowest, "highest": highest}
-    return f"{what}: " + _("média {mean}, mínimo {lowest}, máximo {highest}", **facts) + f"; {before}."
+    if summary.lowest is None or summary.highest is None:
+        return f"{subject}: {_absence(summary)}; {before}."
+    lowest, highest = _extreme(part, summary.lowest), _extreme(part, summary.highest)
+    facts = {"mean": i18n.reading_with_unit(summary.mean, unit), "lowest": lowest, "highest": highest}
+    return f"{subject}: " + _("média {mean}, mínimo {lowest}, máximo {highest}", **facts) + f"; {before}."
 
 
-def shares_sentence(part: MetricPeriod, told: MetricSummary) -> str:
+def shares_sentence(part: MetricPeriod, summary: MetricSummary) -> str:
     """The criticity shares of one metric as a sentence, from the least bad to the worst."""
     when = i18n.period_in_sentence(part.window, part.zone)
-    what = _("{label}, criticidade das amostras {when}", label=part.label, when=when)
-    return f"{what}: {_shares(told) or _absence(told)}."
+    subject = _("{label}, criticidade das amostras {when}", label=part.label, when=when)
+    return f"{subject}: {_shares(summary) or _absence(summary)}."
 
 
-def whole_sentence(part: MetricPeriod, told: MetricSummary) -> str:
+def whole_sentence(part: MetricPeriod, summary: MetricSummary) -> str:
     """The course, and the criticity shares where there are any."""
-    course = course_sentence(part, told)
-    return f"{course} {_('Criticidade das amostras')}: {_shares(told)}." if told.shares else course
+    course = course_sentence(part, summary)
+    return f"{course} {_('Criticidade das amostras')}: {_shares(summary)}." if summary.shares else course
 
 
 def small_sentence(parts: Sequence[MetricPeriod]) -> str:
@@ -50,19 +50,19 @@ def small_sentence(parts: Sequence[MetricPeriod]) -> str:
 
 
 def _ends(part: MetricPeriod) -> str:
-    told, unit = summarize_metric(part), part.metric.unit
-    if told.lowest is None or told.highest is None:
-        return _absence(told)
-    ends = [i18n.reading(extreme.reading, unit) for extreme in (told.lowest, told.highest)]
+    summary, unit = summarize_metric(part), part.metric.unit
+    if summary.lowest is None or summary.highest is None:
+        return _absence(summary)
+    ends = [i18n.reading(extreme.reading, unit) for extreme in (summary.lowest, summary.highest)]
     return _("de {start} a {end}", start=ends[0], end=f"{ends[1]} {i18n.unit_phrase(unit)}".strip())
 
 
-def _shares(told: MetricSummary) -> str:
-    return ", ".join(f"{word.label} {i18n.share(share)}" for word, share in leading(told.shares, MOST_CRITICITIES))
+def _shares(summary: MetricSummary) -> str:
+    return ", ".join(f"{word.label} {i18n.share(share)}" for word, share in leading(summary.shares, MOST_CRITICITIES))
 
 
-def _absence(told: MetricSummary) -> str:
-    text = i18n.absence(told.received)
+def _absence(summary: MetricSummary) -> str:
+    text = i18n.absence(summary.received)
     return text[:1].lower() + text[1:]
 
 

@@ -107,11 +107,11 @@ def _step(span: float, unit: str) -> float:
     return max(1.0, round(step)) if unit == "requests" and step < 100 else step
 
 
-def _reading_label(place: float, unit: str) -> str:
+def _reading_label(reading: float, unit: str) -> str:
     """As short as it can be: `50%`, `250 ms`, `1,5 s`, `20`."""
     if unit == "ratio":
-        return i18n.percent(place, 0 if abs(place) >= 0.0999 or place == 0 else 1)
-    text = i18n.reading(place, unit)
+        return i18n.percent(reading, 0 if abs(reading) >= 0.0999 or reading == 0 else 1)
+    text = i18n.reading(reading, unit)
     number, blank, rest = text.partition(" ")
     if i18n.decimal_symbol() in number and "E" not in number:
         number = number.rstrip("0").rstrip(i18n.decimal_symbol())

@@ -47,10 +47,10 @@ def criticity_shares(part: MetricPeriod) -> Picture:
 
     A share too small to see is drawn four pixels wide. Without a reading a sentence stands in its place.
     """
-    told = summarize_metric(part)
+    summary = summarize_metric(part)
     with theme():
         sheet = Sheet(HEIGHT, _MARGINS)
-        rows = _rows_that_fit(sheet, told.shares)
+        rows = _rows_that_fit(sheet, summary.shares)
         if len(rows) > 1:
             sheet = Sheet(HEIGHT + ROW, {**_MARGINS, "bottom": _MARGINS["bottom"] + ROW})
         sheet.write(0, HEAD_Y, _("Criticidade das amostras"), weight="bold")
@@ -58,8 +58,8 @@ def criticity_shares(part: MetricPeriod) -> Picture:
             _plot_bar(sheet.axes, [part for row in rows for part in row])
             _write_key(sheet, rows)
         else:
-            sheet.write(0, HEIGHT / 2, i18n.absence(told.received), color=tint("muted"))
-        return sheet.finish(f"{part.metric.id}-criticity", alt_text.shares_sentence(part, told))
+            sheet.write(0, HEIGHT / 2, i18n.absence(summary.received), color=tint("muted"))
+        return sheet.finish(f"{part.metric.id}-criticity", alt_text.shares_sentence(part, summary))
 
 
 def _rows_that_fit(sheet: Sheet, shares: Mapping[str, float]) -> list[list[_Part]]:
@@ -88,9 +88,9 @@ def _part(sheet: Sheet, word: Criticity, share: float) -> _Part:
 
 
 def _write_key(sheet: Sheet, rows: Sequence[Sequence[_Part]], key_y: float = _KEY_Y) -> None:
-    for place, row in enumerate(rows):
-        x, y = 0.0, key_y + place * ROW
-        for part in row:
+    for row, parts in enumerate(rows):
+        x, y = 0.0, key_y + row * ROW
+        for part in parts:
             sheet.mark(x, y, color=part.color, thickness=11)
             sheet.write(x + 22, y, part.label)
             x += part.width
@@ -117,12 +117,12 @@ def _plot_bar(axes: Axes, parts: list[_Part]) -> None:
 
     drawn = np.maximum([part.share for part in parts], _NARROWEST_SHARE)
     totals = np.cumsum(drawn / drawn.sum())[::-1]
-    places = [str(place) for place in range(len(parts))]
+    names = [str(index) for index in range(len(parts))]
     sns.barplot(
         x=totals,
         y=np.zeros(len(parts)),
-        hue=places,
-        palette=dict(zip(places, [part.color for part in reversed(parts)], strict=True)),
+        hue=names,
+        palette=dict(zip(names, [part.color for part in reversed(parts)], strict=True)),
         orient="h",
         dodge=False,
         errorbar=None,

@@ -90,8 +90,8 @@ def _bin_ms(span_ms: int) -> int:
 
 def _ranked(readings: NDArray[np.float64], share: float) -> float:
     """The reading that so many of them do not exceed (Hyndman & Fan 1996, type 1)."""
-    place = max(0, int(np.ceil(share * len(readings))) - 1)
-    return float(np.partition(readings, place)[place])
+    rank = max(0, int(np.ceil(share * len(readings))) - 1)
+    return float(np.partition(readings, rank)[rank])
 
 
 def _stretches(
@@ -106,14 +106,14 @@ def _binned(
     time_ms: NDArray[np.int64], reading: NDArray[np.float64], start_ms: int, span_ms: int, cadence: Cadence
 ) -> Curve:
     bin_ms = _bin_ms(span_ms)
-    place = (time_ms - start_ms - 1) // bin_ms
-    first = np.concatenate([[0], np.flatnonzero(np.diff(place)) + 1])
-    last = np.concatenate([first[1:], [len(place)]]) - 1
+    bin_index = (time_ms - start_ms - 1) // bin_ms
+    first = np.concatenate([[0], np.flatnonzero(np.diff(bin_index)) + 1])
+    last = np.concatenate([first[1:], [len(bin_index)]]) - 1
     low, high = np.minimum.reduceat(reading, first), np.maximum.reduceat(reading, first)
     if span_ms >= DAY_MS:
         bins = [reading[start : end + 1] for start, end in zip(first, last, strict=True)]
         low, high = (np.array([_ranked(each, share) for each in bins]) for share in (0.05, 0.95))
-    middle = start_ms + (place[first] + 0.5) * bin_ms
+    middle = start_ms + (bin_index[first] + 0.5) * bin_ms
     joined_ms = np.maximum(cadence.joined_ms(time_ms[first]), float(bin_ms))
     # Dividing before adding up keeps sums of huge readings finite; the clip keeps rounding inside the readings.
     mean = np.add.reduceat(reading / np.repeat(last - first + 1, last - first + 1), first)

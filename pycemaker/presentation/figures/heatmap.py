@@ -120,20 +120,20 @@ def week_sentence(resource: Resource) -> str:
     """What the map shows: the fullest and the emptiest hour, the hours at the limit, those unknown."""
     part, week = resource.part, resource.week
     when = i18n.period_in_sentence(part.window, part.zone)
-    what = _("{label} por hora e dia da semana {when}", label=part.label, when=when)
+    subject = _("{label} por hora e dia da semana {when}", label=part.label, when=when)
     if np.isnan(week).all():
-        return f"{what}: " + _("sem amostras") + "."
+        return f"{subject}: " + _("sem amostras") + "."
     full = int((np.nan_to_num(week, nan=-1.0) >= resource.limit).sum())
     unknown = int(np.isnan(week).sum())
-    told = [
+    facts = [
         _("hora mais cheia: {hour}", hour=_hour(week, int(np.nanargmax(week)))),
         _("hora mais vazia: {hour}", hour=_hour(week, int(np.nanargmin(week)))),
         _("{hours} horas da semana em {limit} ou mais", hours=full, limit=i18n.percent(resource.limit, 0)),
     ]
     absent = "; " + _("{hours} horas sem amostras", hours=unknown) if unknown else ""
-    return f"{what}: {', '.join(told)}{absent}."
+    return f"{subject}: {', '.join(facts)}{absent}."
 
 
-def _hour(week: np.ndarray, place: int) -> str:
-    facts = {"day": _(_LONG_DAYS[place // 24]), "hour": place % 24, "reading": i18n.percent(float(week.flat[place]))}
+def _hour(week: np.ndarray, index: int) -> str:
+    facts = {"day": _(_LONG_DAYS[index // 24]), "hour": index % 24, "reading": i18n.percent(float(week.flat[index]))}
     return _("{day} às {hour} h (p95 {reading})", **facts)

@@ -43,14 +43,14 @@ def outlook(resource: Resource) -> Picture:
 
 def _axis(resource: Resource) -> Window:
     """From the first median to a little beyond the day it is full; without such a day, half as far ahead as back."""
-    window, told = resource.part.window, resource.forecast
+    window, forecast = resource.part.window, resource.forecast
     start_utc = window.start_utc
-    if len(told.medians):
-        start_utc = from_epoch_ms(int(told.medians.time_ms[0] - told.medians.block_ms / 2))
+    if len(forecast.medians):
+        start_utc = from_epoch_ms(int(forecast.medians.time_ms[0] - forecast.medians.block_ms / 2))
     back = window.end_utc - start_utc
     ahead = back / 2
-    if told.at_utc is not None:
-        ahead = max(back / 8, (told.at_utc - window.end_utc) * 1.12)
+    if forecast.at_utc is not None:
+        ahead = max(back / 8, (forecast.at_utc - window.end_utc) * 1.12)
     hours = math.ceil((back + ahead) / timedelta(hours=1))
     return Window(start_utc + timedelta(hours=hours), hours)
 
@@ -59,9 +59,9 @@ def _draw_ground(sheet: Sheet, resource: Resource, axis: Window, scale: Scale) -
     start_ms, end_ms = sheet.axes.get_xlim()
     now_ms = to_epoch_ms(resource.part.window.end_utc)
     sheet.axes.axvspan(now_ms, end_ms, color=tint("ahead"), linewidth=0)
-    places = [t.place for t in scale.ticks]
-    sheet.axes.hlines(places, start_ms, now_ms, color=tint("rule"), linewidth=0.75, clip_on=False)
-    sheet.axes.hlines(places, now_ms, end_ms, color="white", linewidth=0.75, clip_on=False)
+    heights = [t.place for t in scale.ticks]
+    sheet.axes.hlines(heights, start_ms, now_ms, color=tint("rule"), linewidth=0.75, clip_on=False)
+    sheet.axes.hlines(heights, now_ms, end_ms, color="white", linewidth=0.75, clip_on=False)
     sheet.axes.hlines([resource.limit], start_ms, end_ms, color=tint("limit"), linewidth=1.2, linestyle=(0, (4, 2)))
     for tick in scale.ticks:
         sheet.write(_MARGINS["left"] - 8, sheet.place(0, tick.place)[1], tick.label, ha="right", color=tint("muted"))
@@ -73,32 +73,32 @@ def _draw_ground(sheet: Sheet, resource: Resource, axis: Window, scale: Scale) -
 def _draw_points(axes: Axes, resource: Resource) -> None:
     import seaborn as sns
 
-    found = resource.forecast.medians
-    if len(found):
-        size = 22 if len(found) <= 62 else 9
+    medians = resource.forecast.medians
+    if len(medians):
+        size = 22 if len(medians) <= 62 else 9
         color = resource.part.metric.color
-        sns.scatterplot(x=found.time_ms, y=found.reading, s=size, color=color, linewidth=0, legend=False, ax=axes)
+        sns.scatterplot(x=medians.time_ms, y=medians.reading, s=size, color=color, linewidth=0, legend=False, ax=axes)
 
 
 def _draw_trend(sheet: Sheet, resource: Resource) -> None:
-    told, color = resource.forecast, resource.part.metric.color
-    if told.trend is None or told.verdict not in _SHOWN_TRENDS:
-        is_low = bool(len(told.medians)) and float(np.median(told.medians.reading)) < resource.limit / 2
+    forecast, color = resource.forecast, resource.part.metric.color
+    if forecast.trend is None or forecast.verdict not in _SHOWN_TRENDS:
+        is_low = bool(len(forecast.medians)) and float(np.median(forecast.medians.reading)) < resource.limit / 2
         x, y = sheet.place(_middle_of_past(sheet, resource), resource.limit * (0.75 if is_low else 0.15))
-        text = _("Sem tendência significativa") if told.verdict is Verdict.NO_TREND else _absence(resource)
+        text = _("Sem tendência significativa") if forecast.verdict is Verdict.NO_TREND else _absence(resource)
         if text:
             x = max(x, _MARGINS["left"] + 8 + sheet.width_of(text) / 2)
             sheet.write(x, y, text, ha="center", bbox=_GROUND, color=tint("muted"))
         return
-    first_ms, now_ms = told.medians.time_ms[0], float(to_epoch_ms(resource.part.window.end_utc))
-    last_ms = float(to_epoch_ms(told.at_utc)) if told.at_utc else sheet.axes.get_xlim()[1]
+    first_ms, now_ms = forecast.medians.time_ms[0], float(to_epoch_ms(resource.part.window.end_utc))
+    last_ms = float(to_epoch_ms(forecast.at_utc)) if forecast.at_utc else sheet.axes.get_xlim()[1]
     past, ahead = np.array([first_ms, now_ms]), np.array([now_ms, last_ms])
-    level = told.trend.at(now_ms / DAY_MS)
-    sheet.axes.plot(past, told.trend.intercept + told.trend.slope * past / DAY_MS, color=color, linewidth=1.4)
+    level = forecast.trend.at(now_ms / DAY_MS)
+    sheet.axes.plot(past, forecast.trend.intercept + forecast.trend.slope * past / DAY_MS, color=color, linewidth=1.4)
     on = (ahead - now_ms) / DAY_MS
-    sheet.axes.plot(ahead, level + told.trend.slope * on, color=color, linewidth=1.4, linestyle=(0, (3, 2)))
-    if not told.is_preliminary:
-        low, high = level + told.trend.low * on, level + told.trend.high * on
+    sheet.axes.plot(ahead, level + forecast.trend.slope * on, color=color, linewidth=1.4, linestyle=(0, (3, 2)))
+    if not forecast.is_preliminary:
+        low, high = level + forecast.trend.low * on, level + forecast.trend.high * on
         sheet.axes.fill_between(ahead, low, np.minimum(high, 1.0), color=color, alpha=0.14, linewidth=0)
     _point_at_day(sheet, resource)
 
@@ -138,10 +138,10 @@ def outlook_sentence(resource: Resource) -> str:
     """What the figure shows."""
     from pycemaker.presentation.capacity_tables import sentence
 
-    found = resource.forecast.medians
-    what = _("{label}, medianas e tendência", label=resource.part.label)
-    if not len(found):
-        return f"{what}: " + _("sem amostras") + "."
-    first, last = (i18n.percent(float(found.reading[place])) for place in (0, -1))
+    medians = resource.forecast.medians
+    title = _("{label}, medianas e tendência", label=resource.part.label)
+    if not len(medians):
+        return f"{title}: " + _("sem amostras") + "."
+    first, last = (i18n.percent(float(medians.reading[index])) for index in (0, -1))
     ends = _("de {start} a {end}", start=first, end=last)
-    return f"{what}: {ends}. {sentence(resource)}"
+    return f"{title}: {ends}. {sentence(resource)}"

@@ -58,9 +58,9 @@ def _apart(sheet: Sheet, ticks: Sequence[Tick]) -> Sequence[Tick]:
     """Each, every second, ... of the ticks: as many as have room for their labels."""
     for step in range(1, len(ticks)):
         kept = ticks[step - 1 :: step]
-        places = [sheet.place(tick.place, 0)[0] for tick in kept]
+        positions = [sheet.place(tick.place, 0)[0] for tick in kept]
         widest = max(sheet.width_of(tick.label) for tick in kept)
-        if all(right - left > widest + _LABEL_GAP for left, right in pairwise(places)):
+        if all(right - left > widest + _LABEL_GAP for left, right in pairwise(positions)):
             return kept
     return ticks[:1]
 

@@ -78,7 +78,7 @@ def with_history(part: MetricPeriod, days: int) -> MetricPeriod:
     return replace(part, history=summarize(join_columns(copies), part.metric.unit))
 
 
-def every_unjudged() -> Iterator[Period]:
+def every_unassessed() -> Iterator[Period]:
     """Periods that together have every sentence about what cannot be judged, and about the distance of samples."""
     quiet = quiet_period(3)
     yield each(quiet, silent)

@@ -43,7 +43,7 @@ class Reason(Enum):
 
 
 @dataclass(frozen=True)
-class Comparability:
+class Assessment:
     """One metric of a period.
 
     Attributes:
@@ -86,26 +86,24 @@ class AllClear:
     advice: str
 
 
-def comparability(period: Period) -> tuple[Comparability, ...]:
+def assess(period: Period) -> tuple[Assessment, ...]:
     """Every metric of the period, in its order."""
-    return tuple(_judged(part) for part in period.metrics)
+    return tuple(_assess(part) for part in period.metrics)
 
 
-def _judged(part: MetricPeriod) -> Comparability:
-    counted, days = coverage(part), known_days(part)
+def _assess(part: MetricPeriod) -> Assessment:
+    counts, days = coverage(part), known_days(part)
     readings = int(np.isfinite(part.current.reading).sum())
-    has_previous = counted.previous_share >= COMPARABLE_SHARE
+    has_previous = counts.previous_share >= COMPARABLE_SHARE
     reasons = {
-        Reason.UNDATED: not counted.received and part.absence is not None and part.absence.has_undated,
-        Reason.EMPTY: not counted.received,
+        Reason.UNDATED: not counts.received and part.absence is not None and part.absence.has_undated,
+        Reason.EMPTY: not counts.received,
         Reason.UNREADABLE: not readings,
         Reason.FEW: readings < FEWEST_READINGS,
-        Reason.PARTIAL: counted.share < COMPARABLE_SHARE,
+        Reason.PARTIAL: counts.share < COMPARABLE_SHARE,
         Reason.ALONE: not has_previous and (part.history is None or len(part.history) < _LEAST_HOURS),
     }
-    return Comparability(
-        part, counted, readings, next((reason for reason, holds in reasons.items() if holds), None), days
-    )
+    return Assessment(part, counts, readings, next((reason for reason, holds in reasons.items() if holds), None), days)
 
 
 def known_days(part: MetricPeriod) -> int:
@@ -130,31 +128,31 @@ def without_made_up(period: Period) -> Period:
     return replace(period, metrics=tuple(part.after(until) for part in period.metrics))
 
 
-def unjudged(each: Sequence[Comparability], in_outage: Collection[Metric]) -> list[Finding]:
+def unassessed(assessments: Sequence[Assessment], in_outage: Collection[Metric]) -> list[Finding]:
     """A finding for each reason that keeps metrics from being judged.
 
     One that was never collected is no news beside others that are.
 
     Args:
-        each: the metrics.
+        assessments: of the metrics.
         in_outage: those whose few samples are told as an outage.
     """
-    collected = [one for one in each if one.was_collected]
+    collected = [each for each in assessments if each.was_collected]
     if not collected:
-        return [_nothing(each)]
-    found = []
+        return [_no_samples_finding(assessments)]
+    findings = []
     for reason in (Reason.UNDATED, Reason.UNREADABLE, Reason.FEW):
-        alike = [one for one in collected if one.reason is reason and one.part.metric not in in_outage]
-        if alike:
-            found.append(_tell(reason, alike, is_all=len(alike) == len(collected)))
-    return found
+        affected = [each for each in collected if each.reason is reason and each.part.metric not in in_outage]
+        if affected:
+            findings.append(_unassessed_finding(reason, affected, is_all=len(affected) == len(collected)))
+    return findings
 
 
-def _nothing(each: Sequence[Comparability]) -> Finding:
-    newest = max((one.part.absence.newest_ms or 0 for one in each if one.part.absence), default=0)
+def _no_samples_finding(assessments: Sequence[Assessment]) -> Finding:
+    newest = max((each.part.absence.newest_ms or 0 for each in assessments if each.part.absence), default=0)
     detail = _("Nenhuma amostra foi encontrada, nem neste período nem antes dele.")
     if newest:
-        moment = i18n.day_and_minute(newest, each[0].part.zone)
+        moment = i18n.day_and_minute(newest, assessments[0].part.zone)
         detail = _("A última amostra é de {moment}.", moment=moment)
     return Finding("unknown", "", WARNING, _(NO_SAMPLES), detail, _(CHECK_COLLECTOR))
 
@@ -183,9 +181,9 @@ _ADVICE = {
 }
 
 
-def _tell(reason: Reason, alike: Sequence[Comparability], *, is_all: bool) -> Finding:
-    labels = i18n.listed([one.part.label for one in alike])
-    received = sum(one.coverage.received for one in alike)
+def _unassessed_finding(reason: Reason, affected: Sequence[Assessment], *, is_all: bool) -> Finding:
+    labels = i18n.listed([each.part.label for each in affected])
+    received = sum(each.coverage.received for each in affected)
     too_few = ngettext(
         "Só {count} amostra: pouco para dizer se algo está fora do normal.",
         "Só {count} amostras: pouco para dizer se algo está fora do normal.",
@@ -194,55 +192,55 @@ def _tell(reason: Reason, alike: Sequence[Comparability], *, is_all: bool) -> Fi
     )
     return Finding(
         "unknown",
-        "" if is_all else alike[0].part.metric.id,
-        CRITICAL if is_all and any(one.had_samples for one in alike) else WARNING,
+        "" if is_all else affected[0].part.metric.id,
+        CRITICAL if is_all and any(each.had_samples for each in affected) else WARNING,
         _(_WHOLE[reason]) if is_all else _(_SOME[reason], labels=labels),
         _(_DETAILS[reason]) if reason in _DETAILS else too_few,
         _(_ADVICE[reason]),
-        weight=len(alike),
+        weight=len(affected),
     )
 
 
-def all_clear(each: Sequence[Comparability]) -> AllClear:
+def all_clear(assessments: Sequence[Assessment]) -> AllClear:
     """What is said of a period without a finding."""
-    looked_at = [one for one in each if one.reason is None]
-    if not looked_at:
-        return _nothing_clear([one for one in each if one.reason in (Reason.PARTIAL, Reason.ALONE)])
+    assessed = [each for each in assessments if each.reason is None]
+    if not assessed:
+        return _unclear([each for each in assessments if each.reason in (Reason.PARTIAL, Reason.ALONE)])
     headline = ngettext(
-        "Nada fora do normal em {count} métrica", "Nada fora do normal em {count} métricas", len(looked_at),
-        count=len(looked_at),
+        "Nada fora do normal em {count} métrica", "Nada fora do normal em {count} métricas", len(assessed),
+        count=len(assessed),
     )  # fmt: skip
-    others = [one.part.label for one in each if one.reason and one.was_collected]
-    detail = _compared_with(looked_at)
+    others = [each.part.label for each in assessments if each.reason and each.was_collected]
+    detail = _compared_with(assessed)
     if others:
         detail += " " + _("Não foi possível julgar: {labels}.", labels=i18n.listed(others))
     return AllClear(headline, detail, _("nada."))
 
 
-def _nothing_clear(each: Sequence[Comparability]) -> AllClear:
+def _unclear(assessments: Sequence[Assessment]) -> AllClear:
     """What is said where no metric could be compared, and nothing was critical."""
-    if not each:
+    if not assessments:
         return AllClear(_(NO_SAMPLES), "", _(CHECK_COLLECTOR))
-    count, parts = len(each), [one for one in each if one.reason is Reason.PARTIAL]
+    count, partial = len(assessments), [each for each in assessments if each.reason is Reason.PARTIAL]
     clear = ngettext(
         "Nada crítico em {count} métrica, mas não se sabe se o nível é normal.",
         "Nada crítico em {count} métricas, mas não se sabe se os níveis são normais.",
         count,
         count=count,
     )
-    if len(parts) == count:
-        share = i18n.share(max(one.coverage.share for one in parts))
+    if len(partial) == count:
+        share = i18n.share(max(each.coverage.share for each in partial))
         headline = _("Só há amostras de {share} deste período", share=share)
     else:
         headline = _("Ainda não há com que comparar este período")
     return AllClear(headline, clear, _("Veja abaixo se os níveis são os que se esperam."))
 
 
-def _compared_with(looked_at: Sequence[Comparability]) -> str:
+def _compared_with(assessed: Sequence[Assessment]) -> str:
     """What every one of these metrics was compared with."""
-    has_previous = all(one.coverage.previous_share >= COMPARABLE_SHARE for one in looked_at)
-    days = min(one.days for one in looked_at)
-    if not days or (has_previous and days * 24 <= looked_at[0].part.window.hours):
+    has_previous = all(each.coverage.previous_share >= COMPARABLE_SHARE for each in assessed)
+    days = min(each.days for each in assessed)
+    if not days or (has_previous and days * 24 <= assessed[0].part.window.hours):
         return _("Comparado com o período anterior.") if has_previous else _("Comparado com o que há de antes dele.")
     before = i18n.days_back(days)
     if not has_previous:

@@ -16,7 +16,7 @@ from pycemaker.series.period import MetricPeriod
 from tests.services.noise import quiet_period
 from tests.services.periods import WINDOW
 from tests.services.planted import risen
-from tests.services.unjudged import (
+from tests.services.unassessed import (
     alone,
     changing,
     each,

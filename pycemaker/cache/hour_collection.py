@@ -23,7 +23,7 @@ from pycemaker.window import Interval, from_epoch_ms, to_epoch_ms
 
 DEFAULT_APPLICATION = ""
 
-KEPT_DAYS = 90
+RETENTION_DAYS = 90
 """For so long after the time in its `ages_by` MongoDB leaves a document there."""
 
 _MOST_DOCUMENTS = 10_000
@@ -81,7 +81,7 @@ class HourCollection:
         """See to the index by which MongoDB removes what is older than KEPT_DAYS."""
         with self._preparing:
             if not self._is_prepared:
-                after = int(timedelta(days=KEPT_DAYS).total_seconds())
+                after = int(timedelta(days=RETENTION_DAYS).total_seconds())
                 self._database[self._name].create_index(self._ages_by, expireAfterSeconds=after)
                 self._is_prepared = True
 

@@ -20,10 +20,10 @@ from datetime import timedelta
 from itertools import groupby
 
 from pycemaker.cache.hour_collection import DEFAULT_APPLICATION, HourCollection, interval_of, naive_now, whole_hours
-from pycemaker.cache.packed_hours import VERSION, from_documents, hour_of, is_true, to_documents
+from pycemaker.cache.packed_hours import VERSION, from_documents, hour_of, is_valid, to_documents
 from pycemaker.cache.store import Store, WindowSamples, in_window
 from pycemaker.cache.summary_documents import Document
-from pycemaker.columnar.ingestion_delay import Stored, join_stored
+from pycemaker.columnar.ingestion_delay import StoredSamples, join_stored
 from pycemaker.errors import DatabaseUnreachable
 from pycemaker.metrics import Metric
 from pycemaker.series.hour_summaries import HOUR_MS
@@ -55,7 +55,7 @@ class HourSamples:
         """What `Store.read_window` gives. Raises DatabaseUnreachable, as it does."""
         return in_window(self.read(metric, Interval(window.previous_start_utc, window.end_utc)), window)
 
-    def read(self, metric: Metric, interval: Interval) -> Stored:
+    def read(self, metric: Metric, interval: Interval) -> StoredSamples:
         """The samples of an interval that has an end, oldest first.
 
         Raises:
@@ -71,7 +71,7 @@ class HourSamples:
         last = self._store.read_stored(metric, Interval(stop_utc, interval.end_utc))
         return join_stored([*first, *self.spans(metric, hours), last])
 
-    def spans(self, metric: Metric, hours: range, renewed: int = 1) -> Iterator[Stored]:
+    def spans(self, metric: Metric, hours: range, renewed: int = 1) -> Iterator[StoredSamples]:
         """The samples of these hours, oldest first, up to SPAN_HOURS at a time; what was not kept is from then on.
 
         Only where `Store.counts_by_index`.
@@ -87,7 +87,7 @@ class HourSamples:
         for start in range(hours.start, hours.stop, SPAN_HOURS):
             yield self._span(metric, range(start, min(start + SPAN_HOURS, hours.stop)), renewed)
 
-    def _span(self, metric: Metric, hours: range, renewed: int) -> Stored:
+    def _span(self, metric: Metric, hours: range, renewed: int) -> StoredSamples:
         found = {hour_of(document): document for document in self._collection.find(metric, hours)}
         kept, empty = self._true(metric, {h: d for h, d in found.items() if d["version"] == VERSION})
         for hour in _oldest(kept, renewed):
@@ -109,14 +109,14 @@ class HourSamples:
             return {}, set()
         looked_at = range(min(known), max(known) + 1)
         try:
-            ends = self._store.hour_ends(metric, looked_at)
+            ends = self._store.hour_fingerprints(metric, looked_at)
         except DatabaseUnreachable as error:
             _log.warning("hours of %s not compared, and so read: %s", metric.id, error.facts.get("reason"))
             return {}, set()
-        kept = {hour: document for hour, document in known.items() if is_true(document, ends.get(hour))}
+        kept = {hour: document for hour, document in known.items() if is_valid(document, ends.get(hour))}
         return kept, set(looked_at) - ends.keys()
 
-    def _read_and_keep(self, metric: Metric, hours: range) -> Stored:
+    def _read_and_keep(self, metric: Metric, hours: range) -> StoredSamples:
         samples = self._store.read_stored(metric, interval_of(hours))
         documents = to_documents(samples, self._collection.application, metric.id, naive_now())
         self._collection.write(list(documents.values()))

@@ -23,8 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pycemaker.cache.summary_documents import Document, id_of
-from pycemaker.columnar.ingestion_delay import Stored, join_stored
-from pycemaker.mongo.reader import HourEnd
+from pycemaker.columnar.ingestion_delay import StoredSamples, join_stored
+from pycemaker.mongo.reader import HourFingerprint
 from pycemaker.series.batches import Columns
 from pycemaker.series.hour_summaries import HOUR_MS
 
@@ -35,7 +35,7 @@ MOST_SAMPLES = 7_200
 """An hour with more, two a second, is read as it stands: some 130 KB."""
 
 
-def to_documents(samples: Stored, application: str, metric_id: str, now_utc: datetime) -> dict[int, Document]:
+def to_documents(samples: StoredSamples, application: str, metric_id: str, now_utc: datetime) -> dict[int, Document]:
     """A document for each hour that has samples, and not too many, made `now_utc`; by hours since 1970."""
     hour = (samples.columns.time_ms - 1) // HOUR_MS
     starts = np.flatnonzero(np.diff(hour, prepend=-1))
@@ -48,23 +48,25 @@ def to_documents(samples: Stored, application: str, metric_id: str, now_utc: dat
     }
 
 
-def _packed(samples: Stored, hour_ms: int) -> Document:
+def _packed(samples: StoredSamples, hour_ms: int) -> Document:
     columns = samples.columns
     codes, places = np.unique(columns.criticity, return_inverse=True)
     return {
         "version": VERSION,
         "documents": len(columns),
         "last_ms": int(columns.time_ms[-1]),
-        "last_made_s": None if samples.made_s is None else int(samples.made_s[-1]),
+        "last_made_s": None if samples.stored_s is None else int(samples.stored_s[-1]),
         "distances": np.diff(columns.time_ms, prepend=hour_ms).astype("<u4").tobytes(),
         "readings": columns.reading.astype("<f8").tobytes(),
         "criticities": places.astype("<u2").tobytes(),
         "words": [columns.criticity_names[code] for code in codes.tolist()],
-        "stored": None if samples.made_s is None else np.diff(samples.made_s, prepend=_ZERO).astype("<u4").tobytes(),
+        "stored": None
+        if samples.stored_s is None
+        else np.diff(samples.stored_s, prepend=_ZERO).astype("<u4").tobytes(),
     }
 
 
-def from_documents(documents: Sequence[Document]) -> Stored:
+def from_documents(documents: Sequence[Document]) -> StoredSamples:
     """The samples that documents hold, given oldest first."""
     if not documents:
         return join_stored([])
@@ -78,8 +80,8 @@ def from_documents(documents: Sequence[Document]) -> Stored:
         names,
     )
     if any(document["stored"] is None for document in documents):
-        return Stored(columns, None)
-    return Stored(columns, _added_up(_column(documents, "stored", "<u4").astype(np.uint32), counts, _ZERO))
+        return StoredSamples(columns, None)
+    return StoredSamples(columns, _added_up(_column(documents, "stored", "<u4").astype(np.uint32), counts, _ZERO))
 
 
 def hour_of(document: Document) -> int:
@@ -87,11 +89,11 @@ def hour_of(document: Document) -> int:
     return int((document["_id"]["hour"] - _EPOCH).total_seconds()) // 3600
 
 
-def is_true(document: Document, end: HourEnd | None) -> bool:
+def is_valid(document: Document, end: HourFingerprint | None) -> bool:
     """Whether a document's hour has, by the index, as many documents and the same last one as it holds."""
     if end is None or (end.documents, end.last_ms) != (document["documents"], document["last_ms"]):
         return False
-    return None in (end.made_s, document["last_made_s"]) or end.made_s == document["last_made_s"]
+    return None in (end.stored_s, document["last_made_s"]) or end.stored_s == document["last_made_s"]
 
 
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - as the documents are read

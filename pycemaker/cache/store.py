@@ -16,12 +16,12 @@ from pycemaker.cache.lru import HourLru, LruUsage
 from pycemaker.cache.metric_cache import MetricCache
 from pycemaker.cache.snapshot import Snapshot
 from pycemaker.columnar.encode import encode_batch, encode_columns
-from pycemaker.columnar.ingestion_delay import Stored, join_stored, made_seconds
+from pycemaker.columnar.ingestion_delay import StoredSamples, join_stored, stored_seconds
 from pycemaker.columnar.split import split
 from pycemaker.metrics import METRICS, Metric
 from pycemaker.mongo.database import Database, one_exchange
 from pycemaker.mongo.privileges import Privileges, read_privileges
-from pycemaker.mongo.reader import BATCH_DOCUMENTS, HourEnd, Reader
+from pycemaker.mongo.reader import BATCH_DOCUMENTS, HourFingerprint, Reader
 from pycemaker.mongo.single_flight import SingleFlight
 from pycemaker.series.batches import Batch, Columns, join_columns
 from pycemaker.series.period import Arrivals
@@ -167,17 +167,17 @@ class Store:
         raws = self._reader.read_fields_ahead(metric, *_bounds(interval), ("criticity", *metric.fields))
         return join_columns(encode_columns(raw, metric) for raw in raws)
 
-    def read_stored(self, metric: Metric, interval: Interval) -> Stored:
+    def read_stored(self, metric: Metric, interval: Interval) -> StoredSamples:
         """The same, and when each was stored.
 
         Raises:
             DatabaseUnreachable: as `read`.
         """
-        parts = list[Stored]()
+        parts = list[StoredSamples]()
         for raw in self._reader.read_fields_ahead(metric, *_bounds(interval), ("criticity", *metric.fields)):
             documents = split(raw) if isinstance(raw, bytes) else raw
             columns = encode_columns(documents, metric)
-            parts.append(Stored(columns, made_seconds(documents) if len(columns) == len(documents) else None))
+            parts.append(StoredSamples(columns, stored_seconds(documents) if len(columns) == len(documents) else None))
         return join_stored(parts)
 
     def read_window(self, metric: Metric, window: Window) -> WindowSamples:
@@ -219,9 +219,9 @@ class Store:
         """As `Reader.counts_by_index`."""
         return self._reader.counts_by_index(metric)
 
-    def hour_ends(self, metric: Metric, hours: range) -> dict[int, HourEnd]:
-        """As `Reader.hour_ends`."""
-        return self._reader.hour_ends(metric, hours)
+    def hour_fingerprints(self, metric: Metric, hours: range) -> dict[int, HourFingerprint]:
+        """As `Reader.hour_fingerprints`."""
+        return self._reader.hour_fingerprints(metric, hours)
 
     def sample_history_end(self) -> datetime | None:
         """The end of the demo data, aware UTC; None where this database has none.
@@ -280,7 +280,7 @@ class Store:
         return metric_caches
 
 
-def in_window(samples: Stored, window: Window) -> WindowSamples:
+def in_window(samples: StoredSamples, window: Window) -> WindowSamples:
     """The samples by the two intervals of a window, of which they are all."""
     columns, delays = samples.columns, samples.delays_seconds
     arrivals = None if delays is None else _arrivals(delays[columns.time_ms > to_epoch_ms(window.start_utc)])

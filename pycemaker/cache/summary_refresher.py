@@ -12,7 +12,7 @@ from pymongo.errors import DuplicateKeyError
 from pycemaker.cache.hour_collection import DEFAULT_APPLICATION, whole_hours
 from pycemaker.cache.hour_samples import RECENT_HOURS, SPAN_HOURS, HourSamples
 from pycemaker.cache.store import Store
-from pycemaker.cache.summary_store import COLLECTION, Effort, SummaryStore
+from pycemaker.cache.summary_store import COLLECTION, RefreshBudget, SummaryStore
 from pycemaker.errors import PycemakerError
 from pycemaker.metrics import METRICS, Metric
 from pycemaker.mongo.database import Database, one_exchange
@@ -23,15 +23,15 @@ PASS_SECONDS = 1800.0
 FIRST_SECONDS = 30.0
 """How far apart passes are, and how long after the start of a server the first one is."""
 
-KEPT_AHEAD_DAYS = HISTORY_DAYS + 31
+SUMMARY_DAYS = HISTORY_DAYS + 31
 """Of a report of a month that ends now: the history of the interval before which it begins, and the month itself."""
 
-EFFORT = Effort(
-    seconds=30.0, days_compared=KEPT_AHEAD_DAYS, hours_renewed=KEPT_AHEAD_DAYS * 24 // 48 + 1, rest_seconds=0
+PASS_BUDGET = RefreshBudget(
+    seconds=30.0, days_compared=SUMMARY_DAYS, hours_recomputed=SUMMARY_DAYS * 24 // 48 + 1, recheck_seconds=0
 )
 """For one metric: all days are compared, and all hours made anew within the day's 48 passes."""
 
-KEPT_SAMPLES_DAYS = 62
+SAMPLE_DAYS = 62
 """What a report of a month and the month before it read."""
 
 _SPAN_RENEWED = SPAN_HOURS // 48 + 1
@@ -79,15 +79,15 @@ class SummaryRefresher:
         for metric in METRICS:
             if self._stopping.is_set():
                 return
-            summaries.read(metric, Interval(end_utc - timedelta(days=KEPT_AHEAD_DAYS), end_utc), EFFORT)
+            summaries.read(metric, Interval(end_utc - timedelta(days=SUMMARY_DAYS), end_utc), PASS_BUDGET)
             self._keep_samples(samples, metric, end_utc)
 
     def _keep_samples(self, samples: HourSamples, metric: Metric, end_utc: datetime) -> None:
         """What is not kept by then is left for later passes."""
         if not self._store.counts_by_index(metric):
             return
-        until = time.monotonic() + EFFORT.seconds
-        days, recent = timedelta(days=KEPT_SAMPLES_DAYS), timedelta(hours=RECENT_HOURS)
+        until = time.monotonic() + PASS_BUDGET.seconds
+        days, recent = timedelta(days=SAMPLE_DAYS), timedelta(hours=RECENT_HOURS)
         for _span in samples.spans(metric, whole_hours(Interval(end_utc - days, end_utc - recent)), _SPAN_RENEWED):
             if self._stopping.is_set() or time.monotonic() >= until:
                 return

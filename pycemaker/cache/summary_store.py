@@ -41,7 +41,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Effort:
+class RefreshBudget:
     """How much is done for one metric at a use.
 
     Attributes:
@@ -53,11 +53,11 @@ class Effort:
 
     seconds: float
     days_compared: int = 1
-    hours_renewed: int = 1
-    rest_seconds: float = 3600.0
+    hours_recomputed: int = 1
+    recheck_seconds: float = 3600.0
 
 
-FOR_A_REPORT = Effort(seconds=1.0)
+REPORT_BUDGET = RefreshBudget(seconds=1.0)
 
 
 class SummaryStore:
@@ -76,7 +76,7 @@ class SummaryStore:
         self._collection = HourCollection(store.database, COLLECTION, "checked_at", application)
         self._clock = clock
 
-    def read(self, metric: Metric, interval: Interval, effort: Effort = FOR_A_REPORT) -> HourSummaries:
+    def read(self, metric: Metric, interval: Interval, budget: RefreshBudget = REPORT_BUDGET) -> HourSummaries:
         """The summaries of the whole hours within an interval that has an end, oldest first.
 
         What is missing is made, newest first. Where the effort does not go that far back the older hours have no row
@@ -85,10 +85,10 @@ class SummaryStore:
         Raises:
             DatabaseUnreachable: MongoDB is away, and nothing is known.
         """
-        hours, until = whole_hours(interval), self._clock() + effort.seconds
+        hours, until = whole_hours(interval), self._clock() + budget.seconds
         kept = self._kept(metric, hours)
         try:
-            changed = self._compare(metric, kept, effort, until)
+            changed = self._compare(metric, kept, budget, until)
             self._make_missing(metric, hours, kept, until)
             self._make_anew(metric, kept, changed, until)
         except DatabaseUnreachable as error:
@@ -103,7 +103,9 @@ class SummaryStore:
 
     # Comparing.
 
-    def _compare(self, metric: Metric, kept: dict[int, Document], effort: Effort, until: float) -> dict[int, int]:
+    def _compare(
+        self, metric: Metric, kept: dict[int, Document], budget: RefreshBudget, until: float
+    ) -> dict[int, int]:
         """Hours to be made anew, and how many documents each has by the index."""
         if not kept:
             return {}
@@ -111,12 +113,12 @@ class SummaryStore:
         recent = range(newest + 1 - RECENT_HOURS, newest + 1)
         changed = self._differing(metric, kept, recent)
         older = [hour for hour in kept if hour < recent.start]
-        for day in _least_recent(kept, older, effort):
+        for day in _least_recent(kept, older, budget):
             if self._clock() >= until:
                 break
             changed |= self._differing(metric, kept, day)
             self._collection.note(metric, day, {"checked_at": naive_now()})
-        return changed | self._aged(metric, kept, effort.hours_renewed)
+        return changed | self._aged(metric, kept, budget.hours_recomputed)
 
     def _differing(self, metric: Metric, kept: dict[int, Document], hours: range) -> dict[int, int]:
         """Those whose documents are more or fewer than they were, found by halves."""
@@ -178,12 +180,12 @@ class SummaryStore:
             self._collection.remove(metric, hours)
 
 
-def _least_recent(kept: dict[int, Document], hours: Iterable[int], effort: Effort) -> list[range]:
+def _least_recent(kept: dict[int, Document], hours: Iterable[int], budget: RefreshBudget) -> list[range]:
     """Days of 24 hours of UTC to be compared, those for which that is longest ago first."""
     compared: dict[int, datetime] = {}
     for hour in hours:
         day, at = hour // 24, kept[hour]["checked_at"]
         compared[day] = min(at, compared.get(day, at))
-    before = naive_now() - timedelta(seconds=effort.rest_seconds)
+    before = naive_now() - timedelta(seconds=budget.recheck_seconds)
     days = sorted((at, day) for day, at in compared.items() if at <= before)
-    return [range(day * 24, day * 24 + 24) for _, day in days[: effort.days_compared]]
+    return [range(day * 24, day * 24 + 24) for _, day in days[: budget.days_compared]]

@@ -56,13 +56,13 @@ def read_sources(database: Database) -> list[Source]:
     Raises:
         DatabaseUnreachable: MongoDB is away, or a collection has no index.
     """
-    kinds = kinds_of_collections(database)
+    kinds = collection_types(database)
     present = [metric for metric in METRICS if metric.collection in kinds]
     sources = (_read_source(database, metric, kinds[metric.collection]) for metric in present)
     return [source for source in sources if source]
 
 
-def kinds_of_collections(database: Database) -> dict[str, str]:
+def collection_types(database: Database) -> dict[str, str]:
     """What each collection is by its name: `collection`, `view` or `timeseries`. Raises DatabaseUnreachable."""
     with one_exchange():
         return {each["name"]: each["type"] for each in database.handle.list_collections()}

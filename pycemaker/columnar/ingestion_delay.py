@@ -1,7 +1,7 @@
-"""Samples and when they were stored, out of raw BSON. Pure.
+"""Samples with the second in which each was stored, out of raw BSON. Pure.
 
-An ObjectId begins with the second in which it was made, big-endian (the ObjectId page of MongoDB's BSON types), and
-MongoDB puts a document's `_id` before its other fields.
+An ObjectId begins with the second of its creation, big-endian (the ObjectId page of MongoDB's BSON types), and MongoDB
+puts a document's `_id` before its other fields.
 """
 
 from __future__ import annotations
@@ -15,50 +15,55 @@ from numpy.typing import NDArray
 from pycemaker.columnar.split import Documents, gather
 from pycemaker.series.batches import Columns, join_columns
 
-_AT = 4
-_ID = b"\x07_id\x00"
+_ID_OFFSET = 4
+"""The first element's bytes begin behind the document's length."""
+
+_OBJECT_ID_HEAD = b"\x07_id\x00"
 
 
 @dataclass(frozen=True)
-class Stored:
-    """One metric's samples, oldest first, and when they were stored.
+class StoredSamples:
+    """One metric's samples, oldest first, and the second in which each was stored.
 
     Attributes:
         columns: the samples.
-        made_s: for each the second since 1970 in which its `_id` was made (uint32); None where a document has no time,
-            or an `_id` that is no ObjectId.
+        stored_s: each sample's second since 1970 by its `_id` (uint32); None where a document has no time, or an
+            `_id` that is no ObjectId.
     """
 
     columns: Columns
-    made_s: NDArray[np.uint32] | None
+    stored_s: NDArray[np.uint32] | None
 
-    def part(self, start: int, stop: int) -> Stored:
+    def part(self, start: int, stop: int) -> StoredSamples:
         """The samples from `start` to before `stop`, not copied."""
-        return Stored(self.columns.part(start, stop), None if self.made_s is None else self.made_s[start:stop])
+        stored_s = None if self.stored_s is None else self.stored_s[start:stop]
+        return StoredSamples(self.columns.part(start, stop), stored_s)
 
     @property
     def delays_seconds(self) -> NDArray[np.float64] | None:
-        """For each the seconds from the time that it carries to the making of its `_id`; None where unknown."""
-        if self.made_s is None:
+        """Each sample's seconds from its own time to its storing, negative where it is ahead; None where unknown."""
+        if self.stored_s is None:
             return None
-        return np.asarray(self.made_s.astype(np.float64) - self.columns.time_ms / 1000, np.float64)
+        return np.asarray(self.stored_s.astype(np.float64) - self.columns.time_ms / 1000, np.float64)
 
 
-def join_stored(parts: Iterable[Stored]) -> Stored:
-    """The parts one after another; of one that does not tell when it was stored, none does."""
-    parts, made_s = list(parts), [np.empty(0, np.uint32)]
+def join_stored(parts: Iterable[StoredSamples]) -> StoredSamples:
+    """The parts one after another; `stored_s` is None where one part's is."""
+    parts, stored_s = list(parts), [np.empty(0, np.uint32)]
     columns = join_columns(part.columns for part in parts)
     for part in parts:
-        if part.made_s is None:
-            return Stored(columns, None)
-        made_s.append(part.made_s)
-    return Stored(columns, np.concatenate(made_s))
+        if part.stored_s is None:
+            return StoredSamples(columns, None)
+        stored_s.append(part.stored_s)
+    return StoredSamples(columns, np.concatenate(stored_s))
 
 
-def made_seconds(documents: Documents) -> NDArray[np.uint32] | None:
-    """For each document the second since 1970 in which its `_id` was made; None where one is no ObjectId."""
+def stored_seconds(documents: Documents) -> NDArray[np.uint32] | None:
+    """Each document's second since 1970 by its `_id`; None where one `_id` is no ObjectId."""
     if not len(documents):
         return np.empty(0, np.uint32)
-    if (gather(documents.raw, documents.starts + _AT, len(_ID)) != np.void(_ID)).any():
+    heads = gather(documents.raw, documents.starts + _ID_OFFSET, len(_OBJECT_ID_HEAD))
+    if (heads != np.void(_OBJECT_ID_HEAD)).any():
         return None
-    return gather(documents.raw, documents.starts + _AT + len(_ID), 4).view(">u4").astype(np.uint32)
+    seconds = gather(documents.raw, documents.starts + _ID_OFFSET + len(_OBJECT_ID_HEAD), 4)
+    return seconds.view(">u4").astype(np.uint32)

@@ -46,20 +46,20 @@ no ends in an index, as of a time-series collection (InvalidPipelineOperator).""
 
 
 @dataclass(frozen=True)
-class HourEnd:
-    """An hour's end, as the index has it.
+class HourFingerprint:
+    """Count and last document of an hour, by the index.
 
     Attributes:
         hour: hours since 1970.
-        documents: how many it has.
-        last_ms: when the last of them was taken, milliseconds since 1970 in UTC.
-        made_s: the second since 1970 in which that one's `_id` was made; None where it is no ObjectId.
+        documents: the number of documents.
+        last_ms: the time of the last document, milliseconds since 1970 in UTC.
+        stored_s: the second in that document's `_id`, since 1970; None where the `_id` is no ObjectId.
     """
 
     hour: int
     documents: int
     last_ms: int
-    made_s: int | None
+    stored_s: int | None
 
 
 class Reader:
@@ -209,16 +209,16 @@ class Reader:
             return self.database[metric.collection].count_documents(_between(from_ms, until_ms))
 
     def counts_by_index(self, metric: Metric) -> bool:
-        """Whether `hour_ends` may be asked for: not of a view, nor where documents hold lists of times.
+        """Whether `hour_fingerprints` may be asked for: not of a view, nor where documents hold lists of times.
 
         Raises: as `read_batches`.
         """
         return self._has_pages(metric)
 
-    def hour_ends(self, metric: Metric, hours: range) -> dict[int, HourEnd]:
-        """How many documents each of these hours has and which is its last, by the index alone; in one exchange.
+    def hour_fingerprints(self, metric: Metric, hours: range) -> dict[int, HourFingerprint]:
+        """The fingerprint of each of these hours, by the index alone; in one exchange.
 
-        An hour without any is left out.
+        Hours without a document are left out.
 
         Args:
             metric: whose.
@@ -227,13 +227,13 @@ class Reader:
         Raises:
             DatabaseUnreachable: as `read_batches`.
         """
-        first, *others = (pipeline for hour in hours for pipeline in _end_pipelines(hour))
+        first, *others = (pipeline for hour in hours for pipeline in _fingerprint_pipelines(hour))
         united = [{"$unionWith": {"coll": metric.collection, "pipeline": pipeline}} for pipeline in others]
         with one_exchange():
             rows = list(self.database[metric.collection].aggregate([*first, *united], batchSize=2 * len(hours)))
         counts = {row["_id"]: row["count"] for row in rows if "count" in row}
-        ends = [_end_of(row, counts) for row in rows if "time_series" in row]
-        return {end.hour: end for end in ends}
+        fingerprints = [_fingerprint_of(row, counts) for row in rows if "time_series" in row]
+        return {fingerprint.hour: fingerprint for fingerprint in fingerprints}
 
     def has_more_than(self, count: int, metric: Metric, from_ms: int) -> bool:
         """Whether there are more than so many samples from that instant on. Raises as `read_batches`."""
@@ -274,18 +274,18 @@ class Reader:
         return "'isMultiKey': True" in str(plan.get("queryPlanner"))
 
 
-def _end_pipelines(hour: int) -> tuple[list[Document], list[Document]]:
+def _fingerprint_pipelines(hour: int) -> tuple[list[Document], list[Document]]:
     """The pipelines that count an hour's documents and that find its last."""
     inside: Document = {"$match": _between(hour * HOUR_MS + 1, (hour + 1) * HOUR_MS + 1)}
     latest: list[Document] = [{"$sort": dict.fromkeys(dict(KEY), -1)}, {"$limit": 1}, {"$project": {"time_series": 1}}]
     return [inside, {"$group": {"_id": hour, "count": {"$sum": 1}}}], [inside, *latest]
 
 
-def _end_of(row: Document, counts: dict[int, int]) -> HourEnd:
+def _fingerprint_of(row: Document, counts: dict[int, int]) -> HourFingerprint:
     time_ms, key = to_epoch_ms(row["time_series"]), row["_id"]
     hour = (time_ms - 1) // HOUR_MS
-    made_s = int(key.generation_time.timestamp()) if isinstance(key, ObjectId) else None
-    return HourEnd(hour, counts.get(hour, 0), time_ms, made_s)
+    stored_s = int(key.generation_time.timestamp()) if isinstance(key, ObjectId) else None
+    return HourFingerprint(hour, counts.get(hour, 0), time_ms, stored_s)
 
 
 def _between_keys(from_ms: int, until_ms: int | None) -> Document:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from pycemaker.collect.sources import VIEW, Source, kinds_of_collections, read_sources
+from pycemaker.collect.sources import VIEW, Source, collection_types, read_sources
 from pycemaker.errors import (
     DatabaseLoginRefused,
     DatabaseNotStarted,
@@ -142,7 +142,7 @@ def look_at_indexes(shared: SharedConnection) -> Outcome:
     missing = []
     try:
         database = shared.open()
-        kinds = kinds_of_collections(database)
+        kinds = collection_types(database)
         there = [metric for metric in METRICS if metric.collection in kinds]
         views = [metric.collection for metric in there if kinds[metric.collection] == VIEW]
         for metric in there:

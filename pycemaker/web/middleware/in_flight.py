@@ -27,10 +27,10 @@ MOST_BYTES = 48 * 2**20
 SMALL_BYTES = 16 * 1024
 """Answers up to this size are not counted: one for each connection that there may be takes 128 MB."""
 
-MAKERS = 4
+BUILD_SLOTS = 4
 """Answers that are made at a time before they go out whole. Python makes no two at once; each holds it twice."""
 
-MAKING_SECONDS = 2.5
+BUILD_SLOT_SECONDS = 2.5
 """How long an answer waits for one of these places: longer than those who have one find that MongoDB is away."""
 
 WAITERS = 32
@@ -59,8 +59,8 @@ class InFlight:
         self._most_bytes = most_bytes
         self._lock = threading.Lock()
         self._waiters = threading.BoundedSemaphore(WAITERS)
-        self._made = threading.BoundedSemaphore(MAKERS)
-        self._makers = threading.BoundedSemaphore(MAKERS)
+        self._made = threading.BoundedSemaphore(BUILD_SLOTS)
+        self._makers = threading.BoundedSemaphore(BUILD_SLOTS)
         self._answers: list[tuple[float, int]] = []
         self._bytes = 0
         self._look_at = float("-inf")
@@ -80,14 +80,14 @@ class InFlight:
             self._wait_until(lambda: self._admits(size_bytes, counts=True), self._made)
 
     @contextmanager
-    def making(self) -> Iterator[None]:
+    def build_slot(self) -> Iterator[None]:
         """One of the places for making an answer that goes out whole, as long as the block lasts.
 
         Raises:
             TooManyStreams: there is none, or no room for what would be made.
         """
         self._wait_until(lambda: not self.is_full, self._waiters)
-        if not self._makers.acquire(timeout=MAKING_SECONDS):
+        if not self._makers.acquire(timeout=BUILD_SLOT_SECONDS):
             raise self._refusal()
         try:
             yield

@@ -37,7 +37,7 @@ def add_metrics(app: Bottle, services: Services) -> None:
         )
         current, previous = store.start_read(metric, window.current), store.start_read(metric, window.previous)
         shape = _shape()
-        with _making(services, shape):
+        with _build_slot(services, shape):
             answer = metric_answers.interval(current, previous, window, shape, slot)
             return _send(answer, services.streams, moves=date_now == "now")
 
@@ -46,7 +46,7 @@ def add_metrics(app: Bottle, services: Services) -> None:
         metric = find_metric(name)
         start_utc = parse_instant(date_start, zone=settings.timezone, now_utc=services.clock())
         reading, shape = store.start_read(metric, since(start_utc)), _shape(settings.default_max_points)
-        with _making(services, shape):
+        with _build_slot(services, shape):
             answer = metric_answers.tail(reading, shape, slot)
             return _send(answer, services.streams, moves=date_start == "now")
 
@@ -55,9 +55,9 @@ def _shape(default_max_points: int = 0) -> Shape:
     return parse_shape(request.query, request.environ.get("HTTP_ACCEPT", ""), default_max_points)
 
 
-def _making(services: Services, shape: Shape) -> AbstractContextManager[None]:
-    """A place for making the answer; one that is thinned has one of the places for long answers where it needs it."""
-    return nullcontext() if shape.max_points else services.in_flight.making()
+def _build_slot(services: Services, shape: Shape) -> AbstractContextManager[None]:
+    """A slot for building the answer; a thinned one takes a slot for long answers where it needs it."""
+    return nullcontext() if shape.max_points else services.in_flight.build_slot()
 
 
 def _send(answer: metric_answers.MetricAnswer, streams: threading.BoundedSemaphore, *, moves: bool) -> Any:

@@ -13,7 +13,7 @@ import pytest
 
 from pycemaker.cache.store import Store
 from pycemaker.cache.summary_refresher import SummaryRefresher, claim_pass
-from pycemaker.cache.summary_store import COLLECTION, Effort, SummaryStore
+from pycemaker.cache.summary_store import COLLECTION, RefreshBudget, SummaryStore
 from pycemaker.metrics import CPU
 from pycemaker.mongo.database import Database
 from pycemaker.reports.read_period import read_period
@@ -24,8 +24,8 @@ from pycemaker.window import Interval, to_wall_text
 END = datetime(2026, 5, 20, 12, tzinfo=UTC)
 DAYS = 5
 INTERVAL = Interval(END - timedelta(days=DAYS), END)
-EVERYTHING = Effort(seconds=600.0, rest_seconds=0.0)
-NOTHING = Effort(seconds=0.0)
+EVERYTHING = RefreshBudget(seconds=600.0, recheck_seconds=0.0)
+NOTHING = RefreshBudget(seconds=0.0)
 
 
 def fill(database: Database, step_seconds: int = 60, days: float = DAYS) -> None:
@@ -43,8 +43,8 @@ def filled(database: Database) -> Database:
     return database
 
 
-def read(database: Database, effort: Effort = EVERYTHING) -> HourSummaries:
-    return SummaryStore(Store(database)).read(CPU, INTERVAL, effort)
+def read(database: Database, budget: RefreshBudget = EVERYTHING) -> HourSummaries:
+    return SummaryStore(Store(database)).read(CPU, INTERVAL, budget)
 
 
 def afresh(database: Database) -> HourSummaries:
@@ -125,16 +125,16 @@ def test_a_late_sample_of_an_older_day_is_in_the_summaries_after_as_many_uses_as
 def test_a_pass_of_the_server_notices_late_samples_of_any_day(filled: Database) -> None:
     read(filled)
     filled["cpu_usage"].insert_many([sample((24 * back + 5) * 3600 + 7, 0.99) for back in range(DAYS)])
-    assert_same(read(filled, Effort(600.0, days_compared=DAYS, rest_seconds=0.0)), afresh(filled))
+    assert_same(read(filled, RefreshBudget(600.0, days_compared=DAYS, recheck_seconds=0.0)), afresh(filled))
 
 
 def test_a_day_that_was_compared_within_the_hour_is_not_compared_again(filled: Database) -> None:
     read(filled)
     filled["cpu_usage"].insert_one(sample((24 + 5) * 3600 + 7, 0.99))
-    assert read(filled, Effort(600.0)).count[-30] == 60
+    assert read(filled, RefreshBudget(600.0)).count[-30] == 60
     filled[COLLECTION].update_many({}, {"$set": {"checked_at": datetime.now(UTC) - timedelta(minutes=61)}})
     for _ in range(DAYS):
-        found = read(filled, Effort(600.0))
+        found = read(filled, RefreshBudget(600.0))
     assert found.count[-30] == 61
 
 
@@ -144,7 +144,7 @@ def test_corrected_samples_are_noticed_when_the_hour_is_made_anew_after_a_day(fi
     assert read(filled).maximum[-1] > 0.125
     filled[COLLECTION].update_many({}, {"$set": {"made_at": datetime.now(UTC) - timedelta(hours=25)}})
     for _ in range(2):
-        found = read(filled, Effort(600.0, hours_renewed=12 * DAYS))
+        found = read(filled, RefreshBudget(600.0, hours_recomputed=12 * DAYS))
     assert found.maximum[-2:].tolist() == [0.125, 0.125]
 
 
@@ -162,9 +162,9 @@ def test_a_document_that_was_not_taken_at_an_instant_makes_no_hour_anew_for_ever
 def test_where_time_is_short_the_newest_hours_are_made_and_later_uses_go_on(filled: Database) -> None:
     ticks = count()
     hurried = SummaryStore(Store(filled), clock=lambda: float(next(ticks)))
-    assert len(hurried.read(CPU, INTERVAL, Effort(seconds=3.0))) == 48
+    assert len(hurried.read(CPU, INTERVAL, RefreshBudget(seconds=3.0))) == 48
     assert len(read(filled, NOTHING)) == 48
-    assert_same(hurried.read(CPU, INTERVAL, Effort(seconds=30.0)), afresh(filled))
+    assert_same(hurried.read(CPU, INTERVAL, RefreshBudget(seconds=30.0)), afresh(filled))
 
 
 def test_a_user_who_may_not_write_has_the_same_summaries_out_of_memory(filled: Database) -> None:

@@ -7,9 +7,9 @@ from typing import Any
 import bson
 import numpy as np
 
-from pycemaker.cache.packed_hours import MOST_SAMPLES, from_documents, is_true, to_documents
-from pycemaker.columnar.ingestion_delay import Stored
-from pycemaker.mongo.reader import HourEnd
+from pycemaker.cache.packed_hours import MOST_SAMPLES, from_documents, is_valid, to_documents
+from pycemaker.columnar.ingestion_delay import StoredSamples
+from pycemaker.mongo.reader import HourFingerprint
 from pycemaker.series.batches import Columns, columns_digest
 from pycemaker.series.hour_summaries import HOUR_MS
 
@@ -17,15 +17,15 @@ NOW = datetime(2026, 5, 20, 12, tzinfo=UTC)
 HOUR = 494_000
 
 
-def stored(made_s: list[int] | None = None) -> Stored:
+def stored(stored_s: list[int] | None = None) -> StoredSamples:
     """Two hours and a gap between them: the hour's first instant and its last, one time twice, one without a reading."""
     time_ms = HOUR * HOUR_MS + np.array([1, 5_000, 5_000, HOUR_MS, 2 * HOUR_MS + 7], np.int64)
     reading = np.array([0.1, -1e300, np.nan, 5e-324, 0.30000000000000004])
     columns = Columns(time_ms, reading, np.array([2, 0, 1, 2, 1], np.int16), ("a.b$c", "low", "unknown"))
-    return Stored(columns, None if made_s is None else np.array(made_s, np.uint32))
+    return StoredSamples(columns, None if stored_s is None else np.array(stored_s, np.uint32))
 
 
-def through_mongodb(samples: Stored) -> list[dict[str, Any]]:
+def through_mongodb(samples: StoredSamples) -> list[dict[str, Any]]:
     made = to_documents(samples, "", "cpu", NOW)
     return bson.decode_all(b"".join(bson.encode(document) for document in made.values()))
 
@@ -35,14 +35,14 @@ def test_samples_come_back_bit_by_bit() -> None:
     again = from_documents(through_mongodb(samples))
     assert columns_digest([("cpu", again.columns)]) == columns_digest([("cpu", samples.columns)])
     assert again.columns.time_ms.dtype == np.int64
-    assert again.made_s is not None
-    assert again.made_s.tolist() == [1_778_400_000, 1_778_400_007, 1_778_400_003, 0, 4_294_967_295]
+    assert again.stored_s is not None
+    assert again.stored_s.tolist() == [1_778_400_000, 1_778_400_007, 1_778_400_003, 0, 4_294_967_295]
 
 
 def test_where_one_document_does_not_tell_when_samples_were_stored_none_does() -> None:
     told, untold = through_mongodb(stored([1, 2, 3, 4, 5])), through_mongodb(stored())
-    assert from_documents([told[0], untold[1]]).made_s is None
-    assert from_documents([told[0], told[1]]).made_s is not None
+    assert from_documents([told[0], untold[1]]).stored_s is None
+    assert from_documents([told[0], told[1]]).stored_s is not None
 
 
 def test_a_document_says_whose_hour_it_is_how_many_samples_it_has_and_only_their_words() -> None:
@@ -55,15 +55,15 @@ def test_a_document_says_whose_hour_it_is_how_many_samples_it_has_and_only_their
 
 def test_a_document_is_true_where_the_index_has_as_many_documents_and_the_same_last_one() -> None:
     document = to_documents(stored([1, 2, 3, 4, 5]), "", "cpu", NOW)[HOUR]
-    end = HourEnd(HOUR, 4, (HOUR + 1) * HOUR_MS, 4)
-    assert is_true(document, end)
-    assert is_true(document, replace(end, made_s=None))
-    for other in (None, replace(end, documents=3), replace(end, last_ms=end.last_ms - 1), replace(end, made_s=5)):
-        assert not is_true(document, other)
+    end = HourFingerprint(HOUR, 4, (HOUR + 1) * HOUR_MS, 4)
+    assert is_valid(document, end)
+    assert is_valid(document, replace(end, stored_s=None))
+    for other in (None, replace(end, documents=3), replace(end, last_ms=end.last_ms - 1), replace(end, stored_s=5)):
+        assert not is_valid(document, other)
 
 
 def test_an_hour_of_more_samples_than_two_a_second_has_no_document() -> None:
     time_ms = HOUR * HOUR_MS + np.arange(1, MOST_SAMPLES + 2, dtype=np.int64)
     columns = Columns(time_ms, time_ms.astype(np.float64), np.zeros(len(time_ms), np.int16), ("low",))
-    assert to_documents(Stored(columns, None), "", "cpu", NOW) == {}
-    assert list(to_documents(Stored(columns.part(1, len(columns)), None), "", "cpu", NOW)) == [HOUR]
+    assert to_documents(StoredSamples(columns, None), "", "cpu", NOW) == {}
+    assert list(to_documents(StoredSamples(columns.part(1, len(columns)), None), "", "cpu", NOW)) == [HOUR]

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from pycemaker.errors import TooManyStreams
-from pycemaker.web.middleware.in_flight import MAKERS, InFlight, bound_answers, connections_sending
+from pycemaker.web.middleware.in_flight import BUILD_SLOTS, InFlight, bound_answers, connections_sending
 
 MB = 2**20
 
@@ -51,7 +51,7 @@ def test_short_answers_count_nothing() -> None:
 
 def test_no_answer_is_made_where_there_is_no_room_for_it() -> None:
     in_flight = filled(1, 8 * MB)
-    with pytest.raises(TooManyStreams), in_flight.making():
+    with pytest.raises(TooManyStreams), in_flight.build_slot():
         pytest.fail("made")
 
 
@@ -60,12 +60,12 @@ def test_4_answers_are_made_at_a_time() -> None:
     entered = threading.Event()
 
     def make() -> None:
-        with in_flight.making():
+        with in_flight.build_slot():
             entered.set()
 
     with ExitStack() as made:
-        for _ in range(MAKERS):
-            made.enter_context(in_flight.making())
+        for _ in range(BUILD_SLOTS):
+            made.enter_context(in_flight.build_slot())
         fifth = threading.Thread(target=make)
         fifth.start()
         assert not entered.wait(0.1)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pycemaker.series.batches import UNKNOWN_CRITICITY, Columns
+from pycemaker.series.batches import Columns
 from pycemaker.series.robust import block_means, block_medians, row_medians
 
 HOUR_MS = 3_600_000
@@ -128,12 +128,6 @@ def hour_medians(columns: Columns, unit: str) -> tuple[NDArray[np.int64], NDArra
     finite = np.isfinite(columns.reading)
     blocks = _blocks(columns.time_ms[finite], columns.reading[finite], hours, hour[finite], unit)
     return hours * HOUR_MS, row_medians(blocks)
-
-
-def no_summaries(unit: str) -> HourSummaries:
-    """The summaries of no sample at all."""
-    none = Columns(np.empty(0, np.int64), np.empty(0, np.float64), np.empty(0, np.int16), (UNKNOWN_CRITICITY,))
-    return summarize(none, unit)
 
 
 def _counts(row: NDArray[np.int64], column: NDArray[np.int64], rows: int, columns: int) -> NDArray[np.int64]:

@@ -134,10 +134,6 @@ class MetricPeriod:
         """The interval as pandas: `time` (aware, readers' zone), `reading` (metric's unit), `criticity`."""
         return self.current.to_frame(self.zone)
 
-    def previous_frame(self) -> pd.DataFrame:
-        """The interval before it, likewise, at its own times."""
-        return self.previous.to_frame(self.zone)
-
 
 @dataclass(frozen=True)
 class Period:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from pycemaker.cache.summary_documents import from_documents, hour_of, to_documents
-from pycemaker.series.batches import Columns
-from pycemaker.series.hour_summaries import HOUR_MS, HourSummaries, no_summaries, summarize
+from pycemaker.series.batches import Columns, no_columns
+from pycemaker.series.hour_summaries import HOUR_MS, HourSummaries, summarize
 
 NOW = datetime(2026, 5, 20, 12, tzinfo=UTC)
 HOUR = 494_000
@@ -43,4 +43,4 @@ def test_a_document_says_whose_hour_it_is_and_how_many_samples_it_has() -> None:
 
 def test_no_document_gives_no_row() -> None:
     assert len(from_documents({}, "seconds")) == 0
-    assert from_documents({}, "seconds").histogram.shape == no_summaries("seconds").histogram.shape
+    assert from_documents({}, "seconds").histogram.shape == summarize(no_columns(), "seconds").histogram.shape

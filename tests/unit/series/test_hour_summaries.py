@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pycemaker.series.batches import Columns
-from pycemaker.series.hour_summaries import HOUR_MS, hour_medians, no_summaries, summarize
+from pycemaker.series.batches import Columns, no_columns
+from pycemaker.series.hour_summaries import HOUR_MS, hour_medians, summarize
 
 
 def columns(rows: list[tuple[int, float, str]]) -> Columns:
@@ -70,7 +70,7 @@ def test_a_part_has_the_same_hours() -> None:
 
 
 def test_no_sample_gives_no_row() -> None:
-    assert len(no_summaries("ratio")) == 0
+    assert len(summarize(no_columns(), "ratio")) == 0
 
 
 def test_the_hours_medians_alone_are_those_of_the_summaries() -> None:

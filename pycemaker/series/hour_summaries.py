@@ -1,7 +1,7 @@
 """Hour summaries: one metric's samples, an hour of UTC a row. Pure.
 
-An interval is compared with them: with the same hours of earlier days, and with the last days' minima and maxima, for a
-hundredth of the bytes.
+A report compares its interval with them: with the same hours of earlier days, and with the last days' minima and
+maxima. They have a hundredth of the samples' bytes.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ class HourSummaries:
     """One metric's hours, oldest first; an hour without a sample has no row.
 
     Attributes:
-        hour_ms: where the hour starts, milliseconds since 1970 in UTC. A sample at `t` is in the hour that
-            `(t - 1) // HOUR_MS` names, since intervals are open at their start and closed at their end.
+        hour_ms: the hour's start, milliseconds since 1970 in UTC. A sample at `t` is in hour `(t - 1) // HOUR_MS`,
+            since intervals are open at their start and closed at their end.
         count: samples, with or without a reading.
         readings: samples with a reading.
         total: the sum of the readings.
         minimum, maximum: the least and the greatest reading; NaN without one.
-        minimum_ms, maximum_ms: when the first of each was, milliseconds since 1970 in UTC; 0 without one.
+        minimum_ms, maximum_ms: the first time of each, milliseconds since 1970 in UTC; 0 without one.
         longest_gap_ms: the longest distance between neighbouring samples, the hour's two ends counting as samples.
         step_ms: the median distance of neighbouring samples; 0 with fewer than two.
-        block_minimum, block_median, block_maximum: the least, the middle and the greatest of the hour's blocks of five
-            minutes, each the median of its readings, the mean where the unit is `requests`. Unlike a minimum or maximum
-            they do not depend on the cadence, and no single reading moves them. NaN without a reading.
-        criticities: samples by criticity: a column a name of `criticity_names`.
+        block_minimum, block_median, block_maximum: minimum, median and maximum of the hour's blocks of five minutes.
+            A block is the median of its readings, the mean where the unit is `requests`. Unlike a minimum or maximum
+            of readings they do not depend on the cadence, and no single reading moves them. NaN without a reading.
+        criticities: samples by criticity, a column a name of `criticity_names`.
         criticity_names: the collector's words, in alphabetical order.
         histogram: readings by the bins of `bin_edges(unit)`, a column a bin.
         unit: the metric's.
@@ -73,32 +73,26 @@ class HourSummaries:
         cut: dict[str, Any] = {name: array[start:stop] for name, array in arrays.items()}
         return replace(self, **cut)
 
-    @property
-    def mean(self) -> NDArray[np.float64]:
-        """Each hour's mean reading; NaN without one."""
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return np.asarray(self.total / self.readings, np.float64)
-
 
 def bin_edges(unit: str) -> NDArray[np.float64]:
-    """The edges of a histogram's bins; the first and the last bin also take what lies beyond them.
+    """The edges of a histogram's bins; the first and the last bin also count the readings beyond them.
 
-    Shares in steps of 2 points; everything else from 0 and then ten to the power of -4 to 6, six bins a decade.
+    Ratios have bins of 2 points; other units have one from 0 to 1e-4, then six a decade up to 1e6.
     """
     return _RATIO_EDGES if unit == "ratio" else _AMOUNT_EDGES
 
 
 def summarize(columns: Columns, unit: str) -> HourSummaries:
-    """The hour summaries of samples in the order of their time. No sample gives no row."""
+    """The hour summaries of samples that are sorted by time. No sample gives no row."""
     hours, hour = np.unique((columns.time_ms - 1) // HOUR_MS, return_inverse=True)
     rows, edges = len(hours), bin_edges(unit)
     finite = np.isfinite(columns.reading)
     reading, owner, times = columns.reading[finite], hour[finite], columns.time_ms[finite]
     minimum, minimum_ms = _extreme(np.minimum, times, reading, owner, rows)
     maximum, maximum_ms = _extreme(np.maximum, times, reading, owner, rows)
-    bins = np.clip(np.searchsorted(edges, reading, side="right") - 1, 0, len(edges) - 2)
+    bin_indices = np.clip(np.searchsorted(edges, reading, side="right") - 1, 0, len(edges) - 2)
     names = tuple(sorted(columns.criticity_names))
-    places = np.array([names.index(name) for name in columns.criticity_names], np.int64)
+    sorted_codes = np.array([names.index(name) for name in columns.criticity_names], np.int64)
     longest_gap_ms, step_ms = _distances(columns.time_ms, hours, hour)
     blocks = _blocks(times, reading, hours, owner, unit)
     return HourSummaries(
@@ -115,15 +109,15 @@ def summarize(columns: Columns, unit: str) -> HourSummaries:
         block_minimum=np.fmin.reduce(blocks, axis=1),
         block_median=row_medians(blocks),
         block_maximum=np.fmax.reduce(blocks, axis=1),
-        criticities=_counts(hour, places[columns.criticity], rows, len(names)),
+        criticities=_counts(hour, sorted_codes[columns.criticity], rows, len(names)),
         criticity_names=names,
-        histogram=_counts(owner, bins, rows, len(edges) - 1),
+        histogram=_counts(owner, bin_indices, rows, len(edges) - 1),
         unit=unit,
     )
 
 
 def hour_medians(columns: Columns, unit: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """`hour_ms` and `block_median` of the summaries alone, in a quarter of the time."""
+    """`hour_ms` and `block_median` of the summaries, in a quarter of the time that `summarize` takes."""
     hours, hour = np.unique((columns.time_ms - 1) // HOUR_MS, return_inverse=True)
     finite = np.isfinite(columns.reading)
     blocks = _blocks(columns.time_ms[finite], columns.reading[finite], hours, hour[finite], unit)
@@ -131,21 +125,22 @@ def hour_medians(columns: Columns, unit: str) -> tuple[NDArray[np.int64], NDArra
 
 
 def _counts(row: NDArray[np.int64], column: NDArray[np.int64], rows: int, columns: int) -> NDArray[np.int64]:
-    counted = np.bincount(row * columns + column, minlength=rows * columns)
-    return np.asarray(counted.reshape(rows, columns), np.int64)
+    """How often each pair of row and column occurs, as a table."""
+    counts = np.bincount(row * columns + column, minlength=rows * columns)
+    return np.asarray(counts.reshape(rows, columns), np.int64)
 
 
 def _extreme(
-    of: np.ufunc, time_ms: NDArray[np.int64], reading: NDArray[np.float64], owner: NDArray[np.intp], rows: int
+    reduce: np.ufunc, time_ms: NDArray[np.int64], reading: NDArray[np.float64], owner: NDArray[np.intp], rows: int
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Each hour's least or greatest reading, and when the first of it was."""
+    """Each hour's minimum or maximum, and its first time."""
     extreme, extreme_ms = np.full(rows, np.nan), np.zeros(rows, np.int64)
     row, first = np.unique(owner, return_index=True)
     if len(row):
-        extreme[row] = of.reduceat(reading, first)
-    at = np.flatnonzero(reading == extreme[owner])
-    row, first = np.unique(owner[at], return_index=True)
-    extreme_ms[row] = time_ms[at[first]]
+        extreme[row] = reduce.reduceat(reading, first)
+    attaining = np.flatnonzero(reading == extreme[owner])
+    row, first = np.unique(owner[attaining], return_index=True)
+    extreme_ms[row] = time_ms[attaining[first]]
     return extreme, extreme_ms
 
 
@@ -157,16 +152,16 @@ def _blocks(
     unit: str,
 ) -> NDArray[np.float64]:
     """Each hour's blocks of five minutes, a row an hour; NaN where a block has no reading."""
-    each_hour = HOUR_MS // BLOCK_MS
-    block = owner * each_hour + (time_ms - 1 - hours[owner] * HOUR_MS) // BLOCK_MS
-    middle = block_means if unit == "requests" else block_medians
-    return middle(block, reading, len(hours) * each_hour, 1).reshape(len(hours), each_hour)
+    blocks_per_hour = HOUR_MS // BLOCK_MS
+    block = owner * blocks_per_hour + (time_ms - 1 - hours[owner] * HOUR_MS) // BLOCK_MS
+    average = block_means if unit == "requests" else block_medians
+    return average(block, reading, len(hours) * blocks_per_hour, 1).reshape(len(hours), blocks_per_hour)
 
 
 def _distances(
     time_ms: NDArray[np.int64], hours: NDArray[np.int64], hour: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Each hour's longest distance, its two ends included, and its median distance."""
+    """Each hour's longest distance between samples, its two ends included, and its median distance."""
     longest, step = np.zeros(len(hours), np.int64), np.zeros(len(hours), np.int64)
     ends = np.searchsorted(hour, np.arange(len(hours) + 1))
     for row, start_ms in enumerate(hours * HOUR_MS):

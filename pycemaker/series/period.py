@@ -1,4 +1,4 @@
-"""Period of a notebook: every metric's samples of an interval, and of the one before it. Pure containers."""
+"""Period of a notebook: every metric's samples of an interval and of the previous interval. Pure containers."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ _NEAR_HOURS = 24
 """Hours whose summaries give the cadence where an interval has too few samples."""
 
 _LEAST_FITTING = 12
-"""One or two distances alone give the cadence where at least so many of them make up the interval."""
+"""One or two distances give the cadence only where at least so many of them fit into the interval."""
 
 
 @dataclass(frozen=True)
 class Arrivals:
-    """Punctuality of samples: their ObjectIds' time against the time that they carry.
+    """Punctuality of samples: the second in each `_id` against the sample's own time.
 
     Attributes:
-        late: how many were stored over a minute after the time they carry.
-        ahead: how many carry a time over a minute after they were stored: a clock that is ahead.
-        typical_seconds: from the time that they carry to their storing, where nine of ten agree on it; else 0.
+        late: the number of samples stored over a minute after their time.
+        ahead: the number of samples whose time is over a minute after their storing: a collector's clock is ahead.
+        typical_seconds: the usual delay from a sample's time to its storing, where nine of ten agree on it; else 0.
     """
 
     late: int
@@ -48,7 +48,7 @@ class Arrivals:
 
 @dataclass(frozen=True)
 class Absence:
-    """Facts about a metric that has no sample in the interval.
+    """Facts about a metric without a sample in the interval.
 
     Attributes:
         newest_ms: its last sample before the interval's end, milliseconds since 1970 in UTC; None where there is none.
@@ -64,14 +64,14 @@ class MetricPeriod:
     """One metric over a window.
 
     Attributes:
-        metric: which one.
+        metric: its entry in the registry.
         window: the two intervals.
-        zone: where readers are.
+        zone: the readers' zone.
         current: samples of the interval, oldest first.
-        previous: samples of the interval before it, oldest first.
-        arrivals: None where they were not read, or where the samples' `_id`s do not tell.
+        previous: samples of the previous interval, oldest first.
+        arrivals: the samples' punctuality; None where it was not read, or where an `_id` is no ObjectId.
         history: hour summaries of the `HISTORY_DAYS` days before the interval's start; None where they were not read.
-        absence: of a metric without a sample in the interval; None where it was not read.
+        absence: the facts where the interval has no sample; None where they were not read.
     """
 
     metric: Metric
@@ -90,12 +90,12 @@ class MetricPeriod:
 
     @cached_property
     def cadence(self) -> Cadence:
-        """The cadence of the interval's samples; where they are too few, of those before it."""
+        """The cadence of the interval's samples; where they are too few, of earlier ones."""
         return self._cadence(self.window.current, self.current, self.previous)
 
     @cached_property
     def previous_cadence(self) -> Cadence:
-        """The cadence of the previous interval's samples; where they are too few, of those after it."""
+        """The cadence of the previous interval's samples; where they are too few, of the interval's."""
         return self._cadence(self.window.previous, self.previous, self.current)
 
     @property
@@ -109,23 +109,20 @@ class MetricPeriod:
         return cadence.learn(own.time_ms, *ends) or cadence.steady(self._step_elsewhere_ms(own, other), *ends)
 
     def _step_elsewhere_ms(self, own: Columns, other: Columns) -> float:
-        """The usual distance by other samples than the interval's own; 0 where it is unknown."""
-        others, near = (
-            cadence.distances_ms(other.time_ms),
-            self.history.step_ms[-_NEAR_HOURS:].tolist() if self.history else [0],
-        )
-        few = cadence.distances_ms(
-            np.concatenate([own.time_ms, other.time_ms]), HOUR_MS * self.window.hours / _LEAST_FITTING
-        )
+        """The usual distance, learned from more than the interval's own samples; 0 where it is unknown."""
+        others = cadence.distances_ms(other.time_ms)
+        near = self.history.step_ms[-_NEAR_HOURS:].tolist() if self.history else []
+        longest_ms = HOUR_MS * self.window.hours / _LEAST_FITTING
+        few = cadence.distances_ms(np.concatenate([own.time_ms, other.time_ms]), longest_ms)
         candidates_ms = (
             float(np.median(others)) if len(others) >= cadence.LEAST_DISTANCES else 0.0,
             float(np.median([step_ms for step_ms in near if step_ms] or [0])),
-            few.min(initial=np.inf) if len(few) else 0.0,
+            few.min() if len(few) else 0.0,
         )
         return float(next((step_ms for step_ms in candidates_ms if step_ms > 0), 0.0))
 
     def after(self, instant_utc: datetime) -> MetricPeriod:
-        """The same without samples up to an instant, and so without what lies before the interval."""
+        """A copy without samples up to an instant, without the previous interval's samples and without history."""
         first = int(np.searchsorted(self.current.time_ms, to_epoch_ms(instant_utc), side="right"))
         later = self.current.part(first, len(self.current))
         return replace(self, current=later, previous=no_columns(), history=None)
@@ -141,10 +138,10 @@ class Period:
 
     Attributes:
         window: the two intervals.
-        zone: where readers are.
+        zone: the readers' zone.
         metrics: one entry for each metric of the registry, in its order.
-        sample_until_utc: where a made-up history ends that the interval or the one before it reaches into;
-            None where every sample is real.
+        sample_until_utc: the end of the demo data that the interval or the previous one reaches into; None where
+            every sample is real.
     """
 
     window: Window
@@ -161,7 +158,7 @@ class Period:
 
     @property
     def digest(self) -> str:
-        """32 hexadecimal digits that stand for every sample of both intervals: the same data, the same digest."""
+        """32 hexadecimal digits over every sample of both intervals: the same samples have the same digest."""
         parts = ((part.metric.id, each) for part in self.metrics for each in (part.current, part.previous))
         return columns_digest(parts)
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import time
 import webbrowser
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NoReturn
 
@@ -17,10 +16,9 @@ from pycemaker.cli.startup import echo, fill_if_empty
 from pycemaker.errors import PycemakerError
 from pycemaker.mongo.database import open_database
 from pycemaker.reports.model import ReportRequest
-from pycemaker.settings import NOTEBOOKS, PACKAGE, TEMPLATES, Settings
+from pycemaker.settings import PACKAGE, Settings
 from pycemaker.tools.preview_builder import RECIPIENT, Preview, PreviewBuilder
-
-POLL_SECONDS = 0.3
+from pycemaker.tools.saved_files import saved_files
 
 
 def add(command: argparse.ArgumentParser) -> None:
@@ -52,48 +50,26 @@ def preview(options: argparse.Namespace, settings: Settings) -> int:
             webbrowser.open(preview_builder.file.as_uri())
         if options.watch:
             echo("  watching notebooks/ and pycemaker/; Ctrl-C ends it")
-            _keep_up(preview_builder, arguments.notebook.path)
+            rebuild_on_save(saved_files(), arguments.notebook.path, lambda run: _serve_up(preview_builder, run=run))
     finally:
         database.close()
     return _start_over() if options.watch else status
 
 
-def _keep_up(preview_builder: PreviewBuilder, notebook: Path) -> None:
-    """Make it again as files are saved: all of it for the notebook and the figures' colours, the page for a template.
+def rebuild_on_save(saves: Iterable[set[Path]], notebook: Path, rebuild: Callable[[bool], object]) -> None:
+    """Make the preview again as files are saved, until our own code is, which this process has loaded already.
 
-    Ends where our own code is saved, which this process has loaded already.
+    Args:
+        saves: the files that were saved together, again and again.
+        notebook: the one that is previewed.
+        rebuild: makes it; True where the notebook has to run again, as for itself and the figures' colours.
     """
-    for changed in _changes():
-        if any(path.is_relative_to(PACKAGE) for path in changed):
+    for saved in saves:
+        if any(path.is_relative_to(PACKAGE) for path in saved):
             return
-        if notebook in changed or any("templates" in path.parts for path in changed):
-            echo(f"  {', '.join(sorted(path.name for path in changed))} saved")
-            _serve_up(preview_builder, run=bool(changed & {notebook, brand.FILE}))
-
-
-def _changes() -> Iterator[set[Path]]:
-    """Which files were saved since the last look, as often as there are any."""
-    before = _saved()
-    while True:
-        time.sleep(POLL_SECONDS)
-        now = _saved()
-        changed = {path for path in now if now[path] != before.get(path)}
-        before = now
-        if changed:
-            yield changed
-
-
-def _saved() -> dict[Path, float]:
-    """When each file that a preview depends on was last saved."""
-    files = [*NOTEBOOKS.glob("*.ipynb"), *(PACKAGE).rglob("*.py")]
-    files += [path for path in TEMPLATES.rglob("*") if path.is_file()]
-    saved = {}
-    for path in files:
-        try:
-            saved[path] = path.stat().st_mtime
-        except FileNotFoundError:  # an editor replaces files
-            continue
-    return saved
+        if notebook in saved or any("templates" in path.parts for path in saved):
+            echo(f"  {', '.join(sorted(path.name for path in saved))} saved")
+            rebuild(bool(saved & {notebook, brand.FILE}))
 
 
 def _start_over() -> NoReturn:

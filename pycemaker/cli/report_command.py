@@ -87,12 +87,12 @@ def make_report(options: argparse.Namespace, settings: Settings) -> int:
         else:
             echo("the same report was asked for a moment ago; this is what becomes of it (--again makes another)")
             entry = report_service.wait(report_id, settings.report_timeout_seconds)
-        return _finish(entry, report_service.files, settings, opens=options.open)
+        return print_outcome(entry, report_service.files, settings, opens=options.open)
     except DatabaseUnreachable as error:
         echo(f"pycemaker: {error}")
         return 1
     except KeyboardInterrupt:
-        echo(_describe_interruption(report_service, report_id))
+        echo(describe_interruption(report_service, report_id))
         raise
     finally:
         report_service.close()
@@ -119,8 +119,8 @@ def _report_request(options: argparse.Namespace, settings: Settings) -> ReportRe
     )
 
 
-def _describe_interruption(report_service: ReportService, report_id: str) -> str:
-    """What becomes of a report whose making was interrupted; one that was not made yet ends here."""
+def describe_interruption(report_service: ReportService, report_id: str) -> str:
+    """End a report that was interrupted while it was made; what becomes of it, to be printed."""
     try:
         entry = report_service.job_store.get(report_id)
         if entry["state"] == states.RUNNING:
@@ -140,8 +140,8 @@ def _give_up(report_service: ReportService, entry: dict[str, Any]) -> None:
     report_service.job_store.finish(str(entry["_id"]), states.FAILED, {}, error=details)
 
 
-def _finish(entry: dict[str, Any], files: ArtifactStore, settings: Settings, *, opens: bool) -> int:
-    """Say what became of it, show the page where that is wanted; the exit status."""
+def print_outcome(entry: dict[str, Any], files: ArtifactStore, settings: Settings, *, opens: bool) -> int:
+    """Print what became of the report, open its page where that is wanted; the exit status."""
     if result.is_open(entry):
         why = entry.get("last_error", {}).get("message", "it is not at its end")
         echo(f"pycemaker: {why}\n  {_OTHERS}: {entry['_id']}")

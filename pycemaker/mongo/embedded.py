@@ -40,20 +40,21 @@ class EmbeddedMongod:
     Attributes:
         url: where it listens.
         started_here: whether this process started it.
+        usage_lock: the lock that is the share; the operating system releases it for a process that is killed.
     """
 
     url: str
     started_here: bool
+    usage_lock: UsageLock
     _folder: Path
-    _lease: UsageLock
 
     def release(self) -> None:
         """Give up the share; where it was the last one, stop the mongod and wait until it has stopped."""
-        if (fcntl is not None or self.started_here) and self._lease.take():
+        if (fcntl is not None or self.started_here) and self.usage_lock.take():
             _shut_down(self.url, self._folder)
             mongod_address.forget(self._folder)
-            _wait_for_supervisors()
-        self._lease.release()
+            wait_for_supervisors()
+        self.usage_lock.release()
 
 
 def acquire(
@@ -83,7 +84,7 @@ def acquire(
     except BaseException:
         lease.release()
         raise
-    return EmbeddedMongod(url, started_here, folder, lease)
+    return EmbeddedMongod(url, started_here, lease, folder)
 
 
 def _running_url(folder: Path, echo: Callable[[str], None], unix_sockets: bool) -> tuple[str, bool]:
@@ -160,7 +161,7 @@ def _run_supervisor(folder: Path, command: list[str]) -> subprocess.Popen[bytes]
     return started
 
 
-def _wait_for_supervisors() -> None:
+def wait_for_supervisors() -> None:
     """Wait for the supervisors that this process started and that end by themselves."""
     for process in _STARTED:
         with contextlib.suppress(subprocess.TimeoutExpired):

@@ -5,13 +5,14 @@ from __future__ import annotations
 import weakref
 from typing import TYPE_CHECKING, Any
 
-from pycemaker import brand, i18n
-from pycemaker.analysis.findings import MOST, all_clear, find
+from pycemaker import brand
+from pycemaker.analysis.findings import MOST, find
 from pycemaker.analysis.rates import in_rates
 from pycemaker.i18n.language import _
 from pycemaker.presentation import capacity_tables, figures, tables
 from pycemaker.presentation.capacity_findings import capacity_findings, capacity_quiet
 from pycemaker.presentation.figures import heatmap, outlook
+from pycemaker.presentation.mail_head import mail_head
 from pycemaker.presentation.mail_width import CONTENT_WIDTH
 from pycemaker.settings import TEMPLATES
 
@@ -41,7 +42,7 @@ def heading(period: Period, title: str = "") -> None:
 def changes(period: Period) -> None:
     """Show what changed, the most important first. The first finding becomes the mail's subject and its preview."""
     findings = _find(period)
-    _show(tables.findings(findings, period), "findings", {"pycemaker": _head(findings, period)})
+    _show(tables.findings(findings, period), "findings", {"pycemaker": mail_head(findings, period)})
 
 
 def trust(period: Period) -> None:
@@ -86,7 +87,7 @@ def section(part: MetricPeriod, *, in_mail: bool = True) -> None:
 def capacity_changes(period: Period, resources: Sequence[Resource]) -> None:
     """Show which resource is or will be full, the most urgent first; the first becomes the mail's subject."""
     findings, quiet = capacity_findings(resources)[:MOST], capacity_quiet(resources)
-    _show(tables.capacity(findings, quiet), "findings", {"pycemaker": _head(findings or (quiet,), period)})
+    _show(tables.capacity(findings, quiet), "findings", {"pycemaker": mail_head(findings or (quiet,), period)})
 
 
 def capacity_summary(resources: Sequence[Resource]) -> None:
@@ -123,22 +124,6 @@ def _find(period: Period) -> tuple[Finding, ...]:
 
 
 _latest: tuple[weakref.ref[Period], tuple[Finding, ...]] | None = None
-
-
-def _head(findings: tuple[Finding, ...], period: Period) -> dict[str, Any]:
-    """What the mail's head is made of: plain text, which whoever renders it escapes."""
-    until = period.sample_until_utc
-    if not findings:
-        clear = all_clear(period)
-        is_sample = bool(until and until > period.window.start_utc)
-        return {"headline": clear.headline, "preheader": clear.detail, "is_sample": is_sample}
-    listed = i18n.listed([finding.headline for finding in findings[1:]])
-    others = " " + _("Também: {others}.", others=listed) if listed else ""
-    return {
-        "headline": findings[0].headline,
-        "preheader": f"{findings[0].detail}{others}",
-        "is_sample": bool(until and until > period.window.start_utc),
-    }
 
 
 def _show(fragment: str, name: str, metadata: dict[str, Any] | None = None) -> None:

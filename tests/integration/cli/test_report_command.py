@@ -47,7 +47,9 @@ def test_a_report_that_goes_back_into_the_queue_was_refused_by_nobody(
     told: dict[str, Any] = error.to_facts() | {"message": str(error)}
     report_service.job_store.release("a-report", states.QUEUED, after_seconds=5, last_error=told)
     assert (
-        command._finish(report_service.job_store.get("a-report"), report_service.files, from_mapping({}), opens=False)
+        command.print_outcome(
+            report_service.job_store.get("a-report"), report_service.files, from_mapping({}), opens=False
+        )
         == 1
     )
     said = capsys.readouterr().err
@@ -59,10 +61,10 @@ def test_a_report_that_goes_back_into_the_queue_was_refused_by_nobody(
 
 def test_one_that_is_made_when_it_is_interrupted_is_left_to_others(report_service: ReportService) -> None:
     put_rendered(report_service, "a-report", "a@b.com")
-    said = command._told_interrupted(report_service, "a-report")
+    said = command.describe_interruption(report_service, "a-report")
     assert "a server over the same database goes on with it" in said
     assert report_service.job_store.get("a-report")["state"] == states.RENDERED
-    assert "before the report was asked for" in command._told_interrupted(report_service, "")
+    assert "before the report was asked for" in command.describe_interruption(report_service, "")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is another signal there")

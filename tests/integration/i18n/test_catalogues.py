@@ -22,10 +22,11 @@ from pycemaker.analysis.metric_summary import summarize_metric
 from pycemaker.i18n import language
 from pycemaker.i18n.catalogues import KEYWORDS, ROOT, read_catalogue, source_messages, unfinished
 from pycemaker.i18n.language import LANGUAGES, N_, _, find_language, ngettext, pgettext, speak, speaking, spoken
-from pycemaker.presentation import capacity_tables, display, figures, tables
+from pycemaker.presentation import capacity_tables, figures, tables
 from pycemaker.presentation.capacity_findings import capacity_findings, capacity_quiet
 from pycemaker.presentation.figures import alt_text, heatmap, outlook
 from pycemaker.presentation.figures.sheet import WIDTH, Sheet
+from pycemaker.presentation.mail_head import mail_head
 from pycemaker.reports.attachments.sample_table import table
 from pycemaker.reports.attachments.workbook import Workbook
 from pycemaker.series.period import MetricPeriod, Period
@@ -117,7 +118,7 @@ def everything_said(period: Period) -> Iterator[str]:
     found = find(period)
     for finding in found:
         yield from (finding.headline, finding.detail, finding.advice)
-    head = display._head(found, period)
+    head = mail_head(found, period)
     yield from (head["headline"], head["preheader"])
     yield i18n.subject(period.window, period.zone)
     yield i18n.subject(period.window, period.zone, head["headline"])

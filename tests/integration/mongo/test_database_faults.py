@@ -216,12 +216,12 @@ def test_a_user_that_was_killed_leaves_no_mongod_behind(tmp_path: Path) -> None:
     folder = Path(tempfile.mkdtemp(prefix="pm-"))
     held = embedded.acquire(folder)
     process_id = int((folder / "mongo" / "mongod.lock").read_text())
-    held._lease.release()  # what the operating system does for a process that was killed
+    held.usage_lock.release()  # what the operating system does for a process that was killed
     until = time.monotonic() + 5
     while embedded.is_running(process_id) and time.monotonic() < until:
         time.sleep(0.05)
     assert not embedded.is_running(process_id)
-    embedded._wait_for_supervisors()
+    embedded.wait_for_supervisors()
     shutil.rmtree(folder)
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from pycemaker.cli import preview_command
+from pycemaker.cli.preview_command import rebuild_on_save
 from pycemaker.settings import ROOT
+from pycemaker.tools.saved_files import save_times, saved_files
 
 NOTEBOOK = ROOT / "notebooks" / "report.ipynb"
 TEMPLATE = ROOT / "notebooks" / "templates" / "mail" / "style.css"
@@ -25,23 +25,17 @@ TEMPLATE = ROOT / "notebooks" / "templates" / "mail" / "style.css"
     ],
 )
 def test_a_notebook_is_run_again_a_template_rendered_and_code_ends_the_watch(
-    monkeypatch: pytest.MonkeyPatch, changed: list[set[Path]], runs: list[bool]
+    changed: list[set[Path]], runs: list[bool]
 ) -> None:
     done: list[bool] = []
-    preview_builder: Any = object()
-    monkeypatch.setattr(preview_command, "_changes", lambda: iter(changed))
-    monkeypatch.setattr(preview_command, "_serve_up", lambda _kitchen, *, run: done.append(run))
-    preview_command._keep_up(preview_builder, NOTEBOOK)
+    rebuild_on_save(changed, NOTEBOOK, done.append)
     assert done == runs
 
 
-def test_a_save_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_save_is_seen() -> None:
     looks = iter([{NOTEBOOK: 1.0, TEMPLATE: 1.0}, {NOTEBOOK: 1.0, TEMPLATE: 1.0}, {NOTEBOOK: 1.0, TEMPLATE: 2.0}])
-    monkeypatch.setattr(preview_command, "_saved", lambda: next(looks))
-    monkeypatch.setattr(preview_command, "POLL_SECONDS", 0)
-    assert next(preview_command._changes()) == {TEMPLATE}
+    assert next(saved_files(lambda: next(looks), poll_seconds=0)) == {TEMPLATE}
 
 
 def test_notebooks_templates_and_code_are_watched() -> None:
-    watched = preview_command._saved()
-    assert {NOTEBOOK, TEMPLATE, ROOT / "pycemaker" / "stats.py"} <= set(watched)
+    assert {NOTEBOOK, TEMPLATE, ROOT / "pycemaker" / "stats.py"} <= set(save_times())

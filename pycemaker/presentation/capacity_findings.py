@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from pycemaker import i18n
-from pycemaker.analysis.capacity import FEWEST_DAYS, Resource, Verdict
+from pycemaker.analysis.capacity import Resource
+from pycemaker.analysis.fill_forecast import FEWEST_DAYS, Verdict
 from pycemaker.analysis.findings.finding import CRITICAL, NOTICE, WARNING, Finding
 from pycemaker.i18n.language import N_, _, pgettext
 from pycemaker.presentation.capacity_tables import limit_of, sentence

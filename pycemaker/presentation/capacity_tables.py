@@ -7,7 +7,8 @@ from datetime import datetime
 from html import escape
 
 from pycemaker import i18n
-from pycemaker.analysis.capacity import FEWEST_DAYS, Resource, Verdict
+from pycemaker.analysis.capacity import Resource
+from pycemaker.analysis.fill_forecast import FEWEST_DAYS, Verdict
 from pycemaker.i18n.language import N_, _
 
 
@@ -72,7 +73,7 @@ def _verdict(resource: Resource, history: dict[str, object]) -> str:
     facts = {
         "limit": limit_of(resource),
         "rate": _("{points} por semana", points=i18n.points_of(abs(trend.slope) * 700, 1)) if trend else "",
-        "basis": days if not forecast.is_preliminary else _("medianas de cada hora"),
+        "basis": _("medianas de cada hora") if forecast.is_hourly else days,
         "when": _when(resource),
         "horizon": i18n.days_of(resource.horizon_days),
         "full": _full(resource),

@@ -1,13 +1,15 @@
 """A metric that fills up, and when it would be full. Pure.
 
-When a metric is full is `capacity.forecast`'s to say, so that a report and the capacity review name one date for it.
-Where that names none, for want of a history:
+`fill_forecast.forecast` says when, so a report and the capacity review name one date. Where it names none within 60
+days, a rise may be younger than what it goes by:
 
-with three earlier days or more the slope is taken between the same hours of different days (Hirsch, Slack and Smith,
-1982), which no daily rhythm moves, and the days must rise one after another (Kendall's tau). Else, or where that shows
-nothing, it is Theil and Sen's over the two intervals, whose blocks must rise almost without exception, and which the
-same hours of the days before must not contradict: a rhythm that rises each morning fills nothing. Nor does what rises
-where the days before already were, as memory does between restarts.
+- with three earlier days or more the slope between the same hours of different days (Hirsch, Slack and Smith, 1982),
+  which no daily rhythm moves; the days must rise one after another (Kendall's tau), and the forecast must know no rise;
+- else, or where that shows nothing, Theil and Sen's over the two intervals, whose blocks must rise almost without
+  exception, and which the same hours of the days before must not contradict: a rhythm that rises each morning fills
+  nothing.
+
+A metric that rises where the days before already were, as memory does between restarts, does not fill up.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pycemaker.analysis.capacity import DAY_MS, forecast
+from pycemaker.analysis.fill_forecast import DAY_MS, Verdict, forecast
 from pycemaker.analysis.findings.blocks import Series
 from pycemaker.analysis.findings.extremes import LEAST_DAYS, greatest, limit
 from pycemaker.series.robust import Floats, block_medians, median, row_medians, seasonal_slope, slope, spread, tau
@@ -60,12 +62,14 @@ def find_filling(series: Series) -> Filling | None:
     if np.isnan(level) or (series.known_days >= LEAST_DAYS and not level > greatest(series.highs)):
         return None
     hours = series.part.window.hours / 24
-    if dated := _dated(series, full, level):
-        return dated
-    estimates = [
-        (_over_days(series), len(series.days) * series.days_apart + hours),
-        (_over_blocks(series), 2 * hours),
-    ]
+    history = series.part.history
+    date = None if history is None else forecast(series.part, full, _FARTHEST_DAYS)
+    if date is not None and date.at_utc is not None and date.trend is not None:
+        days_left = (date.at_utc - series.part.window.end_utc).total_seconds() / 86400
+        return Filling(level, date.trend.slope, days_left, len(date.medians) * date.medians.block_ms / DAY_MS)
+    estimates = [(_over_blocks(series), 2 * hours)]
+    if date is None or date.verdict is not Verdict.LATER:
+        estimates.insert(0, (_over_days(series), len(series.days) * series.days_apart + hours))
     for per_day, seen_days in estimates:
         if per_day is None or not per_day > 0:
             continue
@@ -74,17 +78,6 @@ def find_filling(series: Series) -> Filling | None:
         if left <= min(_FARTHEST_DAYS, ahead * seen_days):
             return Filling(level, per_day, left, seen_days)
     return None
-
-
-def _dated(series: Series, full: float, level: float) -> Filling | None:
-    """The day that `capacity.forecast` names, where there is a history that it goes by."""
-    if series.part.history is None:
-        return None
-    found = forecast(series.part, full, _FARTHEST_DAYS)
-    if found.at_utc is None or found.trend is None:
-        return None
-    left = (found.at_utc - series.part.window.end_utc).total_seconds() / 86400
-    return Filling(level, found.trend.slope, left, len(found.medians) * found.medians.block_ms / DAY_MS)
 
 
 def _over_days(series: Series) -> float | None:

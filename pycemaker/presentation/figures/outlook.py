@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pycemaker import i18n
-from pycemaker.analysis.capacity import DAY_MS, Resource, Verdict
+from pycemaker.analysis.capacity import Resource
+from pycemaker.analysis.fill_forecast import DAY_MS, Verdict
 from pycemaker.i18n.language import _
 from pycemaker.presentation.figures.axes import Scale, reading_scale, time_ticks
 from pycemaker.presentation.figures.sheet import HEAD_Y, KEY_Y, Picture, Sheet, theme, tint
@@ -128,7 +129,7 @@ def _point_at_day(sheet: Sheet, resource: Resource) -> None:
 
 def _head(sheet: Sheet, resource: Resource) -> None:
     sheet.write(0, HEAD_Y, _("Para onde vai"), weight="bold")
-    each = _("mediana de cada hora") if resource.forecast.is_preliminary else _("mediana de cada dia")
+    each = _("mediana de cada hora") if resource.forecast.is_hourly else _("mediana de cada dia")
     limit = _("limite {limit}", limit=i18n.percent(resource.limit, 0))
     color, ahead = resource.part.metric.color, tint("ahead")
     sheet.key(KEY_Y, [(each, color, 5.0, 1.0), (_("previsão"), ahead, 11.0, 1.0), (limit, tint("limit"), 1.6, 1.0)])

@@ -12,18 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pycemaker.analysis.capacity import (
-    DAY_MS,
-    HOUR_MS,
-    Resource,
-    Verdict,
-    forecast,
-    headroom,
-    hours_of_week,
-    medians,
-    review,
-)
-from pycemaker.analysis.findings import find
+from pycemaker.analysis.capacity import Resource, headroom, hours_of_week, review
+from pycemaker.analysis.fill_forecast import DAY_MS, Verdict, forecast, medians
 from pycemaker.analysis.findings.finding import CRITICAL, NOTICE
 from pycemaker.metrics import CPU, DISK, RESPONSE_TIME
 from pycemaker.presentation import capacity_tables
@@ -32,9 +22,8 @@ from pycemaker.presentation.figures import heatmap
 from pycemaker.presentation.figures import outlook as outlooks
 from pycemaker.presentation.figures.sheet import Sheet
 from pycemaker.series.batches import Columns, no_columns
-from pycemaker.series.hour_summaries import summarize
 from pycemaker.series.period import MetricPeriod, Period
-from pycemaker.window import Interval, Window, to_epoch_ms
+from pycemaker.window import Window, to_epoch_ms
 from tests.services.periods import NEW_YORK, SAO_PAULO
 
 END = datetime(2022, 4, 10, 12, 0, tzinfo=UTC)  # a Sunday, 09:00 in São Paulo
@@ -187,31 +176,6 @@ def test_the_map_names_the_fullest_hour_in_its_sentence() -> None:
     found = reviewed(replace(part, zone=ZoneInfo("UTC")), limit=0.9)
     assert "hora mais cheia: domingo às 22 h (p95" in heatmap.week_sentence(found)
     assert "0 horas da semana em 90% ou mais." in heatmap.week_sentence(found)
-
-
-@pytest.mark.parametrize("hours", [6, 24, 168])
-def test_a_report_of_any_length_and_the_capacity_review_name_the_same_day_for_the_same_disk(hours: int) -> None:
-    whole = every_minutes(climbing(0.01, days=35, start=0.45), 10)
-    period = Period(Window(END, hours), SAO_PAULO, (disk_until(END, hours, whole),), None)
-    finding = next(each for each in find(period) if each.kind == "trend")
-    assert finding.sentence.startswith("Consumo de disco chega a 100% em cerca de 20 dias (30/04/2022).")
-    reviewed_disk = reviewed(disk_until(END, 168, whole))
-    assert capacity_tables.sentence(reviewed_disk) == (
-        "No ritmo atual, sobe 7,0 p.p. por semana e chega a 90% por volta de 20/04/2022; a 100%, em 30/04/2022"
-        " (medianas de 28 dias)."
-    )
-
-
-def disk_until(end: datetime, hours: int, whole: Columns) -> MetricPeriod:
-    """A window over these samples, with the hours of the 28 days before its interval."""
-    window = Window(end, hours)
-    before = Interval(window.start_utc - timedelta(days=28), window.start_utc)
-    summaries = summarize(whole.within(before), "ratio")
-    cut = int(np.searchsorted(summaries.hour_ms, to_epoch_ms(window.start_utc) - HOUR_MS, "right"))
-    assert cut == len(summaries)  # the interval starts on the hour
-    return MetricPeriod(
-        DISK, window, SAO_PAULO, whole.within(window.current), whole.within(window.previous), history=summaries
-    )
 
 
 # --- what it comes to

@@ -1,35 +1,27 @@
-"""Pycemaker tells a team how its application is doing. This is the front door of the notebooks.
+"""The front door of the notebooks: the names that a cell imports with `from pycemaker import ...`.
 
-A file map, in the order in which data walks:
+The rooms of the package, from the top down; each imports those below it (`docs/architecture.md` draws them):
 
-    settings, env_file, errors     what can be set, and what `.env` says; what can go wrong
-    dangers              settings that work and are dangerous
-    addresses            mail addresses and lists of them
-    hosts, origins       names of hosts as the DNS has them; websites as browsers name them
-    language/            the readers' language, and the catalogues of those that are not the source's
-    metrics, window      the table of metrics; text to instants and intervals
-    data/                MongoDB: connect or start it, read samples, make some up, collect this machine's
-    samples, stats       columns of samples; pure numbers over them
-    payload              the API's JSON
-    period               what a notebook works on
-    robust, coverage     statistics that no spike moves; how far samples can be trusted
-    data_quality         samples that look like something else than they are meant to be
-    cadence, sampling    the usual distance of samples, learned from them; the sentence that says it
-    findings/            what changed, in at most three sentences
-    capacity, trend      how much room a resource has, and when it would be full
-    parameters           a notebook's parameters, read and checked
-    digest, criticity    what readers are told of a metric; the names and colours of criticities
-    words/               numbers and dates as readers write them
-    tables, capacity_tables, capacity_findings, figures/
-                         HTML and pictures out of a period
-    show                 the cells' verbs: they display tables and figures
-    report/              notebook -> page -> figures stored -> mail; the catalogue of notebooks
-    period_reader        the period of a notebook, read from the database
-    wiring               builds the real parts out of the settings
-    commands/            what `python -m pycemaker` does
-    brand                name, logo and colours, for templates and tables
-    preview/, rehearsal/ a mail in other people's inboxes; notebooks on what breaks them
-    home, traffic        the page at /; how the API itself is doing
+    cli/            the commands of `python -m pycemaker`
+    tools/          doctor's checks, mail preview, notebook checks
+    web/            HTTP: routes, middleware, access, pages, error responses, OpenAPI
+    jobs/           the queue of reports in MongoDB, its workers and their processes, retention
+    mail/           messages, SMTP, outbox, suppressions, unsubscribe links
+    reports/        one report: notebook, page, figures, attachments, checks
+    presentation/   figures, tables, the verbs of the notebooks' cells
+    analysis/       summaries, data quality, trends, capacity, findings
+    collect/        sources of samples: this machine, demo data
+    cache/          samples in memory, hour summaries and hour samples in MongoDB
+    mongo/          connection, indexes, reader, the embedded mongod
+    columnar/       BSON batches as columns and JSON rows
+    series/         runs of samples: batches, cadence, downsampling, period
+    telemetry/      logs, request ids, counters, the check runner
+    i18n/           languages and catalogues; numbers and dates as readers write them
+    parsing/        addresses, hosts, origins, paths of routes, `.env`
+    errors/         each error with its status, code and sentence
+
+Beside them: `settings`, `metrics`, `window` (instants and intervals), `stats` (mean, extremes, criticity shares) and
+`brand` (name, logo and colours).
 
 The names below are imported when they are first used, so that the server does not load a plotting library.
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -212,3 +213,13 @@ def test_the_distance_of_our_own_samples_is_known_to_those_who_make_samples_alon
         "pycemaker.collect.demo",
         "pycemaker.tools.hard_intervals",
     }
+
+
+def test_the_package_and_the_architecture_name_every_room_and_module_at_the_top() -> None:
+    rooms = {path.parent.name for path in (ROOT / "pycemaker").glob("*/__init__.py")}
+    modules = {path.stem for path in (ROOT / "pycemaker").glob("*.py")}
+    mapped = ast.get_docstring(ast.parse((ROOT / "pycemaker/__init__.py").read_text())) or ""
+    drawn = (ROOT / "docs/architecture.md").read_text()
+    assert set(re.findall(r"^ {4}(\w+)/ ", mapped, re.MULTILINE)) == rooms
+    assert modules - {"__init__", "__main__"} == set(re.findall(r"`(\w+)`", mapped)) & modules
+    assert set(re.findall(r"^\| `(\w+)/?` \|", drawn, re.MULTILINE)) >= rooms | modules

@@ -13,7 +13,7 @@ from pycemaker.window import to_epoch_ms
 
 
 def absence(store: Store, metric: Metric, before_utc: datetime) -> Absence:
-    """The facts about a metric that has no sample in an interval: its last one up to an instant, undated ones.
+    """The last sample of a metric up to an instant, and whether it has undated documents.
 
     Raises:
         DatabaseUnreachable: MongoDB is away.
@@ -23,7 +23,7 @@ def absence(store: Store, metric: Metric, before_utc: datetime) -> Absence:
 
 
 def has_undated(database: Database, collection: str) -> bool:
-    """Whether a document's `time_series` is no date, by the index's two ends: BSON sorts others before and after dates.
+    """Whether a document's `time_series` is no date, by the index's ends: BSON sorts other types around dates.
 
     Raises:
         DatabaseUnreachable: MongoDB is away.

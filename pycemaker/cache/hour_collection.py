@@ -1,6 +1,6 @@
-"""A collection of documents about hours, one a metric and hour of UTC, that are kept for whoever needs them next.
+"""MongoDB collections of hour documents: one document a metric and hour of UTC.
 
-Where nothing can be written (a user who may only read, or a MongoDB that is too slow) nothing is kept from there on.
+After a failed read or write (a user who may only read, or a MongoDB that is too slow) nothing more is written.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ from pycemaker.window import Interval, from_epoch_ms, to_epoch_ms
 DEFAULT_APPLICATION = ""
 
 RETENTION_DAYS = 90
-"""For so long after the time in its `ages_by` MongoDB leaves a document there."""
+"""MongoDB removes a document so many days after the date in its collection's `ages_by` field."""
 
 _MOST_DOCUMENTS = 10_000
-_NAIVE: CodecOptions[Document] = CodecOptions(tz_aware=False)  # half the time; none of these dates goes out
+_NAIVE: CodecOptions[Document] = CodecOptions(tz_aware=False)  # read in half the time; none of these dates goes out
 _log = logging.getLogger(__name__)
 
 
 class HourCollection:
-    """One such collection. Threads share it.
+    """One collection of hour documents. Threads share it.
 
     Args:
-        database: where it is.
-        name: the collection's.
-        ages_by: the documents' field by which MongoDB removes them.
-        application: whose samples.
+        database: its database.
+        name: its name.
+        ages_by: the date field of its TTL index.
+        application: the application whose samples the hours hold.
     """
 
     def __init__(self, database: Database, name: str, ages_by: str, application: str = DEFAULT_APPLICATION) -> None:
@@ -46,53 +46,53 @@ class HourCollection:
         self._name = name
         self._ages_by = ages_by
         self.application = application
-        self._keeps = True
-        self._preparing = threading.Lock()
-        self._is_prepared = False
+        self._is_writable = True
+        self._indexing = threading.Lock()
+        self._is_indexed = False
 
     def find(self, metric: Metric, hours: range) -> list[Document]:
         """The documents of these hours, dates naive; none where the collection cannot be read."""
-        with self._or_without():
+        with self._disabling_writes():
             collection = self._database[self._name].with_options(_NAIVE)
             return list(collection.find({"_id": self._ids(metric, hours)}, batch_size=_MOST_DOCUMENTS))
         return []
 
     def write(self, documents: Sequence[Document]) -> None:
-        """Keep these, each in place of the one of its hour."""
+        """Insert these documents, or replace those of the same hours."""
         writes = [ReplaceOne({"_id": document["_id"]}, document, upsert=True) for document in documents]
-        if writes and self._keeps:
-            with self._or_without():
-                self._prepare()
+        if writes and self._is_writable:
+            with self._disabling_writes():
+                self._ensure_index()
                 self._database[self._name].bulk_write(writes, ordered=False)
 
-    def note(self, metric: Metric, hours: range, fields: Document) -> None:
+    def set_fields(self, metric: Metric, hours: range, fields: Document) -> None:
         """Set these fields of the documents of these hours."""
-        if self._keeps:
-            with self._or_without():
+        if self._is_writable:
+            with self._disabling_writes():
                 self._database[self._name].update_many({"_id": self._ids(metric, hours)}, {"$set": fields})
 
-    def remove(self, metric: Metric, hours: range) -> None:
-        """Of hours that have no sample any more."""
-        if self._keeps:
-            with self._or_without():
+    def delete(self, metric: Metric, hours: range) -> None:
+        """Delete the documents of these hours."""
+        if self._is_writable:
+            with self._disabling_writes():
                 self._database[self._name].delete_many({"_id": self._ids(metric, hours)})
 
-    def _prepare(self) -> None:
-        """See to the index by which MongoDB removes what is older than KEPT_DAYS."""
-        with self._preparing:
-            if not self._is_prepared:
+    def _ensure_index(self) -> None:
+        """Make the TTL index before this process's first write."""
+        with self._indexing:
+            if not self._is_indexed:
                 after = int(timedelta(days=RETENTION_DAYS).total_seconds())
                 self._database[self._name].create_index(self._ages_by, expireAfterSeconds=after)
-                self._is_prepared = True
+                self._is_indexed = True
 
     @contextmanager
-    def _or_without(self) -> Iterator[None]:
-        """What is inside is one exchange; where it fails nothing is kept from here on."""
+    def _disabling_writes(self) -> Iterator[None]:
+        """Run the block as one exchange with MongoDB; where that fails, end it quietly and write no more."""
         try:
             with one_exchange():
                 yield
         except DatabaseUnreachable as error:
-            self._keeps = False
+            self._is_writable = False
             _log.info("%s are not kept: %s", self._name.replace("_", " "), error.facts.get("reason"))
 
     def _ids(self, metric: Metric, hours: range) -> Document:
@@ -112,5 +112,5 @@ def interval_of(hours: range) -> Interval:
 
 
 def naive_now() -> datetime:
-    """UTC, naive, as the documents are read."""
+    """The present in UTC, naive as the dates of documents that `HourCollection.find` returns."""
     return datetime.now(UTC).replace(tzinfo=None)

@@ -1,15 +1,15 @@
-"""Samples of whole hours kept as columns in MongoDB, for intervals that are too long to read document by document.
+"""Samples of whole hours, stored as columns in MongoDB for intervals that are too long to read document by document.
 
-A metric's collection is only read. What an hour held is kept in `hour_samples`, a document an hour, whoever read it;
-744 hours and as many before them are 1,488 documents of a metric instead of a million. Where nothing can be written
-every sample is read.
+A metric's collection is only read. The collection `hour_samples` has a document for each hour that a report or a server
+has read: 1,488 documents for 744 hours and as many before them, instead of a million. Where it cannot be written every
+sample is read.
 
-* **The last day of an interval** (`RECENT_HOURS`) is always read as it stands.
-* **Late, deleted and replaced samples** of the hours before it are noticed at each use: each hour's count in the index
-  and its last sample are compared, and hours that differ are read again. A million keys are some 0.3 s of MongoDB's
-  time. Where the index cannot be counted (a view, lists of times) every sample is read.
-* **Corrected ones**, which no count tells, within a day where a server runs: hours kept for over a day are read again,
-  one at each use, in a pass of it (`hour_keeper`) as many as let all have their turn.
+* **The last day of an interval** (`RECENT_HOURS`) is always read from the metric's collection.
+* **Late, deleted and replaced samples** of earlier hours are noticed at each use: the index's count of each hour and
+  its last sample are compared with the document, and hours that differ are read again. For a million keys MongoDB takes
+  0.3 s. Where the index cannot be counted (a view, lists of times) every sample is read.
+* **Corrected samples** leave the count as it is. Hours stored over a day ago are read again: one at each use, and in
+  each pass of a server (`summary_refresher`) enough to have read all of them within a day.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ COLLECTION = "hour_samples"
 
 RECENT_HOURS = 24
 SPAN_HOURS = 168
-"""Hours that are worked on together: 120,960 samples at 5 s, some 1.5 MB."""
+"""Hours that are read together: 120,960 samples at 5 s, some 1.5 MB."""
 
 _log = logging.getLogger(__name__)
 _A_DAY = timedelta(days=1)
 
 
 class HourSamples:
-    """The samples of one database, whole hours of them out of what is kept. Threads share it.
+    """Reads one database's samples, whole hours of them from `hour_samples`. Threads share it.
 
     Args:
-        store: where the samples are.
-        application: whose samples.
+        store: the database's samples.
+        application: the application whose samples are read.
     """
 
     def __init__(self, store: Store, application: str = DEFAULT_APPLICATION) -> None:
@@ -52,7 +52,7 @@ class HourSamples:
         self._collection = HourCollection(store.database, COLLECTION, "made_at", application)
 
     def read_window(self, metric: Metric, window: Window) -> WindowSamples:
-        """What `Store.read_window` gives. Raises DatabaseUnreachable, as it does."""
+        """The same samples as `Store.read_window`. Raises DatabaseUnreachable, as it does."""
         return in_window(self.read(metric, Interval(window.previous_start_utc, window.end_utc)), window)
 
     def read(self, metric: Metric, interval: Interval) -> StoredSamples:
@@ -71,59 +71,60 @@ class HourSamples:
         last = self._store.read_stored(metric, Interval(stop_utc, interval.end_utc))
         return join_stored([*first, *self.spans(metric, hours), last])
 
-    def spans(self, metric: Metric, hours: range, renewed: int = 1) -> Iterator[StoredSamples]:
-        """The samples of these hours, oldest first, up to SPAN_HOURS at a time; what was not kept is from then on.
+    def spans(self, metric: Metric, hours: range, reread: int = 1) -> Iterator[StoredSamples]:
+        """The samples of these hours, oldest first, up to SPAN_HOURS at a time; hours without a document get one.
 
-        Only where `Store.counts_by_index`.
+        Call it only where `Store.counts_by_index`.
 
         Args:
-            metric: whose.
+            metric: whose samples.
             hours: hours since 1970.
-            renewed: how many hours of each span that were kept over a day ago are read again.
+            reread: the number of hours of each span, stored over a day ago, that are read again.
 
         Raises:
             DatabaseUnreachable: as `read`.
         """
         for start in range(hours.start, hours.stop, SPAN_HOURS):
-            yield self._span(metric, range(start, min(start + SPAN_HOURS, hours.stop)), renewed)
+            yield self._span(metric, range(start, min(start + SPAN_HOURS, hours.stop)), reread)
 
-    def _span(self, metric: Metric, hours: range, renewed: int) -> StoredSamples:
-        found = {hour_of(document): document for document in self._collection.find(metric, hours)}
-        kept, empty = self._true(metric, {h: d for h, d in found.items() if d["version"] == VERSION})
-        for hour in _oldest(kept, renewed):
-            kept.pop(hour)
+    def _span(self, metric: Metric, hours: range, reread: int) -> StoredSamples:
+        documents = {hour_of(document): document for document in self._collection.find(metric, hours)}
+        valid, empty = self._compare(metric, {h: d for h, d in documents.items() if d["version"] == VERSION})
+        for hour in _oldest(valid, reread):
+            valid.pop(hour)
         parts = []
-        for is_known, run in groupby(hours, lambda hour: hour in kept or hour in empty):
+        for is_known, run in groupby(hours, lambda hour: hour in valid or hour in empty):
             if is_known:
-                parts.append(from_documents([kept[hour] for hour in run if hour in kept]))
+                parts.append(from_documents([valid[hour] for hour in run if hour in valid]))
             else:
-                some = list(run)
-                parts.append(self._read_and_keep(metric, range(some[0], some[-1] + 1)))
-        for hour in empty & found.keys():
-            self._collection.remove(metric, range(hour, hour + 1))
+                missing = list(run)
+                parts.append(self._read_and_store(metric, range(missing[0], missing[-1] + 1)))
+        for hour in empty & documents.keys():
+            self._collection.delete(metric, range(hour, hour + 1))
         return join_stored(parts)
 
-    def _true(self, metric: Metric, known: dict[int, Document]) -> tuple[dict[int, Document], set[int]]:
-        """Those that hold what is there, and hours in which nothing is."""
-        if not known:
+    def _compare(self, metric: Metric, documents: dict[int, Document]) -> tuple[dict[int, Document], set[int]]:
+        """The documents that agree with the index, and the hours that have no sample."""
+        if not documents:
             return {}, set()
-        looked_at = range(min(known), max(known) + 1)
+        compared = range(min(documents), max(documents) + 1)
         try:
-            ends = self._store.hour_fingerprints(metric, looked_at)
+            fingerprints = self._store.hour_fingerprints(metric, compared)
         except DatabaseUnreachable as error:
             _log.warning("hours of %s not compared, and so read: %s", metric.id, error.facts.get("reason"))
             return {}, set()
-        kept = {hour: document for hour, document in known.items() if is_valid(document, ends.get(hour))}
-        return kept, set(looked_at) - ends.keys()
+        valid = {hour: each for hour, each in documents.items() if is_valid(each, fingerprints.get(hour))}
+        return valid, set(compared) - fingerprints.keys()
 
-    def _read_and_keep(self, metric: Metric, hours: range) -> StoredSamples:
+    def _read_and_store(self, metric: Metric, hours: range) -> StoredSamples:
         samples = self._store.read_stored(metric, interval_of(hours))
         documents = to_documents(samples, self._collection.application, metric.id, naive_now())
         self._collection.write(list(documents.values()))
         return samples
 
 
-def _oldest(kept: dict[int, Document], count: int) -> list[int]:
-    """Those that were kept longest ago, over a day ago."""
+def _oldest(documents: dict[int, Document], count: int) -> list[int]:
+    """The hours that were stored longest ago, over a day ago."""
     before = naive_now() - _A_DAY
-    return sorted((hour for hour in kept if kept[hour]["made_at"] < before), key=lambda h: kept[h]["made_at"])[:count]
+    stored_at = {hour: document["made_at"] for hour, document in documents.items() if document["made_at"] < before}
+    return sorted(stored_at, key=stored_at.__getitem__)[:count]

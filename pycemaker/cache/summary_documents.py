@@ -1,12 +1,12 @@
-"""Hour summaries as documents of the collection `hour_summaries`: one a metric and UTC hour. Pure.
+"""Documents of the collection `hour_summaries`: the summary of one metric and UTC hour. Pure.
 
     {"_id": {"application": "", "metric": "cpu", "hour": ISODate("2026-05-20T11:00:00Z")},
      "version": 2774618013, "documents": 720, "summary": BinData(...), "criticities": {"high": 12, "low": 708},
      "made_at": ISODate(...), "checked_at": ISODate(...)}
 
-The application of samples that name none is the empty text. `documents` is how many documents the hour has by the
-index; those that were not taken at an instant are in no summary. `summary` is a row of numbers (`_NUMBERS`) and the
-histogram, 32 bits a bin, all little-endian: a document of 20 fields took four times as long to read.
+The application of samples that name none is the empty text. `documents` is the hour's count by the index; documents
+with a list of times are counted and are in no summary. `summary` is a row of numbers (`_NUMBERS`) and the histogram,
+32 bits a bin, all little-endian: a document of 20 fields took four times as long to read.
 """
 
 from __future__ import annotations
@@ -43,17 +43,17 @@ _NUMBERS = {
 
 
 def id_of(application: str, metric_id: str, hour: int) -> Document:
-    """The `_id` of an hour, in hours since 1970. MongoDB compares it with its fields in this order."""
+    """The `_id` of an hour, given in hours since 1970. The order of its fields counts: MongoDB compares them in it."""
     return {"application": application, "metric": metric_id, "hour": from_epoch_ms(hour * HOUR_MS)}
 
 
 def hour_of(document: Mapping[str, Any]) -> int:
-    """Which hour a document is of, in hours since 1970."""
+    """A document's hour, in hours since 1970."""
     return int.from_bytes(document["summary"][:8], "little", signed=True) // HOUR_MS
 
 
 def to_documents(summaries: HourSummaries, application: str, metric_id: str, now_utc: datetime) -> list[Document]:
-    """A document for each hour, oldest first, made and checked `now_utc`."""
+    """A document for each hour, oldest first, computed and compared at `now_utc`."""
     table, version = np.zeros(len(summaries), _row_type(summaries.unit)), version_of(summaries.unit)
     for name in (*_NUMBERS, "histogram"):
         table[name] = getattr(summaries, name)
@@ -72,7 +72,7 @@ def to_documents(summaries: HourSummaries, application: str, metric_id: str, now
 
 
 def from_documents(documents: Mapping[int, Mapping[str, Any]], unit: str) -> HourSummaries:
-    """The summaries that documents hold, given by their hours. No document gives no row."""
+    """The summaries of documents, given by their hours, oldest first. No document gives no row."""
     ordered = [documents[hour] for hour in sorted(documents)]
     table = np.frombuffer(b"".join(document["summary"] for document in ordered), _row_type(unit))
     names = tuple(sorted({name for document in ordered for name in document["criticities"]}))
@@ -89,7 +89,7 @@ def from_documents(documents: Mapping[int, Mapping[str, Any]], unit: str) -> Hou
 
 
 def version_of(unit: str) -> int:
-    """Stands for the layout of a document's numbers and for the bins: those of another one are made anew."""
+    """A checksum over the layout of `summary` and the bins; hours stored in another version are computed again."""
     return crc32(repr((_row_type(unit).descr, bin_edges(unit).tolist())).encode())
 
 

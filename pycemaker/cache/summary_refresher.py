@@ -1,4 +1,4 @@
-"""Keeps hour summaries and samples of the last two months up to date while a server runs, so that reports need not."""
+"""Thread of a server that refreshes the stored hours of the last two months, so that reports find them current."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ from pycemaker.window import Interval
 
 PASS_SECONDS = 1800.0
 FIRST_SECONDS = 30.0
-"""How far apart passes are, and how long after the start of a server the first one is."""
+"""The seconds between passes, and from a server's start to its first one."""
 
 SUMMARY_DAYS = HISTORY_DAYS + 31
-"""Of a report of a month that ends now: the history of the interval before which it begins, and the month itself."""
+"""The days of summaries that a report of a month until now reads: the history before it, and the month itself."""
 
 PASS_BUDGET = RefreshBudget(
     seconds=30.0, days_compared=SUMMARY_DAYS, hours_recomputed=SUMMARY_DAYS * 24 // 48 + 1, recheck_seconds=0
 )
-"""For one metric: all days are compared, and all hours made anew within the day's 48 passes."""
+"""A pass's work on one metric: all days are compared, and a day's 48 passes compute all hours again."""
 
 SAMPLE_DAYS = 62
-"""What a report of a month and the month before it read."""
+"""The days of samples that a report of a month reads: the month and the previous one."""
 
-_SPAN_RENEWED = SPAN_HOURS // 48 + 1
+_SPAN_REREAD = SPAN_HOURS // 48 + 1
 _PASS_ID = {"application": DEFAULT_APPLICATION, "metric": "", "hour": None}
 _log = logging.getLogger(__name__)
 
 
 class SummaryRefresher:
-    """A thread of a server that makes and compares what is kept of hours; of several servers one does so at a time.
+    """Thread that computes and compares stored hours, in one server at a time.
 
     Args:
-        store: where the samples are.
+        store: the database's samples.
         pass_seconds, first_seconds: see PASS_SECONDS.
     """
 
@@ -55,11 +55,11 @@ class SummaryRefresher:
         self._thread = threading.Thread(target=self._run, daemon=True, name="hours")
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End, and wait for the metric that is being worked on."""
+        """Stop the thread, and wait until it is done with its metric."""
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join()
@@ -70,31 +70,31 @@ class SummaryRefresher:
             wait_seconds = self._pass_seconds
             try:
                 if claim_pass(self._store.database, self._pass_seconds):
-                    self._bring_up_to_date()
+                    self._refresh()
             except PycemakerError as error:
                 _log.warning("hours not brought up to date: %s", error)
 
-    def _bring_up_to_date(self) -> None:
+    def _refresh(self) -> None:
         summaries, samples, end_utc = SummaryStore(self._store), HourSamples(self._store), datetime.now(UTC)
         for metric in METRICS:
             if self._stopping.is_set():
                 return
             summaries.read(metric, Interval(end_utc - timedelta(days=SUMMARY_DAYS), end_utc), PASS_BUDGET)
-            self._keep_samples(samples, metric, end_utc)
+            self._refresh_samples(samples, metric, end_utc)
 
-    def _keep_samples(self, samples: HourSamples, metric: Metric, end_utc: datetime) -> None:
-        """What is not kept by then is left for later passes."""
+    def _refresh_samples(self, samples: HourSamples, metric: Metric, end_utc: datetime) -> None:
+        """Read and store one metric's hours until the pass's seconds are over; later passes do the rest."""
         if not self._store.counts_by_index(metric):
             return
         until = time.monotonic() + PASS_BUDGET.seconds
         days, recent = timedelta(days=SAMPLE_DAYS), timedelta(hours=RECENT_HOURS)
-        for _span in samples.spans(metric, whole_hours(Interval(end_utc - days, end_utc - recent)), _SPAN_RENEWED):
+        for _span in samples.spans(metric, whole_hours(Interval(end_utc - days, end_utc - recent)), _SPAN_REREAD):
             if self._stopping.is_set() or time.monotonic() >= until:
                 return
 
 
 def claim_pass(database: Database, pass_seconds: float) -> bool:
-    """Whether the pass is this process's to make: no server began one in the time that lies between two.
+    """Claim the next pass; False where a server has begun one within the last nine tenths of `pass_seconds`.
 
     Raises:
         DatabaseUnreachable: MongoDB is away, or this user may not write.

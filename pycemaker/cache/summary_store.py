@@ -1,17 +1,18 @@
-"""Hour summaries kept in MongoDB: made when first needed, checked against the samples' count when used.
+"""Hour summaries in MongoDB: computed when first needed, compared with the samples' count at each use.
 
-A metric's collection is only read. What an hour comes to is kept in `hour_summaries`, whoever made it; several
-processes may make the same hour at a time, and the last one to write it has it. Where nothing can be written (a user
-who may only read) the summaries are made in memory, as many as there is time for.
+A metric's collection is only read; summaries are in `hour_summaries`. Several processes may compute the same hour at
+the same time, and the last write stays. Where the collection cannot be written (a user who may only read) summaries are
+computed in memory, as many as the budget allows.
 
-How changes of the samples are noticed, at each use:
+Changes of samples are noticed at each use:
 
-* **Late and deleted samples of the last day** (`RECENT_HOURS`) are noticed at once: their count in the index is
-  compared, and hours that differ are made anew. 17,280 keys at 5 s: some 8 ms of MongoDB's time.
-* **Older ones** within half an hour where a server runs: a pass of it (`hour_keeper`) compares all of them. Else within
-  as many uses as there are days: a day that was not compared for an hour is, the one for which that is longest ago.
-* **Corrected ones**, which no count tells, within a day where a server runs: an hour made over a day ago is made anew,
-  one at each use, in a pass as many as let all have their turn.
+* **Late and deleted samples of the last day** (`RECENT_HOURS`) at once: their count in the index is compared, and hours
+  that differ are computed again. For 17,280 keys at 5 s MongoDB takes some 8 ms.
+* **Older ones** within half an hour where a server runs, since each of its passes (`summary_refresher`) compares all
+  days. Else within as many uses as there are days: a use compares the day that was compared longest ago, over an hour
+  ago.
+* **Corrected samples**, which leave the count as it is, within a day where a server runs. Hours computed over a day ago
+  are computed again: one at each use, and in each pass enough to get through all of them within a day.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ COLLECTION = "hour_summaries"
 
 RECENT_HOURS = 24
 RUN_HOURS = 24
-"""Hours that are read or counted together: 17,280 samples at 5 s, 86,400 at 1 s."""
+"""Hours that are read together: 17,280 samples at 5 s, 86,400 at 1 s."""
 
 _A_DAY = timedelta(days=1)
 _log = logging.getLogger(__name__)
@@ -42,13 +43,13 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class RefreshBudget:
-    """How much is done for one metric at a use.
+    """Bounds of the work on one metric at a use.
 
     Attributes:
-        seconds: after which nothing more is begun; what is not made or compared by then is left for later uses.
-        days_compared: how many days are compared beside the last one.
-        hours_renewed: how many hours made over a day ago are made anew.
-        rest_seconds: a day beside the last one that was compared so lately is not compared again.
+        seconds: the time after which nothing more is begun; the rest is left for later uses.
+        days_compared: the number of days that are compared beside the last one.
+        hours_recomputed: the number of hours, computed over a day ago, that are computed again.
+        recheck_seconds: the age from which a day's comparison is repeated; the last day is always compared.
     """
 
     seconds: float
@@ -64,9 +65,9 @@ class SummaryStore:
     """The hour summaries of one database. Threads share it.
 
     Args:
-        store: where the samples are.
-        application: whose samples.
-        clock: seconds, as `time.monotonic` counts them.
+        store: the database's samples.
+        application: the application whose samples are summarized.
+        clock: seconds, as of `time.monotonic`.
     """
 
     def __init__(
@@ -79,113 +80,115 @@ class SummaryStore:
     def read(self, metric: Metric, interval: Interval, budget: RefreshBudget = REPORT_BUDGET) -> HourSummaries:
         """The summaries of the whole hours within an interval that has an end, oldest first.
 
-        What is missing is made, newest first. Where the effort does not go that far back the older hours have no row
-        yet; where it does not reach all that would be compared, they are as they were.
+        Missing hours are computed, newest first. Where the budget ends before the oldest ones, these have no row yet;
+        where it ends before all comparisons, the rest are as they were.
 
         Raises:
-            DatabaseUnreachable: MongoDB is away, and nothing is known.
+            DatabaseUnreachable: MongoDB is away, and no summary has been read.
         """
         hours, until = whole_hours(interval), self._clock() + budget.seconds
-        kept = self._kept(metric, hours)
+        documents = self._find(metric, hours)
         try:
-            changed = self._compare(metric, kept, budget, until)
-            self._make_missing(metric, hours, kept, until)
-            self._make_anew(metric, kept, changed, until)
+            changed = self._compare(metric, documents, budget, until)
+            self._add_missing(metric, hours, documents, until)
+            self._recompute(metric, documents, changed, until)
         except DatabaseUnreachable as error:
-            if not kept:
+            if not documents:
                 raise
             _log.warning("hour summaries of %s not brought up to date: %s", metric.id, error.facts.get("reason"))
-        return from_documents(kept, metric.unit)
+        return from_documents(documents, metric.unit)
 
-    def _kept(self, metric: Metric, hours: range) -> dict[int, Document]:
+    def _find(self, metric: Metric, hours: range) -> dict[int, Document]:
         version, documents = version_of(metric.unit), self._collection.find(metric, hours)
         return {hour_of(document): document for document in documents if document["version"] == version}
 
     # Comparing.
 
     def _compare(
-        self, metric: Metric, kept: dict[int, Document], budget: RefreshBudget, until: float
+        self, metric: Metric, documents: dict[int, Document], budget: RefreshBudget, until: float
     ) -> dict[int, int]:
-        """Hours to be made anew, and how many documents each has by the index."""
-        if not kept:
+        """The hours to compute again, each with its count by the index."""
+        if not documents:
             return {}
-        newest = max(kept)
+        newest = max(documents)
         recent = range(newest + 1 - RECENT_HOURS, newest + 1)
-        changed = self._differing(metric, kept, recent)
-        older = [hour for hour in kept if hour < recent.start]
-        for day in _least_recent(kept, older, budget):
+        changed = self._differing(metric, documents, recent)
+        older = [hour for hour in documents if hour < recent.start]
+        for day in _least_recent(documents, older, budget):
             if self._clock() >= until:
                 break
-            changed |= self._differing(metric, kept, day)
-            self._collection.note(metric, day, {"checked_at": naive_now()})
-        return changed | self._aged(metric, kept, budget.hours_recomputed)
+            changed |= self._differing(metric, documents, day)
+            self._collection.set_fields(metric, day, {"checked_at": naive_now()})
+        return changed | self._aged(metric, documents, budget.hours_recomputed)
 
-    def _differing(self, metric: Metric, kept: dict[int, Document], hours: range) -> dict[int, int]:
-        """Those whose documents are more or fewer than they were, found by halves."""
-        known = [hour for hour in hours if hour in kept]
+    def _differing(self, metric: Metric, documents: dict[int, Document], hours: range) -> dict[int, int]:
+        """The hours whose count by the index differs from their document's, found by halving."""
+        known = [hour for hour in hours if hour in documents]
         if not known:
             return {}
         span = range(known[0], known[-1] + 1)
         counted = self._store.count(metric, interval_of(span))
-        if counted == sum(kept[hour]["documents"] for hour in known):
+        if counted == sum(documents[hour]["documents"] for hour in known):
             return {}
         if len(span) == 1:
             return {span.start: counted}
         middle = span.start + len(span) // 2
         halves = range(span.start, middle), range(middle, span.stop)
-        return self._differing(metric, kept, halves[0]) | self._differing(metric, kept, halves[1])
+        return self._differing(metric, documents, halves[0]) | self._differing(metric, documents, halves[1])
 
-    def _aged(self, metric: Metric, kept: dict[int, Document], count: int) -> dict[int, int]:
-        """Those made longest ago, over a day ago."""
+    def _aged(self, metric: Metric, documents: dict[int, Document], count: int) -> dict[int, int]:
+        """The hours that were computed longest ago, over a day ago, each with its count by the index."""
         before = naive_now() - _A_DAY
-        oldest = sorted((document["made_at"], hour) for hour, document in kept.items() if document["made_at"] < before)
+        oldest = sorted((each["made_at"], hour) for hour, each in documents.items() if each["made_at"] < before)
         return {hour: self._store.count(metric, interval_of(range(hour, hour + 1))) for _, hour in oldest[:count]}
 
-    # Making.
+    # Computing.
 
-    def _make_missing(self, metric: Metric, hours: range, kept: dict[int, Document], until: float) -> None:
-        """Make what is missing, newest first; where there is no sample it is passed over."""
+    def _add_missing(self, metric: Metric, hours: range, documents: dict[int, Document], until: float) -> None:
+        """Compute the hours without a document, newest first, and skip stretches without a sample."""
         stop = hours.stop
         while self._clock() < until:
-            stop = next((hour + 1 for hour in range(stop - 1, hours.start - 1, -1) if hour not in kept), hours.start)
+            stop = next((hour + 1 for hour in reversed(range(hours.start, stop)) if hour not in documents), hours.start)
             newest_ms = self._store.newest_ms(metric, stop * HOUR_MS + 1) if stop > hours.start else None
             if newest_ms is None or newest_ms <= hours.start * HOUR_MS:
                 return
             newest = (newest_ms - 1) // HOUR_MS
-            if newest in kept:
+            if newest in documents:
                 stop = newest
                 continue
             start = max(hours.start, newest + 1 - RUN_HOURS)
-            start = next((hour + 1 for hour in range(newest, start - 1, -1) if hour in kept), start)
-            self._make(metric, range(start, newest + 1), kept)
+            start = next((hour + 1 for hour in reversed(range(start, newest + 1)) if hour in documents), start)
+            self._compute(metric, range(start, newest + 1), documents)
             stop = start
 
-    def _make_anew(self, metric: Metric, kept: dict[int, Document], changed: dict[int, int], until: float) -> None:
+    def _recompute(self, metric: Metric, documents: dict[int, Document], changed: dict[int, int], until: float) -> None:
         for hour in sorted(changed, reverse=True):
             if self._clock() >= until:
                 return
-            kept.pop(hour)
-            self._make(metric, range(hour, hour + 1), kept, changed[hour])
+            documents.pop(hour)
+            self._compute(metric, range(hour, hour + 1), documents, changed[hour])
 
-    def _make(self, metric: Metric, hours: range, kept: dict[int, Document], counted: int | None = None) -> None:
-        """Make these hours; `counted`: how many documents the one hour has by the index."""
+    def _compute(
+        self, metric: Metric, hours: range, documents: dict[int, Document], counted: int | None = None
+    ) -> None:
+        """Compute and store these hours; `counted` is the count by the index where it is one hour."""
         columns = self._store.read_columns(metric, interval_of(hours))
         summaries = summarize(columns, metric.unit)
-        documents = to_documents(summaries, self._collection.application, metric.id, naive_now())
+        computed = to_documents(summaries, self._collection.application, metric.id, naive_now())
         if counted is not None:
-            documents = [document | {"documents": counted} for document in documents]
-        kept.update((hour_of(document), document) for document in documents)
-        self._collection.write(documents)
-        if not documents:
-            self._collection.remove(metric, hours)
+            computed = [document | {"documents": counted} for document in computed]
+        documents.update((hour_of(document), document) for document in computed)
+        self._collection.write(computed)
+        if not computed:
+            self._collection.delete(metric, hours)
 
 
-def _least_recent(kept: dict[int, Document], hours: Iterable[int], budget: RefreshBudget) -> list[range]:
-    """Days of 24 hours of UTC to be compared, those for which that is longest ago first."""
+def _least_recent(documents: dict[int, Document], hours: Iterable[int], budget: RefreshBudget) -> list[range]:
+    """The UTC days that were compared longest ago, as hours, up to `days_compared`."""
     compared: dict[int, datetime] = {}
     for hour in hours:
-        day, at = hour // 24, kept[hour]["checked_at"]
-        compared[day] = min(at, compared.get(day, at))
+        day, checked_at = hour // 24, documents[hour]["checked_at"]
+        compared[day] = min(checked_at, compared.get(day, checked_at))
     before = naive_now() - timedelta(seconds=budget.recheck_seconds)
-    days = sorted((at, day) for day, at in compared.items() if at <= before)
+    days = sorted((checked_at, day) for day, checked_at in compared.items() if checked_at <= before)
     return [range(day * 24, day * 24 + 24) for _, day in days[: budget.days_compared]]

@@ -1,4 +1,4 @@
-"""Hour summaries in a real MongoDB: made once, compared at each use, right again after whatever happened to samples."""
+"""Hour summaries in a real MongoDB: computed once, compared at each use, right again after samples changed."""
 
 from __future__ import annotations
 
@@ -51,33 +51,33 @@ def afresh(database: Database) -> HourSummaries:
     return summarize(Store(database).read_columns(CPU, INTERVAL), "ratio")
 
 
-def assert_same(found: HourSummaries, expected: HourSummaries) -> None:
-    np.testing.assert_array_equal(found.hour_ms, expected.hour_ms)
-    np.testing.assert_array_equal(found.count, expected.count)
-    np.testing.assert_array_equal(found.maximum, expected.maximum)
-    np.testing.assert_allclose(found.total, expected.total)
+def assert_same(summaries: HourSummaries, expected: HourSummaries) -> None:
+    np.testing.assert_array_equal(summaries.hour_ms, expected.hour_ms)
+    np.testing.assert_array_equal(summaries.count, expected.count)
+    np.testing.assert_array_equal(summaries.maximum, expected.maximum)
+    np.testing.assert_allclose(summaries.total, expected.total)
 
 
 @pytest.mark.parametrize("step_seconds", [15, 60, 300])
-def test_hours_are_made_when_first_needed_whatever_the_cadence(database: Database, step_seconds: int) -> None:
+def test_hours_are_computed_when_first_needed_whatever_the_cadence(database: Database, step_seconds: int) -> None:
     fill(database, step_seconds)
-    found = read(database)
-    assert found.count.tolist() == [3600 // step_seconds] * 24 * DAYS
-    assert_same(found, afresh(database))
+    summaries = read(database)
+    assert summaries.count.tolist() == [3600 // step_seconds] * 24 * DAYS
+    assert_same(summaries, afresh(database))
     assert database[COLLECTION].count_documents({}) == 24 * DAYS
 
 
-def test_hours_that_are_kept_are_not_read_again_and_the_metrics_collections_are_left_alone(filled: Database) -> None:
+def test_stored_hours_are_not_read_again_and_the_metrics_collections_are_left_alone(filled: Database) -> None:
     before = list(filled["cpu_usage"].find())
     first = read(filled)
     filled.handle.command("profile", 2)
     again = read(filled)
     filled.handle.command("profile", 0)
-    looked_at = list(filled["system.profile"].find({"ns": {"$regex": "cpu_usage$"}, "op": {"$ne": "profile"}}))
+    operations = list(filled["system.profile"].find({"ns": {"$regex": "cpu_usage$"}, "op": {"$ne": "profile"}}))
     filled["system.profile"].drop()
     assert_same(again, first)
-    assert sum(each.get("docsExamined", 0) for each in looked_at) <= 1
-    assert sum(each.get("keysExamined", 0) for each in looked_at) <= 2 * 24 * 60 + 10
+    assert sum(each.get("docsExamined", 0) for each in operations) <= 1
+    assert sum(each.get("keysExamined", 0) for each in operations) <= 2 * 24 * 60 + 10
     assert list(filled["cpu_usage"].find()) == before
     assert sorted(filled.handle.list_collection_names()) == ["cpu_usage", COLLECTION]
 
@@ -85,10 +85,10 @@ def test_hours_that_are_kept_are_not_read_again_and_the_metrics_collections_are_
 def test_a_late_sample_of_the_last_day_is_in_the_next_use(filled: Database) -> None:
     read(filled)
     filled["cpu_usage"].insert_one(sample(5 * 3600 + 7, 0.99))
-    found = read(filled)
-    assert found.count[-6] == 61
-    assert found.maximum[-6] == 0.99
-    assert_same(found, afresh(filled))
+    summaries = read(filled)
+    assert summaries.count[-6] == 61
+    assert summaries.maximum[-6] == 0.99
+    assert_same(summaries, afresh(filled))
 
 
 def test_deleted_samples_are_gone_from_the_next_use_and_so_is_an_hour_that_has_none_left(filled: Database) -> None:
@@ -96,19 +96,19 @@ def test_deleted_samples_are_gone_from_the_next_use_and_so_is_an_hour_that_has_n
     filled["cpu_usage"].delete_one({"time_series": END - timedelta(minutes=30)})
     hour = {"$gt": END - timedelta(hours=3), "$lte": END - timedelta(hours=2)}
     filled["cpu_usage"].delete_many({"time_series": hour})
-    found = read(filled)
-    assert found.count[-3:].tolist() == [60, 60, 59]
-    assert len(found) == 24 * DAYS - 1
-    assert_same(found, afresh(filled))
-    assert_same(read(filled), found)
+    summaries = read(filled)
+    assert summaries.count[-3:].tolist() == [60, 60, 59]
+    assert len(summaries) == 24 * DAYS - 1
+    assert_same(summaries, afresh(filled))
+    assert_same(read(filled), summaries)
 
 
 def test_samples_that_fill_an_hour_without_any_are_in_the_next_use(filled: Database) -> None:
     hole = {"$gt": END - timedelta(hours=50), "$lte": END - timedelta(hours=46)}
-    kept = list(filled["cpu_usage"].find({"time_series": hole}))
+    samples = list(filled["cpu_usage"].find({"time_series": hole}))
     filled["cpu_usage"].delete_many({"time_series": hole})
     assert len(read(filled)) == 24 * DAYS - 4
-    filled["cpu_usage"].insert_many(kept)
+    filled["cpu_usage"].insert_many(samples)
     assert_same(read(filled), afresh(filled))
 
 
@@ -118,8 +118,8 @@ def test_a_late_sample_of_an_older_day_is_in_the_summaries_after_as_many_uses_as
     read(filled)
     filled["cpu_usage"].insert_many([sample((24 * back + 5) * 3600 + 7, 0.99) for back in range(1, DAYS)])
     for _ in range(DAYS):
-        found = read(filled)
-    assert_same(found, afresh(filled))
+        summaries = read(filled)
+    assert_same(summaries, afresh(filled))
 
 
 def test_a_pass_of_the_server_notices_late_samples_of_any_day(filled: Database) -> None:
@@ -134,32 +134,32 @@ def test_a_day_that_was_compared_within_the_hour_is_not_compared_again(filled: D
     assert read(filled, RefreshBudget(600.0)).count[-30] == 60
     filled[COLLECTION].update_many({}, {"$set": {"checked_at": datetime.now(UTC) - timedelta(minutes=61)}})
     for _ in range(DAYS):
-        found = read(filled, RefreshBudget(600.0))
-    assert found.count[-30] == 61
+        summaries = read(filled, RefreshBudget(600.0))
+    assert summaries.count[-30] == 61
 
 
-def test_corrected_samples_are_noticed_when_the_hour_is_made_anew_after_a_day(filled: Database) -> None:
+def test_corrected_samples_are_noticed_when_the_hour_is_computed_again_after_a_day(filled: Database) -> None:
     read(filled)
     filled["cpu_usage"].update_many({"time_series": {"$gt": END - timedelta(hours=2)}}, {"$set": {"value": 0.125}})
     assert read(filled).maximum[-1] > 0.125
     filled[COLLECTION].update_many({}, {"$set": {"made_at": datetime.now(UTC) - timedelta(hours=25)}})
     for _ in range(2):
-        found = read(filled, RefreshBudget(600.0, hours_recomputed=12 * DAYS))
-    assert found.maximum[-2:].tolist() == [0.125, 0.125]
+        summaries = read(filled, RefreshBudget(600.0, hours_recomputed=12 * DAYS))
+    assert summaries.maximum[-2:].tolist() == [0.125, 0.125]
 
 
-def test_a_document_that_was_not_taken_at_an_instant_makes_no_hour_anew_for_ever(filled: Database) -> None:
+def test_a_list_of_times_does_not_have_its_hour_computed_again_at_each_use(filled: Database) -> None:
     times = [END - timedelta(hours=5, minutes=30), END - timedelta(hours=5, minutes=20)]
     filled["cpu_usage"].insert_one({"time_series": times, "value": 9.0})
     for _ in range(2):
-        found = read(filled)
-    made = {document["made_at"] for document in filled[COLLECTION].find()}
-    assert found.count[-6] == 60
+        summaries = read(filled)
+    made_at = {document["made_at"] for document in filled[COLLECTION].find()}
+    assert summaries.count[-6] == 60
     read(filled)
-    assert {document["made_at"] for document in filled[COLLECTION].find()} == made
+    assert {document["made_at"] for document in filled[COLLECTION].find()} == made_at
 
 
-def test_where_time_is_short_the_newest_hours_are_made_and_later_uses_go_on(filled: Database) -> None:
+def test_where_time_is_short_the_newest_hours_are_computed_and_later_uses_go_on(filled: Database) -> None:
     ticks = count()
     hurried = SummaryStore(Store(filled), clock=lambda: float(next(ticks)))
     assert len(hurried.read(CPU, INTERVAL, RefreshBudget(seconds=3.0))) == 48
@@ -167,28 +167,28 @@ def test_where_time_is_short_the_newest_hours_are_made_and_later_uses_go_on(fill
     assert_same(hurried.read(CPU, INTERVAL, RefreshBudget(seconds=30.0)), afresh(filled))
 
 
-def test_a_user_who_may_not_write_has_the_same_summaries_out_of_memory(filled: Database) -> None:
+def test_a_user_who_may_not_write_gets_the_same_summaries(filled: Database) -> None:
     filled.handle.create_collection(COLLECTION, viewOn="nothing", pipeline=[])  # MongoDB refuses to write to a view
     assert_same(read(filled), afresh(filled))
     assert list(filled[COLLECTION].find()) == []
 
 
-def test_several_processes_that_make_the_same_hours_are_no_fault(database_url: str, filled: Database) -> None:
+def test_several_processes_may_compute_the_same_hours(database_url: str, filled: Database) -> None:
     others = [Database(database_url) for _ in range(4)]
     with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(read, others))
-    for other, each in zip(others, found, strict=True):
+        summaries = list(pool.map(read, others))
+    for other, each in zip(others, summaries, strict=True):
         assert_same(each, afresh(filled))
         other.close()
     assert filled[COLLECTION].count_documents({}) == 24 * DAYS
 
 
-def test_hours_that_nobody_reads_any_more_are_removed_by_mongodb_itself(filled: Database) -> None:
+def test_mongodb_removes_hours_that_nobody_reads_any_more(filled: Database) -> None:
     read(filled)
     assert filled[COLLECTION].index_information()["checked_at_1"]["expireAfterSeconds"] == 90 * 86_400
 
 
-def test_documents_of_another_layout_are_made_anew(filled: Database) -> None:
+def test_documents_of_another_layout_are_replaced(filled: Database) -> None:
     read(filled)
     filled[COLLECTION].update_many({}, {"$set": {"version": 0, "summary": b"12345678"}})
     assert_same(read(filled), afresh(filled))
@@ -200,7 +200,7 @@ def test_of_several_servers_one_makes_a_pass(database: Database) -> None:
     assert claim_pass(database, -1)
 
 
-def test_a_server_makes_the_hours_of_its_metrics_by_itself(database: Database) -> None:
+def test_a_server_computes_the_hours_of_its_metrics_by_itself(database: Database) -> None:
     now = datetime.now(UTC)
     database["cpu_usage"].insert_many({"time_series": now - timedelta(minutes=n), "value": 1} for n in range(300))
     refresher = SummaryRefresher(Store(database), first_seconds=0.0)

@@ -17,7 +17,7 @@ NOW = datetime(2026, 5, 20, 12, tzinfo=UTC)
 HOUR = 494_000
 
 
-def stored(stored_s: list[int] | None = None) -> StoredSamples:
+def samples_of_two_hours(stored_s: list[int] | None = None) -> StoredSamples:
     """Two hours and a gap between them: the hour's first instant and its last, one time twice, one without a reading."""
     time_ms = HOUR * HOUR_MS + np.array([1, 5_000, 5_000, HOUR_MS, 2 * HOUR_MS + 7], np.int64)
     reading = np.array([0.1, -1e300, np.nan, 5e-324, 0.30000000000000004])
@@ -26,12 +26,12 @@ def stored(stored_s: list[int] | None = None) -> StoredSamples:
 
 
 def through_mongodb(samples: StoredSamples) -> list[dict[str, Any]]:
-    made = to_documents(samples, "", "cpu", NOW)
-    return bson.decode_all(b"".join(bson.encode(document) for document in made.values()))
+    documents = to_documents(samples, "", "cpu", NOW)
+    return bson.decode_all(b"".join(bson.encode(document) for document in documents.values()))
 
 
 def test_samples_come_back_bit_by_bit() -> None:
-    samples = stored([1_778_400_000, 1_778_400_007, 1_778_400_003, 0, 4_294_967_295])
+    samples = samples_of_two_hours([1_778_400_000, 1_778_400_007, 1_778_400_003, 0, 4_294_967_295])
     again = from_documents(through_mongodb(samples))
     assert columns_digest([("cpu", again.columns)]) == columns_digest([("cpu", samples.columns)])
     assert again.columns.time_ms.dtype == np.int64
@@ -39,26 +39,31 @@ def test_samples_come_back_bit_by_bit() -> None:
     assert again.stored_s.tolist() == [1_778_400_000, 1_778_400_007, 1_778_400_003, 0, 4_294_967_295]
 
 
-def test_where_one_document_does_not_tell_when_samples_were_stored_none_does() -> None:
-    told, untold = through_mongodb(stored([1, 2, 3, 4, 5])), through_mongodb(stored())
-    assert from_documents([told[0], untold[1]]).stored_s is None
-    assert from_documents([told[0], told[1]]).stored_s is not None
+def test_one_document_without_storing_times_leaves_all_without() -> None:
+    timed, untimed = through_mongodb(samples_of_two_hours([1, 2, 3, 4, 5])), through_mongodb(samples_of_two_hours())
+    assert from_documents([timed[0], untimed[1]]).stored_s is None
+    assert from_documents([timed[0], timed[1]]).stored_s is not None
 
 
-def test_a_document_says_whose_hour_it_is_how_many_samples_it_has_and_only_their_words() -> None:
-    made = to_documents(stored(), "", "cpu", NOW)
-    assert list(made) == [HOUR, HOUR + 2]
-    assert made[HOUR]["_id"] == {"application": "", "metric": "cpu", "hour": datetime(2026, 5, 10, 8, tzinfo=UTC)}
-    assert (made[HOUR]["documents"], made[HOUR]["words"]) == (4, ["a.b$c", "low", "unknown"])
-    assert (made[HOUR + 2]["documents"], made[HOUR + 2]["words"]) == (1, ["low"])
+def test_a_document_has_its_hour_the_number_of_its_samples_and_only_their_words() -> None:
+    documents = to_documents(samples_of_two_hours(), "", "cpu", NOW)
+    assert list(documents) == [HOUR, HOUR + 2]
+    assert documents[HOUR]["_id"] == {"application": "", "metric": "cpu", "hour": datetime(2026, 5, 10, 8, tzinfo=UTC)}
+    assert (documents[HOUR]["documents"], documents[HOUR]["words"]) == (4, ["a.b$c", "low", "unknown"])
+    assert (documents[HOUR + 2]["documents"], documents[HOUR + 2]["words"]) == (1, ["low"])
 
 
-def test_a_document_is_true_where_the_index_has_as_many_documents_and_the_same_last_one() -> None:
-    document = to_documents(stored([1, 2, 3, 4, 5]), "", "cpu", NOW)[HOUR]
-    end = HourFingerprint(HOUR, 4, (HOUR + 1) * HOUR_MS, 4)
-    assert is_valid(document, end)
-    assert is_valid(document, replace(end, stored_s=None))
-    for other in (None, replace(end, documents=3), replace(end, last_ms=end.last_ms - 1), replace(end, stored_s=5)):
+def test_a_document_is_valid_where_the_index_has_the_same_count_and_last_sample() -> None:
+    document = to_documents(samples_of_two_hours([1, 2, 3, 4, 5]), "", "cpu", NOW)[HOUR]
+    fingerprint = HourFingerprint(HOUR, 4, (HOUR + 1) * HOUR_MS, 4)
+    assert is_valid(document, fingerprint)
+    assert is_valid(document, replace(fingerprint, stored_s=None))
+    for other in (
+        None,
+        replace(fingerprint, documents=3),
+        replace(fingerprint, last_ms=fingerprint.last_ms - 1),
+        replace(fingerprint, stored_s=5),
+    ):
         assert not is_valid(document, other)
 
 

@@ -29,11 +29,11 @@ def test_every_number_of_a_summary_comes_back_out_of_its_document(unit: str) -> 
     again = from_documents({hour_of(document): document for document in stored}, unit)
     for field in fields(HourSummaries):
         np.testing.assert_array_equal(getattr(again, field.name), getattr(summaries, field.name))
-        if isinstance(kept := getattr(again, field.name), np.ndarray):
-            assert kept.dtype == getattr(summaries, field.name).dtype
+        if isinstance(array := getattr(again, field.name), np.ndarray):
+            assert array.dtype == getattr(summaries, field.name).dtype
 
 
-def test_a_document_says_whose_hour_it_is_and_how_many_samples_it_has() -> None:
+def test_a_document_has_its_hour_and_the_number_of_its_samples() -> None:
     first, last = to_documents(summarize(columns(), "ratio"), "", "cpu", NOW)
     assert first["_id"] == {"application": "", "metric": "cpu", "hour": datetime(2026, 5, 10, 8, tzinfo=UTC)}
     assert (first["documents"], first["criticities"]) == (4, {"low": 2, "a.b$c": 2})

@@ -16,7 +16,8 @@ from pycemaker.errors import InvalidSettings
 from pycemaker.i18n.language import DEFAULT as DEFAULT_LANGUAGE
 from pycemaker.i18n.language import LANGUAGES
 from pycemaker.parsing import env_file
-from pycemaker.parsing.addresses import parse_address, parse_allowed
+from pycemaker.parsing.addresses import parse_address
+from pycemaker.parsing.allowed_recipients import is_allowed, parse_allowed
 from pycemaker.parsing.hosts import is_local
 from pycemaker.parsing.setting_values import (
     FirebaseKey,
@@ -181,10 +182,8 @@ class Settings:
         return tuple(secret for secret in (self.password, self.api_token, self.mongo_db_url, key) if secret)
 
     def allows_recipient(self, address: str) -> bool:
-        """Whether reports may go to `address`, compared without regard to case."""
-        plain = address.lower()
-        domain = "@" + plain.rpartition("@")[2]
-        return any(entry in ("*", plain, domain) for entry in self.report_recipients)
+        """Whether reports may go to `address`: see `parsing.allowed_recipients`."""
+        return is_allowed(address, self.report_recipients)
 
 
 WITHOUT_SECRETS = {"PASSWORD": "", "EMAIL_FROM": "", "API_TOKEN": "", "FIREBASE_SETTINGS": "none"}

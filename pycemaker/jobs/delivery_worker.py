@@ -20,7 +20,8 @@ from pycemaker.jobs import states
 from pycemaker.jobs.artifacts import ArtifactStore
 from pycemaker.jobs.job_document import JobDocument, first_due
 from pycemaker.jobs.job_store import ORPHANED, JobStore, LeaseLost
-from pycemaker.jobs.retry import RetryOnOutage, delay_seconds
+from pycemaker.jobs.outage_retry import RetryOnOutage
+from pycemaker.jobs.retry import delay_seconds
 from pycemaker.mail.compose import readdress
 from pycemaker.parsing.address_pattern import mask_addresses
 from pycemaker.reports.artifact_names import MESSAGE

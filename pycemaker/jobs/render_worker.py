@@ -19,8 +19,8 @@ from pycemaker.jobs.artifacts import ArtifactStore
 from pycemaker.jobs.delivery_worker import headers_for
 from pycemaker.jobs.job_document import JobDocument, sha256_hex
 from pycemaker.jobs.job_store import ORPHANED, JobStore
+from pycemaker.jobs.outage_retry import RetryOnOutage
 from pycemaker.jobs.render_task import task_of
-from pycemaker.jobs.retry import RetryOnOutage
 from pycemaker.mail.compose import readdress
 from pycemaker.reports import workspace
 from pycemaker.reports.artifact_names import EXECUTED_NOTEBOOK, MESSAGE

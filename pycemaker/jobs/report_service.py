@@ -27,9 +27,9 @@ from pycemaker.jobs.heartbeat import Heartbeat
 from pycemaker.jobs.job_document import JobDocument, new_document
 from pycemaker.jobs.job_store import JobStore, LeaseLost
 from pycemaker.jobs.limits import JobLimits
+from pycemaker.jobs.outage_retry import outage_retry
 from pycemaker.jobs.render_worker import RenderWorker
 from pycemaker.jobs.retention import Retention
-from pycemaker.jobs.retry import outage_retry
 from pycemaker.jobs.submission import Submission, submission_of
 from pycemaker.jobs.waiters import Waiters
 from pycemaker.jobs.warm_slot import WarmSlot

@@ -19,7 +19,7 @@ _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _LOCAL = re.compile(rf"(?=.{{1,64}}\Z){_WORD}(?:\.{_WORD})*", re.ASCII)
 _DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*", re.ASCII)
 _BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
-_SEPARATORS = re.compile("[,;]")
+SEPARATORS = re.compile("[,;]")
 
 
 def parse_address(text: str, *, single_label: bool = False) -> str:
@@ -36,7 +36,7 @@ def parse_address(text: str, *, single_label: bool = False) -> str:
     local, at, domain = text.rpartition("@")
     ascii_local = _BEYOND_ASCII.sub("x", local)
     if at and len(text) <= 254 and _LOCAL.fullmatch(ascii_local):
-        plain = _parse_domain(domain)
+        plain = parse_domain(domain)
         if plain and (single_label or "." in plain) and len(local) + len(plain) < 254:
             if local != ascii_local:
                 raise LocalPartNotAscii(text=text[:40])
@@ -44,7 +44,7 @@ def parse_address(text: str, *, single_label: bool = False) -> str:
     raise InvalidAddress(text=text[:40])
 
 
-def _parse_domain(text: str) -> str | None:
+def parse_domain(text: str) -> str | None:
     """The domain in ASCII; one that is ASCII keeps its case. None where it is no domain."""
     try:
         plain = text if text.isascii() else parse_host(text)
@@ -60,33 +60,9 @@ def parse_recipients(text: str, *, single_label: bool = False) -> tuple[str, ...
         InvalidAddress: one of them is none, there is none at all, or there are more than MOST_RECIPIENTS.
     """
     known: dict[str, str] = {}
-    for part in _SEPARATORS.split(text):
+    for part in SEPARATORS.split(text):
         address = parse_address(part.strip(), single_label=single_label)
         known.setdefault(address.lower(), address)
     if len(known) > MOST_RECIPIENTS:
         raise InvalidAddress(text=f"{len(known)} addresses, of {MOST_RECIPIENTS} at most")
     return tuple(known.values())
-
-
-def parse_allowed(text: str) -> tuple[str, ...]:
-    """An allow-list in small letters: addresses, `@domains` and `*`, by commas or semicolons.
-
-    Raises:
-        ValueError: an entry is none of these, or there is none at all.
-        InvalidAddress: an entry is no address.
-    """
-    entries = [entry.strip() for entry in _SEPARATORS.split(text) if entry.strip()]
-    if not entries:
-        raise ValueError(text)
-    return tuple(map(_allowed, entries))
-
-
-def _allowed(entry: str) -> str:
-    if entry == "*":
-        return entry
-    if not entry.startswith("@"):
-        return parse_address(entry, single_label=True).lower()
-    domain = _parse_domain(entry[1:])
-    if domain is None:
-        raise ValueError(entry)
-    return f"@{domain.lower()}"

@@ -1,6 +1,5 @@
 """Metric answers: the samples of a read in the requested shape, with an ETag.
 
-An ETag stands for the bytes: it is made of the digests of the documents in the answer and of everything else in it.
 An answer too long to hold is not known before it is sent, and gets a random ETag, never given again. A downsampled one
 is known: few documents are left of however many.
 """
@@ -8,16 +7,15 @@ is known: few documents are left of however many.
 from __future__ import annotations
 
 import itertools
-import secrets
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from pycemaker.cache.store import SampleRead
-from pycemaker.series.batches import Batch, batches_digest, text_digest
+from pycemaker.series.batches import Batch
 from pycemaker.series.downsample import Downsampler
-from pycemaker.web import response_bodies
+from pycemaker.web import etags, response_bodies
 from pycemaker.web.formats import BROKEN_OFF, Shape, write
 from pycemaker.window import Window, to_iso_text
 
@@ -109,7 +107,7 @@ def interval(current: SampleRead, previous: SampleRead, window: Window, shape: S
     if shape.max_points and not (now.is_whole and before.is_whole):
         with slot():
             chunks, body = _joined_if_short(chunks)
-        etag = f'"{text_digest(body)}"' if body is not None else etag
+        etag = etags.etag_of_body(body) if body is not None else etag
         whole_bytes = CACHED_WHOLE_BYTES
     holds = current.is_valid, previous.is_valid  # not the reads: the response cache would keep their pages alive
 
@@ -150,9 +148,8 @@ def _prefetch(reading: SampleRead) -> _Prefetch:
 
 def _etag(parts: list[_Prefetch], *more: str | Shape) -> str:
     if not all(part.is_whole for part in parts):
-        return f'"{secrets.token_urlsafe(16)}"'
-    digests = [batches_digest(part.head) for part in parts]
-    return f'"{batches_digest((), *digests, *map(str, more))}"'
+        return etags.random_etag()
+    return etags.etag_of_batches([part.head for part in parts], *map(str, more))
 
 
 def _downsampled(batches: Iterator[Batch], max_points: int) -> Downsampler:
@@ -160,11 +157,3 @@ def _downsampled(batches: Iterator[Batch], max_points: int) -> Downsampler:
     for batch in batches:
         downsampler.add(batch)
     return downsampler
-
-
-def matches(if_none_match: str | None, etag: str) -> bool:
-    """True where an `If-None-Match` header has this tag (RFC 9110, 13.1.2)."""
-    if not if_none_match:
-        return False
-    given = (tag.strip().removeprefix("W/") for tag in if_none_match.split(","))
-    return if_none_match == etag or any(tag in ("*", etag) for tag in given)

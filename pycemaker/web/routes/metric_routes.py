@@ -16,6 +16,7 @@ from pycemaker import errors
 from pycemaker.metrics import find_metric
 from pycemaker.telemetry.request_ids import REQUEST_ID
 from pycemaker.web import metric_answers
+from pycemaker.web.etags import matches
 from pycemaker.web.formats import Shape, parse_shape
 from pycemaker.web.middleware.response_cache import IS_VALID
 from pycemaker.web.services import STREAMS, Services
@@ -67,7 +68,7 @@ def _send(answer: metric_answers.MetricAnswer, streams: threading.BoundedSemapho
         response.set_header(name, text)
     if not moves:
         request.environ[IS_VALID] = answer.is_valid
-    if metric_answers.matches(request.environ.get("HTTP_IF_NONE_MATCH"), answer.etag):
+    if matches(request.environ.get("HTTP_IF_NONE_MATCH"), answer.etag):
         response.status = 304
         return b""
     return _body(answer, streams)

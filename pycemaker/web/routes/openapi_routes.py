@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-
 from bottle import Bottle, request, response
 
 from pycemaker.web import response_bodies
 from pycemaker.web.error_handling import JSON
-from pycemaker.web.metric_answers import matches
+from pycemaker.web.etags import etag_of_body, matches
 from pycemaker.web.openapi.document import document
 from pycemaker.web.services import Services
 
@@ -19,7 +17,7 @@ def add_openapi(app: Bottle, services: Services) -> None:
     @app.get("/openapi.json")  # type: ignore[untyped-decorator]
     def openapi() -> bytes:
         body = response_bodies.json_bytes(document([(route.rule, route.method) for route in app.routes], services))
-        etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+        etag = etag_of_body(body)
         response.content_type = JSON
         response.set_header("ETag", etag)
         response.set_header("Cache-Control", "no-cache")

@@ -14,8 +14,8 @@ from pycemaker.jobs import states
 from pycemaker.jobs.artifacts import ArtifactStore
 from pycemaker.jobs.job_document import new_recipients, sha256_hex
 from pycemaker.jobs.job_store import JobStore, LeaseLost
+from pycemaker.jobs.outage_retry import outage_retry
 from pycemaker.jobs.render_worker import RenderWorker
-from pycemaker.jobs.retry import outage_retry
 from pycemaker.mongo.database import Database
 from pycemaker.reports.model import OnProgress
 from tests.services.rendered import NOW

@@ -1,9 +1,9 @@
-"""Answers in flight: those handed to the HTTP server that their clients have perhaps not taken yet, bounded in bytes.
+"""Bounds the bytes of answers in flight: handed to the HTTP server, and perhaps not read by their clients yet.
 
-Granian copies each answer, keeps the copy until the client has taken it, and does not say when that is. What the kernel
-says is how many connections are being sent something, and a connection has one answer at a time: so no more than the
-largest of so many answers are left of those handed over. It is asked only where the bound is reached. Beyond that an
-answer is a 503, and clients that take little are ended (`stalled`), so that none of them keeps others out for long.
+Granian copies each answer, keeps the copy until the client has read it, and does not say when that is. The kernel tells
+how many connections still have bytes to deliver. A connection has one answer at a time, so of the counted answers at
+most that many are left, at worst the largest. The kernel is asked only where the bound is reached. Beyond the bound an
+answer is a 503, and slow clients are disconnected (`write_timeout`), so that none of them blocks others for long.
 """
 
 from __future__ import annotations
@@ -22,26 +22,28 @@ from pycemaker.web.error_handling import refuse
 from pycemaker.web.wsgi import Application, Environ, StartResponse
 
 MOST_BYTES = 48 * 2**20
-"""Of all answers in flight: six of the longest that go out whole, 30 of 1.5 MB."""
+"""The bound over all answers in flight: six of the longest that are sent whole, 30 of 1.5 MB."""
 
 SMALL_BYTES = 16 * 1024
-"""Answers up to this size are not counted: one for each connection that there may be takes 128 MB."""
+"""Answers up to this size are not counted: one on each possible connection takes 128 MB."""
 
 BUILD_SLOTS = 4
-"""Answers that are made at a time before they go out whole. Python makes no two at once; each holds it twice."""
+"""Answers that are built at a time before they are sent whole. Python builds no two at once; each is held twice."""
 
 BUILD_SLOT_SECONDS = 2.5
-"""How long an answer waits for one of these places: longer than those who have one find that MongoDB is away."""
+"""The longest wait for a slot: longer than a build takes to notice that MongoDB is away."""
 
-WAITERS = 32
-_LOOKS, _LOOK_SECONDS = 50, 0.01
-"""How many answers wait for room before they are made, and how often each looks for it: fast clients' go by soon."""
+BUILD_WAITERS = 32
+"""Answers that may wait for room before they are built."""
 
-_LOOK_SHARE = 10
-"""How many times as long as a look takes there is until the next one: with 8,000 connections it is 10 ms."""
+_POLLS, _POLL_SECONDS = 50, 0.01
+"""A wait's checks for room, and the seconds between them: fast clients have read their answers soon."""
 
-_HANDED_SECONDS = 0.02
-"""For how long an answer counts whatever the kernel says: until it has been given the first bytes of it."""
+_RECOUNT_RATIO = 10
+"""The pause after a count of connections, in times of its duration; counting 8,000 takes 10 ms."""
+
+_GRACE_SECONDS = 0.02
+"""An answer this young counts whatever the kernel says, which may not have its first bytes yet."""
 
 _DESCRIPTORS = Path("/proc/self/fd")
 
@@ -50,61 +52,61 @@ class InFlight:
     """Counts the bytes of answers in flight. Threads share it.
 
     Args:
-        sending: how many connections are being sent something now; None where nobody knows, and nothing is bounded.
+        count_sending: the number of connections with bytes to deliver; where it is None, unknown, nothing is bounded.
         most_bytes: the bound.
     """
 
-    def __init__(self, sending: Callable[[], int | None] = lambda: None, most_bytes: int = MOST_BYTES) -> None:
-        self._sending = sending
+    def __init__(self, count_sending: Callable[[], int | None] = lambda: None, most_bytes: int = MOST_BYTES) -> None:
+        self._count_sending = count_sending
         self._most_bytes = most_bytes
         self._lock = threading.Lock()
-        self._waiters = threading.BoundedSemaphore(WAITERS)
-        self._made = threading.BoundedSemaphore(BUILD_SLOTS)
-        self._makers = threading.BoundedSemaphore(BUILD_SLOTS)
+        self._build_slots = threading.BoundedSemaphore(BUILD_SLOTS)
+        self._build_waiters = threading.BoundedSemaphore(BUILD_WAITERS)
+        self._send_waiters = threading.BoundedSemaphore(BUILD_SLOTS)
         self._answers: list[tuple[float, int]] = []
         self._bytes = 0
-        self._look_at = float("-inf")
+        self._next_count_at = float("-inf")
 
     @property
     def is_full(self) -> bool:
-        """Whether there is room for a quarter of the bound at most."""
+        """Whether less than a quarter of the bound is free."""
         return not self._admits(self._most_bytes // 4)
 
-    def take(self, size_bytes: int) -> None:
-        """Count an answer that is about to be handed over.
+    def add(self, size_bytes: int) -> None:
+        """Count an answer that is about to be sent.
 
         Raises:
             TooManyStreams: there is no room for it.
         """
         if size_bytes > SMALL_BYTES:
-            self._wait_until(lambda: self._admits(size_bytes, counts=True), self._made)
+            self._wait_until(lambda: self._admits(size_bytes, counts=True), self._send_waiters)
 
     @contextmanager
     def build_slot(self) -> Iterator[None]:
-        """One of the places for making an answer that goes out whole, as long as the block lasts.
+        """Hold a slot for building an answer that is sent whole, as long as the block lasts.
 
         Raises:
-            TooManyStreams: there is none, or no room for what would be made.
+            TooManyStreams: no slot is free, or there is no room for what would be built.
         """
-        self._wait_until(lambda: not self.is_full, self._waiters)
-        if not self._makers.acquire(timeout=BUILD_SLOT_SECONDS):
+        self._wait_until(lambda: not self.is_full, self._build_waiters)
+        if not self._build_slots.acquire(timeout=BUILD_SLOT_SECONDS):
             raise self._refusal()
         try:
             yield
         finally:
-            self._makers.release()
+            self._build_slots.release()
 
-    def _wait_until(self, has_room: Callable[[], bool], places: threading.BoundedSemaphore) -> None:
+    def _wait_until(self, has_room: Callable[[], bool], waiters: threading.BoundedSemaphore) -> None:
         if has_room():
             return
-        if places.acquire(blocking=False):
+        if waiters.acquire(blocking=False):
             try:
-                for _ in range(_LOOKS):
-                    time.sleep(_LOOK_SECONDS)
+                for _ in range(_POLLS):
+                    time.sleep(_POLL_SECONDS)
                     if has_room():
                         return
             finally:
-                places.release()
+                waiters.release()
         raise self._refusal()
 
     def _refusal(self) -> TooManyStreams:
@@ -113,49 +115,49 @@ class InFlight:
     def _admits(self, size_bytes: int, *, counts: bool = False) -> bool:
         with self._lock:
             if self._bytes + size_bytes > self._most_bytes:
-                self._forget_taken()
+                self._forget_delivered()
             fits = self._bytes + size_bytes <= self._most_bytes
             if fits and counts:
                 self._answers.append((time.monotonic(), size_bytes))
                 self._bytes += size_bytes
             return fits
 
-    def _forget_taken(self) -> None:
-        """Keep what was handed over just now, and of the others as many as are being sent, the largest."""
+    def _forget_delivered(self) -> None:
+        """Keep the young answers, and of the older ones the largest, as many as connections are sending."""
         now = time.monotonic()
-        if now < self._look_at:
+        if now < self._next_count_at:
             return
-        count = self._sending() or 0
-        self._look_at = now + max(_LOOK_SECONDS, _LOOK_SHARE * (time.monotonic() - now))
-        young = [each for each in self._answers if each[0] > now - _HANDED_SECONDS]
+        count = self._count_sending() or 0
+        self._next_count_at = now + max(_POLL_SECONDS, _RECOUNT_RATIO * (time.monotonic() - now))
+        young = [each for each in self._answers if each[0] > now - _GRACE_SECONDS]
         old = self._answers[: len(self._answers) - len(young)]
         self._answers = sorted(heapq.nlargest(count, old, key=itemgetter(1))) + young
         self._bytes = sum(size for _, size in self._answers)
 
 
 def bound_answers(application: Application, in_flight: InFlight) -> Application:
-    """The application, an answer of one piece refused where too much is in flight already."""
+    """The application, with answers of one piece refused where too much is in flight."""
 
     def bounded(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        started: list[Any] = []
+        response_start: list[Any] = []
 
-        def start(*said: Any) -> None:
-            started[:] = said
+        def hold_start(*arguments: Any) -> None:
+            response_start[:] = arguments
 
-        body = application(environ, start)
+        body = application(environ, hold_start)
         if isinstance(body, list):
             try:
-                in_flight.take(sum(map(len, body)))
+                in_flight.add(sum(map(len, body)))
             except TooManyStreams as error:
                 return refuse(error, start_response)
-        start_response(*started)
+        start_response(*response_start)
         return body
 
     return bounded
 
 
 def connections_sending() -> int | None:
-    """How many of this process's connections have not been acknowledged all that was sent; None where unknown."""
+    """The number of this process's connections with bytes that the client has not acknowledged; None where unknown."""
     try:
         return sum(map(_is_sending, (int(each.name) for each in _DESCRIPTORS.iterdir())))
     except (ImportError, OSError):
@@ -169,4 +171,4 @@ def _is_sending(descriptor: int) -> bool:
     try:
         return any(fcntl.ioctl(descriptor, termios.TIOCOUTQ, bytes(4)))  # which Linux calls SIOCOUTQ for sockets
     except OSError:
-        return False  # no connection, or closed by now
+        return False  # no connection, or closed since it was listed

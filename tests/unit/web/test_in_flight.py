@@ -1,4 +1,4 @@
-"""Bytes of answers that their clients have not taken yet, counted against what the kernel sends."""
+"""Bytes of answers that their clients have not read yet, counted against the connections that the kernel sends to."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ MB = 2**20
 def filled(sending: int | None, *sizes: int) -> InFlight:
     in_flight = InFlight(lambda: sending, 10 * MB)
     for size in sizes:
-        in_flight.take(size)
+        in_flight.add(size)
     return in_flight
 
 
 def test_an_answer_beyond_the_bound_is_refused_while_those_before_it_are_being_sent() -> None:
     in_flight = filled(5, 3 * MB, 3 * MB, 3 * MB)
     with pytest.raises(TooManyStreams) as refused:
-        in_flight.take(2 * MB)
+        in_flight.add(2 * MB)
     assert refused.value.facts == {"streaming": 3, "retry_after_seconds": 1}
     assert in_flight.is_full
-    in_flight.take(MB)
+    in_flight.add(MB)
 
 
-def test_of_more_answers_than_connections_that_are_sent_something_the_largest_count() -> None:
+def test_of_more_answers_than_sending_connections_the_largest_count() -> None:
     in_flight = filled(2, *[MB] * 7, 2 * MB)
-    in_flight.take(6 * MB)  # 2 and 1 are left
+    in_flight.add(6 * MB)  # 2 and 1 are left
     with pytest.raises(TooManyStreams):
-        in_flight.take(3 * MB)  # 6 and 2 are left
+        in_flight.add(3 * MB)  # 6 and 2 are left
 
 
 @pytest.mark.parametrize("sending", [0, None])
-def test_where_nothing_is_being_sent_or_nobody_knows_there_is_room(sending: int | None) -> None:
+def test_where_nothing_is_being_sent_or_the_count_is_unknown_there_is_room(sending: int | None) -> None:
     filled(sending, *[MB] * 30, 10 * MB)
 
 
@@ -49,24 +49,24 @@ def test_short_answers_count_nothing() -> None:
     filled(10_000, *[16 * 1024] * 2_000, 10 * MB)
 
 
-def test_no_answer_is_made_where_there_is_no_room_for_it() -> None:
+def test_no_answer_is_built_where_there_is_no_room_for_it() -> None:
     in_flight = filled(1, 8 * MB)
     with pytest.raises(TooManyStreams), in_flight.build_slot():
-        pytest.fail("made")
+        pytest.fail("built")
 
 
-def test_4_answers_are_made_at_a_time() -> None:
+def test_4_answers_are_built_at_a_time() -> None:
     in_flight = InFlight()
     entered = threading.Event()
 
-    def make() -> None:
+    def build() -> None:
         with in_flight.build_slot():
             entered.set()
 
-    with ExitStack() as made:
+    with ExitStack() as slots:
         for _ in range(BUILD_SLOTS):
-            made.enter_context(in_flight.build_slot())
-        fifth = threading.Thread(target=make)
+            slots.enter_context(in_flight.build_slot())
+        fifth = threading.Thread(target=build)
         fifth.start()
         assert not entered.wait(0.1)
     assert entered.wait(5)
@@ -74,13 +74,13 @@ def test_4_answers_are_made_at_a_time() -> None:
 
 
 def answered(application: Any) -> tuple[str, dict[str, str], list[bytes]]:
-    said: list[Any] = []
-    body = application({}, lambda *given: said.append(given))
-    [(status, headers)] = said
+    starts: list[Any] = []
+    body = application({}, lambda *arguments: starts.append(arguments))
+    [(status, headers)] = starts
     return status, dict(headers), list(body)
 
 
-def test_a_refused_answer_is_a_503_that_says_when_to_ask_again_and_nothing_of_the_first_one() -> None:
+def test_a_refused_answer_is_a_503_with_retry_after_and_without_the_first_ones_headers() -> None:
     def application(_environ: Any, start_response: Any) -> list[bytes]:
         start_response("200 OK", [("ETag", '"a"')])
         return [b"a" * MB]
@@ -92,21 +92,21 @@ def test_a_refused_answer_is_a_503_that_says_when_to_ask_again_and_nothing_of_th
     assert answered(bound_answers(application, InFlight())) == ("200 OK", {"ETag": '"a"'}, [b"a" * MB])
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
-def test_the_kernel_tells_how_many_connections_have_not_taken_what_was_sent() -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts unacknowledged bytes")
+def test_the_kernel_counts_the_connections_whose_client_has_not_read_everything() -> None:
     before = connections_sending()
     assert before is not None
-    with socket.create_server(("127.0.0.1", 0)) as listening, ExitStack() as held:
-        for is_taking in (True, False, False):
-            client = held.enter_context(socket.create_connection(listening.getsockname()))
-            connection = held.enter_context(listening.accept()[0])
+    with socket.create_server(("127.0.0.1", 0)) as listening, ExitStack() as sockets:
+        for is_reading in (True, False, False):
+            client = sockets.enter_context(socket.create_connection(listening.getsockname()))
+            connection = sockets.enter_context(listening.accept()[0])
             connection.setblocking(False)
             sent = 0
             try:
-                while not is_taking or not sent:
+                while not is_reading or not sent:
                     sent += connection.send(b"a" * 65536)
             except BlockingIOError:
                 pass
-            if is_taking:
+            if is_reading:
                 client.recv(sent, socket.MSG_WAITALL)
         assert connections_sending() == before + 2

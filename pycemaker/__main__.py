@@ -1,6 +1,6 @@
 """The command line: `python -m pycemaker`.
 
-Only the command that is asked for is imported, so that `--help` does not wait for the libraries of all of them.
+Only the requested command is imported, so that `--help` does not wait for the libraries of all commands.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ COMMANDS = {
     ),
     "suppressions": ("suppressions_command.add", "list, add and remove addresses that get no reports"),
 }
-"""Each command's name: the function in `pycemaker.cli` that adds its options, and what it does, in a line."""
+"""By each command's name, the function in `pycemaker.cli` that adds its options, and its line of help."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; the exit status: 0 done, 1 it failed, 2 it was asked wrongly, 130 Ctrl-C."""
-    given = sys.argv[1:] if arguments is None else arguments
-    options = _parser(next((each for each in given if not each.startswith("-")), "")).parse_args(given)
-    from pycemaker.cli.run import run  # behind the parsing, since `--help` ends there
+    """Run one command; the exit status: 0 done, 1 failed, 2 invalid options or settings, 130 Ctrl-C."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    options = _parser(next((each for each in arguments if not each.startswith("-")), "")).parse_args(arguments)
+    from pycemaker.cli.run import run  # after parsing, since `--help` ends there
 
     return run(options)
 
 
-def _parser(wanted: str) -> argparse.ArgumentParser:
-    """The parser, which knows the options of the wanted command alone."""
+def _parser(requested: str) -> argparse.ArgumentParser:
+    """The parser of all commands, with the options of the requested one only."""
     style = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(
         prog="python -m pycemaker",
@@ -50,7 +50,7 @@ def _parser(wanted: str) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for name, (adder, summary) in COMMANDS.items():
         command = commands.add_parser(name, help=summary, formatter_class=style)
-        if name == wanted:
+        if name == requested:
             module, _, function = adder.partition(".")
             getattr(import_module(f"pycemaker.cli.{module}"), function)(command)
     return parser

@@ -1,4 +1,4 @@
-"""Runs the command that was asked for: its settings, its log, and what is said where it fails."""
+"""Runner of one command: loads settings and sets up logs before it, turns its errors into exit statuses."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _USAGE_ERRORS = (InvalidRequest, NotFound, RecipientNotAllowed)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run it; the exit status: 0 done, 1 it failed, 2 it was asked wrongly, 130 Ctrl-C."""
+    """Run the requested command; the exit status: 0 done, 1 failed, 2 invalid request or settings, 130 Ctrl-C."""
     forbid_reading()
     try:
         command: Callable[[argparse.Namespace, Settings], int] = options.command

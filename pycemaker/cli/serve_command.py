@@ -1,4 +1,4 @@
-"""`python -m pycemaker serve`, and `python server.py`: starts the services of a process, serves, stops them."""
+"""Command `serve`, also run by `python server.py`: starts the services of a process, serves, stops them."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from pycemaker.web.middleware.write_timeout import end_stalled_clients
 from pycemaker.web.services import Services
 
 CONNECTIONS = 8192
-"""Connections at a time: two thousand dashboards have one or two each, and leave room for many idle clients. Granian
-itself stops at 1,024."""
+"""Connections at a time: one or two for each of two thousand dashboards, and room for idle clients. Granian's default
+is 1,024."""
 
 BACKLOG = 4096
-"""Connections that the kernel has made and the server has not accepted yet; Linux stops at `net.core.somaxconn`."""
+"""Connections that the server has not accepted yet; Linux bounds them by `net.core.somaxconn`."""
 
 HEAD_SECONDS = 8
-"""The seconds that the head of a request may take, from the connection or the last answer on."""
+"""The longest time for the head of a request, from the connection or the previous answer on."""
 
 HEAD_BYTES = 16 * 1024
 """The longest head of a request; a report for 50 recipients has 13 KB."""
@@ -49,16 +49,16 @@ _M_TOP_PAD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -2, -3, -8
 """Parameters of glibc's `mallopt`."""
 
 _JEMALLOC = "background_thread:true,dirty_decay_ms:500,muzzy_decay_ms:0,narenas:2"
-"""How Granian's own allocator is set up: what held clients' answers goes back to the system soon."""
+"""Options of Granian's own allocator, which return the memory of sent answers to the system soon."""
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    """Add the options of `serve`: none, since settings say everything."""
+    """Add the options of `serve`: none, since everything is a setting."""
     parser.set_defaults(command=lambda _options, _settings: main())
 
 
 def application() -> Any:
-    """The application of a Granian worker, over the real services of this process."""
+    """Start this process's services; the WSGI application of a Granian worker."""
     forbid_reading()
     _tune_allocator()
     settings = load()
@@ -75,12 +75,12 @@ def application() -> Any:
     _install_bulkheads(settings.base_path)
     startup.end_with_parent()
     end_stalled_clients(settings.port, lambda: services.refuses_answers)
-    _collect_garbage_seldom()
+    _tune_garbage_collector()
     return create_app(services)
 
 
 def _install_bulkheads(base_path: str) -> None:
-    """Wrap the function by which the Granian worker that is starting in this process calls the application."""
+    """Wrap the factory by which this process's Granian worker makes the caller of the application."""
     from granian.server import mp
 
     wrapped = getattr(mp, _CALLER_FACTORY)
@@ -92,31 +92,31 @@ def _install_bulkheads(base_path: str) -> None:
     setattr(mp, _CALLER_FACTORY, wrap)
 
 
-def _collect_garbage_seldom() -> None:
-    """Collect cyclic garbage seldom, and never the objects that live as long as the process.
+def _tune_garbage_collector() -> None:
+    """Collect cyclic garbage rarely, and never the objects that live as long as the process.
 
-    Batches are bytes and arrays, which are in no cycle; collecting took a tenth of a cold read.
+    Batches are bytes and arrays, which are in no cycle. Collections took a tenth of a cold read.
     """
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
 
 
 def _tune_allocator() -> None:
-    """Let the C library get memory in large pieces and share freed memory between threads.
+    """Let the C library allocate memory in large pieces and share freed memory between threads.
 
-    Else each thread that reads a page of documents asks the system anew: a tenth of a cold read and more. It has to be
-    set before there are threads, also in the process from which a worker is forked. Pieces of 2 MB and more hold long
-    answers, and go back to the system.
+    Otherwise each thread that reads a page of documents asks the system for memory: over a tenth of a cold read. Call
+    it before there are threads, also in the process from which a worker is forked. Pieces of 2 MB and more, which hold
+    long answers, return to the system.
     """
     if sys.platform == "linux":
-        with contextlib.suppress(AttributeError):  # a C library without it
+        with contextlib.suppress(AttributeError):  # a C library without mallopt
             adjust = ctypes.CDLL(None).mallopt
             for parameter, value in ((_M_ARENA_MAX, 2), (_M_MMAP_THRESHOLD, 2 * 2**20), (_M_TOP_PAD, 16 * 2**20)):
                 adjust(parameter, value)
 
 
 def main() -> int:
-    """Start everything, serve until Ctrl-C or SIGTERM, stop everything; the exit status."""
+    """Serve until Ctrl-C or SIGTERM; the exit status: 0 stopped, 2 cannot start, 130 Ctrl-C."""
     forbid_reading()
     _tune_allocator()
     try:
@@ -140,7 +140,7 @@ def main() -> int:
 
 
 def _serve(address: str, port: int) -> None:
-    os.environ.setdefault("_RJEM_MALLOC_CONF", _JEMALLOC)  # before Granian is loaded, which reads it then
+    os.environ.setdefault("_RJEM_MALLOC_CONF", _JEMALLOC)  # Granian reads it when it is imported
     from granian import Granian
     from granian.constants import HTTPModes, Interfaces
     from granian.http import HTTP1Settings
@@ -153,7 +153,7 @@ def _serve(address: str, port: int) -> None:
         interface=Interfaces.WSGI,
         address=address,
         port=port,
-        http=HTTPModes.http1,  # of which alone the header timeout holds from the first byte on
+        http=HTTPModes.http1,  # only here does the header timeout run from the first byte on
         http1_settings=HTTP1Settings(header_read_timeout=HEAD_SECONDS * 1000, max_buffer_size=HEAD_BYTES),
         blocking_threads=bulkhead.THREADS,
         backlog=BACKLOG,

@@ -1,6 +1,7 @@
-"""State of each metric's source: whether samples keep coming, with dates and readings, by a few entries of the index.
+"""Sources of samples: each metric's newest sample, its usual step, and whether dates and readings can be read.
 
-A view is named and not read: it may have no index below it, and a sort would read all of it.
+A metric's newest documents are read by the index. A view is not read: it may have no index below it, and a sort would
+read all of it.
 """
 
 from __future__ import annotations
@@ -18,21 +19,21 @@ from pycemaker.mongo.indexes import KEY
 from pycemaker.window import to_epoch_ms
 
 VIEW = "view"
-_LATEST = 33
+_NEWEST_SAMPLES = 33
 _LEAST_SILENCE_MS, _SILENT_STEPS = 300_000, 10
 
 
 @dataclass(frozen=True)
 class Source:
-    """One metric's collection, where it is there.
+    """One metric's collection that exists.
 
     Attributes:
-        metric: whose.
+        metric: the metric.
         newest_ms: its newest sample, milliseconds since 1970 in UTC; None where no document has a date.
         step_ms: the usual distance of its newest samples; 0 with fewer than two.
         has_undated: whether it has documents whose `time_series` is no date.
-        has_readings: whether one of its newest samples has a number for a reading; a text such as `53%` is none.
-        is_view: whether it is a view, of which nothing else is known.
+        has_readings: whether one of its newest samples has a number as its reading; a text such as `53%` is none.
+        is_view: whether it is a view; the other attributes are unknown then.
     """
 
     metric: Metric
@@ -43,7 +44,7 @@ class Source:
     is_view: bool = False
 
     def silent_seconds(self, now_utc: datetime) -> float:
-        """The seconds without a sample, where they are over ten usual distances and over 5 min; else 0."""
+        """The seconds since the newest sample where they are over ten steps and over 5 min; else 0."""
         if self.newest_ms is None:
             return 0.0
         silent_ms = to_epoch_ms(now_utc) - self.newest_ms
@@ -51,36 +52,36 @@ class Source:
 
 
 def read_sources(database: Database) -> list[Source]:
-    """Every metric's source whose collection has documents, or is a view.
+    """The source of every metric whose collection has documents, or is a view.
 
     Raises:
         DatabaseUnreachable: MongoDB is away, or a collection has no index.
     """
-    kinds = collection_types(database)
-    present = [metric for metric in METRICS if metric.collection in kinds]
-    sources = (_read_source(database, metric, kinds[metric.collection]) for metric in present)
+    types = collection_types(database)
+    present = [metric for metric in METRICS if metric.collection in types]
+    sources = (_read_source(database, metric, types[metric.collection]) for metric in present)
     return [source for source in sources if source]
 
 
 def collection_types(database: Database) -> dict[str, str]:
-    """What each collection is by its name: `collection`, `view` or `timeseries`. Raises DatabaseUnreachable."""
+    """Each collection's type by its name: `collection`, `view` or `timeseries`. Raises DatabaseUnreachable."""
     with one_exchange():
         return {each["name"]: each["type"] for each in database.handle.list_collections()}
 
 
-def _read_source(database: Database, metric: Metric, kind: str) -> Source | None:
-    if kind == VIEW:
+def _read_source(database: Database, metric: Metric, collection_type: str) -> Source | None:
+    if collection_type == VIEW:
         return Source(metric, is_view=True)
     dated = {"time_series": {"$type": "date", "$not": {"$type": "array"}}}
-    shown = dict.fromkeys(("time_series", *metric.fields), 1)
+    projection = dict.fromkeys(("time_series", *metric.fields), 1)
     collection = database[metric.collection].with_options(codec_options=DECODE_OPTIONS)
     with one_exchange():
-        latest = list(collection.find(dated, shown, sort=[("time_series", -1)], limit=_LATEST, hint=KEY))
+        newest = list(collection.find(dated, projection, sort=[("time_series", -1)], limit=_NEWEST_SAMPLES, hint=KEY))
     undated = has_undated(database, metric.collection)
-    if not latest:
+    if not newest:
         return Source(metric, has_undated=True) if undated else None
-    times = np.array([int(document["time_series"]) for document in latest], np.int64)
+    times = np.array([int(document["time_series"]) for document in newest], np.int64)
     distances = -np.diff(times)
     step_ms = float(np.median(distances[distances > 0])) if (distances > 0).any() else 0.0
-    readings = any(all(number_of(each.get(name)) is not None for name in metric.fields) for each in latest)
-    return Source(metric, int(times[0]), step_ms, undated, readings)
+    has_readings = any(all(number_of(each.get(name)) is not None for name in metric.fields) for each in newest)
+    return Source(metric, int(times[0]), step_ms, undated, has_readings)

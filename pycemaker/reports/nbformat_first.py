@@ -1,7 +1,7 @@
-"""Imports nbformat without the grammar of IRIs, which takes a second of one core to compile.
+"""Import of nbformat without the grammar of IRIs, which takes a second of one core to compile.
 
-nbformat imports jsonschema, and that looks for `rfc3987_syntax`, which JupyterLab brings along, to check texts of the
-format `iri`; a notebook's schema has none. Import this before papermill and nbconvert.
+nbformat imports jsonschema, which imports `rfc3987_syntax` where it is installed (JupyterLab brings it along) to check
+texts of the format `iri`. A notebook's schema has none. Import this module before papermill and nbconvert.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import Any
 _GRAMMAR = "rfc3987_syntax"
 _modules: dict[str, Any] = sys.modules
 
-_is_there = _GRAMMAR in _modules
-_modules.setdefault(_GRAMMAR, None)  # how Python marks what there is none of
+_is_imported = _GRAMMAR in _modules
+_modules.setdefault(_GRAMMAR, None)  # None makes `import` raise ModuleNotFoundError, which jsonschema expects
 try:
     import nbformat as nbformat
 finally:
-    if not _is_there:
+    if not _is_imported:
         del _modules[_GRAMMAR]

@@ -19,7 +19,7 @@ from pycemaker.settings import Settings, load
 from pycemaker.window import Window, days_before, parse_window
 
 _READERS = 3
-"""Metrics read at a time: MongoDB reads one while another is decoded here."""
+"""Metrics read at a time: MongoDB reads one while another is decoded in this process."""
 
 
 def read_period(date_now: str = "now", time_range: int | str = 6, settings: Settings | None = None) -> Period:
@@ -28,17 +28,17 @@ def read_period(date_now: str = "now", time_range: int | str = 6, settings: Sett
     It also sets this process's language to `REPORT_LANGUAGE`.
 
     Args:
-        date_now: where the interval ends: `dd-mm-yyyy-HH-MM-SS` in `TIMEZONE`, `now`, or ISO 8601 with an offset.
+        date_now: the interval's end: `dd-mm-yyyy-HH-MM-SS` in `TIMEZONE`, `now`, or ISO 8601 with an offset.
         time_range: its length in whole hours, 1 to `MAX_RANGE_HOURS`.
-        settings: this process's own by default.
+        settings: the environment's by default.
 
     Raises:
-        InvalidDate, InvalidRange: before anything is read.
+        InvalidDate, InvalidRange: a text that is no date or no such range; nothing has been read.
         InvalidParameter: papermill injected a parameter that the parameters cell does not declare or allow.
         DatabaseUnreachable, DatabaseNotStarted: MongoDB is away, or the embedded one does not start.
         InvalidSettings: see `settings.load`.
     """
-    check_injected(_cells_so_far())
+    check_injected(_executed_cells())
     settings = settings or load()
     language.speak(settings.report_language)
     window = parse_window(
@@ -55,8 +55,8 @@ def read_period(date_now: str = "now", time_range: int | str = 6, settings: Sett
         database.close()
 
 
-def _cells_so_far() -> list[str]:
-    """The sources of the cells that ran in this kernel; empty outside of a kernel."""
+def _executed_cells() -> list[str]:
+    """The sources of the cells that this kernel has executed; empty outside of a kernel."""
     shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
     return list(shell.user_ns.get("In", [])) if shell else []
 
@@ -65,7 +65,7 @@ def _read(database: Database, window: Window, settings: Settings) -> Period:
     store = Store(database)
     hour_samples, summaries = HourSamples(store), SummaryStore(store)
     sample_end = store.sample_history_end()
-    made_up = sample_end is not None and sample_end > window.previous_start_utc
+    has_demo_data = sample_end is not None and sample_end > window.previous_start_utc
     has_real_arrivals = sample_end is None or sample_end <= window.start_utc
 
     def read(metric: Metric) -> MetricPeriod:
@@ -83,4 +83,4 @@ def _read(database: Database, window: Window, settings: Settings) -> Period:
 
     with ThreadPoolExecutor(_READERS) as pool:
         parts = list(pool.map(read, METRICS))
-    return Period(window, settings.timezone, tuple(parts), sample_end if made_up else None)
+    return Period(window, settings.timezone, tuple(parts), sample_end if has_demo_data else None)

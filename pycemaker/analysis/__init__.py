@@ -1,1 +1,1 @@
-"""What the numbers mean: summaries, trends, capacity, findings. Pure."""
+"""The meaning of the numbers: summaries, data quality, trends, capacity, findings. Pure."""

@@ -26,7 +26,7 @@ HOUR_MS = 3_600_000
 
 @dataclass(frozen=True)
 class Headroom:
-    """How near a resource comes to its limit; shares of its whole, 0 to 1.
+    """The distance of a resource from its limit; shares of its whole, 0 to 1.
 
     Attributes:
         p95: what it stays below for 95% of the samples (Hyndman & Fan 1996, type 7, as the other quantile).
@@ -88,7 +88,7 @@ def review(period: Period, limit: float = 0.9, horizon_days: int = 90) -> tuple[
 
 
 def headroom(readings: Floats, limit: float) -> Headroom | None:
-    """How near readings come to the limit; None where none is finite."""
+    """The headroom of readings below the limit; None where none is finite."""
     finite = readings[np.isfinite(readings)]
     if not len(finite):
         return None
@@ -115,6 +115,6 @@ def hours_of_week(columns: Columns, zone: ZoneInfo) -> Floats:
 
 
 def _hour_of_week(epoch_hour: int, zone: ZoneInfo) -> int:
-    """Which hour of the week an hour of UTC begins in."""
+    """The hour of the week, 0 to 167 from Monday 00:00 in `zone`, in which an hour of UTC begins."""
     local = from_epoch_ms(int(epoch_hour) * HOUR_MS).astimezone(zone)
     return local.weekday() * 24 + local.hour

@@ -1,4 +1,4 @@
-"""How far a period's samples can be trusted: how many came, where none did, which repeat a time. Pure."""
+"""Counts of a period's samples: received of expected, gaps, repeated times. Pure."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Gap:
 
     @property
     def seconds(self) -> float:
-        """How long it is."""
+        """Its length."""
         return (self.end_ms - self.start_ms) / 1000
 
 
@@ -41,7 +41,7 @@ class Coverage:
     """One metric's interval, counted.
 
     Attributes:
-        expected: samples there should be by the cadence; 0 where nothing tells one.
+        expected: samples there should be by the cadence; 0 where it is unknown.
         received: samples there are.
         distinct: those of different times.
         crowded: those less than half the usual distance after the one before, at another time: a clock that went
@@ -61,22 +61,22 @@ class Coverage:
 
     @property
     def duplicates(self) -> int:
-        """How many samples repeat another's time."""
+        """The number of samples that repeat another's time."""
         return self.received - self.distinct
 
     @property
     def share(self) -> float:
-        """How much of the interval there is, 0 to 1; 0 without a cadence."""
+        """The share of the interval's samples that there is, 0 to 1; 0 without a cadence."""
         return min(1.0, self.distinct / self.expected) if self.expected else 0.0
 
     @property
     def previous_share(self) -> float:
-        """How much of the interval before there is, 0 to 1; 0 without a cadence."""
+        """The share of the samples of the interval before, 0 to 1; 0 without a cadence."""
         return min(1.0, self.previous_distinct / self.previous_expected) if self.previous_expected else 0.0
 
     @property
     def is_comparable(self) -> bool:
-        """Whether there is enough of both intervals to compare them."""
+        """True if there is enough of both intervals to compare them."""
         return min(self.share, self.previous_share) >= COMPARABLE_SHARE
 
 
@@ -99,7 +99,7 @@ def coverage(part: MetricPeriod) -> Coverage:
 def gaps(time_ms: NDArray[np.int64], interval: Interval, cadence: Cadence) -> tuple[Gap, ...]:
     """Stretches of an interval without a sample, longest first; those at its two ends too.
 
-    Where nothing tells a cadence only an interval without any sample has one.
+    Where the cadence is unknown only an interval without any sample has one.
     """
     assert interval.end_utc is not None  # noqa: S101 - an open end has no gap at it
     edges = np.concatenate([[to_epoch_ms(interval.start_utc)], time_ms, [to_epoch_ms(interval.end_utc)]])

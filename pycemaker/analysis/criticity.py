@@ -1,4 +1,4 @@
-"""How the collectors' criticity words look to readers: name in Portuguese, colour, and how bad each one is."""
+"""The criticity words of the collectors as readers see them: label, colour, badness."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pycemaker import brand
 from pycemaker.i18n.language import N_, _
 
 MOST_CRITICITIES = 8
-"""More words than these are said as one."""
+"""The most words that are shown; the others are one part together."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Criticity:
 
     @property
     def color(self) -> str:
-        """Of its part in figures and tables, `#rrggbb`: the brand's."""
+        """The brand's colour of its part in figures and tables, `#rrggbb`."""
         return brand.load().criticity(self.name or "others")
 
 
@@ -48,7 +48,7 @@ _OTHERS = Criticity("", N_("outras"), 0)
 
 
 def criticity(name: str) -> Criticity:
-    """How that word looks. A word nobody knows keeps its spelling and always gets the same spare colour."""
+    """The criticity of that name. An unknown word keeps its spelling and gets one spare colour."""
     if name in _KNOWN:
         return _in_language(_KNOWN[name])
     return Criticity(name, " ".join(name.split())[:24], _SPARE_BADNESS)

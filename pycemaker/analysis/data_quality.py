@@ -1,4 +1,4 @@
-"""Samples that look like something else than they are meant to be: named for readers, never rewritten. Pure.
+"""Suspicious samples, named for readers and never rewritten. Pure.
 
 Each check knows one mistake of collectors: shares written as percent, counters written as they stand, criticities in
 other letters, and local time written as UTC.
@@ -25,19 +25,19 @@ _SPELLINGS = {
     "critical": ("critica", "critico", "crit"),
     "regular": (),
 }
-"""How else collectors write the words of the contract, without accents and in small letters."""
+"""Other spellings of the contract's criticities, without accents and in small letters."""
 
 _MEANT = {spelling: name for name, others in _SPELLINGS.items() for spelling in (name, *others)}
 
 _PERCENT_SHARE = 0.1
-"""So many readings above 1 are no share gone astray."""
+"""The share of readings above 1 from which a ratio looks like percent."""
 
 _FEWEST, _FEWEST_RISES = 30, 5
 _QUARTER_SECONDS = 900
 """Zones are whole quarters of an hour apart."""
 
 _OFF_SECONDS = 300
-"""How far from a whole quarter of an hour the distance may be: samples are stored a little after their time."""
+"""The largest distance from a whole quarter of an hour: samples are stored a little after their time."""
 
 _AHEAD = N_("{labels}: a hora das amostras está {length} à frente da gravação; parece hora local escrita como UTC.")
 _BEHIND = N_("{labels}: a hora das amostras está {length} atrás da gravação; parece hora local escrita como UTC.")
@@ -63,7 +63,7 @@ def _is_percent(part: MetricPeriod) -> bool:
 
 
 def _only_grows(part: MetricPeriod) -> bool:
-    """Whether readings rise and never fall, but to begin anew: a memory or a disk may do so, a rate does not."""
+    """True if readings rise and fall only to begin anew: a memory or a disk may do so, a rate does not."""
     finite = part.current.reading[np.isfinite(part.current.reading)]
     if part.metric.unit == "ratio" or len(finite) < _FEWEST:
         return False

@@ -76,7 +76,7 @@ class Verdict(Enum):
 
 @dataclass(frozen=True)
 class Forecast:
-    """Whether and when a resource reaches a limit, if it goes on as before.
+    """The date on which a resource reaches a limit, if it goes on as before.
 
     Attributes:
         verdict: the outcome; the times are None in all but `DATED`.
@@ -102,12 +102,12 @@ class Forecast:
 
     @property
     def is_hourly(self) -> bool:
-        """Whether it goes by medians of hours."""
+        """True if it goes by medians of hours."""
         return self.medians.block_ms < DAY_MS
 
     @property
     def is_preliminary(self) -> bool:
-        """Whether it goes by hours because there are too few days."""
+        """True if it goes by hours because there are too few days."""
         return self.is_hourly and self.days < FEWEST_DAYS
 
 

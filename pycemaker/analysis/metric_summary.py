@@ -1,4 +1,4 @@
-"""What one metric's period comes to, in numbers. Pure; every number is in the metric's unit."""
+"""Mean, growth, extremes and criticity shares of one metric's period. Pure; numbers are in the metric's unit."""
 
 from __future__ import annotations
 

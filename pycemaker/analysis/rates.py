@@ -24,15 +24,15 @@ PER_MINUTE, PER_SECOND = "per_minute", "per_second"
 """Units of rates, beside those of the registry."""
 
 LEAST_PER_SECOND = 10.0
-"""From so many a second on a rate is told a second."""
+"""The least mean rate a second that is shown as a rate a second."""
 
 _MINUTE = 60
 
 
 def rate_unit(part: MetricPeriod) -> str:
-    """In what readers see a metric's readings: `PER_MINUTE` or `PER_SECOND` for counts, else the metric's own unit.
+    """The unit in which readers see a metric: `PER_MINUTE` or `PER_SECOND` for counts, else the metric's own.
 
-    Counts whose cadence nothing tells stay counts.
+    Counts of unknown cadence stay counts.
     """
     if part.metric.unit != "requests" or not part.cadence.is_known:
         return part.metric.unit

@@ -64,7 +64,7 @@ def trend(x: Floats, y: Floats) -> Trend | None:
 
 
 def _variance(y: Floats) -> float:
-    """Of Kendall's score without a trend: (n(n-1)(2n+5) - sum over ties t(t-1)(2t+5)) / 18."""
+    """The variance of Kendall's score without a trend: (n(n-1)(2n+5) - sum over ties t(t-1)(2t+5)) / 18."""
     ties = np.unique(y, return_counts=True)[1].astype(np.float64)
     return float(_eighteenth(np.array([float(len(y))])) - _eighteenth(ties))
 
@@ -74,8 +74,8 @@ def _eighteenth(n: Floats) -> float:
 
 
 def _correction(residual: Floats) -> float:
-    """By how much likeness of neighbours widens that: (1 + r) / (1 - r), of the first autocorrelation r (Bayley &
-    Hammersley 1946). It is estimated on the residuals of the line, 1/n is added for the bias of short series
+    """The factor by which likeness of neighbours widens that: (1 + r) / (1 - r), of the first autocorrelation r
+    (Bayley & Hammersley 1946). It is estimated on the residuals of the line, 1/n is added for the bias of short series
     (Kendall 1954: about (1 + 3 r) / n), and likeness below zero is not used to claim more.
     """
     n = len(residual)
@@ -89,7 +89,7 @@ def _correction(residual: Floats) -> float:
 
 
 def _p_value(score: int, spread: float) -> float:
-    """Of the normal deviate with continuity correction; 1 where all points are equal."""
+    """The two-sided p-value of the normal deviate with continuity correction; 1 where all points are equal."""
     if spread == 0 or score == 0:
         return 1.0
     return math.erfc((abs(score) - 1) / spread / math.sqrt(2))

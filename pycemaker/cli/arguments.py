@@ -1,4 +1,4 @@
-"""What several commands ask for alike: a notebook, an interval, the notebook's own parameters."""
+"""The arguments that several commands share: a notebook, an interval, the notebook's own parameters."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pycemaker.window import Window, parse_window
 
 @dataclass(frozen=True)
 class RunArguments:
-    """What is to be run: the notebook, over which window, with what beyond it. Checked."""
+    """The checked arguments of a run: notebook, window, parameters."""
 
     notebook: Notebook
     window: Window
@@ -44,7 +44,7 @@ def add_interval(command: argparse.ArgumentParser) -> None:
 
 
 def read_arguments(options: Any, settings: Settings) -> RunArguments:
-    """What those options ask for.
+    """The arguments of those options, checked.
 
     Raises:
         UnknownNotebook, NotebookUnusable, InvalidDate, InvalidRange, InvalidParameter.

@@ -1,4 +1,4 @@
-"""`python -m pycemaker check`: every notebook on the intervals that break notebooks, for whoever merges one."""
+"""`python -m pycemaker check`: every notebook on hard intervals, before it is merged."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def check(options: argparse.Namespace, settings: Settings) -> int:
     notebooks = [find_notebook(options.notebook)] if options.notebook else every_notebook()
     scratch = Path(tempfile.mkdtemp(prefix="pm-"))  # short, since mongod's socket is in it
     try:
-        with _stage(scratch, settings, options.spacing) as (set_up, cases):
+        with _scratch_database(scratch, settings, options.spacing) as (set_up, cases):
             print(_ROW.format("notebook", "case", "result", "seconds", "peak MB", "").rstrip())
             folder = (options.keep or scratch / "previews").resolve()
             failed = sum(_failures(notebook, cases, set_up, folder) for notebook in notebooks)
@@ -63,7 +63,9 @@ def check(options: argparse.Namespace, settings: Settings) -> int:
 
 
 @contextmanager
-def _stage(scratch: Path, settings: Settings, spacing_seconds: int) -> Iterator[tuple[Settings, list[HardInterval]]]:
+def _scratch_database(
+    scratch: Path, settings: Settings, spacing_seconds: int
+) -> Iterator[tuple[Settings, list[HardInterval]]]:
     """A MongoDB with the cases in it, which this process's kernels find as theirs; both are gone afterwards."""
     held = embedded.acquire(scratch, echo)
     before = dict(os.environ)
@@ -101,7 +103,7 @@ def _fill(url: str, cases: list[HardInterval]) -> None:
 def _failures(
     notebook: Notebook | NotebookUnusable, cases: list[HardInterval], settings: Settings, folder: Path
 ) -> int:
-    """Rehearse one notebook, a row at a time; how many cases it failed."""
+    """Check one notebook, a row at a time; the number of cases that it failed."""
     if isinstance(notebook, PycemakerError):
         print(_ROW.format(notebook.facts["name"], "", "FAILED", "", "", notebook))
         return 1

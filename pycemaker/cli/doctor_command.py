@@ -1,4 +1,4 @@
-"""`python -m pycemaker doctor`: what a report needs, looked at part by part, and how to mend what is wrong."""
+"""`python -m pycemaker doctor`: a check of each part that a report needs, with the remedy."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def add(command: argparse.ArgumentParser) -> None:
         "The exit status is 0 where nothing failed, 1 where something did, 2 where settings cannot be used."
     )
     command.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
-    command.set_defaults(command=examine, on_invalid_settings=tell_settings)
+    command.set_defaults(command=examine, on_invalid_settings=report_invalid_settings)
 
 
 def examine(options: argparse.Namespace, settings: Settings) -> int:
@@ -36,32 +36,32 @@ def examine(options: argparse.Namespace, settings: Settings) -> int:
     mask = Masker(settings.secrets)
     shared = service_checks.SharedConnection(settings)
     try:
-        return _tell(CheckRunner(_checks(settings, shared)).results(), mask, as_json=options.json)
+        return _print_results(CheckRunner(_checks(settings, shared)).results(), mask, as_json=options.json)
     finally:
         shared.close()
 
 
-def tell_settings(options: argparse.Namespace, error: InvalidSettings) -> int:
-    """What `doctor` says where settings cannot be used: nothing else can be looked at then."""
-    mend = "mend it in the environment or in .env; .env.example says what each one takes"
-    results = [CheckResult("settings", Outcome(FAIL, problem, mend)) for problem in error.facts["problems"]]
-    _tell(iter(results), Masker([]), as_json=options.json)
+def report_invalid_settings(options: argparse.Namespace, error: InvalidSettings) -> int:
+    """`doctor` where settings cannot be used: nothing else can be checked then."""
+    remedy = "mend it in the environment or in .env; .env.example says what each one takes"
+    results = [CheckResult("settings", Outcome(FAIL, problem, remedy)) for problem in error.facts["problems"]]
+    _print_results(iter(results), Masker([]), as_json=options.json)
     return 2
 
 
 def _checks(settings: Settings, shared: service_checks.SharedConnection) -> list[Check]:
     return [
-        Check("settings", partial(machine_checks.look_at_settings, settings)),
-        Check("folder", partial(machine_checks.look_at_folder, settings.data_dir)),
-        Check("disk", partial(machine_checks.look_at_disk, settings.data_dir)),
+        Check("settings", partial(machine_checks.check_settings, settings)),
+        Check("folder", partial(machine_checks.check_folder, settings.data_dir)),
+        Check("disk", partial(machine_checks.check_disk, settings.data_dir)),
         *service_checks.database_checks(shared),
-        Check("zones", partial(machine_checks.look_at_zones, settings.timezone)),
-        Check("mail", partial(service_checks.look_at_mail, _sender(settings), str(settings.outbox_dir)), 20.0),
-        Check("bucket", partial(service_checks.look_at_bucket, _figures(settings)), 30.0),
-        Check("kernel", machine_checks.look_at_kernel, machine_checks.KERNEL_SECONDS + 10),
-        Check("notebooks", machine_checks.look_at_notebooks),
-        Check("fonts", machine_checks.look_at_fonts, 60.0),
-        Check("chromium", machine_checks.look_at_browser, 20.0),
+        Check("zones", partial(machine_checks.check_zones, settings.timezone)),
+        Check("mail", partial(service_checks.check_mail, _sender(settings), str(settings.outbox_dir)), 20.0),
+        Check("bucket", partial(service_checks.check_bucket, _figures(settings)), 30.0),
+        Check("kernel", machine_checks.check_kernel, machine_checks.KERNEL_SECONDS + 10),
+        Check("notebooks", machine_checks.check_notebooks),
+        Check("fonts", machine_checks.check_fonts, 60.0),
+        Check("chromium", machine_checks.check_browser, 20.0),
     ]
 
 
@@ -78,7 +78,7 @@ def _figures(settings: Settings) -> FirebaseFigures | None:
     return FirebaseFigures(settings.firebase_key, settings.firebase_bucket, total_seconds=_BUCKET_SECONDS)
 
 
-def _tell(results: Iterable[CheckResult], mask: Masker, *, as_json: bool) -> int:
+def _print_results(results: Iterable[CheckResult], mask: Masker, *, as_json: bool) -> int:
     seen = []
     for result in results:
         seen.append(result)
@@ -86,14 +86,14 @@ def _tell(results: Iterable[CheckResult], mask: Masker, *, as_json: bool) -> int
             print(mask(_row(result, is_coloured=sys.stdout.isatty())), flush=True)
     failed = sum(result.outcome.level == FAIL for result in seen)
     if as_json:
-        print(mask(json.dumps({"ok": not failed, "checks": [_entry(each) for each in seen]}, indent=1)))
+        print(mask(json.dumps({"ok": not failed, "checks": [_json_entry(each) for each in seen]}, indent=1)))
     else:
         warned = sum(result.outcome.level == WARN for result in seen)
         print(f"\n{failed} failed, {warned} to be known" if failed or warned else "\nall is well")
     return 1 if failed else 0
 
 
-def _entry(result: CheckResult) -> dict[str, object]:
+def _json_entry(result: CheckResult) -> dict[str, object]:
     """A result in the JSON of `doctor --json`."""
     outcome = result.outcome
     named = {"name": result.name, "level": outcome.level, "told": outcome.message, "mend": outcome.remedy}
@@ -106,5 +106,5 @@ def _row(result: CheckResult, *, is_coloured: bool) -> str:
     if is_coloured:
         level = f"\x1b[{_COLOURS[result.outcome.level]}m{level}\x1b[0m"
     seconds = f"  ({result.seconds:.1f} s)" if result.seconds >= 1 else ""
-    mend = f"\n {'':<4}  {'':<10}  -> {result.outcome.remedy}" if result.outcome.remedy else ""
-    return f" {level}  {result.name:<10}  {result.outcome.message}{seconds}{mend}"
+    remedy = f"\n {'':<4}  {'':<10}  -> {result.outcome.remedy}" if result.outcome.remedy else ""
+    return f" {level}  {result.name:<10}  {result.outcome.message}{seconds}{remedy}"

@@ -1,4 +1,4 @@
-"""`python -m pycemaker sample` and `collect`: what fills a database."""
+"""`python -m pycemaker sample` and `collect`, which fill a database."""
 
 from __future__ import annotations
 

@@ -45,15 +45,15 @@ def preview(options: argparse.Namespace, settings: Settings) -> int:
     database = open_database(settings.mongo_db_url, settings.data_dir, echo)  # held, so that no run has to start it
     try:
         fill_if_empty(database)
-        status = _serve_up(preview_builder, run=True)
+        status = _refresh(preview_builder, run=True)
         if not options.no_open and preview_builder.file.exists():
             webbrowser.open(preview_builder.file.as_uri())
         if options.watch:
             echo("  watching notebooks/ and pycemaker/; Ctrl-C ends it")
-            rebuild_on_save(saved_files(), arguments.notebook.path, lambda run: _serve_up(preview_builder, run=run))
+            rebuild_on_save(saved_files(), arguments.notebook.path, lambda run: _refresh(preview_builder, run=run))
     finally:
         database.close()
-    return _start_over() if options.watch else status
+    return _restart() if options.watch else status
 
 
 def rebuild_on_save(saves: Iterable[set[Path]], notebook: Path, rebuild: Callable[[bool], object]) -> None:
@@ -72,15 +72,15 @@ def rebuild_on_save(saves: Iterable[set[Path]], notebook: Path, rebuild: Callabl
             rebuild(bool(saved & {notebook, brand.FILE}))
 
 
-def _start_over() -> NoReturn:
+def _restart() -> NoReturn:
     """Run this very command anew in the place of this process."""
     echo("  pycemaker/ saved: starting over")
     again = [*sys.argv[1:], *([] if "--no-open" in sys.argv else ["--no-open"])]
     os.execv(sys.executable, [sys.executable, "-m", "pycemaker", *again])  # noqa: S606 - this very program
 
 
-def _serve_up(preview_builder: PreviewBuilder, *, run: bool) -> int:
-    """Run where asked, render, say what came of it; what fails is said and ends nothing."""
+def _refresh(preview_builder: PreviewBuilder, *, run: bool) -> int:
+    """Run if `run`, render, print the result. A failure is printed and ends nothing."""
     try:
         if run:
             echo("  running the notebook ...")

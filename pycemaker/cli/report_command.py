@@ -72,7 +72,7 @@ def make_report(options: argparse.Namespace, settings: Settings) -> int:
     """`report`: what the route does, in this process, with a progress bar."""
     request = _report_request(options, settings)
     if settings.log_format == "text":
-        logging.getLogger("pycemaker").setLevel(logging.WARNING)  # what else it logs is said below, to a person
+        logging.getLogger("pycemaker").setLevel(logging.WARNING)  # the result is printed below, for a person
     database = open_database(settings.mongo_db_url, settings.data_dir)
     report_service = make_report_service(settings, database, os.environ, keep_spare=False)
     report_id = ""
@@ -124,7 +124,7 @@ def describe_interruption(report_service: ReportService, report_id: str) -> str:
     try:
         entry = report_service.job_store.get(report_id)
         if entry["state"] == states.RUNNING:
-            _give_up(report_service, entry)
+            _abandon(report_service, entry)
             return "pycemaker: interrupted; nobody is mailed"
     except UnknownReport:
         return "pycemaker: interrupted before the report was asked for"
@@ -133,7 +133,7 @@ def describe_interruption(report_service: ReportService, report_id: str) -> str:
     return f"pycemaker: interrupted; the report was {entry['state']}\n  {_OTHERS}: {report_id}"
 
 
-def _give_up(report_service: ReportService, entry: dict[str, Any]) -> None:
+def _abandon(report_service: ReportService, entry: dict[str, Any]) -> None:
     """End a report that this process has, so that no server takes it up."""
     error = RunnerFailed(stage=entry["stage"] or "start", reason="it was interrupted")
     details = error.to_facts() | {"message": str(error)}
@@ -207,7 +207,7 @@ class _ProgressBar:
         self._bar.close()
 
     def show(self, stage: str, done: int, total: int) -> None:
-        """As `pipeline.OnProgress`."""
+        """Show a stage's progress; a `pipeline.OnProgress`."""
         self._bar.set_description_str(stage)
         if stage == "notebook":
             self._bar.total = total + len(STAGES) - 1

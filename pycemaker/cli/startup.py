@@ -1,4 +1,4 @@
-"""What the main program does before and while it serves: fills an empty embedded database, says what runs where."""
+"""Steps of the server's start: address, open files, sample history, banner, end with the parent process."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ from pycemaker.window import to_wall_text
 SAMPLE_HOURS = 48
 
 _OTHER_FILES = 512
-"""What a server has open beside its clients' connections: 125 files after 300 reports, and then some."""
+"""Files that a server has open beside its clients' connections: 125 after 300 reports, and then some."""
 
 _log = logging.getLogger(__name__)
 
 
 def echo(text: str) -> None:
-    """One line to whoever started this."""
+    """Print one line to the operator, on standard error."""
     print(text, file=sys.stderr, flush=True)
 
 
@@ -65,7 +65,7 @@ def _why_not(error: OSError, host: str, port: int) -> str:
 
 
 def room_for_connections(wanted: int) -> int:
-    """How many connections this process may hold of those wanted; it and its children may have so many files open."""
+    """The number of connections that this process may hold, of those wanted; raises its limit of open files to that."""
     if sys.platform == "win32":
         return wanted
     import resource
@@ -97,7 +97,7 @@ def write_sample(database: Database, hours: int) -> int:
 
 
 def banner(settings: Settings, database: Database) -> str:
-    """What runs where, three lines to try, and where mail goes."""
+    """The text of the start: addresses, database, mail, and three commands to try."""
     url = replace(settings, public_url=None).own_url
     tail_start = to_wall_text(datetime.now(UTC) - timedelta(minutes=5), settings.timezone)
     tries = [
@@ -124,12 +124,12 @@ def banner(settings: Settings, database: Database) -> str:
 
 
 def reporter(settings: Settings) -> Callable[[str], None]:
-    """What takes a line for whoever started this: to be read, or as a log line where log lines are JSON."""
+    """The function that shows a line to the operator: `echo`, or a log line where log lines are JSON."""
     return _log.info if settings.log_format == "json" else echo
 
 
 def print_banner(settings: Settings, database: Database) -> None:
-    """Say what runs where: the banner, or one log line where log lines are JSON."""
+    """Show the banner, or one log line where log lines are JSON."""
     known = _dangers(settings, database)
     if settings.log_format != "json":
         echo(banner(settings, database))
@@ -171,7 +171,7 @@ def _describe_database(settings: Settings, database: Database) -> str:
 
 
 def _condition(database: Database) -> str:
-    """What there is to know of it, in brackets; nothing where all is well."""
+    """The database's fault or missing rights, in brackets; empty where all is well."""
     try:
         if database.has_no_metric():
             return f" (no metric in its database {database.handle.name!r} yet: is that the collectors'?)"

@@ -1,4 +1,4 @@
-"""`python -m pycemaker suppressions`: who gets no reports, for whoever operates the service."""
+"""`python -m pycemaker suppressions`: the addresses that get no reports."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def add_one(options: argparse.Namespace, database: Database) -> int:
 
 
 def remove_one(options: argparse.Namespace, database: Database) -> int:
-    """`remove`: whoever set it."""
+    """`remove`, whoever added it."""
     address, notebook = _named(options)
     if not Suppressions(database).remove(address, notebook):
         echo(f"pycemaker: nothing keeps {_describe(notebook)} from {address}; `suppressions list` shows what there is")

@@ -1,4 +1,4 @@
-"""Keeps the catalogues up to date with the source: `make messages`.
+"""Updates the catalogues from the messages of the source: `make messages`.
 
 New messages come untranslated, changed ones are marked fuzzy (a translator looks at them and takes the mark away), and
 those that are gone from the source go. In a report what is fuzzy or untranslated is the source's Portuguese.
@@ -23,7 +23,7 @@ from pycemaker.i18n.language import DEFAULT, FOLDER, LANGUAGES
 ROOT = FOLDER.parents[1]
 KEYWORDS: dict[str, Any] = {"_": None, "N_": None, "ngettext": (1, 2), "pgettext": ((1, "c"), 2)}
 NOTEBOOK_KEYWORDS: dict[str, Any] = {"translated": None, "heading": (2,), "picture": (3,)}
-"""What notebooks call with a text for readers, and which argument that is."""
+"""The functions that notebooks call with a text for readers, and the position of that argument."""
 
 _SOURCES = {"pycemaker/**/*.py": "python", "notebooks/templates/*/*.j2": "jinja2", "notebooks/*.ipynb": "python"}
 _WIDTH = 110
@@ -83,7 +83,7 @@ def write(tag: str, catalogue: Catalog) -> None:
 
 
 def unfinished(catalogue: Iterable[Message]) -> Iterator[str]:
-    """What is wrong with a catalogue's messages: untranslated, fuzzy, or with other facts than the source's."""
+    """The faults of a catalogue's messages: untranslated, fuzzy, or with other facts than the source's."""
     for message in catalogue:
         ids, texts = _forms(message.id), _forms(message.string)
         if not ids[0]:

@@ -15,11 +15,11 @@ from pycemaker.window import Window, from_epoch_ms
 _SAME_SHARE = 0.03
 
 FINE_HOURS = 6
-"""The longest window whose clocks and durations are told to the second."""
+"""The longest window, in hours, whose clocks and durations have seconds."""
 
 
 def length(hours: int) -> str:
-    """An interval's length: `1 hora`, `6 horas`, `3 dias`, `4 dias e 4 horas`. Up to two days are told in hours."""
+    """An interval's length: `1 hora`, `6 horas`, `3 dias`, `4 dias e 4 horas`. Up to two days in hours."""
     days, rest = divmod(hours, 24)
     if hours <= 48:
         return hours_of(hours)
@@ -58,7 +58,7 @@ def period(window: Window, zone: ZoneInfo) -> str:
 
 
 def period_in_sentence(window: Window, zone: ZoneInfo) -> str:
-    """The same inside a sentence: `de 03:43 a 09:43 de 10/04/2022`."""
+    """The interval's two ends inside a sentence: `de 03:43 a 09:43 de 10/04/2022`."""
     start, end = _local_ends(window, zone)
     if start.date() != end.date():
         return _("de {period}", period=period(window, zone))
@@ -79,7 +79,7 @@ def day_and_minute(epoch_ms: int, zone: ZoneInfo) -> str:
 def moment(epoch_ms: int, window: Window, zone: ZoneInfo) -> str:
     """An instant of the window: `04:10:05`, with its date (`09/04`) where the window has several days.
 
-    Seconds are told within a window of up to `FINE_HOURS`; in a longer one `04:10`, `09/04 04:10`.
+    With seconds within a window of up to `FINE_HOURS`; in a longer one `04:10`, `09/04 04:10`.
     """
     if window.hours > FINE_HOURS:
         return minute(epoch_ms, window, zone)
@@ -89,7 +89,7 @@ def moment(epoch_ms: int, window: Window, zone: ZoneInfo) -> str:
 
 
 def moment_in_sentence(epoch_ms: int, window: Window, zone: ZoneInfo) -> str:
-    """The same inside a sentence: `às 04:10:05`, or `em 09/04 às 04:10:05`."""
+    """A moment inside a sentence: `às 04:10:05`, or `em 09/04 às 04:10:05`."""
     return _at(moment(epoch_ms, window, zone))
 
 
@@ -101,7 +101,7 @@ def minute(epoch_ms: float, window: Window, zone: ZoneInfo) -> str:
 
 
 def minute_in_sentence(epoch_ms: float, window: Window, zone: ZoneInfo) -> str:
-    """The same inside a sentence: `às 04:10`, or `em 09/04 às 04:10`."""
+    """A minute inside a sentence: `às 04:10`, or `em 09/04 às 04:10`."""
     return _at(minute(epoch_ms, window, zone))
 
 
@@ -111,7 +111,7 @@ def _at(moment: str) -> str:
 
 
 def span_in_sentence(start_ms: float, end_ms: float, window: Window, zone: ZoneInfo) -> str:
-    """From when to when: `das 04:10 às 04:25`; where the window has several days, their dates, one day once.
+    """A span of time: `das 04:10 às 04:25`; where the window has several days, their dates, one day once.
 
     So `em 09/04, das 04:10 às 04:25`, and `das 23:50 de 09/04 às 00:10 de 10/04`.
     """
@@ -124,7 +124,7 @@ def span_in_sentence(start_ms: float, end_ms: float, window: Window, zone: ZoneI
 
 
 def clocks_in_sentence(start_ms: float, end_ms: float, window: Window, zone: ZoneInfo) -> str:
-    """The same where the day was said already: `das 04:10 às 04:25`; with both days where they differ."""
+    """A span of time where the day was named already: `das 04:10 às 04:25`; with both days where they differ."""
     day, _blank, start = minute(start_ms, window, zone).rpartition(" ")
     last_day, _blank, end = minute(end_ms, window, zone).rpartition(" ")
     if day != last_day:
@@ -133,9 +133,9 @@ def clocks_in_sentence(start_ms: float, end_ms: float, window: Window, zone: Zon
 
 
 def duration(seconds: float, window: Window | None = None) -> str:
-    """How long: `45 s`, `24 min`, `1 hora`, `2 h 5 min`, `3 dias`.
+    """A duration: `45 s`, `24 min`, `1 hora`, `2 h 5 min`, `3 dias`.
 
-    Below two minutes it is told in seconds; of a window longer than `FINE_HOURS`, in whole minutes, at least one.
+    Seconds below two minutes; in a window longer than `FINE_HOURS`, in whole minutes, at least one.
     """
     is_fine = window is None or window.hours <= FINE_HOURS
     if round(seconds) < 120 and is_fine:
@@ -150,7 +150,7 @@ def duration(seconds: float, window: Window | None = None) -> str:
 
 
 def distance(seconds: float) -> str:
-    """How far apart samples are: `5 s`, `2,5 s`, `60 s`, `5 min`; decimals only where they say something."""
+    """The distance of samples: `5 s`, `2,5 s`, `60 s`, `5 min`; decimals only where they say something."""
     whole = round(seconds)
     if whole >= 10 or (whole and abs(seconds - whole) <= _SAME_SHARE * seconds):
         return duration(whole)
@@ -160,7 +160,7 @@ def distance(seconds: float) -> str:
 def zone_phrase(window: Window, zone: ZoneInfo) -> str:
     """The readers' zone by its own name: `horário de Brasília (UTC-3)`; by its key where it has none: `UTC`.
 
-    Both offsets are told where a clock change lies within the window.
+    With both offsets where a clock change lies within the window.
     """
     name = _zone_name(zone)
     start, end = (_offset(end.utcoffset()) for end in _local_ends(window, zone))

@@ -10,13 +10,13 @@ from babel.numbers import format_decimal, format_percent, format_scientific, get
 from pycemaker.i18n.language import N_, _, ngettext, spoken
 
 NO_SAMPLES = N_("Sem amostras neste período")
-"""What stands where an interval has no sample at all."""
+"""The text where an interval has no sample at all."""
 
 NO_READINGS = N_("Nenhuma leitura válida neste período")
-"""What stands where samples came, but none with a finite reading."""
+"""The text where samples came, but none with a finite reading."""
 
 NOTHING = "—"
-"""What stands where a number is undefined."""
+"""The text where a number is undefined."""
 
 _HUGE = 1e15
 _LEAST_MOVE = 0.01
@@ -61,18 +61,18 @@ def reading(amount: float | None, unit: str) -> str:
 
 
 def reading_with_unit(amount: float | None, unit: str) -> str:
-    """The same with the unit where `reading` leaves it out: `144 por minuto`."""
+    """A reading with the unit that `reading` leaves out: `144 por minuto`."""
     text = reading(amount, unit)
     return f"{text} {_(_UNITS[unit])}" if unit in _UNITS and amount is not None else text
 
 
 def reading_with_mark(amount: float | None, unit: str) -> str:
-    """The same where room is scarce: `144/min`."""
+    """A reading with the unit's symbol, where room is scarce: `144/min`."""
     return reading(amount, unit) + (_(_MARKS[unit]) if unit in _MARKS and amount is not None else "")
 
 
 def unit_phrase(unit: str) -> str:
-    """What readings of that unit need said beside them; empty where each says its own unit."""
+    """The unit to write beside readings; empty where each says its own."""
     return _(_UNITS.get(unit, ""))
 
 
@@ -137,12 +137,12 @@ def share(part: float) -> str:
 
 
 def absence(received: int) -> str:
-    """Why there is no number, where so many samples came."""
+    """The reason why there is no number, where so many samples came."""
     return _(NO_READINGS if received else NO_SAMPLES)
 
 
 def coverage(received: int, expected: int) -> str:
-    """How many of how many: `4.080 de 4.320 amostras esperadas (94,4%)`; `1 amostra` where nothing is expected."""
+    """Samples received of those expected: `4.080 de 4.320 amostras esperadas (94,4%)`, `1 amostra` where none are."""
     if not expected:
         some = ngettext("{count} amostra", "{count} amostras", received, count=count(received))
         return some if received else _("nenhuma amostra")
@@ -155,7 +155,7 @@ def coverage(received: int, expected: int) -> str:
 
 
 def share_of(part: int, whole: int) -> str:
-    """`share` of two counts; more than the whole is said as it is."""
+    """`share` of two counts; more than the whole is written as it is."""
     if part > whole:
         return percent(part / whole) if whole else NOTHING
     return share(part / whole) if whole else NOTHING
@@ -183,7 +183,7 @@ def points_of(amount: float, digits: int) -> str:
 
 
 def decimal_symbol() -> str:
-    """What stands before decimals: `,`."""
+    """The decimal separator: `,`."""
     return str(get_decimal_symbol(spoken().locale))
 
 

@@ -1,1 +1,1 @@
-"""How a reader sees a period: figures, tables, the display helpers of the cells."""
+"""A period as readers see it: figures, tables, the display verbs of the cells."""

@@ -16,9 +16,9 @@ _MOST_NAMED = 2
 
 
 def sampling(period: Period) -> str:
-    """How often samples come, by metric where that differs: `uma amostra a cada 15 s`; empty where nothing tells it.
+    """The cadence of samples, by metric where it differs: `uma amostra a cada 15 s`; empty where it is unknown.
 
-    A metric without a sample in the period has no say.
+    A metric without a sample in the period does not count.
     """
     collected = [part for part in period.metrics if len(part.current) and part.cadence.is_known]
     rhythms = {part.label: _rhythm(part) for part in collected}
@@ -36,7 +36,7 @@ def sampling(period: Period) -> str:
 
 
 def _rhythm(part: MetricPeriod) -> str:
-    """How often one metric's samples come: `a cada 5 s`, `a cada 5 s e, desde 05:10, a cada 60 s`."""
+    """The cadence of one metric's samples: `a cada 5 s`, `a cada 5 s e, desde 05:10, a cada 60 s`."""
     stretches = part.cadence.stretches
     if len(stretches) > _MOST_NAMED:
         steps_s = [stretch.step_ms / 1000 for stretch in stretches]

@@ -1,4 +1,4 @@
-"""What a capacity review comes to, the most urgent resource first: a subject, the figures, what to do. Pure.
+"""The findings of a capacity review, the most urgent resource first: headline, figures, advice. Pure.
 
 At most one finding a resource: it is full, it will be, or it is full for a good part of the time.
 """
@@ -34,7 +34,7 @@ def capacity_findings(resources: Sequence[Resource]) -> tuple[Finding, ...]:
 
 
 def capacity_quiet(resources: Sequence[Resource]) -> Finding:
-    """What is said where there is no finding: that there is room, or that nothing can be told of it."""
+    """The text where there is no finding: there is room, or the history is too short to say so."""
     known = [resource for resource in resources if resource.headroom is not None]
     short = [resource for resource in known if resource.forecast.verdict is Verdict.TOO_SHORT]
     if not known:

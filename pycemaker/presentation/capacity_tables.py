@@ -1,4 +1,4 @@
-"""The capacity review's words and tables: pure HTML fragments, as in `tables`."""
+"""The capacity review's sentences and tables: pure HTML fragments, as in `tables`."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def _when(resource: Resource) -> str:
 
 
 def _full(resource: Resource) -> str:
-    """When the metric's own limit comes, which lies further ahead; empty where no day is named."""
+    """The phrase with the day of the metric's own limit, further ahead; empty where there is none."""
     forecast, metric = resource.forecast, resource.part.metric
     if forecast.full_utc is None or metric.limit is None:
         return ""

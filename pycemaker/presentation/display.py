@@ -1,4 +1,4 @@
-"""What a notebook's cells call to show a part of the report, below the cell and in the mail alike."""
+"""The verbs with which a notebook's cells show parts of the report, below the cell and in the mail alike."""
 
 from __future__ import annotations
 
@@ -40,18 +40,18 @@ def heading(period: Period, title: str = "") -> None:
 
 
 def changes(period: Period) -> None:
-    """Show what changed, the most important first. The first finding becomes the mail's subject and its preview."""
+    """Show the findings, the most important first. The first one becomes the mail's subject and its preview."""
     findings = _find(period)
     _show(tables.findings(findings, period), "findings", {"pycemaker": mail_head(findings, period)})
 
 
 def trust(period: Period) -> None:
-    """Show how far the samples can be trusted: what came of what was expected, gaps, irregular ones."""
+    """Show the data quality: samples received of expected, gaps, irregular ones."""
     _show(tables.trust(period), "trust")
 
 
 def moved(period: Period) -> tuple[MetricPeriod, ...]:
-    """The metrics about which there is something to say: at most three, those that `changes` tells of first."""
+    """The metrics of the findings that `changes` shows, three at most, the first ones first."""
     metric_ids = [metric for finding in _find(period) for metric in finding.metrics]
     return tuple(period[metric] for metric in dict.fromkeys(metric_ids))[:MOST]
 
@@ -116,7 +116,7 @@ def figure(drawn: Picture) -> None:
 
 
 def _find(period: Period) -> tuple[Finding, ...]:
-    """The findings of a period, looked for once however many cells ask."""
+    """The findings of a period, computed once for all cells."""
     global _latest  # a kernel has one report
     if _latest is None or _latest[0]() is not period:
         _latest = weakref.ref(period), find(period)

@@ -1,4 +1,4 @@
-"""The report's words and tables: pure HTML fragments in simple markup. How they look is in the template's style sheet.
+"""The report's sentences and tables: pure HTML fragments in simple markup, styled by the template's style sheet.
 
 Every fragment is one element with a class that starts with `pm-`. Text that comes from data is escaped.
 """
@@ -53,14 +53,14 @@ def heading(period: Period, title: str = "") -> str:
 
 
 def findings(found: Sequence[Finding], period: Period) -> str:
-    """What changed, the most important first: how grave in words and colour, the figures, what to do next."""
+    """The findings, the most important first: severity in words and colour, figures, advice."""
     paragraphs = "".join(map(_finding, found)) if found else _quiet(period)
     changed = _("O que mudou")
     return f'<div class="pm-findings"><h2>{changed}</h2>{paragraphs}</div>'
 
 
 def capacity(found: Sequence[Finding], quiet: Finding) -> str:
-    """What a capacity review comes to, the most urgent first; without a finding what `quiet` says."""
+    """The findings of a capacity review, the most urgent first; without one what `quiet` says."""
     headline, detail = escape(quiet.headline), escape(quiet.detail)
     calm = f'<p class="pm-quiet"><strong>{headline}.</strong><br>{detail}{_next(quiet.advice)}</p>'
     paragraphs = "".join(map(_finding, found)) if found else calm
@@ -88,7 +88,7 @@ def _next(advice: str) -> str:
 
 
 def trust(period: Period) -> str:
-    """How far the samples can be trusted: how many came, gaps, irregular ones, what is not compared."""
+    """The data quality: samples received of expected, gaps, irregular ones, metrics that are not compared."""
     counted = {part.label: coverage(part) for part in period.metrics}
     question, omitted = _("Dá para confiar?"), _("Não comparado:")
     if not period.received:
@@ -135,7 +135,7 @@ def _out_of_step(period: Period, counted: dict[str, Coverage]) -> list[str]:
 
 
 def _withheld(counted: dict[str, Coverage]) -> str:
-    """Which metrics are not compared with the interval before, and why."""
+    """The metrics that are not compared with the interval before, and why."""
     reasons: dict[str, list[str]] = {}
     for label, counts in counted.items():
         if counts.received and not counts.is_comparable:
@@ -189,7 +189,7 @@ def section(part: MetricPeriod) -> str:
 
 
 def _coverage(period: Period) -> str:
-    """Samples received of expected, in total, and of each metric where they differ; what most share is said once."""
+    """Samples received of expected, in total and by metric where they differ; counts that most share stand once."""
     total = i18n.coverage(period.received, period.expected)
     by_metric = {part.label: (len(part.current), part.expected) for part in period.metrics}
     each = Counter(by_metric.values())
@@ -234,7 +234,7 @@ def _summary_row(part: MetricPeriod, numbers: MetricSummary) -> str:
 
 
 def _change(numbers: MetricSummary, unit: str) -> str:
-    """How the mean changed: a share in points, all else by its ratio."""
+    """The change of the mean: a share in points, all else by its ratio."""
     if unit == "ratio" and numbers.mean is not None and numbers.previous_mean is not None and not numbers.is_withheld:
         return i18n.growth_in_points(numbers.mean - numbers.previous_mean)
     return i18n.growth(numbers.growth)

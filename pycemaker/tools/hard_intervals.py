@@ -16,7 +16,7 @@ from pycemaker.mongo.database import Database, translated
 Documents = Iterator[dict[str, Any]]
 
 LONG_SPACING_SECONDS = 60
-"""How far apart the 30 days' samples are: a twelfth of the real ones, since writing all of them takes minutes."""
+"""The distance of the 30 days' samples: twelve times the real one, since writing all of them takes minutes."""
 
 _CHUNK = 20_000
 _CADENCES = ((15, 1998), (60, 1997), (300, 1996))
@@ -118,7 +118,7 @@ def _slower(end_utc: datetime, hours: int) -> tuple[datetime, ...]:
 
 
 def _is_collected(minutes_back: float) -> bool:
-    """Nothing in the last twenty minutes, in fifty of them in the midst, and in the first hour."""
+    """True outside of the gaps: the last twenty minutes, fifty in the midst, the first hour."""
     return 20 < minutes_back < 300 and not 100 < minutes_back < 150
 
 

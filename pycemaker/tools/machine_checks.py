@@ -1,4 +1,4 @@
-"""What this machine has to have: settings, room, zones, fonts, a kernel, Chromium, notebooks that can be read."""
+"""Checks of this machine: settings, disk, zones, fonts, kernel, Chromium, notebooks."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ KERNEL_SECONDS = 60.0
 KERNEL_CELL = "import pandas, seaborn, matplotlib, pycemaker.presentation.display"
 
 
-def look_at_settings(settings: Settings) -> Outcome:
-    """What is allowed that perhaps should not be, and what is not set that readers would miss."""
+def check_settings(settings: Settings) -> Outcome:
+    """Checks for dangerous settings, and for missing ones that readers would notice."""
     dangers = unsafe_settings.of_settings(settings)
     if settings.mails and settings.public_url is None:
         dangers.append("mails have no link to their page and none to unsubscribe (PUBLIC_URL)")
@@ -38,8 +38,8 @@ def look_at_settings(settings: Settings) -> Outcome:
     return Outcome(OK, "read, and they agree with each other")
 
 
-def look_at_folder(data_dir: Path) -> Outcome:
-    """Whether a file can be written under `DATA_DIR`, and is there afterwards."""
+def check_folder(data_dir: Path) -> Outcome:
+    """Checks that a file can be written under `DATA_DIR`, and is there afterwards."""
     content = secrets.token_bytes(64)
     path = data_dir / f".doctor-{secrets.token_hex(8)}"
     try:
@@ -47,27 +47,27 @@ def look_at_folder(data_dir: Path) -> Outcome:
         path.write_bytes(content)
         same = path.read_bytes() == content
     except OSError as error:
-        mend = "give the user that runs Pycemaker the right to write there, or set DATA_DIR to another folder"
-        return Outcome(FAIL, f"{data_dir} cannot be written: {error.strerror}", mend)
+        remedy = "give the user that runs Pycemaker the right to write there, or set DATA_DIR to another folder"
+        return Outcome(FAIL, f"{data_dir} cannot be written: {error.strerror}", remedy)
     finally:
         with suppress(OSError):
             path.unlink(missing_ok=True)
     return Outcome(OK if same else FAIL, f"{data_dir} can be written" if same else f"{data_dir} keeps other bytes")
 
 
-def look_at_disk(data_dir: Path) -> Outcome:
-    """How much room is left under `DATA_DIR`."""
+def check_disk(data_dir: Path) -> Outcome:
+    """Checks the free space under `DATA_DIR`."""
     existing = next(folder for folder in (data_dir, *data_dir.parents) if folder.exists())
     usage = shutil.disk_usage(existing)
     message = f"{usage.free / 2**30:.1f} GB of {usage.total / 2**30:.0f} GB are free"
     if usage.free >= FEW_FREE_BYTES:
         return Outcome(OK, message)
-    mend = "make room, or set DATA_DIR to another disk; REPORT_RETENTION_DAYS bounds what reports take"
-    return Outcome(FAIL if usage.free < LEAST_FREE_BYTES else WARN, message, mend)
+    remedy = "make room, or set DATA_DIR to another disk; REPORT_RETENTION_DAYS bounds what reports take"
+    return Outcome(FAIL if usage.free < LEAST_FREE_BYTES else WARN, message, remedy)
 
 
-def look_at_zones(zone: ZoneInfo) -> Outcome:
-    """Whether the system's rules for `TIMEZONE` are those of the installed tzdata, two years ahead."""
+def check_zones(zone: ZoneInfo) -> Outcome:
+    """Checks that the system's rules for `TIMEZONE` are those of the installed tzdata, two years ahead."""
     package, _, name = zone.key.rpartition("/")
     try:
         anchor = ".".join(["tzdata.zoneinfo", *package.split("/")]).rstrip(".")
@@ -84,35 +84,35 @@ def look_at_zones(zone: ZoneInfo) -> Outcome:
     return Outcome(OK, f"{zone.key}, UTC{now_utc.astimezone(zone):%z} now")
 
 
-def look_at_fonts() -> Outcome:
-    """Which signs figures can be drawn with: the bundled font has letters; others have the rest."""
+def check_fonts() -> Outcome:
+    """Checks which signs figures can be drawn with: the bundled font has letters; others have the rest."""
     from pycemaker.presentation.figures.sheet import FONT, MORE_SIGNS, font_families
 
     lacking = [signs for signs, names in MORE_SIGNS.items() if not set(names) & set(font_families())]
     if not lacking:
         return Outcome(OK, f"figures are drawn with {', '.join(font_families())}")
     packages = {"emoji": "fonts-symbola"}
-    mend = "only needed where figures show them; in Debian: apt-get install " + " ".join(
+    remedy = "only needed where figures show them; in Debian: apt-get install " + " ".join(
         packages.get(signs, "fonts-noto-cjk") for signs in lacking
     )
-    return Outcome(OK, f"figures are drawn with {FONT}, which has no signs for {' nor '.join(lacking)} ({mend})")
+    return Outcome(OK, f"figures are drawn with {FONT}, which has no signs for {' nor '.join(lacking)} ({remedy})")
 
 
-def look_at_browser() -> Outcome:
-    """Whether there is a Chromium, which prints the PDFs that travel with reports."""
+def check_browser() -> Outcome:
+    """Checks that there is a Chromium, which prints the PDFs that travel with reports."""
     path = find_chromium()
-    mend = "only needed to attach PDFs (?attach=pdf); in Debian: apt-get install chromium"
+    remedy = "only needed to attach PDFs (?attach=pdf); in Debian: apt-get install chromium"
     if path is None:
-        return Outcome(WARN, "no Chromium on PATH", mend)
+        return Outcome(WARN, "no Chromium on PATH", remedy)
     try:
         version = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=15, check=True)  # noqa: S603
     except (OSError, subprocess.SubprocessError) as error:
-        return Outcome(WARN, f"{path} does not run: {type(error).__name__}", mend)
+        return Outcome(WARN, f"{path} does not run: {type(error).__name__}", remedy)
     return Outcome(OK, version.stdout.strip().splitlines()[0] if version.stdout.strip() else path)
 
 
-def look_at_kernel(cell: str = KERNEL_CELL) -> Outcome:
-    """Whether a kernel starts and runs a cell, by default notebooks' imports; it is ended again, whatever happens."""
+def check_kernel(cell: str = KERNEL_CELL) -> Outcome:
+    """Checks that a kernel starts and runs a cell, by default notebooks' imports, and ends it again."""
     from pycemaker.reports.execute import ReadyKernel, run_notebook
 
     with tempfile.TemporaryDirectory(prefix="pm-", ignore_cleanup_errors=True) as name:
@@ -151,8 +151,8 @@ def _notebook(source: str) -> str:
     return '{"cells":[' + cell % source + '],"metadata":{},"nbformat":4,"nbformat_minor":5}'
 
 
-def look_at_notebooks(folder: Path = NOTEBOOKS) -> Outcome:
-    """Whether every notebook's parameters can be read."""
+def check_notebooks(folder: Path = NOTEBOOKS) -> Outcome:
+    """Checks that every notebook's parameters can be read."""
     notebooks = every_notebook(folder)
     broken = [each for each in notebooks if isinstance(each, NotebookUnusable)]
     if broken:

@@ -1,4 +1,4 @@
-"""What mail clients take away from a mail, done to it for real: a small table, each row with its source.
+"""The mail clients of a preview: what each takes away from a mail, as a table with its sources.
 
 Sources are caniemail.com's data (the repository hteumeuleu/caniemail, as it stood in 2024) unless another is given. Of
 what clients do to a mail this is the part that has hurt a report, not all of it: no replacement for a real inbox.
@@ -28,12 +28,12 @@ _COLOR = re.compile(r"#([0-9a-fA-F]{6}|[0-9a-fA-F]{3})\b")
 
 @dataclass(frozen=True)
 class Rule:
-    """One thing that a client does.
+    """One change that a client makes.
 
     Attributes:
         what: as a person says it.
         source: where that is known from; a caniemail feature, or a whole address.
-        apply: does it to the tree, and tells how often it had something to do.
+        apply: changes the tree; returns the number of changes.
     """
 
     what: str
@@ -88,7 +88,7 @@ def show(html: str, client: MailClient) -> ClientView:
 
 
 def _drop(path: str) -> Callable[[Tree], int]:
-    """Take elements away, their text with them."""
+    """A change that removes elements, their text with them."""
 
     def apply(tree: Tree) -> int:
         nodes = tree.xpath(path)
@@ -119,7 +119,7 @@ def _drop_attribute(path: str, name: str) -> Callable[[Tree], int]:
 def _drop_property(
     *names: str, except_on: tuple[str, ...] = (), only_on: tuple[str, ...] = (), values: str = ""
 ) -> Callable[[Tree], int]:
-    """Take CSS properties out of style attributes: on some elements, with some values."""
+    """A change that removes CSS properties from style attributes: on some elements, with some values."""
     wanted = re.compile(values)
 
     def goes(node: Tree, name: str, value: str) -> bool:

@@ -1,4 +1,4 @@
-"""Runs one notebook on one case, as a preview does, and tells how it went."""
+"""Runs one notebook on one hard interval, as a preview does."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _LOOK_SECONDS = 0.02
 
 @dataclass(frozen=True)
 class NotebookOutcome:
-    """How one notebook did on one case.
+    """The outcome of one notebook on one case.
 
     Attributes:
         notebook: its name.
         case: its name.
-        seconds: running, rendering and looking over, in a kernel that stood ready.
+        seconds: of running, rendering and linting, in a kernel that stood ready.
         peak_mb: the most memory that kernel held.
         problems: what went wrong, in English; none where it passed.
         notes: what cells show and readers do not see, in English.
@@ -42,7 +42,7 @@ class NotebookOutcome:
 
 
 def check_notebook(notebook: Notebook, case: HardInterval, settings: Settings, folder: Path) -> NotebookOutcome:
-    """Run the notebook on the case with its own parameters, render it, look the mail over.
+    """Run the notebook on the case with its own parameters, render it, lint the mail.
 
     Args:
         notebook: which.

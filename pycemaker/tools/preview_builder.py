@@ -51,7 +51,7 @@ class PreviewBuilder:
         request: what to run, over which window, with which parameters.
         settings: zone and links.
         folder: made where it is not there.
-        on_kernel: told the process of each kernel, as soon as that stands ready.
+        on_kernel: called with the process id of each kernel, as soon as that stands ready.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class PreviewBuilder:
         self._parts.run_notebook(self._request.notebook, self._request.papermill_parameters, self._executed, on_cell)
 
     def render(self) -> Preview:
-        """Render what the last run left, look it over, and write the preview.
+        """Render the output of the last run, lint it, and write the preview.
 
         Raises:
             NothingToSend: the notebook left nothing.
@@ -113,5 +113,5 @@ class PreviewBuilder:
             rmtree(scratch, ignore_errors=True)
 
     def _stamp(self) -> None:
-        """Tell an open preview that there is a newer one: it looks at this file, which a page from a disk may load."""
+        """Write the time for an open preview, which loads this file to see that there is a newer one."""
         (self.folder / "stamp.js").write_text(f"pycemakerStamp({json.dumps(time.time())})", encoding="utf-8")

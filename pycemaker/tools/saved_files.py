@@ -12,7 +12,7 @@ POLL_SECONDS = 0.3
 
 
 def save_times() -> dict[Path, float]:
-    """When each notebook, template and module was last saved, seconds since 1970."""
+    """The time at which each notebook, template and module was last saved, seconds since 1970."""
     paths = [*NOTEBOOKS.glob("*.ipynb"), *PACKAGE.rglob("*.py")]
     paths += [path for path in TEMPLATES.rglob("*") if path.is_file()]
     times = {}

@@ -1,4 +1,4 @@
-"""What is asked over the network: MongoDB and its clock and indexes, the mail server, the bucket."""
+"""Checks over the network: MongoDB, its indexes, samples, reports and clock; the mail server; the bucket."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class SharedConnection:
         self._fault: PycemakerError | None = None
 
     def open(self) -> Database:
-        """The database, which has answered. Raises what stood in the way, again and again."""
+        """The database, which has answered. Raises the first error again at each call."""
         with self._lock:
             if self._fault is not None:
                 raise self._fault
@@ -77,19 +77,19 @@ class SharedConnection:
             return self._database
 
     def close(self) -> None:
-        """Hang up; an embedded mongod that nobody else uses ends."""
+        """Close the connection; an embedded mongod that nobody else uses ends."""
         if self._database is not None:
             self._database.close()
 
 
 def ask(database: Database, command: str) -> dict[str, Any]:
-    """What MongoDB answers to a command without arguments. Raises DatabaseUnreachable."""
+    """MongoDB's answer to a command without arguments. Raises DatabaseUnreachable."""
     with one_exchange():
         return database.handle.command(command)
 
 
-def look_at_database(shared: SharedConnection) -> Outcome:
-    """Whether MongoDB answers, how soon, and which one it is."""
+def check_database(shared: SharedConnection) -> Outcome:
+    """Checks that MongoDB answers, how soon, and which one it is."""
     try:
         database = shared.open()
         version = ask(database, "buildInfo")["version"]
@@ -100,10 +100,10 @@ def look_at_database(shared: SharedConnection) -> Outcome:
         ping_ms = statistics.median(_seconds(partial(ask, database, "ping")) * 1000 for _ in range(5))
     except DatabaseUnreachable as error:
         known = type(error) is not DatabaseUnreachable
-        return Outcome(FAIL, str(error) if known else f"no answer: {error.facts['reason']}", _mend_database(error))
+        return Outcome(FAIL, str(error) if known else f"no answer: {error.facts['reason']}", _database_remedy(error))
     except DatabaseNotStarted as error:
-        mend = "install MongoDB, or set MONGO_DB_URL; its log is DATA_DIR/mongo/mongod.log"
-        return Outcome(FAIL, f"the embedded one does not start: {error.facts['reason']}", mend)
+        remedy = "install MongoDB, or set MONGO_DB_URL; its log is DATA_DIR/mongo/mongod.log"
+        return Outcome(FAIL, f"the embedded one does not start: {error.facts['reason']}", remedy)
     kind = "a replica set" if "setName" in hello else "sharded" if hello.get("msg") == "isdbgrid" else "one server"
     where = "embedded" if database.is_embedded else "at MONGO_DB_URL"
     message = f"MongoDB {version}, {where}, {kind}, {ping_ms:.1f} ms away"
@@ -118,7 +118,7 @@ def look_at_database(shared: SharedConnection) -> Outcome:
     return Outcome(OK, message)
 
 
-_MENDS: dict[type[DatabaseUnreachable], str] = {
+_REMEDIES: dict[type[DatabaseUnreachable], str] = {
     DatabaseLoginRefused: "see the user, the password (an @ in it is %40) and authSource in MONGO_DB_URL",
     DatabaseTlsFailed: "see tls and tlsCAFile in MONGO_DB_URL, and whether MongoDB listens with TLS",
     WrongReplicaSet: "see replicaSet in MONGO_DB_URL: `rs.conf()._id` in mongosh is its name, a single server has none",
@@ -127,8 +127,8 @@ _MENDS: dict[type[DatabaseUnreachable], str] = {
 }
 
 
-def _mend_database(error: DatabaseUnreachable) -> str:
-    return next((_MENDS[kind] for kind in type(error).__mro__ if kind in _MENDS), _ADDRESS)
+def _database_remedy(error: DatabaseUnreachable) -> str:
+    return next((_REMEDIES[kind] for kind in type(error).__mro__ if kind in _REMEDIES), _ADDRESS)
 
 
 def _seconds(work: Callable[[], object]) -> float:
@@ -137,8 +137,8 @@ def _seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def look_at_indexes(shared: SharedConnection) -> Outcome:
-    """Whether every metric's collection has the index that bounds its reads. None is made here."""
+def check_indexes(shared: SharedConnection) -> Outcome:
+    """Checks that every metric's collection has the index that bounds its reads. None is made here."""
     missing = []
     try:
         database = shared.open()
@@ -154,17 +154,17 @@ def look_at_indexes(shared: SharedConnection) -> Outcome:
     except PycemakerError:
         return _NO_DATABASE
     if missing:
-        mend = "the first read makes them, where MONGO_DB_URL's user may; a big collection takes minutes"
-        return Outcome(WARN, f"none on time_series and _id: {', '.join(missing)}", mend)
+        remedy = "the first read makes them, where MONGO_DB_URL's user may; a big collection takes minutes"
+        return Outcome(WARN, f"none on time_series and _id: {', '.join(missing)}", remedy)
     if views:
-        return Outcome(WARN, f"a view takes none of its own: {', '.join(views)}", _MEND_VIEWS)
+        return Outcome(WARN, f"a view takes none of its own: {', '.join(views)}", _INDEX_VIEWS)
     message = f"{len(there)} of {len(METRICS)} collections have theirs"
     empty = len(METRICS) - len(there)
     return Outcome(OK, message + (f"; {empty} not there yet" if empty else ""))
 
 
-def look_at_samples(shared: SharedConnection) -> Outcome:
-    """Whether there are metrics in this database, whether their documents carry dates, and whether they keep coming."""
+def check_samples(shared: SharedConnection) -> Outcome:
+    """Checks that this database has metrics, that their documents carry dates, and that samples keep coming."""
     try:
         sources = read_sources(shared.open())
     except PycemakerError:
@@ -175,17 +175,17 @@ def look_at_samples(shared: SharedConnection) -> Outcome:
             WARN, "no metric has a document in this database", f"MONGO_DB_URL's path names it; wanted: {wanted}"
         )
     if names := _names(sources, lambda each: each.newest_ms is None and not each.is_view):
-        return Outcome(FAIL, f"no document carries a date: {names}", _MEND_DATES)
+        return Outcome(FAIL, f"no document carries a date: {names}", _WRITE_DATES)
     if names := _names(sources, lambda each: not each.has_readings):
-        return Outcome(FAIL, f"no number is the reading of the newest documents: {names}", _MEND_READINGS)
+        return Outcome(FAIL, f"no number is the reading of the newest documents: {names}", _WRITE_NUMBERS)
     if names := _names(sources, lambda each: each.has_undated):
-        return Outcome(WARN, f"some documents carry no date: {names}", _MEND_DATES)
+        return Outcome(WARN, f"some documents carry no date: {names}", _WRITE_DATES)
     now_utc = datetime.now(UTC)
     if silent := {each.metric.collection: s for each in sources if (s := each.silent_seconds(now_utc))}:
         silences = ", ".join(f"{collection} for {seconds / 60:.0f} min" for collection, seconds in silent.items())
-        return Outcome(WARN, f"no sample comes any more: {silences}", _MEND_SILENCE)
+        return Outcome(WARN, f"no sample comes any more: {silences}", _START_COLLECTOR)
     if names := _names(sources, lambda each: each.is_view):
-        return Outcome(WARN, f"a view is not looked at: {names}", _MEND_VIEWS)
+        return Outcome(WARN, f"a view is not looked at: {names}", _INDEX_VIEWS)
     steps = sorted({round(source.step_ms / 1000, 1) for source in sources})
     return Outcome(
         OK, f"{len(sources)} of {len(METRICS)} metrics, a sample every {', '.join(f'{step:g} s' for step in steps)}"
@@ -196,14 +196,14 @@ def _names(sources: list[Source], is_meant: Callable[[Source], bool]) -> str:
     return ", ".join(each.metric.collection for each in sources if is_meant(each))
 
 
-_MEND_SILENCE = "see whether the collector runs and reaches MongoDB"
-_MEND_READINGS = "let the collector write value as a number, a share as 0.53; a text such as '53%' counts as none"
-_MEND_VIEWS = "see that what it shows has an index on time_series and _id, and that samples keep coming to it"
-_MEND_DATES = "let the collector write time_series as a BSON date; other documents belong to no interval"
+_START_COLLECTOR = "see whether the collector runs and reaches MongoDB"
+_WRITE_NUMBERS = "let the collector write value as a number, a share as 0.53; a text such as '53%' counts as none"
+_INDEX_VIEWS = "see that what it shows has an index on time_series and _id, and that samples keep coming to it"
+_WRITE_DATES = "let the collector write time_series as a BSON date; other documents belong to no interval"
 
 
-def look_at_ledger(shared: SharedConnection) -> Outcome:
-    """Whether reports can be written down: a small file is kept, read and removed where theirs are."""
+def check_job_store(shared: SharedConnection) -> Outcome:
+    """Checks that reports can be stored: a small file is written, read and removed where theirs are."""
     try:
         database = shared.open()
     except PycemakerError:
@@ -215,8 +215,8 @@ def look_at_ledger(shared: SharedConnection) -> Outcome:
         files.remove(report_id)
         waiting = JobStore(database, report_id).count_waiting()
     except PycemakerError as error:
-        mend = "MONGO_DB_URL's user needs the role readWrite: every report stands in the database before it is made"
-        return Outcome(FAIL, f"no report can be written down: {_why(error)}", mend)
+        remedy = "MONGO_DB_URL's user needs the role readWrite: every report stands in the database before it is made"
+        return Outcome(FAIL, f"no report can be written down: {_why(error)}", remedy)
     if not was_kept:
         return Outcome(FAIL, "what was written does not come back", "see MongoDB's log")
     return Outcome(OK, f"a file was written, read and removed; reports waiting: {waiting}")
@@ -227,8 +227,8 @@ def _why(error: PycemakerError) -> str:
     return str(error.facts["reason"]) if type(error) is DatabaseUnreachable else str(error)
 
 
-def look_at_clock(shared: SharedConnection) -> Outcome:
-    """How far this machine's clock and MongoDB's are apart: `now` and the samples' times are by different ones."""
+def check_clock(shared: SharedConnection) -> Outcome:
+    """Checks the distance of this machine's clock and MongoDB's: `now` and the samples' times are by different ones."""
     try:
         database = shared.open()
         before = datetime.now(UTC)
@@ -243,16 +243,16 @@ def look_at_clock(shared: SharedConnection) -> Outcome:
     return Outcome(FAIL if abs(apart) > _MUCH_SKEW else WARN, message, "let both machines follow NTP")
 
 
-def look_at_mail(sender: SmtpSender | None, outbox: str) -> Outcome:
-    """Whether the mail server takes the login. Nothing is sent."""
+def check_mail(sender: SmtpSender | None, outbox: str) -> Outcome:
+    """Checks that the mail server takes the login. Nothing is sent."""
     if sender is None:
-        mend = "set EMAIL_FROM and PASSWORD to mail reports"
-        return Outcome(WARN, f"no account is set: reports are written to {outbox}", mend)
+        remedy = "set EMAIL_FROM and PASSWORD to mail reports"
+        return Outcome(WARN, f"no account is set: reports are written to {outbox}", remedy)
     try:
         security = sender.try_login()
     except MailRefused as error:
         reason = error.facts["reason"]
-        return Outcome(FAIL, f"{sender.host}:{sender.port}: {reason}", _mend_mail(reason))
+        return Outcome(FAIL, f"{sender.host}:{sender.port}: {reason}", _mail_remedy(reason))
     if sender.password is None:
         return Outcome(OK, f"{sender.host}:{sender.port} answers; mail goes to it without a login, {security}")
     message = f"{sender.host}:{sender.port} takes the login of {sender.user}, {security}"
@@ -261,7 +261,7 @@ def look_at_mail(sender: SmtpSender | None, outbox: str) -> Outcome:
     return Outcome(OK, message)
 
 
-def _mend_mail(reason: str) -> str:
+def _mail_remedy(reason: str) -> str:
     if "AUTH extension" in reason:
         return "the server offers no login on this port: try SMTP_SECURITY=starttls, or leave PASSWORD out for a relay"
     if "the server offers" in reason:
@@ -275,25 +275,25 @@ def _mend_mail(reason: str) -> str:
     return "see SMTP_HOST, SMTP_PORT and SMTP_SECURITY, and whether a firewall is in between"
 
 
-def look_at_bucket(figures: FirebaseFigures | None) -> Outcome:
-    """Whether the bucket takes a small object, gives it back and lets it go."""
+def check_bucket(figures: FirebaseFigures | None) -> Outcome:
+    """Checks that the bucket takes a small object, gives it back and lets it go."""
     if figures is None:
         return Outcome(OK, "no key is set: figures travel inside the mail")
     try:
         figures.try_out()
     except StorageRefused as error:
-        mend = "see FIREBASE_SETTINGS and FIREBASE_BUCKET; the service account needs the role Storage Object Admin"
-        return Outcome(FAIL, f"{figures.bucket}: {error.facts['reason']}", mend)
+        remedy = "see FIREBASE_SETTINGS and FIREBASE_BUCKET; the service account needs the role Storage Object Admin"
+        return Outcome(FAIL, f"{figures.bucket}: {error.facts['reason']}", remedy)
     return Outcome(OK, f"{figures.bucket}: an object was written, read and deleted")
 
 
 def database_checks(shared: SharedConnection) -> list[Check]:
-    """Those that share a connection."""
+    """The checks that share a connection."""
     looks = {
-        "database": look_at_database,
-        "indexes": look_at_indexes,
-        "samples": look_at_samples,
-        "ledger": look_at_ledger,
-        "clock": look_at_clock,
+        "database": check_database,
+        "indexes": check_indexes,
+        "samples": check_samples,
+        "ledger": check_job_store,
+        "clock": check_clock,
     }
     return [Check(name, partial(look, shared), DATABASE_SECONDS) for name, look in looks.items()]

@@ -1,4 +1,4 @@
-"""Settings that work and are dangerous, and versions of MongoDB past their end: said at the start and by `doctor`."""
+"""Dangerous settings, and versions of MongoDB past their end: warnings of the server's start and of `doctor`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _END_OF_LIFE = {
     "7.0": date(2027, 8, 31),
     "8.0": date(2029, 10, 31),
 }
-"""Of MongoDB's lines, as https://www.mongodb.com/legal/support-policy/lifecycles says."""
+"""The last day of MongoDB's lines, as https://www.mongodb.com/legal/support-policy/lifecycles says."""
 
 GET_MONGODB = "https://www.mongodb.com/try/download/community: a mongod on PATH is used, or set MONGO_DB_URL"
 
@@ -41,7 +41,7 @@ def of_mongodb(version: str, today: date) -> str | None:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches the host."""
+    """True if only this machine reaches the host."""
     try:
         return ip_address(host.strip("[]")).is_loopback
     except ValueError:

@@ -1,11 +1,12 @@
-"""What changed, first: at most three findings of a period, the most important first. Pure and deterministic.
+"""The findings of a period: at most three changes, the most important first. Pure and deterministic.
 
-    series               a metric's intervals in blocks of five minutes, the weeks before them in hours
-    extremes             what those hours reached, and how far beyond that is news
+    blocks               a metric's intervals in blocks of five minutes, the weeks before them in hours
+    extremes             the greatest of those hours, and the margin beyond it
     episodes, levels     a stretch beyond that; a level of hours beyond it
-    trends, states       what fills up, and when; time spent critical, readings never seen, missing samples
-    finding, telling     what a finding is; the words of each kind
-    judged               what cannot be judged; what an all-clear is given for
+    filling              a metric on its way to its limit
+    critical_time        time spent critical, readings never seen, missing samples
+    assessment           metrics that can be judged, reasons why others cannot, the all-clear
+    finding, wording     the type of a finding; the words of each kind
 
 A reading is known where the last weeks reached it at any hour, the worst day left out, so that bursts and chronic load
 are no news. A level or a stretch is known where the days themselves were as far from their same hours. Beyond what is
@@ -54,7 +55,7 @@ if TYPE_CHECKING:
 __all__ = ["CRITICAL", "MOST", "NOTICE", "WARNING", "AllClear", "Finding", "all_clear", "find"]
 
 MOST = 3
-"""How many findings a report has at most."""
+"""The most findings that a report has."""
 
 _KINDS = ("unknown", "gap", "incident", "critical", "trend", "shift", "high")
 _FELT_FIRST = ("seconds", "requests", "ratio")
@@ -65,9 +66,9 @@ def find(period: Period) -> tuple[Finding, ...]:
     """The findings of a period: the worst first, at most `MOST`; none where nothing is out of the ordinary.
 
     One finding a metric: a stretch that was far from normal says more than a level that moved, that more than its
-    critical time, that more than one high reading. A trend and a gap are told beside them, as is what cannot be judged.
-    Stretches of several metrics at one time are one finding. Whatever compares the two intervals is withheld where
-    there is too little of either. Made-up samples count only where they are most of the interval.
+    critical time, that more than one high reading. A trend and a gap come beside them, as do unassessed metrics.
+    Stretches of several metrics at one time are one finding. A comparison of the two intervals is withheld where there
+    is too little of either. Made-up samples count only where they are most of the interval.
     """
     assessments = assess(without_made_up(period))
     enough = {each.part.metric.id: each for each in assessments if each.readings >= FEWEST_READINGS}
@@ -92,12 +93,12 @@ def find(period: Period) -> tuple[Finding, ...]:
 
 
 def all_clear(period: Period) -> AllClear:
-    """What is said of a period without a finding: what was looked at, and what it was compared with."""
+    """The all-clear of a period without a finding: the metrics assessed, and what they were compared with."""
     return assessment.all_clear(assess(without_made_up(period)))
 
 
 def _outage(assessments: Sequence[Assessment]) -> SampleGap | None:
-    """The stretch without samples that is told, if any: the one that most is missed in."""
+    """The gap with the most missing samples; None where there is none."""
     counted = {
         each.part.metric.id: (each.part, each.coverage) for each in assessments if each.reason is not Reason.UNDATED
     }
@@ -121,12 +122,12 @@ def _changes(parts: dict[str, Series], comparable: dict[str, Series]) -> list[Fi
 
 
 def _is_comparable(own: Series, counted: Coverage) -> bool:
-    """Whether there is enough of the interval, and enough before it: half of the previous one, or a day of hours."""
+    """True if there is enough of the interval, and enough before it: half of the previous one, or a day of hours."""
     return counted.share >= COMPARABLE_SHARE and (counted.is_comparable or own.known_days >= LEAST_DAYS)
 
 
 def _is_part_of(episode: Episode, shift: Shift) -> bool:
-    """Whether a stretch is a level itself, or not twice as far from normal as the level that moved."""
+    """True if a stretch is a level itself, or not twice as far from normal as the level that moved."""
     amounts = np.array([episode.amount, episode.normal, shift.level, shift.normal])
     amount, normal, level, usual = scaled(amounts, episode.series.unit)
     return episode.is_level or bool(abs(amount - normal) < 2 * abs(level - usual))
@@ -163,11 +164,11 @@ def _together(episodes: list[Episode]) -> list[list[Episode]]:
 
 
 def _felt(unit: str) -> int:
-    """How soon people feel a metric of this unit: 0 at once."""
+    """The rank of a metric's unit by how soon people feel it: 0 at once."""
     return _FELT_FIRST.index(unit) if unit in _FELT_FIRST else len(_FELT_FIRST)
 
 
 def _overlap(one: Episode, other: Episode) -> bool:
-    """Whether the shorter of the two lies for the most part within five minutes of the longer."""
+    """True if the shorter of the two lies for the most part within five minutes of the longer."""
     shared = min(one.end_ms, other.end_ms) - max(one.start_ms, other.start_ms) + _TOGETHER_MS
     return shared >= 0.5 * min(one.end_ms - one.start_ms, other.end_ms - other.start_ms) + _TOGETHER_MS / 2

@@ -1,6 +1,6 @@
-"""Which metrics a period can be judged by, against what, and what is said where it cannot. Pure.
+"""The assessment of each metric of a period: whether it can be judged, against what, and why not. Pure.
 
-An all-clear is given for what was looked at alone. What cannot be judged is a finding, or a sentence beside it.
+An all-clear covers assessed metrics alone. A metric that cannot be judged is a finding, or a sentence beside it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pycemaker.series.period import MetricPeriod, Period
 
 FEWEST_READINGS = 6
-"""With fewer readings than this nothing is said of a metric."""
+"""The fewest readings that a metric is judged by."""
 
 _DAY_MS = 86_400_000
 _WEEK_MS = 7 * _DAY_MS
@@ -32,7 +32,7 @@ _LEAST_HOURS = 24
 
 
 class Reason(Enum):
-    """Why a metric cannot be judged."""
+    """The reason why a metric cannot be judged."""
 
     UNDATED = "its documents have no date"
     EMPTY = "no sample"
@@ -62,18 +62,18 @@ class Assessment:
 
     @property
     def was_collected(self) -> bool:
-        """Whether it has had samples, in the interval or before it, or documents without a date."""
+        """True if it has had samples, in the interval or before it, or documents without a date."""
         return self.reason is Reason.UNDATED or len(self.part.current) > 0 or self.had_samples
 
     @property
     def had_samples(self) -> bool:
-        """Whether it had samples before the interval, in the days that were read or the week before it."""
+        """True if it had samples before the interval, in the days that were read or the week before it."""
         return len(self.part.previous) > 0 or self.days > 0 or was_just_collected(self.part)
 
 
 @dataclass(frozen=True)
 class AllClear:
-    """What is said where nothing is out of the ordinary.
+    """The text where nothing is out of the ordinary.
 
     Attributes:
         headline: one line, without a full stop.
@@ -107,7 +107,7 @@ def _assess(part: MetricPeriod) -> Assessment:
 
 
 def known_days(part: MetricPeriod) -> int:
-    """How many days before the interval have samples, by their hour summaries; 0 where none were read."""
+    """The number of days before the interval with samples, by their hour summaries; 0 where none were read."""
     if part.history is None:
         return 0
     before_ms = to_epoch_ms(part.window.start_utc) - part.history.hour_ms - HOUR_MS
@@ -115,13 +115,13 @@ def known_days(part: MetricPeriod) -> int:
 
 
 def was_just_collected(part: MetricPeriod) -> bool:
-    """Whether the last sample of a metric that has none in the interval is at most a week older than that."""
+    """True if the last sample of a metric that has none in the interval is at most a week older than that."""
     newest_ms = part.absence.newest_ms if part.absence else None
     return newest_ms is not None and newest_ms > to_epoch_ms(part.window.start_utc) - _WEEK_MS
 
 
 def without_made_up(period: Period) -> Period:
-    """The period without made-up samples; as it is where they are most of the interval, whose report is a show."""
+    """The period without made-up samples; as it is where they are most of the interval, as in a demo."""
     until = period.sample_until_utc
     if until is None or until - period.window.start_utc > (period.window.end_utc - period.window.start_utc) / 2:
         return period
@@ -135,7 +135,7 @@ def unassessed(assessments: Sequence[Assessment], in_outage: Collection[Metric])
 
     Args:
         assessments: of the metrics.
-        in_outage: those whose few samples are told as an outage.
+        in_outage: those whose few samples are in the finding of an outage.
     """
     collected = [each for each in assessments if each.was_collected]
     if not collected:
@@ -202,7 +202,7 @@ def _unassessed_finding(reason: Reason, affected: Sequence[Assessment], *, is_al
 
 
 def all_clear(assessments: Sequence[Assessment]) -> AllClear:
-    """What is said of a period without a finding."""
+    """The all-clear of a period without a finding."""
     assessed = [each for each in assessments if each.reason is None]
     if not assessed:
         return _unclear([each for each in assessments if each.reason in (Reason.PARTIAL, Reason.ALONE)])
@@ -218,7 +218,7 @@ def all_clear(assessments: Sequence[Assessment]) -> AllClear:
 
 
 def _unclear(assessments: Sequence[Assessment]) -> AllClear:
-    """What is said where no metric could be compared, and nothing was critical."""
+    """The text where no metric could be compared, and nothing was critical."""
     if not assessments:
         return AllClear(_(NO_SAMPLES), "", _(CHECK_COLLECTOR))
     count, partial = len(assessments), [each for each in assessments if each.reason is Reason.PARTIAL]
@@ -237,7 +237,7 @@ def _unclear(assessments: Sequence[Assessment]) -> AllClear:
 
 
 def _compared_with(assessed: Sequence[Assessment]) -> str:
-    """What every one of these metrics was compared with."""
+    """The sentence that names the time which all of these metrics were compared with."""
     has_previous = all(each.coverage.previous_share >= COMPARABLE_SHARE for each in assessed)
     days = min(each.days for each in assessed)
     if not days or (has_previous and days * 24 <= assessed[0].part.window.hours):

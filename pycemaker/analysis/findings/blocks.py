@@ -60,7 +60,7 @@ class Series:
 
     @property
     def start_ms(self) -> int:
-        """Where the first block starts."""
+        """The start of the first block, milliseconds since 1970 in UTC."""
         return to_epoch_ms(self.part.window.previous_start_utc)
 
     @property
@@ -80,12 +80,12 @@ class Series:
 
     @property
     def known_days(self) -> float:
-        """How many days of hours with readings there are before the interval."""
+        """The number of days of hours with readings before the interval."""
         return float(np.isfinite(self.middles).sum() / DAY_HOURS)
 
     @property
     def days_apart(self) -> int:
-        """How many days are from one row of `days` to the next."""
+        """The number of days from one row of `days` to the next."""
         return -(-len(self.hours) // DAY_HOURS)
 
     @cached_property
@@ -107,7 +107,7 @@ class Series:
         return row_medians(self.middles[len(self.middles) - whole :].reshape(-1, DAY_HOURS).T)
 
     def block_start_ms(self, block: int) -> int:
-        """Where a block starts."""
+        """The start of a block, milliseconds since 1970 in UTC."""
         return self.start_ms + block * BLOCK_MS
 
 

@@ -34,7 +34,7 @@ _GAP_SECONDS, _GAP_SHARE = 300, 0.005
 
 @dataclass(frozen=True)
 class CriticalTime:
-    """How long a metric was critical.
+    """The time that a metric was critical.
 
     Attributes:
         seconds: in all.
@@ -98,12 +98,12 @@ def critical_time(series: Series) -> CriticalTime | None:
 
 
 def critical_seconds(series: Series) -> float:
-    """How long the interval was critical in all, however long it was before."""
+    """The seconds of the interval that were critical, however many there were before."""
     return float(_critical_samples(series.part.current, series.part.cadence)[0].sum()) / 1000
 
 
 def _critical_samples(columns: Columns, cadence: Cadence) -> tuple[Floats, NDArray[np.int64], NDArray[np.intp]]:
-    """How long each critical sample stands for, when it is, and after which of them a stretch ends."""
+    """The milliseconds that each critical sample stands for, its time, and the indexes after which a stretch ends."""
     critical = _is_critical(columns)
     lasting, times = cadence.lasting_ms(columns.time_ms)[critical], columns.time_ms[critical]
     return lasting, times, np.flatnonzero(np.diff(times) > np.maximum(_MERGED_MS, cadence.joined_ms(times[1:])))
@@ -118,7 +118,7 @@ def _known_critical_seconds(series: Series) -> float:
 
 
 def _same_hours(series: Series, time_ms: int) -> Floats:
-    """How critical the same hour was on each of the days before, or one beside it; NaN where that is not known."""
+    """The critical share of the same hour, or one beside it, on each of the days before; NaN where it is not known."""
     start_ms = to_epoch_ms(series.part.window.start_utc)
     hour = len(series.critical) + (time_ms - start_ms) // 3_600_000
     backs = range(DAY_HOURS, (_MOST_REPEATS + 1) * DAY_HOURS, DAY_HOURS)
@@ -148,7 +148,7 @@ class SampleGap:
 
     Attributes:
         gap: the longest of those alike.
-        metrics: who lacks samples then.
+        metrics: those without samples then.
         at_end: whether it lasts to the end of the interval.
     """
 
@@ -188,7 +188,7 @@ def _is_news(part: MetricPeriod, gap: Gap) -> bool:
 
 
 def _alike(first: Gap, second: Gap) -> bool:
-    """Whether two gaps are mostly the same time."""
+    """True if two gaps are mostly the same time."""
     shared = min(first.end_ms, second.end_ms) - max(first.start_ms, second.start_ms)
     return shared >= 0.8 * max(first.end_ms - first.start_ms, second.end_ms - second.start_ms)
 

@@ -3,11 +3,11 @@
 Two things are looked at: the blocks as they are, against what was reached at any hour; and their distance from the
 same hours of the days before, against how far the days themselves were from that: twice as far, since other hours know
 it. A stretch needs neighbours that agree or a block twice as far, and is known where the same hours of a week ago had
-it. What is told of it is itself far from normal. With hardly any day to compare with it must begin or end abruptly,
-which a daily rhythm does not.
+it. The amount that is reported is itself far from normal. With hardly any day to compare with it must begin or end
+abruptly, which a daily rhythm does not.
 
-What is critical at one hour of each day alone is told each day, and that it comes daily: it is short and abrupt, and
-beyond what the other hours of the days reached.
+A stretch that is critical at one hour of each day alone is a finding each day, which says so. It is short and
+abrupt, and beyond what the other hours of the days reached.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Episode:
 
     @property
     def fold(self) -> float:
-        """How many times normal, or normal how many times it; ratios in steps of 10 points. For ranking alone."""
+        """The multiple of normal, or of it that normal is; for ratios steps of 10 points. For ranking alone."""
         if self.series.unit == "ratio":
             return abs(self.amount - self.normal) * 10
         low, high = sorted((max(self.amount, 1e-9), max(self.normal, 1e-9)))
@@ -91,7 +91,7 @@ def find_episode(series: Series) -> Episode | None:
 
 
 def _is_far(episode: Episode, way: int) -> bool:
-    """Whether the amount that is told is far from normal, however far single blocks of the stretch were."""
+    """True if the amount that is reported is far from normal, however far single blocks of the stretch were."""
     amounts = way * scaled(np.array([episode.amount, episode.normal]), episode.series.unit)
     return bool(amounts[0] - amounts[1] >= _REPORTED_FLOORS * floor(amounts[1:], episode.series.unit)[0])
 
@@ -148,7 +148,7 @@ def _touch(one: tuple[int, int, bool], other: tuple[int, int, bool]) -> bool:
 
 
 def _beyond_other_hours(series: Series, way: int) -> Flags:
-    """Which blocks are beyond what was reached at other hours of the day, an hour around their own left out."""
+    """The blocks beyond what was reached at other hours of the day, an hour around their own left out."""
     hours = way * scaled(series.highs if way > 0 else series.lows, series.unit)
     apart = (np.arange(len(hours)) - len(hours)) % DAY_HOURS
     limits = []
@@ -162,7 +162,7 @@ def _beyond_other_hours(series: Series, way: int) -> Flags:
 
 
 def _critical_shares(series: Series) -> Floats:
-    """How many of each current block's samples the collectors called critical, 0 to 1; 0 without a sample."""
+    """The share of each current block's samples that the collectors called critical, 0 to 1; 0 without a sample."""
     part = series.part.current
     names = np.array([name == "critical" for name in part.criticity_names], np.float64)
     block = (part.time_ms - series.block_start_ms(series.now) - 1) // BLOCK_MS
@@ -173,7 +173,7 @@ def _critical_shares(series: Series) -> Floats:
 
 
 def _beyond_any_hour(series: Series, way: int) -> tuple[Flags, Flags]:
-    """Which blocks are beyond all that was reached, and which of them twice as far as they need be."""
+    """The blocks beyond all that was reached, and those of them twice as far as they need be."""
     hours = way * scaled(series.highs if way > 0 else series.lows, series.unit)
     known = series.known_days
     floors = max(doubled_at_first(_FLOORS[way], known, way), 0 if known >= LEAST_DAYS else _FLOORS_WITHOUT_DAYS)
@@ -185,7 +185,7 @@ def _beyond_any_hour(series: Series, way: int) -> tuple[Flags, Flags]:
 
 
 def _beyond_same_hours(series: Series, way: int) -> Flags:
-    """Which blocks, three together, are twice as far from the same hours of the days before as these make news.
+    """The blocks, three together, that are twice as far from the same hours of earlier days as makes news.
 
     What is new at its hour alone may be the first weekend or working day that is seen: it needs a week to compare with.
     """
@@ -206,14 +206,14 @@ def _beyond_same_hours(series: Series, way: int) -> Flags:
 
 
 def _three_together(far: Flags) -> Flags:
-    """Those with a neighbour on each side, or two on one, that are far too."""
+    """The far blocks with a far neighbour on each side, or two on one."""
     threes = far[2:] & far[1:-1] & far[:-2]
     padded = np.concatenate([[False, False], threes, [False, False]])
     return np.asarray(padded[:-2] | padded[1:-1] | padded[2:], np.bool_)
 
 
 def _known_for_weeks(series: Series, way: int) -> Flags:
-    """Which blocks are no further than the same hours, two around, were one, two or three weeks ago."""
+    """The blocks no further than the same hours, two around, were one, two or three weeks ago."""
     hours = way * scaled(series.highs if way > 0 else series.lows, series.unit)
     ago = [week * _WEEK_HOURS - around for week in range(1, _WEEKS + 1) for around in range(-_AROUND_HOURS, 3)]
     hours_before = len(hours) + np.arange(len(series.hours))[:, None] - np.array(ago)
@@ -226,7 +226,7 @@ def _known_for_weeks(series: Series, way: int) -> Flags:
 
 
 def _is_abrupt(series: Series, first: int, last: int, way: int) -> bool:
-    """Whether it is far from the blocks around, and from those just before or just after."""
+    """True if it is far from the blocks around, and from those just before or just after."""
     amounts, at = scaled(series.amounts, series.unit), series.now + first
     end = series.now + last + 1
     inside = median(amounts[at:end])

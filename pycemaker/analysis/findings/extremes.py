@@ -1,4 +1,4 @@
-"""What a metric reached in the days before an interval, at any hour, and how far beyond that is news. Pure.
+"""The greatest readings of the days before an interval, at any hour, and the margin beyond them that is news. Pure.
 
 The greatest readings of the days are taken at least a day apart (peaks over a threshold are declustered likewise:
 A. C. Davison, R. L. Smith, JRSS B 52, 1990), and from three days on the worst is left out, so that one bad day does not
@@ -24,7 +24,7 @@ _FACTOR, _LEAST_POINTS, _MOST_POINTS, _LEAST_REQUESTS = 1.3, 0.05, 0.10, 0.5
 
 
 def limit(hours: Floats, floors: float, unit: str, times: float = 1.0) -> float:
-    """What is further than anything that these hours reached; NaN without a reading.
+    """The amount beyond everything that these hours reached; NaN without a reading.
 
     Args:
         hours: an amount an hour, oldest first, NaN where there is none.
@@ -59,7 +59,7 @@ def greatest(hours: Floats) -> float:
 
 
 def floor(amounts: Floats, unit: str) -> Floats:
-    """How far from an amount a difference matters to people, scaled; falls are negative amounts.
+    """The least difference from an amount that matters to people, scaled; falls are negative amounts.
 
     Seconds and counts by 30 %, counts by half a request as well; shares by 30 %, 5 points at least and 10 at most.
     """

@@ -1,4 +1,4 @@
-"""A metric that fills up, and when it would be full. Pure.
+"""The detector of metrics that fill up, and the date on which they would be full. Pure.
 
 `fill_forecast.forecast` says when, so a report and the capacity review name one date. Where it names none within 60
 days, a rise may be younger than what it goes by:
@@ -50,10 +50,9 @@ class Filling:
 
 
 def find_filling(series: Series) -> Filling | None:
-    """When a metric would be at its limit, where it has one and rises towards it; else None.
+    """The metric's way to its limit, where it has one and rises towards it; else None.
 
-    Nothing is said of what lies further ahead than 60 days, or than twenty times what was seen; without an earlier day,
-    twice.
+    None beyond 60 days, and beyond twenty times the time in which the rise was seen; without an earlier day, twice.
     """
     full = series.part.metric.limit
     if full is None:
@@ -112,7 +111,7 @@ def _binned(series: Series) -> tuple[Floats, Floats]:
 
 
 def _is_rhythm(series: Series, per_day: float) -> bool:
-    """Whether the nearest earlier day rose as much in these hours, and yet today is no higher than it was."""
+    """True if the nearest earlier day rose as much in these hours, and yet today is no higher than it was."""
     if not len(series.days):
         return False
     day = series.days[0]

@@ -1,4 +1,4 @@
-"""What a finding is, and the two things every detector shares: how large is large enough, and how to say it. Pure."""
+"""A finding, and what every detector shares: the least difference that matters, and phrases for amounts. Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Finding:
 
     Attributes:
         kind: `gap`, `incident`, `critical`, `shift`, `trend` or `high`.
-        metric: the id of the metric it is told of; empty where it is about all of them.
+        metric: the id of the metric that it is about; empty where it is about all of them.
         severity: `CRITICAL`, `WARNING` or `NOTICE`.
         headline: what changed, how much and when, on one line, without a full stop.
         detail: the figures behind it: one or two sentences.
@@ -58,7 +58,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Floor:
-    """What makes a difference matter to a person, however certain it is.
+    """The least difference that matters to a person, however certain it is.
 
     Attributes:
         factor: the larger is at least so many times the smaller.
@@ -69,13 +69,13 @@ class Floor:
     least: float
 
     def parts(self, first: float, second: float) -> bool:
-        """Whether the two are that far apart. NaN is apart from nothing."""
+        """True if the two are that far apart. NaN is apart from nothing."""
         low, high = min(first, second), max(first, second)
         return high - low >= self.least and high >= low * self.factor
 
 
 def compared(amount: float, normal: float, metric: Metric) -> str:
-    """How an amount stands to the normal one: `12× acima do normal`, `30 p.p. abaixo do normal`."""
+    """An amount compared with the normal one: `12× acima do normal`, `30 p.p. abaixo do normal`."""
     if amount > normal:
         much = _much_above(amount, normal, metric)
         return _("{much} acima do normal", much=much) if much else _("muito acima do normal")
@@ -88,7 +88,7 @@ def compared(amount: float, normal: float, metric: Metric) -> str:
 
 
 def _much_above(amount: float, normal: float, metric: Metric) -> str:
-    """How much; empty where no number says it better than `muito`."""
+    """The amount above normal; empty where no number says it better than `muito`."""
     if metric.unit == "ratio":
         return i18n.points(amount - normal)
     if normal <= 0 or amount / normal >= 100:

@@ -2,7 +2,7 @@
 
 The level is the median of six hours, of the whole interval where it is shorter. As for stretches, it is compared with
 what it reached at any hour, and its distance from the same hours of the days before with how far the days themselves
-were from that; so neither a rhythm nor a day that is a little different counts. It is told as long as the worst day
+were from that; so neither a rhythm nor a slightly different day counts. It is a finding as long as the worst day
 that is left out may still be the move itself: for a day or two, then it is the new normal. A fall, and what is new at
 its hours alone, may be the first weekend or working day that is seen: they need a week to compare with. With hardly any
 day a level must have moved at once.
@@ -108,7 +108,7 @@ def _from_same_hours(series: Series, way: int, floors: float) -> NDArray[np.bool
 
 
 def _weeks_ago(past: Floats, width: int, count: int, unit: str) -> Floats:
-    """What the levels of the same hours were one, two or three weeks ago at most, and half a floor more."""
+    """The highest level of the same hours one, two and three weeks ago, and half a floor more."""
     hours_before = len(past) + np.arange(count)[:, None] + width - 1 - np.arange(1, _WEEKS + 1) * _WEEK_HOURS
     exists = (hours_before >= 0) & (hours_before < len(past))
     padded = np.append(np.where(np.isfinite(past), past, -np.inf), -np.inf)

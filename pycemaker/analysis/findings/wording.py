@@ -1,4 +1,4 @@
-"""What each detector found, told in the readers' language: a headline, the figures behind it, what to do next. Pure."""
+"""The words of each kind of finding, in the readers' language: headline, figures, advice. Pure."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _STOPPED_SECONDS = 900
 
 
 def incident_finding(together: list[Episode]) -> Finding:
-    """Stretches of several metrics at one time as one thing: the first of them leads."""
+    """One finding of stretches of several metrics at one time; the first of them leads."""
     lead, others = together[0], together[1:]
     part, metric = lead.series.part, lead.series.part.metric
     when = i18n.clocks_in_sentence(lead.start_ms, lead.end_ms, part.window, part.zone)
@@ -75,7 +75,7 @@ def incident_finding(together: list[Episode]) -> Finding:
 
 
 def shift_finding(series: Series, shift: Shift) -> Finding:
-    """A level that moved."""
+    """The finding of a level that moved."""
     part, metric = series.part, series.part.metric
     since = i18n.minute(shift.since_ms, part.window, part.zone) if shift.since_ms is not None else ""
     is_bad = (shift.level > shift.normal) == (metric.worse > 0)
@@ -120,7 +120,7 @@ def _medians(series: Series, shift: Shift) -> str:
 
 
 def filling_finding(series: Series, trend: Filling) -> Finding:
-    """A level on its way to its limit."""
+    """The finding of a level on its way to its limit."""
     part, metric = series.part, series.part.metric
     when = part.window.end_utc + timedelta(days=trend.days_left)
     left = f"{round(trend.days_left * 24)} h" if trend.days_left <= 2 else i18n.duration(trend.days_left * 86400)
@@ -148,7 +148,7 @@ def filling_finding(series: Series, trend: Filling) -> Finding:
 
 
 def critical_finding(part: MetricPeriod, critical: CriticalTime) -> Finding:
-    """Time spent critical."""
+    """The finding of time spent critical."""
     ends = critical.start_ms, critical.end_ms, part.window, part.zone
     when, clocks = i18n.span_in_sentence(*ends), i18n.clocks_in_sentence(*ends)
     longest = i18n.duration(critical.longest_seconds, part.window)
@@ -182,7 +182,7 @@ def critical_finding(part: MetricPeriod, critical: CriticalTime) -> Finding:
 
 
 def high_finding(part: MetricPeriod, high: NewHigh) -> Finding:
-    """A reading like none before."""
+    """The finding of a reading like none before."""
     when = i18n.minute_in_sentence(high.time_ms, part.window, part.zone)
     highest_else = reading_text(high.highest_else, part, high.time_ms)
     detail = _("Um pico isolado; fora dele, o maior valor foi {reading}.", reading=highest_else)
@@ -203,7 +203,7 @@ def high_finding(part: MetricPeriod, high: NewHigh) -> Finding:
 
 
 def outage_finding(outage: SampleGap, part: MetricPeriod, total: int) -> Finding:
-    """Samples that are missing."""
+    """The finding of missing samples."""
     gap, whole = outage.gap, part.window.hours * 3600
     span = i18n.span_in_sentence(gap.start_ms, gap.end_ms, part.window, part.zone)
     labels = i18n.listed([_(metric.label) for metric in outage.metrics])
@@ -231,7 +231,7 @@ def outage_finding(outage: SampleGap, part: MetricPeriod, total: int) -> Finding
 
 
 def _last_sample(part: MetricPeriod) -> str:
-    """When a metric's last sample was; that nothing is known since, where it was not looked at."""
+    """The sentence with the time of a metric's last sample; where it was not looked up, that there are no data."""
     if part.absence is None or part.absence.newest_ms is None:
         return _("Não há dados desse intervalo.")
     return _("A última amostra é de {moment}.", moment=i18n.day_and_minute(part.absence.newest_ms, part.zone))
@@ -250,7 +250,7 @@ def _beside(episode: Episode) -> str:
 
 
 def _repeated(repeats: int, days: int) -> str:
-    """On which of the earlier days it was there too."""
+    """The sentence with the number of earlier days that had it at the same hour."""
     return ngettext(
         "Aconteceu na mesma hora também no dia anterior.",
         "Aconteceu na mesma hora também em {repeats} dos {days} dias anteriores.",
@@ -265,7 +265,7 @@ def _is_bad(episode: Episode) -> bool:
 
 
 def _where_to_look(metric: Metric, when: str, *, is_scheduled: bool = False) -> str:
-    """Where to look; first of all for what runs at that hour each day, where something seems to."""
+    """The advice where to look; first for a scheduled task, where one seems to run at that hour each day."""
     text = _(_WHERE_TO_LOOK.get(metric.id, _LOOK_AROUND), when=when)
     return f"{_(_SCHEDULED)} {text}" if is_scheduled else text
 

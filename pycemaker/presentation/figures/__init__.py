@@ -1,9 +1,11 @@
 """The report's figures: pure functions from a metric's period to a picture.
 
 course, whole        one metric over time; below it, in `whole`, the shares of its criticities
-small                several metrics over time, a line each
-shares               the shares of one metric's criticities alone
-heatmap, forecast    the hours of a week; where a resource is heading
+small_courses        several metrics over time, a line each
+criticity_bar        the shares of one metric's criticities alone
+heatmap, outlook     the hours of a week; the forecast of a resource
+curve, axes          the samples as a line; ticks and scales
+sheet, alt_text      the canvas of every figure; the sentences that stand for figures
 """
 
 from __future__ import annotations
@@ -195,7 +197,7 @@ def _point_out(sheet: Sheet, extreme: Extreme, summary: MetricSummary, metric: M
 
 
 def _key(part: MetricPeriod, now: Curve) -> list[tuple[str, str, float, float]]:
-    """What the colours mean."""
+    """The words, colours, widths and opacities of the key."""
     key = [(_("atual"), part.metric.color, 2.5, 1.0), (_("anterior"), tint("before"), 2.5, 1.0)]
     if now.bin_seconds:
         band = _("p5 a p95") if part.window.hours * 3_600_000 >= DAY_MS else _("mín. a máx.")

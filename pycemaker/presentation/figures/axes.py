@@ -1,4 +1,4 @@
-"""Where a figure has its ticks, and what stands at them: times in the readers' zone, readings in their unit."""
+"""The ticks of a figure and their labels: times in the readers' zone, readings in their unit."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def _step(span: float, unit: str) -> float:
 
 
 def _reading_label(reading: float, unit: str) -> str:
-    """As short as it can be: `50%`, `250 ms`, `1,5 s`, `20`."""
+    """The label of a tick, as short as it can be: `50%`, `250 ms`, `1,5 s`, `20`."""
     if unit == "ratio":
         return i18n.percent(reading, 0 if abs(reading) >= 0.0999 or reading == 0 else 1)
     text = i18n.reading(reading, unit)

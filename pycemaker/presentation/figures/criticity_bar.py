@@ -1,4 +1,4 @@
-"""How bad a metric's samples were: one bar cut into the share of each criticity."""
+"""The bar of a metric's criticities, cut into the share of each."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 HEIGHT = 108
 ROW = 28
-"""How much higher it is where the key takes a second row."""
+"""The height of the key's second row, where it takes one."""
 
 STRIP = 12
-"""How high the bar is where it stands below a course."""
+"""The height of the bar below a course."""
 
 _MARGINS = {"left": 0, "right": 0, "top": 34, "bottom": 42}
 _KEY_Y = HEIGHT - 16
@@ -97,7 +97,7 @@ def _write_key(sheet: Sheet, rows: Sequence[Sequence[_Part]], key_y: float = _KE
 
 
 def strip_rows(sheet: Sheet, shares: Mapping[str, float]) -> list[list[_Part]]:
-    """What a strip's key says, in rows as wide as the figure; none without a share."""
+    """The parts of a strip's key, in rows as wide as the figure; none without a share."""
     return _rows_that_fit(sheet, shares)
 
 

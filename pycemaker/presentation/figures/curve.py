@@ -24,7 +24,7 @@ LARGEST = 1e300
 
 _SECOND_MS = 1000
 DAY_MS = 86_400_000
-"""From this span on a band is of percentiles: of a day's samples the lowest and the highest say little."""
+"""The span from which a band is of percentiles: the lowest and the highest of a day's samples say little."""
 _BINS_SECONDS = (10, 15, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
 
 
@@ -52,7 +52,7 @@ class Curve:
         return len(self.time_ms)
 
     def moved(self, later_ms: int) -> Curve:
-        """The same line so much later."""
+        """The same line, so many milliseconds later."""
         return replace(self, time_ms=self.time_ms + later_ms)
 
 
@@ -97,7 +97,7 @@ def _ranked(readings: NDArray[np.float64], share: float) -> float:
 def _stretches(
     first_ms: NDArray[np.int64], last_ms: NDArray[np.int64], joined_ms: NDArray[np.float64]
 ) -> NDArray[np.int64]:
-    """Which stretch each point belongs to, from the times of its first and last sample and how far back it reaches."""
+    """The stretch of each point, from the times of its first and last sample and its reach back."""
     breaks = first_ms[1:] - last_ms[:-1] > joined_ms[1:]
     return np.concatenate([np.zeros(min(len(first_ms), 1), np.int64), np.cumsum(breaks)])
 

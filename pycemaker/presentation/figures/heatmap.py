@@ -117,7 +117,7 @@ def _head(sheet: Sheet, resource: Resource) -> None:
 
 
 def week_sentence(resource: Resource) -> str:
-    """What the map shows: the fullest and the emptiest hour, the hours at the limit, those unknown."""
+    """The sentence that stands for the map: the fullest and the emptiest hour, hours at the limit, unknown ones."""
     part, week = resource.part, resource.week
     when = i18n.period_in_sentence(part.window, part.zone)
     subject = _("{label} por hora e dia da semana {when}", label=part.label, when=when)

@@ -1,4 +1,4 @@
-"""Where a resource is heading: its medians, the line through them, and the day that line reaches the limit."""
+"""The outlook of a resource: its medians, the line through them, and the day on which that reaches the limit."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def outlook(resource: Resource) -> Picture:
 
 
 def _axis(resource: Resource) -> Window:
-    """From the first median to a little beyond the day it is full; without such a day, half as far ahead as back."""
+    """The axis from the first median to a little beyond the day it is full; without one, half as far ahead as back."""
     window, forecast = resource.part.window, resource.forecast
     start_utc = window.start_utc
     if len(forecast.medians):
@@ -136,7 +136,7 @@ def _head(sheet: Sheet, resource: Resource) -> None:
 
 
 def outlook_sentence(resource: Resource) -> str:
-    """What the figure shows."""
+    """The sentence that stands for the figure."""
     from pycemaker.presentation.capacity_tables import sentence
 
     medians = resource.forecast.medians

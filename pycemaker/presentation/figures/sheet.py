@@ -1,4 +1,4 @@
-"""What every figure is drawn on: the theme, the canvas, text placed in CSS pixels, and the way to a small PNG.
+"""The canvas of every figure: theme, text placed in CSS pixels, encoding as a small PNG.
 
 A figure is as wide as the mail's content, drawn at twice that, on opaque white (dark mode swallows transparent ones),
 with a palette (a third of the bytes). Nothing here touches matplotlib's global state or its inline backend, which draws
@@ -27,7 +27,7 @@ FONT_PIXELS = 18
 """Large enough for a telephone: a mail 360 CSS pixels wide shows a figure at 352, and its text at 11."""
 
 HEAD_Y, KEY_Y = 12, 40
-"""Where a figure's title and its key stand, from the top."""
+"""The height of a figure's title and of its key, from the top."""
 
 
 _CSS_DPI = 96
@@ -35,7 +35,7 @@ _SHARPNESS = 2
 _MOST_COLORS = 64
 _ALMOST_WHITE = 252  # what the palette makes of white
 FONT = "DejaVu Sans"
-"""What figures are drawn with: matplotlib brings it along, so that they look the same on every machine."""
+"""The font of figures: matplotlib brings it along, so they look the same on every machine."""
 
 MORE_SIGNS = {
     "Chinese, Japanese and Korean": (
@@ -145,7 +145,7 @@ class Sheet:
         self.axes.set(xlabel=" ", ylabel=" ")  # seaborn then names no axis, for which it would make all ticks: 5 ms
 
     def set_ends(self, x: tuple[float, float], y: tuple[float, float]) -> None:
-        """Where the axes start and end."""
+        """Set where the axes start and end."""
         self.axes.set_xlim(x)
         self.axes.set_ylim(y)
 
@@ -184,7 +184,7 @@ class Sheet:
         shape.set(color=color, linewidth=0)
 
     def key(self, y: float, entries: Sequence[tuple[str, str, float, float]]) -> None:
-        """What the colours mean, from the left on: for each its word, its colour, its thickness and its opacity."""
+        """Write the key, from the left on: a word, its colour, thickness and opacity for each entry."""
         x = 0.0
         for word, color, thickness, alpha in entries:
             self.mark(x, y, color=color, thickness=thickness, alpha=alpha)
@@ -192,7 +192,7 @@ class Sheet:
             x += 22 + self.width_of(word) + 16
 
     def width_of(self, text: str, *, weight: str = "normal") -> float:
-        """How wide a text is drawn, in CSS pixels."""
+        """The drawn width of a text, in CSS pixels."""
         from matplotlib.font_manager import FontProperties
 
         font = FontProperties(family=list(font_families()), weight=weight, size=_FONT_POINTS)

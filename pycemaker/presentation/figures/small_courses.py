@@ -1,4 +1,4 @@
-"""Several metrics over the same hours, a small course each: for those about which there is nothing else to say."""
+"""Several metrics over the same hours, a small course each: those without a finding."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pycemaker.series.period import MetricPeriod
 
 ROW = 54
-"""How high a metric's row is, in CSS pixels."""
+"""The height of a metric's row, in CSS pixels."""
 
 _BETWEEN, _RIGHT, _BOTTOM = 10, 28, 30
 _NAME_GAP, _LABEL_GAP = 18, 14

@@ -167,7 +167,7 @@ def test_each_cause_has_its_sentence_in_the_503_in_ready_in_doctor_and_at_the_st
     assert ready.status == 503
     assert sentence in lacking(ready).values()
     shared = doctor.SharedConnection(from_mapping({"MONGO_DB_URL": url, "DATA_DIR": str(tmp_path)}))
-    outcome = doctor.look_at_database(shared)
+    outcome = doctor.check_database(shared)
     shared.close()
     assert outcome.level == "fail"
     assert mend in outcome.remedy
@@ -182,7 +182,7 @@ def test_a_login_database_without_metrics_is_said(
 ) -> None:
     url = guarded.url("root", path="admin")
     shared = doctor.SharedConnection(from_mapping({"MONGO_DB_URL": url, "DATA_DIR": str(tmp_path)}))
-    outcome = doctor.look_at_database(shared)
+    outcome = doctor.check_database(shared)
     shared.close()
     assert outcome.level == "warn"
     assert "database 'admin' has no metric" in outcome.message
@@ -242,7 +242,7 @@ def test_a_replica_set_that_nobody_has_initiated_is_said(
     assert (answer.status, answer.json["error"], answer.json["msg"]) == (503, "no_primary", NO_PRIMARY)
     assert NO_PRIMARY in lacking(client.get("/ready")).values()
     shared = doctor.SharedConnection(from_mapping({"MONGO_DB_URL": url, "DATA_DIR": str(tmp_path)}))
-    outcome = doctor.look_at_database(shared)
+    outcome = doctor.check_database(shared)
     shared.close()
     assert (outcome.level, "rs.initiate()" in outcome.remedy) == ("fail", True)
 

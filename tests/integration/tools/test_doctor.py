@@ -62,7 +62,7 @@ def shared_over(url: str, folder: Path) -> Iterator[SharedConnection]:
 @pytest.mark.parametrize(("security", "level"), [("ssl", OK), ("starttls", OK), ("none", WARN)])
 def test_a_mail_server_that_takes_the_login_is_well_and_is_sent_nothing(security: str, level: str) -> None:
     with smtp_server(security) as server:
-        found = service_checks.look_at_mail(sender_to(server, security=security), "outbox")
+        found = service_checks.check_mail(sender_to(server, security=security), "outbox")
         assert found.level == level
         assert ("TLSv1" in found.message) is (security != "none")
         assert server.received == []
@@ -72,7 +72,7 @@ def test_a_mail_server_that_takes_the_login_is_well_and_is_sent_nothing(security
 
 def test_a_relay_without_a_login_is_well() -> None:
     with smtp_server("none", wants_login=False) as server:
-        found = service_checks.look_at_mail(sender_to(server, security="none", password=None), "outbox")
+        found = service_checks.check_mail(sender_to(server, security="none", password=None), "outbox")
     assert (found.level, found.message) == (
         OK,
         f"127.0.0.1:{server.port} answers; mail goes to it without a login, no TLS",
@@ -81,7 +81,7 @@ def test_a_relay_without_a_login_is_well() -> None:
 
 def test_a_server_whose_logins_cannot_be_done_here_is_said_with_a_way_out() -> None:
     with smtp_server("ssl", logins=["XOAUTH2"]) as server:
-        found = service_checks.look_at_mail(sender_to(server), "outbox")
+        found = service_checks.check_mail(sender_to(server), "outbox")
     assert found.level == FAIL
     assert "the server offers XOAUTH2 alone" in found.message
     assert (
@@ -92,7 +92,7 @@ def test_a_server_whose_logins_cannot_be_done_here_is_said_with_a_way_out() -> N
 
 def test_a_wrong_password_is_said_without_saying_it() -> None:
     with smtp_server() as server:
-        found = service_checks.look_at_mail(sender_to(server, password="wr0ng-made-up"), "outbox")
+        found = service_checks.check_mail(sender_to(server, password="wr0ng-made-up"), "outbox")
     assert found.level == FAIL
     assert "535" in found.message
     assert "app password" in found.remedy
@@ -101,14 +101,14 @@ def test_a_wrong_password_is_said_without_saying_it() -> None:
 
 def test_a_certificate_that_nobody_vouches_for_is_said() -> None:
     with smtp_server() as server:
-        found = service_checks.look_at_mail(sender_to(server, context=None), "outbox")
+        found = service_checks.check_mail(sender_to(server, context=None), "outbox")
     assert (found.level, "certificate" in found.message, "SSL_CERT_FILE" in found.remedy) == (FAIL, True, True)
 
 
 @pytest.mark.parametrize(("spoken", "security", "mend"), [("none", "ssl", "starttls"), ("ssl", "starttls", "ssl")])
 def test_the_wrong_kind_of_security_is_said(spoken: str, security: str, mend: str) -> None:
     with smtp_server(spoken) as server:
-        found = service_checks.look_at_mail(sender_to(server, security=security, timeout_seconds=0.5), "outbox")
+        found = service_checks.check_mail(sender_to(server, security=security, timeout_seconds=0.5), "outbox")
     assert (found.level, "587" in found.remedy) == (FAIL, True)
     assert found.message.endswith(f"takes SMTP_SECURITY={mend}")
 
@@ -118,7 +118,7 @@ def test_the_wrong_kind_of_security_is_said(spoken: str, security: str, mend: st
 def test_a_mail_server_that_hangs_is_said_in_time(step: str, answer: str) -> None:
     with smtp_server(script={step: answer}) as server:
         began = time.monotonic()
-        found = service_checks.look_at_mail(sender_to(server, timeout_seconds=0.5, total_seconds=1), "outbox")
+        found = service_checks.check_mail(sender_to(server, timeout_seconds=0.5, total_seconds=1), "outbox")
         assert time.monotonic() - began < 3
     assert found.level == FAIL
 
@@ -126,13 +126,13 @@ def test_a_mail_server_that_hangs_is_said_in_time(step: str, answer: str) -> Non
 def test_no_mail_server_at_all_is_said() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-    found = service_checks.look_at_mail(SmtpSender("127.0.0.1", port, "ssl", "a@b.com", "x", 1, 2), "outbox")
+    found = service_checks.check_mail(SmtpSender("127.0.0.1", port, "ssl", "a@b.com", "x", 1, 2), "outbox")
     assert (found.level, "SMTP_PORT" in found.remedy) == (FAIL, True)
     assert "SMTP_PORT" in found.remedy
 
 
 def test_no_account_is_something_to_know_and_no_failure() -> None:
-    assert service_checks.look_at_mail(None, "the-outbox").level == WARN
+    assert service_checks.check_mail(None, "the-outbox").level == WARN
 
 
 # --- the bucket
@@ -141,7 +141,7 @@ def test_no_account_is_something_to_know_and_no_failure() -> None:
 def test_a_bucket_takes_an_object_gives_it_back_and_lets_it_go(monkeypatch: pytest.MonkeyPatch) -> None:
     with storage_emulator() as storage:
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", storage.url)
-        found = service_checks.look_at_bucket(FirebaseFigures(storage.key, storage.bucket))
+        found = service_checks.check_bucket(FirebaseFigures(storage.key, storage.bucket))
         assert (found.level, found.remedy) == (OK, "")
         assert storage.objects() == []
 
@@ -152,7 +152,7 @@ def test_a_bucket_that_refuses_is_said_with_its_status_and_no_secret(
 ) -> None:
     with refusing_storage(status) as storage:
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", storage.url)
-        found = service_checks.look_at_bucket(FirebaseFigures(storage.key, storage.bucket, total_seconds=3))
+        found = service_checks.check_bucket(FirebaseFigures(storage.key, storage.bucket, total_seconds=3))
     assert found.level == FAIL
     assert f"HTTP {status}" in found.message
     for secret in ("ya29", "PRIVATE"):
@@ -162,7 +162,7 @@ def test_a_bucket_that_refuses_is_said_with_its_status_and_no_secret(
 def test_a_key_that_gets_no_token_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     with storage_emulator(token=400) as storage:
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", storage.url)
-        found = service_checks.look_at_bucket(FirebaseFigures(storage.key, storage.bucket))
+        found = service_checks.check_bucket(FirebaseFigures(storage.key, storage.bucket))
     assert (found.level, "token" in found.message, "FIREBASE_SETTINGS" in found.remedy) == (FAIL, True, True)
 
 
@@ -170,7 +170,7 @@ def test_a_bucket_that_hangs_is_said_in_time(monkeypatch: pytest.MonkeyPatch) ->
     with refusing_storage("silent") as storage:
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", storage.url)
         began = time.monotonic()
-        found = service_checks.look_at_bucket(FirebaseFigures(storage.key, storage.bucket, total_seconds=1))
+        found = service_checks.check_bucket(FirebaseFigures(storage.key, storage.bucket, total_seconds=1))
         assert time.monotonic() - began < 4
     assert found.level == FAIL
 
@@ -186,11 +186,11 @@ def level_of(told: str) -> str:
 
 def test_a_database_that_is_there_tells_its_version_and_how_far_it_is(database_url: str, tmp_path: Path) -> None:
     with shared_over(database_url, tmp_path) as shared:
-        found = service_checks.look_at_database(shared)
+        found = service_checks.check_database(shared)
         assert found.level == level_of(found.message)
         assert "MongoDB 6.0" in found.message
         assert "at MONGO_DB_URL" in found.message
-        assert service_checks.look_at_clock(shared).level == OK
+        assert service_checks.check_clock(shared).level == OK
 
 
 def test_indexes_that_are_missing_are_named_and_none_is_made(
@@ -198,12 +198,12 @@ def test_indexes_that_are_missing_are_named_and_none_is_made(
 ) -> None:
     database["cpu_usage"].insert_one({"value": 1})
     with shared_over(database_url, tmp_path) as shared:
-        found = service_checks.look_at_indexes(shared)
+        found = service_checks.check_indexes(shared)
         assert (found.level, found.message) == (WARN, "none on time_series and _id: cpu_usage")
         assert len(list(database["cpu_usage"].list_indexes())) == 1
         for metric in METRICS:
             Store(database).prepare(metric)
-        assert service_checks.look_at_indexes(shared).message == "6 of 6 collections have theirs"
+        assert service_checks.check_indexes(shared).message == "6 of 6 collections have theirs"
 
 
 def test_samples_are_looked_at_for_their_dates_their_distance_and_whether_they_come(
@@ -211,21 +211,21 @@ def test_samples_are_looked_at_for_their_dates_their_distance_and_whether_they_c
 ) -> None:
     now_utc = datetime.now(UTC)
     with shared_over(database_url, tmp_path) as shared:
-        assert service_checks.look_at_samples(shared).message == "no metric has a document in this database"
+        assert service_checks.check_samples(shared).message == "no metric has a document in this database"
         for metric in METRICS:
             Store(database).prepare(metric)
         times = [now_utc - timedelta(seconds=60 * back) for back in range(1, 50)]
         database["cpu_usage"].insert_many([{"time_series": time, "value": 0.5} for time in times])
-        found = service_checks.look_at_samples(shared)
+        found = service_checks.check_samples(shared)
         assert (found.level, found.message) == (OK, "1 of 6 metrics, a sample every 60 s")
         database["disk_usage"].insert_many([{"time_series": time - timedelta(hours=3), "value": 0.5} for time in times])
-        found = service_checks.look_at_samples(shared)
+        found = service_checks.check_samples(shared)
         assert (found.level, found.message) == (WARN, "no sample comes any more: disk_usage for 181 min")
         database["disk_usage"].insert_one({"value": 0.5})
-        found = service_checks.look_at_samples(shared)
+        found = service_checks.check_samples(shared)
         assert (found.level, found.message) == (WARN, "some documents carry no date: disk_usage")
         database["http_fail"].insert_one({"time_series": now_utc.isoformat(), "value": 0})
-        found = service_checks.look_at_samples(shared)
+        found = service_checks.check_samples(shared)
         assert (found.level, found.message) == (FAIL, "no document carries a date: http_fail")
 
 
@@ -236,10 +236,10 @@ def test_readings_that_are_no_numbers_are_named(database_url: str, database: Dat
     database["disk_usage"].insert_one({"time_series": now_utc, "value": "0.53"})
     database["cpu_usage"].insert_one({"time_series": now_utc, "value": "53%"})
     with shared_over(database_url, tmp_path) as shared:
-        found = service_checks.look_at_samples(shared)
+        found = service_checks.check_samples(shared)
         assert (found.level, found.message) == (FAIL, "no number is the reading of the newest documents: cpu_usage")
         database["cpu_usage"].insert_one({"time_series": now_utc, "value": 0.53})
-        assert service_checks.look_at_samples(shared).level == OK
+        assert service_checks.check_samples(shared).level == OK
 
 
 def test_a_view_is_named_and_not_looked_at(database_url: str, database: Database, tmp_path: Path) -> None:
@@ -248,7 +248,7 @@ def test_a_view_is_named_and_not_looked_at(database_url: str, database: Database
     database["raw"].insert_one({"time_series": datetime.now(UTC), "value": 0.5})
     database.handle.create_collection(METRICS[0].collection, viewOn="raw", pipeline=[])
     with shared_over(database_url, tmp_path) as shared:
-        indexes, samples = service_checks.look_at_indexes(shared), service_checks.look_at_samples(shared)
+        indexes, samples = service_checks.check_indexes(shared), service_checks.check_samples(shared)
     assert (indexes.level, indexes.message) == (WARN, "a view takes none of its own: cpu_usage")
     assert (samples.level, samples.message) == (WARN, "a view is not looked at: cpu_usage")
 
@@ -257,7 +257,7 @@ def test_a_database_that_reports_can_be_written_to_is_left_as_it_was(
     database_url: str, database: Database, tmp_path: Path
 ) -> None:
     with shared_over(database_url, tmp_path) as shared:
-        found = service_checks.look_at_ledger(shared)
+        found = service_checks.check_job_store(shared)
     assert (found.level, found.message) == (OK, "a file was written, read and removed; reports waiting: 0")
     assert database["report_files.files"].count_documents({}) == 0
     assert database["report_files.chunks"].count_documents({}) == 0
@@ -267,7 +267,7 @@ def test_a_database_that_reports_can_be_written_to_is_left_as_it_was(
 def test_a_database_that_takes_no_report_fails(database_url: str, database: Database, tmp_path: Path) -> None:
     database.handle.create_collection("report_files.files", validator={"$expr": False})
     with shared_over(database_url, tmp_path) as shared:
-        found = service_checks.look_at_ledger(shared)
+        found = service_checks.check_job_store(shared)
     assert (found.level, found.message) == (FAIL, "no report can be written down: WriteError 121")
     assert "readWrite" in found.remedy
 
@@ -275,8 +275,8 @@ def test_a_database_that_takes_no_report_fails(database_url: str, database: Data
 def test_a_database_that_is_away_fails_once_and_what_needs_it_is_skipped(tmp_path: Path) -> None:
     began = time.monotonic()
     with shared_over("mongodb://made-user:made-word@127.0.0.1:1/x", tmp_path) as shared:
-        found = service_checks.look_at_database(shared)
-        levels = [service_checks.look_at_indexes(shared).level, service_checks.look_at_clock(shared).level]
+        found = service_checks.check_database(shared)
+        levels = [service_checks.check_indexes(shared).level, service_checks.check_clock(shared).level]
     assert time.monotonic() - began < 5
     assert (found.level, levels) == (FAIL, [SKIP, SKIP])
     assert "MONGO_DB_URL" in found.remedy
@@ -287,7 +287,7 @@ def test_a_database_that_is_away_fails_once_and_what_needs_it_is_skipped(tmp_pat
 def test_an_embedded_one_that_cannot_start_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "mongo").write_text("a file where a folder has to be")
     shared = SharedConnection(from_mapping({"DATA_DIR": str(tmp_path)}))
-    found = service_checks.look_at_database(shared)
+    found = service_checks.check_database(shared)
     assert (found.level, "embedded" in found.message, "MONGO_DB_URL" in found.remedy) == (FAIL, True, True)
 
 
@@ -302,7 +302,7 @@ def test_a_clock_that_is_off_is_said(
 
     monkeypatch.setattr(service_checks, "datetime", Shifted)
     with shared_over(database_url, tmp_path) as shared:
-        found = service_checks.look_at_clock(shared)
+        found = service_checks.check_clock(shared)
     assert found.level == level
     if seconds:
         assert ("ahead" if seconds > 0 else "behind") in found.message
@@ -313,24 +313,24 @@ def test_a_clock_that_is_off_is_said(
 
 
 def test_settings_that_let_too_many_in_are_something_to_know() -> None:
-    assert machine_checks.look_at_settings(from_mapping({})).level == OK
-    assert "API_TOKEN" in machine_checks.look_at_settings(from_mapping({"HOST": "192.0.2.1"})).message
+    assert machine_checks.check_settings(from_mapping({})).level == OK
+    assert "API_TOKEN" in machine_checks.check_settings(from_mapping({"HOST": "192.0.2.1"})).message
     assert (
-        machine_checks.look_at_settings(
+        machine_checks.check_settings(
             from_mapping({"HOST": "192.0.2.1", "API_TOKEN": "s3cret-token-of-24-signs"})
         ).level
         == OK
     )
     mail = {"EMAIL_FROM": "a@b.com", "PASSWORD": "x", "REPORT_RECIPIENTS": "*"}
-    assert "REPORT_RECIPIENTS" in machine_checks.look_at_settings(from_mapping(mail)).message
-    assert "PUBLIC_URL" in machine_checks.look_at_settings(from_mapping(mail)).message
+    assert "REPORT_RECIPIENTS" in machine_checks.check_settings(from_mapping(mail)).message
+    assert "PUBLIC_URL" in machine_checks.check_settings(from_mapping(mail)).message
 
 
 def test_a_folder_that_cannot_be_written_is_said_and_one_that_can_is_left_as_it_was(tmp_path: Path) -> None:
-    assert machine_checks.look_at_folder(tmp_path / "new").level == OK
+    assert machine_checks.check_folder(tmp_path / "new").level == OK
     assert list((tmp_path / "new").iterdir()) == []
     (tmp_path / "file").write_text("")
-    found = machine_checks.look_at_folder(tmp_path / "file" / "below")
+    found = machine_checks.check_folder(tmp_path / "file" / "below")
     assert (found.level, "DATA_DIR" in found.remedy) == (FAIL, True)
 
 
@@ -339,37 +339,37 @@ def test_a_folder_that_cannot_be_written_is_said_and_one_that_can_is_left_as_it_
 )
 def test_room_that_runs_out_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, level: str) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(2**41, 0, free))
-    assert machine_checks.look_at_disk(tmp_path / "not there yet").level == level
+    assert machine_checks.check_disk(tmp_path / "not there yet").level == level
 
 
 @pytest.mark.parametrize("name", ["America/Sao_Paulo", "UTC", "America/Argentina/Buenos_Aires", "Asia/Kolkata"])
 def test_zone_data_that_agrees_is_well(name: str) -> None:
-    assert machine_checks.look_at_zones(ZoneInfo(name)).level == OK
+    assert machine_checks.check_zones(ZoneInfo(name)).level == OK
 
 
 def test_zone_data_of_another_opinion_is_said() -> None:
     with resources.files("tzdata.zoneinfo.Europe").joinpath("Paris").open("rb") as file:
         stale = ZoneInfo.from_file(file, "America/Sao_Paulo")
-    found = machine_checks.look_at_zones(stale)
+    found = machine_checks.check_zones(stale)
     assert (found.level, "tzdata" in found.remedy) == (WARN, True)
 
 
 def test_a_kernel_starts_and_nothing_of_it_is_left() -> None:
     before = {child.pid for child in psutil.Process().children(recursive=True)}
-    assert machine_checks.look_at_kernel().level == OK
+    assert machine_checks.check_kernel().level == OK
     assert {child.pid for child in psutil.Process().children(recursive=True)} <= before
 
 
 def test_a_kernel_without_a_library_says_which() -> None:
-    found = machine_checks.look_at_kernel("import no_such_library")
+    found = machine_checks.check_kernel("import no_such_library")
     assert (found.level, "no_such_library" in found.message, "requirements.txt" in found.remedy) == (FAIL, True, True)
 
 
 def test_notebooks_are_read(tmp_path: Path) -> None:
-    assert machine_checks.look_at_notebooks().message.split(", ") == ["capacity", "report"]
-    assert machine_checks.look_at_notebooks(tmp_path).level == FAIL
+    assert machine_checks.check_notebooks().message.split(", ") == ["capacity", "report"]
+    assert machine_checks.check_notebooks(tmp_path).level == FAIL
     (tmp_path / "broken.ipynb").write_text("{")
-    assert "broken" in machine_checks.look_at_notebooks(tmp_path).message
+    assert "broken" in machine_checks.check_notebooks(tmp_path).message
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the program is a script")
@@ -377,25 +377,25 @@ def test_the_browser_that_prints_pdfs_is_the_one_that_is_looked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    missing = machine_checks.look_at_browser()
+    missing = machine_checks.check_browser()
     assert (missing.level, find_chromium()) == (WARN, None)
     assert "PDF" in str(missing.remedy)
     program = tmp_path / "google-chrome-stable"
     program.write_text("#!/bin/sh\necho Google Chrome 131.0\n")
     program.chmod(0o755)
     assert find_chromium() == str(program)
-    assert machine_checks.look_at_browser() == Outcome(OK, "Google Chrome 131.0")
+    assert machine_checks.check_browser() == Outcome(OK, "Google Chrome 131.0")
 
 
 def test_fonts_and_chromium_are_found_or_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pycemaker.presentation.figures.sheet.font_families", lambda: ("DejaVu Sans", "Symbola"))
-    assert machine_checks.look_at_fonts() == Outcome(
+    assert machine_checks.check_fonts() == Outcome(
         OK,
         "figures are drawn with DejaVu Sans, which has no signs for Chinese, Japanese and Korean"
         " (only needed where figures show them; in Debian: apt-get install fonts-noto-cjk)",
     )
     monkeypatch.setenv("PATH", "")
-    assert machine_checks.look_at_browser().level == WARN
+    assert machine_checks.check_browser().level == WARN
 
 
 # --- all of it

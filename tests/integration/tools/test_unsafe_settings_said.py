@@ -14,7 +14,7 @@ from pycemaker.mongo.database import Database
 from pycemaker.settings import Settings, from_mapping
 from pycemaker.telemetry.check_runner import WARN
 from pycemaker.tools import unsafe_settings
-from pycemaker.tools.machine_checks import look_at_settings
+from pycemaker.tools.machine_checks import check_settings
 
 GIVEN = {
     "HOST": "0.0.0.0",  # noqa: S104
@@ -57,7 +57,7 @@ def test_the_start_logs_each_where_log_lines_are_json(
 
 
 def test_doctor_lists_them(database_url: str) -> None:
-    finding = look_at_settings(settings_of(database_url))
+    finding = check_settings(settings_of(database_url))
     assert (finding.level, finding.message) == (WARN, "; ".join(SAID))
 
 

@@ -30,7 +30,7 @@ COMMANDS = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; the exit status: 0 done, 1 failed, 2 invalid options or settings, 130 Ctrl-C."""
+    """Run one command; the exit status: 0 done, 1 failed, 2 invalid request or settings, 130 Ctrl-C."""
     arguments = sys.argv[1:] if arguments is None else arguments
     options = _parser(next((each for each in arguments if not each.startswith("-")), "")).parse_args(arguments)
     from pycemaker.cli.run import run  # after parsing, since `--help` ends there

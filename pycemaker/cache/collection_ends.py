@@ -23,7 +23,7 @@ def absence(store: Store, metric: Metric, before_utc: datetime) -> Absence:
 
 
 def has_undated(database: Database, collection: str) -> bool:
-    """Whether a document's `time_series` is no date, by the index's ends: BSON sorts other types around dates.
+    """True where a document's `time_series` is no date, by the index's ends: BSON sorts other types around dates.
 
     Raises:
         DatabaseUnreachable: MongoDB is away.

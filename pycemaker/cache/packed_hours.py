@@ -92,7 +92,7 @@ def hour_of(document: Document) -> int:
 
 
 def is_valid(document: Document, fingerprint: HourFingerprint | None) -> bool:
-    """Whether a document has the count and the last sample that its hour has by the index."""
+    """True where a document has the count and the last sample that its hour has by the index."""
     counted = (document["documents"], document["last_ms"])
     if fingerprint is None or (fingerprint.documents, fingerprint.last_ms) != counted:
         return False

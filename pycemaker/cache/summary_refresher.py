@@ -94,7 +94,7 @@ class SummaryRefresher:
 
 
 def claim_pass(database: Database, pass_seconds: float) -> bool:
-    """Claim the next pass; False where a server has begun one within the last nine tenths of `pass_seconds`.
+    """Claim the next pass; False where a server has begun one within nine tenths of `pass_seconds`.
 
     Raises:
         DatabaseUnreachable: MongoDB is away, or this user may not write.

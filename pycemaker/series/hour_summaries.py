@@ -125,7 +125,7 @@ def hour_medians(columns: Columns, unit: str) -> tuple[NDArray[np.int64], NDArra
 
 
 def _counts(row: NDArray[np.int64], column: NDArray[np.int64], rows: int, columns: int) -> NDArray[np.int64]:
-    """How often each pair of row and column occurs, as a table."""
+    """The occurrences of each pair of row and column, as a table."""
     counts = np.bincount(row * columns + column, minlength=rows * columns)
     return np.asarray(counts.reshape(rows, columns), np.int64)
 

@@ -69,7 +69,7 @@ class InFlight:
 
     @property
     def is_full(self) -> bool:
-        """Whether less than a quarter of the bound is free."""
+        """True where less than a quarter of the bound is free."""
         return not self._admits(self._most_bytes // 4)
 
     def add(self, size_bytes: int) -> None:

@@ -30,7 +30,7 @@ from pycemaker.settings import ROOT, secrets_of, without_secrets
 NICENESS = 5
 """The niceness of worker processes, which yield to the metric routes."""
 
-_END_SECONDS = 2.0
+END_SECONDS = 2.0
 """The time for a worker process to end itself and its descendants after its input has closed."""
 
 _LOOK_SECONDS = 0.25
@@ -42,34 +42,45 @@ class ReportProcess:
 
     Args:
         environment: its variables; it gets the secrets among them on its standard input.
+        end_seconds: see END_SECONDS.
+
+    Attributes:
+        folder: its working folder, which is removed with it.
+        process: the process.
+        kernel: its kernel's process; None until that has started.
     """
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="pycemaker-"))
+    def __init__(self, environment: Mapping[str, str], end_seconds: float = END_SECONDS) -> None:
+        self._end_seconds = end_seconds
+        self.folder = Path(tempfile.mkdtemp(prefix="pycemaker-"))
         self._stage = "start"
         self._looked_at = 0.0
-        self._process = subprocess.Popen(  # noqa: S603 - our own command
-            [sys.executable, "-m", "pycemaker.jobs.worker_entry", str(self._folder)],
+        self._popen = subprocess.Popen(  # noqa: S603 - our own command
+            [sys.executable, "-m", "pycemaker.jobs.worker_entry", str(self.folder)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=ROOT,
-            env={**without_secrets(environment), MARK: self._folder.name},
+            env={**without_secrets(environment), MARK: self.folder.name},
             start_new_session=True,
             encoding="utf-8",
         )
-        self._own = psutil.Process(self._process.pid)
+        self.process = psutil.Process(self._popen.pid)
         with contextlib.suppress(OSError):  # it has ended already; `run` raises then
             self._write(secrets_of(environment))
-        self._kernel: psutil.Process | None = None
+        self.kernel: psutil.Process | None = None
         with contextlib.suppress(psutil.Error, OSError):
-            self._own.nice(NICENESS if sys.platform != "win32" else None)
+            self.process.nice(NICENESS if sys.platform != "win32" else None)
         self._answers: queue.Queue[dict[str, Any] | None] = queue.Queue()
         threading.Thread(target=self._listen, daemon=True, name="report").start()
 
     @property
     def is_alive(self) -> bool:
         """True if the process is alive."""
-        return self._process.poll() is None
+        return self._popen.poll() is None
+
+    def wait(self, seconds: float) -> None:
+        """Wait for its end. Raises subprocess.TimeoutExpired where it does not end in time."""
+        self._popen.wait(seconds)
 
     def run(
         self, task: dict[str, Any], limit_seconds: float, on_progress: OnProgress, memory_mb: int = 0
@@ -94,7 +105,7 @@ class ReportProcess:
         while True:
             answer = self._next_answer(until, limit_seconds, memory_mb)
             if answer is None:
-                raise RunnerFailed(stage=self._stage, reason=f"it ended with {self._process.wait()}")
+                raise RunnerFailed(stage=self._stage, reason=f"it ended with {self._popen.wait()}")
             if "error" in answer:
                 raise from_facts(answer["error"])
             if "report" in answer:
@@ -116,14 +127,14 @@ class ReportProcess:
     def _check_limits(self, memory_mb: int) -> None:
         if time.monotonic() < self._looked_at + _LOOK_SECONDS:
             return
-        held_mb, written_mb = self._held_bytes() >> 20 if memory_mb else 0, run_folder.written_bytes(self._folder) >> 20
+        held_mb, written_mb = self.held_bytes() >> 20 if memory_mb else 0, run_folder.written_bytes(self.folder) >> 20
         self._looked_at = time.monotonic()
         if held_mb > memory_mb:
             raise ReportTooLarge(stage=self._stage, limit_mb=memory_mb, held_mb=held_mb)
         if written_mb > run_folder.MOST_MB:
             raise ReportWroteTooMuch(stage=self._stage, limit_mb=run_folder.MOST_MB)
 
-    def _held_bytes(self) -> int:
+    def held_bytes(self) -> int:
         """The resident memory of all its processes; shared memory counts for each."""
         held = 0
         for process in self._processes():
@@ -133,22 +144,26 @@ class ReportProcess:
 
     def _processes(self) -> set[psutil.Process]:
         """The process and its kernel, each with its descendants: the kernel's parent may have ended."""
-        return process_tree(filter(None, (self._own, self._kernel)))
+        return process_tree(filter(None, (self.process, self.kernel)))
 
     def kill(self) -> None:
         """End the process, its kernel, and all that they started. A second call does nothing.
 
         Its input is closed first: the process then ends all of that by itself, even where this server dies meanwhile.
         """
-        self._close(self._process.stdin)
+        self.close_input()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(_END_SECONDS)
-        end_process_tree(filter(None, (self._own, self._kernel)), self._folder.name, keeping=self._own)
-        self._process.kill()  # last: until then it adopts orphans of its descendants
-        self._process.wait()
-        end_process_tree((), self._folder.name, keeping=self._own)
-        self._close(self._process.stdout)
-        shutil.rmtree(self._folder, ignore_errors=True)
+            self._popen.wait(self._end_seconds)
+        end_process_tree(filter(None, (self.process, self.kernel)), self.folder.name, keeping=self.process)
+        self._popen.kill()  # last: until then it adopts orphans of its descendants
+        self._popen.wait()
+        end_process_tree((), self.folder.name, keeping=self.process)
+        self._close(self._popen.stdout)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def close_input(self) -> None:
+        """Close its input, upon which it ends by itself, with all that it started."""
+        self._close(self._popen.stdin)
 
     @staticmethod
     def _close(pipe: IO[str] | None) -> None:
@@ -164,9 +179,9 @@ class ReportProcess:
             raise RunnerFailed(stage="start", reason=reason) from None
 
     def _write(self, line: dict[str, Any]) -> None:
-        assert self._process.stdin is not None  # noqa: S101 - Popen was called with PIPE
-        self._process.stdin.write(json.dumps(line) + "\n")
-        self._process.stdin.flush()
+        assert self._popen.stdin is not None  # noqa: S101 - Popen was called with PIPE
+        self._popen.stdin.write(json.dumps(line) + "\n")
+        self._popen.stdin.flush()
 
     def _note(self, answer: dict[str, Any], on_progress: OnProgress) -> None:
         if "stage" in answer:
@@ -174,12 +189,12 @@ class ReportProcess:
             on_progress(answer["stage"], answer["done"], answer["total"])
 
     def _listen(self) -> None:
-        assert self._process.stdout is not None  # noqa: S101 - Popen was called with PIPE
+        assert self._popen.stdout is not None  # noqa: S101 - Popen was called with PIPE
         with contextlib.suppress(ValueError, OSError):
-            for line in self._process.stdout:
+            for line in self._popen.stdout:
                 answer = json.loads(line)
                 if "kernel" in answer:
                     with contextlib.suppress(psutil.NoSuchProcess):
-                        self._kernel = psutil.Process(answer["kernel"])
+                        self.kernel = psutil.Process(answer["kernel"])
                 self._answers.put(answer)
         self._answers.put(None)

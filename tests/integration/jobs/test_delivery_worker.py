@@ -39,6 +39,7 @@ from pycemaker.window import Window
 from tests.services.rendered import NOW, put_rendered
 from tests.services.report_service import service_of
 from tests.services.smtp import DROP, SILENT, SmtpServer, smtp_server
+from tests.services.stored_jobs import edit_job
 from tests.services.submissions import limits_with, submit
 
 QUICK = limits_with(first_retry_seconds=0.1, lease_seconds=1.0, report_retry_seconds=30, report_workers=1)
@@ -172,7 +173,7 @@ def test_however_long_nobody_could_send_it_a_mail_is_tried_once(database: Databa
             database, {}, Path("/nonexistent"), MailTransport(_none, "reports@example.com", is_repeatable=False), QUICK
         )
         put_rendered(other, "r", "a@b.com")
-        other.job_store._reports.update_one({"_id": "r"}, {"$set": {"give_up_at": NOW}})
+        edit_job(database, "r", {"$set": {"give_up_at": NOW}})
         with mailing_service(database, mail) as report_service:
             assert ended(report_service)["state"] == "sent"
 
@@ -237,7 +238,7 @@ def test_a_report_from_before_accounts_were_written_down_is_anybody_s(database: 
             database, {}, Path("/nonexistent"), MailTransport(_none, "other@example.com", is_repeatable=False), QUICK
         )
         put_rendered(other, "r", "a@b.com")
-        report_service.job_store._reports.update_one({"_id": "r"}, {"$unset": {"sender": ""}})
+        edit_job(database, "r", {"$unset": {"sender": ""}})
         assert ended(report_service)["state"] == "sent"
 
 
@@ -247,7 +248,7 @@ def test_a_report_whose_account_nobody_has_is_ended_by_another_after_a_day_and_n
             database, {}, Path("/nonexistent"), MailTransport(_none, "other@example.com", is_repeatable=False), QUICK
         )
         put_rendered(other, "r", "a@b.com")
-        report_service.job_store._reports.update_one({"_id": "r"}, {"$set": {"due_at": NOW - timedelta(days=2)}})
+        edit_job(database, "r", {"$set": {"due_at": NOW - timedelta(days=2)}})
         job = ended(report_service)
         assert (job["state"], mail.received) == ("expired", [])
         assert "by the account" in job["recipients"][0]["reason"]
@@ -304,7 +305,7 @@ def test_a_mail_that_another_server_took_for_possibly_sent_is_sent_where_it_is_k
 
         def send(_content: bytes, _email_to: str, on_leaving: Callable[[], None]) -> Any:
             on_leaving()
-            cut_off.job_store._reports.update_one({"_id": "r"}, {"$set": {"due_at": NOW}})  # its lease has run out
+            edit_job(database, "r", {"$set": {"due_at": NOW}})  # its lease has run out
             with mailing_service(database, mail) as heir:
                 assert ended(heir)["state"] == "possibly_sent"
             raise MailRefused(reason="451 later", possibly_sent=False, is_temporary=True)
@@ -373,9 +374,7 @@ def test_what_a_mail_server_may_have_is_possibly_sent_to_a_server_with_an_outbox
     mailing.job_store.begin_sending("r", 0)  # and here it dies, for days
     known = mailing.job_store.get("r")["repeat_key"]
     then = {"$set": {"due_at": NOW - timedelta(days=2)}}
-    mailing.job_store._reports.update_one(
-        {"_id": "r"}, then | ({"$unset": {"sender": ""}} if is_of_an_older_version else {})
-    )
+    edit_job(database, "r", then | ({"$unset": {"sender": ""}} if is_of_an_older_version else {}))
     transport = MailTransport(Outbox(tmp_path), "reports@localhost.localdomain", is_repeatable=True)
     heir = ReportService(database, {}, tmp_path, transport, QUICK)
     heir.deliver(heir.job_store.claim(states.TO_SEND))
@@ -453,14 +452,12 @@ def test_a_message_that_cannot_be_read_is_not_looked_for_for_ever_but_after_its_
         database, {}, Path("/nonexistent"), MailTransport(_none, "reports@example.com", is_repeatable=False), QUICK
     )
     put_rendered(report_service, "r", "a@b.com")
-    report_service.job_store._reports.update_one(
-        {"_id": "r"}, {"$set": {"give_up_at": NOW}}
-    )  # its server was away for years
+    edit_job(database, "r", {"$set": {"give_up_at": NOW}})  # its server was away for years
     monkeypatch.setattr("pycemaker.jobs.artifacts.ArtifactStore.get", away)
     for _ in range(MOST_LATE_READS - 1):
         with pytest.raises(DatabaseUnreachable):
             report_service.deliver(report_service.job_store.claim(states.TO_SEND))
-        report_service.job_store._reports.update_one({"_id": "r"}, {"$set": {"due_at": NOW}})
+        edit_job(database, "r", {"$set": {"due_at": NOW}})
     report_service.deliver(report_service.job_store.claim(states.TO_SEND))
     job = report_service.job_store.get("r")
     assert (job["state"], job["recipients"][0]["state"]) == ("expired", "expired")

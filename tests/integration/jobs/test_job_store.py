@@ -25,6 +25,7 @@ from pycemaker.mongo.database import Database
 from pycemaker.reports.model import ReportRequest
 from pycemaker.settings import ROOT
 from pycemaker.window import Window
+from tests.services.stored_jobs import edit_job
 from tests.services.submissions import limits_with, submit
 
 LEASE = 0.4
@@ -115,10 +116,10 @@ def test_an_idempotency_key_that_comes_to_a_report_in_flight_is_that_report_s_fo
     assert other.enqueue(document("r2"), submit("key", "key 3", report_repeat_seconds=0)) == ("r2", True)
 
 
-def test_a_report_from_before_it_could_have_several_keys_takes_more(job_store: JobStore) -> None:
+def test_a_report_from_before_it_could_have_several_keys_takes_more(database: Database, job_store: JobStore) -> None:
     job_store.enqueue(document("r1"), submit("key", "first"))
     then = {"idempotency_key": {"$first": "$idempotency_key"}, "idempotency_digest": "made otherwise"}
-    job_store._reports.update_one({"_id": "r1"}, [{"$set": then}, {"$unset": "sender"}])
+    edit_job(database, "r1", [{"$set": then}, {"$unset": "sender"}])
     for name in ("second", "first"):
         assert job_store.enqueue(document("r2"), submit("key", name)) == ("r1", False)
 
@@ -355,7 +356,7 @@ def test_who_is_known_late_not_to_have_been_sent_to_is_sent_to_again(
     other.begin_sending("r", 0)
 
 
-def test_no_server_s_own_clock_is_written_or_compared(database: Database) -> None:
+def test_no_server_s_own_clock_is_written_or_compared(database: Database, database_url: str) -> None:
     """A whole way through the job store in a process whose clock is two days ahead: nothing is due, or expired, early."""
     code = f"""
         import datetime, time
@@ -366,7 +367,7 @@ def test_no_server_s_own_clock_is_written_or_compared(database: Database) -> Non
                 return real.now(tz) + ahead
         datetime.datetime = Ahead
         from tests.integration.jobs.test_job_store import walk_the_whole_way
-        walk_the_whole_way({database._url!r})
+        walk_the_whole_way({database_url!r})
     """
     subprocess.run([sys.executable, "-c", textwrap.dedent(code)], cwd=ROOT, check=True)
     job = JobStore(database, "reader").get("r")
@@ -402,14 +403,14 @@ def instants_in(value: Any) -> Iterator[datetime]:
 
 
 def test_a_report_s_mails_are_tried_from_when_it_is_made_and_not_from_when_it_was_asked_for(
-    job_store: JobStore,
+    database: Database, job_store: JobStore
 ) -> None:
     for name in ("r", "older"):
         job_store.enqueue(document(name), submit(name, report_retry_seconds=3600))
         job_store.claim(states.TO_RENDER, name)
     then = datetime(2022, 4, 10, tzinfo=UTC)
     older = {"$set": {"give_up_at": then}, "$unset": {"give_up_seconds": ""}}  # as it was written before
-    job_store._reports.update_one({"_id": "older"}, older)
+    edit_job(database, "older", older)
     for name in ("r", "older"):
         job_store.release(name, states.RENDERED)
     made = job_store.get("r")

@@ -165,8 +165,7 @@ def test_it_is_gone_when_a_report_is_ended_or_its_server(
         if ends == "kill":
             runner.kill()
         else:
-            assert runner._process.stdin is not None
-            runner._process.stdin.close()
+            runner.close_input()
         thread.join(10)
         assert not thread.is_alive()
         assert all_gone(started, 3) == []
@@ -178,12 +177,11 @@ def test_it_is_gone_when_a_report_is_ended_or_its_server(
 KILLED_WHILE_IT_ENDS_A_REPORT = """
 import os, time
 from pycemaker.jobs import subprocess_runner
-process = subprocess_runner.ReportProcess(os.environ)
-while process._kernel is None: time.sleep(0.05)
-print(process._process.pid, process._kernel.pid, flush=True)
+runner = subprocess_runner.ReportProcess(os.environ, end_seconds={seconds})
+while runner.kernel is None: time.sleep(0.05)
+print(runner.process.pid, runner.kernel.pid, flush=True)
 subprocess_runner.end_process_tree = lambda *_, **__: os._exit(9)
-subprocess_runner._END_SECONDS = {seconds}
-process.kill()
+runner.kill()
 """
 
 
@@ -220,10 +218,10 @@ def test_a_process_is_counted_once(environment: dict[str, str]) -> None:
     runner = ReportProcess(environment)
     try:
         until = time.monotonic() + 30
-        while runner._kernel is None and time.monotonic() < until:
+        while runner.kernel is None and time.monotonic() < until:
             time.sleep(0.05)
-        assert runner._kernel is not None
-        together = sum(process.memory_info().rss for process in (runner._own, runner._kernel))
-        assert runner._held_bytes() < together * 1.3
+        assert runner.kernel is not None
+        together = sum(process.memory_info().rss for process in (runner.process, runner.kernel))
+        assert runner.held_bytes() < together * 1.3
     finally:
         runner.kill()

@@ -24,6 +24,7 @@ from tests.integration.jobs.test_left_behind import FIGURE, notebook_of
 from tests.services.rendered import NOW, put_rendered
 from tests.services.report_service import make, service_of
 from tests.services.smtp import smtp_server
+from tests.services.stored_jobs import edit_job
 
 PLAIN = {name: text for name, text in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")}
 
@@ -44,9 +45,9 @@ def deliver(report_service: ReportService, report_id: str) -> None:
     report_service.deliver(claimed)
 
 
-def rendered(report_service: ReportService, report_id: str) -> None:
+def put_requested(database: Database, report_service: ReportService, report_id: str) -> None:
     put_rendered(report_service, report_id, "Ana@example.com", "b@example.com")
-    report_service.job_store._reports.update_one({"_id": report_id}, {"$set": {"request_id": f"asked-{report_id}"}})
+    edit_job(database, report_id, {"$set": {"request_id": f"asked-{report_id}"}})
 
 
 @pytest.mark.parametrize(
@@ -69,7 +70,7 @@ def test_each_recipient_has_a_line_with_the_message_s_id_and_what_the_server_sai
             "REPORT_RECIPIENTS": "*",
         }
         report_service = service_of(database, given)
-        rendered(report_service, "a-report")
+        put_requested(database, report_service, "a-report")
         lines()
         deliver(report_service, "a-report")
     told = [line for line in lines() if line["logger"] == "pycemaker.jobs.delivery_worker"]
@@ -112,7 +113,7 @@ def test_a_fault_that_nobody_foresaw_in_a_report_s_process_is_one_line(
     try:
         with pytest.raises(errors.RunnerFailed):
             runner.run(task | {"end_utc": "no instant", "hours": 6}, 60, lambda *_: None)
-        runner._process.wait(10)
+        runner.wait(10)
     finally:
         runner.kill()
     (line,) = lines()

@@ -35,6 +35,7 @@ from pycemaker.window import Window
 from tests.services.process import all_gone
 from tests.services.report_service import make, record_of, service_of
 from tests.services.storage import SILENT, Answer, refusing_storage
+from tests.services.stored_jobs import edit_job
 from tests.services.submissions import limits_with, submit
 
 NOW = datetime(2022, 4, 10, 12, 43, 23, tzinfo=UTC)
@@ -230,7 +231,7 @@ def test_a_notebook_whose_database_went_away_is_begun_again_and_given_up_in_the_
     report_service.notebooks = folder
     assert report_service.run_now(report_id, lambda *_: None)["state"] == "queued"
     for _ in range(MOST_RUNS - 1):
-        report_service.job_store._reports.update_one({"_id": report_id}, {"$set": {"due_at": NOW}})
+        edit_job(database, report_id, {"$set": {"due_at": NOW}})
         job = report_service.job_store.claim(states.TO_RENDER)
         assert job is not None
         report_service.render(job, report_service.slots[0])
@@ -299,14 +300,14 @@ def test_a_spare_whose_kernel_died_while_it_waited_is_not_used(
     report_service = service_of(database, environment_of(folder, MONGO_DB_URL=database_url))
     spare = report_service.slots[0].acquire()
     until = time.monotonic() + 30
-    while spare._kernel is None and time.monotonic() < until:
+    while spare.kernel is None and time.monotonic() < until:
         time.sleep(0.05)
     time.sleep(4)
-    spare._kernel.kill()
+    spare.kernel.kill()
     time.sleep(2.5)
     assert make(report_service, request_for(notebook_of(folder, FIGURE)))["state"] == "written"
     assert not spare.is_alive
-    assert not spare._folder.exists()
+    assert not spare.folder.exists()
     report_service.close()
 
 

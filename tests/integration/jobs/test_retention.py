@@ -17,6 +17,7 @@ from pycemaker.reports.model import Figure
 from tests.services.rendered import put_rendered
 from tests.services.report_service import service_of
 from tests.services.storage import Storage, storage_emulator
+from tests.services.stored_jobs import edit_job
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 FIGURES = (Figure("a.png", b"\x89PNG", "a"), Figure("b.png", b"\x89PNG", "b"))
@@ -33,14 +34,14 @@ def desk_over(database: Database, folder: Path, storage: Storage) -> ReportServi
     return service_of(database, storage.environment, DATA_DIR=str(folder))
 
 
-def written(report_service: ReportService, report_id: str, *, is_old: bool) -> None:
+def written(database: Database, report_service: ReportService, report_id: str, *, is_old: bool) -> None:
     """A report in the outbox."""
     put_rendered(report_service, report_id, "a@b.com", "c@d.com")
     claimed = report_service.job_store.claim(states.TO_SEND, report_id)
     assert claimed is not None
     report_service.deliver(claimed)
     if is_old:
-        report_service.job_store._reports.update_one({"_id": report_id}, {"$set": {"ended_at": LONG_AGO}})
+        edit_job(database, report_id, {"$set": {"ended_at": LONG_AGO}})
 
 
 def test_its_files_and_its_messages_go_and_no_others_and_figures_that_mails_show_stay(
@@ -49,8 +50,8 @@ def test_its_files_and_its_messages_go_and_no_others_and_figures_that_mails_show
     report_service = desk_over(database, tmp_path, storage)
     store = FirebaseFigures(storage.key, storage.bucket)
     links = store("old", FIGURES)
-    written(report_service, "old", is_old=True)
-    written(report_service, "new", is_old=False)
+    written(database, report_service, "old", is_old=True)
+    written(database, report_service, "new", is_old=False)
     (tmp_path / "outbox" / "own.eml").write_text("kept by hand")
     assert len(list((tmp_path / "outbox").iterdir())) == 5
     assert report_service.apply_retention() == 1
@@ -68,10 +69,8 @@ def test_only_a_message_of_its_own_is_removed_whatever_the_record_names(
     database: Database, tmp_path: Path, storage: Storage, name: str
 ) -> None:
     report_service = desk_over(database, tmp_path, storage)
-    written(report_service, "old", is_old=True)
-    report_service.job_store._reports.update_one(
-        {"_id": "old"}, {"$set": {"recipients.0.reply": name, "recipients.1.via": "smtp"}}
-    )
+    written(database, report_service, "old", is_old=True)
+    edit_job(database, "old", {"$set": {"recipients.0.reply": name, "recipients.1.via": "smtp"}})
     for path in (tmp_path / "kept.eml", tmp_path / "outbox" / "kept.eml", tmp_path / "outbox" / Path(name or "x").name):
         path.write_text("kept")
     before = sorted(tmp_path.rglob("*"))

@@ -23,7 +23,7 @@ MAJORITY_LAG_SECONDS = 4.0
 MOST_WAIT_SECONDS = 60.0
 """The longest wait before a stream is opened anew that MongoDB refuses, as to a user without the right to one."""
 
-_AWAIT_MS = 500
+AWAIT_MS = 500
 _ANY_DATE: CodecOptions[Document] = CodecOptions(tz_aware=True, datetime_conversion=DatetimeConversion.DATETIME_AUTO)
 _log = logging.getLogger(__name__)
 
@@ -34,9 +34,24 @@ class ChangeStream:
     Args:
         database: what to watch.
         edges_ms: by collection, its edge: the probe sees every later sample; None where there is no edge.
+        await_ms: how long MongoDB waits for an event before it answers that there is none.
+        sleep: waits for so many seconds.
+
+    Attributes:
+        caught_up_at: when it last was up to date, by `time.monotonic`.
+        thread: follows the stream.
     """
 
-    def __init__(self, database: MongoDatabase[Document], edges_ms: Mapping[str, Callable[[], int | None]]) -> None:
+    def __init__(
+        self,
+        database: MongoDatabase[Document],
+        edges_ms: Mapping[str, Callable[[], int | None]],
+        *,
+        await_ms: int = AWAIT_MS,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._await_ms = await_ms
+        self._sleep = sleep
         self._database: MongoDatabase[Document] = database.with_options(_ANY_DATE)
         self._edges_ms = edges_ms
         self._changes: Counter[str] = Counter()
@@ -45,12 +60,13 @@ class ChangeStream:
         self._wait_seconds = 1.0
         self._logged = ""
         self._changes_of_all = 0
-        self._caught_up = -STREAM_LAG_SECONDS
-        threading.Thread(target=self._run, daemon=True, name="changes").start()
+        self.caught_up_at = -STREAM_LAG_SECONDS
+        self.thread = threading.Thread(target=self._run, daemon=True, name="changes")
+        self.thread.start()
 
     def keeps_up(self) -> bool:
         """Whether all that was written until STREAM_LAG_SECONDS ago is known."""
-        return time.monotonic() - self._caught_up < STREAM_LAG_SECONDS
+        return time.monotonic() - self.caught_up_at < STREAM_LAG_SECONDS
 
     def version(self, collection: str) -> tuple[int, int]:
         """Another pair of numbers after each change of the collection."""
@@ -80,7 +96,7 @@ class ChangeStream:
                 return  # the client was closed
             except PyMongoError as error:
                 self._log_once(f"the change stream ended: {type(error).__name__}")
-                time.sleep(self._wait_seconds)
+                self._sleep(self._wait_seconds)
                 is_refused = isinstance(error, OperationFailure)
                 self._wait_seconds = min(2 * self._wait_seconds, MOST_WAIT_SECONDS) if is_refused else 1.0
 
@@ -102,18 +118,19 @@ class ChangeStream:
             {"$match": {"$or": [{"ns.coll": watched}, {"to.coll": watched}, of_all]}},
             {"$project": {"operationType": 1, "ns": 1, "to": 1, "clusterTime": 1, "fullDocument.time_series": 1}},
         ]
-        with self._database.watch(pipeline, max_await_time_ms=_AWAIT_MS) as stream:
+        with self._database.watch(pipeline, max_await_time_ms=self._await_ms) as stream:
             self._changes_of_all += 1
             self._opened()
             while stream.alive:
                 event = stream.try_next()
                 if event is not None:
-                    self._note(event)
+                    self.note(event)
                 if self._is_up_to_date(event):
-                    self._caught_up = time.monotonic()
+                    self.caught_up_at = time.monotonic()
         self._changes_of_all += 1
 
-    def _note(self, event: Mapping[str, Any]) -> None:
+    def note(self, event: Mapping[str, Any]) -> None:
+        """Count an event of the stream as a change of the collections that it names, or of all of them."""
         named = {event[key].get("coll") for key in ("ns", "to") if key in event} & self._edges_ms.keys()
         if not named:
             self._changes_of_all += 1
@@ -136,7 +153,7 @@ class ChangeStream:
 
     def _is_up_to_date(self, event: Mapping[str, Any] | None) -> bool:
         """Whether there was nothing more to read, or the event is of a moment ago; asked at most twice a second."""
-        if event is not None and time.monotonic() - self._caught_up < _AWAIT_MS / 1000:
+        if event is not None and time.monotonic() - self.caught_up_at < self._await_ms / 1000:
             return False
         hello = self._database.command("hello")
         if event is None:

@@ -65,6 +65,11 @@ class HourCache:
         self._reading: dict[tuple[int, int], Future[Batch]] = {}
         self._run_hours = RUN_HOURS
 
+    @property
+    def is_reading(self) -> bool:
+        """True while a thread has claimed hours and not read them yet."""
+        return bool(self._reading)
+
     def read_sealed(self, first_hour: int, stop_hour: int, generation: int, limit_bytes: float) -> list[Batch]:
         """The batches of these hours, out of memory where they are of this generation or a later one.
 

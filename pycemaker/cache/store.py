@@ -87,6 +87,11 @@ class Store:
         self._opening = SingleFlight[dict[str, MetricCache]]()
 
     @property
+    def reader(self) -> Reader:
+        """Reads what is not in memory."""
+        return self._reader
+
+    @property
     def database(self) -> Database:
         """The database that it reads."""
         return self._database

@@ -9,6 +9,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import patch
@@ -19,7 +20,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pymongo.collection import Collection
 
-from pycemaker.cache import change_detector, hour_cache, metric_cache
+from pycemaker.cache import change_detector, detector_choice, hour_cache, metric_cache
+from pycemaker.cache.change_stream import ChangeStream
 from pycemaker.cache.lru import HOUR_MS, CachedHour, HourLru
 from pycemaker.cache.store import Store
 from pycemaker.cache.write_counters import CounterDetector, WriteCounts, read_write_counts
@@ -27,7 +29,8 @@ from pycemaker.errors import DatabaseUnreachable
 from pycemaker.metrics import CPU, REQUEST_COUNT
 from pycemaker.mongo.database import Database
 from pycemaker.mongo.indexes import KEY
-from pycemaker.series.batches import no_batch
+from pycemaker.mongo.single_flight import SingleFlight
+from pycemaker.series.batches import Batch, no_batch
 from pycemaker.web import response_bodies
 from pycemaker.web.metric_answers import _prefetch
 from pycemaker.window import Interval, Window, since, to_epoch_ms
@@ -87,21 +90,46 @@ def cached(database: Database) -> Store:
 
 
 @pytest.fixture(scope="module")
-def replicated() -> Iterator[Database]:
+def replicated_url() -> Iterator[str]:
     with replica_set() as url:
-        database = Database(url)
-        yield database
-        database.close()
+        yield url
 
 
-def stream_of(store: Store) -> Any:
-    change_detector: Any = store._metric_caches["cpu"]._detector
-    return getattr(change_detector, "_detector", change_detector)._stream
+@pytest.fixture(scope="module")
+def replicated(replicated_url: str) -> Iterator[Database]:
+    database = Database(replicated_url)
+    yield database
+    database.close()
+
+
+class RecordedStream(ChangeStream):
+    """Lists the events that it has noted."""
+
+    def __init__(self, *arguments: Any) -> None:
+        self.noted = list[Any]()
+        super().__init__(*arguments)
+
+    def note(self, event: Any) -> None:
+        super().note(event)
+        self.noted.append(event)
+
+
+@pytest.fixture
+def streams(monkeypatch: pytest.MonkeyPatch) -> list[RecordedStream]:
+    """The change streams that stores open, oldest first."""
+    opened = list[RecordedStream]()
+
+    def open_stream(*arguments: Any) -> RecordedStream:
+        opened.append(RecordedStream(*arguments))
+        return opened[-1]
+
+    monkeypatch.setattr(detector_choice, "ChangeStream", open_stream)
+    return opened
 
 
 def reads_of(store: Store) -> Any:
     """Counts the runs of hours that are read."""
-    return patch.object(store._reader, "read_ahead", wraps=store._reader.read_ahead)
+    return patch.object(store.reader, "read_ahead", wraps=store.reader.read_ahead)
 
 
 WRITES: dict[str, Write] = {
@@ -176,26 +204,23 @@ def renamed_over(collection: Any) -> None:
 
 
 def test_a_collection_that_takes_the_place_of_a_metric_s_is_noticed(
-    replicated: Database, checked_always: None, compared_once: None
+    replicated: Database, streams: list[RecordedStream], checked_always: None, compared_once: None
 ) -> None:
     replicated["cpu_usage"].delete_many({})
     fill(replicated)
     with patch.object(change_detector, "INVALIDATE_SECONDS", 1e9):
         cached, plain = Store(replicated, CACHE_BYTES), Store(replicated)
         assert eventually(lambda: answers(cached) == answers(plain))
-        assert eventually(stream_of(cached).keeps_up)
+        assert eventually(streams[-1].keeps_up)
         assert eventually(lambda: answers(cached) == answers(plain))
         renamed_over(replicated["cpu_usage"])
         assert eventually(lambda: answers(cached) == answers(plain))
 
 
-def test_a_stream_keeps_up_with_writes_that_never_pause(replicated: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pycemaker.cache.change_stream._AWAIT_MS", 3000)
+def test_a_stream_keeps_up_with_writes_that_never_pause(replicated: Database) -> None:
     collection, stop = replicated["cpu_usage"], threading.Event()
     collection.delete_many({})
-    cached = Store(replicated, CACHE_BYTES)
-    tail_of(cached, 6)
-    stream, began = stream_of(cached), time.monotonic()
+    stream, began = ChangeStream(replicated.handle, {"cpu_usage": lambda: None}, await_ms=3000), time.monotonic()
 
     def keep_writing() -> None:
         while not stop.is_set():
@@ -204,52 +229,60 @@ def test_a_stream_keeps_up_with_writes_that_never_pause(replicated: Database, mo
 
     with ThreadPoolExecutor(1) as pool:
         pool.submit(keep_writing)
-        caught_up = eventually(lambda: stream._caught_up > began + 3.5)
+        caught_up = eventually(lambda: stream.caught_up_at > began + 3.5)
         stop.set()
     assert caught_up
 
 
 def test_a_sample_behind_an_end_that_is_just_moving_on_is_not_missed(
-    replicated: Database, checked_always: None, compared_once: None, monkeypatch: pytest.MonkeyPatch
+    replicated: Database,
+    streams: list[RecordedStream],
+    checked_always: None,
+    compared_once: None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The stream tells of it while the probe, which has read already, is about to move the end past it."""
-    collection, noted = replicated["cpu_usage"], list[Any]()
+    collection = replicated["cpu_usage"]
     collection.delete_many({})
     fill(replicated)
     monkeypatch.setattr(change_detector, "INVALIDATE_SECONDS", 1e9)
     cached, plain = Store(replicated, CACHE_BYTES), Store(replicated)
     assert eventually(lambda: tail_of(cached, 6) == tail_of(plain, 6))
-    stream = stream_of(cached)
-    note = stream._note
-    monkeypatch.setattr(stream, "_note", lambda event: (note(event), noted.append(event)))
+    stream = streams[-1]
     assert eventually(stream.keeps_up)
+    stream.noted.clear()
     collection.insert_one(sample(-1))
-    assert eventually(lambda: noted)
+    assert eventually(lambda: bool(stream.noted))
     assert eventually(lambda: tail_of(cached, 6) == tail_of(plain, 6))
-    batches = cached._reader.read_batches
+    batches = cached.reader.read_batches
 
     def late(*args: Any) -> Iterator[bytes]:
         yield from batches(*args)
         collection.insert_one(sample(-30))
-        assert eventually(lambda: len(noted) == 3)
+        assert eventually(lambda: len(stream.noted) == 3)
 
     collection.insert_one(sample(-120))
-    with patch.object(cached._reader, "read_batches", late):
+    with patch.object(cached.reader, "read_batches", late):
         tail_of(cached, 6)
     assert eventually(lambda: tail_of(cached, 6) == tail_of(plain, 6), 3)
 
 
 @pytest.mark.parametrize(("preference", "is_read_again"), [("primary", False), ("secondaryPreferred", True)])
 def test_what_may_come_from_a_secondary_that_lags_is_read_again(
-    replicated: Database, compared_once: None, preference: str, is_read_again: bool
+    replicated: Database,
+    replicated_url: str,
+    streams: list[RecordedStream],
+    compared_once: None,
+    preference: str,
+    is_read_again: bool,
 ) -> None:
     replicated["cpu_usage"].delete_many({})
     fill(replicated)
-    database = Database(f"{replicated._url}&readPreference={preference}")
+    database = Database(f"{replicated_url}&readPreference={preference}")
     with patch.object(change_detector, "INVALIDATE_SECONDS", 0.5), patch.object(metric_cache, "FRESH_SECONDS", 0.0):
         cached = Store(database, CACHE_BYTES)
         tail_of(cached, 6)
-        assert is_read_again or eventually(stream_of(cached).keeps_up)
+        assert is_read_again or eventually(streams[-1].keeps_up)
         tail_of(cached, 6)
         time.sleep(0.6)
         with reads_of(cached) as reads:
@@ -267,7 +300,7 @@ def deployment(request: pytest.FixtureRequest) -> Database:
 
 @pytest.mark.parametrize("what", ["a late sample", "a corrected sample", "a deleted sample", "a new sample"])
 def test_what_is_written_to_the_collection_of_a_view_is_seen_in_the_view(
-    what: str, deployment: Database, checked_always: None, compared_once: None
+    what: str, deployment: Database, streams: list[RecordedStream], checked_always: None, compared_once: None
 ) -> None:
     source = deployment["measured"]
     source.drop()
@@ -276,8 +309,8 @@ def test_what_is_written_to_the_collection_of_a_view_is_seen_in_the_view(
     with patch.object(change_detector, "INVALIDATE_SECONDS", 0.2):
         cached, plain = Store(deployment, CACHE_BYTES), Store(deployment)
         assert eventually(lambda: answers(cached) == answers(plain))
-        if "replicated" in deployment._url:
-            assert eventually(stream_of(cached).keeps_up)
+        if streams:
+            assert eventually(streams[-1].keeps_up)
             assert answers(cached) == answers(plain)
         WRITES[what](source)
         assert eventually(lambda: answers(cached) == answers(plain))
@@ -352,7 +385,7 @@ def test_a_change_whose_reading_fails_is_read_by_the_next_answer(
     assert answers(cached) == answers(store)
     WRITES["a late sample"](database["cpu_usage"])
     database["cpu_usage"].update_one({"time_series": seconds_before(100)}, {"$set": {"value": 7}})
-    away = patch.object(cached._reader, "newest_ms", side_effect=DatabaseUnreachable(reason="away"))
+    away = patch.object(cached.reader, "newest_ms", side_effect=DatabaseUnreachable(reason="away"))
     with away, pytest.raises(DatabaseUnreachable):
         answers(cached)
     assert answers(cached) == answers(store)
@@ -365,18 +398,23 @@ def test_who_waited_for_a_check_that_began_long_ago_has_it_made_again(
     monkeypatch.setattr(metric_cache, "FRESH_SECONDS", 0.0)
     monkeypatch.setattr(metric_cache, "STALE_SECONDS", 0.1)
     tail_of(cached, 6)
-    cpu: Any = cached._metric_caches["cpu"]
-    changed, slow, waits, go_on = cpu._detector.has_changed, threading.Event(), threading.Event(), threading.Event()
+    batches, join = cached.reader.read_batches, SingleFlight.join
+    slow, waits, go_on = threading.Event(), threading.Event(), threading.Event()
 
-    def slowly(appended: int) -> bool:
-        monkeypatch.setattr(cpu._detector, "has_changed", changed)
-        result = cpu._checks._flight.result
-        cpu._checks._flight.result = lambda: (waits.set(), result())
+    def slowly(*args: Any) -> Iterator[bytes]:
+        monkeypatch.setattr(cached.reader, "read_batches", batches)
+        yield from batches(*args)
         slow.set()
         go_on.wait(10)
-        return bool(changed(appended))
 
-    monkeypatch.setattr(cpu._detector, "has_changed", slowly)
+    def joined(checks: SingleFlight[None]) -> Any:
+        flight, leads = join(checks)
+        if not leads:
+            waits.set()
+        return flight, leads
+
+    monkeypatch.setattr(cached.reader, "read_batches", slowly)
+    monkeypatch.setattr(SingleFlight, "join", joined)
     with ThreadPoolExecutor(2) as pool:
         pool.submit(tail_of, cached, 6)
         assert slow.wait(10)
@@ -529,7 +567,7 @@ def test_an_answer_too_long_to_keep_streams_past_the_memory(database: Database, 
     reading = cached.start_read(CPU, since(NOW - timedelta(days=2)))
     assert not reading.fits_cache
     assert b"".join(response_bodies.tail(reading.batches)) == tail_of(store, 48)
-    assert cached._lru.size_bytes <= 2**20
+    assert cached.cache_usage.size_bytes <= 2**20
 
 
 def test_of_a_stretch_too_long_to_keep_that_ends_in_the_past_nothing_is_cached(
@@ -541,9 +579,9 @@ def test_of_a_stretch_too_long_to_keep_that_ends_in_the_past_nothing_is_cached(
     assert b"".join(response_bodies.tail(cached.start_read(CPU, past).batches)) == b"".join(
         response_bodies.tail(store.read(CPU, past))
     )
-    assert not [hour for _, hour in cached._lru._hours if hour * HOUR_MS < to_epoch_ms(NOW - timedelta(hours=3))]
+    assert cached.cache_usage.hours == 0
     assert b"".join(response_bodies.tail(cached.start_read(CPU, since(past.start_utc)).batches)) == tail_of(store, 26)
-    assert len(cached._lru._hours) > 3
+    assert cached.cache_usage.hours > 3
 
 
 def test_an_answer_of_hours_larger_than_they_seemed_is_cached_up_to_its_bound(database: Database, store: Store) -> None:
@@ -557,11 +595,22 @@ def test_an_answer_of_hours_larger_than_they_seemed_is_cached_up_to_its_bound(da
     assert b"".join(response_bodies.tail(gathered.take())) == tail_of(store, 6.5)
 
 
-def test_a_long_answer_that_nobody_takes_pins_no_hours_of_the_memory(database: Database, store: Store) -> None:
+def too_large(hour_lru: HourLru) -> Batch:
+    """A batch in whose place nothing is cached."""
+    return replace(no_batch(), rows=bytes(hour_lru.limit_bytes))
+
+
+def test_a_long_answer_that_nobody_takes_pins_no_hours_of_the_memory(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     fill(database, 20_000)
+    hour_lru = HourLru(2**23 // 8 * 7)
+    monkeypatch.setattr("pycemaker.cache.store.HourLru", lambda _limit_bytes: hour_lru)
     cached = Store(database, 2**23)
     tail_of(cached, 6)
-    held = [weakref.ref(hour.batch) for hour in cached._lru._hours.values()]
+    newest_hour = to_epoch_ms(NOW) // HOUR_MS
+    keys = [("cpu", newest_hour - back) for back in range(24)]
+    held = [weakref.ref(hour.batch) for hour in map(hour_lru.get, keys) if hour]
     assert len(held) > 5
     reading = cached.start_read(CPU, since(NOW - timedelta(hours=24)))
     assert not reading.fits_cache
@@ -569,7 +618,9 @@ def test_a_long_answer_that_nobody_takes_pins_no_hours_of_the_memory(database: D
     while seen < 17_280 - 5 * 720:  # into what the memory holds
         batch = next(reading.batches)
         seen += len(batch)
-    cached._lru._hours.clear()
+    for key in keys:
+        hour_lru.put(key, CachedHour(too_large(hour_lru), 0))
+    assert hour_lru.size_bytes == 0
     del batch
     gc.collect()
     assert sum(each() is not None for each in held) <= 1

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import logging
 from typing import Any
-from unittest.mock import MagicMock, patch
+from unittest.mock import MagicMock
 
 import pytest
 from pymongo.errors import AutoReconnect, InvalidOperation, OperationFailure, PyMongoError
 
-from pycemaker.cache import change_stream
+from pycemaker.cache.change_stream import ChangeStream
 
 
 def waits_after(*faults: PyMongoError | MagicMock) -> list[float]:
     """How long it waits after each of these, until the client is closed."""
     database = MagicMock()
     database.with_options.return_value.watch.side_effect = [*faults, InvalidOperation()]
-    with patch.object(change_stream.threading, "Thread"), patch.object(change_stream.time, "sleep") as sleep:
-        change_stream.ChangeStream(database, {})._run()
-    return [call.args[0] for call in sleep.call_args_list]
+    waits = list[float]()
+    ChangeStream(database, {}, sleep=waits.append).thread.join(10)
+    return waits
 
 
 def opened_and_ended() -> MagicMock:

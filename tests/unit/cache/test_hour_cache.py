@@ -156,7 +156,7 @@ def test_a_run_of_one_s_own_is_read_though_a_later_generation_has_its_first_hour
         assert len(cache.read_sealed(FIRST + RUN_HOURS, FIRST + RUN_HOURS + 1, GENERATION + 1, ALL)) == 1
         gate.set()
         assert hours_of(reads.result(10)) == list(range(FIRST, FIRST + 3 * RUN_HOURS))
-    assert not cache._reading
+    assert not cache.is_reading
 
 
 def test_readers_of_many_generations_all_get_their_hours_and_leave_no_claim(
@@ -169,14 +169,14 @@ def test_readers_of_many_generations_all_get_their_hours_and_leave_no_claim(
             pool.map(lambda one: hours_of(cache.read_sealed(one[0], FIRST + 72, one[1], ALL)), reads, timeout=30)
         )
     assert batches == [list(range(first, FIRST + 72)) for first, _ in reads]
-    assert not cache._reading
+    assert not cache.is_reading
 
 
 def test_claims_are_given_up_where_a_page_cannot_be_fetched(reader: FakeReader, cache: HourCache) -> None:
     reader.refuses_to_begin = True
     with pytest.raises(RuntimeError):
         cache.read_sealed(FIRST, FIRST + 2 * RUN_HOURS, GENERATION, ALL)
-    assert not cache._reading
+    assert not cache.is_reading
 
 
 def test_runs_that_overflow_together_are_all_read_hour_by_hour(reader: FakeReader, cache: HourCache) -> None:

@@ -76,7 +76,7 @@ def tail(reading: SampleRead, shape: Shape, slot: Slot) -> MetricAnswer:
         DatabaseUnreachable: MongoDB is away.
     """
     headers = {}
-    gathered = _prefetch(reading)
+    gathered = prefetch(reading)
     if shape.max_points:
         with nullcontext() if gathered.is_whole else slot():
             downsampler = _downsampled(gathered.take(), shape.max_points)
@@ -99,8 +99,8 @@ def interval(current: SampleRead, previous: SampleRead, window: Window, shape: S
     """
     if shape.format != "json":
         return tail(current, shape, slot)
-    now = _prefetch(current)
-    before = _prefetch(previous) if now.is_whole else _Prefetch(deque(), previous.batches, is_whole=False)
+    now = prefetch(current)
+    before = prefetch(previous) if now.is_whole else _Prefetch(deque(), previous.batches, is_whole=False)
     chunks = response_bodies.interval(now.take(), before.take(), window, shape.max_points)
     whole_bytes = min(_whole_bytes(current), _whole_bytes(previous))
     etag = _etag([now, before], "interval", shape, to_iso_text(window.end_utc), str(window.hours))
@@ -134,7 +134,7 @@ def _whole_bytes(reading: SampleRead) -> int:
     return CACHED_WHOLE_BYTES if reading.fits_cache else WHOLE_BYTES
 
 
-def _prefetch(reading: SampleRead) -> _Prefetch:
+def prefetch(reading: SampleRead) -> _Prefetch:
     """Take what is in memory, or what comes at once; what is longer stays to be streamed."""
     head: deque[Batch] = deque()
     size, most_bytes = 0, reading.buffer_limit_bytes if reading.fits_cache else WHOLE_BYTES

@@ -223,3 +223,53 @@ def test_the_package_and_the_architecture_name_every_room_and_module_at_the_top(
     assert set(re.findall(r"^ {4}(\w+)/ ", mapped, re.MULTILINE)) == rooms
     assert modules - {"__init__", "__main__"} == set(re.findall(r"`(\w+)`", mapped)) & modules
     assert set(re.findall(r"^\| `(\w+)/?` \|", drawn, re.MULTILINE)) >= rooms | modules
+
+
+# Public, though they begin with an underscore.
+UNDERSCORED = {
+    "_exit": "os has no other name for an end without cleaning up",
+    "_repr_mimebundle_": "Jupyter asks for what it shows by this name",
+}
+BY_NAME = {"delattr", "getattr", "object", "patch", "setattr"}
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
+
+
+def private_reaches(source: str) -> list[str]:
+    """The private names that a module uses of others: attributes of anything but `self`, imports, names to patch."""
+    reaches = []
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.Attribute(value=ast.Name(id="self" | "cls") | ast.Call(func=ast.Name(id="super"))):
+                continue
+            case ast.Attribute(attr=name):
+                names = [name]
+            case ast.ImportFrom():
+                names = [alias.name for alias in node.names]
+            case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)) if name in BY_NAME:
+                texts = [each.value for each in node.args if isinstance(each, ast.Constant)]
+                names = [text.rpartition(".")[2] for text in texts if isinstance(text, str)]
+            case _:
+                continue
+        reaches += [f"{node.lineno}: {name}" for name in names if re.match(r"_[^_]", name) and name not in UNDERSCORED]
+    return reaches
+
+
+@pytest.mark.parametrize("path", TESTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_no_test_reaches_into_what_is_private(path: Path) -> None:
+    assert private_reaches(path.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "store._reader",
+        "self._client._send()",
+        "make()._kernel.kill()",
+        "from pycemaker.window import _parse",
+        "monkeypatch.setattr(store, '_reader', None)",
+        "patch('pycemaker.window._parse')",
+        "getattr(store, '_reader')",
+    ],
+)
+def test_a_reach_into_what_is_private_is_found(source: str) -> None:
+    assert len(private_reaches(source)) == 1

@@ -32,7 +32,7 @@ from pycemaker.mongo.indexes import KEY
 from pycemaker.mongo.single_flight import SingleFlight
 from pycemaker.series.batches import Batch, no_batch
 from pycemaker.web import response_bodies
-from pycemaker.web.metric_answers import _prefetch
+from pycemaker.web.metric_answers import prefetch
 from pycemaker.window import Interval, Window, since, to_epoch_ms
 from tests.services.replica import replica_set
 
@@ -589,7 +589,7 @@ def test_an_answer_of_hours_larger_than_they_seemed_is_cached_up_to_its_bound(da
     cached = Store(database, 2**23)
     reading = cached.start_read(CPU, since(NOW - timedelta(hours=6.5)))
     assert reading.fits_cache  # going by the usual size of an hour
-    gathered = _prefetch(reading)
+    gathered = prefetch(reading)
     assert not gathered.is_whole
     assert sum(len(batch.rows) for batch in gathered.head) < 2**23 / 8 * 7 / 4 + 1_300_000
     assert b"".join(response_bodies.tail(gathered.take())) == tail_of(store, 6.5)

@@ -71,7 +71,7 @@ def microseconds(application: Application, threads: int) -> float:
 
 def main() -> None:
     """Measure, and print."""
-    made: dict[str, Callable[[], Application]] = {
+    apps: dict[str, Callable[[], Application]] = {
         "without": lambda: answer,
         "ours": lambda: count_traffic(answer, Traffic()),
         "ours, with an id": lambda: log_requests(count_traffic(answer, Traffic())),
@@ -79,11 +79,9 @@ def main() -> None:
     }
     print(f"Python {sys.version.split()[0]}; processor microseconds a request, least of {RUNS} runs of {REQUESTS:,}")
     for threads in (1, 8):
-        figures = {name: microseconds(make(), threads) for name, make in made.items()}
-        told = ", ".join(
-            f"{name} {figure:.2f} (+{figure - figures['without']:.2f})" for name, figure in figures.items()
-        )
-        print(f"{threads} thread(s): {told}")
+        figures = {name: microseconds(make(), threads) for name, make in apps.items()}
+        row = ", ".join(f"{name} {figure:.2f} (+{figure - figures['without']:.2f})" for name, figure in figures.items())
+        print(f"{threads} thread(s): {row}")
 
 
 if __name__ == "__main__":

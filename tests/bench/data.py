@@ -53,7 +53,7 @@ def load_months(url: str) -> int:
 
 
 def load_cpu(url: str, days: int) -> int:
-    """So many days of one metric, 17,280 documents each; how many documents."""
+    """Write so many days of one metric, 17,280 documents each; the number of documents."""
 
     def readings(dice: np.random.Generator) -> NDArray[np.float64]:
         wave = np.sin(np.arange(A_DAY) / A_DAY * 6.283)

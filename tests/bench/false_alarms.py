@@ -27,15 +27,15 @@ def main() -> None:
     print(f"{'period':<8} {'earlier days':<13} {'with a finding':<16} {'rate':<7} 95 % bounds     kinds")
     for hours, days in CASES:
         window = replace(WINDOW, hours=hours)
-        found = [find(quiet_period(seed, window, days)) for seed in range(periods)]
-        loud = [findings for findings in found if findings]
+        findings = [find(quiet_period(seed, window, days)) for seed in range(periods)]
+        loud = [report for report in findings if report]
         low, high = wilson(len(loud), periods)
-        kinds = Counter(finding.kind for findings in loud for finding in findings)
-        told = ", ".join(f"{kind} {count}" for kind, count in kinds.most_common()) or "-"
+        kinds = Counter(finding.kind for report in loud for finding in report)
+        by_kind = ", ".join(f"{kind} {count}" for kind, count in kinds.most_common()) or "-"
         print(
             f"{f'{hours} h':<8} {days:<13} {f'{len(loud)} of {periods}':<16} {len(loud) / periods:<7.1%} "
             f"{low:.1%} to {high:.1%}".ljust(64)
-            + told,
+            + by_kind,
             flush=True,
         )
 

@@ -62,7 +62,7 @@ def main() -> None:
     parser.add_argument("--list", action="store_true", help="print every loud interval")
     chosen = parser.parse_args()
     series = list(read_folder(chosen.folder) if chosen.folder else made_up())
-    starts = {(one.name, place): start for one in series for place, (start, _) in enumerate(one.windows)}
+    starts = {(one.name, index): start for one in series for index, (start, _) in enumerate(one.windows)}
     print(f"{len(series)} series, {len(starts)} incidents, a sample every {chosen.cadence} s")
     loaded = [(one, samples(one, chosen.cadence)) for one in series]
     for hours in chosen.hours:
@@ -90,7 +90,7 @@ def judge(series: Labelled, columns: Columns, hours: int) -> Iterable[Judged]:
 
 def _judged(series: Labelled, part: MetricPeriod) -> Judged:
     start_ms, end_ms = (int(time.timestamp() * 1000) for time in (part.window.start_utc, part.window.end_utc))
-    touches = [place for place, (first, last) in enumerate(series.windows) if first < end_ms and last > start_ms]
+    touches = [index for index, (first, last) in enumerate(series.windows) if first < end_ms and last > start_ms]
     now, before = part.current.reading, part.previous.reading
     findings = find(Period(part.window, _UTC, (part,), None))
     return Judged(
@@ -127,11 +127,11 @@ def _line(judged: list[Judged], is_loud: Callable[[Judged], bool], starts: dict[
     quiet = [each for each in judged if not each.touches]
     spans: dict[tuple[str, int], int] = {}
     for each in judged:
-        for place in each.touches:
-            spans[each.series, place] = spans.get((each.series, place), 0) + 1
+        for index in each.touches:
+            spans[each.series, index] = spans.get((each.series, index), 0) + 1
     first: dict[tuple[str, int], int] = {}
     for each in reversed(right):
-        first |= {(each.series, place): each.end_ms for place in each.touches}
+        first |= {(each.series, index): each.end_ms for index in each.touches}
     rate = len(loud) / max(1, len(judged))
     chance = sum(1 - (1 - rate) ** count for count in spans.values())
     hours = [(end_ms - starts[key]) / HOUR_MS for key, end_ms in first.items()]

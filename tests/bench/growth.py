@@ -1,4 +1,4 @@
-"""How the cost of a read grows with what is in the database: one metric, 1, 14 and 365 days of it, drawn."""
+"""The growth of a read's cost with the history in the database: one metric, 1, 14 and 365 days, drawn."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.bench.table import DASHBOARDS, dashboard, interval_path, tail_path
 DAYS = (1, 14, 365)
 PICTURE = Path(__file__).parents[2] / "docs" / "images" / "reads-growth.png"
 STARTS = 3
-"""How often a server is started for the first request after a start; the median of these is taken."""
+"""The number of server starts for the first request after a start, of which the median is taken."""
 
 Figures = dict[str, list[float | None]]
 Measured = dict[str, float | None]
@@ -74,7 +74,7 @@ def _measure_warm(url: str, folder: Path, days: int) -> Measured:
 
 
 def _each_ms(own: Served, path: str, header: str | None = None) -> float:
-    """How long one takes where four ask at a time: the inverse of what is answered a second."""
+    """The time of one answer where four ask at a time: the inverse of the answers a second."""
     fetch(http.client.HTTPConnection("127.0.0.1", own.port, timeout=60), path)
     return 1000 / statistics.median(wrk(own.url + path, 4, header=header).per_second for _ in range(5))
 

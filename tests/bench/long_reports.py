@@ -58,12 +58,12 @@ def _ask_when_ready(served: ServerProcess, hours: int) -> float:
 
 def show(lengths: Sequence[int], own: Sequence[Sequence[float]], other: Sequence[Sequence[float]]) -> None:
     """A line a length: medians, least, and how this checkout stands to the other one."""
-    for place, hours in enumerate(lengths):
+    for index, hours in enumerate(lengths):
         row = f"report of {hours} h:"
         medians = []
         for name, rounds in (("this", own), ("beside", other)):
             if rounds:
-                times = [each[place] for each in rounds]
+                times = [each[index] for each in rounds]
                 medians.append(statistics.median(times))
                 row += f"  {name} {medians[-1]:.2f} s (least {min(times):.2f}, first {times[0]:.2f})"
         print(row + (f"  ratio {medians[0] / medians[1]:.2f}" if len(medians) > 1 else ""), flush=True)
@@ -71,12 +71,12 @@ def show(lengths: Sequence[int], own: Sequence[Sequence[float]], other: Sequence
 
 def main() -> None:
     """Print a line a length."""
-    asked = argparse.ArgumentParser(description=__doc__)
-    asked.add_argument("hours", nargs="*", type=int, default=[6, 168, 744])
-    asked.add_argument("--beside", type=Path)
-    asked.add_argument("--database")
-    asked.add_argument("--runs", type=int, default=3)
-    options = asked.parse_args()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("hours", nargs="*", type=int, default=[6, 168, 744])
+    parser.add_argument("--beside", type=Path)
+    parser.add_argument("--database")
+    parser.add_argument("--runs", type=int, default=3)
+    options = parser.parse_args()
     with ExitStack() as stack:
         url = options.database or f"{stack.enter_context(data.mongod())[0]}/months"
         data.load_months(url)

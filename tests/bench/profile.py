@@ -1,4 +1,4 @@
-"""What a week takes to answer from an empty memory: processor time of ours and of mongod's, and where ours goes."""
+"""A profile of a week answered from an empty memory: processor time of ours and of mongod's, and where ours goes."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def timed(work: Callable[[], object]) -> float:
 
 
 def by_hand(served: ServerProcess) -> None:
-    """What somebody would type: run the notebook, then make HTML of it."""
+    """The way by hand: run the notebook with papermill, then make HTML of it."""
     out = str(served.folder / "out.ipynb")
     run = [sys.executable, "-m", "papermill", "notebooks/report.ipynb", out, "-p", "time_range", "6", "--cwd", "."]
     for command in (run, [sys.executable, "-m", "nbconvert", "--to", "html", "--no-input", out]):
@@ -38,9 +38,9 @@ def by_hand(served: ServerProcess) -> None:
 
 def ask(served: ServerProcess) -> None:
     """One report through the route, for somebody who has none yet: the same request again would be the same report."""
-    status, told = served.get(f"/report/now/6/reader-{next(_NUMBERS)}@example.com")
+    status, answer = served.get(f"/report/now/6/reader-{next(_NUMBERS)}@example.com")
     if status != 200:
-        raise RuntimeError(told)
+        raise RuntimeError(answer)
 
 
 def probe(served: ServerProcess, seconds: float) -> list[float]:

@@ -1,4 +1,4 @@
-"""What is measured, and with what: servers in processes of their own under Granian, wrk, plain connections."""
+"""Servers to measure, in processes of their own under Granian, and the clients: wrk, plain connections."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def wait_until_ready(served: Served, path: str) -> None:
 
 
 def seconds_of(work: Callable[[], object]) -> float:
-    """How long it takes."""
+    """The seconds that it takes."""
     began = time.perf_counter()
     work()
     return time.perf_counter() - began
@@ -125,7 +125,7 @@ def get_seconds(served: Served, path: str, runs: int = 1) -> float:
 
 @dataclass(frozen=True)
 class Load:
-    """What wrk saw in one run: requests a second, the slowest hundredth, answers that were no success."""
+    """The result of one run of wrk: requests a second, the slowest hundredth, answers that were no success."""
 
     per_second: float
     p99_ms: float
@@ -143,23 +143,23 @@ def wrk(
             file.write(script)
             file.flush()
             command += ["-s", file.name]
-        told = subprocess.run([*command, url], capture_output=True, text=True, check=True).stdout
-    return Load(_requests_a_second(told), _p99_ms(told), _failed(told))
+        output = subprocess.run([*command, url], capture_output=True, text=True, check=True).stdout
+    return Load(_requests_a_second(output), _p99_ms(output), _failed(output))
 
 
-def _requests_a_second(told: str) -> float:
-    return float(re.search(r"Requests/sec:\s+([\d.]+)", told)[1])  # type: ignore[index]
+def _requests_a_second(output: str) -> float:
+    return float(re.search(r"Requests/sec:\s+([\d.]+)", output)[1])  # type: ignore[index]
 
 
-def _p99_ms(told: str) -> float:
-    number, unit = re.search(r"99%\s+([\d.]+)(us|ms|s)", told).groups()  # type: ignore[union-attr]
+def _p99_ms(output: str) -> float:
+    number, unit = re.search(r"99%\s+([\d.]+)(us|ms|s)", output).groups()  # type: ignore[union-attr]
     return float(number) * {"us": 0.001, "ms": 1.0, "s": 1000.0}[unit]
 
 
-def _failed(told: str) -> int:
-    found = re.findall(r"Non-2xx or 3xx responses: (\d+)", told)
-    errors = re.findall(r"(?:connect|read|write|timeout) (\d+)", told)
-    return sum(map(int, found + errors))
+def _failed(output: str) -> int:
+    failures = re.findall(r"Non-2xx or 3xx responses: (\d+)", output)
+    errors = re.findall(r"(?:connect|read|write|timeout) (\d+)", output)
+    return sum(map(int, failures + errors))
 
 
 def median_rates(urls: list[str], header: str | None = None, connections: int = 8) -> list[float]:

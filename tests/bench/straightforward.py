@@ -1,4 +1,4 @@
-"""The straightforward way to answer the metric routes: list(find), pandas, json.dumps. What ours is measured against."""
+"""The straightforward way to answer the metric routes: list(find), pandas, json.dumps. The baseline of the table."""
 
 from __future__ import annotations
 

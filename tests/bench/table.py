@@ -141,7 +141,7 @@ def _dashboards(own: Served) -> list[Row]:
 
 
 def dashboard(spread: int, metrics: Sequence[str] = ("cpu", "ram", "disk", "response_time")) -> str:
-    """What wrk is to do, tails of these metrics in turn; that many requests wait for any time until they begin."""
+    """A script for wrk: tails of these metrics in turn; that many requests wait for any time until they begin."""
     names = ", ".join(f'"{name}"' for name in metrics)
     end_ms = int(NOW.timestamp() * 1000)
     return f"""

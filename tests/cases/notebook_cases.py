@@ -1,4 +1,4 @@
-"""Notebooks of other people, each run and rendered as a report's would be; nothing is mailed.
+"""Other people's notebooks, each run and rendered as a report's would be; nothing is mailed.
 
 `NOTEBOOKS` says what a reader should see of each file in `notebooks/`: how many figures the mail has, words that are
 in it, words that are not; or why the notebook is refused.
@@ -49,13 +49,13 @@ class NotebookCase:
             return f"refused: {self.refused}"
         return _words(self.figures, self.shows, ())
 
-    def seen(self, made: Preview) -> str:
-        """What the mail has of what it should have, and of what it should not."""
-        text = " ".join(made.page.text.split())
+    def seen(self, preview: Preview) -> str:
+        """The expected words that the mail has, and the unexpected ones."""
+        text = " ".join(preview.page.text.split())
         shown = tuple(words for words in self.shows if words in text)
         wrong = tuple(words for words in self.hides if words in text)
-        flaws = "".join(f"; {flaw.rule}: {flaw.message}" for flaw in made.flaws)
-        return _words(len(made.page.figures), shown, wrong) + flaws
+        flaws = "".join(f"; {flaw.rule}: {flaw.message}" for flaw in preview.flaws)
+        return _words(len(preview.page.figures), shown, wrong) + flaws
 
 
 NOTEBOOKS = (
@@ -95,7 +95,7 @@ def rows() -> Iterator[Row]:
 
 
 def tried(case: NotebookCase, folder: Path = FOLDER) -> str:
-    """What came of one notebook, in the words of `NotebookCase.expected`."""
+    """The result of one notebook, in the words of `NotebookCase.expected`."""
     with tempfile.TemporaryDirectory(prefix="pm-") as scratch:
         try:
             notebook = find_notebook(case.name, folder)

@@ -37,10 +37,10 @@ class RequestCase:
 
     def seen(self, answer: Answer) -> str:
         """The answer in the words of `expected`."""
-        told = answer.headers.get(self.shows) if self.shows[:1].isupper() else None
-        if told is None and self.shows:
-            told = str(answer.json.get(self.shows))
-        return f"{answer.status}" + (f" {told}" if told else "")
+        text = answer.headers.get(self.shows) if self.shows[:1].isupper() else None
+        if text is None and self.shows:
+            text = str(answer.json.get(self.shows))
+        return f"{answer.status}" + (f" {text}" if text else "")
 
 
 _PANEL = {"origin": "https://panel.example.com", "access_control_request_method": "GET"}

@@ -1,4 +1,4 @@
-"""Settings of other people's installations: what the start makes of them."""
+"""Settings of other people's installations, and the result of a start with them."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _PREFIXED = "https://ops.example.com/pycemaker"
 
 def rows() -> Iterator[Row]:
     """A row for each setting."""
-    told = "MONGO_DB_URL names a CA file (tlsCAFile) that cannot be read, or that holds no certificate"
-    yield Row(f"MONGO_DB_URL={_CA_FILE}", told, _problem(_CA_FILE))
+    problem = "MONGO_DB_URL names a CA file (tlsCAFile) that cannot be read, or that holds no certificate"
+    yield Row(f"MONGO_DB_URL={_CA_FILE}", problem, _problem(_CA_FILE))
     takes = "MONGO_DB_URL takes mongodb://user:password@host:port/name, with %40 for an @ and %2F for a / in a password"
     yield Row(f"MONGO_DB_URL={_UNESCAPED}", takes, _problem(_UNESCAPED))
     with replica_set(is_initiated=False) as url:

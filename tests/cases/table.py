@@ -22,7 +22,7 @@ class Row:
 
     @property
     def is_right(self) -> bool:
-        """Whether what came is what should."""
+        """True if the result is the expected one."""
         return self.seen == self.expected
 
 

@@ -71,13 +71,15 @@ def visible(fragment: str) -> str:
 
 @pytest.mark.parametrize("name", COLLECTORS)
 def test_a_report_says_what_is_true_whoever_collected(name: str, database: Database, database_url: str) -> None:
-    headline, findings, often, trust = SAID[name]
+    headline, expected, often, trust = SAID[name]
     fill(database, COLLECTORS[name], WINDOW.end_utc)
     period = read_period("10-04-2022-09-43-23", 6, from_mapping({"MONGO_DB_URL": database_url}))
-    found = find(period)
-    assert [(finding.headline, finding.detail, finding.advice) for finding in found] == findings
-    assert {finding.severity for finding in found} == {WARNING if name in ("minute-quiet", "text-time") else CRITICAL}
-    subject = i18n.subject(period.window, period.zone, found[0].headline)
+    findings = find(period)
+    assert [(finding.headline, finding.detail, finding.advice) for finding in findings] == expected
+    assert {finding.severity for finding in findings} == {
+        WARNING if name in ("minute-quiet", "text-time") else CRITICAL
+    }
+    subject = i18n.subject(period.window, period.zone, findings[0].headline)
     assert subject == f"{headline} — Pycemaker, 10/04/2022 09:43, 6 h"
     head = "10/04/2022, 03:43 a 09:43 6 horas · horário de Brasília (UTC-3)"
     assert visible(tables.heading(period)) == head + often

@@ -1,4 +1,4 @@
-"""How often a period in which nothing happens carries a finding all the same.
+"""The rate of findings in periods in which nothing happens.
 
 Measured over 400 periods of each kind (`python -m tests.bench.false_alarms 400`): see there. Here fewer, and a bound.
 """

@@ -30,12 +30,12 @@ def test_a_preview_of_the_capacity_review_shows_the_mail_and_mails_nothing(
     monkeypatch.setenv("DATA_DIR", str(tmp_path))
     arguments = ["preview", "capacity", "--no-open", "--date", "10-04-2022-09-43-23", "-p", "limit", "0.8"]
     assert main(arguments) == 0
-    told = capsys.readouterr().err
-    assert "nothing is wrong with it" in told
-    made = (tmp_path / "preview" / "capacity" / "preview.html").read_text()
-    assert "Chega a 80%" in made
-    assert "histórico curto" in made
-    assert made.count("<iframe") == 6
+    output = capsys.readouterr().err
+    assert "nothing is wrong with it" in output
+    page = (tmp_path / "preview" / "capacity" / "preview.html").read_text()
+    assert "Chega a 80%" in page
+    assert "histórico curto" in page
+    assert page.count("<iframe") == 6
     assert (tmp_path / "preview" / "capacity" / "stamp.js").read_text().startswith("pycemakerStamp(")
     assert not (tmp_path / "outbox").exists()
 
@@ -50,10 +50,10 @@ def test_a_preview_of_an_unknown_notebook_or_parameter_runs_nothing(
     assert main(["preview", "--no-open", "--hours", "0"]) == 2
     assert main(["report", "--hours", "745"]) == 2
     assert main(["check", "missing"]) == 2
-    told = capsys.readouterr().err
-    assert "no notebook 'missing'" in told
-    assert "parameter 'limt': unknown" in told
-    assert "parameter 'limit': given more than once" in told
+    output = capsys.readouterr().err
+    assert "no notebook 'missing'" in output
+    assert "parameter 'limt': unknown" in output
+    assert "parameter 'limit': given more than once" in output
     assert list(tmp_path.iterdir()) == []
 
 
@@ -76,8 +76,8 @@ def test_a_preview_says_what_would_keep_the_mail_from_leaving(tmp_path: Path) ->
         ReportRequest("preview", path, Window(NOW, 6), RECIPIENT), settings, tmp_path / "preview"
     )
     preview_builder.run()
-    made = preview_builder.render()
-    assert {flaw.rule for flaw in made.flaws} == {"secret"}
+    page = preview_builder.render()
+    assert {flaw.rule for flaw in page.flaws} == {"secret"}
     page = preview_builder.file.read_text()
     assert "<strong>secret</strong>" in page
 
@@ -100,9 +100,9 @@ def test_a_report_by_command_whose_mail_may_have_left_says_so(
         for name, text in given.items():
             monkeypatch.setenv(name, text)
         assert main(["report", "--date", "10-04-2022-09-43-23"]) == 1
-    told = capsys.readouterr().err
-    assert "the mail may have left all the same" in told
-    assert "the mail server refused: waiting for the answer to the message" in told
+    output = capsys.readouterr().err
+    assert "the mail may have left all the same" in output
+    assert "the mail server refused: waiting for the answer to the message" in output
     assert len(mail.received) == 1
 
 
@@ -121,9 +121,9 @@ def test_a_report_by_command_is_the_one_that_was_just_sent_however_its_date_is_w
     report_service.job_store.record_result("first", 0, "written", reply="first.eml", via="outbox")
     report_service.job_store.finish("first", "written", subject="the first one's subject")
     assert main(["report", "--date", "10-04-2022-09-43-23", "--hours", "6"]) == 0
-    told = capsys.readouterr().err
-    assert "asked for a moment ago" in told
-    assert "the first one's subject" in told
+    output = capsys.readouterr().err
+    assert "asked for a moment ago" in output
+    assert "the first one's subject" in output
     assert [entry["_id"] for entry in report_service.job_store.newest(5)] == ["first"]
 
 

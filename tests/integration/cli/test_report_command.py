@@ -44,25 +44,25 @@ def test_a_report_that_goes_back_into_the_queue_was_refused_by_nobody(
 ) -> None:
     asked(report_service)
     error = DatabaseUnreachable(reason="gone")
-    told: dict[str, Any] = error.to_facts() | {"message": str(error)}
-    report_service.job_store.release("a-report", states.QUEUED, after_seconds=5, last_error=told)
+    details: dict[str, Any] = error.to_facts() | {"message": str(error)}
+    report_service.job_store.release("a-report", states.QUEUED, after_seconds=5, last_error=details)
     assert (
         command.print_outcome(
             report_service.job_store.get("a-report"), report_service.files, from_mapping({}), opens=False
         )
         == 1
     )
-    said = capsys.readouterr().err
-    assert "MongoDB is not reachable: gone" in said
-    assert "a server over the same database goes on with it" in said
-    assert "a-report" in said
-    assert "refused" not in said
+    output = capsys.readouterr().err
+    assert "MongoDB is not reachable: gone" in output
+    assert "a server over the same database goes on with it" in output
+    assert "a-report" in output
+    assert "refused" not in output
 
 
 def test_one_that_is_made_when_it_is_interrupted_is_left_to_others(report_service: ReportService) -> None:
     put_rendered(report_service, "a-report", "a@b.com")
-    said = command.describe_interruption(report_service, "a-report")
-    assert "a server over the same database goes on with it" in said
+    output = command.describe_interruption(report_service, "a-report")
+    assert "a server over the same database goes on with it" in output
     assert report_service.job_store.get("a-report")["state"] == states.RENDERED
     assert "before the report was asked for" in command.describe_interruption(report_service, "")
 
@@ -79,12 +79,12 @@ def test_one_that_is_interrupted_while_it_is_made_is_mailed_by_nobody(
         entry = running(report_service)
         started = psutil.Process(process.pid).children(recursive=True)
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=20)
+        _, output = process.communicate(timeout=20)
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.kill()
     assert process.returncode == 130
-    assert "interrupted; nobody is mailed" in said
+    assert "interrupted; nobody is mailed" in output
     ended = report_service.job_store.get(entry["_id"])
     assert (ended["state"], ended["error"]["facts"]["reason"]) == (states.FAILED, "it was interrupted")
     assert [recipient["state"] for recipient in ended["recipients"]] == [states.FAILED]
@@ -96,8 +96,8 @@ def running(report_service: ReportService) -> dict[str, Any]:
     """The report that is being made, as soon as its notebook is."""
     until = time.monotonic() + 60
     while time.monotonic() < until:
-        found = [entry for entry in report_service.job_store.newest(1) if entry["stage"] == "notebook"]
-        if found:
-            return found[0]
+        entries = [entry for entry in report_service.job_store.newest(1) if entry["stage"] == "notebook"]
+        if entries:
+            return entries[0]
         time.sleep(0.05)
     raise AssertionError("no report is being made")

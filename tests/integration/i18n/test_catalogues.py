@@ -52,7 +52,7 @@ def messages() -> Catalog:
 
 @pytest.mark.parametrize("tag", TRANSLATED)
 def test_a_catalogue_has_the_messages_of_the_source_and_no_other(tag: str, messages: Catalog) -> None:
-    """Where this fails: `make messages`, then translate what it names."""
+    """If this fails: `make messages`, then translate the messages that it names."""
 
     def keys(catalogue: Catalog) -> set[object]:
         return {(message.context, message.id) for message in catalogue if message.id}
@@ -65,7 +65,7 @@ def test_every_message_is_translated_with_the_facts_of_the_source(tag: str) -> N
     assert list(unfinished(read_catalogue(tag))) == []
 
 
-def test_what_a_translator_has_to_do_is_told() -> None:
+def test_what_a_translator_has_to_do_is_reported() -> None:
     catalogue = Catalog(locale="en")
     catalogue.add("Sem interrupção.")
     catalogue.add("{count} vezes", "{number} times")
@@ -100,7 +100,7 @@ def test_whatever_is_marked_is_found_also_where_it_stands_in_another_text(messag
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.relative_to(ROOT / "pycemaker").as_posix())
 def test_no_portuguese_stands_unmarked(path: Path) -> None:
-    """Where this fails: put the text into `_(...)`, see the head of pycemaker/language, and run `make messages`."""
+    """If this fails: put the text into `_(...)`, see pycemaker/i18n/language.py, and run `make messages`."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     apart = {id(node) for call in marked(tree) for node in ast.walk(call)}
     apart |= {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}  # docstrings
@@ -126,8 +126,8 @@ def everything_said(period: Period) -> Iterator[str]:
                      tables.trust(period), tables.summary(period.metrics), tables.summary(period.metrics[1:], is_rest=True), *map(tables.section, period.metrics)):  # fmt: skip
         yield visible(fragment)
     for part in period.metrics:
-        told = summarize_metric(part)
-        yield from (alt_text.whole_sentence(part, told), alt_text.shares_sentence(part, told))
+        numbers = summarize_metric(part)
+        yield from (alt_text.whole_sentence(part, numbers), alt_text.shares_sentence(part, numbers))
     yield alt_text.small_sentence(period.metrics)
 
 
@@ -149,7 +149,7 @@ class Written:
 
 
 def draw(resources: Sequence[Resource] = RESOURCES) -> tuple[list[Written], list[str]]:
-    """Whatever is written into figures, and the sentences that stand for them."""
+    """All texts written into figures, and the sentences that stand for them."""
     texts: list[Written] = []
     write = Sheet.write
 
@@ -262,9 +262,9 @@ def test_a_message_without_a_translation_stays_as_it_is_and_an_empty_one_empty()
 
 def test_number_and_context_choose_the_message() -> None:
     with speaking("en"):
-        told = [ngettext("{days} dia", "{days} dias", n, days=n) for n in (0, 1, 2)]
+        texts = [ngettext("{days} dia", "{days} dias", n, days=n) for n in (0, 1, 2)]
         assert pgettext("date", "dd/MM/yyyy") == "MMM d, y"
-    assert told == ["0 days", "1 day", "2 days"]
+    assert texts == ["0 days", "1 day", "2 days"]
 
 
 def test_a_catalogue_is_read_once() -> None:

@@ -41,13 +41,13 @@ FIRST_SCREEN = """height => {
 
 
 def hardest() -> dict[str, Period]:
-    """Of each kind of first finding, and of quiet, the period whose first finding takes the most words to tell."""
+    """The period with the longest text for each kind of first finding, and for quiet."""
     chosen: dict[str, tuple[int, Period]] = {}
     for period in every_kind():
-        found = find(period)
-        kind = f"{found[0].kind}-{found[0].severity}" if found else "quiet"
-        told = found[0] if found else all_clear(period)
-        length = len(f"{told.headline}{told.detail}{told.advice}")
+        findings = find(period)
+        kind = f"{findings[0].kind}-{findings[0].severity}" if findings else "quiet"
+        first = findings[0] if findings else all_clear(period)
+        length = len(f"{first.headline}{first.detail}{first.advice}")
         if length >= chosen.get(kind, (0, period))[0]:
             chosen[kind] = length, period
     return {kind: period for kind, (_, period) in chosen.items()}
@@ -63,7 +63,7 @@ def browser() -> Iterator[Browser]:
 
 
 def first_screens(browser: Browser, period: Period, folder: Path) -> dict[str, str]:
-    """What the first screen of the mail and of the page says, of a report that starts as ours do."""
+    """The text of the first screen of the mail and of the page, of a report that starts as ours do."""
     fragments = [tables.heading(period), tables.findings(find(period), period), tables.trust(period)]
     cells = [
         new_code_cell("", outputs=[new_output("display_data", {"text/html": f'<div class="pm-cell">{part}</div>'})])
@@ -73,11 +73,11 @@ def first_screens(browser: Browser, period: Period, folder: Path) -> dict[str, s
     page = render_page(
         folder / "executed.ipynb", period.window, "an-id", zone=period.zone, public_url="https://monitor.example.com"
     )
-    said = {}
+    texts = {}
     for name, site in (("mail", mail_site(page)), ("page", page_site(page))):
         with opened(browser, site, size=PHONE) as shown:
-            said[name] = str(shown.evaluate(FIRST_SCREEN, PHONE[1]))
-    return said
+            texts[name] = str(shown.evaluate(FIRST_SCREEN, PHONE[1]))
+    return texts
 
 
 @pytest.mark.parametrize("kind", HARDEST)
@@ -85,14 +85,14 @@ def test_what_changed_when_how_bad_and_what_to_do_is_on_the_first_screen(
     browser: Browser, kind: str, tmp_path: Path
 ) -> None:
     period = HARDEST[kind]
-    found = find(period)
-    for said in first_screens(browser, period, tmp_path).values():
-        if not found:
+    findings = find(period)
+    for texts in first_screens(browser, period, tmp_path).values():
+        if not findings:
             clear = all_clear(period)
-            assert f"O que mudou {clear.headline}. {clear.detail} O que fazer: {clear.advice}" in said
+            assert f"O que mudou {clear.headline}. {clear.detail} O que fazer: {clear.advice}" in texts
         else:
-            first = found[0]
-            assert f"{first.headline} {first.detail} O que fazer: {first.advice}" in said
+            first = findings[0]
+            assert f"{first.headline} {first.detail} O que fazer: {first.advice}" in texts
 
 
 def test_every_kind_of_finding_is_among_the_hardest() -> None:
@@ -118,5 +118,5 @@ def test_what_when_how_bad_and_what_next_are_on_the_first_screen_of_any_length(
     browser: Browser, hours: int, tmp_path: Path
 ) -> None:
     period = busy_period(Window(WINDOW.end_utc, hours))
-    for said in first_screens(browser, period, tmp_path).values():
-        assert [answer for answer in QUESTIONS[hours] if answer not in said] == []
+    for texts in first_screens(browser, period, tmp_path).values():
+        assert [answer for answer in QUESTIONS[hours] if answer not in texts] == []

@@ -65,7 +65,7 @@ PORTUGUESE, ENGLISH = vocabularies()
 
 
 def seen(markup: str) -> str:
-    """What a reader of HTML sees or is read aloud."""
+    """The text that a reader of HTML sees or hears."""
     tree = lxml.html.fromstring(markup)
     for hidden in tree.xpath("//style|//script|//comment()"):
         hidden.drop_tree()
@@ -131,9 +131,9 @@ def test_a_preview_and_its_kernel_speak_the_language_of_the_settings(
         ReportRequest("preview", notebook, Window(NOW, 6), "a@b.com"), from_mapping(given), tmp_path / "made"
     )
     preview_builder.run()
-    made = preview_builder.render()
-    assert made.flaws == []
-    texts = everything_seen(made.message, made.page.full_html)
+    preview = preview_builder.render()
+    assert preview.flaws == []
+    texts = everything_seen(preview.message, preview.page.full_html)
     assert set.union(*map(words_of, ([text] for text in texts))) & PORTUGUESE == set()
     assert "Capacity review" in texts[1]
 
@@ -147,28 +147,28 @@ def test_papermill_by_hand_speaks_it_too(tmp_path: Path, database_url: str) -> N
     subprocess.run(command, cwd=ROOT, env=plain | given, check=True, capture_output=True, timeout=120)
     cells = json.loads((tmp_path / "out.ipynb").read_text())["cells"]
     outputs = [output for cell in cells for output in cell.get("outputs", []) if "data" in output]
-    told = [seen("".join(output["data"]["text/html"])) for output in outputs if "text/html" in output["data"]]
-    told += ["".join(output["data"]["text/plain"]) for output in outputs if "image/png" in output["data"]]
-    assert len(told) == 17
-    assert "What changed" in "".join(told)
-    assert words_of(told) & PORTUGUESE == set()
+    texts = [seen("".join(output["data"]["text/html"])) for output in outputs if "text/html" in output["data"]]
+    texts += ["".join(output["data"]["text/plain"]) for output in outputs if "image/png" in output["data"]]
+    assert len(texts) == 17
+    assert "What changed" in "".join(texts)
+    assert words_of(texts) & PORTUGUESE == set()
 
 
-def test_the_languages_are_told_apart_by_enough_words() -> None:
+def test_the_languages_are_distinct_by_enough_words() -> None:
     assert {"período", "amostras", "média", "relatório"} <= PORTUGUESE
     assert {"period", "samples", "mean", "report"} <= ENGLISH
     assert LANGUAGES == ("pt-BR", "en"), "this test knows two languages"
 
 
-def executed(place: Path, pieces: int) -> Path:
+def executed(path: Path, pieces: int) -> Path:
     """A notebook that left every kind of output in no language, and so much HTML that a mail has no room for it."""
     long = "<p>" + "0 " * (HTML_CHARACTERS // 2) + "</p>"
     shown = [{"image/png": PIXEL}, {"text/html": long}, *({"text/html": "<p>" + "0 " * 9000 + "</p>"},) * pieces]
     outputs = [new_output("display_data", content) for content in shown]
     outputs.append(new_output("stream", text="0 " * 9000))
     outputs.append(new_output("error", ename="", evalue="", traceback=[]))
-    nbformat.write(new_notebook(cells=[new_code_cell("", outputs=outputs)]), place / "executed.ipynb")
-    return place / "executed.ipynb"
+    nbformat.write(new_notebook(cells=[new_code_cell("", outputs=outputs)]), path / "executed.ipynb")
+    return path / "executed.ipynb"
 
 
 @pytest.mark.parametrize("public_url", [None, "https://pm.example.com"])

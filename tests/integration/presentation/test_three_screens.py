@@ -30,7 +30,7 @@ def test_a_mail_of_six_hours_is_three_screens_of_a_telephone_at_most(sample: Sam
     assert width == PHONE[0]
 
 
-def test_the_mail_tells_of_no_sample_as_a_unit_and_of_its_coverage_once(sample: SampleReport) -> None:
+def test_the_mail_names_no_sample_as_a_unit_and_its_coverage_once(sample: SampleReport) -> None:
     page = sample.made.page
     assert "por amostra" not in page.html + page.text + page.full_html
     assert page.text.count("amostras esperadas") == 1

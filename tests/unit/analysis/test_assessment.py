@@ -1,4 +1,4 @@
-"""What is said of periods that cannot be judged, and what an all-clear is given for."""
+"""Findings of periods that cannot be judged, and the text of an all-clear."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def undated(part: MetricPeriod) -> MetricPeriod:
         (few, WARNING, "Poucas amostras: nada se sabe deste período. Só 18 amostras: pouco para dizer se algo está fora do normal."),
     ],
 )  # fmt: skip
-def test_what_cannot_be_judged_at_all_says_why_and_is_the_only_thing_said(
+def test_what_cannot_be_judged_at_all_says_why_and_is_the_only_finding(
     change: Callable[[MetricPeriod], MetricPeriod], severity: int, sentence: str
 ) -> None:
     (finding,) = find(each(QUIET, change))
@@ -106,7 +106,7 @@ def test_an_all_clear_says_how_many_metrics_and_what_they_were_compared_with() -
     ("hours", "days", "against"),
     [(24, 1, "."), (168, 7, "."), (168, 14, " e com 2 semanas anteriores."), (24, 7, " e com 7 dias anteriores.")],
 )
-def test_an_all_clear_does_not_tell_the_previous_period_twice(hours: int, days: int, against: str) -> None:
+def test_an_all_clear_does_not_name_the_previous_period_twice(hours: int, days: int, against: str) -> None:
     quiet = risen(hours, days, by=0)
     assert find(quiet) == ()
     assert all_clear(quiet).detail == f"Comparado com o período anterior{against}"
@@ -139,7 +139,7 @@ def test_made_up_samples_are_nothing_to_compare_with() -> None:
     assert all_clear(replace(QUIET, sample_until_utc=WINDOW.end_utc)).headline == "Nada fora do normal em 6 métricas"
 
 
-def test_the_distance_of_samples_is_said_once_and_where_it_differs() -> None:
+def test_the_distance_of_samples_is_reported_once_and_where_it_differs() -> None:
     assert sampling(QUIET) == "uma amostra a cada 5 s"
     assert sampling(each(QUIET, lambda part: every(part, 15))) == "uma amostra a cada 15 s"
     assert sampling(each(QUIET, lambda part: every(part, 300))) == "uma amostra a cada 5 min"

@@ -57,11 +57,11 @@ def climbing(per_day: float, days: int = 14, start: float = 0.5, noise: float = 
 
 
 def test_headroom_is_what_is_left_of_the_limit_above_p95() -> None:
-    found = headroom(np.array([*np.arange(101) / 100, np.nan]), 0.9)
-    assert found is not None
-    assert (found.p95, found.p99, found.highest) == pytest.approx((0.95, 0.99, 1.0))
-    assert found.room == pytest.approx(-0.05)
-    assert found.share_over == pytest.approx(11 / 101)
+    result = headroom(np.array([*np.arange(101) / 100, np.nan]), 0.9)
+    assert result is not None
+    assert (result.p95, result.p99, result.highest) == pytest.approx((0.95, 0.99, 1.0))
+    assert result.room == pytest.approx(-0.05)
+    assert result.share_over == pytest.approx(11 / 101)
 
 
 def test_no_reading_has_no_headroom() -> None:
@@ -94,13 +94,13 @@ def test_the_median_of_a_day_is_free_of_its_rhythm_and_poor_days_are_left_out() 
 
 
 def test_a_steady_climb_is_full_on_the_day_that_was_planted() -> None:
-    found = forecast(two_weeks(climbing(0.01)), 0.9, 90)  # 0.50 fourteen days ago, 0.64 now: 26 days to go
-    assert (found.verdict, found.days, found.is_preliminary) == (Verdict.DATED, 14, False)
-    assert found.at_utc is not None
-    assert found.early_utc is not None
-    assert found.late_utc is not None
-    assert abs(found.at_utc - (END + timedelta(days=26))) < timedelta(hours=12)
-    assert found.early_utc <= found.at_utc <= found.late_utc
+    result = forecast(two_weeks(climbing(0.01)), 0.9, 90)  # 0.50 fourteen days ago, 0.64 now: 26 days to go
+    assert (result.verdict, result.days, result.is_preliminary) == (Verdict.DATED, 14, False)
+    assert result.at_utc is not None
+    assert result.early_utc is not None
+    assert result.late_utc is not None
+    assert abs(result.at_utc - (END + timedelta(days=26))) < timedelta(hours=12)
+    assert result.early_utc <= result.at_utc <= result.late_utc
 
 
 @pytest.mark.parametrize(
@@ -121,19 +121,19 @@ def test_a_steady_climb_is_full_on_the_day_that_was_planted() -> None:
     ],
 )
 def test_every_case_has_its_verdict_a_sentence_and_two_figures(readings: np.ndarray, verdict: Verdict) -> None:
-    found = reviewed(two_weeks(readings))
-    assert found.forecast.verdict is verdict
-    assert (found.forecast.at_utc is not None) == (verdict is Verdict.DATED)
-    for drawn in (heatmap.hours_of_week(found), outlooks.outlook(found)):
+    result = reviewed(two_weeks(readings))
+    assert result.forecast.verdict is verdict
+    assert (result.forecast.at_utc is not None) == (verdict is Verdict.DATED)
+    for drawn in (heatmap.hours_of_week(result), outlooks.outlook(result)):
         assert Image.open(io.BytesIO(drawn.png)).size[0] == 1120
         assert drawn.alt.endswith(".")
-    assert capacity_tables.sentence(found).endswith(".")
+    assert capacity_tables.sentence(result).endswith(".")
 
 
-def test_a_climb_told_by_hours_alone_says_that_it_is_preliminary() -> None:
-    found = reviewed(two_weeks(climbing(0.01, days=2, start=0.6)))
-    assert found.forecast.is_preliminary
-    assert capacity_tables.sentence(found) == (
+def test_a_climb_seen_by_hours_alone_says_that_it_is_preliminary() -> None:
+    result = reviewed(two_weeks(climbing(0.01, days=2, start=0.6)))
+    assert result.forecast.is_preliminary
+    assert capacity_tables.sentence(result) == (
         "No ritmo atual, sobe 7,1 p.p. por semana e chega a 90% por volta de 07/05/2022; a 100%, em 17/05/2022"
         " (medianas de cada hora)."
         " Estimativa preliminar: há 2 dias completos de histórico, dos 8 que a previsão pede."
@@ -154,8 +154,8 @@ def test_the_sentences_name_date_interval_and_basis() -> None:
 def test_only_ratios_are_resources() -> None:
     disk = two_weeks(climbing(0.01))
     slow = replace(disk, metric=RESPONSE_TIME)
-    found = review(Period(WEEK, SAO_PAULO, (slow, disk), None))
-    assert [resource.part.metric.id for resource in found] == ["disk"]
+    result = review(Period(WEEK, SAO_PAULO, (slow, disk), None))
+    assert [resource.part.metric.id for resource in result] == ["disk"]
 
 
 def test_the_summary_has_a_row_a_resource_and_says_where_there_is_nothing() -> None:
@@ -173,22 +173,22 @@ def test_the_map_names_the_fullest_hour_in_its_sentence() -> None:
     readings = np.full(7 * 144, 0.2)
     readings[60] = 0.95
     part = two_weeks(np.concatenate([readings, readings]))
-    found = reviewed(replace(part, zone=ZoneInfo("UTC")), limit=0.9)
-    assert "hora mais cheia: domingo às 22 h (p95" in heatmap.week_sentence(found)
-    assert "0 horas da semana em 90% ou mais." in heatmap.week_sentence(found)
+    result = reviewed(replace(part, zone=ZoneInfo("UTC")), limit=0.9)
+    assert "hora mais cheia: domingo às 22 h (p95" in heatmap.week_sentence(result)
+    assert "0 horas da semana em 90% ou mais." in heatmap.week_sentence(result)
 
 
 # --- what it comes to
 
 
-def said(*resources: Resource) -> list[tuple[int, str, str]]:
+def listed(*resources: Resource) -> list[tuple[int, str, str]]:
     return [(each.severity, each.headline, each.advice) for each in capacity_findings(resources)]
 
 
 def test_a_disk_that_will_be_full_is_the_finding_with_its_day_and_an_advice() -> None:
     soon, later = reviewed(two_weeks(climbing(0.02))), reviewed(two_weeks(climbing(0.008)))
     advice = "Apague logs e cópias antigas ou aumente o disco antes disso."
-    assert said(later, soon) == [
+    assert listed(later, soon) == [
         (CRITICAL, "Disco chega a 90% em 6 dias (16/04)", advice),
         (NOTICE, "Disco chega a 90% em 36 dias (16/05)", advice),
     ]
@@ -197,13 +197,13 @@ def test_a_disk_that_will_be_full_is_the_finding_with_its_day_and_an_advice() ->
 def test_a_resource_at_its_limit_comes_first_and_one_often_above_it_last() -> None:
     full = reviewed(two_weeks(climbing(0.03)))
     often = reviewed(two_weeks(np.tile([0.5] * 9 + [0.95], 202)[:2016]))
-    assert [headline for _severity, headline, _advice in said(often, full)] == [
+    assert [headline for _severity, headline, _advice in listed(often, full)] == [
         "Disco já está em 90% ou mais",
         "Disco em 90% ou mais em 10,0% das amostras",
     ]
 
 
-def test_without_a_finding_it_says_whether_there_is_room_or_nothing_to_tell_from() -> None:
+def test_without_a_finding_it_says_whether_there_is_room_or_nothing_to_go_by() -> None:
     room = capacity_quiet([reviewed(two_weeks(climbing(0.0)))])
     assert (room.headline, room.detail) == (
         "Há folga em todos os recursos",

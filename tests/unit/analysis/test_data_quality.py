@@ -87,7 +87,7 @@ def test_a_word_that_no_sample_of_the_interval_has_is_not() -> None:
 
 
 @pytest.mark.parametrize(
-    ("typical_seconds", "told"),
+    ("typical_seconds", "sentence"),
     [
         (-10_795.0, "3 horas à frente da"),
         (10_803.0, "3 horas atrás da"),
@@ -95,11 +95,11 @@ def test_a_word_that_no_sample_of_the_interval_has_is_not() -> None:
         (-7_200.0, "2 horas à frente da"),
     ],
 )
-def test_times_hours_ahead_or_behind_are_named(typical_seconds: float, told: str) -> None:
+def test_times_hours_ahead_or_behind_are_named(typical_seconds: float, sentence: str) -> None:
     arrivals = Arrivals(0, 0, typical_seconds)
     odd = [replace(of(metric, shares(0, 1)), arrivals=arrivals) for metric in (CPU, RAM)]
     assert suspicions(period_of(*odd, of(DISK, shares(0, 1)))) == [
-        f"Consumo de CPU e Consumo de RAM: a hora das amostras está {told} gravação; parece hora local escrita como UTC."
+        f"Consumo de CPU e Consumo de RAM: a hora das amostras está {sentence} gravação; parece hora local escrita como UTC."
     ]
 
 
@@ -110,5 +110,5 @@ def test_a_clock_that_is_a_little_off_is_not(typical_seconds: float) -> None:
 
 
 def test_the_report_says_it_where_it_says_how_far_samples_can_be_trusted() -> None:
-    told = tables.trust(period_of(of(CPU, shares(20, 93))))
-    assert "Consumo de CPU: parece porcentagem, de 0 a 100;" in told
+    html = tables.trust(period_of(of(CPU, shares(20, 93))))
+    assert "Consumo de CPU: parece porcentagem, de 0 a 100;" in html

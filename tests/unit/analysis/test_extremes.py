@@ -1,4 +1,4 @@
-"""What the days before reached, on literal hours."""
+"""The greatest readings of the days before, on literal hours."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from tests.services.periods import SAO_PAULO
 END = datetime(2022, 4, 10, 12, 0, tzinfo=UTC)
 DAYS = 35
 DAY = np.arange(1, DAYS * 144 + 1) / 144
-"""When each sample is taken, in days; one every 10 minutes."""
+"""The time of each sample, in days; one every 10 minutes."""
 
 
 def disk(start: float, per_day: float, then_per_day: float = 0.0, for_days: float = 0.0) -> Columns:

@@ -1,4 +1,4 @@
-"""What changed: planted events, and the very sentences they must give."""
+"""Findings of planted events, and the very sentences they must give."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ def test_a_quiet_period_has_no_finding() -> None:
     assert find(with_days(QUIET, 0)) == ()
 
 
-def test_where_nothing_was_ever_collected_that_is_what_is_said() -> None:
+def test_a_period_without_any_collected_sample_is_the_finding() -> None:
     empty = [MetricPeriod(metric, WINDOW, QUIET.zone, no_columns(), no_columns()) for metric in METRICS]
     assert only(replace(QUIET, metrics=tuple(empty))).headline == "Sem amostras: nada se sabe deste período"
 
 
 @pytest.mark.parametrize("days", [7, 1, 0])
-def test_slow_answers_are_told_with_how_slow_when_how_long_and_what_to_do(days: int) -> None:
+def test_slow_answers_are_reported_with_how_slow_when_how_long_and_what_to_do(days: int) -> None:
     slow = lifted(QUIET["response_time"], 12, 3.5, 3.75, critical=True)
     finding = only(with_days(changed(QUIET, response_time=slow), days))
     assert (finding.kind, finding.metric, finding.severity) == ("incident", "response_time", CRITICAL)
@@ -98,7 +98,7 @@ def test_lost_traffic_is_bad_and_more_of_it_is_a_notice() -> None:
     assert more.advice.startswith("Confira se essa mudança era esperada; ")
 
 
-def test_one_spike_moves_nothing_but_is_told_as_a_new_high() -> None:
+def test_one_spike_moves_nothing_but_is_written_as_a_new_high() -> None:
     part = QUIET["response_time"]
     reading = part.current.reading.copy()
     reading[2000] = 31.0
@@ -107,7 +107,7 @@ def test_one_spike_moves_nothing_but_is_told_as_a_new_high() -> None:
     assert finding.headline == "Tempo de resposta chegou a 31,00 s às 06:30, valor inédito"
 
 
-def test_a_level_that_moved_is_told_against_the_same_hours_of_earlier_days() -> None:
+def test_a_level_that_moved_is_compared_with_the_same_hours_of_earlier_days() -> None:
     finding = only(changed(QUIET, response_time=lifted(QUIET["response_time"], 1.9, 0, 6)))
     assert (finding.kind, finding.severity) == ("shift", WARNING)
     assert "Tempo de resposta" in finding.headline
@@ -128,14 +128,14 @@ def test_better_is_a_notice_that_asks_whether_it_was_meant() -> None:
     assert "abaixo do normal" in finding.headline
 
 
-def test_a_stretch_of_the_day_before_at_the_same_hour_is_said() -> None:
+def test_a_stretch_of_the_day_before_at_the_same_hour_is_reported() -> None:
     repeated = as_each_day(with_days(QUIET, 1)["response_time"], 3.4, 3.8, 2.0)
     finding = only(changed(with_days(QUIET, 1), response_time=lifted(repeated, 20, 3.5, 3.75)))
     assert finding.detail.endswith("Aconteceu na mesma hora também no dia anterior.")
     assert finding.advice.startswith("Procure uma tarefa agendada para essa hora.")
 
 
-def test_time_spent_critical_is_told_with_its_longest_stretch() -> None:
+def test_time_spent_critical_is_reported_with_its_longest_stretch() -> None:
     part = lifted(lifted(QUIET["cpu"], 1, 1, 1.2, critical=True), 1, 4, 4.5, critical=True)
     codes = part.current.criticity.copy()
     codes[720:864] = 0
@@ -150,7 +150,7 @@ def test_a_minute_of_critical_samples_is_not_worth_a_finding() -> None:
     assert find(changed(QUIET, cpu=lifted(QUIET["cpu"], 1, 4, 4.02, critical=True))) == ()
 
 
-def test_a_disk_that_fills_up_is_told_with_the_day_it_is_full() -> None:
+def test_a_disk_that_fills_up_is_reported_with_the_day_it_is_full() -> None:
     disk = before_as(QUIET["disk"], lambda columns: 0.9 + (columns.time_ms - START_MS) / 8.64e7 * 0.01)
     finding = only(changed(QUIET, disk=disk))
     assert (finding.kind, finding.severity) == ("trend", NOTICE)
@@ -199,7 +199,7 @@ def test_levels_are_compared_with_half_of_an_interval_or_with_a_day_of_hours() -
     assert only(changed(QUIET, response_time=replace(few, history=part.history))).kind == "shift"
 
 
-def test_at_most_three_are_told_the_worst_first() -> None:
+def test_at_most_three_are_reported_the_worst_first() -> None:
     period = changed(
         QUIET,
         response_time=lifted(QUIET["response_time"], 12, 1, 1.5, critical=True),
@@ -207,10 +207,10 @@ def test_at_most_three_are_told_the_worst_first() -> None:
         cpu=lifted(QUIET["cpu"], 1, 4, 5, add=0.4),
         ram=replace(QUIET["ram"], current=without(QUIET["ram"].current, 4.5, 5)),
     )
-    found = find(period)
-    assert len(found) == MOST
-    assert [finding.severity for finding in found] == [CRITICAL, WARNING, WARNING]
-    assert found == find(period)
+    findings = find(period)
+    assert len(findings) == MOST
+    assert [finding.severity for finding in findings] == [CRITICAL, WARNING, WARNING]
+    assert findings == find(period)
 
 
 @pytest.mark.parametrize("hours", [1, 24, 168])
@@ -227,17 +227,25 @@ def test_other_lengths_find_the_same_stretch(hours: int) -> None:
     assert timedelta(milliseconds=(finding.end_ms or 0) - finding.start_ms) < timedelta(minutes=21)
 
 
-def test_every_finding_tells_what_when_how_bad_and_what_to_do() -> None:
-    found = [finding for period in every_kind() for finding in find(period)]
-    assert {finding.kind for finding in found} == {"incident", "shift", "trend", "critical", "high", "gap", "unknown"}
-    for finding in found:
+def test_every_finding_names_what_when_how_bad_and_what_to_do() -> None:
+    findings = [finding for period in every_kind() for finding in find(period)]
+    assert {finding.kind for finding in findings} == {
+        "incident",
+        "shift",
+        "trend",
+        "critical",
+        "high",
+        "gap",
+        "unknown",
+    }
+    for finding in findings:
         assert finding.advice.endswith("."), finding
         if finding.kind == "unknown":  # there may be no time and no figure
             continue
-        told = f"{finding.headline} {finding.detail}"
-        assert re.search(r"\d", told) or "Nenhuma amostra" in told or "Sem amostras:" in told, told
-        assert re.search(r"\d\d:\d\d|\d\d/\d\d|período", told), told
-        assert finding.advice.endswith("."), told
+        text = f"{finding.headline} {finding.detail}"
+        assert re.search(r"\d", text) or "Nenhuma amostra" in text or "Sem amostras:" in text, text
+        assert re.search(r"\d\d:\d\d|\d\d/\d\d|período", text), text
+        assert finding.advice.endswith("."), text
 
 
 @pytest.mark.parametrize(
@@ -254,5 +262,5 @@ def test_every_finding_tells_what_when_how_bad_and_what_to_do() -> None:
         (744, 28, "a do período anterior, 40,0%."),
     ],
 )
-def test_days_are_told_as_days_and_weeks_as_weeks(hours: int, days: int, against: str) -> None:
+def test_days_are_written_as_days_and_weeks_as_weeks(hours: int, days: int, against: str) -> None:
     assert only(risen(hours, days)).detail == f"Mediana 80,0% no período; {against}"

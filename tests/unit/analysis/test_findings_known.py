@@ -1,4 +1,4 @@
-"""What weeks of history make known: planted series of three weeks, loaded at several cadences."""
+"""Known readings after weeks of history: planted series of three weeks, loaded at several cadences."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def findings(
     hours: int = 6,
     metric: Metric = CPU,
 ) -> tuple[Finding, ...]:
-    """What a report of so many hours says that ends so many days after the start."""
+    """The findings of a report of so many hours that ends so many days after the start."""
     value = readings(reading, int(np.ceil(end_day)))
     time_ms = int(START.timestamp() * 1000) + np.arange(len(value), dtype=np.int64) * 60_000
     columns = samples(Labelled("planted", metric, time_ms, value, ()), every_seconds)
@@ -106,7 +106,7 @@ def test_load_that_is_critical_at_most_hours_is_known(every_seconds: int) -> Non
 
 
 @CADENCES
-def test_a_new_daily_job_is_told_on_its_first_days(every_seconds: int) -> None:
+def test_a_new_daily_job_is_reported_on_its_first_days(every_seconds: int) -> None:
     (first,) = findings(daily_from(12), every_seconds, 12.875)
     assert (first.kind, first.metric) == ("incident", "cpu")
     assert "na mesma hora" not in first.detail
@@ -121,7 +121,7 @@ def test_a_new_daily_job_is_one_finding_in_a_week() -> None:
 
 
 @CADENCES
-def test_a_small_level_that_moved_is_told_for_a_day_and_then_known(every_seconds: int) -> None:
+def test_a_small_level_that_moved_is_reported_for_a_day_and_then_known(every_seconds: int) -> None:
     (finding,) = findings(step_at(12), every_seconds, 12.25)
     assert finding.kind == "shift"
     assert "p.p. acima do normal desde" in finding.headline
@@ -138,7 +138,7 @@ def test_a_bad_day_does_not_blind_those_after_it() -> None:
 
 
 @CADENCES
-def test_a_middays_load_in_the_night_is_told(every_seconds: int) -> None:
+def test_a_middays_load_in_the_night_is_reported(every_seconds: int) -> None:
     def reading(minute: Minutes) -> NDArray[np.float64]:
         rhythm = 0.3 * (1 + 0.8 * np.sin(minute / DAY * 2 * np.pi))
         return np.where((minute >= 14 * DAY + 17 * HOUR) & (minute < 14 * DAY + 19 * HOUR), 0.52, rhythm)
@@ -148,7 +148,7 @@ def test_a_middays_load_in_the_night_is_told(every_seconds: int) -> None:
 
 
 @CADENCES
-def test_a_fall_below_all_that_is_known_is_told_of_cpu_too(every_seconds: int) -> None:
+def test_a_fall_below_all_that_is_known_is_reported_of_cpu_too(every_seconds: int) -> None:
     def dead(minute: Minutes) -> NDArray[np.float64]:
         return np.where((minute >= 13.6 * DAY) & (minute < 13.65 * DAY), 0.01, 0.4)
 

@@ -37,7 +37,7 @@ def every(seconds: int, count: float) -> MetricPeriod:
         (300, 3, "per_minute", 0.6),
     ],
 )
-def test_counts_are_told_a_minute_and_from_ten_a_second_on_a_second(
+def test_counts_are_shown_a_minute_and_from_ten_a_second_on_a_second(
     seconds: int, count: float, unit: str, mean: float
 ) -> None:
     shown = in_rates(every(seconds, count))
@@ -72,7 +72,7 @@ def test_what_is_no_count_stays_as_it_is() -> None:
     assert (rate_unit(cpu), rate(0.5, cpu)) == ("ratio", 0.5)
 
 
-def test_counts_whose_cadence_nothing_tells_stay_counts_without_a_unit() -> None:
+def test_counts_whose_cadence_is_unknown_stay_counts_without_a_unit() -> None:
     alone = part(HTTP_FAIL, [3.0])
     assert in_rates(alone) is alone
     assert "por" not in tables.section(alone).partition("média")[0]

@@ -78,7 +78,7 @@ def days_with_samples(part: MetricPeriod, start_ms: int, end_ms: int) -> int:
 
 @settings(max_examples=40)
 @given(planted)
-def test_totals_hold_their_longest_stretch_and_days_are_told_that_have_samples(case: Planted) -> None:
+def test_totals_hold_their_longest_stretch_and_days_are_reported_that_have_samples(case: Planted) -> None:
     part = case.part()
     taken, counted, whole = series(part), coverage(part), part.window.hours * 3600
     assert sum(gap.seconds for gap in counted.gaps) <= whole
@@ -93,7 +93,7 @@ def test_totals_hold_their_longest_stretch_and_days_are_told_that_have_samples(c
         assert outage.gap.seconds <= whole
 
 
-def test_seven_days_are_told_only_where_seven_have_samples() -> None:
+def test_seven_days_are_reported_only_where_seven_have_samples() -> None:
     window = Window(WINDOW.end_utc, 6)
     start_ms, end_ms = to_epoch_ms(window.start_utc), to_epoch_ms(window.end_utc)
     now = samples(start_ms, end_ms, 15_000, [(0.5, 0.3)])

@@ -41,7 +41,7 @@ CLOCKS_GO_BACK = Window(datetime(2024, 11, 3, 7, 30, tzinfo=UTC), 3)
         (None, "ratio", "—"),
     ],
 )
-def test_a_reading_is_told_as_people_say_it(amount: float | None, unit: str, text: str) -> None:
+def test_a_reading_is_written_as_people_say_it(amount: float | None, unit: str, text: str) -> None:
     assert i18n.reading(amount, unit) == text
 
 
@@ -84,7 +84,7 @@ def test_growth_has_a_sign_and_an_arrow_where_something_moved(ratio: float | Non
         (None, "—"),
     ],
 )
-def test_a_share_that_changed_is_told_in_points(difference: float | None, text: str) -> None:
+def test_a_share_that_changed_is_written_in_points(difference: float | None, text: str) -> None:
     assert i18n.growth_in_points(difference) == text
 
 
@@ -112,7 +112,7 @@ def test_coverage_counts_what_came_and_what_should_have() -> None:
         (744, "31 dias"),
     ],
 )
-def test_a_length_is_told_in_hours_then_in_days(hours: int, text: str) -> None:
+def test_a_length_is_written_in_hours_then_in_days(hours: int, text: str) -> None:
     assert i18n.length(hours) == text
 
 
@@ -165,7 +165,7 @@ def test_a_duration_has_no_seconds_in_a_long_window(seconds: float, hours: int, 
     assert i18n.duration(seconds, Window(WINDOW.end_utc, hours)) == text
 
 
-def test_the_zone_is_told_by_its_name_with_its_offset_and_with_both_on_a_day_of_change() -> None:
+def test_the_zone_is_written_by_its_name_with_its_offset_and_with_both_on_a_day_of_change() -> None:
     assert i18n.zone_phrase(WINDOW, SAO_PAULO) == "horário de Brasília (UTC-3)"
     assert i18n.zone_phrase(WINDOW, ZoneInfo("Europe/Lisbon")) == "horário da Europa Ocidental (UTC+1)"
     assert i18n.zone_phrase(WINDOW, ZoneInfo("Asia/Kolkata")) == "Asia/Kolkata (UTC+5:30)"
@@ -174,7 +174,7 @@ def test_the_zone_is_told_by_its_name_with_its_offset_and_with_both_on_a_day_of_
     assert i18n.zone_phrase(CLOCKS_GO_BACK, NEW_YORK) == "horário do Leste (UTC-4 no início, UTC-5 no fim)"
 
 
-def test_the_subject_tells_which_period_the_report_is_of() -> None:
+def test_the_subject_names_which_period_the_report_is_of() -> None:
     assert i18n.subject(WINDOW, SAO_PAULO) == "Relatório Pycemaker: 10/04/2022, 03:43 a 09:43 (6 h)"
     assert i18n.subject(WINDOW, SAO_PAULO, "Coleta parada", name="Farol") == (
         "Coleta parada — Farol, 10/04/2022 09:43, 6 h"

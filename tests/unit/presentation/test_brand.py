@@ -36,10 +36,10 @@ def test_every_colour_that_is_named_is_in_the_brand_and_none_is_unused() -> None
 
 
 def test_colours_are_written_in_full() -> None:
-    told = json.loads(brand.FILE.read_text(encoding="utf-8"))
+    palettes = json.loads(brand.FILE.read_text(encoding="utf-8"))
     for palette in ("light", "dark", "figures", "metrics", "criticities"):
-        assert all(re.fullmatch(r"#[0-9a-f]{6}", color) for color in told[palette].values()), palette
-    assert all(re.fullmatch(r"#[0-9a-f]{6}", color) for color in told["spare"])
+        assert all(re.fullmatch(r"#[0-9a-f]{6}", color) for color in palettes[palette].values()), palette
+    assert all(re.fullmatch(r"#[0-9a-f]{6}", color) for color in palettes["spare"])
 
 
 def test_every_metric_has_a_colour_and_one_added_without_gets_a_spare_one() -> None:

@@ -42,14 +42,14 @@ def test_lines_in_figures_stand_out_from_white() -> None:
 
 
 @pytest.mark.parametrize("deficiency", DEFICIENCIES)
-def test_criticities_are_told_apart_with_every_kind_of_eyes(deficiency: str) -> None:
+def test_criticities_are_distinct_with_every_kind_of_eyes(deficiency: str) -> None:
     for one, other in combinations(OWN.criticities, 2):
         seen = difference_seen(OWN.criticities[one], OWN.criticities[other], deficiency)
         assert seen >= AT_A_GLANCE, (one, other, seen)
 
 
 @pytest.mark.parametrize("deficiency", DEFICIENCIES)
-def test_a_metric_s_line_is_told_from_the_one_before_it_and_from_its_limit(deficiency: str) -> None:
+def test_a_metric_s_line_is_distinct_from_the_one_before_it_and_from_its_limit(deficiency: str) -> None:
     for metric in METRICS:
         assert difference_seen(metric.color, OWN.figure("before"), deficiency) >= AT_A_GLANCE, metric.id
     for metric in (CPU, RAM, DISK):

@@ -1,4 +1,4 @@
-"""What figures show: their lines, axes, words and bytes."""
+"""Figures: their lines, axes, words and bytes."""
 
 from __future__ import annotations
 
@@ -150,23 +150,26 @@ def test_a_word_nobody_knows_keeps_its_spelling_and_its_colour() -> None:
 
 
 def test_too_many_criticities_end_in_one() -> None:
-    told = leading({"low": 0.5, "high": 0.3, "a": 0.15, "b": 0.05}, 2)
-    assert [(word.label, share) for word, share in told] == [("baixa", 0.5), ("alta", 0.3), ("outras", 0.2)]
+    summary = leading({"low": 0.5, "high": 0.3, "a": 0.15, "b": 0.05}, 2)
+    assert [(word.label, share) for word, share in summary] == [("baixa", 0.5), ("alta", 0.3), ("outras", 0.2)]
 
 
 # --- the numbers
 
 
 def test_a_digest_of_nothing_has_no_numbers() -> None:
-    told = summarize_metric(part(CPU, []))
-    assert (told.received, told.expected, told.mean, told.growth, told.lowest, told.worst) == (0, 0) + (None,) * 4
-    assert told.shares == {}
+    summary = summarize_metric(part(CPU, []))
+    assert (summary.received, summary.expected, summary.mean, summary.growth, summary.lowest, summary.worst) == (
+        0,
+        0,
+    ) + (None,) * 4
+    assert summary.shares == {}
 
 
-def test_a_digest_tells_the_first_time_of_an_extreme_and_how_often_it_was() -> None:
-    told = summarize_metric(part(CPU, [0.5, 0.1, 0.9, 0.1]))
-    assert told.lowest is not None
-    assert (told.lowest.reading, told.lowest.first_ms - START_MS, told.lowest.times) == (0.1, 10_000, 2)
+def test_a_summary_has_the_first_time_of_an_extreme_and_how_often_it_was() -> None:
+    summary = summarize_metric(part(CPU, [0.5, 0.1, 0.9, 0.1]))
+    assert summary.lowest is not None
+    assert (summary.lowest.reading, summary.lowest.first_ms - START_MS, summary.lowest.times) == (0.1, 10_000, 2)
 
 
 # --- the figures
@@ -181,7 +184,7 @@ def test_a_course_has_a_name_a_size_and_a_sentence_computed_from_its_data() -> N
     )
 
 
-def test_the_sentence_tells_how_often_an_extreme_was_and_the_unit_of_counts() -> None:
+def test_the_sentence_names_how_often_an_extreme_was_and_the_unit_of_counts() -> None:
     drawn = figures.course(part(HTTP_FAIL, [0, 0, 4]))
     assert drawn.alt == (
         "Falhas HTTP de 03:43 a 09:43 de 10/04/2022: média 16 por minuto, mínimo 0 (2 vezes, a primeira"
@@ -214,7 +217,7 @@ def test_any_readings_give_a_figure(readings: list[float]) -> None:
 
 
 def test_any_criticities_give_a_figure() -> None:
-    names = [f"palavra $número {place} <&>" for place in range(40)]
+    names = [f"palavra $número {index} <&>" for index in range(40)]
     assert opened(figures.criticity_shares(part(CPU, [0.5] * 40, names=names))).size == (1120, 272)
 
 

@@ -19,17 +19,17 @@ def visible(html: str) -> str:
     return " ".join(re.sub(r"<[^>]+>", " ", html).split())
 
 
-def test_the_head_tells_period_length_and_zone() -> None:
+def test_the_head_names_period_length_and_zone() -> None:
     html = tables.heading(period_of(part(CPU, [0.1] * 4320), part(RAM, [0.1] * 4320)))
     assert visible(html) == ("10/04/2022, 03:43 a 09:43 6 horas · horário de Brasília (UTC-3) · uma amostra a cada 5 s")
 
 
-def test_the_coverage_tells_which_metrics_have_other_counts() -> None:
+def test_the_coverage_names_which_metrics_have_other_counts() -> None:
     html = tables.trust(period_of(part(CPU, [0.1] * 4320), part(RAM, [0.1] * 2), part(HTTP_FAIL, [0] * 4320)))
     assert ": Consumo de RAM 2 de 4.320; 4.320 de 4.320 nas demais." in visible(html)
 
 
-def test_the_coverage_tells_every_count_where_all_differ() -> None:
+def test_the_coverage_names_every_count_where_all_differ() -> None:
     html = tables.trust(period_of(part(CPU, [0.1] * 3), part(RAM, [0.1] * 2)))
     assert ": Consumo de CPU 3 de 4.320; Consumo de RAM 2 de 4.320." in visible(html)
 
@@ -40,14 +40,14 @@ def test_the_head_of_real_samples_has_no_notice() -> None:
 
 def test_the_head_says_how_much_of_the_period_is_made_up() -> None:
     period = period_of(part(CPU, [0.1]))
-    told = [
+    notices = [
         visible(tables.heading(replace(period, sample_until_utc=WINDOW.end_utc - timedelta(hours=hours))))
         for hours in (0, 3, 6, 9)
     ]
-    assert "Dados de exemplo. Todas as amostras deste relatório são inventadas" in told[0]
-    assert "As amostras até 10/04/2022, 06:43 são inventadas; as seguintes são reais." in told[1]
-    assert "As amostras do período anterior, com o qual este é comparado, são inventadas" in told[2]
-    assert "As amostras do período anterior, com o qual este é comparado, são inventadas" in told[3]
+    assert "Dados de exemplo. Todas as amostras deste relatório são inventadas" in notices[0]
+    assert "As amostras até 10/04/2022, 06:43 são inventadas; as seguintes são reais." in notices[1]
+    assert "As amostras do período anterior, com o qual este é comparado, são inventadas" in notices[2]
+    assert "As amostras do período anterior, com o qual este é comparado, são inventadas" in notices[3]
 
 
 def test_the_summary_has_a_row_a_metric_with_headers_on_both_sides() -> None:
@@ -68,7 +68,7 @@ def test_the_summary_says_where_there_is_no_sample_or_no_reading() -> None:
     assert "Consumo de RAM Nenhuma leitura válida neste período" in visible(html)
 
 
-def test_a_section_tells_mean_change_and_extremes_with_their_first_times_and_no_coverage() -> None:
+def test_a_section_names_mean_change_and_extremes_with_their_first_times_and_no_coverage() -> None:
     html = tables.section(part(RESPONSE_TIME, [0.2, 0.1, 2.5, 0.1] * 540, [0.29] * 2160))
     assert visible(html) == (
         "Tempo de resposta 725 ms média ▲ 2,5× antes 290 ms 100 ms menor, 03:43 2,50 s maior, 03:43"
@@ -131,8 +131,8 @@ def test_the_coverage_names_the_longest_gap_and_who_has_it() -> None:
 
 
 def test_findings_say_how_grave_they_are_in_words_and_what_to_do() -> None:
-    found = (Finding("gap", "", CRITICAL, "Coleta parada desde 09:02", "São <b>.", "Confira."),)
-    html = tables.findings(found, period_of(part(CPU, [0.5])))
+    findings = (Finding("gap", "", CRITICAL, "Coleta parada desde 09:02", "São <b>.", "Confira."),)
+    html = tables.findings(findings, period_of(part(CPU, [0.5])))
     assert visible(html) == ("O que mudou Crítico Coleta parada desde 09:02 São &lt;b&gt;. O que fazer: Confira.")
 
 

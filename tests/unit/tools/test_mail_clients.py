@@ -1,4 +1,4 @@
-"""What each mail client does to a mail, and what the preview shows of it."""
+"""The changes of each mail client, and the preview that shows them."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_gmail_takes_styles_in_the_body_positions_and_negative_margins() -> None
 
 
 def test_gmail_clips_a_mail_that_is_too_long() -> None:
-    rows = "".join(f"<tr><td>{place:06} {'x' * 90}</td></tr>" for place in range(1200))
+    rows = "".join(f"<tr><td>{number:06} {'x' * 90}</td></tr>" for number in range(1200))
     html = shown("Gmail", f"<table>{rows}</table>", head="")
     assert "[Message clipped]" in html
     assert "000000 x" in html
@@ -116,10 +116,10 @@ def test_the_preview_is_one_page_with_every_client_and_what_is_wrong() -> None:
     page = Page("Relatório: 1 < 2", html, "text & more", (Figure("a.png", b"\x89PNG", "A"),))
     message = EmailMessage()
     message.set_content("x")
-    made = preview_page(page, message, [Flaw("picture", "nobody can load <x>")], title="report")
-    assert made.count("<iframe") == len(CLIENTS)
-    assert "<strong>picture</strong> nobody can load &lt;x&gt;" in made
-    assert "1 found" in made
-    assert "Relatório: 1 &lt; 2" in made
-    assert "data:image/png;base64,iVBORw==" in made
-    assert "figure:" not in made
+    html = preview_page(page, message, [Flaw("picture", "nobody can load <x>")], title="report")
+    assert html.count("<iframe") == len(CLIENTS)
+    assert "<strong>picture</strong> nobody can load &lt;x&gt;" in html
+    assert "1 found" in html
+    assert "Relatório: 1 &lt; 2" in html
+    assert "data:image/png;base64,iVBORw==" in html
+    assert "figure:" not in html

@@ -1,4 +1,4 @@
-"""What a saved file sets off while a preview is watched."""
+"""Reactions of `preview --watch` to saved files."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ MAIL = {"EMAIL_FROM": "a@example.com", "PASSWORD": "p"}
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "message"),
     [
         ({"HOST": "0.0.0.0"}, "anyone who reaches HOST may ask for reports (API_TOKEN)"),  # noqa: S104
         ({"HOST": "::"}, "anyone who reaches HOST may ask for reports (API_TOKEN)"),
@@ -33,8 +33,8 @@ MAIL = {"EMAIL_FROM": "a@example.com", "PASSWORD": "p"}
         ),
     ],
 )
-def test_a_dangerous_setting_is_said(given: dict[str, str], told: str) -> None:
-    assert unsafe_settings.of_settings(from_mapping(given)) == [told]
+def test_a_dangerous_setting_is_reported(given: dict[str, str], message: str) -> None:
+    assert unsafe_settings.of_settings(from_mapping(given)) == [message]
 
 
 @pytest.mark.parametrize(
@@ -53,10 +53,10 @@ def test_others_are_not(given: dict[str, str]) -> None:
     assert unsafe_settings.of_settings(from_mapping(given)) == []
 
 
-def test_a_mongodb_past_its_end_is_said_and_one_that_lives_is_not() -> None:
-    told = unsafe_settings.of_mongodb("6.0.5", date(2025, 8, 1))
-    assert told is not None
-    assert told.startswith("MongoDB 6.0.5 has had no security fixes since 2025-07-31")
+def test_a_mongodb_past_its_end_is_reported_and_one_that_lives_is_not() -> None:
+    message = unsafe_settings.of_mongodb("6.0.5", date(2025, 8, 1))
+    assert message is not None
+    assert message.startswith("MongoDB 6.0.5 has had no security fixes since 2025-07-31")
     assert unsafe_settings.of_mongodb("6.0.5", date(2025, 7, 31)) is None
     assert unsafe_settings.of_mongodb("8.0.1", date(2026, 1, 1)) is None
     assert unsafe_settings.of_mongodb("9.3.0", date(2040, 1, 1)) is None

@@ -1,4 +1,4 @@
-"""What works and is dangerous, as the start and `doctor` say it, over a real MongoDB."""
+"""Warnings about dangerous settings, at the start and by `doctor`, over a real MongoDB."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def settings_of(database_url: str, **more: str) -> Settings:
 
 def of_version(database: Database) -> list[str]:
     version = database.handle.command("buildInfo")["version"]
-    said = unsafe_settings.of_mongodb(version, datetime.now(UTC).date())
-    return [said] if said else []
+    warnings = unsafe_settings.of_mongodb(version, datetime.now(UTC).date())
+    return [warnings] if warnings else []
 
 
 def test_the_start_says_each_in_a_line_of_its_own(
@@ -43,8 +43,8 @@ def test_the_start_says_each_in_a_line_of_its_own(
 ) -> None:
     startup.print_banner(settings_of(database_url), database)
     lines = capsys.readouterr().err.splitlines()
-    said = [line.removeprefix("  beware: ") for line in lines if line.startswith("  beware: ")]
-    assert said == SAID + of_version(database)
+    warnings = [line.removeprefix("  beware: ") for line in lines if line.startswith("  beware: ")]
+    assert warnings == SAID + of_version(database)
 
 
 def test_the_start_logs_each_where_log_lines_are_json(
@@ -52,8 +52,8 @@ def test_the_start_logs_each_where_log_lines_are_json(
 ) -> None:
     with caplog.at_level(logging.WARNING, "pycemaker.cli.startup"):
         startup.print_banner(settings_of(database_url, LOG_FORMAT="json"), database)
-    said = [record.getMessage().removeprefix("beware: ") for record in caplog.records]
-    assert said == SAID + of_version(database)
+    warnings = [record.getMessage().removeprefix("beware: ") for record in caplog.records]
+    assert warnings == SAID + of_version(database)
 
 
 def test_doctor_lists_them(database_url: str) -> None:
@@ -70,8 +70,8 @@ def test_a_mongod_on_path_that_does_not_run_is_passed_over_aloud(
     broken.write_text("#!/bin/sh\nkill -ILL $$\n")
     broken.chmod(0o700)
     monkeypatch.setenv("PATH", f"{broken.parent}:/bin:/usr/bin")
-    said: list[str] = []
-    held = embedded.acquire(tmp_path, said.append)
+    warnings: list[str] = []
+    held = embedded.acquire(tmp_path, warnings.append)
     held.release()
-    assert said[0] == "the mongod on PATH (unknown) is passed over: it does not run here"
+    assert warnings[0] == "the mongod on PATH (unknown) is passed over: it does not run here"
     assert (tmp_path / "mongo" / mongod_binary.NOTE).read_text() == "6.0"

@@ -138,12 +138,12 @@ def _draw_grid(sheet: Sheet, times: tuple[Tick, ...], scale: Scale) -> None:
     """Rules across at the readings, their labels, and the times below. matplotlib's own ticks take 1 ms each."""
     start_ms, end_ms = sheet.axes.get_xlim()
     sheet.axes.hlines(
-        [t.place for t in scale.ticks], start_ms, end_ms, color=tint("rule"), linewidth=0.75, clip_on=False
+        [t.position for t in scale.ticks], start_ms, end_ms, color=tint("rule"), linewidth=0.75, clip_on=False
     )
     for tick in scale.ticks:
-        sheet.write(_LEFT - 8, sheet.place(0, tick.place)[1], tick.label, ha="right", color=tint("muted"))
+        sheet.write(_LEFT - 8, sheet.to_pixels(0, tick.position)[1], tick.label, ha="right", color=tint("muted"))
     for tick in times:
-        across = sheet.place(tick.place, 0)[0]
+        across = sheet.to_pixels(tick.position, 0)[0]
         sheet.write_centred(across, sheet.bottom + 19, tick.label, color=tint("muted"))
 
 
@@ -187,11 +187,11 @@ def _point_out(sheet: Sheet, extreme: Extreme, summary: MetricSummary, metric: M
         return
     height = _drawn(extreme.reading)
     sheet.axes.plot(extreme.first_ms, height, "o", color=metric.color, markersize=3.6, clip_on=False)
-    x, y = sheet.place(extreme.first_ms, height)
+    x, y = sheet.to_pixels(extreme.first_ms, height)
     ha = "left" if x < 120 else "right" if x > WIDTH - 46 else "center"
     down = -16 if extreme is summary.highest else 16
     if y + down > sheet.bottom - 9:  # on the times: above the line then, or beside the dot
-        down = -16 if y - sheet.place(0, summary.mean or 0)[1] < 28 else 0
+        down = -16 if y - sheet.to_pixels(0, summary.mean or 0)[1] < 28 else 0
         ha, x = (ha, x) if down else ("right", x - 8) if x > WIDTH - 120 else ("left", x + 8)
     sheet.write(x, y + down, i18n.reading(extreme.reading, metric.unit), ha=ha, bbox=_GROUND)
 

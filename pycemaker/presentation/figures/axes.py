@@ -24,9 +24,9 @@ _NICE = (1, 2, 2.5, 5, 10)
 
 @dataclass(frozen=True)
 class Tick:
-    """A place on an axis and its label."""
+    """A position on an axis and its label."""
 
-    place: float
+    position: float
     label: str
 
 
@@ -40,7 +40,7 @@ class Scale:
 
 
 def time_ticks(window: Window, zone: ZoneInfo) -> tuple[Tick, ...]:
-    """Ticks inside the interval, `MOST_TIME_TICKS` or fewer, at round wall times of `zone`; places are epoch ms.
+    """Ticks inside the interval, `MOST_TIME_TICKS` or fewer, at round wall times of `zone`; positions are epoch ms.
 
     Midnights show their date. Up to an hour apart they are evenly spaced even where the clock jumps; further apart
     they stay on the wall's round hours, so that on the day of a change two of them are closer or wider.

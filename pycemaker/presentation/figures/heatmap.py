@@ -87,9 +87,9 @@ def _frame_full_hours(sheet: Sheet, resource: Resource) -> None:
 def _write_axes(sheet: Sheet) -> None:
     for day, label in enumerate(DAYS):
         end = max(_MARGINS["left"] - 8, sheet.width_of(_(label)))
-        sheet.write(end, sheet.place(0, day + 0.5)[1], _(label), ha="right", color=tint("muted"))
+        sheet.write(end, sheet.to_pixels(0, day + 0.5)[1], _(label), ha="right", color=tint("muted"))
     for hour in range(0, 24, 3):
-        at = sheet.place(hour + 0.5, 0)[0]
+        at = sheet.to_pixels(hour + 0.5, 0)[0]
         sheet.write(at, _HEIGHT - 13, _("{hour} h", hour=hour), ha="center", color=tint("muted"))
 
 

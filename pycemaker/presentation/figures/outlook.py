@@ -60,14 +60,16 @@ def _draw_ground(sheet: Sheet, resource: Resource, axis: Window, scale: Scale) -
     start_ms, end_ms = sheet.axes.get_xlim()
     now_ms = to_epoch_ms(resource.part.window.end_utc)
     sheet.axes.axvspan(now_ms, end_ms, color=tint("ahead"), linewidth=0)
-    heights = [t.place for t in scale.ticks]
+    heights = [t.position for t in scale.ticks]
     sheet.axes.hlines(heights, start_ms, now_ms, color=tint("rule"), linewidth=0.75, clip_on=False)
     sheet.axes.hlines(heights, now_ms, end_ms, color="white", linewidth=0.75, clip_on=False)
     sheet.axes.hlines([resource.limit], start_ms, end_ms, color=tint("limit"), linewidth=1.2, linestyle=(0, (4, 2)))
     for tick in scale.ticks:
-        sheet.write(_MARGINS["left"] - 8, sheet.place(0, tick.place)[1], tick.label, ha="right", color=tint("muted"))
+        sheet.write(
+            _MARGINS["left"] - 8, sheet.to_pixels(0, tick.position)[1], tick.label, ha="right", color=tint("muted")
+        )
     for tick in time_ticks(axis, resource.part.zone):
-        across = sheet.place(tick.place, 0)[0]
+        across = sheet.to_pixels(tick.position, 0)[0]
         sheet.write_centred(across, _HEIGHT - 13, tick.label, color=tint("muted"))
 
 
@@ -85,7 +87,7 @@ def _draw_trend(sheet: Sheet, resource: Resource) -> None:
     forecast, color = resource.forecast, resource.part.metric.color
     if forecast.trend is None or forecast.verdict not in _SHOWN_TRENDS:
         is_low = bool(len(forecast.medians)) and float(np.median(forecast.medians.reading)) < resource.limit / 2
-        x, y = sheet.place(_middle_of_past(sheet, resource), resource.limit * (0.75 if is_low else 0.15))
+        x, y = sheet.to_pixels(_middle_of_past(sheet, resource), resource.limit * (0.75 if is_low else 0.15))
         text = _("Sem tendência significativa") if forecast.verdict is Verdict.NO_TREND else _absence(resource)
         if text:
             x = max(x, _MARGINS["left"] + 8 + sheet.width_of(text) / 2)
@@ -119,7 +121,7 @@ def _point_at_day(sheet: Sheet, resource: Resource) -> None:
     at_utc = resource.forecast.at_utc
     if at_utc is None:
         return
-    x, y = sheet.place(to_epoch_ms(at_utc), resource.limit)
+    x, y = sheet.to_pixels(to_epoch_ms(at_utc), resource.limit)
     sheet.axes.plot(to_epoch_ms(at_utc), resource.limit, "o", color=tint("limit"), markersize=5, clip_on=False)
     day = i18n.day(at_utc, resource.part.zone)
     sheet.write(

@@ -149,7 +149,7 @@ class Sheet:
         self.axes.set_xlim(x)
         self.axes.set_ylim(y)
 
-    def place(self, x: float, y: float) -> tuple[float, float]:
+    def to_pixels(self, x: float, y: float) -> tuple[float, float]:
         """A point of the axes in CSS pixels, from the left and from the top."""
         display = self.axes.transData.transform((x, y)) / _SHARPNESS
         return float(display[0]), float(self.height - display[1])

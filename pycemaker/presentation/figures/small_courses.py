@@ -46,9 +46,9 @@ def small_courses(parts: Sequence[MetricPeriod]) -> Picture:
         start_ms, end_ms = to_epoch_ms(window.start_utc), to_epoch_ms(window.end_utc)
         sheet.set_ends((start_ms, end_ms), (0, len(parts)))
         ticks = _apart(sheet, time_ticks(window, parts[0].zone))
-        sheet.axes.vlines([tick.place for tick in ticks], 0, len(parts), color=tint("rule"), linewidth=0.75)
+        sheet.axes.vlines([tick.position for tick in ticks], 0, len(parts), color=tint("rule"), linewidth=0.75)
         for tick in ticks:
-            sheet.write_centred(sheet.place(tick.place, 0)[0], height - 13, tick.label, color=tint("muted"))
+            sheet.write_centred(sheet.to_pixels(tick.position, 0)[0], height - 13, tick.label, color=tint("muted"))
         for row, part in enumerate(parts):
             _draw_row(sheet, part, floor=len(parts) - 1 - row)
         return sheet.finish("courses", alt_text.small_sentence(parts))
@@ -58,7 +58,7 @@ def _apart(sheet: Sheet, ticks: Sequence[Tick]) -> Sequence[Tick]:
     """Each, every second, ... of the ticks: as many as have room for their labels."""
     for step in range(1, len(ticks)):
         kept = ticks[step - 1 :: step]
-        positions = [sheet.place(tick.place, 0)[0] for tick in kept]
+        positions = [sheet.to_pixels(tick.position, 0)[0] for tick in kept]
         widest = max(sheet.width_of(tick.label) for tick in kept)
         if all(right - left > widest + _LABEL_GAP for left, right in pairwise(positions)):
             return kept
@@ -67,11 +67,11 @@ def _apart(sheet: Sheet, ticks: Sequence[Tick]) -> Sequence[Tick]:
 
 def _draw_row(sheet: Sheet, part: MetricPeriod, floor: int) -> None:
     """The name and the lines of one metric, between `floor` and the row above."""
-    middle = sheet.place(0, floor + 0.5)[1]
+    middle = sheet.to_pixels(0, floor + 0.5)[1]
     sheet.write(0, middle, part.label)
     now, before = curves(part)
     if not len(now):
-        x = sheet.place(sum(sheet.axes.get_xlim()) / 2, 0)[0]
+        x = sheet.to_pixels(sum(sheet.axes.get_xlim()) / 2, 0)[0]
         sheet.write(
             min(x, WIDTH - 150), middle, i18n.absence(summarize_metric(part).received), ha="center", color=tint("muted")
         )

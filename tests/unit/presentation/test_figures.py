@@ -116,7 +116,7 @@ def test_a_skipped_midnight_is_marked_at_the_first_instant_of_the_day() -> None:
     window = Window(datetime(2018, 11, 4, 15, tzinfo=UTC), 24)
     ticks = time_ticks(window, SAO_PAULO)
     assert [tick.label for tick in ticks] == ["12:00", "18:00", "04/11", "06:00", "12:00"]
-    assert ticks[2].place == to_epoch_ms(datetime(2018, 11, 4, 3, tzinfo=UTC))
+    assert ticks[2].position == to_epoch_ms(datetime(2018, 11, 4, 3, tzinfo=UTC))
 
 
 def scale_labels(lowest: float, highest: float, unit: str) -> list[str]:

@@ -27,7 +27,7 @@ bench: $(VENV)/test
 messages: $(VENV)/run
 	$(BIN)/python -m pycemaker.i18n.catalogues
 
-$(VENV)/run: requirements.txt pyproject.toml
+$(VENV)/run: requirements.txt pyproject.toml setup.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Pycemaker needs Python 3.11 or later")'
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
 	@echo "installing requirements.txt into $(VENV) (some minutes the first time) ..."

@@ -13,17 +13,12 @@ from pycemaker.mongo.database import Database
 from tests.services.report_service import outbox_service
 from tests.services.submissions import limits_with
 
-OWN_THREADS = ("prepare", "heartbeat", "retention", "render worker", "delivery worker")
-
 
 @pytest.fixture
 def report_service(database: Database, tmp_path: Path) -> Iterator[ReportService]:
     opened = outbox_service(database, {}, tmp_path, limits_with(lease_seconds=0.3), keep_spare=False)
     yield opened
     opened.close()
-    for thread in threading.enumerate():
-        if thread.name.startswith(OWN_THREADS):  # it may open the closed database again
-            thread.join(10)
 
 
 def test_it_goes_on_after_a_fault_that_nobody_foresaw(

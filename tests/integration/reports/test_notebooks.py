@@ -79,7 +79,7 @@ def test_the_query_chooses_the_notebook_and_gives_its_parameters(store: Store, n
     answer, asked = asked_of(store, notebooks, "?notebook=other&limit=0.5&word=%C3%A9+%22x%22")
     assert answer.status == 200
     assert (asked[0].notebook, asked[0].parameters) == (notebooks / "other.ipynb", {"limit": 0.5, "word": 'é "x"'})
-    assert asked[0].parameters["time_range"] == 6
+    assert asked[0].papermill_parameters["time_range"] == 6
     answer, asked = asked_of(store, notebooks, "")
     assert (asked[0].notebook.stem, asked[0].parameters) == ("report", {})
 

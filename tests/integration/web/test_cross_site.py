@@ -21,6 +21,8 @@ from pycemaker.cache.store import Store
 from pycemaker.parsing.route_paths import REPORT_RULE
 from pycemaker.settings import from_mapping
 from pycemaker.web.access.browser_actions import ActionPolicy, BrowserActions, policy_of
+from pycemaker.web.access.cross_site import CrossSite
+from pycemaker.web.error_handling import handle_errors
 from pycemaker.web.services import Services
 from tests.services.browser import CHROMIUM, violations
 from tests.services.listening import listening
@@ -253,8 +255,8 @@ def test_no_other_get_asks_for_a_report(routes: Bottle, store: Store, tmp_path: 
 
 def test_a_route_that_forgets_to_declare_itself_is_guarded_all_the_same() -> None:
     app = Bottle()
-    app.install(server.handle_errors)
-    app.install(BrowserActions(server.CrossSite(None, ("*",))))
+    app.install(handle_errors)
+    app.install(BrowserActions(CrossSite(None, ("*",))))
     app.route("/changes", ["POST", "PUT", "PATCH", "DELETE"], lambda: b"done")
     for method in ("POST", "PUT", "PATCH", "DELETE"):
         assert Client(app).ask(method, "/changes", origin=EVIL).status == 403
@@ -265,4 +267,4 @@ def test_a_route_that_forgets_to_declare_itself_is_guarded_all_the_same() -> Non
 def routes(store: Store, tmp_path: Path) -> Bottle:
     """The route table of the whole application."""
     services = Services(from_mapping({"DATA_DIR": str(tmp_path)}), store, RecordingReportService())
-    return server.create_routes(services, server.CrossSite(None, ("*",)))
+    return server.create_routes(services, CrossSite(None, ("*",)))

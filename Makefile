@@ -25,7 +25,7 @@ bench: $(VENV)/test
 	$(BIN)/python -m tests.bench
 
 messages: $(VENV)/run
-	$(BIN)/python -m pycemaker.i18n.catalogues
+	$(BIN)/python -m pycemaker.i18n.message_catalogues
 
 $(VENV)/run: requirements.txt pyproject.toml setup.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Pycemaker needs Python 3.11 or later")'

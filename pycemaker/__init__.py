@@ -49,13 +49,13 @@ if TYPE_CHECKING:
         trust,
     )
     from pycemaker.presentation.figures import course, criticity_shares
-    from pycemaker.presentation.figures.sheet import picture
+    from pycemaker.presentation.figures.canvas import picture
     from pycemaker.reports.read_period import read_period
 
 _HOMES = {
     "pycemaker.analysis.capacity": ("review",),
     "pycemaker.presentation.figures": ("course", "criticity_shares"),
-    "pycemaker.presentation.figures.sheet": ("picture",),
+    "pycemaker.presentation.figures.canvas": ("picture",),
     "pycemaker.metrics": ("CPU", "DISK", "HTTP_FAIL", "METRICS", "RAM", "REQUEST_COUNT", "RESPONSE_TIME"),
     "pycemaker.reports.read_period": ("read_period",),
     "pycemaker.presentation.display": (

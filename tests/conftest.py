@@ -11,7 +11,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from pycemaker.cache.store import Store
+from pycemaker.cache.sample_store import Store
 from pycemaker.mongo import embedded
 from pycemaker.mongo.database import Database
 

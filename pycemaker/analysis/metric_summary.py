@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pycemaker import stats
-from pycemaker.analysis.coverage import coverage
 from pycemaker.analysis.criticity import by_badness
+from pycemaker.analysis.sample_coverage import coverage
 from pycemaker.series.batches import Columns
 from pycemaker.series.memoize import memoized
 

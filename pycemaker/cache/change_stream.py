@@ -14,7 +14,7 @@ from bson.codec_options import CodecOptions, DatetimeConversion
 from pymongo.database import Database as MongoDatabase
 from pymongo.errors import InvalidOperation, OperationFailure, PyMongoError
 
-from pycemaker.cache.change_detector import PeriodicInvalidation
+from pycemaker.cache.past_changes import PeriodicInvalidation
 from pycemaker.mongo.database import Database, Document, one_exchange
 from pycemaker.window import to_epoch_ms
 

@@ -19,7 +19,7 @@ from pycemaker.columnar.encode import encode_batch
 from pycemaker.columnar.split import Documents
 from pycemaker.errors import PycemakerError
 from pycemaker.metrics import Metric
-from pycemaker.mongo.pages import DocumentPage
+from pycemaker.mongo.document_pages import DocumentPage
 from pycemaker.mongo.reader import Reader
 from pycemaker.series.batches import Batch, join_batches
 

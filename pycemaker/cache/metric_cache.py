@@ -26,9 +26,9 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from pycemaker.cache.change_detector import ChangeDetector
 from pycemaker.cache.hour_cache import RUN_HOURS, HourCache, TooDenseError
 from pycemaker.cache.lru import HOUR_MS, CachedHour, HourLru
+from pycemaker.cache.past_changes import ChangeDetector
 from pycemaker.cache.snapshot import OpenHours, Snapshot, split_hours
 from pycemaker.columnar.encode import encode_batch
 from pycemaker.metrics import Metric

@@ -8,7 +8,7 @@ from typing import Any
 
 from pymongo.errors import OperationFailure
 
-from pycemaker.cache.change_detector import PeriodicInvalidation
+from pycemaker.cache.past_changes import PeriodicInvalidation
 from pycemaker.mongo.database import Database, one_exchange
 
 _ENGINE = "$storageStats.wiredTiger"

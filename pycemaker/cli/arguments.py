@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pycemaker.errors import InvalidParameter
-from pycemaker.reports.catalogue import DEFAULT_NOTEBOOK, Notebook, find_notebook
+from pycemaker.reports.notebook_catalogue import DEFAULT_NOTEBOOK, Notebook, find_notebook
 from pycemaker.reports.parameters import Scalar
 from pycemaker.settings import Settings
 from pycemaker.window import Window, parse_window

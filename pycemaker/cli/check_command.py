@@ -13,15 +13,15 @@ from shutil import rmtree
 
 from tqdm import tqdm
 
-from pycemaker.cache.store import Store
+from pycemaker.cache.sample_store import Store
 from pycemaker.cli.startup import echo
 from pycemaker.errors import NotebookUnusable, PycemakerError
 from pycemaker.metrics import METRICS
 from pycemaker.mongo import embedded
 from pycemaker.mongo.database import Database
-from pycemaker.reports.catalogue import Notebook, every_notebook, find_notebook
+from pycemaker.reports.notebook_catalogue import Notebook, every_notebook, find_notebook
 from pycemaker.settings import Settings
-from pycemaker.tools.hard_intervals import LONG_SPACING_SECONDS, HardInterval, every_case, fill
+from pycemaker.tools.breaking_intervals import LONG_SPACING_SECONDS, HardInterval, every_case, fill
 from pycemaker.tools.notebook_check import NotebookOutcome, check_notebook
 
 _ROW = "{:<12}  {:<18}  {:<6}  {:>7}  {:>7}  {}"

@@ -12,7 +12,7 @@ from pycemaker.errors import InvalidSettings
 from pycemaker.mail.smtp import SmtpSender
 from pycemaker.reports.firebase import FirebaseFigures
 from pycemaker.settings import Settings
-from pycemaker.telemetry.check_runner import FAIL, OK, SKIP, WARN, Check, CheckResult, CheckRunner, Outcome
+from pycemaker.telemetry.health_checks import FAIL, OK, SKIP, WARN, Check, CheckResult, CheckRunner, Outcome
 from pycemaker.telemetry.logs import Masker
 from pycemaker.tools import machine_checks, service_checks
 

@@ -15,7 +15,7 @@ from pycemaker.cli.arguments import add_interval, read_arguments
 from pycemaker.cli.startup import echo, fill_if_empty
 from pycemaker.errors import PycemakerError
 from pycemaker.mongo.database import open_database
-from pycemaker.reports.model import ReportRequest
+from pycemaker.reports.report_model import ReportRequest
 from pycemaker.settings import PACKAGE, Settings
 from pycemaker.tools.preview_builder import RECIPIENT, Preview, PreviewBuilder
 from pycemaker.tools.saved_files import saved_files

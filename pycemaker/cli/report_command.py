@@ -26,7 +26,7 @@ from pycemaker.errors import (
     RunnerFailed,
     UnknownReport,
 )
-from pycemaker.jobs import result, states
+from pycemaker.jobs import report_result, states
 from pycemaker.jobs.artifacts import ArtifactStore
 from pycemaker.jobs.job_store import LeaseLost
 from pycemaker.jobs.report_service import ReportService
@@ -35,8 +35,8 @@ from pycemaker.mongo.database import open_database
 from pycemaker.parsing.addresses import parse_recipients
 from pycemaker.reports.artifact_names import EXECUTED_NOTEBOOK, PAGE
 from pycemaker.reports.attachments.kinds import KINDS, parse_kinds
-from pycemaker.reports.model import ReportRequest
 from pycemaker.reports.pipeline import STAGES
+from pycemaker.reports.report_model import ReportRequest
 from pycemaker.settings import Settings
 
 _OTHERS = "a server over the same database goes on with it, or ends it when its time is over"
@@ -142,16 +142,16 @@ def _abandon(report_service: ReportService, entry: dict[str, Any]) -> None:
 
 def print_outcome(entry: dict[str, Any], files: ArtifactStore, settings: Settings, *, opens: bool) -> int:
     """Print what became of the report, open its page where that is wanted; the exit status."""
-    if result.is_open(entry):
+    if report_result.is_open(entry):
         why = entry.get("last_error", {}).get("message", "it is not at its end")
         echo(f"pycemaker: {why}\n  {_OTHERS}: {entry['_id']}")
         return 1
     try:
-        result.raise_unless_delivered(entry)
+        report_result.raise_unless_delivered(entry)
     except PycemakerError as error:
         echo(_describe_failure(error, str(entry["_id"]), files))
         return 1
-    echo(_describe(result.record(entry), settings))
+    echo(_describe(report_result.record(entry), settings))
     if opens:
         webbrowser.open(_save(str(entry["_id"]), files, files.names(str(entry["_id"])), PAGE).as_uri())
     return 0

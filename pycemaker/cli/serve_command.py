@@ -13,8 +13,8 @@ from functools import wraps
 from typing import Any
 
 from pycemaker import brand, errors
-from pycemaker.cache.store import Store
-from pycemaker.cache.summary_refresher import SummaryRefresher
+from pycemaker.cache.hour_refresher import SummaryRefresher
+from pycemaker.cache.sample_store import Store
 from pycemaker.cli import startup
 from pycemaker.collect.this_machine import Collector
 from pycemaker.jobs.process_tree import forbid_reading

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from pycemaker.cache.store import Store
+from pycemaker.cache.sample_store import Store
 from pycemaker.collect import demo
 from pycemaker.errors import DatabaseUnreachable, InvalidSettings
 from pycemaker.mongo.database import Database, one_exchange

@@ -11,7 +11,7 @@ from pycemaker.mail.signing_keys import SigningKeys
 from pycemaker.mail.suppressions import EVERY_REPORT, Suppressions
 from pycemaker.mongo.database import Database, open_database
 from pycemaker.parsing.addresses import parse_address
-from pycemaker.reports.catalogue import find_notebook
+from pycemaker.reports.notebook_catalogue import find_notebook
 from pycemaker.settings import Settings
 from pycemaker.window import to_iso_text
 

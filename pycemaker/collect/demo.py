@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from pycemaker.cache.store import SAMPLE_COLLECTION
+from pycemaker.cache.sample_store import SAMPLE_COLLECTION
 from pycemaker.collect.sample_document import sample_document
 from pycemaker.metrics import METRICS, SAMPLE_SECONDS
 from pycemaker.mongo.database import Database, translated

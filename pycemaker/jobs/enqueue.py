@@ -11,9 +11,9 @@ from pymongo.errors import DuplicateKeyError
 from pycemaker.errors import IdempotencyKeyReused, TooManyReports
 from pycemaker.jobs import states
 from pycemaker.jobs.job_document import JobDocument, sha256_hex
+from pycemaker.jobs.job_limits import LEASE_SECONDS
 from pycemaker.jobs.job_reader import JobReader
 from pycemaker.jobs.job_updates import literal, now_minus, now_plus, recipient_state, with_each_recipient
-from pycemaker.jobs.limits import LEASE_SECONDS
 from pycemaker.jobs.submission import Submission
 from pycemaker.mongo.database import Database, one_exchange
 

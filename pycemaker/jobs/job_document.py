@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from pycemaker.jobs import states
-from pycemaker.reports.model import ReportRequest
+from pycemaker.reports.report_model import ReportRequest
 
 JobDocument = dict[str, Any]
 

@@ -21,6 +21,7 @@ from pymongo import ASCENDING, ReturnDocument
 from pycemaker.jobs import states
 from pycemaker.jobs.enqueue import JobEnqueuer
 from pycemaker.jobs.job_document import JobDocument
+from pycemaker.jobs.job_limits import LEASE_SECONDS
 from pycemaker.jobs.job_updates import (
     append_refusal,
     give_up_at,
@@ -32,7 +33,6 @@ from pycemaker.jobs.job_updates import (
     update_recipient,
     update_recipients_in,
 )
-from pycemaker.jobs.limits import LEASE_SECONDS
 from pycemaker.jobs.report_counts import ReportCounts
 from pycemaker.mongo.database import Database, one_exchange
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pycemaker.jobs.job_document import JobDocument
-from pycemaker.reports.model import ReportRequest
+from pycemaker.reports.report_model import ReportRequest
 from pycemaker.window import Window, to_iso_text
 
 

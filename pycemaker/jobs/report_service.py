@@ -22,19 +22,19 @@ from typing import Any
 from pycemaker.errors import DatabaseUnreachable
 from pycemaker.jobs import states
 from pycemaker.jobs.artifacts import ArtifactStore
-from pycemaker.jobs.delivery_worker import DeliveryWorker, MailTransport
+from pycemaker.jobs.deliver_job import DeliveryWorker, MailTransport
 from pycemaker.jobs.heartbeat import Heartbeat
 from pycemaker.jobs.job_document import JobDocument, new_document
+from pycemaker.jobs.job_limits import JobLimits
 from pycemaker.jobs.job_store import JobStore, LeaseLost
-from pycemaker.jobs.limits import JobLimits
 from pycemaker.jobs.outage_retry import outage_retry
-from pycemaker.jobs.render_worker import RenderWorker
+from pycemaker.jobs.render_job import RenderWorker
 from pycemaker.jobs.retention import Retention
 from pycemaker.jobs.submission import Submission, submission_of
-from pycemaker.jobs.waiters import Waiters
+from pycemaker.jobs.waiting_callers import Waiters
 from pycemaker.jobs.warm_slot import WarmSlot
 from pycemaker.mongo.database import Database
-from pycemaker.reports.model import OnProgress, ReportRequest
+from pycemaker.reports.report_model import OnProgress, ReportRequest
 from pycemaker.settings import NOTEBOOKS
 from pycemaker.telemetry.request_ids import REQUEST_ID
 

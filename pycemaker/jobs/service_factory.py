@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pycemaker.jobs.delivery_worker import MailTransport
-from pycemaker.jobs.limits import JobLimits
+from pycemaker.jobs.deliver_job import MailTransport
+from pycemaker.jobs.job_limits import JobLimits
 from pycemaker.jobs.report_service import ReportService
 from pycemaker.mail.outbox import OUTBOX_SENDER, Outbox
 from pycemaker.mail.signing_keys import SigningKeys

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from pycemaker.jobs.job_document import sha256_hex
-from pycemaker.jobs.limits import JobLimits
-from pycemaker.reports.model import ReportRequest
+from pycemaker.jobs.job_limits import JobLimits
+from pycemaker.reports.report_model import ReportRequest
 from pycemaker.window import to_iso_text
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 
-from pycemaker.jobs.subprocess_runner import ReportProcess
+from pycemaker.jobs.report_process import ReportProcess
 
 
 class WarmSlot:

@@ -23,12 +23,12 @@ import psutil
 
 from pycemaker.errors import PycemakerError, RunnerFailed
 from pycemaker.jobs import process_tree
-from pycemaker.jobs.collaborators import prepare, report_collaborators
+from pycemaker.jobs.pipeline_factory import prepare, report_collaborators
 from pycemaker.jobs.render_task import request_of
 from pycemaker.reports.execute import ReadyKernel, run_notebook
-from pycemaker.reports.model import Collaborators
 from pycemaker.reports.pipeline import make_report
-from pycemaker.reports.workspace import Workspace
+from pycemaker.reports.report_folder import Workspace
+from pycemaker.reports.report_model import Collaborators
 from pycemaker.settings import NOTEBOOKS, load
 from pycemaker.telemetry import logs
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pycemaker.reports.attachments.kinds import Attachment
-    from pycemaker.reports.model import Figure, Page
+    from pycemaker.reports.report_model import Figure, Page
 
 POLICY = SMTP.clone(cte_type="7bit")  # 8-bit bodies need a server that announces 8BITMIME
 _SOURCE = re.compile(r"""(?<![\w-])(src\s*=\s*)(["'])figure:(.*?)\2""", re.IGNORECASE)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from pycemaker.errors import MailRefused
 from pycemaker.mail.compose import POLICY
-from pycemaker.reports.model import Delivery
+from pycemaker.reports.report_model import Delivery
 
 if TYPE_CHECKING:
     from collections.abc import Callable

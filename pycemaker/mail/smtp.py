@@ -18,8 +18,8 @@ from typing import Any
 
 from pycemaker.errors import MailRefused
 from pycemaker.mail.smtp_connection import DeliveryDeadline, SmtpConnection
-from pycemaker.reports.model import Delivery
 from pycemaker.reports.plain_text import encodable, one_line
+from pycemaker.reports.report_model import Delivery
 
 _REPLY_AWAITED = "waiting for the answer to the message"
 _NO_TLS_AT_FIRST = "; a port without TLS at first (as a rule 587) takes SMTP_SECURITY=starttls"

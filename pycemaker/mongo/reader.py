@@ -26,8 +26,8 @@ from pycemaker.columnar.split import Documents, split
 from pycemaker.errors import DatabaseUnreachable
 from pycemaker.metrics import Metric
 from pycemaker.mongo.database import Database, Document, one_exchange, tracked_exchange
+from pycemaker.mongo.document_pages import DocumentPage, fetch_first_page, iterate_pages
 from pycemaker.mongo.indexes import KEY, Indexes
-from pycemaker.mongo.pages import DocumentPage, fetch_first_page, iterate_pages
 from pycemaker.series.hour_summaries import HOUR_MS
 from pycemaker.window import to_epoch_ms
 

@@ -11,7 +11,7 @@ from pycemaker.analysis.rates import in_rates
 from pycemaker.i18n.language import _
 from pycemaker.presentation import capacity_tables, figures, tables
 from pycemaker.presentation.capacity_findings import capacity_findings, capacity_quiet
-from pycemaker.presentation.figures import heatmap, outlook
+from pycemaker.presentation.figures import forecast_line, heatmap
 from pycemaker.presentation.mail_head import mail_head
 from pycemaker.presentation.mail_width import CONTENT_WIDTH
 from pycemaker.settings import TEMPLATES
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from pycemaker.analysis.capacity import Resource
     from pycemaker.analysis.findings.finding import Finding
-    from pycemaker.presentation.figures.sheet import Picture
+    from pycemaker.presentation.figures.canvas import Picture
     from pycemaker.series.period import MetricPeriod, Period
 
 _STYLE = TEMPLATES / "mail" / "style.css"
@@ -99,7 +99,7 @@ def capacity_section(resource: Resource) -> None:
     """Show one resource: its headroom, its busy hours, where it is heading."""
     _show(capacity_tables.section(resource), resource.part.metric.id)
     figure(heatmap.hours_of_week(resource))
-    figure(outlook.outlook(resource))
+    figure(forecast_line.outlook(resource))
 
 
 def translated(text: str, **facts: object) -> str:

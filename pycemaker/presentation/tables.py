@@ -10,13 +10,13 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from pycemaker import i18n
-from pycemaker.analysis.coverage import COMPARABLE_SHARE, Coverage, coverage
 from pycemaker.analysis.criticity import criticity
-from pycemaker.analysis.data_quality import suspicions
 from pycemaker.analysis.findings import all_clear
 from pycemaker.analysis.findings.finding import CRITICAL, NOTICE, WARNING
 from pycemaker.analysis.metric_summary import Extreme, MetricSummary, summarize_metric
 from pycemaker.analysis.rates import in_rates
+from pycemaker.analysis.sample_coverage import COMPARABLE_SHARE, Coverage, coverage
+from pycemaker.analysis.suspicious_samples import suspicions
 from pycemaker.i18n.language import N_, _, pgettext
 from pycemaker.presentation.cadence_sentence import sampling
 

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pycemaker.reports import nbformat_first  # noqa: F401 - before papermill, which imports nbformat whole
+from pycemaker.reports import fast_nbformat  # noqa: F401 - before papermill, which imports nbformat whole
 
 # isort: split
 import papermill
@@ -27,7 +27,7 @@ from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 
 from pycemaker.errors import DatabaseUnreachable, NotebookFailed, PycemakerError, every_error
-from pycemaker.reports import run_folder
+from pycemaker.reports import cells_folder
 from pycemaker.reports.kernel_client import NotebookClient
 from pycemaker.reports.local_pictures import keep_local_pictures
 from pycemaker.reports.notebook_file import read_notebook_file
@@ -45,11 +45,11 @@ OUTPUT_SECONDS = 60
 """The time for which outputs of a cell are still taken after it has run."""
 
 _WARM_UP = (
-    "import pycemaker.presentation.display, pycemaker.reports.read_period, pycemaker.reports.charts;"
+    "import pycemaker.presentation.display, pycemaker.reports.read_period, pycemaker.reports.chart_exporters;"
     " pycemaker.i18n.language.speak(pycemaker.settings.load().report_language);"
     " pycemaker.presentation.figures.warm();"
-    " pycemaker.presentation.figures.sheet.use_fonts();"
-    " pycemaker.reports.charts.show_specifications(get_ipython()); del pycemaker;"
+    " pycemaker.presentation.figures.canvas.use_fonts();"
+    " pycemaker.reports.chart_exporters.show_specifications(get_ipython()); del pycemaker;"
     " get_ipython().ask_exit = __import__('sys').exit"
 )
 """Code that a kernel runs before its first cell. `quit()` and `exit` there end the notebook, as `sys.exit()` does,
@@ -59,7 +59,7 @@ and not the kernel, which would look like a crash in the next cell."""
 _LAUNCH = """
 import sys
 if sys.path[0] == '': del sys.path[0]
-from pycemaker.reports.run_folder import bound_files
+from pycemaker.reports.cells_folder import bound_files
 bound_files()
 import zmq
 from ipykernel.kernelapp import IPKernelApp
@@ -110,14 +110,14 @@ class ReadyKernel:
         if sys.platform != "win32":
             self.manager.transport, self.manager.ip = "ipc", str(folder / "kernel")
         self._notebooks = working_directory
-        self.cwd = run_folder.make(folder, working_directory)
+        self.cwd = cells_folder.make(folder, working_directory)
         _finish(self.manager.start_kernel(cwd=str(self.cwd), env=_kernel_environment(folder)))
         on_start(getattr(self.manager.provisioner, "pid", 0))
         self._warm_up()
 
     def copy_files(self) -> None:
         """Copy the files beside the notebooks into the cells' folder, as they are now and not when this started."""
-        run_folder.fill(self.cwd, self._notebooks)
+        cells_folder.fill(self.cwd, self._notebooks)
 
     def kill(self) -> None:
         """End it at once. A second call does nothing."""
@@ -155,7 +155,7 @@ def _kernel_environment(folder: Path) -> dict[str, str]:
         ROOT_VARIABLE: str(ROOT),
         "IPYTHONDIR": str(folder / "ipython"),
         "PATH": os.pathsep.join(own_commands),  # `!python` and `!pip` are this interpreter's, as `%pip` is
-        "TMPDIR": str(run_folder.temporary(folder)),
+        "TMPDIR": str(cells_folder.temporary(folder)),
         "PYTHONPATH": os.pathsep.join(search_path),
     }
 

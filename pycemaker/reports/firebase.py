@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pycemaker.parsing.setting_values import FirebaseKey
-    from pycemaker.reports.model import Figure
+    from pycemaker.reports.report_model import Figure
 
 _LANES = 8
 _SCOPE = "https://www.googleapis.com/auth/devstorage.read_write"

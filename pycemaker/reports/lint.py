@@ -17,7 +17,7 @@ from email.policy import SMTP
 from pycemaker.errors import ReportUnfit
 from pycemaker.presentation.mail_width import MAIL_WIDTH
 from pycemaker.reports.attachments.kinds import FILES
-from pycemaker.reports.markup import MarkupReader
+from pycemaker.reports.markup_facts import MarkupReader
 
 HTML_BYTES = 95_000
 """The largest HTML of a mail: Gmail clips at some 102 KB."""

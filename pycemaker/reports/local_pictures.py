@@ -7,8 +7,8 @@ from base64 import b64encode
 from pathlib import Path
 from urllib.parse import unquote
 
-from pycemaker.reports.cell_output import LOCAL_PICTURES
-from pycemaker.reports.fragments import markdown_html, split_html
+from pycemaker.reports.cell_for_readers import LOCAL_PICTURES
+from pycemaker.reports.html_placeholders import markdown_html, split_html
 from pycemaker.reports.notebook_file import Json
 from pycemaker.reports.plain_text import joined
 

@@ -44,7 +44,7 @@ def _converted(path: Path, content: Json) -> Json:
     """The notebook as nbformat 4, every cell with a type, one source text, metadata, and outputs where it is code."""
     try:
         if content.get("nbformat", _LATEST) < _LATEST:
-            from pycemaker.reports.nbformat_first import nbformat  # servers start without it
+            from pycemaker.reports.fast_nbformat import nbformat  # servers start without it
 
             content = nbformat.reads(json.dumps(content), as_version=_LATEST)  # type: ignore[no-untyped-call]
         cells = [_whole_cell(cell) for cell in content["cells"]]

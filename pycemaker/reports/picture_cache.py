@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from pycemaker.reports.charts import chart_library, draw_chart
-from pycemaker.reports.formulas import draw_formula
+from pycemaker.reports.chart_exporters import chart_library, draw_chart
 from pycemaker.reports.pictures import RASTER, SHARPNESS, SVG, MailPicture, PictureUnusable, decoded, mail_picture
+from pycemaker.reports.tex_formulas import draw_formula
 
 
 class PictureCache:

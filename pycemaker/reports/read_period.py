@@ -6,10 +6,10 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
-from pycemaker.cache.collection_ends import absence
-from pycemaker.cache.hour_samples import HourSamples
-from pycemaker.cache.store import Store
-from pycemaker.cache.summary_store import SummaryStore
+from pycemaker.cache.newest_samples import absence
+from pycemaker.cache.sample_store import Store
+from pycemaker.cache.stored_hour_samples import HourSamples
+from pycemaker.cache.stored_hour_summaries import SummaryStore
 from pycemaker.i18n import language
 from pycemaker.metrics import METRICS, Metric
 from pycemaker.mongo.database import Database, open_database

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from pycemaker.reports.nbformat_first import nbformat
+from pycemaker.reports.fast_nbformat import nbformat
 
 # isort: split
 import lxml.html
@@ -28,15 +28,13 @@ from pycemaker.errors import NothingToSend
 from pycemaker.i18n import language
 from pycemaker.i18n.language import _
 from pycemaker.presentation import mail_width
-from pycemaker.reports.fragments import put_pictures
 from pycemaker.reports.headline import read_data_digest, read_headline
+from pycemaker.reports.html_placeholders import put_pictures
 from pycemaker.reports.inline_styles import inline_page
 from pycemaker.reports.lint import HTML_BYTES
 from pycemaker.reports.missing_glyphs import missing_glyphs
-from pycemaker.reports.model import Figure, Page
 from pycemaker.reports.notebook_file import Json
-from pycemaker.reports.notices import Link
-from pycemaker.reports.outputs import (
+from pycemaker.reports.notebook_for_readers import (
     HTML_CHARACTERS,
     PAGE_CHARACTERS,
     leave_out,
@@ -44,7 +42,9 @@ from pycemaker.reports.outputs import (
     showable,
     shown_by_cell,
 )
+from pycemaker.reports.notices import Link
 from pycemaker.reports.picture_cache import PictureCache
+from pycemaker.reports.report_model import Figure, Page
 from pycemaker.reports.sanitize import sanitize_html
 from pycemaker.settings import TEMPLATES
 from pycemaker.window import Window

@@ -18,9 +18,9 @@ import psutil
 
 from pycemaker.errors import NotebookFailed, NotebookUnusable
 from pycemaker.reports.attachments.pdf import find_chromium
-from pycemaker.reports.catalogue import every_notebook
+from pycemaker.reports.notebook_catalogue import every_notebook
 from pycemaker.settings import NOTEBOOKS, Settings
-from pycemaker.telemetry.check_runner import FAIL, OK, WARN, Outcome
+from pycemaker.telemetry.health_checks import FAIL, OK, WARN, Outcome
 from pycemaker.tools import unsafe_settings
 
 LEAST_FREE_BYTES, FEW_FREE_BYTES = 256 * 2**20, 2 * 2**30
@@ -86,7 +86,7 @@ def check_zones(zone: ZoneInfo) -> Outcome:
 
 def check_fonts() -> Outcome:
     """Checks which signs figures can be drawn with: the bundled font has letters; others have the rest."""
-    from pycemaker.presentation.figures.sheet import FONT, MORE_SIGNS, font_families
+    from pycemaker.presentation.figures.canvas import FONT, MORE_SIGNS, font_families
 
     lacking = [signs for signs, names in MORE_SIGNS.items() if not set(names) & set(font_families())]
     if not lacking:

@@ -10,10 +10,10 @@ from pathlib import Path
 import psutil
 
 from pycemaker.errors import PycemakerError
-from pycemaker.reports.catalogue import Notebook
-from pycemaker.reports.model import ReportRequest
+from pycemaker.reports.notebook_catalogue import Notebook
+from pycemaker.reports.report_model import ReportRequest
 from pycemaker.settings import Settings
-from pycemaker.tools.hard_intervals import HardInterval
+from pycemaker.tools.breaking_intervals import HardInterval
 from pycemaker.tools.preview_builder import RECIPIENT, PreviewBuilder
 from pycemaker.window import Window
 

@@ -11,7 +11,7 @@ from string import Template
 
 from pycemaker import brand
 from pycemaker.reports.lint import STYLE_CHARACTERS, Flaw
-from pycemaker.reports.model import Page
+from pycemaker.reports.report_model import Page
 from pycemaker.tools.mail_clients import CLIENTS, CLIPPED_BYTES, ClientView, MailClient, show
 
 _FIGURE = re.compile(r'"figure:([^"]+)"')

@@ -32,7 +32,7 @@ from pycemaker.mongo.database import Database, one_exchange, open_database
 from pycemaker.mongo.indexes import KEY
 from pycemaker.reports.firebase import FirebaseFigures
 from pycemaker.settings import Settings
-from pycemaker.telemetry.check_runner import FAIL, OK, SKIP, WARN, Check, Outcome
+from pycemaker.telemetry.health_checks import FAIL, OK, SKIP, WARN, Check, Outcome
 from pycemaker.tools import unsafe_settings
 
 DATABASE_SECONDS = 70.0

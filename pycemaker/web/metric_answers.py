@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
-from pycemaker.cache.store import SampleRead
+from pycemaker.cache.sample_store import SampleRead
 from pycemaker.series.batches import Batch
 from pycemaker.series.downsample import Downsampler
 from pycemaker.web import etags, response_bodies
-from pycemaker.web.formats import BROKEN_OFF, Shape, write
+from pycemaker.web.answer_formats import BROKEN_OFF, Shape, write
 from pycemaker.window import Window, to_iso_text
 
 WHOLE_BYTES = 1_000_000

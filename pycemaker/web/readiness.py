@@ -11,13 +11,13 @@ from functools import partial
 from pathlib import Path
 
 from pycemaker import i18n
-from pycemaker.cache.store import Store
+from pycemaker.cache.sample_store import Store
 from pycemaker.collect.sources import read_sources
 from pycemaker.errors import DatabaseUnreachable, IndexesNotReady, PycemakerError, RightMissing
 from pycemaker.jobs.job_store import JobStore
 from pycemaker.metrics import METRICS
 from pycemaker.settings import Settings
-from pycemaker.telemetry.check_runner import FAIL, OK, WARN, Check, CheckRunner, Outcome
+from pycemaker.telemetry.health_checks import FAIL, OK, WARN, Check, CheckRunner, Outcome
 from pycemaker.web.services import Services
 
 BOUND_SECONDS = 2.5

@@ -20,7 +20,7 @@ from pycemaker import stats
 from pycemaker.errors import PycemakerError
 from pycemaker.series.batches import Batch
 from pycemaker.series.downsample import Downsampler
-from pycemaker.telemetry.check_runner import OK, Outcome
+from pycemaker.telemetry.health_checks import OK, Outcome
 from pycemaker.window import Window, to_iso_text
 
 PLAIN_BYTES = 6_000_000

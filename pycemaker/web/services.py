@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
-from pycemaker.cache.store import Store
+from pycemaker.cache.sample_store import Store
 from pycemaker.jobs.report_service import ReportService
 from pycemaker.settings import NOTEBOOKS, Settings
 from pycemaker.telemetry.traffic import Traffic
 from pycemaker.web.access.access_control import AccessControl
-from pycemaker.web.access.rate_limits import RateLimits
+from pycemaker.web.access.rate_counter import RateLimits
 from pycemaker.web.middleware.in_flight import InFlight
 
 STREAMS = 32

@@ -13,13 +13,13 @@ from typing import Any
 
 import psutil
 
-from pycemaker.cache.store import Store
+from pycemaker.cache.sample_store import Store
 from pycemaker.columnar.encode import encode_batch, encode_columns
 from pycemaker.metrics import CPU
 from pycemaker.mongo.database import Database
 from pycemaker.mongo.reader import Reader
 from pycemaker.web import metric_answers
-from pycemaker.web.formats import Shape
+from pycemaker.web.answer_formats import Shape
 from pycemaker.window import since, to_epoch_ms
 from tests.bench.data import NOW, load_cpu, mongod
 

@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pycemaker.errors import PycemakerError
-from pycemaker.reports.catalogue import find_notebook
-from pycemaker.reports.model import ReportRequest
+from pycemaker.reports.notebook_catalogue import find_notebook
+from pycemaker.reports.report_model import ReportRequest
 from pycemaker.settings import from_mapping
 from pycemaker.tools.preview_builder import RECIPIENT, Preview, PreviewBuilder
 from pycemaker.window import Window

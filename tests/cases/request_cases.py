@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import server
-from pycemaker.cache.store import Store
+from pycemaker.cache.sample_store import Store
 from pycemaker.mongo import embedded
 from pycemaker.mongo.database import Database
 from pycemaker.settings import from_mapping

@@ -24,7 +24,7 @@ from pycemaker.jobs.report_service import ReportService
 from pycemaker.jobs.service_factory import make_report_service
 from pycemaker.mongo import embedded
 from pycemaker.mongo.database import Database
-from pycemaker.reports.model import ReportRequest
+from pycemaker.reports.report_model import ReportRequest
 from pycemaker.settings import ROOT, from_mapping
 from pycemaker.window import Window
 from tests.services.smtp import SmtpServer, smtp_server

@@ -8,7 +8,7 @@ from itertools import islice
 
 import pytest
 
-from pycemaker.cache.store import SampleRead, Store
+from pycemaker.cache.sample_store import SampleRead, Store
 from pycemaker.errors import DatabaseUnreachable
 from pycemaker.metrics import Metric
 from pycemaker.series.batches import Batch

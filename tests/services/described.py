@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import server
-from pycemaker.cache.store import Store
-from pycemaker.jobs.delivery_worker import MailTransport
+from pycemaker.cache.sample_store import Store
+from pycemaker.jobs.deliver_job import MailTransport
 from pycemaker.jobs.report_service import ReportService
 from pycemaker.mail.outbox import Outbox
 from pycemaker.mongo.database import Database

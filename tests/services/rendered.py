@@ -8,7 +8,7 @@ from pathlib import Path
 from pycemaker.jobs import states
 from pycemaker.jobs.report_service import ReportService
 from pycemaker.mail.compose import POLICY, compose
-from pycemaker.reports.model import Page, ReportRequest
+from pycemaker.reports.report_model import Page, ReportRequest
 from pycemaker.window import Window
 from tests.services.submissions import submit
 

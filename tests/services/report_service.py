@@ -9,16 +9,16 @@ from typing import Any, NoReturn
 
 from pycemaker import settings
 from pycemaker.errors import DatabaseUnreachable
-from pycemaker.jobs import result
-from pycemaker.jobs.delivery_worker import MailTransport
+from pycemaker.jobs import report_result
+from pycemaker.jobs.deliver_job import MailTransport
 from pycemaker.jobs.job_document import new_document
-from pycemaker.jobs.limits import JobLimits
+from pycemaker.jobs.job_limits import JobLimits
 from pycemaker.jobs.report_service import ReportService
 from pycemaker.jobs.service_factory import make_report_service
 from pycemaker.jobs.submission import Submission
 from pycemaker.mail.outbox import Outbox
 from pycemaker.mongo.database import Database
-from pycemaker.reports.model import Delivery, OnProgress, ReportRequest
+from pycemaker.reports.report_model import Delivery, OnProgress, ReportRequest
 from tests.services.submissions import limits_with, submit
 
 
@@ -35,13 +35,13 @@ def make(
     report_service.notebooks = request.notebook.parent
     report_id, _ = report_service.enqueue(request, submit(secrets.token_hex(8)), claimed=True)
     job = report_service.run_now(report_id, on_progress)
-    result.raise_unless_delivered(job)
-    return result.record(job)
+    report_result.raise_unless_delivered(job)
+    return report_result.record(job)
 
 
 def record_of(report_service: ReportService, report_id: str = "a-report") -> dict[str, Any]:
     """A report's record as it stands."""
-    return result.record(report_service.job_store.get(report_id))
+    return report_result.record(report_service.job_store.get(report_id))
 
 
 class AwayDatabase(Database):

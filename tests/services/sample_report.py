@@ -10,8 +10,8 @@ from unittest.mock import patch
 
 from pycemaker.collect import demo
 from pycemaker.mongo.database import Database
-from pycemaker.reports.catalogue import find_notebook
-from pycemaker.reports.model import ReportRequest
+from pycemaker.reports.notebook_catalogue import find_notebook
+from pycemaker.reports.report_model import ReportRequest
 from pycemaker.settings import from_mapping
 from pycemaker.tools.preview_builder import RECIPIENT, Preview, PreviewBuilder
 from pycemaker.window import Window

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from pycemaker.jobs.limits import JobLimits
+from pycemaker.jobs.job_limits import JobLimits
 from pycemaker.jobs.service_factory import job_limits
 from pycemaker.jobs.submission import Submission
 from pycemaker.settings import from_mapping

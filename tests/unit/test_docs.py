@@ -17,7 +17,7 @@ from bottle import Bottle
 import pycemaker
 import server
 from pycemaker.__main__ import main
-from pycemaker.cache.store import Store
+from pycemaker.cache.sample_store import Store
 from pycemaker.errors import every_error
 from pycemaker.jobs import states
 from pycemaker.jobs.service_factory import make_report_service
@@ -26,7 +26,7 @@ from pycemaker.mongo.database import Database
 from pycemaker.reports.attachments.kinds import KINDS
 from pycemaker.settings import ROOT, Settings, from_mapping
 from pycemaker.web.access.cross_site import CrossSite
-from pycemaker.web.formats import MEDIA_TYPES
+from pycemaker.web.answer_formats import MEDIA_TYPES
 from pycemaker.web.services import Services
 from tests.services.documents import NAME, README, every_document, rows, section, text_of
 from tests.unit.test_architecture import LAYERS
@@ -202,7 +202,7 @@ def test_operations_has_every_command() -> None:
 
 def test_operations_names_metrics_of_our_own_that_are_there() -> None:
     names = re.findall(r"`(pycemaker_[a-z_]+)`", section("docs/operations.md", "## Metrics"))
-    source = text_of("pycemaker/web/exposition.py")
+    source = text_of("pycemaker/web/prometheus_text.py")
     assert len(names) > 10
     assert [n for n in names if n.removesuffix("_total") not in source and n.removesuffix("_info") not in source] == []
 

@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pycemaker.analysis.coverage import COMPARABLE_SHARE, Coverage
 from pycemaker.analysis.findings import assessment
 from pycemaker.analysis.findings.assessment import (
     FEWEST_READINGS,
@@ -33,13 +32,13 @@ from pycemaker.analysis.findings.assessment import (
     unassessed,
     without_made_up,
 )
-from pycemaker.analysis.findings.blocks import Series, scaled, series
 from pycemaker.analysis.findings.critical_time import SampleGap, critical_time, new_high, sample_gaps
 from pycemaker.analysis.findings.episodes import Episode, find_episode
 from pycemaker.analysis.findings.extremes import LEAST_DAYS
-from pycemaker.analysis.findings.filling import find_filling
+from pycemaker.analysis.findings.filling_up import find_filling
 from pycemaker.analysis.findings.finding import CRITICAL, NOTICE, WARNING, Finding
 from pycemaker.analysis.findings.levels import Shift, find_shift
+from pycemaker.analysis.findings.time_blocks import Series, scaled, series
 from pycemaker.analysis.findings.wording import (
     critical_finding,
     filling_finding,
@@ -48,6 +47,7 @@ from pycemaker.analysis.findings.wording import (
     outage_finding,
     shift_finding,
 )
+from pycemaker.analysis.sample_coverage import COMPARABLE_SHARE, Coverage
 
 if TYPE_CHECKING:
     from pycemaker.series.period import Period

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pycemaker import i18n
-from pycemaker.analysis.coverage import COMPARABLE_SHARE, Coverage, coverage
 from pycemaker.analysis.findings.finding import CRITICAL, WARNING, Finding
+from pycemaker.analysis.sample_coverage import COMPARABLE_SHARE, Coverage, coverage
 from pycemaker.i18n.language import N_, _, ngettext
 from pycemaker.series.hour_summaries import HOUR_MS
 from pycemaker.window import to_epoch_ms

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from pycemaker.analysis.coverage import Coverage, Gap
 from pycemaker.analysis.findings.assessment import known_days, was_just_collected
-from pycemaker.analysis.findings.blocks import DAY_HOURS, Series
 from pycemaker.analysis.findings.extremes import greatest
 from pycemaker.analysis.findings.finding import Floor
+from pycemaker.analysis.findings.time_blocks import DAY_HOURS, Series
+from pycemaker.analysis.sample_coverage import Coverage, Gap
 from pycemaker.metrics import Metric
 from pycemaker.series.cadence import Cadence
 from pycemaker.series.robust import Floats

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pycemaker.analysis.findings.blocks import DAY_HOURS, HOUR_BLOCKS, LARGEST, WEEK_DAYS, Series, scaled
 from pycemaker.analysis.findings.extremes import LEAST_DAYS, doubled_at_first, floor, limit
+from pycemaker.analysis.findings.time_blocks import DAY_HOURS, HOUR_BLOCKS, LARGEST, WEEK_DAYS, Series, scaled
 from pycemaker.series.hour_summaries import BLOCK_MS
 from pycemaker.series.robust import Floats, median, running_median, smoothed
 

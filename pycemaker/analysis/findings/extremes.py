@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pycemaker.analysis.findings.blocks import DAY_HOURS, WEEK_DAYS
+from pycemaker.analysis.findings.time_blocks import DAY_HOURS, WEEK_DAYS
 from pycemaker.series.robust import Floats, median
 
 LEAST_DAYS = 1.0

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pycemaker.analysis.findings.blocks import DAY_HOURS, HOUR_BLOCKS, WEEK_DAYS, Series, rolling_medians, scaled
 from pycemaker.analysis.findings.extremes import LEAST_DAYS, doubled_at_first, floor, limit
+from pycemaker.analysis.findings.time_blocks import DAY_HOURS, HOUR_BLOCKS, WEEK_DAYS, Series, rolling_medians, scaled
 from pycemaker.series.robust import Floats, median
 
 _LEVEL_HOURS = 6

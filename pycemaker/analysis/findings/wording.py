@@ -15,11 +15,11 @@ from pycemaker.i18n.language import N_, _, ngettext, pgettext
 from pycemaker.window import to_epoch_ms
 
 if TYPE_CHECKING:
-    from pycemaker.analysis.findings.blocks import Series
     from pycemaker.analysis.findings.critical_time import CriticalTime, NewHigh, SampleGap
     from pycemaker.analysis.findings.episodes import Episode
-    from pycemaker.analysis.findings.filling import Filling
+    from pycemaker.analysis.findings.filling_up import Filling
     from pycemaker.analysis.findings.levels import Shift
+    from pycemaker.analysis.findings.time_blocks import Series
     from pycemaker.metrics import Metric
     from pycemaker.series.period import MetricPeriod
 

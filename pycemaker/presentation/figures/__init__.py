@@ -22,9 +22,9 @@ from pycemaker.i18n.language import _
 from pycemaker.metrics import METRICS, Metric
 from pycemaker.presentation.figures import alt_text, criticity_bar
 from pycemaker.presentation.figures.axes import Scale, Tick, reading_scale, time_ticks
+from pycemaker.presentation.figures.canvas import HEAD_Y, KEY_Y, WIDTH, Picture, Sheet, theme, tint
 from pycemaker.presentation.figures.criticity_bar import criticity_shares
 from pycemaker.presentation.figures.curve import DAY_MS, LARGEST, Curve, curves
-from pycemaker.presentation.figures.sheet import HEAD_Y, KEY_Y, WIDTH, Picture, Sheet, theme, tint
 from pycemaker.presentation.figures.small_courses import small_courses
 from pycemaker.series.batches import Columns
 from pycemaker.window import Window, from_epoch_ms, to_epoch_ms

@@ -12,7 +12,7 @@ from pycemaker.analysis.criticity import MOST_CRITICITIES, Criticity, leading
 from pycemaker.analysis.metric_summary import summarize_metric
 from pycemaker.i18n.language import _
 from pycemaker.presentation.figures import alt_text
-from pycemaker.presentation.figures.sheet import HEAD_Y, WIDTH, Picture, Sheet, theme, tint
+from pycemaker.presentation.figures.canvas import HEAD_Y, WIDTH, Picture, Sheet, theme, tint
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,7 +8,7 @@ import numpy as np
 
 from pycemaker import i18n
 from pycemaker.i18n.language import N_, _
-from pycemaker.presentation.figures.sheet import HEAD_Y, KEY_Y, Picture, Sheet, theme, tint
+from pycemaker.presentation.figures.canvas import HEAD_Y, KEY_Y, Picture, Sheet, theme, tint
 
 if TYPE_CHECKING:
     from pycemaker.analysis.capacity import Resource

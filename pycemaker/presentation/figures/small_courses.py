@@ -12,8 +12,8 @@ from pycemaker.analysis.metric_summary import summarize_metric
 from pycemaker.analysis.rates import in_rates
 from pycemaker.presentation.figures import alt_text
 from pycemaker.presentation.figures.axes import Tick, reading_scale, time_ticks
+from pycemaker.presentation.figures.canvas import WIDTH, Picture, Sheet, theme, tint
 from pycemaker.presentation.figures.curve import Curve, curves
-from pycemaker.presentation.figures.sheet import WIDTH, Picture, Sheet, theme, tint
 from pycemaker.window import to_epoch_ms
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ from pycemaker.reports.lint import MESSAGE_BYTES
 from pycemaker.window import to_iso_text
 
 if TYPE_CHECKING:
-    from pycemaker.reports.model import Page
+    from pycemaker.reports.report_model import Page
     from pycemaker.series.period import MetricPeriod
     from pycemaker.window import Window
 

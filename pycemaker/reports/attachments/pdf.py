@@ -21,7 +21,7 @@ from pycemaker.reports.artifact_names import FIGURES, PAGE, link_figures
 from pycemaker.reports.attachments.kinds import AttachmentFailed
 
 if TYPE_CHECKING:
-    from pycemaker.reports.model import Page
+    from pycemaker.reports.report_model import Page
 
 LIMIT_SECONDS = 45
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from pycemaker.parsing.address_pattern import mask_addresses
+from pycemaker.parsing.quoted_addresses import mask_addresses
 
 _QUOTE = '"'
 _SERVER_TEXTS = ("reply", "reason", "refusals", "error")

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from pycemaker.errors import TooManyStreams
-from pycemaker.web.error_handling import refuse
+from pycemaker.web.error_answers import refuse
 from pycemaker.web.wsgi import Application, Environ, StartResponse
 
 MOST_BYTES = 48 * 2**20

@@ -16,8 +16,8 @@ from typing import Any
 
 from cachetools import LRUCache
 
+from pycemaker.web.answer_formats import shape_key
 from pycemaker.web.etags import matches
-from pycemaker.web.formats import shape_key
 from pycemaker.web.wsgi import FROM_CACHE, ROUTE, Application, Environ, StartResponse
 
 IS_VALID = "pycemaker.is_valid"

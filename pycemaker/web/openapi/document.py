@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from importlib.metadata import version
 
 from pycemaker.parsing.route_paths import template
-from pycemaker.reports.catalogue import Notebook, every_notebook
+from pycemaker.reports.notebook_catalogue import Notebook, every_notebook
 from pycemaker.settings import Settings
 from pycemaker.web.openapi import read_operations, report_operations
 from pycemaker.web.openapi.components import HEADERS, PARAMETERS, SCHEMAS, path_parameter

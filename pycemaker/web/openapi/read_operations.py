@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pycemaker.errors import InvalidDate, InvalidParameter, InvalidRange, TooManyStreams, UnknownMetric
 from pycemaker.series.downsample import FEWEST, MOST
-from pycemaker.web.formats import MEDIA_TYPES
+from pycemaker.web.answer_formats import MEDIA_TYPES
 from pycemaker.web.openapi.components import INSTANT, METRIC_NAMES, TEXT, array_of, json_object, query_parameter
 from pycemaker.web.openapi.operation import DATABASE, Json, Kind, Operation, ResponseSpec, ref
 

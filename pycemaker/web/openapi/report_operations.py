@@ -8,7 +8,7 @@ from dataclasses import replace
 from pycemaker import errors
 from pycemaker.parsing.route_paths import REPORT_RULE, REPORTS_PATH, UNSUBSCRIBE_PREFIX
 from pycemaker.reports.attachments.kinds import KINDS
-from pycemaker.reports.catalogue import DEFAULT_NOTEBOOK, Notebook
+from pycemaker.reports.notebook_catalogue import DEFAULT_NOTEBOOK, Notebook
 from pycemaker.reports.parameters import own_parameters
 from pycemaker.web.openapi.components import TEXT, array_of, json_object, query_parameter
 from pycemaker.web.openapi.operation import DATABASE, Json, Kind, Operation, ResponseSpec, ref

@@ -11,7 +11,7 @@ import numpy as np
 
 from pycemaker import i18n, stats
 from pycemaker.analysis.rates import in_rates
-from pycemaker.cache.store import Store
+from pycemaker.cache.sample_store import Store
 from pycemaker.metrics import METRICS, Metric
 from pycemaker.parsing.route_paths import REPORT_PREFIX, REPORT_RULE, template
 from pycemaker.series.batches import Columns, no_columns

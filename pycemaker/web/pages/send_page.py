@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from pycemaker import i18n
 from pycemaker.i18n.language import _
 from pycemaker.parsing.route_paths import REPORTS_PATH
-from pycemaker.reports.model import ReportRequest
+from pycemaker.reports.report_model import ReportRequest
 from pycemaker.web.pages import form_page
 from pycemaker.web.pages.templating import markup, strong
 

@@ -16,8 +16,8 @@ from pycemaker import errors
 from pycemaker.metrics import find_metric
 from pycemaker.telemetry.request_ids import REQUEST_ID
 from pycemaker.web import metric_answers
+from pycemaker.web.answer_formats import Shape, parse_shape
 from pycemaker.web.etags import matches
-from pycemaker.web.formats import Shape, parse_shape
 from pycemaker.web.middleware.response_cache import IS_VALID
 from pycemaker.web.services import STREAMS, Services
 from pycemaker.window import parse_instant, parse_window, since

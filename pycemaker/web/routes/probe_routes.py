@@ -5,10 +5,10 @@ from __future__ import annotations
 from bottle import Bottle, request, response
 
 from pycemaker.errors import NotReady
-from pycemaker.telemetry.check_runner import FAIL, OK
+from pycemaker.telemetry.health_checks import FAIL, OK
 from pycemaker.web import response_bodies
-from pycemaker.web.error_handling import json_response
-from pycemaker.web.exposition import exposition
+from pycemaker.web.error_answers import json_response
+from pycemaker.web.prometheus_text import exposition
 from pycemaker.web.readiness import readiness
 from pycemaker.web.services import Services
 

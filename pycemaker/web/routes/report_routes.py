@@ -11,17 +11,17 @@ from bottle import Bottle, HTTPError, request, response
 
 from pycemaker import errors
 from pycemaker.i18n.language import speaking
-from pycemaker.jobs import result
+from pycemaker.jobs import report_result
 from pycemaker.jobs.job_document import JobDocument
 from pycemaker.parsing.addresses import parse_recipients
 from pycemaker.parsing.route_paths import REPORT_RULE, REPORTS_PATH
-from pycemaker.reports import catalogue
+from pycemaker.reports import notebook_catalogue
 from pycemaker.reports.attachments.kinds import parse_kinds
-from pycemaker.reports.model import ReportRequest
+from pycemaker.reports.report_model import ReportRequest
 from pycemaker.telemetry.request_ids import REQUEST_ID
 from pycemaker.web import response_bodies
 from pycemaker.web.access.browser_actions import ActionPolicy
-from pycemaker.web.error_handling import json_response
+from pycemaker.web.error_answers import json_response
 from pycemaker.web.pages import form_page, send_page
 from pycemaker.web.request_parameters import RequestParameters, idempotency_key, parameters
 from pycemaker.web.services import Services
@@ -38,12 +38,12 @@ def add_report(app: Bottle, services: Services) -> None:
     def notebooks() -> bytes:
         services.access_control.check_token(request.environ)
         base_path = services.settings.base_path
-        listed = [each | _under(base_path, each) for each in catalogue.listing(services.notebooks)]
+        listed = [each | _under(base_path, each) for each in notebook_catalogue.listing(services.notebooks)]
         return json_response({"notebooks": listed})
 
     def confirm_page(date_now: str, time_range: str, email_to: str) -> bytes:
         _, report_request = _read_request(services, date_now, time_range, email_to)
-        title = catalogue.find_notebook(report_request.notebook.stem, services.notebooks).title
+        title = notebook_catalogue.find_notebook(report_request.notebook.stem, services.notebooks).title
         with speaking(services.settings.report_language):
             return _html(send_page.question(report_request, title, services.settings.timezone))
 
@@ -111,13 +111,13 @@ def _submit(services: Services, report_request: ReportRequest) -> str:
 
 def _answer(entry: JobDocument, base_path: str) -> bytes:
     """200 for a delivered report, 202 for one in work; raises the error of any other."""
-    if result.is_open(entry):
+    if report_result.is_open(entry):
         url = f"{base_path}{REPORTS_PATH}/{entry['_id']}.json"
         response.status = 202
         response.set_header("Location", url)
-        return json_response(response_bodies.report_accepted(result.record(entry), url))
-    result.raise_unless_delivered(entry)
-    return json_response(response_bodies.report(result.record(entry)))
+        return json_response(response_bodies.report_accepted(report_result.record(entry), url))
+    report_result.raise_unless_delivered(entry)
+    return json_response(response_bodies.report(report_result.record(entry)))
 
 
 def _waits(given: object) -> bool:
@@ -147,7 +147,8 @@ def _report_request(
         if not settings.allows_recipient(address):
             raise errors.RecipientNotAllowed(address=address)
     attach = parse_kinds(_names(given.pop("attach", "")))
-    notebook = catalogue.find_notebook(str(given.pop("notebook", catalogue.DEFAULT_NOTEBOOK)), services.notebooks)
+    name = str(given.pop("notebook", notebook_catalogue.DEFAULT_NOTEBOOK))
+    notebook = notebook_catalogue.find_notebook(name, services.notebooks)
     more = notebook.read(given.texts) | notebook.read_values(given.values)
     return ReportRequest(
         secrets.token_urlsafe(16), notebook.path, window, recipients, more, attach, date_now, REQUEST_ID.get()

@@ -10,13 +10,13 @@ from typing import Any
 from bottle import Bottle, request, response
 
 from pycemaker.errors import InvalidDate, InvalidParameter, OnlyHere, UnknownReport
-from pycemaker.jobs import result
+from pycemaker.jobs import report_result
 from pycemaker.jobs.job_document import JobDocument
 from pycemaker.parsing.route_paths import REPORTS_PATH
 from pycemaker.reports.artifact_names import EXECUTED_NOTEBOOK, MESSAGE
 from pycemaker.web import stored_report
 from pycemaker.web.access.redaction import redact_addresses
-from pycemaker.web.error_handling import json_response
+from pycemaker.web.error_answers import json_response
 from pycemaker.web.pages import report_list
 from pycemaker.web.pages.home import prefers_html
 from pycemaker.web.request_parameters import query
@@ -75,7 +75,7 @@ def _record(services: Services, report_id: str) -> bytes:
 
 def _visible_record(services: Services, entry: JobDocument) -> dict[str, Any]:
     """The job's record as this caller may see it."""
-    record = result.record(entry)
+    record = report_result.record(entry)
     return record if services.access_control.may_see_addresses(request.environ) else redact_addresses(record)
 
 

@@ -11,9 +11,9 @@ from pycemaker.mail.signing_keys import SigningKeys
 from pycemaker.mail.suppressions import EVERY_REPORT, RECIPIENT, Suppressions
 from pycemaker.mail.unsubscribe import Subscription
 from pycemaker.parsing.route_paths import UNSUBSCRIBE_PREFIX
-from pycemaker.reports.catalogue import find_notebook
+from pycemaker.reports.notebook_catalogue import find_notebook
 from pycemaker.web.access.browser_actions import ActionPolicy
-from pycemaker.web.error_handling import json_response
+from pycemaker.web.error_answers import json_response
 from pycemaker.web.pages import form_page, unsubscribe_page
 from pycemaker.web.pages.home import prefers_html
 from pycemaker.web.services import Services

@@ -21,7 +21,7 @@ from typing import Any
 import orjson
 import pytest
 
-from pycemaker.cache.store import Store
+from pycemaker.cache.sample_store import Store
 from pycemaker.mongo.database import Database
 from tests.integration.web.test_routes import app_over
 from tests.services.replica import replica_set

@@ -12,7 +12,7 @@ from pycemaker.__main__ import main
 from pycemaker.collect import demo
 from pycemaker.jobs.report_service import ReportService
 from pycemaker.mongo.database import Database
-from pycemaker.reports.model import ReportRequest
+from pycemaker.reports.report_model import ReportRequest
 from pycemaker.settings import ROOT, from_mapping
 from pycemaker.tools.preview_builder import RECIPIENT, PreviewBuilder
 from pycemaker.window import Window

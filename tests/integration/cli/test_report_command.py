@@ -19,7 +19,7 @@ from pycemaker.errors import DatabaseUnreachable
 from pycemaker.jobs import states
 from pycemaker.jobs.report_service import ReportService
 from pycemaker.mongo.database import Database
-from pycemaker.reports.model import ReportRequest
+from pycemaker.reports.report_model import ReportRequest
 from pycemaker.settings import ROOT, from_mapping
 from tests.integration.jobs.test_reports import request_for
 from tests.services.process import all_gone

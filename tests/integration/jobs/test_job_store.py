@@ -22,7 +22,7 @@ from pycemaker.jobs.job_document import new_recipients, public_fields
 from pycemaker.jobs.job_store import MOST_REFUSALS, JobStore, LeaseLost
 from pycemaker.jobs.submission import make_repeat_key, submission_of
 from pycemaker.mongo.database import Database
-from pycemaker.reports.model import ReportRequest
+from pycemaker.reports.report_model import ReportRequest
 from pycemaker.settings import ROOT
 from pycemaker.window import Window
 from tests.services.stored_jobs import edit_job

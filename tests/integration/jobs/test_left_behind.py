@@ -19,10 +19,10 @@ import psutil
 import pytest
 
 from pycemaker import errors
+from pycemaker.jobs.report_process import ReportProcess
 from pycemaker.jobs.report_service import ReportService
-from pycemaker.jobs.subprocess_runner import ReportProcess
 from pycemaker.mongo.database import Database
-from pycemaker.reports.model import ReportRequest
+from pycemaker.reports.report_model import ReportRequest
 from pycemaker.settings import ROOT
 from pycemaker.window import Window
 from tests.services.process import all_gone

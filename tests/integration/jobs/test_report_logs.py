@@ -13,10 +13,10 @@ import pytest
 
 from pycemaker import errors
 from pycemaker.jobs import states
+from pycemaker.jobs.report_process import ReportProcess
 from pycemaker.jobs.report_service import ReportService
-from pycemaker.jobs.subprocess_runner import ReportProcess
 from pycemaker.mongo.database import Database
-from pycemaker.reports.model import ReportRequest
+from pycemaker.reports.report_model import ReportRequest
 from pycemaker.settings import from_mapping
 from pycemaker.telemetry import logs
 from pycemaker.window import Window
@@ -73,7 +73,7 @@ def test_each_recipient_has_a_line_with_the_message_s_id_and_what_the_server_sai
         put_requested(database, report_service, "a-report")
         lines()
         deliver(report_service, "a-report")
-    told = [line for line in lines() if line["logger"] == "pycemaker.jobs.delivery_worker"]
+    told = [line for line in lines() if line["logger"] == "pycemaker.jobs.deliver_job"]
     assert [(line["level"], line["message"], line["request_id"]) for line in told] == [
         (level, f"report a-report, recipient {place}: {state}", "asked-a-report") for place in (1, 2)
     ]
@@ -125,7 +125,7 @@ def test_a_report_that_was_made_says_so(database: Database, database_url: str, t
     report_service = service_of(database, PLAIN | {"DATA_DIR": str(tmp_path), "MONGO_DB_URL": database_url})
     request = ReportRequest("a-report", notebook_of(tmp_path, FIGURE), Window(NOW, 6), ("a@b.com",), request_id="r-7")
     make(report_service, request)
-    told = [line for line in lines() if line["logger"] == "pycemaker.jobs.render_worker"]
+    told = [line for line in lines() if line["logger"] == "pycemaker.jobs.render_job"]
     (line,) = told
     assert (line["level"], line["message"], line["request_id"]) == ("info", "report a-report: made", "r-7")
     assert line["seconds"] > 0

@@ -24,12 +24,12 @@ import pytest
 from pycemaker import errors
 from pycemaker.collect import demo
 from pycemaker.jobs import states
-from pycemaker.jobs.delivery_worker import MailTransport
-from pycemaker.jobs.render_worker import MOST_RUNS
+from pycemaker.jobs.deliver_job import MailTransport
+from pycemaker.jobs.render_job import MOST_RUNS
 from pycemaker.jobs.report_service import ReportService
 from pycemaker.mail.outbox import Outbox
 from pycemaker.mongo.database import Database
-from pycemaker.reports.model import ReportRequest
+from pycemaker.reports.report_model import ReportRequest
 from pycemaker.settings import ROOT
 from pycemaker.window import Window
 from tests.services.process import all_gone

@@ -13,7 +13,7 @@ from pycemaker.jobs import states
 from pycemaker.jobs.report_service import ReportService
 from pycemaker.mongo.database import Database
 from pycemaker.reports.firebase import FirebaseFigures
-from pycemaker.reports.model import Figure
+from pycemaker.reports.report_model import Figure
 from tests.services.rendered import put_rendered
 from tests.services.report_service import service_of
 from tests.services.storage import Storage, storage_emulator

@@ -19,7 +19,7 @@ from pycemaker.errors import MailRefused
 from pycemaker.mail.compose import POLICY, compose
 from pycemaker.mail.outbox import Outbox
 from pycemaker.mail.smtp import SmtpSender
-from pycemaker.reports.model import Delivery, Figure, Page, Send
+from pycemaker.reports.report_model import Delivery, Figure, Page, Send
 from tests.services.smtp import DRIP, DROP, SILENT, SmtpServer, smtp_server
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 400

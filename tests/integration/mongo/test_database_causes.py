@@ -10,7 +10,7 @@ import pymongo
 import pytest
 
 import server
-from pycemaker.cache.store import Store
+from pycemaker.cache.sample_store import Store
 from pycemaker.cli import startup
 from pycemaker.errors import DatabaseTlsFailed, DatabaseUnreachable, InvalidSettings, NoPrimary, WrongReplicaSet
 from pycemaker.metrics import METRICS

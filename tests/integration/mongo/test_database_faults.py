@@ -24,7 +24,7 @@ import pytest
 from pymongo.errors import InvalidOperation, OperationFailure, PyMongoError
 
 import server
-from pycemaker.cache.store import BATCH_DOCUMENTS, Store
+from pycemaker.cache.sample_store import BATCH_DOCUMENTS, Store
 from pycemaker.errors import DatabaseUnreachable, InvalidSettings
 from pycemaker.metrics import CPU
 from pycemaker.mongo import embedded, mongod_address

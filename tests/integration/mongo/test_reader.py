@@ -13,10 +13,10 @@ import pytest
 from bson import Code, Decimal128, Int64, MaxKey, MinKey, ObjectId, Regex, Timestamp
 from pymongo.errors import OperationFailure
 
-from pycemaker.cache.store import Store
+from pycemaker.cache.sample_store import Store
 from pycemaker.columnar.split import Documents
 from pycemaker.metrics import CPU
-from pycemaker.mongo import pages
+from pycemaker.mongo import document_pages
 from pycemaker.mongo.database import Database
 from pycemaker.mongo.indexes import KEY
 from pycemaker.mongo.reader import Reader
@@ -115,7 +115,7 @@ def both_ways(database: Database, hours: float = 30) -> tuple[bytes, bytes]:
 def test_pages_of_any_size_are_the_documents_of_a_cursor(
     store: Store, database: Database, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
-    monkeypatch.setattr(pages, "PAGE_DOCUMENTS", size)
+    monkeypatch.setattr(document_pages, "PAGE_DOCUMENTS", size)
     paged, plain = both_ways(database, 30 if size > 50 else 0.5)
     assert paged == plain
     assert len(plain) > 10_000
@@ -124,7 +124,7 @@ def test_pages_of_any_size_are_the_documents_of_a_cursor(
 def test_pages_end_and_begin_anywhere_among_samples_of_one_instant_and_ids_of_any_kind(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pages, "PAGE_DOCUMENTS", 3)
+    monkeypatch.setattr(document_pages, "PAGE_DOCUMENTS", 3)
     ids: list[Any] = ["a", "b\u00e9", 1, 2.5, float("nan"), Int64(2**60), {"x": [1]}, b"1", True, Regex("x", "i"), ObjectId(),
                       datetime(2020, 1, 1, tzinfo=UTC), Decimal128("1.5"), None, MinKey(), MaxKey(), Timestamp(1, 1), Code("x")]  # fmt: skip
     for seconds in (10, 5):
@@ -153,7 +153,7 @@ def test_documents_too_long_for_one_reply_come_in_more_of_them(database: Databas
 def test_lists_of_times_that_come_while_pages_are_read_cost_no_sample(
     store: Store, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pages, "PAGE_DOCUMENTS", 3)
+    monkeypatch.setattr(document_pages, "PAGE_DOCUMENTS", 3)
     reader = Reader(database)
     stretch = to_epoch_ms(NOW - timedelta(seconds=101)), None
     expected = joined(reader.read_ahead(CPU, *stretch))

@@ -19,17 +19,17 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 import server
-from pycemaker.cache.store import Store
+from pycemaker.cache.sample_store import Store
 from pycemaker.collect import demo
-from pycemaker.i18n.catalogues import read_catalogue
 from pycemaker.i18n.language import LANGUAGES, speaking
+from pycemaker.i18n.message_catalogues import read_catalogue
 from pycemaker.mail.compose import compose
 from pycemaker.mail.signing_keys import SigningKeys
 from pycemaker.mail.unsubscribe import UnsubscribeHeaders
 from pycemaker.mongo.database import Database
-from pycemaker.reports.model import ReportRequest
-from pycemaker.reports.outputs import HTML_CHARACTERS
+from pycemaker.reports.notebook_for_readers import HTML_CHARACTERS
 from pycemaker.reports.render import render_page
+from pycemaker.reports.report_model import ReportRequest
 from pycemaker.settings import ROOT, from_mapping
 from pycemaker.tools.preview_builder import PreviewBuilder
 from pycemaker.web.services import Services

@@ -18,7 +18,7 @@ import pytest
 from pycemaker.jobs.report_service import ReportService
 from pycemaker.mongo.database import Database
 from pycemaker.reports.attachments.pdf import find_chromium
-from pycemaker.reports.model import ReportRequest
+from pycemaker.reports.report_model import ReportRequest
 from pycemaker.settings import ROOT
 from pycemaker.window import Window
 from tests.services.report_service import make, service_of

@@ -15,7 +15,7 @@ import pytest
 from pycemaker.errors import StorageRefused
 from pycemaker.parsing.setting_values import FirebaseKey
 from pycemaker.reports.firebase import FirebaseFigures
-from pycemaker.reports.model import Figure
+from pycemaker.reports.report_model import Figure
 from tests.services.storage import DRIP, SILENT, Answer, Storage, make_key, refusing_storage, storage_emulator
 
 FIGURES = tuple(

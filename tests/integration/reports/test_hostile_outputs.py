@@ -13,8 +13,8 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from pycemaker.reports.model import Page
 from pycemaker.reports.render import render_page
+from pycemaker.reports.report_model import Page
 from tests.services.canary import CHROMIUM, Canary, canary, show_in_chromium
 from tests.services.hostile import FETCHES, MARKDOWN, RUNS, filled
 from tests.services.periods import SAO_PAULO, WINDOW

@@ -12,7 +12,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 from pycemaker.errors import NotebookFailed
-from pycemaker.jobs.collaborators import forbidden_texts
+from pycemaker.jobs.pipeline_factory import forbidden_texts
 from pycemaker.reports.execute import ReadyKernel, run_notebook
 from pycemaker.settings import from_mapping
 from pycemaker.telemetry.logs import Masker

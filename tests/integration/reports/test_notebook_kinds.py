@@ -15,8 +15,8 @@ from PIL import Image
 
 from pycemaker.errors import NothingToSend
 from pycemaker.reports.local_pictures import keep_local_pictures
-from pycemaker.reports.model import Page
 from pycemaker.reports.render import render_page
+from pycemaker.reports.report_model import Page
 from tests.services.periods import SAO_PAULO, WINDOW
 
 SVG = (
@@ -192,7 +192,7 @@ def test_a_picture_that_is_not_shown_leaves_a_sentence_and_a_line(tmp_path: Path
 def test_what_only_a_script_shows_is_a_sentence_with_a_link_and_a_line(
     tmp_path: Path, data: dict[str, Any], kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pycemaker.reports.charts.find_spec", lambda _name: None)
+    monkeypatch.setattr("pycemaker.reports.chart_exporters.find_spec", lambda _name: None)
     page = rendered(tmp_path, new_markdown_cell("a"), shown(data), public_url="https://monitor.example.com")
     sentence = f"Aqui há um conteúdo interativo ({kind}), que só funciona no Jupyter."
     assert f"<em>{sentence}</em> <a" in page.html

@@ -11,7 +11,7 @@ import pytest
 from papermill.exceptions import PapermillExecutionError
 
 import server
-from pycemaker.cache.store import Store
+from pycemaker.cache.sample_store import Store
 from pycemaker.collect import demo
 from pycemaker.collect.sample_document import sample_document
 from pycemaker.jobs.report_service import ReportService

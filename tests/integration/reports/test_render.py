@@ -17,8 +17,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from pycemaker import brand
 from pycemaker.errors import NothingToSend
-from pycemaker.reports.model import Page
 from pycemaker.reports.render import HTML_BYTES, render_page, warm
+from pycemaker.reports.report_model import Page
 from pycemaker.settings import ROOT
 from tests.services.periods import SAO_PAULO, WINDOW
 

@@ -24,14 +24,14 @@ import psutil
 import pytest
 
 from pycemaker.__main__ import main
-from pycemaker.cache.store import Store
+from pycemaker.cache.sample_store import Store
 from pycemaker.mail.smtp import SmtpSender
 from pycemaker.metrics import METRICS
 from pycemaker.mongo.database import Database
 from pycemaker.reports.attachments.pdf import find_chromium
 from pycemaker.reports.firebase import FirebaseFigures
 from pycemaker.settings import ROOT, from_mapping
-from pycemaker.telemetry.check_runner import FAIL, OK, SKIP, WARN, Check, CheckRunner, Outcome
+from pycemaker.telemetry.health_checks import FAIL, OK, SKIP, WARN, Check, CheckRunner, Outcome
 from pycemaker.tools import machine_checks, service_checks, unsafe_settings
 from pycemaker.tools.service_checks import SharedConnection
 from tests.services.smtp import DRIP, SILENT, SmtpServer, smtp_server
@@ -392,7 +392,7 @@ def test_the_browser_that_prints_pdfs_is_the_one_that_is_looked_for(
 
 
 def test_fonts_and_chromium_are_found_or_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pycemaker.presentation.figures.sheet.font_families", lambda: ("DejaVu Sans", "Symbola"))
+    monkeypatch.setattr("pycemaker.presentation.figures.canvas.font_families", lambda: ("DejaVu Sans", "Symbola"))
     assert machine_checks.check_fonts() == Outcome(
         OK,
         "figures are drawn with DejaVu Sans, which has no signs for Chinese, Japanese and Korean"

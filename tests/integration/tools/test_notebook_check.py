@@ -10,8 +10,8 @@ import pytest
 
 from pycemaker.__main__ import main
 from pycemaker.cli import check_command
-from pycemaker.reports.catalogue import find_notebook
-from pycemaker.tools.hard_intervals import every_case
+from pycemaker.reports.notebook_catalogue import find_notebook
+from pycemaker.tools.breaking_intervals import every_case
 from tests.integration.jobs.test_reports import FIGURE
 
 

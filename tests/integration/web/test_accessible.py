@@ -12,12 +12,12 @@ import pytest
 from playwright.sync_api import Browser
 
 import server
-from pycemaker.cache.store import Store
+from pycemaker.cache.sample_store import Store
 from pycemaker.mail.suppressions import RECIPIENT, Suppression
 from pycemaker.mail.unsubscribe import Subscription
 from pycemaker.mongo import embedded
 from pycemaker.mongo.database import Database
-from pycemaker.reports.model import ReportRequest
+from pycemaker.reports.report_model import ReportRequest
 from pycemaker.settings import from_mapping
 from pycemaker.web.pages import unsubscribe_page
 from pycemaker.web.services import Services

@@ -18,7 +18,7 @@ import pytest
 
 import server
 from pycemaker.cache import metric_cache
-from pycemaker.cache.store import Store
+from pycemaker.cache.sample_store import Store
 from pycemaker.mongo.database import Database
 from pycemaker.series.batches import Batch
 from pycemaker.settings import from_mapping

@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 import server
 from pycemaker import errors
-from pycemaker.cache.store import Store
+from pycemaker.cache.sample_store import Store
 from pycemaker.jobs import states
 from pycemaker.mongo.database import Database
 from pycemaker.settings import from_mapping

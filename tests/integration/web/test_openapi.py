@@ -23,7 +23,7 @@ from openapi_spec_validator import validate
 
 import server
 from pycemaker import errors
-from pycemaker.cache.store import Store
+from pycemaker.cache.sample_store import Store
 from pycemaker.errors import every_error
 from pycemaker.metrics import METRICS
 from pycemaker.mongo.database import Database

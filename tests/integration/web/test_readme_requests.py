@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 import server
-from pycemaker.cache.store import Store
+from pycemaker.cache.sample_store import Store
 from pycemaker.collect import demo
 from pycemaker.jobs.service_factory import make_report_service
 from pycemaker.mongo.database import Database

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import server
-from pycemaker.cache.store import Store
+from pycemaker.cache.sample_store import Store
 from pycemaker.jobs import states
 from pycemaker.mongo.database import Database
 from pycemaker.settings import from_mapping

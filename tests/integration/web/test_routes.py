@@ -13,7 +13,7 @@ from bson import Decimal128, Int64, ObjectId
 
 import server
 from pycemaker import errors
-from pycemaker.cache.store import Store
+from pycemaker.cache.sample_store import Store
 from pycemaker.jobs.report_service import ReportService
 from pycemaker.metrics import METRICS
 from pycemaker.mongo.database import Database

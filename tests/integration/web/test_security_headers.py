@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import server
-from pycemaker.cache.store import Store
+from pycemaker.cache.sample_store import Store
 from pycemaker.settings import from_mapping
 from pycemaker.web.middleware.security_headers import PAGE_HEADERS, PURPOSES
 from pycemaker.web.services import Services

@@ -8,7 +8,7 @@ import pytest
 
 import server
 from pycemaker import brand
-from pycemaker.cache.store import Store
+from pycemaker.cache.sample_store import Store
 from pycemaker.jobs.report_service import ReportService
 from pycemaker.mongo.database import Database
 from pycemaker.settings import from_mapping

@@ -11,7 +11,7 @@ from pycemaker.errors import DatabaseUnreachable, NotAuthenticated, TokenInUrl, 
 from pycemaker.mongo.database import Database
 from pycemaker.settings import from_mapping
 from pycemaker.web.access.access_control import AccessControl
-from pycemaker.web.access.rate_limits import COLLECTION, RateLimits
+from pycemaker.web.access.rate_counter import COLLECTION, RateLimits
 
 TOKEN = "çorrect h0rse: battery"
 ON_THE_WIRE = TOKEN.encode().decode("latin-1")  # as WSGI hands it on

@@ -12,7 +12,7 @@ import pytest
 
 import server
 from pycemaker.__main__ import main
-from pycemaker.cache.store import Store
+from pycemaker.cache.sample_store import Store
 from pycemaker.errors import DatabaseUnreachable, UnknownLink
 from pycemaker.mail.compose import POLICY, compose, readdress
 from pycemaker.mail.signing_keys import COLLECTION as KEYS
@@ -20,7 +20,7 @@ from pycemaker.mail.signing_keys import SigningKey, SigningKeys
 from pycemaker.mail.suppressions import EVERY_REPORT, OPERATOR, RECIPIENT, Suppressions
 from pycemaker.mail.unsubscribe import Subscription, UnsubscribeHeaders, make_token, read_token
 from pycemaker.mongo.database import Database
-from pycemaker.reports.model import Page
+from pycemaker.reports.report_model import Page
 from pycemaker.settings import from_mapping
 from pycemaker.web.services import Services
 from tests.services.report_service import RecordingReportService

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 import server
-from pycemaker.cache.store import Store
+from pycemaker.cache.sample_store import Store
 from pycemaker.mongo.database import Database
 from pycemaker.settings import from_mapping
 from pycemaker.web.services import Services

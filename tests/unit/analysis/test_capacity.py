@@ -18,9 +18,9 @@ from pycemaker.analysis.findings.finding import CRITICAL, NOTICE
 from pycemaker.metrics import CPU, DISK, RESPONSE_TIME
 from pycemaker.presentation import capacity_tables
 from pycemaker.presentation.capacity_findings import capacity_findings, capacity_quiet
+from pycemaker.presentation.figures import forecast_line as outlooks
 from pycemaker.presentation.figures import heatmap
-from pycemaker.presentation.figures import outlook as outlooks
-from pycemaker.presentation.figures.sheet import Sheet
+from pycemaker.presentation.figures.canvas import Sheet
 from pycemaker.series.batches import Columns, no_columns
 from pycemaker.series.period import MetricPeriod, Period
 from pycemaker.window import Window, to_epoch_ms

@@ -13,7 +13,7 @@ from pycemaker.analysis.fill_forecast import Verdict
 from pycemaker.analysis.findings import find
 from pycemaker.metrics import DISK
 from pycemaker.presentation import capacity_tables
-from pycemaker.presentation.figures.outlook import outlook
+from pycemaker.presentation.figures.forecast_line import outlook
 from pycemaker.series.batches import Columns
 from pycemaker.series.hour_summaries import HOUR_MS, summarize
 from pycemaker.series.period import MetricPeriod, Period

@@ -8,10 +8,10 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pycemaker.analysis.coverage import coverage
-from pycemaker.analysis.findings.blocks import series
 from pycemaker.analysis.findings.critical_time import critical_time, sample_gaps
 from pycemaker.analysis.findings.episodes import find_episode
+from pycemaker.analysis.findings.time_blocks import series
+from pycemaker.analysis.sample_coverage import coverage
 from pycemaker.metrics import CPU
 from pycemaker.series.batches import Columns
 from pycemaker.series.hour_summaries import HOUR_MS, summarize

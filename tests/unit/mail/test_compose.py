@@ -10,7 +10,7 @@ import pytest
 from pycemaker.errors import InvalidAddress, NothingToSend
 from pycemaker.mail.compose import compose, readdress
 from pycemaker.reports.attachments.kinds import Attachment
-from pycemaker.reports.model import Figure, Page
+from pycemaker.reports.report_model import Figure, Page
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 40
 CPU = Figure("cpu_course.png", PNG, "CPU ao longo do tempo")

@@ -16,10 +16,10 @@ from pycemaker.analysis.criticity import by_badness, criticity, leading
 from pycemaker.analysis.metric_summary import summarize_metric
 from pycemaker.metrics import CPU, HTTP_FAIL, METRICS, RESPONSE_TIME, Metric
 from pycemaker.presentation import figures
-from pycemaker.presentation.figures import sheet
+from pycemaker.presentation.figures import canvas
 from pycemaker.presentation.figures.axes import reading_scale, time_ticks
+from pycemaker.presentation.figures.canvas import Picture, picture
 from pycemaker.presentation.figures.curve import MOST_POINTS, curve
-from pycemaker.presentation.figures.sheet import Picture, picture
 from pycemaker.series.batches import no_columns
 from pycemaker.series.cadence import steady
 from pycemaker.window import Window, to_epoch_ms
@@ -273,24 +273,24 @@ def test_drawing_leaves_no_global_state() -> None:
 
 def test_text_in_figures_can_be_read_on_a_telephone_360_pixels_wide() -> None:
     beside = 2 * 4  # what the mail and the page leave at either side of a figure there
-    assert sheet.FONT_PIXELS * (360 - beside) / sheet.WIDTH >= 11
+    assert canvas.FONT_PIXELS * (360 - beside) / canvas.WIDTH >= 11
 
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.id)
 def test_every_word_of_a_course_is_inside_the_figure(metric: Metric, monkeypatch: pytest.MonkeyPatch) -> None:
     written: list[tuple[float, float]] = []
 
-    def note(self: sheet.Sheet, x: float, y: float, text: str, **style: object) -> None:
+    def note(self: canvas.Sheet, x: float, y: float, text: str, **style: object) -> None:
         width = self.width_of(text, weight=str(style.get("weight", "normal")))
         left = x - {"left": 0.0, "center": 0.5, "right": 1.0}[str(style.get("ha", "left"))] * width
         written.append((left, left + width))
 
-    monkeypatch.setattr(sheet.Sheet, "write", note)
+    monkeypatch.setattr(canvas.Sheet, "write", note)
     figures.course(replace(busy_period()[metric.id], metric=metric))
     figures.criticity_shares(busy_period()[metric.id])
     assert len(written) > 8
     assert min(left for left, _ in written) >= 0
-    assert max(right for _, right in written) <= sheet.WIDTH
+    assert max(right for _, right in written) <= canvas.WIDTH
 
 
 # --- what stands whole, and what is a line

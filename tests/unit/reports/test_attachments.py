@@ -23,7 +23,7 @@ from pycemaker.reports.attachments.csv_archive import CsvArchive, csv_pieces
 from pycemaker.reports.attachments.kinds import parse_kinds
 from pycemaker.reports.attachments.sample_table import STEPS_SECONDS, coarser, step_for, table
 from pycemaker.reports.attachments.workbook import Workbook
-from pycemaker.reports.model import Figure, Page
+from pycemaker.reports.report_model import Figure, Page
 from pycemaker.series.batches import no_columns
 from pycemaker.series.period import MetricPeriod
 from pycemaker.window import Window

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pycemaker.analysis.coverage import coverage
 from pycemaker.analysis.metric_summary import summarize_metric
 from pycemaker.analysis.rates import in_rates
+from pycemaker.analysis.sample_coverage import coverage
 from pycemaker.metrics import CPU, RAM, REQUEST_COUNT
 from pycemaker.presentation.figures.curve import curves
 from pycemaker.reports.headline import read_data_digest

@@ -11,7 +11,7 @@ from pycemaker.errors import ReportUnfit
 from pycemaker.mail.compose import compose
 from pycemaker.reports import lint
 from pycemaker.reports.lint import ForbiddenTexts
-from pycemaker.reports.model import Figure, Page
+from pycemaker.reports.report_model import Figure, Page
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(500)
 IMAGE = '<img src="figure:cpu.png" width="600" alt="CPU de 03:43 a 09:43">'

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pycemaker.analysis.coverage import coverage
-from pycemaker.analysis.findings.blocks import series
 from pycemaker.analysis.findings.critical_time import critical_time
+from pycemaker.analysis.findings.time_blocks import series
+from pycemaker.analysis.sample_coverage import coverage
 from pycemaker.metrics import CPU
 from pycemaker.series.batches import Columns, no_columns
 from pycemaker.series.cadence import Cadence, learn, steady

@@ -8,7 +8,7 @@ import pytest
 from jinja2 import UndefinedError
 
 from pycemaker.mail.unsubscribe import Subscription
-from pycemaker.reports.model import ReportRequest
+from pycemaker.reports.report_model import ReportRequest
 from pycemaker.web.pages import form_page, report_list, send_page, unsubscribe_page
 from pycemaker.web.pages.templating import FOLDER, markup, render, strong
 from tests.services.periods import SAO_PAULO, WINDOW

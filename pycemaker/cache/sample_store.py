@@ -1,0 +1,311 @@
+"""Store of samples: bounded reads of columns and JSON rows, out of memory where that is valid, else out of MongoDB."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pycemaker.cache.hour_cache import TooDenseError
+from pycemaker.cache.lru import HourLru, LruUsage
+from pycemaker.cache.metric_cache import MetricCache
+from pycemaker.cache.past_changes_source import choose_detectors
+from pycemaker.cache.snapshot import Snapshot
+from pycemaker.columnar.encode import encode_batch, encode_columns
+from pycemaker.columnar.ingestion_delay import StoredSamples, join_stored, stored_seconds
+from pycemaker.columnar.split import split
+from pycemaker.metrics import METRICS, Metric
+from pycemaker.mongo.database import Database, one_exchange
+from pycemaker.mongo.privileges import Privileges, read_privileges
+from pycemaker.mongo.reader import BATCH_DOCUMENTS, HourFingerprint, Reader
+from pycemaker.mongo.single_flight import SingleFlight
+from pycemaker.series.batches import Batch, Columns, join_columns
+from pycemaker.series.period import Arrivals
+from pycemaker.window import Interval, Window, from_epoch_ms, to_epoch_ms
+
+UNPUNCTUAL_SECONDS = 60
+"""A sample stored later than this after the time that it carries is late; collectors store every 5 s."""
+
+_AGREEING_SHARE = 0.9
+
+SAMPLE_COLLECTION = "pycemaker_sample"
+"""Collection that declares demo data: one document, `_id` "history", with `start`, `end` and `state`."""
+
+__all__ = ["BATCH_DOCUMENTS", "SAMPLE_COLLECTION", "SampleRead", "Store", "WindowSamples", "in_window"]
+
+
+@dataclass(frozen=True)
+class SampleRead:
+    """A read that has begun: its documents come as they are taken.
+
+    Attributes:
+        batches: the documents, oldest first.
+        fits_cache: whether all of them are in memory, so that taking them does not wait for MongoDB.
+        is_valid: whether the same read would give the same documents; False where only MongoDB knows.
+        buffer_limit_bytes: how much is taken of one that fits before it counts as longer than it seemed.
+    """
+
+    batches: Iterator[Batch]
+    fits_cache: bool
+    is_valid: Callable[[], bool]
+    buffer_limit_bytes: float = 0.0
+
+
+@dataclass(frozen=True)
+class WindowSamples:
+    """One metric's samples of both intervals of a window, oldest first.
+
+    Attributes:
+        current, previous: without their documents.
+        arrivals: when those of the current interval were stored; None where a document has no time or an `_id` that is
+            no ObjectId.
+    """
+
+    current: Columns
+    previous: Columns
+    arrivals: Arrivals | None
+
+
+class Store:
+    """Reads of one database. Threads share it.
+
+    Args:
+        database: where the samples are.
+        cache_bytes: how much memory recent time may take; 0 for none. An eighth is left to the cache of responses.
+    """
+
+    def __init__(self, database: Database, cache_bytes: int = 0) -> None:
+        self._database = database
+        self._reader = Reader(database)
+        self.cache_bytes = cache_bytes
+        self._lru = HourLru(cache_bytes // 8 * 7)
+        self._metric_caches: dict[str, MetricCache] = {}
+        self._opening = SingleFlight[dict[str, MetricCache]]()
+
+    @property
+    def reader(self) -> Reader:
+        """Reads what is not in memory."""
+        return self._reader
+
+    @property
+    def database(self) -> Database:
+        """The database that it reads."""
+        return self._database
+
+    def prepare(self, metric: Metric) -> None:
+        """Make the index that bounds the metric's reads, where it is missing.
+
+        Raises:
+            IndexesNotReady, DatabaseUnreachable: see `Indexes.ensure`.
+        """
+        self._reader.prepare(metric)
+
+    def prepare_all(self, wait_seconds: float) -> bool:
+        """As `prepare`, for all metrics at a time; whether all have their index.
+
+        Raises:
+            IndexesNotReady, DatabaseUnreachable: as `prepare`, after `wait_seconds` in all.
+        """
+        return self._reader.prepare_all([metric.collection for metric in METRICS], wait_seconds)
+
+    @property
+    def cache_usage(self) -> LruUsage:
+        """The usage of the memory for recent time."""
+        return self._lru.usage
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the database is the one under `DATA_DIR`."""
+        return self._database.is_embedded
+
+    def privileges(self) -> Privileges:
+        """The rights of the database's user. Raises as `ping`."""
+        return read_privileges(self._database)
+
+    def ping(self) -> None:
+        """Ask MongoDB whether it is there.
+
+        Raises:
+            DatabaseUnreachable: it is away or did not answer in time.
+        """
+        with one_exchange():
+            self._database.handle.command("ping")
+
+    def read(self, metric: Metric, interval: Interval) -> Iterator[Batch]:
+        """The interval's documents, oldest first, in batches; none where there is no document.
+
+        Raises:
+            DatabaseUnreachable: while reading, MongoDB was away or did not answer in time.
+        """
+        return self.start_read(metric, interval).batches
+
+    def start_read(self, metric: Metric, interval: Interval) -> SampleRead:
+        """Begin to read the interval's documents.
+
+        Raises:
+            DatabaseUnreachable: as `read`.
+        """
+        from_ms, until_ms = _bounds(interval)
+        metric_cache = self._metric_cache(metric)
+        snapshot = metric_cache.refresh() if metric_cache and not metric_cache.is_dense else None
+        if metric_cache is None or snapshot is None or metric_cache.is_dense:
+            return SampleRead(self._read_uncached(metric, from_ms, until_ms), False, lambda: False)
+        version = snapshot.version(until_ms)
+        cacheable_from_ms = metric_cache.cacheable_from_ms(snapshot, from_ms, until_ms)
+        return SampleRead(
+            self._read_cached(metric, metric_cache, snapshot, (from_ms, cacheable_from_ms, until_ms)),
+            cacheable_from_ms == from_ms,
+            lambda: metric_cache.is_fresh() and metric_cache.snapshot.version(until_ms) == version,
+            metric_cache.answer_limit_bytes,
+        )
+
+    def read_columns(self, metric: Metric, interval: Interval) -> Columns:
+        """The interval's samples without their documents, oldest first.
+
+        Raises:
+            DatabaseUnreachable: as `read`.
+        """
+        raws = self._reader.read_fields_ahead(metric, *_bounds(interval), ("criticity", *metric.fields))
+        return join_columns(encode_columns(raw, metric) for raw in raws)
+
+    def read_stored(self, metric: Metric, interval: Interval) -> StoredSamples:
+        """The same, and when each was stored.
+
+        Raises:
+            DatabaseUnreachable: as `read`.
+        """
+        parts = list[StoredSamples]()
+        for raw in self._reader.read_fields_ahead(metric, *_bounds(interval), ("criticity", *metric.fields)):
+            documents = split(raw) if isinstance(raw, bytes) else raw
+            columns = encode_columns(documents, metric)
+            parts.append(StoredSamples(columns, stored_seconds(documents) if len(columns) == len(documents) else None))
+        return join_stored(parts)
+
+    def read_window(self, metric: Metric, window: Window) -> WindowSamples:
+        """The samples of both intervals of a window, in one read.
+
+        Raises:
+            DatabaseUnreachable: as `read`.
+        """
+        return in_window(self.read_stored(metric, Interval(window.previous_start_utc, window.end_utc)), window)
+
+    def newest(self, metric: Metric) -> datetime | None:
+        """The time of the metric's newest sample, aware UTC; None where there is no sample.
+
+        Raises:
+            DatabaseUnreachable: as `read`.
+        """
+        newest_ms = self._reader.newest_ms(metric)
+        return None if newest_ms is None else from_epoch_ms(newest_ms)
+
+    def newest_ms(self, metric: Metric, until_ms: int) -> int | None:
+        """The time of the newest sample before an instant, milliseconds since 1970 in UTC; None where there is none.
+
+        Raises:
+            DatabaseUnreachable: as `read`.
+        """
+        return self._reader.newest_ms(metric, until_ms)
+
+    def count(self, metric: Metric, interval: Interval) -> int:
+        """The number of documents of an interval that has an end, by the index, whatever their times are.
+
+        Raises:
+            DatabaseUnreachable: as `read`.
+        """
+        from_ms, until_ms = _bounds(interval)
+        assert until_ms is not None  # noqa: S101 - an open end has no count
+        return self._reader.count(metric, from_ms, until_ms)
+
+    def counts_by_index(self, metric: Metric) -> bool:
+        """As `Reader.counts_by_index`."""
+        return self._reader.counts_by_index(metric)
+
+    def hour_fingerprints(self, metric: Metric, hours: range) -> dict[int, HourFingerprint]:
+        """As `Reader.hour_fingerprints`."""
+        return self._reader.hour_fingerprints(metric, hours)
+
+    def sample_history_end(self) -> datetime | None:
+        """The end of the demo data, aware UTC; None where this database has none.
+
+        Raises:
+            DatabaseUnreachable: as `read`.
+        """
+        with one_exchange():
+            history = self._database[SAMPLE_COLLECTION].find_one({"_id": "history"})
+        return history["end"] if history else None
+
+    def _read_cached(
+        self, metric: Metric, metric_cache: MetricCache, snapshot: Snapshot, bounds: tuple[int, int, int | None]
+    ) -> Iterator[Batch]:
+        from_ms, cacheable_from_ms, until_ms = bounds
+        if cacheable_from_ms > from_ms:
+            yield from self._read_uncached(metric, from_ms, cacheable_from_ms)
+        size_bytes, reached_ms = 0, cacheable_from_ms
+        # A slow client would pin all that is read at once of an answer that is too long to cache.
+        at_once_bytes = metric_cache.answer_limit_bytes if cacheable_from_ms == from_ms else 0
+        try:
+            for part in metric_cache.parts(snapshot, cacheable_from_ms, until_ms, at_once_bytes):
+                yield part
+                size_bytes += part.size_bytes
+                reached_ms = int(part.columns.time_ms[-1]) + 1 if len(part) else reached_ms
+                if size_bytes > metric_cache.answer_limit_bytes:
+                    break
+            else:
+                return
+        except TooDenseError:
+            pass  # the rest is read past the memory
+        if until_ms is None or reached_ms < until_ms:
+            yield from self._read_uncached(metric, reached_ms, until_ms)
+
+    def _read_uncached(self, metric: Metric, from_ms: int, until_ms: int | None) -> Iterator[Batch]:
+        encoded = (encode_batch(raw, metric) for raw in self._reader.read_ahead(metric, from_ms, until_ms))
+        return (batch for batch in encoded if len(batch))
+
+    def _metric_cache(self, metric: Metric) -> MetricCache | None:
+        if not self._lru.limit_bytes:
+            return None
+        metric_cache = self._metric_caches.get(metric.id)
+        if metric_cache is None:
+            metric_cache = self._opening.run(self._make_metric_caches).get(metric.id)
+        return metric_cache
+
+    def _make_metric_caches(self) -> dict[str, MetricCache]:
+        if self._metric_caches:
+            return self._metric_caches
+        metric_caches = dict[str, MetricCache]()
+        edges_ms = {metric.collection: partial(_edge_ms, metric_caches, metric) for metric in METRICS}
+        detectors = choose_detectors(self._database, edges_ms)
+        for metric in METRICS:
+            metric_caches[metric.id] = MetricCache(metric, self._reader, self._lru, detectors[metric.collection])
+        self._metric_caches = metric_caches
+        return metric_caches
+
+
+def in_window(samples: StoredSamples, window: Window) -> WindowSamples:
+    """The samples by the two intervals of a window, of which they are all."""
+    columns, delays = samples.columns, samples.delays_seconds
+    arrivals = None if delays is None else _arrivals(delays[columns.time_ms > to_epoch_ms(window.start_utc)])
+    return WindowSamples(columns.within(window.current), columns.within(window.previous), arrivals)
+
+
+def _arrivals(delays: NDArray[np.float64]) -> Arrivals:
+    """The summary of ingestion delays in seconds."""
+    typical = float(np.median(delays)) if len(delays) else 0.0
+    agree = np.abs(delays - typical) <= UNPUNCTUAL_SECONDS
+    late, ahead = int((delays > UNPUNCTUAL_SECONDS).sum()), int((delays < -UNPUNCTUAL_SECONDS).sum())
+    return Arrivals(late, ahead, typical if len(delays) and agree.mean() >= _AGREEING_SHARE else 0.0)
+
+
+def _edge_ms(metric_caches: dict[str, MetricCache], metric: Metric) -> int | None:
+    metric_cache = metric_caches.get(metric.id)
+    return metric_cache.snapshot.edge_ms if metric_cache else None
+
+
+def _bounds(interval: Interval) -> tuple[int, int | None]:
+    """The interval's first millisecond, and the first one past it."""
+    until_ms = None if interval.end_utc is None else to_epoch_ms(interval.end_utc) + 1
+    return to_epoch_ms(interval.start_utc) + 1, until_ms

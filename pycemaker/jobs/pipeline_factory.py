@@ -1,0 +1,89 @@
+"""Builds the pipeline's collaborators from `Settings`, for a worker process and for previews."""
+
+from __future__ import annotations
+
+from email.message import EmailMessage
+from functools import partial
+from pathlib import Path
+
+from pycemaker import brand
+from pycemaker.cache.sample_store import Store
+from pycemaker.cache.stored_hour_samples import HourSamples
+from pycemaker.i18n import language
+from pycemaker.i18n.language import _
+from pycemaker.mail.compose import compose
+from pycemaker.mail.outbox import OUTBOX_SENDER
+from pycemaker.metrics import Metric
+from pycemaker.mongo.database import open_database
+from pycemaker.reports import lint, render
+from pycemaker.reports.attachments.assemble import AttachmentBuilder
+from pycemaker.reports.firebase import FirebaseFigures
+from pycemaker.reports.report_model import Collaborators, Page, RunNotebook, StoreFigures
+from pycemaker.series.period import MetricPeriod
+from pycemaker.settings import ROOT, Settings
+from pycemaker.telemetry.logs import secret_parts
+from pycemaker.window import Window
+
+_SURE_CHARACTERS = 12
+"""The shortest part of a secret that no report may contain: a database's password may be a common word."""
+
+
+def report_collaborators(settings: Settings, run_notebook: RunNotebook) -> Collaborators:
+    """The collaborators of each stage under these settings; `run_notebook` brings the kernel.
+
+    Those that write for readers run in `REPORT_LANGUAGE`.
+    """
+    in_language = language.speaking(settings.report_language)
+    return Collaborators(
+        run_notebook=run_notebook,
+        render_page=in_language(
+            partial(render.render_page, zone=settings.timezone, links=_links(settings), public_url=settings.public_url)
+        ),
+        store_figures=_figure_storage(settings),
+        attach=in_language(AttachmentBuilder(partial(_read_metric, settings), settings.timezone, settings.public_url)),
+        compose=in_language(
+            partial(compose, sender=settings.email_from or OUTBOX_SENDER, sender_name=brand.load().sender)
+        ),
+        check_message=partial(_check_message, settings=settings),
+    )
+
+
+def _read_metric(settings: Settings, metric: Metric, window: Window) -> MetricPeriod:
+    """One metric's samples for attachments, without the earlier days that their summary does not need."""
+    database = open_database(settings.mongo_db_url, settings.data_dir)
+    try:
+        samples = HourSamples(Store(database)).read_window(metric, window)
+        return MetricPeriod(metric, window, settings.timezone, samples.current, samples.previous)
+    finally:
+        database.close()
+
+
+def _check_message(message: EmailMessage, page: Page, *, settings: Settings) -> None:
+    lint.check(message, page.full_html, forbidden_texts(settings), page.cells)
+
+
+def forbidden_texts(settings: Settings) -> lint.ForbiddenTexts:
+    """Texts that no report may contain: this installation's secrets and folders."""
+    paths = [str(path) for path in (ROOT, settings.data_dir, Path.home())]
+    candidates = [(part, secret) for secret in settings.secrets for part in secret_parts(secret)]
+    sure = [part for part, secret in candidates if part == secret or len(part) >= _SURE_CHARACTERS]
+    return lint.ForbiddenTexts(sure, paths)
+
+
+def prepare(collaborators: Collaborators) -> None:
+    """Import and compile in advance what slows a first report most. Nothing goes over the network."""
+    render.warm()
+    if isinstance(collaborators.store_figures, FirebaseFigures):
+        collaborators.store_figures.prepare()
+
+
+def _links(settings: Settings) -> dict[str, str]:
+    with language.speaking(settings.report_language):
+        links = {_("Abrir o painel"): settings.dashboard_url, _("Abrir o Pycemaker"): settings.public_url}
+    return {label: url for label, url in links.items() if url}
+
+
+def _figure_storage(settings: Settings) -> StoreFigures | None:
+    if settings.firebase_key is None or settings.firebase_bucket is None:
+        return None
+    return FirebaseFigures(settings.firebase_key, settings.firebase_bucket)

@@ -1,0 +1,193 @@
+"""Render worker: runs one claimed report in a process, stores its files, and records its result."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Protocol
+
+from pycemaker.errors import DatabaseUnreachable, PycemakerError, ReportExpired, RunnerFailed
+from pycemaker.jobs import states
+from pycemaker.jobs.artifacts import ArtifactStore
+from pycemaker.jobs.deliver_job import headers_for
+from pycemaker.jobs.job_document import JobDocument, sha256_hex
+from pycemaker.jobs.job_store import ORPHANED, JobStore
+from pycemaker.jobs.outage_retry import RetryOnOutage
+from pycemaker.jobs.render_task import task_of
+from pycemaker.mail.compose import readdress
+from pycemaker.reports import report_folder
+from pycemaker.reports.artifact_names import EXECUTED_NOTEBOOK, MESSAGE
+from pycemaker.reports.report_model import OnProgress
+from pycemaker.settings import NOTEBOOKS
+
+MOST_RUNS = 3
+"""Runs of a report whose server ended during a run, or whose database went away."""
+
+AGAIN_SECONDS = 5.0
+"""The wait before the next run of a report whose database went away."""
+
+_PROGRESS_SECONDS = 0.5
+_NO_FACTS: Mapping[str, Any] = {}
+_PACKAGES = ("pycemaker", "papermill", "nbconvert", "pandas", "seaborn")
+_log = logging.getLogger(__name__)
+
+
+class RunTask(Protocol):
+    """Runs a task in a process of its own; raises what `ReportProcess.run` raises."""
+
+    def __call__(self, task: dict[str, Any], on_progress: OnProgress) -> dict[str, Any]:
+        """The facts of the rendered report; see `make_report`."""
+
+
+@dataclass(frozen=True)
+class RenderWorker:
+    """Renders reports, one after another.
+
+    Attributes:
+        job_store: the jobs, under the owner name of the claim.
+        files: where a report's files are stored.
+        workspaces: the folder of the workspaces, one for each report while it is made.
+        run: runs a task.
+        retry_on_outage: repeats a write while MongoDB is away.
+        notebooks: the folder of the notebooks.
+    """
+
+    job_store: JobStore
+    files: ArtifactStore
+    workspaces: Path
+    run: RunTask
+    retry_on_outage: RetryOnOutage
+    notebooks: Path = NOTEBOOKS
+
+    def render(self, job: JobDocument, on_progress: OnProgress) -> None:
+        """Render the report and release the job to delivery workers, or end it with the error.
+
+        Raises:
+            LeaseLost: another server has claimed it.
+            DatabaseUnreachable: MongoDB is away for longer than the lease; the report is rendered anew then.
+        """
+        report_id = str(job["_id"])
+        folder = self.workspaces / report_id
+        shutil.rmtree(folder, ignore_errors=True)
+        try:
+            if refusal := self._refusal(job):
+                self.retry_on_outage(lambda: self._fail(report_id, refusal))
+                return
+            self._render(job, folder, on_progress)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _refusal(self, job: JobDocument) -> PycemakerError | None:
+        """The error of a report that is not run (again); None for one that is."""
+        if self.job_store.is_orphan(job):
+            return ReportExpired(reason=ORPHANED)
+        if job["runs"] > MOST_RUNS:
+            reason = f"the server that made it ended in the midst of it, {MOST_RUNS} times"
+            return RunnerFailed(stage=job["stage"] or "start", reason=reason)
+        return None
+
+    def _render(self, job: JobDocument, folder: Path, on_progress: OnProgress) -> None:
+        report_id = str(job["_id"])
+        notebook = self.notebooks / f"{job['notebook']}.ipynb"
+        progress = _Progress(self.job_store, report_id, on_progress)
+        provenance = _provenance(notebook)  # before the run: the notebook may be edited meanwhile
+        try:
+            facts = self.run(task_of(job, notebook, folder), progress.report)
+        except DatabaseUnreachable as error:
+            if job["runs"] >= MOST_RUNS:
+                self.retry_on_outage(partial(self._fail, report_id, error, provenance | progress.facts()))
+                return
+            facts = {"after_seconds": AGAIN_SECONDS, "last_error": _error_facts(error)}
+            self.retry_on_outage(lambda: self.job_store.release(report_id, states.QUEUED, **facts))
+        except OSError as error:
+            reason = f"its process cannot be started: {error.strerror or type(error).__name__}"
+            failure = RunnerFailed(stage="start", reason=reason)
+            self.retry_on_outage(partial(self._fail, report_id, failure, provenance))
+        except PycemakerError as error:
+            failure_facts = provenance | progress.facts()
+            contents = report_folder.contents(folder)
+            self._store(report_id, {name: contents[name] for name in (EXECUTED_NOTEBOOK,) if name in contents})
+            self.retry_on_outage(partial(self._fail, report_id, error, failure_facts))
+        else:
+            self._store(report_id, _stored_files(job, report_folder.contents(folder)))
+            fields = facts | provenance
+            self.retry_on_outage(lambda: self.job_store.release(report_id, states.RENDERED, stage="mail", **fields))
+            seconds = round(sum(facts["stage_seconds"].values()), 3)
+            _log.info("report %s: made", report_id, extra={"seconds": seconds, "message_bytes": facts["message_bytes"]})
+
+    def _store(self, report_id: str, contents: Mapping[str, bytes]) -> None:
+        """Store the files, checking the lease before each: another worker's files may be there already."""
+
+        def put(name: str, content: bytes) -> None:
+            self.job_store.extend_lease(report_id)
+            self.files.put(report_id, {name: content})
+
+        for name, content in contents.items():
+            self.retry_on_outage(partial(put, name, content))
+
+    def _fail(self, report_id: str, error: PycemakerError, facts: Mapping[str, Any] = _NO_FACTS) -> None:
+        state = states.EXPIRED if isinstance(error, ReportExpired) else states.FAILED
+        _log.error("report %s: %s", report_id, error)
+        self.job_store.finish(report_id, state, {}, error=_error_facts(error), **facts)
+
+
+def _stored_files(job: JobDocument, contents: dict[str, bytes]) -> dict[str, bytes]:
+    """The files, the message with the first recipient's headers and so with the Message-ID that a mail server logs.
+
+    The unsubscribe link is left out: readers of a stored message could unsubscribe the recipient.
+    """
+    return contents | {MESSAGE: readdress(contents[MESSAGE], headers_for(job, 0))}
+
+
+class _Progress:
+    """Records the stage when it changes and cells twice a second, and calls `on_progress` each time."""
+
+    def __init__(self, job_store: JobStore, report_id: str, on_progress: OnProgress) -> None:
+        self._job_store, self._report_id, self._on_progress = job_store, report_id, on_progress
+        self._stage = ""
+        self._recorded_at = 0.0
+        self._began: dict[str, float] = {}
+
+    def facts(self) -> dict[str, Any]:
+        """The duration of each stage that was begun, the last one until now."""
+        instants = [*self._began.values(), time.monotonic()]
+        seconds = [round(end - began, 3) for began, end in pairwise(instants)]
+        return {"stage_seconds": dict(zip(self._began, seconds, strict=True))}
+
+    def report(self, stage: str, done: int, total: int) -> None:
+        self._began.setdefault(stage, time.monotonic())
+        self._on_progress(stage, done, total)
+        if stage == self._stage and time.monotonic() < self._recorded_at + _PROGRESS_SECONDS:
+            return
+        self._stage, self._recorded_at = stage, time.monotonic()
+        try:
+            self._job_store.set_fields(self._report_id, stage=stage, progress={"done": done, "total": total})
+        except DatabaseUnreachable:
+            return  # progress is only shown
+
+
+def _provenance(notebook: Path) -> dict[str, Any]:
+    """The notebook's digest and the packages' versions: enough to tell later why two reports differ."""
+    try:
+        notebook_sha256 = sha256_hex(notebook.read_bytes())
+    except OSError:  # it was removed a moment ago
+        notebook_sha256 = None
+    return {"notebook_sha256": notebook_sha256, "versions": {name: _version(name) for name in _PACKAGES}}
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def _error_facts(error: PycemakerError) -> dict[str, Any]:
+    return error.to_facts() | {"message": str(error)}

@@ -1,0 +1,150 @@
+"""The outlook of a resource: its medians, the line through them, and the day on which that reaches the limit."""
+
+from __future__ import annotations
+
+import math
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pycemaker import i18n
+from pycemaker.analysis.capacity import Resource
+from pycemaker.analysis.fill_forecast import DAY_MS, Verdict
+from pycemaker.i18n.language import _
+from pycemaker.presentation.figures.axes import Scale, reading_scale, time_ticks
+from pycemaker.presentation.figures.canvas import HEAD_Y, KEY_Y, Picture, Sheet, theme, tint
+from pycemaker.window import Window, from_epoch_ms, to_epoch_ms
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_HEIGHT = 268
+_MARGINS = {"left": 62, "right": 28, "top": 74, "bottom": 32}
+_GROUND = {"facecolor": "white", "alpha": 0.8, "linewidth": 0, "pad": 0.8}
+_SHOWN_TRENDS = (Verdict.DATED, Verdict.LATER, Verdict.FALLING)
+
+
+def outlook(resource: Resource) -> Picture:
+    """The medians, the trend where there is one, drawn on (dashed, with its 95% interval) to the limit or beyond.
+
+    Without a trend the points stand alone, and a sentence says why.
+    """
+    with theme():
+        sheet = Sheet(_HEIGHT, _MARGINS)
+        axis = _axis(resource)
+        scale = reading_scale(0, max([resource.limit, *resource.forecast.medians.reading]), "ratio")
+        sheet.set_ends((to_epoch_ms(axis.start_utc), to_epoch_ms(axis.end_utc)), (scale.bottom, scale.top))
+        _draw_ground(sheet, resource, axis, scale)
+        _draw_points(sheet.axes, resource)
+        _draw_trend(sheet, resource)
+        _head(sheet, resource)
+        return sheet.finish(f"{resource.part.metric.id}-outlook", outlook_sentence(resource))
+
+
+def _axis(resource: Resource) -> Window:
+    """The axis from the first median to a little beyond the day it is full; without one, half as far ahead as back."""
+    window, forecast = resource.part.window, resource.forecast
+    start_utc = window.start_utc
+    if len(forecast.medians):
+        start_utc = from_epoch_ms(int(forecast.medians.time_ms[0] - forecast.medians.block_ms / 2))
+    back = window.end_utc - start_utc
+    ahead = back / 2
+    if forecast.at_utc is not None:
+        ahead = max(back / 8, (forecast.at_utc - window.end_utc) * 1.12)
+    hours = math.ceil((back + ahead) / timedelta(hours=1))
+    return Window(start_utc + timedelta(hours=hours), hours)
+
+
+def _draw_ground(sheet: Sheet, resource: Resource, axis: Window, scale: Scale) -> None:
+    start_ms, end_ms = sheet.axes.get_xlim()
+    now_ms = to_epoch_ms(resource.part.window.end_utc)
+    sheet.axes.axvspan(now_ms, end_ms, color=tint("ahead"), linewidth=0)
+    heights = [t.position for t in scale.ticks]
+    sheet.axes.hlines(heights, start_ms, now_ms, color=tint("rule"), linewidth=0.75, clip_on=False)
+    sheet.axes.hlines(heights, now_ms, end_ms, color="white", linewidth=0.75, clip_on=False)
+    sheet.axes.hlines([resource.limit], start_ms, end_ms, color=tint("limit"), linewidth=1.2, linestyle=(0, (4, 2)))
+    for tick in scale.ticks:
+        sheet.write(
+            _MARGINS["left"] - 8, sheet.to_pixels(0, tick.position)[1], tick.label, ha="right", color=tint("muted")
+        )
+    for tick in time_ticks(axis, resource.part.zone):
+        across = sheet.to_pixels(tick.position, 0)[0]
+        sheet.write_centred(across, _HEIGHT - 13, tick.label, color=tint("muted"))
+
+
+def _draw_points(axes: Axes, resource: Resource) -> None:
+    import seaborn as sns
+
+    medians = resource.forecast.medians
+    if len(medians):
+        size = 22 if len(medians) <= 62 else 9
+        color = resource.part.metric.color
+        sns.scatterplot(x=medians.time_ms, y=medians.reading, s=size, color=color, linewidth=0, legend=False, ax=axes)
+
+
+def _draw_trend(sheet: Sheet, resource: Resource) -> None:
+    forecast, color = resource.forecast, resource.part.metric.color
+    if forecast.trend is None or forecast.verdict not in _SHOWN_TRENDS:
+        is_low = bool(len(forecast.medians)) and float(np.median(forecast.medians.reading)) < resource.limit / 2
+        x, y = sheet.to_pixels(_middle_of_past(sheet, resource), resource.limit * (0.75 if is_low else 0.15))
+        text = _("Sem tendência significativa") if forecast.verdict is Verdict.NO_TREND else _absence(resource)
+        if text:
+            x = max(x, _MARGINS["left"] + 8 + sheet.width_of(text) / 2)
+            sheet.write(x, y, text, ha="center", bbox=_GROUND, color=tint("muted"))
+        return
+    first_ms, now_ms = forecast.medians.time_ms[0], float(to_epoch_ms(resource.part.window.end_utc))
+    last_ms = float(to_epoch_ms(forecast.at_utc)) if forecast.at_utc else sheet.axes.get_xlim()[1]
+    past, ahead = np.array([first_ms, now_ms]), np.array([now_ms, last_ms])
+    level = forecast.trend.at(now_ms / DAY_MS)
+    sheet.axes.plot(past, forecast.trend.intercept + forecast.trend.slope * past / DAY_MS, color=color, linewidth=1.4)
+    on = (ahead - now_ms) / DAY_MS
+    sheet.axes.plot(ahead, level + forecast.trend.slope * on, color=color, linewidth=1.4, linestyle=(0, (3, 2)))
+    if not forecast.is_preliminary:
+        low, high = level + forecast.trend.low * on, level + forecast.trend.high * on
+        sheet.axes.fill_between(ahead, low, np.minimum(high, 1.0), color=color, alpha=0.14, linewidth=0)
+    _point_at_day(sheet, resource)
+
+
+def _middle_of_past(sheet: Sheet, resource: Resource) -> float:
+    return (sheet.axes.get_xlim()[0] + to_epoch_ms(resource.part.window.end_utc)) / 2
+
+
+def _absence(resource: Resource) -> str:
+    if not len(resource.forecast.medians):
+        return i18n.absence(0)
+    is_short = resource.forecast.verdict is Verdict.TOO_SHORT
+    return _("Histórico curto demais para uma previsão") if is_short else ""
+
+
+def _point_at_day(sheet: Sheet, resource: Resource) -> None:
+    at_utc = resource.forecast.at_utc
+    if at_utc is None:
+        return
+    x, y = sheet.to_pixels(to_epoch_ms(at_utc), resource.limit)
+    sheet.axes.plot(to_epoch_ms(at_utc), resource.limit, "o", color=tint("limit"), markersize=5, clip_on=False)
+    day = i18n.day(at_utc, resource.part.zone)
+    sheet.write(
+        x - 2, y + 18, day, ha="right", weight="bold", color=tint("limit"), bbox=_GROUND | {"facecolor": tint("ahead")}
+    )
+
+
+def _head(sheet: Sheet, resource: Resource) -> None:
+    sheet.write(0, HEAD_Y, _("Para onde vai"), weight="bold")
+    each = _("mediana de cada hora") if resource.forecast.is_hourly else _("mediana de cada dia")
+    limit = _("limite {limit}", limit=i18n.percent(resource.limit, 0))
+    color, ahead = resource.part.metric.color, tint("ahead")
+    sheet.key(KEY_Y, [(each, color, 5.0, 1.0), (_("previsão"), ahead, 11.0, 1.0), (limit, tint("limit"), 1.6, 1.0)])
+
+
+def outlook_sentence(resource: Resource) -> str:
+    """The sentence that stands for the figure."""
+    from pycemaker.presentation.capacity_tables import sentence
+
+    medians = resource.forecast.medians
+    title = _("{label}, medianas e tendência", label=resource.part.label)
+    if not len(medians):
+        return f"{title}: " + _("sem amostras") + "."
+    first, last = (i18n.percent(float(medians.reading[index])) for index in (0, -1))
+    ends = _("de {start} a {end}", start=first, end=last)
+    return f"{title}: {ends}. {sentence(resource)}"

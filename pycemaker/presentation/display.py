@@ -6,7 +6,7 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from pycemaker import brand
-from pycemaker.analysis.findings import MOST, find
+from pycemaker.analysis.findings import MOST_FINDINGS, find
 from pycemaker.analysis.rates import in_rates
 from pycemaker.i18n.language import _
 from pycemaker.presentation import capacity_tables, figures, tables
@@ -53,7 +53,7 @@ def trust(period: Period) -> None:
 def moved(period: Period) -> tuple[MetricPeriod, ...]:
     """The metrics of the findings that `changes` shows, three at most, the first ones first."""
     metric_ids = [metric for finding in _find(period) for metric in finding.metrics]
-    return tuple(period[metric] for metric in dict.fromkeys(metric_ids))[:MOST]
+    return tuple(period[metric] for metric in dict.fromkeys(metric_ids))[:MOST_FINDINGS]
 
 
 def others(period: Period) -> tuple[MetricPeriod, ...]:
@@ -86,7 +86,7 @@ def section(part: MetricPeriod, *, in_mail: bool = True) -> None:
 
 def capacity_changes(period: Period, resources: Sequence[Resource]) -> None:
     """Show which resource is or will be full, the most urgent first; the first becomes the mail's subject."""
-    findings, quiet = capacity_findings(resources)[:MOST], capacity_quiet(resources)
+    findings, quiet = capacity_findings(resources)[:MOST_FINDINGS], capacity_quiet(resources)
     _show(tables.capacity(findings, quiet), "findings", {"pycemaker": mail_head(findings or (quiet,), period)})
 
 

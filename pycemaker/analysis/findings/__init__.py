@@ -1,10 +1,11 @@
 """The findings of a period: at most three changes, the most important first. Pure and deterministic.
 
-    blocks               a metric's intervals in blocks of five minutes, the weeks before them in hours
+    time_blocks          a metric's intervals in blocks of five minutes, the weeks before them in hours
     extremes             the greatest of those hours, and the margin beyond it
     episodes, levels     a stretch beyond that; a level of hours beyond it
-    filling              a metric on its way to its limit
-    critical_time        time spent critical, readings never seen, missing samples
+    filling_up           a metric on its way to its limit
+    critical_time        time spent critical, readings never seen before
+    sample_gaps          missing samples
     assessment           metrics that can be judged, reasons why others cannot, the all-clear
     finding, wording     the type of a finding; the words of each kind
 
@@ -32,19 +33,20 @@ from pycemaker.analysis.findings.assessment import (
     unassessed,
     without_made_up,
 )
-from pycemaker.analysis.findings.critical_time import SampleGap, critical_time, new_high, sample_gaps
+from pycemaker.analysis.findings.critical_time import critical_time, new_high
 from pycemaker.analysis.findings.episodes import Episode, find_episode
 from pycemaker.analysis.findings.extremes import LEAST_DAYS
 from pycemaker.analysis.findings.filling_up import find_filling
 from pycemaker.analysis.findings.finding import CRITICAL, NOTICE, WARNING, Finding
 from pycemaker.analysis.findings.levels import Shift, find_shift
+from pycemaker.analysis.findings.sample_gaps import SampleGap, sample_gaps
 from pycemaker.analysis.findings.time_blocks import Series, scaled, series
 from pycemaker.analysis.findings.wording import (
     critical_finding,
     filling_finding,
+    gap_finding,
     high_finding,
     incident_finding,
-    outage_finding,
     shift_finding,
 )
 from pycemaker.analysis.sample_coverage import COMPARABLE_SHARE, Coverage
@@ -54,7 +56,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CRITICAL", "MOST", "NOTICE", "WARNING", "AllClear", "Finding", "all_clear", "find"]
 
-MOST = 3
+MOST_FINDINGS = 3
 """The most findings that a report has."""
 
 _KINDS = ("unknown", "gap", "incident", "critical", "trend", "shift", "high")
@@ -63,7 +65,7 @@ _TOGETHER_MS = 300_000
 
 
 def find(period: Period) -> tuple[Finding, ...]:
-    """The findings of a period: the worst first, at most `MOST`; none where nothing is out of the ordinary.
+    """The findings of a period: the worst first, at most `MOST_FINDINGS`; none where nothing is out of the ordinary.
 
     One finding a metric: a stretch that was far from normal says more than a level that moved, that more than its
     critical time, that more than one high reading. A trend and a gap come beside them, as do unassessed metrics.
@@ -78,7 +80,7 @@ def find(period: Period) -> tuple[Finding, ...]:
     findings = unassessed(assessments, outage.metrics if outage else ()) + _changes(parts, comparable)
     if outage:
         total = sum(each.was_collected for each in assessments)
-        findings.append(outage_finding(outage, period[outage.metrics[0].id], total))
+        findings.append(gap_finding(outage, period[outage.metrics[0].id], total))
     felt = {part.metric.id: _felt(part.metric.unit) for part in period.metrics}
     ranked = sorted(
         findings,
@@ -89,7 +91,7 @@ def find(period: Period) -> tuple[Finding, ...]:
             felt.get(finding.metric, len(_FELT_FIRST)),
         ),
     )
-    return tuple(ranked[:MOST])
+    return tuple(ranked[:MOST_FINDINGS])
 
 
 def all_clear(period: Period) -> AllClear:

@@ -154,10 +154,10 @@ def _no_samples_finding(assessments: Sequence[Assessment]) -> Finding:
     if newest:
         moment = i18n.day_and_minute(newest, assessments[0].part.zone)
         detail = _("A última amostra é de {moment}.", moment=moment)
-    return Finding("unknown", "", WARNING, _(NO_SAMPLES), detail, _(CHECK_COLLECTOR))
+    return Finding("unknown", "", WARNING, _(NOTHING_KNOWN), detail, _(CHECK_COLLECTOR))
 
 
-NO_SAMPLES = N_("Sem amostras: nada se sabe deste período")
+NOTHING_KNOWN = N_("Sem amostras: nada se sabe deste período")
 CHECK_COLLECTOR = N_("Confira se o coletor está rodando e se alcança o banco de dados.")
 
 _WHOLE = {
@@ -220,7 +220,7 @@ def all_clear(assessments: Sequence[Assessment]) -> AllClear:
 def _unclear(assessments: Sequence[Assessment]) -> AllClear:
     """The text where no metric could be compared, and nothing was critical."""
     if not assessments:
-        return AllClear(_(NO_SAMPLES), "", _(CHECK_COLLECTOR))
+        return AllClear(_(NOTHING_KNOWN), "", _(CHECK_COLLECTOR))
     count, partial = len(assessments), [each for each in assessments if each.reason is Reason.PARTIAL]
     clear = ngettext(
         "Nada crítico em {count} métrica, mas não se sabe se o nível é normal.",

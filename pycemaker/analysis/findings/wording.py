@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from pycemaker import i18n
-from pycemaker.analysis.findings.assessment import CHECK_COLLECTOR, NO_SAMPLES
+from pycemaker.analysis.findings.assessment import CHECK_COLLECTOR, NOTHING_KNOWN
 from pycemaker.analysis.findings.critical_time import critical_seconds
 from pycemaker.analysis.findings.extremes import LEAST_DAYS
 from pycemaker.analysis.findings.finding import CRITICAL, NOTICE, WARNING, Finding, compared, days_phrase, reading_text
@@ -15,10 +15,11 @@ from pycemaker.i18n.language import N_, _, ngettext, pgettext
 from pycemaker.window import to_epoch_ms
 
 if TYPE_CHECKING:
-    from pycemaker.analysis.findings.critical_time import CriticalTime, NewHigh, SampleGap
+    from pycemaker.analysis.findings.critical_time import CriticalTime, NewHigh
     from pycemaker.analysis.findings.episodes import Episode
     from pycemaker.analysis.findings.filling_up import Filling
     from pycemaker.analysis.findings.levels import Shift
+    from pycemaker.analysis.findings.sample_gaps import SampleGap
     from pycemaker.analysis.findings.time_blocks import Series
     from pycemaker.metrics import Metric
     from pycemaker.series.period import MetricPeriod
@@ -202,7 +203,7 @@ def high_finding(part: MetricPeriod, high: NewHigh) -> Finding:
     )
 
 
-def outage_finding(outage: SampleGap, part: MetricPeriod, total: int) -> Finding:
+def gap_finding(outage: SampleGap, part: MetricPeriod, total: int) -> Finding:
     """The finding of missing samples."""
     gap, whole = outage.gap, part.window.hours * 3600
     span = i18n.span_in_sentence(gap.start_ms, gap.end_ms, part.window, part.zone)
@@ -214,7 +215,7 @@ def outage_finding(outage: SampleGap, part: MetricPeriod, total: int) -> Finding
     advice = _("Confira se o coletor e a máquina estavam no ar nesse horário.")
     if gap.seconds >= whole:
         is_all = len(outage.metrics) == total
-        severity, headline = CRITICAL, _(NO_SAMPLES) if is_all else _("Nenhuma amostra no período {who}", who=who)
+        severity, headline = CRITICAL, _(NOTHING_KNOWN) if is_all else _("Nenhuma amostra no período {who}", who=who)
         detail, advice = _last_sample(part), _(CHECK_COLLECTOR)
     elif outage.at_end:
         severity = CRITICAL if gap.seconds >= _STOPPED_SECONDS else WARNING

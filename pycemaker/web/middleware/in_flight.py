@@ -21,8 +21,11 @@ from pycemaker.errors import TooManyStreams
 from pycemaker.web.error_answers import refuse
 from pycemaker.web.wsgi import Application, Environ, StartResponse
 
-MOST_BYTES = 48 * 2**20
-"""The bound over all answers in flight: six of the longest that are sent whole, 30 of 1.5 MB."""
+MOST_BYTES = 32 * 2**20
+"""The bound over all answers in flight: four of the longest that are sent whole, 20 of 1.5 MB."""
+
+RESERVE_BYTES, SHORT_BYTES = 8 * 2**20, 512 * 1024
+"""Room beyond the bound for answers up to SHORT_BYTES alone, so that long ones that nobody reads delay no short one."""
 
 SMALL_BYTES = 16 * 1024
 """Answers up to this size are not counted: one on each possible connection takes 128 MB."""
@@ -36,7 +39,7 @@ BUILD_SLOT_SECONDS = 2.5
 BUILD_WAITERS = 32
 """Answers that may wait for room before they are built."""
 
-_POLLS, _POLL_SECONDS = 50, 0.01
+_POLLS, _POLL_SECONDS = 100, 0.01
 """A wait's checks for room, and the seconds between them: fast clients have read their answers soon."""
 
 _RECOUNT_RATIO = 10
@@ -114,9 +117,10 @@ class InFlight:
 
     def _admits(self, size_bytes: int, *, counts: bool = False) -> bool:
         with self._lock:
-            if self._bytes + size_bytes > self._most_bytes:
+            most_bytes = self._most_bytes + (RESERVE_BYTES if counts and size_bytes <= SHORT_BYTES else 0)
+            if self._bytes + size_bytes > most_bytes:
                 self._forget_delivered()
-            fits = self._bytes + size_bytes <= self._most_bytes
+            fits = self._bytes + size_bytes <= most_bytes
             if fits and counts:
                 self._answers.append((time.monotonic(), size_bytes))
                 self._bytes += size_bytes

@@ -24,6 +24,9 @@ from pycemaker.window import parse_instant, parse_window, since
 
 _log = logging.getLogger("pycemaker")
 
+SHORT_SECONDS = 4 * 3600
+"""Samples of an answer that is built at once: dashboards poll the last hour or two, which crowds may not delay."""
+
 
 def add_metrics(app: Bottle, services: Services) -> None:
     """Add the intervals and tails of every metric; last of all routes, since their paths look like any other."""
@@ -38,7 +41,7 @@ def add_metrics(app: Bottle, services: Services) -> None:
         )
         current, previous = store.start_read(metric, window.current), store.start_read(metric, window.previous)
         shape = _shape()
-        with _build_slot(services, shape):
+        with _build_slot(services, shape, 2 * window.hours * 3600):
             answer = metric_answers.interval(current, previous, window, shape, slot)
             return _send(answer, services.streams, moves=date_now == "now")
 
@@ -47,7 +50,7 @@ def add_metrics(app: Bottle, services: Services) -> None:
         metric = find_metric(name)
         start_utc = parse_instant(date_start, zone=settings.timezone, now_utc=services.clock())
         reading, shape = store.start_read(metric, since(start_utc)), _shape(settings.default_max_points)
-        with _build_slot(services, shape):
+        with _build_slot(services, shape, (services.clock() - start_utc).total_seconds()):
             answer = metric_answers.tail(reading, shape, slot)
             return _send(answer, services.streams, moves=date_start == "now")
 
@@ -56,9 +59,13 @@ def _shape(default_max_points: int = 0) -> Shape:
     return parse_shape(request.query, request.environ.get("HTTP_ACCEPT", ""), default_max_points)
 
 
-def _build_slot(services: Services, shape: Shape) -> AbstractContextManager[None]:
-    """A slot for building the answer; a thinned one takes a slot for long answers where it needs it."""
-    return nullcontext() if shape.max_points else services.in_flight.build_slot()
+def _build_slot(services: Services, shape: Shape, seconds: float) -> AbstractContextManager[None]:
+    """A slot for building the answer over so many seconds of samples; a short one is built at once.
+
+    A thinned answer takes a slot for long answers where it needs it.
+    """
+    needs_none = shape.max_points or seconds <= SHORT_SECONDS
+    return nullcontext() if needs_none else services.in_flight.build_slot()
 
 
 def _send(answer: metric_answers.MetricAnswer, streams: threading.BoundedSemaphore, *, moves: bool) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pycemaker.analysis.findings import MOST, find
+from pycemaker.analysis.findings import MOST_FINDINGS, find
 from pycemaker.analysis.findings.finding import CRITICAL, NOTICE, WARNING, Finding
 from pycemaker.metrics import METRICS
 from pycemaker.series.batches import Columns, no_columns
@@ -208,7 +208,7 @@ def test_at_most_three_are_reported_the_worst_first() -> None:
         ram=replace(QUIET["ram"], current=without(QUIET["ram"].current, 4.5, 5)),
     )
     findings = find(period)
-    assert len(findings) == MOST
+    assert len(findings) == MOST_FINDINGS
     assert [finding.severity for finding in findings] == [CRITICAL, WARNING, WARNING]
     assert findings == find(period)
 

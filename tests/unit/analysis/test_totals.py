@@ -8,8 +8,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pycemaker.analysis.findings.critical_time import critical_time, sample_gaps
+from pycemaker.analysis.findings.critical_time import critical_time
 from pycemaker.analysis.findings.episodes import find_episode
+from pycemaker.analysis.findings.sample_gaps import sample_gaps
 from pycemaker.analysis.findings.time_blocks import series
 from pycemaker.analysis.sample_coverage import coverage
 from pycemaker.metrics import CPU

@@ -49,6 +49,14 @@ def test_short_answers_count_nothing() -> None:
     filled(10_000, *[16 * 1024] * 2_000, 10 * MB)
 
 
+def test_long_answers_that_nobody_reads_leave_room_for_short_ones() -> None:
+    in_flight = filled(100, 5 * MB, 5 * MB)
+    for _ in range(16):
+        in_flight.add(MB // 2)
+    with pytest.raises(TooManyStreams):
+        in_flight.add(MB // 2)
+
+
 def test_no_answer_is_built_where_there_is_no_room_for_it() -> None:
     in_flight = filled(1, 8 * MB)
     with pytest.raises(TooManyStreams), in_flight.build_slot():

@@ -1,4 +1,4 @@
-"""Change stream over all metrics, and the changes of each metric in it (see `change_detector`)."""
+"""Change stream over all metrics, and the changes of each metric in it (see `past_changes`)."""
 
 from __future__ import annotations
 

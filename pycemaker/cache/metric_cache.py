@@ -4,12 +4,12 @@ Terms:
 
 * An hour of UTC is *sealed* once the newest sample is a minute past it. A sealed hour is cached as it is.
 * The *open hours* are the others. Up to their *edge*, a minute before the newest sample, they are known.
-* A *probe* reads the documents past the edge (a dozen, 0.3 ms), so that a sample of another process is in the next
-  answer, also when several collectors write a little out of order.
+* A *probe* reads the documents past the edge (`new_samples`; a dozen, 0.3 ms), so that a sample of another process is
+  in the next answer, also when several collectors write a little out of order.
 * The *generation* is the count of all other changes. A sealed hour of an older generation is read again when it is next
   asked for, and stays cached where it is still the same: a correction costs one cold read of what is in use.
 
-An answer rests on a *check* at most a second old: a probe, and the change detector (`change_detector`, 2 ms). Checks
+An answer rests on a *check* at most a second old: a probe, and the change detector (`past_changes`, 2 ms). Checks
 are made before an answer, at most twice a second and metric, and none while nobody asks. MongoDB away is an error at
 once, memory or not.
 
@@ -21,16 +21,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from itertools import islice
-
-import numpy as np
-from numpy.typing import NDArray
 
 from pycemaker.cache.hour_cache import RUN_HOURS, HourCache, TooDenseError
 from pycemaker.cache.lru import HOUR_MS, CachedHour, HourLru
+from pycemaker.cache.new_samples import OVERLAP_MS, newest_of, read_new_samples, read_newest_ms
 from pycemaker.cache.past_changes import ChangeDetector
 from pycemaker.cache.snapshot import OpenHours, Snapshot, split_hours
-from pycemaker.columnar.encode import encode_batch
 from pycemaker.metrics import Metric
 from pycemaker.mongo.reader import Reader
 from pycemaker.mongo.single_flight import SingleFlight
@@ -42,15 +38,6 @@ STALE_SECONDS = 0.9
 
 SETTLE_SECONDS = 3.0
 """Time after a change until everything is compared once more: a write may be counted before it is visible."""
-
-OVERLAP_MS = 60_000
-"""Distance of the edge behind the newest sample: so late a new sample may be dated for the probe to read it."""
-
-MOST_IGNORED_AHEAD = 1_000
-"""So many samples dated ahead of the present do not count as the newest ones; more do."""
-
-PROBED_BATCHES = 2
-"""A probe of more batches than this, 20,000 documents, reads the open hours anew."""
 
 DENSE_SECONDS = 60.0
 """Time for which a metric with an hour of too many documents is read past the memory."""
@@ -189,23 +176,17 @@ class MetricCache:
         self._checked_at = began
 
     def _probe(self) -> int | None:
-        """Read past the edge; how many documents more the open hours have, None where they have to be read anew."""
+        """Take in the new samples; how many there were, None where the open hours have to be read anew."""
         known = self._snapshot.open
-        if known is None:
+        probed = read_new_samples(self._reader, self._metric, known) if known is not None else None
+        if known is None or probed is None:
             return None
-        raws = list(islice(self._reader.read_batches(self._metric, known.edge_ms + 1, None), PROBED_BATCHES + 1))
-        if len(raws) > PROBED_BATCHES:
-            return None
-        probed = b"".join(raws)
-        if probed == known.probed:
-            return 0
-        up_to_edge = known.batch.between(known.start_hour * HOUR_MS, known.edge_ms + 1)
-        batch = join_batches([up_to_edge, *(encode_batch(raw, self._metric) for raw in raws)])
-        self._set_open_hours(known.start_hour, known.edge_ms, batch, probed)
-        return len(batch) - len(known.batch)
+        if probed.batch is not known.batch:
+            self._set_open_hours(known.start_hour, known.edge_ms, probed.batch, probed.raw)
+        return len(probed.batch) - len(known.batch)
 
     def _load_open_hours(self) -> None:
-        newest_ms = self._newest_ms()
+        newest_ms = read_newest_ms(self._reader, self._metric)
         if newest_ms is None:
             self._drop_open_hours()
             return
@@ -221,20 +202,10 @@ class MetricCache:
     def _drop_open_hours(self) -> None:
         self._snapshot = Snapshot(self._snapshot.generation, self._snapshot.open_version + 1, None)
 
-    def _newest_ms(self) -> int | None:
-        """The time of the newest sample, but for a few that are dated ahead of the present."""
-        newest_ms, ahead_ms = self._reader.newest_ms(self._metric), _ahead_ms()
-        if newest_ms is None or newest_ms < ahead_ms:
-            return newest_ms
-        if self._reader.has_more_than(MOST_IGNORED_AHEAD, self._metric, ahead_ms):
-            return newest_ms
-        present_ms = self._reader.newest_ms(self._metric, ahead_ms)
-        return newest_ms if present_ms is None else present_ms
-
     def _set_open_hours(self, start_hour: int, edge_ms: int, batch: Batch, probed: bytes | None) -> None:
         """Move the edge on, seal the hours that it has passed, and make the rest the open hours."""
         before = self._snapshot
-        newest_ms = _newest_of(batch.columns.time_ms, edge_ms)
+        newest_ms = newest_of(batch.columns.time_ms, edge_ms)
         new_edge_ms = max(edge_ms, newest_ms - OVERLAP_MS)
         hour = max(start_hour, new_edge_ms // HOUR_MS)
         for sealed in range(start_hour, min(hour, start_hour + RUN_HOURS)):
@@ -245,16 +216,3 @@ class MetricCache:
         still_probed = probed if new_edge_ms == edge_ms else None
         open_hours = OpenHours(hour, new_edge_ms, rest, still_probed, split_hours(rest))
         self._snapshot = Snapshot(before.generation, before.open_version + (not is_same), open_hours)
-
-
-def _ahead_ms() -> int:
-    """The time from which on a sample is dated ahead: a collector's clock may be a little fast."""
-    return time.time_ns() // 1_000_000 + OVERLAP_MS
-
-
-def _newest_of(time_ms: NDArray[np.int64], otherwise_ms: int) -> int:
-    """As `MetricCache._newest_ms`, of these samples."""
-    present = int(time_ms.searchsorted(_ahead_ms()))
-    if len(time_ms) - present > MOST_IGNORED_AHEAD or not present:
-        present = len(time_ms)
-    return int(time_ms[present - 1]) if present else otherwise_ms

@@ -1,4 +1,4 @@
-"""Choice of the change detector that a deployment offers (see `change_detector`)."""
+"""Choice of the change detector that a deployment offers (see `past_changes`)."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ sample is read.
   its last sample are compared with the document, and hours that differ are read again. For a million keys MongoDB takes
   0.3 s. Where the index cannot be counted (a view, lists of times) every sample is read.
 * **Corrected samples** leave the count as it is. Hours stored over a day ago are read again: one at each use, and in
-  each pass of a server (`summary_refresher`) enough to have read all of them within a day.
+  each pass of a server (`hour_refresher`) enough to have read all of them within a day.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ Changes of samples are noticed at each use:
 
 * **Late and deleted samples of the last day** (`RECENT_HOURS`) at once: their count in the index is compared, and hours
   that differ are computed again. For 17,280 keys at 5 s MongoDB takes some 8 ms.
-* **Older ones** within half an hour where a server runs, since each of its passes (`summary_refresher`) compares all
+* **Older ones** within half an hour where a server runs, since each of its passes (`hour_refresher`) compares all
   days. Else within as many uses as there are days: a use compares the day that was compared longest ago, over an hour
   ago.
 * **Corrected samples**, which leave the count as it is, within a day where a server runs. Hours computed over a day ago

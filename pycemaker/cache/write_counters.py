@@ -1,4 +1,4 @@
-"""WiredTiger's counts of the writes to a collection: changes on a standalone mongod (see `change_detector`)."""
+"""WiredTiger's counts of the writes to a collection: changes on a standalone mongod (see `past_changes`)."""
 
 from __future__ import annotations
 

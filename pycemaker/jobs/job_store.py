@@ -19,8 +19,8 @@ from typing import Any
 from pymongo import ASCENDING, ReturnDocument
 
 from pycemaker.jobs import states
-from pycemaker.jobs.enqueue import JobEnqueuer
 from pycemaker.jobs.job_document import JobDocument
+from pycemaker.jobs.job_enqueuer import JobEnqueuer
 from pycemaker.jobs.job_limits import LEASE_SECONDS
 from pycemaker.jobs.job_updates import (
     append_refusal,

@@ -6,7 +6,7 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from pycemaker import brand
-from pycemaker.analysis.findings import MOST_FINDINGS, find
+from pycemaker.analysis.findings.choice import MOST_FINDINGS, find
 from pycemaker.analysis.rates import in_rates
 from pycemaker.i18n.language import _
 from pycemaker.presentation import capacity_tables, figures, tables

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pycemaker import i18n
-from pycemaker.analysis.findings import all_clear
+from pycemaker.analysis.findings.choice import all_clear
 from pycemaker.i18n.language import _
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pycemaker import i18n
 from pycemaker.analysis.criticity import criticity
-from pycemaker.analysis.findings import all_clear
+from pycemaker.analysis.findings.choice import all_clear
 from pycemaker.analysis.findings.finding import CRITICAL, NOTICE, WARNING
 from pycemaker.analysis.metric_summary import Extreme, MetricSummary, summarize_metric
 from pycemaker.analysis.rates import in_rates

@@ -6,7 +6,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
-from pycemaker.cache.newest_samples import absence
+from pycemaker.cache.absent_samples import absence
 from pycemaker.cache.sample_store import Store
 from pycemaker.cache.stored_hour_samples import HourSamples
 from pycemaker.cache.stored_hour_summaries import SummaryStore

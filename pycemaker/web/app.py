@@ -9,7 +9,7 @@ from bottle import Bottle
 from pycemaker.metrics import NAMES as METRIC_NAMES
 from pycemaker.web.access.browser_actions import BrowserActions, refuse_preflights
 from pycemaker.web.access.cross_site import CrossSite
-from pycemaker.web.error_answers import handle_errors, handle_http_error, refuse_garbled_path
+from pycemaker.web.error_handlers import handle_errors, handle_http_error, refuse_garbled_path
 from pycemaker.web.middleware import bulkhead
 from pycemaker.web.middleware.access_log import log_requests
 from pycemaker.web.middleware.cors import allow_origins

@@ -11,7 +11,7 @@ import sys
 from collections import Counter
 from dataclasses import replace
 
-from pycemaker.analysis.findings import find
+from pycemaker.analysis.findings.choice import find
 from tests.services.noise import quiet_period
 from tests.services.periods import WINDOW
 

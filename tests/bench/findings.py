@@ -27,7 +27,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from pycemaker.analysis.findings import find
+from pycemaker.analysis.findings.choice import find
 from pycemaker.analysis.findings.finding import Finding
 from pycemaker.series.batches import Columns
 from pycemaker.series.hour_summaries import HOUR_MS, summarize

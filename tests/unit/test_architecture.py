@@ -53,7 +53,7 @@ ALONE = {
         "pycemaker.web.routes.metric_routes",
         "pycemaker.web.routes.openapi_routes",
         "pycemaker.web.routes.report_routes",
-        "pycemaker.web.error_answers",
+        "pycemaker.web.error_handlers",
         "pycemaker.web.routes.unsubscribe_routes",
         "pycemaker.web.routes.probe_routes",
     },

@@ -15,7 +15,7 @@ from bottle import Bottle, HTTPError, HTTPResponse, request, response
 
 from pycemaker.errors import ForeignOrigin
 from pycemaker.web.access.cross_site import CrossSite
-from pycemaker.web.error_answers import handle_errors, refuse
+from pycemaker.web.error_handlers import handle_errors, refuse
 from pycemaker.web.middleware.security_headers import refuse_speculative
 from pycemaker.web.pages import form_page
 from pycemaker.web.wsgi import Application, Environ, StartResponse

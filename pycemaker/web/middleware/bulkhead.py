@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from pycemaker import errors
-from pycemaker.web.error_answers import refuse
+from pycemaker.web.error_handlers import refuse
 from pycemaker.web.wsgi import Application, Environ, StartResponse
 
 HEALTH = "/health"

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from pycemaker.errors import TooManyStreams
-from pycemaker.web.error_answers import refuse
+from pycemaker.web.error_handlers import refuse
 from pycemaker.web.wsgi import Application, Environ, StartResponse
 
 MOST_BYTES = 32 * 2**20

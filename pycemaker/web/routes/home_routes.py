@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bottle import Bottle, request, response
 
-from pycemaker.web.error_answers import json_response
+from pycemaker.web.error_handlers import json_response
 from pycemaker.web.pages import home
 from pycemaker.web.services import Services
 

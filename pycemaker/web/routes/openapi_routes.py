@@ -5,7 +5,7 @@ from __future__ import annotations
 from bottle import Bottle, request, response
 
 from pycemaker.web import response_bodies
-from pycemaker.web.error_answers import JSON
+from pycemaker.web.error_handlers import JSON
 from pycemaker.web.etags import etag_of_body, matches
 from pycemaker.web.openapi.document import document
 from pycemaker.web.services import Services

@@ -7,7 +7,7 @@ from bottle import Bottle, request, response
 from pycemaker.errors import NotReady
 from pycemaker.telemetry.health_checks import FAIL, OK
 from pycemaker.web import response_bodies
-from pycemaker.web.error_answers import json_response
+from pycemaker.web.error_handlers import json_response
 from pycemaker.web.prometheus_text import exposition
 from pycemaker.web.readiness import readiness
 from pycemaker.web.services import Services

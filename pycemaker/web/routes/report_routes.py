@@ -21,7 +21,7 @@ from pycemaker.reports.report_model import ReportRequest
 from pycemaker.telemetry.request_ids import REQUEST_ID
 from pycemaker.web import response_bodies
 from pycemaker.web.access.browser_actions import ActionPolicy
-from pycemaker.web.error_answers import json_response
+from pycemaker.web.error_handlers import json_response
 from pycemaker.web.pages import form_page, send_page
 from pycemaker.web.request_parameters import RequestParameters, idempotency_key, parameters
 from pycemaker.web.services import Services

@@ -16,7 +16,7 @@ from pycemaker.parsing.route_paths import REPORTS_PATH
 from pycemaker.reports.artifact_names import EXECUTED_NOTEBOOK, MESSAGE
 from pycemaker.web import stored_report
 from pycemaker.web.access.redaction import redact_addresses
-from pycemaker.web.error_answers import json_response
+from pycemaker.web.error_handlers import json_response
 from pycemaker.web.pages import report_list
 from pycemaker.web.pages.home import prefers_html
 from pycemaker.web.request_parameters import query

@@ -9,7 +9,7 @@ from html import unescape
 import pytest
 
 from pycemaker import i18n, read_period
-from pycemaker.analysis.findings import find
+from pycemaker.analysis.findings.choice import find
 from pycemaker.analysis.findings.finding import CRITICAL, WARNING
 from pycemaker.mongo.database import Database
 from pycemaker.presentation import tables

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from pycemaker.analysis.findings import find
+from pycemaker.analysis.findings.choice import find
 from tests.services.noise import quiet_period
 from tests.services.periods import WINDOW
 

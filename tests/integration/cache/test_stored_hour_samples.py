@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from bson import ObjectId
 
-from pycemaker.analysis.findings import find
+from pycemaker.analysis.findings.choice import find
 from pycemaker.analysis.metric_summary import summarize_metric
 from pycemaker.analysis.sample_coverage import coverage
 from pycemaker.cache import hour_columns

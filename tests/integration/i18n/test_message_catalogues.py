@@ -17,7 +17,7 @@ from babel.messages.catalog import Catalog, Message
 
 from pycemaker import i18n
 from pycemaker.analysis.capacity import Resource
-from pycemaker.analysis.findings import find
+from pycemaker.analysis.findings.choice import find
 from pycemaker.analysis.metric_summary import summarize_metric
 from pycemaker.i18n import language
 from pycemaker.i18n.language import LANGUAGES, N_, _, find_language, ngettext, pgettext, speak, speaking, spoken

@@ -10,7 +10,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from playwright.sync_api import Browser
 
-from pycemaker.analysis.findings import all_clear, find
+from pycemaker.analysis.findings.choice import all_clear, find
 from pycemaker.presentation import tables
 from pycemaker.reports.render import render_page
 from pycemaker.series.period import Period

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from pycemaker.analysis.findings import all_clear, find
+from pycemaker.analysis.findings.choice import all_clear, find
 from pycemaker.analysis.findings.finding import CRITICAL, WARNING
 from pycemaker.presentation.cadence_sentence import sampling
 from pycemaker.series.batches import no_columns

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pycemaker.analysis.capacity import Resource, review
 from pycemaker.analysis.fill_forecast import Verdict
-from pycemaker.analysis.findings import find
+from pycemaker.analysis.findings.choice import find
 from pycemaker.metrics import DISK
 from pycemaker.presentation import capacity_tables
 from pycemaker.presentation.figures.forecast_line import outlook

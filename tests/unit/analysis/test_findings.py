@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pycemaker.analysis.findings import MOST_FINDINGS, find
+from pycemaker.analysis.findings.choice import MOST_FINDINGS, find
 from pycemaker.analysis.findings.finding import CRITICAL, NOTICE, WARNING, Finding
 from pycemaker.metrics import METRICS
 from pycemaker.series.batches import Columns, no_columns

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pycemaker.analysis.findings import find
+from pycemaker.analysis.findings.choice import find
 from pycemaker.analysis.findings.finding import CRITICAL, Finding
 from pycemaker.metrics import CPU, REQUEST_COUNT, RESPONSE_TIME, Metric
 from pycemaker.series.hour_summaries import summarize

@@ -176,11 +176,11 @@ def test_it_is_gone_when_a_report_is_ended_or_its_server(
 
 KILLED_WHILE_IT_ENDS_A_REPORT = """
 import os, time
-from pycemaker.jobs import subprocess_runner
-runner = subprocess_runner.ReportProcess(os.environ, end_seconds={seconds})
+from pycemaker.jobs import report_process
+runner = report_process.ReportProcess(os.environ, end_seconds={seconds})
 while runner.kernel is None: time.sleep(0.05)
 print(runner.process.pid, runner.kernel.pid, flush=True)
-subprocess_runner.end_process_tree = lambda *_, **__: os._exit(9)
+report_process.end_process_tree = lambda *_, **__: os._exit(9)
 runner.kill()
 """
 

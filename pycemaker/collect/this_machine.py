@@ -21,12 +21,15 @@ _log = logging.getLogger(__name__)
 
 Collected = list[tuple[str, dict[str, Any]]]
 
+LEAST_CPU_SECONDS = 1.0
+"""The shortest stretch over which CPU is measured, before the first sample."""
+
 
 def take_samples(disk: Path, traffic: Traffic | None, taken_utc: datetime) -> Collected:
     """One sample of each metric that can be had: pairs of collection and document.
 
-    CPU is the share used since the last call (the first one is 0). Without traffic there are three metrics; with
-    traffic but no answer since the last call there is no response time, since nobody measured one.
+    CPU is the share used since the last call of the same thread (the first one is 0). Without traffic there are three
+    metrics; with traffic but no answer since the last call there is no response time, since nobody measured one.
 
     Args:
         disk: a path on the disk that counts.
@@ -87,8 +90,7 @@ class Collector:
         self._thread = threading.Thread(target=self._run, daemon=True, name="collector")
 
     def start(self) -> None:
-        """Begin; the first sample comes after 5 s."""
-        psutil.cpu_percent()
+        """Begin; the first sample comes within 6 s."""
         self._thread.start()
 
     def stop(self) -> None:
@@ -98,6 +100,8 @@ class Collector:
             self._thread.join(timeout=3.0)
 
     def _run(self) -> None:
+        psutil.cpu_percent()  # it counts from the last call of this very thread, and the first call gives 0
+        self._stopping.wait(LEAST_CPU_SECONDS)
         while not self._stopping.wait(_until_next_sample()):
             samples = take_samples(self._disk, self._traffic, datetime.now(UTC))
             try:

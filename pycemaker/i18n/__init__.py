@@ -24,7 +24,6 @@ from pycemaker.i18n.dates import (
     period,
     period_in_sentence,
     span_in_sentence,
-    subject,
     zone_phrase,
 )
 from pycemaker.i18n.numbers import (
@@ -90,7 +89,6 @@ __all__ = [
     "share",
     "share_of",
     "span_in_sentence",
-    "subject",
     "times",
     "unit_phrase",
     "zone_phrase",

@@ -180,24 +180,6 @@ def _zone_name(zone: ZoneInfo) -> str:
     return name
 
 
-def subject(window: Window, zone: ZoneInfo, headline: str = "", *, name: str = "Pycemaker") -> str:
-    """The mail's subject: `Relatório Pycemaker: 10/04/2022, 03:43 a 09:43 (6 h)`; with a headline that comes first.
-
-    So `Coleta parada desde 09:02 — Pycemaker, 10/04/2022 09:43, 6 h`: the end says which report of the day it is, since
-    mail programs fold messages of one subject into one conversation.
-    """
-    if not headline:
-        facts = {"period": period(window, zone), "length": _short_length(window.hours)}
-        return _("Relatório {name}: {period} ({length})", name=name, **facts)
-    end = clock(window.end_utc, zone, pgettext("date", "dd/MM/yyyy HH:mm"))
-    return f"{headline} — {name}, {end}, {_short_length(window.hours)}"
-
-
-def _short_length(hours: int) -> str:
-    """`6 h`, `7 dias`: subjects are short."""
-    return f"{hours} h" if hours <= 48 else length(hours)
-
-
 def _local_ends(window: Window, zone: ZoneInfo) -> tuple[datetime, datetime]:
     return window.start_utc.astimezone(zone), window.end_utc.astimezone(zone)
 

@@ -20,7 +20,7 @@ from pycemaker.jobs import states
 from pycemaker.jobs.artifacts import ArtifactStore
 from pycemaker.jobs.job_document import JobDocument, first_due
 from pycemaker.jobs.job_store import ORPHANED, JobStore, LeaseLost
-from pycemaker.jobs.mail_retry import delay_seconds
+from pycemaker.jobs.mail_retry_delay import delay_seconds
 from pycemaker.jobs.outage_retry import RetryOnOutage
 from pycemaker.mail.compose import readdress
 from pycemaker.parsing.quoted_addresses import mask_addresses

@@ -20,7 +20,7 @@ from pymongo import ASCENDING, ReturnDocument
 
 from pycemaker.jobs import states
 from pycemaker.jobs.job_document import JobDocument
-from pycemaker.jobs.job_enqueuer import JobEnqueuer
+from pycemaker.jobs.job_inserts import JobInserter
 from pycemaker.jobs.job_limits import LEASE_SECONDS
 from pycemaker.jobs.job_updates import (
     append_refusal,
@@ -49,7 +49,7 @@ class LeaseLost(Exception):
     """Another worker has claimed the job since; this one may not write to it any more."""
 
 
-class JobStore(JobEnqueuer):
+class JobStore(JobInserter):
     """The jobs of all servers over one database. Threads share it.
 
     Args:

@@ -1,4 +1,7 @@
-"""The allow-list of recipients, as REPORT_RECIPIENTS has it: addresses, `@domains` and `*`."""
+"""The allow-list of recipients, as REPORT_RECIPIENTS has it: addresses, `@domains` and `*`.
+
+It is checked by the report route, the report command, and again before each mail leaves (`jobs.deliver_job`).
+"""
 
 from __future__ import annotations
 

@@ -32,6 +32,7 @@ from pycemaker.reports.headline import read_data_digest, read_headline
 from pycemaker.reports.html_placeholders import put_pictures
 from pycemaker.reports.inline_styles import inline_page
 from pycemaker.reports.lint import HTML_BYTES
+from pycemaker.reports.mail_subject import mail_subject
 from pycemaker.reports.missing_glyphs import missing_glyphs
 from pycemaker.reports.notebook_file import Json
 from pycemaker.reports.notebook_for_readers import (
@@ -87,7 +88,7 @@ def render_page(
     content = _load(executed)
     headline = read_headline(content)
     own = brand.load()
-    subject = i18n.subject(window, zone, headline.headline if headline else "", name=own.watched)
+    subject = mail_subject(window, zone, headline.headline if headline else "", name=own.watched)
     sample = " " + _("(dados de exemplo)") if headline and headline.is_sample else ""
     report = _template_variables(
         subject=own.subject_prefix + subject + sample,

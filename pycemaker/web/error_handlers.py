@@ -14,7 +14,7 @@ from pycemaker.web import response_bodies
 from pycemaker.web.wsgi import StartResponse, loggable
 
 JSON = "application/json; charset=utf-8"
-_BROWSER_CHALLENGE = 'Bearer, Basic realm="Pycemaker: API_TOKEN", charset="UTF-8"'
+_CHALLENGE, _BROWSER_CHALLENGE = "Bearer", 'Basic realm="Pycemaker: API_TOKEN", charset="UTF-8"'
 _BY_STATUS = {
     400: errors.InvalidRequest,
     404: errors.NotFound,
@@ -57,12 +57,15 @@ def _answer(error: errors.PycemakerError) -> HTTPResponse:
     if error.status >= 500:
         _log.error("%s %s: %s", request.method, loggable(request.path), error)
     headers = {"Content-Type": JSON}
-    if error.status == 401:
-        headers["WWW-Authenticate"] = _BROWSER_CHALLENGE if error.facts.get("asks_browser") else "Bearer"
     retry_after_seconds = error.facts.get("retry_after_seconds", error.retry_after_seconds)
     if retry_after_seconds is not None:
         headers["Retry-After"] = str(retry_after_seconds)
-    return HTTPResponse(response_bodies.json_bytes(response_bodies.error(error)), error.status, headers)
+    response = HTTPResponse(response_bodies.json_bytes(response_bodies.error(error)), error.status, headers)
+    if error.status == 401:
+        response.add_header("WWW-Authenticate", _CHALLENGE)
+        if error.facts.get("asks_browser"):  # a line of its own: Chromium takes no second scheme of one line
+            response.add_header("WWW-Authenticate", _BROWSER_CHALLENGE)
+    return response
 
 
 def refuse(error: errors.PycemakerError, start_response: StartResponse, *headers: tuple[str, str]) -> list[bytes]:

@@ -1,7 +1,8 @@
 """Access control of the report routes: the token, and the limits per caller and per recipient.
 
-After ten wrong tokens an address is refused for a while, right tokens included: else the answer would show which of
-many guesses was right. Behind a proxy TRUSTED_PROXIES has to be set, or one caller shuts out all others.
+A route that needs the token calls `check_token` itself. After ten wrong tokens an address is refused for a while, right
+tokens included: else the answer would show which of many guesses was right. Behind a proxy TRUSTED_PROXIES has to be
+set, or one caller shuts out all others.
 """
 
 from __future__ import annotations

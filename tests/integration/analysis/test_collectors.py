@@ -8,11 +8,12 @@ from html import unescape
 
 import pytest
 
-from pycemaker import i18n, read_period
+from pycemaker import read_period
 from pycemaker.analysis.findings.choice import find
 from pycemaker.analysis.findings.finding import CRITICAL, WARNING
 from pycemaker.mongo.database import Database
 from pycemaker.presentation import tables
+from pycemaker.reports.mail_subject import mail_subject
 from pycemaker.settings import from_mapping
 from tests.services.collectors import COLLECTORS, fill
 from tests.services.periods import WINDOW
@@ -79,7 +80,7 @@ def test_a_report_says_what_is_true_whoever_collected(name: str, database: Datab
     assert {finding.severity for finding in findings} == {
         WARNING if name in ("minute-quiet", "text-time") else CRITICAL
     }
-    subject = i18n.subject(period.window, period.zone, findings[0].headline)
+    subject = mail_subject(period.window, period.zone, findings[0].headline)
     assert subject == f"{headline} — Pycemaker, 10/04/2022 09:43, 6 h"
     head = "10/04/2022, 03:43 a 09:43 6 horas · horário de Brasília (UTC-3)"
     assert visible(tables.heading(period)) == head + often

@@ -29,6 +29,7 @@ from pycemaker.presentation.figures.canvas import WIDTH, Sheet
 from pycemaker.presentation.mail_head import mail_head
 from pycemaker.reports.attachments.sample_table import table
 from pycemaker.reports.attachments.workbook import Workbook
+from pycemaker.reports.mail_subject import mail_subject
 from pycemaker.series.period import MetricPeriod, Period
 from pycemaker.settings import from_mapping
 from pycemaker.window import Window
@@ -120,8 +121,8 @@ def everything_said(period: Period) -> Iterator[str]:
         yield from (finding.headline, finding.detail, finding.advice)
     head = mail_head(found, period)
     yield from (head["headline"], head["preheader"])
-    yield i18n.subject(period.window, period.zone)
-    yield i18n.subject(period.window, period.zone, head["headline"])
+    yield mail_subject(period.window, period.zone)
+    yield mail_subject(period.window, period.zone, head["headline"])
     for fragment in (tables.heading(period, "Revisão de capacidade"), tables.findings(found, period),
                      tables.trust(period), tables.summary(period.metrics), tables.summary(period.metrics[1:], is_rest=True), *map(tables.section, period.metrics)):  # fmt: skip
         yield visible(fragment)
@@ -293,7 +294,7 @@ def test_numbers_dates_and_lists_are_written_as_the_language_writes_them() -> No
         assert i18n.zone_phrase(WINDOW, SAO_PAULO) == "Brasilia Time (UTC-3)"
         assert i18n.period(WINDOW, SAO_PAULO) == "Apr 10, 2022, 03:43 to 09:43"
         assert i18n.period_in_sentence(WINDOW, SAO_PAULO) == "from 03:43 to 09:43 on Apr 10, 2022"
-        assert i18n.subject(WINDOW, SAO_PAULO, "CPU usage 12× above normal") == (
+        assert mail_subject(WINDOW, SAO_PAULO, "CPU usage 12× above normal") == (
             "CPU usage 12× above normal — Pycemaker, Apr 10, 2022 09:43, 6 h"
         )
 

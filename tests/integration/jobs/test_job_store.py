@@ -18,7 +18,7 @@ from pycemaker.errors import IdempotencyKeyReused, TooManyReports, UnknownReport
 from pycemaker.jobs import states
 from pycemaker.jobs.artifacts import ArtifactStore
 from pycemaker.jobs.job_document import new_recipients, public_fields
-from pycemaker.jobs.job_enqueuer import MOST_KEYS
+from pycemaker.jobs.job_inserts import MOST_KEYS
 from pycemaker.jobs.job_store import MOST_REFUSALS, JobStore, LeaseLost
 from pycemaker.jobs.submission import make_repeat_key, submission_of
 from pycemaker.mongo.database import Database

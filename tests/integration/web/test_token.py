@@ -7,11 +7,17 @@ from urllib.parse import quote
 
 import pytest
 
+import server
+from pycemaker.cache.sample_store import Store
 from pycemaker.errors import DatabaseUnreachable, NotAuthenticated, TokenInUrl, TooManyRequests
 from pycemaker.mongo.database import Database
 from pycemaker.settings import from_mapping
 from pycemaker.web.access.access_control import AccessControl
 from pycemaker.web.access.rate_counter import COLLECTION, RateLimits
+from pycemaker.web.services import Services
+from tests.services.browser import CHROMIUM, chromium
+from tests.services.listening import listening
+from tests.services.report_service import service_of
 
 TOKEN = "çorrect h0rse: battery"
 ON_THE_WIRE = TOKEN.encode().decode("latin-1")  # as WSGI hands it on
@@ -113,3 +119,14 @@ def test_while_it_is_not_known_who_guesses_nobody_is_let_in() -> None:
         check(AccessControl(from_mapping({"API_TOKEN": TOKEN}), RateLimits(away)), x_api_key=ON_THE_WIRE)
     check(AccessControl(from_mapping({}), RateLimits(away)))
     away.close()
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
+def test_a_browser_asks_its_user_for_the_token_as_a_password(store: Store, database: Database) -> None:
+    settings = from_mapping({"API_TOKEN": "a-token"})
+    app = server.create_app(Services(settings, store, service_of(database, {})))
+    with listening(app) as port, chromium() as browser:
+        context = browser.new_context(http_credentials={"username": "any", "password": "a-token"})
+        answer = context.new_page().goto(f"http://127.0.0.1:{port}/reports")
+        assert answer is not None
+        assert (answer.status, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from pycemaker import i18n
+from pycemaker.reports.mail_subject import mail_subject
 from pycemaker.window import Window, to_epoch_ms
 from tests.services.periods import NEW_YORK, SAO_PAULO, WINDOW
 
@@ -175,7 +176,7 @@ def test_the_zone_is_written_by_its_name_with_its_offset_and_with_both_on_a_day_
 
 
 def test_the_subject_names_which_period_the_report_is_of() -> None:
-    assert i18n.subject(WINDOW, SAO_PAULO) == "Relatório Pycemaker: 10/04/2022, 03:43 a 09:43 (6 h)"
-    assert i18n.subject(WINDOW, SAO_PAULO, "Coleta parada", name="Farol") == (
+    assert mail_subject(WINDOW, SAO_PAULO) == "Relatório Pycemaker: 10/04/2022, 03:43 a 09:43 (6 h)"
+    assert mail_subject(WINDOW, SAO_PAULO, "Coleta parada", name="Farol") == (
         "Coleta parada — Farol, 10/04/2022 09:43, 6 h"
     )

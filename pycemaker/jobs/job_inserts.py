@@ -1,4 +1,4 @@
-"""Enqueues reports: inserts a job, or finds the one that answers the same request already."""
+"""Inserts jobs, or finds the one that answers the same request; `report_service.enqueue` is the way in."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MOST_KEYS = 100
 _TYPICAL_SECONDS = 5
 
 
-class JobEnqueuer(JobReader):
+class JobInserter(JobReader):
     """Enqueues jobs in one database. Threads share it.
 
     Args: those of `JobStore`.

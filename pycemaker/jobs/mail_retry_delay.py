@@ -1,10 +1,13 @@
-"""Retries of a mail that a server refused for now: the delay before each."""
+"""The delay before each retry of a mail that a server refused for now.
+
+Retries end after REPORT_RETRY_SECONDS (`settings`, `job_updates.give_up_at`).
+"""
 
 from __future__ import annotations
 
 import random
 
-LONGEST_SECONDS = 900.0
+LONGEST_DELAY_SECONDS = 900.0
 
 
 def delay_seconds(attempts: int, first_seconds: float) -> float:
@@ -13,5 +16,5 @@ def delay_seconds(attempts: int, first_seconds: float) -> float:
     "Equal jitter" of M. Brooker, "Exponential Backoff and Jitter" (AWS Architecture Blog, 2015): servers that failed
     together do not come back together, and none comes back at once.
     """
-    longest = min(LONGEST_SECONDS, first_seconds * 2.0 ** (min(max(attempts, 1), 20) - 1))
+    longest = min(LONGEST_DELAY_SECONDS, first_seconds * 2.0 ** (min(max(attempts, 1), 20) - 1))
     return longest / 2 + random.uniform(0, longest / 2)  # noqa: S311 - chance, not a secret

@@ -16,7 +16,7 @@ from pycemaker.series import cadence
 from pycemaker.series.batches import Columns, columns_digest, no_columns
 from pycemaker.series.cadence import Cadence
 from pycemaker.series.hour_summaries import HOUR_MS, HourSummaries
-from pycemaker.window import Interval, Window, to_epoch_ms
+from pycemaker.window import Interval, Window, to_epoch_ms, to_iso_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,7 +59,7 @@ class Absence:
     has_undated: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class MetricPeriod:
     """One metric over a window.
 
@@ -87,6 +87,9 @@ class MetricPeriod:
     def label(self) -> str:
         """The metric's name in the readers' language."""
         return _(self.metric.label)
+
+    def __repr__(self) -> str:
+        return f"<{self.metric.id}: {len(self.current)} samples, {len(self.previous)} before, {_ends(self.window)}>"
 
     @cached_property
     def cadence(self) -> Cadence:
@@ -132,7 +135,7 @@ class MetricPeriod:
         return self.current.to_frame(self.zone)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Period:
     """Every metric over one window.
 
@@ -148,6 +151,10 @@ class Period:
     zone: ZoneInfo
     metrics: tuple[MetricPeriod, ...]
     sample_until_utc: datetime | None
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{part.metric.id} {len(part.current)}" for part in self.metrics)
+        return f"<Period {_ends(self.window)}; samples: {counts}>"
 
     def __getitem__(self, metric_id: str) -> MetricPeriod:
         """One metric's part, by id. Raises KeyError."""
@@ -171,3 +178,7 @@ class Period:
     def received(self) -> int:
         """The number of samples in the interval, all metrics together."""
         return sum(len(part.current) for part in self.metrics)
+
+
+def _ends(window: Window) -> str:
+    return f"{to_iso_text(window.start_utc)} to {to_iso_text(window.end_utc)}"

@@ -157,11 +157,15 @@ class Period:
         return f"<Period {_ends(self.window)}; samples: {counts}>"
 
     def __getitem__(self, metric_id: str) -> MetricPeriod:
-        """One metric's part, by id. Raises KeyError."""
+        """One metric's part, by id. Raises KeyError, which names the ids there are."""
         for part in self.metrics:
             if part.metric.id == metric_id:
                 return part
-        raise KeyError(metric_id)
+        raise KeyError(f"no metric {metric_id!r}; there are {', '.join(self._ipython_key_completions_())}")
+
+    def _ipython_key_completions_(self) -> list[str]:
+        """The ids that Jupyter offers after `period["`."""
+        return [part.metric.id for part in self.metrics]
 
     @property
     def digest(self) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.services.periods import busy_period
 
 
@@ -16,3 +18,10 @@ def test_a_period_and_its_parts_are_a_line_each() -> None:
         f"<cpu: {len(period['cpu'].current)} samples, {len(period['cpu'].previous)} before, "
         "2022-04-10T06:43:23.000Z to 2022-04-10T12:43:23.000Z>"
     )
+
+
+def test_an_unknown_metric_is_told_with_those_there_are() -> None:
+    with pytest.raises(
+        KeyError, match="no metric 'cpuu'; there are cpu, ram, disk, response_time, request_count, http_fail"
+    ):
+        busy_period()["cpuu"]

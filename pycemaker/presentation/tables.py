@@ -52,18 +52,18 @@ def heading(period: Period, title: str = "") -> str:
     )
 
 
-def findings(found: Sequence[Finding], period: Period) -> str:
+def findings(chosen: Sequence[Finding], period: Period) -> str:
     """The findings, the most important first: severity in words and colour, figures, advice."""
-    paragraphs = "".join(map(_finding, found)) if found else _quiet(period)
+    paragraphs = "".join(map(_finding, chosen)) if chosen else _quiet(period)
     changed = _("O que mudou")
     return f'<div class="pm-findings"><h2>{changed}</h2>{paragraphs}</div>'
 
 
-def capacity(found: Sequence[Finding], quiet: Finding) -> str:
+def capacity(chosen: Sequence[Finding], quiet: Finding) -> str:
     """The findings of a capacity review, the most urgent first; without one what `quiet` says."""
     headline, detail = escape(quiet.headline), escape(quiet.detail)
     calm = f'<p class="pm-quiet"><strong>{headline}.</strong><br>{detail}{_next(quiet.advice)}</p>'
-    paragraphs = "".join(map(_finding, found)) if found else calm
+    paragraphs = "".join(map(_finding, chosen)) if chosen else calm
     ahead = _("O que vem pela frente")
     return f'<div class="pm-findings"><h2>{ahead}</h2>{paragraphs}</div>'
 

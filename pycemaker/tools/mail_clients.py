@@ -31,12 +31,12 @@ class Rule:
     """One change that a client makes.
 
     Attributes:
-        what: as a person says it.
+        change: as a person says it.
         source: where that is known from; a caniemail feature, or a whole address.
         apply: changes the tree; returns the number of changes.
     """
 
-    what: str
+    change: str
     source: str
     apply: Callable[[Tree], int]
 

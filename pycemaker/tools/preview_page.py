@@ -70,7 +70,7 @@ def _kilobytes(size: int) -> str:
 
 def _card(client: MailClient, shown: ClientView, page: Page) -> str:
     rules = "".join(
-        f"<li><a href='{escape(rule.url)}' rel='noreferrer'>{escape(rule.what)}</a> <b>×{times}</b></li>"
+        f"<li><a href='{escape(rule.url)}' rel='noreferrer'>{escape(rule.change)}</a> <b>×{times}</b></li>"
         for rule, times in shown.done
     )
     shade = " dark" if client.is_dark else ""

@@ -14,7 +14,7 @@ JobDocument = dict[str, Any]
 
 
 def new_document(request: ReportRequest, domain: str) -> JobDocument:
-    """The document of a new job, without what `JobEnqueuer` adds; its Message-IDs are of `domain`."""
+    """The document of a new job, without what `JobInserter` adds; its Message-IDs are of `domain`."""
     window = request.window
     return {
         "_id": request.report_id,

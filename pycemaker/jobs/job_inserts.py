@@ -14,7 +14,7 @@ from pycemaker.jobs.job_document import JobDocument, sha256_hex
 from pycemaker.jobs.job_limits import LEASE_SECONDS
 from pycemaker.jobs.job_reader import JobReader
 from pycemaker.jobs.job_updates import literal, now_minus, now_plus, recipient_state, with_each_recipient
-from pycemaker.jobs.submission import Submission
+from pycemaker.jobs.submission_keys import Submission
 from pycemaker.mongo.database import Database, one_exchange
 
 MOST_KEYS = 100

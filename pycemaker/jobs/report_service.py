@@ -30,7 +30,7 @@ from pycemaker.jobs.job_store import JobStore, LeaseLost
 from pycemaker.jobs.outage_retry import outage_retry
 from pycemaker.jobs.render_job import RenderWorker
 from pycemaker.jobs.retention import Retention
-from pycemaker.jobs.submission import Submission, submission_of
+from pycemaker.jobs.submission_keys import Submission, submission_of
 from pycemaker.jobs.waiting_callers import Waiters
 from pycemaker.jobs.warm_slot import WarmSlot
 from pycemaker.mongo.database import Database
@@ -104,7 +104,7 @@ class ReportService:
         return submission_of(request, self.limits, self.transport.sender, idempotency_key)
 
     def find_duplicate(self, submission: Submission) -> str | None:
-        """The report that answers such a request already; see `JobEnqueuer`."""
+        """The report that answers such a request already; see `JobInserter`."""
         return self.job_store.find_duplicate(submission)
 
     def enqueue(self, request: ReportRequest, submission: Submission, *, claimed: bool = False) -> tuple[str, bool]:

@@ -135,9 +135,7 @@ def check_samples(store: Store, clock: Callable[[], datetime]) -> Outcome:
     problems = [f"{label}: sem amostras há {i18n.duration(seconds)}" for label, seconds in silent.items() if seconds]
     problems += [f"{source.metric.label}: há amostras sem data" for source in sources if source.has_undated]
     problems += [f"{source.metric.label}: {_NO_READINGS}" for source in sources if not source.has_readings]
-    problems += [
-        f"{source.metric.label}: é uma view, e não se sabe se há amostras" for source in sources if source.is_view
-    ]
+    problems += [f"{source.metric.label}: {_UNREAD_VIEW}" for source in sources if source.is_view]
     return Outcome(WARN if problems else OK, "; ".join(problems), figures={"sources": len(sources)})
 
 

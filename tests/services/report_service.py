@@ -15,7 +15,7 @@ from pycemaker.jobs.job_document import new_document
 from pycemaker.jobs.job_limits import JobLimits
 from pycemaker.jobs.report_service import ReportService
 from pycemaker.jobs.service_factory import make_report_service
-from pycemaker.jobs.submission import Submission
+from pycemaker.jobs.submission_keys import Submission
 from pycemaker.mail.outbox import Outbox
 from pycemaker.mongo.database import Database
 from pycemaker.reports.report_model import Delivery, OnProgress, ReportRequest

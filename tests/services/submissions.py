@@ -7,7 +7,7 @@ from typing import Any
 
 from pycemaker.jobs.job_limits import JobLimits
 from pycemaker.jobs.service_factory import job_limits
-from pycemaker.jobs.submission import Submission
+from pycemaker.jobs.submission_keys import Submission
 from pycemaker.settings import from_mapping
 
 

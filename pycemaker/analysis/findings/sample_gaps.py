@@ -1,4 +1,7 @@
-"""Gaps: stretches of an interval without samples, alike ones of several metrics as one. Pure."""
+"""Gaps: stretches of an interval without samples, alike ones of several metrics as one. Pure.
+
+Their words are `wording.gap_finding`.
+"""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from pycemaker.jobs.artifacts import ArtifactStore
 from pycemaker.jobs.job_document import new_recipients, public_fields
 from pycemaker.jobs.job_inserts import MOST_KEYS
 from pycemaker.jobs.job_store import MOST_REFUSALS, JobStore, LeaseLost
-from pycemaker.jobs.submission import make_repeat_key, submission_of
+from pycemaker.jobs.submission_keys import make_repeat_key, submission_of
 from pycemaker.mongo.database import Database
 from pycemaker.reports.report_model import ReportRequest
 from pycemaker.settings import ROOT

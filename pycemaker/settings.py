@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import partial
@@ -38,6 +39,15 @@ from pycemaker.parsing.setting_values import (
 
 PACKAGE = Path(__file__).resolve().parent
 ROOT_VARIABLE = "PYCEMAKER_ROOT"
+
+
+def own_python(environment: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
+    """The start of a command that runs a module of this package, and its variables.
+
+    Nothing is imported from the current folder (`-P`): in an installed package cells may write there.
+    """
+    search_path = os.pathsep.join([str(PACKAGE.parent), *filter(None, [environment.get("PYTHONPATH")])])
+    return [sys.executable, "-P", "-m"], {**environment, "PYTHONPATH": search_path}
 
 
 def _root() -> Path:

@@ -73,6 +73,8 @@ class SummaryRefresher:
                     self._refresh()
             except PycemakerError as error:
                 _log.warning("hours not brought up to date: %s", error)
+            except Exception:  # noqa: BLE001 - a document that is none of ours must not end this thread for good
+                _log.exception("hours not brought up to date")
 
     def _refresh(self) -> None:
         summaries, samples, end_utc = SummaryStore(self._store), HourSamples(self._store), datetime.now(UTC)

@@ -10,7 +10,6 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ from pycemaker.mongo import mongod_address, mongod_binary
 from pycemaker.mongo.mongod_address import HAS_UNIX_SOCKETS
 from pycemaker.mongo.supervisor import is_running
 from pycemaker.mongo.usage_lock import UsageLock, fcntl
-from pycemaker.settings import ROOT, without_secrets
+from pycemaker.settings import ROOT, own_python, without_secrets
 
 START_SECONDS = 60.0
 STOP_SECONDS = 2.0
@@ -147,7 +146,8 @@ def _arguments(folder: Path) -> list[str]:
 def _run_supervisor(folder: Path, command: list[str]) -> subprocess.Popen[bytes]:
     """Start the supervisor, or mongod itself where there are no locks; it outlives this share."""
     null = subprocess.DEVNULL
-    supervisor = [] if fcntl is None else [sys.executable, "-m", "pycemaker.mongo.supervisor", str(folder)]
+    python, variables = own_python(without_secrets(os.environ))
+    supervisor = [] if fcntl is None else [*python, "pycemaker.mongo.supervisor", str(folder)]
     started = subprocess.Popen(  # noqa: S603 - our own command
         [*supervisor, *command],
         stdin=null,
@@ -155,7 +155,7 @@ def _run_supervisor(folder: Path, command: list[str]) -> subprocess.Popen[bytes]
         stderr=null,
         start_new_session=True,
         cwd=ROOT,
-        env=without_secrets(os.environ),
+        env=variables,
     )
     _STARTED[:] = [process for process in _STARTED if process.poll() is None] + [started]
     return started

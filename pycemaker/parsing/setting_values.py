@@ -48,7 +48,7 @@ class SettingReader:
             return default
         try:
             return parse(text)
-        except (ValueError, OSError, KeyError, InvalidAddress):
+        except (ValueError, OSError, KeyError, RecursionError, InvalidAddress):
             self._note(f"{name} takes {takes}")
             return default
 
@@ -120,7 +120,7 @@ def web_url(text: str) -> str:
 def public_url(text: str) -> str:
     """A URL to which a path can be added; slashes in a row are one, as on the way in."""
     url = urlsplit(web_url(text))
-    if url.query or url.fragment or "@" in url.netloc or text.endswith(("?", "#")):
+    if url.query or url.fragment or "@" in url.netloc or text.endswith(("?", "#")) or url.port == 0:
         raise ValueError(text)
     return f"{url.scheme}://{url.netloc}{re.sub('/+', '/', url.path)}"
 
@@ -162,4 +162,6 @@ def firebase_key(text: str, root: Path) -> FirebaseKey | None:
     content = json.loads(text if text.startswith("{") else (root / text).read_text(encoding="utf-8-sig"))
     if not isinstance(content, dict) or not {"project_id", "client_email", "private_key"} <= content.keys():
         raise ValueError("incomplete key")
+    if not all(isinstance(content[name], str) for name in ("project_id", "client_email", "private_key")):
+        raise ValueError("a part of the key is no text")
     return FirebaseKey(str(content["project_id"]), content)

@@ -116,6 +116,15 @@ def read_notebook(path: Path) -> Notebook | None:
         NotebookUnusable: the file is no notebook, its parameters cell cannot be read or is one of two, or a parameter
             has a name that the report route reserves.
     """
+    try:
+        return _read_notebook(path)
+    except NotebookUnusable:
+        raise
+    except Exception as error:  # one file must not take all others off the list
+        raise NotebookUnusable(name=path.stem, reason=f"it is no notebook ({type(error).__name__})") from error
+
+
+def _read_notebook(path: Path) -> Notebook | None:
     cells = read_notebook_file(path)["cells"]
     tagged = [index for index, cell in enumerate(cells) if _is_parameters_cell(cell)]
     if not tagged:
@@ -142,7 +151,7 @@ def _is_parameters_cell(cell: Json) -> bool:
 
 
 def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.glob("*.ipynb") if not path.name.startswith("."))
+    return sorted(path for path in folder.glob("*.ipynb") if path.is_file() and not path.name.startswith("."))
 
 
 def _heading_and_paragraph(markdown: str) -> tuple[str, str]:

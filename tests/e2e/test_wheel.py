@@ -68,6 +68,7 @@ def test_it_declares_the_packages_of_requirements_txt(commands: Path) -> None:
 
 def test_it_makes_a_report_in_another_folder_with_its_env_file_and_its_data(commands: Path, tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("REPORT_LANGUAGE=en\n")
+    (tmp_path / "psutil.py").write_text("raise SystemExit('imported from the current folder')\n")
     run([commands / "pycemaker", "sample"], tmp_path)
     run([commands / "pycemaker", "report", "--to", "reader@example.com"], tmp_path)
     (message,) = (tmp_path / "data" / "outbox").glob("*.eml")

@@ -31,7 +31,7 @@ def test_nothing_set_gives_the_defaults_of_the_contract(tmp_path: Path) -> None:
     ("name", "text"),
     [("MONGO_DB_URL", "http://x"), ("EMAIL_FROM", "not an address"), ("SMTP_PORT", "70000"), ("SMTP_PORT", "x"),
      ("SMTP_SECURITY", "tls"), ("SMTP_HOST", "a b"), ("FIREBASE_SETTINGS", "no-such-file.json"),
-     ("FIREBASE_SETTINGS", "{not json"), ("FIREBASE_SETTINGS", "{}"), ("FIREBASE_BUCKET", "a/b"),
+     ("FIREBASE_SETTINGS", "{not json"), ("FIREBASE_SETTINGS", '{"project_id": "x", "client_email": "x", "private_key": 1}'), ("FIREBASE_SETTINGS", "{\"a\":" * 100_000), ("PUBLIC_URL", "http://host:99999"), ("PUBLIC_URL", "http://host:abc"), ("FIREBASE_SETTINGS", "{}"), ("FIREBASE_BUCKET", "a/b"),
      ("TIMEZONE", "Mars/Olympus"), ("TIMEZONE", "../../etc/passwd"), ("TIMEZONE", "America"), ("REPORT_LANGUAGE", "fr"), ("REPORT_LANGUAGE", "../en"),
      ("REPORT_RECIPIENTS", "a@b.c, nonsense"), ("REPORT_TIMEOUT_SECONDS", "0"), ("PUBLIC_URL", "ftp://x"),
      ("DASHBOARD_URL", "javascript:alert(1)"), ("CORS_ORIGINS", "panel.example.com"), ("MAX_RANGE_HOURS", "-1"), ("CACHE_MB", "1.5"),

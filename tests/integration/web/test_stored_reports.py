@@ -137,7 +137,7 @@ def test_the_message_and_the_notebook_are_downloads_for_who_has_the_token(
 ) -> None:
     path = f"/reports/{ID}.{ending}"
     refused = client.get(path)
-    assert (refused.status, refused.headers["Www-Authenticate"][:14]) == (401, "Bearer, Basic ")
+    assert (refused.status, refused.headers["Www-Authenticate"][:14]) == (401, 'Basic realm="P')
     assert client.get(path, authorization="Basic OmEtdG9rZW4=").status == 200  # a browser's user, for whom it asks
     answer = client.get(path, x_api_key="a-token")
     assert (answer.status, answer.headers["Content-Type"], answer.body) == (200, content_type, body)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import nbformat
@@ -137,3 +138,27 @@ def test_whatever_jupyter_opens_is_read(tmp_path: Path, way: str) -> None:
 def test_what_is_not_read_is_listed_with_the_reason(tmp_path: Path, content: str, problem: str) -> None:
     (tmp_path / "own.ipynb").write_text(content)
     assert listing(tmp_path) == [{"name": "own", "problem": problem}]
+
+
+CELL = '{"cell_type": "code", "source": "x = 1", "metadata": {"tags": ["parameters"]}}'
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        f'{{"nbformat": 4, "metadata": [1], "cells": [{CELL}]}}',
+        f'{{"nbformat": 4, "metadata": {{"kernelspec": "py"}}, "cells": [{CELL}]}}',
+        '{"nbformat": 4, "cells": [{"cell_type": "code", "source": "x = 1", "metadata": {"tags": 5}}]}',
+        f'{{"nbformat": 4, "cells": [{CELL.replace("x = 1", "a=" + "-" * 100_000)}]}}',
+    ],
+    ids=["metadata", "kernelspec", "tags", "a long expression"],
+)
+def test_one_odd_file_takes_no_other_off_the_list(tmp_path: Path, content: str) -> None:
+    (tmp_path / "odd.ipynb").write_text(content)
+    (tmp_path / "whole.ipynb").write_text(f'{{"nbformat": 4, "cells": [{CELL}]}}')
+    assert [entry["name"] for entry in listing(tmp_path)] == ["odd", "whole"]
+
+
+def test_what_is_no_file_is_not_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.ipynb")
+    assert listing(tmp_path) == []

@@ -86,6 +86,24 @@ def from_documents(documents: Sequence[Document]) -> StoredSamples:
     return StoredSamples(columns, _cumulate(_column(documents, "stored", "<u4").astype(np.uint32), counts, _ZERO))
 
 
+def is_whole(document: Document) -> bool:
+    """True where a document has every part, in lengths that agree: whoever may write to the database may write here."""
+    try:
+        count, stored = document["documents"], document["stored"]
+        widths = {"distances": 4, "readings": 8, "criticities": 2, **({} if stored is None else {"stored": 4})}
+        indices = np.frombuffer(document["criticities"], "<u2")
+        return bool(
+            document["version"] == VERSION
+            and all(len(document[name]) == width * count for name, width in widths.items())
+            and all(isinstance(word, str) for word in document["words"])
+            and (not count or int(indices.max()) < len(document["words"]))
+            and isinstance(document["made_at"], datetime)
+            and isinstance(document["_id"]["hour"], datetime)
+        )
+    except (KeyError, TypeError, ValueError):
+        return False
+
+
 def hour_of(document: Document) -> int:
     """A document's hour, in hours since 1970; its dates are naive."""
     return int((document["_id"]["hour"] - _EPOCH).total_seconds()) // 3600

@@ -52,6 +52,20 @@ def hour_of(document: Mapping[str, Any]) -> int:
     return int.from_bytes(document["summary"][:8], "little", signed=True) // HOUR_MS
 
 
+def is_whole(document: Mapping[str, Any], unit: str) -> bool:
+    """True where a document of this version has every part: whoever may write to the database may write here."""
+    try:
+        return bool(
+            document["version"] == version_of(unit)
+            and len(document["summary"]) == _row_type(unit).itemsize
+            and all(isinstance(name, str) and isinstance(n, int) for name, n in document["criticities"].items())
+            and isinstance(document["documents"], int)
+            and all(isinstance(document[name], datetime) for name in ("made_at", "checked_at"))
+        )
+    except (AttributeError, KeyError, TypeError):
+        return False
+
+
 def to_documents(summaries: HourSummaries, application: str, metric_id: str, now_utc: datetime) -> list[Document]:
     """A document for each hour, oldest first, computed and compared at `now_utc`."""
     table, version = np.zeros(len(summaries), _row_type(summaries.unit)), version_of(summaries.unit)

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from itertools import groupby
 
-from pycemaker.cache.hour_columns import VERSION, from_documents, hour_of, is_valid, to_documents
+from pycemaker.cache.hour_columns import from_documents, hour_of, is_valid, is_whole, to_documents
 from pycemaker.cache.hour_summary_documents import Document
 from pycemaker.cache.sample_store import Store, WindowSamples, in_window
 from pycemaker.cache.stored_hours import DEFAULT_APPLICATION, HourCollection, interval_of, naive_now, whole_hours
@@ -88,8 +88,9 @@ class HourSamples:
             yield self._span(metric, range(start, min(start + SPAN_HOURS, hours.stop)), reread)
 
     def _span(self, metric: Metric, hours: range, reread: int) -> StoredSamples:
-        documents = {hour_of(document): document for document in self._collection.find(metric, hours)}
-        valid, empty = self._compare(metric, {h: d for h, d in documents.items() if d["version"] == VERSION})
+        whole = filter(is_whole, self._collection.find(metric, hours))
+        documents = {hour_of(document): document for document in whole}
+        valid, empty = self._compare(metric, documents)
         for hour in _oldest(valid, reread):
             valid.pop(hour)
         parts = []

@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from pycemaker.cache.hour_summary_documents import Document, from_documents, hour_of, to_documents, version_of
+from pycemaker.cache.hour_summary_documents import Document, from_documents, hour_of, is_whole, to_documents
 from pycemaker.cache.sample_store import Store
 from pycemaker.cache.stored_hours import DEFAULT_APPLICATION, HourCollection, interval_of, naive_now, whole_hours
 from pycemaker.errors import DatabaseUnreachable
@@ -99,8 +99,8 @@ class SummaryStore:
         return from_documents(documents, metric.unit)
 
     def _find(self, metric: Metric, hours: range) -> dict[int, Document]:
-        version, documents = version_of(metric.unit), self._collection.find(metric, hours)
-        return {hour_of(document): document for document in documents if document["version"] == version}
+        documents = self._collection.find(metric, hours)
+        return {hour_of(document): document for document in documents if is_whole(document, metric.unit)}
 
     # Comparing.
 

@@ -235,6 +235,24 @@ def test_documents_of_another_layout_are_replaced(filled: Database) -> None:
     assert filled[COLLECTION].count_documents({"version": hour_columns.VERSION}) == 2 * STORED_HOURS
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"$unset": {"version": 1}},
+        {"$set": {"distances": b"x"}},
+        {"$set": {"words": []}},
+        {"$set": {"criticities": b"\xff" * 1440}},
+        {"$set": {"documents": "many", "made_at": 5}},
+    ],
+    ids=["no version", "short", "no words", "indices beyond the words", "other types"],
+)
+def test_documents_that_somebody_else_changed_are_replaced(filled: Database, change: dict[str, Any]) -> None:
+    read(filled)
+    filled[COLLECTION].update_many({}, change)
+    assert_same_as_read_whole(filled)
+    assert filled[COLLECTION].count_documents({"version": hour_columns.VERSION}) == 2 * STORED_HOURS
+
+
 def test_a_server_stores_the_hours_of_its_metrics_by_itself(database: Database) -> None:
     now = datetime.now(UTC)
     database["cpu_usage"].insert_many(sample(now - timedelta(minutes=turn)) for turn in range(30 * 60))

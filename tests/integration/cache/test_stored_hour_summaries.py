@@ -194,6 +194,17 @@ def test_documents_of_another_layout_are_replaced(filled: Database) -> None:
     assert_same(read(filled), afresh(filled))
 
 
+@pytest.mark.parametrize(
+    "change",
+    [{"$unset": {"version": 1}}, {"$set": {"summary": b"x"}}, {"$set": {"criticities": 5, "made_at": 5}}],
+    ids=["no version", "short", "other types"],
+)
+def test_documents_that_somebody_else_changed_are_replaced(filled: Database, change: dict[str, Any]) -> None:
+    read(filled)
+    filled[COLLECTION].update_many({}, change)
+    assert_same(read(filled), afresh(filled))
+
+
 def test_of_several_servers_one_makes_a_pass(database: Database) -> None:
     assert claim_pass(database, 1800)
     assert not claim_pass(database, 1800)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from pycemaker.mongo import embedded
-from tests.services.browser import CHROMIUM, chromium, mail_site, opened
+from pycemaker.reports.report_model import Page
+from tests.services.browser import CHROMIUM, Site, chromium, mail_site, opened, page_site
 from tests.services.sample_report import SampleReport, sample_report, write_sample
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
@@ -28,6 +31,19 @@ def test_a_mail_of_six_hours_is_three_screens_of_a_telephone_at_most(sample: Sam
         height, width = shown.evaluate(SIZE)
     assert height <= 3 * PHONE[1]
     assert width == PHONE[0]
+
+
+CUT_OFF = """[...document.querySelectorAll('body *')].filter(e => e.clientWidth && e.scrollWidth > e.clientWidth)
+    .map(e => `${e.className} ${e.textContent}`.slice(0, 80))"""
+
+
+@pytest.mark.parametrize("width", [320, 360, 375, 414])
+@pytest.mark.parametrize("site", [mail_site, page_site], ids=["mail", "page"])
+def test_no_part_of_a_report_is_cut_off_on_a_telephone(
+    sample: SampleReport, site: Callable[[Page], Site], width: int
+) -> None:
+    with chromium() as browser, opened(browser, site(sample.made.page), size=(width, 640)) as shown:
+        assert shown.evaluate(CUT_OFF) == []
 
 
 def test_the_mail_names_no_sample_as_a_unit_and_its_coverage_once(sample: SampleReport) -> None:

@@ -13,11 +13,11 @@ from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pycemaker.errors import InvalidSettings
+from pycemaker.errors import InvalidSettings, RecipientNotAllowed
 from pycemaker.i18n.language import DEFAULT as DEFAULT_LANGUAGE
 from pycemaker.i18n.language import LANGUAGES
 from pycemaker.parsing import env_file
-from pycemaker.parsing.addresses import parse_address
+from pycemaker.parsing.addresses import parse_address, parse_recipients
 from pycemaker.parsing.allowed_recipients import is_allowed, parse_allowed
 from pycemaker.parsing.hosts import is_local
 from pycemaker.parsing.setting_values import (
@@ -194,6 +194,19 @@ class Settings:
     def allows_recipient(self, address: str) -> bool:
         """Whether reports may go to `address`: see `parsing.allowed_recipients`."""
         return is_allowed(address, self.report_recipients)
+
+    def read_recipients(self, text: str) -> tuple[str, ...]:
+        """The recipients that a text names, by commas or semicolons.
+
+        Raises:
+            InvalidAddress: one is no address, or there are too many.
+            RecipientNotAllowed: the allow-list does not name one.
+        """
+        recipients = parse_recipients(text, single_label=self.has_own_relay)
+        for address in recipients:
+            if not self.allows_recipient(address):
+                raise RecipientNotAllowed(address=address)
+        return recipients
 
 
 WITHOUT_SECRETS = {"PASSWORD": "", "EMAIL_FROM": "", "API_TOKEN": "", "FIREBASE_SETTINGS": "none"}

@@ -20,7 +20,6 @@ from pycemaker.errors import (
     DatabaseUnreachable,
     MailDeferred,
     PycemakerError,
-    RecipientNotAllowed,
     ReportFailed,
     ReportTimedOut,
     RunnerFailed,
@@ -32,7 +31,6 @@ from pycemaker.jobs.job_store import LeaseLost
 from pycemaker.jobs.report_service import ReportService
 from pycemaker.jobs.service_factory import make_report_service
 from pycemaker.mongo.database import open_database
-from pycemaker.parsing.addresses import parse_recipients
 from pycemaker.reports.artifact_names import EXECUTED_NOTEBOOK, PAGE
 from pycemaker.reports.attachments.kinds import KINDS, parse_kinds
 from pycemaker.reports.pipeline import STAGES
@@ -101,12 +99,7 @@ def make_report(options: argparse.Namespace, settings: Settings) -> int:
 
 def _report_request(options: argparse.Namespace, settings: Settings) -> ReportRequest:
     arguments = read_arguments(options, settings)
-    recipients = parse_recipients(
-        options.to or settings.email_from or _DEFAULT_RECIPIENT, single_label=settings.has_own_relay
-    )
-    for address in recipients:
-        if not settings.allows_recipient(address):
-            raise RecipientNotAllowed(address=address)
+    recipients = settings.read_recipients(options.to or settings.email_from or _DEFAULT_RECIPIENT)
     attach = parse_kinds(options.attach)
     return ReportRequest(
         secrets.token_urlsafe(16),

@@ -1,6 +1,6 @@
 """The allow-list of recipients, as REPORT_RECIPIENTS has it: addresses, `@domains` and `*`.
 
-It is checked by the report route, the report command, and again before each mail leaves (`jobs.deliver_job`).
+It is checked as a request is read (`Settings.read_recipients`), and again before each mail leaves (`jobs.deliver_job`).
 """
 
 from __future__ import annotations

@@ -13,7 +13,6 @@ from pycemaker import errors
 from pycemaker.i18n.language import speaking
 from pycemaker.jobs import report_result
 from pycemaker.jobs.job_document import JobDocument
-from pycemaker.parsing.addresses import parse_recipients
 from pycemaker.parsing.route_paths import REPORT_RULE, REPORTS_PATH
 from pycemaker.reports import notebook_catalogue
 from pycemaker.reports.attachments.kinds import parse_kinds
@@ -142,10 +141,7 @@ def _report_request(
     window = parse_window(
         date_now, time_range, zone=settings.timezone, now_utc=services.clock(), limit=settings.max_range_hours
     )
-    recipients = parse_recipients(email_to, single_label=settings.has_own_relay)
-    for address in recipients:
-        if not settings.allows_recipient(address):
-            raise errors.RecipientNotAllowed(address=address)
+    recipients = settings.read_recipients(email_to)
     attach = parse_kinds(_names(given.pop("attach", "")))
     name = str(given.pop("notebook", notebook_catalogue.DEFAULT_NOTEBOOK))
     notebook = notebook_catalogue.find_notebook(name, services.notebooks)

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 from urllib.parse import parse_qsl
 
 from pycemaker import errors
+from pycemaker.parsing.setting_values import is_utf8
 
 LONGEST_BODY_BYTES = 64 * 1024
 _FORM = "application/x-www-form-urlencoded"
@@ -76,15 +77,20 @@ def _refuse_body(reason: str) -> NoReturn:
 
 def _json_object(content: bytes) -> dict[str, Any]:
     try:
-        return dict(json.loads(content, object_pairs_hook=_once_each, parse_constant=_refuse_body))
+        values = dict(json.loads(content, object_pairs_hook=_once_each, parse_constant=_refuse_body))
     except (ValueError, RecursionError):
         _refuse_body("no JSON")
+    if not is_utf8(json.dumps(values, ensure_ascii=False)):  # half of a surrogate pair, which JSON lets one write
+        _refuse_body("no UTF-8")
+    return values
 
 
 def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """The pairs by name, in one pass: a body may have thousands, the last one of them twice."""
     content: dict[str, Any] = {}
     for name, value in pairs:
+        if not is_utf8(name):
+            _refuse_body("no UTF-8")
         if name in content:
             raise errors.InvalidParameter(field=name[:40], reason="given more than once")
         content[name] = value

@@ -33,6 +33,21 @@ def test_a_name_that_is_given_twice_is_refused_by_name(content: str, query: str,
     assert caught.value.facts["field"] == field
 
 
+@pytest.mark.parametrize(
+    "content",
+    [r'{"\ud800": 1}', r'{"\ud800": 1, "\ud800": 2}', r'{"word": "\udc00"}', r'{"attach": ["\ud800"]}'],
+    ids=["a name", "a name twice", "a value", "in a list"],
+)
+def test_half_of_a_surrogate_pair_is_refused(content: str) -> None:
+    with pytest.raises(InvalidParameter) as caught:
+        parameters(posted(content))
+    assert caught.value.facts["field"] == "body"
+
+
+def test_a_whole_surrogate_pair_is_a_character() -> None:
+    assert parameters(posted(r'{"word": "\ud83d\ude00"}')).values == {"word": "😀"}
+
+
 class Name(str):
     """A name that counts how often names are hashed."""
 

@@ -45,7 +45,7 @@ class Metric:
 
     @property
     def is_sum(self) -> bool:
-        """Whether the reading is computed, so that documents going out get it as `value`."""
+        """True where the reading is computed, so that documents going out get it as `value`."""
         return self.fields != ("value",)
 
 

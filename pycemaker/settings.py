@@ -177,12 +177,12 @@ class Settings:
 
     @property
     def mails(self) -> bool:
-        """Whether reports go to a mail server; otherwise they are written to the outbox."""
+        """True where reports go to a mail server; otherwise they are written to the outbox."""
         return self.email_from is not None
 
     @property
     def has_own_relay(self) -> bool:
-        """Whether mail goes to a relay of one's own network, which may know hosts without a dot."""
+        """True where mail goes to a relay of one's own network, which may know hosts without a dot."""
         return self.mails and (self.password is None or is_local(self.smtp_host))
 
     @property
@@ -192,7 +192,7 @@ class Settings:
         return tuple(secret for secret in (self.password, self.api_token, self.mongo_db_url, key) if secret)
 
     def allows_recipient(self, address: str) -> bool:
-        """Whether reports may go to `address`: see `parsing.allowed_recipients`."""
+        """True where reports may go to `address`: see `parsing.allowed_recipients`."""
         return is_allowed(address, self.report_recipients)
 
     def read_recipients(self, text: str) -> tuple[str, ...]:
@@ -279,7 +279,7 @@ def _with_default_key(given: Mapping[str, str | None], root: Path) -> Mapping[st
 
 
 def _contradictions(reader: SettingReader, settings: Settings) -> list[str]:
-    """What no variable alone is wrong about."""
+    """Problems of variables that are right each and do not go together."""
     sender, password = reader.text("EMAIL_FROM"), reader.text("PASSWORD")
     if password and not sender:
         return ["EMAIL_FROM is missing: mail needs both EMAIL_FROM and PASSWORD (the outbox needs neither)"]

@@ -65,7 +65,7 @@ class ChangeStream:
         self.thread.start()
 
     def keeps_up(self) -> bool:
-        """Whether all that was written until STREAM_LAG_SECONDS ago is known."""
+        """True where all that was written until STREAM_LAG_SECONDS ago is known."""
         return time.monotonic() - self.caught_up_at < STREAM_LAG_SECONDS
 
     def version(self, collection: str) -> tuple[int, int]:
@@ -73,7 +73,7 @@ class ChangeStream:
         return self._changes_of_all, self._changes[collection]
 
     def has_overtaken_insert(self, collection: str, *, forget: bool = False) -> bool:
-        """Whether an insert that was left to the probe lies behind the edge by now.
+        """True where an insert that was left to the probe lies behind the edge by now.
 
         The edge may have moved past a sample that came after the probe had read.
 
@@ -139,7 +139,7 @@ class ChangeStream:
                 self._changes[collection] += 1
 
     def _leaves(self, collection: str, event: Mapping[str, Any]) -> bool:
-        """Whether the insert is past the edge, and so is left to the probe."""
+        """True where the insert is past the edge, and so is left to the probe."""
         time_series = event.get("fullDocument", {}).get("time_series")
         if not isinstance(time_series, datetime):
             return False
@@ -152,7 +152,7 @@ class ChangeStream:
             return True
 
     def _is_up_to_date(self, event: Mapping[str, Any] | None) -> bool:
-        """Whether there was nothing more to read, or the event is of a moment ago; asked at most twice a second."""
+        """True where there was nothing more to read, or the event is of a moment ago; asked at most twice a second."""
         if event is not None and time.monotonic() - self.caught_up_at < self._await_ms / 1000:
             return False
         hello = self._database.command("hello")
@@ -184,7 +184,7 @@ class StreamDetector:
         self._has_missed |= self._stream.has_overtaken_insert(self._collection, forget=True)
 
     def has_changed(self, appended: int) -> bool:
-        """Whether the stream had a change since the last call; of a stream that lags, whether it is time again."""
+        """True where the stream had a change since the last call; of a stream that lags, whether it is time again."""
         previous, self._version = self._version, self._stream.version(self._collection)
         has_missed, self._has_missed = self._has_missed or self._stream.has_overtaken_insert(self._collection), False
         if has_missed or previous != self._version:
@@ -193,7 +193,7 @@ class StreamDetector:
 
 
 def has_change_streams(database: Database) -> bool:
-    """Whether the deployment has change streams: a replica set or a sharded cluster.
+    """True where the deployment has change streams: a replica set or a sharded cluster.
 
     Raises:
         DatabaseUnreachable: MongoDB is away.

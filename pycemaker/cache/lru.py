@@ -84,7 +84,7 @@ class HourLru:
 
     @property
     def size_bytes(self) -> int:
-        """What they take now."""
+        """The bytes that they take now."""
         return int(self._hours.currsize)
 
     @property

@@ -72,7 +72,7 @@ class MetricCache:
 
     @property
     def is_dense(self) -> bool:
-        """Whether it is to be read past the memory for now."""
+        """True where it is to be read past the memory for now."""
         return time.monotonic() < self._dense_until
 
     @property
@@ -86,7 +86,7 @@ class MetricCache:
         return self._snapshot
 
     def is_fresh(self) -> bool:
-        """Whether the last check is recent enough for an answer."""
+        """True where the last check is recent enough for an answer."""
         return time.monotonic() - self._checked_at < FRESH_SECONDS
 
     def refresh(self) -> Snapshot:

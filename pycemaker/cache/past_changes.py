@@ -39,7 +39,7 @@ class ChangeDetector(Protocol):
         """
 
     def has_changed(self, appended: int) -> bool:
-        """Whether anything changed since the last probe but the `appended` documents that this one found."""
+        """True where anything changed since the last probe but the `appended` documents that this one found."""
 
 
 class PeriodicInvalidation:
@@ -53,7 +53,7 @@ class PeriodicInvalidation:
         """Nothing to note."""
 
     def has_changed(self, appended: int) -> bool:  # noqa: ARG002 - of no use here
-        """Whether INVALIDATE_SECONDS have passed."""
+        """True where INVALIDATE_SECONDS have passed."""
         if self._clock() - self._invalidated_at < INVALIDATE_SECONDS:
             return False
         self._invalidated_at = self._clock()

@@ -119,7 +119,7 @@ class Store:
 
     @property
     def is_embedded(self) -> bool:
-        """Whether the database is the one under `DATA_DIR`."""
+        """True where the database is the one under `DATA_DIR`."""
         return self._database.is_embedded
 
     def privileges(self) -> Privileges:

@@ -52,7 +52,7 @@ class CounterDetector:
         self._latest = self._read_counts()
 
     def has_changed(self, appended: int) -> bool:
-        """Whether the counters moved by anything but so many inserts.
+        """True where the counters moved by anything but so many inserts.
 
         A sample that came between the counters and the probe was found but not counted: its insert may be owed until
         the next probe.

@@ -25,7 +25,7 @@ _DAY_SECONDS = 86_400
 
 
 def has_samples(database: Database) -> bool:
-    """Whether any metric has a document; what an interrupted `write_history` left does not count.
+    """True where any metric has a document; what an interrupted `write_history` left does not count.
 
     Raises:
         DatabaseUnreachable: MongoDB is away.

@@ -62,7 +62,7 @@ class Decoded:
 
 
 def is_dated(document: bytes) -> bool:
-    """Whether the document's `time_series` is a date. Raises InvalidBSON."""
+    """True where the document's `time_series` is a date. Raises InvalidBSON."""
     return type(bson.decode(document, DECODE_OPTIONS).get("time_series")) is DatetimeMS
 
 

@@ -64,7 +64,7 @@ class Database:
 
     @property
     def is_embedded(self) -> bool:
-        """Whether it is the one under `DATA_DIR`."""
+        """True where it is the one under `DATA_DIR`."""
         return self._embedded_mongod is not None
 
     def __getitem__(self, collection: str) -> Collection[Document]:
@@ -100,13 +100,13 @@ class Database:
         return database[collection].find_raw_batches(**find, max_time_ms=_CURSOR_MS)
 
     def has_no_metric(self) -> bool:
-        """Whether no metric has a collection here. Raises DatabaseUnreachable."""
+        """True where no metric has a collection here. Raises DatabaseUnreachable."""
         with one_exchange():
             collections = set(self.handle.list_collection_names())
         return collections.isdisjoint(metric.collection for metric in METRICS)
 
     def has_server(self) -> bool:
-        """Whether the driver knows of a MongoDB that takes writes; MongoDB is not asked."""
+        """True where the driver knows of a MongoDB that takes writes; MongoDB is not asked."""
         return self._open().client.topology_description.has_writable_server()
 
     def why_no_server(self) -> DatabaseUnreachable:

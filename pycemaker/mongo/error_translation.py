@@ -63,7 +63,7 @@ def from_pymongo(error: PyMongoError) -> DatabaseUnreachable:
 
 
 def _is_without_primary(error: PyMongoError) -> bool:
-    """Whether a member said that it is no primary, or the driver saw only such members; one that stops is neither."""
+    """True where a member said that it is no primary, or the driver saw only such members; not one that stops."""
     if isinstance(error, NotPrimaryError) and isinstance(error.details, dict):
         return error.details.get("code") in _NOT_PRIMARY
     return isinstance(error, ServerSelectionTimeoutError) and bool(_WITHOUT_PRIMARY.search(str(error)))

@@ -98,7 +98,7 @@ class Indexes:
         return True
 
     def _exists(self, collection: str) -> bool:
-        """Whether the index exists: a user who may only read is refused its making in any case."""
+        """True where the index exists: a user who may only read is refused its making in any case."""
         with suppress(OperationFailure):
             return any(list(index["key"].items()) == KEY for index in self._database[collection].list_indexes())
         return False

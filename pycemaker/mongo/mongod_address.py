@@ -78,7 +78,7 @@ def forget(folder: Path) -> None:
 
 
 def listens(url: str) -> bool:
-    """Whether anything listens at the address; a driver takes half a second to find out that nothing does."""
+    """True where anything listens at the address; a driver takes half a second to find out that nothing does."""
     parts = urlsplit(url)
     path = unquote(parts.netloc)
     family, address = (socket.AF_UNIX, path) if path.startswith("/") else (socket.AF_INET, (parts.hostname, parts.port))

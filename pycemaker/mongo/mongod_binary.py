@@ -103,7 +103,7 @@ def _version(binary: str) -> Version | None:
 
 
 def _opens(version: Version, files: Version | None) -> bool:
-    """Whether a mongod opens such files: of 8.0 those of 8.0 and 7.0, of 8.2 those of 8.0 to 8.2."""
+    """True where a mongod opens such files: of 8.0 those of 8.0 and 7.0, of 8.2 those of 8.0 to 8.2."""
     if files is None:
         return True
     major, minor = version[:2]

@@ -17,7 +17,7 @@ _NEEDED = {
 
 @dataclass(frozen=True)
 class Privileges:
-    """Whether the user may read samples, write reports, and make indexes."""
+    """True where the user may read samples, write reports, and make indexes."""
 
     read: bool
     write: bool

@@ -166,7 +166,7 @@ class Reader:
             return None
 
     def _has_pages(self, metric: Metric) -> bool:
-        """Whether MongoDB can take a page straight from the index; asked anew after PAGES_SECONDS."""
+        """True where MongoDB can take a page straight from the index; asked anew after PAGES_SECONDS."""
         known = self._pages.get(metric.collection)
         if known is not None and known[1] > time.monotonic():
             return known[0]
@@ -209,7 +209,7 @@ class Reader:
             return self.database[metric.collection].count_documents(_between(from_ms, until_ms))
 
     def counts_by_index(self, metric: Metric) -> bool:
-        """Whether `hour_fingerprints` may be asked for: not of a view, nor where documents hold lists of times.
+        """True where `hour_fingerprints` may be asked for: not of a view, nor where documents hold lists of times.
 
         Raises: as `read_batches`.
         """
@@ -236,7 +236,7 @@ class Reader:
         return {fingerprint.hour: fingerprint for fingerprint in fingerprints}
 
     def has_more_than(self, count: int, metric: Metric, from_ms: int) -> bool:
-        """Whether there are more than so many samples from that instant on. Raises as `read_batches`."""
+        """True where there are more than so many samples from that instant on. Raises as `read_batches`."""
         later = {"time_series": {"$gte": DatetimeMS(from_ms)}}
         with one_exchange():
             return self.database[metric.collection].count_documents(later, limit=count + 1) > count
@@ -267,7 +267,7 @@ class Reader:
         return self._open_cursor(metric, stretch, options, attempts - 1)
 
     def _is_multikey(self, metric: Metric) -> bool:
-        """Whether a document holds a list of times, or once did, so that the index bounds a filter on one side only."""
+        """True where a document holds, or held, a list of times: the index then bounds a filter on one side only."""
         self.prepare(metric)
         with one_exchange():
             plan = self.database[metric.collection].find(sort=KEY, limit=1).explain()

@@ -35,7 +35,7 @@ def _entry(entry: str) -> str:
 
 
 def is_allowed(address: str, entries: Iterable[str]) -> bool:
-    """Whether an entry of the list names the address, compared without regard to case."""
+    """True where an entry of the list names the address, compared without regard to case."""
     plain = address.lower()
     domain = "@" + plain.rpartition("@")[2]
     return any(entry in ("*", plain, domain) for entry in entries)

@@ -25,12 +25,12 @@ def parse_host(text: str) -> str:
 
 
 def is_host(text: str) -> bool:
-    """Whether the text is a host name in that spelling."""
+    """True where the text is a host name in that spelling."""
     return _NAME.fullmatch(text) is not None
 
 
 def is_local(text: str) -> bool:
-    """Whether the name or address is one of a private network: no dot, a name that is never public, a private IP."""
+    """True where the name or address is one of a private network: no dot, a name that is never public, a private IP."""
     try:
         return ip_address(text.strip("[]")).is_private
     except ValueError:

@@ -49,12 +49,12 @@ def _host(text: str) -> str:
 
 
 def is_named(origin: str | None, entries: Sequence[str]) -> bool:
-    """Whether one of the entries is this very origin; `*` and patterns do not count."""
+    """True where one of the entries is this very origin; `*` and patterns do not count."""
     return origin is not None and "*" not in origin and origin in entries
 
 
 def may_read(origin: str | None, entries: Sequence[str]) -> bool:
-    """Whether an entry covers this origin: by name, as a host below `https://*.example.com`, or as `*`."""
+    """True where an entry covers this origin: by name, as a host below `https://*.example.com`, or as `*`."""
     return EVERY in entries or is_named(origin, entries) or any(_is_below(origin, entry) for entry in entries)
 
 

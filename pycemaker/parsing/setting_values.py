@@ -58,7 +58,7 @@ class SettingReader:
 
 
 def is_utf8(text: str) -> bool:
-    """Whether the text can be written as UTF-8; the environment's bytes that are none become half characters."""
+    """True where the text can be written as UTF-8; the environment's bytes that are none become half characters."""
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -40,7 +40,7 @@ _PROGRESS = re.compile(r"\s*\d{1,3}%\|")
 _PLACEHOLDER = re.compile(r"\s*<IPython\.[\w.]+ object>\s*")
 _EMBEDDED = re.compile(r"data:image/[^\"')\s]+", re.I)
 _SETS_UP = re.compile(r"application/vnd\.\w+_load\.v\d+\+json")
-"""What a library (bokeh, holoviews) loads before it shows anything."""
+"""Scripts that a library (bokeh, holoviews) loads before it shows anything."""
 
 _SCRIPTED = {"application/vnd.jupyter.widget-view+json": "ipywidgets", "application/javascript": "JavaScript"}
 _BY_SCRIPT = re.compile(r"application/vnd\.(\w+?)(?:js)?_exec\.v\d+\+json")

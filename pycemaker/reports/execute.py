@@ -210,7 +210,7 @@ class _Watch:
         return cell_index + 1 - (cell_index >= self._injected)
 
     def may_raise(self, cell_index: int) -> bool:
-        """Whether its author tagged the cell as one that may fail, which Jupyter heeds and papermill does not."""
+        """True where its author tagged the cell as one that may fail, which Jupyter heeds and papermill does not."""
         return cell_index in self._may_raise
 
     def started(self, cell: Any, cell_index: int) -> None:  # noqa: ARG002 - as nbclient calls it

@@ -129,7 +129,7 @@ class Parameter:
 
 
 def _is_of_kind(given: object, kind: type) -> bool:
-    """Whether JSON Schema takes it for that type: `true` is no number, and `3.0` a whole one."""
+    """True where JSON Schema takes it for that type: `true` is no number, and `3.0` a whole one."""
     if kind in (bool, str) or isinstance(given, bool):
         return type(given) is kind
     if isinstance(given, float):

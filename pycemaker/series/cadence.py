@@ -67,7 +67,7 @@ class Cadence:
 
     @property
     def is_known(self) -> bool:
-        """Whether the samples have a cadence; everything else here is 0 where they have none."""
+        """True where the samples have a cadence; everything else here is 0 where they have none."""
         return bool(self.stretches)
 
     @property

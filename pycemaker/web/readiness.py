@@ -187,7 +187,7 @@ class DiskCheck:
         return Outcome(OK, figures=figures)
 
     def _has_database(self) -> bool:
-        """Whether the folder of the first look is still in its place."""
+        """True where the folder of the first look is still in its place."""
         try:
             inode = (self._data_dir / "mongo").stat().st_ino
         except OSError:

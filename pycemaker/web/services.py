@@ -52,7 +52,7 @@ class Services:
 
     @property
     def refuses_answers(self) -> bool:
-        """Whether answers are refused now for those that are under way or in flight."""
+        """True where answers are refused now for those that are under way or in flight."""
         has_place = self.streams.acquire(blocking=False)
         if has_place:
             self.streams.release()

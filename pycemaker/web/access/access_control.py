@@ -66,7 +66,7 @@ class AccessControl:
         raise NotAuthenticated(asks_browser=asks_browser)
 
     def may_see_addresses(self, environ: Mapping[str, Any]) -> bool:
-        """Whether a caller past `check_token` may see recipients: one with the token, or on this machine."""
+        """True where a caller past `check_token` may see recipients: one with the token, or on this machine."""
         return self._settings.api_token is not None or is_local(environ, self._settings.trusted_proxies)
 
     def admit(self, environ: Mapping[str, Any], recipients: Iterable[str]) -> Admission:

@@ -60,12 +60,12 @@ class CrossSite:
         return False
 
     def may_preflight(self, environ: Mapping[str, Any]) -> bool:
-        """Whether the origin of a preflight may act; one without an origin is no browser's."""
+        """True where the origin of a preflight may act; one without an origin is no browser's."""
         source = environ.get("HTTP_ORIGIN")
         return not source or self._is_ours(source, environ.get("HTTP_HOST", ""))
 
     def _is_ours(self, source: str, host: str) -> bool:
-        """Whether the address is of a named origin, or of this server where `host` is a name that only it can have.
+        """True where the address is of a named origin, or of this server where `host` is a name that only it can have.
 
         A site whose own name suddenly means this machine (DNS rebinding) is asked for under that name, and no
         browser says `same-origin` to a plain-http name: of those count addresses, `localhost` and names without a dot.

@@ -112,7 +112,7 @@ class RateLimits:
         return admission
 
     def look(self, limit: RateLimit, key: str) -> LimitExceeded | None:
-        """Whether one more of `key` would be refused now; counts nothing.
+        """True where one more of `key` would be refused now; counts nothing.
 
         Raises:
             DatabaseUnreachable: MongoDB is away.

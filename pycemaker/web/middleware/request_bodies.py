@@ -62,7 +62,7 @@ class BodySlots:
         self._disconnects.append((address, time.monotonic()))
 
     def was_disconnected(self, address: str, began: float) -> bool:
-        """Whether one was since `began`, of the monotonic clock."""
+        """True where one was since `began`, of the monotonic clock."""
         return any(each == address and cut >= began for each, cut in list(self._disconnects))
 
 

@@ -41,7 +41,7 @@ PACKAGE = Path(__file__).resolve().parent
 ROOT_VARIABLE = "PYCEMAKER_ROOT"
 
 
-def own_python(environment: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
+def module_command(environment: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
     """The start of a command that runs a module of this package, and its variables.
 
     Nothing is imported from the current folder (`-P`): in an installed package cells may write there.

@@ -25,7 +25,7 @@ from pycemaker.errors import ReportTimedOut, ReportTooLarge, ReportWroteTooMuch,
 from pycemaker.jobs.process_tree import MARK, end_process_tree, process_tree
 from pycemaker.reports import cells_folder
 from pycemaker.reports.report_model import OnProgress
-from pycemaker.settings import ROOT, own_python, secrets_of, without_secrets
+from pycemaker.settings import ROOT, module_command, secrets_of, without_secrets
 
 NICENESS = 5
 """The niceness of worker processes, which yield to the metric routes."""
@@ -55,7 +55,7 @@ class ReportProcess:
         self.folder = Path(tempfile.mkdtemp(prefix="pycemaker-"))
         self._stage = "start"
         self._looked_at = 0.0
-        python, variables = own_python(without_secrets(environment))
+        python, variables = module_command(without_secrets(environment))
         self._popen = subprocess.Popen(  # noqa: S603 - our own command
             [*python, "pycemaker.jobs.worker_entry", str(self.folder)],
             stdin=subprocess.PIPE,

@@ -24,7 +24,7 @@ from pycemaker.mongo import mongod_address, mongod_binary
 from pycemaker.mongo.mongod_address import HAS_UNIX_SOCKETS
 from pycemaker.mongo.supervisor import is_running
 from pycemaker.mongo.usage_lock import UsageLock, fcntl
-from pycemaker.settings import ROOT, own_python, without_secrets
+from pycemaker.settings import ROOT, module_command, without_secrets
 
 START_SECONDS = 60.0
 STOP_SECONDS = 2.0
@@ -146,7 +146,7 @@ def _arguments(folder: Path) -> list[str]:
 def _run_supervisor(folder: Path, command: list[str]) -> subprocess.Popen[bytes]:
     """Start the supervisor, or mongod itself where there are no locks; it outlives this share."""
     null = subprocess.DEVNULL
-    python, variables = own_python(without_secrets(os.environ))
+    python, variables = module_command(without_secrets(os.environ))
     supervisor = [] if fcntl is None else [*python, "pycemaker.mongo.supervisor", str(folder)]
     started = subprocess.Popen(  # noqa: S603 - our own command
         [*supervisor, *command],

@@ -20,7 +20,7 @@ SIZE = "[document.documentElement.scrollHeight, document.documentElement.scrollW
 @pytest.fixture(scope="module")
 def sample(mongod: embedded.EmbeddedMongod, tmp_path_factory: pytest.TempPathFactory) -> SampleReport:
     """The report of the sample history's last six hours, run and rendered for real."""
-    url = f"{mongod.url}/test_three_screens"
+    url = f"{mongod.url}/test_on_a_phone"
     write_sample(url)
     return sample_report(url, tmp_path_factory.mktemp("sample"))
 

@@ -20,7 +20,9 @@ Times = NDArray[np.int64]
 LEAST_DISTANCES = 3
 """Fewer distances than this tell no cadence."""
 
-_LEAST_GAP_MS = 30_000
+LEAST_GAP_MS = 30_000
+"""No gap is shorter than this."""
+
 _GAP_STEPS = 3.5
 _JOINED_STEPS = 3.0
 _IRREGULAR_QUANTILE, _FEWEST_FOR_QUANTILE = 0.95, 60
@@ -51,7 +53,7 @@ class Stretch:
     @property
     def gap_ms(self) -> float:
         """Neighbouring samples further apart than this have a gap between them."""
-        return max(_LEAST_GAP_MS, _GAP_STEPS * self.step_ms, self.joined_ms)
+        return max(LEAST_GAP_MS, _GAP_STEPS * self.step_ms, self.joined_ms)
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,11 @@
 """Downsampling: a choice of as many samples as a screen has points, which keeps every peak.
 
-The samples are cut into bins of equally many, and of each bin the lowest and the highest reading stay: the min-max
-method, by `tsdownsample` (what plotly-resampler uses; Rust, wheels for every platform; 0.1 ms for a week). It is taken
-rather than LTTB, which picks what looks most like the curve and may leave out the very highest point: here a peak is
-what people look for. Bins of equal time, which the library offers too, fail: it panics on two points, and leaves
-nothing of samples of one instant (0.1.5, tried).
+The first and the newest sample stay, so that a live number is the newest one. Those between are cut into bins of
+equally many, and of each bin the lowest and the highest reading stay: the min-max method, by `tsdownsample` (what
+plotly-resampler uses; Rust, wheels for every platform; 0.1 ms for a week). It is taken rather than LTTB, which picks
+what looks most like the curve and may leave out the very highest point: here a peak is what people look for. Bins of
+equal time, which the library offers too, fail: it panics on two points, and leaves nothing of samples of one instant
+(0.1.5, tried).
 
 Of more samples than a week has not all are held: the extremes of narrow bins stand for them, whose width doubles as
 samples come. The extremes of wider bins are among those, so early samples keep as many points as late ones. The choice
@@ -21,11 +22,15 @@ from numpy.typing import NDArray
 from tsdownsample import MinMaxDownsampler
 
 from pycemaker.series.batches import Batch, join_batches, join_columns
+from pycemaker.series.gap_finder import GapFinder
 
 FEWEST, MOST = 2, 10_000
 
 HELD_DOCUMENTS = 125_000
 """Documents held at most, 25 MB: a week (120,960) is thinned in one go."""
+
+_ENDS_ALONE = 3
+"""So few points are the first and the newest sample."""
 
 _FINER = 4
 """The most bins a point while samples come; in the end there is half a bin a point."""
@@ -41,6 +46,7 @@ class Downsampler:
     Attributes:
         total: how many documents came.
         holding: how many of them are held.
+        gap_finder: finds the gaps between them.
     """
 
     def __init__(self, max_points: int, held_documents: int = HELD_DOCUMENTS) -> None:
@@ -51,6 +57,7 @@ class Downsampler:
         self._indices: list[NDArray[np.int64]] = []
         self.holding = 0
         self._is_condensed = False
+        self.gap_finder = GapFinder()
 
     @property
     def method(self) -> str:
@@ -59,6 +66,7 @@ class Downsampler:
 
     def add(self, batch: Batch) -> None:
         """Take in the next documents, later than all before."""
+        self.gap_finder.add(batch.columns.time_ms)
         while len(batch):
             room = self._held_documents - self.holding
             self._hold(batch.part(0, room))
@@ -92,8 +100,9 @@ class Downsampler:
         held, self._held = self._held, []
         if not self._is_condensed:
             return downsample(held, self.max_points)
-        bins = np.concatenate(self._indices) * (self.max_points // 2) // self.total
-        return _pick(held, _extremes(_readings(held), bins))
+        bins = np.concatenate(self._indices) * (self.max_points // 2 - 1) // self.total
+        chosen = _extremes(_readings(held), bins)
+        return _pick(held, chosen if self.max_points > _ENDS_ALONE else chosen[:: max(1, len(chosen) - 1)])
 
 
 def _readings(batches: Sequence[Batch]) -> NDArray[np.float64]:
@@ -101,9 +110,10 @@ def _readings(batches: Sequence[Batch]) -> NDArray[np.float64]:
 
 
 def downsample(batches: Sequence[Batch], max_points: int) -> Batch:
-    """The documents that stay: all where they are few enough; else of each bin those at both extremes.
+    """The documents that stay: all where they are few enough; else both ends, and of each bin those at both extremes.
 
-    Documents without a reading are left out where there are too many in all. An odd `max_points` counts as one less.
+    Documents without a reading are left out where there are too many in all. An odd `max_points` counts as one less;
+    2 leaves the ends alone.
     """
     if sum(map(len, batches)) <= max_points:
         return join_batches(batches)
@@ -115,17 +125,24 @@ def downsample(batches: Sequence[Batch], max_points: int) -> Batch:
 
 
 def _peaks(reading: NDArray[np.float64], max_points: int) -> NDArray[np.int64]:
+    ends = [0, len(reading) - 1]
+    if max_points <= _ENDS_ALONE:
+        return np.array(ends, np.int64)
+    between = max_points - max_points % 2 - 2
     sampler = MinMaxDownsampler()  # type: ignore[no-untyped-call]
-    return np.unique(sampler.downsample(reading, n_out=max_points - max_points % 2)).astype(np.int64)
+    return np.unique([*ends, *(sampler.downsample(reading[1:-1], n_out=between) + 1)]).astype(np.int64)
 
 
 def _extremes(reading: NDArray[np.float64], bins: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The indices of the first of the lowest and the last of the highest finite readings of each bin."""
+    """The indices of both ends, and of the first of the lowest and the last of the highest readings of each bin.
+
+    Readings that are not finite count for nothing.
+    """
     finite = np.flatnonzero(np.isfinite(reading))
     order = finite[np.lexsort((reading[finite], bins[finite]))]
     ends = np.flatnonzero(np.diff(bins[order], append=-1))
     starts = np.concatenate([[0], ends[:-1] + 1])[: len(ends)]
-    return np.unique(order[np.concatenate([starts, ends])])
+    return np.unique(np.concatenate([order[starts], order[ends], finite[:1], finite[-1:]]))
 
 
 def _pick(batches: Sequence[Batch], indices: NDArray[np.int64]) -> Batch:

@@ -36,6 +36,12 @@ MEDIA_TYPES = {
     "csv": "text/csv; charset=utf-8; header=present",
     "arrow": "application/vnd.apache.arrow.stream",
 }
+PARAMETERS = ("format", "max_points")
+"""The parameters of a query."""
+
+_CACHE_BUSTER = "_"
+"""What jQuery adds to a query (`_=1795442066534`) so that no cache answers; it means nothing."""
+
 _LONGEST_FIELD = 131_072
 """The longest field that Python's `csv` takes by default (`csv.field_size_limit`)."""
 
@@ -76,13 +82,16 @@ def parse_shape(query: Mapping[str, str], accept: str, default_max_points: int =
     """The shape that a request asks for.
 
     Args:
-        query: its parameters; those but `format` and `max_points` are ignored.
+        query: its parameters. One that is unknown is refused: a misspelt `max_points` would be 1.5 MB.
         accept: its `Accept` header; JSON where it names no format of ours.
         default_max_points: the default of `max_points`; 0 for all.
 
     Raises:
-        InvalidParameter: names the parameter that is wrong.
+        InvalidParameter: names the parameter that is wrong, or the known ones.
     """
+    for name in query:
+        if name not in (*PARAMETERS, _CACHE_BUSTER):
+            raise InvalidParameter(field=name[:40], reason="there is no such parameter", known=list(PARAMETERS))
     named = query.get("format")
     if named is not None and named not in MEDIA_TYPES:
         raise InvalidParameter(field="format", reason=f"one of {', '.join(MEDIA_TYPES)}")

@@ -81,9 +81,9 @@ def tail(reading: SampleRead, shape: Shape, slot: Slot) -> MetricAnswer:
         with nullcontext() if gathered.is_whole else slot():
             downsampler = _downsampled(gathered.take(), shape.max_points)
         points = downsampler.result()
-        headers["X-Amostragem"] = f"metodo={downsampler.method}; pontos={len(points)}; de={downsampler.total}"
+        headers = _sampling_headers(downsampler)
         batches = iter([points])
-        etag = _etag([_Prefetch(deque([points]), iter(()), is_whole=True)], "tail", shape, str(downsampler.total))
+        etag = _etag([_Prefetch(deque([points]), iter(()), is_whole=True)], "tail", shape, *headers.values())
     else:
         batches, etag = gathered.take(), _etag([gathered], "tail", shape)
     chunks = response_bodies.tail(batches) if shape.format == "json" else write(batches, shape.format)
@@ -150,6 +150,13 @@ def _etag(parts: list[_Prefetch], *more: str | Shape) -> str:
     if not all(part.is_whole for part in parts):
         return etags.random_etag()
     return etags.etag_of_batches([part.head for part in parts], *map(str, more))
+
+
+def _sampling_headers(downsampler: Downsampler) -> dict[str, str]:
+    """The facts of a thinned tail, which has no place for them in its body."""
+    gaps = [f"{to_iso_text(start)}/{to_iso_text(end)}" for start, end in response_bodies.gaps_of(downsampler)]
+    counts = f"pontos={len(downsampler.result())}; de={downsampler.total}; lacunas={downsampler.gap_finder.count}"
+    return {"X-Amostragem": f"metodo={downsampler.method}; {counts}"} | ({"X-Lacunas": ", ".join(gaps)} if gaps else {})
 
 
 def _downsampled(batches: Iterator[Batch], max_points: int) -> Downsampler:

@@ -10,6 +10,7 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from pycemaker.errors import PycemakerError
 from pycemaker.series.batches import Batch
 from pycemaker.series.downsample import Downsampler
 from pycemaker.telemetry.health_checks import OK, Outcome
-from pycemaker.window import Window, to_iso_text
+from pycemaker.window import Window, from_epoch_ms, to_iso_text
 
 PLAIN_BYTES = 6_000_000
 """Rows at an extreme that are not compressed, 32,000 of them. A metric may be at its lowest for a month."""
@@ -212,9 +213,18 @@ def _statistics(reader: _IntervalReader, previous_reader: _IntervalReader) -> di
 
 def _sampling(downsampler: Downsampler, previous: Downsampler) -> dict[str, Any]:
     return {"metodo": downsampler.method} | {
-        key: {"pontos": len(each.result()), "de": each.total}
+        key: {
+            "pontos": len(each.result()),
+            "de": each.total,
+            "lacunas": [list(map(to_iso_text, gap)) for gap in gaps_of(each)],
+        }
         for key, each in (("data", downsampler), ("data_anterior", previous))
     }
+
+
+def gaps_of(downsampler: Downsampler) -> list[tuple[datetime, datetime]]:
+    """The longest gaps between a thinned answer's samples, oldest first: the instants of the samples at both ends."""
+    return [(from_epoch_ms(start_ms), from_epoch_ms(end_ms)) for start_ms, end_ms in downsampler.gap_finder.longest()]
 
 
 def _instants(window: Window) -> list[str]:

@@ -19,7 +19,7 @@ Headers = list[tuple[str, str]]
 _REQUEST_HEADERS = "Authorization, Content-Type, Idempotency-Key, If-None-Match, X-Api-Key, X-Request-Id"
 _EXPOSE_HEADERS = (
     "Access-Control-Expose-Headers",
-    "ETag, Retry-After, Location, Content-Length, X-Amostragem, X-Request-Id",
+    "ETag, Retry-After, Location, Content-Length, X-Amostragem, X-Lacunas, X-Newest-Sample, X-Request-Id, X-Unit",
 )
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}", re.ASCII)
 _MOST_NAMES = 100

@@ -21,7 +21,7 @@ from pycemaker.web.etags import matches
 from pycemaker.web.wsgi import FROM_CACHE, ROUTE, Application, Environ, StartResponse
 
 IS_VALID = "pycemaker.is_valid"
-_REVALIDATION_HEADERS = ("etag", "cache-control", "vary", "x-amostragem")
+_REVALIDATION_HEADERS = ("etag", "cache-control", "vary", "x-amostragem", "x-lacunas")
 _ENTRY_BYTES = 2000
 LONGEST_PATH = 200
 """Characters of a cached path; routes with IS_VALID have shorter ones."""

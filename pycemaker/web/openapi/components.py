@@ -6,6 +6,7 @@ from pycemaker.errors import every_error
 from pycemaker.jobs import states
 from pycemaker.metrics import NAMES
 from pycemaker.parsing.addresses import MOST_RECIPIENTS
+from pycemaker.series.gap_finder import MOST_GAPS
 from pycemaker.settings import Settings
 from pycemaker.telemetry.request_ids import PATTERN
 from pycemaker.web.openapi.operation import Json, ref
@@ -105,7 +106,8 @@ HEADERS: Json = {
     "ETag": header("Strong; changes with the bytes.", {"type": "string", "pattern": '^".+"$'}),
     "Cache-Control": header("Whether and how long it may be kept."),
     "Vary": header("Which request headers choose the answer."),
-    "X-Amostragem": header("Of a thinned tail: `metodo=...; pontos=N; de=M`."),
+    "X-Amostragem": header("Of a thinned tail: `metodo=...; pontos=N; de=M; lacunas=K`."),
+    "X-Lacunas": header("Of a thinned tail: its longest gaps, `start/end` in ISO 8601, by commas."),
     "Retry-After": header("Seconds to wait.", {"type": "string", "pattern": "^[0-9]+$"}),
     "WWW-Authenticate": header("Which credentials are taken."),
     "Content-Security-Policy": header("No script, no frame around it."),
@@ -187,7 +189,8 @@ SAMPLE = json_object(
     is_open=True,
 )
 _SHARE = json_object({"criticity": TEXT, "value": {"type": "number", "minimum": 0, "maximum": 1}})
-_POINTS = json_object({"pontos": COUNT, "de": COUNT})
+_GAP = array_of(INSTANT) | {"minItems": 2, "maxItems": 2}
+_POINTS = json_object({"pontos": COUNT, "de": COUNT, "lacunas": array_of(_GAP) | {"maxItems": MOST_GAPS}})
 
 _STATE: Json = {"type": "string", "enum": list(states.ALL)}
 _RECIPIENT = json_object(

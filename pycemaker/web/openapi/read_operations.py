@@ -8,7 +8,8 @@ from pycemaker.web.answer_formats import MEDIA_TYPES
 from pycemaker.web.openapi.components import INSTANT, METRIC_NAMES, TEXT, array_of, json_object, query_parameter
 from pycemaker.web.openapi.operation import DATABASE, Json, Kind, Operation, ResponseSpec, ref
 
-_CACHED: Json = {name: ref(name, "headers") for name in ("ETag", "Cache-Control", "Vary", "X-Amostragem")}
+_CACHED: Json = {name: ref(name, "headers") for name in ("ETag", "Cache-Control", "Vary")}
+_METRIC_HEADERS: Json = _CACHED | {name: ref(name, "headers") for name in ("X-Amostragem", "X-Lacunas")}
 _NO_STORE: Json = {"Cache-Control": ref("Cache-Control", "headers")}
 PAGE: Json = {"Content-Security-Policy": ref("Content-Security-Policy", "headers")}
 _BYTES: Json = {"type": "string"}
@@ -27,6 +28,7 @@ _SHAPE_PARAMETERS = (
     ref("If-None-Match", "parameters"),
 )
 _NOT_MODIFIED = ResponseSpec(304, "What the caller has is what there is.", headers=_CACHED)
+_METRIC_NOT_MODIFIED = ResponseSpec(304, _NOT_MODIFIED.description, headers=_METRIC_HEADERS)
 _ERRORS: tuple[Kind, ...] = (InvalidDate, InvalidParameter, UnknownMetric, TooManyStreams, *DATABASE)
 
 
@@ -62,7 +64,7 @@ OPERATIONS = (
         "metricInterval",
         "An interval of a metric, the one before it, and the statistics\n"
         "Half open: start < t <= end. An interval without samples is 200 with empty arrays and zeros.",
-        (ResponseSpec(200, "The interval.", _media_types(ref("Interval")), _CACHED), _NOT_MODIFIED),
+        (ResponseSpec(200, "The interval.", _media_types(ref("Interval")), _METRIC_HEADERS), _METRIC_NOT_MODIFIED),
         (*_ERRORS, InvalidRange),
         parameters=_SHAPE_PARAMETERS,
     ),
@@ -70,7 +72,7 @@ OPERATIONS = (
         "/<name>/<date_start>",
         "metricTail",
         "Every sample of a metric from an instant on\nOldest first; an empty array where there is none.",
-        (ResponseSpec(200, "The samples.", _media_types(ref("Tail")), _CACHED), _NOT_MODIFIED),
+        (ResponseSpec(200, "The samples.", _media_types(ref("Tail")), _METRIC_HEADERS), _METRIC_NOT_MODIFIED),
         _ERRORS,
         parameters=_SHAPE_PARAMETERS,
     ),

@@ -15,7 +15,7 @@ from bottle import Bottle, request, response
 from pycemaker import errors
 from pycemaker.metrics import find_metric
 from pycemaker.telemetry.request_ids import REQUEST_ID
-from pycemaker.web import metric_answers
+from pycemaker.web import metric_answers, request_parameters
 from pycemaker.web.answer_formats import Shape, parse_shape
 from pycemaker.web.etags import matches
 from pycemaker.web.middleware.response_cache import IS_VALID
@@ -56,7 +56,7 @@ def add_metrics(app: Bottle, services: Services) -> None:
 
 
 def _shape(default_max_points: int = 0) -> Shape:
-    return parse_shape(request.query, request.environ.get("HTTP_ACCEPT", ""), default_max_points)
+    return parse_shape(request_parameters.query(request), request.environ.get("HTTP_ACCEPT", ""), default_max_points)
 
 
 def _build_slot(services: Services, shape: Shape, seconds: float) -> AbstractContextManager[None]:

@@ -179,18 +179,42 @@ def test_fewer_points_of_a_tail_stay_a_bare_array_and_a_header_says_what_was_don
     told = answer.json
     assert len(told) <= 40
     assert 5 in [document["value"] for document in told]
-    assert answer.headers["X-Amostragem"] == f"metodo=minmax; pontos={len(told)}; de=2162"
+    assert answer.headers["X-Amostragem"] == f"metodo=minmax; pontos={len(told)}; de=2162; lacunas=0"
+    assert "X-Lacunas" not in answer.headers
+    assert [told[0]["time_series"], told[-1]["time_series"]] == ["2022-04-10T09:43:23.000Z", "2022-04-10T12:43:23.000Z"]
     few = client.get(f"/cpu/{EARLIER_PATH}?max_points=5000")
-    assert few.headers["X-Amostragem"] == "metodo=nenhum; pontos=2162; de=2162"
+    assert few.headers["X-Amostragem"] == "metodo=nenhum; pontos=2162; de=2162; lacunas=0"
     assert few.body == client.get(f"/cpu/{EARLIER_PATH}").body
+
+
+def test_a_thinned_answer_names_the_gaps_that_its_points_would_hide(client: Client, database: Database) -> None:
+    start, end = NOW - timedelta(minutes=90), NOW - timedelta(minutes=80)
+    database["cpu_usage"].delete_many({"time_series": {"$gt": start, "$lt": end}})
+    gap = ["2022-04-10T11:13:23.000Z", "2022-04-10T11:23:23.000Z"]
+    tail = client.get(f"/cpu/{EARLIER_PATH}?max_points=20", origin="https://dashboard.example.com")
+    assert tail.headers["X-Lacunas"] == "/".join(gap)
+    assert tail.headers["X-Amostragem"].endswith("; lacunas=1")
+    assert "X-Lacunas" in tail.headers["Access-Control-Expose-Headers"]
+    assert client.get(f"/cpu/{EARLIER_PATH}?max_points=20", if_none_match=tail.headers["Etag"]).headers["X-Lacunas"]
+    sampling = client.get(f"/cpu/{NOW_PATH}/1?max_points=20").json["amostragem"]
+    assert (sampling["data"]["lacunas"], sampling["data_anterior"]["lacunas"]) == ([], [gap])
+
+
+@pytest.mark.parametrize("path", [f"/cpu/{NOW_PATH}/1", f"/cpu/{EARLIER_PATH}"])
+def test_a_parameter_that_is_unknown_or_given_twice_is_refused(client: Client, path: str) -> None:
+    refused = client.get(f"{path}?maxpoints=10")
+    assert is_error(refused, 400, "invalid_parameter")
+    assert (refused.json["field"], "max_points" in refused.json["known"]) == ("maxpoints", True)
+    assert is_error(client.get(f"{path}?max_points=10&max_points=20"), 400, "invalid_parameter")
+    assert client.get(f"{path}?max_points=10&_=1795442066534").status == 200
 
 
 def test_fewer_points_of_an_interval_leave_the_statistics_true(client: Client) -> None:
     whole, fewer = client.get(f"/cpu/{NOW_PATH}/2").json, client.get(f"/cpu/{NOW_PATH}/2?max_points=100").json
     assert fewer.pop("amostragem") == {
         "metodo": "minmax",
-        "data": {"pontos": len(fewer["data"]), "de": 1440},
-        "data_anterior": {"pontos": len(fewer["data_anterior"]), "de": 1440},
+        "data": {"pontos": len(fewer["data"]), "de": 1440, "lacunas": []},
+        "data_anterior": {"pontos": len(fewer["data_anterior"]), "de": 1440, "lacunas": []},
     }
     assert len(fewer["data"]) <= 100
     assert all(document in whole["data"] for document in fewer["data"])

@@ -127,8 +127,8 @@ def test_tails_that_do_not_ask_are_thinned_where_it_is_set(database: Database) -
     client = client_of(database, DEFAULT_MAX_POINTS="2")
     database["cpu_usage"].insert_many({"time_series": NOW, "value": turn / 10} for turn in range(9))
     tail = client.get(f"/cpu/{AT}")
-    assert tail.headers["X-Amostragem"] == "metodo=minmax; pontos=2; de=10"
-    assert sorted(sample["value"] for sample in tail.json) == [0.0, 0.8]
+    assert tail.headers["X-Amostragem"] == "metodo=minmax; pontos=2; de=10; lacunas=0"
+    assert sorted(sample["value"] for sample in tail.json) == [0.5, 0.8]
     assert len(client.get(f"/cpu/{AT}?max_points=4").json) == 4
     assert len(client.get(f"/cpu/{AT}?max_points=0").json) == 10
     assert len(client.get(f"/cpu/{AT}/1").json["data"]) == 10

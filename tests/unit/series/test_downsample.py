@@ -50,8 +50,11 @@ def test_highest_and_lowest_stay_in_order_and_within_the_number(readings: list[f
     indices, finite = rows_of(chosen), [each for each in readings if np.isfinite(each)]
     assert len(chosen) <= most
     assert indices == sorted(set(indices))
-    if finite:
+    if finite and most > 3:
         assert {max(finite), min(finite)} <= {readings[index] for index in indices}
+    if finite and len(readings) > most:
+        ends = np.flatnonzero(np.isfinite(readings))[[0, -1]].tolist()
+        assert (indices[0], indices[-1]) == tuple(ends)
 
 
 @pytest.mark.parametrize(("count", "method"), [(10, "nenhum"), (11, "minmax")])
@@ -90,7 +93,10 @@ def test_what_stays_does_not_depend_on_the_pieces_in_which_it_came(total: int, m
     found = [thinned(readings, sizes, most).result() for sizes in ([720], [4000, 1], [total], [1, 5_000, 313])]
     assert len({batch.rows for batch in found}) == 1
     assert len(found[0]) <= most
-    assert {np.nanmin(readings), np.nanmax(readings)} <= set(found[0].columns.reading)
+    assert most < 4 or {np.nanmin(readings), np.nanmax(readings)} <= set(found[0].columns.reading)
+    assert (found[0].columns.reading[0], found[0].columns.reading[-1]) == tuple(
+        readings[np.isfinite(readings)][[0, -1]]
+    )
 
 
 def test_early_samples_of_many_keep_as_many_points_as_late_ones() -> None:

@@ -68,7 +68,14 @@ def test_a_format_nobody_knows_names_the_parameter(text: str) -> None:
 
 @pytest.mark.parametrize("points", [2, 1000, 10_000])
 def test_points_are_a_whole_number_within_bounds(points: int) -> None:
-    assert parse_shape({"max_points": str(points), "other": "x"}, "") == Shape("json", points)
+    assert parse_shape({"max_points": str(points), "_": "1795442066534"}, "") == Shape("json", points)
+
+
+@pytest.mark.parametrize("name", ["maxpoints", "MAX_POINTS", "", "__", "x" * 400])
+def test_a_parameter_nobody_knows_is_refused_with_those_there_are(name: str) -> None:
+    with pytest.raises(InvalidParameter) as told:
+        parse_shape({"max_points": "40", name: "x"}, "")
+    assert (told.value.facts["field"], told.value.facts["known"]) == (name[:40], ["format", "max_points"])
 
 
 @pytest.mark.parametrize(("query", "points"), [({}, 500), ({"max_points": "40"}, 40), ({"max_points": "0"}, None)])

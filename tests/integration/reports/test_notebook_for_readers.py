@@ -75,3 +75,8 @@ def test_a_cell_that_clears_its_output_keeps_what_came_after(kernel: ReadyKernel
     assert [printed(cell) for cell in run(kernel, tmp_path, clears.format(True), clears.format(False))] == [
         ["stays"]
     ] * 2
+
+
+def test_figures_of_one_s_own_have_the_bundled_font(kernel: ReadyKernel, tmp_path: Path) -> None:
+    (cell,) = run(kernel, tmp_path, "import matplotlib; print(matplotlib.rcParams['font.family'][0])")
+    assert printed(cell) == ["DejaVu", "Sans"]

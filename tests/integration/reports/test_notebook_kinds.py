@@ -241,6 +241,12 @@ def test_sys_exit_is_an_early_end_and_no_fault(tmp_path: Path) -> None:
     assert "não pôde ser calculada" not in page.html
 
 
+@pytest.mark.parametrize(("name", "value"), [("SystemExit", "1"), ("ZeroDivisionError", "division by zero")])
+def test_an_error_is_said_in_its_place(tmp_path: Path, name: str, value: str) -> None:
+    failed = new_code_cell("x", outputs=[new_output("error", ename=name, evalue=value, traceback=[])])
+    assert "não pôde ser calculada" in rendered(tmp_path, new_markdown_cell("antes"), failed).html
+
+
 def test_headings_alone_are_nothing_to_send_and_text_below_one_is(tmp_path: Path) -> None:
     with pytest.raises(NothingToSend):
         rendered(tmp_path, new_markdown_cell("# Um relatório\n\n## Parte"))

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import matplotlib as mpl
 import numpy as np
 import pytest
 from PIL import Image
@@ -327,3 +328,16 @@ def test_from_a_day_on_a_band_goes_from_the_5th_to_the_95th_percentile(hours: in
     line = curve(samples, start_ms, hours * 3_600_000, steady(3000.0, start_ms, to_epoch_ms(WINDOW.end_utc)))
     assert line.bin_seconds == 300
     assert (line.low[0], line.high[0]) == band
+
+
+def test_fonts_with_more_signs_come_after_the_bundled_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    from matplotlib import font_manager
+
+    installed = ["Liberation Sans", "Symbola", "Noto Sans CJK JP", "DejaVu Sans"]
+    monkeypatch.setattr(font_manager, "get_font_names", lambda: installed)
+    canvas.font_families.cache_clear()
+    try:
+        with canvas.theme():
+            assert mpl.rcParams["font.family"] == ["DejaVu Sans", "Noto Sans CJK JP", "Symbola"]
+    finally:
+        canvas.font_families.cache_clear()

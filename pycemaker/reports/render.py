@@ -6,7 +6,7 @@ import json
 import re
 import textwrap
 from base64 import b64decode
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
 from types import MappingProxyType
@@ -20,8 +20,6 @@ import lxml.html
 from inscriptis import Inscriptis
 from inscriptis.css_profiles import CSS_PROFILES
 from inscriptis.model.config import ParserConfig
-from nbconvert.exporters.html import HTMLExporter
-from nbconvert.preprocessors import ExtractOutputPreprocessor
 
 from pycemaker import brand, i18n
 from pycemaker.errors import NothingToSend
@@ -47,6 +45,7 @@ from pycemaker.reports.notices import Link
 from pycemaker.reports.picture_cache import PictureCache
 from pycemaker.reports.report_model import Figure, Page
 from pycemaker.reports.sanitize import sanitize_html
+from pycemaker.reports.template_exporter import SandboxedExporter
 from pycemaker.settings import TEMPLATES
 from pycemaker.window import Window
 
@@ -120,7 +119,7 @@ def render_page(
     )
 
 
-def _mail(exporter: HTMLExporter, notebook: Json, report: Json) -> tuple[str, str, tuple[Figure, ...]]:
+def _mail(exporter: SandboxedExporter, notebook: Json, report: Json) -> tuple[str, str, tuple[Figure, ...]]:
     """The mail's HTML with inlined styles, the HTML before, and its figures."""
     plain, figures = _export(exporter, notebook, report)
     html = inline_page(plain)
@@ -182,20 +181,14 @@ def _showable(content: Json, converter: PictureCache, limit: int, link: Link | N
 
 
 @cache
-def _exporter(name: str, templates: Path) -> HTMLExporter:
-    exporter = HTMLExporter(  # type: ignore[no-untyped-call]
-        template_name=name,
-        extra_template_basedirs=[str(templates)],
-        exclude_anchor_links=True,
-        default_preprocessors=[],
-        preprocessors=[ExtractOutputPreprocessor(enabled=True)],  # type: ignore[no-untyped-call]
-    )
-    exporter.register_filter("put_pictures", put_pictures)  # type: ignore[no-untyped-call]
-    exporter.environment.globals.update(_=_, ngettext=language.ngettext, width=mail_width)
-    return exporter
+def _exporter(name: str, templates: Path) -> SandboxedExporter:
+    functions: dict[str, Callable[..., str]] = {"_": _, "ngettext": language.ngettext}
+    return SandboxedExporter(name, [str(templates)], functions, {"put_pictures": put_pictures}, width=mail_width)
 
 
-def _export(exporter: HTMLExporter, notebook: dict[str, Any], report: dict[str, Any]) -> tuple[str, tuple[Figure, ...]]:
+def _export(
+    exporter: SandboxedExporter, notebook: dict[str, Any], report: dict[str, Any]
+) -> tuple[str, tuple[Figure, ...]]:
     node = nbformat.from_dict(notebook)  # type: ignore[no-untyped-call]
     html, resources = exporter.from_notebook_node(node, {"report": report})
     outputs = [output for cell in notebook["cells"] for output in cell.get("outputs", [])]

@@ -42,6 +42,12 @@ _STYLES = {
     *(f"{box}-{side}" for box in _BOXES for side in _SIDES),
 }
 _CSS_FUNCTIONS = {"rgb", "rgba", "hsl", "hsla", "calc"}
+_CSS_LITERALS = {",", "/", "+", "-", "*"}
+_CSS_TOKENS = {"whitespace", "ident", "hash", "number", "percentage", "dimension", "string"}
+_PLAIN_CSS = re.compile(r"[^\\;{}()<>@/]*")
+_HIDING_CLASSES = {"pm-preheader"}
+"""Classes of the mail's template whose elements are not shown."""
+
 _WITH_CONTENT = re.compile(
     r"<(script|style|title|template|iframe|object|svg|math|noscript|noembed|noframes)\b[^>]*>.*?(?:</\1\s*>|\Z)",
     re.DOTALL | re.IGNORECASE,
@@ -73,19 +79,26 @@ def _filter_attribute(tag: str, name: str, text: str) -> str | None:
     """The attribute's text, or what of it may stay; None drops the attribute. Links have no attribute but `href`."""
     if tag == "a":
         return text if name == "href" and _WEB_OR_MAILBOX.match(text) else None
+    if name == "class":
+        return " ".join(word for word in text.split() if word not in _HIDING_CLASSES)
     return _filter_css(text) if name == "style" else text
 
 
 def _filter_css(style: str) -> str:
     """The listed properties whose values neither fetch nor run: no `url()`, no `expression()`."""
-    kept: list[tinycss2.ast.Node] = []
-    for node in tinycss2.parse_declaration_list(style):
-        if node.type == "declaration":
-            kept += [node] if node.lower_name in _STYLES else []
-        elif node.type in ("comment", "whitespace") and kept and kept[-1].type != node.type:
-            kept.append(node)
-    return ";".join(filter(_is_plain, tinycss2.serialize(kept).strip().split(";")))
+    kept: list[str] = []
+    for node in tinycss2.parse_declaration_list(style, skip_comments=True):
+        if node.type == "declaration" and node.lower_name in _STYLES and all(map(_is_plain, node.value)):
+            kept.append(f"{node.serialize()};")
+        elif node.type == "whitespace" and kept and not kept[-1].isspace():
+            kept.append(node.value)
+    return "".join(kept).strip()
 
 
-def _is_plain(declaration: str) -> bool:
-    return "\\" not in declaration and set(re.findall(r"([\w-]*)\(", declaration.lower())) <= _CSS_FUNCTIONS
+def _is_plain(token: tinycss2.ast.Node) -> bool:
+    """True for a token of a value that every reader of CSS takes for one, however simply it splits a style at `;`."""
+    if token.type == "function":
+        return token.lower_name in _CSS_FUNCTIONS and all(map(_is_plain, token.arguments))
+    if token.type == "literal":
+        return token.value in _CSS_LITERALS
+    return token.type in _CSS_TOKENS and _PLAIN_CSS.fullmatch(token.serialize()) is not None

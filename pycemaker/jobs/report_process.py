@@ -22,6 +22,7 @@ from typing import IO, Any
 import psutil
 
 from pycemaker.errors import ReportTimedOut, ReportTooLarge, ReportWroteTooMuch, RunnerFailed, from_facts
+from pycemaker.jobs.process_output import ProcessOutput
 from pycemaker.jobs.process_tree import MARK, end_process_tree, process_tree
 from pycemaker.reports import cells_folder
 from pycemaker.reports.report_model import OnProgress
@@ -60,11 +61,12 @@ class ReportProcess:
             [*python, "pycemaker.jobs.worker_entry", str(self.folder)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             cwd=ROOT,
             env={**variables, MARK: self.folder.name},
             start_new_session=True,
-            encoding="utf-8",
         )
+        self._output = ProcessOutput()
         self.process = psutil.Process(self._popen.pid)
         with contextlib.suppress(OSError):  # it has ended already; `run` raises then
             self._write(secrets_of(environment))
@@ -73,6 +75,7 @@ class ReportProcess:
             self.process.nice(NICENESS if sys.platform != "win32" else None)
         self._answers: queue.Queue[dict[str, Any] | None] = queue.Queue()
         threading.Thread(target=self._listen, daemon=True, name="report").start()
+        threading.Thread(target=self._output.follow, args=(self._popen.stderr,), daemon=True, name="output").start()
 
     @property
     def is_alive(self) -> bool:
@@ -102,6 +105,7 @@ class ReportProcess:
             PycemakerError: what the pipeline raised.
         """
         until = time.monotonic() + limit_seconds
+        self._output.report_id, self._output.request_id = task["report_id"], task.get("request_id", "")
         self._send(task)
         while True:
             answer = self._next_answer(until, limit_seconds, memory_mb)
@@ -167,7 +171,7 @@ class ReportProcess:
         self._close(self._popen.stdin)
 
     @staticmethod
-    def _close(pipe: IO[str] | None) -> None:
+    def _close(pipe: IO[bytes] | None) -> None:
         with contextlib.suppress(OSError):
             if pipe:
                 pipe.close()
@@ -181,7 +185,7 @@ class ReportProcess:
 
     def _write(self, line: dict[str, Any]) -> None:
         assert self._popen.stdin is not None  # noqa: S101 - Popen was called with PIPE
-        self._popen.stdin.write(json.dumps(line) + "\n")
+        self._popen.stdin.write(json.dumps(line).encode() + b"\n")
         self._popen.stdin.flush()
 
     def _note(self, answer: dict[str, Any], on_progress: OnProgress) -> None:
@@ -197,5 +201,8 @@ class ReportProcess:
                 if "kernel" in answer:
                     with contextlib.suppress(psutil.NoSuchProcess):
                         self.kernel = psutil.Process(answer["kernel"])
-                self._answers.put(answer)
+                if "log" in answer:
+                    self._output.relay(answer["log"])
+                else:
+                    self._answers.put(answer)
         self._answers.put(None)

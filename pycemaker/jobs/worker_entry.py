@@ -2,8 +2,9 @@
 
 Its standard input has two lines of JSON. The first is the secret settings, which stand in no variable, since cells
 could read that; the process then starts a kernel and imports what a report needs. The second is the task (see
-`render_task`). It answers with one JSON object a line on standard output. When its input closes, before the task or
-during it, its server has gone: it ends at once, and its kernel with it.
+`render_task`). It answers with one JSON object a line on standard output, its own log lines among them; standard error
+is for what cells write. When its input closes, before the task or during it, its server has gone: it ends at once, and
+its kernel with it.
 """
 
 from __future__ import annotations
@@ -52,10 +53,13 @@ def main(folder: Path) -> None:
         answer({"kernel": process_id})
         threading.Thread(target=_end_with_kernel, args=(process_id, has_task), daemon=True, name="kernel").start()
 
+    def log(line: str) -> None:
+        answer({"log": line})
+
     kernel = ReadyKernel(folder, NOTEBOOKS, on_start=on_start)
     try:
         settings = load(secrets=secrets)
-        logs.set_up(settings)
+        logs.set_up(settings, write=log)
         logs.log_uncaught()
         mask = logs.Masker(settings.secrets)
         collaborators = report_collaborators(settings, partial(run_notebook, kernel=kernel, mask=mask))
@@ -63,7 +67,7 @@ def main(folder: Path) -> None:
         line = tasks.get()
         has_task.set()
         task = json.loads(line)
-        logs.set_up(settings, request_id=task.get("request_id", ""))
+        logs.set_up(settings, request_id=task.get("request_id", ""), write=log)
         _render(task, collaborators, answer)
     finally:
         kernel.kill()

@@ -13,7 +13,7 @@ import re
 import sys
 import threading
 import traceback
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any, TextIO
 from urllib.parse import quote, quote_plus, unquote, unquote_plus, urlsplit
@@ -126,14 +126,35 @@ class _StandardError(logging.StreamHandler[TextIO]):
         super().emit(record)
 
 
-def set_up(settings: Settings, *, request_id: str = "") -> None:
+class _Relay(logging.Handler):
+    """Hands each formatted record to a function."""
+
+    def __init__(self, write: Callable[[str], None]) -> None:
+        super().__init__()
+        self._write = write
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._write(self.format(record))
+        except Exception:  # noqa: BLE001 - as in every handler
+            self.handleError(record)
+
+
+def write_line(line: str) -> None:
+    """Write a line to standard error that another process has formatted and masked."""
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
+
+
+def set_up(settings: Settings, *, request_id: str = "", write: Callable[[str], None] | None = None) -> None:
     """Send this process's log lines to standard error, as the settings say. The last time counts.
 
     Args:
         settings: the format, and the secrets to mask.
         request_id: of the one request that this process serves, in all its threads.
+        write: takes each line instead of standard error.
     """
-    handler = _StandardError()
+    handler = _Relay(write) if write else _StandardError()
     as_json = settings.log_format == "json"
     handler.setFormatter(Formatter(Masker(settings.secrets), as_json=as_json, request_id=request_id))
     handler.set_name(_NAME)

@@ -98,6 +98,26 @@ def test_log_lines_of_a_worker_process_have_the_request_id(
     assert {line.get("request_id") for line in told} == {"asked-9"}
 
 
+def test_what_cells_write_past_the_notebook_is_masked_bounded_and_has_the_report_s_id(
+    database: Database, database_url: str, tmp_path: Path, lines: Any
+) -> None:
+    report_service = service_of(database, PLAIN | {"DATA_DIR": str(tmp_path), "MONGO_DB_URL": database_url})
+    forged = '{"level": "critical", "message": "made up"}'
+    says = f"import os; os.write(2, b'mongodb://ana:pa55@db/x\\x1b[2J\\n'); os.write(1, {forged.encode()!r} + b'\\n')"
+    floods = "import subprocess; subprocess.run('yes | head -c 3000000 >&2; sleep 0.1', shell=True)"
+    request = ReportRequest(
+        "a-report", notebook_of(tmp_path, says, floods, FIGURE), Window(NOW, 6), ("a@b.com",), request_id="r-7"
+    )
+    make(report_service, request)
+    told = [line for line in lines() if line["logger"] == "pycemaker.jobs.process_output"]
+    assert {line["request_id"] for line in told} == {"r-7"}
+    messages = [line["message"] for line in told]
+    assert messages[:2] == ["report a-report wrote: mongodb://***@db/x\x1b[2J", f"report a-report wrote: {forged}"]
+    assert messages[2] == "report a-report wrote: y"
+    assert messages[-1] == "report a-report wrote: (more than 65536 bytes: the rest is left out)"
+    assert len(messages) < 1100
+
+
 def test_a_fault_that_nobody_foresaw_in_a_report_s_process_is_one_line(
     database_url: str, tmp_path: Path, lines: Any
 ) -> None:

@@ -104,7 +104,7 @@ class MetricCache:
                 self._checks.lead(flight, self._check)
                 return self._snapshot
             if began - self._checked_at > STALE_SECONDS:
-                flight.result()
+                self._checks.wait(flight)
             if began - self._checked_at <= STALE_SECONDS:  # else that check took long, and began too long ago
                 return self._snapshot
 

@@ -10,9 +10,12 @@ import time
 from collections.abc import Callable
 
 from pycemaker.errors import DatabaseUnreachable
+from pycemaker.mongo import caller_deadline
 
 _PROBE_SECONDS = 2.5
 """Bound of a probe: an exchange and some."""
+
+_LEAST_PROBE_SECONDS = 1.5
 
 
 class CircuitBreaker:
@@ -36,13 +39,15 @@ class CircuitBreaker:
         """Let a caller through to MongoDB; during an outage one at a time.
 
         Raises:
-            DatabaseUnreachable: MongoDB is away, for the cause last seen, and another caller probes it.
+            DatabaseUnreachable: MongoDB is away, for the cause last seen, and another caller probes it, or this one's
+                deadline is too near for a probe.
         """
         if not self._is_open:
             return
         with self._lock:
             own, now = threading.get_ident(), self._clock()
-            if now < self._probe_until and self._prober != own:
+            is_probed = now < self._probe_until and self._prober != own
+            if is_probed or caller_deadline.bounded_seconds(_PROBE_SECONDS) < _LEAST_PROBE_SECONDS:
                 raise self._repeat_fault()
             self._prober, self._probe_until = own, now + _PROBE_SECONDS
 

@@ -19,7 +19,7 @@ from pymongo.uri_parser import parse_uri
 
 from pycemaker.errors import DatabaseUnreachable, InvalidSettings
 from pycemaker.metrics import METRICS
-from pycemaker.mongo import embedded
+from pycemaker.mongo import caller_deadline, embedded
 from pycemaker.mongo.circuit_breaker import CircuitBreaker
 from pycemaker.mongo.error_translation import from_pymongo, from_topology
 from pycemaker.mongo.single_flight import SingleFlight
@@ -230,17 +230,19 @@ def tracked_exchange() -> Iterator[None]:
             yield
     except DatabaseUnreachable as error:
         fault = error.__cause__
-        if isinstance(fault, ConnectionFailure) and hasattr(_thread, "circuit_breaker"):
+        is_cut_short = caller_deadline.bounded_seconds(ANSWER_SECONDS) < ANSWER_SECONDS  # so it shows no outage
+        if isinstance(fault, ConnectionFailure) and hasattr(_thread, "circuit_breaker") and not is_cut_short:
             _thread.circuit_breaker.note_failure(
                 began, error, sees_no_server=isinstance(fault, ServerSelectionTimeoutError)
             )
         raise
+    caller_deadline.lift()
     if hasattr(_thread, "circuit_breaker"):
         _thread.circuit_breaker.note_answer()
 
 
 @contextmanager
 def one_exchange(seconds: float = ANSWER_SECONDS) -> Iterator[None]:
-    """One exchange with MongoDB, tracked and bounded in time."""
-    with tracked_exchange(), pymongo.timeout(seconds):
+    """One exchange with MongoDB, tracked and bounded in time, also by the deadline of this thread's caller."""
+    with tracked_exchange(), pymongo.timeout(caller_deadline.bounded_seconds(seconds)):
         yield

@@ -7,6 +7,9 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Generic, TypeVar
 
+from pycemaker.errors import DatabaseUnreachable
+from pycemaker.mongo import caller_deadline
+
 Result = TypeVar("Result")
 
 
@@ -18,9 +21,22 @@ class SingleFlight(Generic[Result]):
         self._flight: Future[Result] | None = None
 
     def run(self, call: Callable[[], Result]) -> Result:
-        """The result of `call`, or of the call that is under way already. Raises what that raises."""
+        """The result of `call`, or of the call that is under way already. Raises what that raises, and as `wait`."""
         flight, leads = self.join()
-        return self.lead(flight, call) if leads else flight.result()
+        return self.lead(flight, call) if leads else self.wait(flight)
+
+    @staticmethod
+    def wait(flight: Future[Result]) -> Result:
+        """The result of a call that another thread makes.
+
+        Raises:
+            DatabaseUnreachable: the deadline of this thread's caller is over before. And what the call raises.
+        """
+        seconds = caller_deadline.bounded_seconds(float("inf"))
+        try:
+            return flight.result(None if seconds == float("inf") else seconds)
+        except TimeoutError:
+            raise DatabaseUnreachable(reason="no answer") from None
 
     def join(self) -> tuple[Future[Result], bool]:
         """The call that is under way, else a new one; whether it is a new one, which the caller has to `lead`."""

@@ -82,6 +82,30 @@ def test_a_database_that_falls_silent_is_said_to_100_at_once_and_is_back_within_
         assert time.monotonic() < until
 
 
+def seconds_of_one(server: ServerProcess, path: str) -> tuple[int, float]:
+    began = time.monotonic()
+    status, _ = server.get(path)
+    return status, time.monotonic() - began
+
+
+def test_with_more_askers_than_slots_nobody_waits_longer_than_3_seconds_for_a_silent_database(
+    served: ServerProcess,
+) -> None:
+    """One of those that had been in the queue for 2 s looked for another 2 s."""
+    served.get("/cpu/now/1")
+    with silent_mongod(served):
+        time.sleep(1.2)
+        with ThreadPoolExecutor(170) as pool:
+            answers = [
+                each.result() for each in [pool.submit(seconds_of_one, served, "/cpu/now/1") for _ in range(170)]
+            ]
+    assert {status for status, _ in answers} == {503}
+    assert max(seconds for _, seconds in answers) < 3.5
+    until = time.monotonic() + 3
+    while served.get("/cpu/now/1")[0] != 200:
+        assert time.monotonic() < until
+
+
 @pytest.fixture(scope="module")
 def link(served: ServerProcess) -> Iterator[str]:
     """The path of a link by which someone leaves a report."""

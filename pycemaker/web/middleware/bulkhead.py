@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from pycemaker import errors
+from pycemaker.mongo import caller_deadline
 from pycemaker.web.error_handlers import refuse
 from pycemaker.web.wsgi import Application, Environ, StartResponse
 
@@ -35,8 +36,9 @@ THREADS = SLOTS + PROBE_SLOTS + SPARE_SLOTS
 QUEUE_SECONDS = 2.5
 """The seconds that a request stays in the queue before its 503, so that no caller waits 3 s for it."""
 
-EXPIRED = "pycemaker.late"
-"""In the environ of a request that was queued for QUEUE_SECONDS: it is answered with 503."""
+EXPIRED, ARRIVED = "pycemaker.late", "pycemaker.arrived"
+"""In the environ of a request that was queued: for QUEUE_SECONDS, so that it is answered with 503; the monotonic
+instant of its arrival."""
 
 _LOOK_SECONDS = 0.25
 _log = logging.getLogger(__name__)
@@ -72,7 +74,8 @@ class Bulkhead:
                 if not self._queue:
                     self._free += 1
                     return
-                _, protocol, environ = self._queue.popleft()
+                arrived, protocol, environ = self._queue.popleft()
+                environ[ARRIVED] = arrived
 
     def expire(self) -> None:
         """Answer those that have been in the queue for QUEUE_SECONDS."""
@@ -108,12 +111,18 @@ def with_bulkheads(answer: Answer, base_path: str = "") -> Answer:
 
 
 def refuse_expired(application: Application) -> Application:
-    """The application; requests that were in the queue for too long are answered with 503 before it."""
+    """The application; requests that were in the queue for too long are answered with 503 before it.
+
+    Others that were in it give MongoDB what is left of their time.
+    """
 
     def answer(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        if EXPIRED not in environ:
+        if EXPIRED in environ:
+            return refuse(errors.ServerBusy(retry_after_seconds=1), start_response)
+        if ARRIVED not in environ:
             return application(environ, start_response)
-        return refuse(errors.ServerBusy(retry_after_seconds=1), start_response)
+        with caller_deadline.answering(environ[ARRIVED]):
+            return application(environ, start_response)
 
     return answer
 

@@ -24,6 +24,7 @@ from pycemaker.parsing.setting_values import (
     FirebaseKey,
     SettingReader,
     bucket_name,
+    certificates,
     firebase_key,
     folder,
     host_name,
@@ -108,6 +109,7 @@ class Settings:
     smtp_host: str = _setting("SMTP_HOST", host_name, "a host name", "smtp.gmail.com")
     smtp_port: int = _setting("SMTP_PORT", whole_number(1, 65535), "a port, 1 to 65535", 465)
     smtp_security: str = _setting("SMTP_SECURITY", one_of("ssl", "starttls", "none"), "ssl, starttls or none", "ssl")
+    ssl_cert_file: Path | None = _setting("SSL_CERT_FILE", certificates, "a file of certificates (PEM)", from_root=True)
     firebase_key: FirebaseKey | None = _setting(
         "FIREBASE_SETTINGS",
         firebase_key,
@@ -248,7 +250,7 @@ def from_mapping(given: Mapping[str, str | None], *, root: Path = ROOT) -> Setti
 
 
 def load(root: Path = ROOT, secrets: Mapping[str, str] = _NO_SECRETS) -> Settings:
-    """Settings of this process: its environment, and `.env` at the root for what the environment lacks.
+    """Settings of this process: its environment, and `.env` at the root for what that lacks. It gets SSL_CERT_FILE.
 
     Args:
         root: where `.env` is.
@@ -257,14 +259,17 @@ def load(root: Path = ROOT, secrets: Mapping[str, str] = _NO_SECRETS) -> Setting
     Raises:
         InvalidSettings: see `from_mapping` and `env_file.read`.
     """
-    return from_mapping({**env_file.read(root / ".env"), **os.environ, **secrets}, root=root)
+    settings = from_mapping({**env_file.read(root / ".env"), **os.environ, **secrets}, root=root)
+    if settings.ssl_cert_file:  # OpenSSL reads it there, in child processes too
+        os.environ["SSL_CERT_FILE"] = str(settings.ssl_cert_file)
+    return settings
 
 
 def _read(reader: SettingReader, declared: Mapping[str, Any], values: Mapping[str, Any], root: Path) -> Any:
     parse, default = declared["parse"], declared["default"]
     if declared.get("from_root"):
         parse = partial(parse, root=root)
-        default = parse(default)
+        default = default and parse(default)
     elif callable(default):
         default = default(values)
     value = reader.read(declared["name"], parse, declared["takes"], default)

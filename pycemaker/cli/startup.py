@@ -151,7 +151,7 @@ def print_banner(settings: Settings, database: Database) -> None:
 def _dangers(settings: Settings, database: Database) -> list[str]:
     version = _version(database)
     ended = unsafe_settings.of_mongodb(version, datetime.now(UTC).date()) if version else None
-    return unsafe_settings.of_settings(settings) + ([ended] if ended else [])
+    return unsafe_settings.of_settings(settings) + unsafe_settings.of_env_file() + ([ended] if ended else [])
 
 
 def _version(database: Database) -> str | None:

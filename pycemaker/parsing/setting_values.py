@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -153,6 +154,12 @@ def folder(text: str, root: Path) -> Path:
         return (root / text).resolve()
     except RuntimeError:  # a circle of links
         raise ValueError(text) from None
+
+
+def certificates(text: str, root: Path) -> Path:
+    """The path of a file of certificates (PEM); a relative one starts at `root`."""
+    ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(root / text)
+    return (root / text).resolve()
 
 
 def firebase_key(text: str, root: Path) -> FirebaseKey | None:

@@ -19,7 +19,7 @@ import psutil
 from pycemaker.errors import NotebookFailed, NotebookUnusable
 from pycemaker.reports.attachments.pdf import find_chromium
 from pycemaker.reports.notebook_catalogue import every_notebook
-from pycemaker.settings import NOTEBOOKS, Settings
+from pycemaker.settings import NOTEBOOKS, ROOT, Settings
 from pycemaker.telemetry.health_checks import FAIL, OK, WARN, Outcome
 from pycemaker.tools import unsafe_settings
 
@@ -28,9 +28,9 @@ KERNEL_SECONDS = 60.0
 KERNEL_CELL = "import pandas, seaborn, matplotlib, pycemaker.presentation.display"
 
 
-def check_settings(settings: Settings) -> Outcome:
-    """Checks for dangerous settings, and for missing ones that readers would notice."""
-    dangers = unsafe_settings.of_settings(settings)
+def check_settings(settings: Settings, root: Path = ROOT) -> Outcome:
+    """Checks for dangerous settings, for missing ones that readers would notice, and for misspelt names in `.env`."""
+    dangers = unsafe_settings.of_settings(settings) + unsafe_settings.of_env_file(root)
     if settings.mails and settings.public_url is None:
         dangers.append("mails have no link to their page and none to unsubscribe (PUBLIC_URL)")
     if dangers:

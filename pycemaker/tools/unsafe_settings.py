@@ -1,13 +1,17 @@
-"""Dangerous settings, and versions of MongoDB past their end: warnings of the server's start and of `doctor`."""
+"""Dangerous and misspelt settings, and versions of MongoDB past their end: warnings of the start and of `doctor`."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import fields
 from datetime import date
 from ipaddress import IPv4Network, ip_address
+from pathlib import Path
 
-from pycemaker.settings import Settings
+from pycemaker.parsing import env_file
+from pycemaker.parsing.near_names import near_name
+from pycemaker.settings import ROOT, Settings
 
 SHORTEST_TOKEN = 16
 _WIDEST_V4, _WIDEST_V6 = 8, 16
@@ -29,6 +33,22 @@ GET_MONGODB = "https://www.mongodb.com/try/download/community: a mongod on PATH 
 def of_settings(settings: Settings) -> list[str]:
     """One sentence for each dangerous setting, its name in brackets."""
     return [*_of_callers(settings), *_of_recipients(settings), *_of_proxies(settings)]
+
+
+def of_env_file(root: Path = ROOT) -> list[str]:
+    """One sentence for each name in `.env` that is nearly a setting's, the setting in brackets.
+
+    Other names are other programs' and stay without a word.
+
+    Raises:
+        InvalidSettings: see `env_file.read`.
+    """
+    known = [each.metadata["name"] for each in fields(Settings)]
+    names = [name for name in env_file.read(root / ".env") if name not in known]
+    nearest = {name: near_name(name, known) for name in names}
+    return [
+        f"{name} in .env has no effect: the setting has another name ({near})" for name, near in nearest.items() if near
+    ]
 
 
 def of_mongodb(version: str, today: date) -> str | None:

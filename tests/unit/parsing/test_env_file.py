@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import ssl
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import trustme
 
 from pycemaker import brand
 from pycemaker.errors import InvalidSettings
@@ -117,3 +120,26 @@ def test_a_brand_that_cannot_be_used_is_an_error(tmp_path: Path, content: bytes)
 def test_a_brand_may_say_a_part(tmp_path: Path) -> None:
     (tmp_path / "brand.json").write_bytes(b'\xef\xbb\xbf{"name": "Acme"}')
     assert brand.load(tmp_path / "brand.json").name == "Acme"
+
+
+def test_a_file_of_certificates_in_env_is_what_tls_trusts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", "")
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "own-ca.pem"))
+    (tmp_path / ".env").write_text("SSL_CERT_FILE=own-ca.pem\n")
+    monkeypatch.delenv("SSL_CERT_FILE")
+    load(tmp_path)
+    trusted: list[Any] = ssl.create_default_context().get_ca_certs()
+    assert ["trustme" in str(each["subject"]) for each in trusted] == [True]
+    monkeypatch.delenv("SSL_CERT_FILE")  # as load has set it
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"])
+def test_a_file_without_certificates_is_an_error_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | None
+) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    if content is not None:
+        (tmp_path / "own-ca.pem").write_text(content)
+    (tmp_path / ".env").write_text("SSL_CERT_FILE=own-ca.pem\n")
+    assert problems(tmp_path) == ["SSL_CERT_FILE takes a file of certificates (PEM)"]

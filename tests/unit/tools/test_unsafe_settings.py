@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 
 import pytest
 
 from pycemaker.settings import from_mapping
+from pycemaker.telemetry.health_checks import WARN
 from pycemaker.tools import unsafe_settings
+from pycemaker.tools.machine_checks import check_settings
 
 MAIL = {"EMAIL_FROM": "a@example.com", "PASSWORD": "p"}
 
@@ -60,3 +63,14 @@ def test_a_mongodb_past_its_end_is_reported_and_one_that_lives_is_not() -> None:
     assert unsafe_settings.of_mongodb("6.0.5", date(2025, 7, 31)) is None
     assert unsafe_settings.of_mongodb("8.0.1", date(2026, 1, 1)) is None
     assert unsafe_settings.of_mongodb("9.3.0", date(2040, 1, 1)) is None
+
+
+def test_a_misspelt_name_in_env_is_told_and_another_program_s_is_not(tmp_path: Path) -> None:
+    assert unsafe_settings.of_env_file(tmp_path) == []
+    (tmp_path / ".env").write_text("API_TOKN=s3cret\nDB_PASSWORD=x\nPORT=6001\nexport TIME_ZONE=UTC\n")
+    assert unsafe_settings.of_env_file(tmp_path) == [
+        "API_TOKN in .env has no effect: the setting has another name (API_TOKEN)",
+        "TIME_ZONE in .env has no effect: the setting has another name (TIMEZONE)",
+    ]
+    finding = check_settings(from_mapping({}), tmp_path)
+    assert (finding.level, "API_TOKN in .env" in finding.message, "s3cret" in finding.message) == (WARN, True, False)

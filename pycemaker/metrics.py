@@ -1,6 +1,6 @@
 """The one table of metrics. Routes, reads, figures, the notebook and the docs take it from here.
 
-A metric added to `METRICS` is served, read and reported without another line elsewhere.
+A metric added to `METRICS` is served, read, made up as demo data, checked and reported without another line elsewhere.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ class Metric:
         id: its name in paths and in code.
         collection: where in MongoDB its documents are.
         fields: the document's fields that add up to its reading; a document lacking one has no reading.
-        unit: `ratio` (0 to 1), `seconds`, or `requests` (per sample).
+        unit: `ratio` (0 to 1), `seconds`, `requests` (a count per sample, which readers see as a rate), or the word of
+            any other unit (`conexões`), which readers see beside the number, translated where the catalogues have it.
+            One of it should be a step that people notice: half of one is the least that a finding tells.
         label: what readers see, in Portuguese; the catalogues have it in other languages.
         spellings: other names its routes answer to.
         limit: the reading at which it is full, and something ends; None where nothing fills up.

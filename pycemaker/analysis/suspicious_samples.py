@@ -63,9 +63,9 @@ def _is_percent(part: MetricPeriod) -> bool:
 
 
 def _only_grows(part: MetricPeriod) -> bool:
-    """True if readings rise and fall only to begin anew: a memory or a disk may do so, a rate does not."""
+    """True if readings rise and fall only to begin anew: a memory or a queue may do so, a rate does not."""
     finite = part.current.reading[np.isfinite(part.current.reading)]
-    if part.metric.unit == "ratio" or len(finite) < _FEWEST:
+    if part.metric.unit not in ("seconds", "requests") or len(finite) < _FEWEST:
         return False
     steps = np.diff(finite)
     rises, falls = int((steps > 0).sum()), steps < 0

@@ -82,7 +82,7 @@ def _write_metrics(database: Database, times: list[datetime], on_progress: Calla
     collected = _collected(len(times))
     total, done = int(collected.sum()) * len(METRICS), 0
     for metric in METRICS:
-        failures = readings["http_fail"] if metric.is_sum else None
+        failures = readings["http_fail"] if len(metric.fields) > 1 else None
         indices = np.flatnonzero(collected)
         for start in range(0, len(indices), CHUNK):
             chunk = [
@@ -102,7 +102,9 @@ def _write_metrics(database: Database, times: list[datetime], on_progress: Calla
 
 
 def demo_readings(times: list[datetime], seed: int = 7) -> Readings:
-    """Six metrics over the given times (aware UTC), by metric id, in each metric's unit; the same for the same times.
+    """Every metric over the given times (aware UTC), by metric id, in its unit; the same for the same times.
+
+    A metric that this module does not know follows the load.
 
     Counts are whole numbers. An outage of a quarter of an hour ends two and a half hours before the end, and again
     each day before.
@@ -124,7 +126,15 @@ def demo_readings(times: list[datetime], seed: int = 7) -> Readings:
         "request_count": np.maximum(requests - failures, 0).astype(float),
         "http_fail": failures.astype(float),
     }
-    return {name: np.round(values, 6) for name, values in readings.items()}
+    others = {metric.id: _following(load, metric.unit) for metric in METRICS if metric.id not in readings}
+    return {name: np.round(values, 6) for name, values in (readings | others).items()}
+
+
+def _following(load: NDArray[np.float64], unit: str) -> NDArray[np.float64]:
+    """Readings of a unit that rise and fall with a load from 0 to 1; of a unit of its own whole numbers up to 40."""
+    return {"ratio": 0.8 * load, "seconds": 0.1 + 0.1 * load, "requests": np.round(10 * load)}.get(
+        unit, np.round(40 * load)
+    )
 
 
 def _drift(random: np.random.Generator, count: int) -> NDArray[np.float64]:

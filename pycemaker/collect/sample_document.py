@@ -20,18 +20,18 @@ def sample_document(
     Args:
         metric: whose collection it is for.
         taken_utc: when, aware; MongoDB keeps milliseconds.
-        reading: in the metric's unit; for `request_count` the requests that succeeded.
-        failed: for `request_count`, the requests that failed.
+        reading: in the metric's unit; of a metric with several fields what its first one has, such as the requests
+            that succeeded.
+        failed: what the second field has; further ones have 0.
         **extra: more fields, as they are.
     """
     document: dict[str, Any] = {"time_series": taken_utc, "origin_time_series": to_epoch_ms(taken_utc)}
     if metric.unit == "ratio":
         document["consume_percent"] = f"{reading * 100:.2f}%"
     document["criticity"] = _criticity(metric, reading, failed)
-    if metric.is_sum:
-        document |= {"value_success": int(reading), "value_fail": failed}
-    else:
-        document["value"] = reading
+    first, *others = metric.fields
+    document[first] = int(reading) if others and metric.unit == "requests" else reading
+    document |= {name: failed if name == others[0] else 0 for name in others}
     return document | extra
 
 
@@ -40,7 +40,7 @@ def _criticity(metric: Metric, reading: float, failed: int) -> str:
         return next((name for step, name in _RATIO_STEPS if reading >= step), "low")
     if metric.unit == "seconds":
         return "critical" if reading >= _SLOW_SECONDS else "regular"
-    failures, requests = (failed, reading + failed) if metric.is_sum else (reading, 0)
-    if not failures:
+    failures, requests = (failed, reading + failed) if len(metric.fields) > 1 else (reading, 0)
+    if metric.unit != "requests" or not failures:
         return "low"
     return "critical" if failures >= max(5, 0.2 * requests) else "medium"

@@ -21,6 +21,7 @@ NOTHING = "—"
 _HUGE = 1e15
 _LEAST_MOVE = 0.01
 _UNITS = {"per_minute": N_("por minuto"), "per_second": N_("por segundo")}
+_SAID_BY_READINGS = ("ratio", "seconds", "requests")
 _MARKS = {"per_minute": N_("/min"), "per_second": N_("/s")}
 
 
@@ -61,19 +62,20 @@ def reading(amount: float | None, unit: str) -> str:
 
 
 def reading_with_unit(amount: float | None, unit: str) -> str:
-    """A reading with the unit that `reading` leaves out: `144 por minuto`."""
-    text = reading(amount, unit)
-    return f"{text} {_(_UNITS[unit])}" if unit in _UNITS and amount is not None else text
+    """A reading with the unit that `reading` leaves out: `144 por minuto`, `12 conexões`."""
+    return reading(amount, unit) if amount is None else f"{reading(amount, unit)} {unit_phrase(unit)}".strip()
 
 
 def reading_with_mark(amount: float | None, unit: str) -> str:
-    """A reading with the unit's symbol, where room is scarce: `144/min`."""
-    return reading(amount, unit) + (_(_MARKS[unit]) if unit in _MARKS and amount is not None else "")
+    """A reading with the unit's symbol, where it has one and room is scarce: `144/min`."""
+    if amount is None or unit not in _MARKS:
+        return reading_with_unit(amount, unit)
+    return reading(amount, unit) + _(_MARKS[unit])
 
 
 def unit_phrase(unit: str) -> str:
     """The unit to write beside readings; empty where each says its own."""
-    return _(_UNITS.get(unit, ""))
+    return "" if unit in _SAID_BY_READINGS else _(_UNITS.get(unit, unit))
 
 
 def _digits(amount: float) -> int:

@@ -8,8 +8,10 @@ app has a registry of its own.
 
 from __future__ import annotations
 
+import math
 import platform
 from collections.abc import Callable, Iterable
+from datetime import timedelta
 from importlib.metadata import version
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
@@ -18,9 +20,11 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from pycemaker.errors import DatabaseUnreachable
+from pycemaker.metrics import METRICS
 from pycemaker.telemetry.health_checks import OK, CheckRunner
 from pycemaker.telemetry.histogram import Histogram
 from pycemaker.web.services import Services
+from pycemaker.window import Interval
 
 Write = Callable[[str], tuple[bytes, str]]
 """Takes an `Accept` header; returns the body and its media type."""
@@ -112,6 +116,24 @@ class _CountsCollector(Collector):
         yield _gauge("pycemaker_report_queue_limit", "How many may wait.", limit)
         yield _gauge("pycemaker_report_overdue_seconds", "For how long the report due longest is nobody's.", overdue)
 
+    def _newest_samples(self) -> Iterable[Metric]:
+        """Each metric's newest reading, in its unit, and that sample's time; nothing where MongoDB does not answer."""
+        store = self._services.store
+        readings = GaugeMetricFamily("pycemaker_newest_reading", "The newest reading.", labels=("metric", "unit"))
+        times = GaugeMetricFamily(
+            "pycemaker_newest_sample_timestamp_seconds", "The newest sample's time.", labels=("metric",)
+        )
+        try:
+            for metric in METRICS:
+                if (newest_utc := store.newest(metric)) is None:
+                    continue
+                samples = store.read_columns(metric, Interval(newest_utc - timedelta(milliseconds=1), newest_utc))
+                readings.add_metric([metric.id, metric.unit], float(samples.reading[-1]) if len(samples) else math.nan)
+                times.add_metric([metric.id], newest_utc.timestamp())
+        except DatabaseUnreachable:
+            return
+        yield from (readings, times)
+
     def _cache(self) -> Iterable[Metric]:
         use = self._services.store.cache_usage
         yield _gauge("pycemaker_cache_bytes", "Memory that recent samples take.", use.size_bytes)
@@ -129,6 +151,7 @@ class _CountsCollector(Collector):
         yield checks
         if passed["database"]:
             yield from self._job_store()
+            yield from self._newest_samples()
         build = GaugeMetricFamily(
             "pycemaker_build_info", "What runs: always 1.", labels=("version", "python", "database")
         )

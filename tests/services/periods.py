@@ -59,7 +59,7 @@ def _busy(metric: Metric, start_ms: int, hours: int, *, outage: bool) -> Columns
     noise = np.random.default_rng(len(metric.id)).normal(0, 0.02, len(time_ms))
     level = 0.35 + 0.1 * np.sin(past * hours * 2 * np.pi) + noise
     down = (past > 0.62) & (past < 0.62 + 25 / 60 / hours) & outage
-    scale = {"ratio": 1.0, "seconds": 0.4, "requests": 30.0}[metric.unit]
+    scale = {"ratio": 1.0, "seconds": 0.4}.get(metric.unit, 30.0)
     reading = level * scale * np.where(down, 1.9, 1.0)
     if metric.unit == "requests":
         reading = np.round(reading)

@@ -83,8 +83,8 @@ def every_kind() -> Iterator[Period]:
 
 
 def _stretches(quiet: Period) -> Iterator[Period]:
-    for metric in METRICS:
-        own = quiet[metric.id]
+    for own in quiet.metrics:
+        metric = own.metric
         factor, add = (0.05, 0.0) if metric.worse < 0 else (1.0, 0.4) if metric.unit == "ratio" else (12.0, 3.0)
         yield changed(quiet, **{metric.id: lifted(own, factor, 3.5, 3.75, add, critical=True)})
         yield with_days(changed(quiet, **{metric.id: lifted(own, factor, 3.5, 3.75, add)}), 0)
@@ -130,8 +130,8 @@ def before_as(part: MetricPeriod, reading: Callable[[Columns], NDArray[np.float6
 
 
 def _levels(quiet: Period) -> Iterator[Period]:
-    for metric in METRICS:
-        own = quiet[metric.id]
+    for own in quiet.metrics:
+        metric = own.metric
         for factor, add in ((1.0, 0.18), (1.0, -0.12)) if metric.unit == "ratio" else ((1.9, 0.5), (0.4, 0.0)):
             yield changed(quiet, **{metric.id: lifted(own, factor, 0, 6, add)})
             yield with_days(changed(quiet, **{metric.id: lifted(own, factor * 3, 0, 6, add * 2)}), 0)

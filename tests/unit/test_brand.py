@@ -42,9 +42,10 @@ def test_colours_are_written_in_full() -> None:
     assert all(re.fullmatch(r"#[0-9a-f]{6}", color) for color in palettes["spare"])
 
 
-def test_every_metric_has_a_colour_and_one_added_without_gets_a_spare_one() -> None:
+def test_every_metric_has_a_colour_and_one_that_the_file_lacks_gets_a_spare_one() -> None:
     own = brand.load()
-    assert {metric.id for metric in METRICS} == set(own.metrics)
+    assert set(own.metrics) <= {metric.id for metric in METRICS}
+    assert all(metric.color in {*own.metrics.values(), *own.spare} for metric in METRICS)
     assert own.metric("queue_length") in own.spare
     assert own.metric("queue_length") == own.metric("queue_length")
     assert criticity("strange").color in own.spare

@@ -20,7 +20,7 @@ LEAST_DAYS = 1.0
 _DAYS_WITH_A_BAD_ONE = 3
 _SHARE, _SHARE_OF_ONE_DAY, _MOST_SHARE = 0.5, 5.0, 8.0
 _FIRST_WEEK = 2.0
-_FACTOR, _LEAST_POINTS, _MOST_POINTS, _LEAST_REQUESTS = 1.3, 0.05, 0.10, 0.5
+_FACTOR, _LEAST_POINTS, _MOST_POINTS, _LEAST_COUNT = 1.3, 0.05, 0.10, 0.5
 
 
 def limit(hours: Floats, floors: float, unit: str, times: float = 1.0) -> float:
@@ -61,7 +61,8 @@ def greatest(hours: Floats) -> float:
 def floor(amounts: Floats, unit: str) -> Floats:
     """The least difference from an amount that matters to people, scaled; falls are negative amounts.
 
-    Seconds and counts by 30 %, counts by half a request as well; shares by 30 %, 5 points at least and 10 at most.
+    Seconds, counts and units of a metric's own by 30 %, the latter two by half of one as well; shares by 30 %, 5 points
+    at least and 10 at most.
     """
     if unit == "seconds":
         return np.full(len(amounts), np.log(_FACTOR))
@@ -70,7 +71,7 @@ def floor(amounts: Floats, unit: str) -> Floats:
     counts = amounts * np.abs(amounts)
     falls = counts < 0
     further = np.where(falls, counts / _FACTOR, counts * _FACTOR)
-    further = np.maximum(further, counts + _LEAST_REQUESTS)
+    further = np.maximum(further, counts + _LEAST_COUNT)
     with np.errstate(invalid="ignore"):
         distance = np.sign(further) * np.sqrt(np.abs(further)) - amounts
     return np.where(falls & (further > 0), np.inf, distance)

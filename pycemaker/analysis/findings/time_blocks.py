@@ -124,13 +124,15 @@ def series(part: MetricPeriod) -> Series:
 
 
 def scaled(amounts: Floats, unit: str) -> Floats:
-    """The amounts where their noise does not grow with them: the logarithm of seconds, the root of counts.
+    """The amounts where their noise does not grow with them: the logarithm of seconds, the root of counts and others.
+
+    A negative amount, as of a temperature, has its root's negative. Ratios stay.
 
     M. S. Bartlett, "The use of transformations", Biometrics 3 (1947).
     """
     if unit == "seconds":
         return np.asarray(np.log(np.maximum(amounts, 1e-4)), np.float64)
-    return np.sqrt(np.maximum(amounts, 0)) if unit == "requests" else amounts
+    return amounts if unit == "ratio" else np.asarray(np.sign(amounts) * np.sqrt(np.abs(amounts)), np.float64)
 
 
 def rolling_medians(hours: Floats, width: int) -> Floats:

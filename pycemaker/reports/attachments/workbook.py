@@ -30,6 +30,7 @@ _DAYS_TO_1970 = 25569
 _DAY_MS = 86_400_000
 _TIME, _FINE_TIME = "yyyy-mm-dd hh:mm:ss", "yyyy-mm-dd hh:mm:ss.000"
 _FORMATS = {"ratio": "0.0%", "seconds": '0.000" s"', "requests": "0.##", "per_minute": "0.##", "per_second": "0.##"}
+_ANY_NUMBER = "General"
 _UNITS = {
     "ratio": N_("de 0 a 100%"),
     "seconds": N_("em segundos"),
@@ -70,10 +71,12 @@ class Workbook:
         """Write a metric's line of the summary, and its samples."""
         self._lines += 1
         self._write(self._summary, self._lines, self._summary_row(replace(part.metric, unit=rate_unit(part)), summary))
-        unit = _(_UNITS[part.metric.unit])
+        unit = _unit_phrase(part.metric)
         heads = [f"{_(_COLUMNS[name])} ({unit})" if name != "samples" else _(_COLUMNS[name]) for name in lines.numbers]
-        sheet = self._sheet(part.label[:31], [*self._time_heads(), *heads, _("Criticidade")], 22)
-        self._write_lines(sheet, lines, _FORMATS[part.metric.unit])
+        taken = {sheet.name.lower() for sheet in self._book.worksheets()}
+        name = part.metric.id if _sheet_name(part.label).lower() in taken else part.label
+        sheet = self._sheet(name, [*self._time_heads(), *heads, _("Criticidade")], 22)
+        self._write_lines(sheet, lines, _FORMATS.get(part.metric.unit, _ANY_NUMBER))
 
     def close(self) -> None:
         """Finish the file."""
@@ -101,13 +104,18 @@ class Workbook:
 
     def _summary_row(self, metric: Metric, summary: MetricSummary) -> list[tuple[Any, str]]:
         """The cells, each with its number format."""
-        own, ends = _FORMATS[metric.unit], []
+        own, ends = _FORMATS.get(metric.unit, _ANY_NUMBER), []
         for extreme in (summary.lowest, summary.highest):
             when = self._local(extreme.first_ms) if extreme else None
             ends += [(extreme.reading if extreme else None, own), (when, _TIME)]
         worst = summary.worst
         return [
-            *((_(metric.label), ""), (_(_UNITS[metric.unit]), ""), (summary.received, "0"), (summary.expected, "0")),
+            *(
+                (_(metric.label), ""),
+                (_unit_phrase(metric), ""),
+                (summary.received, "0"),
+                (summary.expected, "0"),
+            ),
             *((summary.mean, own), (summary.previous_mean, own), (summary.growth, "+0.0%;-0.0%")),
             *ends,
             (criticity(worst).label if worst else i18n.NOTHING, ""),
@@ -155,6 +163,10 @@ class Workbook:
         if pattern not in self._formats:
             self._formats[pattern] = self._book.add_format({"num_format": pattern})
         return self._formats[pattern]
+
+
+def _unit_phrase(metric: Metric) -> str:
+    return _(_UNITS.get(metric.unit, metric.unit))
 
 
 def _sheet_name(name: str) -> str:

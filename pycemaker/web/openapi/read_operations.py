@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pycemaker.errors import InvalidDate, InvalidParameter, InvalidRange, TooManyStreams, UnknownMetric
+from pycemaker.metrics import METRICS
 from pycemaker.series.downsample import FEWEST, MOST
 from pycemaker.web.answer_formats import MEDIA_TYPES
 from pycemaker.web.openapi.components import INSTANT, METRIC_NAMES, TEXT, array_of, json_object, query_parameter
@@ -42,7 +43,7 @@ _METRIC = json_object(
     {
         "id": {"type": "string", "enum": METRIC_NAMES},
         "label": TEXT,
-        "unit": {"enum": ["ratio", "seconds", "requests"]},
+        "unit": {"type": "string", "enum": sorted({metric.unit for metric in METRICS})},
         "newest": {"anyOf": [INSTANT, {"type": "null"}]},
         "interval": {"type": ["string", "null"]},
         "tail": {"type": ["string", "null"]},

@@ -111,7 +111,9 @@ HEADERS: Json = {
     "Vary": header("Which request headers choose the answer."),
     "X-Amostragem": header("Of a thinned tail: `metodo=...; pontos=N; de=M; lacunas=K`."),
     "X-Lacunas": header("Of a thinned tail: its longest gaps, `start/end` in ISO 8601, by commas."),
-    "X-Unit": header("What readings are counted in, percent-encoded.", {"type": "string", "enum": list(map(quote, UNITS))}),
+    "X-Unit": header(
+        "What readings are counted in, percent-encoded.", {"type": "string", "enum": list(map(quote, UNITS))}
+    ),
     "X-Newest-Sample": header("The time of the metric's newest sample, within the answer or not.", INSTANT),
     "Retry-After": header("Seconds to wait.", {"type": "string", "pattern": "^[0-9]+$"}),
     "WWW-Authenticate": header("Which credentials are taken."),

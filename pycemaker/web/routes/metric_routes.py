@@ -80,7 +80,9 @@ def _send(
     newest = partial(_newest_header, answer.newest_ms)  # not the answer: the response cache would keep its pages alive
     if not moves:
         request.environ[IS_VALID], request.environ[LIVE_HEADERS] = answer.is_valid, newest
-    is_known = _is_known(answer.etag, answer.media_type, {"X-Unit": quote(metric.unit), **dict(newest()), **answer.headers})
+    is_known = _is_known(
+        answer.etag, answer.media_type, {"X-Unit": quote(metric.unit), **dict(newest()), **answer.headers}
+    )
     return b"" if is_known else _body(answer, streams)
 
 

@@ -9,7 +9,7 @@ The rooms of the package, from the top down; each imports those below it (`docs/
     mail/           messages, SMTP, outbox, suppressions, unsubscribe links
     reports/        one report: notebook, page, figures, attachments, checks
     presentation/   figures, tables, the verbs of the notebooks' cells
-    analysis/       summaries, data quality, trends, capacity, findings
+    analysis/       summaries, data quality, trends, capacity, health, forecasts, findings
     collect/        sources of samples: this machine, demo data
     cache/          samples in memory, hour summaries and hour samples in MongoDB
     mongo/          connection, indexes, reader, the embedded mongod

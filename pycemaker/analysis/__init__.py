@@ -1,1 +1,1 @@
-"""The meaning of the numbers: summaries, data quality, trends, capacity, findings. Pure."""
+"""The meaning of the numbers: summaries, data quality, trends, capacity, health, forecasts, findings. Pure."""

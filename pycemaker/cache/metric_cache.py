@@ -214,5 +214,5 @@ class MetricCache:
         rest = batch if hour == start_hour else join_batches([batch.between(hour * HOUR_MS, None)])
         is_same = before.open is not None and before.open.batch.rows == rest.rows and hour == before.open.start_hour
         still_probed = probed if new_edge_ms == edge_ms else None
-        open_hours = OpenHours(hour, new_edge_ms, rest, still_probed, split_hours(rest))
+        open_hours = OpenHours(hour, new_edge_ms, newest_ms, rest, still_probed, split_hours(rest))
         self._snapshot = Snapshot(before.generation, before.open_version + (not is_same), open_hours)

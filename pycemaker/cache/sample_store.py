@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pycemaker.cache.hour_cache import TooDenseError
 from pycemaker.cache.lru import HourLru, LruUsage
 from pycemaker.cache.metric_cache import MetricCache
+from pycemaker.cache.new_samples import read_newest_ms
 from pycemaker.cache.past_changes_source import choose_detectors
 from pycemaker.cache.snapshot import Snapshot
 from pycemaker.columnar.encode import encode_batch, encode_columns
@@ -23,14 +24,16 @@ from pycemaker.mongo.database import Database, one_exchange
 from pycemaker.mongo.privileges import Privileges, read_privileges
 from pycemaker.mongo.reader import BATCH_DOCUMENTS, HourFingerprint, Reader
 from pycemaker.mongo.single_flight import SingleFlight
-from pycemaker.series.batches import Batch, Columns, join_columns
+from pycemaker.series.batches import Batch, Columns, join_columns, no_columns
 from pycemaker.series.period import Arrivals
-from pycemaker.window import Interval, Window, from_epoch_ms, to_epoch_ms
+from pycemaker.window import Interval, Window, from_epoch_ms, since, to_epoch_ms
 
 UNPUNCTUAL_SECONDS = 60
 """A sample stored later than this after the time that it carries is late; collectors store every 5 s."""
 
 _AGREEING_SHARE = 0.9
+_MILLISECOND = timedelta(milliseconds=1)
+_END_OF_TIME = datetime(9999, 1, 1, tzinfo=UTC)
 
 SAMPLE_COLLECTION = "pycemaker_sample"
 """Collection that declares demo data: one document, `_id` "history", with `start`, `end` and `state`."""
@@ -46,12 +49,15 @@ class SampleRead:
         batches: the documents, oldest first.
         fits_cache: whether all of them are in memory, so that taking them does not wait for MongoDB.
         is_valid: whether the same read would give the same documents; False where only MongoDB knows.
+        newest_ms: gives the time of the metric's newest sample, within the interval or not, milliseconds since 1970 in
+            UTC; None where there is none.
         buffer_limit_bytes: how much is taken of one that fits before it counts as longer than it seemed.
     """
 
     batches: Iterator[Batch]
     fits_cache: bool
     is_valid: Callable[[], bool]
+    newest_ms: Callable[[], int | None]
     buffer_limit_bytes: float = 0.0
 
 
@@ -153,15 +159,30 @@ class Store:
         metric_cache = self._metric_cache(metric)
         snapshot = metric_cache.refresh() if metric_cache and not metric_cache.is_dense else None
         if metric_cache is None or snapshot is None or metric_cache.is_dense:
-            return SampleRead(self._read_uncached(metric, from_ms, until_ms), False, lambda: False)
+            uncached = self._read_uncached(metric, from_ms, until_ms)
+            return SampleRead(uncached, False, lambda: False, lambda: read_newest_ms(self._reader, metric))
         version = snapshot.version(until_ms)
         cacheable_from_ms = metric_cache.cacheable_from_ms(snapshot, from_ms, until_ms)
         return SampleRead(
             self._read_cached(metric, metric_cache, snapshot, (from_ms, cacheable_from_ms, until_ms)),
             cacheable_from_ms == from_ms,
             lambda: metric_cache.is_fresh() and metric_cache.snapshot.version(until_ms) == version,
+            lambda: metric_cache.snapshot.newest_ms,
             metric_cache.answer_limit_bytes,
         )
+
+    def newest_sample(self, metric: Metric) -> Columns:
+        """The metric's newest sample, but for a few that are dated ahead of the present; empty where there is none.
+
+        Raises:
+            DatabaseUnreachable: as `read`.
+        """
+        newest_ms = self.start_read(metric, since(_END_OF_TIME)).newest_ms()
+        if newest_ms is None:
+            return no_columns()
+        newest = from_epoch_ms(newest_ms)
+        columns = join_columns(batch.columns for batch in self.read(metric, Interval(newest - _MILLISECOND, newest)))
+        return columns.part(max(0, len(columns) - 1), len(columns))
 
     def read_columns(self, metric: Metric, interval: Interval) -> Columns:
         """The interval's samples without their documents, oldest first.

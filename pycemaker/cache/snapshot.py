@@ -18,6 +18,7 @@ class OpenHours:
     Attributes:
         start_hour: hours since 1970.
         edge_ms: later documents are read at each probe; milliseconds since 1970 in UTC.
+        newest_ms: the time of the newest document, but for a few that are dated ahead; likewise.
         batch: the documents.
         probed: the BSON of the documents later than the edge; None where it was not read by itself yet.
         pieces: the documents hour by hour, as they will be once they are sealed: so their digests stay the same.
@@ -25,6 +26,7 @@ class OpenHours:
 
     start_hour: int
     edge_ms: int
+    newest_ms: int
     batch: Batch
     probed: bytes | None
     pieces: Sequence[Batch]
@@ -54,6 +56,11 @@ class Snapshot:
     def edge_ms(self) -> int | None:
         """The open hours' edge; None where there are none."""
         return self.open.edge_ms if self.open else None
+
+    @property
+    def newest_ms(self) -> int | None:
+        """The time of the newest sample, but for a few that are dated ahead; None where there is none."""
+        return self.open.newest_ms if self.open else None
 
     def version(self, until_ms: int | None) -> tuple[int, int]:
         """Stands for the documents earlier than `until_ms` (None: without end): equal versions, equal documents."""

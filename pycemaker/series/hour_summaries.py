@@ -162,10 +162,12 @@ def _distances(
     time_ms: NDArray[np.int64], hours: NDArray[np.int64], hour: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Each hour's longest distance between samples, its two ends included, and its median distance."""
-    longest, step = np.zeros(len(hours), np.int64), np.zeros(len(hours), np.int64)
-    ends = np.searchsorted(hour, np.arange(len(hours) + 1))
-    for row, start_ms in enumerate(hours * HOUR_MS):
-        times = time_ms[ends[row] : ends[row + 1]]
-        longest[row] = np.diff(np.concatenate([[start_ms], times, [start_ms + HOUR_MS]])).max()
-        step[row] = np.median(np.diff(times)) if len(times) > 1 else 0
-    return longest, step
+    rows = np.arange(len(hours))
+    first, last = np.searchsorted(hour, rows), np.searchsorted(hour, rows, side="right") - 1
+    before = np.diff(time_ms, prepend=0)
+    before[first] = time_ms[first] - hours * HOUR_MS
+    longest = np.maximum.reduceat(before, first) if len(rows) else np.zeros(0, np.int64)
+    within = np.ones(len(time_ms), bool)
+    within[first] = False
+    step = block_medians(hour[within], before[within].astype(np.float64), len(hours), 1)
+    return np.maximum(longest, (hours + 1) * HOUR_MS - time_ms[last]), np.nan_to_num(step).astype(np.int64)

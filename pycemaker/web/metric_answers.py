@@ -41,6 +41,7 @@ class MetricAnswer:
         is_valid: see `SampleRead`.
         whole_bytes: up to which size it goes out whole.
         broken_off: ends the body where reading fails after it has begun.
+        newest_ms: see `SampleRead`.
         headers: more of them.
     """
 
@@ -49,6 +50,7 @@ class MetricAnswer:
     media_type: str
     is_valid: Callable[[], bool]
     whole_bytes: int
+    newest_ms: Callable[[], int | None]
     broken_off: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
 
@@ -87,9 +89,8 @@ def tail(reading: SampleRead, shape: Shape, slot: Slot) -> MetricAnswer:
     else:
         batches, etag = gathered.take(), _etag([gathered], "tail", shape)
     chunks = response_bodies.tail(batches) if shape.format == "json" else write(batches, shape.format)
-    return MetricAnswer(
-        chunks, etag, shape.media_type, reading.is_valid, _whole_bytes(reading), BROKEN_OFF[shape.format], headers
-    )
+    sent = shape.media_type, reading.is_valid, _whole_bytes(reading), reading.newest_ms
+    return MetricAnswer(chunks, etag, *sent, BROKEN_OFF[shape.format], headers)
 
 
 def interval(current: SampleRead, previous: SampleRead, window: Window, shape: Shape, slot: Slot) -> MetricAnswer:
@@ -114,7 +115,7 @@ def interval(current: SampleRead, previous: SampleRead, window: Window, shape: S
     def is_valid() -> bool:
         return holds[0]() and holds[1]()
 
-    return MetricAnswer(chunks, etag, shape.media_type, is_valid, whole_bytes)
+    return MetricAnswer(chunks, etag, shape.media_type, is_valid, whole_bytes, current.newest_ms)
 
 
 def _joined_if_short(chunks: Iterator[bytes]) -> tuple[Iterator[bytes], bytes | None]:

@@ -8,10 +8,8 @@ app has a registry of its own.
 
 from __future__ import annotations
 
-import math
 import platform
 from collections.abc import Callable, Iterable
-from datetime import timedelta
 from importlib.metadata import version
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
@@ -24,7 +22,6 @@ from pycemaker.metrics import METRICS
 from pycemaker.telemetry.health_checks import OK, CheckRunner
 from pycemaker.telemetry.histogram import Histogram
 from pycemaker.web.services import Services
-from pycemaker.window import Interval
 
 Write = Callable[[str], tuple[bytes, str]]
 """Takes an `Accept` header; returns the body and its media type."""
@@ -125,11 +122,10 @@ class _CountsCollector(Collector):
         )
         try:
             for metric in METRICS:
-                if (newest_utc := store.newest(metric)) is None:
+                if not len(newest := store.newest_sample(metric)):
                     continue
-                samples = store.read_columns(metric, Interval(newest_utc - timedelta(milliseconds=1), newest_utc))
-                readings.add_metric([metric.id, metric.unit], float(samples.reading[-1]) if len(samples) else math.nan)
-                times.add_metric([metric.id], newest_utc.timestamp())
+                readings.add_metric([metric.id, metric.unit], float(newest.reading[-1]))
+                times.add_metric([metric.id], newest.time_ms[-1] / 1000)
         except DatabaseUnreachable:
             return
         yield from (readings, times)

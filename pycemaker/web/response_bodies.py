@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from pycemaker import stats
 from pycemaker.errors import PycemakerError
-from pycemaker.series.batches import Batch
+from pycemaker.metrics import Metric
+from pycemaker.series.batches import Batch, Columns
 from pycemaker.series.downsample import Downsampler
 from pycemaker.telemetry.health_checks import OK, Outcome
 from pycemaker.window import Window, from_epoch_ms, to_iso_text
@@ -229,6 +230,20 @@ def gaps_of(downsampler: Downsampler) -> list[tuple[datetime, datetime]]:
 
 def _instants(window: Window) -> list[str]:
     return [to_iso_text(instant) for instant in (window.end_utc, window.start_utc, window.previous_start_utc)]
+
+
+def newest_samples(newest: Mapping[Metric, Columns]) -> bytes:
+    """The answer of `/now`: by metric the time, reading and criticity of its newest sample, null without one."""
+    return json_bytes({"metrics": {metric.id: _newest(metric, columns) for metric, columns in newest.items()}})
+
+
+def _newest(metric: Metric, columns: Columns) -> dict[str, Any]:
+    known: dict[str, Any] = {"time": None, "value": None, "criticity": None}
+    if len(columns):
+        known["time"] = to_iso_text(from_epoch_ms(columns.time_ms[-1]))
+        known["value"] = float(columns.reading[-1])
+        known["criticity"] = columns.criticity_names[columns.criticity[-1]]
+    return known | {"unit": metric.unit, "label": metric.label}
 
 
 _SENT = "Relatório enviado com sucesso!"

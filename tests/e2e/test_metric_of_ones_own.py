@@ -11,6 +11,7 @@ import sys
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import unquote
 from zipfile import ZipFile
 
 import pytest
@@ -97,6 +98,7 @@ def test_its_samples_come_in_other_formats(served: ServerProcess, media_type: st
     )
     with urllib.request.urlopen(request, timeout=30) as answer:
         assert answer.headers["Content-Type"].startswith(media_type)
+        assert unquote(answer.headers["X-Unit"]) == "conexões"
         assert len(answer.read()) > 10_000
 
 

@@ -2,7 +2,8 @@
 
 It knows no route. A route puts a check into the environ under IS_VALID; then its answer is cached by path and shape,
 with its body where that is one piece. The check asks no database: it turns False when the database ought to be asked
-again, twice a second.
+again, twice a second. Headers that move on while the answer stays (the newest sample's time) come from a function under
+LIVE_HEADERS.
 
 A key is made of the parsed query and `Accept`, so that other headers and parameters cannot fill the memory.
 """
@@ -20,7 +21,7 @@ from pycemaker.web.answer_formats import shape_key
 from pycemaker.web.etags import matches
 from pycemaker.web.wsgi import FROM_CACHE, ROUTE, Application, Environ, StartResponse
 
-IS_VALID = "pycemaker.is_valid"
+IS_VALID, LIVE_HEADERS = "pycemaker.is_valid", "pycemaker.live_headers"
 _REVALIDATION_HEADERS = ("etag", "cache-control", "vary", "x-amostragem", "x-lacunas")
 _ENTRY_BYTES = 2000
 LONGEST_PATH = 200
@@ -32,12 +33,16 @@ Key = tuple[str, ...]
 
 @dataclass(frozen=True)
 class CachedResponse:
-    """An answer; `body` is None where it was not one piece, or not sent (304, HEAD); `route` is Bottle's."""
+    """An answer; `body` is None where it was not one piece, or not sent (304, HEAD); `route` is Bottle's.
+
+    `headers` lacks those of `live_headers`.
+    """
 
     etag: str
     headers: Headers
     body: bytes | None
     is_valid: Callable[[], bool]
+    live_headers: Callable[[], Headers]
     route: Any = None
 
     @property
@@ -94,13 +99,12 @@ def cache_responses(application: Application, limit_bytes: int) -> Application:
         if known is not None and known.is_valid():
             if matches(environ.get("HTTP_IF_NONE_MATCH"), known.etag):
                 environ[ROUTE] = environ[FROM_CACHE] = known.route
-                start_response(
-                    "304 Not Modified", [each for each in known.headers if each[0].lower() in _REVALIDATION_HEADERS]
-                )
+                kept = [each for each in known.headers if each[0].lower() in _REVALIDATION_HEADERS]
+                start_response("304 Not Modified", [*kept, *known.live_headers()])
                 return []
             if known.body is not None:
                 environ[ROUTE] = environ[FROM_CACHE] = known.route
-                start_response("200 OK", known.headers)
+                start_response("200 OK", [*known.headers, *known.live_headers()])
                 return [known.body] if method == "GET" else []
         started: list[Any] = []
 
@@ -110,9 +114,11 @@ def cache_responses(application: Application, limit_bytes: int) -> Application:
 
         body = application(environ, start)
         if IS_VALID in environ and started:
-            answer = CachedResponse(
-                _etag(started[1]), started[1], _single_chunk(body), environ[IS_VALID], environ.get(ROUTE)
-            )
+            live_headers = environ.get(LIVE_HEADERS, list)
+            live = {name for name, _ in live_headers()}
+            headers = [each for each in started[1] if each[0] not in live]
+            check = environ[IS_VALID], live_headers, environ.get(ROUTE)
+            answer = CachedResponse(_etag(headers), headers, _single_chunk(body), *check)
             _store(memory, key, known, answer, started[0])
         return body
 

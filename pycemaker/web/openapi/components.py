@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from pycemaker.errors import every_error
 from pycemaker.jobs import states
-from pycemaker.metrics import NAMES
+from pycemaker.metrics import METRICS, NAMES
 from pycemaker.parsing.addresses import MOST_RECIPIENTS
 from pycemaker.series.gap_finder import MOST_GAPS
 from pycemaker.settings import Settings
@@ -12,6 +14,7 @@ from pycemaker.telemetry.request_ids import PATTERN
 from pycemaker.web.openapi.operation import Json, ref
 
 METRIC_NAMES = list(NAMES)
+UNITS = sorted({metric.unit for metric in METRICS})
 TEXT: Json = {"type": "string"}
 COUNT: Json = {"type": "integer", "minimum": 0}
 INSTANT: Json = {"type": "string", "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$"}
@@ -108,6 +111,10 @@ HEADERS: Json = {
     "Vary": header("Which request headers choose the answer."),
     "X-Amostragem": header("Of a thinned tail: `metodo=...; pontos=N; de=M; lacunas=K`."),
     "X-Lacunas": header("Of a thinned tail: its longest gaps, `start/end` in ISO 8601, by commas."),
+    "X-Unit": header(
+        "What readings are counted in, percent-encoded.", {"type": "string", "enum": list(map(quote, UNITS))}
+    ),
+    "X-Newest-Sample": header("The time of the metric's newest sample, within the answer or not.", INSTANT),
     "Retry-After": header("Seconds to wait.", {"type": "string", "pattern": "^[0-9]+$"}),
     "WWW-Authenticate": header("Which credentials are taken."),
     "Content-Security-Policy": header("No script, no frame around it."),

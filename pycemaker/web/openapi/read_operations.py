@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from pycemaker.errors import InvalidDate, InvalidParameter, InvalidRange, TooManyStreams, UnknownMetric
-from pycemaker.metrics import METRICS
 from pycemaker.series.downsample import FEWEST, MOST
 from pycemaker.web.answer_formats import MEDIA_TYPES
-from pycemaker.web.openapi.components import INSTANT, METRIC_NAMES, TEXT, array_of, json_object, query_parameter
+from pycemaker.web.openapi.components import (
+    INSTANT,
+    METRIC_NAMES,
+    TEXT,
+    UNITS,
+    array_of,
+    json_object,
+    query_parameter,
+)
 from pycemaker.web.openapi.operation import DATABASE, Json, Kind, Operation, ResponseSpec, ref
 
 _CACHED: Json = {name: ref(name, "headers") for name in ("ETag", "Cache-Control", "Vary")}
-_METRIC_HEADERS: Json = _CACHED | {name: ref(name, "headers") for name in ("X-Amostragem", "X-Lacunas")}
+_METRIC_HEADERS: Json = _CACHED | {
+    name: ref(name, "headers") for name in ("X-Unit", "X-Newest-Sample", "X-Amostragem", "X-Lacunas")
+}
 _NO_STORE: Json = {"Cache-Control": ref("Cache-Control", "headers")}
 PAGE: Json = {"Content-Security-Policy": ref("Content-Security-Policy", "headers")}
 _BYTES: Json = {"type": "string"}
@@ -43,7 +52,7 @@ _METRIC = json_object(
     {
         "id": {"type": "string", "enum": METRIC_NAMES},
         "label": TEXT,
-        "unit": {"type": "string", "enum": sorted({metric.unit for metric in METRICS})},
+        "unit": {"type": "string", "enum": UNITS},
         "newest": {"anyOf": [INSTANT, {"type": "null"}]},
         "interval": {"type": ["string", "null"]},
         "tail": {"type": ["string", "null"]},
@@ -59,7 +68,34 @@ _INDEX = json_object(
     }
 )
 
+_NULLABLE_INSTANT: Json = {"anyOf": [INSTANT, {"type": "null"}]}
+_NEWEST = json_object(
+    {
+        "time": _NULLABLE_INSTANT,
+        "value": {"type": ["number", "null"], "description": "The reading."},
+        "criticity": {"type": ["string", "null"], "description": "The collector's own word."},
+        "unit": {"type": "string", "enum": UNITS},
+        "label": TEXT,
+    }
+)
+
 OPERATIONS = (
+    Operation(
+        "/now",
+        "newestSamples",
+        "The newest sample of every metric\nNull where a metric has no sample.",
+        (
+            ResponseSpec(
+                200,
+                "By metric.",
+                {"application/json": json_object({"metrics": {"type": "object", "additionalProperties": _NEWEST}})},
+                _CACHED,
+            ),
+            _NOT_MODIFIED,
+        ),
+        DATABASE,
+        parameters=(ref("If-None-Match", "parameters"),),
+    ),
     Operation(
         "/<name>/<date_now>/<time_range>",
         "metricInterval",

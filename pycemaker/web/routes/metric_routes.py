@@ -5,22 +5,22 @@ from __future__ import annotations
 import itertools
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import Any
+from urllib.parse import quote
 
 from bottle import Bottle, request, response
 
 from pycemaker import errors
-from pycemaker.metrics import find_metric
+from pycemaker.metrics import METRICS, Metric, find_metric
 from pycemaker.telemetry.request_ids import REQUEST_ID
-from pycemaker.web import metric_answers, request_parameters
-from pycemaker.web.answer_formats import Shape, parse_shape
-from pycemaker.web.etags import matches
-from pycemaker.web.middleware.response_cache import IS_VALID
+from pycemaker.web import etags, metric_answers, request_parameters, response_bodies
+from pycemaker.web.answer_formats import MEDIA_TYPES, Shape, parse_shape
+from pycemaker.web.middleware.response_cache import IS_VALID, LIVE_HEADERS
 from pycemaker.web.services import STREAMS, Services
-from pycemaker.window import parse_instant, parse_window, since
+from pycemaker.window import from_epoch_ms, parse_instant, parse_window, since, to_iso_text
 
 _log = logging.getLogger("pycemaker")
 
@@ -29,9 +29,14 @@ SHORT_SECONDS = 4 * 3600
 
 
 def add_metrics(app: Bottle, services: Services) -> None:
-    """Add the intervals and tails of every metric; last of all routes, since their paths look like any other."""
+    """Add the newest samples, intervals and tails; last of all routes, since their paths look like any other."""
     settings, store = services.settings, services.store
     slot = partial(_slot, services.streams)
+
+    @app.get("/now")  # type: ignore[untyped-decorator]
+    def newest_samples() -> Any:
+        body = response_bodies.newest_samples({metric: store.newest_sample(metric) for metric in METRICS})
+        return b"" if _is_known(etags.etag_of_body(body), MEDIA_TYPES["json"], {}) else body
 
     @app.get("/<name>/<date_now>/<time_range>")  # type: ignore[untyped-decorator]
     def metric_interval(name: str, date_now: str, time_range: str) -> Any:
@@ -43,7 +48,7 @@ def add_metrics(app: Bottle, services: Services) -> None:
         shape = _shape()
         with _build_slot(services, shape, 2 * window.hours * 3600):
             answer = metric_answers.interval(current, previous, window, shape, slot)
-            return _send(answer, services.streams, moves=date_now == "now")
+            return _send(answer, metric, services.streams, moves=date_now == "now")
 
     @app.get("/<name>/<date_start>")  # type: ignore[untyped-decorator]
     def metric_tail(name: str, date_start: str) -> Any:
@@ -52,7 +57,7 @@ def add_metrics(app: Bottle, services: Services) -> None:
         reading, shape = store.start_read(metric, since(start_utc)), _shape(settings.default_max_points)
         with _build_slot(services, shape, (services.clock() - start_utc).total_seconds()):
             answer = metric_answers.tail(reading, shape, slot)
-            return _send(answer, services.streams, moves=date_start == "now")
+            return _send(answer, metric, services.streams, moves=date_start == "now")
 
 
 def _shape(default_max_points: int = 0) -> Shape:
@@ -68,17 +73,33 @@ def _build_slot(services: Services, shape: Shape, seconds: float) -> AbstractCon
     return nullcontext() if needs_none else services.in_flight.build_slot()
 
 
-def _send(answer: metric_answers.MetricAnswer, streams: threading.BoundedSemaphore, *, moves: bool) -> Any:
+def _send(
+    answer: metric_answers.MetricAnswer, metric: Metric, streams: threading.BoundedSemaphore, *, moves: bool
+) -> Any:
     """The answer, or 304. One that `moves` (it ends or starts `now`) is another one a moment later and never cached."""
-    response.content_type = answer.media_type
-    for name, text in {"ETag": answer.etag, "Cache-Control": "no-cache", "Vary": "Accept", **answer.headers}.items():
-        response.set_header(name, text)
+    newest = partial(_newest_header, answer.newest_ms)  # not the answer: the response cache would keep its pages alive
     if not moves:
-        request.environ[IS_VALID] = answer.is_valid
-    if matches(request.environ.get("HTTP_IF_NONE_MATCH"), answer.etag):
-        response.status = 304
-        return b""
-    return _body(answer, streams)
+        request.environ[IS_VALID], request.environ[LIVE_HEADERS] = answer.is_valid, newest
+    is_known = _is_known(
+        answer.etag, answer.media_type, {"X-Unit": quote(metric.unit), **dict(newest()), **answer.headers}
+    )
+    return b"" if is_known else _body(answer, streams)
+
+
+def _newest_header(newest_ms: Callable[[], int | None]) -> list[tuple[str, str]]:
+    time_ms = newest_ms()
+    return [] if time_ms is None else [("X-Newest-Sample", to_iso_text(from_epoch_ms(time_ms)))]
+
+
+def _is_known(etag: str, media_type: str, more: Mapping[str, str]) -> bool:
+    """True where the caller has the answer, and gets a 304; sets the headers in any case."""
+    response.content_type = media_type
+    for name, text in {"ETag": etag, "Cache-Control": "no-cache", "Vary": "Accept", **more}.items():
+        response.set_header(name, text)
+    if not etags.matches(request.environ.get("HTTP_IF_NONE_MATCH"), etag):
+        return False
+    response.status = 304
+    return True
 
 
 def _body(answer: metric_answers.MetricAnswer, streams: threading.BoundedSemaphore) -> Any:

@@ -349,3 +349,64 @@ def parsed(body: bytes, format_name: str) -> Any:
     if format_name == "csv":
         return list(csv.DictReader(io.StringIO(body.decode(), newline="")))
     return pa.ipc.open_stream(body).read_all()
+
+
+def newest_of(client: Client, path: str, **headers: str) -> str | None:
+    return client.get(path, **headers).headers.get("X-Newest-Sample")
+
+
+@pytest.mark.parametrize("path", [*PATHS, "/cpu/now/1", "/cpu/now", "/cpu/10-04-2000-09-43-23/1", "/now"])
+def test_answers_name_unit_and_newest_sample_also_where_it_is_not_in_them(client: Client, path: str) -> None:
+    for _ in range(3):
+        answer = client.get(path, origin="https://dashboard.example.com")
+        named = (answer.headers.get("X-Unit"), answer.headers.get("X-Newest-Sample"))
+        assert named == ((None, None) if path == "/now" else ("ratio", "2022-04-10T12:43:23.000Z"))
+        assert "X-Unit" in answer.headers["Access-Control-Expose-Headers"]
+        assert "X-Newest-Sample" in answer.headers["Access-Control-Expose-Headers"]
+
+
+def test_the_newest_sample_moves_on_while_an_earlier_answer_stays(client: Client, database: Database) -> None:
+    path = f"/cpu/{NOW_PATH}/1"
+    first = client.get(path)
+    for seconds in (5, 10):
+        database["cpu_usage"].insert_one({"time_series": NOW + timedelta(seconds=seconds), "value": 1})
+        time.sleep(0.3)
+        newest = f"2022-04-10T12:43:{23 + seconds}.000Z"
+        assert (newest_of(client, path), client.get(path).body) == (newest, first.body)
+        again = client.get(path, if_none_match=first.headers["Etag"])
+        assert (again.status, again.headers["X-Newest-Sample"]) == (304, newest)
+        assert newest_of(client, path) == newest  # out of the response cache, where there is one
+
+
+def test_without_a_sample_there_is_no_newest(client: Client) -> None:
+    answer = client.get(f"/http_fail/{NOW_PATH}/1")
+    assert (answer.headers["X-Unit"], "X-Newest-Sample" in answer.headers) == ("requests", False)
+
+
+def test_now_has_the_newest_sample_of_every_metric(client: Client, database: Database) -> None:
+    at = [NOW, NOW - timedelta(seconds=1)]
+    database["request_count"].insert_many(
+        {"time_series": time, "value_success": 5, "value_fail": turn} for turn, time in enumerate(at)
+    )
+    database["jvm_memory_usage"].insert_one({"time_series": NOW, "value": "broken"})
+    told = client.get("/now").json["metrics"]
+    now = "2022-04-10T12:43:23.000Z"
+    assert told["cpu"] == {"time": now, "value": 0.0, "criticity": "low", "unit": "ratio", "label": "Consumo de CPU"}
+    assert (told["request_count"]["time"], told["request_count"]["value"]) == (now, 5.0)
+    assert (told["ram"]["time"], told["ram"]["value"], told["ram"]["criticity"]) == (now, None, "unknown")
+    assert told["disk"] == {
+        "time": None,
+        "value": None,
+        "criticity": None,
+        "unit": "ratio",
+        "label": "Consumo de disco",
+    }
+    assert list(told) == ["cpu", "ram", "disk", "response_time", "request_count", "http_fail"]
+
+
+def test_now_is_a_304_until_a_sample_comes(client: Client, database: Database) -> None:
+    tag = client.get("/now").headers["Etag"]
+    assert client.get("/now", if_none_match=tag).status == 304
+    database["disk_usage"].insert_one({"time_series": NOW, "value": 0.5})
+    time.sleep(0.3)
+    assert client.get("/now", if_none_match=tag).status == 200

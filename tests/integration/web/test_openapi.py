@@ -159,6 +159,7 @@ ANSWERS = [
         "/cpu/10-04-2022-09-00-00", "/cpu/now", "/cpu/10-04-2022-09-00-00?max_points=5", "/reponse_time/now?format=csv",
         "/cpu/x", "/x/now",
     ]),
+    ("/now", ["/now"]),
     ("/", ["/"]),
     ("/health", ["/health"]),
     ("/ready", ["/ready"]),
@@ -228,7 +229,7 @@ def test_a_database_that_is_away_is_answered_as_described(tmp_path: Path) -> Non
     client = Client(server.create_app(services_over(Store(away), tmp_path)))
     told = client.get("/openapi.json").json
     for path, asked in (
-        ("/{name}/{date_now}/{time_range}", "/cpu/now/1"), ("/{name}/{date_start}", "/cpu/now"), ("/", "/"),
+        ("/{name}/{date_now}/{time_range}", "/cpu/now/1"), ("/{name}/{date_start}", "/cpu/now"), ("/", "/"), ("/now", "/now"),
         ("/ready", "/ready"), ("/report/{date_now}/{time_range}/{email_to}", "/report/now/6/a@b.com"),
     ):  # fmt: skip
         answer = client.get(asked)

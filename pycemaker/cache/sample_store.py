@@ -190,8 +190,12 @@ class Store:
         Raises:
             DatabaseUnreachable: as `read`.
         """
+        return join_columns(self.columns_by_page(metric, interval))
+
+    def columns_by_page(self, metric: Metric, interval: Interval) -> Iterator[Columns]:
+        """The same, a page of documents at a time; raises while it is taken."""
         raws = self._reader.read_fields_ahead(metric, *_bounds(interval), ("criticity", *metric.fields))
-        return join_columns(encode_columns(raw, metric) for raw in raws)
+        return (encode_columns(raw, metric) for raw in raws)
 
     def read_stored(self, metric: Metric, interval: Interval) -> StoredSamples:
         """The same, and when each was stored.

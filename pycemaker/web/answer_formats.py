@@ -14,18 +14,22 @@ The other shapes of an interval hold its own documents alone: the interval befor
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from io import BytesIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pycemaker.errors import InvalidParameter
 from pycemaker.series.batches import Batch, Columns, join_columns
 from pycemaker.series.csv_lines import csv_lines
 from pycemaker.series.downsample import FEWEST, MOST
+from pycemaker.series.steps import Steps
+from pycemaker.window import from_epoch_ms, to_iso_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -36,7 +40,7 @@ MEDIA_TYPES = {
     "csv": "text/csv; charset=utf-8; header=present",
     "arrow": "application/vnd.apache.arrow.stream",
 }
-PARAMETERS = ("format", "max_points")
+PARAMETERS = ("every", "format", "max_points")
 """The parameters of a query."""
 
 _CACHE_BUSTER = "_"
@@ -61,16 +65,24 @@ and Arrow refuse a quotation that is not closed; Python's `csv` closes it at the
 ARROW_ROWS = 4_000
 """Samples a record batch; a constant, so that the same samples are the same bytes wherever they come from."""
 
-_PAIR = re.compile(r"format=[a-z]{1,10}|max_points=[0-9]{1,9}", re.ASCII)
+LONGEST_STEP_SECONDS = 86_400
+_PAIR = re.compile(r"format=[a-z]{1,10}|(?:max_points|every)=[0-9]{1,9}", re.ASCII)
 _FORMATS = {media_type.partition(";")[0]: name for name, media_type in MEDIA_TYPES.items()}
 
 
 @dataclass(frozen=True)
 class Shape:
-    """The shape of an answer: its format, and how many documents at most (None: all)."""
+    """The shape of an answer.
+
+    Attributes:
+        format: a name of MEDIA_TYPES.
+        max_points: how many documents at most; None for all.
+        every_seconds: the length of the steps that it has instead of documents; None for documents.
+    """
 
     format: str = "json"
     max_points: int | None = None
+    every_seconds: int | None = None
 
     @property
     def media_type(self) -> str:
@@ -95,14 +107,45 @@ def parse_shape(query: Mapping[str, str], accept: str, default_max_points: int =
     named = query.get("format")
     if named is not None and named not in MEDIA_TYPES:
         raise InvalidParameter(field="format", reason=f"one of {', '.join(MEDIA_TYPES)}")
-    text = query.get("max_points")
+    text, every = query.get("max_points"), query.get("every")
+    if text is not None and every is not None:
+        raise InvalidParameter(field="max_points", reason="not together with every", takes="max_points ou every")
+    if every is not None:
+        return Shape(named or _accepted(accept), every_seconds=_every_seconds(every))
     max_points = default_max_points if text is None else _max_points(text)
     return Shape(named or _accepted(accept), max_points or None)
 
 
+def check_steps(every_seconds: int, seconds: float) -> None:
+    """Check that an answer about so many seconds has at most MOST steps.
+
+    Raises:
+        InvalidParameter: it has more; names the shortest step that would do.
+    """
+    if seconds / every_seconds > MOST:
+        raise _wrong_every(math.ceil(seconds / MOST))
+
+
+def _every_seconds(text: str) -> int:
+    number = _whole(text)
+    if not 1 <= number <= LONGEST_STEP_SECONDS:
+        raise _wrong_every(1)
+    return number
+
+
+def _wrong_every(least: int) -> InvalidParameter:
+    takes = f"um número inteiro de segundos, de {least} a {LONGEST_STEP_SECONDS}"
+    return InvalidParameter(field="every", reason=f"whole seconds, {least} to {LONGEST_STEP_SECONDS}", takes=takes)
+
+
+def _whole(text: str) -> int:
+    """The whole number in ASCII digits; -1 for anything else."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
+
+
 def _max_points(text: str) -> int:
     """The most documents of an answer; 0 for all, in spite of the default."""
-    number = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
+    number = _whole(text)
     if number != 0 and not FEWEST <= number <= MOST:
         takes = f"0 (todas), ou um número inteiro de {FEWEST} a {MOST}"
         raise InvalidParameter(field="max_points", reason=f"a whole number, {FEWEST} to {MOST}, or 0", takes=takes)
@@ -150,6 +193,33 @@ def write(batches: Iterable[Batch], format_name: str) -> Iterator[bytes]:
     """The documents in one of the formats but JSON, a chunk for each batch."""
     writers = {"ndjson": _ndjson, "csv": _csv, "arrow": _arrow}
     return writers[format_name](batches)
+
+
+def write_steps(steps: Steps, format_name: str) -> bytes:
+    """Steps as CSV or Arrow, with the columns of `step_columns`."""
+    columns = step_columns(steps)
+    if format_name == "csv":
+        return ",".join(["time_series", *columns]).encode() + b"\n" + csv_lines(steps.start_ms, [*columns.values()])
+    import pyarrow as pa
+
+    times = pa.array(steps.start_ms, pa.timestamp("ms", tz="UTC"))
+    table, sink = pa.table({"time_series": times, **columns}), BytesIO()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return sink.getvalue()
+
+
+def step_rows(steps: Steps) -> list[dict[str, Any]]:
+    """Each step as plain data: `time_series` (ISO 8601, UTC), and its columns."""
+    columns = {name: column.tolist() for name, column in step_columns(steps).items()}
+    times = map(to_iso_text, map(from_epoch_ms, steps.start_ms.tolist()))
+    rows = zip(times, *columns.values(), strict=True)
+    return [dict(zip(("time_series", *columns), row, strict=True)) for row in rows]
+
+
+def step_columns(steps: Steps) -> dict[str, NDArray[Any]]:
+    """The columns of steps by their names in answers."""
+    return {"count": steps.count, "mean": steps.mean, "min": steps.minimum, "max": steps.maximum, "p95": steps.p95}
 
 
 def _ndjson(batches: Iterable[Batch]) -> Iterator[bytes]:

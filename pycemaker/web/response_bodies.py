@@ -89,6 +89,11 @@ def interval(
     yield b'],"datas":' + json_bytes(_instants(window)) + b"}"
 
 
+def step_interval(current: list[dict[str, Any]], previous: list[dict[str, Any]], window: Window) -> bytes:
+    """The answer of a metric's interval route in steps."""
+    return json_bytes({"data": current, "data_anterior": previous, "datas": _instants(window)})
+
+
 def _rows(batches: Iterable[Batch]) -> Iterator[bytes]:
     return _comma_separated(batch.rows for batch in batches if len(batch))
 

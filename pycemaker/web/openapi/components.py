@@ -199,6 +199,8 @@ _SHARE = json_object({"criticity": TEXT, "value": {"type": "number", "minimum": 
 _GAP = array_of(INSTANT) | {"minItems": 2, "maxItems": 2}
 _POINTS = json_object({"pontos": COUNT, "de": COUNT, "lacunas": array_of(_GAP) | {"maxItems": MOST_GAPS}})
 
+_INSTANTS = array_of(INSTANT) | {"minItems": 3, "maxItems": 3, "description": "End, start, previous start."}
+
 _STATE: Json = {"type": "string", "enum": list(states.ALL)}
 _RECIPIENT = json_object(
     {"address": TEXT, "state": {"type": "string", "enum": list(states.ALL)}},
@@ -250,11 +252,22 @@ SCHEMAS: Json = {
             "criticity_classification": array_of(_SHARE),
             "lower": array_of(ref("Sample")),
             "higher": array_of(ref("Sample")),
-            "datas": array_of(INSTANT) | {"minItems": 3, "maxItems": 3, "description": "End, start, previous start."},
+            "datas": _INSTANTS,
         },
         {"amostragem": json_object({"metodo": TEXT, "data": _POINTS, "data_anterior": _POINTS})},
     ),
     "Tail": array_of(ref("Sample")),
+    "StepInterval": json_object(
+        {"data": array_of(ref("Step")), "data_anterior": array_of(ref("Step")), "datas": _INSTANTS}
+    ),
+    "StepTail": array_of(ref("Step")),
+    "Step": json_object(
+        {
+            "time_series": INSTANT | {"description": "The step's start; its samples are later, up to its end."},
+            "count": COUNT | {"description": "Readings."},
+            **{name: {"type": ["number", "null"]} for name in ("mean", "min", "max", "p95")},
+        }
+    ),
     "Check": json_object(
         {"ok": {"type": "boolean"}},
         {"why": TEXT, "ping_ms": {"type": "number"}, **_QUEUE, "free_mb": COUNT, "sources": COUNT},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pycemaker.errors import InvalidDate, InvalidParameter, InvalidRange, TooManyStreams, UnknownMetric
 from pycemaker.series.downsample import FEWEST, MOST
-from pycemaker.web.answer_formats import MEDIA_TYPES
+from pycemaker.web.answer_formats import LONGEST_STEP_SECONDS, MEDIA_TYPES
 from pycemaker.web.openapi.components import (
     INSTANT,
     METRIC_NAMES,
@@ -29,6 +29,11 @@ _SHAPE_PARAMETERS = (
         {"anyOf": [{"type": "integer", "minimum": FEWEST, "maximum": MOST}, {"const": 0}]},
         "How many documents at most, peaks kept; 0 for all, in spite of DEFAULT_MAX_POINTS. The statistics are of all"
         " in any case.",
+    ),
+    query_parameter(
+        "every",
+        {"type": "integer", "minimum": 1, "maximum": LONGEST_STEP_SECONDS},
+        f"Seconds: the answer has steps of this length instead of documents, {MOST} at most. Not with `max_points`.",
     ),
     query_parameter(
         "format",
@@ -101,7 +106,12 @@ OPERATIONS = (
         "metricInterval",
         "An interval of a metric, the one before it, and the statistics\n"
         "Half open: start < t <= end. An interval without samples is 200 with empty arrays and zeros.",
-        (ResponseSpec(200, "The interval.", _media_types(ref("Interval")), _METRIC_HEADERS), _METRIC_NOT_MODIFIED),
+        (
+            ResponseSpec(
+                200, "The interval.", _media_types({"anyOf": [ref("Interval"), ref("StepInterval")]}), _METRIC_HEADERS
+            ),
+            _METRIC_NOT_MODIFIED,
+        ),
         (*_ERRORS, InvalidRange),
         parameters=_SHAPE_PARAMETERS,
     ),
@@ -109,7 +119,10 @@ OPERATIONS = (
         "/<name>/<date_start>",
         "metricTail",
         "Every sample of a metric from an instant on\nOldest first; an empty array where there is none.",
-        (ResponseSpec(200, "The samples.", _media_types(ref("Tail")), _METRIC_HEADERS), _METRIC_NOT_MODIFIED),
+        (
+            ResponseSpec(200, "The samples.", _media_types({"anyOf": [ref("Tail"), ref("StepTail")]}), _METRIC_HEADERS),
+            _METRIC_NOT_MODIFIED,
+        ),
         _ERRORS,
         parameters=_SHAPE_PARAMETERS,
     ),

@@ -17,9 +17,10 @@ from pycemaker import errors
 from pycemaker.metrics import METRICS, Metric, find_metric
 from pycemaker.telemetry.request_ids import REQUEST_ID
 from pycemaker.web import etags, metric_answers, request_parameters, response_bodies
-from pycemaker.web.answer_formats import MEDIA_TYPES, Shape, parse_shape
+from pycemaker.web.answer_formats import MEDIA_TYPES, Shape, check_steps, parse_shape
 from pycemaker.web.middleware.response_cache import IS_VALID, LIVE_HEADERS
 from pycemaker.web.services import STREAMS, Services
+from pycemaker.web.step_answers import StepAnswers
 from pycemaker.window import from_epoch_ms, parse_instant, parse_window, since, to_iso_text
 
 _log = logging.getLogger("pycemaker")
@@ -32,6 +33,7 @@ def add_metrics(app: Bottle, services: Services) -> None:
     """Add the newest samples, intervals and tails; last of all routes, since their paths look like any other."""
     settings, store = services.settings, services.store
     slot = partial(_slot, services.streams)
+    step_answers = StepAnswers(store, slot)
 
     @app.get("/now")  # type: ignore[untyped-decorator]
     def newest_samples() -> Any:
@@ -44,9 +46,13 @@ def add_metrics(app: Bottle, services: Services) -> None:
         window = parse_window(
             date_now, time_range, zone=settings.timezone, now_utc=services.clock(), limit=settings.max_range_hours
         )
+        shape, seconds = _shape(), window.hours * 3600
+        if shape.every_seconds:
+            check_steps(shape.every_seconds, seconds)
+            answer = step_answers.interval(metric, window, shape, services.clock())
+            return _send(answer, metric, services.streams, moves=date_now == "now")
         current, previous = store.start_read(metric, window.current), store.start_read(metric, window.previous)
-        shape = _shape()
-        with _build_slot(services, shape, 2 * window.hours * 3600):
+        with _build_slot(services, shape, 2 * seconds):
             answer = metric_answers.interval(current, previous, window, shape, slot)
             return _send(answer, metric, services.streams, moves=date_now == "now")
 
@@ -54,8 +60,13 @@ def add_metrics(app: Bottle, services: Services) -> None:
     def metric_tail(name: str, date_start: str) -> Any:
         metric = find_metric(name)
         start_utc = parse_instant(date_start, zone=settings.timezone, now_utc=services.clock())
-        reading, shape = store.start_read(metric, since(start_utc)), _shape(settings.default_max_points)
-        with _build_slot(services, shape, (services.clock() - start_utc).total_seconds()):
+        shape, seconds = _shape(settings.default_max_points), (services.clock() - start_utc).total_seconds()
+        if shape.every_seconds:
+            check_steps(shape.every_seconds, seconds)
+            answer = step_answers.tail(metric, since(start_utc), shape, services.clock())
+            return _send(answer, metric, services.streams, moves=date_start == "now")
+        reading = store.start_read(metric, since(start_utc))
+        with _build_slot(services, shape, seconds):
             answer = metric_answers.tail(reading, shape, slot)
             return _send(answer, metric, services.streams, moves=date_start == "now")
 

@@ -153,10 +153,10 @@ ANSWERS = [
         "/cpu/10-04-2022-09-43-23/1", "/cpu/now/1", "/ram/2022-04-10T12:43:23Z/2?max_points=10", "/disk/now/744",
         "/request_count/now/1?format=csv", "/http_fail/now/1?format=arrow", "/cpu/now/1?format=ndjson",
         "/response_time/10-04-2000-09-43-23/06", "/cpu/x/1", "/cpu/now/0", "/cpu/now/745", "/nothing/now/1",
-        "/cpu/now/1?format=x", "/cpu/now/1?max_points=1",
+        "/cpu/10-04-2022-09-43-23/2?every=60", "/cpu/now/1?every=60&format=csv", "/cpu/now/1?every=0", "/cpu/now/1?format=x", "/cpu/now/1?max_points=1",
     ]),
     ("/{name}/{date_start}", [
-        "/cpu/10-04-2022-09-00-00", "/cpu/now", "/cpu/10-04-2022-09-00-00?max_points=5", "/reponse_time/now?format=csv",
+        "/cpu/10-04-2022-09-00-00", "/cpu/now", "/cpu/10-04-2022-09-00-00?max_points=5", "/cpu/10-04-2022-09-00-00?every=60", "/reponse_time/now?format=csv",
         "/cpu/x", "/x/now",
     ]),
     ("/now", ["/now"]),

@@ -75,7 +75,7 @@ def test_points_are_a_whole_number_within_bounds(points: int) -> None:
 def test_a_parameter_nobody_knows_is_refused_with_those_there_are(name: str) -> None:
     with pytest.raises(InvalidParameter) as told:
         parse_shape({"max_points": "40", name: "x"}, "")
-    assert (told.value.facts["field"], told.value.facts["known"]) == (name[:40], ["format", "max_points"])
+    assert (told.value.facts["field"], told.value.facts["known"]) == (name[:40], ["every", "format", "max_points"])
 
 
 @pytest.mark.parametrize(("query", "points"), [({}, 500), ({"max_points": "40"}, 40), ({"max_points": "0"}, None)])

@@ -2,9 +2,10 @@
 
 The mail, the page, the notebooks' tables, the figures, the page at `/` and the preview take them from there. Colours
 are `#rrggbb`. `light` and `dark` have the same names, of which each is a CSS variable too (`on_brand`: `--on-brand`);
-an `_edge` is a border, and text on the ground whose name it has. `logo` is an https address of a square picture, or
-empty for the initial; `sender` is the name that mails come from; `subject_prefix` stands before each subject.
-`installation` is what is watched here ("Loja virtual"): it stands in subject and head in the name's place, or is empty.
+an `_edge` is a border, and text on the ground whose name it has. `logo` is an https address of a square picture, the
+name of a picture file beside `brand.json`, or empty for the initial; `sender` is the name that mails come from;
+`subject_prefix` stands before each subject. `installation` is what is watched here ("Loja virtual"): it stands in
+subject and head in the name's place, or is empty.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from pycemaker.errors import InvalidParameter
@@ -43,13 +44,18 @@ def add_interval(command: argparse.ArgumentParser) -> None:
     )
 
 
+def notebook_name(typed: str) -> str:
+    """The name of a notebook that was typed as its name or as its file: `sales`, `notebooks/sales.ipynb`."""
+    return Path(typed).stem if typed.endswith(".ipynb") else typed
+
+
 def read_arguments(options: Any, settings: Settings) -> RunArguments:
     """The arguments of those options, checked.
 
     Raises:
         UnknownNotebook, NotebookUnusable, InvalidDate, InvalidRange, InvalidParameter.
     """
-    notebook = find_notebook(options.notebook or DEFAULT_NOTEBOOK)
+    notebook = find_notebook(notebook_name(options.notebook or DEFAULT_NOTEBOOK))
     given = dict(options.parameters)
     if len(given) < len(options.parameters):
         names = [name for name, _ in options.parameters]

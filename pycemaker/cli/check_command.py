@@ -14,12 +14,20 @@ from shutil import rmtree
 from tqdm import tqdm
 
 from pycemaker.cache.sample_store import Store
+from pycemaker.cli.arguments import notebook_name
 from pycemaker.cli.startup import echo
 from pycemaker.errors import NotebookUnusable, PycemakerError
 from pycemaker.metrics import METRICS
 from pycemaker.mongo import embedded
 from pycemaker.mongo.database import Database
-from pycemaker.reports.notebook_catalogue import Notebook, every_notebook, find_notebook
+from pycemaker.reports.notebook_catalogue import (
+    NO_TAG,
+    WHERE_TAGS_ARE,
+    Notebook,
+    every_notebook,
+    find_notebook,
+    untagged,
+)
 from pycemaker.settings import Settings
 from pycemaker.tools.breaking_intervals import LONG_SPACING_SECONDS, HardInterval, every_case, fill
 from pycemaker.tools.notebook_check import NotebookOutcome, check_notebook
@@ -49,7 +57,9 @@ def add(command: argparse.ArgumentParser) -> None:
 
 def check(options: argparse.Namespace, settings: Settings) -> int:
     """`check`: a row for each notebook and case, as it is done; 1 where any failed."""
-    notebooks = [find_notebook(options.notebook)] if options.notebook else every_notebook()
+    notebooks = [find_notebook(notebook_name(options.notebook))] if options.notebook else every_notebook()
+    for name in [] if options.notebook else untagged():
+        echo(f"  left out: {name}.ipynb ({NO_TAG}); {WHERE_TAGS_ARE}")
     scratch = Path(tempfile.mkdtemp(prefix="pm-"))  # short, since mongod's socket is in it
     try:
         with _scratch_database(scratch, settings, options.spacing) as (set_up, cases):
@@ -116,7 +126,7 @@ def _failures(
 
 
 def _row_of_outcome(outcome: NotebookOutcome) -> str:
-    first, *rest = [*outcome.problems, *(f"not shown: {note}" for note in outcome.notes), ""]
+    first, *rest = [*outcome.problems, *outcome.notes, ""]
     state = "FAILED" if outcome.problems else "passed"
     row = _ROW.format(
         outcome.notebook, outcome.case, state, f"{outcome.seconds:.1f}", f"{outcome.peak_mb:.0f}", first

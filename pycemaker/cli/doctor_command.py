@@ -59,6 +59,7 @@ def _checks(settings: Settings, shared: service_checks.SharedConnection) -> list
         Check("mail", partial(service_checks.check_mail, _sender(settings), str(settings.outbox_dir)), 20.0),
         Check("bucket", partial(service_checks.check_bucket, _figures(settings)), 30.0),
         Check("kernel", machine_checks.check_kernel, machine_checks.KERNEL_SECONDS + 10),
+        Check("brand", machine_checks.check_brand),
         Check("notebooks", machine_checks.check_notebooks),
         Check("fonts", machine_checks.check_fonts, 60.0),
         Check("chromium", machine_checks.check_browser, 20.0),

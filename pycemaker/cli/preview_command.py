@@ -94,8 +94,10 @@ def _refresh(preview_builder: PreviewBuilder, *, run: bool) -> int:
 
 
 def _describe(built: Preview, file: Path) -> str:
-    wrong = "".join(f"\n  {flaw.rule}: {flaw.message}" for flaw in built.flaws) or "\n  nothing is wrong with it"
-    wrong += "".join(f"\n  not shown: {line}" for line in built.page.left_out)
+    notes = [f"\n  not shown: {line}" for line in built.page.left_out]
+    notes += [f"\n  note: {line}" for line in built.page.remarks]
+    usual = "\n  nothing keeps it from being sent; but:" if notes else "\n  nothing is wrong with it"
+    wrong = "".join([*(f"\n  {flaw.rule}: {flaw.message}" for flaw in built.flaws)] or [usual]) + "".join(notes)
     return (
         f"{built.page.subject}\n  ran {built.run_seconds:.1f} s, rendered {built.render_seconds:.1f} s;"
         f" HTML {len(built.page.html.encode()) / 1000:.0f} KB, {len(built.page.figures)} figures{wrong}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pycemaker.errors.base import PycemakerError
 
 
@@ -131,11 +133,14 @@ class UnknownMetric(NotFound):
 
 
 class UnknownNotebook(NotFound):
-    """Facts: `name`."""
+    """Facts: `name`; `hint`, in English: the notebooks there are, or why this file is none of them."""
 
-    message = "no notebook {name!r}"
+    message = "no notebook {name!r}{hint}"
     code = "unknown_notebook"
     sentence = "Notebook desconhecido: veja a lista em /notebooks."
+
+    def __init__(self, *, name: str = "?", hint: str = "", **facts: Any) -> None:
+        super().__init__(name=name, hint=hint, **facts)
 
 
 class UnknownReport(NotFound):

@@ -23,8 +23,9 @@ from pycemaker.reports.notebook_file import Json
 from pycemaker.reports.notices import Link, notice, too_long
 from pycemaker.reports.picture_cache import PictureCache
 from pycemaker.reports.pictures import RASTER, SVG, MailPicture, PictureUnusable, kind_of, of_data_url
-from pycemaker.reports.plain_text import joined, json_text, shown_text
+from pycemaker.reports.plain_text import PRINTED_CHARACTERS, joined, json_text, shown_text
 from pycemaker.reports.sanitize import sanitize_html
+from pycemaker.series.period import REPR_CLASS
 
 T = TypeVar("T")
 
@@ -60,12 +61,15 @@ class CellReducer:
     Attributes:
         pictures: the pictures within texts, by name: `png` in base64, and `alt`.
         left_out: what readers do not see, a line in English each.
+        remarks: what readers see and its author may not have meant: a figure twice, a period's own table.
         cell: the current cell's number.
     """
 
     def __init__(self, notebook: Json, limit: int, link: Link | None, converter: PictureCache) -> None:
         self.pictures: dict[str, dict[str, str]] = {}
         self.left_out: list[str] = []
+        self.remarks: list[str] = []
+        self._figure_cells: dict[str, int] = {}
         self._limit, self._link, self._converter = limit, link, converter
         self._names = FigureNames()
         self._local = notebook.get("metadata", {}).get(LOCAL_PICTURES) or {}
@@ -89,12 +93,13 @@ class CellReducer:
         for output in outputs:
             kind = output.get("output_type")
             if printed and output is printed[0]:
-                reduced += _text(shown_text(stream.get("text", "") for stream in printed))
+                reduced += _text(self._cut([stream.get("text", "") for stream in printed]))
             elif kind == "error" and not _is_clean_end(output):
                 reduced.append(_html(notice(_("Esta parte do relatório não pôde ser calculada."))))
             elif kind in ("display_data", "execute_result"):
                 key = (joined(output.get("data", {}).get("image/png", "")), output.get("metadata", {}).get("filename"))
                 if not key[0] or key not in drawn:
+                    self._remark(output)
                     shown = self._safely(lambda: list(self._shown(output)), lambda why: [_html(self._failed(why))])  # noqa: B023 - called at once
                     only = _only_page(output)
                     reduced += [
@@ -102,6 +107,29 @@ class CellReducer:
                     ]
                 drawn.add(key)
         return reduced
+
+    def _remark(self, output: Json) -> None:
+        """Remarks on a figure that an earlier output shows too, and on a period that shows itself."""
+        data, own = output.get("data", {}), (output.get("metadata") or {}).get("pycemaker")
+        if f'class="{REPR_CLASS}"' in joined(data.get("text/html", "")):
+            self.remarks.append(
+                f"cell {self.cell}: shows a period itself: end the cell with something for readers, or ;"
+            )
+        png, text = joined(data.get("image/png", "")), joined(data.get("text/plain", ""))
+        shown_as = own.get("shown_as") if isinstance(own, dict) else None
+        earlier = self._figure_cells.get(shown_as or "") or self._figure_cells.get(png)
+        if png and earlier:
+            remedy = "leave plt.show() out" if shown_as else "show it once"
+            where = "this cell" if earlier == self.cell else f"cell {earlier}"
+            self.remarks.append(f"cell {self.cell}: shows a figure that {where} has shown already: {remedy}")
+        if png:
+            self._figure_cells |= {png: self.cell} | ({text: self.cell} if text.startswith("<Figure ") else {})
+
+    def _cut(self, texts: list[str | list[str]]) -> str:
+        """The texts as readers see them; a remark where that is not all."""
+        if (length := sum(len(joined(text)) for text in texts)) > PRINTED_CHARACTERS:
+            self.remarks.append(f"cell {self.cell}: readers see {PRINTED_CHARACTERS} of {length} characters of text")
+        return shown_text(texts)
 
     def _safely(self, make: Callable[[], T], otherwise: Callable[[str], T]) -> T:
         """The result of `make`; where a library fails, that of `otherwise`: one output must not fail the report."""
@@ -155,7 +183,7 @@ class CellReducer:
                 self._instead(_("Aqui há um conteúdo que um e-mail não mostra ({kind}).", kind=others[0]), reason)
             )
         else:
-            text = shown_text([content.get("text/plain", "")])
+            text = self._cut([content.get("text/plain", "")])
             yield from [] if _DRAWING.search(text) or _PLACEHOLDER.fullmatch(text) else _text(text)
 
     def _scripted(self, library: str, why: str) -> str:

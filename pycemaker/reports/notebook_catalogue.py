@@ -26,6 +26,12 @@ from pycemaker.settings import NOTEBOOKS
 DEFAULT_NOTEBOOK = "report"
 """The notebook of a request that names none."""
 
+NO_TAG = "no cell is tagged parameters"
+WHERE_TAGS_ARE = (
+    "in JupyterLab select the cell with date_now, open the property inspector (the gears at the right) and add"
+    " `parameters` under Common Tools, Cell Tags"
+)
+
 
 @dataclass(frozen=True)
 class Notebook:
@@ -80,10 +86,24 @@ def find_notebook(name: str, folder: Path = NOTEBOOKS) -> Notebook:
         UnknownNotebook: there is no such notebook.
         NotebookUnusable: its file or its parameters cell cannot be read.
     """
+    names = []
     for path in _files(folder):
-        if path.stem == name and (notebook := read_notebook(path)):
+        if path.stem != name:
+            names.append(path.stem)
+        elif notebook := read_notebook(path):
             return notebook
-    raise UnknownNotebook(name=name[:40])
+        else:
+            raise UnknownNotebook(name=name[:40], hint=f": {NO_TAG} in {path.name}; {WHERE_TAGS_ARE}")
+    raise UnknownNotebook(name=name[:40], hint=f"; there are {', '.join(names)}" if names else "")
+
+
+def untagged(folder: Path = NOTEBOOKS) -> list[str]:
+    """The names of notebook files that are no reports, since no cell of theirs is tagged `parameters`."""
+    names = {
+        notebook.name if isinstance(notebook, Notebook) else notebook.facts["name"]
+        for notebook in every_notebook(folder)
+    }
+    return [path.stem for path in _files(folder) if path.stem not in names]
 
 
 def every_notebook(folder: Path = NOTEBOOKS) -> list[Notebook | NotebookUnusable]:

@@ -41,7 +41,8 @@ def showable(
     An output whose metadata say `{"pycemaker": {"only": "page"}}` is on the page and not in the mail; figures have the
     same names in both.
 
-    Its metadata has `pictures` and `left_out` of `CellReducer`, whose cells are numbered as the author counts them.
+    Its metadata has `pictures`, `left_out` and `remarks` of `CellReducer`, whose cells are numbered as the author
+    counts them.
 
     Args:
         notebook: of nbformat 4, with or without outputs, wholly or partly run.
@@ -62,7 +63,7 @@ def showable(
             reduced = _without_page_only(reduced)
         if reduced:
             cells.append({"id": f"c{index}", "metadata": {"number": reducer.cell}, **reduced})
-    metadata = {"pictures": reducer.pictures, "left_out": reducer.left_out}
+    metadata = {"pictures": reducer.pictures, "left_out": reducer.left_out, "remarks": reducer.remarks}
     return {"nbformat": 4, "nbformat_minor": 5, "metadata": metadata, "cells": cells}
 
 

@@ -30,6 +30,7 @@ from pycemaker.reports.headline import read_data_digest, read_headline
 from pycemaker.reports.html_placeholders import put_pictures
 from pycemaker.reports.inline_styles import inline_page
 from pycemaker.reports.lint import HTML_BYTES
+from pycemaker.reports.logo import read_logo
 from pycemaker.reports.mail_subject import mail_subject
 from pycemaker.reports.missing_glyphs import missing_glyphs
 from pycemaker.reports.notebook_file import Json
@@ -86,7 +87,7 @@ def render_page(
     """
     content = _load(executed)
     headline = read_headline(content)
-    own = brand.load()
+    own, logo = brand.load(), read_logo(brand.load())
     subject = mail_subject(window, zone, headline.headline if headline else "", name=own.watched)
     sample = " " + _("(dados de exemplo)") if headline and headline.is_sample else ""
     report = _template_variables(
@@ -96,6 +97,7 @@ def render_page(
         links=list(links.items()),
         page_url=f"{public_url}/reports/{report_id}" if public_url and report_id else "",
         notes=list(notes),
+        logo=logo.source,
     )
     cut = partial(_showable, content, PictureCache())
     page_url = str(report["page_url"])
@@ -106,7 +108,8 @@ def render_page(
     html, plain, mailed_figures = _mail(_exporter("mail", templates), mailed, report)
     known = {figure.name for figure in figures}
     figures += tuple(figure for figure in mailed_figures if figure.name not in known)
-    left_out = (*mailed["metadata"]["left_out"], *missing_glyphs(content))
+    figures += (logo.figure,) if logo.figure else ()
+    left_out = (*mailed["metadata"]["left_out"], *missing_glyphs(content), *([logo.problem] if logo.problem else []))
     return Page(
         str(report["subject"]),
         html,
@@ -116,6 +119,7 @@ def render_page(
         read_data_digest(content),
         left_out,
         shown_by_cell(whole),
+        tuple(whole["metadata"]["remarks"]),
     )
 
 
@@ -149,6 +153,7 @@ def _template_variables(
     links: Sequence[tuple[str, str]] = (),
     page_url: str = "",
     notes: Sequence[str] = (),
+    logo: str = "",
 ) -> Json:
     """The templates' variable `report`; `left_out` grows as the mail is shortened."""
     return {
@@ -160,6 +165,7 @@ def _template_variables(
         "left_out": 0,
         "notes": notes,
         "brand": brand.load(),
+        "logo": logo,
         "language": language.spoken().tag,
     }
 

@@ -67,6 +67,7 @@ class Page:
         data_digest: a digest of the samples; empty where the notebook states none.
         left_out: outputs that readers do not see, a line in English each.
         cells: text or HTML of each cell, with its number.
+        remarks: what readers see and its author may not have meant, a line in English each.
     """
 
     subject: str
@@ -77,6 +78,7 @@ class Page:
     data_digest: str = ""
     left_out: tuple[str, ...] = ()
     cells: tuple[tuple[int, str], ...] = ()
+    remarks: tuple[str, ...] = ()
 
     @property
     def mailed_figures(self) -> tuple[Figure, ...]:

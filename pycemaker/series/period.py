@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
+from html import escape
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 
 HISTORY_DAYS = 28
 """Days of hour summaries that are read before the interval's start: four weeks."""
+
+REPR_CLASS = "pm-repr"
+"""The HTML class of a period, or of one metric's part, at the end of a cell."""
 
 _NEAR_HOURS = 24
 """Hours whose summaries give the cadence where an interval has too few samples."""
@@ -84,9 +89,17 @@ class MetricPeriod:
     absence: Absence | None = None
 
     @property
+    def id(self) -> str:
+        """The metric's id, as in `period["cpu"]`."""
+        return self.metric.id
+
+    @property
     def label(self) -> str:
         """The metric's name in the readers' language."""
         return _(self.metric.label)
+
+    def _repr_html_(self) -> str:
+        return _html_table(self.window, (self,))
 
     def __repr__(self) -> str:
         return f"<{self.metric.id}: {len(self.current)} samples, {len(self.previous)} before, {_ends(self.window)}>"
@@ -130,9 +143,23 @@ class MetricPeriod:
         later = self.current.part(first, len(self.current))
         return replace(self, current=later, previous=no_columns(), history=None)
 
-    def frame(self) -> pd.DataFrame:
-        """The interval as pandas: `time` (aware, readers' zone), `reading` (metric's unit), `criticity`."""
-        return self.current.to_frame(self.zone)
+    def frame(self, index: str | None = None) -> pd.DataFrame:
+        """The interval as pandas, a row a sample, oldest first; no row without a sample.
+
+        Columns: `time` (aware, readers' zone), `reading` (metric's unit; NaN where there is none), `criticity` (the
+        collector's word, a category).
+
+        Args:
+            index: the column that becomes the index, as in `frame(index="time")`; None numbers the rows.
+
+        Raises:
+            KeyError: there is no such column.
+        """
+        return _indexed(self.current.to_frame(self.zone), index)
+
+    def previous_frame(self, index: str | None = None) -> pd.DataFrame:
+        """The previous interval, as `frame`."""
+        return _indexed(self.previous.to_frame(self.zone), index)
 
 
 @dataclass(frozen=True, repr=False)
@@ -156,6 +183,9 @@ class Period:
         counts = ", ".join(f"{part.metric.id} {len(part.current)}" for part in self.metrics)
         return f"<Period {_ends(self.window)}; samples: {counts}>"
 
+    def _repr_html_(self) -> str:
+        return _html_table(self.window, self.metrics)
+
     def __getitem__(self, metric_id: str) -> MetricPeriod:
         """One metric's part, by id. Raises KeyError, which names the ids there are."""
         for part in self.metrics:
@@ -166,6 +196,18 @@ class Period:
     def _ipython_key_completions_(self) -> list[str]:
         """The ids that Jupyter offers after `period["`."""
         return [part.metric.id for part in self.metrics]
+
+    def frame(self) -> pd.DataFrame:
+        """The interval as pandas: a column of readings for each metric id, `time` (aware, readers' zone) as index.
+
+        A row for each instant at which any metric has a sample, oldest first; NaN where a metric has none then, or no
+        finite reading. Of samples of one metric at one instant the last counts.
+        """
+        return _wide({part.id: part.frame("time")["reading"] for part in self.metrics})
+
+    def previous_frame(self) -> pd.DataFrame:
+        """The previous interval, as `frame`."""
+        return _wide({part.id: part.previous_frame("time")["reading"] for part in self.metrics})
 
     @property
     def digest(self) -> str:
@@ -186,3 +228,28 @@ class Period:
 
 def _ends(window: Window) -> str:
     return f"{to_iso_text(window.start_utc)} to {to_iso_text(window.end_utc)}"
+
+
+def _indexed(frame: pd.DataFrame, index: str | None) -> pd.DataFrame:
+    return frame if index is None else frame.set_index(index)
+
+
+def _wide(readings: Mapping[str, pd.Series[float]]) -> pd.DataFrame:
+    import pandas as pd
+
+    once = {name: own[~own.index.duplicated(keep="last")] for name, own in readings.items()}
+    return pd.concat(once, axis=1).sort_index()
+
+
+def _html_table(window: Window, parts: Iterable[MetricPeriod]) -> str:
+    """A period as authors see it at the end of a cell: a row a metric, under the names of the parts' attributes."""
+    heads = "".join(f"<th>{name}</th>" for name in ("id", "label", "unit", "samples", "expected", "previous"))
+    rows = "".join(
+        f"<tr><th>{part.id}</th><td>{escape(part.label)}</td><td>{escape(part.metric.unit)}</td>"
+        f"<td>{len(part.current)}</td><td>{part.expected}</td><td>{len(part.previous)}</td></tr>"
+        for part in parts
+    )
+    return (
+        f'<div class="{REPR_CLASS}"><p>{_ends(window)}</p><table class="dataframe"><thead><tr>{heads}</tr></thead>'
+        f"<tbody>{rows}</tbody></table></div>"
+    )

@@ -1,4 +1,4 @@
-"""Checks of this machine: settings, disk, zones, fonts, kernel, Chromium, notebooks."""
+"""Checks of this machine: settings, disk, zones, fonts, kernel, Chromium, brand, notebooks."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ from zoneinfo import ZoneInfo
 
 import psutil
 
-from pycemaker.errors import NotebookFailed, NotebookUnusable
+from pycemaker import brand
+from pycemaker.errors import InvalidSettings, NotebookFailed, NotebookUnusable
 from pycemaker.reports.attachments.pdf import find_chromium
-from pycemaker.reports.notebook_catalogue import every_notebook
+from pycemaker.reports.logo import read_logo
+from pycemaker.reports.notebook_catalogue import NO_TAG, WHERE_TAGS_ARE, every_notebook, untagged
 from pycemaker.settings import NOTEBOOKS, ROOT, Settings
 from pycemaker.telemetry.health_checks import FAIL, OK, WARN, Outcome
 from pycemaker.tools import unsafe_settings
@@ -151,12 +153,26 @@ def _notebook(source: str) -> str:
     return '{"cells":[' + cell % source + '],"metadata":{},"nbformat":4,"nbformat_minor":5}'
 
 
+def check_brand() -> Outcome:
+    """Checks that `brand.json` can be read, and its logo shown; without the latter reports have the initial."""
+    try:
+        own = brand.load()
+    except InvalidSettings as error:
+        return Outcome(FAIL, error.facts["problems"][0], "docs/configuration.md shows what it takes")
+    if problem := read_logo(own).problem:
+        return Outcome(WARN, problem, f"reports show {own.initial!r} instead; leave the logo empty, or mend it")
+    return Outcome(OK, own.watched)
+
+
 def check_notebooks(folder: Path = NOTEBOOKS) -> Outcome:
-    """Checks that every notebook's parameters can be read."""
+    """Checks that every notebook's parameters can be read, and has some."""
     notebooks = every_notebook(folder)
     broken = [each for each in notebooks if isinstance(each, NotebookUnusable)]
     if broken:
         return Outcome(FAIL, str(broken[0]), "mend its parameters cell; python -m pycemaker check tries each notebook")
     if not notebooks:
         return Outcome(FAIL, "no notebook has a cell tagged parameters", f"put one into {os.path.relpath(folder)}")
-    return Outcome(OK, ", ".join(each.name for each in notebooks if not isinstance(each, NotebookUnusable)))
+    names = ", ".join(each.name for each in notebooks if not isinstance(each, NotebookUnusable))
+    if others := untagged(folder):
+        return Outcome(OK, f"{names}; no reports: {', '.join(others)} ({NO_TAG}; {WHERE_TAGS_ARE})")
+    return Outcome(OK, names)

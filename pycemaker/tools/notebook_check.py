@@ -30,7 +30,7 @@ class NotebookOutcome:
         seconds: of running, rendering and linting, in a kernel that stood ready.
         peak_mb: the most memory that kernel held.
         problems: what went wrong, in English; none where it passed.
-        notes: what cells show and readers do not see, in English.
+        notes: what cells show and readers do not see, and what its author may not have meant, in English.
     """
 
     notebook: str
@@ -60,7 +60,7 @@ def check_notebook(notebook: Notebook, case: HardInterval, settings: Settings, f
         preview_builder.run()
         preview = preview_builder.render()
         problems = tuple(f"{flaw.rule}: {flaw.message}" for flaw in preview.flaws)
-        notes = preview.page.left_out
+        notes = (*(f"not shown: {line}" for line in preview.page.left_out), *preview.page.remarks)
         run_seconds, render_seconds = preview.run_seconds, preview.render_seconds
     except PycemakerError as error:
         run_seconds = preview_builder.run_seconds

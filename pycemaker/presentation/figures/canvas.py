@@ -1,18 +1,19 @@
 """The canvas of every figure: theme, text placed in CSS pixels, encoding as a small PNG.
 
 A figure is as wide as the mail's content, drawn at twice that, on opaque white (dark mode swallows transparent ones),
-with a palette (a third of the bytes). Nothing here touches matplotlib's global state or its inline backend, which draws
-twice.
+with a palette (a third of the bytes). Nothing but `use_fonts` and `picture`, which closes its figure, touches
+matplotlib's global state; its inline backend draws twice.
 """
 
 from __future__ import annotations
 
 import io
 import logging
+import sys
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
@@ -79,6 +80,7 @@ class Picture:
         alt: the sentence that stands for it.
         width: CSS pixels.
         height: CSS pixels.
+        shown_as: the text beside the figure that pyplot may have shown of it before; empty for any other.
     """
 
     name: str
@@ -86,11 +88,13 @@ class Picture:
     alt: str
     width: int
     height: int
+    shown_as: str = ""
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, str], dict[str, Any]]:
         content = {"image/png": b64encode(self.png).decode(), "text/plain": self.alt}
         shown = {"width": self.width, "height": self.height, "alt": self.alt}
-        return content, {"filename": self.name, "image/png": shown}
+        before = {"pycemaker": {"shown_as": self.shown_as}} if self.shown_as else {}
+        return content, {"filename": self.name, "image/png": shown} | before
 
 
 def tint(part: str) -> str:
@@ -207,6 +211,8 @@ class Sheet:
 def picture(figure: Any, name: str, sentence: str) -> Picture:
     """A matplotlib figure of one's own as a picture of the report, scaled to the report's width.
 
+    pyplot closes the figure, so that the end of the cell does not show it a second time.
+
     Args:
         figure: a `matplotlib.figure.Figure` (of seaborn's: `axes.figure`, `grid.figure`).
         name: file name without its ending; each figure of a report has its own.
@@ -214,8 +220,21 @@ def picture(figure: Any, name: str, sentence: str) -> Picture:
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
+    shown_as = _closed_by_pyplot(figure)
     figure.set_dpi(_SHARPNESS * WIDTH / figure.get_size_inches()[0])
-    return _encode(FigureCanvasAgg(figure), name, _(sentence))
+    return replace(_encode(FigureCanvasAgg(figure), name, _(sentence)), shown_as=shown_as)
+
+
+def _closed_by_pyplot(figure: Any) -> str:
+    """The figure's text where pyplot has closed it, as it does after showing it; else closes it, and is empty."""
+    plt = sys.modules.get("matplotlib.pyplot")
+    if plt is None:
+        return ""
+    number, manager = getattr(figure, "number", None), figure.canvas.manager
+    is_closed = number is not None and (manager is None or not plt.fignum_exists(number))
+    text = repr(figure) if is_closed else ""
+    plt.close(figure)
+    return text
 
 
 def _encode(canvas: Any, name: str, sentence: str) -> Picture:

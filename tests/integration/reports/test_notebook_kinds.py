@@ -9,7 +9,10 @@ from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
+import nbformat
+import papermill
 import pytest
+from IPython.core.formatters import HTMLFormatter
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image
 
@@ -17,7 +20,7 @@ from pycemaker.errors import NothingToSend
 from pycemaker.reports.local_pictures import keep_local_pictures
 from pycemaker.reports.render import render_page
 from pycemaker.reports.report_model import Page
-from tests.services.periods import SAO_PAULO, WINDOW
+from tests.services.periods import SAO_PAULO, WINDOW, busy_period
 
 SVG = (
     '<svg xmlns="http://www.w3.org/2000/svg" width="300" height="100"><rect width="300" height="100" fill="red"/></svg>'
@@ -288,3 +291,54 @@ def test_a_wide_table_scrolls_within_its_row(tmp_path: Path) -> None:
     page = rendered(tmp_path, shown({"text/html": f"<table class='dataframe'><tr>{row}</tr></table>"}))
     assert re.search(r'<div [^>]*class="pm-cell"[^>]*overflow-x: auto', page.html)
     assert ".pm-row .pm-cell { max-width: calc(100vw - 28px) !important }" in page.html
+
+
+def figures_shown(folder: Path, *sources: str) -> Page:
+    """What a kernel with matplotlib's inline backend makes of these cells, rendered."""
+    notebook, executed = folder / "in.ipynb", folder / "executed.ipynb"
+    nbformat.write(new_notebook(cells=[new_code_cell(source) for source in sources]), notebook)
+    papermill.execute_notebook(str(notebook), str(executed), kernel_name="python3", progress_bar=False)
+    return render_page(executed, WINDOW, "Zm9vYmFy", zone=SAO_PAULO)
+
+
+def test_a_figure_of_ones_own_is_shown_once_and_its_author_hears_of_a_second_time(tmp_path: Path) -> None:
+    imports = "from matplotlib import pyplot as plt\nfrom pycemaker import figure, picture"
+    draw = "fig, axes = plt.subplots()\naxes.plot([1, {}])"
+    page = figures_shown(
+        tmp_path,
+        imports,
+        draw.format(2) + "\nfigure(picture(fig, 'one', 'One.'))",
+        draw.format(3) + "\nplt.show()\nfig",
+        draw.format(4) + "\nplt.show()\nfigure(picture(fig, 'two', 'Two.'))",
+        draw.format(5),
+        "fig",
+        draw.format(6) + "\npicture(fig, 'three', 'Three.')",
+    )
+    assert [figure.name for figure in page.figures] == [
+        *("one.png", "figura-2.png", "figura-3.png", "two.png", "figura-5.png", "figura-6.png", "three.png"),
+    ]
+    assert page.remarks == (
+        "cell 4: shows a figure that this cell has shown already: leave plt.show() out",
+        "cell 6: shows a figure that cell 5 has shown already: show it once",
+    )
+
+
+def test_a_period_and_a_dump_at_the_end_of_a_cell_are_remarked(tmp_path: Path) -> None:
+    period, as_html = busy_period(), HTMLFormatter()
+    outputs = [
+        new_output("execute_result", {"text/html": as_html(own), "text/plain": repr(own)}, execution_count=1)
+        for own in (period, period["cpu"])
+    ]
+    page = rendered(
+        tmp_path,
+        new_code_cell("period", outputs=outputs[:1]),
+        new_code_cell("period['cpu']", outputs=outputs[1:]),
+        new_code_cell(
+            "list(period['cpu'].current.reading)",
+            outputs=[new_output("execute_result", {"text/plain": "0.5, " * 9_000})],
+        ),
+        new_code_cell("print(1)", outputs=[new_output("stream", text="1")]),
+    )
+    assert "Consumo de CPU" in page.html
+    assert [remark.partition(":")[0] for remark in page.remarks] == ["cell 1", "cell 2", "cell 3"]
+    assert page.remarks[2] == "cell 3: readers see 4096 of 45000 characters of text"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import time
@@ -14,12 +15,17 @@ import nbformat
 import papermill
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from PIL import Image
 
 from pycemaker import brand
 from pycemaker.errors import NothingToSend
+from pycemaker.mail.compose import compose
+from pycemaker.reports.lint import flaws
 from pycemaker.reports.render import HTML_BYTES, render_page, warm
 from pycemaker.reports.report_model import Page
 from pycemaker.settings import ROOT
+from pycemaker.telemetry.health_checks import OK, WARN, Outcome
+from pycemaker.tools import machine_checks
 from tests.services.periods import SAO_PAULO, WINDOW
 
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -181,6 +187,57 @@ def test_another_brand_is_all_that_readers_see(tmp_path: Path, monkeypatch: pyte
         assert f'src="{logo}"' in html
         assert "Farol &amp; Cia" in html
         assert "Pycemaker" not in html
+
+
+def branded(monkeypatch: pytest.MonkeyPatch, folder: Path, logo: str) -> None:
+    own = replace(brand.load(), logo=logo)
+    monkeypatch.setattr(brand, "load", lambda: own)
+    monkeypatch.setattr(brand, "FILE", folder / "brand.json")
+
+
+@pytest.mark.parametrize("name", ["Logo da Loja.PNG", "logo.jpg", "logo.svg"])
+def test_a_logo_beside_the_brand_file_travels_with_the_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    branded(monkeypatch, tmp_path, name)
+    if name.endswith("svg"):
+        (tmp_path / name).write_text('<svg xmlns="http://www.w3.org/2000/svg" width="300" height="300"/>')
+    else:
+        Image.new("RGB", (300, 300), "red").save(tmp_path / name)
+    page = rendered(tmp_path, shown(html="<p>bom dia</p>"))
+    assert [figure.name for figure in page.figures] == ["-logo.png"]
+    assert Image.open(io.BytesIO(page.figures[0].png)).size == (96, 96)
+    for html in (page.html, page.full_html):
+        assert 'src="figure:-logo.png"' in html
+    message = compose(page, "ana@example.com", None, sender="reports@example.com")
+    assert flaws(message, page.full_html) == []
+    assert "figure:" not in message.get_body(("html",)).get_content()  # type: ignore[union-attr]
+    assert page.left_out == ()
+    assert machine_checks.check_brand() == Outcome(OK, "Pycemaker")
+
+
+@pytest.mark.parametrize(
+    ("logo", "problem"),
+    [
+        ("missing.png", "there is no such file beside brand.json"),
+        ("broken.png", "it is no picture that can be read"),
+        ("../secret.png", "it takes an https:// address, or the name of a picture beside brand.json"),
+        ("http://farol.example/logo.png", "it takes an https:// address"),
+        ("brand.json", "it takes an https:// address"),
+    ],
+)
+def test_a_logo_that_cannot_be_shown_leaves_the_initial_and_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, logo: str, problem: str
+) -> None:
+    branded(monkeypatch, tmp_path, logo)
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    page = rendered(tmp_path, shown(html="<p>bom dia</p>"))
+    assert flaws(compose(page, "ana@example.com", None, sender="reports@example.com"), page.full_html) == []
+    assert ">P</span>" in page.html
+    (named,) = page.left_out
+    assert named.startswith(f"logo {logo!r} in brand.json: {problem}")
+    outcome = machine_checks.check_brand()
+    assert (outcome.level, outcome.message) == (WARN, named)
 
 
 def test_what_a_notebook_says_for_the_subject_is_one_line_of_text(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from pycemaker.errors import NotebookUnusable, UnknownNotebook
-from pycemaker.reports.notebook_catalogue import every_notebook, find_notebook, listing
+from pycemaker.reports.notebook_catalogue import every_notebook, find_notebook, listing, untagged
 from pycemaker.settings import NOTEBOOKS
 
 
@@ -63,6 +63,16 @@ def test_a_name_that_is_no_report_is_unknown_and_opens_nothing(folder: Path, nam
     with pytest.raises(UnknownNotebook) as caught:
         find_notebook(name, folder)
     assert len(caught.value.facts["name"]) <= 40
+
+
+def test_a_file_without_the_tag_is_said_to_lack_it_and_where_jupyterlab_keeps_tags(folder: Path) -> None:
+    with pytest.raises(
+        UnknownNotebook, match=r"no cell is tagged parameters in scratch\.ipynb; in JupyterLab .*Cell Tags"
+    ):
+        find_notebook("scratch", folder)
+    assert untagged(folder) == ["scratch"]
+    with pytest.raises(UnknownNotebook, match=r"no notebook 'week'; there are .*scratch, .*weekly"):
+        find_notebook("week", folder)
 
 
 def test_the_notebooks_of_this_repository_are_reports_with_valid_schemas() -> None:

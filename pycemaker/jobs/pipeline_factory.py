@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from email.message import EmailMessage
 from functools import partial
 from pathlib import Path
@@ -19,6 +21,7 @@ from pycemaker.reports import lint, render
 from pycemaker.reports.attachments.assemble import AttachmentBuilder
 from pycemaker.reports.firebase import FirebaseFigures
 from pycemaker.reports.report_model import Collaborators, Page, RunNotebook, StoreFigures
+from pycemaker.series.demo_samples import comparable
 from pycemaker.series.period import MetricPeriod
 from pycemaker.settings import ROOT, Settings
 from pycemaker.telemetry.logs import secret_parts
@@ -36,9 +39,7 @@ def report_collaborators(settings: Settings, run_notebook: RunNotebook) -> Colla
     in_language = language.speaking(settings.report_language)
     return Collaborators(
         run_notebook=run_notebook,
-        render_page=in_language(
-            partial(render.render_page, zone=settings.timezone, links=_links(settings), public_url=settings.public_url)
-        ),
+        render_page=in_language(partial(_render_page, settings, _links(settings))),
         store_figures=_figure_storage(settings),
         attach=in_language(AttachmentBuilder(partial(_read_metric, settings), settings.timezone, settings.public_url)),
         compose=in_language(
@@ -48,12 +49,43 @@ def report_collaborators(settings: Settings, run_notebook: RunNotebook) -> Colla
     )
 
 
+def _render_page(
+    settings: Settings,
+    links: Mapping[str, str],
+    executed: Path,
+    window: Window,
+    report_id: str,
+    notes: Sequence[str] = (),
+) -> Page:
+    """The page; it says so where samples of the window are made up, whatever the notebook's cells show."""
+    return render.render_page(
+        executed,
+        window,
+        report_id,
+        notes,
+        zone=settings.timezone,
+        links=links,
+        public_url=settings.public_url,
+        demo_until_utc=_demo_until(settings),
+    )
+
+
+def _demo_until(settings: Settings) -> datetime | None:
+    database = open_database(settings.mongo_db_url, settings.data_dir)
+    try:
+        return Store(database).sample_history_end()
+    finally:
+        database.close()
+
+
 def _read_metric(settings: Settings, metric: Metric, window: Window) -> MetricPeriod:
     """One metric's samples for attachments, without the earlier days that their summary does not need."""
     database = open_database(settings.mongo_db_url, settings.data_dir)
     try:
-        samples = HourSamples(Store(database)).read_window(metric, window)
-        return MetricPeriod(metric, window, settings.timezone, samples.current, samples.previous)
+        store = Store(database)
+        samples = HourSamples(store).read_window(metric, window)
+        part = MetricPeriod(metric, window, settings.timezone, samples.current, samples.previous)
+        return comparable(part, store.sample_history_end())
     finally:
         database.close()
 

@@ -14,16 +14,10 @@ if TYPE_CHECKING:
 
 
 def mail_head(findings: tuple[Finding, ...], period: Period) -> dict[str, Any]:
-    """The mail's `headline`, its `preheader` and `is_sample`: plain text, which the renderer escapes."""
-    until = period.sample_until_utc
+    """The mail's `headline` and its `preheader`: plain text, which the renderer escapes."""
     if not findings:
         clear = all_clear(period)
-        is_sample = bool(until and until > period.window.start_utc)
-        return {"headline": clear.headline, "preheader": clear.detail, "is_sample": is_sample}
+        return {"headline": clear.headline, "preheader": clear.detail}
     listed = i18n.listed([finding.headline for finding in findings[1:]])
     others = " " + _("Também: {others}.", others=listed) if listed else ""
-    return {
-        "headline": findings[0].headline,
-        "preheader": f"{findings[0].detail}{others}",
-        "is_sample": bool(until and until > period.window.start_utc),
-    }
+    return {"headline": findings[0].headline, "preheader": f"{findings[0].detail}{others}"}

@@ -17,12 +17,12 @@ from pycemaker.analysis.metric_summary import Extreme, MetricSummary, summarize_
 from pycemaker.analysis.rates import in_rates
 from pycemaker.analysis.sample_coverage import COMPARABLE_SHARE, Coverage, coverage
 from pycemaker.analysis.suspicious_samples import suspicions
-from pycemaker.i18n.language import N_, _, pgettext
+from pycemaker.i18n.language import N_, _
 from pycemaker.presentation.cadence_sentence import sampling
+from pycemaker.presentation.demo_notice import demo_notice
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
     from pycemaker.analysis.findings.finding import Finding
     from pycemaker.series.period import MetricPeriod, Period
@@ -39,7 +39,7 @@ def heading(period: Period, title: str = "") -> str:
 
     A title that the catalogues have is translated.
     """
-    notice = _sample_notice(period)
+    notice = demo_notice(period.window, period.zone, period.sample_until_utc)
     length, zone = i18n.length(period.window.hours), i18n.zone_phrase(period.window, period.zone)
     when = i18n.period(period.window, period.zone)
     made_up, often = _("Dados de exemplo."), sampling(period)
@@ -207,18 +207,6 @@ def _of(received: int, expected: int) -> str:
     if not expected:
         return i18n.coverage(received, expected)
     return _("{received} de {expected}", received=i18n.count(received), expected=i18n.count(expected))
-
-
-def _sample_notice(period: Period) -> str:
-    until: datetime | None = period.sample_until_utc
-    if until is None:
-        return ""
-    if until >= period.window.end_utc:
-        return _("Todas as amostras deste relatório são inventadas.")
-    if until <= period.window.start_utc:
-        return _("As amostras do período anterior, com o qual este é comparado, são inventadas.")
-    moment = i18n.clock(until, period.zone, pgettext("date", "dd/MM/yyyy, HH:mm"))
-    return _("As amostras até {moment} são inventadas; as seguintes são reais.", moment=moment)
 
 
 def _summary_row(part: MetricPeriod, numbers: MetricSummary) -> str:

@@ -1,7 +1,7 @@
 """The headline of a notebook: the first words of its mail's subject, and the preheader.
 
-It is metadata of an output, `{"pycemaker": {"headline": ..., "preheader": ..., "is_sample": ...}}`, since only
-displayed outputs leave the kernel. It is untrusted: it is cut, brought to one line, and never used as HTML.
+It is metadata of an output, `{"pycemaker": {"headline": ..., "preheader": ...}}`, since only displayed outputs
+leave the kernel. It is untrusted: it is cut, brought to one line, and never used as HTML.
 """
 
 from __future__ import annotations
@@ -24,12 +24,10 @@ class Headline:
     Attributes:
         headline: the subject's first words; never empty.
         preheader: the text that mail programs show beside the subject.
-        is_sample: whether the period has generated samples.
     """
 
     headline: str
     preheader: str
-    is_sample: bool
 
 
 def read_headline(notebook: dict[str, Any]) -> Headline | None:
@@ -37,11 +35,7 @@ def read_headline(notebook: dict[str, Any]) -> Headline | None:
     for metadata in _output_metadata(notebook):
         headline, preheader = metadata.get("headline"), metadata.get("preheader", "")
         if isinstance(headline, str) and isinstance(preheader, str) and one_line(headline):
-            return Headline(
-                _cut(headline, HEADLINE_CHARACTERS),
-                _cut(preheader, PREHEADER_CHARACTERS),
-                metadata.get("is_sample") is True,
-            )
+            return Headline(_cut(headline, HEADLINE_CHARACTERS), _cut(preheader, PREHEADER_CHARACTERS))
     return None
 
 

@@ -14,6 +14,7 @@ from pycemaker.i18n import language
 from pycemaker.metrics import METRICS, Metric
 from pycemaker.mongo.database import Database, open_database
 from pycemaker.reports.parameters_cell import check_injected
+from pycemaker.series.demo_samples import one_kind
 from pycemaker.series.period import HISTORY_DAYS, MetricPeriod, Period
 from pycemaker.settings import Settings, load
 from pycemaker.window import Window, days_before, parse_window
@@ -70,7 +71,7 @@ def _read(database: Database, window: Window, settings: Settings) -> Period:
 
     def read(metric: Metric) -> MetricPeriod:
         samples = hour_samples.read_window(metric, window)
-        return MetricPeriod(
+        part = MetricPeriod(
             metric,
             window,
             settings.timezone,
@@ -80,6 +81,7 @@ def _read(database: Database, window: Window, settings: Settings) -> Period:
             summaries.read(metric, days_before(window, HISTORY_DAYS)),
             None if len(samples.current) else absence(store, metric, window.end_utc),
         )
+        return one_kind(part, sample_end)
 
     with ThreadPoolExecutor(_READERS) as pool:
         parts = list(pool.map(read, METRICS))

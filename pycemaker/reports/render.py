@@ -7,7 +7,9 @@ import re
 import textwrap
 from base64 import b64decode
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from functools import cache, partial
+from html import escape
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -26,6 +28,7 @@ from pycemaker.errors import NothingToSend
 from pycemaker.i18n import language
 from pycemaker.i18n.language import _
 from pycemaker.presentation import mail_width
+from pycemaker.presentation.demo_notice import demo_notice
 from pycemaker.reports.headline import read_data_digest, read_headline
 from pycemaker.reports.html_placeholders import put_pictures
 from pycemaker.reports.inline_styles import inline_page
@@ -47,6 +50,7 @@ from pycemaker.reports.picture_cache import PictureCache
 from pycemaker.reports.report_model import Figure, Page
 from pycemaker.reports.sanitize import sanitize_html
 from pycemaker.reports.template_exporter import SandboxedExporter
+from pycemaker.series.demo_samples import Kind, kind_of
 from pycemaker.settings import TEMPLATES
 from pycemaker.window import Window
 
@@ -66,6 +70,7 @@ def render_page(
     templates: Path = TEMPLATES,
     links: Mapping[str, str] = _NO_LINKS,
     public_url: str | None = None,
+    demo_until_utc: datetime | None = None,
 ) -> Page:
     """Mail and page of an executed notebook: its outputs, without code, prompts, stderr and parameters.
 
@@ -81,6 +86,7 @@ def render_page(
         templates: the folder of nbconvert's templates `mail` and `page`.
         links: URLs at the foot, by label.
         public_url: this API as readers reach it; with it the mail links to the page.
+        demo_until_utc: the end of the database's demo samples. Where the window has some, subject and page say so.
 
     Raises:
         NothingToSend: the notebook left neither text nor figure, or cannot be read.
@@ -89,7 +95,8 @@ def render_page(
     headline = read_headline(content)
     own, logo = brand.load(), read_logo(brand.load())
     subject = mail_subject(window, zone, headline.headline if headline else "", name=own.watched)
-    sample = " " + _("(dados de exemplo)") if headline and headline.is_sample else ""
+    notice, is_real = demo_notice(window, zone, demo_until_utc), kind_of(window, demo_until_utc) is Kind.REAL
+    sample = "" if is_real else " " + _("(dados de exemplo)")
     report = _template_variables(
         subject=own.subject_prefix + subject + sample,
         preheader=headline.preheader if headline else i18n.period(window, zone),
@@ -98,6 +105,7 @@ def render_page(
         page_url=f"{public_url}/reports/{report_id}" if public_url and report_id else "",
         notes=list(notes),
         logo=logo.source,
+        demo_notice="" if notice and _shows(content, notice) else notice,
     )
     cut = partial(_showable, content, PictureCache())
     page_url = str(report["page_url"])
@@ -154,6 +162,7 @@ def _template_variables(
     page_url: str = "",
     notes: Sequence[str] = (),
     logo: str = "",
+    demo_notice: str = "",
 ) -> Json:
     """The templates' variable `report`; `left_out` grows as the mail is shortened."""
     return {
@@ -164,6 +173,7 @@ def _template_variables(
         "page_url": page_url,
         "left_out": 0,
         "notes": notes,
+        "demo_notice": demo_notice,
         "brand": brand.load(),
         "logo": logo,
         "language": language.spoken().tag,
@@ -177,6 +187,12 @@ def _load(executed: Path) -> Json:
     except (OSError, ValueError, AttributeError, TypeError, KeyError) as error:
         raise NothingToSend(reason=f"the executed notebook cannot be read ({type(error).__name__})") from None
     return content
+
+
+def _shows(content: Json, sentence: str) -> bool:
+    """True where a cell's HTML has the sentence."""
+    outputs = (output for cell in content.get("cells", []) for output in cell.get("outputs", []))
+    return any(escape(sentence) in "".join(output.get("data", {}).get("text/html", "")) for output in outputs)
 
 
 def _showable(content: Json, converter: PictureCache, limit: int, link: Link | None, *, is_page: bool = False) -> Json:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from html import escape
@@ -15,7 +15,7 @@ import numpy as np
 from pycemaker.i18n.language import _
 from pycemaker.metrics import Metric
 from pycemaker.series import cadence
-from pycemaker.series.batches import Columns, columns_digest, no_columns
+from pycemaker.series.batches import Columns, columns_digest
 from pycemaker.series.cadence import Cadence
 from pycemaker.series.hour_summaries import HOUR_MS, HourSummaries
 from pycemaker.window import Interval, Window, to_epoch_ms, to_iso_text
@@ -136,12 +136,6 @@ class MetricPeriod:
             few.min() if len(few) else 0.0,
         )
         return float(next((step_ms for step_ms in candidates_ms if step_ms > 0), 0.0))
-
-    def after(self, instant_utc: datetime) -> MetricPeriod:
-        """A copy without samples up to an instant, without the previous interval's samples and without history."""
-        first = int(np.searchsorted(self.current.time_ms, to_epoch_ms(instant_utc), side="right"))
-        later = self.current.part(first, len(self.current))
-        return replace(self, current=later, previous=no_columns(), history=None)
 
     def frame(self, index: str | None = None) -> pd.DataFrame:
         """The interval as pandas, a row a sample, oldest first; no row without a sample.

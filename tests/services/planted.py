@@ -188,7 +188,7 @@ def _oddities(quiet: Period) -> Iterator[Period]:
     for until in (
         WINDOW.end_utc,
         WINDOW.start_utc,
-        WINDOW.previous_start_utc + (WINDOW.end_utc - WINDOW.start_utc) * 1.5,
+        *(WINDOW.start_utc + (WINDOW.end_utc - WINDOW.start_utc) * share for share in (0.5, 0.8)),
     ):
         yield replace(quiet, sample_until_utc=until)
     yield period_of(part(DISK, [0.4] * 4320, [0.4] * 4320), part(METRICS[0], [0.4] * 4320, [0.4] * 4320))

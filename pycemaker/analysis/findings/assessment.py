@@ -6,7 +6,7 @@ An all-clear covers assessed metrics alone. A metric that cannot be judged is a 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -118,14 +118,6 @@ def was_just_collected(part: MetricPeriod) -> bool:
     """True if the last sample of a metric that has none in the interval is at most a week older than that."""
     newest_ms = part.absence.newest_ms if part.absence else None
     return newest_ms is not None and newest_ms > to_epoch_ms(part.window.start_utc) - _WEEK_MS
-
-
-def without_made_up(period: Period) -> Period:
-    """The period without made-up samples; as it is where they are most of the interval, as in a demo."""
-    until = period.sample_until_utc
-    if until is None or until - period.window.start_utc > (period.window.end_utc - period.window.start_utc) / 2:
-        return period
-    return replace(period, metrics=tuple(part.after(until) for part in period.metrics))
 
 
 def unassessed(assessments: Sequence[Assessment], in_outage: Collection[Metric]) -> list[Finding]:

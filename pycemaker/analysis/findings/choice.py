@@ -31,7 +31,6 @@ from pycemaker.analysis.findings.assessment import (
     Reason,
     assess,
     unassessed,
-    without_made_up,
 )
 from pycemaker.analysis.findings.critical_time import critical_time, new_high
 from pycemaker.analysis.findings.episodes import Episode, find_episode
@@ -69,9 +68,9 @@ def find(period: Period) -> tuple[Finding, ...]:
     One finding a metric: a stretch that was far from normal says more than a level that moved, that more than its
     critical time, that more than one high reading. A trend and a gap come beside them, as do unassessed metrics.
     Stretches of several metrics at one time are one finding. A comparison of the two intervals is withheld where there
-    is too little of either. Made-up samples count only where they are most of the interval.
+    is too little of either.
     """
-    assessments = assess(without_made_up(period))
+    assessments = assess(period)
     enough = {each.part.metric.id: each for each in assessments if each.readings >= FEWEST_READINGS}
     parts = {name: series(each.part) for name, each in enough.items()}
     comparable = {name: own for name, own in parts.items() if _is_comparable(own, enough[name].coverage)}
@@ -95,7 +94,7 @@ def find(period: Period) -> tuple[Finding, ...]:
 
 def all_clear(period: Period) -> AllClear:
     """The all-clear of a period without a finding: the metrics assessed, and what they were compared with."""
-    return assessment.all_clear(assess(without_made_up(period)))
+    return assessment.all_clear(assess(period))
 
 
 def _outage(assessments: Sequence[Assessment]) -> SampleGap | None:

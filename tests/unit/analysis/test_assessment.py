@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -12,6 +12,7 @@ from pycemaker.analysis.findings.choice import all_clear, find
 from pycemaker.analysis.findings.finding import CRITICAL, WARNING
 from pycemaker.presentation.cadence_sentence import sampling
 from pycemaker.series.batches import no_columns
+from pycemaker.series.demo_samples import one_kind
 from pycemaker.series.period import MetricPeriod
 from tests.services.noise import quiet_period
 from tests.services.periods import WINDOW
@@ -134,9 +135,13 @@ def test_a_collector_that_was_just_started_is_no_all_clear() -> None:
 
 
 def test_made_up_samples_are_nothing_to_compare_with() -> None:
-    until = WINDOW.start_utc + timedelta(hours=1)
-    assert all_clear(replace(QUIET, sample_until_utc=until)).headline == "Ainda não há com que comparar este período"
-    assert all_clear(replace(QUIET, sample_until_utc=WINDOW.end_utc)).headline == "Nada fora do normal em 6 métricas"
+    def judged(until: datetime) -> str:
+        return all_clear(each(QUIET, lambda part: one_kind(part, until))).headline
+
+    assert judged(WINDOW.start_utc) == "Ainda não há com que comparar este período"
+    assert judged(WINDOW.start_utc + timedelta(hours=1)) == "Ainda não há com que comparar este período"
+    assert judged(WINDOW.end_utc - timedelta(hours=1)) == "Nada fora do normal em 6 métricas"
+    assert judged(WINDOW.end_utc) == "Nada fora do normal em 6 métricas"
 
 
 def test_the_distance_of_samples_is_reported_once_and_where_it_differs() -> None:

@@ -42,12 +42,16 @@ def test_the_head_says_how_much_of_the_period_is_made_up() -> None:
     period = period_of(part(CPU, [0.1]))
     notices = [
         visible(tables.heading(replace(period, sample_until_utc=WINDOW.end_utc - timedelta(hours=hours))))
-        for hours in (0, 3, 6, 9)
+        for hours in (0, 2, 3, 6, 9, 12)
     ]
     assert "Dados de exemplo. Todas as amostras deste relatório são inventadas" in notices[0]
-    assert "As amostras até 10/04/2022, 06:43 são inventadas; as seguintes são reais." in notices[1]
-    assert "As amostras do período anterior, com o qual este é comparado, são inventadas" in notices[2]
-    assert "As amostras do período anterior, com o qual este é comparado, são inventadas" in notices[3]
+    assert (
+        "As amostras até 10/04/2022, 07:43 são inventadas; as reais, mais novas, ficam fora das contas." in notices[1]
+    )
+    assert "As amostras até 10/04/2022, 06:43 são inventadas e ficam fora das contas." in notices[2]
+    assert "As amostras até 10/04/2022, 03:43 são inventadas, e nada é comparado com elas." in notices[3]
+    assert "As amostras até 10/04/2022, 00:43 são inventadas, e nada é comparado com elas." in notices[4]
+    assert "inventadas" not in notices[5]
 
 
 def test_the_summary_has_a_row_a_metric_with_headers_on_both_sides() -> None:

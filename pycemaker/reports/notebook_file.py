@@ -40,6 +40,17 @@ def tags_of(cell: Json) -> list[str]:
     return [str(tag) for tag in cell.get("metadata", {}).get("tags") or []]
 
 
+def authored_source(notebook: Json, number: int) -> str:
+    """The source of a cell of an executed notebook by its number, from 1, as its author counts; empty without one.
+
+    Cells that papermill added do not count: the injected parameters, and the note on a failure.
+    """
+    added = {"injected-parameters", "papermill-error-cell-tag"}
+    cells = [cell for cell in notebook["cells"] if added.isdisjoint(tags_of(cell))]
+    source = cells[number - 1]["source"] if 0 < number <= len(cells) else ""
+    return source if isinstance(source, str) else "".join(source)
+
+
 def _converted(path: Path, content: Json) -> Json:
     """The notebook as nbformat 4, every cell with a type, one source text, metadata, and outputs where it is code."""
     try:

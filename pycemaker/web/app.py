@@ -13,6 +13,7 @@ from pycemaker.web.error_handlers import handle_errors, handle_http_error, refus
 from pycemaker.web.middleware import bulkhead
 from pycemaker.web.middleware.access_log import log_requests
 from pycemaker.web.middleware.cors import allow_origins
+from pycemaker.web.middleware.error_pages import show_error_pages
 from pycemaker.web.middleware.in_flight import bound_answers
 from pycemaker.web.middleware.path_spelling import normalize_paths
 from pycemaker.web.middleware.request_bodies import limit_bodies
@@ -20,6 +21,7 @@ from pycemaker.web.middleware.response_cache import cache_responses
 from pycemaker.web.middleware.security_headers import add_security_headers
 from pycemaker.web.routes.home_routes import add_home
 from pycemaker.web.routes.metric_routes import add_metrics
+from pycemaker.web.routes.notebook_routes import add_notebooks
 from pycemaker.web.routes.openapi_routes import add_openapi
 from pycemaker.web.routes.probe_routes import add_probes
 from pycemaker.web.routes.report_routes import add_report
@@ -34,7 +36,8 @@ def create_app(services: Services) -> Any:
     origins = services.settings.cors_origins
     cross_site = CrossSite(services.settings.public_url, origins)
     app = create_routes(services, cross_site)
-    cached = cache_responses(limit_bodies(add_security_headers(app)), services.store.cache_bytes // 8)
+    pages = show_error_pages(app, services.settings.base_path)
+    cached = cache_responses(limit_bodies(add_security_headers(pages)), services.store.cache_bytes // 8)
     bounded = bound_answers(bulkhead.refuse_expired(cached), services.in_flight)
     shared = refuse_preflights(allow_origins(bounded, origins), app, cross_site)
     normalized = normalize_paths(shared, services.settings.base_path, _route_names(app))
@@ -52,6 +55,7 @@ def create_routes(services: Services, cross_site: CrossSite) -> Bottle:
     add_probes(app, services)
     add_openapi(app, services)
     add_stored_reports(app, services)
+    add_notebooks(app, services)
     add_unsubscribe(app, services)
     add_metrics(app, services)
     add_report(app, services)

@@ -6,12 +6,16 @@ Names in a request are compared with a pattern before a lookup: no dot, slash or
 from __future__ import annotations
 
 import html
+import json
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from pycemaker import brand
 from pycemaker.errors import UnknownReport
 from pycemaker.jobs.artifacts import ArtifactStore
-from pycemaker.reports.artifact_names import FIGURES, PAGE
+from pycemaker.reports.artifact_names import EXECUTED_NOTEBOOK, FIGURES, PAGE
+from pycemaker.reports.notebook_file import authored_source
 
 _HEADERS = {
     "X-Robots-Tag": "noindex, nofollow",
@@ -52,6 +56,18 @@ def page(files: ArtifactStore, report_id: str, base_path: str = "") -> bytes:
     content = files.get(check_id(report_id), PAGE)
     folder = f"{html.escape(base_path)}/reports/{report_id}/".encode()
     return _RELATIVE.sub(lambda match: match[1] + folder + match[2], content)
+
+
+def failed_source(files: ArtifactStore, record: Mapping[str, Any]) -> str:
+    """The source of the cell in which the report failed; empty where no cell did or the notebook is gone."""
+    number = record.get("error", {}).get("facts", {}).get("cell", 0)
+    if not number:
+        return ""
+    try:
+        notebook = json.loads(files.get(record["id"], EXECUTED_NOTEBOOK))
+    except UnknownReport:
+        return ""
+    return authored_source(notebook, number)
 
 
 def figure(files: ArtifactStore, report_id: str, name: str) -> bytes:

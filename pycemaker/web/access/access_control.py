@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pycemaker.errors import AskedTooOften, NotAuthenticated, TooManyRequests
+from pycemaker.errors import AskedTooOften, NotAuthenticated, TokenInUrl, TooManyRequests
 from pycemaker.mail.suppressions import inbox
 from pycemaker.settings import Settings
 from pycemaker.web.access import api_token
@@ -64,6 +64,18 @@ class AccessControl:
         if refused is not None:
             raise TooManyRequests(caller=address, retry_after_seconds=refused.retry_after_seconds)
         raise NotAuthenticated(asks_browser=asks_browser)
+
+    def sees_all(self, environ: Mapping[str, Any]) -> bool:
+        """True where the caller may see recipients and messages: `check_token` lets it pass, and `may_see_addresses`.
+
+        Raises:
+            DatabaseUnreachable: the count of wrong tokens is unknown.
+        """
+        try:
+            self.check_token(environ, asks_browser=True)
+        except (NotAuthenticated, TokenInUrl, TooManyRequests):
+            return False
+        return self.may_see_addresses(environ)
 
     def may_see_addresses(self, environ: Mapping[str, Any]) -> bool:
         """True where a caller past `check_token` may see recipients: one with the token, or on this machine."""

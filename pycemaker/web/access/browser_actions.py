@@ -21,7 +21,7 @@ from pycemaker.web.pages import form_page
 from pycemaker.web.wsgi import Application, Environ, StartResponse
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-_FORM_BYTES = 200
+_FORM_BYTES = 4096
 _READING = ("GET", "HEAD", "OPTIONS")
 
 

@@ -83,7 +83,8 @@ def _preflight_headers(environ: Environ, *, is_allowed: bool) -> Headers:
 def _methods(path: str) -> str:
     if path.startswith(REPORT_PREFIX):
         return "GET, POST, OPTIONS"
-    return "GET, HEAD, POST, OPTIONS" if path.startswith(UNSUBSCRIBE_PREFIX) else "GET, HEAD, OPTIONS"
+    is_posted = path == REPORTS_PATH or path.startswith(UNSUBSCRIBE_PREFIX)
+    return "GET, HEAD, POST, OPTIONS" if is_posted else "GET, HEAD, OPTIONS"
 
 
 def _header_names(text: str) -> str:

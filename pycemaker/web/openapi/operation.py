@@ -8,6 +8,7 @@ from typing import Any
 
 from pycemaker import errors
 from pycemaker.web.middleware.bulkhead import HEALTH
+from pycemaker.web.pages.error_page import TITLES
 
 Json = dict[str, Any]
 Kind = type[errors.PycemakerError]
@@ -63,7 +64,6 @@ class Operation:
         body: what it takes as a request body.
         needs_token: whether it asks for the token where one is set.
         path: where it is narrower than the rule, such as `/reports/{report_id}.json`.
-        html_statuses: statuses of errors that a browser gets as a page.
     """
 
     rule: str
@@ -76,7 +76,6 @@ class Operation:
     body: Json | None = None
     needs_token: bool = False
     path: str | None = None
-    html_statuses: Sequence[int] = ()
 
     def entry(self, path_parameters: Sequence[Json], *, with_token: bool) -> Json:
         """The operation as an OpenAPI object."""
@@ -93,8 +92,6 @@ class Operation:
         entry |= {"parameters": parameters} | ({"requestBody": self.body} if self.body else {})
         answers = {str(answer.status): _response(answer) for answer in self.answers}
         entry["responses"] = answers | _error_responses(error_kinds)
-        for status in self.html_statuses:
-            entry["responses"][str(status)]["content"]["text/html"] = {"schema": {"type": "string"}}
         if self.needs_token and with_token:
             entry["security"] = [{"bearer": []}, {"key": []}]
         return entry
@@ -136,4 +133,6 @@ def _error_response(status: int, kinds: Sequence[Kind]) -> Json:
     properties |= {name: ref(name, "schemas/Error/properties") for name in shown}
     schema = {"allOf": [ref("Error"), {"type": "object", "properties": properties}]}
     lines = "\n".join(f"- `{kind.code}`: {kind.sentence}" for kind in kinds)
-    return {"description": lines, "headers": headers, "content": {"application/json": {"schema": schema}}}
+    content: Json = {"application/json": {"schema": schema}}
+    content |= {"text/html": {"schema": {"type": "string"}}} if status in TITLES else {}
+    return {"description": lines, "headers": headers, "content": content}

@@ -134,6 +134,12 @@ OPERATIONS = (
         DATABASE,
     ),
     Operation(
+        "/favicon.ico",
+        "favicon",
+        "The picture that browsers show beside a title",
+        (ResponseSpec(200, "The brand's initial.", {"image/svg+xml": TEXT}, _NO_STORE),),
+    ),
+    Operation(
         "/health",
         "health",
         "Whether the process lives\nNothing is looked at.",

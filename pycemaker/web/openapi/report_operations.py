@@ -10,7 +10,7 @@ from pycemaker.parsing.route_paths import REPORT_RULE, REPORTS_PATH, UNSUBSCRIBE
 from pycemaker.reports.attachments.kinds import KINDS
 from pycemaker.reports.notebook_catalogue import DEFAULT_NOTEBOOK, Notebook
 from pycemaker.reports.parameters import own_parameters
-from pycemaker.web.openapi.components import TEXT, array_of, json_object, query_parameter
+from pycemaker.web.openapi.components import ADDRESS, DATE, TEXT, array_of, json_object, query_parameter
 from pycemaker.web.openapi.operation import DATABASE, Json, Kind, Operation, ResponseSpec, ref
 from pycemaker.web.openapi.read_operations import PAGE
 from pycemaker.web.routes.stored_report_routes import MOST_LISTED
@@ -90,7 +90,18 @@ def _report_operations(notebooks: Sequence[Notebook]) -> list[Operation]:
             "/notebooks",
             "notebooks",
             "The notebooks there are\nEach with its parameters as JSON Schema.",
-            (ResponseSpec(200, "The list.", {"application/json": json_object({"notebooks": array_of(_NOTEBOOK)})}),),
+            (ResponseSpec(200, "The list.", {"application/json": _NOTEBOOKS, **_HTML}, PAGE),),
+            needs_token=True,
+        ),
+        Operation(
+            REPORTS_PATH,
+            "reportByForm",
+            "Ask for a report by a form\nThe forms at `/notebooks` send here; programs use the report route.",
+            (ResponseSpec(303, "It waits.", {"application/json": _ASKED}, {"Location": _LOCATION}),),
+            (*_ERRORS, errors.IdempotencyKeyReused),
+            method="POST",
+            parameters=(ref("Idempotency-Key", "parameters"),),
+            body=_form_body(notebooks),
             needs_token=True,
         ),
     ]
@@ -106,6 +117,20 @@ _NOTEBOOK = json_object(
         "problem": TEXT,
     },
 )
+
+
+_NOTEBOOKS = json_object({"notebooks": array_of(_NOTEBOOK)})
+_ASKED = json_object({"msg": TEXT, "report": json_object({"id": TEXT}), "url": TEXT})
+_LOCATION = ref("Location", "headers")
+
+
+def _form_body(notebooks: Sequence[Notebook]) -> Json:
+    """The form's fields for a program, which sends neither its button nor its token: the report route's parameters."""
+    hours: Json = {"type": "string", "pattern": "^[1-9][0-9]?$"}
+    path: Json = {"date_now": DATE, "time_range": hours, "email_to": {"type": "string", "pattern": f"^{ADDRESS}$"}}
+    own = {each["name"]: each["schema"] for each in _query(notebooks) if each["name"] != "wait"}
+    schema = json_object(path, own)
+    return {"required": True, "content": {"application/x-www-form-urlencoded": {"schema": schema}}}
 
 
 def _query(notebooks: Sequence[Notebook]) -> list[Json]:
@@ -207,7 +232,6 @@ _UNSUBSCRIBE_OPERATIONS = (
         "The page of the link that each mail carries\nShows; does nothing.",
         (ResponseSpec(200, "The page.", _HTML, PAGE),),
         (errors.UnknownLink, *DATABASE),
-        html_statuses=(404,),
     ),
     Operation(
         f"{UNSUBSCRIBE_PREFIX}<token>",

@@ -1,4 +1,4 @@
-"""Small pages in the readers' language: a heading, a message, a form. No script."""
+"""Small pages in the readers' language: a heading, a message, facts, a form, links. No script."""
 
 from __future__ import annotations
 
@@ -38,7 +38,9 @@ def page(
     is_status: bool = False,
     buttons: Sequence[tuple[str, str]] = (),
     fine_print: str = "",
-    link: tuple[str, str] | None = None,
+    details: Sequence[tuple[str, str]] = (),
+    source: str = "",
+    links: Sequence[tuple[str, str]] = (),
 ) -> str:
     """The page. Texts are escaped unless they are Markup.
 
@@ -48,7 +50,9 @@ def page(
         is_status: whether the message is the outcome of what the reader did, which screen readers announce.
         buttons: of a form that posts to the page's own address: value of ACTION and label each, the main one first.
         fine_print: a remark below the form.
-        link: an address and its label.
+        details: a label and a text each, in a list below the message.
+        source: code, shown as it stands.
+        links: an address and its label each.
     """
     return render(
         "form_page.html",
@@ -59,5 +63,7 @@ def page(
         action=ACTION,
         buttons=buttons,
         fine_print=fine_print,
-        link=link,
+        details=details,
+        source=source,
+        links=links,
     )

@@ -13,13 +13,22 @@ from pycemaker import i18n, stats
 from pycemaker.analysis.rates import in_rates
 from pycemaker.cache.sample_store import Store
 from pycemaker.metrics import METRICS, Metric
-from pycemaker.parsing.route_paths import REPORT_PREFIX, REPORT_RULE, template
+from pycemaker.parsing.route_paths import REPORT_PREFIX, REPORT_RULE, REPORTS_PATH, template
 from pycemaker.series.batches import Columns, no_columns
 from pycemaker.series.period import MetricPeriod
 from pycemaker.settings import Settings
 from pycemaker.web.pages import sparkline
 from pycemaker.web.pages.templating import render
 from pycemaker.window import Interval, Window, from_epoch_ms, to_iso_text, to_wall_text
+
+LINKS = (
+    ("/notebooks", "Pedir um relatório", "os notebooks que há, cada um com um formulário"),
+    (REPORTS_PATH, "Relatórios", "os que já foram pedidos, e como cada um vai"),
+    ("/openapi.json", "OpenAPI", "todas as rotas, para gerar clientes"),
+    ("/metrics", "Métricas deste serviço", "no formato do Prometheus"),
+    ("/ready", "Estado", "o que está pronto para atender, e o que falta"),
+)
+"""Paths, labels and what is there."""
 
 _HOUR = timedelta(hours=1)
 
@@ -86,6 +95,7 @@ def index(overview: Overview) -> dict[str, Any]:
                 "/{metric}/{date_now}/{time_range}",
                 "/{metric}/{date_start}",
                 template(REPORT_RULE),
+                *(path for path, _, _ in LINKS),
             )
         ],
         "metrics": [
@@ -119,8 +129,14 @@ def page(overview: Overview, settings: Settings) -> str:
         report_url=f"{settings.own_url}{REPORT_PREFIX}now/6/{settings.email_from or 'voce@exemplo.com'}",
         sender=settings.email_from if settings.mails else "",
         example=to_wall_text(overview.now_utc, overview.zone),
+        links=LINKS,
         base_path=overview.base_path,
     )
+
+
+def favicon() -> str:
+    """The brand's initial on its colour, as SVG."""
+    return render("favicon.svg")
 
 
 def _interval_link(hour: LastHour, overview: Overview) -> str | None:
@@ -138,7 +154,8 @@ def _tail_link(hour: LastHour, overview: Overview) -> str | None:
 
 def _card(hour: LastHour, overview: Overview) -> dict[str, Any]:
     """A metric's card, for the template."""
-    card: dict[str, Any] = {"label": hour.metric.label, "has_samples": hour.end_utc is not None}
+    metric, has_samples = hour.metric, hour.end_utc is not None
+    card: dict[str, Any] = {"label": metric.label, "collection": metric.collection, "has_samples": has_samples}
     if hour.end_utc is None:
         return card
     period = in_rates(MetricPeriod(hour.metric, Window(hour.end_utc, 1), overview.zone, hour.samples, no_columns()))

@@ -70,7 +70,7 @@ def _row(record: Mapping[str, Any], zone: ZoneInfo, base_path: str) -> dict[str,
     state = record["state"]
     return {
         "asked_at": i18n.clock(datetime.fromisoformat(record["asked_at"]), zone, "dd/MM/yyyy HH:mm:ss"),
-        "page_url": f"{base_path}{REPORTS_PATH}/{record['id']}" if "subject" in record else "",
+        "page_url": f"{base_path}{REPORTS_PATH}/{record['id']}",
         "title": record.get("subject") or record["notebook"],
         "reason": record["reason"],
         "recipients": record["recipients"],

@@ -46,7 +46,7 @@ def outcome(body: Mapping[str, Any], base_path: str) -> str:
         body: the answer that a program gets.
         base_path: under which readers reach this API.
     """
-    report_id = body.get("report", {}).get("id") if "error" not in body and "url" not in body else None
+    report_id = body.get("report_id") or body.get("report", {}).get("id")
     label = _("Abrir a página do relatório")
-    link = (f"{base_path}{REPORTS_PATH}/{quote(report_id)}", label) if report_id else None
-    return form_page.page(body["msg"], "", link=link)
+    links = [(f"{base_path}{REPORTS_PATH}/{quote(report_id)}", label)] if report_id else []
+    return form_page.page(body["msg"], "", links=links)

@@ -1,4 +1,4 @@
-"""The route `/`."""
+"""The routes `/` and `/favicon.ico`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pycemaker.web.services import Services
 
 
 def add_home(app: Bottle, services: Services) -> None:
-    """Add `/`: a page for a browser, an index for a program."""
+    """Add `/`, a page for a browser and an index for a program, and the picture that browsers ask for."""
 
     @app.get("/")  # type: ignore[untyped-decorator]
     def home_page() -> bytes:
@@ -19,3 +19,9 @@ def add_home(app: Bottle, services: Services) -> None:
             response.content_type = "text/html; charset=utf-8"
             return home.page(overview, services.settings).encode()
         return json_response(home.index(overview))
+
+    @app.get("/favicon.ico")  # type: ignore[untyped-decorator]
+    def favicon() -> bytes:
+        response.content_type = "image/svg+xml"
+        response.set_header("Cache-Control", "max-age=86400")
+        return home.favicon().encode()

@@ -1,9 +1,8 @@
-"""The report route: from a request to a job, and from the job's result to the answer. The list of notebooks."""
+"""The report route: from a request to a job, and from the job's result to the answer."""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
 from contextlib import nullcontext
 from typing import Any
 
@@ -31,14 +30,7 @@ EXTRA_WAIT_SECONDS = 10.0
 
 
 def add_report(app: Bottle, services: Services) -> None:
-    """Add the route that makes a report, and the list of notebooks."""
-
-    @app.get("/notebooks")  # type: ignore[untyped-decorator]
-    def notebooks() -> bytes:
-        services.access_control.check_token(request.environ)
-        base_path = services.settings.base_path
-        listed = [each | _under(base_path, each) for each in notebook_catalogue.listing(services.notebooks)]
-        return json_response({"notebooks": listed})
+    """Add the route that makes a report."""
 
     def confirm_page(date_now: str, time_range: str, email_to: str) -> bytes:
         _, report_request = _read_request(services, date_now, time_range, email_to)
@@ -56,7 +48,7 @@ def add_report(app: Bottle, services: Services) -> None:
     def report(date_now: str, time_range: str, email_to: str) -> bytes:
         waits, report_request = _read_request(services, date_now, time_range, email_to)
         report_id, seconds = (
-            _submit(services, report_request),
+            submit(services, report_request),
             services.settings.report_timeout_seconds + EXTRA_WAIT_SECONDS,
         )
         with services.report_service.waiters.slot(report_id) if waits else nullcontext(False) as may_wait:
@@ -68,11 +60,6 @@ def add_report(app: Bottle, services: Services) -> None:
     def no_report(**_path: str) -> None:
         """A HEAD makes no report."""
         raise HTTPError(405, Allow="GET, POST")
-
-
-def _under(base_path: str, entry: Mapping[str, Any]) -> dict[str, str]:
-    """The notebook's `url` below the base path; nothing where it has none."""
-    return {"url": f"{base_path}{entry['url']}"} if "url" in entry else {}
 
 
 def _read_request(services: Services, date_now: str, time_range: str, email_to: str) -> tuple[bool, ReportRequest]:
@@ -92,7 +79,14 @@ def _html(page: str) -> bytes:
     return page.encode()
 
 
-def _submit(services: Services, report_request: ReportRequest) -> str:
+def read_form_request(services: Services, given: RequestParameters) -> ReportRequest:
+    """The report request of a form whose fields are the report route's parameters, those of its path included."""
+    given.texts.pop(form_page.ACTION, None)
+    date_now, time_range, email_to = (str(given.pop(name, "")) for name in ("date_now", "time_range", "email_to"))
+    return _report_request(services, date_now, time_range, email_to.replace(" ", ""), given)
+
+
+def submit(services: Services, report_request: ReportRequest) -> str:
     """Enqueue the report, or find the same one; its id. Only an enqueued one counts for the limits."""
     submission = services.report_service.submission(report_request, idempotency_key(request))
     if same_id := services.report_service.find_duplicate(submission):

@@ -17,7 +17,7 @@ from pycemaker.reports.artifact_names import EXECUTED_NOTEBOOK, MESSAGE
 from pycemaker.web import stored_report
 from pycemaker.web.access.redaction import redact_addresses
 from pycemaker.web.error_handlers import json_response
-from pycemaker.web.pages import report_list
+from pycemaker.web.pages import form_page, report_list, report_state
 from pycemaker.web.pages.home import prefers_html
 from pycemaker.web.request_parameters import query
 from pycemaker.web.services import Services
@@ -25,6 +25,9 @@ from pycemaker.window import parse_instant
 
 MOST_LISTED = 200
 """Reports on one page of the list."""
+
+REFRESH_SECONDS = 3
+"""The time after which a browser asks again for a report that is being made."""
 
 _COUNT = re.compile(r"\d{1,9}", re.ASCII)
 
@@ -55,7 +58,7 @@ def add_stored_reports(app: Bottle, services: Services) -> None:
         report_id, dot, ending = name.partition(".")
         stored_report.check_id(report_id)
         if not dot:
-            return _stored(stored_report.page(files, report_id, base_path), "text/html; charset=utf-8")
+            return _page(services, report_id)
         answer = _ENDINGS.get(ending)
         if answer is None:
             raise UnknownReport
@@ -65,6 +68,27 @@ def add_stored_reports(app: Bottle, services: Services) -> None:
     @app.get(REPORTS_PATH + "/<report_id>/figures/<name>")  # type: ignore[untyped-decorator]
     def stored_figure(report_id: str, name: str) -> bytes:
         return _stored(stored_report.figure(files, report_id, name), "image/png")
+
+
+def _page(services: Services, report_id: str) -> bytes:
+    """The report's page; for a browser the state of a report that has none."""
+    files, base_path = services.report_service.files, services.settings.base_path
+    try:
+        return _stored(stored_report.page(files, report_id, base_path), "text/html; charset=utf-8")
+    except UnknownReport:
+        if not prefers_html(request.environ.get("HTTP_ACCEPT", "")):
+            raise
+    entry = services.report_service.job_store.get(report_id)
+    record, is_whole = report_result.record(entry), services.access_control.sees_all(request.environ)
+    record = record if is_whole else redact_addresses(record)
+    source = stored_report.failed_source(files, record) if is_whole else ""
+    page = report_state.page(record, services.settings.timezone, base_path, is_whole=is_whole, source=source)
+    response.content_type = "text/html; charset=utf-8"
+    for name, text in form_page.headers(page).items():
+        response.set_header(name, text)
+    if report_result.is_open(entry):
+        response.set_header("Refresh", str(REFRESH_SECONDS))
+    return page.encode()
 
 
 def _record(services: Services, report_id: str) -> bytes:

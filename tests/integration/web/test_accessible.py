@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from playwright.sync_api import Browser
 
 import server
 from pycemaker.cache.sample_store import Store
+from pycemaker.errors import NotebookFailed
 from pycemaker.mail.suppressions import RECIPIENT, Suppression
 from pycemaker.mail.unsubscribe import Subscription
 from pycemaker.mongo import embedded
@@ -50,10 +52,24 @@ PAIRS = """() => {
 }"""
 """Every pair of a text's colour and the first opaque one behind it, with a text that has it."""
 
+FAILED = "Zm9vYmFyYmF6cXV4LV9hYg"
 OF_PAGES = ("landmark-one-main", "region")
 """Rules that a mail is not held to: it stands in a mail program's page, which has the landmarks."""
 
-SHOWN = ["home", "reports", "leave", "left", "mail", "page", "preview", "capacity mail", "capacity page"]
+SHOWN = [
+    "home",
+    "reports",
+    "notebooks",
+    "error",
+    "failed",
+    "leave",
+    "left",
+    "mail",
+    "page",
+    "preview",
+    "capacity mail",
+    "capacity page",
+]
 
 
 @pytest.fixture(scope="module")
@@ -65,13 +81,17 @@ def sites(mongod: embedded.EmbeddedMongod) -> Iterator[dict[str, Site]]:
     report, capacity = (sample_report(url, folder / name, name) for name in ("report", "capacity"))
     database = Database(url)
     report_service = service_of(database, {})
-    for number, state in enumerate(("sent", "refused", "failed")):
+    failed = NotebookFailed(cell=1, exception="KeyError", reason="KeyError: 'hora'").to_facts()
+    notebook = {"cells": [{"cell_type": "code", "metadata": {}, "source": "table['hora']" * 20}]}
+    report_service.files.put(FAILED, {"executed.ipynb": json.dumps(notebook).encode()})
+    for report_id, state in (("0", "sent"), ("1", "refused"), (FAILED, "failed")):
         report_service.enqueue(
-            ReportRequest(str(number), Path("report.ipynb"), Window(END, 6), ("a@b.com",)),
+            ReportRequest(report_id, Path("report.ipynb"), Window(END, 6), ("a@b.com",)),
             submit(state),
             claimed=True,
         )
-        report_service.job_store.finish(str(number), state, subject="CPU acima do normal")
+        more = {"error": failed} if report_id == FAILED else {"subject": "CPU acima do normal"}
+        report_service.job_store.finish(report_id, state, **more)
     client = Client(server.create_app(Services(from_mapping({}), Store(database), report_service, clock=lambda: END)))
 
     def home(path: str) -> tuple[int, dict[str, str], bytes]:
@@ -83,6 +103,9 @@ def sites(mongod: embedded.EmbeddedMongod) -> Iterator[dict[str, Site]]:
     yield {
         "home": home,
         "reports": lambda _path: home("/reports"),
+        "notebooks": lambda _path: home("/notebooks"),
+        "error": lambda _path: home("/reports/unknown"),
+        "failed": lambda _path: home(f"/reports/{FAILED}"),
         "leave": html_site(unsubscribe_page.page(subscription, "Relatório do período", ())),
         "left": html_site(unsubscribe_page.page(subscription, "Relatório do período", (gone,))),
         "mail": mail_site(report.made.page),
@@ -110,7 +133,7 @@ def test_axe_finds_nothing_wrong(browser: Browser, sites: dict[str, Site], what:
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("what", ["home", "reports", "leave", "left"])
+@pytest.mark.parametrize("what", ["home", "reports", "notebooks", "error", "failed", "leave", "left"])
 def test_on_a_telephone_nothing_wrong_is_found_and_nothing_is_beyond_the_edge(
     browser: Browser, sites: dict[str, Site], what: str, dark: bool
 ) -> None:

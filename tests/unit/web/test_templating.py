@@ -22,7 +22,15 @@ RECORD = {"id": SCRIPT, "state": SCRIPT, "notebook": SCRIPT, "subject": SCRIPT, 
 @pytest.mark.parametrize(
     "html",
     [
-        form_page.page(SCRIPT, SCRIPT, buttons=[(SCRIPT, SCRIPT)], fine_print=SCRIPT, link=(SCRIPT, SCRIPT)),
+        form_page.page(
+            SCRIPT,
+            SCRIPT,
+            buttons=[(SCRIPT, SCRIPT)],
+            fine_print=SCRIPT,
+            details=[(SCRIPT, SCRIPT)],
+            source=SCRIPT,
+            links=[(SCRIPT, SCRIPT)],
+        ),
         report_list.page([RECORD], SCRIPT, SAO_PAULO, SCRIPT),
         unsubscribe_page.page(Subscription(SCRIPT, "report"), SCRIPT, ()),
         send_page.question(ReportRequest("1", Path("report.ipynb"), WINDOW, (SCRIPT,)), SCRIPT, SAO_PAULO),

@@ -1,0 +1,38 @@
+"""The page at `/notebooks`: each report that can be requested, with a form that asks for it. No script."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pycemaker.errors import NotebookUnusable
+from pycemaker.parsing.route_paths import REPORTS_PATH
+from pycemaker.reports.attachments.kinds import KINDS
+from pycemaker.reports.notebook_catalogue import DEFAULT_NOTEBOOK, Notebook
+from pycemaker.reports.parameters import own_parameters
+from pycemaker.settings import Settings
+from pycemaker.web.pages.form_page import ACTION
+from pycemaker.web.pages.templating import render
+
+ASK = "pedir"
+"""The value of each form's button."""
+
+TOKEN = "api_token"  # noqa: S105 - a field's name
+"""The field of the token: a form cannot send it in a header."""
+
+
+def page(notebooks: Sequence[Notebook | NotebookUnusable], settings: Settings) -> str:
+    """The list for a person; its forms post to `/reports`. An unusable notebook has its problem, and no form."""
+    usable = [each for each in notebooks if isinstance(each, Notebook)]
+    usable.sort(key=lambda each: each.name != DEFAULT_NOTEBOOK)
+    return render(
+        "notebook_list.html",
+        notebooks=[(each, [(own.name, own.schema()) for own in own_parameters(each.parameters)]) for each in usable],
+        problems=[each.facts for each in notebooks if not isinstance(each, Notebook)],
+        action=f"{settings.base_path}{REPORTS_PATH}",
+        button=(ACTION, ASK),
+        token_field=TOKEN if settings.api_token else "",
+        email=settings.email_from or "",
+        most_hours=settings.max_range_hours,
+        attachments=KINDS,
+        base_path=settings.base_path,
+    )

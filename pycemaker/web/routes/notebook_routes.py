@@ -1,0 +1,60 @@
+"""The routes `/notebooks`, which lists the reports there are, and POST `/reports`, which its forms send to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from bottle import Bottle, HTTPResponse, request, response
+
+from pycemaker.parsing.route_paths import REPORTS_PATH
+from pycemaker.reports import notebook_catalogue
+from pycemaker.web import response_bodies
+from pycemaker.web.access.browser_actions import ActionPolicy
+from pycemaker.web.error_handlers import JSON, json_response
+from pycemaker.web.pages import form_page, notebook_list, send_page
+from pycemaker.web.pages.home import prefers_html
+from pycemaker.web.request_parameters import parameters
+from pycemaker.web.routes.report_routes import read_form_request, submit
+from pycemaker.web.services import Services
+
+
+def add_notebooks(app: Bottle, services: Services) -> None:
+    """Add the list of notebooks, and the route that its forms post to."""
+    base_path = services.settings.base_path
+
+    @app.get("/notebooks")  # type: ignore[untyped-decorator]
+    def notebooks() -> bytes:
+        services.access_control.check_token(request.environ, asks_browser=True)
+        if prefers_html(request.environ.get("HTTP_ACCEPT", "")):
+            page = notebook_list.page(notebook_catalogue.every_notebook(services.notebooks), services.settings)
+            return _html(page)
+        listed = [each | _under(base_path, each) for each in notebook_catalogue.listing(services.notebooks)]
+        return json_response({"notebooks": listed})
+
+    def refused_page(body: dict[str, Any]) -> bytes:
+        return _html(send_page.outcome(body, base_path))
+
+    @app.post(REPORTS_PATH, acts=ActionPolicy(result_page=refused_page))  # type: ignore[untyped-decorator]
+    def request_by_form() -> HTTPResponse:
+        given = parameters(request)
+        if token := str(given.pop(notebook_list.TOKEN, "")):
+            request.environ["HTTP_X_API_KEY"] = token.encode().decode("latin-1")
+        services.access_control.check_token(request.environ)
+        report_id = submit(services, read_form_request(services, given))
+        url = f"{base_path}{REPORTS_PATH}/{report_id}"
+        body = {"msg": "O relatório foi pedido.", "report": {"id": report_id}, "url": url}
+        return HTTPResponse(response_bodies.json_bytes(body), 303, {"Content-Type": JSON, "Location": url})
+
+
+def _under(base_path: str, entry: Mapping[str, Any]) -> dict[str, str]:
+    """The notebook's `url` below the base path; nothing where it has none."""
+    return {"url": f"{base_path}{entry['url']}"} if "url" in entry else {}
+
+
+def _html(page: str) -> bytes:
+    """A page whose form may send its origin, without which its POST would be refused."""
+    response.content_type = "text/html; charset=utf-8"
+    for name, text in form_page.headers(page, referrer="same-origin").items():
+        response.set_header(name, text)
+    return page.encode()

@@ -8,6 +8,7 @@ from functools import lru_cache
 REPORT_PREFIX = "/report/"
 REPORT_RULE = REPORT_PREFIX + "<date_now>/<time_range>/<email_to>"
 REPORTS_PATH = "/reports"
+NOTEBOOKS_PATH = "/notebooks"
 UNSUBSCRIBE_PREFIX = "/unsubscribe/"
 
 

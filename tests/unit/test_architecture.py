@@ -51,6 +51,7 @@ ALONE = {
         "pycemaker.web.routes.home_routes",
         "pycemaker.web.routes.stored_report_routes",
         "pycemaker.web.routes.metric_routes",
+        "pycemaker.web.routes.notebook_routes",
         "pycemaker.web.routes.openapi_routes",
         "pycemaker.web.routes.report_routes",
         "pycemaker.web.error_handlers",

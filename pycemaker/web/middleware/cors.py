@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from pycemaker.parsing import origins
-from pycemaker.parsing.route_paths import REPORT_PREFIX, REPORTS_PATH, UNSUBSCRIBE_PREFIX
+from pycemaker.parsing.route_paths import NOTEBOOKS_PATH, REPORT_PREFIX, REPORTS_PATH, UNSUBSCRIBE_PREFIX
 from pycemaker.web.wsgi import Application, Environ, StartResponse
 
 Headers = list[tuple[str, str]]
@@ -83,7 +83,7 @@ def _preflight_headers(environ: Environ, *, is_allowed: bool) -> Headers:
 def _methods(path: str) -> str:
     if path.startswith(REPORT_PREFIX):
         return "GET, POST, OPTIONS"
-    is_posted = path == REPORTS_PATH or path.startswith(UNSUBSCRIBE_PREFIX)
+    is_posted = path.startswith((f"{NOTEBOOKS_PATH}/", UNSUBSCRIBE_PREFIX))
     return "GET, HEAD, POST, OPTIONS" if is_posted else "GET, HEAD, OPTIONS"
 
 

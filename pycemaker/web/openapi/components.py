@@ -72,6 +72,7 @@ def path_parameter(name: str, rule: str, settings: Settings) -> Json:
             "description": f"Whom to mail, {MOST_RECIPIENTS} addresses at most, by commas or semicolons; each has"
             " 254 characters at most, 64 of them before the @.",
         },
+        "notebook": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,40}$", "description": "A name out of /notebooks."},
         "report_id": TOKEN | {"description": "The unguessable id that the report's answer and its mail name."},
         "token": {"type": "string", "pattern": "^[A-Za-z0-9_.-]+$", "description": "What the link in a mail ends in."},
     }

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pycemaker import errors
-from pycemaker.parsing.route_paths import REPORT_RULE, REPORTS_PATH, UNSUBSCRIBE_PREFIX
+from pycemaker.parsing.route_paths import NOTEBOOKS_PATH, REPORT_RULE, REPORTS_PATH, UNSUBSCRIBE_PREFIX
 from pycemaker.reports.attachments.kinds import KINDS
 from pycemaker.reports.notebook_catalogue import DEFAULT_NOTEBOOK, Notebook
 from pycemaker.reports.parameters import own_parameters
@@ -94,9 +94,9 @@ def _report_operations(notebooks: Sequence[Notebook]) -> list[Operation]:
             needs_token=True,
         ),
         Operation(
-            REPORTS_PATH,
+            f"{NOTEBOOKS_PATH}/<notebook>",
             "reportByForm",
-            "Ask for a report by a form\nThe forms at `/notebooks` send here; programs use the report route.",
+            "Ask for a notebook's report by its form\nThe page at `/notebooks` has it; programs use the report route.",
             (ResponseSpec(303, "It waits.", {"application/json": _ASKED}, {"Location": _LOCATION}),),
             (*_ERRORS, errors.IdempotencyKeyReused),
             method="POST",
@@ -128,7 +128,7 @@ def _form_body(notebooks: Sequence[Notebook]) -> Json:
     """The form's fields for a program, which sends neither its button nor its token: the report route's parameters."""
     hours: Json = {"type": "string", "pattern": "^[1-9][0-9]?$"}
     path: Json = {"date_now": DATE, "time_range": hours, "email_to": {"type": "string", "pattern": f"^{ADDRESS}$"}}
-    own = {each["name"]: each["schema"] for each in _query(notebooks) if each["name"] != "wait"}
+    own = {each["name"]: each["schema"] for each in _query(notebooks) if each["name"] not in ("wait", "notebook")}
     schema = json_object(path, own)
     return {"required": True, "content": {"application/x-www-form-urlencoded": {"schema": schema}}}
 

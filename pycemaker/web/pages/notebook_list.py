@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pycemaker.errors import NotebookUnusable
-from pycemaker.parsing.route_paths import REPORTS_PATH
+from pycemaker.parsing.route_paths import NOTEBOOKS_PATH
 from pycemaker.reports.attachments.kinds import KINDS
 from pycemaker.reports.notebook_catalogue import DEFAULT_NOTEBOOK, Notebook
 from pycemaker.reports.parameters import own_parameters
@@ -21,14 +21,14 @@ TOKEN = "api_token"  # noqa: S105 - a field's name
 
 
 def page(notebooks: Sequence[Notebook | NotebookUnusable], settings: Settings) -> str:
-    """The list for a person; its forms post to `/reports`. An unusable notebook has its problem, and no form."""
+    """The list for a person; each form posts to its notebook's path. An unusable one has its problem instead."""
     usable = [each for each in notebooks if isinstance(each, Notebook)]
     usable.sort(key=lambda each: each.name != DEFAULT_NOTEBOOK)
     return render(
         "notebook_list.html",
         notebooks=[(each, [(own.name, own.schema()) for own in own_parameters(each.parameters)]) for each in usable],
         problems=[each.facts for each in notebooks if not isinstance(each, Notebook)],
-        action=f"{settings.base_path}{REPORTS_PATH}",
+        action=f"{settings.base_path}{NOTEBOOKS_PATH}",
         button=(ACTION, ASK),
         token_field=TOKEN if settings.api_token else "",
         email=settings.email_from or "",

@@ -1,4 +1,4 @@
-"""The routes `/notebooks`, which lists the reports there are, and POST `/reports`, which its forms send to."""
+"""The routes `/notebooks`, which lists the reports there are, and `/notebooks/<notebook>`, which its forms post to."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from bottle import Bottle, HTTPResponse, request, response
 
-from pycemaker.parsing.route_paths import REPORTS_PATH
+from pycemaker.parsing.route_paths import NOTEBOOKS_PATH, REPORTS_PATH
 from pycemaker.reports import notebook_catalogue
 from pycemaker.web import response_bodies
 from pycemaker.web.access.browser_actions import ActionPolicy
@@ -23,7 +23,7 @@ def add_notebooks(app: Bottle, services: Services) -> None:
     """Add the list of notebooks, and the route that its forms post to."""
     base_path = services.settings.base_path
 
-    @app.get("/notebooks")  # type: ignore[untyped-decorator]
+    @app.get(NOTEBOOKS_PATH)  # type: ignore[untyped-decorator]
     def notebooks() -> bytes:
         services.access_control.check_token(request.environ, asks_browser=True)
         if prefers_html(request.environ.get("HTTP_ACCEPT", "")):
@@ -35,13 +35,13 @@ def add_notebooks(app: Bottle, services: Services) -> None:
     def refused_page(body: dict[str, Any]) -> bytes:
         return _html(send_page.outcome(body, base_path))
 
-    @app.post(REPORTS_PATH, acts=ActionPolicy(result_page=refused_page))  # type: ignore[untyped-decorator]
-    def request_by_form() -> HTTPResponse:
+    @app.post(f"{NOTEBOOKS_PATH}/<notebook>", acts=ActionPolicy(result_page=refused_page))  # type: ignore[untyped-decorator]
+    def request_by_form(notebook: str) -> HTTPResponse:
         given = parameters(request)
         if token := str(given.pop(notebook_list.TOKEN, "")):
             request.environ["HTTP_X_API_KEY"] = token.encode().decode("latin-1")
         services.access_control.check_token(request.environ)
-        report_id = submit(services, read_form_request(services, given))
+        report_id = submit(services, read_form_request(services, notebook, given))
         url = f"{base_path}{REPORTS_PATH}/{report_id}"
         body = {"msg": "O relatório foi pedido.", "report": {"id": report_id}, "url": url}
         return HTTPResponse(response_bodies.json_bytes(body), 303, {"Content-Type": JSON, "Location": url})

@@ -79,9 +79,10 @@ def _html(page: str) -> bytes:
     return page.encode()
 
 
-def read_form_request(services: Services, given: RequestParameters) -> ReportRequest:
-    """The report request of a form whose fields are the report route's parameters, those of its path included."""
+def read_form_request(services: Services, notebook: str, given: RequestParameters) -> ReportRequest:
+    """The report request of a notebook's form: fields are the report route's parameters, those of its path included."""
     given.texts.pop(form_page.ACTION, None)
+    given.texts["notebook"] = notebook
     date_now, time_range, email_to = (str(given.pop(name, "")) for name in ("date_now", "time_range", "email_to"))
     return _report_request(services, date_now, time_range, email_to.replace(" ", ""), given)
 

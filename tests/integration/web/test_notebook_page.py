@@ -47,7 +47,7 @@ def post(client: Client, headers: dict[str, str] | None = None, **fields: str) -
         "date_now": "now",
         "acao": "pedir",
     }
-    return client.ask("POST", "/reports", body=urlencode(given | fields), content_type=FORM, **(headers or {}))
+    return client.ask("POST", "/notebooks/report", body=urlencode(given | fields), content_type=FORM, **(headers or {}))
 
 
 def test_each_notebook_has_a_form_with_its_parameters(
@@ -60,7 +60,7 @@ def test_each_notebook_has_a_form_with_its_parameters(
     assert "form-action 'self'" in page.headers["Content-Security-Policy"]
     assert "O &lt;b&gt;meu&lt;/b&gt;" in html
     assert 'name="time_range" type="number" min="1" max="744" value="12"' in html
-    assert 'name="limit" value="0.9" type="number" step="any" min="0.0" max="1.0"' in html
+    assert 'name="limit" value="0.9" type="number" step="any" min="0" max="1"' in html
     assert '<option value="true" selected>sim</option><option value="false">não</option>' in html
     assert "broken" in html
     assert "API_TOKEN" not in html

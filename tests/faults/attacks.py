@@ -44,13 +44,13 @@ def asking(served: ServerProcess) -> Iterator[None]:
 
 
 @contextmanager
-def repeated(served: ServerProcess, request: bytes) -> Iterator[None]:
-    """Four threads that send it again and again; a `%d` in it is another number each time."""
+def repeated(served: ServerProcess, request: bytes, source: str = "127.0.0.1") -> Iterator[None]:
+    """Four threads that send it from this address again and again; a `%d` in it is another number each time."""
     count = iter(range(10**9))
 
     def send(over: threading.Event) -> None:
         while not over.is_set():
-            with suppress(OSError), _connected(served) as connection:
+            with suppress(OSError), _connected(served, source) as connection:
                 connection.sendall(request.replace(b"%d", str(next(count)).encode()))
                 connection.recv(65536)
             over.wait(PAUSE_SECONDS)
@@ -152,5 +152,5 @@ def _threads(count: int, work: Callable[[threading.Event], None]) -> Iterator[No
             thread.join()
 
 
-def _connected(served: ServerProcess) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", served.port), timeout=30)
+def _connected(served: ServerProcess, source: str = "127.0.0.1") -> socket.socket:
+    return socket.create_connection(("127.0.0.1", served.port), timeout=30, source_address=(source, 0))

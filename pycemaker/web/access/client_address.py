@@ -55,6 +55,12 @@ def client_address(environ: Mapping[str, Any], trusted: Sequence[Network]) -> st
     return _text_of(callers.pop() if len(callers) == 1 else peer)
 
 
+def is_trusted_peer(environ: Mapping[str, Any], trusted: Sequence[Network]) -> bool:
+    """True where the request's connection is a trusted proxy's."""
+    peer = _parse(environ.get("REMOTE_ADDR") or "")
+    return peer is not None and _is_among(peer, trusted)
+
+
 def is_local(environ: Mapping[str, Any], trusted: Sequence[Network] = ()) -> bool:
     """True where the request comes from this machine, and through no proxy.
 

@@ -1,9 +1,11 @@
 """Limits of request bodies: in size, in number and in time.
 
 Granian reads a body without a timeout, on the thread that asks for it: a body that never comes would hold a thread for
-as long as its client likes. Here another thread reads, and the answering one waits for it for some seconds. A late
-body is a 408. On Linux its client is disconnected, which ends the reading too; elsewhere the reading keeps its slot,
-and no more threads than there are slots can be lost.
+as long as its client likes. Here another thread reads, and the answering one waits for it. On Linux the client of a
+late body is disconnected, which ends the reading, and answered with 408. Elsewhere, and where the peer is a trusted
+proxy, whose connections carry others' requests, both threads wait until the client or the proxy goes; no more than
+there are slots can be lost. A request must not be answered before its reading has ended: Granian then waits for that
+with the interpreter's lock in its hand, and the whole server with it.
 """
 
 from __future__ import annotations
@@ -11,14 +13,16 @@ from __future__ import annotations
 import io
 import threading
 import time
-from collections import Counter, deque
-from collections.abc import Iterable
-from concurrent.futures import Future
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, wait
 from concurrent.futures import TimeoutError as NotYet
+from contextlib import contextmanager
 from typing import Any
 
 from pycemaker.errors import BodyTooLarge, BodyTooSlow, TooManyBodies
-from pycemaker.web.middleware.write_timeout import end_incomplete_request
+from pycemaker.web.access.client_address import Network, client_address, is_trusted_peer
+from pycemaker.web.middleware.write_timeout import end_late_requests
 from pycemaker.web.wsgi import Application, Environ, StartResponse
 
 LONGEST_BYTES = 256 * 1024
@@ -26,10 +30,16 @@ BODIES = 16
 """Bodies read at a time, of all clients together."""
 
 BODIES_PER_CLIENT = 4
-"""The same for one address, so that it leaves some to others."""
+"""The same for one client, so that it leaves some to others."""
 
 SECONDS = 5.0
 """The seconds that a body may take; that of a form or of some JSON comes with the request's head."""
+
+
+_LOOK_SECONDS = 0.5
+
+Peer = tuple[str, int]
+"""The address of a connection, and the port that it is connected to."""
 
 
 class BodySlots:
@@ -38,32 +48,37 @@ class BodySlots:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._held: Counter[str] = Counter()
-        self._disconnects: deque[tuple[str, float]] = deque(maxlen=4 * BODIES)
+        self._late: list[tuple[Peer | None, float]] = []
 
-    def take(self, address: str) -> None:
-        """Take a slot for a client at this address.
+    def take(self, client: str) -> None:
+        """Take a slot for this client.
 
         Raises:
-            TooManyBodies: all are taken, or BODIES_PER_CLIENT by this address.
+            TooManyBodies: all are taken, or BODIES_PER_CLIENT by this client.
         """
         with self._lock:
-            if self._held.total() >= BODIES or self._held[address] >= BODIES_PER_CLIENT:
+            if self._held.total() >= BODIES or self._held[client] >= BODIES_PER_CLIENT:
                 raise TooManyBodies(retry_after_seconds=1)
-            self._held[address] += 1
+            self._held[client] += 1
 
-    def release(self, address: str) -> None:
-        """Give a slot back. An address without slots leaves no entry behind."""
+    def release(self, client: str) -> None:
+        """Give a slot back. A client without slots leaves no entry behind."""
         with self._lock:
-            self._held[address] -= 1
+            self._held[client] -= 1
             self._held += Counter()
 
-    def note_disconnect(self, address: str) -> None:
-        """Note that a connection of this address was ended, perhaps with others of it that waited for a body."""
-        self._disconnects.append((address, time.monotonic()))
+    @contextmanager
+    def late(self, peer: Peer | None, began: float) -> Iterator[None]:
+        """While a late body of this peer is waited for, whose request began at this instant of the monotonic clock."""
+        self._late.append((peer, began))
+        try:
+            yield
+        finally:
+            self._late.remove((peer, began))
 
-    def was_disconnected(self, address: str, began: float) -> bool:
-        """True where one was since `began`, of the monotonic clock."""
-        return any(each == address and cut >= began for each, cut in list(self._disconnects))
+    def late_of(self, peer: Peer) -> list[float]:
+        """The instants of `late` of this peer."""
+        return [began for each, began in list(self._late) if each == peer]
 
 
 class Body:
@@ -71,17 +86,24 @@ class Body:
 
     Args:
         given: the server's own `wsgi.input`, whose `read` may take for ever.
-        peer: the client's address, and the port that it is connected to.
+        client: the client's address, which a proxy may have named.
+        peer: the connection's; None where late ones stay connected.
         length_bytes: as the client says; None where it does not.
         slots: of all bodies.
         seconds: how long a reading may take.
     """
 
     def __init__(
-        self, given: Any, peer: tuple[str, int], length_bytes: int | None, slots: BodySlots, seconds: float = SECONDS
+        self,
+        given: Any,
+        client: str,
+        peer: Peer | None,
+        length_bytes: int | None,
+        slots: BodySlots,
+        seconds: float = SECONDS,
     ) -> None:
         self._given = given
-        self._address, self._port = peer
+        self._client, self._peer = client, peer
         self._length_bytes = length_bytes
         self._slots = slots
         self._seconds = seconds
@@ -92,7 +114,7 @@ class Body:
 
         Raises:
             BodyTooLarge: it has more than LONGEST_BYTES, or says so.
-            BodyTooSlow: it is not complete in time.
+            BodyTooSlow: it is not complete in time; raised when its reading has ended.
             TooManyBodies: too many others are being read.
         """
         if self._whole is None:
@@ -104,21 +126,27 @@ class Body:
             raise BodyTooLarge(limit_bytes=LONGEST_BYTES)
         if self._length_bytes == 0:
             return b""
-        self._slots.take(self._address)
+        self._slots.take(self._client)
         coming, began = Future[bytes](), time.monotonic()
         threading.Thread(target=self._take, args=(coming,), daemon=True, name="body").start()
         try:
             body = coming.result(self._seconds)
         except NotYet:
-            self._slots.note_disconnect(self._address)
-            end_incomplete_request(self._address, self._port, began)
+            self._end_late(coming, began)
             raise BodyTooSlow(limit_seconds=self._seconds) from None
         if len(body) > LONGEST_BYTES:
             raise BodyTooLarge(limit_bytes=LONGEST_BYTES)
-        is_cut = self._slots.was_disconnected(self._address, began)  # of no length the end shows nothing
-        if is_cut if self._length_bytes is None else len(body) < self._length_bytes:
-            raise BodyTooSlow(limit_seconds=self._seconds)  # its client hung up, or was disconnected
+        if len(body) < (self._length_bytes or 0):
+            raise BodyTooSlow(limit_seconds=self._seconds)  # its client hung up
         return body
+
+    def _end_late(self, coming: Future[bytes], began: float) -> None:
+        """Wait until the reading has ended, having it ended by disconnecting the client where that may be."""
+        with self._slots.late(self._peer, began):
+            while not coming.done():
+                if self._peer:
+                    end_late_requests(*self._peer, self._slots.late_of(self._peer))
+                wait([coming], _LOOK_SECONDS)
 
     def _take(self, coming: Future[bytes]) -> None:
         try:
@@ -127,18 +155,20 @@ class Body:
         except Exception as error:  # noqa: BLE001 - the waiting thread raises it
             coming.set_exception(error)
         finally:
-            self._slots.release(self._address)
+            self._slots.release(self._client)
 
 
-def limit_bodies(application: Application, seconds: float = SECONDS) -> Application:
-    """The application, with request bodies limited in size, number and time."""
+def limit_bodies(application: Application, trusted: Sequence[Network] = (), seconds: float = SECONDS) -> Application:
+    """The application, with request bodies limited in size, number and time; `trusted` proxies name their clients."""
     slots = BodySlots()
 
     def bounded(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        peer, length = (environ.get("REMOTE_ADDR") or "", int(environ["SERVER_PORT"])), environ.get("CONTENT_LENGTH")
+        address, length = environ.get("REMOTE_ADDR") or "", environ.get("CONTENT_LENGTH")
+        peer = None if is_trusted_peer(environ, trusted) else (address, int(environ["SERVER_PORT"]))
         is_chunked = "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower()
         length_bytes = None if is_chunked else _length(length)
-        environ["wsgi.input"] = Body(environ["wsgi.input"], peer, length_bytes, slots, seconds)
+        client = client_address(environ, trusted) if length_bytes != 0 else ""
+        environ["wsgi.input"] = Body(environ["wsgi.input"], client, peer, length_bytes, slots, seconds)
         return application(environ, start_response)
 
     return bounded

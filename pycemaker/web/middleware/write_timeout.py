@@ -23,7 +23,7 @@ import stat
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,9 @@ _INFO = struct.Struct("=8x36x3I")
 
 _SENT = struct.Struct("=120xQ16xI")
 """`tcp_info` up to the bytes that were acknowledged, and those that wait to be sent."""
+
+Connections = set[tuple[int, Any]]
+"""Connections by descriptor, and the client's address and port."""
 
 BytesRead = dict[tuple[int, Any], int]
 """The bytes that clients have acknowledged, by the connection's descriptor and the client's address and port."""
@@ -111,10 +114,8 @@ def _disconnect_slow(before: BytesRead, now: BytesRead, *, is_full: bool) -> Non
     least = LEAST_BYTES if is_full else 1
     slow = sorted((now[each] - before[each], each) for each in now.keys() & before.keys())
     slow = [(read_bytes, each) for read_bytes, each in slow if read_bytes < least]
-    for _, (descriptor, peer) in slow[: len(slow) - (0 if is_full else MOST_STALLED)]:
-        with contextlib.suppress(OSError), _socket_of(descriptor) as connection:
-            if connection.getpeername() == peer:  # the kernel reuses descriptors of closed connections
-                connection.shutdown(socket.SHUT_RDWR)
+    for _, each in slow[: len(slow) - (0 if is_full else MOST_STALLED)]:
+        _shut(each, socket.SHUT_RDWR)
 
 
 def _bytes_read(port: int) -> BytesRead:
@@ -130,27 +131,38 @@ def _bytes_read(port: int) -> BytesRead:
     return bytes_read
 
 
-def end_incomplete_request(address: str, port: int, began: float) -> None:
-    """Stop reading from connections of this address whose request began at `began` and has no answer yet.
+def end_late_requests(address: str, port: int, begun: Sequence[float]) -> None:
+    """Stop reading from the connections of the requests of this address that wait for their bodies for too long.
 
-    The request can still be answered. Another request of the same address that began within 3 s of it, and has waited
-    as long, looks the same and ends too. Does nothing on systems other than Linux.
+    They can still be answered. Where other requests of the address look the same, none is ended: once those have their
+    answers, another call does it. Does nothing on systems other than Linux.
 
     Args:
         address: the client's.
         port: the server's.
-        began: the request's start by the monotonic clock, seconds.
+        begun: the start of each of the requests by the monotonic clock, seconds.
     """
     if not hasattr(socket, "TCP_INFO") or not _DESCRIPTORS.is_dir():
         return
-    for each in list(_DESCRIPTORS.iterdir()):
-        with contextlib.suppress(OSError), _socket_of(int(each.name)) as connection:
-            if _waits_for_client(connection, address, port, (time.monotonic() - began) * 1000):
-                connection.shutdown(socket.SHUT_RD)
+    waiting: Connections = set()
+    for descriptor in [int(each.name) for each in _DESCRIPTORS.iterdir()]:
+        with contextlib.suppress(OSError), _socket_of(descriptor) as connection:
+            if _is_ip(connection) and connection.getsockname()[1] == port and connection.getpeername()[0] == address:
+                now = time.monotonic()
+                if any(_may_wait(connection, (now - began) * 1000) for began in begun):
+                    waiting.add((descriptor, connection.getpeername()))
+    if len(waiting) <= len(begun):
+        for each in waiting:
+            _shut(each, socket.SHUT_RD)
 
 
-def _waits_for_client(connection: socket.socket, address: str, port: int, elapsed_ms: float) -> bool:
-    if not _is_ip(connection) or connection.getsockname()[1] != port or connection.getpeername()[0] != address:
-        return False
+def _may_wait(connection: socket.socket, elapsed_ms: float) -> bool:
+    """True where its request may have begun so long ago, and has no answer yet."""
     sent_ms, _, received_ms = _INFO.unpack_from(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 192))
     return bool(sent_ms >= elapsed_ms - _TOLERANCE_MS and received_ms <= elapsed_ms + _BEFORE_MS)
+
+
+def _shut(connection: tuple[int, Any], how: int) -> None:
+    with contextlib.suppress(OSError), _socket_of(connection[0]) as own:
+        if own.getpeername() == connection[1]:  # the kernel reuses descriptors of closed connections
+            own.shutdown(how)

@@ -96,7 +96,7 @@ def _scratch_database(
 def _fill(url: str, cases: list[HardInterval]) -> None:
     database = Database(url)
     try:
-        with tqdm(desc="  writing the cases", unit=" documents", unit_scale=True, leave=False) as bar:
+        with tqdm(desc="  writing the cases", unit=" documents", unit_scale=True, leave=False, disable=None) as bar:
 
             def on_progress(done: int, total: int) -> None:
                 bar.total = total

@@ -187,10 +187,11 @@ def _save(report_id: str, files: ArtifactStore, names: list[str], wanted: str) -
 
 
 class _ProgressBar:
-    """Shows a report's stages as one bar: a step for each cell, and one for each stage after it."""
+    """Shows a report's stages on a terminal as one bar: a step for each cell, and one for each stage after it."""
 
     def __init__(self) -> None:
-        self._bar = tqdm(total=0, leave=False, bar_format="  {desc:<10} {bar:30} {n_fmt}/{total_fmt}  {elapsed}")
+        form = "  {desc:<10} {bar:30} {n_fmt}/{total_fmt}  {elapsed}"
+        self._bar = tqdm(total=0, leave=False, bar_format=form, disable=None)
         self._bar.set_description_str("starting")
 
     def __enter__(self) -> _ProgressBar:

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from pycemaker.parsing.route_paths import REPORT_PREFIX, REPORTS_PATH
+from pycemaker.reports.artifact_names import FIGURES
 from pycemaker.telemetry.request_ids import REQUEST_ID, request_id_from
 from pycemaker.web.wsgi import Application, Environ, StartResponse, loggable
 
@@ -39,7 +40,7 @@ def log_requests(application: Application) -> Application:
         environ["wsgi.errors"] = nowhere
 
         def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
-            if status[0] == "5" or environ["PATH_INFO"].startswith(_LOGGED):
+            if status[0] == "5" or _is_logged(environ["PATH_INFO"]):
                 _log_answer(environ, status, perf_counter() - began, exc_info)
             headers = [*headers, ("X-Request-Id", request_id)]
             return start_response(status, headers, exc_info) if exc_info else start_response(status, headers)
@@ -47,6 +48,11 @@ def log_requests(application: Application) -> Application:
         return application(environ, start)
 
     return identified
+
+
+def _is_logged(path: str) -> bool:
+    """True for the paths of reports, but for their figures: each page would bring a dozen lines."""
+    return path.startswith(_LOGGED) and f"/{FIGURES}" not in path
 
 
 def _log_answer(environ: Environ, status: str, seconds: float, exc_info: Any) -> None:

@@ -47,15 +47,20 @@ if TYPE_CHECKING:
         summary,
         translated,
         trust,
+        what_changed,
     )
     from pycemaker.presentation.figures import course, criticity_shares
     from pycemaker.presentation.figures.canvas import picture
+    from pycemaker.presentation.figures.style import style
+    from pycemaker.presentation.formatting import clock, reading
     from pycemaker.reports.read_period import read_period
 
 _HOMES = {
     "pycemaker.analysis.capacity": ("review",),
     "pycemaker.presentation.figures": ("course", "criticity_shares"),
     "pycemaker.presentation.figures.canvas": ("picture",),
+    "pycemaker.presentation.figures.style": ("style",),
+    "pycemaker.presentation.formatting": ("clock", "reading"),
     "pycemaker.metrics": ("CPU", "DISK", "HTTP_FAIL", "METRICS", "RAM", "REQUEST_COUNT", "RESPONSE_TIME"),
     "pycemaker.reports.read_period": ("read_period",),
     "pycemaker.presentation.display": (
@@ -71,6 +76,7 @@ _HOMES = {
         "summary",
         "translated",
         "trust",
+        "what_changed",
     ),
 }
 
@@ -86,6 +92,7 @@ __all__ = [
     "capacity_section",
     "capacity_summary",
     "changes",
+    "clock",
     "course",
     "criticity_shares",
     "figure",
@@ -94,11 +101,14 @@ __all__ = [
     "others",
     "picture",
     "read_period",
+    "reading",
     "review",
     "section",
+    "style",
     "summary",
     "translated",
     "trust",
+    "what_changed",
 ]
 
 
@@ -107,3 +117,8 @@ def __getattr__(name: str) -> Any:
         if name in names:
             return getattr(importlib.import_module(module), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """The names for cells, which Jupyter offers after `pycemaker.`."""
+    return list(__all__)

@@ -13,6 +13,7 @@ from importlib import import_module
 COMMANDS = {
     "serve": ("serve_command.add", "serve the API, as python server.py does"),
     "report": ("report_command.add", "make a report and mail it, as the route /report does, without the server"),
+    "new": ("new_command.add", "make a notebook of your own to start from"),
     "preview": (
         "preview_command.add",
         "show the mail of a notebook as in Gmail, Outlook, on a phone and in dark mode",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_datetime, get_timezone_name
@@ -44,7 +44,7 @@ def days_back(how_many: int) -> str:
     return days_of(how_many)
 
 
-def clock(instant_utc: datetime, zone: ZoneInfo, pattern: str) -> str:
+def clock(instant_utc: datetime, zone: tzinfo, pattern: str) -> str:
     """An aware instant on the wall of `zone`, in a CLDR pattern such as `dd/MM HH:mm`."""
     return str(format_datetime(instant_utc, pattern, tzinfo=zone, locale=spoken().locale))
 

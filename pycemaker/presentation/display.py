@@ -6,6 +6,7 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from pycemaker import brand
+from pycemaker.analysis.findings.change import Change, change
 from pycemaker.analysis.findings.choice import MOST_FINDINGS, find
 from pycemaker.analysis.rates import in_rates
 from pycemaker.i18n.language import _
@@ -43,6 +44,14 @@ def changes(period: Period) -> None:
     """Show the findings, the most important first. The first one becomes the mail's subject and its preview."""
     findings = _find(period)
     _show(tables.findings(findings, period), "findings", {"pycemaker": mail_head(findings, period)})
+
+
+def what_changed(period: Period) -> tuple[Change, ...]:
+    """The findings that `changes` shows, as values; none where nothing is out of the ordinary.
+
+    `pandas.DataFrame(what_changed(period))` has a row a change.
+    """
+    return tuple(change(finding, period.zone) for finding in _find(period))
 
 
 def trust(period: Period) -> None:

@@ -232,7 +232,7 @@ def _wide(readings: Mapping[str, pd.Series[float]]) -> pd.DataFrame:
     import pandas as pd
 
     once = {name: own[~own.index.duplicated(keep="last")] for name, own in readings.items()}
-    return pd.concat(once, axis=1).sort_index()
+    return pd.concat(once, axis=1, sort=True)
 
 
 def _html_table(window: Window, parts: Iterable[MetricPeriod]) -> str:

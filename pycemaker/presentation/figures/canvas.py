@@ -62,9 +62,9 @@ MORE_SIGNS = {
 }
 """Fonts that matplotlib draws the signs of that `FONT` lacks, by what they are; a colour emoji font is none of them."""
 
-_FONT_POINTS = FONT_PIXELS * 72 / _CSS_DPI
+FONT_POINTS = FONT_PIXELS * 72 / _CSS_DPI
 _THEME: dict[Any, Any] = {
-    "font.size": _FONT_POINTS,
+    "font.size": FONT_POINTS,
     "text.parse_math": False,
     "lines.solid_capstyle": "round",
 }
@@ -199,7 +199,7 @@ class Sheet:
         """The drawn width of a text, in CSS pixels."""
         from matplotlib.font_manager import FontProperties
 
-        font = FontProperties(family=list(font_families()), weight=weight, size=_FONT_POINTS)
+        font = FontProperties(family=list(font_families()), weight=weight, size=FONT_POINTS)
         renderer = self._canvas.get_renderer()  # type: ignore[no-untyped-call]
         return float(renderer.get_text_width_height_descent(text, font, False)[0]) / _SHARPNESS
 

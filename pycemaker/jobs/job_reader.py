@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from datetime import UTC, datetime
 
+from bson.codec_options import CodecOptions, DatetimeConversion
 from pymongo import ASCENDING, DESCENDING, IndexModel, WriteConcern
 from pymongo.collection import Collection
 
@@ -15,6 +16,12 @@ from pycemaker.jobs.job_updates import now_minus
 from pycemaker.mongo.database import Database, one_exchange
 
 COLLECTION = "reports"
+_EPOCH, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
+_CODEC = CodecOptions[JobDocument](
+    tz_aware=True, datetime_conversion=DatetimeConversion.DATETIME_AUTO, unicode_decode_error_handler="replace"
+)
+"""Reads what others wrote into `reports` too: instants beyond Python's, and texts that are no UTF-8."""
+
 _IS_TEXT = {"$type": "string"}
 _INDEXES = [
     IndexModel([("due_at", ASCENDING)], partialFilterExpression={"due_at": {"$type": "date"}}),
@@ -53,7 +60,7 @@ class JobReader:
 
     def newest(self, count: int, before: datetime | None = None) -> list[JobDocument]:
         """The latest jobs by `asked_at`, newest first; those before an instant."""
-        query = {"asked_at": {"$lt": before}} if before else {}
+        query = {"asked_at": {"$gte": _EPOCH, "$lt": before or _LATEST}}
         with one_exchange():
             self._ensure_indexes()
             return list(self._reports.find(query).sort("asked_at", DESCENDING).limit(count))
@@ -107,7 +114,7 @@ class JobReader:
     @property
     def _reports(self) -> Collection[JobDocument]:
         concern = WriteConcern(w="majority", j=True, wtimeout=5000)
-        return self._database[COLLECTION].with_options(write_concern=concern)
+        return self._database[COLLECTION].with_options(codec_options=_CODEC, write_concern=concern)
 
     def _ensure_indexes(self) -> None:
         if not self._indexed.is_set():

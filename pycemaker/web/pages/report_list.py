@@ -12,6 +12,7 @@ from pycemaker import errors, i18n
 from pycemaker.jobs import states
 from pycemaker.parsing.route_paths import REPORTS_PATH
 from pycemaker.web.pages.templating import render
+from pycemaker.window import to_iso_text
 
 STATE_NAMES = {
     states.QUEUED: "na fila",
@@ -46,11 +47,11 @@ def summary(record: Mapping[str, Any], base_path: str = "") -> dict[str, Any]:
     return named | {"url": f"{base_path}{REPORTS_PATH}/{record['id']}.json", "reason": reason}
 
 
-def next_page(records: Sequence[Mapping[str, Any]], count: int, base_path: str = "") -> str | None:
-    """The URL of the next page; None after the last one."""
-    if len(records) != count:
+def next_page(jobs: Sequence[Mapping[str, Any]], count: int, base_path: str = "") -> str | None:
+    """The URL of the page after the one of these jobs; None after the last one."""
+    if len(jobs) != count:
         return None
-    return f"{base_path}{REPORTS_PATH}?limit={count}&before={quote(records[-1]['asked_at'])}"
+    return f"{base_path}{REPORTS_PATH}?limit={count}&before={quote(to_iso_text(jobs[-1]['asked_at']))}"
 
 
 def page(records: Sequence[Mapping[str, Any]], next_url: str | None, zone: ZoneInfo, base_path: str = "") -> str:
@@ -58,14 +59,13 @@ def page(records: Sequence[Mapping[str, Any]], next_url: str | None, zone: ZoneI
     return render(
         "report_list.html",
         zone=zone.key,
-        rows=[_row(record, zone, base_path) for record in records],
-        state_names=STATE_NAMES,
+        rows=[row(record, zone, base_path) for record in records],
         next_url=next_url,
         base_path=base_path,
     )
 
 
-def _row(record: Mapping[str, Any], zone: ZoneInfo, base_path: str) -> dict[str, Any]:
+def row(record: Mapping[str, Any], zone: ZoneInfo, base_path: str = "") -> dict[str, Any]:
     """A report's row, for the template."""
     state = record["state"]
     return {
@@ -73,9 +73,16 @@ def _row(record: Mapping[str, Any], zone: ZoneInfo, base_path: str) -> dict[str,
         "page_url": f"{base_path}{REPORTS_PATH}/{record['id']}",
         "title": record.get("subject") or record["notebook"],
         "reason": record["reason"],
-        "recipients": record["recipients"],
-        "state": state,
+        "recipients": [
+            {"address": each["address"], "other_state": "" if each["state"] == state else _name(each["state"])}
+            for each in record["recipients"]
+        ],
+        "state": _name(state),
         "kind": "good" if state in _GOOD else "bad" if state in _BAD else "open",
         "duration": i18n.decimal(record["seconds"], 1) + " s" if record["seconds"] else i18n.NOTHING,
         "record_url": record["url"],
     }
+
+
+def _name(state: str) -> str:
+    return STATE_NAMES.get(state, state)

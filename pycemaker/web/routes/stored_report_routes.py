@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable
 from datetime import datetime
@@ -20,6 +21,7 @@ from pycemaker.web.error_handlers import json_response
 from pycemaker.web.pages import form_page, report_list, report_state
 from pycemaker.web.pages.home import prefers_html
 from pycemaker.web.request_parameters import query
+from pycemaker.web.response_bodies import json_bytes
 from pycemaker.web.services import Services
 from pycemaker.window import parse_instant
 
@@ -29,6 +31,10 @@ MOST_LISTED = 200
 REFRESH_SECONDS = 3
 """The time after which a browser asks again for a report that is being made."""
 
+_ODD = (ValueError, TypeError, LookupError, AttributeError)
+"""Raised for a document of `reports` that somebody else wrote, or changed."""
+
+_log = logging.getLogger(__name__)
 _COUNT = re.compile(r"\d{1,9}", re.ASCII)
 
 
@@ -45,8 +51,8 @@ def add_stored_reports(app: Bottle, services: Services) -> None:
         services.access_control.check_token(request.environ, asks_browser=True)
         count, before = _paging(query(request), services)
         entries = job_store.newest(count, before)
-        records = [report_list.summary(_visible_record(services, entry), base_path) for entry in entries]
-        next_url = report_list.next_page(records, count, base_path)
+        records = [record for entry in entries if (record := _summary(services, entry))]
+        next_url = report_list.next_page(entries, count, base_path)
         response.set_header("Cache-Control", "no-store")
         if prefers_html(request.environ.get("HTTP_ACCEPT", "")):
             response.content_type = "text/html; charset=utf-8"
@@ -91,8 +97,24 @@ def _page(services: Services, report_id: str) -> bytes:
     return page.encode()
 
 
+def _summary(services: Services, entry: JobDocument) -> dict[str, Any] | None:
+    """The job in the list; None for a document that is no job's."""
+    try:
+        record = report_list.summary(_visible_record(services, entry), services.settings.base_path)
+        json_bytes(record)
+        report_list.row(record, services.settings.timezone)
+    except _ODD as error:
+        _log.warning("the document %.80r in reports is no report (%s)", entry["_id"], type(error).__name__)
+        return None
+    return record
+
+
 def _record(services: Services, report_id: str) -> bytes:
-    body = json_response({"report": _visible_record(services, services.report_service.job_store.get(report_id))})
+    entry = services.report_service.job_store.get(report_id)
+    try:
+        body = json_response({"report": _visible_record(services, entry)})
+    except _ODD:
+        raise UnknownReport from None
     response.set_header("Cache-Control", "no-store")
     return body
 

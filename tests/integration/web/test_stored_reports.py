@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
+from bson import Binary, DatetimeMS, Decimal128, Regex, Timestamp
+from bson.codec_options import CodecOptions
 
 import server
 from pycemaker import brand
@@ -13,9 +18,11 @@ from pycemaker.jobs.report_service import ReportService
 from pycemaker.mongo.database import Database
 from pycemaker.settings import from_mapping
 from pycemaker.web.services import Services
+from tests.services.rendered import put_rendered
 from tests.services.report_service import service_of
 from tests.services.wsgi import Client
 
+TOKEN = {"x_api_key": "a-token"}
 ID = "Zm9vYmFyYmF6cXV4LV9hYg"
 
 
@@ -56,6 +63,43 @@ def test_a_stored_report_is_a_page_that_runs_nothing_and_is_not_indexed(client: 
     assert answer.body.decode() == (
         f'<a href="/reports/{ID}/figures/cpu.png"><img src="/reports/{ID}/figures/cpu.png" alt="x"></a> figures/cpu.png'
     )
+
+
+ASKED = datetime(2100, 1, 1, tzinfo=UTC)
+ODD: list[dict[str, Any]] = [
+    {},
+    {"recipients": "x"},
+    {"recipients": [{"address": 1}]},
+    {"asked_at": Timestamp(1, 1)},
+    {"asked_at": Regex("x")},
+    {"asked_at": DatetimeMS(2**50)},
+    {"seconds": "x"},
+    {"stage_seconds": {"x": "y"}},
+    {"state": ["sent"]},
+    {"error": {"kind": "NotebookFailed"}},
+    {"error": 1},
+    {"ended_at": DatetimeMS(2**50)},
+    {"subject": Decimal128("1")},
+    {"parameters": {"x": Binary(b"x")}},
+]
+
+
+@pytest.mark.parametrize("accept", ["application/json", "text/html"])
+def test_a_document_that_somebody_else_wrote_takes_no_report_off_the_list(
+    client: Client, report_service: ReportService, database: Database, accept: str
+) -> None:
+    put_rendered(report_service, ID, "ana@example.com")
+    whole = report_service.job_store.get(ID)
+    odd = [{**(whole if fields else {}), "asked_at": ASKED, **fields, "_id": n} for n, fields in enumerate(ODD)]
+    database["reports"].with_options(CodecOptions(tz_aware=True)).insert_many(
+        [{name: value for name, value in each.items() if not name.endswith("_key")} for each in odd]
+    )
+    answer = client.get("/reports", accept=accept, **TOKEN)
+    assert answer.status == 200
+    assert answer.body.count(f"/reports/{ID}.json".encode()) == 1
+    first = client.get("/reports?limit=1", **TOKEN)
+    assert first.status == 200
+    assert json.loads(first.body)["next"] is not None
 
 
 def test_the_brand_s_logo_is_the_only_picture_from_elsewhere(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:

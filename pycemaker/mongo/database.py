@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 import threading
 import time
@@ -23,6 +24,7 @@ from pycemaker.mongo import caller_deadline, embedded
 from pycemaker.mongo.circuit_breaker import CircuitBreaker
 from pycemaker.mongo.error_translation import from_pymongo, from_topology
 from pycemaker.mongo.single_flight import SingleFlight
+from pycemaker.parsing.hosts import parse_host
 
 ANSWER_SECONDS = 2.0
 """Bound of one exchange with MongoDB, waiting for a server included."""
@@ -194,9 +196,10 @@ def _check(url: str) -> None:
     path = url.partition("://")[2].partition("?")[0].partition("/")[2]
     if "@" in path or "." in path:  # the rest of a password with a /, or `database.collection`
         raise InvalidSettings(problems=[_URL_FORM])
-    if url.startswith("mongodb+srv://"):
-        return
     try:
+        if url.startswith("mongodb+srv://"):
+            parse_host(re.split("[/?]", url.removeprefix("mongodb+srv://"))[0].rpartition("@")[2])
+            return
         parse_uri(url)
         pymongo.MongoClient(url, connect=False).close()
     except (PyMongoError, OSError, ValueError) as error:

@@ -7,12 +7,13 @@ import re
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from pycemaker.errors import InvalidAddress
+from pycemaker.parsing.hosts import parse_host
 from pycemaker.parsing.origins import parse_origin
 
 _BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]", re.ASCII)
@@ -115,7 +116,19 @@ def web_url(text: str) -> str:
     """An http or https URL without slashes at its end."""
     if not re.fullmatch(r"https?://[^\s/\"<>]+[^\s\"<>]*", text):
         raise ValueError(text)
+    _check_authority(text)
     return text.rstrip("/")
+
+
+def _check_authority(text: str) -> None:
+    """Raise ValueError for a URL without a host, or with brackets or a port that no client takes."""
+    url = urlsplit(text)
+    host = (url.hostname or "").removesuffix(".")
+    if "[" in url.netloc or ":" in host:
+        IPv6Address(host)
+    else:
+        parse_host(host)
+    url.port  # noqa: B018 - a property that raises
 
 
 def public_url(text: str) -> str:

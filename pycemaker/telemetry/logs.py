@@ -7,6 +7,7 @@ them: plain, escaped, quoted for a URL, in base64.
 from __future__ import annotations
 
 import base64
+import html
 import json
 import logging
 import re
@@ -29,6 +30,7 @@ GRANIAN: dict[str, Any] = {"handlers": {}, "loggers": {"_granian": {"handlers": 
 """Granian's own lines go where all others go, instead of to standard output."""
 
 _MASK = "***"
+_PERCENT = re.compile("%[0-9A-F]{2}")
 _NAME = "pycemaker"
 _CREDENTIALS = re.compile(r"\b([a-z][a-z0-9+.-]{0,30}://)[^\s/@\"']+@", re.IGNORECASE)
 _CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160), 0x2028, 0x2029) if code != 9}
@@ -67,7 +69,12 @@ def secret_parts(secret: str) -> Iterable[str]:
 
 def _shapes(text: str) -> Iterable[str]:
     escaped = (json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1], repr(text)[1:-1])
-    return (text, *escaped, quote(text, safe=""), quote_plus(text), base64.b64encode(text.encode()).decode())
+    markup = html.escape(text)
+    in_html = (markup, html.escape(text, quote=False), markup.replace("&quot;", "&#34;").replace("&#x27;", "&#39;"))
+    quoted = {quote(text, safe=""), quote(text), quote_plus(text), quote_plus(text, safe="/")}
+    lower = (_PERCENT.sub(lambda match: match[0].lower(), each) for each in quoted)
+    in_base64 = (encode(text.encode()).decode() for encode in (base64.b64encode, base64.urlsafe_b64encode))
+    return (text, *escaped, *in_html, *quoted, *lower, *in_base64)
 
 
 class Formatter(logging.Formatter):

@@ -34,7 +34,8 @@ def test_nothing_set_gives_the_defaults_of_the_contract(tmp_path: Path) -> None:
      ("FIREBASE_SETTINGS", "{not json"), ("FIREBASE_SETTINGS", '{"project_id": "x", "client_email": "x", "private_key": 1}'), ("FIREBASE_SETTINGS", "{\"a\":" * 100_000), ("PUBLIC_URL", "http://host:99999"), ("PUBLIC_URL", "http://host:abc"), ("FIREBASE_SETTINGS", "{}"), ("FIREBASE_BUCKET", "a/b"),
      ("TIMEZONE", "Mars/Olympus"), ("TIMEZONE", "../../etc/passwd"), ("TIMEZONE", "America"), ("REPORT_LANGUAGE", "fr"), ("REPORT_LANGUAGE", "../en"),
      ("REPORT_RECIPIENTS", "a@b.c, nonsense"), ("REPORT_TIMEOUT_SECONDS", "0"), ("PUBLIC_URL", "ftp://x"),
-     ("DASHBOARD_URL", "javascript:alert(1)"), ("CORS_ORIGINS", "panel.example.com"), ("MAX_RANGE_HOURS", "-1"), ("CACHE_MB", "1.5"),
+     ("DASHBOARD_URL", "javascript:alert(1)"),
+     *((name, url) for name in ("DASHBOARD_URL", "PUBLIC_URL") for url in ("http://[x", "http://é[/", "http://[v1.x]/", "https://]", "http://a:b/", "http://:80/", "http://a..b/")), ("CORS_ORIGINS", "panel.example.com"), ("MAX_RANGE_HOURS", "-1"), ("CACHE_MB", "1.5"),
      ("LOG_FORMAT", "xml"), ("DEFAULT_MAX_POINTS", "1"), ("DEFAULT_MAX_POINTS", "10001"), ("REPORT_RECIPIENTS", "é@b.com"), ("REPORT_RECIPIENTS", ";"), ("PORT", "0"), ("PORT", "5000.5"), ("HOST", "a b")],
 )  # fmt: skip
 def test_a_wrong_value_is_named_with_what_it_takes_and_not_shown(name: str, text: str, tmp_path: Path) -> None:

@@ -204,6 +204,10 @@ def test_the_start_says_what_a_reader_may_not(guarded: GuardedMongod, opened: li
     [
         "mongodb://ana:p@ss/word@127.0.0.1:27017/pycemaker",
         "mongodb+srv://ana:p@ss/word@cluster.example.com/pycemaker",
+        "mongodb+srv://[x/pycemaker",
+        "mongodb+srv://cluster.example.com:27017/pycemaker",
+        "mongodb+srv://",
+        "mongodb://[x/pycemaker",
         "mongodb://127.0.0.1/pycemaker.cpu_usage",
     ],
 )

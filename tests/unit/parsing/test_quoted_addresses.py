@@ -27,6 +27,14 @@ def masked(text: str) -> str:
         ("bob@[192.0.2.1]", "b***@[192.0.2.1]"),
         ("bounce-bob=example.org@lists.example.com", "b***@lists.example.com"),
         ("mailbox bob at example.com is full", "mailbox b***@example.com is full"),
+        ("user <BOB AT EXAMPLE.COM>", "user <B***@EXAMPLE.COM>"),
+        ("user bob arroba example ponto com", "user b***@example ponto com"),
+        ("recipient bob_at_example.com", "recipient b***@example.com"),
+        ("bob @ example.com, bob@ example.com", "b***@example.com, b***@example.com"),
+        ("bob(@)example(.)com", "b***@example(.)com"),
+        ("bob%2540example.com", "b***@example.com"),
+        ("bob&#64example.com", "b***@example.com"),
+        (r"bob\u{40}example.com, bob\U00000040example.com", "b***@example.com, b***@example.com"),
     ],
 )
 def test_every_spelling_is_masked(said: str, shown: str) -> None:

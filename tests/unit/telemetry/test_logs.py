@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 import logging
 import re
@@ -10,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from urllib.parse import quote, quote_plus
 
+import markupsafe
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -47,7 +49,10 @@ def test_secrets_are_masked_in_every_shape(text: str) -> None:
 
 @given(st.text(min_size=SHORTEST_SECRET).filter(lambda secret: "*" not in secret))
 def test_whatever_a_secret_is_made_of_it_does_not_come_through(secret: str) -> None:
-    for shape in (secret, quote(secret, safe=""), json.dumps(secret)[1:-1], repr(secret)[1:-1]):
+    in_html = (html.escape(secret), html.escape(secret, quote=False), str(markupsafe.escape(secret)))
+    in_urls = (quote(secret, safe=""), quote(secret), quote_plus(secret))
+    lower = [re.sub("%..", lambda match: match[0].lower(), each) for each in in_urls]
+    for shape in (secret, *in_urls, *lower, *in_html, json.dumps(secret)[1:-1], repr(secret)[1:-1]):
         assert Masker([secret])(f"a {shape} b") == "a *** b"
 
 

@@ -258,6 +258,16 @@ SCHEMAS: Json = {
         {"amostragem": json_object({"metodo": TEXT, "data": _POINTS, "data_anterior": _POINTS})},
     ),
     "Tail": array_of(ref("Sample")),
+    "Newest": json_object({"metrics": {"type": "object", "additionalProperties": ref("NewestSample")}}),
+    "NewestSample": json_object(
+        {
+            "time": {"anyOf": [INSTANT, {"type": "null"}]},
+            "value": {"type": ["number", "null"], "description": "The reading."},
+            "criticity": {"type": ["string", "null"], "description": "The collector's own word."},
+            "unit": {"type": "string", "enum": UNITS},
+            "label": TEXT,
+        }
+    ),
     "StepInterval": json_object(
         {"data": array_of(ref("Step")), "data_anterior": array_of(ref("Step")), "datas": _INSTANTS}
     ),

@@ -73,29 +73,13 @@ _INDEX = json_object(
     }
 )
 
-_NULLABLE_INSTANT: Json = {"anyOf": [INSTANT, {"type": "null"}]}
-_NEWEST = json_object(
-    {
-        "time": _NULLABLE_INSTANT,
-        "value": {"type": ["number", "null"], "description": "The reading."},
-        "criticity": {"type": ["string", "null"], "description": "The collector's own word."},
-        "unit": {"type": "string", "enum": UNITS},
-        "label": TEXT,
-    }
-)
-
 OPERATIONS = (
     Operation(
         "/now",
         "newestSamples",
         "The newest sample of every metric\nNull where a metric has no sample.",
         (
-            ResponseSpec(
-                200,
-                "By metric.",
-                {"application/json": json_object({"metrics": {"type": "object", "additionalProperties": _NEWEST}})},
-                _CACHED,
-            ),
+            ResponseSpec(200, "By metric.", {"application/json": ref("Newest")}, _CACHED),
             _NOT_MODIFIED,
         ),
         DATABASE,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pycemaker.cache.hour_cache import TooDenseError
-from pycemaker.cache.lru import HourLru, LruUsage
+from pycemaker.cache.lru import OPEN, HourLru, Key, LruUsage, series_name
 from pycemaker.cache.metric_cache import MetricCache
 from pycemaker.cache.new_samples import read_newest_ms
-from pycemaker.cache.past_changes_source import choose_detectors
+from pycemaker.cache.past_changes_source import MakeDetector, choose_detectors
 from pycemaker.cache.snapshot import Snapshot
 from pycemaker.columnar.encode import encode_batch, encode_columns
 from pycemaker.columnar.ingestion_delay import StoredSamples, join_stored, stored_seconds
@@ -36,7 +38,7 @@ _MILLISECOND = timedelta(milliseconds=1)
 _END_OF_TIME = datetime(9999, 1, 1, tzinfo=UTC)
 
 SAMPLE_COLLECTION = "pycemaker_sample"
-"""Collection that declares demo data: one document, `_id` "history", with `start`, `end` and `state`."""
+"""Collection that declares demo data: a document an application (`history_id`) with `start`, `end` and `state`."""
 
 __all__ = ["BATCH_DOCUMENTS", "SAMPLE_COLLECTION", "SampleRead", "Store", "WindowSamples", "in_window"]
 
@@ -77,20 +79,39 @@ class WindowSamples:
 
 
 class Store:
-    """Reads of one database. Threads share it.
+    """Reads of one application's samples in one database. Threads share it.
 
     Args:
         database: where the samples are.
-        cache_bytes: how much memory recent time may take; 0 for none. An eighth is left to the cache of responses.
+        cache_bytes: how much memory recent time may take, of all applications together; 0 for none. An eighth is left
+            to the cache of responses.
     """
 
     def __init__(self, database: Database, cache_bytes: int = 0) -> None:
         self._database = database
         self._reader = Reader(database)
         self.cache_bytes = cache_bytes
-        self._lru = HourLru(cache_bytes // 8 * 7)
         self._metric_caches: dict[str, MetricCache] = {}
-        self._opening = SingleFlight[dict[str, MetricCache]]()
+        self._lru = HourLru(cache_bytes // 8 * 7, partial(_forget, self._metric_caches))
+        self._making = threading.Lock()
+        self._opening = SingleFlight[MakeDetector]()
+        self._detectors: list[MakeDetector] = []
+
+    def for_application(self, application: str) -> Store:
+        """The reads of another application's samples, out of the same memory.
+
+        Raises:
+            UnknownApplication: no sample names it.
+            IndexesNotReady, DatabaseUnreachable: see `Indexes.ensure`.
+        """
+        store = copy.copy(self)
+        store._reader = self._reader.for_application(self._reader.applications.check(application))
+        return store
+
+    @property
+    def application(self) -> str:
+        """Whose samples it reads; the empty text is the default application."""
+        return self._reader.application
 
     @property
     def reader(self) -> Reader:
@@ -122,6 +143,11 @@ class Store:
     def cache_usage(self) -> LruUsage:
         """The usage of the memory for recent time."""
         return self._lru.usage
+
+    @property
+    def caches_count(self) -> int:
+        """The number of metrics, of all applications together, whose recent time is in memory."""
+        return len(self._metric_caches)
 
     @property
     def is_embedded(self) -> bool:
@@ -254,13 +280,13 @@ class Store:
         return self._reader.hour_fingerprints(metric, hours)
 
     def sample_history_end(self) -> datetime | None:
-        """The end of the demo data, aware UTC; None where this database has none.
+        """The end of the application's demo data, aware UTC; None where it has none.
 
         Raises:
             DatabaseUnreachable: as `read`.
         """
         with one_exchange():
-            history = self._database[SAMPLE_COLLECTION].find_one({"_id": "history"})
+            history = self._database[SAMPLE_COLLECTION].find_one({"_id": history_id(self.application)})
         return history["end"] if history else None
 
     def _read_cached(
@@ -293,21 +319,22 @@ class Store:
     def _metric_cache(self, metric: Metric) -> MetricCache | None:
         if not self._lru.limit_bytes:
             return None
-        metric_cache = self._metric_caches.get(metric.id)
+        name = series_name(self.application, metric)
+        metric_cache = self._metric_caches.get(name)
         if metric_cache is None:
-            metric_cache = self._opening.run(self._make_metric_caches).get(metric.id)
+            detector = self._opening.run(self._choose_detectors)(metric.collection, self.application)
+            with self._making:
+                metric_cache = self._metric_caches.setdefault(
+                    name, MetricCache(metric, self._reader, self._lru, detector)
+                )
         return metric_cache
 
-    def _make_metric_caches(self) -> dict[str, MetricCache]:
-        if self._metric_caches:
-            return self._metric_caches
-        metric_caches = dict[str, MetricCache]()
-        edges_ms = {metric.collection: partial(_edge_ms, metric_caches, metric) for metric in METRICS}
-        detectors = choose_detectors(self._database, edges_ms)
-        for metric in METRICS:
-            metric_caches[metric.id] = MetricCache(metric, self._reader, self._lru, detectors[metric.collection])
-        self._metric_caches = metric_caches
-        return metric_caches
+    def _choose_detectors(self) -> MakeDetector:
+        if not self._detectors:
+            edges_ms = {metric.collection: partial(_edge_ms, self._metric_caches, metric) for metric in METRICS}
+            indexes = self._reader.applications.indexes
+            self._detectors.append(choose_detectors(self._database, edges_ms, lambda: indexes.has_applications))
+        return self._detectors[0]
 
 
 def in_window(samples: StoredSamples, window: Window) -> WindowSamples:
@@ -325,8 +352,20 @@ def _arrivals(delays: NDArray[np.float64]) -> Arrivals:
     return Arrivals(late, ahead, typical if len(delays) and agree.mean() >= _AGREEING_SHARE else 0.0)
 
 
-def _edge_ms(metric_caches: dict[str, MetricCache], metric: Metric) -> int | None:
-    metric_cache = metric_caches.get(metric.id)
+def history_id(application: str) -> str:
+    """The `_id` of the document that declares an application's demo data."""
+    return f"history:{application}" if application else "history"
+
+
+def _forget(metric_caches: dict[str, MetricCache], key: Key) -> None:
+    """Drop the cache whose open hours have left the memory."""
+    name, hour = key
+    if hour == OPEN:
+        metric_caches.pop(name, None)
+
+
+def _edge_ms(metric_caches: dict[str, MetricCache], metric: Metric, application: str) -> int | None:
+    metric_cache = metric_caches.get(series_name(application, metric))
     return metric_cache.snapshot.edge_ms if metric_cache else None
 
 

@@ -77,6 +77,7 @@ class MetricPeriod:
         arrivals: the samples' punctuality; None where it was not read, or where an `_id` is no ObjectId.
         history: hour summaries of the `HISTORY_DAYS` days before the interval's start; None where they were not read.
         absence: the facts where the interval has no sample; None where they were not read.
+        application: whose samples they are; the empty text is the default application.
     """
 
     metric: Metric
@@ -87,6 +88,7 @@ class MetricPeriod:
     arrivals: Arrivals | None = None
     history: HourSummaries | None = None
     absence: Absence | None = None
+    application: str = ""
 
     @property
     def id(self) -> str:
@@ -166,12 +168,14 @@ class Period:
         metrics: one entry for each metric of the registry, in its order.
         sample_until_utc: the end of the demo data that the interval or the previous one reaches into; None where
             every sample is real.
+        application: whose samples they are; the empty text is the default application.
     """
 
     window: Window
     zone: ZoneInfo
     metrics: tuple[MetricPeriod, ...]
     sample_until_utc: datetime | None
+    application: str = ""
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{part.metric.id} {len(part.current)}" for part in self.metrics)

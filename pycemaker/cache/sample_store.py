@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import copy
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pycemaker.cache.hour_cache import TooDenseError
-from pycemaker.cache.lru import OPEN, HourLru, Key, LruUsage, series_name
+from pycemaker.cache.lru import LruUsage
 from pycemaker.cache.metric_cache import MetricCache
+from pycemaker.cache.metric_caches import MetricCaches
 from pycemaker.cache.new_samples import read_newest_ms
-from pycemaker.cache.past_changes_source import MakeDetector, choose_detectors
 from pycemaker.cache.snapshot import Snapshot
 from pycemaker.columnar.encode import encode_batch, encode_columns
 from pycemaker.columnar.ingestion_delay import StoredSamples, join_stored, stored_seconds
@@ -25,7 +23,6 @@ from pycemaker.metrics import METRICS, Metric
 from pycemaker.mongo.database import Database, one_exchange
 from pycemaker.mongo.privileges import Privileges, read_privileges
 from pycemaker.mongo.reader import BATCH_DOCUMENTS, HourFingerprint, Reader
-from pycemaker.mongo.single_flight import SingleFlight
 from pycemaker.series.batches import Batch, Columns, join_columns, no_columns
 from pycemaker.series.period import Arrivals
 from pycemaker.window import Interval, Window, from_epoch_ms, since, to_epoch_ms
@@ -91,11 +88,7 @@ class Store:
         self._database = database
         self._reader = Reader(database)
         self.cache_bytes = cache_bytes
-        self._metric_caches: dict[str, MetricCache] = {}
-        self._lru = HourLru(cache_bytes // 8 * 7, partial(_forget, self._metric_caches))
-        self._making = threading.Lock()
-        self._opening = SingleFlight[MakeDetector]()
-        self._detectors: list[MakeDetector] = []
+        self._metric_caches = MetricCaches(cache_bytes // 8 * 7)
 
     def for_application(self, application: str) -> Store:
         """The reads of another application's samples, out of the same memory.
@@ -142,7 +135,7 @@ class Store:
     @property
     def cache_usage(self) -> LruUsage:
         """The usage of the memory for recent time."""
-        return self._lru.usage
+        return self._metric_caches.lru.usage
 
     @property
     def caches_count(self) -> int:
@@ -182,7 +175,7 @@ class Store:
             DatabaseUnreachable: as `read`.
         """
         from_ms, until_ms = _bounds(interval)
-        metric_cache = self._metric_cache(metric)
+        metric_cache = self._metric_caches.get(self._reader, metric)
         snapshot = metric_cache.refresh() if metric_cache and not metric_cache.is_dense else None
         if metric_cache is None or snapshot is None or metric_cache.is_dense:
             uncached = self._read_uncached(metric, from_ms, until_ms)
@@ -316,26 +309,6 @@ class Store:
         encoded = (encode_batch(raw, metric) for raw in self._reader.read_ahead(metric, from_ms, until_ms))
         return (batch for batch in encoded if len(batch))
 
-    def _metric_cache(self, metric: Metric) -> MetricCache | None:
-        if not self._lru.limit_bytes:
-            return None
-        name = series_name(self.application, metric)
-        metric_cache = self._metric_caches.get(name)
-        if metric_cache is None:
-            detector = self._opening.run(self._choose_detectors)(metric.collection, self.application)
-            with self._making:
-                metric_cache = self._metric_caches.setdefault(
-                    name, MetricCache(metric, self._reader, self._lru, detector)
-                )
-        return metric_cache
-
-    def _choose_detectors(self) -> MakeDetector:
-        if not self._detectors:
-            edges_ms = {metric.collection: partial(_edge_ms, self._metric_caches, metric) for metric in METRICS}
-            indexes = self._reader.applications.indexes
-            self._detectors.append(choose_detectors(self._database, edges_ms, lambda: indexes.has_applications))
-        return self._detectors[0]
-
 
 def in_window(samples: StoredSamples, window: Window) -> WindowSamples:
     """The samples by the two intervals of a window, of which they are all."""
@@ -355,18 +328,6 @@ def _arrivals(delays: NDArray[np.float64]) -> Arrivals:
 def history_id(application: str) -> str:
     """The `_id` of the document that declares an application's demo data."""
     return f"history:{application}" if application else "history"
-
-
-def _forget(metric_caches: dict[str, MetricCache], key: Key) -> None:
-    """Drop the cache whose open hours have left the memory."""
-    name, hour = key
-    if hour == OPEN:
-        metric_caches.pop(name, None)
-
-
-def _edge_ms(metric_caches: dict[str, MetricCache], metric: Metric, application: str) -> int | None:
-    metric_cache = metric_caches.get(series_name(application, metric))
-    return metric_cache.snapshot.edge_ms if metric_cache else None
 
 
 def _bounds(interval: Interval) -> tuple[int, int | None]:

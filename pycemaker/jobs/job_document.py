@@ -27,7 +27,7 @@ def new_document(request: ReportRequest, domain: str) -> JobDocument:
         "hours": window.hours,
         "request_id": request.request_id,
         "recipients": new_recipients(request.report_id, request.recipients, domain),
-    }
+    } | ({"application": request.application} if request.application else {})
 
 
 def new_recipients(report_id: str, addresses: Sequence[str], domain: str) -> list[dict[str, Any]]:

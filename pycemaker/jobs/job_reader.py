@@ -27,7 +27,7 @@ _INDEXES = [
     IndexModel([("due_at", ASCENDING)], partialFilterExpression={"due_at": {"$type": "date"}}),
     IndexModel([("repeat_key", ASCENDING)], unique=True, partialFilterExpression={"repeat_key": _IS_TEXT}),
     IndexModel([("idempotency_key", ASCENDING)], unique=True, partialFilterExpression={"idempotency_key": _IS_TEXT}),
-    IndexModel([("asked_at", DESCENDING)]),
+    IndexModel([("application", ASCENDING), ("asked_at", DESCENDING)]),
     IndexModel([("ended_at", ASCENDING)], partialFilterExpression={"ended_at": {"$type": "date"}}),
 ]
 _STATES = IndexModel([("state", ASCENDING)])
@@ -58,9 +58,9 @@ class JobReader:
             raise UnknownReport
         return job
 
-    def newest(self, count: int, before: datetime | None = None) -> list[JobDocument]:
-        """The latest jobs by `asked_at`, newest first; those before an instant."""
-        query = {"asked_at": {"$gte": _EPOCH, "$lt": before or _LATEST}}
+    def newest(self, count: int, before: datetime | None = None, application: str = "") -> list[JobDocument]:
+        """An application's latest jobs by `asked_at`, newest first; those before an instant."""
+        query = {"application": application or None, "asked_at": {"$gte": _EPOCH, "$lt": before or _LATEST}}
         with one_exchange():
             self._ensure_indexes()
             return list(self._reports.find(query).sort("asked_at", DESCENDING).limit(count))

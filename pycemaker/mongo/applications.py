@@ -12,9 +12,9 @@ import threading
 import time
 from contextlib import suppress
 
-from cachetools import TTLCache
 from pymongo.errors import OperationFailure
 
+from pycemaker.columnar.decode import DECODE_OPTIONS
 from pycemaker.errors import UnknownApplication
 from pycemaker.metrics import METRICS, Metric
 from pycemaker.mongo.database import Database, Document, one_exchange
@@ -24,6 +24,7 @@ from pycemaker.parsing.application_names import DEFAULT_APPLICATION, FIELD, pars
 LATEST_DOCUMENTS = 1_000
 LOOK_SECONDS = 1.0
 
+MOST_KNOWN = 10_000
 KNOWN_SECONDS = 60.0
 """Time for which an application that exists is not looked for again; its last sample may be deleted meanwhile."""
 
@@ -44,7 +45,7 @@ class Applications:
     def __init__(self, database: Database) -> None:
         self._database = database
         self.indexes = Indexes(database)
-        self._known: TTLCache[str, bool] = TTLCache(10_000, KNOWN_SECONDS)
+        self._known_until: dict[str, float] = {}
         self._lock = threading.Lock()
         self._looked_at = float("-inf")
 
@@ -57,13 +58,14 @@ class Applications:
         """
         if parse_application(application) == DEFAULT_APPLICATION:
             return application
-        with self._lock:
-            if application in self._known:
-                return application
+        if self._known_until.get(application, 0.0) > time.monotonic():
+            return application
         if not (self.are_several() and self._has_sample(application)):
             raise UnknownApplication(application=application)
         with self._lock:
-            self._known[application] = True
+            if len(self._known_until) >= MOST_KNOWN:
+                self._known_until.clear()
+            self._known_until[application] = time.monotonic() + KNOWN_SECONDS
         return application
 
     def are_several(self) -> bool:
@@ -83,6 +85,8 @@ class Applications:
     def newest_documents(self, metric: Metric) -> dict[str | None, Document]:
         """Each application's last document in the index, whatever its `time_series` is; None is the default one.
 
+        Dates in them are `DatetimeMS`.
+
         MongoDB takes one key an application from the index. Call it where `are_several`.
 
         Raises:
@@ -93,7 +97,8 @@ class Applications:
             {"$group": {"_id": f"${FIELD}", "newest": {"$first": "$$ROOT"}}},
         ]
         with one_exchange():
-            groups = self._database[metric.collection].aggregate(stages, batchSize=100_000)
+            collection = self._database[metric.collection].with_options(codec_options=DECODE_OPTIONS)
+            groups = collection.aggregate(stages, batchSize=100_000)
             return {group["_id"]: group["newest"] for group in groups if isinstance(group["_id"], str | None)}
 
     def _may_look(self) -> bool:

@@ -89,6 +89,10 @@ class Reader:
         reader.application = application
         return reader
 
+    def has_applications(self) -> bool:
+        """True where an application beside the default one is known."""
+        return self._indexes.has_applications
+
     def bounds(self, metric: Metric) -> SampleBounds:
         """The bounds of the reader's application in the metric's collection.
 

@@ -7,6 +7,7 @@ from urllib.parse import quote
 from pycemaker.errors import every_error
 from pycemaker.jobs import states
 from pycemaker.metrics import METRICS, NAMES
+from pycemaker.parsing import application_names
 from pycemaker.parsing.addresses import MOST_RECIPIENTS
 from pycemaker.series.gap_finder import MOST_GAPS
 from pycemaker.settings import Settings
@@ -38,6 +39,7 @@ _LABEL = "[A-Za-z0-9\u00c0-\uffef](?:[A-Za-z0-9\u00c0-\uffef-]{0,61}[A-Za-z0-9\u
 ADDRESS = rf"{_WORD}(?:\.{_WORD})*@{_LABEL}(?:\.{_LABEL})+"
 """The pattern of an address in a path, where a slash would split the path, quoted or not."""
 
+APPLICATION: Json = {"type": "string", "pattern": f"^{application_names.PATTERN}$"}
 TOKEN: Json = {"type": "string", "pattern": "^[A-Za-z0-9_-]{22}$"}
 
 
@@ -73,6 +75,7 @@ def path_parameter(name: str, rule: str, settings: Settings) -> Json:
             " 254 characters at most, 64 of them before the @.",
         },
         "notebook": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,40}$", "description": "A name out of /notebooks."},
+        "application": APPLICATION | {"description": "The application, as its samples name it."},
         "report_id": TOKEN | {"description": "The unguessable id that the report's answer and its mail name."},
         "token": {"type": "string", "pattern": "^[A-Za-z0-9_.-]+$", "description": "What the link in a mail ends in."},
     }
@@ -220,6 +223,7 @@ _RECIPIENT = json_object(
 _REPORT = json_object(
     {"id": TOKEN, "state": _STATE, "notebook": TEXT, "recipients": array_of(_RECIPIENT)},
     {
+        "application": TEXT | {"description": "Missing for the default application."},
         "parameters": {"type": "object"},
         "subject": TEXT,
         "email_to": TEXT | {"description": "The recipients, by commas."},

@@ -608,7 +608,7 @@ def test_a_long_answer_that_nobody_takes_pins_no_hours_of_the_memory(
 ) -> None:
     fill(database, 20_000)
     hour_lru = HourLru(2**23 // 8 * 7)
-    monkeypatch.setattr("pycemaker.cache.sample_store.HourLru", lambda *_: hour_lru)
+    monkeypatch.setattr("pycemaker.cache.metric_caches.HourLru", lambda *_: hour_lru)
     cached = Store(database, 2**23)
     tail_of(cached, 6)
     newest_hour = to_epoch_ms(NOW) // HOUR_MS

@@ -23,6 +23,13 @@ _CODEC = CodecOptions[JobDocument](
 """Reads what others wrote into `reports` too: instants beyond Python's, and texts that are no UTF-8."""
 
 _IS_TEXT = {"$type": "string"}
+WHOLE: JobDocument = {
+    "runs": {"$type": "number"},
+    "history": {"$type": "array"},
+    "recipients.address": _IS_TEXT,
+}
+"""A filter for documents that can be claimed; the update of another one fails, and is tried first by each worker."""
+
 _INDEXES = [
     IndexModel([("due_at", ASCENDING)], partialFilterExpression={"due_at": {"$type": "date"}}),
     IndexModel([("repeat_key", ASCENDING)], unique=True, partialFilterExpression={"repeat_key": _IS_TEXT}),
@@ -69,11 +76,13 @@ class JobReader:
         """The number of reports that no worker has begun to render."""
         with one_exchange():
             self._ensure_indexes()
-            return self._reports.count_documents(self._own | {"state": states.QUEUED, "due_at": {"$type": "date"}})
+            return self._reports.count_documents(
+                WHOLE | self._own | {"state": states.QUEUED, "due_at": {"$type": "date"}}
+            )
 
     def overdue_seconds(self) -> float:
         """The longest time that a due job has waited for a worker; 0 where none is due."""
-        query = self._own | {"state": {"$in": list(states.OPEN)}, "due_at": {"$type": "date"}}
+        query = WHOLE | self._own | {"state": {"$in": list(states.OPEN)}, "due_at": {"$type": "date"}}
         with one_exchange():
             self._ensure_indexes()
             job = self._reports.find_one(query, {"due_at": 1}, sort=[("due_at", 1)])

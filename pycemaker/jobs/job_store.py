@@ -22,6 +22,7 @@ from pycemaker.jobs import states
 from pycemaker.jobs.job_document import JobDocument
 from pycemaker.jobs.job_inserts import JobInserter
 from pycemaker.jobs.job_limits import LEASE_SECONDS
+from pycemaker.jobs.job_reader import WHOLE
 from pycemaker.jobs.job_updates import (
     append_refusal,
     give_up_at,
@@ -101,7 +102,7 @@ class JobStore(JobInserter):
         with one_exchange():
             self._ensure_indexes()
             return self._reports.find_one_and_update(
-                due | {"$or": [self._own, orphan]} | ({"_id": report_id} if report_id else {}),
+                WHOLE | due | {"$or": [self._own, orphan]} | ({"_id": report_id} if report_id else {}),
                 [{"$set": change}],
                 sort=[("due_at", ASCENDING), ("asked_at", ASCENDING)],
                 return_document=ReturnDocument.AFTER,

@@ -18,7 +18,7 @@ from pycemaker.window import parse_hours
 def add_sample(command: argparse.ArgumentParser) -> None:
     """Add the options of `sample`."""
     command.description = (
-        "Write a made-up history of all six metrics that ends now, marked as such.\n"
+        "Write a made-up history of every metric that ends now, marked as such.\n"
         "A database that has samples already is left alone unless --add is given."
     )
     command.add_argument("--hours", default="48", metavar="N", help="how far back it reaches (default: 48)")

@@ -32,11 +32,7 @@ def add(command: argparse.ArgumentParser) -> None:
 
 
 def new(options: argparse.Namespace, _settings: Settings) -> int:
-    """`new`: make the notebook, and print what to do next.
-
-    Raises:
-        InvalidParameter: it is no name, or taken.
-    """
+    """`new`: make the notebook, and print what to do next. Raises InvalidParameter: it is no name, or taken."""
     name = notebook_name(options.name)
     if not _NAME.fullmatch(name):
         raise InvalidParameter(field="NAME", reason="takes letters, digits, blanks, - and _, 64 at most")

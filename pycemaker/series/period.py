@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from html import escape
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -140,16 +139,8 @@ class MetricPeriod:
         return float(next((step_ms for step_ms in candidates_ms if step_ms > 0), 0.0))
 
     def frame(self, index: str | None = None) -> pd.DataFrame:
-        """The interval as pandas, a row a sample, oldest first; no row without a sample.
-
-        Columns: `time` (aware, readers' zone), `reading` (metric's unit; NaN where there is none), `criticity` (the
-        collector's word, a category).
-
-        Args:
-            index: the column that becomes the index, as in `frame(index="time")`; None numbers the rows.
-
-        Raises:
-            KeyError: there is no such column.
+        """The interval as pandas, a row a sample, oldest first: `time` (aware, readers' zone), `reading` (metric's
+        unit; NaN where there is none), `criticity` (a category). `index` is the column that becomes the index.
         """
         return _indexed(self.current.to_frame(self.zone), index)
 
@@ -196,10 +187,10 @@ class Period:
         return [part.metric.id for part in self.metrics]
 
     def frame(self) -> pd.DataFrame:
-        """The interval as pandas: a column of readings for each metric id, `time` (aware, readers' zone) as index.
+        """The interval as pandas: readings, a column a metric id, by `time` (aware, readers' zone), oldest first.
 
-        A row for each instant at which any metric has a sample, oldest first; NaN where a metric has none then, or no
-        finite reading. Of samples of one metric at one instant the last counts.
+        NaN where a metric has no finite reading at an instant that others have. Of samples at one instant the last
+        counts.
         """
         return _wide({part.id: part.frame("time")["reading"] for part in self.metrics})
 
@@ -240,14 +231,9 @@ def _wide(readings: Mapping[str, pd.Series[float]]) -> pd.DataFrame:
 
 
 def _html_table(window: Window, parts: Iterable[MetricPeriod]) -> str:
-    """A period as authors see it at the end of a cell: a row a metric, under the names of the parts' attributes."""
-    heads = "".join(f"<th>{name}</th>" for name in ("id", "label", "unit", "samples", "expected", "previous"))
-    rows = "".join(
-        f"<tr><th>{part.id}</th><td>{escape(part.label)}</td><td>{escape(part.metric.unit)}</td>"
-        f"<td>{len(part.current)}</td><td>{part.expected}</td><td>{len(part.previous)}</td></tr>"
-        for part in parts
-    )
-    return (
-        f'<div class="{REPR_CLASS}"><p>{_ends(window)}</p><table class="dataframe"><thead><tr>{heads}</tr></thead>'
-        f"<tbody>{rows}</tbody></table></div>"
-    )
+    """A period as authors see it at the end of a cell: a row a metric."""
+    import pandas as pd
+
+    rows = [(p.id, p.label, p.metric.unit, len(p.current), p.expected, len(p.previous)) for p in parts]
+    table = pd.DataFrame(rows, columns=["id", "label", "unit", "samples", "expected", "previous"])
+    return f'<div class="{REPR_CLASS}"><p>{_ends(window)}</p>{table.to_html(index=False)}</div>'

@@ -7,7 +7,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 from urllib.parse import quote
 
@@ -104,7 +104,12 @@ def _send(
 
 def _newest_header(newest_ms: Callable[[], int | None]) -> list[tuple[str, str]]:
     time_ms = newest_ms()
-    return [] if time_ms is None else [("X-Newest-Sample", to_iso_text(from_epoch_ms(time_ms)))]
+    return [] if time_ms is None else [("X-Newest-Sample", _text_of(time_ms))]
+
+
+@lru_cache(64)
+def _text_of(time_ms: int) -> str:
+    return to_iso_text(from_epoch_ms(time_ms))
 
 
 def _is_known(etag: str, media_type: str, more: Mapping[str, str]) -> bool:

@@ -50,7 +50,7 @@ def test_openapi_python_client_makes_a_client_that_works(
         (tmp_path / "program.py").write_text(program)
         printed = run([sys.executable, "program.py"], tmp_path, PYTHONPATH=str(tmp_path / "pycemaker-client"))
     lines = printed.stdout.splitlines()
-    assert lines[0] == "cpu 0.5 ratio 2022-04-10T12:43:23.000Z"
+    assert lines[0] == "cpu 0.5 ratio 2022-04-10 12:43:23+00:00"
     assert lines[-1] == "0.5 2000"
     assert len(lines) == 7
 

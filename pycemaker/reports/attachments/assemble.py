@@ -134,10 +134,9 @@ class AttachmentBuilder:
         """A sentence on where to get the rest."""
         if kind == "pdf":
             return _("A página completa pode ser impressa pelo navegador.")
-        path = (
-            f"{application_path(application)}/{METRICS[0].id}/{to_iso_text(window.end_utc)}/{window.hours}?format=csv"
-        )
-        return _("Todas as amostras: {address}, e assim para cada métrica.", address=f"{self.public_url or ''}{path}")
+        base = f"{self.public_url or ''}{application_path(application)}"
+        address = f"{base}/{METRICS[0].id}/{to_iso_text(window.end_utc)}/{window.hours}?format=csv"
+        return _("Todas as amostras: {address}, e assim para cada métrica.", address=address)
 
 
 def room_bytes(page: Page) -> int:

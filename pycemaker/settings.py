@@ -34,6 +34,7 @@ from pycemaker.parsing.setting_values import (
     origins,
     point_count,
     public_url,
+    url_prefixes,
     web_url,
     whole_number,
 )
@@ -149,6 +150,9 @@ class Settings:
     )
     report_retention_days: int = _setting(
         "REPORT_RETENTION_DAYS", whole_number(1, 36_500), "whole days, 1 to 36500", 90
+    )
+    ping_urls: tuple[str, ...] = _setting(
+        "PING_URLS", url_prefixes, "beginnings of URLs, by commas", ("https://hc-ping.com/",)
     )
     public_url: str | None = _setting("PUBLIC_URL", public_url, "an http:// or https:// URL without ? and #")
     dashboard_url: str | None = _setting("DASHBOARD_URL", web_url, "an http:// or https:// URL")

@@ -21,6 +21,7 @@ _ISO_8601 = re.compile(
 _EPOCH_MS = re.compile(r"[1-9][0-9]{11,14}", re.ASCII)
 """Milliseconds since 1970; shorter numbers are likelier to be seconds, and would mean January 1970."""
 _HOURS = re.compile(r"\d{1,9}", re.ASCII)
+_WITH_FRACTION = re.compile(r"\d{1,9}(\.\d{1,9})?", re.ASCII)
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST = datetime(9000, 1, 1, tzinfo=UTC)
 
@@ -39,11 +40,11 @@ class Window:
 
     Attributes:
         end_utc: the last instant of the current interval, aware, in UTC, whole milliseconds.
-        hours: the length of each of the two.
+        hours: the length of each of the two: a whole number, but for calendar days with a clock change of half an hour.
     """
 
     end_utc: datetime
-    hours: int
+    hours: float
 
     @property
     def start_utc(self) -> datetime:
@@ -110,6 +111,27 @@ def _read_instant(text: str, zone: ZoneInfo, now_utc: datetime) -> datetime:
     raise ValueError(text)
 
 
+def window_between(start_utc: datetime, end_utc: datetime) -> Window:
+    """The window whose current interval has these ends."""
+    return Window(end_utc, _plain((end_utc - start_utc) / timedelta(hours=1)))
+
+
+def _plain(hours: float) -> float:
+    return int(hours) if hours == int(hours) else hours
+
+
+def parse_calendar_hours(text: str, *, limit: int) -> float:
+    """The hours of an interval that may be a calendar period: with a fraction, and an hour of a clock change too long.
+
+    Raises:
+        InvalidRange: not a number of hours, or above `limit` and that hour.
+    """
+    hours = _plain(float(text)) if _WITH_FRACTION.fullmatch(text) else 0
+    if not 0 < hours <= limit + 1:
+        raise InvalidRange(text=text[:40], limit=limit)
+    return hours
+
+
 def parse_hours(text: str, *, limit: int) -> int:
     """Whole hours out of ASCII digits, leading zeros allowed.
 
@@ -129,8 +151,16 @@ def parse_window(date_now: str, time_range: str, *, zone: ZoneInfo, now_utc: dat
         InvalidDate: see `parse_instant`; also where the previous interval would start before 1970.
         InvalidRange: see `parse_hours`.
     """
-    end_utc = parse_instant(date_now, zone=zone, now_utc=now_utc)
-    window = Window(end_utc, parse_hours(time_range, limit=limit))
+    return checked_window(date_now, parse_hours(time_range, limit=limit), zone=zone, now_utc=now_utc)
+
+
+def checked_window(date_now: str, hours: float, *, zone: ZoneInfo, now_utc: datetime) -> Window:
+    """The window of so many hours that ends at a date.
+
+    Raises:
+        InvalidDate: see `parse_window`.
+    """
+    window = Window(parse_instant(date_now, zone=zone, now_utc=now_utc), hours)
     if window.previous_start_utc < _EARLIEST:
         raise InvalidDate(text=date_now[:40])
     return window

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from pycemaker.errors import InvalidParameter
-from pycemaker.parsing.application_names import parse_application
 from pycemaker.reports.notebook_catalogue import DEFAULT_NOTEBOOK, Notebook, find_notebook
 from pycemaker.reports.parameters import Scalar
 from pycemaker.settings import Settings
@@ -18,16 +17,15 @@ from pycemaker.window import Window, parse_window
 
 @dataclass(frozen=True)
 class RunArguments:
-    """The checked arguments of a run: notebook, window, parameters, application."""
+    """The checked arguments of a run: notebook, window, parameters."""
 
     notebook: Notebook
     window: Window
     parameters: dict[str, Scalar]
-    application: str = ""
 
 
 def add_interval(command: argparse.ArgumentParser) -> None:
-    """The options `--hours`, `--date`, `--app` and `-p`."""
+    """The options `--hours`, `--date` and `-p`."""
     command.add_argument("--hours", metavar="N", help="length of the interval (default: the notebook's own, 6 or 168)")
     command.add_argument(
         "--date",
@@ -35,7 +33,6 @@ def add_interval(command: argparse.ArgumentParser) -> None:
         metavar="DATE",
         help="where the interval ends: dd-mm-yyyy-HH-MM-SS in TIMEZONE, now, or ISO 8601 (default: now)",
     )
-    add_application(command, "whose samples it is about")
     command.add_argument(
         "-p",
         dest="parameters",
@@ -52,21 +49,13 @@ def notebook_name(typed: str) -> str:
     return Path(typed).stem if typed.endswith(".ipynb") else typed
 
 
-def add_application(command: argparse.ArgumentParser, use: str) -> None:
-    """The option `--app`."""
-    command.add_argument(
-        "--app", default="", metavar="NAME", help=f"the application {use} (default: that of samples without a name)"
-    )
-
-
 def read_arguments(options: Any, settings: Settings) -> RunArguments:
     """The arguments of those options, checked.
 
     Raises:
-        UnknownNotebook, NotebookUnusable, InvalidDate, InvalidRange, InvalidParameter, UnknownApplication.
+        UnknownNotebook, NotebookUnusable, InvalidDate, InvalidRange, InvalidParameter.
     """
     notebook = find_notebook(notebook_name(options.notebook or DEFAULT_NOTEBOOK))
-    notebook.check_application(parse_application(options.app))
     given = dict(options.parameters)
     if len(given) < len(options.parameters):
         names = [name for name, _ in options.parameters]
@@ -78,4 +67,4 @@ def read_arguments(options: Any, settings: Settings) -> RunArguments:
         now_utc=datetime.now(UTC),
         limit=settings.max_range_hours,
     )
-    return RunArguments(notebook, window, notebook.read(given), options.app)
+    return RunArguments(notebook, window, notebook.read(given))

@@ -69,6 +69,7 @@ def application() -> Any:
     in_flight = InFlight(connections_sending)
     services = Services(settings, Store(database, settings.cache_mb * 2**20), report_service, in_flight=in_flight)
     report_service.start()
+    services.scheduler.start()
     if database.is_embedded:
         Collector(database, settings.data_dir, services.traffic).start()
     SummaryRefresher(services.store).start()

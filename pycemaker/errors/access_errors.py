@@ -24,13 +24,14 @@ class OnlyHere(PycemakerError):
 
 
 class RecipientNotAllowed(PycemakerError):
-    """Facts: `address`; never the allow-list."""
+    """Facts: `address`, never the allow-list; `field`, where it is another one than `email_to`."""
 
     message = "{address} may not receive reports from here (REPORT_RECIPIENTS)"
     status = 403
     code = "recipient_not_allowed"
     sentence = "Este endereço não está autorizado a receber relatórios."
     field = "email_to"
+    shows = ("field",)
 
 
 class FetchRefused(PycemakerError):

@@ -132,15 +132,6 @@ class UnknownMetric(NotFound):
     shows = ("known",)
 
 
-class UnknownApplication(NotFound):
-    """No sample names this application. Facts: `application`, cut to 40 characters."""
-
-    message = "no application {application!r}: no sample names it"
-    code = "unknown_application"
-    sentence = "Aplicação desconhecida: veja a lista em /apps."
-    field = "application"
-
-
 class UnknownNotebook(NotFound):
     """Facts: `name`; `hint`, in English: the notebooks there are, or why this file is none of them."""
 
@@ -158,6 +149,14 @@ class UnknownReport(NotFound):
     message = "no such report"
     code = "unknown_report"
     sentence = "Relatório desconhecido."
+
+
+class UnknownSchedule(NotFound):
+    """No facts."""
+
+    message = "no such schedule"
+    code = "unknown_schedule"
+    sentence = "Agendamento desconhecido: veja a lista em /schedules."
 
 
 class UnknownLink(NotFound):

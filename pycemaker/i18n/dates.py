@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
@@ -18,17 +19,18 @@ FINE_HOURS = 6
 """The longest window, in hours, whose clocks and durations have seconds."""
 
 
-def length(hours: int) -> str:
+def length(hours: float) -> str:
     """An interval's length: `1 hora`, `6 horas`, `3 dias`, `4 dias e 4 horas`. Up to two days in hours."""
     days, rest = divmod(hours, 24)
     if hours <= 48:
         return hours_of(hours)
-    return _("{days} e {hours}", days=days_of(days), hours=hours_of(rest)) if rest else days_of(days)
+    return _("{days} e {hours}", days=days_of(int(days)), hours=hours_of(rest)) if rest else days_of(int(days))
 
 
-def hours_of(how_many: int) -> str:
-    """A number of hours: `1 hora`, `6 horas`."""
-    return ngettext("{hours} hora", "{hours} horas", how_many, hours=count(how_many))
+def hours_of(how_many: float) -> str:
+    """A number of hours: `1 hora`, `6 horas`, `24,5 horas`."""
+    amount = count(int(how_many)) if how_many == int(how_many) else decimal(how_many, 1)
+    return ngettext("{hours} hora", "{hours} horas", math.ceil(how_many), hours=amount)
 
 
 def days_of(how_many: int) -> str:

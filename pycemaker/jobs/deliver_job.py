@@ -23,6 +23,7 @@ from pycemaker.jobs.job_store import ORPHANED, JobStore, LeaseLost
 from pycemaker.jobs.mail_retry_delay import delay_seconds
 from pycemaker.jobs.outage_retry import RetryOnOutage
 from pycemaker.mail.compose import readdress
+from pycemaker.mail.suppressions import subscription_of
 from pycemaker.parsing.quoted_addresses import mask_addresses
 from pycemaker.reports.artifact_names import MESSAGE
 from pycemaker.reports.report_model import Send
@@ -41,10 +42,10 @@ MOST_LATE_READS = 20
 _NOT_RECORDED = "MongoDB did not answer when the message was about to leave; nothing was sent"
 
 IsSuppressed = Callable[[str, str], bool]
-"""Tells for an address and a notebook's name if the address has unsubscribed."""
+"""Tells for an address and a subscription if the address has left it."""
 
 Headers = Callable[[str, str], dict[str, str]]
-"""Additional headers for an address and a notebook's name: ASCII, one line each."""
+"""Additional headers for an address and a subscription: ASCII, one line each."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,7 @@ class DeliveryWorker:
             self.job_store.record_result(report_id, recipient_index, states.EXPIRED)  # its reason is the last refusal's
         elif not self.transport.allows_recipient(recipient["address"]):
             self.job_store.record_result(report_id, recipient_index, states.REFUSED, reason=NOT_ALLOWED)
-        elif self.transport.is_suppressed(recipient["address"], job["notebook"]):
+        elif any(self.transport.is_suppressed(recipient["address"], name) for name in subscriptions(job)):
             self.job_store.record_result(report_id, recipient_index, states.SUPPRESSED)
         else:
             self._send(job, recipient_index, recipient, content)
@@ -143,7 +144,7 @@ class DeliveryWorker:
 
     def _send(self, job: JobDocument, recipient_index: int, recipient: JobDocument, content: bytes) -> None:
         report_id, address = str(job["_id"]), recipient["address"]
-        own = headers_for(job, recipient_index) | self.transport.headers(address, job["notebook"])
+        own = headers_for(job, recipient_index) | self.transport.headers(address, subscriptions(job)[-1])
         has_left = False
 
         def on_leaving() -> None:
@@ -216,6 +217,11 @@ class DeliveryWorker:
             elif recipient["state"] in (states.SENDING, *states.UNSENT):
                 self.job_store.record_result(report_id, recipient_index, state, reason=reason)
         self._finish(report_id, 0.0)
+
+
+def subscriptions(job: JobDocument) -> list[str]:
+    """The names under which a recipient may leave the report; the link in the mail leaves the last one."""
+    return [str(job["notebook"])] + ([subscription_of(job["schedule"]["id"])] if "schedule" in job else [])
 
 
 def _late_reads(job: JobDocument) -> int:

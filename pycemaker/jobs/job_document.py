@@ -16,7 +16,12 @@ JobDocument = dict[str, Any]
 def new_document(request: ReportRequest, domain: str) -> JobDocument:
     """The document of a new job, without what `JobInserter` adds; its Message-IDs are of `domain`."""
     window = request.window
-    return {
+    scheduled: JobDocument = {}
+    if request.schedule:
+        scheduled = {"schedule": dict(request.schedule), "only_if": request.only_if, "unsettled": True}
+    if request.notes:
+        scheduled["notes"] = list(request.notes)
+    return scheduled | {
         "_id": request.report_id,
         "notebook": request.notebook.stem,
         "parameters": dict(request.parameters),
@@ -27,7 +32,7 @@ def new_document(request: ReportRequest, domain: str) -> JobDocument:
         "hours": window.hours,
         "request_id": request.request_id,
         "recipients": new_recipients(request.report_id, request.recipients, domain),
-    } | ({"application": request.application} if request.application else {})
+    }
 
 
 def new_recipients(report_id: str, addresses: Sequence[str], domain: str) -> list[dict[str, Any]]:
@@ -46,7 +51,7 @@ def new_recipients(report_id: str, addresses: Sequence[str], domain: str) -> lis
 
 _HIDDEN = {
     *("_id", "owner", "due_at", "taken_at", "give_up_seconds", "sender"),
-    *("repeat_key", "idempotency_key", "idempotency_digest"),
+    *("repeat_key", "idempotency_key", "idempotency_digest", "unsettled", "notes"),
 }
 
 

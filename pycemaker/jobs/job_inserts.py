@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 
-from pymongo.errors import DuplicateKeyError
+from pymongo import UpdateOne
+from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from pycemaker.errors import IdempotencyKeyReused, TooManyReports
 from pycemaker.jobs import states
@@ -21,6 +23,8 @@ MOST_KEYS = 100
 """Idempotency keys of one report: those of requests that meant the same while it was in flight."""
 
 _TYPICAL_SECONDS = 5
+_BULK_SECONDS = 10.0
+_DUPLICATE_KEY = 11000
 
 
 class JobInserter(JobReader):
@@ -118,38 +122,73 @@ class JobInserter(JobReader):
             job = self._reports.find_one({"repeat_key": _equals(submission.repeat_key)}, {"_id": 1})
         return str(job["_id"]) if job else None
 
+    def insert_absent(self, documents: Sequence[JobDocument], retry_seconds: float) -> None:
+        """Insert jobs, in one exchange; those that are there already, under the same ids, stay as they are.
+
+        The queue's limit is for callers and does not apply.
+        """
+        jobs = [_new_job(document | {"give_up_seconds": retry_seconds}, self.sender) for document in documents]
+        updates = [UpdateOne(_absent(job_id), [{"$set": values}], upsert=True) for job_id, values in jobs]
+        with one_exchange(_BULK_SECONDS):
+            self._ensure_indexes()
+            try:
+                self._reports.bulk_write(updates, ordered=False)
+            except BulkWriteError as error:
+                if any(fault["code"] != _DUPLICATE_KEY for fault in error.details["writeErrors"]):
+                    raise
+
     def _insert(self, document: JobDocument, submission: Submission, *, claimed: bool) -> bool:
         """Insert the job; False where another server has inserted the same since `find_duplicate`."""
-        state = states.RUNNING if claimed else states.QUEUED
         whole = document | {
-            "state": state,
-            "sender": self.sender,
-            "give_up_seconds": submission.limits.report_retry_seconds,
-            "runs": int(claimed),
-            "stage": None,
-            "stage_seconds": {},
-            "owner": self._owner if claimed else None,
             "repeat_key": submission.repeat_key,
+            "give_up_seconds": submission.limits.report_retry_seconds,
         }
         if submission.idempotency_key:
             whole["idempotency_key"] = [sha256_hex(submission.idempotency_key)]
             whole["idempotency_digest"] = submission.repeat_key
-        del whole["_id"]
-        values = literal(whole) | {
-            "asked_at": "$$NOW",
-            "taken_at": "$$NOW",
-            "history": [{"state": state, "at": "$$NOW"}],
-            "recipients": with_each_recipient(document["recipients"], recipient_state(states.QUEUED)),
-            "due_at": now_plus(self._lease_ms if claimed else 0),
-        }
+        job_id, values = _new_job(whole, self.sender)
+        if claimed:
+            values |= {
+                "state": states.RUNNING,
+                "runs": 1,
+                "owner": self._owner,
+                "history": [{"state": states.RUNNING, "at": "$$NOW"}],
+                "due_at": now_plus(self._lease_ms),
+            }
         with one_exchange():
             self._ensure_indexes()
             try:
                 # An insert has no $$NOW; an upsert whose filter matches nothing has.
-                self._reports.update_one({"_id": document["_id"]}, [{"$set": values}], upsert=True)
+                self._reports.update_one(_absent(job_id), [{"$set": values}], upsert=True)
             except DuplicateKeyError:
                 return False
         return True
+
+
+def _new_job(document: JobDocument, sender: str | None) -> tuple[str, JobDocument]:
+    """The id of a new job, and the expressions of its fields; it is queued unless `document` has another state."""
+    whole: JobDocument = {
+        "state": states.QUEUED,
+        "sender": sender,
+        "runs": 0,
+        "stage": None,
+        "stage_seconds": {},
+        "owner": None,
+    }
+    whole |= {name: value for name, value in document.items() if name != "_id"}
+    sent_until = {"give_up_at": now_plus(1000 * whole["give_up_seconds"])} if whole["state"] == states.RENDERED else {}
+    return str(document["_id"]), literal(whole) | sent_until | {
+        "asked_at": "$$NOW",
+        "taken_at": "$$NOW",
+        "history": [{"state": whole["state"], "at": "$$NOW"}],
+        "recipients": with_each_recipient(document["recipients"], recipient_state(states.QUEUED)),
+        "due_at": "$$NOW",
+    }
+
+
+def _absent(job_id: str) -> JobDocument:
+    """A filter that matches no job: where there is one of this id, the upsert fails for its key."""
+    return {"_id": job_id, "state": {"$exists": False}}
 
 
 def _equals(text: str) -> JobDocument:

@@ -11,6 +11,7 @@ Writes are acknowledged by a majority and journaled: they survive a failover and
 from __future__ import annotations
 
 import copy
+import itertools
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -22,7 +23,6 @@ from pycemaker.jobs import states
 from pycemaker.jobs.job_document import JobDocument
 from pycemaker.jobs.job_inserts import JobInserter
 from pycemaker.jobs.job_limits import LEASE_SECONDS
-from pycemaker.jobs.job_reader import WHOLE
 from pycemaker.jobs.job_updates import (
     append_refusal,
     give_up_at,
@@ -68,6 +68,7 @@ class JobStore(JobInserter):
     ) -> None:
         super().__init__(database, owner, lease_seconds, sender)
         self.counts = ReportCounts()
+        self._turns = itertools.count()
 
     # --- working
 
@@ -99,14 +100,25 @@ class JobStore(JobInserter):
         change |= {"runs": {"$add": ["$runs", 1]}} if renders else {}
         due = {"state": {"$in": list(kind)}, "due_at": {"$type": "date"}, "$expr": {"$lte": ["$due_at", "$$NOW"]}}
         orphan = {"$expr": {"$lte": ["$due_at", now_minus(ORPHAN_SECONDS)]}}
-        with one_exchange():
-            self._ensure_indexes()
-            return self._reports.find_one_and_update(
-                WHOLE | due | {"$or": [self._own, orphan]} | ({"_id": report_id} if report_id else {}),
-                [{"$set": change}],
-                sort=[("due_at", ASCENDING), ("asked_at", ASCENDING)],
-                return_document=ReturnDocument.AFTER,
-            )
+        wanted: JobDocument = due | {"$or": [self._own, orphan]} | ({"_id": report_id} if report_id else {})
+        shares = self._shares() if renders and not report_id else [{}]
+        for share in shares:
+            with one_exchange():
+                self._ensure_indexes()
+                job = self._reports.find_one_and_update(
+                    wanted | share,
+                    [{"$set": change}],
+                    sort=[("due_at", ASCENDING), ("asked_at", ASCENDING)],
+                    return_document=ReturnDocument.AFTER,
+                )
+            if job is not None:
+                return job
+        return None
+
+    def _shares(self) -> list[JobDocument]:
+        """The filters of callers' and of schedules' reports, either first in turn: neither waits for all others'."""
+        callers, schedules = {"schedule": None}, {"schedule": {"$ne": None}}
+        return [callers, schedules] if next(self._turns) % 2 == 0 else [schedules, callers]
 
     def is_orphan(self, job: Mapping[str, Any]) -> bool:
         """True if a claimed job is another sender's, of which no server is left."""

@@ -118,7 +118,10 @@ class RenderWorker:
         else:
             self._store(report_id, _stored_files(job, report_folder.contents(folder)))
             fields = facts | provenance
-            self.retry_on_outage(lambda: self.job_store.release(report_id, states.RENDERED, stage="mail", **fields))
+            if _is_quiet(job, facts):
+                self.retry_on_outage(lambda: self.job_store.finish(report_id, states.QUIET, {}, **fields))
+            else:
+                self.retry_on_outage(lambda: self.job_store.release(report_id, states.RENDERED, stage="mail", **fields))
             seconds = round(sum(facts["stage_seconds"].values()), 3)
             _log.info("report %s: made", report_id, extra={"seconds": seconds, "message_bytes": facts["message_bytes"]})
 
@@ -136,6 +139,15 @@ class RenderWorker:
         state = states.EXPIRED if isinstance(error, ReportExpired) else states.FAILED
         _log.error("report %s: %s", report_id, error)
         self.job_store.finish(report_id, state, {}, error=_error_facts(error), **facts)
+
+
+_LEAST_SEVERITY = {"finding": 1, "critical": 3}
+
+
+def _is_quiet(job: JobDocument, facts: Mapping[str, Any]) -> bool:
+    """True where the report lacks the findings without which nothing is mailed; unknown ones are not lacking."""
+    severity = facts.get("severity")
+    return severity is not None and severity < _LEAST_SEVERITY.get(job.get("only_if", "always"), 0)
 
 
 def _stored_files(job: JobDocument, contents: dict[str, bytes]) -> dict[str, bytes]:

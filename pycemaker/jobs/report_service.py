@@ -13,7 +13,7 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -91,8 +91,8 @@ class ReportService:
         self._heartbeat = Heartbeat()
         self._changed = threading.Condition()
         self._changes = 0
-        self._closing = threading.Event()
-        self._retry_on_outage = outage_retry(_OUTAGE_SECONDS, self._closing.wait, time.monotonic)
+        self.closing = threading.Event()
+        self._retry_on_outage = outage_retry(_OUTAGE_SECONDS, self.closing.wait, time.monotonic)
         self._delivery_worker = DeliveryWorker(
             self.job_store, self.files, transport, self._retry_on_outage, limits.first_retry_seconds
         )
@@ -124,6 +124,17 @@ class ReportService:
         enqueued = self.job_store.enqueue(new_document(request, self.transport.domain), submission, claimed=claimed)
         self._notify_change()
         return enqueued
+
+    def enqueue_scheduled(self, requests: Sequence[ReportRequest]) -> None:
+        """Enqueue the reports of schedules, beyond the queue's limit; those whose ids are known stay as they are.
+
+        Raises:
+            DatabaseUnreachable: some may be enqueued; the same call may be made again.
+        """
+        if requests:
+            documents = [new_document(request, self.transport.domain) for request in requests]
+            self.job_store.insert_absent(documents, self.limits.report_retry_seconds)
+            self._notify_change()
 
     def wait(self, report_id: str, seconds: float) -> JobDocument:
         """The job once it has ended or is deferred; as it stands where that takes longer than `seconds`.
@@ -176,7 +187,7 @@ class ReportService:
 
     def close(self) -> None:
         """Claim nothing more, and end the reports that run; another server, or this one restarted, claims them."""
-        self._closing.set()
+        self.closing.set()
         self._notify_change()
         for slot in self.slots:
             slot.kill()
@@ -203,7 +214,7 @@ class ReportService:
         finally:
             slot.kill()
             self._notify_change()
-            if self._keep_spare and not self._closing.is_set():
+            if self._keep_spare and not self.closing.is_set():
                 slot.acquire()
 
     def deliver(self, job: JobDocument) -> None:
@@ -220,7 +231,7 @@ class ReportService:
 
     def _work(self, kind: tuple[str, ...], work: Callable[[JobDocument], None]) -> None:
         """Claim jobs of these states, one after another, until the service closes."""
-        while not self._closing.is_set():
+        while not self.closing.is_set():
             changes = self._changes
             try:
                 job = self.job_store.with_owner().claim(kind)
@@ -228,10 +239,10 @@ class ReportService:
                     work(job)
                     continue
             except DatabaseUnreachable:
-                self._closing.wait(POLL_SECONDS)
+                self.closing.wait(POLL_SECONDS)
             except Exception:  # noqa: BLE001 - nobody would notice a worker that ended, and its reports would wait for ever
                 _log.exception("a report could not be worked on")
-                self._closing.wait(POLL_SECONDS)
+                self.closing.wait(POLL_SECONDS)
             self._wait_for_change(changes)
 
     # --- upkeep
@@ -258,14 +269,14 @@ class ReportService:
     def _repeat(self, work: Callable[[], Any], first_seconds: float, seconds: float) -> None:
         """Call `work` after `first_seconds`, then every `seconds`, until the service closes."""
         wait = first_seconds
-        while not self._closing.wait(wait):
+        while not self.closing.wait(wait):
             wait = seconds
             try:
                 work()
             except DatabaseUnreachable:
                 continue
             except Exception:  # noqa: BLE001 - nobody would notice its end, and every report would be lost to others
-                if not self._closing.is_set():
+                if not self.closing.is_set():
                     _log.exception("what is done every %g s failed", seconds)
 
     def _thread(self, name: str, work: Callable[..., None], *args: Any) -> None:

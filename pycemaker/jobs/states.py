@@ -4,6 +4,7 @@
 |---|---|
 | queued | running; expired where no server with its sender claimed it for a day |
 | running | rendered; failed; queued again where its server ended or the database was away |
+| running, of a schedule | quiet, where it has none of the findings that the schedule wants |
 | rendered, deferred | sending; expired as above, and after REPORT_RETRY_SECONDS |
 | sending | sent, written, partly_sent, possibly_sent, refused, suppressed; deferred after a temporary refusal |
 
@@ -36,6 +37,8 @@ POSSIBLY_SENT = "possibly_sent"
 """The message was sent without an answer, or the server ended before it recorded one. It is never sent again."""
 SUPPRESSED = "suppressed"
 """The recipient has unsubscribed."""
+QUIET = "quiet"
+"""Rendered, and mailed to nobody: it has none of the findings that its schedule wants (`only_if`)."""
 PARTLY_SENT = "partly_sent"
 """Some recipients have it; others should have it and have not."""
 FAILED = "failed"
@@ -49,7 +52,7 @@ TO_SEND = (RENDERED, SENDING, DEFERRED)
 """To be claimed by a delivery worker."""
 OPEN = (*TO_RENDER, *TO_SEND)
 """Not ended."""
-ENDED = (SENT, WRITTEN, PARTLY_SENT, POSSIBLY_SENT, REFUSED, SUPPRESSED, FAILED, EXPIRED)
+ENDED = (SENT, WRITTEN, PARTLY_SENT, POSSIBLY_SENT, REFUSED, SUPPRESSED, QUIET, FAILED, EXPIRED)
 """Final states."""
 ALL = (*OPEN, *ENDED)
 

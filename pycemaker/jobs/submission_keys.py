@@ -41,7 +41,6 @@ def submission_of(
         request.attach,
         request.recipients,
         sender,
-        request.application,
     )
     return Submission(key, limits, idempotency_key)
 
@@ -49,12 +48,11 @@ def submission_of(
 def make_repeat_key(
     notebook: str,
     end: str,
-    hours: int,
+    hours: float,
     parameters: Mapping[str, Any],
     attach: Sequence[str],
     to: Sequence[str],
     sender: str = "",
-    application: str = "",
 ) -> str:
     """A digest that is equal for requests that mean the same report.
 
@@ -67,8 +65,6 @@ def make_repeat_key(
         attach: kinds of attachments, in any order.
         to: the recipients, in any order and case.
         sender: the account that sends.
-        application: whose samples it is about.
     """
     whole = [notebook, end, hours, sorted(parameters.items()), sorted(attach), sorted(map(str.lower, to)), sender]
-    whole += [application] if application else []
     return sha256_hex(json.dumps(whole, ensure_ascii=True))

@@ -1,7 +1,7 @@
 """Suppressions: addresses that get no more of a report, looked up before each mail is sent.
 
-A suppression is for one address and one report, or every report. The recipient set it, through the link in a mail, or
-the operator; either can lift only their own.
+A suppression is for one address and one report, the reports of one schedule, or every report. The recipient set it,
+through the link in a mail, or the operator; either can lift only their own.
 """
 
 from __future__ import annotations
@@ -34,6 +34,19 @@ class Suppression:
     notebook: str
     by: str
     since_utc: datetime
+
+
+_SCHEDULE = "schedule:"
+
+
+def subscription_of(schedule_id: str) -> str:
+    """A schedule's name in place of a report's: `schedule:<id>`."""
+    return _SCHEDULE + schedule_id
+
+
+def schedule_of(subscription: str) -> str | None:
+    """The schedule's id out of such a name; None for a report's name."""
+    return subscription.removeprefix(_SCHEDULE) if subscription.startswith(_SCHEDULE) else None
 
 
 def inbox(address: str) -> str:

@@ -131,6 +131,11 @@ def _check_authority(text: str) -> None:
     url.port  # noqa: B018 - a property that raises
 
 
+def url_prefixes(text: str) -> tuple[str, ...]:
+    """The beginnings of URLs, by commas; each ends in a slash, so that it holds a whole host."""
+    return tuple(f"{public_url(entry)}/" for entry in _entries(text))
+
+
 def public_url(text: str) -> str:
     """A URL to which a path can be added; slashes in a row are one, as on the way in."""
     url = urlsplit(web_url(text))

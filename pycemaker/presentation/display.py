@@ -96,7 +96,8 @@ def section(part: MetricPeriod, *, in_mail: bool = True) -> None:
 def capacity_changes(period: Period, resources: Sequence[Resource]) -> None:
     """Show which resource is or will be full, the most urgent first; the first becomes the mail's subject."""
     findings, quiet = capacity_findings(resources)[:MOST_FINDINGS], capacity_quiet(resources)
-    _show(tables.capacity(findings, quiet), "findings", {"pycemaker": mail_head(findings or (quiet,), period)})
+    head = mail_head(findings or (quiet,), period) | ({} if findings else {"severity": 0})
+    _show(tables.capacity(findings, quiet), "findings", {"pycemaker": head})
 
 
 def capacity_summary(resources: Sequence[Resource]) -> None:

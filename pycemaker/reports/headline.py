@@ -24,10 +24,12 @@ class Headline:
     Attributes:
         headline: the subject's first words; never empty.
         preheader: the text that mail programs show beside the subject.
+        severity: that of the worst finding, 1 to 3; 0 without one. None where the notebook states none.
     """
 
     headline: str
     preheader: str
+    severity: int | None = None
 
 
 def read_headline(notebook: dict[str, Any]) -> Headline | None:
@@ -35,7 +37,12 @@ def read_headline(notebook: dict[str, Any]) -> Headline | None:
     for metadata in _output_metadata(notebook):
         headline, preheader = metadata.get("headline"), metadata.get("preheader", "")
         if isinstance(headline, str) and isinstance(preheader, str) and one_line(headline):
-            return Headline(_cut(headline, HEADLINE_CHARACTERS), _cut(preheader, PREHEADER_CHARACTERS))
+            severity = metadata.get("severity")
+            return Headline(
+                _cut(headline, HEADLINE_CHARACTERS),
+                _cut(preheader, PREHEADER_CHARACTERS),
+                severity if severity in (0, 1, 2, 3) else None,
+            )
     return None
 
 

@@ -22,6 +22,6 @@ def mail_subject(window: Window, zone: ZoneInfo, headline: str = "", *, name: st
     return f"{headline} — {name}, {end}, {_short_length(window.hours)}"
 
 
-def _short_length(hours: int) -> str:
-    """`6 h`, `7 dias`: subjects are short."""
-    return f"{hours} h" if hours <= 48 else i18n.length(hours)
+def _short_length(hours: float) -> str:
+    """`6 h`, `24,5 h`, `7 dias`: subjects are short."""
+    return f"{i18n.decimal(hours, int(hours != int(hours)))} h" if hours <= 48 else i18n.length(hours)

@@ -6,7 +6,7 @@ sent from here: a delivery worker sends the message, since it can record that be
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -43,8 +43,9 @@ def make_report(
 
     Returns:
         Fields of the job document: `subject`, `data_digest`, `figures` (names), `figures_in` (`mail` or `storage`),
-        `figure_urls`, `storage_problem` where there was one, `message_bytes`, `attachments`, `attachments_missing`
-        (the reason by kind), `left_out` (outputs that readers do not see, a line each), `stage_seconds`.
+        `figure_urls`, `severity`, `storage_problem` where there was one, `message_bytes`, `attachments`,
+        `attachments_missing` (the reason by kind), `left_out` (outputs that readers do not see, a line each),
+        `stage_seconds`.
 
     Raises:
         NotebookFailed, NothingToSend, ReportUnfit: the files made until then are in the workspace.
@@ -53,10 +54,6 @@ def make_report(
     def on_cell(done: int, total: int) -> None:
         on_progress("notebook", done, total)
 
-    def render(notes: Sequence[str] = ()) -> Page:
-        executed, application = workspace.executed_path, request.application
-        return collaborators.render_page(executed, request.window, request.report_id, notes, application=application)
-
     workspace.enter("notebook")
     on_progress("notebook", 0, 1)
     collaborators.run_notebook(request.notebook, request.papermill_parameters, workspace.executed_path, on_cell)
@@ -64,7 +61,7 @@ def make_report(
     workspace.enter("render")
     on_progress("render", 0, 1)
     with stage("render"):
-        page = render()
+        page = collaborators.render_page(workspace.executed_path, request.window, request.report_id, request.notes)
     workspace.write_page(page)
 
     workspace.enter("storage")
@@ -76,9 +73,10 @@ def make_report(
         workspace.enter("attachments")
         on_progress("attachments", 0, 1)
         with stage("attachments"):
-            attached = collaborators.attach(request.attach, request.window, page, request.application)
+            attached = collaborators.attach(request.attach, request.window, page)
         if attached.notes:
-            page = render(attached.notes)
+            notes = (*attached.notes, *request.notes)
+            page = collaborators.render_page(workspace.executed_path, request.window, request.report_id, notes)
 
     workspace.enter("compose")
     on_progress("compose", 0, 1)
@@ -93,6 +91,7 @@ def make_report(
         "figures": [figure.name for figure in page.figures],
         "figures_in": "mail" if urls is None else "storage",
         "figure_urls": urls or {},
+        "severity": page.severity,
         "message_bytes": len(content),
         "stage_seconds": workspace.stage_seconds,
     } | _optional_fields(request, page, attached, problem)

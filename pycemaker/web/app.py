@@ -19,13 +19,14 @@ from pycemaker.web.middleware.path_spelling import normalize_paths
 from pycemaker.web.middleware.request_bodies import limit_bodies
 from pycemaker.web.middleware.response_cache import cache_responses
 from pycemaker.web.middleware.security_headers import add_security_headers
-from pycemaker.web.routes.application_routes import add_applications
 from pycemaker.web.routes.home_routes import add_home
+from pycemaker.web.routes.job_routes import add_jobs
 from pycemaker.web.routes.metric_routes import add_metrics
 from pycemaker.web.routes.notebook_routes import add_notebooks
 from pycemaker.web.routes.openapi_routes import add_openapi
 from pycemaker.web.routes.probe_routes import add_probes
 from pycemaker.web.routes.report_routes import add_report
+from pycemaker.web.routes.schedule_routes import add_schedules
 from pycemaker.web.routes.stored_report_routes import add_stored_reports
 from pycemaker.web.routes.unsubscribe_routes import add_unsubscribe
 from pycemaker.web.services import Services
@@ -54,12 +55,13 @@ def create_routes(services: Services, cross_site: CrossSite) -> Bottle:
     app.add_hook("before_request", refuse_garbled_path)
     app.default_error_handler = handle_http_error
     add_home(app, services)
-    add_applications(app, services)
     add_probes(app, services)
     add_openapi(app, services)
     add_stored_reports(app, services)
     add_notebooks(app, services)
     add_unsubscribe(app, services)
+    add_schedules(app, services)
+    add_jobs(app, services)
     add_metrics(app, services)
     add_report(app, services)
     return app

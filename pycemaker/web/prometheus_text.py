@@ -99,7 +99,7 @@ class _CountsCollector(Collector):
         try:
             by_state, waiting, overdue = (
                 job_store.count_by_state(),
-                job_store.count_waiting(),
+                job_store.count_waiting(with_scheduled=True),
                 job_store.overdue_seconds(),
             )
         except DatabaseUnreachable:

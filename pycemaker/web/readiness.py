@@ -143,12 +143,13 @@ def check_queue(job_store: JobStore, settings: Settings) -> Outcome:
     """Fails where a report has been due for longer than those before it may take: no server takes it up."""
     try:
         waiting, overdue_seconds = job_store.count_waiting(), job_store.overdue_seconds()
+        ahead = job_store.count_waiting(with_scheduled=True)
     except RightMissing:
         return Outcome(WARN, "nenhum relatório é feito: veja writing")
     except PycemakerError as error:
         return _failed(error)
     figures = {"waiting": waiting, "limit": settings.report_queue, "overdue_seconds": round(overdue_seconds, 1)}
-    rounds = waiting // settings.report_workers + 1
+    rounds = ahead // settings.report_workers + 1
     if overdue_seconds > rounds * settings.report_timeout_seconds + STUCK_SECONDS:
         return Outcome(FAIL, f"um relatório espera há {overdue_seconds:.0f} s e ninguém o faz", figures=figures)
     return Outcome(OK, figures=figures)

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from pycemaker.cache.sample_store import Store
 from pycemaker.jobs.report_service import ReportService
+from pycemaker.schedules.schedule_store import ScheduleStore
+from pycemaker.schedules.scheduler import Scheduler
 from pycemaker.settings import NOTEBOOKS, Settings
 from pycemaker.telemetry.traffic import Traffic
 from pycemaker.web.access.access_control import AccessControl
@@ -49,6 +51,12 @@ class Services:
     def access_control(self) -> AccessControl:
         """Checks tokens and limits of report requests."""
         return AccessControl(self.settings, RateLimits(self.store.database))
+
+    @cached_property
+    def scheduler(self) -> Scheduler:
+        """The schedules, and what enters their reports."""
+        store = ScheduleStore(self.store.database, mails=self.settings.mails)
+        return Scheduler(store, self.report_service, self.settings)
 
     @property
     def refuses_answers(self) -> bool:

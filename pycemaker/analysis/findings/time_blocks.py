@@ -6,6 +6,7 @@ the same at every cadence.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -61,7 +62,7 @@ class Series:
     @property
     def start_ms(self) -> int:
         """The start of the first block, milliseconds since 1970 in UTC."""
-        return to_epoch_ms(self.part.window.previous_start_utc)
+        return to_epoch_ms(self.part.window.start_utc) - self.now * BLOCK_MS
 
     @property
     def current(self) -> Floats:
@@ -113,8 +114,8 @@ class Series:
 
 def series(part: MetricPeriod) -> Series:
     """The blocks and hours of one metric's period."""
-    now = part.window.hours * HOUR_BLOCKS
-    start_ms = to_epoch_ms(part.window.previous_start_utc)
+    now = math.ceil(part.window.hours) * HOUR_BLOCKS  # an hour that is half in the interval has empty blocks
+    start_ms = to_epoch_ms(part.window.start_utc) - now * BLOCK_MS
     halves = [_blocks(half, part.metric.unit, start_ms, 2 * now) for half in (part.previous, part.current)]
     history = part.history if part.history is not None and len(part.history) else None
     summaries = history or summarize(part.previous, part.metric.unit)

@@ -59,7 +59,7 @@ class Curve:
 @memoized
 def curves(part: MetricPeriod) -> tuple[Curve, Curve]:
     """The line of the metric's interval, and that of the interval before it moved onto the same hours."""
-    span_ms, start_ms = part.window.hours * 3_600_000, to_epoch_ms(part.window.start_utc)
+    span_ms, start_ms = round(part.window.hours * 3_600_000), to_epoch_ms(part.window.start_utc)
     before = curve(part.previous, start_ms - span_ms, span_ms, part.previous_cadence)
     return curve(part.current, start_ms, span_ms, part.cadence), before.moved(span_ms)
 

@@ -74,7 +74,7 @@ def table(samples: Columns, step_seconds: int = 0) -> SampleTable:
     )
 
 
-def step_for(hours: int, metrics: int, sample_seconds: float, most_lines: int) -> int:
+def step_for(hours: float, metrics: int, sample_seconds: float, most_lines: int) -> int:
     """The finest step with which so many hours of so many metrics make at most `most_lines` lines."""
     seconds = hours * 3600 * metrics
     fitting = (step for step in STEPS_SECONDS if seconds // (step or sample_seconds) <= most_lines)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -16,12 +16,16 @@ _SERVER_TEXTS = ("reply", "reason", "refusals", "error")
 
 def redact_addresses(record: Mapping[str, Any]) -> dict[str, Any]:
     """The record with `a***@example.com` for addresses: its recipients' everywhere, others in texts of mail servers."""
-    known = {recipient["address"] for recipient in record["recipients"]}
-    longest_first = sorted(map(re.escape, known), key=len, reverse=True)
-    recipients = re.compile("|".join(longest_first) or r"(?!)", re.IGNORECASE)
-    masked: dict[str, Any] = _replace_texts(
-        _replace_texts(record, partial(recipients.sub, _masked)), _mask_quoted, _SERVER_TEXTS
-    )
+    known = [recipient["address"] for recipient in record["recipients"]]
+    masked: dict[str, Any] = _replace_texts(redact_known(record, known), _mask_quoted, _SERVER_TEXTS)
+    return masked
+
+
+def redact_known(content: Mapping[str, Any], addresses: Iterable[str]) -> dict[str, Any]:
+    """The content with `a***@example.com` for each of these addresses, wherever it stands."""
+    longest_first = sorted(map(re.escape, set(addresses)), key=len, reverse=True)
+    known = re.compile("|".join(longest_first) or r"(?!)", re.IGNORECASE)
+    masked: dict[str, Any] = _replace_texts(content, partial(known.sub, _masked))
     return masked
 
 

@@ -26,6 +26,7 @@ STATE_NAMES = {
     states.POSSIBLY_SENT: "talvez enviado",
     states.REFUSED: "recusado",
     states.SUPPRESSED: "não enviado a pedido",
+    states.QUIET: "sem novidades: não enviado",
     states.FAILED: "falhou",
     states.EXPIRED: "desistimos",
 }
@@ -34,20 +35,7 @@ STATE_NAMES = {
 _GOOD = (states.SENT, states.WRITTEN)
 _BAD = (states.REFUSED, states.FAILED, states.EXPIRED)
 _SUMMARY_KEYS = (
-    *(
-        "id",
-        "state",
-        "application",
-        "notebook",
-        "parameters",
-        "start",
-        "end",
-        "hours",
-        "asked_at",
-        "ended_at",
-        "subject",
-        "stage",
-    ),
+    *("id", "state", "notebook", "parameters", "start", "end", "hours", "asked_at", "ended_at", "subject", "stage"),
     *("progress", "seconds", "recipients", "request_id"),
 )
 

@@ -13,8 +13,7 @@ from bottle import Bottle, request, response
 from pycemaker.errors import InvalidDate, InvalidParameter, OnlyHere, UnknownReport
 from pycemaker.jobs import report_result
 from pycemaker.jobs.job_document import JobDocument
-from pycemaker.parsing.application_names import DEFAULT_APPLICATION
-from pycemaker.parsing.route_paths import REPORTS_PATH, application_path, with_application
+from pycemaker.parsing.route_paths import REPORTS_PATH
 from pycemaker.reports.artifact_names import EXECUTED_NOTEBOOK, MESSAGE
 from pycemaker.web import stored_report
 from pycemaker.web.access.redaction import redact_addresses
@@ -47,14 +46,13 @@ def add_stored_reports(app: Bottle, services: Services) -> None:
         services.settings.base_path,
     )
 
-    @app.get(with_application(REPORTS_PATH))  # type: ignore[untyped-decorator]
-    def reports(application: str = DEFAULT_APPLICATION) -> bytes:
+    @app.get(REPORTS_PATH)  # type: ignore[untyped-decorator]
+    def reports() -> bytes:
         services.access_control.check_token(request.environ, asks_browser=True)
         count, before = _paging(query(request), services)
-        application = services.store.for_application(application).application
-        entries = job_store.newest(count, before, application)
+        entries = job_store.newest(count, before)
         records = [record for entry in entries if (record := _summary(services, entry))]
-        next_url = report_list.next_page(entries, count, base_path + application_path(application))
+        next_url = report_list.next_page(entries, count, base_path)
         response.set_header("Cache-Control", "no-store")
         if prefers_html(request.environ.get("HTTP_ACCEPT", "")):
             response.content_type = "text/html; charset=utf-8"

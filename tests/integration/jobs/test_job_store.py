@@ -58,21 +58,6 @@ def test_a_report_that_is_asked_for_is_queued_and_read_back_as_it_was(job_store:
         job_store.get("another")
 
 
-@pytest.mark.parametrize("odd", [{}, {"runs": "x"}, {"history": "x"}, {"recipients": "x"}, {"recipients": [{}]}])
-def test_a_document_that_somebody_else_wrote_holds_up_no_report(
-    job_store: JobStore, database: Database, odd: dict[str, Any]
-) -> None:
-    """Every worker tried it first, and failed."""
-    job_store.enqueue(document("r"), submit("key"))
-    due = {"state": "queued", "due_at": datetime(2022, 1, 1, tzinfo=UTC), "_id": "odd"}
-    database["reports"].insert_one({**(job_store.get("r") | odd if odd else {}), **due, "repeat_key": "other"})
-    assert job_store.count_waiting() == 1
-    assert job_store.overdue_seconds() < 60
-    claimed = job_store.claim(states.TO_RENDER)
-    assert claimed is not None
-    assert claimed["_id"] == "r"
-
-
 def test_the_same_request_is_the_same_report_until_it_has_been_accepted_for_a_while(
     job_store: JobStore, other: JobStore
 ) -> None:
@@ -541,3 +526,32 @@ def test_files_are_replaced_listed_and_removed_what_a_crash_left_included(databa
     assert database["report_files.chunks"].count_documents({}) == 1
     with pytest.raises(UnknownReport):
         files.get("r", "page.html")
+
+
+def scheduled(report_id: str) -> dict[str, Any]:
+    return document(report_id) | {"schedule": {"id": "s", "name": "n"}, "unsettled": True}
+
+
+def test_jobs_of_schedules_are_inserted_once_whatever_became_of_them(job_store: JobStore, other: JobStore) -> None:
+    job_store.insert_absent([scheduled("a"), scheduled("b")], 60)
+    claimed = job_store.claim(states.TO_RENDER)
+    assert claimed is not None
+    job_store.finish(claimed["_id"], states.FAILED, {})
+    other.insert_absent([scheduled("a"), scheduled("b"), scheduled("c")], 60)
+    assert {each: job_store.get(each)["state"] for each in "abc"} == {"a": "failed", "b": "queued", "c": "queued"}
+    assert job_store.count_open(["s", "t"]) == {"s": 2}
+    assert [job["_id"] for job in other.unsettled(5)] == ["a"]
+    other.settle("a")
+    assert other.unsettled(5) == []
+
+
+def test_neither_callers_nor_schedules_wait_for_all_of_the_others(job_store: JobStore) -> None:
+    job_store.insert_absent([scheduled(f"s{number}") for number in range(30)], 60)
+    for number in range(3):  # a queue of three has room for them
+        job_store.enqueue(document(f"c{number}"), submit(f"key {number}", report_queue=3))
+    with pytest.raises(TooManyReports):
+        job_store.enqueue(document("c3"), submit("key 3", report_queue=3))
+    assert (job_store.count_waiting(), job_store.count_waiting(with_scheduled=True)) == (3, 33)
+    claims = [job_store.claim(states.TO_RENDER) for _ in range(8)]
+    kinds = ["schedule" in job for job in claims if job]
+    assert kinds == [False, True, False, True, False, True, True, True]

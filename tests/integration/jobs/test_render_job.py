@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from email import message_from_bytes
 from pathlib import Path
 from typing import Any
@@ -136,3 +137,28 @@ def test_a_made_report_s_record_shows_no_progress_any_more(
 ) -> None:
     worker_of(job_store, database, tmp_path).render(taken(job_store), lambda *_: None)
     assert job_store.get("r").keys() & {"progress", "stage_seconds"} == {"stage_seconds"}
+
+
+@pytest.mark.parametrize(
+    ("only_if", "severity", "state"),
+    [
+        ("always", 0, "rendered"),
+        ("finding", 0, "quiet"),
+        ("finding", 1, "rendered"),
+        ("critical", 2, "quiet"),
+        ("critical", 3, "rendered"),
+        ("critical", None, "rendered"),
+    ],
+)
+def test_a_report_without_the_findings_that_its_schedule_wants_is_mailed_to_nobody(
+    only_if: str, severity: int | None, state: str, job_store: JobStore, database: Database, tmp_path: Path
+) -> None:
+    job = taken(job_store) | {"only_if": only_if}
+    worker = worker_of(job_store, database, tmp_path)
+
+    def run(task: dict[str, Any], on_progress: OnProgress) -> dict[str, Any]:
+        return worker.run(task, on_progress) | {"severity": severity}
+
+    replace(worker, run=run).render(job, lambda _stage, _done, _total: None)
+    assert job_store.get("r")["state"] == state
+    assert (job_store.claim(states.TO_SEND) is None) == (state == "quiet")

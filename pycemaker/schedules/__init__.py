@@ -1,0 +1,1 @@
+"""Schedules: reports that come by themselves."""

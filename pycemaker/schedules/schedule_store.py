@@ -1,0 +1,272 @@
+"""The schedules and their occurrences in MongoDB.
+
+A schedule's document holds its fields (`schedule_fields`), its next nominal instant (`next_at`) and the instant from
+which a server enters that (`due_at`, later by its spread). An occurrence is one nominal instant, under the id that its
+report has or would have: whoever inserts it first has decided what becomes of it.
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import secrets
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pymongo import ASCENDING, DESCENDING, IndexModel, InsertOne, ReturnDocument, UpdateOne, WriteConcern
+from pymongo.collection import Collection
+from pymongo.errors import BulkWriteError, DuplicateKeyError
+
+from pycemaker.errors import UnknownSchedule
+from pycemaker.mongo.database import Database, one_exchange
+from pycemaker.schedules.schedule_fields import Fields, recurrence_of
+from pycemaker.window import to_iso_text
+
+COLLECTION = "schedules"
+OCCURRENCES = "schedule_occurrences"
+Document = dict[str, Any]
+
+ENTERED, MADE, QUIET, MISSED, FAILED = "entered", "made", "quiet", "missed", "failed"
+"""An occurrence's states: its report is in work; it was made and sent, or is in the outbox; it was made and nobody
+wanted it; it was not made since no server lived; it could not be made or sent."""
+STATES = (ENTERED, MADE, QUIET, MISSED, FAILED)
+
+_BULK_SECONDS = 10.0
+_DUPLICATE_KEY = 11000
+
+
+class ScheduleStore:
+    """The schedules of all servers over one database. Threads share it.
+
+    Args:
+        database: the database.
+        mails: whether this server has a mail account. One without leaves alone what a server with one has saved: its
+            reports would end in this machine's outbox.
+
+    Every method raises DatabaseUnreachable where MongoDB is away.
+    """
+
+    def __init__(self, database: Database, *, mails: bool) -> None:
+        self._database = database
+        self._mails = mails
+        self._indexed = threading.Event()
+
+    def now(self) -> datetime:
+        """The present by MongoDB's clock."""
+        with one_exchange():
+            now: datetime = self._database.handle.command("hello")["localTime"]
+        return now.replace(tzinfo=UTC)
+
+    # --- schedules
+
+    def create(self, fields: Fields, now: datetime, schedule_id: str = "", **more: Any) -> Document:
+        """Store a schedule, under an id of its own unless one is given; its document.
+
+        Raises:
+            DuplicateKeyError: the id is taken.
+        """
+        schedule_id = schedule_id or secrets.token_urlsafe(16)
+        document = {"_id": schedule_id, "key": secrets.token_bytes(16), "created_at": now, "revision": 0, "last": None}
+        document |= self._changed(fields, now, spread_of(schedule_id, fields)) | more
+        with one_exchange():
+            self._schedules.insert_one(document)
+        return document
+
+    def save(self, schedule_id: str, fields: Fields, now: datetime, **more: Any) -> Document:
+        """Create or change the schedule of an id, whichever it takes; its document."""
+        while True:
+            with suppress(UnknownSchedule):
+                return self.change(schedule_id, fields, now, **more)
+            with suppress(DuplicateKeyError):  # another server was quicker
+                return self.create(fields, now, schedule_id, **more)
+
+    def get(self, schedule_id: str) -> Document:
+        """A schedule. Raises UnknownSchedule."""
+        with one_exchange():
+            return _known(self._schedules.find_one({"_id": schedule_id}))
+
+    def every(self) -> list[Document]:
+        """All schedules by name."""
+        with one_exchange(_BULK_SECONDS):
+            return list(self._schedules.find({}).sort("name", ASCENDING))
+
+    def change(self, schedule_id: str, fields: Fields, now: datetime, **more: Any) -> Document:
+        """Replace a schedule's fields; from now on it is due by the new ones. Raises UnknownSchedule."""
+        changed = self._changed(fields, now, spread_of(schedule_id, fields)) | more
+        with one_exchange():
+            return _known(
+                self._schedules.find_one_and_update(
+                    {"_id": schedule_id},
+                    {"$set": changed, "$inc": {"revision": 1}},
+                    return_document=ReturnDocument.AFTER,
+                )
+            )
+
+    def remove(self, schedule_id: str) -> None:
+        """Delete a schedule; reports that are in work go on. Raises UnknownSchedule."""
+        with one_exchange():
+            _known(self._schedules.find_one_and_delete({"_id": schedule_id}))
+
+    def pause(self, schedule: Document, reason: str) -> None:
+        """Pause a schedule as it was read; nothing where it was changed since."""
+        query = {"_id": schedule["_id"], "revision": schedule["revision"]}
+        paused = {"paused": True, "paused_reason": reason, "next_at": None, "due_at": None}
+        with one_exchange():
+            self._schedules.update_one(query, {"$set": paused, "$inc": {"revision": 1}})
+
+    def _changed(self, fields: Fields, now: datetime, spread: timedelta) -> Document:
+        """The fields, and what follows from them: when it is due next, and that no earlier failure counts."""
+        next_at = None if fields["paused"] else next(recurrence_of(fields).after(now), None)
+        counted = {"failures": 0, "counted_from": now, "paused_reason": None, "mails": self._mails}
+        return fields | counted | {"next_at": next_at, "due_at": next_at and next_at + spread}
+
+    # --- the clock's work
+
+    def due(self, now: datetime, count: int) -> list[Document]:
+        """Up to `count` schedules that are due, the ones due longest first."""
+        query = {"due_at": {"$lte": now, "$type": "date"}, **self._own}
+        with one_exchange():
+            self._ensure_indexes()
+            return list(self._schedules.find(query).sort("due_at", ASCENDING).limit(count))
+
+    def decide(self, occurrences: Sequence[Document]) -> list[Document]:
+        """Insert occurrences; what is there under their ids now: these, or those of a server that was quicker."""
+        if not occurrences:
+            return []
+        ids = [each["_id"] for each in occurrences]
+        with one_exchange(_BULK_SECONDS):
+            try:
+                self._occurrences.bulk_write([InsertOne(each) for each in occurrences], ordered=False)
+                return list(occurrences)
+            except BulkWriteError as error:
+                if any(fault["code"] != _DUPLICATE_KEY for fault in error.details["writeErrors"]):
+                    raise
+            return list(self._occurrences.find({"_id": {"$in": ids}}))
+
+    def move(self, moves: Sequence[tuple[Document, datetime | None, Document | None]]) -> None:
+        """Move schedules on, each as it was read, to its next instant, and note its last occurrence where there is one.
+
+        A schedule that another server has moved, or somebody changed, stays as it is.
+        """
+        updates = []
+        for schedule, next_at, last in moves:
+            due_at = next_at and next_at + spread_of(schedule["_id"], schedule)
+            values = {"next_at": next_at, "due_at": due_at} | ({"last": last} if last else {})
+            query = {"_id": schedule["_id"], "revision": schedule["revision"], "next_at": schedule["next_at"]}
+            updates.append(UpdateOne(query, {"$set": values}))
+        if updates:
+            with one_exchange(_BULK_SECONDS):
+                self._schedules.bulk_write(updates, ordered=False)
+
+    def reopen(self, occurrence: Document) -> tuple[bool, str]:
+        """Enter an occurrence by hand where it is new or was missed; whether it was entered now, and its state."""
+        changed = {"$set": {"state": ENTERED}, "$unset": {"reason": ""}}
+        with one_exchange():
+            try:
+                self._occurrences.insert_one(occurrence)
+            except DuplicateKeyError:
+                missed = {"_id": occurrence["_id"], "state": MISSED}
+                is_new = self._occurrences.update_one(missed, changed).modified_count > 0
+                return is_new, _known(self._occurrences.find_one({"_id": occurrence["_id"]}))["state"]
+        return True, ENTERED
+
+    # --- what became of them
+
+    def end(self, report_id: str, state: str, reason: str | None) -> None:
+        """Write down what became of an occurrence."""
+        with one_exchange():
+            self._occurrences.update_one({"_id": report_id}, {"$set": {"state": state, "reason": reason}})
+
+    def latest(self, schedule_id: str, count: int, *states: str, since: datetime | None = None) -> list[Document]:
+        """The latest occurrences of a schedule, newest first: those in these states, of instants after one."""
+        query: Document = {"schedule": schedule_id} | ({"state": {"$in": list(states)}} if states else {})
+        query |= {"at": {"$gt": since}} if since else {}
+        with one_exchange():
+            self._ensure_indexes()
+            return list(self._occurrences.find(query).sort("at", DESCENDING).limit(count))
+
+    def note(self, schedule_id: str, counted_from: datetime, failures: int, last: Document | None) -> None:
+        """Note a schedule's failures in a row since an instant, and its last occurrence."""
+        values = {"failures": failures} | ({"last": last} if last else {})
+        with one_exchange():
+            self._schedules.update_one({"_id": schedule_id, "counted_from": counted_from}, {"$set": values})
+
+    def claim_ping(self, report_id: str) -> bool:
+        """True for the first caller with this occurrence."""
+        with one_exchange():
+            done = self._occurrences.update_one({"_id": report_id, "pinged": None}, {"$set": {"pinged": True}})
+        return done.modified_count > 0
+
+    def apply_retention(self, now: datetime, days: float) -> None:
+        """Delete the occurrences of instants that are so many days old."""
+        with one_exchange(_BULK_SECONDS):
+            self._occurrences.delete_many({"at": {"$lt": now - timedelta(days=days)}, "state": {"$ne": ENTERED}})
+
+    # --- to watch
+
+    def late_seconds(self) -> float:
+        """How long the schedule that is due longest has waited for a server; 0 where none is due."""
+        now = self.now()
+        query = {"due_at": {"$lte": now, "$type": "date"}}
+        with one_exchange():
+            self._ensure_indexes()
+            latest = self._schedules.find_one(query, {"due_at": 1}, sort=[("due_at", ASCENDING)])
+        return max(0.0, (now - latest["due_at"]).total_seconds()) if latest else 0.0
+
+    def count_by_state(self) -> dict[str, int]:
+        """The number of occurrences in each state, every state included."""
+        with one_exchange():
+            self._ensure_indexes()
+            groups = self._occurrences.aggregate(
+                [{"$match": {"state": {"$gte": ""}}}, {"$group": {"_id": "$state", "count": {"$sum": 1}}}]
+            )
+            counted = {group["_id"]: group["count"] for group in groups}
+        return {state: counted.get(state, 0) for state in STATES}
+
+    # --- below
+
+    @property
+    def _own(self) -> Document:
+        return {} if self._mails else {"mails": False}
+
+    @property
+    def _schedules(self) -> Collection[Document]:
+        return self._durable(COLLECTION)
+
+    @property
+    def _occurrences(self) -> Collection[Document]:
+        return self._durable(OCCURRENCES)
+
+    def _durable(self, collection: str) -> Collection[Document]:
+        concern = WriteConcern(w="majority", j=True, wtimeout=5000)
+        return self._database[collection].with_options(write_concern=concern)
+
+    def _ensure_indexes(self) -> None:
+        if not self._indexed.is_set():
+            due = IndexModel([("due_at", ASCENDING)], partialFilterExpression={"due_at": {"$type": "date"}})
+            self._schedules.create_indexes([due])
+            keys = [("schedule", ASCENDING), ("at", DESCENDING)], [("state", ASCENDING), ("at", ASCENDING)]
+            self._occurrences.create_indexes([IndexModel(list(key)) for key in keys])
+            self._indexed.set()
+
+
+def report_id_of(schedule: Mapping[str, Any], at_utc: datetime | str) -> str:
+    """The id of the report of a nominal instant: the same on every server, and unguessable."""
+    text = at_utc if isinstance(at_utc, str) else to_iso_text(at_utc)
+    digest = hmac.digest(schedule["key"], text.encode(), "sha256")
+    return base64.urlsafe_b64encode(digest[:16]).rstrip(b"=").decode()
+
+
+def spread_of(schedule_id: str, fields: Mapping[str, Any]) -> timedelta:
+    """How long after its nominal instants a schedule is due: whole minutes, always the same."""
+    number = int.from_bytes(hmac.digest(b"spread", schedule_id.encode(), "sha256")[:8], "big")
+    return timedelta(minutes=number % (fields["spread_minutes"] + 1))
+
+
+def _known(document: Document | None) -> Document:
+    if document is None:
+        raise UnknownSchedule
+    return document

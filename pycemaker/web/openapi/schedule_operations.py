@@ -1,0 +1,137 @@
+"""OpenAPI operations of schedules: `/schedules`, and the June 2022 dashboard's `/jobs`."""
+
+from __future__ import annotations
+
+from pycemaker import errors
+from pycemaker.parsing.route_paths import SCHEDULES_PATH
+from pycemaker.reports.attachments.kinds import KINDS
+from pycemaker.schedules.calendar_period import PERIODS
+from pycemaker.schedules.schedule_fields import LONGEST_STEP_HOURS, MISSED, ONLY_IF
+from pycemaker.schedules.schedule_store import STATES
+from pycemaker.web.openapi.components import INSTANT, TEXT, array_of, json_object
+from pycemaker.web.openapi.operation import DATABASE, Json, Kind, Operation, ResponseSpec, ref
+
+_ONE, _NEXT = SCHEDULES_PATH + "/<schedule_id>", {"type": "array", "items": INSTANT, "maxItems": 5}
+_REFUSALS: tuple[Kind, ...] = (
+    *(errors.InvalidRequest, errors.InvalidParameter, errors.RecipientNotAllowed, errors.ForeignOrigin),
+    *(errors.FetchRefused, errors.NotebookUnusable, *DATABASE),
+)
+_UNKNOWN = (errors.UnknownSchedule,)
+
+
+def _or_null(schema: Json) -> Json:
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+def _whole(least: int, most: int) -> Json:
+    return {"type": "integer", "minimum": least, "maximum": most}
+
+
+_FIELDS: Json = {
+    "name": {"type": "string", "minLength": 1, "maxLength": 80},
+    "cron": _or_null(TEXT | {"description": "Five fields, by Debian's rules; or `every_hours` with `start_at`."}),
+    "every_hours": _or_null(_whole(1, LONGEST_STEP_HOURS)),
+    "start_at": _or_null(TEXT | {"format": "date-time"}),
+    "timezone": _or_null(TEXT | {"description": "An IANA name; TIMEZONE by default."}),
+    "hours": _or_null({"type": "integer", "minimum": 1, "description": "The interval, up to the nominal instant."}),
+    "period": _or_null({"enum": list(PERIODS), "description": "The interval by the calendar instead of `hours`."}),
+    "recipients": array_of(TEXT) | {"minItems": 1, "maxItems": 50},
+    "application": _or_null(TEXT),
+    "notebook": _or_null(TEXT),
+    "parameters": _or_null({"type": "object"}),
+    "attach": _or_null(array_of({"enum": list(KINDS)})),
+    "only_if": _or_null({"enum": list(ONLY_IF)}),
+    "missed": _or_null({"enum": list(MISSED)}),
+    "spread_minutes": _or_null(_whole(0, 59)),
+    "until": _or_null(TEXT | {"format": "date-time"}),
+    "paused": _or_null({"type": "boolean"}),
+    "owner": _or_null(TEXT | {"description": "Who is told when three failures in a row have paused it."}),
+    "ping_url": _or_null(TEXT | {"description": "Asked for after each report, with `/fail` added after a failure."}),
+}
+_LAST = json_object({"at": INSTANT, "report_id": TEXT, "state": {"enum": list(STATES)}})
+SCHEDULE = json_object(
+    {"id": TEXT, **_FIELDS, "next": _NEXT, "last": _or_null(_LAST), "failures": _whole(0, 3), "paused_reason": {}}
+)
+_JSON = {"application/json": SCHEDULE}
+
+
+def _body(schema: Json, *, required: bool = True) -> Json:
+    return {"required": required, "content": {"application/json": {"schema": schema}}}
+
+
+_MESSAGE = {"application/json": ref("Told")}
+_JOB = json_object(
+    {"start_date": TEXT, "interval": TEXT, "email_to": TEXT},
+    {"alert_predict": {"type": "boolean"}}
+    | {f"{name}_trigger": {"type": ["number", "null"]} for name in ("cpu", "ram", "response_time", "request_count")},
+)
+_ROW = json_object({"_id": TEXT, "user_id": TEXT, "job_name": TEXT, "email_to": TEXT}, is_open=True)
+
+
+def _operation(
+    rule: str, name: str, text: str, answer: ResponseSpec, *kinds: Kind, method: str = "GET", body: Json | None = None
+) -> Operation:
+    error_kinds = (*kinds, *(DATABASE if method == "GET" else _REFUSALS))
+    return Operation(rule, name, text, (answer,), error_kinds, method, body=body, needs_token=True)
+
+
+OPERATIONS = (
+    _operation(
+        *(SCHEDULES_PATH, "schedules", "The schedules there are\nBy name. A page for who names text/html in Accept."),
+        ResponseSpec(200, "The list.", {"application/json": json_object({"schedules": array_of(SCHEDULE)})}),
+    ),
+    _operation(
+        *(SCHEDULES_PATH, "createSchedule", "Make a schedule"),
+        ResponseSpec(201, "It is made.", _JSON, {"Location": ref("Location", "headers")}),
+        method="POST",
+        body=_body(json_object({"name": TEXT, "recipients": _FIELDS["recipients"]}, _FIELDS)),
+    ),
+    _operation(
+        *(SCHEDULES_PATH + "/preview", "previewSchedule", "The next five instants of fields that are not saved"),
+        ResponseSpec(200, "The instants.", {"application/json": json_object({"next": _NEXT})}),
+        method="POST",
+        body=_body(json_object({}, {**_FIELDS, "after": TEXT})),
+    ),
+    _operation(_ONE, "schedule", "A schedule", ResponseSpec(200, "The schedule.", _JSON), *_UNKNOWN),
+    _operation(
+        *(_ONE, "changeSchedule", "Change some fields of a schedule\nNull sets a default. Failures count from now on."),
+        *(ResponseSpec(200, "The schedule.", _JSON), *_UNKNOWN),
+        method="PATCH",
+        body=_body(json_object({}, _FIELDS)),
+    ),
+    _operation(
+        *(_ONE, "removeSchedule", "Remove a schedule\nReports in work go on."),
+        *(ResponseSpec(200, "It is gone.", _MESSAGE), *_UNKNOWN),
+        method="DELETE",
+    ),
+    _operation(
+        *(_ONE + "/run", "runSchedule"),
+        "Make the report of an instant\nUnder the id that the schedule itself gives it; `to` makes a trial for others.",
+        ResponseSpec(
+            *(202, "It is entered, or was already."),
+            {"application/json": json_object({"msg": TEXT, "report_id": TEXT, "url": TEXT})},
+            {"Location": ref("Location", "headers")},
+        ),
+        *(*_UNKNOWN, errors.TooManyReports, errors.TooManyRequests, errors.AskedTooOften),
+        method="POST",
+        body=_body(json_object({}, {"at": TEXT, "to": TEXT}), required=False),
+    ),
+    _operation(
+        *("/jobs", "jobs", "The one schedule of the June 2022 dashboard"),
+        ResponseSpec(200, "Its rows, or null.", {"application/json": _or_null(array_of(_ROW))}),
+    ),
+    *(
+        _operation(
+            *("/jobs", f"saveJobBy{method.capitalize()}", "Make or change the schedule of the June 2022 dashboard"),
+            ResponseSpec(200, "It is saved.", _MESSAGE),
+            method=method,
+            body=_body(_JOB),
+        )
+        for method in ("POST", "PUT")
+    ),
+    _operation(
+        *("/jobs", "removeJob", "Remove the schedule of the June 2022 dashboard"),
+        ResponseSpec(200, "It is gone.", _MESSAGE),
+        method="DELETE",
+    ),
+)

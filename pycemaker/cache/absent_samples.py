@@ -8,6 +8,7 @@ from typing import Any
 from pycemaker.cache.sample_store import Store
 from pycemaker.metrics import Metric
 from pycemaker.mongo.database import Database, one_exchange
+from pycemaker.mongo.sample_bounds import ALL_SAMPLES, SampleBounds
 from pycemaker.series.period import Absence
 from pycemaker.window import to_epoch_ms
 
@@ -19,21 +20,24 @@ def absence(store: Store, metric: Metric, before_utc: datetime) -> Absence:
         DatabaseUnreachable: MongoDB is away.
     """
     newest_ms = store.newest_ms(metric, to_epoch_ms(before_utc) + 1)
-    return Absence(newest_ms, has_undated(store.database, metric.collection))
+    return Absence(newest_ms, has_undated(store.database, metric.collection, store.reader.bounds(metric)))
 
 
-def has_undated(database: Database, collection: str) -> bool:
+def has_undated(database: Database, collection: str, bounds: SampleBounds = ALL_SAMPLES) -> bool:
     """True where a document's `time_series` is no date, by the index's ends: BSON sorts other types around dates.
 
     Raises:
         DatabaseUnreachable: MongoDB is away.
     """
-    return any(kind != "date" for direction in (1, -1) for kind in _kinds_at_end(database, collection, direction))
+    return any(
+        kind != "date" for direction in (1, -1) for kind in _kinds_at_end(database, collection, bounds, direction)
+    )
 
 
-def _kinds_at_end(database: Database, collection: str, direction: int) -> list[str]:
+def _kinds_at_end(database: Database, collection: str, bounds: SampleBounds, direction: int) -> list[str]:
     stages: list[dict[str, Any]] = [
-        {"$sort": {"time_series": direction}},
+        {"$match": bounds.filter},
+        {"$sort": dict.fromkeys(dict(bounds.key[:-1]), direction)},
         {"$limit": 1},
         {"$project": {"_id": 0, "kind": {"$type": "$time_series"}}},
     ]

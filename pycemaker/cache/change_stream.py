@@ -1,4 +1,4 @@
-"""Change stream over all metrics, and the changes of each metric in it (see `past_changes`)."""
+"""Change stream over all metrics, and the changes of each application's metric in it (see `past_changes`)."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from pymongo.errors import InvalidOperation, OperationFailure, PyMongoError
 
 from pycemaker.cache.past_changes import PeriodicInvalidation
 from pycemaker.mongo.database import Database, Document, one_exchange
+from pycemaker.parsing.application_names import DEFAULT_APPLICATION, FIELD, is_application
 from pycemaker.window import to_epoch_ms
 
 STREAM_LAG_SECONDS = 5.0
@@ -24,8 +25,15 @@ MOST_WAIT_SECONDS = 60.0
 """The longest wait before a stream is opened anew that MongoDB refuses, as to a user without the right to one."""
 
 AWAIT_MS = 500
+_INSERTED = {"fullDocument.time_series": 1, f"fullDocument.{FIELD}": 1}
 _ANY_DATE: CodecOptions[Document] = CodecOptions(tz_aware=True, datetime_conversion=DatetimeConversion.DATETIME_AUTO)
 _log = logging.getLogger(__name__)
+
+Watched = tuple[str, str]
+"""A collection and an application."""
+
+_OF_ALL = "*"
+"""In an application's place: changes that may be of any application."""
 
 
 class ChangeStream:
@@ -33,7 +41,7 @@ class ChangeStream:
 
     Args:
         database: what to watch.
-        edges_ms: by collection, its edge: the probe sees every later sample; None where there is no edge.
+        edges_ms: by collection, an application's edge in it: its probe sees every later sample; None without an edge.
         await_ms: how long MongoDB waits for an event before it answers that there is none.
         sleep: waits for so many seconds.
 
@@ -45,7 +53,7 @@ class ChangeStream:
     def __init__(
         self,
         database: MongoDatabase[Document],
-        edges_ms: Mapping[str, Callable[[], int | None]],
+        edges_ms: Mapping[str, Callable[[str], int | None]],
         *,
         await_ms: int = AWAIT_MS,
         sleep: Callable[[float], None] = time.sleep,
@@ -54,8 +62,8 @@ class ChangeStream:
         self._sleep = sleep
         self._database: MongoDatabase[Document] = database.with_options(_ANY_DATE)
         self._edges_ms = edges_ms
-        self._changes: Counter[str] = Counter()
-        self._earliest_left_ms: dict[str, int] = {}
+        self._changes: Counter[Watched] = Counter()
+        self._earliest_left_ms: dict[Watched, int] = {}
         self._lock = threading.Lock()
         self._wait_seconds = 1.0
         self._logged = ""
@@ -68,25 +76,29 @@ class ChangeStream:
         """True where all that was written until STREAM_LAG_SECONDS ago is known."""
         return time.monotonic() - self.caught_up_at < STREAM_LAG_SECONDS
 
-    def version(self, collection: str) -> tuple[int, int]:
-        """Another pair of numbers after each change of the collection."""
-        return self._changes_of_all, self._changes[collection]
+    def version(self, watched: Watched) -> tuple[int, int, int]:
+        """Other numbers after each change of the application's samples."""
+        return self._changes_of_all, self._changes[watched[0], _OF_ALL], self._changes[watched]
 
-    def has_overtaken_insert(self, collection: str, *, forget: bool = False) -> bool:
+    def has_overtaken_insert(self, watched: Watched, *, forget: bool = False) -> bool:
         """True where an insert that was left to the probe lies behind the edge by now.
 
         The edge may have moved past a sample that came after the probe had read.
 
         Args:
-            collection: whose inserts.
+            watched: whose inserts.
             forget: before a probe, which sees all that lies past the edge: nothing is left to it any more.
         """
         with self._lock:
-            earliest_ms, edge_ms = self._earliest_left_ms.get(collection), self._edges_ms[collection]()
+            earliest_ms, edge_ms = self._earliest_left_ms.get(watched), self._edge_ms(watched)
             is_behind = earliest_ms is not None and edge_ms is not None and earliest_ms <= edge_ms
             if is_behind or forget:
-                self._earliest_left_ms.pop(collection, None)
+                self._earliest_left_ms.pop(watched, None)
             return is_behind
+
+    def _edge_ms(self, watched: Watched) -> int | None:
+        collection, application = watched
+        return self._edges_ms[collection](application)
 
     def _run(self) -> None:
         while True:
@@ -116,7 +128,7 @@ class ChangeStream:
         of_all = {"operationType": {"$in": ["dropDatabase", "invalidate"]}}
         pipeline: list[Document] = [
             {"$match": {"$or": [{"ns.coll": watched}, {"to.coll": watched}, of_all]}},
-            {"$project": {"operationType": 1, "ns": 1, "to": 1, "clusterTime": 1, "fullDocument.time_series": 1}},
+            {"$project": {"operationType": 1, "ns": 1, "to": 1, "clusterTime": 1} | _INSERTED},
         ]
         with self._database.watch(pipeline, max_await_time_ms=self._await_ms) as stream:
             self._changes_of_all += 1
@@ -135,20 +147,23 @@ class ChangeStream:
         if not named:
             self._changes_of_all += 1
         for collection in named:
-            if event["operationType"] != "insert" or not self._leaves(collection, event):
-                self._changes[collection] += 1
+            if event["operationType"] != "insert":
+                self._changes[collection, _OF_ALL] += 1
+            elif (application := _application_of(event)) is not None:
+                watched = collection, application
+                self._changes[watched] += not self._leaves(watched, event)
 
-    def _leaves(self, collection: str, event: Mapping[str, Any]) -> bool:
+    def _leaves(self, watched: Watched, event: Mapping[str, Any]) -> bool:
         """True where the insert is past the edge, and so is left to the probe."""
         time_series = event.get("fullDocument", {}).get("time_series")
         if not isinstance(time_series, datetime):
             return False
         time_ms = to_epoch_ms(time_series)
         with self._lock:
-            edge_ms = self._edges_ms[collection]()
+            edge_ms = self._edge_ms(watched)
             if edge_ms is None or time_ms <= edge_ms:
                 return False
-            self._earliest_left_ms[collection] = min(time_ms, self._earliest_left_ms.get(collection, time_ms))
+            self._earliest_left_ms[watched] = min(time_ms, self._earliest_left_ms.get(watched, time_ms))
             return True
 
     def _is_up_to_date(self, event: Mapping[str, Any] | None) -> bool:
@@ -161,6 +176,12 @@ class ChangeStream:
         return bool("operationTime" in hello and hello["operationTime"].time - event["clusterTime"].time <= 1)
 
 
+def _application_of(event: Mapping[str, Any]) -> str | None:
+    """The application of an inserted sample; None where it can be nobody's."""
+    application = event.get("fullDocument", {}).get(FIELD)
+    return DEFAULT_APPLICATION if application is None else application if is_application(application) else None
+
+
 def _majority_lags(hello: Mapping[str, Any]) -> bool:
     last = hello.get("lastWrite")
     if not last or "majorityWriteDate" not in last:
@@ -170,23 +191,23 @@ def _majority_lags(hello: Mapping[str, Any]) -> bool:
 
 
 class StreamDetector:
-    """One collection's changes in a stream."""
+    """The changes of one application's samples in a stream."""
 
-    def __init__(self, stream: ChangeStream, collection: str) -> None:
+    def __init__(self, stream: ChangeStream, watched: Watched) -> None:
         self._stream = stream
-        self._collection = collection
+        self._watched = watched
         self._fallback = PeriodicInvalidation()
-        self._version: tuple[int, int] | None = None
+        self._version: tuple[int, int, int] | None = None
         self._has_missed = False
 
     def before_probe(self) -> None:
         """Note whether the edge moved past a sample since the last probe; the stream is followed all the time."""
-        self._has_missed |= self._stream.has_overtaken_insert(self._collection, forget=True)
+        self._has_missed |= self._stream.has_overtaken_insert(self._watched, forget=True)
 
     def has_changed(self, appended: int) -> bool:
         """True where the stream had a change since the last call; of a stream that lags, whether it is time again."""
-        previous, self._version = self._version, self._stream.version(self._collection)
-        has_missed, self._has_missed = self._has_missed or self._stream.has_overtaken_insert(self._collection), False
+        previous, self._version = self._version, self._stream.version(self._watched)
+        has_missed, self._has_missed = self._has_missed or self._stream.has_overtaken_insert(self._watched), False
         if has_missed or previous != self._version:
             return True
         return not self._stream.keeps_up() and self._fallback.has_changed(appended)

@@ -1,4 +1,4 @@
-"""Sealed hours of one metric: cached, and read where they are missing or outdated (see `metric_cache` for the terms).
+"""Sealed hours of an application's metric: cached, and read where missing or outdated (`metric_cache` has the terms).
 
 However many threads ask for a missing hour, one reads it and the others wait. Hours are read in runs of one page of
 MongoDB's each, and the next runs are on their way while one is encoded: a cold week takes as long as two processors
@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 
-from pycemaker.cache.lru import HOUR_MS, CachedHour, HourLru
+from pycemaker.cache.lru import HOUR_MS, CachedHour, HourLru, series_name
 from pycemaker.columnar.encode import encode_batch
 from pycemaker.columnar.split import Documents
 from pycemaker.errors import PycemakerError
@@ -49,11 +49,11 @@ class _Run:
 
 
 class HourCache:
-    """One metric's sealed hours. Threads share it.
+    """The sealed hours of an application's metric. Threads share it.
 
     Args:
         metric: whose.
-        reader: reads what is missing.
+        reader: reads what is missing, of its application.
         lru: holds them.
     """
 
@@ -61,6 +61,7 @@ class HourCache:
         self._metric = metric
         self._reader = reader
         self._lru = lru
+        self._name = series_name(reader.application, metric)
         self._lock = threading.Lock()
         self._reading: dict[tuple[int, int], Future[Batch]] = {}
         self._run_hours = RUN_HOURS
@@ -122,7 +123,7 @@ class HourCache:
         """
         if claimed and claimed[0].hours.start == hour:
             return []
-        cached = self._lru.find((self._metric.id, hour), generation)
+        cached = self._lru.find((self._name, hour), generation)
         return [cached.batch] if cached else []
 
     def _claim_runs(self, claimed: deque[_Run], hour: int, stop_hour: int, generation: int, runs: int) -> None:
@@ -149,7 +150,7 @@ class HourCache:
         return range(hour, stop)
 
     def _is_missing(self, hour: int, generation: int) -> bool:
-        cached = self._lru.get((self._metric.id, hour))
+        cached = self._lru.get((self._name, hour))
         return (hour, generation) not in self._reading and (cached is None or cached.generation < generation)
 
     def _read_or_wait(self, claimed: deque[_Run], hour: int, generation: int) -> list[Batch]:
@@ -199,10 +200,10 @@ class HourCache:
 
     def _cache(self, hour: int, batch: Batch, generation: int) -> Batch:
         """The batch, cached; the one of an older generation where it is the same, so that its digest is known."""
-        before = self._lru.get((self._metric.id, hour))
+        before = self._lru.get((self._name, hour))
         cached = before.batch if before is not None and before.batch.digest == batch.digest else batch
         if before is None or before.generation < generation:
-            self._lru.put((self._metric.id, hour), CachedHour(cached, generation))
+            self._lru.put((self._name, hour), CachedHour(cached, generation))
         return cached
 
     def _read_hours(self, run: _Run) -> list[Batch]:

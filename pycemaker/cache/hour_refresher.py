@@ -12,10 +12,11 @@ from pymongo.errors import DuplicateKeyError
 from pycemaker.cache.sample_store import Store
 from pycemaker.cache.stored_hour_samples import RECENT_HOURS, SPAN_HOURS, HourSamples
 from pycemaker.cache.stored_hour_summaries import COLLECTION, RefreshBudget, SummaryStore
-from pycemaker.cache.stored_hours import DEFAULT_APPLICATION, whole_hours
+from pycemaker.cache.stored_hours import whole_hours
 from pycemaker.errors import PycemakerError
 from pycemaker.metrics import METRICS, Metric
 from pycemaker.mongo.database import Database, one_exchange
+from pycemaker.parsing.application_names import DEFAULT_APPLICATION
 from pycemaker.series.period import HISTORY_DAYS
 from pycemaker.window import Interval
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from cachetools import LRUCache
 
+from pycemaker.metrics import Metric
 from pycemaker.series.batches import Batch
 
 HOUR_MS = 3_600_000
@@ -35,7 +37,15 @@ class LruUsage:
 
 
 Key = tuple[str, int]
-"""A metric's id, and an hour: hours since 1970 in UTC."""
+"""A name of `series_name`, and an hour: hours since 1970 in UTC, or OPEN."""
+
+OPEN = -1
+"""In an hour's place: the open hours of an application's metric (see `metric_cache`)."""
+
+
+def series_name(application: str, metric: Metric) -> str:
+    """The name of an application's metric in keys; the metric's id for the default application."""
+    return f"{application}/{metric.id}" if application else metric.id
 
 
 @dataclass(frozen=True)
@@ -51,6 +61,10 @@ class _Hours(LRUCache[Key, CachedHour]):
 
     evictions = 0
 
+    def __init__(self, limit_bytes: int, on_evicted: Callable[[Key], None]) -> None:
+        super().__init__(limit_bytes, getsizeof=_size_bytes)
+        self._on_evicted = on_evicted
+
     def find(self, key: Key) -> CachedHour | None:
         try:
             return self[key]  # `get` takes 100 ns more
@@ -59,7 +73,9 @@ class _Hours(LRUCache[Key, CachedHour]):
 
     def popitem(self) -> tuple[Key, CachedHour]:
         self.evictions += 1
-        return super().popitem()
+        key, hour = super().popitem()
+        self._on_evicted(key)
+        return key, hour
 
 
 class HourLru:
@@ -67,12 +83,13 @@ class HourLru:
 
     Args:
         limit_bytes: what they may take.
+        on_evicted: called with the key of each hour that leaves to make room; it must not use this.
     """
 
-    def __init__(self, limit_bytes: int) -> None:
+    def __init__(self, limit_bytes: int, on_evicted: Callable[[Key], None] = lambda _key: None) -> None:
         self.limit_bytes = limit_bytes
         self._lock = threading.Lock()
-        self._hours = _Hours(limit_bytes, getsizeof=_size_bytes)
+        self._hours = _Hours(limit_bytes, on_evicted)
         self._hits = self._misses = 0
 
     @property

@@ -1,4 +1,4 @@
-"""Cache of one metric's recent time.
+"""Cache of the recent time of an application's metric.
 
 Terms:
 
@@ -13,6 +13,9 @@ An answer rests on a *check* at most a second old: a probe, and the change detec
 are made before an answer, at most twice a second and metric, and none while nobody asks. MongoDB away is an error at
 once, memory or not.
 
+The open hours of the default application are always there. Those of another application are in the memory like a sealed
+hour, and leave it where they are the least recently used; then its cache is dropped (`sample_store`).
+
 One answer may fill an eighth of the memory, counted in hours of the mean size, and a quarter whatever their size, with
 the metric's newest hours; the rest of a longer one is read past the memory.
 """
@@ -23,14 +26,14 @@ import time
 from collections.abc import Iterator
 
 from pycemaker.cache.hour_cache import RUN_HOURS, HourCache, TooDenseError
-from pycemaker.cache.lru import HOUR_MS, CachedHour, HourLru
+from pycemaker.cache.lru import HOUR_MS, OPEN, CachedHour, HourLru, series_name
 from pycemaker.cache.new_samples import OVERLAP_MS, newest_of, read_new_samples, read_newest_ms
 from pycemaker.cache.past_changes import ChangeDetector
 from pycemaker.cache.snapshot import OpenHours, Snapshot, split_hours
 from pycemaker.metrics import Metric
 from pycemaker.mongo.reader import Reader
 from pycemaker.mongo.single_flight import SingleFlight
-from pycemaker.series.batches import Batch, join_batches
+from pycemaker.series.batches import Batch, join_batches, no_batch
 
 FRESH_SECONDS = 0.5
 STALE_SECONDS = 0.9
@@ -48,11 +51,11 @@ LARGEST_ANSWER_SHARE = 4
 
 
 class MetricCache:
-    """One metric's recent time. Threads share it.
+    """The recent time of an application's metric. Threads share it.
 
     Args:
         metric: whose.
-        reader: reads what is missing.
+        reader: reads what is missing, of its application.
         lru: holds sealed hours.
         detector: detects changes of anything but the open hours.
     """
@@ -62,7 +65,9 @@ class MetricCache:
         self._reader = reader
         self._lru = lru
         self._detector = detector
-        self._snapshot = Snapshot()
+        self._name = series_name(reader.application, metric)
+        # Hours that an earlier cache of this metric left in memory are of lower generations, and so are read again.
+        self._snapshot = Snapshot(generation=int(time.monotonic() * 1000) if reader.application else 0)
         self._checked_at = float("-inf")
         self._settle_at = float("inf")
         self._must_reload = False
@@ -96,6 +101,8 @@ class MetricCache:
             DatabaseUnreachable: MongoDB is away.
         """
         began = time.monotonic()
+        if self._reader.application:
+            self._lru.get((self._name, OPEN))
         if began - self._checked_at < FRESH_SECONDS:
             return self._snapshot
         while True:
@@ -174,6 +181,9 @@ class MetricCache:
         if has_changed or is_settling:
             self._settle_at = began + SETTLE_SECONDS if has_changed else float("inf")
         self._checked_at = began
+        if self._reader.application:
+            known = self._snapshot.open
+            self._lru.put((self._name, OPEN), CachedHour(known.batch if known else no_batch(), 0))
 
     def _probe(self) -> int | None:
         """Take in the new samples; how many there were, None where the open hours have to be read anew."""
@@ -210,7 +220,7 @@ class MetricCache:
         hour = max(start_hour, new_edge_ms // HOUR_MS)
         for sealed in range(start_hour, min(hour, start_hour + RUN_HOURS)):
             part = join_batches([batch.between(sealed * HOUR_MS, (sealed + 1) * HOUR_MS)])
-            self._lru.put((self._metric.id, sealed), CachedHour(part, before.generation))
+            self._lru.put((self._name, sealed), CachedHour(part, before.generation))
         rest = batch if hour == start_hour else join_batches([batch.between(hour * HOUR_MS, None)])
         is_same = before.open is not None and before.open.batch.rows == rest.rows and hour == before.open.start_hour
         still_probed = probed if new_edge_ms == edge_ms else None

@@ -12,30 +12,32 @@ from pycemaker.cache.past_changes import ChangeDetector, FallbackDetector, Perio
 from pycemaker.cache.write_counters import CounterDetector, read_write_counts
 from pycemaker.mongo.database import Database
 
+MakeDetector = Callable[[str, str], ChangeDetector]
+"""Makes the change detector of a collection and an application."""
 
-def choose_detectors(database: Database, edges_ms: Mapping[str, Callable[[], int | None]]) -> dict[str, ChangeDetector]:
-    """A change detector for each collection.
+
+def choose_detectors(
+    database: Database, edges_ms: Mapping[str, Callable[[str], int | None]], are_several: Callable[[], bool]
+) -> MakeDetector:
+    """Makes change detectors of the kind that the deployment offers.
 
     Reads from secondaries may be older than any stream or counter, and so are invalidated periodically.
 
     Args:
         database: where the collections are.
-        edges_ms: by collection, its edge: the probe sees every later sample; None where there is no edge.
+        edges_ms: by collection, an application's edge in it: its probe sees every later sample; None without an edge.
+        are_several: true where an application beside the default one is known.
 
     Raises:
         DatabaseUnreachable: MongoDB is away.
     """
     if database.handle.read_preference != ReadPreference.PRIMARY:
-        return {collection: PeriodicInvalidation() for collection in edges_ms}
-    return {
-        collection: FallbackDetector(detector, partial(read_kind, database, collection))
-        for collection, detector in _plain_detectors(database, edges_ms).items()
-    }
+        return lambda _collection, _application: PeriodicInvalidation()
+    stream = ChangeStream(database.handle, edges_ms) if has_change_streams(database) else None
 
+    def make(collection: str, application: str) -> ChangeDetector:
+        counters = partial(read_write_counts, database, collection)
+        plain = StreamDetector(stream, (collection, application)) if stream else CounterDetector(counters, are_several)
+        return FallbackDetector(plain, partial(read_kind, database, collection))
 
-def _plain_detectors(database: Database, edges_ms: Mapping[str, Callable[[], int | None]]) -> dict[str, ChangeDetector]:
-    """The detectors for plain collections."""
-    if has_change_streams(database):
-        stream = ChangeStream(database.handle, edges_ms)
-        return {collection: StreamDetector(stream, collection) for collection in edges_ms}
-    return {collection: CounterDetector(partial(read_write_counts, database, collection)) for collection in edges_ms}
+    return make

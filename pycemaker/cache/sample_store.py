@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pycemaker.cache.hour_cache import TooDenseError
-from pycemaker.cache.lru import HourLru, LruUsage
+from pycemaker.cache.lru import LruUsage
 from pycemaker.cache.metric_cache import MetricCache
+from pycemaker.cache.metric_caches import MetricCaches
 from pycemaker.cache.new_samples import read_newest_ms
-from pycemaker.cache.past_changes_source import choose_detectors
 from pycemaker.cache.snapshot import Snapshot
 from pycemaker.columnar.encode import encode_batch, encode_columns
 from pycemaker.columnar.ingestion_delay import StoredSamples, join_stored, stored_seconds
@@ -23,7 +23,6 @@ from pycemaker.metrics import METRICS, Metric
 from pycemaker.mongo.database import Database, one_exchange
 from pycemaker.mongo.privileges import Privileges, read_privileges
 from pycemaker.mongo.reader import BATCH_DOCUMENTS, HourFingerprint, Reader
-from pycemaker.mongo.single_flight import SingleFlight
 from pycemaker.series.batches import Batch, Columns, join_columns, no_columns
 from pycemaker.series.period import Arrivals
 from pycemaker.window import Interval, Window, from_epoch_ms, since, to_epoch_ms
@@ -36,7 +35,7 @@ _MILLISECOND = timedelta(milliseconds=1)
 _END_OF_TIME = datetime(9999, 1, 1, tzinfo=UTC)
 
 SAMPLE_COLLECTION = "pycemaker_sample"
-"""Collection that declares demo data: one document, `_id` "history", with `start`, `end` and `state`."""
+"""Collection that declares demo data: a document an application (`history_id`) with `start`, `end` and `state`."""
 
 __all__ = ["BATCH_DOCUMENTS", "SAMPLE_COLLECTION", "SampleRead", "Store", "WindowSamples", "in_window"]
 
@@ -77,20 +76,35 @@ class WindowSamples:
 
 
 class Store:
-    """Reads of one database. Threads share it.
+    """Reads of one application's samples in one database. Threads share it.
 
     Args:
         database: where the samples are.
-        cache_bytes: how much memory recent time may take; 0 for none. An eighth is left to the cache of responses.
+        cache_bytes: how much memory recent time may take, of all applications together; 0 for none. An eighth is left
+            to the cache of responses.
     """
 
     def __init__(self, database: Database, cache_bytes: int = 0) -> None:
         self._database = database
         self._reader = Reader(database)
         self.cache_bytes = cache_bytes
-        self._lru = HourLru(cache_bytes // 8 * 7)
-        self._metric_caches: dict[str, MetricCache] = {}
-        self._opening = SingleFlight[dict[str, MetricCache]]()
+        self._metric_caches = MetricCaches(cache_bytes // 8 * 7)
+
+    def for_application(self, application: str) -> Store:
+        """The reads of another application's samples, out of the same memory.
+
+        Raises:
+            UnknownApplication: no sample names it.
+            IndexesNotReady, DatabaseUnreachable: see `Indexes.ensure`.
+        """
+        store = copy.copy(self)
+        store._reader = self._reader.for_application(self._reader.applications.check(application))
+        return store
+
+    @property
+    def application(self) -> str:
+        """Whose samples it reads; the empty text is the default application."""
+        return self._reader.application
 
     @property
     def reader(self) -> Reader:
@@ -121,7 +135,12 @@ class Store:
     @property
     def cache_usage(self) -> LruUsage:
         """The usage of the memory for recent time."""
-        return self._lru.usage
+        return self._metric_caches.lru.usage
+
+    @property
+    def caches_count(self) -> int:
+        """The number of metrics, of all applications together, whose recent time is in memory."""
+        return len(self._metric_caches)
 
     @property
     def is_embedded(self) -> bool:
@@ -156,7 +175,7 @@ class Store:
             DatabaseUnreachable: as `read`.
         """
         from_ms, until_ms = _bounds(interval)
-        metric_cache = self._metric_cache(metric)
+        metric_cache = self._metric_caches.get(self._reader, metric)
         snapshot = metric_cache.refresh() if metric_cache and not metric_cache.is_dense else None
         if metric_cache is None or snapshot is None or metric_cache.is_dense:
             uncached = self._read_uncached(metric, from_ms, until_ms)
@@ -254,13 +273,13 @@ class Store:
         return self._reader.hour_fingerprints(metric, hours)
 
     def sample_history_end(self) -> datetime | None:
-        """The end of the demo data, aware UTC; None where this database has none.
+        """The end of the application's demo data, aware UTC; None where it has none.
 
         Raises:
             DatabaseUnreachable: as `read`.
         """
         with one_exchange():
-            history = self._database[SAMPLE_COLLECTION].find_one({"_id": "history"})
+            history = self._database[SAMPLE_COLLECTION].find_one({"_id": history_id(self.application)})
         return history["end"] if history else None
 
     def _read_cached(
@@ -290,25 +309,6 @@ class Store:
         encoded = (encode_batch(raw, metric) for raw in self._reader.read_ahead(metric, from_ms, until_ms))
         return (batch for batch in encoded if len(batch))
 
-    def _metric_cache(self, metric: Metric) -> MetricCache | None:
-        if not self._lru.limit_bytes:
-            return None
-        metric_cache = self._metric_caches.get(metric.id)
-        if metric_cache is None:
-            metric_cache = self._opening.run(self._make_metric_caches).get(metric.id)
-        return metric_cache
-
-    def _make_metric_caches(self) -> dict[str, MetricCache]:
-        if self._metric_caches:
-            return self._metric_caches
-        metric_caches = dict[str, MetricCache]()
-        edges_ms = {metric.collection: partial(_edge_ms, metric_caches, metric) for metric in METRICS}
-        detectors = choose_detectors(self._database, edges_ms)
-        for metric in METRICS:
-            metric_caches[metric.id] = MetricCache(metric, self._reader, self._lru, detectors[metric.collection])
-        self._metric_caches = metric_caches
-        return metric_caches
-
 
 def in_window(samples: StoredSamples, window: Window) -> WindowSamples:
     """The samples by the two intervals of a window, of which they are all."""
@@ -325,9 +325,9 @@ def _arrivals(delays: NDArray[np.float64]) -> Arrivals:
     return Arrivals(late, ahead, typical if len(delays) and agree.mean() >= _AGREEING_SHARE else 0.0)
 
 
-def _edge_ms(metric_caches: dict[str, MetricCache], metric: Metric) -> int | None:
-    metric_cache = metric_caches.get(metric.id)
-    return metric_cache.snapshot.edge_ms if metric_cache else None
+def history_id(application: str) -> str:
+    """The `_id` of the document that declares an application's demo data."""
+    return f"history:{application}" if application else "history"
 
 
 def _bounds(interval: Interval) -> tuple[int, int | None]:

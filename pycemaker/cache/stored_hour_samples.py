@@ -22,7 +22,7 @@ from itertools import groupby
 from pycemaker.cache.hour_columns import from_documents, hour_of, is_valid, is_whole, to_documents
 from pycemaker.cache.hour_summary_documents import Document
 from pycemaker.cache.sample_store import Store, WindowSamples, in_window
-from pycemaker.cache.stored_hours import DEFAULT_APPLICATION, HourCollection, interval_of, naive_now, whole_hours
+from pycemaker.cache.stored_hours import HourCollection, interval_of, naive_now, whole_hours
 from pycemaker.columnar.ingestion_delay import StoredSamples, join_stored
 from pycemaker.errors import DatabaseUnreachable
 from pycemaker.metrics import Metric
@@ -43,13 +43,12 @@ class HourSamples:
     """Reads one database's samples, whole hours of them from `hour_samples`. Threads share it.
 
     Args:
-        store: the database's samples.
-        application: the application whose samples are read.
+        store: one application's samples.
     """
 
-    def __init__(self, store: Store, application: str = DEFAULT_APPLICATION) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
-        self._collection = HourCollection(store.database, COLLECTION, "made_at", application)
+        self._collection = HourCollection(store.database, COLLECTION, "made_at", store.application)
 
     def read_window(self, metric: Metric, window: Window) -> WindowSamples:
         """The same samples as `Store.read_window`. Raises DatabaseUnreachable, as it does."""

@@ -25,7 +25,7 @@ from datetime import datetime, timedelta
 
 from pycemaker.cache.hour_summary_documents import Document, from_documents, hour_of, is_whole, to_documents
 from pycemaker.cache.sample_store import Store
-from pycemaker.cache.stored_hours import DEFAULT_APPLICATION, HourCollection, interval_of, naive_now, whole_hours
+from pycemaker.cache.stored_hours import HourCollection, interval_of, naive_now, whole_hours
 from pycemaker.errors import DatabaseUnreachable
 from pycemaker.metrics import Metric
 from pycemaker.series.hour_summaries import HOUR_MS, HourSummaries, summarize
@@ -65,16 +65,13 @@ class SummaryStore:
     """The hour summaries of one database. Threads share it.
 
     Args:
-        store: the database's samples.
-        application: the application whose samples are summarized.
+        store: one application's samples.
         clock: seconds, as of `time.monotonic`.
     """
 
-    def __init__(
-        self, store: Store, application: str = DEFAULT_APPLICATION, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, store: Store, clock: Callable[[], float] = time.monotonic) -> None:
         self._store = store
-        self._collection = HourCollection(store.database, COLLECTION, "checked_at", application)
+        self._collection = HourCollection(store.database, COLLECTION, "checked_at", store.application)
         self._clock = clock
 
     def read(self, metric: Metric, interval: Interval, budget: RefreshBudget = REPORT_BUDGET) -> HourSummaries:

@@ -18,10 +18,9 @@ from pycemaker.cache.hour_summary_documents import Document, id_of
 from pycemaker.errors import DatabaseUnreachable
 from pycemaker.metrics import Metric
 from pycemaker.mongo.database import Database, one_exchange
+from pycemaker.parsing.application_names import DEFAULT_APPLICATION
 from pycemaker.series.hour_summaries import HOUR_MS
 from pycemaker.window import Interval, from_epoch_ms, to_epoch_ms
-
-DEFAULT_APPLICATION = ""
 
 RETENTION_DAYS = 90
 """MongoDB removes a document so many days after the date in its collection's `ages_by` field."""

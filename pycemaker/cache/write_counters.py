@@ -38,10 +38,16 @@ class CounterDetector:
 
     Args:
         read_counts: the counters; None where the deployment or user has none.
+        are_several: true where several applications write to the collection. Inserts that the probe does not explain
+            are other applications' then, as a rule, and count as a change every INVALIDATE_SECONDS.
     """
 
-    def __init__(self, read_counts: Callable[[], WriteCounts | None]) -> None:
+    def __init__(
+        self, read_counts: Callable[[], WriteCounts | None], are_several: Callable[[], bool] = lambda: False
+    ) -> None:
         self._read_counts = read_counts
+        self._are_several = are_several
+        self._has_unexplained = False
         self._fallback = PeriodicInvalidation()
         self._latest: WriteCounts | None = None
         self._previous: WriteCounts | None = None
@@ -61,14 +67,17 @@ class CounterDetector:
         if self._latest is None:
             return self._fallback.has_changed(appended)
         if previous is None or (previous.identity, previous.others) != (self._latest.identity, self._latest.others):
-            self._unexplained = 0
+            self._unexplained, self._has_unexplained = 0, False
             return True
         owed = self._unexplained < 0
         self._unexplained += self._latest.inserts - previous.inserts - appended
         if self._unexplained > 0 or (owed and self._unexplained < 0):
             self._unexplained = 0
-            return True
-        return False
+            self._has_unexplained = True
+        if not self._has_unexplained or (self._are_several() and not self._fallback.has_changed(appended)):
+            return False
+        self._has_unexplained = False
+        return True
 
 
 def read_write_counts(database: Database, collection: str) -> WriteCounts | None:

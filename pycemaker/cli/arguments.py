@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pycemaker.errors import InvalidParameter
+from pycemaker.parsing.application_names import parse_application
 from pycemaker.reports.notebook_catalogue import DEFAULT_NOTEBOOK, Notebook, find_notebook
 from pycemaker.reports.parameters import Scalar
 from pycemaker.settings import Settings
@@ -17,15 +18,16 @@ from pycemaker.window import Window, parse_window
 
 @dataclass(frozen=True)
 class RunArguments:
-    """The checked arguments of a run: notebook, window, parameters."""
+    """The checked arguments of a run: notebook, window, parameters, application."""
 
     notebook: Notebook
     window: Window
     parameters: dict[str, Scalar]
+    application: str = ""
 
 
 def add_interval(command: argparse.ArgumentParser) -> None:
-    """The options `--hours`, `--date` and `-p`."""
+    """The options `--hours`, `--date`, `--app` and `-p`."""
     command.add_argument("--hours", metavar="N", help="length of the interval (default: the notebook's own, 6 or 168)")
     command.add_argument(
         "--date",
@@ -33,6 +35,7 @@ def add_interval(command: argparse.ArgumentParser) -> None:
         metavar="DATE",
         help="where the interval ends: dd-mm-yyyy-HH-MM-SS in TIMEZONE, now, or ISO 8601 (default: now)",
     )
+    add_application(command, "whose samples it is about")
     command.add_argument(
         "-p",
         dest="parameters",
@@ -49,13 +52,21 @@ def notebook_name(typed: str) -> str:
     return Path(typed).stem if typed.endswith(".ipynb") else typed
 
 
+def add_application(command: argparse.ArgumentParser, use: str) -> None:
+    """The option `--app`."""
+    command.add_argument(
+        "--app", default="", metavar="NAME", help=f"the application {use} (default: that of samples without a name)"
+    )
+
+
 def read_arguments(options: Any, settings: Settings) -> RunArguments:
     """The arguments of those options, checked.
 
     Raises:
-        UnknownNotebook, NotebookUnusable, InvalidDate, InvalidRange, InvalidParameter.
+        UnknownNotebook, NotebookUnusable, InvalidDate, InvalidRange, InvalidParameter, UnknownApplication.
     """
     notebook = find_notebook(notebook_name(options.notebook or DEFAULT_NOTEBOOK))
+    notebook.check_application(parse_application(options.app))
     given = dict(options.parameters)
     if len(given) < len(options.parameters):
         names = [name for name, _ in options.parameters]
@@ -67,4 +78,4 @@ def read_arguments(options: Any, settings: Settings) -> RunArguments:
         now_utc=datetime.now(UTC),
         limit=settings.max_range_hours,
     )
-    return RunArguments(notebook, window, notebook.read(given))
+    return RunArguments(notebook, window, notebook.read(given), options.app)

@@ -20,14 +20,7 @@ from pycemaker.errors import NotebookUnusable, PycemakerError
 from pycemaker.metrics import METRICS
 from pycemaker.mongo import embedded
 from pycemaker.mongo.database import Database
-from pycemaker.reports.notebook_catalogue import (
-    NO_TAG,
-    WHERE_TAGS_ARE,
-    Notebook,
-    every_notebook,
-    find_notebook,
-    untagged,
-)
+from pycemaker.reports.notebook_catalogue import Notebook, every_notebook, find_notebook
 from pycemaker.settings import Settings
 from pycemaker.tools.breaking_intervals import LONG_SPACING_SECONDS, HardInterval, every_case, fill
 from pycemaker.tools.notebook_check import NotebookOutcome, check_notebook
@@ -58,8 +51,6 @@ def add(command: argparse.ArgumentParser) -> None:
 def check(options: argparse.Namespace, settings: Settings) -> int:
     """`check`: a row for each notebook and case, as it is done; 1 where any failed."""
     notebooks = [find_notebook(notebook_name(options.notebook))] if options.notebook else every_notebook()
-    for name in [] if options.notebook else untagged():
-        echo(f"  left out: {name}.ipynb ({NO_TAG}); {WHERE_TAGS_ARE}")
     scratch = Path(tempfile.mkdtemp(prefix="pm-"))  # short, since mongod's socket is in it
     try:
         with _scratch_database(scratch, settings, options.spacing) as (set_up, cases):

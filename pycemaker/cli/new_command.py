@@ -6,6 +6,7 @@ import argparse
 import os
 import re
 import shutil
+import sys
 from pathlib import Path
 
 from pycemaker.cli.arguments import notebook_name
@@ -31,11 +32,7 @@ def add(command: argparse.ArgumentParser) -> None:
 
 
 def new(options: argparse.Namespace, _settings: Settings) -> int:
-    """`new`: make the notebook, and print what to do next.
-
-    Raises:
-        InvalidParameter: it is no name, or taken.
-    """
+    """`new`: make the notebook, and print what to do next. Raises InvalidParameter: it is no name, or taken."""
     name = notebook_name(options.name)
     if not _NAME.fullmatch(name):
         raise InvalidParameter(field="NAME", reason="takes letters, digits, blanks, - and _, 64 at most")
@@ -47,9 +44,9 @@ def new(options: argparse.Namespace, _settings: Settings) -> int:
             file.write(text)
     except FileExistsError:
         raise InvalidParameter(field="NAME", reason=f"there is a {path.name} already") from None
-    shown = os.path.relpath(path)
-    echo(f'  {shown} is made\n  edit it:       jupyter lab "{shown}"')
-    echo(f'  see its mail:  python -m pycemaker preview "{name}" --watch')
+    shown, python = os.path.relpath(path), os.path.relpath(sys.executable)
+    echo(f'  {shown} is made\n  edit it:       {python} -m jupyter lab "{shown}"')
+    echo(f'  see its mail:  {python} -m pycemaker preview "{name}" --watch')
     return 0
 
 

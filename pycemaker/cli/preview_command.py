@@ -40,7 +40,10 @@ def add(command: argparse.ArgumentParser) -> None:
 def preview(options: argparse.Namespace, settings: Settings) -> int:
     """`preview`: once, or until Ctrl-C. The exit status is 1 where something is wrong with the mail."""
     arguments = read_arguments(options, settings)
-    request = ReportRequest("preview", arguments.notebook.path, arguments.window, (RECIPIENT,), arguments.parameters)
+    request = ReportRequest(
+        *("preview", arguments.notebook.path, arguments.window, (RECIPIENT,), arguments.parameters),
+        application=arguments.application,
+    )
     preview_builder = PreviewBuilder(request, settings, settings.data_dir / "preview" / arguments.notebook.name)
     database = open_database(settings.mongo_db_url, settings.data_dir, echo)  # held, so that no run has to start it
     try:

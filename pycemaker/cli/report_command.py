@@ -14,6 +14,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from pycemaker.cache.sample_store import Store
 from pycemaker.cli.arguments import add_interval, read_arguments
 from pycemaker.cli.startup import echo
 from pycemaker.errors import (
@@ -75,6 +76,7 @@ def make_report(options: argparse.Namespace, settings: Settings) -> int:
     report_service = make_report_service(settings, database, os.environ, keep_spare=False)
     report_id = ""
     try:
+        Store(database).for_application(request.application)  # it exists
         submission = report_service.submission(request)
         if options.again:
             submission = replace(submission, repeat_key=secrets.token_hex(16))
@@ -109,6 +111,7 @@ def _report_request(options: argparse.Namespace, settings: Settings) -> ReportRe
         arguments.parameters,
         attach,
         options.date,
+        application=arguments.application,
     )
 
 

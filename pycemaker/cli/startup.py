@@ -22,6 +22,7 @@ from pycemaker.collect import demo
 from pycemaker.errors import DatabaseUnreachable, InvalidSettings
 from pycemaker.mongo.database import Database, one_exchange
 from pycemaker.mongo.privileges import read_privileges
+from pycemaker.parsing.application_names import DEFAULT_APPLICATION
 from pycemaker.parsing.route_paths import REPORT_PREFIX
 from pycemaker.settings import Settings
 from pycemaker.tools import unsafe_settings
@@ -85,15 +86,15 @@ def fill_if_empty(database: Database) -> None:
     write_sample(database, SAMPLE_HOURS)
 
 
-def write_sample(database: Database, hours: int) -> int:
-    """Write the made-up history of the last `hours`, with a progress bar; how many documents that were."""
+def write_sample(database: Database, hours: int, application: str = DEFAULT_APPLICATION) -> int:
+    """Write an application's made-up history of the last `hours`, with a progress bar; how many documents that were."""
     with tqdm(desc="  writing sample history", unit=" documents", unit_scale=True, leave=False, disable=None) as bar:
 
         def on_progress(done: int, total: int) -> None:
             bar.total = total
             bar.update(done - bar.n)
 
-        return demo.write_history(database, datetime.now(UTC), hours, on_progress)
+        return demo.write_history(database, datetime.now(UTC), hours, on_progress, application)
 
 
 def banner(settings: Settings, database: Database) -> str:

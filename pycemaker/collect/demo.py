@@ -13,34 +13,41 @@ from datetime import datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from pycemaker.cache.sample_store import SAMPLE_COLLECTION
+from pycemaker.cache.sample_store import SAMPLE_COLLECTION, history_id
 from pycemaker.collect.sample_document import sample_document
 from pycemaker.metrics import METRICS, SAMPLE_SECONDS
 from pycemaker.mongo.database import Database, translated
+from pycemaker.parsing.application_names import DEFAULT_APPLICATION, FIELD
 
 Readings = dict[str, NDArray[np.float64]]
 
 CHUNK = 5_000
 _DAY_SECONDS = 86_400
+_SEED = 7
 
 
-def has_samples(database: Database) -> bool:
-    """True where any metric has a document; what an interrupted `write_history` left does not count.
+def has_samples(database: Database, application: str = DEFAULT_APPLICATION) -> bool:
+    """True where any metric has a document of the application; what an interrupted `write_history` left does not count.
 
     Raises:
         DatabaseUnreachable: MongoDB is away.
     """
     with translated():
-        declared = database[SAMPLE_COLLECTION].find_one({"_id": "history"})
+        declared = database[SAMPLE_COLLECTION].find_one({"_id": history_id(application)})
         if declared and declared["state"] == "filling":
             return False
-        return any(database[metric.collection].find_one({}, {"_id": 1}) for metric in METRICS)
+        own = {FIELD: application} if application else {}
+        return any(database[metric.collection].find_one(own, {"_id": 1}) for metric in METRICS)
 
 
 def write_history(
-    database: Database, end_utc: datetime, hours: int, on_progress: Callable[[int, int], None] = lambda _d, _t: None
+    database: Database,
+    end_utc: datetime,
+    hours: int,
+    on_progress: Callable[[int, int], None] = lambda _d, _t: None,
+    application: str = DEFAULT_APPLICATION,
 ) -> int:
-    """Write the made-up history that ends at `end_utc`; return the number of documents.
+    """Write the application's made-up history that ends at `end_utc`; return the number of documents.
 
     What an interrupted call left is removed first.
 
@@ -49,36 +56,41 @@ def write_history(
         end_utc: the last instant, aware.
         hours: how far back it reaches.
         on_progress: called with the number of documents written, and of all.
+        application: whose history it is; each application's readings differ.
 
     Raises:
         DatabaseUnreachable: MongoDB went away.
     """
-    remove_history(database)
+    remove_history(database, application)
     times = [end_utc - timedelta(seconds=SAMPLE_SECONDS * back) for back in range(hours * 3600 // SAMPLE_SECONDS)][::-1]
-    declared = {"_id": "history", "start": times[0], "end": end_utc, "state": "filling"}
+    declared = {"_id": history_id(application), "start": times[0], "end": end_utc, "state": "filling"}
     with translated():
-        database[SAMPLE_COLLECTION].replace_one({"_id": "history"}, declared, upsert=True)
-        written = _write_metrics(database, times, on_progress)
-        database[SAMPLE_COLLECTION].update_one({"_id": "history"}, {"$set": {"state": "written"}})
+        database[SAMPLE_COLLECTION].replace_one({"_id": declared["_id"]}, declared, upsert=True)
+        written = _write_metrics(database, times, on_progress, application)
+        database[SAMPLE_COLLECTION].update_one({"_id": declared["_id"]}, {"$set": {"state": "written"}})
     return written
 
 
-def remove_history(database: Database) -> int:
-    """Remove every made-up document and the declaration; return the number of documents.
+def remove_history(database: Database, application: str = DEFAULT_APPLICATION) -> int:
+    """Remove every made-up document of the application and the declaration; return the number of documents.
 
     Raises:
         DatabaseUnreachable: MongoDB is away.
     """
     with translated():
         removed = 0
-        if database[SAMPLE_COLLECTION].find_one({"_id": "history"}):
-            removed = sum(database[m.collection].delete_many({"sample": True}).deleted_count for m in METRICS)
-            database[SAMPLE_COLLECTION].delete_one({"_id": "history"})
+        if database[SAMPLE_COLLECTION].find_one({"_id": history_id(application)}):
+            made_up = {FIELD: application or None, "sample": True}
+            removed = sum(database[m.collection].delete_many(made_up).deleted_count for m in METRICS)
+            database[SAMPLE_COLLECTION].delete_one({"_id": history_id(application)})
         return removed
 
 
-def _write_metrics(database: Database, times: list[datetime], on_progress: Callable[[int, int], None]) -> int:
-    readings = demo_readings(times)
+def _write_metrics(
+    database: Database, times: list[datetime], on_progress: Callable[[int, int], None], application: str
+) -> int:
+    readings = demo_readings(times, _SEED + sum(application.encode()))
+    named = {FIELD: application} if application else {}
     collected = _collected(len(times))
     total, done = int(collected.sum()) * len(METRICS), 0
     for metric in METRICS:
@@ -92,6 +104,7 @@ def _write_metrics(database: Database, times: list[datetime], on_progress: Calla
                     float(readings[metric.id][index]),
                     failed=int(failures[index]) if failures is not None else 0,
                     sample=True,
+                    **named,
                 )
                 for index in indices[start : start + CHUNK]
             ]
@@ -101,7 +114,7 @@ def _write_metrics(database: Database, times: list[datetime], on_progress: Calla
     return done
 
 
-def demo_readings(times: list[datetime], seed: int = 7) -> Readings:
+def demo_readings(times: list[datetime], seed: int = _SEED) -> Readings:
     """Every metric over the given times (aware UTC), by metric id, in its unit; the same for the same times.
 
     A metric that this module does not know follows the load.

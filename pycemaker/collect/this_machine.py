@@ -15,6 +15,7 @@ from pycemaker.collect.sample_document import sample_document
 from pycemaker.errors import DatabaseUnreachable
 from pycemaker.metrics import CPU, DISK, HTTP_FAIL, RAM, REQUEST_COUNT, RESPONSE_TIME, SAMPLE_SECONDS
 from pycemaker.mongo.database import Database, one_exchange
+from pycemaker.parsing.application_names import DEFAULT_APPLICATION, FIELD
 from pycemaker.telemetry.traffic import Traffic
 
 _log = logging.getLogger(__name__)
@@ -73,6 +74,7 @@ class Collector:
         disk: a path on the disk that counts.
         traffic: the API's own; None leaves those metrics out.
         on_sample: called with the number of documents written, each time.
+        application: whose samples they are; the empty text is the default application.
     """
 
     def __init__(
@@ -81,7 +83,9 @@ class Collector:
         disk: Path,
         traffic: Traffic | None = None,
         on_sample: Callable[[int], None] = lambda _count: None,
+        application: str = DEFAULT_APPLICATION,
     ) -> None:
+        self._named = {FIELD: application} if application else {}
         self._database = database
         self._disk = disk
         self._traffic = traffic
@@ -107,7 +111,7 @@ class Collector:
             try:
                 for collection, document in samples:
                     with one_exchange():
-                        self._database[collection].insert_one(document)
+                        self._database[collection].insert_one(document | self._named)
                 self._on_sample(len(samples))
             except DatabaseUnreachable as error:
                 _log.warning("samples of this machine not written: %s", error)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-DATE, _MIN_KEY = 0x09, 0xFF
+DATE, _NULL, _MIN_KEY = 0x09, 0x0A, 0xFF
 
 _FIXED = {0x01: 8, 0x06: 0, 0x07: 12, 0x08: 1, 0x09: 8, 0x0A: 0, 0x10: 4, 0x11: 8, 0x12: 8, 0x13: 16, 0x7F: 0, 0xFF: 0}
 _SIZED = {0x02: 4, 0x03: 0, 0x04: 0, 0x05: 5, 0x0C: 16, 0x0D: 4, 0x0E: 4, 0x0F: 0}
@@ -50,20 +50,39 @@ def _end_of(raw: bytes, kind: int, start: int) -> int:
     return start + _SIZED[kind] + int(_read_length(raw, start)[0])
 
 
-def key_of(document: bytes) -> bytes | None:
-    """The document's key in the index, `{time_series, _id}` as BSON; None without a date or an `_id`."""
+def key_of(document: bytes, prefix: bytes = b"") -> bytes | None:
+    """The document's key in the index, `{time_series, _id}` as BSON; None without a date or an `_id`.
+
+    Args:
+        document: as BSON.
+        prefix: elements that precede these in the index, as `application_element` gives one.
+    """
     elements = elements_of(document)
     time, own_id = elements.get("time_series"), elements.get("_id")
     if time is None or time.kind != DATE or own_id is None:
         return None
-    return _key(document[time.start : time.end], own_id.kind, document[own_id.start : own_id.end])
+    return _key(prefix, document[time.start : time.end], own_id.kind, document[own_id.start : own_id.end])
 
 
-def first_key(time_ms: int) -> bytes:
-    """The key in the index before every document of that instant."""
-    return _key(struct.pack("<q", time_ms), _MIN_KEY, b"")
+def first_key(time_ms: int, prefix: bytes = b"") -> bytes:
+    """The key in the index before every document of that instant; `prefix` as for `key_of`."""
+    return _key(prefix, struct.pack("<q", time_ms), _MIN_KEY, b"")
 
 
-def _key(time: bytes, kind: int, own_id: bytes) -> bytes:
-    inside = b"\x09time_series\0" + time + bytes([kind]) + b"_id\0" + own_id
+def application_element(application: str) -> bytes:
+    """The element `application` of a key; null for the default application, whose documents lack the field."""
+    if not application:
+        return b"\x0aapplication\0"
+    text = application.encode()
+    return b"\x02application\0" + struct.pack("<i", len(text) + 1) + text + b"\0"
+
+
+def has_application(document: bytes) -> bool:
+    """True where the document itself, and not one inside it, has a field `application` that is not null."""
+    element = elements_of(document).get("application")
+    return element is not None and element.kind != _NULL
+
+
+def _key(prefix: bytes, time: bytes, kind: int, own_id: bytes) -> bytes:
+    inside = prefix + b"\x09time_series\0" + time + bytes([kind]) + b"_id\0" + own_id
     return struct.pack("<i", len(inside) + 5) + inside + b"\0"

@@ -132,6 +132,15 @@ class UnknownMetric(NotFound):
     shows = ("known",)
 
 
+class UnknownApplication(NotFound):
+    """No sample names this application. Facts: `application`, cut to 40 characters."""
+
+    message = "no application {application!r}: no sample names it"
+    code = "unknown_application"
+    sentence = "Aplicação desconhecida: veja a lista em /apps."
+    field = "application"
+
+
 class UnknownNotebook(NotFound):
     """Facts: `name`; `hint`, in English: the notebooks there are, or why this file is none of them."""
 

@@ -21,7 +21,7 @@ NOTHING = "—"
 _HUGE = 1e15
 _LEAST_MOVE = 0.01
 _UNITS = {"per_minute": N_("por minuto"), "per_second": N_("por segundo")}
-_SAID_BY_READINGS = ("ratio", "seconds", "requests")
+_SAID_BY_READINGS = ("ratio", "seconds", "requests", "")
 _MARKS = {"per_minute": N_("/min"), "per_second": N_("/s")}
 
 

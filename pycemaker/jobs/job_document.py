@@ -21,18 +21,22 @@ def new_document(request: ReportRequest, domain: str) -> JobDocument:
         scheduled = {"schedule": dict(request.schedule), "only_if": request.only_if, "unsettled": True}
     if request.notes:
         scheduled["notes"] = list(request.notes)
-    return scheduled | {
-        "_id": request.report_id,
-        "notebook": request.notebook.stem,
-        "parameters": dict(request.parameters),
-        "attach": list(request.attach),
-        "date_text": request.date_text,
-        "start": window.start_utc,
-        "end": window.end_utc,
-        "hours": window.hours,
-        "request_id": request.request_id,
-        "recipients": new_recipients(request.report_id, request.recipients, domain),
-    }
+    return (
+        scheduled
+        | {
+            "_id": request.report_id,
+            "notebook": request.notebook.stem,
+            "parameters": dict(request.parameters),
+            "attach": list(request.attach),
+            "date_text": request.date_text,
+            "start": window.start_utc,
+            "end": window.end_utc,
+            "hours": window.hours,
+            "request_id": request.request_id,
+            "recipients": new_recipients(request.report_id, request.recipients, domain),
+        }
+        | ({"application": request.application} if request.application else {})
+    )
 
 
 def new_recipients(report_id: str, addresses: Sequence[str], domain: str) -> list[dict[str, Any]]:

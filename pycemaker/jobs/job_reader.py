@@ -24,11 +24,18 @@ _CODEC = CodecOptions[JobDocument](
 """Reads what others wrote into `reports` too: instants beyond Python's, and texts that are no UTF-8."""
 
 _IS_TEXT = {"$type": "string"}
+WHOLE: JobDocument = {
+    "runs": {"$type": "number"},
+    "history": {"$type": "array"},
+    "recipients.address": _IS_TEXT,
+}
+"""A filter for documents that can be claimed; the update of another one fails, and is tried first by each worker."""
+
 _INDEXES = [
     IndexModel([("due_at", ASCENDING)], partialFilterExpression={"due_at": {"$type": "date"}}),
     IndexModel([("repeat_key", ASCENDING)], unique=True, partialFilterExpression={"repeat_key": _IS_TEXT}),
     IndexModel([("idempotency_key", ASCENDING)], unique=True, partialFilterExpression={"idempotency_key": _IS_TEXT}),
-    IndexModel([("asked_at", DESCENDING)]),
+    IndexModel([("application", ASCENDING), ("asked_at", DESCENDING)]),
     IndexModel([("ended_at", ASCENDING)], partialFilterExpression={"ended_at": {"$type": "date"}}),
     IndexModel([("state", ASCENDING), ("schedule.id", ASCENDING)], partialFilterExpression={"unsettled": True}),
 ]
@@ -60,16 +67,16 @@ class JobReader:
             raise UnknownReport
         return job
 
-    def newest(self, count: int, before: datetime | None = None) -> list[JobDocument]:
-        """The latest jobs by `asked_at`, newest first; those before an instant."""
-        query = {"asked_at": {"$gte": _EPOCH, "$lt": before or _LATEST}}
+    def newest(self, count: int, before: datetime | None = None, application: str = "") -> list[JobDocument]:
+        """An application's latest jobs by `asked_at`, newest first; those before an instant."""
+        query = {"application": application or None, "asked_at": {"$gte": _EPOCH, "$lt": before or _LATEST}}
         with one_exchange():
             self._ensure_indexes()
             return list(self._reports.find(query).sort("asked_at", DESCENDING).limit(count))
 
     def count_waiting(self, *, with_scheduled: bool = False) -> int:
         """The number of reports that no worker has begun to render: callers' alone, or schedules' with them."""
-        query = self._own | {"state": states.QUEUED, "due_at": {"$type": "date"}}
+        query = WHOLE | self._own | {"state": states.QUEUED, "due_at": {"$type": "date"}}
         query |= {} if with_scheduled else {"schedule": None}
         with one_exchange():
             self._ensure_indexes()
@@ -98,7 +105,7 @@ class JobReader:
 
     def overdue_seconds(self) -> float:
         """The longest time that a due job has waited for a worker; 0 where none is due."""
-        query = self._own | {"state": {"$in": list(states.OPEN)}, "due_at": {"$type": "date"}}
+        query = WHOLE | self._own | {"state": {"$in": list(states.OPEN)}, "due_at": {"$type": "date"}}
         with one_exchange():
             self._ensure_indexes()
             job = self._reports.find_one(query, {"due_at": 1}, sort=[("due_at", 1)])

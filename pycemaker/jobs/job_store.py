@@ -23,6 +23,7 @@ from pycemaker.jobs import states
 from pycemaker.jobs.job_document import JobDocument
 from pycemaker.jobs.job_inserts import JobInserter
 from pycemaker.jobs.job_limits import LEASE_SECONDS
+from pycemaker.jobs.job_reader import WHOLE
 from pycemaker.jobs.job_updates import (
     append_refusal,
     give_up_at,
@@ -100,7 +101,7 @@ class JobStore(JobInserter):
         change |= {"runs": {"$add": ["$runs", 1]}} if renders else {}
         due = {"state": {"$in": list(kind)}, "due_at": {"$type": "date"}, "$expr": {"$lte": ["$due_at", "$$NOW"]}}
         orphan = {"$expr": {"$lte": ["$due_at", now_minus(ORPHAN_SECONDS)]}}
-        wanted: JobDocument = due | {"$or": [self._own, orphan]} | ({"_id": report_id} if report_id else {})
+        wanted: JobDocument = WHOLE | due | {"$or": [self._own, orphan]} | ({"_id": report_id} if report_id else {})
         shares = self._shares() if renders and not report_id else [{}]
         for share in shares:
             with one_exchange():

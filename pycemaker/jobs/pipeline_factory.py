@@ -56,6 +56,8 @@ def _render_page(
     window: Window,
     report_id: str,
     notes: Sequence[str] = (),
+    *,
+    application: str = "",
 ) -> Page:
     """The page; it says so where samples of the window are made up, whatever the notebook's cells show."""
     return render.render_page(
@@ -63,28 +65,30 @@ def _render_page(
         window,
         report_id,
         notes,
+        application=application,
         zone=settings.timezone,
         links=links,
         public_url=settings.public_url,
-        demo_until_utc=_demo_until(settings),
+        demo_until_utc=_demo_until(settings, application),
     )
 
 
-def _demo_until(settings: Settings) -> datetime | None:
+def _demo_until(settings: Settings, application: str) -> datetime | None:
     database = open_database(settings.mongo_db_url, settings.data_dir)
     try:
-        return Store(database).sample_history_end()
+        return Store(database).for_application(application).sample_history_end()
     finally:
         database.close()
 
 
-def _read_metric(settings: Settings, metric: Metric, window: Window) -> MetricPeriod:
-    """One metric's samples for attachments, without the earlier days that their summary does not need."""
+def _read_metric(settings: Settings, metric: Metric, window: Window, application: str) -> MetricPeriod:
+    """The samples of an application's metric for attachments, without the earlier days that these do not need."""
     database = open_database(settings.mongo_db_url, settings.data_dir)
     try:
-        store = Store(database)
+        store = Store(database).for_application(application)
         samples = HourSamples(store).read_window(metric, window)
-        part = MetricPeriod(metric, window, settings.timezone, samples.current, samples.previous)
+        current, previous = samples.current, samples.previous
+        part = MetricPeriod(metric, window, settings.timezone, current, previous, application=application)
         return comparable(part, store.sample_history_end())
     finally:
         database.close()

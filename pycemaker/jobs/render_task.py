@@ -22,6 +22,7 @@ def task_of(job: JobDocument, notebook: Path, folder: Path) -> dict[str, Any]:
         "recipients": [recipient["address"] for recipient in job["recipients"]],
         "parameters": job["parameters"],
         "attach": job["attach"],
+        "application": job.get("application", ""),
         "notes": job.get("notes", []),
         "folder": str(folder),
     }
@@ -36,5 +37,6 @@ def request_of(task: dict[str, Any]) -> ReportRequest:
         tuple(task["recipients"]),
         task["parameters"],
         tuple(task["attach"]),
+        application=task["application"],
         notes=tuple(task["notes"]),
     )

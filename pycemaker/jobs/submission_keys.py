@@ -41,6 +41,7 @@ def submission_of(
         request.attach,
         request.recipients,
         sender,
+        request.application,
     )
     return Submission(key, limits, idempotency_key)
 
@@ -53,6 +54,7 @@ def make_repeat_key(
     attach: Sequence[str],
     to: Sequence[str],
     sender: str = "",
+    application: str = "",
 ) -> str:
     """A digest that is equal for requests that mean the same report.
 
@@ -65,6 +67,8 @@ def make_repeat_key(
         attach: kinds of attachments, in any order.
         to: the recipients, in any order and case.
         sender: the account that sends.
+        application: whose samples it is about.
     """
     whole = [notebook, end, hours, sorted(parameters.items()), sorted(attach), sorted(map(str.lower, to)), sender]
+    whole += [application] if application else []
     return sha256_hex(json.dumps(whole, ensure_ascii=True))

@@ -38,12 +38,14 @@ class _PageQuery:
         database: where the documents are.
         command: the `find`, but for where it begins.
         start: the key in the index at which it begins, as BSON.
+        prefix: the elements of each key before the time.
         known: how many documents from that key on are known already.
     """
 
     database: Database
     command: Document
     start: bytes
+    prefix: bytes = b""
     known: int = 0
 
     def run(self) -> DocumentPage:
@@ -88,7 +90,7 @@ class DocumentPage:
         if not count or not (self.is_cut or count == self.query.command["limit"]):
             return None
         for index in range(count - 1, -1, -1):
-            last = key_of(self.documents.document_at(index))
+            last = key_of(self.documents.document_at(index), self.query.prefix)
             if last is not None and last != self.query.start:
                 return replace(self.query, start=last, known=0)
         return replace(self.query, known=self.query.known + count)
@@ -99,25 +101,26 @@ class DocumentPage:
         It is the first one that is dated: lists of times are sorted by the earliest of them, and so may precede it.
         """
         for index in range(len(self.documents)):
-            key = key_of(self.documents.document_at(index))
+            key = key_of(self.documents.document_at(index), self.query.prefix)
             if key is not None:
                 return self.documents.from_index(index + 1) if key == self.query.start else self.documents
         return self.documents
 
 
-def fetch_first_page(database: Database, command: Document, start: bytes) -> DocumentPage:
+def fetch_first_page(database: Database, command: Document, start: bytes, prefix: bytes = b"") -> DocumentPage:
     """The first documents from `start` on.
 
     Args:
         database: where they are.
         command: a `find` with `max`, a hint and a sort, that says nothing about where it begins or how many it takes.
         start: the key in the index at which it begins, as BSON; no document has that very key.
+        prefix: the elements of each key before the time.
 
     Raises:
         DatabaseUnreachable: MongoDB is away, or does not do it.
     """
     limits = {"limit": PAGE_DOCUMENTS, "batchSize": PAGE_DOCUMENTS}
-    return _bounded(_PageQuery(database, {**command, **limits}, start))
+    return _bounded(_PageQuery(database, {**command, **limits}, start, prefix))
 
 
 def iterate_pages(page: DocumentPage, pool: Executor) -> Iterator[Documents]:

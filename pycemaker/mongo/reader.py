@@ -7,6 +7,7 @@ everything on the other: an hour in the middle of 14 days takes 475 ms then, and
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,19 +16,21 @@ from typing import Any
 
 from bson import ObjectId
 from bson.datetime_ms import DatetimeMS
-from bson.max_key import MaxKey
-from bson.min_key import MinKey
 from pymongo import ReadPreference
 from pymongo.errors import AutoReconnect, NetworkTimeout, OperationFailure
 
 from pycemaker.columnar.encode import encode_columns
+from pycemaker.columnar.own_documents import has_others, without_others
 from pycemaker.columnar.parse import first_key
 from pycemaker.columnar.split import Documents, split
 from pycemaker.errors import DatabaseUnreachable
 from pycemaker.metrics import Metric
+from pycemaker.mongo.applications import Applications
 from pycemaker.mongo.database import Database, Document, one_exchange, tracked_exchange
 from pycemaker.mongo.document_pages import DocumentPage, fetch_first_page, iterate_pages
-from pycemaker.mongo.indexes import KEY, Indexes
+from pycemaker.mongo.indexes import APPLICATION_KEY
+from pycemaker.mongo.sample_bounds import SampleBounds
+from pycemaker.parsing.application_names import DEFAULT_APPLICATION, FIELD
 from pycemaker.series.hour_summaries import HOUR_MS
 from pycemaker.window import to_epoch_ms
 
@@ -39,7 +42,7 @@ PAGES_SECONDS = 30.0
 
 _PREFETCHED_PAGES = 8
 _ATTEMPTS = 2
-_END_OF_TIME = DatetimeMS(2**63 - 1)
+Raw = bytes | Documents
 _NO_SUCH_INDEX = (2, 168, 291)
 """MongoDB's codes where the index that a read names is not there (BadValue, NoQueryExecutionPlans), and where it takes
 no ends in an index, as of a time-series collection (InvalidPipelineOperator)."""
@@ -63,17 +66,47 @@ class HourFingerprint:
 
 
 class Reader:
-    """Raw reads of one database. Threads share it.
+    """Raw reads of one application's samples in one database. Threads share it.
 
     Args:
         database: where the samples are.
+
+    Attributes:
+        application: whose samples are read; see `for_application`.
     """
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        self._indexes = Indexes(database)
+        self.application = DEFAULT_APPLICATION
+        self.applications = Applications(database)
+        self._indexes = self.applications.indexes
         self._pool = ThreadPoolExecutor(_PREFETCHED_PAGES, "page")
-        self._pages: dict[str, tuple[bool, float]] = {}
+        self._pages: dict[tuple[str, bool], tuple[bool, float]] = {}
+
+    def for_application(self, application: str) -> Reader:
+        """The reader of another application's samples; all of them share what they know of indexes."""
+        reader = copy.copy(self)
+        reader.application = application
+        return reader
+
+    def has_applications(self) -> bool:
+        """True where an application beside the default one is known."""
+        return self._indexes.has_applications
+
+    def bounds(self, metric: Metric) -> SampleBounds:
+        """The bounds of the reader's application in the metric's collection.
+
+        While the index that begins with the application is made, the default application's samples are read by the
+        other one: nobody waits who did not have to before.
+
+        Raises:
+            IndexesNotReady, DatabaseUnreachable: see `Indexes.ensure`.
+        """
+        if self.application:
+            return SampleBounds(self.application, True, self._indexes.ensure(metric.collection, APPLICATION_KEY))
+        if not self._indexes.has_applications:
+            return SampleBounds()
+        return SampleBounds(is_filtered=True, by_application=self._indexes.has_application_index(metric.collection))
 
     def prepare(self, metric: Metric) -> None:
         """Make the index that bounds the metric's reads, where it is missing.
@@ -81,7 +114,7 @@ class Reader:
         Raises:
             IndexesNotReady, DatabaseUnreachable: see `Indexes.ensure`.
         """
-        self._indexes.ensure(metric.collection)
+        self._indexes.ensure(metric.collection, self.bounds(metric).key)
 
     def prepare_all(self, collections: Sequence[str], wait_seconds: float) -> bool:
         """As `prepare`, for several collections; whether all have their index. Raises as `Indexes.ensure_all`."""
@@ -102,10 +135,11 @@ class Reader:
             DatabaseUnreachable: MongoDB is away or did not answer in time.
         """
         stretch = from_ms, until_ms
-        options: Document = {"projection": projection, "sort": KEY, "batch_size": BATCH_DOCUMENTS}
-        cursor, raw = self._open_cursor(metric, stretch, options)
+        cursor, raw = self._open_cursor(metric, stretch, {"projection": projection, "batch_size": BATCH_DOCUMENTS})
         try:
             while raw is not None:
+                if raw and self._has_others(raw):
+                    raw = without_others(raw)
                 if raw:
                     yield raw
                 with tracked_exchange():
@@ -119,7 +153,7 @@ class Reader:
 
     def read_ahead(
         self, metric: Metric, from_ms: int, until_ms: int | None, first_page: Future[DocumentPage | None] | None = None
-    ) -> Iterator[bytes | Documents]:
+    ) -> Iterator[Raw]:
         """The same documents, the next page of them on its way while this one is worked on (see `pages`).
 
         Where the index cannot bound a page, or reads may go to different servers, it is as `read_batches`.
@@ -134,18 +168,30 @@ class Reader:
         if page is None:
             yield from self.read_batches(metric, from_ms, until_ms)
         else:
-            yield from iterate_pages(page, self._pool)
+            yield from self._iterate(page)
 
     def read_fields_ahead(
         self, metric: Metric, from_ms: int, until_ms: int | None, fields: Sequence[str]
-    ) -> Iterator[bytes | Documents]:
-        """As `read_ahead`, of these fields alone, and of `_id` and `time_series`, by which pages follow one another."""
-        projection = dict.fromkeys(("_id", "time_series", *fields), 1)
+    ) -> Iterator[Raw]:
+        """As `read_ahead`, of these fields alone, and of those by which pages follow one another."""
+        projection = dict.fromkeys(("_id", "time_series", FIELD, *fields), 1)
         page = self._first_page(metric, from_ms, until_ms, projection)
         if page is None:
             yield from self.read_batches(metric, from_ms, until_ms, projection)
         else:
-            yield from iterate_pages(page, self._pool)
+            yield from self._iterate(page)
+
+    def _iterate(self, page: DocumentPage) -> Iterator[Raw]:
+        """The documents of this page and of all that follow, but for those of other applications."""
+        for documents in iterate_pages(page, self._pool):
+            yield without_others(documents) if self._has_others(documents) else documents
+
+    def _has_others(self, documents: Raw) -> bool:
+        """True where some are another application's, which only a read without a filter meets; that is noted."""
+        if self.application or not has_others(documents):
+            return False
+        self._indexes.note_applications()
+        return True
 
     def _first_page(
         self, metric: Metric, from_ms: int, until_ms: int | None, projection: dict[str, int] | None = None
@@ -153,27 +199,29 @@ class Reader:
         """The first page of a stretch; None where it cannot be read by pages, or the index is gone."""
         if not self._has_pages(metric):
             return None
-        bounds = _between_keys(from_ms, until_ms)
-        command = {"find": metric.collection, "max": bounds["max"], "hint": dict(KEY), "sort": dict(KEY)}
+        bounds = self.bounds(metric)
+        ends, key = bounds.between_keys(from_ms, until_ms), dict(bounds.key)
+        command = {"find": metric.collection, "filter": ends["filter"], "max": ends["max"], "hint": key, "sort": key}
         if projection is not None:
             command["projection"] = projection
         try:
-            return fetch_first_page(self.database, command, first_key(from_ms))
+            return fetch_first_page(self.database, command, first_key(from_ms, bounds.prefix), bounds.prefix)
         except DatabaseUnreachable as error:
             if getattr(error.__cause__, "code", None) not in _NO_SUCH_INDEX:
                 raise
-            self._pages.pop(metric.collection, None)
+            self._pages.pop((metric.collection, bounds.by_application), None)
             return None
 
     def _has_pages(self, metric: Metric) -> bool:
         """True where MongoDB can take a page straight from the index; asked anew after PAGES_SECONDS."""
-        known = self._pages.get(metric.collection)
+        bounds = self.bounds(metric)
+        known = self._pages.get((metric.collection, bounds.by_application))
         if known is not None and known[1] > time.monotonic():
             return known[0]
-        has_index = self._indexes.ensure(metric.collection)
+        has_index = self._indexes.ensure(metric.collection, bounds.key)
         is_primary = self.database.handle.read_preference == ReadPreference.PRIMARY
-        has_pages = has_index and is_primary and not self._is_multikey(metric)
-        self._pages[metric.collection] = has_pages, time.monotonic() + PAGES_SECONDS
+        has_pages = has_index and is_primary and not self._is_multikey(metric, bounds)
+        self._pages[metric.collection, bounds.by_application] = has_pages, time.monotonic() + PAGES_SECONDS
         return has_pages
 
     def newest_ms(self, metric: Metric, until_ms: int | None = None) -> int | None:
@@ -187,14 +235,14 @@ class Reader:
             DatabaseUnreachable: as `read_batches`.
         """
         self.prepare(metric)
+        bounds = self.bounds(metric)
         bound = {} if until_ms is None else {"$lt": DatetimeMS(until_ms)}
+        dated = {"time_series": {"$type": "date", "$not": {"$type": "array"}, **bound}}
+        order = bounds.latest_first if bounds.by_application else {"time_series": -1}
         with one_exchange():
             newest: Any = next(
                 self.database[metric.collection].find_raw_batches(
-                    {"time_series": {"$type": "date", "$not": {"$type": "array"}, **bound}},
-                    {"_id": 0, "time_series": 1},
-                    sort=[("time_series", -1)],
-                    limit=1,
+                    bounds.own | dated, {"_id": 0, "time_series": 1}, sort=order, limit=1
                 ),
                 b"",
             )
@@ -206,7 +254,7 @@ class Reader:
             raws = self.read_batches(metric, from_ms, until_ms, {"_id": 1, "time_series": 1})
             return sum(len(split(raw)) for raw in raws)
         with one_exchange():
-            return self.database[metric.collection].count_documents(_between(from_ms, until_ms))
+            return self.database[metric.collection].count_documents(self.bounds(metric).between(from_ms, until_ms))
 
     def counts_by_index(self, metric: Metric) -> bool:
         """True where `hour_fingerprints` may be asked for: not of a view, nor where documents hold lists of times.
@@ -227,7 +275,8 @@ class Reader:
         Raises:
             DatabaseUnreachable: as `read_batches`.
         """
-        first, *others = (pipeline for hour in hours for pipeline in _fingerprint_pipelines(hour))
+        bounds = self.bounds(metric)
+        first, *others = (pipeline for hour in hours for pipeline in _fingerprint_pipelines(hour, bounds))
         united = [{"$unionWith": {"coll": metric.collection, "pipeline": pipeline}} for pipeline in others]
         with one_exchange():
             rows = list(self.database[metric.collection].aggregate([*first, *united], batchSize=2 * len(hours)))
@@ -237,7 +286,7 @@ class Reader:
 
     def has_more_than(self, count: int, metric: Metric, from_ms: int) -> bool:
         """True where there are more than so many samples from that instant on. Raises as `read_batches`."""
-        later = {"time_series": {"$gte": DatetimeMS(from_ms)}}
+        later = self.bounds(metric).between(from_ms, None)
         with one_exchange():
             return self.database[metric.collection].count_documents(later, limit=count + 1) > count
 
@@ -249,9 +298,10 @@ class Reader:
         Where somebody dropped the index, or the collection, it is made again; where it still cannot be named (it is
         hidden, or there are several), the stretch is a filter.
         """
-        names_index = self._indexes.ensure(metric.collection) and attempts > 0
-        bounds = _between_keys(*stretch) if names_index else {"filter": _between(*stretch)}
-        cursor: Any = self.database.find_raw_batches(metric.collection, **bounds, **options)
+        bounds = self.bounds(metric)
+        names_index = self._indexes.ensure(metric.collection, bounds.key) and attempts > 0
+        ends = bounds.between_keys(*stretch) if names_index else {"filter": bounds.between(*stretch)}
+        cursor: Any = self.database.find_raw_batches(metric.collection, **ends, **options, sort=bounds.key)
         with tracked_exchange():
             try:
                 return cursor, next(cursor, None)
@@ -263,21 +313,20 @@ class Reader:
             except OperationFailure as error:
                 if not names_index or error.code not in _NO_SUCH_INDEX:
                     raise
-                self._indexes.forget(metric.collection)
+                self._indexes.forget(metric.collection, bounds.key)
         return self._open_cursor(metric, stretch, options, attempts - 1)
 
-    def _is_multikey(self, metric: Metric) -> bool:
+    def _is_multikey(self, metric: Metric, bounds: SampleBounds) -> bool:
         """True where a document holds, or held, a list of times: the index then bounds a filter on one side only."""
-        self.prepare(metric)
         with one_exchange():
-            plan = self.database[metric.collection].find(sort=KEY, limit=1).explain()
+            plan = self.database[metric.collection].find(bounds.filter, sort=bounds.key, limit=1).explain()
         return "'isMultiKey': True" in str(plan.get("queryPlanner"))
 
 
-def _fingerprint_pipelines(hour: int) -> tuple[list[Document], list[Document]]:
+def _fingerprint_pipelines(hour: int, bounds: SampleBounds) -> tuple[list[Document], list[Document]]:
     """The pipelines that count an hour's documents and that find its last."""
-    inside: Document = {"$match": _between(hour * HOUR_MS + 1, (hour + 1) * HOUR_MS + 1)}
-    latest: list[Document] = [{"$sort": dict.fromkeys(dict(KEY), -1)}, {"$limit": 1}, {"$project": {"time_series": 1}}]
+    inside: Document = {"$match": bounds.between(hour * HOUR_MS + 1, (hour + 1) * HOUR_MS + 1)}
+    latest: list[Document] = [{"$sort": bounds.latest_first}, {"$limit": 1}, {"$project": {"time_series": 1}}]
     return [inside, {"$group": {"_id": hour, "count": {"$sum": 1}}}], [inside, *latest]
 
 
@@ -286,18 +335,3 @@ def _fingerprint_of(row: Document, counts: dict[int, int]) -> HourFingerprint:
     hour = (time_ms - 1) // HOUR_MS
     stored_s = int(key.generation_time.timestamp()) if isinstance(key, ObjectId) else None
     return HourFingerprint(hour, counts.get(hour, 0), time_ms, stored_s)
-
-
-def _between_keys(from_ms: int, until_ms: int | None) -> Document:
-    """A stretch of time as two ends in the index."""
-    last = {"time_series": _END_OF_TIME, "_id": MaxKey()}
-    stop = last if until_ms is None else {"time_series": DatetimeMS(until_ms), "_id": MinKey()}
-    return {"hint": KEY, "min": {"time_series": DatetimeMS(from_ms), "_id": MinKey()}, "max": stop}
-
-
-def _between(from_ms: int, until_ms: int | None) -> Document:
-    """A stretch of time as a filter."""
-    bounds: dict[str, Any] = {"$gte": DatetimeMS(from_ms)}
-    if until_ms is not None:
-        bounds["$lt"] = DatetimeMS(until_ms)
-    return {"time_series": bounds}

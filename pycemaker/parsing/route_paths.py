@@ -11,6 +11,25 @@ REPORTS_PATH = "/reports"
 NOTEBOOKS_PATH = "/notebooks"
 SCHEDULES_PATH = "/schedules"
 UNSUBSCRIBE_PREFIX = "/unsubscribe/"
+APPS_PATH = "/apps"
+APPLICATION_RULE = APPS_PATH + "/<application>"
+
+
+def with_application(rule: str) -> list[str]:
+    """The rule itself, which means the default application, and the same below `/apps/<application>`."""
+    return [rule, APPLICATION_RULE + rule.rstrip("/")]
+
+
+def without_application(path: str) -> str:
+    """The path of the same route for the default application: `/reports` of `/apps/loja/reports`."""
+    if not path.startswith(APPS_PATH + "/"):
+        return path
+    return "/" + path[len(APPS_PATH) + 1 :].partition("/")[2]
+
+
+def application_path(application: str) -> str:
+    """The beginning of an application's paths; nothing for the default application."""
+    return f"{APPS_PATH}/{application}" if application else ""
 
 
 @lru_cache(maxsize=64)

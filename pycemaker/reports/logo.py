@@ -18,13 +18,7 @@ _FILE = re.compile(r"[^/\\\0:]+\.(?:png|jpe?g|gif|webp|svg)", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Logo:
-    """A logo as the templates show it.
-
-    Attributes:
-        source: the picture's `src`; empty where the initial stands in its place.
-        figure: the picture that travels with the report; None for one on the web.
-        problem: why a logo that is named cannot be shown, in English; empty where it can.
-    """
+    """A logo: its `src`, empty for the initial; its picture, where that travels along; why it cannot be shown."""
 
     source: str = ""
     figure: Figure | None = None

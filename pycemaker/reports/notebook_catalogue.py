@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pycemaker.errors import NotebookUnusable, UnknownNotebook
+from pycemaker.errors import InvalidParameter, NotebookUnusable, UnknownNotebook
 from pycemaker.parsing.route_paths import REPORT_RULE, template
 from pycemaker.reports.notebook_file import Json, read_notebook_file, tags_of
 from pycemaker.reports.parameters import (
+    APPLICATION,
     PATH_PARAMETERS,
     RESERVED_NAMES,
     Parameter,
@@ -52,6 +53,17 @@ class Notebook:
     description: str
     parameters: tuple[Parameter, ...]
     fixed: Mapping[str, str] = field(default_factory=dict)
+
+    def check_application(self, application: str) -> None:
+        """Return where the notebook can be about that application; each can be about the default one.
+
+        Raises:
+            InvalidParameter: its parameters cell has no text called `application`, so it would read other samples.
+        """
+        takes = any(parameter.name == APPLICATION and parameter.kind is str for parameter in self.parameters)
+        if application and not takes:
+            reason = f"the notebook {self.name} has no parameter application: it reads the default application alone"
+            raise InvalidParameter(field=APPLICATION, reason=reason, takes="um notebook com o parâmetro application")
 
     def read(self, given: Mapping[str, str]) -> dict[str, Scalar]:
         """Own parameters from texts, checked; see `from_texts`. Raises InvalidParameter."""

@@ -21,8 +21,9 @@ from typing import Any
 
 from pycemaker.errors import InvalidParameter
 
-PATH_PARAMETERS = ("date_now", "time_range")
-"""Parameters of every report that the route's path gives and `parse_window` checks."""
+APPLICATION = "application"
+PATH_PARAMETERS = ("date_now", "time_range", APPLICATION)
+"""Parameters of every report that the route's path gives, and that are checked with it."""
 
 RESERVED_NAMES = ("attach", "notebook", "wait")
 """The report route's own parameters: no notebook parameter may have such a name."""

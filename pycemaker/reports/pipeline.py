@@ -6,7 +6,7 @@ sent from here: a delivery worker sends the message, since it can record that be
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -54,6 +54,10 @@ def make_report(
     def on_cell(done: int, total: int) -> None:
         on_progress("notebook", done, total)
 
+    def render(notes: Sequence[str] = ()) -> Page:
+        executed, application, notes = workspace.executed_path, request.application, (*notes, *request.notes)
+        return collaborators.render_page(executed, request.window, request.report_id, notes, application=application)
+
     workspace.enter("notebook")
     on_progress("notebook", 0, 1)
     collaborators.run_notebook(request.notebook, request.papermill_parameters, workspace.executed_path, on_cell)
@@ -61,7 +65,7 @@ def make_report(
     workspace.enter("render")
     on_progress("render", 0, 1)
     with stage("render"):
-        page = collaborators.render_page(workspace.executed_path, request.window, request.report_id, request.notes)
+        page = render()
     workspace.write_page(page)
 
     workspace.enter("storage")
@@ -73,10 +77,9 @@ def make_report(
         workspace.enter("attachments")
         on_progress("attachments", 0, 1)
         with stage("attachments"):
-            attached = collaborators.attach(request.attach, request.window, page)
+            attached = collaborators.attach(request.attach, request.window, page, request.application)
         if attached.notes:
-            notes = (*attached.notes, *request.notes)
-            page = collaborators.render_page(workspace.executed_path, request.window, request.report_id, notes)
+            page = render(attached.notes)
 
     workspace.enter("compose")
     on_progress("compose", 0, 1)

@@ -12,7 +12,7 @@ from pycemaker.cache.stored_hour_samples import HourSamples
 from pycemaker.cache.stored_hour_summaries import SummaryStore
 from pycemaker.i18n import language
 from pycemaker.metrics import METRICS, Metric
-from pycemaker.mongo.database import Database, open_database
+from pycemaker.mongo.database import open_database
 from pycemaker.reports.parameters_cell import check_injected
 from pycemaker.series.demo_samples import one_kind
 from pycemaker.series.period import HISTORY_DAYS, MetricPeriod, Period
@@ -23,8 +23,10 @@ _READERS = 3
 """Metrics read at a time: MongoDB reads one while another is decoded in this process."""
 
 
-def read_period(date_now: str = "now", time_range: float | str = 6, settings: Settings | None = None) -> Period:
-    """Every metric's samples of an interval and of the previous one. The first call of a notebook.
+def read_period(
+    date_now: str = "now", time_range: float | str = 6, application: str = "", settings: Settings | None = None
+) -> Period:
+    """Every metric's samples of an interval and of the previous one, of one application. The first call of a notebook.
 
     It also sets this process's language to `REPORT_LANGUAGE`.
 
@@ -32,9 +34,11 @@ def read_period(date_now: str = "now", time_range: float | str = 6, settings: Se
         date_now: the interval's end: `dd-mm-yyyy-HH-MM-SS` in `TIMEZONE`, `now`, or ISO 8601 with an offset.
         time_range: its length in hours, up to `MAX_RANGE_HOURS`; a schedule's calendar period may, by a clock change,
             have half an hour, or one hour more.
+        application: whose samples; the empty text means those that name no application.
         settings: the environment's by default.
 
     Raises:
+        UnknownApplication: no sample names it.
         InvalidDate, InvalidRange: a text that is no date or no such range; nothing has been read.
         InvalidParameter: papermill injected a parameter that the parameters cell does not declare or allow.
         DatabaseUnreachable, DatabaseNotStarted: MongoDB is away, or the embedded one does not start.
@@ -47,7 +51,7 @@ def read_period(date_now: str = "now", time_range: float | str = 6, settings: Se
     window = checked_window(str(date_now), hours, zone=settings.timezone, now_utc=datetime.now(UTC))
     database = open_database(settings.mongo_db_url, settings.data_dir)
     try:
-        return _read(database, window, settings)
+        return _read(Store(database).for_application(application), window, settings)
     finally:
         database.close()
 
@@ -58,8 +62,7 @@ def _executed_cells() -> list[str]:
     return list(shell.user_ns.get("In", [])) if shell else []
 
 
-def _read(database: Database, window: Window, settings: Settings) -> Period:
-    store = Store(database)
+def _read(store: Store, window: Window, settings: Settings) -> Period:
     hour_samples, summaries = HourSamples(store), SummaryStore(store)
     sample_end = store.sample_history_end()
     has_demo_data = sample_end is not None and sample_end > window.previous_start_utc
@@ -76,9 +79,10 @@ def _read(database: Database, window: Window, settings: Settings) -> Period:
             samples.arrivals if has_real_arrivals else None,
             summaries.read(metric, days_before(window, HISTORY_DAYS)),
             None if len(samples.current) else absence(store, metric, window.end_utc),
+            store.application,
         )
         return one_kind(part, sample_end)
 
     with ThreadPoolExecutor(_READERS) as pool:
         parts = list(pool.map(read, METRICS))
-    return Period(window, settings.timezone, tuple(parts), sample_end if has_demo_data else None)
+    return Period(window, settings.timezone, tuple(parts), sample_end if has_demo_data else None, store.application)

@@ -66,6 +66,7 @@ def render_page(
     report_id: str = "",
     notes: Sequence[str] = (),
     *,
+    application: str = "",
     zone: ZoneInfo,
     templates: Path = TEMPLATES,
     links: Mapping[str, str] = _NO_LINKS,
@@ -82,6 +83,7 @@ def render_page(
         window: the interval that the subject names.
         report_id: the id under which the page is served.
         notes: sentences above the mail's foot.
+        application: named in subject and head in place of what the brand says is watched; the default one is not.
         zone: where readers are.
         templates: the folder of nbconvert's templates `mail` and `page`.
         links: URLs at the foot, by label.
@@ -94,7 +96,7 @@ def render_page(
     content = _load(executed)
     headline = read_headline(content)
     own, logo = brand.load(), read_logo(brand.load())
-    subject = mail_subject(window, zone, headline.headline if headline else "", name=own.watched)
+    subject = mail_subject(window, zone, headline.headline if headline else "", name=application or own.watched)
     notice, is_real = demo_notice(window, zone, demo_until_utc), kind_of(window, demo_until_utc) is Kind.REAL
     sample = "" if is_real else " " + _("(dados de exemplo)")
     report = _template_variables(
@@ -106,6 +108,7 @@ def render_page(
         notes=list(notes),
         logo=logo.source,
         demo_notice="" if notice and _shows(content, notice) else notice,
+        watched=application or own.watched,
     )
     cut = partial(_showable, content, PictureCache())
     page_url = str(report["page_url"])
@@ -164,6 +167,7 @@ def _template_variables(
     notes: Sequence[str] = (),
     logo: str = "",
     demo_notice: str = "",
+    watched: str = "",
 ) -> Json:
     """The templates' variable `report`; `left_out` grows as the mail is shortened."""
     return {
@@ -175,6 +179,7 @@ def _template_variables(
         "left_out": 0,
         "notes": notes,
         "demo_notice": demo_notice,
+        "watched": watched,
         "brand": brand.load(),
         "logo": logo,
         "language": language.spoken().tag,

@@ -28,6 +28,7 @@ class ReportRequest:
         attach: kinds of attachments, of `attachments.kinds.KINDS`.
         date_text: the window's end as the request states it.
         request_id: the id of the HTTP request.
+        application: whose samples it is about; the empty text is the default application.
         schedule: the schedule that wants it, by `id` and `name`, and the instant `at`; None for one that was asked for.
         only_if: `always`, or the findings without which nothing is mailed: `finding`, `critical`.
         notes: sentences for the mail's foot.
@@ -41,14 +42,21 @@ class ReportRequest:
     attach: tuple[str, ...] = ()
     date_text: str = "now"
     request_id: str = ""
+    application: str = ""
     schedule: Mapping[str, Any] | None = None
     only_if: str = "always"
     notes: tuple[str, ...] = ()
 
     @property
     def papermill_parameters(self) -> dict[str, Any]:
-        """The values that override the notebook's parameters cell: the window's and `parameters`."""
-        return {"date_now": to_iso_text(self.window.end_utc), "time_range": self.window.hours, **self.parameters}
+        """The values that override the notebook's parameters cell: the window's, the application and `parameters`."""
+        named = {"application": self.application} if self.application else {}
+        return {
+            "date_now": to_iso_text(self.window.end_utc),
+            "time_range": self.window.hours,
+            **named,
+            **self.parameters,
+        }
 
 
 @dataclass(frozen=True)
@@ -119,8 +127,10 @@ class RunNotebook(Protocol):
 class RenderPage(Protocol):
     """Renders the page of an executed notebook. Raises NothingToSend."""
 
-    def __call__(self, executed: Path, window: Window, report_id: str, notes: Sequence[str] = ()) -> Page:
-        """The page of the executed notebook; `notes` are sentences for the mail's foot."""
+    def __call__(
+        self, executed: Path, window: Window, report_id: str, notes: Sequence[str] = (), *, application: str = ""
+    ) -> Page:
+        """The page of the executed notebook about an application; `notes` are sentences for the mail's foot."""
 
 
 class StoreFigures(Protocol):
@@ -133,8 +143,8 @@ class StoreFigures(Protocol):
 class BuildAttachments(Protocol):
     """Makes a report's attachments. Raises DatabaseUnreachable."""
 
-    def __call__(self, kinds: Sequence[str], window: Window, page: Page) -> AttachmentResult:
-        """The attachments of these kinds that could be made and fit into the message."""
+    def __call__(self, kinds: Sequence[str], window: Window, page: Page, application: str = "") -> AttachmentResult:
+        """The attachments of these kinds, of an application's samples, that could be made and fit into the message."""
 
 
 class Compose(Protocol):

@@ -134,6 +134,7 @@ def request_of(schedule: Mapping[str, Any], at: datetime, request_id: str = "") 
         tuple(schedule["attach"]),
         to_iso_text(at),
         request_id,
+        schedule["application"],
         {"id": schedule["_id"], "name": schedule["name"], "at": at},
         schedule["only_if"],
         (_note(schedule),),

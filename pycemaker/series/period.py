@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from html import escape
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -77,6 +76,7 @@ class MetricPeriod:
         arrivals: the samples' punctuality; None where it was not read, or where an `_id` is no ObjectId.
         history: hour summaries of the `HISTORY_DAYS` days before the interval's start; None where they were not read.
         absence: the facts where the interval has no sample; None where they were not read.
+        application: whose samples they are; the empty text is the default application.
     """
 
     metric: Metric
@@ -87,6 +87,7 @@ class MetricPeriod:
     arrivals: Arrivals | None = None
     history: HourSummaries | None = None
     absence: Absence | None = None
+    application: str = ""
 
     @property
     def id(self) -> str:
@@ -138,16 +139,8 @@ class MetricPeriod:
         return float(next((step_ms for step_ms in candidates_ms if step_ms > 0), 0.0))
 
     def frame(self, index: str | None = None) -> pd.DataFrame:
-        """The interval as pandas, a row a sample, oldest first; no row without a sample.
-
-        Columns: `time` (aware, readers' zone), `reading` (metric's unit; NaN where there is none), `criticity` (the
-        collector's word, a category).
-
-        Args:
-            index: the column that becomes the index, as in `frame(index="time")`; None numbers the rows.
-
-        Raises:
-            KeyError: there is no such column.
+        """The interval as pandas, a row a sample, oldest first: `time` (aware, readers' zone), `reading` (metric's
+        unit; NaN where there is none), `criticity` (a category). `index` is the column that becomes the index.
         """
         return _indexed(self.current.to_frame(self.zone), index)
 
@@ -166,12 +159,14 @@ class Period:
         metrics: one entry for each metric of the registry, in its order.
         sample_until_utc: the end of the demo data that the interval or the previous one reaches into; None where
             every sample is real.
+        application: whose samples they are; the empty text is the default application.
     """
 
     window: Window
     zone: ZoneInfo
     metrics: tuple[MetricPeriod, ...]
     sample_until_utc: datetime | None
+    application: str = ""
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{part.metric.id} {len(part.current)}" for part in self.metrics)
@@ -192,10 +187,10 @@ class Period:
         return [part.metric.id for part in self.metrics]
 
     def frame(self) -> pd.DataFrame:
-        """The interval as pandas: a column of readings for each metric id, `time` (aware, readers' zone) as index.
+        """The interval as pandas: readings, a column a metric id, by `time` (aware, readers' zone), oldest first.
 
-        A row for each instant at which any metric has a sample, oldest first; NaN where a metric has none then, or no
-        finite reading. Of samples of one metric at one instant the last counts.
+        NaN where a metric has no finite reading at an instant that others have. Of samples at one instant the last
+        counts.
         """
         return _wide({part.id: part.frame("time")["reading"] for part in self.metrics})
 
@@ -236,14 +231,9 @@ def _wide(readings: Mapping[str, pd.Series[float]]) -> pd.DataFrame:
 
 
 def _html_table(window: Window, parts: Iterable[MetricPeriod]) -> str:
-    """A period as authors see it at the end of a cell: a row a metric, under the names of the parts' attributes."""
-    heads = "".join(f"<th>{name}</th>" for name in ("id", "label", "unit", "samples", "expected", "previous"))
-    rows = "".join(
-        f"<tr><th>{part.id}</th><td>{escape(part.label)}</td><td>{escape(part.metric.unit)}</td>"
-        f"<td>{len(part.current)}</td><td>{part.expected}</td><td>{len(part.previous)}</td></tr>"
-        for part in parts
-    )
-    return (
-        f'<div class="{REPR_CLASS}"><p>{_ends(window)}</p><table class="dataframe"><thead><tr>{heads}</tr></thead>'
-        f"<tbody>{rows}</tbody></table></div>"
-    )
+    """A period as authors see it at the end of a cell: a row a metric."""
+    import pandas as pd
+
+    rows = [(p.id, p.label, p.metric.unit, len(p.current), p.expected, len(p.previous)) for p in parts]
+    table = pd.DataFrame(rows, columns=["id", "label", "unit", "samples", "expected", "previous"])
+    return f'<div class="{REPR_CLASS}"><p>{_ends(window)}</p>{table.to_html(index=False)}</div>'

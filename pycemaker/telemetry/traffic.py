@@ -10,7 +10,7 @@ import threading
 from collections import deque
 from dataclasses import dataclass
 
-from pycemaker.parsing.route_paths import REPORT_PREFIX, template
+from pycemaker.parsing.route_paths import REPORT_PREFIX, template, without_application
 from pycemaker.telemetry.histogram import Histogram
 
 BOUNDS_SECONDS = (
@@ -134,7 +134,7 @@ class Traffic:
                 histogram = self._by_key[key] = Histogram(BOUNDS_SECONDS)
             histogram.add(seconds)
             self._cached += is_cached
-            if not key[0].startswith(REPORT_PREFIX):
+            if not without_application(key[0]).startswith(REPORT_PREFIX):
                 self._seconds += seconds
                 self._timed += 1
             if key[2] >= 500:

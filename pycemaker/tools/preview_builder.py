@@ -88,7 +88,8 @@ class PreviewBuilder:
         """
         began = time.monotonic()
         with stage("render"):
-            page = self._parts.render_page(self._executed, self._request.window, "")
+            application = self._request.application
+            page = self._parts.render_page(self._executed, self._request.window, "", application=application)
         with stage("compose"):
             message = self._parts.compose(page, RECIPIENT, None)
         problems = flaws(message, page.full_html, self._withheld, page.cells)

@@ -6,17 +6,22 @@ import re
 from collections.abc import Iterator
 from dataclasses import fields
 from datetime import date
+from difflib import get_close_matches
 from ipaddress import IPv4Network, ip_address
 from pathlib import Path
 
 from pycemaker.parsing import env_file
-from pycemaker.parsing.near_names import near_name
 from pycemaker.settings import ROOT, Settings
 
 SHORTEST_TOKEN = 16
 _WIDEST_V4, _WIDEST_V6 = 8, 16
 _SECOND_LEVEL = re.compile(r"@(?:[a-z]{2,}|(?:com|co|net|org|gov|edu|ac|or|ne|mil|ltd|plc)\.[a-z]{2})")
 """A public suffix by its shape: a top-level domain, or a country's `com.br`."""
+
+_KNOWN = [each.metadata["name"] for each in fields(Settings)]
+_ALIKE, _SHORTEST_NAME = 0.87, 6
+"""The least likeness (difflib) of a misspelt name: API_TOKN has 0.94, DB_PASSWORD 0.84. Shorter names are a letter away
+from too many words."""
 
 _END_OF_LIFE = {
     "4.4": date(2024, 2, 29),
@@ -43,12 +48,15 @@ def of_env_file(root: Path = ROOT) -> list[str]:
     Raises:
         InvalidSettings: see `env_file.read`.
     """
-    known = [each.metadata["name"] for each in fields(Settings)]
-    names = [name for name in env_file.read(root / ".env") if name not in known]
-    nearest = {name: near_name(name, known) for name in names}
-    return [
-        f"{name} in .env has no effect: the setting has another name ({near})" for name, near in nearest.items() if near
-    ]
+    nearest = {name: nearest_setting(name) for name in env_file.read(root / ".env") if name not in _KNOWN}
+    said = "in .env has no effect: the setting has another name"
+    return [f"{name} {said} ({near})" for name, near in nearest.items() if near]
+
+
+def nearest_setting(name: str) -> str | None:
+    """The setting that a name is probably meant to be, whatever its case; None where it is like none of them."""
+    near = get_close_matches(name.upper().replace("-", "_"), _KNOWN, 1, _ALIKE)
+    return near[0] if near and len(name) >= _SHORTEST_NAME else None
 
 
 def of_mongodb(version: str, today: date) -> str | None:

@@ -29,7 +29,6 @@ from pycemaker.series.batches import Batch, Columns, join_columns
 from pycemaker.series.csv_lines import csv_lines
 from pycemaker.series.downsample import FEWEST, MOST
 from pycemaker.series.steps import Steps
-from pycemaker.window import from_epoch_ms, to_iso_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -212,7 +211,7 @@ def write_steps(steps: Steps, format_name: str) -> bytes:
 def step_rows(steps: Steps) -> list[dict[str, Any]]:
     """Each step as plain data: `time_series` (ISO 8601, UTC), and its columns."""
     columns = {name: column.tolist() for name, column in step_columns(steps).items()}
-    times = map(to_iso_text, map(from_epoch_ms, steps.start_ms.tolist()))
+    times = np.datetime_as_string(steps.start_ms.astype("M8[ms]"), timezone="UTC").tolist()
     rows = zip(times, *columns.values(), strict=True)
     return [dict(zip(("time_series", *columns), row, strict=True)) for row in rows]
 

@@ -19,6 +19,7 @@ from pycemaker.web.middleware.path_spelling import normalize_paths
 from pycemaker.web.middleware.request_bodies import limit_bodies
 from pycemaker.web.middleware.response_cache import cache_responses
 from pycemaker.web.middleware.security_headers import add_security_headers
+from pycemaker.web.routes.application_routes import add_applications
 from pycemaker.web.routes.home_routes import add_home
 from pycemaker.web.routes.job_routes import add_jobs
 from pycemaker.web.routes.metric_routes import add_metrics
@@ -55,6 +56,7 @@ def create_routes(services: Services, cross_site: CrossSite) -> Bottle:
     app.add_hook("before_request", refuse_garbled_path)
     app.default_error_handler = handle_http_error
     add_home(app, services)
+    add_applications(app, services)
     add_probes(app, services)
     add_openapi(app, services)
     add_stored_reports(app, services)

@@ -18,6 +18,7 @@ import orjson
 from numpy.typing import NDArray
 
 from pycemaker import stats
+from pycemaker.cache.newest_by_application import Newest
 from pycemaker.errors import PycemakerError
 from pycemaker.metrics import Metric
 from pycemaker.series.batches import Batch, Columns
@@ -251,6 +252,23 @@ def _newest(metric: Metric, columns: Columns) -> dict[str, Any]:
     return known | {"unit": metric.unit, "label": metric.label}
 
 
+def applications(newest: Newest) -> bytes:
+    """The answer of `/apps`: each application's newest samples; `health` and `alerts` are not known here yet."""
+    rows: list[dict[str, Any]] = [
+        {
+            "application": application,
+            "metrics": {
+                metric: {"time": to_iso_text(sample.time_utc), "value": sample.value}
+                for metric, sample in samples.items()
+            },
+            "health": None,
+            "alerts": [],
+        }
+        for application, samples in newest.items()
+    ]
+    return json_bytes({"applications": rows})
+
+
 _SENT = "Relatório enviado com sucesso!"
 _ACCEPTED = "Relatório aceito: acompanhe-o em {url}."
 _WRITTEN = "Relatório gravado na caixa de saída (nenhuma conta de e-mail configurada): nada foi enviado."
@@ -259,6 +277,7 @@ _REPORT_KEYS = (
     *(
         "id",
         "state",
+        "application",
         "notebook",
         "parameters",
         "subject",

@@ -166,6 +166,13 @@ def test_silent_bodies_are_ended_and_others_of_the_same_address_are_not(served: 
             assert each.recv(65536).startswith(b"HTTP/1.1 408")
 
 
+def test_a_body_that_is_waited_for_with_100_continue_is_late_too(served: ServerProcess, link: str) -> None:
+    with connected(served, posted(link, 100).replace(b"Host: x", b"Host: x\r\nExpect: 100-continue")) as silent:
+        silent.settimeout(12)
+        assert silent.recv(65536) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        assert silent.recv(65536).startswith(b"HTTP/1.1 408")
+
+
 @pytest.fixture(scope="module")
 def behind_a_proxy(served: ServerProcess) -> Iterator[ServerProcess]:
     server = ServerProcess(TRUSTED_PROXIES="127.0.0.0/8").start()

@@ -84,6 +84,13 @@ def test_the_index_the_page_and_openapi_have_it(served: ServerProcess) -> None:
     assert '"conexões"' in json.dumps(description, ensure_ascii=False)
 
 
+def test_routes_of_newest_samples_and_of_steps_have_it(served: ServerProcess) -> None:
+    assert set(UNITS) <= set(served.get("/now")[1]["metrics"])
+    for metric_id in UNITS:
+        steps = served.get(f"/{metric_id}/now/6?every=300")
+        assert (steps[0], len(json.dumps(steps[1])) > 1_000) == (200, True)
+
+
 def test_prometheus_gets_its_newest_reading_with_its_unit(served: ServerProcess) -> None:
     text = text_of(served, "/metrics")
     for metric_id, unit in UNITS.items():

@@ -50,6 +50,7 @@ ALONE = {
         "pycemaker.web.app",
         "pycemaker.web.access.browser_actions",
         "pycemaker.web.routes.home_routes",
+        "pycemaker.web.routes.application_routes",
         "pycemaker.web.routes.stored_report_routes",
         "pycemaker.web.routes.metric_routes",
         "pycemaker.web.routes.notebook_routes",

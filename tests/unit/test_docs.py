@@ -23,6 +23,7 @@ from pycemaker.jobs import states
 from pycemaker.jobs.service_factory import make_report_service
 from pycemaker.metrics import METRICS
 from pycemaker.mongo.database import Database
+from pycemaker.parsing.route_paths import APPLICATION_RULE
 from pycemaker.reports.attachments.kinds import KINDS
 from pycemaker.settings import ROOT, Settings, from_mapping
 from pycemaker.web.access.cross_site import CrossSite
@@ -161,7 +162,12 @@ def test_the_api_has_every_route_and_its_methods(app: Bottle) -> None:
     table = {
         NAME.findall(cells[0])[0]: set(cells[1].split(", ")) for cells in rows(section("docs/api.md", "## Routes"))
     }
-    assert table == {rule: methods - {"HEAD"} for rule, methods in there.items()}
+    below = {rule.removeprefix(APPLICATION_RULE) or "/" for rule in there if rule.startswith(APPLICATION_RULE)}
+    assert table == {
+        rule: methods - {"HEAD"} for rule, methods in there.items() if not rule.startswith(APPLICATION_RULE)
+    }
+    sentence = section("docs/api.md", "## Applications").strip().partition("\n\n")[0]
+    assert set(NAME.findall(sentence)) == {APPLICATION_RULE, *below}
 
 
 def test_the_api_has_every_error_with_its_status() -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from pycemaker.analysis.findings.finding import CRITICAL, NOTICE, WARNING
 from pycemaker.window import from_epoch_ms
 
 if TYPE_CHECKING:
@@ -14,20 +12,11 @@ if TYPE_CHECKING:
 
     from pycemaker.analysis.findings.finding import Finding
 
-_GRADES = {CRITICAL: "critical", WARNING: "warning", NOTICE: "notice"}
+_GRADES = {3: "critical", 2: "warning", 1: "notice"}
 
 
-@dataclass(frozen=True)
-class Change:
-    """One thing that changed.
-
-    Attributes:
-        metric: the metric's id, the first of several; empty where it is about all of them.
-        kind: `gap`, `incident`, `critical`, `shift`, `trend`, `high` or `unknown` (a metric that cannot be assessed).
-        grade: `critical`, `warning` or `notice`.
-        start, end: when it began and ended, aware, in the readers' zone; None where it has no beginning, or lasts.
-        sentence: what changed, how much and when, in the readers' language.
-    """
+class Change(NamedTuple):
+    """One thing that changed: `metric` is an id, or empty for all; `start` and `end` are aware, or None."""
 
     metric: str
     kind: str

@@ -53,8 +53,8 @@ def _ends(part: MetricPeriod) -> str:
     summary, unit = summarize_metric(part), part.metric.unit
     if summary.lowest is None or summary.highest is None:
         return _absence(summary)
-    ends = [i18n.reading(extreme.reading, unit) for extreme in (summary.lowest, summary.highest)]
-    return _("de {start} a {end}", start=ends[0], end=f"{ends[1]} {i18n.unit_phrase(unit)}".strip())
+    start, end = i18n.reading(summary.lowest.reading, unit), i18n.reading_with_unit(summary.highest.reading, unit)
+    return _("de {start} a {end}", start=start, end=end)
 
 
 def _shares(summary: MetricSummary) -> str:

@@ -31,7 +31,7 @@ HEAD_Y, KEY_Y = 12, 40
 """The height of a figure's title and of its key, from the top."""
 
 
-_CSS_DPI = 96
+CSS_DPI = 96
 _SHARPNESS = 2
 _MOST_COLORS = 64
 _ALMOST_WHITE = 252  # what the palette makes of white
@@ -62,7 +62,7 @@ MORE_SIGNS = {
 }
 """Fonts that matplotlib draws the signs of that `FONT` lacks, by what they are; a colour emoji font is none of them."""
 
-FONT_POINTS = FONT_PIXELS * 72 / _CSS_DPI
+FONT_POINTS = FONT_PIXELS * 72 / CSS_DPI
 _THEME: dict[Any, Any] = {
     "font.size": FONT_POINTS,
     "text.parse_math": False,
@@ -139,8 +139,8 @@ class Sheet:
 
         self.height = height
         self.top, self.bottom = margins["top"], height - margins["bottom"]
-        size = (WIDTH / _CSS_DPI, height / _CSS_DPI)
-        self.figure = Figure(figsize=size, dpi=_CSS_DPI * _SHARPNESS, facecolor="white")
+        size = (WIDTH / CSS_DPI, height / CSS_DPI)
+        self.figure = Figure(figsize=size, dpi=CSS_DPI * _SHARPNESS, facecolor="white")
         self._canvas = FigureCanvasAgg(self.figure)
         left, bottom = margins["left"] / WIDTH, margins["bottom"] / height
         box = (left, bottom, 1 - left - margins["right"] / WIDTH, 1 - bottom - margins["top"] / height)

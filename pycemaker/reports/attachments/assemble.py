@@ -19,6 +19,7 @@ from pycemaker.analysis.metric_summary import summarize_metric
 from pycemaker.analysis.rates import in_rates
 from pycemaker.i18n.language import _
 from pycemaker.metrics import METRICS, Metric
+from pycemaker.parsing.route_paths import application_path
 from pycemaker.reports.attachments.csv_archive import CsvArchive
 from pycemaker.reports.attachments.kinds import FILES, KINDS, Attachment, AttachmentFailed, AttachmentResult
 from pycemaker.reports.attachments.pdf import print_pdf
@@ -32,8 +33,8 @@ if TYPE_CHECKING:
     from pycemaker.series.period import MetricPeriod
     from pycemaker.window import Window
 
-ReadMetric = Callable[[Metric, "Window"], "MetricPeriod"]
-"""Reads one metric's samples of a window. Raises DatabaseUnreachable."""
+ReadMetric = Callable[[Metric, "Window", str], "MetricPeriod"]
+"""Reads the samples of an application's metric of a window. Raises DatabaseUnreachable."""
 
 BASE64_RATIO = 78 / 57
 """Bytes of a message for each byte of an attachment: 57 bytes are a line of 76 characters and its end."""
@@ -62,7 +63,7 @@ class AttachmentBuilder:
     public_url: str | None = None
     chromium: str | None = None
 
-    def __call__(self, kinds: Sequence[str], window: Window, page: Page) -> AttachmentResult:
+    def __call__(self, kinds: Sequence[str], window: Window, page: Page, application: str = "") -> AttachmentResult:
         """The files of these kinds that fit into the message, and notes on what does not.
 
         The PDF, being small, comes first, then the workbook; CSV gets the room that is left.
@@ -76,63 +77,67 @@ class AttachmentBuilder:
         missing: dict[str, str] = {}
         for kind in sorted(kinds, key=KINDS.index, reverse=True):
             try:
-                content, step = self._content(kind, window, page, room)
+                content, step = self._content(kind, window, page, room, application)
             except AttachmentFailed as error:
                 missing[kind] = str(error)
-                notes.insert(0, self._not_made_note(kind, window))
+                notes.insert(0, self._not_made_note(kind, window, application))
             else:
                 room -= len(content)
                 name, media_type = FILES[kind]
-                files.insert(0, Attachment(kind, f"{file_stem(window)}-{name}", media_type, content))
+                files.insert(0, Attachment(kind, f"{file_stem(window, application)}-{name}", media_type, content))
                 if step:
-                    notes.insert(0, self._aggregated_note(kind, step, window))
+                    notes.insert(0, self._aggregated_note(kind, step, window, application))
         return AttachmentResult(tuple(files), tuple(notes), missing)
 
-    def _content(self, kind: str, window: Window, page: Page, room: int) -> tuple[bytes, int]:
+    def _content(self, kind: str, window: Window, page: Page, room: int, application: str) -> tuple[bytes, int]:
         """The file's bytes, and the seconds of each line; 0 for a line a sample, and for a PDF."""
-        content, step = (print_pdf(page, self.chromium), 0) if kind == "pdf" else self._samples(kind, window, room)
+        if kind == "pdf":
+            content, step = print_pdf(page, self.chromium), 0
+        else:
+            content, step = self._samples(kind, window, room, application)
         if len(content) > room:
             raise AttachmentFailed(f"{len(content)} bytes, of which {max(0, room)} fit into the message")
         return content, step
 
-    def _samples(self, kind: str, window: Window, room: int) -> tuple[bytes, int]:
+    def _samples(self, kind: str, window: Window, room: int, application: str) -> tuple[bytes, int]:
         """The samples as this kind of file with the finest lines that fit, and the seconds of each line."""
-        usual_seconds = self.read_metric(METRICS[0], window).cadence.step_ms / 1000
+        usual_seconds = self.read_metric(METRICS[0], window, application).cadence.step_ms / 1000
         step = step_for(window.hours, len(METRICS), usual_seconds or _LEAST_SECONDS, MOST_LINES[kind])
         while True:
-            content = self._write(kind, window, step)
+            content = self._write(kind, window, step, application)
             next_step = coarser(step)
             if len(content) <= room or next_step is None:
                 return content, step
             step = next_step
 
-    def _write(self, kind: str, window: Window, step: int) -> bytes:
+    def _write(self, kind: str, window: Window, step: int, application: str) -> bytes:
         with tempfile.TemporaryDirectory(prefix="pycemaker-") as folder:
             path = Path(folder) / "samples"
             title = f"{i18n.period(window, self.zone)} ({i18n.length(window.hours)})"
             sheets = CsvArchive(path) if kind == "csv" else Workbook(path, title, self.zone)
             for metric in METRICS:
-                part = self.read_metric(metric, window)
+                part = self.read_metric(metric, window, application)
                 sheets.add(part, summarize_metric(in_rates(part)), table(part.current, step))
             sheets.close()
             return path.read_bytes()
 
-    def _not_made_note(self, kind: str, window: Window) -> str:
+    def _not_made_note(self, kind: str, window: Window, application: str) -> str:
         sentence = _("O anexo em {kind} não pôde ser feito.", kind=_LABELS[kind])
-        return f"{sentence} {self._instead(kind, window)}"
+        return f"{sentence} {self._instead(kind, window, application)}"
 
-    def _aggregated_note(self, kind: str, step: int, window: Window) -> str:
+    def _aggregated_note(self, kind: str, step: int, window: Window, application: str) -> str:
         length = i18n.duration(step)
         sentence = _("O anexo em {kind} traz uma linha para cada {length} (menor, média, maior), para caber no e-mail.",
                      kind=_LABELS[kind], length=length)  # fmt: skip
-        return f"{sentence} {self._instead(kind, window)}"
+        return f"{sentence} {self._instead(kind, window, application)}"
 
-    def _instead(self, kind: str, window: Window) -> str:
+    def _instead(self, kind: str, window: Window, application: str) -> str:
         """A sentence on where to get the rest."""
         if kind == "pdf":
             return _("A página completa pode ser impressa pelo navegador.")
-        path = f"/{METRICS[0].id}/{to_iso_text(window.end_utc)}/{math.ceil(window.hours)}?format=csv"
-        return _("Todas as amostras: {address}, e assim para cada métrica.", address=f"{self.public_url or ''}{path}")
+        base = f"{self.public_url or ''}{application_path(application)}"
+        address = f"{base}/{METRICS[0].id}/{to_iso_text(window.end_utc)}/{math.ceil(window.hours)}?format=csv"
+        return _("Todas as amostras: {address}, e assim para cada métrica.", address=address)
 
 
 def room_bytes(page: Page) -> int:
@@ -142,6 +147,10 @@ def room_bytes(page: Page) -> int:
     return int((MESSAGE_BYTES - _OTHERS_BYTES - bodies) / BASE64_RATIO) - figures
 
 
-def file_stem(window: Window) -> str:
-    """The stem of a report's file names: `pycemaker-20220410T124323Z-6h`, the interval's end in UTC and its length."""
-    return f"pycemaker-{window.end_utc:%Y%m%dT%H%M%SZ}-{window.hours}h"
+def file_stem(window: Window, application: str = "") -> str:
+    """The stem of a report's file names: `pycemaker-20220410T124323Z-6h`, the interval's end in UTC and its length.
+
+    An application's name stands before them: `pycemaker-loja-20220410T124323Z-6h`.
+    """
+    named = f"{application}-" if application else ""
+    return f"pycemaker-{named}{window.end_utc:%Y%m%dT%H%M%SZ}-{window.hours}h"

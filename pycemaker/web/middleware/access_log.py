@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from pycemaker.parsing.route_paths import REPORT_PREFIX, REPORTS_PATH
+from pycemaker.parsing.route_paths import REPORT_PREFIX, REPORTS_PATH, without_application
 from pycemaker.reports.artifact_names import FIGURES
 from pycemaker.telemetry.request_ids import REQUEST_ID, request_id_from
 from pycemaker.web.wsgi import Application, Environ, StartResponse, loggable
@@ -40,7 +40,7 @@ def log_requests(application: Application) -> Application:
         environ["wsgi.errors"] = nowhere
 
         def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
-            if status[0] == "5" or _is_logged(environ["PATH_INFO"]):
+            if status[0] == "5" or _is_logged(without_application(environ["PATH_INFO"])):
                 _log_answer(environ, status, perf_counter() - began, exc_info)
             headers = [*headers, ("X-Request-Id", request_id)]
             return start_response(status, headers, exc_info) if exc_info else start_response(status, headers)

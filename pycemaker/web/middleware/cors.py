@@ -11,7 +11,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from pycemaker.parsing import origins
-from pycemaker.parsing.route_paths import NOTEBOOKS_PATH, REPORT_PREFIX, REPORTS_PATH, UNSUBSCRIBE_PREFIX
+from pycemaker.parsing.route_paths import (
+    NOTEBOOKS_PATH,
+    REPORT_PREFIX,
+    REPORTS_PATH,
+    UNSUBSCRIBE_PREFIX,
+    without_application,
+)
 from pycemaker.web.wsgi import Application, Environ, StartResponse
 
 Headers = list[tuple[str, str]]
@@ -48,7 +54,7 @@ def allow_origins(application: Application, entries: tuple[str, ...]) -> Applica
 
 def _origin_headers(environ: Environ, entries: tuple[str, ...]) -> Headers:
     origin = environ.get("HTTP_ORIGIN")
-    if environ["PATH_INFO"].startswith(REPORTS_PATH):
+    if without_application(environ["PATH_INFO"]).startswith(REPORTS_PATH):
         is_allowed = origins.is_named(origin, entries)
     elif origins.EVERY in entries:
         return [("Access-Control-Allow-Origin", origins.EVERY), _EXPOSE_HEADERS]
@@ -65,7 +71,7 @@ def _preflight_headers(environ: Environ, *, is_allowed: bool) -> Headers:
     A dashboard's libraries add headers of their own (tracing, cache control), which mean nothing here and harm nothing.
     A page of a public site asks in the same way whether it may reach into a private network; who may read may.
     """
-    methods = _methods(environ["PATH_INFO"])
+    methods = _methods(without_application(environ["PATH_INFO"]))
     headers = [
         ("Allow", methods),
         ("Access-Control-Allow-Methods", methods),

@@ -42,7 +42,7 @@ _POLL_SECONDS, _MOST_POLLS = 0.1, 600
 """The search for the listening socket: a minute, as long as a start may take."""
 
 _DESCRIPTORS = Path("/proc/self/fd")
-_BEFORE_MS, _TOLERANCE_MS = 3000.0, 50.0
+_BEFORE_MS, _TOLERANCE_MS = 3000.0, 500.0
 _INFO = struct.Struct("=8x36x3I")
 """`tcp_info` of Linux up to the milliseconds since data was last sent, an acknowledgement, and data last received."""
 

@@ -7,6 +7,7 @@ from urllib.parse import quote
 from pycemaker.errors import every_error
 from pycemaker.jobs import states
 from pycemaker.metrics import METRICS, NAMES
+from pycemaker.parsing import application_names
 from pycemaker.parsing.addresses import MOST_RECIPIENTS
 from pycemaker.series.gap_finder import MOST_GAPS
 from pycemaker.settings import Settings
@@ -17,7 +18,11 @@ METRIC_NAMES = list(NAMES)
 UNITS = sorted({metric.unit for metric in METRICS})
 TEXT: Json = {"type": "string"}
 COUNT: Json = {"type": "integer", "minimum": 0}
-INSTANT: Json = {"type": "string", "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$"}
+INSTANT: Json = {
+    "type": "string",
+    "format": "date-time",
+    "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$",
+}
 _YEAR, _HOUR, _SIXTY = "(?:19[7-9][0-9]|[2-8][0-9]{3})", "(?:[01][0-9]|2[0-3])", "[0-5][0-9]"
 _DAYS = "(?:(?:0[1-9]|1[0-9]|2[0-8])-(?:0[1-9]|1[0-2])|(?:29|30)-(?:0[13-9]|1[0-2])|31-(?:0[13578]|1[02])|29-02)"
 _ISO_DAYS = "(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31|02-29)"
@@ -38,6 +43,7 @@ _LABEL = "[A-Za-z0-9\u00c0-\uffef](?:[A-Za-z0-9\u00c0-\uffef-]{0,61}[A-Za-z0-9\u
 ADDRESS = rf"{_WORD}(?:\.{_WORD})*@{_LABEL}(?:\.{_LABEL})+"
 """The pattern of an address in a path, where a slash would split the path, quoted or not."""
 
+APPLICATION: Json = {"type": "string", "pattern": f"^{application_names.PATTERN}$"}
 TOKEN: Json = {"type": "string", "pattern": "^[A-Za-z0-9_-]{22}$"}
 
 
@@ -73,6 +79,7 @@ def path_parameter(name: str, rule: str, settings: Settings) -> Json:
             " 254 characters at most, 64 of them before the @.",
         },
         "notebook": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,40}$", "description": "A name out of /notebooks."},
+        "application": APPLICATION | {"description": "The application, as its samples name it."},
         "report_id": TOKEN | {"description": "The unguessable id that the report's answer and its mail name."},
         "schedule_id": TEXT | {"description": "The id that the schedule's own answers name."},
         "token": {"type": "string", "pattern": "^[A-Za-z0-9_.-]+$", "description": "What the link in a mail ends in."},
@@ -221,6 +228,7 @@ _RECIPIENT = json_object(
 _REPORT = json_object(
     {"id": TOKEN, "state": _STATE, "notebook": TEXT, "recipients": array_of(_RECIPIENT)},
     {
+        "application": TEXT | {"description": "Missing for the default application."},
         "parameters": {"type": "object"},
         "subject": TEXT,
         "email_to": TEXT | {"description": "The recipients, by commas."},
@@ -259,6 +267,16 @@ SCHEMAS: Json = {
         {"amostragem": json_object({"metodo": TEXT, "data": _POINTS, "data_anterior": _POINTS})},
     ),
     "Tail": array_of(ref("Sample")),
+    "Newest": json_object({"metrics": {"type": "object", "additionalProperties": ref("NewestSample")}}),
+    "NewestSample": json_object(
+        {
+            "time": {"anyOf": [INSTANT, {"type": "null"}]},
+            "value": {"type": ["number", "null"], "description": "The reading."},
+            "criticity": {"type": ["string", "null"], "description": "The collector's own word."},
+            "unit": {"type": "string", "enum": UNITS},
+            "label": TEXT,
+        }
+    ),
     "StepInterval": json_object(
         {"data": array_of(ref("Step")), "data_anterior": array_of(ref("Step")), "datas": _INSTANTS}
     ),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from importlib.metadata import version
 
-from pycemaker.parsing.route_paths import template
+from pycemaker.errors import UnknownApplication
+from pycemaker.parsing.route_paths import APPLICATION_RULE, template
 from pycemaker.reports.notebook_catalogue import Notebook, every_notebook
 from pycemaker.settings import Settings
 from pycemaker.web.openapi import read_operations, report_operations, schedule_operations
@@ -37,13 +39,21 @@ def document(routes: Iterable[RouteKey], services: Services) -> Json:
     paths: Json = {}
     routes = set(routes)
     for rule, method in sorted(routes):
-        for operation in by_route.get((rule, method), []):
+        for operation in by_route.get((rule, method)) or _of_application(by_route, rule, method):
             path = operation.path or template(rule)
             entry = operation.entry(_path_parameters(path, rule, settings), with_token=settings.api_token is not None)
             paths.setdefault(path, {})[method.lower()] = entry
             if method == "GET" and (rule, "HEAD") not in routes:
                 paths[path]["head"] = head_of(entry)
     return _document(paths, settings)
+
+
+def _of_application(by_route: Mapping[RouteKey, list[Operation]], rule: str, method: str) -> Iterator[Operation]:
+    """The operations of a route below `/apps/<application>`: those of the same route for the default application."""
+    if rule.startswith(APPLICATION_RULE):
+        for operation in by_route.get((rule.removeprefix(APPLICATION_RULE) or "/", method), []):
+            errors = (*operation.error_kinds, UnknownApplication)
+            yield replace(operation, rule=rule, name=f"{operation.name}OfApplication", error_kinds=errors)
 
 
 def _path_parameters(path: str, rule: str, settings: Settings) -> list[Json]:

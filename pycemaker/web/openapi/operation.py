@@ -128,11 +128,14 @@ def _error_response(status: int, kinds: Sequence[Kind]) -> Json:
         headers["WWW-Authenticate"] = ref("WWW-Authenticate", "headers")
     if status in (429, 503):
         headers["Retry-After"] = ref("Retry-After", "headers")
-    shown = sorted({name for kind in kinds for name in (*kind.shows, *(["field"] if kind.field else []))})
-    properties: Json = {"error": {"enum": sorted({kind.code for kind in kinds})}}
-    properties |= {name: ref(name, "schemas/Error/properties") for name in shown}
-    schema = {"allOf": [ref("Error"), {"type": "object", "properties": properties}]}
-    lines = "\n".join(f"- `{kind.code}`: {kind.sentence}" for kind in kinds)
+    codes: Json = {"error": {"type": "string", "enum": sorted({kind.code for kind in kinds})}}
+    schema = {"allOf": [ref("Error"), {"type": "object", "properties": codes}]}
+    lines = "\n".join(f"- `{kind.code}`: {kind.sentence}{_facts(kind)}" for kind in kinds)
     content: Json = {"application/json": {"schema": schema}}
     content |= {"text/html": {"schema": {"type": "string"}}} if status in TITLES else {}
     return {"description": lines, "headers": headers, "content": content}
+
+
+def _facts(kind: Kind) -> str:
+    names = [*(["field"] if kind.field else []), *kind.shows]
+    return f" With {', '.join(f'`{name}`' for name in dict.fromkeys(names))}." if names else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pycemaker.errors import InvalidDate, InvalidParameter, InvalidRange, TooManyStreams, UnknownMetric
+from pycemaker.parsing.route_paths import APPS_PATH
 from pycemaker.series.downsample import FEWEST, MOST
 from pycemaker.web.answer_formats import LONGEST_STEP_SECONDS, MEDIA_TYPES
 from pycemaker.web.openapi.components import (
@@ -73,29 +74,39 @@ _INDEX = json_object(
     }
 )
 
-_NULLABLE_INSTANT: Json = {"anyOf": [INSTANT, {"type": "null"}]}
-_NEWEST = json_object(
+_APPLICATION = json_object(
     {
-        "time": _NULLABLE_INSTANT,
-        "value": {"type": ["number", "null"], "description": "The reading."},
-        "criticity": {"type": ["string", "null"], "description": "The collector's own word."},
-        "unit": {"type": "string", "enum": UNITS},
-        "label": TEXT,
+        "application": TEXT | {"description": "Empty for the default application, of samples that name none."},
+        "metrics": {
+            "type": "object",
+            "additionalProperties": json_object({"time": INSTANT, "value": {"type": ["number", "null"]}}),
+        },
+        "health": {"type": ["number", "null"]},
+        "alerts": array_of({"type": "object"}),
     }
 )
 
 OPERATIONS = (
     Operation(
+        APPS_PATH,
+        "applications",
+        "Every application with its newest samples\nAn application exists when it has a sample.",
+        (
+            ResponseSpec(
+                200,
+                "In alphabetical order.",
+                {"application/json": json_object({"applications": array_of(_APPLICATION)})},
+                {"Cache-Control": ref("Cache-Control", "headers")},
+            ),
+        ),
+        DATABASE,
+    ),
+    Operation(
         "/now",
         "newestSamples",
         "The newest sample of every metric\nNull where a metric has no sample.",
         (
-            ResponseSpec(
-                200,
-                "By metric.",
-                {"application/json": json_object({"metrics": {"type": "object", "additionalProperties": _NEWEST}})},
-                _CACHED,
-            ),
+            ResponseSpec(200, "By metric.", {"application/json": ref("Newest")}, _CACHED),
             _NOT_MODIFIED,
         ),
         DATABASE,

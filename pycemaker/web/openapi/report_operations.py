@@ -158,7 +158,10 @@ def _query(notebooks: Sequence[Notebook]) -> list[Json]:
 def _body(notebooks: Sequence[Notebook]) -> Json:
     """The same as a JSON object, which is closed."""
     properties = {each["name"]: each["schema"] for each in _query(notebooks)}
-    properties["wait"] = {"enum": ["0", "1", 0, 1, False, True], "default": "1"}
+    properties["wait"] = {
+        "anyOf": [{"type": "string", "enum": ["0", "1"]}, {"type": "integer", "enum": [0, 1]}, {"type": "boolean"}],
+        "default": "1",
+    }
     properties["attach"] = {"anyOf": [properties["attach"], array_of({"type": "string", "enum": list(KINDS)})]}
     return {"required": False, "content": {"application/json": {"schema": json_object({}, properties)}}}
 

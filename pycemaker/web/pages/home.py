@@ -13,7 +13,7 @@ from pycemaker import i18n, stats
 from pycemaker.analysis.rates import in_rates
 from pycemaker.cache.sample_store import Store
 from pycemaker.metrics import METRICS, Metric
-from pycemaker.parsing.route_paths import REPORT_PREFIX, REPORT_RULE, REPORTS_PATH, template
+from pycemaker.parsing.route_paths import REPORT_PREFIX, REPORT_RULE, REPORTS_PATH, application_path, template
 from pycemaker.series.batches import Columns, no_columns
 from pycemaker.series.period import MetricPeriod
 from pycemaker.settings import Settings
@@ -48,7 +48,8 @@ class Overview:
 
     Attributes:
         sample_until_utc: the end of the demo history; None where there is none.
-        base_path: the beginning of every link.
+        base_path: the beginning of every link, that of an application's routes included.
+        application: whose samples they are; the empty text is the default application.
     """
 
     now_utc: datetime
@@ -56,6 +57,7 @@ class Overview:
     hours: tuple[LastHour, ...]
     sample_until_utc: datetime | None
     base_path: str = ""
+    application: str = ""
 
 
 def read_overview(store: Store, now_utc: datetime, settings: Settings) -> Overview:
@@ -65,7 +67,8 @@ def read_overview(store: Store, now_utc: datetime, settings: Settings) -> Overvi
         DatabaseUnreachable: as the store.
     """
     hours = tuple(_last_hour(store, metric, now_utc) for metric in METRICS)
-    return Overview(now_utc, settings.timezone, hours, store.sample_history_end(), settings.base_path)
+    base_path = settings.base_path + application_path(store.application)
+    return Overview(now_utc, settings.timezone, hours, store.sample_history_end(), base_path, store.application)
 
 
 def _last_hour(store: Store, metric: Metric, now_utc: datetime) -> LastHour:
@@ -115,7 +118,7 @@ def index(overview: Overview) -> dict[str, Any]:
 
 def page(overview: Overview, settings: Settings) -> str:
     """The overview as a page."""
-    until = overview.sample_until_utc
+    until, recipient = overview.sample_until_utc, settings.email_from or "voce@exemplo.com"
     return render(
         "home.html",
         now=i18n.clock(overview.now_utc, overview.zone, "dd/MM/yyyy HH:mm:ss"),
@@ -126,7 +129,7 @@ def page(overview: Overview, settings: Settings) -> str:
         sparkline=sparkline,
         nothing=i18n.NOTHING,
         no_readings=i18n.NO_READINGS,
-        report_url=f"{settings.own_url}{REPORT_PREFIX}now/6/{settings.email_from or 'voce@exemplo.com'}",
+        report_url=f"{settings.own_url}{application_path(overview.application)}{REPORT_PREFIX}now/6/{recipient}",
         sender=settings.email_from if settings.mails else "",
         example=to_wall_text(overview.now_utc, overview.zone),
         links=LINKS,

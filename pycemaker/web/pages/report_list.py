@@ -35,7 +35,20 @@ STATE_NAMES = {
 _GOOD = (states.SENT, states.WRITTEN)
 _BAD = (states.REFUSED, states.FAILED, states.EXPIRED)
 _SUMMARY_KEYS = (
-    *("id", "state", "notebook", "parameters", "start", "end", "hours", "asked_at", "ended_at", "subject", "stage"),
+    *(
+        "id",
+        "state",
+        "application",
+        "notebook",
+        "parameters",
+        "start",
+        "end",
+        "hours",
+        "asked_at",
+        "ended_at",
+        "subject",
+        "stage",
+    ),
     *("progress", "seconds", "recipients", "request_id"),
 )
 

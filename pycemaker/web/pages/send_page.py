@@ -28,7 +28,7 @@ def question(report_request: ReportRequest, title: str, zone: ZoneInfo) -> str:
     """
     message = markup(
         _("O relatório {report} {period} será feito agora e enviado para {whom}."),
-        report=strong(_(title)),
+        report=strong(" · ".join(filter(None, (_(title), report_request.application)))),
         period=i18n.period_in_sentence(report_request.window, zone),
         whom=markup("; ").join(strong(address) for address in report_request.recipients),
     )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from bottle import Bottle, request, response
 
+from pycemaker.parsing.application_names import DEFAULT_APPLICATION
+from pycemaker.parsing.route_paths import with_application
 from pycemaker.web.error_handlers import json_response
 from pycemaker.web.pages import home
 from pycemaker.web.services import Services
@@ -12,9 +14,10 @@ from pycemaker.web.services import Services
 def add_home(app: Bottle, services: Services) -> None:
     """Add `/`, a page for a browser and an index for a program, and the picture that browsers ask for."""
 
-    @app.get("/")  # type: ignore[untyped-decorator]
-    def home_page() -> bytes:
-        overview = home.read_overview(services.store, services.clock(), services.settings)
+    @app.get(with_application("/"))  # type: ignore[untyped-decorator]
+    def home_page(application: str = DEFAULT_APPLICATION) -> bytes:
+        store = services.store.for_application(application)
+        overview = home.read_overview(store, services.clock(), services.settings)
         if home.prefers_html(request.environ.get("HTTP_ACCEPT", "")):
             response.content_type = "text/html; charset=utf-8"
             return home.page(overview, services.settings).encode()

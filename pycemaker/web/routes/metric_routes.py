@@ -7,7 +7,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 from urllib.parse import quote
 
@@ -15,6 +15,8 @@ from bottle import Bottle, request, response
 
 from pycemaker import errors
 from pycemaker.metrics import METRICS, Metric, find_metric
+from pycemaker.parsing.application_names import DEFAULT_APPLICATION
+from pycemaker.parsing.route_paths import with_application
 from pycemaker.telemetry.request_ids import REQUEST_ID
 from pycemaker.web import etags, metric_answers, request_parameters, response_bodies
 from pycemaker.web.answer_formats import MEDIA_TYPES, Shape, check_steps, parse_shape
@@ -31,39 +33,42 @@ SHORT_SECONDS = 4 * 3600
 
 def add_metrics(app: Bottle, services: Services) -> None:
     """Add the newest samples, intervals and tails; last of all routes, since their paths look like any other."""
-    settings, store = services.settings, services.store
+    settings = services.settings
     slot = partial(_slot, services.streams)
-    step_answers = StepAnswers(store, slot)
+    default_steps = StepAnswers(services.store, slot)
 
-    @app.get("/now")  # type: ignore[untyped-decorator]
-    def newest_samples() -> Any:
+    @app.get(with_application("/now"))  # type: ignore[untyped-decorator]
+    def newest_samples(application: str = DEFAULT_APPLICATION) -> Any:
+        store = services.store.for_application(application)
         body = response_bodies.newest_samples({metric: store.newest_sample(metric) for metric in METRICS})
         return b"" if _is_known(etags.etag_of_body(body), MEDIA_TYPES["json"], {}) else body
 
-    @app.get("/<name>/<date_now>/<time_range>")  # type: ignore[untyped-decorator]
-    def metric_interval(name: str, date_now: str, time_range: str) -> Any:
-        metric = find_metric(name)
+    @app.get(with_application("/<name>/<date_now>/<time_range>"))  # type: ignore[untyped-decorator]
+    def metric_interval(name: str, date_now: str, time_range: str, application: str = DEFAULT_APPLICATION) -> Any:
+        metric, store = find_metric(name), services.store.for_application(application)
         window = parse_window(
             date_now, time_range, zone=settings.timezone, now_utc=services.clock(), limit=settings.max_range_hours
         )
         shape, seconds = _shape(), window.hours * 3600
         if shape.every_seconds:
             check_steps(shape.every_seconds, seconds)
-            answer = step_answers.interval(metric, window, shape, services.clock())
+            steps = StepAnswers(store, slot) if application else default_steps
+            answer = steps.interval(metric, window, shape, services.clock())
             return _send(answer, metric, services.streams, moves=date_now == "now")
         current, previous = store.start_read(metric, window.current), store.start_read(metric, window.previous)
         with _build_slot(services, shape, 2 * seconds):
             answer = metric_answers.interval(current, previous, window, shape, slot)
             return _send(answer, metric, services.streams, moves=date_now == "now")
 
-    @app.get("/<name>/<date_start>")  # type: ignore[untyped-decorator]
-    def metric_tail(name: str, date_start: str) -> Any:
-        metric = find_metric(name)
+    @app.get(with_application("/<name>/<date_start>"))  # type: ignore[untyped-decorator]
+    def metric_tail(name: str, date_start: str, application: str = DEFAULT_APPLICATION) -> Any:
+        metric, store = find_metric(name), services.store.for_application(application)
         start_utc = parse_instant(date_start, zone=settings.timezone, now_utc=services.clock())
         shape, seconds = _shape(settings.default_max_points), (services.clock() - start_utc).total_seconds()
         if shape.every_seconds:
             check_steps(shape.every_seconds, seconds)
-            answer = step_answers.tail(metric, since(start_utc), shape, services.clock())
+            steps = StepAnswers(store, slot) if application else default_steps
+            answer = steps.tail(metric, since(start_utc), shape, services.clock())
             return _send(answer, metric, services.streams, moves=date_start == "now")
         reading = store.start_read(metric, since(start_utc))
         with _build_slot(services, shape, seconds):
@@ -99,7 +104,12 @@ def _send(
 
 def _newest_header(newest_ms: Callable[[], int | None]) -> list[tuple[str, str]]:
     time_ms = newest_ms()
-    return [] if time_ms is None else [("X-Newest-Sample", to_iso_text(from_epoch_ms(time_ms)))]
+    return [] if time_ms is None else [("X-Newest-Sample", _text_of(time_ms))]
+
+
+@lru_cache(64)
+def _text_of(time_ms: int) -> str:
+    return to_iso_text(from_epoch_ms(time_ms))
 
 
 def _is_known(etag: str, media_type: str, more: Mapping[str, str]) -> bool:

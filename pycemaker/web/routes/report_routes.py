@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from contextlib import nullcontext
 from typing import Any
 
@@ -12,7 +13,8 @@ from pycemaker import errors
 from pycemaker.i18n.language import speaking
 from pycemaker.jobs import report_result
 from pycemaker.jobs.job_document import JobDocument
-from pycemaker.parsing.route_paths import REPORT_RULE, REPORTS_PATH
+from pycemaker.parsing.application_names import DEFAULT_APPLICATION
+from pycemaker.parsing.route_paths import REPORT_RULE, REPORTS_PATH, with_application
 from pycemaker.reports import notebook_catalogue
 from pycemaker.reports.attachments.kinds import parse_kinds
 from pycemaker.reports.report_model import ReportRequest
@@ -32,8 +34,8 @@ EXTRA_WAIT_SECONDS = 10.0
 def add_report(app: Bottle, services: Services) -> None:
     """Add the route that makes a report."""
 
-    def confirm_page(date_now: str, time_range: str, email_to: str) -> bytes:
-        _, report_request = _read_request(services, date_now, time_range, email_to)
+    def confirm_page(**path: str) -> bytes:
+        _, report_request = _read_request(services, path)
         title = notebook_catalogue.find_notebook(report_request.notebook.stem, services.notebooks).title
         with speaking(services.settings.report_language):
             return _html(send_page.question(report_request, title, services.settings.timezone))
@@ -43,10 +45,12 @@ def add_report(app: Bottle, services: Services) -> None:
             return _html(send_page.outcome(body, services.settings.base_path))
 
     @app.route(
-        REPORT_RULE, method=["GET", "POST"], acts=ActionPolicy(confirm_page=confirm_page, result_page=result_page)
+        with_application(REPORT_RULE),
+        method=["GET", "POST"],
+        acts=ActionPolicy(confirm_page=confirm_page, result_page=result_page),
     )  # type: ignore[untyped-decorator]
-    def report(date_now: str, time_range: str, email_to: str) -> bytes:
-        waits, report_request = _read_request(services, date_now, time_range, email_to)
+    def report(**path: str) -> bytes:
+        waits, report_request = _read_request(services, path)
         report_id, seconds = (
             submit(services, report_request),
             services.settings.report_timeout_seconds + EXTRA_WAIT_SECONDS,
@@ -56,19 +60,19 @@ def add_report(app: Bottle, services: Services) -> None:
                 services.report_service.wait(report_id, seconds if may_wait else 0.0), services.settings.base_path
             )
 
-    @app.route(REPORT_RULE, method="HEAD")  # type: ignore[untyped-decorator]
+    @app.route(with_application(REPORT_RULE), method="HEAD")  # type: ignore[untyped-decorator]
     def no_report(**_path: str) -> None:
         """A HEAD makes no report."""
         raise HTTPError(405, Allow="GET, POST")
 
 
-def _read_request(services: Services, date_now: str, time_range: str, email_to: str) -> tuple[bool, ReportRequest]:
+def _read_request(services: Services, path: Mapping[str, str]) -> tuple[bool, ReportRequest]:
     """True where the caller waits, and the report request; the token is checked first."""
     services.access_control.check_token(request.environ)
     given = parameters(request)
     given.texts.pop(form_page.ACTION, None)  # the button's, of `send_page`
     waits = _waits(given.pop("wait", "1"))
-    return waits, _report_request(services, date_now, time_range, email_to, given)
+    return waits, _report_request(services, path, given)
 
 
 def _html(page: str) -> bytes:
@@ -83,8 +87,8 @@ def read_form_request(services: Services, notebook: str, given: RequestParameter
     """The report request of a notebook's form: fields are the report route's parameters, those of its path included."""
     given.texts.pop(form_page.ACTION, None)
     given.texts["notebook"] = notebook
-    date_now, time_range, email_to = (str(given.pop(name, "")) for name in ("date_now", "time_range", "email_to"))
-    return _report_request(services, date_now, time_range, email_to.replace(" ", ""), given)
+    path = {name: str(given.pop(name, "")) for name in ("date_now", "time_range", "email_to", "application")}
+    return _report_request(services, path | {"email_to": path["email_to"].replace(" ", "")}, given)
 
 
 def submit(services: Services, report_request: ReportRequest) -> str:
@@ -129,18 +133,19 @@ def _names(given: object) -> str:
     return given
 
 
-def _report_request(
-    services: Services, date_now: str, time_range: str, email_to: str, given: RequestParameters
-) -> ReportRequest:
-    settings = services.settings
+def _report_request(services: Services, path: Mapping[str, str], given: RequestParameters) -> ReportRequest:
+    settings, date_now = services.settings, path["date_now"]
     window = parse_window(
-        date_now, time_range, zone=settings.timezone, now_utc=services.clock(), limit=settings.max_range_hours
+        date_now, path["time_range"], zone=settings.timezone, now_utc=services.clock(), limit=settings.max_range_hours
     )
-    recipients = settings.read_recipients(email_to)
+    recipients = settings.read_recipients(path["email_to"])
     attach = parse_kinds(_names(given.pop("attach", "")))
     name = str(given.pop("notebook", notebook_catalogue.DEFAULT_NOTEBOOK))
     notebook = notebook_catalogue.find_notebook(name, services.notebooks)
     more = notebook.read(given.texts) | notebook.read_values(given.values)
+    application = services.store.for_application(path.get("application", DEFAULT_APPLICATION)).application
+    notebook.check_application(application)
     return ReportRequest(
-        secrets.token_urlsafe(16), notebook.path, window, recipients, more, attach, date_now, REQUEST_ID.get()
+        *(secrets.token_urlsafe(16), notebook.path, window, recipients, more, attach, date_now, REQUEST_ID.get()),
+        application=application,
     )

@@ -13,7 +13,8 @@ from bottle import Bottle, request, response
 from pycemaker.errors import InvalidDate, InvalidParameter, OnlyHere, UnknownReport
 from pycemaker.jobs import report_result
 from pycemaker.jobs.job_document import JobDocument
-from pycemaker.parsing.route_paths import REPORTS_PATH
+from pycemaker.parsing.application_names import DEFAULT_APPLICATION
+from pycemaker.parsing.route_paths import REPORTS_PATH, application_path, with_application
 from pycemaker.reports.artifact_names import EXECUTED_NOTEBOOK, MESSAGE
 from pycemaker.web import stored_report
 from pycemaker.web.access.redaction import redact_addresses
@@ -46,13 +47,14 @@ def add_stored_reports(app: Bottle, services: Services) -> None:
         services.settings.base_path,
     )
 
-    @app.get(REPORTS_PATH)  # type: ignore[untyped-decorator]
-    def reports() -> bytes:
+    @app.get(with_application(REPORTS_PATH))  # type: ignore[untyped-decorator]
+    def reports(application: str = DEFAULT_APPLICATION) -> bytes:
         services.access_control.check_token(request.environ, asks_browser=True)
         count, before = _paging(query(request), services)
-        entries = job_store.newest(count, before)
+        application = services.store.for_application(application).application
+        entries = job_store.newest(count, before, application)
         records = [record for entry in entries if (record := _summary(services, entry))]
-        next_url = report_list.next_page(entries, count, base_path)
+        next_url = report_list.next_page(entries, count, base_path + application_path(application))
         response.set_header("Cache-Control", "no-store")
         if prefers_html(request.environ.get("HTTP_ACCEPT", "")):
             response.content_type = "text/html; charset=utf-8"

@@ -74,7 +74,7 @@ def visible(fragment: str) -> str:
 def test_a_report_says_what_is_true_whoever_collected(name: str, database: Database, database_url: str) -> None:
     headline, expected, often, trust = SAID[name]
     fill(database, COLLECTORS[name], WINDOW.end_utc)
-    period = read_period("10-04-2022-09-43-23", 6, from_mapping({"MONGO_DB_URL": database_url}))
+    period = read_period("10-04-2022-09-43-23", 6, settings=from_mapping({"MONGO_DB_URL": database_url}))
     findings = find(period)
     assert [(finding.headline, finding.detail, finding.advice) for finding in findings] == expected
     assert {finding.severity for finding in findings} == {
@@ -92,5 +92,5 @@ def test_a_report_of_now_without_samples_says_so_in_its_subject(
     name: str, database: Database, database_url: str
 ) -> None:
     fill(database, COLLECTORS[name], datetime.now(UTC).replace(microsecond=0))
-    period = read_period("now", 6, from_mapping({"MONGO_DB_URL": database_url}))
+    period = read_period("now", 6, settings=from_mapping({"MONGO_DB_URL": database_url}))
     assert find(period)[0].headline == SAID[name][0]

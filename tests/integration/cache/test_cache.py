@@ -220,7 +220,10 @@ def test_a_collection_that_takes_the_place_of_a_metric_s_is_noticed(
 def test_a_stream_keeps_up_with_writes_that_never_pause(replicated: Database) -> None:
     collection, stop = replicated["cpu_usage"], threading.Event()
     collection.delete_many({})
-    stream, began = ChangeStream(replicated.handle, {"cpu_usage": lambda: None}, await_ms=3000), time.monotonic()
+    stream, began = (
+        ChangeStream(replicated.handle, {"cpu_usage": lambda _application: None}, await_ms=3000),
+        time.monotonic(),
+    )
 
     def keep_writing() -> None:
         while not stop.is_set():
@@ -605,7 +608,7 @@ def test_a_long_answer_that_nobody_takes_pins_no_hours_of_the_memory(
 ) -> None:
     fill(database, 20_000)
     hour_lru = HourLru(2**23 // 8 * 7)
-    monkeypatch.setattr("pycemaker.cache.sample_store.HourLru", lambda _limit_bytes: hour_lru)
+    monkeypatch.setattr("pycemaker.cache.metric_caches.HourLru", lambda *_: hour_lru)
     cached = Store(database, 2**23)
     tail_of(cached, 6)
     newest_hour = to_epoch_ms(NOW) // HOUR_MS

@@ -268,7 +268,7 @@ def test_a_server_stores_the_hours_of_its_metrics_by_itself(database: Database) 
 def test_a_report_is_the_same_with_stored_hours(database_url: str, filled: Database) -> None:
     settings = from_mapping({"MONGO_DB_URL": database_url, "TIMEZONE": "UTC"})
     when = to_wall_text(END, settings.timezone)
-    first, again = (read_period(when, WINDOW.hours, settings) for _ in range(2))
+    first, again = (read_period(when, WINDOW.hours, settings=settings) for _ in range(2))
     assert again.digest == first.digest
     assert find(again) == find(first)
     for metric, expected in zip(again.metrics, first.metrics, strict=True):

@@ -225,7 +225,7 @@ def test_a_server_computes_the_hours_of_its_metrics_by_itself(database: Database
 
 def test_a_period_has_the_history_before_its_interval(database_url: str, filled: Database) -> None:
     settings = from_mapping({"MONGO_DB_URL": database_url, "TIMEZONE": "UTC"})
-    period = read_period(to_wall_text(END, settings.timezone), 6, settings)
+    period = read_period(to_wall_text(END, settings.timezone), 6, settings=settings)
     history = period["cpu"].history
     assert history is not None
     assert history.count.tolist() == [60] * (24 * DAYS - 6)

@@ -144,3 +144,24 @@ def test_a_report_by_command_is_made_again_where_that_is_wanted(
     )
     main(["report", "--hours", "6", "--again"])
     assert len(report_service.job_store.newest(5)) == 2
+
+
+def test_demo_data_of_an_application_is_its_own(
+    tmp_path: Path, database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    for name, text in {"MONGO_DB_URL": database_url, "DATA_DIR": str(tmp_path)}.items():
+        monkeypatch.setenv(name, text)
+    demo.write_history(database, NOW, 1)
+    cpu, alone = database["cpu_usage"], database["cpu_usage"].count_documents({})
+    assert main(["sample", "--app", "loja, blog", "--hours", "1"]) == 0
+    loja, blog = ([each["value"] for each in cpu.find({"application": name})] for name in ("loja", "blog"))
+    assert len(loja) == len(blog) == alone
+    assert loja != blog
+    assert main(["sample", "--app", "loja", "--hours", "1"]) == 1
+    assert main(["sample", "--app", "loja", "--remove"]) == 0
+    assert cpu.count_documents({"application": "loja"}) == 0
+    assert cpu.count_documents({"application": "blog"}) == cpu.count_documents({"application": None}) == alone
+    assert main(["sample", "--app", "Loja"]) == 2
+    assert main(["report", "--app", "missing"]) == 2
+    assert "no application 'missing'" in capsys.readouterr().err

@@ -58,6 +58,21 @@ def test_a_report_that_is_asked_for_is_queued_and_read_back_as_it_was(job_store:
         job_store.get("another")
 
 
+@pytest.mark.parametrize("odd", [{}, {"runs": "x"}, {"history": "x"}, {"recipients": "x"}, {"recipients": [{}]}])
+def test_a_document_that_somebody_else_wrote_holds_up_no_report(
+    job_store: JobStore, database: Database, odd: dict[str, Any]
+) -> None:
+    """Every worker tried it first, and failed."""
+    job_store.enqueue(document("r"), submit("key"))
+    due = {"state": "queued", "due_at": datetime(2022, 1, 1, tzinfo=UTC), "_id": "odd"}
+    database["reports"].insert_one({**(job_store.get("r") | odd if odd else {}), **due, "repeat_key": "other"})
+    assert job_store.count_waiting() == 1
+    assert job_store.overdue_seconds() < 60
+    claimed = job_store.claim(states.TO_RENDER)
+    assert claimed is not None
+    assert claimed["_id"] == "r"
+
+
 def test_the_same_request_is_the_same_report_until_it_has_been_accepted_for_a_while(
     job_store: JobStore, other: JobStore
 ) -> None:

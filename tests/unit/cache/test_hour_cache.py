@@ -26,6 +26,8 @@ ALL = 1e9
 class FakeReader:
     """Has a document each ten minutes; notes which hours were begun, and waits or fails where a test says so."""
 
+    application = ""
+
     def __init__(self) -> None:
         self.begun: list[tuple[int, int]] = []
         self.taken: list[int] = []

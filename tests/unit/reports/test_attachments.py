@@ -184,7 +184,7 @@ def test_nothing_at_all_gives_a_workbook_too(tmp_path: Path) -> None:
 # --- what fits
 
 
-def read(metric: Metric, window: Window) -> MetricPeriod:
+def read(metric: Metric, window: Window, application: str) -> MetricPeriod:
     readings = np.random.default_rng(1).random(window.hours * 3600 // SAMPLE_SECONDS).tolist()
     return MetricPeriod(metric, window, SAO_PAULO, columns(window.start_utc, readings), no_columns())
 

@@ -74,3 +74,33 @@ def test_a_misspelt_name_in_env_is_told_and_another_program_s_is_not(tmp_path: P
     ]
     finding = check_settings(from_mapping({}), tmp_path)
     assert (finding.level, "API_TOKN in .env" in finding.message, "s3cret" in finding.message) == (WARN, True, False)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("API_TOKN", "API_TOKEN"),
+        ("api_token", "API_TOKEN"),
+        ("API-TOKEN", "API_TOKEN"),
+        ("EMAIL_FORM", "EMAIL_FROM"),
+        ("MAIL_FROM", "EMAIL_FROM"),
+        ("PASWORD", "PASSWORD"),
+        ("MONGODB_URL", "MONGO_DB_URL"),
+        ("MONGO_DB_URI", "MONGO_DB_URL"),
+        ("TIME_ZONE", "TIMEZONE"),
+        ("REPORT_RECIPENT", "REPORT_RECIPIENTS"),
+        ("SSL_CERTFILE", "SSL_CERT_FILE"),
+        ("CORS_ORIGIN", "CORS_ORIGINS"),
+    ],
+)
+def test_a_name_a_letter_or_two_away_is_told_with_what_was_meant(name: str, meant: str) -> None:
+    assert unsafe_settings.nearest_setting(name) == meant
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["DB_PASSWORD", "PGPORT", "PGHOST", "POSTGRES_PASSWORD", "HTTP_HOST", "HOSTNAME", "COST", "REDIS_URL", "LOG_LEVEL",
+     "SMTP_USER", "SMTP_PASSWORD", "TZ", "PATH", "AWS_REGION", "NODE_ENV", "SECRET_KEY", "GF_SERVER_ROOT_URL", ""],
+)  # fmt: skip
+def test_variables_of_other_programs_stay_without_a_word(name: str) -> None:
+    assert unsafe_settings.nearest_setting(name) is None

@@ -1,0 +1,121 @@
+"""Applications that a database's samples name: whether one exists, and the newest samples of all of them.
+
+Nothing is registered: an application exists when it has a sample. A database of the default application alone has no
+index for that, and gets none: there the documents that were written last are looked at, at most once a second, since
+whoever writes samples of a new application writes them now. Every read notes them too (`Reader`), and the refresher of
+hours reads two months.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import suppress
+
+from pymongo.errors import OperationFailure
+
+from pycemaker.columnar.decode import DECODE_OPTIONS
+from pycemaker.errors import UnknownApplication
+from pycemaker.metrics import METRICS, Metric
+from pycemaker.mongo.database import Database, Document, one_exchange
+from pycemaker.mongo.indexes import APPLICATION_KEY, WAIT_SECONDS, Indexes
+from pycemaker.parsing.application_names import DEFAULT_APPLICATION, FIELD, parse_application
+
+LATEST_DOCUMENTS = 1_000
+LOOK_SECONDS = 1.0
+
+MOST_KNOWN = 10_000
+KNOWN_SECONDS = 60.0
+"""Time for which an application that exists is not looked for again; its last sample may be deleted meanwhile."""
+
+_COLLECTIONS = [metric.collection for metric in METRICS]
+_NAMED: Document = {"$match": {FIELD: {"$type": "string"}}}
+
+
+class Applications:
+    """The applications of one database. Threads share it.
+
+    Args:
+        database: where the samples are.
+
+    Attributes:
+        indexes: of the collections of samples.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.indexes = Indexes(database)
+        self._known_until: dict[str, float] = {}
+        self._lock = threading.Lock()
+        self._looked_at = float("-inf")
+
+    def check(self, application: str) -> str:
+        """The application, which exists; the default one always does.
+
+        Raises:
+            UnknownApplication: no sample names it, or none can.
+            IndexesNotReady, DatabaseUnreachable: as `Indexes.ensure`.
+        """
+        if parse_application(application) == DEFAULT_APPLICATION:
+            return application
+        if self._known_until.get(application, 0.0) > time.monotonic():
+            return application
+        if not (self.are_several() and self._has_sample(application)):
+            raise UnknownApplication(application=application)
+        with self._lock:
+            if len(self._known_until) >= MOST_KNOWN:
+                self._known_until.clear()
+            self._known_until[application] = time.monotonic() + KNOWN_SECONDS
+        return application
+
+    def are_several(self) -> bool:
+        """True where samples name an application; then each collection has the index for it.
+
+        Raises:
+            IndexesNotReady, DatabaseUnreachable: as `Indexes.ensure`.
+        """
+        if not self.indexes.has_applications:
+            self.indexes.ensure_all(_COLLECTIONS, WAIT_SECONDS)
+        if not self.indexes.has_applications and self._may_look() and any(map(self._latest_are_named, _COLLECTIONS)):
+            self.indexes.note_applications()
+        if self.indexes.has_applications:
+            self.indexes.ensure_all(_COLLECTIONS, WAIT_SECONDS, APPLICATION_KEY)
+        return self.indexes.has_applications
+
+    def newest_documents(self, metric: Metric) -> dict[str | None, Document]:
+        """Each application's last document in the index, whatever its `time_series` is; None is the default one.
+
+        Dates in them are `DatetimeMS`.
+
+        MongoDB takes one key an application from the index. Call it where `are_several`.
+
+        Raises:
+            DatabaseUnreachable: MongoDB is away.
+        """
+        stages: list[Document] = [
+            {"$sort": dict.fromkeys(dict(APPLICATION_KEY), -1)},
+            {"$group": {"_id": f"${FIELD}", "newest": {"$first": "$$ROOT"}}},
+        ]
+        with one_exchange():
+            collection = self._database[metric.collection].with_options(codec_options=DECODE_OPTIONS)
+            groups = collection.aggregate(stages, batchSize=100_000)
+            return {group["_id"]: group["newest"] for group in groups if isinstance(group["_id"], str | None)}
+
+    def _may_look(self) -> bool:
+        with self._lock:
+            is_due = time.monotonic() - self._looked_at >= LOOK_SECONDS
+            self._looked_at = time.monotonic() if is_due else self._looked_at
+        return is_due
+
+    def _latest_are_named(self, collection: str) -> bool:
+        """True where one of the documents written last names an application; a view has no such order."""
+        with one_exchange(), suppress(OperationFailure):
+            latest: list[Document] = [{"$limit": LATEST_DOCUMENTS}, _NAMED, {"$limit": 1}, {"$project": {"_id": 1}}]
+            return bool(list(self._database[collection].aggregate(latest, hint={"$natural": -1})))
+        return False
+
+    def _has_sample(self, application: str) -> bool:
+        one: list[Document] = [{"$match": {FIELD: application}}, {"$limit": 1}, {"$project": {"_id": 1}}]
+        united = [{"$unionWith": {"coll": collection, "pipeline": one}} for collection in _COLLECTIONS[1:]]
+        with one_exchange():
+            return bool(list(self._database[_COLLECTIONS[0]].aggregate([*one, *united, {"$limit": 1}])))

@@ -1,0 +1,23 @@
+"""The route `/apps`: every application with its newest samples."""
+
+from __future__ import annotations
+
+from bottle import Bottle, response
+
+from pycemaker.cache.newest_by_application import Newest, read_newest
+from pycemaker.mongo.single_flight import SingleFlight
+from pycemaker.parsing.route_paths import APPS_PATH
+from pycemaker.web import response_bodies
+from pycemaker.web.error_handlers import JSON
+from pycemaker.web.services import Services
+
+
+def add_applications(app: Bottle, services: Services) -> None:
+    """Add `/apps`; however many callers ask at a time, the index is read once."""
+    reading = SingleFlight[Newest]()
+
+    @app.get(APPS_PATH)  # type: ignore[untyped-decorator]
+    def applications() -> bytes:
+        response.content_type = JSON
+        response.set_header("Cache-Control", "no-cache")
+        return response_bodies.applications(reading.run(lambda: read_newest(services.store)))

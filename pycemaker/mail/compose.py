@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, cast
 from pycemaker.errors import NothingToSend
 from pycemaker.i18n.language import spoken
 from pycemaker.parsing.addresses import parse_address
+from pycemaker.parsing.route_paths import LEAVE_TOKEN
 from pycemaker.reports.plain_text import encodable, one_line
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
     from pycemaker.reports.attachments.kinds import Attachment
     from pycemaker.reports.report_model import Figure, Page
+
+_LEAVE_TOKEN = re.compile("(?:=\r\n)?".join(map(re.escape, LEAVE_TOKEN)).encode())
+"""The token's place, wherever quoted-printable breaks the line."""
 
 POLICY = SMTP.clone(cte_type="7bit")  # 8-bit bodies need a server that announces 8BITMIME
 _SOURCE = re.compile(r"""(?<![\w-])(src\s*=\s*)(["'])figure:(.*?)\2""", re.IGNORECASE)
@@ -62,8 +66,10 @@ def compose(
     message["Message-ID"] = make_msgid(domain=domain)
     message["Auto-Submitted"] = "auto-generated"
     message["X-Auto-Response-Suppress"] = "All"
-    message.set_content(encodable(page.text))
-    message.add_alternative(encodable(_point_figures(page.html, sources)), subtype="html")
+    # Always quoted-printable, so that `readdress` finds the place of the link that leaves.
+    message.set_content(encodable(page.text), cte="quoted-printable")
+    html_body = encodable(_point_figures(page.html, sources))
+    message.add_alternative(html_body, subtype="html", cte="quoted-printable")
     if urls is None:
         _add_related(cast("list[EmailMessage]", message.get_payload())[1], page.figures, content_ids)
     for attachment in attachments:
@@ -101,6 +107,8 @@ def _add_related(part: EmailMessage, figures: tuple[Figure, ...], content_ids: M
 def readdress(content: bytes, headers: Mapping[str, str]) -> bytes:
     """The message with these headers in place of its own of the same names; all else is the same to the byte.
 
+    But for the foot's link to leave, which becomes that of `List-Unsubscribe` where there is one.
+
     Args:
         content: a whole message, lines ending in CR LF.
         headers: ASCII values of one line each. They are not folded: `EmailMessage` folds a line of over 78 characters
@@ -116,4 +124,12 @@ def readdress(content: bytes, headers: Mapping[str, str]) -> bytes:
     fields = re.split(rb"\r\n(?![ \t])", head)  # a line that begins with a blank continues a header
     kept = [field for field in fields if field.partition(b":")[0].lower() not in names]
     own = [f"{name}: {value}".encode("ascii") for name, value in headers.items()]
-    return b"\r\n".join([*own, *kept]) + blank + body
+    token = headers.get("List-Unsubscribe", "").rpartition("/")[2].rstrip(">")
+    return b"\r\n".join([*own, *kept]) + blank + (_with_token(body, token) if token else body)
+
+
+def _with_token(body: bytes, token: str) -> bytes:
+    """The quoted-printable body with the token in its place, on lines of its own that the decoder joins."""
+    lines = [token[start : start + 72] for start in range(0, len(token), 72)]
+    own = "".join(f"=\r\n{line}" for line in lines) + "=\r\n"
+    return _LEAVE_TOKEN.sub(own.encode("ascii"), body)

@@ -11,6 +11,8 @@ REPORTS_PATH = "/reports"
 NOTEBOOKS_PATH = "/notebooks"
 SCHEDULES_PATH = "/schedules"
 UNSUBSCRIBE_PREFIX = "/unsubscribe/"
+LEAVE_TOKEN = "each_recipient_has_their_own"  # noqa: S105 - no token
+"""The place of the token in a mail's foot until it is sent."""
 APPS_PATH = "/apps"
 APPLICATION_RULE = APPS_PATH + "/<application>"
 

@@ -34,6 +34,9 @@ _SEVERITIES = {
 }
 
 
+_LARGE_GROWTH = 0.5
+
+
 def heading(period: Period, title: str = "") -> str:
     """The title, the period, its length, the zone, and whether any samples are made up.
 
@@ -216,7 +219,7 @@ def _summary_row(part: MetricPeriod, numbers: MetricSummary) -> str:
         return f'<tr><th scope="row">{escape(part.label)}</th><td colspan="2">{absence}</td></tr>'
     return (
         f'<tr><th scope="row">{escape(part.label)}</th>'
-        f"<td>{i18n.reading_with_unit(numbers.mean, unit)}<br><small>{_change(numbers, unit)}</small></td>"
+        f"<td>{i18n.reading_with_mark(numbers.mean, unit)}<br><small>{_small_change(numbers, unit)}</small></td>"
         f"<td>{_worst(numbers)}</td></tr>"
     )
 
@@ -226,6 +229,16 @@ def _change(numbers: MetricSummary, unit: str) -> str:
     if unit == "ratio" and numbers.mean is not None and numbers.previous_mean is not None and not numbers.is_withheld:
         return i18n.growth_in_points(numbers.mean - numbers.previous_mean)
     return i18n.growth(numbers.growth)
+
+
+def _small_change(numbers: MetricSummary, unit: str) -> str:
+    """The change; of means below 1 that moved by half or more both of them, since a ratio would sound like much."""
+    mean, before = numbers.mean, numbers.previous_mean
+    if unit in ("ratio", "seconds") or mean is None or before is None or abs(numbers.growth or 0) < _LARGE_GROWTH:
+        return _change(numbers, unit)
+    if min(mean, before) >= 1:
+        return _change(numbers, unit)
+    return f"{i18n.reading(before, unit)} → {i18n.reading(mean, unit)}"
 
 
 def _worst(numbers: MetricSummary) -> str:

@@ -27,6 +27,7 @@ from pycemaker import brand, i18n
 from pycemaker.errors import NothingToSend
 from pycemaker.i18n import language
 from pycemaker.i18n.language import _
+from pycemaker.parsing.route_paths import LEAVE_TOKEN, UNSUBSCRIBE_PREFIX
 from pycemaker.presentation import mail_width
 from pycemaker.presentation.demo_notice import demo_notice
 from pycemaker.reports.headline import read_data_digest, read_headline
@@ -107,6 +108,7 @@ def render_page(
         page_url=f"{public_url}/reports/{report_id}" if public_url and report_id else "",
         notes=list(notes),
         logo=logo.source,
+        leave_url=f"{public_url}{UNSUBSCRIBE_PREFIX}{LEAVE_TOKEN}" if public_url else "",
         demo_notice="" if notice and _shows(content, notice) else notice,
         watched=application or own.watched,
     )
@@ -168,6 +170,7 @@ def _template_variables(
     logo: str = "",
     demo_notice: str = "",
     watched: str = "",
+    leave_url: str = "",
 ) -> Json:
     """The templates' variable `report`; `left_out` grows as the mail is shortened."""
     return {
@@ -180,6 +183,7 @@ def _template_variables(
         "notes": notes,
         "demo_notice": demo_notice,
         "watched": watched,
+        "leave_url": leave_url,
         "brand": brand.load(),
         "logo": logo,
         "language": language.spoken().tag,

@@ -40,6 +40,9 @@ def test_one_click_in_the_mail_that_arrived_ends_it_for_that_recipient_alone() -
             (line,) = [line for line in first.content.split(b"\r\n") if line.startswith(b"List-Unsubscribe:")]
             link = line.decode().removeprefix("List-Unsubscribe: ").strip("<>")
             assert link.startswith("https://pm.example.com/api/unsubscribe/")  # in one line, as it is
+            foot = first.message.get_body(("html",))
+            assert foot is not None
+            assert f'href="{link}"' in foot.get_content()
             path = link.removeprefix("https://pm.example.com/api")
             assert post(server, path, List_Unsubscribe="One-Click") == 200
 

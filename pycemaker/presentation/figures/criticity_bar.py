@@ -10,7 +10,7 @@ import numpy as np
 from pycemaker import i18n
 from pycemaker.analysis.criticity import MOST_CRITICITIES, Criticity, leading
 from pycemaker.analysis.metric_summary import summarize_metric
-from pycemaker.i18n.language import _
+from pycemaker.i18n.language import N_, _
 from pycemaker.presentation.figures import alt_text
 from pycemaker.presentation.figures.canvas import HEAD_Y, WIDTH, Picture, Sheet, theme, tint
 
@@ -62,11 +62,15 @@ def criticity_shares(part: MetricPeriod) -> Picture:
         return sheet.finish(f"{part.metric.id}-criticity", alt_text.shares_sentence(part, summary))
 
 
-def _rows_that_fit(sheet: Sheet, shares: Mapping[str, float]) -> list[list[_Part]]:
-    """The largest shares whose labels fit into the key, from the least bad to the worst; the rest as one."""
+def _rows_that_fit(sheet: Sheet, shares: Mapping[str, float], whole: str = "{share}") -> list[list[_Part]]:
+    """The largest shares whose labels fit into the key, from the least bad to the worst; the rest as one.
+
+    `whole` words the first share, and says of what all are.
+    """
     rows: list[list[_Part]] = []
     for most in range(min(len(shares), MOST_CRITICITIES), 0, -1):
-        rows = _broken([_part(sheet, word, share) for word, share in leading(shares, most)])
+        words = (_(whole), *["{share}"] * (most - 1))
+        rows = _broken([_part(sheet, *each, text) for each, text in zip(leading(shares, most), words, strict=False)])
         if len(rows) <= _MOST_ROWS:
             break
     return rows
@@ -82,8 +86,8 @@ def _broken(parts: Sequence[_Part]) -> list[list[_Part]]:
     return rows
 
 
-def _part(sheet: Sheet, word: Criticity, share: float) -> _Part:
-    label = f"{word.label} {i18n.share(share)}"
+def _part(sheet: Sheet, word: Criticity, share: float, text: str) -> _Part:
+    label = f"{word.label} {text.format(share=i18n.share(share))}"
     return _Part(label, word.color, share, 22 + sheet.width_of(label) + _KEY_GAP)
 
 
@@ -98,7 +102,7 @@ def _write_key(sheet: Sheet, rows: Sequence[Sequence[_Part]], key_y: float = _KE
 
 def strip_rows(sheet: Sheet, shares: Mapping[str, float]) -> list[list[_Part]]:
     """The parts of a strip's key, in rows as wide as the figure; none without a share."""
-    return _rows_that_fit(sheet, shares)
+    return _rows_that_fit(sheet, shares, N_("{share} das amostras"))
 
 
 def draw_strip(sheet: Sheet, rows: Sequence[Sequence[_Part]], top: float) -> None:

@@ -87,6 +87,9 @@ class AttachmentBuilder:
                 files.insert(0, Attachment(kind, f"{file_stem(window, application)}-{name}", media_type, content))
                 if step:
                     notes.insert(0, self._aggregated_note(kind, step, window, application))
+        if files:
+            names = i18n.listed([file.name for file in files])
+            notes.insert(0, _("Anexado a este e-mail: {names}.", names=names))
         return AttachmentResult(tuple(files), tuple(notes), missing)
 
     def _content(self, kind: str, window: Window, page: Page, room: int, application: str) -> tuple[bytes, int]:

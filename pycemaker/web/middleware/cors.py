@@ -89,8 +89,9 @@ def _preflight_headers(environ: Environ, *, is_allowed: bool) -> Headers:
 def _methods(path: str) -> str:
     if path.startswith(REPORT_PREFIX):
         return "GET, POST, OPTIONS"
-    is_posted = path.startswith((f"{NOTEBOOKS_PATH}/", UNSUBSCRIBE_PREFIX))
-    return "GET, HEAD, POST, OPTIONS" if is_posted else "GET, HEAD, OPTIONS"
+    if path.startswith(f"{NOTEBOOKS_PATH}/"):
+        return "POST, OPTIONS"
+    return "GET, HEAD, POST, OPTIONS" if path.startswith(UNSUBSCRIBE_PREFIX) else "GET, HEAD, OPTIONS"
 
 
 def _header_names(text: str) -> str:

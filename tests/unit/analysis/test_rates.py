@@ -81,7 +81,7 @@ def test_counts_whose_cadence_is_unknown_stay_counts_without_a_unit() -> None:
 def test_tables_figures_and_their_sentences_have_the_same_unit() -> None:
     own = every(5, 12)
     assert "<strong>144/min</strong>" in tables.section(own)
-    assert "<td>144 por minuto<br>" in tables.summary([own])
+    assert "<td>144/min<br>" in tables.summary([own])
     assert "média 144 por minuto" in figures.whole(own).alt
     assert "média 144 por minuto" in figures.course(own).alt
     assert "Número de requisições de 144 a 144 por minuto" in figures.small_courses([own]).alt

@@ -9,6 +9,7 @@ import pytest
 
 from pycemaker.errors import InvalidAddress, NothingToSend
 from pycemaker.mail.compose import compose, readdress
+from pycemaker.parsing.route_paths import LEAVE_TOKEN
 from pycemaker.reports.attachments.kinds import Attachment
 from pycemaker.reports.report_model import Figure, Page
 
@@ -201,6 +202,23 @@ def test_half_a_surrogate_pair_stops_no_mail() -> None:
     message = sent(make("<p>a\ud800b</p>", text="a\udfffb\n"))
     assert body(message, "html") == "<p>a?b</p>\n"
     assert body(message, "plain") == "a?b\n"
+
+
+@pytest.mark.parametrize("pad", range(0, 90, 7))
+def test_each_recipient_s_foot_has_their_own_link_to_leave_wherever_a_line_breaks(pad: int) -> None:
+    place = f"https://ops.example.com/unsubscribe/{LEAVE_TOKEN}"
+    html = f'{HTML}<p>{"x" * pad}ç<a href="{place}">Deixar</a></p>'
+    content = make(html, text=f"{'y' * pad} ([Deixar]({place}))\n").as_bytes(policy=SMTP)
+    token = "A-b_9" * 40
+    link = f"https://ops.example.com/unsubscribe/{token}"
+    readdressed = readdress(content, {"List-Unsubscribe": f"<{link}>"})
+    own = message_from_bytes(readdressed, policy=policy.default)
+    assert isinstance(own, EmailMessage)
+    assert f'href="{link}"' in body(own, "html")
+    assert f"({link})" in body(own, "plain")
+    lines = [line for line in readdressed.split(b"\r\n")[1:] if b"unsubscribe/" in line or b"A-b_9" in line]
+    assert max(map(len, lines)) <= 76
+    assert LEAVE_TOKEN in body(sent(make(html)), "html")
 
 
 def test_a_message_is_readdressed_and_otherwise_the_same_to_the_byte() -> None:

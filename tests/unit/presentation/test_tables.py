@@ -6,6 +6,8 @@ import re
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from pycemaker.analysis.findings.finding import CRITICAL, Finding
 from pycemaker.metrics import CPU, HTTP_FAIL, RAM, RESPONSE_TIME
 from pycemaker.presentation import tables
@@ -64,6 +66,16 @@ def test_the_summary_has_a_row_a_metric_with_headers_on_both_sides() -> None:
     )
     assert html.count('<th scope="col">') == 3
     assert html.count('<th scope="row">') == 2
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "said"),
+    [(0.02, 0.12, "0,02 → 0,12"), (0.9, 0.3, "0,90 → 0,30"), (0.5, 0.6, "▲ +20,0%"), (2.0, 12.0, "▲ 6×")],
+)
+def test_small_means_are_both_shown_where_a_ratio_would_sound_like_much(before: float, now: float, said: str) -> None:
+    queue = replace(CPU, unit="conexões")
+    assert f"{said} " in visible(tables.summary([part(queue, [now] * 4320, [before] * 4320)]))
+    assert "→" not in visible(tables.summary([part(RESPONSE_TIME, [0.4] * 4320, [0.02] * 4320)]))
 
 
 def test_the_summary_says_where_there_is_no_sample_or_no_reading() -> None:

@@ -213,6 +213,7 @@ def test_what_does_not_fit_is_summed_up_and_the_mail_says_so_and_where_all_is(
         assert made.read("cpu.csv").startswith(b"time_utc,value_min_ratio,")
     assert len(attached.content) <= 60_000
     assert told.notes == (
+        "Anexado a este e-mail: pycemaker-20220410T124323Z-6h-csv.zip.",
         "O anexo em CSV traz uma linha para cada 5 min (menor, média, maior), para caber no e-mail. Todas as amostras:"
         " https://monitor.example.com/cpu/2022-04-10T12:43:23.000Z/6?format=csv, e assim para cada métrica.",
     )
@@ -250,7 +251,7 @@ def test_a_pdf_that_cannot_be_made_is_named_and_the_others_are_attached(
     told = builder(["pdf", "csv"], Window(WINDOW.end_utc, 1), PAGE)
     assert [each.kind for each in told.files] == ["csv"]
     assert told.missing == {"pdf": why}
-    assert told.notes == ("O anexo em PDF não pôde ser feito. A página completa pode ser impressa pelo navegador.",)
+    assert told.notes[1:] == ("O anexo em PDF não pôde ser feito. A página completa pode ser impressa pelo navegador.",)
 
 
 def test_chromium_is_given_none_of_this_process_s_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

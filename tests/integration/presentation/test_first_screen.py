@@ -13,11 +13,13 @@ from playwright.sync_api import Browser
 from pycemaker.analysis.findings.choice import all_clear, find
 from pycemaker.presentation import tables
 from pycemaker.reports.render import render_page
+from pycemaker.series.demo_samples import one_kind
 from pycemaker.series.period import Period
 from pycemaker.window import Window
 from tests.services.browser import CHROMIUM, chromium, mail_site, opened, page_site
 from tests.services.periods import WINDOW, busy_period
 from tests.services.planted import every_kind
+from tests.services.unassessed import each
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 
@@ -117,6 +119,7 @@ QUESTIONS = {  # what, when, how bad, what next: of 25 minutes of slow answers w
 def test_what_when_how_bad_and_what_next_are_on_the_first_screen_of_any_length(
     browser: Browser, hours: int, tmp_path: Path
 ) -> None:
-    period = busy_period(Window(WINDOW.end_utc, hours))
+    window = Window(WINDOW.end_utc, hours)
+    period = each(busy_period(window), lambda part: one_kind(part, window.start_utc))
     for texts in first_screens(browser, period, tmp_path).values():
         assert [answer for answer in QUESTIONS[hours] if answer not in texts] == []

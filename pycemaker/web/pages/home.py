@@ -24,6 +24,7 @@ from pycemaker.window import Interval, Window, from_epoch_ms, to_iso_text, to_wa
 LINKS = (
     ("/notebooks", "Pedir um relatório", "os notebooks que há, cada um com um formulário"),
     (REPORTS_PATH, "Relatórios", "os que já foram pedidos, e como cada um vai"),
+    ("/apps", "Aplicações", "as que têm amostras, e a mais nova de cada métrica"),
     ("/openapi.json", "OpenAPI", "todas as rotas, para gerar clientes"),
     ("/metrics", "Métricas deste serviço", "no formato do Prometheus"),
     ("/ready", "Estado", "o que está pronto para atender, e o que falta"),
@@ -98,9 +99,9 @@ def index(overview: Overview) -> dict[str, Any]:
                 "/{metric}/{date_now}/{time_range}",
                 "/{metric}/{date_start}",
                 template(REPORT_RULE),
-                *(path for path, _, _ in LINKS),
             )
-        ],
+        ]
+        + [url for url, _, _ in _links(overview)],
         "metrics": [
             {
                 "id": hour.metric.id,
@@ -132,9 +133,15 @@ def page(overview: Overview, settings: Settings) -> str:
         report_url=f"{settings.own_url}{application_path(overview.application)}{REPORT_PREFIX}now/6/{recipient}",
         sender=settings.email_from if settings.mails else "",
         example=to_wall_text(overview.now_utc, overview.zone),
-        links=LINKS,
+        links=_links(overview),
         base_path=overview.base_path,
     )
+
+
+def _links(overview: Overview) -> list[tuple[str, str, str]]:
+    """LINKS with their URLs; of an application's routes there are only its reports."""
+    root = overview.base_path.removesuffix(application_path(overview.application))
+    return [((overview.base_path if path == REPORTS_PATH else root) + path, label, text) for path, label, text in LINKS]
 
 
 def favicon() -> str:

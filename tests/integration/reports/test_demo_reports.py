@@ -71,11 +71,11 @@ def test_a_period_read_after_the_demo_samples_has_nothing_to_compare_with(
     times = [END + timedelta(seconds=5 * number) for number in range(1, 721 * 6)]
     database[REQUEST_COUNT.collection].insert_many([sample_document(REQUEST_COUNT, time, 1.0) for time in times])
     settings = from_mapping({"MONGO_DB_URL": database_url, "DATA_DIR": str(tmp_path)})
-    six_hours_later = read_period(to_iso_text(END + timedelta(hours=6)), 6, settings)["request_count"]
+    six_hours_later = read_period(to_iso_text(END + timedelta(hours=6)), 6, settings=settings)["request_count"]
     assert (len(six_hours_later.current), len(six_hours_later.previous)) == (4320, 0)
     assert six_hours_later.history is not None
     assert len(six_hours_later.history) == 0
-    two_days_later = read_period(to_iso_text(END + timedelta(hours=12)), 6, settings)["request_count"]
+    two_days_later = read_period(to_iso_text(END + timedelta(hours=12)), 6, settings=settings)["request_count"]
     assert two_days_later.history is not None
     assert two_days_later.history.hour_ms.min() >= END.timestamp() * 1000
     assert store.sample_history_end() == END

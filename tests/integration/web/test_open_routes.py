@@ -19,8 +19,13 @@ PLACES = {
     "<email_to>": "a@b.com",
     "<report_id>": ID,
     "<token>": "x",
+    "<application>": "loja",
 }
-GUARDED = {"/report/<date_now>/<time_range>/<email_to>", "/notebooks", "/reports"}
+GUARDED = {"/notebooks"} | {
+    f"{application}{rule}"
+    for application in ("", "/apps/<application>")
+    for rule in ("/report/<date_now>/<time_range>/<email_to>", "/reports")
+}
 
 
 def test_only_the_routes_that_the_table_names_ask_for_the_token(store: Store) -> None:

@@ -72,7 +72,10 @@ def test_under_a_path_every_link_of_the_start_page_has_it_and_works(database: Da
     links = {link for metric in index["metrics"] for link in (metric["interval"], metric["tail"])}
     page = client.get(path, accept="text/html").body.decode()
     assert len(links) == 12
-    links |= {f"/pycemaker/{name}" for name in ("notebooks", "reports", "apps", "openapi.json", "metrics", "ready")}
+    links |= {
+        f"/pycemaker/{name}"
+        for name in ("notebooks", "reports", "schedules", "apps", "openapi.json", "metrics", "ready")
+    }
     assert set(re.findall(r'href="([^"]*)"', page)) == links
     assert "<code>/pycemaker/cpu/10-04-2022-09-43-23/6</code>" in page
     assert index["routes"][0] == "/pycemaker/{metric}/{date_now}/{time_range}"

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         capacity_summary,
         changes,
         figure,
+        fleet_changes,
         heading,
         moved,
         others,
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from pycemaker.presentation.figures.canvas import picture
     from pycemaker.presentation.figures.style import style
     from pycemaker.presentation.formatting import clock, reading
+    from pycemaker.reports.read_fleet import read_fleet
     from pycemaker.reports.read_period import read_period
 
 _HOMES = {
@@ -63,6 +65,7 @@ _HOMES = {
     "pycemaker.presentation.figures.style": ("style",),
     "pycemaker.presentation.formatting": ("clock", "reading"),
     "pycemaker.metrics": ("CPU", "DISK", "HTTP_FAIL", "METRICS", "RAM", "REQUEST_COUNT", "RESPONSE_TIME"),
+    "pycemaker.reports.read_fleet": ("read_fleet",),
     "pycemaker.reports.read_period": ("read_period",),
     "pycemaker.presentation.display": (
         "capacity_changes",
@@ -70,6 +73,7 @@ _HOMES = {
         "capacity_summary",
         "changes",
         "figure",
+        "fleet_changes",
         "heading",
         "moved",
         "others",
@@ -97,10 +101,12 @@ __all__ = [
     "course",
     "criticity_shares",
     "figure",
+    "fleet_changes",
     "heading",
     "moved",
     "others",
     "picture",
+    "read_fleet",
     "read_period",
     "reading",
     "review",

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from pymongo.errors import DuplicateKeyError
 
+from pycemaker.cache.fleet_hours import UPDATE_HOURS, update_hours
 from pycemaker.cache.sample_store import Store
 from pycemaker.cache.stored_hour_samples import RECENT_HOURS, SPAN_HOURS, HourSamples
 from pycemaker.cache.stored_hour_summaries import COLLECTION, RefreshBudget, SummaryStore
@@ -84,6 +85,8 @@ class SummaryRefresher:
                 return
             summaries.read(metric, Interval(end_utc - timedelta(days=SUMMARY_DAYS), end_utc), PASS_BUDGET)
             self._refresh_samples(samples, metric, end_utc)
+        if self._store.reader.has_applications():
+            update_hours(self._store.database, end_utc, UPDATE_HOURS)
 
     def _refresh_samples(self, samples: HourSamples, metric: Metric, end_utc: datetime) -> None:
         """Read and store one metric's hours until the pass's seconds are over; later passes do the rest."""

@@ -10,7 +10,7 @@ from pycemaker.analysis.findings.change import Change, change
 from pycemaker.analysis.findings.choice import MOST_FINDINGS, find
 from pycemaker.analysis.rates import in_rates
 from pycemaker.i18n.language import _
-from pycemaker.presentation import capacity_tables, figures, tables
+from pycemaker.presentation import capacity_tables, figures, fleet_table, tables
 from pycemaker.presentation.capacity_findings import capacity_findings, capacity_quiet
 from pycemaker.presentation.figures import forecast_line, heatmap
 from pycemaker.presentation.mail_head import mail_head
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pycemaker.analysis.capacity import Resource
     from pycemaker.analysis.findings.finding import Finding
     from pycemaker.presentation.figures.canvas import Picture
+    from pycemaker.series.fleet import Fleet
     from pycemaker.series.period import MetricPeriod, Period
 
 _STYLE = TEMPLATES / "mail" / "style.css"
@@ -110,6 +111,13 @@ def capacity_section(resource: Resource) -> None:
     _show(capacity_tables.section(resource), resource.part.metric.id)
     figure(heatmap.hours_of_week(resource))
     figure(forecast_line.outlook(resource))
+
+
+def fleet_changes(fleet: Fleet) -> None:
+    """Show the applications that changed most or are worst, a line each. The first one becomes the mail's subject."""
+    lines = [f"{fleet_table.name_of(row)}: {fleet_table.sentence(row)}" for row in fleet.rows[1:]]
+    head = {"headline": fleet_table.headline(fleet.rows), "preheader": "; ".join(lines), "is_sample": False}
+    _show(fleet_table.table(fleet), "fleet", {"pycemaker": head})
 
 
 def translated(text: str, **facts: object) -> str:

@@ -1,7 +1,7 @@
 """`python -m tests.bench` prints the table of reads.
 
 `python -m tests.bench growth` draws docs/images/reads-growth.png, `long` measures 744 hours of two metrics with 65 days
-each, `profile` shows what a week takes to answer from an empty memory.
+each, `profile` shows what a week takes to answer from an empty memory, `applications` a thousand of them against one.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.bench import growth, profile, prometheus, table
+from tests.bench import applications, growth, profile, prometheus, table
 from tests.bench.data import load_cpu, load_rare_failures, load_six, mongod
 
 DAYS = 14
@@ -29,7 +29,7 @@ def long() -> None:
             table.growth_of_long(url, folder, metric)
 
 
-OTHERS = {"growth": growth.main, "long": long, "profile": profile.main}
+OTHERS = {"applications": applications.main, "growth": growth.main, "long": long, "profile": profile.main}
 
 
 def main() -> None:

@@ -20,6 +20,7 @@ from pycemaker.cache.sample_store import Store
 from pycemaker.collect.sample_document import sample_document
 from pycemaker.metrics import METRICS
 from pycemaker.mongo.database import Database
+from pycemaker.mongo.indexes import APPLICATION_KEY, KEY
 from pycemaker.settings import from_mapping
 from pycemaker.web.services import Services
 from pycemaker.window import Window
@@ -76,6 +77,10 @@ def _client(database: Database, cache_bytes: int) -> Client:
 def _compare(databases: dict[int, Database]) -> None:
     """Cold, warm and 304 of the newest hour, the databases in turns."""
     path = {count: "/apps/x/cpu/now/1" if count else "/cpu/now/1" for count in databases}
+    collections = [metric.collection for metric in METRICS]
+    for count, database in databases.items():
+        for key in (KEY, APPLICATION_KEY)[: 1 + bool(count)]:
+            Store(database).reader.applications.indexes.ensure_all(collections, 120.0, key)
     warm = {count: _client(database, 2**28) for count, database in databases.items()}
     cold = {count: _client(database, 0) for count, database in databases.items()}
     tags = {count: client.get(path[count]).headers["Etag"] for count, client in warm.items()}

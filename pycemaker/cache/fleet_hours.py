@@ -25,7 +25,11 @@ _LATE = timedelta(minutes=10)
 """An hour that was made later than this after its end is not made again."""
 
 _KEPT_SECONDS = 90 * 86_400
-_LEAST_SHARE, _TINY, _MOST_SCORE = 0.05, 1e-6, 1000.0
+_LEAST_SHARE, _MOST_SCORE = 0.05, 1000.0
+_LEAST = {"ratio": 0.02, "seconds": 0.05}
+_LEAST_OTHER = 0.5
+"""The least change, in a metric's unit and as a share of the mean before, by which changes are measured."""
+
 _READ_SECONDS, _MAKE_SECONDS = 10.0, 120.0
 
 
@@ -84,6 +88,10 @@ def _make_stages(metric: Metric, hour: datetime, now_utc: datetime) -> list[Docu
     ]
 
 
+def _least_branch(metric: Metric) -> Document:
+    return {"case": {"$eq": ["$_id.metric", metric.id]}, "then": _LEAST.get(metric.unit, _LEAST_OTHER)}
+
+
 def _read_stages(window: Window) -> list[Document]:
     is_now: Document = {"$gte": ["$_id.hour", window.start_utc]}
     own: Document = {"application": "$_id.application", "metric": "$_id.metric"}
@@ -97,7 +105,8 @@ def _read_stages(window: Window) -> list[Document]:
         when: {"$cond": [f"$count_{when}", {"$divide": [f"$total_{when}", f"$count_{when}"]}, None]}
         for when in ("now", "before")
     }
-    usual: Document = {"$max": ["$spread", {"$multiply": [_LEAST_SHARE, {"$abs": "$before"}]}, _TINY]}
+    least: Document = {"$switch": {"branches": [_least_branch(metric) for metric in METRICS], "default": _LEAST_OTHER}}
+    usual: Document = {"$max": ["$spread", {"$multiply": [_LEAST_SHARE, {"$abs": "$before"}]}, least]}
     ratios = [metric.id for metric in METRICS if metric.unit == "ratio"]
     change: Document = {"$divide": [{"$abs": {"$subtract": ["$now", "$before"]}}, usual]}
     score: Document = {

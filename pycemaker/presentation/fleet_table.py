@@ -17,7 +17,7 @@ def table(fleet: Fleet) -> str:
     title, when = _("Todas as aplicações"), i18n.period(fleet.window, fleet.zone)
     head = f'<div class="pm-head"><h1>{title}</h1><p class="pm-sub">{when}</p></div>'
     if not fleet.rows:
-        return f"{head}<p>{headline(fleet.rows)}.</p>"
+        return f"{head}<p>{headline(())}.</p>"
     heads = "".join(f'<th scope="col">{name}</th>' for name in (_("Aplicação"), _("O que mudou"), _("Relatórios")))
     lines = "".join(_line(row, fleet.own_url) for row in fleet.rows)
     whole = f"<table><thead><tr>{heads}</tr></thead><tbody>{lines}</tbody></table>"
@@ -49,5 +49,6 @@ def sentence(row: FleetRow) -> str:
 def _line(row: FleetRow, own_url: str) -> str:
     url = escape(f"{own_url}{application_path(row.application)}")
     name = f'<a href="{url}">{escape(name_of(row))}</a>'
-    links = f'<a href="{url}{REPORTS_PATH}">{_("abrir")}</a>'
+    label = _("abrir")
+    links = f'<a href="{url}{REPORTS_PATH}">{label}</a>'
     return f"<tr><td>{name}</td><td>{escape(sentence(row))}</td><td>{links}</td></tr>"

@@ -20,11 +20,8 @@ COMMANDS = {
     ),
     "check": ("check_command.add", "try every notebook on an empty interval, gaps, NaN, a clock change, 30 days"),
     "doctor": ("doctor_command.add", "look at everything that a report needs, and say how to mend what is wrong"),
-    "sample": ("fill_commands.add_sample", "write a made-up history into the database, or remove it"),
-    "collect": (
-        "fill_commands.add_collect",
-        "write this machine's CPU, RAM and disk every 5 s, until Ctrl-C",
-    ),
+    "sample": ("sample_command.add", "write a made-up history into the database, or remove it"),
+    "collect": ("collect_command.add", "collect from the sources of COLLECT_FILE, or this machine's CPU, RAM and disk"),
     "suppressions": ("suppressions_command.add", "list, add and remove addresses that get no reports"),
 }
 """By each command's name, the function in `pycemaker.cli` that adds its options, and its line of help."""

@@ -25,6 +25,7 @@ from pycemaker.parsing.setting_values import (
     SettingReader,
     bucket_name,
     certificates,
+    existing_file,
     firebase_key,
     folder,
     host_name,
@@ -163,6 +164,7 @@ class Settings:
     host: str = _setting("HOST", host_name, "an address to listen on", "127.0.0.1")
     port: int = _setting("PORT", whole_number(1, 65535), "a port, 1 to 65535", 5000)
     data_dir: Path = _setting("DATA_DIR", folder, "a path of a folder", "data", from_root=True)
+    collect_file: Path | None = _setting("COLLECT_FILE", existing_file, "a file of sources (TOML)", from_root=True)
     log_format: str = _setting("LOG_FORMAT", one_of("text", "json"), "text or json", "text")
 
     @property

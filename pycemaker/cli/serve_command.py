@@ -16,6 +16,7 @@ from pycemaker import brand, errors
 from pycemaker.cache.hour_refresher import SummaryRefresher
 from pycemaker.cache.sample_store import Store
 from pycemaker.cli import startup
+from pycemaker.collect.collector_service import CollectorService
 from pycemaker.collect.this_machine import Collector
 from pycemaker.jobs.process_tree import forbid_reading
 from pycemaker.jobs.service_factory import make_report_service
@@ -65,12 +66,16 @@ def application() -> Any:
     logs.set_up(settings)
     logs.log_uncaught()
     database = open_database(settings.mongo_db_url, settings.data_dir)
-    report_service = make_report_service(settings, database, os.environ, keep_spare=True)
+    collect_file = startup.read_sources_file(settings)
+    environment = {name: text for name, text in os.environ.items() if name not in collect_file.secrets}
+    report_service = make_report_service(settings, database, environment, keep_spare=True)
     in_flight = InFlight(connections_sending)
     services = Services(settings, Store(database, settings.cache_mb * 2**20), report_service, in_flight=in_flight)
     report_service.start()
     services.scheduler.start()
-    if database.is_embedded:
+    if collect_file.sources:
+        CollectorService(database, collect_file.sources).start()
+    elif database.is_embedded:
         Collector(database, settings.data_dir, services.traffic).start()
     SummaryRefresher(services.store).start()
     _install_bulkheads(settings.base_path)
@@ -125,12 +130,14 @@ def main() -> int:
         brand.load()
         logs.set_up(settings)
         address = startup.listening_address(settings.host, settings.port)
+        collects = bool(startup.read_sources_file(settings).sources)
         database = open_database(settings.mongo_db_url, settings.data_dir, startup.reporter(settings))
     except errors.PycemakerError as error:
         startup.echo(str(error))
         return 2
     try:
-        startup.fill_if_empty(database)
+        if not collects:
+            startup.fill_if_empty(database)
         startup.print_banner(settings, database)
         _serve(address, settings.port)
     except KeyboardInterrupt:

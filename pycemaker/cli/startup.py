@@ -19,12 +19,14 @@ from tqdm import tqdm
 
 from pycemaker.cache.sample_store import Store
 from pycemaker.collect import demo
+from pycemaker.collect.collect_file import CollectFile, read_collect_file
 from pycemaker.errors import DatabaseUnreachable, InvalidSettings
 from pycemaker.mongo.database import Database, one_exchange
 from pycemaker.mongo.privileges import read_privileges
+from pycemaker.parsing import env_file
 from pycemaker.parsing.application_names import DEFAULT_APPLICATION
 from pycemaker.parsing.route_paths import REPORT_PREFIX
-from pycemaker.settings import Settings
+from pycemaker.settings import ROOT, Settings
 from pycemaker.tools import unsafe_settings
 from pycemaker.window import to_wall_text
 
@@ -39,6 +41,15 @@ _log = logging.getLogger(__name__)
 def echo(text: str) -> None:
     """Print one line to the operator, on standard error."""
     print(text, file=sys.stderr, flush=True)
+
+
+def read_sources_file(settings: Settings) -> CollectFile:
+    """The sources of COLLECT_FILE, with their credentials out of the environment and `.env`; none without the file.
+
+    Raises:
+        InvalidSettings: see `read_collect_file`.
+    """
+    return read_collect_file(settings.collect_file, {**env_file.read(ROOT / ".env"), **os.environ})
 
 
 def listening_address(host: str, port: int) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,7 +91,7 @@ def _write_metrics(
     database: Database, times: list[datetime], on_progress: Callable[[int, int], None], application: str
 ) -> int:
     readings = demo_readings(times, _SEED + sum(application.encode()))
-    named = {FIELD: application} if application else {}
+    named: dict[str, Any] = {FIELD: application} if application else {}
     collected = _collected(len(times))
     total, done = int(collected.sum()) * len(METRICS), 0
     for metric in METRICS:

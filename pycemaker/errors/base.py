@@ -44,13 +44,14 @@ class PycemakerError(Exception):
 
 
 class InvalidSettings(PycemakerError):
-    """Facts: `problems`, one line for each wrong variable."""
+    """Facts: `problems`, one line for each wrong variable; `see`, the file that says more, where it is another one."""
 
     message = "settings: {problems}"
 
     def __str__(self) -> str:
         lines = "".join(f"\n  {problem}" for problem in self.facts["problems"])
-        return f"These settings cannot be used:{lines}\nSee .env.example for what each one takes."
+        see = self.facts.get("see", ".env.example")
+        return f"These settings cannot be used:{lines}\nSee {see} for what each one takes."
 
 
 def descendants(kind: type[PycemakerError]) -> tuple[type[PycemakerError], ...]:

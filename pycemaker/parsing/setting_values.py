@@ -174,6 +174,13 @@ def folder(text: str, root: Path) -> Path:
         raise ValueError(text) from None
 
 
+def existing_file(text: str, root: Path) -> Path:
+    """A file's path; a relative one starts at `root`."""
+    if not (root / text).is_file():
+        raise ValueError(text)
+    return (root / text).resolve()
+
+
 def certificates(text: str, root: Path) -> Path:
     """The path of a file of certificates (PEM); a relative one starts at `root`."""
     ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(root / text)

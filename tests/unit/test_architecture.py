@@ -102,9 +102,12 @@ ALONE = {
     "dotenv": {"pycemaker.parsing.env_file"},
     "jinja2": {"pycemaker.web.pages.templating", "pycemaker.reports.template_exporter"},
     "markupsafe": {"pycemaker.web.pages.templating"},
-    "prometheus_client": {"pycemaker.web.prometheus_text"},
+    "prometheus_client": {"pycemaker.web.prometheus_text", "pycemaker.collect.exporter_page"},
+    "urllib3": {"pycemaker.collect.source_http"},
+    "jsonschema": {"pycemaker.collect.collect_file"},
     "idna": {"pycemaker.parsing.hosts"},
     "orjson": {
+        "pycemaker.collect.prometheus_source",
         "pycemaker.series.csv_lines",
         "pycemaker.web.response_bodies",
         "pycemaker.columnar.columns",

@@ -1,23 +1,18 @@
-"""`python -m pycemaker sample` and `collect`, which fill a database."""
+"""`python -m pycemaker sample`: a made-up history, written or removed."""
 
 from __future__ import annotations
 
 import argparse
-import sys
-import threading
-from collections.abc import Callable
 
-from pycemaker.cli.arguments import add_application
 from pycemaker.cli.startup import echo, write_sample
 from pycemaker.collect import demo
-from pycemaker.collect.this_machine import Collector
-from pycemaker.mongo.database import Database, open_database
+from pycemaker.mongo.database import open_database
 from pycemaker.parsing.application_names import parse_application
 from pycemaker.settings import Settings
 from pycemaker.window import parse_hours
 
 
-def add_sample(command: argparse.ArgumentParser) -> None:
+def add(command: argparse.ArgumentParser) -> None:
     """Add the options of `sample`."""
     command.description = (
         "Write a made-up history of every metric that ends now, marked as such.\n"
@@ -34,16 +29,6 @@ def add_sample(command: argparse.ArgumentParser) -> None:
     choice.add_argument("--add", action="store_true", help="write it beside the samples that are there")
     choice.add_argument("--remove", action="store_true", help="remove every made-up sample instead")
     command.set_defaults(command=write_history)
-
-
-def add_collect(command: argparse.ArgumentParser) -> None:
-    """Add the options of `collect`."""
-    command.description = (
-        "Write this machine's CPU, RAM and disk to the database every 5 s, until Ctrl-C.\n"
-        "The server does so by itself for the embedded database; this is for one set by MONGO_DB_URL."
-    )
-    add_application(command, "whose samples they are")
-    command.set_defaults(command=collect_samples)
 
 
 def write_history(options: argparse.Namespace, settings: Settings) -> int:
@@ -63,31 +48,3 @@ def write_history(options: argparse.Namespace, settings: Settings) -> int:
         return 0
     finally:
         database.close()
-
-
-def collect_samples(options: argparse.Namespace, settings: Settings) -> int:
-    """`collect`: samples of this machine until Ctrl-C."""
-    database: Database = open_database(settings.mongo_db_url, settings.data_dir, echo)
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    application = parse_application(options.app)
-    collector = Collector(database, settings.data_dir, on_sample=_count_up(), application=application)
-    echo("collecting CPU, RAM and disk every 5 s; Ctrl-C ends it")
-    collector.start()
-    try:
-        threading.Event().wait()
-    finally:
-        collector.stop()
-        database.close()
-    return 0
-
-
-def _count_up() -> Callable[[int], None]:
-    written = 0
-
-    def on_sample(count: int) -> None:
-        nonlocal written
-        written += count
-        sys.stderr.write(f"\r  {written} samples written")
-        sys.stderr.flush()
-
-    return on_sample

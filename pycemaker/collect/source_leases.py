@@ -1,0 +1,107 @@
+"""Leases and progress of sources, in MongoDB: each source is collected by one process, whichever lives.
+
+The collection `collect_sources` has a document for each source (`CollectSource.id`): `owner` and `until`, the stretches
+of its past that are still to be fetched (`gaps`, milliseconds since 1970), the instant up to which it is fetched
+(`reached`), and since when and why it fails; and one for each living process. Instants are MongoDB's own.
+"""
+
+from __future__ import annotations
+
+import secrets
+import socket
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from pymongo import UpdateOne
+
+from pycemaker.collect.collect_file import CollectSource
+from pycemaker.mongo.database import Database, Document, one_exchange
+
+COLLECTION = "collect_sources"
+LEASE_SECONDS, RENEW_SECONDS = 9.0, 3.0
+"""A source whose process died is another's after 12 s at most."""
+
+_PROCESS = "process:"
+
+
+class SourceLeases:
+    """This process's leases. One thread claims; others may save.
+
+    Args:
+        database: where they are.
+        sources: the sources of this process's file.
+        lease_seconds: see LEASE_SECONDS.
+
+    Attributes:
+        owner: this process's name.
+    """
+
+    def __init__(
+        self, database: Database, sources: Iterable[CollectSource], lease_seconds: float = LEASE_SECONDS
+    ) -> None:
+        self._database = database
+        self._names = {source.id: source.name for source in sources}
+        self._lease_ms = round(lease_seconds * 1000)
+        self.owner = f"{_PROCESS}{socket.gethostname()[:40]}/{secrets.token_hex(4)}"
+
+    def claim(self) -> set[str]:
+        """Renew the leases, take those that are free up to a fair share, give back what is beyond it; the ids held.
+
+        Raises:
+            DatabaseUnreachable: MongoDB is away.
+        """
+        ids, share = sorted(self._names), self._share()
+        until = [{"$set": {"owner": self.owner, "until": {"$add": ["$$NOW", self._lease_ms]}}}]
+        expired = {"$or": [{"owner": None}, {"$expr": {"$lt": ["$until", "$$NOW"]}}]}
+        with one_exchange():
+            collection = self._database[COLLECTION]
+            collection.update_many({"_id": {"$in": ids}, "owner": self.owner}, until)
+            held = [each["_id"] for each in collection.find({"_id": {"$in": ids}, "owner": self.owner}, {"_id": 1})]
+            for surplus in held[share:]:
+                collection.update_one({"_id": surplus, "owner": self.owner}, {"$set": {"owner": None}})
+            free = collection.find({"_id": {"$in": ids}, **expired}, {"_id": 1}, limit=max(1, share - len(held)))
+            wanted = [each["_id"] for each in free] if len(held) < share else []
+            if wanted:
+                collection.update_many({"_id": {"$in": wanted}, **expired}, until)
+            return {each["_id"] for each in collection.find({"_id": {"$in": ids}, "owner": self.owner}, {"_id": 1})}
+
+    def release(self) -> None:
+        """Give everything back. Raises DatabaseUnreachable."""
+        with one_exchange():
+            self._database[COLLECTION].update_many({"owner": self.owner}, {"$set": {"owner": None}})
+            self._database[COLLECTION].delete_one({"_id": self.owner})
+
+    def load(self, source_id: str) -> Document:
+        """What is known of a source. Raises DatabaseUnreachable."""
+        with one_exchange():
+            return self._database[COLLECTION].find_one({"_id": source_id}) or {}
+
+    def save(self, source_id: str, **fields: Any) -> bool:
+        """Write fields of a source that this process holds; False where it does not. Raises DatabaseUnreachable."""
+        with one_exchange():
+            held = {"_id": source_id, "owner": self.owner}
+            return bool(self._database[COLLECTION].update_one(held, {"$set": fields}).matched_count)
+
+    def _share(self) -> int:
+        """The number of sources that this process may hold beside the others that live; makes missing documents."""
+        alive = {"$expr": {"$gt": ["$until", "$$NOW"]}}
+        renewed: Any = [{"$set": {"until": {"$add": ["$$NOW", self._lease_ms]}}}]
+        with one_exchange():
+            collection = self._database[COLLECTION]
+            collection.update_one({"_id": self.owner}, renewed, upsert=True)
+            processes = collection.count_documents({"_id": {"$regex": f"^{_PROCESS}"}, **alive})
+            known = {each["_id"] for each in collection.find({"_id": {"$in": list(self._names)}}, {"_id": 1})}
+            missing = [
+                UpdateOne({"_id": each}, {"$setOnInsert": {"name": name, "owner": None}}, upsert=True)
+                for each, name in self._names.items()
+                if each not in known
+            ]
+            if missing:
+                collection.bulk_write(missing, ordered=False)
+        return -(-len(self._names) // max(1, processes))
+
+
+def read_states(database: Database, ids: Collection[str]) -> list[Document]:
+    """The documents of these sources. Raises DatabaseUnreachable."""
+    with one_exchange():
+        return list(database[COLLECTION].find({"_id": {"$in": list(ids)}}))

@@ -32,10 +32,11 @@ def read_fleet(date_now: str = "now", time_range: int | str = 6, settings: Setti
         now_utc=datetime.now(UTC),
         limit=settings.max_range_hours,
     )
-    window = Window(asked.end_utc.replace(minute=0, second=0, microsecond=0), asked.hours)
+    hours = int(asked.hours)
+    window = Window(asked.end_utc.replace(minute=0, second=0, microsecond=0), hours)
     database = open_database(settings.mongo_db_url, settings.data_dir)
     try:
-        update_hours(database, window.end_utc, 2 * window.hours)
+        update_hours(database, window.end_utc, 2 * hours)
         return Fleet(window, settings.timezone, settings.own_url, tuple(read_rows(database, window)))
     finally:
         database.close()

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from typing import Any
 
 from pycemaker.cache.absent_samples import absence
 from pycemaker.cache.sample_store import Store
 from pycemaker.cache.stored_hour_samples import HourSamples
 from pycemaker.cache.stored_hour_summaries import SummaryStore
+from pycemaker.errors import InvalidParameter
 from pycemaker.i18n import language
 from pycemaker.metrics import METRICS, Metric
 from pycemaker.mongo.database import open_database
+from pycemaker.reports.parameters import APPLICATION
 from pycemaker.reports.parameters_cell import check_injected
 from pycemaker.series.demo_samples import one_kind
 from pycemaker.series.period import HISTORY_DAYS, MetricPeriod, Period
@@ -40,11 +44,13 @@ def read_period(
     Raises:
         UnknownApplication: no sample names it.
         InvalidDate, InvalidRange: a text that is no date or no such range; nothing has been read.
-        InvalidParameter: papermill injected a parameter that the parameters cell does not declare or allow.
+        InvalidParameter: papermill injected a parameter that the parameters cell does not declare or allow, or the
+            notebook's `application` is another one.
         DatabaseUnreachable, DatabaseNotStarted: MongoDB is away, or the embedded one does not start.
         InvalidSettings: see `settings.load`.
     """
     check_injected(_executed_cells())
+    _check_handed_over(application)
     settings = settings or load()
     language.speak(settings.report_language)
     hours = parse_calendar_hours(str(time_range), limit=settings.max_range_hours)
@@ -58,8 +64,20 @@ def read_period(
 
 def _executed_cells() -> list[str]:
     """The sources of the cells that this kernel has executed; empty outside of a kernel."""
+    return list(_notebook_names().get("In", []))
+
+
+def _notebook_names() -> Mapping[str, Any]:
+    """The names of the notebook that runs in this kernel; empty outside of a kernel."""
     shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
-    return list(shell.user_ns.get("In", [])) if shell else []
+    return shell.user_ns if shell else {}
+
+
+def _check_handed_over(application: str) -> None:
+    """Refuse to read one application's samples in a report about another: in a notebook older than the parameter."""
+    about = _notebook_names().get(APPLICATION, "")
+    if isinstance(about, str) and about not in ("", application):
+        raise InvalidParameter(field=APPLICATION, reason=f"it is {about[:64]!r}, and read_period got {application!r}")
 
 
 def _read(store: Store, window: Window, settings: Settings) -> Period:

@@ -10,6 +10,7 @@ The rooms of the package, from the top down; each imports those below it (`docs/
     mail/           messages, SMTP, outbox, suppressions, unsubscribe links
     reports/        one report: notebook, page, figures, attachments, checks
     presentation/   figures, tables, the verbs of the notebooks' cells
+    monitor/        health and forecasts of stored samples
     analysis/       summaries, data quality, trends, capacity, health, forecasts, findings
     collect/        sources of samples: this machine, demo data
     cache/          samples in memory, hour summaries and hour samples in MongoDB
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
         figure,
         fleet_changes,
         heading,
+        health,
         moved,
         others,
         section,
@@ -75,6 +77,7 @@ _HOMES = {
         "figure",
         "fleet_changes",
         "heading",
+        "health",
         "moved",
         "others",
         "section",
@@ -103,6 +106,7 @@ __all__ = [
     "figure",
     "fleet_changes",
     "heading",
+    "health",
     "moved",
     "others",
     "picture",

@@ -65,7 +65,11 @@ class Resource:
     forecast: Forecast
 
 
-def review(period: Period, limit: float = 0.9, horizon_days: int = 90) -> tuple[Resource, ...]:
+FULL = 0.9
+"""The share from which a resource counts as full, unless a caller says another."""
+
+
+def review(period: Period, limit: float = FULL, horizon_days: int = 90) -> tuple[Resource, ...]:
     """Every resource of a period, in the registry's order.
 
     Args:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pycemaker.metrics import CPU, RAM, REQUEST_COUNT, RESPONSE_TIME
+from pycemaker.metrics import CPU, RAM, REQUEST_COUNT, RESPONSE_TIME, Metric
 from pycemaker.series.batches import Columns
 from pycemaker.series.cadence import Cadence
 from pycemaker.series.hour_summaries import HourSummaries, bin_edges
@@ -51,56 +51,38 @@ class Health:
     worst: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class MinutePoints:
-    """One metric's points of each minute: their mean; and on lines between borders, to rank metrics of equal points."""
-
-    mean: Floats
-    exact: Floats
-
-
-def minute_points(metric_id: str, columns: Columns, cadence: Cadence, end_ms: int, minutes: int) -> MinutePoints:
-    """The points of the minutes that end at `end_ms`; NaN where there is no reading.
-
-    A reading stands for the minutes after it until samples are missing by the cadence, so that metrics of fewer than a
-    sample a minute have points too.
+def sample_points(metric: Metric, columns: Columns, cadence: Cadence) -> tuple[NDArray[np.int64], Floats]:
+    """The points of samples that have a reading, and their times.
 
     Args:
-        metric_id: one of BORDERS.
-        columns: samples, oldest first; those before the first minute only stand for later ones.
-        cadence: of these samples.
-        end_ms: milliseconds since 1970 in UTC.
-        minutes: how many.
+        metric: one of BORDERS.
+        columns: samples, oldest first.
+        cadence: theirs; requests of unknown cadence have no points.
+
+    Returns:
+        Times, and two rows: points; and the same on lines between the borders, to rank metrics of equal points.
     """
     finite = np.isfinite(columns.reading)
     times, readings = columns.time_ms[finite], columns.reading[finite]
-    if metric_id == REQUEST_COUNT.id:
+    if metric.unit == "requests":
         readings = readings / (cadence.steps_ms(times) / 1000) if cadence.is_known else readings[:0]
         times = times[: len(readings)]
-    whole, exact = _points(metric_id, readings)
-    start_ms = end_ms - minutes * MINUTE_MS
-    inside = slice(*np.searchsorted(times, (start_ms, end_ms), side="right"))
-    minute = (times[inside] - start_ms - 1) // MINUTE_MS
-    counts = np.bincount(minute, minlength=minutes)
-    ends_ms = start_ms + MINUTE_MS * np.arange(1, minutes + 1)
-    latest = np.searchsorted(times, ends_ms, side="right") - 1
-    stands = (counts == 0) & (latest >= 0)
-    stands[stands] = ends_ms[stands] - times[latest[stands]] <= cadence.gaps_ms(ends_ms[stands])
-    sums = (np.bincount(minute, each[inside], minlength=minutes) for each in (whole, exact))
-    means = [np.where(counts > 0, each / np.maximum(counts, 1), np.nan) for each in sums]
-    for mean, each in zip(means, (whole, exact), strict=True):
-        mean[stands] = each[latest[stands]]
-    return MinutePoints(means[0], means[1])
+    borders = np.array(BORDERS[metric.id])
+    lines = np.interp(readings, [0.0, *borders], np.arange(len(borders) + 1.0))
+    return times, np.array([np.searchsorted(borders, readings), lines])
 
 
-def health(points: Mapping[str, MinutePoints], end_ms: int) -> Health:
-    """The health of the minutes that end at `end_ms`, out of the points of every metric of BORDERS."""
-    means = np.array([points[metric_id].mean for metric_id in _METRIC_IDS])
-    exact = np.array([points[metric_id].exact for metric_id in _METRIC_IDS])
-    rank = np.where(np.isnan(means), np.inf, means + exact / (10 * _MOST_POINTS))
-    time_ms = end_ms - MINUTE_MS * np.arange(means.shape[1] - 1, -1, -1)
+def health(points: Mapping[str, Floats], ends_ms: NDArray[np.int64]) -> Health:
+    """The health of the minutes that end at these instants.
+
+    Args:
+        points: of every metric of BORDERS the means of its `sample_points` in each minute, NaN where there is none.
+        ends_ms: milliseconds since 1970 in UTC.
+    """
+    means, lines = np.stack([points[metric_id] for metric_id in BORDERS], axis=1)
+    rank = np.where(np.isnan(means), np.inf, means + lines / (10 * _MOST_POINTS))
     worst = tuple(_METRIC_IDS[index] for index in rank.argmax(axis=0))
-    return Health(time_ms.astype(np.int64), _scores(means), worst)
+    return Health(ends_ms, _scores(means), worst)
 
 
 def hour_points(metric_id: str, hours: HourSummaries) -> Floats:
@@ -123,10 +105,3 @@ def hour_scores(points: Mapping[str, Floats]) -> Floats:
 
 def _scores(points: Floats) -> Floats:
     return np.asarray(1 - points.sum(axis=0) / _MOST_POINTS, np.float64)
-
-
-def _points(metric_id: str, readings: Floats) -> tuple[Floats, Floats]:
-    """The points of readings, and the same on lines between the borders, up to 3."""
-    borders = np.array(BORDERS[metric_id])
-    lines = np.interp(readings, [0.0, *borders], np.arange(len(borders) + 1.0))
-    return np.searchsorted(borders, readings, side="left").astype(np.float64), lines

@@ -102,6 +102,7 @@ def from_documents(documents: Mapping[int, Mapping[str, Any]], unit: str) -> Hou
     )
 
 
+@cache
 def version_of(unit: str) -> int:
     """A checksum over the layout of `summary` and the bins; hours stored in another version are computed again."""
     return crc32(repr((_row_type(unit).descr, bin_edges(unit).tolist())).encode())

@@ -152,6 +152,32 @@ class UnknownNotebook(NotFound):
         super().__init__(name=name, hint=hint, **facts)
 
 
+class NotEnoughHistory(PycemakerError):
+    """A forecast's history is too short to compare such forecasts with what came, or nothing came in the last hour.
+
+    Facts: `metric`, a metric's id or `health`; `hours`; `missing`, the ids of the metrics that it is for want of;
+    `history_hours` and `needed_hours`, the hours with readings that there are and have to be.
+    """
+
+    message = "not enough history for {hours} h of {metric}: {missing} has {history_hours} h of {needed_hours}"
+    status = 503
+    code = "not_enough_history"
+    sentence = "Ainda não há histórico para prever {hours} h: são {history_hours} h, e é preciso ter {needed_hours} h."
+    shows = ("metric", "missing", "history_hours", "needed_hours")
+    retry_after_seconds = 3600
+
+
+class NoCurrentReading(PycemakerError):
+    """The health is unknown now. Facts: `metric`, the id of the first metric that has no reading in this minute."""
+
+    message = "the health is unknown: {metric} has no reading"
+    status = 503
+    code = "no_current_reading"
+    sentence = "A saúde é desconhecida: não há leitura atual de {metric}."
+    shows = ("metric",)
+    retry_after_seconds = 60
+
+
 class UnknownReport(NotFound):
     """No such report, or none that may be shown. No facts: an id is a key."""
 

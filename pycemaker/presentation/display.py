@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 from pycemaker import brand
 from pycemaker.analysis.findings.change import Change, change
 from pycemaker.analysis.findings.choice import MOST_FINDINGS, find
+from pycemaker.analysis.period_health import period_health
 from pycemaker.analysis.rates import in_rates
 from pycemaker.i18n.language import _
 from pycemaker.presentation import capacity_tables, figures, fleet_table, tables
 from pycemaker.presentation.capacity_findings import capacity_findings, capacity_quiet
-from pycemaker.presentation.figures import forecast_line, heatmap
+from pycemaker.presentation.figures import forecast_line, health_course, heatmap
 from pycemaker.presentation.mail_head import mail_head
 from pycemaker.presentation.mail_width import CONTENT_WIDTH
 from pycemaker.settings import TEMPLATES
@@ -53,6 +54,14 @@ def what_changed(period: Period) -> tuple[Change, ...]:
     `pandas.DataFrame(what_changed(period))` has a row a change.
     """
     return tuple(change(finding, period.zone) for finding in _find(period))
+
+
+def health(period: Period) -> None:
+    """Show the health over the period and what is expected after it; nothing where the index lacks a metric."""
+    known = period_health(period)
+    if known is not None:
+        figure(health_course.health_course(period, known))
+        _show(tables.health_quality(known.ahead), "health")
 
 
 def trust(period: Period) -> None:

@@ -20,6 +20,8 @@ from pycemaker.web.middleware.request_bodies import limit_bodies
 from pycemaker.web.middleware.response_cache import cache_responses
 from pycemaker.web.middleware.security_headers import add_security_headers
 from pycemaker.web.routes.application_routes import add_applications
+from pycemaker.web.routes.forecast_routes import add_forecasts
+from pycemaker.web.routes.health_routes import add_health
 from pycemaker.web.routes.home_routes import add_home
 from pycemaker.web.routes.job_routes import add_jobs
 from pycemaker.web.routes.metric_routes import add_metrics
@@ -64,6 +66,8 @@ def create_routes(services: Services, cross_site: CrossSite) -> Bottle:
     add_unsubscribe(app, services)
     add_schedules(app, services)
     add_jobs(app, services)
+    add_health(app, services)
+    add_forecasts(app, services)
     add_metrics(app, services)
     add_report(app, services)
     return app

@@ -55,7 +55,10 @@ def handle_errors(route: Callable[..., Any]) -> Callable[..., Any]:
 
 def _answer(error: errors.PycemakerError) -> HTTPResponse:
     if error.status >= 500:
-        _log.error("%s %s: %s", request.method, loggable(request.path), error)
+        is_usual = isinstance(error, errors.NotEnoughHistory | errors.NoCurrentReading)  # dashboards poll for them
+        _log.log(
+            logging.INFO if is_usual else logging.ERROR, "%s %s: %s", request.method, loggable(request.path), error
+        )
     headers = {"Content-Type": JSON}
     retry_after_seconds = error.facts.get("retry_after_seconds", error.retry_after_seconds)
     if retry_after_seconds is not None:

@@ -252,8 +252,8 @@ def _newest(metric: Metric, columns: Columns) -> dict[str, Any]:
     return known | {"unit": metric.unit, "label": metric.label}
 
 
-def applications(newest: Newest) -> bytes:
-    """The answer of `/apps`: each application's newest samples; `health` and `alerts` are not known here yet."""
+def applications(newest: Newest, scores: Mapping[str, float | None]) -> bytes:
+    """The answer of `/apps`: each application's newest samples and its health; `alerts` are not known here yet."""
     rows: list[dict[str, Any]] = [
         {
             "application": application,
@@ -261,7 +261,7 @@ def applications(newest: Newest) -> bytes:
                 metric: {"time": to_iso_text(sample.time_utc), "value": sample.value}
                 for metric, sample in samples.items()
             },
-            "health": None,
+            "health": scores.get(application),
             "alerts": [],
         }
         for application, samples in newest.items()

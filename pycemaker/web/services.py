@@ -11,6 +11,8 @@ from pathlib import Path
 
 from pycemaker.cache.sample_store import Store
 from pycemaker.jobs.report_service import ReportService
+from pycemaker.monitor.forecast_reader import ForecastReader
+from pycemaker.monitor.sample_means import SampleMeans
 from pycemaker.schedules.schedule_store import ScheduleStore
 from pycemaker.schedules.scheduler import Scheduler
 from pycemaker.settings import NOTEBOOKS, Settings
@@ -57,6 +59,16 @@ class Services:
         """The schedules, and what enters their reports."""
         store = ScheduleStore(self.store.database, mails=self.settings.mails)
         return Scheduler(store, self.report_service, self.settings)
+
+    @cached_property
+    def forecasts(self) -> ForecastReader:
+        """Makes and keeps forecasts."""
+        return ForecastReader()
+
+    @cached_property
+    def sample_means(self) -> SampleMeans:
+        """Reads means of samples, and health."""
+        return SampleMeans()
 
     @property
     def refuses_answers(self) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pycemaker.analysis.capacity import Resource, review
+from pycemaker.analysis.health import BORDERS
 from pycemaker.metrics import CPU, DISK, METRICS, RAM, Metric
 from pycemaker.series.batches import Columns, no_columns
 from pycemaker.series.hour_summaries import summarize
@@ -77,6 +78,8 @@ def every_kind() -> Iterator[Period]:
     yield from _stretches(quiet)
     yield from _levels(quiet)
     yield from _trends(quiet)
+    yield from (with_days(failing_period(), days) for days in (0, 2, 7))
+    yield period_of(*(part(metric, [0.1] * 4320) for metric in METRICS))
     yield from _silences(quiet)
     yield from _oddities(quiet)
     yield from every_unassessed()
@@ -160,6 +163,24 @@ def _trends(quiet: Period) -> Iterator[Period]:
         )
         yield replace(quiet, metrics=(replace(own, current=now, previous=before),))
     yield replace(quiet, metrics=(lifted(replace(quiet["cpu"], metric=queue), 1, 4, 5, critical=True),))
+
+
+def failing_period(level: float = 0.66) -> Period:
+    """A load that grows for a week, until nearly everything is at its worst; the health falls with it."""
+    quiet, random = quiet_period(3), np.random.default_rng(1)
+    parts = {}
+    for name, borders in BORDERS.items():
+
+        def grown(columns: Columns, borders: tuple[float, ...] = borders, name: str = name) -> NDArray[np.float64]:
+            hours = (columns.time_ms - START_MS) / HOUR_MS
+            load = level + 0.002 * (hours - WINDOW.hours) + random.normal(0, 0.1, len(hours))
+            spread = 5 if name == "request_count" else 1
+            if name == "request_count" and len(hours) > 1:
+                spread = float(np.median(np.diff(columns.time_ms))) / 1000
+            return np.interp(load, (0, 0.25, 0.5, 0.75), (0, *borders)) * spread
+
+        parts[name] = before_as(quiet[name], grown)
+    return changed(quiet, **parts)
 
 
 def _silences(quiet: Period) -> Iterator[Period]:

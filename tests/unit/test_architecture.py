@@ -28,6 +28,7 @@ LAYERS = [
     "pycemaker",  # the front door of the notebooks
     "pycemaker.reports",
     "pycemaker.presentation",
+    "pycemaker.monitor",
     "pycemaker.analysis",
     "pycemaker.collect",
     "pycemaker.cache",
@@ -49,6 +50,9 @@ ALONE = {
     "bottle": {
         "pycemaker.web.app",
         "pycemaker.web.access.browser_actions",
+        "pycemaker.web.polled_answers",
+        "pycemaker.web.routes.forecast_routes",
+        "pycemaker.web.routes.health_routes",
         "pycemaker.web.routes.home_routes",
         "pycemaker.web.routes.application_routes",
         "pycemaker.web.routes.stored_report_routes",
@@ -88,7 +92,12 @@ ALONE = {
         "pycemaker.presentation.figures.criticity_bar",
     },
     "cronsim": {"pycemaker.schedules.recurrence"},
-    "cachetools": {"pycemaker.cache.lru", "pycemaker.web.middleware.response_cache"},
+    "cachetools": {
+        "pycemaker.cache.lru",
+        "pycemaker.web.middleware.response_cache",
+        "pycemaker.monitor.forecast_reader",
+        "pycemaker.monitor.sample_means",
+    },
     "xxhash": {"pycemaker.series.batches"},
     "tsdownsample": {"pycemaker.series.downsample"},
     "pyarrow": {"pycemaker.web.answer_formats"},

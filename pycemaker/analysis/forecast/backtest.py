@@ -60,6 +60,11 @@ class LeadBacktest:
             return LAST_VALUE
         return METHODS[int(np.argmax(np.where(np.arange(len(METHODS)) == _LAST, -1.0, self.weights)))]
 
+    @property
+    def named_weights(self) -> dict[str, float]:
+        """The weights of a hundredth and more, by method."""
+        return {name: round(each, 2) for name, each in zip(METHODS, self.weights.tolist(), strict=True) if each >= 0.01}
+
 
 def needed_hours(lead: int) -> int:
     """The hours of history that a forecast so many hours ahead needs: as many again, up to a week, to compare it."""
@@ -113,15 +118,15 @@ def _weights(errors: Floats, lead: int, is_known: NDArray[np.bool_]) -> Floats:
 
     An error counts half as much as one that is 72 hours younger.
     """
-    past = np.full(errors.shape, np.nan)
-    past[:, lead:] = errors[:, :-lead]
+    unknown = np.full((len(METHODS), lead), np.nan)
+    past: Floats = np.concatenate([unknown, errors[:, :-lead]], axis=1)
     counted = np.isfinite(past)
-    growth = 2.0 ** (np.arange(past.shape[1]) / _HALF_LIFE_HOURS)
+    growth = 2.0 ** (np.arange(len(past.T)) / _HALF_LIFE_HOURS)
     sums, counts = (np.cumsum(each * growth, axis=1) for each in (np.where(counted, past, 0.0), counted))
     usable = is_known & (np.cumsum(counted, axis=1) >= FEWEST_ORIGINS // 2)
     means = np.where(usable, sums / np.maximum(counts, 1e-9), np.inf)
     best = means.min(axis=0)
     with np.errstate(invalid="ignore"):
         shares = np.where(means <= best, 1.0, (best / means) ** _POWER)
-    shares[:, np.isinf(best)] = np.eye(len(METHODS))[_LAST][:, None]
-    return np.asarray(shares / shares.sum(axis=0), np.float64)
+    alone = np.eye(len(METHODS))[:, _LAST : _LAST + 1]
+    return np.where(np.isinf(best), alone, shares / shares.sum(axis=0))

@@ -21,8 +21,6 @@ _STEP = 0.02
 _ADAPTING_ORIGINS = 336
 _WINDOW = 504
 _FEWEST_ERRORS = 48
-_WIDER = 5.0  # shares of the errors' range per share, where even the largest error is not enough
-_WIDEST = 0.5
 
 
 class _Edge:
@@ -45,11 +43,11 @@ class _Edge:
             del self._ranked[bisect_left(self._ranked, self._recent.pop(0))]
 
     def offset(self) -> float:
-        """The distance of the edge from the forecast."""
+        """The distance of the edge from the forecast; the largest error at most."""
         ranked, last = self._ranked, len(self._ranked) - 1
         place = (1 - self._share) * (last + 2) - 1
         if place >= last:
-            return ranked[-1] + (ranked[-1] - ranked[0]) * min(_WIDEST, _WIDER * max(0.0, -self._share))
+            return ranked[-1]
         below = max(0, int(place))
         return ranked[below] + (max(0.0, place) - below) * (ranked[below + 1] - ranked[below])
 

@@ -24,19 +24,20 @@ METHODS = (
     "daily_shape_24h",
     "same_hour_of_days",
     "same_hour_of_weeks",
-    "trend_24h",
+    "trend_48h",
     "damped_trend",
     "trend_of_days",
 )
 """Names of the methods, in the order of the rows of `predictions`.
 
 The last amount; the median of the last hours; a typical daily shape on the level of the last hours; the median of the
-same hour of seven days, and of three weeks; a robust line through a day; its slope, fading by a tenth an hour; a daily
-shape on a line through seven days.
+same hour of seven days, and of three weeks; a robust line through two days; its slope, fading by a tenth an hour; a
+daily shape on a line through seven days.
 """
 
 _DAY, _WEEK = 24, 168
 _SHAPE_DAYS, _SAME_HOUR_DAYS, _WEEKS = 14, 7, 3
+_APART = 12
 _DAMPING = 0.9
 
 
@@ -58,8 +59,9 @@ def predictions(amounts: Floats, leads: Leads, origins: int) -> Floats:
     hour = (leads - 1) % _DAY
     level = _medians(above_shape)[:, None] + shape[:, hour]
     day = days[:, 0]
-    slope = _medians((day[:, _DAY // 2 :] - day[:, : _DAY // 2]) / (_DAY // 2))[:, None]
-    line = _medians(day - slope * np.arange(1 - _DAY, 1))[:, None]
+    two_days = _back(amounts, 2 * _DAY, origins)
+    slope = _medians((two_days[:, _APART:] - two_days[:, :-_APART]) / _APART)[:, None]
+    line = _medians(day[:, -6:] - slope * np.arange(-5, 1))[:, None]
     week = _SAME_HOUR_DAYS - 1
     per_hour = _medians((day - days[:, week]) / (week * _DAY))[:, None]
     fading = (_DAMPING - _DAMPING ** (leads + 1.0)) / (1 - _DAMPING)

@@ -7,6 +7,7 @@ from urllib.parse import quote
 from pycemaker.errors import every_error
 from pycemaker.jobs import states
 from pycemaker.metrics import METRICS, NAMES
+from pycemaker.monitor.forecast_reader import HEALTH
 from pycemaker.parsing import application_names
 from pycemaker.parsing.addresses import MOST_RECIPIENTS
 from pycemaker.series.gap_finder import MOST_GAPS
@@ -64,6 +65,7 @@ def path_parameter(name: str, rule: str, settings: Settings) -> Json:
     hours = rf"^0*(?:{'|'.join(map(str, _whole_numbers(settings.max_range_hours)))})$"
     known: dict[str, Json] = {
         "date_now": DATE | {"description": "Where the interval ends. " + DATE["description"]},
+        "opened": DATE | {"description": "When the page was opened. " + DATE["description"]},
         "date_start": DATE | {"description": "The first instant. " + DATE["description"]},
         "time_range": {
             "type": "string",
@@ -86,7 +88,8 @@ def path_parameter(name: str, rule: str, settings: Settings) -> Json:
     }
     if name == "name":
         figure = {"type": "string", "pattern": r"^[a-z0-9_-]{1,80}\.png$", "description": "A figure's file name."}
-        metric = {"type": "string", "enum": METRIC_NAMES, "description": "A metric, by its id or published spelling."}
+        names = [*METRIC_NAMES, HEALTH] if rule.startswith("/forecast/") else METRIC_NAMES
+        metric = {"type": "string", "enum": names, "description": "A metric, by its id or published spelling."}
         known["name"] = figure if rule.startswith("/reports/") else metric
     return {"name": name, "in": "path", "required": True, "schema": known[name]}
 
@@ -161,6 +164,10 @@ _FACT_SCHEMAS: Json = {
     "takes": TEXT | {"description": "What is taken, in Portuguese."},
     "given": TEXT,
     "purpose": TEXT,
+    "metric": TEXT,
+    "missing": array_of(TEXT) | {"description": "The metrics whose history is too short."},
+    "history_hours": COUNT,
+    "needed_hours": COUNT,
     "origin": TEXT | {"description": "The origin of the page that had a browser ask, or null."},
     "cell": COUNT | {"description": "Counted from 1; 0 where no cell is to blame."},
     "exception": TEXT,

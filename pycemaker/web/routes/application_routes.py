@@ -1,4 +1,4 @@
-"""The route `/apps`: every application with its newest samples."""
+"""The route `/apps`: every application with its newest samples and its health."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from bottle import Bottle, response
 
 from pycemaker.cache.newest_by_application import Newest, read_newest
 from pycemaker.mongo.single_flight import SingleFlight
+from pycemaker.monitor.application_scores import ApplicationScores
 from pycemaker.parsing.route_paths import APPS_PATH
 from pycemaker.web import response_bodies
 from pycemaker.web.error_handlers import JSON
@@ -14,10 +15,11 @@ from pycemaker.web.services import Services
 
 def add_applications(app: Bottle, services: Services) -> None:
     """Add `/apps`; however many callers ask at a time, the index is read once."""
-    reading = SingleFlight[Newest]()
+    reading, scores = SingleFlight[Newest](), ApplicationScores(services.sample_means)
 
     @app.get(APPS_PATH)  # type: ignore[untyped-decorator]
     def applications() -> bytes:
         response.content_type = JSON
         response.set_header("Cache-Control", "no-cache")
-        return response_bodies.applications(reading.run(lambda: read_newest(services.store)))
+        newest = reading.run(lambda: read_newest(services.store))
+        return response_bodies.applications(newest, scores.read(services.store, newest, services.clock()))

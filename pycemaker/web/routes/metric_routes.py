@@ -41,7 +41,7 @@ def add_metrics(app: Bottle, services: Services) -> None:
     def newest_samples(application: str = DEFAULT_APPLICATION) -> Any:
         store = services.store.for_application(application)
         body = response_bodies.newest_samples({metric: store.newest_sample(metric) for metric in METRICS})
-        return b"" if _is_known(etags.etag_of_body(body), MEDIA_TYPES["json"], {}) else body
+        return b"" if is_known(etags.etag_of_body(body), MEDIA_TYPES["json"], {}) else body
 
     @app.get(with_application("/<name>/<date_now>/<time_range>"))  # type: ignore[untyped-decorator]
     def metric_interval(name: str, date_now: str, time_range: str, application: str = DEFAULT_APPLICATION) -> Any:
@@ -96,10 +96,10 @@ def _send(
     newest = partial(_newest_header, answer.newest_ms)  # not the answer: the response cache would keep its pages alive
     if not moves:
         request.environ[IS_VALID], request.environ[LIVE_HEADERS] = answer.is_valid, newest
-    is_known = _is_known(
+    is_confirmed = is_known(
         answer.etag, answer.media_type, {"X-Unit": quote(metric.unit), **dict(newest()), **answer.headers}
     )
-    return b"" if is_known else _body(answer, streams)
+    return b"" if is_confirmed else _body(answer, streams)
 
 
 def _newest_header(newest_ms: Callable[[], int | None]) -> list[tuple[str, str]]:
@@ -112,7 +112,7 @@ def _text_of(time_ms: int) -> str:
     return to_iso_text(from_epoch_ms(time_ms))
 
 
-def _is_known(etag: str, media_type: str, more: Mapping[str, str]) -> bool:
+def is_known(etag: str, media_type: str, more: Mapping[str, str]) -> bool:
     """True where the caller has the answer, and gets a 304; sets the headers in any case."""
     response.content_type = media_type
     for name, text in {"ETag": etag, "Cache-Control": "no-cache", "Vary": "Accept", **more}.items():

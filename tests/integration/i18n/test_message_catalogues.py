@@ -19,12 +19,13 @@ from pycemaker import i18n
 from pycemaker.analysis.capacity import Resource
 from pycemaker.analysis.findings.choice import find
 from pycemaker.analysis.metric_summary import summarize_metric
+from pycemaker.analysis.period_health import period_health
 from pycemaker.i18n import language
 from pycemaker.i18n.language import LANGUAGES, N_, _, find_language, ngettext, pgettext, speak, speaking, spoken
 from pycemaker.i18n.message_catalogues import KEYWORDS, ROOT, read_catalogue, source_messages, unfinished
 from pycemaker.presentation import capacity_tables, figures, tables
 from pycemaker.presentation.capacity_findings import capacity_findings, capacity_quiet
-from pycemaker.presentation.figures import alt_text, forecast_line, heatmap
+from pycemaker.presentation.figures import alt_text, forecast_line, health_course, heatmap
 from pycemaker.presentation.figures.canvas import WIDTH, Sheet
 from pycemaker.presentation.mail_head import mail_head
 from pycemaker.reports.attachments.sample_table import table
@@ -126,6 +127,8 @@ def everything_said(period: Period) -> Iterator[str]:
     for fragment in (tables.heading(period, "Revisão de capacidade"), tables.findings(found, period),
                      tables.trust(period), tables.summary(period.metrics), tables.summary(period.metrics[1:], is_rest=True), *map(tables.section, period.metrics)):  # fmt: skip
         yield visible(fragment)
+    if (health := period_health(period)) is not None:
+        yield visible(tables.health_quality(health.ahead))
     for part in period.metrics:
         numbers = summarize_metric(part)
         yield from (alt_text.whole_sentence(part, numbers), alt_text.shares_sentence(part, numbers))
@@ -168,6 +171,7 @@ def draw(resources: Sequence[Resource] = RESOURCES) -> tuple[list[Written], list
             for figure in (figures.course, figures.whole, figures.criticity_shares)
         ]
         drawn += [figures.small_courses(busy_period(Window(WINDOW.end_utc, hours)).metrics) for hours in (6, 192)]
+        drawn += [health_course.health_course(each, health) for each in PERIODS[:1] if (health := period_health(each))]
         drawn += [figure(each) for each in resources for figure in (heatmap.hours_of_week, forecast_line.outlook)]
     return texts, [picture.alt for picture in drawn]
 

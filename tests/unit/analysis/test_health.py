@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from pycemaker.analysis.health import Health, health, hour_points, hour_scores, minute_points
+from pycemaker.analysis.health import Health, health, hour_points, hour_scores, sample_points
 from pycemaker.metrics import CPU, RAM, REQUEST_COUNT, RESPONSE_TIME, Metric
 from pycemaker.series import cadence
 from pycemaker.series.batches import Columns
 from pycemaker.series.hour_summaries import summarize
+from pycemaker.series.step_means import step_means
 from pycemaker.window import to_epoch_ms
 from tests.services.periods import columns
 
@@ -36,8 +37,11 @@ def assessed(samples: dict[Metric, Columns], minutes: int) -> Health:
     learned = {
         metric: cadence.learn(each.time_ms, START_MS, end_ms) or cadence.Cadence(()) for metric, each in samples.items()
     }
-    points = {m.id: minute_points(m.id, each, learned[m], end_ms, minutes) for m, each in samples.items()}
-    return health(points, end_ms)
+    ends_ms = START_MS + 60_000 * np.arange(1, minutes + 1)
+    points = {}
+    for metric, each in samples.items():
+        points[metric.id] = step_means(*sample_points(metric, each, learned[metric]), learned[metric], ends_ms)
+    return health(points, ends_ms)
 
 
 def test_readings_below_every_border_are_a_score_of_1_at_the_end_of_each_minute() -> None:

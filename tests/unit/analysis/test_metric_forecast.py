@@ -34,7 +34,7 @@ def test_each_method_looks_ahead_as_its_name_says() -> None:
     assert predicted(line, "last_value", 1, 24) == [499, 499]
     assert predicted(line, "median_3h", 1) == [498]
     assert predicted(line, "median_6h", 5) == [496.5]
-    assert predicted(line, "trend_24h", 1, 24) == [500, 523]
+    assert predicted(line, "trend_48h", 1, 24) == [500, 523]
     assert predicted(line, "damped_trend", 1, 2) == pytest.approx([499.9, 500.71])
     assert predicted(line, "trend_of_days", 1, 24) == pytest.approx([500, 523])
     assert predicted(days, "same_hour_of_days", 1, 9, 24) == pytest.approx([0.1, 0.6, 0.3])

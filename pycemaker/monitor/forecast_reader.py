@@ -1,0 +1,147 @@
+"""Reader of forecasts: of a metric, and of the health of an application, each made once for an origin.
+
+They go by the hour summaries of four weeks, or of as many as a longer forecast needs, and the samples of two hours.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from cachetools import LRUCache
+
+from pycemaker.analysis.forecast.backtest import LeadBacktest, needed_hours
+from pycemaker.analysis.forecast.hour_amounts import bounds_of, health_amounts, metric_amounts
+from pycemaker.analysis.forecast.limit_time import LimitTime, limit_time, metric_limit_time
+from pycemaker.analysis.forecast.metric_forecast import Floats, MetricForecast, forecast
+from pycemaker.analysis.health import BORDERS, FAILING
+from pycemaker.cache.sample_store import Store
+from pycemaker.cache.stored_hour_summaries import SummaryStore
+from pycemaker.errors import NotEnoughHistory
+from pycemaker.metrics import Metric, find_metric
+from pycemaker.mongo.single_flight import SingleFlight
+from pycemaker.monitor.sample_means import read_columns
+from pycemaker.series.period import HISTORY_DAYS, MetricPeriod
+from pycemaker.window import Interval, Window, days_before, to_epoch_ms
+
+HEALTH = "health"
+_KEPT = 2_000
+"""Outlooks in memory; one of 24 hours has 2 KB."""
+
+_Key = tuple[str, str, int, int, float | None]
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """A forecast, and when it reaches a limit.
+
+    Attributes:
+        ahead: the forecast, without its backtests of other leads than the last.
+        limit: in the unit of the forecast; None where none was given.
+        reaches_limit: when it gets there; None where not half of the paths do.
+    """
+
+    ahead: MetricForecast
+    limit: float | None
+    reaches_limit: LimitTime | None
+
+    @property
+    def backtest(self) -> LeadBacktest:
+        """The backtest at its end."""
+        return self.ahead.at_end
+
+
+class ForecastReader:
+    """Makes forecasts and keeps them. Threads share it."""
+
+    def __init__(self) -> None:
+        self._kept: LRUCache[_Key, Outlook | NotEnoughHistory] = LRUCache(_KEPT)
+        self._flights: LRUCache[_Key, SingleFlight[Outlook | NotEnoughHistory]] = LRUCache(_KEPT)
+        self._lock = threading.Lock()
+
+    def metric(
+        self, store: Store, metric: Metric, origin_utc: datetime, hours: int, limit: float | None = None
+    ) -> Outlook:
+        """The forecast of a metric over so many hours after the origin.
+
+        Raises:
+            NotEnoughHistory: the history is too short to compare such forecasts with what came.
+            DatabaseUnreachable: MongoDB is away.
+        """
+
+        def make() -> Outlook | NotEnoughHistory:
+            part = _part(store, metric, origin_utc, hours)
+            amounts = metric_amounts(part)
+            ahead = forecast(amounts, hours, to_epoch_ms(origin_utc), bounds_of(metric.unit))
+            if ahead is None:
+                return _lacking(metric.id, hours, {metric.id: amounts})
+            reached = None if limit is None else metric_limit_time(part, ahead, limit)
+            return _outlook(ahead, limit, reached)
+
+        return self._once((store.application, metric.id, to_epoch_ms(origin_utc), hours, limit), make)
+
+    def health(self, store: Store, origin_utc: datetime, hours: int) -> Outlook:
+        """The forecast of the health over so many hours after the origin; its limit is that at which it fails.
+
+        Raises:
+            NotEnoughHistory, DatabaseUnreachable: as `metric`.
+        """
+
+        def make() -> Outlook | NotEnoughHistory:
+            parts = {name: _part(store, find_metric(name), origin_utc, hours) for name in BORDERS}
+            ahead = forecast(health_amounts(parts), hours, to_epoch_ms(origin_utc), (0.0, 1.0))
+            if ahead is None:
+                return _lacking(HEALTH, hours, {name: metric_amounts(part) for name, part in parts.items()})
+            return _outlook(ahead, FAILING, limit_time(ahead, FAILING, is_floor=True))
+
+        return self._once((store.application, HEALTH, to_epoch_ms(origin_utc), hours, FAILING), make)
+
+    def _once(self, key: _Key, make: Callable[[], Outlook | NotEnoughHistory]) -> Outlook:
+        """What was made for this key, or is being made by another thread; else what `make` makes."""
+        with self._lock:
+            made, flight = self._kept.get(key), self._flights.setdefault(key, SingleFlight())
+        if made is None:
+            made = flight.run(make)
+            with self._lock:
+                self._kept[key] = made
+        if isinstance(made, NotEnoughHistory):
+            raise NotEnoughHistory(**made.facts)
+        return made
+
+
+def _part(store: Store, metric: Metric, origin_utc: datetime, hours: int) -> MetricPeriod:
+    """The metric over the hour before the origin, with as much history as such a forecast can use."""
+    window = Window(origin_utc, 1)
+    days = max(HISTORY_DAYS, math.ceil((needed_hours(hours) + 24) / 24))
+    columns = read_columns(store, metric, Interval(window.previous_start_utc, origin_utc))
+    return MetricPeriod(
+        metric,
+        window,
+        ZoneInfo("UTC"),
+        columns.within(window.current),
+        columns.within(window.previous),
+        history=SummaryStore(store).read(metric, days_before(window, days)),
+    )
+
+
+def _outlook(ahead: MetricForecast, limit: float | None, reached: LimitTime | None) -> Outlook:
+    return Outlook(replace(ahead, leads=(replace(ahead.at_end, residuals=np.empty(0)),)), limit, reached)
+
+
+def _lacking(name: str, hours: int, amounts: dict[str, Floats]) -> NotEnoughHistory:
+    """The error that names the metrics whose history is too short, or which have no reading in the last hour."""
+    known = {metric_id: int(np.isfinite(each).sum()) for metric_id, each in amounts.items()}
+    silent = [metric_id for metric_id, each in amounts.items() if not len(each) or np.isnan(each[-1])]
+    short = [metric_id for metric_id, count in known.items() if count < needed_hours(hours)]
+    return NotEnoughHistory(
+        metric=name,
+        hours=hours,
+        missing=silent or short or list(known),
+        history_hours=min(known.values()),
+        needed_hours=needed_hours(hours),
+    )

@@ -1,0 +1,84 @@
+"""The health over a period, and behind the line of its end what is expected in the hours after it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pycemaker import i18n
+from pycemaker.analysis.health import FAILING, MINUTE_MS
+from pycemaker.i18n.language import _
+from pycemaker.presentation.figures.axes import reading_scale, time_ticks
+from pycemaker.presentation.figures.canvas import HEAD_Y, KEY_Y, Picture, Sheet, theme, tint
+from pycemaker.presentation.figures.curve import MOST_POINTS
+from pycemaker.presentation.health_sentences import health_line
+from pycemaker.series.hour_summaries import HOUR_MS
+from pycemaker.window import Window, to_epoch_ms
+
+if TYPE_CHECKING:
+    from pycemaker.analysis.forecast.metric_forecast import MetricForecast
+    from pycemaker.analysis.health import Health
+    from pycemaker.analysis.period_health import PeriodHealth
+    from pycemaker.series.period import Period
+
+_HEIGHT = 252
+_MARGINS = {"left": 62, "right": 28, "top": 70, "bottom": 32}
+
+
+def health_course(period: Period, known: PeriodHealth) -> Picture:
+    """The score of the period, a line; dashed and in a band what is expected; red the score at which it fails.
+
+    The line breaks where the health is unknown.
+    """
+    ahead = known.ahead
+    hours_ahead = ahead.hours if ahead else 0
+    axis = Window(period.window.end_utc + timedelta(hours=hours_ahead), period.window.hours + hours_ahead)
+    with theme():
+        sheet = Sheet(_HEIGHT, _MARGINS)
+        scale = reading_scale(0, 1, "ratio")
+        ends_ms = to_epoch_ms(axis.start_utc), to_epoch_ms(axis.end_utc)
+        sheet.set_ends(ends_ms, (scale.bottom, scale.top))
+        now_ms = to_epoch_ms(period.window.end_utc)
+        sheet.axes.axvspan(now_ms, ends_ms[1], color=tint("ahead"), linewidth=0)
+        heights = [tick.position for tick in scale.ticks]
+        sheet.axes.hlines(heights, ends_ms[0], now_ms, color=tint("rule"), linewidth=0.75, clip_on=False)
+        sheet.axes.hlines(heights, now_ms, ends_ms[1], color="white", linewidth=0.75, clip_on=False)
+        sheet.axes.hlines([FAILING], *ends_ms, color=tint("limit"), linewidth=1.2, linestyle=(0, (4, 2)))
+        for tick in scale.ticks:
+            across = sheet.to_pixels(0, tick.position)[1]
+            sheet.write(_MARGINS["left"] - 8, across, tick.label, ha="right", color=tint("muted"))
+        for tick in time_ticks(axis, period.zone):
+            place = sheet.to_pixels(tick.position, 0)[0]
+            sheet.write_centred(place, _HEIGHT - 13, tick.label, color=tint("muted"))
+        _draw_score(sheet, known.health)
+        if ahead:
+            _draw_ahead(sheet, ahead)
+        _head(sheet, has_forecast=ahead is not None)
+        return sheet.finish("health", f"{_('Saúde da aplicação')}. {health_line(period)}")
+
+
+def _draw_score(sheet: Sheet, health: Health) -> None:
+    """The means of as many minutes as the width has points for; a gap where none of them has a score."""
+    each = -(-len(health.score) // MOST_POINTS)
+    rows = np.concatenate([np.full(-len(health.score) % each, np.nan), health.score]).reshape(-1, each)
+    known = np.isfinite(rows).sum(axis=1)
+    means = np.where(known, np.nansum(rows, axis=1) / np.maximum(known, 1), np.nan)
+    middles = health.time_ms[-1] - each * MINUTE_MS * (np.arange(len(rows))[::-1] + 0.5)
+    sheet.axes.plot(middles, means, color=tint("ink"), linewidth=1.6, solid_capstyle="round")
+
+
+def _draw_ahead(sheet: Sheet, ahead: MetricForecast) -> None:
+    times = ahead.origin_ms + HOUR_MS // 4 * np.arange(4 * ahead.hours + 1, dtype=np.int64)
+    middle, low, high = ahead.at(times)
+    sheet.axes.plot(times, middle, color=tint("ink"), linewidth=1.4, linestyle=(0, (3, 2)))
+    sheet.axes.fill_between(times, low, high, color=tint("ink"), alpha=0.14, linewidth=0)
+
+
+def _head(sheet: Sheet, *, has_forecast: bool) -> None:
+    sheet.write(0, HEAD_Y, _("Saúde da aplicação"), weight="bold")
+    key = [(_("saúde"), tint("ink"), 2.5, 1.0)]
+    if has_forecast:
+        key.append((_("previsão, faixa de {share}", share=i18n.percent(0.9, 0)), tint("ahead"), 11.0, 1.0))
+    sheet.key(KEY_Y, [*key, (_("falha"), tint("limit"), 1.6, 1.0)])

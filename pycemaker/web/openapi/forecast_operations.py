@@ -1,0 +1,129 @@
+"""OpenAPI operations of health and forecasts."""
+
+from __future__ import annotations
+
+from pycemaker.analysis.forecast.methods import METHODS
+from pycemaker.errors import (
+    InvalidDate,
+    InvalidParameter,
+    InvalidRange,
+    NoCurrentReading,
+    NotEnoughHistory,
+    UnknownMetric,
+)
+from pycemaker.metrics import NAMES
+from pycemaker.web.openapi.components import COUNT, INSTANT, array_of, json_object, query_parameter
+from pycemaker.web.openapi.operation import DATABASE, Json, Kind, Operation, ResponseSpec, ref
+
+_HEADERS: Json = {name: ref(name, "headers") for name in ("ETag", "Cache-Control", "Vary")}
+_CONDITION = ref("If-None-Match", "parameters")
+_NUMBER: Json = {"type": "number"}
+_MAYBE: Json = {"type": ["number", "null"]}
+_MAYBE_INSTANT: Json = {"anyOf": [INSTANT, {"type": "null"}]}
+_SCORE: Json = {"type": "number", "minimum": 0, "maximum": 1}
+_MAYBE_SCORE: Json = _SCORE | {"type": ["number", "null"]}
+_METHOD: Json = {"type": "string", "enum": list(METHODS)}
+
+_LIMIT_TIME = json_object(dict.fromkeys(("earliest", "middle", "latest"), _MAYBE_INSTANT))
+_FORECAST = json_object(
+    {
+        "points": array_of(json_object({"time": INSTANT, "low": _MAYBE, "middle": _NUMBER, "high": _MAYBE})),
+        "limit": _MAYBE,
+        "reaches_limit": {"anyOf": [_LIMIT_TIME, {"type": "null"}]},
+        "method": _METHOD,
+        "weights": {"type": "object", "propertyNames": _METHOD, "additionalProperties": _SCORE},
+        "history_hours": COUNT,
+        "backtest": json_object(
+            {"origins": COUNT, "error": _NUMBER, "error_of_last_value": _NUMBER, "coverage": _MAYBE_SCORE}
+        ),
+    }
+)
+_CURRENT = json_object(
+    {"current_health": _SCORE, "predicted_current_health": _SCORE, "predicted_remaining_time": COUNT},
+    {"withheld": {"type": "string", "description": "Why the predicted health is the current one."}},
+)
+_PREDICTION = json_object(
+    {
+        "index": COUNT,
+        "id": COUNT,
+        "time_series": INSTANT,
+        "value": _MAYBE,
+        "predict_value": _MAYBE,
+        "predict_range": {
+            "anyOf": [{"type": "array", "items": _NUMBER, "minItems": 2, "maxItems": 2}, {"type": "null"}]
+        },
+    }
+)
+
+
+def _operation(
+    rule: str, name: str, description: str, schema: Json, *error_kinds: Kind, **more: list[Json]
+) -> Operation:
+    answers = (
+        ResponseSpec(200, "What is known.", {"application/json": schema}, _HEADERS),
+        ResponseSpec(304, "What the caller has is what there is.", headers=_HEADERS),
+    )
+    parameters = [_CONDITION, *more.get("parameters", [])]
+    return Operation(rule, name, description, answers, (InvalidRange, *error_kinds, *DATABASE), parameters=parameters)
+
+
+OPERATIONS = (
+    _operation(
+        "/forecast/<name>/<date_now>/<time_range>",
+        "forecast",
+        "The hours to come of a metric, or of the health\n"
+        "`low` and `high` are 5 and 95 %, null where the history is too short to check them.",
+        _FORECAST,
+        InvalidDate,
+        InvalidParameter,
+        UnknownMetric,
+        NotEnoughHistory,
+        parameters=[
+            query_parameter("limit", _NUMBER, "In the metric's unit; 0.9 of a share by default. Not of the health.")
+        ],
+    ),
+    _operation(
+        "/health_score/<date_now>/<time_range>",
+        "healthScore",
+        "The health of each minute of an interval\nNull where a metric has no reading; `worst` names it.",
+        array_of(
+            json_object({"time": INSTANT, "score": _MAYBE_SCORE, "worst": {"type": "string", "enum": list(NAMES)}})
+        ),
+        InvalidDate,
+    ),
+    _operation(
+        "/current_health/<time_range>",
+        "currentHealth",
+        "The health now, a minute from now, and the seconds until it is expected to fail",
+        _CURRENT,
+        NoCurrentReading,
+    ),
+    _operation(
+        "/health_data/<time_range>",
+        "healthData",
+        "The health of each minute of the last hours",
+        json_object({"data": array_of(json_object({"time_series": INSTANT, "health": _MAYBE_SCORE}))}),
+    ),
+    _operation(
+        "/predicted_data/<time_range>",
+        "predictedData",
+        "The expected health of each minute of the next hours",
+        json_object(
+            {
+                "remaining_time": COUNT,
+                "data": array_of(json_object({"index": INSTANT, "predicted_mean": _SCORE})),
+            }
+        ),
+        NotEnoughHistory,
+    ),
+    *(
+        _operation(
+            f"/{metric}_predict/<opened>/<time_range>",
+            f"{metric}Predict",
+            f"{metric.upper()} from an instant on: what was measured, and what had been expected\nAt most 1,000 rows.",
+            array_of(_PREDICTION),
+            InvalidDate,
+        )
+        for metric in ("cpu", "ram")
+    ),
+)

@@ -1,0 +1,29 @@
+"""JSON answers to polls: an ETag, 304 where the caller has it, and the same answer for some seconds."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime, timedelta
+from typing import Any
+
+from bottle import request
+
+from pycemaker.web import etags, response_bodies
+from pycemaker.web.answer_formats import MEDIA_TYPES
+from pycemaker.web.middleware.response_cache import IS_VALID
+from pycemaker.web.routes.metric_routes import is_known
+
+LIVE_SECONDS, MINUTE_SECONDS = 2.0, 5.0
+"""Time for which an answer about now is given again, and one about whole minutes."""
+
+
+def polled(content: Any, seconds: float) -> bytes:
+    """The content as JSON, or nothing with 304. For so long the same request gets the same answer out of memory."""
+    body, until = response_bodies.json_bytes(content), time.monotonic() + seconds
+    request.environ[IS_VALID] = lambda: time.monotonic() < until
+    return b"" if is_known(etags.etag_of_body(body), MEDIA_TYPES["json"], {}) else body
+
+
+def whole_minute(instant_utc: datetime) -> datetime:
+    """The last whole minute."""
+    return instant_utc - timedelta(seconds=instant_utc.second, microseconds=instant_utc.microsecond)

@@ -1,0 +1,83 @@
+"""The routes of forecasts: of any metric and the health, and of CPU and RAM as the June 2022 dashboard polls them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from contextlib import suppress
+
+import numpy as np
+from bottle import Bottle, request
+
+from pycemaker.analysis.capacity import FULL
+from pycemaker.errors import InvalidParameter, NotEnoughHistory
+from pycemaker.metrics import CPU, RAM, Metric, find_metric
+from pycemaker.monitor.forecast_reader import HEALTH
+from pycemaker.monitor.sample_means import readings
+from pycemaker.parsing.application_names import DEFAULT_APPLICATION
+from pycemaker.parsing.route_paths import with_application
+from pycemaker.web import forecast_bodies, request_parameters
+from pycemaker.web.polled_answers import LIVE_SECONDS, MINUTE_SECONDS, polled, whole_minute
+from pycemaker.web.services import Services
+from pycemaker.window import parse_hours, parse_instant, parse_window, to_epoch_ms
+
+
+def add_forecasts(app: Bottle, services: Services) -> None:
+    """Add the routes; before the metric routes, whose paths look like any other."""
+    settings = services.settings
+    forecasts, means = services.forecasts, services.sample_means
+
+    @app.get(with_application("/forecast/<name>/<date_now>/<time_range>"))  # type: ignore[untyped-decorator]
+    def forecast_of(name: str, date_now: str, time_range: str, application: str = DEFAULT_APPLICATION) -> bytes:
+        store = services.store.for_application(application)
+        metric = None if name == HEALTH else find_metric(name)
+        now_utc = whole_minute(services.clock())
+        window = parse_window(
+            date_now, time_range, zone=settings.timezone, now_utc=now_utc, limit=settings.max_range_hours
+        )
+        given = request_parameters.query(request)
+        if metric is None:
+            _limit(given, None, takes=())
+            outlook = forecasts.health(store, window.end_utc, int(window.hours))
+        else:
+            limit = _limit(given, FULL if metric.unit == "ratio" else None)
+            outlook = forecasts.metric(store, metric, window.end_utc, int(window.hours), limit)
+        return polled(forecast_bodies.outlook(outlook), MINUTE_SECONDS)
+
+    @app.get(with_application("/cpu_predict/<opened>/<time_range>"))  # type: ignore[untyped-decorator]
+    def cpu_predict(opened: str, time_range: str, application: str = DEFAULT_APPLICATION) -> bytes:
+        return metric_prediction(application, CPU, opened, time_range)
+
+    @app.get(with_application("/ram_predict/<opened>/<time_range>"))  # type: ignore[untyped-decorator]
+    def ram_predict(opened: str, time_range: str, application: str = DEFAULT_APPLICATION) -> bytes:
+        return metric_prediction(application, RAM, opened, time_range)
+
+    def metric_prediction(application: str, metric: Metric, opened: str, time_range: str) -> bytes:
+        store = services.store.for_application(application)
+        now_utc, hours = services.clock(), parse_hours(time_range, limit=settings.max_range_hours)
+        opened_utc = parse_instant(opened, zone=settings.timezone, now_utc=now_utc)
+        times = forecast_bodies.row_times(to_epoch_ms(opened_utc), hours)
+        past = times[times <= to_epoch_ms(now_utc)]
+        values = means.means(store, metric, past, readings) if len(past) else np.empty(0)
+        outlook = None
+        with suppress(NotEnoughHistory):
+            outlook = forecasts.metric(store, metric, min(opened_utc, whole_minute(now_utc)), hours)
+        return polled(forecast_bodies.metric_rows(times, values, outlook), LIVE_SECONDS)
+
+
+def _limit(query: Mapping[str, str], default: float | None, takes: tuple[str, ...] = ("limit",)) -> float | None:
+    """The query's limit, a number; the default without one.
+
+    Raises:
+        InvalidParameter: it is no number, or there is another parameter.
+    """
+    for name in query:
+        if name not in takes:
+            raise InvalidParameter(field=name[:40], reason="there is no such parameter", known=list(takes))
+    try:
+        limit = float(query["limit"]) if "limit" in query else default
+    except ValueError:
+        limit = math.nan
+    if limit is not None and not math.isfinite(limit):
+        raise InvalidParameter(field="limit", reason="a number", takes="um número na unidade da métrica")
+    return limit

@@ -83,23 +83,24 @@ class Applications:
         return self.indexes.has_applications
 
     def newest_documents(self, metric: Metric) -> dict[str | None, Document]:
-        """Each application's last document in the index, whatever its `time_series` is; None is the default one.
+        """Time and reading of each application's last document in the index; None is the default application.
 
-        Dates in them are `DatetimeMS`.
+        The time is of any type, dates are `DatetimeMS`.
 
         MongoDB takes one key an application from the index. Call it where `are_several`.
 
         Raises:
             DatabaseUnreachable: MongoDB is away.
         """
+        newest = {name: {"$first": f"${name}"} for name in ("time_series", *metric.fields)}
         stages: list[Document] = [
             {"$sort": dict.fromkeys(dict(APPLICATION_KEY), -1)},
-            {"$group": {"_id": f"${FIELD}", "newest": {"$first": "$$ROOT"}}},
+            {"$group": {"_id": f"${FIELD}", **newest}},
         ]
         with one_exchange():
             collection = self._database[metric.collection].with_options(codec_options=DECODE_OPTIONS)
             groups = collection.aggregate(stages, batchSize=100_000)
-            return {group["_id"]: group["newest"] for group in groups if isinstance(group["_id"], str | None)}
+            return {group["_id"]: group for group in groups if isinstance(group["_id"], str | None)}
 
     def _may_look(self) -> bool:
         with self._lock:

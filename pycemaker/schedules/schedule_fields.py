@@ -20,6 +20,7 @@ from pycemaker.errors import (
     RecipientNotAllowed,
     UnknownNotebook,
 )
+from pycemaker.parsing.application_names import is_application
 from pycemaker.reports.attachments.kinds import parse_kinds
 from pycemaker.reports.notebook_catalogue import DEFAULT_NOTEBOOK, find_notebook
 from pycemaker.schedules.calendar_period import PERIODS
@@ -30,7 +31,6 @@ from pycemaker.window import parse_instant, to_iso_text
 Fields = dict[str, Any]
 ONLY_IF, MISSED = ("always", "finding", "critical"), ("latest", "none", "all")
 LONGEST_STEP_HOURS = 8784
-_APPLICATION = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.ASCII)
 _PING_PATH = re.compile(r"[A-Za-z0-9._~/-]{1,200}", re.ASCII)
 _YES = {"true": True, "1": True, "on": True, "false": False, "0": False}
 FIELDS = (
@@ -104,6 +104,8 @@ class FieldReader:
             if not fields[name]:
                 raise _invalid(name, "missing")
         _check_together(fields, present, self.settings.max_range_hours)
+        if fields["application"]:
+            find_notebook(fields["notebook"], self.notebooks).check_application(fields["application"])
         return fields
 
     def read_recipients(self, name: str, value: Any) -> tuple[str, ...]:
@@ -264,7 +266,7 @@ def _cron(value: Any, fields: Fields) -> str:
 
 def _application(value: Any, _fields: Fields) -> str:
     text = _text(value)
-    if not _APPLICATION.fullmatch(text):
+    if not is_application(text):
         raise _Refused("letras minúsculas, dígitos, ponto, hífen e sublinhado, até 64")
     return text
 

@@ -12,7 +12,6 @@ import hmac
 import secrets
 import threading
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -62,26 +61,14 @@ class ScheduleStore:
 
     # --- schedules
 
-    def create(self, fields: Fields, now: datetime, schedule_id: str = "", **more: Any) -> Document:
-        """Store a schedule, under an id of its own unless one is given; its document.
-
-        Raises:
-            DuplicateKeyError: the id is taken.
-        """
-        schedule_id = schedule_id or secrets.token_urlsafe(16)
-        document = {"_id": schedule_id, "key": secrets.token_bytes(16), "created_at": now, "revision": 0, "last": None}
-        document |= self._changed(fields, now, spread_of(schedule_id, fields)) | more
-        with one_exchange():
-            self._schedules.insert_one(document)
-        return document
+    def create(self, fields: Fields, now: datetime) -> Document:
+        """Store a new schedule; its document."""
+        return self.save(secrets.token_urlsafe(16), fields, now)
 
     def save(self, schedule_id: str, fields: Fields, now: datetime, **more: Any) -> Document:
-        """Create or change the schedule of an id, whichever it takes; its document."""
-        while True:
-            with suppress(UnknownSchedule):
-                return self.change(schedule_id, fields, now, **more)
-            with suppress(DuplicateKeyError):  # another server was quicker
-                return self.create(fields, now, schedule_id, **more)
+        """Store the schedule of an id, a new one or in place of the one that is there; its document."""
+        new = {"key": secrets.token_bytes(16), "created_at": now, "last": None}
+        return self._replace(schedule_id, fields, now, more, new)
 
     def get(self, schedule_id: str) -> Document:
         """A schedule. Raises UnknownSchedule."""
@@ -93,15 +80,20 @@ class ScheduleStore:
         with one_exchange(_BULK_SECONDS):
             return list(self._schedules.find({}).sort("name", ASCENDING))
 
-    def change(self, schedule_id: str, fields: Fields, now: datetime, **more: Any) -> Document:
+    def change(self, schedule_id: str, fields: Fields, now: datetime) -> Document:
         """Replace a schedule's fields; from now on it is due by the new ones. Raises UnknownSchedule."""
-        changed = self._changed(fields, now, spread_of(schedule_id, fields)) | more
+        return self._replace(schedule_id, fields, now, {}, None)
+
+    def _replace(
+        self, schedule_id: str, fields: Fields, now: datetime, more: Document, new: Document | None
+    ) -> Document:
+        """The document after the change; where there is none, a new one with the values of `new`."""
+        changes = {"$set": self._changed(fields, now, spread_of(schedule_id, fields)) | more, "$inc": {"revision": 1}}
+        changes |= {"$setOnInsert": new} if new else {}
         with one_exchange():
             return _known(
                 self._schedules.find_one_and_update(
-                    {"_id": schedule_id},
-                    {"$set": changed, "$inc": {"revision": 1}},
-                    return_document=ReturnDocument.AFTER,
+                    {"_id": schedule_id}, changes, upsert=new is not None, return_document=ReturnDocument.AFTER
                 )
             )
 

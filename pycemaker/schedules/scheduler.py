@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -35,7 +36,10 @@ from pycemaker.settings import Settings
 from pycemaker.window import to_iso_text
 
 POLL_SECONDS = 1.0
-BATCH = 500
+BATCH = 100
+"""Schedules that are entered in one go; a herd due in one minute goes in many, and lets requests in between."""
+
+_YIELD_SECONDS = 0.0005
 _RETENTION_TURNS = 3600
 _log = logging.getLogger(__name__)
 
@@ -90,6 +94,7 @@ class Scheduler:
         open_counts = self.report_service.job_store.count_open([each["_id"] for each in schedules])
         occurrences, moves = [], []
         for schedule in schedules:
+            time.sleep(_YIELD_SECONDS)  # another thread gets the interpreter now, and not after its 5 ms
             schedule_id = schedule["_id"]
             planned = plan(schedule, now, spread_of(schedule_id, schedule), open_counts.get(schedule_id, 0))
             occurrences += [occurrence_of(schedule, at, MISSED, reason) for at, reason in planned.missed.items()]

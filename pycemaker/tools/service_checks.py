@@ -31,6 +31,7 @@ from pycemaker.metrics import METRICS
 from pycemaker.mongo.database import Database, one_exchange, open_database
 from pycemaker.mongo.indexes import KEY
 from pycemaker.reports.firebase import FirebaseFigures
+from pycemaker.schedules.schedule_store import ScheduleStore
 from pycemaker.settings import Settings
 from pycemaker.telemetry.health_checks import FAIL, OK, SKIP, WARN, Check, Outcome
 from pycemaker.tools import unsafe_settings
@@ -41,6 +42,7 @@ DATABASE_SECONDS = 70.0
 _OLDEST = (5, 0)
 _SKEW, _MUCH_SKEW = timedelta(seconds=2), timedelta(seconds=60)
 _SLOW_MS = 50.0
+_LATE_SECONDS = 60
 NO_METRIC = (
     "where the collectors write to another one, its name is the path of MONGO_DB_URL, and the login's database is "
     "authSource: mongodb://user:password@host/pycemaker?authSource=admin"
@@ -222,6 +224,18 @@ def check_job_store(shared: SharedConnection) -> Outcome:
     return Outcome(OK, f"a file was written, read and removed; reports waiting: {waiting}")
 
 
+def check_schedules(shared: SharedConnection) -> Outcome:
+    """Checks that some server enters the reports of due schedules."""
+    try:
+        late_seconds = ScheduleStore(shared.open(), mails=False).late_seconds()
+    except PycemakerError:
+        return _NO_DATABASE
+    if late_seconds > _LATE_SECONDS:
+        remedy = "see that a server runs over this database; one without EMAIL_FROM leaves alone what one with it saved"
+        return Outcome(WARN, f"one has been due for {late_seconds:.0f} s", remedy)
+    return Outcome(OK, "none is late")
+
+
 def _why(error: PycemakerError) -> str:
     """The cause: where none is known, what the driver calls it."""
     return str(error.facts["reason"]) if type(error) is DatabaseUnreachable else str(error)
@@ -294,6 +308,7 @@ def database_checks(shared: SharedConnection) -> list[Check]:
         "indexes": check_indexes,
         "samples": check_samples,
         "ledger": check_job_store,
+        "schedules": check_schedules,
         "clock": check_clock,
     }
     return [Check(name, partial(look, shared), DATABASE_SECONDS) for name, look in looks.items()]

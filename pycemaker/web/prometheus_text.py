@@ -104,6 +104,7 @@ class _CountsCollector(Collector):
             )
         except DatabaseUnreachable:
             return
+        yield from self._schedules()
         states = GaugeMetricFamily("pycemaker_ledger_reports", "Reports of every server by state.", labels=("state",))
         for state, count in by_state.items():
             states.add_metric([state], count)
@@ -129,6 +130,21 @@ class _CountsCollector(Collector):
         except DatabaseUnreachable:
             return
         yield from (readings, times)
+
+    def _schedules(self) -> Iterable[Metric]:
+        """How late the schedules are, and what became of their occurrences; nothing where MongoDB does not answer."""
+        store = self._services.scheduler.store
+        try:
+            late_seconds, counts = store.late_seconds(), store.count_by_state()
+        except DatabaseUnreachable:
+            return
+        yield _gauge("pycemaker_schedule_late_seconds", "For how long the schedule due longest waits.", late_seconds)
+        occurrences = GaugeMetricFamily(
+            "pycemaker_schedule_occurrences", "Occurrences of every server that are kept.", labels=("state",)
+        )
+        for state, count in counts.items():
+            occurrences.add_metric([state], count)
+        yield occurrences
 
     def _cache(self) -> Iterable[Metric]:
         use = self._services.store.cache_usage

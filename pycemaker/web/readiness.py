@@ -16,6 +16,7 @@ from pycemaker.collect.sources import read_sources
 from pycemaker.errors import DatabaseUnreachable, IndexesNotReady, PycemakerError, RightMissing
 from pycemaker.jobs.job_store import JobStore
 from pycemaker.metrics import METRICS
+from pycemaker.schedules.schedule_store import ScheduleStore
 from pycemaker.settings import Settings
 from pycemaker.telemetry.health_checks import FAIL, OK, WARN, Check, CheckRunner, Outcome
 from pycemaker.web.services import Services
@@ -32,6 +33,8 @@ LEAST_FREE_BYTES = 256 * 2**20
 STUCK_SECONDS = 30
 """The seconds beyond the deadlines of the reports before it that a report may wait until the queue counts as stuck."""
 
+LATE_SECONDS = 60
+"""How late a schedule may be; a server looks for due ones every second."""
 
 _NO_WRITING = "o usuário do banco não tem direito de gravar: só as métricas são servidas"
 _FORBIDDEN_INDEX = "falta um índice, e o usuário não o pode criar: as leituras são lentas"
@@ -53,6 +56,7 @@ def readiness(services: Services) -> CheckRunner:
         "writing": partial(check_writing, store),
         "indexes": partial(check_indexes, store),
         "queue": partial(check_queue, services.report_service.job_store, settings),
+        "schedules": partial(check_schedules, services.scheduler.store),
         "disk": DiskCheck(settings.data_dir, holds_database=store.is_embedded),
         "samples": partial(check_samples, store, services.clock),
     }
@@ -152,6 +156,20 @@ def check_queue(job_store: JobStore, settings: Settings) -> Outcome:
     rounds = ahead // settings.report_workers + 1
     if overdue_seconds > rounds * settings.report_timeout_seconds + STUCK_SECONDS:
         return Outcome(FAIL, f"um relatório espera há {overdue_seconds:.0f} s e ninguém o faz", figures=figures)
+    return Outcome(OK, figures=figures)
+
+
+def check_schedules(store: ScheduleStore) -> Outcome:
+    """Looks how long the schedule that is due longest has waited for a server to enter its report."""
+    try:
+        late_seconds = store.late_seconds()
+    except RightMissing:
+        return Outcome(WARN, "nenhum relatório é feito: veja writing")
+    except PycemakerError as error:
+        return _failed(error)
+    figures = {"late_seconds": round(late_seconds, 1)}
+    if late_seconds > LATE_SECONDS:
+        return Outcome(WARN, f"um agendamento espera há {i18n.duration(late_seconds)}", figures=figures)
     return Outcome(OK, figures=figures)
 
 

@@ -1,7 +1,8 @@
 """`python -m tests.bench` prints the table of reads.
 
 `python -m tests.bench growth` draws docs/images/reads-growth.png, `long` measures 744 hours of two metrics with 65 days
-each, `profile` shows what a week takes to answer from an empty memory, `applications` a thousand of them against one.
+each, `schedules` enters 5,000 due schedules, `profile` shows what a week takes to answer from an empty memory,
+`applications` a thousand of them against one.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.bench import applications, growth, profile, prometheus, table
+from tests.bench import applications, growth, profile, prometheus, schedules, table
 from tests.bench.data import load_cpu, load_rare_failures, load_six, mongod
 
 DAYS = 14
@@ -29,7 +30,13 @@ def long() -> None:
             table.growth_of_long(url, folder, metric)
 
 
-OTHERS = {"applications": applications.main, "growth": growth.main, "long": long, "profile": profile.main}
+OTHERS = {
+    "applications": applications.main,
+    "growth": growth.main,
+    "long": long,
+    "profile": profile.main,
+    "schedules": schedules.main,
+}
 
 
 def main() -> None:

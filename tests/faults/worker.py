@@ -1,4 +1,4 @@
-"""A server without its HTTP face: makes and sends reports until it is killed. Its settings are its environment."""
+"""A server without its HTTP face: makes and sends reports, scheduled ones too, until it is killed."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from dataclasses import replace
 
 from pycemaker.jobs.service_factory import job_limits, make_report_service
 from pycemaker.mongo.database import Database
+from pycemaker.schedules.schedule_store import ScheduleStore
+from pycemaker.schedules.scheduler import Scheduler
 from pycemaker.settings import load
 
 
@@ -16,10 +18,10 @@ def main() -> None:
     settings = load()
     assert settings.mongo_db_url is not None
     limits = replace(job_limits(settings), first_retry_seconds=0.5, lease_seconds=2.0)  # whoever looks on need not wait
-    report_service = make_report_service(
-        settings, Database(settings.mongo_db_url), os.environ, keep_spare=True, limits=limits
-    )
+    database = Database(settings.mongo_db_url)
+    report_service = make_report_service(settings, database, os.environ, keep_spare=True, limits=limits)
     report_service.start()
+    Scheduler(ScheduleStore(database, mails=settings.mails), report_service, settings).start()
     print("ready", flush=True)
     threading.Event().wait()
 

@@ -297,7 +297,14 @@ SCHEMAS: Json = {
     ),
     "Check": json_object(
         {"ok": {"type": "boolean"}},
-        {"why": TEXT, "ping_ms": {"type": "number"}, **_QUEUE, "free_mb": COUNT, "sources": COUNT},
+        {
+            "why": TEXT,
+            "ping_ms": {"type": "number"},
+            **_QUEUE,
+            "late_seconds": {"type": "number"},
+            "free_mb": COUNT,
+            "sources": COUNT,
+        },
     ),
     "Told": json_object({"msg": TEXT}),
 }

@@ -76,6 +76,7 @@ def test_who_may_read_is_served_metrics(
 
 
 NO_PRIMARY = "O conjunto de réplicas do MongoDB está sem primário: não foi iniciado (rs.initiate), ou falta a maioria."
+NO_REPORT = "nenhum relatório é feito: veja writing"
 NO_WRITING = "o usuário do banco não tem direito de gravar: só as métricas são servidas"
 NO_INDEXING = "o usuário do banco não tem direito de criar índices: só as métricas são servidas"
 
@@ -84,8 +85,8 @@ NO_INDEXING = "o usuário do banco não tem direito de criar índices: só as m�
     ("user", "missing"),
     [
         ("owner", {}),
-        ("reader", {"writing": NO_WRITING, "queue": "nenhum relatório é feito: veja writing"}),
-        ("writer", {"writing": NO_INDEXING, "queue": "nenhum relatório é feito: veja writing"}),
+        ("reader", {"writing": NO_WRITING, "queue": NO_REPORT, "schedules": NO_REPORT}),
+        ("writer", {"writing": NO_INDEXING, "queue": NO_REPORT, "schedules": NO_REPORT}),
     ],
 )
 def test_ready_is_200_for_what_works_and_tells_the_rights_apart(
@@ -94,7 +95,9 @@ def test_ready_is_200_for_what_works_and_tells_the_rights_apart(
     answer = client_of(guarded.url(user), opened, tmp_path).get("/ready")
     assert answer.status == 200
     assert lacking(answer) == missing
-    message = "Pronto para atender, menos o que falta: veja writing, queue." if missing else "Pronto para atender."
+    message = (
+        "Pronto para atender, menos o que falta: veja writing, queue, schedules." if missing else "Pronto para atender."
+    )
     assert answer.json["msg"] == message
 
 

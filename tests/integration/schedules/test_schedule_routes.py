@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -228,6 +230,13 @@ def test_the_dashboards_job_is_null_then_one_row_then_gone(client: Client) -> No
     assert client.get("/jobs").body == b"null"
 
 
+def test_a_double_click_is_one_job(client: Client) -> None:
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(lambda _turn: send(client, "POST", "/jobs", job()), range(12)))
+    assert {answer.status for answer in answers} == {200}
+    assert len(client.get("/schedules").json["schedules"]) == 1
+
+
 def test_the_dashboards_triggers_are_a_second_row(client: Client) -> None:
     send(client, "POST", "/jobs", job(alert_predict=True, cpu_trigger="0.9", ram_trigger=0.8, interval="20"))
     report, alert = client.get("/jobs").json
@@ -251,3 +260,19 @@ def test_a_wrong_field_of_the_dashboards_job_is_a_400_that_names_it(field: str, 
     answer = send(client, "POST", "/jobs", job(**{field: value}))
     assert (answer.status, answer.json["field"]) == (400, field)
     assert answer.json["msg"]
+
+
+def test_a_late_schedule_is_seen_in_ready_and_metrics(client: Client, store: Store) -> None:
+    schedule_id = made(client)
+    answer = client.get("/ready").json["checks"]["schedules"]
+    assert answer == {"ok": True, "late_seconds": 0.0}
+    late = {"$set": {"due_at": datetime.now(UTC) - timedelta(minutes=5)}}
+    store.database["schedules"].update_one({"_id": schedule_id}, late)
+    time.sleep(1.1)  # an outcome is reused for a second
+    checks = client.get("/ready")
+    assert checks.status == 200
+    assert checks.json["checks"]["schedules"]["why"] == "um agendamento espera há 5 min"
+    lines = client.get("/metrics").body.decode().splitlines()
+    value = next(line.split()[1] for line in lines if line.startswith("pycemaker_schedule_late_seconds"))
+    assert 300 <= float(value) < 360
+    assert 'pycemaker_schedule_occurrences{state="missed"} 0.0' in lines

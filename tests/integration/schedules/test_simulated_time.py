@@ -1,6 +1,6 @@
 """Months of hourly, daily, weekly and monthly schedules in five zones, each with two clock changes, against a count.
 
-`python -m tests.faults schedules` has two years of it, in smaller steps, and kills real processes in real time.
+`python -m tests.faults years` has two years of it; `schedules` there kills real servers in real time.
 """
 
 from __future__ import annotations

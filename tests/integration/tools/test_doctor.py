@@ -38,8 +38,8 @@ from tests.services.smtp import DRIP, SILENT, SmtpServer, smtp_server
 from tests.services.storage import make_key, refusing_storage, storage_emulator
 
 Usage = namedtuple("Usage", "total used free")
-CHECKS = ["settings", "folder", "disk", "database", "indexes", "samples", "ledger", "clock", "zones", "mail", "bucket", "kernel", "brand",
-          "notebooks", "fonts", "chromium"]  # fmt: skip
+CHECKS = ["settings", "folder", "disk", "database", "indexes", "samples", "ledger", "schedules", "clock", "zones", "mail",
+          "bucket", "kernel", "brand", "notebooks", "fonts", "chromium"]  # fmt: skip
 
 
 def sender_to(server: SmtpServer, **changed: Any) -> SmtpSender:

@@ -7,15 +7,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-import numpy as np
-from numpy.typing import NDArray
-
 from pycemaker.cache.hour_cache import TooDenseError
 from pycemaker.cache.lru import LruUsage
 from pycemaker.cache.metric_cache import MetricCache
 from pycemaker.cache.metric_caches import MetricCaches
 from pycemaker.cache.new_samples import read_newest_ms
 from pycemaker.cache.snapshot import Snapshot
+from pycemaker.cache.window_samples import WindowSamples, in_window
 from pycemaker.columnar.encode import encode_batch, encode_columns
 from pycemaker.columnar.ingestion_delay import StoredSamples, join_stored, stored_seconds
 from pycemaker.columnar.split import split
@@ -24,20 +22,15 @@ from pycemaker.mongo.database import Database, one_exchange
 from pycemaker.mongo.privileges import Privileges, read_privileges
 from pycemaker.mongo.reader import BATCH_DOCUMENTS, HourFingerprint, Reader
 from pycemaker.series.batches import Batch, Columns, join_columns, no_columns
-from pycemaker.series.period import Arrivals
 from pycemaker.window import Interval, Window, from_epoch_ms, since, to_epoch_ms
 
-UNPUNCTUAL_SECONDS = 60
-"""A sample stored later than this after the time that it carries is late; collectors store every 5 s."""
-
-_AGREEING_SHARE = 0.9
 _MILLISECOND = timedelta(milliseconds=1)
 _END_OF_TIME = datetime(9999, 1, 1, tzinfo=UTC)
 
 SAMPLE_COLLECTION = "pycemaker_sample"
 """Collection that declares demo data: a document an application (`history_id`) with `start`, `end` and `state`."""
 
-__all__ = ["BATCH_DOCUMENTS", "SAMPLE_COLLECTION", "SampleRead", "Store", "WindowSamples", "in_window"]
+__all__ = ["BATCH_DOCUMENTS", "SAMPLE_COLLECTION", "SampleRead", "Store"]
 
 
 @dataclass(frozen=True)
@@ -58,21 +51,6 @@ class SampleRead:
     is_valid: Callable[[], bool]
     newest_ms: Callable[[], int | None]
     buffer_limit_bytes: float = 0.0
-
-
-@dataclass(frozen=True)
-class WindowSamples:
-    """One metric's samples of both intervals of a window, oldest first.
-
-    Attributes:
-        current, previous: without their documents.
-        arrivals: when those of the current interval were stored; None where a document has no time or an `_id` that is
-            no ObjectId.
-    """
-
-    current: Columns
-    previous: Columns
-    arrivals: Arrivals | None
 
 
 class Store:
@@ -308,21 +286,6 @@ class Store:
     def _read_uncached(self, metric: Metric, from_ms: int, until_ms: int | None) -> Iterator[Batch]:
         encoded = (encode_batch(raw, metric) for raw in self._reader.read_ahead(metric, from_ms, until_ms))
         return (batch for batch in encoded if len(batch))
-
-
-def in_window(samples: StoredSamples, window: Window) -> WindowSamples:
-    """The samples by the two intervals of a window, of which they are all."""
-    columns, delays = samples.columns, samples.delays_seconds
-    arrivals = None if delays is None else _arrivals(delays[columns.time_ms > to_epoch_ms(window.start_utc)])
-    return WindowSamples(columns.within(window.current), columns.within(window.previous), arrivals)
-
-
-def _arrivals(delays: NDArray[np.float64]) -> Arrivals:
-    """The summary of ingestion delays in seconds."""
-    typical = float(np.median(delays)) if len(delays) else 0.0
-    agree = np.abs(delays - typical) <= UNPUNCTUAL_SECONDS
-    late, ahead = int((delays > UNPUNCTUAL_SECONDS).sum()), int((delays < -UNPUNCTUAL_SECONDS).sum())
-    return Arrivals(late, ahead, typical if len(delays) and agree.mean() >= _AGREEING_SHARE else 0.0)
 
 
 def history_id(application: str) -> str:

@@ -21,8 +21,9 @@ from itertools import groupby
 
 from pycemaker.cache.hour_columns import from_documents, hour_of, is_valid, is_whole, to_documents
 from pycemaker.cache.hour_summary_documents import Document
-from pycemaker.cache.sample_store import Store, WindowSamples, in_window
+from pycemaker.cache.sample_store import Store
 from pycemaker.cache.stored_hours import HourCollection, interval_of, naive_now, whole_hours
+from pycemaker.cache.window_samples import WindowSamples, in_window
 from pycemaker.columnar.ingestion_delay import StoredSamples, join_stored
 from pycemaker.errors import DatabaseUnreachable
 from pycemaker.metrics import Metric

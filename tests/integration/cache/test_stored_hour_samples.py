@@ -18,8 +18,9 @@ from pycemaker.analysis.metric_summary import summarize_metric
 from pycemaker.analysis.sample_coverage import coverage
 from pycemaker.cache import hour_columns
 from pycemaker.cache.hour_refresher import SummaryRefresher
-from pycemaker.cache.sample_store import Store, WindowSamples
+from pycemaker.cache.sample_store import Store
 from pycemaker.cache.stored_hour_samples import COLLECTION, HourSamples
+from pycemaker.cache.window_samples import WindowSamples
 from pycemaker.metrics import CPU, REQUEST_COUNT
 from pycemaker.mongo.database import Database
 from pycemaker.reports.read_period import read_period

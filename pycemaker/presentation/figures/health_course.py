@@ -55,7 +55,7 @@ def health_course(period: Period, known: PeriodHealth) -> Picture:
         _draw_score(sheet, known.health)
         if ahead:
             _draw_ahead(sheet, ahead)
-        _head(sheet, has_forecast=ahead is not None)
+        _head(sheet, ahead)
         return sheet.finish("health", f"{_('Saúde da aplicação')}. {health_line(period)}")
 
 
@@ -76,9 +76,11 @@ def _draw_ahead(sheet: Sheet, ahead: MetricForecast) -> None:
     sheet.axes.fill_between(times, low, high, color=tint("ink"), alpha=0.14, linewidth=0)
 
 
-def _head(sheet: Sheet, *, has_forecast: bool) -> None:
+def _head(sheet: Sheet, ahead: MetricForecast | None) -> None:
     sheet.write(0, HEAD_Y, _("Saúde da aplicação"), weight="bold")
     key = [(_("saúde"), tint("ink"), 2.5, 1.0)]
-    if has_forecast:
-        key.append((_("previsão, faixa de {share}", share=i18n.percent(0.9, 0)), tint("ahead"), 11.0, 1.0))
+    if ahead is not None:
+        has_band = np.isfinite(ahead.low).any()
+        word = _("previsão, faixa de {share}", share=i18n.percent(0.9, 0)) if has_band else _("previsão")
+        key.append((word, tint("ahead"), 11.0, 1.0))
     sheet.key(KEY_Y, [*key, (_("falha"), tint("limit"), 1.6, 1.0)])

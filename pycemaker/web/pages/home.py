@@ -118,8 +118,8 @@ def index(overview: Overview) -> dict[str, Any]:
     }
 
 
-def page(overview: Overview, settings: Settings) -> str:
-    """The overview as a page."""
+def page(overview: Overview, settings: Settings, health: dict[str, Any] | None = None) -> str:
+    """The overview as a page, with the card of health where there is one."""
     until, recipient = overview.sample_until_utc, settings.email_from or "voce@exemplo.com"
     return render(
         "home.html",
@@ -127,6 +127,7 @@ def page(overview: Overview, settings: Settings) -> str:
         zone=overview.zone.key,
         sample_until=i18n.clock(until, overview.zone, "dd/MM/yyyy HH:mm") if until else "",
         dashboard_url=settings.dashboard_url,
+        health=health,
         cards=[_card(hour, overview) for hour in overview.hours],
         sparkline=sparkline,
         nothing=i18n.NOTHING,

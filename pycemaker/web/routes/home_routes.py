@@ -8,6 +8,7 @@ from pycemaker.parsing.application_names import DEFAULT_APPLICATION
 from pycemaker.parsing.route_paths import with_application
 from pycemaker.web.error_handlers import json_response
 from pycemaker.web.pages import home
+from pycemaker.web.pages.health_card import health_card
 from pycemaker.web.services import Services
 
 
@@ -20,7 +21,8 @@ def add_home(app: Bottle, services: Services) -> None:
         overview = home.read_overview(store, services.clock(), services.settings)
         if home.prefers_html(request.environ.get("HTTP_ACCEPT", "")):
             response.content_type = "text/html; charset=utf-8"
-            return home.page(overview, services.settings).encode()
+            health = health_card(services.sample_means, services.forecasts, store, services.clock())
+            return home.page(overview, services.settings, health).encode()
         return json_response(home.index(overview))
 
     @app.get("/favicon.ico")  # type: ignore[untyped-decorator]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -269,6 +270,31 @@ def test_a_list_of_applications_reads_as_many_scores_as_its_time_allows(database
     assert all_of_it.read(store, [""], NOW) == {"": 1.0}
     database["cpu_usage"].delete_many({})
     assert all_of_it.read(store, [""], NOW) == {"": 1.0}  # for half a minute
+
+
+# --- the page
+
+
+def card(client: Client) -> str:
+    page = client.get("/", accept="text/html").body.decode()
+    return page[page.index("<h2>Saúde") :].partition("</article>")[0]
+
+
+def test_the_page_shows_the_health_and_what_is_expected(client: Client, database: Database) -> None:
+    write_all(database, ram=[0.6] * STEPS)
+    shown = card(client)
+    assert '<p class="now">83%</p>' in shown
+    assert "o que mais pesa: Consumo de RAM" in shown
+    assert "próximas 6 horas: 83% ou mais" in shown
+    assert len(re.findall(r'<path d="M[^"]+L[^"]+" class="health', shown)) == 2
+
+
+def test_the_page_never_shows_an_unknown_health_as_a_good_one(client: Client, database: Database) -> None:
+    write(database, CPU, 0.2)
+    shown = card(client)
+    assert "desconhecida: sem leitura de Consumo de RAM" in shown
+    assert "%" not in shown
+    assert "sem histórico para uma previsão" in shown
 
 
 # --- polls

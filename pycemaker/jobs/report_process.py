@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import queue
 import shutil
 import subprocess
@@ -24,6 +25,7 @@ import psutil
 from pycemaker.errors import ReportTimedOut, ReportTooLarge, ReportWroteTooMuch, RunnerFailed, from_facts
 from pycemaker.jobs.process_output import ProcessOutput
 from pycemaker.jobs.process_tree import MARK, end_process_tree, process_tree
+from pycemaker.jobs.worker_template import ForkedWorker, WorkerTemplate
 from pycemaker.reports import cells_folder
 from pycemaker.reports.report_model import OnProgress
 from pycemaker.settings import ROOT, module_command, secrets_of, without_secrets
@@ -37,6 +39,8 @@ END_SECONDS = 2.0
 _LOOK_SECONDS = 0.25
 """The interval between checks of its memory, in which a runaway takes a gigabyte or two."""
 
+_log = logging.getLogger(__name__)
+
 
 class ReportProcess:
     """One worker process, started by the constructor.
@@ -44,6 +48,7 @@ class ReportProcess:
     Args:
         environment: its variables; it gets the secrets among them on its standard input.
         end_seconds: see END_SECONDS.
+        template: forks the process; None starts a new interpreter, as does a template that fails.
 
     Attributes:
         folder: its working folder, which is removed with it.
@@ -51,21 +56,17 @@ class ReportProcess:
         kernel: its kernel's process; None until that has started.
     """
 
-    def __init__(self, environment: Mapping[str, str], end_seconds: float = END_SECONDS) -> None:
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        end_seconds: float = END_SECONDS,
+        template: WorkerTemplate | None = None,
+    ) -> None:
         self._end_seconds = end_seconds
         self.folder = Path(tempfile.mkdtemp(prefix="pycemaker-"))
         self._stage = "start"
         self._looked_at = 0.0
-        python, variables = module_command(without_secrets(environment))
-        self._popen = subprocess.Popen(  # noqa: S603 - our own command
-            [*python, "pycemaker.jobs.worker_entry", str(self.folder)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd=ROOT,
-            env={**variables, MARK: self.folder.name},
-            start_new_session=True,
-        )
+        self._popen = _forked(template, self.folder) or _started(environment, self.folder)
         self._output = ProcessOutput()
         self.process = psutil.Process(self._popen.pid)
         with contextlib.suppress(OSError):  # it has ended already; `run` raises then
@@ -110,7 +111,7 @@ class ReportProcess:
         while True:
             answer = self._next_answer(until, limit_seconds, memory_mb)
             if answer is None:
-                raise RunnerFailed(stage=self._stage, reason=f"it ended with {self._popen.wait()}")
+                raise RunnerFailed(stage=self._stage, reason="it ended without an answer")
             if "error" in answer:
                 raise from_facts(answer["error"])
             if "report" in answer:
@@ -206,3 +207,26 @@ class ReportProcess:
                 else:
                     self._answers.put(answer)
         self._answers.put(None)
+
+
+def _forked(template: WorkerTemplate | None, folder: Path) -> ForkedWorker | None:
+    """A fork of the template; None without one, and where it fails."""
+    if template is not None:
+        try:
+            return template.fork(folder)
+        except (OSError, ValueError) as error:
+            _log.warning("a report's process is started anew: %s", error)
+    return None
+
+
+def _started(environment: Mapping[str, str], folder: Path) -> subprocess.Popen[bytes]:
+    python, variables = module_command(without_secrets(environment))
+    return subprocess.Popen(  # noqa: S603 - our own command
+        [*python, "pycemaker.jobs.worker_entry", str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=ROOT,
+        env={**variables, MARK: folder.name},
+        start_new_session=True,
+    )

@@ -33,6 +33,7 @@ from pycemaker.jobs.retention import Retention
 from pycemaker.jobs.submission_keys import Submission, submission_of
 from pycemaker.jobs.waiting_callers import Waiters
 from pycemaker.jobs.warm_slot import WarmSlot
+from pycemaker.jobs.worker_template import CAN_FORK, WorkerTemplate
 from pycemaker.mongo.database import Database
 from pycemaker.reports.report_model import OnProgress, ReportRequest
 from pycemaker.settings import NOTEBOOKS
@@ -83,7 +84,8 @@ class ReportService:
         owner = f"{socket.gethostname()}-{secrets.token_hex(6)}"
         self.job_store = JobStore(database, owner, limits.lease_seconds, transport.sender.lower())
         self.files = ArtifactStore(database)
-        self.slots = [WarmSlot(environment) for _ in range(limits.report_workers)]
+        self._template = WorkerTemplate(environment) if CAN_FORK else None
+        self.slots = [WarmSlot(environment, self._template) for _ in range(limits.report_workers)]
         self.waiters = Waiters()
         self._workspaces = data_dir / "reports"
         self._remove_message = remove_message
@@ -191,6 +193,8 @@ class ReportService:
         self._notify_change()
         for slot in self.slots:
             slot.kill()
+        if self._template is not None:
+            self._template.close()
 
     def render(
         self, job: JobDocument, slot: WarmSlot, on_progress: OnProgress = lambda _stage, _done, _total: None

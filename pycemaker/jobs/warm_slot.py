@@ -6,6 +6,7 @@ import threading
 from collections.abc import Mapping
 
 from pycemaker.jobs.report_process import ReportProcess
+from pycemaker.jobs.worker_template import WorkerTemplate
 
 
 class WarmSlot:
@@ -13,10 +14,12 @@ class WarmSlot:
 
     Args:
         environment: the variables of its processes.
+        template: forks them; None where none can be forked.
     """
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str], template: WorkerTemplate | None = None) -> None:
         self.environment = dict(environment)
+        self._template = template
         self._lock = threading.Lock()
         self._process: ReportProcess | None = None
 
@@ -26,7 +29,7 @@ class WarmSlot:
             if self._process is None or not self._process.is_alive:
                 if self._process is not None:
                     self._process.kill()
-                self._process = ReportProcess(self.environment)
+                self._process = ReportProcess(self.environment, template=self._template)
             return self._process
 
     def kill(self) -> None:

@@ -1,4 +1,4 @@
-"""Worker process: renders one report. `python -m pycemaker.jobs.worker_entry FOLDER`.
+"""Worker process: renders one report. `python -m pycemaker.jobs.worker_entry FOLDER`, or a fork of the template.
 
 Its standard input has two lines of JSON. The first is the secret settings, which stand in no variable, since cells
 could read that; the process then starts a kernel and imports what a report needs. The second is the task (see
@@ -27,6 +27,7 @@ from pycemaker.jobs import process_tree
 from pycemaker.jobs.pipeline_factory import prepare, report_collaborators
 from pycemaker.jobs.render_task import request_of
 from pycemaker.reports.execute import ReadyKernel, run_notebook
+from pycemaker.reports.forked_kernel import ForkedKernel
 from pycemaker.reports.pipeline import make_report
 from pycemaker.reports.report_folder import Workspace
 from pycemaker.reports.report_model import Collaborators
@@ -39,8 +40,13 @@ Answer = Callable[[dict[str, Any]], None]
 _REMOVE = "import shutil, sys; shutil.rmtree(sys.argv[1], ignore_errors=True)"
 
 
-def main(folder: Path) -> None:
-    """Render one report, then end."""
+def main(folder: Path, forked: ForkedKernel | None = None) -> None:
+    """Render one report, then end.
+
+    Args:
+        folder: of this process alone.
+        forked: becomes its kernel, where this process was forked from a template; None starts one.
+    """
     process_tree.forbid_reading()
     process_tree.adopt_orphans()
     answer = _redirect_stdout()
@@ -56,7 +62,7 @@ def main(folder: Path) -> None:
     def log(line: str) -> None:
         answer({"log": line})
 
-    kernel = ReadyKernel(folder, NOTEBOOKS, on_start=on_start)
+    kernel = ReadyKernel(folder, NOTEBOOKS, on_start, forked)
     try:
         settings = load(secrets=secrets)
         logs.set_up(settings, write=log)

@@ -28,12 +28,16 @@ from papermill.exceptions import PapermillExecutionError
 
 from pycemaker.errors import DatabaseUnreachable, NotebookFailed, PycemakerError, every_error
 from pycemaker.reports import cells_folder
+from pycemaker.reports.forked_kernel import ForkedKernel, ForkedKernelProvisioner
 from pycemaker.reports.kernel_client import NotebookClient
 from pycemaker.reports.local_pictures import keep_local_pictures
 from pycemaker.reports.notebook_file import read_notebook_file
 from pycemaker.settings import PACKAGE, ROOT, ROOT_VARIABLE, WITHOUT_SECRETS
 
 ENGINE = "pycemaker"
+MATPLOTLIB_BACKEND = "module://matplotlib_inline.backend_inline"
+"""MPLBACKEND of kernels: ipykernel sets it too late for a process that has imported matplotlib before."""
+
 START_SECONDS = 60
 STREAM_LIMIT_CHARACTERS = 1_000_000
 """The most printed text that is kept of one cell."""
@@ -44,32 +48,26 @@ _TAG_NOT_HEEDED = f" (papermill fails in spite of the tag {_MAY_RAISE}: catch th
 OUTPUT_SECONDS = 60
 """The time for which outputs of a cell are still taken after it has run."""
 
-_WARM_UP = (
+_SET_UP = (
     "import pycemaker.presentation.display, pycemaker.reports.read_period, pycemaker.reports.chart_exporters;"
     " pycemaker.i18n.language.speak(pycemaker.settings.load().report_language);"
-    " pycemaker.presentation.figures.warm();"
-    " pycemaker.presentation.figures.canvas.use_fonts();"
+    "{} pycemaker.presentation.figures.canvas.use_fonts();"
     " pycemaker.reports.chart_exporters.show_specifications(get_ipython()); del pycemaker;"
     " get_ipython().ask_exit = __import__('sys').exit"
 )
 """Code that a kernel runs before its first cell. `quit()` and `exit` there end the notebook, as `sys.exit()` does,
 and not the kernel, which would look like a crash in the next cell."""
 
+_DRAW = " pycemaker.presentation.figures.warm();"
+"""Code that it runs besides where no template has done so."""
+
 
 _LAUNCH = """
 import sys
 if sys.path[0] == '': del sys.path[0]
-from pycemaker.reports.cells_folder import bound_files
-bound_files()
-import zmq
-from ipykernel.kernelapp import IPKernelApp
-class App(IPKernelApp):
-    def init_iopub(self, context):
-        context.setsockopt(zmq.SNDHWM, 0)
-        super().init_iopub(context)
-App.launch_instance()
+from pycemaker.reports.kernel_entry import main
+main(sys.argv[1:])
 """
-"""Starts a kernel that drops no output however fast its cells print: ZeroMQ's default keeps 1,000 messages."""
 
 
 class _Manager(AsyncKernelManager):
@@ -98,22 +96,31 @@ class ReadyKernel:
         folder: empty, for this kernel alone: its connection file, its sockets, its IPython directory.
         working_directory: the folder of the notebooks, whose files its cells find where they run.
         on_start: called with the kernel's process id as soon as it is started.
+        forked: becomes the kernel; None starts a new interpreter.
 
     Attributes:
         cwd: the folder in which its cells run and write.
     """
 
     def __init__(
-        self, folder: Path, working_directory: Path, on_start: Callable[[int], None] = lambda _process_id: None
+        self,
+        folder: Path,
+        working_directory: Path,
+        on_start: Callable[[int], None] = lambda _process_id: None,
+        forked: ForkedKernel | None = None,
     ) -> None:
         self.manager = _Manager(connection_file=str(folder / "kernel.json"))
+        if forked is not None:
+            self.manager.provisioner = ForkedKernelProvisioner(
+                forked, kernel_id=folder.name, kernel_spec=self.manager.kernel_spec, parent=self.manager
+            )
         if sys.platform != "win32":
             self.manager.transport, self.manager.ip = "ipc", str(folder / "kernel")
         self._notebooks = working_directory
         self.cwd = cells_folder.make(folder, working_directory)
         _finish(self.manager.start_kernel(cwd=str(self.cwd), env=_kernel_environment(folder)))
         on_start(getattr(self.manager.provisioner, "pid", 0))
-        self._warm_up()
+        self._set_up(_SET_UP.format(_DRAW if forked is None else ""))
 
     def copy_files(self) -> None:
         """Copy the files beside the notebooks into the cells' folder, as they are now and not when this started."""
@@ -124,7 +131,7 @@ class ReadyKernel:
         if self.manager.has_kernel:
             _finish(self.manager.shutdown_kernel(now=True))
 
-    def _warm_up(self) -> None:
+    def _set_up(self, code: str) -> None:
         # With a parent the client asks whether the process lives; without one it counts heartbeats, and takes one that
         # a busy machine missed for a death.
         client = BlockingKernelClient(parent=self.manager)
@@ -133,7 +140,7 @@ class ReadyKernel:
         try:
             client.wait_for_ready(timeout=START_SECONDS)
             client.execute_interactive(
-                _WARM_UP, silent=True, store_history=False, timeout=START_SECONDS, output_hook=lambda _message: None
+                code, silent=True, store_history=False, timeout=START_SECONDS, output_hook=lambda _message: None
             )
         finally:
             client.stop_channels()
@@ -154,6 +161,7 @@ def _kernel_environment(folder: Path) -> dict[str, str]:
         **WITHOUT_SECRETS,
         ROOT_VARIABLE: str(ROOT),
         "IPYTHONDIR": str(folder / "ipython"),
+        "MPLBACKEND": os.environ.get("MPLBACKEND", MATPLOTLIB_BACKEND),
         "PATH": os.pathsep.join(own_commands),  # `!python` and `!pip` are this interpreter's, as `%pip` is
         "TMPDIR": str(cells_folder.temporary(folder)),
         "PYTHONPATH": os.pathsep.join(search_path),

@@ -1,0 +1,173 @@
+"""Workers forked from the template process: apart from each other, and without it where it fails."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import psutil
+import pytest
+
+from pycemaker.jobs import worker_template
+from pycemaker.jobs.report_process import ReportProcess
+from pycemaker.jobs.worker_template import ForkedWorker, WorkerTemplate
+from pycemaker.reports.artifact_names import EXECUTED_NOTEBOOK
+from tests.integration.jobs.test_left_behind import notebook_of
+from tests.services.process import all_gone
+
+pytestmark = pytest.mark.skipif(not worker_template.CAN_FORK, reason="this system cannot fork")
+
+LEAVES = """
+import builtins, os, random, threading, time
+import matplotlib, numpy
+builtins.left = 1
+os.environ["LEFT"] = "1"
+os.chdir("/")
+matplotlib.use("svg")
+numpy.random.seed(1)
+threading.Thread(target=time.sleep, args=(600,)).start()
+open(os.path.join(os.environ["TMPDIR"], "left"), "w").close()
+"""
+LOOKS = """
+import builtins, os, random, tempfile, threading
+import matplotlib, numpy
+print(hasattr(builtins, "left"), "LEFT" in os.environ, os.getcwd() == "/", matplotlib.get_backend(), os.listdir(tempfile.gettempdir()))
+print("drawn", numpy.random.random(), random.random())
+print("kernel", os.environ.get("API_TOKEN"), open("/proc/self/environ").read().count("pa55"), os.getsid(0) == os.getpid())
+"""
+
+
+@pytest.fixture
+def environment(database_url: str, tmp_path: Path) -> dict[str, str]:
+    kept = {name: text for name, text in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")}
+    return {**kept, "DATA_DIR": str(tmp_path / "data"), "MONGO_DB_URL": database_url, "API_TOKEN": "pa55word" * 2}
+
+
+@pytest.fixture
+def template(environment: dict[str, str]) -> Iterator[WorkerTemplate]:
+    made = WorkerTemplate(environment)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def start(template: WorkerTemplate, environment: dict[str, str]) -> Iterator[Callable[[], ReportProcess]]:
+    """Starts report processes, and ends those that are left."""
+    started: list[ReportProcess] = []
+
+    def begin() -> ReportProcess:
+        started.append(ReportProcess(environment, template=template))
+        return started[-1]
+
+    yield begin
+    for process in started:
+        process.kill()
+
+
+def ran(process: ReportProcess, folder: Path, *cells: str) -> list[str]:
+    """The lines that a report of these cells prints."""
+    task: dict[str, Any] = {"report_id": "x", "notebook": str(notebook_of(folder, *cells))}
+    task |= {"end_utc": "2022-04-10T12:00:00+00:00", "hours": 6, "application": ""}
+    task |= {"recipients": ["a@b.com"], "parameters": {}, "attach": [], "folder": str(folder / "workspace")}
+    process.run(task, 60, lambda _stage, _done, _total: None)
+    executed = nbformat.read(folder / "workspace" / EXECUTED_NOTEBOOK, 4)
+    printed = [output.get("text", "") for cell in executed.cells for output in cell.get("outputs", [])]
+    return "".join(printed).splitlines()
+
+
+def parent_of(process: ReportProcess) -> psutil.Process:
+    """The template process."""
+    parent = process.process.parent()
+    assert parent is not None
+    return parent
+
+
+def is_forked(process: ReportProcess) -> bool:
+    return "template_entry" in " ".join(parent_of(process).cmdline())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_report_sees_nothing_of_the_one_before(start: Callable[[], ReportProcess], tmp_path: Path) -> None:
+    printed = []
+    for number, cells in enumerate([(LEAVES, LOOKS), (LOOKS,), (LOOKS,)]):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        process = start()
+        assert is_forked(process)
+        printed.append(ran(process, folder, *cells))
+        process.kill()
+    for looked, _drawn, kernel in printed[1:]:
+        assert looked == "False False False module://matplotlib_inline.backend_inline []"
+        assert kernel == "kernel  0 True"
+    assert printed[0][0] != printed[1][0]
+    assert printed[1][1] != printed[2][1]
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_template_that_is_killed_or_stopped_is_replaced(
+    start: Callable[[], ReportProcess], monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    monkeypatch.setattr(worker_template, "FORK_SECONDS", 0.5)
+    first = start()
+    parent_of(first).send_signal(number)
+    time.sleep(0.2)
+    second = start()  # where the template was stopped, this one is started without it
+    third = start()
+    assert second.is_alive
+    assert is_forked(third)
+    assert first.is_alive
+
+
+def test_a_template_is_replaced_when_it_is_old_or_what_it_read_has_changed(
+    start: Callable[[], ReportProcess], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "mail.j2").write_text("")
+    monkeypatch.setattr(worker_template, "TEMPLATES", tmp_path)
+    first = parent_of(start())
+    assert parent_of(start()) == first
+    os.utime(tmp_path / "mail.j2", (2e9, 2e9))
+    second = parent_of(start())
+    assert second != first
+    assert all_gone([first], 5) == []
+    monkeypatch.setattr(worker_template, "FORKS", 1)
+    assert parent_of(start()) != second
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux gives orphans to the template")
+def test_the_kernel_of_a_killed_worker_ends(start: Callable[[], ReportProcess]) -> None:
+    process = start()
+    until = time.monotonic() + 30
+    while process.kernel is None and time.monotonic() < until:
+        time.sleep(0.05)
+    assert process.kernel is not None
+    process.process.kill()
+    assert all_gone([process.process, process.kernel], 5) == []
+
+
+def test_the_template_ends_with_its_server(template: WorkerTemplate, tmp_path: Path) -> None:
+    worker = template.fork(tmp_path)
+    parent = psutil.Process(worker.pid).parent()
+    assert parent is not None
+    template.close()
+    for pipe in (worker.stdin, worker.stdout, worker.stderr):
+        pipe.close()
+    assert all_gone([parent, psutil.Process(worker.pid)] if psutil.pid_exists(worker.pid) else [parent], 10) == []
+    with pytest.raises(OSError, match="closes"):
+        template.fork(tmp_path)
+
+
+def test_a_worker_that_is_gone_has_ended() -> None:
+    ends = [os.pipe() for _ in range(3)]
+    worker = ForkedWorker(2**22 + 1, (ends[0][1], ends[1][0], ends[2][0]))
+    assert (worker.poll(), worker.wait(1)) == (0, 0)
+    worker.kill()
+    for pipe in (worker.stdin, worker.stdout, worker.stderr):
+        pipe.close()
+    for other in (ends[0][0], ends[1][1], ends[2][1]):
+        os.close(other)

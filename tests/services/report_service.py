@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -13,12 +14,14 @@ from pycemaker.jobs import report_result
 from pycemaker.jobs.deliver_job import MailTransport
 from pycemaker.jobs.job_document import new_document
 from pycemaker.jobs.job_limits import JobLimits
+from pycemaker.jobs.render_task import task_of
 from pycemaker.jobs.report_service import ReportService
 from pycemaker.jobs.service_factory import make_report_service
 from pycemaker.jobs.submission_keys import Submission
 from pycemaker.mail.outbox import Outbox
 from pycemaker.mongo.database import Database
 from pycemaker.reports.report_model import Delivery, OnProgress, ReportRequest
+from pycemaker.window import Window
 from tests.services.submissions import limits_with, submit
 
 
@@ -26,6 +29,12 @@ def service_of(database: Database, environment: Mapping[str, str], **given: str)
     """A report service under these settings, `given` over those of the environment; its threads are not started."""
     whole = {**environment, **given}
     return make_report_service(settings.from_mapping(whole), database, whole, keep_spare=False)
+
+
+def task_for(notebook: Path, folder: Path) -> dict[str, Any]:
+    """The task of a report of six hours by this notebook, whose files go into the folder."""
+    request = ReportRequest("x", notebook, Window(datetime(2022, 4, 10, 12, tzinfo=UTC), 6), ("a@b.com",))
+    return task_of(new_document(request, "b.com"), notebook, folder)
 
 
 def make(

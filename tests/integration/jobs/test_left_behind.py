@@ -26,7 +26,7 @@ from pycemaker.reports.report_model import ReportRequest
 from pycemaker.settings import ROOT
 from pycemaker.window import Window
 from tests.services.process import all_gone
-from tests.services.report_service import make, service_of
+from tests.services.report_service import make, service_of, task_for
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the cells speak to a shell")
 
@@ -150,8 +150,7 @@ def test_it_is_gone_when_a_report_is_ended_or_its_server(
 ) -> None:
     ways = [*WAYS, *NAMELESS] if sys.platform == "linux" else WAYS
     notebook = notebook_of(folder, starting(ways, seconds), "while True: pass")
-    task = {"report_id": "x", "notebook": str(notebook), "end_utc": "2022-04-10T12:00:00+00:00", "hours": 6}
-    task |= {"recipients": ["a@b.com"], "parameters": {}, "attach": [], "folder": str(folder / "scratch")}
+    task = task_for(notebook, folder / "scratch")
     runner = ReportProcess(environment)
 
     def run() -> None:

@@ -22,7 +22,7 @@ from pycemaker.telemetry import logs
 from pycemaker.window import Window
 from tests.integration.jobs.test_left_behind import FIGURE, notebook_of
 from tests.services.rendered import NOW, put_rendered
-from tests.services.report_service import make, service_of
+from tests.services.report_service import make, service_of, task_for
 from tests.services.smtp import smtp_server
 from tests.services.stored_jobs import edit_job
 
@@ -123,17 +123,10 @@ def test_a_fault_that_nobody_foresaw_in_a_report_s_process_is_one_line(
     database_url: str, tmp_path: Path, lines: Any
 ) -> None:
     runner = ReportProcess(PLAIN | {"DATA_DIR": str(tmp_path), "MONGO_DB_URL": database_url, "LOG_FORMAT": "json"})
-    task = {
-        "report_id": "x",
-        "notebook": "x.ipynb",
-        "folder": str(tmp_path / "x"),
-        "attach": [],
-        "recipients": [],
-        "request_id": "asked-8",
-    }
+    task = task_for(tmp_path / "x.ipynb", tmp_path / "x") | {"request_id": "asked-8"}
     try:
         with pytest.raises(errors.RunnerFailed):
-            runner.run(task | {"end_utc": "no instant", "hours": 6}, 60, lambda *_: None)
+            runner.run(task | {"end_utc": "no instant"}, 60, lambda *_: None)
         runner.wait(10)
     finally:
         runner.kill()

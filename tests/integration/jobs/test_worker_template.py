@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import nbformat
 import psutil
@@ -20,6 +19,7 @@ from pycemaker.jobs.worker_template import ForkedWorker, WorkerTemplate
 from pycemaker.reports.artifact_names import EXECUTED_NOTEBOOK
 from tests.integration.jobs.test_left_behind import notebook_of
 from tests.services.process import all_gone
+from tests.services.report_service import task_for
 
 pytestmark = pytest.mark.skipif(not worker_template.CAN_FORK, reason="this system cannot fork")
 
@@ -72,9 +72,7 @@ def start(template: WorkerTemplate, environment: dict[str, str]) -> Iterator[Cal
 
 def ran(process: ReportProcess, folder: Path, *cells: str) -> list[str]:
     """The lines that a report of these cells prints."""
-    task: dict[str, Any] = {"report_id": "x", "notebook": str(notebook_of(folder, *cells))}
-    task |= {"end_utc": "2022-04-10T12:00:00+00:00", "hours": 6, "application": ""}
-    task |= {"recipients": ["a@b.com"], "parameters": {}, "attach": [], "folder": str(folder / "workspace")}
+    task = task_for(notebook_of(folder, *cells), folder / "workspace")
     process.run(task, 60, lambda _stage, _done, _total: None)
     executed = nbformat.read(folder / "workspace" / EXECUTED_NOTEBOOK, 4)
     printed = [output.get("text", "") for cell in executed.cells for output in cell.get("outputs", [])]

@@ -22,6 +22,7 @@ from pycemaker.reports import cells_folder
 from pycemaker.reports.execute import ReadyKernel, run_notebook
 from pycemaker.settings import ROOT
 from tests.services.process import ServerProcess
+from tests.services.report_service import task_for
 
 SECRETS = {"PASSWORD": "pa55-in-no-cell", "EMAIL_FROM": "reports@example.com", "API_TOKEN": "t0ken-in-no-cell"}
 PLAIN = {name: text for name, text in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")}
@@ -197,16 +198,7 @@ time.sleep(60)
     parameters = nbformat.v4.new_code_cell('date_now = "now"\ntime_range = 6', metadata={"tags": ["parameters"]})
     notebook = nbformat.v4.new_notebook(cells=[parameters, nbformat.v4.new_code_cell(source)])
     nbformat.write(notebook, tmp_path / "made.ipynb")
-    task = {
-        "report_id": "a",
-        "notebook": str(tmp_path / "made.ipynb"),
-        "end_utc": "2022-04-10T00:00:00+00:00",
-        "hours": 6,
-        "recipients": ["a@b.com"],
-        "parameters": {},
-        "attach": [],
-        "folder": str(tmp_path / "workspace"),
-    }
+    task = task_for(tmp_path / "made.ipynb", tmp_path / "workspace")
     try:
         with pytest.raises(ReportWroteTooMuch):
             runner.run(task, 120, lambda _stage, _done, _total: None)

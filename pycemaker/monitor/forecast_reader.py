@@ -13,7 +13,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from cachetools import LRUCache
+from cachetools import LRUCache, TTLCache
 
 from pycemaker.analysis.forecast.backtest import LeadBacktest, needed_hours
 from pycemaker.analysis.forecast.hour_amounts import bounds_of, health_amounts, metric_amounts
@@ -25,7 +25,7 @@ from pycemaker.cache.stored_hour_summaries import SummaryStore
 from pycemaker.errors import NotEnoughHistory
 from pycemaker.metrics import Metric, find_metric
 from pycemaker.mongo.single_flight import SingleFlight
-from pycemaker.monitor.sample_means import read_columns
+from pycemaker.monitor.sample_means import KEPT_SECONDS, read_columns
 from pycemaker.series.period import HISTORY_DAYS, MetricPeriod
 from pycemaker.window import Interval, Window, days_before, to_epoch_ms
 
@@ -60,7 +60,7 @@ class ForecastReader:
     """Makes forecasts and keeps them. Threads share it."""
 
     def __init__(self) -> None:
-        self._kept: LRUCache[_Key, Outlook | NotEnoughHistory] = LRUCache(_KEPT)
+        self._kept: TTLCache[_Key, Outlook | NotEnoughHistory] = TTLCache(_KEPT, KEPT_SECONDS)
         self._flights: LRUCache[_Key, SingleFlight[Outlook | NotEnoughHistory]] = LRUCache(_KEPT)
         self._lock = threading.Lock()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,7 +12,8 @@ from bottle import request
 from pycemaker.web import etags, response_bodies
 from pycemaker.web.answer_formats import MEDIA_TYPES
 from pycemaker.web.middleware.response_cache import IS_VALID
-from pycemaker.web.routes.metric_routes import is_known
+from pycemaker.web.routes.metric_routes import SHORT_SECONDS, is_known
+from pycemaker.web.services import Services
 
 LIVE_SECONDS, MINUTE_SECONDS = 2.0, 5.0
 """Time for which an answer about now is given again, and one about whole minutes."""
@@ -22,6 +24,11 @@ def polled(content: Any, seconds: float) -> bytes:
     body, until = response_bodies.json_bytes(content), time.monotonic() + seconds
     request.environ[IS_VALID] = lambda: time.monotonic() < until
     return b"" if is_known(etags.etag_of_body(body), MEDIA_TYPES["json"], {}) else body
+
+
+def build_slot(services: Services, seconds: float) -> AbstractContextManager[None]:
+    """A slot for building an answer out of so many seconds of samples; a short one is built at once."""
+    return nullcontext() if seconds <= SHORT_SECONDS else services.in_flight.build_slot()
 
 
 def whole_minute(instant_utc: datetime) -> datetime:

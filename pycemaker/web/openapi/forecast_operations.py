@@ -9,6 +9,7 @@ from pycemaker.errors import (
     InvalidRange,
     NoCurrentReading,
     NotEnoughHistory,
+    TooManyStreams,
     UnknownMetric,
 )
 from pycemaker.metrics import NAMES
@@ -90,6 +91,7 @@ OPERATIONS = (
             json_object({"time": INSTANT, "score": _MAYBE_SCORE, "worst": {"type": "string", "enum": list(NAMES)}})
         ),
         InvalidDate,
+        TooManyStreams,
     ),
     _operation(
         "/current_health/<time_range>",
@@ -103,6 +105,7 @@ OPERATIONS = (
         "healthData",
         "The health of each minute of the last hours",
         json_object({"data": array_of(json_object({"time_series": INSTANT, "health": _MAYBE_SCORE}))}),
+        TooManyStreams,
     ),
     _operation(
         "/predicted_data/<time_range>",
@@ -123,6 +126,7 @@ OPERATIONS = (
             f"{metric.upper()} from an instant on: what was measured, and what had been expected\nAt most 1,000 rows.",
             array_of(_PREDICTION),
             InvalidDate,
+            TooManyStreams,
         )
         for metric in ("cpu", "ram")
     ),

@@ -17,7 +17,7 @@ from pycemaker.monitor.sample_means import readings
 from pycemaker.parsing.application_names import DEFAULT_APPLICATION
 from pycemaker.parsing.route_paths import with_application
 from pycemaker.web import forecast_bodies, request_parameters
-from pycemaker.web.polled_answers import LIVE_SECONDS, MINUTE_SECONDS, polled, whole_minute
+from pycemaker.web.polled_answers import LIVE_SECONDS, MINUTE_SECONDS, build_slot, polled, whole_minute
 from pycemaker.web.services import Services
 from pycemaker.window import parse_hours, parse_instant, parse_window, to_epoch_ms
 
@@ -58,7 +58,8 @@ def add_forecasts(app: Bottle, services: Services) -> None:
         opened_utc = parse_instant(opened, zone=settings.timezone, now_utc=now_utc)
         times = forecast_bodies.row_times(to_epoch_ms(opened_utc), hours)
         past = times[times <= to_epoch_ms(now_utc)]
-        values = means.means(store, metric, past, readings) if len(past) else np.empty(0)
+        with build_slot(services, float(np.ptp(past)) / 1000 if len(past) else 0.0):
+            values = means.means(store, metric, past, readings) if len(past) else np.empty(0)
         outlook = None
         with suppress(NotEnoughHistory):
             outlook = forecasts.metric(store, metric, min(opened_utc, whole_minute(now_utc)), hours)

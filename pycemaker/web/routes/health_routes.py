@@ -15,7 +15,7 @@ from pycemaker.errors import NoCurrentReading, NotEnoughHistory
 from pycemaker.parsing.application_names import DEFAULT_APPLICATION
 from pycemaker.parsing.route_paths import with_application
 from pycemaker.web import forecast_bodies
-from pycemaker.web.polled_answers import LIVE_SECONDS, MINUTE_SECONDS, polled, whole_minute
+from pycemaker.web.polled_answers import LIVE_SECONDS, MINUTE_SECONDS, build_slot, polled, whole_minute
 from pycemaker.web.services import Services
 from pycemaker.window import parse_hours, parse_window, to_epoch_ms
 
@@ -31,7 +31,8 @@ def add_health(app: Bottle, services: Services) -> None:
         window = parse_window(
             date_now, time_range, zone=settings.timezone, now_utc=services.clock(), limit=settings.max_range_hours
         )
-        health = means.health(store, whole_minute(window.end_utc), int(window.hours) * 60)
+        with build_slot(services, window.hours * 3600):
+            health = means.health(store, whole_minute(window.end_utc), int(window.hours) * 60)
         return polled(forecast_bodies.score_rows(health), MINUTE_SECONDS)
 
     @app.get(with_application("/current_health/<time_range>"))  # type: ignore[untyped-decorator]
@@ -56,7 +57,8 @@ def add_health(app: Bottle, services: Services) -> None:
     def health_data(time_range: str, application: str = DEFAULT_APPLICATION) -> bytes:
         store = services.store.for_application(application)
         minutes = parse_hours(time_range, limit=settings.max_range_hours) * 60
-        health = means.health(store, whole_minute(services.clock()), minutes)
+        with build_slot(services, minutes * 60):
+            health = means.health(store, whole_minute(services.clock()), minutes)
         return polled({"data": forecast_bodies.health_rows(health)}, MINUTE_SECONDS)
 
     @app.get(with_application("/predicted_data/<time_range>"))  # type: ignore[untyped-decorator]

@@ -75,6 +75,8 @@ class Store:
             UnknownApplication: no sample names it.
             IndexesNotReady, DatabaseUnreachable: see `Indexes.ensure`.
         """
+        if application == self.application:
+            return self  # every poll of the default application comes this way
         store = copy.copy(self)
         store._reader = self._reader.for_application(self._reader.applications.check(application))
         return store

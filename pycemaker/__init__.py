@@ -28,8 +28,6 @@ Beside them: `settings`, `metrics`, `window` (instants and intervals), `stats` (
 The names below are imported when they are first used, so that the server does not load a plotting library.
 """
 
-from __future__ import annotations
-
 import importlib
 from typing import TYPE_CHECKING, Any
 

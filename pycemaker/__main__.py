@@ -3,8 +3,6 @@
 Only the requested command is imported, so that `--help` does not wait for the libraries of all commands.
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 from collections.abc import Sequence

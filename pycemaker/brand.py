@@ -8,8 +8,6 @@ name of a picture file beside `brand.json`, or empty for the initial; `sender` i
 subject and head in the name's place, or is empty.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Mapping

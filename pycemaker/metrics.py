@@ -3,8 +3,6 @@
 A metric added to `METRICS` is served, read, made up as demo data, checked and reported without another line elsewhere.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from pycemaker import brand

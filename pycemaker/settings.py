@@ -1,7 +1,5 @@
 """One frozen `Settings`, built from a mapping. The only place that knows the names of environment variables."""
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Callable, Mapping

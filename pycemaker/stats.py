@@ -1,7 +1,5 @@
 """Statistics of metric answers, over columns. Pure; NaN takes no part, no sample gives zeros and empty arrays."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

@@ -5,8 +5,6 @@ An interval is half open: start < t <= end. A wall time that a clock change make
 offset in force before the change (so 00:30, skipped, is 01:30 after it).
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta

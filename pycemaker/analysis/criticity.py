@@ -1,7 +1,5 @@
 """The criticity words of the collectors as readers see them: label, colour, badness."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 

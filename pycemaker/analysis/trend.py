@@ -1,7 +1,5 @@
 """Robust trends: the slope that most pairs of points agree on, and whether there is any. Pure numbers over arrays."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

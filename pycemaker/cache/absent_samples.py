@@ -1,7 +1,5 @@
 """Ends of a metric's index: its newest samples, and documents whose `time_series` is no date."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Any
 

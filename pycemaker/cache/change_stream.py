@@ -1,7 +1,5 @@
 """Change stream over all metrics, and the changes of each application's metric in it (see `past_changes`)."""
 
-from __future__ import annotations
-
 import logging
 import threading
 import time

@@ -7,8 +7,6 @@ A server with several applications keeps the last hours; what is missing is made
      "total": 223.2, "count": 720, "made_at": ISODate(...)}
 """
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 
 from pycemaker.metrics import METRICS, Metric

@@ -6,8 +6,6 @@ need for MongoDB's part and ours together. A thread that claims a run reads it b
 of time: so no thread waits for another's slow client, and no two wait for each other.
 """
 
-from __future__ import annotations
-
 import threading
 from collections import deque
 from collections.abc import Iterator

@@ -17,8 +17,6 @@ null where the `_id` is no ObjectId. The columns have an element a sample, oldes
 Distances repeat, so MongoDB's compression leaves little more than the readings.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any

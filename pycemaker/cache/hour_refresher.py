@@ -1,7 +1,5 @@
 """Thread of a server that refreshes the stored hours of the last two months, so that reports find them current."""
 
-from __future__ import annotations
-
 import logging
 import threading
 import time

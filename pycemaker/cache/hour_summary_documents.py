@@ -9,8 +9,6 @@ with a list of times are counted and are in no summary. `summary` is a row of nu
 32 bits a bin, all little-endian: a document of 20 fields took four times as long to read.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import datetime
 from functools import cache

@@ -1,7 +1,5 @@
 """Hours of samples in memory, bounded in bytes: the least recently used ones leave first."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -20,8 +20,6 @@ One answer may fill an eighth of the memory, counted in hours of the mean size, 
 the metric's newest hours; the rest of a longer one is read past the memory.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 

@@ -1,7 +1,5 @@
 """Caches of all applications' metrics in one memory: made when first asked for, dropped when they are least used."""
 
-from __future__ import annotations
-
 import threading
 from functools import partial
 

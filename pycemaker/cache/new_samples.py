@@ -3,8 +3,6 @@
 Earlier changes (late, corrected and deleted samples) are noticed by `past_changes`.
 """
 
-from __future__ import annotations
-
 import time
 from dataclasses import dataclass
 from itertools import islice

@@ -1,7 +1,5 @@
 """Newest sample of every metric of every application, by one index key each."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any

@@ -14,8 +14,6 @@ Three ways, the first that the deployment offers:
   right to either, a stream that fell behind). Every 5 s everything in memory counts as changed.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from typing import Protocol

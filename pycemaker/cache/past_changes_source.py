@@ -1,7 +1,5 @@
 """Choice of the change detector that a deployment offers (see `past_changes`)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from functools import partial
 

@@ -1,7 +1,5 @@
 """Snapshot of a metric's recent time: its generation, and its open hours (see `metric_cache` for the terms)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

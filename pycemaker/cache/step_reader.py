@@ -1,7 +1,5 @@
 """Reader of steps: up to a week out of the samples, in memory where they are; longer ones out of hour summaries."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 

@@ -12,8 +12,6 @@ sample is read.
   each pass of a server (`hour_refresher`) enough to have read all of them within a day.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Iterator
 from datetime import timedelta

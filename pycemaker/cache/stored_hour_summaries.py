@@ -15,8 +15,6 @@ Changes of samples are noticed at each use:
   are computed again: one at each use, and in each pass enough to get through all of them within a day.
 """
 
-from __future__ import annotations
-
 import logging
 import time
 from collections.abc import Callable, Iterable

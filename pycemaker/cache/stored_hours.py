@@ -3,8 +3,6 @@
 After a failed read or write (a user who may only read, or a MongoDB that is too slow) nothing more is written.
 """
 
-from __future__ import annotations
-
 import logging
 import threading
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,5 @@
 """WiredTiger's counts of the writes to a collection: changes on a standalone mongod (see `past_changes`)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """The arguments that several commands share: a notebook, an interval, the notebook's own parameters."""
 
-from __future__ import annotations
-
 import argparse
 from dataclasses import dataclass
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """`python -m pycemaker check`: every notebook on hard intervals, before it is merged."""
 
-from __future__ import annotations
-
 import argparse
 import os
 import tempfile

@@ -1,7 +1,5 @@
 """`python -m pycemaker collect`: samples of the sources of COLLECT_FILE, or of this machine."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 import threading

@@ -1,7 +1,5 @@
 """`python -m pycemaker doctor`: a check of each part that a report needs, with the remedy."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import sys

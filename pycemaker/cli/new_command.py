@@ -1,7 +1,5 @@
 """`python -m pycemaker new`: a notebook of one's own, copied from `notebooks/templates/new.ipynb`."""
 
-from __future__ import annotations
-
 import argparse
 import os
 import re

@@ -1,7 +1,5 @@
 """`python -m pycemaker preview`: a notebook's mail as other people's inboxes would show it."""
 
-from __future__ import annotations
-
 import argparse
 import os
 import sys

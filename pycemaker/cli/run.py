@@ -1,7 +1,5 @@
 """Runner of one command: loads settings and sets up logs before it, turns its errors into exit statuses."""
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Callable
 

@@ -1,7 +1,5 @@
 """`python -m pycemaker sample`: a made-up history, written or removed."""
 
-from __future__ import annotations
-
 import argparse
 
 from pycemaker.cli.startup import echo, write_sample

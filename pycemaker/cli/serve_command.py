@@ -1,7 +1,5 @@
 """Command `serve`, also run by `python server.py`: starts the services of a process, serves, stops them."""
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import ctypes

@@ -1,7 +1,5 @@
 """Steps of the server's start: address, open files, sample history, banner, end with the parent process."""
 
-from __future__ import annotations
-
 import errno
 import logging
 import os

@@ -1,7 +1,5 @@
 """`python -m pycemaker suppressions`: the addresses that get no reports."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Columns of documents that are laid out alike, and masks of the documents for which they are right."""
 
-from __future__ import annotations
-
 import operator
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

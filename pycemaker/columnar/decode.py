@@ -6,8 +6,6 @@ regular expressions their pattern, code its text, a DBRef `{"$ref", "$id"}`. Num
 and bytes that are not UTF-8 U+FFFD. A field nested deeper than 254 levels becomes null; MongoDB stores 200 at most.
 """
 
-from __future__ import annotations
-
 import math
 import operator
 import re

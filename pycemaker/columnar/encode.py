@@ -8,8 +8,6 @@ texts are scattered, field by field, to their places in each document's row.
 not ASCII or escaped in JSON, dates outside of the years 1 to 9999, sums near 64 bits, and layouts that few share.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np

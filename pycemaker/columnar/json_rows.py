@@ -1,7 +1,5 @@
 """JSON text of documents that are laid out alike: made column by column, then scattered to each document's row."""
 
-from __future__ import annotations
-
 import operator
 from binascii import hexlify
 from collections.abc import Mapping, Sequence

@@ -7,8 +7,6 @@ width), and its names, kinds and terminators are compared with the first documen
 document that has none of the layouts tried, or a kind of value not in `WIDTHS`, is left to a full decoder.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any

@@ -1,7 +1,5 @@
 """Documents of the default application among those of a read that names none. Pure."""
 
-from __future__ import annotations
-
 from pycemaker.columnar.parse import has_application
 from pycemaker.columnar.split import Documents, split
 

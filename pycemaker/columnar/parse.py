@@ -1,7 +1,5 @@
 """Elements of one BSON document, without making objects of them (bsonspec.org, version 1.1). Pure."""
 
-from __future__ import annotations
-
 import struct
 from dataclasses import dataclass
 

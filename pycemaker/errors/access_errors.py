@@ -1,7 +1,5 @@
 """Refused requests: callers, recipients and origins without permission, limits, and a server that is busy."""
 
-from __future__ import annotations
-
 from pycemaker.errors.base import PycemakerError
 
 

@@ -1,7 +1,5 @@
 """The root of the error tree, and errors as JSON-able data."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, ClassVar
 

@@ -1,7 +1,5 @@
 """Errors of MongoDB: unreachable, refusing the login or a right, without its indexes, or not started."""
 
-from __future__ import annotations
-
 from pycemaker.errors.base import PycemakerError
 
 

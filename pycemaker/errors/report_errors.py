@@ -1,7 +1,5 @@
 """Reports that could not be made, stored or delivered."""
 
-from __future__ import annotations
-
 from typing import Any, ClassVar
 
 from pycemaker.errors.base import PycemakerError

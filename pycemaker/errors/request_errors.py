@@ -1,7 +1,5 @@
 """Requests that cannot be read, or name something that is not there."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from pycemaker.errors.base import PycemakerError

@@ -4,8 +4,6 @@ The examples are those of Brazilian Portuguese; `language.spoken()` says which l
 24 hours and units are symbols (`h`, `min`, `s`, `ms`, `%`), the same in each.
 """
 
-from __future__ import annotations
-
 from pycemaker.i18n.dates import (
     clock,
     clocks_in_sentence,

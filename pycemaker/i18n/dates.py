@@ -1,7 +1,5 @@
 """Dates, times of day and durations as readers write them, and the phrases made of them."""
 
-from __future__ import annotations
-
 import math
 import re
 from datetime import datetime, timedelta, tzinfo

@@ -4,8 +4,6 @@ New messages come untranslated, changed ones are marked fuzzy (a translator look
 those that are gone from the source go. In a report what is fuzzy or untranslated is the source's Portuguese.
 """
 
-from __future__ import annotations
-
 import io
 import json
 import re

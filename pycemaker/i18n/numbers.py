@@ -1,7 +1,5 @@
 """Numbers and units as readers write them, and lists of words."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from babel.lists import format_list

@@ -1,7 +1,5 @@
 """Files of each report in GridFS, so that any server can show them. Alone imports gridfs."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from contextlib import suppress
 

@@ -7,8 +7,6 @@ The order of writes ensures that. The mail server gets the message without its l
 without its last line is none (RFC 5321, 4.1.1.10).
 """
 
-from __future__ import annotations
-
 import logging
 import time
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Heartbeat of the jobs that this server works on: renews their leases, and stops the work on those it lost."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Callable, Iterator
 

@@ -1,7 +1,5 @@
 """The job document: a report in the collection `reports`, as it is made of a request and as callers see it. Pure."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime

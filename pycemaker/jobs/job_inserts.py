@@ -1,7 +1,5 @@
 """Inserts jobs, or finds the one that answers the same request; `report_service.enqueue` is the way in."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Sequence

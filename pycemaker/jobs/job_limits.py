@@ -1,7 +1,5 @@
 """Limits of reports: workers, queue, time, memory, retries, retention."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 LEASE_SECONDS = 15.0

@@ -1,7 +1,5 @@
 """Reads job documents: for routes and commands that show them, and for probes and metrics."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """MongoDB expressions for updates of a job document, in which every instant is the database's own. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

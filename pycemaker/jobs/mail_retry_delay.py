@@ -3,8 +3,6 @@
 Retries end after REPORT_RETRY_SECONDS (`settings`, `job_updates.give_up_at`).
 """
 
-from __future__ import annotations
-
 import random
 
 LONGEST_DELAY_SECONDS = 900.0

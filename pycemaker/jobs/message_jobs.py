@@ -1,7 +1,5 @@
 """Jobs of messages that are no report: made already, and sent by the delivery workers as reports are."""
 
-from __future__ import annotations
-
 from pycemaker.jobs import states
 from pycemaker.jobs.job_document import new_document
 from pycemaker.jobs.report_service import ReportService

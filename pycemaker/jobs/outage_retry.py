@@ -1,7 +1,5 @@
 """Retries of a call while MongoDB is away, for a bounded time."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from pycemaker.errors import DatabaseUnreachable

@@ -1,7 +1,5 @@
 """Builds the pipeline's collaborators from `Settings`, for a worker process and for previews."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from email.message import EmailMessage

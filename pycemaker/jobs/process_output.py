@@ -4,8 +4,6 @@ Python's `print` in a cell goes into the notebook. What goes to the descriptors 
 output, a crash) arrives in a pipe, from processes that may write anything, as much as they like.
 """
 
-from __future__ import annotations
-
 import logging
 import time
 from typing import IO

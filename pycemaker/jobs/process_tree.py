@@ -8,8 +8,6 @@ inherited.
 Cells run as the server's user, who may read the memory and variables of its processes, except of those that forbid it.
 """
 
-from __future__ import annotations
-
 import contextlib
 import ctypes
 import sys

@@ -1,7 +1,5 @@
 """Render worker: runs one claimed report in a process, stores its files, and records its result."""
 
-from __future__ import annotations
-
 import logging
 import shutil
 import time

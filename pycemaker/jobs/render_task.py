@@ -1,7 +1,5 @@
 """The render task: the JSON object that a worker process gets of a job, and the request that it stands for. Pure."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Counts of this server's reports and mails since its start, by how they ended, for /metrics."""
 
-from __future__ import annotations
-
 import threading
 from collections import Counter
 from collections.abc import Mapping

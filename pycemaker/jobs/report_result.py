@@ -1,7 +1,5 @@
 """Result of a report for callers: its record, and the error that its state stands for. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any

@@ -5,8 +5,6 @@ workers claim what is to send; the heartbeat renews this server's leases; retent
 the same database claims what another one left.
 """
 
-from __future__ import annotations
-
 import contextlib
 import logging
 import secrets

@@ -3,8 +3,6 @@
 Figures in the Firebase bucket stay: mails that were sent show them, and nobody knows how long readers keep those.
 """
 
-from __future__ import annotations
-
 import contextlib
 import shutil
 import time

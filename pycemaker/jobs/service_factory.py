@@ -4,8 +4,6 @@ It is apart from `collaborators`, which only a worker process loads: a server ne
 libraries.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from pycemaker.jobs.deliver_job import MailTransport

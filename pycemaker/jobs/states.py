@@ -12,8 +12,6 @@ A recipient is queued, then sending, then sent, written, refused, possibly_sent 
 again. One who is suppressed, expired or failed was never sent to.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 QUEUED = "queued"

@@ -1,7 +1,5 @@
 """Submission of a report: the keys by which requests that mean the same find one job, and the limits. Pure."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Slots for callers that wait for their reports: so many in all, and so many for one report."""
 
-from __future__ import annotations
-
 import threading
 from collections import Counter
 from collections.abc import Iterator

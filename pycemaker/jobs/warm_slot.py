@@ -1,7 +1,5 @@
 """The slot of one render worker: its report process, or the spare one that is warm for the next report."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Mapping
 

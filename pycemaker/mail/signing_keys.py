@@ -4,8 +4,6 @@ The newest key signs. Older keys still verify until they are deleted, so that a 
 Each purpose has a derived key (see `derived`): a signature for one purpose does not verify for another.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import secrets

@@ -4,8 +4,6 @@ yagmail connects and logs in. The commands after the login are sent one by one: 
 retries after a drop, and hides the server's answers.
 """
 
-from __future__ import annotations
-
 import base64
 import re
 import smtplib

@@ -4,8 +4,6 @@ A suppression is for one address and one report, the reports of one schedule, or
 through the link in a mail, or the operator; either can lift only their own.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime

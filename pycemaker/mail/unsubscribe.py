@@ -5,8 +5,6 @@ unsubscribing has to work from any of it, and a link can only stop or resume mai
 break all links, make a new key and delete the older ones (`python -m pycemaker suppressions new-key --forget`).
 """
 
-from __future__ import annotations
-
 import base64
 import binascii
 import hashlib

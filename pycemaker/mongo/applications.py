@@ -6,8 +6,6 @@ whoever writes samples of a new application writes them now. Every read notes th
 hours reads two months.
 """
 
-from __future__ import annotations
-
 import threading
 import time
 from contextlib import suppress

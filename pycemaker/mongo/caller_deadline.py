@@ -3,8 +3,6 @@
 It holds for the first exchange alone: once MongoDB has answered, the others have their own bounds.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager

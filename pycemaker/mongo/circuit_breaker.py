@@ -3,8 +3,6 @@
 Without it each caller waits for the full 2 s of an exchange, and those threads could answer other requests.
 """
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable

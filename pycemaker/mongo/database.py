@@ -1,7 +1,5 @@
 """Connection to MongoDB: the one that is set, or the embedded one. PyMongo's errors become this project's here."""
 
-from __future__ import annotations
-
 import re
 import ssl
 import threading

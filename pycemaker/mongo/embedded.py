@@ -4,8 +4,6 @@ It listens on a Unix socket and on no port (`mongod_address`). The first process
 share it, and the last one to leave stops it. `supervisor` stops it for processes that were killed.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import signal

@@ -1,7 +1,5 @@
 """Translation of PyMongo's errors into this project's: one cause, one error, without host, user or password. Pure."""
 
-from __future__ import annotations
-
 import re
 
 from pymongo.errors import NotPrimaryError, PyMongoError, ServerSelectionTimeoutError

@@ -4,8 +4,6 @@ While all samples are the default application's there is one index, on `time_ser
 another one that begins with `application` once a sample of another application has been seen (`note_applications`).
 """
 
-from __future__ import annotations
-
 import logging
 import threading
 import time

@@ -5,8 +5,6 @@ which the file `socket` names. That folder's name has the device and inode of th
 `DATA_DIR` does not lead to the database of the original.
 """
 
-from __future__ import annotations
-
 import os
 import secrets
 import shutil

@@ -5,8 +5,6 @@ version a folder's files have stands only within them, so it is written beside t
 never changed here: the mongods that could open the files still can.
 """
 
-from __future__ import annotations
-
 import importlib.util
 import re
 import shutil

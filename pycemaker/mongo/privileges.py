@@ -1,7 +1,5 @@
 """Privileges of MONGO_DB_URL's user in the database, by MongoDB's `connectionStatus`; nothing is tried."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any

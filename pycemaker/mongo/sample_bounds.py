@@ -1,7 +1,5 @@
 """Bounds of a read: one application's samples of a stretch of time, as a filter and as two ends in an index."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

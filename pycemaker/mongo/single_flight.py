@@ -1,7 +1,5 @@
 """Single flight: of the threads that need the same work at a time one does it, and all have its result or failure."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future

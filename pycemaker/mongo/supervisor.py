@@ -5,8 +5,6 @@ Run as a process of its own: `python -m pycemaker.mongo.supervisor FOLDER MONGOD
 killed cannot stop what it started.
 """
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

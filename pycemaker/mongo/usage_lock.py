@@ -4,8 +4,6 @@ The operating system drops a process's share when it ends, however it ends. Wher
 every call succeeds, and the process that started the thing counts as the last one.
 """
 
-from __future__ import annotations
-
 import os
 import time
 from pathlib import Path

@@ -4,8 +4,6 @@ A domain beyond ASCII (IDN) is kept in punycode, which every mail server takes. 
 server that offers SMTPUTF8, and is refused.
 """
 
-from __future__ import annotations
-
 import re
 
 from pycemaker.errors import InvalidAddress, LocalPartNotAscii

@@ -3,8 +3,6 @@
 It is checked as a request is read (`Settings.read_recipients`), and again before each mail leaves (`jobs.deliver_job`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from pycemaker.parsing.addresses import SEPARATORS, parse_address, parse_domain

@@ -1,7 +1,5 @@
 """Names of applications, as samples carry them in `application` and paths in `/apps/<application>/...`."""
 
-from __future__ import annotations
-
 import re
 
 from pycemaker.errors import UnknownApplication

@@ -1,7 +1,5 @@
 """Reads `.env`: variables for what the environment lacks. A file that cannot be read is an error, never ignored."""
 
-from __future__ import annotations
-
 from io import StringIO
 from pathlib import Path
 

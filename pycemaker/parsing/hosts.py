@@ -1,7 +1,5 @@
 """Host names in the DNS's own spelling: ASCII in small letters, other letters in punycode (IDNA 2008)."""
 
-from __future__ import annotations
-
 import re
 from ipaddress import ip_address
 

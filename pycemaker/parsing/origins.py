@@ -1,7 +1,5 @@
 """Origins as browsers name them: a scheme, a host and, where it is not the scheme's own, a port."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from ipaddress import IPv6Address

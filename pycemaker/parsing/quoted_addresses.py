@@ -1,7 +1,5 @@
 """Pattern of mail addresses amid text, as mail servers write them in their replies. Pure."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 

@@ -1,7 +1,5 @@
 """The paths of the routes that several rooms name, as Bottle writes them (`<name>`) or as OpenAPI does (`{name}`)."""
 
-from __future__ import annotations
-
 import re
 from functools import lru_cache
 

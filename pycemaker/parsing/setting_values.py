@@ -1,7 +1,5 @@
 """Values of settings out of their texts. Each parser raises ValueError or KeyError for a text that it does not take."""
 
-from __future__ import annotations
-
 import json
 import re
 import ssl

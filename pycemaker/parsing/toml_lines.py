@@ -1,7 +1,5 @@
 """Lines of a TOML file by key, which the standard library's parser does not keep. Pure."""
 
-from __future__ import annotations
-
 import re
 
 

@@ -3,8 +3,6 @@
 At most one finding a resource: it is full, it will be, or it is full for a good part of the time.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import timedelta
 

@@ -1,7 +1,5 @@
 """The capacity review's sentences and tables: pure HTML fragments, as in `tables`."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import datetime
 from html import escape

@@ -1,7 +1,5 @@
 """The sentence that says which samples of a report are made up. Pure."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from zoneinfo import ZoneInfo
 

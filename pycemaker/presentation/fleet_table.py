@@ -1,7 +1,5 @@
 """The fleet's table: a line an application, with its finding and links to its pages. A pure HTML fragment."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from html import escape
 

@@ -1,7 +1,5 @@
 """Readings and times as readers write them, for tables and figures of a notebook's own."""
 
-from __future__ import annotations
-
 import math
 from datetime import UTC, datetime
 

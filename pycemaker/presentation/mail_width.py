@@ -1,7 +1,5 @@
 """The mail's width, from which templates, figures, pictures and the lint take theirs. In CSS pixels."""
 
-from __future__ import annotations
-
 MAIL_WIDTH = 600
 """The whole mail: what every mail program shows without scrolling sideways."""
 

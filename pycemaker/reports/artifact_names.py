@@ -1,7 +1,5 @@
 """Names of a report's files: in its workspace, in GridFS, in the links from its page to its figures."""
 
-from __future__ import annotations
-
 import re
 
 EXECUTED_NOTEBOOK = "executed.ipynb"

@@ -1,7 +1,5 @@
 """Cell outputs for readers: printed text, a PNG or sanitized HTML; or a notice in place of what mails cannot show."""
 
-from __future__ import annotations
-
 import re
 from base64 import b64encode
 from collections.abc import Callable, Iterator

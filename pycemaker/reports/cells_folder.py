@@ -6,8 +6,6 @@ It has copies of the files beside the notebooks, made when a report begins, so t
 cells run in the notebooks' own folder.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import stat

@@ -4,8 +4,6 @@ plotly draws with kaleido (which starts a Chromium), altair's Vega-Lite and Vega
 Neither is a requirement of this project; without them a sentence replaces the chart.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from importlib.util import find_spec

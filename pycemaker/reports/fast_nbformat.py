@@ -4,8 +4,6 @@ nbformat imports jsonschema, which imports `rfc3987_syntax` where it is installe
 texts of the format `iri`. A notebook's schema has none. Import this module before papermill and nbconvert.
 """
 
-from __future__ import annotations
-
 import sys
 from typing import Any
 

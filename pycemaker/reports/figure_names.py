@@ -1,7 +1,5 @@
 """File names of a report's figures: safe and unique."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 

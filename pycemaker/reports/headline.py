@@ -4,8 +4,6 @@ It is metadata of an output, `{"pycemaker": {"headline": ..., "preheader": ...}}
 leave the kernel. It is untrusted: it is cut, brought to one line, and never used as HTML.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -4,8 +4,6 @@
 characters that are removed from every fragment before, so that no fragment can forge one.
 """
 
-from __future__ import annotations
-
 import html
 import re
 from collections.abc import Callable, Iterator

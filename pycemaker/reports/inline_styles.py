@@ -3,8 +3,6 @@
 Linked sheets are not fetched: a notebook's HTML may come from its data, and must not make this process send requests.
 """
 
-from __future__ import annotations
-
 import re
 
 import css_inline

@@ -1,7 +1,5 @@
 """Kernel client of papermill that masks secrets in outputs, limits printing, and keeps what widgets capture."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from typing import Any

@@ -5,8 +5,6 @@ program runs scripts or shows frames and forms safely; Outlook's Word engine kno
 Gmail shows no `data:` picture; several servers refuse messages above 20 to 25 MB.
 """
 
-from __future__ import annotations
-
 import html
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Local picture files of a notebook's texts, embedded in the executed notebook: rendering reads no folder."""
 
-from __future__ import annotations
-
 import json
 from base64 import b64encode
 from pathlib import Path

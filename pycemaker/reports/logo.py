@@ -1,7 +1,5 @@
 """The brand's logo in a report: an https address, or a file beside `brand.json` that travels with the report."""
 
-from __future__ import annotations
-
 import io
 import re
 from dataclasses import dataclass

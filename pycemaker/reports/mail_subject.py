@@ -1,7 +1,5 @@
 """The mail's subject: the first finding, the installation's name and the interval."""
 
-from __future__ import annotations
-
 from zoneinfo import ZoneInfo
 
 from pycemaker import i18n

@@ -1,7 +1,5 @@
 """Missing glyphs: signs that a figure shows as empty boxes, found in matplotlib's warnings."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The catalogue of reports: every `notebooks/*.ipynb` with a cell tagged `parameters`."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path

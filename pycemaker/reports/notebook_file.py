@@ -1,7 +1,5 @@
 """Notebook files: reads whatever Jupyter opens as nbformat 4, for listing, checks and runs alike."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

@@ -4,8 +4,6 @@ Each output that stays is printed text, a PNG or sanitized HTML; of a text cell 
 parameters and what the author hid do not stay.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 

@@ -1,7 +1,5 @@
 """Notices: sentences in place of content that readers are not shown, with a link to more of it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from html import escape
 

@@ -10,8 +10,6 @@ The type is `bool`, `int`, `float`, `str` or a `Literal` of one of these. Bounds
 `LOW..HIGH:`; either side may be missing.
 """
 
-from __future__ import annotations
-
 import json
 import math
 import re

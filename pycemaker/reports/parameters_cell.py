@@ -4,8 +4,6 @@ papermill runs any Python there. A parameter for callers is a line whose value i
 `str`. Every other line is run as it stands, and `fixed` states why it is no parameter.
 """
 
-from __future__ import annotations
-
 import ast
 import io
 import math

@@ -1,7 +1,5 @@
 """Cache of a notebook's pictures: mail and page show the same ones, and a chart takes its exporter seconds."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

@@ -3,8 +3,6 @@
 SVG is drawn by resvg, which runs no script and fetches nothing; references to other resources are removed before.
 """
 
-from __future__ import annotations
-
 import binascii
 import io
 import re

@@ -4,8 +4,6 @@ Each result is written to the `Workspace` as soon as it exists, so that a failur
 sent from here: a delivery worker sends the message, since it can record that before.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any

@@ -1,7 +1,5 @@
 """Plain text of a notebook as readers see it: printed output, and results without picture or markup."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterable

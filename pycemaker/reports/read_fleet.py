@@ -1,7 +1,5 @@
 """Reads a fleet notebook's rows: the applications that changed most or are worst."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 
 from pycemaker.cache.fleet_hours import read_rows, update_hours

@@ -1,7 +1,5 @@
 """Reads a notebook's period: every metric's samples of an interval and the previous one, and their history."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor

@@ -1,7 +1,5 @@
 """Renders an executed notebook: the mail and the page for a browser by nbconvert with our templates, and plain text."""
 
-from __future__ import annotations
-
 import json
 import re
 import textwrap

@@ -1,7 +1,5 @@
 """Values of the report pipeline, from the request to the delivery, and the interfaces of its stages."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from email.message import EmailMessage

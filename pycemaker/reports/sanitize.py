@@ -4,8 +4,6 @@ nh3 parses as browsers do (html5ever) and drops what is not listed; tinycss2 rea
 rows it takes 0.14 s where bleach took 1.5 s.
 """
 
-from __future__ import annotations
-
 import re
 from functools import cache
 

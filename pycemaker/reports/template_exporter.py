@@ -4,8 +4,6 @@ A report's process has the secrets in memory, and cells run as its user. In the 
 globals and no module, and what its `conf.json` names as preprocessors is not imported.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from typing import Any
 

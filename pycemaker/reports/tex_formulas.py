@@ -1,7 +1,5 @@
 """Formulas as pictures, set by matplotlib, which knows the TeX that most notebooks use."""
 
-from __future__ import annotations
-
 import io
 import re
 

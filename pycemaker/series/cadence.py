@@ -4,8 +4,6 @@ Medians of some distances at a time say what is usual there, so that lost sample
 nothing. Where those medians jump and stay, the cadence changed.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 

@@ -1,7 +1,5 @@
 """Lines of CSV (RFC 4180) out of columns of numbers. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -12,8 +12,6 @@ samples come. The extremes of wider bins are among those, so early samples keep 
 depends on the samples alone, and not on the pieces in which they came.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import cached_property
 

@@ -1,7 +1,5 @@
 """Fleet of a notebook: the applications that changed most or are worst over an interval. Pure containers."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 

@@ -3,8 +3,6 @@
 Thinned points are far apart everywhere, so an answer that was thinned names the gaps by itself.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

@@ -1,7 +1,5 @@
 """Memoized results of frozen objects: each is worked out once, and stays in the object that it is of."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import wraps
 from typing import TypeVar

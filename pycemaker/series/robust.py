@@ -6,8 +6,6 @@ a daily rhythm out: R. M. Hirsch, J. R. Slack, R. A. Smith, "Techniques of trend
 data", Water Resources Research 18 (1982). Tau: M. G. Kendall, Biometrika 30 (1938).
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray

@@ -4,8 +4,6 @@ A step of `every_ms` begins at a multiple of it since 1970 and has the samples w
 intervals do. A step without a reading has no row.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 

@@ -1,7 +1,5 @@
 """Checks side by side, each in its own thread and bounded in time: for `python -m pycemaker doctor` and `/ready`."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -4,8 +4,6 @@ Secrets are masked in the message and the traceback before either is written, in
 them: plain, escaped, quoted for a URL, in base64.
 """
 
-from __future__ import annotations
-
 import base64
 import html
 import json

@@ -1,7 +1,5 @@
 """Request ids: one for each request, in its log lines, its record and its mail."""
 
-from __future__ import annotations
-
 import os
 import random
 import re

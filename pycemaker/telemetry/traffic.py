@@ -4,8 +4,6 @@ A thread that answers only appends to a deque, which needs no lock: eight thread
 request for it. A reader of the counts, and a thread that finds FOLD_AT answers pending, adds them up.
 """
 
-from __future__ import annotations
-
 import threading
 from collections import deque
 from dataclasses import dataclass

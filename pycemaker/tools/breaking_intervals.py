@@ -1,7 +1,5 @@
 """The intervals that break notebooks, as documents. They lie years apart in one database made for them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta

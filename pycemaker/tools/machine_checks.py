@@ -1,7 +1,5 @@
 """Checks of this machine: settings, disk, zones, fonts, kernel, Chromium, brand, notebooks."""
 
-from __future__ import annotations
-
 import os
 import secrets
 import shutil

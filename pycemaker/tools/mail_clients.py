@@ -4,8 +4,6 @@ Sources are caniemail.com's data (the repository hteumeuleu/caniemail, as it sto
 what clients do to a mail this is the part that has hurt a report, not all of it: no replacement for a real inbox.
 """
 
-from __future__ import annotations
-
 import colorsys
 import re
 from collections.abc import Callable

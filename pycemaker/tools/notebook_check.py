@@ -1,7 +1,5 @@
 """Runs one notebook on one hard interval, as a preview does."""
 
-from __future__ import annotations
-
 import threading
 import time
 from dataclasses import dataclass

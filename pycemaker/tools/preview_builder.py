@@ -1,7 +1,5 @@
 """Runs a notebook and makes the preview of its mail, step by step, so that only what changed is done again."""
 
-from __future__ import annotations
-
 import json
 import tempfile
 import time

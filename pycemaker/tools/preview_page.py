@@ -1,7 +1,5 @@
 """The preview: one page, opened from the disk, that shows a mail in every client of the table beside what is wrong."""
 
-from __future__ import annotations
-
 import re
 from base64 import b64encode
 from email.message import EmailMessage

@@ -1,7 +1,5 @@
 """Files that a preview depends on, watched by the times at which they were saved."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Checks over the network: MongoDB, its indexes, samples, reports and clock; the mail server; the bucket."""
 
-from __future__ import annotations
-
 import secrets
 import statistics
 import threading

@@ -1,7 +1,5 @@
 """Dangerous and misspelt settings, and versions of MongoDB past their end: warnings of the start and of `doctor`."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from dataclasses import fields

@@ -1,7 +1,5 @@
 """The WSGI application: every route, and the middleware around them."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from bottle import Bottle

@@ -1,7 +1,5 @@
 """JSON answers, and the answer to every error: our own (`pycemaker.errors`), Bottle's, unforeseen faults."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable
 from http import HTTPStatus

@@ -1,7 +1,5 @@
 """ETags: strong tags of answers' bytes, and their comparison with `If-None-Match` (RFC 9110)."""
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Iterable
 

@@ -4,8 +4,6 @@ An answer too long to hold is not known before it is sent, and gets a random ETa
 is known: few documents are left of however many.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections import deque
 from collections.abc import Callable, Iterator

@@ -6,8 +6,6 @@ counts become the client's metric families, which its encoder writes, with its m
 app has a registry of its own.
 """
 
-from __future__ import annotations
-
 import platform
 from collections.abc import Callable, Iterable
 from importlib.metadata import version

@@ -1,7 +1,5 @@
 """The checks of `/ready`: whether this server can do its work now, within 2.5 s."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import time

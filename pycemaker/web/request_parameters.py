@@ -1,7 +1,5 @@
 """Parameters of a request, out of its query and body, and its Idempotency-Key."""
 
-from __future__ import annotations
-
 import io
 import json
 import re

@@ -1,7 +1,5 @@
 """The parts that the routes work with."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field

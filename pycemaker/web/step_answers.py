@@ -1,7 +1,5 @@
 """Step answers (`?every=`): count, mean, minimum, maximum and p95 of each step of an interval or tail."""
 
-from __future__ import annotations
-
 from contextlib import nullcontext
 from datetime import datetime
 

@@ -3,8 +3,6 @@
 Names in a request are compared with a pattern before a lookup: no dot, slash or blank gets through.
 """
 
-from __future__ import annotations
-
 import html
 import json
 import re

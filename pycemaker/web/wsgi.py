@@ -1,7 +1,5 @@
 """Types of WSGI, the count of answers, and the form of a path that may be logged."""
 
-from __future__ import annotations
-
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator

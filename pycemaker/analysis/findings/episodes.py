@@ -10,8 +10,6 @@ A stretch that is critical at one hour of each day alone is a finding each day, 
 abrupt, and beyond what the other hours of the days reached.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -9,8 +9,6 @@ The floor is doubled in the first week, since what its other days hold is not kn
 All amounts are `scaled`; where falls are looked for, they are negative.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from pycemaker.analysis.findings.time_blocks import DAY_HOURS, WEEK_DAYS

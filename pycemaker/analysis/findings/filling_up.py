@@ -12,8 +12,6 @@ days, a rise may be younger than what it goes by:
 A metric that rises where the days before already were, as memory does between restarts, does not fill up.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

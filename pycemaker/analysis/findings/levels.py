@@ -8,8 +8,6 @@ its hours alone, may be the first weekend or working day that is seen: they need
 day a level must have moved at once.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

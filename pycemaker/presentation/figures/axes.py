@@ -1,7 +1,5 @@
 """The ticks of a figure and their labels: times in the readers' zone, readings in their unit."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta

@@ -5,8 +5,6 @@ with a palette (a third of the bytes). Nothing but `use_fonts` and `picture`, wh
 matplotlib's global state; its inline backend draws twice.
 """
 
-from __future__ import annotations
-
 import io
 import logging
 import sys

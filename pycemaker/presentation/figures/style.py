@@ -1,7 +1,5 @@
 """The look of the report's figures as a matplotlib style: `notebooks/templates/figures.json`, and the brand."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Kinds of attachments, and the values that the report pipeline has of them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 from pycemaker.errors import InvalidParameter

@@ -5,8 +5,6 @@ tokens included: else the answer would show which of many guesses was right. Beh
 set, or one caller shuts out all others.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import Any
 

@@ -4,8 +4,6 @@ Proxies, browsers and logs keep URLs, and `Referer` passes them to other sites. 
 where it is right, and its holder learns that it has to be changed.
 """
 
-from __future__ import annotations
-
 import base64
 import binascii
 import hmac

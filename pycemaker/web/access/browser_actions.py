@@ -4,8 +4,6 @@ A route declares itself: `@app.post(rule, acts=ActionPolicy())`. Without a decla
 OPTIONS counts as declared.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass

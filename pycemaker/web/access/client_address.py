@@ -9,8 +9,6 @@ Most proxies set one of the two headers and leave the other one as it came. Wher
 callers, neither is believed.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network

@@ -5,8 +5,6 @@ can leave out of a POST or of a request whose answer it reads, or `Referer`, whi
 them, `Mozilla/` and `Accept-Language` tell a browser from a program.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from ipaddress import ip_address

@@ -5,8 +5,6 @@ counts at once, by the database's clock (`$$NOW`), so that two servers never bot
 are not counted. A TTL index removes a document when its window is over.
 """
 
-from __future__ import annotations
-
 import hashlib
 import logging
 import math

@@ -1,7 +1,5 @@
 """Redacts e-mail addresses in report records for unauthenticated callers. Pure."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial

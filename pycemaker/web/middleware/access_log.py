@@ -3,8 +3,6 @@
 Polls are not logged: there are thousands a second, and `/metrics` counts them.
 """
 
-from __future__ import annotations
-
 import logging
 import time
 from collections.abc import Iterable

@@ -9,8 +9,6 @@ Granian has no setting for this. It calls the application by a function that get
 beside the request, so that another thread may answer it later; `with_bulkheads` goes around that function.
 """
 
-from __future__ import annotations
-
 import logging
 import threading
 import time

@@ -4,8 +4,6 @@ Reading is open to every origin that CORS_ORIGINS matches. `/reports`, which nam
 that are named there: neither `*` nor a pattern counts.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from typing import Any

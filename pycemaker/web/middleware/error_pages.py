@@ -1,7 +1,5 @@
 """Pages in place of JSON for the errors that a person meets in a browser: 401, 403 and 404."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable
 from typing import Any

@@ -6,8 +6,6 @@ most that many are left, at worst the largest. The kernel is asked only where th
 answer is a 503, and slow clients are disconnected (`write_timeout`), so that none of them blocks others for long.
 """
 
-from __future__ import annotations
-
 import heapq
 import threading
 import time

@@ -3,8 +3,6 @@
 It stands in front of everything that reads the path, rules about who may read what included.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Set
 from urllib.parse import unquote

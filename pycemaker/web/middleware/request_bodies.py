@@ -8,8 +8,6 @@ there are slots can be lost. A request must not be answered before its reading h
 with the interpreter's lock in its hand, and the whole server with it.
 """
 
-from __future__ import annotations
-
 import io
 import threading
 import time

@@ -8,8 +8,6 @@ LIVE_HEADERS.
 A key is made of the parsed query and `Accept`, so that other headers and parameters cannot fill the memory.
 """
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace

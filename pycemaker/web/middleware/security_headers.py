@@ -6,8 +6,6 @@ followed, whereas a 204 would be kept and shown in its place. 503, which some
 servers answer here, would look like a fault of this one.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any

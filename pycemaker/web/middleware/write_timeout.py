@@ -13,8 +13,6 @@ connection of a request that waits for its body is recognised by the kernel's co
 sent something since the request began, or just before it, and nothing was sent to the client since.
 """
 
-from __future__ import annotations
-
 import contextlib
 import errno
 import os

@@ -1,7 +1,5 @@
 """Components of the OpenAPI document: schemas, headers, parameters."""
 
-from __future__ import annotations
-
 from urllib.parse import quote
 
 from pycemaker.errors import every_error

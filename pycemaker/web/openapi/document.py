@@ -1,7 +1,5 @@
 """The OpenAPI document: the app's own routes, each with its description."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace

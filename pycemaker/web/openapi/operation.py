@@ -1,7 +1,5 @@
 """Operation and response descriptions. Paths and methods are the routes' own: an operation names its rule."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any

@@ -1,7 +1,5 @@
 """OpenAPI operations that only read: metrics, the home page, probes."""
 
-from __future__ import annotations
-
 from pycemaker.errors import InvalidDate, InvalidParameter, InvalidRange, TooManyStreams, UnknownMetric
 from pycemaker.parsing.route_paths import APPS_PATH
 from pycemaker.series.downsample import FEWEST, MOST

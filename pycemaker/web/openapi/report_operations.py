@@ -1,7 +1,5 @@
 """OpenAPI operations of reports: making, showing, unsubscribing. Parameters come from the notebooks' schemas."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 

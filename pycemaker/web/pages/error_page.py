@@ -1,7 +1,5 @@
 """The page of an error in a browser: what happened, and where to go from there. Portuguese, as the API's sentences."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

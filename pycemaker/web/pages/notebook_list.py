@@ -1,7 +1,5 @@
 """The page at `/notebooks`: each report that can be requested, with a form that asks for it. No script."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from pycemaker.errors import NotebookUnusable

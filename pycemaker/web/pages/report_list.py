@@ -1,7 +1,5 @@
 """The list of reports: a summary of each record, and the page at `/reports` for browsers."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any

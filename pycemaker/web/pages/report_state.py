@@ -1,7 +1,5 @@
 """The page of a report that has no page of its own: it is being made, or failed. Portuguese, without a script."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any

@@ -1,7 +1,5 @@
 """The page for a person who followed a link to a report from elsewhere: what would be sent to whom, and a button."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote

@@ -1,7 +1,5 @@
 """The line of a metric's hour on the page at `/`, as the path of an SVG."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

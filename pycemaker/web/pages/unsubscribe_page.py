@@ -3,8 +3,6 @@
 Mail scanners and previews follow every link in a mail, so opening the page changes nothing: only the form does.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Sequence
 
 from pycemaker.i18n.language import _

@@ -1,7 +1,5 @@
 """The route `/apps`: every application with its newest samples and its health."""
 
-from __future__ import annotations
-
 from bottle import Bottle, response
 
 from pycemaker.cache.newest_by_application import Newest, read_newest

@@ -1,7 +1,5 @@
 """The route `/jobs`: the June 2022 dashboard's door to one schedule, in the shapes that its settings window needs."""
 
-from __future__ import annotations
-
 import math
 from contextlib import suppress
 from datetime import datetime, timedelta

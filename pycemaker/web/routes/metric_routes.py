@@ -1,7 +1,5 @@
 """The metric routes: intervals and tails as JSON and other formats, whole or streamed."""
 
-from __future__ import annotations
-
 import itertools
 import logging
 import threading

@@ -1,7 +1,5 @@
 """The routes `/notebooks`, which lists the reports there are, and `/notebooks/<notebook>`, which its forms post to."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

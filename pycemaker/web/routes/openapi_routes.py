@@ -1,7 +1,5 @@
 """The route `/openapi.json`."""
 
-from __future__ import annotations
-
 from bottle import Bottle, request, response
 
 from pycemaker.web import response_bodies

@@ -1,7 +1,5 @@
 """The routes `/health` (the process lives), `/ready` (it can work) and `/metrics` (its counts)."""
 
-from __future__ import annotations
-
 from bottle import Bottle, request, response
 
 from pycemaker.errors import NotReady

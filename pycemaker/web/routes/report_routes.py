@@ -1,7 +1,5 @@
 """The report route: from a request to a job, and from the job's result to the answer."""
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Mapping
 from contextlib import nullcontext

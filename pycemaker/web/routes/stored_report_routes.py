@@ -1,7 +1,5 @@
 """The routes `/reports` and below: the list, and each report's page, figures, record, message and notebook."""
 
-from __future__ import annotations
-
 import logging
 import re
 from collections.abc import Callable

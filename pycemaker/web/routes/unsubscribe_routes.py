@@ -1,7 +1,5 @@
 """The route `/unsubscribe/<token>`: GET shows, POST acts, idempotently. The token suffices (RFC 8058)."""
 
-from __future__ import annotations
-
 from bottle import Bottle, request, response
 
 from pycemaker.errors import InvalidRequest, NotebookUnusable, UnknownLink, UnknownNotebook

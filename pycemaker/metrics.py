@@ -78,11 +78,7 @@ _BY_NAME = {name: metric for metric in METRICS for name in (metric.id, *metric.s
 
 
 def find_metric(name: str) -> Metric:
-    """The metric of that id or published spelling.
-
-    Raises:
-        UnknownMetric: there is none.
-    """
+    """The metric of that id or published spelling. Raises UnknownMetric: there is none."""
     try:
         return _BY_NAME[name]
     except KeyError:

@@ -203,10 +203,8 @@ class Settings:
 
     def read_recipients(self, text: str) -> tuple[str, ...]:
         """The recipients that a text names, by commas or semicolons.
-
-        Raises:
-            InvalidAddress: one is no address, or there are too many.
-            RecipientNotAllowed: the allow-list does not name one.
+        Raises InvalidAddress: one is no address, or there are too many; RecipientNotAllowed: the allow-list does not
+        name one.
         """
         recipients = parse_recipients(text, single_label=self.has_own_relay)
         for address in recipients:

@@ -120,9 +120,7 @@ def _plain(hours: float) -> float:
 
 def parse_calendar_hours(text: str, *, limit: int) -> float:
     """The hours of an interval that may be a calendar period: with a fraction, and an hour of a clock change too long.
-
-    Raises:
-        InvalidRange: not a number of hours, or above `limit` and that hour.
+    Raises InvalidRange: not a number of hours, or above `limit` and that hour.
     """
     hours = _plain(float(text)) if _WITH_FRACTION.fullmatch(text) else 0
     if not 0 < hours <= limit + 1:
@@ -132,9 +130,7 @@ def parse_calendar_hours(text: str, *, limit: int) -> float:
 
 def parse_hours(text: str, *, limit: int) -> int:
     """Whole hours out of ASCII digits, leading zeros allowed.
-
-    Raises:
-        InvalidRange: not digits alone, zero, or above `limit`.
+    Raises InvalidRange: not digits alone, zero, or above `limit`.
     """
     hours = int(text) if _HOURS.fullmatch(text) else 0
     if not 1 <= hours <= limit:
@@ -144,20 +140,14 @@ def parse_hours(text: str, *, limit: int) -> int:
 
 def parse_window(date_now: str, time_range: str, *, zone: ZoneInfo, now_utc: datetime, limit: int) -> Window:
     """The window that two path segments mean.
-
-    Raises:
-        InvalidDate: see `parse_instant`; also where the previous interval would start before 1970.
-        InvalidRange: see `parse_hours`.
+    Raises InvalidDate: see `parse_instant`; also where the previous interval would start before 1970; InvalidRange: see
+    `parse_hours`.
     """
     return checked_window(date_now, parse_hours(time_range, limit=limit), zone=zone, now_utc=now_utc)
 
 
 def checked_window(date_now: str, hours: float, *, zone: ZoneInfo, now_utc: datetime) -> Window:
-    """The window of so many hours that ends at a date.
-
-    Raises:
-        InvalidDate: see `parse_window`.
-    """
+    """The window of so many hours that ends at a date. Raises InvalidDate: see `parse_window`."""
     window = Window(parse_instant(date_now, zone=zone, now_utc=now_utc), hours)
     if window.previous_start_utc < _EARLIEST:
         raise InvalidDate(text=date_now[:40])

@@ -213,9 +213,7 @@ class StreamDetector:
 
 def has_change_streams(database: Database) -> bool:
     """True where the deployment has change streams: a replica set or a sharded cluster.
-
-    Raises:
-        DatabaseUnreachable: MongoDB is away.
+    Raises DatabaseUnreachable: MongoDB is away.
     """
     with one_exchange():
         hello = database.handle.command("hello")

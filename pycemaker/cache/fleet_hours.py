@@ -33,9 +33,7 @@ _READ_SECONDS, _MAKE_SECONDS = 10.0, 120.0
 
 def update_hours(database: Database, end_utc: datetime, hours: int) -> None:
     """Make the documents of the whole hours before an instant, those that are there for good left as they are.
-
-    Raises:
-        DatabaseUnreachable: MongoDB is away, took too long, or this user may not write.
+    Raises DatabaseUnreachable: MongoDB is away, took too long, or this user may not write.
     """
     stop = end_utc.replace(minute=0, second=0, microsecond=0)
     marks = {hour: {"hour": hour, "metric": "", "application": ""} for hour in _hours_before(stop, hours)}

@@ -94,9 +94,7 @@ class MetricCache:
 
     def refresh(self) -> Snapshot:
         """The latest snapshot, checked against the database where the last check is not recent enough.
-
-        Raises:
-            DatabaseUnreachable: MongoDB is away.
+        Raises DatabaseUnreachable: MongoDB is away.
         """
         began = time.monotonic()
         if self._reader.application:

@@ -42,9 +42,7 @@ class Probe:
 
 def read_new_samples(reader: Reader, metric: Metric, known: OpenHours) -> Probe | None:
     """Read past the edge of the open hours; None where more came than a probe reads.
-
-    Raises:
-        DatabaseUnreachable: MongoDB is away.
+    Raises DatabaseUnreachable: MongoDB is away.
     """
     raws = list(islice(reader.read_batches(metric, known.edge_ms + 1, None), PROBED_BATCHES + 1))
     if len(raws) > PROBED_BATCHES:
@@ -58,9 +56,7 @@ def read_new_samples(reader: Reader, metric: Metric, known: OpenHours) -> Probe 
 
 def read_newest_ms(reader: Reader, metric: Metric) -> int | None:
     """The time of the newest sample, but for a few that are dated ahead of the present.
-
-    Raises:
-        DatabaseUnreachable: MongoDB is away.
+    Raises DatabaseUnreachable: MongoDB is away.
     """
     newest_ms, ahead_ms = reader.newest_ms(metric), _ahead_ms()
     if newest_ms is None or newest_ms < ahead_ms:

@@ -31,9 +31,7 @@ class ChangeDetector(Protocol):
 
     def before_probe(self) -> None:
         """Note the state of the collection; called before its end is probed.
-
-        Raises:
-            DatabaseUnreachable: MongoDB is away.
+        Raises DatabaseUnreachable: MongoDB is away.
         """
 
     def has_changed(self, appended: int) -> bool:
@@ -90,9 +88,7 @@ class FallbackDetector:
 
 def read_kind(database: Database, collection: str) -> str | None:
     """MongoDB's word for what has that name: `collection`, `view` or `timeseries`; None for nothing, or no right.
-
-    Raises:
-        DatabaseUnreachable: MongoDB is away.
+    Raises DatabaseUnreachable: MongoDB is away.
     """
     with one_exchange():
         try:

@@ -70,10 +70,7 @@ class Store:
 
     def for_application(self, application: str) -> Store:
         """The reads of another application's samples, out of the same memory.
-
-        Raises:
-            UnknownApplication: no sample names it.
-            IndexesNotReady, DatabaseUnreachable: see `Indexes.ensure`.
+        Raises UnknownApplication: no sample names it; IndexesNotReady, DatabaseUnreachable: see `Indexes.ensure`.
         """
         if application == self.application:
             return self  # every poll of the default application comes this way
@@ -98,17 +95,13 @@ class Store:
 
     def prepare(self, metric: Metric) -> None:
         """Make the index that bounds the metric's reads, where it is missing.
-
-        Raises:
-            IndexesNotReady, DatabaseUnreachable: see `Indexes.ensure`.
+        Raises IndexesNotReady, DatabaseUnreachable: see `Indexes.ensure`.
         """
         self._reader.prepare(metric)
 
     def prepare_all(self, wait_seconds: float) -> bool:
         """As `prepare`, for all metrics at a time; whether all have their index.
-
-        Raises:
-            IndexesNotReady, DatabaseUnreachable: as `prepare`, after `wait_seconds` in all.
+        Raises IndexesNotReady, DatabaseUnreachable: as `prepare`, after `wait_seconds` in all.
         """
         return self._reader.prepare_all([metric.collection for metric in METRICS], wait_seconds)
 
@@ -132,28 +125,18 @@ class Store:
         return read_privileges(self._database)
 
     def ping(self) -> None:
-        """Ask MongoDB whether it is there.
-
-        Raises:
-            DatabaseUnreachable: it is away or did not answer in time.
-        """
+        """Ask MongoDB whether it is there. Raises DatabaseUnreachable: it is away or did not answer in time."""
         with one_exchange():
             self._database.handle.command("ping")
 
     def read(self, metric: Metric, interval: Interval) -> Iterator[Batch]:
         """The interval's documents, oldest first, in batches; none where there is no document.
-
-        Raises:
-            DatabaseUnreachable: while reading, MongoDB was away or did not answer in time.
+        Raises DatabaseUnreachable: while reading, MongoDB was away or did not answer in time.
         """
         return self.start_read(metric, interval).batches
 
     def start_read(self, metric: Metric, interval: Interval) -> SampleRead:
-        """Begin to read the interval's documents.
-
-        Raises:
-            DatabaseUnreachable: as `read`.
-        """
+        """Begin to read the interval's documents. Raises DatabaseUnreachable: as `read`."""
         from_ms, until_ms = _bounds(interval)
         metric_cache = self._metric_caches.get(self._reader, metric)
         snapshot = metric_cache.refresh() if metric_cache and not metric_cache.is_dense else None
@@ -172,9 +155,7 @@ class Store:
 
     def newest_sample(self, metric: Metric) -> Columns:
         """The metric's newest sample, but for a few that are dated ahead of the present; empty where there is none.
-
-        Raises:
-            DatabaseUnreachable: as `read`.
+        Raises DatabaseUnreachable: as `read`.
         """
         newest_ms = self.start_read(metric, since(_END_OF_TIME)).newest_ms()
         if newest_ms is None:
@@ -184,11 +165,7 @@ class Store:
         return columns.part(max(0, len(columns) - 1), len(columns))
 
     def read_columns(self, metric: Metric, interval: Interval) -> Columns:
-        """The interval's samples without their documents, oldest first.
-
-        Raises:
-            DatabaseUnreachable: as `read`.
-        """
+        """The interval's samples without their documents, oldest first. Raises DatabaseUnreachable: as `read`."""
         return join_columns(self.columns_by_page(metric, interval))
 
     def columns_by_page(self, metric: Metric, interval: Interval) -> Iterator[Columns]:
@@ -197,11 +174,7 @@ class Store:
         return (encode_columns(raw, metric) for raw in raws)
 
     def read_stored(self, metric: Metric, interval: Interval) -> StoredSamples:
-        """The same, and when each was stored.
-
-        Raises:
-            DatabaseUnreachable: as `read`.
-        """
+        """The same, and when each was stored. Raises DatabaseUnreachable: as `read`."""
         parts = list[StoredSamples]()
         for raw in self._reader.read_fields_ahead(metric, *_bounds(interval), ("criticity", *metric.fields)):
             documents = split(raw) if isinstance(raw, bytes) else raw
@@ -210,35 +183,25 @@ class Store:
         return join_stored(parts)
 
     def read_window(self, metric: Metric, window: Window) -> WindowSamples:
-        """The samples of both intervals of a window, in one read.
-
-        Raises:
-            DatabaseUnreachable: as `read`.
-        """
+        """The samples of both intervals of a window, in one read. Raises DatabaseUnreachable: as `read`."""
         return in_window(self.read_stored(metric, Interval(window.previous_start_utc, window.end_utc)), window)
 
     def newest(self, metric: Metric) -> datetime | None:
         """The time of the metric's newest sample, aware UTC; None where there is no sample.
-
-        Raises:
-            DatabaseUnreachable: as `read`.
+        Raises DatabaseUnreachable: as `read`.
         """
         newest_ms = self._reader.newest_ms(metric)
         return None if newest_ms is None else from_epoch_ms(newest_ms)
 
     def newest_ms(self, metric: Metric, until_ms: int) -> int | None:
         """The time of the newest sample before an instant, milliseconds since 1970 in UTC; None where there is none.
-
-        Raises:
-            DatabaseUnreachable: as `read`.
+        Raises DatabaseUnreachable: as `read`.
         """
         return self._reader.newest_ms(metric, until_ms)
 
     def count(self, metric: Metric, interval: Interval) -> int:
         """The number of documents of an interval that has an end, by the index, whatever their times are.
-
-        Raises:
-            DatabaseUnreachable: as `read`.
+        Raises DatabaseUnreachable: as `read`.
         """
         from_ms, until_ms = _bounds(interval)
         assert until_ms is not None  # noqa: S101 - an open end has no count
@@ -254,9 +217,7 @@ class Store:
 
     def sample_history_end(self) -> datetime | None:
         """The end of the application's demo data, aware UTC; None where it has none.
-
-        Raises:
-            DatabaseUnreachable: as `read`.
+        Raises DatabaseUnreachable: as `read`.
         """
         with one_exchange():
             history = self._database[SAMPLE_COLLECTION].find_one({"_id": history_id(self.application)})

@@ -37,11 +37,7 @@ class StepReader:
         return every_seconds * 1000 % HOUR_MS == 0 and seconds > SAMPLES_SECONDS
 
     def of_samples(self, metric: Metric, interval: Interval, reading: SampleRead, every_seconds: int) -> Steps:
-        """The steps of a read that has begun.
-
-        Raises:
-            DatabaseUnreachable: MongoDB is away.
-        """
+        """The steps of a read that has begun. Raises DatabaseUnreachable: MongoDB is away."""
         parts: Iterable[Columns] = (batch.columns for batch in reading.batches)
         if not reading.fits_cache:  # a document's columns are read in half the time of its text
             parts = self._store.columns_by_page(metric, interval)
@@ -49,9 +45,7 @@ class StepReader:
 
     def of_hours(self, metric: Metric, interval: Interval, every_seconds: int, now_utc: datetime) -> Steps:
         """The steps of stored hours, and of the samples before, after and between them.
-
-        Raises:
-            DatabaseUnreachable: MongoDB is away.
+        Raises DatabaseUnreachable: MongoDB is away.
         """
         hours = whole_hours(Interval(interval.start_utc, interval.end_utc or now_utc))
         known = self._summaries.read(metric, interval_of(hours), BUDGET)

@@ -55,9 +55,7 @@ class HourSamples:
 
     def read(self, metric: Metric, interval: Interval) -> StoredSamples:
         """The samples of an interval that has an end, oldest first.
-
-        Raises:
-            DatabaseUnreachable: MongoDB is away, or did not answer in time.
+        Raises DatabaseUnreachable: MongoDB is away, or did not answer in time.
         """
         assert interval.end_utc is not None  # noqa: S101 - an open end has no last day
         hours = whole_hours(Interval(interval.start_utc, interval.end_utc - timedelta(hours=RECENT_HOURS)))

@@ -80,9 +80,7 @@ class CounterDetector:
 
 def read_write_counts(database: Database, collection: str) -> WriteCounts | None:
     """The collection's counters; None where this deployment or user has none.
-
-    Raises:
-        DatabaseUnreachable: MongoDB is away.
+    Raises DatabaseUnreachable: MongoDB is away.
     """
     with one_exchange():
         try:

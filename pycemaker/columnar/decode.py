@@ -66,10 +66,7 @@ def is_dated(document: bytes) -> bool:
 
 def decode(document: bytes, metric: Metric) -> Decoded:
     """The document with its time, reading and criticity; a summed metric's sum is in it as `value`.
-
-    Raises:
-        bson.errors.InvalidBSON: it is malformed.
-        UndatedError: its `time_series` is not a date.
+    Raises bson.errors.InvalidBSON: it is malformed; UndatedError: its `time_series` is not a date.
     """
     fields = bson.decode(document, DECODE_OPTIONS)
     total = _total([number_of(fields.get(name)) for name in metric.fields])

@@ -24,9 +24,7 @@ class Element:
 
 def elements_of(raw: bytes, start: int = 0) -> dict[str, Element]:
     """The elements of the document that starts there, by name.
-
-    Raises:
-        ValueError, IndexError, struct.error: it is malformed.
+    Raises ValueError, IndexError, struct.error: it is malformed.
     """
     elements = {}
     offset, last = start + 4, start + _read_length(raw, start)[0] - 1

@@ -65,19 +65,13 @@ def byte_masks(lengths: Indices, width: int) -> Items:
 
 def split(raw: bytes) -> Documents:
     """The documents in `raw`, one after another.
-
-    Raises:
-        InvalidBSON: the length prefixes do not lead from one document to the next, up to the end.
+    Raises InvalidBSON: the length prefixes do not lead from one document to the next, up to the end.
     """
     return _split(raw, is_array=False)
 
 
 def split_array(raw: bytes, start: int, end: int) -> Documents:
-    """The documents that are the elements of the array in raw[start:end].
-
-    Raises:
-        InvalidBSON: as `split`.
-    """
+    """The documents that are the elements of the array in raw[start:end]. Raises InvalidBSON: as `split`."""
     return _split(raw[start + 4 + _header_lengths(1)[0] : end - 1], is_array=True)
 
 

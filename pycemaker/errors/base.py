@@ -66,9 +66,5 @@ def every_error() -> dict[str, type[PycemakerError]]:
 
 
 def from_facts(described: Mapping[str, Any]) -> PycemakerError:
-    """The error that `to_facts` described.
-
-    Raises:
-        KeyError: `described` names no class of this tree.
-    """
+    """The error that `to_facts` described. Raises KeyError: `described` names no class of this tree."""
     return every_error()[described["kind"]](**described["facts"])

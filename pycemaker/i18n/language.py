@@ -52,9 +52,7 @@ class Language:
 @cache
 def find_language(tag: str) -> Language:
     """One of `LANGUAGES`. Reads its catalogue (some 20 ms) the first time.
-
-    Raises:
-        KeyError: there is none of that tag.
+    Raises KeyError: there is none of that tag.
     """
     from babel import Locale
 

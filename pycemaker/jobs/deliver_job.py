@@ -94,10 +94,8 @@ class DeliveryWorker:
 
     def deliver(self, job: JobDocument) -> None:
         """Send the report to every recipient that is due; end the job, or release it for the next attempt.
-
-        Raises:
-            LeaseLost: another server has claimed it.
-            DatabaseUnreachable: MongoDB is away; a server claims the job when the lease has expired.
+        Raises LeaseLost: another server has claimed it; DatabaseUnreachable: MongoDB is away; a server claims the job
+        when the lease has expired.
         """
         report_id = str(job["_id"])
         try:

@@ -195,9 +195,7 @@ class JobStore(JobInserter):
 
     def begin_sending(self, report_id: str, recipient_index: int) -> None:
         """Record that a message is about to be ended. It must be called before the mail server gets the last line.
-
-        Raises:
-            LeaseLost: the job is not ours, or the recipient is not unsent any more. Nothing may be sent then.
+        Raises LeaseLost: the job is not ours, or the recipient is not unsent any more. Nothing may be sent then.
         """
         begun = recipient_state(states.SENDING) | {"attempts": {"$add": ["$$one.attempts", 1]}, "begun_by": self._owner}
         query = {"_id": report_id, f"recipients.{recipient_index}.state": {"$in": list(states.UNSENT)}}
@@ -207,9 +205,7 @@ class JobStore(JobInserter):
         self, report_id: str, recipient_index: int, state: str, *, again_in_seconds: float | None = None, **fields: Any
     ) -> None:
         """Record a recipient's result, and when the next attempt is due; the job is ours.
-
-        Raises:
-            LeaseLost: it is not ours.
+        Raises LeaseLost: it is not ours.
         """
         self._write({"_id": report_id}, [_result(recipient_index, state, fields, again_in_seconds)])
         self.counts.count_mail(state)

@@ -127,9 +127,7 @@ class ReportService:
 
     def enqueue_scheduled(self, requests: Sequence[ReportRequest]) -> None:
         """Enqueue the reports of schedules, beyond the queue's limit; those whose ids are known stay as they are.
-
-        Raises:
-            DatabaseUnreachable: some may be enqueued; the same call may be made again.
+        Raises DatabaseUnreachable: some may be enqueued; the same call may be made again.
         """
         if requests:
             documents = [new_document(request, self.transport.domain) for request in requests]
@@ -138,10 +136,8 @@ class ReportService:
 
     def wait(self, report_id: str, seconds: float) -> JobDocument:
         """The job once it has ended or is deferred; as it stands where that takes longer than `seconds`.
-
-        Raises:
-            UnknownReport: there is none.
-            DatabaseUnreachable: MongoDB has been away for some seconds; the report goes on without this caller.
+        Raises UnknownReport: there is none; DatabaseUnreachable: MongoDB has been away for some seconds; the report
+        goes on without this caller.
         """
         until = time.monotonic() + seconds
         seen_at = time.monotonic()

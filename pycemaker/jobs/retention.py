@@ -38,9 +38,7 @@ class Retention:
 
     def run(self) -> int:
         """Remove the reports that ended `retention_days` ago or earlier; the number removed.
-
-        Raises:
-            DatabaseUnreachable: MongoDB is away.
+        Raises DatabaseUnreachable: MongoDB is away.
         """
         removed = 0
         for report_id in self.job_store.ended_before(self.retention_days):

@@ -33,11 +33,7 @@ class Outbox:
     folder: Path
 
     def __call__(self, content: bytes, email_to: str, on_leaving: Callable[[], None]) -> Delivery:  # noqa: ARG002 - the shape of Send
-        """Write the message.
-
-        Raises:
-            MailRefused: the file cannot be written.
-        """
+        """Write the message. Raises MailRefused: the file cannot be written."""
         headers = BytesHeaderParser(policy=POLICY).parsebytes(content)
         sent_at = headers["Date"].datetime.astimezone(UTC)
         path = self.folder / f"{sent_at:%Y%m%dT%H%M%SZ}-{_fingerprint(str(headers['Message-ID']))}.eml"

@@ -72,9 +72,7 @@ class SmtpSender:
 
     def try_login(self) -> str:
         """Connect, log in where there is a password, and quit; nothing is sent. The TLS version, or `no TLS`.
-
-        Raises:
-            MailRefused: the server cannot be reached, or refuses these settings.
+        Raises MailRefused: the server cannot be reached, or refuses these settings.
         """
         deadline = DeliveryDeadline(self.total_seconds)
         try:

@@ -171,9 +171,7 @@ class SmtpConnection(smtplib.SMTP):
 
     def login(self, user: str, password: str, *, initial_response_ok: bool = True) -> tuple[int, bytes]:
         """Log in, as a step of the deadline.
-
-        Raises:
-            SMTPNotSupportedError: the server offers no login, or none that can be done here.
+        Raises SMTPNotSupportedError: the server offers no login, or none that can be done here.
         """
         self._deadline.step = "logging in"
         self.ehlo_or_helo_if_needed()

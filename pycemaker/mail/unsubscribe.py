@@ -38,10 +38,8 @@ def make_token(subscription: Subscription, key: SigningKey) -> str:
 
 def read_token(token: str, keys: SigningKeys) -> Subscription:
     """The subscription of a token.
-
-    Raises:
-        UnknownLink: it is malformed, not signed by us, or its key was deleted; callers do not learn which.
-        DatabaseUnreachable: the key cannot be looked up.
+    Raises UnknownLink: it is malformed, not signed by us, or its key was deleted; callers do not learn which;
+    DatabaseUnreachable: the key cannot be looked up.
     """
     mac, payload = _split_token(token)
     key = keys.find(int.from_bytes(payload[:_NUMBER_BYTES], "big"))
@@ -65,9 +63,7 @@ class UnsubscribeHeaders:
 
     def for_recipient(self, address: str, notebook: str) -> dict[str, str]:
         """`List-Unsubscribe`, and over https `List-Unsubscribe-Post`: RFC 8058 allows one click over https only.
-
-        Raises:
-            DatabaseUnreachable: the key cannot be read.
+        Raises DatabaseUnreachable: the key cannot be read.
         """
         if self._public_url is None:
             return {}

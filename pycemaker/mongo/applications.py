@@ -49,10 +49,8 @@ class Applications:
 
     def check(self, application: str) -> str:
         """The application, which exists; the default one always does.
-
-        Raises:
-            UnknownApplication: no sample names it, or none can.
-            IndexesNotReady, DatabaseUnreachable: as `Indexes.ensure`.
+        Raises UnknownApplication: no sample names it, or none can; IndexesNotReady, DatabaseUnreachable: as
+        `Indexes.ensure`.
         """
         if parse_application(application) == DEFAULT_APPLICATION:
             return application
@@ -68,9 +66,7 @@ class Applications:
 
     def are_several(self) -> bool:
         """True where samples name an application; then each collection has the index for it.
-
-        Raises:
-            IndexesNotReady, DatabaseUnreachable: as `Indexes.ensure`.
+        Raises IndexesNotReady, DatabaseUnreachable: as `Indexes.ensure`.
         """
         if not self.indexes.has_applications:
             self.indexes.ensure_all(_COLLECTIONS, WAIT_SECONDS)

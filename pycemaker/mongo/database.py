@@ -69,9 +69,7 @@ class Database:
 
     def __getitem__(self, collection: str) -> Collection[Document]:
         """A collection of it.
-
-        Raises:
-            DatabaseUnreachable: the URL's host cannot be resolved, the URL is wrong, or this is closed.
+        Raises DatabaseUnreachable: the URL's host cannot be resolved, the URL is wrong, or this is closed.
         """
         return self._open()[collection]
 
@@ -146,9 +144,7 @@ class Database:
 
     def _connect(self, **options: Any) -> pymongo.MongoClient[Document]:
         """A client. With a `mongodb+srv` URL this asks the network for names.
-
-        Raises:
-            DatabaseUnreachable: see `__getitem__`. A client made while another thread closes this is closed too.
+        Raises DatabaseUnreachable: see `__getitem__`. A client made while another thread closes this is closed too.
         """
         with translated():
             client: pymongo.MongoClient[Document] = pymongo.MongoClient(
@@ -174,10 +170,8 @@ def _disconnect(client: pymongo.MongoClient[Document]) -> None:
 
 def open_database(url: str | None, data_dir: Path, echo: Callable[[str], None] = lambda _text: None) -> Database:
     """The database at `url`; without one, the embedded one under `data_dir`, started where it is not running.
-
-    Raises:
-        DatabaseNotStarted: the embedded one does not start. One that is set but away raises nothing here.
-        InvalidSettings: the URL can never lead anywhere.
+    Raises DatabaseNotStarted: the embedded one does not start. One that is set but away raises nothing here;
+    InvalidSettings: the URL can never lead anywhere.
     """
     if url:
         _check(url)

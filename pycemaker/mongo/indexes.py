@@ -65,9 +65,7 @@ class Indexes:
 
     def has_application_index(self, collection: str) -> bool:
         """True where the collection has the index that begins with the application; begins to make it where not.
-
-        Raises:
-            DatabaseUnreachable: as `ensure`.
+        Raises DatabaseUnreachable: as `ensure`.
         """
         with suppress(IndexesNotReady):
             return self.ensure_all([collection], 0.0, APPLICATION_KEY)
@@ -75,9 +73,7 @@ class Indexes:
 
     def ensure_all(self, collections: Sequence[str], wait_seconds: float, key: Key = KEY) -> bool:
         """As `ensure`, for several collections: all are begun before the first is waited for, `wait_seconds` in all.
-
-        Raises:
-            IndexesNotReady, DatabaseUnreachable: as `ensure`, for the first of them that is not there.
+        Raises IndexesNotReady, DatabaseUnreachable: as `ensure`, for the first of them that is not there.
         """
         until = time.monotonic() + wait_seconds
         with self._lock:

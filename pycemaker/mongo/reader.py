@@ -110,9 +110,7 @@ class Reader:
 
     def prepare(self, metric: Metric) -> None:
         """Make the index that bounds the metric's reads, where it is missing.
-
-        Raises:
-            IndexesNotReady, DatabaseUnreachable: see `Indexes.ensure`.
+        Raises IndexesNotReady, DatabaseUnreachable: see `Indexes.ensure`.
         """
         self._indexes.ensure(metric.collection, self.bounds(metric).key)
 

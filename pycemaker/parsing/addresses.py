@@ -53,9 +53,7 @@ def parse_domain(text: str) -> str | None:
 
 def parse_recipients(text: str, *, single_label: bool = False) -> tuple[str, ...]:
     """The addresses separated by commas or semicolons, in their order, each once whatever its case.
-
-    Raises:
-        InvalidAddress: one of them is none, there is none at all, or there are more than MOST_RECIPIENTS.
+    Raises InvalidAddress: one of them is none, there is none at all, or there are more than MOST_RECIPIENTS.
     """
     known: dict[str, str] = {}
     for part in SEPARATORS.split(text):

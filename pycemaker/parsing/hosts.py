@@ -11,11 +11,7 @@ _NAME = re.compile(rf"(?=.{{1,253}}$){_LABEL}(?:\.{_LABEL})*", re.ASCII)
 
 
 def parse_host(text: str) -> str:
-    """The host name in the DNS's own spelling.
-
-    Raises:
-        ValueError: no host has this name.
-    """
+    """The host name in the DNS's own spelling. Raises ValueError: no host has this name."""
     plain = text.lower() if text.isascii() else idna.encode(text, uts46=True).decode()
     if not is_host(plain):
         raise ValueError(text)

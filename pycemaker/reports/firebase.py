@@ -64,9 +64,7 @@ class FirebaseFigures:
 
     def __call__(self, report_id: str, figures: tuple[Figure, ...]) -> dict[str, str]:
         """A lasting URL for each figure, by name.
-
-        Raises:
-            StorageRefused: not every figure was stored, or not in time.
+        Raises StorageRefused: not every figure was stored, or not in time.
         """
         stop = threading.Event()
         until = time.monotonic() + self.total_seconds
@@ -84,11 +82,7 @@ class FirebaseFigures:
         return {figure.name: stored[figure.name] for figure in figures}
 
     def try_out(self) -> None:
-        """Write a small object, read it and delete it.
-
-        Raises:
-            StorageRefused: one of these failed, or took too long.
-        """
+        """Write a small object, read it and delete it. Raises StorageRefused: one of these failed, or took too long."""
         until = time.monotonic() + self.total_seconds
         try:
             bucket, credential = self._open()
@@ -229,10 +223,8 @@ def _faults() -> tuple[type[Exception], ...]:
 
 def _side_by_side(calls: Sequence[Callable[[], _Result]], until: float) -> list[_Result]:
     """The results of calls that run in daemon threads, so that a hanging one does not delay the process's exit.
-
-    Raises:
-        TimeoutError: not all had ended at `until`, in time.monotonic().
-        Exception: the first that a call raised; the others go on unattended.
+    Raises TimeoutError: not all had ended at `until`, in time.monotonic(); Exception: the first that a call raised; the
+    others go on unattended.
     """
     futures = [_start(call) for call in calls]
     done, waiting = wait(futures, max(0.0, until - time.monotonic()), FIRST_EXCEPTION)

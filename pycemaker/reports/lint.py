@@ -93,11 +93,7 @@ Cells = Sequence[tuple[int, str]]
 
 
 def check(message: EmailMessage, full_html: str, forbidden: ForbiddenTexts, cells: Cells = ()) -> None:
-    """Return where the message may be sent.
-
-    Raises:
-        ReportUnfit: with every flaw.
-    """
+    """Return where the message may be sent. Raises ReportUnfit: with every flaw."""
     if problems := flaws(message, full_html, forbidden, cells):
         raise ReportUnfit(findings=[f"{flaw.rule}: {flaw.message}" for flaw in problems])
 

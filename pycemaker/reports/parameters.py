@@ -81,11 +81,7 @@ class Parameter:
         return " ".join([_WORDS[self.kind], *ends])
 
     def check(self, given: Any) -> None:
-        """Return where its schema allows the value.
-
-        Raises:
-            InvalidParameter: it does not.
-        """
+        """Return where its schema allows the value. Raises InvalidParameter: it does not."""
         if not (_is_of_kind(given, self.kind) and self._is_within(given)):
             raise self._refused(given)
 
@@ -102,9 +98,7 @@ class Parameter:
 
     def from_text(self, text: str) -> Scalar:
         """The value of a text in a query or on a command line: `true`, `3`, `0.85`, or the text itself. Checked.
-
-        Raises:
-            InvalidParameter: the text is no value of this type, or not an allowed one.
+        Raises InvalidParameter: the text is no value of this type, or not an allowed one.
         """
         given: Any = text
         if self.kind is bool:
@@ -158,9 +152,7 @@ def own_parameters(parameters: Sequence[Parameter]) -> list[Parameter]:
 
 def from_texts(parameters: Sequence[Parameter], given: Mapping[str, str]) -> dict[str, Scalar]:
     """Own parameters from a query or a command line, converted and checked.
-
-    Raises:
-        InvalidParameter: a parameter is unknown or wrong; names it.
+    Raises InvalidParameter: a parameter is unknown or wrong; names it.
     """
     known = {parameter.name: parameter for parameter in own_parameters(parameters)}
     return {name: known_parameter(name, known).from_text(text) for name, text in given.items()}
@@ -168,9 +160,7 @@ def from_texts(parameters: Sequence[Parameter], given: Mapping[str, str]) -> dic
 
 def from_values(parameters: Sequence[Parameter], given: Mapping[str, Any]) -> dict[str, Scalar]:
     """Own parameters from a JSON object, checked.
-
-    Raises:
-        InvalidParameter: a parameter is unknown or wrong; names it.
+    Raises InvalidParameter: a parameter is unknown or wrong; names it.
     """
     known = {parameter.name: parameter for parameter in own_parameters(parameters)}
     for name, value in given.items():

@@ -45,9 +45,7 @@ class _Fixed(Exception):
 
 def read_parameters_cell(source: str) -> ParametersCell:
     """The parameters that the cell declares; of a name that is assigned twice the last line counts.
-
-    Raises:
-        NotebookUnusable: it is no Python, IPython's magics and commands allowed, so that no kernel could run it.
+    Raises NotebookUnusable: it is no Python, IPython's magics and commands allowed, so that no kernel could run it.
     """
     statements, comments = _parsed(source)
     parameters: dict[str, Parameter] = {}

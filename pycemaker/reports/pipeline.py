@@ -20,9 +20,7 @@ STAGES = ("notebook", "render", "storage", "attachments", "compose", "mail")
 @contextmanager
 def stage(name: str) -> Iterator[None]:
     """Turn a library's exception into an error that names the stage.
-
-    Raises:
-        RunnerFailed: in place of an exception that is no PycemakerError.
+    Raises RunnerFailed: in place of an exception that is no PycemakerError.
     """
     try:
         yield

@@ -86,11 +86,7 @@ def every_case(zone: ZoneInfo, spacing_seconds: int = LONG_SPACING_SECONDS) -> l
 def fill(
     database: Database, cases: list[HardInterval], on_progress: Callable[[int, int], None] = lambda _done, _total: None
 ) -> int:
-    """Write the cases' samples; how many documents that were.
-
-    Raises:
-        DatabaseUnreachable: MongoDB went away.
-    """
+    """Write the cases' samples; how many documents that were. Raises DatabaseUnreachable: MongoDB went away."""
     total, written = sum(len(case.times) for case in cases) * len(METRICS), 0
     with translated():
         for case in (case for case in cases if case.times):

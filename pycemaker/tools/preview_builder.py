@@ -70,19 +70,12 @@ class PreviewBuilder:
         folder.mkdir(parents=True, exist_ok=True)
 
     def run(self, on_cell: OnCell = lambda _done, _total: None) -> None:
-        """Run the notebook in a kernel of its own.
-
-        Raises:
-            NotebookFailed, DatabaseUnreachable: as `run_notebook`.
-        """
+        """Run the notebook in a kernel of its own. Raises NotebookFailed, DatabaseUnreachable: as `run_notebook`."""
         self._parts.run_notebook(self._request.notebook, self._request.papermill_parameters, self._executed, on_cell)
 
     def render(self) -> Preview:
         """Render the output of the last run, lint it, and write the preview.
-
-        Raises:
-            NothingToSend: the notebook left nothing.
-            RunnerFailed: a library failed; names the stage.
+        Raises NothingToSend: the notebook left nothing; RunnerFailed: a library failed; names the stage.
         """
         began = time.monotonic()
         with stage("render"):

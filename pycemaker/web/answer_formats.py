@@ -117,9 +117,7 @@ def parse_shape(query: Mapping[str, str], accept: str, default_max_points: int =
 
 def check_steps(every_seconds: int, seconds: float) -> None:
     """Check that an answer about so many seconds has at most MOST steps.
-
-    Raises:
-        InvalidParameter: it has more; names the shortest step that would do.
+    Raises InvalidParameter: it has more; names the shortest step that would do.
     """
     if seconds / every_seconds > MOST:
         raise _wrong_every(math.ceil(seconds / MOST))

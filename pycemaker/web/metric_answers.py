@@ -70,10 +70,7 @@ class _Prefetch:
 
 def tail(reading: SampleRead, shape: Shape, slot: Slot) -> MetricAnswer:
     """Everything since an instant; a long read is downsampled in a slot for long answers.
-
-    Raises:
-        TooManyStreams: every slot is taken.
-        DatabaseUnreachable: MongoDB is away.
+    Raises TooManyStreams: every slot is taken; DatabaseUnreachable: MongoDB is away.
     """
     headers = {}
     gathered = prefetch(reading)

@@ -18,9 +18,7 @@ _KEY = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
 
 def query(request: Any) -> dict[str, str]:
     """The query's parameters. One that is given twice is refused, since either may be meant.
-
-    Raises:
-        InvalidRequest, InvalidParameter.
+    Raises InvalidRequest, InvalidParameter.
     """
     try:
         given = request.query.decode()
@@ -107,9 +105,7 @@ def _form(content: bytes, content_type: str) -> dict[str, str]:
 
 def idempotency_key(request: Any) -> str | None:
     """The key of a POST, which makes repeated requests one; None without a key.
-
-    Raises:
-        InvalidParameter: it is no printable ASCII of 1 to 255 characters.
+    Raises InvalidParameter: it is no printable ASCII of 1 to 255 characters.
     """
     text = request.environ.get("HTTP_IDEMPOTENCY_KEY")
     if text is None or request.method != "POST":

@@ -47,9 +47,7 @@ def check_id(report_id: str) -> str:
 
 def page(files: ArtifactStore, report_id: str, base_path: str = "") -> bytes:
     """The page of a report, its figures linked below `<base_path>/reports`.
-
-    Raises:
-        UnknownReport: there is no such report, or it has no page: it was not made, or did not pass the check.
+    Raises UnknownReport: there is no such report, or it has no page: it was not made, or did not pass the check.
     """
     content = files.get(check_id(report_id), PAGE)
     folder = f"{html.escape(base_path)}/reports/{report_id}/".encode()
@@ -69,11 +67,7 @@ def failed_source(files: ArtifactStore, record: Mapping[str, Any]) -> str:
 
 
 def figure(files: ArtifactStore, report_id: str, name: str) -> bytes:
-    """One of its figures, a PNG.
-
-    Raises:
-        UnknownReport: as `page`, and where it has no such figure.
-    """
+    """One of its figures, a PNG. Raises UnknownReport: as `page`, and where it has no such figure."""
     if not _FIGURE.fullmatch(name):
         raise UnknownReport
     return files.get(check_id(report_id), FIGURES + name)

@@ -53,9 +53,7 @@ class AttachmentFailed(Exception):
 
 def parse_kinds(text: str) -> tuple[str, ...]:
     """The kinds that a request names, separated by commas, each once; empty for a blank text.
-
-    Raises:
-        InvalidParameter: an unknown kind; names it.
+    Raises InvalidParameter: an unknown kind; names it.
     """
     named = [name.strip().lower() for name in text.split(",")] if text.strip() else []
     for name in named:

@@ -65,9 +65,7 @@ class AccessControl:
 
     def sees_all(self, environ: Mapping[str, Any]) -> bool:
         """True where the caller may see recipients and messages: `check_token` lets it pass, and `may_see_addresses`.
-
-        Raises:
-            DatabaseUnreachable: the count of wrong tokens is unknown.
+        Raises DatabaseUnreachable: the count of wrong tokens is unknown.
         """
         try:
             self.check_token(environ, asks_browser=True)

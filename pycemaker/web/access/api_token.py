@@ -41,11 +41,7 @@ def is_correct(given_token: bytes, token: str) -> bool:
 
 
 def refuse_in_url(environ: Mapping[str, Any], token: str | None) -> None:
-    """Let a request pass whose query has no token in it, neither by name nor by value.
-
-    Raises:
-        TokenInUrl: it has.
-    """
+    """Let a request pass whose query has no token in it, neither by name nor by value. Raises TokenInUrl: it has."""
     for name, text in parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True, encoding="latin-1"):
         is_named = name.lower().replace("-", "_") in _NAMES
         if is_named or (token is not None and hmac.compare_digest(text.encode("latin-1"), token.encode())):

@@ -55,11 +55,7 @@ class Admission:
         self._ids: list[str] = []
 
     def release(self) -> None:
-        """Undo the counts. Twice is once.
-
-        Raises:
-            DatabaseUnreachable: they stay.
-        """
+        """Undo the counts. Twice is once. Raises DatabaseUnreachable: they stay."""
         if self._ids:
             with one_exchange():
                 self._database[COLLECTION].update_many(
@@ -69,9 +65,7 @@ class Admission:
 
     def take(self, limit: RateLimit, key: str, count: int = 1) -> LimitExceeded | None:
         """Count `count` of `key` under `limit`; nothing where that would exceed it.
-
-        Raises:
-            DatabaseUnreachable: it is unknown whether it was counted.
+        Raises DatabaseUnreachable: it is unknown whether it was counted.
         """
         document_id = _id(limit, key)
         with one_exchange():
@@ -111,9 +105,7 @@ class RateLimits:
 
     def look(self, limit: RateLimit, key: str) -> LimitExceeded | None:
         """True where one more of `key` would be refused now; counts nothing.
-
-        Raises:
-            DatabaseUnreachable: MongoDB is away.
+        Raises DatabaseUnreachable: MongoDB is away.
         """
         with one_exchange():
             document = next(self._database[COLLECTION].aggregate(

@@ -74,20 +74,14 @@ class InFlight:
         return not self._admits(self._most_bytes // 4)
 
     def add(self, size_bytes: int) -> None:
-        """Count an answer that is about to be sent.
-
-        Raises:
-            TooManyStreams: there is no room for it.
-        """
+        """Count an answer that is about to be sent. Raises TooManyStreams: there is no room for it."""
         if size_bytes > SMALL_BYTES:
             self._wait_until(lambda: self._admits(size_bytes, counts=True), self._send_waiters)
 
     @contextmanager
     def build_slot(self) -> Iterator[None]:
         """Hold a slot for building an answer that is sent whole, as long as the block lasts.
-
-        Raises:
-            TooManyStreams: no slot is free, or there is no room for what would be built.
+        Raises TooManyStreams: no slot is free, or there is no room for what would be built.
         """
         self._wait_until(lambda: not self.is_full, self._build_waiters)
         if not self._build_slots.acquire(timeout=BUILD_SLOT_SECONDS):

@@ -49,11 +49,7 @@ class BodySlots:
         self._late: list[tuple[Peer | None, float]] = []
 
     def take(self, client: str) -> None:
-        """Take a slot for this client.
-
-        Raises:
-            TooManyBodies: all are taken, or BODIES_PER_CLIENT by this client.
-        """
+        """Take a slot for this client. Raises TooManyBodies: all are taken, or BODIES_PER_CLIENT by this client."""
         with self._lock:
             if self._held.total() >= BODIES or self._held[client] >= BODIES_PER_CLIENT:
                 raise TooManyBodies(retry_after_seconds=1)
@@ -109,11 +105,8 @@ class Body:
 
     def read(self, size: int = -1) -> bytes:
         """The next `size` bytes, or the rest. The first call waits for the whole body.
-
-        Raises:
-            BodyTooLarge: it has more than LONGEST_BYTES, or says so.
-            BodyTooSlow: it is not complete in time; raised when its reading has ended.
-            TooManyBodies: too many others are being read.
+        Raises BodyTooLarge: it has more than LONGEST_BYTES, or says so; BodyTooSlow: it is not complete in time; raised
+        when its reading has ended; TooManyBodies: too many others are being read.
         """
         if self._whole is None:
             self._whole = io.BytesIO(self._read_all())

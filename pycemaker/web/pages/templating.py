@@ -33,9 +33,7 @@ def _environment() -> Environment:
 
 def render(template: str, **values: Any) -> str:
     """The page out of one of the templates, in the brand's name and colours.
-
-    Raises:
-        jinja2.UndefinedError: the template names a value that is not there.
+    Raises jinja2.UndefinedError: the template names a value that is not there.
     """
     return _environment().get_template(template).render(brand=brand.load(), **values)
 

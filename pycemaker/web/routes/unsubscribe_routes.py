@@ -49,11 +49,7 @@ def add_unsubscribe(app: Bottle, services: Services) -> None:
 
 
 def _change(suppressions: Suppressions, subscription: Subscription, action: str | None) -> None:
-    """Do what a button of the form says.
-
-    Raises:
-        InvalidRequest: no button of ours.
-    """
+    """Do what a button of the form says. Raises InvalidRequest: no button of ours."""
     address, notebook = subscription.address, subscription.notebook
     if action == unsubscribe_page.LEAVE:
         suppressions.add(address, notebook, by=RECIPIENT)

@@ -27,6 +27,7 @@ from pycemaker.web.routes.notebook_routes import add_notebooks
 from pycemaker.web.routes.openapi_routes import add_openapi
 from pycemaker.web.routes.probe_routes import add_probes
 from pycemaker.web.routes.report_routes import add_report
+from pycemaker.web.routes.schedule_form_routes import add_schedule_forms
 from pycemaker.web.routes.schedule_routes import add_schedules
 from pycemaker.web.routes.stored_report_routes import add_stored_reports
 from pycemaker.web.routes.unsubscribe_routes import add_unsubscribe
@@ -62,6 +63,7 @@ def create_routes(services: Services, cross_site: CrossSite) -> Bottle:
     add_stored_reports(app, services)
     add_notebooks(app, services)
     add_unsubscribe(app, services)
+    add_schedule_forms(app, services)
     add_schedules(app, services)
     add_jobs(app, services)
     add_health(app, services)

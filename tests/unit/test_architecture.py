@@ -62,6 +62,8 @@ ALONE = {
         "pycemaker.web.routes.report_routes",
         "pycemaker.web.error_handlers",
         "pycemaker.web.routes.schedule_routes",
+        "pycemaker.web.routes.schedule_form_routes",
+        "pycemaker.web.schedule_answers",
         "pycemaker.web.routes.job_routes",
         "pycemaker.web.routes.unsubscribe_routes",
         "pycemaker.web.routes.probe_routes",

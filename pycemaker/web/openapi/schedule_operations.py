@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pycemaker import errors
 from pycemaker.parsing.route_paths import SCHEDULES_PATH
 from pycemaker.reports.attachments.kinds import KINDS
@@ -59,6 +61,10 @@ def _body(schema: Json, *, required: bool = True) -> Json:
     return {"required": required, "content": {"application/json": {"schema": schema}}}
 
 
+_HTML: Json = {"text/html": TEXT}
+_FORM: Json = {"required": True, "content": {"application/x-www-form-urlencoded": {"schema": {"type": "object"}}}}
+_SEE_OTHER = ResponseSpec(303, "It is done.", {}, {"Location": ref("Location", "headers")})
+_LIMITS = (errors.TooManyReports, errors.TooManyRequests, errors.AskedTooOften)
 _MESSAGE = {"application/json": ref("Told")}
 _JOB = json_object(
     {"start_date": TEXT, "interval": TEXT, "email_to": TEXT},
@@ -78,7 +84,7 @@ def _operation(
 OPERATIONS = (
     _operation(
         *(SCHEDULES_PATH, "schedules", "The schedules there are\nBy name. A page for who names text/html in Accept."),
-        ResponseSpec(200, "The list.", {"application/json": json_object({"schedules": array_of(SCHEDULE)})}),
+        ResponseSpec(200, "The list.", {"application/json": json_object({"schedules": array_of(SCHEDULE)}), **_HTML}),
     ),
     _operation(
         *(SCHEDULES_PATH, "createSchedule", "Make a schedule"),
@@ -92,7 +98,28 @@ OPERATIONS = (
         method="POST",
         body=_body(json_object({}, {**_FIELDS, "after": TEXT})),
     ),
-    _operation(_ONE, "schedule", "A schedule", ResponseSpec(200, "The schedule.", _JSON), *_UNKNOWN),
+    _operation(
+        *(_ONE, "schedule", "A schedule\nA page for who names text/html in Accept."),
+        *(ResponseSpec(200, "The schedule.", {**_JSON, **_HTML}), *_UNKNOWN),
+    ),
+    _operation(
+        SCHEDULES_PATH + "/new", "newSchedule", "The form of a new schedule", ResponseSpec(200, "A page.", _HTML)
+    ),
+    *(
+        replace(
+            _operation(
+                *(rule, name, "What a form's button does\nSees another page, or the form again."),
+                *(ResponseSpec(200, "The form, to be saved.", _HTML), *kinds),
+                method="POST",
+                body=_FORM,
+            ),
+            answers=(ResponseSpec(200, "The form, to be saved.", _HTML), _SEE_OTHER),
+        )
+        for rule, name, kinds in (
+            (SCHEDULES_PATH + "/new", "postNewSchedule", ()),
+            (_ONE, "postSchedule", (*_UNKNOWN, *_LIMITS)),
+        )
+    ),
     _operation(
         *(_ONE, "changeSchedule", "Change some fields of a schedule\nNull sets a default. Failures count from now on."),
         *(ResponseSpec(200, "The schedule.", _JSON), *_UNKNOWN),
@@ -112,7 +139,7 @@ OPERATIONS = (
             {"application/json": json_object({"msg": TEXT, "report_id": TEXT, "url": TEXT})},
             {"Location": ref("Location", "headers")},
         ),
-        *(*_UNKNOWN, errors.TooManyReports, errors.TooManyRequests, errors.AskedTooOften),
+        *(*_UNKNOWN, *_LIMITS),
         method="POST",
         body=_body(json_object({}, {"at": TEXT, "to": TEXT}), required=False),
     ),

@@ -23,6 +23,7 @@ from pycemaker.window import Interval, Window, from_epoch_ms, to_iso_text, to_wa
 
 LINKS = (
     ("/notebooks", "Pedir um relatório", "os notebooks que há, cada um com um formulário"),
+    ("/schedules", "Agendamentos", "relatórios que vêm sozinhos: quando, para quem, como foram"),
     (REPORTS_PATH, "Relatórios", "os que já foram pedidos, e como cada um vai"),
     ("/schedules", "Agendamentos", "relatórios que saem sozinhos"),
     ("/apps", "Aplicações", "as que têm amostras, e a mais nova de cada métrica"),

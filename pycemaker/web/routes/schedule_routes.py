@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
-from itertools import islice
 from typing import Any
 
 from bottle import Bottle, request, response
 
 from pycemaker import errors
 from pycemaker.parsing.route_paths import REPORTS_PATH, SCHEDULES_PATH
-from pycemaker.schedules.schedule_fields import FIELDS, FieldReader, changed_fields, recurrence_of
-from pycemaker.schedules.schedule_store import Document, report_id_of
-from pycemaker.schedules.scheduler import request_of
-from pycemaker.telemetry.request_ids import REQUEST_ID
-from pycemaker.web.access.redaction import redact_known
+from pycemaker.schedules.schedule_fields import FieldReader, changed_fields
 from pycemaker.web.error_handlers import json_response
+from pycemaker.web.pages import schedule_pages
+from pycemaker.web.pages.home import prefers_html
 from pycemaker.web.request_parameters import parameters
-from pycemaker.web.routes.report_routes import submit
+from pycemaker.web.routes.schedule_form_routes import html_response, schedule_page
+from pycemaker.web.schedule_answers import next_instants, run_now, view
 from pycemaker.web.services import Services
-from pycemaker.window import parse_instant, to_iso_text
-
-NEXT = 5
-"""The instants that an answer names."""
+from pycemaker.window import parse_instant
 
 _ACCEPTED = "Relatório aceito: acompanhe-o em {url}."
 
@@ -37,8 +29,7 @@ def add_schedules(app: Bottle, services: Services) -> None:
     @app.get(SCHEDULES_PATH)  # type: ignore[untyped-decorator]
     def schedules() -> bytes:
         services.access_control.check_token(request.environ, asks_browser=True)
-        now = store.now()
-        return _json({"schedules": [view(services, each, now) for each in store.every()]})
+        return _list(services)
 
     @app.post(SCHEDULES_PATH)  # type: ignore[untyped-decorator]
     def create() -> bytes:
@@ -60,6 +51,8 @@ def add_schedules(app: Bottle, services: Services) -> None:
     @app.get(SCHEDULES_PATH + "/<schedule_id>")  # type: ignore[untyped-decorator]
     def show(schedule_id: str) -> bytes:
         services.access_control.check_token(request.environ, asks_browser=True)
+        if prefers_html(request.environ.get("HTTP_ACCEPT", "")):
+            return schedule_page(services, schedule_id)
         return _json(view(services, store.get(schedule_id), store.now()))
 
     @app.route(SCHEDULES_PATH + "/<schedule_id>", method="PATCH")  # type: ignore[untyped-decorator]
@@ -89,56 +82,13 @@ def add_schedules(app: Bottle, services: Services) -> None:
         return _json({"msg": _ACCEPTED.format(url=url), "report_id": report_id, "url": url})
 
 
-def run_now(services: Services, schedule: Document, at: datetime | None, to: object = None) -> str:
-    """Enter the report of an instant, as the schedule itself would, or a trial of it to other addresses; its id.
-
-    Args:
-        services: as the routes'.
-        schedule: its document.
-        at: the instant; None for this minute, so that two clicks are one report.
-        to: addresses of a trial, which is no occurrence of the schedule; None or blank for its own recipients.
-
-    Raises:
-        InvalidParameter: the instant is to come.
-        TooManyRequests, AskedTooOften: as for any report that somebody asks for.
-    """
-    now = services.scheduler.store.now()
-    at = at or now.replace(second=0, microsecond=0)
-    if at > now:
-        raise errors.InvalidParameter(field="at", reason="in the future", takes="um instante que já passou")
-    if to:
-        recipients = FieldReader(services.settings).read_recipients("to", to)
-        trial = request_of(schedule, at, REQUEST_ID.get())
-        return submit(
-            services, replace(trial, report_id=secrets.token_urlsafe(16), recipients=recipients, schedule=None)
-        )
-    admission = services.access_control.admit(request.environ, schedule["recipients"])
-    is_new = services.scheduler.enter(schedule, at, REQUEST_ID.get())
-    if not is_new:
-        admission.release()
-    return report_id_of(schedule, at)
-
-
-def view(services: Services, schedule: Document, now: datetime) -> dict[str, Any]:
-    """A schedule as this caller may see it."""
-    last = schedule["last"] and schedule["last"] | {"at": to_iso_text(schedule["last"]["at"])}
-    shown: dict[str, Any] = {"id": schedule["_id"]}
-    shown |= {name: _plain(schedule[name]) for name in FIELDS}
-    shown |= {"next": [] if schedule["paused"] else next_instants(schedule, now), "last": last}
-    shown |= {"failures": schedule["failures"], "paused_reason": schedule["paused_reason"]}
-    if services.access_control.may_see_addresses(request.environ):
-        return shown
-    addresses = [*schedule["recipients"], *([schedule["owner"]] if schedule["owner"] else [])]
-    return redact_known(shown, addresses) | {"ping_url": None}
-
-
-def next_instants(fields: Mapping[str, Any], after: datetime) -> list[str]:
-    """The next nominal instants after one, in ISO 8601."""
-    return [to_iso_text(each) for each in islice(recurrence_of(fields).after(after), NEXT)]
-
-
-def _plain(value: Any) -> Any:
-    return to_iso_text(value) if isinstance(value, datetime) else value
+def _list(services: Services) -> bytes:
+    store = services.scheduler.store
+    now = store.now()
+    views = [view(services, each, now) for each in store.every()]
+    if prefers_html(request.environ.get("HTTP_ACCEPT", "")):
+        return html_response(schedule_pages.list_page(views, services.settings))
+    return _json({"schedules": views})
 
 
 def _given() -> dict[str, Any]:

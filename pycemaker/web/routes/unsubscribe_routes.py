@@ -2,11 +2,11 @@
 
 from bottle import Bottle, request, response
 
-from pycemaker.errors import InvalidRequest, NotebookUnusable, UnknownLink, UnknownNotebook
+from pycemaker.errors import InvalidRequest, NotebookUnusable, UnknownLink, UnknownNotebook, UnknownSchedule
 from pycemaker.i18n.language import speaking
 from pycemaker.mail import unsubscribe
 from pycemaker.mail.signing_keys import SigningKeys
-from pycemaker.mail.suppressions import EVERY_REPORT, RECIPIENT, Suppressions
+from pycemaker.mail.suppressions import EVERY_REPORT, RECIPIENT, Suppressions, schedule_of
 from pycemaker.mail.unsubscribe import Subscription
 from pycemaker.parsing.route_paths import UNSUBSCRIBE_PREFIX
 from pycemaker.reports.notebook_catalogue import find_notebook
@@ -63,10 +63,14 @@ def _change(suppressions: Suppressions, subscription: Subscription, action: str 
 
 
 def _page(services: Services, subscription: Subscription, suppressions: Suppressions) -> bytes:
+    schedule_id = schedule_of(subscription.notebook)
     try:
-        title = find_notebook(subscription.notebook, services.notebooks).title
-    except (UnknownNotebook, NotebookUnusable):  # it may have been removed since
-        title = subscription.notebook
+        if schedule_id:
+            title = str(services.scheduler.store.get(schedule_id)["name"])
+        else:
+            title = find_notebook(subscription.notebook, services.notebooks).title
+    except (UnknownNotebook, NotebookUnusable, UnknownSchedule):  # it may have been removed since
+        title = schedule_id or subscription.notebook
     active = suppressions.of(subscription.address, subscription.notebook)
     with speaking(services.settings.report_language):
         return _html(unsubscribe_page.page(subscription, title, active))

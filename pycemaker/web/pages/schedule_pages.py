@@ -1,0 +1,227 @@
+"""The pages of `/schedules`: the list, and the form that makes or changes one, with its instants before it is saved."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from pycemaker import i18n
+from pycemaker.errors import PycemakerError
+from pycemaker.parsing.route_paths import REPORTS_PATH, SCHEDULES_PATH
+from pycemaker.reports.attachments.kinds import KINDS
+from pycemaker.schedules.plan import BACKLOG, NO_SERVER, TOO_LATE
+from pycemaker.schedules.schedule_fields import recurrence_of
+from pycemaker.settings import Settings
+from pycemaker.web.pages.form_page import ACTION
+from pycemaker.web.pages.templating import render
+
+CHECK, SAVE, PAUSE, RESUME, REMOVE, RUN = "conferir", "salvar", "pausar", "retomar", "remover", "enviar"
+"""The values of the buttons."""
+
+TOKEN = "api_token"  # noqa: S105 - a field's name
+WHEN, CLOCK, TRIAL = "quando", "hora", "para"
+"""Fields of the form alone: days and time of day, which give the cron expression, and whom a trial goes to."""
+
+_DAYS = {
+    "* * *": "todo dia",
+    "* * 1-5": "de segunda a sexta",
+    "* * 1": "toda segunda-feira",
+    "* * 2": "toda terça-feira",
+    "* * 3": "toda quarta-feira",
+    "* * 4": "toda quinta-feira",
+    "* * 5": "toda sexta-feira",
+    "* * 6": "todo sábado",
+    "* * 0": "todo domingo",
+    "1 * *": "no dia 1 de cada mês",
+}
+_BY_EXPRESSION, _BY_HOURS = "cron", "horas"
+_WHEN = {**_DAYS, _BY_EXPRESSION: "outra expressão cron (abaixo)", _BY_HOURS: "a cada tantas horas (abaixo)"}
+_PERIODS = {
+    "": "as últimas horas",
+    "yesterday": "ontem",
+    "last_week": "a semana passada",
+    "last_month": "o mês passado",
+}
+_ONLY_IF = {"always": "sempre", "finding": "só se houver um achado", "critical": "só se houver um achado crítico"}
+_MISSED = {"latest": "só o mais recente", "none": "nenhum", "all": "todos"}
+_STATES = {
+    "entered": "em andamento",
+    "made": "feito",
+    "quiet": "sem novidades: não enviado",
+    "missed": "não foi feito",
+    "failed": "falhou",
+}
+_REASONS = {
+    NO_SERVER: "nenhum servidor estava no ar",
+    TOO_LATE: "nenhum servidor esteve no ar por mais de um dia",
+    BACKLOG: "os anteriores ainda estavam em andamento",
+}
+_TIMED = re.compile(r"(\d{1,2}) (\d{1,2}) (.+)", re.ASCII)
+
+
+@dataclass(frozen=True)
+class _Field:
+    """A field of the form: its label, its kind (`text`, `number`, `time`, `select`), and what may be chosen."""
+
+    name: str
+    label: str
+    kind: str = "text"
+    help: str = ""
+    choices: Mapping[str, str] | None = None
+
+
+def from_form(texts: Mapping[str, str]) -> dict[str, Any]:
+    """The fields of a schedule out of the form's texts; one that the form left blank is null."""
+    given: dict[str, Any] = {name: text.strip() or None for name, text in texts.items()}
+    when, clock = given.pop(WHEN, None), given.pop(CLOCK, None)
+    if when in _DAYS:
+        hour, _, minute = (clock or "").partition(":")
+        cron = f"{minute.lstrip('0') or minute[:1]} {hour.lstrip('0') or hour[:1]} {when}"
+        given |= {"cron": cron if minute else "?", "every_hours": None, "start_at": None}
+    elif when == _BY_HOURS:
+        given["cron"] = None
+    elif when == _BY_EXPRESSION:
+        given |= {"every_hours": None, "start_at": None}
+    if given.get("period"):
+        given.pop("hours", None)
+    return given
+
+
+def list_page(views: Sequence[Mapping[str, Any]], settings: Settings) -> str:
+    """The list for a person: what comes when, to whom, and how the last one went."""
+    return render(
+        "schedule_list.html",
+        zone=settings.timezone.key,
+        rows=[_row(view, settings) for view in views],
+        path=f"{settings.base_path}{SCHEDULES_PATH}",
+        base_path=settings.base_path,
+    )
+
+
+def form_page(
+    values: Mapping[str, Any],
+    settings: Settings,
+    notebooks: Mapping[str, str],
+    *,
+    view: Mapping[str, Any] | None = None,
+    occurrences: Sequence[Mapping[str, Any]] = (),
+    instants: Sequence[datetime] = (),
+    error: PycemakerError | None = None,
+) -> str:
+    """The form of a new schedule, or of the one of `view`.
+
+    Args:
+        values: what the form's fields hold, by name.
+        settings: zone, paths, whether a token is needed.
+        notebooks: titles by name.
+        view: the schedule as its answer shows it; None for a new one.
+        occurrences: its latest ones, newest first.
+        instants: the next five of what the form holds, where that was checked: it can be saved then.
+        error: the reason why the form was refused.
+    """
+    zone = ZoneInfo(str(values.get("timezone") or settings.timezone.key)) if instants else settings.timezone
+    wrong = str(error.facts.get("field", error.field) or "") if error else ""
+    wrong = {"cron": CLOCK if values.get(WHEN) in _DAYS else "cron", "to": TRIAL}.get(wrong, wrong)
+    main, more = _fields(settings, notebooks)
+    return render(
+        "schedule_form.html",
+        view=view and _row(view, settings),
+        fields=main,
+        more=more,
+        opens_more=values.get(WHEN) in (_BY_EXPRESSION, _BY_HOURS) or any(wrong == field.name for field in more),
+        values=values,
+        wrong=wrong,
+        message=error.in_portuguese() if error else "",
+        takes=error.facts.get("takes", "") if error else "",
+        instants=[_instant(each, zone) for each in instants],
+        zone=zone.key,
+        occurrences=[_occurrence(each, settings) for each in occurrences],
+        action=ACTION,
+        token_field=TOKEN if settings.api_token else "",
+        trial=TRIAL,
+        path=f"{settings.base_path}{SCHEDULES_PATH}",
+        base_path=settings.base_path,
+    )
+
+
+def form_values(view: Mapping[str, Any] | None, settings: Settings) -> dict[str, Any]:
+    """What the form's fields hold before anybody has written into it."""
+    if view is None:
+        return {WHEN: "* * *", CLOCK: "08:00", "hours": 24, "timezone": settings.timezone.key, "missed": "latest"}
+    timed = _TIMED.fullmatch(view["cron"] or "")
+    values = {name: "" if value is None else value for name, value in view.items()}
+    values |= {name: ", ".join(view[name]) for name in ("recipients", "attach")}
+    values["parameters"] = json.dumps(view["parameters"], ensure_ascii=False) if view["parameters"] else ""
+    if timed and timed[3] in _DAYS:
+        return values | {WHEN: timed[3], CLOCK: f"{int(timed[2]):02}:{int(timed[1]):02}", "cron": ""}
+    return values | {WHEN: _BY_EXPRESSION if view["cron"] else _BY_HOURS}
+
+
+def _fields(settings: Settings, notebooks: Mapping[str, str]) -> tuple[list[_Field], list[_Field]]:
+    """The fields that everybody fills in, and those for special wishes."""
+    attach = {"": "nenhum"} | {kind: kind for kind in KINDS}
+    main = [
+        _Field("name", "Nome"),
+        _Field("recipients", "Para", help="endereços separados por vírgula"),
+        _Field(WHEN, "Quando", "select", choices=_WHEN),
+        _Field(CLOCK, "Hora", "time"),
+        _Field("notebook", "Relatório", "select", choices=notebooks),
+        _Field("period", "Período", "select", choices=_PERIODS),
+        _Field("hours", "Quantas horas", "number", f"de 1 a {settings.max_range_hours}, para as últimas horas"),
+        _Field("only_if", "Enviar", "select", choices=_ONLY_IF),
+    ]
+    more = [
+        _Field("cron", "Expressão cron", help="cinco campos: minuto, hora, dia, mês, dia da semana"),
+        _Field("every_hours", "A cada quantas horas", "number"),
+        _Field("start_at", "A partir de", help="dd-mm-aaaa-HH-MM-SS, com “a cada quantas horas”"),
+        _Field("timezone", "Fuso", help="da IANA, como America/Sao_Paulo"),
+        _Field("missed", "Depois de uma parada, fazer dos que faltaram", "select", choices=_MISSED),
+        _Field("spread_minutes", "Atrasar até quantos minutos", "number", "de 0 a 59: distribui a carga"),
+        _Field("until", "Até", help="dd-mm-aaaa-HH-MM-SS; em branco, sem fim"),
+        _Field("owner", "Avisar de falhas", help="um endereço, avisado quando três falhas seguidas pausam"),
+        _Field("application", "Aplicação"),
+        _Field("attach", "Anexo", "select", choices=attach),
+        _Field("parameters", "Parâmetros", help='um objeto JSON, como {"limit": 0.8}'),
+        _Field("ping_url", "Avisar este endereço a cada vez", help=f"começa com {' ou '.join(settings.ping_urls)}"),
+    ]
+    return main, more
+
+
+def _row(view: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+    """A schedule for the templates."""
+    zone = ZoneInfo(view["timezone"])
+    instants = [_instant(datetime.fromisoformat(each), zone) for each in view["next"]]
+    last = view["last"]
+    return dict(view) | {
+        "when": instants[0] if instants else "",
+        "instants": instants,
+        "last": last and _occurrence(last | {"at": datetime.fromisoformat(last["at"])}, settings),
+        "has_ended": not instants and not view["paused"],
+    }
+
+
+def _occurrence(occurrence: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+    """An occurrence for the templates; its report has a page unless it was missed."""
+    state, report_id = occurrence["state"], occurrence.get("report_id") or occurrence.get("_id")
+    return {
+        "at": _instant(occurrence["at"], settings.timezone),
+        "state": _STATES[state],
+        "kind": {"made": "good", "failed": "bad", "missed": "bad"}.get(state, "open"),
+        "reason": _REASONS.get(occurrence.get("reason", ""), occurrence.get("reason")),
+        "url": "" if state == "missed" else f"{settings.base_path}{REPORTS_PATH}/{report_id}",
+    }
+
+
+def _instant(instant: datetime, zone: ZoneInfo) -> str:
+    return i18n.clock(instant, zone, "EEE dd/MM/yyyy HH:mm")
+
+
+def next_of(fields: Mapping[str, Any], after: datetime, count: int) -> list[datetime]:
+    """The next instants of checked fields."""
+    return list(islice(recurrence_of(fields).after(after), count))

@@ -1,0 +1,122 @@
+"""The pages of one schedule, and what their buttons do: check, save, pause, resume, remove, send now."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bottle import Bottle, HTTPResponse, request, response
+
+from pycemaker.errors import NotAuthenticated, PycemakerError, TooManyRequests
+from pycemaker.parsing.route_paths import REPORTS_PATH, SCHEDULES_PATH
+from pycemaker.reports.notebook_catalogue import Notebook, every_notebook
+from pycemaker.schedules.schedule_fields import FieldReader, changed_fields
+from pycemaker.schedules.schedule_store import Document
+from pycemaker.web import response_bodies
+from pycemaker.web.pages import form_page, schedule_pages, send_page
+from pycemaker.web.request_parameters import parameters
+from pycemaker.web.schedule_answers import NEXT, run_now, view
+from pycemaker.web.services import Services
+
+_LATEST = 10
+
+
+def add_schedule_forms(app: Bottle, services: Services) -> None:
+    """Add the form of a new schedule, and what both forms post to; before the routes of one schedule."""
+
+    @app.get(SCHEDULES_PATH + "/new")  # type: ignore[untyped-decorator]
+    def new() -> bytes:
+        services.access_control.check_token(request.environ, asks_browser=True)
+        return _page(services, None, {})
+
+    @app.post(SCHEDULES_PATH + "/new")  # type: ignore[untyped-decorator]
+    def post_new() -> Any:
+        return _post(services, None)
+
+    @app.post(SCHEDULES_PATH + "/<schedule_id>")  # type: ignore[untyped-decorator]
+    def post(schedule_id: str) -> Any:
+        return _post(services, schedule_id)
+
+
+def schedule_page(services: Services, schedule_id: str) -> bytes:
+    """The page of a schedule. Raises UnknownSchedule."""
+    return _page(services, services.scheduler.store.get(schedule_id), {})
+
+
+def html_response(page: str) -> bytes:
+    """A page whose form may send its origin, without which its POST would be refused."""
+    response.content_type = "text/html; charset=utf-8"
+    for name, text in form_page.headers(page, referrer="same-origin").items():
+        response.set_header(name, text)
+    return page.encode()
+
+
+def _post(services: Services, schedule_id: str | None) -> Any:
+    """A redirect after what was done, or the form again: to be saved, or with the field that is wrong."""
+    texts = parameters(request).texts
+    if token := texts.pop(schedule_pages.TOKEN, ""):
+        request.environ["HTTP_X_API_KEY"] = token.encode().decode("latin-1")
+    try:
+        services.access_control.check_token(request.environ)
+    except (NotAuthenticated, TooManyRequests) as error:
+        response.status = error.status
+        return html_response(send_page.outcome(response_bodies.error(error), services.settings.base_path))
+    schedule = services.scheduler.store.get(schedule_id) if schedule_id else None
+    action = texts.pop(form_page.ACTION, "")
+    try:
+        if schedule is None or action in (schedule_pages.CHECK, schedule_pages.SAVE):
+            return _check_or_save(services, schedule, texts, saves=action == schedule_pages.SAVE)
+        return _see_other(services, _do(services, schedule, action, texts))
+    except PycemakerError as error:
+        response.status = error.status
+        return _page(services, schedule, texts, error=error)
+
+
+def _check_or_save(services: Services, schedule: Document | None, texts: dict[str, str], *, saves: bool) -> Any:
+    store, given = services.scheduler.store, schedule_pages.from_form(texts)
+    if schedule is not None:
+        if not services.access_control.may_see_addresses(request.environ):  # a blank one is one that was not shown
+            given = {name: value for name, value in given.items() if value or name not in _HIDDEN}
+        given = changed_fields(schedule, given)
+    fields, now = FieldReader(services.settings, services.notebooks).read(given), store.now()
+    if not saves:
+        return _page(services, schedule, texts, instants=schedule_pages.next_of(fields, now, NEXT))
+    saved = store.change(schedule["_id"], fields, now) if schedule else store.create(fields, now)
+    return _see_other(services, f"{SCHEDULES_PATH}/{saved['_id']}")
+
+
+_HIDDEN = ("recipients", "owner", "ping_url")
+
+
+def _do(services: Services, schedule: Document, action: str, texts: dict[str, str]) -> str:
+    """Do what a button says; the path of the page after it."""
+    store, path = services.scheduler.store, f"{SCHEDULES_PATH}/{schedule['_id']}"
+    if action == schedule_pages.REMOVE:
+        store.remove(schedule["_id"])
+        return SCHEDULES_PATH
+    if action == schedule_pages.RUN:
+        report_id = run_now(services, schedule, None, texts.get(schedule_pages.TRIAL, "").strip())
+        return f"{REPORTS_PATH}/{report_id}"
+    if action in (schedule_pages.PAUSE, schedule_pages.RESUME):
+        changed = changed_fields(schedule, {"paused": action == schedule_pages.PAUSE})
+        reader = FieldReader(services.settings, services.notebooks)
+        store.change(schedule["_id"], reader.read(changed), store.now())
+    return path
+
+
+def _see_other(services: Services, path: str) -> HTTPResponse:
+    return HTTPResponse(b"", 303, {"Location": services.settings.base_path + path})
+
+
+def _page(services: Services, schedule: Document | None, texts: dict[str, str], **more: Any) -> bytes:
+    """The form; what was written into it stays."""
+    store = services.scheduler.store
+    shown = view(services, schedule, store.now()) if schedule else None
+    values = schedule_pages.form_values(shown, services.settings)
+    if not services.access_control.may_see_addresses(request.environ):
+        values |= dict.fromkeys(_HIDDEN, "")
+    titles = {each.name: each.title for each in every_notebook(services.notebooks) if isinstance(each, Notebook)}
+    occurrences = store.latest(schedule["_id"], _LATEST) if schedule else []
+    page = schedule_pages.form_page(
+        values | texts, services.settings, titles, view=shown, occurrences=occurrences, **more
+    )
+    return html_response(page)

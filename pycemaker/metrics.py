@@ -15,8 +15,6 @@ class Metric:
     """One thing that collectors measure.
 
     Attributes:
-        id: its name in paths and in code.
-        collection: where in MongoDB its documents are.
         fields: the document's fields that add up to its reading; a document lacking one has no reading.
         unit: `ratio` (0 to 1), `seconds`, `requests` (a count per sample, which readers see as a rate), or the word of
             any other unit (`conexões`), which readers see beside the number, translated where the catalogues have it.

@@ -253,13 +253,8 @@ def from_mapping(given: Mapping[str, str | None], *, root: Path = ROOT) -> Setti
 
 def load(root: Path = ROOT, secrets: Mapping[str, str] = _NO_SECRETS) -> Settings:
     """Settings of this process: its environment, and `.env` at the root for what that lacks. It gets SSL_CERT_FILE.
-
-    Args:
-        root: where `.env` is.
-        secrets: variables that did not come in the environment, which others can read.
-
-    Raises:
-        InvalidSettings: see `from_mapping` and `env_file.read`.
+    `secrets`: variables that did not come in the environment, which others can read.
+    Raises InvalidSettings: see `from_mapping` and `env_file.read`.
     """
     settings = from_mapping({**env_file.read(root / ".env"), **os.environ, **secrets}, root=root)
     if settings.ssl_cert_file:  # OpenSSL reads it there, in child processes too

@@ -35,10 +35,8 @@ class Interval:
 @dataclass(frozen=True)
 class Window:
     """An interval and the one before it, of the same length.
-
-    Attributes:
-        end_utc: the last instant of the current interval, aware, in UTC, whole milliseconds.
-        hours: the length of each of the two: a whole number, but for calendar days with a clock change of half an hour.
+    `end_utc`: the last instant of the current interval, aware, in UTC, whole milliseconds.
+    `hours`: the length of each of the two: a whole number, but for calendar days with a clock change of half an hour.
     """
 
     end_utc: datetime
@@ -77,15 +75,10 @@ def since(start_utc: datetime) -> Interval:
 
 def parse_instant(text: str, *, zone: ZoneInfo, now_utc: datetime) -> datetime:
     """The instant that a path's date means, in UTC, cut to whole milliseconds as MongoDB stores them.
-
-    Args:
-        text: `dd-mm-yyyy-HH-MM-SS` of wall time in `zone`; `now`; ISO 8601 with an offset or `Z`, its fraction of any
-            length; or milliseconds since 1970 (12 digits or more: 1973 and later).
-        zone: where wall times are local.
-        now_utc: what `now` means, aware.
-
-    Raises:
-        InvalidDate: anything else, a day that no calendar has, and years outside 1970 to 8999.
+    `text`: `dd-mm-yyyy-HH-MM-SS` of wall time in `zone`; `now`; ISO 8601 with an offset or `Z`, its fraction of any
+    length; or milliseconds since 1970 (12 digits or more: 1973 and later).
+    `now_utc`: what `now` means, aware.
+    Raises InvalidDate: anything else, a day that no calendar has, and years outside 1970 to 8999.
     """
     try:
         instant = _read_instant(text, zone, now_utc).astimezone(UTC)

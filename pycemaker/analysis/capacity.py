@@ -48,8 +48,6 @@ class Resource:
     """One resource, reviewed.
 
     Attributes:
-        part: its period.
-        limit: the share from which it counts as full.
         horizon_days: how far ahead the forecast looks.
         headroom: None without a reading in the interval.
         week: its p95 of each hour of the week, 7 days from Monday by 24 hours of the readers' clock; NaN where there is
@@ -70,13 +68,7 @@ FULL = 0.9
 
 
 def review(period: Period, limit: float = FULL, horizon_days: int = 90) -> tuple[Resource, ...]:
-    """Every resource of a period, in the registry's order.
-
-    Args:
-        period: the interval, and the one before it for the forecast.
-        limit: the share from which a resource counts as full, 0 to 1.
-        horizon_days: how far ahead the forecast looks.
-    """
+    """Every resource of a period, in the registry's order."""
     return tuple(
         Resource(
             part,

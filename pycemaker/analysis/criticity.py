@@ -13,11 +13,8 @@ MOST_CRITICITIES = 8
 @dataclass(frozen=True)
 class Criticity:
     """One criticity word.
-
-    Attributes:
-        name: the collector's own word.
-        label: what readers see, in their language; the word itself, cut to 24 characters, where it is not a known one.
-        badness: higher is worse.
+    `label`: what readers see, in their language; the word itself, cut to 24 characters, where it is not a known one.
+    `badness`: higher is worse.
     """
 
     name: str

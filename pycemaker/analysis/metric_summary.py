@@ -21,11 +21,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Extreme:
     """The lowest or the highest reading.
-
-    Attributes:
-        reading: in the metric's unit.
-        first_ms: when it first happened, milliseconds since 1970 in UTC.
-        times: how many samples have it.
+    `reading`: in the metric's unit.
+    `first_ms`: when it first happened, milliseconds since 1970 in UTC.
     """
 
     reading: float
@@ -46,7 +43,6 @@ class MetricSummary:
             and where it is withheld.
         is_withheld: whether there is too little of either interval to compare them (`coverage.COMPARABLE_SHARE`).
         lowest: None without a reading.
-        highest: None without a reading.
         shares: of each criticity among the samples with a reading, 0 to 1, by name; empty without a reading.
     """
 

@@ -53,11 +53,7 @@ def in_rates(part: MetricPeriod) -> MetricPeriod:
 
 def rate(amount: float, part: MetricPeriod, at_ms: float | None = None) -> float:
     """An amount per sample in the unit that `rate_unit` says; of any other metric the amount.
-
-    Args:
-        amount: in the metric's unit.
-        part: whose amount it is.
-        at_ms: when, milliseconds since 1970 in UTC, where the cadence changes within the interval.
+    `at_ms`: when, milliseconds since 1970 in UTC, where the cadence changes within the interval.
     """
     unit = rate_unit(part)
     if unit == part.metric.unit:

@@ -19,7 +19,6 @@ class Trend:
         slope: per unit of x; the median of the slopes of all pairs of points (Theil 1950, Sen 1968).
         intercept: the median of y - slope * x, so that half the points lie above the line.
         low: the lower end of the slope's 95% interval, by ranks (Sen 1968; Gilbert 1987, section 16.4.2).
-        high: its upper end.
         tau: Kendall's tau-a: the share of pairs that rise, less the share that fall, -1 to 1.
         p: the two-sided p-value of no trend (Mann 1945, Kendall 1975), corrected for ties and, where neighbouring
             points resemble one another, for that.

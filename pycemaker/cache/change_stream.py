@@ -38,14 +38,11 @@ class ChangeStream:
     """One change stream over some collections, followed on a thread of its own until the connection is closed.
 
     Args:
-        database: what to watch.
         edges_ms: by collection, an application's edge in it: its probe sees every later sample; None without an edge.
         await_ms: how long MongoDB waits for an event before it answers that there is none.
-        sleep: waits for so many seconds.
 
     Attributes:
         caught_up_at: when it last was up to date, by `time.monotonic`.
-        thread: follows the stream.
     """
 
     def __init__(
@@ -82,10 +79,7 @@ class ChangeStream:
         """True where an insert that was left to the probe lies behind the edge by now.
 
         The edge may have moved past a sample that came after the probe had read.
-
-        Args:
-            watched: whose inserts.
-            forget: before a probe, which sees all that lies past the edge: nothing is left to it any more.
+        `forget`: before a probe, which sees all that lies past the edge: nothing is left to it any more.
         """
         with self._lock:
             earliest_ms, edge_ms = self._earliest_left_ms.get(watched), self._edge_ms(watched)

@@ -47,13 +47,7 @@ class _Run:
 
 
 class HourCache:
-    """The sealed hours of an application's metric. Threads share it.
-
-    Args:
-        metric: whose.
-        reader: reads what is missing, of its application.
-        lru: holds them.
-    """
+    """The sealed hours of an application's metric. Threads share it."""
 
     def __init__(self, metric: Metric, reader: Reader, lru: HourLru) -> None:
         self._metric = metric
@@ -71,17 +65,10 @@ class HourCache:
 
     def read_sealed(self, first_hour: int, stop_hour: int, generation: int, limit_bytes: float) -> list[Batch]:
         """The batches of these hours, out of memory where they are of this generation or a later one.
-
-        Args:
-            first_hour: the first of them, hours since 1970.
-            stop_hour: the first one past them.
-            generation: of the snapshot that is read.
-            limit_bytes: once the batches take more than this, those of the hours left are not among them. 0 gives the
-                first hour, or the run that it is read with, and begins no other.
-
-        Raises:
-            DatabaseUnreachable: while reading, MongoDB was away.
-            TooDenseError: an hour has too many documents to be cached.
+        `limit_bytes`: once the batches take more than this, those of the hours left are not among them. 0 gives the
+        first hour, or the run that it is read with, and begins no other.
+        Raises DatabaseUnreachable: while reading, MongoDB was away; TooDenseError: an hour has too many documents to be
+        cached.
         """
         batches: list[Batch] = []
         claimed: deque[_Run] = deque()

@@ -40,12 +40,7 @@ _log = logging.getLogger(__name__)
 
 
 class SummaryRefresher:
-    """Thread that computes and compares stored hours, in one server at a time.
-
-    Args:
-        store: the database's samples.
-        pass_seconds, first_seconds: see PASS_SECONDS.
-    """
+    """Thread that computes and compares stored hours, in one server at a time."""
 
     def __init__(self, store: Store, pass_seconds: float = PASS_SECONDS, first_seconds: float = FIRST_SECONDS) -> None:
         self._store = store

@@ -50,12 +50,7 @@ LARGEST_ANSWER_SHARE = 4
 
 class MetricCache:
     """The recent time of an application's metric. Threads share it.
-
-    Args:
-        metric: whose.
-        reader: reads what is missing, of its application.
-        lru: holds sealed hours.
-        detector: detects changes of anything but the open hours.
+    `detector`: detects changes of anything but the open hours.
     """
 
     def __init__(self, metric: Metric, reader: Reader, lru: HourLru, detector: ChangeDetector) -> None:
@@ -113,16 +108,10 @@ class MetricCache:
 
     def parts(self, snapshot: Snapshot, from_ms: int, until_ms: int | None, at_once_bytes: float) -> Iterator[Batch]:
         """The documents with from_ms <= time < until_ms, an hour at a time; what was missing is cached.
-
-        Args:
-            snapshot: of the last refresh.
-            from_ms: milliseconds since 1970 in UTC.
-            until_ms: likewise; None means without end.
-            at_once_bytes: how much is read before any of it is yielded; 0 for an hour, or what is read with it.
-
-        Raises:
-            DatabaseUnreachable: while reading what was missing, MongoDB was away.
-            TooDenseError: an hour has too many documents to be cached.
+        `from_ms`: milliseconds since 1970 in UTC.
+        `at_once_bytes`: how much is read before any of it is yielded; 0 for an hour, or what is read with it.
+        Raises DatabaseUnreachable: while reading what was missing, MongoDB was away; TooDenseError: an hour has too
+        many documents to be cached.
         """
         if snapshot.open is None or from_ms == until_ms:
             return

@@ -12,14 +12,7 @@ from pycemaker.mongo.single_flight import SingleFlight
 
 
 class MetricCaches:
-    """The caches over one database. Threads share it.
-
-    Args:
-        limit_bytes: how much memory they may take.
-
-    Attributes:
-        lru: holds the hours of all of them.
-    """
+    """The caches over one database. Threads share it."""
 
     def __init__(self, limit_bytes: int) -> None:
         self._caches: dict[str, MetricCache] = {}

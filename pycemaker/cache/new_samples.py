@@ -30,10 +30,7 @@ PROBED_BATCHES = 2
 @dataclass(frozen=True)
 class Probe:
     """The open hours as a probe finds them.
-
-    Attributes:
-        batch: their documents; the very batch that was known where nothing is new.
-        raw: the BSON of the documents past the edge.
+    `batch`: their documents; the very batch that was known where nothing is new.
     """
 
     batch: Batch

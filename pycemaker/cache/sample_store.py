@@ -38,7 +38,6 @@ class SampleRead:
     """A read that has begun: its documents come as they are taken.
 
     Attributes:
-        batches: the documents, oldest first.
         fits_cache: whether all of them are in memory, so that taking them does not wait for MongoDB.
         is_valid: whether the same read would give the same documents; False where only MongoDB knows.
         newest_ms: gives the time of the metric's newest sample, within the interval or not, milliseconds since 1970 in
@@ -55,11 +54,8 @@ class SampleRead:
 
 class Store:
     """Reads of one application's samples in one database. Threads share it.
-
-    Args:
-        database: where the samples are.
-        cache_bytes: how much memory recent time may take, of all applications together; 0 for none. An eighth is left
-            to the cache of responses.
+    `cache_bytes`: how much memory recent time may take, of all applications together; 0 for none. An eighth is left to
+    the cache of responses.
     """
 
     def __init__(self, database: Database, cache_bytes: int = 0) -> None:

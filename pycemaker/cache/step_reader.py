@@ -21,11 +21,7 @@ BUDGET = RefreshBudget(seconds=3.0)
 
 
 class StepReader:
-    """Reads steps of one database. Threads share it.
-
-    Args:
-        store: the database's samples.
-    """
+    """Reads steps of one database. Threads share it. `store`: the database's samples."""
 
     def __init__(self, store: Store) -> None:
         self._store = store

@@ -40,9 +40,7 @@ _A_DAY = timedelta(days=1)
 
 class HourSamples:
     """Reads one database's samples, whole hours of them from `hour_samples`. Threads share it.
-
-    Args:
-        store: one application's samples.
+    `store`: one application's samples.
     """
 
     def __init__(self, store: Store) -> None:
@@ -71,14 +69,8 @@ class HourSamples:
         """The samples of these hours, oldest first, up to SPAN_HOURS at a time; hours without a document get one.
 
         Call it only where `Store.counts_by_index`.
-
-        Args:
-            metric: whose samples.
-            hours: hours since 1970.
-            reread: the number of hours of each span, stored over a day ago, that are read again.
-
-        Raises:
-            DatabaseUnreachable: as `read`.
+        `reread`: the number of hours of each span, stored over a day ago, that are read again.
+        Raises DatabaseUnreachable: as `read`.
         """
         for start in range(hours.start, hours.stop, SPAN_HOURS):
             yield self._span(metric, range(start, min(start + SPAN_HOURS, hours.stop)), reread)

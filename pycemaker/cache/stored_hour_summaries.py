@@ -45,7 +45,6 @@ class RefreshBudget:
 
     Attributes:
         seconds: the time after which nothing more is begun; the rest is left for later uses.
-        days_compared: the number of days that are compared beside the last one.
         hours_recomputed: the number of hours, computed over a day ago, that are computed again.
         recheck_seconds: the age from which a day's comparison is repeated; the last day is always compared.
     """
@@ -60,12 +59,7 @@ REPORT_BUDGET = RefreshBudget(seconds=1.0)
 
 
 class SummaryStore:
-    """The hour summaries of one database. Threads share it.
-
-    Args:
-        store: one application's samples.
-        clock: seconds, as of `time.monotonic`.
-    """
+    """The hour summaries of one database. Threads share it."""
 
     def __init__(self, store: Store, clock: Callable[[], float] = time.monotonic) -> None:
         self._store = store

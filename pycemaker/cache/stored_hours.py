@@ -29,14 +29,7 @@ _log = logging.getLogger(__name__)
 
 
 class HourCollection:
-    """One collection of hour documents. Threads share it.
-
-    Args:
-        database: its database.
-        name: its name.
-        ages_by: the date field of its TTL index.
-        application: the application whose samples the hours hold.
-    """
+    """One collection of hour documents. Threads share it. `ages_by`: the date field of its TTL index."""
 
     def __init__(self, database: Database, name: str, ages_by: str, application: str = DEFAULT_APPLICATION) -> None:
         self._database = database

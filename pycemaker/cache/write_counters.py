@@ -20,10 +20,8 @@ _NO_SUCH_COLLECTION = 26
 @dataclass(frozen=True)
 class WriteCounts:
     """WiredTiger's counters of one collection.
-
-    Attributes:
-        identity: of the collection and of the mongod's process; counts of another identity are not comparable.
-        inserts, others: how many inserts, and how many other writes.
+    `identity`: of the collection and of the mongod's process; counts of another identity are not comparable.
+    `inserts`, `others`: how many inserts, and how many other writes.
     """
 
     identity: tuple[Any, ...]
@@ -33,11 +31,9 @@ class WriteCounts:
 
 class CounterDetector:
     """Compares a collection's counters with the samples that the probe found.
-
-    Args:
-        read_counts: the counters; None where the deployment or user has none.
-        are_several: true where several applications write to the collection. Inserts that the probe does not explain
-            are other applications' then, as a rule, and count as a change every INVALIDATE_SECONDS.
+    `read_counts`: the counters; None where the deployment or user has none.
+    `are_several`: true where several applications write to the collection. Inserts that the probe does not explain are
+    other applications' then, as a rule, and count as a change every INVALIDATE_SECONDS.
     """
 
     def __init__(

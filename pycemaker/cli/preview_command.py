@@ -59,11 +59,7 @@ def preview(options: argparse.Namespace, settings: Settings) -> int:
 
 def rebuild_on_save(saves: Iterable[set[Path]], notebook: Path, rebuild: Callable[[bool], object]) -> None:
     """Make the preview again as files are saved, until our own code is, which this process has loaded already.
-
-    Args:
-        saves: the files that were saved together, again and again.
-        notebook: the one that is previewed.
-        rebuild: makes it; True where the notebook has to run again, as for itself and the figures' colours.
+    `rebuild`: makes it; True where the notebook has to run again, as for itself and the figures' colours.
     """
     for saved in saves:
         if any(path.is_relative_to(PACKAGE) for path in saved):

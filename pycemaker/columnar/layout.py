@@ -246,12 +246,7 @@ def group_by_layout(
 
     Each layout is that of a document that is in no group yet, further on with each try, so that a few odd ones at the
     beginning do not use up all tries.
-
-    Args:
-        documents: all of them.
-        rows: the indices of those to group.
-        fits: mask of a group's documents whose values are right for it.
-        smallest_group: see `WorkSizes`.
+    `fits`: mask of a group's documents whose values are right for it.
     """
     groups: list[Group] = []
     left: list[Indices] = []

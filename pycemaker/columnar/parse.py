@@ -48,10 +48,7 @@ def _end_of(raw: bytes, kind: int, start: int) -> int:
 
 def key_of(document: bytes, prefix: bytes = b"") -> bytes | None:
     """The document's key in the index, `{time_series, _id}` as BSON; None without a date or an `_id`.
-
-    Args:
-        document: as BSON.
-        prefix: elements that precede these in the index, as `application_element` gives one.
+    `prefix`: elements that precede these in the index, as `application_element` gives one.
     """
     elements = elements_of(document)
     time, own_id = elements.get("time_series"), elements.get("_id")

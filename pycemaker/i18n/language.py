@@ -37,11 +37,8 @@ FOLDER = Path(__file__).parent
 @dataclass(frozen=True)
 class Language:
     """A language that reports are written in.
-
-    Attributes:
-        tag: BCP 47, for `lang` and Content-Language.
-        locale: Babel's, for numbers, dates and lists.
-        catalogue: what the messages of the source are in it; one that it lacks stays as it is.
+    `tag`: BCP 47, for `lang` and Content-Language.
+    `catalogue`: what the messages of the source are in it; one that it lacks stays as it is.
     """
 
     tag: str

@@ -51,13 +51,9 @@ class MailTransport:
     """Sends messages, and knows to whom it may.
 
     Attributes:
-        send: sends one message.
-        sender: the account's address.
         is_repeatable: whether a message that is sent twice arrives once (the outbox).
-        is_suppressed: whether an address has unsubscribed.
         allows_recipient: whether the allow-list names an address.
         headers: additional headers for each recipient.
-        prepare: loads in advance what the first message needs.
     """
 
     send: Send
@@ -76,15 +72,7 @@ class MailTransport:
 
 @dataclass(frozen=True)
 class DeliveryWorker:
-    """Sends rendered reports.
-
-    Attributes:
-        job_store: the jobs, under the owner name of the claim.
-        files: the stored messages.
-        transport: sends them.
-        retry_on_outage: repeats a write while MongoDB is away.
-        first_retry_seconds: the wait after the first temporary refusal.
-    """
+    """Sends rendered reports."""
 
     job_store: JobStore
     files: ArtifactStore

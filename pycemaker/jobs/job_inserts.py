@@ -43,18 +43,9 @@ class JobInserter(JobReader):
 
     def enqueue(self, document: JobDocument, submission: Submission, *, claimed: bool = False) -> tuple[str, bool]:
         """Insert a job, or find the one that answers the same request already.
-
-        Args:
-            document: see `new_document`.
-            submission: how it is requested.
-            claimed: claim it at once, so that no other server does; the queue's limit does not apply.
-
-        Returns:
-            The report's id, and whether it was inserted now.
-
-        Raises:
-            IdempotencyKeyReused: the key was used for another request.
-            TooManyReports: the queue is full.
+        `claimed`: claim it at once, so that no other server does; the queue's limit does not apply.
+        The report's id, and whether it was inserted now.
+        Raises IdempotencyKeyReused: the key was used for another request; TooManyReports: the queue is full.
         """
         began = time.monotonic()
         with self._enqueuing:  # on one server the queue's limit is exact

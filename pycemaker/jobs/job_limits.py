@@ -17,9 +17,7 @@ class JobLimits:
         report_memory_mb: memory of its processes together, in MiB.
         report_repeat_seconds: how long an accepted report stands for requests that mean the same.
         report_retry_seconds: how long its mails are tried.
-        report_retention_days: how long it is kept.
         first_retry_seconds: the wait after the first temporary refusal.
-        lease_seconds: see LEASE_SECONDS.
     """
 
     report_workers: int

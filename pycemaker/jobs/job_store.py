@@ -148,16 +148,9 @@ class JobStore(JobInserter):
         self, report_id: str, state: str, *, after_seconds: float = 0.0, due_at: datetime | None = None, **fields: Any
     ) -> None:
         """Put our job into another state, in which any server may claim it.
-
-        Args:
-            report_id: the report.
-            state: the new state.
-            after_seconds: how long from now it becomes due.
-            due_at: the instant at which it becomes due, by MongoDB's clock; instead of `after_seconds`.
-            fields: other fields to write.
-
-        Raises:
-            LeaseLost: it is not ours.
+        `after_seconds`: how long from now it becomes due.
+        `due_at`: the instant at which it becomes due, by MongoDB's clock; instead of `after_seconds`.
+        Raises LeaseLost: it is not ours.
         """
         values: JobDocument = literal(fields)
         values |= {
@@ -172,15 +165,8 @@ class JobStore(JobInserter):
 
     def finish(self, report_id: str, state: str, unsent: Mapping[str, Any] | None = None, **fields: Any) -> None:
         """End our job. Unless a recipient may have got it, the next request for it makes a new one.
-
-        Args:
-            report_id: the report.
-            state: the final state.
-            unsent: fields for the recipients that are unsent; they end in `state` too.
-            fields: other fields to write.
-
-        Raises:
-            LeaseLost: it is not ours.
+        `unsent`: fields for the recipients that are unsent; they end in `state` too.
+        Raises LeaseLost: it is not ours.
         """
         values: JobDocument = literal(fields) | {"state": state, "ended_at": "$$NOW", "history": history_with(state)}
         if unsent is not None:

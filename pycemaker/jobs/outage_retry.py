@@ -11,13 +11,7 @@ RetryOnOutage = Callable[[Callable[[], None]], None]
 
 
 def outage_retry(seconds: float, wait: Callable[[float], object], clock: Callable[[], float]) -> RetryOnOutage:
-    """A caller that repeats what raises DatabaseUnreachable for up to `seconds`, then raises it.
-
-    Args:
-        seconds: for how long.
-        wait: waits so many seconds.
-        clock: monotonic seconds.
-    """
+    """A caller that repeats what raises DatabaseUnreachable for up to `seconds`, then raises it."""
 
     def retry_on_outage(work: Callable[[], None]) -> None:
         until = clock() + seconds

@@ -25,10 +25,7 @@ _log = logging.getLogger(__name__)
 
 class ProcessOutput:
     """One report's output, written to this process's log.
-
-    Attributes:
-        report_id: the report; empty before a warm process has one.
-        request_id: of the request that asked for it, likewise.
+    `report_id`: the report; empty before a warm process has one.
     """
 
     def __init__(self) -> None:

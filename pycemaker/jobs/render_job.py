@@ -46,16 +46,7 @@ class RunTask(Protocol):
 
 @dataclass(frozen=True)
 class RenderWorker:
-    """Renders reports, one after another.
-
-    Attributes:
-        job_store: the jobs, under the owner name of the claim.
-        files: where a report's files are stored.
-        workspaces: the folder of the workspaces, one for each report while it is made.
-        run: runs a task.
-        retry_on_outage: repeats a write while MongoDB is away.
-        notebooks: the folder of the notebooks.
-    """
+    """Renders reports, one after another."""
 
     job_store: JobStore
     files: ArtifactStore

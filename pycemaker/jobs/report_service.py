@@ -52,16 +52,8 @@ _log = logging.getLogger(__name__)
 
 class ReportService:
     """Enqueues reports and sees them through. Threads share it.
-
-    Args:
-        database: where the jobs are.
-        environment: the variables of worker processes.
-        data_dir: the workspaces are below it.
-        transport: sends the mails.
-        limits: time, memory, queue, retries, retention.
-        keep_spare: whether a warm worker process waits for the next report.
-        notebooks: the folder of the notebooks.
-        remove_message: removes a message from the outbox, by its file's name and its Message-ID.
+    `keep_spare`: whether a warm worker process waits for the next report.
+    `remove_message`: removes a message from the outbox, by its file's name and its Message-ID.
     """
 
     def __init__(
@@ -109,17 +101,9 @@ class ReportService:
 
     def enqueue(self, request: ReportRequest, submission: Submission, *, claimed: bool = False) -> tuple[str, bool]:
         """Enqueue a report, or find the one that answers the request already.
-
-        Args:
-            request: the report.
-            submission: how it is requested.
-            claimed: keep it for `run_now`.
-
-        Returns:
-            The report's id, and whether it was enqueued now.
-
-        Raises:
-            TooManyReports, IdempotencyKeyReused, DatabaseUnreachable.
+        `claimed`: keep it for `run_now`.
+        The report's id, and whether it was enqueued now.
+        Raises TooManyReports, IdempotencyKeyReused, DatabaseUnreachable.
         """
         enqueued = self.job_store.enqueue(new_document(request, self.transport.domain), submission, claimed=claimed)
         self._notify_change()

@@ -21,13 +21,8 @@ _WORKSPACE_SECONDS = 86_400
 @dataclass(frozen=True)
 class Retention:
     """Removes old reports.
-
-    Attributes:
-        job_store: the reports.
-        files: their files.
-        workspaces: the folder of the workspaces.
-        retention_days: the age at which a report is removed, from its end.
-        remove_message: removes a message from the outbox, by its file's name and its Message-ID.
+    `retention_days`: the age at which a report is removed, from its end.
+    `remove_message`: removes a message from the outbox, by its file's name and its Message-ID.
     """
 
     job_store: JobStore

@@ -28,13 +28,7 @@ def make_report_service(
     limits: JobLimits | None = None,
 ) -> ReportService:
     """The report service over this database; its threads are not started.
-
-    Args:
-        settings: the mail account, and the limits where none are given.
-        database: where the jobs are.
-        environment: the variables of worker processes.
-        keep_spare: whether a warm worker process waits for the next report.
-        limits: limits other than those of the settings.
+    `limits`: limits other than those of the settings.
     """
     transport = mail_transport(settings, database)
     limits = limits or job_limits(settings)

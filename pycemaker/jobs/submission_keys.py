@@ -14,11 +14,8 @@ from pycemaker.window import to_iso_text
 @dataclass(frozen=True)
 class Submission:
     """The keys and limits of a request for a report.
-
-    Attributes:
-        repeat_key: equal for requests that mean the same report (`make_repeat_key`).
-        limits: of the server that takes the request.
-        idempotency_key: the caller's own name for the request; only its digest is stored. None without one.
+    `repeat_key`: equal for requests that mean the same report (`make_repeat_key`).
+    `idempotency_key`: the caller's own name for the request; only its digest is stored. None without one.
     """
 
     repeat_key: str
@@ -55,17 +52,8 @@ def make_repeat_key(
     application: str = "",
 ) -> str:
     """A digest that is equal for requests that mean the same report.
-
-    Args:
-        notebook: its name.
-        end: the interval's end. `now` stays `now`: two clicks a second apart are one request, although their intervals
-            end a second apart.
-        hours: the interval's length.
-        parameters: the notebook's own.
-        attach: kinds of attachments, in any order.
-        to: the recipients, in any order and case.
-        sender: the account that sends.
-        application: whose samples it is about.
+    `end`: the interval's end. `now` stays `now`: two clicks a second apart are one request, although their intervals
+    end a second apart.
     """
     whole = [notebook, end, hours, sorted(parameters.items()), sorted(attach), sorted(map(str.lower, to)), sender]
     whole += [application] if application else []

@@ -8,12 +8,7 @@ from pycemaker.jobs.worker_template import WorkerTemplate
 
 
 class WarmSlot:
-    """Holds at most one report process. Threads share it.
-
-    Args:
-        environment: the variables of its processes.
-        template: forks them; None where none can be forked.
-    """
+    """Holds at most one report process. Threads share it. `template`: forks them; None where none can be forked."""
 
     def __init__(self, environment: Mapping[str, str], template: WorkerTemplate | None = None) -> None:
         self.environment = dict(environment)

@@ -42,18 +42,9 @@ def compose(
     sender_name: str = "Pycemaker",
 ) -> EmailMessage:
     """One message: text and HTML as alternatives, figures related to the HTML, attachments last.
-
-    Args:
-        page: the rendered report.
-        email_to: the recipient.
-        urls: the URL of each figure, by name; None puts the figures into the message (Content-ID).
-        attachments: files.
-        sender: the From address.
-        sender_name: the From name.
-
-    Raises:
-        InvalidAddress: `email_to` or `sender` is no address.
-        NothingToSend: the HTML shows a figure that is neither in `urls` nor on the page.
+    `urls`: the URL of each figure, by name; None puts the figures into the message (Content-ID).
+    Raises InvalidAddress: `email_to` or `sender` is no address; NothingToSend: the HTML shows a figure that is neither
+    in `urls` nor on the page.
     """
     domain = parse_address(sender, single_label=True).rpartition("@")[2]
     content_ids = {figure.name: f"figure.{secrets.token_hex(8)}@{domain}" for figure in page.figures}

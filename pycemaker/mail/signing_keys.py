@@ -35,9 +35,7 @@ class SigningKey:
 
 class SigningKeys:
     """The keys in one database. Every method raises DatabaseUnreachable where MongoDB is away.
-
-    Args:
-        database: the database; the first key is made when it is first needed.
+    `database`: the database; the first key is made when it is first needed.
     """
 
     def __init__(self, database: Database) -> None:

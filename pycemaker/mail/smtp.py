@@ -31,7 +31,6 @@ class SmtpSender:
     Attributes:
         security: `ssl` (TLS from the first byte), `starttls`, or `none`.
         user: the login, and the envelope's sender.
-        password: None where the server wants no login.
         timeout_seconds: for each answer of the server.
         total_seconds: for the whole delivery.
         context: the trusted authorities; None for the system's, or those in SSL_CERT_FILE.

@@ -59,9 +59,6 @@ class Suppressions:
     A suppression of an inbox (`ana@b.com`) holds for each tag of it (`ana+x@b.com`), not the other way round.
 
     Every method raises DatabaseUnreachable where MongoDB is away: nobody is mailed without a look at the suppressions.
-
-    Args:
-        database: the database.
     """
 
     def __init__(self, database: Database) -> None:

@@ -51,10 +51,7 @@ def read_token(token: str, keys: SigningKeys) -> Subscription:
 
 class UnsubscribeHeaders:
     """Makes the headers with which a mail program offers "unsubscribe" beside the sender.
-
-    Args:
-        keys: to sign with.
-        public_url: this API as readers reach it; None makes no header.
+    `public_url`: this API as readers reach it; None makes no header.
     """
 
     def __init__(self, keys: SigningKeys, public_url: str | None) -> None:

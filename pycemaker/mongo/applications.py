@@ -31,14 +31,7 @@ _NAMED: Document = {"$match": {FIELD: {"$type": "string"}}}
 
 
 class Applications:
-    """The applications of one database. Threads share it.
-
-    Args:
-        database: where the samples are.
-
-    Attributes:
-        indexes: of the collections of samples.
-    """
+    """The applications of one database. Threads share it."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -17,11 +17,7 @@ _LEAST_PROBE_SECONDS = 1.5
 
 
 class CircuitBreaker:
-    """Open while MongoDB is away. Threads share it.
-
-    Args:
-        clock: seconds, monotonic.
-    """
+    """Open while MongoDB is away. Threads share it. `clock`: seconds, monotonic."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock

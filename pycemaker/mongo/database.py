@@ -85,10 +85,6 @@ class Database:
         cursors have a client of their own, which is bounded on its connections. It tries nothing twice: that would take
         twice as long.
 
-        Args:
-            collection: whose documents.
-            **find: as PyMongo's `find_raw_batches` takes them.
-
         Raises:
             DatabaseUnreachable: as `__getitem__`. What the cursor raises is PyMongo's: see `translated`.
         """

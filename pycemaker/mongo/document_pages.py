@@ -35,7 +35,6 @@ class _PageQuery:
     """A query of one page.
 
     Attributes:
-        database: where the documents are.
         command: the `find`, but for where it begins.
         start: the key in the index at which it begins, as BSON.
         prefix: the elements of each key before the time.
@@ -72,13 +71,7 @@ class _PageQuery:
 
 @dataclass(frozen=True)
 class DocumentPage:
-    """A page that came.
-
-    Attributes:
-        query: of this page.
-        documents: in the order of the index.
-        is_cut: whether they are fewer than the limit only because a reply holds no more.
-    """
+    """A page that came. `is_cut`: whether they are fewer than the limit only because a reply holds no more."""
 
     query: _PageQuery
     documents: Documents
@@ -109,15 +102,10 @@ class DocumentPage:
 
 def fetch_first_page(database: Database, command: Document, start: bytes, prefix: bytes = b"") -> DocumentPage:
     """The first documents from `start` on.
-
-    Args:
-        database: where they are.
-        command: a `find` with `max`, a hint and a sort, that says nothing about where it begins or how many it takes.
-        start: the key in the index at which it begins, as BSON; no document has that very key.
-        prefix: the elements of each key before the time.
-
-    Raises:
-        DatabaseUnreachable: MongoDB is away, or does not do it.
+    `command`: a `find` with `max`, a hint and a sort, that says nothing about where it begins or how many it takes.
+    `start`: the key in the index at which it begins, as BSON; no document has that very key.
+    `prefix`: the elements of each key before the time.
+    Raises DatabaseUnreachable: MongoDB is away, or does not do it.
     """
     limits = {"limit": PAGE_DOCUMENTS, "batchSize": PAGE_DOCUMENTS}
     return _bounded(_PageQuery(database, {**command, **limits}, start, prefix))

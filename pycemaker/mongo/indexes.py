@@ -34,9 +34,7 @@ _log = logging.getLogger(__name__)
 
 class Indexes:
     """Makes each collection's indexes where they are missing, once a process. Threads share it.
-
-    Attributes:
-        has_applications: whether an application beside the default one has been seen, here or by another process.
+    `has_applications`: whether an application beside the default one has been seen, here or by another process.
     """
 
     def __init__(self, database: Database) -> None:

@@ -51,12 +51,8 @@ no ends in an index, as of a time-series collection (InvalidPipelineOperator).""
 @dataclass(frozen=True)
 class HourFingerprint:
     """Count and last document of an hour, by the index.
-
-    Attributes:
-        hour: hours since 1970.
-        documents: the number of documents.
-        last_ms: the time of the last document, milliseconds since 1970 in UTC.
-        stored_s: the second in that document's `_id`, since 1970; None where the `_id` is no ObjectId.
+    `hour`: hours since 1970.
+    `stored_s`: the second in that document's `_id`, since 1970; None where the `_id` is no ObjectId.
     """
 
     hour: int
@@ -67,12 +63,7 @@ class HourFingerprint:
 
 class Reader:
     """Raw reads of one application's samples in one database. Threads share it.
-
-    Args:
-        database: where the samples are.
-
-    Attributes:
-        application: whose samples are read; see `for_application`.
+    `application`: whose samples are read; see `for_application`.
     """
 
     def __init__(self, database: Database) -> None:
@@ -122,15 +113,9 @@ class Reader:
         self, metric: Metric, from_ms: int, until_ms: int | None, projection: dict[str, int] | None = None
     ) -> Iterator[bytes]:
         """The documents with from_ms <= time < until_ms, oldest first, as BSON, by a cursor, batch by batch.
-
-        Args:
-            metric: whose documents.
-            from_ms: milliseconds since 1970 in UTC.
-            until_ms: likewise; None means without end.
-            projection: MongoDB's; None means whole documents.
-
-        Raises:
-            DatabaseUnreachable: MongoDB is away or did not answer in time.
+        `from_ms`: milliseconds since 1970 in UTC.
+        `until_ms`: likewise; None means without end.
+        Raises DatabaseUnreachable: MongoDB is away or did not answer in time.
         """
         stretch = from_ms, until_ms
         cursor, raw = self._open_cursor(metric, stretch, {"projection": projection, "batch_size": BATCH_DOCUMENTS})
@@ -155,12 +140,7 @@ class Reader:
         """The same documents, the next page of them on its way while this one is worked on (see `pages`).
 
         Where the index cannot bound a page, or reads may go to different servers, it is as `read_batches`.
-
-        Args:
-            metric: whose documents.
-            from_ms: milliseconds since 1970 in UTC.
-            until_ms: likewise; None means without end.
-            first_page: as `prefetch` gave it.
+        `first_page`: as `prefetch` gave it.
         """
         page = first_page.result() if first_page else self._first_page(metric, from_ms, until_ms)
         if page is None:
@@ -224,13 +204,8 @@ class Reader:
 
     def newest_ms(self, metric: Metric, until_ms: int | None = None) -> int | None:
         """The time of the metric's newest sample, milliseconds since 1970 in UTC; None where there is no sample.
-
-        Args:
-            metric: whose.
-            until_ms: only samples before that instant; None means all.
-
-        Raises:
-            DatabaseUnreachable: as `read_batches`.
+        `until_ms`: only samples before that instant; None means all.
+        Raises DatabaseUnreachable: as `read_batches`.
         """
         self.prepare(metric)
         bounds = self.bounds(metric)
@@ -265,13 +240,8 @@ class Reader:
         """The fingerprint of each of these hours, by the index alone; in one exchange.
 
         Hours without a document are left out.
-
-        Args:
-            metric: whose.
-            hours: hours since 1970; a sample at `t` is in the hour `(t - 1) // HOUR_MS`.
-
-        Raises:
-            DatabaseUnreachable: as `read_batches`.
+        `hours`: hours since 1970; a sample at `t` is in the hour `(t - 1) // HOUR_MS`.
+        Raises DatabaseUnreachable: as `read_batches`.
         """
         bounds = self.bounds(metric)
         first, *others = (pipeline for hour in hours for pipeline in _fingerprint_pipelines(hour, bounds))

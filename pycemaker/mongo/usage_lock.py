@@ -17,11 +17,7 @@ except ImportError:  # Windows
 
 
 class UsageLock:
-    """One process's share in a file.
-
-    Args:
-        path: created where it is missing; its folder must exist.
-    """
+    """One process's share in a file. `path`: created where it is missing; its folder must exist."""
 
     def __init__(self, path: Path) -> None:
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)

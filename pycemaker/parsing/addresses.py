@@ -22,14 +22,8 @@ SEPARATORS = re.compile("[,;]")
 
 def parse_address(text: str, *, single_label: bool = False) -> str:
     """The address, its domain in ASCII.
-
-    Args:
-        text: an address.
-        single_label: whether a host without a dot is taken (`ops@mailhost`), as on one's own network.
-
-    Raises:
-        InvalidAddress: not an address, or over 254 characters.
-        LocalPartNotAscii: letters beyond ASCII before the @.
+    `single_label`: whether a host without a dot is taken (`ops@mailhost`), as on one's own network.
+    Raises InvalidAddress: not an address, or over 254 characters; LocalPartNotAscii: letters beyond ASCII before the @.
     """
     local, at, domain = text.rpartition("@")
     ascii_local = _BEYOND_ASCII.sub("x", local)

@@ -5,10 +5,8 @@ import re
 
 def source_lines(text: str) -> dict[tuple[int, str], int]:
     """The line of each key of a file whose array of tables is `source`.
-
-    Returns:
-        Lines by the number of the table, 0 outside of all, and the key with that of the table within: `queries.cpu`.
-        The table's own line has the empty key.
+    Lines by the number of the table, 0 outside of all, and the key with that of the table within: `queries.cpu`. The
+    table's own line has the empty key.
     """
     lines: dict[tuple[int, str], int] = {}
     count, number, prefix = 0, 0, ""

@@ -53,7 +53,6 @@ class FirebaseFigures:
         bucket: its name; a leading `gs://` and a trailing slash are ignored.
         request_seconds: the timeout of each answer.
         retry_seconds: how long an upload is retried after 429, 5xx or a broken connection.
-        total_seconds: for all figures together.
     """
 
     key: FirebaseKey

@@ -41,10 +41,8 @@ TakePicture = Callable[[str, str, float | None], str]
 @dataclass(frozen=True)
 class Fragment:
     """A fragment without content that no mail shows.
-
-    Attributes:
-        html: with placeholders for its pictures; not sanitized yet.
-        lost: kinds of visible content that it loses, such as `iframe` or `script`.
+    `html`: with placeholders for its pictures; not sanitized yet.
+    `lost`: kinds of visible content that it loses, such as `iframe` or `script`.
     """
 
     html: str

@@ -65,10 +65,8 @@ _ANY_TAG = re.compile(r"<[^>]*>")
 @dataclass(frozen=True)
 class Flaw:
     """A broken rule.
-
-    Attributes:
-        rule: its name, as in `html-size`.
-        message: the problem and its remedy, in English, without the secret or the path itself.
+    `rule`: its name, as in `html-size`.
+    `message`: the problem and its remedy, in English, without the secret or the path itself.
     """
 
     rule: str
@@ -78,10 +76,8 @@ class Flaw:
 @dataclass(frozen=True)
 class ForbiddenTexts:
     """Texts that must not be in a report.
-
-    Attributes:
-        secrets: values; those under six characters are ignored, being likely to occur by chance.
-        paths: absolute folders of this machine.
+    `secrets`: values; those under six characters are ignored, being likely to occur by chance.
+    `paths`: absolute folders of this machine.
     """
 
     secrets: Sequence[str] = ()

@@ -38,7 +38,6 @@ class Notebook:
 
     Attributes:
         name: its name in requests: the file's name without the ending.
-        path: the file.
         title: its first markdown heading; the name where it has none.
         description: the paragraph below that heading; may be empty.
         parameters: what its parameters cell declares for callers, those of the path included.

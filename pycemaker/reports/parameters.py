@@ -42,12 +42,9 @@ class Parameter:
     """One parameter of a notebook.
 
     Attributes:
-        name: its name in the notebook, in queries and on the command line.
         kind: `bool`, `int`, `float` or `str`.
-        default: its value where none is given.
         help: its description in the cell's comment; may be empty.
         low: the least value; None without a bound.
-        high: the greatest value; None without a bound.
         choices: the allowed values; empty for any.
     """
 

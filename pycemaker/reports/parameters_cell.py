@@ -29,10 +29,7 @@ _Line = ast.Assign | ast.AnnAssign
 @dataclass(frozen=True)
 class ParametersCell:
     """The declarations of a parameters cell.
-
-    Attributes:
-        parameters: the parameters for callers, in the cell's order.
-        fixed: why another assigned name is no parameter, in Portuguese, by name.
+    `fixed`: why another assigned name is no parameter, in Portuguese, by name.
     """
 
     parameters: tuple[Parameter, ...] = ()

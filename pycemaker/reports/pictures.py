@@ -38,12 +38,7 @@ class PictureUnusable(Exception):
 
 @dataclass(frozen=True)
 class MailPicture:
-    """A picture for a mail.
-
-    Attributes:
-        png: its bytes.
-        width: CSS pixels, `CONTENT_WIDTH` at most.
-    """
+    """A picture for a mail. `width`: CSS pixels, `CONTENT_WIDTH` at most."""
 
     png: bytes
     width: int
@@ -51,14 +46,9 @@ class MailPicture:
 
 def mail_picture(kind: str, content: bytes, width: float | None = None) -> MailPicture:
     """The picture as PNG.
-
-    Args:
-        kind: its media type: one of `RASTER`, or `SVG`.
-        content: its bytes.
-        width: how wide it is shown, in CSS pixels; its own width where None.
-
-    Raises:
-        PictureUnusable: it is broken, empty, of another kind or too large.
+    `kind`: its media type: one of `RASTER`, or `SVG`.
+    `width`: how wide it is shown, in CSS pixels; its own width where None.
+    Raises PictureUnusable: it is broken, empty, of another kind or too large.
     """
     if kind == SVG:
         png, own_width = _draw(content.decode("utf-8", "replace"))

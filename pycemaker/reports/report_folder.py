@@ -18,11 +18,7 @@ if TYPE_CHECKING:
 
 
 class Workspace:
-    """One report's folder. Every write is atomic.
-
-    Args:
-        folder: created where it is missing, readable by the owner only.
-    """
+    """One report's folder. Every write is atomic. `folder`: created where it is missing, readable by the owner only."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -19,8 +19,6 @@ class ReportRequest:
 
     Attributes:
         report_id: unguessable, safe as a file name.
-        notebook: the notebook to run.
-        window: the interval and the previous one.
         recipients: addresses, one or more.
         parameters: the notebook's own parameters, beyond the window.
         attach: kinds of attachments, of `attachments.kinds.KINDS`.
@@ -71,9 +69,7 @@ class Page:
     """The rendered report.
 
     Attributes:
-        subject: one line.
         html: the mail's HTML; each figure's `src` is `figure:<name>`.
-        text: the mail's plain text.
         figures: the page's figures in order; the mail's are among them.
         full_html: the whole page for a browser; figures as in `html`.
         data_digest: a digest of the samples; empty where the notebook states none.
@@ -103,10 +99,8 @@ class Page:
 @dataclass(frozen=True)
 class Delivery:
     """The acceptance of a message.
-
-    Attributes:
-        via: `smtp`, or `outbox` without a mail account.
-        reply: the mail server's reply; for the outbox the file's name.
+    `via`: `smtp`, or `outbox` without a mail account.
+    `reply`: the mail server's reply; for the outbox the file's name.
     """
 
     via: str

@@ -20,13 +20,8 @@ _PANDOC = frozenset({"convert_pandoc", "markdown2asciidoc", "markdown2latex", "m
 
 class SandboxedExporter(HTMLExporter):
     """Exports notebooks as HTML by a template.
-
-    Args:
-        template_name: the template's folder below one of `folders`, or one of nbconvert's own.
-        folders: the folders of templates.
-        functions: functions that templates may call, by name. Their keyword arguments arrive as numbers and texts.
-        filters: further filters, by name.
-        globals_: other values for templates, by name.
+    `template_name`: the template's folder below one of `folders`, or one of nbconvert's own.
+    `functions`: functions that templates may call, by name. Their keyword arguments arrive as numbers and texts.
     """
 
     def __init__(

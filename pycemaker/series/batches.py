@@ -84,7 +84,6 @@ class Batch:
     """A run of documents: their columns, and each document as JSON text.
 
     Attributes:
-        columns: an element a document.
         rows: the documents' JSON texts joined by commas, without a trailing one; UTF-8.
         row_ends: for each document the offset just past its text (int64), counted from `rows_from`.
         rows_from: the offset at which `rows` starts; 0 but in a part of another batch, whose offsets it shares.

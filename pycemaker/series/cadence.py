@@ -57,10 +57,8 @@ class Stretch:
 @dataclass(frozen=True)
 class Cadence:
     """The distances of one metric's samples over an interval.
-
-    Attributes:
-        stretches: oldest first, without a hole from the interval's start to its end. A collector that started late or
-            stopped early counts as one that should have gone on. Empty where the cadence is unknown.
+    `stretches`: oldest first, without a hole from the interval's start to its end. A collector that started late or
+    stopped early counts as one that should have gone on. Empty where the cadence is unknown.
     """
 
     stretches: tuple[Stretch, ...]
@@ -103,9 +101,7 @@ class Cadence:
 
     def lasting_ms(self, time_ms: Times) -> NDArray[np.float64]:
         """The duration of each of these samples: the time since the one before it; after a gap a usual distance.
-
-        Args:
-            time_ms: the interval's samples, oldest first; a repeated time lasts 0.
+        `time_ms`: the interval's samples, oldest first; a repeated time lasts 0.
         """
         usual = self.steps_ms(time_ms)
         since = np.diff(time_ms, prepend=time_ms[:1]).astype(np.float64)

@@ -36,15 +36,8 @@ _FINER = 4
 
 class Downsampler:
     """Takes in batches and chooses so many of their documents.
-
-    Args:
-        max_points: how many at most, FEWEST to MOST.
-        held_documents: see HELD_DOCUMENTS.
-
-    Attributes:
-        total: how many documents came.
-        holding: how many of them are held.
-        gap_finder: finds the gaps between them.
+    `holding`: how many of them are held.
+    `gap_finder`: finds the gaps between them.
     """
 
     def __init__(self, max_points: int, held_documents: int = HELD_DOCUMENTS) -> None:

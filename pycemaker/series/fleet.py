@@ -15,7 +15,6 @@ class FleetRow:
 
     Attributes:
         application: its name; the empty text is the default application.
-        metric: an id.
         now: the mean of the interval, in the metric's unit; None without a sample.
         before: the mean of the previous interval; None without a sample.
     """
@@ -28,14 +27,7 @@ class FleetRow:
 
 @dataclass(frozen=True)
 class Fleet:
-    """The applications that stand out, the first first.
-
-    Attributes:
-        window: the interval of whole hours, and the previous one.
-        zone: the readers' zone.
-        own_url: the beginning of links to this API.
-        rows: a row an application.
-    """
+    """The applications that stand out, the first first. `own_url`: the beginning of links to this API."""
 
     window: Window
     zone: ZoneInfo

@@ -17,9 +17,7 @@ _BLOCK = 125_000
 
 class GapFinder:
     """Takes in the times of samples and finds the gaps between them, by their cadence.
-
-    Attributes:
-        count: the number of gaps, known after `longest`.
+    `count`: the number of gaps, known after `longest`.
     """
 
     def __init__(self) -> None:

@@ -53,10 +53,8 @@ class Arrivals:
 @dataclass(frozen=True)
 class Absence:
     """Facts about a metric without a sample in the interval.
-
-    Attributes:
-        newest_ms: its last sample before the interval's end, milliseconds since 1970 in UTC; None where there is none.
-        has_undated: whether it has documents whose `time_series` is no date.
+    `newest_ms`: its last sample before the interval's end, milliseconds since 1970 in UTC; None where there is none.
+    `has_undated`: whether it has documents whose `time_series` is no date.
     """
 
     newest_ms: int | None
@@ -68,9 +66,6 @@ class MetricPeriod:
     """One metric over a window.
 
     Attributes:
-        metric: its entry in the registry.
-        window: the two intervals.
-        zone: the readers' zone.
         current: samples of the interval, oldest first.
         previous: samples of the previous interval, oldest first.
         arrivals: the samples' punctuality; None where it was not read, or where an `_id` is no ObjectId.
@@ -154,11 +149,9 @@ class Period:
     """Every metric over one window.
 
     Attributes:
-        window: the two intervals.
-        zone: the readers' zone.
         metrics: one entry for each metric of the registry, in its order.
-        sample_until_utc: the end of the demo data that the interval or the previous one reaches into; None where
-            every sample is real.
+        sample_until_utc: the end of the demo data that the interval or the previous one reaches into; None where every
+            sample is real.
         application: whose samples they are; the empty text is the default application.
     """
 

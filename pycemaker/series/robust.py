@@ -117,10 +117,8 @@ def slope(times: Floats, amounts: Floats) -> float:
 
 def seasonal_slope(times: Floats, amounts: Floats) -> float:
     """Hirsch, Slack and Smith's: as `slope`, over pairs within one column alone.
-
-    Args:
-        times: a row a day, a column an hour of the day; ascending down each column.
-        amounts: likewise.
+    `times`: a row a day, a column an hour of the day; ascending down each column.
+    `amounts`: likewise.
     """
     first, second = np.triu_indices(len(amounts), 1)
     return median(((amounts[second] - amounts[first]) / (times[second] - times[first])).ravel())

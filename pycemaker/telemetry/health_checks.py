@@ -29,13 +29,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Check:
-    """Something to look at.
-
-    Attributes:
-        name: a word.
-        look: looks; what it raises is a failure.
-        limit_seconds: how long its outcome is waited for.
-    """
+    """Something to look at."""
 
     name: str
     look: Callable[[], Outcome]

@@ -8,9 +8,7 @@ from collections.abc import Sequence
 
 class Histogram:
     """Counts durations by bucket.
-
-    Args:
-        bounds: each bucket's longest duration in seconds, rising; past the last one there is one more bucket.
+    `bounds`: each bucket's longest duration in seconds, rising; past the last one there is one more bucket.
     """
 
     __slots__ = ("_bounds", "_counts", "sum_seconds")

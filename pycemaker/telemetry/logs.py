@@ -36,11 +36,7 @@ _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime
 
 
 class Masker:
-    """Masks secrets in texts.
-
-    Args:
-        secrets: their values.
-    """
+    """Masks secrets in texts. `secrets`: their values."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
         shapes = {shape for secret in secrets for part in secret_parts(secret) for shape in _shapes(part)}
@@ -76,13 +72,7 @@ def _shapes(text: str) -> Iterable[str]:
 
 
 class Formatter(logging.Formatter):
-    """Writes a record as one line of text, or as JSON.
-
-    Args:
-        mask: masks secrets.
-        as_json: whether it is to be JSON.
-        request_id: of records without one, in threads without one.
-    """
+    """Writes a record as one line of text, or as JSON. `request_id`: of records without one, in threads without one."""
 
     def __init__(self, mask: Masker, *, as_json: bool, request_id: str = "") -> None:
         super().__init__()
@@ -153,11 +143,7 @@ def write_line(line: str) -> None:
 
 def set_up(settings: Settings, *, request_id: str = "", write: Callable[[str], None] | None = None) -> None:
     """Send this process's log lines to standard error, as the settings say. The last time counts.
-
-    Args:
-        settings: the format, and the secrets to mask.
-        request_id: of the one request that this process serves, in all its threads.
-        write: takes each line instead of standard error.
+    `request_id`: of the one request that this process serves, in all its threads.
     """
     handler = _Relay(write) if write else _StandardError()
     as_json = settings.log_format == "json"

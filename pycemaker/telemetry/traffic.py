@@ -33,11 +33,8 @@ _OTHER = "other"
 @dataclass(frozen=True)
 class TrafficCount:
     """Answers of one stretch of time.
-
-    Attributes:
-        succeeded: answers with a status below 500.
-        failed: answers with a status of 500 or more.
-        mean_seconds: from request to answer, on average over those that were timed; None without one.
+    `failed`: answers with a status of 500 or more.
+    `mean_seconds`: from request to answer, on average over those that were timed; None without one.
     """
 
     succeeded: int
@@ -48,12 +45,8 @@ class TrafficCount:
 @dataclass(frozen=True)
 class TrafficTotals:
     """Everything since the start.
-
-    Attributes:
-        answers: by route, method and status.
-        seconds: by route and method, from the request to the start of the answer.
-        cached: answers out of the response cache, without a route's work.
-        in_flight: requests whose answer is not sent yet.
+    `seconds`: by route and method, from the request to the start of the answer.
+    `in_flight`: requests whose answer is not sent yet.
     """
 
     answers: dict[AnswerKey, int]
@@ -80,13 +73,9 @@ class Traffic:
 
     def answer(self, rule: str | None, method: str, status: str, seconds: float, is_cached: bool) -> None:
         """Count its answer.
-
-        Args:
-            rule: the route's, as Bottle writes it; None where there is no route.
-            method: as it was sent.
-            status: its first three characters are the number.
-            seconds: until the answer began.
-            is_cached: whether it came out of memory.
+        `rule`: the route's, as Bottle writes it; None where there is no route.
+        `status`: its first three characters are the number.
+        `is_cached`: whether it came out of memory.
         """
         self._pending.append((rule, method if method in _METHODS else _OTHER, status, seconds, is_cached))
         if len(self._pending) >= FOLD_AT and self._lock.acquire(blocking=False):

@@ -26,13 +26,8 @@ _UNREADABLE: tuple[Any, ...] = (float("nan"), float("inf"), None, "abc", [], "0.
 @dataclass(frozen=True)
 class HardInterval:
     """One interval.
-
-    Attributes:
-        name: what it is called.
-        end_utc: where it ends.
-        hours: how long it is at least; a notebook made for longer ones gets its own length.
-        times: when samples were taken, oldest first.
-        is_broken: whether most readings cannot be read, and none of the disk's.
+    `hours`: how long it is at least; a notebook made for longer ones gets its own length.
+    `is_broken`: whether most readings cannot be read, and none of the disk's.
     """
 
     name: str

@@ -27,11 +27,8 @@ _COLOR = re.compile(r"#([0-9a-fA-F]{6}|[0-9a-fA-F]{3})\b")
 @dataclass(frozen=True)
 class Rule:
     """One change that a client makes.
-
-    Attributes:
-        change: as a person says it.
-        source: where that is known from; a caniemail feature, or a whole address.
-        apply: changes the tree; returns the number of changes.
+    `source`: where that is known from; a caniemail feature, or a whole address.
+    `apply`: changes the tree; returns the number of changes.
     """
 
     change: str
@@ -49,10 +46,7 @@ class MailClient:
     """One way of reading the mail.
 
     Attributes:
-        name: what it is called.
         note: what to look for in it.
-        width: CSS pixels that it has.
-        rules: what it does, in this order.
         runs_mso: whether it reads what is between `<!--[if mso]>` and `<![endif]-->`, as Word's engine does.
         is_dark: whether what is around the mail is dark.
     """

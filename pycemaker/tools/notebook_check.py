@@ -23,8 +23,6 @@ class NotebookOutcome:
     """The outcome of one notebook on one case.
 
     Attributes:
-        notebook: its name.
-        case: its name.
         seconds: of running, rendering and linting, in a kernel that stood ready.
         peak_mb: the most memory that kernel held.
         problems: what went wrong, in English; none where it passed.
@@ -41,12 +39,8 @@ class NotebookOutcome:
 
 def check_notebook(notebook: Notebook, case: HardInterval, settings: Settings, folder: Path) -> NotebookOutcome:
     """Run the notebook on the case with its own parameters, render it, lint the mail.
-
-    Args:
-        notebook: which.
-        case: whose samples are in the database that the environment names.
-        settings: zone, links, and the deadline, after which the kernel is ended.
-        folder: for what is made on the way; the preview stays there.
+    `case`: whose samples are in the database that the environment names.
+    `settings`: zone, links, and the deadline, after which the kernel is ended.
     """
     window = Window(case.end_utc, max(case.hours, notebook.hours))
     watch = _Watch(settings.report_timeout_seconds)

@@ -28,8 +28,6 @@ class Preview:
     """One preview.
 
     Attributes:
-        page: what the notebook rendered to.
-        message: the mail, its figures inside.
         flaws: why it would not be sent; nothing where it would.
         run_seconds: how long the notebook ran.
         render_seconds: how long the rest took.
@@ -44,12 +42,7 @@ class Preview:
 
 class PreviewBuilder:
     """Makes the preview of one request, in a folder of its own. Nothing is mailed or stored anywhere else.
-
-    Args:
-        request: what to run, over which window, with which parameters.
-        settings: zone and links.
-        folder: made where it is not there.
-        on_kernel: called with the process id of each kernel, as soon as that stands ready.
+    `on_kernel`: called with the process id of each kernel, as soon as that stands ready.
     """
 
     def __init__(

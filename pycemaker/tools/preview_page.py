@@ -18,14 +18,7 @@ _TEMPLATE = Path(__file__).with_name("preview.html")
 
 
 def preview_page(page: Page, message: EmailMessage, flaws: list[Flaw], *, title: str) -> str:
-    """The whole preview as HTML that needs nothing else; figures are inside it once for each client.
-
-    Args:
-        page: what was rendered.
-        message: the mail made of it.
-        flaws: what is wrong with the mail.
-        title: the notebook's name.
-    """
+    """The whole preview as HTML that needs nothing else; figures are inside it once for each client."""
     own = brand.load()
     cards = [_card(client, show(page.html, client), page) for client in CLIENTS]
     return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(

@@ -50,11 +50,7 @@ _ADDRESS = "see that MongoDB runs, and that MONGO_DB_URL has its host, port, use
 
 
 class SharedConnection:
-    """One connection for the checks that need it, opened when the first does.
-
-    Args:
-        settings: say where it is.
-    """
+    """One connection for the checks that need it, opened when the first does. `settings`: say where it is."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

@@ -72,11 +72,8 @@ _FORMATS = {media_type.partition(";")[0]: name for name, media_type in MEDIA_TYP
 @dataclass(frozen=True)
 class Shape:
     """The shape of an answer.
-
-    Attributes:
-        format: a name of MEDIA_TYPES.
-        max_points: how many documents at most; None for all.
-        every_seconds: the length of the steps that it has instead of documents; None for documents.
+    `max_points`: how many documents at most; None for all.
+    `every_seconds`: the length of the steps that it has instead of documents; None for documents.
     """
 
     format: str = "json"
@@ -151,13 +148,7 @@ def _max_points(text: str) -> int:
 
 def shape_key(query: str, accept: str) -> tuple[str, ...] | None:
     """A short key for the shape that a query and `Accept` ask for: equal for requests that mean the same.
-
-    Args:
-        query: as sent.
-        accept: as sent.
-
-    Returns:
-        The pairs and the format; None for a query with other parameters, with one twice, or spelt unusually.
+    The pairs and the format; None for a query with other parameters, with one twice, or spelt unusually.
     """
     if not query:
         return (_accepted(accept),)

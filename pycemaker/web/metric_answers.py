@@ -33,14 +33,9 @@ class MetricAnswer:
     """An answer, not sent yet.
 
     Attributes:
-        chunks: the body; made as it is read.
         etag: a strong entity tag, quotes included.
-        media_type: of the body.
-        is_valid: see `SampleRead`.
         whole_bytes: up to which size it goes out whole.
         broken_off: ends the body where reading fails after it has begun.
-        newest_ms: see `SampleRead`.
-        headers: more of them.
     """
 
     chunks: Iterator[bytes]

@@ -176,10 +176,6 @@ class DiskCheck:
 
     A missing folder is made again where no database was in it. The embedded MongoDB goes on in files that nobody can
     open any more; its folder is recognised by its inode, since a process that needs the database makes another.
-
-    Args:
-        data_dir: the folder.
-        holds_database: whether the embedded MongoDB is in it.
     """
 
     def __init__(self, data_dir: Path, *, holds_database: bool = False) -> None:

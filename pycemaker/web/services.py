@@ -28,14 +28,9 @@ class Services:
     """The parts that the routes work with.
 
     Attributes:
-        settings: zone, limits, allow-list, token.
-        store: reads samples.
-        report_service: accepts report requests.
-        traffic: counts answers.
         clock: gives the present, aware UTC.
         streams: slots for long answers.
         in_flight: the bytes of answers that clients have not read.
-        notebooks: the folder of the notebooks.
     """
 
     settings: Settings

@@ -14,12 +14,7 @@ from pycemaker.window import Interval, Window
 
 
 class StepAnswers:
-    """Makes step answers of one database. Threads share it.
-
-    Args:
-        store: the database's samples.
-        slot: takes a slot for long answers.
-    """
+    """Makes step answers of one database. Threads share it."""
 
     def __init__(self, store: Store, slot: Slot) -> None:
         self._store = store

@@ -45,13 +45,8 @@ class Reason(Enum):
 @dataclass(frozen=True)
 class Assessment:
     """One metric of a period.
-
-    Attributes:
-        part: its samples.
-        coverage: of them.
-        readings: how many of them have a finite reading.
-        reason: why it cannot be judged; None where it can.
-        days: how many days before the interval it can be compared with.
+    `reason`: why it cannot be judged; None where it can.
+    `days`: how many days before the interval it can be compared with.
     """
 
     part: MetricPeriod
@@ -124,10 +119,7 @@ def unassessed(assessments: Sequence[Assessment], in_outage: Collection[Metric])
     """A finding for each reason that keeps metrics from being judged.
 
     One that was never collected is no news beside others that are.
-
-    Args:
-        assessments: of the metrics.
-        in_outage: those whose few samples are in the finding of an outage.
+    `in_outage`: those whose few samples are in the finding of an outage.
     """
     collected = [each for each in assessments if each.was_collected]
     if not collected:

@@ -32,11 +32,9 @@ class CriticalTime:
     """The time that a metric was critical.
 
     Attributes:
-        seconds: in all.
         start_ms, end_ms: its longest stretch; critical samples hang together where they are a minute apart or less, or
             as far as neighbours are at this cadence.
         longest_seconds: how long it was critical within that stretch.
-        stretches: how many there were.
         previous_seconds: in all, in the interval before.
         repeats: on how many of the `days` before it was critical at the hour of the longest stretch too.
         days: of how many days before that hour is known, seven at most.
@@ -54,13 +52,7 @@ class CriticalTime:
 
 @dataclass(frozen=True)
 class NewHigh:
-    """A reading like none before.
-
-    Attributes:
-        reading: in the metric's unit.
-        time_ms: when.
-        highest_else: the highest of all other samples that were read.
-    """
+    """A reading like none before. `highest_else`: the highest of all other samples that were read."""
 
     reading: float
     time_ms: int

@@ -36,9 +36,7 @@ class Episode:
     """A stretch far from normal.
 
     Attributes:
-        series: of which metric.
         start_ms: its first sample, milliseconds since 1970 in UTC.
-        end_ms: its last one.
         amount: the median reading in it, the mean for counts.
         normal: what it would have been.
         critical_share: how many of its samples the collectors called critical, 0 to 1.

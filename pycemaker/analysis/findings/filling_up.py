@@ -36,7 +36,6 @@ class Filling:
 
     Attributes:
         level: now, in the metric's unit.
-        per_day: how much it rises a day.
         days_left: until it would be at its limit; 0 where it is.
         seen_days: over how long the rise was seen.
     """

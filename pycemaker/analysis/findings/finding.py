@@ -29,7 +29,6 @@ class Finding:
         detail: the figures behind it: one or two sentences.
         advice: what to do next, a sentence; never empty.
         start_ms: when it began, milliseconds since 1970 in UTC; None where it has no beginning.
-        end_ms: when it ended; likewise.
         weight: among findings of one severity and kind the larger comes first.
         others: the ids of further metrics that it is about.
     """
@@ -59,10 +58,8 @@ class Finding:
 @dataclass(frozen=True)
 class Floor:
     """The least difference that matters to a person, however certain it is.
-
-    Attributes:
-        factor: the larger is at least so many times the smaller.
-        least: and larger by at least so much, in the metric's unit.
+    `factor`: the larger is at least so many times the smaller.
+    `least`: and larger by at least so much, in the metric's unit.
     """
 
     factor: float

@@ -21,13 +21,7 @@ _GAP_SECONDS, _GAP_SHARE = 300, 0.005
 
 @dataclass(frozen=True)
 class SampleGap:
-    """One gap, and the metrics that have it.
-
-    Attributes:
-        gap: the longest of those alike.
-        metrics: those without samples then.
-        at_end: whether it lasts to the end of the interval.
-    """
+    """One gap, and the metrics that have it."""
 
     gap: Gap
     metrics: tuple[Metric, ...]

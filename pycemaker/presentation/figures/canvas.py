@@ -74,10 +74,7 @@ class Picture:
 
     Attributes:
         name: its file name; no other figure of a report should have it.
-        png: its bytes.
         alt: the sentence that stands for it.
-        width: CSS pixels.
-        height: CSS pixels.
         shown_as: the text beside the figure that pyplot may have shown of it before; empty for any other.
     """
 
@@ -125,10 +122,7 @@ def use_fonts() -> None:
 
 class Sheet:
     """One figure being drawn, with one pair of axes.
-
-    Args:
-        height: CSS pixels.
-        margins: CSS pixels around the axes: `left`, `right`, `top`, `bottom`.
+    `margins`: CSS pixels around the axes: `left`, `right`, `top`, `bottom`.
     """
 
     def __init__(self, height: int, margins: Mapping[str, int]) -> None:

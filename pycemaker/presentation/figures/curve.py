@@ -66,13 +66,9 @@ def curves(part: MetricPeriod) -> tuple[Curve, Curve]:
 
 def curve(columns: Columns, start_ms: int, span_ms: int, cadence: Cadence) -> Curve:
     """The line of the samples in (start, start + span].
-
-    Args:
-        columns: samples, oldest first; those without a finite reading are left out. None left gives no point.
-            Readings beyond `LARGEST` are drawn at it.
-        start_ms: where the interval starts; bins are counted from there.
-        span_ms: how long it is.
-        cadence: says which samples hang together; the line breaks between others.
+    `columns`: samples, oldest first; those without a finite reading are left out. None left gives no point. Readings
+    beyond `LARGEST` are drawn at it.
+    `cadence`: says which samples hang together; the line breaks between others.
     """
     kept = np.isfinite(columns.reading)
     time_ms, reading = columns.time_ms[kept], np.clip(columns.reading[kept], -LARGEST, LARGEST)

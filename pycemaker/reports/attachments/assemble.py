@@ -53,7 +53,6 @@ class AttachmentBuilder:
 
     Attributes:
         read_metric: reads one metric's samples, so that a month of all is never in memory.
-        zone: of the readers.
         public_url: this API as readers reach it; None where it is not set.
         chromium: the program that prints PDFs; None for the one on PATH.
     """

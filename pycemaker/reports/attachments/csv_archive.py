@@ -54,11 +54,7 @@ _CRITICITY = ("metric", "criticity", "share_ratio")
 
 
 class CsvArchive:
-    """Writes a ZIP of CSV files, a metric at a time.
-
-    Args:
-        path: of the file.
-    """
+    """Writes a ZIP of CSV files, a metric at a time. `path`: of the file."""
 
     def __init__(self, path: Path) -> None:
         self._zip = ZipFile(path, "w", ZIP_DEFLATED, compresslevel=6)

@@ -18,12 +18,8 @@ FILES = {
 @dataclass(frozen=True)
 class Attachment:
     """A file attached to a report.
-
-    Attributes:
-        kind: one of `KINDS`.
-        name: its file name, of ASCII letters, digits, dots and dashes.
-        media_type: as in `application/zip`.
-        content: its bytes.
+    `name`: its file name, of ASCII letters, digits, dots and dashes.
+    `media_type`: as in `application/zip`.
     """
 
     kind: str
@@ -35,11 +31,8 @@ class Attachment:
 @dataclass(frozen=True)
 class AttachmentResult:
     """The result of the requested kinds.
-
-    Attributes:
-        files: the attachments that could be made.
-        notes: sentences in the readers' language on what could not be made or was aggregated, and where the rest is.
-        missing: the reason in English, by kind, for those that could not be made.
+    `notes`: sentences in the readers' language on what could not be made or was aggregated, and where the rest is.
+    `missing`: the reason in English, by kind, for those that could not be made.
     """
 
     files: tuple[Attachment, ...] = ()

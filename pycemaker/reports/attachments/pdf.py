@@ -53,13 +53,7 @@ def find_chromium() -> str | None:
 
 def print_pdf(page: Page, chromium: str | None = None) -> bytes:
     """The page printed on A4 in light colours.
-
-    Args:
-        page: the rendered report with its figures.
-        chromium: the program; by default the one on PATH.
-
-    Raises:
-        AttachmentFailed: there is no Chromium, or it made no PDF within `LIMIT_SECONDS`.
+    Raises AttachmentFailed: there is no Chromium, or it made no PDF within `LIMIT_SECONDS`.
     """
     program = chromium or find_chromium()
     if program is None:

@@ -26,7 +26,6 @@ class SampleTable:
         readings: by column: `value` alone, or `value_min`, `value_mean`, `value_max`; NaN where there is none.
         samples: the number of samples of a line; None where it is one.
         criticity: an index into `criticity_names`; of several samples the worst.
-        criticity_names: the collector's words.
     """
 
     step_seconds: int

@@ -48,13 +48,7 @@ _COLUMNS = {
 
 
 class Workbook:
-    """Writes a workbook, a metric at a time.
-
-    Args:
-        path: of the file.
-        title: the document's title.
-        zone: of the readers: each time is in their zone and in UTC.
-    """
+    """Writes a workbook, a metric at a time. `zone`: of the readers: each time is in their zone and in UTC."""
 
     def __init__(self, path: Path, title: str, zone: ZoneInfo) -> None:
         import xlsxwriter

@@ -21,12 +21,7 @@ _TOKEN_HOLDER = "token"  # noqa: S105 - a word, no token
 
 
 class AccessControl:
-    """Admits or refuses requests, by the settings.
-
-    Args:
-        settings: the token, the limits, the proxies.
-        limits: counts requests.
-    """
+    """Admits or refuses requests, by the settings."""
 
     def __init__(self, settings: Settings, limits: RateLimits) -> None:
         self._settings = settings
@@ -36,16 +31,9 @@ class AccessControl:
 
     def check_token(self, environ: Mapping[str, Any], *, asks_browser: bool = False) -> None:
         """Let a request pass that has the token, where one is set.
-
-        Args:
-            environ: the request's, of WSGI.
-            asks_browser: whether a browser may ask its user for the token (`Basic`), for what only shows something.
-
-        Raises:
-            TokenInUrl: there is one in the query.
-            NotAuthenticated: it is missing or wrong.
-            TooManyRequests: too many wrong ones came from this address lately.
-            DatabaseUnreachable: the count of wrong ones is unknown.
+        `asks_browser`: whether a browser may ask its user for the token (`Basic`), for what only shows something.
+        Raises TokenInUrl: there is one in the query; NotAuthenticated: it is missing or wrong; TooManyRequests: too
+        many wrong ones came from this address lately; DatabaseUnreachable: the count of wrong ones is unknown.
         """
         expected = self._settings.api_token
         api_token.refuse_in_url(environ, expected)

@@ -47,9 +47,7 @@ def policy_of(route: Any) -> ActionPolicy | None:
 
 class BrowserActions:
     """A Bottle plug-in: browsers act from this server's own pages and from named origins only.
-
-    Args:
-        cross_site: knows whose pages those are.
+    `cross_site`: knows whose pages those are.
     """
 
     name, api = "acting", 2

@@ -77,11 +77,7 @@ class Admission:
 
 
 class RateLimits:
-    """Counts in one database. Threads and processes share it.
-
-    Args:
-        database: holds the collection.
-    """
+    """Counts in one database. Threads and processes share it. `database`: holds the collection."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

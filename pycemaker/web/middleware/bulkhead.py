@@ -47,10 +47,7 @@ Answer = Callable[[Any, dict[str, Any]], Any]
 
 class Bulkhead:
     """Slots for requests, and a queue for those that find none. Threads share it.
-
-    Args:
-        answer: answers one request, and raises nothing.
-        slots: how many at a time.
+    `answer`: answers one request, and raises nothing.
     """
 
     def __init__(self, answer: Answer, slots: int) -> None:

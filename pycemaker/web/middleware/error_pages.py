@@ -16,10 +16,7 @@ def show_error_pages(application: Application, base_path: str = "") -> Applicati
     """The application; an error of `error_page.TITLES` is a page for callers that prefer HTML, else JSON as before.
 
     Status and headers stay as they are, `WWW-Authenticate` among them.
-
-    Args:
-        application: calls `start_response` before it returns, as Bottle does.
-        base_path: under which readers reach this API.
+    `application`: calls `start_response` before it returns, as Bottle does.
     """
 
     def shown(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:

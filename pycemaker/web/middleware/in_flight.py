@@ -51,10 +51,7 @@ _DESCRIPTORS = Path("/proc/self/fd")
 
 class InFlight:
     """Counts the bytes of answers in flight. Threads share it.
-
-    Args:
-        count_sending: the number of connections with bytes to deliver; where it is None, unknown, nothing is bounded.
-        most_bytes: the bound.
+    `count_sending`: the number of connections with bytes to deliver; where it is None, unknown, nothing is bounded.
     """
 
     def __init__(self, count_sending: Callable[[], int | None] = lambda: None, most_bytes: int = MOST_BYTES) -> None:

@@ -82,9 +82,6 @@ class Body:
         given: the server's own `wsgi.input`, whose `read` may take for ever.
         client: the client's address, which a proxy may have named.
         peer: the connection's; None where late ones stay connected.
-        length_bytes: as the client says; None where it does not.
-        slots: of all bodies.
-        seconds: how long a reading may take.
     """
 
     def __init__(

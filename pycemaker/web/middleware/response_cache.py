@@ -50,11 +50,7 @@ class CachedResponse:
 
 
 class ResponseCache:
-    """Answers by key, bounded in bytes. Threads share it.
-
-    Args:
-        limit_bytes: how much they may take.
-    """
+    """Answers by key, bounded in bytes. Threads share it. `limit_bytes`: how much they may take."""
 
     def __init__(self, limit_bytes: int) -> None:
         self._lock = threading.Lock()

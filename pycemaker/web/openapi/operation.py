@@ -33,12 +33,8 @@ def ref(name: str, kind: str = "schemas") -> Json:
 @dataclass(frozen=True)
 class ResponseSpec:
     """One answer that is no error.
-
-    Attributes:
-        status: of HTTP.
-        description: its meaning, in English.
-        content: a schema for each media type; nothing where there is no body.
-        headers: components by the header's name, beside X-Request-Id.
+    `description`: its meaning, in English.
+    `headers`: components by the header's name, beside X-Request-Id.
     """
 
     status: int
@@ -52,14 +48,10 @@ class Operation:
     """One route with one method.
 
     Attributes:
-        rule: Bottle's.
         name: unique; what generated clients call it.
         description: one line, then more.
-        answers: those that are no errors.
         error_kinds: the errors that it may answer, beside EVERYWHERE.
-        method: of HTTP, in capitals.
         parameters: of the query and the headers; those of the path follow from the rule.
-        body: what it takes as a request body.
         needs_token: whether it asks for the token where one is set.
         path: where it is narrower than the rule, such as `/reports/{report_id}.json`.
     """

@@ -21,12 +21,8 @@ _HINTS = {
 
 def page(status: int, body: Mapping[str, Any], base_path: str = "", *, asks_browser: bool = False) -> str:
     """The page of an error.
-
-    Args:
-        status: of HTTP, one of TITLES.
-        body: the answer that a program gets: `msg`, `error`.
-        base_path: under which readers reach this API.
-        asks_browser: whether the browser asks its user for the token.
+    `body`: the answer that a program gets: `msg`, `error`.
+    `asks_browser`: whether the browser asks its user for the token.
     """
     hint = _ASKS if asks_browser else _HINTS.get(body["error"], "")
     links = [(f"{base_path}/", "Página inicial"), (f"{base_path}{REPORTS_PATH}", "Relatórios")]

@@ -17,13 +17,7 @@ SEND = "enviar"
 
 
 def question(report_request: ReportRequest, title: str, zone: ZoneInfo) -> str:
-    """The page that says what would be sent, with the button that sends it.
-
-    Args:
-        report_request: checked already.
-        title: the report's, for readers.
-        zone: of the readers.
-    """
+    """The page that says what would be sent, with the button that sends it."""
     message = markup(
         _("O relatório {report} {period} será feito agora e enviado para {whom}."),
         report=strong(" · ".join(filter(None, (_(title), report_request.application)))),
@@ -38,12 +32,7 @@ def question(report_request: ReportRequest, title: str, zone: ZoneInfo) -> str:
 
 
 def outcome(body: Mapping[str, Any], base_path: str) -> str:
-    """The page after the button: the API's sentence, with a link to the report's page where there is one.
-
-    Args:
-        body: the answer that a program gets.
-        base_path: under which readers reach this API.
-    """
+    """The page after the button: the API's sentence, with a link to the report's page where there is one."""
     report_id = body.get("report_id") or body.get("report", {}).get("id")
     label = _("Abrir a página do relatório")
     links = [(f"{base_path}{REPORTS_PATH}/{quote(report_id)}", label)] if report_id else []

@@ -16,13 +16,7 @@ LEAVE, LEAVE_ALL, RETURN = "cancelar", "cancelar-todos", "voltar"
 
 
 def page(subscription: Subscription, title: str, suppressions: Sequence[Suppression]) -> str:
-    """The page for an address and a report.
-
-    Args:
-        subscription: the address and the report of the link.
-        title: the report's title for readers.
-        suppressions: those that keep this report from the address.
-    """
+    """The page for an address and a report. `suppressions`: those that keep this report from the address."""
     whom, what = strong(subscription.address), strong(_(title))
     notebooks = {suppression.notebook for suppression in suppressions}
     if any(suppression.by == OPERATOR for suppression in suppressions):

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from pycemaker.cli.arguments import add_application
 from pycemaker.cli.startup import echo, read_sources_file
 from pycemaker.collect.collect_file import CollectFile
 from pycemaker.collect.collector_service import CollectorService
@@ -27,6 +28,7 @@ def add(command: argparse.ArgumentParser) -> None:
         "Collect from the sources of COLLECT_FILE until Ctrl-C. Without that file: write this machine's CPU, RAM\n"
         "and disk every 5 s, as the server does by itself for the embedded database."
     )
+    add_application(command, "whose samples this machine's are")
     command.add_argument(
         "--check", action="store_true", help="ask every source once, show what it gives, write nothing"
     )

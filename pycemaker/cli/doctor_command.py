@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable
 from functools import partial
 
+from pycemaker.cli.startup import read_sources_file
 from pycemaker.errors import InvalidSettings
 from pycemaker.mail.smtp import SmtpSender
 from pycemaker.reports.firebase import FirebaseFigures
@@ -13,6 +14,7 @@ from pycemaker.settings import Settings
 from pycemaker.telemetry.health_checks import FAIL, OK, SKIP, WARN, Check, CheckResult, CheckRunner, Outcome
 from pycemaker.telemetry.logs import Masker
 from pycemaker.tools import machine_checks, service_checks
+from pycemaker.tools.source_checks import check_sources
 
 _COLOURS = {OK: "32", WARN: "33", FAIL: "31;1", SKIP: "2"}
 _MAIL_SECONDS, _BUCKET_SECONDS = 15.0, 20.0
@@ -53,6 +55,7 @@ def _checks(settings: Settings, shared: service_checks.SharedConnection) -> list
         Check("folder", partial(machine_checks.check_folder, settings.data_dir)),
         Check("disk", partial(machine_checks.check_disk, settings.data_dir)),
         *service_checks.database_checks(shared),
+        Check("sources", partial(check_sources, shared, partial(read_sources_file, settings)), 15.0),
         Check("zones", partial(machine_checks.check_zones, settings.timezone)),
         Check("mail", partial(service_checks.check_mail, _sender(settings), str(settings.outbox_dir)), 20.0),
         Check("bucket", partial(service_checks.check_bucket, _figures(settings)), 30.0),

@@ -68,7 +68,13 @@ def application() -> Any:
     environment = {name: text for name, text in os.environ.items() if name not in collect_file.secrets}
     report_service = make_report_service(settings, database, environment, keep_spare=True)
     in_flight = InFlight(connections_sending)
-    services = Services(settings, Store(database, settings.cache_mb * 2**20), report_service, in_flight=in_flight)
+    services = Services(
+        settings,
+        Store(database, settings.cache_mb * 2**20),
+        report_service,
+        in_flight=in_flight,
+        collect_file=collect_file,
+    )
     report_service.start()
     services.scheduler.start()
     if collect_file.sources:

@@ -25,11 +25,12 @@ class SampleWriter:
 
     Args:
         database: gets them.
+        indexes: those of this process's reads, which then know of a new application at once.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, indexes: Indexes | None = None) -> None:
         self._database = database
-        self._indexes = Indexes(database)
+        self._indexes = indexes or Indexes(database)
 
     def write(self, documents: Mapping[str, Sequence[dict[str, Any]]]) -> int:
         """Write documents by their collections; return how many were not there yet.

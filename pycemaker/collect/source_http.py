@@ -102,12 +102,14 @@ class SourceClient:
         while part := response.read1(_READ_BYTES, decode_content=False):
             parts.append(part)
             size += len(part)
-            if size > MOST_BYTES or time.monotonic() >= until:
-                self._cut()  # its rest would have to be read before the connection could be used again
             if size > MOST_BYTES:
+                self._cut()  # its rest would have to be read before the connection could be used again
                 raise AnswerTooLong(f"an answer of more than {MOST_BYTES // 2**20} MB")
             if time.monotonic() >= until:
-                raise SourceFault(f"the answer was not complete within {self._seconds:g} s")
+                break
+        if time.monotonic() >= until:  # a head that was cut looks like a whole one
+            self._cut()
+            raise SourceFault(f"no whole answer within {self._seconds:g} s")
         return b"".join(parts)
 
     def _cut(self) -> None:

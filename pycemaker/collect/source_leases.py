@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import secrets
 import socket
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from pymongo import UpdateOne
@@ -101,7 +103,39 @@ class SourceLeases:
         return -(-len(self._names) // max(1, processes))
 
 
-def read_states(database: Database, ids: Collection[str]) -> list[Document]:
-    """The documents of these sources. Raises DatabaseUnreachable."""
+@dataclass(frozen=True)
+class SourceState:
+    """The state of a source, whichever process collects from it.
+
+    Attributes:
+        name: the source's.
+        is_held: whether a living process collects from it.
+        fault: why it fails; None where it works, or nobody has asked it yet.
+        failing_since_utc: since when.
+        gap_seconds: the length of its past that is still to be fetched.
+    """
+
+    name: str
+    is_held: bool
+    fault: str | None
+    failing_since_utc: datetime | None
+    gap_seconds: int
+
+    def failing_minutes(self, now_utc: datetime) -> float:
+        """The minutes since it fails; 0 where it works."""
+        return max(0.0, (now_utc - self.failing_since_utc).total_seconds() / 60) if self.failing_since_utc else 0.0
+
+
+def read_states(database: Database, sources: Iterable[CollectSource]) -> list[SourceState]:
+    """The state of each of these sources, in their order. Raises DatabaseUnreachable."""
+    names = {source.id: source.name for source in sources}
+    held: Document = {"is_held": {"$and": [{"$ne": ["$owner", None]}, {"$gt": ["$until", "$$NOW"]}]}}
     with one_exchange():
-        return list(database[COLLECTION].find({"_id": {"$in": list(ids)}}))
+        rows = database[COLLECTION].aggregate([{"$match": {"_id": {"$in": list(names)}}}, {"$addFields": held}])
+        known = {row["_id"]: row for row in rows}
+    return [_state(name, known.get(source_id, {})) for source_id, name in names.items()]
+
+
+def _state(name: str, row: Document) -> SourceState:
+    gap_seconds = sum(stop - start for start, stop in row.get("gaps", []))
+    return SourceState(name, row.get("is_held", False), row.get("fault"), row.get("failing_since"), gap_seconds)

@@ -13,12 +13,12 @@ class NotAuthenticated(PycemakerError):
 
 
 class OnlyHere(PycemakerError):
-    """Without API_TOKEN, messages and notebooks are for callers on the server's own machine. No facts."""
+    """Without API_TOKEN, messages, notebooks and posting samples are for the server's own machine. No facts."""
 
-    message = "without API_TOKEN this is shown on this machine only"
+    message = "without API_TOKEN this is for callers on this machine only"
     status = 403
     code = "only_here"
-    sentence = "Sem API_TOKEN, isto só é mostrado na própria máquina do servidor."
+    sentence = "Sem API_TOKEN, isto só é possível na própria máquina do servidor."
 
 
 class RecipientNotAllowed(PycemakerError):

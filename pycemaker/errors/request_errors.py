@@ -60,6 +60,18 @@ class InvalidParameter(InvalidRequest):
     shows = ("field", "given", "takes", "known")
 
 
+class InvalidSamples(InvalidRequest):
+    """Some of the posted samples are wrong; the others are stored. Facts: `count`, `stored`, `repeated`.
+
+    And `rejected_count`, with the place of each in `rejected`, up to a hundred.
+    """
+
+    message = "{rejected_count} of {count} posted samples are wrong"
+    code = "invalid_samples"
+    sentence = "{rejected_count} de {count} amostras não foram gravadas: veja rejected."
+    shows = ("stored", "repeated", "rejected_count", "rejected")
+
+
 class TokenInUrl(InvalidRequest):
     """The token is in the URL, which logs and proxies keep. No facts: nothing of the request is kept."""
 

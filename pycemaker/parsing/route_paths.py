@@ -7,6 +7,7 @@ REPORT_PREFIX = "/report/"
 REPORT_RULE = REPORT_PREFIX + "<date_now>/<time_range>/<email_to>"
 REPORTS_PATH = "/reports"
 NOTEBOOKS_PATH = "/notebooks"
+SAMPLES_PATH = "/samples"
 SCHEDULES_PATH = "/schedules"
 UNSUBSCRIBE_PREFIX = "/unsubscribe/"
 LEAVE_TOKEN = "each_recipient_has_their_own"  # noqa: S105 - no token

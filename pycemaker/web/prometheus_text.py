@@ -15,6 +15,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
+from pycemaker.collect.source_leases import read_states
 from pycemaker.errors import DatabaseUnreachable
 from pycemaker.metrics import METRICS
 from pycemaker.telemetry.health_checks import OK, CheckRunner
@@ -95,9 +96,8 @@ class _CountsCollector(Collector):
         """Counts of every server's jobs; nothing where the job store does not answer."""
         job_store = self._services.report_service.job_store
         try:
-            by_state, by_worker, waiting, overdue = (
+            by_state, waiting, overdue = (
                 job_store.count_by_state(),
-                job_store.count_by_worker(),
                 job_store.count_waiting(with_scheduled=True),
                 job_store.overdue_seconds(),
             )
@@ -108,10 +108,6 @@ class _CountsCollector(Collector):
         for state, count in by_state.items():
             states.add_metric([state], count)
         yield states
-        in_hand = GaugeMetricFamily("pycemaker_reports_in_hand", "Reports that a worker has.", labels=("worker",))
-        for worker, count in by_worker.items():
-            in_hand.add_metric([worker], count)
-        yield in_hand
         yield _gauge("pycemaker_report_queue_length", "Reports that nobody has begun to make.", waiting)
         limit = self._services.settings.report_queue
         yield _gauge("pycemaker_report_queue_limit", "How many may wait.", limit)
@@ -149,6 +145,19 @@ class _CountsCollector(Collector):
             occurrences.add_metric([state], count)
         yield occurrences
 
+    def _sources(self) -> Iterable[Metric]:
+        """Each source of COLLECT_FILE, whichever process collects from it; nothing where MongoDB does not answer."""
+        up = GaugeMetricFamily("pycemaker_source_up", "Whether a source is collected and answers.", labels=("source",))
+        gap = GaugeMetricFamily("pycemaker_source_gap_seconds", "Its past still to be fetched.", labels=("source",))
+        try:
+            states = read_states(self._services.store.database, self._services.collect_file.sources)
+        except DatabaseUnreachable:
+            return
+        for state in states:
+            up.add_metric([state.name], state.is_held and state.fault is None)
+            gap.add_metric([state.name], state.gap_seconds)
+        yield from (up, gap)
+
     def _cache(self) -> Iterable[Metric]:
         use = self._services.store.cache_usage
         yield _gauge("pycemaker_cache_bytes", "Memory that recent samples take.", use.size_bytes)
@@ -167,6 +176,8 @@ class _CountsCollector(Collector):
         if passed["database"]:
             yield from self._job_store()
             yield from self._newest_samples()
+            if self._services.collect_file.sources:
+                yield from self._sources()
         build = GaugeMetricFamily(
             "pycemaker_build_info", "What runs: always 1.", labels=("version", "python", "database")
         )

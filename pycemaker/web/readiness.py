@@ -10,6 +10,8 @@ from pathlib import Path
 
 from pycemaker import i18n
 from pycemaker.cache.sample_store import Store
+from pycemaker.collect.collect_file import CollectSource
+from pycemaker.collect.source_leases import read_states
 from pycemaker.collect.sources import read_sources
 from pycemaker.errors import DatabaseUnreachable, IndexesNotReady, PycemakerError, RightMissing
 from pycemaker.jobs.job_store import JobStore
@@ -58,6 +60,8 @@ def readiness(services: Services) -> CheckRunner:
         "disk": DiskCheck(settings.data_dir, holds_database=store.is_embedded),
         "samples": partial(check_samples, store, services.clock),
     }
+    if sources := services.collect_file.sources:
+        checks["sources"] = partial(check_sources, store, sources, services.clock)
     return readiness_runner([Check(name, look, BOUND_SECONDS) for name, look in checks.items()])
 
 
@@ -141,6 +145,21 @@ def check_samples(store: Store, clock: Callable[[], datetime]) -> Outcome:
     return Outcome(WARN if problems else OK, "; ".join(problems), figures={"sources": len(sources)})
 
 
+def check_sources(store: Store, sources: Sequence[CollectSource], clock: Callable[[], datetime]) -> Outcome:
+    """Looks whether each source of COLLECT_FILE is collected, and answers. Requests go on where one does not."""
+    try:
+        states = read_states(store.database, sources)
+    except PycemakerError:
+        return Outcome(WARN, "não foi possível olhar as fontes")
+    problems = [f"{state.name}: nenhum processo coleta" for state in states if not state.is_held]
+    problems += [
+        f"{state.name}: falha há {i18n.duration(60 * state.failing_minutes(clock()))}"
+        for state in states
+        if state.is_held and state.fault
+    ]
+    return Outcome(WARN if problems else OK, "; ".join(problems), figures={"sources": len(states)})
+
+
 def check_queue(job_store: JobStore, settings: Settings) -> Outcome:
     """Fails where a report has been due for longer than those before it may take: no server takes it up."""
     try:
@@ -151,7 +170,7 @@ def check_queue(job_store: JobStore, settings: Settings) -> Outcome:
     except PycemakerError as error:
         return _failed(error)
     figures = {"waiting": waiting, "limit": settings.report_queue, "overdue_seconds": round(overdue_seconds, 1)}
-    rounds = ahead // max(1, settings.report_workers) + 1
+    rounds = ahead // settings.report_workers + 1
     if overdue_seconds > rounds * settings.report_timeout_seconds + STUCK_SECONDS:
         return Outcome(FAIL, f"um relatório espera há {overdue_seconds:.0f} s e ninguém o faz", figures=figures)
     return Outcome(OK, figures=figures)

@@ -8,6 +8,8 @@ from functools import cached_property
 from pathlib import Path
 
 from pycemaker.cache.sample_store import Store
+from pycemaker.collect.collect_file import CollectFile
+from pycemaker.collect.sample_writer import SampleWriter
 from pycemaker.jobs.report_service import ReportService
 from pycemaker.monitor.forecast_reader import ForecastReader
 from pycemaker.monitor.sample_means import SampleMeans
@@ -31,6 +33,7 @@ class Services:
         clock: gives the present, aware UTC.
         streams: slots for long answers.
         in_flight: the bytes of answers that clients have not read.
+        collect_file: the sources of COLLECT_FILE.
     """
 
     settings: Settings
@@ -41,11 +44,17 @@ class Services:
     streams: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(STREAMS))
     in_flight: InFlight = field(default_factory=InFlight)
     notebooks: Path = NOTEBOOKS
+    collect_file: CollectFile = field(default_factory=CollectFile)
 
     @cached_property
     def access_control(self) -> AccessControl:
         """Checks tokens and limits of report requests."""
         return AccessControl(self.settings, RateLimits(self.store.database))
+
+    @cached_property
+    def sample_writer(self) -> SampleWriter:
+        """Writes posted samples."""
+        return SampleWriter(self.store.database, self.store.reader.applications.indexes)
 
     @cached_property
     def scheduler(self) -> Scheduler:

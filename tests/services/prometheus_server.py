@@ -91,8 +91,8 @@ def node_exporter() -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def raw_server(answer: Callable[[socket.socket], None]) -> Iterator[str]:
-    """The URL of a server that answers each connection by these bytes, after it has read a request."""
+def raw_server(answer: Callable[[socket.socket], None], requests: list[bytes] | None = None) -> Iterator[str]:
+    """The URL of a server that answers each request by this function; it notes the requests."""
     listening = socket.create_server(("127.0.0.1", 0))
 
     def serve() -> None:
@@ -103,7 +103,9 @@ def raw_server(answer: Callable[[socket.socket], None]) -> Iterator[str]:
 
     def take(connection: socket.socket) -> None:
         with contextlib.suppress(OSError), connection:
-            while connection.recv(65536):
+            while request := connection.recv(65536):
+                if requests is not None:
+                    requests.append(request)
                 answer(connection)
 
     threading.Thread(target=serve, daemon=True).start()

@@ -11,6 +11,7 @@ NOT_IN_A_SCHEMA = {
     "invalid_date",  # 29/02 of a common year, and an interval that would start before 1970
     "invalid_address",  # one of over 254 characters, or over 64 before the @
     "invalid_parameter",  # one of another notebook than the one that was named
+    "invalid_samples",  # a reading that its unit cannot have, a time to come
 }
 
 

@@ -61,6 +61,7 @@ ALONE = {
         "pycemaker.web.routes.openapi_routes",
         "pycemaker.web.routes.report_routes",
         "pycemaker.web.error_handlers",
+        "pycemaker.web.routes.sample_routes",
         "pycemaker.web.routes.schedule_routes",
         "pycemaker.web.routes.schedule_form_routes",
         "pycemaker.web.schedule_answers",
@@ -120,6 +121,7 @@ ALONE = {
     "orjson": {
         "pycemaker.collect.prometheus_source",
         "pycemaker.series.csv_lines",
+        "pycemaker.web.posted_samples",
         "pycemaker.web.response_bodies",
         "pycemaker.columnar.columns",
         "pycemaker.columnar.decode",

@@ -19,11 +19,15 @@ from contextlib import contextmanager
 from typing import Any
 
 from pycemaker.errors import BodyTooLarge, BodyTooSlow, TooManyBodies
+from pycemaker.parsing.route_paths import SAMPLES_PATH
 from pycemaker.web.access.client_address import Network, client_address, is_trusted_peer
 from pycemaker.web.middleware.write_timeout import end_late_requests
 from pycemaker.web.wsgi import Application, Environ, StartResponse
 
 LONGEST_BYTES = 256 * 1024
+LONGEST_SAMPLES_BYTES = 4 * 2**20
+"""The longest body of `/samples`."""
+
 BODIES = 16
 """Bodies read at a time, of all clients together."""
 
@@ -82,6 +86,7 @@ class Body:
         given: the server's own `wsgi.input`, whose `read` may take for ever.
         client: the client's address, which a proxy may have named.
         peer: the connection's; None where late ones stay connected.
+        longest_bytes: the longest body.
     """
 
     def __init__(
@@ -92,7 +97,9 @@ class Body:
         length_bytes: int | None,
         slots: BodySlots,
         seconds: float = SECONDS,
+        longest_bytes: int = LONGEST_BYTES,
     ) -> None:
+        self._longest_bytes = longest_bytes
         self._given = given
         self._client, self._peer = client, peer
         self._length_bytes = length_bytes
@@ -102,16 +109,16 @@ class Body:
 
     def read(self, size: int = -1) -> bytes:
         """The next `size` bytes, or the rest. The first call waits for the whole body.
-        Raises BodyTooLarge: it has more than LONGEST_BYTES, or says so; BodyTooSlow: it is not complete in time; raised
-        when its reading has ended; TooManyBodies: too many others are being read.
+        Raises BodyTooLarge: it has more than `longest_bytes`, or says so; BodyTooSlow: it is not complete in time;
+        raised when its reading has ended; TooManyBodies: too many others are being read.
         """
         if self._whole is None:
             self._whole = io.BytesIO(self._read_all())
         return self._whole.read(size)
 
     def _read_all(self) -> bytes:
-        if self._length_bytes is not None and self._length_bytes > LONGEST_BYTES:
-            raise BodyTooLarge(limit_bytes=LONGEST_BYTES)
+        if self._length_bytes is not None and self._length_bytes > self._longest_bytes:
+            raise BodyTooLarge(limit_bytes=self._longest_bytes)
         if self._length_bytes == 0:
             return b""
         self._slots.take(self._client)
@@ -122,8 +129,8 @@ class Body:
         except NotYet:
             self._end_late(coming, began)
             raise BodyTooSlow(limit_seconds=self._seconds) from None
-        if len(body) > LONGEST_BYTES:
-            raise BodyTooLarge(limit_bytes=LONGEST_BYTES)
+        if len(body) > self._longest_bytes:
+            raise BodyTooLarge(limit_bytes=self._longest_bytes)
         if len(body) < (self._length_bytes or 0):
             raise BodyTooSlow(limit_seconds=self._seconds)  # its client hung up
         return body
@@ -139,7 +146,8 @@ class Body:
     def _take(self, coming: Future[bytes]) -> None:
         try:
             # Not every WSGI server ends a body at its length (PEP 3333 asks the application not to read past it).
-            coming.set_result(self._given.read(LONGEST_BYTES + 1 if self._length_bytes is None else self._length_bytes))
+            most_bytes = self._longest_bytes + 1 if self._length_bytes is None else self._length_bytes
+            coming.set_result(self._given.read(most_bytes))
         except Exception as error:  # noqa: BLE001 - the waiting thread raises it
             coming.set_exception(error)
         finally:
@@ -156,7 +164,8 @@ def limit_bodies(application: Application, trusted: Sequence[Network] = (), seco
         is_chunked = "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower()
         length_bytes = None if is_chunked else _length(length)
         client = client_address(environ, trusted) if length_bytes != 0 else ""
-        environ["wsgi.input"] = Body(environ["wsgi.input"], client, peer, length_bytes, slots, seconds)
+        longest_bytes = LONGEST_SAMPLES_BYTES if environ["PATH_INFO"].endswith(SAMPLES_PATH) else LONGEST_BYTES
+        environ["wsgi.input"] = Body(environ["wsgi.input"], client, peer, length_bytes, slots, seconds, longest_bytes)
         return application(environ, start_response)
 
     return bounded

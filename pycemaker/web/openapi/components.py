@@ -244,7 +244,6 @@ _REPORT = json_object(
         "ended_at": INSTANT,
         "request_id": TEXT,
         "seconds": {"type": "number", "description": "Of its stages together."},
-        "worker": TEXT | {"description": "The server or worker that makes or sends it now; else missing."},
         "stage_seconds": {"type": "object", "additionalProperties": {"type": "number"}},
         "progress": {"description": "How far it is."},
         "reason": {"type": ["string", "null"]},

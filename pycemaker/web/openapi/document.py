@@ -9,7 +9,13 @@ from pycemaker.errors import UnknownApplication
 from pycemaker.parsing.route_paths import APPLICATION_RULE, template
 from pycemaker.reports.notebook_catalogue import Notebook, every_notebook
 from pycemaker.settings import Settings
-from pycemaker.web.openapi import forecast_operations, read_operations, report_operations, schedule_operations
+from pycemaker.web.openapi import (
+    forecast_operations,
+    read_operations,
+    report_operations,
+    sample_operations,
+    schedule_operations,
+)
 from pycemaker.web.openapi.components import HEADERS, PARAMETERS, SCHEMAS, path_parameter
 from pycemaker.web.openapi.operation import Json, Operation, head_of
 from pycemaker.web.services import Services
@@ -25,6 +31,7 @@ def operations(notebooks: Iterable[Notebook]) -> list[Operation]:
         *forecast_operations.OPERATIONS,
         *report_operations.operations(list(notebooks)),
         *schedule_operations.OPERATIONS,
+        *sample_operations.OPERATIONS,
     ]
 
 

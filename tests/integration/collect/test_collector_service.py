@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-import pytest
-
-from pycemaker.collect.collect_file import CollectSource, read_collect_file
-from pycemaker.collect.collector_service import CollectorService
+from pycemaker.collect.collect_file import read_collect_file
+from pycemaker.collect.prometheus_source import PrometheusSource
+from pycemaker.collect.source_leases import read_states
 from pycemaker.mongo.database import Database
+from pycemaker.settings import ROOT
 from tests.services.prometheus_server import (
     PrometheusServer,
     needs_node_exporter,
@@ -19,67 +24,78 @@ from tests.services.prometheus_server import (
     wait_until,
 )
 
-pytestmark = [needs_prometheus, needs_node_exporter]
+COLLECTIONS = {"cpu": "cpu_usage", "ram": "jvm_memory_usage", "disk": "disk_usage"}
+
+BOTH_KINDS = """
+[[source]]
+kind = "prometheus"
+url = "{prometheus}"
+application = "asked"
+every_seconds = 1
+rate_seconds = 5
+preset = "node_exporter"
+backfill_days = 1
+[[source]]
+kind = "scrape"
+url = "http://{target}/metrics"
+application = "scraped"
+every_seconds = 1
+preset = "node_exporter"
+"""
 
 
-def sources(folder: Path, text: str) -> tuple[CollectSource, ...]:
-    path = folder / "collect.toml"
-    path.write_text(text)
-    return read_collect_file(path, {}).sources
-
-
-@pytest.fixture(scope="module")
-def target() -> Iterator[str]:
-    with node_exporter() as target:
-        yield target
-
-
-@pytest.fixture
-def prometheus(tmp_path: Path, target: str) -> Iterator[PrometheusServer]:
-    server = PrometheusServer(tmp_path / "prometheus", {"host": target})
-    server.start()
-    yield server
-    server.kill()
-
-
-def stored(database: Database, collection: str, **query: Any) -> list[dict[str, Any]]:
-    return list(database[collection].find(query).sort("time_series", 1))
-
-
-def test_both_kinds_give_the_same_numbers(
-    database: Database, tmp_path: Path, prometheus: PrometheusServer, target: str
-) -> None:
-    service = CollectorService(
-        database,
-        sources(
-            tmp_path,
-            f"""
-            [[source]]
-            kind = "prometheus"
-            url = "{prometheus.url}"
-            application = "asked"
-            every_seconds = 1
-            rate_seconds = 5
-            preset = "node_exporter"
-            backfill_days = 0
-            [[source]]
-            kind = "scrape"
-            url = "http://{target}/metrics"
-            application = "scraped"
-            every_seconds = 1
-            preset = "node_exporter"
-            """,
-        ),
-    )
-    service.start()
+@contextlib.contextmanager
+def collecting(path: Path, database_url: str) -> Iterator[subprocess.Popen[bytes]]:
+    """`python -m pycemaker collect`, killed at the end."""
+    environment = {**os.environ, "COLLECT_FILE": str(path), "MONGO_DB_URL": database_url, "DATA_DIR": str(path.parent)}
+    process = subprocess.Popen([sys.executable, "-m", "pycemaker", "collect"], cwd=ROOT, env=environment)
     try:
-        wait_until(lambda: len(stored(database, "cpu_usage", application="asked")) > 12, 40)
+        yield process
     finally:
-        service.stop()
-    for collection, tolerance in (("jvm_memory_usage", 0.02), ("disk_usage", 0.001), ("cpu_usage", 0.35)):
-        asked = [each["value"] for each in stored(database, collection, application="asked")]
-        scraped = [each["value"] for each in stored(database, collection, application="scraped")]
-        assert len(asked) > 5
-        assert len(scraped) > 5
-        assert abs(sum(asked) / len(asked) - sum(scraped) / len(scraped)) < tolerance
-        assert all(0 <= value <= 1 for value in asked + scraped)
+        process.kill()
+        process.wait(30)
+
+
+def instants(database: Database, collection: str, application: str) -> list[datetime]:
+    return [each["time_series"] for each in database[collection].find({"application": application}).sort("time_series")]
+
+
+@needs_prometheus
+@needs_node_exporter
+def test_prometheus_and_collectors_are_killed_and_nothing_is_missing_or_double(
+    database: Database, database_url: str, tmp_path: Path
+) -> None:
+    with node_exporter() as target:
+        prometheus, path = PrometheusServer(tmp_path / "prometheus", {"host": target}), tmp_path / "collect.toml"
+        prometheus.start()
+        path.write_text(BOTH_KINDS.format(prometheus=prometheus.url, target=target))
+        asked, _ = read_collect_file(path, {}).sources
+        try:
+            time.sleep(7)  # a past, which is fetched too
+            with collecting(path, database_url):
+                wait_until(lambda: len(instants(database, "cpu_usage", "asked")) >= 4, 30)
+            prometheus.kill()
+            killed_at = max(instants(database, "cpu_usage", "asked"))
+            prometheus.start()
+            with collecting(path, database_url):  # it waits for the leases of the first
+                wait_until(lambda: (max(instants(database, "cpu_usage", "asked")) - killed_at).total_seconds() > 20, 40)
+                wait_until(lambda: read_states(database, [asked])[0].gap_seconds == 0, 20)
+            latest_s = int(max(instants(database, "disk_usage", "asked")).timestamp())
+            known = PrometheusSource(asked).read(["disk"], latest_s - 600, latest_s)
+        finally:
+            prometheus.kill()
+    stored = [int(each.timestamp() * 1000) for each in instants(database, "disk_usage", "asked")]
+    assert len(stored) > 25
+    assert stored == sorted({time_ms for _, time_ms in known})
+    assert read_states(database, [asked])[0].fault is None
+    for metric_id, tolerance in (("ram", 0.03), ("disk", 0.002), ("cpu", 0.2)):
+        by_application = [readings(database, COLLECTIONS[metric_id], name) for name in ("asked", "scraped")]
+        common = by_application[0].keys() & by_application[1].keys()
+        assert len(common) > 8
+        means = [sum(each[instant] for instant in common) / len(common) for each in by_application]
+        assert abs(means[0] - means[1]) < tolerance
+        assert all(0 <= value <= 1 for each in by_application for value in each.values())
+
+
+def readings(database: Database, collection: str, application: str) -> dict[datetime, float]:
+    return {each["time_series"]: each["value"] for each in database[collection].find({"application": application})}

@@ -1,0 +1,151 @@
+"""Samples as programs post them: an array of JSON, or a line of JSON each; checked one by one."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+
+from pycemaker.collect.collected_samples import Documents
+from pycemaker.collect.sample_document import Steps, sample_document
+from pycemaker.errors import BodyTooLarge, InvalidParameter
+from pycemaker.metrics import NAMES, Metric, find_metric
+from pycemaker.web.middleware.request_bodies import LONGEST_SAMPLES_BYTES
+from pycemaker.window import from_epoch_ms, to_epoch_ms
+
+MOST_SAMPLES = 10_000
+AHEAD = timedelta(minutes=5)
+"""So far ahead of the present a sample may be: a caller's clock may be fast."""
+
+MOST_NAMED = 100
+_OLDEST = datetime(2000, 1, 1, tzinfo=UTC)
+_TAKES = (
+    'uma lista JSON de objetos como {"metric": "cpu", "time": "2026-11-23T13:54:26Z", "value": 0.4}, ou um por linha'
+)
+
+
+@dataclass
+class PostedSamples:
+    """The samples of a body.
+
+    Attributes:
+        documents: of those that are right, by collection.
+        rejected: of the others the place, from 1 on, and the reason in Portuguese; MOST_NAMED at most.
+        count, rejected_count: how many there are, and how many are wrong.
+    """
+
+    documents: Documents = field(default_factory=lambda: defaultdict(list))
+    rejected: list[dict[str, Any]] = field(default_factory=list)
+    count: int = 0
+    rejected_count: int = 0
+
+    def reject(self, place: int, reason: str) -> None:
+        """Note a wrong sample."""
+        self.rejected_count += 1
+        if len(self.rejected) < MOST_NAMED:
+            self.rejected.append({"place": place, "reason": reason})
+
+
+def read_samples(
+    body: bytes, encoding: str, application: str, steps: Mapping[str, Steps], now_utc: datetime
+) -> PostedSamples:
+    """The samples of a body.
+
+    Args:
+        body: as it came.
+        encoding: its Content-Encoding: empty, `identity` or `gzip`.
+        application: whose samples they are.
+        steps: of criticity, by metric id.
+        now_utc: the present.
+
+    Raises:
+        BodyTooLarge: it has more than LONGEST_SAMPLES_BYTES once it is decompressed.
+        InvalidParameter: it is neither JSON nor lines of it, or has more than MOST_SAMPLES.
+    """
+    given = _entries(_decompressed(body, encoding))
+    if len(given) > MOST_SAMPLES:
+        takes = f"até {MOST_SAMPLES} amostras por vez"
+        raise InvalidParameter(field="body", reason=f"more than {MOST_SAMPLES} samples", takes=takes)
+    posted, latest = PostedSamples(count=len(given)), now_utc + AHEAD
+    for place, entry in enumerate(given, 1):
+        try:
+            metric, taken_utc, reading, failed = _sample(entry, latest)
+        except ValueError as error:
+            posted.reject(place, str(error))
+            continue
+        posted.documents[metric.collection].append(
+            sample_document(metric, taken_utc, reading, failed=failed, steps=steps, collected_for=application)
+        )
+    return posted
+
+
+def _decompressed(body: bytes, encoding: str) -> bytes:
+    if encoding in ("", "identity"):
+        return body
+    if encoding != "gzip":
+        raise InvalidParameter(field="Content-Encoding", reason="unknown", takes="gzip")
+    try:
+        stream = zlib.decompressobj(wbits=31)
+        content = stream.decompress(body, LONGEST_SAMPLES_BYTES + 1)
+    except zlib.error:
+        content = b""
+    if len(content) > LONGEST_SAMPLES_BYTES:
+        raise BodyTooLarge(limit_bytes=LONGEST_SAMPLES_BYTES)
+    if not stream.eof:
+        raise InvalidParameter(field="body", reason="no gzip, or cut", takes="gzip")
+    return content
+
+
+def _entries(content: bytes) -> list[Any]:
+    try:
+        if content.lstrip()[:1] == b"[":
+            return list(orjson.loads(content))
+        return [_line(line) for line in content.splitlines() if line.strip()]
+    except orjson.JSONDecodeError:
+        raise InvalidParameter(field="body", reason="no JSON", takes=_TAKES) from None
+
+
+def _line(line: bytes) -> Any:
+    """A line's content; None, which is no sample, where it is no JSON: the other lines are right all the same."""
+    try:
+        return orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return None
+
+
+def _sample(entry: Any, latest: datetime) -> tuple[Metric, datetime, float, float]:
+    """Metric, instant, reading and failures. Raises ValueError with the reason, in Portuguese."""
+    if not isinstance(entry, dict):
+        raise ValueError("use um objeto JSON")  # noqa: TRY004 - each of these is the same refusal
+    if entry.get("metric") not in NAMES:
+        raise ValueError("metric: métrica desconhecida")
+    metric = find_metric(entry["metric"])
+    if unknown := entry.keys() - {"metric", "time", *metric.fields}:
+        raise ValueError(f"campo desconhecido: {min(unknown)[:40]}")
+    taken_utc = _instant(entry.get("time"))
+    if taken_utc is None:
+        raise ValueError("time: use ISO 8601 com fuso ou milissegundos desde 1970")
+    if not _OLDEST <= taken_utc <= latest:
+        raise ValueError("time: fica no futuro, ou antes de 2000")
+    readings: list[Any] = [entry.get(name) for name in metric.fields]
+    most = 1.0 if metric.unit == "ratio" else math.inf
+    least = -math.inf if metric.unit not in ("ratio", "seconds", "requests") else 0.0
+    for name, reading in zip(metric.fields, readings, strict=True):
+        if type(reading) not in (int, float) or not math.isfinite(reading) or not least <= reading <= most:
+            raise ValueError(f"{name}: use um número{' de 0 a 1' if metric.unit == 'ratio' else ''}")
+    return metric, taken_utc, readings[0], readings[1] if len(readings) > 1 else 0
+
+
+def _instant(given: Any) -> datetime | None:
+    """The instant, in whole milliseconds; None for what is none."""
+    try:
+        instant = datetime.fromisoformat(given) if isinstance(given, str) else from_epoch_ms(int(given))
+        return from_epoch_ms(to_epoch_ms(instant)) if instant.tzinfo else None
+    except (ValueError, TypeError, OverflowError):
+        return None

@@ -82,6 +82,9 @@ class Operation:
         entry |= {"parameters": parameters} | ({"requestBody": self.body} if self.body else {})
         answers = {str(answer.status): _response(answer) for answer in self.answers}
         entry["responses"] = answers | _error_responses(error_kinds)
+        if self.answers[0].content.keys() == {"text/html"}:  # a form comes again, with what is wrong
+            for refusal in entry["responses"].values():
+                refusal.get("content", {}).setdefault("text/html", {"schema": {"type": "string"}})
         if self.needs_token and with_token:
             entry["security"] = [{"bearer": []}, {"key": []}]
         return entry

@@ -68,21 +68,8 @@ _HOMES = {
     "pycemaker.reports.read_fleet": ("read_fleet",),
     "pycemaker.reports.read_period": ("read_period",),
     "pycemaker.presentation.display": (
-        "capacity_changes",
-        "capacity_section",
-        "capacity_summary",
-        "changes",
-        "figure",
-        "fleet_changes",
-        "heading",
-        "health",
-        "moved",
-        "others",
-        "section",
-        "summary",
-        "translated",
-        "trust",
-        "what_changed",
+        *("capacity_changes", "capacity_section", "capacity_summary", "changes", "figure", "fleet_changes", "heading"),
+        *("health", "moved", "others", "section", "summary", "translated", "trust", "what_changed"),
     ),
 }
 

@@ -23,21 +23,12 @@ from pycemaker.window import from_epoch_ms
 
 Document = dict[str, Any]
 
-_NUMBERS = {
-    "hour_ms": "<i8",
-    "count": "<i8",
-    "readings": "<i8",
-    "total": "<f8",
-    "minimum": "<f8",
-    "maximum": "<f8",
-    "minimum_ms": "<i8",
-    "maximum_ms": "<i8",
-    "longest_gap_ms": "<i8",
-    "step_ms": "<i8",
-    "block_minimum": "<f8",
-    "block_median": "<f8",
-    "block_maximum": "<f8",
-}
+_NUMBERS = (
+    dict.fromkeys(("hour_ms", "count", "readings"), "<i8")
+    | dict.fromkeys(("total", "minimum", "maximum"), "<f8")
+    | dict.fromkeys(("minimum_ms", "maximum_ms", "longest_gap_ms", "step_ms"), "<i8")
+    | dict.fromkeys(("block_minimum", "block_median", "block_maximum"), "<f8")
+)
 
 
 def id_of(application: str, metric_id: str, hour: int) -> Document:

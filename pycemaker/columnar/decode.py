@@ -146,10 +146,6 @@ def _iso(date: DatetimeMS) -> str | int:
     return (_EPOCH + timedelta(milliseconds=date_ms)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _base64(binary: bytes) -> str:
-    return b64encode(binary).decode()
-
-
 _PLAIN: Mapping[type, Callable[[Any], object]] = {
     DatetimeMS: _iso,
     Timestamp: lambda timestamp: _iso(DatetimeMS(timestamp.time * 1000)),
@@ -158,6 +154,5 @@ _PLAIN: Mapping[type, Callable[[Any], object]] = {
     Regex: operator.attrgetter("pattern"),
     MinKey: lambda _: "MinKey",
     MaxKey: lambda _: "MaxKey",
-    bytes: _base64,
-    Binary: _base64,
+    **dict.fromkeys((bytes, Binary), lambda binary: b64encode(binary).decode()),
 }

@@ -23,21 +23,8 @@ HTML_BYTES = 95_000
 STYLE_CHARACTERS = 8_192
 MESSAGE_BYTES = 20_000_000
 _ONCE = ("From", "To", "Subject", "Date", "Message-ID", "MIME-Version", "Content-Type")
-_TAGS = {
-    "script",
-    "iframe",
-    "frame",
-    "object",
-    "embed",
-    "form",
-    "input",
-    "button",
-    "link",
-    "base",
-    "svg",
-    "video",
-    "audio",
-}
+_TAGS = {"script", "iframe", "frame", "object", "embed", "form", "input", "button", "link", "base", "svg"}
+_TAGS |= {"video", "audio"}
 _STYLES = {
     "css-variable": r"var\s*\(|(?<![\w-])--[a-z][\w-]*\s*:",
     "css-position": r"(?<![\w-])position\s*:",

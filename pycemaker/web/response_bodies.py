@@ -268,26 +268,9 @@ _ACCEPTED = "Relatório aceito: acompanhe-o em {url}."
 _WRITTEN = "Relatório gravado na caixa de saída (nenhuma conta de e-mail configurada): nada foi enviado."
 _SUPPRESSED = "Não enviado a pedido do destinatário: {addresses}."
 _REPORT_KEYS = (
-    *(
-        "id",
-        "state",
-        "application",
-        "notebook",
-        "parameters",
-        "subject",
-        "email_to",
-        "start",
-        "end",
-        "hours",
-        "delivered_by",
-        "reply",
-        "message_id",
-        "recipients",
-        "request_id",
-        "storage_problem",
-    ),
-    *("message_bytes", "figures", "figures_in", "figure_urls", "attachments", "attachments_missing", "left_out"),
-    *("seconds", "stage_seconds"),
+    *("id", "state", "application", "notebook", "parameters", "subject", "email_to", "start", "end", "hours"),
+    *("delivered_by", "reply", "message_id", "recipients", "request_id", "storage_problem", "message_bytes", "figures"),
+    *("figures_in", "figure_urls", "attachments", "attachments_missing", "left_out", "seconds", "stage_seconds"),
 )
 
 

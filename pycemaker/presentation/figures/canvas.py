@@ -38,23 +38,9 @@ FONT = "DejaVu Sans"
 
 MORE_SIGNS = {
     "Chinese, Japanese and Korean": (
-        *(
-            "Noto Sans CJK JP",
-            "Noto Sans CJK SC",
-            "Noto Sans CJK KR",
-            "Noto Sans JP",
-            "Source Han Sans",
-            "WenQuanYi Micro Hei",
-        ),
-        *(
-            "WenQuanYi Zen Hei",
-            "IPAGothic",
-            "Hiragino Sans",
-            "PingFang SC",
-            "Yu Gothic",
-            "Microsoft YaHei",
-            "Malgun Gothic",
-        ),
+        *("Noto Sans CJK JP", "Noto Sans CJK SC", "Noto Sans CJK KR", "Noto Sans JP", "Source Han Sans"),
+        *("WenQuanYi Micro Hei", "WenQuanYi Zen Hei", "IPAGothic", "Hiragino Sans", "PingFang SC", "Yu Gothic"),
+        *("Microsoft YaHei", "Malgun Gothic"),
     ),
     "emoji": ("Noto Emoji", "Symbola", "Segoe UI Emoji", "Segoe UI Symbol"),
 }

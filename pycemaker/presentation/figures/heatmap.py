@@ -17,13 +17,8 @@ if TYPE_CHECKING:
 DAYS = (N_("seg"), N_("ter"), N_("qua"), N_("qui"), N_("sex"), N_("sáb"), N_("dom"))
 
 _LONG_DAYS = (
-    N_("segunda"),
-    N_("terça"),
-    N_("quarta"),
-    N_("quinta"),
-    N_("sexta"),
-    N_("sábado"),
-    N_("domingo"),
+    *(N_("segunda"), N_("terça"), N_("quarta"), N_("quinta")),
+    *(N_("sexta"), N_("sábado"), N_("domingo")),
 )
 _HEIGHT = 274
 _MARGINS = {"left": 46, "right": 2, "top": 64, "bottom": 30}

@@ -101,15 +101,8 @@ def _csv(header: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
 
 def _summary_row(metric: Metric, summary: MetricSummary) -> list[Any]:
     return [
-        *(
-            metric.id,
-            _UNITS.get(metric.unit, metric.unit),
-            summary.received,
-            summary.expected,
-            summary.mean,
-            summary.previous_mean,
-            summary.growth,
-        ),
+        *(metric.id, _UNITS.get(metric.unit, metric.unit), summary.received, summary.expected),
+        *(summary.mean, summary.previous_mean, summary.growth),
         *_extreme(summary.lowest),
         *_extreme(summary.highest),
     ]

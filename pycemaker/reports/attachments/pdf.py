@@ -31,18 +31,9 @@ _POLICY = (
 )
 _NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "chrome", "msedge")
 _OPTIONS = (
-    "--headless",
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-sync",
-    "--disable-extensions",
-    "--disable-dev-shm-usage",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--no-first-run",
-    "--no-default-browser-check",
-    "--no-pdf-header-footer",
-    "--generate-pdf-document-outline",
+    *("--headless", "--disable-gpu", "--disable-quic", "--disable-sync", "--disable-extensions"),
+    *("--disable-dev-shm-usage", "--disable-background-networking", "--disable-component-update", "--no-first-run"),
+    *("--no-default-browser-check", "--no-pdf-header-footer", "--generate-pdf-document-outline"),
 )
 
 

@@ -132,27 +132,15 @@ HEADERS: Json = {
 }
 
 PARAMETERS: Json = {
-    "Idempotency-Key": {
-        "name": "Idempotency-Key",
-        "in": "header",
-        "required": False,
-        "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
-        "description": "What the caller calls this request: asked again with it, it is the same report.",
-    },
-    "X-Request-Id": {
-        "name": "X-Request-Id",
-        "in": "header",
-        "required": False,
-        "schema": {"type": "string"},
-        "description": f"What to call this request: `{PATTERN}`. Anything else is replaced.",
-    },
-    "If-None-Match": {
-        "name": "If-None-Match",
-        "in": "header",
-        "required": False,
-        "schema": {"type": "string"},
-        "description": "The ETag of an answer that the caller has.",
-    },
+    name: {"name": name, "in": "header", "required": False, "schema": schema, "description": description}
+    for name, schema, description in (
+        (
+            *("Idempotency-Key", {"type": "string", "pattern": "^[!-~]{1,255}$"}),
+            "What the caller calls this request: asked again with it, it is the same report.",
+        ),
+        ("X-Request-Id", TEXT, f"What to call this request: `{PATTERN}`. Anything else is replaced."),
+        ("If-None-Match", TEXT, "The ETag of an answer that the caller has."),
+    )
 }
 
 _FACT_SCHEMAS: Json = {
@@ -160,30 +148,17 @@ _FACT_SCHEMAS: Json = {
     "limit": COUNT | {"description": "The most that is taken."},
     "known": array_of(TEXT) | {"description": "The names there are."},
     "takes": TEXT | {"description": "What is taken, in Portuguese."},
-    "given": TEXT,
-    "purpose": TEXT,
-    "metric": TEXT,
     "missing": array_of(TEXT) | {"description": "The metrics whose history is too short."},
-    "history_hours": COUNT,
-    "needed_hours": COUNT,
     "origin": TEXT | {"description": "The origin of the page that had a browser ask, or null."},
     "cell": COUNT | {"description": "Counted from 1; 0 where no cell is to blame."},
-    "exception": TEXT,
-    "findings": array_of(TEXT),
-    "stage": TEXT,
-    "limit_seconds": COUNT,
-    "limit_mb": COUNT,
+    **dict.fromkeys(("given", "purpose", "metric", "exception", "stage"), TEXT),
+    **dict.fromkeys(("history_hours", "needed_hours", "limit_seconds", "limit_mb"), COUNT),
+    **dict.fromkeys(("findings", "recipients"), array_of(TEXT)),
     "next_attempt_at": INSTANT,
-    "recipients": array_of(TEXT),
     "possibly_sent": {"type": "boolean", "description": "The mail may have left all the same."},
     "checks": {"type": "object", "additionalProperties": ref("Check")},
     "report_id": TOKEN,
 }
-
-
-def fact_schema(name: str) -> Json:
-    """The schema of a fact that an error shows; any value where there is no narrower one."""
-    return dict(_FACT_SCHEMAS.get(name, {}))
 
 
 def _error() -> Json:
@@ -191,21 +166,17 @@ def _error() -> Json:
     names = sorted({name for kind in kinds for name in kind.shows} | {"field", "report_id"})
     codes = sorted({kind.code for kind in kinds})
     required = {"msg": TEXT | {"description": "A sentence in Portuguese."}, "error": {"type": "string", "enum": codes}}
-    return json_object(required, {name: fact_schema(name) for name in names})
+    return json_object(required, {name: _FACT_SCHEMAS.get(name, {}) for name in names})
 
 
 SAMPLE = json_object(
-    {
-        "_id": {"description": "As stored; an ObjectId as hexadecimal text."},
-        "time_series": INSTANT,
-    },
+    {"_id": {"description": "As stored; an ObjectId as hexadecimal text."}, "time_series": INSTANT},
     {
         "value": {"description": "The reading; null where it is no finite number."},
         "origin_time_series": {"description": "Milliseconds since 1970, as stored."},
         "consume_percent": {"description": "As stored."},
         "criticity": {"description": "The collector's own word."},
-        "value_success": {"description": "Of request_count."},
-        "value_fail": {"description": "Of request_count."},
+        **{name: {"description": "Of request_count."} for name in ("value_success", "value_fail")},
     },
     is_open=True,
 )
@@ -220,9 +191,7 @@ _RECIPIENT = json_object(
     {"address": TEXT, "state": {"type": "string", "enum": list(states.ALL)}},
     {
         "attempts": COUNT,
-        "message_id": TEXT,
-        "via": TEXT,
-        "reply": TEXT,
+        **dict.fromkeys(("message_id", "via", "reply"), TEXT),
         "next_attempt_at": INSTANT,
         "reason": TEXT | {"description": "Why they do not have it (yet)."},
         "refusals": array_of(json_object({"at": INSTANT, "reason": TEXT}))
@@ -235,19 +204,14 @@ _REPORT = json_object(
     {
         "application": TEXT | {"description": "Missing for the default application."},
         "parameters": {"type": "object"},
-        "subject": TEXT,
         "email_to": TEXT | {"description": "The recipients, by commas."},
-        "start": INSTANT,
-        "end": INSTANT,
+        **dict.fromkeys(("start", "end", "asked_at", "ended_at"), INSTANT),
         "hours": COUNT,
-        "asked_at": INSTANT,
-        "ended_at": INSTANT,
-        "request_id": TEXT,
+        **dict.fromkeys(("subject", "request_id", "url"), TEXT),
         "seconds": {"type": "number", "description": "Of its stages together."},
         "stage_seconds": {"type": "object", "additionalProperties": {"type": "number"}},
         "progress": {"description": "How far it is."},
         "reason": {"type": ["string", "null"]},
-        "url": TEXT,
     },
     is_open=True,
 )
@@ -295,14 +259,9 @@ SCHEMAS: Json = {
     ),
     "Check": json_object(
         {"ok": {"type": "boolean"}},
-        {
-            "why": TEXT,
-            "ping_ms": {"type": "number"},
-            **_QUEUE,
-            "late_seconds": {"type": "number"},
-            "free_mb": COUNT,
-            "sources": COUNT,
-        },
+        _QUEUE
+        | {"why": TEXT, "free_mb": COUNT, "sources": COUNT}
+        | {name: {"type": "number"} for name in ("ping_ms", "late_seconds")},
     ),
     "Told": json_object({"msg": TEXT}),
 }

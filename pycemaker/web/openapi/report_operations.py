@@ -107,13 +107,7 @@ def _report_operations(notebooks: Sequence[Notebook]) -> list[Operation]:
 
 _NOTEBOOK = json_object(
     {"name": TEXT},
-    {
-        "url": TEXT,
-        "path": {"type": "object"},
-        "schema": {"type": "object"},
-        "fixed": {"type": "object"},
-        "problem": TEXT,
-    },
+    {"url": TEXT, "problem": TEXT, **{name: {"type": "object"} for name in ("path", "schema", "fixed")}},
 )
 
 
@@ -191,11 +185,8 @@ _STORED_OPERATIONS = (
         path=REPORTS_PATH + "/{report_id}",
     ),
     _stored_file(
-        "json",
-        "reportRecord",
-        f"A report's record, while it is made and after\n{_REDACTION}",
-        "application/json",
-        _RECORD,
+        *("json", "reportRecord", f"A report's record, while it is made and after\n{_REDACTION}"),
+        *("application/json", _RECORD),
     ),
     _stored_file(
         *("eml", "reportMessage", "A report's message\nAs its first recipient gets it, without the link to leave."),
@@ -213,19 +204,8 @@ _STORED_OPERATIONS = (
         (errors.UnknownReport, *DATABASE),
     ),
 )
-_FORM: Json = {
-    "required": True,
-    "content": {
-        "application/x-www-form-urlencoded": {
-            "schema": {
-                "anyOf": [
-                    json_object({"List-Unsubscribe": {"const": "One-Click"}}),
-                    json_object({"acao": {"type": "string"}}),
-                ]
-            }
-        }
-    },
-}
+_BUTTONS: Json = {"anyOf": [json_object({"List-Unsubscribe": {"const": "One-Click"}}), json_object({"acao": TEXT})]}
+_FORM: Json = {"required": True, "content": {"application/x-www-form-urlencoded": {"schema": _BUTTONS}}}
 _UNSUBSCRIBE_OPERATIONS = (
     Operation(
         f"{UNSUBSCRIBE_PREFIX}<token>",

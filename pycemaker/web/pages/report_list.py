@@ -33,21 +33,8 @@ STATE_NAMES = {
 _GOOD = (states.SENT, states.WRITTEN)
 _BAD = (states.REFUSED, states.FAILED, states.EXPIRED)
 _SUMMARY_KEYS = (
-    *(
-        "id",
-        "state",
-        "application",
-        "notebook",
-        "parameters",
-        "start",
-        "end",
-        "hours",
-        "asked_at",
-        "ended_at",
-        "subject",
-        "stage",
-    ),
-    *("progress", "seconds", "recipients", "request_id"),
+    *("id", "state", "application", "notebook", "parameters", "start", "end", "hours", "asked_at", "ended_at"),
+    *("subject", "stage", "progress", "seconds", "recipients", "request_id"),
 )
 
 

@@ -232,13 +232,9 @@ _NO_SECRETS: Mapping[str, str] = {}
 
 def from_mapping(given: Mapping[str, str | None], *, root: Path = ROOT) -> Settings:
     """Settings out of variables by name.
-
-    Args:
-        given: the environment, or a test's own dict. Blank counts as absent.
-        root: where relative paths start.
-
-    Raises:
-        InvalidSettings: names every wrong variable and what it takes; never shows a value.
+    `given`: the environment, or a test's own dict. Blank counts as absent.
+    `root`: where relative paths start.
+    Raises InvalidSettings: names every wrong variable and what it takes; never shows a value.
     """
     reader = SettingReader(_with_default_key(given, root))
     values: dict[str, Any] = {}

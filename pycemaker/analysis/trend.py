@@ -37,15 +37,7 @@ class Trend:
 
 
 def trend(x: Floats, y: Floats) -> Trend | None:
-    """The trend of points, by x.
-
-    Args:
-        x: strictly ascending.
-        y: finite, as many.
-
-    Returns:
-        None with fewer than three points.
-    """
+    """The trend of points, by x. `x`: strictly ascending. `y`: finite, as many. None with fewer than three points."""
     if len(x) < 3:
         return None
     first, second = np.triu_indices(len(x), 1)

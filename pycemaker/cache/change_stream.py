@@ -36,13 +36,9 @@ _OF_ALL = "*"
 
 class ChangeStream:
     """One change stream over some collections, followed on a thread of its own until the connection is closed.
-
-    Args:
-        edges_ms: by collection, an application's edge in it: its probe sees every later sample; None without an edge.
-        await_ms: how long MongoDB waits for an event before it answers that there is none.
-
-    Attributes:
-        caught_up_at: when it last was up to date, by `time.monotonic`.
+    `edges_ms`: by collection, an application's edge in it: its probe sees every later sample; None without an edge.
+    `await_ms`: how long MongoDB waits for an event before it answers that there is none.
+    `caught_up_at`: when it last was up to date, by `time.monotonic`.
     """
 
     def __init__(

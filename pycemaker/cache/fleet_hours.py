@@ -58,9 +58,7 @@ def read_rows(database: Database, window: Window) -> list[FleetRow]:
 
     A change counts by the spread of the previous interval's hours. Applications whose samples ended come first, then
     those with a ratio of FULL or more.
-
-    Raises:
-        DatabaseUnreachable: as `update_hours`.
+    Raises DatabaseUnreachable: as `update_hours`.
     """
     with one_exchange(_READ_SECONDS):
         rows = list(database[COLLECTION].aggregate(_read_stages(window)))

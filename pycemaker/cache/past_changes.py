@@ -60,10 +60,8 @@ class FallbackDetector:
     """Uses a detector while the metric's name is that of a plain collection, and periodic invalidation else.
 
     A view has no events and no counters; those of a time-series collection are of its buckets.
-
-    Args:
-        detector: of a plain collection.
-        read_kind: MongoDB's word for what has the metric's name; None where nothing has, or it is not known.
+    `detector`: of a plain collection.
+    `read_kind`: MongoDB's word for what has the metric's name; None where nothing has, or it is not known.
     """
 
     def __init__(self, detector: ChangeDetector, read_kind: Callable[[], str | None]) -> None:

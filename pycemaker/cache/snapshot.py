@@ -39,11 +39,9 @@ def split_hours(batch: Batch) -> list[Batch]:
 @dataclass(frozen=True)
 class Snapshot:
     """A metric's recent time at one moment.
-
-    Attributes:
-        generation: goes up with each change of anything but the open hours.
-        open_version: goes up with each change of the open hours.
-        open: None where the metric has no sample, or none was read yet.
+    `generation`: goes up with each change of anything but the open hours.
+    `open_version`: goes up with each change of the open hours.
+    `open`: None where the metric has no sample, or none was read yet.
     """
 
     generation: int = 0

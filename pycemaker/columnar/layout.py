@@ -30,11 +30,9 @@ _LAYOUTS_TRIED = 16
 @dataclass(frozen=True)
 class WorkSizes:
     """Sizes of the steps in which a batch is encoded, in documents. They change its cost and no byte of it.
-
-    Attributes:
-        block: encoded together; bounds the memory for a batch of 16 MB.
-        smallest_group: a group takes 0.25 ms whatever its size, a document decoded by itself 8 µs.
-        strip: rows of text joined together before they are closed up; they stay in the processor's cache.
+    `block`: encoded together; bounds the memory for a batch of 16 MB.
+    `smallest_group`: a group takes 0.25 ms whatever its size, a document decoded by itself 8 µs.
+    `strip`: rows of text joined together before they are closed up; they stay in the processor's cache.
     """
 
     block: int = 32_768
@@ -81,12 +79,9 @@ class Layout:
 @dataclass(frozen=True)
 class Texts:
     """A text a document.
-
-    Attributes:
-        items: begin with the text; the rest of an item is padding of any content.
-        lengths: of the texts, in bytes.
-
     Both have no dimension where the text is the same in every document.
+    `items`: begin with the text; the rest of an item is padding of any content.
+    `lengths`: of the texts, in bytes.
     """
 
     items: Items

@@ -49,11 +49,9 @@ Headers = Callable[[str, str], dict[str, str]]
 @dataclass(frozen=True)
 class MailTransport:
     """Sends messages, and knows to whom it may.
-
-    Attributes:
-        is_repeatable: whether a message that is sent twice arrives once (the outbox).
-        allows_recipient: whether the allow-list names an address.
-        headers: additional headers for each recipient.
+    `is_repeatable`: whether a message that is sent twice arrives once (the outbox).
+    `allows_recipient`: whether the allow-list names an address.
+    `headers`: additional headers for each recipient.
     """
 
     send: Send

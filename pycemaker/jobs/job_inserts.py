@@ -62,10 +62,8 @@ class JobInserter(JobReader):
         """The report that answers this request already: by its key, in flight, or accepted a moment ago.
 
         A key whose request finds a report is stored with it for good.
-
-        Raises:
-            IdempotencyKeyReused: the key was used for another request.
-            TooManyReports: the report has MOST_KEYS keys.
+        Raises IdempotencyKeyReused: the key was used for another request; TooManyReports: the report has MOST_KEYS
+        keys.
         """
         if not submission.idempotency_key:
             return self._find_repeated(submission)

@@ -53,15 +53,10 @@ class LeaseLost(Exception):
 
 class JobStore(JobInserter):
     """The jobs of all servers over one database. Threads share it.
-
-    Args:
-        database: the database.
-        owner: the name under which jobs are claimed; unique among living servers.
-        lease_seconds: see LEASE_SECONDS.
-        sender: the account that sends from here. Only its jobs are claimed: another account is another server's, with
-            other recipients. None claims any.
-
     Every method raises DatabaseUnreachable where MongoDB is away.
+    `owner`: the name under which jobs are claimed; unique among living servers.
+    `sender`: the account that sends from here. Only its jobs are claimed: another account is another server's, with
+    other recipients. None claims any.
     """
 
     def __init__(

@@ -99,14 +99,10 @@ def readdress(content: bytes, headers: Mapping[str, str]) -> bytes:
     """The message with these headers in place of its own of the same names; all else is the same to the byte.
 
     But for the foot's link to leave, which becomes that of `List-Unsubscribe` where there is one.
-
-    Args:
-        content: a whole message, lines ending in CR LF.
-        headers: ASCII values of one line each. They are not folded: `EmailMessage` folds a line of over 78 characters
-            by encoding it (RFC 2047), and mail programs do not recognize a link in that.
-
-    Raises:
-        ValueError: a header's name or value could end its line.
+    `content`: a whole message, lines ending in CR LF.
+    `headers`: ASCII values of one line each. They are not folded: `EmailMessage` folds a line of over 78 characters by
+    encoding it (RFC 2047), and mail programs do not recognize a link in that.
+    Raises ValueError: a header's name or value could end its line.
     """
     if not all(re.fullmatch(r"[\x21-\x39\x3b-\x7e]+: [\x20-\x7e]*", f"{n}: {v}") for n, v in headers.items()):
         raise ValueError("a header is one line of ASCII")

@@ -26,11 +26,9 @@ class DeliveryDeadline:
     """The deadline of one delivery: shuts the connection down when the time is over. It also knows the step.
 
     A socket's timeout starts again with each byte, so a server that sends single bytes would hold it for ever.
-
-    Attributes:
-        step: what is being done.
-        awaited: the server's first words: its `TLS` handshake, or its `greeting`; empty before and after them.
-        is_over: whether the time is.
+    `step`: what is being done.
+    `awaited`: the server's first words: its `TLS` handshake, or its `greeting`; empty before and after them.
+    `is_over`: whether the time is.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -101,13 +99,8 @@ class SmtpConnection(smtplib.SMTP):
 
     def send_content(self, content: bytes) -> None:
         """Send the message without its last line. Until that line the server has accepted nothing.
-
-        Args:
-            content: lines ending in CR LF, their dots doubled.
-
-        Raises:
-            SMTPResponseException: the server refuses it before its end.
-            OSError: the connection failed.
+        `content`: lines ending in CR LF, their dots doubled.
+        Raises SMTPResponseException: the server refuses it before its end; OSError: the connection failed.
         """
         self._is_amid_message = True
         for start in range(0, len(content), _PIECE_BYTES):

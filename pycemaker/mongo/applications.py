@@ -75,9 +75,7 @@ class Applications:
         The time is of any type, dates are `DatetimeMS`.
 
         MongoDB takes one key an application from the index. Call it where `are_several`.
-
-        Raises:
-            DatabaseUnreachable: MongoDB is away.
+        Raises DatabaseUnreachable: MongoDB is away.
         """
         newest = {name: {"$first": f"${name}"} for name in ("time_series", *metric.fields)}
         stages: list[Document] = [

@@ -40,11 +40,9 @@ _thread = threading.local()
 
 class Database:
     """One database, reached when it is first needed, and not again once it is closed. Threads share it.
-
-    Args:
-        url: where MongoDB is; its path names the database.
-        embedded_mongod: the share in it that `close` releases; None of another MongoDB.
-        exchange_seconds: how long each exchange of a cursor may take.
+    `url`: where MongoDB is; its path names the database.
+    `embedded_mongod`: the share in it that `close` releases; None of another MongoDB.
+    `exchange_seconds`: how long each exchange of a cursor may take.
     """
 
     def __init__(
@@ -84,9 +82,7 @@ class Database:
         Inside `one_exchange` the first of them would bound all together: a cursor keeps `maxTimeMS` and uses it up. So
         cursors have a client of their own, which is bounded on its connections. It tries nothing twice: that would take
         twice as long.
-
-        Raises:
-            DatabaseUnreachable: as `__getitem__`. What the cursor raises is PyMongo's: see `translated`.
+        Raises DatabaseUnreachable: as `__getitem__`. What the cursor raises is PyMongo's: see `translated`.
         """
         self._admit()
         client = self._cursor_client or self._opening_cursors.run(self._make_cursor_client)

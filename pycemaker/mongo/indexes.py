@@ -51,13 +51,9 @@ class Indexes:
 
     def ensure(self, collection: str, key: Key = KEY) -> bool:
         """Return when the collection has the index; it is built in the background, and never twice at a time.
-
-        Returns:
-            Whether it has: where MongoDB refuses to make it, reads do without.
-
-        Raises:
-            IndexesNotReady: it is still being built after WAIT_SECONDS.
-            DatabaseUnreachable: MongoDB is away; the next call tries again.
+        Whether it has: where MongoDB refuses to make it, reads do without.
+        Raises IndexesNotReady: it is still being built after WAIT_SECONDS; DatabaseUnreachable: MongoDB is away; the
+        next call tries again.
         """
         return self.ensure_all([collection], WAIT_SECONDS, key)
 

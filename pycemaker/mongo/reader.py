@@ -89,9 +89,7 @@ class Reader:
 
         While the index that begins with the application is made, the default application's samples are read by the
         other one: nobody waits who did not have to before.
-
-        Raises:
-            IndexesNotReady, DatabaseUnreachable: see `Indexes.ensure`.
+        Raises IndexesNotReady, DatabaseUnreachable: see `Indexes.ensure`.
         """
         if self.application:
             return SampleBounds(self.application, True, self._indexes.ensure(metric.collection, APPLICATION_KEY))

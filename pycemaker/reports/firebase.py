@@ -48,11 +48,9 @@ class FirebaseFigures:
 
     A link carries a download token of the object's own, as the Firebase console makes them: it does not expire, and it
     works under uniform bucket-level access, where no single object can be made public.
-
-    Attributes:
-        bucket: its name; a leading `gs://` and a trailing slash are ignored.
-        request_seconds: the timeout of each answer.
-        retry_seconds: how long an upload is retried after 429, 5xx or a broken connection.
+    `bucket`: its name; a leading `gs://` and a trailing slash are ignored.
+    `request_seconds`: the timeout of each answer.
+    `retry_seconds`: how long an upload is retried after 429, 5xx or a broken connection.
     """
 
     key: FirebaseKey
@@ -164,9 +162,7 @@ def _make_credential(key: FirebaseKey, seconds: float) -> Any:
 
     Google's own credential waits 120 s for a token, four times where the host does not answer, and asks another server
     for an "access boundary" in a thread before the first upload.
-
-    Raises:
-        ValueError: the key cannot be read.
+    Raises ValueError: the key cannot be read.
     """
     from google.auth.credentials import Credentials
     from google.auth.exceptions import GoogleAuthError, TransportError

@@ -104,9 +104,7 @@ def leave_out(notebook: Json, excess: int) -> int:
     The order is fixed: printed text; HTML and markdown of outputs other than the report's own; text cells; the metrics'
     tables of numbers; the rest but heading and findings; figures. Of each kind the last in the notebook goes first. A
     notice replaces a long piece, nothing a short one.
-
-    Returns:
-        The number of pieces left out; 0 where none is left that may go.
+    The number of pieces left out; 0 where none is left that may go.
     """
     count = 0
     for length, holder in sorted(_droppable(notebook), key=lambda piece: -_rank(piece[1])):

@@ -188,13 +188,9 @@ def check_injected(cells: Sequence[str]) -> None:
     papermill only warns of a name that the notebook does not have. It injects its cell right after the parameters cell;
     where it injected none, as in JupyterLab, nothing is checked. `fixed` names are allowed: whoever runs papermill by
     hand sees the notebook.
-
-    Args:
-        cells: the sources that ran so far, in their order.
-
-    Raises:
-        InvalidParameter: a name that the parameters cell does not have, or a wrong value.
-        NotebookUnusable: the parameters cell cannot be read.
+    `cells`: the sources that ran so far, in their order.
+    Raises InvalidParameter: a name that the parameters cell does not have, or a wrong value; NotebookUnusable: the
+    parameters cell cannot be read.
     """
     injected = [index for index, source in enumerate(cells) if index and source.startswith(_INJECTED)]
     declared = read_parameters_cell(cells[injected[-1] - 1]) if injected else ParametersCell()

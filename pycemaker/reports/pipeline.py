@@ -36,15 +36,11 @@ def make_report(
     """Make one report up to its checked message, all files in the workspace.
 
     Where the storage refuses, the figures are inside the mail.
-
-    Returns:
-        Fields of the job document: `subject`, `data_digest`, `figures` (names), `figures_in` (`mail` or `storage`),
-        `figure_urls`, `severity`, `storage_problem` where there was one, `message_bytes`, `attachments`,
-        `attachments_missing` (the reason by kind), `left_out` (outputs that readers do not see, a line each),
-        `stage_seconds`.
-
-    Raises:
-        NotebookFailed, NothingToSend, ReportUnfit: the files made until then are in the workspace.
+    Fields of the job document: `subject`, `data_digest`, `figures` (names), `figures_in` (`mail` or `storage`),
+    `figure_urls`, `severity`, `storage_problem` where there was one, `message_bytes`, `attachments`,
+    `attachments_missing` (the reason by kind), `left_out` (outputs that readers do not see, a line each),
+    `stage_seconds`.
+    Raises NotebookFailed, NothingToSend, ReportUnfit: the files made until then are in the workspace.
     """
 
     def on_cell(done: int, total: int) -> None:

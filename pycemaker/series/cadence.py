@@ -35,12 +35,10 @@ _ALONE = 1.5
 @dataclass(frozen=True)
 class Stretch:
     """A stretch of an interval with one cadence.
-
-    Attributes:
-        start_ms, end_ms: where it lies, milliseconds since 1970 in UTC; its end is the next one's start.
-        step_ms: the usual distance of its samples.
-        joined_ms: neighbouring samples at most so far apart hang together: three usual distances; of irregular samples
-            three times what 95 % of their distances keep below.
+    `start_ms`, `end_ms`: where it lies, milliseconds since 1970 in UTC; its end is the next one's start.
+    `step_ms`: the usual distance of its samples.
+    `joined_ms`: neighbouring samples at most so far apart hang together: three usual distances; of irregular samples
+    three times what 95 % of their distances keep below.
     """
 
     start_ms: int

@@ -38,11 +38,9 @@ _LEAST_FITTING = 12
 @dataclass(frozen=True)
 class Arrivals:
     """Punctuality of samples: the second in each `_id` against the sample's own time.
-
-    Attributes:
-        late: the number of samples stored over a minute after their time.
-        ahead: the number of samples whose time is over a minute after their storing: a collector's clock is ahead.
-        typical_seconds: the usual delay from a sample's time to its storing, where nine of ten agree on it; else 0.
+    `late`: the number of samples stored over a minute after their time.
+    `ahead`: the number of samples whose time is over a minute after their storing: a collector's clock is ahead.
+    `typical_seconds`: the usual delay from a sample's time to its storing, where nine of ten agree on it; else 0.
     """
 
     late: int
@@ -147,12 +145,10 @@ class MetricPeriod:
 @dataclass(frozen=True, repr=False)
 class Period:
     """Every metric over one window.
-
-    Attributes:
-        metrics: one entry for each metric of the registry, in its order.
-        sample_until_utc: the end of the demo data that the interval or the previous one reaches into; None where every
-            sample is real.
-        application: whose samples they are; the empty text is the default application.
+    `metrics`: one entry for each metric of the registry, in its order.
+    `sample_until_utc`: the end of the demo data that the interval or the previous one reaches into; None where every
+    sample is real.
+    `application`: whose samples they are; the empty text is the default application.
     """
 
     window: Window

@@ -44,11 +44,9 @@ class Rule:
 @dataclass(frozen=True)
 class MailClient:
     """One way of reading the mail.
-
-    Attributes:
-        note: what to look for in it.
-        runs_mso: whether it reads what is between `<!--[if mso]>` and `<![endif]-->`, as Word's engine does.
-        is_dark: whether what is around the mail is dark.
+    `note`: what to look for in it.
+    `runs_mso`: whether it reads what is between `<!--[if mso]>` and `<![endif]-->`, as Word's engine does.
+    `is_dark`: whether what is around the mail is dark.
     """
 
     name: str

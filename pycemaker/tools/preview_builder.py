@@ -26,11 +26,9 @@ OnCell = Callable[[int, int], None]
 @dataclass(frozen=True)
 class Preview:
     """One preview.
-
-    Attributes:
-        flaws: why it would not be sent; nothing where it would.
-        run_seconds: how long the notebook ran.
-        render_seconds: how long the rest took.
+    `flaws`: why it would not be sent; nothing where it would.
+    `run_seconds`: how long the notebook ran.
+    `render_seconds`: how long the rest took.
     """
 
     page: Page

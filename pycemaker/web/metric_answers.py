@@ -31,11 +31,9 @@ Slot = Callable[[], AbstractContextManager[None]]
 @dataclass(frozen=True)
 class MetricAnswer:
     """An answer, not sent yet.
-
-    Attributes:
-        etag: a strong entity tag, quotes included.
-        whole_bytes: up to which size it goes out whole.
-        broken_off: ends the body where reading fails after it has begun.
+    `etag`: a strong entity tag, quotes included.
+    `whole_bytes`: up to which size it goes out whole.
+    `broken_off`: ends the body where reading fails after it has begun.
     """
 
     chunks: Iterator[bytes]

@@ -46,10 +46,8 @@ def parameters(request: Any) -> RequestParameters:
     """The parameters of the query and of the body. No body gives none.
 
     A body that begins as an object is read as JSON whatever its Content-Type: curl sends a form's, fetch a text's.
-
-    Raises:
-        InvalidRequest: the query cannot be read.
-        InvalidParameter: one is given twice, or the body is neither an object of JSON nor a form.
+    Raises InvalidRequest: the query cannot be read; InvalidParameter: one is given twice, or the body is neither an
+    object of JSON nor a form.
     """
     texts, content = query(request), request.environ["wsgi.input"].read(LONGEST_BODY_BYTES + 1)
     request.environ["wsgi.input"] = io.BytesIO(content)  # for the next reader

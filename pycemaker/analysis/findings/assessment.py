@@ -69,11 +69,9 @@ class Assessment:
 @dataclass(frozen=True)
 class AllClear:
     """The text where nothing is out of the ordinary.
-
-    Attributes:
-        headline: one line, without a full stop.
-        detail: what it is worth: what was looked at and compared with, what was not.
-        advice: what to do next, a sentence.
+    `headline`: one line, without a full stop.
+    `detail`: what it is worth: what was looked at and compared with, what was not.
+    `advice`: what to do next, a sentence.
     """
 
     headline: str

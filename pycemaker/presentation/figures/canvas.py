@@ -57,11 +57,9 @@ _THEME: dict[Any, Any] = {
 @dataclass(frozen=True)
 class Picture:
     """A drawn figure: Jupyter shows it, and the mail takes its file name and its sentence from it.
-
-    Attributes:
-        name: its file name; no other figure of a report should have it.
-        alt: the sentence that stands for it.
-        shown_as: the text beside the figure that pyplot may have shown of it before; empty for any other.
+    `name`: its file name; no other figure of a report should have it.
+    `alt`: the sentence that stands for it.
+    `shown_as`: the text beside the figure that pyplot may have shown of it before; empty for any other.
     """
 
     name: str
@@ -190,11 +188,9 @@ def picture(figure: Any, name: str, sentence: str) -> Picture:
     """A matplotlib figure of one's own as a picture of the report, scaled to the report's width.
 
     pyplot closes the figure, so that the end of the cell does not show it a second time.
-
-    Args:
-        figure: a `matplotlib.figure.Figure` (of seaborn's: `axes.figure`, `grid.figure`).
-        name: file name without its ending; each figure of a report has its own.
-        sentence: what it shows, for readers who do not see it; translated where the catalogues have it.
+    `figure`: a `matplotlib.figure.Figure` (of seaborn's: `axes.figure`, `grid.figure`).
+    `name`: file name without its ending; each figure of a report has its own.
+    `sentence`: what it shows, for readers who do not see it; translated where the catalogues have it.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 

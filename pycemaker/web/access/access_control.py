@@ -69,11 +69,8 @@ class AccessControl:
         """Count one report for the caller and each recipient; `release` the admission where it is refused after all.
 
         All holders of the token are one caller; without a token each address is one.
-
-        Raises:
-            TooManyRequests: the caller has reached its limit. Nothing is counted.
-            AskedTooOften: a recipient has reached its limit. Nothing is counted.
-            DatabaseUnreachable: MongoDB is away.
+        Raises TooManyRequests: the caller has reached its limit. Nothing is counted; AskedTooOften: a recipient has
+        reached its limit. Nothing is counted; DatabaseUnreachable: MongoDB is away.
         """
         caller = self._caller(environ)
         inboxes = [(inbox(address), address) for address in recipients]

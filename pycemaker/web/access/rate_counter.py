@@ -87,9 +87,7 @@ class RateLimits:
         """Count one under each limit and key; none at all where one of them is at its limit.
 
         A pair that is there twice counts twice.
-
-        Raises:
-            DatabaseUnreachable: MongoDB is away.
+        Raises DatabaseUnreachable: MongoDB is away.
         """
         self._ensure_index()
         admission = Admission(self._database)

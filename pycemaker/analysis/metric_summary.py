@@ -68,22 +68,19 @@ def summarize_metric(part: MetricPeriod) -> MetricSummary:
     current, previous = part.current, part.previous
     mean, previous_mean = _mean(current), _mean(previous)
     positions = stats.extremes(current.reading)
+    is_known = mean is not None and bool(previous_mean)
     withheld = mean is not None and previous_mean is not None and not coverage(part).is_comparable
     return MetricSummary(
         received=len(current),
         expected=part.expected,
         mean=mean,
         previous_mean=previous_mean,
-        growth=stats.growth(current.reading, previous.reading) if _grows(mean, previous_mean, withheld) else None,
+        growth=stats.growth(current.reading, previous.reading) if is_known and not withheld else None,
         is_withheld=withheld,
         lowest=_extreme(current, positions.lowest),
         highest=_extreme(current, positions.highest),
         shares=stats.criticity_shares(current),
     )
-
-
-def _grows(mean: float | None, previous_mean: float | None, withheld: bool) -> bool:
-    return mean is not None and bool(previous_mean) and not withheld
 
 
 def _mean(columns: Columns) -> float | None:

@@ -36,7 +36,8 @@ def update_hours(database: Database, end_utc: datetime, hours: int) -> None:
     Raises DatabaseUnreachable: MongoDB is away, took too long, or this user may not write.
     """
     stop = end_utc.replace(minute=0, second=0, microsecond=0)
-    marks = {hour: {"hour": hour, "metric": "", "application": ""} for hour in _hours_before(stop, hours)}
+    whole = [stop - back * _HOUR for back in range(1, hours + 1)]
+    marks = {hour: {"hour": hour, "metric": "", "application": ""} for hour in whole}
     with one_exchange():
         collection = database[COLLECTION]
         collection.create_index("made_at", expireAfterSeconds=_KEPT_SECONDS)
@@ -63,10 +64,6 @@ def read_rows(database: Database, window: Window) -> list[FleetRow]:
     with one_exchange(_READ_SECONDS):
         rows = list(database[COLLECTION].aggregate(_read_stages(window)))
     return [FleetRow(row["_id"], row["metric"], row["now"], row["before"]) for row in rows]
-
-
-def _hours_before(stop: datetime, hours: int) -> list[datetime]:
-    return [stop - back * _HOUR for back in range(1, hours + 1)]
 
 
 def _make_stages(metric: Metric, hour: datetime, now_utc: datetime) -> list[Document]:

@@ -172,7 +172,7 @@ def _version(database: Database) -> str | None:
 def _describe_database(settings: Settings, database: Database) -> str:
     if not database.is_embedded:
         return f"MongoDB at MONGO_DB_URL{_condition(database)}"
-    made_up = " and a made-up history" if _has_history(database) else ""
+    made_up = " and a made-up history" if Store(database).sample_history_end() else ""
     return f"embedded MongoDB in {_shown(settings, 'mongo')}: this machine's own metrics{made_up}"
 
 
@@ -187,10 +187,6 @@ def _condition(database: Database) -> str:
         return f" ({error}; answers are 503)" if known else " (not reachable now; answers are 503)"
     missing = [word for word, granted in (("write", rights.write), ("make indexes", rights.index)) if not granted]
     return f" (its user may not {' or '.join(missing)}: metrics are served, no report is made)" if missing else ""
-
-
-def _has_history(database: Database) -> bool:
-    return Store(database).sample_history_end() is not None
 
 
 def _describe_mail(settings: Settings) -> str:

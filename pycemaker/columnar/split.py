@@ -37,10 +37,6 @@ class Documents:
         """The bytes of one document."""
         return self.raw[self.starts[index] : self.ends[index]]
 
-    def from_index(self, start: int) -> Documents:
-        """The documents from that index on."""
-        return Documents(self.raw, self.starts[start:], self.ends[start:])
-
 
 def sliding_items(buffer: bytes | memoryview | NDArray[np.uint8], width: int) -> Items:
     """Every run of `width` bytes of the buffer, by its offset; they overlap."""

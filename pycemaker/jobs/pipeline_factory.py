@@ -1,10 +1,11 @@
 """Builds the pipeline's collaborators from `Settings`, for a worker process and for previews."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from email.message import EmailMessage
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from pycemaker import brand
 from pycemaker.cache.sample_store import Store
@@ -47,22 +48,10 @@ def report_collaborators(settings: Settings, run_notebook: RunNotebook) -> Colla
     )
 
 
-def _render_page(
-    settings: Settings,
-    links: Mapping[str, str],
-    executed: Path,
-    window: Window,
-    report_id: str,
-    notes: Sequence[str] = (),
-    *,
-    application: str = "",
-) -> Page:
-    """The page; it says so where samples of the window are made up, whatever the notebook's cells show."""
+def _render_page(settings: Settings, links: Mapping[str, str], *run: Any, application: str = "") -> Page:
+    """The page of a run; it says so where samples of the window are made up, whatever the notebook's cells show."""
     return render.render_page(
-        executed,
-        window,
-        report_id,
-        notes,
+        *run,
         application=application,
         zone=settings.timezone,
         links=links,

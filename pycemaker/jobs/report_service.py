@@ -242,11 +242,8 @@ class ReportService:
     def _start_upkeep(self) -> None:
         """Start the threads of the heartbeat and of retention."""
         seconds = self.limits.lease_seconds / 3
-        self._thread("heartbeat", self._repeat, self._renew_leases, seconds, seconds)
+        self._thread("heartbeat", self._repeat, partial(self._heartbeat.renew, self.job_store), seconds, seconds)
         self._thread("retention", self._repeat, self.apply_retention, seconds, _RETENTION_SECONDS)
-
-    def _renew_leases(self) -> None:
-        self._heartbeat.renew(self.job_store)
 
     def _repeat(self, work: Callable[[], Any], first_seconds: float, seconds: float) -> None:
         """Call `work` after `first_seconds`, then every `seconds`, until the service closes."""

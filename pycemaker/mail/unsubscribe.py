@@ -32,7 +32,8 @@ class Subscription:
 
 def make_token(subscription: Subscription, key: SigningKey) -> str:
     """The token of a subscription in a path: a MAC, the key's number, address and notebook, in base64url."""
-    payload = key.number.to_bytes(_NUMBER_BYTES, "big") + _payload(subscription)
+    names = f"{subscription.address}\n{subscription.notebook}"  # neither has a line break in it
+    payload = key.number.to_bytes(_NUMBER_BYTES, "big") + names.encode()
     return base64.urlsafe_b64encode(_mac(payload, key) + payload).rstrip(b"=").decode()
 
 
@@ -81,11 +82,6 @@ def _split_token(token: str) -> tuple[bytes, bytes]:
     if base64.urlsafe_b64encode(content).rstrip(b"=").decode() != token:  # one spelling for each token
         raise UnknownLink
     return content[:_MAC_BYTES], content[_MAC_BYTES:]
-
-
-def _payload(subscription: Subscription) -> bytes:
-    """Address and notebook: neither has a line break in it."""
-    return f"{subscription.address}\n{subscription.notebook}".encode()
 
 
 def _mac(payload: bytes, key: SigningKey) -> bytes:

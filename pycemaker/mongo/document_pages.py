@@ -96,7 +96,10 @@ class DocumentPage:
         for index in range(len(self.documents)):
             key = key_of(self.documents.document_at(index), self.query.prefix)
             if key is not None:
-                return self.documents.from_index(index + 1) if key == self.query.start else self.documents
+                if key != self.query.start:
+                    break
+                whole, first = self.documents, index + 1
+                return Documents(whole.raw, whole.starts[first:], whole.ends[first:])
         return self.documents
 
 

@@ -30,7 +30,7 @@ def parse_origin(text: str) -> str:
     if "@" in parts.netloc or text.endswith(("?", "#", ":")):
         raise ValueError(text)
     starred = host.removeprefix("*.")
-    plain = _host(starred)
+    plain = f"[{IPv6Address(starred)}]" if ":" in starred else parse_host(starred)
     port = "" if parts.port in (None, _OWN_PORTS[parts.scheme]) else f":{parts.port}"
     if starred == host:
         return f"{parts.scheme}://{plain}{port}"
@@ -38,10 +38,6 @@ def parse_origin(text: str) -> str:
     if not _STARRED.fullmatch(entry):
         raise ValueError(text)
     return entry
-
-
-def _host(text: str) -> str:
-    return f"[{IPv6Address(text)}]" if ":" in text else parse_host(text)
 
 
 def is_named(origin: str | None, entries: Sequence[str]) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 from pycemaker.errors import InvalidParameter, NotebookUnusable, UnknownNotebook
 from pycemaker.parsing.route_paths import REPORT_RULE, template
-from pycemaker.reports.notebook_file import Json, read_notebook_file, tags_of
+from pycemaker.reports.notebook_file import read_notebook_file, tags_of
 from pycemaker.reports.parameters import (
     APPLICATION,
     PATH_PARAMETERS,
@@ -148,7 +148,9 @@ def read_notebook(path: Path) -> Notebook | None:
 
 def _read_notebook(path: Path) -> Notebook | None:
     cells = read_notebook_file(path)["cells"]
-    tagged = [index for index, cell in enumerate(cells) if _is_parameters_cell(cell)]
+    tagged = [
+        index for index, cell in enumerate(cells) if cell["cell_type"] == "code" and "parameters" in tags_of(cell)
+    ]
     if not tagged:
         return None
     if len(tagged) > 1:
@@ -166,10 +168,6 @@ def _read_notebook(path: Path) -> Notebook | None:
         reason = f"parameter {taken[0]!r} has the name of something that the report route takes: give it another one"
         raise NotebookUnusable(name=path.stem, reason=reason)
     return Notebook(path.stem, path, title or path.stem, description, declared.parameters, declared.fixed)
-
-
-def _is_parameters_cell(cell: Json) -> bool:
-    return bool(cell["cell_type"] == "code" and "parameters" in tags_of(cell))
 
 
 def _files(folder: Path) -> list[Path]:

@@ -47,7 +47,7 @@ def read_period(
         DatabaseUnreachable, DatabaseNotStarted: MongoDB is away, or the embedded one does not start.
         InvalidSettings: see `settings.load`.
     """
-    check_injected(_executed_cells())
+    check_injected(list(_notebook_names().get("In", [])))  # the cells that this kernel has executed
     _check_handed_over(application)
     settings = settings or load()
     language.speak(settings.report_language)
@@ -58,11 +58,6 @@ def read_period(
         return _read(Store(database).for_application(application), window, settings)
     finally:
         database.close()
-
-
-def _executed_cells() -> list[str]:
-    """The sources of the cells that this kernel has executed; empty outside of a kernel."""
-    return list(_notebook_names().get("In", []))
 
 
 def _notebook_names() -> Mapping[str, Any]:

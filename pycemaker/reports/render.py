@@ -150,34 +150,11 @@ def warm(templates: Path = TEMPLATES) -> None:
     _text(inline_page(sanitize_html(html)))
 
 
-def _template_variables(
-    subject: str = "",
-    preheader: str = "",
-    zone: str = "",
-    links: Sequence[tuple[str, str]] = (),
-    page_url: str = "",
-    notes: Sequence[str] = (),
-    logo: str = "",
-    demo_notice: str = "",
-    watched: str = "",
-    leave_url: str = "",
-) -> Json:
-    """The templates' variable `report`; `left_out` grows as the mail is shortened."""
-    return {
-        "subject": subject,
-        "preheader": preheader,
-        "zone": zone,
-        "links": links,
-        "page_url": page_url,
-        "left_out": 0,
-        "notes": notes,
-        "demo_notice": demo_notice,
-        "watched": watched,
-        "leave_url": leave_url,
-        "brand": brand.load(),
-        "logo": logo,
-        "language": language.spoken().tag,
-    }
+def _template_variables(**given: Any) -> Json:
+    """The templates' variable `report`: texts not given are empty; `left_out` grows as the mail is shortened."""
+    names = ("subject", "preheader", "zone", "page_url", "logo", "demo_notice", "watched", "leave_url")
+    known = {"links": (), "notes": (), "left_out": 0, "brand": brand.load(), "language": language.spoken().tag}
+    return dict.fromkeys(names, "") | known | given
 
 
 def _load(executed: Path) -> Json:

@@ -143,16 +143,8 @@ def _change_media(change: Callable[[re.Match[str]], str]) -> Callable[[Tree], in
     return apply
 
 
-def _drop_media(match: re.Match[str]) -> str:  # noqa: ARG001 - the shape of a change
-    return ""
-
-
 def _drop_color_scheme(match: re.Match[str]) -> str:
     return "" if "prefers-color-scheme" in match[1] else match[0]
-
-
-def _turn_dark_on(match: re.Match[str]) -> str:
-    return _DARK.sub("all", match[0])
 
 
 def _natural_size(tree: Tree) -> int:
@@ -218,7 +210,7 @@ _GMAIL = (
 )
 _WORD = (
     *_EVERYWHERE,
-    Rule("@media is ignored", "css-at-media", _change_media(_drop_media)),
+    Rule("@media is ignored", "css-at-media", _change_media(lambda _media: "")),
     Rule("max-width is ignored", "css-max-width", _drop_property("max-width")),
     Rule(
         "width is ignored on div, p, span, img and body",
@@ -235,7 +227,9 @@ _WORD = (
     ),
 )
 _DARK_ON = Rule(
-    "@media (prefers-color-scheme: dark) applies", "css-at-media-prefers-color-scheme", _change_media(_turn_dark_on)
+    "@media (prefers-color-scheme: dark) applies",
+    "css-at-media-prefers-color-scheme",
+    _change_media(lambda media: _DARK.sub("all", media[0])),
 )
 _FORCED = Rule(
     "colours are turned over, pictures stay (how far differs by app: this is the most of it)",

@@ -28,14 +28,11 @@ def preview_page(page: Page, message: EmailMessage, flaws: list[Flaw], *, title:
         text=escape(page.text),
         verdict="passes" if not flaws else f"{len(flaws)} found",
         state="good" if not flaws else "bad",
-        findings="".join(map(_flaw_item, flaws)) or "<li>Nothing is wrong with this mail.</li>",
+        findings="".join(f"<li><strong>{escape(flaw.rule)}</strong> {escape(flaw.message)}</li>" for flaw in flaws)
+        or "<li>Nothing is wrong with this mail.</li>",
         meters="".join(_meters(page, message)),
         cards="".join(cards),
     )
-
-
-def _flaw_item(flaw: Flaw) -> str:
-    return f"<li><strong>{escape(flaw.rule)}</strong> {escape(flaw.message)}</li>"
 
 
 def _meters(page: Page, message: EmailMessage) -> list[str]:

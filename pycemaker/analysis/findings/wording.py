@@ -56,7 +56,7 @@ def incident_finding(together: list[Episode]) -> Finding:
         sentences.append(_("Ao mesmo tempo: {others}.", others=i18n.listed([_beside(episode) for episode in others])))
     if lead.repeats:
         sentences.append(_repeated(lead.repeats, lead.days))
-    bad = any(_is_bad(episode) for episode in together)
+    bad = any((each.amount > each.normal) == (each.series.part.metric.worse > 0) for each in together)
     critical = any(episode.is_strong and episode.critical_share >= 0.5 for episode in together)
     critical = critical and seconds >= _SHORT_BAD_SECONDS
     scheduled, then = lead.repeats > 0, _("nesse horário")
@@ -82,8 +82,9 @@ def shift_finding(series: Series, shift: Shift) -> Finding:
     is_bad = (shift.level > shift.normal) == (metric.worse > 0)
     when = _("a partir de {time}", time=since) if since else _("no período")
     critical = critical_seconds(series) if is_bad else 0.0
-    lasting = part.window.hours * 3600 if shift.since_ms is None else _seconds_until_end(part, shift.since_ms)
-    is_critical = critical >= max(_LONG_CRITICAL_SECONDS, lasting / 2)
+    since_ms = to_epoch_ms(part.window.start_utc) if shift.since_ms is None else shift.since_ms
+    lasting_seconds = (to_epoch_ms(part.window.end_utc) - since_ms) / 1000
+    is_critical = critical >= max(_LONG_CRITICAL_SECONDS, lasting_seconds / 2)
     medians, length = _medians(series, shift), i18n.duration(critical, part.window)
     return Finding(
         "shift",
@@ -97,10 +98,6 @@ def shift_finding(series: Series, shift: Shift) -> Finding:
         None,
         _size(shift.level, shift.normal, metric),
     )
-
-
-def _seconds_until_end(part: MetricPeriod, since_ms: int) -> float:
-    return (to_epoch_ms(part.window.end_utc) - since_ms) / 1000
 
 
 def _medians(series: Series, shift: Shift) -> str:
@@ -259,10 +256,6 @@ def _repeated(repeats: int, days: int) -> str:
         repeats=repeats,
         days=days,
     )
-
-
-def _is_bad(episode: Episode) -> bool:
-    return (episode.amount > episode.normal) == (episode.series.part.metric.worse > 0)
 
 
 def _where_to_look(metric: Metric, when: str, *, is_scheduled: bool = False) -> str:

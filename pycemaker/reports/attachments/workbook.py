@@ -69,7 +69,8 @@ class Workbook:
         heads = [f"{_(_COLUMNS[name])} ({unit})" if name != "samples" else _(_COLUMNS[name]) for name in lines.numbers]
         taken = {sheet.name.lower() for sheet in self._book.worksheets()}
         name = part.metric.id if _sheet_name(part.label).lower() in taken else part.label
-        sheet = self._sheet(name, [*self._time_heads(), *heads, _("Criticidade")], 22)
+        times = [_("Horário ({zone})", zone=self._zone.key), _("Horário (UTC)")]
+        sheet = self._sheet(name, [*times, *heads, _("Criticidade")], 22)
         self._write_lines(sheet, lines, _FORMATS.get(part.metric.unit, _ANY_NUMBER))
 
     def close(self) -> None:
@@ -83,9 +84,6 @@ class Workbook:
         for column, head in enumerate(heads):
             sheet.write_string(0, column, head, self._bold)
         return sheet
-
-    def _time_heads(self) -> list[str]:
-        return [_("Horário ({zone})", zone=self._zone.key), _("Horário (UTC)")]
 
     def _summary_heads(self) -> list[str]:
         zone = self._zone.key

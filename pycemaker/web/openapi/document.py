@@ -47,7 +47,8 @@ def document(routes: Iterable[RouteKey], services: Services) -> Json:
     for rule, method in sorted(routes):
         for operation in by_route.get((rule, method)) or _of_application(by_route, rule, method):
             path = operation.path or template(rule)
-            entry = operation.entry(_path_parameters(path, rule, settings), with_token=settings.api_token is not None)
+            parameters = [path_parameter(name, rule, settings) for name in re.findall(r"{(\w+)}", path)]
+            entry = operation.entry(parameters, with_token=settings.api_token is not None)
             paths.setdefault(path, {})[method.lower()] = entry
             if method == "GET" and (rule, "HEAD") not in routes:
                 paths[path]["head"] = head_of(entry)
@@ -60,10 +61,6 @@ def _of_application(by_route: Mapping[RouteKey, list[Operation]], rule: str, met
         for operation in by_route.get((rule.removeprefix(APPLICATION_RULE) or "/", method), []):
             errors = (*operation.error_kinds, UnknownApplication)
             yield replace(operation, rule=rule, name=f"{operation.name}OfApplication", error_kinds=errors)
-
-
-def _path_parameters(path: str, rule: str, settings: Settings) -> list[Json]:
-    return [path_parameter(name, rule, settings) for name in re.findall(r"{(\w+)}", path)]
 
 
 def _document(paths: Json, settings: Settings) -> Json:

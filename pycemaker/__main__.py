@@ -12,10 +12,7 @@ COMMANDS = {
     "serve": ("serve_command.add", "serve the API, as python server.py does"),
     "report": ("report_command.add", "make a report and mail it, as the route /report does, without the server"),
     "new": ("new_command.add", "make a notebook of your own to start from"),
-    "preview": (
-        "preview_command.add",
-        "show the mail of a notebook as in Gmail, Outlook, on a phone and in dark mode",
-    ),
+    "preview": ("preview_command.add", "show the mail of a notebook as in Gmail, Outlook, on a phone and in dark mode"),
     "check": ("check_command.add", "try every notebook on an empty interval, gaps, NaN, a clock change, 30 days"),
     "doctor": ("doctor_command.add", "look at everything that a report needs, and say how to mend what is wrong"),
     "sample": ("sample_command.add", "write a made-up history into the database, or remove it"),

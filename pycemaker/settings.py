@@ -58,8 +58,7 @@ def _root() -> Path:
     return Path(os.environ.get(ROOT_VARIABLE) or Path.cwd()).resolve()
 
 
-ROOT = _root()
-"""The folder of `.env`, `firebase-settings.json` and a relative `DATA_DIR`."""
+ROOT = _root()  # The folder of `.env`, `firebase-settings.json` and a relative `DATA_DIR`
 
 _OWN, _SHIPPED = ROOT / "notebooks", PACKAGE / "notebooks"
 NOTEBOOKS = _OWN if _OWN.is_dir() else _SHIPPED

@@ -63,8 +63,7 @@ class Resource:
     forecast: Forecast
 
 
-FULL = 0.9
-"""The share from which a resource counts as full, unless a caller says another."""
+FULL = 0.9  # The share from which a resource counts as full, unless a caller says another
 
 
 def review(period: Period, limit: float = FULL, horizon_days: int = 90) -> tuple[Resource, ...]:

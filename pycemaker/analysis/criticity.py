@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 from pycemaker import brand
 from pycemaker.i18n.language import N_, _
 
-MOST_CRITICITIES = 8
-"""The most words that are shown; the others are one part together."""
+MOST_CRITICITIES = 8  # The most words that are shown; the others are one part together
 
 
 @dataclass(frozen=True)

@@ -23,9 +23,7 @@ if TYPE_CHECKING:
 PER_MINUTE, PER_SECOND = "per_minute", "per_second"
 """Units of rates, beside those of the registry."""
 
-LEAST_PER_SECOND = 10.0
-"""The least mean rate a second that is shown as a rate a second."""
-
+LEAST_PER_SECOND = 10.0  # The least mean rate a second that is shown as a rate a second
 _MINUTE = 60
 
 

@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from pycemaker.series.batches import Columns
     from pycemaker.series.period import MetricPeriod
 
-COMPARABLE_SHARE = 0.5
-"""Less of either interval than this, and the two are not compared."""
+COMPARABLE_SHARE = 0.5  # Less of either interval than this, and the two are not compared
 
 
 @dataclass(frozen=True)

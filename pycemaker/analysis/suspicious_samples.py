@@ -29,13 +29,10 @@ _SPELLINGS = {
 
 _MEANT = {spelling: name for name, others in _SPELLINGS.items() for spelling in (name, *others)}
 
-_PERCENT_SHARE = 0.1
-"""The share of readings above 1 from which a ratio looks like percent."""
+_PERCENT_SHARE = 0.1  # The share of readings above 1 from which a ratio looks like percent
 
 _FEWEST, _FEWEST_RISES = 30, 5
-_QUARTER_SECONDS = 900
-"""Zones are whole quarters of an hour apart."""
-
+_QUARTER_SECONDS = 900  # Zones are whole quarters of an hour apart
 _OFF_SECONDS = 300
 """The largest distance from a whole quarter of an hour: samples are stored a little after their time."""
 

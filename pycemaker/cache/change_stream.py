@@ -30,8 +30,7 @@ _log = logging.getLogger(__name__)
 Watched = tuple[str, str]
 """A collection and an application."""
 
-_OF_ALL = "*"
-"""In an application's place: changes that may be of any application."""
+_OF_ALL = "*"  # In an application's place: changes that may be of any application
 
 
 class ChangeStream:

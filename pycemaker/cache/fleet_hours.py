@@ -19,9 +19,7 @@ COLLECTION = "fleet_hours"
 MOST_SHOWN = 10
 UPDATE_HOURS = 12
 _HOUR = timedelta(hours=1)
-_LATE = timedelta(minutes=10)
-"""An hour that was made later than this after its end is not made again."""
-
+_LATE = timedelta(minutes=10)  # An hour that was made later than this after its end is not made again
 _KEPT_SECONDS = 90 * 86_400
 _LEAST_SHARE, _MOST_SCORE = 0.05, 1000.0
 _LEAST = {"ratio": 0.02, "seconds": 0.05}

@@ -30,11 +30,8 @@ from pycemaker.mongo.reader import HourFingerprint
 from pycemaker.series.batches import Columns
 from pycemaker.series.hour_summaries import HOUR_MS
 
-VERSION = 2
-"""The layout's version; hours stored in another one are read again."""
-
-MOST_SAMPLES = 7_200
-"""Two a second, some 130 KB. An hour with more gets no document."""
+VERSION = 2  # The layout's version; hours stored in another one are read again
+MOST_SAMPLES = 7_200  # Two a second, some 130 KB. An hour with more gets no document.
 
 
 def to_documents(samples: StoredSamples, application: str, metric_id: str, now_utc: datetime) -> dict[int, Document]:

@@ -20,9 +20,7 @@ from pycemaker.series.period import HISTORY_DAYS
 from pycemaker.window import Interval
 
 PASS_SECONDS = 1800.0
-FIRST_SECONDS = 30.0
-"""The seconds between passes, and from a server's start to its first one."""
-
+FIRST_SECONDS = 30.0  # The seconds between passes, and from a server's start to its first one
 SUMMARY_DAYS = HISTORY_DAYS + 31
 """The days of summaries that a report of a month until now reads: the history before it, and the month itself."""
 

@@ -9,8 +9,7 @@ from cachetools import LRUCache
 from pycemaker.metrics import Metric
 from pycemaker.series.batches import Batch
 
-HOUR_MS = 3_600_000
-"""Samples are cached by the hour of UTC: 720 documents at 5 s, about 150 KB."""
+HOUR_MS = 3_600_000  # Samples are cached by the hour of UTC: 720 documents at 5 s, about 150 KB
 
 _USUAL_HOUR_BYTES, _SMALLEST_HOUR_BYTES = 150_000.0, 50_000.0
 
@@ -33,8 +32,7 @@ class LruUsage:
 Key = tuple[str, int]
 """A name of `series_name`, and an hour: hours since 1970 in UTC, or OPEN."""
 
-OPEN = -1
-"""In an hour's place: the open hours of an application's metric (see `metric_cache`)."""
+OPEN = -1  # In an hour's place: the open hours of an application's metric (see `metric_cache`)
 
 
 def series_name(application: str, metric: Metric) -> str:

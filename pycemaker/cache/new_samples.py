@@ -23,8 +23,7 @@ OVERLAP_MS = 60_000
 MOST_IGNORED_AHEAD = 1_000
 """So many samples dated ahead of the present do not count as the newest ones; more do."""
 
-PROBED_BATCHES = 2
-"""A probe of more batches than this, 20,000 documents, reads the open hours anew."""
+PROBED_BATCHES = 2  # A probe of more batches than this, 20,000 documents, reads the open hours anew
 
 
 @dataclass(frozen=True)

@@ -31,8 +31,7 @@ from pycemaker.window import Interval, Window, from_epoch_ms
 COLLECTION = "hour_samples"
 
 RECENT_HOURS = 24
-SPAN_HOURS = 168
-"""Hours that are read together: 120,960 samples at 5 s, some 1.5 MB."""
+SPAN_HOURS = 168  # Hours that are read together: 120,960 samples at 5 s, some 1.5 MB
 
 _log = logging.getLogger(__name__)
 _A_DAY = timedelta(days=1)

@@ -32,9 +32,7 @@ from pycemaker.window import Interval
 COLLECTION = "hour_summaries"
 
 RECENT_HOURS = 24
-RUN_HOURS = 24
-"""Hours that are read together: 17,280 samples at 5 s, 86,400 at 1 s."""
-
+RUN_HOURS = 24  # Hours that are read together: 17,280 samples at 5 s, 86,400 at 1 s
 _A_DAY = timedelta(days=1)
 _log = logging.getLogger(__name__)
 

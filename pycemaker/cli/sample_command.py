@@ -18,10 +18,7 @@ def add(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--hours", default="48", metavar="N", help="how far back it reaches (default: 48)")
     command.add_argument(
-        "--app",
-        default="",
-        metavar="NAMES",
-        help="applications, by commas (default: the one without a name)",
+        "--app", default="", metavar="NAMES", help="applications, by commas (default: the one without a name)"
     )
     choice = command.add_mutually_exclusive_group()
     choice.add_argument("--add", action="store_true", help="write it beside the samples that are there")

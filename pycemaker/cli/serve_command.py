@@ -37,9 +37,7 @@ BACKLOG = 4096
 HEAD_SECONDS = 8
 """The longest time for the head of a request, from the connection or the previous answer on."""
 
-HEAD_BYTES = 16 * 1024
-"""The longest head of a request; a report for 50 recipients has 13 KB."""
-
+HEAD_BYTES = 16 * 1024  # The longest head of a request; a report for 50 recipients has 13 KB
 _CALLER_FACTORY = "_wsgi_call_wrap"
 """Granian's factory of the function that calls the application. It has no public name; hence the bound on Granian's
 version in requirements.txt."""

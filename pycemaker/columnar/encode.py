@@ -21,8 +21,7 @@ from pycemaker.columnar.split import Documents, Indices, Mask, split
 from pycemaker.metrics import Metric
 from pycemaker.series.batches import UNKNOWN_CRITICITY, Batch, Columns, no_columns
 
-_MOST_NAMES = 32_767
-"""The most different criticities that int16 can number."""
+_MOST_NAMES = 32_767  # The most different criticities that int16 can number
 
 
 def encode_batch(raw: bytes | Documents, metric: Metric, sizes: WorkSizes = WORK_SIZES) -> Batch:

@@ -15,9 +15,7 @@ from numpy.typing import NDArray
 from pycemaker.columnar.split import Documents, gather
 from pycemaker.series.batches import Columns, join_columns
 
-_ID_OFFSET = 4
-"""The first element's bytes begin behind the document's length."""
-
+_ID_OFFSET = 4  # The first element's bytes begin behind the document's length
 _OBJECT_ID_HEAD = b"\x07_id\x00"
 
 

@@ -13,8 +13,7 @@ from pycemaker.window import Window, from_epoch_ms
 
 _SAME_SHARE = 0.03
 
-FINE_HOURS = 6
-"""The longest window, in hours, whose clocks and durations have seconds."""
+FINE_HOURS = 6  # The longest window, in hours, whose clocks and durations have seconds
 
 
 def length(hours: float) -> str:

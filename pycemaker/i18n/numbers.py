@@ -7,15 +7,11 @@ from babel.numbers import format_decimal, format_percent, format_scientific, get
 
 from pycemaker.i18n.language import N_, _, ngettext, spoken
 
-NO_SAMPLES = N_("Sem amostras neste período")
-"""The text where an interval has no sample at all."""
-
+NO_SAMPLES = N_("Sem amostras neste período")  # The text where an interval has no sample at all
 NO_READINGS = N_("Nenhuma leitura válida neste período")
 """The text where samples came, but none with a finite reading."""
 
-NOTHING = "—"
-"""The text where a number is undefined."""
-
+NOTHING = "—"  # The text where a number is undefined
 _HUGE = 1e15
 _LEAST_MOVE = 0.01
 _UNITS = {"per_minute": N_("por minuto"), "per_second": N_("por segundo")}

@@ -12,8 +12,7 @@ from pycemaker.mongo.database import Database, one_exchange
 
 BUCKET = "report_files"
 
-TRANSFER_SECONDS = 30.0
-"""For one file there or back: at most 20 MB."""
+TRANSFER_SECONDS = 30.0  # For one file there or back: at most 20 MB
 
 
 class ArtifactStore:

@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-LEASE_SECONDS = 15.0
-"""The lease of a claim; a heartbeat renews it three times in that."""
+LEASE_SECONDS = 15.0  # The lease of a claim; a heartbeat renews it three times in that
 
 
 @dataclass(frozen=True)

@@ -22,11 +22,7 @@ _CODEC = CodecOptions[JobDocument](
 """Reads what others wrote into `reports` too: instants beyond Python's, and texts that are no UTF-8."""
 
 _IS_TEXT = {"$type": "string"}
-WHOLE: JobDocument = {
-    "runs": {"$type": "number"},
-    "history": {"$type": "array"},
-    "recipients.address": _IS_TEXT,
-}
+WHOLE: JobDocument = {"runs": {"$type": "number"}, "history": {"$type": "array"}, "recipients.address": _IS_TEXT}
 """A filter for documents that can be claimed; the update of another one fails, and is tried first by each worker."""
 
 _INDEXES = [
@@ -116,10 +112,7 @@ class JobReader:
 
     def ended_before(self, days: float, count: int = 100) -> list[str]:
         """Ids of up to `count` reports that ended so many days ago or earlier."""
-        query = {
-            "ended_at": {"$type": "date"},
-            "$expr": {"$lte": ["$ended_at", now_minus(days * 86_400)]},
-        }
+        query = {"ended_at": {"$type": "date"}, "$expr": {"$lte": ["$ended_at", now_minus(days * 86_400)]}}
         with one_exchange():
             return [str(job["_id"]) for job in self._reports.find(query, {"_id": 1}).limit(count)]
 

@@ -10,9 +10,7 @@ from typing import IO
 
 from pycemaker.telemetry import logs
 
-MOST_BYTES = 64 << 10
-"""The most that is logged of what one report's cells write, in bytes."""
-
+MOST_BYTES = 64 << 10  # The most that is logged of what one report's cells write, in bytes
 MOST_CHARACTERS = 1 << 20
 """The most that is logged of what one worker process logs, which may quote a notebook."""
 

@@ -16,8 +16,7 @@ from collections.abc import Iterable
 
 import psutil
 
-MARK = "PYCEMAKER_REPORT_PROCESS"
-"""The environment variable that marks the processes of one report."""
+MARK = "PYCEMAKER_REPORT_PROCESS"  # The environment variable that marks the processes of one report
 
 _PR_SET_DUMPABLE, _PR_SET_CHILD_SUBREAPER = 4, 36
 _END_SECONDS = 2.0

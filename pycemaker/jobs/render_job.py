@@ -25,12 +25,8 @@ from pycemaker.reports.artifact_names import EXECUTED_NOTEBOOK, MESSAGE
 from pycemaker.reports.report_model import OnProgress
 from pycemaker.settings import NOTEBOOKS
 
-MOST_RUNS = 3
-"""Runs of a report whose server ended during a run, or whose database went away."""
-
-AGAIN_SECONDS = 5.0
-"""The wait before the next run of a report whose database went away."""
-
+MOST_RUNS = 3  # Runs of a report whose server ended during a run, or whose database went away
+AGAIN_SECONDS = 5.0  # The wait before the next run of a report whose database went away
 _PROGRESS_SECONDS = 0.5
 _NO_FACTS: Mapping[str, Any] = {}
 _PACKAGES = ("pycemaker", "papermill", "nbconvert", "pandas", "seaborn")

@@ -14,48 +14,34 @@ again. One who is suppressed, expired or failed was never sent to.
 
 from collections.abc import Iterable
 
-QUEUED = "queued"
-"""It waits for a render worker."""
-RUNNING = "running"
-"""A render worker has it."""
-RENDERED = "rendered"
-"""Rendered, checked and stored; nothing was sent yet."""
+QUEUED = "queued"  # It waits for a render worker
+RUNNING = "running"  # A render worker has it
+RENDERED = "rendered"  # Rendered, checked and stored; nothing was sent yet
 SENDING = "sending"
 """A report: a delivery worker has it. A recipient: the mail server is about to get the end of the message."""
-DEFERRED = "deferred"
-"""The mail server refused it temporarily; it is tried again."""
-
-SENT = "sent"
-"""A mail server has accepted the message."""
-WRITTEN = "written"
-"""The message is in the outbox: no mail account is set."""
-REFUSED = "refused"
-"""The mail server refused it permanently."""
+DEFERRED = "deferred"  # The mail server refused it temporarily; it is tried again
+SENT = "sent"  # A mail server has accepted the message
+WRITTEN = "written"  # The message is in the outbox: no mail account is set
+REFUSED = "refused"  # The mail server refused it permanently
 POSSIBLY_SENT = "possibly_sent"
 """The message was sent without an answer, or the server ended before it recorded one. It is never sent again."""
-SUPPRESSED = "suppressed"
-"""The recipient has unsubscribed."""
+SUPPRESSED = "suppressed"  # The recipient has unsubscribed
 QUIET = "quiet"
 """Rendered, and mailed to nobody: it has none of the findings that its schedule wants (`only_if`)."""
-PARTLY_SENT = "partly_sent"
-"""Some recipients have it; others should have it and have not."""
-FAILED = "failed"
-"""It could not be rendered."""
+PARTLY_SENT = "partly_sent"  # Some recipients have it; others should have it and have not
+FAILED = "failed"  # It could not be rendered
 EXPIRED = "expired"
 """Given up: after REPORT_RETRY_SECONDS, or since no server sends by its account any more."""
 
 TO_RENDER = (QUEUED, RUNNING)
 """To be claimed by a render worker; RUNNING with an expired lease was left by a server that ended."""
-TO_SEND = (RENDERED, SENDING, DEFERRED)
-"""To be claimed by a delivery worker."""
-OPEN = (*TO_RENDER, *TO_SEND)
-"""Not ended."""
+TO_SEND = (RENDERED, SENDING, DEFERRED)  # To be claimed by a delivery worker
+OPEN = (*TO_RENDER, *TO_SEND)  # Not ended
 ENDED = (SENT, WRITTEN, PARTLY_SENT, POSSIBLY_SENT, REFUSED, SUPPRESSED, QUIET, FAILED, EXPIRED)
 """Final states."""
 ALL = (*OPEN, *ENDED)
 
-UNSENT = (QUEUED, DEFERRED)
-"""A recipient who may still be sent to."""
+UNSENT = (QUEUED, DEFERRED)  # A recipient who may still be sent to
 _ARRIVED = {SENT, WRITTEN}
 
 

@@ -26,9 +26,7 @@ import psutil
 from pycemaker.jobs import process_tree
 from pycemaker.reports.execute import MATPLOTLIB_BACKEND
 
-MESSAGE_BYTES = 4096
-"""The longest message: a folder's name."""
-
+MESSAGE_BYTES = 4096  # The longest message: a folder's name
 _STREAMS = 3
 
 

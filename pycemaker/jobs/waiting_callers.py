@@ -5,9 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-WAITERS = 48
-"""Requests that wait at a time; each holds a thread of the server."""
-
+WAITERS = 48  # Requests that wait at a time; each holds a thread of the server
 WAITERS_OF_ONE = 32
 """The same for one report, so that a caller who repeats a request leaves slots to others."""
 

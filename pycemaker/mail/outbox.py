@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-OUTBOX_SENDER = "pycemaker@localhost.localdomain"
-"""The sender where no mail account is set."""
+OUTBOX_SENDER = "pycemaker@localhost.localdomain"  # The sender where no mail account is set
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,7 @@ _QUIT_SECONDS = 1.0
 LOGINS = ("CRAM-MD5", "PLAIN", "LOGIN")
 """SASL mechanisms that smtplib knows, in order of preference."""
 
-_PIECE_BYTES = 64 * 1024
-"""After each piece the connection is checked for an early refusal."""
+_PIECE_BYTES = 64 * 1024  # After each piece the connection is checked for an early refusal
 
 
 class DeliveryDeadline:

@@ -15,9 +15,7 @@ from bson.codec_options import CodecOptions
 from pycemaker.mongo.database import Database, one_exchange, translated
 
 COLLECTION = "suppressions"
-EVERY_REPORT = "*"
-"""In place of a report's name: all reports, future ones included."""
-
+EVERY_REPORT = "*"  # In place of a report's name: all reports, future ones included
 _AWARE: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True)
 
 RECIPIENT = "recipient"

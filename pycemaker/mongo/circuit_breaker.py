@@ -10,9 +10,7 @@ from collections.abc import Callable
 from pycemaker.errors import DatabaseUnreachable
 from pycemaker.mongo import caller_deadline
 
-_PROBE_SECONDS = 2.5
-"""Bound of a probe: an exchange and some."""
-
+_PROBE_SECONDS = 2.5  # Bound of a probe: an exchange and some
 _LEAST_PROBE_SECONDS = 1.5
 
 

@@ -24,9 +24,7 @@ from pycemaker.mongo.error_translation import from_pymongo, from_topology
 from pycemaker.mongo.single_flight import SingleFlight
 from pycemaker.parsing.hosts import parse_host
 
-ANSWER_SECONDS = 2.0
-"""Bound of one exchange with MongoDB, waiting for a server included."""
-
+ANSWER_SECONDS = 2.0  # Bound of one exchange with MongoDB, waiting for a server included
 _CURSOR_MS = 600_000
 """The work after which MongoDB ends a cursor, all exchanges together: nobody waits for it any more."""
 

@@ -139,13 +139,7 @@ def _run_supervisor(folder: Path, command: list[str]) -> subprocess.Popen[bytes]
     python, variables = module_command(without_secrets(os.environ))
     supervisor = [] if fcntl is None else [*python, "pycemaker.mongo.supervisor", str(folder)]
     started = subprocess.Popen(  # noqa: S603 - our own command
-        [*supervisor, *command],
-        stdin=null,
-        stdout=null,
-        stderr=null,
-        start_new_session=True,
-        cwd=ROOT,
-        env=variables,
+        [*supervisor, *command], stdin=null, stdout=null, stderr=null, start_new_session=True, cwd=ROOT, env=variables
     )
     _STARTED[:] = [process for process in _STARTED if process.poll() is None] + [started]
     return started

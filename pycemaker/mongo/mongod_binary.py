@@ -19,9 +19,7 @@ from pymongo.errors import PyMongoError
 from pycemaker.errors import DatabaseNotStarted
 
 NOTE = "compatibility"
-_BEFORE_NOTES = (6, 0)
-"""The version of files without a note, written by the mongod of an earlier release's wheel."""
-
+_BEFORE_NOTES = (6, 0)  # The version of files without a note, written by the mongod of an earlier release's wheel
 _VERSION = re.compile(r"db version v(\d{1,3})\.(\d{1,3})\.(\d{1,3})", re.ASCII)
 _LOOK_SECONDS = 10.0
 

@@ -6,11 +6,7 @@ from typing import Any
 
 from pycemaker.mongo.database import Database, one_exchange
 
-_NEEDED = {
-    "read": {"find", "listIndexes"},
-    "write": {"insert", "update", "remove"},
-    "index": {"createIndex"},
-}
+_NEEDED = {"read": {"find", "listIndexes"}, "write": {"insert", "update", "remove"}, "index": {"createIndex"}}
 
 
 @dataclass(frozen=True)

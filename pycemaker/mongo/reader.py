@@ -37,9 +37,7 @@ from pycemaker.window import to_epoch_ms
 BATCH_DOCUMENTS = 10_000
 """Documents a batch: about 1.5 MB on the wire, which bounds what one read holds at a time."""
 
-PAGES_SECONDS = 30.0
-"""Time for which a collection counts as one that can be read by pages, or not."""
-
+PAGES_SECONDS = 30.0  # Time for which a collection counts as one that can be read by pages, or not
 _PREFETCHED_PAGES = 8
 _ATTEMPTS = 2
 Raw = bytes | Documents

@@ -9,9 +9,7 @@ import re
 from pycemaker.errors import InvalidAddress, LocalPartNotAscii
 from pycemaker.parsing.hosts import parse_host
 
-MOST_RECIPIENTS = 50
-"""The most recipients of one report."""
-
+MOST_RECIPIENTS = 50  # The most recipients of one report
 _WORD = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _LOCAL = re.compile(rf"(?=.{{1,64}}\Z){_WORD}(?:\.{_WORD})*", re.ASCII)

@@ -7,9 +7,7 @@ from urllib.parse import urlsplit
 
 from pycemaker.parsing.hosts import is_host, parse_host
 
-EVERY = "*"
-"""The entry that stands for every origin."""
-
+EVERY = "*"  # The entry that stands for every origin
 _OWN_PORTS = {"http": 80, "https": 443}
 _BEHIND_STAR = r"\.[a-z0-9-]+(?:\.[a-z0-9-]+)+"
 _STARRED = re.compile(rf"(https?://)\*({_BEHIND_STAR}(?::[0-9]+)?)", re.ASCII)

@@ -5,8 +5,7 @@ import re
 EXECUTED_NOTEBOOK = "executed.ipynb"
 PAGE = "page.html"
 MESSAGE = "message.eml"
-FIGURES = "figures/"
-"""The folder of the figures: each figure's name begins with it."""
+FIGURES = "figures/"  # The folder of the figures: each figure's name begins with it
 
 
 def link_figures(html: str) -> str:

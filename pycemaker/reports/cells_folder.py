@@ -15,8 +15,7 @@ from pathlib import Path
 MOST_MB = 1024
 """The most that the cells of one report may write, and the largest of their files, in MiB."""
 
-_ENTRIES = 100_000
-"""Entries beyond which a folder counts as too large: counting more takes long."""
+_ENTRIES = 100_000  # Entries beyond which a folder counts as too large: counting more takes long
 
 _COPIED_BYTES, _COPIED_FILE_BYTES, _COPIED_FILES = 64 << 20, 16 << 20, 2_000
 """Limits of the copies for a report: bytes in all, bytes of a file, files."""

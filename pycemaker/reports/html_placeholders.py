@@ -31,8 +31,7 @@ _LOST = re.compile(r"<(iframe|video|audio|object|embed|canvas)\b", re.I)
 _SCRIPT = re.compile(r"<script\b", re.I)
 _EMPTY_FRAME = re.compile(r"<div\b[^>]*\bid\s*=", re.I)
 _ATTACHMENT = re.compile(r"(?<![\w-])attachment:")
-_LEAST_PIXELS = 33
-"""The least width of an SVG that is drawn; smaller ones are icons of buttons."""
+_LEAST_PIXELS = 33  # The least width of an SVG that is drawn; smaller ones are icons of buttons
 
 TakePicture = Callable[[str, str, float | None], str]
 """Takes a picture by address or SVG, alternative text and width; returns its placeholder, or text in its place."""

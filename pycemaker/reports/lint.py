@@ -17,9 +17,7 @@ from pycemaker.presentation.mail_width import MAIL_WIDTH
 from pycemaker.reports.attachments.kinds import FILES
 from pycemaker.reports.markup_facts import MarkupReader
 
-HTML_BYTES = 95_000
-"""The largest HTML of a mail: Gmail clips at some 102 KB."""
-
+HTML_BYTES = 95_000  # The largest HTML of a mail: Gmail clips at some 102 KB
 STYLE_CHARACTERS = 8_192
 MESSAGE_BYTES = 20_000_000
 _ONCE = ("From", "To", "Subject", "Date", "Message-ID", "MIME-Version", "Content-Type")

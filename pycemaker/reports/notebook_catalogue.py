@@ -22,9 +22,7 @@ from pycemaker.reports.parameters import (
 from pycemaker.reports.parameters_cell import read_parameters_cell
 from pycemaker.settings import NOTEBOOKS
 
-DEFAULT_NOTEBOOK = "report"
-"""The notebook of a request that names none."""
-
+DEFAULT_NOTEBOOK = "report"  # The notebook of a request that names none
 NO_TAG = "no cell is tagged parameters"
 WHERE_TAGS_ARE = (
     "in JupyterLab select the cell with date_now, open the property inspector (the gears at the right) and add"

@@ -16,9 +16,7 @@ from pycemaker.reports.plain_text import joined
 HTML_CHARACTERS = 40_000
 """The longest HTML or markdown that a mail shows; a notice replaces a longer one."""
 
-PAGE_CHARACTERS = 1_000_000
-"""The same for the page."""
-
+PAGE_CHARACTERS = 1_000_000  # The same for the page
 _LEFT_OUT_TAGS = {"parameters", "injected-parameters", "papermill-error-cell-tag", "papermill-error-cell"}
 _HIDDEN_CELL = {"remove-cell", "hide-cell"}
 _HIDDEN_OUTPUT = {"remove-output", "remove-outputs", "hide-output", "hide-outputs"}

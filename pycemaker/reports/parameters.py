@@ -27,8 +27,7 @@ RESERVED_NAMES = ("attach", "notebook", "wait")
 """The report route's own parameters: no notebook parameter may have such a name."""
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-TEXT_CHARACTERS = 200
-"""The longest text that a parameter takes, unless its default is longer."""
+TEXT_CHARACTERS = 200  # The longest text that a parameter takes, unless its default is longer
 
 Scalar = bool | int | float | str
 

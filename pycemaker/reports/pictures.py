@@ -14,9 +14,7 @@ from urllib.parse import unquote_to_bytes
 
 from pycemaker.presentation.mail_width import CONTENT_WIDTH
 
-SHARPNESS = 2
-"""Pixels of a picture for each CSS pixel, at most."""
-
+SHARPNESS = 2  # Pixels of a picture for each CSS pixel, at most
 MOST_PIXELS = 50_000_000
 SVG_CHARACTERS = 5_000_000
 RASTER = ("image/png", "image/jpeg", "image/gif", "image/webp", "image/bmp", "image/tiff")

@@ -7,9 +7,7 @@ from typing import Any
 
 from pycemaker.i18n.language import _
 
-PRINTED_CHARACTERS = 4096
-"""The most that is shown of one cell's output, or of one plain result."""
-
+PRINTED_CHARACTERS = 4096  # The most that is shown of one cell's output, or of one plain result
 _UNSHOWABLE = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _OVERWRITTEN = re.compile(r"[^\n]*\r(?!\n)")  # a progress bar before its last state
 

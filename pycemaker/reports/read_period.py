@@ -21,8 +21,7 @@ from pycemaker.series.period import HISTORY_DAYS, MetricPeriod, Period
 from pycemaker.settings import Settings, load
 from pycemaker.window import Window, checked_window, days_before, parse_calendar_hours
 
-_READERS = 3
-"""Metrics read at a time: MongoDB reads one while another is decoded in this process."""
+_READERS = 3  # Metrics read at a time: MongoDB reads one while another is decoded in this process
 
 
 def read_period(

@@ -14,7 +14,7 @@ _TABLE_TAGS = {"table", "caption", "colgroup", "col", "thead", "tbody", "tfoot",
 _BLOCK_TAGS = {"blockquote", "br", "dd", "div", "dl", "dt", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "p", "pre"}
 _LIST_TAGS = {"li", "ol", "ul"}
 _TEXT_TAGS = {
-    *("a", "abbr", "b", "code", "del", "em", "i", "ins", "kbd", "mark", "q", "s", "small", "span", "strong", "u"),
+    *("a", "abbr", "b", "code", "del", "em", "i", "ins", "kbd", "mark", "q", "s", "small", "span", "strong", "u")
 }
 _WEB_OR_MAILBOX = re.compile(r"\s*(?:https?://|mailto:)", re.IGNORECASE)
 """Links that stay. One without a scheme leads nowhere from a mail, and from the page to routes that act."""
@@ -43,9 +43,7 @@ _CSS_FUNCTIONS = {"rgb", "rgba", "hsl", "hsla", "calc"}
 _CSS_LITERALS = {",", "/", "+", "-", "*"}
 _CSS_TOKENS = {"whitespace", "ident", "hash", "number", "percentage", "dimension", "string"}
 _PLAIN_CSS = re.compile(r"[^\\;{}()<>@/]*")
-_HIDING_CLASSES = {"pm-preheader"}
-"""Classes of the mail's template whose elements are not shown."""
-
+_HIDING_CLASSES = {"pm-preheader"}  # Classes of the mail's template whose elements are not shown
 _WITH_CONTENT = re.compile(
     r"<(script|style|title|template|iframe|object|svg|math|noscript|noembed|noframes)\b[^>]*>.*?(?:</\1\s*>|\Z)",
     re.DOTALL | re.IGNORECASE,

@@ -23,8 +23,7 @@ from pycemaker.window import Interval, to_epoch_ms
 if TYPE_CHECKING:
     import pandas as pd
 
-UNKNOWN_CRITICITY = "unknown"
-"""The criticity of a document without one."""
+UNKNOWN_CRITICITY = "unknown"  # The criticity of a document without one
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,8 @@ from pycemaker.series.robust import NORMAL_MAD, row_medians
 
 Times = NDArray[np.int64]
 
-LEAST_DISTANCES = 3
-"""Fewer distances than this tell no cadence."""
-
-LEAST_GAP_MS = 30_000
-"""No gap is shorter than this."""
-
+LEAST_DISTANCES = 3  # Fewer distances than this tell no cadence
+LEAST_GAP_MS = 30_000  # No gap is shorter than this
 _GAP_STEPS = 3.5
 _JOINED_STEPS = 3.0
 _IRREGULAR_QUANTILE, _FEWEST_FOR_QUANTILE = 0.95, 60

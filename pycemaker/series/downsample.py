@@ -24,14 +24,9 @@ from pycemaker.series.gap_finder import GapFinder
 
 FEWEST, MOST = 2, 10_000
 
-HELD_DOCUMENTS = 125_000
-"""Documents held at most, 25 MB: a week (120,960) is thinned in one go."""
-
-_ENDS_ALONE = 3
-"""So few points are the first and the newest sample."""
-
-_FINER = 4
-"""The most bins a point while samples come; in the end there is half a bin a point."""
+HELD_DOCUMENTS = 125_000  # Documents held at most, 25 MB: a week (120,960) is thinned in one go
+_ENDS_ALONE = 3  # So few points are the first and the newest sample
+_FINER = 4  # The most bins a point while samples come; in the end there is half a bin a point
 
 
 class Downsampler:

@@ -8,9 +8,7 @@ from numpy.typing import NDArray
 
 from pycemaker.series import cadence
 
-MOST_GAPS = 50
-"""Gaps that an answer names, the longest ones: 2.5 KB of a header."""
-
+MOST_GAPS = 50  # Gaps that an answer names, the longest ones: 2.5 KB of a header
 _BLOCK = 125_000
 """Samples whose cadence is learned at a time: a week at 5 s, 1 MB. It depends on the count of samples alone."""
 

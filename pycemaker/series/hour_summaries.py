@@ -16,9 +16,7 @@ from pycemaker.series.batches import Columns
 from pycemaker.series.robust import block_means, block_medians, row_medians
 
 HOUR_MS = 3_600_000
-BLOCK_MS = 300_000
-"""Five minutes: samples of any usual cadence fill them."""
-
+BLOCK_MS = 300_000  # Five minutes: samples of any usual cadence fill them
 _RATIO_EDGES = np.linspace(0, 1, 51)
 _AMOUNT_EDGES = np.concatenate([[0.0], np.logspace(-4, 6, 61)])
 

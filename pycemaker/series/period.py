@@ -22,17 +22,10 @@ from pycemaker.window import Interval, Window, to_epoch_ms, to_iso_text
 if TYPE_CHECKING:
     import pandas as pd
 
-HISTORY_DAYS = 28
-"""Days of hour summaries that are read before the interval's start: four weeks."""
-
-REPR_CLASS = "pm-repr"
-"""The HTML class of a period, or of one metric's part, at the end of a cell."""
-
-_NEAR_HOURS = 24
-"""Hours whose summaries give the cadence where an interval has too few samples."""
-
-_LEAST_FITTING = 12
-"""One or two distances give the cadence only where at least so many of them fit into the interval."""
+HISTORY_DAYS = 28  # Days of hour summaries that are read before the interval's start: four weeks
+REPR_CLASS = "pm-repr"  # The HTML class of a period, or of one metric's part, at the end of a cell
+_NEAR_HOURS = 24  # Hours whose summaries give the cadence where an interval has too few samples
+_LEAST_FITTING = 12  # One or two distances give the cadence only where at least so many of them fit into the interval
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-NORMAL_MAD = 1.4826
-"""A MAD times this is the standard deviation of a normal distribution."""
-
+NORMAL_MAD = 1.4826  # A MAD times this is the standard deviation of a normal distribution
 _MOST_SLOPE_POINTS = 160
 
 

@@ -21,9 +21,7 @@ from pycemaker.settings import Settings
 from pycemaker.telemetry.request_ids import REQUEST_ID
 from pycemaker.window import to_iso_text
 
-SHORTEST_SECRET = 4
-"""Shorter ones are not masked: they are part of half of all words."""
-
+SHORTEST_SECRET = 4  # Shorter ones are not masked: they are part of half of all words
 GRANIAN: dict[str, Any] = {"handlers": {}, "loggers": {"_granian": {"handlers": [], "propagate": True}}}
 """Granian's own lines go where all others go, instead of to standard output."""
 

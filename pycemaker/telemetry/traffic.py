@@ -17,11 +17,8 @@ BOUNDS_SECONDS = (
 )
 """From an answer out of memory (20 µs) to a report's deadline."""
 
-NO_ROUTE = "none"
-"""The route of answers without one, however many paths are tried."""
-
-FOLD_AT = 1024
-"""Pending answers that are added up at once."""
+NO_ROUTE = "none"  # The route of answers without one, however many paths are tried
+FOLD_AT = 1024  # Pending answers that are added up at once
 
 AnswerKey = tuple[str, str, int]
 """A route's template, a method (`other` for one that HTTP does not have), a status."""

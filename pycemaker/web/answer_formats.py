@@ -39,15 +39,9 @@ MEDIA_TYPES = {
     "csv": "text/csv; charset=utf-8; header=present",
     "arrow": "application/vnd.apache.arrow.stream",
 }
-PARAMETERS = ("every", "format", "max_points")
-"""The parameters of a query."""
-
-_CACHE_BUSTER = "_"
-"""What jQuery adds to a query (`_=1795442066534`) so that no cache answers; it means nothing."""
-
-_LONGEST_FIELD = 131_072
-"""The longest field that Python's `csv` takes by default (`csv.field_size_limit`)."""
-
+PARAMETERS = ("every", "format", "max_points")  # The parameters of a query
+_CACHE_BUSTER = "_"  # What jQuery adds to a query (`_=1795442066534`) so that no cache answers; it means nothing
+_LONGEST_FIELD = 131_072  # The longest field that Python's `csv` takes by default (`csv.field_size_limit`)
 BROKEN_OFF = {
     "json": b"",
     "ndjson": b'{"msg":"A resposta foi interrompida.","error":"broken_off"',

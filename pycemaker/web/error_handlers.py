@@ -13,12 +13,7 @@ from pycemaker.web.wsgi import StartResponse, loggable
 
 JSON = "application/json; charset=utf-8"
 _CHALLENGE, _BROWSER_CHALLENGE = "Bearer", 'Basic realm="Pycemaker: API_TOKEN", charset="UTF-8"'
-_BY_STATUS = {
-    400: errors.InvalidRequest,
-    404: errors.NotFound,
-    405: errors.MethodNotAllowed,
-    413: errors.FormTooLarge,
-}
+_BY_STATUS = {400: errors.InvalidRequest, 404: errors.NotFound, 405: errors.MethodNotAllowed, 413: errors.FormTooLarge}
 _log = logging.getLogger("pycemaker")
 
 

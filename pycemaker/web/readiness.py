@@ -21,9 +21,7 @@ from pycemaker.settings import Settings
 from pycemaker.telemetry.health_checks import FAIL, OK, WARN, Check, CheckRunner, Outcome
 from pycemaker.web.services import Services
 
-BOUND_SECONDS = 2.5
-"""For every check together: a caller has its answer within 3 s."""
-
+BOUND_SECONDS = 2.5  # For every check together: a caller has its answer within 3 s
 REUSE_SECONDS = 1.0
 """The seconds for which an outcome is reused, so that a probe that comes often costs the database nothing more."""
 
@@ -33,9 +31,7 @@ LEAST_FREE_BYTES = 256 * 2**20
 STUCK_SECONDS = 30
 """The seconds beyond the deadlines of the reports before it that a report may wait until the queue counts as stuck."""
 
-LATE_SECONDS = 60
-"""How late a schedule may be; a server looks for due ones every second."""
-
+LATE_SECONDS = 60  # How late a schedule may be; a server looks for due ones every second
 _NO_WRITING = "o usuário do banco não tem direito de gravar: só as métricas são servidas"
 _FORBIDDEN_INDEX = "falta um índice, e o usuário não o pode criar: as leituras são lentas"
 _REFUSED_INDEX = "o MongoDB recusa um índice, como o de uma view: as leituras são lentas"

@@ -280,10 +280,7 @@ def report(record: Mapping[str, Any]) -> dict[str, Any]:
     left_out = [recipient["address"] for recipient in record["recipients"] if recipient["state"] == "suppressed"]
     if left_out:
         sentences.append(_SUPPRESSED.format(addresses=", ".join(left_out)))
-    return {
-        "msg": " ".join(sentences),
-        "report": {key: record[key] for key in _REPORT_KEYS if key in record},
-    }
+    return {"msg": " ".join(sentences), "report": {key: record[key] for key in _REPORT_KEYS if key in record}}
 
 
 def report_accepted(record: Mapping[str, Any], url: str) -> dict[str, Any]:

@@ -15,11 +15,7 @@ from pycemaker.jobs.artifacts import ArtifactStore
 from pycemaker.reports.artifact_names import EXECUTED_NOTEBOOK, FIGURES, PAGE
 from pycemaker.reports.notebook_file import authored_source
 
-_HEADERS = {
-    "X-Robots-Tag": "noindex, nofollow",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "private",
-}
+_HEADERS = {"X-Robots-Tag": "noindex, nofollow", "Referrer-Policy": "no-referrer", "Cache-Control": "private"}
 
 _ID = re.compile(r"[A-Za-z0-9_-]{22}", re.ASCII)
 _FIGURE = re.compile(r"[a-z0-9_-]{1,80}\.png", re.ASCII)

@@ -15,9 +15,7 @@ Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 ROUTE = "bottle.route"
 """The environ's key for the route that answered; missing where no route has the path."""
 
-FROM_CACHE = "pycemaker.from_cache"
-"""In the environ of a request that the response cache answered."""
-
+FROM_CACHE = "pycemaker.from_cache"  # In the environ of a request that the response cache answered
 _PATH_CHARACTERS = 200
 _LINK = re.compile(rf"({UNSUBSCRIBE_PREFIX}).*", re.DOTALL)
 

@@ -23,9 +23,7 @@ if TYPE_CHECKING:
     from pycemaker.metrics import Metric
     from pycemaker.series.period import MetricPeriod, Period
 
-FEWEST_READINGS = 6
-"""The fewest readings that a metric is judged by."""
-
+FEWEST_READINGS = 6  # The fewest readings that a metric is judged by
 _DAY_MS = 86_400_000
 _WEEK_MS = 7 * _DAY_MS
 _LEAST_HOURS = 24

@@ -24,14 +24,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pycemaker.analysis.findings import assessment
-from pycemaker.analysis.findings.assessment import (
-    FEWEST_READINGS,
-    AllClear,
-    Assessment,
-    Reason,
-    assess,
-    unassessed,
-)
+from pycemaker.analysis.findings.assessment import FEWEST_READINGS, AllClear, Assessment, Reason, assess, unassessed
 from pycemaker.analysis.findings.critical_time import critical_time, new_high
 from pycemaker.analysis.findings.episodes import Episode, find_episode
 from pycemaker.analysis.findings.extremes import LEAST_DAYS
@@ -54,9 +47,7 @@ if TYPE_CHECKING:
     from pycemaker.series.period import Period
 
 
-MOST_FINDINGS = 3
-"""The most findings that a report has."""
-
+MOST_FINDINGS = 3  # The most findings that a report has
 _KINDS = ("unknown", "gap", "incident", "critical", "trend", "shift", "high")
 _FELT_FIRST = ("seconds", "requests", "ratio")
 _TOGETHER_MS = 300_000
@@ -145,14 +136,7 @@ def _lesser(name: str, own: Series, shifts: dict[str, Any], trends: dict[str, An
 
 def _together(episodes: list[Episode]) -> list[list[Episode]]:
     """Episodes by the time they share, what people feel first at the head of each group."""
-    ranked = sorted(
-        episodes,
-        key=lambda e: (
-            -(e.critical_share >= 0.5),
-            _felt(e.series.unit),
-            -e.fold,
-        ),
-    )
+    ranked = sorted(episodes, key=lambda e: (-(e.critical_share >= 0.5), _felt(e.series.unit), -e.fold))
     groups: list[list[Episode]] = []
     for episode in ranked:
         alike = next((group for group in groups if _overlap(group[0], episode)), None)

@@ -47,11 +47,7 @@ MORE_SIGNS = {
 """Fonts that matplotlib draws the signs of that `FONT` lacks, by what they are; a colour emoji font is none of them."""
 
 FONT_POINTS = FONT_PIXELS * 72 / CSS_DPI
-_THEME: dict[Any, Any] = {
-    "font.size": FONT_POINTS,
-    "text.parse_math": False,
-    "lines.solid_capstyle": "round",
-}
+_THEME: dict[Any, Any] = {"font.size": FONT_POINTS, "text.parse_math": False, "lines.solid_capstyle": "round"}
 
 
 @dataclass(frozen=True)

@@ -20,12 +20,8 @@ if TYPE_CHECKING:
     from pycemaker.series.period import MetricPeriod
 
 HEIGHT = 108
-ROW = 28
-"""The height of the key's second row, where it takes one."""
-
-STRIP = 12
-"""The height of the bar below a course."""
-
+ROW = 28  # The height of the key's second row, where it takes one
+STRIP = 12  # The height of the bar below a course
 _MARGINS = {"left": 0, "right": 0, "top": 34, "bottom": 42}
 _KEY_Y = HEIGHT - 16
 _KEY_GAP = 18

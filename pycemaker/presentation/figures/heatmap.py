@@ -16,10 +16,7 @@ if TYPE_CHECKING:
 
 DAYS = (N_("seg"), N_("ter"), N_("qua"), N_("qui"), N_("sex"), N_("sáb"), N_("dom"))
 
-_LONG_DAYS = (
-    *(N_("segunda"), N_("terça"), N_("quarta"), N_("quinta")),
-    *(N_("sexta"), N_("sábado"), N_("domingo")),
-)
+_LONG_DAYS = (*(N_("segunda"), N_("terça"), N_("quarta"), N_("quinta")), *(N_("sexta"), N_("sábado"), N_("domingo")))
 _HEIGHT = 274
 _MARGINS = {"left": 46, "right": 2, "top": 64, "bottom": 30}
 _STEPS = 24

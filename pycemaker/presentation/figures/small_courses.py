@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 
     from pycemaker.series.period import MetricPeriod
 
-ROW = 54
-"""The height of a metric's row, in CSS pixels."""
+ROW = 54  # The height of a metric's row, in CSS pixels
 
 _BETWEEN, _RIGHT, _BOTTOM = 10, 28, 30
 _NAME_GAP, _LABEL_GAP = 18, 14

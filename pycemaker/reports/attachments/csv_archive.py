@@ -38,14 +38,8 @@ if TYPE_CHECKING:
     from pycemaker.reports.attachments.sample_table import SampleTable
     from pycemaker.series.period import MetricPeriod
 
-_UNITS = {
-    "requests": "requests_per_sample",
-    "per_minute": "requests_per_minute",
-    "per_second": "requests_per_second",
-}
-_LINES = 20_000
-"""Lines made at a time: a megabyte."""
-
+_UNITS = {"requests": "requests_per_sample", "per_minute": "requests_per_minute", "per_second": "requests_per_second"}
+_LINES = 20_000  # Lines made at a time: a megabyte
 _SUMMARY = (
     *("metric", "unit", "samples_received", "samples_expected", "mean", "previous_mean", "growth_ratio"),
     *("lowest", "lowest_first_utc", "lowest_times", "highest", "highest_first_utc", "highest_times"),

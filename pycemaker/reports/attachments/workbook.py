@@ -102,12 +102,7 @@ class Workbook:
             ends += [(extreme.reading if extreme else None, own), (when, _TIME)]
         worst = summary.worst
         return [
-            *(
-                (_(metric.label), ""),
-                (_unit_phrase(metric), ""),
-                (summary.received, "0"),
-                (summary.expected, "0"),
-            ),
+            *((_(metric.label), ""), (_unit_phrase(metric), ""), (summary.received, "0"), (summary.expected, "0")),
             *((summary.mean, own), (summary.previous_mean, own), (summary.growth, "+0.0%;-0.0%")),
             *ends,
             (criticity(worst).label if worst else i18n.NOTHING, ""),

@@ -17,22 +17,16 @@ from typing import Any
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
-_V6_PREFIX = 64
-"""The smallest network of one customer, who can change addresses within it at will."""
-
+_V6_PREFIX = 64  # The smallest network of one customer, who can change addresses within it at will
 _WITH_PORT = re.compile(r"\[([^\]]*)\](?::[\w.-]+)?|([^:]+):[\w.-]+")
 _PROXY_HEADERS = ("HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_VIA")
 _PROXY_HEADER_PREFIX = "HTTP_X_FORWARDED"
 _LOOPBACK_NAME = re.compile(r"(?:[\w-]+\.)*localhost(?::\d+)?", re.ASCII | re.IGNORECASE)
-_HOPS = 50
-"""Addresses of a list that are read."""
-
+_HOPS = 50  # Addresses of a list that are read
 LONGEST_HEADER = 4096
 """Characters of a header that are read: of `X-Forwarded-For` the last ones; a longer `Forwarded` is not believed."""
 
-_LONGEST_NAME = 260
-"""Characters of a host name with its port, and of an address with its zone."""
-
+_LONGEST_NAME = 260  # Characters of a host name with its port, and of an address with its zone
 _UNREADABLE = "unknown"
 
 

@@ -22,8 +22,7 @@ from pycemaker.mongo.database import Database, Document, one_exchange
 
 COLLECTION = "limits"
 
-MOST = 1000
-"""The largest `RateLimit.most`: a document holds an instant for each, some 40 bytes."""
+MOST = 1000  # The largest `RateLimit.most`: a document holds an instant for each, some 40 bytes
 
 _log = logging.getLogger(__name__)
 

@@ -34,18 +34,13 @@ BUILD_SLOTS = 4
 BUILD_SLOT_SECONDS = 2.5
 """The longest wait for a slot: longer than a build takes to notice that MongoDB is away."""
 
-BUILD_WAITERS = 32
-"""Answers that may wait for room before they are built."""
+BUILD_WAITERS = 32  # Answers that may wait for room before they are built
 
 _POLLS, _POLL_SECONDS = 100, 0.01
 """A wait's checks for room, and the seconds between them: fast clients have read their answers soon."""
 
-_RECOUNT_RATIO = 10
-"""The pause after a count of connections, in times of its duration; counting 8,000 takes 10 ms."""
-
-_GRACE_SECONDS = 0.02
-"""An answer this young counts whatever the kernel says, which may not have its first bytes yet."""
-
+_RECOUNT_RATIO = 10  # The pause after a count of connections, in times of its duration; counting 8,000 takes 10 ms
+_GRACE_SECONDS = 0.02  # An answer this young counts whatever the kernel says, which may not have its first bytes yet
 _DESCRIPTORS = Path("/proc/self/fd")
 
 

@@ -25,15 +25,9 @@ from pycemaker.web.middleware.write_timeout import end_late_requests
 from pycemaker.web.wsgi import Application, Environ, StartResponse
 
 LONGEST_BYTES = 256 * 1024
-LONGEST_SAMPLES_BYTES = 4 * 2**20
-"""The longest body of `/samples`."""
-
-BODIES = 16
-"""Bodies read at a time, of all clients together."""
-
-BODIES_PER_CLIENT = 4
-"""The same for one client, so that it leaves some to others."""
-
+LONGEST_SAMPLES_BYTES = 4 * 2**20  # The longest body of `/samples`
+BODIES = 16  # Bodies read at a time, of all clients together
+BODIES_PER_CLIENT = 4  # The same for one client, so that it leaves some to others
 SECONDS = 5.0
 """The seconds that a body may take; that of a form or of some JSON comes with the request's head."""
 

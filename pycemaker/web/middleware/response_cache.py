@@ -22,8 +22,7 @@ from pycemaker.web.wsgi import FROM_CACHE, ROUTE, Application, Environ, StartRes
 IS_VALID, LIVE_HEADERS = "pycemaker.is_valid", "pycemaker.live_headers"
 _REVALIDATION_HEADERS = ("etag", "cache-control", "vary", "x-amostragem", "x-lacunas")
 _ENTRY_BYTES = 2000
-LONGEST_PATH = 200
-"""Characters of a cached path; routes with IS_VALID have shorter ones."""
+LONGEST_PATH = 200  # Characters of a cached path; routes with IS_VALID have shorter ones
 
 Headers = list[tuple[str, str]]
 Key = tuple[str, ...]

@@ -11,13 +11,8 @@ from pycemaker.web.pages.error_page import TITLES
 Json = dict[str, Any]
 Kind = type[errors.PycemakerError]
 
-EVERYWHERE: tuple[Kind, ...] = (errors.PycemakerError,)
-"""Errors of every route: the unforeseen one."""
-
-DATABASE: tuple[Kind, ...] = (
-    errors.DatabaseUnreachable,
-    *errors.descendants(errors.DatabaseUnreachable),
-)
+EVERYWHERE: tuple[Kind, ...] = (errors.PycemakerError,)  # Errors of every route: the unforeseen one
+DATABASE: tuple[Kind, ...] = (errors.DatabaseUnreachable, *errors.descendants(errors.DatabaseUnreachable))
 """Errors of a route that reads."""
 
 

@@ -4,15 +4,7 @@ from pycemaker.errors import InvalidDate, InvalidParameter, InvalidRange, TooMan
 from pycemaker.parsing.route_paths import APPS_PATH
 from pycemaker.series.downsample import FEWEST, MOST
 from pycemaker.web.answer_formats import LONGEST_STEP_SECONDS, MEDIA_TYPES
-from pycemaker.web.openapi.components import (
-    INSTANT,
-    METRIC_NAMES,
-    TEXT,
-    UNITS,
-    array_of,
-    json_object,
-    query_parameter,
-)
+from pycemaker.web.openapi.components import INSTANT, METRIC_NAMES, TEXT, UNITS, array_of, json_object, query_parameter
 from pycemaker.web.openapi.operation import DATABASE, Json, Kind, Operation, ResponseSpec, ref
 
 _CACHED: Json = {name: ref(name, "headers") for name in ("ETag", "Cache-Control", "Vary")}
@@ -103,10 +95,7 @@ OPERATIONS = (
         "/now",
         "newestSamples",
         "The newest sample of every metric\nNull where a metric has no sample.",
-        (
-            ResponseSpec(200, "By metric.", {"application/json": ref("Newest")}, _CACHED),
-            _NOT_MODIFIED,
-        ),
+        (ResponseSpec(200, "By metric.", {"application/json": ref("Newest")}, _CACHED), _NOT_MODIFIED),
         DATABASE,
         parameters=(ref("If-None-Match", "parameters"),),
     ),

@@ -106,8 +106,7 @@ def _report_operations(notebooks: Sequence[Notebook]) -> list[Operation]:
 
 
 _NOTEBOOK = json_object(
-    {"name": TEXT},
-    {"url": TEXT, "problem": TEXT, **{name: {"type": "object"} for name in ("path", "schema", "fixed")}},
+    {"name": TEXT}, {"url": TEXT, "problem": TEXT, **{name: {"type": "object"} for name in ("path", "schema", "fixed")}}
 )
 
 

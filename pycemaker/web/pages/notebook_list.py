@@ -11,9 +11,7 @@ from pycemaker.settings import Settings
 from pycemaker.web.pages.form_page import ACTION
 from pycemaker.web.pages.templating import render
 
-ASK = "pedir"
-"""The value of each form's button."""
-
+ASK = "pedir"  # The value of each form's button
 TOKEN = "api_token"  # noqa: S105 - a field's name
 """The field of the token: a form cannot send it in a header."""
 

@@ -12,8 +12,7 @@ from pycemaker.reports.report_model import ReportRequest
 from pycemaker.web.pages import form_page
 from pycemaker.web.pages.templating import markup, strong
 
-SEND = "enviar"
-"""The value of the button."""
+SEND = "enviar"  # The value of the button
 
 
 def question(report_request: ReportRequest, title: str, zone: ZoneInfo) -> str:

@@ -7,9 +7,7 @@ from pycemaker.series.period import MetricPeriod
 from pycemaker.window import to_epoch_ms
 
 WIDTH, HEIGHT = 240, 56
-GROUND = HEIGHT - 3.5
-"""The height of the zero line, from the top."""
-
+GROUND = HEIGHT - 3.5  # The height of the zero line, from the top
 _MINUTES = 60
 
 

@@ -17,12 +17,9 @@ from pycemaker.web.request_parameters import parameters
 from pycemaker.web.services import Services
 from pycemaker.window import parse_instant, to_iso_text
 
-JOB = "admin-report"
-"""The schedule's id and name."""
-
+JOB = "admin-report"  # The schedule's id and name
 _ALERT_JOB = "admin-alert_predict"
-_HALF_HOURLY = "20"
-"""The text by which the page means every 30 minutes."""
+_HALF_HOURLY = "20"  # The text by which the page means every 30 minutes
 _INTERVALS = ("6", "12", "24", "168", _HALF_HOURLY)
 _TRIGGERS = ("cpu_trigger", "ram_trigger", "response_time_trigger", "request_count_trigger")
 _KNOWN = ("start_date", "interval", "email_to", "alert_predict", *_TRIGGERS)

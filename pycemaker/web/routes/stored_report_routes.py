@@ -24,12 +24,8 @@ from pycemaker.web.response_bodies import json_bytes
 from pycemaker.web.services import Services
 from pycemaker.window import parse_instant
 
-MOST_LISTED = 200
-"""Reports on one page of the list."""
-
-REFRESH_SECONDS = 3
-"""The time after which a browser asks again for a report that is being made."""
-
+MOST_LISTED = 200  # Reports on one page of the list
+REFRESH_SECONDS = 3  # The time after which a browser asks again for a report that is being made
 _ODD = (ValueError, TypeError, LookupError, AttributeError)
 """Raised for a document of `reports` that somebody else wrote, or changed."""
 

@@ -28,6 +28,8 @@ Beside them: `settings`, `metrics`, `window` (instants and intervals), `stats` (
 The names below are imported when they are first used, so that the server does not load a plotting library.
 """
 
+# ruff: noqa: F401 - editors read the imports below; `_HOMES` has the same names
+
 import importlib
 from typing import TYPE_CHECKING, Any
 
@@ -73,39 +75,7 @@ _HOMES = {
     ),
 }
 
-__all__ = [
-    "CPU",
-    "DISK",
-    "HTTP_FAIL",
-    "METRICS",
-    "RAM",
-    "REQUEST_COUNT",
-    "RESPONSE_TIME",
-    "capacity_changes",
-    "capacity_section",
-    "capacity_summary",
-    "changes",
-    "clock",
-    "course",
-    "criticity_shares",
-    "figure",
-    "fleet_changes",
-    "heading",
-    "health",
-    "moved",
-    "others",
-    "picture",
-    "read_fleet",
-    "read_period",
-    "reading",
-    "review",
-    "section",
-    "style",
-    "summary",
-    "translated",
-    "trust",
-    "what_changed",
-]
+__all__ = sorted(name for names in _HOMES.values() for name in names)
 
 
 def __getattr__(name: str) -> Any:

@@ -15,7 +15,7 @@ def absence(store: Store, metric: Metric, before_utc: datetime) -> Absence:
     """The last sample of a metric up to an instant, and whether it has undated documents.
     Raises DatabaseUnreachable: MongoDB is away.
     """
-    newest_ms = store.newest_ms(metric, to_epoch_ms(before_utc) + 1)
+    newest_ms = store.reader.newest_ms(metric, to_epoch_ms(before_utc) + 1)
     return Absence(newest_ms, has_undated(store.database, metric.collection, store.reader.bounds(metric)))
 
 

@@ -81,7 +81,7 @@ class SummaryRefresher:
 
     def _refresh_samples(self, samples: HourSamples, metric: Metric, end_utc: datetime) -> None:
         """Read and store one metric's hours until the pass's seconds are over; later passes do the rest."""
-        if not self._store.counts_by_index(metric):
+        if not self._store.reader.counts_by_index(metric):
             return
         until = time.monotonic() + PASS_BUDGET.seconds
         days, recent = timedelta(days=SAMPLE_DAYS), timedelta(hours=RECENT_HOURS)

@@ -20,7 +20,7 @@ from pycemaker.columnar.split import split
 from pycemaker.metrics import METRICS, Metric
 from pycemaker.mongo.database import Database, one_exchange
 from pycemaker.mongo.privileges import Privileges, read_privileges
-from pycemaker.mongo.reader import BATCH_DOCUMENTS, HourFingerprint, Reader
+from pycemaker.mongo.reader import BATCH_DOCUMENTS, Reader
 from pycemaker.series.batches import Batch, Columns, join_columns, no_columns
 from pycemaker.window import Interval, Window, from_epoch_ms, since, to_epoch_ms
 
@@ -59,8 +59,8 @@ class Store:
     """
 
     def __init__(self, database: Database, cache_bytes: int = 0) -> None:
-        self._database = database
-        self._reader = Reader(database)
+        self.database = database
+        self.reader = Reader(database)
         self.cache_bytes = cache_bytes
         self._metric_caches = MetricCaches(cache_bytes // 8 * 7)
 
@@ -71,35 +71,19 @@ class Store:
         if application == self.application:
             return self  # every poll of the default application comes this way
         store = copy.copy(self)
-        store._reader = self._reader.for_application(self._reader.applications.check(application))
+        store.reader = self.reader.for_application(self.reader.applications.check(application))
         return store
 
     @property
     def application(self) -> str:
         """Whose samples it reads; the empty text is the default application."""
-        return self._reader.application
-
-    @property
-    def reader(self) -> Reader:
-        """Reads what is not in memory."""
-        return self._reader
-
-    @property
-    def database(self) -> Database:
-        """The database that it reads."""
-        return self._database
-
-    def prepare(self, metric: Metric) -> None:
-        """Make the index that bounds the metric's reads, where it is missing.
-        Raises IndexesNotReady, DatabaseUnreachable: see `Indexes.ensure`.
-        """
-        self._reader.prepare(metric)
+        return self.reader.application
 
     def prepare_all(self, wait_seconds: float) -> bool:
-        """As `prepare`, for all metrics at a time; whether all have their index.
-        Raises IndexesNotReady, DatabaseUnreachable: as `prepare`, after `wait_seconds` in all.
+        """Make the indexes that bound the metrics' reads, where they are missing; whether all have theirs.
+        Raises IndexesNotReady, DatabaseUnreachable: see `Indexes.ensure`, after `wait_seconds` in all.
         """
-        return self._reader.prepare_all([metric.collection for metric in METRICS], wait_seconds)
+        return self.reader.prepare_all([metric.collection for metric in METRICS], wait_seconds)
 
     @property
     def cache_usage(self) -> LruUsage:
@@ -114,16 +98,16 @@ class Store:
     @property
     def is_embedded(self) -> bool:
         """True where the database is the one under `DATA_DIR`."""
-        return self._database.is_embedded
+        return self.database.is_embedded
 
     def privileges(self) -> Privileges:
         """The rights of the database's user. Raises as `ping`."""
-        return read_privileges(self._database)
+        return read_privileges(self.database)
 
     def ping(self) -> None:
         """Ask MongoDB whether it is there. Raises DatabaseUnreachable: it is away or did not answer in time."""
         with one_exchange():
-            self._database.handle.command("ping")
+            self.database.handle.command("ping")
 
     def read(self, metric: Metric, interval: Interval) -> Iterator[Batch]:
         """The interval's documents, oldest first, in batches; none where there is no document.
@@ -134,11 +118,11 @@ class Store:
     def start_read(self, metric: Metric, interval: Interval) -> SampleRead:
         """Begin to read the interval's documents. Raises DatabaseUnreachable: as `read`."""
         from_ms, until_ms = _bounds(interval)
-        metric_cache = self._metric_caches.get(self._reader, metric)
+        metric_cache = self._metric_caches.get(self.reader, metric)
         snapshot = metric_cache.refresh() if metric_cache and not metric_cache.is_dense else None
         if metric_cache is None or snapshot is None or metric_cache.is_dense:
             uncached = self._read_uncached(metric, from_ms, until_ms)
-            return SampleRead(uncached, False, lambda: False, lambda: read_newest_ms(self._reader, metric))
+            return SampleRead(uncached, False, lambda: False, lambda: read_newest_ms(self.reader, metric))
         version = snapshot.version(until_ms)
         cacheable_from_ms = metric_cache.cacheable_from_ms(snapshot, from_ms, until_ms)
         return SampleRead(
@@ -166,13 +150,13 @@ class Store:
 
     def columns_by_page(self, metric: Metric, interval: Interval) -> Iterator[Columns]:
         """The same, a page of documents at a time; raises while it is taken."""
-        raws = self._reader.read_fields_ahead(metric, *_bounds(interval), ("criticity", *metric.fields))
+        raws = self.reader.read_fields_ahead(metric, *_bounds(interval), ("criticity", *metric.fields))
         return (encode_columns(raw, metric) for raw in raws)
 
     def read_stored(self, metric: Metric, interval: Interval) -> StoredSamples:
         """The same, and when each was stored. Raises DatabaseUnreachable: as `read`."""
         parts = list[StoredSamples]()
-        for raw in self._reader.read_fields_ahead(metric, *_bounds(interval), ("criticity", *metric.fields)):
+        for raw in self.reader.read_fields_ahead(metric, *_bounds(interval), ("criticity", *metric.fields)):
             documents = split(raw) if isinstance(raw, bytes) else raw
             columns = encode_columns(documents, metric)
             parts.append(StoredSamples(columns, stored_seconds(documents) if len(columns) == len(documents) else None))
@@ -186,14 +170,8 @@ class Store:
         """The time of the metric's newest sample, aware UTC; None where there is no sample.
         Raises DatabaseUnreachable: as `read`.
         """
-        newest_ms = self._reader.newest_ms(metric)
+        newest_ms = self.reader.newest_ms(metric)
         return None if newest_ms is None else from_epoch_ms(newest_ms)
-
-    def newest_ms(self, metric: Metric, until_ms: int) -> int | None:
-        """The time of the newest sample before an instant, milliseconds since 1970 in UTC; None where there is none.
-        Raises DatabaseUnreachable: as `read`.
-        """
-        return self._reader.newest_ms(metric, until_ms)
 
     def count(self, metric: Metric, interval: Interval) -> int:
         """The number of documents of an interval that has an end, by the index, whatever their times are.
@@ -201,22 +179,14 @@ class Store:
         """
         from_ms, until_ms = _bounds(interval)
         assert until_ms is not None  # noqa: S101 - an open end has no count
-        return self._reader.count(metric, from_ms, until_ms)
-
-    def counts_by_index(self, metric: Metric) -> bool:
-        """As `Reader.counts_by_index`."""
-        return self._reader.counts_by_index(metric)
-
-    def hour_fingerprints(self, metric: Metric, hours: range) -> dict[int, HourFingerprint]:
-        """As `Reader.hour_fingerprints`."""
-        return self._reader.hour_fingerprints(metric, hours)
+        return self.reader.count(metric, from_ms, until_ms)
 
     def sample_history_end(self) -> datetime | None:
         """The end of the application's demo data, aware UTC; None where it has none.
         Raises DatabaseUnreachable: as `read`.
         """
         with one_exchange():
-            history = self._database[SAMPLE_COLLECTION].find_one({"_id": history_id(self.application)})
+            history = self.database[SAMPLE_COLLECTION].find_one({"_id": history_id(self.application)})
         return history["end"] if history else None
 
     def _read_cached(
@@ -243,7 +213,7 @@ class Store:
             yield from self._read_uncached(metric, reached_ms, until_ms)
 
     def _read_uncached(self, metric: Metric, from_ms: int, until_ms: int | None) -> Iterator[Batch]:
-        encoded = (encode_batch(raw, metric) for raw in self._reader.read_ahead(metric, from_ms, until_ms))
+        encoded = (encode_batch(raw, metric) for raw in self.reader.read_ahead(metric, from_ms, until_ms))
         return (batch for batch in encoded if len(batch))
 
 

@@ -132,7 +132,7 @@ class SummaryStore:
         stop = hours.stop
         while self._clock() < until:
             stop = next((hour + 1 for hour in reversed(range(hours.start, stop)) if hour not in documents), hours.start)
-            newest_ms = self._store.newest_ms(metric, stop * HOUR_MS + 1) if stop > hours.start else None
+            newest_ms = self._store.reader.newest_ms(metric, stop * HOUR_MS + 1) if stop > hours.start else None
             if newest_ms is None or newest_ms <= hours.start * HOUR_MS:
                 return
             newest = (newest_ms - 1) // HOUR_MS

@@ -94,7 +94,7 @@ def _fill(url: str, cases: list[HardInterval]) -> None:
             fill(database, cases, on_progress)
         store = Store(database)
         for metric in METRICS:
-            store.prepare(metric)
+            store.reader.prepare(metric)
     finally:
         database.close()
 

@@ -192,7 +192,7 @@ def test_every_read_is_bound_by_the_application_so_that_a_router_finds_its_shard
         lambda: own.read_columns(CPU, HOUR),
         lambda: own.newest(CPU),
         lambda: own.count(CPU, HOUR),
-        lambda: own.hour_fingerprints(CPU, hours),
+        lambda: own.reader.hour_fingerprints(CPU, hours),
     ):
         plans = plans_of(replicated, read)
         assert plans

@@ -37,6 +37,6 @@ def test_an_index_that_removes_old_samples_stands_beside_our_own(store: Store, d
     database[CPU.collection].create_index([("time_series", 1)], expireAfterSeconds=400 * 86400)
     now = datetime.now(UTC)
     database[CPU.collection].insert_many([{"time_series": now - timedelta(days=age), "value": 0.5} for age in (1, 500)])
-    store.prepare(CPU)
+    store.reader.prepare(CPU)
     assert len(database[CPU.collection].index_information()) == 3
     assert len(store.read_columns(CPU, Interval(now - timedelta(days=2), now))) == 1

@@ -46,13 +46,11 @@ class Headroom:
 @dataclass(frozen=True)
 class Resource:
     """One resource, reviewed.
-
-    Attributes:
-        horizon_days: how far ahead the forecast looks.
-        headroom: None without a reading in the interval.
-        week: its p95 of each hour of the week, 7 days from Monday by 24 hours of the readers' clock; NaN where there is
-            no reading.
-        forecast: when it would be full.
+    `horizon_days`: how far ahead the forecast looks.
+    `headroom`: None without a reading in the interval.
+    `week`: its p95 of each hour of the week, 7 days from Monday by 24 hours of the readers' clock; NaN where there is
+    no reading.
+    `forecast`: when it would be full.
     """
 
     part: MetricPeriod

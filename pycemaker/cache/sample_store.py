@@ -36,13 +36,11 @@ __all__ = ["BATCH_DOCUMENTS", "SAMPLE_COLLECTION", "SampleRead", "Store"]
 @dataclass(frozen=True)
 class SampleRead:
     """A read that has begun: its documents come as they are taken.
-
-    Attributes:
-        fits_cache: whether all of them are in memory, so that taking them does not wait for MongoDB.
-        is_valid: whether the same read would give the same documents; False where only MongoDB knows.
-        newest_ms: gives the time of the metric's newest sample, within the interval or not, milliseconds since 1970 in
-            UTC; None where there is none.
-        buffer_limit_bytes: how much is taken of one that fits before it counts as longer than it seemed.
+    `fits_cache`: whether all of them are in memory, so that taking them does not wait for MongoDB.
+    `is_valid`: whether the same read would give the same documents; False where only MongoDB knows.
+    `newest_ms`: gives the time of the metric's newest sample, within the interval or not, milliseconds since 1970 in
+    UTC; None where there is none.
+    `buffer_limit_bytes`: how much is taken of one that fits before it counts as longer than it seemed.
     """
 
     batches: Iterator[Batch]

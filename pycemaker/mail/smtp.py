@@ -49,16 +49,12 @@ class SmtpSender:
 
     def __call__(self, content: bytes, email_to: str, on_leaving: Callable[[], None]) -> Delivery:
         """Send the message; return once the server has accepted it.
-
-        Args:
-            content: the message, lines ending in CR LF.
-            email_to: the envelope's recipient.
-            on_leaving: called when the server has all of the message but its last line. An exception from it closes
-                the connection, and the server drops a message without its last line (RFC 5321, 4.1.1.10).
-
-        Raises:
-            MailRefused: it was not accepted; `possibly_sent` where the whole message was sent and no answer came,
-                `is_temporary` where a later attempt may succeed.
+        `content`: the message, lines ending in CR LF.
+        `email_to`: the envelope's recipient.
+        `on_leaving`: called when the server has all of the message but its last line. An exception from it closes the
+        connection, and the server drops a message without its last line (RFC 5321, 4.1.1.10).
+        Raises MailRefused: it was not accepted; `possibly_sent` where the whole message was sent and no answer came,
+        `is_temporary` where a later attempt may succeed.
         """
         stuffed = re.sub(rb"(?m)^\.", b"..", content)
         deadline = DeliveryDeadline(self.total_seconds)

@@ -33,12 +33,10 @@ _UNREAD: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocu
 @dataclass(frozen=True)
 class _PageQuery:
     """A query of one page.
-
-    Attributes:
-        command: the `find`, but for where it begins.
-        start: the key in the index at which it begins, as BSON.
-        prefix: the elements of each key before the time.
-        known: how many documents from that key on are known already.
+    `command`: the `find`, but for where it begins.
+    `start`: the key in the index at which it begins, as BSON.
+    `prefix`: the elements of each key before the time.
+    `known`: how many documents from that key on are known already.
     """
 
     database: Database

@@ -83,12 +83,10 @@ def flaws(
     message: EmailMessage, full_html: str = "", forbidden: ForbiddenTexts = ForbiddenTexts(), cells: Cells = ()
 ) -> list[Flaw]:
     """A message's flaws, in a fixed order; empty where it may be sent.
-
-    Args:
-        message: as it would be sent.
-        full_html: the page for a browser of the same report.
-        forbidden: texts that must not be in either.
-        cells: what each cell shows, to name the one at fault.
+    `message`: as it would be sent.
+    `full_html`: the page for a browser of the same report.
+    `forbidden`: texts that must not be in either.
+    `cells`: what each cell shows, to name the one at fault.
     """
     markup, text = _body(message, "html"), _body(message, "plain")
     page = MarkupReader.read(markup)

@@ -39,12 +39,10 @@ _WHOLE = re.compile(r"-?\d{1,18}", re.ASCII)
 @dataclass(frozen=True)
 class Parameter:
     """One parameter of a notebook.
-
-    Attributes:
-        kind: `bool`, `int`, `float` or `str`.
-        help: its description in the cell's comment; may be empty.
-        low: the least value; None without a bound.
-        choices: the allowed values; empty for any.
+    `kind`: `bool`, `int`, `float` or `str`.
+    `help`: its description in the cell's comment; may be empty.
+    `low`: the least value; None without a bound.
+    `choices`: the allowed values; empty for any.
     """
 
     name: str

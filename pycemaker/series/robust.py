@@ -31,12 +31,10 @@ def spread(amounts: Floats) -> float:
 
 def block_medians(block: NDArray[np.int64], amounts: Floats, count: int, fewest: int) -> Floats:
     """Each block's median.
-
-    Args:
-        block: of each amount, 0 to `count` - 1.
-        amounts: finite.
-        count: how many blocks there are.
-        fewest: a block with fewer amounts is NaN.
+    `block`: of each amount, 0 to `count` - 1.
+    `amounts`: finite.
+    `count`: how many blocks there are.
+    `fewest`: a block with fewer amounts is NaN.
     """
     sizes = np.bincount(block, minlength=count)
     ranked = _ranked_in_blocks(block, amounts, sizes)

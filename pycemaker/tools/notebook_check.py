@@ -21,12 +21,10 @@ _LOOK_SECONDS = 0.02
 @dataclass(frozen=True)
 class NotebookOutcome:
     """The outcome of one notebook on one case.
-
-    Attributes:
-        seconds: of running, rendering and linting, in a kernel that stood ready.
-        peak_mb: the most memory that kernel held.
-        problems: what went wrong, in English; none where it passed.
-        notes: what cells show and readers do not see, and what its author may not have meant, in English.
+    `seconds`: of running, rendering and linting, in a kernel that stood ready.
+    `peak_mb`: the most memory that kernel held.
+    `problems`: what went wrong, in English; none where it passed.
+    `notes`: what cells show and readers do not see, and what its author may not have meant, in English.
     """
 
     notebook: str

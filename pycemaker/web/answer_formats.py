@@ -82,14 +82,10 @@ class Shape:
 
 def parse_shape(query: Mapping[str, str], accept: str, default_max_points: int = 0) -> Shape:
     """The shape that a request asks for.
-
-    Args:
-        query: its parameters. One that is unknown is refused: a misspelt `max_points` would be 1.5 MB.
-        accept: its `Accept` header; JSON where it names no format of ours.
-        default_max_points: the default of `max_points`; 0 for all.
-
-    Raises:
-        InvalidParameter: names the parameter that is wrong, or the known ones.
+    `query`: its parameters. One that is unknown is refused: a misspelt `max_points` would be 1.5 MB.
+    `accept`: its `Accept` header; JSON where it names no format of ours.
+    `default_max_points`: the default of `max_points`; 0 for all.
+    Raises InvalidParameter: names the parameter that is wrong, or the known ones.
     """
     for name in query:
         if name not in (*PARAMETERS, _CACHE_BUSTER):

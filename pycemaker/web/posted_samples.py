@@ -33,11 +33,9 @@ _TAKES = (
 @dataclass
 class PostedSamples:
     """The samples of a body.
-
-    Attributes:
-        documents: of those that are right, by collection.
-        rejected: of the others the place, from 1 on, and the reason in Portuguese; MOST_NAMED at most.
-        count, rejected_count: how many there are, and how many are wrong.
+    `documents`: of those that are right, by collection.
+    `rejected`: of the others the place, from 1 on, and the reason in Portuguese; MOST_NAMED at most.
+    `count`, `rejected_count`: how many there are, and how many are wrong.
     """
 
     documents: Documents = field(default_factory=lambda: defaultdict(list))

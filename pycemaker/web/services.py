@@ -28,12 +28,10 @@ STREAMS = 32
 @dataclass(frozen=True)
 class Services:
     """The parts that the routes work with.
-
-    Attributes:
-        clock: gives the present, aware UTC.
-        streams: slots for long answers.
-        in_flight: the bytes of answers that clients have not read.
-        collect_file: the sources of COLLECT_FILE.
+    `clock`: gives the present, aware UTC.
+    `streams`: slots for long answers.
+    `in_flight`: the bytes of answers that clients have not read.
+    `collect_file`: the sources of COLLECT_FILE.
     """
 
     settings: Settings

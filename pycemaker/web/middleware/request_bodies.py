@@ -75,12 +75,10 @@ class BodySlots:
 
 class Body:
     """The `wsgi.input` of a request, read whole at the first call.
-
-    Args:
-        given: the server's own `wsgi.input`, whose `read` may take for ever.
-        client: the client's address, which a proxy may have named.
-        peer: the connection's; None where late ones stay connected.
-        longest_bytes: the longest body.
+    `given`: the server's own `wsgi.input`, whose `read` may take for ever.
+    `client`: the client's address, which a proxy may have named.
+    `peer`: the connection's; None where late ones stay connected.
+    `longest_bytes`: the longest body.
     """
 
     def __init__(

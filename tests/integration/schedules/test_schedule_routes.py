@@ -249,12 +249,13 @@ def test_the_dashboards_triggers_are_a_second_row(client: Client) -> None:
     ("field", "value"),
     [
         ("start_date", (datetime.now(SAO_PAULO) + timedelta(days=40)).strftime("%d-%m-%Y-%H-%M-%S")),
-        ("start_date", "2026-11-28"),
+        ("start_date", "2022-04-10"),
         ("interval", "7"),
         ("email_to", "nobody"),
         ("cpu_trigger", "much"),
         ("other", "x"),
     ],
+    ids=["start_date-far", "start_date", "interval", "email_to", "cpu_trigger", "other"],
 )
 def test_a_wrong_field_of_the_dashboards_job_is_a_400_that_names_it(field: str, value: str, client: Client) -> None:
     answer = send(client, "POST", "/jobs", job(**{field: value}))

@@ -113,7 +113,7 @@ def _line(tried: TryOut, metric: Metric, application: str) -> str:
         reason = tried.faults.get(metric.id) or "nothing matches"
         asked = tried.source.queries.get(metric.id) or tried.source.rules.get(metric.id)
         return f"    {metric.id:<15}none: {reason}\n{'':<19}{asked}"
-    return f"    {metric.id:<15}{_reading(metric, document, tried.source.every_seconds):<48}{document['criticity']}"
+    return f"    {metric.id:<15}{_reading(metric, document, tried.source.every_seconds):<48}  {document['criticity']}"
 
 
 def _reading(metric: Metric, document: dict[str, Any], every_seconds: int) -> str:
@@ -123,5 +123,5 @@ def _reading(metric: Metric, document: dict[str, Any], every_seconds: int) -> st
         return f"{value * 100:.2f} %"
     if metric.unit == "seconds":
         return f"{value:.3f} s"
-    failed = f", {document['value_fail']:g} of them failed" if "value_fail" in document else ""
-    return f"{value:g} in {every_seconds} s ({value / every_seconds:.2f} a second){failed}"
+    failed = f", {round(document['value_fail'], 2):g} of them failed" if "value_fail" in document else ""
+    return f"{round(value, 2):g} in {every_seconds} s ({value / every_seconds:.2f} a second){failed}"

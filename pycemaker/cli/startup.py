@@ -172,6 +172,8 @@ def _version(database: Database) -> str | None:
 def _describe_database(settings: Settings, database: Database) -> str:
     if not database.is_embedded:
         return f"MongoDB at MONGO_DB_URL{_condition(database)}"
+    if settings.collect_file:
+        return f"embedded MongoDB in {_shown(settings, 'mongo')}: what {settings.collect_file.name} collects"
     made_up = " and a made-up history" if Store(database).sample_history_end() else ""
     return f"embedded MongoDB in {_shown(settings, 'mongo')}: this machine's own metrics{made_up}"
 

@@ -1,7 +1,5 @@
 """The file of COLLECT_FILE: what is collected from where. Checked whole: one message names every wrong line."""
 
-from __future__ import annotations
-
 import base64
 import difflib
 import hashlib
@@ -26,20 +24,9 @@ _PRESETS = Path(__file__).with_name("presets.toml")
 
 @dataclass(frozen=True)
 class CollectSource:
-    """One source, checked.
+    """One source, checked: `docs/collecting.md` has its keys.
 
-    Attributes:
-        name: how logs and checks call it; no two have the same.
-        kind: PROMETHEUS or SCRAPE.
-        url: of the API, or of the exporter's page.
-        queries: by metric id, PromQL; empty of an exporter.
-        rules: by metric id, the rules of an exporter's page; empty of a Prometheus.
-        application: whose samples it gives; empty for the default application.
-        application_label: the label whose values name applications; empty where `application` says it.
-        every_seconds: the distance of its samples.
-        backfill_days: the days of its past that are fetched.
-        steps: by metric id, its steps of criticity.
-        authorization: the value of the header; None without one.
+    By metric id a Prometheus has `queries` (PromQL), an exporter `rules`, and both `steps` of criticity.
     """
 
     name: str
@@ -68,13 +55,7 @@ class CollectSource:
 
 @dataclass(frozen=True)
 class CollectFile:
-    """The sources of a file.
-
-    Attributes:
-        sources: in their order.
-        steps: by metric id, the file's own steps of criticity, which count for posted samples too.
-        secrets: by the names of the variables that it names, their values.
-    """
+    """A file's sources, its own steps of criticity by metric id, and its secrets by the names of their variables."""
 
     sources: tuple[CollectSource, ...] = ()
     steps: Mapping[str, Steps] = field(default_factory=dict)
@@ -82,14 +63,8 @@ class CollectFile:
 
 
 def read_collect_file(path: Path | None, environment: Mapping[str, str | None]) -> CollectFile:
-    """The file's sources; none without a file.
-
-    Args:
-        path: of the file.
-        environment: has the credentials that the file names.
-
-    Raises:
-        InvalidSettings: the file cannot be read, or lines in it are wrong.
+    """The file's sources; none without a file. The environment has the credentials that the file names.
+    Raises InvalidSettings: the file cannot be read, or lines in it are wrong.
     """
     if path is None:
         return CollectFile()

@@ -1,7 +1,5 @@
 """Readings of a source as documents of samples: units, bounds, requests with their failures. Pure."""
 
-from __future__ import annotations
-
 import math
 from collections import defaultdict
 from collections.abc import Mapping

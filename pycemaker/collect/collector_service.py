@@ -1,7 +1,5 @@
 """Collector of the sources of a file: threads that ask each of them when it is due, and fetch the past beside it."""
 
-from __future__ import annotations
-
 import heapq
 import logging
 import threading
@@ -23,13 +21,7 @@ _log = logging.getLogger(__name__)
 
 
 class CollectorService:
-    """Collects from sources until it is stopped. Several processes may, over one database: each source is one's.
-
-    Args:
-        database: gets the samples.
-        sources: what is collected.
-        on_samples: called with the number of new samples, each time.
-    """
+    """Collects from sources until it is stopped. Several processes may, over one database: each source is one's."""
 
     def __init__(
         self,

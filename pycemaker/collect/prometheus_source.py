@@ -5,8 +5,6 @@ before Prometheus's own present, by its own clock, is asked for: of the future i
 Counters that reset and series that end (5 min, or a stale marker) are its own work.
 """
 
-from __future__ import annotations
-
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -31,15 +29,7 @@ class QueryRefused(SourceFault):
 
 
 class PrometheusSource:
-    """One source of kind `prometheus`. One thread at a time.
-
-    Args:
-        source: the source.
-        client: asks it.
-
-    Attributes:
-        clock_seconds: how far its clock is ahead of this machine's, at the last `now`.
-    """
+    """One source of kind `prometheus`. One thread at a time. `clock_seconds`: how far its clock is ahead of ours."""
 
     def __init__(self, source: CollectSource, client: SourceClient | None = None) -> None:
         self.source = source
@@ -66,12 +56,8 @@ class PrometheusSource:
             yield together
 
     def read(self, metric_ids: Sequence[str], after_s: int, until_s: int) -> Readings:
-        """The readings of these metrics with after_s < time <= until_s, both multiples of the source's distance.
-
-        Raises:
-            QueryRefused: it refuses a query.
-            AnswerTooLong: a shorter stretch may do.
-            SourceFault: it does not answer, or not as its API does.
+        """The readings of these metrics with after_s < time <= until_s, both whole steps since 1970.
+        Raises QueryRefused; AnswerTooLong: a shorter stretch may do; SourceFault: it does not answer as its API does.
         """
         readings: dict[tuple[str, int], dict[str, float]] = defaultdict(dict)
         step = self.source.every_seconds

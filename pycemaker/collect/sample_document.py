@@ -1,7 +1,5 @@
 """Documents as the collectors write them."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime

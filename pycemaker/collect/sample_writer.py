@@ -1,7 +1,5 @@
 """Writer of collected samples. A sample that is there already, by its `_id`, is left as it is."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -21,12 +19,7 @@ _DUPLICATE_KEY = 11000
 
 
 class SampleWriter:
-    """Writes samples. Threads share it.
-
-    Args:
-        database: gets them.
-        indexes: those of this process's reads, which then know of a new application at once.
-    """
+    """Writes samples. Threads share it. Reads with the same `indexes` know of a new application at once."""
 
     def __init__(self, database: Database, indexes: Indexes | None = None) -> None:
         self._database = database
@@ -36,9 +29,7 @@ class SampleWriter:
         """Write documents by their collections; return how many were not there yet.
 
         A collection gets its indexes before its first document: built later, they would hold up the first read.
-
-        Raises:
-            DatabaseUnreachable: MongoDB is away or refused one; those before it are written.
+        Raises DatabaseUnreachable: MongoDB is away or refused one; those before it are written.
         """
         return sum(self._write_collection(name, each) for name, each in documents.items() if each)
 

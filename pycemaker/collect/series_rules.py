@@ -31,12 +31,7 @@ Labels = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True)
 class Selector:
-    """Series by name and labels, as PromQL selects them: regular expressions match a whole value.
-
-    Attributes:
-        name: the series' name.
-        matchers: as written between the braces.
-    """
+    """Series by name and labels (`matchers`, as written between the braces), as PromQL selects them."""
 
     name: str
     matchers: str = ""
@@ -67,13 +62,7 @@ class Selector:
 
 @dataclass(frozen=True)
 class SeriesRule:
-    """A rule, parsed.
-
-    Attributes:
-        top, bottom: see the module; no bottom where there is no `/`.
-        scale: the number that it is multiplied by.
-        is_complement: whether it is taken from 1.
-    """
+    """A rule, parsed; without a `/` it has no bottom."""
 
     top: Selector
     bottom: Selector | None = None
@@ -98,12 +87,7 @@ class SeriesRule:
         return 1 - scaled if self.is_complement else scaled
 
     def to_promql(self, by: str, rate_seconds: int) -> str:
-        """The rule in PromQL.
-
-        Args:
-            by: the label by which there is a result for each value; empty for one result.
-            rate_seconds: the stretch over which Prometheus computes rates.
-        """
+        """The rule in PromQL; with a label in `by` there is a result for each of its values."""
         group = f" by ({by}) " if by else ""
         text = _summed(self.top, group, rate_seconds, is_alone=self.bottom is None)
         if self.bottom is not None:
@@ -113,36 +97,30 @@ class SeriesRule:
 
 
 def parse_rule(text: str) -> SeriesRule:
-    """The rule that a text says.
-
-    Raises:
-        ValueError: it is none, or a regular expression in it is none.
-    """
+    """The rule that a text says. Raises ValueError: it is none, or a regular expression in it is none."""
     match = _RULE.fullmatch(text)
     if match is None:
         raise ValueError(text)
     complement, name, matchers, other_name, other_matchers, scale = match.groups()
     bottom = Selector(other_name, (other_matchers or "").strip(" ,")) if other_name else None
     rule = SeriesRule(Selector(name, (matchers or "").strip(" ,")), bottom, float(scale or 1), bool(complement))
-    check_patterns(rule)
-    return rule
+    return _checked(rule)
 
 
 def parse_matchers(text: str) -> str:
     """The matchers, as between a selector's braces; empty of the empty text. Raises ValueError as `parse_rule`."""
     if text and not re.fullmatch(_MATCHERS, text, re.ASCII):
         raise ValueError(text)
-    check_patterns(SeriesRule(Selector("any", text)))
-    return text.strip(" ,")
+    return _checked(SeriesRule(Selector("any", text.strip(" ,")))).top.matchers
 
 
-def check_patterns(rule: SeriesRule) -> None:
-    """Raises ValueError where a regular expression of the rule is none."""
+def _checked(rule: SeriesRule) -> SeriesRule:
     try:
         for selector in filter(None, (rule.top, rule.bottom)):
             selector.matches(())
     except re.error as error:
         raise ValueError(str(error)) from None
+    return rule
 
 
 def sum_of(values: Mapping[Labels, float], selector: Selector, *, is_bottom: bool = False) -> tuple[float, int]:

@@ -1,7 +1,5 @@
 """HTTP client of a source: one kept connection, every answer bounded in time and size. No redirect is followed."""
 
-from __future__ import annotations
-
 import socket
 import threading
 import time
@@ -38,13 +36,7 @@ class SourceAnswer:
 
 
 class SourceClient:
-    """Asks one source. One request at a time, by one thread.
-
-    Args:
-        url: the source; paths are added to it.
-        authorization: the header `Authorization`; None for none.
-        seconds: the bound of a whole exchange.
-    """
+    """Asks one source. One request at a time, by one thread; `seconds` bounds a whole exchange."""
 
     def __init__(self, url: str, authorization: str | None = None, seconds: float = 10.0) -> None:
         parts = urlsplit(url)
@@ -63,17 +55,10 @@ class SourceClient:
 
     def post(self, path: str, form: Mapping[str, str]) -> SourceAnswer:
         """The answer to a form posted to a path below the URL, whatever its status.
-
-        Raises:
-            SourceFault: there is none, or none in time.
-            AnswerTooLong: it has more than MOST_BYTES.
+        Raises SourceFault: there is none, or none in time; AnswerTooLong.
         """
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         return self._ask("POST", f"{self._path}{path}", headers, urlencode(form).encode())
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._pool.close()
 
     def _connect(self, *args: Any, **kwargs: Any) -> Any:
         self._connection = self._make_connection(*args, **kwargs)

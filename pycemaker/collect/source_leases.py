@@ -5,8 +5,6 @@ of its past that are still to be fetched (`gaps`, milliseconds since 1970), the 
 (`reached`), and since when and why it fails; and one for each living process. Instants are MongoDB's own.
 """
 
-from __future__ import annotations
-
 import secrets
 import socket
 from collections.abc import Iterable
@@ -27,16 +25,7 @@ _PROCESS = "process:"
 
 
 class SourceLeases:
-    """This process's leases. One thread claims; others may save.
-
-    Args:
-        database: where they are.
-        sources: the sources of this process's file.
-        lease_seconds: see LEASE_SECONDS.
-
-    Attributes:
-        owner: this process's name.
-    """
+    """This process's leases on the sources of its file. One thread claims; others may save."""
 
     def __init__(
         self, database: Database, sources: Iterable[CollectSource], lease_seconds: float = LEASE_SECONDS
@@ -44,34 +33,32 @@ class SourceLeases:
         self._database = database
         self._names = {source.id: source.name for source in sources}
         self._lease_ms = round(lease_seconds * 1000)
-        self.owner = f"{_PROCESS}{socket.gethostname()[:40]}/{secrets.token_hex(4)}"
+        self._owner = f"{_PROCESS}{socket.gethostname()[:40]}/{secrets.token_hex(4)}"
 
     def claim(self) -> set[str]:
         """Renew the leases, take those that are free up to a fair share, give back what is beyond it; the ids held.
-
-        Raises:
-            DatabaseUnreachable: MongoDB is away.
+        Raises DatabaseUnreachable.
         """
         ids, share = sorted(self._names), self._share()
-        until = [{"$set": {"owner": self.owner, "until": {"$add": ["$$NOW", self._lease_ms]}}}]
+        until = [{"$set": {"owner": self._owner, "until": {"$add": ["$$NOW", self._lease_ms]}}}]
         expired = {"$or": [{"owner": None}, {"$expr": {"$lt": ["$until", "$$NOW"]}}]}
         with one_exchange():
             collection = self._database[COLLECTION]
-            collection.update_many({"_id": {"$in": ids}, "owner": self.owner}, until)
-            held = [each["_id"] for each in collection.find({"_id": {"$in": ids}, "owner": self.owner}, {"_id": 1})]
+            collection.update_many({"_id": {"$in": ids}, "owner": self._owner}, until)
+            held = [each["_id"] for each in collection.find({"_id": {"$in": ids}, "owner": self._owner}, {"_id": 1})]
             for surplus in held[share:]:
-                collection.update_one({"_id": surplus, "owner": self.owner}, {"$set": {"owner": None}})
+                collection.update_one({"_id": surplus, "owner": self._owner}, {"$set": {"owner": None}})
             free = collection.find({"_id": {"$in": ids}, **expired}, {"_id": 1}, limit=max(1, share - len(held)))
             wanted = [each["_id"] for each in free] if len(held) < share else []
             if wanted:
                 collection.update_many({"_id": {"$in": wanted}, **expired}, until)
-            return {each["_id"] for each in collection.find({"_id": {"$in": ids}, "owner": self.owner}, {"_id": 1})}
+            return {each["_id"] for each in collection.find({"_id": {"$in": ids}, "owner": self._owner}, {"_id": 1})}
 
     def release(self) -> None:
         """Give everything back. Raises DatabaseUnreachable."""
         with one_exchange():
-            self._database[COLLECTION].update_many({"owner": self.owner}, {"$set": {"owner": None}})
-            self._database[COLLECTION].delete_one({"_id": self.owner})
+            self._database[COLLECTION].update_many({"owner": self._owner}, {"$set": {"owner": None}})
+            self._database[COLLECTION].delete_one({"_id": self._owner})
 
     def load(self, source_id: str) -> Document:
         """What is known of a source. Raises DatabaseUnreachable."""
@@ -81,7 +68,7 @@ class SourceLeases:
     def save(self, source_id: str, **fields: Any) -> bool:
         """Write fields of a source that this process holds; False where it does not. Raises DatabaseUnreachable."""
         with one_exchange():
-            held = {"_id": source_id, "owner": self.owner}
+            held = {"_id": source_id, "owner": self._owner}
             return bool(self._database[COLLECTION].update_one(held, {"$set": fields}).matched_count)
 
     def _share(self) -> int:
@@ -90,7 +77,7 @@ class SourceLeases:
         renewed: Any = [{"$set": {"until": {"$add": ["$$NOW", self._lease_ms]}}}]
         with one_exchange():
             collection = self._database[COLLECTION]
-            collection.update_one({"_id": self.owner}, renewed, upsert=True)
+            collection.update_one({"_id": self._owner}, renewed, upsert=True)
             processes = collection.count_documents({"_id": {"$regex": f"^{_PROCESS}"}, **alive})
             known = {each["_id"] for each in collection.find({"_id": {"$in": list(self._names)}}, {"_id": 1})}
             missing = [
@@ -107,12 +94,7 @@ class SourceLeases:
 class SourceState:
     """The state of a source, whichever process collects from it.
 
-    Attributes:
-        name: the source's.
-        is_held: whether a living process collects from it.
-        fault: why it fails; None where it works, or nobody has asked it yet.
-        failing_since_utc: since when.
-        gap_seconds: the length of its past that is still to be fetched.
+    `is_held`: a living process does; `fault`: why it fails; `gap_seconds`: its past that is still to be fetched.
     """
 
     name: str

@@ -1,11 +1,11 @@
 """The work on one source: ask it, write what it gives, and say once that it fails and once that it works again."""
 
-from __future__ import annotations
-
 import logging
 import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 from pycemaker.collect.collect_file import CollectSource
 from pycemaker.collect.collected_samples import Readings, to_documents
@@ -24,21 +24,15 @@ LAG_SECONDS = 5
 """So far behind its present a Prometheus is asked: scrapes of that moment are still on their way into it."""
 
 NOTHING = "no series matches"
+PROGRESS_SECONDS = 10.0
 
 _log = logging.getLogger(__name__)
 
 
 class SourceTask:
-    """The work on a source. One thread polls, one fetches the past.
+    """The work on a source. One thread polls (`is_running` is its own), one fetches the past.
 
-    Args:
-        source: the source.
-        writer: writes its samples.
-        leases: hold its progress.
-        on_samples: called with the number of new samples, each time.
-
-    Attributes:
-        is_running: whether a thread polls; the caller's.
+    `on_samples` is called with the number of new samples, each time.
     """
 
     def __init__(
@@ -57,11 +51,7 @@ class SourceTask:
         self._is_noted = False
 
     def poll(self, due_s: float) -> None:
-        """Ask for the present and write it; a fault is noted, and logged where it is another one than before.
-
-        Args:
-            due_s: the instant at which this was due, seconds since 1970.
-        """
+        """Ask for the present, due at `due_s`, and write it; a fault is noted, and logged where it is a new one."""
         try:
             faults = self._collect(due_s)
             fault = "; ".join(f"{name}: {text}" for name, text in faults.items()) or None
@@ -100,11 +90,9 @@ class SourceTask:
 class ExporterTask(SourceTask):
     """The work on an exporter, which has no past."""
 
-    def __init__(
-        self, source: CollectSource, writer: SampleWriter, leases: SourceLeases, on_samples: Callable[[int], None]
-    ) -> None:
-        super().__init__(source, writer, leases, on_samples)
-        self._exporter = ExporterSource(source)
+    def __init__(self, *parts: Any) -> None:
+        super().__init__(*parts)
+        self._exporter = ExporterSource(self.source)
 
     def _collect(self, due_s: float) -> dict[str, str]:
         is_first = self._exporter.is_first
@@ -117,15 +105,14 @@ class ExporterTask(SourceTask):
 class PrometheusTask(SourceTask):
     """The work on a Prometheus: its present up to the last whole step, and the gaps of its past, newest first."""
 
-    def __init__(
-        self, source: CollectSource, writer: SampleWriter, leases: SourceLeases, on_samples: Callable[[int], None]
-    ) -> None:
-        super().__init__(source, writer, leases, on_samples)
-        self._present, self._past = PrometheusSource(source), PrometheusSource(source)
+    def __init__(self, *parts: Any) -> None:
+        super().__init__(*parts)
+        self._present, self._past = PrometheusSource(self.source), PrometheusSource(self.source)
         self._lock = threading.Lock()
+        self._logged_at = float("-inf")
         self._reached_s: int | None = None
         self._gaps: list[list[int]] | None = None
-        self._piece_seconds = self._whole(min(MOST_POINTS * source.every_seconds, DAY_SECONDS))
+        self._piece_seconds = self._whole(min(MOST_POINTS * self.source.every_seconds, DAY_SECONDS))
 
     def take_over(self) -> None:
         """See `SourceTask`."""
@@ -195,12 +182,16 @@ class PrometheusTask(SourceTask):
                 return False  # taken over meanwhile: `poll` reads the progress anew
             self._gaps.remove(gap)
             self._gaps += [[gap[0], start_s]] if gap[0] < start_s else []
-            left_days = sum(stop - start for start, stop in self._gaps) / DAY_SECONDS
-            _log.info("source %s: %.1f days of its past are left to fetch", self.source.name, left_days)
+            self._log_progress(sum(stop - start for start, stop in self._gaps) / DAY_SECONDS)
             try:
                 return self._save()
             except PycemakerError:
                 return False  # the next save has it too
+
+    def _log_progress(self, left_days: float) -> None:
+        if not left_days or time.monotonic() - self._logged_at >= PROGRESS_SECONDS:
+            self._logged_at = time.monotonic()
+            _log.info("source %s: %.1f days of its past are left to fetch", self.source.name, left_days)
 
     def _save(self) -> bool:
         return self._leases.save(self.source.id, reached=self._reached_s, gaps=self._gaps)

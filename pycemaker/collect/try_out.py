@@ -1,7 +1,5 @@
 """Try-outs of sources: each asked once, without a database, and what each of its rules gives."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,14 +19,7 @@ MOST_SECONDS_BETWEEN = 5
 
 @dataclass
 class TryOut:
-    """What a source gives.
-
-    Attributes:
-        source: the source.
-        documents: by application and metric id, its newest document.
-        faults: by metric id what is wrong with it; under the empty text what is wrong with the source.
-        clock_seconds: how far a Prometheus's clock is ahead of this machine's.
-    """
+    """A source's newest documents by application and metric id, and what is wrong, by metric id or the empty text."""
 
     source: CollectSource
     documents: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)

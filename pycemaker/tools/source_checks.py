@@ -1,7 +1,5 @@
 """Check of the sources of COLLECT_FILE, for `doctor`."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from datetime import UTC, datetime
 

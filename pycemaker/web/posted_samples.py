@@ -1,7 +1,5 @@
 """Samples as programs post them: an array of JSON, or a line of JSON each; checked one by one."""
 
-from __future__ import annotations
-
 import math
 import zlib
 from collections import defaultdict
@@ -32,11 +30,7 @@ _TAKES = (
 
 @dataclass
 class PostedSamples:
-    """The samples of a body.
-    `documents`: of those that are right, by collection.
-    `rejected`: of the others the place, from 1 on, and the reason in Portuguese; MOST_NAMED at most.
-    `count`, `rejected_count`: how many there are, and how many are wrong.
-    """
+    """The right samples of a body as documents; of the others place (from 1 on) and reason, MOST_NAMED at most."""
 
     documents: Documents = field(default_factory=lambda: defaultdict(list))
     rejected: list[dict[str, Any]] = field(default_factory=list)
@@ -53,18 +47,8 @@ class PostedSamples:
 def read_samples(
     body: bytes, encoding: str, application: str, steps: Mapping[str, Steps], now_utc: datetime
 ) -> PostedSamples:
-    """The samples of a body.
-
-    Args:
-        body: as it came.
-        encoding: its Content-Encoding: empty, `identity` or `gzip`.
-        application: whose samples they are.
-        steps: of criticity, by metric id.
-        now_utc: the present.
-
-    Raises:
-        BodyTooLarge: it has more than LONGEST_SAMPLES_BYTES once it is decompressed.
-        InvalidParameter: it is neither JSON nor lines of it, or has more than MOST_SAMPLES.
+    """The samples of a body; `encoding` is its Content-Encoding, `steps` are those of criticity by metric id.
+    Raises BodyTooLarge; InvalidParameter: it is neither JSON nor lines of it, or has more than MOST_SAMPLES.
     """
     given = _entries(_decompressed(body, encoding))
     if len(given) > MOST_SAMPLES:
@@ -101,12 +85,13 @@ def _decompressed(body: bytes, encoding: str) -> bytes:
 
 
 def _entries(content: bytes) -> list[Any]:
+    lines = [line for line in content.splitlines() if line.strip()]
     try:
-        if content.lstrip()[:1] == b"[":
-            return list(orjson.loads(content))
-        return [_line(line) for line in content.splitlines() if line.strip()]
+        if lines:
+            return list(orjson.loads(content)) if lines[0].lstrip()[:1] == b"[" else [_line(line) for line in lines]
     except orjson.JSONDecodeError:
-        raise InvalidParameter(field="body", reason="no JSON", takes=_TAKES) from None
+        pass
+    raise InvalidParameter(field="body", reason="no JSON", takes=_TAKES)
 
 
 def _line(line: bytes) -> Any:

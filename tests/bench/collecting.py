@@ -32,7 +32,7 @@ from tests.bench.data import mongod
 from tests.services.prometheus_server import PrometheusServer
 from tests.services.wsgi import Client
 
-DAYS, STEP = 30, 15
+DAYS, STEP, PAST_STEP = 30, 15, 60
 APPLICATIONS, SECONDS = 1_000, 75
 FAMILIES = (
     ("process_cpu_usage", "gauge", ""),
@@ -61,7 +61,7 @@ def main() -> None:
 def backfill(url: str, folder: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="pm-") as name:
         prometheus = PrometheusServer(Path(name), {})
-        end_s = int(time.time()) // STEP * STEP
+        end_s = int(time.time()) // PAST_STEP * PAST_STEP
         with Path(name, "past.om").open("w") as file:
             file.writelines(openmetrics(end_s))
         subprocess.run(
@@ -70,7 +70,7 @@ def backfill(url: str, folder: Path) -> None:
         )  # fmt: skip
         path = Path(name, "collect.toml")
         path.write_text(
-            f'[[source]]\nkind = "prometheus"\nurl = "{prometheus.url}"\napplication = "shop"\npreset = "micrometer"\nbackfill_days = {DAYS}\n'
+            f'[[source]]\nkind = "prometheus"\nurl = "{prometheus.url}"\napplication = "shop"\npreset = "micrometer"\nbackfill_days = {DAYS}\nrate_seconds = 300\n'
         )
         prometheus.start()
         database = Database(url)
@@ -121,7 +121,7 @@ def openmetrics(end_s: int) -> Iterator[str]:
             yield f"# TYPE {family} {kind}\n"
         declared = family
         total = 0.0
-        for at in range(end_s - DAYS * 86_400, end_s, STEP):
+        for at in range(end_s - DAYS * 86_400, end_s, PAST_STEP):
             load = 0.5 + 0.3 * math.sin(at / 86_400 * 2 * math.pi)
             total += load * (0.2 if "ERROR" in labels else 40) * (0.1 if name.endswith("_sum") else 1)
             gauges = {"jvm_memory_max_bytes": 1e9, "disk_total_bytes": 1e11, "jvm_memory_used_bytes": load * 1e9}

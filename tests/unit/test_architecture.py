@@ -114,7 +114,7 @@ ALONE = {
     "dotenv": {"pycemaker.parsing.env_file"},
     "jinja2": {"pycemaker.web.pages.templating", "pycemaker.reports.template_exporter"},
     "markupsafe": {"pycemaker.web.pages.templating"},
-    "prometheus_client": {"pycemaker.web.prometheus_text", "pycemaker.collect.exporter_page"},
+    "prometheus_client": {"pycemaker.web.prometheus_text", "pycemaker.collect.exporter_source"},
     "urllib3": {"pycemaker.collect.source_http"},
     "jsonschema": {"pycemaker.collect.collect_file"},
     "idna": {"pycemaker.parsing.hosts"},

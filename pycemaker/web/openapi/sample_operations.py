@@ -1,7 +1,5 @@
 """OpenAPI operation of `POST /samples`."""
 
-from __future__ import annotations
-
 from pycemaker import errors
 from pycemaker.metrics import NAMES
 from pycemaker.parsing.route_paths import SAMPLES_PATH

@@ -1,7 +1,5 @@
 """The route `/samples`: the door of programs that have neither Prometheus nor a driver of MongoDB."""
 
-from __future__ import annotations
-
 from bottle import Bottle, request
 
 from pycemaker.errors import InvalidSamples, OnlyHere

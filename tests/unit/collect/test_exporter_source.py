@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from pycemaker.collect.exporter_page import ExporterPage, MalformedPage, parse_page
+from pycemaker.collect.exporter_source import ExporterPage, MalformedPage, parse_page
 from pycemaker.collect.series_rules import parse_rule
 
 NOW = 1_700_000_000.0

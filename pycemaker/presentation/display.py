@@ -61,7 +61,7 @@ def health(period: Period) -> None:
     known = period_health(period)
     if known is not None:
         figure(health_course.health_course(period, known))
-        _show(tables.health_quality(known.ahead), "health")
+        _show(tables.health(period, known), "health")
 
 
 def trust(period: Period) -> None:

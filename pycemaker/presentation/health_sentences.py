@@ -21,48 +21,48 @@ if TYPE_CHECKING:
 
 
 def health_line(period: Period) -> str:
-    """The health at the end of the period, its lowest, and what is expected; nothing where the index lacks a metric."""
+    """The health at the end of the period, its lowest, and what is expected; nothing where the index lacks a metric.
+
+    Short enough for one line of a telephone, so that the first finding stays on its first screen.
+    """
     known = period_health(period)
-    return f"{_course(known, period)} {expected(known, period)}".strip() if known else ""
+    return f"{_course(known)} {expected(known, period)}".strip() if known else ""
 
 
-def _course(known: PeriodHealth, period: Period) -> str:
+def _course(known: PeriodHealth) -> str:
+    score = known.health.score
+    if np.isnan(score[-1]):
+        return _("Saúde desconhecida: sem leitura de {metric}.", metric=_label(known, -1))
+    now, lowest = (i18n.percent(float(each), 0) for each in (score[-1], np.nanmin(score)))
+    return _("Saúde {now}, mínima {lowest}.", now=now, lowest=lowest)
+
+
+def lowest(known: PeriodHealth, period: Period) -> str:
+    """The lowest health of the period, when it was and why; nothing where it was never known."""
     score = known.health.score
     if not np.isfinite(score).any():
-        return _("Saúde desconhecida: sem leitura de {metric}.", metric=_label(known, -1))
+        return ""
     place = int(np.nanargmin(score))
-    lowest = _(
-        "mínima de {lowest} {at}, por {metric}",
+    return _(
+        "Mínima de {lowest} {at}, por {metric}.",
         lowest=i18n.percent(float(score[place]), 0),
         at=i18n.minute_in_sentence(float(known.health.time_ms[place]), period.window, period.zone),
         metric=_label(known, place),
     )
-    if np.isnan(score[-1]):
-        return _(
-            "Saúde desconhecida no fim, sem leitura de {metric}; {lowest}.", metric=_label(known, -1), lowest=lowest
-        )
-    now = i18n.percent(float(score[-1]), 0)
-    if now == i18n.percent(float(score[place]), 0):
-        return _("Saúde: {now} no fim, e nunca menos.", now=now)
-    return _("Saúde: {now} no fim; {lowest}.", now=now, lowest=lowest)
 
 
 def expected(known: PeriodHealth, period: Period) -> str:
-    """What is expected in the hours to come; nothing where that is withheld."""
+    """What is expected in the hours to come, by the band's lower edge where there is one, or nothing."""
     ahead = known.ahead
     if ahead is None:
         return ""
     if known.fails_at is not None and known.fails_at.middle_ms > ahead.origin_ms:
         window = Window(period.window.end_utc + timedelta(hours=ahead.hours), period.window.hours + ahead.hours)
         at = i18n.minute_in_sentence(known.fails_at.middle_ms, window, period.zone)
-        return _("Deve chegar a {limit}, onde a aplicação falha, {at}.", limit=i18n.percent(FAILING, 0), at=at)
-    length, least = i18n.length(ahead.hours), i18n.percent(float(ahead.middle.min()), 0)
-    if np.isnan(ahead.low).any():
-        return _("Previsão para {length}: {least} ou mais.", length=length, least=least)
-    low = i18n.percent(float(ahead.low.min()), 0)
-    return _(
-        "Previsão para {length}: {least} ou mais, e dificilmente abaixo de {low}.", length=length, least=least, low=low
-    )
+        return _("Deve chegar a {limit}, e falhar, {at}.", limit=i18n.percent(FAILING, 0), at=at)
+    least = ahead.middle if np.isnan(ahead.low).any() else ahead.low
+    length, score = i18n.length(ahead.hours), i18n.percent(float(least.min()), 0)
+    return _("Em {length}: {least} ou mais.", length=length, least=score)
 
 
 def quality(ahead: MetricForecast) -> str:

@@ -20,13 +20,13 @@ from pycemaker.analysis.suspicious_samples import suspicions
 from pycemaker.i18n.language import N_, _
 from pycemaker.presentation.cadence_sentence import sampling
 from pycemaker.presentation.demo_notice import demo_notice
-from pycemaker.presentation.health_sentences import health_line, quality
+from pycemaker.presentation.health_sentences import health_line, lowest, quality
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pycemaker.analysis.findings.finding import Finding
-    from pycemaker.analysis.forecast.metric_forecast import MetricForecast
+    from pycemaker.analysis.period_health import PeriodHealth
     from pycemaker.series.period import MetricPeriod, Period
 
 _SEVERITIES = {
@@ -47,21 +47,22 @@ def heading(period: Period, title: str = "") -> str:
     notice = demo_notice(period.window, period.zone, period.sample_until_utc)
     length, zone = i18n.length(period.window.hours), i18n.zone_phrase(period.window, period.zone)
     when = i18n.period(period.window, period.zone)
-    made_up, often, health = _("Dados de exemplo."), sampling(period), health_line(period)
+    made_up, often, well = _("Dados de exemplo."), sampling(period), health_line(period)
     return (
         f'<div class="pm-head"><h1>{escape(_(title)) or when}</h1>'
         f'<p class="pm-sub">{f"{when} · " if title else ""}{length} · {escape(zone)}'
         f"{f' · {escape(often)}' if often else ''}</p>"
-        + (f'<p class="pm-health">{escape(health)}</p>' if health else "")
+        + (f'<p class="pm-health">{escape(well)}</p>' if well else "")
         + (f'<p class="pm-notice"><strong>{made_up}</strong> {notice}</p>' if notice else "")
         + "</div>"
     )
 
 
-def health_quality(ahead: MetricForecast | None) -> str:
-    """How good forecasts of the health were; or that there is none yet."""
-    sentence = quality(ahead) if ahead else _("Ainda não há histórico para uma previsão.")
-    return f'<div class="pm-forecast"><p class="pm-count">{escape(sentence)}</p></div>'
+def health(period: Period, known: PeriodHealth) -> str:
+    """When the health was lowest and why, and how good its forecasts were, or that there is none yet."""
+    sentence = quality(known.ahead) if known.ahead else _("Ainda não há histórico para uma previsão.")
+    text = escape(f"{lowest(known, period)} {sentence}".strip())
+    return f'<div class="pm-forecast"><p class="pm-count">{text}</p></div>'
 
 
 def findings(chosen: Sequence[Finding], period: Period) -> str:

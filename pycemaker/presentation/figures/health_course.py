@@ -13,7 +13,7 @@ from pycemaker.i18n.language import _
 from pycemaker.presentation.figures.axes import reading_scale, time_ticks
 from pycemaker.presentation.figures.canvas import HEAD_Y, KEY_Y, Picture, Sheet, theme, tint
 from pycemaker.presentation.figures.curve import MOST_POINTS
-from pycemaker.presentation.health_sentences import health_line
+from pycemaker.presentation.health_sentences import health_line, lowest
 from pycemaker.series.hour_summaries import HOUR_MS
 from pycemaker.window import Window, to_epoch_ms
 
@@ -56,7 +56,9 @@ def health_course(period: Period, known: PeriodHealth) -> Picture:
         if ahead:
             _draw_ahead(sheet, ahead)
         _head(sheet, ahead)
-        return sheet.finish("health", f"{_('Saúde da aplicação')}. {health_line(period)}")
+        return sheet.finish(
+            "health", f"{_('Saúde da aplicação')}: {health_line(period)} {lowest(known, period)}".strip()
+        )
 
 
 def _draw_score(sheet: Sheet, health: Health) -> None:

@@ -128,7 +128,7 @@ def everything_said(period: Period) -> Iterator[str]:
                      tables.trust(period), tables.summary(period.metrics), tables.summary(period.metrics[1:], is_rest=True), *map(tables.section, period.metrics)):  # fmt: skip
         yield visible(fragment)
     if (health := period_health(period)) is not None:
-        yield visible(tables.health_quality(health.ahead))
+        yield visible(tables.health(period, health))
     for part in period.metrics:
         numbers = summarize_metric(part)
         yield from (alt_text.whole_sentence(part, numbers), alt_text.shares_sentence(part, numbers))

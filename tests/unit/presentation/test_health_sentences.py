@@ -13,7 +13,7 @@ from pycemaker.analysis.period_health import period_health
 from pycemaker.metrics import CPU, RAM, REQUEST_COUNT, RESPONSE_TIME
 from pycemaker.presentation import tables
 from pycemaker.presentation.figures.health_course import health_course
-from pycemaker.presentation.health_sentences import expected, health_line, quality
+from pycemaker.presentation.health_sentences import expected, health_line, lowest, quality
 from pycemaker.series.period import Period
 from tests.services.noise import quiet_period
 from tests.services.periods import part, period_of
@@ -26,24 +26,25 @@ def period(**readings: Any) -> Period:
     return period_of(*(part(metric, readings.get(metric.id, [good] * 4320)) for metric, good in GOOD.items()))
 
 
-def test_the_head_says_how_the_health_is_and_when_it_was_worst_and_why() -> None:
+def told(period: Period) -> str:
+    known = period_health(period)
+    assert known is not None
+    return lowest(known, period)
+
+
+def test_the_head_says_how_the_health_is_and_the_figure_when_it_was_worst_and_why() -> None:
     dipped = period(cpu=[0.2] * 2000 + [0.9] * 120 + [0.2] * 2200)
-    line = "Saúde: 100% no fim; mínima de 75% às 06:31, por Consumo de CPU."
-    assert health_line(dipped) == line
-    assert line in tables.heading(dipped)
-
-
-def test_a_health_that_was_never_lower_is_said_so() -> None:
-    assert health_line(period()) == "Saúde: 100% no fim, e nunca menos."
+    assert health_line(dipped) == "Saúde 100%, mínima 75%."
+    assert "Saúde 100%, mínima 75%." in tables.heading(dipped)
+    assert told(dipped) == "Mínima de 75% às 06:31, por Consumo de CPU."
 
 
 def test_an_unknown_health_is_never_a_good_one() -> None:
     assert health_line(period(ram=[])) == "Saúde desconhecida: sem leitura de Consumo de RAM."
-    stopped = health_line(period(response_time=[0.5] * 4000))
-    assert (
-        stopped
-        == "Saúde desconhecida no fim, sem leitura de Tempo de resposta; mínima de 92% às 03:44, por Tempo de resposta."
-    )
+    assert told(period(ram=[])) == ""
+    stopped = period(response_time=[0.5] * 4000)
+    assert health_line(stopped) == "Saúde desconhecida: sem leitura de Tempo de resposta."
+    assert told(stopped) == "Mínima de 92% às 03:44, por Tempo de resposta."
 
 
 def test_a_period_without_a_metric_of_the_index_has_no_health() -> None:
@@ -57,9 +58,7 @@ def test_what_is_expected_and_how_good_that_was_are_one_sentence_each() -> None:
     health = period_health(known)
     assert health is not None
     assert health.ahead is not None
-    assert re.fullmatch(
-        r"Saúde: \d+% no fim.* Previsão para 6 horas: \d+% ou mais, e dificilmente abaixo de \d+%\.", health_line(known)
-    )
+    assert re.fullmatch(r"Saúde \d+%, mínima \d+%\. Em 6 horas: \d+% ou mais\.", health_line(known))
     assert re.fullmatch(
         r"Erro médio das últimas 336 previsões de 6 horas: [\d,]+ p\.p\. \([\d,]+ p\.p\. para quem não esperasse mudança\);"
         r" (8\d|9\d)% do que veio ficou na faixa\.",
@@ -67,9 +66,9 @@ def test_what_is_expected_and_how_good_that_was_are_one_sentence_each() -> None:
     )
 
 
-def test_without_a_checked_band_no_edge_is_told() -> None:
+def test_without_a_checked_band_the_middle_is_told() -> None:
     short = quiet_period(3, days=2)
-    assert re.search(r"Previsão para 6 horas: \d+% ou mais\.$", health_line(short))
+    assert re.search(r"Em 6 horas: \d+% ou mais\.$", health_line(short))
     health = period_health(short)
     assert health is not None
     assert health.ahead is not None
@@ -83,7 +82,7 @@ def test_a_health_that_falls_names_the_hour_at_which_it_fails() -> None:
     assert health.ahead is not None
     worse = replace(health.ahead, middle=np.linspace(0.6, 0.1, 6), low=np.zeros(6), high=np.ones(6))
     known = replace(health, ahead=worse, fails_at=limit_time(worse, 0.3, is_floor=True))
-    assert re.fullmatch(r"Deve chegar a 30%, onde a aplicação falha, às 1[34]:\d\d\.", expected(known, falling))
+    assert re.fullmatch(r"Deve chegar a 30%, e falhar, às 1[34]:\d\d\.", expected(known, falling))
 
 
 def test_the_figure_shows_the_period_and_the_hours_to_come() -> None:
@@ -92,4 +91,4 @@ def test_the_figure_shows_the_period_and_the_hours_to_come() -> None:
         assert health is not None
         picture = health_course(shown, health)
         assert picture.name == "health.png"
-        assert picture.alt == f"Saúde da aplicação. {health_line(shown)}"
+        assert picture.alt == f"Saúde da aplicação: {health_line(shown)} {told(shown)}".strip()

@@ -17,6 +17,7 @@ COMMANDS = {
     "doctor": ("doctor_command.add", "look at everything that a report needs, and say how to mend what is wrong"),
     "sample": ("sample_command.add", "write a made-up history into the database, or remove it"),
     "collect": ("collect_command.add", "collect from the sources of COLLECT_FILE, or this machine's CPU, RAM and disk"),
+    "worker": ("worker_command.add", "make and send the reports that wait in MongoDB, without HTTP"),
     "schedule": ("schedule_command.add", "list, add, pause, run and remove reports that come by themselves"),
     "suppressions": ("suppressions_command.add", "list, add and remove addresses that get no reports"),
 }

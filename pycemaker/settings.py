@@ -135,7 +135,7 @@ class Settings:
     report_timeout_seconds: int = _setting(
         "REPORT_TIMEOUT_SECONDS", whole_number(1, 86400), "whole seconds, 1 to 86400", 120
     )
-    report_workers: int = _setting("REPORT_WORKERS", whole_number(1, 64), "whole reports at a time, 1 to 64", 1)
+    report_workers: int = _setting("REPORT_WORKERS", whole_number(0, 64), "whole reports at a time, 0 to 64", 1)
     report_queue: int = _setting("REPORT_QUEUE", whole_number(1, 10_000), "whole reports, 1 to 10000", 20)
     report_memory_mb: int = _setting(
         "REPORT_MEMORY_MB", whole_number(256, 1_048_576), "whole megabytes, 256 or more", 2048

@@ -110,6 +110,14 @@ class JobReader:
             counted = {group["_id"]: group["count"] for group in groups}
         return {state: counted.get(state, 0) for state in states.ALL}
 
+    def count_by_worker(self) -> dict[str, int]:
+        """The number of jobs that each server or worker of this database has in hand; without those that have none."""
+        in_hand = {"$match": {"state": {"$in": [states.RUNNING, states.SENDING]}, "owner": _IS_TEXT}}
+        worker = {"$first": {"$split": ["$owner", "/"]}}
+        with one_exchange():
+            groups = self._reports.aggregate([in_hand, {"$group": {"_id": worker, "count": {"$sum": 1}}}])
+            return {group["_id"]: group["count"] for group in groups}
+
     def ended_before(self, days: float, count: int = 100) -> list[str]:
         """Ids of up to `count` reports that ended so many days ago or earlier."""
         query = {"ended_at": {"$type": "date"}, "$expr": {"$lte": ["$ended_at", now_minus(days * 86_400)]}}

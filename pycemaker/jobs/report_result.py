@@ -15,11 +15,13 @@ _DELIVERED = (states.SENT, states.WRITTEN)
 def record(job: Mapping[str, Any]) -> dict[str, Any]:
     """A job document as JSON-able data: instants in ISO 8601 in UTC, the servers' own fields left out.
 
-    It also has `email_to`, the recipients separated by commas; `seconds`, the sum of its stages; and, once a mail was
-    accepted, `delivered_by`, `reply` and `message_id` of the first such.
+    It also has `email_to`, the recipients separated by commas; `seconds`, the sum of its stages; `worker`, while one
+    has it; and, once a mail was accepted, `delivered_by`, `reply` and `message_id` of the first such.
     """
     fields: dict[str, Any] = _plain(public_fields(job))
     fields["email_to"] = ",".join(recipient["address"] for recipient in job["recipients"])
+    if job["state"] in (states.RUNNING, states.SENDING):
+        fields["worker"] = str(job.get("owner", "")).partition("/")[0]
     fields["seconds"] = round(sum(job["stage_seconds"].values()), 3)
     first = next((recipient for recipient in job["recipients"] if recipient["state"] in _DELIVERED), None)
     if first:

@@ -84,6 +84,8 @@ class ReportService:
         self._changed = threading.Condition()
         self._changes = 0
         self.closing = threading.Event()
+        self._draining = threading.Event()
+        self._workers: list[threading.Thread] = []
         self._retry_on_outage = outage_retry(_OUTAGE_SECONDS, self.closing.wait, time.monotonic)
         self._delivery_worker = DeliveryWorker(
             self.job_store, self.files, transport, self._retry_on_outage, limits.first_retry_seconds
@@ -154,25 +156,45 @@ class ReportService:
 
     # --- workers
 
-    def start(self) -> None:
-        """Start the threads of the workers, the heartbeat and retention."""
+    def start(self, *, delivers: bool = True) -> None:
+        """Start the threads of the workers, the heartbeat and retention; without slots those of no worker.
+
+        Args:
+            delivers: send mails as well.
+        """
         for number, slot in enumerate(self.slots):
-            if self._keep_spare:
-                slot.acquire()
-            self._thread(f"render worker {number}", self._work, states.TO_RENDER, partial(self.render, slot=slot))
-        for number in range(DELIVERY_WORKERS):
-            self._thread(f"delivery worker {number}", self._work, states.TO_SEND, self.deliver)
+            self._workers.append(self._thread(f"render worker {number}", self._work_in, slot))
+        for number in range(DELIVERY_WORKERS if delivers and self.slots else 0):
+            self._workers.append(self._thread(f"delivery worker {number}", self._work, states.TO_SEND, self.deliver))
         self._start_upkeep()
         self._thread("prepare", self._prepare)
+
+    def drain(self, seconds: float, wait: Callable[[float], bool]) -> bool:
+        """Claim nothing more, and wait until the workers have done what they have begun.
+
+        Args:
+            seconds: the longest wait.
+            wait: waits so many seconds; True ends the wait at once.
+
+        Returns:
+            True if everything begun is done.
+        """
+        self._draining.set()
+        self._notify_change()
+        until = time.monotonic() + seconds
+        while any(worker.is_alive() for worker in self._workers):
+            if time.monotonic() > until or wait(_LOOK_SECONDS):
+                return False
+        return True
 
     def close(self) -> None:
         """Claim nothing more, and end the reports that run; another server, or this one restarted, claims them."""
         self.closing.set()
         self._notify_change()
-        for slot in self.slots:
-            slot.kill()
         if self._template is not None:
             self._template.close()
+        for slot in self.slots:
+            slot.kill()
 
     def render(
         self, job: JobDocument, slot: WarmSlot, on_progress: OnProgress = lambda _stage, _done, _total: None
@@ -196,7 +218,7 @@ class ReportService:
         finally:
             slot.kill()
             self._notify_change()
-            if self._keep_spare and not self.closing.is_set():
+            if self._keep_spare and not self._is_ending:
                 slot.acquire()
 
     def deliver(self, job: JobDocument) -> None:
@@ -211,9 +233,22 @@ class ReportService:
         finally:
             self._notify_change()
 
+    @property
+    def _is_ending(self) -> bool:
+        return self.closing.is_set() or self._draining.is_set()
+
+    def _work_in(self, slot: WarmSlot) -> None:
+        """Render what is to render in the slot's processes; the first is made ready before there is anything."""
+        if self._keep_spare:
+            with contextlib.suppress(OSError):  # the report that wants one says why
+                slot.acquire()
+        if self._is_ending:
+            slot.kill()
+        self._work(states.TO_RENDER, partial(self.render, slot=slot))
+
     def _work(self, kind: tuple[str, ...], work: Callable[[JobDocument], None]) -> None:
         """Claim jobs of these states, one after another, until the service closes."""
-        while not self.closing.is_set():
+        while not self._is_ending:
             changes = self._changes
             try:
                 job = self.job_store.with_owner().claim(kind)
@@ -258,8 +293,10 @@ class ReportService:
                 if not self.closing.is_set():
                     _log.exception("what is done every %g s failed", seconds)
 
-    def _thread(self, name: str, work: Callable[..., None], *args: Any) -> None:
-        threading.Thread(target=work, args=args, daemon=True, name=name).start()
+    def _thread(self, name: str, work: Callable[..., None], *args: Any) -> threading.Thread:
+        thread = threading.Thread(target=work, args=args, daemon=True, name=name)
+        thread.start()
+        return thread
 
     def _notify_change(self) -> None:
         with self._changed:

@@ -124,8 +124,10 @@ class WorkerTemplate:
 
     def close(self) -> None:
         """End the template process, for good; its workers end with their own input."""
+        self._closed = True
+        if (process := self._process) is not None:
+            process.kill()  # a thread that waits for a fork goes on, and lets go of the lock
         with self._lock:
-            self._closed = True
             self._end()
 
     def _running(self) -> socket.socket:

@@ -1,11 +1,12 @@
 """The WSGI application: every route, and the middleware around them."""
 
+from functools import partial
 from typing import Any
 
 from bottle import Bottle
 
 from pycemaker.metrics import NAMES as METRIC_NAMES
-from pycemaker.web.access.browser_actions import BrowserActions, refuse_preflights
+from pycemaker.web.access.browser_actions import BrowserActions, methods_at, refuse_preflights
 from pycemaker.web.access.cross_site import CrossSite
 from pycemaker.web.error_handlers import handle_errors, handle_http_error, refuse_garbled_path
 from pycemaker.web.middleware import bulkhead
@@ -45,7 +46,7 @@ def create_app(services: Services) -> Any:
     limited = limit_bodies(add_security_headers(pages), services.settings.trusted_proxies)
     cached = cache_responses(limited, services.store.cache_bytes // 8)
     bounded = bound_answers(bulkhead.refuse_expired(cached), services.in_flight)
-    shared = refuse_preflights(allow_origins(bounded, origins), app, cross_site)
+    shared = refuse_preflights(allow_origins(bounded, origins, partial(methods_at, app)), app, cross_site)
     normalized = normalize_paths(shared, services.settings.base_path, _route_names(app))
     return log_requests(count_traffic(normalized, services.traffic))
 

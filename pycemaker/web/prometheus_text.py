@@ -96,8 +96,9 @@ class _CountsCollector(Collector):
         """Counts of every server's jobs; nothing where the job store does not answer."""
         job_store = self._services.report_service.job_store
         try:
-            by_state, waiting, overdue = (
+            by_state, by_worker, waiting, overdue = (
                 job_store.count_by_state(),
+                job_store.count_by_worker(),
                 job_store.count_waiting(with_scheduled=True),
                 job_store.overdue_seconds(),
             )
@@ -108,6 +109,10 @@ class _CountsCollector(Collector):
         for state, count in by_state.items():
             states.add_metric([state], count)
         yield states
+        in_hand = GaugeMetricFamily("pycemaker_reports_in_hand", "Reports that a worker has.", labels=("worker",))
+        for worker, count in by_worker.items():
+            in_hand.add_metric([worker], count)
+        yield in_hand
         yield _gauge("pycemaker_report_queue_length", "Reports that nobody has begun to make.", waiting)
         limit = self._services.settings.report_queue
         yield _gauge("pycemaker_report_queue_limit", "How many may wait.", limit)

@@ -166,7 +166,7 @@ def check_queue(job_store: JobStore, settings: Settings) -> Outcome:
     except PycemakerError as error:
         return _failed(error)
     figures = {"waiting": waiting, "limit": settings.report_queue, "overdue_seconds": round(overdue_seconds, 1)}
-    rounds = ahead // settings.report_workers + 1
+    rounds = ahead // max(1, settings.report_workers) + 1
     if overdue_seconds > rounds * settings.report_timeout_seconds + STUCK_SECONDS:
         return Outcome(FAIL, f"um relatório espera há {overdue_seconds:.0f} s e ninguém o faz", figures=figures)
     return Outcome(OK, figures=figures)

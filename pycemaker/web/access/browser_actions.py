@@ -4,6 +4,7 @@ A route declares itself: `@app.post(rule, acts=ActionPolicy())`. Without a decla
 OPTIONS counts as declared.
 """
 
+import contextlib
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import Any
 from bottle import Bottle, HTTPError, HTTPResponse, request, response
 
 from pycemaker.errors import ForeignOrigin
+from pycemaker.parsing.route_paths import without_application
 from pycemaker.web.access.cross_site import CrossSite
 from pycemaker.web.error_handlers import handle_errors, refuse
 from pycemaker.web.middleware.security_headers import refuse_speculative
@@ -104,15 +106,26 @@ def refuse_preflights(application: Application, app: Bottle, cross_site: CrossSi
     return refusing
 
 
+def methods_at(app: Bottle, path: str) -> tuple[str, ...]:
+    """The methods that the routes at this path take, with HEAD where GET only reads; those of a read where none is."""
+    methods: list[str] = []
+    for route in _routes_at(app, path):
+        methods += ["GET", "HEAD"] if route.method == "GET" and policy_of(route) is None else [route.method]
+    return (*(methods or ["GET", "HEAD"]), "OPTIONS")
+
+
 def _acts(app: Bottle, environ: Environ) -> bool:
     """True where a route at the path acts, by any method: then preflights of all its methods are checked."""
-    path = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "ignore")
+    policies = [policy_of(route) for route in _routes_at(app, environ["PATH_INFO"])]
+    return any(acts is not None and not acts.by_link for acts in policies)
+
+
+def _routes_at(app: Bottle, path: str) -> list[Any]:
+    """The route of each method at a path, which is as WSGI gives it; no metric's where the path is another's."""
+    path = path.encode("latin-1").decode("utf-8", "ignore")
+    routes = []
     for method in METHODS:
-        try:
-            route, _ = app.router.match({"PATH_INFO": path, "REQUEST_METHOD": method})
-        except (HTTPError, HTTPResponse):
-            continue
-        acts = policy_of(route)
-        if acts is not None and not acts.by_link:
-            return True
-    return False
+        with contextlib.suppress(HTTPError, HTTPResponse):
+            routes.append(app.router.match({"PATH_INFO": path, "REQUEST_METHOD": method})[0])
+    named = [route for route in routes if not without_application(route.rule).startswith("/<")]
+    return named or routes

@@ -5,15 +5,12 @@ that are named there: neither `*` nor a pattern counts.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from pycemaker.parsing import origins
 from pycemaker.parsing.route_paths import (
-    NOTEBOOKS_PATH,
-    REPORT_PREFIX,
     REPORTS_PATH,
-    UNSUBSCRIBE_PREFIX,
     without_application,
 )
 from pycemaker.web.wsgi import Application, Environ, StartResponse
@@ -29,16 +26,20 @@ _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}", re.ASCII)
 _MOST_NAMES = 100
 
 
-def allow_origins(application: Application, entries: tuple[str, ...]) -> Application:
+def allow_origins(
+    application: Application, entries: tuple[str, ...], methods_at: Callable[[str], Sequence[str]]
+) -> Application:
     """The application, its answers, errors included, readable in a browser from the origins that CORS_ORIGINS matches.
 
-    OPTIONS is answered here, for any path.
+    OPTIONS is answered here, for any path, with the methods that `methods_at` names for it.
     """
 
     def shared(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         headers = _origin_headers(environ, entries)
         if environ["REQUEST_METHOD"] == "OPTIONS":
-            start_response("204 No Content", [*headers, *_preflight_headers(environ, is_allowed=len(headers) > 1)])
+            methods = ", ".join(methods_at(environ["PATH_INFO"]))
+            preflight = _preflight_headers(environ, methods, is_allowed=len(headers) > 1)
+            start_response("204 No Content", [*headers, *preflight])
             return []
 
         def start(status: str, own: Headers, exc_info: Any = None) -> Any:
@@ -63,13 +64,12 @@ def _origin_headers(environ: Environ, entries: tuple[str, ...]) -> Headers:
     return [("Vary", "Origin")]
 
 
-def _preflight_headers(environ: Environ, *, is_allowed: bool) -> Headers:
+def _preflight_headers(environ: Environ, methods: str, *, is_allowed: bool) -> Headers:
     """The answer to a preflight: the methods of the path, and every header that it asks for.
 
     A dashboard's libraries add headers of their own (tracing, cache control), which mean nothing here and harm nothing.
     A page of a public site asks in the same way whether it may reach into a private network; who may read may.
     """
-    methods = _methods(without_application(environ["PATH_INFO"]))
     headers = [
         ("Allow", methods),
         ("Access-Control-Allow-Methods", methods),
@@ -82,14 +82,6 @@ def _preflight_headers(environ: Environ, *, is_allowed: bool) -> Headers:
     if is_allowed and environ.get("HTTP_ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK") == "true":
         headers.append(("Access-Control-Allow-Private-Network", "true"))
     return headers
-
-
-def _methods(path: str) -> str:
-    if path.startswith(REPORT_PREFIX):
-        return "GET, POST, OPTIONS"
-    if path.startswith(f"{NOTEBOOKS_PATH}/"):
-        return "POST, OPTIONS"
-    return "GET, HEAD, POST, OPTIONS" if path.startswith(UNSUBSCRIBE_PREFIX) else "GET, HEAD, OPTIONS"
 
 
 def _header_names(text: str) -> str:

@@ -209,6 +209,7 @@ _REPORT = json_object(
         "hours": COUNT,
         **dict.fromkeys(("subject", "request_id", "url"), TEXT),
         "seconds": {"type": "number", "description": "Of its stages together."},
+        "worker": TEXT | {"description": "The server or worker that makes or sends it now; else missing."},
         "stage_seconds": {"type": "object", "additionalProperties": {"type": "number"}},
         "progress": {"description": "How far it is."},
         "reason": {"type": ["string", "null"]},

@@ -76,7 +76,9 @@ def test_under_a_path_every_link_of_the_start_page_has_it_and_works(database: Da
         f"/pycemaker/{name}"
         for name in ("notebooks", "reports", "schedules", "apps", "openapi.json", "metrics", "ready")
     }
-    assert set(re.findall(r'href="([^"]*)"', page)) == links
+    links.add("/pycemaker/health_score/now/1")
+    foreseen = "/pycemaker/forecast/health/now/6"  # a 503 without history
+    assert set(re.findall(r'href="([^"]*)"', page)) == links | {foreseen}
     assert "<code>/pycemaker/cpu/10-04-2022-09-43-23/6</code>" in page
     assert index["routes"][0] == "/pycemaker/{metric}/{date_now}/{time_range}"
     for link in links:
@@ -136,3 +138,21 @@ def test_tails_that_do_not_ask_are_thinned_where_it_is_set(database: Database) -
     assert len(client.get(f"/cpu/{AT}?max_points=4").json) == 4
     assert len(client.get(f"/cpu/{AT}?max_points=0").json) == 10
     assert len(client.get(f"/cpu/{AT}/1").json["data"]) == 10
+
+
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        ("/cpu/now/1", "GET, HEAD, OPTIONS"),
+        ("/apps/shop/cpu/now/1", "GET, HEAD, OPTIONS"),
+        ("/report/now/1/a@b.com", "GET, POST, OPTIONS"),
+        ("/schedules", "GET, HEAD, POST, OPTIONS"),
+        ("/schedules/x", "GET, HEAD, POST, PATCH, DELETE, OPTIONS"),
+        ("/jobs", "GET, HEAD, POST, PUT, DELETE, OPTIONS"),
+        ("/notebooks/report", "POST, OPTIONS"),
+        ("/nothing/there", "GET, HEAD, OPTIONS"),
+    ],
+)
+def test_a_preflight_names_the_methods_of_the_path(database: Database, path: str, methods: str) -> None:
+    headers = client_of(database).ask("OPTIONS", path).headers
+    assert (headers["Allow"], headers["Access-Control-Allow-Methods"]) == (methods, methods)

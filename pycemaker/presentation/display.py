@@ -56,12 +56,17 @@ def what_changed(period: Period) -> tuple[Change, ...]:
     return tuple(change(finding, period.zone) for finding in _find(period))
 
 
-def health(period: Period) -> None:
-    """Show the health over the period and what is expected after it; nothing where the index lacks a metric."""
+def health(period: Period, *, in_mail: bool = True) -> None:
+    """Show the health over the period and what is expected after it; nothing where the index lacks a metric.
+
+    With `in_mail=False` it is on the full page alone.
+    """
     known = period_health(period)
     if known is not None:
-        figure(health_course.health_course(period, known))
-        _show(tables.health(period, known), "health")
+        only = {} if in_mail else {"pycemaker": {"only": "page"}}
+        content, metadata = health_course.health_course(period, known)._repr_mimebundle_()
+        _display(content, metadata | only)
+        _show(tables.health(period, known), "health", only)
 
 
 def trust(period: Period) -> None:

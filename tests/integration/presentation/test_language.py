@@ -149,7 +149,7 @@ def test_papermill_by_hand_speaks_it_too(tmp_path: Path, database_url: str) -> N
     outputs = [output for cell in cells for output in cell.get("outputs", []) if "data" in output]
     texts = [seen("".join(output["data"]["text/html"])) for output in outputs if "text/html" in output["data"]]
     texts += ["".join(output["data"]["text/plain"]) for output in outputs if "image/png" in output["data"]]
-    assert len(texts) == 17
+    assert len(texts) == 19
     assert "What changed" in "".join(texts)
     assert words_of(texts) & PORTUGUESE == set()
 

@@ -32,7 +32,7 @@ PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgG
 BUSY = """
 import sys
 sys.path.insert(0, {root!r})
-from pycemaker.presentation.display import changes, figure, heading, moved, others, section, summary, trust
+from pycemaker.presentation.display import changes, figure, heading, health, moved, others, section, summary, trust
 from pycemaker.presentation.figures import course
 from tests.services.periods import busy_period
 period = busy_period()

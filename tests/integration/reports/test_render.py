@@ -83,7 +83,7 @@ MOVED, OTHERS = ["response_time", "request_count", "http_fail"], ["cpu", "ram", 
 def test_the_page_has_a_figure_a_metric_one_of_small_courses_and_one_of_its_own_under_another_name(
     report: Page,
 ) -> None:
-    expected = [*(f"{metric}-course.png" for metric in MOVED), "courses.png"]
+    expected = ["health.png", *(f"{metric}-course.png" for metric in MOVED), "courses.png"]
     expected += [f"{metric}-course.png" for metric in OTHERS]
     assert [figure.name for figure in report.figures] == [*expected, "cpu-course-2.png"]
     assert all(figure.png.startswith(b"\x89PNG") for figure in report.figures)

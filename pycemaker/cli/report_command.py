@@ -14,18 +14,10 @@ from typing import Any
 
 from tqdm import tqdm
 
+from pycemaker import errors
 from pycemaker.cache.sample_store import Store
 from pycemaker.cli.arguments import add_interval, read_arguments
 from pycemaker.cli.startup import echo
-from pycemaker.errors import (
-    DatabaseUnreachable,
-    MailDeferred,
-    PycemakerError,
-    ReportFailed,
-    ReportTimedOut,
-    RunnerFailed,
-    UnknownReport,
-)
 from pycemaker.jobs import report_result, states
 from pycemaker.jobs.artifacts import ArtifactStore
 from pycemaker.jobs.job_store import LeaseLost
@@ -89,7 +81,7 @@ def make_report(options: argparse.Namespace, settings: Settings) -> int:
             echo("the same report was asked for a moment ago; this is what becomes of it (--again makes another)")
             entry = report_service.wait(report_id, settings.report_timeout_seconds)
         return print_outcome(entry, report_service.files, settings, opens=options.open)
-    except DatabaseUnreachable as error:
+    except errors.DatabaseUnreachable as error:
         echo(f"pycemaker: {error}")
         return 1
     except KeyboardInterrupt:
@@ -123,16 +115,16 @@ def describe_interruption(report_service: ReportService, report_id: str) -> str:
         if entry["state"] == states.RUNNING:
             _abandon(report_service, entry)
             return "pycemaker: interrupted; nobody is mailed"
-    except UnknownReport:
+    except errors.UnknownReport:
         return "pycemaker: interrupted before the report was asked for"
-    except (LeaseLost, DatabaseUnreachable):
+    except (LeaseLost, errors.DatabaseUnreachable):
         return f"pycemaker: interrupted\n  {_OTHERS}: {report_id}"
     return f"pycemaker: interrupted; the report was {entry['state']}\n  {_OTHERS}: {report_id}"
 
 
 def _abandon(report_service: ReportService, entry: dict[str, Any]) -> None:
     """End a report that this process has, so that no server takes it up."""
-    error = RunnerFailed(stage=entry["stage"] or "start", reason="it was interrupted")
+    error = errors.RunnerFailed(stage=entry["stage"] or "start", reason="it was interrupted")
     details = error.to_facts() | {"message": str(error)}
     report_service.job_store.finish(str(entry["_id"]), states.FAILED, {}, error=details)
 
@@ -145,7 +137,7 @@ def print_outcome(entry: dict[str, Any], files: ArtifactStore, settings: Setting
         return 1
     try:
         report_result.raise_unless_delivered(entry)
-    except PycemakerError as error:
+    except errors.PycemakerError as error:
         echo(_describe_failure(error, str(entry["_id"]), files))
         return 1
     echo(_describe(report_result.record(entry), settings))
@@ -169,14 +161,14 @@ def _describe(record: dict[str, Any], settings: Settings) -> str:
     return "\n".join(lines)
 
 
-def _describe_failure(error: PycemakerError, report_id: str, files: ArtifactStore) -> str:
+def _describe_failure(error: errors.PycemakerError, report_id: str, files: ArtifactStore) -> str:
     lines = [f"pycemaker: {error}"]
     if error.facts.get("possibly_sent"):
         lines.append("  the mail may have left all the same: look into the inbox before asking again")
-    if isinstance(error, MailDeferred):
+    if isinstance(error, errors.MailDeferred):
         lines.append("  a server over the same database sends it then; it is made and kept")
     names = [name for name in files.names(report_id) if name == EXECUTED_NOTEBOOK]
-    if names and isinstance(error, (ReportFailed, ReportTimedOut)):
+    if names and isinstance(error, (errors.ReportFailed, errors.ReportTimedOut)):
         lines.append(f"  what ran until then: {_save(report_id, files, names, EXECUTED_NOTEBOOK)}")
     return "\n".join(lines)
 

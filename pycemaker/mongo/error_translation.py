@@ -5,17 +5,7 @@ import re
 from pymongo.errors import NotPrimaryError, PyMongoError, ServerSelectionTimeoutError
 from pymongo.topology_description import TopologyDescription
 
-from pycemaker.errors import (
-    DatabaseLoginRefused,
-    DatabaseTlsFailed,
-    DatabaseUnreachable,
-    NoPrimary,
-    NoRightToIndex,
-    NoRightToRead,
-    NoRightToWrite,
-    RightMissing,
-    WrongReplicaSet,
-)
+from pycemaker import errors
 
 _AUTHENTICATION_FAILED, _UNAUTHORIZED, _ATLAS = 18, 13, 8000
 _NOT_PRIMARY = (10107, 13435, 13436)
@@ -27,37 +17,40 @@ _LOGIN = ("requires authentication", "Authentication failed")
 
 _COMMAND = re.compile(r"to execute command \{ (\w{1,40}):")
 _WRITES = ("insert", "update", "delete", "findAndModify", "findandmodify", "create", "drop")
-_RIGHTS: dict[str, type[RightMissing]] = {"createIndexes": NoRightToIndex, **dict.fromkeys(_WRITES, NoRightToWrite)}
+_RIGHTS: dict[str, type[errors.RightMissing]] = {
+    "createIndexes": errors.NoRightToIndex,
+    **dict.fromkeys(_WRITES, errors.NoRightToWrite),
+}
 
 
-def from_topology(topology: TopologyDescription) -> DatabaseUnreachable:
+def from_topology(topology: TopologyDescription) -> errors.DatabaseUnreachable:
     """The reason why no server is in sight, by what the driver last saw of each."""
     servers = topology.server_descriptions().values()
     faults = [from_pymongo(server.error) for server in servers if isinstance(server.error, PyMongoError)]
     if not servers and topology.topology_type_name.startswith("ReplicaSet"):
-        return WrongReplicaSet(reason="no member of it")
-    known = [fault for fault in faults if type(fault) is not DatabaseUnreachable]
+        return errors.WrongReplicaSet(reason="no member of it")
+    known = [fault for fault in faults if type(fault) is not errors.DatabaseUnreachable]
     if not known and _WITHOUT_PRIMARY.search(repr(topology)):
-        return NoPrimary(reason="no primary in sight")
-    return known[0] if known else DatabaseUnreachable(reason="no MongoDB in sight")
+        return errors.NoPrimary(reason="no primary in sight")
+    return known[0] if known else errors.DatabaseUnreachable(reason="no MongoDB in sight")
 
 
-def from_pymongo(error: PyMongoError) -> DatabaseUnreachable:
+def from_pymongo(error: PyMongoError) -> errors.DatabaseUnreachable:
     """The fault by its cause: the login, a right, the replica set, TLS; else that MongoDB is not reachable."""
     code, text = getattr(error, "code", None), str(error)
     reason = type(error).__name__ + (f" {code}" if code else "")
     if code == _AUTHENTICATION_FAILED or (code == _ATLAS and "auth" in text) or any(each in text for each in _LOGIN):
-        return DatabaseLoginRefused(reason=reason)
+        return errors.DatabaseLoginRefused(reason=reason)
     if code == _UNAUTHORIZED:
         command = _COMMAND.search(text)
-        return _RIGHTS.get(command[1] if command else "", NoRightToRead)(reason=reason)
+        return _RIGHTS.get(command[1] if command else "", errors.NoRightToRead)(reason=reason)
     if code is None and ("replica set name" in text):
-        return WrongReplicaSet(reason=reason)
+        return errors.WrongReplicaSet(reason=reason)
     if code is None and ("SSL" in text or "certificate" in text or "connection closed" in text):
-        return DatabaseTlsFailed(reason=reason)
+        return errors.DatabaseTlsFailed(reason=reason)
     if _is_without_primary(error):
-        return NoPrimary(reason=reason)
-    return DatabaseUnreachable(reason=reason)
+        return errors.NoPrimary(reason=reason)
+    return errors.DatabaseUnreachable(reason=reason)
 
 
 def _is_without_primary(error: PyMongoError) -> bool:

@@ -9,19 +9,8 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
+from pycemaker import errors
 from pycemaker.collect.sources import VIEW, Source, collection_types, read_sources
-from pycemaker.errors import (
-    DatabaseLoginRefused,
-    DatabaseNotStarted,
-    DatabaseTlsFailed,
-    DatabaseUnreachable,
-    MailRefused,
-    NoPrimary,
-    PycemakerError,
-    RightMissing,
-    StorageRefused,
-    WrongReplicaSet,
-)
 from pycemaker.jobs.artifacts import ArtifactStore
 from pycemaker.jobs.job_store import JobStore
 from pycemaker.mail.smtp import SmtpSender
@@ -56,7 +45,7 @@ class SharedConnection:
         self._settings = settings
         self._lock = threading.Lock()
         self._database: Database | None = None
-        self._fault: PycemakerError | None = None
+        self._fault: errors.PycemakerError | None = None
 
     def open(self) -> Database:
         """The database, which has answered. Raises the first error again at each call."""
@@ -67,7 +56,7 @@ class SharedConnection:
                 try:
                     self._database = open_database(self._settings.mongo_db_url, self._settings.data_dir)
                     ask(self._database, "ping")
-                except PycemakerError as error:
+                except errors.PycemakerError as error:
                     self._fault = error
                     raise
             return self._database
@@ -91,13 +80,13 @@ def check_database(shared: SharedConnection) -> Outcome:
         version = ask(database, "buildInfo")["version"]
         hello = ask(database, "hello")
         if hello.get("isreplicaset"):
-            raise NoPrimary(reason="not initiated")
+            raise errors.NoPrimary(reason="not initiated")
         has_metrics = database.is_embedded or not database.has_no_metric()
         ping_ms = statistics.median(_seconds(partial(ask, database, "ping")) * 1000 for _ in range(5))
-    except DatabaseUnreachable as error:
-        known = type(error) is not DatabaseUnreachable
+    except errors.DatabaseUnreachable as error:
+        known = type(error) is not errors.DatabaseUnreachable
         return Outcome(FAIL, str(error) if known else f"no answer: {error.facts['reason']}", _database_remedy(error))
-    except DatabaseNotStarted as error:
+    except errors.DatabaseNotStarted as error:
         remedy = "install MongoDB, or set MONGO_DB_URL; its log is DATA_DIR/mongo/mongod.log"
         return Outcome(FAIL, f"the embedded one does not start: {error.facts['reason']}", remedy)
     kind = "a replica set" if "setName" in hello else "sharded" if hello.get("msg") == "isdbgrid" else "one server"
@@ -114,16 +103,18 @@ def check_database(shared: SharedConnection) -> Outcome:
     return Outcome(OK, message)
 
 
-_REMEDIES: dict[type[DatabaseUnreachable], str] = {
-    DatabaseLoginRefused: "see the user, the password (an @ in it is %40) and authSource in MONGO_DB_URL",
-    DatabaseTlsFailed: "see tls and tlsCAFile in MONGO_DB_URL, and whether MongoDB listens with TLS",
-    WrongReplicaSet: "see replicaSet in MONGO_DB_URL: `rs.conf()._id` in mongosh is its name, a single server has none",
-    NoPrimary: "run rs.initiate() in mongosh on the member that holds the data, or start the members that are away",
-    RightMissing: "give MONGO_DB_URL's user the role readWrite; read alone serves metrics and makes no report",
+_REMEDIES: dict[type[errors.DatabaseUnreachable], str] = {
+    errors.DatabaseLoginRefused: "see the user, the password (an @ in it is %40) and authSource in MONGO_DB_URL",
+    errors.DatabaseTlsFailed: "see tls and tlsCAFile in MONGO_DB_URL, and whether MongoDB listens with TLS",
+    errors.WrongReplicaSet: "see replicaSet in MONGO_DB_URL: `rs.conf()._id` in mongosh is its name, "
+    "a single server has none",
+    errors.NoPrimary: "run rs.initiate() in mongosh on the member that holds the data, "
+    "or start the members that are away",
+    errors.RightMissing: "give MONGO_DB_URL's user the role readWrite; read alone serves metrics and makes no report",
 }
 
 
-def _database_remedy(error: DatabaseUnreachable) -> str:
+def _database_remedy(error: errors.DatabaseUnreachable) -> str:
     return next((_REMEDIES[kind] for kind in type(error).__mro__ if kind in _REMEDIES), _ADDRESS)
 
 
@@ -147,7 +138,7 @@ def check_indexes(shared: SharedConnection) -> Outcome:
             with one_exchange():
                 keys = [list(index["key"].items()) for index in database[metric.collection].list_indexes()]
             missing += [metric.collection] if KEY not in keys else []
-    except PycemakerError:
+    except errors.PycemakerError:
         return _NO_DATABASE
     if missing:
         remedy = "the first read makes them, where MONGO_DB_URL's user may; a big collection takes minutes"
@@ -163,7 +154,7 @@ def check_samples(shared: SharedConnection) -> Outcome:
     """Checks that this database has metrics, that their documents carry dates, and that samples keep coming."""
     try:
         sources = read_sources(shared.open())
-    except PycemakerError:
+    except errors.PycemakerError:
         return Outcome(SKIP, "the database does not answer, or a collection has no index")
     if not sources:
         wanted = ", ".join(metric.collection for metric in METRICS)
@@ -202,7 +193,7 @@ def check_job_store(shared: SharedConnection) -> Outcome:
     """Checks that reports can be stored: a small file is written, read and removed where theirs are."""
     try:
         database = shared.open()
-    except PycemakerError:
+    except errors.PycemakerError:
         return _NO_DATABASE
     files, report_id = ArtifactStore(database), f"doctor-{secrets.token_hex(8)}"
     try:
@@ -210,7 +201,7 @@ def check_job_store(shared: SharedConnection) -> Outcome:
         was_kept = files.get(report_id, "probe") == b"probe"
         files.remove(report_id)
         waiting = JobStore(database, report_id).count_waiting()
-    except PycemakerError as error:
+    except errors.PycemakerError as error:
         remedy = "MONGO_DB_URL's user needs the role readWrite: every report stands in the database before it is made"
         return Outcome(FAIL, f"no report can be written down: {_why(error)}", remedy)
     if not was_kept:
@@ -222,7 +213,7 @@ def check_schedules(shared: SharedConnection) -> Outcome:
     """Checks that some server enters the reports of due schedules."""
     try:
         late_seconds = ScheduleStore(shared.open(), mails=False).late_seconds()
-    except PycemakerError:
+    except errors.PycemakerError:
         return _NO_DATABASE
     if late_seconds > _LATE_SECONDS:
         remedy = "see that a server runs over this database; one without EMAIL_FROM leaves alone what one with it saved"
@@ -230,9 +221,9 @@ def check_schedules(shared: SharedConnection) -> Outcome:
     return Outcome(OK, "none is late")
 
 
-def _why(error: PycemakerError) -> str:
+def _why(error: errors.PycemakerError) -> str:
     """The cause: where none is known, what the driver calls it."""
-    return str(error.facts["reason"]) if type(error) is DatabaseUnreachable else str(error)
+    return str(error.facts["reason"]) if type(error) is errors.DatabaseUnreachable else str(error)
 
 
 def check_clock(shared: SharedConnection) -> Outcome:
@@ -242,7 +233,7 @@ def check_clock(shared: SharedConnection) -> Outcome:
         before = datetime.now(UTC)
         there = ask(database, "hello")["localTime"].replace(tzinfo=UTC)
         after = datetime.now(UTC)
-    except PycemakerError:
+    except errors.PycemakerError:
         return _NO_DATABASE
     apart = there - (before + (after - before) / 2)
     message = f"MongoDB's is {abs(apart).total_seconds():.2f} s {'ahead' if apart > timedelta() else 'behind'}"
@@ -258,7 +249,7 @@ def check_mail(sender: SmtpSender | None, outbox: str) -> Outcome:
         return Outcome(WARN, f"no account is set: reports are written to {outbox}", remedy)
     try:
         security = sender.try_login()
-    except MailRefused as error:
+    except errors.MailRefused as error:
         reason = error.facts["reason"]
         return Outcome(FAIL, f"{sender.host}:{sender.port}: {reason}", _mail_remedy(reason))
     if sender.password is None:
@@ -289,7 +280,7 @@ def check_bucket(figures: FirebaseFigures | None) -> Outcome:
         return Outcome(OK, "no key is set: figures travel inside the mail")
     try:
         figures.try_out()
-    except StorageRefused as error:
+    except errors.StorageRefused as error:
         remedy = "see FIREBASE_SETTINGS and FIREBASE_BUCKET; the service account needs the role Storage Object Admin"
         return Outcome(FAIL, f"{figures.bucket}: {error.facts['reason']}", remedy)
     return Outcome(OK, f"{figures.bucket}: an object was written, read and deleted")

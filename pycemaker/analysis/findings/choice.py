@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pycemaker.analysis.findings import assessment
+from pycemaker.analysis.findings import assessment, wording
 from pycemaker.analysis.findings.assessment import FEWEST_READINGS, AllClear, Assessment, Reason, assess, unassessed
 from pycemaker.analysis.findings.critical_time import critical_time, new_high
 from pycemaker.analysis.findings.episodes import Episode, find_episode
@@ -33,14 +33,6 @@ from pycemaker.analysis.findings.finding import Finding
 from pycemaker.analysis.findings.levels import Shift, find_shift
 from pycemaker.analysis.findings.sample_gaps import SampleGap, sample_gaps
 from pycemaker.analysis.findings.time_blocks import Series, scaled, series
-from pycemaker.analysis.findings.wording import (
-    critical_finding,
-    filling_finding,
-    gap_finding,
-    high_finding,
-    incident_finding,
-    shift_finding,
-)
 from pycemaker.analysis.sample_coverage import COMPARABLE_SHARE, Coverage
 
 if TYPE_CHECKING:
@@ -69,7 +61,7 @@ def find(period: Period) -> tuple[Finding, ...]:
     findings = unassessed(assessments, outage.metrics if outage else ()) + _changes(parts, comparable)
     if outage:
         total = sum(each.was_collected for each in assessments)
-        findings.append(gap_finding(outage, period[outage.metrics[0].id], total))
+        findings.append(wording.gap_finding(outage, period[outage.metrics[0].id], total))
     felt = {part.metric.id: _felt(part.metric.unit) for part in period.metrics}
     ranked = sorted(
         findings,
@@ -104,8 +96,8 @@ def _changes(parts: dict[str, Series], comparable: dict[str, Series]) -> list[Fi
         for name, own in parts.items()
         if (episode := find_episode(own)) and not (name in shifts and _is_part_of(episode, shifts[name]))
     }
-    findings = [incident_finding(group) for group in _together(list(episodes.values()))]
-    findings += [filling_finding(parts[name], trend) for name, trend in trends.items()]
+    findings = [wording.incident_finding(group) for group in _together(list(episodes.values()))]
+    findings += [wording.filling_finding(parts[name], trend) for name, trend in trends.items()]
     for name, own in parts.items():
         if name not in episodes:
             findings += _lesser(name, own, shifts, trends)
@@ -127,11 +119,11 @@ def _is_part_of(episode: Episode, shift: Shift) -> bool:
 def _lesser(name: str, own: Series, shifts: dict[str, Any], trends: dict[str, Any]) -> list[Finding]:
     """One finding or none of a metric that had no stretch far from normal."""
     if name in shifts and name not in trends:
-        return [shift_finding(own, shifts[name])]
+        return [wording.shift_finding(own, shifts[name])]
     if critical := critical_time(own):
-        return [critical_finding(own.part, critical)]
+        return [wording.critical_finding(own.part, critical)]
     high = new_high(own)
-    return [high_finding(own.part, high)] if high and name not in trends else []
+    return [wording.high_finding(own.part, high)] if high and name not in trends else []
 
 
 def _together(episodes: list[Episode]) -> list[list[Episode]]:

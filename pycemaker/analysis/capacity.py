@@ -27,13 +27,11 @@ HOUR_MS = 3_600_000
 @dataclass(frozen=True)
 class Headroom:
     """The distance of a resource from its limit; shares of its whole, 0 to 1.
-
-    Attributes:
-        p95: what it stays below for 95% of the samples (Hyndman & Fan 1996, type 7, as the other quantile).
-        p99: likewise for 99%.
-        highest: its highest reading.
-        room: the limit less p95; below zero where it is over.
-        share_over: the share of its samples at the limit or above.
+    `p95`: what it stays below for 95% of the samples (Hyndman & Fan 1996, type 7, as the other quantile).
+    `p99`: likewise for 99%.
+    `highest`: its highest reading.
+    `room`: the limit less p95; below zero where it is over.
+    `share_over`: the share of its samples at the limit or above.
     """
 
     p95: float

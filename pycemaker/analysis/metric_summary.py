@@ -33,17 +33,15 @@ class Extreme:
 @dataclass(frozen=True)
 class MetricSummary:
     """One metric's period at a glance.
-
-    Attributes:
-        received: samples in the interval, with or without a reading.
-        expected: samples there should be.
-        mean: None without a reading.
-        previous_mean: of the interval before; None without a reading.
-        growth: of the mean, a ratio; None where it is undefined (no reading on either side, or a previous mean of 0),
-            and where it is withheld.
-        is_withheld: whether there is too little of either interval to compare them (`coverage.COMPARABLE_SHARE`).
-        lowest: None without a reading.
-        shares: of each criticity among the samples with a reading, 0 to 1, by name; empty without a reading.
+    `received`: samples in the interval, with or without a reading.
+    `expected`: samples there should be.
+    `mean`: None without a reading.
+    `previous_mean`: of the interval before; None without a reading.
+    `growth`: of the mean, a ratio; None where it is undefined (no reading on either side, or a previous mean of 0), and
+    where it is withheld.
+    `is_withheld`: whether there is too little of either interval to compare them (`coverage.COMPARABLE_SHARE`).
+    `lowest`: None without a reading.
+    `shares`: of each criticity among the samples with a reading, 0 to 1, by name; empty without a reading.
     """
 
     received: int

@@ -12,14 +12,12 @@ from pycemaker.series.batches import Batch
 @dataclass(frozen=True)
 class OpenHours:
     """Every document from `start_hour` on.
-
-    Attributes:
-        start_hour: hours since 1970.
-        edge_ms: later documents are read at each probe; milliseconds since 1970 in UTC.
-        newest_ms: the time of the newest document, but for a few that are dated ahead; likewise.
-        batch: the documents.
-        probed: the BSON of the documents later than the edge; None where it was not read by itself yet.
-        pieces: the documents hour by hour, as they will be once they are sealed: so their digests stay the same.
+    `start_hour`: hours since 1970.
+    `edge_ms`: later documents are read at each probe; milliseconds since 1970 in UTC.
+    `newest_ms`: the time of the newest document, but for a few that are dated ahead; likewise.
+    `batch`: the documents.
+    `probed`: the BSON of the documents later than the edge; None where it was not read by itself yet.
+    `pieces`: the documents hour by hour, as they will be once they are sealed: so their digests stay the same.
     """
 
     start_hour: int

@@ -27,14 +27,12 @@ _TLS_AT_FIRST = "; a port with TLS at first (as a rule 465) takes SMTP_SECURITY=
 @dataclass(frozen=True)
 class SmtpSender:
     """Sends messages to a mail server, once each, without retries.
-
-    Attributes:
-        security: `ssl` (TLS from the first byte), `starttls`, or `none`.
-        user: the login, and the envelope's sender.
-        timeout_seconds: for each answer of the server.
-        total_seconds: for the whole delivery.
-        context: the trusted authorities; None for the system's, or those in SSL_CERT_FILE.
-        mask: removes this installation's other secrets from the server's answers.
+    `security`: `ssl` (TLS from the first byte), `starttls`, or `none`.
+    `user`: the login, and the envelope's sender.
+    `timeout_seconds`: for each answer of the server.
+    `total_seconds`: for the whole delivery.
+    `context`: the trusted authorities; None for the system's, or those in SSL_CERT_FILE.
+    `mask`: removes this installation's other secrets from the server's answers.
     """
 
     host: str

@@ -33,13 +33,11 @@ WHERE_TAGS_ARE = (
 @dataclass(frozen=True)
 class Notebook:
     """One report that can be requested.
-
-    Attributes:
-        name: its name in requests: the file's name without the ending.
-        title: its first markdown heading; the name where it has none.
-        description: the paragraph below that heading; may be empty.
-        parameters: what its parameters cell declares for callers, those of the path included.
-        fixed: why a name that the cell assigns is no parameter, in Portuguese, by name.
+    `name`: its name in requests: the file's name without the ending.
+    `title`: its first markdown heading; the name where it has none.
+    `description`: the paragraph below that heading; may be empty.
+    `parameters`: what its parameters cell declares for callers, those of the path included.
+    `fixed`: why a name that the cell assigns is no parameter, in Portuguese, by name.
     """
 
     name: str

@@ -55,14 +55,12 @@ class Absence:
 @dataclass(frozen=True, repr=False)
 class MetricPeriod:
     """One metric over a window.
-
-    Attributes:
-        current: samples of the interval, oldest first.
-        previous: samples of the previous interval, oldest first.
-        arrivals: the samples' punctuality; None where it was not read, or where an `_id` is no ObjectId.
-        history: hour summaries of the `HISTORY_DAYS` days before the interval's start; None where they were not read.
-        absence: the facts where the interval has no sample; None where they were not read.
-        application: whose samples they are; the empty text is the default application.
+    `current`: samples of the interval, oldest first.
+    `previous`: samples of the previous interval, oldest first.
+    `arrivals`: the samples' punctuality; None where it was not read, or where an `_id` is no ObjectId.
+    `history`: hour summaries of the `HISTORY_DAYS` days before the interval's start; None where they were not read.
+    `absence`: the facts where the interval has no sample; None where they were not read.
+    `application`: whose samples they are; the empty text is the default application.
     """
 
     metric: Metric

@@ -31,14 +31,12 @@ _BINS_SECONDS = (10, 15, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800
 @dataclass(frozen=True)
 class Curve:
     """Points of a line, oldest first; all arrays have one element a point.
-
-    Attributes:
-        time_ms: milliseconds since 1970 in UTC (float64); a bin's middle where samples were binned.
-        mean: the reading, or a bin's mean, in the metric's unit.
-        low: a bin's lowest reading, from a day on its 5th percentile; equal to `mean` where nothing was binned.
-        high: a bin's highest reading, from a day on its 95th percentile; likewise.
-        stretch: counts up by one at each gap (int64): points of one stretch are joined, others not.
-        bin_seconds: how long a bin is; 0 where each point is a sample.
+    `time_ms`: milliseconds since 1970 in UTC (float64); a bin's middle where samples were binned.
+    `mean`: the reading, or a bin's mean, in the metric's unit.
+    `low`: a bin's lowest reading, from a day on its 5th percentile; equal to `mean` where nothing was binned.
+    `high`: a bin's highest reading, from a day on its 95th percentile; likewise.
+    `stretch`: counts up by one at each gap (int64): points of one stretch are joined, others not.
+    `bin_seconds`: how long a bin is; 0 where each point is a sample.
     """
 
     time_ms: NDArray[np.float64]

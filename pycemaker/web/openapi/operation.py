@@ -41,14 +41,12 @@ class ResponseSpec:
 @dataclass(frozen=True)
 class Operation:
     """One route with one method.
-
-    Attributes:
-        name: unique; what generated clients call it.
-        description: one line, then more.
-        error_kinds: the errors that it may answer, beside EVERYWHERE.
-        parameters: of the query and the headers; those of the path follow from the rule.
-        needs_token: whether it asks for the token where one is set.
-        path: where it is narrower than the rule, such as `/reports/{report_id}.json`.
+    `name`: unique; what generated clients call it.
+    `description`: one line, then more.
+    `error_kinds`: the errors that it may answer, beside EVERYWHERE.
+    `parameters`: of the query and the headers; those of the path follow from the rule.
+    `needs_token`: whether it asks for the token where one is set.
+    `path`: where it is narrower than the rule, such as `/reports/{report_id}.json`.
     """
 
     rule: str

@@ -26,7 +26,7 @@ from collections.abc import Iterator
 from pycemaker.cache.hour_cache import RUN_HOURS, HourCache, TooDenseError
 from pycemaker.cache.lru import HOUR_MS, OPEN, CachedHour, HourLru, series_name
 from pycemaker.cache.new_samples import OVERLAP_MS, newest_of, read_new_samples, read_newest_ms
-from pycemaker.cache.past_changes import ChangeDetector
+from pycemaker.cache.past_changes import SETTLE_SECONDS, ChangeDetector
 from pycemaker.cache.snapshot import OpenHours, Snapshot, split_hours
 from pycemaker.metrics import Metric
 from pycemaker.mongo.reader import Reader
@@ -36,9 +36,6 @@ from pycemaker.series.batches import Batch, join_batches, no_batch
 FRESH_SECONDS = 0.5
 STALE_SECONDS = 0.9
 """While the last check is of an age between the two, no answer waits for the check that another thread makes."""
-
-SETTLE_SECONDS = 3.0
-"""Time after a change until everything is compared once more: a write may be counted before it is visible."""
 
 DENSE_SECONDS = 60.0
 """Time for which a metric with an hour of too many documents is read past the memory."""
@@ -153,6 +150,7 @@ class MetricCache:
     def _check(self) -> None:
         """Check against the database, and make the snapshot that follows."""
         began = time.monotonic()
+        self._reader.prepare(self._metric)  # the counters of the index are compared from the first check on
         self._detector.before_probe()
         appended = self._probe()
         has_changed = self._detector.has_changed(appended or 0) or self._must_reload

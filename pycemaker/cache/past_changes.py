@@ -7,9 +7,9 @@ Three ways, the first that the deployment offers:
   majority has it, milliseconds as a rule. It counts as up to date while it found nothing more to read within the last
   5 s, or read what was written 2 s before at most, and while a replica set's majority is not 4 s behind its primary.
 * **Write counters** (`write_counters`; a standalone mongod). `$collStats` has WiredTiger's counts of the inserts,
-  updates and removals since mongod started. They are read just before the probe: as many inserts as it found new
-  samples, and nothing else, means no change. 1.8 ms a look, whatever the size. A write is counted a moment before it
-  is visible, so each change is checked twice, 3 s apart.
+  updates and removals since mongod started, and of the keys removed from an index. They are read just before the
+  probe: as many inserts as it found new samples, and nothing else, means no change. 1.8 ms a look, whatever the size.
+  A write is counted a moment before it is visible, so each change is checked twice, 3 s apart.
 * **Periodic invalidation** (views, time-series collections, other engines, reads from secondaries, users without the
   right to either, a stream that fell behind). Every 5 s everything in memory counts as changed.
 """
@@ -23,6 +23,10 @@ from pymongo.errors import OperationFailure
 from pycemaker.mongo.database import Database, one_exchange
 
 INVALIDATE_SECONDS = 5.0
+
+SETTLE_SECONDS = 3.0
+"""Time after a change until everything is compared once more: a write may be counted before it is visible."""
+
 _PLAIN = "collection"
 
 

@@ -28,7 +28,7 @@ from pycemaker.cache.write_counters import CounterDetector, WriteCounts, read_wr
 from pycemaker.errors import DatabaseUnreachable
 from pycemaker.metrics import CPU, REQUEST_COUNT
 from pycemaker.mongo.database import Database
-from pycemaker.mongo.indexes import KEY
+from pycemaker.mongo.indexes import APPLICATION_KEY, KEY
 from pycemaker.mongo.single_flight import SingleFlight
 from pycemaker.series.batches import Batch, no_batch
 from pycemaker.web import response_bodies
@@ -155,6 +155,14 @@ WRITES: dict[str, Write] = {
     "many new samples": lambda c: c.insert_many([sample(-5 * n) for n in range(1, 3000)]),
     "so many that the end is read anew": lambda c: c.insert_many([sample(-n) for n in range(1, 25_000)]),
     "samples of an instant that has one": lambda c: c.insert_many([sample(3600) for _ in range(3)]),
+    "an old sample moved to the newest instant": lambda c: c.update_one(
+        {"time_series": seconds_before(5000)}, {"$set": {"time_series": NOW}}
+    ),
+    "an old sample replaced by a new one": lambda c: c.replace_one({"time_series": seconds_before(5000)}, sample(-5, 0.9)),
+    "an old sample made longer while a new one comes": lambda c: (
+        c.update_one({"time_series": seconds_before(5000)}, {"$set": {"note": "x" * 5000}}),
+        c.insert_one(sample(-5)),
+    ),
 }  # fmt: skip
 
 
@@ -177,7 +185,9 @@ def eventually(holds: Callable[[], bool], within_seconds: float = 10.0) -> bool:
     return False
 
 
-@pytest.mark.parametrize("what", [*[*WRITES][:11], "dropped and written anew"])
+@pytest.mark.parametrize(
+    "what", [*[*WRITES][:11], "dropped and written anew", "an old sample moved to the newest instant"]
+)
 def test_a_replica_set_tells_by_its_change_stream(what: str, replicated: Database, checked_always: None) -> None:
     collection = replicated["cpu_usage"]
     collection.delete_many({})
@@ -707,16 +717,53 @@ def test_counters_owe_a_sample_that_came_between_look_and_probe_for_one_look() -
         [
             WriteCounts((1,), 10, 0),
             WriteCounts((1,), 10, 0),
+            WriteCounts((1,), 10, 0),
             WriteCounts((1,), 11, 0),
             WriteCounts((1,), 12, 0),
             WriteCounts((1,), 12, 0),
         ]
     )
-    counters, found = CounterDetector(lambda: next(counts)), list[bool]()
-    for appended in (0, 1, 0, 1, 0):
+    seconds = iter(range(0, 100, 4))
+    counters = CounterDetector(lambda: next(counts), clock=lambda: next(seconds))
+    found = list[bool]()
+    for appended in (0, 0, 1, 0, 1, 0):
         counters.before_probe()
         found.append(counters.has_changed(appended))
-    assert found == [True, False, False, False, False]
+    assert found == [True, False, False, False, False, False]
+
+
+def test_a_sample_that_was_counted_before_it_was_visible_hides_no_late_one() -> None:
+    """Its insert is a change of the first look; the second one finds it; the third counts a late sample's."""
+    counts = iter([10, 11, 11, 12])
+    counters = CounterDetector(lambda: WriteCounts((1,), next(counts), 0), clock=lambda: 0.0)
+    found = list[bool]()
+    for appended in (0, 0, 1, 0):
+        counters.before_probe()
+        found.append(counters.has_changed(appended))
+    assert found == [True, True, False, True]
+
+
+@pytest.mark.parametrize("key", [KEY, APPLICATION_KEY])
+def test_a_new_sample_and_an_old_one_moved_to_the_end_differ_by_an_index(database: Database, key: Any) -> None:
+    collection, counts = database["cpu_usage"], list[WriteCounts | None]()
+    fill(database)
+    collection.create_index(key)
+    collection.create_index("time_series", unique=True)  # each insert removes a key from it
+    for write_one in (lambda _: None, WRITES["a new sample"], WRITES["a sample moved in time"]):
+        write_one(collection)
+        counts.append(read_write_counts(database, "cpu_usage"))
+    before, appended, moved = (each.others for each in counts if each)
+    assert before == appended < moved
+
+
+def test_without_such_an_index_every_insert_may_be_a_sample_that_was_moved(database: Database) -> None:
+    fill(database)
+    before = read_write_counts(database, "cpu_usage")
+    WRITES["a new sample"](database["cpu_usage"])
+    after = read_write_counts(database, "cpu_usage")
+    assert before
+    assert after
+    assert before.others < after.others
 
 
 @pytest.mark.parametrize(

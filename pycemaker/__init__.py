@@ -12,7 +12,7 @@ The rooms of the package, from the top down; each imports those below it (`docs/
     presentation/   figures, tables, the verbs of the notebooks' cells
     monitor/        health and forecasts of stored samples
     analysis/       summaries, data quality, trends, capacity, health, forecasts, findings
-    collect/        sources of samples: this machine, demo data
+    collect/        sources of samples: Prometheus, exporters, this machine, demo data
     cache/          samples in memory, hour summaries and hour samples in MongoDB
     mongo/          connection, indexes, reader, the embedded mongod
     columnar/       BSON batches as columns and JSON rows

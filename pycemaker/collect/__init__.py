@@ -1,1 +1,1 @@
-"""Sources of samples: this machine, demo data; and whether samples keep coming."""
+"""Sources of samples: Prometheus, exporters, this machine, demo data; and whether samples keep coming."""

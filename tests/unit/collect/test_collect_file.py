@@ -7,6 +7,7 @@ import pytest
 from pycemaker.collect.collect_file import CollectFile, read_collect_file
 from pycemaker.errors import InvalidSettings
 from pycemaker.metrics import METRICS
+from pycemaker.settings import ROOT
 
 WHOLE = """
 [criticity.cpu]
@@ -74,6 +75,11 @@ def test_a_whole_file(tmp_path: Path) -> None:
     )
     assert host.authorization == "Basic YW5hOnNlbmhh"
     assert host.queries == {}
+
+
+def test_the_example_can_be_used() -> None:
+    sources = read_collect_file(ROOT / "docs" / "collect.toml", {}).sources
+    assert [source.application for source in sources] == ["shop", "web-1", "orders"]
 
 
 def test_no_credential_is_in_a_repr(tmp_path: Path) -> None:

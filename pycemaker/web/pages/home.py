@@ -25,7 +25,6 @@ LINKS = (
     ("/notebooks", "Pedir um relatório", "os notebooks que há, cada um com um formulário"),
     ("/schedules", "Agendamentos", "relatórios que vêm sozinhos: quando, para quem, como foram"),
     (REPORTS_PATH, "Relatórios", "os que já foram pedidos, e como cada um vai"),
-    ("/schedules", "Agendamentos", "relatórios que saem sozinhos"),
     ("/apps", "Aplicações", "as que têm amostras, e a mais nova de cada métrica"),
     ("/openapi.json", "OpenAPI", "todas as rotas, para gerar clientes"),
     ("/metrics", "Métricas deste serviço", "no formato do Prometheus"),

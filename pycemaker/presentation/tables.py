@@ -25,6 +25,7 @@ from pycemaker.presentation.health_sentences import health_line, lowest, quality
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pycemaker.analysis.findings.assessment import AllClear
     from pycemaker.analysis.findings.finding import Finding
     from pycemaker.analysis.period_health import PeriodHealth
     from pycemaker.series.period import MetricPeriod, Period
@@ -67,24 +68,20 @@ def health(period: Period, known: PeriodHealth) -> str:
 
 def findings(chosen: Sequence[Finding], period: Period) -> str:
     """The findings, the most important first: severity in words and colour, figures, advice."""
-    paragraphs = "".join(map(_finding, chosen)) if chosen else _quiet(period)
-    changed = _("O que mudou")
-    return f'<div class="pm-findings"><h2>{changed}</h2>{paragraphs}</div>'
+    return _findings(_("O que mudou"), chosen, None if chosen else all_clear(period))
 
 
 def capacity(chosen: Sequence[Finding], quiet: Finding) -> str:
     """The findings of a capacity review, the most urgent first; without one what `quiet` says."""
-    headline, detail = escape(quiet.headline), escape(quiet.detail)
-    calm = f'<p class="pm-quiet"><strong>{headline}.</strong><br>{detail}{_next(quiet.advice)}</p>'
-    paragraphs = "".join(map(_finding, chosen)) if chosen else calm
-    ahead = _("O que vem pela frente")
-    return f'<div class="pm-findings"><h2>{ahead}</h2>{paragraphs}</div>'
+    return _findings(_("O que vem pela frente"), chosen, None if chosen else quiet)
 
 
-def _quiet(period: Period) -> str:
-    clear = all_clear(period)
-    headline, detail = escape(clear.headline), escape(clear.detail)
-    return f'<p class="pm-quiet"><strong>{headline}.</strong><br>{detail}{_next(clear.advice)}</p>'
+def _findings(title: str, chosen: Sequence[Finding], quiet: Finding | AllClear | None) -> str:
+    paragraphs = "".join(map(_finding, chosen))
+    if quiet is not None:
+        text = f"<strong>{escape(quiet.headline)}.</strong><br>{escape(quiet.detail)}{_next(quiet.advice)}"
+        paragraphs = f'<p class="pm-quiet">{text}</p>'
+    return f'<div class="pm-findings"><h2>{title}</h2>{paragraphs}</div>'
 
 
 def _finding(finding: Finding) -> str:

@@ -7,8 +7,9 @@ app has a registry of its own.
 """
 
 import platform
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import version
+from typing import Any
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -61,11 +62,8 @@ class _CountsCollector(Collector):
 
     def _traffic(self) -> Iterable[Metric]:
         totals = self._services.traffic.totals()
-        name, labels = "pycemaker_http_requests", ("route", "method", "status")
-        answers = CounterMetricFamily(name, "Answers given.", labels=labels)
-        for (route, method, status), count in totals.answers.items():
-            answers.add_metric([route, method, str(status)], count)
-        yield answers
+        labels = ("route", "method", "status")
+        yield _filled(CounterMetricFamily("pycemaker_http_requests", "Answers given.", labels=labels), totals.answers)
         yield _histograms(
             "pycemaker_http_request_duration_seconds",
             "From a request to the start of its answer.",
@@ -77,16 +75,10 @@ class _CountsCollector(Collector):
 
     def _reports(self) -> Iterable[Metric]:
         totals = self._services.report_service.job_store.counts.totals()
-        ended = CounterMetricFamily(
-            "pycemaker_reports", "Reports that this server saw to their end.", labels=("state", "error")
-        )
-        for key, count in totals.ended.items():
-            ended.add_metric(key, count)
-        yield ended
-        mails = CounterMetricFamily("pycemaker_mails", "What became of recipients here.", labels=("outcome",))
-        for outcome, count in totals.mails.items():
-            mails.add_metric([outcome], count)
-        yield mails
+        seen = "Reports that this server saw to their end."
+        yield _filled(CounterMetricFamily("pycemaker_reports", seen, labels=("state", "error")), totals.ended)
+        became = "What became of recipients here."
+        yield _filled(CounterMetricFamily("pycemaker_mails", became, labels=("outcome",)), totals.mails)
         stages = [((stage,), histogram) for stage, histogram in totals.stages.items()]
         yield _histograms(
             "pycemaker_report_stage_duration_seconds", "How long a report's stages take.", ("stage",), stages
@@ -105,14 +97,8 @@ class _CountsCollector(Collector):
         except DatabaseUnreachable:
             return
         yield from self._schedules()
-        states = GaugeMetricFamily("pycemaker_ledger_reports", "Reports of every server by state.", labels=("state",))
-        for state, count in by_state.items():
-            states.add_metric([state], count)
-        yield states
-        in_hand = GaugeMetricFamily("pycemaker_reports_in_hand", "Reports that a worker has.", labels=("worker",))
-        for worker, count in by_worker.items():
-            in_hand.add_metric([worker], count)
-        yield in_hand
+        yield _gauges("pycemaker_ledger_reports", "Reports of every server by state.", "state", by_state)
+        yield _gauges("pycemaker_reports_in_hand", "Reports that a worker has.", "worker", by_worker)
         yield _gauge("pycemaker_report_queue_length", "Reports that nobody has begun to make.", waiting)
         limit = self._services.settings.report_queue
         yield _gauge("pycemaker_report_queue_limit", "How many may wait.", limit)
@@ -121,19 +107,15 @@ class _CountsCollector(Collector):
     def _newest_samples(self) -> Iterable[Metric]:
         """Each metric's newest reading, in its unit, and that sample's time; nothing where MongoDB does not answer."""
         store = self._services.store
-        readings = GaugeMetricFamily("pycemaker_newest_reading", "The newest reading.", labels=("metric", "unit"))
-        times = GaugeMetricFamily(
-            "pycemaker_newest_sample_timestamp_seconds", "The newest sample's time.", labels=("metric",)
-        )
         try:
-            for metric in METRICS:
-                if not len(newest := store.newest_sample(metric)):
-                    continue
-                readings.add_metric([metric.id, metric.unit], float(newest.reading[-1]))
-                times.add_metric([metric.id], newest.time_ms[-1] / 1000)
+            newest = [(metric, columns) for metric in METRICS if len(columns := store.newest_sample(metric))]
         except DatabaseUnreachable:
             return
-        yield from (readings, times)
+        readings = {(metric.id, metric.unit): float(columns.reading[-1]) for metric, columns in newest}
+        labels = ("metric", "unit")
+        yield _filled(GaugeMetricFamily("pycemaker_newest_reading", "The newest reading.", labels=labels), readings)
+        times = {metric.id: columns.time_ms[-1] / 1000 for metric, columns in newest}
+        yield _gauges("pycemaker_newest_sample_timestamp_seconds", "The newest sample's time.", "metric", times)
 
     def _schedules(self) -> Iterable[Metric]:
         """How late the schedules are, and what became of their occurrences; nothing where MongoDB does not answer."""
@@ -143,25 +125,19 @@ class _CountsCollector(Collector):
         except DatabaseUnreachable:
             return
         yield _gauge("pycemaker_schedule_late_seconds", "For how long the schedule due longest waits.", late_seconds)
-        occurrences = GaugeMetricFamily(
-            "pycemaker_schedule_occurrences", "Occurrences of every server that are kept.", labels=("state",)
-        )
-        for state, count in counts.items():
-            occurrences.add_metric([state], count)
-        yield occurrences
+        kept = "Occurrences of every server that are kept."
+        yield _gauges("pycemaker_schedule_occurrences", kept, "state", counts)
 
     def _sources(self) -> Iterable[Metric]:
         """Each source of COLLECT_FILE, whichever process collects from it; nothing where MongoDB does not answer."""
-        up = GaugeMetricFamily("pycemaker_source_up", "Whether a source is collected and answers.", labels=("source",))
-        gap = GaugeMetricFamily("pycemaker_source_gap_seconds", "Its past still to be fetched.", labels=("source",))
         try:
             states = read_states(self._services.store.database, self._services.collect_file.sources)
         except DatabaseUnreachable:
             return
-        for state in states:
-            up.add_metric([state.name], state.is_held and state.fault is None)
-            gap.add_metric([state.name], state.gap_seconds)
-        yield from (up, gap)
+        up = {state.name: state.is_held and state.fault is None for state in states}
+        yield _gauges("pycemaker_source_up", "Whether a source is collected and answers.", "source", up)
+        gaps = {state.name: state.gap_seconds for state in states}
+        yield _gauges("pycemaker_source_gap_seconds", "Its past still to be fetched.", "source", gaps)
 
     def _cache(self) -> Iterable[Metric]:
         use = self._services.store.cache_usage
@@ -173,22 +149,28 @@ class _CountsCollector(Collector):
         yield _counter("pycemaker_cache_evictions", "Blocks that left for others.", use.evictions)
 
     def _state(self) -> Iterable[Metric]:
-        checks = GaugeMetricFamily("pycemaker_ready", "Whether a check of /ready passes.", labels=("check",))
         passed = {result.name: result.outcome.level == OK for result in self._readiness.results()}
-        for name, is_ok in passed.items():
-            checks.add_metric([name], is_ok)
-        yield checks
+        yield _gauges("pycemaker_ready", "Whether a check of /ready passes.", "check", passed)
         if passed["database"]:
             yield from self._job_store()
             yield from self._newest_samples()
             if self._services.collect_file.sources:
                 yield from self._sources()
-        build = GaugeMetricFamily(
-            "pycemaker_build_info", "What runs: always 1.", labels=("version", "python", "database")
-        )
+        labels = ("version", "python", "database")
         database = "embedded" if self._services.store.is_embedded else "external"
-        build.add_metric([version("pycemaker"), platform.python_version(), database], 1)
-        yield build
+        build = {(version("pycemaker"), platform.python_version(), database): 1}
+        yield _filled(GaugeMetricFamily("pycemaker_build_info", "What runs: always 1.", labels=labels), build)
+
+
+def _gauges(name: str, description: str, label: str, numbers: Mapping[str, float]) -> Metric:
+    return _filled(GaugeMetricFamily(name, description, labels=(label,)), numbers)
+
+
+def _filled(family: CounterMetricFamily | GaugeMetricFamily, numbers: Mapping[Any, float]) -> Metric:
+    """The family with a number for each text of its label, or for each row of its labels' values."""
+    for key, number in numbers.items():
+        family.add_metric([key] if isinstance(key, str) else list(map(str, key)), number)
+    return family
 
 
 def _gauge(name: str, description: str, number: float) -> Metric:

@@ -38,7 +38,7 @@ from tests.services.smtp import DRIP, SILENT, SmtpServer, smtp_server
 from tests.services.storage import make_key, refusing_storage, storage_emulator
 
 Usage = namedtuple("Usage", "total used free")
-CHECKS = ["settings", "folder", "disk", "database", "indexes", "samples", "ledger", "schedules", "clock", "zones", "mail",
+CHECKS = ["settings", "folder", "disk", "database", "indexes", "samples", "ledger", "schedules", "clock", "sources", "zones", "mail",
           "bucket", "kernel", "brand", "notebooks", "fonts", "chromium"]  # fmt: skip
 
 

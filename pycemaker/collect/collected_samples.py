@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pycemaker.collect.collect_file import CollectSource
-from pycemaker.collect.sample_document import sample_document
+from pycemaker.collect.sample_document import MOST_READING, sample_document
 from pycemaker.metrics import HTTP_FAIL, METRICS, REQUEST_COUNT, Metric
 from pycemaker.window import from_epoch_ms
 
@@ -57,6 +57,6 @@ def _bounded(metric: Metric, value: float, every_seconds: int) -> float | None:
     """The reading in the metric's unit; None where the unit cannot have it."""
     if metric.unit == "ratio":
         return round(min(max(value, 0.0), 1.0), _DIGITS) if _LEAST_RATIO <= value <= _MOST_RATIO else None
-    if value < 0 and metric.unit in ("seconds", "requests"):
-        return None
-    return round(value * every_seconds if metric.unit == "requests" else value, _DIGITS)
+    reading = round(value * every_seconds if metric.unit == "requests" else value, _DIGITS)
+    is_negative = reading < 0 and metric.unit in ("seconds", "requests")
+    return None if is_negative or abs(reading) > MOST_READING else reading

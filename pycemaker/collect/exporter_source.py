@@ -23,6 +23,9 @@ OPENMETRICS = "application/openmetrics-text"
 STALE_SECONDS = 300.0
 """The age from which a series with a time of its own, or the scrape before, counts no more: Prometheus's own rule."""
 
+_LONGEST_LINE, _MOST_LINES = 64 * 1024, 50_000
+"""Characters of a line and lines that are parsed: the parsers' time grows with the square of a line's length."""
+
 _LEAST_FALL = 0.01
 """A counter that falls by less has not begun anew: its exporter is inexact."""
 
@@ -113,8 +116,15 @@ def parse_page(text: str, media_type: str, rules: Iterable[SeriesRule], taken_s:
 
 def _families(text: str, names: Iterable[str], *, is_openmetrics: bool) -> Iterable[Metric]:
     if is_openmetrics:
-        return parse_openmetrics(text)  # type: ignore[no-untyped-call, no-any-return]
-    return parse_text(_lines_of(text, names))
+        return parse_openmetrics(_checked(text))  # type: ignore[no-untyped-call, no-any-return]
+    return parse_text(_checked(_lines_of(text, names)))
+
+
+def _checked(text: str) -> str:
+    lines = text.split("\n")
+    if len(lines) > _MOST_LINES or max(map(len, lines)) > _LONGEST_LINE:
+        raise MalformedPage(f"more than {_MOST_LINES} lines to parse, or one of more than {_LONGEST_LINE} characters")
+    return text
 
 
 def _lines_of(text: str, names: Iterable[str]) -> str:

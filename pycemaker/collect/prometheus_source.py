@@ -22,6 +22,7 @@ MOST_POINTS = 11_000
 """Instants that Prometheus answers at a time."""
 
 _SECONDS = 20.0
+_MOST_CLOCK_SECONDS = 86_400.0
 
 
 class QueryRefused(SourceFault):
@@ -37,7 +38,7 @@ class PrometheusSource:
         self._client = client or SourceClient(source.url, source.authorization, _SECONDS)
 
     def now(self) -> float:
-        """Its present, in seconds since 1970. Raises SourceFault."""
+        """Its present, in seconds since 1970. Raises SourceFault, also where its clock is more than a day off."""
         before = time.time()
         result = self._ask("/api/v1/query", {"query": "time()"}, "scalar")
         try:
@@ -45,6 +46,8 @@ class PrometheusSource:
         except (ValueError, TypeError, IndexError):
             raise SourceFault("an answer that is none of Prometheus's API") from None
         self.clock_seconds = present - (before + time.time()) / 2
+        if not abs(self.clock_seconds) <= _MOST_CLOCK_SECONDS:  # else nothing would be asked for until that instant
+            raise SourceFault("its clock is more than a day ahead or behind")
         return present
 
     def groups(self) -> Iterator[tuple[str, ...]]:
@@ -71,11 +74,14 @@ class PrometheusSource:
     def _by_application(self, form: dict[str, str], metric_id: str) -> dict[str, dict[int, float]]:
         """Each application's values by instant. Several series of one are added up where they count, else averaged."""
         together: dict[str, list[dict[int, float]]] = defaultdict(list)
+        start_s, end_s = int(form["start"]), int(form["end"])
         try:
             for series in self._ask("/api/v1/query_range", form, "matrix"):
                 application = self._application(series["metric"])
                 if application is not None:
-                    together[application].append({round(at * 1000): float(value) for at, value in series["values"]})
+                    together[application].append(
+                        {round(at * 1000): float(value) for at, value in series["values"] if start_s <= at <= end_s}
+                    )
         except (ValueError, TypeError, KeyError, AttributeError):
             raise SourceFault("an answer that is none of Prometheus's API") from None
         adds_up = metric_id in (REQUEST_COUNT.id, HTTP_FAIL.id)

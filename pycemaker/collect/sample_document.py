@@ -14,6 +14,9 @@ from pycemaker.window import to_epoch_ms
 Steps = tuple[tuple[float, str], ...]
 """The readings from which on a criticity begins, the highest first."""
 
+MOST_READING = 1e15
+"""The largest reading: MongoDB takes no larger integers than 9e18, and sums of larger numbers would be infinite."""
+
 _RATIO_STEPS: Steps = ((0.9, "critical"), (0.75, "high"), (0.5, "medium"))
 _SECONDS_STEPS: Steps = ((1.0, "critical"),)
 NO_STEPS: Mapping[str, Steps] = {}

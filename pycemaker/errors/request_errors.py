@@ -204,6 +204,16 @@ class UnknownSchedule(NotFound):
     sentence = "Agendamento desconhecido: veja a lista em /schedules."
 
 
+class TooManySchedules(PycemakerError):
+    """Facts: `limit`."""
+
+    message = "there are {limit} schedules already"
+    status = 409
+    code = "too_many_schedules"
+    sentence = "Já há {limit} agendamentos: remova algum antes de criar outro."
+    shows = ("limit",)
+
+
 class UnknownLink(NotFound):
     """An unsubscribe link that was never issued or is no longer valid. No facts: it names an address."""
 

@@ -31,9 +31,14 @@ def adopt_orphans() -> None:
 def forbid_reading() -> None:
     """Forbid this user's processes to read this one's memory and variables. Linux only; elsewhere it does nothing.
 
-    It holds until this process executes another program. Root can read them all the same.
+    It holds until this process executes another program, and in forks of it. Root can read them all the same.
     """
     _control(_PR_SET_DUMPABLE, 0)
+
+
+def allow_reading() -> None:
+    """Undo `forbid_reading`, which a fork inherits: a process that is not readable cannot read its own `/proc/self`."""
+    _control(_PR_SET_DUMPABLE, 1)
 
 
 def _control(option: int, value: int) -> None:

@@ -86,7 +86,7 @@ def _serve(folder: Path, descriptors: list[int]) -> NoReturn:
         from pycemaker.jobs import worker_entry
         from pycemaker.reports.forked_kernel import ForkedKernel
 
-        worker_entry.main(folder, ForkedKernel())
+        worker_entry.main(folder, ForkedKernel(process_tree.allow_reading))
         status = 0
     except BaseException:  # noqa: BLE001 - the template's code must not go on in here
         sys.excepthook(*sys.exc_info())
@@ -112,6 +112,7 @@ def _import_all() -> None:
 
 def main() -> None:
     """Import, then fork until the server has gone."""
+    process_tree.forbid_reading()  # who reads it can also take its socket, and with that what workers are given
     process_tree.adopt_orphans()
     warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)  # jemalloc's, fork-safe
     os.environ.setdefault("MPLBACKEND", MATPLOTLIB_BACKEND)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -57,9 +58,10 @@ class Outlook:
 
 
 class ForecastReader:
-    """Makes forecasts and keeps them. Threads share it."""
+    """Makes forecasts and keeps them. Threads share it. `slot`: held while one is made, which takes up to a second."""
 
-    def __init__(self) -> None:
+    def __init__(self, slot: Callable[[], AbstractContextManager[None]] = nullcontext) -> None:
+        self._slot = slot
         self._kept: TTLCache[_Key, Outlook | NotEnoughHistory] = TTLCache(_KEPT, KEPT_SECONDS)
         self._flights: LRUCache[_Key, SingleFlight[Outlook | NotEnoughHistory]] = LRUCache(_KEPT)
         self._lock = threading.Lock()
@@ -69,7 +71,7 @@ class ForecastReader:
     ) -> Outlook:
         """The forecast of a metric over so many hours after the origin.
         Raises NotEnoughHistory: the history is too short to compare such forecasts with what came; DatabaseUnreachable:
-        MongoDB is away.
+        MongoDB is away; what `slot` raises.
         """
 
         def make() -> Outlook | NotEnoughHistory:
@@ -102,12 +104,16 @@ class ForecastReader:
         with self._lock:
             made, flight = self._kept.get(key), self._flights.setdefault(key, SingleFlight())
         if made is None:
-            made = flight.run(make)
+            made = flight.run(lambda: self._made(make))
             with self._lock:
                 self._kept[key] = made
         if isinstance(made, NotEnoughHistory):
             raise NotEnoughHistory(**made.facts)
         return made
+
+    def _made(self, make: Callable[[], Outlook | NotEnoughHistory]) -> Outlook | NotEnoughHistory:
+        with self._slot():
+            return make()
 
 
 def _part(store: Store, metric: Metric, origin_utc: datetime, hours: int) -> MetricPeriod:

@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -25,6 +25,8 @@ _LOOK_SECONDS = 0.01
 class ForkedKernel:
     """A child process that becomes a kernel. jupyter_client uses it as it uses a `Popen`.
 
+    `on_fork`: called in it first.
+
     Attributes:
         pid: its process id.
         returncode: None until it has ended; a signal is negative.
@@ -32,13 +34,13 @@ class ForkedKernel:
 
     stdin = stdout = stderr = None
 
-    def __init__(self) -> None:
+    def __init__(self, on_fork: Callable[[], None] = lambda: None) -> None:
         orders, self._orders = os.pipe()
         self.returncode: int | None = None
         self.pid = os.fork()
         if self.pid == 0:
             os.close(self._orders)
-            _serve(orders)
+            _serve(orders, on_fork)
         os.close(orders)
 
     def launch(self, arguments: Sequence[str], folder: str, variables: dict[str, str]) -> None:
@@ -96,10 +98,11 @@ class ForkedKernelProvisioner(LocalProvisioner):
         return self.connection_info
 
 
-def _serve(orders: int) -> NoReturn:
+def _serve(orders: int, on_fork: Callable[[], None]) -> NoReturn:
     """Wait for the order, then be the kernel; this process ends in here."""
     status = 1
     try:
+        on_fork()
         os.setsid()
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(2, 1)  # standard output is the worker's line to its server

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,6 +30,7 @@ from pycemaker.window import parse_instant, to_iso_text
 Fields = dict[str, Any]
 ONLY_IF, MISSED = ("always", "finding", "critical"), ("latest", "none", "all")
 LONGEST_STEP_HOURS = 8784
+_LONGEST_NUMBER = 20  # Python refuses to read one of some thousand digits
 _PING_PATH = re.compile(r"[A-Za-z0-9._~/-]{1,200}", re.ASCII)
 _YES = {"true": True, "1": True, "on": True, "false": False, "0": False}
 FIELDS = (
@@ -273,9 +273,10 @@ def _application(value: Any, _fields: Fields) -> str:
 
 def _whole(least: int, most: int) -> Callable[[Any, Fields], int]:
     def read(value: Any, _fields: Fields) -> int:
-        number = int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
-        is_number = isinstance(number, int | float) and not isinstance(number, bool) and math.isfinite(number)
-        if not is_number or number != int(number) or not least <= number <= most:
+        is_text = isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < _LONGEST_NUMBER
+        number = int(value) if is_text else value
+        is_whole = type(number) is int or (isinstance(number, float) and number.is_integer())
+        if not is_whole or not least <= number <= most:
             raise _Refused(f"um número inteiro de {least} a {most}")
         return int(number)
 

@@ -19,7 +19,7 @@ from pymongo import ASCENDING, DESCENDING, IndexModel, InsertOne, ReturnDocument
 from pymongo.collection import Collection
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
-from pycemaker.errors import UnknownSchedule
+from pycemaker.errors import TooManySchedules, UnknownSchedule
 from pycemaker.mongo.database import Database, one_exchange
 from pycemaker.schedules.schedule_fields import Fields, recurrence_of
 from pycemaker.window import to_iso_text
@@ -33,6 +33,7 @@ ENTERED, MADE, QUIET, MISSED, FAILED = "entered", "made", "quiet", "missed", "fa
 wanted it; it was not made since no server lived; it could not be made or sent."""
 STATES = (ENTERED, MADE, QUIET, MISSED, FAILED)
 
+MOST_SCHEDULES = 10_000
 _BULK_SECONDS = 10.0
 _DUPLICATE_KEY = 11000
 
@@ -62,7 +63,10 @@ class ScheduleStore:
     # --- schedules
 
     def create(self, fields: Fields, now: datetime) -> Document:
-        """Store a new schedule; its document."""
+        """Store a new schedule; its document. Raises TooManySchedules: there are MOST_SCHEDULES."""
+        with one_exchange():
+            if self._schedules.count_documents({}, limit=MOST_SCHEDULES) == MOST_SCHEDULES:
+                raise TooManySchedules(limit=MOST_SCHEDULES)
         return self.save(secrets.token_urlsafe(16), fields, now)
 
     def save(self, schedule_id: str, fields: Fields, now: datetime, **more: Any) -> Document:

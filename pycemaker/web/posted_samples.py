@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from pycemaker.collect.collected_samples import Documents
-from pycemaker.collect.sample_document import Steps, sample_document
+from pycemaker.collect.sample_document import MOST_READING, Steps, sample_document
 from pycemaker.errors import BodyTooLarge, InvalidParameter
 from pycemaker.metrics import NAMES, Metric, find_metric
 from pycemaker.web.middleware.request_bodies import LONGEST_SAMPLES_BYTES
@@ -22,6 +22,7 @@ AHEAD = timedelta(minutes=5)
 """So far ahead of the present a sample may be: a caller's clock may be fast."""
 
 MOST_NAMED = 100
+_MOST_COMMAS = 8  # of a sample with its own
 _OLDEST = datetime(2000, 1, 1, tzinfo=UTC)
 _TAKES = (
     'uma lista JSON de objetos como {"metric": "cpu", "time": "2026-11-23T13:54:26Z", "value": 0.4}, ou um por linha'
@@ -51,9 +52,7 @@ def read_samples(
     Raises BodyTooLarge; InvalidParameter: it is neither JSON nor lines of it, or has more than MOST_SAMPLES.
     """
     given = _entries(_decompressed(body, encoding))
-    if len(given) > MOST_SAMPLES:
-        takes = f"até {MOST_SAMPLES} amostras por vez"
-        raise InvalidParameter(field="body", reason=f"more than {MOST_SAMPLES} samples", takes=takes)
+    _check_count(len(given))
     posted, latest = PostedSamples(count=len(given)), now_utc + AHEAD
     for place, entry in enumerate(given, 1):
         try:
@@ -85,13 +84,23 @@ def _decompressed(body: bytes, encoding: str) -> bytes:
 
 
 def _entries(content: bytes) -> list[Any]:
+    _check_count(content.count(b",") // _MOST_COMMAS)  # before a million lists or errors are made of it
     lines = [line for line in content.splitlines() if line.strip()]
+    is_array = bool(lines) and lines[0].lstrip()[:1] == b"["
+    _check_count(0 if is_array else len(lines))
     try:
         if lines:
-            return list(orjson.loads(content)) if lines[0].lstrip()[:1] == b"[" else [_line(line) for line in lines]
+            return list(orjson.loads(content)) if is_array else [_line(line) for line in lines]
     except orjson.JSONDecodeError:
         pass
     raise InvalidParameter(field="body", reason="no JSON", takes=_TAKES)
+
+
+def _check_count(count: int) -> None:
+    """Raises InvalidParameter: these are more than MOST_SAMPLES."""
+    if count > MOST_SAMPLES:
+        takes = f"até {MOST_SAMPLES} amostras por vez"
+        raise InvalidParameter(field="body", reason=f"more than {MOST_SAMPLES} samples", takes=takes)
 
 
 def _line(line: bytes) -> Any:
@@ -117,8 +126,8 @@ def _sample(entry: Any, latest: datetime) -> tuple[Metric, datetime, float, floa
     if not _OLDEST <= taken_utc <= latest:
         raise ValueError("time: fica no futuro, ou antes de 2000")
     readings: list[Any] = [entry.get(name) for name in metric.fields]
-    most = 1.0 if metric.unit == "ratio" else math.inf
-    least = -math.inf if metric.unit not in ("ratio", "seconds", "requests") else 0.0
+    most = 1.0 if metric.unit == "ratio" else MOST_READING
+    least = -MOST_READING if metric.unit not in ("ratio", "seconds", "requests") else 0.0
     for name, reading in zip(metric.fields, readings, strict=True):
         if type(reading) not in (int, float) or not math.isfinite(reading) or not least <= reading <= most:
             raise ValueError(f"{name}: use um número{' de 0 a 1' if metric.unit == 'ratio' else ''}")

@@ -63,7 +63,7 @@ class Services:
     @cached_property
     def forecasts(self) -> ForecastReader:
         """Makes and keeps forecasts."""
-        return ForecastReader()
+        return ForecastReader(self.in_flight.build_slot)
 
     @cached_property
     def sample_means(self) -> SampleMeans:

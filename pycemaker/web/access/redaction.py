@@ -8,22 +8,22 @@ from typing import Any
 from pycemaker.parsing.quoted_addresses import mask_addresses
 
 _QUOTE = '"'
-_SERVER_TEXTS = ("reply", "reason", "refusals", "error")
+_SERVER_TEXTS = ("reply", "reason", "paused_reason", "refusals", "error")
 """Texts of mail servers, which may name addresses besides the recipients'."""
 
 
 def redact_addresses(record: Mapping[str, Any]) -> dict[str, Any]:
     """The record with `a***@example.com` for addresses: its recipients' everywhere, others in texts of mail servers."""
-    known = [recipient["address"] for recipient in record["recipients"]]
-    masked: dict[str, Any] = _replace_texts(redact_known(record, known), _mask_quoted, _SERVER_TEXTS)
-    return masked
+    return redact_known(record, [recipient["address"] for recipient in record["recipients"]])
 
 
 def redact_known(content: Mapping[str, Any], addresses: Iterable[str]) -> dict[str, Any]:
-    """The content with `a***@example.com` for each of these addresses, wherever it stands."""
+    """The content with `a***@example.com` for these addresses everywhere, for others in texts of mail servers."""
     longest_first = sorted(map(re.escape, set(addresses)), key=len, reverse=True)
     known = re.compile("|".join(longest_first) or r"(?!)", re.IGNORECASE)
-    masked: dict[str, Any] = _replace_texts(content, partial(known.sub, _masked))
+    masked: dict[str, Any] = _replace_texts(
+        _replace_texts(content, partial(known.sub, _masked)), _mask_quoted, _SERVER_TEXTS
+    )
     return masked
 
 

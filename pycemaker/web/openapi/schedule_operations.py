@@ -89,6 +89,7 @@ OPERATIONS = (
     _operation(
         *(SCHEDULES_PATH, "createSchedule", "Make a schedule"),
         ResponseSpec(201, "It is made.", _JSON, {"Location": ref("Location", "headers")}),
+        errors.TooManySchedules,
         method="POST",
         body=_body(json_object({"name": TEXT, "recipients": _FIELDS["recipients"]}, _FIELDS)),
     ),
@@ -116,7 +117,7 @@ OPERATIONS = (
             answers=(ResponseSpec(200, "The form, to be saved.", _HTML), _SEE_OTHER),
         )
         for rule, name, kinds in (
-            (SCHEDULES_PATH + "/new", "postNewSchedule", ()),
+            (SCHEDULES_PATH + "/new", "postNewSchedule", (errors.TooManySchedules,)),
             (_ONE, "postSchedule", (*_UNKNOWN, *_LIMITS)),
         )
     ),

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pycemaker import i18n
 from pycemaker.cache.sample_store import Store
-from pycemaker.errors import NotEnoughHistory
+from pycemaker.errors import NotEnoughHistory, TooManyStreams
 from pycemaker.metrics import find_metric
 from pycemaker.monitor.forecast_reader import ForecastReader
 from pycemaker.monitor.sample_means import SampleMeans
@@ -40,7 +40,7 @@ def health_card(means: SampleMeans, forecasts: ForecastReader, store: Store, now
     card["line"] = _path(minutes / 60, health.score[minutes - 1])
     try:
         ahead = forecasts.health(store, end_utc, HOURS).ahead
-    except NotEnoughHistory:
+    except (NotEnoughHistory, TooManyStreams):
         return card
     least = ahead.low if np.isfinite(ahead.low).all() else ahead.middle
     middle, _, _ = ahead.at(ahead.origin_ms + HOUR_MS * np.arange(HOURS + 1))

@@ -106,7 +106,7 @@ def _start(text: object, zone: ZoneInfo, now: datetime) -> datetime:
 def _trigger(name: str, value: object) -> float:
     try:
         number = float(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else math.nan
-    except ValueError:
+    except (ValueError, OverflowError):
         number = math.nan
     if not (math.isfinite(number) and number >= 0):
         raise InvalidParameter(field=name, reason="no number", takes="um número, 0 ou maior")

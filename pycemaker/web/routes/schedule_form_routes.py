@@ -12,6 +12,7 @@ from pycemaker.reports.notebook_catalogue import Notebook, every_notebook
 from pycemaker.schedules.schedule_fields import FieldReader, changed_fields
 from pycemaker.schedules.schedule_store import Document
 from pycemaker.web import response_bodies
+from pycemaker.web.access.redaction import redact_known
 from pycemaker.web.pages import form_page, schedule_pages, send_page
 from pycemaker.web.request_parameters import parameters
 from pycemaker.web.schedule_answers import NEXT, run_now, view
@@ -112,10 +113,11 @@ def _page(services: Services, schedule: Document | None, texts: dict[str, str], 
     store = services.scheduler.store
     shown = view(services, schedule, store.now()) if schedule else None
     values = schedule_pages.form_values(shown, services.settings)
-    if not services.access_control.may_see_addresses(request.environ):
-        values |= dict.fromkeys(_HIDDEN, "")
     titles = {each.name: each.title for each in every_notebook(services.notebooks) if isinstance(each, Notebook)}
     occurrences = store.latest(schedule["_id"], _LATEST) if schedule else []
+    if not services.access_control.may_see_addresses(request.environ):
+        values |= dict.fromkeys(_HIDDEN, "")
+        occurrences = [redact_known(each, schedule["recipients"]) for each in occurrences] if schedule else []
     page = schedule_pages.form_page(
         values | texts, services.settings, titles, view=shown, occurrences=occurrences, **more
     )

@@ -258,6 +258,29 @@ def test_a_matrix_with_wrong_types_is_named(api: MadeUpPrometheus, url: str, res
         PrometheusSource(cpu_source(url)).read(["cpu"], 0, 600)
 
 
+@pytest.mark.parametrize("now", [1e300, 0.0, time.time() + 90_000])
+def test_a_clock_that_is_a_day_off_stops_a_source_only_as_long_as_it_is(
+    database: Database, api: MadeUpPrometheus, url: str, now: float
+) -> None:
+    source, right = cpu_source(url), api.now_s
+    task = task_of(source, database)
+    api.now_s = now
+    task.poll(0)
+    assert read_states(database, [source])[0].fault == "its clock is more than a day ahead or behind"
+    api.now_s = right
+    task.poll(0)
+    assert len(times(database)) == 1
+
+
+def test_instants_that_were_not_asked_for_are_no_samples(api: MadeUpPrometheus, url: str) -> None:
+    values = [[at, "0.5"] for at in (-1, 0, 600, 601, 1e300)]
+    api.error = (
+        200,
+        {"status": "success", "data": {"resultType": "matrix", "result": [{"metric": {}, "values": values}]}},
+    )
+    assert list(PrometheusSource(cpu_source(url)).read(["cpu"], 0, 600)) == [("", 600_000)]
+
+
 def test_several_series_are_added_up_where_they_count_and_else_averaged(api: MadeUpPrometheus, url: str) -> None:
     series = [{"metric": {"pod": str(n)}, "values": [[600, str(n)]]} for n in (1, 3)]
     api.error = 200, {"status": "success", "data": {"resultType": "matrix", "result": series}}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +19,7 @@ from pycemaker.jobs import worker_template
 from pycemaker.jobs.report_process import ReportProcess
 from pycemaker.jobs.worker_template import ForkedWorker, WorkerTemplate
 from pycemaker.reports.artifact_names import EXECUTED_NOTEBOOK
+from pycemaker.settings import ROOT
 from tests.integration.jobs.test_left_behind import notebook_of
 from tests.services.process import all_gone
 from tests.services.report_service import task_for
@@ -35,11 +38,12 @@ threading.Thread(target=time.sleep, args=(600,)).start()
 open(os.path.join(os.environ["TMPDIR"], "left"), "w").close()
 """
 LOOKS = """
-import builtins, os, random, tempfile, threading
+import builtins, ctypes, os, random, tempfile, threading
 import matplotlib, numpy
 print(hasattr(builtins, "left"), "LEFT" in os.environ, os.getcwd() == "/", matplotlib.get_backend(), os.listdir(tempfile.gettempdir()))
 print("drawn", numpy.random.random(), random.random())
 print("kernel", os.environ.get("API_TOKEN"), open("/proc/self/environ").read().count("pa55"), os.getsid(0) == os.getpid())
+print("readable", ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))
 """
 
 
@@ -100,7 +104,8 @@ def test_a_report_sees_nothing_of_the_one_before(start: Callable[[], ReportProce
         assert is_forked(process)
         printed.append(ran(process, folder, *cells))
         process.kill()
-    for looked, _drawn, kernel in printed[1:]:
+    for looked, _drawn, kernel, readable in printed[1:]:
+        assert readable == "readable 1"  # by itself: it needs its own /proc/self
         assert looked == "False False False module://matplotlib_inline.backend_inline []"
         assert kernel == "kernel  0 True"
     assert printed[0][0] != printed[1][0]
@@ -169,3 +174,16 @@ def test_a_worker_that_is_gone_has_ended() -> None:
         pipe.close()
     for other in (ends[0][0], ends[1][1], ends[2][1]):
         os.close(other)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="as Linux forbids it")
+def test_the_template_forbids_that_cells_read_it_and_take_its_socket() -> None:
+    code = "import ctypes; from pycemaker.jobs import template_entry; template_entry.main()"
+    code += "; import sys; sys.exit(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))"
+    ours, theirs = socket.socketpair()
+    ours.close()  # no server: it ends at once
+    with theirs:
+        assert (
+            subprocess.run([sys.executable, "-c", code], stdin=theirs, cwd=ROOT, timeout=60, check=False).returncode
+            == 0
+        )

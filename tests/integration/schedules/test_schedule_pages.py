@@ -211,3 +211,24 @@ def test_axe_finds_nothing_wrong_and_nothing_is_beyond_the_edge(
             "main :not(thead, thead *, option)", "found => found.map(e => e.getBoundingClientRect().right)"
         )
         assert max(edges) <= width
+
+
+def test_addresses_in_a_mail_servers_words_are_hidden_from_who_may_not_see_them(client: Client, store: Store) -> None:
+    path = made(client)
+    schedule_id = path.rpartition("/")[2]
+    reason = "550 ana@example.com: mailbox of boss@example.org is full"
+    row = {
+        "_id": "x",
+        "schedule": schedule_id,
+        "at": datetime(2026, 4, 1, tzinfo=UTC),
+        "state": "failed",
+        "reason": reason,
+    }
+    store.database["schedule_occurrences"].insert_one(row)
+    store.database["schedules"].update_one({"_id": schedule_id}, {"$set": {"paused": True, "paused_reason": reason}})
+    assert page(client, path).count("boss@example.org") == 2
+    for path_shown in (path, "/schedules"):
+        shown = page(client, path_shown, remote_addr="192.0.2.1")
+        assert "ana@example.com" not in shown
+        assert "boss@example.org" not in shown
+    assert shown.count("b***@example.org") == 1

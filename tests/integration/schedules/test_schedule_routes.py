@@ -14,6 +14,8 @@ import pytest
 
 import server
 from pycemaker.cache.sample_store import Store
+from pycemaker.schedules import schedule_store
+from pycemaker.schedules.recurrence import Recurrence
 from pycemaker.settings import from_mapping
 from pycemaker.web.services import Services
 from tests.services.described import InstantReportService
@@ -95,7 +97,7 @@ def test_a_schedule_is_made_shown_listed_changed_and_removed(client: Client) -> 
         *[("every_hours", value) for value in (0, 8785, "x", 1.5, True, 6)],
         *[("start_at", value) for value in ("yesterday", 5, "2026-01-01T00:00:00Z")],
         *[("timezone", value) for value in ("Mars/Olympus", "../etc/passwd", "America", 5, "/etc/localtime")],
-        *[("hours", value) for value in (0, 745, -1, 2.5, "abc", [])],
+        *[("hours", value) for value in (0, 745, -1, 2.5, "abc", [], 10**400, "9" * 5000)],
         *[("period", value) for value in ("today", 5, ["yesterday"], {})],
         *[("recipients", value) for value in ([], "", "nobody", ["a@b"], [5], 5)],
         ("recipients", [f"a{number}@example.com" for number in range(51)]),
@@ -253,6 +255,7 @@ def test_the_dashboards_triggers_are_a_second_row(client: Client) -> None:
         ("interval", "7"),
         ("email_to", "nobody"),
         ("cpu_trigger", "much"),
+        ("cpu_trigger", 10**400),
         ("other", "x"),
     ],
     ids=["start_date-far", "start_date", "interval", "email_to", "cpu_trigger", "other"],
@@ -277,3 +280,25 @@ def test_a_late_schedule_is_seen_in_ready_and_metrics(client: Client, store: Sto
     value = next(line.split()[1] for line in lines if line.startswith("pycemaker_schedule_late_seconds"))
     assert 300 <= float(value) < 360
     assert 'pycemaker_schedule_occurrences{state="missed"} 0.0' in lines
+
+
+def test_more_schedules_than_a_list_can_show_are_not_made(
+    client: Client, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schedule_store, "MOST_SCHEDULES", 2)
+    ids = [made(client), made(client)]
+    refused = send(client, "POST", "/schedules", SCHEDULE)
+    assert (refused.status, refused.json["error"], refused.json["limit"]) == (409, "too_many_schedules", 2)
+    assert send(client, "PATCH", f"/schedules/{ids[0]}", {"hours": 3}).status == 200
+    send(client, "DELETE", f"/schedules/{ids[1]}")
+    assert send(client, "POST", "/schedules", SCHEDULE).status == 201
+
+
+def test_rare_instants_are_reckoned_once_and_not_with_each_list(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made(client, cron="0 0 29 2 */7")  # some 20 ms: the leap days of a century that are Sundays
+    [first] = client.get("/schedules").json["schedules"]
+    monkeypatch.setattr(Recurrence, "after", None)
+    assert client.get("/schedules").json["schedules"] == [first]
+    assert len(first["next"]) == 5

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 import re
+from contextlib import ExitStack
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +17,12 @@ from pycemaker.metrics import CPU, RAM, REQUEST_COUNT, RESPONSE_TIME, Metric
 from pycemaker.mongo.database import Database
 from pycemaker.monitor.application_scores import ApplicationScores
 from pycemaker.monitor.sample_means import SampleMeans
+from pycemaker.settings import from_mapping
+from pycemaker.web.app import create_app
+from pycemaker.web.middleware.in_flight import BUILD_SLOTS
+from pycemaker.web.services import Services
 from tests.integration.web.test_routes import NOW, NOW_PATH, app_over
+from tests.services.described import InstantReportService
 from tests.services.wsgi import Client
 
 DAYS = 10
@@ -314,3 +321,18 @@ def test_a_poll_with_nothing_new_is_a_304_without_a_read(client: Client, databas
     database["cpu_usage"].delete_many({})
     again = client.get(path, if_none_match=first.headers["Etag"])
     assert (again.status, again.body) == (304, b"")
+
+
+def test_no_more_forecasts_are_made_at_a_time_than_there_are_slots(database: Database, tmp_path: Path) -> None:
+    write_all(database)
+    settings, store = from_mapping({"DATA_DIR": str(tmp_path)}), Store(database, 2**26)
+    services = Services(settings, store, InstantReportService(database, tmp_path))
+    client, kept = Client(create_app(services)), f"/forecast/cpu/{NOW_PATH}/6"
+    assert client.get(kept).status == 200
+    with ExitStack() as held:
+        for _ in range(BUILD_SLOTS):
+            held.enter_context(services.in_flight.build_slot())
+        refused = client.get(f"{kept}?limit=0.7")
+        assert (refused.status, refused.json["error"]) == (503, "too_many_streams")
+        assert client.get(kept).status == 200
+        assert client.get("/", accept="text/html").status == 200

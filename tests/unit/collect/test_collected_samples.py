@@ -52,7 +52,15 @@ def test_a_ratio_is_rounded_into_its_bounds(value: float, stored: float) -> None
 
 
 @pytest.mark.parametrize(
-    ("metric_id", "value"), [("cpu", 53.2), ("cpu", -0.2), ("response_time", -1.0), ("request_count", -1.0)]
+    ("metric_id", "value"),
+    [
+        ("cpu", 53.2),
+        ("cpu", -0.2),
+        ("response_time", -1.0),
+        ("request_count", -1.0),
+        ("http_fail", 1e308),
+        ("http_fail", 1e300),
+    ],
 )
 def test_a_reading_that_its_unit_cannot_have_is_refused_and_named(metric_id: str, value: float) -> None:
     stored, refused = to_documents(SOURCE, {AT: {metric_id: value}})

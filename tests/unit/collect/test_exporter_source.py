@@ -105,3 +105,16 @@ def test_lines_that_nobody_asks_for_may_be_malformed() -> None:
 def test_a_malformed_page_is_named(text: str, media_type: str, reason: str) -> None:
     with pytest.raises(MalformedPage, match=reason):
         page(text, "a / n_total", media_type=media_type)
+
+
+@pytest.mark.parametrize(
+    ("text", "media_type"),
+    [
+        ("a{" + ",".join(f'l{n}="x"' for n in range(10_000)) + "} 1\n", "text/plain"),
+        ("a{" + ",".join(f'l{n}="x"' for n in range(10_000)) + "} 1\n# EOF\n", OPENMETRICS),
+        ("".join(f'a{{n="{n}"}} 1\n' for n in range(50_001)), "text/plain"),
+    ],
+)
+def test_a_page_that_would_take_minutes_to_parse_is_refused(text: str, media_type: str) -> None:
+    with pytest.raises(MalformedPage, match="50000 lines"):
+        page(text, "a", media_type=media_type)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from pycemaker.errors import BodyTooLarge, InvalidParameter
+from pycemaker.web import posted_samples
 from pycemaker.web.middleware.request_bodies import LONGEST_SAMPLES_BYTES
 from pycemaker.web.posted_samples import MOST_NAMED, PostedSamples, read_samples
 
@@ -58,6 +59,8 @@ def test_requests_have_two_values() -> None:
         ({"value": 1.01}, "0 a 1"),
         ({"value": -0.1}, "0 a 1"),
         ({"metric": "response_time", "value": -1}, "número"),
+        ({"metric": "http_fail", "value": 2**64 - 1}, "número"),
+        ({"metric": "response_time", "value": 1e300}, "número"),
         ({"metric": "request_count"}, "campo desconhecido: value"),
         ({"valeu": 1}, "campo desconhecido: valeu"),
         ({"time": "2026-11-23T11:59:00"}, "fuso"),
@@ -95,3 +98,10 @@ def test_a_body_that_cannot_be_read_is_refused(body: bytes, encoding: str) -> No
 def test_what_a_body_unfolds_to_is_bounded() -> None:
     with pytest.raises(BodyTooLarge):
         read(gzip.compress(b" " * (LONGEST_SAMPLES_BYTES + 1)), "gzip")
+
+
+@pytest.mark.parametrize("body", [b"x\n" * 2_000_000, b"[" + b"[]," * 1_300_000 + b"1]"])
+def test_a_body_of_far_too_many_is_refused_before_it_is_parsed(body: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(posted_samples.orjson, "loads", None)
+    with pytest.raises(InvalidParameter, match="more than 10000"):
+        read(body)

@@ -258,7 +258,7 @@ def test_the_dashboards_triggers_are_a_second_row(client: Client) -> None:
         ("cpu_trigger", 10**400),
         ("other", "x"),
     ],
-    ids=["start_date-far", "start_date", "interval", "email_to", "cpu_trigger", "other"],
+    ids=["start_date-far", "start_date", "interval", "email_to", "cpu_trigger", "cpu_trigger-huge", "other"],
 )
 def test_a_wrong_field_of_the_dashboards_job_is_a_400_that_names_it(field: str, value: str, client: Client) -> None:
     answer = send(client, "POST", "/jobs", job(**{field: value}))

@@ -23,7 +23,7 @@ from pycemaker.analysis.period_health import period_health
 from pycemaker.i18n import language
 from pycemaker.i18n.language import LANGUAGES, N_, _, find_language, ngettext, pgettext, speak, speaking, spoken
 from pycemaker.i18n.message_catalogues import KEYWORDS, ROOT, read_catalogue, source_messages, unfinished
-from pycemaker.presentation import capacity_tables, figures, tables
+from pycemaker.presentation import capacity_tables, figures, fleet_table, tables
 from pycemaker.presentation.capacity_findings import capacity_findings, capacity_quiet
 from pycemaker.presentation.figures import alt_text, forecast_line, health_course, heatmap
 from pycemaker.presentation.figures.canvas import WIDTH, Sheet
@@ -31,6 +31,7 @@ from pycemaker.presentation.mail_head import mail_head
 from pycemaker.reports.attachments.sample_table import table
 from pycemaker.reports.attachments.workbook import Workbook
 from pycemaker.reports.mail_subject import mail_subject
+from pycemaker.series.fleet import Fleet, FleetRow
 from pycemaker.series.period import MetricPeriod, Period
 from pycemaker.settings import from_mapping
 from pycemaker.window import Window
@@ -40,7 +41,7 @@ from tests.services.planted import every_kind, every_resource
 
 FOR_READERS = ["metrics.py", "analysis/**/*.py", "i18n/*.py", "jobs/collaborators.py", "mail/*.py", "presentation/**/*.py",
                "reports/**/*.py", "web/pages/unsubscribe_page.py"]  # fmt: skip
-FOR_CALLERS = {"parameters.py", "parameters_cell.py"}  # the API speaks Portuguese alone
+FOR_CALLERS = {"parameters.py", "parameters_cell.py", "notebook_catalogue.py"}  # the API speaks Portuguese alone
 PATHS = [path for pattern in FOR_READERS for path in sorted((ROOT / "pycemaker").glob(pattern))
          if path.name not in FOR_CALLERS]  # fmt: skip
 PERIODS, RESOURCES = tuple(every_kind()), tuple(every_resource())
@@ -183,20 +184,29 @@ def review() -> Iterator[str]:
         yield visible(capacity_tables.section(resource))
 
 
+def fleets() -> Iterator[str]:
+    """The fleet's table: an application without samples, a full one, one that changed, and none."""
+    rows = (FleetRow("", "cpu", None, 0.2), FleetRow("⟦shop⟧", "disk", 0.99, 0.5), FleetRow("⟦web⟧", "ram", 0.6, 0.2))
+    for some in (rows, ()):
+        fleet = Fleet(WINDOW, SAO_PAULO, "http://127.0.0.1:5000", some)
+        yield visible(fleet_table.table(fleet))
+        yield fleet_table.headline(some)
+
+
 @pytest.fixture(scope="module")
 def said() -> dict[str, list[str]]:
     """Everything that notebooks say in brackets, by what says it; and every message that was asked for."""
     spoken = bracketed()
     with speaking(spoken):
         report = [text for period in PERIODS for text in everything_said(period)]
-        texts = {"report": report, "review": list(review())}
+        texts = {"report": report, "review": list(review()), "fleet": list(fleets())}
         written, sentences = draw()
         texts["figures"] = [*(each.text for each in written), *sentences]
     assert isinstance(spoken.catalogue, Bracketed)
     return texts | {"asked": sorted(spoken.catalogue.asked)}
 
 
-@pytest.mark.parametrize(("what", "least"), [("report", 1500), ("review", 20), ("figures", 300)])
+@pytest.mark.parametrize(("what", "least"), [("report", 1500), ("review", 20), ("figures", 300), ("fleet", 3)])
 def test_nothing_that_a_notebook_says_is_left_untranslated(what: str, least: int, said: dict[str, list[str]]) -> None:
     assert len(said[what]) > least
     assert {word for text in said[what] for word in untranslated(text)} == set()

@@ -202,7 +202,7 @@ def test_indexes_that_are_missing_are_named_and_none_is_made(
         assert (outcome.level, outcome.message) == (WARN, "none on time_series and _id: cpu_usage")
         assert len(list(database["cpu_usage"].list_indexes())) == 1
         for metric in METRICS:
-            Store(database).prepare(metric)
+            Store(database).reader.prepare(metric)
         assert service_checks.check_indexes(shared).message == "6 of 6 collections have theirs"
 
 
@@ -213,7 +213,7 @@ def test_samples_are_looked_at_for_their_dates_their_distance_and_whether_they_c
     with shared_over(database_url, tmp_path) as shared:
         assert service_checks.check_samples(shared).message == "no metric has a document in this database"
         for metric in METRICS:
-            Store(database).prepare(metric)
+            Store(database).reader.prepare(metric)
         times = [now_utc - timedelta(seconds=60 * back) for back in range(1, 50)]
         database["cpu_usage"].insert_many([{"time_series": time, "value": 0.5} for time in times])
         outcome = service_checks.check_samples(shared)
@@ -231,7 +231,7 @@ def test_samples_are_looked_at_for_their_dates_their_distance_and_whether_they_c
 
 def test_readings_that_are_no_numbers_are_named(database_url: str, database: Database, tmp_path: Path) -> None:
     for metric in METRICS:
-        Store(database).prepare(metric)
+        Store(database).reader.prepare(metric)
     now_utc = datetime.now(UTC)
     database["disk_usage"].insert_one({"time_series": now_utc, "value": "0.53"})
     database["cpu_usage"].insert_one({"time_series": now_utc, "value": "53%"})
@@ -244,7 +244,7 @@ def test_readings_that_are_no_numbers_are_named(database_url: str, database: Dat
 
 def test_a_view_is_named_and_not_looked_at(database_url: str, database: Database, tmp_path: Path) -> None:
     for metric in METRICS[1:]:
-        Store(database).prepare(metric)
+        Store(database).reader.prepare(metric)
     database["raw"].insert_one({"time_series": datetime.now(UTC), "value": 0.5})
     database.handle.create_collection(METRICS[0].collection, viewOn="raw", pipeline=[])
     with shared_over(database_url, tmp_path) as shared:
@@ -370,7 +370,7 @@ def test_a_kernel_without_a_library_says_which() -> None:
 
 
 def test_notebooks_are_read(tmp_path: Path) -> None:
-    assert machine_checks.check_notebooks().message.split(", ") == ["capacity", "report"]
+    assert machine_checks.check_notebooks().message.split(", ") == ["capacity", "fleet", "report"]
     assert machine_checks.check_notebooks(tmp_path).level == FAIL
     (tmp_path / "broken.ipynb").write_text("{")
     assert "broken" in machine_checks.check_notebooks(tmp_path).message

@@ -13,15 +13,17 @@ from pycemaker.i18n.language import N_
 @dataclass(frozen=True)
 class Metric:
     """One thing that collectors measure.
-    `fields`: the document's fields that add up to its reading; a document lacking one has no reading.
-    `unit`: `ratio` (0 to 1), `seconds`, `requests` (a count per sample, which readers see as a rate), or the word of
-    any other unit (`conexões`), which readers see beside the number, translated where the catalogues have it. One of it
-    should be a step that people notice: half of one is the least that a finding tells.
-    `label`: what readers see, in Portuguese; the catalogues have it in other languages.
-    `spellings`: other names its routes answer to.
-    `limit`: the reading at which it is full, and something ends; None where nothing fills up.
-    `worse`: which way is bad: 1 where more is worse, -1 where less is.
-    `falls`: whether a fall below all that is known means something; not where less is only better.
+
+    Attributes:
+        fields: the document's fields that add up to its reading; a document lacking one has no reading.
+        unit: `ratio` (0 to 1), `seconds`, `requests` (a count per sample, which readers see as a rate), or the word of
+            any other unit (`conexões`), which readers see beside the number, translated where the catalogues have it.
+            One of it should be a step that people notice: half of one is the least that a finding tells.
+        label: what readers see, in Portuguese; the catalogues have it in other languages.
+        spellings: other names its routes answer to.
+        limit: the reading at which it is full, and something ends; None where nothing fills up.
+        worse: which way is bad: 1 where more is worse, -1 where less is.
+        falls: whether a fall below all that is known means something; not where less is only better.
     """
 
     id: str

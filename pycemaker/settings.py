@@ -202,8 +202,10 @@ class Settings:
 
     def read_recipients(self, text: str) -> tuple[str, ...]:
         """The recipients that a text names, by commas or semicolons.
-        Raises InvalidAddress: one is no address, or there are too many; RecipientNotAllowed: the allow-list does not
-        name one.
+
+        Raises:
+            InvalidAddress: one is no address, or there are too many; RecipientNotAllowed: the allow-list does not name
+                one.
         """
         recipients = parse_recipients(text, single_label=self.has_own_relay)
         for address in recipients:
@@ -231,9 +233,13 @@ _NO_SECRETS: Mapping[str, str] = {}
 
 def from_mapping(given: Mapping[str, str | None], *, root: Path = ROOT) -> Settings:
     """Settings out of variables by name.
-    `given`: the environment, or a test's own dict. Blank counts as absent.
-    `root`: where relative paths start.
-    Raises InvalidSettings: names every wrong variable and what it takes; never shows a value.
+
+    Args:
+        given: the environment, or a test's own dict. Blank counts as absent.
+        root: where relative paths start.
+
+    Raises:
+        InvalidSettings: names every wrong variable and what it takes; never shows a value.
     """
     reader = SettingReader(_with_default_key(given, root))
     values: dict[str, Any] = {}
@@ -248,8 +254,12 @@ def from_mapping(given: Mapping[str, str | None], *, root: Path = ROOT) -> Setti
 
 def load(root: Path = ROOT, secrets: Mapping[str, str] = _NO_SECRETS) -> Settings:
     """Settings of this process: its environment, and `.env` at the root for what that lacks. It gets SSL_CERT_FILE.
-    `secrets`: variables that did not come in the environment, which others can read.
-    Raises InvalidSettings: see `from_mapping` and `env_file.read`.
+
+    Args:
+        secrets: variables that did not come in the environment, which others can read.
+
+    Raises:
+        InvalidSettings: see `from_mapping` and `env_file.read`.
     """
     settings = from_mapping({**env_file.read(root / ".env"), **os.environ, **secrets}, root=root)
     if settings.ssl_cert_file:  # OpenSSL reads it there, in child processes too

@@ -35,8 +35,10 @@ class Interval:
 @dataclass(frozen=True)
 class Window:
     """An interval and the one before it, of the same length.
-    `end_utc`: the last instant of the current interval, aware, in UTC, whole milliseconds.
-    `hours`: the length of each of the two: a whole number, but for calendar days with a clock change of half an hour.
+
+    Attributes:
+        end_utc: the last instant of the current interval, aware, in UTC, whole milliseconds.
+        hours: the length of each of the two: a whole number, but for calendar days with a clock change of half an hour.
     """
 
     end_utc: datetime
@@ -75,10 +77,14 @@ def since(start_utc: datetime) -> Interval:
 
 def parse_instant(text: str, *, zone: ZoneInfo, now_utc: datetime) -> datetime:
     """The instant that a path's date means, in UTC, cut to whole milliseconds as MongoDB stores them.
-    `text`: `dd-mm-yyyy-HH-MM-SS` of wall time in `zone`; `now`; ISO 8601 with an offset or `Z`, its fraction of any
-    length; or milliseconds since 1970 (12 digits or more: 1973 and later).
-    `now_utc`: what `now` means, aware.
-    Raises InvalidDate: anything else, a day that no calendar has, and years outside 1970 to 8999.
+
+    Args:
+        text: `dd-mm-yyyy-HH-MM-SS` of wall time in `zone`; `now`; ISO 8601 with an offset or `Z`, its fraction of any
+            length; or milliseconds since 1970 (12 digits or more: 1973 and later).
+        now_utc: what `now` means, aware.
+
+    Raises:
+        InvalidDate: anything else, a day that no calendar has, and years outside 1970 to 8999.
     """
     try:
         instant = _read_instant(text, zone, now_utc).astimezone(UTC)
@@ -113,7 +119,9 @@ def _plain(hours: float) -> float:
 
 def parse_calendar_hours(text: str, *, limit: int) -> float:
     """The hours of an interval that may be a calendar period: with a fraction, and an hour of a clock change too long.
-    Raises InvalidRange: not a number of hours, or above `limit` and that hour.
+
+    Raises:
+        InvalidRange: not a number of hours, or above `limit` and that hour.
     """
     hours = _plain(float(text)) if _WITH_FRACTION.fullmatch(text) else 0
     if not 0 < hours <= limit + 1:
@@ -123,7 +131,9 @@ def parse_calendar_hours(text: str, *, limit: int) -> float:
 
 def parse_hours(text: str, *, limit: int) -> int:
     """Whole hours out of ASCII digits, leading zeros allowed.
-    Raises InvalidRange: not digits alone, zero, or above `limit`.
+
+    Raises:
+        InvalidRange: not digits alone, zero, or above `limit`.
     """
     hours = int(text) if _HOURS.fullmatch(text) else 0
     if not 1 <= hours <= limit:
@@ -133,8 +143,10 @@ def parse_hours(text: str, *, limit: int) -> int:
 
 def parse_window(date_now: str, time_range: str, *, zone: ZoneInfo, now_utc: datetime, limit: int) -> Window:
     """The window that two path segments mean.
-    Raises InvalidDate: see `parse_instant`; also where the previous interval would start before 1970; InvalidRange: see
-    `parse_hours`.
+
+    Raises:
+        InvalidDate: see `parse_instant`; also where the previous interval would start before 1970; InvalidRange: see
+            `parse_hours`.
     """
     return checked_window(date_now, parse_hours(time_range, limit=limit), zone=zone, now_utc=now_utc)
 

@@ -27,11 +27,13 @@ HOUR_MS = 3_600_000
 @dataclass(frozen=True)
 class Headroom:
     """The distance of a resource from its limit; shares of its whole, 0 to 1.
-    `p95`: what it stays below for 95% of the samples (Hyndman & Fan 1996, type 7, as the other quantile).
-    `p99`: likewise for 99%.
-    `highest`: its highest reading.
-    `room`: the limit less p95; below zero where it is over.
-    `share_over`: the share of its samples at the limit or above.
+
+    Attributes:
+        p95: what it stays below for 95% of the samples (Hyndman & Fan 1996, type 7, as the other quantile).
+        p99: likewise for 99%.
+        highest: its highest reading.
+        room: the limit less p95; below zero where it is over.
+        share_over: the share of its samples at the limit or above.
     """
 
     p95: float
@@ -44,11 +46,13 @@ class Headroom:
 @dataclass(frozen=True)
 class Resource:
     """One resource, reviewed.
-    `horizon_days`: how far ahead the forecast looks.
-    `headroom`: None without a reading in the interval.
-    `week`: its p95 of each hour of the week, 7 days from Monday by 24 hours of the readers' clock; NaN where there is
-    no reading.
-    `forecast`: when it would be full.
+
+    Attributes:
+        horizon_days: how far ahead the forecast looks.
+        headroom: None without a reading in the interval.
+        week: its p95 of each hour of the week, 7 days from Monday by 24 hours of the readers' clock; NaN where there is
+            no reading.
+        forecast: when it would be full.
     """
 
     part: MetricPeriod

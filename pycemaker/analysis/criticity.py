@@ -12,8 +12,10 @@ MOST_CRITICITIES = 8  # The most words that are shown; the others are one part t
 @dataclass(frozen=True)
 class Criticity:
     """One criticity word.
-    `label`: what readers see, in their language; the word itself, cut to 24 characters, where it is not a known one.
-    `badness`: higher is worse.
+
+    Attributes:
+        label: what readers see, in their language; the word itself, cut to 24 characters, where it is not a known one.
+        badness: higher is worse.
     """
 
     name: str

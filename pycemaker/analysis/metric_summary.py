@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Extreme:
     """The lowest or the highest reading.
-    `reading`: in the metric's unit.
-    `first_ms`: when it first happened, milliseconds since 1970 in UTC.
+
+    Attributes:
+        reading: in the metric's unit.
+        first_ms: when it first happened, milliseconds since 1970 in UTC.
     """
 
     reading: float
@@ -33,15 +35,17 @@ class Extreme:
 @dataclass(frozen=True)
 class MetricSummary:
     """One metric's period at a glance.
-    `received`: samples in the interval, with or without a reading.
-    `expected`: samples there should be.
-    `mean`: None without a reading.
-    `previous_mean`: of the interval before; None without a reading.
-    `growth`: of the mean, a ratio; None where it is undefined (no reading on either side, or a previous mean of 0), and
-    where it is withheld.
-    `is_withheld`: whether there is too little of either interval to compare them (`coverage.COMPARABLE_SHARE`).
-    `lowest`: None without a reading.
-    `shares`: of each criticity among the samples with a reading, 0 to 1, by name; empty without a reading.
+
+    Attributes:
+        received: samples in the interval, with or without a reading.
+        expected: samples there should be.
+        mean: None without a reading.
+        previous_mean: of the interval before; None without a reading.
+        growth: of the mean, a ratio; None where it is undefined (no reading on either side, or a previous mean of 0),
+            and where it is withheld.
+        is_withheld: whether there is too little of either interval to compare them (`coverage.COMPARABLE_SHARE`).
+        lowest: None without a reading.
+        shares: of each criticity among the samples with a reading, 0 to 1, by name; empty without a reading.
     """
 
     received: int

@@ -51,7 +51,9 @@ def in_rates(part: MetricPeriod) -> MetricPeriod:
 
 def rate(amount: float, part: MetricPeriod, at_ms: float | None = None) -> float:
     """An amount per sample in the unit that `rate_unit` says; of any other metric the amount.
-    `at_ms`: when, milliseconds since 1970 in UTC, where the cadence changes within the interval.
+
+    Args:
+        at_ms: when, milliseconds since 1970 in UTC, where the cadence changes within the interval.
     """
     unit = rate_unit(part)
     if unit == part.metric.unit:

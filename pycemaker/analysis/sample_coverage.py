@@ -38,13 +38,15 @@ class Gap:
 @dataclass(frozen=True)
 class Coverage:
     """One metric's interval, counted.
-    `expected`: samples there should be by the cadence; 0 where it is unknown.
-    `distinct`: those of different times.
-    `crowded`: those less than half the usual distance after the one before, at another time: a clock that went back, or
-    two collectors.
-    `gaps`: stretches without a sample, longest first.
-    `previous_expected`: samples there should be in the interval before, by its own cadence.
-    `previous_distinct`: samples of different times in it.
+
+    Attributes:
+        expected: samples there should be by the cadence; 0 where it is unknown.
+        distinct: those of different times.
+        crowded: those less than half the usual distance after the one before, at another time: a clock that went back,
+            or two collectors.
+        gaps: stretches without a sample, longest first.
+        previous_expected: samples there should be in the interval before, by its own cadence.
+        previous_distinct: samples of different times in it.
     """
 
     expected: int

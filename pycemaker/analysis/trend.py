@@ -14,12 +14,14 @@ _TWO_SIDED_95 = 1.959964  # the normal deviate that 2.5% exceed
 @dataclass(frozen=True)
 class Trend:
     """A line through points, and how far it can be trusted.
-    `slope`: per unit of x; the median of the slopes of all pairs of points (Theil 1950, Sen 1968).
-    `intercept`: the median of y - slope * x, so that half the points lie above the line.
-    `low`: the lower end of the slope's 95% interval, by ranks (Sen 1968; Gilbert 1987, section 16.4.2).
-    `tau`: Kendall's tau-a: the share of pairs that rise, less the share that fall, -1 to 1.
-    `p`: the two-sided p-value of no trend (Mann 1945, Kendall 1975), corrected for ties and, where neighbouring points
-    resemble one another, for that.
+
+    Attributes:
+        slope: per unit of x; the median of the slopes of all pairs of points (Theil 1950, Sen 1968).
+        intercept: the median of y - slope * x, so that half the points lie above the line.
+        low: the lower end of the slope's 95% interval, by ranks (Sen 1968; Gilbert 1987, section 16.4.2).
+        tau: Kendall's tau-a: the share of pairs that rise, less the share that fall, -1 to 1.
+        p: the two-sided p-value of no trend (Mann 1945, Kendall 1975), corrected for ties and, where neighbouring
+            points resemble one another, for that.
     """
 
     slope: float

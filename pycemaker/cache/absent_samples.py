@@ -13,7 +13,9 @@ from pycemaker.window import to_epoch_ms
 
 def absence(store: Store, metric: Metric, before_utc: datetime) -> Absence:
     """The last sample of a metric up to an instant, and whether it has undated documents.
-    Raises DatabaseUnreachable: MongoDB is away.
+
+    Raises:
+        DatabaseUnreachable: MongoDB is away.
     """
     newest_ms = store.reader.newest_ms(metric, to_epoch_ms(before_utc) + 1)
     return Absence(newest_ms, has_undated(store.database, metric.collection, store.reader.bounds(metric)))
@@ -21,7 +23,9 @@ def absence(store: Store, metric: Metric, before_utc: datetime) -> Absence:
 
 def has_undated(database: Database, collection: str, bounds: SampleBounds = ALL_SAMPLES) -> bool:
     """True where a document's `time_series` is no date, by the index's ends: BSON sorts other types around dates.
-    Raises DatabaseUnreachable: MongoDB is away.
+
+    Raises:
+        DatabaseUnreachable: MongoDB is away.
     """
     return any(
         kind != "date" for direction in (1, -1) for kind in _kinds_at_end(database, collection, bounds, direction)

@@ -35,9 +35,11 @@ _OF_ALL = "*"  # In an application's place: changes that may be of any applicati
 
 class ChangeStream:
     """One change stream over some collections, followed on a thread of its own until the connection is closed.
-    `edges_ms`: by collection, an application's edge in it: its probe sees every later sample; None without an edge.
-    `await_ms`: how long MongoDB waits for an event before it answers that there is none.
-    `caught_up_at`: when it last was up to date, by `time.monotonic`.
+
+    Args:
+        edges_ms: by collection, an application's edge in it: its probe sees every later sample; None without an edge.
+        await_ms: how long MongoDB waits for an event before it answers that there is none.
+        caught_up_at: when it last was up to date, by `time.monotonic`.
     """
 
     def __init__(
@@ -74,7 +76,9 @@ class ChangeStream:
         """True where an insert that was left to the probe lies behind the edge by now.
 
         The edge may have moved past a sample that came after the probe had read.
-        `forget`: before a probe, which sees all that lies past the edge: nothing is left to it any more.
+
+        Args:
+            forget: before a probe, which sees all that lies past the edge: nothing is left to it any more.
         """
         with self._lock:
             earliest_ms, edge_ms = self._earliest_left_ms.get(watched), self._edge_ms(watched)
@@ -202,7 +206,9 @@ class StreamDetector:
 
 def has_change_streams(database: Database) -> bool:
     """True where the deployment has change streams: a replica set or a sharded cluster.
-    Raises DatabaseUnreachable: MongoDB is away.
+
+    Raises:
+        DatabaseUnreachable: MongoDB is away.
     """
     with one_exchange():
         hello = database.handle.command("hello")

@@ -31,7 +31,9 @@ _READ_SECONDS, _MAKE_SECONDS = 10.0, 120.0
 
 def update_hours(database: Database, end_utc: datetime, hours: int) -> None:
     """Make the documents of the whole hours before an instant, those that are there for good left as they are.
-    Raises DatabaseUnreachable: MongoDB is away, took too long, or this user may not write.
+
+    Raises:
+        DatabaseUnreachable: MongoDB is away, took too long, or this user may not write.
     """
     stop = end_utc.replace(minute=0, second=0, microsecond=0)
     whole = [stop - back * _HOUR for back in range(1, hours + 1)]
@@ -57,7 +59,9 @@ def read_rows(database: Database, window: Window) -> list[FleetRow]:
 
     A change counts by the spread of the previous interval's hours. Applications whose samples ended come first, then
     those with a ratio of FULL or more.
-    Raises DatabaseUnreachable: as `update_hours`.
+
+    Raises:
+        DatabaseUnreachable: as `update_hours`.
     """
     with one_exchange(_READ_SECONDS):
         rows = list(database[COLLECTION].aggregate(_read_stages(window)))

@@ -65,10 +65,14 @@ class HourCache:
 
     def read_sealed(self, first_hour: int, stop_hour: int, generation: int, limit_bytes: float) -> list[Batch]:
         """The batches of these hours, out of memory where they are of this generation or a later one.
-        `limit_bytes`: once the batches take more than this, those of the hours left are not among them. 0 gives the
-        first hour, or the run that it is read with, and begins no other.
-        Raises DatabaseUnreachable: while reading, MongoDB was away; TooDenseError: an hour has too many documents to be
-        cached.
+
+        Args:
+            limit_bytes: once the batches take more than this, those of the hours left are not among them. 0 gives the
+                first hour, or the run that it is read with, and begins no other.
+
+        Raises:
+            DatabaseUnreachable: while reading, MongoDB was away; TooDenseError: an hour has too many documents to be
+                cached.
         """
         batches: list[Batch] = []
         claimed: deque[_Run] = deque()

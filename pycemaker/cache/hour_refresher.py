@@ -92,7 +92,9 @@ class SummaryRefresher:
 
 def claim_pass(database: Database, pass_seconds: float) -> bool:
     """Claim the next pass; False where a server has begun one within nine tenths of `pass_seconds`.
-    Raises DatabaseUnreachable: MongoDB is away, or this user may not write.
+
+    Raises:
+        DatabaseUnreachable: MongoDB is away, or this user may not write.
     """
     now = datetime.now(UTC)
     is_due = {"_id": _PASS_ID, "passed_at": {"$lt": now - timedelta(seconds=pass_seconds * 0.9)}}

@@ -17,8 +17,10 @@ _USUAL_HOUR_BYTES, _SMALLEST_HOUR_BYTES = 150_000.0, 50_000.0
 @dataclass(frozen=True)
 class LruUsage:
     """Usage of the memory.
-    `hits`, `misses`: requests for an hour that was cached and valid, and others, since the start.
-    `evictions`: hours that left to make room, since the start.
+
+    Attributes:
+        hits, misses: requests for an hour that was cached and valid, and others, since the start.
+        evictions: hours that left to make room, since the start.
     """
 
     size_bytes: int
@@ -72,7 +74,9 @@ class _Hours(LRUCache[Key, CachedHour]):
 
 class HourLru:
     """All metrics' cached hours together. Threads share it.
-    `on_evicted`: called with the key of each hour that leaves to make room; it must not use this.
+
+    Args:
+        on_evicted: called with the key of each hour that leaves to make room; it must not use this.
     """
 
     def __init__(self, limit_bytes: int, on_evicted: Callable[[Key], None] = lambda _key: None) -> None:

@@ -47,7 +47,9 @@ LARGEST_ANSWER_SHARE = 4
 
 class MetricCache:
     """The recent time of an application's metric. Threads share it.
-    `detector`: detects changes of anything but the open hours.
+
+    Args:
+        detector: detects changes of anything but the open hours.
     """
 
     def __init__(self, metric: Metric, reader: Reader, lru: HourLru, detector: ChangeDetector) -> None:
@@ -86,7 +88,9 @@ class MetricCache:
 
     def refresh(self) -> Snapshot:
         """The latest snapshot, checked against the database where the last check is not recent enough.
-        Raises DatabaseUnreachable: MongoDB is away.
+
+        Raises:
+            DatabaseUnreachable: MongoDB is away.
         """
         began = time.monotonic()
         if self._reader.application:
@@ -105,10 +109,14 @@ class MetricCache:
 
     def parts(self, snapshot: Snapshot, from_ms: int, until_ms: int | None, at_once_bytes: float) -> Iterator[Batch]:
         """The documents with from_ms <= time < until_ms, an hour at a time; what was missing is cached.
-        `from_ms`: milliseconds since 1970 in UTC.
-        `at_once_bytes`: how much is read before any of it is yielded; 0 for an hour, or what is read with it.
-        Raises DatabaseUnreachable: while reading what was missing, MongoDB was away; TooDenseError: an hour has too
-        many documents to be cached.
+
+        Args:
+            from_ms: milliseconds since 1970 in UTC.
+            at_once_bytes: how much is read before any of it is yielded; 0 for an hour, or what is read with it.
+
+        Raises:
+            DatabaseUnreachable: while reading what was missing, MongoDB was away; TooDenseError: an hour has too many
+                documents to be cached.
         """
         if snapshot.open is None or from_ms == until_ms:
             return

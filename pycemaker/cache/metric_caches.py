@@ -26,7 +26,9 @@ class MetricCaches:
 
     def get(self, reader: Reader, metric: Metric) -> MetricCache | None:
         """The cache of the metric of the reader's application; None without memory.
-        Raises DatabaseUnreachable: MongoDB is away.
+
+        Raises:
+            DatabaseUnreachable: MongoDB is away.
         """
         if not self.lru.limit_bytes:
             return None

@@ -29,7 +29,9 @@ PROBED_BATCHES = 2  # A probe of more batches than this, 20,000 documents, reads
 @dataclass(frozen=True)
 class Probe:
     """The open hours as a probe finds them.
-    `batch`: their documents; the very batch that was known where nothing is new.
+
+    Attributes:
+        batch: their documents; the very batch that was known where nothing is new.
     """
 
     batch: Batch
@@ -38,7 +40,9 @@ class Probe:
 
 def read_new_samples(reader: Reader, metric: Metric, known: OpenHours) -> Probe | None:
     """Read past the edge of the open hours; None where more came than a probe reads.
-    Raises DatabaseUnreachable: MongoDB is away.
+
+    Raises:
+        DatabaseUnreachable: MongoDB is away.
     """
     raws = list(islice(reader.read_batches(metric, known.edge_ms + 1, None), PROBED_BATCHES + 1))
     if len(raws) > PROBED_BATCHES:
@@ -52,7 +56,9 @@ def read_new_samples(reader: Reader, metric: Metric, known: OpenHours) -> Probe 
 
 def read_newest_ms(reader: Reader, metric: Metric) -> int | None:
     """The time of the newest sample, but for a few that are dated ahead of the present.
-    Raises DatabaseUnreachable: MongoDB is away.
+
+    Raises:
+        DatabaseUnreachable: MongoDB is away.
     """
     newest_ms, ahead_ms = reader.newest_ms(metric), _ahead_ms()
     if newest_ms is None or newest_ms < ahead_ms:

@@ -29,7 +29,9 @@ Newest = dict[str, dict[str, NewestSample]]
 
 def read_newest(store: Store) -> Newest:
     """The newest samples of all applications; the empty text is the default application.
-    Raises IndexesNotReady, DatabaseUnreachable: see `Indexes.ensure`.
+
+    Raises:
+        IndexesNotReady, DatabaseUnreachable: see `Indexes.ensure`.
     """
     found: Newest = {}
     applications = store.reader.applications

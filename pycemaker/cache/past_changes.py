@@ -35,7 +35,9 @@ class ChangeDetector(Protocol):
 
     def before_probe(self) -> None:
         """Note the state of the collection; called before its end is probed.
-        Raises DatabaseUnreachable: MongoDB is away.
+
+        Raises:
+            DatabaseUnreachable: MongoDB is away.
         """
 
     def has_changed(self, appended: int) -> bool:
@@ -64,8 +66,10 @@ class FallbackDetector:
     """Uses a detector while the metric's name is that of a plain collection, and periodic invalidation else.
 
     A view has no events and no counters; those of a time-series collection are of its buckets.
-    `detector`: of a plain collection.
-    `read_kind`: MongoDB's word for what has the metric's name; None where nothing has, or it is not known.
+
+    Args:
+        detector: of a plain collection.
+        read_kind: MongoDB's word for what has the metric's name; None where nothing has, or it is not known.
     """
 
     def __init__(self, detector: ChangeDetector, read_kind: Callable[[], str | None]) -> None:
@@ -90,7 +94,9 @@ class FallbackDetector:
 
 def read_kind(database: Database, collection: str) -> str | None:
     """MongoDB's word for what has that name: `collection`, `view` or `timeseries`; None for nothing, or no right.
-    Raises DatabaseUnreachable: MongoDB is away.
+
+    Raises:
+        DatabaseUnreachable: MongoDB is away.
     """
     with one_exchange():
         try:

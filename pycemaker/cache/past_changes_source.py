@@ -20,9 +20,13 @@ def choose_detectors(
     """Makes change detectors of the kind that the deployment offers.
 
     Reads from secondaries may be older than any stream or counter, and so are invalidated periodically.
-    `edges_ms`: by collection, an application's edge in it: its probe sees every later sample; None without an edge.
-    `are_several`: true where an application beside the default one is known.
-    Raises DatabaseUnreachable: MongoDB is away.
+
+    Args:
+        edges_ms: by collection, an application's edge in it: its probe sees every later sample; None without an edge.
+        are_several: true where an application beside the default one is known.
+
+    Raises:
+        DatabaseUnreachable: MongoDB is away.
     """
     if database.handle.read_preference != ReadPreference.PRIMARY:
         return lambda _collection, _application: PeriodicInvalidation()

@@ -36,11 +36,13 @@ __all__ = ["BATCH_DOCUMENTS", "SAMPLE_COLLECTION", "SampleRead", "Store"]
 @dataclass(frozen=True)
 class SampleRead:
     """A read that has begun: its documents come as they are taken.
-    `fits_cache`: whether all of them are in memory, so that taking them does not wait for MongoDB.
-    `is_valid`: whether the same read would give the same documents; False where only MongoDB knows.
-    `newest_ms`: gives the time of the metric's newest sample, within the interval or not, milliseconds since 1970 in
-    UTC; None where there is none.
-    `buffer_limit_bytes`: how much is taken of one that fits before it counts as longer than it seemed.
+
+    Attributes:
+        fits_cache: whether all of them are in memory, so that taking them does not wait for MongoDB.
+        is_valid: whether the same read would give the same documents; False where only MongoDB knows.
+        newest_ms: gives the time of the metric's newest sample, within the interval or not, milliseconds since 1970 in
+            UTC; None where there is none.
+        buffer_limit_bytes: how much is taken of one that fits before it counts as longer than it seemed.
     """
 
     batches: Iterator[Batch]
@@ -52,8 +54,10 @@ class SampleRead:
 
 class Store:
     """Reads of one application's samples in one database. Threads share it.
-    `cache_bytes`: how much memory recent time may take, of all applications together; 0 for none. An eighth is left to
-    the cache of responses.
+
+    Args:
+        cache_bytes: how much memory recent time may take, of all applications together; 0 for none. An eighth is left
+            to the cache of responses.
     """
 
     def __init__(self, database: Database, cache_bytes: int = 0) -> None:
@@ -64,7 +68,9 @@ class Store:
 
     def for_application(self, application: str) -> Store:
         """The reads of another application's samples, out of the same memory.
-        Raises UnknownApplication: no sample names it; IndexesNotReady, DatabaseUnreachable: see `Indexes.ensure`.
+
+        Raises:
+            UnknownApplication: no sample names it; IndexesNotReady, DatabaseUnreachable: see `Indexes.ensure`.
         """
         if application == self.application:
             return self  # every poll of the default application comes this way
@@ -79,7 +85,9 @@ class Store:
 
     def prepare_all(self, wait_seconds: float) -> bool:
         """Make the indexes that bound the metrics' reads, where they are missing; whether all have theirs.
-        Raises IndexesNotReady, DatabaseUnreachable: see `Indexes.ensure`, after `wait_seconds` in all.
+
+        Raises:
+            IndexesNotReady, DatabaseUnreachable: see `Indexes.ensure`, after `wait_seconds` in all.
         """
         return self.reader.prepare_all([metric.collection for metric in METRICS], wait_seconds)
 
@@ -109,7 +117,9 @@ class Store:
 
     def read(self, metric: Metric, interval: Interval) -> Iterator[Batch]:
         """The interval's documents, oldest first, in batches; none where there is no document.
-        Raises DatabaseUnreachable: while reading, MongoDB was away or did not answer in time.
+
+        Raises:
+            DatabaseUnreachable: while reading, MongoDB was away or did not answer in time.
         """
         return self.start_read(metric, interval).batches
 
@@ -133,7 +143,9 @@ class Store:
 
     def newest_sample(self, metric: Metric) -> Columns:
         """The metric's newest sample, but for a few that are dated ahead of the present; empty where there is none.
-        Raises DatabaseUnreachable: as `read`.
+
+        Raises:
+            DatabaseUnreachable: as `read`.
         """
         newest_ms = self.start_read(metric, since(_END_OF_TIME)).newest_ms()
         if newest_ms is None:
@@ -166,14 +178,18 @@ class Store:
 
     def newest(self, metric: Metric) -> datetime | None:
         """The time of the metric's newest sample, aware UTC; None where there is no sample.
-        Raises DatabaseUnreachable: as `read`.
+
+        Raises:
+            DatabaseUnreachable: as `read`.
         """
         newest_ms = self.reader.newest_ms(metric)
         return None if newest_ms is None else from_epoch_ms(newest_ms)
 
     def count(self, metric: Metric, interval: Interval) -> int:
         """The number of documents of an interval that has an end, by the index, whatever their times are.
-        Raises DatabaseUnreachable: as `read`.
+
+        Raises:
+            DatabaseUnreachable: as `read`.
         """
         from_ms, until_ms = _bounds(interval)
         assert until_ms is not None  # noqa: S101 - an open end has no count
@@ -181,7 +197,9 @@ class Store:
 
     def sample_history_end(self) -> datetime | None:
         """The end of the application's demo data, aware UTC; None where it has none.
-        Raises DatabaseUnreachable: as `read`.
+
+        Raises:
+            DatabaseUnreachable: as `read`.
         """
         with one_exchange():
             history = self.database[SAMPLE_COLLECTION].find_one({"_id": history_id(self.application)})

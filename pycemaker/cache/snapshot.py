@@ -12,12 +12,14 @@ from pycemaker.series.batches import Batch
 @dataclass(frozen=True)
 class OpenHours:
     """Every document from `start_hour` on.
-    `start_hour`: hours since 1970.
-    `edge_ms`: later documents are read at each probe; milliseconds since 1970 in UTC.
-    `newest_ms`: the time of the newest document, but for a few that are dated ahead; likewise.
-    `batch`: the documents.
-    `probed`: the BSON of the documents later than the edge; None where it was not read by itself yet.
-    `pieces`: the documents hour by hour, as they will be once they are sealed: so their digests stay the same.
+
+    Attributes:
+        start_hour: hours since 1970.
+        edge_ms: later documents are read at each probe; milliseconds since 1970 in UTC.
+        newest_ms: the time of the newest document, but for a few that are dated ahead; likewise.
+        batch: the documents.
+        probed: the BSON of the documents later than the edge; None where it was not read by itself yet.
+        pieces: the documents hour by hour, as they will be once they are sealed: so their digests stay the same.
     """
 
     start_hour: int
@@ -37,9 +39,11 @@ def split_hours(batch: Batch) -> list[Batch]:
 @dataclass(frozen=True)
 class Snapshot:
     """A metric's recent time at one moment.
-    `generation`: goes up with each change of anything but the open hours.
-    `open_version`: goes up with each change of the open hours.
-    `open`: None where the metric has no sample, or none was read yet.
+
+    Attributes:
+        generation: goes up with each change of anything but the open hours.
+        open_version: goes up with each change of the open hours.
+        open: None where the metric has no sample, or none was read yet.
     """
 
     generation: int = 0

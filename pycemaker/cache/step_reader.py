@@ -41,7 +41,9 @@ class StepReader:
 
     def of_hours(self, metric: Metric, interval: Interval, every_seconds: int, now_utc: datetime) -> Steps:
         """The steps of stored hours, and of the samples before, after and between them.
-        Raises DatabaseUnreachable: MongoDB is away.
+
+        Raises:
+            DatabaseUnreachable: MongoDB is away.
         """
         hours = whole_hours(Interval(interval.start_utc, interval.end_utc or now_utc))
         known = self._summaries.read(metric, interval_of(hours), BUDGET)

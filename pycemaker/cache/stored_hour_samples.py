@@ -39,7 +39,9 @@ _A_DAY = timedelta(days=1)
 
 class HourSamples:
     """Reads one database's samples, whole hours of them from `hour_samples`. Threads share it.
-    `store`: one application's samples.
+
+    Args:
+        store: one application's samples.
     """
 
     def __init__(self, store: Store) -> None:
@@ -52,7 +54,9 @@ class HourSamples:
 
     def read(self, metric: Metric, interval: Interval) -> StoredSamples:
         """The samples of an interval that has an end, oldest first.
-        Raises DatabaseUnreachable: MongoDB is away, or did not answer in time.
+
+        Raises:
+            DatabaseUnreachable: MongoDB is away, or did not answer in time.
         """
         assert interval.end_utc is not None  # noqa: S101 - an open end has no last day
         hours = whole_hours(Interval(interval.start_utc, interval.end_utc - timedelta(hours=RECENT_HOURS)))
@@ -68,8 +72,12 @@ class HourSamples:
         """The samples of these hours, oldest first, up to SPAN_HOURS at a time; hours without a document get one.
 
         Call it only where `Reader.counts_by_index`.
-        `reread`: the number of hours of each span, stored over a day ago, that are read again.
-        Raises DatabaseUnreachable: as `read`.
+
+        Args:
+            reread: the number of hours of each span, stored over a day ago, that are read again.
+
+        Raises:
+            DatabaseUnreachable: as `read`.
         """
         for start in range(hours.start, hours.stop, SPAN_HOURS):
             yield self._span(metric, range(start, min(start + SPAN_HOURS, hours.stop)), reread)

@@ -40,9 +40,11 @@ _log = logging.getLogger(__name__)
 @dataclass(frozen=True)
 class RefreshBudget:
     """Bounds of the work on one metric at a use.
-    `seconds`: the time after which nothing more is begun; the rest is left for later uses.
-    `hours_recomputed`: the number of hours, computed over a day ago, that are computed again.
-    `recheck_seconds`: the age from which a day's comparison is repeated; the last day is always compared.
+
+    Attributes:
+        seconds: the time after which nothing more is begun; the rest is left for later uses.
+        hours_recomputed: the number of hours, computed over a day ago, that are computed again.
+        recheck_seconds: the age from which a day's comparison is repeated; the last day is always compared.
     """
 
     seconds: float
@@ -67,7 +69,9 @@ class SummaryStore:
 
         Missing hours are computed, newest first. Where the budget ends before the oldest ones, these have no row yet;
         where it ends before all comparisons, the rest are as they were.
-        Raises DatabaseUnreachable: MongoDB is away, and no summary has been read.
+
+        Raises:
+            DatabaseUnreachable: MongoDB is away, and no summary has been read.
         """
         hours, until = whole_hours(interval), self._clock() + budget.seconds
         documents = self._find(metric, hours)

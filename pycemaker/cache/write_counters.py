@@ -34,10 +34,12 @@ _NO_SUCH_COLLECTION = 26
 @dataclass(frozen=True)
 class WriteCounts:
     """WiredTiger's counters of one collection.
-    `identity`: of the collection, its indexes and the mongod's process; counts of another one are not comparable.
-    `inserts`: how many inserts, among them updates that replace a whole document.
-    `others`: how many other writes, and how many keys were removed from the indexes by `time_series`; without such an
-    index all inserts count here too.
+
+    Attributes:
+        identity: of the collection, its indexes and the mongod's process; counts of another one are not comparable.
+        inserts: how many inserts, among them updates that replace a whole document.
+        others: how many other writes, and how many keys were removed from the indexes by `time_series`; without such an
+            index all inserts count here too.
     """
 
     identity: tuple[Any, ...]
@@ -47,10 +49,12 @@ class WriteCounts:
 
 class CounterDetector:
     """Compares a collection's counters with the samples that the probe found.
-    `read_counts`: the counters; None where the deployment or user has none.
-    `are_several`: true where several applications write to the collection. Inserts that the probe does not explain are
-    other applications' then, as a rule, and count as a change every INVALIDATE_SECONDS.
-    `clock`: monotonic seconds.
+
+    Args:
+        read_counts: the counters; None where the deployment or user has none.
+        are_several: true where several applications write to the collection. Inserts that the probe does not explain
+            are other applications' then, as a rule, and count as a change every INVALIDATE_SECONDS.
+        clock: monotonic seconds.
     """
 
     def __init__(
@@ -107,7 +111,9 @@ class CounterDetector:
 
 def read_write_counts(database: Database, collection: str) -> WriteCounts | None:
     """The collection's counters; None where this deployment or user has none.
-    Raises DatabaseUnreachable: MongoDB is away.
+
+    Raises:
+        DatabaseUnreachable: MongoDB is away.
     """
     with one_exchange():
         try:

@@ -59,7 +59,9 @@ def add_application(command: argparse.ArgumentParser, use: str) -> None:
 
 def read_arguments(options: Any, settings: Settings) -> RunArguments:
     """The arguments of those options, checked.
-    Raises UnknownNotebook, NotebookUnusable, InvalidDate, InvalidRange, InvalidParameter, UnknownApplication.
+
+    Raises:
+        UnknownNotebook, NotebookUnusable, InvalidDate, InvalidRange, InvalidParameter, UnknownApplication.
     """
     notebook = find_notebook(notebook_name(options.notebook or DEFAULT_NOTEBOOK))
     notebook.check_application(parse_application(options.app))

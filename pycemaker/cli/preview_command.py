@@ -59,7 +59,9 @@ def preview(options: argparse.Namespace, settings: Settings) -> int:
 
 def rebuild_on_save(saves: Iterable[set[Path]], notebook: Path, rebuild: Callable[[bool], object]) -> None:
     """Make the preview again as files are saved, until our own code is, which this process has loaded already.
-    `rebuild`: makes it; True where the notebook has to run again, as for itself and the figures' colours.
+
+    Args:
+        rebuild: makes it; True where the notebook has to run again, as for itself and the figures' colours.
     """
     for saved in saves:
         if any(path.is_relative_to(PACKAGE) for path in saved):

@@ -43,14 +43,18 @@ def echo(text: str) -> None:
 
 def read_sources_file(settings: Settings) -> CollectFile:
     """The sources of COLLECT_FILE, with their credentials out of the environment and `.env`; none without the file.
-    Raises InvalidSettings: see `read_collect_file`.
+
+    Raises:
+        InvalidSettings: see `read_collect_file`.
     """
     return read_collect_file(settings.collect_file, {**env_file.read(ROOT / ".env"), **os.environ})
 
 
 def listening_address(host: str, port: int) -> str:
     """The address that `host` names, where a server could listen at it now.
-    Raises InvalidSettings: nobody knows the host, it is not this machine's, or the port is taken or not ours to take.
+
+    Raises:
+        InvalidSettings: nobody knows the host, it is not this machine's, or the port is taken or not ours to take.
     """
     try:
         family, _, _, _, address = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)[0]

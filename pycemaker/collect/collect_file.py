@@ -64,7 +64,9 @@ class CollectFile:
 
 def read_collect_file(path: Path | None, environment: Mapping[str, str | None]) -> CollectFile:
     """The file's sources; none without a file. The environment has the credentials that the file names.
-    Raises InvalidSettings: the file cannot be read, or lines in it are wrong.
+
+    Raises:
+        InvalidSettings: the file cannot be read, or lines in it are wrong.
     """
     if path is None:
         return CollectFile()

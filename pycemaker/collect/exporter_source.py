@@ -83,7 +83,9 @@ def _increase(earlier: float, later: float) -> float:
 
 def parse_page(text: str, media_type: str, rules: Iterable[SeriesRule], taken_s: float, now_s: float) -> ExporterPage:
     """The series on a page that the rules name; a series' own time is compared with `now_s`, seconds since 1970.
-    Raises MalformedPage: it is none, it is cut, or a series is on it twice.
+
+    Raises:
+        MalformedPage: it is none, it is cut, or a series is on it twice.
     """
     names = {selector.name for rule in rules for selector in (rule.top, rule.bottom) if selector}
     is_openmetrics = media_type.startswith(OPENMETRICS)
@@ -155,7 +157,9 @@ class ExporterSource:
 
     def read(self, time_s: float) -> Readings:
         """Scrape, and the readings as of that instant, seconds since 1970.
-        Raises SourceFault: the exporter does not answer, or not with a page of metrics.
+
+        Raises:
+            SourceFault: the exporter does not answer, or not with a page of metrics.
         """
         taken_s, answer = time.monotonic(), self._client.get(_ACCEPT)
         if answer.status != 200:

@@ -60,7 +60,11 @@ class PrometheusSource:
 
     def read(self, metric_ids: Sequence[str], after_s: int, until_s: int) -> Readings:
         """The readings of these metrics with after_s < time <= until_s, both whole steps since 1970.
-        Raises QueryRefused; AnswerTooLong: a shorter stretch may do; SourceFault: it does not answer as its API does.
+
+        Raises:
+            QueryRefused: it does not take the query.
+            AnswerTooLong: a shorter stretch may do.
+            SourceFault: it does not answer as its API does.
         """
         readings: dict[tuple[str, int], dict[str, float]] = defaultdict(dict)
         step = self.source.every_seconds

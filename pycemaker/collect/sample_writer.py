@@ -29,7 +29,9 @@ class SampleWriter:
         """Write documents by their collections; return how many were not there yet.
 
         A collection gets its indexes before its first document: built later, they would hold up the first read.
-        Raises DatabaseUnreachable: MongoDB is away or refused one; those before it are written.
+
+        Raises:
+            DatabaseUnreachable: MongoDB is away or refused one; those before it are written.
         """
         return sum(self._write_collection(name, each) for name, each in documents.items() if each)
 

@@ -55,7 +55,9 @@ class SourceClient:
 
     def post(self, path: str, form: Mapping[str, str]) -> SourceAnswer:
         """The answer to a form posted to a path below the URL, whatever its status.
-        Raises SourceFault: there is none, or none in time; AnswerTooLong.
+
+        Raises:
+            SourceFault: there is none, or none in time; AnswerTooLong.
         """
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         return self._ask("POST", f"{self._path}{path}", headers, urlencode(form).encode())

@@ -37,7 +37,9 @@ class SourceLeases:
 
     def claim(self) -> set[str]:
         """Renew the leases, take those that are free up to a fair share, give back what is beyond it; the ids held.
-        Raises DatabaseUnreachable.
+
+        Raises:
+            DatabaseUnreachable.
         """
         ids, share = sorted(self._names), self._share()
         until = [{"$set": {"owner": self._owner, "until": {"$add": ["$$NOW", self._lease_ms]}}}]
@@ -94,7 +96,8 @@ class SourceLeases:
 class SourceState:
     """The state of a source, whichever process collects from it.
 
-    `is_held`: a living process does; `fault`: why it fails; `gap_seconds`: its past that is still to be fetched.
+    Attributes:
+        is_held: a living process does; `fault`: why it fails; `gap_seconds`: its past that is still to be fetched.
     """
 
     name: str

@@ -26,11 +26,13 @@ _MOST_NAMES = 32_767  # The most different criticities that int16 can number
 
 def encode_batch(raw: bytes | Documents, metric: Metric, sizes: WorkSizes = WORK_SIZES) -> Batch:
     """The documents' columns and JSON texts.
-    `raw`: BSON documents in the order wanted, one after another or split already.
-    `metric`: what they measure; a summed one gets the sum as `value`, in place where one is stored, else at the end.
-    A row for each document whose `time_series` is a date. One with a list of dates is left out, although MongoDB finds
-    it by any of them: it was not taken at an instant.
-    Raises bson.errors.InvalidBSON: `raw` is cut short or malformed.
+
+    Args:
+        raw: BSON documents in the order wanted, one after another or split already.
+        metric: what they measure; a summed one gets the sum as `value`, in place where one is stored, else at the end.
+            A row for each document whose `time_series` is a date. One with a list of dates is left out, although
+            MongoDB finds it by any of them: it was not taken at an instant. Raises bson.errors.InvalidBSON: `raw` is
+            cut short or malformed.
     """
     encoder = _Encoder(split(raw) if isinstance(raw, bytes) else raw, metric, sizes)
     try:

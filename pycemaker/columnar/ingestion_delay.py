@@ -22,8 +22,10 @@ _OBJECT_ID_HEAD = b"\x07_id\x00"
 @dataclass(frozen=True)
 class StoredSamples:
     """One metric's samples, oldest first, and the second in which each was stored.
-    `stored_s`: each sample's second since 1970 by its `_id` (uint32); None where a document has no time, or an `_id`
-    that is no ObjectId.
+
+    Attributes:
+        stored_s: each sample's second since 1970 by its `_id` (uint32); None where a document has no time, or an `_id`
+            that is no ObjectId.
     """
 
     columns: Columns

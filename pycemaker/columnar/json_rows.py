@@ -136,8 +136,10 @@ def join_lines(
     lines: Sequence[tuple[Indices, JsonLines]], texts: Mapping[int, bytes], count: int, strip: int
 ) -> tuple[bytes, Indices]:
     """The texts of a block's documents in order, joined by commas; and their lengths in bytes.
-    `lines`: of groups of documents: their indices in the block, and their lines.
-    `texts`: of single documents, by their indices in the block.
+
+    Args:
+        lines: of groups of documents: their indices in the block, and their lines.
+        texts: of single documents, by their indices in the block.
     """
     lengths = np.empty(count, np.int64)
     for rows, line in lines:

@@ -30,9 +30,11 @@ _LAYOUTS_TRIED = 16
 @dataclass(frozen=True)
 class WorkSizes:
     """Sizes of the steps in which a batch is encoded, in documents. They change its cost and no byte of it.
-    `block`: encoded together; bounds the memory for a batch of 16 MB.
-    `smallest_group`: a group takes 0.25 ms whatever its size, a document decoded by itself 8 µs.
-    `strip`: rows of text joined together before they are closed up; they stay in the processor's cache.
+
+    Attributes:
+        block: encoded together; bounds the memory for a batch of 16 MB.
+        smallest_group: a group takes 0.25 ms whatever its size, a document decoded by itself 8 µs.
+        strip: rows of text joined together before they are closed up; they stay in the processor's cache.
     """
 
     block: int = 32_768
@@ -80,8 +82,10 @@ class Layout:
 class Texts:
     """A text a document.
     Both have no dimension where the text is the same in every document.
-    `items`: begin with the text; the rest of an item is padding of any content.
-    `lengths`: of the texts, in bytes.
+
+    Attributes:
+        items: begin with the text; the rest of an item is padding of any content.
+        lengths: of the texts, in bytes.
     """
 
     items: Items
@@ -241,7 +245,9 @@ def group_by_layout(
 
     Each layout is that of a document that is in no group yet, further on with each try, so that a few odd ones at the
     beginning do not use up all tries.
-    `fits`: mask of a group's documents whose values are right for it.
+
+    Args:
+        fits: mask of a group's documents whose values are right for it.
     """
     groups: list[Group] = []
     left: list[Indices] = []

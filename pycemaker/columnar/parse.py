@@ -24,7 +24,9 @@ class Element:
 
 def elements_of(raw: bytes, start: int = 0) -> dict[str, Element]:
     """The elements of the document that starts there, by name.
-    Raises ValueError, IndexError, struct.error: it is malformed.
+
+    Raises:
+        ValueError, IndexError, struct.error: it is malformed.
     """
     elements = {}
     offset, last = start + 4, start + _read_length(raw, start)[0] - 1
@@ -48,7 +50,9 @@ def _end_of(raw: bytes, kind: int, start: int) -> int:
 
 def key_of(document: bytes, prefix: bytes = b"") -> bytes | None:
     """The document's key in the index, `{time_series, _id}` as BSON; None without a date or an `_id`.
-    `prefix`: elements that precede these in the index, as `application_element` gives one.
+
+    Args:
+        prefix: elements that precede these in the index, as `application_element` gives one.
     """
     elements = elements_of(document)
     time, own_id = elements.get("time_series"), elements.get("_id")

@@ -61,7 +61,9 @@ def byte_masks(lengths: Indices, width: int) -> Items:
 
 def split(raw: bytes) -> Documents:
     """The documents in `raw`, one after another.
-    Raises InvalidBSON: the length prefixes do not lead from one document to the next, up to the end.
+
+    Raises:
+        InvalidBSON: the length prefixes do not lead from one document to the next, up to the end.
     """
     return _split(raw, is_array=False)
 

@@ -37,8 +37,10 @@ FOLDER = Path(__file__).parent
 @dataclass(frozen=True)
 class Language:
     """A language that reports are written in.
-    `tag`: BCP 47, for `lang` and Content-Language.
-    `catalogue`: what the messages of the source are in it; one that it lacks stays as it is.
+
+    Attributes:
+        tag: BCP 47, for `lang` and Content-Language.
+        catalogue: what the messages of the source are in it; one that it lacks stays as it is.
     """
 
     tag: str
@@ -49,7 +51,9 @@ class Language:
 @cache
 def find_language(tag: str) -> Language:
     """One of `LANGUAGES`. Reads its catalogue (some 20 ms) the first time.
-    Raises KeyError: there is none of that tag.
+
+    Raises:
+        KeyError: there is none of that tag.
     """
     from babel import Locale
 

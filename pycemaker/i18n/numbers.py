@@ -41,8 +41,10 @@ def percent(ratio: float, digits: int = 1) -> str:
 
 def reading(amount: float | None, unit: str) -> str:
     """A reading in the way people say it: `42,1%`, `183 ms`, `1,25 s`, `2 min 5 s`, `12,4`.
-    `amount`: in `unit`; None (no reading) gives a dash.
-    `unit`: a metric's: `ratio`, `seconds`, or anything else, which is a bare number.
+
+    Args:
+        amount: in `unit`; None (no reading) gives a dash.
+        unit: a metric's: `ratio`, `seconds`, or anything else, which is a bare number.
     """
     if amount is None:
         return NOTHING

@@ -23,7 +23,9 @@ class ArtifactStore:
 
     def put(self, report_id: str, contents: Mapping[str, bytes]) -> None:
         """Store files of a report, replacing those of the same name.
-        Raises DatabaseUnreachable: some may be stored already; the same call may be made again.
+
+        Raises:
+            DatabaseUnreachable: some may be stored already; the same call may be made again.
         """
         for name, content in contents.items():
             with one_exchange(TRANSFER_SECONDS):
@@ -34,7 +36,9 @@ class ArtifactStore:
 
     def get(self, report_id: str, name: str) -> bytes:
         """One file, whole.
-        Raises UnknownReport: there is no file of that name, or not all of it; DatabaseUnreachable: MongoDB is away.
+
+        Raises:
+            UnknownReport: there is no file of that name, or not all of it; DatabaseUnreachable: MongoDB is away.
         """
         with one_exchange(TRANSFER_SECONDS):
             try:

@@ -49,9 +49,11 @@ Headers = Callable[[str, str], dict[str, str]]
 @dataclass(frozen=True)
 class MailTransport:
     """Sends messages, and knows to whom it may.
-    `is_repeatable`: whether a message that is sent twice arrives once (the outbox).
-    `allows_recipient`: whether the allow-list names an address.
-    `headers`: additional headers for each recipient.
+
+    Attributes:
+        is_repeatable: whether a message that is sent twice arrives once (the outbox).
+        allows_recipient: whether the allow-list names an address.
+        headers: additional headers for each recipient.
     """
 
     send: Send
@@ -80,8 +82,10 @@ class DeliveryWorker:
 
     def deliver(self, job: JobDocument) -> None:
         """Send the report to every recipient that is due; end the job, or release it for the next attempt.
-        Raises LeaseLost: another server has claimed it; DatabaseUnreachable: MongoDB is away; a server claims the job
-        when the lease has expired.
+
+        Raises:
+            LeaseLost: another server has claimed it; DatabaseUnreachable: MongoDB is away; a server claims the job when
+                the lease has expired.
         """
         report_id = str(job["_id"])
         try:

@@ -43,9 +43,13 @@ class JobInserter(JobReader):
 
     def enqueue(self, document: JobDocument, submission: Submission, *, claimed: bool = False) -> tuple[str, bool]:
         """Insert a job, or find the one that answers the same request already.
-        `claimed`: claim it at once, so that no other server does; the queue's limit does not apply.
-        The report's id, and whether it was inserted now.
-        Raises IdempotencyKeyReused: the key was used for another request; TooManyReports: the queue is full.
+
+        Args:
+            claimed: claim it at once, so that no other server does; the queue's limit does not apply. The report's id,
+                and whether it was inserted now.
+
+        Raises:
+            IdempotencyKeyReused: the key was used for another request; TooManyReports: the queue is full.
         """
         began = time.monotonic()
         with self._enqueuing:  # on one server the queue's limit is exact
@@ -62,8 +66,9 @@ class JobInserter(JobReader):
         """The report that answers this request already: by its key, in flight, or accepted a moment ago.
 
         A key whose request finds a report is stored with it for good.
-        Raises IdempotencyKeyReused: the key was used for another request; TooManyReports: the report has MOST_KEYS
-        keys.
+
+        Raises:
+            IdempotencyKeyReused: the key was used for another request; TooManyReports: the report has MOST_KEYS keys.
         """
         if not submission.idempotency_key:
             return self._find_repeated(submission)

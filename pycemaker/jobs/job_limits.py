@@ -8,13 +8,15 @@ LEASE_SECONDS = 15.0  # The lease of a claim; a heartbeat renews it three times 
 @dataclass(frozen=True)
 class JobLimits:
     """The settings that limit reports, under their own names and with their defaults; see `.env.example`.
-    `report_workers`: reports rendered at a time.
-    `report_queue`: reports that may be waiting for that.
-    `report_timeout_seconds`: the deadline of rendering one.
-    `report_memory_mb`: memory of its processes together, in MiB.
-    `report_repeat_seconds`: how long an accepted report stands for requests that mean the same.
-    `report_retry_seconds`: how long its mails are tried.
-    `first_retry_seconds`: the wait after the first temporary refusal.
+
+    Attributes:
+        report_workers: reports rendered at a time.
+        report_queue: reports that may be waiting for that.
+        report_timeout_seconds: the deadline of rendering one.
+        report_memory_mb: memory of its processes together, in MiB.
+        report_repeat_seconds: how long an accepted report stands for requests that mean the same.
+        report_retry_seconds: how long its mails are tried.
+        first_retry_seconds: the wait after the first temporary refusal.
     """
 
     report_workers: int

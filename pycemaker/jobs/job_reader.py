@@ -40,7 +40,9 @@ _INDEXING_SECONDS = 300.0
 class JobReader:
     """Reads the jobs of all servers over one database. Threads share it.
     Every method raises DatabaseUnreachable where MongoDB is away.
-    `sender`: the account that sends from here, which limits counts to its jobs; None for every job.
+
+    Args:
+        sender: the account that sends from here, which limits counts to its jobs; None for every job.
     """
 
     def __init__(self, database: Database, sender: str | None = None) -> None:

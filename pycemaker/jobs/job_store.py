@@ -54,9 +54,11 @@ class LeaseLost(Exception):
 class JobStore(JobInserter):
     """The jobs of all servers over one database. Threads share it.
     Every method raises DatabaseUnreachable where MongoDB is away.
-    `owner`: the name under which jobs are claimed; unique among living servers.
-    `sender`: the account that sends from here. Only its jobs are claimed: another account is another server's, with
-    other recipients. None claims any.
+
+    Args:
+        owner: the name under which jobs are claimed; unique among living servers.
+        sender: the account that sends from here. Only its jobs are claimed: another account is another server's, with
+            other recipients. None claims any.
     """
 
     def __init__(
@@ -143,9 +145,13 @@ class JobStore(JobInserter):
         self, report_id: str, state: str, *, after_seconds: float = 0.0, due_at: datetime | None = None, **fields: Any
     ) -> None:
         """Put our job into another state, in which any server may claim it.
-        `after_seconds`: how long from now it becomes due.
-        `due_at`: the instant at which it becomes due, by MongoDB's clock; instead of `after_seconds`.
-        Raises LeaseLost: it is not ours.
+
+        Args:
+            after_seconds: how long from now it becomes due.
+            due_at: the instant at which it becomes due, by MongoDB's clock; instead of `after_seconds`.
+
+        Raises:
+            LeaseLost: it is not ours.
         """
         values: JobDocument = literal(fields)
         values |= {
@@ -160,8 +166,12 @@ class JobStore(JobInserter):
 
     def finish(self, report_id: str, state: str, unsent: Mapping[str, Any] | None = None, **fields: Any) -> None:
         """End our job. Unless a recipient may have got it, the next request for it makes a new one.
-        `unsent`: fields for the recipients that are unsent; they end in `state` too.
-        Raises LeaseLost: it is not ours.
+
+        Args:
+            unsent: fields for the recipients that are unsent; they end in `state` too.
+
+        Raises:
+            LeaseLost: it is not ours.
         """
         values: JobDocument = literal(fields) | {"state": state, "ended_at": "$$NOW", "history": history_with(state)}
         if unsent is not None:
@@ -176,7 +186,9 @@ class JobStore(JobInserter):
 
     def begin_sending(self, report_id: str, recipient_index: int) -> None:
         """Record that a message is about to be ended. It must be called before the mail server gets the last line.
-        Raises LeaseLost: the job is not ours, or the recipient is not unsent any more. Nothing may be sent then.
+
+        Raises:
+            LeaseLost: the job is not ours, or the recipient is not unsent any more. Nothing may be sent then.
         """
         begun = recipient_state(states.SENDING) | {"attempts": {"$add": ["$$one.attempts", 1]}, "begun_by": self._owner}
         query = {"_id": report_id, f"recipients.{recipient_index}.state": {"$in": list(states.UNSENT)}}
@@ -186,7 +198,9 @@ class JobStore(JobInserter):
         self, report_id: str, recipient_index: int, state: str, *, again_in_seconds: float | None = None, **fields: Any
     ) -> None:
         """Record a recipient's result, and when the next attempt is due; the job is ours.
-        Raises LeaseLost: it is not ours.
+
+        Raises:
+            LeaseLost: it is not ours.
         """
         self._write({"_id": report_id}, [_result(recipient_index, state, fields, again_in_seconds)])
         self.counts.count_mail(state)

@@ -9,9 +9,13 @@ from pycemaker.reports.report_model import ReportRequest
 
 def enqueue_message(report_service: ReportService, request: ReportRequest, message: bytes, subject: str) -> None:
     """Enqueue a message under the request's id; where the id is known, what is there stays as it is.
-    `request`: the id and the recipients; its notebook's name is the subscription that a recipient may leave.
-    `subject`: for the list of reports.
-    Raises DatabaseUnreachable: it may be enqueued; the same call may be made again.
+
+    Args:
+        request: the id and the recipients; its notebook's name is the subscription that a recipient may leave.
+        subject: for the list of reports.
+
+    Raises:
+        DatabaseUnreachable: it may be enqueued; the same call may be made again.
     """
     report_service.files.put(request.report_id, {MESSAGE: message})
     document = new_document(request, report_service.transport.domain)

@@ -23,7 +23,9 @@ _log = logging.getLogger(__name__)
 
 class ProcessOutput:
     """One report's output, written to this process's log.
-    `report_id`: the report; empty before a warm process has one.
+
+    Args:
+        report_id: the report; empty before a warm process has one.
     """
 
     def __init__(self) -> None:

@@ -53,8 +53,10 @@ class RenderWorker:
 
     def render(self, job: JobDocument, on_progress: OnProgress) -> None:
         """Render the report and release the job to delivery workers, or end it with the error.
-        Raises LeaseLost: another server has claimed it; DatabaseUnreachable: MongoDB is away for longer than the lease;
-        the report is rendered anew then.
+
+        Raises:
+            LeaseLost: another server has claimed it; DatabaseUnreachable: MongoDB is away for longer than the lease;
+                the report is rendered anew then.
         """
         report_id = str(job["_id"])
         folder = self.workspaces / report_id

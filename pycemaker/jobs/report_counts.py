@@ -16,9 +16,11 @@ STAGE_BUCKETS_SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 
 @dataclass(frozen=True)
 class ReportTotals:
     """Everything since the start.
-    `ended`: reports by final state and the error's class name, which is empty without an error.
-    `mails`: results of recipients by state; each deferral counts.
-    `stages`: durations of each stage, of reports that ended here.
+
+    Attributes:
+        ended: reports by final state and the error's class name, which is empty without an error.
+        mails: results of recipients by state; each deferral counts.
+        stages: durations of each stage, of reports that ended here.
     """
 
     ended: dict[tuple[str, str], int]

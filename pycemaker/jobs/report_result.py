@@ -36,9 +36,11 @@ def is_open(job: Mapping[str, Any]) -> bool:
 
 def raise_unless_delivered(job: Mapping[str, Any]) -> None:
     """Return where every recipient has the report, its message is in the outbox, or nobody was to have it.
-    Raises ReportFailed, DatabaseUnreachable, ReportTimedOut: it could not be rendered, or not in time; MailDeferred,
-    MailRefused, MailPartlySent, RecipientSuppressed: not every recipient got it; Each names the report among its facts
-    (`report_id`).
+
+    Raises:
+        ReportFailed, DatabaseUnreachable, ReportTimedOut: it could not be rendered, or not in time; MailDeferred,
+            MailRefused, MailPartlySent, RecipientSuppressed: not every recipient got it; Each names the report among
+            its facts (`report_id`).
     """
     if job["state"] not in (*_DELIVERED, states.QUIET):
         error = _error(job)

@@ -52,8 +52,10 @@ _log = logging.getLogger(__name__)
 
 class ReportService:
     """Enqueues reports and sees them through. Threads share it.
-    `keep_spare`: whether a warm worker process waits for the next report.
-    `remove_message`: removes a message from the outbox, by its file's name and its Message-ID.
+
+    Args:
+        keep_spare: whether a warm worker process waits for the next report.
+        remove_message: removes a message from the outbox, by its file's name and its Message-ID.
     """
 
     def __init__(
@@ -103,9 +105,12 @@ class ReportService:
 
     def enqueue(self, request: ReportRequest, submission: Submission, *, claimed: bool = False) -> tuple[str, bool]:
         """Enqueue a report, or find the one that answers the request already.
-        `claimed`: keep it for `run_now`.
-        The report's id, and whether it was enqueued now.
-        Raises TooManyReports, IdempotencyKeyReused, DatabaseUnreachable.
+
+        Args:
+            claimed: keep it for `run_now`. The report's id, and whether it was enqueued now.
+
+        Raises:
+            TooManyReports, IdempotencyKeyReused, DatabaseUnreachable.
         """
         enqueued = self.job_store.enqueue(new_document(request, self.transport.domain), submission, claimed=claimed)
         self._notify_change()
@@ -113,7 +118,9 @@ class ReportService:
 
     def enqueue_scheduled(self, requests: Sequence[ReportRequest]) -> None:
         """Enqueue the reports of schedules, beyond the queue's limit; those whose ids are known stay as they are.
-        Raises DatabaseUnreachable: some may be enqueued; the same call may be made again.
+
+        Raises:
+            DatabaseUnreachable: some may be enqueued; the same call may be made again.
         """
         if requests:
             documents = [new_document(request, self.transport.domain) for request in requests]
@@ -122,8 +129,10 @@ class ReportService:
 
     def wait(self, report_id: str, seconds: float) -> JobDocument:
         """The job once it has ended or is deferred; as it stands where that takes longer than `seconds`.
-        Raises UnknownReport: there is none; DatabaseUnreachable: MongoDB has been away for some seconds; the report
-        goes on without this caller.
+
+        Raises:
+            UnknownReport: there is none; DatabaseUnreachable: MongoDB has been away for some seconds; the report goes
+                on without this caller.
         """
         until = time.monotonic() + seconds
         seen_at = time.monotonic()

@@ -21,8 +21,10 @@ _WORKSPACE_SECONDS = 86_400
 @dataclass(frozen=True)
 class Retention:
     """Removes old reports.
-    `retention_days`: the age at which a report is removed, from its end.
-    `remove_message`: removes a message from the outbox, by its file's name and its Message-ID.
+
+    Attributes:
+        retention_days: the age at which a report is removed, from its end.
+        remove_message: removes a message from the outbox, by its file's name and its Message-ID.
     """
 
     job_store: JobStore
@@ -33,7 +35,9 @@ class Retention:
 
     def run(self) -> int:
         """Remove the reports that ended `retention_days` ago or earlier; the number removed.
-        Raises DatabaseUnreachable: MongoDB is away.
+
+        Raises:
+            DatabaseUnreachable: MongoDB is away.
         """
         removed = 0
         for report_id in self.job_store.ended_before(self.retention_days):

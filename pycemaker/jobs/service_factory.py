@@ -28,7 +28,9 @@ def make_report_service(
     limits: JobLimits | None = None,
 ) -> ReportService:
     """The report service over this database; its threads are not started.
-    `limits`: limits other than those of the settings.
+
+    Args:
+        limits: limits other than those of the settings.
     """
     transport = mail_transport(settings, database)
     limits = limits or job_limits(settings)

@@ -14,8 +14,10 @@ from pycemaker.window import to_iso_text
 @dataclass(frozen=True)
 class Submission:
     """The keys and limits of a request for a report.
-    `repeat_key`: equal for requests that mean the same report (`make_repeat_key`).
-    `idempotency_key`: the caller's own name for the request; only its digest is stored. None without one.
+
+    Attributes:
+        repeat_key: equal for requests that mean the same report (`make_repeat_key`).
+        idempotency_key: the caller's own name for the request; only its digest is stored. None without one.
     """
 
     repeat_key: str
@@ -52,8 +54,10 @@ def make_repeat_key(
     application: str = "",
 ) -> str:
     """A digest that is equal for requests that mean the same report.
-    `end`: the interval's end. `now` stays `now`: two clicks a second apart are one request, although their intervals
-    end a second apart.
+
+    Args:
+        end: the interval's end. `now` stays `now`: two clicks a second apart are one request, although their intervals
+            end a second apart.
     """
     whole = [notebook, end, hours, sorted(parameters.items()), sorted(attach), sorted(map(str.lower, to)), sender]
     whole += [application] if application else []

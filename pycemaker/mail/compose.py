@@ -42,9 +42,13 @@ def compose(
     sender_name: str = "Pycemaker",
 ) -> EmailMessage:
     """One message: text and HTML as alternatives, figures related to the HTML, attachments last.
-    `urls`: the URL of each figure, by name; None puts the figures into the message (Content-ID).
-    Raises InvalidAddress: `email_to` or `sender` is no address; NothingToSend: the HTML shows a figure that is neither
-    in `urls` nor on the page.
+
+    Args:
+        urls: the URL of each figure, by name; None puts the figures into the message (Content-ID).
+
+    Raises:
+        InvalidAddress: `email_to` or `sender` is no address; NothingToSend: the HTML shows a figure that is neither in
+            `urls` nor on the page.
     """
     domain = parse_address(sender, single_label=True).rpartition("@")[2]
     content_ids = {figure.name: f"figure.{secrets.token_hex(8)}@{domain}" for figure in page.figures}
@@ -99,10 +103,14 @@ def readdress(content: bytes, headers: Mapping[str, str]) -> bytes:
     """The message with these headers in place of its own of the same names; all else is the same to the byte.
 
     But for the foot's link to leave, which becomes that of `List-Unsubscribe` where there is one.
-    `content`: a whole message, lines ending in CR LF.
-    `headers`: ASCII values of one line each. They are not folded: `EmailMessage` folds a line of over 78 characters by
-    encoding it (RFC 2047), and mail programs do not recognize a link in that.
-    Raises ValueError: a header's name or value could end its line.
+
+    Args:
+        content: a whole message, lines ending in CR LF.
+        headers: ASCII values of one line each. They are not folded: `EmailMessage` folds a line of over 78 characters
+            by encoding it (RFC 2047), and mail programs do not recognize a link in that.
+
+    Raises:
+        ValueError: a header's name or value could end its line.
     """
     if not all(re.fullmatch(r"[\x21-\x39\x3b-\x7e]+: [\x20-\x7e]*", f"{n}: {v}") for n, v in headers.items()):
         raise ValueError("a header is one line of ASCII")

@@ -35,7 +35,9 @@ class SigningKey:
 
 class SigningKeys:
     """The keys in one database. Every method raises DatabaseUnreachable where MongoDB is away.
-    `database`: the database; the first key is made when it is first needed.
+
+    Args:
+        database: the database; the first key is made when it is first needed.
     """
 
     def __init__(self, database: Database) -> None:

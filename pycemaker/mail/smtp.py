@@ -27,12 +27,14 @@ _TLS_AT_FIRST = "; a port with TLS at first (as a rule 465) takes SMTP_SECURITY=
 @dataclass(frozen=True)
 class SmtpSender:
     """Sends messages to a mail server, once each, without retries.
-    `security`: `ssl` (TLS from the first byte), `starttls`, or `none`.
-    `user`: the login, and the envelope's sender.
-    `timeout_seconds`: for each answer of the server.
-    `total_seconds`: for the whole delivery.
-    `context`: the trusted authorities; None for the system's, or those in SSL_CERT_FILE.
-    `mask`: removes this installation's other secrets from the server's answers.
+
+    Attributes:
+        security: `ssl` (TLS from the first byte), `starttls`, or `none`.
+        user: the login, and the envelope's sender.
+        timeout_seconds: for each answer of the server.
+        total_seconds: for the whole delivery.
+        context: the trusted authorities; None for the system's, or those in SSL_CERT_FILE.
+        mask: removes this installation's other secrets from the server's answers.
     """
 
     host: str
@@ -47,12 +49,16 @@ class SmtpSender:
 
     def __call__(self, content: bytes, email_to: str, on_leaving: Callable[[], None]) -> Delivery:
         """Send the message; return once the server has accepted it.
-        `content`: the message, lines ending in CR LF.
-        `email_to`: the envelope's recipient.
-        `on_leaving`: called when the server has all of the message but its last line. An exception from it closes the
-        connection, and the server drops a message without its last line (RFC 5321, 4.1.1.10).
-        Raises MailRefused: it was not accepted; `possibly_sent` where the whole message was sent and no answer came,
-        `is_temporary` where a later attempt may succeed.
+
+        Args:
+            content: the message, lines ending in CR LF.
+            email_to: the envelope's recipient.
+            on_leaving: called when the server has all of the message but its last line. An exception from it closes the
+                connection, and the server drops a message without its last line (RFC 5321, 4.1.1.10).
+
+        Raises:
+            MailRefused: it was not accepted; `possibly_sent` where the whole message was sent and no answer came,
+                `is_temporary` where a later attempt may succeed.
         """
         stuffed = re.sub(rb"(?m)^\.", b"..", content)
         deadline = DeliveryDeadline(self.total_seconds)
@@ -65,7 +71,9 @@ class SmtpSender:
 
     def try_login(self) -> str:
         """Connect, log in where there is a password, and quit; nothing is sent. The TLS version, or `no TLS`.
-        Raises MailRefused: the server cannot be reached, or refuses these settings.
+
+        Raises:
+            MailRefused: the server cannot be reached, or refuses these settings.
         """
         deadline = DeliveryDeadline(self.total_seconds)
         try:

@@ -25,9 +25,11 @@ class DeliveryDeadline:
     """The deadline of one delivery: shuts the connection down when the time is over. It also knows the step.
 
     A socket's timeout starts again with each byte, so a server that sends single bytes would hold it for ever.
-    `step`: what is being done.
-    `awaited`: the server's first words: its `TLS` handshake, or its `greeting`; empty before and after them.
-    `is_over`: whether the time is.
+
+    Args:
+        step: what is being done.
+        awaited: the server's first words: its `TLS` handshake, or its `greeting`; empty before and after them.
+        is_over: whether the time is.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -98,8 +100,12 @@ class SmtpConnection(smtplib.SMTP):
 
     def send_content(self, content: bytes) -> None:
         """Send the message without its last line. Until that line the server has accepted nothing.
-        `content`: lines ending in CR LF, their dots doubled.
-        Raises SMTPResponseException: the server refuses it before its end; OSError: the connection failed.
+
+        Args:
+            content: lines ending in CR LF, their dots doubled.
+
+        Raises:
+            SMTPResponseException: the server refuses it before its end; OSError: the connection failed.
         """
         self._is_amid_message = True
         for start in range(0, len(content), _PIECE_BYTES):
@@ -163,7 +169,9 @@ class SmtpConnection(smtplib.SMTP):
 
     def login(self, user: str, password: str, *, initial_response_ok: bool = True) -> tuple[int, bytes]:
         """Log in, as a step of the deadline.
-        Raises SMTPNotSupportedError: the server offers no login, or none that can be done here.
+
+        Raises:
+            SMTPNotSupportedError: the server offers no login, or none that can be done here.
         """
         self._deadline.step = "logging in"
         self.ehlo_or_helo_if_needed()

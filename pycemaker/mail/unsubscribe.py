@@ -39,8 +39,10 @@ def make_token(subscription: Subscription, key: SigningKey) -> str:
 
 def read_token(token: str, keys: SigningKeys) -> Subscription:
     """The subscription of a token.
-    Raises UnknownLink: it is malformed, not signed by us, or its key was deleted; callers do not learn which;
-    DatabaseUnreachable: the key cannot be looked up.
+
+    Raises:
+        UnknownLink: it is malformed, not signed by us, or its key was deleted; callers do not learn which;
+            DatabaseUnreachable: the key cannot be looked up.
     """
     mac, payload = _split_token(token)
     key = keys.find(int.from_bytes(payload[:_NUMBER_BYTES], "big"))
@@ -52,7 +54,9 @@ def read_token(token: str, keys: SigningKeys) -> Subscription:
 
 class UnsubscribeHeaders:
     """Makes the headers with which a mail program offers "unsubscribe" beside the sender.
-    `public_url`: this API as readers reach it; None makes no header.
+
+    Args:
+        public_url: this API as readers reach it; None makes no header.
     """
 
     def __init__(self, keys: SigningKeys, public_url: str | None) -> None:
@@ -61,7 +65,9 @@ class UnsubscribeHeaders:
 
     def for_recipient(self, address: str, notebook: str) -> dict[str, str]:
         """`List-Unsubscribe`, and over https `List-Unsubscribe-Post`: RFC 8058 allows one click over https only.
-        Raises DatabaseUnreachable: the key cannot be read.
+
+        Raises:
+            DatabaseUnreachable: the key cannot be read.
         """
         if self._public_url is None:
             return {}

@@ -42,8 +42,10 @@ class Applications:
 
     def check(self, application: str) -> str:
         """The application, which exists; the default one always does.
-        Raises UnknownApplication: no sample names it, or none can; IndexesNotReady, DatabaseUnreachable: as
-        `Indexes.ensure`.
+
+        Raises:
+            UnknownApplication: no sample names it, or none can; IndexesNotReady, DatabaseUnreachable: as
+                `Indexes.ensure`.
         """
         if parse_application(application) == DEFAULT_APPLICATION:
             return application
@@ -59,7 +61,9 @@ class Applications:
 
     def are_several(self) -> bool:
         """True where samples name an application; then each collection has the index for it.
-        Raises IndexesNotReady, DatabaseUnreachable: as `Indexes.ensure`.
+
+        Raises:
+            IndexesNotReady, DatabaseUnreachable: as `Indexes.ensure`.
         """
         if not self.indexes.has_applications:
             self.indexes.ensure_all(_COLLECTIONS, WAIT_SECONDS)
@@ -75,7 +79,9 @@ class Applications:
         The time is of any type, dates are `DatetimeMS`.
 
         MongoDB takes one key an application from the index. Call it where `are_several`.
-        Raises DatabaseUnreachable: MongoDB is away.
+
+        Raises:
+            DatabaseUnreachable: MongoDB is away.
         """
         newest = {name: {"$first": f"${name}"} for name in ("time_series", *metric.fields)}
         stages: list[Document] = [

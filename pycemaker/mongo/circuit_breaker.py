@@ -29,8 +29,10 @@ class CircuitBreaker:
 
     def admit(self) -> None:
         """Let a caller through to MongoDB; during an outage one at a time.
-        Raises DatabaseUnreachable: MongoDB is away, for the cause last seen, and another caller probes it, or this
-        one's deadline is too near for a probe.
+
+        Raises:
+            DatabaseUnreachable: MongoDB is away, for the cause last seen, and another caller probes it, or this one's
+                deadline is too near for a probe.
         """
         if not self._is_open:
             return
@@ -63,7 +65,9 @@ class CircuitBreaker:
 
     def fail_since(self, began: float) -> None:
         """Fail a caller who has waited since `began` for another one that failed.
-        Raises DatabaseUnreachable: MongoDB failed since, and has not answered.
+
+        Raises:
+            DatabaseUnreachable: MongoDB failed since, and has not answered.
         """
         if self._is_open and self._failed_at >= began:
             raise self._repeat_fault()

@@ -38,9 +38,11 @@ _thread = threading.local()
 
 class Database:
     """One database, reached when it is first needed, and not again once it is closed. Threads share it.
-    `url`: where MongoDB is; its path names the database.
-    `embedded_mongod`: the share in it that `close` releases; None of another MongoDB.
-    `exchange_seconds`: how long each exchange of a cursor may take.
+
+    Args:
+        url: where MongoDB is; its path names the database.
+        embedded_mongod: the share in it that `close` releases; None of another MongoDB.
+        exchange_seconds: how long each exchange of a cursor may take.
     """
 
     def __init__(
@@ -65,7 +67,9 @@ class Database:
 
     def __getitem__(self, collection: str) -> Collection[Document]:
         """A collection of it.
-        Raises DatabaseUnreachable: the URL's host cannot be resolved, the URL is wrong, or this is closed.
+
+        Raises:
+            DatabaseUnreachable: the URL's host cannot be resolved, the URL is wrong, or this is closed.
         """
         return self._open()[collection]
 
@@ -80,7 +84,9 @@ class Database:
         Inside `one_exchange` the first of them would bound all together: a cursor keeps `maxTimeMS` and uses it up. So
         cursors have a client of their own, which is bounded on its connections. It tries nothing twice: that would take
         twice as long.
-        Raises DatabaseUnreachable: as `__getitem__`. What the cursor raises is PyMongo's: see `translated`.
+
+        Raises:
+            DatabaseUnreachable: as `__getitem__`. What the cursor raises is PyMongo's: see `translated`.
         """
         self._admit()
         client = self._cursor_client or self._opening_cursors.run(self._make_cursor_client)
@@ -134,7 +140,9 @@ class Database:
 
     def _connect(self, **options: Any) -> pymongo.MongoClient[Document]:
         """A client. With a `mongodb+srv` URL this asks the network for names.
-        Raises DatabaseUnreachable: see `__getitem__`. A client made while another thread closes this is closed too.
+
+        Raises:
+            DatabaseUnreachable: see `__getitem__`. A client made while another thread closes this is closed too.
         """
         with translated():
             client: pymongo.MongoClient[Document] = pymongo.MongoClient(
@@ -160,8 +168,10 @@ def _disconnect(client: pymongo.MongoClient[Document]) -> None:
 
 def open_database(url: str | None, data_dir: Path, echo: Callable[[str], None] = lambda _text: None) -> Database:
     """The database at `url`; without one, the embedded one under `data_dir`, started where it is not running.
-    Raises DatabaseNotStarted: the embedded one does not start. One that is set but away raises nothing here;
-    InvalidSettings: the URL can never lead anywhere.
+
+    Raises:
+        DatabaseNotStarted: the embedded one does not start. One that is set but away raises nothing here;
+            InvalidSettings: the URL can never lead anywhere.
     """
     if url:
         _check(url)

@@ -33,10 +33,12 @@ _UNREAD: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocu
 @dataclass(frozen=True)
 class _PageQuery:
     """A query of one page.
-    `command`: the `find`, but for where it begins.
-    `start`: the key in the index at which it begins, as BSON.
-    `prefix`: the elements of each key before the time.
-    `known`: how many documents from that key on are known already.
+
+    Attributes:
+        command: the `find`, but for where it begins.
+        start: the key in the index at which it begins, as BSON.
+        prefix: the elements of each key before the time.
+        known: how many documents from that key on are known already.
     """
 
     database: Database
@@ -103,10 +105,14 @@ class DocumentPage:
 
 def fetch_first_page(database: Database, command: Document, start: bytes, prefix: bytes = b"") -> DocumentPage:
     """The first documents from `start` on.
-    `command`: a `find` with `max`, a hint and a sort, that says nothing about where it begins or how many it takes.
-    `start`: the key in the index at which it begins, as BSON; no document has that very key.
-    `prefix`: the elements of each key before the time.
-    Raises DatabaseUnreachable: MongoDB is away, or does not do it.
+
+    Args:
+        command: a `find` with `max`, a hint and a sort, that says nothing about where it begins or how many it takes.
+        start: the key in the index at which it begins, as BSON; no document has that very key.
+        prefix: the elements of each key before the time.
+
+    Raises:
+        DatabaseUnreachable: MongoDB is away, or does not do it.
     """
     limits = {"limit": PAGE_DOCUMENTS, "batchSize": PAGE_DOCUMENTS}
     return _bounded(_PageQuery(database, {**command, **limits}, start, prefix))

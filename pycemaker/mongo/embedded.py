@@ -33,8 +33,10 @@ _STARTED: list[subprocess.Popen[bytes]] = []
 @dataclass
 class EmbeddedMongod:
     """A process's share in the mongod of a folder.
-    `started_here`: whether this process started it.
-    `usage_lock`: the lock that is the share; the operating system releases it for a process that is killed.
+
+    Attributes:
+        started_here: whether this process started it.
+        usage_lock: the lock that is the share; the operating system releases it for a process that is killed.
     """
 
     url: str
@@ -55,9 +57,13 @@ def acquire(
     data_dir: Path, echo: Callable[[str], None] = lambda _text: None, *, unix_sockets: bool = HAS_UNIX_SOCKETS
 ) -> EmbeddedMongod:
     """A share in the mongod under `data_dir`, started where it is not running.
-    `echo`: gets a message when this takes longer than a second, or passes over a mongod on PATH.
-    `unix_sockets`: whether it listens on one; else on a loopback port, with a password.
-    Raises DatabaseNotStarted: no binary, or one that does not run here.
+
+    Args:
+        echo: gets a message when this takes longer than a second, or passes over a mongod on PATH.
+        unix_sockets: whether it listens on one; else on a loopback port, with a password.
+
+    Raises:
+        DatabaseNotStarted: no binary, or one that does not run here.
     """
     folder = data_dir / "mongo"
     try:

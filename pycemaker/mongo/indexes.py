@@ -34,7 +34,9 @@ _log = logging.getLogger(__name__)
 
 class Indexes:
     """Makes each collection's indexes where they are missing, once a process. Threads share it.
-    `has_applications`: whether an application beside the default one has been seen, here or by another process.
+
+    Args:
+        has_applications: whether an application beside the default one has been seen, here or by another process.
     """
 
     def __init__(self, database: Database) -> None:
@@ -52,14 +54,18 @@ class Indexes:
     def ensure(self, collection: str, key: Key = KEY) -> bool:
         """Return when the collection has the index; it is built in the background, and never twice at a time.
         Whether it has: where MongoDB refuses to make it, reads do without.
-        Raises IndexesNotReady: it is still being built after WAIT_SECONDS; DatabaseUnreachable: MongoDB is away; the
-        next call tries again.
+
+        Raises:
+            IndexesNotReady: it is still being built after WAIT_SECONDS; DatabaseUnreachable: MongoDB is away; the next
+                call tries again.
         """
         return self.ensure_all([collection], WAIT_SECONDS, key)
 
     def has_application_index(self, collection: str) -> bool:
         """True where the collection has the index that begins with the application; begins to make it where not.
-        Raises DatabaseUnreachable: as `ensure`.
+
+        Raises:
+            DatabaseUnreachable: as `ensure`.
         """
         with suppress(IndexesNotReady):
             return self.ensure_all([collection], 0.0, APPLICATION_KEY)
@@ -67,7 +73,9 @@ class Indexes:
 
     def ensure_all(self, collections: Sequence[str], wait_seconds: float, key: Key = KEY) -> bool:
         """As `ensure`, for several collections: all are begun before the first is waited for, `wait_seconds` in all.
-        Raises IndexesNotReady, DatabaseUnreachable: as `ensure`, for the first of them that is not there.
+
+        Raises:
+            IndexesNotReady, DatabaseUnreachable: as `ensure`, for the first of them that is not there.
         """
         until = time.monotonic() + wait_seconds
         with self._lock:

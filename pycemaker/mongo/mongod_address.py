@@ -35,7 +35,9 @@ def known_url(folder: Path, *, unix_sockets: bool = HAS_UNIX_SOCKETS) -> str | N
 
 def arguments(folder: Path, *, unix_sockets: bool = HAS_UNIX_SOCKETS) -> list[str]:
     """The arguments with which a new mongod listens; the private folder of the last one is removed.
-    Raises DatabaseNotStarted: there is no folder whose path is short enough.
+
+    Raises:
+        DatabaseNotStarted: there is no folder whose path is short enough.
     """
     forget(folder)
     if unix_sockets:

@@ -39,9 +39,13 @@ def installed() -> str | None:
 
 def find(folder: Path, echo: Callable[[str], None] = lambda _text: None, bundled: str | None = None) -> str:
     """The mongod for the files of this folder.
-    `folder`: the database's; without files any mongod will do.
-    `echo`: gets the reason why the one on PATH is passed over.
-    Raises DatabaseNotStarted: there is none, or none that opens these files.
+
+    Args:
+        folder: the database's; without files any mongod will do.
+        echo: gets the reason why the one on PATH is passed over.
+
+    Raises:
+        DatabaseNotStarted: there is none, or none that opens these files.
     """
     on_path = shutil.which("mongod")
     candidates = [each for each in (on_path, bundled or installed()) if each]

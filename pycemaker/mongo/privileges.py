@@ -20,7 +20,9 @@ class Privileges:
 
 def read_privileges(database: Database) -> Privileges:
     """The privileges on the whole database; all of them where MongoDB asks for no login.
-    Raises DatabaseUnreachable: MongoDB is away, or refuses the login.
+
+    Raises:
+        DatabaseUnreachable: MongoDB is away, or refuses the login.
     """
     with one_exchange():
         status = database.handle.command({"connectionStatus": 1, "showPrivileges": True})["authInfo"]

@@ -49,8 +49,10 @@ no ends in an index, as of a time-series collection (InvalidPipelineOperator).""
 @dataclass(frozen=True)
 class HourFingerprint:
     """Count and last document of an hour, by the index.
-    `hour`: hours since 1970.
-    `stored_s`: the second in that document's `_id`, since 1970; None where the `_id` is no ObjectId.
+
+    Attributes:
+        hour: hours since 1970.
+        stored_s: the second in that document's `_id`, since 1970; None where the `_id` is no ObjectId.
     """
 
     hour: int
@@ -61,7 +63,9 @@ class HourFingerprint:
 
 class Reader:
     """Raw reads of one application's samples in one database. Threads share it.
-    `application`: whose samples are read; see `for_application`.
+
+    Args:
+        application: whose samples are read; see `for_application`.
     """
 
     def __init__(self, database: Database) -> None:
@@ -87,7 +91,9 @@ class Reader:
 
         While the index that begins with the application is made, the default application's samples are read by the
         other one: nobody waits who did not have to before.
-        Raises IndexesNotReady, DatabaseUnreachable: see `Indexes.ensure`.
+
+        Raises:
+            IndexesNotReady, DatabaseUnreachable: see `Indexes.ensure`.
         """
         if self.application:
             return SampleBounds(self.application, True, self._indexes.ensure(metric.collection, APPLICATION_KEY))
@@ -97,7 +103,9 @@ class Reader:
 
     def prepare(self, metric: Metric) -> None:
         """Make the index that bounds the metric's reads, where it is missing.
-        Raises IndexesNotReady, DatabaseUnreachable: see `Indexes.ensure`.
+
+        Raises:
+            IndexesNotReady, DatabaseUnreachable: see `Indexes.ensure`.
         """
         self._indexes.ensure(metric.collection, self.bounds(metric).key)
 
@@ -109,9 +117,13 @@ class Reader:
         self, metric: Metric, from_ms: int, until_ms: int | None, projection: dict[str, int] | None = None
     ) -> Iterator[bytes]:
         """The documents with from_ms <= time < until_ms, oldest first, as BSON, by a cursor, batch by batch.
-        `from_ms`: milliseconds since 1970 in UTC.
-        `until_ms`: likewise; None means without end.
-        Raises DatabaseUnreachable: MongoDB is away or did not answer in time.
+
+        Args:
+            from_ms: milliseconds since 1970 in UTC.
+            until_ms: likewise; None means without end.
+
+        Raises:
+            DatabaseUnreachable: MongoDB is away or did not answer in time.
         """
         stretch = from_ms, until_ms
         cursor, raw = self._open_cursor(metric, stretch, {"projection": projection, "batch_size": BATCH_DOCUMENTS})
@@ -136,7 +148,9 @@ class Reader:
         """The same documents, the next page of them on its way while this one is worked on (see `pages`).
 
         Where the index cannot bound a page, or reads may go to different servers, it is as `read_batches`.
-        `first_page`: as `prefetch` gave it.
+
+        Args:
+            first_page: as `prefetch` gave it.
         """
         page = first_page.result() if first_page else self._first_page(metric, from_ms, until_ms)
         if page is None:
@@ -200,8 +214,12 @@ class Reader:
 
     def newest_ms(self, metric: Metric, until_ms: int | None = None) -> int | None:
         """The time of the metric's newest sample, milliseconds since 1970 in UTC; None where there is no sample.
-        `until_ms`: only samples before that instant; None means all.
-        Raises DatabaseUnreachable: as `read_batches`.
+
+        Args:
+            until_ms: only samples before that instant; None means all.
+
+        Raises:
+            DatabaseUnreachable: as `read_batches`.
         """
         self.prepare(metric)
         bounds = self.bounds(metric)
@@ -236,8 +254,12 @@ class Reader:
         """The fingerprint of each of these hours, by the index alone; in one exchange.
 
         Hours without a document are left out.
-        `hours`: hours since 1970; a sample at `t` is in the hour `(t - 1) // HOUR_MS`.
-        Raises DatabaseUnreachable: as `read_batches`.
+
+        Args:
+            hours: hours since 1970; a sample at `t` is in the hour `(t - 1) // HOUR_MS`.
+
+        Raises:
+            DatabaseUnreachable: as `read_batches`.
         """
         bounds = self.bounds(metric)
         first, *others = (pipeline for hour in hours for pipeline in _fingerprint_pipelines(hour, bounds))

@@ -18,9 +18,11 @@ _END_OF_TIME = DatetimeMS(2**63 - 1)
 @dataclass(frozen=True)
 class SampleBounds:
     """Bounds of the reads of one application.
-    `application`: whose samples; the default one's lack the field, which MongoDB finds, and indexes, as null.
-    `is_filtered`: False while all samples there are the default application's, as far as anybody knows.
-    `by_application`: whether the index that begins with the application is used.
+
+    Attributes:
+        application: whose samples; the default one's lack the field, which MongoDB finds, and indexes, as null.
+        is_filtered: False while all samples there are the default application's, as far as anybody knows.
+        by_application: whether the index that begins with the application is used.
     """
 
     application: str = DEFAULT_APPLICATION

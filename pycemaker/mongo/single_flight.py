@@ -26,7 +26,9 @@ class SingleFlight(Generic[Result]):
     @staticmethod
     def wait(flight: Future[Result]) -> Result:
         """The result of a call that another thread makes.
-        Raises DatabaseUnreachable: the deadline of this thread's caller is over before. And what the call raises.
+
+        Raises:
+            DatabaseUnreachable: the deadline of this thread's caller is over before. And what the call raises.
         """
         seconds = caller_deadline.bounded_seconds(float("inf"))
         try:

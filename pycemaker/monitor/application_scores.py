@@ -30,7 +30,9 @@ class ApplicationScores:
 
     def read(self, store: Store, applications: Iterable[str], now_utc: datetime) -> dict[str, float | None]:
         """The score of each application, 0 to 1; None where it is unknown, or was last read over five minutes ago.
-        Raises DatabaseUnreachable: MongoDB is away.
+
+        Raises:
+            DatabaseUnreachable: MongoDB is away.
         """
         with self._lock:
             known = {name: self._known.get(name, (float("-inf"), None)) for name in applications}

@@ -70,8 +70,10 @@ class ForecastReader:
         self, store: Store, metric: Metric, origin_utc: datetime, hours: int, limit: float | None = None
     ) -> Outlook:
         """The forecast of a metric over so many hours after the origin.
-        Raises NotEnoughHistory: the history is too short to compare such forecasts with what came; DatabaseUnreachable:
-        MongoDB is away; what `slot` raises.
+
+        Raises:
+            NotEnoughHistory: the history is too short to compare such forecasts with what came; DatabaseUnreachable:
+                MongoDB is away; what `slot` raises.
         """
 
         def make() -> Outlook | NotEnoughHistory:
@@ -87,7 +89,9 @@ class ForecastReader:
 
     def health(self, store: Store, origin_utc: datetime, hours: int) -> Outlook:
         """The forecast of the health over so many hours after the origin; its limit is that at which it fails.
-        Raises NotEnoughHistory, DatabaseUnreachable: as `metric`.
+
+        Raises:
+            NotEnoughHistory, DatabaseUnreachable: as `metric`.
         """
 
         def make() -> Outlook | NotEnoughHistory:

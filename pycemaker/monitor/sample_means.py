@@ -46,7 +46,9 @@ class SampleMeans:
 
     def health(self, store: Store, end_utc: datetime, minutes: int) -> Health:
         """The health of so many minutes, the last of which ends at `end_utc`.
-        Raises DatabaseUnreachable: MongoDB is away.
+
+        Raises:
+            DatabaseUnreachable: MongoDB is away.
         """
         end_ms = to_epoch_ms(end_utc)
         whole = minutes if minutes <= 60 else -(-minutes // 60) * 60 + end_ms % HOUR_MS // MINUTE_MS
@@ -56,7 +58,9 @@ class SampleMeans:
 
     def means(self, store: Store, metric: Metric, ends_ms: Times, amounts: Amounts) -> Floats:
         """The means of a metric's amounts in the steps that end at these instants, as `step_means`.
-        Raises DatabaseUnreachable: MongoDB is away.
+
+        Raises:
+            DatabaseUnreachable: MongoDB is away.
         """
         fresh_from_ms = (int(ends_ms[-1]) // HOUR_MS - _FRESH_HOURS) * HOUR_MS
         split = int(np.searchsorted(ends_ms, fresh_from_ms, side="right"))
@@ -81,7 +85,9 @@ def readings(_metric: Metric, columns: Columns, _cadence: Cadence) -> tuple[Time
 
 def read_columns(store: Store, metric: Metric, interval: Interval) -> Columns:
     """The samples of an interval that has an end: out of the memory, or, of a long one, out of the stored hours.
-    Raises DatabaseUnreachable: MongoDB is away.
+
+    Raises:
+        DatabaseUnreachable: MongoDB is away.
     """
     assert interval.end_utc is not None  # noqa: S101 - steps have an end
     if interval.end_utc - interval.start_utc <= timedelta(hours=_FRESH_HOURS + _LEAD_HOURS + 2):

@@ -20,8 +20,12 @@ SEPARATORS = re.compile("[,;]")
 
 def parse_address(text: str, *, single_label: bool = False) -> str:
     """The address, its domain in ASCII.
-    `single_label`: whether a host without a dot is taken (`ops@mailhost`), as on one's own network.
-    Raises InvalidAddress: not an address, or over 254 characters; LocalPartNotAscii: letters beyond ASCII before the @.
+
+    Args:
+        single_label: whether a host without a dot is taken (`ops@mailhost`), as on one's own network.
+
+    Raises:
+        InvalidAddress: not an address, or over 254 characters; LocalPartNotAscii: letters beyond ASCII before the @.
     """
     local, at, domain = text.rpartition("@")
     ascii_local = _BEYOND_ASCII.sub("x", local)
@@ -45,7 +49,9 @@ def parse_domain(text: str) -> str | None:
 
 def parse_recipients(text: str, *, single_label: bool = False) -> tuple[str, ...]:
     """The addresses separated by commas or semicolons, in their order, each once whatever its case.
-    Raises InvalidAddress: one of them is none, there is none at all, or there are more than MOST_RECIPIENTS.
+
+    Raises:
+        InvalidAddress: one of them is none, there is none at all, or there are more than MOST_RECIPIENTS.
     """
     known: dict[str, str] = {}
     for part in SEPARATORS.split(text):

@@ -10,7 +10,9 @@ from pycemaker.parsing.addresses import SEPARATORS, parse_address, parse_domain
 
 def parse_allowed(text: str) -> tuple[str, ...]:
     """An allow-list in small letters: addresses, `@domains` and `*`, by commas or semicolons.
-    Raises ValueError: an entry is none of these, or there is none at all; InvalidAddress: an entry is no address.
+
+    Raises:
+        ValueError: an entry is none of these, or there is none at all; InvalidAddress: an entry is no address.
     """
     entries = [entry.strip() for entry in SEPARATORS.split(text) if entry.strip()]
     if not entries:

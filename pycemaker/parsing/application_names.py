@@ -21,7 +21,9 @@ def is_application(name: object) -> bool:
 
 def parse_application(text: str) -> str:
     """The application that a text names; the empty text is the default one.
-    Raises UnknownApplication: no application can have that name.
+
+    Raises:
+        UnknownApplication: no application can have that name.
     """
     if text != DEFAULT_APPLICATION and not is_application(text):
         raise UnknownApplication(application=text[:40])

@@ -11,8 +11,10 @@ from pycemaker.errors import InvalidSettings
 
 def read(path: Path) -> dict[str, str | None]:
     """The file's variables by name; none where there is no such file.
-    Raises InvalidSettings: it is a folder, may not be read, is no UTF-8 (with or without a byte order mark), or has a
-    line that sets nothing.
+
+    Raises:
+        InvalidSettings: it is a folder, may not be read, is no UTF-8 (with or without a byte order mark), or has a line
+            that sets nothing.
     """
     try:
         content = path.read_bytes()

@@ -17,7 +17,9 @@ def parse_origin(text: str) -> str:
     """An entry of CORS_ORIGINS in the spelling that browsers send: `*`, `https://host`, or `https://*.example.com`.
 
     Browsers write a host in small letters, beyond ASCII in punycode, and leave out a scheme's own port.
-    Raises ValueError: it is none of these, so that no browser would ever send it.
+
+    Raises:
+        ValueError: it is none of these, so that no browser would ever send it.
     """
     if text == EVERY:
         return text

@@ -96,8 +96,10 @@ def summary(period: Period, metrics: Sequence[MetricPeriod] | None = None) -> No
 
 def section(part: MetricPeriod, *, in_mail: bool = True) -> None:
     """Show one metric whole: its numbers, its course over time, its criticity shares.
-    `part`: `period["cpu"]`, or whatever stands for one metric.
-    `in_mail`: False for what is to be on the full page alone.
+
+    Args:
+        part: `period["cpu"]`, or whatever stands for one metric.
+        in_mail: False for what is to be on the full page alone.
     """
     only = {} if in_mail else {"pycemaker": {"only": "page"}}
     part = in_rates(part)

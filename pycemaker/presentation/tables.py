@@ -167,7 +167,9 @@ def _too_little(counts: Coverage) -> str:
 
 def summary(parts: Sequence[MetricPeriod], *, is_rest: bool = False) -> str:
     """One row a metric: its mean and how that changed, the worst criticity and how many of the samples had it.
-    `is_rest`: whether other metrics stand whole elsewhere; the title says so.
+
+    Args:
+        is_rest: whether other metrics stand whole elsewhere; the title says so.
     """
     title = _("As demais métricas") if is_rest else _("Resumo")
     rows = "".join(_summary_row(part, summarize_metric(part)) for part in map(in_rates, parts))

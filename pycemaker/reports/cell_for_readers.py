@@ -49,11 +49,13 @@ _JSON = ("application/json", "application/geo+json")
 
 class CellReducer:
     """Reduces a notebook's cells to what readers see, one after another.
-    `limit`: the longest HTML or markdown, in characters.
-    `link`: leads to what is not shown; stands in the notices.
-    `pictures`: the pictures within texts, by name: `png` in base64, and `alt`.
-    `left_out`: what readers do not see, a line in English each.
-    `remarks`: what readers see and its author may not have meant: a figure twice, a period's own table.
+
+    Args:
+        limit: the longest HTML or markdown, in characters.
+        link: leads to what is not shown; stands in the notices.
+        pictures: the pictures within texts, by name: `png` in base64, and `alt`.
+        left_out: what readers do not see, a line in English each.
+        remarks: what readers see and its author may not have meant: a figure twice, a period's own table.
     """
 
     def __init__(self, notebook: Json, limit: int, link: Link | None, converter: PictureCache) -> None:

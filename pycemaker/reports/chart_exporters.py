@@ -23,7 +23,9 @@ def chart_library(kind: str) -> str:
 
 def draw_chart(kind: str, spec: Any) -> bytes:
     """A chart as PNG, `CONTENT_WIDTH` wide, at twice the pixels.
-    Raises PictureUnusable: its exporter is not installed, or fails.
+
+    Raises:
+        PictureUnusable: its exporter is not installed, or fails.
     """
     exporter = "kaleido" if kind == PLOTLY else "vl_convert"
     if find_spec(exporter) is None or (kind == PLOTLY and find_spec("plotly") is None):

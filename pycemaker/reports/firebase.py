@@ -48,9 +48,11 @@ class FirebaseFigures:
 
     A link carries a download token of the object's own, as the Firebase console makes them: it does not expire, and it
     works under uniform bucket-level access, where no single object can be made public.
-    `bucket`: its name; a leading `gs://` and a trailing slash are ignored.
-    `request_seconds`: the timeout of each answer.
-    `retry_seconds`: how long an upload is retried after 429, 5xx or a broken connection.
+
+    Attributes:
+        bucket: its name; a leading `gs://` and a trailing slash are ignored.
+        request_seconds: the timeout of each answer.
+        retry_seconds: how long an upload is retried after 429, 5xx or a broken connection.
     """
 
     key: FirebaseKey
@@ -61,7 +63,9 @@ class FirebaseFigures:
 
     def __call__(self, report_id: str, figures: tuple[Figure, ...]) -> dict[str, str]:
         """A lasting URL for each figure, by name.
-        Raises StorageRefused: not every figure was stored, or not in time.
+
+        Raises:
+            StorageRefused: not every figure was stored, or not in time.
         """
         stop = threading.Event()
         until = time.monotonic() + self.total_seconds
@@ -162,7 +166,9 @@ def _make_credential(key: FirebaseKey, seconds: float) -> Any:
 
     Google's own credential waits 120 s for a token, four times where the host does not answer, and asks another server
     for an "access boundary" in a thread before the first upload.
-    Raises ValueError: the key cannot be read.
+
+    Raises:
+        ValueError: the key cannot be read.
     """
     from google.auth.credentials import Credentials
     from google.auth.exceptions import GoogleAuthError, TransportError
@@ -218,8 +224,10 @@ def _faults() -> tuple[type[Exception], ...]:
 
 def _side_by_side(calls: Sequence[Callable[[], _Result]], until: float) -> list[_Result]:
     """The results of calls that run in daemon threads, so that a hanging one does not delay the process's exit.
-    Raises TimeoutError: not all had ended at `until`, in time.monotonic(); Exception: the first that a call raised; the
-    others go on unattended.
+
+    Raises:
+        TimeoutError: not all had ended at `until`, in time.monotonic(); Exception: the first that a call raised; the
+            others go on unattended.
     """
     futures = [_start(call) for call in calls]
     done, waiting = wait(futures, max(0.0, until - time.monotonic()), FIRST_EXCEPTION)

@@ -25,7 +25,8 @@ _LOOK_SECONDS = 0.01
 class ForkedKernel:
     """A child process that becomes a kernel. jupyter_client uses it as it uses a `Popen`.
 
-    `on_fork`: called in it first.
+    Args:
+        on_fork: called in it first.
 
     Attributes:
         pid: its process id.

@@ -18,9 +18,11 @@ PREHEADER_CHARACTERS = 240
 @dataclass(frozen=True)
 class Headline:
     """The opening of a mail.
-    `headline`: the subject's first words; never empty.
-    `preheader`: the text that mail programs show beside the subject.
-    `severity`: that of the worst finding, 1 to 3; 0 without one. None where the notebook states none.
+
+    Attributes:
+        headline: the subject's first words; never empty.
+        preheader: the text that mail programs show beside the subject.
+        severity: that of the worst finding, 1 to 3; 0 without one. None where the notebook states none.
     """
 
     headline: str

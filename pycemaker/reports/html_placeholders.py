@@ -40,8 +40,10 @@ TakePicture = Callable[[str, str, float | None], str]
 @dataclass(frozen=True)
 class Fragment:
     """A fragment without content that no mail shows.
-    `html`: with placeholders for its pictures; not sanitized yet.
-    `lost`: kinds of visible content that it loses, such as `iframe` or `script`.
+
+    Attributes:
+        html: with placeholders for its pictures; not sanitized yet.
+        lost: kinds of visible content that it loses, such as `iframe` or `script`.
     """
 
     html: str

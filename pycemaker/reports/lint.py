@@ -50,8 +50,10 @@ _ANY_TAG = re.compile(r"<[^>]*>")
 @dataclass(frozen=True)
 class Flaw:
     """A broken rule.
-    `rule`: its name, as in `html-size`.
-    `message`: the problem and its remedy, in English, without the secret or the path itself.
+
+    Attributes:
+        rule: its name, as in `html-size`.
+        message: the problem and its remedy, in English, without the secret or the path itself.
     """
 
     rule: str
@@ -61,8 +63,10 @@ class Flaw:
 @dataclass(frozen=True)
 class ForbiddenTexts:
     """Texts that must not be in a report.
-    `secrets`: values; those under six characters are ignored, being likely to occur by chance.
-    `paths`: absolute folders of this machine.
+
+    Attributes:
+        secrets: values; those under six characters are ignored, being likely to occur by chance.
+        paths: absolute folders of this machine.
     """
 
     secrets: Sequence[str] = ()
@@ -83,10 +87,12 @@ def flaws(
     message: EmailMessage, full_html: str = "", forbidden: ForbiddenTexts = ForbiddenTexts(), cells: Cells = ()
 ) -> list[Flaw]:
     """A message's flaws, in a fixed order; empty where it may be sent.
-    `message`: as it would be sent.
-    `full_html`: the page for a browser of the same report.
-    `forbidden`: texts that must not be in either.
-    `cells`: what each cell shows, to name the one at fault.
+
+    Args:
+        message: as it would be sent.
+        full_html: the page for a browser of the same report.
+        forbidden: texts that must not be in either.
+        cells: what each cell shows, to name the one at fault.
     """
     markup, text = _body(message, "html"), _body(message, "plain")
     page = MarkupReader.read(markup)

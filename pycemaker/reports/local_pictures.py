@@ -16,9 +16,11 @@ _ENDINGS = {".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff", "
 
 def keep_local_pictures(executed: Path, *folders: Path) -> None:
     """Embed the picture files that a notebook's texts and outputs show into its executed copy.
-    `executed`: the copy; it is rewritten where there are any.
-    `folders`: where its cells wrote, and where it lies; the first that has a picture counts. Only pictures below these
-    folders are read.
+
+    Args:
+        executed: the copy; it is rewritten where there are any.
+        folders: where its cells wrote, and where it lies; the first that has a picture counts. Only pictures below
+            these folders are read.
     """
     notebook = json.loads(executed.read_bytes())
     pictures = {}

@@ -33,11 +33,13 @@ WHERE_TAGS_ARE = (
 @dataclass(frozen=True)
 class Notebook:
     """One report that can be requested.
-    `name`: its name in requests: the file's name without the ending.
-    `title`: its first markdown heading; the name where it has none.
-    `description`: the paragraph below that heading; may be empty.
-    `parameters`: what its parameters cell declares for callers, those of the path included.
-    `fixed`: why a name that the cell assigns is no parameter, in Portuguese, by name.
+
+    Attributes:
+        name: its name in requests: the file's name without the ending.
+        title: its first markdown heading; the name where it has none.
+        description: the paragraph below that heading; may be empty.
+        parameters: what its parameters cell declares for callers, those of the path included.
+        fixed: why a name that the cell assigns is no parameter, in Portuguese, by name.
     """
 
     name: str
@@ -49,7 +51,9 @@ class Notebook:
 
     def check_application(self, application: str) -> None:
         """Return where the notebook can be about that application; each can be about the default one.
-        Raises InvalidParameter: its parameters cell has no text called `application`, so it would read other samples.
+
+        Raises:
+            InvalidParameter: its parameters cell has no text called `application`, so it would read other samples.
         """
         takes = any(parameter.name == APPLICATION and parameter.kind is str for parameter in self.parameters)
         if application and not takes:
@@ -84,7 +88,9 @@ class Notebook:
 
 def find_notebook(name: str, folder: Path = NOTEBOOKS) -> Notebook:
     """The report of that name. The name is only compared with the names of files; no path is made of it.
-    Raises UnknownNotebook: there is no such notebook; NotebookUnusable: its file or its parameters cell cannot be read.
+
+    Raises:
+        UnknownNotebook: there is no such notebook; NotebookUnusable: its file or its parameters cell cannot be read.
     """
     names = []
     for path in _files(folder):
@@ -131,8 +137,10 @@ def listing(folder: Path = NOTEBOOKS) -> list[dict[str, Any]]:
 
 def read_notebook(path: Path) -> Notebook | None:
     """The report in that file; None where no cell is tagged `parameters`.
-    Raises NotebookUnusable: the file is no notebook, its parameters cell cannot be read or is one of two, or a
-    parameter has a name that the report route reserves.
+
+    Raises:
+        NotebookUnusable: the file is no notebook, its parameters cell cannot be read or is one of two, or a parameter
+            has a name that the report route reserves.
     """
     try:
         return _read_notebook(path)

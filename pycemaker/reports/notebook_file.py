@@ -13,7 +13,9 @@ _LATEST = 4
 
 def read_notebook_file(path: Path) -> Json:
     """The notebook as nbformat 4: UTF-8 or UTF-16, with or without a byte order mark; older formats are converted.
-    Raises NotebookUnusable: the file cannot be read, is no notebook, is a later format's, or is not for Python.
+
+    Raises:
+        NotebookUnusable: the file cannot be read, is no notebook, is a later format's, or is not for Python.
     """
     try:
         content = json.loads(path.read_bytes())  # json detects the encoding of bytes

@@ -39,10 +39,12 @@ def showable(
 
     Its metadata has `pictures`, `left_out` and `remarks` of `CellReducer`, whose cells are numbered as the author
     counts them.
-    `notebook`: of nbformat 4, with or without outputs, wholly or partly run.
-    `link`: leads to what is not shown; stands in the notices.
-    `converter`: makes the pictures; shared by mail and page.
-    `is_page`: whether it is for the page.
+
+    Args:
+        notebook: of nbformat 4, with or without outputs, wholly or partly run.
+        link: leads to what is not shown; stands in the notices.
+        converter: makes the pictures; shared by mail and page.
+        is_page: whether it is for the page.
     """
     reducer = CellReducer(notebook, limit, link, converter or PictureCache())
     cells = []

@@ -39,10 +39,12 @@ _WHOLE = re.compile(r"-?\d{1,18}", re.ASCII)
 @dataclass(frozen=True)
 class Parameter:
     """One parameter of a notebook.
-    `kind`: `bool`, `int`, `float` or `str`.
-    `help`: its description in the cell's comment; may be empty.
-    `low`: the least value; None without a bound.
-    `choices`: the allowed values; empty for any.
+
+    Attributes:
+        kind: `bool`, `int`, `float` or `str`.
+        help: its description in the cell's comment; may be empty.
+        low: the least value; None without a bound.
+        choices: the allowed values; empty for any.
     """
 
     name: str
@@ -92,7 +94,9 @@ class Parameter:
 
     def from_text(self, text: str) -> Scalar:
         """The value of a text in a query or on a command line: `true`, `3`, `0.85`, or the text itself. Checked.
-        Raises InvalidParameter: the text is no value of this type, or not an allowed one.
+
+        Raises:
+            InvalidParameter: the text is no value of this type, or not an allowed one.
         """
         given: Any = text
         if self.kind is bool:
@@ -146,7 +150,9 @@ def own_parameters(parameters: Sequence[Parameter]) -> list[Parameter]:
 
 def from_texts(parameters: Sequence[Parameter], given: Mapping[str, str]) -> dict[str, Scalar]:
     """Own parameters from a query or a command line, converted and checked.
-    Raises InvalidParameter: a parameter is unknown or wrong; names it.
+
+    Raises:
+        InvalidParameter: a parameter is unknown or wrong; names it.
     """
     known = {parameter.name: parameter for parameter in own_parameters(parameters)}
     return {name: known_parameter(name, known).from_text(text) for name, text in given.items()}
@@ -154,7 +160,9 @@ def from_texts(parameters: Sequence[Parameter], given: Mapping[str, str]) -> dic
 
 def from_values(parameters: Sequence[Parameter], given: Mapping[str, Any]) -> dict[str, Scalar]:
     """Own parameters from a JSON object, checked.
-    Raises InvalidParameter: a parameter is unknown or wrong; names it.
+
+    Raises:
+        InvalidParameter: a parameter is unknown or wrong; names it.
     """
     known = {parameter.name: parameter for parameter in own_parameters(parameters)}
     for name, value in given.items():

@@ -29,7 +29,9 @@ _Line = ast.Assign | ast.AnnAssign
 @dataclass(frozen=True)
 class ParametersCell:
     """The declarations of a parameters cell.
-    `fixed`: why another assigned name is no parameter, in Portuguese, by name.
+
+    Attributes:
+        fixed: why another assigned name is no parameter, in Portuguese, by name.
     """
 
     parameters: tuple[Parameter, ...] = ()
@@ -42,7 +44,9 @@ class _Fixed(Exception):
 
 def read_parameters_cell(source: str) -> ParametersCell:
     """The parameters that the cell declares; of a name that is assigned twice the last line counts.
-    Raises NotebookUnusable: it is no Python, IPython's magics and commands allowed, so that no kernel could run it.
+
+    Raises:
+        NotebookUnusable: it is no Python, IPython's magics and commands allowed, so that no kernel could run it.
     """
     statements, comments = _parsed(source)
     parameters: dict[str, Parameter] = {}
@@ -188,9 +192,13 @@ def check_injected(cells: Sequence[str]) -> None:
     papermill only warns of a name that the notebook does not have. It injects its cell right after the parameters cell;
     where it injected none, as in JupyterLab, nothing is checked. `fixed` names are allowed: whoever runs papermill by
     hand sees the notebook.
-    `cells`: the sources that ran so far, in their order.
-    Raises InvalidParameter: a name that the parameters cell does not have, or a wrong value; NotebookUnusable: the
-    parameters cell cannot be read.
+
+    Args:
+        cells: the sources that ran so far, in their order.
+
+    Raises:
+        InvalidParameter: a name that the parameters cell does not have, or a wrong value; NotebookUnusable: the
+            parameters cell cannot be read.
     """
     injected = [index for index, source in enumerate(cells) if index and source.startswith(_INJECTED)]
     declared = read_parameters_cell(cells[injected[-1] - 1]) if injected else ParametersCell()

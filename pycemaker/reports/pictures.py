@@ -44,9 +44,13 @@ class MailPicture:
 
 def mail_picture(kind: str, content: bytes, width: float | None = None) -> MailPicture:
     """The picture as PNG.
-    `kind`: its media type: one of `RASTER`, or `SVG`.
-    `width`: how wide it is shown, in CSS pixels; its own width where None.
-    Raises PictureUnusable: it is broken, empty, of another kind or too large.
+
+    Args:
+        kind: its media type: one of `RASTER`, or `SVG`.
+        width: how wide it is shown, in CSS pixels; its own width where None.
+
+    Raises:
+        PictureUnusable: it is broken, empty, of another kind or too large.
     """
     if kind == SVG:
         png, own_width = _draw(content.decode("utf-8", "replace"))

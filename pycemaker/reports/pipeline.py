@@ -20,7 +20,9 @@ STAGES = ("notebook", "render", "storage", "attachments", "compose", "mail")
 @contextmanager
 def stage(name: str) -> Iterator[None]:
     """Turn a library's exception into an error that names the stage.
-    Raises RunnerFailed: in place of an exception that is no PycemakerError.
+
+    Raises:
+        RunnerFailed: in place of an exception that is no PycemakerError.
     """
     try:
         yield
@@ -40,7 +42,9 @@ def make_report(
     `figure_urls`, `severity`, `storage_problem` where there was one, `message_bytes`, `attachments`,
     `attachments_missing` (the reason by kind), `left_out` (outputs that readers do not see, a line each),
     `stage_seconds`.
-    Raises NotebookFailed, NothingToSend, ReportUnfit: the files made until then are in the workspace.
+
+    Raises:
+        NotebookFailed, NothingToSend, ReportUnfit: the files made until then are in the workspace.
     """
 
     def on_cell(done: int, total: int) -> None:

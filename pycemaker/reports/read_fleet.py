@@ -12,10 +12,14 @@ from pycemaker.window import Window, parse_window
 
 def read_fleet(date_now: str = "now", time_range: int | str = 6, settings: Settings | None = None) -> Fleet:
     """The ten applications that changed most or are worst over whole hours. It sets the language, as `read_period`.
-    `date_now`: the interval ends with the last whole UTC hour before this.
-    `time_range`: its length in whole hours, 1 to `MAX_RANGE_HOURS`.
-    Raises InvalidDate, InvalidRange, InvalidSettings, DatabaseNotStarted: as `read_period`; DatabaseUnreachable:
-    MongoDB is away, took too long, or this user may not write.
+
+    Args:
+        date_now: the interval ends with the last whole UTC hour before this.
+        time_range: its length in whole hours, 1 to `MAX_RANGE_HOURS`.
+
+    Raises:
+        InvalidDate, InvalidRange, InvalidSettings, DatabaseNotStarted: as `read_period`; DatabaseUnreachable: MongoDB
+            is away, took too long, or this user may not write.
     """
     settings = settings or load()
     language.speak(settings.report_language)

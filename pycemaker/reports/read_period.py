@@ -30,15 +30,19 @@ def read_period(
     """Every metric's samples of an interval and of the previous one, of one application. The first call of a notebook.
 
     It also sets this process's language to `REPORT_LANGUAGE`.
-    `date_now`: the interval's end: `dd-mm-yyyy-HH-MM-SS` in `TIMEZONE`, `now`, or ISO 8601 with an offset.
-    `time_range`: its length in hours, up to `MAX_RANGE_HOURS`; a schedule's calendar period may, by a clock change,
-    have half an hour, or one hour more.
-    `application`: whose samples; the empty text means those that name no application.
-    `settings`: the environment's by default.
-    Raises UnknownApplication: no sample names it; InvalidDate, InvalidRange: a text that is no date or no such range;
-    nothing has been read; InvalidParameter: papermill injected a parameter that the parameters cell does not declare or
-    allow, or the notebook's `application` is another one; DatabaseUnreachable, DatabaseNotStarted: MongoDB is away, or
-    the embedded one does not start; InvalidSettings: see `settings.load`.
+
+    Args:
+        date_now: the interval's end: `dd-mm-yyyy-HH-MM-SS` in `TIMEZONE`, `now`, or ISO 8601 with an offset.
+        time_range: its length in hours, up to `MAX_RANGE_HOURS`; a schedule's calendar period may, by a clock change,
+            have half an hour, or one hour more.
+        application: whose samples; the empty text means those that name no application.
+        settings: the environment's by default.
+
+    Raises:
+        UnknownApplication: no sample names it; InvalidDate, InvalidRange: a text that is no date or no such range;
+            nothing has been read; InvalidParameter: papermill injected a parameter that the parameters cell does not
+            declare or allow, or the notebook's `application` is another one; DatabaseUnreachable, DatabaseNotStarted:
+            MongoDB is away, or the embedded one does not start; InvalidSettings: see `settings.load`.
     """
     check_injected(list(_notebook_names().get("In", [])))  # the cells that this kernel has executed
     _check_handed_over(application)

@@ -76,13 +76,17 @@ def render_page(
 
     The mail's HTML has at most `HTML_BYTES`: what exceeds that is left out in the order of `outputs.leave_out`, and a
     notice says so. The page has everything. Both are in the current language.
-    `report_id`: the id under which the page is served.
-    `notes`: sentences above the mail's foot.
-    `application`: named in subject and head in place of what the brand says is watched; the default one is not.
-    `templates`: the folder of nbconvert's templates `mail` and `page`.
-    `public_url`: this API as readers reach it; with it the mail links to the page.
-    `demo_until_utc`: the end of the database's demo samples. Where the window has some, subject and page say so.
-    Raises NothingToSend: the notebook left neither text nor figure, or cannot be read.
+
+    Args:
+        report_id: the id under which the page is served.
+        notes: sentences above the mail's foot.
+        application: named in subject and head in place of what the brand says is watched; the default one is not.
+        templates: the folder of nbconvert's templates `mail` and `page`.
+        public_url: this API as readers reach it; with it the mail links to the page.
+        demo_until_utc: the end of the database's demo samples. Where the window has some, subject and page say so.
+
+    Raises:
+        NothingToSend: the notebook left neither text nor figure, or cannot be read.
     """
     content = _load(executed)
     headline = read_headline(content)

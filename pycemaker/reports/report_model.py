@@ -16,16 +16,18 @@ OnProgress = Callable[[str, int, int], None]
 @dataclass(frozen=True)
 class ReportRequest:
     """A checked request for a report.
-    `report_id`: unguessable, safe as a file name.
-    `recipients`: addresses, one or more.
-    `parameters`: the notebook's own parameters, beyond the window.
-    `attach`: kinds of attachments, of `attachments.kinds.KINDS`.
-    `date_text`: the window's end as the request states it.
-    `request_id`: the id of the HTTP request.
-    `application`: whose samples it is about; the empty text is the default application.
-    `schedule`: the schedule that wants it, by `id` and `name`, and the instant `at`; None for one that was asked for.
-    `only_if`: `always`, or the findings without which nothing is mailed: `finding`, `critical`.
-    `notes`: sentences for the mail's foot.
+
+    Attributes:
+        report_id: unguessable, safe as a file name.
+        recipients: addresses, one or more.
+        parameters: the notebook's own parameters, beyond the window.
+        attach: kinds of attachments, of `attachments.kinds.KINDS`.
+        date_text: the window's end as the request states it.
+        request_id: the id of the HTTP request.
+        application: whose samples it is about; the empty text is the default application.
+        schedule: the schedule that wants it, by `id` and `name`, and the instant `at`; None for one that was asked for.
+        only_if: `always`, or the findings without which nothing is mailed: `finding`, `critical`.
+        notes: sentences for the mail's foot.
     """
 
     report_id: str
@@ -65,14 +67,16 @@ class Figure:
 @dataclass(frozen=True)
 class Page:
     """The rendered report.
-    `html`: the mail's HTML; each figure's `src` is `figure:<name>`.
-    `figures`: the page's figures in order; the mail's are among them.
-    `full_html`: the whole page for a browser; figures as in `html`.
-    `data_digest`: a digest of the samples; empty where the notebook states none.
-    `left_out`: outputs that readers do not see, a line in English each.
-    `cells`: text or HTML of each cell, with its number.
-    `remarks`: what readers see and its author may not have meant, a line in English each.
-    `severity`: that of the worst finding, 1 to 3; 0 without one. None where the notebook states none.
+
+    Attributes:
+        html: the mail's HTML; each figure's `src` is `figure:<name>`.
+        figures: the page's figures in order; the mail's are among them.
+        full_html: the whole page for a browser; figures as in `html`.
+        data_digest: a digest of the samples; empty where the notebook states none.
+        left_out: outputs that readers do not see, a line in English each.
+        cells: text or HTML of each cell, with its number.
+        remarks: what readers see and its author may not have meant, a line in English each.
+        severity: that of the worst finding, 1 to 3; 0 without one. None where the notebook states none.
     """
 
     subject: str
@@ -95,8 +99,10 @@ class Page:
 @dataclass(frozen=True)
 class Delivery:
     """The acceptance of a message.
-    `via`: `smtp`, or `outbox` without a mail account.
-    `reply`: the mail server's reply; for the outbox the file's name.
+
+    Attributes:
+        via: `smtp`, or `outbox` without a mail account.
+        reply: the mail server's reply; for the outbox the file's name.
     """
 
     via: str

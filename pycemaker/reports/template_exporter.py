@@ -20,8 +20,10 @@ _PANDOC = frozenset({"convert_pandoc", "markdown2asciidoc", "markdown2latex", "m
 
 class SandboxedExporter(HTMLExporter):
     """Exports notebooks as HTML by a template.
-    `template_name`: the template's folder below one of `folders`, or one of nbconvert's own.
-    `functions`: functions that templates may call, by name. Their keyword arguments arrive as numbers and texts.
+
+    Args:
+        template_name: the template's folder below one of `folders`, or one of nbconvert's own.
+        functions: functions that templates may call, by name. Their keyword arguments arrive as numbers and texts.
     """
 
     def __init__(

@@ -29,10 +29,12 @@ UNKNOWN_CRITICITY = "unknown"  # The criticity of a document without one
 @dataclass(frozen=True)
 class Columns:
     """One metric's samples, oldest first, an element a document.
-    `time_ms`: when, milliseconds since 1970 in UTC (int64).
-    `reading`: the metric's reading in its unit (float64); NaN where the document has none that is finite.
-    `criticity`: for each sample an index into `criticity_names` (int16).
-    `criticity_names`: the collector's words; `unknown` stands for a document without one.
+
+    Attributes:
+        time_ms: when, milliseconds since 1970 in UTC (int64).
+        reading: the metric's reading in its unit (float64); NaN where the document has none that is finite.
+        criticity: for each sample an index into `criticity_names` (int16).
+        criticity_names: the collector's words; `unknown` stands for a document without one.
     """
 
     time_ms: NDArray[np.int64]
@@ -79,10 +81,12 @@ class Columns:
 @dataclass(frozen=True)
 class Batch:
     """A run of documents: their columns, and each document as JSON text.
-    `rows`: the documents' JSON texts joined by commas, without a trailing one; UTF-8.
-    `row_ends`: for each document the offset just past its text (int64), counted from `rows_from`.
-    `rows_from`: the offset at which `rows` starts; 0 but in a part of another batch, whose offsets it shares.
-    `end_of`: of a part without an end: the batch whose last documents it has, and how many come before them.
+
+    Attributes:
+        rows: the documents' JSON texts joined by commas, without a trailing one; UTF-8.
+        row_ends: for each document the offset just past its text (int64), counted from `rows_from`.
+        rows_from: the offset at which `rows` starts; 0 but in a part of another batch, whose offsets it shares.
+        end_of: of a part without an end: the batch whose last documents it has, and how many come before them.
     """
 
     columns: Columns

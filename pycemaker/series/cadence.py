@@ -31,10 +31,12 @@ _ALONE = 1.5
 @dataclass(frozen=True)
 class Stretch:
     """A stretch of an interval with one cadence.
-    `start_ms`, `end_ms`: where it lies, milliseconds since 1970 in UTC; its end is the next one's start.
-    `step_ms`: the usual distance of its samples.
-    `joined_ms`: neighbouring samples at most so far apart hang together: three usual distances; of irregular samples
-    three times what 95 % of their distances keep below.
+
+    Attributes:
+        start_ms, end_ms: where it lies, milliseconds since 1970 in UTC; its end is the next one's start.
+        step_ms: the usual distance of its samples.
+        joined_ms: neighbouring samples at most so far apart hang together: three usual distances; of irregular samples
+            three times what 95 % of their distances keep below.
     """
 
     start_ms: int
@@ -51,8 +53,10 @@ class Stretch:
 @dataclass(frozen=True)
 class Cadence:
     """The distances of one metric's samples over an interval.
-    `stretches`: oldest first, without a hole from the interval's start to its end. A collector that started late or
-    stopped early counts as one that should have gone on. Empty where the cadence is unknown.
+
+    Attributes:
+        stretches: oldest first, without a hole from the interval's start to its end. A collector that started late or
+            stopped early counts as one that should have gone on. Empty where the cadence is unknown.
     """
 
     stretches: tuple[Stretch, ...]
@@ -95,7 +99,9 @@ class Cadence:
 
     def lasting_ms(self, time_ms: Times) -> NDArray[np.float64]:
         """The duration of each of these samples: the time since the one before it; after a gap a usual distance.
-        `time_ms`: the interval's samples, oldest first; a repeated time lasts 0.
+
+        Args:
+            time_ms: the interval's samples, oldest first; a repeated time lasts 0.
         """
         usual = self.steps_ms(time_ms)
         since = np.diff(time_ms, prepend=time_ms[:1]).astype(np.float64)
@@ -111,10 +117,11 @@ class Cadence:
 
 def learn(time_ms: Times, start_ms: int, end_ms: int) -> Cadence | None:
     """The cadence of an interval's samples.
-    `time_ms`: when they are, oldest first, milliseconds since 1970 in UTC; repeated times count once.
-    `start_ms`: where the interval starts.
-    `end_ms`: where it ends.
-    None where the samples have fewer than `LEAST_DISTANCES` distances.
+
+    Args:
+        time_ms: when they are, oldest first, milliseconds since 1970 in UTC; repeated times count once.
+        start_ms: where the interval starts.
+        end_ms: where it ends. None where the samples have fewer than `LEAST_DISTANCES` distances.
     """
     times = time_ms[np.diff(time_ms, prepend=time_ms[:1] - 1) > 0]
     distances = distances_ms(times)

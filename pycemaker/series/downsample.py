@@ -31,8 +31,10 @@ _FINER = 4  # The most bins a point while samples come; in the end there is half
 
 class Downsampler:
     """Takes in batches and chooses so many of their documents.
-    `holding`: how many of them are held.
-    `gap_finder`: finds the gaps between them.
+
+    Args:
+        holding: how many of them are held.
+        gap_finder: finds the gaps between them.
     """
 
     def __init__(self, max_points: int, held_documents: int = HELD_DOCUMENTS) -> None:

@@ -12,9 +12,11 @@ FULL = 0.9
 @dataclass(frozen=True)
 class FleetRow:
     """The metric of one application that stands out most.
-    `application`: its name; the empty text is the default application.
-    `now`: the mean of the interval, in the metric's unit; None without a sample.
-    `before`: the mean of the previous interval; None without a sample.
+
+    Attributes:
+        application: its name; the empty text is the default application.
+        now: the mean of the interval, in the metric's unit; None without a sample.
+        before: the mean of the previous interval; None without a sample.
     """
 
     application: str

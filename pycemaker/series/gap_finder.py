@@ -15,7 +15,9 @@ _BLOCK = 125_000
 
 class GapFinder:
     """Takes in the times of samples and finds the gaps between them, by their cadence.
-    `count`: the number of gaps, known after `longest`.
+
+    Args:
+        count: the number of gaps, known after `longest`.
     """
 
     def __init__(self) -> None:

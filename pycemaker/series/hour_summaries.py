@@ -24,22 +24,24 @@ _AMOUNT_EDGES = np.concatenate([[0.0], np.logspace(-4, 6, 61)])
 @dataclass(frozen=True)
 class HourSummaries:
     """One metric's hours, oldest first; an hour without a sample has no row.
-    `hour_ms`: the hour's start, milliseconds since 1970 in UTC. A sample at `t` is in hour `(t - 1) // HOUR_MS`, since
-    intervals are open at their start and closed at their end.
-    `count`: samples, with or without a reading.
-    `readings`: samples with a reading.
-    `total`: the sum of the readings.
-    `minimum`, `maximum`: the least and the greatest reading; NaN without one.
-    `minimum_ms`, `maximum_ms`: the first time of each, milliseconds since 1970 in UTC; 0 without one.
-    `longest_gap_ms`: the longest distance between neighbouring samples, the hour's two ends counting as samples.
-    `step_ms`: the median distance of neighbouring samples; 0 with fewer than two.
-    `block_minimum`, `block_median`, `block_maximum`: minimum, median and maximum of the hour's blocks of five minutes.
-    A block is the median of its readings, the mean where the unit is `requests`. Unlike a minimum or maximum of
-    readings they do not depend on the cadence, and no single reading moves them. NaN without a reading.
-    `criticities`: samples by criticity, a column a name of `criticity_names`.
-    `criticity_names`: the collector's words, in alphabetical order.
-    `histogram`: readings by the bins of `bin_edges(unit)`, a column a bin.
-    `unit`: the metric's.
+
+    Attributes:
+        hour_ms: the hour's start, milliseconds since 1970 in UTC. A sample at `t` is in hour `(t - 1) // HOUR_MS`,
+            since intervals are open at their start and closed at their end.
+        count: samples, with or without a reading.
+        readings: samples with a reading.
+        total: the sum of the readings.
+        minimum, maximum: the least and the greatest reading; NaN without one.
+        minimum_ms, maximum_ms: the first time of each, milliseconds since 1970 in UTC; 0 without one.
+        longest_gap_ms: the longest distance between neighbouring samples, the hour's two ends counting as samples.
+        step_ms: the median distance of neighbouring samples; 0 with fewer than two.
+        block_minimum, block_median, block_maximum: minimum, median and maximum of the hour's blocks of five minutes. A
+            block is the median of its readings, the mean where the unit is `requests`. Unlike a minimum or maximum of
+            readings they do not depend on the cadence, and no single reading moves them. NaN without a reading.
+        criticities: samples by criticity, a column a name of `criticity_names`.
+        criticity_names: the collector's words, in alphabetical order.
+        histogram: readings by the bins of `bin_edges(unit)`, a column a bin.
+        unit: the metric's.
     """
 
     hour_ms: NDArray[np.int64]

@@ -31,9 +31,11 @@ _LEAST_FITTING = 12  # One or two distances give the cadence only where at least
 @dataclass(frozen=True)
 class Arrivals:
     """Punctuality of samples: the second in each `_id` against the sample's own time.
-    `late`: the number of samples stored over a minute after their time.
-    `ahead`: the number of samples whose time is over a minute after their storing: a collector's clock is ahead.
-    `typical_seconds`: the usual delay from a sample's time to its storing, where nine of ten agree on it; else 0.
+
+    Attributes:
+        late: the number of samples stored over a minute after their time.
+        ahead: the number of samples whose time is over a minute after their storing: a collector's clock is ahead.
+        typical_seconds: the usual delay from a sample's time to its storing, where nine of ten agree on it; else 0.
     """
 
     late: int
@@ -44,8 +46,10 @@ class Arrivals:
 @dataclass(frozen=True)
 class Absence:
     """Facts about a metric without a sample in the interval.
-    `newest_ms`: its last sample before the interval's end, milliseconds since 1970 in UTC; None where there is none.
-    `has_undated`: whether it has documents whose `time_series` is no date.
+
+    Attributes:
+        newest_ms: its last sample before the interval's end, milliseconds since 1970 in UTC; None where there is none.
+        has_undated: whether it has documents whose `time_series` is no date.
     """
 
     newest_ms: int | None
@@ -55,12 +59,14 @@ class Absence:
 @dataclass(frozen=True, repr=False)
 class MetricPeriod:
     """One metric over a window.
-    `current`: samples of the interval, oldest first.
-    `previous`: samples of the previous interval, oldest first.
-    `arrivals`: the samples' punctuality; None where it was not read, or where an `_id` is no ObjectId.
-    `history`: hour summaries of the `HISTORY_DAYS` days before the interval's start; None where they were not read.
-    `absence`: the facts where the interval has no sample; None where they were not read.
-    `application`: whose samples they are; the empty text is the default application.
+
+    Attributes:
+        current: samples of the interval, oldest first.
+        previous: samples of the previous interval, oldest first.
+        arrivals: the samples' punctuality; None where it was not read, or where an `_id` is no ObjectId.
+        history: hour summaries of the `HISTORY_DAYS` days before the interval's start; None where they were not read.
+        absence: the facts where the interval has no sample; None where they were not read.
+        application: whose samples they are; the empty text is the default application.
     """
 
     metric: Metric
@@ -136,10 +142,12 @@ class MetricPeriod:
 @dataclass(frozen=True, repr=False)
 class Period:
     """Every metric over one window.
-    `metrics`: one entry for each metric of the registry, in its order.
-    `sample_until_utc`: the end of the demo data that the interval or the previous one reaches into; None where every
-    sample is real.
-    `application`: whose samples they are; the empty text is the default application.
+
+    Attributes:
+        metrics: one entry for each metric of the registry, in its order.
+        sample_until_utc: the end of the demo data that the interval or the previous one reaches into; None where every
+            sample is real.
+        application: whose samples they are; the empty text is the default application.
     """
 
     window: Window

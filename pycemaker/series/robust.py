@@ -31,10 +31,12 @@ def spread(amounts: Floats) -> float:
 
 def block_medians(block: NDArray[np.int64], amounts: Floats, count: int, fewest: int) -> Floats:
     """Each block's median.
-    `block`: of each amount, 0 to `count` - 1.
-    `amounts`: finite.
-    `count`: how many blocks there are.
-    `fewest`: a block with fewer amounts is NaN.
+
+    Args:
+        block: of each amount, 0 to `count` - 1.
+        amounts: finite.
+        count: how many blocks there are.
+        fewest: a block with fewer amounts is NaN.
     """
     sizes = np.bincount(block, minlength=count)
     ranked = _ranked_in_blocks(block, amounts, sizes)
@@ -113,8 +115,10 @@ def slope(times: Floats, amounts: Floats) -> float:
 
 def seasonal_slope(times: Floats, amounts: Floats) -> float:
     """Hirsch, Slack and Smith's: as `slope`, over pairs within one column alone.
-    `times`: a row a day, a column an hour of the day; ascending down each column.
-    `amounts`: likewise.
+
+    Args:
+        times: a row a day, a column an hour of the day; ascending down each column.
+        amounts: likewise.
     """
     first, second = np.triu_indices(len(amounts), 1)
     return median(((amounts[second] - amounts[first]) / (times[second] - times[first])).ravel())

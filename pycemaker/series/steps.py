@@ -19,10 +19,12 @@ QUANTILE = 0.95
 @dataclass(frozen=True)
 class Steps:
     """One metric's steps, oldest first.
-    `start_ms`: the step's start, milliseconds since 1970 in UTC.
-    `count`: readings.
-    `mean`, `minimum`, `maximum`: of the readings, in the metric's unit.
-    `p95`: the reading that 95 % of them do not exceed, linear between two.
+
+    Attributes:
+        start_ms: the step's start, milliseconds since 1970 in UTC.
+        count: readings.
+        mean, minimum, maximum: of the readings, in the metric's unit.
+        p95: the reading that 95 % of them do not exceed, linear between two.
     """
 
     start_ms: NDArray[np.int64]

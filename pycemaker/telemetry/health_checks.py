@@ -13,10 +13,12 @@ OK, WARN, FAIL, SKIP = "ok", "warn", "fail", "skip"
 @dataclass(frozen=True)
 class Outcome:
     """The outcome of a check.
-    `level`: ok; warn, where the rest works all the same; fail; skip, where another failure stands in the way.
-    `message`: one line; may be empty where the level is ok.
-    `remedy`: how to mend it; empty where there is nothing to do.
-    `figures`: what was measured, by name with its unit.
+
+    Attributes:
+        level: ok; warn, where the rest works all the same; fail; skip, where another failure stands in the way.
+        message: one line; may be empty where the level is ok.
+        remedy: how to mend it; empty where there is nothing to do.
+        figures: what was measured, by name with its unit.
     """
 
     level: str
@@ -58,10 +60,12 @@ class CheckRunner:
 
     A check that still runs is not started again: however often it is asked for, it has one thread. The threads are
     daemons, so that a check that hangs holds up no exit.
-    `checks`: in the order of their results.
-    `reuse_seconds`: how long an outcome is reused, from the start of its check.
-    `on_timeout`: the outcome of a check that still runs at its limit, which it takes.
-    `on_error`: the outcome of a check that raised this error.
+
+    Args:
+        checks: in the order of their results.
+        reuse_seconds: how long an outcome is reused, from the start of its check.
+        on_timeout: the outcome of a check that still runs at its limit, which it takes.
+        on_error: the outcome of a check that raised this error.
     """
 
     def __init__(

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 
 class Histogram:
     """Counts durations by bucket.
-    `bounds`: each bucket's longest duration in seconds, rising; past the last one there is one more bucket.
+
+    Args:
+        bounds: each bucket's longest duration in seconds, rising; past the last one there is one more bucket.
     """
 
     __slots__ = ("_bounds", "_counts", "sum_seconds")

@@ -141,7 +141,9 @@ def write_line(line: str) -> None:
 
 def set_up(settings: Settings, *, request_id: str = "", write: Callable[[str], None] | None = None) -> None:
     """Send this process's log lines to standard error, as the settings say. The last time counts.
-    `request_id`: of the one request that this process serves, in all its threads.
+
+    Args:
+        request_id: of the one request that this process serves, in all its threads.
     """
     handler = _Relay(write) if write else _StandardError()
     as_json = settings.log_format == "json"

@@ -30,8 +30,10 @@ _OTHER = "other"
 @dataclass(frozen=True)
 class TrafficCount:
     """Answers of one stretch of time.
-    `failed`: answers with a status of 500 or more.
-    `mean_seconds`: from request to answer, on average over those that were timed; None without one.
+
+    Attributes:
+        failed: answers with a status of 500 or more.
+        mean_seconds: from request to answer, on average over those that were timed; None without one.
     """
 
     succeeded: int
@@ -42,8 +44,10 @@ class TrafficCount:
 @dataclass(frozen=True)
 class TrafficTotals:
     """Everything since the start.
-    `seconds`: by route and method, from the request to the start of the answer.
-    `in_flight`: requests whose answer is not sent yet.
+
+    Attributes:
+        seconds: by route and method, from the request to the start of the answer.
+        in_flight: requests whose answer is not sent yet.
     """
 
     answers: dict[AnswerKey, int]
@@ -70,9 +74,11 @@ class Traffic:
 
     def answer(self, rule: str | None, method: str, status: str, seconds: float, is_cached: bool) -> None:
         """Count its answer.
-        `rule`: the route's, as Bottle writes it; None where there is no route.
-        `status`: its first three characters are the number.
-        `is_cached`: whether it came out of memory.
+
+        Args:
+            rule: the route's, as Bottle writes it; None where there is no route.
+            status: its first three characters are the number.
+            is_cached: whether it came out of memory.
         """
         self._pending.append((rule, method if method in _METHODS else _OTHER, status, seconds, is_cached))
         if len(self._pending) >= FOLD_AT and self._lock.acquire(blocking=False):

@@ -26,8 +26,10 @@ _UNREADABLE: tuple[Any, ...] = (float("nan"), float("inf"), None, "abc", [], "0.
 @dataclass(frozen=True)
 class HardInterval:
     """One interval.
-    `hours`: how long it is at least; a notebook made for longer ones gets its own length.
-    `is_broken`: whether most readings cannot be read, and none of the disk's.
+
+    Attributes:
+        hours: how long it is at least; a notebook made for longer ones gets its own length.
+        is_broken: whether most readings cannot be read, and none of the disk's.
     """
 
     name: str

@@ -27,8 +27,10 @@ _COLOR = re.compile(r"#([0-9a-fA-F]{6}|[0-9a-fA-F]{3})\b")
 @dataclass(frozen=True)
 class Rule:
     """One change that a client makes.
-    `source`: where that is known from; a caniemail feature, or a whole address.
-    `apply`: changes the tree; returns the number of changes.
+
+    Attributes:
+        source: where that is known from; a caniemail feature, or a whole address.
+        apply: changes the tree; returns the number of changes.
     """
 
     change: str
@@ -44,9 +46,11 @@ class Rule:
 @dataclass(frozen=True)
 class MailClient:
     """One way of reading the mail.
-    `note`: what to look for in it.
-    `runs_mso`: whether it reads what is between `<!--[if mso]>` and `<![endif]-->`, as Word's engine does.
-    `is_dark`: whether what is around the mail is dark.
+
+    Attributes:
+        note: what to look for in it.
+        runs_mso: whether it reads what is between `<!--[if mso]>` and `<![endif]-->`, as Word's engine does.
+        is_dark: whether what is around the mail is dark.
     """
 
     name: str

@@ -21,10 +21,12 @@ _LOOK_SECONDS = 0.02
 @dataclass(frozen=True)
 class NotebookOutcome:
     """The outcome of one notebook on one case.
-    `seconds`: of running, rendering and linting, in a kernel that stood ready.
-    `peak_mb`: the most memory that kernel held.
-    `problems`: what went wrong, in English; none where it passed.
-    `notes`: what cells show and readers do not see, and what its author may not have meant, in English.
+
+    Attributes:
+        seconds: of running, rendering and linting, in a kernel that stood ready.
+        peak_mb: the most memory that kernel held.
+        problems: what went wrong, in English; none where it passed.
+        notes: what cells show and readers do not see, and what its author may not have meant, in English.
     """
 
     notebook: str
@@ -37,8 +39,10 @@ class NotebookOutcome:
 
 def check_notebook(notebook: Notebook, case: HardInterval, settings: Settings, folder: Path) -> NotebookOutcome:
     """Run the notebook on the case with its own parameters, render it, lint the mail.
-    `case`: whose samples are in the database that the environment names.
-    `settings`: zone, links, and the deadline, after which the kernel is ended.
+
+    Args:
+        case: whose samples are in the database that the environment names.
+        settings: zone, links, and the deadline, after which the kernel is ended.
     """
     window = Window(case.end_utc, max(case.hours, notebook.hours))
     watch = _Watch(settings.report_timeout_seconds)

@@ -26,9 +26,11 @@ OnCell = Callable[[int, int], None]
 @dataclass(frozen=True)
 class Preview:
     """One preview.
-    `flaws`: why it would not be sent; nothing where it would.
-    `run_seconds`: how long the notebook ran.
-    `render_seconds`: how long the rest took.
+
+    Attributes:
+        flaws: why it would not be sent; nothing where it would.
+        run_seconds: how long the notebook ran.
+        render_seconds: how long the rest took.
     """
 
     page: Page
@@ -40,7 +42,9 @@ class Preview:
 
 class PreviewBuilder:
     """Makes the preview of one request, in a folder of its own. Nothing is mailed or stored anywhere else.
-    `on_kernel`: called with the process id of each kernel, as soon as that stands ready.
+
+    Args:
+        on_kernel: called with the process id of each kernel, as soon as that stands ready.
     """
 
     def __init__(
@@ -66,7 +70,9 @@ class PreviewBuilder:
 
     def render(self) -> Preview:
         """Render the output of the last run, lint it, and write the preview.
-        Raises NothingToSend: the notebook left nothing; RunnerFailed: a library failed; names the stage.
+
+        Raises:
+            NothingToSend: the notebook left nothing; RunnerFailed: a library failed; names the stage.
         """
         began = time.monotonic()
         with stage("render"):

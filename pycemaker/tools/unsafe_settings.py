@@ -42,7 +42,9 @@ def of_env_file(root: Path = ROOT) -> list[str]:
     """One sentence for each name in `.env` that is nearly a setting's, the setting in brackets.
 
     Other names are other programs' and stay without a word.
-    Raises InvalidSettings: see `env_file.read`.
+
+    Raises:
+        InvalidSettings: see `env_file.read`.
     """
     nearest = {name: nearest_setting(name) for name in env_file.read(root / ".env") if name not in _KNOWN}
     said = "in .env has no effect: the setting has another name"

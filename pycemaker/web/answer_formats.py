@@ -66,8 +66,10 @@ _FORMATS = {media_type.partition(";")[0]: name for name, media_type in MEDIA_TYP
 @dataclass(frozen=True)
 class Shape:
     """The shape of an answer.
-    `max_points`: how many documents at most; None for all.
-    `every_seconds`: the length of the steps that it has instead of documents; None for documents.
+
+    Attributes:
+        max_points: how many documents at most; None for all.
+        every_seconds: the length of the steps that it has instead of documents; None for documents.
     """
 
     format: str = "json"
@@ -82,10 +84,14 @@ class Shape:
 
 def parse_shape(query: Mapping[str, str], accept: str, default_max_points: int = 0) -> Shape:
     """The shape that a request asks for.
-    `query`: its parameters. One that is unknown is refused: a misspelt `max_points` would be 1.5 MB.
-    `accept`: its `Accept` header; JSON where it names no format of ours.
-    `default_max_points`: the default of `max_points`; 0 for all.
-    Raises InvalidParameter: names the parameter that is wrong, or the known ones.
+
+    Args:
+        query: its parameters. One that is unknown is refused: a misspelt `max_points` would be 1.5 MB.
+        accept: its `Accept` header; JSON where it names no format of ours.
+        default_max_points: the default of `max_points`; 0 for all.
+
+    Raises:
+        InvalidParameter: names the parameter that is wrong, or the known ones.
     """
     for name in query:
         if name not in (*PARAMETERS, _CACHE_BUSTER):
@@ -104,7 +110,9 @@ def parse_shape(query: Mapping[str, str], accept: str, default_max_points: int =
 
 def check_steps(every_seconds: int, seconds: float) -> None:
     """Check that an answer about so many seconds has at most MOST steps.
-    Raises InvalidParameter: it has more; names the shortest step that would do.
+
+    Raises:
+        InvalidParameter: it has more; names the shortest step that would do.
     """
     if seconds / every_seconds > MOST:
         raise _wrong_every(math.ceil(seconds / MOST))

@@ -31,9 +31,11 @@ Slot = Callable[[], AbstractContextManager[None]]
 @dataclass(frozen=True)
 class MetricAnswer:
     """An answer, not sent yet.
-    `etag`: a strong entity tag, quotes included.
-    `whole_bytes`: up to which size it goes out whole.
-    `broken_off`: ends the body where reading fails after it has begun.
+
+    Attributes:
+        etag: a strong entity tag, quotes included.
+        whole_bytes: up to which size it goes out whole.
+        broken_off: ends the body where reading fails after it has begun.
     """
 
     chunks: Iterator[bytes]
@@ -63,7 +65,9 @@ class _Prefetch:
 
 def tail(reading: SampleRead, shape: Shape, slot: Slot) -> MetricAnswer:
     """Everything since an instant; a long read is downsampled in a slot for long answers.
-    Raises TooManyStreams: every slot is taken; DatabaseUnreachable: MongoDB is away.
+
+    Raises:
+        TooManyStreams: every slot is taken; DatabaseUnreachable: MongoDB is away.
     """
     headers = {}
     gathered = prefetch(reading)

@@ -49,7 +49,10 @@ def read_samples(
     body: bytes, encoding: str, application: str, steps: Mapping[str, Steps], now_utc: datetime
 ) -> PostedSamples:
     """The samples of a body; `encoding` is its Content-Encoding, `steps` are those of criticity by metric id.
-    Raises BodyTooLarge; InvalidParameter: it is neither JSON nor lines of it, or has more than MOST_SAMPLES.
+
+    Raises:
+        BodyTooLarge: it is larger than a request may be.
+        InvalidParameter: it is neither JSON nor lines of it, or has more than MOST_SAMPLES.
     """
     given = _entries(_decompressed(body, encoding))
     _check_count(len(given))

@@ -18,7 +18,9 @@ _KEY = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
 
 def query(request: Any) -> dict[str, str]:
     """The query's parameters. One that is given twice is refused, since either may be meant.
-    Raises InvalidRequest, InvalidParameter.
+
+    Raises:
+        InvalidRequest, InvalidParameter.
     """
     try:
         given = request.query.decode()
@@ -46,8 +48,10 @@ def parameters(request: Any) -> RequestParameters:
     """The parameters of the query and of the body. No body gives none.
 
     A body that begins as an object is read as JSON whatever its Content-Type: curl sends a form's, fetch a text's.
-    Raises InvalidRequest: the query cannot be read; InvalidParameter: one is given twice, or the body is neither an
-    object of JSON nor a form.
+
+    Raises:
+        InvalidRequest: the query cannot be read; InvalidParameter: one is given twice, or the body is neither an object
+            of JSON nor a form.
     """
     texts, content = query(request), request.environ["wsgi.input"].read(LONGEST_BODY_BYTES + 1)
     request.environ["wsgi.input"] = io.BytesIO(content)  # for the next reader
@@ -103,7 +107,9 @@ def _form(content: bytes, content_type: str) -> dict[str, str]:
 
 def idempotency_key(request: Any) -> str | None:
     """The key of a POST, which makes repeated requests one; None without a key.
-    Raises InvalidParameter: it is no printable ASCII of 1 to 255 characters.
+
+    Raises:
+        InvalidParameter: it is no printable ASCII of 1 to 255 characters.
     """
     text = request.environ.get("HTTP_IDEMPOTENCY_KEY")
     if text is None or request.method != "POST":

@@ -64,8 +64,10 @@ def interval(
     plain_bytes: int = PLAIN_BYTES,
 ) -> Iterator[bytes]:
     """The answer of a metric's interval route: documents of both intervals, and the statistics over them.
-    `max_points`: how many documents each of the two lists has at most; None means all. The statistics, and the
-    documents at the extremes, are of all in any case.
+
+    Args:
+        max_points: how many documents each of the two lists has at most; None means all. The statistics, and the
+            documents at the extremes, are of all in any case.
     """
     extremes = _ExtremeRows(plain_bytes)
     reader, previous_reader = _IntervalReader(max_points, extremes), _IntervalReader(max_points)

@@ -28,10 +28,12 @@ STREAMS = 32
 @dataclass(frozen=True)
 class Services:
     """The parts that the routes work with.
-    `clock`: gives the present, aware UTC.
-    `streams`: slots for long answers.
-    `in_flight`: the bytes of answers that clients have not read.
-    `collect_file`: the sources of COLLECT_FILE.
+
+    Attributes:
+        clock: gives the present, aware UTC.
+        streams: slots for long answers.
+        in_flight: the bytes of answers that clients have not read.
+        collect_file: the sources of COLLECT_FILE.
     """
 
     settings: Settings

@@ -23,7 +23,9 @@ class StepAnswers:
 
     def tail(self, metric: Metric, stretch: Interval, shape: Shape, now_utc: datetime) -> MetricAnswer:
         """The steps of a tail, or of an interval by itself: an array, or a table in other formats.
-        Raises TooManyStreams: every slot is taken; DatabaseUnreachable: MongoDB is away.
+
+        Raises:
+            TooManyStreams: every slot is taken; DatabaseUnreachable: MongoDB is away.
         """
         reading = self._store.start_read(metric, stretch)
         steps = self._steps(metric, stretch, reading, shape, now_utc)

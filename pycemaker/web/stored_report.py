@@ -43,7 +43,9 @@ def check_id(report_id: str) -> str:
 
 def page(files: ArtifactStore, report_id: str, base_path: str = "") -> bytes:
     """The page of a report, its figures linked below `<base_path>/reports`.
-    Raises UnknownReport: there is no such report, or it has no page: it was not made, or did not pass the check.
+
+    Raises:
+        UnknownReport: there is no such report, or it has no page: it was not made, or did not pass the check.
     """
     content = files.get(check_id(report_id), PAGE)
     folder = f"{html.escape(base_path)}/reports/{report_id}/".encode()

@@ -43,8 +43,10 @@ class Reason(Enum):
 @dataclass(frozen=True)
 class Assessment:
     """One metric of a period.
-    `reason`: why it cannot be judged; None where it can.
-    `days`: how many days before the interval it can be compared with.
+
+    Attributes:
+        reason: why it cannot be judged; None where it can.
+        days: how many days before the interval it can be compared with.
     """
 
     part: MetricPeriod
@@ -67,9 +69,11 @@ class Assessment:
 @dataclass(frozen=True)
 class AllClear:
     """The text where nothing is out of the ordinary.
-    `headline`: one line, without a full stop.
-    `detail`: what it is worth: what was looked at and compared with, what was not.
-    `advice`: what to do next, a sentence.
+
+    Attributes:
+        headline: one line, without a full stop.
+        detail: what it is worth: what was looked at and compared with, what was not.
+        advice: what to do next, a sentence.
     """
 
     headline: str
@@ -115,7 +119,9 @@ def unassessed(assessments: Sequence[Assessment], in_outage: Collection[Metric])
     """A finding for each reason that keeps metrics from being judged.
 
     One that was never collected is no news beside others that are.
-    `in_outage`: those whose few samples are in the finding of an outage.
+
+    Args:
+        in_outage: those whose few samples are in the finding of an outage.
     """
     collected = [each for each in assessments if each.was_collected]
     if not collected:

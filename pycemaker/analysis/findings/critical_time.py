@@ -30,12 +30,14 @@ _MOST_REPEATS = 7
 @dataclass(frozen=True)
 class CriticalTime:
     """The time that a metric was critical.
-    `start_ms`, `end_ms`: its longest stretch; critical samples hang together where they are a minute apart or less, or
-    as far as neighbours are at this cadence.
-    `longest_seconds`: how long it was critical within that stretch.
-    `previous_seconds`: in all, in the interval before.
-    `repeats`: on how many of the `days` before it was critical at the hour of the longest stretch too.
-    `days`: of how many days before that hour is known, seven at most.
+
+    Attributes:
+        start_ms, end_ms: its longest stretch; critical samples hang together where they are a minute apart or less, or
+            as far as neighbours are at this cadence.
+        longest_seconds: how long it was critical within that stretch.
+        previous_seconds: in all, in the interval before.
+        repeats: on how many of the `days` before it was critical at the hour of the longest stretch too.
+        days: of how many days before that hour is known, seven at most.
     """
 
     seconds: float

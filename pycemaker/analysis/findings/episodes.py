@@ -34,14 +34,16 @@ _DAILY_HOURS, _DAILY_AROUND_HOURS, _CRITICAL_SHARE = 3, 1, 0.5
 @dataclass(frozen=True)
 class Episode:
     """A stretch far from normal.
-    `start_ms`: its first sample, milliseconds since 1970 in UTC.
-    `amount`: the median reading in it, the mean for counts.
-    `normal`: what it would have been.
-    `critical_share`: how many of its samples the collectors called critical, 0 to 1.
-    `repeats`: on how many of the `days` before it the same hours had it too.
-    `days`: of how many days before it, seven at most, the same hours are known.
-    `is_strong`: whether it is twice as far as it need be.
-    `is_level`: whether it is most of the interval, or six hours and more up to its end, and so a level.
+
+    Attributes:
+        start_ms: its first sample, milliseconds since 1970 in UTC.
+        amount: the median reading in it, the mean for counts.
+        normal: what it would have been.
+        critical_share: how many of its samples the collectors called critical, 0 to 1.
+        repeats: on how many of the `days` before it the same hours had it too.
+        days: of how many days before it, seven at most, the same hours are known.
+        is_strong: whether it is twice as far as it need be.
+        is_level: whether it is most of the interval, or six hours and more up to its end, and so a level.
     """
 
     series: Series

@@ -23,10 +23,12 @@ _FACTOR, _LEAST_POINTS, _MOST_POINTS, _LEAST_COUNT = 1.3, 0.05, 0.10, 0.5
 
 def limit(hours: Floats, floors: float, unit: str, times: float = 1.0) -> float:
     """The amount beyond everything that these hours reached; NaN without a reading.
-    `hours`: an amount an hour, oldest first, NaN where there is none.
-    `floors`: how many floors beyond the greatest it is at least.
-    `unit`: the metric's, whose floor is taken at the greatest; `floors` of amounts that are distances in floors.
-    `times`: how many times the margin it is beyond the greatest.
+
+    Args:
+        hours: an amount an hour, oldest first, NaN where there is none.
+        floors: how many floors beyond the greatest it is at least.
+        unit: the metric's, whose floor is taken at the greatest; `floors` of amounts that are distances in floors.
+        times: how many times the margin it is beyond the greatest.
     """
     days = float(np.isfinite(hours).sum() / DAY_HOURS)
     if not days:

@@ -33,9 +33,11 @@ _AHEAD, _AHEAD_WITHOUT_DAYS = 20, 2
 @dataclass(frozen=True)
 class Filling:
     """A level that rises towards its limit.
-    `level`: now, in the metric's unit.
-    `days_left`: until it would be at its limit; 0 where it is.
-    `seen_days`: over how long the rise was seen.
+
+    Attributes:
+        level: now, in the metric's unit.
+        days_left: until it would be at its limit; 0 where it is.
+        seen_days: over how long the rise was seen.
     """
 
     level: float

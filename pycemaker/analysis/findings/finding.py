@@ -20,15 +20,17 @@ CRITICAL, WARNING, NOTICE = 3, 2, 1
 @dataclass(frozen=True)
 class Finding:
     """One thing worth knowing about a period.
-    `kind`: `gap`, `incident`, `critical`, `shift`, `trend` or `high`.
-    `metric`: the id of the metric that it is about; empty where it is about all of them.
-    `severity`: `CRITICAL`, `WARNING` or `NOTICE`.
-    `headline`: what changed, how much and when, on one line, without a full stop.
-    `detail`: the figures behind it: one or two sentences.
-    `advice`: what to do next, a sentence; never empty.
-    `start_ms`: when it began, milliseconds since 1970 in UTC; None where it has no beginning.
-    `weight`: among findings of one severity and kind the larger comes first.
-    `others`: the ids of further metrics that it is about.
+
+    Attributes:
+        kind: `gap`, `incident`, `critical`, `shift`, `trend` or `high`.
+        metric: the id of the metric that it is about; empty where it is about all of them.
+        severity: `CRITICAL`, `WARNING` or `NOTICE`.
+        headline: what changed, how much and when, on one line, without a full stop.
+        detail: the figures behind it: one or two sentences.
+        advice: what to do next, a sentence; never empty.
+        start_ms: when it began, milliseconds since 1970 in UTC; None where it has no beginning.
+        weight: among findings of one severity and kind the larger comes first.
+        others: the ids of further metrics that it is about.
     """
 
     kind: str
@@ -56,8 +58,10 @@ class Finding:
 @dataclass(frozen=True)
 class Floor:
     """The least difference that matters to a person, however certain it is.
-    `factor`: the larger is at least so many times the smaller.
-    `least`: and larger by at least so much, in the metric's unit.
+
+    Attributes:
+        factor: the larger is at least so many times the smaller.
+        least: and larger by at least so much, in the metric's unit.
     """
 
     factor: float

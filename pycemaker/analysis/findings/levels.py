@@ -29,12 +29,14 @@ _STEP_SHARE = 0.6
 @dataclass(frozen=True)
 class Shift:
     """A level that moved.
-    `level`: the median since it moved, in the metric's unit.
-    `normal`: what it was in what it is compared with.
-    `previous`: the previous interval's median.
-    `days`: how many earlier days it is compared with: whole intervals of them where these are longer than a day; 0
-    where it is compared with the previous interval.
-    `since_ms`: when it moved, where that was at once; else None.
+
+    Attributes:
+        level: the median since it moved, in the metric's unit.
+        normal: what it was in what it is compared with.
+        previous: the previous interval's median.
+        days: how many earlier days it is compared with: whole intervals of them where these are longer than a day; 0
+            where it is compared with the previous interval.
+        since_ms: when it moved, where that was at once; else None.
     """
 
     level: float

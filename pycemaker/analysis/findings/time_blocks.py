@@ -32,15 +32,17 @@ DAY_HOURS, WEEK_DAYS = 24, 7
 @dataclass(frozen=True)
 class Series:
     """One metric in blocks, and its history in hours.
-    `part`: where it comes from.
-    `amounts`: each block's median reading, its mean for counts, from the start of the previous interval on; NaN where
-    it has no reading.
-    `now`: the first block of the current interval.
-    `lows`, `middles`, `highs`: the least, the middle and the greatest block of each hour before the interval, as
-    `amounts`; oldest first, the last one ends within the hour before the interval's start. Where no history was read
-    they are the previous interval's.
-    `peaks`: the greatest reading of each of those hours.
-    `critical`: how much of each of those hours the collectors called critical, 0 to 1.
+
+    Attributes:
+        part: where it comes from.
+        amounts: each block's median reading, its mean for counts, from the start of the previous interval on; NaN where
+            it has no reading.
+        now: the first block of the current interval.
+        lows, middles, highs: the least, the middle and the greatest block of each hour before the interval, as
+            `amounts`; oldest first, the last one ends within the hour before the interval's start. Where no history was
+            read they are the previous interval's.
+        peaks: the greatest reading of each of those hours.
+        critical: how much of each of those hours the collectors called critical, 0 to 1.
     """
 
     part: MetricPeriod

@@ -78,8 +78,10 @@ def _time_label(instant_utc: datetime, zone: ZoneInfo, step: int) -> str:
 
 def reading_scale(lowest: float, highest: float, unit: str) -> Scale:
     """A vertical axis that shows every reading from 0 on. Ratios always show 0 to 100%, so that figures compare.
-    `lowest`: lowest reading to show, finite, within 1e300.
-    `highest`: highest reading to show, likewise; where both are 0 the axis still ends above it.
+
+    Args:
+        lowest: lowest reading to show, finite, within 1e300.
+        highest: highest reading to show, likewise; where both are 0 the axis still ends above it.
     """
     bottom, top = min(0.0, lowest), max(0.0, highest)
     if unit == "ratio":

@@ -53,9 +53,11 @@ _THEME: dict[Any, Any] = {"font.size": FONT_POINTS, "text.parse_math": False, "l
 @dataclass(frozen=True)
 class Picture:
     """A drawn figure: Jupyter shows it, and the mail takes its file name and its sentence from it.
-    `name`: its file name; no other figure of a report should have it.
-    `alt`: the sentence that stands for it.
-    `shown_as`: the text beside the figure that pyplot may have shown of it before; empty for any other.
+
+    Attributes:
+        name: its file name; no other figure of a report should have it.
+        alt: the sentence that stands for it.
+        shown_as: the text beside the figure that pyplot may have shown of it before; empty for any other.
     """
 
     name: str
@@ -102,7 +104,9 @@ def use_fonts() -> None:
 
 class Sheet:
     """One figure being drawn, with one pair of axes.
-    `margins`: CSS pixels around the axes: `left`, `right`, `top`, `bottom`.
+
+    Args:
+        margins: CSS pixels around the axes: `left`, `right`, `top`, `bottom`.
     """
 
     def __init__(self, height: int, margins: Mapping[str, int]) -> None:
@@ -184,9 +188,11 @@ def picture(figure: Any, name: str, sentence: str) -> Picture:
     """A matplotlib figure of one's own as a picture of the report, scaled to the report's width.
 
     pyplot closes the figure, so that the end of the cell does not show it a second time.
-    `figure`: a `matplotlib.figure.Figure` (of seaborn's: `axes.figure`, `grid.figure`).
-    `name`: file name without its ending; each figure of a report has its own.
-    `sentence`: what it shows, for readers who do not see it; translated where the catalogues have it.
+
+    Args:
+        figure: a `matplotlib.figure.Figure` (of seaborn's: `axes.figure`, `grid.figure`).
+        name: file name without its ending; each figure of a report has its own.
+        sentence: what it shows, for readers who do not see it; translated where the catalogues have it.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 

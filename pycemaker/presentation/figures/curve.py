@@ -31,12 +31,14 @@ _BINS_SECONDS = (10, 15, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800
 @dataclass(frozen=True)
 class Curve:
     """Points of a line, oldest first; all arrays have one element a point.
-    `time_ms`: milliseconds since 1970 in UTC (float64); a bin's middle where samples were binned.
-    `mean`: the reading, or a bin's mean, in the metric's unit.
-    `low`: a bin's lowest reading, from a day on its 5th percentile; equal to `mean` where nothing was binned.
-    `high`: a bin's highest reading, from a day on its 95th percentile; likewise.
-    `stretch`: counts up by one at each gap (int64): points of one stretch are joined, others not.
-    `bin_seconds`: how long a bin is; 0 where each point is a sample.
+
+    Attributes:
+        time_ms: milliseconds since 1970 in UTC (float64); a bin's middle where samples were binned.
+        mean: the reading, or a bin's mean, in the metric's unit.
+        low: a bin's lowest reading, from a day on its 5th percentile; equal to `mean` where nothing was binned.
+        high: a bin's highest reading, from a day on its 95th percentile; likewise.
+        stretch: counts up by one at each gap (int64): points of one stretch are joined, others not.
+        bin_seconds: how long a bin is; 0 where each point is a sample.
     """
 
     time_ms: NDArray[np.float64]
@@ -64,9 +66,11 @@ def curves(part: MetricPeriod) -> tuple[Curve, Curve]:
 
 def curve(columns: Columns, start_ms: int, span_ms: int, cadence: Cadence) -> Curve:
     """The line of the samples in (start, start + span].
-    `columns`: samples, oldest first; those without a finite reading are left out. None left gives no point. Readings
-    beyond `LARGEST` are drawn at it.
-    `cadence`: says which samples hang together; the line breaks between others.
+
+    Args:
+        columns: samples, oldest first; those without a finite reading are left out. None left gives no point. Readings
+            beyond `LARGEST` are drawn at it.
+        cadence: says which samples hang together; the line breaks between others.
     """
     kept = np.isfinite(columns.reading)
     time_ms, reading = columns.time_ms[kept], np.clip(columns.reading[kept], -LARGEST, LARGEST)

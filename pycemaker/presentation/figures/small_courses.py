@@ -31,7 +31,9 @@ def small_courses(parts: Sequence[MetricPeriod]) -> Picture:
     """A row a metric: its name, its reading over time, in grey the previous interval; the hours stand below the last.
 
     Each row has a scale of its own, from 0 on, ratios to 100%, as in a metric's own figure.
-    `parts`: of one window, one or more.
+
+    Args:
+        parts: of one window, one or more.
     """
     parts = [in_rates(part) for part in parts]
     height = ROW * len(parts) + _BOTTOM

@@ -50,9 +50,11 @@ _LEAST_SECONDS = 1.0
 @dataclass(frozen=True)
 class AttachmentBuilder:
     """Makes the attachments of one report.
-    `read_metric`: reads one metric's samples, so that a month of all is never in memory.
-    `public_url`: this API as readers reach it; None where it is not set.
-    `chromium`: the program that prints PDFs; None for the one on PATH.
+
+    Attributes:
+        read_metric: reads one metric's samples, so that a month of all is never in memory.
+        public_url: this API as readers reach it; None where it is not set.
+        chromium: the program that prints PDFs; None for the one on PATH.
     """
 
     read_metric: ReadMetric
@@ -64,7 +66,9 @@ class AttachmentBuilder:
         """The files of these kinds that fit into the message, and notes on what does not.
 
         The PDF, being small, comes first, then the workbook; CSV gets the room that is left.
-        Raises DatabaseUnreachable: MongoDB went away.
+
+        Raises:
+            DatabaseUnreachable: MongoDB went away.
         """
         room = room_bytes(page)
         files: list[Attachment] = []

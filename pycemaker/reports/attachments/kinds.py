@@ -18,8 +18,10 @@ FILES = {
 @dataclass(frozen=True)
 class Attachment:
     """A file attached to a report.
-    `name`: its file name, of ASCII letters, digits, dots and dashes.
-    `media_type`: as in `application/zip`.
+
+    Attributes:
+        name: its file name, of ASCII letters, digits, dots and dashes.
+        media_type: as in `application/zip`.
     """
 
     kind: str
@@ -31,8 +33,10 @@ class Attachment:
 @dataclass(frozen=True)
 class AttachmentResult:
     """The result of the requested kinds.
-    `notes`: sentences in the readers' language on what could not be made or was aggregated, and where the rest is.
-    `missing`: the reason in English, by kind, for those that could not be made.
+
+    Attributes:
+        notes: sentences in the readers' language on what could not be made or was aggregated, and where the rest is.
+        missing: the reason in English, by kind, for those that could not be made.
     """
 
     files: tuple[Attachment, ...] = ()
@@ -46,7 +50,9 @@ class AttachmentFailed(Exception):
 
 def parse_kinds(text: str) -> tuple[str, ...]:
     """The kinds that a request names, separated by commas, each once; empty for a blank text.
-    Raises InvalidParameter: an unknown kind; names it.
+
+    Raises:
+        InvalidParameter: an unknown kind; names it.
     """
     named = [name.strip().lower() for name in text.split(",")] if text.strip() else []
     for name in named:

@@ -44,7 +44,9 @@ def find_chromium() -> str | None:
 
 def print_pdf(page: Page, chromium: str | None = None) -> bytes:
     """The page printed on A4 in light colours.
-    Raises AttachmentFailed: there is no Chromium, or it made no PDF within `LIMIT_SECONDS`.
+
+    Raises:
+        AttachmentFailed: there is no Chromium, or it made no PDF within `LIMIT_SECONDS`.
     """
     program = chromium or find_chromium()
     if program is None:

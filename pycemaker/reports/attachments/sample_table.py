@@ -19,11 +19,13 @@ STEPS_SECONDS = (0, 60, 300, 900, 3600)
 @dataclass(frozen=True)
 class SampleTable:
     """The lines, oldest first, an element a line.
-    `step_seconds`: the seconds of a line; 0 where it is one sample.
-    `time_ms`: the instant of the sample, or the beginning of the seconds: milliseconds since 1970 in UTC.
-    `readings`: by column: `value` alone, or `value_min`, `value_mean`, `value_max`; NaN where there is none.
-    `samples`: the number of samples of a line; None where it is one.
-    `criticity`: an index into `criticity_names`; of several samples the worst.
+
+    Attributes:
+        step_seconds: the seconds of a line; 0 where it is one sample.
+        time_ms: the instant of the sample, or the beginning of the seconds: milliseconds since 1970 in UTC.
+        readings: by column: `value` alone, or `value_min`, `value_mean`, `value_max`; NaN where there is none.
+        samples: the number of samples of a line; None where it is one.
+        criticity: an index into `criticity_names`; of several samples the worst.
     """
 
     step_seconds: int

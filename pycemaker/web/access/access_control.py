@@ -31,9 +31,13 @@ class AccessControl:
 
     def check_token(self, environ: Mapping[str, Any], *, asks_browser: bool = False) -> None:
         """Let a request pass that has the token, where one is set.
-        `asks_browser`: whether a browser may ask its user for the token (`Basic`), for what only shows something.
-        Raises TokenInUrl: there is one in the query; NotAuthenticated: it is missing or wrong; TooManyRequests: too
-        many wrong ones came from this address lately; DatabaseUnreachable: the count of wrong ones is unknown.
+
+        Args:
+            asks_browser: whether a browser may ask its user for the token (`Basic`), for what only shows something.
+
+        Raises:
+            TokenInUrl: there is one in the query; NotAuthenticated: it is missing or wrong; TooManyRequests: too many
+                wrong ones came from this address lately; DatabaseUnreachable: the count of wrong ones is unknown.
         """
         expected = self._settings.api_token
         api_token.refuse_in_url(environ, expected)
@@ -53,7 +57,9 @@ class AccessControl:
 
     def sees_all(self, environ: Mapping[str, Any]) -> bool:
         """True where the caller may see recipients and messages: `check_token` lets it pass, and `may_see_addresses`.
-        Raises DatabaseUnreachable: the count of wrong tokens is unknown.
+
+        Raises:
+            DatabaseUnreachable: the count of wrong tokens is unknown.
         """
         try:
             self.check_token(environ, asks_browser=True)
@@ -69,8 +75,10 @@ class AccessControl:
         """Count one report for the caller and each recipient; `release` the admission where it is refused after all.
 
         All holders of the token are one caller; without a token each address is one.
-        Raises TooManyRequests: the caller has reached its limit. Nothing is counted; AskedTooOften: a recipient has
-        reached its limit. Nothing is counted; DatabaseUnreachable: MongoDB is away.
+
+        Raises:
+            TooManyRequests: the caller has reached its limit. Nothing is counted; AskedTooOften: a recipient has
+                reached its limit. Nothing is counted; DatabaseUnreachable: MongoDB is away.
         """
         caller = self._caller(environ)
         inboxes = [(inbox(address), address) for address in recipients]

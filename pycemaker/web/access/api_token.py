@@ -18,9 +18,11 @@ _NAMES = {"token", "access_token", "api_token", "api_key", "apikey", "x_api_key"
 
 def given(environ: Mapping[str, Any], *, as_password: bool = False) -> bytes:
     """The token of the request, as `Bearer` or in `X-Api-Key`; empty without one.
-    `environ`: the request's, of WSGI, whose headers are Latin-1; the bytes that came are returned.
-    `as_password`: whether the password of `Basic` counts. A browser asks its user for one and sends it from then on
-    with whatever request another site has it make: good to read with, and not to act.
+
+    Args:
+        environ: the request's, of WSGI, whose headers are Latin-1; the bytes that came are returned.
+        as_password: whether the password of `Basic` counts. A browser asks its user for one and sends it from then on
+            with whatever request another site has it make: good to read with, and not to act.
     """
     scheme, _, credentials = environ.get("HTTP_AUTHORIZATION", "").strip().partition(" ")
     if scheme.lower() == "bearer":

@@ -28,10 +28,12 @@ _READING = ("GET", "HEAD", "OPTIONS")
 @dataclass(frozen=True)
 class ActionPolicy:
     """The declaration of a route that changes or sends something.
-    `by_link`: whether its path holds a signed link, which suffices from any page or program (RFC 8058).
-    `confirm_page`: makes the page for a person who followed a link from another site; its form (`form_page`) posts. It
-    takes the route's arguments. Without it such a link is refused.
-    `result_page`: makes the page after that form, out of the body that a program gets.
+
+    Attributes:
+        by_link: whether its path holds a signed link, which suffices from any page or program (RFC 8058).
+        confirm_page: makes the page for a person who followed a link from another site; its form (`form_page`) posts.
+            It takes the route's arguments. Without it such a link is refused.
+        result_page: makes the page after that form, out of the body that a program gets.
     """
 
     by_link: bool = False
@@ -47,7 +49,9 @@ def policy_of(route: Any) -> ActionPolicy | None:
 
 class BrowserActions:
     """A Bottle plug-in: browsers act from this server's own pages and from named origins only.
-    `cross_site`: knows whose pages those are.
+
+    Args:
+        cross_site: knows whose pages those are.
     """
 
     name, api = "acting", 2

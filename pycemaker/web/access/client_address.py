@@ -32,7 +32,9 @@ _UNREADABLE = "unknown"
 
 def client_address(environ: Mapping[str, Any], trusted: Sequence[Network]) -> str:
     """The caller's address, an IPv6 one as its /64 network; `unknown` where the peer has none (a Unix socket).
-    `trusted`: the proxies whose headers count.
+
+    Args:
+        trusted: the proxies whose headers count.
     """
     peer = _parse(environ.get("REMOTE_ADDR") or "")
     if peer is None:
@@ -55,7 +57,9 @@ def is_local(environ: Mapping[str, Any], trusted: Sequence[Network] = ()) -> boo
 
     The `Host` counts too: where a site's own name suddenly means 127.0.0.1 (DNS rebinding), browsers on this machine
     ask here and let the site read the answer, but `Host` has the site's name.
-    `trusted`: the proxies; one on this machine asks for other machines.
+
+    Args:
+        trusted: the proxies; one on this machine asks for other machines.
     """
     peer = _parse(environ.get("REMOTE_ADDR") or "")
     if peer is None or not peer.is_loopback or _is_among(peer, trusted) or _is_forwarded(environ):

@@ -22,8 +22,10 @@ _EMBEDDED = re.compile(
 
 class CrossSite:
     """The pages that may have a browser act here.
-    `public_url`: this server's URL for readers; its pages are our own.
-    `origins`: the entries of CORS_ORIGINS; those that name one origin let it act, `*` lets none.
+
+    Args:
+        public_url: this server's URL for readers; its pages are our own.
+        origins: the entries of CORS_ORIGINS; those that name one origin let it act, `*` lets none.
     """
 
     def __init__(self, public_url: str | None, origins: Sequence[str]) -> None:
@@ -32,7 +34,9 @@ class CrossSite:
 
     def may_act(self, environ: Mapping[str, Any]) -> bool:
         """True for a program, our own pages and named origins; False where a person followed a link from elsewhere.
-        Raises ForeignOrigin: a browser asks for another site's page, or nobody can tell whose page it is.
+
+        Raises:
+            ForeignOrigin: a browser asks for another site's page, or nobody can tell whose page it is.
         """
         site = environ.get("HTTP_SEC_FETCH_SITE", "").lower()
         source = environ.get("HTTP_ORIGIN") or environ.get("HTTP_REFERER")

@@ -64,7 +64,9 @@ class Admission:
 
     def take(self, limit: RateLimit, key: str, count: int = 1) -> LimitExceeded | None:
         """Count `count` of `key` under `limit`; nothing where that would exceed it.
-        Raises DatabaseUnreachable: it is unknown whether it was counted.
+
+        Raises:
+            DatabaseUnreachable: it is unknown whether it was counted.
         """
         document_id = _id(limit, key)
         with one_exchange():
@@ -86,7 +88,9 @@ class RateLimits:
         """Count one under each limit and key; none at all where one of them is at its limit.
 
         A pair that is there twice counts twice.
-        Raises DatabaseUnreachable: MongoDB is away.
+
+        Raises:
+            DatabaseUnreachable: MongoDB is away.
         """
         self._ensure_index()
         admission = Admission(self._database)
@@ -98,7 +102,9 @@ class RateLimits:
 
     def look(self, limit: RateLimit, key: str) -> LimitExceeded | None:
         """True where one more of `key` would be refused now; counts nothing.
-        Raises DatabaseUnreachable: MongoDB is away.
+
+        Raises:
+            DatabaseUnreachable: MongoDB is away.
         """
         with one_exchange():
             document = next(self._database[COLLECTION].aggregate(

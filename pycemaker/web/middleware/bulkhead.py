@@ -47,7 +47,9 @@ Answer = Callable[[Any, dict[str, Any]], Any]
 
 class Bulkhead:
     """Slots for requests, and a queue for those that find none. Threads share it.
-    `answer`: answers one request, and raises nothing.
+
+    Args:
+        answer: answers one request, and raises nothing.
     """
 
     def __init__(self, answer: Answer, slots: int) -> None:

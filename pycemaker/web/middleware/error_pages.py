@@ -16,7 +16,9 @@ def show_error_pages(application: Application, base_path: str = "") -> Applicati
     """The application; an error of `error_page.TITLES` is a page for callers that prefer HTML, else JSON as before.
 
     Status and headers stay as they are, `WWW-Authenticate` among them.
-    `application`: calls `start_response` before it returns, as Bottle does.
+
+    Args:
+        application: calls `start_response` before it returns, as Bottle does.
     """
 
     def shown(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:

@@ -46,7 +46,9 @@ _DESCRIPTORS = Path("/proc/self/fd")
 
 class InFlight:
     """Counts the bytes of answers in flight. Threads share it.
-    `count_sending`: the number of connections with bytes to deliver; where it is None, unknown, nothing is bounded.
+
+    Args:
+        count_sending: the number of connections with bytes to deliver; where it is None, unknown, nothing is bounded.
     """
 
     def __init__(self, count_sending: Callable[[], int | None] = lambda: None, most_bytes: int = MOST_BYTES) -> None:
@@ -73,7 +75,9 @@ class InFlight:
     @contextmanager
     def build_slot(self) -> Iterator[None]:
         """Hold a slot for building an answer that is sent whole, as long as the block lasts.
-        Raises TooManyStreams: no slot is free, or there is no room for what would be built.
+
+        Raises:
+            TooManyStreams: no slot is free, or there is no room for what would be built.
         """
         self._wait_until(lambda: not self.is_full, self._build_waiters)
         if not self._build_slots.acquire(timeout=BUILD_SLOT_SECONDS):

@@ -14,9 +14,11 @@ _SLASHES = re.compile("//+")
 
 def normalize_paths(application: Application, base_path: str = "", own_names: Set[str] = frozenset()) -> Application:
     """The application, with normalized paths.
-    `application`: routes of which none ends in a slash.
-    `base_path`: what readers' URLs have before a route (`/pycemaker`); a proxy may take it away or leave it.
-    `own_names`: first segments of routes. A base path that begins with one is not removed: it could be a route.
+
+    Args:
+        application: routes of which none ends in a slash.
+        base_path: what readers' URLs have before a route (`/pycemaker`); a proxy may take it away or leave it.
+        own_names: first segments of routes. A base path that begins with one is not removed: it could be a route.
     """
     prefix = unquote(base_path).encode().decode("latin-1")  # WSGI has a path's bytes as latin-1
     if prefix.strip("/").partition("/")[0] in own_names:

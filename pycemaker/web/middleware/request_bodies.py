@@ -75,10 +75,12 @@ class BodySlots:
 
 class Body:
     """The `wsgi.input` of a request, read whole at the first call.
-    `given`: the server's own `wsgi.input`, whose `read` may take for ever.
-    `client`: the client's address, which a proxy may have named.
-    `peer`: the connection's; None where late ones stay connected.
-    `longest_bytes`: the longest body.
+
+    Args:
+        given: the server's own `wsgi.input`, whose `read` may take for ever.
+        client: the client's address, which a proxy may have named.
+        peer: the connection's; None where late ones stay connected.
+        longest_bytes: the longest body.
     """
 
     def __init__(
@@ -101,8 +103,10 @@ class Body:
 
     def read(self, size: int = -1) -> bytes:
         """The next `size` bytes, or the rest. The first call waits for the whole body.
-        Raises BodyTooLarge: it has more than `longest_bytes`, or says so; BodyTooSlow: it is not complete in time;
-        raised when its reading has ended; TooManyBodies: too many others are being read.
+
+        Raises:
+            BodyTooLarge: it has more than `longest_bytes`, or says so; BodyTooSlow: it is not complete in time; raised
+                when its reading has ended; TooManyBodies: too many others are being read.
         """
         if self._whole is None:
             self._whole = io.BytesIO(self._read_all())

@@ -45,8 +45,10 @@ def add_security_headers(application: Application) -> Application:
 
 def refuse_speculative(environ: Mapping[str, Any]) -> None:
     """Let a request pass that a person or a program meant to make. A route that acts on GET calls this first.
-    Raises FetchRefused: a browser fetches ahead; or a page embeds this address as an image, a frame or the like; or a
-    site's script asks without being able to read the answer (`no-cors`).
+
+    Raises:
+        FetchRefused: a browser fetches ahead; or a page embeds this address as an image, a frame or the like; or a
+            site's script asks without being able to read the answer (`no-cors`).
     """
     for name in PURPOSES:
         for word in re.split(r"[;,\s]+", environ.get(name, "").lower()):

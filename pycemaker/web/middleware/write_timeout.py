@@ -56,7 +56,9 @@ BytesRead = dict[tuple[int, Any], int]
 
 def end_stalled_clients(port: int, is_full: Callable[[], bool]) -> None:
     """Start a thread that disconnects stalled clients of this port. Does nothing on systems other than Linux.
-    `is_full`: whether answers are refused for those that have not been read; then slow clients go too.
+
+    Args:
+        is_full: whether answers are refused for those that have not been read; then slow clients go too.
     """
     if hasattr(socket, "TCP_USER_TIMEOUT") and _DESCRIPTORS.is_dir():
         threading.Thread(target=_watch, args=(port, is_full), daemon=True, name="stalled").start()
@@ -131,7 +133,9 @@ def end_late_requests(address: str, port: int, begun: Sequence[float]) -> None:
 
     They can still be answered. Where other requests of the address look the same, none is ended: once those have their
     answers, another call does it. Does nothing on systems other than Linux.
-    `begun`: the start of each of the requests by the monotonic clock, seconds.
+
+    Args:
+        begun: the start of each of the requests by the monotonic clock, seconds.
     """
     if not hasattr(socket, "TCP_INFO") or not _DESCRIPTORS.is_dir():
         return

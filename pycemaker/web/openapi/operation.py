@@ -28,8 +28,10 @@ def ref(name: str, kind: str = "schemas") -> Json:
 @dataclass(frozen=True)
 class ResponseSpec:
     """One answer that is no error.
-    `description`: its meaning, in English.
-    `headers`: components by the header's name, beside X-Request-Id.
+
+    Attributes:
+        description: its meaning, in English.
+        headers: components by the header's name, beside X-Request-Id.
     """
 
     status: int
@@ -41,12 +43,14 @@ class ResponseSpec:
 @dataclass(frozen=True)
 class Operation:
     """One route with one method.
-    `name`: unique; what generated clients call it.
-    `description`: one line, then more.
-    `error_kinds`: the errors that it may answer, beside EVERYWHERE.
-    `parameters`: of the query and the headers; those of the path follow from the rule.
-    `needs_token`: whether it asks for the token where one is set.
-    `path`: where it is narrower than the rule, such as `/reports/{report_id}.json`.
+
+    Attributes:
+        name: unique; what generated clients call it.
+        description: one line, then more.
+        error_kinds: the errors that it may answer, beside EVERYWHERE.
+        parameters: of the query and the headers; those of the path follow from the rule.
+        needs_token: whether it asks for the token where one is set.
+        path: where it is narrower than the rule, such as `/reports/{report_id}.json`.
     """
 
     rule: str

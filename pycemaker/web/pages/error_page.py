@@ -21,8 +21,10 @@ _HINTS = {
 
 def page(status: int, body: Mapping[str, Any], base_path: str = "", *, asks_browser: bool = False) -> str:
     """The page of an error.
-    `body`: the answer that a program gets: `msg`, `error`.
-    `asks_browser`: whether the browser asks its user for the token.
+
+    Args:
+        body: the answer that a program gets: `msg`, `error`.
+        asks_browser: whether the browser asks its user for the token.
     """
     hint = _ASKS if asks_browser else _HINTS.get(body["error"], "")
     links = [(f"{base_path}/", "Página inicial"), (f"{base_path}{REPORTS_PATH}", "Relatórios")]

@@ -24,7 +24,9 @@ _EACH_MINUTES = 6
 
 def health_card(means: SampleMeans, forecasts: ForecastReader, store: Store, now_utc: datetime) -> dict[str, Any]:
     """The card, for the template: texts, and the paths of its two lines.
-    Raises DatabaseUnreachable: MongoDB is away.
+
+    Raises:
+        DatabaseUnreachable: MongoDB is away.
     """
     end_utc = whole_minute(now_utc)
     health = means.health(store, end_utc, HOURS * 60)

@@ -15,9 +15,11 @@ from pycemaker.window import Window
 
 def page(record: Mapping[str, Any], zone: ZoneInfo, base_path: str = "", *, is_whole: bool, source: str = "") -> str:
     """The report's state, its failed cell, the reason.
-    `record`: of the report, as this caller may see it.
-    `is_whole`: whether the caller may see recipients and the words of exceptions; others see what happened.
-    `source`: the failed cell's, for such callers; empty where no cell failed.
+
+    Args:
+        record: of the report, as this caller may see it.
+        is_whole: whether the caller may see recipients and the words of exceptions; others see what happened.
+        source: the failed cell's, for such callers; empty where no cell failed.
     """
     error = errors.from_facts(record["error"]) if "error" in record else None
     reasons = [each["reason"] for each in record["recipients"] if "reason" in each]

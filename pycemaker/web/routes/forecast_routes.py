@@ -68,7 +68,9 @@ def add_forecasts(app: Bottle, services: Services) -> None:
 
 def _limit(query: Mapping[str, str], default: float | None, takes: tuple[str, ...] = ("limit",)) -> float | None:
     """The query's limit, a number; the default without one.
-    Raises InvalidParameter: it is no number, or there is another parameter.
+
+    Raises:
+        InvalidParameter: it is no number, or there is another parameter.
     """
     for name in query:
         if name not in takes:

@@ -167,7 +167,9 @@ def _stream(
     """The chunks, with a slot for long answers, which is free again when they are read or given up.
 
     Where reading fails, `broken_off` ends them: the status is sent already, and nothing else would show the fault.
-    Raises TooManyStreams: every slot is taken.
+
+    Raises:
+        TooManyStreams: every slot is taken.
     """
     _take_slot(streams)
     validity = _StreamValidity(answer.is_valid)

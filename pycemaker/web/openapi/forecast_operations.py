@@ -99,6 +99,7 @@ OPERATIONS = (
         "The health now, a minute from now, and the seconds until it is expected to fail",
         _CURRENT,
         NoCurrentReading,
+        TooManyStreams,
     ),
     _operation(
         "/health_data/<time_range>",
@@ -118,6 +119,7 @@ OPERATIONS = (
             }
         ),
         NotEnoughHistory,
+        TooManyStreams,
     ),
     *(
         _operation(

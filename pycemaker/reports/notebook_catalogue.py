@@ -55,8 +55,7 @@ class Notebook:
         Raises:
             InvalidParameter: its parameters cell has no text called `application`, so it would read other samples.
         """
-        takes = any(parameter.name == APPLICATION and parameter.kind is str for parameter in self.parameters)
-        if application and not takes:
+        if application and not self.takes_application:
             reason = f"the notebook {self.name} has no parameter application: it reads the default application alone"
             raise InvalidParameter(field=APPLICATION, reason=reason, takes="um notebook com o parâmetro application")
 
@@ -67,6 +66,11 @@ class Notebook:
     def read_values(self, given: Mapping[str, Any]) -> dict[str, Scalar]:
         """The same from JSON values."""
         return from_values(self.parameters, given)
+
+    @property
+    def takes_application(self) -> bool:
+        """True where it can be about any application."""
+        return any(parameter.name == APPLICATION and parameter.kind is str for parameter in self.parameters)
 
     @property
     def hours(self) -> int:

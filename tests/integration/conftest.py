@@ -10,6 +10,13 @@ import pytest
 
 from pycemaker.reports.execute import ReadyKernel
 from pycemaker.settings import ROOT
+from tests.services.report_service import close_services
+
+
+@pytest.fixture(autouse=True)
+def no_service_of_another_test() -> Iterator[None]:
+    yield
+    close_services()
 
 
 @pytest.fixture

@@ -24,11 +24,24 @@ from pycemaker.reports.report_model import Delivery, OnProgress, ReportRequest
 from pycemaker.window import Window
 from tests.services.submissions import limits_with, submit
 
+_SERVICES: list[ReportService] = []
+
+
+def close_services() -> None:
+    """End what `service_of` and `outbox_service` have opened: a template process waits in each that made a report."""
+    while _SERVICES:
+        _SERVICES.pop().close()
+
+
+def _opened(service: ReportService) -> ReportService:
+    _SERVICES.append(service)
+    return service
+
 
 def service_of(database: Database, environment: Mapping[str, str], **given: str) -> ReportService:
     """A report service under these settings, `given` over those of the environment; its threads are not started."""
     whole = {**environment, **given}
-    return make_report_service(settings.from_mapping(whole), database, whole, keep_spare=False)
+    return _opened(make_report_service(settings.from_mapping(whole), database, whole, keep_spare=False))
 
 
 def task_for(notebook: Path, folder: Path) -> dict[str, Any]:
@@ -103,4 +116,4 @@ def outbox_service(
 ) -> ReportService:
     """A report service with these limits, which writes into an outbox; its threads are not started."""
     transport = MailTransport(Outbox(folder / "outbox"), "reports@localhost.localdomain", is_repeatable=True)
-    return ReportService(database, environment, folder, transport, limits, keep_spare=keep_spare)
+    return _opened(ReportService(database, environment, folder, transport, limits, keep_spare=keep_spare))

@@ -101,9 +101,10 @@ def test_all_three_travel_together_and_the_pdf_is_the_page(report_service: Repor
 
 
 def test_without_chromium_the_report_leaves_and_says_that_the_pdf_does_not(
-    report_service: ReportService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    database: Database, database_url: str, tmp_path: Path
 ) -> None:
-    report_service.slots[0].environment["PATH"] = str(tmp_path / "empty")
+    environment = {"PATH": str(tmp_path / "empty"), "DATA_DIR": str(tmp_path), "MONGO_DB_URL": database_url}
+    report_service = service_of(database, environment)
     record, message = sent(report_service, tmp_path, "csv", "pdf")
     assert record["state"] == "written"
     assert record["attachments_missing"] == {"pdf": "no Chromium on PATH"}

@@ -13,7 +13,6 @@ from typing import Any
 from bottle import Bottle, HTTPError, HTTPResponse, request, response
 
 from pycemaker.errors import ForeignOrigin
-from pycemaker.parsing.route_paths import without_application
 from pycemaker.web.access.cross_site import CrossSite
 from pycemaker.web.error_handlers import handle_errors, refuse
 from pycemaker.web.middleware.security_headers import refuse_speculative
@@ -125,11 +124,11 @@ def _acts(app: Bottle, environ: Environ) -> bool:
 
 
 def _routes_at(app: Bottle, path: str) -> list[Any]:
-    """The route of each method at a path, which is as WSGI gives it; no metric's where the path is another's."""
+    """The route of each method at a path, which is as WSGI gives it: of those with the most words of the path's own."""
     path = path.encode("latin-1").decode("utf-8", "ignore")
     routes = []
     for method in METHODS:
         with contextlib.suppress(HTTPError, HTTPResponse):
             routes.append(app.router.match({"PATH_INFO": path, "REQUEST_METHOD": method})[0])
-    named = [route for route in routes if not without_application(route.rule).startswith("/<")]
-    return named or routes
+    words = [sum(not part.startswith("<") for part in route.rule.split("/")) for route in routes]
+    return [route for route, count in zip(routes, words, strict=True) if count == max(words)]

@@ -258,7 +258,7 @@ def test_a_matrix_with_wrong_types_is_named(api: MadeUpPrometheus, url: str, res
         PrometheusSource(cpu_source(url)).read(["cpu"], 0, 600)
 
 
-@pytest.mark.parametrize("now", [1e300, 0.0, time.time() + 90_000])
+@pytest.mark.parametrize("now", [1e300, 0.0, time.time() + 90_000], ids=["far ahead", "1970", "tomorrow"])
 def test_a_clock_that_is_a_day_off_stops_a_source_only_as_long_as_it_is(
     database: Database, api: MadeUpPrometheus, url: str, now: float
 ) -> None:

@@ -17,12 +17,12 @@ _SAMPLE = json_object(
     {"value": _NUMBER, "value_success": _NUMBER, "value_fail": _NUMBER},
 )
 _BODY: Json = {
+    "description": "Or, as application/x-ndjson, such an object a line.",
     "required": True,
-    "content": {
-        "application/json": {"schema": array_of(_SAMPLE) | {"maxItems": MOST_SAMPLES}},
-        "application/x-ndjson": {"schema": {"type": "string"}},
-    },
+    "content": {"application/json": {"schema": array_of(_SAMPLE) | {"maxItems": MOST_SAMPLES}}},
 }
+"""Lines are in words only: clients of openapi-python-client cannot choose between an array and another body."""
+
 _REFUSALS: tuple[Kind, ...] = (
     *(errors.InvalidSamples, errors.InvalidParameter, errors.OnlyHere, errors.ForeignOrigin, errors.FetchRefused),
     *DATABASE,

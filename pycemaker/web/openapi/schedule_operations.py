@@ -50,6 +50,9 @@ _FIELDS: Json = {
     "owner": _or_null(TEXT | {"description": "Who is told when three failures in a row have paused it."}),
     "ping_url": _or_null(TEXT | {"description": "Asked for after each report, with `/fail` added after a failure."}),
 }
+_NOT_WANTED = {"name": _or_null(TEXT), "recipients": _or_null(_FIELDS["recipients"]), "after": _or_null(TEXT)}
+"""Fields that a preview does without."""
+
 _LAST = json_object({"at": INSTANT, "report_id": TEXT, "state": {"enum": list(STATES)}})
 SCHEDULE = json_object(
     {"id": TEXT, **_FIELDS, "next": _NEXT, "last": _or_null(_LAST), "failures": _whole(0, 3), "paused_reason": {}}
@@ -97,7 +100,7 @@ OPERATIONS = (
         *(SCHEDULES_PATH + "/preview", "previewSchedule", "The next five instants of fields that are not saved"),
         ResponseSpec(200, "The instants.", {"application/json": json_object({"next": _NEXT})}),
         method="POST",
-        body=_body(json_object({}, {**_FIELDS, "after": TEXT})),
+        body=_body(json_object({}, {**_FIELDS, **_NOT_WANTED})),
     ),
     _operation(
         *(_ONE, "schedule", "A schedule\nA page for who names text/html in Accept."),

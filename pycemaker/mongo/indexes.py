@@ -15,7 +15,7 @@ from contextlib import suppress
 from pymongo.errors import OperationFailure
 
 from pycemaker.errors import DatabaseLoginRefused, IndexesNotReady
-from pycemaker.mongo.database import Database, translated
+from pycemaker.mongo.database import Database, one_exchange, translated
 from pycemaker.mongo.error_translation import from_pymongo
 from pycemaker.parsing.application_names import FIELD
 
@@ -28,6 +28,7 @@ APPLICATION_KEY = [(FIELD, 1), *KEY]
 Key = list[tuple[str, int]]
 
 WAIT_SECONDS = 2.0
+_PING_SECONDS = 0.5
 
 _log = logging.getLogger(__name__)
 
@@ -88,6 +89,8 @@ class Indexes:
             except StillBuilding:
                 if not self._database.has_server():
                     raise self._database.why_no_server() from None
+                with one_exchange(_PING_SECONDS):  # the driver notices only after seconds that MongoDB is silent
+                    self._database.handle.command("ping")
                 raise IndexesNotReady(reason=name) from None
         return have_all
 

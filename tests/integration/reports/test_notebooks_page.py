@@ -73,7 +73,7 @@ def test_new_makes_a_report_that_stands_what_breaks_notebooks(
     notebook = find_notebook("vendas do dia", folder)
     assert (notebook.title, [each.name for each in notebook.parameters]) == (
         "Vendas do dia",
-        ["date_now", "time_range"],
+        ["date_now", "time_range", "application"],
     )
     assert all(not cell.get("outputs") for cell in json.loads(notebook.path.read_text())["cells"])
     monkeypatch.setenv("MONGO_DB_URL", database_url)
@@ -104,5 +104,5 @@ def test_new_in_an_installation_without_notebooks_of_its_own_copies_those_that_c
     monkeypatch.setattr(new_command, "ROOT", tmp_path)
     assert main(["new", "own"]) == 0
     assert sorted(path.name for path in (tmp_path / "notebooks").iterdir()) == [
-        *("capacity.ipynb", "own.ipynb", "report.ipynb"),
+        *("capacity.ipynb", "fleet.ipynb", "own.ipynb", "report.ipynb"),
     ]

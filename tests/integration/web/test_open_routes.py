@@ -21,7 +21,7 @@ PLACES = {
     "<token>": "x",
     "<application>": "loja",
 }
-GUARDED = {"/notebooks", "/schedules", "/schedules/<schedule_id>", "/jobs"} | {
+GUARDED = {"/notebooks", "/schedules", "/schedules/<schedule_id>", "/schedules/new", "/jobs"} | {
     f"{application}{rule}"
     for application in ("", "/apps/<application>")
     for rule in ("/report/<date_now>/<time_range>/<email_to>", "/reports")

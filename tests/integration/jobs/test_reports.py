@@ -115,7 +115,7 @@ def test_the_report_notebook_goes_the_whole_way_into_the_outbox(
         )
     assert record["state"] == "written"
     assert record["figures_in"] == "mail"
-    assert len(record["figures"]) == 7
+    assert len(record["figures"]) == 8
     assert len(record["data_digest"]) == 32
     assert len(record["notebook_sha256"]) == 64
     assert record["versions"]["papermill"].startswith("2.")
@@ -163,7 +163,7 @@ def test_a_notebook_that_loops_for_ever_ends_at_the_deadline(
     began = time.monotonic()
     with nothing_left_behind(), pytest.raises(errors.ReportTimedOut) as caught:
         make(report_service, request_for(notebook))
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 45  # the deadline, and the start of a template process
     assert caught.value.facts["stage"] == "notebook"
     assert record_of(report_service)["state"] == "failed"
     assert report_service.files.names("a-report") == ["executed.ipynb"]
@@ -199,7 +199,7 @@ def test_a_notebook_that_prints_50_mb_is_cut_short_and_sent(report_service: Repo
     notebook = notebook_of(folder, "for _ in range(50):\n    print('x' * 1_000_000)", FIGURE)
     began = time.monotonic()
     record = make(report_service, request_for(notebook))
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 45  # the deadline, and the start of a template process
     assert record["state"] == "written"
     assert record["message_bytes"] < 300_000
     assert len(report_service.files.get("a-report", "executed.ipynb")) < 3_000_000

@@ -236,7 +236,7 @@ def test_every_route_that_acts_is_guarded(routes: Bottle) -> None:
     acting = {(route.rule, route.method) for route in routes.routes if policy_of(route) is not None}
     posting = {(route.rule, route.method) for route in routes.routes if route.method not in ("GET", "HEAD")}
     assert posting <= acting
-    assert {rule for rule, method in acting if method == "GET"} == {REPORT_RULE}
+    assert {rule for rule, method in acting if method == "GET"} == {REPORT_RULE, f"/apps/<application>{REPORT_RULE}"}
     assert {route.rule for route in routes.routes if (policy_of(route) or ActionPolicy()).by_link} == {
         "/unsubscribe/<token>"
     }

@@ -73,7 +73,7 @@ def make_report(
         workspace.enter("attachments")
         on_progress("attachments", 0, 1)
         with stage("attachments"):
-            attached = collaborators.attach(request.attach, request.window, page, request.application)
+            attached = collaborators.attach(request, page)
         if attached.notes:
             page = render(attached.notes)
 

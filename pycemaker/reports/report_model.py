@@ -137,8 +137,8 @@ class StoreFigures(Protocol):
 class BuildAttachments(Protocol):
     """Makes a report's attachments. Raises DatabaseUnreachable."""
 
-    def __call__(self, kinds: Sequence[str], window: Window, page: Page, application: str = "") -> AttachmentResult:
-        """The attachments of these kinds, of an application's samples, that could be made and fit into the message."""
+    def __call__(self, request: ReportRequest, page: Page) -> AttachmentResult:
+        """The attachments of the request's kinds that could be made and fit into the message."""
 
 
 class Compose(Protocol):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,7 +29,7 @@ from pycemaker.reports.lint import MESSAGE_BYTES
 from pycemaker.window import to_iso_text
 
 if TYPE_CHECKING:
-    from pycemaker.reports.report_model import Page
+    from pycemaker.reports.report_model import Page, ReportRequest
     from pycemaker.series.period import MetricPeriod
     from pycemaker.window import Window
 
@@ -62,82 +62,84 @@ class AttachmentBuilder:
     public_url: str | None = None
     chromium: str | None = None
 
-    def __call__(self, kinds: Sequence[str], window: Window, page: Page, application: str = "") -> AttachmentResult:
-        """The files of these kinds that fit into the message, and notes on what does not.
+    def __call__(self, request: ReportRequest, page: Page) -> AttachmentResult:
+        """The files of the request's kinds that fit into the message, and notes on what does not.
 
         The PDF, being small, comes first, then the workbook; CSV gets the room that is left.
 
         Raises:
             DatabaseUnreachable: MongoDB went away.
         """
-        room = room_bytes(page)
+        room, stem = room_bytes(page), file_stem(request.window, request.application)
         files: list[Attachment] = []
         notes: list[str] = []
         missing: dict[str, str] = {}
-        for kind in sorted(kinds, key=KINDS.index, reverse=True):
+        for kind in sorted(request.attach, key=KINDS.index, reverse=True):
             try:
-                content, step = self._content(kind, window, page, room, application)
+                content, step = self._content(kind, request, page, room)
             except AttachmentFailed as error:
                 missing[kind] = str(error)
-                notes.insert(0, self._not_made_note(kind, window, application))
+                notes.insert(0, self._not_made_note(kind, request))
             else:
                 room -= len(content)
                 name, media_type = FILES[kind]
-                files.insert(0, Attachment(kind, f"{file_stem(window, application)}-{name}", media_type, content))
+                files.insert(0, Attachment(kind, f"{stem}-{name}", media_type, content))
                 if step:
-                    notes.insert(0, self._aggregated_note(kind, step, window, application))
+                    notes.insert(0, self._aggregated_note(kind, step, request))
         if files:
             names = i18n.listed([file.name for file in files])
             notes.insert(0, _("Anexado a este e-mail: {names}.", names=names))
         return AttachmentResult(tuple(files), tuple(notes), missing)
 
-    def _content(self, kind: str, window: Window, page: Page, room: int, application: str) -> tuple[bytes, int]:
+    def _content(self, kind: str, request: ReportRequest, page: Page, room: int) -> tuple[bytes, int]:
         """The file's bytes, and the seconds of each line; 0 for a line a sample, and for a PDF."""
         if kind == "pdf":
             content, step = print_pdf(page, self.chromium), 0
         else:
-            content, step = self._samples(kind, window, room, application)
+            content, step = self._samples(kind, request, room)
         if len(content) > room:
             raise AttachmentFailed(f"{len(content)} bytes, of which {max(0, room)} fit into the message")
         return content, step
 
-    def _samples(self, kind: str, window: Window, room: int, application: str) -> tuple[bytes, int]:
+    def _samples(self, kind: str, request: ReportRequest, room: int) -> tuple[bytes, int]:
         """The samples as this kind of file with the finest lines that fit, and the seconds of each line."""
-        usual_seconds = self.read_metric(METRICS[0], window, application).cadence.step_ms / 1000
-        step = step_for(window.hours, len(METRICS), usual_seconds or _LEAST_SECONDS, MOST_LINES[kind])
+        usual_seconds = self.read_metric(METRICS[0], request.window, request.application).cadence.step_ms / 1000
+        step = step_for(request.window.hours, len(METRICS), usual_seconds or _LEAST_SECONDS, MOST_LINES[kind])
         while True:
-            content = self._write(kind, window, step, application)
+            content = self._write(kind, request, step)
             next_step = coarser(step)
             if len(content) <= room or next_step is None:
                 return content, step
             step = next_step
 
-    def _write(self, kind: str, window: Window, step: int, application: str) -> bytes:
+    def _write(self, kind: str, request: ReportRequest, step: int) -> bytes:
+        window = request.window
         with tempfile.TemporaryDirectory(prefix="pycemaker-") as folder:
             path = Path(folder) / "samples"
             title = f"{i18n.period(window, self.zone)} ({i18n.length(window.hours)})"
             sheets = CsvArchive(path) if kind == "csv" else Workbook(path, title, self.zone)
             for metric in METRICS:
-                part = self.read_metric(metric, window, application)
+                part = self.read_metric(metric, window, request.application)
                 sheets.add(part, summarize_metric(in_rates(part)), table(part.current, step))
             sheets.close()
             return path.read_bytes()
 
-    def _not_made_note(self, kind: str, window: Window, application: str) -> str:
+    def _not_made_note(self, kind: str, request: ReportRequest) -> str:
         sentence = _("O anexo em {kind} não pôde ser feito.", kind=_LABELS[kind])
-        return f"{sentence} {self._instead(kind, window, application)}"
+        return f"{sentence} {self._instead(kind, request)}"
 
-    def _aggregated_note(self, kind: str, step: int, window: Window, application: str) -> str:
+    def _aggregated_note(self, kind: str, step: int, request: ReportRequest) -> str:
         length = i18n.duration(step)
         sentence = _("O anexo em {kind} traz uma linha para cada {length} (menor, média, maior), para caber no e-mail.",
                      kind=_LABELS[kind], length=length)  # fmt: skip
-        return f"{sentence} {self._instead(kind, window, application)}"
+        return f"{sentence} {self._instead(kind, request)}"
 
-    def _instead(self, kind: str, window: Window, application: str) -> str:
+    def _instead(self, kind: str, request: ReportRequest) -> str:
         """A sentence on where to get the rest."""
         if kind == "pdf":
             return _("A página completa pode ser impressa pelo navegador.")
-        base = f"{self.public_url or ''}{application_path(application)}"
+        base = f"{self.public_url or ''}{application_path(request.application)}"
+        window = request.window
         address = f"{base}/{METRICS[0].id}/{to_iso_text(window.end_utc)}/{math.ceil(window.hours)}?format=csv"
         return _("Todas as amostras: {address}, e assim para cada métrica.", address=address)
 

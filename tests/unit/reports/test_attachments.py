@@ -23,7 +23,7 @@ from pycemaker.reports.attachments.csv_archive import CsvArchive, csv_pieces
 from pycemaker.reports.attachments.kinds import parse_kinds
 from pycemaker.reports.attachments.sample_table import STEPS_SECONDS, coarser, step_for, table
 from pycemaker.reports.attachments.workbook import Workbook
-from pycemaker.reports.report_model import Figure, Page
+from pycemaker.reports.report_model import Figure, Page, ReportRequest
 from pycemaker.series.batches import no_columns
 from pycemaker.series.period import MetricPeriod
 from pycemaker.window import Window
@@ -189,6 +189,10 @@ def read(metric: Metric, window: Window, application: str) -> MetricPeriod:
     return MetricPeriod(metric, window, SAO_PAULO, columns(window.start_utc, readings), no_columns())
 
 
+def request_for(*kinds: str, window: Window = WINDOW) -> ReportRequest:
+    return ReportRequest("a-report", Path("report.ipynb"), window, ("a@b.com",), attach=kinds)
+
+
 @pytest.fixture
 def builder() -> AttachmentBuilder:
     return AttachmentBuilder(read, SAO_PAULO, "https://monitor.example.com")
@@ -198,7 +202,7 @@ def test_what_fits_by_its_room_fits_into_the_message_and_a_byte_more_does_not_by
     builder: AttachmentBuilder,
 ) -> None:
     """The room is reckoned, not measured: what fills it is within the limit, and within 5% of it."""
-    attached = replace(builder(["csv"], WINDOW, PAGE).files[0], content=bytes(room_bytes(PAGE)))
+    attached = replace(builder(request_for("csv"), PAGE).files[0], content=bytes(room_bytes(PAGE)))
     message = compose(PAGE, "a@b.com", None, (attached,), sender="c@d.com")
     assert 0.95 * assemble.MESSAGE_BYTES < len(message.as_bytes(policy=POLICY)) < assemble.MESSAGE_BYTES
 
@@ -207,7 +211,7 @@ def test_what_does_not_fit_is_summed_up_and_the_mail_says_so_and_where_all_is(
     builder: AttachmentBuilder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(assemble, "room_bytes", lambda _page: 60_000)
-    told = builder(["csv"], WINDOW, PAGE)
+    told = builder(request_for("csv"), PAGE)
     (attached,) = told.files
     with ZipFile(BytesIO(attached.content)) as made:
         assert made.read("cpu.csv").startswith(b"time_utc,value_min_ratio,")
@@ -224,7 +228,7 @@ def test_an_attachment_that_fits_in_no_way_is_missing(
     builder: AttachmentBuilder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(assemble, "room_bytes", lambda _page: 300)
-    told = builder(["csv", "xlsx"], WINDOW, PAGE)
+    told = builder(request_for("csv", "xlsx"), PAGE)
     assert told.files == ()
     assert set(told.missing) == {"csv", "xlsx"}
     assert told.missing["xlsx"].endswith("bytes, of which 300 fit into the message")
@@ -248,7 +252,7 @@ def test_a_pdf_that_cannot_be_made_is_named_and_the_others_are_attached(
     if script is not None:
         (tmp_path / "chromium").write_text(f"#!/bin/sh\n{script}\n")
         (tmp_path / "chromium").chmod(0o700)
-    told = builder(["pdf", "csv"], Window(WINDOW.end_utc, 1), PAGE)
+    told = builder(request_for("pdf", "csv", window=Window(WINDOW.end_utc, 1)), PAGE)
     assert [each.kind for each in told.files] == ["csv"]
     assert told.missing == {"pdf": why}
     assert told.notes[1:] == ("O anexo em PDF não pôde ser feito. A página completa pode ser impressa pelo navegador.",)
@@ -259,6 +263,6 @@ def test_chromium_is_given_none_of_this_process_s_secrets(tmp_path: Path, monkey
     (tmp_path / "chromium").write_text(f"#!/bin/sh\nenv > {told}\n")
     (tmp_path / "chromium").chmod(0o700)
     monkeypatch.setenv("PASSWORD", "s3cret")
-    AttachmentBuilder(read, SAO_PAULO, chromium=str(tmp_path / "chromium"))(["pdf"], WINDOW, PAGE)
+    AttachmentBuilder(read, SAO_PAULO, chromium=str(tmp_path / "chromium"))(request_for("pdf"), PAGE)
     assert "PATH=" in told.read_text()
     assert "s3cret" not in told.read_text()

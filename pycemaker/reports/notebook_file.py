@@ -5,8 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from pycemaker.errors import NotebookUnusable
+from pycemaker.reports.plain_text import joined
 
 Json = dict[str, Any]
+
+ADDED_TAGS = frozenset({"injected-parameters", "papermill-error-cell-tag"})
+"""Tags of the cells that papermill adds, which their author does not count: the parameters, the note on a failure."""
 
 _LATEST = 4
 
@@ -39,14 +43,9 @@ def tags_of(cell: Json) -> list[str]:
 
 
 def authored_source(notebook: Json, number: int) -> str:
-    """The source of a cell of an executed notebook by its number, from 1, as its author counts; empty without one.
-
-    Cells that papermill added do not count: the injected parameters, and the note on a failure.
-    """
-    added = {"injected-parameters", "papermill-error-cell-tag"}
-    cells = [cell for cell in notebook["cells"] if added.isdisjoint(tags_of(cell))]
-    source = cells[number - 1]["source"] if 0 < number <= len(cells) else ""
-    return source if isinstance(source, str) else "".join(source)
+    """The source of a cell of an executed notebook by its number, from 1, as its author counts; empty without one."""
+    cells = [cell for cell in notebook["cells"] if ADDED_TAGS.isdisjoint(tags_of(cell))]
+    return joined(cells[number - 1]["source"]) if 0 < number <= len(cells) else ""
 
 
 def _converted(path: Path, content: Json) -> Json:
@@ -64,9 +63,7 @@ def _converted(path: Path, content: Json) -> Json:
 
 
 def _whole_cell(cell: Json) -> Json:
-    source = cell.get("source", "")
-    whole = {**cell, "metadata": dict(cell.get("metadata") or {})}
-    whole["source"] = source if isinstance(source, str) else "".join(source)
+    whole = {**cell, "metadata": dict(cell.get("metadata") or {}), "source": joined(cell.get("source", ""))}
     if whole["cell_type"] == "code":
         whole["outputs"] = list(cell.get("outputs") or [])
         whole.setdefault("execution_count", None)

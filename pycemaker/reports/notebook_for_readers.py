@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 
 from pycemaker.reports.cell_for_readers import CellReducer
-from pycemaker.reports.notebook_file import Json, tags_of
+from pycemaker.reports.notebook_file import ADDED_TAGS, Json, tags_of
 from pycemaker.reports.notices import Link, is_notice, notice, too_long
 from pycemaker.reports.picture_cache import PictureCache
 from pycemaker.reports.plain_text import joined
@@ -17,10 +17,9 @@ HTML_CHARACTERS = 40_000
 """The longest HTML or markdown that a mail shows; a notice replaces a longer one."""
 
 PAGE_CHARACTERS = 1_000_000  # The same for the page
-_LEFT_OUT_TAGS = {"parameters", "injected-parameters", "papermill-error-cell-tag", "papermill-error-cell"}
+_LEFT_OUT_TAGS = ADDED_TAGS | {"parameters", "papermill-error-cell"}
 _HIDDEN_CELL = {"remove-cell", "hide-cell"}
 _HIDDEN_OUTPUT = {"remove-output", "remove-outputs", "hide-output", "hide-outputs"}
-_NOT_COUNTED = {"injected-parameters", "papermill-error-cell-tag"}
 _HEADING = re.compile(r"<h([1-6])\b.*?</h\1>", re.S | re.I)
 
 
@@ -50,7 +49,7 @@ def showable(
     cells = []
     for index, cell in enumerate(notebook.get("cells", [])):
         tags = {tag.lower().replace("_", "-") for tag in tags_of(cell)}
-        reducer.enter(cell, counts=not tags & _NOT_COUNTED)
+        reducer.enter(cell, counts=not tags & ADDED_TAGS)
         if tags & (_LEFT_OUT_TAGS | _HIDDEN_CELL):
             continue
         reduced = _reduced_cell(cell, tags, reducer)

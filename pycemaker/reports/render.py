@@ -25,7 +25,7 @@ from pycemaker import brand, i18n
 from pycemaker.errors import NothingToSend
 from pycemaker.i18n import language
 from pycemaker.i18n.language import _
-from pycemaker.parsing.route_paths import LEAVE_TOKEN, UNSUBSCRIBE_PREFIX
+from pycemaker.parsing.route_paths import LEAVE_TOKEN, REPORTS_PATH, UNSUBSCRIBE_PREFIX
 from pycemaker.presentation import mail_width
 from pycemaker.presentation.demo_notice import demo_notice
 from pycemaker.reports.headline import read_data_digest, read_headline
@@ -46,6 +46,7 @@ from pycemaker.reports.notebook_for_readers import (
 )
 from pycemaker.reports.notices import Link
 from pycemaker.reports.picture_cache import PictureCache
+from pycemaker.reports.plain_text import joined
 from pycemaker.reports.report_model import Figure, Page
 from pycemaker.reports.sanitize import sanitize_html
 from pycemaker.reports.template_exporter import SandboxedExporter
@@ -99,7 +100,7 @@ def render_page(
         preheader=headline.preheader if headline else i18n.period(window, zone),
         zone=i18n.zone_phrase(window, zone),
         links=list(links.items()),
-        page_url=f"{public_url}/reports/{report_id}" if public_url and report_id else "",
+        page_url=f"{public_url}{REPORTS_PATH}/{report_id}" if public_url and report_id else "",
         notes=list(notes),
         logo=logo.source,
         leave_url=f"{public_url}{UNSUBSCRIBE_PREFIX}{LEAVE_TOKEN}" if public_url else "",
@@ -173,7 +174,7 @@ def _load(executed: Path) -> Json:
 def _shows(content: Json, sentence: str) -> bool:
     """True where a cell's HTML has the sentence."""
     outputs = (output for cell in content.get("cells", []) for output in cell.get("outputs", []))
-    return any(escape(sentence) in "".join(output.get("data", {}).get("text/html", "")) for output in outputs)
+    return any(escape(sentence) in joined(output.get("data", {}).get("text/html", "")) for output in outputs)
 
 
 def _showable(content: Json, converter: PictureCache, limit: int, link: Link | None, *, is_page: bool = False) -> Json:

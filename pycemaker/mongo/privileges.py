@@ -11,7 +11,7 @@ _NEEDED = {"read": {"find", "listIndexes"}, "write": {"insert", "update", "remov
 
 @dataclass(frozen=True)
 class Privileges:
-    """True where the user may read samples, write reports, and make indexes."""
+    """The user's rights: to read samples, to write reports, and to make indexes."""
 
     read: bool
     write: bool

@@ -21,7 +21,7 @@ class KernelApp(IPKernelApp):
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Serve as a kernel until it is told to end; the arguments are those of ipykernel."""
+    """Serve as a kernel until it is shut down; the arguments are those of ipykernel."""
     bound_files()
     parent = int(os.environ.get("JPY_PARENT_PID") or 0)  # ipykernel reads it when it is imported, which a fork did not
     KernelApp.launch_instance(argv=list(arguments), parent_handle=parent)

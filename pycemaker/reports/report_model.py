@@ -25,7 +25,7 @@ class ReportRequest:
         date_text: the window's end as the request states it.
         request_id: the id of the HTTP request.
         application: whose samples it is about; the empty text is the default application.
-        schedule: the schedule that wants it, by `id` and `name`, and the instant `at`; None for one that was asked for.
+        schedule: the schedule that wants it, by `id` and `name`, and the instant `at`; None for a caller's request.
         only_if: `always`, or the findings without which nothing is mailed: `finding`, `critical`.
         notes: sentences for the mail's foot.
     """

@@ -116,12 +116,12 @@ class Cadence:
 
 
 def learn(time_ms: Times, start_ms: int, end_ms: int) -> Cadence | None:
-    """The cadence of an interval's samples.
+    """The cadence of an interval's samples; None where they have fewer than `LEAST_DISTANCES` distances.
 
     Args:
         time_ms: when they are, oldest first, milliseconds since 1970 in UTC; repeated times count once.
         start_ms: where the interval starts.
-        end_ms: where it ends. None where the samples have fewer than `LEAST_DISTANCES` distances.
+        end_ms: where it ends.
     """
     times = time_ms[np.diff(time_ms, prepend=time_ms[:1] - 1) > 0]
     distances = distances_ms(times)

@@ -16,7 +16,7 @@ _BLOCK = 125_000
 class GapFinder:
     """Takes in the times of samples and finds the gaps between them, by their cadence.
 
-    Args:
+    Attributes:
         count: the number of gaps, known after `longest`.
     """
 

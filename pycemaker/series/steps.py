@@ -63,8 +63,8 @@ def _steps_of(columns: Columns, every_ms: int) -> Steps:
     step, reading = (columns.time_ms[finite] - 1) // every_ms, columns.reading[finite]
     starts, first, count = np.unique(step, return_index=True, return_counts=True)
     ordered = reading[np.lexsort((reading, step))]
-    place = first + QUANTILE * (count - 1)
-    below, share = np.floor(place).astype(np.int64), place % 1
+    rank = first + QUANTILE * (count - 1)
+    below, share = np.floor(rank).astype(np.int64), rank % 1
     above = np.minimum(below + 1, first + count - 1)
     return Steps(
         start_ms=starts * every_ms,

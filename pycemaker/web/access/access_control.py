@@ -77,8 +77,8 @@ class AccessControl:
         All holders of the token are one caller; without a token each address is one.
 
         Raises:
-            TooManyRequests: the caller has reached its limit. Nothing is counted; AskedTooOften: a recipient has
-                reached its limit. Nothing is counted; DatabaseUnreachable: MongoDB is away.
+            TooManyRequests, AskedTooOften: the caller or a recipient has reached its limit, and nothing is counted;
+                DatabaseUnreachable: MongoDB is away.
         """
         caller = self._caller(environ)
         inboxes = [(inbox(address), address) for address in recipients]

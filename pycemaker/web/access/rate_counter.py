@@ -101,7 +101,7 @@ class RateLimits:
         return admission
 
     def look(self, limit: RateLimit, key: str) -> LimitExceeded | None:
-        """True where one more of `key` would be refused now; counts nothing.
+        """The limit that would refuse one more of `key` now; None where none would. Counts nothing.
 
         Raises:
             DatabaseUnreachable: MongoDB is away.

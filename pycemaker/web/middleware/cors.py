@@ -9,10 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from pycemaker.parsing import origins
-from pycemaker.parsing.route_paths import (
-    REPORTS_PATH,
-    without_application,
-)
+from pycemaker.parsing.route_paths import REPORTS_PATH, without_application
 from pycemaker.web.wsgi import Application, Environ, StartResponse
 
 Headers = list[tuple[str, str]]

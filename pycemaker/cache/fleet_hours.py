@@ -9,6 +9,7 @@ A server with several applications keeps the last hours; what is missing is made
 
 from datetime import UTC, datetime, timedelta
 
+from pycemaker.cache.stored_hours import RETENTION_DAYS
 from pycemaker.metrics import METRICS, Metric
 from pycemaker.mongo.database import Database, Document, one_exchange
 from pycemaker.parsing.application_names import FIELD
@@ -20,7 +21,6 @@ MOST_SHOWN = 10
 UPDATE_HOURS = 12
 _HOUR = timedelta(hours=1)
 _LATE = timedelta(minutes=10)  # An hour that was made later than this after its end is not made again
-_KEPT_SECONDS = 90 * 86_400
 _LEAST_SHARE, _MOST_SCORE = 0.05, 1000.0
 _LEAST = {"ratio": 0.02, "seconds": 0.05}
 _LEAST_OTHER = 0.5
@@ -40,7 +40,7 @@ def update_hours(database: Database, end_utc: datetime, hours: int) -> None:
     marks = {hour: {"hour": hour, "metric": "", "application": ""} for hour in whole}
     with one_exchange():
         collection = database[COLLECTION]
-        collection.create_index("made_at", expireAfterSeconds=_KEPT_SECONDS)
+        collection.create_index("made_at", expireAfterSeconds=RETENTION_DAYS * 86_400)
         made = {
             each["_id"]["hour"]: each["made_at"] for each in collection.find({"_id": {"$in": list(marks.values())}})
         }

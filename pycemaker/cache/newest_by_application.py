@@ -6,13 +6,13 @@ from typing import Any
 
 from bson.datetime_ms import DatetimeMS
 
-from pycemaker.cache.sample_store import Store
+from pycemaker.cache.sample_store import END_OF_TIME, Store
 from pycemaker.columnar.decode import number_of
 from pycemaker.metrics import METRICS, Metric
 from pycemaker.parsing.application_names import DEFAULT_APPLICATION, is_application
-from pycemaker.window import from_epoch_ms
+from pycemaker.window import from_epoch_ms, to_epoch_ms
 
-_LATEST_MS = 253_370_764_800_000  # the year 9999, the last that a text of ISO 8601 has
+_LATEST_MS = to_epoch_ms(END_OF_TIME)
 
 
 @dataclass(frozen=True)

@@ -25,12 +25,12 @@ from pycemaker.series.batches import Batch, Columns, join_columns, no_columns
 from pycemaker.window import Interval, Window, from_epoch_ms, since, to_epoch_ms
 
 _MILLISECOND = timedelta(milliseconds=1)
-_END_OF_TIME = datetime(9999, 1, 1, tzinfo=UTC)
+END_OF_TIME = datetime(9999, 1, 1, tzinfo=UTC)  # The last year that a text of ISO 8601 has
 
 SAMPLE_COLLECTION = "pycemaker_sample"
 """Collection that declares demo data: a document an application (`history_id`) with `start`, `end` and `state`."""
 
-__all__ = ["BATCH_DOCUMENTS", "SAMPLE_COLLECTION", "SampleRead", "Store"]
+__all__ = ["BATCH_DOCUMENTS", "END_OF_TIME", "SAMPLE_COLLECTION", "SampleRead", "Store"]
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ class Store:
         Raises:
             DatabaseUnreachable: as `read`.
         """
-        newest_ms = self.start_read(metric, since(_END_OF_TIME)).newest_ms()
+        newest_ms = self.start_read(metric, since(END_OF_TIME)).newest_ms()
         if newest_ms is None:
             return no_columns()
         newest = from_epoch_ms(newest_ms)

@@ -29,7 +29,7 @@ from pycemaker.mongo.applications import Applications
 from pycemaker.mongo.database import Database, Document, one_exchange, tracked_exchange
 from pycemaker.mongo.document_pages import DocumentPage, fetch_first_page, iterate_pages
 from pycemaker.mongo.indexes import APPLICATION_KEY
-from pycemaker.mongo.sample_bounds import SampleBounds
+from pycemaker.mongo.sample_bounds import ALL_SAMPLES, SampleBounds
 from pycemaker.parsing.application_names import DEFAULT_APPLICATION, FIELD
 from pycemaker.series.hour_summaries import HOUR_MS
 from pycemaker.window import to_epoch_ms
@@ -98,7 +98,7 @@ class Reader:
         if self.application:
             return SampleBounds(self.application, True, self._indexes.ensure(metric.collection, APPLICATION_KEY))
         if not self._indexes.has_applications:
-            return SampleBounds()
+            return ALL_SAMPLES
         return SampleBounds(is_filtered=True, by_application=self._indexes.has_application_index(metric.collection))
 
     def prepare(self, metric: Metric) -> None:

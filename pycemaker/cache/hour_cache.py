@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 
-from pycemaker.cache.lru import HOUR_MS, CachedHour, HourLru, series_name
+from pycemaker.cache.lru import CachedHour, HourLru, series_name
 from pycemaker.columnar.encode import encode_batch
 from pycemaker.columnar.split import Documents
 from pycemaker.errors import PycemakerError
@@ -20,6 +20,7 @@ from pycemaker.metrics import Metric
 from pycemaker.mongo.document_pages import DocumentPage
 from pycemaker.mongo.reader import Reader
 from pycemaker.series.batches import Batch, join_batches
+from pycemaker.series.hour_summaries import HOUR_MS
 
 RUN_HOURS = 12
 RUN_DOCUMENTS = 10_000

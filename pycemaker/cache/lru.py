@@ -9,9 +9,7 @@ from cachetools import LRUCache
 from pycemaker.metrics import Metric
 from pycemaker.series.batches import Batch
 
-HOUR_MS = 3_600_000  # Samples are cached by the hour of UTC: 720 documents at 5 s, about 150 KB
-
-_USUAL_HOUR_BYTES, _SMALLEST_HOUR_BYTES = 150_000.0, 50_000.0
+_USUAL_HOUR_BYTES, _SMALLEST_HOUR_BYTES = 150_000.0, 50_000.0  # At 5 s an hour has 720 documents
 
 
 @dataclass(frozen=True)

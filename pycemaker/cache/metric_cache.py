@@ -24,7 +24,7 @@ import time
 from collections.abc import Iterator
 
 from pycemaker.cache.hour_cache import RUN_HOURS, HourCache, TooDenseError
-from pycemaker.cache.lru import HOUR_MS, OPEN, CachedHour, HourLru, series_name
+from pycemaker.cache.lru import OPEN, CachedHour, HourLru, series_name
 from pycemaker.cache.new_samples import OVERLAP_MS, newest_of, read_new_samples, read_newest_ms
 from pycemaker.cache.past_changes import SETTLE_SECONDS, ChangeDetector
 from pycemaker.cache.snapshot import OpenHours, Snapshot, split_hours
@@ -32,6 +32,7 @@ from pycemaker.metrics import Metric
 from pycemaker.mongo.reader import Reader
 from pycemaker.mongo.single_flight import SingleFlight
 from pycemaker.series.batches import Batch, join_batches, no_batch
+from pycemaker.series.hour_summaries import HOUR_MS
 
 FRESH_SECONDS = 0.5
 STALE_SECONDS = 0.9

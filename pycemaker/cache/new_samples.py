@@ -10,12 +10,12 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from pycemaker.cache.lru import HOUR_MS
 from pycemaker.cache.snapshot import OpenHours
 from pycemaker.columnar.encode import encode_batch
 from pycemaker.metrics import Metric
 from pycemaker.mongo.reader import Reader
 from pycemaker.series.batches import Batch, join_batches
+from pycemaker.series.hour_summaries import HOUR_MS
 
 OVERLAP_MS = 60_000
 """Distance of the edge behind the newest sample: so late a new sample may be dated for the probe to read it."""

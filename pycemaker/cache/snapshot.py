@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pycemaker.cache.lru import HOUR_MS
 from pycemaker.series.batches import Batch
+from pycemaker.series.hour_summaries import HOUR_MS
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from pymongo.collection import Collection
 
 from pycemaker.cache import hour_cache, metric_cache, past_changes, past_changes_source
 from pycemaker.cache.change_stream import ChangeStream
-from pycemaker.cache.lru import HOUR_MS, CachedHour, HourLru
+from pycemaker.cache.lru import CachedHour, HourLru
 from pycemaker.cache.sample_store import Store
 from pycemaker.cache.write_counters import CounterDetector, WriteCounts, read_write_counts
 from pycemaker.errors import DatabaseUnreachable
@@ -31,6 +31,7 @@ from pycemaker.mongo.database import Database
 from pycemaker.mongo.indexes import APPLICATION_KEY, KEY
 from pycemaker.mongo.single_flight import SingleFlight
 from pycemaker.series.batches import Batch, no_batch
+from pycemaker.series.hour_summaries import HOUR_MS
 from pycemaker.web import response_bodies
 from pycemaker.web.metric_answers import prefetch
 from pycemaker.window import Interval, Window, since, to_epoch_ms

@@ -13,10 +13,11 @@ import pytest
 
 from pycemaker.cache import hour_cache
 from pycemaker.cache.hour_cache import RUN_HOURS, RUNS_AT_ONCE, HourCache, TooDenseError
-from pycemaker.cache.lru import HOUR_MS, CachedHour, HourLru
+from pycemaker.cache.lru import CachedHour, HourLru
 from pycemaker.errors import DatabaseUnreachable
 from pycemaker.metrics import CPU
 from pycemaker.series.batches import Batch, no_batch
+from pycemaker.series.hour_summaries import HOUR_MS
 from pycemaker.window import from_epoch_ms
 
 FIRST, GENERATION = 500_000, 3

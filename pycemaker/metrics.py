@@ -3,6 +3,7 @@
 A metric added to `METRICS` is served, read, made up as demo data, checked and reported without another line elsewhere.
 """
 
+import math
 from dataclasses import dataclass
 
 from pycemaker import brand
@@ -42,10 +43,17 @@ class Metric:
         return brand.load().metric(self.id)
 
     @property
+    def bounds(self) -> tuple[float, float]:
+        """The least and the greatest reading there can be in its unit."""
+        return _BOUNDS.get(self.unit, (-math.inf, math.inf))
+
+    @property
     def is_sum(self) -> bool:
         """True where the reading is computed, so that documents going out get it as `value`."""
         return self.fields != ("value",)
 
+
+_BOUNDS = {"ratio": (0.0, 1.0), "seconds": (0.0, math.inf), "requests": (0.0, math.inf)}
 
 SAMPLE_SECONDS = 5
 """Distance of the samples of our own collector and demo data; that of others is learned (`series/cadence`)."""

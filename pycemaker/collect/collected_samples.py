@@ -58,5 +58,4 @@ def _bounded(metric: Metric, value: float, every_seconds: int) -> float | None:
     if metric.unit == "ratio":
         return round(min(max(value, 0.0), 1.0), _DIGITS) if _LEAST_RATIO <= value <= _MOST_RATIO else None
     reading = round(value * every_seconds if metric.unit == "requests" else value, _DIGITS)
-    is_negative = reading < 0 and metric.unit in ("seconds", "requests")
-    return None if is_negative or abs(reading) > MOST_READING else reading
+    return None if reading < metric.bounds[0] or abs(reading) > MOST_READING else reading

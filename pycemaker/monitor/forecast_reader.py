@@ -17,7 +17,7 @@ import numpy as np
 from cachetools import LRUCache, TTLCache
 
 from pycemaker.analysis.forecast.backtest import LeadBacktest, needed_hours
-from pycemaker.analysis.forecast.hour_amounts import bounds_of, health_amounts, metric_amounts
+from pycemaker.analysis.forecast.hour_amounts import health_amounts, metric_amounts
 from pycemaker.analysis.forecast.limit_time import LimitTime, limit_time, metric_limit_time
 from pycemaker.analysis.forecast.metric_forecast import Floats, MetricForecast, forecast
 from pycemaker.analysis.health import BORDERS, FAILING
@@ -79,7 +79,7 @@ class ForecastReader:
         def make() -> Outlook | NotEnoughHistory:
             part = _part(store, metric, origin_utc, hours)
             amounts = metric_amounts(part)
-            ahead = forecast(amounts, hours, to_epoch_ms(origin_utc), bounds_of(metric.unit))
+            ahead = forecast(amounts, hours, to_epoch_ms(origin_utc), metric.bounds)
             if ahead is None:
                 return _lacking(metric.id, hours, {metric.id: amounts})
             reached = None if limit is None else metric_limit_time(part, ahead, limit)

@@ -129,8 +129,7 @@ def _sample(entry: Any, latest: datetime) -> tuple[Metric, datetime, float, floa
     if not _OLDEST <= taken_utc <= latest:
         raise ValueError("time: fica no futuro, ou antes de 2000")
     readings: list[Any] = [entry.get(name) for name in metric.fields]
-    most = 1.0 if metric.unit == "ratio" else MOST_READING
-    least = -MOST_READING if metric.unit not in ("ratio", "seconds", "requests") else 0.0
+    least, most = max(metric.bounds[0], -MOST_READING), min(metric.bounds[1], MOST_READING)
     for name, reading in zip(metric.fields, readings, strict=True):
         if type(reading) not in (int, float) or not math.isfinite(reading) or not least <= reading <= most:
             raise ValueError(f"{name}: use um número{' de 0 a 1' if metric.unit == 'ratio' else ''}")

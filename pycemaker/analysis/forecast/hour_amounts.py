@@ -22,13 +22,6 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-_BOUNDS = {"ratio": (0.0, 1.0), "seconds": (0.0, np.inf), "requests": (0.0, np.inf)}
-
-
-def bounds_of(unit: str) -> tuple[float, float]:
-    """The least and the greatest amount there can be in a unit."""
-    return _BOUNDS.get(unit, (-np.inf, np.inf))
-
 
 def metric_amounts(part: MetricPeriod) -> Floats:
     """The median reading of each hour, oldest first, in the metric's unit; NaN where there is no reading.

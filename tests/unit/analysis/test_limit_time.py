@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pycemaker.analysis.fill_forecast import forecast as fill_date
-from pycemaker.analysis.forecast.hour_amounts import bounds_of, health_amounts, metric_amounts
+from pycemaker.analysis.forecast.hour_amounts import health_amounts, metric_amounts
 from pycemaker.analysis.forecast.limit_time import limit_time, metric_limit_time
 from pycemaker.analysis.forecast.methods import Floats
 from pycemaker.analysis.forecast.metric_forecast import MetricForecast, forecast
@@ -122,6 +122,6 @@ def test_hours_of_health_are_scored_where_all_four_metrics_are_known() -> None:
 
 
 def test_shares_have_bounds_and_other_units_need_none() -> None:
-    assert bounds_of("ratio") == (0.0, 1.0)
-    assert bounds_of("seconds")[0] == 0
-    assert bounds_of("graus") == (-np.inf, np.inf)
+    assert CPU.bounds == (0.0, 1.0)
+    assert RESPONSE_TIME.bounds == REQUEST_COUNT.bounds == (0.0, np.inf)
+    assert Metric("heat", "heat", "graus", "Calor").bounds == (-np.inf, np.inf)

@@ -68,6 +68,4 @@ def _by_hour(part: MetricPeriod, amounts: Callable[[HourSummaries], Floats]) -> 
         return np.empty(0)
     by_hour = np.full(end_hour - int(hours.min()) + 1, np.nan)
     by_hour[hours - int(hours.min())] = np.concatenate([amounts(each) for each in pieces])
-    if not len(last):
-        by_hour[-1] = np.nan
     return by_hour

@@ -18,8 +18,7 @@ from pycemaker.metrics import CPU, RAM, REQUEST_COUNT, RESPONSE_TIME, Metric
 from pycemaker.series.batches import Columns
 from pycemaker.series.cadence import Cadence
 from pycemaker.series.hour_summaries import HourSummaries, bin_edges
-
-Floats = NDArray[np.float64]
+from pycemaker.series.robust import Floats
 
 BORDERS = {
     CPU.id: (0.25, 0.5, 0.75),

@@ -19,7 +19,7 @@ from cachetools import LRUCache, TTLCache
 from pycemaker.analysis.forecast.backtest import LeadBacktest, needed_hours
 from pycemaker.analysis.forecast.hour_amounts import health_amounts, metric_amounts
 from pycemaker.analysis.forecast.limit_time import LimitTime, limit_time, metric_limit_time
-from pycemaker.analysis.forecast.metric_forecast import Floats, MetricForecast, forecast
+from pycemaker.analysis.forecast.metric_forecast import MetricForecast, forecast
 from pycemaker.analysis.health import BORDERS, FAILING
 from pycemaker.cache.sample_store import Store
 from pycemaker.cache.stored_hour_summaries import SummaryStore
@@ -28,6 +28,7 @@ from pycemaker.metrics import Metric, find_metric
 from pycemaker.mongo.single_flight import SingleFlight
 from pycemaker.monitor.sample_means import KEPT_SECONDS, read_columns
 from pycemaker.series.period import HISTORY_DAYS, MetricPeriod
+from pycemaker.series.robust import Floats
 from pycemaker.window import Interval, Window, days_before, to_epoch_ms
 
 HEALTH = "health"

@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 
 import numpy as np
 from cachetools import TTLCache
-from numpy.typing import NDArray
 
 from pycemaker.analysis.health import BORDERS, MINUTE_MS, Health, health, sample_points
 from pycemaker.cache.sample_store import Store
@@ -20,13 +19,12 @@ from pycemaker.cache.stored_hour_samples import HourSamples
 from pycemaker.metrics import Metric, find_metric
 from pycemaker.series import cadence
 from pycemaker.series.batches import Columns, join_columns
-from pycemaker.series.cadence import Cadence
+from pycemaker.series.cadence import Cadence, Times
 from pycemaker.series.hour_summaries import HOUR_MS
+from pycemaker.series.robust import Floats
 from pycemaker.series.step_means import step_means
 from pycemaker.window import Interval, from_epoch_ms, to_epoch_ms
 
-Floats = NDArray[np.float64]
-Times = NDArray[np.int64]
 Amounts = Callable[[Metric, Columns, Cadence], tuple[Times, Floats]]
 """Gives samples' times and finite amounts."""
 

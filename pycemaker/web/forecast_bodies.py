@@ -5,16 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pycemaker.analysis.forecast.limit_time import LimitTime
 from pycemaker.analysis.health import FAILING, MINUTE_MS, Health
 from pycemaker.monitor.forecast_reader import Outlook
+from pycemaker.series.cadence import Times
 from pycemaker.series.hour_summaries import HOUR_MS
+from pycemaker.series.robust import Floats
 from pycemaker.window import from_epoch_ms, to_iso_text
-
-Floats = NDArray[np.float64]
-Times = NDArray[np.int64]
 
 _MOST_ROWS, _LEAST_STEP_MS = 1_000, 5_000
 

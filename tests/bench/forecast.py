@@ -19,7 +19,8 @@ import numpy as np
 
 from pycemaker.analysis.forecast.backtest import needed_hours
 from pycemaker.analysis.forecast.metric_forecast import forecast
-from tests.services.made_up_hours import Floats, every_kind
+from pycemaker.series.robust import Floats
+from tests.services.made_up_hours import every_kind
 
 LEADS = (1, 6, 24)
 HISTORY_HOURS = 28 * 24

@@ -12,10 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pycemaker.analysis.forecast.bands import coverage, offsets
-from pycemaker.analysis.forecast.methods import LAST_VALUE, METHODS, predictions
-
-Floats = NDArray[np.float64]
-Leads = NDArray[np.int64]
+from pycemaker.analysis.forecast.methods import LAST_VALUE, METHODS, Leads, predictions
+from pycemaker.series.robust import Floats
 
 FEWEST_ORIGINS = 24
 MEASURED_ORIGINS = 336

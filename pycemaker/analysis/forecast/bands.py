@@ -10,9 +10,8 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from pycemaker.series.robust import Floats
 
 OUTSIDE = 0.05
 """The share of outcomes beyond each edge."""

@@ -10,17 +10,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pycemaker.analysis.health import BORDERS, hour_points, hour_scores
 from pycemaker.series.batches import join_columns
 from pycemaker.series.hour_summaries import HOUR_MS, HourSummaries, summarize
+from pycemaker.series.robust import Floats
 from pycemaker.window import to_epoch_ms
 
 if TYPE_CHECKING:
     from pycemaker.series.period import MetricPeriod
-
-Floats = NDArray[np.float64]
 
 
 def metric_amounts(part: MetricPeriod) -> Floats:

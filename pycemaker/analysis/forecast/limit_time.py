@@ -16,8 +16,9 @@ import numpy as np
 from pycemaker.analysis import fill_forecast
 from pycemaker.analysis.forecast.backtest import MEASURED_ORIGINS
 from pycemaker.analysis.forecast.bands import OUTSIDE
-from pycemaker.analysis.forecast.metric_forecast import Floats, MetricForecast, between
+from pycemaker.analysis.forecast.metric_forecast import MetricForecast, between
 from pycemaker.series.hour_summaries import HOUR_MS
+from pycemaker.series.robust import Floats
 from pycemaker.window import to_epoch_ms
 
 if TYPE_CHECKING:

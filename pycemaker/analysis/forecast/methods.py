@@ -10,9 +10,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from pycemaker.series.robust import row_medians
+from pycemaker.series.robust import Floats, row_medians
 
-Floats = NDArray[np.float64]
 Leads = NDArray[np.int64]
 
 LAST_VALUE = "last_value"

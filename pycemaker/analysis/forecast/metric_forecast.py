@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 from pycemaker.analysis.forecast.backtest import FEWEST_ORIGINS, LeadBacktest, backtest, needed_hours
 from pycemaker.analysis.forecast.methods import predictions
 from pycemaker.series.hour_summaries import HOUR_MS
-
-Floats = NDArray[np.float64]
+from pycemaker.series.robust import Floats
 
 _LEADS = (*range(1, 25), 30, 42, 54, 78, 102, 126, 150, 174, 222, 270, 318, 390, 510, 630)
 

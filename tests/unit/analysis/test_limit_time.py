@@ -10,12 +10,12 @@ import pytest
 from pycemaker.analysis.fill_forecast import forecast as fill_date
 from pycemaker.analysis.forecast.hour_amounts import health_amounts, metric_amounts
 from pycemaker.analysis.forecast.limit_time import limit_time, metric_limit_time
-from pycemaker.analysis.forecast.methods import Floats
 from pycemaker.analysis.forecast.metric_forecast import MetricForecast, forecast
 from pycemaker.metrics import CPU, DISK, RAM, REQUEST_COUNT, RESPONSE_TIME, Metric
 from pycemaker.series.batches import Columns
 from pycemaker.series.hour_summaries import HOUR_MS, summarize
 from pycemaker.series.period import MetricPeriod
+from pycemaker.series.robust import Floats
 from pycemaker.window import Window, to_epoch_ms
 from tests.services.made_up_hours import noise
 from tests.services.periods import SAO_PAULO

@@ -7,9 +7,10 @@ import pytest
 
 from pycemaker.analysis.forecast.backtest import has_band, needed_hours
 from pycemaker.analysis.forecast.bands import coverage, offsets
-from pycemaker.analysis.forecast.methods import METHODS, Floats, predictions
+from pycemaker.analysis.forecast.methods import METHODS, predictions
 from pycemaker.analysis.forecast.metric_forecast import MetricForecast, forecast
 from pycemaker.series.hour_summaries import HOUR_MS
+from pycemaker.series.robust import Floats
 from tests.services.made_up_hours import every_kind, noise
 
 DAY = np.array([0.1] * 8 + [0.6] * 12 + [0.3] * 4)

@@ -23,6 +23,8 @@ MOST_POINTS = 11_000
 
 _SECONDS = 20.0
 _MOST_CLOCK_SECONDS = 86_400.0
+_NO_ANSWER = "an answer that is none of Prometheus's API"
+_COUNTED = (REQUEST_COUNT.id, HTTP_FAIL.id)
 
 
 class QueryRefused(SourceFault):
@@ -44,7 +46,7 @@ class PrometheusSource:
         try:
             present = float(result[1])
         except (ValueError, TypeError, IndexError):
-            raise SourceFault("an answer that is none of Prometheus's API") from None
+            raise SourceFault(_NO_ANSWER) from None
         self.clock_seconds = present - (before + time.time()) / 2
         if not abs(self.clock_seconds) <= _MOST_CLOCK_SECONDS:  # else nothing would be asked for until that instant
             raise SourceFault("its clock is more than a day ahead or behind")
@@ -53,9 +55,8 @@ class PrometheusSource:
     def groups(self) -> Iterator[tuple[str, ...]]:
         """The metrics that are asked for together: requests with their failures, each other one alone."""
         wanted = self.source.queries
-        both = (REQUEST_COUNT.id, HTTP_FAIL.id)
-        yield from ((metric.id,) for metric in METRICS if metric.id in wanted and metric.id not in both)
-        if together := tuple(name for name in both if name in wanted):
+        yield from ((metric.id,) for metric in METRICS if metric.id in wanted and metric.id not in _COUNTED)
+        if together := tuple(name for name in _COUNTED if name in wanted):
             yield together
 
     def read(self, metric_ids: Sequence[str], after_s: int, until_s: int) -> Readings:
@@ -87,8 +88,8 @@ class PrometheusSource:
                         {round(at * 1000): float(value) for at, value in series["values"] if start_s <= at <= end_s}
                     )
         except (ValueError, TypeError, KeyError, AttributeError):
-            raise SourceFault("an answer that is none of Prometheus's API") from None
-        adds_up = metric_id in (REQUEST_COUNT.id, HTTP_FAIL.id)
+            raise SourceFault(_NO_ANSWER) from None
+        adds_up = metric_id in _COUNTED
         return {name: series[0] if len(series) == 1 else _joined(series, adds_up) for name, series in together.items()}
 
     def _application(self, labels: dict[str, str]) -> str | None:
@@ -110,7 +111,7 @@ class PrometheusSource:
         except (ValueError, TypeError, KeyError):
             if answer.status != 200:
                 raise SourceFault(f"status {answer.status}") from None
-        raise SourceFault("an answer that is none of Prometheus's API")
+        raise SourceFault(_NO_ANSWER)
 
 
 def _error_of(kind: str, text: str) -> SourceFault:

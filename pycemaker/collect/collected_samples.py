@@ -31,10 +31,11 @@ def to_documents(source: CollectSource, readings: Readings) -> tuple[Documents, 
     """
     documents: Documents = defaultdict(list)
     refused: dict[str, str] = {}
+    has_failures = HTTP_FAIL.id in source.metric_ids
     for (application, time_ms), by_metric in readings.items():
         taken_utc = from_epoch_ms(time_ms)
         values = {name: value for name, value in by_metric.items() if math.isfinite(value)}
-        if values.get(REQUEST_COUNT.id, -1.0) >= 0 and HTTP_FAIL.id in source.metric_ids:
+        if values.get(REQUEST_COUNT.id, -1.0) >= 0 and has_failures:
             values.setdefault(HTTP_FAIL.id, 0.0)
         for metric in METRICS:
             if metric.id not in values:

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pycemaker.collect.collect_file import SCRAPE, CollectSource
-from pycemaker.collect.collected_samples import to_documents
+from pycemaker.collect.collected_samples import Readings, to_documents
 from pycemaker.collect.exporter_source import ExporterSource
 from pycemaker.collect.prometheus_source import PrometheusSource, QueryRefused
 from pycemaker.collect.source_http import SourceFault
 from pycemaker.metrics import METRICS
+from pycemaker.parsing.application_names import FIELD
 
 MOST_SECONDS_BETWEEN = 5
 """The distance of the two scrapes that a rate needs, where the source's own is longer."""
@@ -36,7 +37,10 @@ def try_sources(sources: Iterable[CollectSource], sleep: Callable[[float], None]
 def _try(source: CollectSource, sleep: Callable[[float], None]) -> TryOut:
     tried = TryOut(source)
     try:
-        _scrape(tried, sleep) if source.kind == SCRAPE else _ask(tried)
+        if source.kind == SCRAPE:
+            _scrape(tried, sleep)
+        else:
+            _ask(tried)
     except SourceFault as error:
         tried.faults[""] = str(error)
     return tried
@@ -60,9 +64,9 @@ def _ask(tried: TryOut) -> None:
             tried.faults[metric_ids[0]] = str(error)
 
 
-def _keep(tried: TryOut, readings: Any) -> None:
+def _keep(tried: TryOut, readings: Readings) -> None:
     documents, refused = to_documents(tried.source, readings)
     tried.faults |= refused
     for metric in METRICS:
         for document in documents.get(metric.collection, ()):
-            tried.documents[document.get("application", ""), metric.id] = document
+            tried.documents[document.get(FIELD, ""), metric.id] = document

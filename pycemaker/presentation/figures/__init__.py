@@ -21,7 +21,7 @@ from pycemaker.analysis.rates import in_rates
 from pycemaker.i18n.language import _
 from pycemaker.metrics import METRICS, Metric
 from pycemaker.presentation.figures import alt_text, criticity_bar
-from pycemaker.presentation.figures.axes import Scale, Tick, reading_scale, time_ticks
+from pycemaker.presentation.figures.axes import Scale, Tick, reading_scale, time_ticks, write_ticks
 from pycemaker.presentation.figures.canvas import HEAD_Y, KEY_Y, WIDTH, Picture, Sheet, theme, tint
 from pycemaker.presentation.figures.criticity_bar import criticity_shares
 from pycemaker.presentation.figures.curve import DAY_MS, LARGEST, Curve, curves
@@ -140,11 +140,7 @@ def _draw_grid(sheet: Sheet, times: tuple[Tick, ...], scale: Scale) -> None:
     sheet.axes.hlines(
         [t.position for t in scale.ticks], start_ms, end_ms, color=tint("rule"), linewidth=0.75, clip_on=False
     )
-    for tick in scale.ticks:
-        sheet.write(_LEFT - 8, sheet.to_pixels(0, tick.position)[1], tick.label, ha="right", color=tint("muted"))
-    for tick in times:
-        across = sheet.to_pixels(tick.position, 0)[0]
-        sheet.write_centred(across, sheet.bottom + 19, tick.label, color=tint("muted"))
+    write_ticks(sheet, times, scale)
 
 
 def _plot_lines(axes: Axes, curves: dict[str, Curve]) -> None:

@@ -1,13 +1,20 @@
-"""The ticks of a figure and their labels: times in the readers' zone, readings in their unit."""
+"""The ground of a figure: rules, ticks and their labels, times in the readers' zone, readings in their unit."""
+
+from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from pycemaker import i18n
 from pycemaker.i18n.language import pgettext
+from pycemaker.presentation.figures.canvas import tint
 from pycemaker.window import Window, to_epoch_ms
+
+if TYPE_CHECKING:
+    from pycemaker.presentation.figures.canvas import Sheet
 
 MOST_TIME_TICKS = 7
 
@@ -35,6 +42,26 @@ class Scale:
     bottom: float
     top: float
     ticks: tuple[Tick, ...]
+
+
+def draw_ground_ahead(sheet: Sheet, axis: Window, zone: ZoneInfo, scale: Scale, now_ms: int, limit: float) -> None:
+    """Draw rules across, the time after `now_ms` on a tint of its own, the limit dashed, and the labels."""
+    start_ms, end_ms = sheet.axes.get_xlim()
+    heights = [tick.position for tick in scale.ticks]
+    sheet.axes.axvspan(now_ms, end_ms, color=tint("ahead"), linewidth=0)
+    sheet.axes.hlines(heights, start_ms, now_ms, color=tint("rule"), linewidth=0.75, clip_on=False)
+    sheet.axes.hlines(heights, now_ms, end_ms, color="white", linewidth=0.75, clip_on=False)
+    sheet.axes.hlines([limit], start_ms, end_ms, color=tint("limit"), linewidth=1.2, linestyle=(0, (4, 2)))
+    write_ticks(sheet, time_ticks(axis, zone), scale)
+
+
+def write_ticks(sheet: Sheet, times: tuple[Tick, ...], scale: Scale) -> None:
+    """Write the labels of the readings on the left, and those of the times below."""
+    for tick in scale.ticks:
+        sheet.write(sheet.left - 8, sheet.to_pixels(0, tick.position)[1], tick.label, ha="right", color=tint("muted"))
+    for tick in times:
+        x = sheet.to_pixels(tick.position, 0)[0]
+        sheet.write_centred(x, sheet.bottom + 19, tick.label, color=tint("muted"))
 
 
 def time_ticks(window: Window, zone: ZoneInfo) -> tuple[Tick, ...]:

@@ -114,7 +114,7 @@ class Sheet:
         from matplotlib.figure import Figure
 
         self.height = height
-        self.top, self.bottom = margins["top"], height - margins["bottom"]
+        self.left, self.top, self.bottom = margins["left"], margins["top"], height - margins["bottom"]
         size = (WIDTH / CSS_DPI, height / CSS_DPI)
         self.figure = Figure(figsize=size, dpi=CSS_DPI * _SHARPNESS, facecolor="white")
         self._canvas = FigureCanvasAgg(self.figure)

@@ -12,7 +12,7 @@ from pycemaker import i18n
 from pycemaker.analysis.capacity import Resource
 from pycemaker.analysis.fill_forecast import DAY_MS, Verdict
 from pycemaker.i18n.language import _
-from pycemaker.presentation.figures.axes import Scale, reading_scale, time_ticks
+from pycemaker.presentation.figures.axes import draw_ground_ahead, reading_scale
 from pycemaker.presentation.figures.canvas import HEAD_Y, KEY_Y, Picture, Sheet, theme, tint
 from pycemaker.window import Window, from_epoch_ms, to_epoch_ms
 
@@ -35,7 +35,8 @@ def outlook(resource: Resource) -> Picture:
         axis = _axis(resource)
         scale = reading_scale(0, max([resource.limit, *resource.forecast.medians.reading]), "ratio")
         sheet.set_ends((to_epoch_ms(axis.start_utc), to_epoch_ms(axis.end_utc)), (scale.bottom, scale.top))
-        _draw_ground(sheet, resource, axis, scale)
+        now_ms = to_epoch_ms(resource.part.window.end_utc)
+        draw_ground_ahead(sheet, axis, resource.part.zone, scale, now_ms, resource.limit)
         _draw_points(sheet.axes, resource)
         _draw_trend(sheet, resource)
         _head(sheet, resource)
@@ -54,23 +55,6 @@ def _axis(resource: Resource) -> Window:
         ahead = max(back / 8, (forecast.at_utc - window.end_utc) * 1.12)
     hours = math.ceil((back + ahead) / timedelta(hours=1))
     return Window(start_utc + timedelta(hours=hours), hours)
-
-
-def _draw_ground(sheet: Sheet, resource: Resource, axis: Window, scale: Scale) -> None:
-    start_ms, end_ms = sheet.axes.get_xlim()
-    now_ms = to_epoch_ms(resource.part.window.end_utc)
-    sheet.axes.axvspan(now_ms, end_ms, color=tint("ahead"), linewidth=0)
-    heights = [t.position for t in scale.ticks]
-    sheet.axes.hlines(heights, start_ms, now_ms, color=tint("rule"), linewidth=0.75, clip_on=False)
-    sheet.axes.hlines(heights, now_ms, end_ms, color="white", linewidth=0.75, clip_on=False)
-    sheet.axes.hlines([resource.limit], start_ms, end_ms, color=tint("limit"), linewidth=1.2, linestyle=(0, (4, 2)))
-    for tick in scale.ticks:
-        sheet.write(
-            _MARGINS["left"] - 8, sheet.to_pixels(0, tick.position)[1], tick.label, ha="right", color=tint("muted")
-        )
-    for tick in time_ticks(axis, resource.part.zone):
-        across = sheet.to_pixels(tick.position, 0)[0]
-        sheet.write_centred(across, _HEIGHT - 13, tick.label, color=tint("muted"))
 
 
 def _draw_points(axes: Axes, resource: Resource) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from pycemaker import i18n
 from pycemaker.analysis.health import FAILING, MINUTE_MS
 from pycemaker.i18n.language import _
-from pycemaker.presentation.figures.axes import reading_scale, time_ticks
+from pycemaker.presentation.figures.axes import draw_ground_ahead, reading_scale
 from pycemaker.presentation.figures.canvas import HEAD_Y, KEY_Y, Picture, Sheet, theme, tint
 from pycemaker.presentation.figures.curve import MOST_POINTS
 from pycemaker.presentation.health_sentences import health_line, lowest
@@ -40,18 +40,7 @@ def health_course(period: Period, known: PeriodHealth) -> Picture:
         scale = reading_scale(0, 1, "ratio")
         ends_ms = to_epoch_ms(axis.start_utc), to_epoch_ms(axis.end_utc)
         sheet.set_ends(ends_ms, (scale.bottom, scale.top))
-        now_ms = to_epoch_ms(period.window.end_utc)
-        sheet.axes.axvspan(now_ms, ends_ms[1], color=tint("ahead"), linewidth=0)
-        heights = [tick.position for tick in scale.ticks]
-        sheet.axes.hlines(heights, ends_ms[0], now_ms, color=tint("rule"), linewidth=0.75, clip_on=False)
-        sheet.axes.hlines(heights, now_ms, ends_ms[1], color="white", linewidth=0.75, clip_on=False)
-        sheet.axes.hlines([FAILING], *ends_ms, color=tint("limit"), linewidth=1.2, linestyle=(0, (4, 2)))
-        for tick in scale.ticks:
-            across = sheet.to_pixels(0, tick.position)[1]
-            sheet.write(_MARGINS["left"] - 8, across, tick.label, ha="right", color=tint("muted"))
-        for tick in time_ticks(axis, period.zone):
-            place = sheet.to_pixels(tick.position, 0)[0]
-            sheet.write_centred(place, _HEIGHT - 13, tick.label, color=tint("muted"))
+        draw_ground_ahead(sheet, axis, period.zone, scale, to_epoch_ms(period.window.end_utc), FAILING)
         _draw_score(sheet, known.health)
         if ahead:
             _draw_ahead(sheet, ahead)

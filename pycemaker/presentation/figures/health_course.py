@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pycemaker import i18n
+from pycemaker.analysis.forecast.bands import OUTSIDE
 from pycemaker.analysis.health import FAILING, MINUTE_MS
 from pycemaker.i18n.language import _
 from pycemaker.presentation.figures.axes import draw_ground_ahead, reading_scale
@@ -72,6 +73,6 @@ def _head(sheet: Sheet, ahead: MetricForecast | None) -> None:
     key = [(_("saúde"), tint("ink"), 2.5, 1.0)]
     if ahead is not None:
         has_band = np.isfinite(ahead.low).any()
-        word = _("previsão, faixa de {share}", share=i18n.percent(0.9, 0)) if has_band else _("previsão")
+        word = _("previsão, faixa de {share}", share=i18n.percent(1 - 2 * OUTSIDE, 0)) if has_band else _("previsão")
         key.append((word, tint("ahead"), 11.0, 1.0))
     sheet.key(KEY_Y, [*key, (_("falha"), tint("limit"), 1.6, 1.0)])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import AbstractContextManager, nullcontext
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from bottle import request
@@ -33,4 +33,4 @@ def build_slot(services: Services, seconds: float) -> AbstractContextManager[Non
 
 def whole_minute(instant_utc: datetime) -> datetime:
     """The last whole minute."""
-    return instant_utc - timedelta(seconds=instant_utc.second, microseconds=instant_utc.microsecond)
+    return instant_utc.replace(second=0, microsecond=0)

@@ -42,12 +42,12 @@ def lowest(known: PeriodHealth, period: Period) -> str:
     score = known.health.score
     if not np.isfinite(score).any():
         return ""
-    place = int(np.nanargmin(score))
+    minute = int(np.nanargmin(score))
     return _(
         "Mínima de {lowest} {at}, por {metric}.",
-        lowest=i18n.percent(float(score[place]), 0),
-        at=i18n.minute_in_sentence(float(known.health.time_ms[place]), period.window, period.zone),
-        metric=_label(known, place),
+        lowest=i18n.percent(float(score[minute]), 0),
+        at=i18n.minute_in_sentence(float(known.health.time_ms[minute]), period.window, period.zone),
+        metric=_label(known, minute),
     )
 
 
@@ -80,5 +80,5 @@ def quality(ahead: MetricForecast) -> str:
     return _("{made}; {share} do que veio ficou na faixa.", made=made, share=i18n.percent(tested.coverage, 0))
 
 
-def _label(known: PeriodHealth, place: int) -> str:
-    return _(find_metric(known.health.worst[place]).label)
+def _label(known: PeriodHealth, minute: int) -> str:
+    return _(find_metric(known.health.worst[minute]).label)

@@ -17,7 +17,7 @@ from pycemaker.series.robust import Floats
 
 FEWEST_ORIGINS = 24
 MEASURED_ORIGINS = 336
-"""The newest origins, two weeks of them, whose errors are told."""
+"""The newest origins, two weeks of them, whose errors are reported."""
 
 BAND_HOURS_PER_LEAD, _LEAST_BAND_LEAD = 21, 6
 _BAND_LEADS = frozenset((1, 2, 3, 6, 12, 18, 30))

@@ -44,11 +44,11 @@ class _Edge:
     def offset(self) -> float:
         """The distance of the edge from the forecast; the largest error at most."""
         ranked, last = self._ranked, len(self._ranked) - 1
-        place = (1 - self._share) * (last + 2) - 1
-        if place >= last:
+        rank = (1 - self._share) * (last + 2) - 1
+        if rank >= last:
             return ranked[-1]
-        below = max(0, int(place))
-        return ranked[below] + (max(0.0, place) - below) * (ranked[below + 1] - ranked[below])
+        below = max(0, int(rank))
+        return ranked[below] + (max(0.0, rank) - below) * (ranked[below + 1] - ranked[below])
 
 
 def offsets(errors: Floats, lead: int) -> Floats:

@@ -121,5 +121,5 @@ def _edges(tested: tuple[LeadBacktest, ...], ahead: NDArray[np.int64]) -> Floats
 
 def _filled(amounts: Floats) -> Floats:
     """Each unknown hour as the one before it."""
-    places = np.where(np.isfinite(amounts), np.arange(len(amounts)), 0)
-    return amounts[np.maximum.accumulate(places)]
+    known = np.where(np.isfinite(amounts), np.arange(len(amounts)), 0)
+    return amounts[np.maximum.accumulate(known)]

@@ -1,4 +1,4 @@
-"""The file of COLLECT_FILE: what is collected from where. Checked whole: one message names every wrong line."""
+"""The file of COLLECT_FILE: the sources of samples. It is checked whole: one message names every wrong line."""
 
 import base64
 import difflib
@@ -43,13 +43,13 @@ class CollectSource:
 
     @property
     def id(self) -> str:
-        """A digest of all that says which samples it gives: asked for something else, a source is another one."""
+        """A digest of address, applications, cadence and queries: a source with others has a lease of its own."""
         parts = (self.kind, self.url, self.application, self.application_label, self.every_seconds)
         return hashlib.sha256(repr((parts, sorted(self.queries.items()))).encode()).hexdigest()[:24]
 
     @property
     def metric_ids(self) -> list[str]:
-        """The metrics that it is asked for, in the order of their table."""
+        """The metrics that it gives, in the order of their table."""
         return [metric.id for metric in METRICS if metric.id in self.queries or metric.id in self.rules]
 
 
@@ -92,7 +92,7 @@ def _refusal(*problems: str) -> InvalidSettings:
 
 
 Problem = tuple[int, str, str]
-"""The source's number, 0 outside of all; the key; what is wrong."""
+"""The source's number, 0 outside of all; the key; the fault."""
 
 
 def _wrong_keys(content: Mapping[str, Any]) -> Iterator[Problem]:
@@ -175,7 +175,7 @@ def _steps(content: Mapping[str, Mapping[str, float]]) -> dict[str, Steps]:
 
 
 def _rule_texts(table: Mapping[str, Any]) -> dict[str, str]:
-    """What is asked for by metric id: one's own queries, and the preset's rules for the others."""
+    """Queries and rules by metric id: the table's own, and those of its preset for the other metrics."""
     presets: dict[str, dict[str, str]] = tomllib.loads(_PRESETS.read_text(encoding="utf-8"))
     return {**presets.get(table.get("preset", ""), {}), **table.get("queries", {})}
 

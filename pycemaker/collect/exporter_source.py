@@ -85,7 +85,7 @@ def parse_page(text: str, media_type: str, rules: Iterable[SeriesRule], taken_s:
     """The series on a page that the rules name; a series' own time is compared with `now_s`, seconds since 1970.
 
     Raises:
-        MalformedPage: it is none, it is cut, or a series is on it twice.
+        MalformedPage: it is no page of metrics, it is cut, or a series is on it twice.
     """
     names = {selector.name for rule in rules for selector in (rule.top, rule.bottom) if selector}
     is_openmetrics = media_type.startswith(OPENMETRICS)

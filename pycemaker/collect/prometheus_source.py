@@ -1,7 +1,7 @@
-"""Readings out of Prometheus's HTTP API, by `query_range`: the present and the past alike, as often as it is asked.
+"""Readings out of Prometheus's HTTP API, by `query_range`, of the present and the past alike.
 
-Instants are whole steps since 1970, so that the same stretch asked for twice gives the same samples. Only what lies
-before Prometheus's own present, by its own clock, is asked for: of the future it would answer the last value again.
+Instants are whole steps since 1970, so that the same stretch queried twice gives the same samples. No query goes beyond
+Prometheus's own present, by its own clock: of the future it would answer the last value again.
 Counters that reset and series that end (5 min, or a stale marker) are its own work.
 """
 

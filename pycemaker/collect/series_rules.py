@@ -82,7 +82,7 @@ class SeriesRule:
         return replace(self, top=top, bottom=bottom)
 
     def finish(self, number: float) -> float:
-        """The reading, of what its selectors give."""
+        """The reading, from the number that the selectors give together."""
         scaled = number * self.scale
         return 1 - scaled if self.is_complement else scaled
 
@@ -97,7 +97,7 @@ class SeriesRule:
 
 
 def parse_rule(text: str) -> SeriesRule:
-    """The rule that a text says. Raises ValueError: it is none, or a regular expression in it is none."""
+    """The rule in a text. Raises ValueError: it is no rule, or a regular expression in it is invalid."""
     match = _RULE.fullmatch(text)
     if match is None:
         raise ValueError(text)

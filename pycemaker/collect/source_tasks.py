@@ -1,4 +1,4 @@
-"""The work on one source: ask it, write what it gives, and say once that it fails and once that it works again."""
+"""The work on one source: queries it, writes its samples, logs once that it fails and once that it works again."""
 
 import logging
 import threading
@@ -21,7 +21,7 @@ LIVE_SECONDS = 600
 """The longest stretch that is fetched at once up to the present; a longer one becomes a gap, fetched beside it."""
 
 LAG_SECONDS = 5
-"""So far behind its present a Prometheus is asked: scrapes of that moment are still on their way into it."""
+"""Queries end so far behind a Prometheus's present: later scrapes may not be stored yet."""
 
 NOTHING = "no series matches"
 PROGRESS_SECONDS = 10.0
@@ -66,11 +66,11 @@ class SourceTask:
         return False
 
     def _collect(self, due_s: float) -> dict[str, str]:
-        """Ask and write; by metric id what is wrong with it. Raises SourceFault, DatabaseUnreachable."""
+        """Query and write; returns the faults by metric id. Raises SourceFault, DatabaseUnreachable."""
         raise NotImplementedError
 
     def _write(self, readings: Readings) -> dict[str, str]:
-        """Write the readings; by metric id why some were refused. Raises DatabaseUnreachable."""
+        """Write the readings; returns the reasons of refused ones by metric id. Raises DatabaseUnreachable."""
         documents, refused = to_documents(self.source, readings)
         self._on_samples(self._writer.write(documents))
         return refused
@@ -163,7 +163,7 @@ class PrometheusTask(SourceTask):
         return self._close(gap, start_s)
 
     def _fetch(self, prometheus: PrometheusSource, after_s: int, until_s: int) -> tuple[dict[str, str], int]:
-        """Fetch and write every metric; what is wrong by metric id, and how many instants there were."""
+        """Fetch and write every metric; returns the faults by metric id, and the number of instants."""
         faults, count = dict[str, str](), 0
         for metric_ids in prometheus.groups():
             try:

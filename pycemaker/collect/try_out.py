@@ -1,4 +1,4 @@
-"""Try-outs of sources: each asked once, without a database, and what each of its rules gives."""
+"""Try-outs of sources: each is queried once, without a database, for the documents that its rules give."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -20,7 +20,7 @@ MOST_SECONDS_BETWEEN = 5
 
 @dataclass
 class TryOut:
-    """A source's newest documents by application and metric id, and what is wrong, by metric id or the empty text."""
+    """A source's newest documents by application and metric id; its faults by metric id, the empty text for all."""
 
     source: CollectSource
     documents: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)

@@ -105,7 +105,7 @@ class ForecastReader:
         return self._once((store.application, HEALTH, to_epoch_ms(origin_utc), hours, FAILING), make)
 
     def _once(self, key: _Key, make: Callable[[], Outlook | NotEnoughHistory]) -> Outlook:
-        """What was made for this key, or is being made by another thread; else what `make` makes."""
+        """The kept outlook of this key, or that which another thread is making; else a new one, which is kept."""
         with self._lock:
             made, flight = self._kept.get(key), self._flights.setdefault(key, SingleFlight())
         if made is None:

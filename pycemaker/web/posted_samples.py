@@ -137,7 +137,7 @@ def _sample(entry: Any, latest: datetime) -> tuple[Metric, datetime, float, floa
 
 
 def _instant(given: Any) -> datetime | None:
-    """The instant, in whole milliseconds; None for what is none."""
+    """The instant, in whole milliseconds; None without a zone, and where it cannot be read."""
     try:
         instant = datetime.fromisoformat(given) if isinstance(given, str) else from_epoch_ms(int(given))
         return from_epoch_ms(to_epoch_ms(instant)) if instant.tzinfo else None

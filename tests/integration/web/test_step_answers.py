@@ -16,10 +16,9 @@ import pytest
 from pycemaker.cache import metric_cache, step_reader
 from pycemaker.cache.sample_store import Store
 from pycemaker.mongo.database import Database
-from tests.integration.web.test_routes import NOW_PATH, app_over, is_error
+from tests.integration.web.test_routes import NOW, NOW_PATH, app_over, is_error
 from tests.services.wsgi import Client
 
-NOW = datetime(2022, 4, 10, 12, 43, 23, tzinfo=UTC)
 HOURS = 30
 COLUMNS = ["time_series", "count", "mean", "min", "max", "p95"]
 

@@ -14,8 +14,8 @@ from pycemaker.errors import InvalidParameter
 from pycemaker.jobs.service_factory import make_report_service
 from pycemaker.mongo.database import open_database
 from pycemaker.schedules.schedule_fields import FIELDS, FieldReader, changed_fields, recurrence_of
-from pycemaker.schedules.schedule_store import Document, ScheduleStore, report_id_of
-from pycemaker.schedules.scheduler import Scheduler
+from pycemaker.schedules.schedule_store import Document, report_id_of
+from pycemaker.schedules.scheduler import Scheduler, make_scheduler
 from pycemaker.settings import Settings
 from pycemaker.window import parse_instant, to_iso_text
 
@@ -107,7 +107,7 @@ def _over_schedules(action: Action) -> Callable[[argparse.Namespace, Settings], 
         database = open_database(settings.mongo_db_url, settings.data_dir, echo)
         report_service = make_report_service(settings, database, os.environ, keep_spare=False)
         try:
-            return action(options, Scheduler(ScheduleStore(database, mails=settings.mails), report_service, settings))
+            return action(options, make_scheduler(database, report_service, settings))
         finally:
             report_service.close()
             database.close()

@@ -12,8 +12,7 @@ from pycemaker.cli.startup import echo, read_sources_file
 from pycemaker.errors import InvalidParameter
 from pycemaker.jobs.service_factory import make_report_service
 from pycemaker.mongo.database import open_database
-from pycemaker.schedules.schedule_store import ScheduleStore
-from pycemaker.schedules.scheduler import Scheduler
+from pycemaker.schedules.scheduler import make_scheduler
 from pycemaker.settings import Settings
 
 
@@ -46,7 +45,7 @@ def work(options: argparse.Namespace, settings: Settings) -> int:
     database = open_database(settings.mongo_db_url, settings.data_dir, echo)
     service = make_report_service(settings, database, environment, keep_spare=True)
     service.start(delivers=not options.make_only)
-    Scheduler(ScheduleStore(database, mails=settings.mails), service, settings).start()
+    make_scheduler(database, service, settings).start()
     echo(f"making {'' if options.make_only else 'and sending '}reports; Ctrl-C ends it when those begun are done")
     stops.acquire()
     echo("ending when the reports begun are done; Ctrl-C again ends at once")

@@ -20,6 +20,7 @@ from zoneinfo import ZoneInfo
 from pycemaker.errors import DatabaseUnreachable
 from pycemaker.i18n.language import _, speaking
 from pycemaker.jobs.report_service import ReportService
+from pycemaker.mongo.database import Database
 from pycemaker.reports.report_model import ReportRequest
 from pycemaker.schedules.calendar_period import window_of
 from pycemaker.schedules.plan import plan
@@ -122,6 +123,11 @@ class Scheduler:
         with speaking(self.settings.report_language):
             requests = [request_of(schedule, at, request_id) for schedule, at in wanted]
         self.report_service.enqueue_scheduled(requests)
+
+
+def make_scheduler(database: Database, report_service: ReportService, settings: Settings) -> Scheduler:
+    """The scheduler of this server or worker."""
+    return Scheduler(ScheduleStore(database, mails=settings.mails), report_service, settings)
 
 
 def request_of(schedule: Mapping[str, Any], at: datetime, request_id: str = "") -> ReportRequest:

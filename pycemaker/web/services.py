@@ -13,8 +13,7 @@ from pycemaker.collect.sample_writer import SampleWriter
 from pycemaker.jobs.report_service import ReportService
 from pycemaker.monitor.forecast_reader import ForecastReader
 from pycemaker.monitor.sample_means import SampleMeans
-from pycemaker.schedules.schedule_store import ScheduleStore
-from pycemaker.schedules.scheduler import Scheduler
+from pycemaker.schedules.scheduler import Scheduler, make_scheduler
 from pycemaker.settings import NOTEBOOKS, Settings
 from pycemaker.telemetry.traffic import Traffic
 from pycemaker.web.access.access_control import AccessControl
@@ -59,8 +58,7 @@ class Services:
     @cached_property
     def scheduler(self) -> Scheduler:
         """The schedules, and what enters their reports."""
-        store = ScheduleStore(self.store.database, mails=self.settings.mails)
-        return Scheduler(store, self.report_service, self.settings)
+        return make_scheduler(self.store.database, self.report_service, self.settings)
 
     @cached_property
     def forecasts(self) -> ForecastReader:

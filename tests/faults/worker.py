@@ -8,8 +8,7 @@ from dataclasses import replace
 
 from pycemaker.jobs.service_factory import job_limits, make_report_service
 from pycemaker.mongo.database import Database
-from pycemaker.schedules.schedule_store import ScheduleStore
-from pycemaker.schedules.scheduler import Scheduler
+from pycemaker.schedules.scheduler import make_scheduler
 from pycemaker.settings import load
 
 
@@ -21,7 +20,7 @@ def main() -> None:
     database = Database(settings.mongo_db_url)
     report_service = make_report_service(settings, database, os.environ, keep_spare=True, limits=limits)
     report_service.start()
-    Scheduler(ScheduleStore(database, mails=settings.mails), report_service, settings).start()
+    make_scheduler(database, report_service, settings).start()
     print("ready", flush=True)
     threading.Event().wait()
 

@@ -1,4 +1,4 @@
-"""JSON answers, and the answer to every error: our own (`pycemaker.errors`), Bottle's, unforeseen faults."""
+"""Answers as JSON and as pages, and to every error: our own (`pycemaker.errors`), Bottle's, unforeseen faults."""
 
 import logging
 from collections.abc import Callable
@@ -9,6 +9,7 @@ from bottle import HTTPError, HTTPResponse, request, response
 
 from pycemaker import errors
 from pycemaker.web import response_bodies
+from pycemaker.web.pages import form_page
 from pycemaker.web.wsgi import StartResponse, loggable
 
 JSON = "application/json; charset=utf-8"
@@ -21,6 +22,14 @@ def json_response(content: Any) -> bytes:
     """The content as the body of a JSON answer."""
     response.content_type = JSON
     return response_bodies.json_bytes(content)
+
+
+def html_response(page: str, referrer: str = "same-origin") -> bytes:
+    """The page with the headers of `form_page`. Its form may send its origin, without which its POST is refused."""
+    response.content_type = "text/html; charset=utf-8"
+    for name, text in form_page.headers(page, referrer).items():
+        response.set_header(name, text)
+    return page.encode()
 
 
 def refuse_garbled_path() -> None:

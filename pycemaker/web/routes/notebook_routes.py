@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-from bottle import Bottle, HTTPResponse, request, response
+from bottle import Bottle, HTTPResponse, request
 
 from pycemaker.parsing.route_paths import NOTEBOOKS_PATH, REPORTS_PATH
 from pycemaker.reports import notebook_catalogue
 from pycemaker.web import response_bodies
 from pycemaker.web.access.browser_actions import ActionPolicy
-from pycemaker.web.error_handlers import JSON, json_response
-from pycemaker.web.pages import form_page, notebook_list, send_page
+from pycemaker.web.error_handlers import JSON, html_response, json_response
+from pycemaker.web.pages import notebook_list, send_page
 from pycemaker.web.pages.home import prefers_html
 from pycemaker.web.request_parameters import parameters
 from pycemaker.web.routes.report_routes import read_form_request, submit
@@ -26,12 +26,12 @@ def add_notebooks(app: Bottle, services: Services) -> None:
         services.access_control.check_token(request.environ, asks_browser=True)
         if prefers_html(request.environ.get("HTTP_ACCEPT", "")):
             page = notebook_list.page(notebook_catalogue.every_notebook(services.notebooks), services.settings)
-            return _html(page)
+            return html_response(page)
         listed = [each | _under(base_path, each) for each in notebook_catalogue.listing(services.notebooks)]
         return json_response({"notebooks": listed})
 
     def refused_page(body: dict[str, Any]) -> bytes:
-        return _html(send_page.outcome(body, base_path))
+        return html_response(send_page.outcome(body, base_path))
 
     @app.post(f"{NOTEBOOKS_PATH}/<notebook>", acts=ActionPolicy(result_page=refused_page))  # type: ignore[untyped-decorator]
     def request_by_form(notebook: str) -> HTTPResponse:
@@ -48,11 +48,3 @@ def add_notebooks(app: Bottle, services: Services) -> None:
 def _under(base_path: str, entry: Mapping[str, Any]) -> dict[str, str]:
     """The notebook's `url` below the base path; nothing where it has none."""
     return {"url": f"{base_path}{entry['url']}"} if "url" in entry else {}
-
-
-def _html(page: str) -> bytes:
-    """A page whose form may send its origin, without which its POST would be refused."""
-    response.content_type = "text/html; charset=utf-8"
-    for name, text in form_page.headers(page, referrer="same-origin").items():
-        response.set_header(name, text)
-    return page.encode()

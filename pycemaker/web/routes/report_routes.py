@@ -19,7 +19,7 @@ from pycemaker.reports.report_model import ReportRequest
 from pycemaker.telemetry.request_ids import REQUEST_ID
 from pycemaker.web import response_bodies
 from pycemaker.web.access.browser_actions import ActionPolicy
-from pycemaker.web.error_handlers import json_response
+from pycemaker.web.error_handlers import html_response, json_response
 from pycemaker.web.pages import form_page, send_page
 from pycemaker.web.request_parameters import RequestParameters, idempotency_key, parameters
 from pycemaker.web.services import Services
@@ -36,11 +36,11 @@ def add_report(app: Bottle, services: Services) -> None:
         _, report_request = _read_request(services, path)
         title = notebook_catalogue.find_notebook(report_request.notebook.stem, services.notebooks).title
         with speaking(services.settings.report_language):
-            return _html(send_page.question(report_request, title, services.settings.timezone))
+            return html_response(send_page.question(report_request, title, services.settings.timezone))
 
     def result_page(body: dict[str, Any]) -> bytes:
         with speaking(services.settings.report_language):
-            return _html(send_page.outcome(body, services.settings.base_path))
+            return html_response(send_page.outcome(body, services.settings.base_path))
 
     @app.route(
         with_application(REPORT_RULE),
@@ -71,14 +71,6 @@ def _read_request(services: Services, path: Mapping[str, str]) -> tuple[bool, Re
     given.texts.pop(form_page.ACTION, None)  # the button's, of `send_page`
     waits = _waits(given.pop("wait", "1"))
     return waits, _report_request(services, path, given)
-
-
-def _html(page: str) -> bytes:
-    """A page whose form may send its origin, without which its POST would be refused."""
-    response.content_type = "text/html; charset=utf-8"
-    for name, text in form_page.headers(page, referrer="same-origin").items():
-        response.set_header(name, text)
-    return page.encode()
 
 
 def read_form_request(services: Services, notebook: str, given: RequestParameters) -> ReportRequest:

@@ -13,6 +13,7 @@ from pycemaker.schedules.schedule_fields import FieldReader, changed_fields
 from pycemaker.schedules.schedule_store import Document
 from pycemaker.web import response_bodies
 from pycemaker.web.access.redaction import redact_known
+from pycemaker.web.error_handlers import html_response
 from pycemaker.web.pages import form_page, schedule_pages, send_page
 from pycemaker.web.request_parameters import parameters
 from pycemaker.web.schedule_answers import NEXT, run_now, view
@@ -41,14 +42,6 @@ def add_schedule_forms(app: Bottle, services: Services) -> None:
 def schedule_page(services: Services, schedule_id: str) -> bytes:
     """The page of a schedule. Raises UnknownSchedule."""
     return _page(services, services.scheduler.store.get(schedule_id), {})
-
-
-def html_response(page: str) -> bytes:
-    """A page whose form may send its origin, without which its POST would be refused."""
-    response.content_type = "text/html; charset=utf-8"
-    for name, text in form_page.headers(page, referrer="same-origin").items():
-        response.set_header(name, text)
-    return page.encode()
 
 
 def _post(services: Services, schedule_id: str | None) -> Any:

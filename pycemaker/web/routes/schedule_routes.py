@@ -10,11 +10,11 @@ from bottle import Bottle, request, response
 from pycemaker import errors
 from pycemaker.parsing.route_paths import REPORTS_PATH, SCHEDULES_PATH
 from pycemaker.schedules.schedule_fields import FieldReader, changed_fields
-from pycemaker.web.error_handlers import json_response
+from pycemaker.web.error_handlers import html_response, json_response
 from pycemaker.web.pages import schedule_pages
 from pycemaker.web.pages.home import prefers_html
 from pycemaker.web.request_parameters import parameters
-from pycemaker.web.routes.schedule_form_routes import html_response, schedule_page
+from pycemaker.web.routes.schedule_form_routes import schedule_page
 from pycemaker.web.schedule_answers import next_instants, run_now, view
 from pycemaker.web.services import Services
 from pycemaker.window import parse_instant

@@ -16,8 +16,8 @@ from pycemaker.parsing.route_paths import REPORTS_PATH, application_path, with_a
 from pycemaker.reports.artifact_names import EXECUTED_NOTEBOOK, MESSAGE
 from pycemaker.web import stored_report
 from pycemaker.web.access.redaction import redact_addresses
-from pycemaker.web.error_handlers import json_response
-from pycemaker.web.pages import form_page, report_list, report_state
+from pycemaker.web.error_handlers import html_response, json_response
+from pycemaker.web.pages import report_list, report_state
 from pycemaker.web.pages.home import prefers_html
 from pycemaker.web.request_parameters import query
 from pycemaker.web.response_bodies import json_bytes
@@ -85,12 +85,9 @@ def _page(services: Services, report_id: str) -> bytes:
     record = record if is_whole else redact_addresses(record)
     source = stored_report.failed_source(files, record) if is_whole else ""
     page = report_state.page(record, services.settings.timezone, base_path, is_whole=is_whole, source=source)
-    response.content_type = "text/html; charset=utf-8"
-    for name, text in form_page.headers(page).items():
-        response.set_header(name, text)
     if report_result.is_open(entry):
         response.set_header("Refresh", str(REFRESH_SECONDS))
-    return page.encode()
+    return html_response(page, "no-referrer")
 
 
 def _summary(services: Services, entry: JobDocument) -> dict[str, Any] | None:

@@ -11,7 +11,7 @@ from pycemaker.mail.unsubscribe import Subscription
 from pycemaker.parsing.route_paths import UNSUBSCRIBE_PREFIX
 from pycemaker.reports.notebook_catalogue import find_notebook
 from pycemaker.web.access.browser_actions import ActionPolicy
-from pycemaker.web.error_handlers import json_response
+from pycemaker.web.error_handlers import html_response, json_response
 from pycemaker.web.pages import form_page, unsubscribe_page
 from pycemaker.web.pages.home import prefers_html
 from pycemaker.web.services import Services
@@ -34,7 +34,7 @@ def add_unsubscribe(app: Bottle, services: Services) -> None:
                 raise
             response.status = 404
             with speaking(services.settings.report_language):
-                return _html(unsubscribe_page.unknown_link())
+                return html_response(unsubscribe_page.unknown_link(), "no-referrer")
 
     @app.post(UNSUBSCRIBE_PREFIX + "<token>", acts=ActionPolicy(by_link=True))  # type: ignore[untyped-decorator]
     def act(token: str) -> bytes:
@@ -73,11 +73,4 @@ def _page(services: Services, subscription: Subscription, suppressions: Suppress
         title = schedule_id or subscription.notebook
     active = suppressions.of(subscription.address, subscription.notebook)
     with speaking(services.settings.report_language):
-        return _html(unsubscribe_page.page(subscription, title, active))
-
-
-def _html(page: str) -> bytes:
-    response.content_type = "text/html; charset=utf-8"
-    for name, text in form_page.headers(page).items():
-        response.set_header(name, text)
-    return page.encode()
+        return html_response(unsubscribe_page.page(subscription, title, active), "no-referrer")

@@ -35,6 +35,12 @@ def given(environ: Mapping[str, Any], *, as_password: bool = False) -> bytes:
     return _bytes(environ.get("HTTP_X_API_KEY", "").strip())
 
 
+def add(environ: dict[str, Any], token: str) -> None:
+    """Add the token of a form's field to the request, in place of `X-Api-Key`; nothing where the field is empty."""
+    if token:
+        environ["HTTP_X_API_KEY"] = token.encode().decode("latin-1")
+
+
 def is_correct(given_token: bytes, token: str) -> bool:
     """True where the given token is right, compared in constant time."""
     return hmac.compare_digest(given_token, token.encode())

@@ -11,6 +11,8 @@ from pycemaker.web.pages.templating import render
 
 ACTION = "acao"
 """The name of every button; its value is what the button asks for."""
+TOKEN = "api_token"  # noqa: S105 - a field's name
+"""The field of the token: a form cannot send it in a header."""
 
 
 def headers(page_html: str, referrer: str = "no-referrer") -> dict[str, str]:

@@ -8,12 +8,10 @@ from pycemaker.reports.attachments.kinds import KINDS
 from pycemaker.reports.notebook_catalogue import DEFAULT_NOTEBOOK, Notebook
 from pycemaker.reports.parameters import own_parameters
 from pycemaker.settings import Settings
-from pycemaker.web.pages.form_page import ACTION
+from pycemaker.web.pages.form_page import ACTION, TOKEN
 from pycemaker.web.pages.templating import render
 
 ASK = "pedir"  # The value of each form's button
-TOKEN = "api_token"  # noqa: S105 - a field's name
-"""The field of the token: a form cannot send it in a header."""
 
 
 def page(notebooks: Sequence[Notebook | NotebookUnusable], settings: Settings) -> str:

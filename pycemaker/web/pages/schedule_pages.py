@@ -18,13 +18,12 @@ from pycemaker.reports.attachments.kinds import KINDS
 from pycemaker.schedules.plan import BACKLOG, NO_SERVER, TOO_LATE
 from pycemaker.schedules.schedule_fields import recurrence_of
 from pycemaker.settings import Settings
-from pycemaker.web.pages.form_page import ACTION
+from pycemaker.web.pages.form_page import ACTION, TOKEN
 from pycemaker.web.pages.templating import render
 
 CHECK, SAVE, PAUSE, RESUME, REMOVE, RUN = "conferir", "salvar", "pausar", "retomar", "remover", "enviar"
 """The values of the buttons."""
 
-TOKEN = "api_token"  # noqa: S105 - a field's name
 WHEN, CLOCK, TRIAL = "quando", "hora", "para"
 """Fields of the form alone: days and time of day, which give the cron expression, and whom a trial goes to."""
 

@@ -8,9 +8,10 @@ from bottle import Bottle, HTTPResponse, request
 from pycemaker.parsing.route_paths import NOTEBOOKS_PATH, REPORTS_PATH
 from pycemaker.reports import notebook_catalogue
 from pycemaker.web import response_bodies
+from pycemaker.web.access import api_token
 from pycemaker.web.access.browser_actions import ActionPolicy
 from pycemaker.web.error_handlers import JSON, html_response, json_response
-from pycemaker.web.pages import notebook_list, send_page
+from pycemaker.web.pages import form_page, notebook_list, send_page
 from pycemaker.web.pages.home import prefers_html
 from pycemaker.web.request_parameters import parameters
 from pycemaker.web.routes.report_routes import read_form_request, submit
@@ -36,8 +37,7 @@ def add_notebooks(app: Bottle, services: Services) -> None:
     @app.post(f"{NOTEBOOKS_PATH}/<notebook>", acts=ActionPolicy(result_page=refused_page))  # type: ignore[untyped-decorator]
     def request_by_form(notebook: str) -> HTTPResponse:
         given = parameters(request)
-        if token := str(given.pop(notebook_list.TOKEN, "")):
-            request.environ["HTTP_X_API_KEY"] = token.encode().decode("latin-1")
+        api_token.add(request.environ, str(given.pop(form_page.TOKEN, "")))
         services.access_control.check_token(request.environ)
         report_id = submit(services, read_form_request(services, notebook, given))
         url = f"{base_path}{REPORTS_PATH}/{report_id}"

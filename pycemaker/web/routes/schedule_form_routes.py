@@ -12,6 +12,7 @@ from pycemaker.reports.notebook_catalogue import Notebook, every_notebook
 from pycemaker.schedules.schedule_fields import FieldReader, changed_fields
 from pycemaker.schedules.schedule_store import Document
 from pycemaker.web import response_bodies
+from pycemaker.web.access import api_token
 from pycemaker.web.access.redaction import redact_known
 from pycemaker.web.error_handlers import html_response
 from pycemaker.web.pages import form_page, schedule_pages, send_page
@@ -47,8 +48,7 @@ def schedule_page(services: Services, schedule_id: str) -> bytes:
 def _post(services: Services, schedule_id: str | None) -> Any:
     """A redirect after what was done, or the form again: to be saved, or with the field that is wrong."""
     texts = parameters(request).texts
-    if token := texts.pop(schedule_pages.TOKEN, ""):
-        request.environ["HTTP_X_API_KEY"] = token.encode().decode("latin-1")
+    api_token.add(request.environ, texts.pop(form_page.TOKEN, ""))
     try:
         services.access_control.check_token(request.environ)
     except (NotAuthenticated, TooManyRequests) as error:

@@ -13,7 +13,7 @@ from pycemaker.cli.startup import echo
 from pycemaker.errors import InvalidParameter
 from pycemaker.jobs.service_factory import make_report_service
 from pycemaker.mongo.database import open_database
-from pycemaker.schedules.schedule_fields import FIELDS, FieldReader, changed_fields, recurrence_of
+from pycemaker.schedules.schedule_fields import FIELDS, FieldReader, recurrence_of
 from pycemaker.schedules.schedule_store import Document, report_id_of
 from pycemaker.schedules.scheduler import Scheduler, make_scheduler
 from pycemaker.settings import Settings
@@ -73,8 +73,9 @@ def add_one(options: argparse.Namespace, scheduler: Scheduler) -> int:
 
 def pause(options: argparse.Namespace, scheduler: Scheduler) -> int:
     """`pause`."""
-    changed = changed_fields(scheduler.store.get(options.id), {"paused": not options.resume})
-    scheduler.store.change(options.id, FieldReader(scheduler.settings).read(changed), scheduler.store.now())
+    store, changes = scheduler.store, {"paused": not options.resume}
+    fields = FieldReader(scheduler.settings).read_changed(store.get(options.id), changes)
+    store.change(options.id, fields, store.now())
     return 0
 
 

@@ -34,19 +34,9 @@ _LONGEST_NUMBER = 20  # Python refuses to read one of some thousand digits
 _PING_PATH = re.compile(r"[A-Za-z0-9._~/-]{1,200}", re.ASCII)
 _YES = {"true": True, "1": True, "on": True, "false": False, "0": False}
 FIELDS = (
-    *(
-        "name",
-        "cron",
-        "every_hours",
-        "start_at",
-        "timezone",
-        "hours",
-        "period",
-        "recipients",
-        "application",
-        "notebook",
-    ),
-    *("parameters", "attach", "only_if", "missed", "spread_minutes", "until", "paused", "owner", "ping_url"),
+    *("name", "cron", "every_hours", "start_at", "timezone", "hours", "period", "recipients", "application"),
+    *("notebook", "parameters", "attach", "only_if", "missed", "spread_minutes", "until", "paused", "owner"),
+    "ping_url",
 )
 """The names of the fields."""
 _DEFAULTS: Fields = {
@@ -60,6 +50,13 @@ _DEFAULTS: Fields = {
     "spread_minutes": 0,
     "paused": False,
 }
+_INSTEAD = {
+    "cron": ("every_hours", "start_at"),
+    "every_hours": ("cron",),
+    "period": ("hours",),
+    "hours": ("period",),
+}
+"""The fields that a new value of another one replaces."""
 
 
 class _Refused(Exception):
@@ -107,6 +104,13 @@ class FieldReader:
         if fields["application"]:
             find_notebook(fields["notebook"], self.notebooks).check_application(fields["application"])
         return fields
+
+    def read_changed(self, schedule: Mapping[str, Any], changes: Mapping[str, Any]) -> Fields:
+        """The fields of a stored schedule after these changes. Raises as `read`."""
+        given = {name: schedule[name] for name in FIELDS if name != "hours" or not schedule["period"]}
+        given = {name: to_iso_text(each) if isinstance(each, datetime) else each for name, each in given.items()}
+        replaced = {other for name in changes if changes[name] for other in _INSTEAD.get(name, ())}
+        return self.read({name: each for name, each in given.items() if name not in replaced} | dict(changes))
 
     def read_recipients(self, name: str, value: Any) -> tuple[str, ...]:
         """Addresses, as a field of that name. Raises as `read`."""
@@ -168,23 +172,6 @@ class FieldReader:
         if _PING_PATH.fullmatch(rest) and ".." not in rest:  # nothing may lead out of what the operator has named
             return text
         raise _Refused(f"um endereço que comece com {' ou '.join(allowed)} (PING_URLS)")
-
-
-_INSTEAD = {
-    "cron": ("every_hours", "start_at"),
-    "every_hours": ("cron",),
-    "period": ("hours",),
-    "hours": ("period",),
-}
-"""The fields that a new value of another one replaces."""
-
-
-def changed_fields(schedule: Mapping[str, Any], changes: Mapping[str, Any]) -> Fields:
-    """A stored schedule's fields with these changes, as `FieldReader.read` takes them."""
-    given = {name: schedule[name] for name in FIELDS if name != "hours" or not schedule["period"]}
-    given = {name: to_iso_text(each) if isinstance(each, datetime) else each for name, each in given.items()}
-    replaced = {other for name in changes if changes[name] for other in _INSTEAD.get(name, ())}
-    return {name: each for name, each in given.items() if name not in replaced} | dict(changes)
 
 
 def recurrence_of(fields: Mapping[str, Any]) -> Recurrence:

@@ -9,7 +9,7 @@ from bottle import Bottle, HTTPResponse, request, response
 from pycemaker.errors import NotAuthenticated, PycemakerError, TooManyRequests
 from pycemaker.parsing.route_paths import REPORTS_PATH, SCHEDULES_PATH
 from pycemaker.reports.notebook_catalogue import Notebook, every_notebook
-from pycemaker.schedules.schedule_fields import FieldReader, changed_fields
+from pycemaker.schedules.schedule_fields import FieldReader
 from pycemaker.schedules.schedule_store import Document
 from pycemaker.web import response_bodies
 from pycemaker.web.access import api_token
@@ -67,11 +67,10 @@ def _post(services: Services, schedule_id: str | None) -> Any:
 
 def _check_or_save(services: Services, schedule: Document | None, texts: dict[str, str], *, saves: bool) -> Any:
     store, given = services.scheduler.store, schedule_pages.from_form(texts)
-    if schedule is not None:
-        if not services.access_control.may_see_addresses(request.environ):  # a blank one is one that was not shown
-            given = {name: value for name, value in given.items() if value or name not in _HIDDEN}
-        given = changed_fields(schedule, given)
-    fields, now = FieldReader(services.settings, services.notebooks).read(given), store.now()
+    if schedule and not services.access_control.may_see_addresses(request.environ):  # a blank one was not shown
+        given = {name: value for name, value in given.items() if value or name not in _HIDDEN}
+    reader = FieldReader(services.settings, services.notebooks)
+    fields, now = reader.read_changed(schedule, given) if schedule else reader.read(given), store.now()
     if not saves:
         return _page(services, schedule, texts, instants=schedule_pages.next_of(fields, now, NEXT))
     saved = store.change(schedule["_id"], fields, now) if schedule else store.create(fields, now)
@@ -91,9 +90,8 @@ def _do(services: Services, schedule: Document, action: str, texts: dict[str, st
         report_id = run_now(services, schedule, None, texts.get(schedule_pages.TRIAL, "").strip())
         return f"{REPORTS_PATH}/{report_id}"
     if action in (schedule_pages.PAUSE, schedule_pages.RESUME):
-        changed = changed_fields(schedule, {"paused": action == schedule_pages.PAUSE})
-        reader = FieldReader(services.settings, services.notebooks)
-        store.change(schedule["_id"], reader.read(changed), store.now())
+        reader, changes = FieldReader(services.settings, services.notebooks), {"paused": action == schedule_pages.PAUSE}
+        store.change(schedule["_id"], reader.read_changed(schedule, changes), store.now())
     return path
 
 

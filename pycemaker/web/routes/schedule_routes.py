@@ -9,7 +9,7 @@ from bottle import Bottle, request, response
 
 from pycemaker import errors
 from pycemaker.parsing.route_paths import REPORTS_PATH, SCHEDULES_PATH
-from pycemaker.schedules.schedule_fields import FieldReader, changed_fields
+from pycemaker.schedules.schedule_fields import FieldReader
 from pycemaker.web.error_handlers import html_response, json_response
 from pycemaker.web.pages import schedule_pages
 from pycemaker.web.pages.home import prefers_html
@@ -59,7 +59,7 @@ def add_schedules(app: Bottle, services: Services) -> None:
     def change(schedule_id: str) -> bytes:
         services.access_control.check_token(request.environ)
         now = store.now()
-        fields = reader.read(changed_fields(store.get(schedule_id), _given()))
+        fields = reader.read_changed(store.get(schedule_id), _given())
         return _json(view(services, store.change(schedule_id, fields, now), now))
 
     @app.delete(SCHEDULES_PATH + "/<schedule_id>")  # type: ignore[untyped-decorator]

@@ -7,7 +7,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,7 +15,6 @@ from pycemaker.errors import PycemakerError
 from pycemaker.parsing.route_paths import REPORTS_PATH, SCHEDULES_PATH
 from pycemaker.reports.attachments.kinds import KINDS
 from pycemaker.schedules.plan import BACKLOG, NO_SERVER, TOO_LATE
-from pycemaker.schedules.schedule_fields import recurrence_of
 from pycemaker.settings import Settings
 from pycemaker.web.pages.form_page import ACTION, TOKEN
 from pycemaker.web.pages.templating import render
@@ -110,7 +108,7 @@ def form_page(
     *,
     view: Mapping[str, Any] | None = None,
     occurrences: Sequence[Mapping[str, Any]] = (),
-    instants: Sequence[datetime] = (),
+    instants: Sequence[str] = (),
     error: PycemakerError | None = None,
 ) -> str:
     """The form of a new schedule, or of the one of `view`.
@@ -121,7 +119,7 @@ def form_page(
         notebooks: titles by name.
         view: the schedule as its answer shows it; None for a new one.
         occurrences: its latest ones, newest first.
-        instants: the next five of what the form holds, where that was checked: it can be saved then.
+        instants: the next ones, in ISO 8601, of what the form holds, where that was checked: it can be saved then.
         error: the reason why the form was refused.
     """
     zone = ZoneInfo(str(values.get("timezone") or settings.timezone.key)) if instants else settings.timezone
@@ -138,7 +136,7 @@ def form_page(
         wrong=wrong,
         message=error.in_portuguese() if error else "",
         takes=error.facts.get("takes", "") if error else "",
-        instants=[_instant(each, zone) for each in instants],
+        instants=[_instant(datetime.fromisoformat(each), zone) for each in instants],
         zone=zone.key,
         occurrences=[_occurrence(each, settings) for each in occurrences],
         action=ACTION,
@@ -219,8 +217,3 @@ def _occurrence(occurrence: Mapping[str, Any], settings: Settings) -> dict[str, 
 
 def _instant(instant: datetime, zone: ZoneInfo) -> str:
     return i18n.clock(instant, zone, "EEE dd/MM/yyyy HH:mm")
-
-
-def next_of(fields: Mapping[str, Any], after: datetime, count: int) -> list[datetime]:
-    """The next instants of checked fields."""
-    return list(islice(recurrence_of(fields).after(after), count))

@@ -17,7 +17,7 @@ from pycemaker.web.access.redaction import redact_known
 from pycemaker.web.error_handlers import html_response
 from pycemaker.web.pages import form_page, schedule_pages, send_page
 from pycemaker.web.request_parameters import parameters
-from pycemaker.web.schedule_answers import NEXT, run_now, view
+from pycemaker.web.schedule_answers import next_instants, run_now, view
 from pycemaker.web.services import Services
 
 _LATEST = 10
@@ -72,7 +72,7 @@ def _check_or_save(services: Services, schedule: Document | None, texts: dict[st
     reader = FieldReader(services.settings, services.notebooks)
     fields, now = reader.read_changed(schedule, given) if schedule else reader.read(given), store.now()
     if not saves:
-        return _page(services, schedule, texts, instants=schedule_pages.next_of(fields, now, NEXT))
+        return _page(services, schedule, texts, instants=next_instants(fields, now))
     saved = store.change(schedule["_id"], fields, now) if schedule else store.create(fields, now)
     return _see_other(services, f"{SCHEDULES_PATH}/{saved['_id']}")
 

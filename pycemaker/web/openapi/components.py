@@ -51,6 +51,11 @@ def array_of(items: Json) -> Json:
     return {"type": "array", "items": items}
 
 
+def or_null(schema: Json) -> Json:
+    """A value of the schema, or null."""
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
 def json_object(required: Json, more: Json | None = None, *, is_open: bool = False) -> Json:
     """An object with these properties; others only where it is open."""
     properties = required | (more or {})
@@ -240,7 +245,7 @@ SCHEMAS: Json = {
     "Newest": json_object({"metrics": {"type": "object", "additionalProperties": ref("NewestSample")}}),
     "NewestSample": json_object(
         {
-            "time": {"anyOf": [INSTANT, {"type": "null"}]},
+            "time": or_null(INSTANT),
             "value": {"type": ["number", "null"], "description": "The reading."},
             "criticity": {"type": ["string", "null"], "description": "The collector's own word."},
             "unit": {"type": "string", "enum": UNITS},

@@ -13,24 +13,23 @@ from pycemaker.errors import (
     UnknownMetric,
 )
 from pycemaker.metrics import NAMES
-from pycemaker.web.openapi.components import COUNT, INSTANT, array_of, json_object, query_parameter
+from pycemaker.web.openapi.components import COUNT, INSTANT, array_of, json_object, or_null, query_parameter
 from pycemaker.web.openapi.operation import DATABASE, Json, Kind, Operation, ResponseSpec, ref
+from pycemaker.web.openapi.read_operations import CACHED, NOT_MODIFIED
 
-_HEADERS: Json = {name: ref(name, "headers") for name in ("ETag", "Cache-Control", "Vary")}
 _CONDITION = ref("If-None-Match", "parameters")
 _NUMBER: Json = {"type": "number"}
 _MAYBE: Json = {"type": ["number", "null"]}
-_MAYBE_INSTANT: Json = {"anyOf": [INSTANT, {"type": "null"}]}
 _SCORE: Json = {"type": "number", "minimum": 0, "maximum": 1}
 _MAYBE_SCORE: Json = _SCORE | {"type": ["number", "null"]}
 _METHOD: Json = {"type": "string", "enum": list(METHODS)}
 
-_LIMIT_TIME = json_object(dict.fromkeys(("earliest", "middle", "latest"), _MAYBE_INSTANT))
+_LIMIT_TIME = json_object(dict.fromkeys(("earliest", "middle", "latest"), or_null(INSTANT)))
 _FORECAST = json_object(
     {
         "points": array_of(json_object({"time": INSTANT, "low": _MAYBE, "middle": _NUMBER, "high": _MAYBE})),
         "limit": _MAYBE,
-        "reaches_limit": {"anyOf": [_LIMIT_TIME, {"type": "null"}]},
+        "reaches_limit": or_null(_LIMIT_TIME),
         "method": _METHOD,
         "weights": {"type": "object", "propertyNames": _METHOD, "additionalProperties": _SCORE},
         "history_hours": COUNT,
@@ -50,9 +49,7 @@ _PREDICTION = json_object(
         "time_series": INSTANT,
         "value": _MAYBE,
         "predict_value": _MAYBE,
-        "predict_range": {
-            "anyOf": [{"type": "array", "items": _NUMBER, "minItems": 2, "maxItems": 2}, {"type": "null"}]
-        },
+        "predict_range": or_null(array_of(_NUMBER) | {"minItems": 2, "maxItems": 2}),
     }
 )
 
@@ -61,8 +58,8 @@ def _operation(
     rule: str, name: str, description: str, schema: Json, *error_kinds: Kind, **more: list[Json]
 ) -> Operation:
     answers = (
-        ResponseSpec(200, "What is known.", {"application/json": schema}, _HEADERS),
-        ResponseSpec(304, "What the caller has is what there is.", headers=_HEADERS),
+        ResponseSpec(200, "What is known.", {"application/json": schema}, CACHED),
+        NOT_MODIFIED,
     )
     parameters = [_CONDITION, *more.get("parameters", [])]
     return Operation(rule, name, description, answers, (InvalidRange, *error_kinds, *DATABASE), parameters=parameters)

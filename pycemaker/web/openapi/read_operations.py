@@ -4,11 +4,20 @@ from pycemaker.errors import InvalidDate, InvalidParameter, InvalidRange, TooMan
 from pycemaker.parsing.route_paths import APPS_PATH
 from pycemaker.series.downsample import FEWEST, MOST
 from pycemaker.web.answer_formats import LONGEST_STEP_SECONDS, MEDIA_TYPES
-from pycemaker.web.openapi.components import INSTANT, METRIC_NAMES, TEXT, UNITS, array_of, json_object, query_parameter
+from pycemaker.web.openapi.components import (
+    INSTANT,
+    METRIC_NAMES,
+    TEXT,
+    UNITS,
+    array_of,
+    json_object,
+    or_null,
+    query_parameter,
+)
 from pycemaker.web.openapi.operation import DATABASE, Json, Kind, Operation, ResponseSpec, ref
 
-_CACHED: Json = {name: ref(name, "headers") for name in ("ETag", "Cache-Control", "Vary")}
-_METRIC_HEADERS: Json = _CACHED | {
+CACHED: Json = {name: ref(name, "headers") for name in ("ETag", "Cache-Control", "Vary")}
+_METRIC_HEADERS: Json = CACHED | {
     name: ref(name, "headers") for name in ("X-Unit", "X-Newest-Sample", "X-Amostragem", "X-Lacunas")
 }
 _NO_STORE: Json = {"Cache-Control": ref("Cache-Control", "headers")}
@@ -33,8 +42,8 @@ _SHAPE_PARAMETERS = (
     ),
     ref("If-None-Match", "parameters"),
 )
-_NOT_MODIFIED = ResponseSpec(304, "What the caller has is what there is.", headers=_CACHED)
-_METRIC_NOT_MODIFIED = ResponseSpec(304, _NOT_MODIFIED.description, headers=_METRIC_HEADERS)
+NOT_MODIFIED = ResponseSpec(304, "What the caller has is what there is.", headers=CACHED)
+_METRIC_NOT_MODIFIED = ResponseSpec(304, NOT_MODIFIED.description, headers=_METRIC_HEADERS)
 _ERRORS: tuple[Kind, ...] = (InvalidDate, InvalidParameter, UnknownMetric, TooManyStreams, *DATABASE)
 
 
@@ -49,7 +58,7 @@ _METRIC = json_object(
         "id": {"type": "string", "enum": METRIC_NAMES},
         "label": TEXT,
         "unit": {"type": "string", "enum": UNITS},
-        "newest": {"anyOf": [INSTANT, {"type": "null"}]},
+        "newest": or_null(INSTANT),
         "interval": {"type": ["string", "null"]},
         "tail": {"type": ["string", "null"]},
     }
@@ -60,7 +69,7 @@ _INDEX = json_object(
         "name": TEXT,
         "routes": array_of(TEXT),
         "metrics": array_of(_METRIC),
-        "sample_until": {"anyOf": [INSTANT, {"type": "null"}]},
+        "sample_until": or_null(INSTANT),
     }
 )
 
@@ -86,7 +95,7 @@ OPERATIONS = (
                 200,
                 "In alphabetical order.",
                 {"application/json": json_object({"applications": array_of(_APPLICATION)})},
-                {"Cache-Control": ref("Cache-Control", "headers")},
+                _NO_STORE,
             ),
         ),
         DATABASE,
@@ -95,7 +104,7 @@ OPERATIONS = (
         "/now",
         "newestSamples",
         "The newest sample of every metric\nNull where a metric has no sample.",
-        (ResponseSpec(200, "By metric.", {"application/json": ref("Newest")}, _CACHED), _NOT_MODIFIED),
+        (ResponseSpec(200, "By metric.", {"application/json": ref("Newest")}, CACHED), NOT_MODIFIED),
         DATABASE,
         parameters=(ref("If-None-Match", "parameters"),),
     ),
@@ -169,7 +178,7 @@ OPERATIONS = (
         "/openapi.json",
         "openapi",
         "This description",
-        (ResponseSpec(200, "OpenAPI 3.1.", {"application/json": {"type": "object"}}, _CACHED), _NOT_MODIFIED),
+        (ResponseSpec(200, "OpenAPI 3.1.", {"application/json": {"type": "object"}}, CACHED), NOT_MODIFIED),
         parameters=(ref("If-None-Match", "parameters"),),
     ),
 )

@@ -3,11 +3,11 @@
 from pycemaker import errors
 from pycemaker.metrics import NAMES
 from pycemaker.parsing.route_paths import SAMPLES_PATH
-from pycemaker.web.openapi.components import TEXT, array_of, json_object
+from pycemaker.web.openapi.components import COUNT, TEXT, array_of, json_object
 from pycemaker.web.openapi.operation import DATABASE, Json, Kind, Operation, ResponseSpec
 from pycemaker.web.posted_samples import MOST_SAMPLES
 
-_NUMBER, _COUNT = {"type": "number"}, {"type": "integer", "minimum": 0}
+_NUMBER = {"type": "number"}
 _TIME: Json = {
     "type": ["string", "integer"],
     "description": "ISO 8601 with an offset or `Z`, or milliseconds since 1970.",
@@ -38,7 +38,7 @@ OPERATIONS = (
             ResponseSpec(
                 200,
                 "All are stored; `repeated` were there already.",
-                {"application/json": json_object({"msg": TEXT, "stored": _COUNT, "repeated": _COUNT})},
+                {"application/json": json_object({"msg": TEXT, "stored": COUNT, "repeated": COUNT})},
             ),
         ),
         _REFUSALS,

@@ -5,24 +5,24 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pycemaker import errors
+from pycemaker.parsing.addresses import MOST_RECIPIENTS
 from pycemaker.parsing.route_paths import SCHEDULES_PATH
 from pycemaker.reports.attachments.kinds import KINDS
 from pycemaker.schedules.calendar_period import PERIODS
 from pycemaker.schedules.schedule_fields import LONGEST_STEP_HOURS, MISSED, ONLY_IF
 from pycemaker.schedules.schedule_store import STATES
-from pycemaker.web.openapi.components import INSTANT, TEXT, array_of, json_object
+from pycemaker.schedules.settlement import MOST_FAILURES
+from pycemaker.web.openapi.components import INSTANT, TEXT, array_of, json_object, or_null
 from pycemaker.web.openapi.operation import DATABASE, Json, Kind, Operation, ResponseSpec, ref
+from pycemaker.web.schedule_answers import NEXT
 
-_ONE, _NEXT = SCHEDULES_PATH + "/<schedule_id>", {"type": "array", "items": INSTANT, "maxItems": 5}
+_ONE, _NEXT = SCHEDULES_PATH + "/<schedule_id>", array_of(INSTANT) | {"maxItems": NEXT}
 _REFUSALS: tuple[Kind, ...] = (
     *(errors.InvalidRequest, errors.InvalidParameter, errors.RecipientNotAllowed, errors.ForeignOrigin),
     *(errors.FetchRefused, errors.NotebookUnusable, *DATABASE),
 )
+_LOCATED: Json = {"Location": ref("Location", "headers")}
 _UNKNOWN = (errors.UnknownSchedule,)
-
-
-def _or_null(schema: Json) -> Json:
-    return {"anyOf": [schema, {"type": "null"}]}
 
 
 def _whole(least: int, most: int) -> Json:
@@ -31,33 +31,43 @@ def _whole(least: int, most: int) -> Json:
 
 _FIELDS: Json = {
     "name": {"type": "string", "minLength": 1, "maxLength": 80},
-    "cron": _or_null(TEXT | {"description": "Five fields, by Debian's rules; or `every_hours` with `start_at`."}),
-    "every_hours": _or_null(_whole(1, LONGEST_STEP_HOURS)),
-    "start_at": _or_null(TEXT | {"format": "date-time"}),
-    "timezone": _or_null(TEXT | {"description": "An IANA name; TIMEZONE by default."}),
-    "hours": _or_null({"type": "integer", "minimum": 1, "description": "The interval, up to the nominal instant."}),
-    "period": _or_null({"enum": list(PERIODS), "description": "The interval by the calendar instead of `hours`."}),
-    "recipients": array_of(TEXT) | {"minItems": 1, "maxItems": 50},
-    "application": _or_null(TEXT),
-    "notebook": _or_null(TEXT),
-    "parameters": _or_null({"type": "object"}),
-    "attach": _or_null(array_of({"enum": list(KINDS)})),
-    "only_if": _or_null({"enum": list(ONLY_IF)}),
-    "missed": _or_null({"enum": list(MISSED)}),
-    "spread_minutes": _or_null(_whole(0, 59)),
-    "until": _or_null(TEXT | {"format": "date-time"}),
-    "paused": _or_null({"type": "boolean"}),
-    "owner": _or_null(TEXT | {"description": "Who is told when three failures in a row have paused it."}),
-    "ping_url": _or_null(TEXT | {"description": "Asked for after each report, with `/fail` added after a failure."}),
+    "cron": or_null(TEXT | {"description": "Five fields, by Debian's rules; or `every_hours` with `start_at`."}),
+    "every_hours": or_null(_whole(1, LONGEST_STEP_HOURS)),
+    "start_at": or_null(TEXT | {"format": "date-time"}),
+    "timezone": or_null(TEXT | {"description": "An IANA name; TIMEZONE by default."}),
+    "hours": or_null({"type": "integer", "minimum": 1, "description": "The interval, up to the nominal instant."}),
+    "period": or_null({"enum": list(PERIODS), "description": "The interval by the calendar instead of `hours`."}),
+    "recipients": array_of(TEXT) | {"minItems": 1, "maxItems": MOST_RECIPIENTS},
+    "application": or_null(TEXT),
+    "notebook": or_null(TEXT),
+    "parameters": or_null({"type": "object"}),
+    "attach": or_null(array_of({"enum": list(KINDS)})),
+    "only_if": or_null({"enum": list(ONLY_IF)}),
+    "missed": or_null({"enum": list(MISSED)}),
+    "spread_minutes": or_null(_whole(0, 59)),
+    "until": or_null(TEXT | {"format": "date-time"}),
+    "paused": or_null({"type": "boolean"}),
+    "owner": or_null(TEXT | {"description": "Who is told when three failures in a row have paused it."}),
+    "ping_url": or_null(TEXT | {"description": "Asked for after each report, with `/fail` added after a failure."}),
 }
-_NOT_WANTED = {"name": _or_null(TEXT), "recipients": _or_null(_FIELDS["recipients"]), "after": _or_null(TEXT)}
-"""Fields that a preview does without."""
+_PREVIEW_FIELDS: Json = _FIELDS | {
+    "name": or_null(TEXT),
+    "recipients": or_null(_FIELDS["recipients"]),
+    "after": or_null(TEXT),
+}
 
 _LAST = json_object({"at": INSTANT, "report_id": TEXT, "state": {"enum": list(STATES)}})
-SCHEDULE = json_object(
-    {"id": TEXT, **_FIELDS, "next": _NEXT, "last": _or_null(_LAST), "failures": _whole(0, 3), "paused_reason": {}}
+_SCHEDULE = json_object(
+    {
+        "id": TEXT,
+        **_FIELDS,
+        "next": _NEXT,
+        "last": or_null(_LAST),
+        "failures": _whole(0, MOST_FAILURES),
+        "paused_reason": {},
+    }
 )
-_JSON = {"application/json": SCHEDULE}
+_JSON = {"application/json": _SCHEDULE}
 
 
 def _body(schema: Json, *, required: bool = True) -> Json:
@@ -66,7 +76,7 @@ def _body(schema: Json, *, required: bool = True) -> Json:
 
 _HTML: Json = {"text/html": TEXT}
 _FORM: Json = {"required": True, "content": {"application/x-www-form-urlencoded": {"schema": {"type": "object"}}}}
-_SEE_OTHER = ResponseSpec(303, "It is done.", {}, {"Location": ref("Location", "headers")})
+_SEE_OTHER = ResponseSpec(303, "It is done.", {}, _LOCATED)
 _LIMITS = (errors.TooManyReports, errors.TooManyRequests, errors.AskedTooOften)
 _MESSAGE = {"application/json": ref("Told")}
 _JOB = json_object(
@@ -87,11 +97,11 @@ def _operation(
 OPERATIONS = (
     _operation(
         *(SCHEDULES_PATH, "schedules", "The schedules there are\nBy name. A page for who names text/html in Accept."),
-        ResponseSpec(200, "The list.", {"application/json": json_object({"schedules": array_of(SCHEDULE)}), **_HTML}),
+        ResponseSpec(200, "The list.", {"application/json": json_object({"schedules": array_of(_SCHEDULE)}), **_HTML}),
     ),
     _operation(
         *(SCHEDULES_PATH, "createSchedule", "Make a schedule"),
-        ResponseSpec(201, "It is made.", _JSON, {"Location": ref("Location", "headers")}),
+        ResponseSpec(201, "It is made.", _JSON, _LOCATED),
         errors.TooManySchedules,
         method="POST",
         body=_body(json_object({"name": TEXT, "recipients": _FIELDS["recipients"]}, _FIELDS)),
@@ -100,7 +110,7 @@ OPERATIONS = (
         *(SCHEDULES_PATH + "/preview", "previewSchedule", "The next five instants of fields that are not saved"),
         ResponseSpec(200, "The instants.", {"application/json": json_object({"next": _NEXT})}),
         method="POST",
-        body=_body(json_object({}, {**_FIELDS, **_NOT_WANTED})),
+        body=_body(json_object({}, _PREVIEW_FIELDS)),
     ),
     _operation(
         *(_ONE, "schedule", "A schedule\nA page for who names text/html in Accept."),
@@ -141,7 +151,7 @@ OPERATIONS = (
         ResponseSpec(
             *(202, "It is entered, or was already."),
             {"application/json": json_object({"msg": TEXT, "report_id": TEXT, "url": TEXT})},
-            {"Location": ref("Location", "headers")},
+            _LOCATED,
         ),
         *(*_UNKNOWN, *_LIMITS),
         method="POST",
@@ -149,7 +159,7 @@ OPERATIONS = (
     ),
     _operation(
         *("/jobs", "jobs", "The one schedule of the June 2022 dashboard"),
-        ResponseSpec(200, "Its rows, or null.", {"application/json": _or_null(array_of(_ROW))}),
+        ResponseSpec(200, "Its rows, or null.", {"application/json": or_null(array_of(_ROW))}),
     ),
     *(
         _operation(

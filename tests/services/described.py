@@ -14,9 +14,10 @@ from pycemaker.jobs.deliver_job import MailTransport
 from pycemaker.jobs.report_service import ReportService
 from pycemaker.mail.outbox import Outbox
 from pycemaker.mongo.database import Database
-from pycemaker.settings import load
+from pycemaker.settings import from_mapping, load
 from pycemaker.web.services import Services
 from tests.services.submissions import limits_with
+from tests.services.wsgi import Client
 
 
 class InstantReportService(ReportService):
@@ -33,6 +34,12 @@ class InstantReportService(ReportService):
         for recipient in job["recipients"]:
             recipient |= {"state": "sent", "via": "smtp", "reply": "250 OK"}
         return job | {"state": "sent"}
+
+
+def client_of(store: Store, folder: Path, **given: str) -> Client:
+    """A client of the whole app with settings of its own."""
+    settings = from_mapping({"DATA_DIR": str(folder), **given})
+    return Client(server.create_app(Services(settings, store, InstantReportService(store.database, folder))))
 
 
 def application() -> Any:

@@ -11,15 +11,12 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import Browser
 
-import server
 from pycemaker.cache.sample_store import Store
 from pycemaker.mail.signing_keys import SigningKeys
 from pycemaker.mail.suppressions import Suppressions, subscription_of
 from pycemaker.mail.unsubscribe import Subscription, make_token
-from pycemaker.settings import from_mapping
-from pycemaker.web.services import Services
 from tests.services.browser import CHROMIUM, Answer, chromium, opened, violations
-from tests.services.described import InstantReportService
+from tests.services.described import client_of
 from tests.services.wsgi import Answer as Reply
 from tests.services.wsgi import Client
 
@@ -37,11 +34,6 @@ FORM = {
     **dict.fromkeys(("cron", "every_hours", "start_at", "spread_minutes", "until", "owner", "application"), ""),
     **dict.fromkeys(("attach", "parameters", "ping_url"), ""),
 }
-
-
-def client_of(store: Store, folder: Path, **given: str) -> Client:
-    settings = from_mapping({"DATA_DIR": str(folder), **given})
-    return Client(server.create_app(Services(settings, store, InstantReportService(store.database, folder))))
 
 
 @pytest.fixture

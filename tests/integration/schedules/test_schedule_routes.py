@@ -12,22 +12,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-import server
 from pycemaker.cache.sample_store import Store
 from pycemaker.schedules import schedule_store
 from pycemaker.schedules.recurrence import Recurrence
-from pycemaker.settings import from_mapping
-from pycemaker.web.services import Services
-from tests.services.described import InstantReportService
+from tests.services.described import client_of
 from tests.services.wsgi import Answer, Client
 
 SCHEDULE = {"name": "Semana", "cron": "0 8 * * 1", "recipients": ["ana@example.com"]}
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
-
-
-def client_of(store: Store, folder: Path, **given: str) -> Client:
-    settings = from_mapping({"DATA_DIR": str(folder), **given})
-    return Client(server.create_app(Services(settings, store, InstantReportService(store.database, folder))))
 
 
 @pytest.fixture

@@ -13,16 +13,13 @@ from pathlib import Path
 
 import pytest
 
-import server
 from pycemaker.cache.sample_store import Store
 from pycemaker.metrics import CPU, DISK, METRICS, RAM, Metric
 from pycemaker.mongo.database import Database
 from pycemaker.mongo.indexes import KEY
-from pycemaker.settings import from_mapping
 from pycemaker.telemetry.health_checks import FAIL, OK, Check, CheckRunner, Outcome
 from pycemaker.web.readiness import LEAST_FREE_BYTES, DiskCheck, readiness_runner
-from pycemaker.web.services import Services
-from tests.services.described import InstantReportService
+from tests.services.described import client_of
 from tests.services.wsgi import Answer, Client
 
 CHECKS = ["database", "reading", "writing", "indexes", "queue", "schedules", "disk", "samples"]
@@ -30,8 +27,7 @@ Usage = namedtuple("Usage", "total used free")
 
 
 def client_over(database: Database, folder: Path) -> Client:
-    settings = from_mapping({"DATA_DIR": str(folder)})
-    return Client(server.create_app(Services(settings, Store(database), InstantReportService(database, folder))))
+    return client_of(Store(database), folder)
 
 
 def fill(database: Database, metric: Metric, newest_ago: timedelta, **more: object) -> None:

@@ -61,7 +61,7 @@ def compose(
     message["Message-ID"] = make_msgid(domain=domain)
     message["Auto-Submitted"] = "auto-generated"
     message["X-Auto-Response-Suppress"] = "All"
-    # Always quoted-printable, so that `readdress` finds the place of the link that leaves.
+    # Always quoted-printable, so that `readdress` finds the token of the unsubscribe link.
     message.set_content(encodable(page.text), cte="quoted-printable")
     html_body = encodable(_point_figures(page.html, sources))
     message.add_alternative(html_body, subtype="html", cte="quoted-printable")
@@ -100,9 +100,9 @@ def _add_related(part: EmailMessage, figures: tuple[Figure, ...], content_ids: M
 
 
 def readdress(content: bytes, headers: Mapping[str, str]) -> bytes:
-    """The message with these headers in place of its own of the same names; all else is the same to the byte.
+    """The message with these headers in place of its own of the same names.
 
-    But for the foot's link to leave, which becomes that of `List-Unsubscribe` where there is one.
+    The foot's unsubscribe link becomes that of `List-Unsubscribe` where there is one. All else is the same to the byte.
 
     Args:
         content: a whole message, lines ending in CR LF.

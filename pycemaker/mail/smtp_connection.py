@@ -26,7 +26,7 @@ class DeliveryDeadline:
 
     A socket's timeout starts again with each byte, so a server that sends single bytes would hold it for ever.
 
-    Args:
+    Attributes:
         step: what is being done.
         awaited: the server's first words: its `TLS` handshake, or its `greeting`; empty before and after them.
         is_over: whether the time is.

@@ -114,7 +114,7 @@ class ScheduleStore:
             self._schedules.update_one(query, {"$set": paused, "$inc": {"revision": 1}})
 
     def _changed(self, fields: Fields, now: datetime, spread: timedelta) -> Document:
-        """The fields, and what follows from them: when it is due next, and that no earlier failure counts."""
+        """The fields, the next instants that follow from them, and no failures: earlier ones no longer count."""
         next_at = None if fields["paused"] else next(recurrence_of(fields).after(now), None)
         counted = {"failures": 0, "counted_from": now, "paused_reason": None, "mails": self._mails}
         return fields | counted | {"next_at": next_at, "due_at": next_at and next_at + spread}
@@ -129,7 +129,7 @@ class ScheduleStore:
             return list(self._schedules.find(query).sort("due_at", ASCENDING).limit(count))
 
     def decide(self, occurrences: Sequence[Document]) -> list[Document]:
-        """Insert occurrences; what is there under their ids now: these, or those of a server that was quicker."""
+        """Insert occurrences; those stored under their ids: these, or those of a server that was quicker."""
         if not occurrences:
             return []
         ids = [each["_id"] for each in occurrences]
@@ -169,10 +169,10 @@ class ScheduleStore:
                 return is_new, _known(self._occurrences.find_one({"_id": occurrence["_id"]}))["state"]
         return True, ENTERED
 
-    # --- what became of them
+    # --- outcomes
 
     def end(self, report_id: str, state: str, reason: str | None) -> None:
-        """Write down what became of an occurrence."""
+        """Store the outcome of an occurrence."""
         with one_exchange():
             self._occurrences.update_one({"_id": report_id}, {"$set": {"state": state, "reason": reason}})
 

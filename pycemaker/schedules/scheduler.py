@@ -47,7 +47,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Scheduler:
-    """Enters what is due, and takes note of what became of it.
+    """Enters the reports of due schedules, and notes their outcomes.
 
     Attributes:
         store: the schedules.
@@ -133,7 +133,7 @@ def make_scheduler(database: Database, report_service: ReportService, settings: 
 def request_of(schedule: Mapping[str, Any], at: datetime, request_id: str = "") -> ReportRequest:
     """The request for the report of a nominal instant; the note at its foot is in the current language.
 
-    That its notebook is there, its worker finds out: then the report has failed, and is counted as such.
+    A missing notebook is no error here: its worker notices, and the report counts as failed.
     """
     zone = ZoneInfo(schedule["timezone"])
     return ReportRequest(
@@ -153,7 +153,7 @@ def request_of(schedule: Mapping[str, Any], at: datetime, request_id: str = "") 
 
 
 def _note(schedule: Mapping[str, Any]) -> str:
-    """The sentences at the mail's foot: where it comes from, why, and what leaving it means."""
+    """The sentences at the mail's foot: the schedule that sent it, the reason, and the effect of unsubscribing."""
     why = _("Enviado pelo agendamento “{name}”, que tem seu endereço entre os destinatários.", name=schedule["name"])
     leaving = _("Cancelar a inscrição deixa só este agendamento; outros relatórios continuam.")
     return f"{why} {leaving}"

@@ -1,4 +1,4 @@
-"""Settlement: what became of the scheduled reports that have ended; pauses, notices to owners, pings.
+"""Settlement: the outcomes of scheduled reports that have ended; pauses, notices to owners, pings.
 
 Every step may be taken twice, by any server: a report stays unsettled until the last one is done.
 """
@@ -87,14 +87,14 @@ class Settlement:
         if failures >= MOST_FAILURES and not schedule["paused"]:
             _log.warning("schedule %s is paused after %d failures in a row", schedule_id, failures)
             if schedule["owner"]:
-                self._tell_owner(schedule, reason or "")
+                self._notify_owner(schedule, reason or "")
             self._store.pause(schedule, reason or "")
         if schedule["ping_url"] and self._store.claim_ping(report_id):
             url = schedule["ping_url"].rstrip("/") + ("/fail" if state == FAILED else "")
             if url.startswith(self._settings.ping_urls):  # the operator may have named others since it was saved
                 self._pings.submit(ping, url)
 
-    def _tell_owner(self, schedule: Document, reason: str) -> None:
+    def _notify_owner(self, schedule: Document, reason: str) -> None:
         """Enqueue the notice, under one id for all failures since the schedule was last saved."""
         transport, owner = self._report_service.transport, schedule["owner"]
         with speaking(self._settings.report_language):

@@ -64,7 +64,7 @@ _TIMED = re.compile(r"(\d{1,2}) (\d{1,2}) (.+)", re.ASCII)
 
 @dataclass(frozen=True)
 class _Field:
-    """A field of the form: its label, its kind (`text`, `number`, `time`, `select`), and what may be chosen."""
+    """A field of the form: its label, its kind (`text`, `number`, `time`, `select`), and its choices."""
 
     name: str
     label: str
@@ -91,7 +91,7 @@ def from_form(texts: Mapping[str, str]) -> dict[str, Any]:
 
 
 def list_page(views: Sequence[Mapping[str, Any]], settings: Settings) -> str:
-    """The list for a person: what comes when, to whom, and how the last one went."""
+    """The list for a person: the next instant, the recipients and the last outcome of each schedule."""
     return render(
         "schedule_list.html",
         zone=settings.timezone.key,
@@ -114,12 +114,12 @@ def form_page(
     """The form of a new schedule, or of the one of `view`.
 
     Args:
-        values: what the form's fields hold, by name.
+        values: the values of the form's fields, by name.
         settings: zone, paths, whether a token is needed.
         notebooks: titles by name.
         view: the schedule as its answer shows it; None for a new one.
         occurrences: its latest ones, newest first.
-        instants: the next ones, in ISO 8601, of what the form holds, where that was checked: it can be saved then.
+        instants: the next ones, in ISO 8601, of a form that was checked, which can then be saved.
         error: the reason why the form was refused.
     """
     zone = ZoneInfo(str(values.get("timezone") or settings.timezone.key)) if instants else settings.timezone
@@ -148,7 +148,7 @@ def form_page(
 
 
 def form_values(view: Mapping[str, Any] | None, settings: Settings) -> dict[str, Any]:
-    """What the form's fields hold before anybody has written into it."""
+    """The values of the form's fields before anybody has edited them."""
     if view is None:
         return {WHEN: "* * *", CLOCK: "08:00", "hours": 24, "timezone": settings.timezone.key, "missed": "latest"}
     timed = _TIMED.fullmatch(view["cron"] or "")

@@ -82,7 +82,7 @@ def _rows(schedule: Document, zone: ZoneInfo, now: datetime) -> list[dict[str, A
 
 
 def _rhythm(values: dict[str, Any], zone: ZoneInfo, now: datetime) -> Fields:
-    """The fields that say when: from today's time of day on, every interval, which is also what a report covers."""
+    """The fields of the rhythm: the first instant, and the interval, which is also the length of a report."""
     interval, start = str(values.get("interval", "")), _start(values.get("start_date"), zone, now)
     if interval not in _INTERVALS:
         raise InvalidParameter(field="interval", reason="unknown", takes=f"um destes: {', '.join(_INTERVALS)}")

@@ -1,4 +1,4 @@
-"""The pages of one schedule, and what their buttons do: check, save, pause, resume, remove, send now."""
+"""The pages of one schedule, and the actions of their buttons: check, save, pause, resume, remove, send now."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def schedule_page(services: Services, schedule_id: str) -> bytes:
 
 
 def _post(services: Services, schedule_id: str | None) -> Any:
-    """A redirect after what was done, or the form again: to be saved, or with the field that is wrong."""
+    """A redirect after the action, or the form again: to be saved, or with the field that is wrong."""
     texts = parameters(request).texts
     api_token.add(request.environ, texts.pop(form_page.TOKEN, ""))
     try:
@@ -81,7 +81,7 @@ _HIDDEN = ("recipients", "owner", "ping_url")
 
 
 def _do(services: Services, schedule: Document, action: str, texts: dict[str, str]) -> str:
-    """Do what a button says; the path of the page after it."""
+    """Do the action of a button; the path of the page after it."""
     store, path = services.scheduler.store, f"{SCHEDULES_PATH}/{schedule['_id']}"
     if action == schedule_pages.REMOVE:
         store.remove(schedule["_id"])
@@ -100,7 +100,7 @@ def _see_other(services: Services, path: str) -> HTTPResponse:
 
 
 def _page(services: Services, schedule: Document | None, texts: dict[str, str], **more: Any) -> bytes:
-    """The form; what was written into it stays."""
+    """The form, with the texts that were typed into it."""
     store = services.scheduler.store
     shown = view(services, schedule, store.now()) if schedule else None
     values = schedule_pages.form_values(shown, services.settings)

@@ -174,9 +174,9 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.mark.parametrize("width", [1280, 360])
-@pytest.mark.parametrize("what", ["list", "new", "checked", "wrong", "one"])
+@pytest.mark.parametrize("view", ["list", "new", "checked", "wrong", "one"])
 def test_axe_finds_nothing_wrong_and_nothing_is_beyond_the_edge(
-    browser: Browser, client: Client, store: Store, what: str, width: int
+    browser: Browser, client: Client, store: Store, view: str, width: int
 ) -> None:
     path = made(client, owner="bob@example.com")
     schedule_id = path.rpartition("/")[2]
@@ -190,11 +190,11 @@ def test_axe_finds_nothing_wrong_and_nothing_is_beyond_the_edge(
     store.database["schedule_occurrences"].insert_many(rows)
 
     def site(_path: str) -> Answer:
-        if what in ("checked", "wrong"):
-            answer = post(client, path, "conferir", **FORM | ({"hours": "0", "period": ""} if what == "wrong" else {}))
+        if view in ("checked", "wrong"):
+            answer = post(client, path, "conferir", **FORM | ({"hours": "0", "period": ""} if view == "wrong" else {}))
         else:
             paths = {"list": "/schedules", "new": "/schedules/new", "one": path}
-            answer = client.get(paths[what], accept="text/html")
+            answer = client.get(paths[view], accept="text/html")
         return answer.status, answer.headers, answer.body
 
     with opened(browser, site, size=(width, 900)) as shown:

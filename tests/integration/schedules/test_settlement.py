@@ -1,4 +1,4 @@
-"""What becomes of scheduled reports that have ended: over a real mongod, a real outbox and a real HTTP server."""
+"""The outcomes of scheduled reports that have ended: over a real mongod, a real outbox and a real HTTP server."""
 
 from __future__ import annotations
 
@@ -97,11 +97,11 @@ FAILURE = {"error": {"kind": "NotebookFailed", "facts": {"cell": 3, "reason": "x
 
 def test_an_occurrence_is_made_quiet_or_failed_and_the_schedule_shows_the_last_one(bed: Bed) -> None:
     ids = [bed.hour("written"), bed.hour("quiet"), bed.hour("failed", **FAILURE)]
-    found = bed.store.latest(bed.id, 5)
-    assert [(each["_id"], each["state"]) for each in reversed(found)] == list(
+    latest = bed.store.latest(bed.id, 5)
+    assert [(each["_id"], each["state"]) for each in reversed(latest)] == list(
         zip(ids, ["made", "quiet", "failed"], strict=True)
     )
-    assert found[0]["reason"] == "O notebook do relatório falhou na célula 3 (KeyError). Nada foi enviado."
+    assert latest[0]["reason"] == "O notebook do relatório falhou na célula 3 (KeyError). Nada foi enviado."
     assert bed.schedule["last"] == {"at": START + timedelta(hours=3), "report_id": ids[2], "state": "failed"}
     assert (bed.schedule["failures"], bed.schedule["paused"]) == (1, False)
     assert bed.service.job_store.unsettled(5) == []

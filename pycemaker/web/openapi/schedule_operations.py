@@ -50,22 +50,12 @@ _FIELDS: Json = {
     "owner": or_null(TEXT | {"description": "Who is told when three failures in a row have paused it."}),
     "ping_url": or_null(TEXT | {"description": "Asked for after each report, with `/fail` added after a failure."}),
 }
-_PREVIEW_FIELDS: Json = _FIELDS | {
-    "name": or_null(TEXT),
-    "recipients": or_null(_FIELDS["recipients"]),
-    "after": or_null(TEXT),
-}
-
+_MAYBE = {"name": or_null(TEXT), "recipients": or_null(_FIELDS["recipients"])}
+_PREVIEW_FIELDS: Json = _FIELDS | _MAYBE | {"after": or_null(TEXT)}
 _LAST = json_object({"at": INSTANT, "report_id": TEXT, "state": {"enum": list(STATES)}})
 _SCHEDULE = json_object(
-    {
-        "id": TEXT,
-        **_FIELDS,
-        "next": _NEXT,
-        "last": or_null(_LAST),
-        "failures": _whole(0, MOST_FAILURES),
-        "paused_reason": {},
-    }
+    {"id": TEXT, **_FIELDS, "next": _NEXT, "last": or_null(_LAST)}
+    | {"failures": _whole(0, MOST_FAILURES), "paused_reason": {}}
 )
 _JSON = {"application/json": _SCHEDULE}
 

@@ -6,7 +6,7 @@ from typing import Any
 from bottle import Bottle
 
 from pycemaker.metrics import NAMES as METRIC_NAMES
-from pycemaker.web.access.browser_actions import BrowserActions, methods_at, refuse_preflights
+from pycemaker.web.access.browser_actions import BrowserActions, refuse_preflights
 from pycemaker.web.access.cross_site import CrossSite
 from pycemaker.web.error_handlers import handle_errors, handle_http_error, refuse_garbled_path
 from pycemaker.web.middleware import bulkhead
@@ -18,6 +18,7 @@ from pycemaker.web.middleware.path_spelling import normalize_paths
 from pycemaker.web.middleware.request_bodies import limit_bodies
 from pycemaker.web.middleware.response_cache import cache_responses
 from pycemaker.web.middleware.security_headers import add_security_headers
+from pycemaker.web.route_methods import methods_at
 from pycemaker.web.routes.application_routes import add_applications
 from pycemaker.web.routes.forecast_routes import add_forecasts
 from pycemaker.web.routes.health_routes import add_health

@@ -10,6 +10,7 @@ from bottle import HTTPError, HTTPResponse, request, response
 from pycemaker import errors
 from pycemaker.web import response_bodies
 from pycemaker.web.pages import form_page
+from pycemaker.web.route_methods import methods_at
 from pycemaker.web.wsgi import StartResponse, loggable
 
 JSON = "application/json; charset=utf-8"
@@ -85,13 +86,8 @@ def refuse(error: errors.PycemakerError, start_response: StartResponse, *headers
 
 def handle_http_error(error: HTTPError) -> bytes:
     """The body for an HTTPError of Bottle: no such route, wrong method, unreadable path, an unforeseen fault."""
-    if allowed := error.get_header("Allow"):
-        error.set_header("Allow", ", ".join(_allowed(set(allowed.replace(" ", "").split(",")))))
+    if error.status_code == 405:
+        error.set_header("Allow", ", ".join(methods_at(request.app, request.environ["bottle.raw_path"])))
     kind = _BY_STATUS.get(error.status_code, errors.PycemakerError)
     response.content_type = JSON
     return response_bodies.json_bytes(response_bodies.error(kind()))
-
-
-def _allowed(methods: set[str]) -> list[str]:
-    """The methods of a route, with HEAD unless it acts (POST)."""
-    return [*sorted(methods - {"HEAD"} if "POST" in methods else methods | {"HEAD"}), "OPTIONS"]

@@ -50,6 +50,7 @@ ALONE = {
     "bottle": {
         "pycemaker.web.app",
         "pycemaker.web.access.browser_actions",
+        "pycemaker.web.route_methods",
         "pycemaker.web.polled_answers",
         "pycemaker.web.routes.forecast_routes",
         "pycemaker.web.routes.health_routes",

@@ -4,46 +4,21 @@ A route declares itself: `@app.post(rule, acts=ActionPolicy())`. Without a decla
 OPTIONS counts as declared.
 """
 
-import contextlib
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any
 
-from bottle import Bottle, HTTPError, HTTPResponse, request, response
+from bottle import Bottle, HTTPResponse, request, response
 
 from pycemaker.errors import ForeignOrigin
 from pycemaker.web.access.cross_site import CrossSite
 from pycemaker.web.error_handlers import handle_errors, refuse
 from pycemaker.web.middleware.security_headers import refuse_speculative
 from pycemaker.web.pages import form_page
+from pycemaker.web.route_methods import policy_of, routes_at
 from pycemaker.web.wsgi import Application, Environ, StartResponse
 
-METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _FORM_BYTES = 4096
-_READING = ("GET", "HEAD", "OPTIONS")
-
-
-@dataclass(frozen=True)
-class ActionPolicy:
-    """The declaration of a route that changes or sends something.
-
-    Attributes:
-        by_link: whether its path holds a signed link, which suffices from any page or program (RFC 8058).
-        confirm_page: makes the page for a person who followed a link from another site; its form (`form_page`) posts.
-            It takes the route's arguments. Without it such a link is refused.
-        result_page: makes the page after that form, out of the body that a program gets.
-    """
-
-    by_link: bool = False
-    confirm_page: Callable[..., bytes] | None = None
-    result_page: Callable[[dict[str, Any]], bytes] | None = None
-
-
-def policy_of(route: Any) -> ActionPolicy | None:
-    """The policy of one of Bottle's routes; None where it only reads."""
-    acts: ActionPolicy | None = route.config.get("acts")
-    return acts or (None if route.method in _READING else ActionPolicy())
 
 
 class BrowserActions:
@@ -109,26 +84,7 @@ def refuse_preflights(application: Application, app: Bottle, cross_site: CrossSi
     return refusing
 
 
-def methods_at(app: Bottle, path: str) -> tuple[str, ...]:
-    """The methods that the routes at this path take, with HEAD where GET only reads; those of a read where none is."""
-    methods: list[str] = []
-    for route in _routes_at(app, path):
-        methods += ["GET", "HEAD"] if route.method == "GET" and policy_of(route) is None else [route.method]
-    return (*(methods or ["GET", "HEAD"]), "OPTIONS")
-
-
 def _acts(app: Bottle, environ: Environ) -> bool:
     """True where a route at the path acts, by any method: then preflights of all its methods are checked."""
-    policies = [policy_of(route) for route in _routes_at(app, environ["PATH_INFO"])]
+    policies = [policy_of(route) for route in routes_at(app, environ["PATH_INFO"])]
     return any(acts is not None and not acts.by_link for acts in policies)
-
-
-def _routes_at(app: Bottle, path: str) -> list[Any]:
-    """The route of each method at a path, which is as WSGI gives it: of those with the most words of the path's own."""
-    path = path.encode("latin-1").decode("utf-8", "ignore")
-    routes = []
-    for method in METHODS:
-        with contextlib.suppress(HTTPError, HTTPResponse):
-            routes.append(app.router.match({"PATH_INFO": path, "REQUEST_METHOD": method})[0])
-    words = [sum(not part.startswith("<") for part in route.rule.split("/")) for route in routes]
-    return [route for route, count in zip(routes, words, strict=True) if count == max(words)]

@@ -9,11 +9,11 @@ from pycemaker.parsing.route_paths import NOTEBOOKS_PATH, REPORTS_PATH
 from pycemaker.reports import notebook_catalogue
 from pycemaker.web import response_bodies
 from pycemaker.web.access import api_token
-from pycemaker.web.access.browser_actions import ActionPolicy
 from pycemaker.web.error_handlers import JSON, html_response, json_response
 from pycemaker.web.pages import form_page, notebook_list, send_page
 from pycemaker.web.pages.home import prefers_html
 from pycemaker.web.request_parameters import parameters
+from pycemaker.web.route_methods import ActionPolicy
 from pycemaker.web.routes.report_routes import read_form_request, submit
 from pycemaker.web.services import Services
 

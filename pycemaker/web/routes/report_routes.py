@@ -18,10 +18,10 @@ from pycemaker.reports.attachments.kinds import parse_kinds
 from pycemaker.reports.report_model import ReportRequest
 from pycemaker.telemetry.request_ids import REQUEST_ID
 from pycemaker.web import response_bodies
-from pycemaker.web.access.browser_actions import ActionPolicy
 from pycemaker.web.error_handlers import html_response, json_response
 from pycemaker.web.pages import form_page, send_page
 from pycemaker.web.request_parameters import RequestParameters, idempotency_key, parameters
+from pycemaker.web.route_methods import ActionPolicy
 from pycemaker.web.services import Services
 from pycemaker.window import parse_window
 

@@ -10,10 +10,10 @@ from pycemaker.mail.suppressions import EVERY_REPORT, RECIPIENT, Suppressions, s
 from pycemaker.mail.unsubscribe import Subscription
 from pycemaker.parsing.route_paths import UNSUBSCRIBE_PREFIX
 from pycemaker.reports.notebook_catalogue import find_notebook
-from pycemaker.web.access.browser_actions import ActionPolicy
 from pycemaker.web.error_handlers import html_response, json_response
 from pycemaker.web.pages import form_page, unsubscribe_page
 from pycemaker.web.pages.home import prefers_html
+from pycemaker.web.route_methods import ActionPolicy
 from pycemaker.web.services import Services
 
 _LONGEST_BODY_BYTES = 4096

@@ -20,9 +20,10 @@ import server
 from pycemaker.cache.sample_store import Store
 from pycemaker.parsing.route_paths import REPORT_RULE
 from pycemaker.settings import from_mapping
-from pycemaker.web.access.browser_actions import ActionPolicy, BrowserActions, policy_of
+from pycemaker.web.access.browser_actions import BrowserActions
 from pycemaker.web.access.cross_site import CrossSite
 from pycemaker.web.error_handlers import handle_errors
+from pycemaker.web.route_methods import ActionPolicy, policy_of
 from pycemaker.web.services import Services
 from tests.services.browser import CHROMIUM, violations
 from tests.services.listening import listening

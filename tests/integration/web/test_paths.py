@@ -156,6 +156,10 @@ def test_tails_that_do_not_ask_are_thinned_where_it_is_set(database: Database) -
         ("/nothing/there", "GET, HEAD, OPTIONS"),
     ],
 )
-def test_a_preflight_names_the_methods_of_the_path(database: Database, path: str, methods: str) -> None:
-    headers = client_of(database).ask("OPTIONS", path).headers
+def test_a_preflight_and_a_405_name_the_methods_of_the_path(database: Database, path: str, methods: str) -> None:
+    client = client_of(database)
+    headers = client.ask("OPTIONS", path).headers
     assert (headers["Allow"], headers["Access-Control-Allow-Methods"]) == (methods, methods)
+    refused = client.ask("TRACE", path)
+    if path != "/nothing/there":
+        assert (refused.status, refused.headers["Allow"]) == (405, methods)

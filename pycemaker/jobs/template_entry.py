@@ -18,13 +18,15 @@ import socket
 import sys
 import threading
 import warnings
+from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import psutil
 
 from pycemaker.jobs import process_tree
 from pycemaker.reports.execute import MATPLOTLIB_BACKEND
+from pycemaker.reports.forked_kernel import ForkedKernel, run_and_exit
 
 MESSAGE_BYTES = 4096  # The longest message: a folder's name
 _STREAMS = 3
@@ -53,7 +55,7 @@ class Template:
             process_id = os.fork()
             if process_id == 0:
                 control.detach()
-                _serve(folder, descriptors)
+                run_and_exit(partial(_serve, folder, descriptors))
             self._workers.add(process_id)
             return {"process": process_id}
         except OSError as error:
@@ -72,28 +74,18 @@ class Template:
                     orphan.kill()
 
 
-def _serve(folder: Path, descriptors: list[int]) -> NoReturn:
-    """Be the worker of this folder; this process ends in here."""
-    status = 1
-    try:
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
-        os.setsid()
-        for stream, descriptor in enumerate(descriptors):
-            os.dup2(descriptor, stream)
-            os.close(descriptor)
-        os.environ[process_tree.MARK] = folder.name
-        from pycemaker.jobs import worker_entry
-        from pycemaker.reports.forked_kernel import ForkedKernel
+def _serve(folder: Path, descriptors: list[int]) -> None:
+    """Be the worker of this folder."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+    os.setsid()
+    for stream, descriptor in enumerate(descriptors):
+        os.dup2(descriptor, stream)
+        os.close(descriptor)
+    os.environ[process_tree.MARK] = folder.name
+    from pycemaker.jobs import worker_entry
 
-        worker_entry.main(folder, ForkedKernel(process_tree.allow_reading))
-        status = 0
-    except BaseException:  # noqa: BLE001 - the template's code must not go on in here
-        sys.excepthook(*sys.exc_info())
-    finally:
-        with contextlib.suppress(Exception):
-            sys.stderr.flush()
-        os._exit(status)
+    worker_entry.main(folder, ForkedKernel(process_tree.allow_reading))
 
 
 def _import_all() -> None:

@@ -45,8 +45,6 @@ class ForkedWorker:
         pipes: its standard input, output and error, from this side.
     """
 
-    returncode = None
-
     def __init__(self, process_id: int, pipes: tuple[int, int, int]) -> None:
         self.pid = process_id
         self.stdin = os.fdopen(pipes[0], "wb")
@@ -81,7 +79,7 @@ class ForkedWorker:
 
 
 class WorkerTemplate:
-    """Forks workers. Threads share it; the template process starts with the first fork, or with `start`.
+    """Forks workers. Threads share it; the template process starts with the first fork.
 
     Args:
         environment: the variables of the workers; secrets among them are left out.
@@ -95,11 +93,6 @@ class WorkerTemplate:
         self._forks = 0
         self._written_at = 0.0
         self._closed = False
-
-    def start(self) -> None:
-        """Start the template process where it does not run, without waiting for it."""
-        with self._lock:
-            self._running()
 
     def fork(self, folder: Path) -> ForkedWorker:
         """A worker for this folder.

@@ -13,6 +13,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -41,7 +42,7 @@ class ForkedKernel:
         self.pid = os.fork()
         if self.pid == 0:
             os.close(self._orders)
-            _serve(orders, on_fork)
+            run_and_exit(partial(_serve, orders, on_fork))
         os.close(orders)
 
     def launch(self, arguments: Sequence[str], folder: str, variables: dict[str, str]) -> None:
@@ -99,27 +100,32 @@ class ForkedKernelProvisioner(LocalProvisioner):
         return self.connection_info
 
 
-def _serve(orders: int, on_fork: Callable[[], None]) -> NoReturn:
-    """Wait for the order, then be the kernel; this process ends in here."""
+def run_and_exit(work: Callable[[], None]) -> NoReturn:
+    """Do the work of a forked process, then end it: the code of the process that forked it does not go on in here."""
     status = 1
     try:
-        on_fork()
-        os.setsid()
-        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        os.dup2(2, 1)  # standard output is the worker's line to its server
-        with os.fdopen(orders) as pipe:
-            text = pipe.read()
-        if text:
-            _begin(json.loads(text))
+        work()
         status = 0
     except SystemExit as ended:
         status = ended.code if isinstance(ended.code, int) else 1
-    except BaseException:  # noqa: BLE001 - the worker's code must not go on in here
+    except BaseException:  # noqa: BLE001 - see above
         sys.excepthook(*sys.exc_info())
     finally:
         with contextlib.suppress(Exception):
             sys.stderr.flush()
         os._exit(status)
+
+
+def _serve(orders: int, on_fork: Callable[[], None]) -> None:
+    """Wait for the order, then be the kernel."""
+    on_fork()
+    os.setsid()
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(2, 1)  # standard output is the worker's line to its server
+    with os.fdopen(orders) as pipe:
+        text = pipe.read()
+    if text:
+        _begin(json.loads(text))
 
 
 def _begin(order: dict[str, Any]) -> None:

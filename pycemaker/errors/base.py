@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 class PycemakerError(Exception):
     """Anything this project raises on purpose. A subclass inherits what it does not set itself.
 
-    Args:
+    Attributes:
         message: English, for logs; may name facts in braces.
         status: the HTTP status of an answer that this error causes.
         code: the word that programs compare.
@@ -15,7 +15,7 @@ class PycemakerError(Exception):
         field: the part of the request that is at fault; None where no part is.
         shows: the facts that the answer's body carries too, where the error has them.
         retry_after_seconds: the answer's Retry-After where the facts have none; None for no such header.
-        **facts: what `message` and `sentence` name, and whatever else helps the handler.
+        facts: what `message` and `sentence` name, and whatever else helps the handler.
     """
 
     message: ClassVar[str] = "something went wrong"

@@ -1,6 +1,6 @@
 """The catalogue of reports: every `notebooks/*.ipynb` with a cell tagged `parameters`."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -114,6 +114,12 @@ def untagged(folder: Path = NOTEBOOKS) -> list[str]:
         for notebook in every_notebook(folder)
     }
     return [path.stem for path in _files(folder) if path.stem not in names]
+
+
+def usable(notebooks: Iterable[Notebook | NotebookUnusable]) -> list[Notebook]:
+    """Those that can be requested, the default one first."""
+    can_run = [each for each in notebooks if isinstance(each, Notebook)]
+    return sorted(can_run, key=lambda each: each.name != DEFAULT_NOTEBOOK)
 
 
 def every_notebook(folder: Path = NOTEBOOKS) -> list[Notebook | NotebookUnusable]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pycemaker.errors import NotebookUnusable
 from pycemaker.parsing.route_paths import NOTEBOOKS_PATH
 from pycemaker.reports.attachments.kinds import KINDS
-from pycemaker.reports.notebook_catalogue import DEFAULT_NOTEBOOK, Notebook
+from pycemaker.reports.notebook_catalogue import Notebook, usable
 from pycemaker.reports.parameters import own_parameters
 from pycemaker.settings import Settings
 from pycemaker.web.pages.form_page import ACTION, TOKEN
@@ -16,11 +16,11 @@ ASK = "pedir"  # The value of each form's button
 
 def page(notebooks: Sequence[Notebook | NotebookUnusable], settings: Settings) -> str:
     """The list for a person; each form posts to its notebook's path. An unusable one has its problem instead."""
-    usable = [each for each in notebooks if isinstance(each, Notebook)]
-    usable.sort(key=lambda each: each.name != DEFAULT_NOTEBOOK)
     return render(
         "notebook_list.html",
-        notebooks=[(each, [(own.name, own.schema()) for own in own_parameters(each.parameters)]) for each in usable],
+        notebooks=[
+            (each, [(own.name, own.schema()) for own in own_parameters(each.parameters)]) for each in usable(notebooks)
+        ],
         problems=[each.facts for each in notebooks if not isinstance(each, Notebook)],
         action=f"{settings.base_path}{NOTEBOOKS_PATH}",
         button=(ACTION, ASK),

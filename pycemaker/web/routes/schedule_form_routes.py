@@ -8,7 +8,7 @@ from bottle import Bottle, HTTPResponse, request, response
 
 from pycemaker.errors import NotAuthenticated, PycemakerError, TooManyRequests
 from pycemaker.parsing.route_paths import REPORTS_PATH, SCHEDULES_PATH
-from pycemaker.reports.notebook_catalogue import Notebook, every_notebook
+from pycemaker.reports.notebook_catalogue import every_notebook, usable
 from pycemaker.schedules.schedule_fields import FieldReader
 from pycemaker.schedules.schedule_store import Document
 from pycemaker.web import response_bodies
@@ -104,7 +104,7 @@ def _page(services: Services, schedule: Document | None, texts: dict[str, str], 
     store = services.scheduler.store
     shown = view(services, schedule, store.now()) if schedule else None
     values = schedule_pages.form_values(shown, services.settings)
-    titles = {each.name: each.title for each in every_notebook(services.notebooks) if isinstance(each, Notebook)}
+    titles = {each.name: each.title for each in usable(every_notebook(services.notebooks))}
     occurrences = store.latest(schedule["_id"], _LATEST) if schedule else []
     if not services.access_control.may_see_addresses(request.environ):
         values |= dict.fromkeys(_HIDDEN, "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -224,3 +225,8 @@ def test_addresses_in_a_mail_servers_words_are_hidden_from_who_may_not_see_them(
         assert "ana@example.com" not in shown
         assert "boss@example.org" not in shown
     assert shown.count("b***@example.org") == 1
+
+
+def test_a_new_schedule_is_of_the_default_report(client: Client) -> None:
+    (choices,) = re.findall(r'<select[^>]* name="notebook".*?</select>', page(client, "/schedules/new"), re.DOTALL)
+    assert re.findall(r'value="(\w+)"', choices) == ["report", "capacity", "fleet"]

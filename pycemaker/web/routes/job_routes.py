@@ -2,7 +2,7 @@
 
 import math
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -19,8 +19,10 @@ from pycemaker.window import parse_instant, to_iso_text
 
 JOB = "admin-report"  # The schedule's id and name
 _ALERT_JOB = "admin-alert_predict"
-_HALF_HOURLY = "20"  # The text by which the page means every 30 minutes
-_INTERVALS = ("6", "12", "24", "168", _HALF_HOURLY)
+_INTERVALS = ("6", "12", "24", "168")
+_HALF, _PAGES_HALF = 30, 20
+"""The minute that the page offers as "30 min", and the one by which it sends and reads it."""
+
 _TRIGGERS = ("cpu_trigger", "ram_trigger", "response_time_trigger", "request_count_trigger")
 _KNOWN = ("start_date", "interval", "email_to", "alert_predict", *_TRIGGERS)
 
@@ -53,8 +55,12 @@ def add_jobs(app: Bottle, services: Services) -> None:
         alert = {name: _trigger(name, values[name]) for name in _TRIGGERS if values.get(name) not in (None, "")}
         wants_alert = values.get("alert_predict") in (True, "true")
         recipients = reader.read_recipients("email_to", values.get("email_to") or "")
-        fields = {"name": JOB, "recipients": list(recipients)} | _rhythm(values, services.settings.timezone, now)
-        store.save(JOB, reader.read(fields), now, alert=alert if wants_alert else None)
+        zone = services.settings.timezone
+        start = _start(values.get("start_date"), zone, now).astimezone(zone)
+        is_pages = start.minute == _PAGES_HALF
+        start = start.replace(minute=_HALF) if is_pages else start
+        fields = {"name": JOB, "recipients": list(recipients)} | _rhythm(values, start)
+        store.save(JOB, reader.read(fields), now, alert=alert if wants_alert else None, has_pages_minute=is_pages)
         return json_response({"msg": "Agendamento salvo."})
 
     @app.delete("/jobs")  # type: ignore[untyped-decorator]
@@ -69,27 +75,27 @@ def _rows(schedule: Document, zone: ZoneInfo, now: datetime) -> list[dict[str, A
     """The schedule as the page's rows: the report's, and the alert's where one is set."""
     next_at = None if schedule["paused"] else next(recurrence_of(schedule).after(now), None)
     start = schedule["start_at"] or next_at or now
+    start = start.astimezone(zone)
+    if schedule.get("has_pages_minute") and start.minute == _HALF:
+        start = start.replace(minute=_PAGES_HALF)
     common = {"user_id": "admin", "email_to": ",".join(schedule["recipients"])}
     report = common | {
         "_id": JOB,
         "job_name": JOB,
-        "interval": str(schedule["every_hours"] or _HALF_HOURLY),
-        "start_date": start.astimezone(zone).strftime("%H-%M-%S"),
+        "interval": str(schedule["every_hours"] or schedule["hours"]),
+        "start_date": start.strftime("%H-%M-%S"),
         "next_run_time": next_at and to_iso_text(next_at),
     }
     alert = schedule.get("alert")
     return [report] + ([] if alert is None else [common | {"_id": _ALERT_JOB, "job_name": _ALERT_JOB} | alert])
 
 
-def _rhythm(values: dict[str, Any], zone: ZoneInfo, now: datetime) -> Fields:
+def _rhythm(values: dict[str, Any], start: datetime) -> Fields:
     """The fields of the rhythm: the first instant, and the interval, which is also the length of a report."""
-    interval, start = str(values.get("interval", "")), _start(values.get("start_date"), zone, now)
+    interval = str(values.get("interval", ""))
     if interval not in _INTERVALS:
         raise InvalidParameter(field="interval", reason="unknown", takes=f"um destes: {', '.join(_INTERVALS)}")
-    if interval == _HALF_HOURLY:
-        minute = start.astimezone(zone).minute % 30
-        return {"cron": f"{minute},{minute + 30} * * * *", "hours": 1}
-    return {"every_hours": interval, "start_at": to_iso_text(start), "hours": interval}
+    return {"every_hours": interval, "start_at": to_iso_text(start.astimezone(UTC)), "hours": interval}
 
 
 def _start(text: object, zone: ZoneInfo, now: datetime) -> datetime:

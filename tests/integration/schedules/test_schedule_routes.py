@@ -224,6 +224,15 @@ def test_the_dashboards_job_is_null_then_one_row_then_gone(client: Client) -> No
     assert client.get("/jobs").body == b"null"
 
 
+def test_the_dashboards_30_min_travels_as_20(client: Client) -> None:
+    day = datetime.now(SAO_PAULO).strftime("%d-%m-%Y")
+    for minute, instant in (("20", 30), ("30", 30), ("00", 0)):
+        assert send(client, "POST", "/jobs", job(start_date=f"{day}-12-{minute}-00")).status == 200
+        (row,) = client.get("/jobs").json
+        assert row["start_date"] == f"12-{minute}-00"
+        assert datetime.fromisoformat(row["next_run_time"]).astimezone(SAO_PAULO).minute == instant
+
+
 def test_a_double_click_is_one_job(client: Client) -> None:
     with ThreadPoolExecutor(6) as pool:
         answers = list(pool.map(lambda _turn: send(client, "POST", "/jobs", job()), range(12)))
@@ -232,9 +241,9 @@ def test_a_double_click_is_one_job(client: Client) -> None:
 
 
 def test_the_dashboards_triggers_are_a_second_row(client: Client) -> None:
-    send(client, "POST", "/jobs", job(alert_predict=True, cpu_trigger="0.9", ram_trigger=0.8, interval="20"))
+    send(client, "POST", "/jobs", job(alert_predict=True, cpu_trigger="0.9", ram_trigger=0.8, interval="24"))
     report, alert = client.get("/jobs").json
-    assert (report["interval"], alert["job_name"]) == ("20", "admin-alert_predict")
+    assert (report["interval"], alert["job_name"]) == ("24", "admin-alert_predict")
     assert (alert["cpu_trigger"], alert["ram_trigger"]) == (0.9, 0.8)
     assert "response_time_trigger" not in alert
 
@@ -245,12 +254,22 @@ def test_the_dashboards_triggers_are_a_second_row(client: Client) -> None:
         ("start_date", (datetime.now(SAO_PAULO) + timedelta(days=40)).strftime("%d-%m-%Y-%H-%M-%S")),
         ("start_date", "2022-04-10"),
         ("interval", "7"),
+        ("interval", "20"),
         ("email_to", "nobody"),
         ("cpu_trigger", "much"),
         ("cpu_trigger", 10**400),
         ("other", "x"),
     ],
-    ids=["start_date-far", "start_date", "interval", "email_to", "cpu_trigger", "cpu_trigger-huge", "other"],
+    ids=[
+        "start_date-far",
+        "start_date",
+        "interval",
+        "interval-20",
+        "email_to",
+        "cpu_trigger",
+        "cpu_trigger-huge",
+        "other",
+    ],
 )
 def test_a_wrong_field_of_the_dashboards_job_is_a_400_that_names_it(field: str, value: str, client: Client) -> None:
     answer = send(client, "POST", "/jobs", job(**{field: value}))

@@ -1,5 +1,6 @@
 """Numbers and units as readers write them, and lists of words."""
 
+import re
 from collections.abc import Sequence
 
 from babel.lists import format_list
@@ -58,6 +59,12 @@ def reading(amount: float | None, unit: str) -> str:
 def reading_with_unit(amount: float | None, unit: str) -> str:
     """A reading with the unit that `reading` leaves out: `144 por minuto`, `12 conexões`."""
     return reading(amount, unit) if amount is None else f"{reading(amount, unit)} {unit_phrase(unit)}".strip()
+
+
+def short_reading(amount: float, unit: str) -> str:
+    """A reading without the zeros that end its decimals: `90%`, `92,5%`, `1,5 s`, `20`."""
+    zeros = re.escape(decimal_symbol()) + r"(\d*?)0+(?!\d)"
+    return re.sub(zeros, lambda kept: decimal_symbol() + kept[1] if kept[1] else "", reading(amount, unit))
 
 
 def reading_with_mark(amount: float | None, unit: str) -> str:

@@ -67,7 +67,7 @@ def incident_finding(together: list[Episode]) -> Finding:
         CRITICAL if bad and critical else WARNING if bad else NOTICE,
         f"{part.label} {compared(lead.amount, lead.normal, metric)} {start}",
         " ".join(sentences),
-        _where_to_look(metric, then, is_scheduled=scheduled) if bad else _(_ASK_WHETHER_EXPECTED, when=then),
+        where_to_look(metric.id, then, is_scheduled=scheduled) if bad else _(_ASK_WHETHER_EXPECTED, when=then),
         lead.start_ms,
         lead.end_ms,
         sum(episode.fold for episode in together),
@@ -93,7 +93,7 @@ def shift_finding(series: Series, shift: Shift) -> Finding:
         f"{part.label} {compared(shift.level, shift.normal, metric)} "
         + (_("desde {time}", time=since) if since else _("no período")),
         medians + " " + _("Em estado crítico por {length}.", length=length) if is_critical else medians,
-        _where_to_look(metric, when) if is_bad else _(_ASK_WHETHER_EXPECTED, when=when),
+        where_to_look(metric.id, when) if is_bad else _(_ASK_WHETHER_EXPECTED, when=when),
         shift.since_ms,
         None,
         _size(shift.level, shift.normal, metric),
@@ -140,7 +140,7 @@ def filling_finding(series: Series, trend: Filling) -> Finding:
             when=i18n.clock(when, part.zone, pattern),
         ),
         _(text, rate=i18n.points(rate), **facts),
-        _(_FILLS.get(metric.id, _MAKE_ROOM)),
+        fill_advice(metric),
         weight=-trend.days_left,
     )
 
@@ -172,7 +172,7 @@ def critical_finding(part: MetricPeriod, critical: CriticalTime) -> Finding:
         _("{label} em estado crítico por {length}", label=part.label, length=total)
         + ("" if critical.stretches > 1 else f" {i18n.minute_in_sentence(critical.start_ms, part.window, part.zone)}"),
         " ".join(sentences),
-        _where_to_look(part.metric, _("nesse horário"), is_scheduled=critical.repeats > 0),
+        where_to_look(part.metric.id, _("nesse horário"), is_scheduled=critical.repeats > 0),
         critical.start_ms,
         critical.end_ms,
         critical.seconds,
@@ -192,7 +192,7 @@ def high_finding(part: MetricPeriod, high: NewHigh) -> Finding:
         NOTICE,
         headline,
         detail,
-        _where_to_look(part.metric, _("nesse horário"))
+        where_to_look(part.metric.id, _("nesse horário"))
         if part.metric.worse > 0
         else _(_ASK_WHETHER_EXPECTED, when=_("nesse horário")),
         high.time_ms,
@@ -258,10 +258,15 @@ def _repeated(repeats: int, days: int) -> str:
     )
 
 
-def _where_to_look(metric: Metric, when: str, *, is_scheduled: bool = False) -> str:
+def where_to_look(metric_id: str, when: str, *, is_scheduled: bool = False) -> str:
     """The advice where to look; first for a scheduled task, where one seems to run at that hour each day."""
-    text = _(_WHERE_TO_LOOK.get(metric.id, _LOOK_AROUND), when=when)
+    text = _(_WHERE_TO_LOOK.get(metric_id, _LOOK_AROUND), when=when)
     return f"{_(_SCHEDULED)} {text}" if is_scheduled else text
+
+
+def fill_advice(metric: Metric) -> str:
+    """The advice where a metric is on its way to its limit."""
+    return _(_FILLS.get(metric.id, _MAKE_ROOM))
 
 
 def _size(level: float, normal: float, metric: Metric) -> float:

@@ -135,8 +135,4 @@ def _reading_label(reading: float, unit: str) -> str:
     """The label of a tick, as short as it can be: `50%`, `250 ms`, `1,5 s`, `20`."""
     if unit == "ratio":
         return i18n.percent(reading, 0 if abs(reading) >= 0.0999 or reading == 0 else 1)
-    text = i18n.reading(reading, unit)
-    number, blank, rest = text.partition(" ")
-    if i18n.decimal_symbol() in number and "E" not in number:
-        number = number.rstrip("0").rstrip(i18n.decimal_symbol())
-    return number + blank + rest
+    return i18n.short_reading(reading, unit)

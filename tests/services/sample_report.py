@@ -9,7 +9,9 @@ from pathlib import Path
 from unittest.mock import patch
 
 from pycemaker.collect import demo
+from pycemaker.metrics import METRICS
 from pycemaker.mongo.database import Database
+from pycemaker.mongo.indexes import Indexes
 from pycemaker.reports.notebook_catalogue import find_notebook
 from pycemaker.reports.report_model import ReportRequest
 from pycemaker.settings import from_mapping
@@ -18,6 +20,7 @@ from pycemaker.window import Window
 
 END = datetime(2026, 11, 24, 21, 0, tzinfo=UTC)
 PUBLIC_URL = "https://monitor.example.com"
+INDEXING_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -33,15 +36,16 @@ def write_sample(database_url: str, hours: int = 48) -> None:
     database = Database(database_url)
     try:
         demo.write_history(database, END, hours)
+        Indexes(database).ensure_all([metric.collection for metric in METRICS], INDEXING_SECONDS)
     finally:
         database.close()
 
 
-def sample_report(database_url: str, folder: Path, notebook: str = "report") -> SampleReport:
-    """The notebook's report of the history's last hours, 6 or as many as the notebook says."""
+def sample_report(database_url: str, folder: Path, notebook: str = "report", hours: int | None = None) -> SampleReport:
+    """The notebook's report of the history's last hours; without `hours` 6, or as many as the notebook says."""
     found = find_notebook(notebook)
     given = {"MONGO_DB_URL": database_url, "DATA_DIR": str(folder), "PUBLIC_URL": PUBLIC_URL}
-    request = ReportRequest("Zm9vYmFyYmF6cXV4LV9hYg", found.path, Window(END, found.hours), RECIPIENT)
+    request = ReportRequest("Zm9vYmFyYmF6cXV4LV9hYg", found.path, Window(END, hours or found.hours), RECIPIENT)
     with patch.dict(os.environ, given):
         preview_builder = PreviewBuilder(request, from_mapping(given), folder)
         preview_builder.run()

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import partial
+from importlib.util import find_spec
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from pycemaker.parsing.setting_values import (
     SettingReader,
     bucket_name,
     certificates,
+    dask_address,
     existing_file,
     firebase_key,
     folder,
@@ -136,6 +138,7 @@ class Settings:
         "REPORT_TIMEOUT_SECONDS", whole_number(1, 86400), "whole seconds, 1 to 86400", 120
     )
     report_workers: int = _setting("REPORT_WORKERS", whole_number(0, 64), "whole reports at a time, 0 to 64", 1)
+    dask_scheduler: str | None = _setting("DASK_SCHEDULER", dask_address, "tcp://host:port or tls://host:port")
     report_queue: int = _setting("REPORT_QUEUE", whole_number(1, 10_000), "whole reports, 1 to 10000", 20)
     report_memory_mb: int = _setting(
         "REPORT_MEMORY_MB", whole_number(256, 1_048_576), "whole megabytes, 256 or more", 2048
@@ -287,6 +290,8 @@ def _with_default_key(given: Mapping[str, str | None], root: Path) -> Mapping[st
 
 def _contradictions(reader: SettingReader, settings: Settings) -> list[str]:
     """Problems of variables that are right each and do not go together."""
+    if settings.dask_scheduler and find_spec("distributed") is None:
+        return ["DASK_SCHEDULER needs the package distributed: pip install 'pycemaker[dask]'"]
     sender, password = reader.text("EMAIL_FROM"), reader.text("PASSWORD")
     if password and not sender:
         return ["EMAIL_FROM is missing: mail needs both EMAIL_FROM and PASSWORD (the outbox needs neither)"]

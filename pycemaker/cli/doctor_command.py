@@ -23,8 +23,8 @@ _MAIL_SECONDS, _BUCKET_SECONDS = 15.0, 20.0
 def add(command: argparse.ArgumentParser) -> None:
     """Add the options of `doctor`."""
     command.description = (
-        "Look at settings, disk, database, indexes, clocks, mail server, bucket, kernel, notebooks, fonts\n"
-        "and Chromium. No mail is sent. In the bucket a small object is written, read and deleted.\n"
+        "Look at settings, disk, database, indexes, clocks, mail server, bucket, Dask cluster, kernel, notebooks,\n"
+        "fonts and Chromium. No mail is sent. In the bucket a small object is written, read and deleted.\n"
         "The exit status is 0 where nothing failed, 1 where something did, 2 where settings cannot be used."
     )
     command.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
@@ -59,6 +59,7 @@ def _checks(settings: Settings, shared: service_checks.SharedConnection) -> list
         Check("zones", partial(machine_checks.check_zones, settings.timezone)),
         Check("mail", partial(service_checks.check_mail, _sender(settings), str(settings.outbox_dir)), 20.0),
         Check("bucket", partial(service_checks.check_bucket, _figures(settings)), 30.0),
+        Check("dask", partial(service_checks.check_dask, settings.dask_scheduler), 20.0),
         Check("kernel", machine_checks.check_kernel, machine_checks.KERNEL_SECONDS + 10),
         Check("brand", machine_checks.check_brand),
         Check("notebooks", machine_checks.check_notebooks),

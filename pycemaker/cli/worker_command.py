@@ -31,7 +31,7 @@ def add(command: argparse.ArgumentParser) -> None:
 
 def work(options: argparse.Namespace, settings: Settings) -> int:
     """`worker`: work until it is told to end; 0 when what was begun is done, 1 where it was not in time."""
-    if not settings.report_workers:
+    if not settings.report_workers and not settings.dask_scheduler:
         raise InvalidParameter(field="REPORT_WORKERS", reason="a worker makes at least one report at a time")
     stops = threading.Semaphore(0)
 

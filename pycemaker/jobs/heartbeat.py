@@ -1,9 +1,28 @@
 """Heartbeat of the jobs that this server works on: renews their leases, and stops the work on those it lost."""
 
 import contextlib
+import logging
+import threading
 from collections.abc import Callable, Iterator
 
+from pycemaker.errors import DatabaseUnreachable
 from pycemaker.jobs.job_store import JobStore
+
+_log = logging.getLogger(__name__)
+
+
+def repeat(closing: threading.Event, work: Callable[[], object], first_seconds: float, seconds: float) -> None:
+    """Call `work` after `first_seconds`, then every `seconds`, until the event is set; no fault ends that."""
+    wait = first_seconds
+    while not closing.wait(wait):
+        wait = seconds
+        try:
+            work()
+        except DatabaseUnreachable:
+            continue
+        except Exception:  # noqa: BLE001 - nobody would notice its end, and every report would be lost to others
+            if not closing.is_set():
+                _log.exception("what is done every %g s failed", seconds)
 
 
 class Heartbeat:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import copy
 import itertools
 import secrets
+import socket
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -49,6 +50,11 @@ ORPHANED = "no server that sends by the account that it was asked for with took 
 
 class LeaseLost(Exception):
     """Another worker has claimed the job since; this one may not write to it any more."""
+
+
+def new_owner() -> str:
+    """A new owner name of a server or worker on this machine."""
+    return f"{socket.gethostname()}-{secrets.token_hex(6)}"
 
 
 class JobStore(JobInserter):
@@ -112,6 +118,15 @@ class JobStore(JobInserter):
             if job is not None:
                 return job
         return None
+
+    def take_over(self, report_id: str, owner: str) -> JobDocument | None:
+        """Claim a job to render that is handed over under this name; None where it has another owner by now."""
+        with one_exchange():
+            return self._reports.find_one_and_update(
+                {"_id": report_id, "owner": owner, "state": states.RUNNING},
+                [{"$set": {"owner": self._owner, "due_at": now_plus(self._lease_ms)}}],
+                return_document=ReturnDocument.AFTER,
+            )
 
     def _shares(self) -> list[JobDocument]:
         """The filters of callers' and of schedules' reports, either first in turn: neither waits for all others'."""

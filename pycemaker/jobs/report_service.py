@@ -7,8 +7,6 @@ the same database claims what another one left.
 
 import contextlib
 import logging
-import secrets
-import socket
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -20,11 +18,12 @@ from typing import Any
 from pycemaker.errors import DatabaseUnreachable
 from pycemaker.jobs import states
 from pycemaker.jobs.artifacts import ArtifactStore
+from pycemaker.jobs.dask_cluster import DaskCluster
 from pycemaker.jobs.deliver_job import DeliveryWorker, MailTransport
-from pycemaker.jobs.heartbeat import Heartbeat
+from pycemaker.jobs.heartbeat import Heartbeat, repeat
 from pycemaker.jobs.job_document import JobDocument, new_document
 from pycemaker.jobs.job_limits import JobLimits
-from pycemaker.jobs.job_store import JobStore, LeaseLost
+from pycemaker.jobs.job_store import JobStore, LeaseLost, new_owner
 from pycemaker.jobs.outage_retry import outage_retry
 from pycemaker.jobs.render_job import RenderWorker
 from pycemaker.jobs.retention import Retention
@@ -56,6 +55,8 @@ class ReportService:
     Args:
         keep_spare: whether a warm worker process waits for the next report.
         remove_message: removes a message from the outbox, by its file's name and its Message-ID.
+        cluster: makes the reports; the slots here make some while no worker of it does.
+        owner: the name of this server; without one it gets a new one.
     """
 
     def __init__(
@@ -69,16 +70,18 @@ class ReportService:
         keep_spare: bool = True,
         notebooks: Path = NOTEBOOKS,
         remove_message: Callable[[str, str], None] = lambda _name, _message_id: None,
+        cluster: DaskCluster | None = None,
+        owner: str = "",
     ) -> None:
         self.limits = limits
         self.notebooks = notebooks
         self.transport = transport
-        owner = f"{socket.gethostname()}-{secrets.token_hex(6)}"
-        self.job_store = JobStore(database, owner, limits.lease_seconds, transport.sender.lower())
+        self.job_store = JobStore(database, owner or new_owner(), limits.lease_seconds, transport.sender.lower())
         self.files = ArtifactStore(database)
         self._template = WorkerTemplate(environment) if CAN_FORK else None
         self.slots = [WarmSlot(environment, self._template) for _ in range(limits.report_workers)]
         self.waiters = Waiters()
+        self.cluster = cluster
         self._workspaces = data_dir / "reports"
         self._remove_message = remove_message
         self._keep_spare = keep_spare
@@ -152,7 +155,7 @@ class ReportService:
 
     def run_now(self, report_id: str, on_progress: OnProgress) -> JobDocument:
         """Render and send, in this thread, a report that was enqueued as claimed; the job afterwards."""
-        self._start_upkeep()
+        self.start_upkeep()
         self.render(self.job_store.get(report_id), self.slots[0], on_progress)
         on_progress("mail", 0, 1)
         while (job := self.job_store.get(report_id))["state"] not in (*states.ENDED, states.DEFERRED, states.QUEUED):
@@ -166,16 +169,19 @@ class ReportService:
     # --- workers
 
     def start(self, *, delivers: bool = True) -> None:
-        """Start the threads of the workers, the heartbeat and retention; without slots those of no worker.
+        """Start the threads of the workers, the heartbeat and retention; those of no worker without slots and cluster.
 
         Args:
             delivers: send mails as well.
         """
         for number, slot in enumerate(self.slots):
             self._workers.append(self._thread(f"render worker {number}", self._work_in, slot))
-        for number in range(DELIVERY_WORKERS if delivers and self.slots else 0):
+        if self.cluster:
+            hand_over = partial(self.cluster.hand_over, self.job_store, self._notify_change)
+            self._workers.append(self._thread("dask", self._work, states.TO_RENDER, hand_over, self.cluster.has_room))
+        for number in range(DELIVERY_WORKERS if delivers and (self.slots or self.cluster) else 0):
             self._workers.append(self._thread(f"delivery worker {number}", self._work, states.TO_SEND, self.deliver))
-        self._start_upkeep()
+        self.start_upkeep()
         self._thread("prepare", self._prepare)
 
     def drain(self, seconds: float, wait: Callable[[float], bool]) -> bool:
@@ -204,6 +210,8 @@ class ReportService:
             self._template.close()
         for slot in self.slots:
             slot.kill()
+        if self.cluster:
+            self.cluster.close()
 
     def render(
         self, job: JobDocument, slot: WarmSlot, on_progress: OnProgress = lambda _stage, _done, _total: None
@@ -248,19 +256,21 @@ class ReportService:
 
     def _work_in(self, slot: WarmSlot) -> None:
         """Render what is to render in the slot's processes; the first is made ready before there is anything."""
-        if self._keep_spare:
+        if self._keep_spare and not self.cluster:
             with contextlib.suppress(OSError):  # the report that wants one says why
                 slot.acquire()
         if self._is_ending:
             slot.kill()
-        self._work(states.TO_RENDER, partial(self.render, slot=slot))
+        self._work(states.TO_RENDER, partial(self.render, slot=slot), lambda: not self.cluster or self.cluster.is_away)
 
-    def _work(self, kind: tuple[str, ...], work: Callable[[JobDocument], None]) -> None:
-        """Claim jobs of these states, one after another, until the service closes."""
+    def _work(
+        self, kind: tuple[str, ...], work: Callable[[JobDocument], None], may_claim: Callable[[], bool] = lambda: True
+    ) -> None:
+        """Claim jobs of these states, one after another while that may be, until the service closes."""
         while not self._is_ending:
             changes = self._changes
             try:
-                job = self.job_store.with_owner().claim(kind)
+                job = self.job_store.with_owner().claim(kind) if may_claim() else None
                 if job is not None:
                     work(job)
                     continue
@@ -283,24 +293,12 @@ class ReportService:
         with contextlib.suppress(DatabaseUnreachable):  # counts read every document then
             self.job_store.index_states()
 
-    def _start_upkeep(self) -> None:
+    def start_upkeep(self) -> None:
         """Start the threads of the heartbeat and of retention."""
         seconds = self.limits.lease_seconds / 3
-        self._thread("heartbeat", self._repeat, partial(self._heartbeat.renew, self.job_store), seconds, seconds)
-        self._thread("retention", self._repeat, self.apply_retention, seconds, _RETENTION_SECONDS)
-
-    def _repeat(self, work: Callable[[], Any], first_seconds: float, seconds: float) -> None:
-        """Call `work` after `first_seconds`, then every `seconds`, until the service closes."""
-        wait = first_seconds
-        while not self.closing.wait(wait):
-            wait = seconds
-            try:
-                work()
-            except DatabaseUnreachable:
-                continue
-            except Exception:  # noqa: BLE001 - nobody would notice its end, and every report would be lost to others
-                if not self.closing.is_set():
-                    _log.exception("what is done every %g s failed", seconds)
+        renew = partial(self._heartbeat.renew, self.job_store)
+        self._thread("heartbeat", repeat, self.closing, renew, seconds, seconds)
+        self._thread("retention", repeat, self.closing, self.apply_retention, seconds, _RETENTION_SECONDS)
 
     def _thread(self, name: str, work: Callable[..., None], *args: Any) -> threading.Thread:
         thread = threading.Thread(target=work, args=args, daemon=True, name=name)

@@ -6,6 +6,7 @@ libraries.
 
 from collections.abc import Mapping
 
+from pycemaker.jobs.dask_cluster import DaskCluster
 from pycemaker.jobs.deliver_job import MailTransport
 from pycemaker.jobs.job_limits import JobLimits
 from pycemaker.jobs.report_service import ReportService
@@ -26,17 +27,28 @@ def make_report_service(
     *,
     keep_spare: bool,
     limits: JobLimits | None = None,
+    owner: str = "",
 ) -> ReportService:
     """The report service over this database; its threads are not started.
 
     Args:
         limits: limits other than those of the settings.
+        owner: the name of a Dask worker, which hands nothing to the cluster; empty for a server's or worker's own name.
     """
     transport = mail_transport(settings, database)
     limits = limits or job_limits(settings)
     remove = Outbox(settings.outbox_dir).remove  # also where a mail account was set since
+    scheduler = None if owner else settings.dask_scheduler
     return ReportService(
-        database, environment, settings.data_dir, transport, limits, keep_spare=keep_spare, remove_message=remove
+        database,
+        {name: text for name, text in environment.items() if not name.startswith("DASK_")},  # no business of cells
+        settings.data_dir,
+        transport,
+        limits,
+        keep_spare=keep_spare,
+        remove_message=remove,
+        cluster=DaskCluster(scheduler, limits.lease_seconds / 3) if scheduler else None,
+        owner=owner,
     )
 
 

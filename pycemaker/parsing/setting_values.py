@@ -142,6 +142,15 @@ def public_url(text: str) -> str:
     return f"{url.scheme}://{url.netloc}{re.sub('/+', '/', url.path)}"
 
 
+def dask_address(text: str) -> str:
+    """The address of a Dask scheduler."""
+    url = urlsplit(text)
+    if not re.fullmatch(r"(tcp|tls)://[^/@?#\s]+:[0-9]+", text) or not url.port:
+        raise ValueError(text)
+    _check_authority(text)
+    return text
+
+
 def point_count(text: str) -> int:
     """A number of documents, 2 to 10000; 0 for all."""
     return 0 if text == "0" else whole_number(2, 10_000)(text)

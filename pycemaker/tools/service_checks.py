@@ -12,6 +12,7 @@ from typing import Any
 from pycemaker import errors
 from pycemaker.collect.sources import VIEW, Source, collection_types, read_sources
 from pycemaker.jobs.artifacts import ArtifactStore
+from pycemaker.jobs.dask_cluster import DaskCluster
 from pycemaker.jobs.job_store import JobStore
 from pycemaker.mail.smtp import SmtpSender
 from pycemaker.metrics import METRICS
@@ -272,6 +273,21 @@ def _mail_remedy(reason: str) -> str:
     if "TLS" in reason:
         return "SMTP_SECURITY is ssl for port 465, starttls for port 587"
     return "see SMTP_HOST, SMTP_PORT and SMTP_SECURITY, and whether a firewall is in between"
+
+
+def check_dask(scheduler: str | None) -> Outcome:
+    """Checks that the Dask cluster has workers that make reports, and none that is left out."""
+    if scheduler is None:
+        return Outcome(OK, "DASK_SCHEDULER is not set: servers and workers make the reports")
+    cluster = DaskCluster(scheduler, hand_over_seconds=0)
+    try:
+        state = cluster.look()
+    finally:
+        cluster.close()
+    if state.is_away:
+        return Outcome(FAIL, str(state), "see docs/operations.md for the commands that start a scheduler and workers")
+    remedy = "start these workers with the versions of the servers, and with the preload"
+    return Outcome(WARN, str(state), remedy) if state.refused else Outcome(OK, str(state))
 
 
 def check_bucket(figures: FirebaseFigures | None) -> Outcome:

@@ -18,6 +18,7 @@ from prometheus_client.registry import Collector
 
 from pycemaker.collect.source_leases import read_states
 from pycemaker.errors import DatabaseUnreachable
+from pycemaker.jobs.dask_cluster import ClusterState
 from pycemaker.metrics import METRICS
 from pycemaker.telemetry.health_checks import OK, CheckRunner
 from pycemaker.telemetry.histogram import Histogram
@@ -104,6 +105,11 @@ class _CountsCollector(Collector):
         yield _gauge("pycemaker_report_queue_limit", "How many may wait.", limit)
         yield _gauge("pycemaker_report_overdue_seconds", "For how long the report due longest is nobody's.", overdue)
 
+    def _dask(self, state: ClusterState) -> Iterable[Metric]:
+        busy = sum(state.busy.values())
+        slots = {"busy": busy, "free": sum(state.slots.values()) - busy}
+        yield _gauges("pycemaker_dask_slots", "Reports that the Dask cluster makes at a time.", "state", slots)
+
     def _newest_samples(self) -> Iterable[Metric]:
         """Each metric's newest reading, in its unit, and that sample's time; nothing where MongoDB does not answer."""
         store = self._services.store
@@ -156,6 +162,8 @@ class _CountsCollector(Collector):
             yield from self._newest_samples()
             if self._services.collect_file.sources:
                 yield from self._sources()
+        if cluster := self._services.report_service.cluster:
+            yield from self._dask(cluster.state or ClusterState())
         labels = ("version", "python", "database")
         database = "embedded" if self._services.store.is_embedded else "external"
         build = {(version("pycemaker"), platform.python_version(), database): 1}

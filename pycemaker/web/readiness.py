@@ -14,6 +14,7 @@ from pycemaker.collect.collect_file import CollectSource
 from pycemaker.collect.source_leases import read_states
 from pycemaker.collect.sources import read_sources
 from pycemaker.errors import DatabaseUnreachable, IndexesNotReady, PycemakerError, RightMissing
+from pycemaker.jobs.dask_cluster import ClusterState
 from pycemaker.jobs.job_store import JobStore
 from pycemaker.metrics import METRICS
 from pycemaker.schedules.schedule_store import ScheduleStore
@@ -58,6 +59,8 @@ def readiness(services: Services) -> CheckRunner:
     }
     if sources := services.collect_file.sources:
         checks["sources"] = partial(check_sources, store, sources, services.clock)
+    if cluster := services.report_service.cluster:
+        checks["dask"] = lambda: check_dask(cluster.state or ClusterState(), settings)
     return readiness_runner([Check(name, look, BOUND_SECONDS) for name, look in checks.items()])
 
 
@@ -183,6 +186,18 @@ def check_schedules(store: ScheduleStore) -> Outcome:
     figures = {"late_seconds": round(late_seconds, 1)}
     if late_seconds > LATE_SECONDS:
         return Outcome(WARN, f"um agendamento espera há {i18n.duration(late_seconds)}", figures=figures)
+    return Outcome(OK, figures=figures)
+
+
+def check_dask(state: ClusterState, settings: Settings) -> Outcome:
+    """Looks at the last state of the Dask cluster. Requests go on where it makes no report."""
+    slots, busy = sum(state.slots.values()), sum(state.busy.values())
+    figures = {"slots": slots, "busy": busy, "refused": len(state.refused)}
+    if state.is_away:
+        instead = "são feitos por este servidor" if settings.report_workers else "esperam por ele"
+        return Outcome(WARN, f"o cluster Dask não faz relatórios, e eles {instead}: veja doctor", figures=figures)
+    if state.refused:
+        return Outcome(WARN, "uma parte do cluster Dask ficou de fora: veja doctor", figures=figures)
     return Outcome(OK, figures=figures)
 
 

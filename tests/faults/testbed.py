@@ -30,6 +30,7 @@ from pycemaker.window import Window
 from tests.services.smtp import SmtpServer, smtp_server
 from tests.services.submissions import submit
 
+_ENTRIES = {"pycemaker.jobs.worker_entry", "pycemaker.jobs.template_entry"}
 NOTEBOOK = ROOT / "notebooks" / "report.ipynb"
 
 
@@ -126,11 +127,11 @@ def testbed(**given: str) -> Iterator[Testbed]:
 
 
 def left_behind(folder: Path) -> list[psutil.Process]:
-    """Worker processes of reports that are still there."""
+    """Template and worker processes of reports that are still there; forks have the template's command line."""
     found = []
     for process in psutil.process_iter(["cmdline"]):
         words = process.info["cmdline"] or []
-        if "pycemaker.jobs.worker_entry" in words or any("ipykernel" in word for word in words):
+        if _ENTRIES & set(words) or any("ipykernel" in word for word in words):
             with contextlib.suppress(psutil.Error):
                 if process.environ().get("DATA_DIR") == str(folder):
                     found.append(process)

@@ -71,6 +71,7 @@ ALONE = {
         "pycemaker.web.routes.probe_routes",
     },
     "gridfs": {"pycemaker.jobs.artifacts"},
+    "distributed": {"pycemaker.jobs.dask_cluster", "pycemaker.jobs.dask_worker"},
     "granian": {"pycemaker.cli.serve_command"},
     "papermill": {"pycemaker.reports.execute", "pycemaker.reports.kernel_client"},
     "nbclient": {"pycemaker.reports.execute"},

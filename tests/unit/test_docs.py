@@ -7,6 +7,7 @@ import contextlib
 import functools
 import io
 import re
+import tomllib
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
@@ -81,6 +82,8 @@ def test_the_readme_names_every_room() -> None:
 
 def test_the_architecture_has_every_package_that_is_required_and_no_other() -> None:
     lines = re.findall(r"^([a-z][\w-]*)", text_of("requirements.txt"), re.MULTILINE)
+    extras = tomllib.loads(text_of("pyproject.toml"))["project"]["optional-dependencies"]
+    lines += [re.match(r"[a-z-]+", line)[0] for each in extras.values() for line in each]  # type: ignore[index]
     table = [
         name for cells in rows(section("docs/architecture.md", "## Dependencies")) for name in cells[0].split(", ")
     ]

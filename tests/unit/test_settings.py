@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from dataclasses import fields
 from pathlib import Path
 
@@ -36,6 +37,7 @@ def test_nothing_set_gives_the_defaults_of_the_contract(tmp_path: Path) -> None:
      ("REPORT_RECIPIENTS", "a@b.c, nonsense"), ("REPORT_TIMEOUT_SECONDS", "0"), ("PUBLIC_URL", "ftp://x"),
      ("DASHBOARD_URL", "javascript:alert(1)"),
      *((name, url) for name in ("DASHBOARD_URL", "PUBLIC_URL") for url in ("http://[x", "http://é[/", "http://[v1.x]/", "https://]", "http://a:b/", "http://:80/", "http://a..b/")), ("CORS_ORIGINS", "panel.example.com"), ("MAX_RANGE_HOURS", "-1"), ("CACHE_MB", "1.5"),
+     *(("DASK_SCHEDULER", text) for text in ("10.0.0.20:8786", "http://host:8786", "tcp://host", "tcp://host:0", "tcp://host:99999", "tcp://user@host:1", "tcp://host:1/x", "tcp://:8786", "inproc://host:1")),
      ("LOG_FORMAT", "xml"), ("DEFAULT_MAX_POINTS", "1"), ("DEFAULT_MAX_POINTS", "10001"), ("REPORT_RECIPIENTS", "é@b.com"), ("REPORT_RECIPIENTS", ";"), ("PORT", "0"), ("PORT", "5000.5"), ("HOST", "a b")],
 )  # fmt: skip
 def test_a_wrong_value_is_named_with_what_it_takes_and_not_shown(name: str, text: str, tmp_path: Path) -> None:
@@ -83,6 +85,17 @@ def test_no_secret_is_in_the_repr(tmp_path: Path) -> None:
     )
     assert "hidden" not in repr(settings)
     assert sum("hidden" in secret for secret in settings.secrets) == 4
+
+
+@pytest.mark.parametrize("text", ["tcp://10.0.0.20:8786", "tls://dask.example.com:8786", "tcp://[::1]:8786"])
+def test_the_address_of_a_dask_scheduler_is_taken(text: str) -> None:
+    assert from_mapping({"DASK_SCHEDULER": text}).dask_scheduler == text
+
+
+def test_a_dask_scheduler_needs_dask(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(InvalidSettings, match=r"DASK_SCHEDULER needs .* pip install 'pycemaker\[dask\]'"):
+        from_mapping({"DASK_SCHEDULER": "tcp://10.0.0.20:8786"})
 
 
 @pytest.mark.parametrize(

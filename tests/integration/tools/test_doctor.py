@@ -39,7 +39,7 @@ from tests.services.storage import make_key, refusing_storage, storage_emulator
 
 Usage = namedtuple("Usage", "total used free")
 CHECKS = ["settings", "folder", "disk", "database", "indexes", "samples", "ledger", "schedules", "clock", "sources", "zones", "mail",
-          "bucket", "kernel", "brand", "notebooks", "fonts", "chromium"]  # fmt: skip
+          "bucket", "dask", "kernel", "brand", "notebooks", "fonts", "chromium"]  # fmt: skip
 
 
 def sender_to(server: SmtpServer, **changed: Any) -> SmtpSender:

@@ -25,8 +25,12 @@ _IS_TEXT = {"$type": "string"}
 WHOLE: JobDocument = {"runs": {"$type": "number"}, "history": {"$type": "array"}, "recipients.address": _IS_TEXT}
 """A filter for documents that can be claimed; the update of another one fails, and is tried first by each worker."""
 
+_IS_DUE = {"due_at": {"$type": "date"}}
 _INDEXES = [
-    IndexModel([("due_at", ASCENDING)], partialFilterExpression={"due_at": {"$type": "date"}}),
+    IndexModel([("due_at", ASCENDING)], partialFilterExpression=_IS_DUE),
+    IndexModel(
+        [(name, ASCENDING) for name in ("unsettled", "state", "application", "due_at")], partialFilterExpression=_IS_DUE
+    ),
     IndexModel([("repeat_key", ASCENDING)], unique=True, partialFilterExpression={"repeat_key": _IS_TEXT}),
     IndexModel([("idempotency_key", ASCENDING)], unique=True, partialFilterExpression={"idempotency_key": _IS_TEXT}),
     IndexModel([("application", ASCENDING), ("asked_at", DESCENDING)]),

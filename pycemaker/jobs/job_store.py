@@ -73,6 +73,7 @@ class JobStore(JobInserter):
         super().__init__(database, owner, lease_seconds, sender)
         self.counts = ReportCounts()
         self._turns = itertools.count()
+        self._served: dict[bool | None, str] = {}
 
     # --- working
 
@@ -89,8 +90,9 @@ class JobStore(JobInserter):
     def claim(self, kind: Sequence[str], report_id: str | None = None) -> JobDocument | None:
         """Claim the job in one of these states that has been due longest, or this one; None where none is due.
 
-        A job to render becomes RUNNING and its `runs` grow; a job to send becomes SENDING. `taken_at` becomes now. A
-        job of another sender that was due for ORPHAN_SECONDS is claimed too: see `is_orphan`.
+        Jobs to render are claimed in turn (`_shares`), in one or two exchanges, one more at the end of a round. Such a
+        job becomes RUNNING and its `runs` grow; a job to send becomes SENDING. `taken_at` becomes now. A job of another
+        sender that was due for ORPHAN_SECONDS is claimed too: see `is_orphan`.
         """
         renders = states.QUEUED in kind
         state = states.RUNNING if renders else states.SENDING
@@ -112,9 +114,10 @@ class JobStore(JobInserter):
                 job = self._reports.find_one_and_update(
                     wanted | share,
                     [{"$set": change}],
-                    sort=[("due_at", ASCENDING), ("asked_at", ASCENDING)],
+                    sort=[*([("application", ASCENDING)] if "unsettled" in share else []), ("due_at", ASCENDING)],
                     return_document=ReturnDocument.AFTER,
                 )
+            self._note_turn(share, job)
             if job is not None:
                 return job
         return None
@@ -129,9 +132,24 @@ class JobStore(JobInserter):
             )
 
     def _shares(self) -> list[JobDocument]:
-        """The filters of callers' and of schedules' reports, either first in turn: neither waits for all others'."""
-        callers, schedules = {"schedule": None}, {"schedule": {"$ne": None}}
-        return [callers, schedules] if next(self._turns) % 2 == 0 else [schedules, callers]
+        """The filters that a claim tries: callers' and schedules' reports alternately, neither waiting for all others.
+
+        Within each the applications take turns by name, the oldest report of each first. Where n applications wait,
+        each is served within 2n claims of any server.
+        """
+        shares: list[JobDocument] = []
+        for unsettled in (None, True) if next(self._turns) % 2 == 0 else (True, None):  # True in a schedule's reports
+            if unsettled in self._served:
+                shares.append({"unsettled": unsettled, "application": {"$gt": self._served[unsettled]}})
+            shares.append({"unsettled": unsettled})
+        return shares
+
+    def _note_turn(self, share: JobDocument, job: JobDocument | None) -> None:
+        """Note whose turn it was; a round that has come to its end begins anew."""
+        if "unsettled" in share:
+            self._served.pop(share["unsettled"], None)
+            if job is not None:
+                self._served[share["unsettled"]] = str(job.get("application", ""))
 
     def is_orphan(self, job: Mapping[str, Any]) -> bool:
         """True if a claimed job is another sender's, of which no server is left."""

@@ -37,6 +37,10 @@ if TYPE_CHECKING:
     from pycemaker.analysis.capacity import review
     from pycemaker.metrics import CPU, DISK, HTTP_FAIL, METRICS, RAM, REQUEST_COUNT, RESPONSE_TIME
     from pycemaker.presentation.display import (
+        alert_changes,
+        alert_courses,
+        alert_list,
+        alert_order,
         capacity_changes,
         capacity_section,
         capacity_summary,
@@ -57,6 +61,7 @@ if TYPE_CHECKING:
     from pycemaker.presentation.figures.canvas import picture
     from pycemaker.presentation.figures.style import style
     from pycemaker.presentation.formatting import clock, reading
+    from pycemaker.reports.read_alerts import read_alerts
     from pycemaker.reports.read_fleet import read_fleet
     from pycemaker.reports.read_period import read_period
 
@@ -67,9 +72,11 @@ _HOMES = {
     "pycemaker.presentation.figures.style": ("style",),
     "pycemaker.presentation.formatting": ("clock", "reading"),
     "pycemaker.metrics": ("CPU", "DISK", "HTTP_FAIL", "METRICS", "RAM", "REQUEST_COUNT", "RESPONSE_TIME"),
+    "pycemaker.reports.read_alerts": ("read_alerts",),
     "pycemaker.reports.read_fleet": ("read_fleet",),
     "pycemaker.reports.read_period": ("read_period",),
     "pycemaker.presentation.display": (
+        *("alert_changes", "alert_courses", "alert_list", "alert_order"),
         *("capacity_changes", "capacity_section", "capacity_summary", "changes", "figure", "fleet_changes", "heading"),
         *("health", "moved", "others", "section", "summary", "translated", "trust", "what_changed"),
     ),

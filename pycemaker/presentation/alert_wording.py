@@ -1,7 +1,7 @@
 """The words of alerts, in the readers' language, for their mails, plain or made by a notebook, and their pages. Pure.
 
     subject(alerts, zone) -> str                      the whole subject of the mail that tells of these alerts
-    headline(alert, zone) -> str                      one alert on one line: what and since when, or that it has ended
+    headline(alert, zone, now_utc) -> str             one alert on one line: what and since when, or that it has ended
     sentences(alert, zone, now_utc) -> tuple[str]     what, since when; how long, how bad; what to do next
     advice(alert, zone, now_utc) -> str               what to do next, the last of these sentences
 
@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 from pycemaker import brand, i18n
 from pycemaker.analysis.findings.assessment import CHECK_COLLECTOR
+from pycemaker.analysis.findings.finding import days_phrase
 from pycemaker.analysis.findings.wording import fill_advice, where_to_look
 from pycemaker.analysis.rates import LEAST_PER_SECOND, PER_MINUTE, PER_SECOND
 from pycemaker.errors import UnknownMetric
@@ -27,28 +28,38 @@ from pycemaker.window import to_epoch_ms, window_between
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pycemaker.analysis.same_hours import SameHours
     from pycemaker.monitor.alert_history import Alert
 
 
 def subject(alerts: Sequence[Alert], zone: ZoneInfo) -> str:
-    """The subject of the mail that tells of one alert or more: `Consumo de CPU acima de 90% desde 10:02`.
+    """The subject of the mail that tells of one alert or more: `Consumo de CPU acima de 90% desde 10:02 — 10/04/2022`.
 
     The first one leads, the others are counted. Once it has ended the subject is the same behind `Re: `, so mail
-    programs keep both in one conversation: it says nothing that changes while an alert lasts. The brand's prefix, and
-    the application or what the brand says is watched, stand in it.
+    programs keep both in one conversation: it says nothing that changes while an alert lasts. The brand's prefix, the
+    application or what the brand says is watched, and the day stand in it; no two days share a conversation.
     """
     lead, own = alerts[0], brand.load()
     name = lead.application or own.installation
     text = _since(lead, zone) if len(alerts) == 1 else _with_more(_threshold_text(lead), len(alerts) - 1)
-    return ("" if lead.is_open else "Re: ") + own.subject_prefix + (f"{name}: " if name else "") + text
+    return (
+        ("" if lead.is_open else "Re: ")
+        + own.subject_prefix
+        + (f"{name}: " if name else "")
+        + f"{text} — {i18n.day(lead.since, zone)}"
+    )
 
 
-def headline(alert: Alert, zone: ZoneInfo) -> str:
-    """One alert on one line, without a full stop: what and since when; of an ended one how long it lasted."""
-    if alert.ended_at is None:
-        return _since(alert, zone)
-    length = i18n.duration((alert.ended_at - alert.since).total_seconds())
-    return _("Terminou depois de {length}: {alert}", length=length, alert=_threshold_text(alert))
+def headline(alert: Alert, zone: ZoneInfo, now_utc: datetime | None = None) -> str:
+    """One alert on one line, without a full stop: what and since when; of an ended one from when to when.
+
+    Times have their day where the alert began on another one than `now_utc`, or than its end.
+    """
+    span = _span(alert, zone, now_utc or alert.ended_at or alert.since)
+    what = _threshold_text(alert) + (", " + _("previsto") if alert.kind == FORECAST else "")
+    if alert.ended_at:
+        return _("Terminou: {alert}", alert=f"{what} {span}")
+    return f"{what} " + _("desde {time}", time=span)
 
 
 def sentences(alert: Alert, zone: ZoneInfo, now_utc: datetime) -> tuple[str, ...]:
@@ -56,10 +67,7 @@ def sentences(alert: Alert, zone: ZoneInfo, now_utc: datetime) -> tuple[str, ...
 
     Times are in `zone`, with their day where the alert began on another one than `now_utc`.
     """
-    span = _span(alert, zone, now_utc)
-    when = span if alert.ended_at else _("desde {time}", time=span)
-    what = _threshold_text(alert) + (", " + _("previsto") if alert.kind == FORECAST else "")
-    told = [f"{what} {when}.", _lasting(alert, now_utc)]
+    told = [f"{headline(alert, zone, now_utc)}.", _lasting(alert, now_utc)]
     if alert.acknowledged_at and alert.is_open:
         window = window_between(alert.since, max(alert.since, now_utc))
         when = i18n.minute_in_sentence(to_epoch_ms(alert.acknowledged_at), window, zone)
@@ -81,9 +89,17 @@ def advice(alert: Alert, zone: ZoneInfo, now_utc: datetime) -> str:
     return where_to_look(alert.metric, span if has_ended else _("a partir de {time}", time=span))
 
 
-def threshold(alert: Alert) -> tuple[float, str]:
-    """The threshold beyond which it fires, and its unit, as readers see both: requests as a rate, 0 without one."""
-    return _shown(alert, alert.enter or 0.0)
+def usual(alert: Alert, known: SameHours) -> str:
+    """The sentence with the same hour of the days before the alert."""
+    middle, furthest = (i18n.reading_with_unit(*_shown(alert, each)) for each in (known.usual, known.furthest))
+    text = _("Na mesma hora {days}: {usual}", days=days_phrase(known.days), usual=middle)
+    text += ", " + (
+        _("no máximo {reading}", reading=furthest) if is_above(alert) else _("no mínimo {reading}", reading=furthest)
+    )
+    if not known.beyond:
+        return f"{text}."
+    days = i18n.days_of(known.beyond)
+    return _("{text}; além do limite em {days}.", text=text, days=days)
 
 
 def is_above(alert: Alert) -> bool:
@@ -113,7 +129,7 @@ def _label(alert: Alert) -> str:
 
 def _threshold_text(alert: Alert) -> str:
     """The alert without its times: `Consumo de CPU acima de 90%`."""
-    amount, unit = threshold(alert)
+    amount, unit = _shown(alert, alert.enter or 0.0)
     limit = f"{i18n.short_reading(amount, unit)} {i18n.unit_phrase(unit)}".strip()
     facts = {"label": _label(alert), "limit": limit}
     if alert.kind == NO_DATA:

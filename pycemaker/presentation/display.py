@@ -11,7 +11,7 @@ from pycemaker.analysis.findings.choice import MOST_FINDINGS, find
 from pycemaker.analysis.period_health import period_health
 from pycemaker.analysis.rates import in_rates
 from pycemaker.i18n.language import _
-from pycemaker.presentation import capacity_tables, figures, fleet_table, tables
+from pycemaker.presentation import alert_findings, capacity_tables, figures, fleet_table, tables
 from pycemaker.presentation.capacity_findings import capacity_findings, capacity_quiet
 from pycemaker.presentation.figures import forecast_line, health_course, heatmap
 from pycemaker.presentation.mail_head import mail_head
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from pycemaker.analysis.capacity import Resource
     from pycemaker.analysis.findings.finding import Finding
+    from pycemaker.monitor.fired_alerts import FiredAlerts
     from pycemaker.presentation.figures.canvas import Picture
     from pycemaker.series.fleet import Fleet
     from pycemaker.series.period import MetricPeriod, Period
@@ -132,6 +133,30 @@ def fleet_changes(fleet: Fleet) -> None:
     lines = [f"{fleet_table.name_of(row)}: {fleet_table.sentence(row)}" for row in fleet.rows[1:]]
     head = {"headline": fleet_table.headline(fleet.rows), "preheader": "; ".join(lines), "is_sample": False}
     _show(fleet_table.table(fleet), "fleet", {"pycemaker": head})
+
+
+def alert_changes(fired: FiredAlerts, period: Period) -> None:
+    """Show what fired or ended, since when, how bad, what to do next. The mail's subject is that of its plain mail."""
+    html, head = alert_findings.alert_head(fired, period)
+    _show(html, "alerts", {"pycemaker": head | {"data_digest": period.digest}})
+
+
+def alert_order(fired: FiredAlerts, period: Period) -> None:
+    """Show which metric moved first around the leading alert, and which followed; nothing where none moved."""
+    if html := alert_findings.alert_order(fired, period):
+        _show(html, "order")
+
+
+def alert_courses(fired: FiredAlerts, period: Period) -> None:
+    """Show every metric around the leading alert on one time axis, its threshold and its first instant marked."""
+    if fired.alerts:
+        figure(figures.small_courses(*alert_findings.alert_rows(fired, period)))
+
+
+def alert_list(fired: FiredAlerts) -> None:
+    """Show the alerts of a report's period, a line each; nothing where none fired."""
+    if html := alert_findings.alert_list(fired):
+        _show(html, "alerts")
 
 
 def translated(text: str, **facts: object) -> str:

@@ -68,20 +68,29 @@ def health(period: Period, known: PeriodHealth) -> str:
 
 def findings(chosen: Sequence[Finding], period: Period) -> str:
     """The findings, the most important first: severity in words and colour, figures, advice."""
-    return _findings(_("O que mudou"), chosen, None if chosen else all_clear(period))
+    return _findings(_heading(_("O que mudou")), chosen, None if chosen else all_clear(period))
 
 
 def capacity(chosen: Sequence[Finding], quiet: Finding) -> str:
     """The findings of a capacity review, the most urgent first; without one what `quiet` says."""
-    return _findings(_("O que vem pela frente"), chosen, None if chosen else quiet)
+    return _findings(_heading(_("O que vem pela frente")), chosen, None if chosen else quiet)
 
 
-def _findings(title: str, chosen: Sequence[Finding], quiet: Finding | AllClear | None) -> str:
+def alerts(title: str, when: str, chosen: Sequence[Finding], quiet: AllClear | None) -> str:
+    """The head of an alert's mail, and its alerts, the leading one first; without one what `quiet` says."""
+    return _findings(f'<h1>{escape(title)}</h1><p class="pm-sub">{escape(when)}</p>', chosen, quiet)
+
+
+def _heading(title: str) -> str:
+    return f"<h2>{title}</h2>"
+
+
+def _findings(head: str, chosen: Sequence[Finding], quiet: Finding | AllClear | None) -> str:
     paragraphs = "".join(map(_finding, chosen))
     if quiet is not None:
         text = f"<strong>{escape(quiet.headline)}.</strong><br>{escape(quiet.detail)}{_next(quiet.advice)}"
         paragraphs = f'<p class="pm-quiet">{text}</p>'
-    return f'<div class="pm-findings"><h2>{title}</h2>{paragraphs}</div>'
+    return f'<div class="pm-findings">{head}{paragraphs}</div>'
 
 
 def _finding(finding: Finding) -> str:

@@ -23,11 +23,13 @@ class Headline:
         headline: the subject's first words; never empty.
         preheader: the text that mail programs show beside the subject.
         severity: that of the worst finding, 1 to 3; 0 without one. None where the notebook states none.
+        is_subject: True where the headline is the whole subject; it may then have as many characters as a preheader.
     """
 
     headline: str
     preheader: str
     severity: int | None = None
+    is_subject: bool = False
 
 
 def read_headline(notebook: dict[str, Any]) -> Headline | None:
@@ -35,11 +37,12 @@ def read_headline(notebook: dict[str, Any]) -> Headline | None:
     for metadata in _output_metadata(notebook):
         headline, preheader = metadata.get("headline"), metadata.get("preheader", "")
         if isinstance(headline, str) and isinstance(preheader, str) and one_line(headline):
-            severity = metadata.get("severity")
+            severity, is_subject = metadata.get("severity"), metadata.get("is_subject") is True
             return Headline(
-                _cut(headline, HEADLINE_CHARACTERS),
+                _cut(headline, PREHEADER_CHARACTERS if is_subject else HEADLINE_CHARACTERS),
                 _cut(preheader, PREHEADER_CHARACTERS),
                 severity if severity in (0, 1, 2, 3) else None,
+                is_subject,
             )
     return None
 

@@ -48,13 +48,18 @@ def read_period(
     _check_handed_over(application)
     settings = settings or load()
     language.speak(settings.report_language)
-    hours = parse_calendar_hours(str(time_range), limit=settings.max_range_hours)
-    window = checked_window(str(date_now), hours, zone=settings.timezone, now_utc=datetime.now(UTC))
+    window = read_window(date_now, time_range, settings)
     database = open_database(settings.mongo_db_url, settings.data_dir)
     try:
         return _read(Store(database).for_application(application), window, settings)
     finally:
         database.close()
+
+
+def read_window(date_now: str, time_range: float | str, settings: Settings) -> Window:
+    """The window of a notebook's parameters. Raises InvalidDate, InvalidRange: see `read_period`."""
+    hours = parse_calendar_hours(str(time_range), limit=settings.max_range_hours)
+    return checked_window(str(date_now), hours, zone=settings.timezone, now_utc=datetime.now(UTC))
 
 
 def _notebook_names() -> Mapping[str, Any]:

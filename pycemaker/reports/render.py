@@ -92,11 +92,12 @@ def render_page(
     content = _load(executed)
     headline = read_headline(content)
     own, logo = brand.load(), read_logo(brand.load())
-    subject = mail_subject(window, zone, headline.headline if headline else "", name=application or own.watched)
+    words = headline.headline if headline else ""
+    subject = own.subject_prefix + mail_subject(window, zone, words, name=application or own.watched)
     notice, is_real = demo_notice(window, zone, demo_until_utc), kind_of(window, demo_until_utc) is Kind.REAL
     sample = "" if is_real else " " + _("(dados de exemplo)")
     report = _template_variables(
-        subject=own.subject_prefix + subject + sample,
+        subject=words if headline and headline.is_subject else subject + sample,
         preheader=headline.preheader if headline else i18n.period(window, zone),
         zone=i18n.zone_phrase(window, zone),
         links=list(links.items()),

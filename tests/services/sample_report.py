@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 from pycemaker.collect import demo
@@ -41,11 +43,20 @@ def write_sample(database_url: str, hours: int = 48) -> None:
         database.close()
 
 
-def sample_report(database_url: str, folder: Path, notebook: str = "report", hours: int | None = None) -> SampleReport:
-    """The notebook's report of the history's last hours; without `hours` 6, or as many as the notebook says."""
+def sample_report(
+    database_url: str,
+    folder: Path,
+    notebook: str = "report",
+    hours: int | None = None,
+    *,
+    end: datetime = END,
+    parameters: Mapping[str, Any] | None = None,
+) -> SampleReport:
+    """The notebook's report of the last hours before `end`; without `hours` 6, or as many as the notebook says."""
     found = find_notebook(notebook)
     given = {"MONGO_DB_URL": database_url, "DATA_DIR": str(folder), "PUBLIC_URL": PUBLIC_URL}
-    request = ReportRequest("Zm9vYmFyYmF6cXV4LV9hYg", found.path, Window(END, hours or found.hours), RECIPIENT)
+    window = Window(end, hours or found.hours)
+    request = ReportRequest("Zm9vYmFyYmF6cXV4LV9hYg", found.path, window, RECIPIENT, parameters or {})
     with patch.dict(os.environ, given):
         preview_builder = PreviewBuilder(request, from_mapping(given), folder)
         preview_builder.run()

@@ -7,6 +7,7 @@ import re
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,9 @@ from pycemaker.analysis.period_health import period_health
 from pycemaker.i18n import language
 from pycemaker.i18n.language import LANGUAGES, N_, _, find_language, ngettext, pgettext, speak, speaking, spoken
 from pycemaker.i18n.message_catalogues import KEYWORDS, ROOT, read_catalogue, source_messages, unfinished
+from pycemaker.monitor.fired_alerts import FiredAlerts
 from pycemaker.presentation import capacity_tables, figures, fleet_table, tables
+from pycemaker.presentation.alert_findings import alert_head, alert_list, alert_order, alert_rows
 from pycemaker.presentation.capacity_findings import capacity_findings, capacity_quiet
 from pycemaker.presentation.figures import alt_text, forecast_line, health_course, heatmap
 from pycemaker.presentation.figures.canvas import WIDTH, Sheet
@@ -36,8 +39,10 @@ from pycemaker.series.period import MetricPeriod, Period
 from pycemaker.settings import from_mapping
 from pycemaker.window import Window
 from tests.services.bracketed import Bracketed, bracketed, untranslated
+from tests.services.noise import quiet_period
 from tests.services.periods import SAO_PAULO, WINDOW, busy_period
-from tests.services.planted import every_kind, every_resource
+from tests.services.planted import changed, every_kind, every_resource, lifted
+from tests.services.sample_alert import every_alert
 
 FOR_READERS = ["metrics.py", "analysis/**/*.py", "i18n/*.py", "jobs/collaborators.py", "mail/*.py", "presentation/**/*.py",
                "reports/**/*.py", "web/pages/unsubscribe_page.py"]  # fmt: skip
@@ -193,20 +198,37 @@ def fleets() -> Iterator[str]:
         yield fleet_table.headline(some)
 
 
+def alerts() -> Iterator[str]:
+    """Alerts of each kind, open and ended, in a period in which a metric moved; many at once, and none."""
+    quiet = quiet_period(1)
+    period = changed(quiet, cpu=lifted(quiet["cpu"], 1, 5.5, 6, add=0.5))
+    every = every_alert(WINDOW.end_utc - timedelta(minutes=30))
+    for some in (*((each,) for each in every), every[:1] * 2, every * 2):
+        fired = FiredAlerts(some, WINDOW, SAO_PAULO)
+        html, head = alert_head(fired, period)
+        rows = alert_rows(fired, period)
+        yield from (visible(html), head["headline"].removeprefix("Re: "), head["preheader"])
+        yield from (visible(alert_order(fired, period)), rows[1].limit_text, figures.small_courses(*rows).alt)
+        yield visible(alert_list(fired))
+    yield visible(alert_head(FiredAlerts((), WINDOW, SAO_PAULO), period)[0])
+
+
 @pytest.fixture(scope="module")
 def said() -> dict[str, list[str]]:
     """Everything that notebooks say in brackets, by what says it; and every message that was asked for."""
     spoken = bracketed()
     with speaking(spoken):
         report = [text for period in PERIODS for text in everything_said(period)]
-        texts = {"report": report, "review": list(review()), "fleet": list(fleets())}
+        texts = {"report": report, "review": list(review()), "fleet": list(fleets()), "alerts": list(alerts())}
         written, sentences = draw()
         texts["figures"] = [*(each.text for each in written), *sentences]
     assert isinstance(spoken.catalogue, Bracketed)
     return texts | {"asked": sorted(spoken.catalogue.asked)}
 
 
-@pytest.mark.parametrize(("what", "least"), [("report", 1500), ("review", 20), ("figures", 300), ("fleet", 3)])
+@pytest.mark.parametrize(
+    ("what", "least"), [("report", 1500), ("review", 20), ("figures", 300), ("fleet", 3), ("alerts", 50)]
+)
 def test_nothing_that_a_notebook_says_is_left_untranslated(what: str, least: int, said: dict[str, list[str]]) -> None:
     assert len(said[what]) > least
     assert {word for text in said[what] for word in untranslated(text)} == set()

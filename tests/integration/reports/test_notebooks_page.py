@@ -104,5 +104,5 @@ def test_new_in_an_installation_without_notebooks_of_its_own_copies_those_that_c
     monkeypatch.setattr(new_command, "ROOT", tmp_path)
     assert main(["new", "own"]) == 0
     assert sorted(path.name for path in (tmp_path / "notebooks").iterdir()) == [
-        *("capacity.ipynb", "fleet.ipynb", "own.ipynb", "report.ipynb"),
+        *("alert.ipynb", "capacity.ipynb", "fleet.ipynb", "own.ipynb", "report.ipynb"),
     ]

@@ -65,6 +65,8 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Page:
     for cell in notebook.cells:
         if "read_period" in cell.source:
             cell.source = BUSY.format(root=str(ROOT))
+        if cell.source.startswith("alert_list"):  # the period is not in the database
+            cell.source = ""
     notebook.cells.append(new_code_cell('figure(course(period["cpu"]))'))
     nbformat.write(notebook, folder / "in.ipynb")
     papermill.execute_notebook(

@@ -229,4 +229,4 @@ def test_addresses_in_a_mail_servers_words_are_hidden_from_who_may_not_see_them(
 
 def test_a_new_schedule_is_of_the_default_report(client: Client) -> None:
     (choices,) = re.findall(r'<select[^>]* name="notebook".*?</select>', page(client, "/schedules/new"), re.DOTALL)
-    assert re.findall(r'value="(\w+)"', choices) == ["report", "capacity", "fleet"]
+    assert re.findall(r'value="(\w+)"', choices) == ["report", "alert", "capacity", "fleet"]

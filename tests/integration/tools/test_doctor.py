@@ -371,7 +371,7 @@ def test_a_kernel_without_a_library_says_which() -> None:
 
 
 def test_notebooks_are_read(tmp_path: Path) -> None:
-    assert machine_checks.check_notebooks().message.split(", ") == ["capacity", "fleet", "report"]
+    assert machine_checks.check_notebooks().message.split(", ") == ["alert", "capacity", "fleet", "report"]
     assert machine_checks.check_notebooks(tmp_path).level == FAIL
     (tmp_path / "broken.ipynb").write_text("{")
     assert "broken" in machine_checks.check_notebooks(tmp_path).message

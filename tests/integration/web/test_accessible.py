@@ -6,6 +6,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from pycemaker.window import Window
 from tests.services.browser import CHROMIUM, Site, chromium, html_site, mail_site, opened, page_site, violations
 from tests.services.colour import contrast
 from tests.services.report_service import service_of
+from tests.services.sample_alert import FIRED, alert_report, write_alert
 from tests.services.sample_report import END, sample_report, write_sample
 from tests.services.submissions import submit
 from tests.services.wsgi import Client
@@ -69,6 +71,8 @@ SHOWN = [
     "preview",
     "capacity mail",
     "capacity page",
+    "alert mail",
+    "alert page",
 ]
 
 
@@ -79,6 +83,10 @@ def sites(mongod: embedded.EmbeddedMongod) -> Iterator[dict[str, Site]]:
     url = f"{mongod.url}/test_accessible"
     write_sample(url)
     report, capacity = (sample_report(url, folder / name, name) for name in ("report", "capacity"))
+    alerted = f"{mongod.url}/test_accessible_alert"
+    with closing(Database(alerted)) as planted:
+        write_alert(planted)
+    alert = alert_report(alerted, folder / "alert", FIRED)
     database = Database(url)
     report_service = service_of(database, {})
     failed = NotebookFailed(cell=1, exception="KeyError", reason="KeyError: 'hora'").to_facts()
@@ -113,6 +121,8 @@ def sites(mongod: embedded.EmbeddedMongod) -> Iterator[dict[str, Site]]:
         "preview": html_site(report.preview),
         "capacity mail": mail_site(capacity.made.page),
         "capacity page": page_site(capacity.made.page),
+        "alert mail": mail_site(alert.made.page),
+        "alert page": page_site(alert.made.page),
     }
     database.close()
     shutil.rmtree(folder, ignore_errors=True)
@@ -157,7 +167,7 @@ def test_every_text_has_the_contrast_of_aa_on_what_is_behind_it(
     assert poor == set()
 
 
-@pytest.mark.parametrize("what", ["mail", "page", "capacity mail", "capacity page"])
+@pytest.mark.parametrize("what", ["mail", "page", "capacity mail", "capacity page", "alert mail"])
 def test_tables_have_headers_with_a_scope_and_headings_come_in_order(
     browser: Browser, sites: dict[str, Site], what: str
 ) -> None:

@@ -35,9 +35,9 @@ def test_an_open_alert_says_what_since_when_how_bad_and_what_to_do() -> None:
 
 def test_an_ended_alert_says_how_long_it_lasted() -> None:
     ended = replace(CPU, ended_at=ENDED)
-    assert headline(ended, ZONE) == "Terminou depois de 38 min: Consumo de CPU acima de 90%"
+    assert headline(ended, ZONE) == "Terminou: Consumo de CPU acima de 90% das 10:02 às 10:40"
     assert sentences(ended, ZONE, NOW) == (
-        "Consumo de CPU acima de 90% das 10:02 às 10:40.",
+        "Terminou: Consumo de CPU acima de 90% das 10:02 às 10:40.",
         "Durou 38 min; no pior momento, 97,3%.",
         "Veja quais processos e requisições ocupavam a CPU das 10:02 às 10:40.",
     )
@@ -47,7 +47,7 @@ def test_the_day_is_said_where_it_began_on_another_one() -> None:
     assert sentences(CPU, ZONE, NOW + timedelta(days=3))[0] == "Consumo de CPU acima de 90% desde 10/04 10:02."
     ended = replace(CPU, ended_at=SINCE + timedelta(hours=20))
     assert sentences(ended, ZONE, SINCE + timedelta(hours=21))[:2] == (
-        "Consumo de CPU acima de 90% das 10:02 de 10/04 às 06:02 de 11/04.",
+        "Terminou: Consumo de CPU acima de 90% das 10:02 de 10/04 às 06:02 de 11/04.",
         "Durou 20 horas; no pior momento, 97,3%.",
     )
 
@@ -93,7 +93,7 @@ def test_a_forecast_says_how_near_the_limit_came() -> None:
         "Libere espaço ou aumente o disco antes disso; comece por logs e cópias antigas.",
     )
     assert sentences(replace(DISK, ended_at=ENDED), ZONE, NOW) == (
-        "Consumo de disco deve chegar a 90% em até 24 horas, previsto das 10:02 às 10:40.",
+        "Terminou: Consumo de disco deve chegar a 90% em até 24 horas, previsto das 10:02 às 10:40.",
         "Durou 38 min; na pior previsão faltavam 5 h 12 min.",
         "Nada a fazer agora: o limite não é mais esperado nesse prazo.",
     )
@@ -110,16 +110,16 @@ def test_the_subject_of_an_ended_alert_is_that_of_the_open_one_as_a_reply(alert:
 
 
 def test_the_subject_names_the_application_and_counts_other_alerts() -> None:
-    assert subject([CPU], ZONE) == "Consumo de CPU acima de 90% desde 10:02"
+    assert subject([CPU], ZONE) == "Consumo de CPU acima de 90% desde 10:02 — 10/04/2022"
     loja = replace(CPU, application="loja")
-    assert subject([loja], ZONE) == "loja: Consumo de CPU acima de 90% desde 10:02"
-    assert subject([loja, DISK], ZONE) == "loja: Consumo de CPU acima de 90% e mais 1 alerta"
-    assert subject([loja, DISK, NONE], ZONE) == "loja: Consumo de CPU acima de 90% e mais 2 alertas"
+    assert subject([loja], ZONE) == "loja: Consumo de CPU acima de 90% desde 10:02 — 10/04/2022"
+    assert subject([loja, DISK], ZONE) == "loja: Consumo de CPU acima de 90% e mais 1 alerta — 10/04/2022"
+    assert subject([loja, DISK, NONE], ZONE) == "loja: Consumo de CPU acima de 90% e mais 2 alertas — 10/04/2022"
 
 
 def test_it_is_english_where_reports_are() -> None:
     with language.speaking("en"):
-        assert subject([CPU, NONE], ZONE) == "CPU usage above 90% and 1 more alert"
+        assert subject([CPU, NONE], ZONE) == "CPU usage above 90% and 1 more alert — Apr 10, 2022"
         assert sentences(CPU, ZONE, NOW)[:2] == (
             "CPU usage above 90% since 10:02.",
             "It has lasted 14 min; at its worst, 97.3%.",

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from pycemaker.errors import BodyTooLarge, BodyTooSlow, TooManyBodies
-from pycemaker.parsing.route_paths import SAMPLES_PATH
+from pycemaker.parsing.route_paths import SAMPLES_PATH, without_application
 from pycemaker.web.access.client_address import Network, client_address, is_trusted_peer
 from pycemaker.web.middleware.write_timeout import end_late_requests
 from pycemaker.web.wsgi import Application, Environ, StartResponse
@@ -160,7 +160,9 @@ def limit_bodies(application: Application, trusted: Sequence[Network] = (), seco
         is_chunked = "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower()
         length_bytes = None if is_chunked else _length(length)
         client = client_address(environ, trusted) if length_bytes != 0 else ""
-        longest_bytes = LONGEST_SAMPLES_BYTES if environ["PATH_INFO"].endswith(SAMPLES_PATH) else LONGEST_BYTES
+        longest_bytes = (
+            LONGEST_SAMPLES_BYTES if without_application(environ["PATH_INFO"]) == SAMPLES_PATH else LONGEST_BYTES
+        )
         environ["wsgi.input"] = Body(environ["wsgi.input"], client, peer, length_bytes, slots, seconds, longest_bytes)
         return application(environ, start_response)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,10 +12,14 @@ import pytest
 
 import server
 from pycemaker.cache.sample_store import Store
+from pycemaker.errors import BodyTooLarge
 from pycemaker.metrics import CPU
 from pycemaker.mongo.database import Database
 from pycemaker.settings import from_mapping
+from pycemaker.web.middleware.path_spelling import normalize_paths
+from pycemaker.web.middleware.request_bodies import LONGEST_BYTES, limit_bodies
 from pycemaker.web.services import Services
+from pycemaker.web.wsgi import Environ, StartResponse
 from tests.services.prometheus_server import wait_until
 from tests.services.report_service import service_of
 from tests.services.wsgi import Answer, Client
@@ -107,3 +113,28 @@ def test_ten_thousand_samples_are_taken_at_a_time(client: Client) -> None:
     start_ms = int(datetime.now(UTC).timestamp() * 1000) - 86_400_000
     samples = [{"metric": "cpu", "time": start_ms + 1000 * n, "value": 0.123456} for n in range(10_000)]
     assert post(client, samples).json["stored"] == 10_000
+
+
+@pytest.mark.parametrize(
+    ("path", "is_long_taken"),
+    [
+        *(("/samples", True), ("/apps/shop/samples", True), ("/samples/", True)),
+        *(("/report/samples", False), ("/schedules/samples", False), ("/x/apps/shop/samples", False)),
+    ],
+)
+def test_only_samples_may_be_four_megabytes(path: str, *, is_long_taken: bool) -> None:
+    lengths = []
+
+    def reads(environ: Environ, _start_response: StartResponse) -> Iterable[bytes]:
+        lengths.append(len(environ["wsgi.input"].read()))
+        return []
+
+    body = b" " * (LONGEST_BYTES + 1)
+    environ = {"PATH_INFO": path, "CONTENT_LENGTH": str(len(body)), "wsgi.input": io.BytesIO(body), "SERVER_PORT": "1"}
+    application = normalize_paths(limit_bodies(reads))
+    if is_long_taken:
+        application(environ, lambda *_arguments: None)
+        assert lengths == [len(body)]
+    else:
+        with pytest.raises(BodyTooLarge):
+            application(environ, lambda *_arguments: None)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import http.client
 import logging
+import threading
 import urllib.request
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -31,6 +32,9 @@ from pycemaker.window import Window
 MOST_FAILURES = 3
 """Failures in a row that pause a schedule."""
 
+MOST_PINGS = 1000
+"""Some 20 min of an address that does not answer."""
+
 _BATCH = 200
 _PING_SECONDS = 5.0
 _OUTCOMES = {states.QUIET: QUIET} | dict.fromkeys((states.FAILED, states.EXPIRED, states.REFUSED), FAILED)
@@ -44,13 +48,18 @@ class Settlement:
         store: the schedules.
         report_service: the reports; sends the notices.
         settings: language, and the beginnings of URLs that may be pinged.
+        most_pings: pings that wait or are made at a time; others are left out.
     """
 
-    def __init__(self, store: ScheduleStore, report_service: ReportService, settings: Settings) -> None:
+    def __init__(
+        self, store: ScheduleStore, report_service: ReportService, settings: Settings, most_pings: int = MOST_PINGS
+    ) -> None:
         self._store = store
         self._report_service = report_service
         self._settings = settings
         self._pings = ThreadPoolExecutor(4, "ping")
+        self._ping_slots = threading.BoundedSemaphore(most_pings)
+        self._most_pings = most_pings
 
     def close(self) -> None:
         """Start no more pings."""
@@ -92,7 +101,13 @@ class Settlement:
         if schedule["ping_url"] and self._store.claim_ping(report_id):
             url = schedule["ping_url"].rstrip("/") + ("/fail" if state == FAILED else "")
             if url.startswith(self._settings.ping_urls):  # the operator may have named others since it was saved
-                self._pings.submit(ping, url)
+                self._ping_later(url)
+
+    def _ping_later(self, url: str) -> None:
+        if self._ping_slots.acquire(blocking=False):
+            self._pings.submit(ping, url).add_done_callback(lambda _done: self._ping_slots.release())
+        else:
+            _log.warning("a schedule's URL is not pinged: %d pings wait already", self._most_pings)
 
     def _notify_owner(self, schedule: Document, reason: str) -> None:
         """Enqueue the notice, under one id for all failures since the schedule was last saved."""

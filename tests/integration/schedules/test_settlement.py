@@ -21,6 +21,7 @@ from pycemaker.schedules.schedule_store import Document, ScheduleStore
 from pycemaker.schedules.scheduler import Scheduler
 from pycemaker.schedules.settlement import Settlement
 from pycemaker.settings import Settings, from_mapping
+from tests.services.prometheus_server import wait_until
 from tests.services.report_service import service_of
 
 START = datetime(2026, 4, 1, tzinfo=UTC)
@@ -30,11 +31,14 @@ class Pinged(HTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Answer)
         self.paths: list[str] = []
+        self.may_answer = threading.Event()
+        self.may_answer.set()
 
 
 class _Answer(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         assert isinstance(self.server, Pinged)
+        self.server.may_answer.wait(10)
         self.server.paths.append(self.path)
         self.send_response(302)
         self.send_header("Location", "/elsewhere")
@@ -194,3 +198,16 @@ def test_a_report_says_which_schedule_it_is_of_and_leaving_that_is_not_leaving_a
         "Cancelar a inscrição deixa só este agendamento; outros relatórios continuam."
     ]
     assert (job["hours"], job["end"], job["date_text"]) == (24, START + timedelta(hours=1), "2026-04-01T01:00:00.000Z")
+
+
+def test_only_so_many_pings_wait_and_others_are_left_out(
+    bed: Bed, pinged: Pinged, caplog: pytest.LogCaptureFixture
+) -> None:
+    bed.settlement = Settlement(bed.store, bed.service, bed.settings, most_pings=2)
+    pinged.may_answer.clear()
+    for _ in range(4):
+        bed.hour("written")
+    pinged.may_answer.set()
+    wait_until(lambda: len(pinged.paths) == 2)
+    assert caplog.text.count("is not pinged: 2 pings wait already") == 2
+    wait_until(lambda: bed.hour("written") and len(pinged.paths) > 2)

@@ -51,9 +51,12 @@ def run_now(services: Services, schedule: Document, at: datetime | None, to: obj
             services, replace(trial, report_id=secrets.token_urlsafe(16), recipients=recipients, schedule=None)
         )
     admission = services.access_control.admit(request.environ, schedule["recipients"])
-    is_new = services.scheduler.enter(schedule, at, REQUEST_ID.get())
-    if not is_new:
-        admission.release()
+    is_new = False
+    try:
+        is_new = services.scheduler.enter(schedule, at, REQUEST_ID.get())
+    finally:
+        if not is_new:
+            admission.release()
     return report_id_of(schedule, at)
 
 

@@ -87,13 +87,12 @@ def submit(services: Services, report_request: ReportRequest) -> str:
     if same_id := services.report_service.find_duplicate(submission):
         return same_id
     admission = services.access_control.admit(request.environ, list(report_request.recipients))
+    is_new = False
     try:
         report_id, is_new = services.report_service.enqueue(report_request, submission)
-    except errors.PycemakerError:
-        admission.release()
-        raise
-    if not is_new:
-        admission.release()
+    finally:
+        if not is_new:
+            admission.release()
     return report_id
 
 

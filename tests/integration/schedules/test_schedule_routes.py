@@ -15,6 +15,7 @@ import pytest
 from pycemaker.cache.sample_store import Store
 from pycemaker.schedules import schedule_store
 from pycemaker.schedules.recurrence import Recurrence
+from pycemaker.schedules.scheduler import Scheduler
 from tests.services.described import client_of
 from tests.services.wsgi import Answer, Client
 
@@ -171,6 +172,18 @@ def test_a_report_that_is_run_has_the_id_that_the_schedule_gives_it(client: Clie
         assert (answer.status, answer.json["field"]) == (400, "at")
     assert send(client, "POST", path, {"to": "x"}).json["field"] == "to"
     assert send(client, "POST", path, {"what": "x"}).json["field"] == "what"
+
+
+def test_a_run_that_could_not_be_entered_does_not_count_for_the_recipient(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = client_of(store, tmp_path, REPORT_LIMIT_PER_RECIPIENT="1")
+    path = f"/schedules/{made(client)}/run"
+    with monkeypatch.context() as broken:
+        broken.setattr(Scheduler, "enter", lambda *_arguments: 1 / 0)
+        assert send(client, "POST", path, {"at": "2026-11-02T11:00:00Z"}).status == 500
+    assert send(client, "POST", path, {"at": "2026-11-02T11:00:00Z"}).status == 202
+    assert send(client, "POST", path, {"at": "2026-11-09T11:00:00Z"}).json["error"] == "asked_too_often"
 
 
 def test_the_token_is_needed_and_no_other_site_may_act(store: Store, tmp_path: Path, client: Client) -> None:

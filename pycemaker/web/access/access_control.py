@@ -9,11 +9,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pycemaker.errors import AskedTooOften, NotAuthenticated, TokenInUrl, TooManyRequests
+from pycemaker.mail.rate_counter import Admission, LimitExceeded, RateLimit, RateLimits
 from pycemaker.mail.suppressions import inbox
 from pycemaker.settings import Settings
 from pycemaker.web.access import api_token
 from pycemaker.web.access.client_address import client_address, is_local
-from pycemaker.web.access.rate_counter import Admission, LimitExceeded, RateLimit, RateLimits
 
 _HOUR = 3600
 _WRONG_TOKENS = RateLimit("wrong token", most=10, seconds=300)

@@ -10,10 +10,10 @@ import pytest
 import server
 from pycemaker.cache.sample_store import Store
 from pycemaker.errors import DatabaseUnreachable, NotAuthenticated, TokenInUrl, TooManyRequests
+from pycemaker.mail.rate_counter import COLLECTION, RateLimits
 from pycemaker.mongo.database import Database
 from pycemaker.settings import from_mapping
 from pycemaker.web.access.access_control import AccessControl
-from pycemaker.web.access.rate_counter import COLLECTION, RateLimits
 from pycemaker.web.services import Services
 from tests.services.browser import CHROMIUM, chromium
 from tests.services.listening import listening

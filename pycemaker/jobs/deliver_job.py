@@ -5,6 +5,8 @@ The order of writes ensures that. The mail server gets the message without its l
 `sending` after a crash cannot know whether the server got the last line, so it sends nothing: the recipient stays
 `possibly_sent`, under a Message-ID set when the report was requested. Before `sending` nothing was sent: a message
 without its last line is none (RFC 5321, 4.1.1.10).
+
+An alert is sent at least once instead: what may have arrived is sent again, under the same Message-ID.
 """
 
 import logging
@@ -16,7 +18,7 @@ from typing import Any
 from pycemaker.errors import DatabaseUnreachable, MailRefused, UnknownReport
 from pycemaker.jobs import states
 from pycemaker.jobs.artifacts import ArtifactStore
-from pycemaker.jobs.job_document import JobDocument, first_due
+from pycemaker.jobs.job_document import JobDocument, first_due, is_alert
 from pycemaker.jobs.job_store import ORPHANED, JobStore, LeaseLost
 from pycemaker.jobs.mail_retry_delay import delay_seconds
 from pycemaker.jobs.outage_retry import RetryOnOutage
@@ -125,8 +127,8 @@ class DeliveryWorker:
             self._send(job, recipient_index, recipient, content)
 
     def _may_repeat(self, job: JobDocument) -> bool:
-        """True if the attempt that was cut off wrote to this same outbox: writing again replaces the file."""
-        return self.transport.is_repeatable and job.get("sender") == self.job_store.sender
+        """True for an alert, and where the attempt that was cut off wrote to this outbox: that replaces the file."""
+        return is_alert(job) or (self.transport.is_repeatable and job.get("sender") == self.job_store.sender)
 
     def _send(self, job: JobDocument, recipient_index: int, recipient: JobDocument, content: bytes) -> None:
         report_id, address = str(job["_id"]), recipient["address"]
@@ -141,26 +143,27 @@ class DeliveryWorker:
         try:
             delivery = self.transport.send(readdress(content, own), address, on_leaving)
         except MailRefused as error:
-            self._record_refusal(report_id, recipient_index, recipient, error, counted=has_left)
+            self._record_refusal(job, recipient_index, recipient, error, counted=has_left)
             return
         except DatabaseUnreachable:  # raised by on_leaving: the job store may say `sending`, and nothing was sent
             nothing_sent = MailRefused(reason=_NOT_RECORDED, possibly_sent=False, is_temporary=True)
-            self._record_refusal(report_id, recipient_index, recipient, nothing_sent, counted=False)
+            self._record_refusal(job, recipient_index, recipient, nothing_sent, counted=False)
             return
         state = states.SENT if delivery.via == "smtp" else states.WRITTEN
         _log_outcome(logging.INFO, report_id, recipient_index, state, recipient["message_id"], delivery.reply)
         self._record_certain(report_id, recipient_index, state, reply=delivery.reply, via=delivery.via)
 
     def _record_refusal(
-        self, report_id: str, recipient_index: int, recipient: JobDocument, error: MailRefused, *, counted: bool
+        self, job: JobDocument, recipient_index: int, recipient: JobDocument, error: MailRefused, *, counted: bool
     ) -> None:
+        report_id = str(job["_id"])
         facts: dict[str, Any] = {"reason": error.facts["reason"]}
         attempts = recipient["attempts"] + 1
         if not counted:
             facts["attempts"] = attempts
-        if error.facts["possibly_sent"]:
+        if error.facts["possibly_sent"] and not is_alert(job):
             state = states.POSSIBLY_SENT
-        elif error.facts["is_temporary"]:
+        elif error.facts["is_temporary"] or error.facts["possibly_sent"]:
             state = states.DEFERRED
             facts["again_in_seconds"] = delay_seconds(attempts, self.first_retry_seconds)
         else:
@@ -220,6 +223,8 @@ def headers_for(job: JobDocument, recipient_index: int) -> dict[str, str]:
     """The headers of one recipient's message, but for the unsubscribe link."""
     recipient = job["recipients"][recipient_index]
     own = {"To": recipient["address"], "Message-ID": recipient["message_id"]}
+    if "references" in recipient:  # the first mail of the same alert
+        own |= dict.fromkeys(("In-Reply-To", "References"), recipient["references"])
     return own | ({"X-Pycemaker-Request": job["request_id"]} if job.get("request_id") else {})
 
 

@@ -51,6 +51,11 @@ def new_recipients(report_id: str, addresses: Sequence[str], domain: str) -> lis
     ]
 
 
+def is_alert(document: Mapping[str, Any]) -> bool:
+    """True for the mail of an alert: it waits for nobody, and is sent at least once."""
+    return "alert" in document
+
+
 _HIDDEN = {
     *("_id", "owner", "due_at", "taken_at", "give_up_seconds", "sender"),
     *("repeat_key", "idempotency_key", "idempotency_digest", "unsettled", "notes"),

@@ -105,7 +105,7 @@ class JobReader:
         with one_exchange():
             self._ensure_indexes()
             job = self._reports.find_one(query, {"due_at": 1}, sort=[("due_at", 1)])
-            now = self._database.handle.command("hello")["localTime"].replace(tzinfo=UTC)
+        now = self._database.now()
         return max(0.0, (now - job["due_at"]).total_seconds()) if job else 0.0
 
     def count_by_state(self) -> dict[str, int]:

@@ -108,7 +108,7 @@ class JobStore(JobInserter):
         orphan = {"$expr": {"$lte": ["$due_at", now_minus(ORPHAN_SECONDS)]}}
         wanted: JobDocument = WHOLE | due | {"$or": [self._own, orphan]} | ({"_id": report_id} if report_id else {})
         shares = self._shares() if renders and not report_id else [{}]
-        for share in shares:
+        for share in [{"alert": True}, *shares] if not report_id else shares:  # an alert waits for no report
             with one_exchange():
                 self._ensure_indexes()
                 job = self._reports.find_one_and_update(
@@ -151,6 +151,18 @@ class JobStore(JobInserter):
             if job is not None:
                 self._served[share["unsettled"]] = str(job.get("application", ""))
 
+    def release_late_alerts(self, seconds: float) -> int:
+        """Put alerts that were enqueued so many seconds ago, and are not made, in the way of delivery workers.
+
+        Their plain messages are sent; whoever renders one has lost its lease. The number of them.
+        """
+        query = {"due_at": {"$type": "date"}, "alert": True, "state": {"$in": list(states.TO_RENDER)}}
+        late = {"$expr": {"$lte": ["$asked_at", now_minus(seconds)]}}
+        values = released_fields(states.RENDERED) | {"due_at": "$$NOW", "stage": "mail", "plain": True}
+        with one_exchange():
+            self._ensure_indexes()
+            return self._reports.update_many(query | late, [{"$set": values}]).modified_count
+
     def is_orphan(self, job: Mapping[str, Any]) -> bool:
         """True if a claimed job is another sender's, of which no server is left."""
         return self.sender is not None and job.get("sender") not in (None, self.sender)
@@ -186,15 +198,8 @@ class JobStore(JobInserter):
         Raises:
             LeaseLost: it is not ours.
         """
-        values: JobDocument = literal(fields)
-        values |= {
-            "state": state,
-            "owner": None,
-            "due_at": due_at or now_plus(round(after_seconds * 1000)),
-            "history": history_with(state),
-        }
-        if state == states.RENDERED:
-            values |= {"give_up_at": give_up_at(), "progress": "$$REMOVE"}
+        values = literal(fields) | released_fields(state)
+        values["due_at"] = due_at or now_plus(round(after_seconds * 1000))
         self._write({"_id": report_id}, [{"$set": values}])
 
     def finish(self, report_id: str, state: str, unsent: Mapping[str, Any] | None = None, **fields: Any) -> None:
@@ -285,6 +290,12 @@ class JobStore(JobInserter):
             done = self._reports.update_one(query | {"owner": self._owner}, change)
         if not done.matched_count:
             raise LeaseLost
+
+
+def released_fields(state: str) -> JobDocument:
+    """The fields of a job that anybody may claim in this state, but for the instant from which it is due."""
+    values: JobDocument = {"state": state, "owner": None, "history": history_with(state)}
+    return values | ({"give_up_at": give_up_at(), "progress": "$$REMOVE"} if state == states.RENDERED else {})
 
 
 def _result(recipient_index: int, state: str, fields: Mapping[str, Any], again_in_seconds: float | None) -> JobDocument:

@@ -1,5 +1,8 @@
-"""Jobs of messages that are no report: made already, and sent by the delivery workers as reports are."""
+"""Jobs of messages that are no report: those that are made already, and alerts, which have a plain message."""
 
+from collections.abc import Mapping
+
+from pycemaker.errors import UnknownReport
 from pycemaker.jobs import states
 from pycemaker.jobs.job_document import new_document
 from pycemaker.jobs.report_service import ReportService
@@ -21,3 +24,35 @@ def enqueue_message(report_service: ReportService, request: ReportRequest, messa
     document = new_document(request, report_service.transport.domain)
     document |= {"state": states.RENDERED, "stage": "mail", "subject": subject}
     report_service.job_store.insert_absent([document], report_service.limits.report_retry_seconds)
+
+
+def enqueue_alert(
+    report_service: ReportService, request: ReportRequest, plain: bytes, subject: str, first_id: str | None
+) -> None:
+    """Enqueue the mail of an alert: its notebook is run before all reports, and the plain message is there already.
+
+    Args:
+        request: its id; where that is known, what is there stays as it is.
+        plain: the message that is sent where the notebook fails or takes too long.
+        subject: the plain message's.
+        first_id: the id of the first mail of the same alert, to which this one belongs; None for the first.
+
+    Raises:
+        DatabaseUnreachable: it may be enqueued; the same call may be made again.
+    """
+    report_service.files.put(request.report_id, {MESSAGE: plain})
+    document = new_document(request, report_service.transport.domain) | {"alert": True, "subject": subject}
+    references = _message_ids(report_service, first_id) if first_id else {}
+    for recipient in document["recipients"]:
+        if recipient["address"] in references:
+            recipient["references"] = references[recipient["address"]]
+    report_service.job_store.insert_absent([document], report_service.limits.report_retry_seconds)
+
+
+def _message_ids(report_service: ReportService, report_id: str) -> Mapping[str, str]:
+    """By address the Message-IDs of a job; empty where it is there no more."""
+    try:
+        job = report_service.job_store.get(report_id)
+    except UnknownReport:
+        return {}
+    return {each["address"]: each["message_id"] for each in job["recipients"]}

@@ -15,7 +15,7 @@ from pycemaker.errors import DatabaseUnreachable, PycemakerError, ReportExpired,
 from pycemaker.jobs import states
 from pycemaker.jobs.artifacts import ArtifactStore
 from pycemaker.jobs.deliver_job import headers_for
-from pycemaker.jobs.job_document import JobDocument, sha256_hex
+from pycemaker.jobs.job_document import JobDocument, is_alert, sha256_hex
 from pycemaker.jobs.job_store import ORPHANED, JobStore
 from pycemaker.jobs.outage_retry import RetryOnOutage
 from pycemaker.jobs.render_task import task_of
@@ -63,7 +63,7 @@ class RenderWorker:
         shutil.rmtree(folder, ignore_errors=True)
         try:
             if refusal := self._refusal(job):
-                self.retry_on_outage(lambda: self._fail(report_id, refusal))
+                self.retry_on_outage(lambda: self._fail(job, refusal))
                 return
             self._render(job, folder, on_progress)
         finally:
@@ -87,19 +87,19 @@ class RenderWorker:
             facts = self.run(task_of(job, notebook, folder), progress.report)
         except DatabaseUnreachable as error:
             if job["runs"] >= MOST_RUNS:
-                self.retry_on_outage(partial(self._fail, report_id, error, provenance | progress.facts()))
+                self.retry_on_outage(partial(self._fail, job, error, provenance | progress.facts()))
                 return
             facts = {"after_seconds": AGAIN_SECONDS, "last_error": _error_facts(error)}
             self.retry_on_outage(lambda: self.job_store.release(report_id, states.QUEUED, **facts))
         except OSError as error:
             reason = f"its process cannot be started: {error.strerror or type(error).__name__}"
             failure = RunnerFailed(stage="start", reason=reason)
-            self.retry_on_outage(partial(self._fail, report_id, failure, provenance))
+            self.retry_on_outage(partial(self._fail, job, failure, provenance))
         except PycemakerError as error:
             failure_facts = provenance | progress.facts()
             contents = report_folder.contents(folder)
             self._store(report_id, {name: contents[name] for name in (EXECUTED_NOTEBOOK,) if name in contents})
-            self.retry_on_outage(partial(self._fail, report_id, error, failure_facts))
+            self.retry_on_outage(partial(self._fail, job, error, failure_facts))
         else:
             self._store(report_id, _stored_files(job, report_folder.contents(folder)))
             fields = facts | provenance
@@ -120,9 +120,14 @@ class RenderWorker:
         for name, content in contents.items():
             self.retry_on_outage(partial(put, name, content))
 
-    def _fail(self, report_id: str, error: PycemakerError, facts: Mapping[str, Any] = _NO_FACTS) -> None:
-        state = states.EXPIRED if isinstance(error, ReportExpired) else states.FAILED
+    def _fail(self, job: JobDocument, error: PycemakerError, facts: Mapping[str, Any] = _NO_FACTS) -> None:
+        """End the job with the error; an alert goes on with the plain message that it was enqueued with."""
+        report_id, state = str(job["_id"]), states.EXPIRED if isinstance(error, ReportExpired) else states.FAILED
         _log.error("report %s: %s", report_id, error)
+        if is_alert(job) and state == states.FAILED:
+            fields = dict(facts) | {"stage": "mail", "plain": True, "last_error": _error_facts(error)}
+            self.job_store.release(report_id, states.RENDERED, **fields)
+            return
         self.job_store.finish(report_id, state, {}, error=_error_facts(error), **facts)
 
 

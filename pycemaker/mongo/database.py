@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,12 @@ class Database:
         with one_exchange():
             collections = set(self.handle.list_collection_names())
         return collections.isdisjoint(metric.collection for metric in METRICS)
+
+    def now(self) -> datetime:
+        """The present by MongoDB's clock, aware UTC. Raises DatabaseUnreachable."""
+        with one_exchange():
+            now: datetime = self.handle.command("hello")["localTime"]
+        return now.replace(tzinfo=UTC)
 
     def has_server(self) -> bool:
         """True where the driver knows of a MongoDB that takes writes; MongoDB is not asked."""

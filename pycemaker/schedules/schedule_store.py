@@ -12,7 +12,7 @@ import hmac
 import secrets
 import threading
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from pymongo import ASCENDING, DESCENDING, IndexModel, InsertOne, ReturnDocument, UpdateOne, WriteConcern
@@ -56,9 +56,7 @@ class ScheduleStore:
 
     def now(self) -> datetime:
         """The present by MongoDB's clock."""
-        with one_exchange():
-            now: datetime = self._database.handle.command("hello")["localTime"]
-        return now.replace(tzinfo=UTC)
+        return self._database.now()
 
     # --- schedules
 

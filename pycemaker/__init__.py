@@ -5,6 +5,7 @@ The rooms of the package, from the top down; each imports those below it (`docs/
     cli/            the commands of `python -m pycemaker`
     tools/          doctor's checks, mail preview, notebook checks
     web/            HTTP: routes, middleware, access, pages, error responses, OpenAPI
+    alerts/         rules, their states, the evaluator, the mails of alerts
     schedules/      reports that come by themselves: their instants, their documents, the scheduler
     jobs/           the queue of reports in MongoDB, its workers and their processes, retention
     mail/           messages, SMTP, outbox, suppressions, unsubscribe links

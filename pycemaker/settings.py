@@ -97,6 +97,7 @@ def _default_bucket(values: Mapping[str, Any]) -> str | None:
 
 
 _REPORTS_AN_HOUR = "reports an hour, 1 to 1000, 0 for no limit"
+_ALERTS_AN_HOUR = "mails an hour, 1 to 1000, 0 for no limit"
 _ORIGINS = "* or origins (https://host, https://*.example.com), by commas"
 
 
@@ -152,6 +153,10 @@ class Settings:
     report_retention_days: int = _setting(
         "REPORT_RETENTION_DAYS", whole_number(1, 36_500), "whole days, 1 to 36500", 90
     )
+    alert_recipients: tuple[str, ...] = _setting(
+        "ALERT_RECIPIENTS", partial(parse_recipients, single_label=True), "addresses by commas", ()
+    )
+    alert_limit_per_hour: int = _setting("ALERT_LIMIT_PER_HOUR", whole_number(0, 1000), _ALERTS_AN_HOUR, 12)
     ping_urls: tuple[str, ...] = _setting(
         "PING_URLS", url_prefixes, "beginnings of URLs, by commas", ("https://hc-ping.com/",)
     )
@@ -302,4 +307,6 @@ def _contradictions(reader: SettingReader, settings: Settings) -> list[str]:
         ]
     if settings.email_from and "." not in settings.email_from.rpartition("@")[2] and not settings.has_own_relay:
         return ["EMAIL_FROM takes a host without a dot only where SMTP_HOST is a relay of your own network"]
+    if not all(map(settings.allows_recipient, settings.alert_recipients)):
+        return ["ALERT_RECIPIENTS has an address that REPORT_RECIPIENTS does not allow"]
     return []

@@ -75,6 +75,7 @@ def application() -> Any:
     )
     report_service.start()
     services.scheduler.start()
+    services.evaluator.start()
     if collect_file.sources:
         CollectorService(database, collect_file.sources).start()
     elif database.is_embedded:

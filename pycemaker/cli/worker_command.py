@@ -8,6 +8,8 @@ import signal
 import threading
 from types import FrameType
 
+from pycemaker.alerts.evaluator import make_evaluator
+from pycemaker.cache.sample_store import Store
 from pycemaker.cli.startup import echo, read_sources_file
 from pycemaker.errors import InvalidParameter
 from pycemaker.jobs.service_factory import make_report_service
@@ -46,6 +48,7 @@ def work(options: argparse.Namespace, settings: Settings) -> int:
     service = make_report_service(settings, database, environment, keep_spare=True)
     service.start(delivers=not options.make_only)
     make_scheduler(database, service, settings).start()
+    make_evaluator(Store(database), service, settings).start()
     echo(f"making {'' if options.make_only else 'and sending '}reports; Ctrl-C ends it when those begun are done")
     stops.acquire()
     echo("ending when the reports begun are done; Ctrl-C again ends at once")

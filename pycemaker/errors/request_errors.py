@@ -214,6 +214,24 @@ class TooManySchedules(PycemakerError):
     shows = ("limit",)
 
 
+class UnknownRule(NotFound):
+    """No facts."""
+
+    message = "no such rule of alerts"
+    code = "unknown_rule"
+    sentence = "Regra de alerta desconhecida: veja a lista em /alerts/rules."
+
+
+class TooManyRules(PycemakerError):
+    """Facts: `limit`."""
+
+    message = "there are {limit} rules already"
+    status = 409
+    code = "too_many_rules"
+    sentence = "Já há {limit} regras de alerta nesta aplicação: remova alguma antes de criar outra."
+    shows = ("limit",)
+
+
 class UnknownLink(NotFound):
     """An unsubscribe link that was never issued or is no longer valid. No facts: it names an address."""
 

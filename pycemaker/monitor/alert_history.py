@@ -33,7 +33,7 @@ class Alert:
         rule: the rule's id.
         kind: THRESHOLD, NO_DATA, FORECAST or HEALTH.
         metric: a metric's id; `health` for HEALTH.
-        since: the end of the first minute beyond the threshold; of NO_DATA, the last sample.
+        since: the start of the first minute beyond the threshold; of NO_DATA, the last sample.
         fired_at: the instant at which the rule's hold time was over.
         ended_at: None while it is open.
         enter: the threshold beyond which it fires, in the metric's unit (requests: a second); of FORECAST the limit.

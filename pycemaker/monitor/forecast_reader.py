@@ -27,6 +27,7 @@ from pycemaker.errors import NotEnoughHistory
 from pycemaker.metrics import Metric, find_metric
 from pycemaker.mongo.single_flight import SingleFlight
 from pycemaker.monitor.sample_means import KEPT_SECONDS, read_columns
+from pycemaker.series.hour_summaries import HOUR_MS
 from pycemaker.series.period import HISTORY_DAYS, MetricPeriod
 from pycemaker.series.robust import Floats
 from pycemaker.window import Interval, Window, days_before, to_epoch_ms
@@ -87,6 +88,18 @@ class ForecastReader:
             return _outlook(ahead, limit, reached)
 
         return self._once((store.application, metric.id, to_epoch_ms(origin_utc), hours, limit), make)
+
+    def hours_until(self, store: Store, metric: Metric, origin_utc: datetime, hours: int, limit: float) -> float:
+        """The hours until the late edge of a metric's band is at a limit; infinite where it is not within so many.
+
+        NaN where the history is too short for a forecast. Raises DatabaseUnreachable, and what `slot` raises.
+        """
+        try:
+            reached = self.metric(store, metric, origin_utc, hours, limit).reaches_limit
+        except NotEnoughHistory:
+            return math.nan
+        late_ms = reached.latest_ms if reached else None
+        return math.inf if late_ms is None else (late_ms - to_epoch_ms(origin_utc)) / HOUR_MS
 
     def health(self, store: Store, origin_utc: datetime, hours: int) -> Outlook:
         """The forecast of the health over so many hours after the origin; its limit is that at which it fails.

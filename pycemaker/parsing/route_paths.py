@@ -9,6 +9,8 @@ REPORTS_PATH = "/reports"
 NOTEBOOKS_PATH = "/notebooks"
 SAMPLES_PATH = "/samples"
 SCHEDULES_PATH = "/schedules"
+ALERTS_PATH = "/alerts"
+ALERT_LINK_PREFIX = ALERTS_PATH + "/links/"
 UNSUBSCRIBE_PREFIX = "/unsubscribe/"
 LEAVE_TOKEN = "each_recipient_has_their_own"  # noqa: S105 - no token
 """The place of the token in a mail's foot until it is sent."""

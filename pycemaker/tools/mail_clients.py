@@ -25,7 +25,7 @@ _COLOR = re.compile(r"#([0-9a-fA-F]{6}|[0-9a-fA-F]{3})\b")
 
 
 @dataclass(frozen=True)
-class Rule:
+class Removal:
     """One change that a client makes.
 
     Attributes:
@@ -56,7 +56,7 @@ class MailClient:
     name: str
     note: str
     width: int
-    rules: tuple[Rule, ...] = ()
+    rules: tuple[Removal, ...] = ()
     runs_mso: bool = False
     is_dark: bool = False
 
@@ -66,7 +66,7 @@ class ClientView:
     """A mail as one client shows it: its HTML, and each rule that had something to do, with how often."""
 
     html: str
-    done: tuple[tuple[Rule, int], ...]
+    done: tuple[tuple[Removal, int], ...]
 
 
 def show(html: str, client: MailClient) -> ClientView:
@@ -196,51 +196,51 @@ def _turned(match: re.Match[str]) -> str:
 # --- the table
 
 _EVERYWHERE = (
-    Rule("scripts, frames and forms are removed", "html-form", _drop("//script|//iframe|//form|//object|//embed")),
-    Rule("linked style sheets are removed", "html-link", _drop("//link")),
+    Removal("scripts, frames and forms are removed", "html-form", _drop("//script|//iframe|//form|//object|//embed")),
+    Removal("linked style sheets are removed", "html-link", _drop("//link")),
 )
 _GMAIL = (
     *_EVERYWHERE,
-    Rule("comments are removed, conditional ones too", "html-comments", _drop_comments),
-    Rule("<style> in the body is removed", "html-style", _drop("//body//style")),
-    Rule(
+    Removal("comments are removed, conditional ones too", "html-comments", _drop_comments),
+    Removal("<style> in the body is removed", "html-style", _drop("//body//style")),
+    Removal(
         "@media (prefers-color-scheme) is removed",
         "css-at-media-prefers-color-scheme",
         _change_media(_drop_color_scheme),
     ),
-    Rule("position is removed", "css-position", _drop_property("position", "top", "left", "right", "bottom")),
-    Rule("negative margins are removed", "css-margin", _drop_property("margin", values=r"(^|\s)-\d")),
-    Rule("what comes after 102 KB is clipped", "https://github.com/hteumeuleu/email-bugs/issues/41", _clip),
+    Removal("position is removed", "css-position", _drop_property("position", "top", "left", "right", "bottom")),
+    Removal("negative margins are removed", "css-margin", _drop_property("margin", values=r"(^|\s)-\d")),
+    Removal("what comes after 102 KB is clipped", "https://github.com/hteumeuleu/email-bugs/issues/41", _clip),
 )
 _WORD = (
     *_EVERYWHERE,
-    Rule("@media is ignored", "css-at-media", _change_media(lambda _media: "")),
-    Rule("max-width is ignored", "css-max-width", _drop_property("max-width")),
-    Rule(
+    Removal("@media is ignored", "css-at-media", _change_media(lambda _media: "")),
+    Removal("max-width is ignored", "css-max-width", _drop_property("max-width")),
+    Removal(
         "width is ignored on div, p, span, img and body",
         "css-width",
         _drop_property("width", only_on=("div", "p", "span", "img", "body")),
     ),
-    Rule("a picture without a width attribute has its file's size", "css-width", _natural_size),
-    Rule("padding counts on table cells alone", "css-padding", _drop_property("padding", except_on=("td", "th"))),
-    Rule("border-radius is ignored", "css-border-radius", _drop_property("border-radius")),
-    Rule("box-sizing is ignored", "css-box-sizing", _drop_property("box-sizing")),
-    Rule("position is ignored", "css-position", _drop_property("position", "top", "left", "right", "bottom")),
-    Rule(
+    Removal("a picture without a width attribute has its file's size", "css-width", _natural_size),
+    Removal("padding counts on table cells alone", "css-padding", _drop_property("padding", except_on=("td", "th"))),
+    Removal("border-radius is ignored", "css-border-radius", _drop_property("border-radius")),
+    Removal("box-sizing is ignored", "css-box-sizing", _drop_property("box-sizing")),
+    Removal("position is ignored", "css-position", _drop_property("position", "top", "left", "right", "bottom")),
+    Removal(
         "negative and automatic margins are ignored", "css-margin", _drop_property("margin", values=r"auto|(^|\s)-\d")
     ),
 )
-_DARK_ON = Rule(
+_DARK_ON = Removal(
     "@media (prefers-color-scheme: dark) applies",
     "css-at-media-prefers-color-scheme",
     _change_media(lambda media: _DARK.sub("all", media[0])),
 )
-_FORCED = Rule(
+_FORCED = Removal(
     "colours are turned over, pictures stay (how far differs by app: this is the most of it)",
     "https://mailpeek.pages.dev/blog/dark-mode-email-rendering.html",
     _invert,
 )
-_NO_IMAGES = Rule("pictures wait for a click", "html-img", _drop_attribute("//img[@src]", "src"))
+_NO_IMAGES = Removal("pictures wait for a click", "html-img", _drop_attribute("//img[@src]", "src"))
 
 CLIENTS = (
     MailClient("Gmail", "in a browser: comments and colour schemes gone", 680, _GMAIL),

@@ -1,0 +1,220 @@
+"""The mail of what is pending in an application: its plain message, its recipients, and its job.
+
+An address gets `ALERT_LIMIT_PER_HOUR` mails an hour. Alerts that nobody may be mailed of then are held back in MongoDB,
+and the next mail names them.
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import math
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from pycemaker import brand
+from pycemaker.alerts.application_rules import Document
+from pycemaker.errors import UnknownReport
+from pycemaker.i18n.language import _, ngettext, speaking
+from pycemaker.jobs.message_jobs import enqueue_alert, enqueue_message
+from pycemaker.jobs.report_service import ReportService
+from pycemaker.mail import signed_token
+from pycemaker.mail.compose import compose
+from pycemaker.mail.rate_counter import Admission, RateLimit, RateLimits
+from pycemaker.mail.signing_keys import SigningKeys
+from pycemaker.mail.suppressions import inbox
+from pycemaker.mongo.database import Database, one_exchange
+from pycemaker.monitor.alert_history import Alert, AlertHistory
+from pycemaker.parsing.route_paths import ALERT_LINK_PREFIX, ALERTS_PATH, application_path
+from pycemaker.presentation import alert_wording
+from pycemaker.reports.report_model import Page, ReportRequest
+from pycemaker.settings import Settings
+from pycemaker.window import Window
+
+NOTEBOOK = "alert"
+HELD_COLLECTION = "alerts_held"
+LINK_PURPOSE = "pycemaker alert 1"
+_HOURS_BEFORE, _MOST_HOURS = 1, 24
+_MOST_HELD = 1000
+_MOST_NAMED = 10
+
+
+class AlertMail:
+    """Enqueues the mails of alerts. Threads share it.
+
+    Args:
+        database: holds the alerts, the counts of mails and what is held back.
+        report_service: makes and sends the mails.
+        settings: recipients, their limit, language and zone.
+    """
+
+    def __init__(self, database: Database, report_service: ReportService, settings: Settings) -> None:
+        self._database, self._report_service, self._settings = database, report_service, settings
+        self._limits, self._keys = RateLimits(database), SigningKeys(database)
+        self._limit = RateLimit("alert", settings.alert_limit_per_hour)
+
+    @property
+    def is_wanted(self) -> bool:
+        """True where anybody is mailed."""
+        return bool(self._settings.alert_recipients)
+
+    def send_pending(self, document: Document) -> None:
+        """Store the alerts that an application's document has pending, and enqueue the mail about them.
+
+        It may be called again for the same document: the mail is there once.
+
+        Raises:
+            DatabaseUnreachable: some of it may be done.
+        """
+        pending = document["pending"]
+        alerts = [Alert(**each) for each in pending["alerts"]]
+        AlertHistory(self._database).save(alerts)
+        mailed = [alert for alert in alerts if alert.id in pending["changes"]]
+        if not mailed or self._is_enqueued(report_id_of(document, document["number"])):
+            return
+        if recipients := self._admitted():
+            self._enqueue(document, mailed, recipients)
+        else:
+            self._hold([alert.id for alert in mailed])
+
+    def send_held(self, now: datetime) -> None:
+        """Mail of the alerts that were held back, once an address may be mailed again.
+
+        Raises:
+            DatabaseUnreachable: nothing may have been mailed.
+        """
+        held = self._held()
+        if not held or not (recipients := self._admitted()):
+            return
+        alerts = AlertHistory(self._database).get(held[:_MOST_HELD])
+        if alerts:
+            with speaking(self._settings.report_language):
+                subject = ngettext(
+                    "{count} alerta retido pelo limite de mensagens por hora",
+                    "{count} alertas retidos pelo limite de mensagens por hora",
+                    len(held),
+                    count=len(held),
+                )
+                subject = brand.load().subject_prefix + subject
+                message = self._plain(subject, alerts[:_MOST_NAMED], recipients[0], now)
+            request = ReportRequest(_digest(b"held", " ".join(held)), Path(NOTEBOOK), Window(now, 1), recipients)
+            enqueue_message(self._report_service, request, message, subject)
+        self._let_go(held)
+
+    def _enqueue(self, document: Document, alerts: Sequence[Alert], recipients: tuple[str, ...]) -> None:
+        at, zone = document["pending"]["at"], self._settings.timezone
+        held = self._held()
+        with speaking(self._settings.report_language):
+            notes = self._held_notes(held)
+            subject = alert_wording.subject(alerts, zone)
+            url = self._action_url(report_id_of(document, document["number"]), alerts)
+            message = self._plain(subject, alerts, recipients[0], at, notes, url)
+        hours = min(_MOST_HOURS, math.ceil((at - min(alert.since for alert in alerts)) / timedelta(hours=1)))
+        request = ReportRequest(
+            report_id_of(document, document["number"]),
+            Path(f"{NOTEBOOK}.ipynb"),
+            Window(at, hours + _HOURS_BEFORE),
+            recipients,
+            {"alerts": [alert.id for alert in alerts], "action_url": url},
+            application=document["_id"],
+            notes=notes,
+        )
+        first_number = document["pending"]["first_number"]
+        first_id = report_id_of(document, first_number) if first_number < document["number"] else None
+        enqueue_alert(self._report_service, request, message, subject, first_id)
+        self._let_go(held)
+
+    def _plain(
+        self,
+        subject: str,
+        alerts: Sequence[Alert],
+        to: str,
+        now: datetime,
+        notes: Sequence[str] = (),
+        url: str = "",
+    ) -> bytes:
+        """The message without a notebook: each alert's sentences, what was held back, and where to acknowledge."""
+        zone, transport = self._settings.timezone, self._report_service.transport
+        blocks = [
+            (alert_wording.headline(alert, zone), *alert_wording.sentences(alert, zone, now)[1:]) for alert in alerts
+        ]
+        page_url = f"{self._settings.own_url}{application_path(alerts[0].application)}{ALERTS_PATH}"
+        ends = [*notes, *([_("Reconhecer ou silenciar: {url}", url=url)] if url else []), page_url]
+        html = "".join(
+            f"<h2>{escape(first)}</h2>" + "".join(f"<p>{escape(sentence)}</p>" for sentence in rest)
+            for first, *rest in blocks
+        )
+        html += "".join(f"<p>{_linked(end)}</p>" for end in ends)
+        text = "\n\n".join("\n".join(lines) for lines in (*blocks, *((end,) for end in ends))) + "\n"
+        page = Page(subject, f"<!doctype html><body>{html}</body>", text, ())
+        return compose(page, to, None, sender=transport.sender, sender_name=brand.load().sender).as_bytes()
+
+    def _action_url(self, report_id: str, alerts: Sequence[Alert]) -> str:
+        """The signed link to acknowledge or mute what is open; empty without PUBLIC_URL or anything open."""
+        if not self._settings.public_url or not any(alert.is_open for alert in alerts):
+            return ""
+        token = signed_token.sign(report_id, self._keys.newest(), LINK_PURPOSE)
+        return f"{self._settings.public_url}{ALERT_LINK_PREFIX}{token}"
+
+    def _admitted(self) -> tuple[str, ...]:
+        """The recipients that have had fewer mails than the limit in the last hour; each is counted."""
+        wanted = [(address, [(self._limit, inbox(address))]) for address in self._settings.alert_recipients]
+        return tuple(address for address, count in wanted if isinstance(self._limits.admit(count), Admission))
+
+    def _is_enqueued(self, report_id: str) -> bool:
+        try:
+            self._report_service.job_store.get(report_id)
+        except UnknownReport:
+            return False
+        return True
+
+    # --- what is held back
+
+    def _hold(self, ids: Sequence[str]) -> None:
+        with one_exchange():
+            change = {"$addToSet": {"alerts": {"$each": list(ids)}}}
+            self._database[HELD_COLLECTION].update_one({"_id": "held"}, change, upsert=True)
+
+    def _held(self) -> list[str]:
+        with one_exchange():
+            document = self._database[HELD_COLLECTION].find_one({"_id": "held"})
+        return list(document["alerts"]) if document else []
+
+    def _let_go(self, ids: Sequence[str]) -> None:
+        if ids:
+            with one_exchange():
+                self._database[HELD_COLLECTION].update_one({"_id": "held"}, {"$pullAll": {"alerts": list(ids)}})
+
+    def _held_notes(self, held: Sequence[str]) -> tuple[str, ...]:
+        """The sentence about what was held back since the last mail; none where nothing was."""
+        if not held:
+            return ()
+        named = AlertHistory(self._database).get(held[:_MOST_NAMED])
+        lines = "; ".join(alert_wording.headline(alert, self._settings.timezone) for alert in named)
+        count = ngettext(
+            "{count} alerta foi retido pelo limite de mensagens por hora",
+            "{count} alertas foram retidos pelo limite de mensagens por hora",
+            len(held),
+            count=len(held),
+        )
+        return (f"{count}: {lines}" + ("; …" if len(held) > len(named) else "."),)
+
+
+def report_id_of(document: Mapping[str, Any], number: int) -> str:
+    """The id of an application's mail of that number: the same on every server, and unguessable."""
+    return _digest(document["key"], str(number))
+
+
+def _digest(key: bytes, text: str) -> str:
+    return base64.urlsafe_b64encode(hmac.digest(key, text.encode(), "sha256")[:16]).rstrip(b"=").decode()
+
+
+def _linked(sentence: str) -> str:
+    """A sentence as HTML, the URL at its end a link."""
+    before, scheme, rest = sentence.partition("http")
+    return (
+        f'{escape(before)}<a href="{escape(scheme + rest)}">{escape(scheme + rest)}</a>' if scheme else escape(before)
+    )

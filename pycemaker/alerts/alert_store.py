@@ -1,0 +1,174 @@
+"""The rules and their states in MongoDB, and the round that one server at a time makes.
+
+`alert_rules` has the rules of callers, and the default rules that were changed; `alert_states` a document an
+application with anything to remember, changed by compare-and-set on its `revision`; `alert_rounds` the minute that was
+evaluated last, and who evaluates now.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from dataclasses import asdict, replace
+from datetime import datetime
+
+from pymongo import WriteConcern
+from pymongo.collection import Collection
+from pymongo.errors import DuplicateKeyError
+
+from pycemaker.alerts.application_rules import Document
+from pycemaker.alerts.rule import DEFAULT_RULES, Rule
+from pycemaker.errors import TooManyRules, UnknownRule
+from pycemaker.mongo.database import Database, one_exchange
+from pycemaker.window import from_epoch_ms, to_epoch_ms
+
+RULES_COLLECTION = "alert_rules"
+STATES_COLLECTION = "alert_states"
+ROUNDS_COLLECTION = "alert_rounds"
+
+MOST_RULES = 100
+"""Rules that callers may add to one application."""
+
+_ROUND = "round"
+_BULK_SECONDS = 10.0
+_DEFAULTS = {rule.id: rule for rule in DEFAULT_RULES}
+
+
+class AlertStore:
+    """Rules and states in one database. Threads share it. Every method raises DatabaseUnreachable."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self._owner = secrets.token_hex(8)
+
+    def now(self) -> datetime:
+        """The present by MongoDB's clock."""
+        return self.database.now()
+
+    # --- rules
+
+    def rules(self, application: str) -> list[Rule]:
+        """The rules of an application, those that are turned off included: the default ones first."""
+        with one_exchange():
+            return self._with_defaults(self._rules.find({"_id.application": application}))
+
+    def every_rule(self) -> dict[str, list[Rule]]:
+        """The rules of each application that has other ones than the default rules."""
+        stored: dict[str, list[Document]] = {}
+        with one_exchange(_BULK_SECONDS):
+            for document in self._rules.find({}):
+                stored.setdefault(document["_id"]["application"], []).append(document)
+        return {application: self._with_defaults(documents) for application, documents in stored.items()}
+
+    def rule(self, application: str, rule_id: str) -> Rule:
+        """One rule. Raises UnknownRule."""
+        for rule in self.rules(application):
+            if rule.id == rule_id:
+                return rule
+        raise UnknownRule
+
+    def save_rule(self, application: str, rule: Rule) -> None:
+        """Store a rule, a new one or in place of the one that is there. Raises TooManyRules: there are MOST_RULES."""
+        own_id = {"application": application, "rule": rule.id}
+        fields = {name: value for name, value in asdict(rule).items() if name != "id"}
+        with one_exchange():
+            if (
+                self._rules.count_documents({"_id.application": application, "_id.rule": {"$ne": rule.id}})
+                >= MOST_RULES
+            ):
+                raise TooManyRules(limit=MOST_RULES)
+            self._rules.replace_one({"_id": own_id}, {"_id": own_id, **fields}, upsert=True)
+
+    def remove_rule(self, application: str, rule_id: str) -> None:
+        """Remove a rule; a default one is turned off. Raises UnknownRule."""
+        rule = self.rule(application, rule_id)
+        if rule_id in _DEFAULTS:
+            self.save_rule(application, replace(rule, enabled=False))
+            return
+        with one_exchange():
+            self._rules.delete_one({"_id": {"application": application, "rule": rule_id}})
+
+    @staticmethod
+    def _with_defaults(documents: Iterable[Document]) -> list[Rule]:
+        stored = {
+            each["_id"]["rule"]: Rule(id=each["_id"]["rule"], **{n: v for n, v in each.items() if n != "_id"})
+            for each in documents
+        }
+        return list((_DEFAULTS | stored).values())
+
+    # --- states
+
+    def states(self) -> dict[str, Document]:
+        """Every application's document."""
+        with one_exchange(_BULK_SECONDS):
+            return {each["_id"]: each for each in self._states.find({})}
+
+    def state(self, application: str) -> Document | None:
+        """An application's document; None where it has nothing to remember."""
+        with one_exchange():
+            return self._states.find_one({"_id": application})
+
+    def replace(self, document: Document) -> bool:
+        """Store a document in place of the one that it was made of; False where somebody has changed that since."""
+        changed = document | {"revision": document["revision"] + 1}
+        with one_exchange():
+            if document["revision"]:
+                query = {"_id": document["_id"], "revision": document["revision"]}
+                return self._states.replace_one(query, changed).matched_count > 0
+            try:
+                self._states.insert_one(changed)
+            except DuplicateKeyError:
+                return False
+        return True
+
+    def clear_pending(self, document: Document) -> None:
+        """Note that what was pending is stored and mailed."""
+        query = {"_id": document["_id"], "pending.at": document["pending"]["at"]}
+        with one_exchange():
+            self._states.update_one(query, {"$set": {"pending": None}, "$inc": {"revision": 1}})
+
+    # --- rounds
+
+    def claim_round(self, minute_ms: int, lease_seconds: float) -> int | None:
+        """Claim the evaluation up to this minute; the minute that was evaluated last.
+
+        None where that is done, or another server is at it, whose claim lapses after so many seconds.
+        """
+        lapsed = {"$expr": {"$lte": ["$lease_until", "$$NOW"]}}
+        claim = {"owner": self._owner, "lease_until": {"$add": ["$$NOW", round(lease_seconds * 1000)]}}
+        query = {"_id": _ROUND, "minute": {"$lt": from_epoch_ms(minute_ms)}} | lapsed
+        first = {"minute": from_epoch_ms(minute_ms - 60_000), "lease_until": from_epoch_ms(0)}
+        with one_exchange():
+            self._rounds.update_one({"_id": _ROUND}, {"$setOnInsert": first}, upsert=True)
+            document = self._rounds.find_one_and_update(query, [{"$set": claim}])
+        return None if document is None else to_epoch_ms(document["minute"])
+
+    def finish_round(self, minute_ms: int, *, is_last: bool) -> bool:
+        """Note that a minute is evaluated, and give the claim back after the last one; False where it was lost."""
+        values = {"minute": from_epoch_ms(minute_ms)} | ({"lease_until": from_epoch_ms(0)} if is_last else {})
+        with one_exchange():
+            return self._rounds.update_one({"_id": _ROUND, "owner": self._owner}, {"$set": values}).matched_count > 0
+
+    def last_minute_ms(self) -> int:
+        """The end of the minute that was evaluated last, milliseconds since 1970 in UTC; 0 before the first round."""
+        with one_exchange():
+            document = self._rounds.find_one({"_id": _ROUND})
+        return to_epoch_ms(document["minute"]) if document else 0
+
+    # --- below
+
+    @property
+    def _rules(self) -> Collection[Document]:
+        return self._durable(RULES_COLLECTION)
+
+    @property
+    def _states(self) -> Collection[Document]:
+        return self._durable(STATES_COLLECTION)
+
+    @property
+    def _rounds(self) -> Collection[Document]:
+        return self._durable(ROUNDS_COLLECTION)
+
+    def _durable(self, collection: str) -> Collection[Document]:
+        concern = WriteConcern(w="majority", j=True, wtimeout=5000)
+        return self.database[collection].with_options(write_concern=concern)

@@ -1,0 +1,160 @@
+"""The rules of one application through a minute: their states, the alerts that changed, and what is to be mailed. Pure.
+
+The application's document in MongoDB holds its watched rules, those that are not at rest, and what is `pending`: alerts
+that have to be stored and mailed still. Both change in one write, so that a server may end anywhere and the next one
+goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from pycemaker.alerts.rule import Rule
+from pycemaker.alerts.rule_state import AT_REST, Observation, RuleState, next_state
+from pycemaker.monitor.alert_history import Alert
+from pycemaker.window import from_epoch_ms
+
+Document = dict[str, Any]
+
+FIRED, LASTS, ENDED = "fired", "lasts", "ended"
+"""What a mail tells of an alert."""
+
+FIRST_REPEAT = timedelta(hours=4)
+"""The time after which an alert that lasts is mailed again; after that twice as long each time."""
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A rule's state, its open alert, and what was mailed of that.
+
+    Attributes:
+        alert: None where none is open.
+        mails: how many.
+        again_at: when the next one is due; None before the first.
+        first_number: the number of the first one in its application; None before it.
+        muted_until: no mail before; None where it is not muted.
+    """
+
+    state: RuleState = AT_REST
+    alert: Alert | None = None
+    mails: int = 0
+    again_at: datetime | None = None
+    first_number: int | None = None
+    muted_until: datetime | None = None
+
+    def is_muted(self, now: datetime) -> bool:
+        """True where nothing is mailed now."""
+        return self.muted_until is not None and now < self.muted_until
+
+
+AT_EASE = Watched()
+"""A rule at rest, of which nothing is to be remembered."""
+
+
+def new_document(application: str, key: bytes) -> Document:
+    """The document of an application whose rules are all at rest; `key` makes the ids of its mails."""
+    return {"_id": application, "revision": 0, "key": key, "number": 0, "watched": {}, "pending": None}
+
+
+def watched_of(document: Mapping[str, Any]) -> dict[str, Watched]:
+    """The watched rules of a document, by their ids."""
+    return {
+        name: Watched(**{
+            **each,
+            "state": RuleState(**each["state"]),
+            "alert": Alert(**each["alert"]) if each["alert"] else None,
+        })
+        for name, each in document["watched"].items()
+    }  # fmt: skip
+
+
+def with_watched(document: Document, watched: Mapping[str, Watched]) -> Document:
+    """The document with these watched rules."""
+    return document | {"watched": {name: asdict(each) for name, each in watched.items() if each != AT_EASE}}
+
+
+def after_minute(
+    document: Document, rules: Iterable[Rule], at_ms: int, observe: Callable[[Rule], Observation], *, mails: bool
+) -> Document:
+    """The document after one more minute; equal to the one before where nothing changed.
+
+    A rule that is there no more comes to rest, and its alert ends.
+
+    Args:
+        document: the application's, without anything pending.
+        rules: those that are enabled.
+        at_ms: the end of the minute.
+        observe: gives what a rule sees of the minute.
+        mails: whether anybody is mailed at all.
+    """
+    before = watched_of(document) if document["watched"] else {}
+    by_id = {rule.id: rule for rule in rules}
+    after: dict[str, Watched] = {}
+    alerts: list[Alert] = []
+    changes: dict[str, str] = {}
+    first_number = document["number"] + 1
+    for name in {**by_id, **before}:
+        old, rule = before.get(name, AT_EASE), by_id.get(name)
+        state = next_state(rule, old.state, observe(rule)) if rule else AT_REST
+        if old is AT_EASE and not state.is_open:  # as nearly all are, of a thousand applications
+            after[name] = AT_EASE if state is AT_REST else Watched(state)
+            continue
+        after[name], alert, change = _step(document, rule, old, state, from_epoch_ms(at_ms), mails=mails)
+        if alert:
+            alerts.append(alert)
+        if alert and change:
+            changes[alert.id] = change
+            first_number = min(first_number, old.first_number or first_number)
+    changed = with_watched(document, after)
+    if alerts:
+        pending = {
+            "at": from_epoch_ms(at_ms),
+            "alerts": [asdict(each) for each in alerts],
+            "changes": changes,
+            "first_number": first_number,
+        }
+        changed |= {"number": document["number"] + bool(changes), "pending": pending}
+    return changed
+
+
+def _step(
+    document: Document, rule: Rule | None, old: Watched, state: RuleState, at: datetime, *, mails: bool
+) -> tuple[Watched, Alert | None, str | None]:
+    """The watched rule in its new state; its alert where that changed or is to be mailed; and what of it is mailed."""
+    muted_until = old.muted_until if old.is_muted(at) else None
+    if not state.is_open:
+        ended = replace(old.alert, ended_at=at) if old.alert else None
+        return Watched(state, muted_until=muted_until), ended, ENDED if ended and old.mails and mails else None
+    alert = replace(old.alert, worst=state.worst) if old.alert else _opened(document["_id"], rule, state)
+    new = replace(old, state=state, alert=alert, muted_until=muted_until)
+    change = None
+    if mails and not muted_until and alert and alert.acknowledged_at is None:
+        is_due = old.again_at is not None and at >= old.again_at
+        change = FIRED if not old.mails else LASTS if is_due else None
+    if change:
+        first = document["number"] + 1 if old.first_number is None else old.first_number
+        again_at = at + FIRST_REPEAT * 2**old.mails
+        new = replace(new, mails=old.mails + 1, again_at=again_at, first_number=first)
+    return new, alert if change or alert != old.alert else None, change
+
+
+def _opened(application: str, rule: Rule | None, state: RuleState) -> Alert | None:
+    """The alert that fires with this state."""
+    if rule is None or state.fired_ms is None or state.wrong_since_ms is None:
+        return None
+    return Alert(
+        f"{application}/{rule.id}/{state.fired_ms}",
+        application,
+        rule.id,
+        rule.kind,
+        rule.metric,
+        from_epoch_ms(state.wrong_since_ms),
+        from_epoch_ms(state.fired_ms),
+        enter=rule.enter,
+        leave=rule.leave,
+        within_hours=rule.within_hours,
+        worst=state.worst,
+    )

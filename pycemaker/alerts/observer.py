@@ -1,0 +1,168 @@
+"""Observer: what the rules of every application see of a minute, by one query a metric.
+
+It remembers each metric's newest sample and the usual distance of its samples. Where it has not seen the minute before,
+it reads the newest ones anew. A metric without a known distance never counts as silent.
+"""
+
+from __future__ import annotations
+
+import binascii
+import math
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import numpy as np
+
+from pycemaker.alerts.minute_medians import Samples, mean_points, medians, rates
+from pycemaker.alerts.rule import DEFAULT_RULES, Rule
+from pycemaker.alerts.rule_state import MINUTE_MS, Observation, is_late
+from pycemaker.analysis.health import BORDERS, hour_scores
+from pycemaker.cache.newest_by_application import read_newest
+from pycemaker.cache.sample_store import Store
+from pycemaker.metrics import METRICS, Metric, find_metric
+from pycemaker.mongo.recent_samples import read_recent
+from pycemaker.monitor.alert_history import FORECAST, HEALTH, NO_DATA
+from pycemaker.monitor.forecast_reader import ForecastReader
+from pycemaker.series import cadence
+from pycemaker.series.robust import Floats
+from pycemaker.window import Interval, from_epoch_ms, to_epoch_ms
+
+_LEARNED_HOURS = 6
+_MOST_LEARNED = 50
+"""Metrics whose usual distance is read in one minute; the others follow in the next ones."""
+
+_SILENCE = {rule.metric: rule for rule in DEFAULT_RULES if rule.kind == NO_DATA}
+_HOUR_MINUTES = 60
+
+
+@dataclass
+class _Series:
+    """What is known of one metric: of each application its newest sample and the usual distance, in milliseconds."""
+
+    last_ms: Floats = field(default_factory=lambda: np.empty(0))
+    step_ms: Floats = field(default_factory=lambda: np.empty(0))
+    medians: Floats = field(default_factory=lambda: np.empty(0))
+    points: Floats = field(default_factory=lambda: np.empty(0))
+
+    def grow(self, count: int) -> None:
+        missing = np.full(count - len(self.last_ms), np.nan)
+        self.last_ms, self.step_ms = np.concatenate([self.last_ms, missing]), np.concatenate([self.step_ms, missing])
+
+
+class Observer:
+    """Observes minutes. One thread uses it.
+
+    Args:
+        store: the samples.
+        forecasts: makes the forecasts of rules of FORECAST, each once an hour.
+    """
+
+    def __init__(self, store: Store, forecasts: ForecastReader) -> None:
+        self._store, self._forecasts = store, forecasts
+        self._numbers: dict[str, int] = {}
+        self._series = {metric.id: _Series() for metric in METRICS}
+        self._scores = np.empty(0)
+        self._at_ms = 0
+        self._learned = 0
+
+    @property
+    def applications(self) -> list[str]:
+        """Those that have samples, as far as is known."""
+        return list(self._numbers)
+
+    def observe(self, at_ms: int) -> None:
+        """Read the minute that ends at this instant.
+
+        Raises:
+            DatabaseUnreachable, IndexesNotReady: as the store.
+        """
+        if self._at_ms != at_ms - MINUTE_MS:
+            self._read_newest()
+        self._learned = 0
+        recent = {metric: read_recent(self._store.database, metric, at_ms - MINUTE_MS, at_ms) for metric in METRICS}
+        for metric in METRICS:
+            self._number_all(recent[metric].application)
+        for metric, samples in recent.items():
+            series = np.array([self._numbers[name] for name in samples.application], np.intp)
+            order = np.lexsort((samples.time_ms, series))
+            self._note(metric, Samples(series[order], samples.time_ms[order], samples.reading[order]))
+        self._scores = hour_scores({name: self._series[name].points for name in BORDERS})
+        self._at_ms = at_ms
+
+    def seen_by(self, application: str, rule: Rule) -> Observation:
+        """What a rule sees of the minute that was read last.
+
+        Raises:
+            DatabaseUnreachable: a usual distance, or the history of a forecast, cannot be read.
+        """
+        number = self._numbers.get(application)
+        if number is None:
+            return Observation(self._at_ms)
+        if rule.kind == HEALTH:
+            silent = any(self._is_silent(application, number, _SILENCE[name]) for name in BORDERS)
+            return Observation(self._at_ms, float(self._scores[number]), silent)
+        series = self._series[rule.metric]
+        last_ms = None if math.isnan(series.last_ms[number]) else int(series.last_ms[number])
+        own = rule if rule.kind == NO_DATA else _SILENCE[rule.metric]
+        is_silent = self._is_silent(application, number, own)
+        if rule.kind == FORECAST:
+            return Observation(self._at_ms, self._hours_left(application, rule), is_silent)
+        return Observation(self._at_ms, float(series.medians[number]), is_silent, last_ms)
+
+    def _number_all(self, applications: list[str]) -> None:
+        for name in dict.fromkeys(applications):
+            self._numbers.setdefault(name, len(self._numbers))
+        for series in self._series.values():
+            series.grow(len(self._numbers))
+
+    def _read_newest(self) -> None:
+        newest = read_newest(self._store)
+        self._number_all(list(newest))
+        for application, samples in newest.items():
+            for metric_id, sample in samples.items():
+                self._series[metric_id].last_ms[self._numbers[application]] = to_epoch_ms(sample.time_utc)
+
+    def _note(self, metric: Metric, samples: Samples) -> None:
+        """Take the medians of a minute's samples, their points of health, and what they tell of the cadence."""
+        series, count = self._series[metric.id], len(self._numbers)
+        in_rates = rates(metric, samples, series.last_ms)
+        series.medians = medians(in_rates.series, in_rates.reading, count)
+        if metric.id in BORDERS:
+            series.points = mean_points(metric.id, in_rates.series, in_rates.reading, count)
+        last_ms = series.last_ms.copy()
+        np.fmax.at(last_ms, samples.series, samples.time_ms.astype(np.float64))
+        sizes = np.bincount(samples.series, minlength=count)
+        step_ms = np.where(last_ms > series.last_ms, last_ms - series.last_ms, np.nan) / np.where(sizes, sizes, np.nan)
+        is_gap = step_ms > cadence.LEAST_GAP_MS + 4 * series.step_ms
+        series.step_ms = np.where(np.isfinite(step_ms) & ~is_gap, step_ms, series.step_ms)
+        series.last_ms = last_ms
+
+    def _is_silent(self, application: str, number: int, rule: Rule) -> bool:
+        series = self._series[rule.metric]
+        last_ms = series.last_ms[number]
+        if math.isnan(last_ms) or not is_late(rule, self._at_ms, int(last_ms), 0.0):
+            return False
+        if math.isnan(series.step_ms[number]) and self._learned < _MOST_LEARNED:
+            self._learned += 1
+            series.step_ms[number] = self._learn(application, rule.metric, int(last_ms))
+        step_ms = series.step_ms[number]
+        return bool(np.isfinite(step_ms)) and is_late(rule, self._at_ms, int(last_ms), step_ms)
+
+    def _learn(self, application: str, metric_id: str, last_ms: int) -> float:
+        """The usual distance of a metric's last samples; infinite where they tell none."""
+        interval = Interval(from_epoch_ms(last_ms) - timedelta(hours=_LEARNED_HOURS), from_epoch_ms(last_ms))
+        columns = self._store.for_application(application).read_columns(find_metric(metric_id), interval)
+        learned = cadence.learn(columns.time_ms, to_epoch_ms(interval.start_utc), last_ms)
+        return learned.step_ms if learned else math.inf
+
+    def _hours_left(self, application: str, rule: Rule) -> float:
+        """The hours until the late edge of the forecast is at the limit, infinite where it does not get there.
+
+        NaN outside of the application's own minute of each hour, and where the history is too short.
+        """
+        minute = self._at_ms // MINUTE_MS
+        if minute % _HOUR_MINUTES != binascii.crc32(application.encode()) % _HOUR_MINUTES:
+            return math.nan
+        store = self._store.for_application(application)
+        at, within = from_epoch_ms(self._at_ms), rule.within_hours or 1
+        return self._forecasts.hours_until(store, find_metric(rule.metric), at, within, rule.enter or 0.0)

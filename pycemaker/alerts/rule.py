@@ -1,0 +1,92 @@
+"""A rule: one metric of one application, and when that is wrong. The default rules, which need no setting. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pycemaker.analysis.health import FAILING
+from pycemaker.metrics import CPU, DISK, HTTP_FAIL, METRICS, RAM, RESPONSE_TIME
+from pycemaker.monitor.alert_history import FORECAST, HEALTH, NO_DATA, THRESHOLD
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule.
+
+    Attributes:
+        id: of a default rule `<kind>-<metric>`, or `health`; the same in every application.
+        kind: THRESHOLD (the median of a minute), NO_DATA (no sample comes), FORECAST (the late edge of the band reaches
+            a limit), HEALTH (the score of a minute).
+        metric: a metric's id; `health` of HEALTH.
+        enter: the reading at which something is wrong, in the metric's unit, of requests a second; of FORECAST the
+            limit. Of NO_DATA None.
+        leave: the reading at which all is well again: below `enter` where more is worse, above it where less is. None
+            of NO_DATA and FORECAST.
+        for_seconds: for how long it must be wrong before the alert fires; of NO_DATA the time without a sample.
+        clear_seconds: for how long it must be well before the alert ends.
+        within_hours: of FORECAST, how soon the limit is reached; None of others.
+        enabled: False for a rule that watches nothing.
+    """
+
+    id: str
+    kind: str
+    metric: str
+    enter: float | None = None
+    leave: float | None = None
+    for_seconds: int = 300
+    clear_seconds: int = 300
+    within_hours: int | None = None
+    enabled: bool = True
+
+    @property
+    def is_above(self) -> bool:
+        """True where more is worse."""
+        return self.enter is None or self.leave is None or self.enter > self.leave
+
+    def is_wrong(self, reading: float) -> bool:
+        """True for a reading at or beyond `enter`; of FORECAST, for hours until the limit."""
+        if self.kind == FORECAST:
+            return reading <= (self.within_hours or 0)
+        if self.enter is None:
+            return False
+        return reading >= self.enter if self.is_above else reading <= self.enter
+
+    def is_well(self, reading: float) -> bool:
+        """True for a reading at `leave` or on its good side; of FORECAST, for a quarter more hours than it watches."""
+        if self.kind == FORECAST:
+            return reading > 1.25 * (self.within_hours or 0)
+        if self.leave is None:
+            return True
+        return reading <= self.leave if self.is_above else reading >= self.leave
+
+    def worse_of(self, one: float | None, other: float) -> float:
+        """The reading further beyond; `other` where there is no first."""
+        if one is None:
+            return other
+        return max(one, other) if self.is_above and self.kind != FORECAST else min(one, other)
+
+
+def default_id(kind: str, metric: str) -> str:
+    """The id of a default rule."""
+    return kind if kind == metric else f"{kind}-{metric}"
+
+
+def _threshold(metric: str, enter: float, leave: float) -> Rule:
+    return Rule(default_id(THRESHOLD, metric), THRESHOLD, metric, enter, leave)
+
+
+DEFAULT_RULES: tuple[Rule, ...] = (
+    _threshold(CPU.id, 0.90, 0.80),
+    _threshold(RAM.id, 0.95, 0.90),
+    _threshold(DISK.id, 0.90, 0.85),
+    _threshold(RESPONSE_TIME.id, 2.0, 1.0),
+    _threshold(HTTP_FAIL.id, 1.0, 0.5),
+    Rule(default_id(HEALTH, HEALTH), HEALTH, HEALTH, FAILING, 0.45),
+    *(Rule(default_id(NO_DATA, metric.id), NO_DATA, metric.id, clear_seconds=60) for metric in METRICS),
+    *(
+        Rule(default_id(FORECAST, metric.id), FORECAST, metric.id, metric.limit, None, 3600, 3600, 24)
+        for metric in METRICS
+        if metric.limit is not None
+    ),
+)
+"""The rules of every application; each may be changed or turned off for one of them."""

@@ -1,0 +1,129 @@
+"""The fields of a rule as callers write them, checked; each wrong one is refused by its name."""
+
+from __future__ import annotations
+
+import math
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from pycemaker.alerts.rule import DEFAULT_RULES, Rule
+from pycemaker.errors import InvalidParameter, UnknownMetric
+from pycemaker.metrics import find_metric
+from pycemaker.monitor.alert_history import FORECAST, HEALTH, NO_DATA, THRESHOLD
+
+KINDS = (THRESHOLD, NO_DATA, FORECAST, HEALTH)
+MOST_SECONDS, MOST_HOURS = 86_400, 168
+_COMMON = ("kind", "metric", "for_seconds", "clear_seconds", "enabled")
+_FIELDS = {
+    THRESHOLD: ("enter", "leave"),
+    HEALTH: ("enter", "leave"),
+    FORECAST: ("limit", "within_hours"),
+    NO_DATA: (),
+}
+FIELDS = (*_COMMON, "enter", "leave", "limit", "within_hours")
+"""The names of the fields."""
+
+_LIKE = {rule.kind: rule for rule in DEFAULT_RULES}
+_DEFAULT_IDS = {rule.id for rule in DEFAULT_RULES}
+_YES = {"true": True, "1": True, "on": True, "false": False, "0": False, True: True, False: False}
+
+
+def fields_of(rule: Rule) -> dict[str, Any]:
+    """A rule as callers see it."""
+    names = [name for name in FIELDS if name in _COMMON or name in _FIELDS[rule.kind]]
+    values = {name: rule.enter if name == "limit" else getattr(rule, name) for name in names}
+    return {"id": rule.id, "default": rule.id in _DEFAULT_IDS} | values
+
+
+def read_rule(given: Mapping[str, Any], rule: Rule | None = None) -> Rule:
+    """A rule of these fields: a new one, or the one with these changes.
+
+    Fields that a new one lacks are those of the default rules of its kind, but for thresholds and limits of its own.
+
+    Raises:
+        InvalidParameter: a field is unknown, missing, wrong, or no rule of that kind has it; names it.
+    """
+    present = {name: value for name, value in given.items() if value not in (None, "")}
+    for name in present:
+        if name not in FIELDS:
+            raise InvalidParameter(field=name[:40], reason="unknown", known=sorted(FIELDS))
+    kind = _kind(present.get("kind", rule.kind if rule else None))
+    if rule and kind != rule.kind:
+        raise InvalidParameter(field="kind", reason="another kind is another rule", takes=rule.kind)
+    for name in present:
+        if name not in (*_COMMON, *_FIELDS[kind]):
+            raise InvalidParameter(field=name, reason=f"a rule of {kind} has none", known=[*_COMMON, *_FIELDS[kind]])
+    like = rule or _LIKE[kind]
+    metric = _metric(kind, present.get("metric", rule.metric if rule else None))
+    bounds = (0.0, 1.0) if kind == HEALTH else find_metric(metric).bounds
+    enter, leave, within_hours = like.enter, like.leave, like.within_hours
+    if kind == FORECAST:
+        default = rule.enter if rule else find_metric(metric).limit
+        enter = _number("limit", present.get("limit", default), bounds)
+        within_hours = _whole("within_hours", present.get("within_hours", within_hours), 1, MOST_HOURS)
+    elif kind != NO_DATA:
+        has_defaults = rule is not None or kind == HEALTH
+        enter = _number("enter", present.get("enter", enter if has_defaults else None), bounds)
+        leave = _number("leave", present.get("leave", leave if has_defaults else None), bounds)
+        if enter == leave or (kind == HEALTH and enter > leave):
+            raise InvalidParameter(field="leave", reason="not on the good side of enter", takes="outro valor que enter")
+    least = 60 if kind == NO_DATA else 0
+    return Rule(
+        rule.id if rule else secrets.token_urlsafe(9),
+        kind,
+        metric,
+        enter,
+        leave,
+        _whole("for_seconds", present.get("for_seconds", like.for_seconds), least, MOST_SECONDS),
+        _whole("clear_seconds", present.get("clear_seconds", like.clear_seconds), 0, MOST_SECONDS),
+        within_hours,
+        _flag(present.get("enabled", rule.enabled if rule else True)),
+    )
+
+
+def _kind(value: Any) -> str:
+    if value not in KINDS:
+        raise InvalidParameter(field="kind", reason="missing or unknown", known=list(KINDS))
+    return str(value)
+
+
+def _metric(kind: str, value: Any) -> str:
+    if kind == HEALTH:
+        if value not in (None, HEALTH):
+            raise InvalidParameter(field="metric", reason="a rule of health watches the health", takes=HEALTH)
+        return HEALTH
+    try:
+        return find_metric(str(value or "")).id
+    except UnknownMetric as error:
+        raise InvalidParameter(field="metric", reason="missing or unknown", known=error.facts["known"]) from None
+
+
+def _number(name: str, value: Any, bounds: tuple[float, float]) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    low, high = bounds
+    if isinstance(value, bool) or not math.isfinite(number) or not low <= number <= high:
+        takes = "um número" if math.isinf(low) else f"um número, {low:g} ou mais" if math.isinf(high) else (
+            f"um número de {low:g} a {high:g}"
+        )  # fmt: skip
+        raise InvalidParameter(field=name, reason="missing" if value is None else "no such number", takes=takes)
+    return number
+
+
+def _whole(name: str, value: Any, least: int, most: int) -> int:
+    text = str(value)
+    if isinstance(value, bool) or not (text.isascii() and text.isdecimal() and len(text) <= 9):
+        text = "-1"
+    if not least <= int(text) <= most:
+        raise InvalidParameter(field=name, reason="no such number", takes=f"um inteiro de {least} a {most}")
+    return int(text)
+
+
+def _flag(value: Any) -> bool:
+    flag = _YES.get(value.lower() if isinstance(value, str) else value) if isinstance(value, str | bool) else None
+    if flag is None:
+        raise InvalidParameter(field="enabled", reason="no flag", takes="true ou false")
+    return flag

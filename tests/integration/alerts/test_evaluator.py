@@ -1,0 +1,183 @@
+"""Rules of every application over a real MongoDB: what fires, what is enqueued, and by whom."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from pycemaker.alerts.evaluator import SETTLING_SECONDS, RoundLost
+from pycemaker.jobs import states
+from pycemaker.mongo.database import Database
+from pycemaker.monitor.alert_history import AlertHistory
+from tests.services.alerting import MINUTE, NOON, QUIET, deliver_plain, evaluate, evaluator_of, jobs_of, plant, sent
+
+
+def test_a_busy_application_is_told_of_and_its_neighbour_is_not(
+    database: Database, database_url: str, tmp_path: Path
+) -> None:
+    evaluator = evaluator_of(database, database_url, tmp_path)
+    plant(database, NOON - 10 * MINUTE, 25, QUIET)
+    plant(database, NOON - 10 * MINUTE, 10, QUIET, application="loja")
+    plant(database, NOON, 7, QUIET | {"cpu": 0.97}, application="loja")
+    plant(database, NOON + 7 * MINUTE, 8, QUIET, application="loja")
+    evaluate(evaluator, NOON - 2 * MINUTE, 17)
+    [alert] = AlertHistory(database).latest("loja", 9)
+    assert (alert.rule, alert.metric, alert.worst) == ("threshold-cpu", "cpu", 0.97)
+    assert (alert.since, alert.fired_at, alert.ended_at) == (NOON, NOON + 5 * MINUTE, NOON + 12 * MINUTE)
+    assert AlertHistory(database).latest("", 9) == []
+    fired, ended = jobs_of(evaluator)
+    assert (fired["application"], fired["parameters"]["alerts"]) == ("loja", [alert.id])
+    assert (fired["end"], ended["end"]) == (alert.fired_at, alert.ended_at)
+    assert ended["hours"] == 2
+
+
+def test_both_mails_of_an_alert_are_one_conversation(database: Database, database_url: str, tmp_path: Path) -> None:
+    evaluator = evaluator_of(database, database_url, tmp_path, ALERT_RECIPIENTS="ana@example.com,rui@example.com")
+    plant(database, NOON, 7, QUIET | {"ram": 0.99})
+    plant(database, NOON + 7 * MINUTE, 8, QUIET)
+    evaluate(evaluator, NOON, 7)
+    deliver_plain(evaluator)
+    evaluate(evaluator, NOON + 7 * MINUTE, 8)
+    messages = deliver_plain(evaluator)
+    by_address = {name: [m for m in messages if m["To"] == name] for name in ("ana@example.com", "rui@example.com")}
+    for first, last in by_address.values():
+        assert first["References"] is None
+        assert last["References"] == last["In-Reply-To"] == first["Message-ID"]
+        assert last["Subject"] == f"Re: {first['Subject']}"
+    assert len({message["Message-ID"] for message in messages}) == 4
+
+
+def test_a_dead_collector_is_one_mail(database: Database, database_url: str, tmp_path: Path) -> None:
+    evaluator = evaluator_of(database, database_url, tmp_path)
+    plant(database, NOON - 10 * MINUTE, 10, QUIET)
+    evaluate(evaluator, NOON - 3 * MINUTE, 12)
+    [job] = jobs_of(evaluator)
+    assert len(job["parameters"]["alerts"]) == len(QUIET)
+    alerts = AlertHistory(database).open("")
+    assert {(alert.kind, alert.since, alert.fired_at) for alert in alerts} == {("no_data", NOON, NOON + 6 * MINUTE)}
+    plant(database, NOON + 9 * MINUTE, 3, QUIET)
+    evaluate(evaluator, NOON + 9 * MINUTE, 3)
+    assert AlertHistory(database).open("") == []
+    assert len(jobs_of(evaluator)) == 2
+
+
+def test_a_server_that_starts_knows_what_fell_silent_before(
+    database: Database, database_url: str, tmp_path: Path
+) -> None:
+    plant(database, NOON - 10 * MINUTE, 10, QUIET)
+    evaluator = evaluator_of(database, database_url, tmp_path)
+    evaluate(evaluator, NOON + timedelta(hours=2), 1)
+    assert len(AlertHistory(database).open("")) == len(QUIET)
+
+
+def test_a_slow_collector_is_not_silent(database: Database, database_url: str, tmp_path: Path) -> None:
+    """A sample every ten minutes: no minute between them says anything."""
+    for step in range(12):
+        for name, reading in {"cpu_usage": 0.5, "disk_usage": 0.95}.items():
+            database[name].insert_one({"time_series": NOON + 10 * step * MINUTE, "value": reading})
+    evaluator = evaluator_of(database, database_url, tmp_path)
+    evaluate(evaluator, NOON + timedelta(minutes=79), 31)
+    assert [alert.rule for alert in AlertHistory(database).open("")] == ["threshold-disk"]
+
+
+def test_a_round_is_claimed_by_one_server_and_caught_up_on(
+    database: Database, database_url: str, tmp_path: Path
+) -> None:
+    one, other = (evaluator_of(database, database_url, tmp_path / name) for name in ("one", "other"))
+    settled = timedelta(seconds=SETTLING_SECONDS)
+    assert one.evaluate_due(NOON + settled) == 1
+    assert other.evaluate_due(NOON + settled) == 0
+    assert one.evaluate_due(NOON + settled + timedelta(seconds=59)) == 0
+    assert other.evaluate_due(NOON + settled + 3 * MINUTE) == 3
+    assert one.evaluate_due(NOON + settled + timedelta(hours=9)) == 30
+
+
+def test_a_server_that_lost_its_round_goes_no_further(database: Database, database_url: str, tmp_path: Path) -> None:
+    one, other = (evaluator_of(database, database_url, tmp_path / name) for name in ("one", "other"))
+    one.evaluate_due(NOON + timedelta(seconds=SETTLING_SECONDS))
+    observe = one.observer.observe
+
+    def stall(at_ms: int) -> None:
+        observe(at_ms)
+        database["alert_rounds"].update_one({}, {"$set": {"lease_until": NOON - timedelta(days=1000)}})
+        other.evaluate_due(NOON + 2 * MINUTE + timedelta(seconds=SETTLING_SECONDS))
+
+    one.observer.observe = stall  # type: ignore[method-assign]
+    with pytest.raises(RoundLost):
+        one.evaluate_due(NOON + 2 * MINUTE + timedelta(seconds=SETTLING_SECONDS))
+
+
+def test_what_a_server_left_unsent_is_sent_by_the_next(database: Database, database_url: str, tmp_path: Path) -> None:
+    one, other = (evaluator_of(database, database_url, tmp_path / name) for name in ("one", "other"))
+    plant(database, NOON, 8, QUIET | {"cpu": 0.97})
+    one.mail.send_pending = lambda _document: (_ for _ in ()).throw(KeyboardInterrupt)  # type: ignore[method-assign, assignment]
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(one, NOON, 8)
+    assert AlertHistory(database).open("") == []
+    assert other.evaluate_due(NOON + 8 * MINUTE + timedelta(seconds=SETTLING_SECONDS)) == 1
+    assert len(AlertHistory(database).open("")) == 1
+    assert len(jobs_of(other)) == 1
+
+
+def test_a_limit_holds_mails_back_and_the_next_one_says_so(
+    database: Database, database_url: str, tmp_path: Path
+) -> None:
+    evaluator = evaluator_of(database, database_url, tmp_path, ALERT_LIMIT_PER_HOUR="1")
+    plant(database, NOON, 6, QUIET | {"cpu": 0.97})
+    plant(database, NOON + 6 * MINUTE, 8, QUIET)
+    evaluate(evaluator, NOON, 14)
+    assert len(jobs_of(evaluator)) == 1
+    evaluator.mail.send_held(NOON + 14 * MINUTE)
+    assert len(deliver_plain(evaluator)) == 1
+    database["limits"].delete_many({})
+    evaluator.mail.send_held(NOON + 90 * MINUTE)
+    _, held = deliver_plain(evaluator)
+    body = held.get_body(("plain",))
+    assert body is not None
+    assert held["Subject"] == "1 alerta retido pelo limite de mensagens por hora"
+    assert "Terminou" in body.get_content()
+    evaluator.mail.send_held(NOON + 91 * MINUTE)
+    assert len(deliver_plain(evaluator)) == 2
+
+
+def test_an_alert_whose_notebook_fails_leaves_as_the_plain_mail(
+    database: Database, database_url: str, tmp_path: Path
+) -> None:
+    evaluator = evaluator_of(database, database_url, tmp_path)
+    (tmp_path / "notebooks").mkdir()
+    service = evaluator.report_service
+    service.notebooks = tmp_path / "notebooks"
+    plant(database, NOON, 6, QUIET | {"cpu": 0.97})
+    evaluate(evaluator, NOON, 6)
+    job = service.job_store.claim(states.TO_RENDER)
+    assert job is not None
+    service.render(job, service.slots[0])
+    claimed = service.job_store.claim(states.TO_SEND)
+    assert claimed is not None
+    service.deliver(claimed)
+    [message] = sent(evaluator)
+    [stored] = jobs_of(evaluator)
+    assert (stored["state"], stored["plain"]) == ("written", True)
+    body = message.get_body(("plain",))
+    assert body is not None
+    assert "acima de 90%" in message["Subject"]
+    assert "97,0%" in body.get_content()
+
+
+def test_an_alert_is_claimed_before_reports(database: Database, database_url: str, tmp_path: Path) -> None:
+    evaluator = evaluator_of(database, database_url, tmp_path)
+    plant(database, NOON, 6, QUIET | {"cpu": 0.97})
+    evaluate(evaluator, NOON, 6)
+    [alert] = jobs_of(evaluator)
+    store = evaluator.report_service.job_store
+    store.insert_absent([{**_report(), "_id": f"report-{number}"} for number in range(3)], 60)
+    database["reports"].update_many({"_id": {"$ne": alert["_id"]}}, {"$set": {"due_at": NOON}})
+    claimed = store.claim(states.TO_RENDER)
+    assert claimed is not None
+    assert claimed["_id"] == alert["_id"]
+
+
+def _report() -> dict[str, object]:
+    return {"notebook": "report", "parameters": {}, "attach": [], "recipients": []}

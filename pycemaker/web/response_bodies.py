@@ -21,6 +21,7 @@ from pycemaker import stats
 from pycemaker.cache.newest_by_application import Newest
 from pycemaker.errors import PycemakerError
 from pycemaker.metrics import Metric
+from pycemaker.monitor.alert_history import Alert
 from pycemaker.series.batches import Batch, Columns
 from pycemaker.series.downsample import Downsampler
 from pycemaker.telemetry.health_checks import OK, Outcome
@@ -248,8 +249,13 @@ def _newest(metric: Metric, columns: Columns) -> dict[str, Any]:
     return known | {"unit": metric.unit, "label": metric.label}
 
 
-def applications(newest: Newest, scores: Mapping[str, float | None]) -> bytes:
-    """The answer of `/apps`: each application's newest samples and its health; `alerts` are not known here yet."""
+def applications(newest: Newest, scores: Mapping[str, float | None], alerts: Iterable[Alert]) -> bytes:
+    """The answer of `/apps`: each application's newest samples, its health and its open alerts."""
+    names = ("rule", "kind", "metric")
+    by_application: dict[str, list[dict[str, Any]]] = {}
+    for alert in alerts:
+        shown = {name: getattr(alert, name) for name in names} | {"since": to_iso_text(alert.since)}
+        by_application.setdefault(alert.application, []).append(shown)
     rows: list[dict[str, Any]] = [
         {
             "application": application,
@@ -258,7 +264,7 @@ def applications(newest: Newest, scores: Mapping[str, float | None]) -> bytes:
                 for metric, sample in samples.items()
             },
             "health": scores.get(application),
-            "alerts": [],
+            "alerts": by_application.get(application, []),
         }
         for application, samples in newest.items()
     ]

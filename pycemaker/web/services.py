@@ -7,17 +7,18 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
+from pycemaker.alerts.evaluator import Evaluator, make_evaluator
 from pycemaker.cache.sample_store import Store
 from pycemaker.collect.collect_file import CollectFile
 from pycemaker.collect.sample_writer import SampleWriter
 from pycemaker.jobs.report_service import ReportService
+from pycemaker.mail.rate_counter import RateLimits
 from pycemaker.monitor.forecast_reader import ForecastReader
 from pycemaker.monitor.sample_means import SampleMeans
 from pycemaker.schedules.scheduler import Scheduler, make_scheduler
 from pycemaker.settings import NOTEBOOKS, Settings
 from pycemaker.telemetry.traffic import Traffic
 from pycemaker.web.access.access_control import AccessControl
-from pycemaker.web.access.rate_counter import RateLimits
 from pycemaker.web.middleware.in_flight import InFlight
 
 STREAMS = 32
@@ -59,6 +60,11 @@ class Services:
     def scheduler(self) -> Scheduler:
         """The schedules, and what enters their reports."""
         return make_scheduler(self.store.database, self.report_service, self.settings)
+
+    @cached_property
+    def evaluator(self) -> Evaluator:
+        """The rules of alerts, and what evaluates them."""
+        return make_evaluator(self.store, self.report_service, self.settings)
 
     @cached_property
     def forecasts(self) -> ForecastReader:

@@ -86,6 +86,7 @@ def path_parameter(name: str, rule: str, settings: Settings) -> Json:
         "notebook": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,40}$", "description": "A name out of /notebooks."},
         "application": APPLICATION | {"description": "The application, as its samples name it."},
         "report_id": TOKEN | {"description": "The unguessable id that the report's answer and its mail name."},
+        "rule_id": TEXT | {"description": "The id that the rule's own answers name."},
         "schedule_id": TEXT | {"description": "The id that the schedule's own answers name."},
         "token": {"type": "string", "pattern": "^[A-Za-z0-9_.-]+$", "description": "What the link in a mail ends in."},
     }

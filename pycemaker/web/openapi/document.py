@@ -10,6 +10,7 @@ from pycemaker.parsing.route_paths import APPLICATION_RULE, template
 from pycemaker.reports.notebook_catalogue import Notebook, every_notebook
 from pycemaker.settings import Settings
 from pycemaker.web.openapi import (
+    alert_operations,
     forecast_operations,
     read_operations,
     report_operations,
@@ -31,6 +32,7 @@ def operations(notebooks: Iterable[Notebook]) -> list[Operation]:
         *forecast_operations.OPERATIONS,
         *report_operations.operations(list(notebooks)),
         *schedule_operations.OPERATIONS,
+        *alert_operations.OPERATIONS,
         *sample_operations.OPERATIONS,
     ]
 

@@ -81,7 +81,7 @@ _APPLICATION = json_object(
             "additionalProperties": json_object({"time": INSTANT, "value": {"type": ["number", "null"]}}),
         },
         "health": {"type": ["number", "null"]},
-        "alerts": array_of({"type": "object"}),
+        "alerts": array_of(json_object({"rule": TEXT, "kind": TEXT, "metric": TEXT, "since": INSTANT})),
     }
 )
 

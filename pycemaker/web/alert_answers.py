@@ -1,0 +1,48 @@
+"""Alerts and rules as callers see them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from pycemaker.alerts.alert_store import AlertStore
+from pycemaker.alerts.application_rules import AT_EASE, Watched, watched_of
+from pycemaker.alerts.rule import Rule
+from pycemaker.alerts.rule_fields import fields_of
+from pycemaker.i18n.language import speaking
+from pycemaker.monitor.alert_history import FORECAST, Alert
+from pycemaker.presentation import alert_wording
+from pycemaker.settings import Settings
+from pycemaker.window import to_iso_text
+
+_INSTANTS = ("since", "fired_at", "ended_at", "acknowledged_at")
+
+
+def watched_rules(store: AlertStore, application: str) -> dict[str, Watched]:
+    """An application's rules that are not at rest, by id."""
+    document = store.state(application)
+    return watched_of(document) if document else {}
+
+
+def alert_view(alert: Alert, watched: Mapping[str, Watched], settings: Settings) -> dict[str, Any]:
+    """An alert: its fields, the state of its rule while it is open, until when that is muted, and a sentence."""
+    own = watched.get(alert.rule, AT_EASE) if alert.is_open else AT_EASE
+    fields = asdict(alert) | {name: instant_text(getattr(alert, name)) for name in _INSTANTS}
+    if alert.kind == FORECAST:
+        fields |= {"limit": fields["enter"], "enter": None}
+    with speaking(settings.report_language):
+        text = alert_wording.headline(alert, settings.timezone)
+    state = own.state.state if alert.is_open else "ended"
+    return fields | {"state": state, "muted_until": instant_text(own.muted_until), "text": text}
+
+
+def rule_view(rule: Rule, watched: Mapping[str, Watched]) -> dict[str, Any]:
+    """A rule: its fields, its state, and until when it is muted."""
+    own = watched.get(rule.id, AT_EASE)
+    return fields_of(rule) | {"state": own.state.state, "muted_until": instant_text(own.muted_until)}
+
+
+def instant_text(instant: Any) -> str | None:
+    """An instant in ISO 8601; None without one."""
+    return None if instant is None else to_iso_text(instant)

@@ -1,0 +1,129 @@
+"""OpenAPI operations of alerts: `/alerts` and below."""
+
+from __future__ import annotations
+
+from pycemaker import errors
+from pycemaker.alerts.rule_fields import KINDS, MOST_HOURS, MOST_SECONDS
+from pycemaker.alerts.rule_state import FIRING, OK, PENDING, RECOVERING, SILENT
+from pycemaker.metrics import METRICS
+from pycemaker.monitor.alert_history import HEALTH
+from pycemaker.parsing.route_paths import ALERT_LINK_PREFIX, ALERTS_PATH
+from pycemaker.web.openapi.components import INSTANT, TEXT, array_of, json_object, or_null
+from pycemaker.web.openapi.operation import DATABASE, Json, Kind, Operation, ResponseSpec, ref
+
+_RULES = ALERTS_PATH + "/rules"
+_ONE = _RULES + "/<rule_id>"
+_NUMBER = or_null({"type": "number"})
+_SECONDS: Json = or_null({"type": "integer", "minimum": 0, "maximum": MOST_SECONDS})
+_METRICS = [*(metric.id for metric in METRICS), HEALTH]
+_FIELDS: Json = {
+    "kind": {"enum": list(KINDS)},
+    "metric": or_null({"enum": _METRICS}),
+    "enter": _NUMBER,
+    "leave": _NUMBER,
+    "limit": _NUMBER,
+    "within_hours": or_null({"type": "integer", "minimum": 1, "maximum": MOST_HOURS}),
+    "for_seconds": _SECONDS,
+    "clear_seconds": _SECONDS,
+    "enabled": or_null({"type": "boolean"}),
+}
+_STATE = {"enum": [OK, PENDING, FIRING, RECOVERING, SILENT]}
+_OPTIONAL = {name: _FIELDS[name] for name in ("enter", "leave", "limit", "within_hours")}
+_RULE = json_object(
+    {"id": TEXT, "default": {"type": "boolean"}, "kind": {"enum": list(KINDS)}, "metric": {"enum": _METRICS}}
+    | {name: {"type": "integer"} for name in ("for_seconds", "clear_seconds")}
+    | {"enabled": {"type": "boolean"}, "state": _STATE, "muted_until": or_null(INSTANT)},
+    _OPTIONAL,
+)
+_ALERT = json_object(
+    {"id": TEXT, "application": TEXT, "rule": TEXT, "kind": {"enum": list(KINDS)}, "metric": TEXT, "text": TEXT}
+    | {"since": INSTANT, "fired_at": INSTANT, "state": {"enum": [*_STATE["enum"], "ended"]}}
+    | {name: or_null(INSTANT) for name in ("ended_at", "acknowledged_at", "muted_until")}
+    | dict.fromkeys(("enter", "leave", "within_hours", "worst"), _NUMBER),
+    {"limit": _NUMBER},
+)
+_EPISODE = json_object({"since": INSTANT, "fired_at": INSTANT, "ended_at": or_null(INSTANT), "worst": _NUMBER})
+_PREVIEW = json_object(
+    {"fired": {"type": "integer"}, "episodes": array_of(_EPISODE), "since": INSTANT, "until": INSTANT}
+)
+_REFUSALS: tuple[Kind, ...] = (
+    *(errors.InvalidRequest, errors.InvalidParameter, errors.ForeignOrigin, errors.FetchRefused, *DATABASE),
+)
+_UNKNOWN: tuple[Kind, ...] = (errors.UnknownRule,)
+_HTML: Json = {"text/html": TEXT}
+_FORM: Json = {"required": True, "content": {"application/x-www-form-urlencoded": {"schema": {"type": "object"}}}}
+
+
+def _body(fields: Json, *, required: bool = True) -> Json:
+    return {"required": required, "content": {"application/json": {"schema": json_object({}, fields)}}}
+
+
+def _read(rule: str, name: str, text: str, schema: Json, *kinds: Kind) -> Operation:
+    answer = ResponseSpec(200, "As it is now.", {"application/json": schema})
+    return Operation(rule, name, text, (answer,), (*kinds, *DATABASE))
+
+
+def _act(
+    rule: str, name: str, text: str, schema: Json, *kinds: Kind, method: str = "POST", body: Json | None = None
+) -> Operation:
+    answer = ResponseSpec(200, "It is done.", {"application/json": schema})
+    return Operation(rule, name, text, (answer,), (*kinds, *_REFUSALS), method, body=body, needs_token=True)
+
+
+OPERATIONS = (
+    _read(
+        *(ALERTS_PATH, "alerts", "The open alerts, and the latest 50 that have ended\nNewest first."),
+        json_object({"open": array_of(_ALERT), "ended": array_of(_ALERT)}),
+    ),
+    _read(
+        *(_RULES, "alertRules", "The rules, the default ones first, with their states"),
+        json_object({"rules": array_of(_RULE)}),
+    ),
+    Operation(
+        *(_RULES, "createAlertRule", "Make a rule"),
+        (ResponseSpec(201, "It is made.", {"application/json": _RULE}, {"Location": ref("Location", "headers")}),),
+        (errors.TooManyRules, *_REFUSALS),
+        "POST",
+        body=_body(_FIELDS),
+        needs_token=True,
+    ),
+    _act(
+        *(_RULES + "/preview", "previewAlertRule"),
+        "The alerts of a rule over the last 30 days\nNothing is saved. Of forecasts one every six hours is looked at.",
+        *(_PREVIEW, errors.TooManyStreams),
+        body=_body(_FIELDS),
+    ),
+    _read(_ONE, "alertRule", "A rule and its state", _RULE, *_UNKNOWN),
+    _act(
+        *(_ONE, "changeAlertRule", "Change some fields of a rule", _RULE, errors.TooManyRules, *_UNKNOWN),
+        method="PATCH",
+        body=_body(_FIELDS),
+    ),
+    _act(
+        *(_ONE, "removeAlertRule", "Remove a rule\nA default one is turned off."),
+        *(json_object({"msg": TEXT}), errors.TooManyRules, *_UNKNOWN),
+        method="DELETE",
+    ),
+    _act(
+        *(_ONE + "/acknowledge", "acknowledgeAlert"),
+        "Note that somebody looks after a rule's open alert\nNo mail repeats it; its end is mailed.",
+        *(_RULE, *_UNKNOWN),
+    ),
+    _act(
+        *(_ONE + "/mute", "muteAlertRule", "Mail nothing of a rule until an instant\nWithout `until` that ends."),
+        *(_RULE, *_UNKNOWN),
+        body=_body({"until": or_null(TEXT)}, required=False),
+    ),
+    Operation(
+        *(ALERT_LINK_PREFIX + "<token>", "alertLink", "The page of the link in an alert's mail\nIt changes nothing."),
+        (ResponseSpec(200, "A page.", _HTML),),
+        (errors.UnknownLink, *DATABASE),
+    ),
+    Operation(
+        *(ALERT_LINK_PREFIX + "<token>", "followAlertLink", "What a button of that page does"),
+        (ResponseSpec(200, "The page again.", _HTML),),
+        (errors.UnknownLink, errors.InvalidRequest, *DATABASE),
+        "POST",
+        body=_FORM,
+    ),
+)

@@ -19,6 +19,7 @@ from pymongo.errors import DuplicateKeyError
 from pycemaker.alerts.application_rules import Document
 from pycemaker.alerts.rule import DEFAULT_RULES, Rule
 from pycemaker.errors import TooManyRules, UnknownRule
+from pycemaker.jobs.job_updates import now_plus
 from pycemaker.mongo.database import Database, one_exchange
 from pycemaker.window import from_epoch_ms, to_epoch_ms
 
@@ -28,6 +29,9 @@ ROUNDS_COLLECTION = "alert_rounds"
 
 MOST_RULES = 100
 """Rules that callers may add to one application."""
+
+LEASE_SECONDS = 20.0
+"""The time after which another server takes over what one that ended has claimed; a minute takes a few seconds."""
 
 _ROUND = "round"
 _BULK_SECONDS = 10.0
@@ -129,13 +133,13 @@ class AlertStore:
 
     # --- rounds
 
-    def claim_round(self, minute_ms: int, lease_seconds: float) -> int | None:
+    def claim_round(self, minute_ms: int) -> int | None:
         """Claim the evaluation up to this minute; the minute that was evaluated last.
 
-        None where that is done, or another server is at it, whose claim lapses after so many seconds.
+        None where that is done, or another server is at it, whose claim lapses after LEASE_SECONDS.
         """
         lapsed = {"$expr": {"$lte": ["$lease_until", "$$NOW"]}}
-        claim = {"owner": self._owner, "lease_until": {"$add": ["$$NOW", round(lease_seconds * 1000)]}}
+        claim = {"owner": self._owner, "lease_until": now_plus(round(LEASE_SECONDS * 1000))}
         query = {"_id": _ROUND, "minute": {"$lt": from_epoch_ms(minute_ms)}} | lapsed
         first = {"minute": from_epoch_ms(minute_ms - 60_000), "lease_until": from_epoch_ms(0)}
         with one_exchange():
@@ -145,9 +149,10 @@ class AlertStore:
 
     def finish_round(self, minute_ms: int, *, is_last: bool) -> bool:
         """Note that a minute is evaluated, and give the claim back after the last one; False where it was lost."""
-        values = {"minute": from_epoch_ms(minute_ms)} | ({"lease_until": from_epoch_ms(0)} if is_last else {})
+        until = from_epoch_ms(0) if is_last else now_plus(round(LEASE_SECONDS * 1000))
+        values = {"minute": from_epoch_ms(minute_ms), "lease_until": until}
         with one_exchange():
-            return self._rounds.update_one({"_id": _ROUND, "owner": self._owner}, {"$set": values}).matched_count > 0
+            return self._rounds.update_one({"_id": _ROUND, "owner": self._owner}, [{"$set": values}]).matched_count > 0
 
     def last_minute_ms(self) -> int:
         """The end of the minute that was evaluated last, milliseconds since 1970 in UTC; 0 before the first round."""

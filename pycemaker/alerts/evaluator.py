@@ -33,7 +33,6 @@ NOTEBOOK_SECONDS = 20.0
 """The time that an alert waits for its notebook; then the plain message leaves."""
 
 _POLL_SECONDS = 1.0
-_LEASE_SECONDS = 45.0
 _RETENTION_ROUNDS = 60
 _log = logging.getLogger(__name__)
 
@@ -87,7 +86,7 @@ class Evaluator:
         last_ms = (to_epoch_ms(now) - SETTLING_SECONDS * 1000) // MINUTE_MS * MINUTE_MS
         if last_ms <= self._done_ms:
             return 0
-        done_ms = self.store.claim_round(last_ms, _LEASE_SECONDS)
+        done_ms = self.store.claim_round(last_ms)
         if done_ms is None:
             self._done_ms = self.store.last_minute_ms()
             return 0

@@ -7,13 +7,14 @@ import logging
 import time
 import warnings
 
-from tests.faults import crowd, endurance, hostile, kills, outages, schedules
+from tests.faults import alerts, crowd, endurance, hostile, kills, outages, schedules
 
 FAULTS = {
     "kills": lambda options: kills.main(options.count or 200),
     "outages": lambda _options: outages.main(),
     "years": lambda _options: schedules.years(),
     "schedules": lambda options: schedules.main(options.count or 10),
+    "alerts": lambda options: alerts.main(options.count or 10),
     "crowd": lambda options: crowd.main(options.count or 100),
     "hostile": lambda _options: hostile.main(),
     "endurance": lambda options: endurance.main(options.count or 300),

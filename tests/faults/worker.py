@@ -1,4 +1,4 @@
-"""A server without its HTTP face: makes and sends reports, scheduled ones too, until it is killed."""
+"""A server without its HTTP face: makes and sends reports, scheduled ones and alerts too, until it is killed."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import os
 import threading
 from dataclasses import replace
 
+from pycemaker.alerts.evaluator import make_evaluator
+from pycemaker.cache.sample_store import Store
 from pycemaker.jobs.service_factory import job_limits, make_report_service
 from pycemaker.mongo.database import Database
 from pycemaker.schedules.scheduler import make_scheduler
@@ -21,6 +23,7 @@ def main() -> None:
     report_service = make_report_service(settings, database, os.environ, keep_spare=True, limits=limits)
     report_service.start()
     make_scheduler(database, report_service, settings).start()
+    make_evaluator(Store(database), report_service, settings).start()
     print("ready", flush=True)
     threading.Event().wait()
 

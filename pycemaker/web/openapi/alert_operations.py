@@ -46,10 +46,10 @@ _EPISODE = json_object({"since": INSTANT, "fired_at": INSTANT, "ended_at": or_nu
 _PREVIEW = json_object(
     {"fired": {"type": "integer"}, "episodes": array_of(_EPISODE), "since": INSTANT, "until": INSTANT}
 )
-_REFUSALS: tuple[Kind, ...] = (
-    *(errors.InvalidRequest, errors.InvalidParameter, errors.ForeignOrigin, errors.FetchRefused, *DATABASE),
-)
+_FORBIDDEN: tuple[Kind, ...] = (errors.ForeignOrigin, errors.FetchRefused)
+_REFUSALS: tuple[Kind, ...] = (errors.InvalidRequest, errors.InvalidParameter, *_FORBIDDEN, *DATABASE)
 _UNKNOWN: tuple[Kind, ...] = (errors.UnknownRule,)
+_NOT_SAVED: tuple[Kind, ...] = (errors.TooManyRules, errors.UnknownRule)
 _HTML: Json = {"text/html": TEXT}
 _FORM: Json = {"required": True, "content": {"application/x-www-form-urlencoded": {"schema": {"type": "object"}}}}
 
@@ -88,30 +88,44 @@ OPERATIONS = (
         needs_token=True,
     ),
     _act(
-        *(_RULES + "/preview", "previewAlertRule"),
+        _RULES + "/preview",
+        "previewAlertRule",
         "The alerts of a rule over the last 30 days\nNothing is saved. Of forecasts one every six hours is looked at.",
-        *(_PREVIEW, errors.TooManyStreams),
+        _PREVIEW,
+        errors.TooManyStreams,
         body=_body(_FIELDS),
     ),
     _read(_ONE, "alertRule", "A rule and its state", _RULE, *_UNKNOWN),
     _act(
-        *(_ONE, "changeAlertRule", "Change some fields of a rule", _RULE, errors.TooManyRules, *_UNKNOWN),
+        _ONE,
+        "changeAlertRule",
+        "Change some fields of a rule",
+        _RULE,
+        *_NOT_SAVED,
         method="PATCH",
         body=_body(_FIELDS),
     ),
     _act(
-        *(_ONE, "removeAlertRule", "Remove a rule\nA default one is turned off."),
-        *(json_object({"msg": TEXT}), errors.TooManyRules, *_UNKNOWN),
+        _ONE,
+        "removeAlertRule",
+        "Remove a rule\nA default one is turned off.",
+        json_object({"msg": TEXT}),
+        *_NOT_SAVED,
         method="DELETE",
     ),
     _act(
-        *(_ONE + "/acknowledge", "acknowledgeAlert"),
+        _ONE + "/acknowledge",
+        "acknowledgeAlert",
         "Note that somebody looks after a rule's open alert\nNo mail repeats it; its end is mailed.",
-        *(_RULE, *_UNKNOWN),
+        _RULE,
+        *_UNKNOWN,
     ),
     _act(
-        *(_ONE + "/mute", "muteAlertRule", "Mail nothing of a rule until an instant\nWithout `until` that ends."),
-        *(_RULE, *_UNKNOWN),
+        _ONE + "/mute",
+        "muteAlertRule",
+        "Mail nothing of a rule until an instant\nWithout `until` that ends.",
+        _RULE,
+        *_UNKNOWN,
         body=_body({"until": or_null(TEXT)}, required=False),
     ),
     Operation(

@@ -31,6 +31,7 @@ _INDEXES = [
     IndexModel(
         [(name, ASCENDING) for name in ("unsettled", "state", "application", "due_at")], partialFilterExpression=_IS_DUE
     ),
+    IndexModel([("alert", ASCENDING), ("due_at", ASCENDING)], partialFilterExpression={"alert": True}),
     IndexModel([("repeat_key", ASCENDING)], unique=True, partialFilterExpression={"repeat_key": _IS_TEXT}),
     IndexModel([("idempotency_key", ASCENDING)], unique=True, partialFilterExpression={"idempotency_key": _IS_TEXT}),
     IndexModel([("application", ASCENDING), ("asked_at", DESCENDING)]),

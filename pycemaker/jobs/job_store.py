@@ -90,9 +90,9 @@ class JobStore(JobInserter):
     def claim(self, kind: Sequence[str], report_id: str | None = None) -> JobDocument | None:
         """Claim the job in one of these states that has been due longest, or this one; None where none is due.
 
-        Jobs to render are claimed in turn (`_shares`), in one or two exchanges, one more at the end of a round. Such a
-        job becomes RUNNING and its `runs` grow; a job to send becomes SENDING. `taken_at` becomes now. A job of another
-        sender that was due for ORPHAN_SECONDS is claimed too: see `is_orphan`.
+        Alerts come first. Reports are claimed in turn (`_shares`), in two or three exchanges, one more after a round. A
+        report becomes RUNNING and its `runs` grow; a job to send becomes SENDING. `taken_at` becomes now. A job of
+        another sender that was due for ORPHAN_SECONDS is claimed too: see `is_orphan`.
         """
         renders = states.QUEUED in kind
         state = states.RUNNING if renders else states.SENDING

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _MOST_LISTED = 8
 
 
-def alert_head(fired: FiredAlerts, period: Period) -> tuple[str, dict[str, Any]]:
+def alert_head(fired: FiredAlerts, period: Period, action_url: str) -> tuple[str, dict[str, Any]]:
     """The first fragment of the mail, and its head: the whole subject, the preheader, the severity."""
     found = [_finding(alert, fired, period) for alert in fired.alerts]
     quiet = AllClear(_("Nenhum alerta neste período"), i18n.period(fired.window, fired.zone), _("nada."))
@@ -34,6 +34,9 @@ def alert_head(fired: FiredAlerts, period: Period) -> tuple[str, dict[str, Any]]
     html = tables.alerts(title, f"{when} · {zone}", found, None if found else quiet)
     if not found:
         return html, {"headline": quiet.headline, "severity": 0}
+    if action_url:
+        label = _("Reconhecer ou silenciar")
+        html += f'<p class="pm-action"><a href="{escape(action_url)}">{label}</a></p>'
     head = {"headline": alert_wording.subject(fired.alerts, fired.zone), "is_subject": True}
     return html, head | {"preheader": found[0].detail, "severity": max(each.severity for each in found)}
 

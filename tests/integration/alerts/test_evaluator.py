@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from pycemaker.alerts.evaluator import SETTLING_SECONDS, RoundLost
 from pycemaker.jobs import states
+from pycemaker.jobs.report_service import ReportService
 from pycemaker.mongo.database import Database
 from pycemaker.monitor.alert_history import AlertHistory
 from tests.services.alerting import MINUTE, NOON, QUIET, deliver_plain, evaluate, evaluator_of, jobs_of, plant, sent
@@ -181,3 +183,38 @@ def test_an_alert_is_claimed_before_reports(database: Database, database_url: st
 
 def _report() -> dict[str, object]:
     return {"notebook": "report", "parameters": {}, "attach": [], "recipients": []}
+
+
+def test_an_alert_is_made_by_its_notebook_under_the_subject_of_the_plain_mail(
+    database: Database, database_url: str, tmp_path: Path
+) -> None:
+    public = "https://ops.example.com"
+    evaluator = evaluator_of(database, database_url, tmp_path, PUBLIC_URL=public, **os.environ)
+    plant(database, NOON - 60 * MINUTE, 60, QUIET)
+    plant(database, NOON, 6, QUIET | {"cpu": 0.97})
+    plant(database, NOON + 6 * MINUTE, 8, QUIET)
+    evaluate(evaluator, NOON, 6)
+    service = evaluator.report_service
+    _make(service)
+    evaluate(evaluator, NOON + 6 * MINUTE, 8)
+    _make(service)
+    fired, ended = sent(evaluator)
+    assert fired["Subject"] == "Consumo de CPU acima de 90% desde 09:00 — 20/05/2026"
+    assert ended["Subject"] == f"Re: {fired['Subject']}"
+    assert ended["References"] == fired["Message-ID"]
+    for message, is_open in ((fired, True), (ended, False)):
+        body = message.get_body(("html",))
+        assert body is not None
+        assert (f"{public}/alerts/links/" in body.get_content()) is is_open
+        assert "Consumo de CPU acima de 90%" in body.get_content()
+    assert not any(job.get("plain") for job in jobs_of(evaluator))
+
+
+def _make(service: ReportService) -> None:
+    """Render and send what is first in line."""
+    job = service.job_store.claim(states.TO_RENDER)
+    assert job is not None
+    service.render(job, service.slots[0])
+    job = service.job_store.claim(states.TO_SEND)
+    assert job is not None
+    service.deliver(job)

@@ -18,7 +18,7 @@ from pycemaker.alerts.alert_store import AlertStore
 from pycemaker.alerts.application_rules import Document, after_minute, new_document
 from pycemaker.alerts.observer import Observer
 from pycemaker.alerts.rule import DEFAULT_RULES
-from pycemaker.alerts.rule_state import MINUTE_MS
+from pycemaker.analysis.health import MINUTE_MS
 from pycemaker.cache.sample_store import Store
 from pycemaker.errors import DatabaseUnreachable, IndexesNotReady
 from pycemaker.jobs.report_service import ReportService

@@ -15,8 +15,8 @@ import numpy as np
 
 from pycemaker.alerts.minute_medians import Samples, mean_points, medians, rates
 from pycemaker.alerts.rule import DEFAULT_RULES, Rule
-from pycemaker.alerts.rule_state import MINUTE_MS, Observation, is_late
-from pycemaker.analysis.health import BORDERS, hour_scores
+from pycemaker.alerts.rule_state import Observation, is_late
+from pycemaker.analysis.health import BORDERS, MINUTE_MS, hour_scores
 from pycemaker.cache.newest_by_application import read_newest
 from pycemaker.cache.sample_store import Store
 from pycemaker.metrics import METRICS, Metric, find_metric

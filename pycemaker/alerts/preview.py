@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
 
-from pycemaker.alerts.minute_medians import Samples, mean_points, medians, rates
+from pycemaker.alerts.minute_medians import MetricMinutes, metric_minutes
 from pycemaker.alerts.rule import DEFAULT_RULES, Rule
-from pycemaker.alerts.rule_state import AT_REST, MINUTE_MS, Observation, next_state
+from pycemaker.alerts.rule_state import AT_REST, Observation, next_state
 from pycemaker.analysis.health import BORDERS, hour_scores
 from pycemaker.cache.sample_store import Store
 from pycemaker.cache.stored_hour_samples import HourSamples
 from pycemaker.metrics import find_metric
 from pycemaker.monitor.alert_history import FORECAST, HEALTH, NO_DATA
 from pycemaker.monitor.forecast_reader import ForecastReader
-from pycemaker.series import cadence
-from pycemaker.series.robust import Floats
 from pycemaker.window import Interval, from_epoch_ms, to_epoch_ms
 
 DAYS = 30
@@ -76,47 +73,25 @@ def _alert(since_ms: int | None, fired_ms: int | None, ended_ms: int | None, wor
 
 def _minutes(store: Store, rule: Rule, now: datetime) -> Iterator[Observation]:
     """What the rule sees of each minute."""
-    names = tuple(BORDERS) if rule.kind == HEALTH else (rule.metric,)
-    series = [_MetricMinutes.read(store, name, rule, now) for name in names]
-    readings = series[0].medians
+    start, names = now - timedelta(days=DAYS), tuple(BORDERS) if rule.kind == HEALTH else (rule.metric,)
+    series = {}
+    for name in names:
+        columns = HourSamples(store).read(find_metric(name), Interval(start, now)).columns
+        series[name] = metric_minutes(find_metric(name), columns, to_epoch_ms(start), DAYS * 24 * 60)
+    return observations(rule, series)
+
+
+def observations(rule: Rule, series: Mapping[str, MetricMinutes]) -> Iterator[Observation]:
+    """What a rule sees of each minute of these metrics: its own, or those of the health."""
+    lead = series[rule.metric] if rule.metric in series else next(iter(series.values()))
+    readings = lead.medians
     if rule.kind == HEALTH:
-        readings = hour_scores(dict(zip(names, (each.points for each in series), strict=True)))
-    silent = np.any([each.is_silent for each in series], axis=0)
-    rows = zip(series[0].ends_ms.tolist(), readings.tolist(), silent.tolist(), series[0].last_ms.tolist(), strict=True)
+        readings = hour_scores({name: series[name].points for name in BORDERS})
+    watched = [series[name] for name in BORDERS] if rule.kind == HEALTH else [lead]
+    seconds = rule.for_seconds if rule.kind == NO_DATA else _SILENCE.for_seconds
+    silent = np.any([each.is_silent(seconds) for each in watched], axis=0)
+    rows = zip(lead.ends_ms.tolist(), readings.tolist(), silent.tolist(), lead.last_ms.tolist(), strict=True)
     return (Observation(at_ms, reading, is_silent, last) for at_ms, reading, is_silent, last in rows)
-
-
-@dataclass(frozen=True)
-class _MetricMinutes:
-    """A metric's minutes: their ends, medians, points of health, newest samples, and whether it is silent."""
-
-    ends_ms: np.ndarray[tuple[int], np.dtype[np.int64]]
-    medians: Floats
-    points: Floats
-    last_ms: np.ndarray[tuple[int], np.dtype[np.int64]]
-    is_silent: np.ndarray[tuple[int], np.dtype[np.bool_]]
-
-    @classmethod
-    def read(cls, store: Store, name: str, rule: Rule, now: datetime) -> _MetricMinutes:
-        metric, start = find_metric(name), now - timedelta(days=DAYS)
-        columns = HourSamples(store).read(metric, Interval(start, now)).columns
-        finite = np.isfinite(columns.reading)
-        times, readings = columns.time_ms[finite], columns.reading[finite]
-        start_ms, count = to_epoch_ms(start), DAYS * 24 * 60
-        ends = start_ms + MINUTE_MS * np.arange(1, count + 1, dtype=np.int64)
-        if not len(times):
-            nothing = np.full(count, np.nan)
-            return cls(ends, nothing, nothing, ends, np.zeros(count, bool))
-        own = rates(metric, Samples(np.zeros(len(times), np.intp), times, readings), np.array([np.nan]))
-        minute = (own.time_ms - start_ms - 1) // MINUTE_MS
-        points = mean_points(name, minute, own.reading, count) if name in BORDERS else np.empty(0)
-        latest = np.searchsorted(times, ends, side="right") - 1
-        last_ms = times[np.maximum(latest, 0)]
-        learned = cadence.learn(times, start_ms, to_epoch_ms(now))
-        steps = learned.steps_ms(last_ms) if learned else np.full(count, math.inf)
-        seconds = rule.for_seconds if rule.kind == NO_DATA else _SILENCE.for_seconds
-        is_silent = (latest >= 0) & (ends - last_ms > np.maximum(1000 * seconds, 3 * steps))
-        return cls(ends, medians(minute, own.reading, count), points, last_ms, is_silent)
 
 
 def _forecasts(store: Store, forecasts: ForecastReader, rule: Rule, now: datetime) -> Iterator[Observation]:

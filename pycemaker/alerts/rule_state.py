@@ -18,12 +18,11 @@ import math
 from dataclasses import dataclass, replace
 
 from pycemaker.alerts.rule import Rule
+from pycemaker.analysis.health import MINUTE_MS
 from pycemaker.monitor.alert_history import NO_DATA
 
 OK, PENDING, FIRING, RECOVERING, SILENT = "ok", "pending", "firing", "recovering", "no_data"
 """The states."""
-
-MINUTE_MS = 60_000
 
 
 @dataclass(frozen=True)

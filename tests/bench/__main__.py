@@ -2,7 +2,7 @@
 
 `python -m tests.bench growth` draws docs/images/reads-growth.png, `long` measures 744 hours of two metrics with 65 days
 each, `schedules` enters 5,000 due schedules, `profile` shows what a week takes to answer from an empty memory,
-`applications` a thousand of them against one, `collecting` what it costs to collect.
+`applications` a thousand of them against one, `collecting` what it costs to collect, `alerts` what rules give and cost.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.bench import applications, collecting, growth, profile, prometheus, schedules, table
+from tests.bench import alerts, applications, collecting, growth, profile, prometheus, schedules, table
 from tests.bench.data import load_cpu, load_rare_failures, load_six, mongod
 
 DAYS = 14
@@ -31,6 +31,7 @@ def long() -> None:
 
 
 OTHERS = {
+    "alerts": alerts.main,
     "collecting": collecting.main,
     "applications": applications.main,
     "growth": growth.main,

@@ -20,7 +20,8 @@ from pycemaker.alerts.application_rules import (
     with_watched,
 )
 from pycemaker.alerts.rule import Rule
-from pycemaker.alerts.rule_state import MINUTE_MS, Observation
+from pycemaker.alerts.rule_state import Observation
+from pycemaker.analysis.health import MINUTE_MS
 from pycemaker.monitor.alert_history import THRESHOLD
 from pycemaker.window import from_epoch_ms, to_epoch_ms
 

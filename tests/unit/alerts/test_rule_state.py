@@ -12,7 +12,6 @@ from pycemaker.alerts.rule import DEFAULT_RULES, Rule
 from pycemaker.alerts.rule_state import (
     AT_REST,
     FIRING,
-    MINUTE_MS,
     OK,
     PENDING,
     RECOVERING,
@@ -22,6 +21,7 @@ from pycemaker.alerts.rule_state import (
     is_late,
     next_state,
 )
+from pycemaker.analysis.health import MINUTE_MS
 from pycemaker.monitor.alert_history import FORECAST, NO_DATA, THRESHOLD
 
 CPU = Rule("cpu", THRESHOLD, "cpu", 0.9, 0.8, for_seconds=180, clear_seconds=120)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pycemaker.analysis.rates import second_rates
 from pycemaker.metrics import CPU, RAM, REQUEST_COUNT, RESPONSE_TIME, Metric
 from pycemaker.series.batches import Columns
 from pycemaker.series.cadence import Cadence
@@ -61,11 +62,7 @@ def sample_points(metric: Metric, columns: Columns, cadence: Cadence) -> tuple[N
     Returns:
         Times, and two rows: points; and the same on lines between the borders, to rank metrics of equal points.
     """
-    finite = np.isfinite(columns.reading)
-    times, readings = columns.time_ms[finite], columns.reading[finite]
-    if metric.unit == "requests":
-        readings = readings / (cadence.steps_ms(times) / 1000) if cadence.is_known else readings[:0]
-        times = times[: len(readings)]
+    times, readings = second_rates(metric, columns, cadence)
     borders = np.array(BORDERS[metric.id])
     lines = np.interp(readings, [0.0, *borders], np.arange(len(borders) + 1.0))
     return times, np.array([np.searchsorted(borders, readings), lines])

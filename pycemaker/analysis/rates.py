@@ -17,8 +17,11 @@ from pycemaker.series.memoize import memoized
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from pycemaker.metrics import Metric
     from pycemaker.series.batches import Columns
+    from pycemaker.series.cadence import Cadence, Times
     from pycemaker.series.period import MetricPeriod
+    from pycemaker.series.robust import Floats
 
 PER_MINUTE, PER_SECOND = "per_minute", "per_second"
 """Units of rates, beside those of the registry."""
@@ -47,6 +50,20 @@ def in_rates(part: MetricPeriod) -> MetricPeriod:
     factor = 1 if unit == PER_SECOND else _MINUTE
     current, previous = (replace(own, reading=_per_second(own, steps) * factor) for own, steps in _intervals(part))
     return replace(part, metric=replace(part.metric, unit=unit), current=current, previous=previous)
+
+
+def second_rates(metric: Metric, columns: Columns, cadence: Cadence) -> tuple[Times, Floats]:
+    """The times and the finite readings of samples; counts as rates a second, none where the cadence is unknown.
+
+    Args:
+        columns: samples, oldest first.
+        cadence: theirs.
+    """
+    finite = np.isfinite(columns.reading)
+    times, readings = columns.time_ms[finite], columns.reading[finite]
+    if metric.unit == "requests":
+        readings = readings / (cadence.steps_ms(times) / 1000) if cadence.is_known else readings[:0]
+    return times[: len(readings)], readings
 
 
 def rate(amount: float, part: MetricPeriod, at_ms: float | None = None) -> float:

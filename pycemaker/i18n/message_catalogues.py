@@ -23,7 +23,12 @@ KEYWORDS: dict[str, Any] = {"_": None, "N_": None, "ngettext": (1, 2), "pgettext
 NOTEBOOK_KEYWORDS: dict[str, Any] = {"translated": None, "heading": (2,), "picture": (3,)}
 """The functions that notebooks call with a text for readers, and the position of that argument."""
 
-_SOURCES = {"pycemaker/**/*.py": "python", "notebooks/templates/*/*.j2": "jinja2", "notebooks/*.ipynb": "python"}
+_SOURCES = {
+    "pycemaker/**/*.py": "python",
+    "pycemaker/web/pages/templates/*.html": "jinja2",
+    "notebooks/templates/*/*.j2": "jinja2",
+    "notebooks/*.ipynb": "python",
+}
 _WIDTH = 110
 _HEADER = """# What `make messages` and translators write together; see pycemaker/i18n/message_catalogues.py.
 msgid ""

@@ -6,7 +6,6 @@ They go by the hour summaries of four weeks, or of as many as a longer forecast 
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
@@ -14,7 +13,6 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from cachetools import LRUCache, TTLCache
 
 from pycemaker.analysis.forecast.backtest import LeadBacktest, needed_hours
 from pycemaker.analysis.forecast.hour_amounts import health_amounts, metric_amounts
@@ -25,7 +23,7 @@ from pycemaker.cache.sample_store import Store
 from pycemaker.cache.stored_hour_summaries import SummaryStore
 from pycemaker.errors import NotEnoughHistory
 from pycemaker.metrics import Metric, find_metric
-from pycemaker.mongo.single_flight import SingleFlight
+from pycemaker.mongo.kept_results import KeptResults
 from pycemaker.monitor.sample_means import KEPT_SECONDS, read_columns
 from pycemaker.series.hour_summaries import HOUR_MS
 from pycemaker.series.period import HISTORY_DAYS, MetricPeriod
@@ -64,9 +62,7 @@ class ForecastReader:
 
     def __init__(self, slot: Callable[[], AbstractContextManager[None]] = nullcontext) -> None:
         self._slot = slot
-        self._kept: TTLCache[_Key, Outlook | NotEnoughHistory] = TTLCache(_KEPT, KEPT_SECONDS)
-        self._flights: LRUCache[_Key, SingleFlight[Outlook | NotEnoughHistory]] = LRUCache(_KEPT)
-        self._lock = threading.Lock()
+        self._kept = KeptResults[_Key, Outlook | NotEnoughHistory](_KEPT, KEPT_SECONDS)
 
     def metric(
         self, store: Store, metric: Metric, origin_utc: datetime, hours: int, limit: float | None = None
@@ -118,13 +114,8 @@ class ForecastReader:
         return self._once((store.application, HEALTH, to_epoch_ms(origin_utc), hours, FAILING), make)
 
     def _once(self, key: _Key, make: Callable[[], Outlook | NotEnoughHistory]) -> Outlook:
-        """The kept outlook of this key, or that which another thread is making; else a new one, which is kept."""
-        with self._lock:
-            made, flight = self._kept.get(key), self._flights.setdefault(key, SingleFlight())
-        if made is None:
-            made = flight.run(lambda: self._made(make))
-            with self._lock:
-                self._kept[key] = made
+        """The kept outlook of this key, else a new one, which is kept."""
+        made = self._kept.get(key, lambda: self._made(make))
         if isinstance(made, NotEnoughHistory):
             raise NotEnoughHistory(**made.facts)
         return made

@@ -15,6 +15,7 @@ UNSUBSCRIBE_PREFIX = "/unsubscribe/"
 LEAVE_TOKEN = "each_recipient_has_their_own"  # noqa: S105 - no token
 """The place of the token in a mail's foot until it is sent."""
 APPS_PATH = "/apps"
+OVERVIEW_PATH, OVERVIEW_SCRIPT_PATH = "/overview", "/overview.js"
 APPLICATION_RULE = APPS_PATH + "/<application>"
 
 

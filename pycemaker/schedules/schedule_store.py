@@ -82,6 +82,13 @@ class ScheduleStore:
         with one_exchange(_BULK_SECONDS):
             return list(self._schedules.find({}).sort("name", ASCENDING))
 
+    def upcoming(self, application: str, count: int) -> list[Document]:
+        """Up to `count` schedules of an application that are not paused and have not ended, the next ones first."""
+        with one_exchange():
+            self._ensure_indexes()
+            query = {"due_at": {"$type": "date"}, "application": application}
+            return list(self._schedules.find(query).sort("due_at", ASCENDING).limit(count))
+
     def change(self, schedule_id: str, fields: Fields, now: datetime) -> Document:
         """Replace a schedule's fields; from now on it is due by the new ones. Raises UnknownSchedule."""
         return self._replace(schedule_id, fields, now, {}, None)

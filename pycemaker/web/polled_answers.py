@@ -1,4 +1,4 @@
-"""JSON answers to polls: an ETag, 304 where the caller has it, and the same answer for some seconds."""
+"""Answers to polls: an ETag, 304 where the caller has it, and the same answer for some seconds."""
 
 from __future__ import annotations
 
@@ -21,9 +21,14 @@ LIVE_SECONDS, MINUTE_SECONDS = 2.0, 5.0
 
 def polled(content: Any, seconds: float) -> bytes:
     """The content as JSON, or nothing with 304. For so long the same request gets the same answer out of memory."""
-    body, until = response_bodies.json_bytes(content), time.monotonic() + seconds
+    return polled_body(response_bodies.json_bytes(content), seconds, MEDIA_TYPES["json"])
+
+
+def polled_body(body: bytes, seconds: float, media_type: str) -> bytes:
+    """The same for a body of another media type."""
+    until = time.monotonic() + seconds
     request.environ[IS_VALID] = lambda: time.monotonic() < until
-    return b"" if is_known(etags.etag_of_body(body), MEDIA_TYPES["json"], {}) else body
+    return b"" if is_known(etags.etag_of_body(body), media_type, {}) else body
 
 
 def build_slot(services: Services, seconds: float) -> AbstractContextManager[None]:

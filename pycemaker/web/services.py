@@ -14,6 +14,7 @@ from pycemaker.collect.sample_writer import SampleWriter
 from pycemaker.jobs.report_service import ReportService
 from pycemaker.mail.rate_counter import RateLimits
 from pycemaker.monitor.forecast_reader import ForecastReader
+from pycemaker.monitor.hourly_outlooks import HourlyOutlooks
 from pycemaker.monitor.sample_means import SampleMeans
 from pycemaker.schedules.scheduler import Scheduler, make_scheduler
 from pycemaker.settings import NOTEBOOKS, Settings
@@ -70,6 +71,11 @@ class Services:
     def forecasts(self) -> ForecastReader:
         """Makes and keeps forecasts."""
         return ForecastReader(self.in_flight.build_slot)
+
+    @cached_property
+    def hourly_outlooks(self) -> HourlyOutlooks:
+        """Makes forecasts in the background for the pages."""
+        return HourlyOutlooks(self.forecasts)
 
     @cached_property
     def sample_means(self) -> SampleMeans:

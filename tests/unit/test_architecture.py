@@ -104,7 +104,8 @@ ALONE = {
     "cachetools": {
         "pycemaker.cache.lru",
         "pycemaker.web.middleware.response_cache",
-        "pycemaker.monitor.forecast_reader",
+        "pycemaker.mongo.kept_results",
+        "pycemaker.monitor.hourly_outlooks",
         "pycemaker.monitor.sample_means",
     },
     "xxhash": {"pycemaker.series.batches"},

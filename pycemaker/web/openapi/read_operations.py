@@ -1,7 +1,7 @@
 """OpenAPI operations that only read: metrics, the home page, probes."""
 
 from pycemaker.errors import InvalidDate, InvalidParameter, InvalidRange, TooManyStreams, UnknownMetric
-from pycemaker.parsing.route_paths import APPS_PATH
+from pycemaker.parsing.route_paths import APPS_PATH, OVERVIEW_PATH, OVERVIEW_SCRIPT_PATH
 from pycemaker.series.downsample import FEWEST, MOST
 from pycemaker.web.answer_formats import LONGEST_STEP_SECONDS, MEDIA_TYPES
 from pycemaker.web.openapi.components import (
@@ -139,6 +139,21 @@ OPERATIONS = (
         "What this is, and links that work on the data there is\nA page for who names text/html in Accept.",
         (ResponseSpec(200, "An index, or a page.", {"application/json": _INDEX, "text/html": TEXT}, PAGE),),
         DATABASE,
+    ),
+    Operation(
+        OVERVIEW_PATH,
+        "overview",
+        "The part of the page at `/` that renews itself\nThe same text as long as nothing has changed.",
+        (ResponseSpec(200, "HTML.", {"text/html": TEXT}, CACHED | PAGE), NOT_MODIFIED),
+        DATABASE,
+        parameters=(ref("If-None-Match", "parameters"),),
+    ),
+    Operation(
+        OVERVIEW_SCRIPT_PATH,
+        "overviewScript",
+        "The script of the page at `/`",
+        (ResponseSpec(200, "A module.", {"text/javascript": TEXT}, CACHED), NOT_MODIFIED),
+        parameters=(ref("If-None-Match", "parameters"),),
     ),
     Operation(
         "/favicon.ico",

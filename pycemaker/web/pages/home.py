@@ -1,47 +1,44 @@
-"""The page at `/`: each metric's last hour, and links that work on the data there is; as JSON for programs."""
+"""The page at `/`: how the application is, and links to all there is; as JSON for programs."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import numpy as np
-
-from pycemaker import i18n, stats
-from pycemaker.analysis.rates import in_rates
+from pycemaker import i18n
 from pycemaker.cache.sample_store import Store
-from pycemaker.metrics import METRICS, Metric
-from pycemaker.parsing.route_paths import REPORT_PREFIX, REPORT_RULE, REPORTS_PATH, application_path, template
-from pycemaker.series.batches import Columns, no_columns
-from pycemaker.series.period import MetricPeriod
+from pycemaker.i18n.language import N_, _, pgettext, spoken
+from pycemaker.parsing.route_paths import (
+    APPS_PATH,
+    NOTEBOOKS_PATH,
+    OVERVIEW_PATH,
+    OVERVIEW_SCRIPT_PATH,
+    REPORT_PREFIX,
+    REPORT_RULE,
+    REPORTS_PATH,
+    SCHEDULES_PATH,
+    application_path,
+    template,
+)
 from pycemaker.settings import Settings
-from pycemaker.web.pages import sparkline
-from pycemaker.web.pages.templating import render
-from pycemaker.window import Interval, Window, from_epoch_ms, to_iso_text, to_wall_text
+from pycemaker.web.live_status import LastHour, read_hours
+from pycemaker.web.pages.live_page import interval_link, tail_link
+from pycemaker.web.pages.templating import as_markup, render
+from pycemaker.window import from_epoch_ms, to_iso_text, to_wall_text
 
 LINKS = (
-    ("/notebooks", "Pedir um relatório", "os notebooks que há, cada um com um formulário"),
-    ("/schedules", "Agendamentos", "relatórios que vêm sozinhos: quando, para quem, como foram"),
-    (REPORTS_PATH, "Relatórios", "os que já foram pedidos, e como cada um vai"),
-    ("/apps", "Aplicações", "as que têm amostras, e a mais nova de cada métrica"),
-    ("/openapi.json", "OpenAPI", "todas as rotas, para gerar clientes"),
-    ("/metrics", "Métricas deste serviço", "no formato do Prometheus"),
-    ("/ready", "Estado", "o que está pronto para atender, e o que falta"),
+    (NOTEBOOKS_PATH, N_("Pedir um relatório"), N_("os notebooks que há, cada um com um formulário")),
+    (SCHEDULES_PATH, N_("Agendamentos"), N_("relatórios que vêm sozinhos: quando, para quem, como foram")),
+    (REPORTS_PATH, N_("Relatórios"), N_("os que já foram pedidos, e como cada um vai")),
+    (APPS_PATH, N_("Aplicações"), N_("as que têm amostras, e a mais nova de cada métrica")),
+    ("/openapi.json", "OpenAPI", N_("todas as rotas, para gerar clientes")),
+    ("/metrics", N_("Métricas deste serviço"), N_("no formato do Prometheus")),
+    ("/ready", N_("Estado"), N_("o que está pronto para atender, e o que falta")),
 )
 """Paths, labels and what is there."""
-
-_HOUR = timedelta(hours=1)
-
-
-@dataclass(frozen=True)
-class LastHour:
-    """A metric's samples of one hour, and the end of that hour; None where the metric has no sample at all."""
-
-    metric: Metric
-    end_utc: datetime | None
-    samples: Columns
 
 
 @dataclass(frozen=True)
@@ -56,10 +53,15 @@ class Overview:
 
     now_utc: datetime
     zone: ZoneInfo
-    hours: tuple[LastHour, ...]
+    hours: Sequence[LastHour]
     sample_until_utc: datetime | None
     base_path: str = ""
     application: str = ""
+
+    @property
+    def root_path(self) -> str:
+        """The beginning of the links that are of all applications."""
+        return self.base_path.removesuffix(application_path(self.application))
 
 
 def read_overview(store: Store, now_utc: datetime, settings: Settings) -> Overview:
@@ -68,21 +70,13 @@ def read_overview(store: Store, now_utc: datetime, settings: Settings) -> Overvi
     Raises:
         DatabaseUnreachable: as the store.
     """
-    hours = tuple(_last_hour(store, metric, now_utc) for metric in METRICS)
+    return overview_of(store, read_hours(store, now_utc), now_utc, settings)
+
+
+def overview_of(store: Store, hours: Sequence[LastHour], now_utc: datetime, settings: Settings) -> Overview:
+    """The overview with these hours. Raises DatabaseUnreachable: as the store."""
     base_path = settings.base_path + application_path(store.application)
     return Overview(now_utc, settings.timezone, hours, store.sample_history_end(), base_path, store.application)
-
-
-def _last_hour(store: Store, metric: Metric, now_utc: datetime) -> LastHour:
-    newest = store.newest(metric)
-    end_utc = _whole_second(newest) if newest is not None and newest <= now_utc - _HOUR else now_utc
-    samples = store.read_columns(metric, Interval(end_utc - _HOUR, end_utc))
-    return LastHour(metric, end_utc if newest else None, samples)
-
-
-def _whole_second(instant_utc: datetime) -> datetime:
-    """The next whole second: a date in a path has no fractions, and the link has to take in the sample."""
-    return instant_utc + timedelta(microseconds=-instant_utc.microsecond % 1_000_000)
 
 
 def prefers_html(accept: str) -> bool:
@@ -109,8 +103,8 @@ def index(overview: Overview) -> dict[str, Any]:
                 "label": hour.metric.label,
                 "unit": hour.metric.unit,
                 "newest": to_iso_text(from_epoch_ms(hour.samples.time_ms[-1])) if len(hour.samples) else None,
-                "interval": _interval_link(hour, overview),
-                "tail": _tail_link(hour, overview),
+                "interval": interval_link(hour, overview.zone, overview.base_path),
+                "tail": tail_link(hour, overview.zone, overview.base_path),
             }
             for hour in overview.hours
         ],
@@ -118,20 +112,27 @@ def index(overview: Overview) -> dict[str, Any]:
     }
 
 
-def page(overview: Overview, settings: Settings, health: dict[str, Any] | None = None) -> str:
-    """The overview as a page, with the card of health where there is one."""
+def page(overview: Overview, settings: Settings, live: str, applications: Sequence[str] = ()) -> str:
+    """The page, in the language spoken.
+
+    Args:
+        live: the part that renews itself: `live_page.fragment`.
+        applications: those to choose from.
+    """
     until, recipient = overview.sample_until_utc, settings.email_from or "voce@exemplo.com"
+    pattern = pgettext("date", "dd/MM/yyyy HH:mm")
     return render(
         "home.html",
-        now=i18n.clock(overview.now_utc, overview.zone, "dd/MM/yyyy HH:mm:ss"),
+        language=spoken().tag,
+        now=i18n.clock(overview.now_utc, overview.zone, "HH:mm:ss"),
         zone=overview.zone.key,
-        sample_until=i18n.clock(until, overview.zone, "dd/MM/yyyy HH:mm") if until else "",
+        sample_until=i18n.clock(until, overview.zone, pattern) if until else "",
         dashboard_url=settings.dashboard_url,
-        health=health,
-        cards=[_card(hour, overview) for hour in overview.hours],
-        sparkline=sparkline,
-        nothing=i18n.NOTHING,
-        no_readings=i18n.NO_READINGS,
+        application=overview.application,
+        applications=[(f"{overview.root_path}{application_path(each)}/", each) for each in applications],
+        live=as_markup(live),
+        live_url=overview.base_path + OVERVIEW_PATH,
+        script_url=overview.root_path + OVERVIEW_SCRIPT_PATH,
         report_url=f"{settings.own_url}{application_path(overview.application)}{REPORT_PREFIX}now/6/{recipient}",
         sender=settings.email_from if settings.mails else "",
         example=to_wall_text(overview.now_utc, overview.zone),
@@ -142,54 +143,10 @@ def page(overview: Overview, settings: Settings, health: dict[str, Any] | None =
 
 def _links(overview: Overview) -> list[tuple[str, str, str]]:
     """LINKS with their URLs; of an application's routes there are only its reports."""
-    root = overview.base_path.removesuffix(application_path(overview.application))
-    return [((overview.base_path if path == REPORTS_PATH else root) + path, label, text) for path, label, text in LINKS]
+    own = (overview.base_path, overview.root_path)
+    return [(own[path != REPORTS_PATH] + path, _(label), _(text)) for path, label, text in LINKS]
 
 
 def favicon() -> str:
     """The brand's initial on its colour, as SVG."""
     return render("favicon.svg")
-
-
-def _interval_link(hour: LastHour, overview: Overview) -> str | None:
-    if hour.end_utc is None:
-        return None
-    return f"{overview.base_path}/{hour.metric.id}/{to_wall_text(hour.end_utc, overview.zone)}/1"
-
-
-def _tail_link(hour: LastHour, overview: Overview) -> str | None:
-    if hour.end_utc is None:
-        return None
-    start_utc = hour.end_utc - timedelta(minutes=5)
-    return f"{overview.base_path}/{hour.metric.id}/{to_wall_text(start_utc, overview.zone)}"
-
-
-def _card(hour: LastHour, overview: Overview) -> dict[str, Any]:
-    """A metric's card, for the template."""
-    metric, has_samples = hour.metric, hour.end_utc is not None
-    card: dict[str, Any] = {"label": metric.label, "collection": metric.collection, "has_samples": has_samples}
-    if hour.end_utc is None:
-        return card
-    period = in_rates(MetricPeriod(hour.metric, Window(hour.end_utc, 1), overview.zone, hour.samples, no_columns()))
-    return card | {
-        "reading": _reading(period),
-        "line": sparkline.path_of(period),
-        "color": hour.metric.color,
-        "interval_url": _interval_link(hour, overview),
-        "tail_url": _tail_link(hour, overview),
-    }
-
-
-def _reading(period: MetricPeriod) -> dict[str, str] | None:
-    """The newest reading, the mean and the highest, formatted; None where no reading is finite."""
-    finite = period.current.reading[np.isfinite(period.current.reading)]
-    if not len(finite):
-        return None
-    unit = period.metric.unit
-    return {
-        "newest": i18n.reading(float(finite[-1]), unit),
-        "unit": i18n.unit_phrase(unit),
-        "mean": i18n.reading(stats.mean(finite), unit),
-        "highest": i18n.reading(float(finite.max()), unit),
-        "time": i18n.clock(from_epoch_ms(period.current.time_ms[-1]), period.zone, "dd/MM, HH:mm:ss"),
-    }

@@ -1,4 +1,5 @@
 """HTML out of the Jinja templates in `templates/`. Every value is escaped, and a missing one is an error.
+`_()` gives a message in the language spoken.
 
 Jinja is loaded with the first page (some 30 ms), so that the server starts without it.
 """
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pycemaker import brand
+from pycemaker.i18n import language
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -22,13 +24,15 @@ FOLDER = Path(__file__).parent / "templates"
 def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    return Environment(
+    environment = Environment(
         loader=FileSystemLoader(FOLDER),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals["_"] = language._
+    return environment
 
 
 def render(template: str, **values: Any) -> str:
@@ -43,6 +47,13 @@ def markup(message: str, **facts: str) -> Markup:
     from markupsafe import Markup
 
     return Markup(message).format(**facts)  # noqa: S704 - messages are ours, and facts are escaped
+
+
+def as_markup(html: str) -> Markup:
+    """HTML that `render` gave, to stand in another page as it is."""
+    from markupsafe import Markup
+
+    return Markup(html)  # noqa: S704 - its values were escaped when it was rendered
 
 
 def strong(text: str) -> Markup:

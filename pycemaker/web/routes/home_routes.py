@@ -1,29 +1,74 @@
-"""The routes `/` and `/favicon.ico`."""
+"""The routes `/`, `/overview`, which is the part of that page that renews itself, its script, and `/favicon.ico`."""
 
 from __future__ import annotations
 
 from bottle import Bottle, request, response
 
+from pycemaker.cache.newest_by_application import read_newest
+from pycemaker.i18n.language import speaking
+from pycemaker.mongo.kept_results import KeptResults
 from pycemaker.parsing.application_names import DEFAULT_APPLICATION
-from pycemaker.parsing.route_paths import with_application
+from pycemaker.parsing.route_paths import OVERVIEW_PATH, OVERVIEW_SCRIPT_PATH, application_path, with_application
 from pycemaker.web.error_handlers import json_response
-from pycemaker.web.pages import home
-from pycemaker.web.pages.health_card import health_card
+from pycemaker.web.live_status import LiveStatus, read_status
+from pycemaker.web.middleware.security_headers import PAGE_HEADERS
+from pycemaker.web.pages import home, live_page
+from pycemaker.web.pages.templating import FOLDER
+from pycemaker.web.polled_answers import LIVE_SECONDS, polled_body
 from pycemaker.web.services import Services
+
+HTML, SCRIPT = "text/html; charset=utf-8", "text/javascript; charset=utf-8"
+POLICY = PAGE_HEADERS["Content-Security-Policy"] + "; script-src 'self'; connect-src 'self'"
+"""The page's Content-Security-Policy: as of any other page, with scripts of our own, which ask nobody else."""
+
+_DAY_SECONDS = 86_400.0
+_MOST_APPLICATIONS, _NAMES_SECONDS = 1_000, 30.0
 
 
 def add_home(app: Bottle, services: Services) -> None:
-    """Add `/`, a page for a browser and an index for a program, and the picture that browsers ask for."""
+    """Add `/`, a page for a browser and an index for a program, what that page asks for, and the browsers' picture."""
+    settings, script = services.settings, (FOLDER / "overview.js").read_bytes()
+    parts = KeptResults[str, tuple[LiveStatus, str]](_MOST_APPLICATIONS, LIVE_SECONDS)
+    names = KeptResults[str, list[str]](1, _NAMES_SECONDS)
+
+    def live_part(application: str) -> tuple[LiveStatus, str]:
+        """The state of an application, and the page's part about it, made once in LIVE_SECONDS."""
+
+        def make() -> tuple[LiveStatus, str]:
+            status = read_status(services, application)
+            base_path = settings.base_path + application_path(application)
+            with speaking(settings.report_language):
+                return status, live_page.fragment(status, settings.timezone, settings.base_path, base_path)
+
+        return parts.get(application, make)
+
+    def applications() -> list[str]:
+        """The applications to choose from; none where there is only one."""
+        if not services.store.reader.applications.are_several():
+            return []
+        known = names.get("", lambda: list(read_newest(services.store)))
+        return known if len(known) > 1 else []
 
     @app.get(with_application("/"))  # type: ignore[untyped-decorator]
     def home_page(application: str = DEFAULT_APPLICATION) -> bytes:
-        store = services.store.for_application(application)
-        overview = home.read_overview(store, services.clock(), services.settings)
-        if home.prefers_html(request.environ.get("HTTP_ACCEPT", "")):
-            response.content_type = "text/html; charset=utf-8"
-            health = health_card(services.sample_means, services.forecasts, store, services.clock())
-            return home.page(overview, services.settings, health).encode()
-        return json_response(home.index(overview))
+        store, now_utc = services.store.for_application(application), services.clock()
+        if not home.prefers_html(request.environ.get("HTTP_ACCEPT", "")):
+            return json_response(home.index(home.read_overview(store, now_utc, settings)))
+        status, part = live_part(application)
+        overview = home.overview_of(store, status.hours, now_utc, settings)
+        response.content_type = HTML
+        response.set_header("Content-Security-Policy", POLICY)
+        response.set_header("Cache-Control", "no-cache")
+        with speaking(settings.report_language):
+            return home.page(overview, settings, part, applications()).encode()
+
+    @app.get(with_application(OVERVIEW_PATH))  # type: ignore[untyped-decorator]
+    def overview_part(application: str = DEFAULT_APPLICATION) -> bytes:
+        return polled_body(live_part(application)[1].encode(), LIVE_SECONDS, HTML)
+
+    @app.get(OVERVIEW_SCRIPT_PATH)  # type: ignore[untyped-decorator]
+    def overview_script() -> bytes:
+        return polled_body(script, _DAY_SECONDS, SCRIPT)
 
     @app.get("/favicon.ico")  # type: ignore[untyped-decorator]
     def favicon() -> bytes:

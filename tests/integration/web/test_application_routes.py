@@ -181,7 +181,7 @@ def test_every_route_that_reads_or_reports_stands_below_an_application(database:
         "/notebooks",
         "/unsubscribe",
         "/reports/",
-        "/live",
+        "/overview.js",
         "/schedules",  # these name their application in a field
         "/jobs",
         "/favicon",

@@ -171,6 +171,8 @@ ANSWERS = [
     ("/cpu_predict/{opened}/{time_range}", ["/cpu_predict/10-04-2022-09-13-23/1", "/cpu_predict/now/168", "/cpu_predict/x/1"]),
     ("/ram_predict/{opened}/{time_range}", ["/ram_predict/now/1"]),
     ("/", ["/"]),
+    ("/overview", ["/overview"]),
+    ("/overview.js", ["/overview.js"]),
     ("/health", ["/health"]),
     ("/ready", ["/ready"]),
     ("/metrics", ["/metrics"]),

@@ -72,16 +72,19 @@ def test_under_a_path_every_link_of_the_start_page_has_it_and_works(database: Da
     links = {link for metric in index["metrics"] for link in (metric["interval"], metric["tail"])}
     page = client.get(path, accept="text/html").body.decode()
     assert len(links) == 12
-    links |= {
+    shown = {f"/pycemaker/{metric['id']}/now/1" for metric in index["metrics"]} | {"/pycemaker/"}
+    shown |= {
         f"/pycemaker/{name}"
         for name in ("notebooks", "reports", "schedules", "apps", "openapi.json", "metrics", "ready")
     }
-    links.add("/pycemaker/health_score/now/1")
+    shown.add("/pycemaker/health_score/now/6")
     foreseen = "/pycemaker/forecast/health/now/6"  # a 503 without history
-    assert set(re.findall(r'href="([^"]*)"', page)) == links | {foreseen}
+    assert set(re.findall(r'href="([^"]*)"', page)) == shown | {foreseen}
+    parts = set(re.findall(r'(?:src|data-url)="([^"]*)"', page))
+    assert parts == {"/pycemaker/overview", "/pycemaker/overview.js"}
     assert "<code>/pycemaker/cpu/10-04-2022-09-43-23/6</code>" in page
     assert index["routes"][0] == "/pycemaker/{metric}/{date_now}/{time_range}"
-    for link in links:
+    for link in links | shown | parts:
         assert client.get(link).status == client.get(link.removeprefix("/pycemaker")).status == 200
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import time
@@ -79,7 +80,7 @@ def test_reading_ahead_is_welcome_where_nothing_is_done(app: Any) -> None:
 
 
 def test_a_page_runs_nothing_is_framed_by_nobody_and_tells_no_address(app: Any) -> None:
-    page = Client(app).get("/", accept="text/html")
+    page = Client(app).get("/overview", accept="text/html")
     for name, told in PAGE_HEADERS.items():
         assert page.headers[name] == told
     assert page.headers["X-Content-Type-Options"] == "nosniff"
@@ -87,6 +88,15 @@ def test_a_page_runs_nothing_is_framed_by_nobody_and_tells_no_address(app: Any) 
     assert "script" not in page.headers["Content-Security-Policy"]
     for needed in ("default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'", "form-action 'none'"):
         assert needed in page.headers["Content-Security-Policy"]
+
+
+def test_the_start_page_runs_our_own_script_file_and_asks_nobody_else(app: Any) -> None:
+    page = Client(app).get("/", accept="text/html")
+    policy = page.headers["Content-Security-Policy"]
+    assert policy == PAGE_HEADERS["Content-Security-Policy"] + "; script-src 'self'; connect-src 'self'"
+    assert page.headers["Referrer-Policy"] == "no-referrer"
+    assert re.findall(rb"<script[^>]*>(.*?)</script>", page.body) == [b""]
+    assert re.search(rb"\son[a-z]+=|javascript:", page.body) is None
 
 
 @pytest.mark.parametrize("path", ["/", "/cpu/now/1", "/nothing", "/notebooks", "/health", "/ready"])

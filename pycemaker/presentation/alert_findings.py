@@ -73,15 +73,13 @@ def alert_rows(fired: FiredAlerts, period: Period) -> tuple[tuple[MetricPeriod, 
     lead = fired.alerts[0]
     first = [lead.metric, *(move.part.metric.id for move in first_moves(period, fired.since_ms))]
     parts = sorted(period.metrics, key=lambda part: (*first, part.metric.id).index(part.metric.id))
-    limit, unit = None, ""
+    limit, text = None, ""
     if lead.kind in (THRESHOLD, FORECAST) and lead.enter is not None and parts[0].metric.id == lead.metric:
         unit = rate_unit(parts[0])
         limit = lead.enter * (60 if unit == PER_MINUTE else 1)
-    since = i18n.minute_in_sentence(fired.since_ms, period.window, period.zone)
-    start = _("início {when}", when=since)
-    return tuple(parts), Mark(
-        fired.since_ms, start, limit, _("limite {limit}", limit=i18n.short_reading(limit or 0, unit))
-    )
+        text = _("limite {limit}", limit=f"{i18n.short_reading(limit, unit)} {i18n.unit_phrase(unit)}".strip())
+    start = _("início {when}", when=i18n.minute_in_sentence(fired.since_ms, period.window, period.zone))
+    return tuple(parts), Mark(fired.since_ms, start, limit, text)
 
 
 def _finding(alert: Alert, fired: FiredAlerts, period: Period) -> Finding:

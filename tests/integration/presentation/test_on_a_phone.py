@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from pycemaker.mongo import embedded
+from pycemaker.mongo.database import Database
 from pycemaker.reports.report_model import Page
 from tests.services.browser import CHROMIUM, Site, chromium, mail_site, opened, page_site
+from tests.services.sample_alert import ENDED, FIRED, NOW, SINCE, alert_report, write_alert
 from tests.services.sample_report import SampleReport, sample_report, write_sample
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
@@ -30,6 +35,23 @@ def test_a_mail_of_six_hours_is_three_screens_of_a_telephone_at_most(sample: Sam
     with chromium() as browser, opened(browser, mail_site(sample.made.page, images=images), size=PHONE) as shown:
         height, width = shown.evaluate(SIZE)
     assert height <= 3 * PHONE[1]
+    assert width == PHONE[0]
+
+
+@pytest.mark.parametrize("now", ["fired", "ended"])
+def test_the_first_screen_of_an_alert_says_all_and_nothing_is_cut_off(
+    database_url: str, tmp_path: Path, now: str
+) -> None:
+    alert, end = (FIRED, NOW) if now == "fired" else (ENDED, SINCE + timedelta(minutes=39))
+    with closing(Database(database_url)) as database:
+        write_alert(database, (alert,))
+    mail = mail_site(alert_report(database_url, tmp_path, alert, now=end).made.page)
+    with chromium() as browser, opened(browser, mail, size=PHONE) as shown:
+        bottom = shown.evaluate("document.querySelector('.pm-findings').getBoundingClientRect().bottom")
+        height, width = shown.evaluate(SIZE)
+        assert shown.evaluate(CUT_OFF) == []
+    assert bottom <= PHONE[1] / 2
+    assert height <= 2 * PHONE[1]
     assert width == PHONE[0]
 
 

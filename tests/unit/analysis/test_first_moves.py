@@ -82,6 +82,12 @@ def test_slow_samples_count_in_their_own_steps() -> None:
     assert moved(planted(CPU, [0.4] * 100 + [0.95] * 20, every_seconds=300)) == [("cpu", 0)]
 
 
+def test_counts_that_most_samples_lack_go_by_their_mean() -> None:
+    part = planted(HTTP_FAIL, [0.0] * 120)
+    third = np.where((np.arange(1440) >= 1200) & (np.arange(1440) % 3 == 0), 6.0, 0.0)
+    assert moved(replace(part, current=replace(part.current, reading=third))) == [("http_fail", 0)]
+
+
 def test_hardly_any_metric_moves_in_quiet_hours() -> None:
     quiet = [quiet_period(seed) for seed in range(60)]
     count = sum(len(first_moves(each, to_epoch_ms(WINDOW.end_utc) - 30 * 60_000)) for each in quiet)

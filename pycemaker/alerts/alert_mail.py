@@ -89,7 +89,7 @@ class AlertMail:
         held = self._held()
         if not held or not (recipients := self._admitted()):
             return
-        alerts = AlertHistory(self._database).get(held[:_MOST_HELD])
+        alerts = AlertHistory(self._database).get(held)
         if alerts:
             with speaking(self._settings.report_language):
                 subject = ngettext(
@@ -175,7 +175,7 @@ class AlertMail:
 
     def _hold(self, ids: Sequence[str]) -> None:
         with one_exchange():
-            change = {"$addToSet": {"alerts": {"$each": list(ids)}}}
+            change = {"$push": {"alerts": {"$each": list(ids), "$slice": -_MOST_HELD}}}
             self._database[HELD_COLLECTION].update_one({"_id": "held"}, change, upsert=True)
 
     def _held(self) -> list[str]:

@@ -7,6 +7,7 @@ it reads the newest ones anew. A metric without a known distance never counts as
 from __future__ import annotations
 
 import binascii
+import logging
 import math
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -19,10 +20,12 @@ from pycemaker.alerts.rule_state import Observation, is_late
 from pycemaker.analysis.health import BORDERS, MINUTE_MS, hour_scores
 from pycemaker.cache.newest_by_application import read_newest
 from pycemaker.cache.sample_store import Store
+from pycemaker.errors import UnknownApplication
 from pycemaker.metrics import METRICS, Metric, find_metric
 from pycemaker.mongo.recent_samples import read_recent
 from pycemaker.monitor.alert_history import FORECAST, HEALTH, NO_DATA
 from pycemaker.monitor.forecast_reader import ForecastReader
+from pycemaker.parsing.application_names import DEFAULT_APPLICATION, is_application
 from pycemaker.series import cadence
 from pycemaker.series.robust import Floats
 from pycemaker.window import Interval, from_epoch_ms, to_epoch_ms
@@ -33,6 +36,11 @@ _MOST_LEARNED = 50
 
 _SILENCE = {rule.metric: rule for rule in DEFAULT_RULES if rule.kind == NO_DATA}
 _HOUR_MINUTES = 60
+
+MOST_APPLICATIONS = 10_000
+"""Applications that are watched; those that come after them are not."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -83,8 +91,8 @@ class Observer:
         for metric in METRICS:
             self._number_all(recent[metric].application)
         for metric, samples in recent.items():
-            series = np.array([self._numbers[name] for name in samples.application], np.intp)
-            order = np.lexsort((samples.time_ms, series))
+            series = np.array([self._numbers.get(name, -1) for name in samples.application], np.intp)
+            order = np.lexsort((samples.time_ms, series))[np.count_nonzero(series < 0) :]
             self._note(metric, Samples(series[order], samples.time_ms[order], samples.reading[order]))
         self._scores = hour_scores({name: self._series[name].points for name in BORDERS})
         self._at_ms = at_ms
@@ -110,8 +118,14 @@ class Observer:
         return Observation(self._at_ms, float(series.medians[number]), is_silent, last_ms)
 
     def _number_all(self, applications: list[str]) -> None:
+        """Number the applications that are new; a name that no route could have is none."""
         for name in dict.fromkeys(applications):
-            self._numbers.setdefault(name, len(self._numbers))
+            if name in self._numbers or not (name == DEFAULT_APPLICATION or is_application(name)):
+                continue
+            if len(self._numbers) == MOST_APPLICATIONS:
+                _log.warning("there are more than %d applications: alerts watch the first ones", MOST_APPLICATIONS)
+                break
+            self._numbers[name] = len(self._numbers)
         for series in self._series.values():
             series.grow(len(self._numbers))
 
@@ -120,7 +134,8 @@ class Observer:
         self._number_all(list(newest))
         for application, samples in newest.items():
             for metric_id, sample in samples.items():
-                self._series[metric_id].last_ms[self._numbers[application]] = to_epoch_ms(sample.time_utc)
+                if application in self._numbers:
+                    self._series[metric_id].last_ms[self._numbers[application]] = to_epoch_ms(sample.time_utc)
 
     def _note(self, metric: Metric, samples: Samples) -> None:
         """Take the medians of a minute's samples, their points of health, and what they tell of the cadence."""
@@ -149,9 +164,12 @@ class Observer:
         return bool(np.isfinite(step_ms)) and is_late(rule, self._at_ms, int(last_ms), step_ms)
 
     def _learn(self, application: str, metric_id: str, last_ms: int) -> float:
-        """The usual distance of a metric's last samples; infinite where they tell none."""
+        """The usual distance of a metric's last samples; infinite where they tell none, or are gone."""
         interval = Interval(from_epoch_ms(last_ms) - timedelta(hours=_LEARNED_HOURS), from_epoch_ms(last_ms))
-        columns = self._store.for_application(application).read_columns(find_metric(metric_id), interval)
+        try:
+            columns = self._store.for_application(application).read_columns(find_metric(metric_id), interval)
+        except UnknownApplication:
+            return math.inf
         learned = cadence.learn(columns.time_ms, to_epoch_ms(interval.start_utc), last_ms)
         return learned.step_ms if learned else math.inf
 
@@ -163,6 +181,9 @@ class Observer:
         minute = self._at_ms // MINUTE_MS
         if minute % _HOUR_MINUTES != binascii.crc32(application.encode()) % _HOUR_MINUTES:
             return math.nan
-        store = self._store.for_application(application)
+        try:
+            store = self._store.for_application(application)
+        except UnknownApplication:
+            return math.nan
         at, within = from_epoch_ms(self._at_ms), rule.within_hours or 1
         return self._forecasts.hours_until(store, find_metric(rule.metric), at, within, rule.enter or 0.0)

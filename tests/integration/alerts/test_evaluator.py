@@ -74,6 +74,28 @@ def test_a_server_that_starts_knows_what_fell_silent_before(
     assert len(AlertHistory(database).open("")) == len(QUIET)
 
 
+def test_applications_of_names_that_no_route_has_are_not_watched(
+    database: Database, database_url: str, tmp_path: Path
+) -> None:
+    evaluator = evaluator_of(database, database_url, tmp_path)
+    for name in ("../x", "A" * 10_000, "a b", "\u202e"):
+        plant(database, NOON, 6, {"cpu": 0.97}, application=name)
+    plant(database, NOON, 6, {"cpu": 0.97}, application="loja")
+    evaluate(evaluator, NOON, 6)
+    assert evaluator.observer.applications == ["loja"]
+    assert [alert.application for alert in AlertHistory(database).open()] == ["loja"]
+
+
+def test_samples_that_are_gone_end_no_round(database: Database, database_url: str, tmp_path: Path) -> None:
+    evaluator = evaluator_of(database, database_url, tmp_path)
+    plant(database, NOON, 1, {"cpu": 0.3}, application="loja")
+    plant(database, NOON, 9, {"cpu": 0.97})
+    evaluate(evaluator, NOON, 1)
+    database["cpu_usage"].delete_many({"application": "loja"})
+    evaluate(evaluator, NOON + MINUTE, 8)
+    assert [alert.rule for alert in AlertHistory(database).open("")] == ["threshold-cpu"]
+
+
 def test_a_slow_collector_is_not_silent(database: Database, database_url: str, tmp_path: Path) -> None:
     """A sample every ten minutes: no minute between them says anything."""
     for step in range(12):

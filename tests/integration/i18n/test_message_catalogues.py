@@ -205,12 +205,12 @@ def alerts() -> Iterator[str]:
     every = every_alert(WINDOW.end_utc - timedelta(minutes=30))
     for some in (*((each,) for each in every), every[:1] * 2, every * 2):
         fired = FiredAlerts(some, WINDOW, SAO_PAULO)
-        html, head = alert_head(fired, period)
+        html, head = alert_head(fired, period, "http://127.0.0.1:5000")
         rows = alert_rows(fired, period)
         yield from (visible(html), head["headline"].removeprefix("Re: "), head["preheader"])
         yield from (visible(alert_order(fired, period)), rows[1].limit_text, figures.small_courses(*rows).alt)
         yield visible(alert_list(fired))
-    yield visible(alert_head(FiredAlerts((), WINDOW, SAO_PAULO), period)[0])
+    yield visible(alert_head(FiredAlerts((), WINDOW, SAO_PAULO), period, "")[0])
 
 
 @pytest.fixture(scope="module")
@@ -236,7 +236,7 @@ def test_nothing_that_a_notebook_says_is_left_untranslated(what: str, least: int
 
 def test_the_planted_events_make_notebooks_say_all_that_they_can(said: dict[str, list[str]], messages: Catalog) -> None:
     def is_said_here(message: Message) -> bool:
-        return any(name.startswith("pycemaker/") and not re.search("/reports/|/web/|/mail/|/jobs/|/schedules/", name)
+        return any(name.startswith("pycemaker/") and not re.search("/alerts/|/reports/|/web/|/mail/|/jobs/|/schedules/", name)
                    for name, _line in message.locations)  # fmt: skip
 
     can = {

@@ -14,6 +14,7 @@ from pycemaker.jobs.job_document import JobDocument, sha256_hex
 from pycemaker.jobs.job_limits import LEASE_SECONDS
 from pycemaker.jobs.job_reader import JobReader
 from pycemaker.jobs.job_updates import literal, now_minus, now_plus, recipient_state, with_each_recipient
+from pycemaker.jobs.queue_place import has_room
 from pycemaker.jobs.submission_keys import Submission
 from pycemaker.mongo.database import Database, one_exchange
 
@@ -57,10 +58,16 @@ class JobInserter(JobReader):
             while True:
                 if report_id := self.find_duplicate(submission):
                     return report_id, False
-                if (waiting := self.count_waiting()) >= submission.limits.report_queue and not claimed:
-                    raise TooManyReports(waiting=waiting, retry_after_seconds=_TYPICAL_SECONDS * (waiting + 1))
+                if not claimed:
+                    self._check_room(str(document.get("application", "")), submission.limits.report_queue)
                 if self._insert(document, submission, claimed=claimed):
                     return str(document["_id"]), True
+
+    def _check_room(self, application: str, limit: int) -> None:
+        waiting = self.count_waiting_by_application()
+        if not has_room(waiting, application, limit):
+            total = sum(waiting.values())
+            raise TooManyReports(waiting=total, retry_after_seconds=_TYPICAL_SECONDS * (total + 1))
 
     def find_duplicate(self, submission: Submission) -> str | None:
         """The report that answers this request already: by its key, in flight, or accepted a moment ago.

@@ -12,6 +12,7 @@ from pycemaker.errors import UnknownReport
 from pycemaker.jobs import states
 from pycemaker.jobs.job_document import JobDocument
 from pycemaker.jobs.job_updates import now_minus
+from pycemaker.jobs.queue_place import Share, latest_place, ready_in_seconds
 from pycemaker.mongo.database import Database, one_exchange
 
 COLLECTION = "reports"
@@ -40,6 +41,7 @@ _INDEXES = [
 ]
 _STATES = IndexModel([("state", ASCENDING)])
 _INDEXING_SECONDS = 300.0
+_RECENT = 20
 
 
 class JobReader:
@@ -78,6 +80,44 @@ class JobReader:
         with one_exchange():
             self._ensure_indexes()
             return self._reports.count_documents(query)
+
+    def count_waiting_by_application(self) -> dict[str, int]:
+        """The number of callers' reports that no worker has begun to render, by application."""
+        groups = self._count_by({"state": states.QUEUED, "unsettled": None}, {"application": "$application"})
+        return {str(group["_id"].get("application") or ""): group["count"] for group in groups}
+
+    def find_place(self, job: JobDocument) -> JobDocument:
+        """A queued report's `place`, the latest at which it is claimed, and `ready_in_seconds`; empty for others."""
+        if job["state"] != states.QUEUED or not isinstance(job.get("due_at"), datetime):
+            return {}
+        share = {"state": "$state", "scheduled": {"$eq": ["$unsettled", True]}, "application": "$application"}
+        groups = self._count_by({"state": {"$in": list(states.TO_RENDER)}}, share, job["due_at"])
+        waiting: dict[Share, int] = {}
+        ahead: dict[Share, int] = {}
+        for group in groups:
+            if group["_id"]["state"] == states.QUEUED:
+                key = (group["_id"]["scheduled"], str(group["_id"].get("application") or ""))
+                waiting[key], ahead[key] = group["count"], group["ahead"]
+        own = ("schedule" in job, str(job.get("application", "")))
+        place = latest_place(waiting, own, max(0, ahead.get(own, 0) - 1))
+        running = sum(group["count"] for group in groups) - sum(waiting.values())
+        return {"place": place, "ready_in_seconds": ready_in_seconds(place, running, self._recent_seconds())}
+
+    def _recent_seconds(self) -> list[float]:
+        """The durations of the latest reports that were made."""
+        made = WHOLE | {"ended_at": {"$type": "date"}, "stage_seconds.compose": {"$type": "number"}}
+        with one_exchange():
+            jobs = self._reports.find(made, {"stage_seconds": 1}).sort("ended_at", DESCENDING).limit(_RECENT)
+            stages = [job["stage_seconds"].values() for job in jobs]
+        return [sum(each for each in seconds if isinstance(each, int | float)) for seconds in stages]
+
+    def _count_by(self, query: JobDocument, key: JobDocument, until: datetime = _EPOCH) -> list[JobDocument]:
+        """The numbers of due jobs of this account by a key, and of them those due by an instant (`ahead`)."""
+        ahead = {"$sum": {"$cond": [{"$lte": ["$due_at", until]}, 1, 0]}}
+        group = {"_id": key, "count": {"$sum": 1}, "ahead": ahead}
+        with one_exchange():
+            self._ensure_indexes()
+            return list(self._reports.aggregate([{"$match": WHOLE | self._own | _IS_DUE | query}, {"$group": group}]))
 
     def count_open(self, schedule_ids: Sequence[str]) -> dict[str, int]:
         """The number of reports of each of these schedules that have not ended; without those that have none."""

@@ -279,6 +279,7 @@ _REPORT_KEYS = (
     *("id", "state", "application", "notebook", "parameters", "subject", "email_to", "start", "end", "hours"),
     *("delivered_by", "reply", "message_id", "recipients", "request_id", "storage_problem", "message_bytes", "figures"),
     *("figures_in", "figure_urls", "attachments", "attachments_missing", "left_out", "seconds", "stage_seconds"),
+    *("place", "ready_in_seconds"),
 )
 
 

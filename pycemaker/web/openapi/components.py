@@ -218,6 +218,11 @@ _REPORT = json_object(
         "worker": TEXT | {"description": "The server or worker that makes or sends it now; else missing."},
         "stage_seconds": {"type": "object", "additionalProperties": {"type": "number"}},
         "progress": {"description": "How far it is."},
+        "place": COUNT | {"description": "While it is queued: the latest at which it is begun, 1 for the next."},
+        "ready_in_seconds": {
+            "type": ["integer", "null"],
+            "description": "While it is queued: about when it is made; null where none was made lately.",
+        },
         "reason": {"type": ["string", "null"]},
     },
     is_open=True,

@@ -28,8 +28,11 @@ def page(record: Mapping[str, Any], zone: ZoneInfo, base_path: str = "", *, is_w
     window = Window(datetime.fromisoformat(record["end"]), record["hours"])
     details = {
         "Período": f"{i18n.period(window, zone)} ({i18n.length(window.hours)})",
+        "Aplicação": record.get("application", ""),
         "Notebook": record["notebook"],
         "Pedido em": i18n.clock(datetime.fromisoformat(record["asked_at"]), zone, "dd/MM/yyyy HH:mm:ss"),
+        "Posição na fila": str(record.get("place", "")),
+        "Pronto em": f"cerca de {i18n.duration(seconds)}" if (seconds := record.get("ready_in_seconds")) else "",
         "Para": "; ".join(each["address"] for each in record["recipients"]) if is_whole else "",
         "Célula": str(error.facts.get("cell") or "") if error is not None else "",
         "Motivo": next(filter(None, reasons), "") if is_whole else "",

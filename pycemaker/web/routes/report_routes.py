@@ -54,9 +54,7 @@ def add_report(app: Bottle, services: Services) -> None:
             services.settings.report_timeout_seconds + EXTRA_WAIT_SECONDS,
         )
         with services.report_service.waiters.slot(report_id) if waits else nullcontext(False) as may_wait:
-            return _answer(
-                services.report_service.wait(report_id, seconds if may_wait else 0.0), services.settings.base_path
-            )
+            return _answer(services, services.report_service.wait(report_id, seconds if may_wait else 0.0))
 
     @app.route(with_application(REPORT_RULE), method="HEAD")  # type: ignore[untyped-decorator]
     def no_report(**_path: str) -> None:
@@ -96,13 +94,14 @@ def submit(services: Services, report_request: ReportRequest) -> str:
     return report_id
 
 
-def _answer(entry: JobDocument, base_path: str) -> bytes:
+def _answer(services: Services, entry: JobDocument) -> bytes:
     """200 for a delivered report, 202 for one in work; raises the error of any other."""
     if report_result.is_open(entry):
-        url = f"{base_path}{REPORTS_PATH}/{entry['_id']}.json"
+        url = f"{services.settings.base_path}{REPORTS_PATH}/{entry['_id']}.json"
+        record = report_result.record(entry) | services.report_service.job_store.find_place(entry)
         response.status = 202
         response.set_header("Location", url)
-        return json_response(response_bodies.report_accepted(report_result.record(entry), url))
+        return json_response(response_bodies.report_accepted(record, url))
     report_result.raise_unless_delivered(entry)
     return json_response(response_bodies.report(report_result.record(entry)))
 

@@ -81,7 +81,8 @@ def _page(services: Services, report_id: str) -> bytes:
         if not prefers_html(request.environ.get("HTTP_ACCEPT", "")):
             raise
     entry = services.report_service.job_store.get(report_id)
-    record, is_whole = report_result.record(entry), services.access_control.sees_all(request.environ)
+    place = services.report_service.job_store.find_place(entry)
+    record, is_whole = report_result.record(entry) | place, services.access_control.sees_all(request.environ)
     record = record if is_whole else redact_addresses(record)
     source = stored_report.failed_source(files, record) if is_whole else ""
     page = report_state.page(record, services.settings.timezone, base_path, is_whole=is_whole, source=source)
@@ -105,7 +106,8 @@ def _summary(services: Services, entry: JobDocument) -> dict[str, Any] | None:
 def _record(services: Services, report_id: str) -> bytes:
     entry = services.report_service.job_store.get(report_id)
     try:
-        body = json_response({"report": _visible_record(services, entry)})
+        place = services.report_service.job_store.find_place(entry)
+        body = json_response({"report": _visible_record(services, entry) | place})
     except _ODD:
         raise UnknownReport from None
     response.set_header("Cache-Control", "no-store")

@@ -9,11 +9,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pycemaker.errors import TooManyReports
 from pycemaker.jobs import states
 from pycemaker.jobs.job_document import JobDocument, new_recipients
 from pycemaker.jobs.job_reader import COLLECTION
 from pycemaker.jobs.job_store import JobStore
 from pycemaker.mongo.database import Database
+from tests.services.submissions import submit
 
 NAMES = ("", "a", "loja", "z")
 
@@ -95,3 +97,40 @@ def test_a_claim_reads_few_of_the_jobs_that_wait_and_sorts_none(job_store: JobSt
     assert {each["planSummary"].partition(" ")[0] for each in done} == {"IXSCAN"}
     assert max(each["keysExamined"] for each in done) <= 40, done
     assert not any(each.get("hasSortStage") for each in done)
+
+
+def test_a_report_is_claimed_at_the_place_that_it_was_told_or_before(job_store: JobStore) -> None:
+    for prefix in range(8):
+        others = jobs_of("b", prefix % 3, prefix=str(prefix)) + jobs_of("", 1, prefix=str(prefix), scheduled=True)
+        job_store.insert_absent(jobs_of("a", 1, prefix=str(prefix)) + others, 60)
+    places = {job["_id"]: job_store.find_place(job)["place"] for job in job_store.newest(99, application="a")}
+    assert list(places.values()) == sorted(places.values(), reverse=True)
+    for number, job in enumerate(claims(job_store), 1):
+        assert places.get(job["_id"], 99) >= number
+        assert places.get(job["_id"], 0) < number + 4  # as many shares may be before its own in a round
+        assert job_store.find_place(job) == {}
+
+
+def test_the_time_until_a_report_is_made_is_that_of_recent_ones(job_store: JobStore) -> None:
+    job_store.insert_absent(jobs_of("a", 4), 60)
+    waiting = job_store.newest(1, application="a")[0]
+    assert job_store.find_place(waiting) == {"place": 4, "ready_in_seconds": None}
+    made = job_store.claim(states.TO_RENDER)
+    assert made is not None
+    job_store.finish(made["_id"], states.WRITTEN, stage_seconds={"notebook": 3.0, "compose": 1.0})
+    job_store.claim(states.TO_RENDER)
+    left = next(job for job in job_store.newest(4, application="a") if job["state"] == states.QUEUED)
+    assert job_store.find_place(left) == {"place": 2, "ready_in_seconds": 12}
+    job_store.claim(states.TO_RENDER)
+    assert job_store.find_place(left)["ready_in_seconds"] == 6
+
+
+def test_an_application_that_fills_the_queue_leaves_room_for_another(job_store: JobStore) -> None:
+    for number, job in enumerate(jobs_of("big", 3)):
+        job_store.enqueue(job, submit(f"big {number}", report_queue=3))
+    with pytest.raises(TooManyReports):
+        job_store.enqueue(jobs_of("big", 1, prefix="x")[0], submit("one more", report_queue=3))
+    job_store.enqueue(jobs_of("small", 1)[0], submit("small", report_queue=3))
+    with pytest.raises(TooManyReports):
+        job_store.enqueue(jobs_of("small", 1, prefix="x")[0], submit("small too", report_queue=3))
+    assert job_store.count_waiting() == 4

@@ -13,6 +13,7 @@ import server
 from pycemaker.cache.sample_store import Store
 from pycemaker.errors import NotebookFailed
 from pycemaker.jobs import states
+from pycemaker.jobs.job_document import new_document
 from pycemaker.jobs.report_service import ReportService
 from pycemaker.mongo.database import Database
 from pycemaker.reports.report_model import ReportRequest
@@ -121,6 +122,24 @@ def test_with_a_token_the_reason_is_for_its_holders(store: Store, report_service
     assert "Motivo" not in text_of(client.get(f"/reports/{ID}", accept=BROWSER))
     assert "Motivo" not in text_of(client.get(f"/reports/{ID}", accept=BROWSER, x_api_key="wrong"))
     assert "Motivo" in text_of(client.get(f"/reports/{ID}", accept=BROWSER, x_api_key="a-token-of-16-characters"))
+
+
+def test_a_report_that_waits_says_its_place_and_its_application(store: Store, report_service: ReportService) -> None:
+    document = new_document(ReportRequest(ID, Path("report.ipynb"), WINDOW, ("a@b.com",), application="loja"), "b.com")
+    report_service.job_store.insert_absent([document], 60)
+    client = client_of(store, report_service)
+    record = client.get(f"/reports/{ID}.json").json["report"]
+    assert (record["application"], record["place"], record["ready_in_seconds"]) == ("loja", 1, None)
+    page = text_of(client.get(f"/reports/{ID}", accept=BROWSER))
+    assert "Aplicação loja" in page
+    assert "Posição na fila 1" in page
+    assert "Pronto em" not in page
+    other = new_document(ReportRequest("made", Path("report.ipynb"), WINDOW, ("a@b.com",)), "b.com")
+    report_service.job_store.insert_absent([other], 60)
+    report_service.job_store.claim(states.TO_RENDER)
+    report_service.job_store.finish("made", states.WRITTEN, stage_seconds={"notebook": 170.0, "compose": 10.0})
+    page = text_of(client.get(f"/reports/{ID}", accept=BROWSER))
+    assert "Posição na fila 1 Pronto em cerca de 6 min" in page
 
 
 def test_a_report_that_is_being_made_has_a_page_that_asks_again(store: Store, report_service: ReportService) -> None:

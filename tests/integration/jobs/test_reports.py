@@ -14,6 +14,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -34,7 +35,7 @@ from pycemaker.settings import ROOT
 from pycemaker.window import Window
 from tests.services.process import all_gone
 from tests.services.report_service import make, record_of, service_of
-from tests.services.storage import SILENT, Answer, refusing_storage
+from tests.services.storage import SILENT, Answer, refusing_storage, storage_emulator
 from tests.services.stored_jobs import edit_job
 from tests.services.submissions import limits_with, submit
 
@@ -348,6 +349,24 @@ def test_a_storage_that_refuses_or_is_silent_puts_the_figures_into_the_mail(
     assert "PRIVATE KEY" not in json.dumps(record)
     (written,) = (folder / "outbox").glob("*.eml")
     assert b"image/png" in written.read_bytes()
+
+
+def test_figures_and_message_are_stored_once_whatever_the_number_of_recipients(
+    folder: Path, database: Database, database_url: str
+) -> None:
+    with storage_emulator() as storage:
+        report_service = service_of(database, environment_of(folder, MONGO_DB_URL=database_url, **storage.environment))
+        request = request_for(notebook_of(folder, FIGURE))
+        record = make(report_service, replace(request, recipients=("a@b.com", "c@d.com", "e@f.com")))
+        report_service.close()
+        uploaded = [each["name"] for each in storage.objects()]
+    (figure,) = record["figures"]
+    assert (record["state"], record["figures_in"], len(uploaded)) == ("written", "storage", 1)
+    files = ["executed.ipynb", f"figures/{figure}", "message.eml", "page.html"]
+    assert report_service.files.names("a-report") == files
+    assert database["report_files.files"].count_documents({}) == len(files)
+    mails = [email.message_from_bytes(path.read_bytes()) for path in (folder / "outbox").glob("*.eml")]
+    assert sorted(mail["To"] for mail in mails) == ["a@b.com", "c@d.com", "e@f.com"]
 
 
 def figures_in(notebook: str) -> list[str]:

@@ -97,7 +97,7 @@ def _health(status: LiveStatus, window: Window, zone: ZoneInfo) -> dict[str, Any
         else "",
         "worst": _(find_metric(status.worst).label),
         "expected": _expected_health(outlook, course, window, zone),
-        "scale": f"{i18n.percent(0, 0)} – {i18n.percent(1, 0)}",
+        "scale": f"0 – {i18n.percent(1, 0)}",
         "failing": course_chart.height(FAILING, 1.0),
         **_paths(course, 1.0),
     }
@@ -143,7 +143,7 @@ def _metric(hour: LastHour, status: LiveStatus, zone: ZoneInfo, base_path: str) 
         "unit": i18n.unit_phrase(unit),
         "is_late": late_ms > max(course_chart.STEP_MS, _LATE_STEPS * raw.cadence.step_ms),
         "time": _time(newest_ms, zone, is_old=late_ms > _AHEAD_MS),
-        "scale": f"{i18n.short_reading(bottom, unit)} – {i18n.short_reading(top, unit)}",
+        "scale": f"{i18n.short_reading(bottom, unit) if bottom else 0} – {i18n.short_reading(top, unit)}",
         "expected": _expected(course, unit),
         "color": metric.color,
         "interval_url": interval_link(hour, zone, base_path) if late_ms > _HOUR_MS else latest,

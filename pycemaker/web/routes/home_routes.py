@@ -10,7 +10,7 @@ from pycemaker.mongo.kept_results import KeptResults
 from pycemaker.parsing.application_names import DEFAULT_APPLICATION
 from pycemaker.parsing.route_paths import OVERVIEW_PATH, OVERVIEW_SCRIPT_PATH, application_path, with_application
 from pycemaker.web.error_handlers import json_response
-from pycemaker.web.live_status import LiveStatus, read_status
+from pycemaker.web.live_status import read_status
 from pycemaker.web.middleware.security_headers import PAGE_HEADERS
 from pycemaker.web.pages import home, live_page
 from pycemaker.web.pages.templating import FOLDER
@@ -28,17 +28,17 @@ _MOST_APPLICATIONS, _NAMES_SECONDS = 1_000, 30.0
 def add_home(app: Bottle, services: Services) -> None:
     """Add `/`, a page for a browser and an index for a program, what that page asks for, and the browsers' picture."""
     settings, script = services.settings, (FOLDER / "overview.js").read_bytes()
-    parts = KeptResults[str, tuple[LiveStatus, str]](_MOST_APPLICATIONS, LIVE_SECONDS)
+    parts = KeptResults[str, str](_MOST_APPLICATIONS, LIVE_SECONDS)
     names = KeptResults[str, list[str]](1, _NAMES_SECONDS)
 
-    def live_part(application: str) -> tuple[LiveStatus, str]:
-        """The state of an application, and the page's part about it, made once in LIVE_SECONDS."""
+    def live_part(application: str) -> str:
+        """The page's part about an application, made once in LIVE_SECONDS."""
 
-        def make() -> tuple[LiveStatus, str]:
+        def make() -> str:
             status = read_status(services, application)
             base_path = settings.base_path + application_path(application)
             with speaking(settings.report_language):
-                return status, live_page.fragment(status, settings.timezone, settings.base_path, base_path)
+                return live_page.fragment(status, settings.timezone, settings.base_path, base_path)
 
         return parts.get(application, make)
 
@@ -53,18 +53,16 @@ def add_home(app: Bottle, services: Services) -> None:
     def home_page(application: str = DEFAULT_APPLICATION) -> bytes:
         store, now_utc = services.store.for_application(application), services.clock()
         if not home.prefers_html(request.environ.get("HTTP_ACCEPT", "")):
-            return json_response(home.index(home.read_overview(store, now_utc, settings)))
-        status, part = live_part(application)
-        overview = home.overview_of(store, status.hours, now_utc, settings)
+            return json_response(home.index(store, now_utc, settings))
         response.content_type = HTML
         response.set_header("Content-Security-Policy", POLICY)
         response.set_header("Cache-Control", "no-cache")
         with speaking(settings.report_language):
-            return home.page(overview, settings, part, applications()).encode()
+            return home.page(store, now_utc, settings, live_part(application), applications()).encode()
 
     @app.get(with_application(OVERVIEW_PATH))  # type: ignore[untyped-decorator]
     def overview_part(application: str = DEFAULT_APPLICATION) -> bytes:
-        return polled_body(live_part(application)[1].encode(), LIVE_SECONDS, HTML)
+        return polled_body(live_part(application).encode(), LIVE_SECONDS, HTML)
 
     @app.get(OVERVIEW_SCRIPT_PATH)  # type: ignore[untyped-decorator]
     def overview_script() -> bytes:

@@ -66,7 +66,7 @@ def test_counts_are_drawn_and_expected_in_the_unit_of_the_number() -> None:
 
 def test_a_share_is_drawn_from_0_to_100_percent_and_the_band_around_what_is_expected() -> None:
     drawn = card(every(5, 0.5), CPU, 0.5, outlooks={"cpu": outlook(0.5, 0.25, 0.75)})
-    assert "0% – 100%" in drawn
+    assert "0 – 100%" in drawn
     assert "em 6 horas: 50,0% (25,0% a 75,0%)" in drawn
     assert '<path class="ahead" d="M120 36.0 130 36.0' in drawn
     assert '<path class="band" d="M120 19.5 130 19.5' in drawn

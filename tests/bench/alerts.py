@@ -89,10 +89,13 @@ def _quiet_forecasts() -> None:
 
 def _round() -> None:
     """Rounds over a thousand applications with the default rules: this process and MongoDB."""
-    with mongod() as (server, _folder), tempfile.TemporaryDirectory() as folder:
+    with mongod() as (server, data), tempfile.TemporaryDirectory() as folder:
         url = f"{server}/alerts"
         evaluator = evaluator_of(_loaded(url), url, Path(folder))
-        mongo = next(each for each in psutil.process_iter(["name"]) if each.info["name"] == "mongod")
+        processes = psutil.process_iter(["name", "cmdline"])
+        mongo = next(
+            each for each in processes if each.info["name"] == "mongod" and str(data) in str(each.info["cmdline"])
+        )
         seconds = []
         for minute in range(1, 6):
             began, theirs = time.process_time(), sum(mongo.cpu_times()[:2])

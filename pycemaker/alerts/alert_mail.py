@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from pycemaker import brand
-from pycemaker.alerts.application_rules import Document
+from pycemaker.alerts.application_rules import CHANGES, Document
 from pycemaker.errors import UnknownReport
 from pycemaker.i18n.language import _, ngettext, speaking
 from pycemaker.jobs.message_jobs import enqueue_alert, enqueue_message
@@ -72,7 +72,7 @@ class AlertMail:
         pending = document["pending"]
         alerts = [Alert(**each) for each in pending["alerts"]]
         AlertHistory(self._database).save(alerts)
-        mailed = [alert for alert in alerts if alert.id in pending["changes"]]
+        mailed = [alert for what in CHANGES for alert in alerts if pending["changes"].get(alert.id) == what]
         if not mailed or self._is_enqueued(report_id_of(document, document["number"])):
             return
         if recipients := self._admitted():

@@ -21,6 +21,8 @@ Document = dict[str, Any]
 
 FIRED, LASTS, ENDED = "fired", "lasts", "ended"
 """What a mail tells of an alert."""
+CHANGES = (FIRED, LASTS, ENDED)
+"""In the order in which a mail tells them: its subject is that of the first one."""
 
 FIRST_REPEAT = timedelta(hours=4)
 """The time after which an alert that lasts is mailed again; after that twice as long each time."""

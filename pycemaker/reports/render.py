@@ -107,6 +107,7 @@ def render_page(
         leave_url=f"{public_url}{UNSUBSCRIBE_PREFIX}{LEAVE_TOKEN}" if public_url else "",
         demo_notice="" if notice and _shows(content, notice) else notice,
         watched=application or own.watched,
+        compares=not (headline and headline.is_subject),  # an alert's mail compares with no previous interval
     )
     cut = partial(_showable, content, PictureCache())
     page_url = str(report["page_url"])
@@ -159,7 +160,14 @@ def warm(templates: Path = TEMPLATES) -> None:
 def _template_variables(**given: Any) -> Json:
     """The templates' variable `report`: texts not given are empty; `left_out` grows as the mail is shortened."""
     names = ("subject", "preheader", "zone", "page_url", "logo", "demo_notice", "watched", "leave_url")
-    known = {"links": (), "notes": (), "left_out": 0, "brand": brand.load(), "language": language.spoken().tag}
+    known = {
+        "links": (),
+        "notes": (),
+        "left_out": 0,
+        "brand": brand.load(),
+        "compares": True,
+        "language": language.spoken().tag,
+    }
     return dict.fromkeys(names, "") | known | given
 
 

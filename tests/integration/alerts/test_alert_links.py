@@ -71,7 +71,7 @@ def test_the_link_of_an_ended_alert_has_no_button(client: Client, store: Store, 
     plant(store.database, NOON + 6 * MINUTE, 8, QUIET)
     evaluate(evaluator, NOON + 6 * MINUTE, 8)
     page = client.get(path)
-    assert "Terminou depois de" in page.body.decode()
+    assert "Terminou: " in page.body.decode()
     assert "<button" not in page.body.decode()
 
 

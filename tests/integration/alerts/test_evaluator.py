@@ -51,6 +51,17 @@ def test_both_mails_of_an_alert_are_one_conversation(database: Database, databas
     assert len({message["Message-ID"] for message in messages}) == 4
 
 
+def test_what_fires_leads_the_mail_that_also_tells_an_end(
+    database: Database, database_url: str, tmp_path: Path
+) -> None:
+    evaluator = evaluator_of(database, database_url, tmp_path)
+    plant(database, NOON, 5, QUIET | {"cpu": 0.97})
+    plant(database, NOON + 5 * MINUTE, 5, QUIET | {"response_time": 3.0})
+    evaluate(evaluator, NOON, 10)
+    message = deliver_plain(evaluator)[-1]
+    assert message["Subject"].startswith("Tempo de resposta acima de 2 s e mais 1 alerta")
+
+
 def test_a_dead_collector_is_one_mail(database: Database, database_url: str, tmp_path: Path) -> None:
     evaluator = evaluator_of(database, database_url, tmp_path)
     plant(database, NOON - 10 * MINUTE, 10, QUIET)

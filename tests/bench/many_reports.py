@@ -1,8 +1,9 @@
 """Reports of 6 hours that are queued at once, and the processor time of each, beside those of another checkout.
 
-    python -m tests.bench.many_reports [--reports 20] [--beside <checkout>] [--runs 3]
+    python -m tests.bench.many_reports [--reports 20] [--beside <checkout>] [--dask] [--runs 3]
 
-Both servers run in turns over one MongoDB with two workers each and write to the outbox. Processor time is that of all
+All run in turns over one MongoDB, make two reports at a time and write to the outbox. With --dask a server also hands
+its reports over to a Dask cluster of two workers, which counts as part of it. Processor time is that of all
 processes that the server started and of MongoDB, less that of a server which makes no report; it hardly depends on what
 else the machine does. Memory is that of a template or spare and of one running report, shared pages counted once.
 """
@@ -10,16 +11,20 @@ else the machine does. Memory is that of a template or spare and of one running 
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
+import tempfile
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
+from pycemaker.jobs.dask_cluster import DaskCluster
 from tests.bench import data
+from tests.services.dask_processes import PRELOAD, DaskProcesses, wait_for
 from tests.services.process import ROOT, ServerProcess
 
 _WARM_SECONDS = 8.0
@@ -41,18 +46,21 @@ class Watch:
     A process that nobody waits for is in no other account. What one takes after the last look at it is missed.
     """
 
-    def __init__(self, served: ServerProcess, mongod: psutil.Process) -> None:
+    def __init__(self, served: ServerProcess, mongod: psutil.Process, dask: DaskProcesses | None) -> None:
         assert served.process is not None
-        self._server, self._mongod = psutil.Process(served.process.pid), mongod
+        self._roots, self._mongod = [psutil.Process(served.process.pid)], mongod
+        if dask is not None and dask.scheduler is not None:
+            started = [dask.scheduler, *(worker.nanny for worker in dask.workers)]
+            self._roots += [psutil.Process(each.pid) for each in started]
         self._taken: dict[psutil.Process, float] = {}
         self._before = _taken(mongod)
         self.memory_mb = 0.0
 
     def look(self) -> None:
         """Note what each process has taken so far."""
-        descendants = self._server.children(recursive=True)
+        descendants = [process for root in self._roots for process in root.children(recursive=True)]
         shared = 0.0
-        for process in [self._server, *descendants]:
+        for process in [*self._roots, *descendants]:
             with suppress(psutil.Error):
                 self._taken[process] = _taken(process)
                 if process in descendants and "python" in process.name():
@@ -69,17 +77,38 @@ def _taken(process: psutil.Process) -> float:
     return times.user + times.system
 
 
-def one_round(url: str, mongod: psutil.Process, root: Path, reports: int) -> Round:
-    """So many reports by that checkout's server."""
+@contextmanager
+def _cluster(url: str) -> Iterator[DaskProcesses]:
+    """A Dask cluster of two workers, which make a report at a time each."""
+    with tempfile.TemporaryDirectory(prefix="pm-") as folder:
+        plain = {name: text for name, text in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")}
+        given = {"MONGO_DB_URL": url, "DATA_DIR": folder, "REPORT_TIMEOUT_SECONDS": str(_MOST_SECONDS)}
+        dask, seen_by = DaskProcesses(plain | given), None
+        try:
+            dask.start_scheduler()
+            seen_by = DaskCluster(dask.address, hand_over_seconds=0)
+            for _ in range(2):
+                dask.start_worker(preload=PRELOAD)
+            wait_for(lambda: len(seen_by.look().slots) == 2)
+            yield dask
+        finally:
+            if seen_by is not None:
+                seen_by.close()
+            dask.close()
+
+
+def one_round(url: str, mongod: psutil.Process, root: Path, reports: int, dask: DaskProcesses | None = None) -> Round:
+    """So many reports by that checkout's server, or by that cluster."""
     served = ServerProcess(
         root=root,
         MONGO_DB_URL=url,
-        REPORT_WORKERS="2",
+        REPORT_WORKERS="0" if dask else "2",
+        DASK_SCHEDULER=dask.address if dask else "",
         REPORT_QUEUE=str(reports + 1),
         REPORT_TIMEOUT_SECONDS=str(_MOST_SECONDS),
         REPORT_LIMIT_PER_CALLER="0",
     ).start()
-    watch = Watch(served, mongod)
+    watch = Watch(served, mongod, dask)
     try:
         _look_for(watch, _WARM_SECONDS)
         began = time.perf_counter()
@@ -124,9 +153,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--reports", type=int, default=20)
     parser.add_argument("--beside", type=Path)
+    parser.add_argument("--dask", action="store_true")
     parser.add_argument("--runs", type=int, default=3)
     options = parser.parse_args()
     roots = {"this": ROOT} | ({"beside": options.beside} if options.beside else {})
+    roots |= {"Dask": ROOT} if options.dask else {}
     idle: dict[str, list[Round]] = {name: [] for name in roots}
     rounds: dict[str, list[Round]] = {name: [] for name in roots}
     with data.mongod() as (server, folder):
@@ -136,10 +167,16 @@ def main() -> None:
         one_round(url, process, ROOT, 1)  # makes what is kept by the hour
         for _ in range(options.runs):
             for name, root in roots.items():
-                idle[name].append(one_round(url, process, root, 0))
-                rounds[name].append(one_round(url, process, root, options.reports))
+                with _cluster(url) if name == "Dask" else nullcontext() as dask:
+                    idle[name].append(one_round(url, process, root, 0, dask))
+                    rounds[name].append(one_round(url, process, root, options.reports, dask))
         for name in roots:
             _show(name, options.reports, idle[name], rounds[name])
+        if options.dask:
+            share = statistics.median(
+                own.seconds / by_dask.seconds for own, by_dask in zip(rounds["this"], rounds["Dask"], strict=True)
+            )
+            print(f"Dask's throughput: {share:.2f} of our own workers'")
 
 
 def _command(process: psutil.Process) -> list[str]:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from tests.faults import cluster_kills
 from tests.faults.testbed import Testbed, left_behind, table, testbed
 from tests.services.rendered import put_rendered
 
@@ -16,23 +17,28 @@ NAMES = ("killed while", "state", "mails", "runs")
 
 
 def main(count: int = 200, seed: int = 1) -> None:
-    """Half of the kills within the hand-over, which is short and matters most, half anywhere on the whole way.
+    """A quarter of the kills within the hand-over to the mail server, which is short and matters most, a quarter anywhere
+    on the whole way, and half of them of a server, a worker, a Dask worker or the Dask scheduler, on the way too.
 
     Ctrl-C ends it early; what was seen until then is told.
     """
     dice = random.Random(seed)
     handed: Counter[tuple[Any, ...]] = Counter()
     whole: Counter[tuple[Any, ...]] = Counter()
+    roles: Counter[tuple[Any, ...]] = Counter()
     with testbed() as bed:
         with contextlib.suppress(KeyboardInterrupt):
-            for row in _while_sending(bed, dice, count // 2):
+            for row in _while_sending(bed, dice, count // 4):
                 handed[row] += 1
-            for row in _whole_way(bed, dice, count - count // 2):
+            for row in _whole_way(bed, dice, count // 4):
                 whole[row] += 1
+            for row in _in_a_cluster(bed, dice, count - count // 4 * 2):
+                roles[row] += 1
         left = _left_over(bed)
     table(f"{handed.total()} kills within the hand-over to the mail server", handed, NAMES)
     table(f"{whole.total()} kills between the request and the end", whole, NAMES)
-    both = whole + handed
+    table(f"{roles.total()} kills by role between the request and the end", roles, NAMES)
+    both = whole + handed + roles
     wrong = {row: times for row, times in both.items() if not _is_right(row)}
     print(f"\n  reports asked for {both.total()}, mails received {sum(row[2] * n for row, n in both.items())}")
     print(f"  twice or more: {sum(n for row, n in both.items() if row[2] > 1)}")
@@ -104,6 +110,14 @@ def _while_sending(bed: Testbed, dice: random.Random, count: int) -> Iterator[tu
         if number % 10 == 9:
             print(f"  {number + 1} kills within the hand-over", flush=True)
     bed.kill(worker)
+
+
+def _in_a_cluster(bed: Testbed, dice: random.Random, count: int) -> Iterator[tuple[Any, ...]]:
+    for number, (role, report_id, at) in enumerate(cluster_kills.rows(bed, dice, count), 1):
+        stage, *rest = _row(bed, report_id, at)
+        yield f"{role}: {stage}", *rest
+        if number % 10 == 0:
+            print(f"  {number} kills by role", flush=True)
 
 
 def _row(bed: Testbed, report_id: str, at: dict[str, Any]) -> tuple[Any, ...]:

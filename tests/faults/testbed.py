@@ -55,11 +55,13 @@ class Testbed:
     now: datetime
     workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
-    def start_worker(self) -> subprocess.Popen[bytes]:
-        """A process that makes and sends reports, and tells when it has begun."""
+    def start_worker(self, **given: str) -> subprocess.Popen[bytes]:
+        """A process that makes and sends reports, and tells when it has begun; `given` are settings of its own."""
         command = [sys.executable, "-m", "tests.faults.worker"]
         log = (self.folder / "worker.log").open("ab")
-        worker = subprocess.Popen(command, cwd=ROOT, env=self.environment, stdout=subprocess.PIPE, stderr=log)
+        worker = subprocess.Popen(
+            command, cwd=ROOT, env={**self.environment, **given}, stdout=subprocess.PIPE, stderr=log
+        )
         log.close()
         assert worker.stdout is not None
         assert worker.stdout.readline() == b"ready\n", (self.folder / "worker.log").read_text()[-2000:]

@@ -49,22 +49,24 @@ class DaskProcesses:
 
     Args:
         environment: the variables of each.
+        protocol: `tcp`, or `tls` where the variables have certificates.
     """
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str], protocol: str = "tcp") -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="pm-dask-"))
         self.environment = {**environment, "DASK_TEMPORARY_DIRECTORY": str(self.folder)}
-        self.port = free_port()
+        self.port, self._protocol = free_port(), protocol
         self.scheduler: subprocess.Popen[bytes] | None = None
         self.workers: list[DaskWorker] = []
 
     @property
     def address(self) -> str:
-        return f"tcp://127.0.0.1:{self.port}"
+        return f"{self._protocol}://127.0.0.1:{self.port}"
 
     def start_scheduler(self) -> None:
         """Start the scheduler, on the port of the one before it, and wait until it listens."""
         words = ["--host", "127.0.0.1", "--port", str(self.port), "--dashboard-address", "127.0.0.1:0"]
+        words += ["--protocol", self._protocol]
         self.scheduler = self._start("scheduler", words, {})
         wait_for(self._listens)
 
@@ -93,7 +95,9 @@ class DaskProcesses:
         return (self.folder / "dask.log").read_text()
 
     def close(self) -> None:
-        """Kill what is there, nannies first, and take the folder away."""
+        """Kill what is there, nannies first, and take the folder away; of a test that failed the log is shown."""
+        if sys.exc_info()[1] is not None:
+            print(self.said()[-10_000:], file=sys.stderr)
         for started in [*(worker.nanny for worker in self.workers), *filter(None, [self.scheduler])]:
             kill_tree(started)
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 from pycemaker.cache.sample_store import Store
 from pycemaker.jobs.dask_cluster import ClusterState, DaskCluster
@@ -172,6 +175,26 @@ def test_ready_metrics_and_doctor_say_what_the_cluster_does(bed: testbed.Testbed
     assert "esperam por ele" in outcome.message
     assert check_dask(dask.address).message == "the scheduler does not answer (ConnectionRefusedError)"
     service.close()
+
+
+def test_a_cluster_with_tls_makes_reports(bed: testbed.Testbed, tmp_path: Path) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "cert.pem"))
+    tls = {"DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION": "true"}
+    tls["DASK_DISTRIBUTED__COMM__TLS__CA_FILE"] = str(tmp_path / "ca.pem")
+    for role, part in itertools.product(("SCHEDULER", "WORKER", "CLIENT"), ("CERT", "KEY")):
+        tls[f"DASK_DISTRIBUTED__COMM__TLS__{role}__{part}"] = str(tmp_path / "cert.pem")
+    dask = DaskProcesses(bed.environment | tls, protocol="tls")
+    try:
+        dask.start_scheduler()
+        worker = dask.start_worker()
+        bed.start_worker(**tls, DASK_SCHEDULER=dask.address, REPORT_WORKERS="0")
+        bed.enqueue("by-tls")
+        assert wait_until_made_by(bed, "by-tls") == worker.owner
+        assert bed.ended("by-tls")["state"] == "sent"
+    finally:
+        dask.close()
 
 
 def test_cells_get_no_variable_of_dask(bed: testbed.Testbed, dask: DaskProcesses) -> None:

@@ -12,8 +12,10 @@ import logging
 import secrets
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future as Connecting
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -99,6 +101,7 @@ class DaskCluster:
         self._address = address
         self._hand_over_seconds = hand_over_seconds
         self._client: Client | None = None
+        self._connecting: Connecting[Client] | None = None
         self._scheduler_versions: dict[str, Any] = {}
         self._aside: dict[str, float] = {}
         self._next = ""
@@ -187,14 +190,28 @@ class DaskCluster:
         return task
 
     def _connected(self) -> Client:
+        """The client. A thread waits for it: for a scheduler that answers nothing Dask has no deadline."""
         if self._client is None:
+            if (connecting := self._connecting) is None:
+                self._connecting = connecting = Connecting()
+                threading.Thread(target=self._connect, args=(connecting,), daemon=True, name="dask").start()
+            try:
+                self._client, self._scheduler_versions = connecting.result(2 * _CONNECT_SECONDS), {}
+            finally:
+                self._connecting = None if connecting.done() else connecting
+        return self._client
+
+    def _connect(self, connecting: Connecting[Client]) -> None:
+        try:
             url = urlsplit(self._address)
             socket.create_connection((str(url.hostname), url.port or 0), _CONNECT_SECONDS).close()
             from distributed import Client
 
-            self._client = Client(self._address, timeout=_CONNECT_SECONDS, set_as_default=False, name="pycemaker")
-            self._scheduler_versions = {}
-        return self._client
+            connecting.set_result(
+                Client(self._address, timeout=_CONNECT_SECONDS, set_as_default=False, name="pycemaker")
+            )
+        except Exception as error:  # noqa: BLE001 - `look` says so
+            connecting.set_exception(error)
 
     async def _read_state(self, scheduler: Any) -> ClusterState:
         if not self._scheduler_versions:

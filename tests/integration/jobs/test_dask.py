@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -124,6 +125,29 @@ def test_a_server_makes_reports_itself_where_the_scheduler_was_killed(
     assert not wait_until_made_by(bed, "here").startswith("dask-")
     assert [bed.ended(name)["state"] for name in ("there", "here")] == ["sent", "sent"]
     assert [bed.mails()[f"{name}@example.com"] for name in ("there", "here")] == [1, 1]
+
+
+@pytest.mark.parametrize("at", ["start", "work"])
+def test_a_server_makes_reports_itself_where_the_scheduler_is_stopped(
+    bed: testbed.Testbed, dask: DaskProcesses, at: str
+) -> None:
+    bed.environment["REPORT_WORKERS"] = "1"
+    assert dask.scheduler is not None
+    dask.start_worker()
+    wait_for_slots(dask, 1)
+    if at == "start":
+        dask.scheduler.send_signal(signal.SIGSTOP)
+    bed.start_worker()
+    time.sleep(2)
+    dask.scheduler.send_signal(signal.SIGSTOP)
+    bed.enqueue(f"stopped-at-{at}")
+    assert not wait_until_made_by(bed, f"stopped-at-{at}").startswith("dask-")
+    dask.scheduler.send_signal(signal.SIGCONT)
+    assert bed.ended(f"stopped-at-{at}")["state"] == "sent"
+    assert bed.mails()[f"stopped-at-{at}@example.com"] == 1
+    bed.enqueue(f"back-at-{at}")
+    assert wait_until_made_by(bed, f"back-at-{at}").startswith("dask-")
+    assert bed.ended(f"back-at-{at}")["state"] == "sent"
 
 
 def test_a_report_that_a_worker_does_not_take_over_goes_to_another(bed: testbed.Testbed, dask: DaskProcesses) -> None:

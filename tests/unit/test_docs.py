@@ -252,4 +252,4 @@ def test_every_request_reaches_a_route(path: Path, app: Bottle) -> None:
     for post, target in requests:
         route, _ = app.router.match({"PATH_INFO": target, "REQUEST_METHOD": "POST" if post else "GET"})
         assert route is not None
-    assert path != README or len(requests) == 6
+    assert path != README or len(requests) == 7

@@ -11,7 +11,6 @@ Writes are acknowledged by a majority and journaled: they survive a failover and
 from __future__ import annotations
 
 import copy
-import itertools
 import secrets
 import socket
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,6 +20,7 @@ from typing import Any
 from pymongo import ASCENDING, ReturnDocument
 
 from pycemaker.jobs import states
+from pycemaker.jobs.claim_turns import ClaimTurns
 from pycemaker.jobs.job_document import JobDocument
 from pycemaker.jobs.job_inserts import JobInserter
 from pycemaker.jobs.job_limits import LEASE_SECONDS
@@ -72,8 +72,7 @@ class JobStore(JobInserter):
     ) -> None:
         super().__init__(database, owner, lease_seconds, sender)
         self.counts = ReportCounts()
-        self._turns = itertools.count()
-        self._served: dict[bool | None, str] = {}
+        self._turns = ClaimTurns()
 
     # --- working
 
@@ -90,9 +89,9 @@ class JobStore(JobInserter):
     def claim(self, kind: Sequence[str], report_id: str | None = None) -> JobDocument | None:
         """Claim the job in one of these states that has been due longest, or this one; None where none is due.
 
-        Alerts come first. Reports are claimed in turn (`_shares`), in two or three exchanges, one more after a round. A
-        report becomes RUNNING and its `runs` grow; a job to send becomes SENDING. `taken_at` becomes now. A job of
-        another sender that was due for ORPHAN_SECONDS is claimed too: see `is_orphan`.
+        Alerts come first. Reports are claimed in turn (`ClaimTurns`), in two or three exchanges, one more after a
+        round. A report becomes RUNNING and its `runs` grow; a job to send becomes SENDING. `taken_at` becomes now. A
+        job of another sender that was due for ORPHAN_SECONDS is claimed too: see `is_orphan`.
         """
         renders = states.QUEUED in kind
         state = states.RUNNING if renders else states.SENDING
@@ -107,7 +106,7 @@ class JobStore(JobInserter):
         due = {"state": {"$in": list(kind)}, "due_at": {"$type": "date"}, "$expr": {"$lte": ["$due_at", "$$NOW"]}}
         orphan = {"$expr": {"$lte": ["$due_at", now_minus(ORPHAN_SECONDS)]}}
         wanted: JobDocument = WHOLE | due | {"$or": [self._own, orphan]} | ({"_id": report_id} if report_id else {})
-        shares = self._shares() if renders and not report_id else [{}]
+        shares = self._turns.shares() if renders and not report_id else [{}]
         for share in [{"alert": True}, *shares] if not report_id else shares:  # an alert waits for no report
             with one_exchange():
                 self._ensure_indexes()
@@ -117,7 +116,7 @@ class JobStore(JobInserter):
                     sort=[*([("application", ASCENDING)] if "unsettled" in share else []), ("due_at", ASCENDING)],
                     return_document=ReturnDocument.AFTER,
                 )
-            self._note_turn(share, job)
+            self._turns.note(share, job)
             if job is not None:
                 return job
         return None
@@ -130,26 +129,6 @@ class JobStore(JobInserter):
                 [{"$set": {"owner": self._owner, "due_at": now_plus(self._lease_ms)}}],
                 return_document=ReturnDocument.AFTER,
             )
-
-    def _shares(self) -> list[JobDocument]:
-        """The filters that a claim tries: callers' and schedules' reports alternately, neither waiting for all others.
-
-        Within each the applications take turns by name, the oldest report of each first. Where n applications wait,
-        each is served within 2n claims of any server.
-        """
-        shares: list[JobDocument] = []
-        for unsettled in (None, True) if next(self._turns) % 2 == 0 else (True, None):  # True in a schedule's reports
-            if unsettled in self._served:
-                shares.append({"unsettled": unsettled, "application": {"$gt": self._served[unsettled]}})
-            shares.append({"unsettled": unsettled})
-        return shares
-
-    def _note_turn(self, share: JobDocument, job: JobDocument | None) -> None:
-        """Note whose turn it was; a round that has come to its end begins anew."""
-        if "unsettled" in share:
-            self._served.pop(share["unsettled"], None)
-            if job is not None:
-                self._served[share["unsettled"]] = str(job.get("application", ""))
 
     def release_late_alerts(self, seconds: float) -> int:
         """Put alerts that were enqueued so many seconds ago, and are not made, in the way of delivery workers.

@@ -27,6 +27,7 @@ from pycemaker.mail.rate_counter import Admission, RateLimit, RateLimits
 from pycemaker.mail.signing_keys import SigningKeys
 from pycemaker.mail.suppressions import inbox
 from pycemaker.mongo.database import Database, one_exchange
+from pycemaker.mongo.stored_fields import LENIENT, read_fields
 from pycemaker.monitor.alert_history import Alert, AlertHistory
 from pycemaker.parsing.route_paths import ALERT_LINK_PREFIX, ALERTS_PATH, application_path
 from pycemaker.presentation import alert_wording
@@ -70,7 +71,7 @@ class AlertMail:
             DatabaseUnreachable: some of it may be done.
         """
         pending = document["pending"]
-        alerts = [Alert(**each) for each in pending["alerts"]]
+        alerts = [alert for each in pending["alerts"] if (alert := read_fields(Alert, each))]
         AlertHistory(self._database).save(alerts)
         mailed = [alert for what in CHANGES for alert in alerts if pending["changes"].get(alert.id) == what]
         if not mailed or self._is_enqueued(report_id_of(document, document["number"])):
@@ -175,13 +176,17 @@ class AlertMail:
 
     def _hold(self, ids: Sequence[str]) -> None:
         with one_exchange():
-            change = {"$push": {"alerts": {"$each": list(ids), "$slice": -_MOST_HELD}}}
-            self._database[HELD_COLLECTION].update_one({"_id": "held"}, change, upsert=True)
+            known = {"$cond": [{"$isArray": "$alerts"}, "$alerts", []]}
+            added = {"$literal": list(ids)}
+            others = {"$filter": {"input": known, "cond": {"$not": {"$in": ["$$this", added]}}}}
+            latest = {"$slice": [{"$concatArrays": [others, added]}, -_MOST_HELD]}
+            self._database[HELD_COLLECTION].update_one({"_id": "held"}, [{"$set": {"alerts": latest}}], upsert=True)
 
     def _held(self) -> list[str]:
         with one_exchange():
-            document = self._database[HELD_COLLECTION].find_one({"_id": "held"})
-        return list(document["alerts"]) if document else []
+            document = self._database[HELD_COLLECTION].with_options(LENIENT).find_one({"_id": "held"})
+        held = document.get("alerts") if document else None
+        return [each for each in held if isinstance(each, str)] if isinstance(held, list) else []
 
     def _let_go(self, ids: Sequence[str]) -> None:
         if ids:

@@ -7,6 +7,7 @@ evaluated last, and who evaluates now.
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Iterable
 from dataclasses import asdict, replace
@@ -16,11 +17,14 @@ from pymongo import WriteConcern
 from pymongo.collection import Collection
 from pymongo.errors import DuplicateKeyError
 
-from pycemaker.alerts.application_rules import Document
+from pycemaker.alerts.application_rules import Document, is_sound
 from pycemaker.alerts.rule import DEFAULT_RULES, Rule
-from pycemaker.errors import TooManyRules, UnknownRule
+from pycemaker.alerts.rule_fields import read_stored_rule
+from pycemaker.analysis.health import MINUTE_MS
+from pycemaker.errors import InvalidParameter, TooManyRules, UnknownRule
 from pycemaker.jobs.job_updates import now_plus
 from pycemaker.mongo.database import Database, one_exchange
+from pycemaker.mongo.stored_fields import LENIENT
 from pycemaker.window import from_epoch_ms, to_epoch_ms
 
 RULES_COLLECTION = "alert_rules"
@@ -33,8 +37,13 @@ MOST_RULES = 100
 LEASE_SECONDS = 20.0
 """The time after which another server takes over what one that ended has claimed; a minute takes a few seconds."""
 
+_log = logging.getLogger(__name__)
 _ROUND = "round"
 _BULK_SECONDS = 10.0
+
+CLOCK_STEP_MS = 2 * MINUTE_MS
+"""How far ahead the minute that was evaluated last may be: further ahead a clock was wrong, and it does not count."""
+
 _DEFAULTS = {rule.id: rule for rule in DEFAULT_RULES}
 
 
@@ -61,7 +70,8 @@ class AlertStore:
         stored: dict[str, list[Document]] = {}
         with one_exchange(_BULK_SECONDS):
             for document in self._rules.find({}):
-                stored.setdefault(document["_id"]["application"], []).append(document)
+                if isinstance(own := document["_id"], dict) and isinstance(own.get("application"), str):
+                    stored.setdefault(own["application"], []).append(document)
         return {application: self._with_defaults(documents) for application, documents in stored.items()}
 
     def rule(self, application: str, rule_id: str) -> Rule:
@@ -94,23 +104,34 @@ class AlertStore:
 
     @staticmethod
     def _with_defaults(documents: Iterable[Document]) -> list[Rule]:
-        stored = {
-            each["_id"]["rule"]: Rule(id=each["_id"]["rule"], **{n: v for n, v in each.items() if n != "_id"})
-            for each in documents
-        }
+        stored = {}
+        for each in documents:
+            try:
+                rule = read_stored_rule(each)
+            except InvalidParameter as error:
+                _log.warning("the rule %r of alerts cannot be read: %s", each["_id"], error)
+            else:
+                stored[rule.id] = rule
         return list((_DEFAULTS | stored).values())
 
     # --- states
 
     def states(self) -> dict[str, Document]:
-        """Every application's document."""
+        """Every application's document, but for those that cannot be read: they are removed, and begin anew."""
         with one_exchange(_BULK_SECONDS):
-            return {each["_id"]: each for each in self._states.find({})}
+            documents = list(self._states.find({"_id": {"$type": "string"}}))
+        for each in documents:
+            if not is_sound(each):
+                _log.warning("the states of alerts of %.80r cannot be read, and begin anew", each["_id"])
+                with one_exchange():
+                    self._states.delete_one({"_id": each["_id"]})
+        return {each["_id"]: each for each in documents if is_sound(each)}
 
     def state(self, application: str) -> Document | None:
         """An application's document; None where it has nothing to remember."""
         with one_exchange():
-            return self._states.find_one({"_id": application})
+            document = self._states.find_one({"_id": application})
+        return document if document and is_sound(document) else None
 
     def replace(self, document: Document) -> bool:
         """Store a document in place of the one that it was made of; False where somebody has changed that since."""
@@ -138,14 +159,16 @@ class AlertStore:
 
         None where that is done, or another server is at it, whose claim lapses after LEASE_SECONDS.
         """
-        lapsed = {"$expr": {"$lte": ["$lease_until", "$$NOW"]}}
-        claim = {"owner": self._owner, "lease_until": now_plus(round(LEASE_SECONDS * 1000))}
-        query = {"_id": _ROUND, "minute": {"$lt": from_epoch_ms(minute_ms)}} | lapsed
-        first = {"minute": from_epoch_ms(minute_ms - 60_000), "lease_until": from_epoch_ms(0)}
+        lease_ms, last = round(LEASE_SECONDS * 1000), from_epoch_ms(minute_ms)
+        is_leased = {"$and": [{"$gt": ["$lease_until", "$$NOW"]}, {"$lte": ["$lease_until", now_plus(2 * lease_ms)]}]}
+        claim = {"owner": self._owner, "lease_until": now_plus(lease_ms)}
+        is_done = {"$gte": last, "$lte": from_epoch_ms(minute_ms + CLOCK_STEP_MS)}
+        query = {"_id": _ROUND, "minute": {"$not": is_done}, "$expr": {"$not": is_leased}}
+        first = {"minute": from_epoch_ms(minute_ms - MINUTE_MS), "lease_until": from_epoch_ms(0)}
         with one_exchange():
             self._rounds.update_one({"_id": _ROUND}, {"$setOnInsert": first}, upsert=True)
             document = self._rounds.find_one_and_update(query, [{"$set": claim}])
-        return None if document is None else to_epoch_ms(document["minute"])
+        return None if document is None else min(_minute_ms(document), minute_ms - MINUTE_MS)
 
     def finish_round(self, minute_ms: int, *, is_last: bool) -> bool:
         """Note that a minute is evaluated, and give the claim back after the last one; False where it was lost."""
@@ -158,7 +181,7 @@ class AlertStore:
         """The end of the minute that was evaluated last, milliseconds since 1970 in UTC; 0 before the first round."""
         with one_exchange():
             document = self._rounds.find_one({"_id": _ROUND})
-        return to_epoch_ms(document["minute"]) if document else 0
+        return _minute_ms(document or {})
 
     # --- below
 
@@ -176,4 +199,10 @@ class AlertStore:
 
     def _durable(self, collection: str) -> Collection[Document]:
         concern = WriteConcern(w="majority", j=True, wtimeout=5000)
-        return self.database[collection].with_options(write_concern=concern)
+        return self.database[collection].with_options(LENIENT, write_concern=concern)
+
+
+def _minute_ms(document: Document) -> int:
+    """The minute of the round's document; 0 where it has none."""
+    minute = document.get("minute")
+    return to_epoch_ms(minute) if isinstance(minute, datetime) else 0

@@ -14,7 +14,9 @@ from typing import Any
 
 from pycemaker.alerts.rule import Rule
 from pycemaker.alerts.rule_state import AT_REST, Observation, RuleState, next_state
+from pycemaker.mongo.stored_fields import read_fields
 from pycemaker.monitor.alert_history import Alert
+from pycemaker.parsing.application_names import DEFAULT_APPLICATION, is_application
 from pycemaker.window import from_epoch_ms
 
 Document = dict[str, Any]
@@ -26,6 +28,10 @@ CHANGES = (FIRED, LASTS, ENDED)
 
 FIRST_REPEAT = timedelta(hours=4)
 """The time after which an alert that lasts is mailed again; after that twice as long each time."""
+
+_MOST_DOUBLINGS = 12
+_FIELDS = {"revision": int, "key": bytes, "number": int, "watched": dict}
+_PENDING_FIELDS = {"at": datetime, "alerts": list, "changes": dict, "first_number": int}
 
 
 @dataclass(frozen=True)
@@ -61,16 +67,28 @@ def new_document(application: str, key: bytes) -> Document:
     return {"_id": application, "revision": 0, "key": key, "number": 0, "watched": {}, "pending": None}
 
 
+def is_sound(document: Document) -> bool:
+    """True for an application's document whose fields are all there, and of their types."""
+    name, pending = document.get("_id"), document.get("pending", "")
+    parts = [(document, _FIELDS), *([] if pending is None else [(pending, _PENDING_FIELDS)])]
+    return (name == DEFAULT_APPLICATION or is_application(name)) and all(
+        isinstance(part, dict) and all(isinstance(part.get(field), kind) for field, kind in fields.items())
+        for part, fields in parts
+    )
+
+
 def watched_of(document: Mapping[str, Any]) -> dict[str, Watched]:
-    """The watched rules of a document, by their ids."""
-    return {
-        name: Watched(**{
-            **each,
-            "state": RuleState(**each["state"]),
-            "alert": Alert(**each["alert"]) if each["alert"] else None,
-        })
-        for name, each in document["watched"].items()
-    }  # fmt: skip
+    """The watched rules of a sound document, by their ids; a rule whose state cannot be read is at rest."""
+    read = {name: _watched(each) for name, each in document["watched"].items()}
+    return {name: each for name, each in read.items() if each}
+
+
+def _watched(fields: Any) -> Watched | None:
+    if not isinstance(fields, Mapping):
+        return None
+    alert = read_fields(Alert, fields.get("alert"))
+    state = read_fields(RuleState, fields.get("state"))
+    return read_fields(Watched, {**fields, "state": state, "alert": alert}) if state else None
 
 
 def with_watched(document: Document, watched: Mapping[str, Watched]) -> Document:
@@ -138,7 +156,7 @@ def _step(
         change = FIRED if not old.mails else LASTS if is_due else None
     if change:
         first = document["number"] + 1 if old.first_number is None else old.first_number
-        again_at = at + FIRST_REPEAT * 2**old.mails
+        again_at = at + FIRST_REPEAT * 2 ** min(old.mails, _MOST_DOUBLINGS)
         new = replace(new, mails=old.mails + 1, again_at=again_at, first_number=first)
     return new, alert if change or alert != old.alert else None, change
 

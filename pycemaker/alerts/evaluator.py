@@ -9,12 +9,14 @@ from __future__ import annotations
 import logging
 import secrets
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
 from pycemaker.alerts.alert_mail import AlertMail
-from pycemaker.alerts.alert_store import AlertStore
+from pycemaker.alerts.alert_store import CLOCK_STEP_MS, AlertStore
 from pycemaker.alerts.application_rules import Document, after_minute, new_document
 from pycemaker.alerts.observer import Observer
 from pycemaker.alerts.rule import DEFAULT_RULES
@@ -84,7 +86,7 @@ class Evaluator:
             DatabaseUnreachable, IndexesNotReady: whoever calls next goes on; RoundLost: another server has gone on.
         """
         last_ms = (to_epoch_ms(now) - SETTLING_SECONDS * 1000) // MINUTE_MS * MINUTE_MS
-        if last_ms <= self._done_ms:
+        if 0 <= self._done_ms - last_ms <= CLOCK_STEP_MS:
             return 0
         done_ms = self.store.claim_round(last_ms)
         if done_ms is None:
@@ -116,10 +118,12 @@ class Evaluator:
             if document["pending"]:  # it could not be sent a moment ago: the next minute goes on
                 continue
             rules = [rule for rule in own_rules.get(application, DEFAULT_RULES) if rule.enabled]
-            observe = partial(self.observer.seen_by, application)
-            changed = after_minute(document, rules, at_ms, observe, mails=self.mail.is_wanted)
-            if changed != document and self.store.replace(changed) and changed["pending"]:
-                self._send(changed)
+            with self._alone(application):
+                changed = after_minute(
+                    document, rules, at_ms, partial(self.observer.seen_by, application), mails=self.mail.is_wanted
+                )
+                if changed != document and self.store.replace(changed) and changed["pending"]:
+                    self._send(changed)
 
     def _send(self, document: Document) -> None:
         self.mail.send_pending(document)
@@ -129,7 +133,17 @@ class Evaluator:
         """Send what a server that ended has left."""
         for document in self.store.states().values():
             if document["pending"]:
-                self._send(document)
+                with self._alone(document["_id"]):
+                    self._send(document)
+
+    @contextmanager
+    def _alone(self, application: str) -> Iterator[None]:
+        """The work on one application: where it fails, the others' goes on. Raises DatabaseUnreachable."""
+        try:
+            yield
+        except Exception:  # noqa: BLE001 - whatever it is, it is this application's own as long as MongoDB answers
+            self.store.now()
+            _log.exception("the alerts of %r could not be evaluated", application)
 
 
 def make_evaluator(samples: Store, report_service: ReportService, settings: Settings) -> Evaluator:

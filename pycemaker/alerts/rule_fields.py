@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import secrets
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from pycemaker.alerts.rule import DEFAULT_RULES, Rule
@@ -82,6 +83,16 @@ def read_rule(given: Mapping[str, Any], rule: Rule | None = None) -> Rule:
     )
 
 
+def read_stored_rule(document: Mapping[str, Any]) -> Rule:
+    """The rule of a document of `alert_rules`, checked as a caller's. Raises InvalidParameter."""
+    rule_id, kind = document["_id"].get("rule"), _kind(document.get("kind"))
+    if not isinstance(rule_id, str):
+        raise InvalidParameter(field="rule", reason="no text")
+    values = {**document, "limit": document.get("enter")}
+    given = {name: values[name] for name in (*_COMMON, *_FIELDS[kind]) if name in values}
+    return replace(read_rule(given), id=rule_id)
+
+
 def _kind(value: Any) -> str:
     if value not in KINDS:
         raise InvalidParameter(field="kind", reason="missing or unknown", known=list(KINDS))
@@ -102,7 +113,7 @@ def _metric(kind: str, value: Any) -> str:
 def _number(name: str, value: Any, bounds: tuple[float, float]) -> float:
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = math.nan
     low, high = bounds
     if isinstance(value, bool) or not math.isfinite(number) or not low <= number <= high:
@@ -114,7 +125,7 @@ def _number(name: str, value: Any, bounds: tuple[float, float]) -> float:
 
 
 def _whole(name: str, value: Any, least: int, most: int) -> int:
-    text = str(value)
+    text = f"{value:.0f}" if isinstance(value, float) and value.is_integer() else str(value)
     if isinstance(value, bool) or not (text.isascii() and text.isdecimal() and len(text) <= 9):
         text = "-1"
     if not least <= int(text) <= most:

@@ -4,7 +4,6 @@ import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from bson.codec_options import CodecOptions, DatetimeConversion
 from pymongo import ASCENDING, DESCENDING, IndexModel, WriteConcern
 from pymongo.collection import Collection
 
@@ -14,14 +13,10 @@ from pycemaker.jobs.job_document import JobDocument
 from pycemaker.jobs.job_updates import now_minus
 from pycemaker.jobs.queue_place import Share, latest_place, ready_in_seconds
 from pycemaker.mongo.database import Database, one_exchange
+from pycemaker.mongo.stored_fields import LENIENT
 
 COLLECTION = "reports"
 _EPOCH, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
-_CODEC = CodecOptions[JobDocument](
-    tz_aware=True, datetime_conversion=DatetimeConversion.DATETIME_AUTO, unicode_decode_error_handler="replace"
-)
-"""Reads what others wrote into `reports` too: instants beyond Python's, and texts that are no UTF-8."""
-
 _IS_TEXT = {"$type": "string"}
 WHOLE: JobDocument = {"runs": {"$type": "number"}, "history": {"$type": "array"}, "recipients.address": _IS_TEXT}
 """A filter for documents that can be claimed; the update of another one fails, and is tried first by each worker."""
@@ -188,7 +183,7 @@ class JobReader:
     @property
     def _reports(self) -> Collection[JobDocument]:
         concern = WriteConcern(w="majority", j=True, wtimeout=5000)
-        return self._database[COLLECTION].with_options(codec_options=_CODEC, write_concern=concern)
+        return self._database[COLLECTION].with_options(codec_options=LENIENT, write_concern=concern)
 
     def _ensure_indexes(self) -> None:
         if not self._indexed.is_set():

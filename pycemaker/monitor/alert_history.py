@@ -13,6 +13,7 @@ from typing import Any
 from pymongo import ASCENDING, DESCENDING, IndexModel, ReplaceOne
 
 from pycemaker.mongo.database import Database, Document, one_exchange
+from pycemaker.mongo.stored_fields import LENIENT, read_fields
 from pycemaker.window import Interval
 
 COLLECTION = "alerts"
@@ -63,9 +64,9 @@ class Alert:
         return self.ended_at is None
 
 
-def alert_of(document: Mapping[str, Any]) -> Alert:
-    """The alert of a stored document."""
-    return Alert(id=document["_id"], **{name: value for name, value in document.items() if name != "_id"})
+def alert_of(document: Mapping[str, Any]) -> Alert | None:
+    """The alert of a stored document; None where that is none."""
+    return read_fields(Alert, {**document, "id": document.get("_id")})
 
 
 class AlertHistory:
@@ -109,8 +110,9 @@ class AlertHistory:
 
     def _find(self, query: Document, count: int = _MOST) -> list[Alert]:
         with one_exchange():
-            documents = self._database[COLLECTION].find(query).sort("fired_at", DESCENDING).limit(count)
-            return [alert_of(each) for each in documents]
+            collection = self._database[COLLECTION].with_options(LENIENT)
+            documents = collection.find(query).sort("fired_at", DESCENDING).limit(count)
+            return [alert for each in documents if (alert := alert_of(each))]
 
     def _ensure_indexes(self) -> None:
         if not self._has_indexes:

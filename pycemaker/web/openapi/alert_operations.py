@@ -103,7 +103,7 @@ OPERATIONS = (
         _RULE,
         *_NOT_SAVED,
         method="PATCH",
-        body=_body(_FIELDS),
+        body=_body(_FIELDS, required=False),
     ),
     _act(
         _ONE,

@@ -43,8 +43,7 @@ def add_alerts(app: Bottle, services: Services) -> None:
     def mute(rule_id: str, application: str = DEFAULT_APPLICATION) -> bytes:
         admit(services, application)
         store.rule(application, rule_id)
-        given = parameters(request)
-        until = _until(services, (given.texts | given.values).get("until"))
+        until = _until(services)
         alert_actions.mute(store, application, [rule_id], until)
         return rule_answer(services, application, rule_id)
 
@@ -60,8 +59,13 @@ def read_alerts(services: Services, application: str) -> dict[str, Any]:
     }
 
 
-def _until(services: Services, text: object) -> datetime | None:
-    """The instant of `until`, at most a month from now; None, which ends a mute, where it is absent."""
+def _until(services: Services) -> datetime | None:
+    """The instant of `until`, the only parameter, at most a month from now; None, which ends a mute, without it."""
+    given = parameters(request)
+    values = given.texts | given.values
+    text = values.pop("until", None)
+    if values:
+        raise errors.InvalidParameter(field=min(values)[:40], reason="unknown", known=["until"])
     if text in (None, ""):
         return None
     now, takes = services.evaluator.store.now(), "um instante dos próximos 31 dias, em ISO 8601 com fuso"

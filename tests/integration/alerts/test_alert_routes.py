@@ -177,6 +177,7 @@ def test_an_alert_is_acknowledged_and_a_rule_muted(
     assert alert["acknowledged_at"] is not None
     assert alert["muted_until"] == until
     assert send(client, "POST", f"{path}/mute").json["muted_until"] is None
+    assert send(client, "POST", f"{path}/mute", {"until": None, "unti": 1}).json["field"] == "unti"
     for wrong in ("amanhã", to_iso_text(NOW - MINUTE), to_iso_text(NOW + timedelta(days=40))):
         assert send(client, "POST", f"{path}/mute", {"until": wrong}).json["field"] == "until"
 

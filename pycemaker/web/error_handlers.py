@@ -25,6 +25,12 @@ def json_response(content: Any) -> bytes:
     return response_bodies.json_bytes(content)
 
 
+def fresh_json(content: Any) -> bytes:
+    """The content as the body of a JSON answer that nobody keeps."""
+    response.set_header("Cache-Control", "no-store")
+    return json_response(content)
+
+
 def html_response(page: str, referrer: str = "same-origin") -> bytes:
     """The page with the headers of `form_page`. Its form may send its origin, without which its POST is refused."""
     response.content_type = "text/html; charset=utf-8"

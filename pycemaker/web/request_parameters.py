@@ -39,6 +39,11 @@ class RequestParameters:
     texts: dict[str, str]
     values: dict[str, Any]
 
+    @property
+    def every(self) -> dict[str, Any]:
+        """All of them by name, wherever they came from."""
+        return self.texts | self.values
+
     def pop(self, name: str, default: Any) -> Any:
         """Remove and return the parameter; the default where it was not given."""
         return self.values.pop(name) if name in self.values else self.texts.pop(name, default)

@@ -70,6 +70,7 @@ ALONE = {
         "pycemaker.web.routes.schedule_routes",
         "pycemaker.web.routes.schedule_form_routes",
         "pycemaker.web.schedule_answers",
+        "pycemaker.web.posted_forms",
         "pycemaker.web.routes.job_routes",
         "pycemaker.web.routes.unsubscribe_routes",
         "pycemaker.web.routes.probe_routes",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,6 +15,7 @@ from pycemaker.parsing.route_paths import REPORTS_PATH, SCHEDULES_PATH
 from pycemaker.reports.attachments.kinds import KINDS
 from pycemaker.schedules.plan import BACKLOG, NO_SERVER, TOO_LATE
 from pycemaker.settings import Settings
+from pycemaker.web.pages.form_fields import Field
 from pycemaker.web.pages.form_page import ACTION, TOKEN
 from pycemaker.web.pages.templating import render
 
@@ -60,17 +60,6 @@ _REASONS = {
     BACKLOG: "os anteriores ainda estavam em andamento",
 }
 _TIMED = re.compile(r"(\d{1,2}) (\d{1,2}) (.+)", re.ASCII)
-
-
-@dataclass(frozen=True)
-class _Field:
-    """A field of the form: its label, its kind (`text`, `number`, `time`, `select`), and its choices."""
-
-    name: str
-    label: str
-    kind: str = "text"
-    help: str = ""
-    choices: Mapping[str, str] | None = None
 
 
 def from_form(texts: Mapping[str, str]) -> dict[str, Any]:
@@ -160,32 +149,32 @@ def form_values(view: Mapping[str, Any] | None, settings: Settings) -> dict[str,
     return values | {WHEN: _BY_EXPRESSION if view["cron"] else _BY_HOURS}
 
 
-def _fields(settings: Settings, notebooks: Mapping[str, str]) -> tuple[list[_Field], list[_Field]]:
+def _fields(settings: Settings, notebooks: Mapping[str, str]) -> tuple[list[Field], list[Field]]:
     """The fields that everybody fills in, and those for special wishes."""
     attach = {"": "nenhum"} | {kind: kind for kind in KINDS}
     main = [
-        _Field("name", "Nome"),
-        _Field("recipients", "Para", help="endereços separados por vírgula"),
-        _Field(WHEN, "Quando", "select", choices=_WHEN),
-        _Field(CLOCK, "Hora", "time"),
-        _Field("notebook", "Relatório", "select", choices=notebooks),
-        _Field("period", "Período", "select", choices=_PERIODS),
-        _Field("hours", "Quantas horas", "number", f"de 1 a {settings.max_range_hours}, para as últimas horas"),
-        _Field("only_if", "Enviar", "select", choices=_ONLY_IF),
+        Field("name", "Nome", is_wide=True),
+        Field("recipients", "Para", help="endereços separados por vírgula", is_wide=True),
+        Field(WHEN, "Quando", "select", choices=_WHEN),
+        Field(CLOCK, "Hora", "time"),
+        Field("notebook", "Relatório", "select", choices=notebooks),
+        Field("period", "Período", "select", choices=_PERIODS),
+        Field("hours", "Quantas horas", "number", f"de 1 a {settings.max_range_hours}, para as últimas horas"),
+        Field("only_if", "Enviar", "select", choices=_ONLY_IF),
     ]
     more = [
-        _Field("cron", "Expressão cron", help="cinco campos: minuto, hora, dia, mês, dia da semana"),
-        _Field("every_hours", "A cada quantas horas", "number"),
-        _Field("start_at", "A partir de", help="dd-mm-aaaa-HH-MM-SS, com “a cada quantas horas”"),
-        _Field("timezone", "Fuso", help="da IANA, como America/Sao_Paulo"),
-        _Field("missed", "Depois de uma parada, fazer dos que faltaram", "select", choices=_MISSED),
-        _Field("spread_minutes", "Atrasar até quantos minutos", "number", "de 0 a 59: distribui a carga"),
-        _Field("until", "Até", help="dd-mm-aaaa-HH-MM-SS; em branco, sem fim"),
-        _Field("owner", "Avisar de falhas", help="um endereço, avisado quando três falhas seguidas pausam"),
-        _Field("application", "Aplicação"),
-        _Field("attach", "Anexo", "select", choices=attach),
-        _Field("parameters", "Parâmetros", help='um objeto JSON, como {"limit": 0.8}'),
-        _Field("ping_url", "Avisar este endereço a cada vez", help=f"começa com {' ou '.join(settings.ping_urls)}"),
+        Field("cron", "Expressão cron", help="cinco campos: minuto, hora, dia, mês, dia da semana"),
+        Field("every_hours", "A cada quantas horas", "number"),
+        Field("start_at", "A partir de", help="dd-mm-aaaa-HH-MM-SS, com “a cada quantas horas”"),
+        Field("timezone", "Fuso", help="da IANA, como America/Sao_Paulo"),
+        Field("missed", "Depois de uma parada, fazer dos que faltaram", "select", choices=_MISSED),
+        Field("spread_minutes", "Atrasar até quantos minutos", "number", "de 0 a 59: distribui a carga"),
+        Field("until", "Até", help="dd-mm-aaaa-HH-MM-SS; em branco, sem fim"),
+        Field("owner", "Avisar de falhas", help="um endereço, avisado quando três falhas seguidas pausam"),
+        Field("application", "Aplicação"),
+        Field("attach", "Anexo", "select", choices=attach),
+        Field("parameters", "Parâmetros", help='um objeto JSON, como {"limit": 0.8}', is_wide=True),
+        Field("ping_url", "Avisar este endereço a cada vez", help=f"começa com {' ou '.join(settings.ping_urls)}"),
     ]
     return main, more
 

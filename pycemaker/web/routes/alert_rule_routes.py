@@ -12,7 +12,7 @@ from pycemaker.alerts.rule_fields import read_rule
 from pycemaker.parsing.application_names import DEFAULT_APPLICATION
 from pycemaker.parsing.route_paths import ALERTS_PATH, application_path, with_application
 from pycemaker.web.alert_answers import instant_text, rule_view, watched_rules
-from pycemaker.web.error_handlers import json_response
+from pycemaker.web.error_handlers import fresh_json
 from pycemaker.web.polled_answers import build_slot, whole_minute
 from pycemaker.web.request_parameters import parameters
 from pycemaker.web.services import Services
@@ -29,27 +29,27 @@ def add_alert_rules(app: Bottle, services: Services) -> None:
     def rules(application: str = DEFAULT_APPLICATION) -> bytes:
         services.store.for_application(application)
         watched = watched_rules(store, application)
-        return _json({"rules": [rule_view(rule, watched) for rule in store.rules(application)]})
+        return fresh_json({"rules": [rule_view(rule, watched) for rule in store.rules(application)]})
 
     @app.post(with_application(RULES_PATH))  # type: ignore[untyped-decorator]
     def create(application: str = DEFAULT_APPLICATION) -> bytes:
         admit(services, application)
-        rule = read_rule(_given())
+        rule = read_rule(parameters(request).every)
         store.save_rule(application, rule)
         response.status = 201
         path = f"{services.settings.base_path}{application_path(application)}{RULES_PATH}/{rule.id}"
         response.set_header("Location", path)
-        return _json(rule_view(rule, {}))
+        return fresh_json(rule_view(rule, {}))
 
     @app.post(with_application(RULES_PATH + "/preview"))  # type: ignore[untyped-decorator]
     def preview_rule(application: str = DEFAULT_APPLICATION) -> bytes:
         admit(services, application)
-        rule, until = read_rule(_given()), whole_minute(services.clock())
+        rule, until = read_rule(parameters(request).every), whole_minute(services.clock())
         with build_slot(services, DAYS * 86_400):
             alerts = preview(services.store.for_application(application), services.forecasts, rule, until)
         since = instant_text(until - timedelta(days=DAYS))
         episodes = [_episode(each) for each in alerts]
-        return _json({"fired": len(alerts), "episodes": episodes, "since": since, "until": instant_text(until)})
+        return fresh_json({"fired": len(alerts), "episodes": episodes, "since": since, "until": instant_text(until)})
 
     @app.get(with_application(ONE_RULE))  # type: ignore[untyped-decorator]
     def rule(rule_id: str, application: str = DEFAULT_APPLICATION) -> bytes:
@@ -59,7 +59,7 @@ def add_alert_rules(app: Bottle, services: Services) -> None:
     @app.route(with_application(ONE_RULE), method="PATCH")  # type: ignore[untyped-decorator]
     def change(rule_id: str, application: str = DEFAULT_APPLICATION) -> bytes:
         admit(services, application)
-        changed = read_rule(_given(), store.rule(application, rule_id))
+        changed = read_rule(parameters(request).every, store.rule(application, rule_id))
         store.save_rule(application, changed)
         return rule_answer(services, application, rule_id)
 
@@ -67,7 +67,7 @@ def add_alert_rules(app: Bottle, services: Services) -> None:
     def remove(rule_id: str, application: str = DEFAULT_APPLICATION) -> bytes:
         admit(services, application)
         store.remove_rule(application, rule_id)
-        return _json({"msg": "Regra removida."})
+        return fresh_json({"msg": "Regra removida."})
 
 
 def admit(services: Services, application: str) -> None:
@@ -79,20 +79,9 @@ def admit(services: Services, application: str) -> None:
 def rule_answer(services: Services, application: str, rule_id: str) -> bytes:
     """A rule and its state, as JSON. Raises UnknownRule."""
     store = services.evaluator.store
-    return _json(rule_view(store.rule(application, rule_id), watched_rules(store, application)))
+    return fresh_json(rule_view(store.rule(application, rule_id), watched_rules(store, application)))
 
 
 def _episode(alert: PreviewedAlert) -> dict[str, Any]:
     instants = {name: instant_text(getattr(alert, name)) for name in ("since", "fired_at", "ended_at")}
     return instants | {"worst": alert.worst}
-
-
-def _given() -> dict[str, Any]:
-    """The parameters of the query, of a form or of a JSON object."""
-    given = parameters(request)
-    return given.texts | given.values
-
-
-def _json(content: Any) -> bytes:
-    response.set_header("Cache-Control", "no-store")
-    return json_response(content)

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from bottle import Bottle, HTTPResponse, request, response
+from bottle import Bottle, request, response
 
-from pycemaker.errors import NotAuthenticated, PycemakerError, TooManyRequests
+from pycemaker.errors import PycemakerError
 from pycemaker.parsing.route_paths import REPORTS_PATH, SCHEDULES_PATH
 from pycemaker.reports.notebook_catalogue import every_notebook, usable
 from pycemaker.schedules.schedule_fields import FieldReader
 from pycemaker.schedules.schedule_store import Document
-from pycemaker.web import response_bodies
-from pycemaker.web.access import api_token
 from pycemaker.web.access.redaction import redact_known
 from pycemaker.web.error_handlers import html_response
-from pycemaker.web.pages import form_page, schedule_pages, send_page
-from pycemaker.web.request_parameters import parameters
+from pycemaker.web.pages import schedule_pages
+from pycemaker.web.posted_forms import answer_form, see_other
 from pycemaker.web.schedule_answers import next_instants, run_now, view
 from pycemaker.web.services import Services
 
@@ -47,22 +45,18 @@ def schedule_page(services: Services, schedule_id: str) -> bytes:
 
 def _post(services: Services, schedule_id: str | None) -> Any:
     """A redirect after the action, or the form again: to be saved, or with the field that is wrong."""
-    texts = parameters(request).texts
-    api_token.add(request.environ, texts.pop(form_page.TOKEN, ""))
-    try:
-        services.access_control.check_token(request.environ)
-    except (NotAuthenticated, TooManyRequests) as error:
-        response.status = error.status
-        return html_response(send_page.outcome(response_bodies.error(error), services.settings.base_path))
-    schedule = services.scheduler.store.get(schedule_id) if schedule_id else None
-    action = texts.pop(form_page.ACTION, "")
-    try:
-        if schedule is None or action in (schedule_pages.CHECK, schedule_pages.SAVE):
-            return _check_or_save(services, schedule, texts, saves=action == schedule_pages.SAVE)
-        return _see_other(services, _do(services, schedule, action, texts))
-    except PycemakerError as error:
-        response.status = error.status
-        return _page(services, schedule, texts, error=error)
+
+    def act(action: str, texts: dict[str, str]) -> Any:
+        schedule = services.scheduler.store.get(schedule_id) if schedule_id else None
+        try:
+            if schedule is None or action in (schedule_pages.CHECK, schedule_pages.SAVE):
+                return _check_or_save(services, schedule, texts, saves=action == schedule_pages.SAVE)
+            return see_other(services, _do(services, schedule, action, texts))
+        except PycemakerError as error:
+            response.status = error.status
+            return _page(services, schedule, texts, error=error)
+
+    return answer_form(services, act)
 
 
 def _check_or_save(services: Services, schedule: Document | None, texts: dict[str, str], *, saves: bool) -> Any:
@@ -74,7 +68,7 @@ def _check_or_save(services: Services, schedule: Document | None, texts: dict[st
     if not saves:
         return _page(services, schedule, texts, instants=next_instants(fields, now))
     saved = store.change(schedule["_id"], fields, now) if schedule else store.create(fields, now)
-    return _see_other(services, f"{SCHEDULES_PATH}/{saved['_id']}")
+    return see_other(services, f"{SCHEDULES_PATH}/{saved['_id']}")
 
 
 _HIDDEN = ("recipients", "owner", "ping_url")
@@ -93,10 +87,6 @@ def _do(services: Services, schedule: Document, action: str, texts: dict[str, st
         reader, changes = FieldReader(services.settings, services.notebooks), {"paused": action == schedule_pages.PAUSE}
         store.change(schedule["_id"], reader.read_changed(schedule, changes), store.now())
     return path
-
-
-def _see_other(services: Services, path: str) -> HTTPResponse:
-    return HTTPResponse(b"", 303, {"Location": services.settings.base_path + path})
 
 
 def _page(services: Services, schedule: Document | None, texts: dict[str, str], **more: Any) -> bytes:

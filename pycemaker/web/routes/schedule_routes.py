@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from bottle import Bottle, request, response
 
 from pycemaker import errors
 from pycemaker.parsing.route_paths import REPORTS_PATH, SCHEDULES_PATH
 from pycemaker.schedules.schedule_fields import FieldReader
-from pycemaker.web.error_handlers import html_response, json_response
+from pycemaker.web.error_handlers import fresh_json, html_response
 from pycemaker.web.pages import schedule_pages
 from pycemaker.web.pages.home import prefers_html
 from pycemaker.web.request_parameters import parameters
@@ -35,43 +34,43 @@ def add_schedules(app: Bottle, services: Services) -> None:
     def create() -> bytes:
         services.access_control.check_token(request.environ)
         now = store.now()
-        schedule = store.create(reader.read(_given()), now)
+        schedule = store.create(reader.read(parameters(request).every), now)
         response.status = 201
         response.set_header("Location", f"{services.settings.base_path}{SCHEDULES_PATH}/{schedule['_id']}")
-        return _json(view(services, schedule, now))
+        return fresh_json(view(services, schedule, now))
 
     @app.post(SCHEDULES_PATH + "/preview")  # type: ignore[untyped-decorator]
     def preview() -> bytes:
         services.access_control.check_token(request.environ)
-        given = _given()
+        given = parameters(request).every
         after = _instant(services, "after", given.pop("after", None)) or store.now()
         fields = reader.read(given, required=())
-        return _json({"next": next_instants(fields, after)})
+        return fresh_json({"next": next_instants(fields, after)})
 
     @app.get(SCHEDULES_PATH + "/<schedule_id>")  # type: ignore[untyped-decorator]
     def show(schedule_id: str) -> bytes:
         services.access_control.check_token(request.environ, asks_browser=True)
         if prefers_html(request.environ.get("HTTP_ACCEPT", "")):
             return schedule_page(services, schedule_id)
-        return _json(view(services, store.get(schedule_id), store.now()))
+        return fresh_json(view(services, store.get(schedule_id), store.now()))
 
     @app.route(SCHEDULES_PATH + "/<schedule_id>", method="PATCH")  # type: ignore[untyped-decorator]
     def change(schedule_id: str) -> bytes:
         services.access_control.check_token(request.environ)
         now = store.now()
-        fields = reader.read_changed(store.get(schedule_id), _given())
-        return _json(view(services, store.change(schedule_id, fields, now), now))
+        fields = reader.read_changed(store.get(schedule_id), parameters(request).every)
+        return fresh_json(view(services, store.change(schedule_id, fields, now), now))
 
     @app.delete(SCHEDULES_PATH + "/<schedule_id>")  # type: ignore[untyped-decorator]
     def remove(schedule_id: str) -> bytes:
         services.access_control.check_token(request.environ)
         store.remove(schedule_id)
-        return _json({"msg": "Agendamento removido."})
+        return fresh_json({"msg": "Agendamento removido."})
 
     @app.post(SCHEDULES_PATH + "/<schedule_id>/run")  # type: ignore[untyped-decorator]
     def run(schedule_id: str) -> bytes:
         services.access_control.check_token(request.environ)
-        schedule, given = store.get(schedule_id), _given()
+        schedule, given = store.get(schedule_id), parameters(request).every
         at, to = _instant(services, "at", given.pop("at", None)), given.pop("to", None)
         for name in given:
             raise errors.InvalidParameter(field=name[:40], reason="unknown", known=["at", "to"])
@@ -79,7 +78,7 @@ def add_schedules(app: Bottle, services: Services) -> None:
         url = f"{services.settings.base_path}{REPORTS_PATH}/{report_id}.json"
         response.status = 202
         response.set_header("Location", url)
-        return _json({"msg": _ACCEPTED.format(url=url), "report_id": report_id, "url": url})
+        return fresh_json({"msg": _ACCEPTED.format(url=url), "report_id": report_id, "url": url})
 
 
 def _list(services: Services) -> bytes:
@@ -88,13 +87,7 @@ def _list(services: Services) -> bytes:
     views = [view(services, each, now) for each in store.every()]
     if prefers_html(request.environ.get("HTTP_ACCEPT", "")):
         return html_response(schedule_pages.list_page(views, services.settings))
-    return _json({"schedules": views})
-
-
-def _given() -> dict[str, Any]:
-    """The parameters of the query, of a form or of a JSON object."""
-    given = parameters(request)
-    return given.texts | given.values
+    return fresh_json({"schedules": views})
 
 
 def _instant(services: Services, name: str, text: object) -> datetime | None:
@@ -105,8 +98,3 @@ def _instant(services: Services, name: str, text: object) -> datetime | None:
         return parse_instant(str(text), zone=services.settings.timezone, now_utc=services.clock())
     except errors.InvalidDate:
         raise errors.InvalidParameter(field=name, reason="not an instant", takes="ISO 8601 com fuso") from None
-
-
-def _json(content: Any) -> bytes:
-    response.set_header("Cache-Control", "no-store")
-    return json_response(content)

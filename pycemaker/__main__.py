@@ -19,6 +19,7 @@ COMMANDS = {
     "collect": ("collect_command.add", "collect from the sources of COLLECT_FILE, or this machine's CPU, RAM and disk"),
     "worker": ("worker_command.add", "make and send the reports that wait in MongoDB, without HTTP"),
     "schedule": ("schedule_command.add", "list, add, pause, run and remove reports that come by themselves"),
+    "alerts": ("alerts_command.add", "list alerts and their rules, and preview a rule"),
     "suppressions": ("suppressions_command.add", "list, add and remove addresses that get no reports"),
 }
 """By each command's name, the function in `pycemaker.cli` that adds its options, and its line of help."""

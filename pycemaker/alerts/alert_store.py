@@ -17,7 +17,7 @@ from pymongo import WriteConcern
 from pymongo.collection import Collection
 from pymongo.errors import DuplicateKeyError
 
-from pycemaker.alerts.application_rules import Document, is_sound
+from pycemaker.alerts.application_rules import Document, Watched, is_sound, watched_of
 from pycemaker.alerts.rule import DEFAULT_RULES, Rule
 from pycemaker.alerts.rule_fields import read_stored_rule
 from pycemaker.analysis.health import MINUTE_MS
@@ -33,6 +33,9 @@ ROUNDS_COLLECTION = "alert_rounds"
 
 MOST_RULES = 100
 """Rules that callers may add to one application."""
+
+LATE_SECONDS = 180
+"""The seconds after which the evaluation counts as late: a minute is evaluated some seconds after its end."""
 
 LEASE_SECONDS = 20.0
 """The time after which another server takes over what one that ended has claimed; a minute takes a few seconds."""
@@ -98,7 +101,11 @@ class AlertStore:
         rule = self.rule(application, rule_id)
         if rule_id in _DEFAULTS:
             self.save_rule(application, replace(rule, enabled=False))
-            return
+        else:
+            self.reset_rule(application, rule_id)
+
+    def reset_rule(self, application: str, rule_id: str) -> None:
+        """Forget what was stored of a rule: a default one is as by default again."""
         with one_exchange():
             self._rules.delete_one({"_id": {"application": application, "rule": rule_id}})
 
@@ -132,6 +139,11 @@ class AlertStore:
         with one_exchange():
             document = self._states.find_one({"_id": application})
         return document if document and is_sound(document) else None
+
+    def watched(self, application: str) -> dict[str, Watched]:
+        """An application's rules that are not at rest, by id."""
+        document = self.state(application)
+        return watched_of(document) if document else {}
 
     def replace(self, document: Document) -> bool:
         """Store a document in place of the one that it was made of; False where somebody has changed that since."""
@@ -182,6 +194,11 @@ class AlertStore:
         with one_exchange():
             document = self._rounds.find_one({"_id": _ROUND})
         return _minute_ms(document or {})
+
+    def late_seconds(self) -> float | None:
+        """The seconds since the end of the minute that was evaluated last, by MongoDB's clock; None before any."""
+        last_ms = self.last_minute_ms()
+        return max(0.0, (to_epoch_ms(self.now()) - last_ms) / 1000) if last_ms else None
 
     # --- below
 

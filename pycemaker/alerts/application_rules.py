@@ -165,16 +165,5 @@ def _opened(application: str, rule: Rule | None, state: RuleState) -> Alert | No
     """The alert that fires with this state."""
     if rule is None or state.fired_ms is None or state.wrong_since_ms is None:
         return None
-    return Alert(
-        f"{application}/{rule.id}/{state.fired_ms}",
-        application,
-        rule.id,
-        rule.kind,
-        rule.metric,
-        from_epoch_ms(state.wrong_since_ms),
-        from_epoch_ms(state.fired_ms),
-        enter=rule.enter,
-        leave=rule.leave,
-        within_hours=rule.within_hours,
-        worst=state.worst,
-    )
+    since, fired_at = from_epoch_ms(state.wrong_since_ms), from_epoch_ms(state.fired_ms)
+    return rule.alert(application, since, fired_at, worst=state.worst)

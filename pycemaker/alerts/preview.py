@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -15,7 +15,7 @@ from pycemaker.analysis.health import BORDERS, hour_scores
 from pycemaker.cache.sample_store import Store
 from pycemaker.cache.stored_hour_samples import HourSamples
 from pycemaker.metrics import find_metric
-from pycemaker.monitor.alert_history import FORECAST, HEALTH, NO_DATA
+from pycemaker.monitor.alert_history import FORECAST, HEALTH, NO_DATA, Alert
 from pycemaker.monitor.forecast_reader import ForecastReader
 from pycemaker.window import Interval, from_epoch_ms, to_epoch_ms
 
@@ -26,18 +26,8 @@ FORECAST_HOURS = 6
 _SILENCE = next(rule for rule in DEFAULT_RULES if rule.kind == NO_DATA)
 
 
-@dataclass(frozen=True)
-class PreviewedAlert:
-    """An alert that a rule would have given; `ended_at` None means that it would be open."""
-
-    since: datetime
-    fired_at: datetime
-    ended_at: datetime | None
-    worst: float | None
-
-
-def preview(store: Store, forecasts: ForecastReader, rule: Rule, now: datetime) -> list[PreviewedAlert]:
-    """The alerts of the 30 days until a whole minute, oldest first.
+def preview(store: Store, forecasts: ForecastReader, rule: Rule, now: datetime) -> list[Alert]:
+    """The alerts of the 30 days until a whole minute, oldest first; one that would be open has no end.
 
     Args:
         store: the application's samples.
@@ -48,27 +38,22 @@ def preview(store: Store, forecasts: ForecastReader, rule: Rule, now: datetime) 
     Raises:
         DatabaseUnreachable: MongoDB is away.
     """
-    if rule.kind == FORECAST:
-        return replay(rule, _forecasts(store, forecasts, rule, now))
-    return replay(rule, _minutes(store, rule, now))
+    seen = _forecasts(store, forecasts, rule, now) if rule.kind == FORECAST else _minutes(store, rule, now)
+    return replay(rule, seen, store.application)
 
 
-def replay(rule: Rule, observations: Iterator[Observation]) -> list[PreviewedAlert]:
+def replay(rule: Rule, observations: Iterator[Observation], application: str = "") -> list[Alert]:
     """The alerts that a rule gives of these minutes, oldest first."""
-    alerts: list[PreviewedAlert] = []
+    alerts: list[Alert] = []
     state = AT_REST
     for seen in observations:
         before, state = state, next_state(rule, state, seen)
         if before.is_open and not state.is_open:
-            alerts[-1] = _alert(before.wrong_since_ms, before.fired_ms, seen.at_ms, before.worst)
+            alerts[-1] = replace(alerts[-1], ended_at=from_epoch_ms(seen.at_ms))
         if state.is_open and state is not before:
-            alerts[len(alerts) - before.is_open :] = [_alert(state.wrong_since_ms, state.fired_ms, None, state.worst)]
+            since, fired_at = from_epoch_ms(state.wrong_since_ms or 0), from_epoch_ms(state.fired_ms or 0)
+            alerts[len(alerts) - before.is_open :] = [rule.alert(application, since, fired_at, worst=state.worst)]
     return alerts
-
-
-def _alert(since_ms: int | None, fired_ms: int | None, ended_ms: int | None, worst: float | None) -> PreviewedAlert:
-    ended_at = None if ended_ms is None else from_epoch_ms(ended_ms)
-    return PreviewedAlert(from_epoch_ms(since_ms or 0), from_epoch_ms(fired_ms or 0), ended_at, worst)
 
 
 def _minutes(store: Store, rule: Rule, now: datetime) -> Iterator[Observation]:

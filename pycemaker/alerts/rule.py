@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from pycemaker.analysis.health import FAILING
 from pycemaker.metrics import CPU, DISK, HTTP_FAIL, METRICS, RAM, RESPONSE_TIME
-from pycemaker.monitor.alert_history import FORECAST, HEALTH, NO_DATA, THRESHOLD
+from pycemaker.monitor.alert_history import FORECAST, HEALTH, NO_DATA, THRESHOLD, Alert
+from pycemaker.window import to_epoch_ms
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,24 @@ class Rule:
         if self.leave is None:
             return True
         return reading <= self.leave if self.is_above else reading >= self.leave
+
+    def alert(
+        self,
+        application: str,
+        since: datetime,
+        fired_at: datetime,
+        ended_at: datetime | None = None,
+        worst: float | None = None,
+    ) -> Alert:
+        """An alert of this rule."""
+        return Alert(
+            f"{application}/{self.id}/{to_epoch_ms(fired_at)}",
+            *(application, self.id, self.kind, self.metric, since, fired_at, ended_at),
+            enter=self.enter,
+            leave=self.leave,
+            within_hours=self.within_hours,
+            worst=worst,
+        )
 
     def worse_of(self, one: float | None, other: float) -> float:
         """The reading further beyond; `other` where there is no first."""

@@ -89,6 +89,13 @@ class AlertHistory:
         """The open alerts of one application, or of all: the latest first, a thousand at most."""
         return self._find({"ended_at": None} | ({} if application is None else {"application": application}))
 
+    def count_open(self) -> dict[str, int]:
+        """How many alerts of all applications are open, by kind; 0 of a kind that has none."""
+        pipeline: list[Document] = [{"$match": {"ended_at": None}}, {"$sortByCount": "$kind"}]
+        with one_exchange():
+            counts = {row["_id"]: row["count"] for row in self._database[COLLECTION].aggregate(pipeline)}
+        return dict.fromkeys((THRESHOLD, NO_DATA, FORECAST, HEALTH), 0) | counts
+
     def within(self, application: str, interval: Interval) -> list[Alert]:
         """The alerts of an application that were open at some time of an interval: the latest first."""
         end = {"$lte": interval.end_utc} if interval.end_utc else {}

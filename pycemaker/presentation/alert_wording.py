@@ -4,6 +4,7 @@
     headline(alert, zone, now_utc) -> str             one alert on one line: what and since when, or that it has ended
     sentences(alert, zone, now_utc) -> tuple[str]     what, since when; how long, how bad; what to do next
     advice(alert, zone, now_utc) -> str               what to do next, the last of these sentences
+    condition(alert) -> str                           what is wrong, without its times
 
 Neither pandas nor matplotlib is imported, so the server's process words its plain mails with them.
 """
@@ -41,7 +42,7 @@ def subject(alerts: Sequence[Alert], zone: ZoneInfo) -> str:
     """
     lead, own = alerts[0], brand.load()
     name = lead.application or own.installation
-    text = _since(lead, zone) if len(alerts) == 1 else _with_more(_threshold_text(lead), len(alerts) - 1)
+    text = _since(lead, zone) if len(alerts) == 1 else _with_more(condition(lead), len(alerts) - 1)
     return (
         ("" if lead.is_open else "Re: ")
         + own.subject_prefix
@@ -55,11 +56,11 @@ def headline(alert: Alert, zone: ZoneInfo, now_utc: datetime | None = None) -> s
 
     Times have their day where the alert began on another one than `now_utc`, or than its end.
     """
-    span = _span(alert, zone, now_utc or alert.ended_at or alert.since)
-    what = _threshold_text(alert) + (", " + _("previsto") if alert.kind == FORECAST else "")
+    times = span(alert, zone, now_utc or alert.ended_at or alert.since)
+    what = condition(alert) + (", " + _("previsto") if alert.kind == FORECAST else "")
     if alert.ended_at:
-        return _("Terminou: {alert}", alert=f"{what} {span}")
-    return f"{what} " + _("desde {time}", time=span)
+        return _("Terminou: {alert}", alert=f"{what} {times}")
+    return f"{what} " + _("desde {time}", time=times)
 
 
 def sentences(alert: Alert, zone: ZoneInfo, now_utc: datetime) -> tuple[str, ...]:
@@ -67,7 +68,7 @@ def sentences(alert: Alert, zone: ZoneInfo, now_utc: datetime) -> tuple[str, ...
 
     Times are in `zone`, with their day where the alert began on another one than `now_utc`.
     """
-    told = [f"{headline(alert, zone, now_utc)}.", _lasting(alert, now_utc)]
+    told = [f"{headline(alert, zone, now_utc)}.", lasting(alert, now_utc)]
     if alert.acknowledged_at and alert.is_open:
         window = window_between(alert.since, max(alert.since, now_utc))
         when = i18n.minute_in_sentence(to_epoch_ms(alert.acknowledged_at), window, zone)
@@ -85,8 +86,8 @@ def advice(alert: Alert, zone: ZoneInfo, now_utc: datetime) -> str:
         return ended if has_ended else _(CHECK_COLLECTOR)
     if alert.kind == FORECAST and metric is not None and metric.limit is not None:
         return fill_advice(metric)
-    span = _span(alert, zone, now_utc)
-    return where_to_look(alert.metric, span if has_ended else _("a partir de {time}", time=span))
+    times = span(alert, zone, now_utc)
+    return where_to_look(alert.metric, times if has_ended else _("a partir de {time}", time=times))
 
 
 def usual(alert: Alert, known: SameHours) -> str:
@@ -127,11 +128,9 @@ def _label(alert: Alert) -> str:
     return _(metric.label) if metric else alert.metric
 
 
-def _threshold_text(alert: Alert) -> str:
-    """The alert without its times: `Consumo de CPU acima de 90%`."""
-    amount, unit = _shown(alert, alert.enter or 0.0)
-    limit = f"{i18n.short_reading(amount, unit)} {i18n.unit_phrase(unit)}".strip()
-    facts = {"label": _label(alert), "limit": limit}
+def condition(alert: Alert) -> str:
+    """What is wrong, without times: `Consumo de CPU acima de 90%`."""
+    facts = {"label": _label(alert), "limit": reading_text(alert, alert.enter or 0.0)}
     if alert.kind == NO_DATA:
         return _("Sem amostras de {label}", label=facts["label"])
     if alert.kind == FORECAST:
@@ -144,7 +143,7 @@ def _threshold_text(alert: Alert) -> str:
 
 def _since(alert: Alert, zone: ZoneInfo) -> str:
     """The alert as it fired: `Consumo de CPU acima de 90% desde 10:02`; a forecast is of the hours to come."""
-    text = _threshold_text(alert)
+    text = condition(alert)
     time = i18n.clock(alert.since, zone, "HH:mm")
     return text if alert.kind == FORECAST else text + " " + _("desde {time}", time=time)
 
@@ -154,7 +153,7 @@ def _with_more(lead: str, others: int) -> str:
     return ngettext("{lead} e mais {count} alerta", "{lead} e mais {count} alertas", others, lead=lead, count=counted)
 
 
-def _span(alert: Alert, zone: ZoneInfo, now_utc: datetime) -> str:
+def span(alert: Alert, zone: ZoneInfo, now_utc: datetime) -> str:
     """The time since which it lasts: `10:02`, `09/04 10:02`; of an ended alert `das 10:02 às 10:40`."""
     start_ms, window = to_epoch_ms(alert.since), window_between(alert.since, max(alert.since, now_utc))
     if alert.ended_at is None:
@@ -162,20 +161,26 @@ def _span(alert: Alert, zone: ZoneInfo, now_utc: datetime) -> str:
     return i18n.span_in_sentence(start_ms, to_epoch_ms(alert.ended_at), window, zone)
 
 
-def _lasting(alert: Alert, now_utc: datetime) -> str:
+def lasting(alert: Alert, now_utc: datetime) -> str:
     """How long it lasts or lasted, and how bad it is at its worst."""
     end = alert.ended_at or max(now_utc, alert.since)
     length, has_ended = i18n.duration((end - alert.since).total_seconds()), alert.ended_at is not None
     if alert.kind == NO_DATA and not has_ended:
         return _("Há {length} nada se sabe.", length=length)
-    lasting = _("Durou {length}", length=length) if has_ended else _("Dura {length}", length=length)
+    text = _("Durou {length}", length=length) if has_ended else _("Dura {length}", length=length)
     if alert.worst is None:
-        return f"{lasting}."
+        return f"{text}."
     if alert.kind == FORECAST:
         left = i18n.duration(alert.worst * 3600)
-        return _("{lasting}; na pior previsão faltavam {left}.", lasting=lasting, left=left)
+        return _("{lasting}; na pior previsão faltavam {left}.", lasting=text, left=left)
     worst = i18n.reading_with_unit(*_shown(alert, alert.worst))
-    return _("{lasting}; no pior momento, {worst}.", lasting=lasting, worst=worst)
+    return _("{lasting}; no pior momento, {worst}.", lasting=text, worst=worst)
+
+
+def reading_text(alert: Alert, amount: float) -> str:
+    """An amount as readers see it beside others of the same rule: `90%`, `1,5 s`, `60 por minuto`."""
+    number, unit = _shown(alert, amount)
+    return f"{i18n.short_reading(number, unit)} {i18n.unit_phrase(unit)}".strip()
 
 
 def _shown(alert: Alert, amount: float) -> tuple[float, str]:

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from pycemaker import errors
+from pycemaker.alerts.alert_store import LATE_SECONDS, AlertStore
 from pycemaker.collect.sources import VIEW, Source, collection_types, read_sources
 from pycemaker.jobs.artifacts import ArtifactStore
 from pycemaker.jobs.dask_cluster import DaskCluster
@@ -18,6 +19,7 @@ from pycemaker.mail.smtp import SmtpSender
 from pycemaker.metrics import METRICS
 from pycemaker.mongo.database import Database, one_exchange, open_database
 from pycemaker.mongo.indexes import KEY
+from pycemaker.monitor.alert_history import AlertHistory
 from pycemaker.reports.firebase import FirebaseFigures
 from pycemaker.schedules.schedule_store import ScheduleStore
 from pycemaker.settings import Settings
@@ -222,6 +224,19 @@ def check_schedules(shared: SharedConnection) -> Outcome:
     return Outcome(OK, "none is late")
 
 
+def check_alerts(shared: SharedConnection) -> Outcome:
+    """Checks that some server evaluates the rules of alerts."""
+    try:
+        late_seconds = AlertStore(shared.open()).late_seconds()
+        count = sum(AlertHistory(shared.open()).count_open().values())
+    except errors.PycemakerError:
+        return _NO_DATABASE
+    if late_seconds and late_seconds > LATE_SECONDS:
+        message = f"none was evaluated for {late_seconds / 60:.0f} min; open: {count}"
+        return Outcome(WARN, message, "see that a server or a worker runs over this database")
+    return Outcome(OK, f"open: {count}" if late_seconds else "none was evaluated yet")
+
+
 def _why(error: errors.PycemakerError) -> str:
     """The cause: where none is known, what the driver calls it."""
     return str(error.facts["reason"]) if type(error) is errors.DatabaseUnreachable else str(error)
@@ -310,6 +325,7 @@ def database_checks(shared: SharedConnection) -> list[Check]:
         "samples": check_samples,
         "ledger": check_job_store,
         "schedules": check_schedules,
+        "alerts": check_alerts,
         "clock": check_clock,
     }
     return [Check(name, partial(look, shared), DATABASE_SECONDS) for name, look in looks.items()]

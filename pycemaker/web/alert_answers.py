@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
+from datetime import timedelta
 from typing import Any
 
+from pycemaker.alerts import alert_actions
 from pycemaker.alerts.alert_store import AlertStore
-from pycemaker.alerts.application_rules import AT_EASE, Watched, watched_of
+from pycemaker.alerts.application_rules import AT_EASE, Watched
 from pycemaker.alerts.rule import Rule
 from pycemaker.alerts.rule_fields import fields_of
+from pycemaker.errors import InvalidRequest
 from pycemaker.i18n.language import speaking
 from pycemaker.monitor.alert_history import FORECAST, Alert
 from pycemaker.presentation import alert_wording
 from pycemaker.settings import Settings
+from pycemaker.web.pages.alert_link_page import ACKNOWLEDGE, MUTES, UNMUTE
 from pycemaker.window import to_iso_text
 
 _INSTANTS = ("since", "fired_at", "ended_at", "acknowledged_at")
-
-
-def watched_rules(store: AlertStore, application: str) -> dict[str, Watched]:
-    """An application's rules that are not at rest, by id."""
-    document = store.state(application)
-    return watched_of(document) if document else {}
 
 
 def alert_view(alert: Alert, watched: Mapping[str, Watched], settings: Settings) -> dict[str, Any]:
@@ -41,6 +39,18 @@ def rule_view(rule: Rule, watched: Mapping[str, Watched]) -> dict[str, Any]:
     """A rule: its fields, its state, and until when it is muted."""
     own = watched.get(rule.id, AT_EASE)
     return fields_of(rule) | {"state": own.state.state, "muted_until": instant_text(own.muted_until)}
+
+
+def press(store: AlertStore, application: str, rules: Iterable[str], button: str | None) -> None:
+    """Acknowledge the open alerts of these rules, or mute them, as the button says. Raises InvalidRequest: unknown."""
+    if button == ACKNOWLEDGE:
+        alert_actions.acknowledge(store, application, rules, store.now())
+    elif hours := MUTES.get(button or ""):
+        alert_actions.mute(store, application, rules, store.now() + timedelta(hours=hours))
+    elif button == UNMUTE:
+        alert_actions.mute(store, application, rules, None)
+    else:
+        raise InvalidRequest
 
 
 def instant_text(instant: Any) -> str | None:

@@ -19,6 +19,7 @@ from pycemaker.web.middleware.request_bodies import limit_bodies
 from pycemaker.web.middleware.response_cache import cache_responses
 from pycemaker.web.middleware.security_headers import add_security_headers
 from pycemaker.web.route_methods import methods_at
+from pycemaker.web.routes.alert_form_routes import add_alert_forms
 from pycemaker.web.routes.alert_link_routes import add_alert_links
 from pycemaker.web.routes.alert_routes import add_alerts
 from pycemaker.web.routes.alert_rule_routes import add_alert_rules
@@ -74,6 +75,7 @@ def create_routes(services: Services, cross_site: CrossSite) -> Bottle:
     add_schedules(app, services)
     add_jobs(app, services)
     add_alert_links(app, services)
+    add_alert_forms(app, services)
     add_alert_rules(app, services)
     add_alerts(app, services)
     add_health(app, services)

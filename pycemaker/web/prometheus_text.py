@@ -20,6 +20,7 @@ from pycemaker.collect.source_leases import read_states
 from pycemaker.errors import DatabaseUnreachable
 from pycemaker.jobs.dask_cluster import ClusterState
 from pycemaker.metrics import METRICS
+from pycemaker.monitor.alert_history import AlertHistory
 from pycemaker.telemetry.health_checks import OK, CheckRunner
 from pycemaker.telemetry.histogram import Histogram
 from pycemaker.web.services import Services
@@ -98,6 +99,7 @@ class _CountsCollector(Collector):
         except DatabaseUnreachable:
             return
         yield from self._schedules()
+        yield from self._alerts()
         yield _gauges("pycemaker_ledger_reports", "Reports of every server by state.", "state", by_state)
         yield _gauges("pycemaker_reports_in_hand", "Reports that a worker has.", "worker", by_worker)
         yield _gauge("pycemaker_report_queue_length", "Reports that nobody has begun to make.", waiting)
@@ -133,6 +135,17 @@ class _CountsCollector(Collector):
         yield _gauge("pycemaker_schedule_late_seconds", "For how long the schedule due longest waits.", late_seconds)
         kept = "Occurrences of every server that are kept."
         yield _gauges("pycemaker_schedule_occurrences", kept, "state", counts)
+
+    def _alerts(self) -> Iterable[Metric]:
+        """How late the evaluation of alerts is, and how many are open; nothing where MongoDB does not answer."""
+        store = self._services.evaluator.store
+        try:
+            late_seconds, counts = store.late_seconds(), AlertHistory(store.database).count_open()
+        except DatabaseUnreachable:
+            return
+        since = "Time since the end of the minute that was evaluated last."
+        yield _gauge("pycemaker_alert_evaluation_late_seconds", since, late_seconds or 0.0)
+        yield _gauges("pycemaker_alerts_open", "Open alerts of all applications.", "kind", counts)
 
     def _sources(self) -> Iterable[Metric]:
         """Each source of COLLECT_FILE, whichever process collects from it; nothing where MongoDB does not answer."""

@@ -9,6 +9,8 @@ from functools import partial
 from pathlib import Path
 
 from pycemaker import i18n
+from pycemaker.alerts import alert_store
+from pycemaker.alerts.alert_store import AlertStore
 from pycemaker.cache.sample_store import Store
 from pycemaker.collect.collect_file import CollectSource
 from pycemaker.collect.source_leases import read_states
@@ -17,6 +19,7 @@ from pycemaker.errors import DatabaseUnreachable, IndexesNotReady, PycemakerErro
 from pycemaker.jobs.dask_cluster import ClusterState
 from pycemaker.jobs.job_store import JobStore
 from pycemaker.metrics import METRICS
+from pycemaker.monitor.alert_history import AlertHistory
 from pycemaker.schedules.schedule_store import ScheduleStore
 from pycemaker.settings import Settings
 from pycemaker.telemetry.health_checks import FAIL, OK, WARN, Check, CheckRunner, Outcome
@@ -54,6 +57,7 @@ def readiness(services: Services) -> CheckRunner:
         "indexes": partial(check_indexes, store),
         "queue": partial(check_queue, services.report_service.job_store, settings),
         "schedules": partial(check_schedules, services.scheduler.store),
+        "alerts": partial(check_alerts, services.evaluator.store),
         "disk": DiskCheck(settings.data_dir, holds_database=store.is_embedded),
         "samples": partial(check_samples, store, services.clock),
     }
@@ -186,6 +190,20 @@ def check_schedules(store: ScheduleStore) -> Outcome:
     figures = {"late_seconds": round(late_seconds, 1)}
     if late_seconds > LATE_SECONDS:
         return Outcome(WARN, f"um agendamento espera há {i18n.duration(late_seconds)}", figures=figures)
+    return Outcome(OK, figures=figures)
+
+
+def check_alerts(store: AlertStore) -> Outcome:
+    """Looks how late the evaluation of alerts is, and how many are open."""
+    try:
+        late_seconds, counts = store.late_seconds(), AlertHistory(store.database).count_open()
+    except RightMissing:
+        return Outcome(WARN, "nenhum alerta é avaliado: veja writing")
+    except PycemakerError as error:
+        return _failed(error)
+    figures = {"late_seconds": round(late_seconds or 0.0, 1), "open": sum(counts.values())}
+    if late_seconds and late_seconds > alert_store.LATE_SECONDS:
+        return Outcome(WARN, f"os alertas não são avaliados há {i18n.duration(late_seconds)}", figures=figures)
     return Outcome(OK, figures=figures)
 
 

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pycemaker.alerts.minute_medians import metric_minutes
-from pycemaker.alerts.preview import PreviewedAlert, observations, replay
+from pycemaker.alerts.preview import observations, replay
 from pycemaker.alerts.rule import DEFAULT_RULES
 from pycemaker.metrics import METRICS
-from pycemaker.monitor.alert_history import FORECAST
+from pycemaker.monitor.alert_history import FORECAST, Alert
 from pycemaker.series.batches import Columns
 from pycemaker.window import to_epoch_ms
 from tests.services.alerting import QUIET
@@ -42,7 +42,7 @@ class History:
     silent: tuple[float, float] | None = None
 
 
-def alerts_of(history: History, seed: int = 1) -> list[tuple[str, PreviewedAlert]]:
+def alerts_of(history: History, seed: int = 1) -> list[tuple[str, Alert]]:
     """The alerts that the default rules, but for forecasts, give of a history: rule and alert, by time."""
     random = np.random.default_rng(seed)
     readings = {

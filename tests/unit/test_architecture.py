@@ -56,6 +56,7 @@ ALONE = {
         "pycemaker.web.routes.forecast_routes",
         "pycemaker.web.routes.health_routes",
         "pycemaker.web.routes.home_routes",
+        "pycemaker.web.routes.alert_form_routes",
         "pycemaker.web.routes.alert_link_routes",
         "pycemaker.web.routes.alert_routes",
         "pycemaker.web.routes.alert_rule_routes",

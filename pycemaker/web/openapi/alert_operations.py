@@ -7,12 +7,21 @@ from pycemaker.alerts.rule_fields import KINDS, MOST_HOURS, MOST_SECONDS
 from pycemaker.alerts.rule_state import FIRING, OK, PENDING, RECOVERING, SILENT
 from pycemaker.metrics import METRICS
 from pycemaker.monitor.alert_history import HEALTH
-from pycemaker.parsing.route_paths import ALERT_LINK_PREFIX, ALERTS_PATH
+from pycemaker.parsing.route_paths import ALERT_LINK_PREFIX, ALERT_RULES_PATH, ALERTS_PATH, ONE_ALERT_RULE
 from pycemaker.web.openapi.components import INSTANT, TEXT, array_of, json_object, or_null
-from pycemaker.web.openapi.operation import DATABASE, Json, Kind, Operation, ResponseSpec, ref
+from pycemaker.web.openapi.operation import (
+    DATABASE,
+    FORM,
+    FORM_ANSWERS,
+    HTML,
+    LOCATED,
+    Json,
+    Kind,
+    Operation,
+    ResponseSpec,
+)
 
-_RULES = ALERTS_PATH + "/rules"
-_ONE = _RULES + "/<rule_id>"
+_RULES, _ONE = ALERT_RULES_PATH, ONE_ALERT_RULE
 _NUMBER = or_null({"type": "number"})
 _SECONDS: Json = or_null({"type": "integer", "minimum": 0, "maximum": MOST_SECONDS})
 _METRICS = [*(metric.id for metric in METRICS), HEALTH]
@@ -50,16 +59,17 @@ _FORBIDDEN: tuple[Kind, ...] = (errors.ForeignOrigin, errors.FetchRefused)
 _REFUSALS: tuple[Kind, ...] = (errors.InvalidRequest, errors.InvalidParameter, *_FORBIDDEN, *DATABASE)
 _UNKNOWN: tuple[Kind, ...] = (errors.UnknownRule,)
 _NOT_SAVED: tuple[Kind, ...] = (errors.TooManyRules, errors.UnknownRule)
-_HTML: Json = {"text/html": TEXT}
-_FORM: Json = {"required": True, "content": {"application/x-www-form-urlencoded": {"schema": {"type": "object"}}}}
+
+
+_PAGE = "A page for who names text/html in Accept."
 
 
 def _body(fields: Json, *, required: bool = True) -> Json:
     return {"required": required, "content": {"application/json": {"schema": json_object({}, fields)}}}
 
 
-def _read(rule: str, name: str, text: str, schema: Json, *kinds: Kind) -> Operation:
-    answer = ResponseSpec(200, "As it is now.", {"application/json": schema})
+def _read(rule: str, name: str, text: str, content: Json, *kinds: Kind) -> Operation:
+    answer = ResponseSpec(200, "As it is now.", content)
     return Operation(rule, name, text, (answer,), (*kinds, *DATABASE))
 
 
@@ -72,16 +82,16 @@ def _act(
 
 OPERATIONS = (
     _read(
-        *(ALERTS_PATH, "alerts", "The open alerts, and the latest 50 that have ended\nNewest first."),
-        json_object({"open": array_of(_ALERT), "ended": array_of(_ALERT)}),
+        *(ALERTS_PATH, "alerts", "The open alerts, and the latest 50 that have ended\nNewest first. " + _PAGE),
+        {"application/json": json_object({"open": array_of(_ALERT), "ended": array_of(_ALERT)}), **HTML},
     ),
     _read(
         *(_RULES, "alertRules", "The rules, the default ones first, with their states"),
-        json_object({"rules": array_of(_RULE)}),
+        {"application/json": json_object({"rules": array_of(_RULE)})},
     ),
     Operation(
         *(_RULES, "createAlertRule", "Make a rule"),
-        (ResponseSpec(201, "It is made.", {"application/json": _RULE}, {"Location": ref("Location", "headers")}),),
+        (ResponseSpec(201, "It is made.", {"application/json": _RULE}, LOCATED),),
         (errors.TooManyRules, *_REFUSALS),
         "POST",
         body=_body(_FIELDS),
@@ -95,7 +105,26 @@ OPERATIONS = (
         errors.TooManyStreams,
         body=_body(_FIELDS),
     ),
-    _read(_ONE, "alertRule", "A rule and its state", _RULE, *_UNKNOWN),
+    _read(_ONE, "alertRule", f"A rule and its state\n{_PAGE}", {"application/json": _RULE, **HTML}, *_UNKNOWN),
+    Operation(
+        *(_RULES + "/new", "newAlertRule", "The form of a new rule\nWithout a kind and a metric, the choice of these."),
+        (ResponseSpec(200, "A page.", HTML),),
+        (errors.InvalidRequest, errors.InvalidParameter, *DATABASE),
+        parameters=[
+            {"name": "kind", "in": "query", "schema": TEXT, "description": "One of a rule's kinds."},
+            {"name": "metric", "in": "query", "schema": TEXT, "description": "A metric's id."},
+        ],
+    ),
+    *(
+        Operation(
+            *(rule, name, "What a form's button does\nSees another page, or the form again.", FORM_ANSWERS),
+            (errors.TooManyRules, errors.TooManyStreams, *kinds, *_REFUSALS),
+            "POST",
+            body=FORM,
+            needs_token=True,
+        )
+        for rule, name, kinds in ((_RULES + "/new", "postNewAlertRule", ()), (_ONE, "postAlertRule", _UNKNOWN))
+    ),
     _act(
         _ONE,
         "changeAlertRule",
@@ -130,14 +159,14 @@ OPERATIONS = (
     ),
     Operation(
         *(ALERT_LINK_PREFIX + "<token>", "alertLink", "The page of the link in an alert's mail\nIt changes nothing."),
-        (ResponseSpec(200, "A page.", _HTML),),
+        (ResponseSpec(200, "A page.", HTML),),
         (errors.UnknownLink, *DATABASE),
     ),
     Operation(
         *(ALERT_LINK_PREFIX + "<token>", "followAlertLink", "What a button of that page does"),
-        (ResponseSpec(200, "The page again.", _HTML),),
+        (ResponseSpec(200, "The page again.", HTML),),
         (errors.UnknownLink, errors.InvalidRequest, *DATABASE),
         "POST",
-        body=_FORM,
+        body=FORM,
     ),
 )

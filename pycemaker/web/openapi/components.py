@@ -272,7 +272,7 @@ SCHEMAS: Json = {
     "Check": json_object(
         {"ok": {"type": "boolean"}},
         _QUEUE
-        | {"why": TEXT, "free_mb": COUNT, "sources": COUNT}
+        | {"why": TEXT, "free_mb": COUNT, "sources": COUNT, "open": COUNT}
         | {name: {"type": "number"} for name in ("ping_ms", "late_seconds")},
     ),
     "Told": json_object({"msg": TEXT}),

@@ -40,6 +40,15 @@ class ResponseSpec:
     headers: Mapping[str, Json] = field(default_factory=dict)
 
 
+HTML: Json = {"text/html": {"type": "string"}}
+"""The content of a page."""
+FORM: Json = {"required": True, "content": {"application/x-www-form-urlencoded": {"schema": {"type": "object"}}}}
+"""The body that a form posts."""
+LOCATED: Json = {"Location": ref("Location", "headers")}
+FORM_ANSWERS = (ResponseSpec(200, "The form, to be saved.", HTML), ResponseSpec(303, "It is done.", {}, LOCATED))
+"""The answers to a form that is checked, then saved."""
+
+
 @dataclass(frozen=True)
 class Operation:
     """One route with one method.

@@ -9,7 +9,7 @@ from pycemaker.reports.attachments.kinds import KINDS
 from pycemaker.reports.notebook_catalogue import DEFAULT_NOTEBOOK, Notebook
 from pycemaker.reports.parameters import own_parameters
 from pycemaker.web.openapi.components import ADDRESS, DATE, TEXT, array_of, json_object, query_parameter
-from pycemaker.web.openapi.operation import DATABASE, Json, Kind, Operation, ResponseSpec, ref
+from pycemaker.web.openapi.operation import DATABASE, HTML, Json, Kind, Operation, ResponseSpec, ref
 from pycemaker.web.openapi.read_operations import PAGE
 from pycemaker.web.routes.stored_report_routes import MOST_LISTED
 
@@ -24,7 +24,6 @@ _ERRORS: tuple[Kind, ...] = (
     *errors.descendants(errors.MailRefused),
     *DATABASE,
 )
-_HTML: Json = {"text/html": TEXT}
 _STORED = REPORTS_PATH + "/<name>"
 _CACHE_CONTROL: Json = {"Cache-Control": ref("Cache-Control", "headers")}
 _LIST = json_object({"reports": array_of(ref("Report")), "next": {"type": ["string", "null"]}})
@@ -54,7 +53,7 @@ def _report_operations(notebooks: Sequence[Notebook]) -> list[Operation]:
     description = ResponseSpec(
         200,
         "The mail server has accepted the message; or, without a mail account, the outbox has it, and `msg` says so.",
-        {"application/json": json_object({"msg": TEXT, "report": ref("Report")}), **_HTML},
+        {"application/json": json_object({"msg": TEXT, "report": ref("Report")}), **HTML},
     )
     accepted = ResponseSpec(
         202,
@@ -88,7 +87,7 @@ def _report_operations(notebooks: Sequence[Notebook]) -> list[Operation]:
             "/notebooks",
             "notebooks",
             "The notebooks there are\nEach with its parameters as JSON Schema.",
-            (ResponseSpec(200, "The list.", {"application/json": _NOTEBOOKS, **_HTML}, PAGE),),
+            (ResponseSpec(200, "The list.", {"application/json": _NOTEBOOKS, **HTML}, PAGE),),
             needs_token=True,
         ),
         Operation(
@@ -165,7 +164,7 @@ _STORED_OPERATIONS = (
         REPORTS_PATH,
         "reports",
         f"The reports there are\nThe newest first. A page for who names text/html in Accept. {_REDACTION}",
-        (ResponseSpec(200, "The list.", {"application/json": _LIST, **_HTML}, {**PAGE, **_CACHE_CONTROL}),),
+        (ResponseSpec(200, "The list.", {"application/json": _LIST, **HTML}, {**PAGE, **_CACHE_CONTROL}),),
         (errors.InvalidRequest, errors.InvalidParameter, *DATABASE),
         parameters=(
             query_parameter(
@@ -179,7 +178,7 @@ _STORED_OPERATIONS = (
         _STORED,
         "reportPage",
         "A report's full page\nIts id is all that it takes.",
-        (ResponseSpec(200, "The page.", _HTML, PAGE),),
+        (ResponseSpec(200, "The page.", HTML, PAGE),),
         (errors.UnknownReport, *DATABASE),
         path=REPORTS_PATH + "/{report_id}",
     ),
@@ -210,14 +209,14 @@ _UNSUBSCRIBE_OPERATIONS = (
         f"{UNSUBSCRIBE_PREFIX}<token>",
         "subscription",
         "The page of the link that each mail carries\nShows; does nothing.",
-        (ResponseSpec(200, "The page.", _HTML, PAGE),),
+        (ResponseSpec(200, "The page.", HTML, PAGE),),
         (errors.UnknownLink, *DATABASE),
     ),
     Operation(
         f"{UNSUBSCRIBE_PREFIX}<token>",
         "unsubscribe",
         "Leave a report, or come back\nOne click of a mail program (RFC 8058), or a button of the page.",
-        (ResponseSpec(200, "It is done.", {"application/json": ref("Told"), **_HTML}),),
+        (ResponseSpec(200, "It is done.", {"application/json": ref("Told"), **HTML}),),
         (errors.UnknownLink, errors.InvalidRequest, *DATABASE),
         method="POST",
         body=_FORM,

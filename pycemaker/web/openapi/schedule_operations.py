@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from pycemaker import errors
 from pycemaker.parsing.addresses import MOST_RECIPIENTS
 from pycemaker.parsing.route_paths import SCHEDULES_PATH
@@ -13,7 +11,18 @@ from pycemaker.schedules.schedule_fields import LONGEST_STEP_HOURS, MISSED, ONLY
 from pycemaker.schedules.schedule_store import STATES
 from pycemaker.schedules.settlement import MOST_FAILURES
 from pycemaker.web.openapi.components import INSTANT, TEXT, array_of, json_object, or_null
-from pycemaker.web.openapi.operation import DATABASE, Json, Kind, Operation, ResponseSpec, ref
+from pycemaker.web.openapi.operation import (
+    DATABASE,
+    FORM,
+    FORM_ANSWERS,
+    HTML,
+    LOCATED,
+    Json,
+    Kind,
+    Operation,
+    ResponseSpec,
+    ref,
+)
 from pycemaker.web.schedule_answers import NEXT
 
 _ONE, _NEXT = SCHEDULES_PATH + "/<schedule_id>", array_of(INSTANT) | {"maxItems": NEXT}
@@ -21,7 +30,6 @@ _REFUSALS: tuple[Kind, ...] = (
     *(errors.InvalidRequest, errors.InvalidParameter, errors.RecipientNotAllowed, errors.ForeignOrigin),
     *(errors.FetchRefused, errors.NotebookUnusable, *DATABASE),
 )
-_LOCATED: Json = {"Location": ref("Location", "headers")}
 _UNKNOWN = (errors.UnknownSchedule,)
 
 
@@ -64,9 +72,6 @@ def _body(schema: Json, *, required: bool = True) -> Json:
     return {"required": required, "content": {"application/json": {"schema": schema}}}
 
 
-_HTML: Json = {"text/html": TEXT}
-_FORM: Json = {"required": True, "content": {"application/x-www-form-urlencoded": {"schema": {"type": "object"}}}}
-_SEE_OTHER = ResponseSpec(303, "It is done.", {}, _LOCATED)
 _LIMITS = (errors.TooManyReports, errors.TooManyRequests, errors.AskedTooOften)
 _MESSAGE = {"application/json": ref("Told")}
 _JOB = json_object(
@@ -87,11 +92,11 @@ def _operation(
 OPERATIONS = (
     _operation(
         *(SCHEDULES_PATH, "schedules", "The schedules there are\nBy name. A page for who names text/html in Accept."),
-        ResponseSpec(200, "The list.", {"application/json": json_object({"schedules": array_of(_SCHEDULE)}), **_HTML}),
+        ResponseSpec(200, "The list.", {"application/json": json_object({"schedules": array_of(_SCHEDULE)}), **HTML}),
     ),
     _operation(
         *(SCHEDULES_PATH, "createSchedule", "Make a schedule"),
-        ResponseSpec(201, "It is made.", _JSON, _LOCATED),
+        ResponseSpec(201, "It is made.", _JSON, LOCATED),
         errors.TooManySchedules,
         method="POST",
         body=_body(json_object({"name": TEXT, "recipients": _FIELDS["recipients"]}, _FIELDS)),
@@ -104,20 +109,18 @@ OPERATIONS = (
     ),
     _operation(
         *(_ONE, "schedule", "A schedule\nA page for who names text/html in Accept."),
-        *(ResponseSpec(200, "The schedule.", {**_JSON, **_HTML}), *_UNKNOWN),
+        *(ResponseSpec(200, "The schedule.", {**_JSON, **HTML}), *_UNKNOWN),
     ),
     _operation(
-        SCHEDULES_PATH + "/new", "newSchedule", "The form of a new schedule", ResponseSpec(200, "A page.", _HTML)
+        SCHEDULES_PATH + "/new", "newSchedule", "The form of a new schedule", ResponseSpec(200, "A page.", HTML)
     ),
     *(
-        replace(
-            _operation(
-                *(rule, name, "What a form's button does\nSees another page, or the form again."),
-                *(ResponseSpec(200, "The form, to be saved.", _HTML), *kinds),
-                method="POST",
-                body=_FORM,
-            ),
-            answers=(ResponseSpec(200, "The form, to be saved.", _HTML), _SEE_OTHER),
+        Operation(
+            *(rule, name, "What a form's button does\nSees another page, or the form again.", FORM_ANSWERS),
+            (*kinds, *_REFUSALS),
+            "POST",
+            body=FORM,
+            needs_token=True,
         )
         for rule, name, kinds in (
             (SCHEDULES_PATH + "/new", "postNewSchedule", (errors.TooManySchedules,)),
@@ -141,7 +144,7 @@ OPERATIONS = (
         ResponseSpec(
             *(202, "It is entered, or was already."),
             {"application/json": json_object({"msg": TEXT, "report_id": TEXT, "url": TEXT})},
-            _LOCATED,
+            LOCATED,
         ),
         *(*_UNKNOWN, *_LIMITS),
         method="POST",

@@ -15,38 +15,18 @@ from pycemaker.parsing.route_paths import REPORTS_PATH, SCHEDULES_PATH
 from pycemaker.reports.attachments.kinds import KINDS
 from pycemaker.schedules.plan import BACKLOG, NO_SERVER, TOO_LATE
 from pycemaker.settings import Settings
-from pycemaker.web.pages.form_fields import Field
 from pycemaker.web.pages.form_page import ACTION, TOKEN
 from pycemaker.web.pages.templating import render
 
-CHECK, SAVE, PAUSE, RESUME, REMOVE, RUN = "conferir", "salvar", "pausar", "retomar", "remover", "enviar"
-"""The values of the buttons."""
+PAUSE, RESUME, RUN = "pausar", "retomar", "enviar"
+"""The values of this form's own buttons."""
 
 WHEN, CLOCK, TRIAL = "quando", "hora", "para"
 """Fields of the form alone: days and time of day, which give the cron expression, and whom a trial goes to."""
 
-_DAYS = {
-    "* * *": "todo dia",
-    "* * 1-5": "de segunda a sexta",
-    "* * 1": "toda segunda-feira",
-    "* * 2": "toda terça-feira",
-    "* * 3": "toda quarta-feira",
-    "* * 4": "toda quinta-feira",
-    "* * 5": "toda sexta-feira",
-    "* * 6": "todo sábado",
-    "* * 0": "todo domingo",
-    "1 * *": "no dia 1 de cada mês",
-}
+_DAYS = ("* * *", "* * 1-5", *(f"* * {day}" for day in (1, 2, 3, 4, 5, 6, 0)), "1 * *")
+"""The ends of cron expressions that the form has words for."""
 _BY_EXPRESSION, _BY_HOURS = "cron", "horas"
-_WHEN = {**_DAYS, _BY_EXPRESSION: "outra expressão cron (abaixo)", _BY_HOURS: "a cada tantas horas (abaixo)"}
-_PERIODS = {
-    "": "as últimas horas",
-    "yesterday": "ontem",
-    "last_week": "a semana passada",
-    "last_month": "o mês passado",
-}
-_ONLY_IF = {"always": "sempre", "finding": "só se houver um achado", "critical": "só se houver um achado crítico"}
-_MISSED = {"latest": "só o mais recente", "none": "nenhum", "all": "todos"}
 _STATES = {
     "entered": "em andamento",
     "made": "feito",
@@ -114,13 +94,13 @@ def form_page(
     zone = ZoneInfo(str(values.get("timezone") or settings.timezone.key)) if instants else settings.timezone
     wrong = str(error.facts.get("field", error.field) or "") if error else ""
     wrong = {"cron": CLOCK if values.get(WHEN) in _DAYS else "cron", "to": TRIAL}.get(wrong, wrong)
-    main, more = _fields(settings, notebooks)
     return render(
         "schedule_form.html",
         view=view and _row(view, settings),
-        fields=main,
-        more=more,
-        opens_more=values.get(WHEN) in (_BY_EXPRESSION, _BY_HOURS) or any(wrong == field.name for field in more),
+        notebooks=notebooks,
+        attachments={"": "nenhum"} | {kind: kind for kind in KINDS},
+        most_hours=settings.max_range_hours,
+        ping_urls=" ou ".join(settings.ping_urls),
         values=values,
         wrong=wrong,
         message=error.in_portuguese() if error else "",
@@ -147,36 +127,6 @@ def form_values(view: Mapping[str, Any] | None, settings: Settings) -> dict[str,
     if timed and timed[3] in _DAYS:
         return values | {WHEN: timed[3], CLOCK: f"{int(timed[2]):02}:{int(timed[1]):02}", "cron": ""}
     return values | {WHEN: _BY_EXPRESSION if view["cron"] else _BY_HOURS}
-
-
-def _fields(settings: Settings, notebooks: Mapping[str, str]) -> tuple[list[Field], list[Field]]:
-    """The fields that everybody fills in, and those for special wishes."""
-    attach = {"": "nenhum"} | {kind: kind for kind in KINDS}
-    main = [
-        Field("name", "Nome", is_wide=True),
-        Field("recipients", "Para", help="endereços separados por vírgula", is_wide=True),
-        Field(WHEN, "Quando", "select", choices=_WHEN),
-        Field(CLOCK, "Hora", "time"),
-        Field("notebook", "Relatório", "select", choices=notebooks),
-        Field("period", "Período", "select", choices=_PERIODS),
-        Field("hours", "Quantas horas", "number", f"de 1 a {settings.max_range_hours}, para as últimas horas"),
-        Field("only_if", "Enviar", "select", choices=_ONLY_IF),
-    ]
-    more = [
-        Field("cron", "Expressão cron", help="cinco campos: minuto, hora, dia, mês, dia da semana"),
-        Field("every_hours", "A cada quantas horas", "number"),
-        Field("start_at", "A partir de", help="dd-mm-aaaa-HH-MM-SS, com “a cada quantas horas”"),
-        Field("timezone", "Fuso", help="da IANA, como America/Sao_Paulo"),
-        Field("missed", "Depois de uma parada, fazer dos que faltaram", "select", choices=_MISSED),
-        Field("spread_minutes", "Atrasar até quantos minutos", "number", "de 0 a 59: distribui a carga"),
-        Field("until", "Até", help="dd-mm-aaaa-HH-MM-SS; em branco, sem fim"),
-        Field("owner", "Avisar de falhas", help="um endereço, avisado quando três falhas seguidas pausam"),
-        Field("application", "Aplicação"),
-        Field("attach", "Anexo", "select", choices=attach),
-        Field("parameters", "Parâmetros", help='um objeto JSON, como {"limit": 0.8}', is_wide=True),
-        Field("ping_url", "Avisar este endereço a cada vez", help=f"começa com {' ou '.join(settings.ping_urls)}"),
-    ]
-    return main, more
 
 
 def _row(view: Mapping[str, Any], settings: Settings) -> dict[str, Any]:

@@ -1,19 +1,15 @@
 """The route `/alerts/links/<token>`: GET shows the alerts of a mail, POST acknowledges or mutes them."""
 
-from datetime import timedelta
-
 from bottle import Bottle, request, response
 
-from pycemaker.alerts import alert_actions
 from pycemaker.alerts.alert_mail import LINK_PURPOSE
-from pycemaker.alerts.alert_store import AlertStore
 from pycemaker.errors import InvalidRequest, UnknownLink, UnknownReport
 from pycemaker.i18n.language import speaking
 from pycemaker.mail import signed_token
 from pycemaker.mail.signing_keys import SigningKeys
 from pycemaker.monitor.alert_history import Alert, AlertHistory
 from pycemaker.parsing.route_paths import ALERT_LINK_PREFIX
-from pycemaker.web.alert_answers import watched_rules
+from pycemaker.web.alert_answers import press
 from pycemaker.web.error_handlers import html_response
 from pycemaker.web.pages import alert_link_page, form_page
 from pycemaker.web.pages.home import prefers_html
@@ -43,7 +39,8 @@ def add_alert_links(app: Bottle, services: Services) -> None:
         alerts = _alerts(services, token)
         if not 0 < request.content_length <= _LONGEST_BODY_BYTES:
             raise InvalidRequest
-        _do(services.evaluator.store, alerts, request.forms.get(form_page.ACTION))
+        rules = [alert.rule for alert in alerts if alert.is_open]
+        press(services.evaluator.store, alerts[0].application, rules, request.forms.get(form_page.ACTION))
         return _page(services, AlertHistory(services.store.database).get(alert.id for alert in alerts))
 
 
@@ -60,23 +57,9 @@ def _alerts(services: Services, token: str) -> list[Alert]:
     return alerts
 
 
-def _do(store: AlertStore, alerts: list[Alert], action: str | None) -> None:
-    """Do what a button of the form says. Raises InvalidRequest: no button of ours."""
-    application, now = alerts[0].application, store.now()
-    rules = [alert.rule for alert in alerts if alert.is_open]
-    if action == alert_link_page.ACKNOWLEDGE:
-        alert_actions.acknowledge(store, application, rules, now)
-    elif hours := alert_link_page.MUTES.get(action or ""):
-        alert_actions.mute(store, application, rules, now + timedelta(hours=hours))
-    elif action == alert_link_page.UNMUTE:
-        alert_actions.mute(store, application, rules, None)
-    else:
-        raise InvalidRequest
-
-
 def _page(services: Services, alerts: list[Alert]) -> bytes:
     store, settings = services.evaluator.store, services.settings
-    watched = watched_rules(store, alerts[0].application)
+    watched = store.watched(alerts[0].application)
     muted = [watched[alert.rule].muted_until for alert in alerts if alert.rule in watched]
     until = max((each for each in muted if each and each > store.now()), default=None)
     with speaking(settings.report_language):

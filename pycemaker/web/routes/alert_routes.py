@@ -11,11 +11,13 @@ from pycemaker import errors
 from pycemaker.alerts import alert_actions
 from pycemaker.monitor.alert_history import AlertHistory
 from pycemaker.parsing.application_names import DEFAULT_APPLICATION
-from pycemaker.parsing.route_paths import ALERTS_PATH, with_application
-from pycemaker.web.alert_answers import alert_view, watched_rules
+from pycemaker.parsing.route_paths import ALERTS_PATH, ONE_ALERT_RULE, with_application
+from pycemaker.web.alert_answers import alert_view
+from pycemaker.web.pages.home import prefers_html
 from pycemaker.web.polled_answers import MINUTE_SECONDS, polled
 from pycemaker.web.request_parameters import parameters
-from pycemaker.web.routes.alert_rule_routes import ONE_RULE, admit, rule_answer
+from pycemaker.web.routes.alert_form_routes import alerts_page
+from pycemaker.web.routes.alert_rule_routes import admit, rule_answer
 from pycemaker.web.services import Services
 from pycemaker.window import parse_instant
 
@@ -30,16 +32,18 @@ def add_alerts(app: Bottle, services: Services) -> None:
     @app.get(with_application(ALERTS_PATH))  # type: ignore[untyped-decorator]
     def alerts(application: str = DEFAULT_APPLICATION) -> bytes:
         services.store.for_application(application)
+        if prefers_html(request.environ.get("HTTP_ACCEPT", "")):
+            return alerts_page(services, application)
         return polled(read_alerts(services, application), MINUTE_SECONDS)
 
-    @app.post(with_application(ONE_RULE + "/acknowledge"))  # type: ignore[untyped-decorator]
+    @app.post(with_application(ONE_ALERT_RULE + "/acknowledge"))  # type: ignore[untyped-decorator]
     def acknowledge(rule_id: str, application: str = DEFAULT_APPLICATION) -> bytes:
         admit(services, application)
         store.rule(application, rule_id)
         alert_actions.acknowledge(store, application, [rule_id], store.now())
         return rule_answer(services, application, rule_id)
 
-    @app.post(with_application(ONE_RULE + "/mute"))  # type: ignore[untyped-decorator]
+    @app.post(with_application(ONE_ALERT_RULE + "/mute"))  # type: ignore[untyped-decorator]
     def mute(rule_id: str, application: str = DEFAULT_APPLICATION) -> bytes:
         admit(services, application)
         store.rule(application, rule_id)
@@ -51,7 +55,7 @@ def add_alerts(app: Bottle, services: Services) -> None:
 def read_alerts(services: Services, application: str) -> dict[str, Any]:
     """The open alerts of an application, and the latest ones that have ended."""
     latest = AlertHistory(services.store.database)
-    watched, settings = watched_rules(services.evaluator.store, application), services.settings
+    watched, settings = services.evaluator.store.watched(application), services.settings
     ended = [alert for alert in latest.latest(application, MOST_ENDED) if not alert.is_open]
     return {
         "open": [alert_view(alert, watched, settings) for alert in latest.open(application)],
@@ -61,8 +65,7 @@ def read_alerts(services: Services, application: str) -> dict[str, Any]:
 
 def _until(services: Services) -> datetime | None:
     """The instant of `until`, the only parameter, at most a month from now; None, which ends a mute, without it."""
-    given = parameters(request)
-    values = given.texts | given.values
+    values = parameters(request).every
     text = values.pop("until", None)
     if values:
         raise errors.InvalidParameter(field=min(values)[:40], reason="unknown", known=["until"])

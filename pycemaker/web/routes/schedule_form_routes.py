@@ -14,6 +14,7 @@ from pycemaker.schedules.schedule_store import Document
 from pycemaker.web.access.redaction import redact_known
 from pycemaker.web.error_handlers import html_response
 from pycemaker.web.pages import schedule_pages
+from pycemaker.web.pages.form_page import CHECK, REMOVE, SAVE
 from pycemaker.web.posted_forms import answer_form, see_other
 from pycemaker.web.schedule_answers import next_instants, run_now, view
 from pycemaker.web.services import Services
@@ -49,8 +50,8 @@ def _post(services: Services, schedule_id: str | None) -> Any:
     def act(action: str, texts: dict[str, str]) -> Any:
         schedule = services.scheduler.store.get(schedule_id) if schedule_id else None
         try:
-            if schedule is None or action in (schedule_pages.CHECK, schedule_pages.SAVE):
-                return _check_or_save(services, schedule, texts, saves=action == schedule_pages.SAVE)
+            if schedule is None or action in (CHECK, SAVE):
+                return _check_or_save(services, schedule, texts, saves=action == SAVE)
             return see_other(services, _do(services, schedule, action, texts))
         except PycemakerError as error:
             response.status = error.status
@@ -77,7 +78,7 @@ _HIDDEN = ("recipients", "owner", "ping_url")
 def _do(services: Services, schedule: Document, action: str, texts: dict[str, str]) -> str:
     """Do the action of a button; the path of the page after it."""
     store, path = services.scheduler.store, f"{SCHEDULES_PATH}/{schedule['_id']}"
-    if action == schedule_pages.REMOVE:
+    if action == REMOVE:
         store.remove(schedule["_id"])
         return SCHEDULES_PATH
     if action == schedule_pages.RUN:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pycemaker.alerts.alert_store import AlertStore
 from pycemaker.cache.sample_store import Store
-from pycemaker.window import to_iso_text
+from pycemaker.window import to_epoch_ms, to_iso_text
 from tests.services.alerting import MINUTE, QUIET, evaluate, evaluator_of, plant
 from tests.services.described import client_of
 from tests.services.wsgi import Answer, Client
@@ -223,3 +225,23 @@ def test_the_list_of_applications_has_their_open_alerts(
         "": [{"rule": "threshold-cpu", "kind": "threshold", "metric": "cpu", "since": since}],
         "loja": [],
     }
+
+
+def test_a_late_evaluation_and_open_alerts_are_seen_in_ready_and_metrics(
+    client: Client, store: Store, database_url: str, tmp_path: Path
+) -> None:
+    burning(store, database_url, tmp_path)
+    assert client.get("/ready").json["checks"]["alerts"] == {"ok": True, "late_seconds": 0.0, "open": 1}
+    alerts = AlertStore(store.database)
+    minute_ms = to_epoch_ms(alerts.now() - 5 * MINUTE)
+    alerts.claim_round(minute_ms)
+    assert alerts.finish_round(minute_ms, is_last=True)
+    time.sleep(1.1)  # an outcome is reused for a second
+    checks = client.get("/ready")
+    assert checks.status == 200
+    assert checks.json["checks"]["alerts"]["why"] == "os alertas não são avaliados há 5 min"
+    lines = client.get("/metrics").body.decode().splitlines()
+    value = next(line.split()[1] for line in lines if line.startswith("pycemaker_alert_evaluation_late_seconds"))
+    assert 300 <= float(value) < 360
+    assert 'pycemaker_alerts_open{kind="threshold"} 1.0' in lines
+    assert 'pycemaker_alerts_open{kind="health"} 0.0' in lines

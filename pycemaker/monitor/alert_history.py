@@ -91,10 +91,14 @@ class AlertHistory:
 
     def count_open(self) -> dict[str, int]:
         """How many alerts of all applications are open, by kind; 0 of a kind that has none."""
-        pipeline: list[Document] = [{"$match": {"ended_at": None}}, {"$sortByCount": "$kind"}]
+        kinds = (THRESHOLD, NO_DATA, FORECAST, HEALTH)
+        pipeline: list[Document] = [
+            {"$match": {"ended_at": None, "kind": {"$in": kinds}}},
+            {"$sortByCount": "$kind"},
+        ]
         with one_exchange():
             counts = {row["_id"]: row["count"] for row in self._database[COLLECTION].aggregate(pipeline)}
-        return dict.fromkeys((THRESHOLD, NO_DATA, FORECAST, HEALTH), 0) | counts
+        return dict.fromkeys(kinds, 0) | counts
 
     def within(self, application: str, interval: Interval) -> list[Alert]:
         """The alerts of an application that were open at some time of an interval: the latest first."""

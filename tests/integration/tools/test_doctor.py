@@ -24,6 +24,7 @@ import psutil
 import pytest
 
 from pycemaker.__main__ import main
+from pycemaker.alerts.alert_store import AlertStore
 from pycemaker.cache.sample_store import Store
 from pycemaker.mail.smtp import SmtpSender
 from pycemaker.metrics import METRICS
@@ -34,11 +35,12 @@ from pycemaker.settings import ROOT, from_mapping
 from pycemaker.telemetry.health_checks import FAIL, OK, SKIP, WARN, Check, CheckRunner, Outcome
 from pycemaker.tools import machine_checks, service_checks, unsafe_settings
 from pycemaker.tools.service_checks import SharedConnection
+from pycemaker.window import to_epoch_ms
 from tests.services.smtp import DRIP, SILENT, SmtpServer, smtp_server
 from tests.services.storage import make_key, refusing_storage, storage_emulator
 
 Usage = namedtuple("Usage", "total used free")
-CHECKS = ["settings", "folder", "disk", "database", "indexes", "samples", "ledger", "schedules", "clock", "sources", "zones", "mail",
+CHECKS = ["settings", "folder", "disk", "database", "indexes", "samples", "ledger", "schedules", "alerts", "clock", "sources", "zones", "mail",
           "bucket", "dask", "kernel", "brand", "notebooks", "fonts", "chromium"]  # fmt: skip
 
 
@@ -283,6 +285,18 @@ def test_a_database_that_is_away_fails_once_and_what_needs_it_is_skipped(tmp_pat
     assert "MONGO_DB_URL" in outcome.remedy
     for hidden in ("made-user", "made-word", "127.0.0.1"):
         assert hidden not in outcome.message + outcome.remedy
+
+
+def test_alerts_that_nobody_evaluates_are_reported(database_url: str, database: Database, tmp_path: Path) -> None:
+    alerts = AlertStore(database)
+    with shared_over(database_url, tmp_path) as shared:
+        assert service_checks.check_alerts(shared) == Outcome(OK, "none was evaluated yet")
+        for minutes, level, message in ((5, WARN, "none was evaluated for 5 min; open: 0"), (1, OK, "open: 0")):
+            minute_ms = to_epoch_ms(alerts.now() - timedelta(minutes=minutes))
+            alerts.claim_round(minute_ms)
+            assert alerts.finish_round(minute_ms, is_last=True)
+            outcome = service_checks.check_alerts(shared)
+            assert (outcome.level, outcome.message) == (level, message)
 
 
 def test_an_embedded_one_that_cannot_start_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

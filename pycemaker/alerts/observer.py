@@ -85,7 +85,7 @@ class Observer:
             DatabaseUnreachable, IndexesNotReady: as the store.
         """
         if self._at_ms != at_ms - MINUTE_MS:
-            self._read_newest()
+            self._read_newest(at_ms)
         self._learned = 0
         recent = {metric: read_recent(self._store.database, metric, at_ms - MINUTE_MS, at_ms) for metric in METRICS}
         for metric in METRICS:
@@ -129,13 +129,18 @@ class Observer:
         for series in self._series.values():
             series.grow(len(self._numbers))
 
-    def _read_newest(self) -> None:
+    def _read_newest(self, at_ms: int) -> None:
+        """Read the newest samples until an instant: one that is dated ahead must not hide a silence."""
         newest = read_newest(self._store)
         self._number_all(list(newest))
         for application, samples in newest.items():
             for metric_id, sample in samples.items():
                 if application in self._numbers:
-                    self._series[metric_id].last_ms[self._numbers[application]] = to_epoch_ms(sample.time_utc)
+                    last_ms = to_epoch_ms(sample.time_utc)
+                    if last_ms > at_ms:
+                        reader = self._store.for_application(application).reader
+                        last_ms = reader.newest_ms(find_metric(metric_id), at_ms + 1) or 0
+                    self._series[metric_id].last_ms[self._numbers[application]] = last_ms or math.nan
 
     def _note(self, metric: Metric, samples: Samples) -> None:
         """Take the medians of a minute's samples, their points of health, and what they tell of the cadence."""

@@ -27,7 +27,7 @@ def read_fields(kind: type[Record], fields: object) -> Record | None:
     """
     if not isinstance(fields, Mapping):
         return None
-    types = _types(kind)  # type: ignore[arg-type] - a class can be hashed
+    types = _types(kind)  # type: ignore[arg-type]  # mypy knows no hash of a class
     given = {name: fields[name] for name in types if name in fields}
     if not all(_is_of(value, types[name]) for name, value in given.items()):
         return None

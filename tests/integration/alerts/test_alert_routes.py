@@ -117,6 +117,7 @@ def test_a_default_rule_is_changed_for_one_application_and_turned_off(client: Cl
         ({"kind": "forecast", "metric": "cpu"}, "limit"),
         ({"kind": "forecast", "metric": "disk", "within_hours": 169}, "within_hours"),
         ({"kind": "health", "metric": "cpu"}, "metric"),
+        ({"kind": "threshold", "metric": "cpu", "enter": 10**400}, "enter"),
         ({"kind": "health", "enter": 0.5, "leave": 0.4}, "leave"),
     ],
 )

@@ -85,6 +85,16 @@ def test_a_server_that_starts_knows_what_fell_silent_before(
     assert len(AlertHistory(database).open("")) == len(QUIET)
 
 
+def test_a_sample_of_the_future_hides_no_silence(database: Database, database_url: str, tmp_path: Path) -> None:
+    for application in ("", "loja"):
+        plant(database, NOON - 10 * MINUTE, 10, {"cpu": 0.3}, application=application)
+        plant(database, NOON + timedelta(days=1500), 1, {"cpu": 0.3}, application=application)
+    plant(database, NOON + timedelta(days=1500), 1, {"ram": 0.3}, application="loja")
+    evaluate(evaluator_of(database, database_url, tmp_path), NOON + 10 * MINUTE, 1)
+    alerts = AlertHistory(database).open()
+    assert [(alert.rule, alert.since) for alert in alerts] == [("no_data-cpu", NOON)] * 2
+
+
 def test_applications_of_names_that_no_route_has_are_not_watched(
     database: Database, database_url: str, tmp_path: Path
 ) -> None:

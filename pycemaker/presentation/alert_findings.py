@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _MOST_LISTED = 8
 
 
-def alert_head(fired: FiredAlerts, period: Period, action_url: str) -> tuple[str, dict[str, Any]]:
+def alert_head(fired: FiredAlerts, period: Period, action_url: str | None) -> tuple[str, dict[str, Any]]:
     """The first fragment of the mail, and its head: the whole subject, the preheader, the severity."""
     found = [_finding(alert, fired, period) for alert in fired.alerts]
     quiet = AllClear(_("Nenhum alerta neste período"), i18n.period(fired.window, fired.zone), _("nada."))

@@ -135,13 +135,13 @@ def fleet_changes(fleet: Fleet) -> None:
     _show(fleet_table.table(fleet), "fleet", {"pycemaker": head})
 
 
-def alert_changes(fired: FiredAlerts, period: Period, action_url: str = "") -> None:
+def alert_changes(fired: FiredAlerts, period: Period, action_url: str | None = None) -> None:
     """Show what fired or ended, since when, how bad, what to do next. The mail's subject is that of its plain mail.
 
     Args:
         fired: the alerts, of `read_alerts`.
         period: the samples around the first one.
-        action_url: the link to acknowledge or mute them; empty for none.
+        action_url: the link to acknowledge or mute them; None for none. No caller of a route may give it.
     """
     html, head = alert_findings.alert_head(fired, period, action_url)
     _show(html, "alerts", {"pycemaker": head | {"data_digest": period.digest}})

@@ -91,3 +91,9 @@ def test_without_a_public_url_there_is_no_link(store: Store, database_url: str, 
     body = deliver_plain(evaluator)[-1].get_body(("plain",))
     assert body is not None
     assert "/links/" not in body.get_content()
+
+
+def test_no_caller_puts_a_link_of_theirs_into_the_mail(client: Client) -> None:
+    path = "/report/now/1/ana@example.com?notebook=alert&action_url=https://example.net/login"
+    answer = client.get(path, Authorization="Bearer a-token-of-some-length")
+    assert (answer.status, answer.json["error"], answer.json["field"]) == (400, "invalid_parameter", "action_url")

@@ -25,6 +25,9 @@ from pycemaker.web.middleware.in_flight import InFlight
 STREAMS = 32
 """Long answers at a time: each holds a thread until its client has read it, however slowly."""
 
+PREVIEWS = 2
+"""Previews of rules at a time: each reads a month, and they leave slots for building other answers."""
+
 
 @dataclass(frozen=True)
 class Services:
@@ -33,6 +36,7 @@ class Services:
     Attributes:
         clock: gives the present, aware UTC.
         streams: slots for long answers.
+        previews: slots for previews of rules.
         in_flight: the bytes of answers that clients have not read.
         collect_file: the sources of COLLECT_FILE.
     """
@@ -43,6 +47,7 @@ class Services:
     traffic: Traffic = field(default_factory=Traffic)
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     streams: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(STREAMS))
+    previews: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(PREVIEWS))
     in_flight: InFlight = field(default_factory=InFlight)
     notebooks: Path = NOTEBOOKS
     collect_file: CollectFile = field(default_factory=CollectFile)

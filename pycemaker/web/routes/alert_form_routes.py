@@ -11,18 +11,19 @@ from pycemaker.alerts.preview import DAYS, preview
 from pycemaker.alerts.rule import Rule
 from pycemaker.alerts.rule_fields import read_rule
 from pycemaker.cache.newest_by_application import read_newest
-from pycemaker.errors import PycemakerError
-from pycemaker.monitor.alert_history import Alert, AlertHistory
+from pycemaker.errors import PycemakerError, TooManyStreams
+from pycemaker.monitor.alert_history import FORECAST, Alert, AlertHistory
 from pycemaker.parsing.application_names import DEFAULT_APPLICATION
 from pycemaker.parsing.route_paths import ALERT_RULES_PATH, ALERTS_PATH, application_path, with_application
 from pycemaker.web.alert_answers import press
 from pycemaker.web.error_handlers import html_response
+from pycemaker.web.middleware.in_flight import BUILD_SLOT_SECONDS
 from pycemaker.web.pages import alert_form, alert_list
 from pycemaker.web.pages.form_page import CHECK, REMOVE, SAVE
 from pycemaker.web.polled_answers import build_slot, whole_minute
 from pycemaker.web.posted_forms import answer_form, see_other
 from pycemaker.web.request_parameters import query
-from pycemaker.web.services import Services
+from pycemaker.web.services import PREVIEWS, Services
 
 
 def add_alert_forms(app: Bottle, services: Services) -> None:
@@ -76,8 +77,13 @@ def post_rule_form(services: Services, application: str, rule_id: str | None) ->
 def preview_now(services: Services, application: str, rule: Rule) -> list[Alert]:
     """What a rule would have given until the last whole minute. Raises TooManyStreams, UnknownApplication."""
     store = services.store.for_application(application)
-    with build_slot(services, DAYS * 86_400):
-        return preview(store, services.forecasts, rule, whole_minute(services.clock()))
+    if not services.previews.acquire(timeout=BUILD_SLOT_SECONDS):
+        raise TooManyStreams(streaming=PREVIEWS, retry_after_seconds=2)
+    try:  # each forecast takes a slot of its own
+        with build_slot(services, 0 if rule.kind == FORECAST else DAYS * 86_400):
+            return preview(store, services.forecasts, rule, whole_minute(services.clock()))
+    finally:
+        services.previews.release()
 
 
 def _check_or_save(services: Services, application: str, rule: Rule, texts: dict[str, str], *, saves: bool) -> Any:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,8 @@ import pytest
 
 from pycemaker.alerts.alert_store import AlertStore
 from pycemaker.cache.sample_store import Store
+from pycemaker.web.routes import alert_form_routes
+from pycemaker.web.services import PREVIEWS
 from pycemaker.window import to_epoch_ms, to_iso_text
 from tests.services.alerting import MINUTE, QUIET, evaluate, evaluator_of, plant
 from tests.services.described import client_of
@@ -247,3 +252,25 @@ def test_a_late_evaluation_and_open_alerts_are_seen_in_ready_and_metrics(
     assert 300 <= float(value) < 360
     assert 'pycemaker_alerts_open{kind="threshold"} 1.0' in lines
     assert 'pycemaker_alerts_open{kind="health"} 0.0' in lines
+
+
+def test_previews_leave_room_for_other_answers(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    goes_on, began = threading.Event(), threading.Semaphore(0)
+
+    def wait(*_: Any) -> list[Any]:
+        began.release()
+        goes_on.wait(30)
+        return []
+
+    monkeypatch.setattr(alert_form_routes, "preview", wait)
+    monkeypatch.setattr(alert_form_routes, "BUILD_SLOT_SECONDS", 0.1)
+    with ThreadPoolExecutor(PREVIEWS) as others:
+        ask = partial(send, client, "POST", "/alerts/rules/preview", RULE)
+        answers = [others.submit(ask) for _ in range(PREVIEWS)]
+        for _ in answers:
+            assert began.acquire(timeout=30)
+        refused = ask()
+        goes_on.set()
+    assert (refused.status, refused.json["error"]) == (503, "too_many_streams")
+    assert [answer.result().status for answer in answers] == [200, 200]
+    assert ask().status == 200

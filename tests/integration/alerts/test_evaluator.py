@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from pycemaker.alerts import evaluator as evaluator_module
 from pycemaker.alerts.evaluator import SETTLING_SECONDS, RoundLost
+from pycemaker.alerts.rule import DEFAULT_RULES, Rule
+from pycemaker.alerts.rule_state import Observation
 from pycemaker.jobs import states
 from pycemaker.jobs.report_service import ReportService
 from pycemaker.mongo.database import Database
@@ -152,6 +155,33 @@ def test_a_server_that_lost_its_round_goes_no_further(database: Database, databa
     one.observer.observe = stall  # type: ignore[method-assign]
     with pytest.raises(RoundLost):
         one.evaluate_due(NOON + 2 * MINUTE + timedelta(seconds=SETTLING_SECONDS))
+
+
+def test_a_long_minute_keeps_its_claim_or_ends(
+    database: Database, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluator_module, "RENEW_SECONDS", 0.0)
+    evaluator, rounds = evaluator_of(database, database_url, tmp_path), database["alert_rounds"]
+    observe, seen_by = evaluator.observer.observe, evaluator.observer.seen_by
+    lapsed, leases = NOON - timedelta(days=1000), list[datetime]()
+    for application in ("bar", "loja"):
+        plant(database, NOON, 1, QUIET, application=application)
+
+    def let_lapse(application: str, rule: Rule) -> Observation:
+        leases.append(rounds.find_one_and_update({}, {"$set": {"lease_until": lapsed}})["lease_until"])
+        return seen_by(application, rule)
+
+    def lose(at_ms: int) -> None:
+        observe(at_ms)
+        rounds.update_one({}, {"$set": {"owner": "another"}})
+
+    evaluator.observer.seen_by = let_lapse  # type: ignore[method-assign]
+    evaluator.evaluate_due(NOON + MINUTE + timedelta(seconds=SETTLING_SECONDS))
+    assert sum(lease > lapsed for lease in leases) == 2
+    evaluator.observer.observe = lose  # type: ignore[method-assign]
+    with pytest.raises(RoundLost):
+        evaluator.evaluate_due(NOON + 2 * MINUTE + timedelta(seconds=SETTLING_SECONDS))
+    assert len(leases) == 2 * len(DEFAULT_RULES)
 
 
 def test_what_a_server_left_unsent_is_sent_by_the_next(database: Database, database_url: str, tmp_path: Path) -> None:

@@ -31,8 +31,8 @@ RULES_COLLECTION = "alert_rules"
 STATES_COLLECTION = "alert_states"
 ROUNDS_COLLECTION = "alert_rounds"
 
-MOST_RULES = 100
-"""Rules that callers may add to one application."""
+MOST_RULES, MOST_RULES_OF_ALL = 100, 50_000
+"""Rules that callers may add to one application, and to all: each minute reads them, in two seconds."""
 
 LATE_SECONDS = 180
 """The seconds after which the evaluation counts as late: a minute is evaluated some seconds after its end."""
@@ -85,15 +85,17 @@ class AlertStore:
         raise UnknownRule
 
     def save_rule(self, application: str, rule: Rule) -> None:
-        """Store a rule, a new one or in place of the one that is there. Raises TooManyRules: there are MOST_RULES."""
+        """Store a rule, a new one or in place of the one that is there. Raises TooManyRules: there are as many."""
         own_id = {"application": application, "rule": rule.id}
         fields = {name: value for name, value in asdict(rule).items() if name != "id"}
         with one_exchange():
-            if (
-                self._rules.count_documents({"_id.application": application, "_id.rule": {"$ne": rule.id}})
-                >= MOST_RULES
-            ):
+            others = {"_id.application": application, "_id.rule": {"$ne": rule.id}}
+            if self._rules.count_documents(others) >= MOST_RULES:
                 raise TooManyRules(limit=MOST_RULES)
+            if self._rules.estimated_document_count() >= MOST_RULES_OF_ALL and not self._rules.find_one(
+                {"_id": own_id}
+            ):
+                raise TooManyRules(limit=MOST_RULES_OF_ALL)
             self._rules.replace_one({"_id": own_id}, {"_id": own_id, **fields}, upsert=True)
 
     def remove_rule(self, application: str, rule_id: str) -> None:

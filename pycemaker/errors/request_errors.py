@@ -228,7 +228,7 @@ class TooManyRules(PycemakerError):
     message = "there are {limit} rules already"
     status = 409
     code = "too_many_rules"
-    sentence = "Já há {limit} regras de alerta nesta aplicação: remova alguma antes de criar outra."
+    sentence = "Já há {limit} regras de alerta: remova alguma antes de criar outra."
     shows = ("limit",)
 
 

@@ -21,7 +21,7 @@ THRESHOLD, NO_DATA, FORECAST, HEALTH = "threshold", "no_data", "forecast", "heal
 """The kinds of rules: the median of a minute is beyond a threshold; no sample comes; the forecast reaches a limit; the
 score of health is low."""
 
-_MOST = 1000
+_MOST, _MOST_OF_ALL = 1000, 10_000
 
 
 @dataclass(frozen=True)
@@ -86,8 +86,9 @@ class AlertHistory:
                 self._database[COLLECTION].bulk_write(updates, ordered=False)
 
     def open(self, application: str | None = None) -> list[Alert]:
-        """The open alerts of one application, or of all: the latest first, a thousand at most."""
-        return self._find({"ended_at": None} | ({} if application is None else {"application": application}))
+        """The open alerts of one application, or of all: the latest first, a thousand at most, of all ten thousand."""
+        own = {} if application is None else {"application": application}
+        return self._find({"ended_at": None} | own, _MOST if own else _MOST_OF_ALL)
 
     def count_open(self) -> dict[str, int]:
         """How many alerts of all applications are open, by kind; 0 of a kind that has none."""

@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 
 from pycemaker.alerts.alert_store import AlertStore
 from pycemaker.cache.sample_store import Store
+from pycemaker.monitor.alert_history import Alert, AlertHistory
 from pycemaker.web.routes import alert_form_routes
 from pycemaker.web.services import PREVIEWS
 from pycemaker.window import to_epoch_ms, to_iso_text
@@ -139,6 +141,16 @@ def test_an_application_has_a_bounded_number_of_rules(client: Client, monkeypatc
     monkeypatch.setattr("pycemaker.alerts.alert_store.MOST_RULES", 1)
     assert send(client, "POST", "/alerts/rules", RULE).status == 201
     assert send(client, "POST", "/alerts/rules", RULE).json["error"] == "too_many_rules"
+
+
+def test_all_applications_together_have_a_bounded_number_of_rules(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pycemaker.alerts.alert_store.MOST_RULES_OF_ALL", 1)
+    made = send(client, "POST", "/alerts/rules", RULE).json["id"]
+    refused = send(client, "POST", "/alerts/rules", RULE)
+    assert (refused.status, refused.json["error"], refused.json["limit"]) == (409, "too_many_rules", 1)
+    assert send(client, "PATCH", f"/alerts/rules/{made}", {"enabled": False}).status == 200
 
 
 def test_unknown_applications_and_rules_are_404s(client: Client) -> None:
@@ -274,3 +286,13 @@ def test_previews_leave_room_for_other_answers(client: Client, monkeypatch: pyte
     assert (refused.status, refused.json["error"]) == (503, "too_many_streams")
     assert [answer.result().status for answer in answers] == [200, 200]
     assert ask().status == 200
+
+
+def test_a_flood_of_alerts_hides_no_other_application_in_the_list(client: Client, store: Store) -> None:
+    alert = Alert("x", "loja", "no_data-cpu", "no_data", "cpu", NOW, NOW)
+    flood = [replace(alert, id=str(number)) for number in range(1200)]
+    AlertHistory(store.database).save([*flood, replace(alert, application="bar", fired_at=NOW - MINUTE)])
+    for application in ("bar", "loja"):
+        plant(store.database, NOW - MINUTE, 1, {"cpu": 0.3}, application=application)
+    rows = {row["application"]: row["alerts"] for row in client.get("/apps").json["applications"]}
+    assert (len(rows["bar"]), len(rows["loja"])) == (1, 1200)

@@ -239,7 +239,8 @@ def test_every_route_that_acts_is_guarded(routes: Bottle) -> None:
     assert posting <= acting
     assert {rule for rule, method in acting if method == "GET"} == {REPORT_RULE, f"/apps/<application>{REPORT_RULE}"}
     assert {route.rule for route in routes.routes if (policy_of(route) or ActionPolicy()).by_link} == {
-        "/unsubscribe/<token>"
+        "/unsubscribe/<token>",
+        "/alerts/links/<token>",
     }
 
 

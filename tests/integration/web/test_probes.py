@@ -22,7 +22,7 @@ from pycemaker.web.readiness import LEAST_FREE_BYTES, DiskCheck, readiness_runne
 from tests.services.described import client_of
 from tests.services.wsgi import Answer, Client
 
-CHECKS = ["database", "reading", "writing", "indexes", "queue", "schedules", "disk", "samples"]
+CHECKS = ["database", "reading", "writing", "indexes", "queue", "schedules", "alerts", "disk", "samples"]
 Usage = namedtuple("Usage", "total used free")
 
 
@@ -110,7 +110,7 @@ def test_a_database_that_is_away_is_said_within_3_s_and_names_no_host(tmp_path: 
         began = time.monotonic()
         answer = client.get("/ready")
         assert time.monotonic() - began < 3
-    assert is_not_ready(answer, "database", "reading", "writing", "indexes", "queue", "schedules")
+    assert is_not_ready(answer, "database", "reading", "writing", "indexes", "queue", "schedules", "alerts")
     for hidden in ("127.0.0.1", "made-user", "made-word", "secret-folder", str(tmp_path), "Traceback"):
         assert hidden not in answer.body.decode()
 
@@ -123,7 +123,9 @@ def test_a_database_that_is_silent_is_said_within_3_s_and_leaves_a_thread_a_chec
         client = client_over(database, tmp_path)
         for _ in range(3):
             began = time.monotonic()
-            assert is_not_ready(client.get("/ready"), "database", "reading", "writing", "indexes", "queue", "schedules")
+            assert is_not_ready(
+                client.get("/ready"), "database", "reading", "writing", "indexes", "queue", "schedules", "alerts"
+            )
             assert time.monotonic() - began < 3
         names = [thread.name for thread in threading.enumerate() if thread.name.startswith("check-")]
         assert len(names) == len(set(names))

@@ -38,6 +38,9 @@ NOTEBOOK_SECONDS = 20.0
 RENEW_SECONDS = 5.0
 """How often the claim of a round is renewed while one minute is evaluated: two minutes, where 10,000 alerts fire."""
 
+MOST_UNWATCHED_MS = 2 * MINUTE_MS
+"""After a longer stop silence counts anew: where the server collects too, its own stop was the silence."""
+
 _POLL_SECONDS = 1.0
 _RETENTION_ROUNDS = 60
 _log = logging.getLogger(__name__)
@@ -96,6 +99,8 @@ class Evaluator:
         if done_ms is None:
             self._done_ms = self.store.last_minute_ms()
             return 0
+        if last_ms - done_ms > MOST_UNWATCHED_MS:
+            self.observer.watched_from_ms = last_ms
         self._send_left()
         due = range(max(done_ms + MINUTE_MS, last_ms - (MOST_MINUTES - 1) * MINUTE_MS), last_ms + 1, MINUTE_MS)
         for minute_ms in due:

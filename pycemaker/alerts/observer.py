@@ -15,7 +15,7 @@ from datetime import timedelta
 import numpy as np
 
 from pycemaker.alerts.minute_medians import Samples, mean_points, medians, rates
-from pycemaker.alerts.rule import DEFAULT_RULES, Rule
+from pycemaker.alerts.rule import SILENT_SECONDS, Rule
 from pycemaker.alerts.rule_state import Observation, is_late
 from pycemaker.analysis.health import BORDERS, MINUTE_MS, hour_scores
 from pycemaker.cache.newest_by_application import read_newest
@@ -34,7 +34,6 @@ _LEARNED_HOURS = 6
 _MOST_LEARNED = 50
 """Metrics whose usual distance is read in one minute; the others follow in the next ones."""
 
-_SILENCE = {rule.metric: rule for rule in DEFAULT_RULES if rule.kind == NO_DATA}
 _HOUR_MINUTES = 60
 
 MOST_APPLICATIONS = 10_000
@@ -71,6 +70,8 @@ class Observer:
         self._series = {metric.id: _Series() for metric in METRICS}
         self._scores = np.empty(0)
         self._at_ms = 0
+        self.watched_from_ms = 0
+        """The instant from which silence counts: nobody watched before, and what collects may have stopped too."""
         self._learned = 0
 
     @property
@@ -107,12 +108,12 @@ class Observer:
         if number is None:
             return Observation(self._at_ms)
         if rule.kind == HEALTH:
-            silent = any(self._is_silent(application, number, _SILENCE[name]) for name in BORDERS)
+            silent = any(self._is_silent(application, number, name, SILENT_SECONDS) for name in BORDERS)
             return Observation(self._at_ms, float(self._scores[number]), silent)
         series = self._series[rule.metric]
         last_ms = None if math.isnan(series.last_ms[number]) else int(series.last_ms[number])
-        own = rule if rule.kind == NO_DATA else _SILENCE[rule.metric]
-        is_silent = self._is_silent(application, number, own)
+        seconds = rule.for_seconds if rule.kind == NO_DATA else SILENT_SECONDS
+        is_silent = self._is_silent(application, number, rule.metric, seconds)
         if rule.kind == FORECAST:
             return Observation(self._at_ms, self._hours_left(application, rule), is_silent)
         return Observation(self._at_ms, float(series.medians[number]), is_silent, last_ms)
@@ -157,16 +158,16 @@ class Observer:
         series.step_ms = np.where(np.isfinite(step_ms) & ~is_gap, step_ms, series.step_ms)
         series.last_ms = last_ms
 
-    def _is_silent(self, application: str, number: int, rule: Rule) -> bool:
-        series = self._series[rule.metric]
+    def _is_silent(self, application: str, number: int, metric_id: str, seconds: float) -> bool:
+        series = self._series[metric_id]
         last_ms = series.last_ms[number]
-        if math.isnan(last_ms) or not is_late(rule, self._at_ms, int(last_ms), 0.0):
+        if math.isnan(last_ms) or not is_late(seconds, self._at_ms, max(int(last_ms), self.watched_from_ms), 0.0):
             return False
         if math.isnan(series.step_ms[number]) and self._learned < _MOST_LEARNED:
             self._learned += 1
-            series.step_ms[number] = self._learn(application, rule.metric, int(last_ms))
+            series.step_ms[number] = self._learn(application, metric_id, int(last_ms))
         step_ms = series.step_ms[number]
-        return bool(np.isfinite(step_ms)) and is_late(rule, self._at_ms, int(last_ms), step_ms)
+        return bool(np.isfinite(step_ms)) and is_late(seconds, self._at_ms, int(last_ms), step_ms)
 
     def _learn(self, application: str, metric_id: str, last_ms: int) -> float:
         """The usual distance of a metric's last samples; infinite where they tell none, or are gone."""

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from pycemaker.alerts.minute_medians import MetricMinutes, metric_minutes
-from pycemaker.alerts.rule import DEFAULT_RULES, Rule
+from pycemaker.alerts.rule import SILENT_SECONDS, Rule
 from pycemaker.alerts.rule_state import AT_REST, Observation, next_state
 from pycemaker.analysis.health import BORDERS, hour_scores
 from pycemaker.cache.sample_store import Store
@@ -22,8 +22,6 @@ from pycemaker.window import Interval, from_epoch_ms, to_epoch_ms
 DAYS = 30
 FORECAST_HOURS = 6
 """The distance of the forecasts that a preview looks at; a rule looks at one an hour."""
-
-_SILENCE = next(rule for rule in DEFAULT_RULES if rule.kind == NO_DATA)
 
 
 def preview(store: Store, forecasts: ForecastReader, rule: Rule, now: datetime) -> list[Alert]:
@@ -73,7 +71,7 @@ def observations(rule: Rule, series: Mapping[str, MetricMinutes]) -> Iterator[Ob
     if rule.kind == HEALTH:
         readings = hour_scores({name: series[name].points for name in BORDERS})
     watched = [series[name] for name in BORDERS] if rule.kind == HEALTH else [lead]
-    seconds = rule.for_seconds if rule.kind == NO_DATA else _SILENCE.for_seconds
+    seconds = rule.for_seconds if rule.kind == NO_DATA else SILENT_SECONDS
     silent = np.any([each.is_silent(seconds) for each in watched], axis=0)
     rows = zip(lead.ends_ms.tolist(), readings.tolist(), silent.tolist(), lead.last_ms.tolist(), strict=True)
     return (Observation(at_ms, reading, is_silent, last) for at_ms, reading, is_silent, last in rows)

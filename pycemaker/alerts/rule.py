@@ -86,6 +86,10 @@ class Rule:
         return max(one, other) if self.is_above and self.kind != FORECAST else min(one, other)
 
 
+SILENT_SECONDS = 300
+"""The time without a sample after which a metric counts as silent, for every rule but one of NO_DATA of its own."""
+
+
 def default_id(kind: str, metric: str) -> str:
     """The id of a default rule."""
     return kind if kind == metric else f"{kind}-{metric}"
@@ -102,7 +106,11 @@ DEFAULT_RULES: tuple[Rule, ...] = (
     _threshold(RESPONSE_TIME.id, 2.0, 1.0),
     _threshold(HTTP_FAIL.id, 1.0, 0.5),
     Rule(default_id(HEALTH, HEALTH), HEALTH, HEALTH, FAILING, 0.45),
-    *(Rule(default_id(NO_DATA, metric.id), NO_DATA, metric.id, clear_seconds=60) for metric in METRICS),
+    *(
+        Rule(default_id(NO_DATA, metric.id), NO_DATA, metric.id, None, None, SILENT_SECONDS, 60)
+        for metric in METRICS
+        if metric is not RESPONSE_TIME  # an application that nobody asks has none
+    ),
     *(
         Rule(default_id(FORECAST, metric.id), FORECAST, metric.id, metric.limit, None, 3600, 3600, 24)
         for metric in METRICS

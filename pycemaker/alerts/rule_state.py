@@ -135,13 +135,13 @@ def _silence(rule: Rule, before: RuleState, seen: Observation) -> RuleState:
     return _recovering(rule, before, seen, is_wrong=False, is_well=True)
 
 
-def is_late(rule: Rule, at_ms: int, last_ms: int, step_ms: float) -> bool:
-    """True where a metric counts as silent: no sample for `for_seconds`, and for three of its usual distances.
+def is_late(seconds: float, at_ms: int, last_ms: int, step_ms: float) -> bool:
+    """True where a metric counts as silent: no sample for so long, and for three of its usual distances.
 
     Args:
-        rule: of NO_DATA.
+        seconds: a rule's `for_seconds`, or SILENT_SECONDS.
         at_ms: the present.
         last_ms: the metric's newest sample.
         step_ms: the usual distance of its samples; 0 where that is unknown.
     """
-    return at_ms - last_ms > max(1000 * rule.for_seconds, 3 * step_ms)
+    return at_ms - last_ms > max(1000 * seconds, 3 * step_ms)

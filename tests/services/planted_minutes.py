@@ -13,7 +13,7 @@ from pycemaker.alerts.minute_medians import metric_minutes
 from pycemaker.alerts.preview import observations, replay
 from pycemaker.alerts.rule import DEFAULT_RULES
 from pycemaker.metrics import METRICS
-from pycemaker.monitor.alert_history import FORECAST, Alert
+from pycemaker.monitor.alert_history import FORECAST, NO_DATA, Alert
 from pycemaker.series.batches import Columns
 from pycemaker.window import to_epoch_ms
 from tests.services.alerting import QUIET
@@ -71,7 +71,7 @@ def _rhythm(hours: Floats, low: float, high: float) -> Floats:
     return low + (high - low) * (0.5 - 0.5 * np.cos(hours / 24 * 2 * np.pi))
 
 
-_SILENT = "; ".join(f"no_data-{metric.id} 12.10 -" for metric in sorted(METRICS, key=lambda metric: metric.id))
+_SILENT = "; ".join(f"{rule} 12.10 -" for rule in sorted(rule.id for rule in DEFAULT_RULES if rule.kind == NO_DATA))
 
 HISTORIES = (
     History("quiet", ""),

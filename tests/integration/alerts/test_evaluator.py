@@ -70,7 +70,7 @@ def test_a_dead_collector_is_one_mail(database: Database, database_url: str, tmp
     plant(database, NOON - 10 * MINUTE, 10, QUIET)
     evaluate(evaluator, NOON - 3 * MINUTE, 12)
     [job] = jobs_of(evaluator)
-    assert len(job["parameters"]["alerts"]) == len(QUIET)
+    assert len(job["parameters"]["alerts"]) == len(QUIET) - 1  # nobody may have asked: no response time
     alerts = AlertHistory(database).open("")
     assert {(alert.kind, alert.since, alert.fired_at) for alert in alerts} == {("no_data", NOON, NOON + 6 * MINUTE)}
     plant(database, NOON + 9 * MINUTE, 3, QUIET)
@@ -85,7 +85,7 @@ def test_a_server_that_starts_knows_what_fell_silent_before(
     plant(database, NOON - 10 * MINUTE, 10, QUIET)
     evaluator = evaluator_of(database, database_url, tmp_path)
     evaluate(evaluator, NOON + timedelta(hours=2), 1)
-    assert len(AlertHistory(database).open("")) == len(QUIET)
+    assert len(AlertHistory(database).open("")) == len(QUIET) - 1
 
 
 def test_a_sample_of_the_future_hides_no_silence(database: Database, database_url: str, tmp_path: Path) -> None:
@@ -118,6 +118,23 @@ def test_samples_that_are_gone_end_no_round(database: Database, database_url: st
     database["cpu_usage"].delete_many({"application": "loja"})
     evaluate(evaluator, NOON + MINUTE, 8)
     assert [alert.rule for alert in AlertHistory(database).open("")] == ["threshold-cpu"]
+
+
+def test_silence_counts_anew_after_a_stop_of_every_server(
+    database: Database, database_url: str, tmp_path: Path
+) -> None:
+    """The server that collects was stopped for an hour: its samples come again, and nobody is mailed."""
+    settled = timedelta(seconds=SETTLING_SECONDS)
+    plant(database, NOON - 10 * MINUTE, 10, QUIET)
+    evaluator_of(database, database_url, tmp_path / "before").evaluate_due(NOON + settled)
+    after = evaluator_of(database, database_url, tmp_path / "after")
+    again = NOON + 60 * MINUTE
+    after.evaluate_due(again + settled)
+    assert AlertHistory(database).open("") == []
+    for minute in range(1, 7):
+        after.evaluate_due(again + minute * MINUTE + settled)
+    assert len(AlertHistory(database).open("")) == len(QUIET) - 1
+    assert {alert.since for alert in AlertHistory(database).open("")} == {NOON}
 
 
 def test_a_slow_collector_is_not_silent(database: Database, database_url: str, tmp_path: Path) -> None:

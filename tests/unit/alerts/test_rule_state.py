@@ -98,8 +98,7 @@ def test_a_rule_of_silence_fires_at_once_and_ends_with_samples() -> None:
     ("last_minute", "step_seconds", "late"), [(5, 5, False), (4.9, 5, True), (4.9, 300, False), (0, 300, False)]
 )
 def test_silence_counts_from_three_usual_distances(last_minute: float, step_seconds: int, late: bool) -> None:
-    rule = Rule("silence", NO_DATA, "cpu", for_seconds=300)
-    assert is_late(rule, 10 * MINUTE_MS, round(last_minute * MINUTE_MS), 1000 * step_seconds) is late
+    assert is_late(300, 10 * MINUTE_MS, round(last_minute * MINUTE_MS), 1000 * step_seconds) is late
 
 
 def test_a_forecast_fires_when_it_stays() -> None:

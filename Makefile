@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SIDE_BY_SIDE := --numprocesses=auto --dist=worksteal
+# Without it each process of the tests would compile the same modules again, which is a third of `make check`.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run check test lint bench messages clean
 

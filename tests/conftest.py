@@ -14,6 +14,7 @@ import pytest
 from pycemaker.cache.sample_store import Store
 from pycemaker.mongo import embedded
 from pycemaker.mongo.database import Database
+from pycemaker.reports import fast_nbformat  # noqa: F401 - before jsonschema and nbformat, which tests import whole
 
 hypothesis.settings.register_profile("suite", deadline=None)  # how long an example takes is not what is tested
 hypothesis.settings.load_profile("suite")

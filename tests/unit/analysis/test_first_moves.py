@@ -89,7 +89,7 @@ def test_counts_that_most_samples_lack_go_by_their_mean() -> None:
 
 
 def test_hardly_any_metric_moves_in_quiet_hours() -> None:
-    quiet = [quiet_period(seed) for seed in range(60)]
+    quiet = [quiet_period(seed, days=0) for seed in range(60)]
     count = sum(len(first_moves(each, to_epoch_ms(WINDOW.end_utc) - 30 * 60_000)) for each in quiet)
     assert count <= 4, "of 360"
 

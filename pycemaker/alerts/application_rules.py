@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pycemaker.alerts.rule import Rule
-from pycemaker.alerts.rule_state import AT_REST, Observation, RuleState, next_state
+from pycemaker.alerts.rule_state import AT_REST, STATES, Observation, RuleState, next_state
 from pycemaker.mongo.stored_fields import read_fields
 from pycemaker.monitor.alert_history import Alert
 from pycemaker.parsing.application_names import DEFAULT_APPLICATION, is_application
@@ -88,7 +88,7 @@ def _watched(fields: Any) -> Watched | None:
         return None
     alert = read_fields(Alert, fields.get("alert"))
     state = read_fields(RuleState, fields.get("state"))
-    return read_fields(Watched, {**fields, "state": state, "alert": alert}) if state else None
+    return read_fields(Watched, {**fields, "state": state, "alert": alert}) if state and state.state in STATES else None
 
 
 def with_watched(document: Document, watched: Mapping[str, Watched]) -> Document:

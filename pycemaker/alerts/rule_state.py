@@ -21,7 +21,7 @@ from pycemaker.alerts.rule import Rule
 from pycemaker.analysis.health import MINUTE_MS
 from pycemaker.monitor.alert_history import NO_DATA
 
-OK, PENDING, FIRING, RECOVERING, SILENT = "ok", "pending", "firing", "recovering", "no_data"
+STATES = OK, PENDING, FIRING, RECOVERING, SILENT = "ok", "pending", "firing", "recovering", "no_data"
 """The states."""
 
 

@@ -58,8 +58,9 @@ STATES: list[dict[str, Any]] = [
     {"_id": "a\r\nBcc: eva@example.com", **STATE},
     {"_id": "rules", **STATE, "watched": {"threshold-cpu": [1], "threshold-ram": {"x": 1}, "health": {"state": "ok"}}},
     {"_id": "mails", **STATE, "watched": {"threshold-cpu": WATCHED | {"mails": 10**6, "again_at": NOON - MINUTE}}},
+    {"_id": "loja", **STATE, "watched": {"threshold-ram": {"state": FIRING | {"state": "x"}}}},
     {"_id": "date", **STATE, "watched": {"threshold-cpu": WATCHED | {"muted_until": DatetimeMS(10**17)}}},
-    {"_id": "loja", **STATE, "watched": {"threshold-cpu": WATCHED | {"muted_until": "2030"}}},
+    {"_id": "muted", **STATE, "watched": {"threshold-cpu": WATCHED | {"muted_until": "2030"}}},
 ]
 
 ALERTS: list[dict[str, Any]] = [
@@ -107,7 +108,8 @@ def test_unreadable_documents_hold_nothing_up(
     assert database["reports"].count_documents({"alert": True}) == 1
     client = client_of(store, tmp_path / "b")
     for path in ("/alerts", "/alerts/rules", "/alerts/rules/threshold-cpu", "/apps", "/overview", "/apps/loja/alerts"):
-        assert client.get(path).status == 200, path
+        for kind in ("application/json", "text/html"):
+            assert client.get(path, Accept=kind).status == 200, path
 
 
 def test_an_application_that_fails_holds_up_no_other(database: Database, database_url: str, tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ class JobReader:
         made = WHOLE | {"ended_at": {"$type": "date"}, "stage_seconds.compose": {"$type": "number"}}
         with one_exchange():
             jobs = self._reports.find(made, {"stage_seconds": 1}).sort("ended_at", DESCENDING).limit(_RECENT)
-            stages = [job["stage_seconds"].values() for job in jobs]
+            stages = [job["stage_seconds"].values() for job in jobs if isinstance(job["stage_seconds"], dict)]
         return [sum(each for each in seconds if isinstance(each, int | float)) for seconds in stages]
 
     def _count_by(self, query: JobDocument, key: JobDocument, until: datetime = _EPOCH) -> list[JobDocument]:
@@ -149,7 +149,7 @@ class JobReader:
         any_state = {"$match": {"state": {"$gte": ""}}}  # MongoDB uses an index for a range, not for a grouping
         with one_exchange():
             groups = self._reports.aggregate([any_state, {"$group": {"_id": "$state", "count": {"$sum": 1}}}])
-            counted = {group["_id"]: group["count"] for group in groups}
+            counted = {str(group["_id"]): group["count"] for group in groups}  # another program may write an array
         return {state: counted.get(state, 0) for state in states.ALL}
 
     def count_by_worker(self) -> dict[str, int]:

@@ -98,8 +98,8 @@ class AlertHistory:
             {"$sortByCount": "$kind"},
         ]
         with one_exchange():
-            counts = {row["_id"]: row["count"] for row in self._database[COLLECTION].aggregate(pipeline)}
-        return dict.fromkeys(kinds, 0) | counts
+            counts = {str(row["_id"]): row["count"] for row in self._database[COLLECTION].aggregate(pipeline)}
+        return {kind: counts.get(kind, 0) for kind in kinds}
 
     def within(self, application: str, interval: Interval) -> list[Alert]:
         """The alerts of an application that were open at some time of an interval: the latest first."""

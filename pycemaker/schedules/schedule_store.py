@@ -224,7 +224,7 @@ class ScheduleStore:
             groups = self._occurrences.aggregate(
                 [{"$match": {"state": {"$gte": ""}}}, {"$group": {"_id": "$state", "count": {"$sum": 1}}}]
             )
-            counted = {group["_id"]: group["count"] for group in groups}
+            counted = {str(group["_id"]): group["count"] for group in groups}
         return {state: counted.get(state, 0) for state in STATES}
 
     # --- below

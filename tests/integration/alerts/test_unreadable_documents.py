@@ -15,6 +15,7 @@ from pycemaker.mongo.database import Database
 from pycemaker.monitor.alert_history import AlertHistory
 from tests.services.alerting import MINUTE, NOON, QUIET, evaluator_of, jobs_of, plant
 from tests.services.described import client_of
+from tests.services.report_service import service_of
 
 DUE = timedelta(seconds=4)
 
@@ -66,6 +67,7 @@ STATES: list[dict[str, Any]] = [
 ALERTS: list[dict[str, Any]] = [
     {"_id": 1, "ended_at": None},
     {"_id": "application", **ALERT, "application": ["", "loja"]},
+    {"_id": "kind", **ALERT, "kind": ["threshold"]},
     {"_id": "since", **ALERT, "since": "x"},
     {"_id": "fired", **{name: each for name, each in ALERT.items() if name != "fired_at"}},
     {"_id": "enter", **ALERT, "enter": "x"},
@@ -107,7 +109,16 @@ def test_unreadable_documents_hold_nothing_up(
     assert {each.application for each in AlertHistory(database).open()} >= {"", "loja"}
     assert database["reports"].count_documents({"alert": True}) == 1
     client = client_of(store, tmp_path / "b")
-    for path in ("/alerts", "/alerts/rules", "/alerts/rules/threshold-cpu", "/apps", "/overview", "/apps/loja/alerts"):
+    for path in (
+        "/metrics",
+        "/ready",
+        "/alerts",
+        "/alerts/rules",
+        "/alerts/rules/threshold-cpu",
+        "/apps",
+        "/overview",
+        "/apps/loja/alerts",
+    ):
         for kind in ("application/json", "text/html"):
             assert client.get(path, Accept=kind).status == 200, path
 
@@ -128,3 +139,14 @@ def test_an_application_that_fails_holds_up_no_other(database: Database, databas
         evaluator.evaluate_due(NOON + minute * MINUTE + DUE)
     assert [each.application for each in AlertHistory(database).open()] == ["loja"]
     assert [job["application"] for job in jobs_of(evaluator)] == ["loja"]
+
+
+def test_counts_of_reports_and_occurrences_go_on_beside_arrays(
+    database: Database, store: Store, tmp_path: Path
+) -> None:
+    now = datetime.now(UTC)
+    job = {"runs": 0, "history": [], "recipients": [{"address": "ana@example.com"}], "ended_at": now}
+    database["reports"].insert_one({"state": ["queued"], **job, "stage_seconds": [{"compose": 1}]})
+    database["schedule_occurrences"].insert_one({"state": ["due"]})
+    assert client_of(store, tmp_path).get("/metrics").status == 200
+    assert service_of(database, {}).job_store.find_place({"state": "queued", "due_at": now})["place"] == 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,6 +19,7 @@ _STEP_MS = 5000
 _DRIFT_STEP_MS = 60_000
 
 
+@lru_cache(maxsize=16)
 def quiet_period(seed: int, window: Window = WINDOW, days: int = 7) -> Period:
     """Six metrics over `window`, and `days` days before it in hour summaries, without any event.
 
@@ -73,7 +76,10 @@ class _World:
             reading = self.random.poisson(12 * load).astype(float)
         else:
             reading = self.random.poisson(0.02 * load).astype(float)
-        return Columns(times.astype(np.int64), reading, np.zeros(size, np.int16), ("low",))
+        arrays = times.astype(np.int64), reading, np.zeros(size, np.int16)
+        for each in arrays:
+            each.flags.writeable = False  # tests share a period
+        return Columns(*arrays, ("low",))
 
     def history(self, metric: Metric, start_ms: int, days: int) -> HourSummaries:
         """The whole hours of so many days before `start_ms`."""

@@ -10,6 +10,7 @@ from pycemaker import i18n
 from pycemaker.cache.sample_store import Store
 from pycemaker.i18n.language import N_, _, pgettext, spoken
 from pycemaker.parsing.route_paths import (
+    ALERTS_PATH,
     APPS_PATH,
     NOTEBOOKS_PATH,
     OVERVIEW_PATH,
@@ -29,6 +30,7 @@ from pycemaker.window import from_epoch_ms, to_iso_text, to_wall_text
 
 LINKS = (
     (NOTEBOOKS_PATH, N_("Pedir um relatório"), N_("os notebooks que há, cada um com um formulário")),
+    (ALERTS_PATH, N_("Alertas"), N_("o que está errado agora, e as regras que vigiam")),
     (SCHEDULES_PATH, N_("Agendamentos"), N_("relatórios que vêm sozinhos: quando, para quem, como foram")),
     (REPORTS_PATH, N_("Relatórios"), N_("os que já foram pedidos, e como cada um vai")),
     (APPS_PATH, N_("Aplicações"), N_("as que têm amostras, e a mais nova de cada métrica")),
@@ -109,8 +111,8 @@ def _base_path(application: str, settings: Settings) -> str:
 
 
 def _links(application: str, settings: Settings) -> list[tuple[str, str, str]]:
-    """LINKS with their URLs; of an application's routes there are only its reports."""
-    own = {REPORTS_PATH: _base_path(application, settings)}
+    """LINKS with their URLs; of an application's routes there are only its reports and alerts."""
+    own = dict.fromkeys((REPORTS_PATH, ALERTS_PATH), _base_path(application, settings))
     return [(own.get(path, settings.base_path) + path, _(label), _(text)) for path, label, text in LINKS]
 
 

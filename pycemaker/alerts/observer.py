@@ -9,6 +9,7 @@ from __future__ import annotations
 import binascii
 import logging
 import math
+import time
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -31,8 +32,8 @@ from pycemaker.series.robust import Floats
 from pycemaker.window import Interval, from_epoch_ms, to_epoch_ms
 
 _LEARNED_HOURS = 6
-_MOST_LEARNED = 50
-"""Metrics whose usual distance is read in one minute; the others follow in the next ones."""
+LEARN_SECONDS = 5.0
+"""Time of each minute for reading usual distances, 10 ms each; the others follow in the next minutes."""
 
 _HOUR_MINUTES = 60
 
@@ -72,7 +73,7 @@ class Observer:
         self._at_ms = 0
         self.watched_from_ms = 0
         """The instant from which silence counts: nobody watched before, and what collects may have stopped too."""
-        self._learned = 0
+        self._learn_until = 0.0
 
     @property
     def applications(self) -> list[str]:
@@ -87,7 +88,6 @@ class Observer:
         """
         if self._at_ms != at_ms - MINUTE_MS:
             self._read_newest(at_ms)
-        self._learned = 0
         recent = {metric: read_recent(self._store.database, metric, at_ms - MINUTE_MS, at_ms) for metric in METRICS}
         for metric in METRICS:
             self._number_all(recent[metric].application)
@@ -97,6 +97,7 @@ class Observer:
             self._note(metric, Samples(series[order], samples.time_ms[order], samples.reading[order]))
         self._scores = hour_scores({name: self._series[name].points for name in BORDERS})
         self._at_ms = at_ms
+        self._learn_until = time.monotonic() + LEARN_SECONDS
 
     def seen_by(self, application: str, rule: Rule) -> Observation:
         """What a rule sees of the minute that was read last.
@@ -163,8 +164,7 @@ class Observer:
         last_ms = series.last_ms[number]
         if math.isnan(last_ms) or not is_late(seconds, self._at_ms, max(int(last_ms), self.watched_from_ms), 0.0):
             return False
-        if math.isnan(series.step_ms[number]) and self._learned < _MOST_LEARNED:
-            self._learned += 1
+        if math.isnan(series.step_ms[number]) and time.monotonic() < self._learn_until:
             series.step_ms[number] = self._learn(application, metric_id, int(last_ms))
         step_ms = series.step_ms[number]
         return bool(np.isfinite(step_ms)) and is_late(seconds, self._at_ms, int(last_ms), step_ms)

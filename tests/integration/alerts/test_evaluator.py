@@ -88,6 +88,15 @@ def test_a_server_that_starts_knows_what_fell_silent_before(
     assert len(AlertHistory(database).open("")) == len(QUIET) - 1
 
 
+def test_a_restarted_server_sees_many_that_fell_silent_at_once(
+    database: Database, database_url: str, tmp_path: Path
+) -> None:
+    for number in range(80):
+        plant(database, NOON - MINUTE, 1, {"cpu": 0.3}, application=f"app-{number}")
+    evaluate(evaluator_of(database, database_url, tmp_path), NOON + 10 * MINUTE, 1)
+    assert len(AlertHistory(database).open()) == 80
+
+
 def test_a_sample_of_the_future_hides_no_silence(database: Database, database_url: str, tmp_path: Path) -> None:
     for application in ("", "loja"):
         plant(database, NOON - 10 * MINUTE, 10, {"cpu": 0.3}, application=application)

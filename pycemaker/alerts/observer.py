@@ -35,6 +35,9 @@ _LEARNED_HOURS = 6
 LEARN_SECONDS = 5.0
 """Time of each minute for reading usual distances, 10 ms each; the others follow in the next minutes."""
 
+FORECAST_SECONDS = 15.0
+"""Time of each minute for forecasts, 50 ms each, 300 ms the first one of a metric; those beyond wait for an hour."""
+
 _HOUR_MINUTES = 60
 
 MOST_APPLICATIONS = 10_000
@@ -73,7 +76,7 @@ class Observer:
         self._at_ms = 0
         self.watched_from_ms = 0
         """The instant from which silence counts: nobody watched before, and what collects may have stopped too."""
-        self._learn_until = 0.0
+        self._learn_until = self._forecast_seconds = 0.0
 
     @property
     def applications(self) -> list[str]:
@@ -97,7 +100,7 @@ class Observer:
             self._note(metric, Samples(series[order], samples.time_ms[order], samples.reading[order]))
         self._scores = hour_scores({name: self._series[name].points for name in BORDERS})
         self._at_ms = at_ms
-        self._learn_until = time.monotonic() + LEARN_SECONDS
+        self._learn_until, self._forecast_seconds = time.monotonic() + LEARN_SECONDS, 0.0
 
     def seen_by(self, application: str, rule: Rule) -> Observation:
         """What a rule sees of the minute that was read last.
@@ -182,14 +185,20 @@ class Observer:
     def _hours_left(self, application: str, rule: Rule) -> float:
         """The hours until the late edge of the forecast is at the limit, infinite where it does not get there.
 
-        NaN outside of the application's own minute of each hour, and where the history is too short.
+        NaN outside of the application's own minute of each hour, where that has no time left, and where the history is
+        too short.
         """
         minute = self._at_ms // MINUTE_MS
-        if minute % _HOUR_MINUTES != binascii.crc32(application.encode()) % _HOUR_MINUTES:
+        is_due = minute % _HOUR_MINUTES == binascii.crc32(application.encode()) % _HOUR_MINUTES
+        if not is_due or self._forecast_seconds >= FORECAST_SECONDS:
             return math.nan
         try:
             store = self._store.for_application(application)
         except UnknownApplication:
             return math.nan
         at, within = from_epoch_ms(self._at_ms), rule.within_hours or 1
-        return self._forecasts.hours_until(store, find_metric(rule.metric), at, within, rule.enter or 0.0)
+        began = time.monotonic()
+        try:
+            return self._forecasts.hours_until(store, find_metric(rule.metric), at, within, rule.enter or 0.0)
+        finally:
+            self._forecast_seconds += time.monotonic() - began

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import os
+import time
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from pycemaker.alerts import evaluator as evaluator_module
+from pycemaker.alerts import observer as observer_module
 from pycemaker.alerts.evaluator import SETTLING_SECONDS, RoundLost
+from pycemaker.alerts.observer import Observer
 from pycemaker.alerts.rule import DEFAULT_RULES, Rule
 from pycemaker.alerts.rule_state import Observation
+from pycemaker.cache.sample_store import Store
 from pycemaker.jobs import states
 from pycemaker.jobs.report_service import ReportService
 from pycemaker.mongo.database import Database
 from pycemaker.monitor.alert_history import AlertHistory
+from pycemaker.monitor.forecast_reader import ForecastReader
+from pycemaker.window import to_epoch_ms
 from tests.services.alerting import MINUTE, NOON, QUIET, deliver_plain, evaluate, evaluator_of, jobs_of, plant, sent
 
 
@@ -95,6 +101,27 @@ def test_a_restarted_server_sees_many_that_fell_silent_at_once(
         plant(database, NOON - MINUTE, 1, {"cpu": 0.3}, application=f"app-{number}")
     evaluate(evaluator_of(database, database_url, tmp_path), NOON + 10 * MINUTE, 1)
     assert len(AlertHistory(database).open()) == 80
+
+
+def test_forecasts_do_not_hold_a_minute_up(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    class SlowForecasts(ForecastReader):
+        made = 0
+
+        def hours_until(self, *_: object) -> float:
+            self.made += 1
+            time.sleep(0.01)
+            return 1.0
+
+    monkeypatch.setattr(observer_module, "FORECAST_SECONDS", 0.05)
+    plant(store.database, NOON - MINUTE, 1, {"disk": 0.5}, application="loja")
+    forecasts = SlowForecasts()
+    observer = Observer(store, forecasts)
+    rule = next(rule for rule in DEFAULT_RULES if rule.id == "forecast-disk")
+    for minute in range(60):
+        observer.observe(to_epoch_ms(NOON + minute * MINUTE))
+        for _ in range(100):
+            observer.seen_by("loja", rule)
+    assert 1 <= forecasts.made <= 5
 
 
 def test_a_sample_of_the_future_hides_no_silence(database: Database, database_url: str, tmp_path: Path) -> None:

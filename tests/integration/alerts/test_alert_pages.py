@@ -94,7 +94,7 @@ def test_a_quiet_application_says_so_and_shows_its_rules_in_words(client: Client
     plant(store.database, NOW - MINUTE, 1, QUIET)
     evaluated(store)
     text = words(page(client, "/alerts"))
-    assert "Nenhum alerta aberto. 14 regras avaliadas há" in text
+    assert "Nenhum alerta aberto. 13 regras avaliadas há" in text
     assert "Consumo de CPU acima de 90% sem alerta depois de 5 min seguidos; termina após 5 min em 80% ou menos" in text
     assert "Sem amostras de Consumo de RAM sem alerta depois de 5 min; termina após 60 s com amostras" in text
     assert "Consumo de disco deve chegar a 100% em até 24 horas" in text
@@ -167,7 +167,7 @@ def test_a_rule_is_checked_before_it_is_saved(client: Client, store: Store, data
     assert "Nos últimos 30 dias teria dado 1 alerta ." in text
     assert "no pior momento, 97,0%." in text
     assert 'value="60,5"' in checked.body.decode()
-    assert len(client.get("/alerts/rules").json["rules"]) == 14
+    assert len(client.get("/alerts/rules").json["rules"]) == 13
     path = post(client, NEW, "salvar", **FORM).headers["Location"]
     rule = client.get(path).json
     assert (rule["enter"], rule["leave"], rule["for_seconds"], rule["clear_seconds"]) == (0.7, 0.605, 120, 90)
@@ -253,7 +253,7 @@ def test_the_token_goes_with_the_form_and_no_other_site_may_post(store: Store, t
     foreign = {"origin": "https://evil.example", "sec_fetch_site": "cross-site"}
     for target, button in ((NEW, "salvar"), (path, "remover"), ("/alerts/rules/threshold-cpu", "desligar")):
         assert post(client, target, button, foreign, **FORM).status == 403
-    assert len(client.get("/alerts/rules").json["rules"]) == 15
+    assert len(client.get("/alerts/rules").json["rules"]) == 14
 
 
 def test_unknown_applications_rules_and_kinds(client: Client) -> None:

@@ -186,7 +186,7 @@ class AlertMail:
         with one_exchange():
             document = self._database[HELD_COLLECTION].with_options(LENIENT).find_one({"_id": "held"})
         held = document.get("alerts") if document else None
-        return [each for each in held if isinstance(each, str)] if isinstance(held, list) else []
+        return [each for each in held[-_MOST_HELD:] if isinstance(each, str)] if isinstance(held, list) else []
 
     def _let_go(self, ids: Sequence[str]) -> None:
         if ids:

@@ -176,8 +176,10 @@ class AlertStore:
         lease_ms, last = round(LEASE_SECONDS * 1000), from_epoch_ms(minute_ms)
         is_leased = {"$and": [{"$gt": ["$lease_until", "$$NOW"]}, {"$lte": ["$lease_until", now_plus(2 * lease_ms)]}]}
         claim = {"owner": self._owner, "lease_until": now_plus(lease_ms)}
-        is_done = {"$gte": last, "$lte": from_epoch_ms(minute_ms + CLOCK_STEP_MS)}
-        query = {"_id": _ROUND, "minute": {"$not": is_done}, "$expr": {"$not": is_leased}}
+        is_done = {
+            "$and": [{"$gte": ["$minute", last]}, {"$lte": ["$minute", from_epoch_ms(minute_ms + CLOCK_STEP_MS)]}]
+        }
+        query = {"_id": _ROUND, "$expr": {"$not": {"$or": [is_done, is_leased]}}}
         first = {"minute": from_epoch_ms(minute_ms - MINUTE_MS), "lease_until": from_epoch_ms(0)}
         with one_exchange():
             self._rounds.update_one({"_id": _ROUND}, {"$setOnInsert": first}, upsert=True)

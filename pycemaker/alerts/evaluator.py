@@ -152,9 +152,15 @@ class Evaluator:
 
     @contextmanager
     def _alone(self, application: str) -> Iterator[None]:
-        """The work on one application: where it fails, the others' goes on. Raises DatabaseUnreachable."""
+        """The work on one application: where it fails, the others' goes on.
+
+        Raises:
+            DatabaseUnreachable, IndexesNotReady: it is not this application's own.
+        """
         try:
             yield
+        except IndexesNotReady:
+            raise
         except Exception:  # noqa: BLE001 - whatever it is, it is this application's own as long as MongoDB answers
             self.store.now()
             _log.exception("the alerts of %r could not be evaluated", application)

@@ -11,6 +11,7 @@ from bson import ObjectId
 from bson.datetime_ms import DatetimeMS
 
 from pycemaker.cache.sample_store import Store
+from pycemaker.errors import IndexesNotReady
 from pycemaker.mongo.database import Database
 from pycemaker.monitor.alert_history import AlertHistory
 from tests.services.alerting import MINUTE, NOON, QUIET, evaluator_of, jobs_of, plant
@@ -83,6 +84,7 @@ ROUNDS: list[dict[str, Any]] = [
     {"minute": NOON + timedelta(days=1000), "lease_until": NOON},
     {"minute": NOON, "lease_until": datetime(2999, 1, 1, tzinfo=UTC)},
     {"minute": DatetimeMS(10**17), "lease_until": "x"},
+    {"minute": [NOON - MINUTE, datetime(2999, 1, 1, tzinfo=UTC)], "lease_until": NOON},
 ]
 CASES: dict[str, tuple[str, list[dict[str, Any]]]] = {
     "rules": ("alert_rules", RULES),
@@ -131,14 +133,18 @@ def test_an_application_that_fails_holds_up_no_other(database: Database, databas
 
     def fail(application: str, rule: Any) -> Any:
         if not application:
-            raise ZeroDivisionError
+            raise fault
         return seen_by(application, rule)
 
     evaluator.observer.seen_by = fail  # type: ignore[method-assign]
+    fault: Exception = ZeroDivisionError()
     for minute in range(1, 8):
         evaluator.evaluate_due(NOON + minute * MINUTE + DUE)
     assert [each.application for each in AlertHistory(database).open()] == ["loja"]
     assert [job["application"] for job in jobs_of(evaluator)] == ["loja"]
+    fault = IndexesNotReady(reason="cpu_usage")
+    with pytest.raises(IndexesNotReady):
+        evaluator.evaluate_due(NOON + 9 * MINUTE + DUE)
 
 
 def test_counts_of_reports_and_occurrences_go_on_beside_arrays(

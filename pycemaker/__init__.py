@@ -37,7 +37,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pycemaker.analysis.capacity import review
     from pycemaker.metrics import CPU, DISK, HTTP_FAIL, METRICS, RAM, REQUEST_COUNT, RESPONSE_TIME
-    from pycemaker.presentation.display import (
+    from pycemaker.presentation.cell_verbs import (
         alert_changes,
         alert_courses,
         alert_list,
@@ -76,7 +76,7 @@ _HOMES = {
     "pycemaker.reports.read_alerts": ("read_alerts",),
     "pycemaker.reports.read_fleet": ("read_fleet",),
     "pycemaker.reports.read_period": ("read_period",),
-    "pycemaker.presentation.display": (
+    "pycemaker.presentation.cell_verbs": (
         *("alert_changes", "alert_courses", "alert_list", "alert_order"),
         *("capacity_changes", "capacity_section", "capacity_summary", "changes", "figure", "fleet_changes", "heading"),
         *("health", "moved", "others", "section", "summary", "translated", "trust", "what_changed"),

@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from pycemaker.alerts.alert_store import AlertStore
 from pycemaker.alerts.application_rules import AT_EASE, Watched, new_document, watched_of, with_watched
+from pycemaker.alerts.rule_store import RuleStore
 from pycemaker.errors import DatabaseUnreachable
 from pycemaker.monitor.alert_history import AlertHistory
 
 _ATTEMPTS = 5
 
 
-def acknowledge(store: AlertStore, application: str, rule_ids: Iterable[str], now: datetime) -> int:
+def acknowledge(store: RuleStore, application: str, rule_ids: Iterable[str], now: datetime) -> int:
     """Note that somebody looks after the open alerts of these rules, until they end; the number of them.
 
     Raises:
@@ -30,7 +30,7 @@ def acknowledge(store: AlertStore, application: str, rule_ids: Iterable[str], no
     return _change(store, application, rule_ids, change)
 
 
-def mute(store: AlertStore, application: str, rule_ids: Iterable[str], until: datetime | None) -> int:
+def mute(store: RuleStore, application: str, rule_ids: Iterable[str], until: datetime | None) -> int:
     """Mail nothing of these rules until an instant; None ends that. The number of rules that changed.
 
     Raises:
@@ -39,7 +39,7 @@ def mute(store: AlertStore, application: str, rule_ids: Iterable[str], until: da
     return _change(store, application, rule_ids, lambda watched: replace(watched, muted_until=until))
 
 
-def _change(store: AlertStore, application: str, rule_ids: Iterable[str], change: Callable[[Watched], Watched]) -> int:
+def _change(store: RuleStore, application: str, rule_ids: Iterable[str], change: Callable[[Watched], Watched]) -> int:
     names = list(dict.fromkeys(rule_ids))
     for _ in range(_ATTEMPTS):
         document = store.state(application) or new_document(application, secrets.token_bytes(16))

@@ -17,10 +17,11 @@ from datetime import datetime
 from functools import partial
 
 from pycemaker.alerts.alert_mail import AlertMail
-from pycemaker.alerts.alert_store import CLOCK_STEP_MS, AlertStore
 from pycemaker.alerts.application_rules import Document, after_minute, new_document
+from pycemaker.alerts.default_rules import DEFAULT_RULES
+from pycemaker.alerts.evaluation_rounds import CLOCK_STEP_MS, EvaluationRounds
 from pycemaker.alerts.observer import Observer
-from pycemaker.alerts.rule import DEFAULT_RULES
+from pycemaker.alerts.rule_store import RuleStore
 from pycemaker.analysis.health import MINUTE_MS
 from pycemaker.cache.sample_store import Store
 from pycemaker.errors import DatabaseUnreachable, IndexesNotReady
@@ -42,7 +43,7 @@ MOST_UNWATCHED_MS = 2 * MINUTE_MS
 """After a longer stop silence counts anew: where the server collects too, its own stop was the silence."""
 
 _POLL_SECONDS = 1.0
-_RETENTION_ROUNDS = 60
+_RETENTION_TURNS = 60
 _log = logging.getLogger(__name__)
 
 
@@ -56,18 +57,20 @@ class Evaluator:
 
     Attributes:
         store: rules and states.
+        rounds: say which server evaluates.
         observer: sees the minutes.
         mail: tells of alerts.
         report_service: makes the mails; the thread ends when it closes.
         settings: retention.
     """
 
-    store: AlertStore
+    store: RuleStore
+    rounds: EvaluationRounds
     observer: Observer
     mail: AlertMail
     report_service: ReportService
     settings: Settings
-    _rounds: int = field(default=0, init=False)
+    _turns: int = field(default=0, init=False)
     _done_ms: int = field(default=0, init=False)
 
     def start(self) -> None:
@@ -95,9 +98,9 @@ class Evaluator:
         last_ms = (to_epoch_ms(now) - SETTLING_SECONDS * 1000) // MINUTE_MS * MINUTE_MS
         if 0 <= self._done_ms - last_ms <= CLOCK_STEP_MS:
             return 0
-        done_ms = self.store.claim_round(last_ms)
+        done_ms = self.rounds.claim(last_ms)
         if done_ms is None:
-            self._done_ms = self.store.last_minute_ms()
+            self._done_ms = self.rounds.last_minute_ms()
             return 0
         if last_ms - done_ms > MOST_UNWATCHED_MS:
             self.observer.watched_from_ms = last_ms
@@ -105,11 +108,11 @@ class Evaluator:
         due = range(max(done_ms + MINUTE_MS, last_ms - (MOST_MINUTES - 1) * MINUTE_MS), last_ms + 1, MINUTE_MS)
         for minute_ms in due:
             self.evaluate(minute_ms)
-            if not self.store.finish_round(minute_ms, is_last=minute_ms == last_ms):
+            if not self.rounds.finish(minute_ms, is_last=minute_ms == last_ms):
                 raise RoundLost
         self.mail.send_held(now)
-        self._rounds += 1
-        if self._rounds % _RETENTION_ROUNDS == 1:
+        self._turns += 1
+        if self._turns % _RETENTION_TURNS == 1:
             AlertHistory(self.store.database).apply_retention(now, self.settings.report_retention_days)
         return len(due)
 
@@ -126,7 +129,7 @@ class Evaluator:
         for application in dict.fromkeys([*self.observer.applications, *documents]):
             if time.monotonic() >= renew_at:
                 renew_at = time.monotonic() + RENEW_SECONDS
-                if not self.store.finish_round(at_ms - MINUTE_MS, is_last=False):
+                if not self.rounds.finish(at_ms - MINUTE_MS, is_last=False):
                     raise RoundLost
             document = documents.get(application) or new_document(application, secrets.token_bytes(16))
             if document["pending"]:  # it could not be sent a moment ago: the next minute goes on
@@ -170,4 +173,11 @@ def make_evaluator(samples: Store, report_service: ReportService, settings: Sett
     """The evaluator of this server or worker."""
     database = samples.database
     mail = AlertMail(database, report_service, settings)
-    return Evaluator(AlertStore(database), Observer(samples, ForecastReader()), mail, report_service, settings)
+    return Evaluator(
+        RuleStore(database),
+        EvaluationRounds(database),
+        Observer(samples, ForecastReader()),
+        mail,
+        report_service,
+        settings,
+    )

@@ -15,8 +15,9 @@ from datetime import timedelta
 
 import numpy as np
 
+from pycemaker.alerts.default_rules import SILENT_SECONDS
 from pycemaker.alerts.minute_medians import Samples, mean_points, medians, rates
-from pycemaker.alerts.rule import SILENT_SECONDS, Rule
+from pycemaker.alerts.rule import Rule
 from pycemaker.alerts.rule_state import Observation, is_late
 from pycemaker.analysis.health import BORDERS, MINUTE_MS, hour_scores
 from pycemaker.cache.newest_by_application import read_newest

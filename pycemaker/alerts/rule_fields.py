@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from pycemaker.alerts.rule import DEFAULT_RULES, Rule
+from pycemaker.alerts.default_rules import DEFAULT_RULES
+from pycemaker.alerts.rule import Rule
 from pycemaker.errors import InvalidParameter, UnknownMetric
 from pycemaker.metrics import find_metric
 from pycemaker.monitor.alert_history import FORECAST, HEALTH, NO_DATA, THRESHOLD

@@ -3,9 +3,9 @@
 import threading
 from functools import partial
 
+from pycemaker.cache.detector_choice import MakeDetector, choose_detectors
 from pycemaker.cache.lru import OPEN, HourLru, Key, series_name
 from pycemaker.cache.metric_cache import MetricCache
-from pycemaker.cache.past_changes_source import MakeDetector, choose_detectors
 from pycemaker.metrics import METRICS, Metric
 from pycemaker.mongo.reader import Reader
 from pycemaker.mongo.single_flight import SingleFlight

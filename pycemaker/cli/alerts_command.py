@@ -6,9 +6,9 @@ import argparse
 import sys
 from collections.abc import Callable, Iterable
 
-from pycemaker.alerts.alert_store import AlertStore
 from pycemaker.alerts.application_rules import AT_EASE
-from pycemaker.alerts.preview import preview
+from pycemaker.alerts.rule_preview import preview
+from pycemaker.alerts.rule_store import RuleStore
 from pycemaker.cache.sample_store import Store
 from pycemaker.cli.arguments import add_application
 from pycemaker.cli.startup import echo
@@ -41,14 +41,14 @@ def add(command: argparse.ArgumentParser) -> None:
 
 def list_open(_options: argparse.Namespace, store: Store) -> Iterable[Iterable[str]]:
     """`list`."""
-    watched = AlertStore(store.database).watched(store.application)
+    watched = RuleStore(store.database).watched(store.application)
     for alert in AlertHistory(store.database).open(store.application):
         yield alert.rule, to_iso_text(alert.since), watched.get(alert.rule, AT_EASE).state.state, *_worst(alert)
 
 
 def list_rules(_options: argparse.Namespace, store: Store) -> Iterable[Iterable[str]]:
     """`rules`."""
-    alerts = AlertStore(store.database)
+    alerts = RuleStore(store.database)
     watched, now = alerts.watched(store.application), alerts.now()
     for rule in alerts.rules(store.application):
         own = watched.get(rule.id, AT_EASE)
@@ -59,7 +59,7 @@ def list_rules(_options: argparse.Namespace, store: Store) -> Iterable[Iterable[
 
 def show_preview(options: argparse.Namespace, store: Store) -> Iterable[Iterable[str]]:
     """`preview`."""
-    alerts = AlertStore(store.database)
+    alerts = RuleStore(store.database)
     until = alerts.now().replace(second=0, microsecond=0)
     for alert in preview(store, ForecastReader(), alerts.rule(store.application, options.id), until):
         yield to_iso_text(alert.since), to_iso_text(alert.ended_at) if alert.ended_at else "open", *_worst(alert)

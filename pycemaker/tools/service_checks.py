@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from pycemaker import errors
-from pycemaker.alerts.alert_store import LATE_SECONDS, AlertStore
+from pycemaker.alerts.evaluation_rounds import LATE_SECONDS, EvaluationRounds
 from pycemaker.collect.sources import VIEW, Source, collection_types, read_sources
 from pycemaker.jobs.artifacts import ArtifactStore
 from pycemaker.jobs.dask_cluster import DaskCluster
@@ -227,7 +227,7 @@ def check_schedules(shared: SharedConnection) -> Outcome:
 def check_alerts(shared: SharedConnection) -> Outcome:
     """Checks that some server evaluates the rules of alerts."""
     try:
-        late_seconds = AlertStore(shared.open()).late_seconds()
+        late_seconds = EvaluationRounds(shared.open()).late_seconds()
         count = sum(AlertHistory(shared.open()).count_open().values())
     except errors.PycemakerError:
         return _NO_DATABASE

@@ -8,10 +8,10 @@ from datetime import timedelta
 from typing import Any
 
 from pycemaker.alerts import alert_actions
-from pycemaker.alerts.alert_store import AlertStore
 from pycemaker.alerts.application_rules import AT_EASE, Watched
 from pycemaker.alerts.rule import Rule
 from pycemaker.alerts.rule_fields import fields_of
+from pycemaker.alerts.rule_store import RuleStore
 from pycemaker.errors import InvalidRequest
 from pycemaker.i18n.language import speaking
 from pycemaker.monitor.alert_history import FORECAST, Alert
@@ -41,7 +41,7 @@ def rule_view(rule: Rule, watched: Mapping[str, Watched]) -> dict[str, Any]:
     return fields_of(rule) | {"state": own.state.state, "muted_until": instant_text(own.muted_until)}
 
 
-def press(store: AlertStore, application: str, rules: Iterable[str], button: str | None) -> None:
+def press(store: RuleStore, application: str, rules: Iterable[str], button: str | None) -> None:
     """Acknowledge the open alerts of these rules, or mute them, as the button says. Raises InvalidRequest: unknown."""
     if button == ACKNOWLEDGE:
         alert_actions.acknowledge(store, application, rules, store.now())

@@ -138,9 +138,10 @@ class _CountsCollector(Collector):
 
     def _alerts(self) -> Iterable[Metric]:
         """How late the evaluation of alerts is, and how many are open; nothing where MongoDB does not answer."""
-        store = self._services.evaluator.store
+        database = self._services.store.database
         try:
-            late_seconds, counts = store.late_seconds(), AlertHistory(store.database).count_open()
+            late_seconds = self._services.evaluator.rounds.late_seconds()
+            counts = AlertHistory(database).count_open()
         except DatabaseUnreachable:
             return
         since = "Time since the end of the minute that was evaluated last."

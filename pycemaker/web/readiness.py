@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import Path
 
 from pycemaker import i18n
-from pycemaker.alerts import alert_store
-from pycemaker.alerts.alert_store import AlertStore
+from pycemaker.alerts.evaluation_rounds import LATE_SECONDS as LATE_EVALUATION_SECONDS
+from pycemaker.alerts.evaluation_rounds import EvaluationRounds
 from pycemaker.cache.sample_store import Store
 from pycemaker.collect.collect_file import CollectSource
 from pycemaker.collect.source_leases import read_states
@@ -19,6 +19,7 @@ from pycemaker.errors import DatabaseUnreachable, IndexesNotReady, PycemakerErro
 from pycemaker.jobs.dask_cluster import ClusterState
 from pycemaker.jobs.job_store import JobStore
 from pycemaker.metrics import METRICS
+from pycemaker.mongo.database import Database
 from pycemaker.monitor.alert_history import AlertHistory
 from pycemaker.schedules.schedule_store import ScheduleStore
 from pycemaker.settings import Settings
@@ -57,7 +58,7 @@ def readiness(services: Services) -> CheckRunner:
         "indexes": partial(check_indexes, store),
         "queue": partial(check_queue, services.report_service.job_store, settings),
         "schedules": partial(check_schedules, services.scheduler.store),
-        "alerts": partial(check_alerts, services.evaluator.store),
+        "alerts": partial(check_alerts, services.store.database),
         "disk": DiskCheck(settings.data_dir, holds_database=store.is_embedded),
         "samples": partial(check_samples, store, services.clock),
     }
@@ -193,16 +194,16 @@ def check_schedules(store: ScheduleStore) -> Outcome:
     return Outcome(OK, figures=figures)
 
 
-def check_alerts(store: AlertStore) -> Outcome:
+def check_alerts(database: Database) -> Outcome:
     """Looks how late the evaluation of alerts is, and how many are open."""
     try:
-        late_seconds, counts = store.late_seconds(), AlertHistory(store.database).count_open()
+        late_seconds, counts = EvaluationRounds(database).late_seconds(), AlertHistory(database).count_open()
     except RightMissing:
         return Outcome(WARN, "nenhum alerta é avaliado: veja writing")
     except PycemakerError as error:
         return _failed(error)
     figures = {"late_seconds": round(late_seconds or 0.0, 1), "open": sum(counts.values())}
-    if late_seconds and late_seconds > alert_store.LATE_SECONDS:
+    if late_seconds and late_seconds > LATE_EVALUATION_SECONDS:
         return Outcome(WARN, f"os alertas não são avaliados há {i18n.duration(late_seconds)}", figures=figures)
     return Outcome(OK, figures=figures)
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import psutil
 
+from pycemaker.alerts.default_rules import DEFAULT_RULES
 from pycemaker.alerts.minute_medians import metric_minutes
-from pycemaker.alerts.preview import observations, replay
-from pycemaker.alerts.rule import DEFAULT_RULES
+from pycemaker.alerts.rule_preview import observations, replay
 from pycemaker.analysis.forecast.limit_time import limit_time
 from pycemaker.analysis.forecast.metric_forecast import forecast
 from pycemaker.cache.sample_store import Store

@@ -12,8 +12,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pycemaker.alerts.alert_store import AlertStore
-from pycemaker.alerts.rule import DEFAULT_RULES
+from pycemaker.alerts.default_rules import DEFAULT_RULES
+from pycemaker.alerts.rule_store import RuleStore
 from pycemaker.jobs import states
 from pycemaker.metrics import CPU
 from pycemaker.monitor.alert_history import AlertHistory
@@ -33,7 +33,7 @@ def main(minutes: int = 10, seed: int = 1) -> None:
 
 
 def _real_minutes(bed: Testbed, minutes: int, dice: random.Random | None) -> None:
-    store = AlertStore(bed.database)
+    store = RuleStore(bed.database)
     for rule in DEFAULT_RULES:
         store.save_rule("", replace(rule, enabled=rule.id == _RULE.id, for_seconds=0, clear_seconds=0))
     ending = threading.Event()

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from pycemaker.alerts.default_rules import DEFAULT_RULES
 from pycemaker.alerts.minute_medians import metric_minutes
-from pycemaker.alerts.preview import observations, replay
-from pycemaker.alerts.rule import DEFAULT_RULES
+from pycemaker.alerts.rule_preview import observations, replay
 from pycemaker.metrics import METRICS
 from pycemaker.monitor.alert_history import FORECAST, NO_DATA, Alert
 from pycemaker.series.batches import Columns

@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from pycemaker.alerts.alert_store import AlertStore
-from pycemaker.alerts.rule import DEFAULT_RULES, Rule, default_id
+from pycemaker.alerts.default_rules import DEFAULT_RULES, default_id
+from pycemaker.alerts.rule import Rule
 from pycemaker.alerts.rule_fields import KINDS, fields_of
+from pycemaker.alerts.rule_store import RuleStore
 from pycemaker.errors import PycemakerError
 from pycemaker.metrics import METRICS, find_metric
 from pycemaker.monitor.alert_history import HEALTH, Alert, AlertHistory
@@ -34,7 +35,7 @@ def choice_page(application: str, settings: Settings) -> str:
 def form_page(
     application: str,
     rule: Rule,
-    store: AlertStore,
+    store: RuleStore,
     settings: Settings,
     texts: Mapping[str, str],
     *,

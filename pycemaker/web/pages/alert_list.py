@@ -7,10 +7,11 @@ from datetime import datetime
 from typing import Any
 
 from pycemaker import i18n
-from pycemaker.alerts.alert_store import LATE_SECONDS, AlertStore
 from pycemaker.alerts.application_rules import AT_EASE, Watched
+from pycemaker.alerts.evaluation_rounds import LATE_SECONDS, EvaluationRounds
 from pycemaker.alerts.rule import Rule
 from pycemaker.alerts.rule_state import FIRING, OK, PENDING, RECOVERING, SILENT
+from pycemaker.alerts.rule_store import RuleStore
 from pycemaker.monitor.alert_history import FORECAST, NO_DATA, Alert, AlertHistory
 from pycemaker.parsing.route_paths import ALERTS_PATH, application_path
 from pycemaker.presentation import alert_wording
@@ -30,7 +31,7 @@ _OFF = ("desligada", "off")
 _LATEST, _MOST_ENDED = 50, 10
 
 
-def page(application: str, store: AlertStore, open_counts: Mapping[str, int], settings: Settings) -> str:
+def page(application: str, store: RuleStore, open_counts: Mapping[str, int], settings: Settings) -> str:
     """The page of an application's alerts.
 
     Args:
@@ -42,7 +43,11 @@ def page(application: str, store: AlertStore, open_counts: Mapping[str, int], se
     Raises:
         DatabaseUnreachable: MongoDB is away.
     """
-    history, now, late_seconds = AlertHistory(store.database), store.now(), store.late_seconds()
+    history, now, late_seconds = (
+        AlertHistory(store.database),
+        store.now(),
+        EvaluationRounds(store.database).late_seconds(),
+    )
     watched, latest = store.watched(application), history.latest(application, _LATEST)
     ended = [alert_row(alert, now, settings) for alert in latest if not alert.is_open]
     choices = [(name, len_open, f"{_path(name, settings)}{ALERTS_PATH}") for name, len_open in open_counts.items()]

@@ -7,9 +7,9 @@ from typing import Any
 
 from bottle import Bottle, request, response
 
-from pycemaker.alerts.preview import DAYS, preview
 from pycemaker.alerts.rule import Rule
 from pycemaker.alerts.rule_fields import read_rule
+from pycemaker.alerts.rule_preview import DAYS, preview
 from pycemaker.cache.newest_by_application import read_newest
 from pycemaker.errors import PycemakerError, TooManyStreams
 from pycemaker.monitor.alert_history import FORECAST, Alert, AlertHistory

@@ -7,8 +7,8 @@ from typing import Any
 
 from bottle import Bottle, request, response
 
-from pycemaker.alerts.preview import DAYS
 from pycemaker.alerts.rule_fields import read_rule
+from pycemaker.alerts.rule_preview import DAYS
 from pycemaker.monitor.alert_history import Alert
 from pycemaker.parsing.application_names import DEFAULT_APPLICATION
 from pycemaker.parsing.route_paths import ALERT_RULES_PATH, ONE_ALERT_RULE, application_path, with_application

@@ -12,10 +12,11 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import Browser
 
-from pycemaker.alerts.alert_store import AlertStore
 from pycemaker.alerts.application_rules import Watched, new_document, with_watched
-from pycemaker.alerts.rule import DEFAULT_RULES
+from pycemaker.alerts.default_rules import DEFAULT_RULES
+from pycemaker.alerts.evaluation_rounds import EvaluationRounds
 from pycemaker.alerts.rule_state import FIRING, PENDING, RECOVERING, SILENT, RuleState
+from pycemaker.alerts.rule_store import RuleStore
 from pycemaker.cache.sample_store import Store
 from pycemaker.monitor.alert_history import AlertHistory
 from pycemaker.window import to_epoch_ms
@@ -55,10 +56,10 @@ def post(client: Client, path: str, button: str, headers: Mapping[str, str] = {}
 
 def evaluated(store: Store, late: timedelta = timedelta(0)) -> None:
     """Note that the rules were evaluated a while ago."""
-    alerts = AlertStore(store.database)
-    minute_ms = to_epoch_ms(alerts.now() - late)
-    alerts.claim_round(minute_ms)
-    assert alerts.finish_round(minute_ms, is_last=True)
+    rounds = EvaluationRounds(store.database)
+    minute_ms = to_epoch_ms(store.database.now() - late)
+    rounds.claim(minute_ms)
+    assert rounds.finish(minute_ms, is_last=True)
 
 
 def burning(store: Store, database_url: str, folder: Path, application: str = "") -> None:
@@ -81,7 +82,7 @@ def many(store: Store) -> None:
         muted = NOW + timedelta(hours=8) if number == 1 else None
         own = RuleState(state, to_epoch_ms(since), to_epoch_ms(since), to_epoch_ms(since))
         watched[rule.id] = Watched(own, None if state == PENDING else alert, muted_until=muted)
-    assert AlertStore(store.database).replace(with_watched(document, watched))
+    assert RuleStore(store.database).replace(with_watched(document, watched))
     ended = [
         rule.alert("", at := NOW - timedelta(days=1 + number), at, at + (number + 1) * 7 * MINUTE, rule.enter)
         for number, rule in enumerate(DEFAULT_RULES)

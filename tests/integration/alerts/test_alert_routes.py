@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from pycemaker.alerts.alert_store import AlertStore
+from pycemaker.alerts.evaluation_rounds import EvaluationRounds
 from pycemaker.cache.sample_store import Store
 from pycemaker.monitor.alert_history import Alert, AlertHistory
 from pycemaker.web.routes import alert_form_routes
@@ -138,7 +138,7 @@ def test_a_wrong_field_is_refused_by_its_name(client: Client, given: dict[str, A
 
 
 def test_an_application_has_a_bounded_number_of_rules(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pycemaker.alerts.alert_store.MOST_RULES", 1)
+    monkeypatch.setattr("pycemaker.alerts.rule_store.MOST_RULES", 1)
     assert send(client, "POST", "/alerts/rules", RULE).status == 201
     assert send(client, "POST", "/alerts/rules", RULE).json["error"] == "too_many_rules"
 
@@ -146,7 +146,7 @@ def test_an_application_has_a_bounded_number_of_rules(client: Client, monkeypatc
 def test_all_applications_together_have_a_bounded_number_of_rules(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pycemaker.alerts.alert_store.MOST_RULES_OF_ALL", 1)
+    monkeypatch.setattr("pycemaker.alerts.rule_store.MOST_RULES_OF_ALL", 1)
     made = send(client, "POST", "/alerts/rules", RULE).json["id"]
     refused = send(client, "POST", "/alerts/rules", RULE)
     assert (refused.status, refused.json["error"], refused.json["limit"]) == (409, "too_many_rules", 1)
@@ -250,10 +250,10 @@ def test_a_late_evaluation_and_open_alerts_are_seen_in_ready_and_metrics(
 ) -> None:
     burning(store, database_url, tmp_path)
     assert client.get("/ready").json["checks"]["alerts"] == {"ok": True, "late_seconds": 0.0, "open": 1}
-    alerts = AlertStore(store.database)
-    minute_ms = to_epoch_ms(alerts.now() - 5 * MINUTE)
-    alerts.claim_round(minute_ms)
-    assert alerts.finish_round(minute_ms, is_last=True)
+    rounds = EvaluationRounds(store.database)
+    minute_ms = to_epoch_ms(store.database.now() - 5 * MINUTE)
+    rounds.claim(minute_ms)
+    assert rounds.finish(minute_ms, is_last=True)
     store.database["alerts"].insert_one({"_id": "foreign", "ended_at": None})
     time.sleep(1.1)  # an outcome is reused for a second
     checks = client.get("/ready")

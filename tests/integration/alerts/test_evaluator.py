@@ -11,9 +11,10 @@ import pytest
 
 from pycemaker.alerts import evaluator as evaluator_module
 from pycemaker.alerts import observer as observer_module
+from pycemaker.alerts.default_rules import DEFAULT_RULES
 from pycemaker.alerts.evaluator import SETTLING_SECONDS, RoundLost
 from pycemaker.alerts.observer import Observer
-from pycemaker.alerts.rule import DEFAULT_RULES, Rule
+from pycemaker.alerts.rule import Rule
 from pycemaker.alerts.rule_state import Observation
 from pycemaker.cache.sample_store import Store
 from pycemaker.jobs import states

@@ -32,7 +32,7 @@ def test_alerts_and_rules_are_listed_and_a_rule_is_previewed(
     fired = ["threshold-cpu", to_iso_text(start), "firing", "0.97", "Consumo de CPU acima de 90%"]
     assert columns("list", "--app", "loja") == [fired]
     rules = columns("rules", "--app", "loja")
-    assert (len(rules), rules[0]) == (14, ["threshold-cpu", "firing", "-", "Consumo de CPU acima de 90%"])
+    assert (len(rules), rules[0]) == (13, ["threshold-cpu", "firing", "-", "Consumo de CPU acima de 90%"])
     assert [columns[1] for columns in columns("preview", "threshold-cpu", "--app", "loja")] == ["open"]
     assert columns("preview", "threshold-cpu") == []
     assert main(["alerts", "preview", "nenhuma"]) != 0

@@ -32,7 +32,7 @@ PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgG
 BUSY = """
 import sys
 sys.path.insert(0, {root!r})
-from pycemaker.presentation.display import changes, figure, heading, health, moved, others, section, summary, trust
+from pycemaker.presentation.cell_verbs import changes, figure, heading, health, moved, others, section, summary, trust
 from pycemaker.presentation.figures import course
 from tests.services.periods import busy_period
 period = busy_period()
@@ -114,7 +114,7 @@ def test_every_picture_of_the_mail_is_a_figure_with_width_and_sentence(report: P
 
 def test_the_report_shows_neither_code_nor_parameters(report: Page) -> None:
     for hidden in (
-        "pycemaker.presentation.display",
+        "pycemaker.presentation.cell_verbs",
         "papermill",
         "time_range",
         "date_now",

@@ -24,7 +24,7 @@ import psutil
 import pytest
 
 from pycemaker.__main__ import main
-from pycemaker.alerts.alert_store import AlertStore
+from pycemaker.alerts.evaluation_rounds import EvaluationRounds
 from pycemaker.cache.sample_store import Store
 from pycemaker.mail.smtp import SmtpSender
 from pycemaker.metrics import METRICS
@@ -288,13 +288,13 @@ def test_a_database_that_is_away_fails_once_and_what_needs_it_is_skipped(tmp_pat
 
 
 def test_alerts_that_nobody_evaluates_are_reported(database_url: str, database: Database, tmp_path: Path) -> None:
-    alerts = AlertStore(database)
+    rounds = EvaluationRounds(database)
     with shared_over(database_url, tmp_path) as shared:
         assert service_checks.check_alerts(shared) == Outcome(OK, "none was evaluated yet")
         for minutes, level, message in ((5, WARN, "none was evaluated for 5 min; open: 0"), (1, OK, "open: 0")):
-            minute_ms = to_epoch_ms(alerts.now() - timedelta(minutes=minutes))
-            alerts.claim_round(minute_ms)
-            assert alerts.finish_round(minute_ms, is_last=True)
+            minute_ms = to_epoch_ms(database.now() - timedelta(minutes=minutes))
+            rounds.claim(minute_ms)
+            assert rounds.finish(minute_ms, is_last=True)
             outcome = service_checks.check_alerts(shared)
             assert (outcome.level, outcome.message) == (level, message)
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pycemaker.alerts.rule import DEFAULT_RULES, Rule
+from pycemaker.alerts.default_rules import DEFAULT_RULES
+from pycemaker.alerts.rule import Rule
 from pycemaker.alerts.rule_state import (
     AT_REST,
     FIRING,

@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
+from pycemaker.alerts.default_rules import SILENT_SECONDS
 from pycemaker.alerts.minute_medians import MetricMinutes, metric_minutes
-from pycemaker.alerts.rule import SILENT_SECONDS, Rule
+from pycemaker.alerts.rule import Rule
 from pycemaker.alerts.rule_state import AT_REST, Observation, next_state
 from pycemaker.analysis.health import BORDERS, hour_scores
 from pycemaker.cache.sample_store import Store

@@ -75,7 +75,7 @@ def test_under_a_path_every_link_of_the_start_page_has_it_and_works(database: Da
     shown = {f"/pycemaker/{metric['id']}/now/1" for metric in index["metrics"]} | {"/pycemaker/"}
     shown |= {
         f"/pycemaker/{name}"
-        for name in ("notebooks", "reports", "schedules", "apps", "openapi.json", "metrics", "ready")
+        for name in ("notebooks", "alerts", "reports", "schedules", "apps", "openapi.json", "metrics", "ready")
     }
     shown.add("/pycemaker/health_score/now/6")
     foreseen = "/pycemaker/forecast/health/now/6"  # a 503 without history

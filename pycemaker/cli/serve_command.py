@@ -14,7 +14,6 @@ from pycemaker import brand, errors
 from pycemaker.cache.hour_refresher import SummaryRefresher
 from pycemaker.cache.sample_store import Store
 from pycemaker.cli import startup
-from pycemaker.collect.collector_service import CollectorService
 from pycemaker.collect.this_machine import Collector
 from pycemaker.jobs.process_tree import forbid_reading
 from pycemaker.jobs.service_factory import make_report_service
@@ -77,6 +76,8 @@ def application() -> Any:
     services.scheduler.start()
     services.evaluator.start()
     if collect_file.sources:
+        from pycemaker.collect.collector_service import CollectorService  # its HTTP client is 2 MB that others need not
+
         CollectorService(database, collect_file.sources).start()
     elif database.is_embedded:
         Collector(database, settings.data_dir, services.traffic).start()

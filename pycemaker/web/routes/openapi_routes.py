@@ -5,7 +5,6 @@ from bottle import Bottle, request, response
 from pycemaker.web import response_bodies
 from pycemaker.web.error_handlers import JSON
 from pycemaker.web.etags import etag_of_body, matches
-from pycemaker.web.openapi.document import document
 from pycemaker.web.services import Services
 
 
@@ -14,6 +13,8 @@ def add_openapi(app: Bottle, services: Services) -> None:
 
     @app.get("/openapi.json")  # type: ignore[untyped-decorator]
     def openapi() -> bytes:
+        from pycemaker.web.openapi.document import document  # with the first request: most servers get none
+
         body = response_bodies.json_bytes(document([(route.rule, route.method) for route in app.routes], services))
         etag = etag_of_body(body)
         response.content_type = JSON

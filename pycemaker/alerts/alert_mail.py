@@ -33,11 +33,11 @@ from pycemaker.parsing.route_paths import ALERT_LINK_PREFIX, ALERTS_PATH, applic
 from pycemaker.presentation import alert_wording
 from pycemaker.reports.report_model import Page, ReportRequest
 from pycemaker.settings import Settings
-from pycemaker.window import Window
+from pycemaker.window import Window, to_iso_text
 
 NOTEBOOK = "alert"
 HELD_COLLECTION = "alerts_held"
-LINK_PURPOSE = "pycemaker alert 1"
+LINK_PURPOSE, _HELD_PURPOSE = "pycemaker alert 1", "pycemaker held alerts 1"
 _HOURS_BEFORE, _MOST_HOURS = 1, 24
 _MOST_HELD = 1000
 _MOST_NAMED = 10
@@ -101,7 +101,9 @@ class AlertMail:
                 )
                 subject = brand.load().subject_prefix + subject
                 message = self._plain(subject, alerts[:_MOST_NAMED], recipients[0], now)
-            request = ReportRequest(_digest(b"held", " ".join(held)), Path(NOTEBOOK), Window(now, 1), recipients)
+            key = self._keys.newest().derived(_HELD_PURPOSE)
+            report_id = _digest(key, " ".join([to_iso_text(now), *held]))  # an alert may be held back more than once
+            request = ReportRequest(report_id, Path(NOTEBOOK), Window(now, 1), recipients)
             enqueue_message(self._report_service, request, message, subject)
         self._let_go(held)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hmac
 import os
 import time
 from datetime import datetime, timedelta
@@ -269,6 +271,23 @@ def test_a_limit_holds_mails_back_and_the_next_one_says_so(
     assert "Terminou" in body.get_content()
     evaluator.mail.send_held(NOON + 91 * MINUTE)
     assert len(deliver_plain(evaluator)) == 2
+
+
+def test_an_alert_that_is_held_back_twice_is_mailed_of_twice_under_ids_that_nobody_can_guess(
+    database: Database, database_url: str, tmp_path: Path
+) -> None:
+    evaluator = evaluator_of(database, database_url, tmp_path)
+    plant(database, NOON, 6, QUIET | {"cpu": 0.97})
+    evaluate(evaluator, NOON, 6)
+    [alert] = AlertHistory(database).open("")
+    held = database["alerts_held"]
+    for hours in (1, 5):
+        held.replace_one({"_id": "held"}, {"alerts": [alert.id]}, upsert=True)
+        evaluator.mail.send_held(NOON + timedelta(hours=hours))
+    ids = {str(job["_id"]) for job in evaluator.report_service.job_store.newest(9) if "alert" not in job}
+    assert len(ids) == 2
+    guess = base64.urlsafe_b64encode(hmac.digest(b"held", alert.id.encode(), "sha256")[:16]).rstrip(b"=").decode()
+    assert guess not in ids
 
 
 def test_an_alert_whose_notebook_fails_leaves_as_the_plain_mail(

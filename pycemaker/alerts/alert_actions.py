@@ -1,4 +1,4 @@
-"""What people do about alerts: acknowledge them, and mute rules until an instant; by compare-and-set."""
+"""Actions on alerts: acknowledging one, and muting a rule until an instant. Both go by compare-and-set."""
 
 from __future__ import annotations
 

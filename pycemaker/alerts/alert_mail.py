@@ -6,8 +6,6 @@ and the next mail names them.
 
 from __future__ import annotations
 
-import base64
-import hmac
 import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -19,6 +17,7 @@ from pycemaker import brand
 from pycemaker.alerts.application_rules import CHANGES, Document
 from pycemaker.errors import UnknownReport
 from pycemaker.i18n.language import _, ngettext, speaking
+from pycemaker.jobs.job_document import derived_report_id
 from pycemaker.jobs.message_jobs import enqueue_alert, enqueue_message
 from pycemaker.jobs.report_service import ReportService
 from pycemaker.mail import signed_token
@@ -102,7 +101,9 @@ class AlertMail:
                 subject = brand.load().subject_prefix + subject
                 message = self._plain(subject, alerts[:_MOST_NAMED], recipients[0], now)
             key = self._keys.newest().derived(_HELD_PURPOSE)
-            report_id = _digest(key, " ".join([to_iso_text(now), *held]))  # an alert may be held back more than once
+            report_id = derived_report_id(
+                key, " ".join([to_iso_text(now), *held])
+            )  # an alert may be held back more than once
             request = ReportRequest(report_id, Path(NOTEBOOK), Window(now, 1), recipients)
             enqueue_message(self._report_service, request, message, subject)
         self._let_go(held)
@@ -212,11 +213,7 @@ class AlertMail:
 
 def report_id_of(document: Mapping[str, Any], number: int) -> str:
     """The id of an application's mail of that number: the same on every server, and unguessable."""
-    return _digest(document["key"], str(number))
-
-
-def _digest(key: bytes, text: str) -> str:
-    return base64.urlsafe_b64encode(hmac.digest(key, text.encode(), "sha256")[:16]).rstrip(b"=").decode()
+    return derived_report_id(document["key"], str(number))
 
 
 def _linked(sentence: str) -> str:

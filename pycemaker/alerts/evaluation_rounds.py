@@ -8,7 +8,6 @@ from __future__ import annotations
 import secrets
 from datetime import datetime
 
-from pymongo import WriteConcern
 from pymongo.collection import Collection
 
 from pycemaker.analysis.health import MINUTE_MS
@@ -78,8 +77,7 @@ class EvaluationRounds:
 
     @property
     def _collection(self) -> Collection[Document]:
-        concern = WriteConcern(w="majority", j=True, wtimeout=5000)
-        return self._database[COLLECTION].with_options(LENIENT, write_concern=concern)
+        return self._database.durable(COLLECTION, LENIENT)
 
 
 def _minute_ms(document: Document) -> int:

@@ -57,6 +57,7 @@ class _Series:
     points: Floats = field(default_factory=lambda: np.empty(0))
 
     def grow(self, count: int) -> None:
+        """Make room for so many applications; nothing is known of the new ones."""
         missing = np.full(count - len(self.last_ms), np.nan)
         self.last_ms, self.step_ms = np.concatenate([self.last_ms, missing]), np.concatenate([self.step_ms, missing])
 

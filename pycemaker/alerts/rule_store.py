@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from dataclasses import asdict, replace
 from datetime import datetime
 
-from pymongo import WriteConcern
 from pymongo.collection import Collection
 from pymongo.errors import DuplicateKeyError
 
@@ -154,12 +153,8 @@ class RuleStore:
 
     @property
     def _rules(self) -> Collection[Document]:
-        return self._durable(RULES_COLLECTION)
+        return self.database.durable(RULES_COLLECTION, LENIENT)
 
     @property
     def _states(self) -> Collection[Document]:
-        return self._durable(STATES_COLLECTION)
-
-    def _durable(self, collection: str) -> Collection[Document]:
-        concern = WriteConcern(w="majority", j=True, wtimeout=5000)
-        return self.database[collection].with_options(LENIENT, write_concern=concern)
+        return self.database.durable(STATES_COLLECTION, LENIENT)

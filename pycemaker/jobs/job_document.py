@@ -1,6 +1,8 @@
 """The job document: a report in the collection `reports`, as it is made of a request and as callers see it. Pure."""
 
+import base64
 import hashlib
+import hmac
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -72,6 +74,16 @@ def public_fields(document: Mapping[str, Any]) -> dict[str, Any]:
 def first_due(instants: Sequence[datetime | None]) -> datetime | None:
     """The earliest instant; None where there is none."""
     return min((instant for instant in instants if instant is not None), default=None)
+
+
+def derived_report_id(key: bytes, text: str) -> str:
+    """The id of a report that the installation itself makes: the same on every server, and without the key unguessable.
+
+    Args:
+        key: a secret.
+        text: which report it is.
+    """
+    return base64.urlsafe_b64encode(hmac.digest(key, text.encode(), "sha256")[:16]).rstrip(b"=").decode()
 
 
 def sha256_hex(text: str | bytes) -> str:

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from pymongo import ASCENDING, DESCENDING, IndexModel, WriteConcern
+from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.collection import Collection
 
 from pycemaker.errors import UnknownReport
@@ -182,8 +182,7 @@ class JobReader:
 
     @property
     def _reports(self) -> Collection[JobDocument]:
-        concern = WriteConcern(w="majority", j=True, wtimeout=5000)
-        return self._database[COLLECTION].with_options(codec_options=LENIENT, write_concern=concern)
+        return self._database.durable(COLLECTION, LENIENT)
 
     def _ensure_indexes(self) -> None:
         if not self._indexed.is_set():

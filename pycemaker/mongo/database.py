@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pymongo
+from bson.codec_options import CodecOptions
+from pymongo import WriteConcern
 from pymongo.collection import Collection
 from pymongo.cursor import RawBatchCursor
 from pymongo.database import Database as MongoDatabase
@@ -30,6 +32,7 @@ _CURSOR_MS = 600_000
 """The work after which MongoDB ends a cursor, all exchanges together: nobody waits for it any more."""
 
 DEFAULT_NAME = "pycemaker"
+_DURABLE = WriteConcern(w="majority", j=True, wtimeout=5000)
 
 Document = dict[str, Any]
 
@@ -73,6 +76,14 @@ class Database:
             DatabaseUnreachable: the URL's host cannot be resolved, the URL is wrong, or this is closed.
         """
         return self._open()[collection]
+
+    def durable(self, collection: str, codec_options: CodecOptions[Document] | None = None) -> Collection[Document]:
+        """A collection whose writes survive a failover and a crash: acknowledged by a majority, and journaled.
+
+        Raises:
+            DatabaseUnreachable: as `__getitem__`.
+        """
+        return self[collection].with_options(codec_options, write_concern=_DURABLE)
 
     @property
     def handle(self) -> MongoDatabase[Document]:

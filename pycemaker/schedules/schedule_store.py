@@ -7,7 +7,6 @@ report has or would have: whoever inserts it first has decided what becomes of i
 
 from __future__ import annotations
 
-import base64
 import hmac
 import secrets
 import threading
@@ -15,11 +14,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from pymongo import ASCENDING, DESCENDING, IndexModel, InsertOne, ReturnDocument, UpdateOne, WriteConcern
+from pymongo import ASCENDING, DESCENDING, IndexModel, InsertOne, ReturnDocument, UpdateOne
 from pymongo.collection import Collection
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from pycemaker.errors import TooManySchedules, UnknownSchedule
+from pycemaker.jobs.job_document import derived_report_id
 from pycemaker.mongo.database import Database, one_exchange
 from pycemaker.schedules.schedule_fields import Fields, recurrence_of
 from pycemaker.window import to_iso_text
@@ -235,15 +235,11 @@ class ScheduleStore:
 
     @property
     def _schedules(self) -> Collection[Document]:
-        return self._durable(COLLECTION)
+        return self._database.durable(COLLECTION)
 
     @property
     def _occurrences(self) -> Collection[Document]:
-        return self._durable(OCCURRENCES)
-
-    def _durable(self, collection: str) -> Collection[Document]:
-        concern = WriteConcern(w="majority", j=True, wtimeout=5000)
-        return self._database[collection].with_options(write_concern=concern)
+        return self._database.durable(OCCURRENCES)
 
     def _ensure_indexes(self) -> None:
         if not self._indexed.is_set():
@@ -257,8 +253,7 @@ class ScheduleStore:
 def report_id_of(schedule: Mapping[str, Any], at_utc: datetime | str) -> str:
     """The id of the report of a nominal instant: the same on every server, and unguessable."""
     text = at_utc if isinstance(at_utc, str) else to_iso_text(at_utc)
-    digest = hmac.digest(schedule["key"], text.encode(), "sha256")
-    return base64.urlsafe_b64encode(digest[:16]).rstrip(b"=").decode()
+    return derived_report_id(schedule["key"], text)
 
 
 def spread_of(schedule_id: str, fields: Mapping[str, Any]) -> timedelta:

@@ -77,7 +77,8 @@ def _onset(amounts: Floats, part: MetricPeriod) -> int | None:
     if way * (far - usual) < least or (way < 0 and not part.metric.falls):
         return None
     beyond = way * (amounts - usual) > least / 2
-    near = np.flatnonzero(~beyond[:split])
+    first = split + int(np.argmax(beyond[split:]))  # a stretch of under ten minutes parts as well before it begins
+    near = np.flatnonzero(~beyond[:first])
     return int(near[-1]) + 1 if len(near) else None
 
 

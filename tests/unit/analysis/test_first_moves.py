@@ -65,6 +65,11 @@ def test_a_burst_that_has_ended_counts_and_its_levels_are_told() -> None:
     assert (move.before, move.after) == (pytest.approx(0.3), pytest.approx(0.9))
 
 
+@pytest.mark.parametrize("minutes", [6, 7, 8, 9])
+def test_a_burst_of_under_ten_minutes_counts_from_its_first_one(minutes: int) -> None:
+    assert moved(planted(CPU, [0.3] * 100 + [0.97] * minutes + [0.3] * (20 - minutes))) == [("cpu", 0)]
+
+
 def test_small_moves_and_falls_that_mean_nothing_do_not_count() -> None:
     assert moved(planted(CPU, [0.40] * 100 + [0.44] * 20)) == []
     assert moved(planted(CPU, [0.40] * 100 + [0.60] * 20, 0.6)) == []

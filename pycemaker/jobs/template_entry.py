@@ -113,7 +113,8 @@ def main() -> None:
         sys.exit(f"a library started a thread, with which nothing can be forked: {threading.enumerate()}")
     gc.collect()
     gc.freeze()  # a collection would write to every object, and so copy its page
-    Template().serve(socket.socket(fileno=0))
+    with contextlib.suppress(ConnectionError):  # the server stopped while it was answered
+        Template().serve(socket.socket(fileno=0))
 
 
 if __name__ == "__main__":

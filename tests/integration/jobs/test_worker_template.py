@@ -187,3 +187,19 @@ def test_the_template_forbids_that_cells_read_it_and_take_its_socket() -> None:
             subprocess.run([sys.executable, "-c", code], stdin=theirs, cwd=ROOT, timeout=60, check=False).returncode
             == 0
         )
+
+
+def test_a_template_whose_server_stops_before_the_answer_ends_without_a_word(tmp_path: Path) -> None:
+    ours, theirs = socket.socketpair()
+    with theirs, (tmp_path / "streams").open("w+") as streams:
+        with ours:
+            socket.send_fds(ours, [str(tmp_path).encode()], [streams.fileno()] * 3)
+        ended = subprocess.run(
+            [sys.executable, "-m", "pycemaker.jobs.template_entry"],
+            stdin=theirs,
+            stderr=subprocess.PIPE,
+            cwd=ROOT,
+            timeout=60,
+            check=False,
+        )
+    assert (ended.returncode, ended.stderr) == (0, b"")

@@ -1,11 +1,11 @@
 """Reports of 6 hours that are queued at once, and the processor time of each, beside those of another checkout.
 
-    python -m tests.bench.many_reports [--reports 20] [--beside <checkout>] [--dask] [--runs 3]
+    python -m tests.bench.many_reports [--reports 20] [--beside <checkout>] [--dask] [--workers 2] [--runs 3]
 
-All run in turns over one MongoDB, make two reports at a time and write to the outbox. With --dask a server also hands
+All run in turns over one MongoDB, make so many reports at a time and write to the outbox. With --dask a server also hands
 its reports over to a Dask cluster of two workers, which counts as part of it. Processor time is that of all
 processes that the server started and of MongoDB, less that of a server which makes no report; it hardly depends on what
-else the machine does. Memory is that of a template or spare and of one running report, shared pages counted once.
+else the machine does. Memory is that of a template or spare and of the running reports, shared pages counted once.
 """
 
 from __future__ import annotations
@@ -97,12 +97,14 @@ def _cluster(url: str) -> Iterator[DaskProcesses]:
             dask.close()
 
 
-def one_round(url: str, mongod: psutil.Process, root: Path, reports: int, dask: DaskProcesses | None = None) -> Round:
+def one_round(
+    url: str, mongod: psutil.Process, root: Path, reports: int, workers: int, dask: DaskProcesses | None = None
+) -> Round:
     """So many reports by that checkout's server, or by that cluster."""
     served = ServerProcess(
         root=root,
         MONGO_DB_URL=url,
-        REPORT_WORKERS="0" if dask else "2",
+        REPORT_WORKERS="0" if dask else str(workers),
         DASK_SCHEDULER=dask.address if dask else "",
         REPORT_QUEUE=str(reports + 1),
         REPORT_TIMEOUT_SECONDS=str(_MOST_SECONDS),
@@ -154,6 +156,7 @@ def main() -> None:
     parser.add_argument("--reports", type=int, default=20)
     parser.add_argument("--beside", type=Path)
     parser.add_argument("--dask", action="store_true")
+    parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--runs", type=int, default=3)
     options = parser.parse_args()
     roots = {"this": ROOT} | ({"beside": options.beside} if options.beside else {})
@@ -164,12 +167,12 @@ def main() -> None:
         url = f"{server}/many"
         data.load_six(url, 14)
         process = next(each for each in psutil.process_iter() if str(folder) in " ".join(_command(each)))
-        one_round(url, process, ROOT, 1)  # makes what is kept by the hour
+        one_round(url, process, ROOT, 1, options.workers)  # makes what is kept by the hour
         for _ in range(options.runs):
             for name, root in roots.items():
                 with _cluster(url) if name == "Dask" else nullcontext() as dask:
-                    idle[name].append(one_round(url, process, root, 0, dask))
-                    rounds[name].append(one_round(url, process, root, options.reports, dask))
+                    idle[name].append(one_round(url, process, root, 0, options.workers, dask))
+                    rounds[name].append(one_round(url, process, root, options.reports, options.workers, dask))
         for name in roots:
             _show(name, options.reports, idle[name], rounds[name])
         if options.dask:

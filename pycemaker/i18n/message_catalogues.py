@@ -79,10 +79,10 @@ def update(tag: str, messages: Catalog) -> Catalog:
 
 
 def write(tag: str, catalogue: Catalog) -> None:
-    """Write a catalogue, without the dates and lines that would change each time."""
+    """Write a catalogue in the order of the source, without what would change each time: dates, files and lines."""
     with (FOLDER / f"{tag}.po").open("wb") as file:
         file.write(_HEADER.format(tag=tag, plurals=catalogue.plural_forms).encode())
-        write_po(file, catalogue, width=_WIDTH, omit_header=True, sort_by_file=True, include_lineno=False)
+        write_po(file, catalogue, width=_WIDTH, omit_header=True, sort_by_file=True, no_location=True)
 
 
 def unfinished(catalogue: Iterable[Message]) -> Iterator[str]:

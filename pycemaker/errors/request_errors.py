@@ -238,3 +238,9 @@ class UnknownLink(NotFound):
     message = "no such link"
     code = "unknown_link"
     sentence = "Este link de cancelamento não é válido."
+
+
+class UnknownAlertLink(UnknownLink):
+    """A link in an alert's mail that was never issued, or whose alerts are gone. No facts."""
+
+    sentence = "Este link de alerta não é válido."

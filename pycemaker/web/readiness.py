@@ -17,7 +17,7 @@ from pycemaker.collect.source_leases import read_states
 from pycemaker.collect.sources import read_sources
 from pycemaker.errors import DatabaseUnreachable, IndexesNotReady, PycemakerError, RightMissing
 from pycemaker.jobs.dask_cluster import ClusterState
-from pycemaker.jobs.job_store import JobStore
+from pycemaker.jobs.report_service import ReportService
 from pycemaker.metrics import METRICS
 from pycemaker.mongo.database import Database
 from pycemaker.monitor.alert_history import AlertHistory
@@ -56,7 +56,7 @@ def readiness(services: Services) -> CheckRunner:
         "reading": partial(check_reading, store),
         "writing": partial(check_writing, store),
         "indexes": partial(check_indexes, store),
-        "queue": partial(check_queue, services.report_service.job_store, settings),
+        "queue": partial(check_queue, services.report_service, settings),
         "schedules": partial(check_schedules, services.scheduler.store),
         "alerts": partial(check_alerts, services.store.database),
         "disk": DiskCheck(settings.data_dir, holds_database=store.is_embedded),
@@ -164,8 +164,12 @@ def check_sources(store: Store, sources: Sequence[CollectSource], clock: Callabl
     return Outcome(WARN if problems else OK, "; ".join(problems), figures={"sources": len(states)})
 
 
-def check_queue(job_store: JobStore, settings: Settings) -> Outcome:
-    """Fails where a report has been due for longer than those before it may take: no server takes it up."""
+def check_queue(report_service: ReportService, settings: Settings) -> Outcome:
+    """Fails where a report has been due for longer than those before it may take: no server takes it up.
+
+    As many are made at a time as the Dask cluster has slots; while it is away, or is none, as this server has workers.
+    """
+    job_store, cluster = report_service.job_store, report_service.cluster
     try:
         waiting, overdue_seconds = job_store.count_waiting(), job_store.overdue_seconds()
         ahead = job_store.count_waiting(with_scheduled=True)
@@ -174,7 +178,8 @@ def check_queue(job_store: JobStore, settings: Settings) -> Outcome:
     except PycemakerError as error:
         return _failed(error)
     figures = {"waiting": waiting, "limit": settings.report_queue, "overdue_seconds": round(overdue_seconds, 1)}
-    rounds = ahead // max(1, settings.report_workers) + 1
+    dask_slots = sum(cluster.state.slots.values()) if cluster and cluster.state else 0
+    rounds = ahead // max(1, dask_slots or settings.report_workers) + 1
     if overdue_seconds > rounds * settings.report_timeout_seconds + STUCK_SECONDS:
         return Outcome(FAIL, f"um relatório espera há {overdue_seconds:.0f} s e ninguém o faz", figures=figures)
     return Outcome(OK, figures=figures)

@@ -160,12 +160,12 @@ OPERATIONS = (
     Operation(
         *(ALERT_LINK_PREFIX + "<token>", "alertLink", "The page of the link in an alert's mail\nIt changes nothing."),
         (ResponseSpec(200, "A page.", HTML),),
-        (errors.UnknownLink, *DATABASE),
+        (errors.UnknownAlertLink, *DATABASE),
     ),
     Operation(
         *(ALERT_LINK_PREFIX + "<token>", "followAlertLink", "What a button of that page does"),
         (ResponseSpec(200, "The page again.", HTML),),
-        (errors.UnknownLink, errors.InvalidRequest, *DATABASE),
+        (errors.UnknownAlertLink, errors.InvalidRequest, *DATABASE),
         "POST",
         body=FORM,
     ),

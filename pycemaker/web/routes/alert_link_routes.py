@@ -3,7 +3,7 @@
 from bottle import Bottle, request, response
 
 from pycemaker.alerts.alert_mail import LINK_PURPOSE
-from pycemaker.errors import InvalidRequest, UnknownLink, UnknownReport
+from pycemaker.errors import InvalidRequest, UnknownAlertLink, UnknownLink, UnknownReport
 from pycemaker.i18n.language import speaking
 from pycemaker.mail import signed_token
 from pycemaker.mail.signing_keys import SigningKeys
@@ -27,7 +27,7 @@ def add_alert_links(app: Bottle, services: Services) -> None:
     def show(token: str) -> bytes:
         try:
             return _page(services, _alerts(services, token))
-        except UnknownLink:
+        except UnknownAlertLink:
             if not prefers_html(request.environ.get("HTTP_ACCEPT", "")):
                 raise
             response.status = 404
@@ -45,15 +45,15 @@ def add_alert_links(app: Bottle, services: Services) -> None:
 
 
 def _alerts(services: Services, token: str) -> list[Alert]:
-    """The alerts of the mail with this link. Raises UnknownLink: it is not ours, or its report is gone."""
+    """The alerts of the mail with this link. Raises UnknownAlertLink: it is not ours, or its report is gone."""
     database = services.store.database
     try:
         job = services.report_service.job_store.get(signed_token.read(token, SigningKeys(database), LINK_PURPOSE))
-    except UnknownReport:
-        raise UnknownLink from None
+    except (UnknownLink, UnknownReport):
+        raise UnknownAlertLink from None
     alerts = AlertHistory(database).get(job["parameters"].get("alerts", []))
     if not alerts:
-        raise UnknownLink
+        raise UnknownAlertLink
     return alerts
 
 

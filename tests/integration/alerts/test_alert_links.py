@@ -78,7 +78,9 @@ def test_the_link_of_an_ended_alert_has_no_button(client: Client, store: Store, 
 def test_links_that_nobody_signed_are_unknown(client: Client, evaluator: Evaluator) -> None:
     path = link_of(evaluator)
     for wrong in (path[:-1] + ("A" if path[-1] != "A" else "B"), "/alerts/links/" + "A" * 60, "/alerts/links/x"):
-        assert client.get(wrong).status == 404
+        answer = client.get(wrong)
+        assert (answer.status, answer.json["error"]) == (404, "unknown_link")
+        assert answer.json["msg"] == "Este link de alerta não é válido."
         assert press(client, wrong, "reconhecer").status == 404
     unsubscribe = path.replace("/alerts/links/", "/unsubscribe/")
     assert client.get(unsubscribe).status == 404

@@ -13,13 +13,17 @@ from pathlib import Path
 
 import pytest
 
+import server
 from pycemaker.cache.sample_store import Store
+from pycemaker.jobs.dask_cluster import ClusterState, DaskCluster
 from pycemaker.metrics import CPU, DISK, METRICS, RAM, Metric
 from pycemaker.mongo.database import Database
 from pycemaker.mongo.indexes import KEY
+from pycemaker.settings import from_mapping
 from pycemaker.telemetry.health_checks import FAIL, OK, Check, CheckRunner, Outcome
 from pycemaker.web.readiness import LEAST_FREE_BYTES, DiskCheck, readiness_runner
-from tests.services.described import client_of
+from pycemaker.web.services import Services
+from tests.services.described import InstantReportService, client_of
 from tests.services.wsgi import Answer, Client
 
 CHECKS = ["database", "reading", "writing", "indexes", "queue", "schedules", "alerts", "disk", "samples"]
@@ -175,6 +179,23 @@ def test_reports_that_nobody_takes_up_are_a_queue_that_does_not_move(
     assert (queue["waiting"], queue["ok"]) == (2, ok)
     assert queue["overdue_seconds"] == pytest.approx(overdue_seconds, abs=5)
     assert is_not_ready(answer, "queue") if not ok else answer.status == 200
+
+
+@pytest.mark.parametrize(("slots", "ok"), [(2, False), (0, True)])
+def test_a_queue_moves_as_fast_as_the_dask_cluster_has_slots(
+    database: Database, tmp_path: Path, slots: int, ok: bool
+) -> None:
+    """Two slots: 270 s. While the cluster is away the one worker here counts: 390 s."""
+    service = InstantReportService(database, tmp_path)
+    service.cluster = DaskCluster("tcp://127.0.0.1:1", 1)
+    service.cluster.state = ClusterState({"tcp://10.0.0.7:1": slots} if slots else {}, {"tcp://10.0.0.7:1": 0})
+    settings = from_mapping({"DATA_DIR": str(tmp_path)})
+    client = Client(server.create_app(Services(settings, Store(database), service)))
+    for hours in (5, 6):
+        assert client.get(f"/report/now/{hours}/a@b.com?wait=0").status == 202
+    due_at = datetime.now(UTC) - timedelta(seconds=300)
+    database["reports"].update_one({"hours": 5}, {"$set": {"due_at": due_at}})
+    assert client.get("/ready").json["checks"]["queue"]["ok"] == ok
 
 
 def test_a_check_that_hangs_is_said_in_time_and_started_once() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import closing
+from functools import partial
 
 from pycemaker.alerts.application_rules import AT_EASE
 from pycemaker.alerts.rule_preview import preview
@@ -28,26 +30,31 @@ def add(command: argparse.ArgumentParser) -> None:
     command.description = "What the rules of alerts say: evaluated by the servers and workers over the same database."
     parts = command.add_subparsers(title="actions", required=True, metavar="ACTION")
     for name, action, help_text in (
-        ("list", list_open, "a line for each open alert: rule, since when, state, worst reading, text"),
-        ("rules", list_rules, "a line for each rule: id, state, until when it is muted, text"),
-        ("preview", show_preview, "a line for each alert that a rule would have given over the last 30 days"),
+        ("list", _open_alerts, "a line for each open alert: rule, since when, state, worst reading, text"),
+        ("rules", _rules, "a line for each rule: id, state, until when it is muted, text"),
+        ("preview", _preview, "a line for each alert that a rule would have given over the last 30 days"),
     ):
         part = parts.add_parser(name, help=help_text)
         add_application(part, "whose alerts they are")
         if name == "preview":
             part.add_argument("id", metavar="ID", help="a rule's")
-        part.set_defaults(command=_over_alerts(action))
+        part.set_defaults(command=partial(_print_rows, action))
 
 
-def list_open(_options: argparse.Namespace, store: Store) -> Iterable[Iterable[str]]:
-    """`list`."""
+def _print_rows(action: Action, options: argparse.Namespace, settings: Settings) -> int:
+    with closing(open_database(settings.mongo_db_url, settings.data_dir, echo)) as database:
+        for columns in action(options, Store(database).for_application(parse_application(options.app))):
+            sys.stdout.write("\t".join(columns) + "\n")
+    return 0
+
+
+def _open_alerts(_options: argparse.Namespace, store: Store) -> Iterable[Iterable[str]]:
     watched = RuleStore(store.database).watched(store.application)
     for alert in AlertHistory(store.database).open(store.application):
         yield alert.rule, to_iso_text(alert.since), watched.get(alert.rule, AT_EASE).state.state, *_worst(alert)
 
 
-def list_rules(_options: argparse.Namespace, store: Store) -> Iterable[Iterable[str]]:
-    """`rules`."""
+def _rules(_options: argparse.Namespace, store: Store) -> Iterable[Iterable[str]]:
     alerts = RuleStore(store.database)
     watched, now = alerts.watched(store.application), alerts.now()
     for rule in alerts.rules(store.application):
@@ -57,8 +64,7 @@ def list_rules(_options: argparse.Namespace, store: Store) -> Iterable[Iterable[
         yield rule.id, own.state.state if rule.enabled else "off", muted, text
 
 
-def show_preview(options: argparse.Namespace, store: Store) -> Iterable[Iterable[str]]:
-    """`preview`."""
+def _preview(options: argparse.Namespace, store: Store) -> Iterable[Iterable[str]]:
     alerts = RuleStore(store.database)
     until = alerts.now().replace(second=0, microsecond=0)
     for alert in preview(store, ForecastReader(), alerts.rule(store.application, options.id), until):
@@ -67,16 +73,3 @@ def show_preview(options: argparse.Namespace, store: Store) -> Iterable[Iterable
 
 def _worst(alert: Alert) -> tuple[str, str]:
     return "-" if alert.worst is None else f"{alert.worst:g}", alert_wording.condition(alert)
-
-
-def _over_alerts(action: Action) -> Callable[[argparse.Namespace, Settings], int]:
-    def command(options: argparse.Namespace, settings: Settings) -> int:
-        database = open_database(settings.mongo_db_url, settings.data_dir, echo)
-        try:
-            for columns in action(options, Store(database).for_application(parse_application(options.app))):
-                sys.stdout.write("\t".join(columns) + "\n")
-        finally:
-            database.close()
-        return 0
-
-    return command

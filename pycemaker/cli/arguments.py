@@ -1,27 +1,16 @@
 """The arguments that several commands share: a notebook, an interval, the notebook's own parameters."""
 
 import argparse
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from pycemaker.errors import InvalidParameter
 from pycemaker.parsing.application_names import parse_application
-from pycemaker.reports.notebook_catalogue import DEFAULT_NOTEBOOK, Notebook, find_notebook
-from pycemaker.reports.parameters import Scalar
+from pycemaker.reports.notebook_catalogue import DEFAULT_NOTEBOOK, find_notebook
+from pycemaker.reports.report_model import ReportRequest
 from pycemaker.settings import Settings
-from pycemaker.window import Window, parse_window
-
-
-@dataclass(frozen=True)
-class RunArguments:
-    """The checked arguments of a run: notebook, window, parameters, application."""
-
-    notebook: Notebook
-    window: Window
-    parameters: dict[str, Scalar]
-    application: str = ""
+from pycemaker.window import parse_window
 
 
 def add_interval(command: argparse.ArgumentParser) -> None:
@@ -57,8 +46,8 @@ def add_application(command: argparse.ArgumentParser, use: str) -> None:
     )
 
 
-def read_arguments(options: Any, settings: Settings) -> RunArguments:
-    """The arguments of those options, checked.
+def read_request(options: Any, settings: Settings, report_id: str, *recipients: str) -> ReportRequest:
+    """The request of those options, checked.
 
     Raises:
         UnknownNotebook, NotebookUnusable, InvalidDate, InvalidRange, InvalidParameter, UnknownApplication.
@@ -76,4 +65,7 @@ def read_arguments(options: Any, settings: Settings) -> RunArguments:
         now_utc=datetime.now(UTC),
         limit=settings.max_range_hours,
     )
-    return RunArguments(notebook, window, notebook.read(given), options.app)
+    parameters = notebook.read(given)
+    return ReportRequest(
+        *(report_id, notebook.path, window, recipients, parameters), date_text=options.date, application=options.app
+    )

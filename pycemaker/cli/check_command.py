@@ -4,16 +4,14 @@ import argparse
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from shutil import rmtree
 
-from tqdm import tqdm
-
 from pycemaker.cache.sample_store import Store
 from pycemaker.cli.arguments import notebook_name
-from pycemaker.cli.startup import echo
+from pycemaker.cli.startup import documents_bar, echo
 from pycemaker.errors import NotebookUnusable, PycemakerError
 from pycemaker.metrics import METRICS
 from pycemaker.mongo import embedded
@@ -83,20 +81,12 @@ def _scratch_database(
 
 
 def _fill(url: str, cases: list[HardInterval]) -> None:
-    database = Database(url)
-    try:
-        with tqdm(desc="  writing the cases", unit=" documents", unit_scale=True, leave=False, disable=None) as bar:
-
-            def on_progress(done: int, total: int) -> None:
-                bar.total = total
-                bar.update(done - bar.n)
-
+    with closing(Database(url)) as database:
+        with documents_bar("writing the cases") as on_progress:
             fill(database, cases, on_progress)
         store = Store(database)
         for metric in METRICS:
             store.reader.prepare(metric)
-    finally:
-        database.close()
 
 
 def _failures(

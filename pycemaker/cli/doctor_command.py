@@ -4,10 +4,12 @@ import argparse
 import json
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
 
 from pycemaker.cli.startup import read_sources_file
 from pycemaker.errors import InvalidSettings
+from pycemaker.jobs.service_factory import smtp_sender
 from pycemaker.mail.smtp import SmtpSender
 from pycemaker.reports.firebase import FirebaseFigures
 from pycemaker.settings import Settings
@@ -69,10 +71,8 @@ def _checks(settings: Settings, shared: service_checks.SharedConnection) -> list
 
 
 def _sender(settings: Settings) -> SmtpSender | None:
-    if settings.email_from is None:
-        return None
-    where = (settings.smtp_host, settings.smtp_port, settings.smtp_security)
-    return SmtpSender(*where, settings.email_from, settings.password, timeout_seconds=8.0, total_seconds=_MAIL_SECONDS)
+    sender = smtp_sender(settings)
+    return replace(sender, timeout_seconds=8.0, total_seconds=_MAIL_SECONDS) if sender else None
 
 
 def _figures(settings: Settings) -> FirebaseFigures | None:

@@ -5,15 +5,15 @@ import os
 import sys
 import webbrowser
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from pathlib import Path
 from typing import NoReturn
 
 from pycemaker import brand
-from pycemaker.cli.arguments import add_interval, read_arguments
+from pycemaker.cli.arguments import add_interval, read_request
 from pycemaker.cli.startup import echo, fill_if_empty
 from pycemaker.errors import PycemakerError
 from pycemaker.mongo.database import open_database
-from pycemaker.reports.report_model import ReportRequest
 from pycemaker.settings import PACKAGE, Settings
 from pycemaker.tools.preview_builder import RECIPIENT, Preview, PreviewBuilder
 from pycemaker.tools.saved_files import saved_files
@@ -37,23 +37,16 @@ def add(command: argparse.ArgumentParser) -> None:
 
 def preview(options: argparse.Namespace, settings: Settings) -> int:
     """`preview`: once, or until Ctrl-C. The exit status is 1 where something is wrong with the mail."""
-    arguments = read_arguments(options, settings)
-    request = ReportRequest(
-        *("preview", arguments.notebook.path, arguments.window, (RECIPIENT,), arguments.parameters),
-        application=arguments.application,
-    )
-    preview_builder = PreviewBuilder(request, settings, settings.data_dir / "preview" / arguments.notebook.name)
-    database = open_database(settings.mongo_db_url, settings.data_dir, echo)  # held, so that no run has to start it
-    try:
+    request = read_request(options, settings, "preview", RECIPIENT)
+    preview_builder = PreviewBuilder(request, settings, settings.data_dir / "preview" / request.notebook.stem)
+    with closing(open_database(settings.mongo_db_url, settings.data_dir, echo)) as database:  # no run has to start it
         fill_if_empty(database)
         status = _refresh(preview_builder, run=True)
         if not options.no_open and preview_builder.file.exists():
             webbrowser.open(preview_builder.file.as_uri())
         if options.watch:
             echo("  watching notebooks/ and pycemaker/; Ctrl-C ends it")
-            rebuild_on_save(saved_files(), arguments.notebook.path, lambda run: _refresh(preview_builder, run=run))
-    finally:
-        database.close()
+            rebuild_on_save(saved_files(), request.notebook, lambda run: _refresh(preview_builder, run=run))
     return _restart() if options.watch else status
 
 

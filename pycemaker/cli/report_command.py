@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from pycemaker import errors
 from pycemaker.cache.sample_store import Store
-from pycemaker.cli.arguments import add_interval, read_arguments
+from pycemaker.cli.arguments import add_interval, read_request
 from pycemaker.cli.startup import echo
 from pycemaker.jobs import report_result, states
 from pycemaker.jobs.artifacts import ArtifactStore
@@ -93,19 +93,9 @@ def make_report(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _report_request(options: argparse.Namespace, settings: Settings) -> ReportRequest:
-    arguments = read_arguments(options, settings)
+    request = read_request(options, settings, secrets.token_urlsafe(16))
     recipients = settings.read_recipients(options.to or settings.email_from or _DEFAULT_RECIPIENT)
-    attach = parse_kinds(options.attach)
-    return ReportRequest(
-        secrets.token_urlsafe(16),
-        arguments.notebook.path,
-        arguments.window,
-        recipients,
-        arguments.parameters,
-        attach,
-        options.date,
-        application=arguments.application,
-    )
+    return replace(request, recipients=recipients, attach=parse_kinds(options.attach))
 
 
 def describe_interruption(report_service: ReportService, report_id: str) -> str:
@@ -113,20 +103,15 @@ def describe_interruption(report_service: ReportService, report_id: str) -> str:
     try:
         entry = report_service.job_store.get(report_id)
         if entry["state"] == states.RUNNING:
-            _abandon(report_service, entry)
+            error = errors.RunnerFailed(stage=entry["stage"] or "start", reason="it was interrupted")
+            details = error.to_facts() | {"message": str(error)}
+            report_service.job_store.finish(report_id, states.FAILED, {}, error=details)  # so no server takes it up
             return "pycemaker: interrupted; nobody is mailed"
     except errors.UnknownReport:
         return "pycemaker: interrupted before the report was asked for"
     except (LeaseLost, errors.DatabaseUnreachable):
         return f"pycemaker: interrupted\n  {_OTHERS}: {report_id}"
     return f"pycemaker: interrupted; the report was {entry['state']}\n  {_OTHERS}: {report_id}"
-
-
-def _abandon(report_service: ReportService, entry: dict[str, Any]) -> None:
-    """End a report that this process has, so that no server takes it up."""
-    error = errors.RunnerFailed(stage=entry["stage"] or "start", reason="it was interrupted")
-    details = error.to_facts() | {"message": str(error)}
-    report_service.job_store.finish(str(entry["_id"]), states.FAILED, {}, error=details)
 
 
 def print_outcome(entry: dict[str, Any], files: ArtifactStore, settings: Settings, *, opens: bool) -> int:

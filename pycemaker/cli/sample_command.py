@@ -1,6 +1,7 @@
 """`python -m pycemaker sample`: a made-up history, written or removed."""
 
 import argparse
+from contextlib import closing
 
 from pycemaker.cli.startup import echo, write_sample
 from pycemaker.collect import demo
@@ -30,8 +31,7 @@ def write_history(options: argparse.Namespace, settings: Settings) -> int:
     """`sample`: the made-up history, written or removed."""
     hours = parse_hours(options.hours, limit=settings.max_range_hours)
     applications = [parse_application(name.strip()) for name in options.app.split(",")]
-    database = open_database(settings.mongo_db_url, settings.data_dir, echo)
-    try:
+    with closing(open_database(settings.mongo_db_url, settings.data_dir, echo)) as database:
         if options.remove:
             echo(f"{sum(demo.remove_history(database, name) for name in applications)} made-up samples removed")
             return 0
@@ -41,5 +41,3 @@ def write_history(options: argparse.Namespace, settings: Settings) -> int:
         written = sum(write_sample(database, hours, name) for name in applications)
         echo(f"{written} made-up samples written, {hours} h up to now")
         return 0
-    finally:
-        database.close()

@@ -7,7 +7,8 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from multiprocessing import connection, parent_process
@@ -33,6 +34,7 @@ SAMPLE_HOURS = 48
 _OTHER_FILES = 512
 """Files that a server has open beside its clients' connections: 125 after 300 reports, and then some."""
 
+_LABELS = ("Pycemaker", "database", "reports", "figures", "times")
 _log = logging.getLogger(__name__)
 
 
@@ -97,18 +99,26 @@ def fill_if_empty(database: Database) -> None:
 
 def write_sample(database: Database, hours: int, application: str = DEFAULT_APPLICATION) -> int:
     """Write an application's made-up history of the last `hours`, with a progress bar; how many documents that were."""
-    with tqdm(desc="  writing sample history", unit=" documents", unit_scale=True, leave=False, disable=None) as bar:
+    with documents_bar("writing sample history") as on_progress:
+        return demo.write_history(database, datetime.now(UTC), hours, on_progress, application)
+
+
+@contextmanager
+def documents_bar(text: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar of documents; yields the function that takes how many are done, and of how many."""
+    with tqdm(desc=f"  {text}", unit=" documents", unit_scale=True, leave=False, disable=None) as bar:
 
         def on_progress(done: int, total: int) -> None:
             bar.total = total
             bar.update(done - bar.n)
 
-        return demo.write_history(database, datetime.now(UTC), hours, on_progress, application)
+        yield on_progress
 
 
 def banner(settings: Settings, database: Database) -> str:
     """The text of the start: addresses, database, mail, and three commands to try."""
-    url = replace(settings, public_url=None).own_url
+    facts = _facts(settings, database)
+    url = facts["url"]
     tail_start = to_wall_text(datetime.now(UTC) - timedelta(minutes=5), settings.timezone)
     tries = [
         (f"curl {url}/cpu/now/6", "an interval of 6 hours, with the one before it"),
@@ -119,11 +129,7 @@ def banner(settings: Settings, database: Database) -> str:
     return "\n".join(
         [
             "",
-            f"  Pycemaker    {url}",
-            f"  database     {_describe_database(settings, database)}",
-            f"  reports      {_describe_mail(settings)}",
-            f"  figures      {_describe_storage(settings)}",
-            f"  times        {settings.timezone.key}",
+            *(f"  {label:<11}  {fact}" for label, fact in zip(_LABELS, facts.values(), strict=True)),
             "",
             *(f"  {command:<{width}}   # {meaning}" for command, meaning in tries),
             "",
@@ -148,14 +154,17 @@ def print_banner(settings: Settings, database: Database) -> None:
         return
     for danger in known:
         _log.warning("beware: %s", danger)
-    facts = {
+    _log.info("serving", extra=_facts(settings, database))
+
+
+def _facts(settings: Settings, database: Database) -> dict[str, str]:
+    return {
         "url": replace(settings, public_url=None).own_url,
         "database": _describe_database(settings, database),
         "reports": _describe_mail(settings),
-        "figures": _describe_storage(settings),
+        "figures": f"Firebase bucket {settings.firebase_bucket}" if settings.firebase_key else "inside the mail",
         "timezone": settings.timezone.key,
     }
-    _log.info("serving", extra=facts)
 
 
 def _dangers(settings: Settings, database: Database) -> list[str]:
@@ -200,10 +209,6 @@ def _describe_mail(settings: Settings) -> str:
         how = "" if settings.password else ", without a login"
         return f"mailed from {settings.email_from} through {settings.smtp_host}:{settings.smtp_port}{how}"
     return f"written to {_shown(settings, 'outbox')} (set EMAIL_FROM and PASSWORD to mail them)"
-
-
-def _describe_storage(settings: Settings) -> str:
-    return f"Firebase bucket {settings.firebase_bucket}" if settings.firebase_key else "inside the mail"
 
 
 def _shown(settings: Settings, folder: str) -> str:

@@ -3,6 +3,8 @@
 import argparse
 import sys
 from collections.abc import Callable
+from contextlib import closing
+from functools import partial
 
 from pycemaker.cli.startup import echo
 from pycemaker.mail.signing_keys import SigningKeys
@@ -13,6 +15,8 @@ from pycemaker.reports.notebook_catalogue import find_notebook
 from pycemaker.settings import Settings
 from pycemaker.window import to_iso_text
 
+Action = Callable[[argparse.Namespace, Database], int]
+
 
 def add(command: argparse.ArgumentParser) -> None:
     """Add the options of `suppressions`."""
@@ -22,31 +26,32 @@ def add(command: argparse.ArgumentParser) -> None:
     )
     parts = command.add_subparsers(title="actions", required=True, metavar="ACTION")
     listing = parts.add_parser("list", help="a line for each: address, report (* for all), by whom, since when")
-    listing.set_defaults(command=_over_database(list_all))
+    listing.set_defaults(command=partial(_run, _list))
     for name, action, help_text in (
-        ("add", add_one, "keep reports from an address"),
-        ("remove", remove_one, "lift what keeps reports from an address"),
+        ("add", _add, "keep reports from an address"),
+        ("remove", _remove, "lift what keeps reports from an address"),
     ):
         part = parts.add_parser(name, help=help_text)
         part.add_argument("address", metavar="ADDRESS")
         part.add_argument("--notebook", metavar="NAME", help="that report alone (default: every report)")
-        part.set_defaults(command=_over_database(action))
+        part.set_defaults(command=partial(_run, action))
     key = parts.add_parser("new-key", help="sign the links of mails to come with a new key")
     key.add_argument("--forget", action="store_true", help="break the links of all mails that are out")
-    key.set_defaults(command=_over_database(new_key))
+    key.set_defaults(command=partial(_run, _new_key))
 
 
-def list_all(_options: argparse.Namespace, database: Database) -> int:
-    """`list`."""
-    for suppression in Suppressions(database).every():
-        sys.stdout.write(
-            f"{suppression.address}\t{suppression.notebook}\t{suppression.by}\t{to_iso_text(suppression.since_utc)}\n"
-        )
+def _run(action: Action, options: argparse.Namespace, settings: Settings) -> int:
+    with closing(open_database(settings.mongo_db_url, settings.data_dir, echo)) as database:
+        return action(options, database)
+
+
+def _list(_options: argparse.Namespace, database: Database) -> int:
+    for each in Suppressions(database).every():
+        sys.stdout.write(f"{each.address}\t{each.notebook}\t{each.by}\t{to_iso_text(each.since_utc)}\n")
     return 0
 
 
-def add_one(options: argparse.Namespace, database: Database) -> int:
-    """`add`."""
+def _add(options: argparse.Namespace, database: Database) -> int:
     address, notebook = _named(options)
     if notebook != EVERY_REPORT:
         find_notebook(notebook)
@@ -55,7 +60,7 @@ def add_one(options: argparse.Namespace, database: Database) -> int:
     return 0
 
 
-def remove_one(options: argparse.Namespace, database: Database) -> int:
+def _remove(options: argparse.Namespace, database: Database) -> int:
     """`remove`, whoever added it."""
     address, notebook = _named(options)
     if not Suppressions(database).remove(address, notebook):
@@ -65,8 +70,7 @@ def remove_one(options: argparse.Namespace, database: Database) -> int:
     return 0
 
 
-def new_key(options: argparse.Namespace, database: Database) -> int:
-    """`new-key`."""
+def _new_key(options: argparse.Namespace, database: Database) -> int:
     keys = SigningKeys(database)
     number = keys.renew().number
     forgotten = keys.forget_older() if options.forget else 0
@@ -80,16 +84,3 @@ def _named(options: argparse.Namespace) -> tuple[str, str]:
 
 def _describe(notebook: str) -> str:
     return "reports" if notebook == EVERY_REPORT else f"the report {notebook!r}"
-
-
-def _over_database(
-    action: Callable[[argparse.Namespace, Database], int],
-) -> Callable[[argparse.Namespace, Settings], int]:
-    def command(options: argparse.Namespace, settings: Settings) -> int:
-        database = open_database(settings.mongo_db_url, settings.data_dir, echo)
-        try:
-            return action(options, database)
-        finally:
-            database.close()
-
-    return command

@@ -67,21 +67,22 @@ def job_limits(settings: Settings) -> JobLimits:
 
 def mail_transport(settings: Settings, database: Database) -> MailTransport:
     """The transport to the mail server of the settings; to the outbox where none is set."""
-    send = _sender(settings)
+    smtp = smtp_sender(settings)
     return MailTransport(
-        send,
+        smtp or Outbox(settings.outbox_dir),
         settings.email_from or OUTBOX_SENDER,
         is_repeatable=not settings.mails,
         is_suppressed=Suppressions(database).is_suppressed,
         allows_recipient=settings.allows_recipient,
         headers=UnsubscribeHeaders(SigningKeys(database), settings.public_url).for_recipient,
-        prepare=send.prepare if isinstance(send, SmtpSender) else lambda: None,
+        prepare=smtp.prepare if smtp else lambda: None,
     )
 
 
-def _sender(settings: Settings) -> Outbox | SmtpSender:
+def smtp_sender(settings: Settings) -> SmtpSender | None:
+    """The sender to the mail server of the settings; None where none is set."""
     if settings.email_from is None:
-        return Outbox(settings.outbox_dir)
+        return None
     return SmtpSender(
         settings.smtp_host,
         settings.smtp_port,

@@ -1,11 +1,10 @@
 """Builds the pipeline's collaborators from `Settings`, for a worker process and for previews."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from datetime import datetime
-from email.message import EmailMessage
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from pycemaker import brand
 from pycemaker.cache.sample_store import Store
@@ -19,7 +18,7 @@ from pycemaker.mongo.database import open_database
 from pycemaker.reports import lint, render
 from pycemaker.reports.attachments.assemble import AttachmentBuilder
 from pycemaker.reports.firebase import FirebaseFigures
-from pycemaker.reports.report_model import Collaborators, Page, RunNotebook, StoreFigures
+from pycemaker.reports.report_model import Collaborators, Page, ReportRequest, RunNotebook
 from pycemaker.series.demo_samples import comparable
 from pycemaker.series.period import MetricPeriod
 from pycemaker.settings import ROOT, Settings
@@ -35,54 +34,47 @@ def report_collaborators(settings: Settings, run_notebook: RunNotebook) -> Colla
 
     Those that write for readers run in `REPORT_LANGUAGE`.
     """
+    key, bucket = settings.firebase_key, settings.firebase_bucket
     in_language = language.speaking(settings.report_language)
     return Collaborators(
         run_notebook=run_notebook,
         render_page=in_language(partial(_render_page, settings, _links(settings))),
-        store_figures=_figure_storage(settings),
+        store_figures=FirebaseFigures(key, bucket) if key and bucket else None,
         attach=in_language(AttachmentBuilder(partial(_read_metric, settings), settings.timezone, settings.public_url)),
         compose=in_language(
             partial(compose, sender=settings.email_from or OUTBOX_SENDER, sender_name=brand.load().sender)
         ),
-        check_message=partial(_check_message, settings=settings),
+        check_message=lambda message, page: lint.check(message, page.full_html, forbidden_texts(settings), page.cells),
     )
 
 
-def _render_page(settings: Settings, links: Mapping[str, str], *run: Any, application: str = "") -> Page:
+def _render_page(
+    settings: Settings, links: Mapping[str, str], executed: Path, request: ReportRequest, notes: Sequence[str]
+) -> Page:
     """The page of a run; it says so where samples of the window are made up, whatever the notebook's cells show."""
     return render.render_page(
-        *run,
-        application=application,
+        *(executed, request.window, request.report_id, notes),
+        application=request.application,
         zone=settings.timezone,
         links=links,
         public_url=settings.public_url,
-        demo_until_utc=_demo_until(settings, application),
+        demo_until_utc=_demo_until(settings, request.application),
     )
 
 
 def _demo_until(settings: Settings, application: str) -> datetime | None:
-    database = open_database(settings.mongo_db_url, settings.data_dir)
-    try:
+    with closing(open_database(settings.mongo_db_url, settings.data_dir)) as database:
         return Store(database).for_application(application).sample_history_end()
-    finally:
-        database.close()
 
 
 def _read_metric(settings: Settings, metric: Metric, window: Window, application: str) -> MetricPeriod:
     """The samples of an application's metric for attachments, without the earlier days that these do not need."""
-    database = open_database(settings.mongo_db_url, settings.data_dir)
-    try:
+    with closing(open_database(settings.mongo_db_url, settings.data_dir)) as database:
         store = Store(database).for_application(application)
         samples = HourSamples(store).read_window(metric, window)
         current, previous = samples.current, samples.previous
         part = MetricPeriod(metric, window, settings.timezone, current, previous, application=application)
         return comparable(part, store.sample_history_end())
-    finally:
-        database.close()
-
-
-def _check_message(message: EmailMessage, page: Page, *, settings: Settings) -> None:
-    lint.check(message, page.full_html, forbidden_texts(settings), page.cells)
 
 
 def forbidden_texts(settings: Settings) -> lint.ForbiddenTexts:
@@ -104,9 +96,3 @@ def _links(settings: Settings) -> dict[str, str]:
     with language.speaking(settings.report_language):
         links = {_("Abrir o painel"): settings.dashboard_url, _("Abrir o Pycemaker"): settings.public_url}
     return {label: url for label, url in links.items() if url}
-
-
-def _figure_storage(settings: Settings) -> StoreFigures | None:
-    if settings.firebase_key is None or settings.firebase_bucket is None:
-        return None
-    return FirebaseFigures(settings.firebase_key, settings.firebase_bucket)

@@ -4,8 +4,9 @@ Each result is written to the `Workspace` as soon as it exists, so that a failur
 sent from here: a delivery worker sends the message, since it can record that before.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from pycemaker.errors import PycemakerError, RunnerFailed, StorageRefused
@@ -47,38 +48,31 @@ def make_report(
         NotebookFailed, NothingToSend, ReportUnfit: the files made until then are in the workspace.
     """
 
-    def on_cell(done: int, total: int) -> None:
-        on_progress("notebook", done, total)
+    def enter(name: str, steps: int = 1) -> None:
+        workspace.enter(name)
+        on_progress(name, 0, steps)
 
-    def render(notes: Sequence[str] = ()) -> Page:
-        executed, application, notes = workspace.executed_path, request.application, (*notes, *request.notes)
-        return collaborators.render_page(executed, request.window, request.report_id, notes, application=application)
+    enter("notebook")
+    executed, on_cell = workspace.executed_path, partial(on_progress, "notebook")
+    collaborators.run_notebook(request.notebook, request.papermill_parameters, executed, on_cell)
 
-    workspace.enter("notebook")
-    on_progress("notebook", 0, 1)
-    collaborators.run_notebook(request.notebook, request.papermill_parameters, workspace.executed_path, on_cell)
-
-    workspace.enter("render")
-    on_progress("render", 0, 1)
+    enter("render")
     with stage("render"):
-        page = render()
+        page = collaborators.render_page(executed, request, request.notes)
     workspace.write_page(page)
 
-    workspace.enter("storage")
-    on_progress("storage", 0, len(page.figures))
+    enter("storage", len(page.figures))
     urls, problem = _store(collaborators.store_figures, request.report_id, page.mailed_figures)
 
     attached = AttachmentResult()
     if request.attach:
-        workspace.enter("attachments")
-        on_progress("attachments", 0, 1)
+        enter("attachments")
         with stage("attachments"):
             attached = collaborators.attach(request, page)
         if attached.notes:
-            page = render(attached.notes)
+            page = collaborators.render_page(executed, request, (*attached.notes, *request.notes))
 
-    workspace.enter("compose")
-    on_progress("compose", 0, 1)
+    enter("compose")
     with stage("compose"):
         message = collaborators.compose(page, request.recipients[0], urls, attached.files)
     content = workspace.write_message(message)

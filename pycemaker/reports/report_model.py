@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from pycemaker.reports.attachments.kinds import Attachment, AttachmentResult
 from pycemaker.window import Window, to_iso_text
@@ -109,68 +109,33 @@ class Delivery:
     reply: str
 
 
-class RunNotebook(Protocol):
-    """Executes a notebook. Raises NotebookFailed, with what ran so far saved in `executed`."""
+Send = Callable[[bytes, str, Callable[[], None]], Delivery]
+"""Sends a message to an address; its acceptance. The function is called right before the message is complete, and its
+exceptions stop it. Raises MailRefused."""
 
-    def __call__(
-        self, notebook: Path, parameters: Mapping[str, Any], executed: Path, on_cell: Callable[[int, int], None]
-    ) -> None:
-        """Run `notebook` with `parameters`, save it in `executed`, call `on_cell(done, total)` as cells end."""
+RunNotebook = Callable[[Path, Mapping[str, Any], Path, Callable[[int, int], None]], None]
+"""Runs a notebook with parameters and saves it in the second path; the function is called with the cells that have run
+and all, as each ends. Raises NotebookFailed, with what ran so far saved."""
 
-
-class RenderPage(Protocol):
-    """Renders the page of an executed notebook. Raises NothingToSend."""
-
-    def __call__(
-        self, executed: Path, window: Window, report_id: str, notes: Sequence[str] = (), *, application: str = ""
-    ) -> Page:
-        """The page of the executed notebook about an application; `notes` are sentences for the mail's foot."""
-
-
-class StoreFigures(Protocol):
-    """Uploads figures to where mail programs fetch them. Raises StorageRefused."""
-
-    def __call__(self, report_id: str, figures: tuple[Figure, ...]) -> dict[str, str]:
-        """A lasting URL for each figure, by name."""
-
-
-class BuildAttachments(Protocol):
-    """Makes a report's attachments. Raises DatabaseUnreachable."""
-
-    def __call__(self, request: ReportRequest, page: Page) -> AttachmentResult:
-        """The attachments of the request's kinds that could be made and fit into the message."""
-
-
-class Compose(Protocol):
-    """Makes the message."""
-
-    def __call__(
-        self, page: Page, email_to: str, urls: Mapping[str, str] | None, attachments: Sequence[Attachment] = ()
-    ) -> EmailMessage:
-        """One MIME message with the attachments; figures inside it (Content-ID) where `urls` is None."""
-
-
-class CheckMessage(Protocol):
-    """Checks a message before it is sent. Raises ReportUnfit."""
-
-    def __call__(self, message: EmailMessage, page: Page) -> None:
-        """Return where it may be sent."""
-
-
-class Send(Protocol):
-    """Sends a message. Raises MailRefused."""
-
-    def __call__(self, content: bytes, email_to: str, on_leaving: Callable[[], None]) -> Delivery:
-        """The acceptance. `on_leaving` is called right before the message is complete; its exceptions stop it."""
+StoreFigures = Callable[[str, tuple[Figure, ...]], dict[str, str]]
+"""Uploads a report's figures to where mail programs fetch them; lasting URLs by their names. Raises StorageRefused."""
 
 
 @dataclass(frozen=True)
 class Collaborators:
-    """The callables of the stages. Without `store_figures`, figures are inside the mail."""
+    """The callables of the stages.
+
+    Attributes:
+        render_page: the page of an executed notebook, with sentences for the mail's foot. Raises NothingToSend.
+        store_figures: None where figures are inside the mail.
+        attach: the attachments of the request's kinds that could be made and fit. Raises DatabaseUnreachable.
+        compose: one MIME message to an address, by the figures' URLs; figures are inside it (Content-ID) without these.
+        check_message: returns where the message may be sent. Raises ReportUnfit.
+    """
 
     run_notebook: RunNotebook
-    render_page: RenderPage
+    render_page: Callable[[Path, ReportRequest, Sequence[str]], Page]
     store_figures: StoreFigures | None
-    attach: BuildAttachments
-    compose: Compose
-    check_message: CheckMessage
+    attach: Callable[[ReportRequest, Page], AttachmentResult]
+    compose: Callable[[Page, str, Mapping[str, str] | None, Sequence[Attachment]], EmailMessage]
+    check_message: Callable[[EmailMessage, Page], None]

@@ -4,7 +4,7 @@ import json
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.message import EmailMessage
 from pathlib import Path
 from shutil import rmtree
@@ -76,14 +76,14 @@ class PreviewBuilder:
         """
         began = time.monotonic()
         with stage("render"):
-            application = self._request.application
-            page = self._parts.render_page(self._executed, self._request.window, "", application=application)
+            page = self._parts.render_page(self._executed, replace(self._request, report_id=""), self._request.notes)
         with stage("compose"):
-            message = self._parts.compose(page, RECIPIENT, None)
+            message = self._parts.compose(page, RECIPIENT, None, ())
         problems = flaws(message, page.full_html, self._withheld, page.cells)
         preview = Preview(page, message, problems, self.run_seconds, time.monotonic() - began)
         self.file.write_text(preview_page(page, message, problems, title=self._request.notebook.stem), encoding="utf-8")
-        self._stamp()
+        # An open preview loads this file to see that there is a newer one.
+        (self.folder / "stamp.js").write_text(f"pycemakerStamp({json.dumps(time.time())})", encoding="utf-8")
         return preview
 
     def _run_in_kernel(self, notebook: Path, parameters: Mapping[str, Any], executed: Path, on_cell: OnCell) -> None:
@@ -100,7 +100,3 @@ class PreviewBuilder:
                 kernel.kill()
         finally:
             rmtree(scratch, ignore_errors=True)
-
-    def _stamp(self) -> None:
-        """Write the time for an open preview, which loads this file to see that there is a newer one."""
-        (self.folder / "stamp.js").write_text(f"pycemakerStamp({json.dumps(time.time())})", encoding="utf-8")

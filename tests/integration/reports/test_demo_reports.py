@@ -16,7 +16,7 @@ from pycemaker.jobs.pipeline_factory import report_collaborators
 from pycemaker.metrics import REQUEST_COUNT
 from pycemaker.mongo.database import Database
 from pycemaker.reports.read_period import read_period
-from pycemaker.reports.report_model import Page
+from pycemaker.reports.report_model import Page, ReportRequest
 from pycemaker.settings import from_mapping
 from pycemaker.window import Window, to_iso_text
 from tests.services.periods import WINDOW
@@ -33,7 +33,7 @@ def rendered(folder: Path, database_url: str, window: Window, shown: str = "Minh
     path = folder / "executed.ipynb"
     nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("", outputs=[output])]), path)
     settings = from_mapping({"MONGO_DB_URL": database_url, "DATA_DIR": str(folder)})
-    return report_collaborators(settings, no_kernel).render_page(path, window, "")
+    return report_collaborators(settings, no_kernel).render_page(path, ReportRequest("", path, window, ()), ())
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ _MEDIA = re.compile(r"@media([^{]*)\{((?:[^{}]*\{[^{}]*\})*[^{}]*)\}")
 _MSO = re.compile(r"<!--\[if mso\]>(.*?)<!\[endif\]-->", re.DOTALL)
 _OFFICE_XML = re.compile(r"<xml>.*?</xml>", re.DOTALL)
 _DARK = re.compile(r"\(\s*prefers-color-scheme\s*:\s*dark\s*\)")
+_NATURAL_SIZE = "width:1200px;max-width:none"  # of a picture's file: twice what was meant
 _COLOR = re.compile(r"#([0-9a-fA-F]{6}|[0-9a-fA-F]{3})\b")
 
 
@@ -81,33 +82,21 @@ def show(html: str, client: MailClient) -> ClientView:
 # --- what rules are made of
 
 
+def _each(path: str, change: Callable[[Tree], object]) -> Callable[[Tree], int]:
+    """A change of every node at the path."""
+
+    def apply(tree: Tree) -> int:
+        nodes = tree.xpath(path)
+        for node in nodes:
+            change(node)
+        return len(nodes)
+
+    return apply
+
+
 def _drop(path: str) -> Callable[[Tree], int]:
-    """A change that removes elements, their text with them."""
-
-    def apply(tree: Tree) -> int:
-        nodes = tree.xpath(path)
-        for node in nodes:
-            node.drop_tree()
-        return len(nodes)
-
-    return apply
-
-
-def _drop_comments(tree: Tree) -> int:
-    comments = tree.xpath("//comment()")
-    for comment in comments:
-        comment.drop_tree() if comment.getparent() is not None else None
-    return len(comments)
-
-
-def _drop_attribute(path: str, name: str) -> Callable[[Tree], int]:
-    def apply(tree: Tree) -> int:
-        nodes = tree.xpath(path)
-        for node in nodes:
-            del node.attrib[name]
-        return len(nodes)
-
-    return apply
+    """A change that removes nodes, their text with them; what stands outside of the root element stays."""
+    return _each(path, lambda node: node.getparent() is not None and node.drop_tree())
 
 
 def _drop_property(
@@ -145,18 +134,6 @@ def _change_media(change: Callable[[re.Match[str]], str]) -> Callable[[Tree], in
         return times
 
     return apply
-
-
-def _drop_color_scheme(match: re.Match[str]) -> str:
-    return "" if "prefers-color-scheme" in match[1] else match[0]
-
-
-def _natural_size(tree: Tree) -> int:
-    """A picture without a width attribute is as wide as its file: twice what was meant."""
-    images = tree.xpath("//img[not(@width)]")
-    for image in images:
-        image.set("style", "width:1200px;max-width:none")
-    return len(images)
 
 
 def _clip(tree: Tree) -> int:
@@ -201,12 +178,12 @@ _EVERYWHERE = (
 )
 _GMAIL = (
     *_EVERYWHERE,
-    Removal("comments are removed, conditional ones too", "html-comments", _drop_comments),
+    Removal("comments are removed, conditional ones too", "html-comments", _drop("//comment()")),
     Removal("<style> in the body is removed", "html-style", _drop("//body//style")),
     Removal(
         "@media (prefers-color-scheme) is removed",
         "css-at-media-prefers-color-scheme",
-        _change_media(_drop_color_scheme),
+        _change_media(lambda media: "" if "prefers-color-scheme" in media[1] else media[0]),
     ),
     Removal("position is removed", "css-position", _drop_property("position", "top", "left", "right", "bottom")),
     Removal("negative margins are removed", "css-margin", _drop_property("margin", values=r"(^|\s)-\d")),
@@ -221,7 +198,11 @@ _WORD = (
         "css-width",
         _drop_property("width", only_on=("div", "p", "span", "img", "body")),
     ),
-    Removal("a picture without a width attribute has its file's size", "css-width", _natural_size),
+    Removal(
+        "a picture without a width attribute has its file's size",
+        "css-width",
+        _each("//img[not(@width)]", lambda image: image.set("style", _NATURAL_SIZE)),
+    ),
     Removal("padding counts on table cells alone", "css-padding", _drop_property("padding", except_on=("td", "th"))),
     Removal("border-radius is ignored", "css-border-radius", _drop_property("border-radius")),
     Removal("box-sizing is ignored", "css-box-sizing", _drop_property("box-sizing")),
@@ -240,7 +221,9 @@ _FORCED = Removal(
     "https://mailpeek.pages.dev/blog/dark-mode-email-rendering.html",
     _invert,
 )
-_NO_IMAGES = Removal("pictures wait for a click", "html-img", _drop_attribute("//img[@src]", "src"))
+_NO_IMAGES = Removal(
+    "pictures wait for a click", "html-img", _each("//img[@src]", lambda picture: picture.attrib.pop("src"))
+)
 
 CLIENTS = (
     MailClient("Gmail", "in a browser: comments and colour schemes gone", 680, _GMAIL),

@@ -5,6 +5,7 @@ libraries.
 """
 
 from collections.abc import Mapping
+from functools import partial
 
 from pycemaker.jobs.dask_cluster import DaskCluster
 from pycemaker.jobs.deliver_job import MailTransport
@@ -14,7 +15,7 @@ from pycemaker.mail.outbox import OUTBOX_SENDER, Outbox
 from pycemaker.mail.signing_keys import SigningKeys
 from pycemaker.mail.smtp import SmtpSender
 from pycemaker.mail.suppressions import Suppressions
-from pycemaker.mail.unsubscribe import UnsubscribeHeaders
+from pycemaker.mail.unsubscribe import unsubscribe_headers
 from pycemaker.mongo.database import Database
 from pycemaker.settings import Settings
 from pycemaker.telemetry.logs import Masker
@@ -74,7 +75,7 @@ def mail_transport(settings: Settings, database: Database) -> MailTransport:
         is_repeatable=not settings.mails,
         is_suppressed=Suppressions(database).is_suppressed,
         allows_recipient=settings.allows_recipient,
-        headers=UnsubscribeHeaders(SigningKeys(database), settings.public_url).for_recipient,
+        headers=partial(unsubscribe_headers, SigningKeys(database), settings.public_url),
         prepare=smtp.prepare if smtp else lambda: None,
     )
 

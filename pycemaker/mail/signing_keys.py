@@ -10,11 +10,12 @@ import secrets
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 from pymongo import WriteConcern
 from pymongo.errors import DuplicateKeyError
 
-from pycemaker.mongo.database import Database, one_exchange
+from pycemaker.mongo.database import Database, Document, one_exchange
 
 COLLECTION = "signing_keys"
 _BYTES = 32
@@ -45,13 +46,11 @@ class SigningKeys:
 
     def newest(self) -> SigningKey:
         """The key to sign with."""
-        return self._newest() or self._make(1)
+        return self._find(sort=[("_id", -1)]) or self._make(1)
 
     def find(self, number: int) -> SigningKey | None:
         """The key of that number; None where there is none, or not any more."""
-        with one_exchange():
-            document = self._database[COLLECTION].find_one({"_id": number})
-        return SigningKey(document["_id"], bytes(document["secret"])) if document else None
+        return self._find({"_id": number})
 
     def renew(self) -> SigningKey:
         """Make a new key to sign with."""
@@ -62,9 +61,9 @@ class SigningKeys:
         with one_exchange():
             return self._database[COLLECTION].delete_many({"_id": {"$lt": self.newest().number}}).deleted_count
 
-    def _newest(self) -> SigningKey | None:
+    def _find(self, *query: Document, **options: Any) -> SigningKey | None:
         with one_exchange():
-            document = self._database[COLLECTION].find_one(sort=[("_id", -1)])
+            document = self._database[COLLECTION].find_one(*query, **options)
         return SigningKey(document["_id"], bytes(document["secret"])) if document else None
 
     def _make(self, number: int) -> SigningKey:

@@ -61,13 +61,12 @@ class SmtpSender:
                 `is_temporary` where a later attempt may succeed.
         """
         stuffed = re.sub(rb"(?m)^\.", b"..", content)
-        deadline = DeliveryDeadline(self.total_seconds)
-        try:
-            with deadline:
-                return Delivery(via="smtp", reply=self._mask(self._deliver(stuffed, email_to, deadline, on_leaving)))
-        except (OSError, ValueError) as error:
-            refusal = self._refusal(error, deadline)
-        raise refusal
+
+        def deliver(connection: SmtpConnection, deadline: DeliveryDeadline) -> str:
+            connection.ehlo_or_helo_if_needed()
+            return self._mask(self._transmit(connection, stuffed, email_to, deadline, on_leaving))
+
+        return Delivery(via="smtp", reply=self._logged_in(deliver))
 
     def try_login(self) -> str:
         """Connect, log in where there is a password, and quit; nothing is sent. The TLS version, or `no TLS`.
@@ -75,23 +74,27 @@ class SmtpSender:
         Raises:
             MailRefused: the server cannot be reached, or refuses these settings.
         """
+
+        def tls_version(connection: SmtpConnection, _deadline: DeliveryDeadline) -> str:
+            return str(connection.sock.version()) if isinstance(connection.sock, ssl.SSLSocket) else "no TLS"
+
+        return self._logged_in(tls_version)
+
+    def _logged_in(self, work: Callable[[SmtpConnection, DeliveryDeadline], str]) -> str:
+        """The result of `work` over a connection that is logged in. Raises MailRefused."""
         deadline = DeliveryDeadline(self.total_seconds)
         try:
             with deadline:
-                return self._log_in(deadline)
+                client = self._make_client(deadline)
+                try:
+                    client.login()
+                    return work(client.smtp, deadline)
+                finally:
+                    if client.smtp is not None:
+                        client.smtp.quit_quietly()
         except (OSError, ValueError) as error:
             refusal = self._refusal(error, deadline)
         raise refusal
-
-    def _log_in(self, deadline: DeliveryDeadline) -> str:
-        client = self._make_client(deadline)
-        try:
-            client.login()
-            connection = client.smtp.sock
-            return str(connection.version()) if isinstance(connection, ssl.SSLSocket) else "no TLS"
-        finally:
-            if client.smtp is not None:
-                client.smtp.quit_quietly()
 
     def _refusal(self, error: Exception, deadline: DeliveryDeadline) -> MailRefused:
         text = f"no end after {self.total_seconds:g} s" if deadline.is_over else _describe(error, self.timeout_seconds)
@@ -118,18 +121,6 @@ class SmtpSender:
     def prepare(self) -> None:
         """Import in advance what the first message needs: a tenth of a second."""
         self._make_client(DeliveryDeadline(self.total_seconds))
-
-    def _deliver(
-        self, content: bytes, email_to: str, deadline: DeliveryDeadline, on_leaving: Callable[[], None]
-    ) -> str:
-        client = self._make_client(deadline)
-        try:
-            client.login()
-            client.smtp.ehlo_or_helo_if_needed()
-            return self._transmit(client.smtp, content, email_to, deadline, on_leaving)
-        finally:
-            if client.smtp is not None:
-                client.smtp.quit_quietly()
 
     def _make_client(self, deadline: DeliveryDeadline) -> Any:
         """The client of yagmail, over a connection with our deadline. Its `send` is not used."""

@@ -32,27 +32,21 @@ def read_token(token: str, keys: SigningKeys) -> Subscription:
     return Subscription(address, notebook)
 
 
-class UnsubscribeHeaders:
-    """Makes the headers with which a mail program offers "unsubscribe" beside the sender.
+def unsubscribe_headers(keys: SigningKeys, public_url: str | None, address: str, notebook: str) -> dict[str, str]:
+    """The headers with which a mail program offers "unsubscribe" beside the sender.
+
+    `List-Unsubscribe`, and over https `List-Unsubscribe-Post`: RFC 8058 allows one click over https only.
 
     Args:
         public_url: this API as readers reach it; None makes no header.
+
+    Raises:
+        DatabaseUnreachable: the key cannot be read.
     """
-
-    def __init__(self, keys: SigningKeys, public_url: str | None) -> None:
-        self._keys = keys
-        self._public_url = public_url
-
-    def for_recipient(self, address: str, notebook: str) -> dict[str, str]:
-        """`List-Unsubscribe`, and over https `List-Unsubscribe-Post`: RFC 8058 allows one click over https only.
-
-        Raises:
-            DatabaseUnreachable: the key cannot be read.
-        """
-        if self._public_url is None:
-            return {}
-        token = make_token(Subscription(address.lower(), notebook), self._keys.newest())
-        headers = {"List-Unsubscribe": f"<{self._public_url}{UNSUBSCRIBE_PREFIX}{token}>"}
-        if self._public_url.startswith("https://"):
-            headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
-        return headers
+    if public_url is None:
+        return {}
+    token = make_token(Subscription(address.lower(), notebook), keys.newest())
+    headers = {"List-Unsubscribe": f"<{public_url}{UNSUBSCRIBE_PREFIX}{token}>"}
+    if public_url.startswith("https://"):
+        headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    return headers

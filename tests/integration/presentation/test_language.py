@@ -25,7 +25,7 @@ from pycemaker.i18n.language import LANGUAGES, speaking
 from pycemaker.i18n.message_catalogues import read_catalogue
 from pycemaker.mail.compose import compose
 from pycemaker.mail.signing_keys import SigningKeys
-from pycemaker.mail.unsubscribe import UnsubscribeHeaders
+from pycemaker.mail.unsubscribe import unsubscribe_headers
 from pycemaker.mongo.database import Database
 from pycemaker.reports.notebook_for_readers import HTML_CHARACTERS
 from pycemaker.reports.render import render_page
@@ -184,7 +184,7 @@ def test_nothing_in_the_templates_is_left_untranslated(pieces: int, public_url: 
 
 
 def test_leaving_a_report_is_offered_in_the_same_language(store: Store, database: Database) -> None:
-    headers = UnsubscribeHeaders(SigningKeys(database), "https://pm.example.com").for_recipient("a@b.com", "report")
+    headers = unsubscribe_headers(SigningKeys(database), "https://pm.example.com", "a@b.com", "report")
     path = headers["List-Unsubscribe"].strip("<>").removeprefix("https://pm.example.com")
     client = Client(
         server.create_app(Services(from_mapping({"REPORT_LANGUAGE": "en"}), store, RecordingReportService()))

@@ -18,7 +18,7 @@ from pycemaker.mail.compose import POLICY, compose, readdress
 from pycemaker.mail.signing_keys import COLLECTION as KEYS
 from pycemaker.mail.signing_keys import SigningKey, SigningKeys
 from pycemaker.mail.suppressions import EVERY_REPORT, OPERATOR, RECIPIENT, Suppressions
-from pycemaker.mail.unsubscribe import Subscription, UnsubscribeHeaders, make_token, read_token
+from pycemaker.mail.unsubscribe import Subscription, make_token, read_token, unsubscribe_headers
 from pycemaker.mongo.database import Database
 from pycemaker.reports.report_model import Page
 from pycemaker.settings import from_mapping
@@ -45,7 +45,7 @@ def suppressions(database: Database) -> Suppressions:
 @pytest.fixture
 def path(database: Database) -> str:
     """The path of the link that the address gets in a mail of the report `report`."""
-    headers = UnsubscribeHeaders(SigningKeys(database), "https://pm.example.com/api").for_recipient(ADDRESS, "report")
+    headers = unsubscribe_headers(SigningKeys(database), "https://pm.example.com/api", ADDRESS, "report")
     link = headers["List-Unsubscribe"].strip("<>")
     assert link.startswith("https://pm.example.com/api/unsubscribe/")
     return urlsplit(link).path.removeprefix("/api")
@@ -236,16 +236,16 @@ def test_servers_share_the_key_and_a_new_one_leaves_old_links_good_until_they_ar
 
 def test_without_a_public_address_there_is_no_link_and_without_https_no_one_click(database: Database) -> None:
     keys = SigningKeys(database)
-    assert UnsubscribeHeaders(keys, None).for_recipient("a@b.com", "report") == {}
-    plain = UnsubscribeHeaders(keys, "http://pm.example.com").for_recipient("a@b.com", "report")
+    assert unsubscribe_headers(keys, None, "a@b.com", "report") == {}
+    plain = unsubscribe_headers(keys, "http://pm.example.com", "a@b.com", "report")
     assert list(plain) == ["List-Unsubscribe"]
-    secure = UnsubscribeHeaders(keys, "https://pm.example.com").for_recipient("a@b.com", "report")
+    secure = unsubscribe_headers(keys, "https://pm.example.com", "a@b.com", "report")
     assert secure["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
 
 
 def test_the_headers_reach_the_recipient_as_they_are_however_long(database: Database) -> None:
     longest = "a" * 64 + "@" + ".".join(["b" * 61] * 3) + ".com"
-    headers = UnsubscribeHeaders(SigningKeys(database), "https://pm.example.com").for_recipient(longest, "capacity")
+    headers = unsubscribe_headers(SigningKeys(database), "https://pm.example.com", longest, "capacity")
     assert max(len(f"{name}: {text}") for name, text in headers.items()) < 998
     message = compose(Page("s", "<p>x</p>", "x", ()), longest, None, sender="reports@example.com")
     with smtp_server("ssl") as mail, smtplib.SMTP_SSL(mail.host, mail.port, context=mail.trust) as connection:

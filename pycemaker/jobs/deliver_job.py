@@ -18,7 +18,7 @@ from typing import Any
 from pycemaker.errors import DatabaseUnreachable, MailRefused, UnknownReport
 from pycemaker.jobs import states
 from pycemaker.jobs.artifacts import ArtifactStore
-from pycemaker.jobs.job_document import JobDocument, first_due, is_alert
+from pycemaker.jobs.job_document import JobDocument, is_alert
 from pycemaker.jobs.job_store import ORPHANED, JobStore, LeaseLost
 from pycemaker.jobs.mail_retry_delay import delay_seconds
 from pycemaker.jobs.outage_retry import RetryOnOutage
@@ -41,12 +41,6 @@ MOST_LATE_READS = 20
 
 _NOT_RECORDED = "MongoDB did not answer when the message was about to leave; nothing was sent"
 
-IsSuppressed = Callable[[str, str], bool]
-"""Tells for an address and a subscription if the address has left it."""
-
-Headers = Callable[[str, str], dict[str, str]]
-"""Additional headers for an address and a subscription: ASCII, one line each."""
-
 
 @dataclass(frozen=True)
 class MailTransport:
@@ -54,16 +48,17 @@ class MailTransport:
 
     Attributes:
         is_repeatable: whether a message that is sent twice arrives once (the outbox).
+        is_suppressed: whether an address has left a subscription.
         allows_recipient: whether the allow-list names an address.
-        headers: additional headers for each recipient.
+        headers: additional headers for an address and a subscription: ASCII, one line each.
     """
 
     send: Send
     sender: str
     is_repeatable: bool
-    is_suppressed: IsSuppressed = lambda _address, _notebook: False
+    is_suppressed: Callable[[str, str], bool] = lambda _address, _notebook: False
     allows_recipient: Callable[[str], bool] = lambda _address: True
-    headers: Headers = lambda _address, _notebook: {}
+    headers: Callable[[str, str], dict[str, str]] = lambda _address, _notebook: {}
     prepare: Callable[[], None] = lambda: None
 
     @property
@@ -189,8 +184,8 @@ class DeliveryWorker:
         state = states.overall(recipient["state"] for recipient in job["recipients"])
         timing = {"stage_seconds": job["stage_seconds"] | {"mail": round(seconds, 3)}}
         if state == states.DEFERRED:
-            instants = [r.get("next_attempt_at") for r in job["recipients"] if r["state"] in states.UNSENT]
-            due_at = first_due(instants)
+            instants = [each.get("next_attempt_at") for each in job["recipients"] if each["state"] in states.UNSENT]
+            due_at = min(filter(None, instants), default=None)
             self.retry_on_outage(lambda: self.job_store.release(report_id, state, due_at=due_at, **timing))
         else:
             self.retry_on_outage(lambda: self.job_store.finish(report_id, state, **timing))

@@ -4,7 +4,6 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from pycemaker.jobs import states
@@ -69,11 +68,6 @@ def public_fields(document: Mapping[str, Any]) -> dict[str, Any]:
     recipients = [{n: v for n, v in recipient.items() if n != "begun_by"} for recipient in document["recipients"]]
     shown = {name: value for name, value in document.items() if name not in _HIDDEN}
     return {"id": document["_id"]} | shown | {"recipients": recipients}
-
-
-def first_due(instants: Sequence[datetime | None]) -> datetime | None:
-    """The earliest instant; None where there is none."""
-    return min((instant for instant in instants if instant is not None), default=None)
 
 
 def derived_report_id(key: bytes, text: str) -> str:

@@ -1,6 +1,6 @@
 """Jobs of messages that are no report: those that are made already, and alerts, which have a plain message."""
 
-from collections.abc import Mapping
+from contextlib import suppress
 
 from pycemaker.errors import UnknownReport
 from pycemaker.jobs import states
@@ -42,17 +42,11 @@ def enqueue_alert(
     """
     report_service.files.put(request.report_id, {MESSAGE: plain})
     document = new_document(request, report_service.transport.domain) | {"alert": True, "subject": subject}
-    references = _message_ids(report_service, first_id) if first_id else {}
-    for recipient in document["recipients"]:
-        if recipient["address"] in references:
-            recipient["references"] = references[recipient["address"]]
+    if first_id:
+        with suppress(UnknownReport):
+            first = report_service.job_store.get(first_id)
+            message_ids = {each["address"]: each["message_id"] for each in first["recipients"]}
+            for recipient in document["recipients"]:
+                if recipient["address"] in message_ids:
+                    recipient["references"] = message_ids[recipient["address"]]
     report_service.job_store.insert_absent([document], report_service.limits.report_retry_seconds)
-
-
-def _message_ids(report_service: ReportService, report_id: str) -> Mapping[str, str]:
-    """By address the Message-IDs of a job; empty where it is there no more."""
-    try:
-        job = report_service.job_store.get(report_id)
-    except UnknownReport:
-        return {}
-    return {each["address"]: each["message_id"] for each in job["recipients"]}

@@ -3,13 +3,13 @@
 import logging
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from pycemaker.errors import DatabaseUnreachable, PycemakerError, ReportExpired, RunnerFailed
 from pycemaker.jobs import states
@@ -33,11 +33,8 @@ _PACKAGES = ("pycemaker", "papermill", "nbconvert", "pandas", "seaborn")
 _log = logging.getLogger(__name__)
 
 
-class RunTask(Protocol):
-    """Runs a task in a process of its own; raises what `ReportProcess.run` raises."""
-
-    def __call__(self, task: dict[str, Any], on_progress: OnProgress) -> dict[str, Any]:
-        """The facts of the rendered report; see `make_report`."""
+RunTask = Callable[[dict[str, Any], OnProgress], dict[str, Any]]
+"""The facts of the report that a process of its own makes of a task (`make_report`); raises as `ReportProcess.run`."""
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import threading
 from collections import Counter
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,7 +54,4 @@ class ReportCounts:
     def totals(self) -> ReportTotals:
         """Everything since the start."""
         with self._lock:
-            stages = {name: Histogram(STAGE_BUCKETS_SECONDS) for name in self._stages}
-            for name, histogram in self._stages.items():
-                stages[name].merge(histogram)
-            return ReportTotals(dict(self._ended), dict(self._mails), stages)
+            return ReportTotals(dict(self._ended), dict(self._mails), deepcopy(self._stages))

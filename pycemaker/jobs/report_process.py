@@ -107,7 +107,10 @@ class ReportProcess:
         """
         until = time.monotonic() + limit_seconds
         self._output.report_id, self._output.request_id = task["report_id"], task.get("request_id", "")
-        self._send(task)
+        try:
+            self._write(task)
+        except OSError:
+            raise RunnerFailed(stage="start", reason="it ended before it was given the report") from None
         while True:
             answer = self._next_answer(until, limit_seconds, memory_mb)
             if answer is None:
@@ -116,7 +119,9 @@ class ReportProcess:
                 raise from_facts(answer["error"])
             if "report" in answer:
                 return dict(answer["report"])
-            self._note(answer, on_progress)
+            if "stage" in answer:
+                self._stage = answer["stage"]
+                on_progress(answer["stage"], answer["done"], answer["total"])
 
     def _next_answer(self, until: float, limit_seconds: float, memory_mb: int) -> dict[str, Any] | None:
         """Its next answer. Memory and deadline are checked however fast answers come."""
@@ -177,22 +182,10 @@ class ReportProcess:
             if pipe:
                 pipe.close()
 
-    def _send(self, task: dict[str, Any]) -> None:
-        try:
-            self._write(task)
-        except OSError:
-            reason = "it ended before it was given the report"
-            raise RunnerFailed(stage="start", reason=reason) from None
-
     def _write(self, line: dict[str, Any]) -> None:
         assert self._popen.stdin is not None  # noqa: S101 - Popen was called with PIPE
         self._popen.stdin.write(json.dumps(line).encode() + b"\n")
         self._popen.stdin.flush()
-
-    def _note(self, answer: dict[str, Any], on_progress: OnProgress) -> None:
-        if "stage" in answer:
-            self._stage = answer["stage"]
-            on_progress(answer["stage"], answer["done"], answer["total"])
 
     def _listen(self) -> None:
         assert self._popen.stdout is not None  # noqa: S101 - Popen was called with PIPE

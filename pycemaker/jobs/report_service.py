@@ -26,7 +26,7 @@ from pycemaker.jobs.job_limits import JobLimits
 from pycemaker.jobs.job_store import JobStore, LeaseLost, new_owner
 from pycemaker.jobs.outage_retry import outage_retry
 from pycemaker.jobs.render_job import RenderWorker
-from pycemaker.jobs.retention import Retention
+from pycemaker.jobs.retention import remove_old
 from pycemaker.jobs.submission_keys import Submission, submission_of
 from pycemaker.jobs.waiting_callers import Waiters
 from pycemaker.jobs.warm_slot import WarmSlot
@@ -284,9 +284,9 @@ class ReportService:
     # --- upkeep
 
     def apply_retention(self) -> int:
-        """Remove old reports (see `Retention`); the number removed."""
+        """Remove old reports (see `remove_old`); the number removed."""
         days = self.limits.report_retention_days
-        return Retention(self.job_store, self.files, self._workspaces, days, self._remove_message).run()
+        return remove_old(self.job_store, self.files, self._workspaces, days, self._remove_message)
 
     def _prepare(self) -> None:
         self.transport.prepare()

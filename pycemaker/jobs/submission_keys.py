@@ -1,9 +1,7 @@
 """Submission of a report: the keys by which requests that mean the same find one job, and the limits. Pure."""
 
 import json
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from pycemaker.jobs.job_document import sha256_hex
 from pycemaker.jobs.job_limits import JobLimits
@@ -16,7 +14,7 @@ class Submission:
     """The keys and limits of a request for a report.
 
     Attributes:
-        repeat_key: equal for requests that mean the same report (`make_repeat_key`).
+        repeat_key: a digest that is equal for requests that mean the same report.
         idempotency_key: the caller's own name for the request; only its digest is stored. None without one.
     """
 
@@ -28,37 +26,19 @@ class Submission:
 def submission_of(
     request: ReportRequest, limits: JobLimits, sender: str, idempotency_key: str | None = None
 ) -> Submission:
-    """The submission of a request to a server with these limits and this sender."""
-    is_now = request.date_text == "now"
-    key = make_repeat_key(
-        request.notebook.stem,
-        "now" if is_now else to_iso_text(request.window.end_utc),
-        request.window.hours,
-        request.parameters,
-        request.attach,
-        request.recipients,
-        sender,
-        request.application,
-    )
-    return Submission(key, limits, idempotency_key)
+    """The submission of a request to a server with these limits and this sender.
 
-
-def make_repeat_key(
-    notebook: str,
-    end: str,
-    hours: float,
-    parameters: Mapping[str, Any],
-    attach: Sequence[str],
-    to: Sequence[str],
-    sender: str = "",
-    application: str = "",
-) -> str:
-    """A digest that is equal for requests that mean the same report.
-
-    Args:
-        end: the interval's end. `now` stays `now`: two clicks a second apart are one request, although their intervals
-            end a second apart.
+    An end of `now` stays `now` in its key: two clicks a second apart are one request, although their intervals end a
+    second apart.
     """
-    whole = [notebook, end, hours, sorted(parameters.items()), sorted(attach), sorted(map(str.lower, to)), sender]
-    whole += [application] if application else []
-    return sha256_hex(json.dumps(whole, ensure_ascii=True))
+    whole = [
+        request.notebook.stem,
+        "now" if request.date_text == "now" else to_iso_text(request.window.end_utc),
+        request.window.hours,
+        sorted(request.parameters.items()),
+        sorted(request.attach),
+        sorted(map(str.lower, request.recipients)),
+        sender,
+    ]
+    whole += [request.application] if request.application else []
+    return Submission(sha256_hex(json.dumps(whole, ensure_ascii=True)), limits, idempotency_key)

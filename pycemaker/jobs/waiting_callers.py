@@ -20,21 +20,12 @@ class Waiters:
     @contextmanager
     def slot(self, report_id: str) -> Iterator[bool]:
         """Take a slot to wait for this report for the length of the block; yields False where none is free."""
-        has_slot = self._take(report_id)
+        with self._lock:
+            has_slot = self._taken.total() < WAITERS and self._taken[report_id] < WAITERS_OF_ONE
+            self._taken[report_id] += has_slot
         try:
             yield has_slot
         finally:
-            if has_slot:
-                self._give_back(report_id)
-
-    def _take(self, report_id: str) -> bool:
-        with self._lock:
-            if self._taken.total() >= WAITERS or self._taken[report_id] >= WAITERS_OF_ONE:
-                return False
-            self._taken[report_id] += 1
-            return True
-
-    def _give_back(self, report_id: str) -> None:
-        with self._lock:
-            self._taken[report_id] -= 1
-            self._taken += Counter()  # drops the zeros
+            with self._lock:
+                self._taken[report_id] -= has_slot
+                self._taken += Counter()  # drops the zeros

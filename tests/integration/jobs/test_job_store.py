@@ -8,6 +8,7 @@ import textwrap
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from pycemaker.jobs.artifacts import ArtifactStore
 from pycemaker.jobs.job_document import new_recipients, public_fields
 from pycemaker.jobs.job_inserts import MOST_KEYS
 from pycemaker.jobs.job_store import MOST_REFUSALS, JobStore, LeaseLost
-from pycemaker.jobs.submission_keys import make_repeat_key, submission_of
+from pycemaker.jobs.submission_keys import submission_of
 from pycemaker.mongo.database import Database
 from pycemaker.reports.report_model import ReportRequest
 from pycemaker.settings import ROOT
@@ -502,24 +503,31 @@ def test_a_report_s_state_follows_from_those_of_its_recipients(recipients_states
     assert states.overall(recipients_states) == state
 
 
+def repeat_key(**changes: Any) -> str:
+    end = datetime(2022, 4, 10, 12, 43, 23, tzinfo=UTC)
+    request = ReportRequest("r", Path("report.ipynb"), Window(end, 6), ("a@b.com",))
+    return submission_of(replace(request, **changes), limits_with(), "reports@b.com").repeat_key
+
+
 def test_requests_that_mean_the_same_have_the_same_key() -> None:
-    key = make_repeat_key("report", "now", 6, {"a": 1, "b": "x"}, ["pdf", "csv"], ["A@b.com", "c@d.com"])
-    assert make_repeat_key("report", "now", 6, {"b": "x", "a": 1}, ["csv", "pdf"], ["C@d.com", "a@b.com"]) == key
+    to, attach = ("A@b.com", "c@d.com"), ("pdf", "csv")
+    key = repeat_key(parameters={"a": 1, "b": "x"}, attach=attach, recipients=to)
+    assert repeat_key(parameters={"b": "x", "a": 1}, attach=attach[::-1], recipients=("C@d.com", "a@b.com")) == key
     for other in (
-        ("capacity", "now", 6, {}, [], ["a@b.com"]),
-        ("report", "2022-04-10T12:43:23.000Z", 6, {}, [], ["a@b.com"]),
-        ("report", "now", 7, {}, [], ["a@b.com"]),
-        ("report", "now", 6, {"a": "1"}, [], ["a@b.com"]),
-        ("report", "now", 6, {}, ["csv"], ["a@b.com"]),
-        ("report", "now", 6, {}, [], ["a@b.com", "c@d.com"]),
+        {"notebook": Path("capacity.ipynb")},
+        {"date_text": "2022-04-10T12:43:23Z"},
+        {"window": Window(datetime(2022, 4, 10, 12, 43, 23, tzinfo=UTC), 7)},
+        {"parameters": {"a": "1"}},
+        {"attach": ("csv",)},
+        {"recipients": ("a@b.com", "c@d.com")},
+        {"application": "loja"},
     ):
-        assert make_repeat_key(*other) != make_repeat_key("report", "now", 6, {}, [], ["a@b.com"])
+        assert repeat_key(**other) != repeat_key()
 
 
 def test_one_instant_written_in_two_ways_is_one_request_and_now_is_another() -> None:
     def key(end: datetime, date_text: str) -> str:
-        request = ReportRequest("r", Path("report.ipynb"), Window(end, 6), ("a@b.com",), date_text=date_text)
-        return submission_of(request, limits_with(), "reports@b.com").repeat_key
+        return repeat_key(window=Window(end, 6), date_text=date_text)
 
     end = datetime(2022, 4, 10, 12, 43, 23, tzinfo=UTC)
     wall, iso = key(end, "10-04-2022-09-43-23"), key(end, "2022-04-10T12:43:23Z")

@@ -1,5 +1,6 @@
 """Cell outputs for readers: printed text, a PNG or sanitized HTML; or a notice in place of what mails cannot show."""
 
+import json
 import re
 from base64 import b64encode
 from collections.abc import Callable, Iterator
@@ -21,7 +22,7 @@ from pycemaker.reports.notebook_file import Json
 from pycemaker.reports.notices import Link, notice, too_long
 from pycemaker.reports.picture_cache import PictureCache
 from pycemaker.reports.pictures import RASTER, SVG, MailPicture, PictureUnusable, kind_of, of_data_url
-from pycemaker.reports.plain_text import PRINTED_CHARACTERS, joined, json_text, shown_text
+from pycemaker.reports.plain_text import PRINTED_CHARACTERS, joined, shown_text
 from pycemaker.reports.sanitize import sanitize_html
 from pycemaker.series.period import REPR_CLASS
 
@@ -167,7 +168,7 @@ class CellReducer:
         elif "text/latex" in content:
             yield self._formula(joined(content["text/latex"]))
         elif kind := next((kind for kind in _JSON if kind in content), None):
-            yield from _text(shown_text([json_text(content[kind])]))
+            yield from _text(shown_text([json.dumps(content[kind], indent=2, ensure_ascii=False)]))
         elif any(map(_SETS_UP.fullmatch, content)):
             return
         elif others := [kind for kind in content if kind != "text/plain"]:

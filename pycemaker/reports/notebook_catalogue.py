@@ -15,7 +15,7 @@ from pycemaker.reports.parameters import (
     Parameter,
     Scalar,
     from_texts,
-    from_values,
+    known_parameter,
     own_parameters,
     schema,
 )
@@ -64,8 +64,11 @@ class Notebook:
         return from_texts(self.parameters, given)
 
     def read_values(self, given: Mapping[str, Any]) -> dict[str, Scalar]:
-        """The same from JSON values."""
-        return from_values(self.parameters, given)
+        """The same from the values of a JSON object."""
+        known = {parameter.name: parameter for parameter in own_parameters(self.parameters)}
+        for name, value in given.items():
+            known_parameter(name, known).check(value)
+        return {name: known[name].kind(value) for name, value in given.items()}
 
     @property
     def takes_application(self) -> bool:

@@ -83,7 +83,8 @@ def _reduced_cell(cell: Json, tags: set[str], reducer: CellReducer) -> Json | No
 
 def says_something(notebook: Json) -> bool:
     """True if a showable notebook has a figure, or text other than headings of text cells."""
-    if notebook["metadata"]["pictures"] or any("image/png" in output["data"] for output in _outputs(notebook)):
+    outputs = (output for cell in notebook["cells"] for output in cell.get("outputs", []))
+    if notebook["metadata"]["pictures"] or any("image/png" in output.get("data", {}) for output in outputs):
         return True
     return any(re.sub(r"<[^>]*>|\s", "", text) for text in _texts(notebook))
 
@@ -150,11 +151,6 @@ def _text_of(holder: Json) -> str:
     if "image/png" in holder["data"]:
         return str(holder["metadata"]["alt"])
     return str(holder["data"].get("text/html", ""))
-
-
-def _outputs(notebook: Json) -> Iterator[Json]:
-    for cell in notebook["cells"]:
-        yield from (output for output in cell.get("outputs", []) if "data" in output)
 
 
 def _texts(notebook: Json) -> Iterator[str]:

@@ -158,18 +158,6 @@ def from_texts(parameters: Sequence[Parameter], given: Mapping[str, str]) -> dic
     return {name: known_parameter(name, known).from_text(text) for name, text in given.items()}
 
 
-def from_values(parameters: Sequence[Parameter], given: Mapping[str, Any]) -> dict[str, Scalar]:
-    """Own parameters from a JSON object, checked.
-
-    Raises:
-        InvalidParameter: a parameter is unknown or wrong; names it.
-    """
-    known = {parameter.name: parameter for parameter in own_parameters(parameters)}
-    for name, value in given.items():
-        known_parameter(name, known).check(value)
-    return {name: known[name].kind(value) for name, value in given.items()}
-
-
 def known_parameter(name: str, known: Mapping[str, Parameter]) -> Parameter:
     """The parameter of that name. Raises InvalidParameter with the known names."""
     if name not in known:

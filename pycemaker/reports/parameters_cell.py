@@ -16,6 +16,7 @@ from typing import Any, TypeGuard
 
 from pycemaker.errors import InvalidParameter, NotebookUnusable
 from pycemaker.reports.parameters import PATH_PARAMETERS, Parameter, Scalar, known_parameter
+from pycemaker.reports.plain_text import encodable
 
 _TYPES: dict[str, type] = {"bool": bool, "int": int, "float": float, "str": str}
 _NUMBER = r"-?\d+(?:\.\d+)?"
@@ -60,11 +61,6 @@ def read_parameters_cell(source: str) -> ParametersCell:
             except _Fixed as why:
                 fixed[name] = f"não pode ser informado: {why}"
     return ParametersCell(tuple(parameters.values()), fixed)
-
-
-def read_parameters(source: str) -> tuple[Parameter, ...]:
-    """The parameters for callers, as `read_parameters_cell` reads them."""
-    return read_parameters_cell(source).parameters
 
 
 def _parsed(source: str) -> tuple[list[ast.stmt], dict[int, str]]:
@@ -146,17 +142,9 @@ def _plain_value(expression: ast.expr | None) -> Scalar:
         raise _Fixed("o número é grande demais para ir num endereço")
     if isinstance(default, float) and not math.isfinite(default):
         raise _Fixed("o número não é finito")
-    if isinstance(default, str) and not default.isprintable() and _has_no_encoding(default):
+    if isinstance(default, str) and encodable(default) != default:
         raise _Fixed("o texto tem caracteres que não podem ser transmitidos")
     return default  # type: ignore[no-any-return]
-
-
-def _has_no_encoding(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return True
-    return False
 
 
 def _whole(end: float | None) -> float | None:

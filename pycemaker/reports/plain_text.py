@@ -1,9 +1,7 @@
 """Plain text of a notebook as readers see it: printed output, and results without picture or markup."""
 
-import json
 import re
 from collections.abc import Iterable
-from typing import Any
 
 from pycemaker.i18n.language import _
 
@@ -24,11 +22,6 @@ def shown_text(texts: Iterable[str | list[str]]) -> str:
         return ""
     rest = "\n" + _("[... e mais {count} caracteres]", count=length - len(kept)) if length > len(kept) else ""
     return text + rest
-
-
-def json_text(content: Any) -> str:
-    """JSON, indented."""
-    return json.dumps(content, indent=2, ensure_ascii=False)
 
 
 def joined(text: str | list[str]) -> str:

@@ -1,6 +1,7 @@
 """Reads the alerts that a notebook tells of."""
 
 from collections.abc import Sequence
+from contextlib import closing
 
 from pycemaker.i18n import language
 from pycemaker.mongo.database import open_database
@@ -29,12 +30,9 @@ def read_alerts(
     settings = settings or load()
     language.speak(settings.report_language)
     window = read_window(date_now, time_range, settings)
-    database = open_database(settings.mongo_db_url, settings.data_dir)
-    try:
+    with closing(open_database(settings.mongo_db_url, settings.data_dir)) as database:
         history = AlertHistory(database)
         found = history.get(alerts) if alerts else history.within(application, window.current)
-    finally:
-        database.close()
     if alerts:
         found.sort(key=lambda alert: list(alerts).index(alert.id))
     return FiredAlerts(tuple(each for each in found if each.application == application), window, settings.timezone)

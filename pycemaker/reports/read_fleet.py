@@ -1,5 +1,6 @@
 """Reads a fleet notebook's rows: the applications that changed most or are worst."""
 
+from contextlib import closing
 from datetime import UTC, datetime
 
 from pycemaker.cache.fleet_hours import read_rows, update_hours
@@ -31,9 +32,6 @@ def read_fleet(date_now: str = "now", time_range: int | str = 6, settings: Setti
     )
     hours = int(asked.hours)
     window = Window(asked.end_utc.replace(minute=0, second=0, microsecond=0), hours)
-    database = open_database(settings.mongo_db_url, settings.data_dir)
-    try:
+    with closing(open_database(settings.mongo_db_url, settings.data_dir)) as database:
         update_hours(database, window.end_utc, 2 * hours)
         return Fleet(window, settings.timezone, settings.own_url, tuple(read_rows(database, window)))
-    finally:
-        database.close()

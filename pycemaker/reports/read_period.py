@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
 
@@ -49,11 +50,8 @@ def read_period(
     settings = settings or load()
     language.speak(settings.report_language)
     window = read_window(date_now, time_range, settings)
-    database = open_database(settings.mongo_db_url, settings.data_dir)
-    try:
+    with closing(open_database(settings.mongo_db_url, settings.data_dir)) as database:
         return _read(Store(database).for_application(application), window, settings)
-    finally:
-        database.close()
 
 
 def read_window(date_now: str, time_range: float | str, settings: Settings) -> Window:

@@ -23,7 +23,7 @@ from pycemaker.parsing.route_paths import application_path
 from pycemaker.reports.attachments.csv_archive import CsvArchive
 from pycemaker.reports.attachments.kinds import FILES, KINDS, Attachment, AttachmentFailed, AttachmentResult
 from pycemaker.reports.attachments.pdf import print_pdf
-from pycemaker.reports.attachments.sample_table import coarser, step_for, table
+from pycemaker.reports.attachments.sample_table import STEPS_SECONDS, step_for, table
 from pycemaker.reports.attachments.workbook import Workbook
 from pycemaker.reports.lint import MESSAGE_BYTES
 from pycemaker.window import to_iso_text
@@ -79,7 +79,8 @@ class AttachmentBuilder:
                 content, step = self._content(kind, request, page, room)
             except AttachmentFailed as error:
                 missing[kind] = str(error)
-                notes.insert(0, self._not_made_note(kind, request))
+                sentence = _("O anexo em {kind} não pôde ser feito.", kind=_LABELS[kind])
+                notes.insert(0, f"{sentence} {self._instead(kind, request)}")
             else:
                 room -= len(content)
                 name, media_type = FILES[kind]
@@ -104,13 +105,12 @@ class AttachmentBuilder:
     def _samples(self, kind: str, request: ReportRequest, room: int) -> tuple[bytes, int]:
         """The samples as this kind of file with the finest lines that fit, and the seconds of each line."""
         usual_seconds = self.read_metric(METRICS[0], request.window, request.application).cadence.step_ms / 1000
-        step = step_for(request.window.hours, len(METRICS), usual_seconds or _LEAST_SECONDS, MOST_LINES[kind])
-        while True:
+        finest = step_for(request.window.hours, len(METRICS), usual_seconds or _LEAST_SECONDS, MOST_LINES[kind])
+        for step in STEPS_SECONDS[STEPS_SECONDS.index(finest) :]:
             content = self._write(kind, request, step)
-            next_step = coarser(step)
-            if len(content) <= room or next_step is None:
-                return content, step
-            step = next_step
+            if len(content) <= room:
+                break
+        return content, step
 
     def _write(self, kind: str, request: ReportRequest, step: int) -> bytes:
         window = request.window
@@ -123,10 +123,6 @@ class AttachmentBuilder:
                 sheets.add(part, summarize_metric(in_rates(part)), table(part.current, step))
             sheets.close()
             return path.read_bytes()
-
-    def _not_made_note(self, kind: str, request: ReportRequest) -> str:
-        sentence = _("O anexo em {kind} não pôde ser feito.", kind=_LABELS[kind])
-        return f"{sentence} {self._instead(kind, request)}"
 
     def _aggregated_note(self, kind: str, step: int, request: ReportRequest) -> str:
         length = i18n.duration(step)

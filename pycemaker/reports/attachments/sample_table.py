@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,11 +77,6 @@ def step_for(hours: float, metrics: int, sample_seconds: float, most_lines: int)
     seconds = hours * 3600 * metrics
     fitting = (step for step in STEPS_SECONDS if seconds // (step or sample_seconds) <= most_lines)
     return next(fitting, STEPS_SECONDS[-1])
-
-
-def coarser(step_seconds: int) -> int | None:
-    """The next step after this one; None after the last."""
-    return dict(pairwise(STEPS_SECONDS)).get(step_seconds)
 
 
 def _summed(reading: NDArray[np.float64], firsts: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:

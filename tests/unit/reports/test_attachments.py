@@ -21,7 +21,7 @@ from pycemaker.reports.attachments import assemble
 from pycemaker.reports.attachments.assemble import AttachmentBuilder, room_bytes
 from pycemaker.reports.attachments.csv_archive import CsvArchive, csv_pieces
 from pycemaker.reports.attachments.kinds import parse_kinds
-from pycemaker.reports.attachments.sample_table import STEPS_SECONDS, coarser, step_for, table
+from pycemaker.reports.attachments.sample_table import STEPS_SECONDS, step_for, table
 from pycemaker.reports.attachments.workbook import Workbook
 from pycemaker.reports.report_model import Figure, Page, ReportRequest
 from pycemaker.series.batches import no_columns
@@ -85,10 +85,6 @@ def test_no_sample_gives_no_line(step: int) -> None:
 )  # fmt: skip
 def test_lines_are_as_fine_as_so_many_lines_allow(hours: int, most: int, step: int) -> None:
     assert step_for(hours, 6, 5, most) == step
-
-
-def test_steps_grow_coarser_until_there_is_none() -> None:
-    assert [coarser(step) for step in STEPS_SECONDS] == [*STEPS_SECONDS[1:], None]
 
 
 # --- CSV

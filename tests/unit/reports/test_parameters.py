@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 
 from pycemaker.errors import InvalidParameter, NotebookUnusable
 from pycemaker.reports.parameters import DIALECT, Parameter, from_texts, schema
-from pycemaker.reports.parameters_cell import check_injected, read_parameters, read_parameters_cell
+from pycemaker.reports.parameters_cell import check_injected, read_parameters_cell
 
 CELL = """\
 from typing import Literal
@@ -25,6 +25,12 @@ kind: Literal["mean", "median"] = "median"  # como um dia é resumido
 loud = False
 name: str = ""
 """
+
+
+def read_parameters(source: str) -> tuple[Parameter, ...]:
+    return read_parameters_cell(source).parameters
+
+
 PARAMETERS = read_parameters(CELL)
 
 

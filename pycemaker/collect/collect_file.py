@@ -128,12 +128,8 @@ def _missing_secrets(
     for number, table in enumerate(content["source"], 1):
         for key in {"bearer_env", "basic_env"} & table.keys():
             secret = (environment.get(table[key]) or "").strip()
-            if (
-                not secret.isprintable()
-                or not secret.isascii()
-                or not secret
-                or (key == "basic_env" and ":" not in secret)
-            ):
+            is_plain = secret.isascii() and secret.isprintable()
+            if not secret or not is_plain or (key == "basic_env" and ":" not in secret):
                 yield number, key, f"names {table[key]}, and the environment has no such variable, or none that fits"
             secrets[table[key]] = secret
 

@@ -95,7 +95,6 @@ def _write_metrics(
     collected = _collected(len(times))
     total, done = int(collected.sum()) * len(METRICS), 0
     for metric in METRICS:
-        failures = readings["http_fail"] if len(metric.fields) > 1 else None
         indices = np.flatnonzero(collected)
         for start in range(0, len(indices), CHUNK):
             chunk = [
@@ -103,7 +102,7 @@ def _write_metrics(
                     metric,
                     times[index],
                     float(readings[metric.id][index]),
-                    failed=int(failures[index]) if failures is not None else 0,
+                    failed=int(readings["http_fail"][index]),
                     sample=True,
                     **named,
                 )

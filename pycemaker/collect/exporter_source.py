@@ -32,6 +32,7 @@ _LEAST_FALL = 0.01
 
 _ACCEPT = f"text/plain;version=0.0.4, {OPENMETRICS};version=1.0.0;q=0.5"
 _MOST_SECONDS = 10.0
+_PARSERS_FAULTS = (ValueError, KeyError, IndexError, TypeError, AttributeError)  # They raise what they run into
 
 
 class MalformedPage(SourceFault):
@@ -105,13 +106,7 @@ def parse_page(text: str, media_type: str, rules: Iterable[SeriesRule], taken_s:
                 if labels in series[sample.name]:
                     raise MalformedPage(f"a series of {sample.name} is there twice")
                 series[sample.name][labels] = float(sample.value)
-    except (
-        ValueError,
-        KeyError,
-        IndexError,
-        TypeError,
-        AttributeError,
-    ) as error:  # the parsers raise what they run into
+    except _PARSERS_FAULTS as error:
         raise MalformedPage(f"a line that is no metric's: {str(error)[:120]}") from None
     return ExporterPage(taken_s, series, frozenset(gauges))
 

@@ -39,7 +39,7 @@ def sample_document(
         taken_utc: when, aware; MongoDB keeps milliseconds.
         reading: in the metric's unit; of a metric with several fields what its first one has, such as the requests
             that succeeded. Whole numbers of requests become integers.
-        failed: what the second field has; further ones have 0.
+        failed: what the second field has; further ones have 0. A metric with one field has no use for it.
         steps: by metric id, other steps of criticity than the unit's.
         collected_for: its application, empty for the default application, which documents do not name; it gives the
             document an `_id` made of application, metric and instant, so that the same sample twice is one document.

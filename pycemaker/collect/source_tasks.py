@@ -182,16 +182,14 @@ class PrometheusTask(SourceTask):
                 return False  # taken over meanwhile: `poll` reads the progress anew
             self._gaps.remove(gap)
             self._gaps += [[gap[0], start_s]] if gap[0] < start_s else []
-            self._log_progress(sum(stop - start for start, stop in self._gaps) / DAY_SECONDS)
+            left_days = sum(stop - start for start, stop in self._gaps) / DAY_SECONDS
+            if not left_days or time.monotonic() - self._logged_at >= PROGRESS_SECONDS:
+                self._logged_at = time.monotonic()
+                _log.info("source %s: %.1f days of its past are left to fetch", self.source.name, left_days)
             try:
                 return self._save()
             except PycemakerError:
                 return False  # the next save has it too
-
-    def _log_progress(self, left_days: float) -> None:
-        if not left_days or time.monotonic() - self._logged_at >= PROGRESS_SECONDS:
-            self._logged_at = time.monotonic()
-            _log.info("source %s: %.1f days of its past are left to fetch", self.source.name, left_days)
 
     def _save(self) -> bool:
         return self._leases.save(self.source.id, reached=self._reached_s, gaps=self._gaps)

@@ -42,28 +42,18 @@ def take_samples(disk: Path, traffic: Traffic | None, taken_utc: datetime) -> Co
         (RAM, psutil.virtual_memory().percent / 100),
         (DISK, psutil.disk_usage(str(nearest_folder(disk))).percent / 100),
     ]
-    documents = [(metric.collection, sample_document(metric, taken_utc, reading)) for metric, reading in readings]
-    return documents + (_traffic_documents(traffic, taken_utc) if traffic else [])
+    failed = 0
+    if traffic:
+        count = traffic.take()
+        failed = count.failed
+        readings += [(REQUEST_COUNT, count.succeeded), (HTTP_FAIL, failed)]
+        readings += [(RESPONSE_TIME, round(count.mean_seconds, 6))] if count.mean_seconds is not None else []
+    return [(metric.collection, sample_document(metric, taken_utc, value, failed=failed)) for metric, value in readings]
 
 
 def nearest_folder(path: Path) -> Path:
     """The path, or the nearest folder above it that is there: `DATA_DIR` may be taken away while this runs."""
     return next(folder for folder in (path, *path.parents) if folder.exists())
-
-
-def _traffic_documents(traffic: Traffic, taken_utc: datetime) -> Collected:
-    count = traffic.take()
-    documents = [
-        (
-            REQUEST_COUNT.collection,
-            sample_document(REQUEST_COUNT, taken_utc, count.succeeded, failed=count.failed),
-        ),
-        (HTTP_FAIL.collection, sample_document(HTTP_FAIL, taken_utc, count.failed)),
-    ]
-    if count.mean_seconds is not None:
-        seconds = round(count.mean_seconds, 6)
-        documents.append((RESPONSE_TIME.collection, sample_document(RESPONSE_TIME, taken_utc, seconds)))
-    return documents
 
 
 class Collector:

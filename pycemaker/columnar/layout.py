@@ -7,6 +7,7 @@ width), and its names, kinds and terminators are compared with the first documen
 document that has none of the layouts tried, or a kind of value not in `WIDTHS`, is left to a full decoder.
 """
 
+import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pycemaker.columnar.parse import iterate_elements
 from pycemaker.columnar.split import WORD, Documents, Indices, Items, Mask, byte_masks, gather, words_of
 
 DOUBLE, STRING, OBJECT_ID, BOOLEAN, DATE, NULL, INT32, INT64 = 0x01, 0x02, 0x07, 0x08, 0x09, 0x0A, 0x10, 0x12
@@ -134,71 +136,44 @@ class Group:
         return Texts((words_of(items) & words_of(byte_masks(lengths, width))).view(f"V{width}").ravel(), lengths)
 
 
-class _Reader:
-    """Reads the layout of one document, from its start to its end."""
-
-    def __init__(self, document: bytes) -> None:
-        self.document = document
-        self.position = 0
-        self.fields: dict[str, Field] = {}
-        self.parts: list[Part] = []
-        self._start_part()
-        self._step(4, fixed=False)
-
-    def read(self) -> Layout | None:
-        while kind := self.document[self.position]:
-            self._step(1, fixed=True)
-            if kind not in WIDTHS and kind != STRING:
-                return None
-            self._read_field(kind)
-        self._step(1, fixed=True)
-        self._end_part(ends_in_string=False)
-        return Layout(self.fields, self.parts) if self.position == len(self.document) else None
-
-    def _read_field(self, kind: int) -> None:
-        name_end = self.document.index(0, self.position)
-        name = self.document[self.position : name_end].decode()
-        self._step(name_end + 1 - self.position, fixed=True)
-        self.fields[name] = Field(name, kind, len(self.parts), len(self.bits))
-        if kind == STRING:
-            self._read_string()
-        else:
-            self._step(WIDTHS[kind], fixed=False)
-
-    def _read_string(self) -> None:
-        length = int.from_bytes(self.document[self.position : self.position + 4], "little")
-        self._step(4, fixed=False)
-        self._end_part(ends_in_string=True)
-        self.position += length - 1
-        self._start_part()
-        if self.document[self.position]:
-            raise ValueError("a string does not end in a zero byte")
-        self._step(1, fixed=True)
-
-    def _step(self, count: int, *, fixed: bool) -> None:
-        self.bits += (b"\xff" if fixed else b"\0") * count
-        self.position += count
-
-    def _start_part(self) -> None:
-        self.bits = bytearray()
-        self.part_start = self.position
-
-    def _end_part(self, *, ends_in_string: bool) -> None:
-        size = len(self.bits)
-        width = -(-size // WORD) * WORD
-        skeleton = self.document[self.part_start : self.part_start + size].ljust(width, b"\0")
-        fixed = np.frombuffer(bytes(self.bits).ljust(width, b"\0"), np.uint64)
-        self.parts.append(Part(size, np.frombuffer(skeleton, np.uint64) & fixed, fixed, ends_in_string))
-
-
 def read_layout(document: bytes) -> Layout | None:
     """The layout of this document; None where it is malformed or has what only a full decoder reads."""
     if len(document) > _LONGEST_DOCUMENT:
         return None
     try:
-        return _Reader(document).read()
-    except (IndexError, ValueError):
+        return _layout_of(document)
+    except (IndexError, ValueError, struct.error):
         return None
+
+
+def _layout_of(document: bytes) -> Layout | None:
+    """As `read_layout`. Raises IndexError, ValueError, struct.error: it is malformed."""
+    fields: dict[str, Field] = {}
+    parts: list[Part] = []
+    part_start, end, mask = 0, 4, bytes(4)  # a document's own length is no part of its layout
+    for name, element in iterate_elements(document):
+        if element.kind not in WIDTHS and element.kind != STRING:
+            return None
+        mask += b"\xff" * (element.start - end)
+        fields[name.decode()] = Field(name.decode(), element.kind, len(parts), element.start - part_start)
+        end = element.end
+        if element.kind != STRING:
+            mask += bytes(end - element.start)
+            continue
+        parts.append(_part(document, part_start, mask + bytes(4), ends_in_string=True))
+        part_start, mask = end - 1, b"\xff"
+        if document[part_start]:
+            raise ValueError("a string does not end in a zero byte")
+    parts.append(_part(document, part_start, mask + b"\xff", ends_in_string=False))
+    return Layout(fields, parts) if end == len(document) - 1 and not document[end] else None
+
+
+def _part(document: bytes, start: int, mask: bytes, *, ends_in_string: bool) -> Part:
+    """The part that starts there and is as long as its mask."""
+    width = -(-len(mask) // WORD) * WORD
+    skeleton = np.frombuffer(document[start : start + len(mask)].ljust(width, b"\0"), np.uint64)
+    fixed = np.frombuffer(mask.ljust(width, b"\0"), np.uint64)
+    return Part(len(mask), skeleton & fixed, fixed, ends_in_string)
 
 
 def match(documents: Documents, rows: Indices, layout: Layout) -> Group:

@@ -1,6 +1,7 @@
 """Elements of one BSON document, without making objects of them (bsonspec.org, version 1.1). Pure."""
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 DATE, _NULL, _MIN_KEY = 0x09, 0x0A, 0xFF
@@ -23,19 +24,22 @@ class Element:
 
 
 def elements_of(raw: bytes, start: int = 0) -> dict[str, Element]:
-    """The elements of the document that starts there, by name.
+    """The elements of the document that starts there, by name; of equal names the last one.
 
     Raises:
         ValueError, IndexError, struct.error: it is malformed.
     """
-    elements = {}
+    return {name.decode(errors="replace"): element for name, element in iterate_elements(raw, start)}
+
+
+def iterate_elements(raw: bytes, start: int = 0) -> Iterator[tuple[bytes, Element]]:
+    """The names and elements of the document that starts there, in its order. Raises as `elements_of`."""
     offset, last = start + 4, start + _read_length(raw, start)[0] - 1
     while offset < last:
         name_end = raw.index(0, offset + 1)
-        end = _end_of(raw, raw[offset], name_end + 1)
-        elements[raw[offset + 1 : name_end].decode(errors="replace")] = Element(raw[offset], name_end + 1, end)
-        offset = end
-    return elements
+        element = Element(raw[offset], name_end + 1, _end_of(raw, raw[offset], name_end + 1))
+        yield raw[offset + 1 : name_end], element
+        offset = element.end
 
 
 def _end_of(raw: bytes, kind: int, start: int) -> int:
@@ -43,9 +47,10 @@ def _end_of(raw: bytes, kind: int, start: int) -> int:
         return start + _FIXED[kind]
     if kind == _REGEX:
         return raw.index(0, raw.index(0, start) + 1) + 1
-    if kind not in _SIZED:
-        raise ValueError(f"no BSON has the kind {kind}")
-    return start + _SIZED[kind] + int(_read_length(raw, start)[0])
+    length = int(_read_length(raw, start)[0])
+    if kind not in _SIZED or length < 0:
+        raise ValueError(f"no BSON has the kind {kind}, or no value {length} bytes")
+    return start + _SIZED[kind] + length
 
 
 def key_of(document: bytes, prefix: bytes = b"") -> bytes | None:

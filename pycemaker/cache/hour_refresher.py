@@ -76,12 +76,12 @@ class SummaryRefresher:
                 return
             summaries.read(metric, Interval(end_utc - timedelta(days=SUMMARY_DAYS), end_utc), PASS_BUDGET)
             self._refresh_samples(samples, metric, end_utc)
-        if self._store.reader.has_applications():
+        if self._store.reader.applications.indexes.has_applications:
             update_hours(self._store.database, end_utc, UPDATE_HOURS)
 
     def _refresh_samples(self, samples: HourSamples, metric: Metric, end_utc: datetime) -> None:
         """Read and store one metric's hours until the pass's seconds are over; later passes do the rest."""
-        if not self._store.reader.counts_by_index(metric):
+        if not self._store.reader.has_pages(metric):
             return
         until = time.monotonic() + PASS_BUDGET.seconds
         days, recent = timedelta(days=SAMPLE_DAYS), timedelta(hours=RECENT_HOURS)

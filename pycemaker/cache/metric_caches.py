@@ -44,7 +44,8 @@ class MetricCaches:
     def _choose_detectors(self, reader: Reader) -> MakeDetector:
         if self._make_detector is None:
             edges_ms = {metric.collection: partial(self._edge_ms, metric) for metric in METRICS}
-            self._make_detector = choose_detectors(reader.database, edges_ms, reader.has_applications)
+            indexes = reader.applications.indexes
+            self._make_detector = choose_detectors(reader.database, edges_ms, lambda: indexes.has_applications)
         return self._make_detector
 
     def _edge_ms(self, metric: Metric, application: str) -> int | None:

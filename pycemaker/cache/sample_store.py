@@ -89,7 +89,7 @@ class Store:
         Raises:
             IndexesNotReady, DatabaseUnreachable: see `Indexes.ensure`, after `wait_seconds` in all.
         """
-        return self.reader.prepare_all([metric.collection for metric in METRICS], wait_seconds)
+        return self.reader.applications.indexes.ensure_all([each.collection for each in METRICS], wait_seconds)
 
     @property
     def cache_usage(self) -> LruUsage:
@@ -160,14 +160,14 @@ class Store:
 
     def columns_by_page(self, metric: Metric, interval: Interval) -> Iterator[Columns]:
         """The same, a page of documents at a time; raises while it is taken."""
-        raws = self.reader.read_fields_ahead(metric, *_bounds(interval), ("criticity", *metric.fields))
+        raws = self.reader.read_ahead(metric, *_bounds(interval), fields=("criticity", *metric.fields))
         return (encode_columns(raw, metric) for raw in raws)
 
     def read_stored(self, metric: Metric, interval: Interval) -> StoredSamples:
         """The same, and when each was stored. Raises DatabaseUnreachable: as `read`."""
         parts = list[StoredSamples]()
-        for raw in self.reader.read_fields_ahead(metric, *_bounds(interval), ("criticity", *metric.fields)):
-            documents = split(raw) if isinstance(raw, bytes) else raw
+        for raw in self.reader.read_ahead(metric, *_bounds(interval), fields=("criticity", *metric.fields)):
+            documents = split(raw)
             columns = encode_columns(documents, metric)
             parts.append(StoredSamples(columns, stored_seconds(documents) if len(columns) == len(documents) else None))
         return join_stored(parts)

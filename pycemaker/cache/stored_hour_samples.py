@@ -60,7 +60,7 @@ class HourSamples:
         """
         assert interval.end_utc is not None  # noqa: S101 - an open end has no last day
         hours = whole_hours(Interval(interval.start_utc, interval.end_utc - timedelta(hours=RECENT_HOURS)))
-        if not hours or not self._store.reader.counts_by_index(metric):
+        if not hours or not self._store.reader.has_pages(metric):
             return self._store.read_stored(metric, interval)
         start_utc, stop_utc = from_epoch_ms(hours.start * HOUR_MS), from_epoch_ms(hours.stop * HOUR_MS)
         edge = [Interval(interval.start_utc, start_utc)] if interval.start_utc < start_utc else []
@@ -71,7 +71,7 @@ class HourSamples:
     def spans(self, metric: Metric, hours: range, reread: int = 1) -> Iterator[StoredSamples]:
         """The samples of these hours, oldest first, up to SPAN_HOURS at a time; hours without a document get one.
 
-        Call it only where `Reader.counts_by_index`.
+        Call it only where `Reader.has_pages`.
 
         Args:
             reread: the number of hours of each span, stored over a day ago, that are read again.

@@ -34,29 +34,23 @@ def encode_batch(raw: bytes | Documents, metric: Metric, sizes: WorkSizes = WORK
             MongoDB finds it by any of them: it was not taken at an instant. Raises bson.errors.InvalidBSON: `raw` is
             cut short or malformed.
     """
-    encoder = _Encoder(split(raw) if isinstance(raw, bytes) else raw, metric, sizes)
+    encoder = _Encoder(split(raw), metric, sizes)
     try:
         rows = b",".join([encoder.encode(some) for some in encoder.blocks()])
     except UndatedError:
-        return encode_batch(_dated(encoder.documents), metric, sizes)
+        return encode_batch(encoder.documents.only(is_dated), metric, sizes)
     return Batch(encoder.columns(), rows, np.cumsum(encoder.lengths + 1) - 1)
 
 
 def encode_columns(raw: bytes | Documents, metric: Metric, sizes: WorkSizes = WORK_SIZES) -> Columns:
     """The columns of `encode_batch` alone. Raises the same."""
-    encoder = _Encoder(split(raw) if isinstance(raw, bytes) else raw, metric, sizes)
+    encoder = _Encoder(split(raw), metric, sizes)
     try:
         for some in encoder.blocks():
             encoder.measure(some)
     except UndatedError:
-        return encode_columns(_dated(encoder.documents), metric, sizes)
+        return encode_columns(encoder.documents.only(is_dated), metric, sizes)
     return encoder.columns()
-
-
-def _dated(documents: Documents) -> bytes:
-    """The documents that have a date, one after another."""
-    every = map(documents.document_at, range(len(documents)))
-    return b"".join(document for document in every if is_dated(document))
 
 
 class _Encoder:

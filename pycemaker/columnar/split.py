@@ -6,6 +6,7 @@ A gather takes void items from unaligned places: 5 ns an item of any width.
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,6 +38,11 @@ class Documents:
         """The bytes of one document."""
         return self.raw[self.starts[index] : self.ends[index]]
 
+    def only(self, keep: Callable[[bytes], bool]) -> bytes:
+        """The documents that are kept, one after another."""
+        every = map(self.document_at, range(len(self)))
+        return b"".join(document for document in every if keep(document))
+
 
 def sliding_items(buffer: bytes | memoryview | NDArray[np.uint8], width: int) -> Items:
     """Every run of `width` bytes of the buffer, by its offset; they overlap."""
@@ -59,13 +65,13 @@ def byte_masks(lengths: Indices, width: int) -> Items:
     return table.view(f"V{width}").ravel()[lengths]
 
 
-def split(raw: bytes) -> Documents:
-    """The documents in `raw`, one after another.
+def split(raw: bytes | Documents) -> Documents:
+    """The documents in `raw`, one after another; those that are split already as they are.
 
     Raises:
         InvalidBSON: the length prefixes do not lead from one document to the next, up to the end.
     """
-    return _split(raw, is_array=False)
+    return _split(raw, is_array=False) if isinstance(raw, bytes) else raw
 
 
 def split_array(raw: bytes, start: int, end: int) -> Documents:

@@ -20,7 +20,7 @@ from pymongo import ReadPreference
 from pymongo.errors import AutoReconnect, NetworkTimeout, OperationFailure
 
 from pycemaker.columnar.encode import encode_columns
-from pycemaker.columnar.own_documents import has_others, without_others
+from pycemaker.columnar.own_documents import Raw, without_others
 from pycemaker.columnar.parse import first_key
 from pycemaker.columnar.split import Documents, split
 from pycemaker.errors import DatabaseUnreachable
@@ -40,7 +40,6 @@ BATCH_DOCUMENTS = 10_000
 PAGES_SECONDS = 30.0  # Time for which a collection counts as one that can be read by pages, or not
 _PREFETCHED_PAGES = 8
 _ATTEMPTS = 2
-Raw = bytes | Documents
 _NO_SUCH_INDEX = (2, 168, 291)
 """MongoDB's codes where the index that a read names is not there (BadValue, NoQueryExecutionPlans), and where it takes
 no ends in an index, as of a time-series collection (InvalidPipelineOperator)."""
@@ -82,10 +81,6 @@ class Reader:
         reader.application = application
         return reader
 
-    def has_applications(self) -> bool:
-        """True where an application beside the default one is known."""
-        return self._indexes.has_applications
-
     def bounds(self, metric: Metric) -> SampleBounds:
         """The bounds of the reader's application in the metric's collection.
 
@@ -109,10 +104,6 @@ class Reader:
         """
         self._indexes.ensure(metric.collection, self.bounds(metric).key)
 
-    def prepare_all(self, collections: Sequence[str], wait_seconds: float) -> bool:
-        """As `prepare`, for several collections; whether all have their index. Raises as `Indexes.ensure_all`."""
-        return self._indexes.ensure_all(collections, wait_seconds)
-
     def read_batches(
         self, metric: Metric, from_ms: int, until_ms: int | None, projection: dict[str, int] | None = None
     ) -> Iterator[bytes]:
@@ -129,10 +120,8 @@ class Reader:
         cursor, raw = self._open_cursor(metric, stretch, {"projection": projection, "batch_size": BATCH_DOCUMENTS})
         try:
             while raw is not None:
-                if raw and self._has_others(raw):
-                    raw = without_others(raw)
-                if raw:
-                    yield raw
+                if own := self._own(raw):
+                    yield own
                 with tracked_exchange():
                     raw = next(cursor, None)
         finally:
@@ -143,49 +132,41 @@ class Reader:
         return self._pool.submit(self._first_page, metric, from_ms, until_ms)
 
     def read_ahead(
-        self, metric: Metric, from_ms: int, until_ms: int | None, first_page: Future[DocumentPage | None] | None = None
-    ) -> Iterator[Raw]:
-        """The same documents, the next page of them on its way while this one is worked on (see `pages`).
+        self,
+        metric: Metric,
+        from_ms: int,
+        until_ms: int | None,
+        first_page: Future[DocumentPage | None] | None = None,
+        fields: Sequence[str] | None = None,
+    ) -> Iterator[bytes | Documents]:
+        """The same documents, the next page of them on its way while this one is worked on (see `document_pages`).
 
         Where the index cannot bound a page, or reads may go to different servers, it is as `read_batches`.
 
         Args:
             first_page: as `prefetch` gave it.
+            fields: those that are read, beside the ones by which pages follow one another; None means all.
         """
-        page = first_page.result() if first_page else self._first_page(metric, from_ms, until_ms)
-        if page is None:
-            yield from self.read_batches(metric, from_ms, until_ms)
-        else:
-            yield from self._iterate(page)
-
-    def read_fields_ahead(
-        self, metric: Metric, from_ms: int, until_ms: int | None, fields: Sequence[str]
-    ) -> Iterator[Raw]:
-        """As `read_ahead`, of these fields alone, and of those by which pages follow one another."""
-        projection = dict.fromkeys(("_id", "time_series", FIELD, *fields), 1)
-        page = self._first_page(metric, from_ms, until_ms, projection)
+        projection = None if fields is None else dict.fromkeys(("_id", "time_series", FIELD, *fields), 1)
+        page = first_page.result() if first_page else self._first_page(metric, from_ms, until_ms, projection)
         if page is None:
             yield from self.read_batches(metric, from_ms, until_ms, projection)
         else:
-            yield from self._iterate(page)
+            for documents in iterate_pages(page, self._pool):
+                yield self._own(documents)
 
-    def _iterate(self, page: DocumentPage) -> Iterator[Raw]:
-        """The documents of this page and of all that follow, but for those of other applications."""
-        for documents in iterate_pages(page, self._pool):
-            yield without_others(documents) if self._has_others(documents) else documents
-
-    def _has_others(self, documents: Raw) -> bool:
-        """True where some are another application's, which only a read without a filter meets; that is noted."""
-        if self.application or not has_others(documents):
-            return False
-        self._indexes.note_applications()
-        return True
+    def _own(self, documents: Raw) -> Raw:
+        """The documents without other applications', which only a read without a filter meets; such are noted."""
+        own = documents if self.application else without_others(documents)
+        if own is not documents:
+            self._indexes.note_applications()
+        return own
 
     def _first_page(
         self, metric: Metric, from_ms: int, until_ms: int | None, projection: dict[str, int] | None = None
     ) -> DocumentPage | None:
         """The first page of a stretch; None where it cannot be read by pages, or the index is gone."""
-        if not self._has_pages(metric):
+        if not self.has_pages(metric):
             return None
         bounds = self.bounds(metric)
         ends, key = bounds.between_keys(from_ms, until_ms), dict(bounds.key)
@@ -200,8 +181,11 @@ class Reader:
             self._pages.pop((metric.collection, bounds.by_application), None)
             return None
 
-    def _has_pages(self, metric: Metric) -> bool:
-        """True where MongoDB can take a page straight from the index; asked anew after PAGES_SECONDS."""
+    def has_pages(self, metric: Metric) -> bool:
+        """True where MongoDB can take a page straight from the index; asked anew after PAGES_SECONDS.
+
+        Not of a view, nor where documents hold lists of times. Raises as `read_batches`.
+        """
         bounds = self.bounds(metric)
         known = self._pages.get((metric.collection, bounds.by_application))
         if known is not None and known[1] > time.monotonic():
@@ -237,23 +221,16 @@ class Reader:
 
     def count(self, metric: Metric, from_ms: int, until_ms: int) -> int:
         """The number of documents with from_ms <= time < until_ms, by the index. Raises as `read_batches`."""
-        if not self._has_pages(metric):  # a filter may have to look at every document, two ends in the index do not
+        if not self.has_pages(metric):  # a filter may have to look at every document, two ends in the index do not
             raws = self.read_batches(metric, from_ms, until_ms, {"_id": 1, "time_series": 1})
             return sum(len(split(raw)) for raw in raws)
         with one_exchange():
             return self.database[metric.collection].count_documents(self.bounds(metric).between(from_ms, until_ms))
 
-    def counts_by_index(self, metric: Metric) -> bool:
-        """True where `hour_fingerprints` may be asked for: not of a view, nor where documents hold lists of times.
-
-        Raises: as `read_batches`.
-        """
-        return self._has_pages(metric)
-
     def hour_fingerprints(self, metric: Metric, hours: range) -> dict[int, HourFingerprint]:
         """The fingerprint of each of these hours, by the index alone; in one exchange.
 
-        Hours without a document are left out.
+        Hours without a document are left out. Ask only where `has_pages`.
 
         Args:
             hours: hours since 1970; a sample at `t` is in the hour `(t - 1) // HOUR_MS`.

@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
 from functools import partial
 from importlib.util import find_spec
 from ipaddress import IPv4Network, IPv6Network
@@ -70,17 +70,14 @@ TEMPLATES = (_OWN if (_OWN / "templates").is_dir() else _SHIPPED) / "templates"
 """The folder of the mail's and the page's templates and of `brand.json`, likewise."""
 
 
-def _setting(
-    name: str, parse: Callable[..., Any], takes: str, default: object = None, *, is_secret: bool = False, **more: bool
-) -> Any:
-    """A field of `Settings`: its variable, the parser of its text, the form that a problem names, and its default.
+def _setting(parse: Callable[..., Any], takes: str, default: object = None, **more: Any) -> Any:
+    """A field of `Settings`: the parser of its text, the form that a problem names, and its default.
 
-    A default that is a function gets the values of the fields before it. An empty list counts as absent. With
-    `from_root` the parser gets the root beside the text, and the default is a text too.
+    Its variable is the field's name in capitals, unless `variable` says another. A default that is a function gets the
+    values of the fields before it. An empty list counts as absent. With `from_root` the parser gets the root beside the
+    text, and the default is a text too. With `is_secret` it stays out of the `repr`.
     """
-    return field(
-        repr=not is_secret, metadata={"name": name, "parse": parse, "takes": takes, "default": default, **more}
-    )
+    return field(repr=not more.get("is_secret"), metadata={"parse": parse, "takes": takes, "default": default, **more})
 
 
 def _language_tag(text: str) -> str:
@@ -97,80 +94,64 @@ def _default_bucket(values: Mapping[str, Any]) -> str | None:
 
 
 _REPORTS_AN_HOUR = "reports an hour, 1 to 1000, 0 for no limit"
-_ALERTS_AN_HOUR = "mails an hour, 1 to 1000, 0 for no limit"
-_ORIGINS = "* or origins (https://host, https://*.example.com), by commas"
 
 
 @dataclass(frozen=True)
 class Settings:
     """Everything that can be set, declared once; `.env.example` explains each. Secrets stay out of the `repr`."""
 
-    mongo_db_url: str | None = _setting("MONGO_DB_URL", mongo_url, "a mongodb:// or mongodb+srv:// URL", is_secret=True)
-    email_from: str | None = _setting("EMAIL_FROM", partial(parse_address, single_label=True), "a mail address")
-    password: str | None = _setting("PASSWORD", str, "a password", is_secret=True)
-    smtp_host: str = _setting("SMTP_HOST", host_name, "a host name", "smtp.gmail.com")
-    smtp_port: int = _setting("SMTP_PORT", whole_number(1, 65535), "a port, 1 to 65535", 465)
-    smtp_security: str = _setting("SMTP_SECURITY", one_of("ssl", "starttls", "none"), "ssl, starttls or none", "ssl")
-    ssl_cert_file: Path | None = _setting("SSL_CERT_FILE", certificates, "a file of certificates (PEM)", from_root=True)
+    mongo_db_url: str | None = _setting(mongo_url, "a mongodb:// or mongodb+srv:// URL", is_secret=True)
+    email_from: str | None = _setting(partial(parse_address, single_label=True), "a mail address")
+    password: str | None = _setting(str, "a password", is_secret=True)
+    smtp_host: str = _setting(host_name, "a host name", "smtp.gmail.com")
+    smtp_port: int = _setting(whole_number(1, 65535), "a port, 1 to 65535", 465)
+    smtp_security: str = _setting(one_of("ssl", "starttls", "none"), "ssl, starttls or none", "ssl")
+    ssl_cert_file: Path | None = _setting(certificates, "a file of certificates (PEM)", from_root=True)
     firebase_key: FirebaseKey | None = _setting(
-        "FIREBASE_SETTINGS",
         firebase_key,
         "a service-account key: its JSON, a path to it, or none",
         "none",
         from_root=True,
+        variable="FIREBASE_SETTINGS",
     )
-    firebase_bucket: str | None = _setting("FIREBASE_BUCKET", bucket_name, "a bucket's name", _default_bucket)
-    timezone: ZoneInfo = _setting(
-        "TIMEZONE", ZoneInfo, "an IANA zone, such as America/Sao_Paulo", ZoneInfo("America/Sao_Paulo")
-    )
-    report_language: str = _setting("REPORT_LANGUAGE", _language_tag, " or ".join(LANGUAGES), DEFAULT_LANGUAGE)
+    firebase_bucket: str | None = _setting(bucket_name, "a bucket's name", _default_bucket)
+    timezone: ZoneInfo = _setting(ZoneInfo, "an IANA zone, such as America/Sao_Paulo", ZoneInfo("America/Sao_Paulo"))
+    report_language: str = _setting(_language_tag, " or ".join(LANGUAGES), DEFAULT_LANGUAGE)
     report_recipients: tuple[str, ...] = _setting(
-        "REPORT_RECIPIENTS", parse_allowed, "addresses, @domains or *, separated by commas", _default_recipients
+        parse_allowed, "addresses, @domains or *, separated by commas", _default_recipients
     )
-    api_token: str | None = _setting("API_TOKEN", str, "a token", is_secret=True)
-    report_limit_per_caller: int = _setting("REPORT_LIMIT_PER_CALLER", whole_number(0, 1000), _REPORTS_AN_HOUR, 120)
-    report_limit_per_recipient: int = _setting(
-        "REPORT_LIMIT_PER_RECIPIENT", whole_number(0, 1000), _REPORTS_AN_HOUR, 30
-    )
+    api_token: str | None = _setting(str, "a token", is_secret=True)
+    report_limit_per_caller: int = _setting(whole_number(0, 1000), _REPORTS_AN_HOUR, 120)
+    report_limit_per_recipient: int = _setting(whole_number(0, 1000), _REPORTS_AN_HOUR, 30)
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = _setting(
-        "TRUSTED_PROXIES", networks, "addresses or networks (10.0.0.0/8), by commas", ()
+        networks, "addresses or networks (10.0.0.0/8), by commas", ()
     )
-    report_timeout_seconds: int = _setting(
-        "REPORT_TIMEOUT_SECONDS", whole_number(1, 86400), "whole seconds, 1 to 86400", 120
-    )
-    report_workers: int = _setting("REPORT_WORKERS", whole_number(0, 64), "whole reports at a time, 0 to 64", 1)
-    dask_scheduler: str | None = _setting("DASK_SCHEDULER", dask_address, "tcp://host:port or tls://host:port")
-    report_queue: int = _setting("REPORT_QUEUE", whole_number(1, 10_000), "whole reports, 1 to 10000", 20)
-    report_memory_mb: int = _setting(
-        "REPORT_MEMORY_MB", whole_number(256, 1_048_576), "whole megabytes, 256 or more", 2048
-    )
-    report_repeat_seconds: int = _setting(
-        "REPORT_REPEAT_SECONDS", whole_number(0, 86400), "whole seconds, 0 to 86400", 60
-    )
-    report_retry_seconds: int = _setting(
-        "REPORT_RETRY_SECONDS", whole_number(1, 604_800), "whole seconds, 1 to 604800", 14_400
-    )
-    report_retention_days: int = _setting(
-        "REPORT_RETENTION_DAYS", whole_number(1, 36_500), "whole days, 1 to 36500", 90
-    )
+    report_timeout_seconds: int = _setting(whole_number(1, 86400), "whole seconds, 1 to 86400", 120)
+    report_workers: int = _setting(whole_number(0, 64), "whole reports at a time, 0 to 64", 1)
+    dask_scheduler: str | None = _setting(dask_address, "tcp://host:port or tls://host:port")
+    report_queue: int = _setting(whole_number(1, 10_000), "whole reports, 1 to 10000", 20)
+    report_memory_mb: int = _setting(whole_number(256, 1_048_576), "whole megabytes, 256 or more", 2048)
+    report_repeat_seconds: int = _setting(whole_number(0, 86400), "whole seconds, 0 to 86400", 60)
+    report_retry_seconds: int = _setting(whole_number(1, 604_800), "whole seconds, 1 to 604800", 14_400)
+    report_retention_days: int = _setting(whole_number(1, 36_500), "whole days, 1 to 36500", 90)
     alert_recipients: tuple[str, ...] = _setting(
-        "ALERT_RECIPIENTS", partial(parse_recipients, single_label=True), "addresses by commas", ()
+        partial(parse_recipients, single_label=True), "addresses by commas", ()
     )
-    alert_limit_per_hour: int = _setting("ALERT_LIMIT_PER_HOUR", whole_number(0, 1000), _ALERTS_AN_HOUR, 12)
-    ping_urls: tuple[str, ...] = _setting(
-        "PING_URLS", url_prefixes, "beginnings of URLs, by commas", ("https://hc-ping.com/",)
+    alert_limit_per_hour: int = _setting(whole_number(0, 1000), "mails an hour, 1 to 1000, 0 for no limit", 12)
+    ping_urls: tuple[str, ...] = _setting(url_prefixes, "beginnings of URLs, by commas", ("https://hc-ping.com/",))
+    public_url: str | None = _setting(public_url, "an http:// or https:// URL without ? and #")
+    dashboard_url: str | None = _setting(web_url, "an http:// or https:// URL")
+    cors_origins: tuple[str, ...] = _setting(
+        origins, "* or origins (https://host, https://*.example.com), by commas", ("*",)
     )
-    public_url: str | None = _setting("PUBLIC_URL", public_url, "an http:// or https:// URL without ? and #")
-    dashboard_url: str | None = _setting("DASHBOARD_URL", web_url, "an http:// or https:// URL")
-    cors_origins: tuple[str, ...] = _setting("CORS_ORIGINS", origins, _ORIGINS, ("*",))
-    max_range_hours: int = _setting("MAX_RANGE_HOURS", whole_number(1, 8784), "whole hours, 1 to 8784", 744)
-    default_max_points: int = _setting("DEFAULT_MAX_POINTS", point_count, "whole documents, 2 to 10000, 0 for all", 0)
-    cache_mb: int = _setting("CACHE_MB", whole_number(0, 1_048_576), "whole megabytes, 0 for none", 256)
-    host: str = _setting("HOST", host_name, "an address to listen on", "127.0.0.1")
-    port: int = _setting("PORT", whole_number(1, 65535), "a port, 1 to 65535", 5000)
-    data_dir: Path = _setting("DATA_DIR", folder, "a path of a folder", "data", from_root=True)
-    collect_file: Path | None = _setting("COLLECT_FILE", existing_file, "a file of sources (TOML)", from_root=True)
-    log_format: str = _setting("LOG_FORMAT", one_of("text", "json"), "text or json", "text")
+    max_range_hours: int = _setting(whole_number(1, 8784), "whole hours, 1 to 8784", 744)
+    default_max_points: int = _setting(point_count, "whole documents, 2 to 10000, 0 for all", 0)
+    cache_mb: int = _setting(whole_number(0, 1_048_576), "whole megabytes, 0 for none", 256)
+    host: str = _setting(host_name, "an address to listen on", "127.0.0.1")
+    port: int = _setting(whole_number(1, 65535), "a port, 1 to 65535", 5000)
+    data_dir: Path = _setting(folder, "a path of a folder", "data", from_root=True)
+    collect_file: Path | None = _setting(existing_file, "a file of sources (TOML)", from_root=True)
+    log_format: str = _setting(one_of("text", "json"), "text or json", "text")
 
     @property
     def own_url(self) -> str:
@@ -252,7 +233,7 @@ def from_mapping(given: Mapping[str, str | None], *, root: Path = ROOT) -> Setti
     reader = SettingReader(_with_default_key(given, root))
     values: dict[str, Any] = {}
     for each in fields(Settings):
-        values[each.name] = _read(reader, each.metadata, values, root)
+        values[each.name] = _read(reader, each, values, root)
     settings = Settings(**values)
     problems = reader.problems + _contradictions(reader, settings)
     if problems:
@@ -275,14 +256,19 @@ def load(root: Path = ROOT, secrets: Mapping[str, str] = _NO_SECRETS) -> Setting
     return settings
 
 
-def _read(reader: SettingReader, declared: Mapping[str, Any], values: Mapping[str, Any], root: Path) -> Any:
-    parse, default = declared["parse"], declared["default"]
-    if declared.get("from_root"):
+def variable_of(setting: Field[Any]) -> str:
+    """The environment variable of a field of `Settings`."""
+    return str(setting.metadata.get("variable") or setting.name.upper())
+
+
+def _read(reader: SettingReader, setting: Field[Any], values: Mapping[str, Any], root: Path) -> Any:
+    parse, default = setting.metadata["parse"], setting.metadata["default"]
+    if setting.metadata.get("from_root"):
         parse = partial(parse, root=root)
         default = default and parse(default)
     elif callable(default):
         default = default(values)
-    value = reader.read(declared["name"], parse, declared["takes"], default)
+    value = reader.read(variable_of(setting), parse, setting.metadata["takes"], default)
     return default if value == () else value
 
 

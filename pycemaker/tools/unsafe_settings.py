@@ -9,14 +9,14 @@ from ipaddress import IPv4Network, ip_address
 from pathlib import Path
 
 from pycemaker.parsing import env_file
-from pycemaker.settings import ROOT, Settings
+from pycemaker.settings import ROOT, Settings, variable_of
 
 SHORTEST_TOKEN = 16
 _WIDEST_V4, _WIDEST_V6 = 8, 16
 _SECOND_LEVEL = re.compile(r"@(?:[a-z]{2,}|(?:com|co|net|org|gov|edu|ac|or|ne|mil|ltd|plc)\.[a-z]{2})")
 """A public suffix by its shape: a top-level domain, or a country's `com.br`."""
 
-_KNOWN = [each.metadata["name"] for each in fields(Settings)]
+_KNOWN = [variable_of(each) for each in fields(Settings)]
 _ALIKE, _SHORTEST_NAME = 0.87, 6
 """The least likeness (difflib) of a misspelt name: API_TOKN has 0.94, DB_PASSWORD 0.84. Shorter names are a letter away
 from too many words."""

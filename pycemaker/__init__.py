@@ -37,7 +37,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pycemaker.analysis.capacity import review
     from pycemaker.metrics import CPU, DISK, HTTP_FAIL, METRICS, RAM, REQUEST_COUNT, RESPONSE_TIME
-    from pycemaker.presentation.cell_verbs import (
+    from pycemaker.presentation.figures import course, criticity_shares
+    from pycemaker.presentation.figures.canvas import picture
+    from pycemaker.presentation.figures.style import style
+    from pycemaker.presentation.formatting import clock, reading
+    from pycemaker.presentation.notebook_functions import (
         alert_changes,
         alert_courses,
         alert_list,
@@ -58,10 +62,6 @@ if TYPE_CHECKING:
         trust,
         what_changed,
     )
-    from pycemaker.presentation.figures import course, criticity_shares
-    from pycemaker.presentation.figures.canvas import picture
-    from pycemaker.presentation.figures.style import style
-    from pycemaker.presentation.formatting import clock, reading
     from pycemaker.reports.read_alerts import read_alerts
     from pycemaker.reports.read_fleet import read_fleet
     from pycemaker.reports.read_period import read_period
@@ -76,7 +76,7 @@ _HOMES = {
     "pycemaker.reports.read_alerts": ("read_alerts",),
     "pycemaker.reports.read_fleet": ("read_fleet",),
     "pycemaker.reports.read_period": ("read_period",),
-    "pycemaker.presentation.cell_verbs": (
+    "pycemaker.presentation.notebook_functions": (
         *("alert_changes", "alert_courses", "alert_list", "alert_order"),
         *("capacity_changes", "capacity_section", "capacity_summary", "changes", "figure", "fleet_changes", "heading"),
         *("health", "moved", "others", "section", "summary", "translated", "trust", "what_changed"),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from pycemaker.alerts.application_rules import AT_EASE, Watched, new_document, watched_of, with_watched
+from pycemaker.alerts.alert_lifecycle import AT_EASE, Watched, new_document, watched_of, with_watched
 from pycemaker.alerts.rule_store import RuleStore
 from pycemaker.errors import DatabaseUnreachable
 from pycemaker.monitor.alert_history import AlertHistory

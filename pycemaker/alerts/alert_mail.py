@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pycemaker import brand
-from pycemaker.alerts.application_rules import CHANGES, Document
+from pycemaker.alerts.alert_lifecycle import CHANGES, Document
 from pycemaker.errors import UnknownReport
 from pycemaker.i18n.language import _, ngettext, speaking
 from pycemaker.jobs.job_document import derived_report_id

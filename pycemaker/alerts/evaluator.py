@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
+from pycemaker.alerts.alert_lifecycle import Document, after_minute, new_document
 from pycemaker.alerts.alert_mail import AlertMail
-from pycemaker.alerts.application_rules import Document, after_minute, new_document
 from pycemaker.alerts.default_rules import DEFAULT_RULES
 from pycemaker.alerts.evaluation_rounds import CLOCK_STEP_MS, EvaluationRounds
 from pycemaker.alerts.observer import Observer

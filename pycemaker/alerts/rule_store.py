@@ -14,7 +14,7 @@ from datetime import datetime
 from pymongo.collection import Collection
 from pymongo.errors import DuplicateKeyError
 
-from pycemaker.alerts.application_rules import Document, Watched, is_sound, watched_of
+from pycemaker.alerts.alert_lifecycle import Document, Watched, is_sound, watched_of
 from pycemaker.alerts.default_rules import DEFAULT_RULES
 from pycemaker.alerts.rule import Rule
 from pycemaker.alerts.rule_fields import read_stored_rule

@@ -1,4 +1,4 @@
-"""Change stream over all metrics, and the changes of each application's metric in it (see `change_detector`)."""
+"""Change stream over all metrics, and the changes of each application's metric in it (see `past_changes`)."""
 
 import logging
 import threading
@@ -12,7 +12,7 @@ from bson.codec_options import CodecOptions, DatetimeConversion
 from pymongo.database import Database as MongoDatabase
 from pymongo.errors import InvalidOperation, OperationFailure, PyMongoError
 
-from pycemaker.cache.change_detector import PeriodicInvalidation
+from pycemaker.cache.past_changes import PeriodicInvalidation
 from pycemaker.mongo.database import Database, Document, one_exchange
 from pycemaker.parsing.application_names import DEFAULT_APPLICATION, FIELD, is_application
 from pycemaker.window import to_epoch_ms

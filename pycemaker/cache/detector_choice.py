@@ -1,12 +1,12 @@
-"""Choice of the change detector that a deployment offers (see `change_detector`)."""
+"""Choice of the change detector that a deployment offers (see `past_changes`)."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
 
 from pymongo import ReadPreference
 
-from pycemaker.cache.change_detector import ChangeDetector, FallbackDetector, PeriodicInvalidation, read_kind
 from pycemaker.cache.change_stream import ChangeStream, StreamDetector, has_change_streams
+from pycemaker.cache.past_changes import ChangeDetector, FallbackDetector, PeriodicInvalidation, read_kind
 from pycemaker.cache.write_counters import CounterDetector, read_write_counts
 from pycemaker.mongo.database import Database
 

@@ -9,7 +9,7 @@ Terms:
 * The *generation* is the count of all other changes. A sealed hour of an older generation is read again when it is next
   asked for, and stays cached where it is still the same: a correction costs one cold read of what is in use.
 
-An answer rests on a *check* at most a second old: a probe, and the change detector (`change_detector`, 2 ms). Checks
+An answer rests on a *check* at most a second old: a probe, and the change detector (`past_changes`, 2 ms). Checks
 are made before an answer, at most twice a second and metric, and none while nobody asks. MongoDB away is an error at
 once, memory or not.
 
@@ -23,10 +23,10 @@ the metric's newest hours; the rest of a longer one is read past the memory.
 import time
 from collections.abc import Iterator
 
-from pycemaker.cache.change_detector import SETTLE_SECONDS, ChangeDetector
 from pycemaker.cache.hour_cache import RUN_HOURS, HourCache, TooDenseError
 from pycemaker.cache.lru import OPEN, CachedHour, HourLru, series_name
 from pycemaker.cache.new_samples import OVERLAP_MS, newest_of, read_new_samples, read_newest_ms
+from pycemaker.cache.past_changes import SETTLE_SECONDS, ChangeDetector
 from pycemaker.cache.snapshot import OpenHours, Snapshot, split_hours
 from pycemaker.metrics import Metric
 from pycemaker.mongo.reader import Reader

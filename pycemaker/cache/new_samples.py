@@ -1,6 +1,6 @@
 """New samples: the probe that reads what came after the cached end of a metric.
 
-Earlier changes (late, corrected and deleted samples) are noticed by `change_detector`.
+Earlier changes (late, corrected and deleted samples) are noticed by `past_changes`.
 """
 
 import time

@@ -1,4 +1,4 @@
-"""WiredTiger's counts of the writes to a collection: changes on a standalone mongod (see `change_detector`).
+"""WiredTiger's counts of the writes to a collection: changes on a standalone mongod (see `past_changes`).
 
 MongoDB replaces a whole document by an insert in WiredTiger, so an update that gives an old sample a time past the edge
 has the counts of a new sample. The index tells them apart: only a key that was there before is removed from it.
@@ -12,7 +12,7 @@ from typing import Any
 from pymongo import IndexModel
 from pymongo.errors import OperationFailure
 
-from pycemaker.cache.change_detector import SETTLE_SECONDS, PeriodicInvalidation
+from pycemaker.cache.past_changes import SETTLE_SECONDS, PeriodicInvalidation
 from pycemaker.mongo.database import Database, one_exchange
 from pycemaker.mongo.indexes import APPLICATION_KEY, KEY
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from contextlib import closing
 from functools import partial
 
-from pycemaker.alerts.application_rules import AT_EASE
+from pycemaker.alerts.alert_lifecycle import AT_EASE
 from pycemaker.alerts.rule_preview import preview
 from pycemaker.alerts.rule_store import RuleStore
 from pycemaker.cache.sample_store import Store

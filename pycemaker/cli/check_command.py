@@ -19,7 +19,7 @@ from pycemaker.mongo.database import Database
 from pycemaker.reports.notebook_catalogue import Notebook, every_notebook, find_notebook
 from pycemaker.settings import Settings
 from pycemaker.tools.breaking_intervals import LONG_SPACING_SECONDS, HardInterval, every_case, fill
-from pycemaker.tools.notebook_check import NotebookOutcome, check_notebook
+from pycemaker.tools.notebook_trial import NotebookOutcome, check_notebook
 
 _ROW = "{:<12}  {:<18}  {:<6}  {:>7}  {:>7}  {}"
 

@@ -15,7 +15,8 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from pycemaker.collect.collect_file import CollectSource
-from pycemaker.collect.collected_samples import Readings
+from pycemaker.collect.counter_resets import counter_increase
+from pycemaker.collect.reading_documents import Readings
 from pycemaker.collect.series_rules import COUNTER_ENDINGS, Labels, Selector, SeriesRule, sum_of
 from pycemaker.collect.source_http import SourceClient, SourceFault
 
@@ -25,10 +26,6 @@ STALE_SECONDS = 300.0
 
 _LONGEST_LINE, _MOST_LINES = 64 * 1024, 50_000
 """Characters of a line and lines that are parsed: the parsers' time grows with the square of a line's length."""
-
-_LEAST_FALL = 0.01
-"""A counter that falls by less has not begun anew: its exporter is inexact."""
-
 
 _ACCEPT = f"text/plain;version=0.0.4, {OPENMETRICS};version=1.0.0;q=0.5"
 _MOST_SECONDS = 10.0
@@ -67,19 +64,14 @@ class ExporterPage:
         if before is None or not 0 < self.taken_s - before.taken_s <= STALE_SECONDS:
             return 0.0, 0
         earlier = before.series.get(selector.name, {})
-        increases = {labels: _increase(earlier[labels], value) for labels, value in values.items() if labels in earlier}
+        increases = {
+            labels: counter_increase(earlier[labels], value) for labels, value in values.items() if labels in earlier
+        }
         increase, count = sum_of(increases, selector)
         return increase / (self.taken_s - before.taken_s), count
 
     def _is_counter(self, selector: Selector) -> bool:
         return selector.is_counter and selector.name not in self.gauges
-
-
-def _increase(earlier: float, later: float) -> float:
-    """The increase of a counter; one that fell began anew at 0."""
-    if later >= earlier:
-        return later - earlier
-    return later if later < earlier * (1 - _LEAST_FALL) else 0.0
 
 
 def parse_page(text: str, media_type: str, rules: Iterable[SeriesRule], taken_s: float, now_s: float) -> ExporterPage:

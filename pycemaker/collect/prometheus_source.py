@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from pycemaker.collect.collect_file import CollectSource
-from pycemaker.collect.collected_samples import Readings
+from pycemaker.collect.reading_documents import Readings
 from pycemaker.collect.source_http import AnswerTooLong, SourceClient, SourceFault
 from pycemaker.metrics import HTTP_FAIL, METRICS, REQUEST_COUNT
 from pycemaker.parsing.application_names import is_application

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pycemaker.collect.collect_file import CollectSource
-from pycemaker.collect.collected_samples import Readings, to_documents
 from pycemaker.collect.exporter_source import ExporterSource
 from pycemaker.collect.prometheus_source import MOST_POINTS, PrometheusSource, QueryRefused
+from pycemaker.collect.reading_documents import Readings, to_documents
 from pycemaker.collect.sample_writer import SampleWriter
 from pycemaker.collect.source_http import AnswerTooLong, SourceFault
 from pycemaker.collect.source_leases import SourceLeases

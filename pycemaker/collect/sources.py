@@ -11,7 +11,7 @@ from datetime import datetime
 
 import numpy as np
 
-from pycemaker.cache.absent_samples import has_undated
+from pycemaker.cache.index_ends import has_undated
 from pycemaker.columnar.decode import DECODE_OPTIONS, number_of
 from pycemaker.metrics import METRICS, Metric
 from pycemaker.mongo.database import Database, one_exchange

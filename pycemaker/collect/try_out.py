@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pycemaker.collect.collect_file import SCRAPE, CollectSource
-from pycemaker.collect.collected_samples import Readings, to_documents
 from pycemaker.collect.exporter_source import ExporterSource
 from pycemaker.collect.prometheus_source import PrometheusSource, QueryRefused
+from pycemaker.collect.reading_documents import Readings, to_documents
 from pycemaker.collect.source_http import SourceFault
 from pycemaker.metrics import METRICS
 from pycemaker.parsing.application_names import FIELD

@@ -20,8 +20,8 @@ from pycemaker.jobs import states
 from pycemaker.jobs.artifacts import ArtifactStore
 from pycemaker.jobs.job_document import JobDocument, is_alert
 from pycemaker.jobs.job_store import ORPHANED, JobStore, LeaseLost
-from pycemaker.jobs.mail_retry_delay import delay_seconds
 from pycemaker.jobs.outage_retry import RetryOnOutage
+from pycemaker.jobs.retry_policy import delay_seconds
 from pycemaker.mail.compose import readdress
 from pycemaker.mail.suppressions import subscription_of
 from pycemaker.parsing.quoted_addresses import mask_addresses

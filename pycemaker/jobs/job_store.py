@@ -27,7 +27,6 @@ from pycemaker.jobs.job_limits import LEASE_SECONDS
 from pycemaker.jobs.job_reader import WHOLE
 from pycemaker.jobs.job_updates import (
     append_refusal,
-    give_up_at,
     history_with,
     literal,
     now_minus,
@@ -37,6 +36,7 @@ from pycemaker.jobs.job_updates import (
     update_recipients_in,
 )
 from pycemaker.jobs.report_counts import ReportCounts
+from pycemaker.jobs.retry_policy import give_up_at
 from pycemaker.mongo.database import Database, one_exchange
 
 ORPHAN_SECONDS = 86_400

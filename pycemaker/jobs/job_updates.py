@@ -16,14 +16,6 @@ def now_minus(seconds: float) -> Expression:
     return {"$subtract": ["$$NOW", round(seconds * 1000)]}
 
 
-def give_up_at() -> Expression:
-    """The instant until which the mails of a report rendered now are tried.
-
-    A document of an older version has no `give_up_seconds`; its `give_up_at` stays.
-    """
-    return {"$ifNull": [{"$add": ["$$NOW", {"$multiply": ["$give_up_seconds", 1000]}]}, "$give_up_at"]}
-
-
 def literal(fields: Mapping[str, Any]) -> Expression:
     """Fields with these very values, whatever they contain."""
     return {name: {"$literal": value} for name, value in fields.items()}

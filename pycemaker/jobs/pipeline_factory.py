@@ -15,7 +15,7 @@ from pycemaker.mail.compose import compose
 from pycemaker.mail.outbox import OUTBOX_SENDER
 from pycemaker.metrics import Metric
 from pycemaker.mongo.database import open_database
-from pycemaker.reports import lint, render
+from pycemaker.reports import message_lint, render
 from pycemaker.reports.attachments.assemble import AttachmentBuilder
 from pycemaker.reports.firebase import FirebaseFigures
 from pycemaker.reports.report_model import Collaborators, Page, ReportRequest, RunNotebook
@@ -44,7 +44,9 @@ def report_collaborators(settings: Settings, run_notebook: RunNotebook) -> Colla
         compose=in_language(
             partial(compose, sender=settings.email_from or OUTBOX_SENDER, sender_name=brand.load().sender)
         ),
-        check_message=lambda message, page: lint.check(message, page.full_html, forbidden_texts(settings), page.cells),
+        check_message=lambda message, page: message_lint.check(
+            message, page.full_html, forbidden_texts(settings), page.cells
+        ),
     )
 
 
@@ -77,12 +79,12 @@ def _read_metric(settings: Settings, metric: Metric, window: Window, application
         return comparable(part, store.sample_history_end())
 
 
-def forbidden_texts(settings: Settings) -> lint.ForbiddenTexts:
+def forbidden_texts(settings: Settings) -> message_lint.ForbiddenTexts:
     """Texts that no report may contain: this installation's secrets and folders."""
     paths = [str(path) for path in (ROOT, settings.data_dir, Path.home())]
     candidates = [(part, secret) for secret in settings.secrets for part in secret_parts(secret)]
     sure = [part for part, secret in candidates if part == secret or len(part) >= _SURE_CHARACTERS]
-    return lint.ForbiddenTexts(sure, paths)
+    return message_lint.ForbiddenTexts(sure, paths)
 
 
 def prepare(collaborators: Collaborators) -> None:

@@ -91,7 +91,7 @@ def _serve(folder: Path, descriptors: list[int]) -> None:
 def _import_all() -> None:
     """Import what workers and kernels need, and draw and render once."""
     import pycemaker.jobs.worker_entry
-    import pycemaker.presentation.cell_verbs
+    import pycemaker.presentation.notebook_functions
     import pycemaker.reports.chart_exporters
     import pycemaker.reports.kernel_entry
     import pycemaker.reports.read_period  # noqa: F401

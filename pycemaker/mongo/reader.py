@@ -19,8 +19,8 @@ from bson.datetime_ms import DatetimeMS
 from pymongo import ReadPreference
 from pymongo.errors import AutoReconnect, NetworkTimeout, OperationFailure
 
+from pycemaker.columnar.default_application import Raw, without_others
 from pycemaker.columnar.encode import encode_columns
-from pycemaker.columnar.own_documents import Raw, without_others
 from pycemaker.columnar.parse import first_key
 from pycemaker.columnar.split import Documents, split
 from pycemaker.errors import DatabaseUnreachable

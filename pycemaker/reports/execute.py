@@ -49,7 +49,8 @@ OUTPUT_SECONDS = 60
 """The time for which outputs of a cell are still taken after it has run."""
 
 _SET_UP = (
-    "import pycemaker.presentation.cell_verbs, pycemaker.reports.read_period, pycemaker.reports.chart_exporters;"
+    "import pycemaker.presentation.notebook_functions, pycemaker.reports.read_period;"
+    " import pycemaker.reports.chart_exporters;"
     " pycemaker.i18n.language.speak(pycemaker.settings.load().report_language);"
     "{} pycemaker.presentation.figures.canvas.use_fonts();"
     " pycemaker.reports.chart_exporters.show_specifications(get_ipython()); del pycemaker;"

@@ -7,7 +7,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
 
-from pycemaker.cache.absent_samples import absence
+from pycemaker.cache.index_ends import absence
 from pycemaker.cache.sample_store import Store
 from pycemaker.cache.stored_hour_samples import HourSamples
 from pycemaker.cache.stored_hour_summaries import SummaryStore

@@ -25,7 +25,7 @@ from pycemaker.tools import unsafe_settings
 
 LEAST_FREE_BYTES, FEW_FREE_BYTES = 256 * 2**20, 2 * 2**30
 KERNEL_SECONDS = 60.0
-KERNEL_CELL = "import pandas, seaborn, matplotlib, pycemaker.presentation.cell_verbs"
+KERNEL_CELL = "import pandas, seaborn, matplotlib, pycemaker.presentation.notebook_functions"
 
 
 def check_settings(settings: Settings, root: Path = ROOT) -> Outcome:

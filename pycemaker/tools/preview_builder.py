@@ -13,7 +13,7 @@ from typing import Any
 from pycemaker.jobs.pipeline_factory import forbidden_texts, report_collaborators
 from pycemaker.reports.artifact_names import EXECUTED_NOTEBOOK
 from pycemaker.reports.execute import ReadyKernel, run_notebook
-from pycemaker.reports.lint import Flaw, flaws
+from pycemaker.reports.message_lint import Flaw, flaws
 from pycemaker.reports.pipeline import stage
 from pycemaker.reports.report_model import Page, ReportRequest
 from pycemaker.settings import NOTEBOOKS, Settings

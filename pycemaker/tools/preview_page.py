@@ -8,7 +8,7 @@ from pathlib import Path
 from string import Template
 
 from pycemaker import brand
-from pycemaker.reports.lint import STYLE_CHARACTERS, Flaw
+from pycemaker.reports.message_lint import STYLE_CHARACTERS, Flaw
 from pycemaker.reports.report_model import Page
 from pycemaker.tools.mail_clients import CLIENTS, CLIPPED_BYTES, ClientView, MailClient, show
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from pycemaker.alerts import alert_actions
-from pycemaker.alerts.application_rules import AT_EASE, Watched
+from pycemaker.alerts.alert_lifecycle import AT_EASE, Watched
 from pycemaker.alerts.rule import Rule
 from pycemaker.alerts.rule_fields import fields_of
 from pycemaker.alerts.rule_store import RuleStore

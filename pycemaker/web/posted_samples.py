@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from pycemaker.collect.collected_samples import Documents
+from pycemaker.collect.reading_documents import Documents
 from pycemaker.collect.sample_document import MOST_READING, Steps, sample_document
 from pycemaker.errors import BodyTooLarge, InvalidParameter
 from pycemaker.metrics import NAMES, Metric, find_metric

@@ -22,6 +22,9 @@ from pycemaker.telemetry.traffic import Traffic
 from pycemaker.web.access.access_control import AccessControl
 from pycemaker.web.middleware.in_flight import InFlight
 
+SHORT_SECONDS = 4 * 3600
+"""Samples of an answer that is built at once: dashboards poll the last hour or two, which crowds may not delay."""
+
 STREAMS = 32
 """Long answers at a time: each holds a thread until its client has read it, however slowly."""
 

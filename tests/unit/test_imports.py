@@ -24,7 +24,7 @@ def imported_by(code: str) -> set[str]:
     [
         ("import server", {"numpy", "pymongo"}),
         (
-            "import pycemaker.presentation.cell_verbs, pycemaker.reports.read_period, pycemaker.reports.chart_exporters",
+            "import pycemaker.presentation.notebook_functions, pycemaker.reports.read_period, pycemaker.reports.chart_exporters",
             {"numpy", "pymongo"},
         ),
         ("import pycemaker.jobs.worker_entry", set(_LARGE) - {"rfc3987_syntax", "pandas", "matplotlib"}),

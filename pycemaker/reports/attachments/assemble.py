@@ -25,7 +25,7 @@ from pycemaker.reports.attachments.kinds import FILES, KINDS, Attachment, Attach
 from pycemaker.reports.attachments.pdf import print_pdf
 from pycemaker.reports.attachments.sample_table import STEPS_SECONDS, step_for, table
 from pycemaker.reports.attachments.workbook import Workbook
-from pycemaker.reports.lint import MESSAGE_BYTES
+from pycemaker.reports.message_lint import MESSAGE_BYTES
 from pycemaker.window import to_iso_text
 
 if TYPE_CHECKING:

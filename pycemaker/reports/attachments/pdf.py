@@ -3,7 +3,7 @@
 Chromium and WeasyPrint print the same seven pages of the report. Chromium takes 1.8 s and WeasyPrint 2.8 s; its PDF has
 tags, headings and alternative texts for screen readers, the page is tested with it, and it adds no package. It gets the
 page as a file, without scripts, without network but for the brand's logo, and without this process's environment but
-for a few harmless variables.
+for a few harmless variables. The paper and its margins are `@page` in `templates/page/style.css`.
 """
 
 from __future__ import annotations

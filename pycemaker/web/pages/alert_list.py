@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from pycemaker import i18n
-from pycemaker.alerts.application_rules import AT_EASE, Watched
+from pycemaker.alerts.alert_lifecycle import AT_EASE, Watched
 from pycemaker.alerts.evaluation_rounds import LATE_SECONDS, EvaluationRounds
 from pycemaker.alerts.rule import Rule
 from pycemaker.alerts.rule_state import FIRING, OK, PENDING, RECOVERING, SILENT

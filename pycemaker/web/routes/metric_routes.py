@@ -3,13 +3,13 @@
 import itertools
 import logging
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import lru_cache, partial
 from typing import Any
 from urllib.parse import quote
 
-from bottle import Bottle, request, response
+from bottle import Bottle, request
 
 from pycemaker import errors
 from pycemaker.metrics import METRICS, Metric, find_metric
@@ -19,14 +19,12 @@ from pycemaker.telemetry.request_ids import REQUEST_ID
 from pycemaker.web import etags, metric_answers, request_parameters, response_bodies
 from pycemaker.web.answer_formats import MEDIA_TYPES, Shape, check_steps, parse_shape
 from pycemaker.web.middleware.response_cache import IS_VALID, LIVE_HEADERS
-from pycemaker.web.services import STREAMS, Services
+from pycemaker.web.polled_answers import is_not_modified
+from pycemaker.web.services import SHORT_SECONDS, STREAMS, Services
 from pycemaker.web.step_answers import StepAnswers
 from pycemaker.window import from_epoch_ms, parse_instant, parse_window, since, to_iso_text
 
 _log = logging.getLogger("pycemaker")
-
-SHORT_SECONDS = 4 * 3600
-"""Samples of an answer that is built at once: dashboards poll the last hour or two, which crowds may not delay."""
 
 
 def add_metrics(app: Bottle, services: Services) -> None:
@@ -39,7 +37,7 @@ def add_metrics(app: Bottle, services: Services) -> None:
     def newest_samples(application: str = DEFAULT_APPLICATION) -> Any:
         store = services.store.for_application(application)
         body = response_bodies.newest_samples({metric: store.newest_sample(metric) for metric in METRICS})
-        return b"" if is_known(etags.etag_of_body(body), MEDIA_TYPES["json"], {}) else body
+        return b"" if is_not_modified(etags.etag_of_body(body), MEDIA_TYPES["json"], {}) else body
 
     @app.get(with_application("/<name>/<date_now>/<time_range>"))  # type: ignore[untyped-decorator]
     def metric_interval(name: str, date_now: str, time_range: str, application: str = DEFAULT_APPLICATION) -> Any:
@@ -94,7 +92,7 @@ def _send(
     newest = partial(_newest_header, answer.newest_ms)  # not the answer: the response cache would keep its pages alive
     if not moves:
         request.environ[IS_VALID], request.environ[LIVE_HEADERS] = answer.is_valid, newest
-    is_confirmed = is_known(
+    is_confirmed = is_not_modified(
         answer.etag, answer.media_type, {"X-Unit": quote(metric.unit), **dict(newest()), **answer.headers}
     )
     return b"" if is_confirmed else _body(answer, streams)
@@ -108,17 +106,6 @@ def _newest_header(newest_ms: Callable[[], int | None]) -> list[tuple[str, str]]
 @lru_cache(64)
 def _text_of(time_ms: int) -> str:
     return to_iso_text(from_epoch_ms(time_ms))
-
-
-def is_known(etag: str, media_type: str, more: Mapping[str, str]) -> bool:
-    """True where the caller has the answer, and gets a 304; sets the headers in any case."""
-    response.content_type = media_type
-    for name, text in {"ETag": etag, "Cache-Control": "no-cache", "Vary": "Accept", **more}.items():
-        response.set_header(name, text)
-    if not etags.matches(request.environ.get("HTTP_IF_NONE_MATCH"), etag):
-        return False
-    response.status = 304
-    return True
 
 
 def _body(answer: metric_answers.MetricAnswer, streams: threading.BoundedSemaphore) -> Any:

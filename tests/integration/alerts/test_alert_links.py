@@ -12,7 +12,7 @@ from pycemaker.alerts.evaluator import Evaluator
 from pycemaker.cache.sample_store import Store
 from pycemaker.monitor.alert_history import AlertHistory
 from tests.services.alerting import MINUTE, NOON, QUIET, deliver_plain, evaluate, evaluator_of, plant
-from tests.services.described import client_of
+from tests.services.openapi_app import client_of
 from tests.services.wsgi import Answer, Client
 
 PUBLIC = "https://ops.example.com"

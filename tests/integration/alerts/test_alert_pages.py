@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import Browser
 
-from pycemaker.alerts.application_rules import Watched, new_document, with_watched
+from pycemaker.alerts.alert_lifecycle import Watched, new_document, with_watched
 from pycemaker.alerts.default_rules import DEFAULT_RULES
 from pycemaker.alerts.evaluation_rounds import EvaluationRounds
 from pycemaker.alerts.rule_state import FIRING, PENDING, RECOVERING, SILENT, RuleState
@@ -22,7 +22,7 @@ from pycemaker.monitor.alert_history import AlertHistory
 from pycemaker.window import to_epoch_ms
 from tests.services.alerting import MINUTE, QUIET, evaluate, evaluator_of, plant
 from tests.services.browser import CHROMIUM, Answer, chromium, opened, violations
-from tests.services.described import client_of
+from tests.services.openapi_app import client_of
 from tests.services.wsgi import Answer as Reply
 from tests.services.wsgi import Client
 

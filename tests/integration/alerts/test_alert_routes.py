@@ -21,7 +21,7 @@ from pycemaker.web.routes import alert_form_routes
 from pycemaker.web.services import PREVIEWS
 from pycemaker.window import to_epoch_ms, to_iso_text
 from tests.services.alerting import MINUTE, QUIET, evaluate, evaluator_of, plant
-from tests.services.described import client_of
+from tests.services.openapi_app import client_of
 from tests.services.wsgi import Answer, Client
 
 RULE = {"kind": "threshold", "metric": "cpu", "enter": 0.7, "leave": 0.6, "for_seconds": 120}

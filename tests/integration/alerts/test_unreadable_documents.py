@@ -15,7 +15,7 @@ from pycemaker.errors import IndexesNotReady
 from pycemaker.mongo.database import Database
 from pycemaker.monitor.alert_history import AlertHistory
 from tests.services.alerting import MINUTE, NOON, QUIET, evaluator_of, jobs_of, plant
-from tests.services.described import client_of
+from tests.services.openapi_app import client_of
 from tests.services.report_service import service_of
 
 DUE = timedelta(seconds=4)

@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pymongo.collection import Collection
 
-from pycemaker.cache import change_detector, detector_choice, hour_cache, metric_cache
+from pycemaker.cache import detector_choice, hour_cache, metric_cache, past_changes
 from pycemaker.cache.change_stream import ChangeStream
 from pycemaker.cache.lru import CachedHour, HourLru
 from pycemaker.cache.sample_store import Store
@@ -194,7 +194,7 @@ def test_a_replica_set_tells_by_its_change_stream(what: str, replicated: Databas
     collection.delete_many({})
     fill(replicated)
     with (
-        patch.object(change_detector, "INVALIDATE_SECONDS", 1e9),
+        patch.object(past_changes, "INVALIDATE_SECONDS", 1e9),
         patch("pycemaker.cache.detector_choice.read_write_counts", side_effect=AssertionError),
     ):
         cached, plain = Store(replicated, CACHE_BYTES), Store(replicated)
@@ -219,7 +219,7 @@ def test_a_collection_that_takes_the_place_of_a_metric_s_is_noticed(
 ) -> None:
     replicated["cpu_usage"].delete_many({})
     fill(replicated)
-    with patch.object(change_detector, "INVALIDATE_SECONDS", 1e9):
+    with patch.object(past_changes, "INVALIDATE_SECONDS", 1e9):
         cached, plain = Store(replicated, CACHE_BYTES), Store(replicated)
         assert eventually(lambda: answers(cached) == answers(plain))
         assert eventually(streams[-1].keeps_up)
@@ -259,7 +259,7 @@ def test_a_sample_behind_an_end_that_is_just_moving_on_is_not_missed(
     collection = replicated["cpu_usage"]
     collection.delete_many({})
     fill(replicated)
-    monkeypatch.setattr(change_detector, "INVALIDATE_SECONDS", 1e9)
+    monkeypatch.setattr(past_changes, "INVALIDATE_SECONDS", 1e9)
     cached, plain = Store(replicated, CACHE_BYTES), Store(replicated)
     assert eventually(lambda: tail_of(cached, 6) == tail_of(plain, 6))
     stream = streams[-1]
@@ -293,7 +293,7 @@ def test_what_may_come_from_a_secondary_that_lags_is_read_again(
     replicated["cpu_usage"].delete_many({})
     fill(replicated)
     database = Database(f"{replicated_url}&readPreference={preference}")
-    with patch.object(change_detector, "INVALIDATE_SECONDS", 0.5), patch.object(metric_cache, "FRESH_SECONDS", 0.0):
+    with patch.object(past_changes, "INVALIDATE_SECONDS", 0.5), patch.object(metric_cache, "FRESH_SECONDS", 0.0):
         cached = Store(database, CACHE_BYTES)
         tail_of(cached, 6)
         assert is_read_again or eventually(streams[-1].keeps_up)
@@ -320,7 +320,7 @@ def test_what_is_written_to_the_collection_of_a_view_is_seen_in_the_view(
     source.drop()
     source.insert_many([sample(5 * back, back % 97 / 97) for back in range(3000)])
     deployment.handle.create_collection("cpu_usage", viewOn="measured", pipeline=[])
-    with patch.object(change_detector, "INVALIDATE_SECONDS", 0.2):
+    with patch.object(past_changes, "INVALIDATE_SECONDS", 0.2):
         cached, plain = Store(deployment, CACHE_BYTES), Store(deployment)
         assert eventually(lambda: answers(cached) == answers(plain))
         if streams:
@@ -336,7 +336,7 @@ def test_a_time_series_collection_is_answered_with_and_without_memory(
 ) -> None:
     deployment.handle.create_collection("cpu_usage", timeseries={"timeField": "time_series"})
     fill(deployment)
-    with patch.object(change_detector, "INVALIDATE_SECONDS", 0.2):
+    with patch.object(past_changes, "INVALIDATE_SECONDS", 0.2):
         cached, plain = Store(deployment, CACHE_BYTES), Store(deployment)
         assert tail_of(plain, 6).count(b'"_id"') == 3000
         assert eventually(lambda: answers(cached) == answers(plain))
@@ -351,7 +351,7 @@ def test_without_either_all_is_read_again(what: str, database: Database, store: 
     fill(database)
     with (
         patch("pycemaker.cache.detector_choice.read_write_counts", lambda *_: None),
-        patch.object(change_detector, "INVALIDATE_SECONDS", 0.2),
+        patch.object(past_changes, "INVALIDATE_SECONDS", 0.2),
     ):
         cached = Store(database, CACHE_BYTES)
         assert answers(cached) == answers(store)

@@ -38,7 +38,7 @@ from pycemaker.series.fleet import Fleet, FleetRow
 from pycemaker.series.period import MetricPeriod, Period
 from pycemaker.settings import from_mapping
 from pycemaker.window import Window
-from tests.services.bracketed import Bracketed, bracketed, untranslated
+from tests.services.bracketed_language import Bracketed, bracketed, untranslated
 from tests.services.noise import quiet_period
 from tests.services.periods import SAO_PAULO, WINDOW, busy_period
 from tests.services.planted import changed, every_kind, every_resource, lifted

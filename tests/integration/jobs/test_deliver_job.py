@@ -26,9 +26,9 @@ from pycemaker.jobs import report_result, states
 from pycemaker.jobs.deliver_job import MOST_LATE_READS, MailTransport
 from pycemaker.jobs.job_limits import JobLimits
 from pycemaker.jobs.job_store import JobStore
-from pycemaker.jobs.mail_retry_delay import delay_seconds
 from pycemaker.jobs.render_job import RenderWorker
 from pycemaker.jobs.report_service import ReportService
+from pycemaker.jobs.retry_policy import delay_seconds
 from pycemaker.mail.outbox import Outbox
 from pycemaker.mail.smtp import SmtpSender
 from pycemaker.mail.suppressions import Suppressions

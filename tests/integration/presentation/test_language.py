@@ -35,7 +35,7 @@ from pycemaker.tools.preview_builder import PreviewBuilder
 from pycemaker.web.services import Services
 from pycemaker.window import Window
 from tests.integration.jobs.test_reports import NOW, environment_of, folder  # noqa: F401
-from tests.services.bracketed import bracketed, untranslated
+from tests.services.bracketed_language import bracketed, untranslated
 from tests.services.periods import SAO_PAULO, WINDOW
 from tests.services.report_service import RecordingReportService, make, service_of
 from tests.services.wsgi import Client

@@ -19,7 +19,7 @@ from pycemaker.reports.notebook_catalogue import find_notebook
 from pycemaker.reports.render import render_page
 from pycemaker.settings import ROOT, from_mapping
 from pycemaker.tools.breaking_intervals import every_case, fill
-from pycemaker.tools.notebook_check import check_notebook
+from pycemaker.tools.notebook_trial import check_notebook
 from pycemaker.window import Window
 from tests.integration.jobs.test_reports import NOW
 from tests.services.periods import SAO_PAULO

@@ -20,7 +20,7 @@ from PIL import Image
 from pycemaker import brand
 from pycemaker.errors import NothingToSend
 from pycemaker.mail.compose import compose
-from pycemaker.reports.lint import flaws
+from pycemaker.reports.message_lint import flaws
 from pycemaker.reports.render import HTML_BYTES, render_page, warm
 from pycemaker.reports.report_model import Page
 from pycemaker.settings import ROOT
@@ -32,7 +32,7 @@ PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgG
 BUSY = """
 import sys
 sys.path.insert(0, {root!r})
-from pycemaker.presentation.cell_verbs import changes, figure, heading, health, moved, others, section, summary, trust
+from pycemaker.presentation.notebook_functions import changes, figure, heading, health, moved, others, section, summary, trust
 from pycemaker.presentation.figures import course
 from tests.services.periods import busy_period
 period = busy_period()
@@ -114,7 +114,7 @@ def test_every_picture_of_the_mail_is_a_figure_with_width_and_sentence(report: P
 
 def test_the_report_shows_neither_code_nor_parameters(report: Page) -> None:
     for hidden in (
-        "pycemaker.presentation.cell_verbs",
+        "pycemaker.presentation.notebook_functions",
         "papermill",
         "time_range",
         "date_now",

@@ -17,7 +17,7 @@ from pycemaker.mail.signing_keys import SigningKeys
 from pycemaker.mail.suppressions import Suppressions, subscription_of
 from pycemaker.mail.unsubscribe import Subscription, make_token
 from tests.services.browser import CHROMIUM, Answer, chromium, opened, violations
-from tests.services.described import client_of
+from tests.services.openapi_app import client_of
 from tests.services.wsgi import Answer as Reply
 from tests.services.wsgi import Client
 

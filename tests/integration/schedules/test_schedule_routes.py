@@ -16,7 +16,7 @@ from pycemaker.cache.sample_store import Store
 from pycemaker.schedules import schedule_store
 from pycemaker.schedules.recurrence import Recurrence
 from pycemaker.schedules.scheduler import Scheduler
-from tests.services.described import client_of
+from tests.services.openapi_app import client_of
 from tests.services.wsgi import Answer, Client
 
 SCHEDULE = {"name": "Semana", "cron": "0 8 * * 1", "recipients": ["ana@example.com"]}

@@ -23,7 +23,7 @@ from pycemaker.web.app import create_app
 from pycemaker.web.middleware.in_flight import BUILD_SLOTS
 from pycemaker.web.services import Services
 from tests.integration.web.test_routes import NOW, NOW_PATH, app_over
-from tests.services.described import InstantReportService
+from tests.services.openapi_app import InstantReportService
 from tests.services.wsgi import Client
 
 DAYS = 10

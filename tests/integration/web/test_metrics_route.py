@@ -22,7 +22,7 @@ from pycemaker.mongo.database import Database
 from pycemaker.settings import from_mapping
 from pycemaker.telemetry.traffic import BOUNDS_SECONDS, FOLD_AT, Traffic
 from pycemaker.web.services import Services
-from tests.services.described import InstantReportService
+from tests.services.openapi_app import InstantReportService
 from tests.services.wsgi import Client
 
 PROMTOOL = shutil.which("promtool")

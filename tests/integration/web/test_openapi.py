@@ -32,7 +32,7 @@ from pycemaker.settings import ROOT, from_mapping
 from pycemaker.web.access.cross_site import CrossSite
 from pycemaker.web.openapi.components import path_parameter
 from pycemaker.web.services import Services
-from tests.services.described import InstantReportService
+from tests.services.openapi_app import InstantReportService
 from tests.services.process import free_port
 from tests.services.wsgi import Answer, Client
 
@@ -366,7 +366,7 @@ def served(url: str, folder: Path, **settings: str) -> Iterator[str]:
     environment = plain | {"MONGO_DB_URL": url, "DATA_DIR": str(folder), "GRANIAN_PORT": str(port), **settings}
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            [*command, "tests.services.described:application"], cwd=ROOT, env=environment, stdout=log, stderr=log
+            [*command, "tests.services.openapi_app:application"], cwd=ROOT, env=environment, stdout=log, stderr=log
         )
     try:
         until = time.monotonic() + 30

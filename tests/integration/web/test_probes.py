@@ -23,7 +23,7 @@ from pycemaker.settings import from_mapping
 from pycemaker.telemetry.health_checks import FAIL, OK, Check, CheckRunner, Outcome
 from pycemaker.web.readiness import LEAST_FREE_BYTES, DiskCheck, readiness_runner
 from pycemaker.web.services import Services
-from tests.services.described import InstantReportService, client_of
+from tests.services.openapi_app import InstantReportService, client_of
 from tests.services.wsgi import Answer, Client
 
 CHECKS = ["database", "reading", "writing", "indexes", "queue", "schedules", "alerts", "disk", "samples"]

@@ -21,7 +21,7 @@ from pycemaker.settings import from_mapping
 from pycemaker.telemetry import logs
 from pycemaker.web.services import Services
 from tests.services.broken_reads import break_off
-from tests.services.described import InstantReportService
+from tests.services.openapi_app import InstantReportService
 from tests.services.report_service import RecordingReportService
 from tests.services.wsgi import Client
 

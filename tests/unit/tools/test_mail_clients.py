@@ -6,7 +6,7 @@ from email.message import EmailMessage
 
 import pytest
 
-from pycemaker.reports.lint import Flaw
+from pycemaker.reports.message_lint import Flaw
 from pycemaker.reports.report_model import Figure, Page
 from pycemaker.tools.mail_clients import CLIENTS, CLIPPED_BYTES, MailClient, show
 from pycemaker.tools.preview_page import preview_page

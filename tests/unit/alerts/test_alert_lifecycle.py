@@ -9,7 +9,7 @@ from typing import Any
 
 import bson
 
-from pycemaker.alerts.application_rules import (
+from pycemaker.alerts.alert_lifecycle import (
     AT_EASE,
     ENDED,
     FIRED,

@@ -9,8 +9,8 @@ import pytest
 
 from pycemaker.errors import ReportUnfit
 from pycemaker.mail.compose import compose
-from pycemaker.reports import lint
-from pycemaker.reports.lint import ForbiddenTexts
+from pycemaker.reports import message_lint
+from pycemaker.reports.message_lint import ForbiddenTexts
 from pycemaker.reports.report_model import Figure, Page
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(500)
@@ -35,13 +35,13 @@ def message(
 
 
 def rules(sent: EmailMessage, full_html: str = "") -> list[str]:
-    return [flaw.rule for flaw in lint.flaws(sent, full_html, WITHHELD)]
+    return [flaw.rule for flaw in message_lint.flaws(sent, full_html, WITHHELD)]
 
 
 @pytest.mark.parametrize("urls", [None, {"cpu.png": "https://host.example/o/cpu.png?token=1"}])
 def test_a_good_message_passes(urls: dict[str, str] | None) -> None:
     assert rules(message(urls=urls)) == []
-    lint.check(message(urls=urls), "<p>bom dia</p>", WITHHELD)
+    message_lint.check(message(urls=urls), "<p>bom dia</p>", WITHHELD)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_the_page_that_is_served_is_looked_at_too() -> None:
 
 def test_a_message_that_may_not_leave_says_all_that_is_wrong_and_tells_no_secret() -> None:
     with pytest.raises(ReportUnfit) as caught:
-        lint.check(message("<script>hunter-2-hunter</script>"), "", WITHHELD)
+        message_lint.check(message("<script>hunter-2-hunter</script>"), "", WITHHELD)
     assert caught.value.facts["findings"] == [
         "forbidden-tag: <script>",
         "secret: a secret stands in the HTML: do not print or show it; what cells show is kept and mailed",
@@ -172,14 +172,14 @@ def test_a_cell_may_print_its_own_parameter() -> None:
 def test_a_path_is_named_with_its_cell_its_line_and_a_remedy() -> None:
     cells = [(1, "<h1>A</h1>"), (4, "saved\nto /srv/pycemaker/out/cpu.csv (3 rows)")]
     sent = message("<pre>saved\nto /srv/pycemaker/out/cpu.csv (3 rows)</pre>")
-    assert [flaw.message for flaw in lint.flaws(sent, "", WITHHELD, cells)] == [
+    assert [flaw.message for flaw in message_lint.flaws(sent, "", WITHHELD, cells)] == [
         "a path of this machine stands in the HTML, from cell 4 ('to ***/out/cpu.csv (3 rows)'):"
         " show the file's name alone (Path(...).name)"
     ]
 
 
 def test_a_secret_is_named_by_its_cell_and_never_shown() -> None:
-    (flaw,) = lint.flaws(message("<p>hunter-2-hunter</p>"), "", WITHHELD, [(3, "<p>hunter-2-hunter</p>")])
+    (flaw,) = message_lint.flaws(message("<p>hunter-2-hunter</p>"), "", WITHHELD, [(3, "<p>hunter-2-hunter</p>")])
     assert flaw.message == (
         "a secret stands in the HTML, from cell 3: do not print or show it; what cells show is kept and mailed"
     )

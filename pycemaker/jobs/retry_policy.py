@@ -1,9 +1,11 @@
-"""The delay before each retry of a mail that a server refused for now.
+"""Retries of a mail that a server refused for now: the delay before each, and the instant after which there is none.
 
-Retries end after REPORT_RETRY_SECONDS (`settings`, `job_updates.give_up_at`).
+They end REPORT_RETRY_SECONDS (`settings`) after the report was rendered.
 """
 
 import random
+
+from pycemaker.jobs.job_updates import Expression
 
 LONGEST_DELAY_SECONDS = 900.0
 
@@ -16,3 +18,11 @@ def delay_seconds(attempts: int, first_seconds: float) -> float:
     """
     longest = min(LONGEST_DELAY_SECONDS, first_seconds * 2.0 ** (min(max(attempts, 1), 20) - 1))
     return longest / 2 + random.uniform(0, longest / 2)  # noqa: S311 - chance, not a secret
+
+
+def give_up_at() -> Expression:
+    """The instant until which the mails of a report rendered now are tried.
+
+    A document of an older version has no `give_up_seconds`; its `give_up_at` stays.
+    """
+    return {"$ifNull": [{"$add": ["$$NOW", {"$multiply": ["$give_up_seconds", 1000]}]}, "$give_up_at"]}

@@ -1,6 +1,6 @@
 """The app for checks of /openapi.json: a real store and job store, settings of the environment, no worker.
 
-granian --interface wsgi --factory tests.services.described:application
+granian --interface wsgi --factory tests.services.openapi_app:application
 """
 
 from __future__ import annotations

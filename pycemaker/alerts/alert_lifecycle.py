@@ -1,4 +1,4 @@
-"""The rules of one application through a minute: their states, the alerts that changed, and what is to be mailed. Pure.
+"""Life of an application's alerts, a minute at a time: fired, mailed again while they last, ended. Pure.
 
 The application's document in MongoDB holds its watched rules, those that are not at rest, and what is `pending`: alerts
 that have to be stored and mailed still. Both change in one write, so that a server may end anywhere and the next one

@@ -1,4 +1,4 @@
-"""The verbs with which a notebook's cells show parts of the report, below the cell and in the mail alike."""
+"""Functions with which a notebook's cells show parts of the report, below the cell and in the mail alike."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from pycemaker import brand
-from pycemaker.analysis.findings.change import Change, change
 from pycemaker.analysis.findings.choice import MOST_FINDINGS, find
+from pycemaker.analysis.findings.finding_values import Change, change
 from pycemaker.analysis.period_health import period_health
 from pycemaker.analysis.rates import in_rates
 from pycemaker.i18n.language import _

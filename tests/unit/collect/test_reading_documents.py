@@ -5,7 +5,7 @@ import math
 import pytest
 
 from pycemaker.collect.collect_file import PROMETHEUS, CollectSource
-from pycemaker.collect.collected_samples import to_documents
+from pycemaker.collect.reading_documents import to_documents
 
 QUERIES = dict.fromkeys(("cpu", "response_time", "request_count", "http_fail"), "x")
 SOURCE = CollectSource("shop", PROMETHEUS, "http://h", QUERIES, application="shop", every_seconds=15)

@@ -38,7 +38,7 @@ def make(folder: Path, notebooks: Path) -> Path:
 
 
 def fill(inside: Path, notebooks: Path) -> None:
-    """Copy the present content of `notebooks` into the folder of `make`; large files as links."""
+    """Copy the present content of `notebooks` into the folder of `make`, which may lie in it; large files as links."""
     if inside == notebooks:
         return
     bytes_left: float = _COPIED_BYTES
@@ -57,7 +57,8 @@ def fill(inside: Path, notebooks: Path) -> None:
         own = [name for name in folders if files_left and not Path(parent, name).is_symlink()]
         for name in set(folders) - set(own):
             _link(Path(parent, name), target)
-        folders[:] = [name for name in own if name not in _LEFT_OUT]
+        copied = [name for name in own if name not in _LEFT_OUT]
+        folders[:] = [name for name in copied if not inside.parent.samefile(Path(parent, name))]  # else it has no end
 
 
 def temporary(folder: Path) -> Path:

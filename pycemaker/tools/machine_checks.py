@@ -117,15 +117,17 @@ def check_kernel(cell: str = KERNEL_CELL) -> Outcome:
 
     with tempfile.TemporaryDirectory(prefix="pm-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        (folder / "kernel").mkdir()
-        (folder / "cell.ipynb").write_text(_notebook(cell), encoding="utf-8")
+        notebooks = folder / "notebooks"  # the kernel gets links to what is beside it, which must not be all of /tmp
+        for made in (notebooks, folder / "kernel"):
+            made.mkdir()
+        (notebooks / "cell.ipynb").write_text(_notebook(cell), encoding="utf-8")
         started: list[int] = []
         timer = threading.Timer(KERNEL_SECONDS, lambda: _kill(started))
         timer.start()
         kernel = None
         try:
-            kernel = ReadyKernel(folder / "kernel", folder, started.append)
-            run_notebook(folder / "cell.ipynb", {}, folder / "out.ipynb", lambda _done, _total: None, kernel=kernel)
+            kernel = ReadyKernel(folder / "kernel", notebooks, started.append)
+            run_notebook(notebooks / "cell.ipynb", {}, folder / "out.ipynb", lambda _done, _total: None, kernel=kernel)
         except NotebookFailed as error:
             return Outcome(FAIL, f"the kernel cannot do it: {error.facts['reason']}", _INSTALL)
         except (RuntimeError, OSError) as error:

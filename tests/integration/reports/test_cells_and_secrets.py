@@ -176,6 +176,14 @@ def test_cells_have_what_is_beside_their_notebook_as_it_is_when_they_begin(folde
     assert links == ["again", "large.bin", "pipe"]
 
 
+def test_a_run_folder_inside_the_notebooks_folder_is_not_copied_into_itself(project: Path) -> None:
+    run_folder = project / "data" / "run"
+    inside = cells_folder.make(run_folder, project)
+    cells_folder.fill(inside, project)
+    assert (inside / "queries.sql").exists()
+    assert list((inside / "data" / "run").iterdir()) == []
+
+
 def test_what_is_written_is_counted_and_links_are_not(folder: Path, project: Path) -> None:
     inside = cells_folder.make(folder, project)
     assert cells_folder.written_bytes(folder) == 0

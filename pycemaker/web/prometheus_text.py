@@ -8,6 +8,7 @@ app has a registry of its own.
 
 import platform
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from importlib.metadata import version
 from typing import Any
 
@@ -86,20 +87,18 @@ class _CountsCollector(Collector):
             "pycemaker_report_stage_duration_seconds", "How long a report's stages take.", ("stage",), stages
         )
 
+    def _stored(self) -> Iterable[Metric]:
+        """The families that are read from MongoDB; each reads before it yields, and is left out where that fails."""
+        families = [self._schedules, self._alerts, self._job_store, self._newest_samples]
+        for read in [*families, self._sources] if self._services.collect_file.sources else families:
+            with suppress(DatabaseUnreachable):
+                yield from read()
+
     def _job_store(self) -> Iterable[Metric]:
-        """Counts of every server's jobs; nothing where the job store does not answer."""
+        """Counts of every server's jobs."""
         job_store = self._services.report_service.job_store
-        try:
-            by_state, by_worker, waiting, overdue = (
-                job_store.count_by_state(),
-                job_store.count_by_worker(),
-                job_store.count_waiting(with_scheduled=True),
-                job_store.overdue_seconds(),
-            )
-        except DatabaseUnreachable:
-            return
-        yield from self._schedules()
-        yield from self._alerts()
+        by_state, by_worker = job_store.count_by_state(), job_store.count_by_worker()
+        waiting, overdue = job_store.count_waiting(with_scheduled=True), job_store.overdue_seconds()
         yield _gauges("pycemaker_ledger_reports", "Reports of every server by state.", "state", by_state)
         yield _gauges("pycemaker_reports_in_hand", "Reports that a worker has.", "worker", by_worker)
         yield _gauge("pycemaker_report_queue_length", "Reports that nobody has begun to make.", waiting)
@@ -113,12 +112,9 @@ class _CountsCollector(Collector):
         yield _gauges("pycemaker_dask_slots", "Reports that the Dask cluster makes at a time.", "state", slots)
 
     def _newest_samples(self) -> Iterable[Metric]:
-        """Each metric's newest reading, in its unit, and that sample's time; nothing where MongoDB does not answer."""
+        """Each metric's newest reading, in its unit, and that sample's time."""
         store = self._services.store
-        try:
-            newest = [(metric, columns) for metric in METRICS if len(columns := store.newest_sample(metric))]
-        except DatabaseUnreachable:
-            return
+        newest = [(metric, columns) for metric in METRICS if len(columns := store.newest_sample(metric))]
         readings = {(metric.id, metric.unit): float(columns.reading[-1]) for metric, columns in newest}
         labels = ("metric", "unit")
         yield _filled(GaugeMetricFamily("pycemaker_newest_reading", "The newest reading.", labels=labels), readings)
@@ -126,34 +122,24 @@ class _CountsCollector(Collector):
         yield _gauges("pycemaker_newest_sample_timestamp_seconds", "The newest sample's time.", "metric", times)
 
     def _schedules(self) -> Iterable[Metric]:
-        """How late the schedules are, and what became of their occurrences; nothing where MongoDB does not answer."""
+        """How late the schedules are, and what became of their occurrences."""
         store = self._services.scheduler.store
-        try:
-            late_seconds, counts = store.late_seconds(), store.count_by_state()
-        except DatabaseUnreachable:
-            return
+        late_seconds, counts = store.late_seconds(), store.count_by_state()
         yield _gauge("pycemaker_schedule_late_seconds", "For how long the schedule due longest waits.", late_seconds)
         kept = "Occurrences of every server that are kept."
         yield _gauges("pycemaker_schedule_occurrences", kept, "state", counts)
 
     def _alerts(self) -> Iterable[Metric]:
-        """How late the evaluation of alerts is, and how many are open; nothing where MongoDB does not answer."""
-        database = self._services.store.database
-        try:
-            late_seconds = self._services.evaluator.rounds.late_seconds()
-            counts = AlertHistory(database).count_open()
-        except DatabaseUnreachable:
-            return
+        """How late the evaluation of alerts is, and how many are open."""
+        late_seconds = self._services.evaluator.rounds.late_seconds()
+        counts = AlertHistory(self._services.store.database).count_open()
         since = "Time since the end of the minute that was evaluated last."
         yield _gauge("pycemaker_alert_evaluation_late_seconds", since, late_seconds or 0.0)
         yield _gauges("pycemaker_alerts_open", "Open alerts of all applications.", "kind", counts)
 
     def _sources(self) -> Iterable[Metric]:
-        """Each source of COLLECT_FILE, whichever process collects from it; nothing where MongoDB does not answer."""
-        try:
-            states = read_states(self._services.store.database, self._services.collect_file.sources)
-        except DatabaseUnreachable:
-            return
+        """Each source of COLLECT_FILE, whichever process collects from it."""
+        states = read_states(self._services.store.database, self._services.collect_file.sources)
         up = {state.name: state.is_held and state.fault is None for state in states}
         yield _gauges("pycemaker_source_up", "Whether a source is collected and answers.", "source", up)
         gaps = {state.name: state.gap_seconds for state in states}
@@ -172,10 +158,7 @@ class _CountsCollector(Collector):
         passed = {result.name: result.outcome.level == OK for result in self._readiness.results()}
         yield _gauges("pycemaker_ready", "Whether a check of /ready passes.", "check", passed)
         if passed["database"]:
-            yield from self._job_store()
-            yield from self._newest_samples()
-            if self._services.collect_file.sources:
-                yield from self._sources()
+            yield from self._stored()
         if cluster := self._services.report_service.cluster:
             yield from self._dask(cluster.state or ClusterState())
         labels = ("version", "python", "database")

@@ -70,22 +70,28 @@ def readiness(services: Services) -> CheckRunner:
 
 
 def readiness_runner(checks: Sequence[Check], reuse_seconds: float = REUSE_SECONDS) -> CheckRunner:
-    """Runs these checks; of an unforeseen error the outcome names the type alone."""
+    """Runs these checks. An error that one raises is its outcome."""
     return CheckRunner(
         checks,
         reuse_seconds=reuse_seconds,
         on_timeout=lambda limit_seconds: Outcome(FAIL, f"não terminou em {limit_seconds:g} s"),
-        on_error=lambda error: Outcome(FAIL, f"falhou ({type(error).__name__})"),
+        on_error=_failed,
     )
+
+
+def _failed(error: Exception) -> Outcome:
+    """An error's own sentence; for an unknown cause, that MongoDB did not answer; the type of an unforeseen one."""
+    if not isinstance(error, PycemakerError):
+        return Outcome(FAIL, f"falhou ({type(error).__name__})")
+    if type(error) is DatabaseUnreachable:
+        return Outcome(FAIL, f"o MongoDB não respondeu ({error.facts['reason']})")
+    return Outcome(FAIL, error.in_portuguese())
 
 
 def check_database(store: Store) -> Outcome:
     """Pings MongoDB."""
     began = time.perf_counter()
-    try:
-        store.ping()
-    except PycemakerError as error:
-        return _failed(error)
+    store.ping()
     return Outcome(OK, figures={"ping_ms": round((time.perf_counter() - began) * 1000, 2)})
 
 
@@ -96,17 +102,12 @@ def check_reading(store: Store) -> Outcome:
         store.newest(METRICS[0])
     except IndexesNotReady:
         return Outcome(OK)  # `indexes` says so
-    except PycemakerError as error:
-        return _failed(error)
     return Outcome(OK)
 
 
 def check_writing(store: Store) -> Outcome:
     """Looks at the user's rights to write and to make indexes. Without them metrics are served all the same."""
-    try:
-        rights = store.privileges()
-    except PycemakerError as error:
-        return _failed(error)
+    rights = store.privileges()
     if not (rights.write and rights.index):
         return Outcome(WARN, _NO_WRITING if not rights.write else _NO_INDEXING)
     return Outcome(OK)
@@ -119,16 +120,7 @@ def check_indexes(store: Store) -> Outcome:
             return Outcome(WARN, _REFUSED_INDEX if store.privileges().index else _FORBIDDEN_INDEX)
     except IndexesNotReady as error:
         return Outcome(FAIL, f"o índice de {error.facts['reason']} está sendo criado")
-    except PycemakerError as error:
-        return _failed(error)
     return Outcome(OK)
-
-
-def _failed(error: PycemakerError) -> Outcome:
-    """The error's own sentence; for an unknown cause, that MongoDB did not answer."""
-    if type(error) is DatabaseUnreachable:
-        return Outcome(FAIL, f"o MongoDB não respondeu ({error.facts['reason']})")
-    return Outcome(FAIL, error.in_portuguese())
 
 
 def check_samples(store: Store, clock: Callable[[], datetime]) -> Outcome:
@@ -175,8 +167,6 @@ def check_queue(report_service: ReportService, settings: Settings) -> Outcome:
         ahead = job_store.count_waiting(with_scheduled=True)
     except RightMissing:
         return Outcome(WARN, "nenhum relatório é feito: veja writing")
-    except PycemakerError as error:
-        return _failed(error)
     figures = {"waiting": waiting, "limit": settings.report_queue, "overdue_seconds": round(overdue_seconds, 1)}
     dask_slots = sum(cluster.state.slots.values()) if cluster and cluster.state else 0
     rounds = ahead // max(1, dask_slots or settings.report_workers) + 1
@@ -191,8 +181,6 @@ def check_schedules(store: ScheduleStore) -> Outcome:
         late_seconds = store.late_seconds()
     except RightMissing:
         return Outcome(WARN, "nenhum relatório é feito: veja writing")
-    except PycemakerError as error:
-        return _failed(error)
     figures = {"late_seconds": round(late_seconds, 1)}
     if late_seconds > LATE_SECONDS:
         return Outcome(WARN, f"um agendamento espera há {i18n.duration(late_seconds)}", figures=figures)
@@ -205,8 +193,6 @@ def check_alerts(database: Database) -> Outcome:
         late_seconds, counts = EvaluationRounds(database).late_seconds(), AlertHistory(database).count_open()
     except RightMissing:
         return Outcome(WARN, "nenhum alerta é avaliado: veja writing")
-    except PycemakerError as error:
-        return _failed(error)
     figures = {"late_seconds": round(late_seconds or 0.0, 1), "open": sum(counts.values())}
     if late_seconds and late_seconds > LATE_EVALUATION_SECONDS:
         return Outcome(WARN, f"os alertas não são avaliados há {i18n.duration(late_seconds)}", figures=figures)

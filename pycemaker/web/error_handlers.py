@@ -13,7 +13,7 @@ from pycemaker.web.pages import form_page
 from pycemaker.web.route_methods import methods_at
 from pycemaker.web.wsgi import StartResponse, loggable
 
-JSON = "application/json; charset=utf-8"
+JSON, HTML = "application/json; charset=utf-8", "text/html; charset=utf-8"
 _CHALLENGE, _BROWSER_CHALLENGE = "Bearer", 'Basic realm="Pycemaker: API_TOKEN", charset="UTF-8"'
 _BY_STATUS = {400: errors.InvalidRequest, 404: errors.NotFound, 405: errors.MethodNotAllowed, 413: errors.FormTooLarge}
 _log = logging.getLogger("pycemaker")
@@ -33,7 +33,7 @@ def fresh_json(content: Any) -> bytes:
 
 def html_response(page: str, referrer: str = "same-origin") -> bytes:
     """The page with the headers of `form_page`. Its form may send its origin, without which its POST is refused."""
-    response.content_type = "text/html; charset=utf-8"
+    response.content_type = HTML
     for name, text in form_page.headers(page, referrer).items():
         response.set_header(name, text)
     return page.encode()

@@ -3,12 +3,16 @@
 import io
 import json
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, NoReturn
 from urllib.parse import parse_qsl
+from zoneinfo import ZoneInfo
 
 from pycemaker import errors
 from pycemaker.parsing.setting_values import is_utf8
+from pycemaker.window import parse_instant
 
 LONGEST_BODY_BYTES = 64 * 1024
 _FORM = "application/x-www-form-urlencoded"
@@ -72,6 +76,21 @@ def parameters(request: Any) -> RequestParameters:
         if name in texts:
             raise errors.InvalidParameter(field=name[:40], reason="given in the query and in the body")
     return RequestParameters(texts | form, values)
+
+
+def refuse_unknown(given: Iterable[str], known: Sequence[str]) -> None:
+    """Raises InvalidParameter: one of the names that are given is none of the known ones."""
+    for name in given:
+        if name not in known:
+            raise errors.InvalidParameter(field=name[:40], reason="there is no such parameter", known=list(known))
+
+
+def instant(name: str, text: object, zone: ZoneInfo, now_utc: datetime, takes: str = "ISO 8601 com fuso") -> datetime:
+    """The instant of a parameter. Raises InvalidParameter: it is none."""
+    try:
+        return parse_instant(str(text), zone=zone, now_utc=now_utc)
+    except errors.InvalidDate:
+        raise errors.InvalidParameter(field=name, reason="not an instant", takes=takes) from None
 
 
 def _refuse_body(reason: str) -> NoReturn:

@@ -9,7 +9,7 @@ from pycemaker.i18n.language import speaking
 from pycemaker.mongo.kept_results import KeptResults
 from pycemaker.parsing.application_names import DEFAULT_APPLICATION
 from pycemaker.parsing.route_paths import OVERVIEW_PATH, OVERVIEW_SCRIPT_PATH, application_path, with_application
-from pycemaker.web.error_handlers import json_response
+from pycemaker.web.error_handlers import HTML, json_response
 from pycemaker.web.live_status import read_status
 from pycemaker.web.middleware.security_headers import PAGE_HEADERS
 from pycemaker.web.pages import home, live_page
@@ -17,7 +17,7 @@ from pycemaker.web.pages.templating import FOLDER
 from pycemaker.web.polled_answers import LIVE_SECONDS, polled_body
 from pycemaker.web.services import Services
 
-HTML, SCRIPT = "text/html; charset=utf-8", "text/javascript; charset=utf-8"
+SCRIPT = "text/javascript; charset=utf-8"
 POLICY = PAGE_HEADERS["Content-Security-Policy"] + "; script-src 'self'; connect-src 'self'"
 """The page's Content-Security-Policy: as of any other page, with scripts of our own, which ask nobody else."""
 

@@ -22,7 +22,6 @@ from pycemaker.web.route_methods import methods_at
 from pycemaker.web.routes.alert_form_routes import add_alert_forms
 from pycemaker.web.routes.alert_link_routes import add_alert_links
 from pycemaker.web.routes.alert_routes import add_alerts
-from pycemaker.web.routes.alert_rule_routes import add_alert_rules
 from pycemaker.web.routes.application_routes import add_applications
 from pycemaker.web.routes.forecast_routes import add_forecasts
 from pycemaker.web.routes.health_routes import add_health
@@ -34,7 +33,6 @@ from pycemaker.web.routes.openapi_routes import add_openapi
 from pycemaker.web.routes.probe_routes import add_probes
 from pycemaker.web.routes.report_routes import add_report
 from pycemaker.web.routes.sample_routes import add_samples
-from pycemaker.web.routes.schedule_form_routes import add_schedule_forms
 from pycemaker.web.routes.schedule_routes import add_schedules
 from pycemaker.web.routes.stored_report_routes import add_stored_reports
 from pycemaker.web.routes.unsubscribe_routes import add_unsubscribe
@@ -71,12 +69,10 @@ def create_routes(services: Services, cross_site: CrossSite) -> Bottle:
     add_notebooks(app, services)
     add_unsubscribe(app, services)
     add_samples(app, services)
-    add_schedule_forms(app, services)
     add_schedules(app, services)
     add_jobs(app, services)
     add_alert_links(app, services)
     add_alert_forms(app, services)
-    add_alert_rules(app, services)
     add_alerts(app, services)
     add_health(app, services)
     add_forecasts(app, services)

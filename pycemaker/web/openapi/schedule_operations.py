@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pycemaker import errors
 from pycemaker.parsing.addresses import MOST_RECIPIENTS
-from pycemaker.parsing.route_paths import SCHEDULES_PATH
+from pycemaker.parsing.route_paths import ONE_SCHEDULE, SCHEDULES_PATH
 from pycemaker.reports.attachments.kinds import KINDS
 from pycemaker.schedules.calendar_period import PERIODS
 from pycemaker.schedules.schedule_fields import LONGEST_STEP_HOURS, MISSED, ONLY_IF
@@ -25,7 +25,7 @@ from pycemaker.web.openapi.operation import (
 )
 from pycemaker.web.schedule_answers import NEXT
 
-_ONE, _NEXT = SCHEDULES_PATH + "/<schedule_id>", array_of(INSTANT) | {"maxItems": NEXT}
+_ONE, _NEXT = ONE_SCHEDULE, array_of(INSTANT) | {"maxItems": NEXT}
 _REFUSALS: tuple[Kind, ...] = (
     *(errors.InvalidRequest, errors.InvalidParameter, errors.RecipientNotAllowed, errors.ForeignOrigin),
     *(errors.FetchRefused, errors.NotebookUnusable, *DATABASE),

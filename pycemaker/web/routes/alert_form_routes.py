@@ -32,7 +32,7 @@ def add_alert_forms(app: Bottle, services: Services) -> None:
     @app.get(with_application(ALERT_RULES_PATH + "/new"))  # type: ignore[untyped-decorator]
     def new(application: str = DEFAULT_APPLICATION) -> bytes:
         services.store.for_application(application)
-        return _page(services, application, alert_form.new_rule(query(request)), {})
+        return rule_page(services, application, alert_form.new_rule(query(request)), {})
 
     @app.post(with_application(ALERT_RULES_PATH + "/new"))  # type: ignore[untyped-decorator]
     def post_new(application: str = DEFAULT_APPLICATION) -> Any:
@@ -49,11 +49,6 @@ def alerts_page(services: Services, application: str) -> bytes:
     return html_response(page)
 
 
-def rule_page(services: Services, application: str, rule_id: str) -> bytes:
-    """The page of a rule. Raises UnknownRule."""
-    return _page(services, application, services.evaluator.store.rule(application, rule_id), {})
-
-
 def post_rule_form(services: Services, application: str, rule_id: str | None) -> Any:
     """A redirect after the action, or the form again: to be saved, or with the field that is wrong."""
 
@@ -67,9 +62,9 @@ def post_rule_form(services: Services, application: str, rule_id: str | None) ->
                 return see_other(services, application_path(application) + _do(services, application, rule, button))
         except PycemakerError as error:
             response.status = error.status
-            return _page(services, application, rule, texts, error=error)
+            return rule_page(services, application, rule, texts, error=error)
         response.status = 400
-        return _page(services, application, None, texts)
+        return rule_page(services, application, None, texts)
 
     return answer_form(services, act)
 
@@ -89,7 +84,9 @@ def preview_now(services: Services, application: str, rule: Rule) -> list[Alert]
 def _check_or_save(services: Services, application: str, rule: Rule, texts: dict[str, str], *, saves: bool) -> Any:
     changed = read_rule(alert_form.from_form(rule, texts), rule if rule.id else None)
     if not saves:
-        return _page(services, application, rule, texts, checked=(changed, preview_now(services, application, changed)))
+        return rule_page(
+            services, application, rule, texts, checked=(changed, preview_now(services, application, changed))
+        )
     services.evaluator.store.save_rule(application, changed)
     return see_other(services, f"{application_path(application)}{ALERT_RULES_PATH}/{changed.id}")
 
@@ -110,7 +107,7 @@ def _do(services: Services, application: str, rule: Rule, button: str) -> str:
     return ALERTS_PATH
 
 
-def _page(services: Services, application: str, rule: Rule | None, texts: dict[str, str], **more: Any) -> bytes:
+def rule_page(services: Services, application: str, rule: Rule | None, texts: dict[str, str], **more: Any) -> bytes:
     """The form of a rule, with the texts that were typed into it; of none the choice of what to watch."""
     if rule is None:
         return html_response(alert_form.choice_page(application, services.settings))

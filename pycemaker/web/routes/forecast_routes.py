@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import partial
 
 import numpy as np
 from bottle import Bottle, request
@@ -44,15 +45,7 @@ def add_forecasts(app: Bottle, services: Services) -> None:
             outlook = forecasts.metric(store, metric, window.end_utc, int(window.hours), limit)
         return polled(forecast_bodies.outlook(outlook), MINUTE_SECONDS)
 
-    @app.get(with_application("/cpu_predict/<opened>/<time_range>"))  # type: ignore[untyped-decorator]
-    def cpu_predict(opened: str, time_range: str, application: str = DEFAULT_APPLICATION) -> bytes:
-        return metric_prediction(application, CPU, opened, time_range)
-
-    @app.get(with_application("/ram_predict/<opened>/<time_range>"))  # type: ignore[untyped-decorator]
-    def ram_predict(opened: str, time_range: str, application: str = DEFAULT_APPLICATION) -> bytes:
-        return metric_prediction(application, RAM, opened, time_range)
-
-    def metric_prediction(application: str, metric: Metric, opened: str, time_range: str) -> bytes:
+    def predict(metric: Metric, opened: str, time_range: str, application: str = DEFAULT_APPLICATION) -> bytes:
         store = services.store.for_application(application)
         now_utc, hours = services.clock(), parse_hours(time_range, limit=settings.max_range_hours)
         opened_utc = parse_instant(opened, zone=settings.timezone, now_utc=now_utc)
@@ -65,6 +58,9 @@ def add_forecasts(app: Bottle, services: Services) -> None:
             outlook = forecasts.metric(store, metric, min(opened_utc, whole_minute(now_utc)), hours)
         return polled(forecast_bodies.metric_rows(times, values, outlook), LIVE_SECONDS)
 
+    for metric in (CPU, RAM):
+        app.get(with_application(f"/{metric.id}_predict/<opened>/<time_range>"))(partial(predict, metric))
+
 
 def _limit(query: Mapping[str, str], default: float | None, takes: tuple[str, ...] = ("limit",)) -> float | None:
     """The query's limit, a number; the default without one.
@@ -72,9 +68,7 @@ def _limit(query: Mapping[str, str], default: float | None, takes: tuple[str, ..
     Raises:
         InvalidParameter: it is no number, or there is another parameter.
     """
-    for name in query:
-        if name not in takes:
-            raise InvalidParameter(field=name[:40], reason="there is no such parameter", known=list(takes))
+    request_parameters.refuse_unknown(query, takes)
     try:
         limit = float(query["limit"]) if "limit" in query else default
     except ValueError:

@@ -13,7 +13,7 @@ from pycemaker.schedules.schedule_fields import FieldReader, Fields, recurrence_
 from pycemaker.schedules.schedule_store import Document
 from pycemaker.web.access.redaction import redact_known
 from pycemaker.web.error_handlers import json_response
-from pycemaker.web.request_parameters import parameters
+from pycemaker.web.request_parameters import parameters, refuse_unknown
 from pycemaker.web.services import Services
 from pycemaker.window import parse_instant, to_iso_text
 
@@ -47,11 +47,8 @@ def add_jobs(app: Bottle, services: Services) -> None:
     @app.route("/jobs", method=["POST", "PUT"])  # type: ignore[untyped-decorator]
     def save() -> bytes:
         services.access_control.check_token(request.environ)
-        given, now = parameters(request), store.now()
-        values = given.texts | given.values
-        for name in values:
-            if name not in _KNOWN:
-                raise InvalidParameter(field=name[:40], reason="unknown", known=list(_KNOWN))
+        values, now = parameters(request).every, store.now()
+        refuse_unknown(values, _KNOWN)
         alert = {name: _trigger(name, values[name]) for name in _TRIGGERS if values.get(name) not in (None, "")}
         wants_alert = values.get("alert_predict") in (True, "true")
         recipients = reader.read_recipients("email_to", values.get("email_to") or "")

@@ -8,7 +8,6 @@ class NotAuthenticated(PycemakerError):
 
     message = "the token is missing or wrong"
     status = 401
-    code = "not_authenticated"
     sentence = "Token ausente ou incorreto."
 
 
@@ -17,7 +16,6 @@ class OnlyHere(PycemakerError):
 
     message = "without API_TOKEN this is for callers on this machine only"
     status = 403
-    code = "only_here"
     sentence = "Sem API_TOKEN, isto só é possível na própria máquina do servidor."
 
 
@@ -26,7 +24,6 @@ class RecipientNotAllowed(PycemakerError):
 
     message = "{address} may not receive reports from here (REPORT_RECIPIENTS)"
     status = 403
-    code = "recipient_not_allowed"
     sentence = "Este endereço não está autorizado a receber relatórios."
     field = "email_to"
     shows = ("field",)
@@ -37,7 +34,6 @@ class FetchRefused(PycemakerError):
 
     message = "nothing is done for a {purpose}"
     status = 403
-    code = "fetch_refused"
     sentence = "Nada foi feito: o navegador pediu este endereço por conta própria. Abra-o para pedir o relatório."
     shows = ("purpose",)
 
@@ -47,7 +43,6 @@ class ForeignOrigin(PycemakerError):
 
     message = "a page of {origin} may not have this done (CORS_ORIGINS)"
     status = 403
-    code = "foreign_origin"
     sentence = (
         "Nada foi feito: o pedido veio de uma página de outra origem. Quem opera este servidor pode aceitá-la em "
         "CORS_ORIGINS; a do próprio servidor, em PUBLIC_URL."
@@ -60,7 +55,6 @@ class TooManyReports(PycemakerError):
 
     message = "{waiting} reports are waiting already; try again in {retry_after_seconds} s"
     status = 429
-    code = "too_many_reports"
     sentence = "Há relatórios demais na fila. Tente de novo em {retry_after_seconds} s."
 
 
@@ -69,7 +63,6 @@ class AskedTooOften(PycemakerError):
 
     message = "{address} was sent too many reports lately; try again in {retry_after_seconds} s"
     status = 429
-    code = "asked_too_often"
     sentence = "Este endereço recebeu relatórios demais. Tente de novo em {retry_after_seconds} s."
 
 
@@ -78,7 +71,6 @@ class TooManyRequests(PycemakerError):
 
     message = "{caller} asked too often; try again in {retry_after_seconds} s"
     status = 429
-    code = "too_many_requests"
     sentence = "Pedidos demais. Tente de novo em {retry_after_seconds} s."
 
 
@@ -87,7 +79,6 @@ class TooManyStreams(PycemakerError):
 
     message = "{streaming} long answers are being sent already; try again in {retry_after_seconds} s"
     status = 503
-    code = "too_many_streams"
     sentence = "Há respostas longas demais em andamento. Tente de novo em {retry_after_seconds} s."
 
 
@@ -96,13 +87,13 @@ class ServerBusy(PycemakerError):
 
     message = "no place for this request"
     status = 503
-    code = "server_busy"
     sentence = "O servidor está ocupado demais. Tente de novo em {retry_after_seconds} s."
 
 
 class TooManyBodies(ServerBusy):
     """Every slot for request bodies is taken. Facts: `retry_after_seconds`."""
 
+    code = ServerBusy.code
     message = "no place for this request's body"
     sentence = "O servidor já lê corpos de pedidos demais. Tente de novo em {retry_after_seconds} s."
 
@@ -112,7 +103,6 @@ class NotReady(PycemakerError):
 
     message = "not ready: {failed}"
     status = 503
-    code = "not_ready"
     sentence = "O serviço não está pronto: veja {failed}."
     shows = ("checks",)
     retry_after_seconds = 2

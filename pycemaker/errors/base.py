@@ -1,5 +1,6 @@
 """The root of the error tree, and errors as JSON-able data."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -10,7 +11,7 @@ class PycemakerError(Exception):
     Attributes:
         message: English, for logs; may name facts in braces.
         status: the HTTP status of an answer that this error causes.
-        code: the word that programs compare.
+        code: the word that programs compare: the class's name, `unknown_metric` of UnknownMetric, unless it sets one.
         sentence: Portuguese, for callers and readers; may name facts in braces.
         field: the part of the request that is at fault; None where no part is.
         shows: the facts that the answer's body carries too, where the error has them.
@@ -25,6 +26,10 @@ class PycemakerError(Exception):
     field: ClassVar[str | None] = None
     shows: ClassVar[tuple[str, ...]] = ()
     retry_after_seconds: ClassVar[int | None] = None
+
+    def __init_subclass__(cls) -> None:
+        if "code" not in vars(cls):
+            cls.code = re.sub("(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
 
     def __init__(self, **facts: Any) -> None:
         self.facts = facts
@@ -42,6 +47,7 @@ class PycemakerError(Exception):
 class InvalidSettings(PycemakerError):
     """Facts: `problems`, one line for each wrong variable; `see`, the file that says more, where it is another one."""
 
+    code = PycemakerError.code
     message = "settings: {problems}"
 
     def __str__(self) -> str:

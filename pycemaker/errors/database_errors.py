@@ -8,7 +8,6 @@ class DatabaseUnreachable(PycemakerError):
 
     message = "MongoDB is not reachable: {reason}"
     status = 503
-    code = "database_unreachable"
     sentence = "O banco de dados não está respondendo."
 
 
@@ -16,7 +15,6 @@ class DatabaseLoginRefused(DatabaseUnreachable):
     """The user, the password or `authSource` is wrong, or missing where MongoDB wants one. Facts: `reason`."""
 
     message = "MongoDB does not take the user and password of MONGO_DB_URL ({reason})"
-    code = "database_login_refused"
     sentence = "O banco de dados não aceita o usuário e a senha de MONGO_DB_URL."
 
 
@@ -24,7 +22,6 @@ class DatabaseTlsFailed(DatabaseUnreachable):
     """One side speaks TLS and the other does not, or a certificate is not trusted. Facts: `reason`."""
 
     message = "no TLS with MongoDB as MONGO_DB_URL wants it ({reason})"
-    code = "database_tls_failed"
     sentence = "A conexão TLS com o banco de dados falhou: veja tls em MONGO_DB_URL."
 
 
@@ -32,7 +29,6 @@ class WrongReplicaSet(DatabaseUnreachable):
     """MongoDB answers, but its replica set has another name. Facts: `reason`."""
 
     message = "MongoDB belongs to no replica set of the name in MONGO_DB_URL ({reason})"
-    code = "wrong_replica_set"
     sentence = "O banco de dados não é do conjunto de réplicas (replicaSet) de MONGO_DB_URL."
 
 
@@ -40,7 +36,6 @@ class NoPrimary(DatabaseUnreachable):
     """MongoDB answers, but no member of its replica set takes reads and writes. Facts: `reason`."""
 
     message = "MongoDB's replica set has no primary: not initiated, or most of its members are away ({reason})"
-    code = "no_primary"
     sentence = (
         "O conjunto de réplicas do MongoDB está sem primário: não foi iniciado (rs.initiate), ou falta a maioria."
     )
@@ -50,7 +45,6 @@ class RightMissing(DatabaseUnreachable):
     """MongoDB answers, but the user lacks a right. Facts: `reason`."""
 
     message = "the user of MONGO_DB_URL may not do this ({reason})"
-    code = "right_missing"
     sentence = "Falta um direito ao usuário de MONGO_DB_URL."
 
 
@@ -58,7 +52,6 @@ class NoRightToRead(RightMissing):
     """The user may not read the database or this collection. Facts: `reason`."""
 
     message = "the user of MONGO_DB_URL has no right to read ({reason})"
-    code = "no_right_to_read"
     sentence = "O usuário de MONGO_DB_URL não tem direito de ler este banco de dados."
 
 
@@ -66,7 +59,6 @@ class NoRightToWrite(RightMissing):
     """The user may not write, as every report needs. Facts: `reason`."""
 
     message = "the user of MONGO_DB_URL has no right to write ({reason})"
-    code = "no_right_to_write"
     sentence = (
         "O usuário de MONGO_DB_URL não tem direito de gravar: só as métricas são servidas, e nenhum relatório é feito."
     )
@@ -76,7 +68,6 @@ class NoRightToIndex(RightMissing):
     """The user may not make indexes, as the collections of reports need. Facts: `reason`."""
 
     message = "the user of MONGO_DB_URL has no right to make indexes ({reason})"
-    code = "no_right_to_index"
     sentence = "O usuário de MONGO_DB_URL não tem direito de criar índices, e sem eles nenhum relatório é feito."
 
 
@@ -84,7 +75,6 @@ class IndexesNotReady(DatabaseUnreachable):
     """The index that bounds a read is still being built. Facts: `reason`, the collection."""
 
     message = "the index of {reason} is still being built"
-    code = "indexes_not_ready"
     retry_after_seconds = 2
     sentence = "O banco de dados ainda está sendo preparado. Tente de novo em instantes."
 
@@ -94,5 +84,4 @@ class DatabaseNotStarted(PycemakerError):
 
     message = "the embedded MongoDB did not start: {reason}"
     status = 503
-    code = "database_not_started"
     sentence = "O banco de dados não está respondendo."

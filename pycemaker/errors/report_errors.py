@@ -8,7 +8,6 @@ from pycemaker.errors.base import PycemakerError
 class ReportFailed(PycemakerError):
     """The report could not be made."""
 
-    code = "report_failed"
     sentence = "O relatório não pôde ser feito."
 
 
@@ -16,7 +15,6 @@ class NotebookFailed(ReportFailed):
     """A cell raised an error. Facts: `cell` (from 1; 0 where no cell is to blame), `reason` in English, `exception`."""
 
     message = "the notebook failed in cell {cell}: {reason}"
-    code = "notebook_failed"
     sentence = "O notebook do relatório falhou na célula {cell} ({exception}). Nada foi enviado."
     shows = ("cell", "exception")
 
@@ -25,7 +23,6 @@ class NotebookUnusable(ReportFailed):
     """The notebook's file, or its parameters cell, cannot be read. Facts: `name`, `reason` in English."""
 
     message = "notebook {name!r}: {reason}"
-    code = "notebook_unusable"
     sentence = "O notebook não pode ser lido: veja sua célula de parâmetros."
     shows = ("name",)
 
@@ -37,7 +34,6 @@ class NothingToSend(ReportFailed):
     """The notebook ran but left no figure or no text. Facts: `reason` in English."""
 
     message = "the notebook produced nothing to send: {reason}"
-    code = "nothing_to_send"
     sentence = "O notebook não produziu nada para enviar."
 
 
@@ -45,7 +41,6 @@ class ReportUnfit(ReportFailed):
     """The message did not pass the check before sending. Facts: `findings`, a line each."""
 
     message = "the report is not fit to be sent: {findings}"
-    code = "report_unfit"
     sentence = "O relatório não passou na verificação antes do envio. Nada foi enviado."
     shows = ("findings",)
 
@@ -54,7 +49,6 @@ class RunnerFailed(ReportFailed):
     """The process that makes the report ended without a result. Facts: `stage`, `reason`."""
 
     message = "the report's process ended during {stage!r}: {reason}"
-    code = "runner_failed"
     sentence = "O processo do relatório terminou antes da hora."
     shows = ("stage",)
 
@@ -63,7 +57,6 @@ class ReportTooLarge(ReportFailed):
     """The report's processes held more memory than REPORT_MEMORY_MB. Facts: `stage`, `limit_mb`, `held_mb`."""
 
     message = "the report's processes held {held_mb} MB during {stage!r}, more than the {limit_mb} MB they may"
-    code = "report_too_large"
     sentence = "O relatório usou mais memória do que pode ({limit_mb} MB). Nada foi enviado."
     shows = ("stage", "limit_mb")
 
@@ -72,7 +65,6 @@ class ReportWroteTooMuch(ReportFailed):
     """The report's cells wrote more files than they may. Facts: `stage`, `limit_mb`."""
 
     message = "the report's cells wrote more than the {limit_mb} MB they may during {stage!r}"
-    code = "report_wrote_too_much"
     sentence = "O relatório gravou mais em disco do que pode ({limit_mb} MB). Nada foi enviado."
     shows = ("stage", "limit_mb")
 
@@ -81,7 +73,6 @@ class ReportExpired(ReportFailed):
     """The report was given up after REPORT_RETRY_SECONDS. Facts: `reason`."""
 
     message = "the report was given up: {reason}"
-    code = "report_expired"
     sentence = "O relatório não pôde ser entregue a tempo; não haverá nova tentativa."
 
 
@@ -90,7 +81,6 @@ class ReportTimedOut(PycemakerError):
 
     message = "the report was still at {stage!r} after {limit_seconds} s"
     status = 504
-    code = "report_timed_out"
     sentence = "O relatório não terminou em {limit_seconds} s."
     shows = ("stage", "limit_seconds")
 
@@ -100,7 +90,6 @@ class StorageRefused(PycemakerError):
 
     message = "the figure storage refused: {reason}"
     status = 502
-    code = "storage_refused"
     sentence = "O armazenamento das figuras recusou o envio. Nada foi enviado."
 
 
@@ -112,7 +101,6 @@ class MailRefused(PycemakerError):
 
     message = "the mail server refused: {reason}"
     status = 502
-    code = "mail_refused"
     sentence = "O servidor de e-mail não aceitou a mensagem."
     shows: ClassVar[tuple[str, ...]] = ("possibly_sent",)
 
@@ -121,7 +109,6 @@ class MailDeferred(MailRefused):
     """The mail server deferred the message; it is tried again. Facts: `reason`, `next_attempt_at` (ISO 8601, UTC)."""
 
     message = "the mail server did not take it yet ({reason}); it is tried again at {next_attempt_at}"
-    code = "mail_deferred"
     sentence = "O servidor de e-mail ainda não aceitou a mensagem; uma nova tentativa será feita."
     shows = ("next_attempt_at", "possibly_sent")
 
@@ -130,7 +117,6 @@ class MailPartlySent(MailRefused):
     """Only some recipients have the message. Facts: `reason`; `recipients`, a line each."""
 
     message = "not every recipient has it: {reason}"
-    code = "mail_partly_sent"
     sentence = "Nem todos os destinatários receberam o relatório."
     shows = ("recipients",)
 
@@ -140,7 +126,6 @@ class RecipientSuppressed(MailRefused):
 
     message = "the recipient has asked for no more reports"
     status = 403
-    code = "recipient_suppressed"
     sentence = "Este endereço pediu para não receber mais relatórios."
     field = "email_to"
     shows = ()

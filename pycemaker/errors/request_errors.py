@@ -9,7 +9,6 @@ class InvalidRequest(PycemakerError):
     """The request cannot be read."""
 
     status = 400
-    code = "invalid_request"
     sentence = "O pedido não pôde ser lido."
 
 
@@ -17,7 +16,6 @@ class InvalidDate(InvalidRequest):
     """Facts: `text`, cut to 40 characters."""
 
     message = "not a date: {text!r} (dd-mm-yyyy-HH-MM-SS, 'now', ISO 8601 with an offset, or milliseconds since 1970)"
-    code = "invalid_date"
     sentence = "Data inválida: use dd-mm-aaaa-HH-MM-SS, now, ISO 8601 com fuso ou milissegundos desde 1970."
     field = "date"
 
@@ -26,7 +24,6 @@ class InvalidRange(InvalidRequest):
     """Facts: `text`, cut to 40 characters; `limit` in hours."""
 
     message = "not a range: {text!r} (whole hours, 1 to {limit})"
-    code = "invalid_range"
     sentence = "Intervalo inválido: use um número inteiro de horas, de 1 a {limit}."
     field = "time_range"
     shows = ("limit",)
@@ -36,7 +33,6 @@ class InvalidAddress(InvalidRequest):
     """Facts: `text`, cut to 40 characters."""
 
     message = "not a mail address: {text!r}"
-    code = "invalid_address"
     sentence = "Endereço de e-mail inválido: use ana@exemplo.com, e vírgula entre vários."
     field = "email_to"
 
@@ -44,6 +40,7 @@ class InvalidAddress(InvalidRequest):
 class LocalPartNotAscii(InvalidAddress):
     """An address with letters beyond ASCII before its @, which few mail servers take. Facts: as its base."""
 
+    code = InvalidAddress.code
     message = "not a mail address: {text!r} (before the @ only ASCII is taken)"
     sentence = "Endereço de e-mail inválido: antes do @ não pode haver acentos nem outros caracteres além de ASCII."
 
@@ -55,7 +52,6 @@ class InvalidParameter(InvalidRequest):
     """
 
     message = "parameter {field!r}: {reason}"
-    code = "invalid_parameter"
     sentence = "Parâmetro inválido: {field}."
     shows = ("field", "given", "takes", "known")
 
@@ -67,7 +63,6 @@ class InvalidSamples(InvalidRequest):
     """
 
     message = "{rejected_count} of {count} posted samples are wrong"
-    code = "invalid_samples"
     sentence = "{rejected_count} de {count} amostras não foram gravadas: veja rejected."
     shows = ("stored", "repeated", "rejected_count", "rejected")
 
@@ -76,7 +71,6 @@ class TokenInUrl(InvalidRequest):
     """The token is in the URL, which logs and proxies keep. No facts: nothing of the request is kept."""
 
     message = "a token does not belong into an address"
-    code = "token_in_url"
     sentence = "O token não vai no endereço: troque-o e use o cabeçalho Authorization: Bearer ou X-Api-Key."
 
 
@@ -85,7 +79,6 @@ class BodyTooLarge(InvalidRequest):
 
     message = "the request's body has more than {limit_bytes} bytes"
     status = 413
-    code = "body_too_large"
     sentence = "O corpo do pedido é grande demais: use até {limit_bytes} bytes."
     shows = ("limit_bytes",)
 
@@ -93,6 +86,7 @@ class BodyTooLarge(InvalidRequest):
 class FormTooLarge(BodyTooLarge):
     """A form has more bytes than Bottle reads (`MEMFILE_MAX`). No facts."""
 
+    code = BodyTooLarge.code
     message = "the form is too large"
     sentence = "O corpo do pedido é grande demais."
 
@@ -102,7 +96,6 @@ class BodyTooSlow(InvalidRequest):
 
     message = "the request's body was not here within {limit_seconds} s"
     status = 408
-    code = "body_too_slow"
     sentence = "O corpo do pedido não chegou em {limit_seconds:g} s."
 
 
@@ -111,7 +104,6 @@ class IdempotencyKeyReused(InvalidRequest):
 
     message = "this Idempotency-Key was used for another request"
     status = 422
-    code = "idempotency_key_reused"
     sentence = "Esta Idempotency-Key já foi usada em outro pedido."
     field = "Idempotency-Key"
 
@@ -121,7 +113,6 @@ class MethodNotAllowed(InvalidRequest):
 
     message = "the method is not allowed"
     status = 405
-    code = "method_not_allowed"
     sentence = "Este método não é aceito neste endereço."
 
 
@@ -129,7 +120,6 @@ class NotFound(PycemakerError):
     """Nothing has this name or path."""
 
     status = 404
-    code = "not_found"
     sentence = "Nada foi encontrado neste endereço."
 
 
@@ -137,7 +127,6 @@ class UnknownMetric(NotFound):
     """Facts: `name`; `known`, the existing names."""
 
     message = "no metric {name!r}; there are {known}"
-    code = "unknown_metric"
     sentence = "Métrica desconhecida."
     shows = ("known",)
 
@@ -146,7 +135,6 @@ class UnknownApplication(NotFound):
     """No sample names this application. Facts: `application`, cut to 40 characters."""
 
     message = "no application {application!r}: no sample names it"
-    code = "unknown_application"
     sentence = "Aplicação desconhecida: veja a lista em /apps."
     field = "application"
 
@@ -155,7 +143,6 @@ class UnknownNotebook(NotFound):
     """Facts: `name`; `hint`, in English: the notebooks there are, or why this file is none of them."""
 
     message = "no notebook {name!r}{hint}"
-    code = "unknown_notebook"
     sentence = "Notebook desconhecido: veja a lista em /notebooks."
 
     def __init__(self, *, name: str = "?", hint: str = "", **facts: Any) -> None:
@@ -171,7 +158,6 @@ class NotEnoughHistory(PycemakerError):
 
     message = "not enough history for {hours} h of {metric}: {missing} has {history_hours} h of {needed_hours}"
     status = 503
-    code = "not_enough_history"
     sentence = "Ainda não há histórico para prever {hours} h: são {history_hours} h, e é preciso ter {needed_hours} h."
     shows = ("metric", "missing", "history_hours", "needed_hours")
     retry_after_seconds = 3600
@@ -182,7 +168,6 @@ class NoCurrentReading(PycemakerError):
 
     message = "the health is unknown: {metric} has no reading"
     status = 503
-    code = "no_current_reading"
     sentence = "A saúde é desconhecida: não há leitura atual de {metric}."
     shows = ("metric",)
     retry_after_seconds = 60
@@ -192,7 +177,6 @@ class UnknownReport(NotFound):
     """No such report, or none that may be shown. No facts: an id is a key."""
 
     message = "no such report"
-    code = "unknown_report"
     sentence = "Relatório desconhecido."
 
 
@@ -200,7 +184,6 @@ class UnknownSchedule(NotFound):
     """No facts."""
 
     message = "no such schedule"
-    code = "unknown_schedule"
     sentence = "Agendamento desconhecido: veja a lista em /schedules."
 
 
@@ -209,7 +192,6 @@ class TooManySchedules(PycemakerError):
 
     message = "there are {limit} schedules already"
     status = 409
-    code = "too_many_schedules"
     sentence = "Já há {limit} agendamentos: remova algum antes de criar outro."
     shows = ("limit",)
 
@@ -218,7 +200,6 @@ class UnknownRule(NotFound):
     """No facts."""
 
     message = "no such rule of alerts"
-    code = "unknown_rule"
     sentence = "Regra de alerta desconhecida: veja a lista em /alerts/rules."
 
 
@@ -227,7 +208,6 @@ class TooManyRules(PycemakerError):
 
     message = "there are {limit} rules already"
     status = 409
-    code = "too_many_rules"
     sentence = "Já há {limit} regras de alerta: remova alguma antes de criar outra."
     shows = ("limit",)
 
@@ -236,11 +216,11 @@ class UnknownLink(NotFound):
     """An unsubscribe link that was never issued or is no longer valid. No facts: it names an address."""
 
     message = "no such link"
-    code = "unknown_link"
     sentence = "Este link de cancelamento não é válido."
 
 
 class UnknownAlertLink(UnknownLink):
     """A link in an alert's mail that was never issued, or whose alerts are gone. No facts."""
 
+    code = UnknownLink.code
     sentence = "Este link de alerta não é válido."

@@ -12,7 +12,8 @@ from pycemaker.web import response_bodies
 KINDS = errors.every_error()
 SHARED = {"internal": ["InvalidSettings", "PycemakerError"], "server_busy": ["ServerBusy", "TooManyBodies"],
           "body_too_large": ["BodyTooLarge", "FormTooLarge"],
-          "invalid_address": ["InvalidAddress", "LocalPartNotAscii"]}  # fmt: skip
+          "invalid_address": ["InvalidAddress", "LocalPartNotAscii"],
+          "unknown_link": ["UnknownAlertLink", "UnknownLink"]}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", KINDS)

@@ -10,15 +10,16 @@ from pycemaker.monitor.alert_history import HEALTH
 from pycemaker.parsing.route_paths import ALERT_LINK_PREFIX, ALERT_RULES_PATH, ALERTS_PATH, ONE_ALERT_RULE
 from pycemaker.web.openapi.components import INSTANT, TEXT, array_of, json_object, or_null
 from pycemaker.web.openapi.operation import (
-    DATABASE,
     FORM,
-    FORM_ANSWERS,
     HTML,
     LOCATED,
     Json,
     Kind,
     Operation,
     ResponseSpec,
+    form_operation,
+    json_answer,
+    json_body,
 )
 
 _RULES, _ONE = ALERT_RULES_PATH, ONE_ALERT_RULE
@@ -55,118 +56,86 @@ _EPISODE = json_object({"since": INSTANT, "fired_at": INSTANT, "ended_at": or_nu
 _PREVIEW = json_object(
     {"fired": {"type": "integer"}, "episodes": array_of(_EPISODE), "since": INSTANT, "until": INSTANT}
 )
-_FORBIDDEN: tuple[Kind, ...] = (errors.ForeignOrigin, errors.FetchRefused)
-_REFUSALS: tuple[Kind, ...] = (errors.InvalidRequest, errors.InvalidParameter, *_FORBIDDEN, *DATABASE)
-_UNKNOWN: tuple[Kind, ...] = (errors.UnknownRule,)
-_NOT_SAVED: tuple[Kind, ...] = (errors.TooManyRules, errors.UnknownRule)
-
-
+_REFUSALS: tuple[Kind, ...] = (
+    *(errors.InvalidRequest, errors.InvalidParameter, errors.ForeignOrigin, errors.FetchRefused),
+)
+_FORM_REFUSALS: tuple[Kind, ...] = (errors.TooManyRules, errors.TooManyStreams, *_REFUSALS)
 _PAGE = "A page for who names text/html in Accept."
-
-
-def _body(fields: Json, *, required: bool = True) -> Json:
-    return {"required": required, "content": {"application/json": {"schema": json_object({}, fields)}}}
-
-
-def _read(rule: str, name: str, text: str, content: Json, *kinds: Kind) -> Operation:
-    answer = ResponseSpec(200, "As it is now.", content)
-    return Operation(rule, name, text, (answer,), (*kinds, *DATABASE))
+_BODY = json_body(json_object({}, _FIELDS))
+_LINK = ALERT_LINK_PREFIX + "<token>"
 
 
 def _act(
     rule: str, name: str, text: str, schema: Json, *kinds: Kind, method: str = "POST", body: Json | None = None
 ) -> Operation:
-    answer = ResponseSpec(200, "It is done.", {"application/json": schema})
-    return Operation(rule, name, text, (answer,), (*kinds, *_REFUSALS), method, body=body, needs_token=True)
+    answer = json_answer("It is done.", schema)
+    return Operation(rule, name, text, [answer], (*kinds, *_REFUSALS), method, body=body, needs_token=True)
 
 
 OPERATIONS = (
-    _read(
+    Operation(
         *(ALERTS_PATH, "alerts", "The open alerts, and the latest 50 that have ended\nNewest first. " + _PAGE),
-        {"application/json": json_object({"open": array_of(_ALERT), "ended": array_of(_ALERT)}), **HTML},
+        [json_answer("As it is now.", json_object({"open": array_of(_ALERT), "ended": array_of(_ALERT)}), page=True)],
     ),
-    _read(
+    Operation(
         *(_RULES, "alertRules", "The rules, the default ones first, with their states"),
-        {"application/json": json_object({"rules": array_of(_RULE)})},
+        [json_answer("As it is now.", json_object({"rules": array_of(_RULE)}))],
     ),
     Operation(
         *(_RULES, "createAlertRule", "Make a rule"),
-        (ResponseSpec(201, "It is made.", {"application/json": _RULE}, LOCATED),),
+        [json_answer("It is made.", _RULE, status=201, headers=LOCATED)],
         (errors.TooManyRules, *_REFUSALS),
         "POST",
-        body=_body(_FIELDS),
+        body=_BODY,
         needs_token=True,
     ),
     _act(
-        _RULES + "/preview",
-        "previewAlertRule",
+        *(_RULES + "/preview", "previewAlertRule"),
         "The alerts of a rule over the last 30 days\nNothing is saved. Of forecasts one every six hours is looked at.",
-        _PREVIEW,
-        errors.TooManyStreams,
-        body=_body(_FIELDS),
+        *(_PREVIEW, errors.TooManyStreams),
+        body=_BODY,
     ),
-    _read(_ONE, "alertRule", f"A rule and its state\n{_PAGE}", {"application/json": _RULE, **HTML}, *_UNKNOWN),
+    Operation(
+        *(_ONE, "alertRule", f"A rule and its state\n{_PAGE}"),
+        *([json_answer("As it is now.", _RULE, page=True)], [errors.UnknownRule]),
+    ),
     Operation(
         *(_RULES + "/new", "newAlertRule", "The form of a new rule\nWithout a kind and a metric, the choice of these."),
-        (ResponseSpec(200, "A page.", HTML),),
-        (errors.InvalidRequest, errors.InvalidParameter, *DATABASE),
+        *([ResponseSpec(200, "A page.", HTML)], (errors.InvalidRequest, errors.InvalidParameter)),
         parameters=[
             {"name": "kind", "in": "query", "schema": TEXT, "description": "One of a rule's kinds."},
             {"name": "metric", "in": "query", "schema": TEXT, "description": "A metric's id."},
         ],
     ),
-    *(
-        Operation(
-            *(rule, name, "What a form's button does\nSees another page, or the form again.", FORM_ANSWERS),
-            (errors.TooManyRules, errors.TooManyStreams, *kinds, *_REFUSALS),
-            "POST",
-            body=FORM,
-            needs_token=True,
-        )
-        for rule, name, kinds in ((_RULES + "/new", "postNewAlertRule", ()), (_ONE, "postAlertRule", _UNKNOWN))
-    ),
+    form_operation(_RULES + "/new", "postNewAlertRule", *_FORM_REFUSALS),
+    form_operation(_ONE, "postAlertRule", errors.UnknownRule, *_FORM_REFUSALS),
     _act(
-        _ONE,
-        "changeAlertRule",
-        "Change some fields of a rule",
-        _RULE,
-        *_NOT_SAVED,
+        *(_ONE, "changeAlertRule", "Change some fields of a rule", _RULE, errors.TooManyRules, errors.UnknownRule),
         method="PATCH",
-        body=_body(_FIELDS, required=False),
+        body=json_body(json_object({}, _FIELDS), required=False),
     ),
     _act(
-        _ONE,
-        "removeAlertRule",
-        "Remove a rule\nA default one is turned off.",
-        json_object({"msg": TEXT}),
-        *_NOT_SAVED,
+        *(_ONE, "removeAlertRule", "Remove a rule\nA default one is turned off.", json_object({"msg": TEXT})),
+        *(errors.TooManyRules, errors.UnknownRule),
         method="DELETE",
     ),
     _act(
-        _ONE + "/acknowledge",
-        "acknowledgeAlert",
+        *(_ONE + "/acknowledge", "acknowledgeAlert"),
         "Note that somebody looks after a rule's open alert\nNo mail repeats it; its end is mailed.",
-        _RULE,
-        *_UNKNOWN,
+        *(_RULE, errors.UnknownRule),
     ),
     _act(
-        _ONE + "/mute",
-        "muteAlertRule",
-        "Mail nothing of a rule until an instant\nWithout `until` that ends.",
-        _RULE,
-        *_UNKNOWN,
-        body=_body({"until": or_null(TEXT)}, required=False),
+        *(_ONE + "/mute", "muteAlertRule", "Mail nothing of a rule until an instant\nWithout `until` that ends."),
+        *(_RULE, errors.UnknownRule),
+        body=json_body(json_object({}, {"until": or_null(TEXT)}), required=False),
     ),
     Operation(
-        *(ALERT_LINK_PREFIX + "<token>", "alertLink", "The page of the link in an alert's mail\nIt changes nothing."),
-        (ResponseSpec(200, "A page.", HTML),),
-        (errors.UnknownAlertLink, *DATABASE),
+        *(_LINK, "alertLink", "The page of the link in an alert's mail\nIt changes nothing."),
+        *([ResponseSpec(200, "A page.", HTML)], [errors.UnknownAlertLink]),
     ),
     Operation(
-        *(ALERT_LINK_PREFIX + "<token>", "followAlertLink", "What a button of that page does"),
-        (ResponseSpec(200, "The page again.", HTML),),
-        (errors.UnknownAlertLink, errors.InvalidRequest, *DATABASE),
-        "POST",
+        *(_LINK, "followAlertLink", "What a button of that page does", [ResponseSpec(200, "The page again.", HTML)]),
+        *((errors.UnknownAlertLink, errors.InvalidRequest), "POST"),
         body=FORM,
     ),
 )

@@ -14,10 +14,9 @@ from pycemaker.errors import (
 )
 from pycemaker.metrics import NAMES
 from pycemaker.web.openapi.components import COUNT, INSTANT, array_of, json_object, or_null, query_parameter
-from pycemaker.web.openapi.operation import DATABASE, Json, Kind, Operation, ResponseSpec, ref
+from pycemaker.web.openapi.operation import Json, Kind, Operation, json_answer, ref
 from pycemaker.web.openapi.read_operations import CACHED, NOT_MODIFIED
 
-_CONDITION = ref("If-None-Match", "parameters")
 _NUMBER: Json = {"type": "number"}
 _MAYBE: Json = {"type": ["number", "null"]}
 _SCORE: Json = {"type": "number", "minimum": 0, "maximum": 1}
@@ -57,12 +56,9 @@ _PREDICTION = json_object(
 def _operation(
     rule: str, name: str, description: str, schema: Json, *error_kinds: Kind, **more: list[Json]
 ) -> Operation:
-    answers = (
-        ResponseSpec(200, "What is known.", {"application/json": schema}, CACHED),
-        NOT_MODIFIED,
-    )
-    parameters = [_CONDITION, *more.get("parameters", [])]
-    return Operation(rule, name, description, answers, (InvalidRange, *error_kinds, *DATABASE), parameters=parameters)
+    answers = json_answer("What is known.", schema, headers=CACHED), NOT_MODIFIED
+    parameters = [ref("If-None-Match", "parameters"), *more.get("parameters", [])]
+    return Operation(rule, name, description, answers, (InvalidRange, *error_kinds), parameters=parameters)
 
 
 OPERATIONS = (
@@ -71,11 +67,7 @@ OPERATIONS = (
         "forecast",
         "The hours to come of a metric, or of the health\n"
         "`low` and `high` are 5 and 95 %, null where the history is too short to check them.",
-        _FORECAST,
-        InvalidDate,
-        InvalidParameter,
-        UnknownMetric,
-        NotEnoughHistory,
+        *(_FORECAST, InvalidDate, InvalidParameter, UnknownMetric, NotEnoughHistory),
         parameters=[
             query_parameter("limit", _NUMBER, "In the metric's unit; 0.9 of a share by default. Not of the health.")
         ],
@@ -87,16 +79,13 @@ OPERATIONS = (
         array_of(
             json_object({"time": INSTANT, "score": _MAYBE_SCORE, "worst": {"type": "string", "enum": list(NAMES)}})
         ),
-        InvalidDate,
-        TooManyStreams,
+        *(InvalidDate, TooManyStreams),
     ),
     _operation(
         "/current_health/<time_range>",
         "currentHealth",
         "The health now, a minute from now, and the seconds until it is expected to fail",
-        _CURRENT,
-        NoCurrentReading,
-        TooManyStreams,
+        *(_CURRENT, NoCurrentReading, TooManyStreams),
     ),
     _operation(
         "/health_data/<time_range>",
@@ -110,22 +99,16 @@ OPERATIONS = (
         "predictedData",
         "The expected health of each minute of the next hours",
         json_object(
-            {
-                "remaining_time": COUNT,
-                "data": array_of(json_object({"index": INSTANT, "predicted_mean": _SCORE})),
-            }
+            {"remaining_time": COUNT, "data": array_of(json_object({"index": INSTANT, "predicted_mean": _SCORE}))}
         ),
-        NotEnoughHistory,
-        TooManyStreams,
+        *(NotEnoughHistory, TooManyStreams),
     ),
     *(
         _operation(
             f"/{metric}_predict/<opened>/<time_range>",
             f"{metric}Predict",
             f"{metric.upper()} from an instant on: what was measured, and what had been expected\nAt most 1,000 rows.",
-            array_of(_PREDICTION),
-            InvalidDate,
-            TooManyStreams,
+            *(array_of(_PREDICTION), InvalidDate, TooManyStreams),
         )
         for metric in ("cpu", "ram")
     ),

@@ -11,13 +11,8 @@ from pycemaker.web.pages.error_page import TITLES
 Json = dict[str, Any]
 Kind = type[errors.PycemakerError]
 
-EVERYWHERE: tuple[Kind, ...] = (errors.PycemakerError,)  # Errors of every route: the unforeseen one
-DATABASE: tuple[Kind, ...] = (errors.DatabaseUnreachable, *errors.descendants(errors.DatabaseUnreachable))
-"""Errors of a route that reads."""
-
-
-_URL_TOKEN_ERRORS = (errors.TokenInUrl,)
-_TOKEN_ERRORS = (errors.NotAuthenticated, errors.TooManyRequests, *DATABASE)
+_DATABASE: tuple[Kind, ...] = (errors.DatabaseUnreachable, *errors.descendants(errors.DatabaseUnreachable))
+_TOKEN_ERRORS: tuple[Kind, ...] = (errors.NotAuthenticated, errors.TooManyRequests, *_DATABASE)
 
 
 def ref(name: str, kind: str = "schemas") -> Json:
@@ -42,11 +37,26 @@ class ResponseSpec:
 
 HTML: Json = {"text/html": {"type": "string"}}
 """The content of a page."""
-FORM: Json = {"required": True, "content": {"application/x-www-form-urlencoded": {"schema": {"type": "object"}}}}
-"""The body that a form posts."""
 LOCATED: Json = {"Location": ref("Location", "headers")}
-FORM_ANSWERS = (ResponseSpec(200, "The form, to be saved.", HTML), ResponseSpec(303, "It is done.", {}, LOCATED))
-"""The answers to a form that is checked, then saved."""
+
+
+def json_answer(description: str, schema: Json, *, page: bool = False, **more: Any) -> ResponseSpec:
+    """An answer as JSON; `page`: as HTML too, for who prefers it. `more`: of ResponseSpec."""
+    content = {"application/json": schema} | (HTML if page else {})
+    return ResponseSpec(description=description, content=content, **({"status": 200} | more))
+
+
+def json_body(schema: Json, *, required: bool = True) -> Json:
+    """A body of JSON."""
+    return {"required": required, "content": {"application/json": {"schema": schema}}}
+
+
+def form_body(schema: Json) -> Json:
+    """The body that a form posts."""
+    return {"required": True, "content": {"application/x-www-form-urlencoded": {"schema": schema}}}
+
+
+FORM = form_body({"type": "object"})
 
 
 @dataclass(frozen=True)
@@ -56,10 +66,12 @@ class Operation:
     Attributes:
         name: unique; what generated clients call it.
         description: one line, then more.
-        error_kinds: the errors that it may answer, beside EVERYWHERE.
+        answers: those that are no errors, the usual one first.
+        error_kinds: the errors that it may answer, beside the unforeseen one and those of MongoDB.
         parameters: of the query and the headers; those of the path follow from the rule.
         needs_token: whether it asks for the token where one is set.
         path: where it is narrower than the rule, such as `/reports/{report_id}.json`.
+        reads: whether it asks MongoDB.
     """
 
     rule: str
@@ -72,10 +84,12 @@ class Operation:
     body: Json | None = None
     needs_token: bool = False
     path: str | None = None
+    reads: bool = True
 
     def entry(self, path_parameters: Sequence[Json], *, with_token: bool) -> Json:
         """The operation as an OpenAPI object."""
-        error_kinds = [*EVERYWHERE, *self.error_kinds, *(_URL_TOKEN_ERRORS if self.needs_token else ())]
+        error_kinds: list[Kind] = [errors.PycemakerError, *self.error_kinds, *(_DATABASE if self.reads else ())]
+        error_kinds += [errors.TokenInUrl] if self.needs_token else []
         error_kinds += _TOKEN_ERRORS if self.needs_token and with_token else ()
         error_kinds += [errors.InvalidRequest] if path_parameters else []
         describes_503 = any(answer.status == 503 for answer in self.answers)
@@ -94,6 +108,13 @@ class Operation:
         if self.needs_token and with_token:
             entry["security"] = [{"bearer": []}, {"key": []}]
         return entry
+
+
+def form_operation(rule: str, name: str, *error_kinds: Kind) -> Operation:
+    """What a form that is checked, then saved, posts to."""
+    checked, done = ResponseSpec(200, "The form, to be saved.", HTML), ResponseSpec(303, "It is done.", {}, LOCATED)
+    text = "What a form's button does\nSees another page, or the form again."
+    return Operation(rule, name, text, (checked, done), error_kinds, "POST", body=FORM, needs_token=True)
 
 
 def head_of(entry: Json) -> Json:

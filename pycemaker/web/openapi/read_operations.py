@@ -14,7 +14,7 @@ from pycemaker.web.openapi.components import (
     or_null,
     query_parameter,
 )
-from pycemaker.web.openapi.operation import DATABASE, Json, Kind, Operation, ResponseSpec, ref
+from pycemaker.web.openapi.operation import Json, Kind, Operation, ResponseSpec, json_answer, ref
 
 CACHED: Json = {name: ref(name, "headers") for name in ("ETag", "Cache-Control", "Vary")}
 _METRIC_HEADERS: Json = CACHED | {
@@ -23,6 +23,7 @@ _METRIC_HEADERS: Json = CACHED | {
 _NO_STORE: Json = {"Cache-Control": ref("Cache-Control", "headers")}
 PAGE: Json = {"Content-Security-Policy": ref("Content-Security-Policy", "headers")}
 _BYTES: Json = {"type": "string"}
+_CONDITION = (ref("If-None-Match", "parameters"),)
 _SHAPE_PARAMETERS = (
     query_parameter(
         "max_points",
@@ -40,11 +41,11 @@ _SHAPE_PARAMETERS = (
         {"type": "string", "enum": list(MEDIA_TYPES)},
         "The answer's shape, before `Accept`. Other shapes than `json` hold the interval's own documents alone.",
     ),
-    ref("If-None-Match", "parameters"),
+    *_CONDITION,
 )
 NOT_MODIFIED = ResponseSpec(304, "What the caller has is what there is.", headers=CACHED)
 _METRIC_NOT_MODIFIED = ResponseSpec(304, NOT_MODIFIED.description, headers=_METRIC_HEADERS)
-_ERRORS: tuple[Kind, ...] = (InvalidDate, InvalidParameter, UnknownMetric, TooManyStreams, *DATABASE)
+_ERRORS: tuple[Kind, ...] = (InvalidDate, InvalidParameter, UnknownMetric, TooManyStreams)
 
 
 def _media_types(json_schema: Json) -> dict[str, Json]:
@@ -65,12 +66,7 @@ _METRIC = json_object(
 )
 _CHECKS: Json = {"type": "object", "additionalProperties": ref("Check")}
 _INDEX = json_object(
-    {
-        "name": TEXT,
-        "routes": array_of(TEXT),
-        "metrics": array_of(_METRIC),
-        "sample_until": or_null(INSTANT),
-    }
+    {"name": TEXT, "routes": array_of(TEXT), "metrics": array_of(_METRIC), "sample_until": or_null(INSTANT)}
 )
 
 _APPLICATION = json_object(
@@ -90,23 +86,18 @@ OPERATIONS = (
         APPS_PATH,
         "applications",
         "Every application with its newest samples\nAn application exists when it has a sample.",
-        (
-            ResponseSpec(
-                200,
-                "In alphabetical order.",
-                {"application/json": json_object({"applications": array_of(_APPLICATION)})},
-                _NO_STORE,
-            ),
-        ),
-        DATABASE,
+        [
+            json_answer(
+                "In alphabetical order.", json_object({"applications": array_of(_APPLICATION)}), headers=_NO_STORE
+            )
+        ],
     ),
     Operation(
         "/now",
         "newestSamples",
         "The newest sample of every metric\nNull where a metric has no sample.",
-        (ResponseSpec(200, "By metric.", {"application/json": ref("Newest")}, CACHED), NOT_MODIFIED),
-        DATABASE,
-        parameters=(ref("If-None-Match", "parameters"),),
+        (json_answer("By metric.", ref("Newest"), headers=CACHED), NOT_MODIFIED),
+        parameters=_CONDITION,
     ),
     Operation(
         "/<name>/<date_now>/<time_range>",
@@ -138,62 +129,64 @@ OPERATIONS = (
         "home",
         "What this is, and links that work on the data there is\nA page for who names text/html in Accept.",
         (ResponseSpec(200, "An index, or a page.", {"application/json": _INDEX, "text/html": TEXT}, PAGE),),
-        DATABASE,
     ),
     Operation(
         OVERVIEW_PATH,
         "overview",
         "The part of the page at `/` that renews itself\nThe same text as long as nothing has changed.",
         (ResponseSpec(200, "HTML.", {"text/html": TEXT}, CACHED | PAGE), NOT_MODIFIED),
-        DATABASE,
-        parameters=(ref("If-None-Match", "parameters"),),
+        parameters=_CONDITION,
     ),
     Operation(
         OVERVIEW_SCRIPT_PATH,
         "overviewScript",
         "The script of the page at `/`",
         (ResponseSpec(200, "A module.", {"text/javascript": TEXT}, CACHED), NOT_MODIFIED),
-        parameters=(ref("If-None-Match", "parameters"),),
+        parameters=_CONDITION,
+        reads=False,
     ),
     Operation(
         "/favicon.ico",
         "favicon",
         "The picture that browsers show beside a title",
         (ResponseSpec(200, "The brand's initial.", {"image/svg+xml": TEXT}, _NO_STORE),),
+        reads=False,
     ),
     Operation(
         "/health",
         "health",
         "Whether the process lives\nNothing is looked at.",
-        (ResponseSpec(200, "It does.", {"application/json": ref("Told")}, _NO_STORE),),
+        [json_answer("It does.", ref("Told"), headers=_NO_STORE)],
+        reads=False,
     ),
     Operation(
         "/ready",
         "ready",
         "Whether the process can work\nWithin 3 s.",
         (
-            ResponseSpec(
-                200, "It can.", {"application/json": json_object({"msg": TEXT, "checks": _CHECKS})}, _NO_STORE
-            ),
-            ResponseSpec(
-                503,
+            json_answer("It can.", json_object({"msg": TEXT, "checks": _CHECKS}), headers=_NO_STORE),
+            json_answer(
                 "It cannot: `error` is `not_ready`, and a check says why.",
-                {"application/json": ref("Error")},
-                _NO_STORE | {"Retry-After": ref("Retry-After", "headers")},
+                ref("Error"),
+                status=503,
+                headers=_NO_STORE | {"Retry-After": ref("Retry-After", "headers")},
             ),
         ),
+        reads=False,
     ),
     Operation(
         "/metrics",
         "metrics",
         "What this process has counted, for Prometheus\nOpenMetrics for who asks for it in Accept.",
         (ResponseSpec(200, "Every count.", {"text/plain": TEXT, "application/openmetrics-text": TEXT}, _NO_STORE),),
+        reads=False,
     ),
     Operation(
         "/openapi.json",
         "openapi",
         "This description",
-        (ResponseSpec(200, "OpenAPI 3.1.", {"application/json": {"type": "object"}}, CACHED), NOT_MODIFIED),
-        parameters=(ref("If-None-Match", "parameters"),),
+        (json_answer("OpenAPI 3.1.", {"type": "object"}, headers=CACHED), NOT_MODIFIED),
+        parameters=_CONDITION,
+        reads=False,
     ),
 )

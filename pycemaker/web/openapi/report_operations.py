@@ -9,7 +9,18 @@ from pycemaker.reports.attachments.kinds import KINDS
 from pycemaker.reports.notebook_catalogue import DEFAULT_NOTEBOOK, Notebook
 from pycemaker.reports.parameters import own_parameters
 from pycemaker.web.openapi.components import ADDRESS, DATE, TEXT, array_of, json_object, query_parameter
-from pycemaker.web.openapi.operation import DATABASE, HTML, Json, Kind, Operation, ResponseSpec, ref
+from pycemaker.web.openapi.operation import (
+    HTML,
+    LOCATED,
+    Json,
+    Kind,
+    Operation,
+    ResponseSpec,
+    form_body,
+    json_answer,
+    json_body,
+    ref,
+)
 from pycemaker.web.openapi.read_operations import PAGE
 from pycemaker.web.routes.stored_report_routes import MOST_LISTED
 
@@ -22,7 +33,6 @@ _ERRORS: tuple[Kind, ...] = (
     *errors.descendants(errors.ReportFailed),
     *(errors.StorageRefused, errors.ReportTimedOut, errors.MailRefused),
     *errors.descendants(errors.MailRefused),
-    *DATABASE,
 )
 _STORED = REPORTS_PATH + "/<name>"
 _CACHE_CONTROL: Json = {"Cache-Control": ref("Cache-Control", "headers")}
@@ -38,7 +48,7 @@ def _stored_file(
         name,
         description,
         (ResponseSpec(200, description.partition("\n")[0] + ".", {media_type: schema}, _CACHE_CONTROL),),
-        (errors.UnknownReport, *error_kinds, *DATABASE),
+        (errors.UnknownReport, *error_kinds),
         needs_token=True,
         path=f"{REPORTS_PATH}/{{report_id}}.{ending}",
     )
@@ -50,16 +60,16 @@ def operations(notebooks: Sequence[Notebook]) -> list[Operation]:
 
 
 def _report_operations(notebooks: Sequence[Notebook]) -> list[Operation]:
-    description = ResponseSpec(
-        200,
+    delivered = json_answer(
         "The mail server has accepted the message; or, without a mail account, the outbox has it, and `msg` says so.",
-        {"application/json": json_object({"msg": TEXT, "report": ref("Report")}), **HTML},
+        json_object({"msg": TEXT, "report": ref("Report")}),
+        page=True,
     )
-    accepted = ResponseSpec(
-        202,
+    accepted = json_answer(
         "It is being made, or waits; `Location` tells what became of it.",
-        {"application/json": json_object({"msg": TEXT, "report": ref("Report"), "url": TEXT})},
-        {"Location": ref("Location", "headers")},
+        json_object({"msg": TEXT, "report": ref("Report"), "url": TEXT}),
+        status=202,
+        headers=LOCATED,
     )
     by_get = Operation(
         REPORT_RULE,
@@ -67,7 +77,7 @@ def _report_operations(notebooks: Sequence[Notebook]) -> list[Operation]:
         "Make a report and mail it\nRuns a notebook over the interval; answers when the mail server has accepted the"
         " message. A browser may ask from this server's own pages and from origins that CORS_ORIGINS names; a prefetch"
         " and an embedded address are refused, and whoever follows a link from elsewhere gets a page with a button.",
-        (description, accepted),
+        (delivered, accepted),
         _ERRORS,
         parameters=_query(notebooks),
         needs_token=True,
@@ -87,14 +97,15 @@ def _report_operations(notebooks: Sequence[Notebook]) -> list[Operation]:
             "/notebooks",
             "notebooks",
             "The notebooks there are\nEach with its parameters as JSON Schema.",
-            (ResponseSpec(200, "The list.", {"application/json": _NOTEBOOKS, **HTML}, PAGE),),
+            [json_answer("The list.", json_object({"notebooks": array_of(_NOTEBOOK)}), page=True, headers=PAGE)],
             needs_token=True,
+            reads=False,
         ),
         Operation(
             f"{NOTEBOOKS_PATH}/<notebook>",
             "reportByForm",
             "Ask for a notebook's report by its form\nThe page at `/notebooks` has it; programs use the report route.",
-            (ResponseSpec(303, "It waits.", {"application/json": _ASKED}, {"Location": _LOCATION}),),
+            [json_answer("It waits.", _ASKED, status=303, headers=LOCATED)],
             (*_ERRORS, errors.IdempotencyKeyReused),
             method="POST",
             parameters=(ref("Idempotency-Key", "parameters"),),
@@ -107,11 +118,7 @@ def _report_operations(notebooks: Sequence[Notebook]) -> list[Operation]:
 _NOTEBOOK = json_object(
     {"name": TEXT}, {"url": TEXT, "problem": TEXT, **{name: {"type": "object"} for name in ("path", "schema", "fixed")}}
 )
-
-
-_NOTEBOOKS = json_object({"notebooks": array_of(_NOTEBOOK)})
 _ASKED = json_object({"msg": TEXT, "report": json_object({"id": TEXT}), "url": TEXT})
-_LOCATION = ref("Location", "headers")
 
 
 def _form_body(notebooks: Sequence[Notebook]) -> Json:
@@ -119,8 +126,7 @@ def _form_body(notebooks: Sequence[Notebook]) -> Json:
     hours: Json = {"type": "string", "pattern": "^[1-9][0-9]?$"}
     path: Json = {"date_now": DATE, "time_range": hours, "email_to": {"type": "string", "pattern": f"^{ADDRESS}$"}}
     own = {each["name"]: each["schema"] for each in _query(notebooks) if each["name"] not in ("wait", "notebook")}
-    schema = json_object(path, own)
-    return {"required": True, "content": {"application/x-www-form-urlencoded": {"schema": schema}}}
+    return form_body(json_object(path, own))
 
 
 def _query(notebooks: Sequence[Notebook]) -> list[Json]:
@@ -153,7 +159,7 @@ def _body(notebooks: Sequence[Notebook]) -> Json:
         "default": "1",
     }
     properties["attach"] = {"anyOf": [properties["attach"], array_of({"type": "string", "enum": list(KINDS)})]}
-    return {"required": False, "content": {"application/json": {"schema": json_object({}, properties)}}}
+    return json_body(json_object({}, properties), required=False)
 
 
 _REDACTION = "Without API_TOKEN addresses are shown whole on the server's own machine only; else as a***@example.com."
@@ -164,8 +170,8 @@ _STORED_OPERATIONS = (
         REPORTS_PATH,
         "reports",
         f"The reports there are\nThe newest first. A page for who names text/html in Accept. {_REDACTION}",
-        (ResponseSpec(200, "The list.", {"application/json": _LIST, **HTML}, {**PAGE, **_CACHE_CONTROL}),),
-        (errors.InvalidRequest, errors.InvalidParameter, *DATABASE),
+        [json_answer("The list.", _LIST, page=True, headers=PAGE | _CACHE_CONTROL)],
+        (errors.InvalidRequest, errors.InvalidParameter),
         parameters=(
             query_parameter(
                 "limit", {"type": "integer", "minimum": 1, "maximum": MOST_LISTED}, "How many at most; 50."
@@ -179,7 +185,7 @@ _STORED_OPERATIONS = (
         "reportPage",
         "A report's full page\nIts id is all that it takes.",
         (ResponseSpec(200, "The page.", HTML, PAGE),),
-        (errors.UnknownReport, *DATABASE),
+        [errors.UnknownReport],
         path=REPORTS_PATH + "/{report_id}",
     ),
     _stored_file(
@@ -199,26 +205,25 @@ _STORED_OPERATIONS = (
         "reportFigure",
         "A figure of a report's page",
         (ResponseSpec(200, "A PNG.", {"image/png": TEXT}, PAGE),),
-        (errors.UnknownReport, *DATABASE),
+        [errors.UnknownReport],
     ),
 )
 _BUTTONS: Json = {"anyOf": [json_object({"List-Unsubscribe": {"const": "One-Click"}}), json_object({"acao": TEXT})]}
-_FORM: Json = {"required": True, "content": {"application/x-www-form-urlencoded": {"schema": _BUTTONS}}}
 _UNSUBSCRIBE_OPERATIONS = (
     Operation(
         f"{UNSUBSCRIBE_PREFIX}<token>",
         "subscription",
         "The page of the link that each mail carries\nShows; does nothing.",
         (ResponseSpec(200, "The page.", HTML, PAGE),),
-        (errors.UnknownLink, *DATABASE),
+        [errors.UnknownLink],
     ),
     Operation(
         f"{UNSUBSCRIBE_PREFIX}<token>",
         "unsubscribe",
         "Leave a report, or come back\nOne click of a mail program (RFC 8058), or a button of the page.",
-        (ResponseSpec(200, "It is done.", {"application/json": ref("Told"), **HTML}),),
-        (errors.UnknownLink, errors.InvalidRequest, *DATABASE),
+        [json_answer("It is done.", ref("Told"), page=True)],
+        (errors.UnknownLink, errors.InvalidRequest),
         method="POST",
-        body=_FORM,
+        body=form_body(_BUTTONS),
     ),
 )

@@ -4,7 +4,7 @@ from pycemaker import errors
 from pycemaker.metrics import NAMES
 from pycemaker.parsing.route_paths import SAMPLES_PATH
 from pycemaker.web.openapi.components import COUNT, TEXT, array_of, json_object
-from pycemaker.web.openapi.operation import DATABASE, Json, Kind, Operation, ResponseSpec
+from pycemaker.web.openapi.operation import Json, Operation, json_answer
 from pycemaker.web.posted_samples import MOST_SAMPLES
 
 _NUMBER = {"type": "number"}
@@ -23,10 +23,6 @@ _BODY: Json = {
 }
 """Lines are in words only: clients of openapi-python-client cannot choose between an array and another body."""
 
-_REFUSALS: tuple[Kind, ...] = (
-    *(errors.InvalidSamples, errors.InvalidParameter, errors.OnlyHere, errors.ForeignOrigin, errors.FetchRefused),
-    *DATABASE,
-)
 OPERATIONS = (
     Operation(
         SAMPLES_PATH,
@@ -34,14 +30,13 @@ OPERATIONS = (
         "Store samples\nOf one application: an array of JSON, or a line each, also as gzip (`Content-Encoding`).\n"
         "Requests have `value_success` and `value_fail`, every other metric `value`. The right ones are stored where\n"
         "others are wrong, and a sample that is there stays. Without API_TOKEN only from the server's own machine.",
-        (
-            ResponseSpec(
-                200,
+        [
+            json_answer(
                 "All are stored; `repeated` were there already.",
-                {"application/json": json_object({"msg": TEXT, "stored": COUNT, "repeated": COUNT})},
-            ),
-        ),
-        _REFUSALS,
+                json_object({"msg": TEXT, "stored": COUNT, "repeated": COUNT}),
+            )
+        ],
+        (errors.InvalidSamples, errors.InvalidParameter, errors.OnlyHere, errors.ForeignOrigin, errors.FetchRefused),
         "POST",
         body=_BODY,
         needs_token=True,

@@ -12,25 +12,24 @@ from pycemaker.schedules.schedule_store import STATES
 from pycemaker.schedules.settlement import MOST_FAILURES
 from pycemaker.web.openapi.components import INSTANT, TEXT, array_of, json_object, or_null
 from pycemaker.web.openapi.operation import (
-    DATABASE,
-    FORM,
-    FORM_ANSWERS,
     HTML,
     LOCATED,
     Json,
     Kind,
     Operation,
     ResponseSpec,
+    form_operation,
+    json_answer,
+    json_body,
     ref,
 )
 from pycemaker.web.schedule_answers import NEXT
 
-_ONE, _NEXT = ONE_SCHEDULE, array_of(INSTANT) | {"maxItems": NEXT}
+_NEXT = array_of(INSTANT) | {"maxItems": NEXT}
 _REFUSALS: tuple[Kind, ...] = (
     *(errors.InvalidRequest, errors.InvalidParameter, errors.RecipientNotAllowed, errors.ForeignOrigin),
-    *(errors.FetchRefused, errors.NotebookUnusable, *DATABASE),
+    *(errors.FetchRefused, errors.NotebookUnusable),
 )
-_UNKNOWN = (errors.UnknownSchedule,)
 
 
 def _whole(least: int, most: int) -> Json:
@@ -65,15 +64,7 @@ _SCHEDULE = json_object(
     {"id": TEXT, **_FIELDS, "next": _NEXT, "last": or_null(_LAST)}
     | {"failures": _whole(0, MOST_FAILURES), "paused_reason": {}}
 )
-_JSON = {"application/json": _SCHEDULE}
-
-
-def _body(schema: Json, *, required: bool = True) -> Json:
-    return {"required": required, "content": {"application/json": {"schema": schema}}}
-
-
 _LIMITS = (errors.TooManyReports, errors.TooManyRequests, errors.AskedTooOften)
-_MESSAGE = {"application/json": ref("Told")}
 _JOB = json_object(
     {"start_date": TEXT, "interval": TEXT, "email_to": TEXT},
     {"alert_predict": {"type": "boolean"}}
@@ -85,87 +76,76 @@ _ROW = json_object({"_id": TEXT, "user_id": TEXT, "job_name": TEXT, "email_to": 
 def _operation(
     rule: str, name: str, text: str, answer: ResponseSpec, *kinds: Kind, method: str = "GET", body: Json | None = None
 ) -> Operation:
-    error_kinds = (*kinds, *(DATABASE if method == "GET" else _REFUSALS))
-    return Operation(rule, name, text, (answer,), error_kinds, method, body=body, needs_token=True)
+    error_kinds = kinds if method == "GET" else (*kinds, *_REFUSALS)
+    return Operation(rule, name, text, [answer], error_kinds, method, body=body, needs_token=True)
 
 
 OPERATIONS = (
     _operation(
         *(SCHEDULES_PATH, "schedules", "The schedules there are\nBy name. A page for who names text/html in Accept."),
-        ResponseSpec(200, "The list.", {"application/json": json_object({"schedules": array_of(_SCHEDULE)}), **HTML}),
+        json_answer("The list.", json_object({"schedules": array_of(_SCHEDULE)}), page=True),
     ),
     _operation(
         *(SCHEDULES_PATH, "createSchedule", "Make a schedule"),
-        ResponseSpec(201, "It is made.", _JSON, LOCATED),
-        errors.TooManySchedules,
+        *(json_answer("It is made.", _SCHEDULE, status=201, headers=LOCATED), errors.TooManySchedules),
         method="POST",
-        body=_body(json_object({"name": TEXT, "recipients": _FIELDS["recipients"]}, _FIELDS)),
+        body=json_body(json_object({"name": TEXT, "recipients": _FIELDS["recipients"]}, _FIELDS)),
     ),
     _operation(
         *(SCHEDULES_PATH + "/preview", "previewSchedule", "The next five instants of fields that are not saved"),
-        ResponseSpec(200, "The instants.", {"application/json": json_object({"next": _NEXT})}),
+        json_answer("The instants.", json_object({"next": _NEXT})),
         method="POST",
-        body=_body(json_object({}, _PREVIEW_FIELDS)),
+        body=json_body(json_object({}, _PREVIEW_FIELDS)),
     ),
     _operation(
-        *(_ONE, "schedule", "A schedule\nA page for who names text/html in Accept."),
-        *(ResponseSpec(200, "The schedule.", {**_JSON, **HTML}), *_UNKNOWN),
+        *(ONE_SCHEDULE, "schedule", "A schedule\nA page for who names text/html in Accept."),
+        *(json_answer("The schedule.", _SCHEDULE, page=True), errors.UnknownSchedule),
     ),
     _operation(
         SCHEDULES_PATH + "/new", "newSchedule", "The form of a new schedule", ResponseSpec(200, "A page.", HTML)
     ),
-    *(
-        Operation(
-            *(rule, name, "What a form's button does\nSees another page, or the form again.", FORM_ANSWERS),
-            (*kinds, *_REFUSALS),
-            "POST",
-            body=FORM,
-            needs_token=True,
-        )
-        for rule, name, kinds in (
-            (SCHEDULES_PATH + "/new", "postNewSchedule", (errors.TooManySchedules,)),
-            (_ONE, "postSchedule", (*_UNKNOWN, *_LIMITS)),
-        )
-    ),
+    form_operation(SCHEDULES_PATH + "/new", "postNewSchedule", errors.TooManySchedules, *_REFUSALS),
+    form_operation(ONE_SCHEDULE, "postSchedule", errors.UnknownSchedule, *_LIMITS, *_REFUSALS),
     _operation(
-        *(_ONE, "changeSchedule", "Change some fields of a schedule\nNull sets a default. Failures count from now on."),
-        *(ResponseSpec(200, "The schedule.", _JSON), *_UNKNOWN),
+        *(ONE_SCHEDULE, "changeSchedule"),
+        "Change some fields of a schedule\nNull sets a default. Failures count from now on.",
+        *(json_answer("The schedule.", _SCHEDULE), errors.UnknownSchedule),
         method="PATCH",
-        body=_body(json_object({}, _FIELDS)),
+        body=json_body(json_object({}, _FIELDS)),
     ),
     _operation(
-        *(_ONE, "removeSchedule", "Remove a schedule\nReports in work go on."),
-        *(ResponseSpec(200, "It is gone.", _MESSAGE), *_UNKNOWN),
+        *(ONE_SCHEDULE, "removeSchedule", "Remove a schedule\nReports in work go on."),
+        *(json_answer("It is gone.", ref("Told")), errors.UnknownSchedule),
         method="DELETE",
     ),
     _operation(
-        *(_ONE + "/run", "runSchedule"),
+        *(ONE_SCHEDULE + "/run", "runSchedule"),
         "Make the report of an instant\nUnder the id that the schedule itself gives it; `to` makes a trial for others.",
-        ResponseSpec(
-            *(202, "It is entered, or was already."),
-            {"application/json": json_object({"msg": TEXT, "report_id": TEXT, "url": TEXT})},
-            LOCATED,
+        json_answer(
+            *("It is entered, or was already.", json_object({"msg": TEXT, "report_id": TEXT, "url": TEXT})),
+            status=202,
+            headers=LOCATED,
         ),
-        *(*_UNKNOWN, *_LIMITS),
+        *(errors.UnknownSchedule, *_LIMITS),
         method="POST",
-        body=_body(json_object({}, {"at": TEXT, "to": TEXT}), required=False),
+        body=json_body(json_object({}, {"at": TEXT, "to": TEXT}), required=False),
     ),
     _operation(
         *("/jobs", "jobs", "The one schedule of the June 2022 dashboard"),
-        ResponseSpec(200, "Its rows, or null.", {"application/json": or_null(array_of(_ROW))}),
+        json_answer("Its rows, or null.", or_null(array_of(_ROW))),
     ),
     *(
         _operation(
             *("/jobs", f"saveJobBy{method.capitalize()}", "Make or change the schedule of the June 2022 dashboard"),
-            ResponseSpec(200, "It is saved.", _MESSAGE),
+            json_answer("It is saved.", ref("Told")),
             method=method,
-            body=_body(_JOB),
+            body=json_body(_JOB),
         )
         for method in ("POST", "PUT")
     ),
     _operation(
         *("/jobs", "removeJob", "Remove the schedule of the June 2022 dashboard"),
-        ResponseSpec(200, "It is gone.", _MESSAGE),
+        json_answer("It is gone.", ref("Told")),
         method="DELETE",
     ),
 )

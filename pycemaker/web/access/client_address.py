@@ -19,6 +19,7 @@ Network = IPv4Network | IPv6Network
 
 _V6_PREFIX = 64  # The smallest network of one customer, who can change addresses within it at will
 _WITH_PORT = re.compile(r"\[([^\]]*)\](?::[\w.-]+)?|([^:]+):[\w.-]+")
+_ELEMENT = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*+(?:"|\\?\Z))++', re.DOTALL)  # Between commas outside of quotes
 _PROXY_HEADERS = ("HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_VIA")
 _PROXY_HEADER_PREFIX = "HTTP_X_FORWARDED"
 _LOOPBACK_NAME = re.compile(r"(?:[\w-]+\.)*localhost(?::\d+)?", re.ASCII | re.IGNORECASE)
@@ -108,7 +109,7 @@ def _forwarded(environ: Mapping[str, Any]) -> list[str]:
     text = environ.get("HTTP_FORWARDED") or ""
     if len(text) > LONGEST_HEADER:
         return [_UNREADABLE]
-    return [_for(element) for element in _elements(text) if element.strip()]
+    return [_for(element) for element in _ELEMENT.findall(text) if element.strip()]
 
 
 def _for(element: str) -> str:
@@ -119,23 +120,6 @@ def _for(element: str) -> str:
         return _UNREADABLE
     is_quoted = len(values[0]) > 1 and values[0][0] == values[0][-1] == '"'
     return values[0][1:-1] if is_quoted else values[0]
-
-
-def _elements(text: str) -> list[str]:
-    """The parts between commas outside of quotes, in one pass over the text."""
-    parts, start = [], 0
-    is_quoted = is_escaped = False
-    for position, character in enumerate(text):
-        if is_escaped:
-            is_escaped = False
-        elif is_quoted and character == "\\":
-            is_escaped = True
-        elif character == '"':
-            is_quoted = not is_quoted
-        elif character == "," and not is_quoted:
-            parts.append(text[start:position])
-            start = position + 1
-    return [*parts, text[start:]]
 
 
 def _parse(text: str) -> Address | None:

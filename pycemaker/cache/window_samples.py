@@ -1,7 +1,5 @@
 """Samples of a window by its two intervals, and how punctually those of the current one were stored. Pure."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

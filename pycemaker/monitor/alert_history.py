@@ -3,8 +3,6 @@
 The collection has a document an alert: the fields of `Alert`, its id as `_id`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta

@@ -1,7 +1,5 @@
 """Health of every application now, kept for half a minute; as many are read at a call as its time allows."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Iterable

@@ -1,7 +1,5 @@
 """The alerts that a notebook tells of, and the hours around them."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from datetime import timedelta

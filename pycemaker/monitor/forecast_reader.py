@@ -3,8 +3,6 @@
 They go by the hour summaries of four weeks, or of as many as a longer forecast needs, and the samples of two hours.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext

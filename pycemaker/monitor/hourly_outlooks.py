@@ -4,8 +4,6 @@ Whoever asks gets those that are ready. One thread at a time makes what is missi
 server has none of them running while nobody asks.
 """
 
-from __future__ import annotations
-
 import logging
 import threading
 import time

@@ -4,8 +4,6 @@ The last hours are read at each call, out of the memory where samples are there.
 so late and corrected samples of theirs count after that.
 """
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta

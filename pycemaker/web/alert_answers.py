@@ -1,7 +1,5 @@
 """Alerts and rules as callers see them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import timedelta

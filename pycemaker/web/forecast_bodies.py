@@ -1,7 +1,5 @@
 """Contents of answers about health and forecasts, as JSON-able data; a NaN goes out as null."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The state of one application as the page at `/` shows it: samples out of memory, and forecasts that are ready."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta

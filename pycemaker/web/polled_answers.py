@@ -1,7 +1,5 @@
 """Answers to polls: an ETag, 304 where the caller has it, and the same answer for some seconds."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext

@@ -1,7 +1,5 @@
 """Posts of forms: the token that goes with one, the button that was pressed, and the page to see afterwards."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

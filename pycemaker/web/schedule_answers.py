@@ -1,7 +1,5 @@
 """Schedules as answers show them, and the report that somebody wants of one now."""
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Mapping
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """OpenAPI operations of alerts: `/alerts` and below."""
 
-from __future__ import annotations
-
 from pycemaker import errors
 from pycemaker.alerts.rule_fields import KINDS, MOST_HOURS, MOST_SECONDS
 from pycemaker.alerts.rule_state import FIRING, OK, PENDING, RECOVERING, SILENT

@@ -1,7 +1,5 @@
 """OpenAPI operations of health and forecasts."""
 
-from __future__ import annotations
-
 from pycemaker.analysis.forecast.methods import METHODS
 from pycemaker.errors import (
     InvalidDate,

@@ -1,7 +1,5 @@
 """OpenAPI operations of schedules: `/schedules`, and the June 2022 dashboard's `/jobs`."""
 
-from __future__ import annotations
-
 from pycemaker import errors
 from pycemaker.parsing.addresses import MOST_RECIPIENTS
 from pycemaker.parsing.route_paths import ONE_SCHEDULE, SCHEDULES_PATH

@@ -3,8 +3,6 @@
 People write per cent and minutes; the fields of a rule are shares and seconds.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any

@@ -1,7 +1,5 @@
 """The page at `/alerts`: what is wrong now and since when, what was, and the rules in words. Portuguese, no script."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any

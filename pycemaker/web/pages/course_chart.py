@@ -1,7 +1,5 @@
 """The chart of six hours and the six to come on the page at `/`, as paths of an SVG: a unit across is three minutes."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

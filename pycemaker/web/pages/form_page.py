@@ -1,7 +1,5 @@
 """Small pages in the readers' language: a heading, a message, facts, a form, links. No script."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """The page at `/`: how the application is, and links to all there is; as JSON for programs."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any

@@ -1,7 +1,5 @@
 """The part of the page at `/` that renews itself: health, open alerts, next schedules, and a card a metric."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -92,9 +90,7 @@ def _health(status: LiveStatus, window: Window, zone: ZoneInfo) -> dict[str, Any
     return {
         "is_known": is_known,
         "now": i18n.percent(status.score, 0) if is_known else i18n.NOTHING,
-        "state": ("bad" if status.score <= FAILING else "fair" if status.score <= _FAIR else "good")
-        if is_known
-        else "",
+        "state": _state(status.score) if is_known else "",
         "worst": _(find_metric(status.worst).label),
         "expected": _expected_health(outlook, course, window, zone),
         "scale": f"0 – {i18n.percent(1, 0)}",

@@ -1,7 +1,5 @@
 """The pages of `/schedules`: the list, and the form that makes or changes one, with its instants before it is saved."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Mapping, Sequence

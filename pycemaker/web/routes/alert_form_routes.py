@@ -1,7 +1,5 @@
 """The pages of `/alerts` and of one rule, and the actions of their buttons."""
 
-from __future__ import annotations
-
 from collections import Counter
 from typing import Any
 

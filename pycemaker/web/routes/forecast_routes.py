@@ -1,7 +1,5 @@
 """The routes of forecasts: of any metric and the health, and of CPU and RAM as the June 2022 dashboard polls them."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from contextlib import suppress

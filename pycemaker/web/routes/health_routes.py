@@ -3,8 +3,6 @@
 All but `/health_score` are what the June 2022 dashboard polls.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The routes `/`, `/overview`, which is the part of that page that renews itself, its script, and `/favicon.ico`."""
 
-from __future__ import annotations
-
 from bottle import Bottle, request, response
 
 from pycemaker.cache.newest_by_application import read_newest

@@ -3,10 +3,7 @@
 A resource is a metric whose unit is `ratio`. The date is `fill_forecast.forecast`'s.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -14,10 +11,8 @@ from numpy.typing import NDArray
 
 from pycemaker.analysis.fill_forecast import Forecast, forecast
 from pycemaker.series.batches import Columns
+from pycemaker.series.period import MetricPeriod, Period
 from pycemaker.window import from_epoch_ms
-
-if TYPE_CHECKING:
-    from pycemaker.series.period import MetricPeriod, Period
 
 Floats = NDArray[np.float64]
 

@@ -5,12 +5,9 @@ It goes by the hours of the 28 days before the end of the interval, so reports o
 agree. Without hour summaries it goes by the interval and the one before it.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +15,8 @@ from numpy.typing import NDArray
 from pycemaker.analysis.trend import Trend, trend
 from pycemaker.series.batches import UNKNOWN_CRITICITY, Columns, join_columns
 from pycemaker.series.hour_summaries import HOUR_MS, HourSummaries, hour_medians
-from pycemaker.series.period import HISTORY_DAYS
+from pycemaker.series.period import HISTORY_DAYS, MetricPeriod
 from pycemaker.window import from_epoch_ms, to_epoch_ms
-
-if TYPE_CHECKING:
-    from pycemaker.series.period import MetricPeriod
 
 Floats = NDArray[np.float64]
 

@@ -5,21 +5,16 @@ the run of minutes beyond the level of before begins, so that a ramp counts from
 matters to people, as for findings, and by four times the spread of its level.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pycemaker.analysis.findings.extremes import floor
 from pycemaker.analysis.findings.time_blocks import scaled
 from pycemaker.analysis.health import MINUTE_MS
+from pycemaker.series.period import MetricPeriod, Period
 from pycemaker.series.robust import Floats, block_means, block_medians, median, spread
-
-if TYPE_CHECKING:
-    from pycemaker.series.period import MetricPeriod, Period
 
 _MINUTES_BEFORE, _MINUTES_AFTER = 60, 30
 _LEVEL, _AFTER, _FEWEST_BEFORE, _FEWEST_AFTER = 30, 10, 5, 2

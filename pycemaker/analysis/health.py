@@ -6,8 +6,6 @@ failing.
 Unknown is never healthy: a minute in which one of the four has no reading has no score.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

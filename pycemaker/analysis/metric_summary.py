@@ -1,9 +1,6 @@
 """Mean, growth, extremes and criticity shares of one metric's period. Pure; numbers are in the metric's unit."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +10,7 @@ from pycemaker.analysis.criticity import by_badness
 from pycemaker.analysis.sample_coverage import coverage
 from pycemaker.series.batches import Columns
 from pycemaker.series.memoize import memoized
-
-if TYPE_CHECKING:
-    from pycemaker.series.period import MetricPeriod
+from pycemaker.series.period import MetricPeriod
 
 
 @dataclass(frozen=True)

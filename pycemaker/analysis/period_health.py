@@ -1,9 +1,6 @@
 """Health over a period, minute by minute, and what is expected in the hours after it. Pure."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,11 +9,9 @@ from pycemaker.analysis.forecast.limit_time import LimitTime, limit_time
 from pycemaker.analysis.forecast.metric_forecast import MetricForecast, forecast
 from pycemaker.analysis.health import BORDERS, FAILING, MINUTE_MS, Health, health, sample_points
 from pycemaker.series.memoize import memoized
+from pycemaker.series.period import Period
 from pycemaker.series.step_means import step_means
 from pycemaker.window import to_epoch_ms
-
-if TYPE_CHECKING:
-    from pycemaker.series.period import Period
 
 MOST_HOURS_AHEAD, _MOST_HOURS = 24, 168
 

@@ -5,23 +5,17 @@ minute; from `LEAST_PER_SECOND` on, on average over the interval or the one befo
 has one scale in a report, so that its numbers compare.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
+from pycemaker.metrics import Metric
+from pycemaker.series.batches import Columns
+from pycemaker.series.cadence import Cadence, Times
 from pycemaker.series.memoize import memoized
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from pycemaker.metrics import Metric
-    from pycemaker.series.batches import Columns
-    from pycemaker.series.cadence import Cadence, Times
-    from pycemaker.series.period import MetricPeriod
-    from pycemaker.series.robust import Floats
+from pycemaker.series.period import MetricPeriod
+from pycemaker.series.robust import Floats
 
 PER_MINUTE, PER_SECOND = "per_minute", "per_second"
 """Units of rates, beside those of the registry."""

@@ -1,20 +1,15 @@
 """The same hour of earlier days, as the measure of a reading. Pure."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pycemaker.analysis.findings.time_blocks import DAY_HOURS
 from pycemaker.analysis.forecast.hour_amounts import health_amounts
 from pycemaker.series.hour_summaries import HOUR_MS
+from pycemaker.series.period import MetricPeriod, Period
 from pycemaker.series.robust import Floats, median
 from pycemaker.window import to_epoch_ms
-
-if TYPE_CHECKING:
-    from pycemaker.series.period import MetricPeriod, Period
 
 _FEWEST_DAYS = 3
 

@@ -1,20 +1,15 @@
 """Counts of a period's samples: received of expected, gaps, repeated times. Pure."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pycemaker.series.batches import Columns
 from pycemaker.series.cadence import Cadence
 from pycemaker.series.memoize import memoized
+from pycemaker.series.period import MetricPeriod
 from pycemaker.window import Interval, to_epoch_ms
-
-if TYPE_CHECKING:
-    from pycemaker.series.batches import Columns
-    from pycemaker.series.period import MetricPeriod
 
 COMPARABLE_SHARE = 0.5  # Less of either interval than this, and the two are not compared
 

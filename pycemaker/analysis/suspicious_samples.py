@@ -4,19 +4,14 @@ Each check knows one mistake of collectors: shares written as percent, counters 
 other letters, and local time written as UTC.
 """
 
-from __future__ import annotations
-
 import unicodedata
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pycemaker import i18n
 from pycemaker.i18n.language import N_, _
-
-if TYPE_CHECKING:
-    from pycemaker.series.period import MetricPeriod, Period
+from pycemaker.series.period import MetricPeriod, Period
 
 _SPELLINGS = {
     "low": ("baixa", "baixo", "ok"),

@@ -3,8 +3,6 @@
 A gather takes void items from unaligned places: 5 ns an item of any width.
 """
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass

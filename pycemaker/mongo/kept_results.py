@@ -1,7 +1,5 @@
 """Results kept for some seconds, each of them made once, however many threads ask for it at a time."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable, Hashable
 from contextlib import suppress

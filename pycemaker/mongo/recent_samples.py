@@ -1,7 +1,5 @@
 """The samples of a few minutes of every application at once, by one query a metric."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

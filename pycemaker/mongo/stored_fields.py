@@ -1,7 +1,5 @@
 """Dataclasses out of stored documents, which other programs may have changed: every field's type is checked."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from datetime import datetime

@@ -1,9 +1,7 @@
 """Alerts as findings of their mail: words, the measure of earlier days, the order of the metrics. Pure."""
 
-from __future__ import annotations
-
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pycemaker import i18n
 from pycemaker.analysis.findings.assessment import AllClear
@@ -12,15 +10,12 @@ from pycemaker.analysis.first_moves import first_moves
 from pycemaker.analysis.rates import PER_MINUTE, rate_unit
 from pycemaker.analysis.same_hours import same_hours, same_hours_of_health
 from pycemaker.i18n.language import _, ngettext
-from pycemaker.monitor.alert_history import FORECAST, HEALTH, NO_DATA, THRESHOLD
+from pycemaker.monitor.alert_history import FORECAST, HEALTH, NO_DATA, THRESHOLD, Alert
+from pycemaker.monitor.fired_alerts import FiredAlerts
 from pycemaker.presentation import alert_wording, tables
 from pycemaker.presentation.figures.small_courses import Mark
+from pycemaker.series.period import MetricPeriod, Period
 from pycemaker.window import to_epoch_ms
-
-if TYPE_CHECKING:
-    from pycemaker.monitor.alert_history import Alert
-    from pycemaker.monitor.fired_alerts import FiredAlerts
-    from pycemaker.series.period import MetricPeriod, Period
 
 _MOST_LISTED = 8
 

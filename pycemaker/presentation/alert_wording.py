@@ -9,10 +9,8 @@
 Neither pandas nor matplotlib is imported, so the server's process words its plain mails with them.
 """
 
-from __future__ import annotations
-
+from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from pycemaker import brand, i18n
@@ -20,17 +18,12 @@ from pycemaker.analysis.findings.assessment import CHECK_COLLECTOR
 from pycemaker.analysis.findings.finding import days_phrase
 from pycemaker.analysis.findings.wording import fill_advice, where_to_look
 from pycemaker.analysis.rates import LEAST_PER_SECOND, PER_MINUTE, PER_SECOND
+from pycemaker.analysis.same_hours import SameHours
 from pycemaker.errors import UnknownMetric
 from pycemaker.i18n.language import _, ngettext
 from pycemaker.metrics import Metric, find_metric
-from pycemaker.monitor.alert_history import FORECAST, HEALTH, NO_DATA
+from pycemaker.monitor.alert_history import FORECAST, HEALTH, NO_DATA, Alert
 from pycemaker.window import to_epoch_ms, window_between
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from pycemaker.analysis.same_hours import SameHours
-    from pycemaker.monitor.alert_history import Alert
 
 
 def subject(alerts: Sequence[Alert], zone: ZoneInfo) -> str:

@@ -1,16 +1,11 @@
 """The sentence that says how often samples come. Pure."""
 
-from __future__ import annotations
-
 from collections import Counter
-from typing import TYPE_CHECKING
 
 from pycemaker import i18n
 from pycemaker.i18n.language import _
-
-if TYPE_CHECKING:
-    from pycemaker.series.cadence import Stretch
-    from pycemaker.series.period import MetricPeriod, Period
+from pycemaker.series.cadence import Stretch
+from pycemaker.series.period import MetricPeriod, Period
 
 _MOST_NAMED = 2
 

@@ -1,23 +1,17 @@
 """Sentences about the health: how it was and is, what is expected, and how good such forecasts were."""
 
-from __future__ import annotations
-
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pycemaker import i18n
+from pycemaker.analysis.forecast.metric_forecast import MetricForecast
 from pycemaker.analysis.health import FAILING
-from pycemaker.analysis.period_health import period_health
+from pycemaker.analysis.period_health import PeriodHealth, period_health
 from pycemaker.i18n.language import _
 from pycemaker.metrics import find_metric
+from pycemaker.series.period import Period
 from pycemaker.window import Window
-
-if TYPE_CHECKING:
-    from pycemaker.analysis.forecast.metric_forecast import MetricForecast
-    from pycemaker.analysis.period_health import PeriodHealth
-    from pycemaker.series.period import Period
 
 
 def health_line(period: Period) -> str:

@@ -1,16 +1,12 @@
 """Head of a mail, out of a report's findings: the headline of its subject, and the line that inboxes preview."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pycemaker import i18n
 from pycemaker.analysis.findings.choice import all_clear
+from pycemaker.analysis.findings.finding import Finding
 from pycemaker.i18n.language import _
-
-if TYPE_CHECKING:
-    from pycemaker.analysis.findings.finding import Finding
-    from pycemaker.series.period import Period
+from pycemaker.series.period import Period
 
 
 def mail_head(findings: tuple[Finding, ...], period: Period) -> dict[str, Any]:

@@ -1,32 +1,27 @@
 """Functions with which a notebook's cells show parts of the report, below the cell and in the mail alike."""
 
-from __future__ import annotations
-
 import weakref
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 from pycemaker import brand
+from pycemaker.analysis.capacity import Resource
 from pycemaker.analysis.findings.choice import MOST_FINDINGS, find
+from pycemaker.analysis.findings.finding import Finding
 from pycemaker.analysis.findings.finding_values import Change, change
 from pycemaker.analysis.period_health import period_health
 from pycemaker.analysis.rates import in_rates
 from pycemaker.i18n.language import _
+from pycemaker.monitor.fired_alerts import FiredAlerts
 from pycemaker.presentation import alert_findings, capacity_tables, figures, fleet_table, tables
 from pycemaker.presentation.capacity_findings import capacity_findings, capacity_quiet
 from pycemaker.presentation.figures import forecast_line, health_course, heatmap
+from pycemaker.presentation.figures.canvas import Picture
 from pycemaker.presentation.mail_head import mail_head
 from pycemaker.presentation.mail_width import CONTENT_WIDTH
+from pycemaker.series.fleet import Fleet
+from pycemaker.series.period import MetricPeriod, Period
 from pycemaker.settings import TEMPLATES
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from pycemaker.analysis.capacity import Resource
-    from pycemaker.analysis.findings.finding import Finding
-    from pycemaker.monitor.fired_alerts import FiredAlerts
-    from pycemaker.presentation.figures.canvas import Picture
-    from pycemaker.series.fleet import Fleet
-    from pycemaker.series.period import MetricPeriod, Period
 
 _STYLE = TEMPLATES / "mail" / "style.css"
 _AGAINST_JUPYTER = (

@@ -3,17 +3,17 @@
 Every fragment is one element with a class that starts with `pm-`. Text that comes from data is escaped.
 """
 
-from __future__ import annotations
-
 from collections import Counter
+from collections.abc import Sequence
 from html import escape
-from typing import TYPE_CHECKING
 
 from pycemaker import i18n
 from pycemaker.analysis.criticity import criticity
+from pycemaker.analysis.findings.assessment import AllClear
 from pycemaker.analysis.findings.choice import all_clear
-from pycemaker.analysis.findings.finding import CRITICAL, NOTICE, WARNING
+from pycemaker.analysis.findings.finding import CRITICAL, NOTICE, WARNING, Finding
 from pycemaker.analysis.metric_summary import Extreme, MetricSummary, summarize_metric
+from pycemaker.analysis.period_health import PeriodHealth
 from pycemaker.analysis.rates import in_rates
 from pycemaker.analysis.sample_coverage import COMPARABLE_SHARE, Coverage, coverage
 from pycemaker.analysis.suspicious_samples import suspicions
@@ -21,14 +21,7 @@ from pycemaker.i18n.language import N_, _
 from pycemaker.presentation.cadence_sentence import sampling
 from pycemaker.presentation.demo_notice import demo_notice
 from pycemaker.presentation.health_sentences import health_line, lowest, quality
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from pycemaker.analysis.findings.assessment import AllClear
-    from pycemaker.analysis.findings.finding import Finding
-    from pycemaker.analysis.period_health import PeriodHealth
-    from pycemaker.series.period import MetricPeriod, Period
+from pycemaker.series.period import MetricPeriod, Period
 
 _SEVERITIES = {
     CRITICAL: (N_("Crítico"), "pm-critical"),

@@ -3,20 +3,15 @@
 Demo samples are those up to an instant, the end of the demo history (`Store.sample_history_end`).
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import datetime
 from enum import Enum
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pycemaker.series.batches import Columns
+from pycemaker.series.period import MetricPeriod
 from pycemaker.window import Window, to_epoch_ms
-
-if TYPE_CHECKING:
-    from pycemaker.series.batches import Columns
-    from pycemaker.series.period import MetricPeriod
 
 
 class Kind(Enum):

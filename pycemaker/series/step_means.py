@@ -1,7 +1,5 @@
 """Means of samples over equal steps of time. Pure."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

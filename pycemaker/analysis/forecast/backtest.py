@@ -4,8 +4,6 @@ At every origin the methods are weighted by their errors that were known then, r
 is tested as it is used. Where it was no better than the last value, the last value takes its place.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -5,8 +5,6 @@ that an edge leaves out grows while outcomes stay inside, and shrinks with each 
 since errors of load lean to one side.
 """
 
-from __future__ import annotations
-
 from bisect import bisect_left, insort
 
 import numpy as np

@@ -3,22 +3,17 @@
 The last amount is that of the hour before the end of the part's interval, the others are those of UTC hours.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pycemaker.analysis.health import BORDERS, hour_points, hour_scores
 from pycemaker.series.batches import join_columns
 from pycemaker.series.hour_summaries import HOUR_MS, HourSummaries, summarize
+from pycemaker.series.period import MetricPeriod
 from pycemaker.series.robust import Floats
 from pycemaker.window import to_epoch_ms
-
-if TYPE_CHECKING:
-    from pycemaker.series.period import MetricPeriod
 
 
 def metric_amounts(part: MetricPeriod) -> Floats:

@@ -5,11 +5,9 @@ Else the forecast is drawn once with each path of errors that such forecasts mad
 are counted.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import datetime
 
 import numpy as np
 
@@ -18,13 +16,9 @@ from pycemaker.analysis.forecast.backtest import MEASURED_ORIGINS
 from pycemaker.analysis.forecast.bands import OUTSIDE
 from pycemaker.analysis.forecast.metric_forecast import MetricForecast, between
 from pycemaker.series.hour_summaries import HOUR_MS
+from pycemaker.series.period import MetricPeriod
 from pycemaker.series.robust import Floats
 from pycemaker.window import to_epoch_ms
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from pycemaker.series.period import MetricPeriod
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,6 @@ An origin is an hour from which a method looks ahead, a lead the number of hours
 amount later than its origin.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray

@@ -6,8 +6,6 @@ weights the methods at each hour of the first day by their backtest there; later
 since the last value is as good as a day's shape there, and at the last two.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

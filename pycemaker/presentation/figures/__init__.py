@@ -27,12 +27,11 @@ from pycemaker.presentation.figures.criticity_bar import criticity_shares
 from pycemaker.presentation.figures.curve import DAY_MS, LARGEST, Curve, curves
 from pycemaker.presentation.figures.small_courses import small_courses
 from pycemaker.series.batches import Columns
+from pycemaker.series.period import MetricPeriod
 from pycemaker.window import Window, from_epoch_ms, to_epoch_ms
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-    from pycemaker.series.period import MetricPeriod
 
 __all__ = ["COURSE_HEIGHT", "WHOLE_HEIGHT", "course", "criticity_shares", "small_courses", "warm", "whole"]
 

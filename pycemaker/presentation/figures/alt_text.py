@@ -1,18 +1,12 @@
 """The sentences that stand for figures where a reader cannot see them, computed from what the figures show."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from pycemaker import i18n
 from pycemaker.analysis.criticity import MOST_CRITICITIES, leading
 from pycemaker.analysis.metric_summary import Extreme, MetricSummary, summarize_metric
 from pycemaker.i18n.language import _
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from pycemaker.series.period import MetricPeriod
+from pycemaker.series.period import MetricPeriod
 
 
 def course_sentence(part: MetricPeriod, summary: MetricSummary) -> str:

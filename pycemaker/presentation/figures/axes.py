@@ -1,20 +1,14 @@
 """The ground of a figure: rules, ticks and their labels, times in the readers' zone, readings in their unit."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from pycemaker import i18n
 from pycemaker.i18n.language import pgettext
-from pycemaker.presentation.figures.canvas import tint
+from pycemaker.presentation.figures.canvas import Sheet, tint
 from pycemaker.window import Window, to_epoch_ms
-
-if TYPE_CHECKING:
-    from pycemaker.presentation.figures.canvas import Sheet
 
 MOST_TIME_TICKS = 7
 

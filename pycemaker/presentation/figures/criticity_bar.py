@@ -13,11 +13,10 @@ from pycemaker.analysis.metric_summary import summarize_metric
 from pycemaker.i18n.language import N_, _
 from pycemaker.presentation.figures import alt_text
 from pycemaker.presentation.figures.canvas import HEAD_Y, WIDTH, Picture, Sheet, theme, tint
+from pycemaker.series.period import MetricPeriod
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-    from pycemaker.series.period import MetricPeriod
 
 HEIGHT = 108
 ROW = 28  # The height of the key's second row, where it takes one

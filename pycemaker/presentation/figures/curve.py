@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +10,8 @@ from numpy.typing import NDArray
 from pycemaker.series.batches import Columns
 from pycemaker.series.cadence import Cadence
 from pycemaker.series.memoize import memoized
+from pycemaker.series.period import MetricPeriod
 from pycemaker.window import to_epoch_ms
-
-if TYPE_CHECKING:
-    from pycemaker.series.period import MetricPeriod
 
 MOST_POINTS = 300
 """A figure is some 540 CSS pixels wide; more points only make its line fuzzy, and its file large."""

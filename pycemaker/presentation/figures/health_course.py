@@ -1,28 +1,22 @@
 """The health over a period, and behind the line of its end what is expected in the hours after it."""
 
-from __future__ import annotations
-
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pycemaker import i18n
 from pycemaker.analysis.forecast.bands import OUTSIDE
-from pycemaker.analysis.health import FAILING, MINUTE_MS
+from pycemaker.analysis.forecast.metric_forecast import MetricForecast
+from pycemaker.analysis.health import FAILING, MINUTE_MS, Health
+from pycemaker.analysis.period_health import PeriodHealth
 from pycemaker.i18n.language import _
 from pycemaker.presentation.figures.axes import draw_ground_ahead, reading_scale
 from pycemaker.presentation.figures.canvas import HEAD_Y, KEY_Y, Picture, Sheet, theme, tint
 from pycemaker.presentation.figures.curve import MOST_POINTS
 from pycemaker.presentation.health_sentences import health_line, lowest
 from pycemaker.series.hour_summaries import HOUR_MS
+from pycemaker.series.period import Period
 from pycemaker.window import Window, to_epoch_ms
-
-if TYPE_CHECKING:
-    from pycemaker.analysis.forecast.metric_forecast import MetricForecast
-    from pycemaker.analysis.health import Health
-    from pycemaker.analysis.period_health import PeriodHealth
-    from pycemaker.series.period import Period
 
 _HEIGHT = 252
 _MARGINS = {"left": 62, "right": 28, "top": 70, "bottom": 32}

@@ -1,18 +1,12 @@
 """The hours of a week as a map of colours: when a resource is busy."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from pycemaker import i18n
+from pycemaker.analysis.capacity import Resource
 from pycemaker.i18n.language import N_, _
+from pycemaker.metrics import Metric
 from pycemaker.presentation.figures.canvas import HEAD_Y, KEY_Y, Picture, Sheet, theme, tint
-
-if TYPE_CHECKING:
-    from pycemaker.analysis.capacity import Resource
-    from pycemaker.metrics import Metric
 
 DAYS = (N_("seg"), N_("ter"), N_("qua"), N_("qui"), N_("sex"), N_("sáb"), N_("dom"))
 

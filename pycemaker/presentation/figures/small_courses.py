@@ -1,10 +1,9 @@
 """Several metrics over the same hours, a small course each: those without a finding."""
 
-from __future__ import annotations
-
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -16,12 +15,8 @@ from pycemaker.presentation.figures import alt_text
 from pycemaker.presentation.figures.axes import Tick, reading_scale, time_ticks
 from pycemaker.presentation.figures.canvas import HEAD_Y, WIDTH, Picture, Sheet, theme, tint
 from pycemaker.presentation.figures.curve import Curve, curves
+from pycemaker.series.period import MetricPeriod
 from pycemaker.window import to_epoch_ms
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from pycemaker.series.period import MetricPeriod
 
 ROW = 54  # The height of a metric's row, in CSS pixels
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ ANSWER_SECONDS = 2.0  # Bound of one exchange with MongoDB, waiting for a server
 _CURSOR_MS = 600_000
 """The work after which MongoDB ends a cursor, all exchanges together: nobody waits for it any more."""
 
+_EXCHANGES, _CURSORS = "exchanges", "cursors"  # The clients of a database, by what they are for
 DEFAULT_NAME = "pycemaker"
 _DURABLE = WriteConcern(w="majority", j=True, wtimeout=5000)
 
@@ -55,12 +57,9 @@ class Database:
         self._url = url
         self._embedded_mongod = embedded_mongod
         self._exchange_seconds = exchange_seconds
-        self._opening = SingleFlight[pymongo.MongoClient[Document]]()
-        self._opening_cursors = SingleFlight[pymongo.MongoClient[Document]]()
-        self._client: pymongo.MongoClient[Document] | None = None
-        self._cursor_client: pymongo.MongoClient[Document] | None = None
+        self._opening = {kind: SingleFlight[pymongo.MongoClient[Document]]() for kind in (_EXCHANGES, _CURSORS)}
+        self._clients: dict[str, pymongo.MongoClient[Document]] = {}
         self._lock = threading.Lock()
-        self._clients: list[pymongo.MongoClient[Document]] = []
         self._is_closed = False
         self.circuit_breaker = CircuitBreaker()
 
@@ -100,10 +99,7 @@ class Database:
         Raises:
             DatabaseUnreachable: as `__getitem__`. What the cursor raises is PyMongo's: see `translated`.
         """
-        self._admit()
-        client = self._cursor_client or self._opening_cursors.run(self._make_cursor_client)
-        database = client.get_default_database(DEFAULT_NAME)
-        return database[collection].find_raw_batches(**find, max_time_ms=_CURSOR_MS)
+        return self._open(_CURSORS)[collection].find_raw_batches(**find, max_time_ms=_CURSOR_MS)
 
     def has_no_metric(self) -> bool:
         """True where no metric has a collection here. Raises DatabaseUnreachable."""
@@ -117,51 +113,39 @@ class Database:
             now: datetime = self.handle.command("hello")["localTime"]
         return now.replace(tzinfo=UTC)
 
-    def has_server(self) -> bool:
-        """True where the driver knows of a MongoDB that takes writes; MongoDB is not asked."""
-        return self._open().client.topology_description.has_writable_server()
-
-    def why_no_server(self) -> DatabaseUnreachable:
-        """The reason why the driver knows of no MongoDB that takes writes; MongoDB is not asked."""
-        return from_topology(self._open().client.topology_description)
+    def why_no_server(self) -> DatabaseUnreachable | None:
+        """The reason why the driver knows of no MongoDB that takes writes, or None; MongoDB is not asked."""
+        topology = self._open().client.topology_description
+        return None if topology.has_writable_server() else from_topology(topology)
 
     def close(self) -> None:
         """Disconnect; stop the embedded mongod where nobody else uses it. May be called twice."""
         with self._lock:
             self._is_closed = True
-            clients, self._clients = self._clients, []
-        for client in clients:
+            clients, self._clients = self._clients, {}
+        for client in clients.values():
             _disconnect(client)
         if self._embedded_mongod is not None:
             self._embedded_mongod.release()
             self._embedded_mongod = None
 
-    def _admit(self) -> None:
+    def _open(self, kind: str = _EXCHANGES) -> MongoDatabase[Document]:
         if self._is_closed:
             raise DatabaseUnreachable(reason="closed")
         _thread.circuit_breaker = self.circuit_breaker
         self.circuit_breaker.admit()
-
-    def _open(self) -> MongoDatabase[Document]:
-        self._admit()
-        client = self._client or self._opening.run(self._make_client)
+        client = self._clients.get(kind) or self._opening[kind].run(partial(self._connect, kind))
         return client.get_default_database(DEFAULT_NAME)
 
-    def _make_client(self) -> pymongo.MongoClient[Document]:
-        self._client = self._client or self._connect()
-        return self._client
-
-    def _make_cursor_client(self) -> pymongo.MongoClient[Document]:
-        bounds = {"socketTimeoutMS": int(self._exchange_seconds * 1000), "retryReads": False}
-        self._cursor_client = self._cursor_client or self._connect(**bounds)
-        return self._cursor_client
-
-    def _connect(self, **options: Any) -> pymongo.MongoClient[Document]:
-        """A client. With a `mongodb+srv` URL this asks the network for names.
+    def _connect(self, kind: str) -> pymongo.MongoClient[Document]:
+        """The client of that kind. With a `mongodb+srv` URL this asks the network for names.
 
         Raises:
             DatabaseUnreachable: see `__getitem__`. A client made while another thread closes this is closed too.
         """
+        if known := self._clients.get(kind):
+            return known
+        bounds: dict[str, Any] = {"socketTimeoutMS": int(self._exchange_seconds * 1000), "retryReads": False}
         with translated():
             client: pymongo.MongoClient[Document] = pymongo.MongoClient(
                 self._url,
@@ -169,11 +153,11 @@ class Database:
                 tz_aware=True,
                 serverSelectionTimeoutMS=1500,
                 connectTimeoutMS=1500,
-                **options,
+                **(bounds if kind == _CURSORS else {}),
             )
         with self._lock:
             if not self._is_closed:
-                self._clients.append(client)
+                self._clients[kind] = client
                 return client
         _disconnect(client)
         raise DatabaseUnreachable(reason="closed")

@@ -48,13 +48,7 @@ class _PageQuery:
     known: int = 0
 
     def run(self) -> DocumentPage:
-        """The page; tried once more where the connection turns out to be an old one."""
-        try:
-            return self._run()
-        except AutoReconnect:
-            return self._run()
-
-    def _run(self) -> DocumentPage:
+        """The page. Raises PyMongo's errors."""
         handle = self.database.handle
         bounds = {"min": RawBSONDocument(self.start), "skip": self.known}
         reply = handle.command(
@@ -115,20 +109,24 @@ def fetch_first_page(database: Database, command: Document, start: bytes, prefix
         DatabaseUnreachable: MongoDB is away, or does not do it.
     """
     limits = {"limit": PAGE_DOCUMENTS, "batchSize": PAGE_DOCUMENTS}
-    return _bounded(_PageQuery(database, {**command, **limits}, start, prefix))
+    return _fetch(_PageQuery(database, {**command, **limits}, start, prefix))
 
 
 def iterate_pages(page: DocumentPage, pool: Executor) -> Iterator[Documents]:
     """The page's documents and all that follow; the pool fetches the next page. Raises as `fetch_first_page`."""
     while True:
         query = page.next_query()
-        following = pool.submit(_bounded, query) if query else None
+        following = pool.submit(_fetch, query) if query else None
         yield page.new_documents()
         if following is None:
             return
         page = following.result()
 
 
-def _bounded(query: _PageQuery) -> DocumentPage:
+def _fetch(query: _PageQuery) -> DocumentPage:
+    """The page; asked for once more where the connection turns out to be an old one."""
     with one_exchange():
-        return query.run()
+        try:
+            return query.run()
+        except AutoReconnect:
+            return query.run()

@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-import pymongo
-from pymongo.errors import PyMongoError
 
 from pycemaker.errors import DatabaseNotStarted
 from pycemaker.mongo import mongod_address, mongod_binary
@@ -97,17 +95,7 @@ def _running_url(folder: Path, echo: Callable[[str], None], unix_sockets: bool) 
 
 
 def _answers(url: str) -> bool:
-    if not mongod_address.listens(url):
-        return False
-    client: pymongo.MongoClient[dict[str, object]] = pymongo.MongoClient(url, serverSelectionTimeoutMS=500)
-    try:
-        with pymongo.timeout(2):
-            client.admin.command("ping")
-        return True
-    except PyMongoError:
-        return False
-    finally:
-        client.close()
+    return mongod_address.listens(url) and mongod_address.ask(url, "ping") is not None
 
 
 def _start(folder: Path, echo: Callable[[str], None], unix_sockets: bool) -> str:
@@ -129,14 +117,8 @@ def _start(folder: Path, echo: Callable[[str], None], unix_sockets: bool) -> str
 
 
 def _arguments(folder: Path) -> list[str]:
-    common = ["--dbpath", str(folder), "--logpath", str(folder / "mongod.log"), "--logappend", "--quiet"]
-    return [
-        *common,
-        "--wiredTigerCacheSizeGB",
-        str(CACHE_GB),
-        "--setParameter",
-        "diagnosticDataCollectionEnabled=false",
-    ]
+    files = ["--dbpath", str(folder), "--logpath", str(folder / "mongod.log"), "--logappend", "--quiet"]
+    return [*files, f"--wiredTigerCacheSizeGB={CACHE_GB}", "--setParameter=diagnosticDataCollectionEnabled=false"]
 
 
 def _run_supervisor(folder: Path, command: list[str]) -> subprocess.Popen[bytes]:
@@ -183,7 +165,7 @@ def _shut_down(url: str, folder: Path) -> None:
     if pid is None or not is_running(pid):
         return
     if fcntl is None:
-        _send_shutdown(url)
+        mongod_address.ask(url, "shutdown", force=True)  # where there are no signals; it answers by disconnecting
     else:
         os.kill(pid, signal.SIGTERM)
     until = time.monotonic() + STOP_SECONDS
@@ -191,16 +173,6 @@ def _shut_down(url: str, folder: Path) -> None:
         time.sleep(0.02)
     with contextlib.suppress(psutil.NoSuchProcess):
         psutil.Process(pid).kill()
-
-
-def _send_shutdown(url: str) -> None:
-    """Shut it down by command, where there are no signals; mongod answers by disconnecting."""
-    client: pymongo.MongoClient[dict[str, object]] = pymongo.MongoClient(url, serverSelectionTimeoutMS=500)
-    try:
-        with contextlib.suppress(PyMongoError), pymongo.timeout(1):
-            client.admin.command("shutdown", force=True)
-    finally:
-        client.close()
 
 
 def _startup_failure(folder: Path) -> str:

@@ -87,8 +87,8 @@ class Indexes:
                 with translated():
                     have_all = future.result(max(0.0, until - time.monotonic())) and have_all
             except StillBuilding:
-                if not self._database.has_server():
-                    raise self._database.why_no_server() from None
+                if fault := self._database.why_no_server():
+                    raise fault from None
                 with one_exchange(_PING_SECONDS):  # the driver notices only after seconds that MongoDB is silent
                     self._database.handle.command("ping")
                 raise IndexesNotReady(reason=name) from None

@@ -14,6 +14,7 @@ import sys
 import tempfile
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 from pycemaker.errors import DatabaseNotStarted
@@ -55,16 +56,19 @@ def arguments(folder: Path, *, unix_sockets: bool = HAS_UNIX_SOCKETS) -> list[st
 def lock_up(url: str) -> None:
     """Create the URL's user in a mongod without users, which it lets its own machine do once."""
     parts = urlsplit(url)
-    if not parts.password:
-        return
+    if parts.password:
+        ask(f"mongodb://127.0.0.1:{parts.port}", "createUser", _USER, pwd=parts.password, roles=["root"])
+
+
+def ask(url: str, command: str, value: object = 1, **more: Any) -> dict[str, Any] | None:
+    """A mongod's answer to a command; None where it does not answer within 2 s, or refuses."""
     import pymongo  # 20 MB that the supervisor does without
     from pymongo.errors import PyMongoError
 
-    client: pymongo.MongoClient[dict[str, object]] = pymongo.MongoClient(
-        "127.0.0.1", parts.port, serverSelectionTimeoutMS=500
-    )
+    client: pymongo.MongoClient[dict[str, Any]] = pymongo.MongoClient(url, serverSelectionTimeoutMS=500)
     with suppress(PyMongoError), client, pymongo.timeout(2):
-        client["admin"].command("createUser", _USER, pwd=parts.password, roles=["root"])
+        return dict(client.admin.command(command, value, **more))
+    return None
 
 
 def forget(folder: Path) -> None:

@@ -13,10 +13,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-import pymongo
-from pymongo.errors import PyMongoError
-
 from pycemaker.errors import DatabaseNotStarted
+from pycemaker.mongo.mongod_address import ask
 
 NOTE = "compatibility"
 _BEFORE_NOTES = (6, 0)  # The version of files without a note, written by the mongod of an earlier release's wheel
@@ -69,9 +67,8 @@ def find(folder: Path, echo: Callable[[str], None] = lambda _text: None, bundled
 
 def note_compatibility(folder: Path, url: str) -> None:
     """Write the version of a running mongod's files beside them."""
-    client: pymongo.MongoClient[dict[str, object]] = pymongo.MongoClient(url, serverSelectionTimeoutMS=500)
-    with suppress(PyMongoError, OSError, KeyError, TypeError), client, pymongo.timeout(2):
-        answer = client["admin"].command("getParameter", 1, featureCompatibilityVersion=1)
+    answer = ask(url, "getParameter", featureCompatibilityVersion=1) or {}
+    with suppress(OSError, KeyError, TypeError):
         (folder / NOTE).write_text(answer["featureCompatibilityVersion"]["version"], encoding="ascii")
 
 

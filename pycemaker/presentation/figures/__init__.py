@@ -1,12 +1,4 @@
-"""The report's figures: pure functions from a metric's period to a picture.
-
-course, whole        one metric over time; below it, in `whole`, the shares of its criticities
-small_courses        several metrics over time, a line each
-criticity_bar        the shares of one metric's criticities alone
-heatmap, outlook     the hours of a week; the forecast of a resource
-curve, axes          the samples as a line; ticks and scales
-sheet, alt_text      the canvas of every figure; the sentences that stand for figures
-"""
+"""The report's figures: pure functions from a metric's period to a picture. Here those of one metric over time."""
 
 from __future__ import annotations
 
@@ -169,10 +161,9 @@ def _plot_lines(axes: Axes, curves: dict[str, Curve]) -> None:
 
 
 def _plot_band(axes: Axes, now: Curve, color: str) -> None:
-    """Each bin's lowest to highest; a NaN at the end of a stretch keeps the band from crossing the gap."""
+    """Each bin's lowest to highest."""
     if now.bin_seconds:
-        ends = np.flatnonzero(np.diff(now.stretch)) + 1
-        time_ms, low, high = (np.insert(column, ends, np.nan) for column in (now.time_ms, now.low, now.high))
+        time_ms, low, high = map(now.broken, (now.time_ms, now.low, now.high))
         axes.fill_between(time_ms, low, high, color=color, alpha=_BAND_ALPHA, linewidth=0)
 
 

@@ -145,23 +145,17 @@ class Sheet:
 
     def mark(self, x: float, y: float, *, color: str, thickness: float, alpha: float = 1.0) -> None:
         """A key's mark: a bar 16 CSS pixels wide beside a word, its left middle at `x` and `y`."""
-        from matplotlib.patches import Rectangle
+        self.block((x, y - thickness / 2), (16, thickness), color=color, alpha=alpha)
 
-        corner = (x / WIDTH, 1 - (y + thickness / 2) / self.height)
-        size = (16 / WIDTH, thickness / self.height)
-        self.figure.add_artist(
-            Rectangle(corner, *size, transform=self.figure.transFigure, color=color, alpha=alpha, linewidth=0)
-        )
-
-    def block(self, corner: tuple[float, float], size: tuple[float, float], *, color: str) -> None:
+    def block(self, corner: tuple[float, float], size: tuple[float, float], *, color: str, alpha: float = 1.0) -> None:
         """A filled rectangle: its upper left corner from the left and the top, its width and height, in CSS pixels."""
         from matplotlib.patches import Rectangle
 
         (x, y), (width, height) = corner, size
         low = (x / WIDTH, 1 - (y + height) / self.height)
-        shape = Rectangle(low, width / WIDTH, height / self.height, transform=self.figure.transFigure)
+        shape = Rectangle(low, width / WIDTH, height / self.height, color=color, alpha=alpha, linewidth=0)
+        shape.set_transform(self.figure.transFigure)
         self.figure.add_artist(shape)
-        shape.set(color=color, linewidth=0)
 
     def key(self, y: float, entries: Sequence[tuple[str, str, float, float]]) -> None:
         """Write the key, from the left on: a word, its colour, thickness and opacity for each entry."""

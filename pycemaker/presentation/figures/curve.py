@@ -52,6 +52,10 @@ class Curve:
         """The same line, so many milliseconds later."""
         return replace(self, time_ms=self.time_ms + later_ms)
 
+    def broken(self, column: NDArray[np.float64]) -> NDArray[np.float64]:
+        """A column with a NaN at the end of each stretch, over which nothing is drawn."""
+        return np.insert(column, np.flatnonzero(np.diff(self.stretch)) + 1, np.nan)
+
 
 @memoized
 def curves(part: MetricPeriod) -> tuple[Curve, Curve]:

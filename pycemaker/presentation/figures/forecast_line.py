@@ -12,6 +12,7 @@ from pycemaker import i18n
 from pycemaker.analysis.capacity import Resource
 from pycemaker.analysis.fill_forecast import DAY_MS, Verdict
 from pycemaker.i18n.language import _
+from pycemaker.presentation.capacity_tables import sentence
 from pycemaker.presentation.figures.axes import draw_ground_ahead, reading_scale
 from pycemaker.presentation.figures.canvas import HEAD_Y, KEY_Y, Picture, Sheet, theme, tint
 from pycemaker.window import Window, from_epoch_ms, to_epoch_ms
@@ -71,7 +72,8 @@ def _draw_trend(sheet: Sheet, resource: Resource) -> None:
     forecast, color = resource.forecast, resource.part.metric.color
     if forecast.trend is None or forecast.verdict not in _SHOWN_TRENDS:
         is_low = bool(len(forecast.medians)) and float(np.median(forecast.medians.reading)) < resource.limit / 2
-        x, y = sheet.to_pixels(_middle_of_past(sheet, resource), resource.limit * (0.75 if is_low else 0.15))
+        middle_ms = (sheet.axes.get_xlim()[0] + to_epoch_ms(resource.part.window.end_utc)) / 2
+        x, y = sheet.to_pixels(middle_ms, resource.limit * (0.75 if is_low else 0.15))
         text = _("Sem tendência significativa") if forecast.verdict is Verdict.NO_TREND else _absence(resource)
         if text:
             x = max(x, _MARGINS["left"] + 8 + sheet.width_of(text) / 2)
@@ -88,10 +90,6 @@ def _draw_trend(sheet: Sheet, resource: Resource) -> None:
         low, high = level + forecast.trend.low * on, level + forecast.trend.high * on
         sheet.axes.fill_between(ahead, low, np.minimum(high, 1.0), color=color, alpha=0.14, linewidth=0)
     _point_at_day(sheet, resource)
-
-
-def _middle_of_past(sheet: Sheet, resource: Resource) -> float:
-    return (sheet.axes.get_xlim()[0] + to_epoch_ms(resource.part.window.end_utc)) / 2
 
 
 def _absence(resource: Resource) -> str:
@@ -123,8 +121,6 @@ def _head(sheet: Sheet, resource: Resource) -> None:
 
 def outlook_sentence(resource: Resource) -> str:
     """The sentence that stands for the figure."""
-    from pycemaker.presentation.capacity_tables import sentence
-
     medians = resource.forecast.medians
     title = _("{label}, medianas e tendência", label=resource.part.label)
     if not len(medians):

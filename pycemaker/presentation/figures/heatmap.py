@@ -65,7 +65,7 @@ def _draw_cells(sheet: Sheet, resource: Resource) -> None:
 def _frame_full_hours(sheet: Sheet, resource: Resource) -> None:
     from matplotlib.patches import Rectangle
 
-    for day, hour in np.argwhere(np.nan_to_num(resource.week, nan=-1.0) >= resource.limit):
+    for day, hour in np.argwhere(resource.week >= resource.limit):
         frame = Rectangle((hour + 0.1, day + 0.1), 0.8, 0.8, fill=False, edgecolor=tint("full"), linewidth=1.6)
         sheet.axes.add_patch(frame)
 
@@ -91,7 +91,7 @@ def _head(sheet: Sheet, resource: Resource) -> None:
         x += 16
     sheet.write(x + 6, KEY_Y, most, color=tint("muted"))
     x += sheet.width_of(most) + 28
-    if (np.nan_to_num(resource.week, nan=-1.0) >= resource.limit).any():
+    if (resource.week >= resource.limit).any():
         text = _("{limit} ou mais", limit=i18n.percent(resource.limit, 0))
         sheet.mark(x, KEY_Y, color=tint("full"), thickness=15)
         sheet.block((x + 2, KEY_Y - 5.5), (12, 11), color=colors[-1])
@@ -109,7 +109,7 @@ def week_sentence(resource: Resource) -> str:
     subject = _("{label} por hora e dia da semana {when}", label=part.label, when=when)
     if np.isnan(week).all():
         return f"{subject}: " + _("sem amostras") + "."
-    full = int((np.nan_to_num(week, nan=-1.0) >= resource.limit).sum())
+    full = int((week >= resource.limit).sum())
     unknown = int(np.isnan(week).sum())
     facts = [
         _("hora mais cheia: {hour}", hour=_hour(week, int(np.nanargmax(week)))),

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-import numpy as np
-
 from pycemaker import i18n
 from pycemaker.analysis.metric_summary import summarize_metric
 from pycemaker.analysis.rates import in_rates
@@ -14,7 +12,7 @@ from pycemaker.i18n.language import _
 from pycemaker.presentation.figures import alt_text
 from pycemaker.presentation.figures.axes import Tick, reading_scale, time_ticks
 from pycemaker.presentation.figures.canvas import HEAD_Y, WIDTH, Picture, Sheet, theme, tint
-from pycemaker.presentation.figures.curve import Curve, curves
+from pycemaker.presentation.figures.curve import curves
 from pycemaker.series.period import MetricPeriod
 from pycemaker.window import to_epoch_ms
 
@@ -103,11 +101,4 @@ def _draw_row(sheet: Sheet, part: MetricPeriod, floor: int, limit: float | None)
         ends = sheet.axes.get_xlim()
         sheet.axes.plot(ends, [place(limit)] * 2, color=tint("limit"), linewidth=1.2, linestyle=(0, (4, 2)))
     for line, color, width in ((before, tint("before"), 1.0), (now, part.metric.color, 1.5)):
-        time_ms, mean = _broken(line)
-        sheet.axes.plot(time_ms, place(mean), color=color, linewidth=width)
-
-
-def _broken(line: Curve) -> tuple[np.ndarray, np.ndarray]:
-    """The line's points, with a NaN at each gap, over which nothing is drawn."""
-    ends = np.flatnonzero(np.diff(line.stretch)) + 1
-    return np.insert(line.time_ms, ends, np.nan), np.insert(line.mean, ends, np.nan)
+        sheet.axes.plot(line.broken(line.time_ms), place(line.broken(line.mean)), color=color, linewidth=width)

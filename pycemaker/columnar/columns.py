@@ -99,16 +99,12 @@ def label_distinct(items: Items) -> tuple[NDArray[np.int64], list[int]]:
     firsts: list[int] = []
     while codes[unseen := int(codes.argmin())] < 0:
         if len(firsts) == _MOST_COMPARED:
-            return _label_many(items)
+            texts = items.view(f"S{items.itemsize}")
+            _, many, codes = np.unique(texts, return_index=True, return_inverse=True)
+            return codes, many.tolist()
         np.putmask(codes, (words == words[unseen]).all(axis=1), len(firsts))
         firsts.append(unseen)
     return codes, firsts
-
-
-def _label_many(items: Items) -> tuple[NDArray[np.int64], list[int]]:
-    texts = items.view(f"S{items.itemsize}")
-    _, firsts, codes = np.unique(texts, return_index=True, return_inverse=True)
-    return codes, firsts.tolist()
 
 
 def fits_columns(group: Group, metric: Metric) -> Mask:

@@ -117,21 +117,18 @@ def _total(parts: Sequence[int | float | None]) -> int | float | None:
 def dump(document: Mapping[str, Any]) -> bytes:
     """The document as JSON; a field nested deeper than orjson goes, 254 levels, becomes null."""
     try:
-        return _dumps(document)
+        return orjson.dumps(document, default=_plain)
     except orjson.JSONEncodeError:
-        return _dumps({name: value if _can_dump(value) else None for name, value in document.items()})
+        fields = {name: value if _can_dump(value) else None for name, value in document.items()}
+        return orjson.dumps(fields, default=_plain)
 
 
 def _can_dump(value: object) -> bool:
     try:
-        _dumps({"": value})
+        orjson.dumps({"": value}, default=_plain)
     except orjson.JSONEncodeError:
         return False
     return True
-
-
-def _dumps(document: Mapping[str, Any]) -> bytes:
-    return orjson.dumps(document, default=_plain)
 
 
 def _plain(value: object) -> object:

@@ -3,6 +3,7 @@
 import operator
 from binascii import hexlify
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache, reduce
 from io import BytesIO
 from typing import Any
@@ -21,34 +22,26 @@ _QUOTED = (layout.STRING, layout.OBJECT_ID, layout.DATE)
 _DAY_MS = 86_400_000
 
 
+@dataclass(frozen=True)
 class JsonLines:
     """The JSON texts of a group's documents, as pieces from left to right: constant ones, and columns of texts."""
 
-    def __init__(self) -> None:
-        self._pieces: list[Texts] = []
+    pieces: Sequence[Texts]
 
     @property
     def width(self) -> int:
         """Room for the longest line, padding of items included."""
-        return sum(piece.width for piece in self._pieces)
+        return sum(piece.width for piece in self.pieces)
 
     @property
     def lengths(self) -> Indices:
         """Each line's length, with the comma after it."""
-        return reduce(operator.add, [piece.lengths for piece in self._pieces])
-
-    def add_constant(self, constant: bytes) -> None:
-        """Add a piece that all lines have."""
-        self._pieces.append(Texts(np.array(np.void(constant)), np.array(len(constant))))
-
-    def add_texts(self, texts: Texts) -> None:
-        """Add a piece for each line."""
-        self._pieces.append(texts)
+        return reduce(operator.add, [piece.lengths for piece in self.pieces])
 
     def write(self, some: slice, table: NDArray[np.uint8], starts: Indices) -> None:
         """Write some of the lines, each at its start. The padding of an item is overwritten by the next one."""
         offsets = starts.copy()
-        for piece in self._pieces:
+        for piece in self.pieces:
             items, lengths = piece.cut(some)
             sliding_items(table, piece.width)[offsets] = items
             offsets += lengths
@@ -56,19 +49,22 @@ class JsonLines:
 
 def json_lines_of(group: Group, metric: Metric, totals: Totals) -> JsonLines:
     """The lines of the group's documents; a summed metric gets its total as `value`."""
-    line, before = JsonLines(), b"{"
+    pieces, before = list[Texts](), b"{"
     for field in group.layout.fields.values():
         summed = metric.is_sum and field.name == "value"
         quote = b'"' if field.kind in _QUOTED and not summed else b""
-        line.add_constant(before + orjson.dumps(field.name) + b":" + quote)
-        line.add_texts(_total_texts(totals) if summed else _value_texts(group, field))
+        pieces.append(_constant(before + orjson.dumps(field.name) + b":" + quote))
+        pieces.append(_total_texts(totals) if summed else _value_texts(group, field))
         before = quote + b","
     if metric.is_sum and "value" not in group.layout.fields:
-        line.add_constant(before + b'"value":')
-        line.add_texts(_total_texts(totals))
+        pieces += (_constant(before + b'"value":'), _total_texts(totals))
         before = b","
-    line.add_constant(before.rstrip(b",") + b"},")
-    return line
+    return JsonLines([*pieces, _constant(before.rstrip(b",") + b"},")])
+
+
+def _constant(text: bytes) -> Texts:
+    """A text that all lines have."""
+    return Texts(np.array(np.void(text)), np.array(len(text)))
 
 
 def _total_texts(totals: Totals) -> Texts:
@@ -87,7 +83,7 @@ def _value_texts(group: Group, field: Field) -> Texts:
             values = group.values(field, "u1").astype(np.int64)
             return Texts(np.array([b"false", b"true"]).view("V5")[values], 5 - values)
         case layout.NULL:
-            return Texts(np.array(np.void(b"null")), np.array(4))
+            return _constant(b"null")
         case _:
             return _number_texts(numbers_of(group, field.name))
 

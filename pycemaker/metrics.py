@@ -77,10 +77,8 @@ HTTP_FAIL = Metric("http_fail", "http_fail", "requests", N_("Falhas HTTP"), fall
 
 METRICS: tuple[Metric, ...] = (CPU, RAM, DISK, RESPONSE_TIME, REQUEST_COUNT, HTTP_FAIL)
 
-NAMES = tuple(name for metric in METRICS for name in (metric.id, *metric.spellings))
-"""Every name that a metric's routes answer to."""
-
 _BY_NAME = {name: metric for metric in METRICS for name in (metric.id, *metric.spellings)}
+NAMES = tuple(_BY_NAME)  # Every name that a metric's routes answer to
 
 
 def find_metric(name: str) -> Metric:

@@ -1,20 +1,11 @@
 """Statistics of metric answers, over columns. Pure; NaN takes no part, no sample gives zeros and empty arrays."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pycemaker.series.batches import Columns
-
-
-@dataclass(frozen=True)
-class Extremes:
-    """Indices of the lowest and of the highest readings in the columns, ascending; empty without a reading."""
-
-    lowest: NDArray[np.intp]
-    highest: NDArray[np.intp]
 
 
 def mean(readings: NDArray[np.float64]) -> float:
@@ -45,12 +36,11 @@ def growth(current: NDArray[np.float64], previous: NDArray[np.float64]) -> float
     return quotient if np.isfinite(quotient) else 0.0
 
 
-def extremes(readings: NDArray[np.float64]) -> Extremes:
-    """Every sample at the minimum, and every one at the maximum."""
+def extremes(readings: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The indices of the samples at the minimum, and of those at the maximum, ascending; none without a reading."""
     if not np.isfinite(readings).any():
-        nowhere = np.empty(0, np.intp)
-        return Extremes(nowhere, nowhere)
-    return Extremes(np.flatnonzero(readings == np.nanmin(readings)), np.flatnonzero(readings == np.nanmax(readings)))
+        return np.empty(0, np.intp), np.empty(0, np.intp)
+    return np.flatnonzero(readings == np.nanmin(readings)), np.flatnonzero(readings == np.nanmax(readings))
 
 
 def criticity_shares(columns: Columns) -> dict[str, float]:

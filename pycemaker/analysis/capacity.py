@@ -7,16 +7,13 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pycemaker.analysis.fill_forecast import Forecast, forecast
 from pycemaker.series.batches import Columns
+from pycemaker.series.hour_summaries import HOUR_MS
 from pycemaker.series.period import MetricPeriod, Period
+from pycemaker.series.robust import Floats
 from pycemaker.window import from_epoch_ms
-
-Floats = NDArray[np.float64]
-
-HOUR_MS = 3_600_000
 
 
 @dataclass(frozen=True)

@@ -10,15 +10,13 @@ from datetime import datetime
 from enum import Enum
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pycemaker.analysis.trend import Trend, trend
 from pycemaker.series.batches import UNKNOWN_CRITICITY, Columns, join_columns
 from pycemaker.series.hour_summaries import HOUR_MS, HourSummaries, hour_medians
 from pycemaker.series.period import HISTORY_DAYS, MetricPeriod
+from pycemaker.series.robust import Floats
 from pycemaker.window import from_epoch_ms, to_epoch_ms
-
-Floats = NDArray[np.float64]
 
 DAY_MS = 86_400_000
 
@@ -119,12 +117,8 @@ def forecast(part: MetricPeriod, limit: float, horizon_days: int) -> Forecast:
         line = trend(daily.time_ms / DAY_MS, daily.reading)
         is_trend = line is not None and line.p < SIGNIFICANCE
         climb = _climb(history[0], end_ms, line) if is_trend and line and part.history is not None else None
-        estimate = (
-            Forecast(Verdict.NO_TREND, climb[0], days, climb[1])
-            if climb
-            else Forecast(Verdict.NO_TREND, daily, days, line)
-        )
-        return _dated(estimate, part, is_trend, limit, horizon_days)
+        points, line = climb or (daily, line)
+        return _dated(Forecast(Verdict.NO_TREND, points, days, line), part, is_trend, limit, horizon_days)
     hourly = medians(history, end_ms, HOUR_MS)
     line = trend(hourly.time_ms / DAY_MS, hourly.reading) if len(hourly) >= FEWEST_HOURS else None
     is_trend = line is not None and abs(line.tau) >= STEADY_TAU
@@ -150,12 +144,7 @@ def _hour_medians(part: MetricPeriod, history: HourSummaries) -> Columns:
     """The medians of the hours that end within HISTORY_DAYS before the interval's end, each at its middle."""
     start_ms, end_ms = to_epoch_ms(part.window.start_utc), to_epoch_ms(part.window.end_utc)
     known = start_ms // HOUR_MS * HOUR_MS  # the hour that the interval starts in is in no summary of what was before
-    recent = join_columns(
-        [
-            each.part(int(np.searchsorted(each.time_ms, known, "right")), len(each))
-            for each in (part.previous, part.current)
-        ]
-    )
+    recent = join_columns(each.after(known) for each in (part.previous, part.current))
     own_ms, own = hour_medians(recent, part.metric.unit)
     hour_ms = np.concatenate([history.hour_ms, own_ms])
     reading = np.concatenate([history.block_median, own])
@@ -164,9 +153,9 @@ def _hour_medians(part: MetricPeriod, history: HourSummaries) -> Columns:
     return Columns(hour_ms[kept] + HOUR_MS // 2, reading[kept], criticity, (UNKNOWN_CRITICITY,))
 
 
-def _climb(hours: Columns, end_ms: int, usual: Trend | None) -> tuple[Medians, Trend] | None:
+def _climb(hours: Columns, end_ms: int, usual: Trend) -> tuple[Medians, Trend] | None:
     """The hours of the last day and their trend, where they climb much faster than usual to a new high; else None."""
-    if usual is None or usual.slope <= 0:
+    if usual.slope <= 0:
         return None
     finite = np.isfinite(hours.reading)
     time_ms, reading = hours.time_ms[finite].astype(np.float64), hours.reading[finite]

@@ -64,7 +64,7 @@ def summarize_metric(part: MetricPeriod) -> MetricSummary:
     """The numbers of one metric's period. An interval without samples, or with NaN alone, gives None for each."""
     current, previous = part.current, part.previous
     mean, previous_mean = _mean(current), _mean(previous)
-    positions = stats.extremes(current.reading)
+    lowest, highest = stats.extremes(current.reading)
     is_known = mean is not None and bool(previous_mean)
     withheld = mean is not None and previous_mean is not None and not coverage(part).is_comparable
     return MetricSummary(
@@ -74,8 +74,8 @@ def summarize_metric(part: MetricPeriod) -> MetricSummary:
         previous_mean=previous_mean,
         growth=stats.growth(current.reading, previous.reading) if is_known and not withheld else None,
         is_withheld=withheld,
-        lowest=_extreme(current, positions.lowest),
-        highest=_extreme(current, positions.highest),
+        lowest=_extreme(current, lowest),
+        highest=_extreme(current, highest),
         shares=stats.criticity_shares(current),
     )
 

@@ -16,6 +16,7 @@ from pycemaker.series.cadence import Cadence, Times
 from pycemaker.series.memoize import memoized
 from pycemaker.series.period import MetricPeriod
 from pycemaker.series.robust import Floats
+from pycemaker.stats import mean
 
 PER_MINUTE, PER_SECOND = "per_minute", "per_second"
 """Units of rates, beside those of the registry."""
@@ -31,7 +32,7 @@ def rate_unit(part: MetricPeriod) -> str:
     """
     if part.metric.unit != "requests" or not part.cadence.is_known:
         return part.metric.unit
-    means = [_mean(_per_second(*each)) for each in _intervals(part)]
+    means = [mean(_per_second(*each)) for each in _intervals(part)]
     return PER_SECOND if max(means) >= LEAST_PER_SECOND else PER_MINUTE
 
 
@@ -84,8 +85,3 @@ def _intervals(part: MetricPeriod) -> tuple[tuple[Columns, NDArray[np.float64]],
 def _per_second(columns: Columns, steps_ms: NDArray[np.float64]) -> NDArray[np.float64]:
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(columns.reading / (steps_ms / 1000), np.float64)
-
-
-def _mean(rates: NDArray[np.float64]) -> float:
-    finite = rates[np.isfinite(rates)]
-    return float(finite.mean()) if len(finite) else 0.0

@@ -4,9 +4,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from pycemaker.series.robust import Floats
 
 _TWO_SIDED_95 = 1.959964  # the normal deviate that 2.5% exceed
 

@@ -149,19 +149,9 @@ def coverage(received: int, expected: int) -> str:
     if not expected:
         some = ngettext("{count} amostra", "{count} amostras", received, count=count(received))
         return some if received else _("nenhuma amostra")
-    return _(
-        "{received} de {expected} amostras esperadas ({share})",
-        received=count(received),
-        expected=count(expected),
-        share=share_of(received, expected),
-    )
-
-
-def share_of(part: int, whole: int) -> str:
-    """`share` of two counts; more than the whole is written as it is."""
-    if part > whole:
-        return percent(part / whole) if whole else NOTHING
-    return share(part / whole) if whole else NOTHING
+    part = percent(received / expected) if received > expected else share(received / expected)
+    facts = {"received": count(received), "expected": count(expected), "share": part}
+    return _("{received} de {expected} amostras esperadas ({share})", **facts)
 
 
 def times(how_many: int) -> str:

@@ -1,11 +1,5 @@
 """The words of alerts, in the readers' language, for their mails, plain or made by a notebook, and their pages. Pure.
 
-    subject(alerts, zone) -> str                      the whole subject of the mail that tells of these alerts
-    headline(alert, zone, now_utc) -> str             one alert on one line: what and since when, or that it has ended
-    sentences(alert, zone, now_utc) -> tuple[str]     what, since when; how long, how bad; what to do next
-    advice(alert, zone, now_utc) -> str               what to do next, the last of these sentences
-    condition(alert) -> str                           what is wrong, without its times
-
 Neither pandas nor matplotlib is imported, so the server's process words its plain mails with them.
 """
 
@@ -35,7 +29,12 @@ def subject(alerts: Sequence[Alert], zone: ZoneInfo) -> str:
     """
     lead, own = alerts[0], brand.load()
     name = lead.application or own.installation
-    text = _since(lead, zone) if len(alerts) == 1 else _with_more(condition(lead), len(alerts) - 1)
+    others, text = len(alerts) - 1, condition(lead)
+    if others:
+        many = {"lead": text, "count": i18n.count(others)}
+        text = ngettext("{lead} e mais {count} alerta", "{lead} e mais {count} alertas", others, **many)
+    elif lead.kind != FORECAST:  # which is of the hours to come
+        text += " " + _("desde {time}", time=i18n.clock(lead.since, zone, "HH:mm"))
     return (
         ("" if lead.is_open else "Re: ")
         + own.subject_prefix
@@ -132,18 +131,6 @@ def condition(alert: Alert) -> str:
     if is_above(alert):
         return _("{label} acima de {limit}", **facts)
     return _("{label} abaixo de {limit}", **facts)
-
-
-def _since(alert: Alert, zone: ZoneInfo) -> str:
-    """The alert as it fired: `Consumo de CPU acima de 90% desde 10:02`; a forecast is of the hours to come."""
-    text = condition(alert)
-    time = i18n.clock(alert.since, zone, "HH:mm")
-    return text if alert.kind == FORECAST else text + " " + _("desde {time}", time=time)
-
-
-def _with_more(lead: str, others: int) -> str:
-    counted = i18n.count(others)
-    return ngettext("{lead} e mais {count} alerta", "{lead} e mais {count} alertas", others, lead=lead, count=counted)
 
 
 def span(alert: Alert, zone: ZoneInfo, now_utc: datetime) -> str:

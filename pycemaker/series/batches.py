@@ -54,6 +54,10 @@ class Columns:
         """The same, copied."""
         return Columns(self.time_ms.copy(), self.reading.copy(), self.criticity.copy(), self.criticity_names)
 
+    def after(self, time_ms: int) -> Columns:
+        """The samples later than an instant, not copied."""
+        return self.part(int(np.searchsorted(self.time_ms, time_ms, side="right")), len(self))
+
     def take(self, indices: NDArray[np.int64]) -> Columns:
         """The samples at these indices, copied."""
         return Columns(self.time_ms[indices], self.reading[indices], self.criticity[indices], self.criticity_names)

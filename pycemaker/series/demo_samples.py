@@ -54,11 +54,10 @@ def comparable(part: MetricPeriod, demo_until_utc: datetime | None) -> MetricPer
     if demo_until_utc is None or kind_of(part.window, demo_until_utc) is Kind.DEMO:
         return part
     until_ms = to_epoch_ms(demo_until_utc)
-    first = int(np.searchsorted(part.previous.time_ms, until_ms, side="right"))
-    previous, history = part.previous.part(first, len(part.previous)), part.history
+    history = part.history
     if history is not None:
         history = history.part(int(np.searchsorted(history.hour_ms, until_ms)), len(history))
-    return replace(part, previous=previous, history=history)
+    return replace(part, previous=part.previous.after(until_ms), history=history)
 
 
 def _blanked(columns: Columns, demo_until_utc: datetime, *, is_demo: bool) -> Columns:

@@ -13,7 +13,6 @@ depends on the samples alone, and not on the pieces in which they came.
 """
 
 from collections.abc import Sequence
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +20,7 @@ from tsdownsample import MinMaxDownsampler
 
 from pycemaker.series.batches import Batch, join_batches, join_columns
 from pycemaker.series.gap_finder import GapFinder
+from pycemaker.series.memoize import memoized
 
 FEWEST, MOST = 2, 10_000
 
@@ -79,12 +79,9 @@ class Downsampler:
         self.holding = len(chosen)
         self._is_condensed = True
 
+    @memoized
     def result(self) -> Batch:
         """The chosen documents, oldest first. No more is taken in after this."""
-        return self._result
-
-    @cached_property
-    def _result(self) -> Batch:
         held, self._held = self._held, []
         if not self._is_condensed:
             return downsample(held, self.max_points)

@@ -93,10 +93,7 @@ def running_median(amounts: Floats, width: int) -> Floats:
     rows, sizes = np.arange(len(ranked)), np.isfinite(ranked).sum(axis=1)
     low, high = np.maximum(sizes - 1, 0) // 2, np.minimum(sizes // 2, width - 1)
     middles = np.where(sizes > 0, ranked[rows, low] / 2 + ranked[rows, high] / 2, np.nan)
-    before = width // 2
-    return np.concatenate(
-        [np.full(before, middles[0]), middles, np.full(len(amounts) - before - len(middles), middles[-1])]
-    )
+    return np.pad(middles, (width // 2, width - 1 - width // 2), mode="edge")
 
 
 def slope(times: Floats, amounts: Floats) -> float:

@@ -4,8 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pycemaker.series.cadence import Cadence
-
-Floats = NDArray[np.float64]
+from pycemaker.series.robust import Floats
 
 
 def step_means(time_ms: NDArray[np.int64], amounts: Floats, cadence: Cadence, ends_ms: NDArray[np.int64]) -> Floats:

@@ -4,7 +4,7 @@ A step of `every_ms` begins at a multiple of it since 1970 and has the samples w
 intervals do. A step without a reading has no row.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -40,22 +40,15 @@ class Steps:
 
 def steps_of_parts(parts: Iterable[Columns], every_ms: int) -> Steps:
     """The steps of samples that come part by part, oldest first; parts are let go as their steps are known."""
-    return _joined(list(_steps_of_parts(parts, every_ms)))
-
-
-def _steps_of_parts(parts: Iterable[Columns], every_ms: int) -> Iterator[Steps]:
-    held = no_columns()
+    steps, held = [], no_columns()
     for part in parts:
         columns = join_columns([held, part])
         last_ms = (columns.time_ms[-1:] - 1) // every_ms * every_ms
         cut = int(np.searchsorted(columns.time_ms, last_ms, side="right").sum())
-        yield _steps_of(columns.part(0, cut), every_ms)
+        steps.append(_steps_of(columns.part(0, cut), every_ms))
         held = columns.part(cut, len(columns)).copy()
-    yield _steps_of(held, every_ms)
-
-
-def _joined(parts: Sequence[Steps]) -> Steps:
-    return Steps(*(np.concatenate([getattr(part, each.name) for part in parts]) for each in fields(Steps)))
+    steps.append(_steps_of(held, every_ms))
+    return Steps(*(np.concatenate([getattr(each, column.name) for each in steps]) for column in fields(Steps)))
 
 
 def _steps_of(columns: Columns, every_ms: int) -> Steps:

@@ -178,23 +178,23 @@ class _ExtremeRows:
 
     def look_at(self, batch: Batch) -> None:
         """Add a batch."""
-        extremes = stats.extremes(batch.columns.reading)
-        if not len(extremes.lowest):
+        lowest, highest = stats.extremes(batch.columns.reading)
+        if not len(lowest):
             return
-        low, high = batch.columns.reading[extremes.lowest[0]], batch.columns.reading[extremes.highest[0]]
+        low, high = batch.columns.reading[lowest[0]], batch.columns.reading[highest[0]]
         if low < self._low:
             self._low, self.lowest = low, _RowChunks(self._plain_bytes)
         if high > self._high:
             self._high, self.highest = high, _RowChunks(self._plain_bytes)
         if low == high == self._low == self._high:
-            chunk = _joined(batch, extremes.lowest)
+            chunk = _joined(batch, lowest)
             self.lowest.add(chunk)
             self.highest.add(chunk)
             return
         if low == self._low:
-            self.lowest.add(_joined(batch, extremes.lowest))
+            self.lowest.add(_joined(batch, lowest))
         if high == self._high:
-            self.highest.add(_joined(batch, extremes.highest))
+            self.highest.add(_joined(batch, highest))
 
 
 def _joined(batch: Batch, rows: NDArray[np.intp]) -> _RowChunk:

@@ -53,13 +53,13 @@ def test_growth_is_zero_where_it_is_undefined(current: list[float], previous: li
 
 
 def test_every_sample_at_the_minimum_and_at_the_maximum_is_found() -> None:
-    found = stats.extremes(readings(2, 1, NAN, 3, 1, 3))
-    assert found.lowest.tolist() == [1, 4]
-    assert found.highest.tolist() == [3, 5]
+    lowest, highest = stats.extremes(readings(2, 1, NAN, 3, 1, 3))
+    assert lowest.tolist() == [1, 4]
+    assert highest.tolist() == [3, 5]
 
 
 def test_extremes_of_nothing_are_empty() -> None:
-    assert stats.extremes(readings(NAN)).lowest.tolist() == []
+    assert [each.tolist() for each in stats.extremes(readings(NAN))] == [[], []]
 
 
 def test_shares_are_by_name_in_alphabetical_order_among_samples_with_a_reading() -> None:
@@ -84,4 +84,4 @@ def test_statistics_agree_with_pandas(values: list[float], words: list[str]) -> 
     if len(frame):
         assert stats.mean(made.reading) == pytest.approx(frame["reading"].mean(), abs=1e-6)
         assert stats.criticity_shares(made) == pytest.approx(frame["word"].value_counts(normalize=True).to_dict())
-        assert made.reading[stats.extremes(made.reading).highest[0]] == frame["reading"].max()
+        assert made.reading[stats.extremes(made.reading)[1][0]] == frame["reading"].max()

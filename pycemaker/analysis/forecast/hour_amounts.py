@@ -5,6 +5,7 @@ The last amount is that of the hour before the end of the part's interval, the o
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -33,13 +34,9 @@ def health_amounts(parts: Mapping[str, MetricPeriod]) -> Floats:
     Args:
         parts: those of `health.BORDERS`, over one window.
     """
-    points = {metric_id: _by_hour(parts[metric_id], _points_of(metric_id)) for metric_id in BORDERS}
+    points = {metric_id: _by_hour(parts[metric_id], partial(hour_points, metric_id)) for metric_id in BORDERS}
     shared = min(len(each) for each in points.values())
     return hour_scores({metric_id: each[len(each) - shared :] for metric_id, each in points.items()})
-
-
-def _points_of(metric_id: str) -> Callable[[HourSummaries], Floats]:
-    return lambda hours: hour_points(metric_id, hours)
 
 
 def _by_hour(part: MetricPeriod, amounts: Callable[[HourSummaries], Floats]) -> Floats:
@@ -47,12 +44,11 @@ def _by_hour(part: MetricPeriod, amounts: Callable[[HourSummaries], Floats]) -> 
     start_ms, end_ms = to_epoch_ms(part.window.start_utc), to_epoch_ms(part.window.end_utc)
     known_ms = start_ms // HOUR_MS * HOUR_MS  # the hour that the interval starts in is in no summary
     recent = join_columns([part.previous, part.current])
-    first = int(np.searchsorted(recent.time_ms, known_ms, "right"))
     history = part.history.part(0, int(np.searchsorted(part.history.hour_ms, known_ms))) if part.history else None
-    last = recent.part(int(np.searchsorted(recent.time_ms, end_ms - HOUR_MS, "right")), len(recent))
+    last = recent.after(end_ms - HOUR_MS)
     pieces = [
         *([history] if history else []),
-        summarize(recent.part(first, len(recent)), part.metric.unit),
+        summarize(recent.after(known_ms), part.metric.unit),
         summarize(replace(last, time_ms=last.time_ms + -end_ms % HOUR_MS), part.metric.unit),
     ]
     end_hour = (end_ms - 1) // HOUR_MS

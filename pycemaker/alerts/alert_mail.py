@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from html import escape
 from pathlib import Path
@@ -73,8 +74,11 @@ class AlertMail:
         alerts = [alert for each in pending["alerts"] if (alert := read_fields(Alert, each))]
         AlertHistory(self._database).save(alerts)
         mailed = [alert for what in CHANGES for alert in alerts if pending["changes"].get(alert.id) == what]
-        if not mailed or self._is_enqueued(report_id_of(document, document["number"])):
+        if not mailed:
             return
+        with suppress(UnknownReport):
+            self._report_service.job_store.get(report_id_of(document, document["number"]))
+            return  # it is enqueued already
         if recipients := self._admitted():
             self._enqueue(document, mailed, recipients)
         else:
@@ -101,9 +105,8 @@ class AlertMail:
                 subject = brand.load().subject_prefix + subject
                 message = self._plain(subject, alerts[:_MOST_NAMED], recipients[0], now)
             key = self._keys.newest().derived(_HELD_PURPOSE)
-            report_id = derived_report_id(
-                key, " ".join([to_iso_text(now), *held])
-            )  # an alert may be held back more than once
+            # An alert may be held back more than once.
+            report_id = derived_report_id(key, " ".join([to_iso_text(now), *held]))
             request = ReportRequest(report_id, Path(NOTEBOOK), Window(now, 1), recipients)
             enqueue_message(self._report_service, request, message, subject)
         self._let_go(held)
@@ -167,13 +170,6 @@ class AlertMail:
         """The recipients that have had fewer mails than the limit in the last hour; each is counted."""
         wanted = [(address, [(self._limit, inbox(address))]) for address in self._settings.alert_recipients]
         return tuple(address for address, count in wanted if isinstance(self._limits.admit(count), Admission))
-
-    def _is_enqueued(self, report_id: str) -> bool:
-        try:
-            self._report_service.job_store.get(report_id)
-        except UnknownReport:
-            return False
-        return True
 
     # --- what is held back
 

@@ -43,10 +43,7 @@ class Recurrence:
             instants = self._by_real_hours(instant_utc)
         else:
             instants = self._by_wall_hours(instant_utc)
-        return takewhile(self._is_before_end, instants)
-
-    def _is_before_end(self, instant_utc: datetime) -> bool:
-        return instant_utc.year < _LAST_YEAR and (self.until is None or instant_utc <= self.until)
+        return takewhile(lambda at: at.year < _LAST_YEAR and (self.until is None or at <= self.until), instants)
 
     def _by_cron(self, cron: str, instant_utc: datetime) -> Iterator[datetime]:
         from cronsim import CronSim  # with the first expression: a server without schedules does not load it

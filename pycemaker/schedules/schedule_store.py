@@ -69,8 +69,8 @@ class ScheduleStore:
 
     def save(self, schedule_id: str, fields: Fields, now: datetime, **more: Any) -> Document:
         """Store the schedule of an id, a new one or in place of the one that is there; its document."""
-        new = {"key": secrets.token_bytes(16), "created_at": now, "last": None}
-        return self._replace(schedule_id, fields, now, more, new)
+        new = {"$setOnInsert": {"key": secrets.token_bytes(16), "created_at": now, "last": None}}
+        return self._replace(schedule_id, self._changed(schedule_id, fields, now) | more, new)
 
     def get(self, schedule_id: str) -> Document:
         """A schedule. Raises UnknownSchedule."""
@@ -91,20 +91,16 @@ class ScheduleStore:
 
     def change(self, schedule_id: str, fields: Fields, now: datetime) -> Document:
         """Replace a schedule's fields; from now on it is due by the new ones. Raises UnknownSchedule."""
-        return self._replace(schedule_id, fields, now, {}, None)
+        return self._replace(schedule_id, self._changed(schedule_id, fields, now), {})
 
-    def _replace(
-        self, schedule_id: str, fields: Fields, now: datetime, more: Document, new: Document | None
-    ) -> Document:
-        """The document after the change; where there is none, a new one with the values of `new`."""
-        changes = {"$set": self._changed(fields, now, spread_of(schedule_id, fields)) | more, "$inc": {"revision": 1}}
-        changes |= {"$setOnInsert": new} if new else {}
+    def _replace(self, schedule_id: str, values: Document, new: Document) -> Document:
+        """The document after the change; where there is none, a new one with what `new` sets."""
+        change = {"$set": values, "$inc": {"revision": 1}} | new
         with one_exchange():
-            return _known(
-                self._schedules.find_one_and_update(
-                    {"_id": schedule_id}, changes, upsert=new is not None, return_document=ReturnDocument.AFTER
-                )
+            stored = self._schedules.find_one_and_update(
+                {"_id": schedule_id}, change, upsert=bool(new), return_document=ReturnDocument.AFTER
             )
+        return _known(stored)
 
     def remove(self, schedule_id: str) -> None:
         """Delete a schedule; reports that are in work go on. Raises UnknownSchedule."""
@@ -118,8 +114,9 @@ class ScheduleStore:
         with one_exchange():
             self._schedules.update_one(query, {"$set": paused, "$inc": {"revision": 1}})
 
-    def _changed(self, fields: Fields, now: datetime, spread: timedelta) -> Document:
+    def _changed(self, schedule_id: str, fields: Fields, now: datetime) -> Document:
         """The fields, the next instants that follow from them, and no failures: earlier ones no longer count."""
+        spread = spread_of(schedule_id, fields)
         next_at = None if fields["paused"] else next(recurrence_of(fields).after(now), None)
         counted = {"failures": 0, "counted_from": now, "paused_reason": None, "mails": self._mails}
         return fields | counted | {"next_at": next_at, "due_at": next_at and next_at + spread}

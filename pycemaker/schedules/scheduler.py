@@ -101,7 +101,8 @@ class Scheduler:
             occurrences += [occurrence_of(schedule, at, MISSED, reason) for at, reason in planned.missed.items()]
             entered = [occurrence_of(schedule, at) for at in planned.entered]
             occurrences += entered
-            moves.append((schedule, planned.next_at, last_of(entered[-1]) if entered else None))
+            last = {"at": entered[-1]["at"], "report_id": entered[-1]["_id"], "state": ENTERED} if entered else None
+            moves.append((schedule, planned.next_at, last))
         by_id = {each["_id"]: each for each in schedules}
         decided = self.store.decide(occurrences)
         self._enter([(by_id[each["schedule"]], each["at"]) for each in decided if each["state"] == ENTERED])
@@ -165,8 +166,3 @@ def occurrence_of(
     """The document of a new occurrence."""
     names = {"_id": report_id_of(schedule, at), "schedule": schedule["_id"], "at": at}
     return names | {"state": state} | ({"reason": reason} if reason else {})
-
-
-def last_of(occurrence: Mapping[str, Any]) -> Document:
-    """An occurrence as a schedule's `last`."""
-    return {"at": occurrence["at"], "report_id": occurrence["_id"], "state": occurrence["state"]}

@@ -11,12 +11,11 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 from pycemaker.errors import IdempotencyKeyReused, TooManyReports
 from pycemaker.jobs import states
 from pycemaker.jobs.job_document import JobDocument, sha256_hex
-from pycemaker.jobs.job_limits import LEASE_SECONDS
 from pycemaker.jobs.job_reader import JobReader
 from pycemaker.jobs.job_updates import literal, now_minus, now_plus, recipient_state, with_each_recipient
 from pycemaker.jobs.queue_place import has_room
 from pycemaker.jobs.submission_keys import Submission
-from pycemaker.mongo.database import Database, one_exchange
+from pycemaker.mongo.database import one_exchange
 
 MOST_KEYS = 100
 """Idempotency keys of one report: those of requests that meant the same while it was in flight."""
@@ -29,18 +28,12 @@ _DUPLICATE_KEY = 11000
 class JobInserter(JobReader):
     """Enqueues jobs in one database. Threads share it.
 
-    Args: those of `JobStore`.
-
     Every method raises DatabaseUnreachable where MongoDB is away.
     """
 
-    def __init__(
-        self, database: Database, owner: str, lease_seconds: float = LEASE_SECONDS, sender: str | None = None
-    ) -> None:
-        super().__init__(database, sender)
-        self._owner = owner
-        self._lease_ms = round(lease_seconds * 1000)
-        self._enqueuing = threading.Lock()
+    _owner: str
+    _lease_ms: int
+    _enqueuing: threading.Lock
 
     def enqueue(self, document: JobDocument, submission: Submission, *, claimed: bool = False) -> tuple[str, bool]:
         """Insert a job, or find the one that answers the same request already.

@@ -13,6 +13,7 @@ from __future__ import annotations
 import copy
 import secrets
 import socket
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -70,7 +71,10 @@ class JobStore(JobInserter):
     def __init__(
         self, database: Database, owner: str, lease_seconds: float = LEASE_SECONDS, sender: str | None = None
     ) -> None:
-        super().__init__(database, owner, lease_seconds, sender)
+        super().__init__(database, sender)
+        self._owner = owner
+        self._lease_ms = round(lease_seconds * 1000)
+        self._enqueuing = threading.Lock()
         self.counts = ReportCounts()
         self._turns = ClaimTurns()
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -54,19 +53,16 @@ def _render_page(
     settings: Settings, links: Mapping[str, str], executed: Path, request: ReportRequest, notes: Sequence[str]
 ) -> Page:
     """The page of a run; it says so where samples of the window are made up, whatever the notebook's cells show."""
+    with closing(open_database(settings.mongo_db_url, settings.data_dir)) as database:
+        demo_until = Store(database).for_application(request.application).sample_history_end()
     return render.render_page(
         *(executed, request.window, request.report_id, notes),
         application=request.application,
         zone=settings.timezone,
         links=links,
         public_url=settings.public_url,
-        demo_until_utc=_demo_until(settings, request.application),
+        demo_until_utc=demo_until,
     )
-
-
-def _demo_until(settings: Settings, application: str) -> datetime | None:
-    with closing(open_database(settings.mongo_db_url, settings.data_dir)) as database:
-        return Store(database).for_application(application).sample_history_end()
 
 
 def _read_metric(settings: Settings, metric: Metric, window: Window, application: str) -> MetricPeriod:

@@ -81,7 +81,7 @@ class RenderWorker:
         progress = _Progress(self.job_store, report_id, on_progress)
         provenance = _provenance(notebook)  # before the run: the notebook may be edited meanwhile
         try:
-            facts = self.run(task_of(job, notebook, folder), progress.report)
+            facts = self.run(task_of(job, notebook, folder), progress.report) | progress.facts()
         except DatabaseUnreachable as error:
             if job["runs"] >= MOST_RUNS:
                 self.retry_on_outage(partial(self._fail, job, error, provenance | progress.facts()))
@@ -98,7 +98,11 @@ class RenderWorker:
             self._store(report_id, {name: contents[name] for name in (EXECUTED_NOTEBOOK,) if name in contents})
             self.retry_on_outage(partial(self._fail, job, error, failure_facts))
         else:
-            self._store(report_id, _stored_files(job, report_folder.contents(folder)))
+            contents = report_folder.contents(folder)
+            # With the first recipient's Message-ID, which a mail server logs. The unsubscribe link is left out: readers
+            # of a stored message could unsubscribe the recipient.
+            contents[MESSAGE] = readdress(contents[MESSAGE], headers_for(job, 0))
+            self._store(report_id, contents)
             fields = facts | provenance
             if _is_quiet(job, facts):
                 self.retry_on_outage(lambda: self.job_store.finish(report_id, states.QUIET, {}, **fields))
@@ -135,14 +139,6 @@ def _is_quiet(job: JobDocument, facts: Mapping[str, Any]) -> bool:
     """True where the report lacks the findings without which nothing is mailed; unknown ones are not lacking."""
     severity = facts.get("severity")
     return severity is not None and severity < _LEAST_SEVERITY.get(job.get("only_if", "always"), 0)
-
-
-def _stored_files(job: JobDocument, contents: dict[str, bytes]) -> dict[str, bytes]:
-    """The files, the message with the first recipient's headers and so with the Message-ID that a mail server logs.
-
-    The unsubscribe link is left out: readers of a stored message could unsubscribe the recipient.
-    """
-    return contents | {MESSAGE: readdress(contents[MESSAGE], headers_for(job, 0))}
 
 
 class _Progress:

@@ -26,7 +26,8 @@ def read_notebook_file(path: Path) -> Json:
     except OSError as error:
         raise _unusable(path, f"it cannot be read ({error.strerror or type(error).__name__})") from None
     except (ValueError, RecursionError) as error:
-        raise _unusable(path, f"it is no notebook ({type(error).__name__}){_where(error)}") from None
+        where = f": {error.msg}, line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
+        raise _unusable(path, f"it is no notebook ({type(error).__name__}){where}") from None
     if not isinstance(content, dict) or not isinstance(content.get("nbformat", _LATEST), int):
         raise _unusable(path, "it is no notebook (no object with `nbformat` and `cells`)")
     if content.get("nbformat", _LATEST) > _LATEST:
@@ -75,10 +76,6 @@ def _language(notebook: Json) -> str:
     spec, info = metadata.get("kernelspec") or {}, metadata.get("language_info") or {}
     language = str(spec.get("language") or info.get("name") or "python").lower()
     return "python" if language.startswith(("python", "ipython")) else language
-
-
-def _where(error: Exception) -> str:
-    return f": {error.msg}, line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
 
 
 def _unusable(path: Path, reason: str) -> NotebookUnusable:

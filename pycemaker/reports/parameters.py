@@ -79,7 +79,8 @@ class Parameter:
     def check(self, given: Any) -> None:
         """Return where its schema allows the value. Raises InvalidParameter: it does not."""
         if not (_is_of_kind(given, self.kind) and self._is_within(given)):
-            raise self._refused(given)
+            reason = f"{str(given)[:40]!r} is not {self._wanted}"
+            raise InvalidParameter(field=self.name, reason=reason, takes=self.takes)
 
     def _is_within(self, given: Any) -> bool:
         if self.choices:
@@ -107,9 +108,6 @@ class Parameter:
             given = _finite(text)
         self.check(given)
         return given  # type: ignore[no-any-return]
-
-    def _refused(self, given: Any) -> InvalidParameter:
-        return InvalidParameter(field=self.name, reason=f"{str(given)[:40]!r} is not {self._wanted}", takes=self.takes)
 
     @property
     def _wanted(self) -> str:

@@ -41,43 +41,36 @@ def make_report(
     Where the storage refuses, the figures are inside the mail.
     Fields of the job document: `subject`, `data_digest`, `figures` (names), `figures_in` (`mail` or `storage`),
     `figure_urls`, `severity`, `storage_problem` where there was one, `message_bytes`, `attachments`,
-    `attachments_missing` (the reason by kind), `left_out` (outputs that readers do not see, a line each),
-    `stage_seconds`.
+    `attachments_missing` (the reason by kind), `left_out` (outputs that readers do not see, a line each).
 
     Raises:
         NotebookFailed, NothingToSend, ReportUnfit: the files made until then are in the workspace.
     """
-
-    def enter(name: str, steps: int = 1) -> None:
-        workspace.enter(name)
-        on_progress(name, 0, steps)
-
-    enter("notebook")
+    on_progress("notebook", 0, 1)
     executed, on_cell = workspace.executed_path, partial(on_progress, "notebook")
     collaborators.run_notebook(request.notebook, request.papermill_parameters, executed, on_cell)
 
-    enter("render")
+    on_progress("render", 0, 1)
     with stage("render"):
         page = collaborators.render_page(executed, request, request.notes)
     workspace.write_page(page)
 
-    enter("storage", len(page.figures))
+    on_progress("storage", 0, len(page.figures))
     urls, problem = _store(collaborators.store_figures, request.report_id, page.mailed_figures)
 
     attached = AttachmentResult()
     if request.attach:
-        enter("attachments")
+        on_progress("attachments", 0, 1)
         with stage("attachments"):
             attached = collaborators.attach(request, page)
         if attached.notes:
             page = collaborators.render_page(executed, request, (*attached.notes, *request.notes))
 
-    enter("compose")
+    on_progress("compose", 0, 1)
     with stage("compose"):
         message = collaborators.compose(page, request.recipients[0], urls, attached.files)
     content = workspace.write_message(message)
     collaborators.check_message(message, page)
-    workspace.enter("")
     return {
         "subject": page.subject,
         "data_digest": page.data_digest,
@@ -86,7 +79,6 @@ def make_report(
         "figure_urls": urls or {},
         "severity": page.severity,
         "message_bytes": len(content),
-        "stage_seconds": workspace.stage_seconds,
     } | _optional_fields(request, page, attached, problem)
 
 

@@ -5,7 +5,6 @@ It is temporary: the render worker copies the files to the `ArtifactStore`, then
 
 from __future__ import annotations
 
-import time
 from email.message import EmailMessage
 from email.policy import SMTP
 from pathlib import Path
@@ -24,16 +23,6 @@ class Workspace:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.folder = folder
         self.executed_path = folder / EXECUTED_NOTEBOOK
-        self.stage_seconds: dict[str, float] = {}
-        self._stage = ""
-        self._since = time.monotonic()
-
-    def enter(self, stage: str) -> None:
-        """Begin a stage and end the one before; an empty name ends the last one."""
-        now = time.monotonic()
-        if self._stage:
-            self.stage_seconds[self._stage] = round(now - self._since, 3)
-        self._stage, self._since = stage, now
 
     def write_page(self, page: Page) -> None:
         """Write the page for a browser, and its figures."""

@@ -48,22 +48,19 @@ def check_notebook(notebook: Notebook, case: HardInterval, settings: Settings, f
     watch = _Watch(settings.report_timeout_seconds)
     request = ReportRequest("check", notebook.path, window, (RECIPIENT,))
     preview_builder = PreviewBuilder(request, settings, folder, on_kernel=watch.start)
-    run_seconds, render_seconds = 0.0, 0.0
     notes: tuple[str, ...] = ()
     try:
         preview_builder.run()
         preview = preview_builder.render()
         problems = tuple(f"{flaw.rule}: {flaw.message}" for flaw in preview.flaws)
         notes = (*(f"not shown: {line}" for line in preview.page.left_out), *preview.page.remarks)
-        run_seconds, render_seconds = preview.run_seconds, preview.render_seconds
+        seconds = preview.run_seconds + preview.render_seconds
     except PycemakerError as error:
-        run_seconds = preview_builder.run_seconds
+        seconds = preview_builder.run_seconds
         problems = (f"still running after {watch.limit_seconds:.0f} s" if watch.has_ended_it else str(error),)
     finally:
         watch.stop()
-    return NotebookOutcome(
-        notebook.name, case.name, run_seconds + render_seconds, watch.peak_bytes / 1e6, problems, notes
-    )
+    return NotebookOutcome(notebook.name, case.name, seconds, watch.peak_bytes / 1e6, problems, notes)
 
 
 class _Watch:

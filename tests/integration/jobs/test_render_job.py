@@ -51,7 +51,7 @@ def worker_of(
         meanwhile()
         if fails_with:
             raise fails_with
-        return {"subject": "ours", "stage_seconds": {}, "message_bytes": 100}
+        return {"subject": "ours", "message_bytes": 100}
 
     retry_on_outage = outage_retry(5, lambda _seconds: None, lambda: 0.0)
     return RenderWorker(job_store, ArtifactStore(database), workspaces, run, retry_on_outage, workspaces)

@@ -34,10 +34,10 @@ class QueryRefused(SourceFault):
 class PrometheusSource:
     """One source of kind `prometheus`. One thread at a time. `clock_seconds`: how far its clock is ahead of ours."""
 
-    def __init__(self, source: CollectSource, client: SourceClient | None = None) -> None:
+    def __init__(self, source: CollectSource) -> None:
         self.source = source
         self.clock_seconds = 0.0
-        self._client = client or SourceClient(source.url, source.authorization, _SECONDS)
+        self._client = SourceClient(source.url, source.authorization, _SECONDS)
 
     def now(self) -> float:
         """Its present, in seconds since 1970. Raises SourceFault, also where its clock is more than a day off."""

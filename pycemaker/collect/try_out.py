@@ -1,7 +1,7 @@
 """Try-outs of sources: each is queried once, without a database, for the documents that its rules give."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,17 +28,17 @@ class TryOut:
     clock_seconds: float = 0.0
 
 
-def try_sources(sources: Iterable[CollectSource], sleep: Callable[[float], None] = time.sleep) -> Iterator[TryOut]:
+def try_sources(sources: Iterable[CollectSource]) -> Iterator[TryOut]:
     """Try each source, eight at a time; in their order."""
     with ThreadPoolExecutor(8, "try") as pool:
-        yield from pool.map(lambda source: _try(source, sleep), sources)
+        yield from pool.map(_try, sources)
 
 
-def _try(source: CollectSource, sleep: Callable[[float], None]) -> TryOut:
+def _try(source: CollectSource) -> TryOut:
     tried = TryOut(source)
     try:
         if source.kind == SCRAPE:
-            _scrape(tried, sleep)
+            _scrape(tried)
         else:
             _ask(tried)
     except SourceFault as error:
@@ -46,10 +46,10 @@ def _try(source: CollectSource, sleep: Callable[[float], None]) -> TryOut:
     return tried
 
 
-def _scrape(tried: TryOut, sleep: Callable[[float], None]) -> None:
+def _scrape(tried: TryOut) -> None:
     exporter = ExporterSource(tried.source)
     exporter.read(time.time())
-    sleep(min(tried.source.every_seconds, MOST_SECONDS_BETWEEN))
+    time.sleep(min(tried.source.every_seconds, MOST_SECONDS_BETWEEN))
     _keep(tried, exporter.read(time.time()))
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import os
 import queue
-from collections.abc import Mapping
 from dataclasses import replace
 
 from distributed import Worker, WorkerPlugin
@@ -36,8 +35,8 @@ class ReportPlugin(WorkerPlugin):
 
     name = PLUGIN
 
-    def __init__(self, settings: Settings, limits: JobLimits, environment: Mapping[str, str] = os.environ) -> None:
-        self._settings, self._limits, self._environment = settings, limits, environment
+    def __init__(self, settings: Settings, limits: JobLimits) -> None:
+        self._settings, self._limits = settings, limits
 
     def setup(self, worker: Worker) -> None:
         """Prepare the slots: as many as the worker has of the resource, else one a thread."""
@@ -48,7 +47,7 @@ class ReportPlugin(WorkerPlugin):
         database = open_database(self._settings.mongo_db_url, self._settings.data_dir)
         limits = replace(self._limits, report_workers=slots)
         self._service = make_report_service(
-            self._settings, database, self._environment, keep_spare=True, limits=limits, owner=owner_of(worker.address)
+            self._settings, database, os.environ, keep_spare=True, limits=limits, owner=owner_of(worker.address)
         )
         self._service.start_upkeep()
         self._idle: queue.SimpleQueue[WarmSlot] = queue.SimpleQueue()

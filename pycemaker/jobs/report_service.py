@@ -68,13 +68,12 @@ class ReportService:
         limits: JobLimits,
         *,
         keep_spare: bool = True,
-        notebooks: Path = NOTEBOOKS,
         remove_message: Callable[[str, str], None] = lambda _name, _message_id: None,
         cluster: DaskCluster | None = None,
         owner: str = "",
     ) -> None:
         self.limits = limits
-        self.notebooks = notebooks
+        self.notebooks = NOTEBOOKS
         self.transport = transport
         self.job_store = JobStore(database, owner or new_owner(), limits.lease_seconds, transport.sender.lower())
         self.files = ArtifactStore(database)

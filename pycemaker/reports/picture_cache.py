@@ -1,11 +1,14 @@
 """Cache of a notebook's pictures: mail and page show the same ones, and a chart takes its exporter seconds."""
 
+import io
 import json
+import re
 from typing import Any
 
 from pycemaker.reports.chart_exporters import chart_library, draw_chart
 from pycemaker.reports.pictures import RASTER, SHARPNESS, SVG, MailPicture, PictureUnusable, decoded, mail_picture
-from pycemaker.reports.tex_formulas import draw_formula
+
+_PIXELS_PER_INCH, _POINTS = 192, 14  # of a formula, which is drawn at twice its shown size
 
 
 class PictureCache:
@@ -33,7 +36,22 @@ class PictureCache:
             drawn = draw_chart(kind, content)
             return mail_picture(RASTER[0], drawn, int.from_bytes(drawn[16:20]) / SHARPNESS)
         if kind == "text/latex":
-            return draw_formula(content)
+            return _draw_formula(content)
         if kind == SVG and content.lstrip().startswith("<"):
             return mail_picture(kind, content.encode(), width)
         return mail_picture(kind, decoded(content), width)
+
+
+def _draw_formula(source: str) -> MailPicture:
+    """A formula set by matplotlib, which knows the TeX that most notebooks use. Raises PictureUnusable of other TeX."""
+    from matplotlib import mathtext
+    from matplotlib.font_manager import FontProperties
+
+    formula = re.sub(r"\\displaystyle|\n", " ", source.strip().strip("$")).strip()
+    drawn, font = io.BytesIO(), FontProperties(size=_POINTS)
+    try:
+        mathtext.math_to_image(f"${formula}$", drawn, prop=font, dpi=_PIXELS_PER_INCH, format="png")
+    except (ValueError, RuntimeError) as error:
+        raise PictureUnusable(f"its TeX is not set ({type(error).__name__})") from error
+    picture = mail_picture(RASTER[0], drawn.getvalue())
+    return mail_picture(RASTER[0], drawn.getvalue(), picture.width / 2)

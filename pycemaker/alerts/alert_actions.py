@@ -1,7 +1,5 @@
 """Actions on alerts: acknowledging one, and muting a rule until an instant. Both go by compare-and-set."""
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import replace

@@ -5,8 +5,6 @@ that have to be stored and mailed still. Both change in one write, so that a ser
 goes on.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta

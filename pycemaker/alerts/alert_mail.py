@@ -4,8 +4,6 @@ An address gets `ALERT_LIMIT_PER_HOUR` mails an hour. Alerts that nobody may be 
 and the next mail names them.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """The default rules: those of every application, which need no setting. Pure."""
 
-from __future__ import annotations
-
 from pycemaker.alerts.rule import Rule
 from pycemaker.analysis.health import FAILING
 from pycemaker.metrics import CPU, DISK, HTTP_FAIL, METRICS, RAM, RESPONSE_TIME

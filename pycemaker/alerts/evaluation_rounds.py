@@ -3,8 +3,6 @@
 It has the minute that was evaluated last, and who evaluates now, with a lease.
 """
 
-from __future__ import annotations
-
 import secrets
 from datetime import datetime
 

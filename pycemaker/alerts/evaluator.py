@@ -4,8 +4,6 @@ Whoever claims the round evaluates it. A minute is looked at `SETTLING_SECONDS` 
 come. Where nobody evaluated for a while, the last `MOST_MINUTES` minutes are caught up on.
 """
 
-from __future__ import annotations
-
 import logging
 import secrets
 import threading

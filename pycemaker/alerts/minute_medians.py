@@ -1,7 +1,5 @@
 """Medians of the samples of minutes, and their points of health, of many applications or many minutes at once. Pure."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -4,8 +4,6 @@ It remembers each metric's newest sample and the usual distance of its samples. 
 it reads the newest ones anew. A metric without a known distance never counts as silent.
 """
 
-from __future__ import annotations
-
 import binascii
 import logging
 import math

@@ -1,7 +1,5 @@
 """A rule: one metric of one application, and when that is wrong. Pure."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 

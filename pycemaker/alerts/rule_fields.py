@@ -1,7 +1,5 @@
 """The fields of a rule as callers write them, checked; each wrong one is refused by its name."""
 
-from __future__ import annotations
-
 import math
 import secrets
 from collections.abc import Mapping

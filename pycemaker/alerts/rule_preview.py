@@ -1,7 +1,5 @@
 """Preview of a rule: the alerts that it would have given over the last 30 days of real history."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta

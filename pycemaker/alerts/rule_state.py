@@ -12,8 +12,6 @@ Between its two thresholds a reading is neither wrong nor well, and a state stay
 fires once. A minute without a reading changes nothing.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, replace
 

@@ -4,8 +4,6 @@
 application with anything to remember, changed by compare-and-set on its `revision`.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Iterable
 from dataclasses import asdict, replace

@@ -1,7 +1,5 @@
 """`python -m pycemaker alerts`: the open alerts of an application, its rules, and what a rule would have given."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from collections.abc import Callable, Iterable

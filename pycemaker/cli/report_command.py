@@ -1,7 +1,5 @@
 """`python -m pycemaker report`: the pipeline of the route, without the server."""
 
-from __future__ import annotations
-
 import argparse
 import logging
 import os
@@ -10,7 +8,7 @@ import tempfile
 import webbrowser
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from tqdm import tqdm
 
@@ -175,7 +173,7 @@ class _ProgressBar:
         self._bar = tqdm(total=0, leave=False, bar_format=form, disable=None)
         self._bar.set_description_str("starting")
 
-    def __enter__(self) -> _ProgressBar:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -1,7 +1,5 @@
 """`python -m pycemaker schedule`: the schedules, over the same fields as `POST /schedules`."""
 
-from __future__ import annotations
-
 import argparse
 import os
 import sys

@@ -1,7 +1,5 @@
 """`python -m pycemaker worker`: makes and sends reports, and enters those of schedules, without HTTP."""
 
-from __future__ import annotations
-
 import argparse
 import os
 import signal

@@ -5,8 +5,6 @@ slow answers and failures, and a gap in which nobody collected. Every document s
 of `pycemaker_sample` says from when to when.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any

@@ -4,8 +4,6 @@ A metric's newest documents are read by the index. A view is not read: it may ha
 read all of it.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 

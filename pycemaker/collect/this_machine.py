@@ -1,7 +1,5 @@
 """Collector of this machine's metrics, every 5 s: CPU, RAM and disk by psutil, and the API's own traffic."""
 
-from __future__ import annotations
-
 import logging
 import threading
 from collections.abc import Callable

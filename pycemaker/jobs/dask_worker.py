@@ -4,8 +4,6 @@ The worker reads settings of its own, as a server does. It takes the claim of a 
 lease, and writes files and state there. It sends no mail.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import queue

@@ -8,15 +8,13 @@ clocks need not agree.
 Writes are acknowledged by a majority and journaled: they survive a failover and a crash.
 """
 
-from __future__ import annotations
-
 import copy
 import secrets
 import socket
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 from pymongo import ASCENDING, ReturnDocument
 
@@ -80,7 +78,7 @@ class JobStore(JobInserter):
 
     # --- working
 
-    def with_owner(self, owner: str | None = None) -> JobStore:
+    def with_owner(self, owner: str | None = None) -> Self:
         """The same store under another owner name, by default a new one.
 
         Each piece of work has its own owner name, so a thread that released a job cannot write to it after another

@@ -4,8 +4,6 @@ Starting Python, a kernel and the libraries takes seconds; a warm process has do
 one report, so that none sees what another left.
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 import logging

@@ -7,8 +7,6 @@ Its standard input is a Unix socket. A message is the folder of a worker, with t
 output and error; the answer is the worker's process id. When the socket closes the server has gone, and it ends.
 """
 
-from __future__ import annotations
-
 import contextlib
 import gc
 import json

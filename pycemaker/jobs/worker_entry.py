@@ -7,8 +7,6 @@ is for what cells write. When its input closes, before the task or during it, it
 its kernel with it.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import queue

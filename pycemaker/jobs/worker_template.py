@@ -4,8 +4,6 @@ A fork takes milliseconds and shares the libraries' memory; a new process takes 
 kernel as long again. Not on Windows, which has no fork.
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os

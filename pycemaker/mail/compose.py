@@ -1,28 +1,23 @@
 """Composes the mail: one MIME message from a page, with the standard library."""
 
-from __future__ import annotations
-
 import html
 import re
 import secrets
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import make_msgid
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from pycemaker.errors import NothingToSend
 from pycemaker.i18n.language import spoken
 from pycemaker.parsing.addresses import parse_address
 from pycemaker.parsing.route_paths import LEAVE_TOKEN
+from pycemaker.reports.attachments.kinds import Attachment
 from pycemaker.reports.plain_text import encodable, one_line
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from pycemaker.reports.attachments.kinds import Attachment
-    from pycemaker.reports.report_model import Figure, Page
+from pycemaker.reports.report_model import Figure, Page
 
 _LEAVE_TOKEN = re.compile("(?:=\r\n)?".join(map(re.escape, LEAVE_TOKEN)).encode())
 """The token's place, wherever quoted-printable breaks the line."""

@@ -1,23 +1,18 @@
 """The outbox: a folder of messages, for an installation without a mail account."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import re
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC
 from email.parser import BytesHeaderParser
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from pycemaker.errors import MailRefused
 from pycemaker.mail.compose import POLICY
 from pycemaker.reports.report_model import Delivery
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
 
 OUTBOX_SENDER = "pycemaker@localhost.localdomain"  # The sender where no mail account is set
 

@@ -4,8 +4,6 @@ The kernel listens on sockets in a folder of its own (ports, on Windows), keeps 
 start-up files, and gets no secret settings.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 import os

@@ -3,8 +3,6 @@
 They are imported at the first upload: half a second that installations without Firebase do not pay.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re
@@ -12,20 +10,17 @@ import secrets
 import threading
 import time
 import uuid
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, wait
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from pycemaker.errors import StorageRefused
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from pycemaker.parsing.setting_values import FirebaseKey
-    from pycemaker.reports.report_model import Figure
+from pycemaker.parsing.setting_values import FirebaseKey
+from pycemaker.reports.report_model import Figure
 
 _LANES = 8
 _SCOPE = "https://www.googleapis.com/auth/devstorage.read_write"

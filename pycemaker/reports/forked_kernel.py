@@ -4,8 +4,6 @@ It waits for its launch order, which the worker gives once it has written the co
 that neither the worker's secrets nor its event loop are in the kernel. Not on Windows.
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os

@@ -1,7 +1,5 @@
 """Kernel process: starts ipykernel so that no output is dropped, however fast its cells print."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 

@@ -1,10 +1,8 @@
 """Facts about a mail's or page's markup that the lint checks, parsed leniently as browsers do."""
 
-from __future__ import annotations
-
 import re
 from html.parser import HTMLParser
-from typing import Any
+from typing import Any, Self
 
 
 class MarkupReader(HTMLParser):
@@ -21,7 +19,7 @@ class MarkupReader(HTMLParser):
         self._in_style = False
 
     @classmethod
-    def read(cls, markup: str) -> MarkupReader:
+    def read(cls, markup: str) -> Self:
         """The facts about this markup."""
         reader = cls()
         reader.feed(markup)

@@ -3,17 +3,12 @@
 It is temporary: the render worker copies the files to the `ArtifactStore`, then removes the folder.
 """
 
-from __future__ import annotations
-
 from email.message import EmailMessage
 from email.policy import SMTP
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pycemaker.reports.artifact_names import EXECUTED_NOTEBOOK, FIGURES, MESSAGE, PAGE, link_figures
-
-if TYPE_CHECKING:
-    from pycemaker.reports.report_model import Page
+from pycemaker.reports.report_model import Page
 
 
 class Workspace:

@@ -1,7 +1,5 @@
 """The interval of a scheduled report: hours up to its nominal instant, or a period of its zone's calendar. Pure."""
 
-from __future__ import annotations
-
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 

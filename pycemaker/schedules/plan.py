@@ -1,7 +1,5 @@
 """The decision on a due schedule's occurrences: which are entered, which were missed and why, what is next. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta

@@ -5,8 +5,6 @@ after it, one that it repeats comes once; with `*` in the minute or the hour, th
 many hours means hours of the clock on the wall, so that 24 keep the time of day; one hour alone is a real hour.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta

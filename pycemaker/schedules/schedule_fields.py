@@ -1,7 +1,5 @@
 """The fields of a schedule as callers write them, checked; each wrong one is refused by its name."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence

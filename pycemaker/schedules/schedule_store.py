@@ -5,8 +5,6 @@ which a server enters that (`due_at`, later by its spread). An occurrence is one
 report has or would have: whoever inserts it first has decided what becomes of it.
 """
 
-from __future__ import annotations
-
 import hmac
 import secrets
 import threading

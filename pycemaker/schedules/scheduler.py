@@ -5,8 +5,6 @@ the same reports, under the same ids, which the queue has once. Only then is the
 where it was read. So a server may stop anywhere, and whatever its clock says nothing is doubled or lost.
 """
 
-from __future__ import annotations
-
 import logging
 import threading
 import time

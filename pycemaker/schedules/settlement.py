@@ -3,8 +3,6 @@
 Every step may be taken twice, by any server: a report stays unsettled until the last one is done.
 """
 
-from __future__ import annotations
-
 import http.client
 import logging
 import threading

@@ -4,14 +4,11 @@ Samples that do not fit are aggregated to coarser lines (`sample_table.STEPS_SEC
 is. An attachment that cannot be made is named in the mail and in the record; the report is sent without it.
 """
 
-from __future__ import annotations
-
 import math
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from pycemaker import i18n
@@ -26,14 +23,11 @@ from pycemaker.reports.attachments.pdf import print_pdf
 from pycemaker.reports.attachments.sample_table import STEPS_SECONDS, step_for, table
 from pycemaker.reports.attachments.workbook import Workbook
 from pycemaker.reports.message_lint import MESSAGE_BYTES
-from pycemaker.window import to_iso_text
+from pycemaker.reports.report_model import Page, ReportRequest
+from pycemaker.series.period import MetricPeriod
+from pycemaker.window import Window, to_iso_text
 
-if TYPE_CHECKING:
-    from pycemaker.reports.report_model import Page, ReportRequest
-    from pycemaker.series.period import MetricPeriod
-    from pycemaker.window import Window
-
-ReadMetric = Callable[[Metric, "Window", str], "MetricPeriod"]
+ReadMetric = Callable[[Metric, Window, str], MetricPeriod]
 """Reads the samples of an application's metric of a window. Raises DatabaseUnreachable."""
 
 BASE64_RATIO = 78 / 57

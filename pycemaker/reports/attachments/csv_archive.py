@@ -16,27 +16,21 @@ count since the sample before. The summary has rates, as the report has: `reques
 is empty where a sample has no finite reading, and where a number is undefined.
 """
 
-from __future__ import annotations
-
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile
 
 from pycemaker.analysis.metric_summary import Extreme, MetricSummary
 from pycemaker.analysis.rates import rate_unit
+from pycemaker.metrics import Metric
+from pycemaker.reports.attachments.sample_table import SampleTable
 from pycemaker.series.csv_lines import csv_lines
+from pycemaker.series.period import MetricPeriod
 from pycemaker.window import from_epoch_ms, to_iso_text
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from pathlib import Path
-
-    from pycemaker.metrics import Metric
-    from pycemaker.reports.attachments.sample_table import SampleTable
-    from pycemaker.series.period import MetricPeriod
 
 _UNITS = {"requests": "requests_per_sample", "per_minute": "requests_per_minute", "per_second": "requests_per_second"}
 _LINES = 20_000  # Lines made at a time: a megabyte

@@ -6,22 +6,17 @@ page as a file, without scripts, without network but for the brand's logo, and w
 for a few harmless variables. The paper and its margins are `@page` in `templates/page/style.css`.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from pycemaker import brand
 from pycemaker.reports.artifact_names import FIGURES, PAGE, link_figures
 from pycemaker.reports.attachments.kinds import AttachmentFailed
-
-if TYPE_CHECKING:
-    from pycemaker.reports.report_model import Page
+from pycemaker.reports.report_model import Page
 
 LIMIT_SECONDS = 45
 

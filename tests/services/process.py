@@ -34,6 +34,9 @@ class ServerProcess:
         folder: its DATA_DIR.
         root: the checkout that it runs.
         **given: settings.
+
+    Attributes:
+        start_seconds: how long its start took, by which the load of the machine is known.
     """
 
     def __init__(self, folder: Path | None = None, root: Path = ROOT, **given: str) -> None:
@@ -44,6 +47,7 @@ class ServerProcess:
         plain = {name: text for name, text in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")}
         self.environment = plain | {"DATA_DIR": str(self.folder), "PORT": str(self.port), **given}
         self.process: subprocess.Popen[bytes] | None = None
+        self.start_seconds = 0.0
 
     def start(self, wait_seconds: float = 60.0) -> ServerProcess:
         """Start it and wait until it answers; raises where it ends instead."""
@@ -51,12 +55,13 @@ class ServerProcess:
             self.process = subprocess.Popen(
                 [sys.executable, "server.py"], cwd=self.root, env=self.environment, stdout=log, stderr=log
             )
-        until = time.monotonic() + wait_seconds
-        while time.monotonic() < until:
+        began = time.monotonic()
+        while time.monotonic() < began + wait_seconds:
             if self.process.poll() is not None:
                 raise AssertionError(f"the server ended with {self.process.returncode}: {self.said}")
             with contextlib.suppress(OSError):
                 self.get("/nothing")
+                self.start_seconds = time.monotonic() - began
                 return self
             time.sleep(0.05)
         raise AssertionError(f"no answer: {self.said}")
@@ -110,9 +115,7 @@ class ServerProcess:
 def all_gone(processes: list[psutil.Process], within_seconds: float) -> list[psutil.Process]:
     """Those of the processes that are still alive after so many seconds."""
     until = time.monotonic() + within_seconds
-    alive = processes
-    while alive and time.monotonic() < until:
-        alive = [process for process in alive if _is_alive(process)]
+    while (alive := [process for process in processes if _is_alive(process)]) and time.monotonic() < until:
         time.sleep(0.05)
     return alive
 

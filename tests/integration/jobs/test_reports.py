@@ -28,10 +28,12 @@ from pycemaker.jobs import states
 from pycemaker.jobs.deliver_job import MailTransport
 from pycemaker.jobs.render_job import MOST_RUNS
 from pycemaker.jobs.report_service import ReportService
+from pycemaker.jobs.service_factory import make_report_service
 from pycemaker.mail.outbox import Outbox
 from pycemaker.mongo.database import Database
+from pycemaker.mongo.embedded import EmbeddedMongod
 from pycemaker.reports.report_model import ReportRequest
-from pycemaker.settings import ROOT
+from pycemaker.settings import ROOT, from_mapping
 from pycemaker.window import Window
 from tests.services.process import all_gone
 from tests.services.report_service import make, record_of, service_of
@@ -56,11 +58,32 @@ def notebook_of(folder: Path, *cells: str) -> Path:
     return path
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
     made = Path(tempfile.mkdtemp(prefix="pm-"))
     yield made
     shutil.rmtree(made, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def database_url(mongod: EmbeddedMongod) -> str:
+    return f"{mongod.url}/reports_of_real_processes"
+
+
+@pytest.fixture(scope="module")
+def database(database_url: str) -> Iterator[Database]:
+    opened = Database(database_url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(autouse=True)
+def nothing_of_another_test(folder: Path, database: Database) -> Iterator[None]:
+    yield
+    for name in database["reports"].database.list_collection_names():
+        database[name].delete_many({})
+    for path in folder.iterdir():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def environment_of(folder: Path, **given: str) -> dict[str, str]:
@@ -68,9 +91,11 @@ def environment_of(folder: Path, **given: str) -> dict[str, str]:
     return plain | {"DATA_DIR": str(folder)} | given
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def report_service(folder: Path, database: Database, database_url: str) -> Iterator[ReportService]:
-    opened = service_of(database, environment_of(folder, MONGO_DB_URL=database_url), REPORT_TIMEOUT_SECONDS="60")
+    """One service for all tests that need no settings of their own: its template process takes seconds to start."""
+    given = environment_of(folder, MONGO_DB_URL=database_url, REPORT_TIMEOUT_SECONDS="60")
+    opened = make_report_service(from_mapping(given), database, given, keep_spare=False)
     yield opened
     opened.close()
 
@@ -159,7 +184,7 @@ def test_a_notebook_that_loops_for_ever_ends_at_the_deadline(
     folder: Path, database: Database, database_url: str
 ) -> None:
     environment = environment_of(folder, MONGO_DB_URL=database_url)
-    report_service = service_of(database, environment, REPORT_TIMEOUT_SECONDS="25")
+    report_service = service_of(database, environment, REPORT_TIMEOUT_SECONDS="12")
     notebook = notebook_of(folder, "import subprocess; subprocess.Popen(['sleep', '600'])", "while True: pass")
     began = time.monotonic()
     with nothing_left_behind(), pytest.raises(errors.ReportTimedOut) as caught:
@@ -174,7 +199,7 @@ def test_a_notebook_that_ignores_interrupts_and_its_parent_ends_at_the_deadline_
     folder: Path, database: Database, database_url: str
 ) -> None:
     environment = environment_of(folder, MONGO_DB_URL=database_url)
-    report_service = service_of(database, environment, REPORT_TIMEOUT_SECONDS="25")
+    report_service = service_of(database, environment, REPORT_TIMEOUT_SECONDS="12")
     stubborn = "import signal, time\nfor n in (2, 15): signal.signal(n, signal.SIG_IGN)\ntime.sleep(600)"
     with nothing_left_behind(), pytest.raises(errors.ReportTimedOut):
         make(report_service, request_for(notebook_of(folder, stubborn)))
@@ -375,20 +400,22 @@ def figures_in(notebook: str) -> list[str]:
     return [out["data"]["image/png"] for out in outputs if "image/png" in out.get("data", {})]
 
 
-@pytest.mark.parametrize("working_directory", [".", "notebooks"], ids=["papermill", "as-in-jupyterlab"])
 def test_by_hand_the_notebook_gives_the_same_figures_as_the_route(
-    report_service: ReportService, folder: Path, database: Database, database_url: str, working_directory: str
+    report_service: ReportService, folder: Path, database: Database, database_url: str
 ) -> None:
+    """Started at the root, as papermill is, and in the notebook's folder, as JupyterLab does."""
     demo.write_history(database, NOW, 12)
     make(report_service, request_for(ROOT / "notebooks" / "report.ipynb"))
+    by_route = figures_in(report_service.files.get("a-report", "executed.ipynb").decode())
+    assert len(by_route) == 8  # a course a metric, the small courses of those that did not move, and the health
     command = [sys.executable, "-m", "papermill", "notebooks/report.ipynb", str(folder / "out.ipynb")]
-    command += ["-p", "date_now", "10-04-2022-09-43-23", "-p", "time_range", "6", "--cwd", working_directory]
+    command += ["-p", "date_now", "10-04-2022-09-43-23", "-p", "time_range", "6"]
     environment = environment_of(folder, MONGO_DB_URL=database_url)
-    ran = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
-    assert ran.returncode == 0, ran.stderr[-2000:]
-    by_hand = figures_in((folder / "out.ipynb").read_text())
-    assert len(by_hand) == 8  # a course a metric, the small courses of those that did not move, and the health
-    assert by_hand == figures_in(report_service.files.get("a-report", "executed.ipynb").decode())
+    for working_directory in (".", "notebooks"):
+        started = [*command, "--cwd", working_directory]
+        ran = subprocess.run(started, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
+        assert ran.returncode == 0, ran.stderr[-2000:]
+        assert figures_in((folder / "out.ipynb").read_text()) == by_route, working_directory
 
 
 def test_by_hand_a_wrong_parameter_is_said_before_anything_is_read(folder: Path) -> None:

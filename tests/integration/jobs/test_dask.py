@@ -6,7 +6,8 @@ import itertools
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -46,16 +47,15 @@ def dask(bed: testbed.Testbed) -> Iterator[DaskProcesses]:
     processes.close()
 
 
-def state_of(dask: DaskProcesses) -> ClusterState:
-    cluster = DaskCluster(dask.address, 1)
-    try:
+def wait_for_state(dask: DaskProcesses, is_so: Callable[[ClusterState], bool]) -> ClusterState:
+    """The state of the cluster, once it is so."""
+    with closing(DaskCluster(dask.address, 1)) as cluster:
+        wait_for(lambda: is_so(cluster.look()))
         return cluster.look()
-    finally:
-        cluster.close()
 
 
 def wait_for_slots(dask: DaskProcesses, slots: int) -> None:
-    wait_for(lambda: sum(state_of(dask).slots.values()) == slots)
+    wait_for_state(dask, lambda state: sum(state.slots.values()) == slots)
 
 
 def wait_until_made_by(bed: testbed.Testbed, report_id: str, stage: str = "notebook") -> str:
@@ -167,8 +167,7 @@ def test_a_worker_of_another_version_or_without_the_preload_is_refused(
 ) -> None:
     old = dask.start_worker(DASK_WORKER_FAULT="old")
     bare = dask.start_worker(preload="")
-    wait_for(lambda: len(state_of(dask).refused) == 2)
-    state = state_of(dask)
+    state = wait_for_state(dask, lambda state: len(state.refused) == 2)
     assert state.is_away
     assert state.refused == {
         old.owner: "pycemaker 0.0.1 there, 1.0.0 here",

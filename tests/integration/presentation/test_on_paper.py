@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from datetime import UTC, datetime
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -15,11 +16,15 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from pycemaker.metrics import METRICS
 from pycemaker.mongo import embedded
+from pycemaker.mongo.database import Database
+from pycemaker.mongo.indexes import Indexes
 from pycemaker.reports.attachments.pdf import find_chromium, print_pdf
 from pycemaker.reports.render import render_page
+from pycemaker.tools.breaking_intervals import HardInterval, fill
 from pycemaker.window import Window
-from tests.services.sample_report import sample_report, write_sample
+from tests.services.sample_report import END, INDEXING_SECONDS, sample_report
 
 TOOLS = ("pdftoppm", "pdftotext", "pdfimages")
 pytestmark = pytest.mark.skipif(
@@ -38,9 +43,12 @@ SECTION = re.compile(r'<div class="pm-section"><h2>(?P<heading>.*?)</h2>|<figure
 
 @pytest.fixture(scope="module")
 def history(mongod: embedded.EmbeddedMongod) -> str:
-    """The address of a database with the samples of a week, of the one before, and of a day."""
+    """The address of a database with the samples of a week, of the one before, and of a day: one every 30 s."""
     url = f"{mongod.url}/test_on_paper"
-    write_sample(url, hours=15 * 24)
+    times = tuple(END - timedelta(seconds=30 * back) for back in reversed(range(15 * 24 * 120)))
+    with closing(Database(url)) as database:
+        Indexes(database).ensure_all([metric.collection for metric in METRICS], INDEXING_SECONDS)
+        fill(database, [HardInterval("15 days", END, 15 * 24, times)])
     return url
 
 

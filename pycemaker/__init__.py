@@ -29,7 +29,7 @@ Beside them: `settings`, `metrics`, `window` (instants and intervals), `stats` (
 The names below are imported when they are first used, so that the server does not load a plotting library.
 """
 
-# ruff: noqa: F401 - editors read the imports below; `_HOMES` has the same names
+# ruff: noqa: F401, F403 - editors read the imports below; `_HOMES` has the same names
 
 import importlib
 from typing import TYPE_CHECKING, Any
@@ -41,27 +41,7 @@ if TYPE_CHECKING:
     from pycemaker.presentation.figures.canvas import picture
     from pycemaker.presentation.figures.style import style
     from pycemaker.presentation.formatting import clock, reading
-    from pycemaker.presentation.notebook_functions import (
-        alert_changes,
-        alert_courses,
-        alert_list,
-        alert_order,
-        capacity_changes,
-        capacity_section,
-        capacity_summary,
-        changes,
-        figure,
-        fleet_changes,
-        heading,
-        health,
-        moved,
-        others,
-        section,
-        summary,
-        translated,
-        trust,
-        what_changed,
-    )
+    from pycemaker.presentation.notebook_functions import *
     from pycemaker.reports.read_alerts import read_alerts
     from pycemaker.reports.read_fleet import read_fleet
     from pycemaker.reports.read_period import read_period

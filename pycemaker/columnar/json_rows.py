@@ -143,13 +143,6 @@ def join_lines(
     for row, text in texts.items():
         lengths[row] = len(text)
     starts = np.append(0, np.cumsum(lengths + 1))
-    return _write(lines, texts, starts, strip), lengths
-
-
-def _write(
-    lines: Sequence[tuple[Indices, JsonLines]], texts: Mapping[int, bytes], starts: Indices, strip: int
-) -> bytes:
-    """The texts, each at its start; the last of `starts` is their end."""
     end = int(starts[-1])
     width = max([line.width for _, line in lines], default=0)
     with BytesIO() as joined:
@@ -161,7 +154,7 @@ def _write(
             joined.seek(int(starts[row]))
             joined.write(text + b",")
         joined.truncate(end - 1)
-        return joined.getvalue()
+        return joined.getvalue(), lengths
 
 
 def _write_lines(

@@ -1,8 +1,6 @@
 """Privileges of MONGO_DB_URL's user in the database, by MongoDB's `connectionStatus`; nothing is tried."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from pycemaker.mongo.database import Database, one_exchange
 
@@ -28,16 +26,10 @@ def read_privileges(database: Database) -> Privileges:
         status = database.handle.command({"connectionStatus": 1, "showPrivileges": True})["authInfo"]
     if not status["authenticatedUsers"]:
         return Privileges(read=True, write=True, index=True)
-    actions = _actions(status["authenticatedUserPrivileges"], database.handle.name)
-    return Privileges(**{name: needed <= actions for name, needed in _NEEDED.items()})
-
-
-def _actions(privileges: Iterable[dict[str, Any]], name: str) -> set[str]:
-    """The actions that are granted on every collection of the database."""
-    granted: set[str] = set()
-    for privilege in privileges:
+    name, granted = database.handle.name, set[str]()
+    for privilege in status["authenticatedUserPrivileges"]:
         resource = privilege["resource"]
         is_here = resource.get("db") in ("", name) and resource.get("collection") == ""
         if is_here or resource.get("anyResource"):
             granted |= set(privilege["actions"])
-    return granted
+    return Privileges(**{right: needed <= granted for right, needed in _NEEDED.items()})

@@ -4,7 +4,6 @@ from collections import Counter
 
 from pycemaker import i18n
 from pycemaker.i18n.language import _
-from pycemaker.series.cadence import Stretch
 from pycemaker.series.period import MetricPeriod, Period
 
 _MOST_NAMED = 2
@@ -37,12 +36,8 @@ def _rhythm(part: MetricPeriod) -> str:
         steps_s = [stretch.step_ms / 1000 for stretch in stretches]
         ends = {"shortest": i18n.distance(min(steps_s)), "longest": i18n.distance(max(steps_s))}
         return _("a cada {shortest} a {longest}, conforme a hora", **ends)
-    first, *later = [_every(stretch) for stretch in stretches]
+    first, *later = [_("a cada {distance}", distance=i18n.distance(each.step_ms / 1000)) for each in stretches]
     if not later or later[0] == first:
         return first
     since = i18n.minute(stretches[1].start_ms, part.window, part.zone)
     return _("{first} e, desde {time}, {second}", first=first, time=since, second=later[0])
-
-
-def _every(stretch: Stretch) -> str:
-    return _("a cada {distance}", distance=i18n.distance(stretch.step_ms / 1000))

@@ -13,7 +13,7 @@ from pycemaker.analysis.rates import in_rates
 from pycemaker.i18n.language import _
 from pycemaker.metrics import METRICS, Metric
 from pycemaker.presentation.figures import alt_text, criticity_bar
-from pycemaker.presentation.figures.axes import Scale, Tick, reading_scale, time_ticks, write_ticks
+from pycemaker.presentation.figures.axes import Scale, reading_scale, time_ticks, write_ticks
 from pycemaker.presentation.figures.canvas import HEAD_Y, KEY_Y, WIDTH, Picture, Sheet, theme, tint
 from pycemaker.presentation.figures.criticity_bar import criticity_shares
 from pycemaker.presentation.figures.curve import DAY_MS, LARGEST, Curve, curves
@@ -99,7 +99,10 @@ def _draw_course(sheet: Sheet, part: MetricPeriod, summary: MetricSummary) -> Cu
     scale = _scale((now, before), summary, part.metric.unit)
     ends_ms = to_epoch_ms(part.window.start_utc), to_epoch_ms(part.window.end_utc)
     sheet.set_ends(ends_ms, (scale.bottom, scale.top))
-    _draw_grid(sheet, time_ticks(part.window, part.zone), scale)
+    # matplotlib's own ticks take 1 ms each
+    heights = [tick.position for tick in scale.ticks]
+    sheet.axes.hlines(heights, *ends_ms, color=tint("rule"), linewidth=0.75, clip_on=False)
+    write_ticks(sheet, time_ticks(part.window, part.zone), scale)
     _plot_lines(sheet.axes, {tint("before"): before, part.metric.color: now})
     _plot_band(sheet.axes, now, part.metric.color)
     if summary.lowest is None or summary.highest is None:
@@ -123,15 +126,6 @@ def _scale(curves: tuple[Curve, Curve], summary: MetricSummary, unit: str) -> Sc
 
 def _drawn(reading: float) -> float:
     return min(LARGEST, max(-LARGEST, reading))
-
-
-def _draw_grid(sheet: Sheet, times: tuple[Tick, ...], scale: Scale) -> None:
-    """Rules across at the readings, their labels, and the times below. matplotlib's own ticks take 1 ms each."""
-    start_ms, end_ms = sheet.axes.get_xlim()
-    sheet.axes.hlines(
-        [t.position for t in scale.ticks], start_ms, end_ms, color=tint("rule"), linewidth=0.75, clip_on=False
-    )
-    write_ticks(sheet, times, scale)
 
 
 def _plot_lines(axes: Axes, curves: dict[str, Curve]) -> None:

@@ -26,7 +26,6 @@ def hours_of_week(resource: Resource) -> Picture:
     with theme():
         sheet = Sheet(_HEIGHT, _MARGINS)
         _draw_cells(sheet, resource)
-        _frame_full_hours(sheet, resource)
         _write_axes(sheet)
         _head(sheet, resource)
         return sheet.finish(f"{resource.part.metric.id}-week", week_sentence(resource))
@@ -45,6 +44,7 @@ def colors_of(metric: Metric) -> list[str]:
 def _draw_cells(sheet: Sheet, resource: Resource) -> None:
     import seaborn as sns
     from matplotlib.colors import ListedColormap
+    from matplotlib.patches import Rectangle
 
     colors = ListedColormap(colors_of(resource.part.metric)).with_extremes(bad=tint("absent"))
     sns.heatmap(
@@ -60,11 +60,6 @@ def _draw_cells(sheet: Sheet, resource: Resource) -> None:
         yticklabels=False,
         ax=sheet.axes,
     )
-
-
-def _frame_full_hours(sheet: Sheet, resource: Resource) -> None:
-    from matplotlib.patches import Rectangle
-
     for day, hour in np.argwhere(resource.week >= resource.limit):
         frame = Rectangle((hour + 0.1, day + 0.1), 0.8, 0.8, fill=False, edgecolor=tint("full"), linewidth=1.6)
         sheet.axes.add_patch(frame)

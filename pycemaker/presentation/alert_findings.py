@@ -57,10 +57,7 @@ def alert_order(fired: FiredAlerts, period: Period) -> str:
         rows += "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
     if not rows:
         return ""
-    heads = "".join(f'<th scope="col">{head}</th>' for head in (_("Desde"), _("Métrica, antes e depois")))
-    table = f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
-    title = _("O que se mexeu primeiro")
-    return f'<div class="pm-summary"><h2>{title}</h2>{table}</div>'
+    return tables.listing(_("O que se mexeu primeiro"), (_("Desde"), _("Métrica, antes e depois")), rows)
 
 
 def alert_rows(fired: FiredAlerts, period: Period) -> tuple[tuple[MetricPeriod, ...], Mark]:

@@ -8,27 +8,20 @@ from pycemaker import i18n
 from pycemaker.analysis.capacity import Resource
 from pycemaker.analysis.fill_forecast import FEWEST_DAYS, Verdict
 from pycemaker.i18n.language import N_, _
+from pycemaker.presentation.tables import listing
 
 
 def summary(resources: Sequence[Resource]) -> str:
     """One row a resource: p95, the room left to the limit, and when it would be full."""
-    rows = "".join(_row(resource) for resource in resources)
     limit = limit_of(resources[0]) if resources else ""
-    columns = (
-        (_("Recurso"), _("máximo")),
-        (_("Uso alto"), "p95"),
-        (_("Folga"), _("até {limit}", limit=limit)),
-        (_("Chega a {limit}", limit=limit), ""),
+    heads = (
+        _("Recurso") + "<br><small>" + _("máximo") + "</small>",
+        _("Uso alto") + "<br><small>p95</small>",
+        _("Folga") + "<br><small>" + _("até {limit}", limit=limit) + "</small>",
+        _("Chega a {limit}", limit=limit),
     )
-    heads = "".join(
-        f'<th scope="col">{head}' + (f"<br><small>{note}</small></th>" if note else "</th>") for head, note in columns
-    )
-    title = _("Quanto ainda cabe")
     legend = _("p95: em 95% das amostras o uso ficou abaixo deste valor. p.p.: pontos percentuais.")
-    return (
-        f'<div class="pm-summary"><h2>{title}</h2><table><thead><tr>{heads}'
-        f'</tr></thead><tbody>{rows}</tbody></table><p class="pm-count">{legend}</p></div>'
-    )
+    return listing(_("Quanto ainda cabe"), heads, "".join(map(_row, resources)), f'<p class="pm-count">{legend}</p>')
 
 
 def section(resource: Resource) -> str:

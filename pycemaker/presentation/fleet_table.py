@@ -7,6 +7,7 @@ from pycemaker import i18n
 from pycemaker.i18n.language import _
 from pycemaker.metrics import find_metric
 from pycemaker.parsing.route_paths import REPORTS_PATH, application_path
+from pycemaker.presentation.tables import listing
 from pycemaker.series.fleet import FULL, Fleet, FleetRow
 
 
@@ -16,10 +17,8 @@ def table(fleet: Fleet) -> str:
     head = f'<div class="pm-head"><h1>{title}</h1><p class="pm-sub">{when}</p></div>'
     if not fleet.rows:
         return f"{head}<p>{headline(())}.</p>"
-    heads = "".join(f'<th scope="col">{name}</th>' for name in (_("Aplicação"), _("O que mudou"), _("Relatórios")))
     lines = "".join(_line(row, fleet.own_url) for row in fleet.rows)
-    whole = f"<table><thead><tr>{heads}</tr></thead><tbody>{lines}</tbody></table>"
-    return f'{head}<div class="pm-summary">{whole}</div>'
+    return head + listing("", (_("Aplicação"), _("O que mudou"), _("Relatórios")), lines)
 
 
 def headline(rows: Sequence[FleetRow]) -> str:

@@ -175,11 +175,14 @@ def summary(parts: Sequence[MetricPeriod], *, is_rest: bool = False) -> str:
     """
     title = _("As demais métricas") if is_rest else _("Resumo")
     rows = "".join(_summary_row(part, summarize_metric(part)) for part in map(in_rates, parts))
-    heads = "".join(f'<th scope="col">{head}</th>' for head in (_("Métrica"), _("Média"), _("Pior criticidade")))
-    return (
-        f'<div class="pm-summary"><h2>{title}</h2><table><thead><tr>{heads}'
-        f"</tr></thead><tbody>{rows}</tbody></table></div>"
-    )
+    return listing(title, (_("Métrica"), _("Média"), _("Pior criticidade")), rows)
+
+
+def listing(title: str, heads: Sequence[str], rows: str, below: str = "") -> str:
+    """A table with its title, the heads of its columns, and what stands below it."""
+    columns = "".join(f'<th scope="col">{head}</th>' for head in heads)
+    table = f"<table><thead><tr>{columns}</tr></thead><tbody>{rows}</tbody></table>"
+    return f'<div class="pm-summary">{f"<h2>{title}</h2>" if title else ""}{table}{below}</div>'
 
 
 def section(part: MetricPeriod) -> str:

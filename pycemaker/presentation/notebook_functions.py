@@ -1,13 +1,11 @@
 """Functions with which a notebook's cells show parts of the report, below the cell and in the mail alike."""
 
-import weakref
 from collections.abc import Sequence
 from typing import Any
 
 from pycemaker import brand
 from pycemaker.analysis.capacity import Resource
 from pycemaker.analysis.findings.choice import MOST_FINDINGS, find
-from pycemaker.analysis.findings.finding import Finding
 from pycemaker.analysis.findings.finding_values import Change, change
 from pycemaker.analysis.period_health import period_health
 from pycemaker.analysis.rates import in_rates
@@ -20,6 +18,7 @@ from pycemaker.presentation.figures.canvas import Picture
 from pycemaker.presentation.mail_head import mail_head
 from pycemaker.presentation.mail_width import CONTENT_WIDTH
 from pycemaker.series.fleet import Fleet
+from pycemaker.series.memoize import memoized
 from pycemaker.series.period import MetricPeriod, Period
 from pycemaker.settings import TEMPLATES
 
@@ -173,15 +172,7 @@ def figure(drawn: Picture) -> None:
     _display(*drawn._repr_mimebundle_())
 
 
-def _find(period: Period) -> tuple[Finding, ...]:
-    """The findings of a period, computed once for all cells."""
-    global _latest  # a kernel has one report
-    if _latest is None or _latest[0]() is not period:
-        _latest = weakref.ref(period), find(period)
-    return _latest[1]
-
-
-_latest: tuple[weakref.ref[Period], tuple[Finding, ...]] | None = None
+_find = memoized(find)  # The findings of a period, computed once for all cells
 
 
 def _show(fragment: str, name: str, metadata: dict[str, Any] | None = None) -> None:

@@ -1,8 +1,5 @@
 """The report's figures: pure functions from a metric's period to a picture. Here those of one metric over time."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -21,9 +18,6 @@ from pycemaker.presentation.figures.small_courses import small_courses
 from pycemaker.series.batches import Columns
 from pycemaker.series.period import MetricPeriod
 from pycemaker.window import Window, from_epoch_ms, to_epoch_ms
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 __all__ = ["COURSE_HEIGHT", "WHOLE_HEIGHT", "course", "criticity_shares", "small_courses", "warm", "whole"]
 
@@ -103,8 +97,8 @@ def _draw_course(sheet: Sheet, part: MetricPeriod, summary: MetricSummary) -> Cu
     heights = [tick.position for tick in scale.ticks]
     sheet.axes.hlines(heights, *ends_ms, color=tint("rule"), linewidth=0.75, clip_on=False)
     write_ticks(sheet, time_ticks(part.window, part.zone), scale)
-    _plot_lines(sheet.axes, {tint("before"): before, part.metric.color: now})
-    _plot_band(sheet.axes, now, part.metric.color)
+    _plot_lines(sheet, {tint("before"): before, part.metric.color: now})
+    _plot_band(sheet, now, part.metric.color)
     if summary.lowest is None or summary.highest is None:
         sheet.write(
             WIDTH / 2, (sheet.top + sheet.bottom) / 2, i18n.absence(summary.received), ha="center", bbox=_GROUND
@@ -128,7 +122,7 @@ def _drawn(reading: float) -> float:
     return min(LARGEST, max(-LARGEST, reading))
 
 
-def _plot_lines(axes: Axes, curves: dict[str, Curve]) -> None:
+def _plot_lines(sheet: Sheet, curves: dict[str, Curve]) -> None:
     """One seaborn line for each stretch of each curve, by colour; a stretch of one point is a dot."""
     import seaborn as sns
 
@@ -147,18 +141,18 @@ def _plot_lines(axes: Axes, curves: dict[str, Curve]) -> None:
         sort=False,
         legend=False,
         linewidth=1.3,
-        ax=axes,
+        ax=sheet.axes,
     )
-    for line in axes.lines:
+    for line in sheet.axes.lines:
         if len(line.get_xdata()) == 1:  # type: ignore[arg-type]
             line.set(marker="o", markersize=3)
 
 
-def _plot_band(axes: Axes, now: Curve, color: str) -> None:
+def _plot_band(sheet: Sheet, now: Curve, color: str) -> None:
     """Each bin's lowest to highest."""
     if now.bin_seconds:
         time_ms, low, high = map(now.broken, (now.time_ms, now.low, now.high))
-        axes.fill_between(time_ms, low, high, color=color, alpha=_BAND_ALPHA, linewidth=0)
+        sheet.axes.fill_between(time_ms, low, high, color=color, alpha=_BAND_ALPHA, linewidth=0)
 
 
 def _point_out(sheet: Sheet, extreme: Extreme, summary: MetricSummary, metric: Metric) -> None:

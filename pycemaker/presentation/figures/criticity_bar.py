@@ -1,9 +1,7 @@
 """The bar of a metric's criticities, cut into the share of each."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,9 +12,6 @@ from pycemaker.i18n.language import N_, _
 from pycemaker.presentation.figures import alt_text
 from pycemaker.presentation.figures.canvas import HEAD_Y, WIDTH, Picture, Sheet, theme, tint
 from pycemaker.series.period import MetricPeriod
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 HEIGHT = 108
 ROW = 28  # The height of the key's second row, where it takes one
@@ -50,7 +45,7 @@ def criticity_shares(part: MetricPeriod) -> Picture:
             sheet = Sheet(HEIGHT + ROW, {**_MARGINS, "bottom": _MARGINS["bottom"] + ROW})
         sheet.write(0, HEAD_Y, _("Criticidade das amostras"), weight="bold")
         if rows:
-            _plot_bar(sheet.axes, [part for row in rows for part in row])
+            _plot_bar(sheet, [part for row in rows for part in row])
             _write_key(sheet, rows)
         else:
             sheet.write(0, HEIGHT / 2, i18n.absence(summary.received), color=tint("muted"))
@@ -110,7 +105,7 @@ def draw_strip(sheet: Sheet, rows: Sequence[Sequence[_Part]], top: float) -> Non
     _write_key(sheet, rows, top + STRIP + 18)
 
 
-def _plot_bar(axes: Axes, parts: list[_Part]) -> None:
+def _plot_bar(sheet: Sheet, parts: list[_Part]) -> None:
     """Bars from 0 to each running total, the longest first, so that each shows only its own end."""
     import seaborn as sns
 
@@ -131,6 +126,6 @@ def _plot_bar(axes: Axes, parts: list[_Part]) -> None:
         native_scale=True,
         edgecolor="white",
         linewidth=1.5,
-        ax=axes,
+        ax=sheet.axes,
     )
-    axes.set(xlim=(0, 1), ylim=(-0.5, 0.5))
+    sheet.axes.set(xlim=(0, 1), ylim=(-0.5, 0.5))

@@ -1,10 +1,7 @@
 """The outlook of a resource: its medians, the line through them, and the day on which that reaches the limit."""
 
-from __future__ import annotations
-
 import math
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,9 +13,6 @@ from pycemaker.presentation.capacity_tables import sentence
 from pycemaker.presentation.figures.axes import draw_ground_ahead, reading_scale
 from pycemaker.presentation.figures.canvas import HEAD_Y, KEY_Y, Picture, Sheet, theme, tint
 from pycemaker.window import Window, from_epoch_ms, to_epoch_ms
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 _HEIGHT = 268
 _MARGINS = {"left": 62, "right": 28, "top": 74, "bottom": 32}
@@ -38,7 +32,7 @@ def outlook(resource: Resource) -> Picture:
         sheet.set_ends((to_epoch_ms(axis.start_utc), to_epoch_ms(axis.end_utc)), (scale.bottom, scale.top))
         now_ms = to_epoch_ms(resource.part.window.end_utc)
         draw_ground_ahead(sheet, axis, resource.part.zone, scale, now_ms, resource.limit)
-        _draw_points(sheet.axes, resource)
+        _draw_points(sheet, resource)
         _draw_trend(sheet, resource)
         _head(sheet, resource)
         return sheet.finish(f"{resource.part.metric.id}-outlook", outlook_sentence(resource))
@@ -58,14 +52,14 @@ def _axis(resource: Resource) -> Window:
     return Window(start_utc + timedelta(hours=hours), hours)
 
 
-def _draw_points(axes: Axes, resource: Resource) -> None:
+def _draw_points(sheet: Sheet, resource: Resource) -> None:
     import seaborn as sns
 
     medians = resource.forecast.medians
     if len(medians):
         size = 22 if len(medians) <= 62 else 9
-        color = resource.part.metric.color
-        sns.scatterplot(x=medians.time_ms, y=medians.reading, s=size, color=color, linewidth=0, legend=False, ax=axes)
+        look = {"s": size, "color": resource.part.metric.color, "linewidth": 0, "legend": False}
+        sns.scatterplot(x=medians.time_ms, y=medians.reading, ax=sheet.axes, **look)
 
 
 def _draw_trend(sheet: Sheet, resource: Resource) -> None:

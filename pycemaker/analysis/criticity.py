@@ -1,7 +1,7 @@
 """The criticity words of the collectors as readers see them: label, colour, badness."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from pycemaker import brand
 from pycemaker.i18n.language import N_, _
@@ -29,25 +29,24 @@ class Criticity:
 
 
 _KNOWN = {
-    word.name: word
-    for word in (
-        Criticity("unknown", N_("desconhecida"), 0),
-        Criticity("low", N_("baixa"), 2),
-        Criticity("regular", N_("regular"), 3),
-        Criticity("medium", N_("moderada"), 4),
-        Criticity("high", N_("alta"), 5),
-        Criticity("critical", N_("crítica"), 6),
-    )
+    "unknown": (N_("desconhecida"), 0),
+    "low": (N_("baixa"), 2),
+    "regular": (N_("regular"), 3),
+    "medium": (N_("moderada"), 4),
+    "high": (N_("alta"), 5),
+    "critical": (N_("crítica"), 6),
 }
+"""Of each known word its label and badness."""
+
 _SPARE_BADNESS = 1
-_OTHERS = Criticity("", N_("outras"), 0)
 
 
 def criticity(name: str) -> Criticity:
     """The criticity of that name. An unknown word keeps its spelling and gets one spare colour."""
-    if name in _KNOWN:
-        return _in_language(_KNOWN[name])
-    return Criticity(name, " ".join(name.split())[:24], _SPARE_BADNESS)
+    if name not in _KNOWN:
+        return Criticity(name, " ".join(name.split())[:24], _SPARE_BADNESS)
+    label, badness = _KNOWN[name]
+    return Criticity(name, _(label), badness)
 
 
 def leading(shares: Mapping[str, float], most: int) -> list[tuple[Criticity, float]]:
@@ -55,12 +54,8 @@ def leading(shares: Mapping[str, float], most: int) -> list[tuple[Criticity, flo
     ranked = sorted(shares, key=lambda name: (-shares[name], name))
     parts = [(word, shares[word.name]) for word in by_badness(ranked[:most])]
     if len(ranked) > most:
-        parts.append((_in_language(_OTHERS), sum(shares[name] for name in ranked[most:])))
+        parts.append((Criticity("", _("outras"), 0), sum(shares[name] for name in ranked[most:])))
     return parts
-
-
-def _in_language(known: Criticity) -> Criticity:
-    return replace(known, label=_(known.label))
 
 
 def by_badness(names: Iterable[str]) -> list[Criticity]:

@@ -182,17 +182,10 @@ def _dated(estimate: Forecast, part: MetricPeriod, is_trend: bool, limit: float,
     if ahead[0] > horizon_days:
         return replace(estimate, verdict=Verdict.LATER)
     at, early, late = (_instant(end_ms, max(0.0, days)) if days < _FARTHEST_DAYS else None for days in ahead)
-    full = _days_to_own_limit(part, line, limit)
-    full_utc = _instant(end_ms, full) if full is not None and full <= horizon_days else None
-    return replace(estimate, verdict=Verdict.DATED, at_utc=at, early_utc=early, late_utc=late, full_utc=full_utc)
-
-
-def _days_to_own_limit(part: MetricPeriod, line: Trend, limit: float) -> float | None:
-    """The days until the line reaches the metric's own limit; None where that is no later one."""
     own = part.metric.limit
-    if own is None or own <= limit:
-        return None
-    return (own - line.at(to_epoch_ms(part.window.end_utc) / DAY_MS)) / line.slope
+    full = (own - level) / line.slope if own is not None and own > limit else np.inf
+    full_utc = _instant(end_ms, full) if full <= horizon_days else None
+    return replace(estimate, verdict=Verdict.DATED, at_utc=at, early_utc=early, late_utc=late, full_utc=full_utc)
 
 
 def _instant(end_ms: int, days: float) -> datetime:

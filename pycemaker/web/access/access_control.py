@@ -80,7 +80,8 @@ class AccessControl:
             TooManyRequests, AskedTooOften: the caller or a recipient has reached its limit, and nothing is counted;
                 DatabaseUnreachable: MongoDB is away.
         """
-        caller = self._caller(environ)
+        has_token = self._settings.api_token is not None
+        caller = _TOKEN_HOLDER if has_token else client_address(environ, self._settings.trusted_proxies)
         inboxes = [(inbox(address), address) for address in recipients]
         wanted = [(self._per_caller, caller), *((self._per_recipient, key) for key, _ in inboxes)]
         answer = self._limits.admit(wanted)
@@ -89,8 +90,3 @@ class AccessControl:
         if answer.limit is self._per_caller:
             raise TooManyRequests(caller=caller, retry_after_seconds=answer.retry_after_seconds)
         raise AskedTooOften(address=dict(inboxes)[answer.key], retry_after_seconds=answer.retry_after_seconds)
-
-    def _caller(self, environ: Mapping[str, Any]) -> str:
-        if self._settings.api_token is not None:
-            return _TOKEN_HOLDER
-        return client_address(environ, self._settings.trusted_proxies)

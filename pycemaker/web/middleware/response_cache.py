@@ -11,6 +11,7 @@ A key is made of the parsed query and `Accept`, so that other headers and parame
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import Any
 
 from cachetools import LRUCache
@@ -53,7 +54,7 @@ class ResponseCache:
 
     def __init__(self, limit_bytes: int) -> None:
         self._lock = threading.Lock()
-        self._answers: LRUCache[Key, CachedResponse] = LRUCache(limit_bytes, getsizeof=_size_bytes)
+        self._answers: LRUCache[Key, CachedResponse] = LRUCache(limit_bytes, getsizeof=attrgetter("size_bytes"))
 
     def get(self, key: Key) -> CachedResponse | None:
         """The answer, valid or not; None where there is none."""
@@ -69,10 +70,6 @@ class ResponseCache:
             answer = replace(answer, body=None)
         with self._lock:
             self._answers[key] = answer
-
-
-def _size_bytes(answer: CachedResponse) -> int:
-    return answer.size_bytes
 
 
 def cache_responses(application: Application, limit_bytes: int) -> Application:

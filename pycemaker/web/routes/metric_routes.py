@@ -4,7 +4,7 @@ import itertools
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from functools import lru_cache, partial
 from typing import Any
 from urllib.parse import quote
@@ -19,8 +19,8 @@ from pycemaker.telemetry.request_ids import REQUEST_ID
 from pycemaker.web import etags, metric_answers, request_parameters, response_bodies
 from pycemaker.web.answer_formats import MEDIA_TYPES, Shape, check_steps, parse_shape
 from pycemaker.web.middleware.response_cache import IS_VALID, LIVE_HEADERS
-from pycemaker.web.polled_answers import is_not_modified
-from pycemaker.web.services import SHORT_SECONDS, STREAMS, Services
+from pycemaker.web.polled_answers import build_slot, is_not_modified
+from pycemaker.web.services import STREAMS, Services
 from pycemaker.web.step_answers import StepAnswers
 from pycemaker.window import from_epoch_ms, parse_instant, parse_window, since, to_iso_text
 
@@ -52,7 +52,7 @@ def add_metrics(app: Bottle, services: Services) -> None:
             answer = steps.interval(metric, window, shape, services.clock())
             return _send(answer, metric, services.streams, moves=date_now == "now")
         current, previous = store.start_read(metric, window.current), store.start_read(metric, window.previous)
-        with _build_slot(services, shape, 2 * seconds):
+        with build_slot(services, 0 if shape.max_points else 2 * seconds):  # thinning takes a slot where it needs one
             answer = metric_answers.interval(current, previous, window, shape, slot)
             return _send(answer, metric, services.streams, moves=date_now == "now")
 
@@ -67,22 +67,13 @@ def add_metrics(app: Bottle, services: Services) -> None:
             answer = steps.tail(metric, since(start_utc), shape, services.clock())
             return _send(answer, metric, services.streams, moves=date_start == "now")
         reading = store.start_read(metric, since(start_utc))
-        with _build_slot(services, shape, seconds):
+        with build_slot(services, 0 if shape.max_points else seconds):
             answer = metric_answers.tail(reading, shape, slot)
             return _send(answer, metric, services.streams, moves=date_start == "now")
 
 
 def _shape(default_max_points: int = 0) -> Shape:
     return parse_shape(request_parameters.query(request), request.environ.get("HTTP_ACCEPT", ""), default_max_points)
-
-
-def _build_slot(services: Services, shape: Shape, seconds: float) -> AbstractContextManager[None]:
-    """A slot for building the answer over so many seconds of samples; a short one is built at once.
-
-    A thinned answer takes a slot for long answers where it needs it.
-    """
-    needs_none = shape.max_points or seconds <= SHORT_SECONDS
-    return nullcontext() if needs_none else services.in_flight.build_slot()
 
 
 def _send(
@@ -134,20 +125,6 @@ def _slot(streams: threading.BoundedSemaphore) -> Iterator[None]:
         streams.release()
 
 
-class _StreamValidity:
-    """True where a streamed answer is valid: never again once it broke off."""
-
-    def __init__(self, is_valid: Callable[[], bool]) -> None:
-        self._is_valid = is_valid
-
-    def __call__(self) -> bool:
-        return self._is_valid()
-
-    def invalidate(self) -> None:
-        """Invalidate the answer, so that a truncated body is never confirmed with 304."""
-        self._is_valid = lambda: False
-
-
 def _stream(
     chunks: Iterator[bytes], streams: threading.BoundedSemaphore, answer: metric_answers.MetricAnswer
 ) -> Iterator[bytes]:
@@ -159,19 +136,20 @@ def _stream(
         TooManyStreams: every slot is taken.
     """
     _take_slot(streams)
-    validity = _StreamValidity(answer.is_valid)
+    is_whole, still_holds = True, answer.is_valid  # not the answer, as in `_send`
     if IS_VALID in request.environ:
-        request.environ[IS_VALID] = validity
+        request.environ[IS_VALID] = lambda: is_whole and still_holds()
     path, extra = request.path[:200], {"request_id": REQUEST_ID.get()}  # the context may be another request's then
 
     def guarded() -> Iterator[bytes]:
+        nonlocal is_whole
         try:
             yield b""
             yield from chunks
         except Exception as error:  # noqa: BLE001 - whatever it was, the client has to notice that something is missing
             is_ours = isinstance(error, errors.PycemakerError)
             _log.error("%s broke off: %s", path, error, exc_info=not is_ours, extra=extra)
-            validity.invalidate()
+            is_whole = False  # so that a truncated body is never confirmed with 304
             yield answer.broken_off
         finally:
             streams.release()

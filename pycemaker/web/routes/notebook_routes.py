@@ -1,6 +1,5 @@
 """The routes `/notebooks`, which lists the reports there are, and `/notebooks/<notebook>`, which its forms post to."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from bottle import Bottle, HTTPResponse, request
@@ -28,7 +27,10 @@ def add_notebooks(app: Bottle, services: Services) -> None:
         if prefers_html(request.environ.get("HTTP_ACCEPT", "")):
             page = notebook_list.page(notebook_catalogue.every_notebook(services.notebooks), services.settings)
             return html_response(page)
-        listed = [each | _under(base_path, each) for each in notebook_catalogue.listing(services.notebooks)]
+        listed = [
+            each | ({"url": base_path + each["url"]} if "url" in each else {})
+            for each in notebook_catalogue.listing(services.notebooks)
+        ]
         return json_response({"notebooks": listed})
 
     def refused_page(body: dict[str, Any]) -> bytes:
@@ -43,8 +45,3 @@ def add_notebooks(app: Bottle, services: Services) -> None:
         url = f"{base_path}{REPORTS_PATH}/{report_id}"
         body = {"msg": "O relatório foi pedido.", "report": {"id": report_id}, "url": url}
         return HTTPResponse(response_bodies.json_bytes(body), 303, {"Content-Type": JSON, "Location": url})
-
-
-def _under(base_path: str, entry: Mapping[str, Any]) -> dict[str, str]:
-    """The notebook's `url` below the base path; nothing where it has none."""
-    return {"url": f"{base_path}{entry['url']}"} if "url" in entry else {}

@@ -15,7 +15,9 @@ def add_samples(app: Bottle, services: Services) -> None:
 
     @app.post(with_application(SAMPLES_PATH))  # type: ignore[untyped-decorator]
     def post_samples(application: str = DEFAULT_APPLICATION) -> bytes:
-        _check_caller(services)
+        services.access_control.check_token(request.environ)
+        if not services.access_control.may_see_addresses(request.environ):  # without a token from this machine alone
+            raise OnlyHere
         encoding = request.environ.get("HTTP_CONTENT_ENCODING", "").strip().lower()
         steps = services.collect_file.steps
         posted = read_samples(
@@ -32,10 +34,3 @@ def add_samples(app: Bottle, services: Services) -> None:
                 repeated=right - stored,
             )
         return json_response({"msg": "Amostras gravadas.", "stored": stored, "repeated": right - stored})
-
-
-def _check_caller(services: Services) -> None:
-    """Let the token's holder pass, and without a token callers on this machine."""
-    services.access_control.check_token(request.environ)
-    if not services.access_control.may_see_addresses(request.environ):
-        raise OnlyHere

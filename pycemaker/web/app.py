@@ -50,7 +50,8 @@ def create_app(services: Services) -> Any:
     cached = cache_responses(limited, services.store.cache_bytes // 8)
     bounded = bound_answers(bulkhead.refuse_expired(cached), services.in_flight)
     shared = refuse_preflights(allow_origins(bounded, origins, partial(methods_at, app)), app, cross_site)
-    normalized = normalize_paths(shared, services.settings.base_path, _route_names(app))
+    first_segments = {route.rule.split("/")[1] for route in app.routes} | set(METRIC_NAMES)  # these stand for `<name>`
+    normalized = normalize_paths(shared, services.settings.base_path, first_segments)
     return log_requests(count_traffic(normalized, services.traffic))
 
 
@@ -79,8 +80,3 @@ def create_routes(services: Services, cross_site: CrossSite) -> Bottle:
     add_metrics(app, services)
     add_report(app, services)
     return app
-
-
-def _route_names(app: Bottle) -> set[str]:
-    """First segments of the routes' paths, with the metrics' names for `<name>`."""
-    return {route.rule.split("/")[1] for route in app.routes} | set(METRIC_NAMES)

@@ -102,10 +102,7 @@ def _last_hour(store: Store, metric: Metric, now_utc: datetime) -> LastHour:
     if not len(newest):
         return LastHour(metric, None, no_columns())
     newest_utc = from_epoch_ms(int(newest.time_ms[-1]))
-    end_utc = _whole_second(newest_utc) if newest_utc <= now_utc - _HOUR else now_utc
+    # The next whole second: a date in a path has no fractions, and the link has to take in the sample.
+    whole_utc = newest_utc + timedelta(microseconds=-newest_utc.microsecond % 1_000_000)
+    end_utc = whole_utc if newest_utc <= now_utc - _HOUR else now_utc
     return LastHour(metric, end_utc, read_columns(store, metric, Interval(end_utc - _HOUR, end_utc)))
-
-
-def _whole_second(instant_utc: datetime) -> datetime:
-    """The next whole second: a date in a path has no fractions, and the link has to take in the sample."""
-    return instant_utc + timedelta(microseconds=-instant_utc.microsecond % 1_000_000)

@@ -72,8 +72,10 @@ def tail(reading: SampleRead, shape: Shape, slot: Slot) -> MetricAnswer:
     headers = {}
     gathered = prefetch(reading)
     if shape.max_points:
+        downsampler = Downsampler(shape.max_points)
         with nullcontext() if gathered.is_whole else slot():
-            downsampler = _downsampled(gathered.take(), shape.max_points)
+            for batch in gathered.take():
+                downsampler.add(batch)
         points = downsampler.result()
         headers = _sampling_headers(downsampler)
         batches = iter([points])
@@ -150,10 +152,3 @@ def _sampling_headers(downsampler: Downsampler) -> dict[str, str]:
     gaps = [f"{to_iso_text(start)}/{to_iso_text(end)}" for start, end in response_bodies.gaps_of(downsampler)]
     counts = f"pontos={len(downsampler.result())}; de={downsampler.total}; lacunas={downsampler.gap_finder.count}"
     return {"X-Amostragem": f"metodo={downsampler.method}; {counts}"} | ({"X-Lacunas": ", ".join(gaps)} if gaps else {})
-
-
-def _downsampled(batches: Iterator[Batch], max_points: int) -> Downsampler:
-    downsampler = Downsampler(max_points)
-    for batch in batches:
-        downsampler.add(batch)
-    return downsampler

@@ -62,7 +62,8 @@ def view(services: Services, schedule: Document, now: datetime) -> dict[str, Any
     """A schedule as this caller may see it."""
     last = schedule["last"] and schedule["last"] | {"at": to_iso_text(schedule["last"]["at"])}
     shown: dict[str, Any] = {"id": schedule["_id"]}
-    shown |= {name: _plain(schedule[name]) for name in FIELDS}
+    fields = {name: schedule[name] for name in FIELDS}
+    shown |= {name: to_iso_text(each) if isinstance(each, datetime) else each for name, each in fields.items()}
     shown |= {"next": [] if schedule["paused"] else _next_instants(schedule, now), "last": last}
     shown |= {"failures": schedule["failures"], "paused_reason": schedule["paused_reason"]}
     if services.access_control.may_see_addresses(request.environ):
@@ -86,7 +87,3 @@ def _next_instants(schedule: Document, now: datetime) -> list[str]:
 @lru_cache(MOST_SCHEDULES)
 def _instants_of(recurrence: Recurrence, after: datetime) -> tuple[str, ...]:
     return tuple(map(to_iso_text, islice(recurrence.after(after), NEXT)))
-
-
-def _plain(value: Any) -> Any:
-    return to_iso_text(value) if isinstance(value, datetime) else value

@@ -68,7 +68,8 @@ def is_local(environ: Mapping[str, Any], trusted: Sequence[Network] = ()) -> boo
     host = environ.get("HTTP_HOST") or ""
     if len(host) > _LONGEST_NAME:
         return False
-    return not host or _LOOPBACK_NAME.fullmatch(host) is not None or _is_loopback(host)
+    address = _parse(host)
+    return not host or _LOOPBACK_NAME.fullmatch(host) is not None or (address is not None and address.is_loopback)
 
 
 def _is_forwarded(environ: Mapping[str, Any]) -> bool:
@@ -76,11 +77,6 @@ def _is_forwarded(environ: Mapping[str, Any]) -> bool:
     return any(
         text and (name in _PROXY_HEADERS or name.startswith(_PROXY_HEADER_PREFIX)) for name, text in environ.items()
     )
-
-
-def _is_loopback(text: str) -> bool:
-    address = _parse(text)
-    return address is not None and address.is_loopback
 
 
 def _rightmost_untrusted(peer: Address, hops: Sequence[str], trusted: Sequence[Network]) -> Address:

@@ -36,12 +36,14 @@ def show_error_pages(application: Application, base_path: str = "") -> Applicati
         if not held:
             return body
         status, headers = held[0]
-        page = _page(int(status[:3]), b"".join(body), base_path, asks=any("Basic" in text for _, text in headers))
+        asks = any("Basic" in text for _, text in headers)
+        with speaking("pt-BR"):  # the language of the API's sentences
+            page = error_page.page(int(status[:3]), json.loads(b"".join(body)), base_path, asks_browser=asks)
         getattr(body, "close", lambda: None)()
         kept = [each for each in headers if each[0].lower() not in ("content-type", "content-length")]
-        own = [("Content-Type", "text/html; charset=utf-8"), ("Content-Length", str(len(page))), _VARY]
-        start_response(status, [*kept, *own, *form_page.headers(page.decode()).items()])
-        return [page]
+        own = [("Content-Type", "text/html; charset=utf-8"), ("Content-Length", str(len(page.encode()))), _VARY]
+        start_response(status, [*kept, *own, *form_page.headers(page).items()])
+        return [page.encode()]
 
     return shown
 
@@ -51,8 +53,3 @@ _VARY = ("Vary", "Accept")
 
 def _is_json(headers: Headers) -> bool:
     return any(name.lower() == "content-type" and text.startswith("application/json") for name, text in headers)
-
-
-def _page(status: int, body: bytes, base_path: str, *, asks: bool) -> bytes:
-    with speaking("pt-BR"):  # the language of the API's sentences
-        return error_page.page(status, json.loads(body), base_path, asks_browser=asks).encode()

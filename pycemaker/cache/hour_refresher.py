@@ -40,9 +40,8 @@ _log = logging.getLogger(__name__)
 class SummaryRefresher:
     """Thread that computes and compares stored hours, in one server at a time."""
 
-    def __init__(self, store: Store, pass_seconds: float = PASS_SECONDS, first_seconds: float = FIRST_SECONDS) -> None:
+    def __init__(self, store: Store, first_seconds: float = FIRST_SECONDS) -> None:
         self._store = store
-        self._pass_seconds = pass_seconds
         self._first_seconds = first_seconds
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True, name="hours")
@@ -60,9 +59,9 @@ class SummaryRefresher:
     def _run(self) -> None:
         wait_seconds = self._first_seconds
         while not self._stopping.wait(wait_seconds):
-            wait_seconds = self._pass_seconds
+            wait_seconds = PASS_SECONDS
             try:
-                if claim_pass(self._store.database, self._pass_seconds):
+                if claim_pass(self._store.database, PASS_SECONDS):
                     self._refresh()
             except PycemakerError as error:
                 _log.warning("hours not brought up to date: %s", error)

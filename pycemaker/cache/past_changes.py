@@ -47,18 +47,17 @@ class ChangeDetector(Protocol):
 class PeriodicInvalidation:
     """Knows nothing, and so reports a change every INVALIDATE_SECONDS."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._invalidated_at = clock()
+    def __init__(self) -> None:
+        self._invalidated_at = time.monotonic()
 
     def before_probe(self) -> None:
         """Nothing to note."""
 
     def has_changed(self, appended: int) -> bool:  # noqa: ARG002 - of no use here
         """True where INVALIDATE_SECONDS have passed."""
-        if self._clock() - self._invalidated_at < INVALIDATE_SECONDS:
+        if time.monotonic() - self._invalidated_at < INVALIDATE_SECONDS:
             return False
-        self._invalidated_at = self._clock()
+        self._invalidated_at = time.monotonic()
         return True
 
 

@@ -1,7 +1,5 @@
 """Requests that cannot be read, or name something that is not there."""
 
-from typing import Any
-
 from pycemaker.errors.base import PycemakerError
 
 
@@ -144,9 +142,6 @@ class UnknownNotebook(NotFound):
 
     message = "no notebook {name!r}{hint}"
     sentence = "Notebook desconhecido: veja a lista em /notebooks."
-
-    def __init__(self, *, name: str = "?", hint: str = "", **facts: Any) -> None:
-        super().__init__(name=name, hint=hint, **facts)
 
 
 class NotEnoughHistory(PycemakerError):

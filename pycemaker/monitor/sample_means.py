@@ -36,8 +36,8 @@ _FRESH_HOURS, _LEAD_HOURS = 2, 1
 class SampleMeans:
     """Reads means of steps, and health. Threads share it."""
 
-    def __init__(self, kept_seconds: float = KEPT_SECONDS) -> None:
-        self._kept: TTLCache[tuple[object, ...], Floats] = TTLCache(_KEPT, kept_seconds)
+    def __init__(self) -> None:
+        self._kept: TTLCache[tuple[object, ...], Floats] = TTLCache(_KEPT, KEPT_SECONDS)
         self._lock = threading.Lock()
 
     def health(self, store: Store, end_utc: datetime, minutes: int) -> Health:

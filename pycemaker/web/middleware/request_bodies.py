@@ -150,7 +150,7 @@ class Body:
             self._slots.release(self._client)
 
 
-def limit_bodies(application: Application, trusted: Sequence[Network] = (), seconds: float = SECONDS) -> Application:
+def limit_bodies(application: Application, trusted: Sequence[Network] = ()) -> Application:
     """The application, with request bodies limited in size, number and time; `trusted` proxies name their clients."""
     slots = BodySlots()
 
@@ -163,7 +163,7 @@ def limit_bodies(application: Application, trusted: Sequence[Network] = (), seco
         longest_bytes = (
             LONGEST_SAMPLES_BYTES if without_application(environ["PATH_INFO"]) == SAMPLES_PATH else LONGEST_BYTES
         )
-        environ["wsgi.input"] = Body(environ["wsgi.input"], client, peer, length_bytes, slots, seconds, longest_bytes)
+        environ["wsgi.input"] = Body(environ["wsgi.input"], client, peer, length_bytes, slots, SECONDS, longest_bytes)
         return application(environ, start_response)
 
     return bounded

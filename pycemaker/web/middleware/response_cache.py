@@ -117,9 +117,11 @@ def cache_responses(application: Application, limit_bytes: int) -> Application:
 
 def _key(environ: Environ) -> Key | None:
     """The key of a request; None where its answer is not cached."""
-    path = environ["PATH_INFO"]
-    shape = shape_key(environ.get("QUERY_STRING", ""), environ.get("HTTP_ACCEPT", ""))
-    return None if shape is None or len(path) > LONGEST_PATH else (path, *shape)
+    path, accept = environ["PATH_INFO"], environ.get("HTTP_ACCEPT", "")
+    shape = shape_key(environ.get("QUERY_STRING", ""), accept)
+    if shape is None or len(path) > LONGEST_PATH:
+        return None
+    return path, *shape, "page" if "text/html" in accept.lower() else ""  # where a path has a page for browsers
 
 
 def _store(memory: ResponseCache, key: Key, known: CachedResponse | None, answer: CachedResponse, status: str) -> None:

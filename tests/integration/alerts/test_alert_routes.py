@@ -63,6 +63,12 @@ def test_every_application_has_the_default_rules(client: Client) -> None:
     assert rules["health"]["metric"] == "health"
 
 
+def test_a_browser_gets_the_page_right_after_a_program_got_the_json(store: Store, tmp_path: Path) -> None:
+    client = client_of(Store(store.database, 2**26), tmp_path)
+    types = [client.get("/alerts", accept=accept).headers["Content-Type"] for accept in ("", "text/html", "")]
+    assert types == ["application/json; charset=utf-8", "text/html; charset=utf-8", "application/json; charset=utf-8"]
+
+
 def test_a_rule_is_made_changed_and_removed(client: Client) -> None:
     answer = send(client, "POST", "/alerts/rules", RULE)
     rule = answer.json

@@ -38,9 +38,7 @@ if TYPE_CHECKING:
     from pycemaker.analysis.capacity import review
     from pycemaker.metrics import CPU, DISK, HTTP_FAIL, METRICS, RAM, REQUEST_COUNT, RESPONSE_TIME
     from pycemaker.presentation.figures import course, criticity_shares
-    from pycemaker.presentation.figures.canvas import picture
-    from pycemaker.presentation.figures.style import style
-    from pycemaker.presentation.formatting import clock, reading
+    from pycemaker.presentation.figures.canvas import picture, style
     from pycemaker.presentation.notebook_functions import *
     from pycemaker.reports.read_alerts import read_alerts
     from pycemaker.reports.read_fleet import read_fleet
@@ -49,17 +47,15 @@ if TYPE_CHECKING:
 _HOMES = {
     "pycemaker.analysis.capacity": ("review",),
     "pycemaker.presentation.figures": ("course", "criticity_shares"),
-    "pycemaker.presentation.figures.canvas": ("picture",),
-    "pycemaker.presentation.figures.style": ("style",),
-    "pycemaker.presentation.formatting": ("clock", "reading"),
+    "pycemaker.presentation.figures.canvas": ("picture", "style"),
     "pycemaker.metrics": ("CPU", "DISK", "HTTP_FAIL", "METRICS", "RAM", "REQUEST_COUNT", "RESPONSE_TIME"),
     "pycemaker.reports.read_alerts": ("read_alerts",),
     "pycemaker.reports.read_fleet": ("read_fleet",),
     "pycemaker.reports.read_period": ("read_period",),
     "pycemaker.presentation.notebook_functions": (
-        *("alert_changes", "alert_courses", "alert_list", "alert_order"),
-        *("capacity_changes", "capacity_section", "capacity_summary", "changes", "figure", "fleet_changes", "heading"),
-        *("health", "moved", "others", "section", "summary", "translated", "trust", "what_changed"),
+        *("alert_changes", "alert_courses", "alert_list", "alert_order", "capacity_changes", "capacity_section"),
+        *("capacity_summary", "changes", "clock", "figure", "fleet_changes", "heading", "health", "moved", "others"),
+        *("reading", "section", "summary", "translated", "trust", "what_changed"),
     ),
 }
 

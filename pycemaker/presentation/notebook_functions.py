@@ -1,9 +1,14 @@
-"""Functions with which a notebook's cells show parts of the report, below the cell and in the mail alike."""
+"""Functions with which a notebook's cells show parts of the report, below the cell and in the mail alike.
 
+`reading` and `clock` write the numbers and times of a cell's own tables and figures.
+"""
+
+import math
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
-from pycemaker import brand
+from pycemaker import brand, i18n
 from pycemaker.analysis.capacity import Resource
 from pycemaker.analysis.findings.choice import MOST_FINDINGS, find
 from pycemaker.analysis.findings.finding_values import Change, change
@@ -15,7 +20,6 @@ from pycemaker.presentation import alert_findings, capacity_tables, figures, fle
 from pycemaker.presentation.capacity_findings import capacity_findings, capacity_quiet
 from pycemaker.presentation.figures import forecast_line, health_course, heatmap
 from pycemaker.presentation.figures.canvas import Picture
-from pycemaker.presentation.mail_head import mail_head
 from pycemaker.presentation.mail_width import CONTENT_WIDTH
 from pycemaker.series.fleet import Fleet
 from pycemaker.series.memoize import memoized
@@ -40,7 +44,7 @@ def heading(period: Period, title: str = "") -> None:
 def changes(period: Period) -> None:
     """Show the findings, the most important first. The first one becomes the mail's subject and its preview."""
     findings = _find(period)
-    _show(tables.findings(findings, period), "findings", {"pycemaker": mail_head(findings, period)})
+    _show(tables.findings(findings, period), "findings", {"pycemaker": tables.mail_head(findings, period)})
 
 
 def what_changed(period: Period) -> tuple[Change, ...]:
@@ -106,7 +110,7 @@ def section(part: MetricPeriod, *, in_mail: bool = True) -> None:
 def capacity_changes(period: Period, resources: Sequence[Resource]) -> None:
     """Show which resource is or will be full, the most urgent first; the first becomes the mail's subject."""
     findings, quiet = capacity_findings(resources)[:MOST_FINDINGS], capacity_quiet(resources)
-    head = mail_head(findings or (quiet,), period) | ({} if findings else {"severity": 0})
+    head = tables.mail_head(findings or (quiet,), period) | ({} if findings else {"severity": 0})
     _show(tables.capacity(findings, quiet), "findings", {"pycemaker": head})
 
 
@@ -165,6 +169,25 @@ def translated(text: str, **facts: object) -> str:
     `make messages` finds it in the notebook; facts stand in braces: `translated("{count} pedidos", count=12)`.
     """
     return _(text, **facts)
+
+
+def reading(amount: float | None, unit: str = "") -> str:
+    """A reading: 0.785 in `ratio` gives `78,5%`, 0.183 in `seconds` `183 ms`; NaN and None give a dash.
+
+    Without a unit it is a bare number; one that is a word of its own stands behind it.
+    """
+    number = None if amount is None or math.isnan(amount) else float(amount)
+    return i18n.reading_with_unit(number, unit)
+
+
+def clock(moment: datetime | None, pattern: str = "HH:mm") -> str:
+    """A time (`datetime`, pandas `Timestamp`) on the clock of its own zone: `19:56`; NaT and None give a dash.
+
+    `pattern` is CLDR's: `clock(moment, "dd/MM HH:mm")` gives `28/11 19:56`.
+    """
+    if moment is None or moment != moment:
+        return i18n.NOTHING
+    return i18n.clock(moment, moment.tzinfo or UTC, pattern)
 
 
 def figure(drawn: Picture) -> None:

@@ -6,6 +6,7 @@ Every fragment is one element with a class that starts with `pm-`. Text that com
 from collections import Counter
 from collections.abc import Sequence
 from html import escape
+from typing import Any
 
 from pycemaker import i18n
 from pycemaker.analysis.criticity import criticity
@@ -62,6 +63,20 @@ def health(period: Period, known: PeriodHealth) -> str:
 def findings(chosen: Sequence[Finding], period: Period) -> str:
     """The findings, the most important first: severity in words and colour, figures, advice."""
     return _findings(_heading(_("O que mudou")), chosen, None if chosen else all_clear(period))
+
+
+def mail_head(findings: tuple[Finding, ...], period: Period) -> dict[str, Any]:
+    """The mail's `headline` and its `preheader`, plain text, which the renderer escapes; and `severity`.
+
+    The severity is that of the worst finding, 1 to 3; 0 without one.
+    """
+    if not findings:
+        clear = all_clear(period)
+        return {"headline": clear.headline, "preheader": clear.detail, "severity": 0}
+    listed = i18n.listed([finding.headline for finding in findings[1:]])
+    others = " " + _("Também: {others}.", others=listed) if listed else ""
+    severity = max(finding.severity for finding in findings)
+    return {"headline": findings[0].headline, "preheader": f"{findings[0].detail}{others}", "severity": severity}
 
 
 def capacity(chosen: Sequence[Finding], quiet: Finding) -> str:

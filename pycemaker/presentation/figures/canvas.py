@@ -6,6 +6,7 @@ matplotlib's global state; its inline backend draws twice.
 """
 
 import io
+import json
 import logging
 import sys
 from base64 import b64encode
@@ -16,8 +17,9 @@ from functools import cache
 from typing import Any
 
 from pycemaker import brand
-from pycemaker.i18n.language import _
+from pycemaker.i18n.language import _, pgettext
 from pycemaker.presentation.mail_width import CONTENT_WIDTH
+from pycemaker.settings import TEMPLATES
 
 logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)  # its first import says that it builds a cache
 
@@ -100,6 +102,25 @@ def use_fonts() -> None:
     import matplotlib as mpl
 
     mpl.rcParams["font.family"] = list(font_families())
+
+
+def style() -> dict[str, Any]:
+    """The look of figures, of `notebooks/templates/figures.json` and the brand, as a matplotlib style.
+
+    `plt.style.use(style())` for a notebook, `with plt.style.context(style()):` for one figure.
+    """
+    from cycler import cycler
+
+    own = brand.load()
+    return {
+        **json.loads(brand.style_sheet(TEMPLATES / "figures.json") or "{}"),
+        "figure.figsize": (WIDTH / CSS_DPI, 284 / CSS_DPI),
+        "figure.dpi": 2 * CSS_DPI,
+        "font.family": list(font_families()),
+        "font.size": FONT_POINTS,
+        "axes.prop_cycle": cycler(color=[*own.metrics.values(), *own.spare]),
+        "date.autoformatter.day": "%d/%m" if pgettext("date", "dd/MM") == "dd/MM" else "%b %d",
+    }
 
 
 class Sheet:

@@ -30,7 +30,6 @@ from pycemaker.presentation.alert_findings import alert_head, alert_list, alert_
 from pycemaker.presentation.capacity_findings import capacity_findings, capacity_quiet
 from pycemaker.presentation.figures import alt_text, forecast_line, health_course, heatmap
 from pycemaker.presentation.figures.canvas import WIDTH, Sheet
-from pycemaker.presentation.mail_head import mail_head
 from pycemaker.reports.attachments.sample_table import table
 from pycemaker.reports.attachments.workbook import Workbook
 from pycemaker.reports.mail_subject import mail_subject
@@ -126,7 +125,7 @@ def everything_said(period: Period) -> Iterator[str]:
     found = find(period)
     for finding in found:
         yield from (finding.headline, finding.detail, finding.advice)
-    head = mail_head(found, period)
+    head = tables.mail_head(found, period)
     yield from (head["headline"], head["preheader"])
     yield mail_subject(period.window, period.zone)
     yield mail_subject(period.window, period.zone, head["headline"])

@@ -12,9 +12,8 @@ import pytest
 import pycemaker
 from pycemaker import brand
 from pycemaker.i18n import language
-from pycemaker.presentation.figures.style import style
-from pycemaker.presentation.formatting import clock, reading
-from pycemaker.presentation.notebook_functions import what_changed
+from pycemaker.presentation.figures.canvas import style
+from pycemaker.presentation.notebook_functions import clock, reading, what_changed
 from tests.services.periods import SAO_PAULO, busy_period
 
 

@@ -42,14 +42,14 @@ msgstr ""
 """
 
 
-def source_messages(root: Path = ROOT) -> Catalog:
+def source_messages() -> Catalog:
     """Every message that the source marks, with the files in which it stands."""
     messages = Catalog()
     for pattern, method in _SOURCES.items():
-        for path in sorted(root.glob(pattern)):
+        for path in sorted(ROOT.glob(pattern)):
             keywords = KEYWORDS | (NOTEBOOK_KEYWORDS if path.suffix == ".ipynb" else {})
             for _, message, _, context in extract(method, io.BytesIO(_source(path)), keywords, (), {}):
-                messages.add(message, locations=[(path.relative_to(root).as_posix(), 0)], context=context)
+                messages.add(message, locations=[(path.relative_to(ROOT).as_posix(), 0)], context=context)
     return messages
 
 

@@ -75,15 +75,7 @@ class Cadence:
     @property
     def expected(self) -> int:
         """The number of samples that the interval should have."""
-        return self.expected_between(self.stretches[0].start_ms, self.stretches[-1].end_ms) if self.stretches else 0
-
-    def expected_between(self, start_ms: int, end_ms: int) -> int:
-        """The number of samples that a part of the interval should have."""
-        shares = (
-            max(0, min(end_ms, stretch.end_ms) - max(start_ms, stretch.start_ms)) / stretch.step_ms
-            for stretch in self.stretches
-        )
-        return int(sum(shares) + 1e-6)
+        return int(sum((each.end_ms - each.start_ms) / each.step_ms for each in self.stretches) + 1e-6)
 
     def steps_ms(self, at_ms: Times) -> NDArray[np.float64]:
         """The usual distance before each of these instants; beyond the interval's ends that at its ends."""

@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from email.message import EmailMessage
 from pathlib import Path
@@ -34,7 +35,7 @@ from pycemaker.settings import ROOT, from_mapping
 from pycemaker.tools.preview_builder import PreviewBuilder
 from pycemaker.web.services import Services
 from pycemaker.window import Window
-from tests.integration.jobs.test_reports import NOW, environment_of, folder  # noqa: F401
+from tests.integration.jobs.test_reports import NOW, environment_of
 from tests.services.bracketed_language import bracketed, untranslated
 from tests.services.periods import SAO_PAULO, WINDOW
 from tests.services.report_service import RecordingReportService, make, service_of
@@ -85,13 +86,19 @@ def history(database: Database) -> None:
     demo.write_history(database, NOW, 12)
 
 
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="pm-") as made:
+        yield Path(made)
+
+
 @pytest.mark.usefixtures("history")
 @pytest.mark.parametrize(("tag", "own", "other"), [("en", ENGLISH, PORTUGUESE), ("pt-BR", PORTUGUESE, ENGLISH)])
 def test_a_report_is_of_one_language_from_subject_to_foot(
     tag: str,
     own: set[str],
     other: set[str],
-    folder: Path,  # noqa: F811
+    folder: Path,
     database: Database,
     database_url: str,
 ) -> None:

@@ -27,17 +27,22 @@ COLUMNS = ["time_series", "count", "mean", "min", "max", "p95"]
 def store(database: Database, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Store:
     monkeypatch.setattr(metric_cache, "FRESH_SECONDS", 0.15)
     monkeypatch.setattr(metric_cache, "STALE_SECONDS", 0.2)
+    return Store(database, request.param)
+
+
+@pytest.fixture
+def client_without_samples(store: Store) -> Client:
+    return app_over(store)
+
+
+@pytest.fixture
+def client(store: Store, database: Database) -> Client:
     dice = np.random.default_rng(7)
     readings = dice.beta(2, 5, HOURS * 720)
     database["cpu_usage"].insert_many(
         {"time_series": NOW - timedelta(seconds=5 * back), "value": float(reading)}
         for back, reading in enumerate(readings)
     )
-    return Store(database, request.param)
-
-
-@pytest.fixture
-def client(store: Store) -> Client:
     return app_over(store)
 
 
@@ -139,8 +144,8 @@ def test_a_new_sample_is_in_its_step(client: Client, database: Database) -> None
 
 
 @pytest.mark.parametrize("every", ["0", "-1", "x", "1.5", "86401", "", "9" * 400])
-def test_a_wrong_step_is_refused(client: Client, every: str) -> None:
-    answer = client.get(f"/cpu/{NOW_PATH}/1?every={every}")
+def test_a_wrong_step_is_refused(client_without_samples: Client, every: str) -> None:
+    answer = client_without_samples.get(f"/cpu/{NOW_PATH}/1?every={every}")
     assert is_error(answer, 400, "invalid_parameter")
     assert (answer.json["field"], "86400" in answer.json["takes"]) == ("every", True)
 
@@ -153,5 +158,6 @@ def test_more_steps_than_a_screen_has_are_refused_with_the_shortest_that_will_do
     assert is_error(client.get("/cpu/01-01-2000-00-00-00?every=60"), 400, "invalid_parameter")
 
 
-def test_steps_and_points_do_not_go_together(client: Client) -> None:
-    assert client.get(f"/cpu/{NOW_PATH}/1?every=60&max_points=10").json["field"] == "max_points"
+def test_steps_and_points_do_not_go_together(client_without_samples: Client) -> None:
+    answer = client_without_samples.get(f"/cpu/{NOW_PATH}/1?every=60&max_points=10")
+    assert answer.json["field"] == "max_points"

@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from pycemaker.cache.sample_store import Store
 from pycemaker.errors import every_error
 from pycemaker.metrics import METRICS
 from pycemaker.mongo.database import Database
+from pycemaker.mongo.embedded import EmbeddedMongod
 from pycemaker.parsing.route_paths import UNSUBSCRIBE_PREFIX, template
 from pycemaker.settings import ROOT, from_mapping
 from pycemaker.web.access.cross_site import CrossSite
@@ -43,14 +44,27 @@ EXAMPLES = int(os.environ.get("PATHS", "300"))
 """How many paths of each kind are tried; PATHS=50000 tries more."""
 
 
-@pytest.fixture
-def store(database: Database) -> Store:
+def write(database: Database) -> None:
     times = [NOW - timedelta(seconds=5 * step) for step in range(2000)]
     for metric in METRICS:
         database[metric.collection].insert_many(
             [{"time_series": time, "criticity": "low", **dict.fromkeys(metric.fields, 0.5)} for time in times]
         )
-    return Store(database, 2**26)
+
+
+@pytest.fixture(scope="module")
+def samples(mongod: EmbeddedMongod) -> Iterator[Database]:
+    """A database whose samples no test changes."""
+    with closing(Database(f"{mongod.url}/test_openapi")) as database:
+        write(database)
+        yield database
+
+
+@pytest.fixture
+def store(samples: Database) -> Iterator[Store]:
+    yield Store(samples, 2**26)
+    for name in set(samples["jobs"].database.list_collection_names()) - {metric.collection for metric in METRICS}:
+        samples[name].delete_many({})
 
 
 def services_over(store: Store, folder: Path, **given: str) -> Services:
@@ -392,8 +406,9 @@ phases.fuzzing.enabled = false
 
 @pytest.mark.parametrize(("token", "phases"), [(None, "examples,coverage"), ("s3cret-token", "coverage,fuzzing")])
 def test_schemathesis_finds_nothing(
-    store: Store, database_url: str, tmp_path: Path, token: str | None, phases: str
+    database: Database, database_url: str, tmp_path: Path, token: str | None, phases: str
 ) -> None:
+    write(database)
     settings = {"REPORT_LIMIT_PER_CALLER": "0", "REPORT_LIMIT_PER_RECIPIENT": "0"} | (
         {"API_TOKEN": token} if token else {}
     )

@@ -12,7 +12,6 @@ from pycemaker.web.error_handlers import handle_errors, handle_http_error, refus
 from pycemaker.web.middleware import bulkhead
 from pycemaker.web.middleware.access_log import log_requests
 from pycemaker.web.middleware.cors import allow_origins
-from pycemaker.web.middleware.error_pages import show_error_pages
 from pycemaker.web.middleware.in_flight import bound_answers
 from pycemaker.web.middleware.path_spelling import normalize_paths
 from pycemaker.web.middleware.request_bodies import limit_bodies
@@ -45,8 +44,7 @@ def create_app(services: Services) -> Any:
     origins = services.settings.cors_origins
     cross_site = CrossSite(services.settings.public_url, origins)
     app = create_routes(services, cross_site)
-    pages = show_error_pages(app, services.settings.base_path)
-    limited = limit_bodies(add_security_headers(pages), services.settings.trusted_proxies)
+    limited = limit_bodies(add_security_headers(app), services.settings.trusted_proxies)
     cached = cache_responses(limited, services.store.cache_bytes // 8)
     bounded = bound_answers(bulkhead.refuse_expired(cached), services.in_flight)
     shared = refuse_preflights(allow_origins(bounded, origins, partial(methods_at, app)), app, cross_site)
@@ -61,7 +59,7 @@ def create_routes(services: Services, cross_site: CrossSite) -> Bottle:
     app.install(handle_errors)
     app.install(BrowserActions(cross_site))
     app.add_hook("before_request", refuse_garbled_path)
-    app.default_error_handler = handle_http_error
+    app.default_error_handler = partial(handle_http_error, base_path=services.settings.base_path)
     add_home(app, services)
     add_applications(app, services)
     add_probes(app, services)

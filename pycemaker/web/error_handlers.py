@@ -5,13 +5,14 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
-from bottle import HTTPError, HTTPResponse, request, response
+from bottle import HTTPError, request, response
 
 from pycemaker import errors
+from pycemaker.i18n.language import speaking
 from pycemaker.web import response_bodies
-from pycemaker.web.pages import form_page
+from pycemaker.web.pages import error_page, form_page
 from pycemaker.web.route_methods import methods_at
-from pycemaker.web.wsgi import StartResponse, loggable
+from pycemaker.web.wsgi import StartResponse, loggable, prefers_html
 
 JSON, HTML = "application/json; charset=utf-8", "text/html; charset=utf-8"
 _CHALLENGE, _BROWSER_CHALLENGE = "Bearer", 'Basic realm="Pycemaker: API_TOKEN", charset="UTF-8"'
@@ -62,22 +63,22 @@ def handle_errors(route: Callable[..., Any]) -> Callable[..., Any]:
     return handled
 
 
-def _answer(error: errors.PycemakerError) -> HTTPResponse:
+def _answer(error: errors.PycemakerError) -> HTTPError:
+    """The error as Bottle's, with its headers; `handle_http_error` writes its body, `BrowserActions` a form's page."""
     if error.status >= 500:
         is_usual = isinstance(error, errors.NotEnoughHistory | errors.NoCurrentReading)  # dashboards poll for them
         _log.log(
             logging.INFO if is_usual else logging.ERROR, "%s %s: %s", request.method, loggable(request.path), error
         )
-    headers = {"Content-Type": JSON}
+    answer = HTTPError(error.status, response_bodies.json_bytes(response_bodies.error(error)), error)
     retry_after_seconds = error.facts.get("retry_after_seconds", error.retry_after_seconds)
     if retry_after_seconds is not None:
-        headers["Retry-After"] = str(retry_after_seconds)
-    response = HTTPResponse(response_bodies.json_bytes(response_bodies.error(error)), error.status, headers)
+        answer.set_header("Retry-After", str(retry_after_seconds))
     if error.status == 401:
-        response.add_header("WWW-Authenticate", _CHALLENGE)
+        answer.add_header("WWW-Authenticate", _CHALLENGE)
         if error.facts.get("asks_browser"):  # a line of its own: Chromium takes no second scheme of one line
-            response.add_header("WWW-Authenticate", _BROWSER_CHALLENGE)
-    return response
+            answer.add_header("WWW-Authenticate", _BROWSER_CHALLENGE)
+    return answer
 
 
 def refuse(error: errors.PycemakerError, start_response: StartResponse, *headers: tuple[str, str]) -> list[bytes]:
@@ -90,10 +91,22 @@ def refuse(error: errors.PycemakerError, start_response: StartResponse, *headers
     return [body]
 
 
-def handle_http_error(error: HTTPError) -> bytes:
-    """The body for an HTTPError of Bottle: no such route, wrong method, unreadable path, an unforeseen fault."""
+def handle_http_error(error: HTTPError, base_path: str = "") -> bytes:
+    """The body for an error of ours, or of Bottle's: no such route, wrong method, unreadable path, an unforeseen fault.
+
+    An error of `error_page.TITLES` is a page for callers that prefer HTML.
+    """
     if error.status_code == 405:
         error.set_header("Allow", ", ".join(methods_at(request.app, request.environ["bottle.raw_path"])))
-    kind = _BY_STATUS.get(error.status_code, errors.PycemakerError)
-    response.content_type = JSON
-    return response_bodies.json_bytes(response_bodies.error(kind()))
+    cause = error.exception
+    if not isinstance(cause, errors.PycemakerError):
+        cause = _BY_STATUS.get(error.status_code, errors.PycemakerError)()
+    content = response_bodies.error(cause)
+    if error.status_code in error_page.TITLES:
+        response.add_header("Vary", "Accept")
+        if request.method != "HEAD" and prefers_html(request.environ):
+            asks_browser = bool(cause.facts.get("asks_browser"))
+            with speaking("pt-BR"):  # the language of the API's sentences
+                page = error_page.page(error.status_code, content, base_path, asks_browser=asks_browser)
+            return html_response(page, "no-referrer")
+    return json_response(content)

@@ -20,6 +20,11 @@ _PATH_CHARACTERS = 200
 _LINK = re.compile(rf"({UNSUBSCRIBE_PREFIX}).*", re.DOTALL)
 
 
+def prefers_html(environ: Environ) -> bool:
+    """True where `Accept` names HTML, as a browser's does; a program that takes anything gets JSON."""
+    return "text/html" in environ.get("HTTP_ACCEPT", "").lower()
+
+
 def loggable(path: str) -> str:
     """The path for a log: cut, and without the token of an unsubscribe link, which is a key to a subscription."""
     return _LINK.sub(r"\1***", path[:_PATH_CHARACTERS])

@@ -59,11 +59,12 @@ def _answer_forms(callback: Callable[..., Any], result_page: Callable[[dict[str,
             return answered
         is_refusal = isinstance(answered, HTTPResponse)
         page = result_page(json.loads(answered.body if is_refusal else answered))
-        if is_refusal:
-            answered.body = page
-            for name, text in response.headers.items():
-                answered.set_header(name, text)
-        return answered if is_refusal else page
+        if not is_refusal:
+            return page
+        shown = HTTPResponse(page, answered.status, answered.headerlist)
+        for name, text in response.headers.items():
+            shown.set_header(name, text)
+        return shown
 
     return answer
 

@@ -39,11 +39,6 @@ LINKS = (
 """Paths, labels and what is there."""
 
 
-def prefers_html(accept: str) -> bool:
-    """True where `Accept` names HTML, as a browser's does; a program that takes anything gets JSON."""
-    return "text/html" in accept.lower()
-
-
 def index(store: Store, now_utc: datetime, settings: Settings) -> dict[str, Any]:
     """JSON-able data for programs: routes, and links that work on the data there is.
 

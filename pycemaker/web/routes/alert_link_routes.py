@@ -12,9 +12,9 @@ from pycemaker.parsing.route_paths import ALERT_LINK_PREFIX
 from pycemaker.web.alert_answers import press
 from pycemaker.web.error_handlers import html_response
 from pycemaker.web.pages import alert_link_page, form_page
-from pycemaker.web.pages.home import prefers_html
 from pycemaker.web.route_methods import ActionPolicy
 from pycemaker.web.services import Services
+from pycemaker.web.wsgi import prefers_html
 
 _LONGEST_BODY_BYTES = 4096
 
@@ -28,7 +28,7 @@ def add_alert_links(app: Bottle, services: Services) -> None:
         try:
             return _page(services, _alerts(services, token))
         except UnknownAlertLink:
-            if not prefers_html(request.environ.get("HTTP_ACCEPT", "")):
+            if not prefers_html(request.environ):
                 raise
             response.status = 404
             with speaking(settings.report_language):

@@ -20,11 +20,11 @@ from pycemaker.parsing.route_paths import (
 )
 from pycemaker.web.alert_answers import alert_view, instant_text, rule_view
 from pycemaker.web.error_handlers import fresh_json
-from pycemaker.web.pages.home import prefers_html
 from pycemaker.web.polled_answers import MINUTE_SECONDS, polled, whole_minute
 from pycemaker.web.request_parameters import instant, parameters, refuse_unknown
 from pycemaker.web.routes.alert_form_routes import alerts_page, post_rule_form, preview_now, rule_page
 from pycemaker.web.services import Services
+from pycemaker.web.wsgi import prefers_html
 
 MOST_ENDED = 50
 _SHORTEST, _LONGEST = timedelta(minutes=1), timedelta(days=31)
@@ -36,7 +36,7 @@ def add_alerts(app: Bottle, services: Services) -> None:
     @app.get(with_application(ALERTS_PATH))  # type: ignore[untyped-decorator]
     def alerts(application: str = DEFAULT_APPLICATION) -> bytes:
         services.store.for_application(application)
-        if prefers_html(request.environ.get("HTTP_ACCEPT", "")):
+        if prefers_html(request.environ):
             return alerts_page(services, application)
         return polled(_read_alerts(services, application), MINUTE_SECONDS)
 
@@ -79,7 +79,7 @@ def _add_one_rule(app: Bottle, services: Services) -> None:
     @app.get(with_application(ONE_ALERT_RULE))  # type: ignore[untyped-decorator]
     def rule(rule_id: str, application: str = DEFAULT_APPLICATION) -> bytes:
         services.store.for_application(application)
-        if prefers_html(request.environ.get("HTTP_ACCEPT", "")):
+        if prefers_html(request.environ):
             return rule_page(services, application, store.rule(application, rule_id), {})
         return _rule_answer(services, application, rule_id)
 

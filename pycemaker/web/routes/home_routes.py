@@ -14,6 +14,7 @@ from pycemaker.web.pages import home, live_page
 from pycemaker.web.pages.templating import FOLDER
 from pycemaker.web.polled_answers import LIVE_SECONDS, polled_body
 from pycemaker.web.services import Services
+from pycemaker.web.wsgi import prefers_html
 
 SCRIPT = "text/javascript; charset=utf-8"
 POLICY = PAGE_HEADERS["Content-Security-Policy"] + "; script-src 'self'; connect-src 'self'"
@@ -50,7 +51,7 @@ def add_home(app: Bottle, services: Services) -> None:
     @app.get(with_application("/"))  # type: ignore[untyped-decorator]
     def home_page(application: str = DEFAULT_APPLICATION) -> bytes:
         store, now_utc = services.store.for_application(application), services.clock()
-        if not home.prefers_html(request.environ.get("HTTP_ACCEPT", "")):
+        if not prefers_html(request.environ):
             return json_response(home.index(store, now_utc, settings))
         response.content_type = HTML
         response.set_header("Content-Security-Policy", POLICY)

@@ -10,11 +10,11 @@ from pycemaker.web import response_bodies
 from pycemaker.web.access import api_token
 from pycemaker.web.error_handlers import JSON, html_response, json_response
 from pycemaker.web.pages import form_page, notebook_list, send_page
-from pycemaker.web.pages.home import prefers_html
 from pycemaker.web.request_parameters import parameters
 from pycemaker.web.route_methods import ActionPolicy
 from pycemaker.web.routes.report_routes import read_form_request, submit
 from pycemaker.web.services import Services
+from pycemaker.web.wsgi import prefers_html
 
 
 def add_notebooks(app: Bottle, services: Services) -> None:
@@ -24,7 +24,7 @@ def add_notebooks(app: Bottle, services: Services) -> None:
     @app.get(NOTEBOOKS_PATH)  # type: ignore[untyped-decorator]
     def notebooks() -> bytes:
         services.access_control.check_token(request.environ, asks_browser=True)
-        if prefers_html(request.environ.get("HTTP_ACCEPT", "")):
+        if prefers_html(request.environ):
             page = notebook_list.page(notebook_catalogue.every_notebook(services.notebooks), services.settings)
             return html_response(page)
         listed = [

@@ -14,11 +14,11 @@ from pycemaker.web.access.redaction import redact_known
 from pycemaker.web.error_handlers import fresh_json, html_response
 from pycemaker.web.pages import schedule_pages
 from pycemaker.web.pages.form_page import CHECK, REMOVE, SAVE
-from pycemaker.web.pages.home import prefers_html
 from pycemaker.web.posted_forms import answer_form, see_other
 from pycemaker.web.request_parameters import instant, parameters, refuse_unknown
 from pycemaker.web.schedule_answers import next_instants, run_now, view
 from pycemaker.web.services import Services
+from pycemaker.web.wsgi import prefers_html
 
 _ACCEPTED = "Relatório aceito: acompanhe-o em {url}."
 _LATEST = 10
@@ -34,7 +34,7 @@ def add_schedules(app: Bottle, services: Services) -> None:
         services.access_control.check_token(request.environ, asks_browser=True)
         now = store.now()
         views = [view(services, each, now) for each in store.every()]
-        if prefers_html(request.environ.get("HTTP_ACCEPT", "")):
+        if prefers_html(request.environ):
             return html_response(schedule_pages.list_page(views, services.settings))
         return fresh_json({"schedules": views})
 
@@ -73,7 +73,7 @@ def _add_one_schedule(app: Bottle, services: Services) -> None:
     def show(schedule_id: str) -> bytes:
         services.access_control.check_token(request.environ, asks_browser=True)
         schedule = store.get(schedule_id)
-        if prefers_html(request.environ.get("HTTP_ACCEPT", "")):
+        if prefers_html(request.environ):
             return _page(services, schedule, {})
         return fresh_json(view(services, schedule, store.now()))
 

@@ -24,10 +24,10 @@ from pycemaker.reports.notebook_file import authored_source
 from pycemaker.web.access.redaction import redact_addresses
 from pycemaker.web.error_handlers import HTML, fresh_json, html_response
 from pycemaker.web.pages import report_list, report_state
-from pycemaker.web.pages.home import prefers_html
 from pycemaker.web.request_parameters import instant, query, refuse_unknown
 from pycemaker.web.response_bodies import json_bytes
 from pycemaker.web.services import Services
+from pycemaker.web.wsgi import prefers_html
 
 MOST_LISTED = 200  # Reports on one page of the list
 REFRESH_SECONDS = 3  # The time after which a browser asks again for a report that is being made
@@ -56,7 +56,7 @@ def add_stored_reports(app: Bottle, services: Services) -> None:
         entries = job_store.newest(count, before, application)
         records = [record for entry in entries if (record := _summary(services, entry))]
         next_url = report_list.next_page(entries, count, base_path + application_path(application))
-        if not prefers_html(request.environ.get("HTTP_ACCEPT", "")):
+        if not prefers_html(request.environ):
             return fresh_json({"reports": records, "next": next_url})
         response.set_header("Cache-Control", "no-store")
         response.content_type = HTML
@@ -92,7 +92,7 @@ def _page(services: Services, report_id: str) -> bytes:
         folder = f"{html.escape(base_path)}/reports/{report_id}/".encode()
         return _stored(_RELATIVE.sub(lambda match: match[1] + folder + match[2], content), HTML)
     except UnknownReport:
-        if not prefers_html(request.environ.get("HTTP_ACCEPT", "")):
+        if not prefers_html(request.environ):
             raise
     entry = job_store.get(report_id)
     record = report_result.record(entry) | job_store.find_place(entry)

@@ -12,9 +12,9 @@ from pycemaker.parsing.route_paths import UNSUBSCRIBE_PREFIX
 from pycemaker.reports.notebook_catalogue import find_notebook
 from pycemaker.web.error_handlers import html_response, json_response
 from pycemaker.web.pages import form_page, unsubscribe_page
-from pycemaker.web.pages.home import prefers_html
 from pycemaker.web.route_methods import ActionPolicy
 from pycemaker.web.services import Services
+from pycemaker.web.wsgi import prefers_html
 
 _LONGEST_BODY_BYTES = 4096
 _ONE_CLICK = "List-Unsubscribe"
@@ -30,7 +30,7 @@ def add_unsubscribe(app: Bottle, services: Services) -> None:
         try:
             return _page(services, unsubscribe.read_token(token, keys), suppressions)
         except UnknownLink:
-            if not prefers_html(request.environ.get("HTTP_ACCEPT", "")):
+            if not prefers_html(request.environ):
                 raise
             response.status = 404
             with speaking(services.settings.report_language):

@@ -19,7 +19,6 @@ from pycemaker.columnar.ingestion_delay import StoredSamples, join_stored, store
 from pycemaker.columnar.split import split
 from pycemaker.metrics import METRICS, Metric
 from pycemaker.mongo.database import Database, one_exchange
-from pycemaker.mongo.privileges import Privileges, read_privileges
 from pycemaker.mongo.reader import BATCH_DOCUMENTS, Reader
 from pycemaker.series.batches import Batch, Columns, join_columns, no_columns
 from pycemaker.window import Interval, Window, from_epoch_ms, since, to_epoch_ms
@@ -100,15 +99,6 @@ class Store:
     def caches_count(self) -> int:
         """The number of metrics, of all applications together, whose recent time is in memory."""
         return len(self._metric_caches)
-
-    @property
-    def is_embedded(self) -> bool:
-        """True where the database is the one under `DATA_DIR`."""
-        return self.database.is_embedded
-
-    def privileges(self) -> Privileges:
-        """The rights of the database's user. Raises as `ping`."""
-        return read_privileges(self.database)
 
     def ping(self) -> None:
         """Ask MongoDB whether it is there. Raises DatabaseUnreachable: it is away or did not answer in time."""

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from pycemaker.analysis.forecast.backtest import LeadBacktest, needed_hours
+from pycemaker.analysis.forecast.backtest import needed_hours
 from pycemaker.analysis.forecast.hour_amounts import health_amounts, metric_amounts
 from pycemaker.analysis.forecast.limit_time import LimitTime, limit_time, metric_limit_time
 from pycemaker.analysis.forecast.metric_forecast import MetricForecast, forecast
@@ -48,11 +48,6 @@ class Outlook:
     ahead: MetricForecast
     limit: float | None
     reaches_limit: LimitTime | None
-
-    @property
-    def backtest(self) -> LeadBacktest:
-        """The backtest at its end."""
-        return self.ahead.at_end
 
 
 class ForecastReader:

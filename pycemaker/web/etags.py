@@ -1,6 +1,5 @@
 """ETags: strong tags of answers' bytes, and their comparison with `If-None-Match` (RFC 9110)."""
 
-import secrets
 from collections.abc import Iterable
 
 from pycemaker.series.batches import Batch, batches_digest, text_digest
@@ -14,11 +13,6 @@ def etag_of_body(body: bytes) -> str:
 def etag_of_batches(parts: Iterable[Iterable[Batch]], *more: str) -> str:
     """The tag of an answer made of these batches of documents, by their digests, and of everything else in it."""
     return f'"{batches_digest((), *map(batches_digest, parts), *more)}"'
-
-
-def random_etag() -> str:
-    """The tag of an answer that is not known before it is sent; it is never given again."""
-    return f'"{secrets.token_urlsafe(16)}"'
 
 
 def matches(if_none_match: str | None, etag: str) -> bool:

@@ -29,7 +29,7 @@ def health_rows(health: Health) -> list[dict[str, Any]]:
 
 def outlook(outlook: Outlook) -> dict[str, Any]:
     """A forecast: a point an hour, its limit, and how good such forecasts were."""
-    ahead, tested = outlook.ahead, outlook.backtest
+    ahead, tested = outlook.ahead, outlook.ahead.at_end
     times = _texts(ahead.origin_ms + HOUR_MS * np.arange(1, ahead.hours + 1))
     edges = (each.tolist() for each in (ahead.low, ahead.middle, ahead.high))
     names = ("time", "low", "middle", "high")

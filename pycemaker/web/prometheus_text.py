@@ -162,7 +162,7 @@ class _CountsCollector(Collector):
         if cluster := self._services.report_service.cluster:
             yield from self._dask(cluster.state or ClusterState())
         labels = ("version", "python", "database")
-        database = "embedded" if self._services.store.is_embedded else "external"
+        database = "embedded" if self._services.store.database.is_embedded else "external"
         build = {(version("pycemaker"), platform.python_version(), database): 1}
         yield _filled(GaugeMetricFamily("pycemaker_build_info", "What runs: always 1.", labels=labels), build)
 

@@ -20,6 +20,7 @@ from pycemaker.jobs.dask_cluster import ClusterState
 from pycemaker.jobs.report_service import ReportService
 from pycemaker.metrics import METRICS
 from pycemaker.mongo.database import Database
+from pycemaker.mongo.privileges import read_privileges
 from pycemaker.monitor.alert_history import AlertHistory
 from pycemaker.schedules.schedule_store import ScheduleStore
 from pycemaker.settings import Settings
@@ -59,7 +60,7 @@ def readiness(services: Services) -> CheckRunner:
         "queue": partial(check_queue, services.report_service, settings),
         "schedules": partial(check_schedules, services.scheduler.store),
         "alerts": partial(check_alerts, services.store.database),
-        "disk": DiskCheck(settings.data_dir, holds_database=store.is_embedded),
+        "disk": DiskCheck(settings.data_dir, holds_database=store.database.is_embedded),
         "samples": partial(check_samples, store, services.clock),
     }
     if sources := services.collect_file.sources:
@@ -98,7 +99,7 @@ def check_database(store: Store) -> Outcome:
 def check_reading(store: Store) -> Outcome:
     """Reads the newest sample of a metric."""
     try:
-        store.privileges()
+        read_privileges(store.database)
         store.newest(METRICS[0])
     except IndexesNotReady:
         return Outcome(OK)  # `indexes` says so
@@ -107,7 +108,7 @@ def check_reading(store: Store) -> Outcome:
 
 def check_writing(store: Store) -> Outcome:
     """Looks at the user's rights to write and to make indexes. Without them metrics are served all the same."""
-    rights = store.privileges()
+    rights = read_privileges(store.database)
     if not (rights.write and rights.index):
         return Outcome(WARN, _NO_WRITING if not rights.write else _NO_INDEXING)
     return Outcome(OK)
@@ -117,7 +118,7 @@ def check_indexes(store: Store) -> Outcome:
     """Looks for the index that bounds a collection's reads; starts to make a missing one."""
     try:
         if not store.prepare_all(BOUND_SECONDS - 0.5):
-            return Outcome(WARN, _REFUSED_INDEX if store.privileges().index else _FORBIDDEN_INDEX)
+            return Outcome(WARN, _REFUSED_INDEX if read_privileges(store.database).index else _FORBIDDEN_INDEX)
     except IndexesNotReady as error:
         return Outcome(FAIL, f"o índice de {error.facts['reason']} está sendo criado")
     return Outcome(OK)

@@ -41,11 +41,8 @@ def page(application: str, store: RuleStore, open_counts: Mapping[str, int], set
     Raises:
         DatabaseUnreachable: MongoDB is away.
     """
-    history, now, late_seconds = (
-        AlertHistory(store.database),
-        store.now(),
-        EvaluationRounds(store.database).late_seconds(),
-    )
+    history, now = AlertHistory(store.database), store.now()
+    late_seconds = EvaluationRounds(store.database).late_seconds()
     watched, latest = store.watched(application), history.latest(application, _LATEST)
     ended = [alert_row(alert, now, settings) for alert in latest if not alert.is_open]
     choices = [(name, len_open, f"{_path(name, settings)}{ALERTS_PATH}") for name, len_open in open_counts.items()]

@@ -49,10 +49,8 @@ def add_report(app: Bottle, services: Services) -> None:
     )  # type: ignore[untyped-decorator]
     def report(**path: str) -> bytes:
         waits, report_request = _read_request(services, path)
-        report_id, seconds = (
-            submit(services, report_request),
-            services.settings.report_timeout_seconds + EXTRA_WAIT_SECONDS,
-        )
+        report_id = submit(services, report_request)
+        seconds = services.settings.report_timeout_seconds + EXTRA_WAIT_SECONDS
         with services.report_service.waiters.slot(report_id) if waits else nullcontext(False) as may_wait:
             return _answer(services, services.report_service.wait(report_id, seconds if may_wait else 0.0))
 

@@ -97,7 +97,6 @@ def _print_results(results: Iterable[CheckResult], mask: Masker, *, as_json: boo
 
 
 def _json_entry(result: CheckResult) -> dict[str, object]:
-    """A result in the JSON of `doctor --json`."""
     outcome = result.outcome
     named = {"name": result.name, "level": outcome.level, "told": outcome.message, "mend": outcome.remedy}
     return named | {"seconds": result.seconds}

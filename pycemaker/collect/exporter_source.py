@@ -32,10 +32,6 @@ _MOST_SECONDS = 10.0
 _PARSERS_FAULTS = (ValueError, KeyError, IndexError, TypeError, AttributeError)  # They raise what they run into
 
 
-class MalformedPage(SourceFault):
-    """A page that is no exporter's, or that is cut; the text says why."""
-
-
 @dataclass(frozen=True)
 class ExporterPage:
     """The series of one scrape by name and labels, and the names that it declares as gauges.
@@ -78,14 +74,14 @@ def parse_page(text: str, media_type: str, rules: Iterable[SeriesRule], taken_s:
     """The series on a page that the rules name; a series' own time is compared with `now_s`, seconds since 1970.
 
     Raises:
-        MalformedPage: it is no page of metrics, it is cut, or a series is on it twice.
+        SourceFault: it is no page of metrics, it is cut, or a series is on it twice.
     """
     names = {selector.name for rule in rules for selector in (rule.top, rule.bottom) if selector}
     is_openmetrics = media_type.startswith(OPENMETRICS)
     if "html" in media_type or not text.strip():
-        raise MalformedPage(f"no page of metrics ({media_type[:40] or 'no type'})" if text.strip() else "an empty page")
+        raise SourceFault(f"no page of metrics ({media_type[:40] or 'no type'})" if text.strip() else "an empty page")
     if not (text.rstrip().endswith("# EOF") if is_openmetrics else text.endswith("\n")):
-        raise MalformedPage("the page is cut: its end is missing")
+        raise SourceFault("the page is cut: its end is missing")
     series: dict[str, dict[Labels, float]] = {name: {} for name in names}
     gauges = set()
     try:
@@ -96,10 +92,10 @@ def parse_page(text: str, media_type: str, rules: Iterable[SeriesRule], taken_s:
                     continue
                 labels = tuple(sorted(sample.labels.items()))
                 if labels in series[sample.name]:
-                    raise MalformedPage(f"a series of {sample.name} is there twice")
+                    raise SourceFault(f"a series of {sample.name} is there twice")
                 series[sample.name][labels] = float(sample.value)
     except _PARSERS_FAULTS as error:
-        raise MalformedPage(f"a line that is no metric's: {str(error)[:120]}") from None
+        raise SourceFault(f"a line that is no metric's: {str(error)[:120]}") from None
     return ExporterPage(taken_s, series, frozenset(gauges))
 
 
@@ -112,7 +108,7 @@ def _families(text: str, names: Iterable[str], *, is_openmetrics: bool) -> Itera
 def _checked(text: str) -> str:
     lines = text.split("\n")
     if len(lines) > _MOST_LINES or max(map(len, lines)) > _LONGEST_LINE:
-        raise MalformedPage(f"more than {_MOST_LINES} lines to parse, or one of more than {_LONGEST_LINE} characters")
+        raise SourceFault(f"more than {_MOST_LINES} lines to parse, or one of more than {_LONGEST_LINE} characters")
     return text
 
 
@@ -154,7 +150,7 @@ class ExporterSource:
         try:
             text = answer.body.decode()
         except UnicodeDecodeError:
-            raise MalformedPage("a page that is no UTF-8") from None
+            raise SourceFault("a page that is no UTF-8") from None
         page = parse_page(text, answer.media_type, self.source.rules.values(), taken_s, time_s)
         before, self._before = self._before, page
         readings = {name: page.reading(rule, before) for name, rule in self.source.rules.items()}

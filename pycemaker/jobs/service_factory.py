@@ -5,6 +5,7 @@ libraries.
 """
 
 from collections.abc import Mapping
+from dataclasses import fields
 from functools import partial
 
 from pycemaker.jobs.dask_cluster import DaskCluster
@@ -55,15 +56,8 @@ def make_report_service(
 
 def job_limits(settings: Settings) -> JobLimits:
     """The limits that the settings state."""
-    return JobLimits(
-        report_workers=settings.report_workers,
-        report_queue=settings.report_queue,
-        report_timeout_seconds=settings.report_timeout_seconds,
-        report_memory_mb=settings.report_memory_mb,
-        report_repeat_seconds=settings.report_repeat_seconds,
-        report_retry_seconds=settings.report_retry_seconds,
-        report_retention_days=settings.report_retention_days,
-    )
+    shared = {each.name for each in fields(JobLimits)} & {each.name for each in fields(settings)}
+    return JobLimits(**{name: getattr(settings, name) for name in shared})
 
 
 def mail_transport(settings: Settings, database: Database) -> MailTransport:

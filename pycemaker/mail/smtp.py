@@ -189,7 +189,6 @@ def _is_permanent(error: Exception) -> bool:
 
 
 def _describe(error: Exception, timeout_seconds: float) -> str:
-    """The error in words."""
     match error:
         case smtplib.SMTPResponseException(smtp_code=code, smtp_error=text):
             return f"{code} {text.decode('utf-8', 'replace') if isinstance(text, bytes) else text}"

@@ -10,9 +10,9 @@ import secrets
 import threading
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, wait
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
@@ -63,15 +63,11 @@ class FirebaseFigures:
             StorageRefused: not every figure was stored, or not in time.
         """
         stop = threading.Event()
-        until = time.monotonic() + self.total_seconds
+        lanes = [figures[first::_LANES] for first in range(_LANES)]
         try:
-            bucket, credential = self._open()
-            if not credential.valid:
-                _side_by_side([partial(credential.refresh, None)], until)
-            lanes = [figures[first::_LANES] for first in range(_LANES)]
-            urls = _side_by_side([partial(self._store, bucket, report_id, lane, stop) for lane in lanes if lane], until)
-        except _faults() as error:
-            raise StorageRefused(reason=self._describe(error)) from None  # the cause may quote secrets
+            with self._bucket() as (bucket, until):
+                calls = [partial(self._store, bucket, report_id, lane, stop) for lane in lanes if lane]
+                urls = _side_by_side(calls, until)
         finally:
             stop.set()
         stored = {name: url for lane in urls for name, url in lane.items()}
@@ -79,14 +75,20 @@ class FirebaseFigures:
 
     def try_out(self) -> None:
         """Write a small object, read it and delete it. Raises StorageRefused: one of these failed, or took too long."""
+        with self._bucket() as (bucket, until):
+            _side_by_side([partial(self._write_read_delete, bucket)], until)
+
+    @contextmanager
+    def _bucket(self) -> Iterator[tuple[Any, float]]:
+        """The bucket, with a token, and the end of the time. The libraries' errors become StorageRefused."""
         until = time.monotonic() + self.total_seconds
         try:
             bucket, credential = self._open()
             if not credential.valid:
                 _side_by_side([partial(credential.refresh, None)], until)
-            _side_by_side([partial(self._write_read_delete, bucket)], until)
+            yield bucket, until
         except _faults() as error:
-            raise StorageRefused(reason=self._describe(error)) from None
+            raise StorageRefused(reason=self._describe(error)) from None  # the cause may quote secrets
 
     def _write_read_delete(self, bucket: Any) -> None:
         content = secrets.token_bytes(64)

@@ -85,7 +85,6 @@ def make_report(
 def _optional_fields(
     request: ReportRequest, page: Page, attached: AttachmentResult, storage_problem: str
 ) -> dict[str, Any]:
-    """The fields that only some reports have."""
     fields: dict[str, Any] = {"storage_problem": storage_problem} if storage_problem else {}
     if page.left_out:
         fields["left_out"] = list(page.left_out)

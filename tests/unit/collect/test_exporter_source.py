@@ -4,8 +4,9 @@ import math
 
 import pytest
 
-from pycemaker.collect.exporter_source import ExporterPage, MalformedPage, parse_page
+from pycemaker.collect.exporter_source import ExporterPage, parse_page
 from pycemaker.collect.series_rules import parse_rule
+from pycemaker.collect.source_http import SourceFault
 
 NOW = 1_700_000_000.0
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
@@ -103,7 +104,7 @@ def test_lines_that_nobody_asks_for_may_be_malformed() -> None:
     ],
 )
 def test_a_malformed_page_is_named(text: str, media_type: str, reason: str) -> None:
-    with pytest.raises(MalformedPage, match=reason):
+    with pytest.raises(SourceFault, match=reason):
         page(text, "a / n_total", media_type=media_type)
 
 
@@ -116,5 +117,5 @@ def test_a_malformed_page_is_named(text: str, media_type: str, reason: str) -> N
     ],
 )
 def test_a_page_that_would_take_minutes_to_parse_is_refused(text: str, media_type: str) -> None:
-    with pytest.raises(MalformedPage, match="50000 lines"):
+    with pytest.raises(SourceFault, match="50000 lines"):
         page(text, "a", media_type=media_type)

@@ -8,7 +8,6 @@ import html
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from html.parser import HTMLParser
 
 from pycemaker.reports import fast_nbformat  # noqa: F401 - before nbconvert, which imports nbformat whole
 
@@ -16,6 +15,7 @@ from pycemaker.reports import fast_nbformat  # noqa: F401 - before nbconvert, wh
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
 from pycemaker.i18n.language import _
+from pycemaker.reports.markup_facts import MarkupReader
 
 _OPEN, _BETWEEN, _CLOSE = "\U0010ff00", "\U0010ff01", "\U0010ff02"
 _PLACEHOLDER = re.compile(f"{_OPEN}([^{_BETWEEN}]*){_BETWEEN}(\\d+){_BETWEEN}([^{_CLOSE}]*){_CLOSE}")
@@ -108,7 +108,8 @@ def _has_text(source: str) -> bool:
 
 
 def _replace_picture(tag: str, take: TakePicture) -> str:
-    attributes = _Attributes.read(tag)
+    first = next(iter(MarkupReader.read(tag).attributes), {})
+    attributes = {name: text or "" for name, text in first.items()}
     width = _pixels(attributes.get("width"))
     if tag[:4].lower() == "<svg":
         is_icon = "<use" in tag.lower() or (width is not None and width < _LEAST_PIXELS)
@@ -121,24 +122,6 @@ def _replace_picture(tag: str, take: TakePicture) -> str:
 def _pixels(text: str | None) -> float | None:
     match = re.match(r"\s*(\d{1,5}(?:\.\d+)?)\s*(?:px)?\s*$", text or "")
     return float(match[1]) if match and float(match[1]) >= 1 else None
-
-
-class _Attributes(HTMLParser):
-    """The attributes of the first tag."""
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.attributes: dict[str, str] | None = None
-
-    @classmethod
-    def read(cls, tag: str) -> dict[str, str]:
-        reader = cls()
-        reader.feed(tag)
-        return reader.attributes or {}
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002 - as it is called
-        if self.attributes is None:
-            self.attributes = {name: text or "" for name, text in attrs}
 
 
 def missing_picture(sentence: str, address: str) -> str:

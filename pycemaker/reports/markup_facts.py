@@ -1,4 +1,4 @@
-"""Facts about a mail's or page's markup that the lint checks, parsed leniently as browsers do."""
+"""Facts about markup that the lint and the search for pictures need, parsed leniently as browsers do."""
 
 import re
 from html.parser import HTMLParser
@@ -6,11 +6,12 @@ from typing import Any, Self
 
 
 class MarkupReader(HTMLParser):
-    """Collects tags, event handlers, URL schemes, pictures and styles."""
+    """Collects tags, each one's attributes, event handlers, URL schemes, pictures and styles."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self.tags: set[str] = set()
+        self.attributes: list[dict[str, str | None]] = []
         self.handlers: set[str] = set()
         self.schemes: set[str] = set()
         self.pictures: list[dict[str, str | None]] = []
@@ -30,6 +31,7 @@ class MarkupReader(HTMLParser):
         """Note the tag and its attributes."""
         attributes: dict[str, Any] = dict(attrs)
         self.tags.add(tag)
+        self.attributes.append(attributes)
         self._in_style = tag == "style"
         self.handlers |= {name for name in attributes if name.startswith("on")}
         self.refreshes |= tag == "meta" and (attributes.get("http-equiv") or "").lower() == "refresh"

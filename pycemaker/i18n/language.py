@@ -13,19 +13,16 @@ test fails where one is not. A catalogue is gettext's (.po), compiled in memory 
 is spoken: so there is no .mo that could be older than what was translated.
 """
 
-from __future__ import annotations
-
 import gettext
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from babel import Locale
+from babel import Locale
 
 DEFAULT = "pt-BR"
 LANGUAGES = (DEFAULT, "en")
@@ -55,8 +52,6 @@ def find_language(tag: str) -> Language:
     Raises:
         KeyError: there is none of that tag.
     """
-    from babel import Locale
-
     if tag not in LANGUAGES:
         raise KeyError(tag)
     catalogue = gettext.NullTranslations() if tag == DEFAULT else _compiled(FOLDER / f"{tag}.po")
@@ -64,8 +59,6 @@ def find_language(tag: str) -> Language:
 
 
 def _compiled(file: Path) -> gettext.NullTranslations:
-    import io
-
     from babel.messages.mofile import write_mo
     from babel.messages.pofile import read_po
 

@@ -70,19 +70,17 @@ def read_catalogue(tag: str) -> Catalog:
 
 
 def update(tag: str, messages: Catalog) -> Catalog:
-    """Bring a catalogue up to date with the messages of the source, and write it."""
+    """Bring a catalogue up to date with the messages of the source, and write it in their order.
+
+    What would change each time is left out: dates, files and lines.
+    """
     catalogue = read_catalogue(tag)
     catalogue.update(messages)
     catalogue.obsolete.clear()
-    write(tag, catalogue)
-    return catalogue
-
-
-def write(tag: str, catalogue: Catalog) -> None:
-    """Write a catalogue in the order of the source, without what would change each time: dates, files and lines."""
     with (FOLDER / f"{tag}.po").open("wb") as file:
         file.write(_HEADER.format(tag=tag, plurals=catalogue.plural_forms).encode())
         write_po(file, catalogue, width=_WIDTH, omit_header=True, sort_by_file=True, no_location=True)
+    return catalogue
 
 
 def unfinished(catalogue: Iterable[Message]) -> Iterator[str]:

@@ -12,7 +12,7 @@ Why by hand: a metric has 17,280 documents a day, and making a Python object of 
 * PyMongoArrow makes columns but no JSON of whole documents, whose undeclared fields pass through untouched here, and
   dates within nested documents become NaT.
 * PyMongo's raw batches make an object of each document to take it out of the reply: 120 ms a week, where `split` takes
-  25 ms (see `mongo/pages.py`).
+  25 ms (see `mongo/document_pages.py`).
 
 `docs/benchmarks.md` has what that is worth to a request. A property test holds both ways to the same bytes.
 """

@@ -17,6 +17,7 @@ from pycemaker.errors import UnknownApplication
 from pycemaker.metrics import METRICS, Metric
 from pycemaker.mongo.database import Database, Document, one_exchange
 from pycemaker.mongo.indexes import APPLICATION_KEY, WAIT_SECONDS, Indexes
+from pycemaker.mongo.single_flight import KeptResults
 from pycemaker.parsing.application_names import DEFAULT_APPLICATION, FIELD, parse_application
 
 LATEST_DOCUMENTS = 1_000
@@ -36,7 +37,7 @@ class Applications:
     def __init__(self, database: Database) -> None:
         self._database = database
         self.indexes = Indexes(database)
-        self._known_until: dict[str, float] = {}
+        self._known = KeptResults[str, None](MOST_KNOWN, KNOWN_SECONDS)
         self._lock = threading.Lock()
         self._looked_at = float("-inf")
 
@@ -47,16 +48,8 @@ class Applications:
             UnknownApplication: no sample names it, or none can; IndexesNotReady, DatabaseUnreachable: as
                 `Indexes.ensure`.
         """
-        if parse_application(application) == DEFAULT_APPLICATION:
-            return application
-        if self._known_until.get(application, 0.0) > time.monotonic():
-            return application
-        if not (self.are_several() and self._has_sample(application)):
-            raise UnknownApplication(application=application)
-        with self._lock:
-            if len(self._known_until) >= MOST_KNOWN:
-                self._known_until.clear()
-            self._known_until[application] = time.monotonic() + KNOWN_SECONDS
+        if parse_application(application) != DEFAULT_APPLICATION:
+            self._known.get(application, lambda: self._find(application))
         return application
 
     def are_several(self) -> bool:
@@ -106,8 +99,12 @@ class Applications:
             return bool(list(self._database[collection].aggregate(latest, hint={"$natural": -1})))
         return False
 
-    def _has_sample(self, application: str) -> bool:
+    def _find(self, application: str) -> None:
+        """Find a sample of it. Raises UnknownApplication, which is not kept: one may come at any time."""
         one: list[Document] = [{"$match": {FIELD: application}}, {"$limit": 1}, {"$project": {"_id": 1}}]
         united = [{"$unionWith": {"coll": collection, "pipeline": one}} for collection in _COLLECTIONS[1:]]
-        with one_exchange():
-            return bool(list(self._database[_COLLECTIONS[0]].aggregate([*one, *united, {"$limit": 1}])))
+        if self.are_several():
+            with one_exchange():
+                if list(self._database[_COLLECTIONS[0]].aggregate([*one, *united, {"$limit": 1}])):
+                    return
+        raise UnknownApplication(application=application)

@@ -1,13 +1,20 @@
-"""Single flight: of the threads that need the same work at a time one does it, and all have its result or failure."""
+"""Single flight: of the threads that need the same work at a time one does it, and all have its result or failure.
+
+`KeptResults` keeps such results for some seconds.
+"""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Generic, TypeVar
+
+from cachetools import LRUCache, TTLCache
 
 from pycemaker.errors import DatabaseUnreachable
 from pycemaker.mongo import caller_deadline
 
+Key = TypeVar("Key", bound=Hashable)
 Result = TypeVar("Result")
 
 
@@ -59,3 +66,32 @@ class SingleFlight(Generic[Result]):
     def _land(self) -> None:
         with self._lock:
             self._flight = None
+
+
+class KeptResults(Generic[Key, Result]):
+    """Results by key. Threads share it.
+
+    Args:
+        most: how many are kept; the least recently used leave.
+        seconds: for how long.
+    """
+
+    def __init__(self, most: int, seconds: float) -> None:
+        self._kept: TTLCache[Key, Result] = TTLCache(most, seconds)
+        self._flights: LRUCache[Key, SingleFlight[Result]] = LRUCache(most)
+        self._lock = threading.Lock()
+
+    def get(self, key: Key, make: Callable[[], Result]) -> Result:
+        """The kept result of this key, or that which another thread is making; else what `make` gives, which is kept.
+
+        Raises:
+            DatabaseUnreachable: as `SingleFlight.wait`. And what `make` raises, which is not kept.
+        """
+        with self._lock:
+            with suppress(KeyError):  # between `in` and `[]` it could run out
+                return self._kept[key]
+            flight = self._flights.setdefault(key, SingleFlight())
+        made = flight.run(make)
+        with self._lock:
+            self._kept[key] = made
+        return made

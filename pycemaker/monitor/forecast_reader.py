@@ -21,7 +21,7 @@ from pycemaker.cache.sample_store import Store
 from pycemaker.cache.stored_hour_summaries import SummaryStore
 from pycemaker.errors import NotEnoughHistory
 from pycemaker.metrics import Metric, find_metric
-from pycemaker.mongo.kept_results import KeptResults
+from pycemaker.mongo.single_flight import KeptResults
 from pycemaker.monitor.sample_means import KEPT_SECONDS, read_columns
 from pycemaker.series.hour_summaries import HOUR_MS
 from pycemaker.series.period import HISTORY_DAYS, MetricPeriod

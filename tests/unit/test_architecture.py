@@ -104,7 +104,7 @@ ALONE = {
     "cachetools": {
         "pycemaker.cache.lru",
         "pycemaker.web.middleware.response_cache",
-        "pycemaker.mongo.kept_results",
+        "pycemaker.mongo.single_flight",
         "pycemaker.monitor.hourly_outlooks",
         "pycemaker.monitor.sample_means",
     },

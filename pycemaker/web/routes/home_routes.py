@@ -4,7 +4,7 @@ from bottle import Bottle, request, response
 
 from pycemaker.cache.newest_by_application import read_newest
 from pycemaker.i18n.language import speaking
-from pycemaker.mongo.kept_results import KeptResults
+from pycemaker.mongo.single_flight import KeptResults
 from pycemaker.parsing.application_names import DEFAULT_APPLICATION
 from pycemaker.parsing.route_paths import OVERVIEW_PATH, OVERVIEW_SCRIPT_PATH, application_path, with_application
 from pycemaker.web.error_handlers import HTML, json_response

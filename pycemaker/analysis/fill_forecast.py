@@ -110,13 +110,14 @@ def forecast(part: MetricPeriod, limit: float, horizon_days: int) -> Forecast:
     is named without a significant rise (`SIGNIFICANCE`, and `STEADY_TAU` for hours), nor one beyond the horizon.
     """
     end_ms = to_epoch_ms(part.window.end_utc)
-    history = (part.previous, part.current) if part.history is None else (_hour_medians(part, part.history),)
+    samples = (part.previous, part.current)
+    history = join_columns(samples) if part.history is None else _hour_medians(part, part.history)
     daily = medians(history, end_ms, DAY_MS)
     days = len(daily)
     if days >= FEWEST_DAYS:
         line = trend(daily.time_ms / DAY_MS, daily.reading)
         is_trend = line is not None and line.p < SIGNIFICANCE
-        climb = _climb(history[0], end_ms, line) if is_trend and line and part.history is not None else None
+        climb = _climb(history, end_ms, line) if is_trend and line and part.history is not None else None
         points, line = climb or (daily, line)
         return _dated(Forecast(Verdict.NO_TREND, points, days, line), part, is_trend, limit, horizon_days)
     hourly = medians(history, end_ms, HOUR_MS)
@@ -125,19 +126,18 @@ def forecast(part: MetricPeriod, limit: float, horizon_days: int) -> Forecast:
     return _dated(Forecast(Verdict.TOO_SHORT, hourly, days, line), part, is_trend, limit, horizon_days)
 
 
-def medians(columns: tuple[Columns, ...], end_ms: int, block_ms: int) -> Medians:
+def medians(columns: Columns, end_ms: int, block_ms: int) -> Medians:
     """The median of each block, counted back from `end_ms`. A whole day's block is free of the daily rhythm.
 
     A block with less than half the readings of the fullest one is left out, the oldest, cut off one included.
     """
-    time_ms = np.concatenate([part.time_ms for part in columns])
-    reading = np.concatenate([part.reading for part in columns])
-    kept = np.isfinite(reading)
-    back = (end_ms - time_ms[kept]) // block_ms
+    kept = np.isfinite(columns.reading)
+    reading, back = columns.reading[kept], (end_ms - columns.time_ms[kept]) // block_ms
     blocks, counts = np.unique(back, return_counts=True)
     full = blocks[counts >= _BLOCK_SHARE * counts.max()][::-1] if len(blocks) else blocks
-    values = [float(np.median(reading[kept][back == block])) for block in full]
-    return Medians(end_ms - (full + 0.5) * block_ms, np.array(values, np.float64), block_ms)
+    values = [float(np.median(reading[back == block])) for block in full]
+    middles_ms = np.asarray(end_ms - (full + 0.5) * block_ms, np.float64)
+    return Medians(middles_ms, np.array(values, np.float64), block_ms)
 
 
 def _hour_medians(part: MetricPeriod, history: HourSummaries) -> Columns:

@@ -87,9 +87,9 @@ def test_an_hour_that_a_clock_change_skips_is_empty_and_one_it_repeats_counts_on
 
 def test_the_median_of_a_day_is_free_of_its_rhythm_and_poor_days_are_left_out() -> None:
     rhythm = np.tile(np.arange(144) / 144, 3)
-    whole = medians((every_minutes(rhythm, 10),), to_epoch_ms(END), DAY_MS)
+    whole = medians(every_minutes(rhythm, 10), to_epoch_ms(END), DAY_MS)
     assert whole.reading.tolist() == pytest.approx([0.5, 0.5, 0.5], abs=0.01)
-    cut = medians((every_minutes(rhythm[80:], 10),), to_epoch_ms(END), DAY_MS)
+    cut = medians(every_minutes(rhythm[80:], 10), to_epoch_ms(END), DAY_MS)
     assert len(cut) == 2
 
 

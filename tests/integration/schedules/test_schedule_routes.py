@@ -247,7 +247,7 @@ def test_the_dashboards_30_min_travels_as_20(client: Client) -> None:
 
 
 def test_a_double_click_is_one_job(client: Client) -> None:
-    with ThreadPoolExecutor(6) as pool:
+    with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda _turn: send(client, "POST", "/jobs", job()), range(12)))
     assert {answer.status for answer in answers} == {200}
     assert len(client.get("/schedules").json["schedules"]) == 1

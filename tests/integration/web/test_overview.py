@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -71,8 +72,11 @@ def test_a_poll_with_nothing_new_is_a_304_without_a_read(client: Client, databas
     assert client.get("/overview.js", if_none_match=client.get("/overview.js").headers["Etag"]).status == 304
 
 
-def test_the_part_is_the_same_as_long_as_nothing_changes_and_another_with_a_new_sample(database: Database) -> None:
+def test_the_part_is_the_same_as_long_as_nothing_changes_and_another_with_a_new_sample(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each read is made anew, by a server of its own; seconds pass between them."""
+    monkeypatch.setattr("pycemaker.web.services.HourlyOutlooks", partial(HourlyOutlooks, wait_seconds=60))
     write(database, CPU, 0.2)
 
     def part(seconds: int) -> tuple[int, str]:

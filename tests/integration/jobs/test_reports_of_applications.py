@@ -14,10 +14,20 @@ from pycemaker.collect import demo
 from pycemaker.jobs.report_service import ReportService
 from pycemaker.mongo.database import Database
 from pycemaker.settings import ROOT
-from tests.integration.jobs.test_reports import FIGURE, NOW, folder, notebook_of, report_service, request_for
+from tests.integration.jobs.test_reports import (
+    FIGURE,
+    NOW,
+    database,
+    database_url,
+    folder,
+    notebook_of,
+    nothing_of_another_test,
+    report_service,
+    request_for,
+)
 from tests.services.report_service import make
 
-__all__ = ["folder", "report_service"]
+__all__ = ["database", "database_url", "folder", "nothing_of_another_test", "report_service"]
 
 
 def test_a_report_about_an_application_names_it_and_has_its_samples_alone(

@@ -21,11 +21,21 @@ from pycemaker.reports.render import render_page
 from pycemaker.settings import ROOT, from_mapping
 from pycemaker.web.services import Services
 from pycemaker.window import Window
-from tests.integration.jobs.test_reports import FIGURE, NOW, environment_of, folder, record_of, report_service  # noqa: F401
+from tests.integration.jobs.test_reports import (
+    FIGURE,
+    NOW,
+    database,
+    database_url,
+    folder,
+    nothing_of_another_test,
+    record_of,
+    report_service,
+)
 from tests.services.periods import SAO_PAULO
 from tests.services.report_service import RecordingReportService
 from tests.services.wsgi import Answer, Client
 
+__all__ = ["database", "database_url", "folder", "nothing_of_another_test", "report_service"]
 REPORT = "/report/10-04-2022-09-43-23/6/a@b.com"
 PARAMETERS = 'date_now = "now"\ntime_range = 6\nlimit: float = 0.9  # 0..1: o limite\nword = "a"'
 
@@ -114,8 +124,8 @@ def test_a_query_that_is_no_utf_8_is_400(store: Store, notebooks: Path) -> None:
 
 
 def test_parameters_reach_the_kernel_and_the_record(
-    report_service: ReportService,  # noqa: F811
-    folder: Path,  # noqa: F811
+    report_service: ReportService,
+    folder: Path,
     store: Store,
     notebooks: Path,
 ) -> None:

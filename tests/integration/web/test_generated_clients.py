@@ -11,15 +11,19 @@ from pathlib import Path
 
 import pytest
 
-from pycemaker.cache.sample_store import Store
-from tests.integration.web.test_openapi import NOW, served, store
+from pycemaker.mongo.database import Database
+from tests.integration.web.test_openapi import NOW, served, write
 from tests.services.documents import section
 
 BIN = Path(sys.executable).parent
 PATH = f"{BIN}{os.pathsep}{os.environ['PATH']}"
 NPM = shutil.which("npm", path=PATH)
 OWN = "http://127.0.0.1:5000"
-__all__ = ["store"]
+
+
+@pytest.fixture(autouse=True)
+def samples(database: Database) -> None:
+    write(database)
 
 
 def block(language: str, heading: str = "## Generated clients") -> str:
@@ -38,9 +42,7 @@ def run(command: list[str], folder: Path, **more: str) -> subprocess.CompletedPr
 
 
 @pytest.mark.parametrize("token", ["", "s3cret-token-of-ours"])
-def test_openapi_python_client_makes_a_client_that_works(
-    store: Store, database_url: str, tmp_path: Path, token: str
-) -> None:
+def test_openapi_python_client_makes_a_client_that_works(database_url: str, tmp_path: Path, token: str) -> None:
     (tmp_path / "client.yml").write_text(block("yaml"))
     with served(database_url, tmp_path, API_TOKEN=token) as url:
         command = ["openapi-python-client", "generate", "--url", f"{url}/openapi.json", "--config", "client.yml"]
@@ -55,7 +57,7 @@ def test_openapi_python_client_makes_a_client_that_works(
     assert len(lines) == 7
 
 
-def test_arrow_is_read_as_the_page_says(store: Store, database_url: str, tmp_path: Path) -> None:
+def test_arrow_is_read_as_the_page_says(database_url: str, tmp_path: Path) -> None:
     with served(database_url, tmp_path) as url:
         program = block("python", "## Formats").replace(OWN, url).replace("now", f"{NOW:%Y-%m-%dT%H:%M:%SZ}")
         printed = run([sys.executable, "-c", program], tmp_path)
@@ -63,7 +65,7 @@ def test_arrow_is_read_as_the_page_says(store: Store, database_url: str, tmp_pat
 
 
 @pytest.mark.skipif(NPM is None, reason="no npm")
-def test_openapi_typescript_makes_types_that_check(store: Store, database_url: str, tmp_path: Path) -> None:
+def test_openapi_typescript_makes_types_that_check(database_url: str, tmp_path: Path) -> None:
     assert NPM is not None
     packages = ["openapi-typescript@7", "typescript@5"]
     run([NPM, "install", "--no-audit", "--no-fund", "--silent", *packages], tmp_path)

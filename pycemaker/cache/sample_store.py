@@ -88,7 +88,9 @@ class Store:
         Raises:
             IndexesNotReady, DatabaseUnreachable: see `Indexes.ensure`, after `wait_seconds` in all.
         """
-        return self.reader.applications.indexes.ensure_all([each.collection for each in METRICS], wait_seconds)
+        return self.reader.applications.indexes.ensure(
+            *(each.collection for each in METRICS), wait_seconds=wait_seconds
+        )
 
     @property
     def cache_usage(self) -> LruUsage:

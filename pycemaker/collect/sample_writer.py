@@ -40,7 +40,7 @@ class SampleWriter:
             self._indexes.ensure(name)
             if any(FIELD in document for document in documents):
                 self._indexes.note_applications()
-                self._indexes.ensure(name, APPLICATION_KEY)
+                self._indexes.ensure(name, key=APPLICATION_KEY)
         return sum(
             self._write_chunk(name, documents[start : start + CHUNK]) for start in range(0, len(documents), CHUNK)
         )

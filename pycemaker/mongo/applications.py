@@ -16,7 +16,7 @@ from pycemaker.columnar.decode import DECODE_OPTIONS
 from pycemaker.errors import UnknownApplication
 from pycemaker.metrics import METRICS, Metric
 from pycemaker.mongo.database import Database, Document, one_exchange
-from pycemaker.mongo.indexes import APPLICATION_KEY, WAIT_SECONDS, Indexes
+from pycemaker.mongo.indexes import APPLICATION_KEY, Indexes
 from pycemaker.mongo.single_flight import KeptResults
 from pycemaker.parsing.application_names import DEFAULT_APPLICATION, FIELD, parse_application
 
@@ -59,11 +59,11 @@ class Applications:
             IndexesNotReady, DatabaseUnreachable: as `Indexes.ensure`.
         """
         if not self.indexes.has_applications:
-            self.indexes.ensure_all(_COLLECTIONS, WAIT_SECONDS)
+            self.indexes.ensure(*_COLLECTIONS)
         if not self.indexes.has_applications and self._may_look() and any(map(self._latest_are_named, _COLLECTIONS)):
             self.indexes.note_applications()
         if self.indexes.has_applications:
-            self.indexes.ensure_all(_COLLECTIONS, WAIT_SECONDS, APPLICATION_KEY)
+            self.indexes.ensure(*_COLLECTIONS, key=APPLICATION_KEY)
         return self.indexes.has_applications
 
     def newest_documents(self, metric: Metric) -> dict[str | None, Document]:

@@ -7,7 +7,6 @@ another one that begins with `application` once a sample of another application 
 import logging
 import threading
 import time
-from collections.abc import Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as StillBuilding
 from contextlib import suppress
@@ -52,16 +51,6 @@ class Indexes:
             _log.info("samples name applications: an index that begins with the application is made")
         self.has_applications = True
 
-    def ensure(self, collection: str, key: Key = KEY) -> bool:
-        """Return when the collection has the index; it is built in the background, and never twice at a time.
-        Whether it has: where MongoDB refuses to make it, reads do without.
-
-        Raises:
-            IndexesNotReady: it is still being built after WAIT_SECONDS; DatabaseUnreachable: MongoDB is away; the next
-                call tries again.
-        """
-        return self.ensure_all([collection], WAIT_SECONDS, key)
-
     def has_application_index(self, collection: str) -> bool:
         """True where the collection has the index that begins with the application; begins to make it where not.
 
@@ -69,14 +58,18 @@ class Indexes:
             DatabaseUnreachable: as `ensure`.
         """
         with suppress(IndexesNotReady):
-            return self.ensure_all([collection], 0.0, APPLICATION_KEY)
+            return self.ensure(collection, key=APPLICATION_KEY, wait_seconds=0.0)
         return False
 
-    def ensure_all(self, collections: Sequence[str], wait_seconds: float, key: Key = KEY) -> bool:
-        """As `ensure`, for several collections: all are begun before the first is waited for, `wait_seconds` in all.
+    def ensure(self, *collections: str, key: Key = KEY, wait_seconds: float = WAIT_SECONDS) -> bool:
+        """Return when the collections have the index; it is built in the background, and never twice at a time.
+        Whether all have it: where MongoDB refuses to make it, reads do without.
+
+        All are begun before the first is waited for, `wait_seconds` in all.
 
         Raises:
-            IndexesNotReady, DatabaseUnreachable: as `ensure`, for the first of them that is not there.
+            IndexesNotReady: one is still being built after that; DatabaseUnreachable: MongoDB is away; the next call
+                tries again.
         """
         until = time.monotonic() + wait_seconds
         with self._lock:

@@ -91,7 +91,7 @@ class Reader:
             IndexesNotReady, DatabaseUnreachable: see `Indexes.ensure`.
         """
         if self.application:
-            return SampleBounds(self.application, True, self._indexes.ensure(metric.collection, APPLICATION_KEY))
+            return SampleBounds(self.application, True, self._indexes.ensure(metric.collection, key=APPLICATION_KEY))
         if not self._indexes.has_applications:
             return ALL_SAMPLES
         return SampleBounds(is_filtered=True, by_application=self._indexes.has_application_index(metric.collection))
@@ -102,7 +102,7 @@ class Reader:
         Raises:
             IndexesNotReady, DatabaseUnreachable: see `Indexes.ensure`.
         """
-        self._indexes.ensure(metric.collection, self.bounds(metric).key)
+        self._indexes.ensure(metric.collection, key=self.bounds(metric).key)
 
     def read_batches(
         self, metric: Metric, from_ms: int, until_ms: int | None, projection: dict[str, int] | None = None
@@ -190,7 +190,7 @@ class Reader:
         known = self._pages.get((metric.collection, bounds.by_application))
         if known is not None and known[1] > time.monotonic():
             return known[0]
-        has_index = self._indexes.ensure(metric.collection, bounds.key)
+        has_index = self._indexes.ensure(metric.collection, key=bounds.key)
         is_primary = self.database.handle.read_preference == ReadPreference.PRIMARY
         has_pages = has_index and is_primary and not self._is_multikey(metric, bounds)
         self._pages[metric.collection, bounds.by_application] = has_pages, time.monotonic() + PAGES_SECONDS
@@ -262,7 +262,7 @@ class Reader:
         hidden, or there are several), the stretch is a filter.
         """
         bounds = self.bounds(metric)
-        names_index = self._indexes.ensure(metric.collection, bounds.key) and attempts > 0
+        names_index = self._indexes.ensure(metric.collection, key=bounds.key) and attempts > 0
         ends = bounds.between_keys(*stretch) if names_index else {"filter": bounds.between(*stretch)}
         cursor: Any = self.database.find_raw_batches(metric.collection, **ends, **options, sort=bounds.key)
         with tracked_exchange():

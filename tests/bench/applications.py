@@ -80,7 +80,7 @@ def _compare(databases: dict[int, Database]) -> None:
     collections = [metric.collection for metric in METRICS]
     for count, database in databases.items():
         for key in (KEY, APPLICATION_KEY)[: 1 + bool(count)]:
-            Store(database).reader.applications.indexes.ensure_all(collections, 120.0, key)
+            Store(database).reader.applications.indexes.ensure(*collections, key=key, wait_seconds=120.0)
     warm = {count: _client(database, 2**28) for count, database in databases.items()}
     cold = {count: _client(database, 0) for count, database in databases.items()}
     tags = {count: client.get(path[count]).headers["Etag"] for count, client in warm.items()}

@@ -38,7 +38,7 @@ def write_sample(database_url: str, hours: int = 48) -> None:
     database = Database(database_url)
     try:
         demo.write_history(database, END, hours)
-        Indexes(database).ensure_all([metric.collection for metric in METRICS], INDEXING_SECONDS)
+        Indexes(database).ensure(*(metric.collection for metric in METRICS), wait_seconds=INDEXING_SECONDS)
     finally:
         database.close()
 

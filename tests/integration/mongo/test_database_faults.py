@@ -130,7 +130,7 @@ def test_a_host_that_cannot_be_resolved_is_a_503_that_names_neither_it_nor_the_p
 def test_one_that_is_away_is_not_said_to_be_building_an_index_however_slow_the_machine() -> None:
     away = Database("mongodb://127.0.0.1:1/x")
     with pytest.raises(DatabaseUnreachable) as raised:
-        Indexes(away).ensure_all(["cpu_usage"], 0.0)
+        Indexes(away).ensure("cpu_usage", wait_seconds=0.0)
     away.close()
     assert type(raised.value) is DatabaseUnreachable
 

@@ -47,7 +47,7 @@ def history(mongod: embedded.EmbeddedMongod) -> str:
     url = f"{mongod.url}/test_on_paper"
     times = tuple(END - timedelta(seconds=30 * back) for back in reversed(range(15 * 24 * 120)))
     with closing(Database(url)) as database:
-        Indexes(database).ensure_all([metric.collection for metric in METRICS], INDEXING_SECONDS)
+        Indexes(database).ensure(*(metric.collection for metric in METRICS), wait_seconds=INDEXING_SECONDS)
         fill(database, [HardInterval("15 days", END, 15 * 24, times)])
     return url
 

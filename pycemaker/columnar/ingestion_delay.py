@@ -46,13 +46,10 @@ class StoredSamples:
 
 def join_stored(parts: Iterable[StoredSamples]) -> StoredSamples:
     """The parts one after another; `stored_s` is None where one part's is."""
-    parts, stored_s = list(parts), [np.empty(0, np.uint32)]
-    columns = join_columns(part.columns for part in parts)
-    for part in parts:
-        if part.stored_s is None:
-            return StoredSamples(columns, None)
-        stored_s.append(part.stored_s)
-    return StoredSamples(columns, np.concatenate(stored_s))
+    parts = list(parts)
+    known = [part.stored_s for part in parts if part.stored_s is not None]
+    stored_s = np.concatenate([np.empty(0, np.uint32), *known])
+    return StoredSamples(join_columns(part.columns for part in parts), stored_s if len(known) == len(parts) else None)
 
 
 def stored_seconds(documents: Documents) -> NDArray[np.uint32] | None:

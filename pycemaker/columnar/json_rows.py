@@ -42,9 +42,8 @@ class JsonLines:
         """Write some of the lines, each at its start. The padding of an item is overwritten by the next one."""
         offsets = starts.copy()
         for piece in self.pieces:
-            items, lengths = piece.cut(some)
-            sliding_items(table, piece.width)[offsets] = items
-            offsets += lengths
+            sliding_items(table, piece.width)[offsets] = piece.items[some] if piece.items.ndim else piece.items
+            offsets += piece.lengths[some] if piece.lengths.ndim else piece.lengths
 
 
 def json_lines_of(group: Group, metric: Metric, totals: Totals) -> JsonLines:

@@ -98,11 +98,6 @@ class Texts:
         """The bytes of an item."""
         return self.items.itemsize
 
-    def cut(self, some: slice) -> tuple[Items, Indices]:
-        """Items and lengths of some documents."""
-        items = self.items[some] if self.items.ndim else self.items
-        return items, self.lengths[some] if self.lengths.ndim else self.lengths
-
 
 @dataclass(frozen=True)
 class Group:

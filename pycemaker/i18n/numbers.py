@@ -154,11 +154,6 @@ def coverage(received: int, expected: int) -> str:
     return _("{received} de {expected} amostras esperadas ({share})", **facts)
 
 
-def times(how_many: int) -> str:
-    """`4.012 vezes`; once is nothing worth saying, and empty."""
-    return _("{count} vezes", count=count(how_many)) if how_many > 1 else ""
-
-
 def fold(ratio: float) -> str:
     """A multiple: `12×`, `2,4×`."""
     return decimal(ratio, 0 if ratio >= 10 else 1).removesuffix(decimal_symbol() + "0") + "×"

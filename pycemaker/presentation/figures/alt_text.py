@@ -64,6 +64,6 @@ def _extreme(part: MetricPeriod, extreme: Extreme) -> str:
     amount = i18n.reading(extreme.reading, part.metric.unit)
     when = i18n.moment_in_sentence(extreme.first_ms, part.window, part.zone)
     if extreme.times > 1:
-        times = i18n.times(extreme.times)
+        times = _("{count} vezes", count=i18n.count(extreme.times))
         return _("{amount} ({times}, a primeira {when})", amount=amount, times=times, when=when)
     return f"{amount} {when}"

@@ -1,7 +1,5 @@
 """A metric's samples as a line to draw: binned where there are too many, broken where there is a gap. Pure."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -48,10 +46,6 @@ class Curve:
     def __len__(self) -> int:
         return len(self.time_ms)
 
-    def moved(self, later_ms: int) -> Curve:
-        """The same line, so many milliseconds later."""
-        return replace(self, time_ms=self.time_ms + later_ms)
-
     def broken(self, column: NDArray[np.float64]) -> NDArray[np.float64]:
         """A column with a NaN at the end of each stretch, over which nothing is drawn."""
         return np.insert(column, np.flatnonzero(np.diff(self.stretch)) + 1, np.nan)
@@ -62,7 +56,8 @@ def curves(part: MetricPeriod) -> tuple[Curve, Curve]:
     """The line of the metric's interval, and that of the interval before it moved onto the same hours."""
     span_ms, start_ms = round(part.window.hours * 3_600_000), to_epoch_ms(part.window.start_utc)
     before = curve(part.previous, start_ms - span_ms, span_ms, part.previous_cadence)
-    return curve(part.current, start_ms, span_ms, part.cadence), before.moved(span_ms)
+    now = curve(part.current, start_ms, span_ms, part.cadence)
+    return now, replace(before, time_ms=before.time_ms + span_ms)
 
 
 def curve(columns: Columns, start_ms: int, span_ms: int, cadence: Cadence) -> Curve:

@@ -61,13 +61,6 @@ def fill(inside: Path, notebooks: Path) -> None:
         folders[:] = [name for name in copied if not inside.parent.samefile(Path(parent, name))]  # else it has no end
 
 
-def temporary(folder: Path) -> Path:
-    """The folder for temporary files of cells (`TMPDIR`)."""
-    path = folder / "tmp"
-    path.mkdir(exist_ok=True)
-    return path
-
-
 def bound_files() -> None:
     """Limit the files of this process and its descendants to MOST_MB each; on Windows it does nothing."""
     with suppress(ImportError):

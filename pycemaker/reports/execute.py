@@ -154,6 +154,8 @@ def _finish(awaited: Awaitable[None]) -> None:
 
 def _kernel_environment(folder: Path) -> dict[str, str]:
     search_path = [str(PACKAGE.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    temporary = folder / "tmp"
+    temporary.mkdir(exist_ok=True)
     own_commands = [str(Path(sys.executable).parent), *filter(None, [os.environ.get("PATH")])]
     return {
         **os.environ,
@@ -162,7 +164,7 @@ def _kernel_environment(folder: Path) -> dict[str, str]:
         "IPYTHONDIR": str(folder / "ipython"),
         "MPLBACKEND": os.environ.get("MPLBACKEND", MATPLOTLIB_BACKEND),
         "PATH": os.pathsep.join(own_commands),  # `!python` and `!pip` are this interpreter's, as `%pip` is
-        "TMPDIR": str(cells_folder.temporary(folder)),
+        "TMPDIR": str(temporary),
         "PYTHONPATH": os.pathsep.join(search_path),
     }
 

@@ -9,9 +9,10 @@ import io
 import math
 import re
 import tokenize
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from tokenize import COMMENT
 from typing import Any, TypeGuard
 
 from pycemaker.errors import InvalidParameter, NotebookUnusable
@@ -70,7 +71,8 @@ def _parsed(source: str) -> tuple[list[ast.stmt], dict[int, str]]:
         except SyntaxError:
             source = _without_magics(source)
             statements = ast.parse(source).body
-        return statements, dict(_comments(source))
+        comments = (token for token in tokenize.generate_tokens(io.StringIO(source).readline) if token.type == COMMENT)
+        return statements, {token.start[0]: token.string.lstrip("#").strip() for token in comments}
     except (SyntaxError, ValueError, RecursionError, tokenize.TokenError) as error:
         line = f", line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
         reason = f"its parameters cell is no Python ({type(error).__name__}{line})"
@@ -82,12 +84,6 @@ def _without_magics(source: str) -> str:
     from IPython.core.inputtransformer2 import TransformerManager
 
     return str(TransformerManager().transform_cell(source))  # type: ignore[no-untyped-call]
-
-
-def _comments(source: str) -> Iterator[tuple[int, str]]:
-    for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        if token.type == tokenize.COMMENT:
-            yield token.start[0], token.string.lstrip("#").strip()
 
 
 def _names(statement: ast.stmt) -> list[str]:

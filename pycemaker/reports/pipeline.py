@@ -12,7 +12,7 @@ from typing import Any
 from pycemaker.errors import PycemakerError, RunnerFailed, StorageRefused
 from pycemaker.reports.attachments.kinds import AttachmentResult
 from pycemaker.reports.report_folder import Workspace
-from pycemaker.reports.report_model import Collaborators, Figure, OnProgress, Page, ReportRequest, StoreFigures
+from pycemaker.reports.report_model import Collaborators, OnProgress, Page, ReportRequest
 
 STAGES = ("notebook", "render", "storage", "attachments", "compose", "mail")
 """The stages in order, as progress and errors name them; `attachments` only where some are requested."""
@@ -56,7 +56,12 @@ def make_report(
     workspace.write_page(page)
 
     on_progress("storage", 0, len(page.figures))
-    urls, problem = _store(collaborators.store_figures, request.report_id, page.mailed_figures)
+    urls, problem = None, ""
+    if collaborators.store_figures and page.mailed_figures:
+        try:
+            urls = collaborators.store_figures(request.report_id, page.mailed_figures)
+        except StorageRefused as error:
+            problem = str(error)
 
     attached = AttachmentResult()
     if request.attach:
@@ -92,15 +97,3 @@ def _optional_fields(
         fields["attachments"] = [{"kind": e.kind, "name": e.name, "bytes": len(e.content)} for e in attached.files]
         fields["attachments_missing"] = attached.missing
     return fields
-
-
-def _store(
-    store_figures: StoreFigures | None, report_id: str, figures: tuple[Figure, ...]
-) -> tuple[dict[str, str] | None, str]:
-    """The figures' URLs, and the problem where they could not be stored."""
-    if store_figures is None or not figures:
-        return None, ""
-    try:
-        return store_figures(report_id, figures), ""
-    except StorageRefused as error:
-        return None, str(error)

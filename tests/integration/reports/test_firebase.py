@@ -216,7 +216,7 @@ def test_a_storage_that_hangs_holds_up_no_exit() -> None:
 import sys
 from tests.services.storage import make_key
 from pycemaker.errors import StorageRefused
-from pycemaker.reports.pipeline import Figure
+from pycemaker.reports.report_model import Figure
 from pycemaker.reports.firebase import FirebaseFigures
 try:
     FirebaseFigures(make_key(sys.argv[1]), "b-u-c", 60, 60, 0.3)("r", (Figure("a.png", b"a", "a"),))

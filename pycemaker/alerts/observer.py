@@ -92,12 +92,12 @@ class Observer:
         if self._at_ms != at_ms - MINUTE_MS:
             self._read_newest(at_ms)
         recent = {metric: read_recent(self._store.database, metric, at_ms - MINUTE_MS, at_ms) for metric in METRICS}
-        for metric in METRICS:
-            self._number_all(recent[metric].application)
-        for metric, samples in recent.items():
-            series = np.array([self._numbers.get(name, -1) for name in samples.application], np.intp)
-            order = np.lexsort((samples.time_ms, series))[np.count_nonzero(series < 0) :]
-            self._note(metric, Samples(series[order], samples.time_ms[order], samples.reading[order]))
+        for applications, *_samples in recent.values():
+            self._number_all(applications)
+        for metric, (applications, time_ms, reading) in recent.items():
+            series = np.array([self._numbers.get(name, -1) for name in applications], np.intp)
+            order = np.lexsort((time_ms, series))[np.count_nonzero(series < 0) :]
+            self._note(metric, Samples(series[order], time_ms[order], reading[order]))
         self._scores = hour_scores({name: self._series[name].points for name in BORDERS})
         self._at_ms = at_ms
         self._learn_until, self._forecast_seconds = time.monotonic() + LEARN_SECONDS, 0.0

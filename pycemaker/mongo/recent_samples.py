@@ -1,7 +1,5 @@
 """The samples of a few minutes of every application at once, by one query a metric."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from bson.datetime_ms import DatetimeMS
 from numpy.typing import NDArray
@@ -14,23 +12,12 @@ from pycemaker.parsing.application_names import DEFAULT_APPLICATION, FIELD
 _SECONDS = 20.0
 
 
-@dataclass(frozen=True)
-class RecentSamples:
-    """Samples in no order.
-
-    Attributes:
-        application: of each its application.
-        time_ms: milliseconds since 1970 in UTC.
-        reading: finite, in the metric's unit.
-    """
-
-    application: list[str]
-    time_ms: NDArray[np.int64]
-    reading: NDArray[np.float64]
-
-
-def read_recent(database: Database, metric: Metric, after_ms: int, until_ms: int) -> RecentSamples:
+def read_recent(
+    database: Database, metric: Metric, after_ms: int, until_ms: int
+) -> tuple[list[str], NDArray[np.int64], NDArray[np.float64]]:
     """The samples with after_ms < time <= until_ms; those without a finite reading or an application's name are none.
+
+    In no order, of each its application, its time in milliseconds since 1970 in UTC, its reading in the metric's unit.
 
     Raises:
         DatabaseUnreachable: MongoDB is away or took too long.
@@ -50,4 +37,4 @@ def read_recent(database: Database, metric: Metric, after_ms: int, until_ms: int
             if isinstance(name := each.get(FIELD) or DEFAULT_APPLICATION, str)
         ]
     names, times, readings = zip(*rows, strict=True) if rows else ((), (), ())
-    return RecentSamples(list(names), np.array(times, np.int64), np.array(readings, np.float64))
+    return list(names), np.array(times, np.int64), np.array(readings, np.float64)

@@ -26,7 +26,7 @@ Document = dict[str, Any]
 _NUMBERS = (
     dict.fromkeys(("hour_ms", "count", "readings"), "<i8")
     | dict.fromkeys(("total", "minimum", "maximum"), "<f8")
-    | {"step_ms": "<i8"}
+    | dict.fromkeys(("minimum_ms", "maximum_ms", "longest_gap_ms", "step_ms"), "<i8")
     | dict.fromkeys(("block_minimum", "block_median", "block_maximum"), "<f8")
 )
 

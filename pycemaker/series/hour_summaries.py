@@ -32,6 +32,8 @@ class HourSummaries:
         readings: samples with a reading.
         total: the sum of the readings.
         minimum, maximum: the least and the greatest reading; NaN without one.
+        minimum_ms, maximum_ms: the first time of each, milliseconds since 1970 in UTC; 0 without one.
+        longest_gap_ms: the longest distance between neighbouring samples, the hour's two ends counting as samples.
         step_ms: the median distance of neighbouring samples; 0 with fewer than two.
         block_minimum, block_median, block_maximum: minimum, median and maximum of the hour's blocks of five minutes. A
             block is the median of its readings, the mean where the unit is `requests`. Unlike a minimum or maximum of
@@ -48,6 +50,9 @@ class HourSummaries:
     total: NDArray[np.float64]
     minimum: NDArray[np.float64]
     maximum: NDArray[np.float64]
+    minimum_ms: NDArray[np.int64]
+    maximum_ms: NDArray[np.int64]
+    longest_gap_ms: NDArray[np.int64]
     step_ms: NDArray[np.int64]
     block_minimum: NDArray[np.float64]
     block_median: NDArray[np.float64]
@@ -81,18 +86,23 @@ def summarize(columns: Columns, unit: str) -> HourSummaries:
     rows, edges = len(hours), bin_edges(unit)
     finite = np.isfinite(columns.reading)
     reading, owner, times = columns.reading[finite], hour[finite], columns.time_ms[finite]
+    minimum, minimum_ms = _extreme(np.minimum, times, reading, owner, rows)
+    maximum, maximum_ms = _extreme(np.maximum, times, reading, owner, rows)
     bin_indices = np.clip(np.searchsorted(edges, reading, side="right") - 1, 0, len(edges) - 2)
     names = tuple(sorted(columns.criticity_names))
     sorted_codes = np.array([names.index(name) for name in columns.criticity_names], np.int64)
-    step_ms = _steps_ms(columns.time_ms, hour, rows)
+    longest_gap_ms, step_ms = _distances(columns.time_ms, hours, hour)
     blocks = _blocks(times, reading, hours, owner, unit)
     return HourSummaries(
         hour_ms=hours * HOUR_MS,
         count=np.bincount(hour, minlength=rows).astype(np.int64),
         readings=np.bincount(owner, minlength=rows).astype(np.int64),
         total=np.bincount(owner, reading, minlength=rows).astype(np.float64),
-        minimum=_extremes(np.minimum, reading, owner, rows),
-        maximum=_extremes(np.maximum, reading, owner, rows),
+        minimum=minimum,
+        maximum=maximum,
+        minimum_ms=minimum_ms,
+        maximum_ms=maximum_ms,
+        longest_gap_ms=longest_gap_ms,
         step_ms=step_ms,
         block_minimum=np.fmin.reduce(blocks, axis=1),
         block_median=row_medians(blocks),
@@ -118,15 +128,18 @@ def _counts(row: NDArray[np.int64], column: NDArray[np.int64], rows: int, column
     return np.asarray(counts.reshape(rows, columns), np.int64)
 
 
-def _extremes(
-    reduce: np.ufunc, reading: NDArray[np.float64], owner: NDArray[np.intp], rows: int
-) -> NDArray[np.float64]:
-    """Each hour's minimum or maximum; NaN without a reading."""
-    extremes = np.full(rows, np.nan)
+def _extreme(
+    reduce: np.ufunc, time_ms: NDArray[np.int64], reading: NDArray[np.float64], owner: NDArray[np.intp], rows: int
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Each hour's minimum or maximum, and its first time."""
+    extreme, extreme_ms = np.full(rows, np.nan), np.zeros(rows, np.int64)
     row, first = np.unique(owner, return_index=True)
     if len(row):
-        extremes[row] = reduce.reduceat(reading, first)
-    return extremes
+        extreme[row] = reduce.reduceat(reading, first)
+    attaining = np.flatnonzero(reading == extreme[owner])
+    row, first = np.unique(owner[attaining], return_index=True)
+    extreme_ms[row] = time_ms[attaining[first]]
+    return extreme, extreme_ms
 
 
 def _blocks(
@@ -143,8 +156,16 @@ def _blocks(
     return average(block, reading, len(hours) * blocks_per_hour, 1).reshape(len(hours), blocks_per_hour)
 
 
-def _steps_ms(time_ms: NDArray[np.int64], hour: NDArray[np.int64], rows: int) -> NDArray[np.int64]:
-    """Each hour's median distance between samples."""
-    within = hour[1:] == hour[:-1]
-    step = block_medians(hour[1:][within], np.diff(time_ms)[within].astype(np.float64), rows, 1)
-    return np.nan_to_num(step).astype(np.int64)
+def _distances(
+    time_ms: NDArray[np.int64], hours: NDArray[np.int64], hour: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Each hour's longest distance between samples, its two ends included, and its median distance."""
+    rows = np.arange(len(hours))
+    first, last = np.searchsorted(hour, rows), np.searchsorted(hour, rows, side="right") - 1
+    before = np.diff(time_ms, prepend=0)
+    before[first] = time_ms[first] - hours * HOUR_MS
+    longest = np.maximum.reduceat(before, first) if len(rows) else np.zeros(0, np.int64)
+    within = np.ones(len(time_ms), bool)
+    within[first] = False
+    step = block_medians(hour[within], before[within].astype(np.float64), len(hours), 1)
+    return np.maximum(longest, (hours + 1) * HOUR_MS - time_ms[last]), np.nan_to_num(step).astype(np.int64)

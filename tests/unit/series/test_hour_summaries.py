@@ -26,10 +26,11 @@ def test_an_hour_is_open_at_its_start_and_closed_at_its_end() -> None:
     assert summaries.total.tolist() == pytest.approx([0.4, 0.9])
 
 
-def test_an_hour_has_its_minimum_and_maximum_and_each_criticity_counted() -> None:
+def test_minimum_and_maximum_come_with_the_first_time_they_were_reached() -> None:
     rows = [(10, 0.5, "low"), (20, 0.1, "low"), (30, 0.9, "high"), (40, 0.9, "high"), (50, 0.1, "low")]
     summaries = summarize(columns(rows), "ratio")
-    assert (summaries.minimum[0], summaries.maximum[0]) == (0.1, 0.9)
+    assert (summaries.minimum[0], summaries.minimum_ms[0]) == (0.1, 20)
+    assert (summaries.maximum[0], summaries.maximum_ms[0]) == (0.9, 30)
     assert summaries.criticity_names == ("high", "low")
     assert summaries.criticities.tolist() == [[2, 3]]
 
@@ -37,12 +38,14 @@ def test_an_hour_has_its_minimum_and_maximum_and_each_criticity_counted() -> Non
 def test_readings_that_are_not_finite_are_counted_as_samples_alone() -> None:
     summaries = summarize(columns([(10, float("nan"), "low")]), "seconds")
     assert (summaries.count[0], summaries.readings[0], summaries.histogram.sum()) == (1, 0, 0)
-    assert np.isnan([summaries.minimum[0], summaries.maximum[0]]).all()
+    assert np.isnan(summaries.minimum[0])
     assert summaries.total[0] == 0
+    assert summaries.maximum_ms[0] == 0
 
 
-def test_an_hours_step_is_the_distance_within_it() -> None:
+def test_the_longest_gap_counts_the_ends_of_the_hour() -> None:
     summaries = summarize(columns([(600_000, 1, "low"), (605_000, 1, "low"), (610_000, 1, "low")]), "requests")
+    assert summaries.longest_gap_ms.tolist() == [HOUR_MS - 610_000]
     assert summaries.step_ms.tolist() == [5000]
 
 

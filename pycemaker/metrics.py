@@ -24,7 +24,8 @@ class Metric:
         spellings: other names its routes answer to.
         limit: the reading at which it is full, and something ends; None where nothing fills up.
         worse: which way is bad: 1 where more is worse, -1 where less is.
-        falls: whether a fall below all that is known means something; not where less is only better.
+        falls: whether a short fall below all that is known is an incident; not where less is only better. A level that
+            stays lower is told in any case.
     """
 
     id: str
@@ -62,7 +63,12 @@ CPU = Metric("cpu", "cpu_usage", "ratio", N_("Consumo de CPU"))
 RAM = Metric("ram", "jvm_memory_usage", "ratio", N_("Consumo de RAM"), limit=1.0)
 DISK = Metric("disk", "disk_usage", "ratio", N_("Consumo de disco"), limit=1.0, falls=False)
 RESPONSE_TIME = Metric(
-    "response_time", "response_time", "seconds", N_("Tempo de resposta"), spellings=("reponse_time", "res_time")
+    "response_time",
+    "response_time",
+    "seconds",
+    N_("Tempo de resposta"),
+    spellings=("reponse_time", "res_time"),
+    falls=False,
 )
 REQUEST_COUNT = Metric(
     "request_count",

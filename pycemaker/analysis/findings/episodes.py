@@ -278,13 +278,18 @@ def _samples(series: Series, first: int, last: int, middle: float, way: int) -> 
 
 
 def _same_hours(series: Series, first: int, last: int, way: int) -> Floats:
-    """The farthest block of the same hours, one around, on each of the seven days before; NaN where none is known."""
+    """The farthest of the same hours, one around, on each of the seven days before; NaN where none is known.
+
+    Of a stretch of more than an hour the hours' middles, since single blocks of an hour stray far.
+    """
     own = series.current.reshape(-1, HOUR_BLOCKS)
-    farthest, own_farthest = (
+    past, current = (
         (series.highs, np.fmax.reduce(own, axis=1)) if way > 0 else (series.lows, np.fmin.reduce(own, axis=1))
     )
-    hours = np.concatenate([farthest, own_farthest])
-    start, end = (len(farthest) + block // HOUR_BLOCKS for block in (first, last))
+    if last - first >= HOUR_BLOCKS:
+        past, current = series.middles, series.hours
+    hours = np.concatenate([past, current])
+    start, end = (len(past) + block // HOUR_BLOCKS for block in (first, last))
     days = [
         hours[max(0, start - 1 - back) : max(0, end + 2 - back)] for back in range(DAY_HOURS, 8 * DAY_HOURS, DAY_HOURS)
     ]

@@ -128,6 +128,10 @@ def test_better_is_a_notice_that_asks_whether_it_was_meant() -> None:
     assert "abaixo do normal" in finding.headline
 
 
+def test_answers_that_are_faster_for_a_while_are_no_finding() -> None:
+    assert find(changed(QUIET, response_time=lifted(QUIET["response_time"], 0.1, 3, 4))) == ()
+
+
 def test_a_stretch_of_the_day_before_at_the_same_hour_is_reported() -> None:
     repeated = as_each_day(with_days(QUIET, 1)["response_time"], 3.4, 3.8, 2.0)
     finding = only(changed(with_days(QUIET, 1), response_time=lifted(repeated, 20, 3.5, 3.75)))

@@ -157,6 +157,17 @@ def test_a_fall_below_all_that_is_known_is_reported_of_cpu_too(every_seconds: in
     assert "abaixo do normal" in finding.headline
 
 
+def test_a_long_outage_is_not_what_single_blocks_of_other_days_did() -> None:
+    def reading(minute: Minutes) -> NDArray[np.float64]:
+        dip = np.where(minute % HOUR < 5, 0.3, 1)  # at each full hour
+        return np.where((minute >= 13.6 * DAY) & (minute < 13.68 * DAY), 0.02, dip) * 60.0
+
+    (finding,) = findings(reading, 60, 13.75, metric=REQUEST_COUNT)
+    assert finding.kind == "incident"
+    assert "mesma hora" not in finding.detail
+    assert "tarefa agendada" not in finding.advice
+
+
 def test_a_first_weekend_is_no_finding_and_lost_requests_are() -> None:
     def office(minute: Minutes) -> NDArray[np.float64]:
         return np.where(minute // DAY % 7 >= 5, 20.0, 60.0)

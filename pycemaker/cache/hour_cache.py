@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 
-from pycemaker.cache.lru import CachedHour, HourLru, series_name
+from pycemaker.cache.cache_memory import CachedHour, HourLru, series_name
 from pycemaker.columnar.encode import encode_batch
 from pycemaker.columnar.split import Documents
 from pycemaker.errors import PycemakerError

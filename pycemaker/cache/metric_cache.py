@@ -14,7 +14,7 @@ are made before an answer, at most twice a second and metric, and none while nob
 once, memory or not.
 
 The open hours of the default application are always there. Those of another application are in the memory like a sealed
-hour, and leave it where they are the least recently used; then its cache is dropped (`sample_store`).
+hour, and leave it where they are the least recently used; then its cache is dropped (`metric_caches`).
 
 One answer may fill an eighth of the memory, counted in hours of the mean size, and a quarter whatever their size, with
 the metric's newest hours; the rest of a longer one is read past the memory.
@@ -23,8 +23,8 @@ the metric's newest hours; the rest of a longer one is read past the memory.
 import time
 from collections.abc import Iterator
 
+from pycemaker.cache.cache_memory import OPEN, CachedHour, HourLru, series_name
 from pycemaker.cache.hour_cache import RUN_HOURS, HourCache, TooDenseError
-from pycemaker.cache.lru import OPEN, CachedHour, HourLru, series_name
 from pycemaker.cache.new_samples import OVERLAP_MS, newest_of, read_new_samples, read_newest_ms
 from pycemaker.cache.past_changes import SETTLE_SECONDS, ChangeDetector
 from pycemaker.cache.snapshot import OpenHours, Snapshot, split_hours

@@ -3,8 +3,8 @@
 import threading
 from functools import partial
 
+from pycemaker.cache.cache_memory import OPEN, HourLru, Key, series_name
 from pycemaker.cache.detector_choice import MakeDetector, choose_detectors
-from pycemaker.cache.lru import OPEN, HourLru, Key, series_name
 from pycemaker.cache.metric_cache import MetricCache
 from pycemaker.metrics import METRICS, Metric
 from pycemaker.mongo.reader import Reader

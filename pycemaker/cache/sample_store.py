@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from pycemaker.cache.cache_memory import LruUsage
 from pycemaker.cache.hour_cache import TooDenseError
-from pycemaker.cache.lru import LruUsage
 from pycemaker.cache.metric_cache import MetricCache
 from pycemaker.cache.metric_caches import MetricCaches
 from pycemaker.cache.new_samples import read_newest_ms
@@ -62,8 +62,8 @@ class Store:
     def __init__(self, database: Database, cache_bytes: int = 0) -> None:
         self.database = database
         self.reader = Reader(database)
-        self.cache_bytes = cache_bytes
-        self._metric_caches = MetricCaches(cache_bytes // 8 * 7)
+        self.cache_bytes, self.response_cache_bytes = cache_bytes, cache_bytes // 8
+        self._metric_caches = MetricCaches(7 * self.response_cache_bytes)
 
     def for_application(self, application: str) -> Store:
         """The reads of another application's samples, out of the same memory.

@@ -4,7 +4,7 @@ import argparse
 from contextlib import closing
 
 from pycemaker.cli.startup import echo, write_sample
-from pycemaker.collect import demo
+from pycemaker.collect import demo_history
 from pycemaker.mongo.database import open_database
 from pycemaker.parsing.application_names import parse_application
 from pycemaker.settings import Settings
@@ -33,9 +33,9 @@ def write_history(options: argparse.Namespace, settings: Settings) -> int:
     applications = [parse_application(name.strip()) for name in options.app.split(",")]
     with closing(open_database(settings.mongo_db_url, settings.data_dir, echo)) as database:
         if options.remove:
-            echo(f"{sum(demo.remove_history(database, name) for name in applications)} made-up samples removed")
+            echo(f"{sum(demo_history.remove_history(database, name) for name in applications)} made-up samples removed")
             return 0
-        if any(demo.has_samples(database, name) for name in applications) and not options.add:
+        if any(demo_history.has_samples(database, name) for name in applications) and not options.add:
             echo("pycemaker: the database has samples already; --add writes the made-up ones beside them")
             return 1
         written = sum(write_sample(database, hours, name) for name in applications)

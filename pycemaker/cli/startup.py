@@ -17,7 +17,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from pycemaker.cache.sample_store import Store
-from pycemaker.collect import demo
+from pycemaker.collect import demo_history
 from pycemaker.collect.collect_file import CollectFile, read_collect_file
 from pycemaker.errors import DatabaseUnreachable, InvalidSettings
 from pycemaker.mongo.database import Database, one_exchange
@@ -92,7 +92,7 @@ def room_for_connections(wanted: int) -> int:
 
 def fill_if_empty(database: Database) -> None:
     """Write the made-up history into an embedded database with nothing in it; any other is left as it is."""
-    if not database.is_embedded or demo.has_samples(database):
+    if not database.is_embedded or demo_history.has_samples(database):
         return
     write_sample(database, SAMPLE_HOURS)
 
@@ -100,7 +100,7 @@ def fill_if_empty(database: Database) -> None:
 def write_sample(database: Database, hours: int, application: str = DEFAULT_APPLICATION) -> int:
     """Write an application's made-up history of the last `hours`, with a progress bar; how many documents that were."""
     with documents_bar("writing sample history") as on_progress:
-        return demo.write_history(database, datetime.now(UTC), hours, on_progress, application)
+        return demo_history.write_history(database, datetime.now(UTC), hours, on_progress, application)
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from pycemaker.reports import message_lint, render
 from pycemaker.reports.attachments.assemble import AttachmentBuilder
 from pycemaker.reports.firebase import FirebaseFigures
 from pycemaker.reports.report_model import Collaborators, Page, ReportRequest, RunNotebook
-from pycemaker.series.demo_samples import comparable
+from pycemaker.series.comparable_samples import comparable
 from pycemaker.series.period import MetricPeriod
 from pycemaker.settings import ROOT, Settings
 from pycemaker.telemetry.logs import secret_parts

@@ -1,6 +1,6 @@
 """Builds the report service from `Settings`.
 
-It is apart from `collaborators`, which only a worker process loads: a server needs neither nbconvert nor Google's
+It is apart from `pipeline_factory`, which only a worker process loads: a server needs neither nbconvert nor Google's
 libraries.
 """
 

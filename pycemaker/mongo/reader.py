@@ -25,10 +25,10 @@ from pycemaker.columnar.parse import first_key
 from pycemaker.columnar.split import Documents, split
 from pycemaker.errors import DatabaseUnreachable
 from pycemaker.metrics import Metric
-from pycemaker.mongo.applications import Applications
 from pycemaker.mongo.database import Database, Document, one_exchange, tracked_exchange
 from pycemaker.mongo.document_pages import DocumentPage, fetch_first_page, iterate_pages
 from pycemaker.mongo.indexes import APPLICATION_KEY
+from pycemaker.mongo.known_applications import Applications
 from pycemaker.mongo.sample_bounds import ALL_SAMPLES, SampleBounds
 from pycemaker.parsing.application_names import DEFAULT_APPLICATION, FIELD
 from pycemaker.series.hour_summaries import HOUR_MS

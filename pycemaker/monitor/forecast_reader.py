@@ -1,6 +1,7 @@
 """Reader of forecasts: of a metric, and of the health of an application, each made once for an origin.
 
-They go by the hour summaries of four weeks, or of as many as a longer forecast needs, and the samples of two hours.
+They go by the hour summaries of four weeks (`HISTORY_DAYS`), or of as many as a longer forecast needs, and the samples
+of two hours.
 """
 
 import math

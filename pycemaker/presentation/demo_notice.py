@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 from pycemaker import i18n
 from pycemaker.i18n.language import N_, _, pgettext
-from pycemaker.series.demo_samples import Kind, kind_of
+from pycemaker.series.comparable_samples import Kind, kind_of
 from pycemaker.window import Window
 
 _SENTENCES = {

@@ -17,7 +17,7 @@ from pycemaker.metrics import METRICS, Metric
 from pycemaker.mongo.database import open_database
 from pycemaker.reports.parameters import APPLICATION
 from pycemaker.reports.parameters_cell import check_injected
-from pycemaker.series.demo_samples import one_kind
+from pycemaker.series.comparable_samples import one_kind
 from pycemaker.series.period import HISTORY_DAYS, MetricPeriod, Period
 from pycemaker.settings import Settings, load
 from pycemaker.window import Window, checked_window, days_before, parse_calendar_hours

@@ -50,7 +50,7 @@ from pycemaker.reports.plain_text import joined
 from pycemaker.reports.report_model import Figure, Page
 from pycemaker.reports.sanitize import sanitize_html
 from pycemaker.reports.template_exporter import SandboxedExporter
-from pycemaker.series.demo_samples import Kind, kind_of
+from pycemaker.series.comparable_samples import Kind, kind_of
 from pycemaker.settings import TEMPLATES
 from pycemaker.window import Window
 

@@ -1,4 +1,4 @@
-"""Gaps between samples that come batch by batch. Pure.
+"""Gaps between samples that come batch by batch; `cadence.gap_ms` says what counts as one. Pure.
 
 Thinned points are far apart everywhere, so an answer that was thinned names the gaps by itself.
 """

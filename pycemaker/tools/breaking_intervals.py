@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from pycemaker.collect.demo import demo_readings
+from pycemaker.collect.demo_history import demo_readings
 from pycemaker.collect.sample_document import sample_document
 from pycemaker.metrics import DISK, METRICS, SAMPLE_SECONDS, Metric
 from pycemaker.mongo.database import Database, translated

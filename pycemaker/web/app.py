@@ -45,7 +45,7 @@ def create_app(services: Services) -> Any:
     cross_site = CrossSite(services.settings.public_url, origins)
     app = create_routes(services, cross_site)
     limited = limit_bodies(add_security_headers(app), services.settings.trusted_proxies)
-    cached = cache_responses(limited, services.store.cache_bytes // 8)
+    cached = cache_responses(limited, services.store.response_cache_bytes)
     bounded = bound_answers(bulkhead.refuse_expired(cached), services.in_flight)
     shared = refuse_preflights(allow_origins(bounded, origins, partial(methods_at, app)), app, cross_site)
     first_segments = {route.rule.split("/")[1] for route in app.routes} | set(METRIC_NAMES)  # these stand for `<name>`

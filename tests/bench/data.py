@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pycemaker.collect import demo
+from pycemaker.collect import demo_history
 from pycemaker.collect.sample_document import sample_document
 from pycemaker.metrics import CPU, SAMPLE_SECONDS, Metric, find_metric
 from pycemaker.mongo import embedded
@@ -37,7 +37,7 @@ def mongod() -> Iterator[tuple[str, Path]]:
 def load_six(url: str, days: int) -> int:
     """The made-up history of all six metrics; how many documents."""
     database = Database(url)
-    written = demo.write_history(database, NOW, days * 24)
+    written = demo_history.write_history(database, NOW, days * 24)
     database.close()
     return written
 

@@ -14,7 +14,7 @@ import bson
 import pymongo
 import pytest
 
-from pycemaker.collect import demo
+from pycemaker.collect import demo_history
 from pycemaker.mongo.database import Database
 from pycemaker.mongo.embedded import EmbeddedMongod
 from tests.services.process import ServerProcess
@@ -168,8 +168,8 @@ def test_a_database_that_is_away_and_one_that_refuses_the_login(mongod: Embedded
 def fill(mongo_url: str) -> None:
     """Samples to report on, written by whoever has the right to."""
     database = Database(mongo_url)
-    if not demo.has_samples(database):
-        demo.write_history(database, datetime.now(UTC), 2)
+    if not demo_history.has_samples(database):
+        demo_history.write_history(database, datetime.now(UTC), 2)
     database.close()
 
 

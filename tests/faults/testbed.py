@@ -18,7 +18,7 @@ from typing import Any
 
 import psutil
 
-from pycemaker.collect import demo
+from pycemaker.collect import demo_history
 from pycemaker.jobs import states
 from pycemaker.jobs.report_service import ReportService
 from pycemaker.jobs.service_factory import make_report_service
@@ -115,7 +115,7 @@ def testbed(**given: str) -> Iterator[Testbed]:
         }
         database = Database(held.url)
         now = datetime.now(UTC).replace(microsecond=0)
-        demo.write_history(database, now, 12)
+        demo_history.write_history(database, now, 12)
         report_service = make_report_service(from_mapping(environment), database, environment, keep_spare=False)
         bed = Testbed(folder, database, report_service, mail, environment, now)
         try:

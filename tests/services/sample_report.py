@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from pycemaker.collect import demo
+from pycemaker.collect import demo_history
 from pycemaker.metrics import METRICS
 from pycemaker.mongo.database import Database
 from pycemaker.mongo.indexes import Indexes
@@ -37,7 +37,7 @@ def write_sample(database_url: str, hours: int = 48) -> None:
     """The sample history, up to `END`."""
     database = Database(database_url)
     try:
-        demo.write_history(database, END, hours)
+        demo_history.write_history(database, END, hours)
         Indexes(database).ensure(*(metric.collection for metric in METRICS), wait_seconds=INDEXING_SECONDS)
     finally:
         database.close()

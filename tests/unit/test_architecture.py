@@ -102,7 +102,7 @@ ALONE = {
     },
     "cronsim": {"pycemaker.schedules.recurrence"},
     "cachetools": {
-        "pycemaker.cache.lru",
+        "pycemaker.cache.cache_memory",
         "pycemaker.web.middleware.response_cache",
         "pycemaker.mongo.single_flight",
         "pycemaker.monitor.hourly_outlooks",
@@ -242,7 +242,7 @@ def test_the_distance_of_our_own_samples_is_known_to_those_who_make_samples_alon
     assert users == {
         "pycemaker.metrics",
         "pycemaker.collect.this_machine",
-        "pycemaker.collect.demo",
+        "pycemaker.collect.demo_history",
         "pycemaker.tools.breaking_intervals",
     }
 

@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 from pymongo.collection import Collection
 
 from pycemaker.cache import detector_choice, hour_cache, metric_cache, past_changes
+from pycemaker.cache.cache_memory import CachedHour, HourLru
 from pycemaker.cache.change_stream import ChangeStream
-from pycemaker.cache.lru import CachedHour, HourLru
 from pycemaker.cache.sample_store import Store
 from pycemaker.cache.write_counters import CounterDetector, WriteCounts, read_write_counts
 from pycemaker.errors import DatabaseUnreachable

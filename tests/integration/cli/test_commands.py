@@ -9,7 +9,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 from pycemaker.__main__ import main
-from pycemaker.collect import demo
+from pycemaker.collect import demo_history
 from pycemaker.jobs.report_service import ReportService
 from pycemaker.mongo.database import Database
 from pycemaker.reports.report_model import ReportRequest
@@ -25,7 +25,7 @@ def test_a_preview_of_the_capacity_review_shows_the_mail_and_mails_nothing(
     tmp_path: Path, database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
-    demo.write_history(database, NOW, 30)
+    demo_history.write_history(database, NOW, 30)
     monkeypatch.setenv("MONGO_DB_URL", database_url)
     monkeypatch.setenv("DATA_DIR", str(tmp_path))
     arguments = ["preview", "capacity", "--no-open", "--date", "10-04-2022-09-43-23", "-p", "limit", "0.8"]
@@ -152,7 +152,7 @@ def test_demo_data_of_an_application_is_its_own(
 ) -> None:  # fmt: skip
     for name, text in {"MONGO_DB_URL": database_url, "DATA_DIR": str(tmp_path)}.items():
         monkeypatch.setenv(name, text)
-    demo.write_history(database, NOW, 1)
+    demo_history.write_history(database, NOW, 1)
     cpu, alone = database["cpu_usage"], database["cpu_usage"].count_documents({})
     assert main(["sample", "--app", "loja, blog", "--hours", "1"]) == 0
     loja, blog = ([each["value"] for each in cpu.find({"application": name})] for name in ("loja", "blog"))

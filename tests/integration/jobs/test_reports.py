@@ -23,7 +23,7 @@ import psutil
 import pytest
 
 from pycemaker import errors
-from pycemaker.collect import demo
+from pycemaker.collect import demo_history
 from pycemaker.jobs import states
 from pycemaker.jobs.deliver_job import MailTransport
 from pycemaker.jobs.render_job import MOST_RUNS
@@ -133,7 +133,7 @@ def _is_template(process: psutil.Process) -> bool:
 def test_the_report_notebook_goes_the_whole_way_into_the_outbox(
     report_service: ReportService, folder: Path, database: Database
 ) -> None:
-    demo.write_history(database, NOW, 12)
+    demo_history.write_history(database, NOW, 12)
     stages: list[str] = []
     with nothing_left_behind():
         record = make(
@@ -404,7 +404,7 @@ def test_by_hand_the_notebook_gives_the_same_figures_as_the_route(
     report_service: ReportService, folder: Path, database: Database, database_url: str
 ) -> None:
     """Started at the root, as papermill is, and in the notebook's folder, as JupyterLab does."""
-    demo.write_history(database, NOW, 12)
+    demo_history.write_history(database, NOW, 12)
     make(report_service, request_for(ROOT / "notebooks" / "report.ipynb"))
     by_route = figures_in(report_service.files.get("a-report", "executed.ipynb").decode())
     assert len(by_route) == 8  # a course a metric, the small courses of those that did not move, and the health

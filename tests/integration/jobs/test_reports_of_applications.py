@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pycemaker import errors
-from pycemaker.collect import demo
+from pycemaker.collect import demo_history
 from pycemaker.jobs.report_service import ReportService
 from pycemaker.mongo.database import Database
 from pycemaker.settings import ROOT
@@ -34,7 +34,7 @@ def test_a_report_about_an_application_names_it_and_has_its_samples_alone(
     report_service: ReportService, folder: Path, database: Database
 ) -> None:
     database["cpu_usage"].insert_many({"time_series": NOW, "value": 0.123 + n} for n in range(3))
-    demo.write_history(database, NOW, 12, application="loja")
+    demo_history.write_history(database, NOW, 12, application="loja")
     about = replace(request_for(ROOT / "notebooks" / "report.ipynb"), application="loja", attach=("csv",))
     record = make(report_service, about)
     assert record["application"] == "loja"
@@ -53,7 +53,7 @@ def test_a_report_about_an_application_names_it_and_has_its_samples_alone(
 def test_a_notebook_older_than_the_parameter_makes_no_report_about_an_application(
     report_service: ReportService, folder: Path, database: Database
 ) -> None:
-    demo.write_history(database, NOW, 1)
+    demo_history.write_history(database, NOW, 1)
     database["cpu_usage"].insert_one({"time_series": NOW, "value": 0.5, "application": "loja"})
     older = notebook_of(folder, "from pycemaker import read_period\nread_period(date_now, time_range)", FIGURE)
     with pytest.raises(errors.NotebookFailed) as caught:

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser
 from pycemaker.analysis.findings.choice import all_clear, find
 from pycemaker.presentation import tables
 from pycemaker.reports.render import render_page
-from pycemaker.series.demo_samples import one_kind
+from pycemaker.series.comparable_samples import one_kind
 from pycemaker.series.period import Period
 from pycemaker.window import Window
 from tests.services.browser import CHROMIUM, chromium, mail_site, opened, page_site

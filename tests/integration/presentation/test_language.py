@@ -21,7 +21,7 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 import server
 from pycemaker.cache.sample_store import Store
-from pycemaker.collect import demo
+from pycemaker.collect import demo_history
 from pycemaker.i18n.language import LANGUAGES, speaking
 from pycemaker.i18n.message_catalogues import read_catalogue
 from pycemaker.mail.compose import compose
@@ -83,7 +83,7 @@ def everything_seen(message: EmailMessage, page: str) -> list[str]:
 
 @pytest.fixture
 def history(database: Database) -> None:
-    demo.write_history(database, NOW, 12)
+    demo_history.write_history(database, NOW, 12)
 
 
 @pytest.fixture

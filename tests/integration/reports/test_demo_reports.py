@@ -10,7 +10,7 @@ import nbformat
 import pytest
 
 from pycemaker.cache.sample_store import Store
-from pycemaker.collect import demo
+from pycemaker.collect import demo_history
 from pycemaker.collect.sample_document import sample_document
 from pycemaker.jobs.pipeline_factory import report_collaborators
 from pycemaker.metrics import REQUEST_COUNT
@@ -47,7 +47,7 @@ def rendered(folder: Path, database_url: str, window: Window, shown: str = "Minh
 def test_a_notebook_that_says_nothing_of_it_is_said_to_be_made_up(
     tmp_path: Path, database: Database, database_url: str, hours_later: int, sentence: str, is_in_subject: bool
 ) -> None:
-    demo.write_history(database, END, 1)
+    demo_history.write_history(database, END, 1)
     page = rendered(tmp_path, database_url, Window(END + timedelta(hours=hours_later), 6))
     assert sentence in page.html
     assert sentence in page.full_html
@@ -59,7 +59,7 @@ def test_the_notice_stands_once_where_a_cell_has_it_and_is_absent_without_demo_s
     tmp_path: Path, database: Database, database_url: str
 ) -> None:
     assert "inventadas" not in rendered(tmp_path, database_url, WINDOW).full_html
-    demo.write_history(database, END, 1)
+    demo_history.write_history(database, END, 1)
     sentence = "Todas as amostras deste relatório são inventadas."
     assert rendered(tmp_path, database_url, WINDOW, sentence).full_html.count(sentence) == 1
 
@@ -67,7 +67,7 @@ def test_the_notice_stands_once_where_a_cell_has_it_and_is_absent_without_demo_s
 def test_a_period_read_after_the_demo_samples_has_nothing_to_compare_with(
     database: Database, database_url: str, store: Store, tmp_path: Path
 ) -> None:
-    demo.write_history(database, END, 8)
+    demo_history.write_history(database, END, 8)
     times = [END + timedelta(seconds=5 * number) for number in range(1, 721 * 6)]
     database[REQUEST_COUNT.collection].insert_many([sample_document(REQUEST_COUNT, time, 1.0) for time in times])
     settings = from_mapping({"MONGO_DB_URL": database_url, "DATA_DIR": str(tmp_path)})

@@ -12,7 +12,7 @@ from papermill.exceptions import PapermillExecutionError
 
 import server
 from pycemaker.cache.sample_store import Store
-from pycemaker.collect import demo
+from pycemaker.collect import demo_history
 from pycemaker.collect.sample_document import sample_document
 from pycemaker.jobs.report_service import ReportService
 from pycemaker.metrics import CPU
@@ -158,7 +158,7 @@ def test_papermill_by_hand_refuses_a_misspelt_parameter(tmp_path: Path) -> None:
 def test_a_metric_added_to_the_registry_is_reported_without_touching_the_notebook(
     tmp_path: Path, database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    demo.write_history(database, NOW, 1)
+    demo_history.write_history(database, NOW, 1)
     documents = [sample_document(CPU, NOW, reading) for reading in (0.25, 0.75)]
     database["queue_length"].insert_many(documents)
     monkeypatch.setenv("MONGO_DB_URL", database_url)

@@ -13,7 +13,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 from pycemaker.__main__ import main
 from pycemaker.cli import new_command
-from pycemaker.collect import demo
+from pycemaker.collect import demo_history
 from pycemaker.mongo.database import Database
 from pycemaker.reports.notebook_catalogue import find_notebook
 from pycemaker.reports.render import render_page
@@ -35,7 +35,7 @@ def snippets() -> list[str]:
 def test_every_snippet_of_the_page_runs_and_is_a_report(
     tmp_path: Path, database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    demo.write_history(database, NOW, 30)
+    demo_history.write_history(database, NOW, 30)
     monkeypatch.setenv("MONGO_DB_URL", database_url)
     cells = [new_code_cell(source) for source in snippets()]
     assert len(cells) >= 8

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from pathlib import Path
 
-from pycemaker.collect import demo
+from pycemaker.collect import demo_history
 from pycemaker.jobs import states
 from pycemaker.mongo.database import Database
 from pycemaker.schedules.schedule_fields import FieldReader
@@ -23,7 +23,7 @@ AT = datetime(2026, 4, 5, 20, tzinfo=UTC)
 def test_a_day_of_24_and_a_half_hours_is_mailed_with_the_schedules_name(
     database: Database, database_url: str, tmp_path: Path
 ) -> None:
-    demo.write_history(database, AT, 60)
+    demo_history.write_history(database, AT, 60)
     given = {"MONGO_DB_URL": database_url, "DATA_DIR": str(tmp_path), "PUBLIC_URL": "https://ops.example.com"}
     settings, service = from_mapping(given), service_of(database, {**os.environ, **given})
     store = ScheduleStore(database, mails=False)

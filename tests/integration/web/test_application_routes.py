@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import server
 from pycemaker.cache.sample_store import Store
 from pycemaker.metrics import METRICS
-from pycemaker.mongo import applications
+from pycemaker.mongo import known_applications
 from pycemaker.mongo.database import Database
 from pycemaker.parsing.route_paths import APPLICATION_RULE, application_path
 from pycemaker.settings import from_mapping
@@ -93,7 +93,7 @@ def values_in(text: str) -> list[float]:
 
 @pytest.fixture(autouse=True)
 def looking_always(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(applications, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(known_applications, "LOOK_SECONDS", 0.0)
 
 
 STEPS = st.lists(

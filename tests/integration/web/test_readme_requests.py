@@ -9,7 +9,7 @@ import pytest
 
 import server
 from pycemaker.cache.sample_store import Store
-from pycemaker.collect import demo
+from pycemaker.collect import demo_history
 from pycemaker.jobs.service_factory import make_report_service
 from pycemaker.mongo.database import Database
 from pycemaker.mongo.embedded import EmbeddedMongod
@@ -28,7 +28,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory, mongod: EmbeddedMongod) ->
     settings = from_mapping({"DATA_DIR": str(tmp_path_factory.mktemp("readme"))})
     database = Database(f"{mongod.url}/readme")
     try:
-        demo.write_history(database, END, HOURS)
+        demo_history.write_history(database, END, HOURS)
         report_service = make_report_service(settings, database, {}, keep_spare=False)
         services = Services(settings, Store(database), report_service, clock=lambda: END)
         client = Client(server.create_app(services))

@@ -12,7 +12,7 @@ from pycemaker.analysis.findings.choice import all_clear, find
 from pycemaker.analysis.findings.finding import CRITICAL, WARNING
 from pycemaker.presentation.cadence_sentence import sampling
 from pycemaker.series.batches import no_columns
-from pycemaker.series.demo_samples import one_kind
+from pycemaker.series.comparable_samples import one_kind
 from pycemaker.series.period import MetricPeriod
 from tests.services.noise import quiet_period
 from tests.services.periods import WINDOW

@@ -12,8 +12,8 @@ import bson
 import pytest
 
 from pycemaker.cache import hour_cache
+from pycemaker.cache.cache_memory import CachedHour, HourLru
 from pycemaker.cache.hour_cache import RUN_HOURS, RUNS_AT_ONCE, HourCache, TooDenseError
-from pycemaker.cache.lru import CachedHour, HourLru
 from pycemaker.errors import DatabaseUnreachable
 from pycemaker.metrics import CPU
 from pycemaker.series.batches import Batch, no_batch

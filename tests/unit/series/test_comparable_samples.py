@@ -11,7 +11,7 @@ import pytest
 from pycemaker.analysis.findings.choice import find
 from pycemaker.analysis.metric_summary import summarize_metric
 from pycemaker.metrics import REQUEST_COUNT
-from pycemaker.series.demo_samples import Kind, comparable, kind_of, one_kind
+from pycemaker.series.comparable_samples import Kind, comparable, kind_of, one_kind
 from pycemaker.series.hour_summaries import summarize
 from pycemaker.series.period import MetricPeriod
 from tests.services.noise import quiet_period

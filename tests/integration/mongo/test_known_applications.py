@@ -14,7 +14,7 @@ from pycemaker.cache.sample_store import Store
 from pycemaker.cache.stored_hour_samples import HourSamples
 from pycemaker.errors import UnknownApplication
 from pycemaker.metrics import CPU, METRICS
-from pycemaker.mongo import applications
+from pycemaker.mongo import known_applications
 from pycemaker.mongo.database import Database
 from pycemaker.mongo.indexes import APPLICATION_KEY, KEY
 from pycemaker.window import Interval, Window
@@ -42,7 +42,7 @@ def index_keys(database: Database, collection: str = "cpu_usage") -> list[list[t
 
 @pytest.fixture(autouse=True)
 def looking_always(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(applications, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(known_applications, "LOOK_SECONDS", 0.0)
 
 
 @pytest.fixture

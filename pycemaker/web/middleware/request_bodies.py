@@ -68,7 +68,7 @@ class BodySlots:
         finally:
             self._late.remove((peer, began))
 
-    def late_of(self, peer: Peer) -> list[float]:
+    def late_of(self, peer: Peer | None) -> list[float]:
         """The instants of `late` of this peer."""
         return [began for each, began in list(self._late) if each == peer]
 

@@ -77,8 +77,10 @@ def test_one_that_is_interrupted_while_it_is_made_is_mailed_by_nobody(
     process = subprocess.Popen(arguments, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
     try:
         entry = running(report_service)
+        process.send_signal(signal.SIGSTOP)  # it must not be done before it is interrupted
         started = psutil.Process(process.pid).children(recursive=True)
         process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGCONT)
         _, output = process.communicate(timeout=20)
     finally:
         with contextlib.suppress(ProcessLookupError):
@@ -99,5 +101,5 @@ def running(report_service: ReportService) -> dict[str, Any]:
         entries = [entry for entry in report_service.job_store.newest(1) if entry["stage"] == "notebook"]
         if entries:
             return entries[0]
-        time.sleep(0.05)
+        time.sleep(0.01)
     raise AssertionError("no report is being made")

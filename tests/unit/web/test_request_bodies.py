@@ -27,14 +27,6 @@ class Silent:
         return b"late"
 
 
-class Late:
-    """A body that takes twice the time that it has, from when it is read."""
-
-    def read(self, _size: int) -> bytes:
-        time.sleep(0.1)
-        return b"late"
-
-
 def body(given: Any, length: int | None = 4, slots: BodySlots | None = None, client: str = "192.0.2.1") -> Body:
     return Body(given, client, None, length, slots or BodySlots(), 0.05)
 
@@ -55,8 +47,14 @@ def test_one_that_is_too_long_is_refused_by_its_length_or_when_it_comes() -> Non
 
 
 def test_one_that_is_late_or_cut_off_is_not_taken_for_whole() -> None:
-    with pytest.raises(BodyTooSlow):
-        body(Late()).read()
+    slots, silent = BodySlots(), Silent()
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(body(silent, slots=slots).read)
+        while not slots.late_of(None) and not asked.done():
+            time.sleep(0.01)
+        silent.go.set()
+        with pytest.raises(BodyTooSlow):
+            asked.result()
     with pytest.raises(BodyTooSlow):
         body(io.BytesIO(b"abc"), 4).read()
 
@@ -74,7 +72,7 @@ def test_late_ones_keep_their_slots_until_they_end_and_leave_some_to_other_clien
                 assert body(io.BytesIO(b"abcd"), slots=slots, client="192.0.2.9").read() == b"abcd"
         with pytest.raises(TooManyBodies):
             body(io.BytesIO(b"abcd"), slots=slots, client="192.0.2.9").read()
-        while len(slots.late_of(None)) < BODIES:
+        while len(slots.late_of(None)) < BODIES and not any(each.done() for each in asked):
             time.sleep(0.01)
         assert not any(each.done() for each in asked)  # Granian stops the server where one is answered before
         for each in silent:

@@ -1,4 +1,7 @@
-"""Answers to polls: an ETag, 304 where the caller has it, and the same answer for some seconds."""
+"""Answers to polls: an ETag, 304 where the caller has it, and the same answer for some seconds.
+
+`middleware/response_cache` gives both again out of memory, before any route.
+"""
 
 import time
 from collections.abc import Mapping

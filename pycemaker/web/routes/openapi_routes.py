@@ -1,10 +1,11 @@
 """The route `/openapi.json`."""
 
-from bottle import Bottle, request, response
+from bottle import Bottle
 
 from pycemaker.web import response_bodies
 from pycemaker.web.error_handlers import JSON
-from pycemaker.web.etags import etag_of_body, matches
+from pycemaker.web.etags import etag_of_body
+from pycemaker.web.polled_answers import is_not_modified
 from pycemaker.web.services import Services
 
 
@@ -16,11 +17,4 @@ def add_openapi(app: Bottle, services: Services) -> None:
         from pycemaker.web.openapi.document import document  # with the first request: most servers get none
 
         body = response_bodies.json_bytes(document([(route.rule, route.method) for route in app.routes], services))
-        etag = etag_of_body(body)
-        response.content_type = JSON
-        response.set_header("ETag", etag)
-        response.set_header("Cache-Control", "no-cache")
-        if matches(request.environ.get("HTTP_IF_NONE_MATCH"), etag):
-            response.status = 304
-            return b""
-        return body
+        return b"" if is_not_modified(etag_of_body(body), JSON, {}) else body

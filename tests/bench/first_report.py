@@ -34,11 +34,7 @@ def _start(root: Path, url: str, mail: SmtpServer) -> ServerProcess:
     return ServerProcess(
         root=root,
         MONGO_DB_URL=url,
-        EMAIL_FROM=mail.user,
-        PASSWORD=mail.password,
-        SMTP_HOST=mail.host,
-        SMTP_PORT=str(mail.port),
-        SSL_CERT_FILE=str(mail.ca_file),
+        **mail.environment,
         REPORT_RECIPIENTS="*",
     ).start()
 

@@ -64,11 +64,7 @@ def main() -> None:
     """Print both comparisons."""
     with smtp_server("ssl") as mail:
         served = ServerProcess(
-            EMAIL_FROM=mail.user,
-            PASSWORD=mail.password,
-            SMTP_HOST=mail.host,
-            SMTP_PORT=str(mail.port),
-            SSL_CERT_FILE=str(mail.ca_file),
+            **mail.environment,
             REPORT_RECIPIENTS="*",
             REPORT_LIMIT_PER_CALLER="0",
         ).start()

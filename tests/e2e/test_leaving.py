@@ -13,11 +13,7 @@ READER = "reader@example.com"
 
 def served(mail: SmtpServer) -> ServerProcess:
     return ServerProcess(
-        EMAIL_FROM=mail.user,
-        PASSWORD=mail.password,
-        SMTP_HOST=mail.host,
-        SMTP_PORT=str(mail.port),
-        SSL_CERT_FILE=str(mail.ca_file),
+        **mail.environment,
         REPORT_RECIPIENTS="@example.com",
         PUBLIC_URL="https://pm.example.com/api",
     )

@@ -35,11 +35,7 @@ def storage() -> Iterator[Storage]:
 @pytest.fixture(scope="module")
 def served(mail: SmtpServer, storage: Storage) -> Iterator[ServerProcess]:
     server = ServerProcess(
-        EMAIL_FROM=mail.user,
-        PASSWORD=mail.password,
-        SMTP_HOST=mail.host,
-        SMTP_PORT=str(mail.port),
-        SSL_CERT_FILE=str(mail.ca_file),
+        **mail.environment,
         REPORT_RECIPIENTS="@example.com",
         DASHBOARD_URL="https://panel.example.com/x",
         **storage.environment,

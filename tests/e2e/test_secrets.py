@@ -42,17 +42,13 @@ def locked_url(mongod: EmbeddedMongod) -> Iterator[str]:
 @contextmanager
 def served(mail: SmtpServer, storage: Storage, mongo_url: str) -> Iterator[ServerProcess]:
     server = ServerProcess(
-        EMAIL_FROM=mail.user,
-        PASSWORD=PASSWORD,
-        SMTP_HOST=mail.host,
-        SMTP_PORT=str(mail.port),
-        SSL_CERT_FILE=str(mail.ca_file),
         REPORT_RECIPIENTS="@example.com",
         API_TOKEN=TOKEN,
         MONGO_DB_URL=mongo_url,
         PUBLIC_URL="https://pm.example.com",
         REPORT_TIMEOUT_SECONDS="60",
         **storage.environment,
+        **mail.environment | {"PASSWORD": PASSWORD},
     )
     try:
         yield server.start()

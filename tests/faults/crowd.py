@@ -20,9 +20,10 @@ def main(count: int = 100) -> None:
     """Ask so many times at once, each for a recipient of their own, and ask a metric route meanwhile."""
     with smtp_server("ssl") as mail:
         served = ServerProcess(
-            EMAIL_FROM=mail.user, PASSWORD=mail.password, SMTP_HOST=mail.host, SMTP_PORT=str(mail.port),
-            SSL_CERT_FILE=str(mail.ca_file), REPORT_RECIPIENTS="*", REPORT_LIMIT_PER_CALLER="0",
-        ).start()  # fmt: skip
+            **mail.environment,
+            REPORT_RECIPIENTS="*",
+            REPORT_LIMIT_PER_CALLER="0",
+        ).start()
         try:
             time.sleep(15)
             until = time.monotonic() + PROBE_SECONDS

@@ -22,9 +22,10 @@ def main(count: int = 300) -> None:
     made = FEW
     with smtp_server("ssl") as mail:
         served = ServerProcess(
-            EMAIL_FROM=mail.user, PASSWORD=mail.password, SMTP_HOST=mail.host, SMTP_PORT=str(mail.port),
-            SSL_CERT_FILE=str(mail.ca_file), REPORT_RECIPIENTS="*", REPORT_LIMIT_PER_CALLER="0",
-        ).start()  # fmt: skip
+            **mail.environment,
+            REPORT_RECIPIENTS="*",
+            REPORT_LIMIT_PER_CALLER="0",
+        ).start()
         try:
             for number in range(FEW):
                 _make(served, number)

@@ -67,6 +67,17 @@ class SmtpServer:
     gone: int = 0
 
     @property
+    def environment(self) -> dict[str, str]:
+        """The settings of a server that sends by it."""
+        return {
+            "EMAIL_FROM": self.user,
+            "PASSWORD": self.password,
+            "SMTP_HOST": self.host,
+            "SMTP_PORT": str(self.port),
+            "SSL_CERT_FILE": str(self.ca_file),
+        }
+
+    @property
     def trust(self) -> ssl.SSLContext:
         """A client's context that trusts this server, and nobody else."""
         return ssl.create_default_context(cafile=str(self.ca_file))

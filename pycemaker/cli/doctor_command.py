@@ -13,7 +13,7 @@ from pycemaker.jobs.service_factory import smtp_sender
 from pycemaker.mail.smtp import SmtpSender
 from pycemaker.reports.firebase import FirebaseFigures
 from pycemaker.settings import Settings
-from pycemaker.telemetry.health_checks import FAIL, OK, SKIP, WARN, Check, CheckResult, CheckRunner, Outcome
+from pycemaker.telemetry.check_runner import FAIL, OK, SKIP, WARN, Check, CheckResult, CheckRunner, Outcome
 from pycemaker.telemetry.logs import Masker
 from pycemaker.tools import machine_checks, service_checks
 from pycemaker.tools.source_checks import check_sources

@@ -20,7 +20,7 @@ from pycemaker.reports.attachments.pdf import find_chromium
 from pycemaker.reports.logo import read_logo
 from pycemaker.reports.notebook_catalogue import NO_TAG, WHERE_TAGS_ARE, every_notebook, untagged
 from pycemaker.settings import NOTEBOOKS, ROOT, Settings
-from pycemaker.telemetry.health_checks import FAIL, OK, WARN, Outcome
+from pycemaker.telemetry.check_runner import FAIL, OK, WARN, Outcome
 from pycemaker.tools import unsafe_settings
 
 LEAST_FREE_BYTES, FEW_FREE_BYTES = 256 * 2**20, 2 * 2**30

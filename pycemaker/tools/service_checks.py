@@ -23,7 +23,7 @@ from pycemaker.monitor.alert_history import AlertHistory
 from pycemaker.reports.firebase import FirebaseFigures
 from pycemaker.schedules.schedule_store import ScheduleStore
 from pycemaker.settings import Settings
-from pycemaker.telemetry.health_checks import FAIL, OK, SKIP, WARN, Check, Outcome
+from pycemaker.telemetry.check_runner import FAIL, OK, SKIP, WARN, Check, Outcome
 from pycemaker.tools import unsafe_settings
 
 DATABASE_SECONDS = 70.0

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pycemaker.collect.collect_file import CollectFile
 from pycemaker.collect.source_leases import read_states
 from pycemaker.errors import InvalidSettings, PycemakerError
-from pycemaker.telemetry.health_checks import FAIL, OK, SKIP, WARN, Outcome
+from pycemaker.telemetry.check_runner import FAIL, OK, SKIP, WARN, Outcome
 from pycemaker.tools.service_checks import SharedConnection
 
 

@@ -22,7 +22,7 @@ from pycemaker.errors import DatabaseUnreachable
 from pycemaker.jobs.dask_cluster import ClusterState
 from pycemaker.metrics import METRICS
 from pycemaker.monitor.alert_history import AlertHistory
-from pycemaker.telemetry.health_checks import OK, CheckRunner
+from pycemaker.telemetry.check_runner import OK, CheckRunner
 from pycemaker.telemetry.histogram import Histogram
 from pycemaker.web.services import Services
 

@@ -24,7 +24,7 @@ from pycemaker.mongo.privileges import read_privileges
 from pycemaker.monitor.alert_history import AlertHistory
 from pycemaker.schedules.schedule_store import ScheduleStore
 from pycemaker.settings import Settings
-from pycemaker.telemetry.health_checks import FAIL, OK, WARN, Check, CheckRunner, Outcome
+from pycemaker.telemetry.check_runner import FAIL, OK, WARN, Check, CheckRunner, Outcome
 from pycemaker.web.services import Services
 
 BOUND_SECONDS = 2.5  # For every check together: a caller has its answer within 3 s

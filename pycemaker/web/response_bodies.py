@@ -24,7 +24,7 @@ from pycemaker.metrics import Metric
 from pycemaker.monitor.alert_history import Alert
 from pycemaker.series.batches import Batch, Columns
 from pycemaker.series.downsample import Downsampler
-from pycemaker.telemetry.health_checks import OK, Outcome
+from pycemaker.telemetry.check_runner import OK, Outcome
 from pycemaker.window import Window, from_epoch_ms, to_iso_text
 
 PLAIN_BYTES = 6_000_000

@@ -3,7 +3,7 @@
 from bottle import Bottle, request, response
 
 from pycemaker.errors import NotReady
-from pycemaker.telemetry.health_checks import FAIL, OK
+from pycemaker.telemetry.check_runner import FAIL, OK
 from pycemaker.web import response_bodies
 from pycemaker.web.error_handlers import json_response
 from pycemaker.web.prometheus_text import exposition

@@ -17,7 +17,7 @@ from pycemaker.collect.source_leases import SourceLeases
 from pycemaker.errors import InvalidSettings
 from pycemaker.mongo.database import Database
 from pycemaker.settings import from_mapping
-from pycemaker.telemetry.health_checks import WARN
+from pycemaker.telemetry.check_runner import WARN
 from pycemaker.tools.service_checks import SharedConnection
 from pycemaker.tools.source_checks import check_sources
 from pycemaker.web.services import Services

@@ -18,7 +18,7 @@ from pycemaker.cache.sample_store import Store
 from pycemaker.jobs.dask_cluster import ClusterState, DaskCluster
 from pycemaker.jobs.service_factory import make_report_service
 from pycemaker.settings import from_mapping
-from pycemaker.telemetry.health_checks import Outcome
+from pycemaker.telemetry.check_runner import Outcome
 from pycemaker.tools.service_checks import check_dask
 from pycemaker.web.prometheus_text import exposition
 from pycemaker.web.readiness import readiness

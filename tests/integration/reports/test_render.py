@@ -24,7 +24,7 @@ from pycemaker.reports.message_lint import flaws
 from pycemaker.reports.render import HTML_BYTES, render_page, warm
 from pycemaker.reports.report_model import Page
 from pycemaker.settings import ROOT
-from pycemaker.telemetry.health_checks import OK, WARN, Outcome
+from pycemaker.telemetry.check_runner import OK, WARN, Outcome
 from pycemaker.tools import machine_checks
 from tests.services.periods import SAO_PAULO, WINDOW
 

@@ -32,7 +32,7 @@ from pycemaker.mongo.database import Database
 from pycemaker.reports.attachments.pdf import find_chromium
 from pycemaker.reports.firebase import FirebaseFigures
 from pycemaker.settings import ROOT, from_mapping
-from pycemaker.telemetry.health_checks import FAIL, OK, SKIP, WARN, Check, CheckRunner, Outcome
+from pycemaker.telemetry.check_runner import FAIL, OK, SKIP, WARN, Check, CheckRunner, Outcome
 from pycemaker.tools import machine_checks, service_checks, unsafe_settings
 from pycemaker.tools.service_checks import SharedConnection
 from pycemaker.window import to_epoch_ms

@@ -12,7 +12,7 @@ from pycemaker.cli import startup
 from pycemaker.mongo import embedded, mongod_binary
 from pycemaker.mongo.database import Database
 from pycemaker.settings import Settings, from_mapping
-from pycemaker.telemetry.health_checks import WARN
+from pycemaker.telemetry.check_runner import WARN
 from pycemaker.tools import unsafe_settings
 from pycemaker.tools.machine_checks import check_settings
 

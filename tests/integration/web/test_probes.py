@@ -20,7 +20,7 @@ from pycemaker.metrics import CPU, DISK, METRICS, RAM, Metric
 from pycemaker.mongo.database import Database
 from pycemaker.mongo.indexes import KEY
 from pycemaker.settings import from_mapping
-from pycemaker.telemetry.health_checks import FAIL, OK, Check, CheckRunner, Outcome
+from pycemaker.telemetry.check_runner import FAIL, OK, Check, CheckRunner, Outcome
 from pycemaker.web.readiness import LEAST_FREE_BYTES, DiskCheck, readiness_runner
 from pycemaker.web.services import Services
 from tests.services.openapi_app import InstantReportService, client_of

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pycemaker.settings import from_mapping
-from pycemaker.telemetry.health_checks import WARN
+from pycemaker.telemetry.check_runner import WARN
 from pycemaker.tools import unsafe_settings
 from pycemaker.tools.machine_checks import check_settings
 

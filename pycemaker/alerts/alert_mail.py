@@ -21,10 +21,10 @@ from pycemaker.jobs.message_jobs import enqueue_alert, enqueue_message
 from pycemaker.jobs.report_service import ReportService
 from pycemaker.mail import signed_token
 from pycemaker.mail.compose import compose
-from pycemaker.mail.rate_counter import Admission, RateLimit, RateLimits
 from pycemaker.mail.signing_keys import SigningKeys
 from pycemaker.mail.suppressions import inbox
 from pycemaker.mongo.database import Database, one_exchange
+from pycemaker.mongo.rate_limits import Admission, RateLimit, RateLimits
 from pycemaker.mongo.stored_fields import LENIENT, read_fields
 from pycemaker.monitor.alert_history import Alert, AlertHistory
 from pycemaker.parsing.route_paths import ALERT_LINK_PREFIX, ALERTS_PATH, application_path

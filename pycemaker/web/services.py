@@ -12,7 +12,7 @@ from pycemaker.cache.sample_store import Store
 from pycemaker.collect.collect_file import CollectFile
 from pycemaker.collect.sample_writer import SampleWriter
 from pycemaker.jobs.report_service import ReportService
-from pycemaker.mail.rate_counter import RateLimits
+from pycemaker.mongo.rate_limits import RateLimits
 from pycemaker.monitor.forecast_reader import ForecastReader
 from pycemaker.monitor.hourly_outlooks import HourlyOutlooks
 from pycemaker.monitor.sample_means import SampleMeans

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pycemaker.errors import AskedTooOften, NotAuthenticated, TokenInUrl, TooManyRequests
-from pycemaker.mail.rate_counter import Admission, LimitExceeded, RateLimit, RateLimits
 from pycemaker.mail.suppressions import inbox
+from pycemaker.mongo.rate_limits import Admission, LimitExceeded, RateLimit, RateLimits
 from pycemaker.settings import Settings
 from pycemaker.web.access import api_token
 from pycemaker.web.access.client_address import client_address, is_local

@@ -10,8 +10,8 @@ import pytest
 import server
 from pycemaker.cache.sample_store import Store
 from pycemaker.errors import DatabaseUnreachable, NotAuthenticated, TokenInUrl, TooManyRequests
-from pycemaker.mail.rate_counter import COLLECTION, RateLimits
 from pycemaker.mongo.database import Database
+from pycemaker.mongo.rate_limits import COLLECTION, RateLimits
 from pycemaker.settings import from_mapping
 from pycemaker.web.access.access_control import AccessControl
 from pycemaker.web.services import Services

@@ -12,8 +12,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from pycemaker import errors
-from pycemaker.mail.rate_counter import COLLECTION, Admission, LimitExceeded, RateLimit, RateLimits
 from pycemaker.mongo.database import Database
+from pycemaker.mongo.rate_limits import COLLECTION, Admission, LimitExceeded, RateLimit, RateLimits
 from pycemaker.settings import ROOT, from_mapping
 from pycemaker.web.access.access_control import AccessControl
 
@@ -118,7 +118,7 @@ def test_of_many_who_ask_two_servers_at_once_as_many_are_let_in_as_may(database_
 
 def test_another_process_and_a_restarted_one_count_on(database_url: str) -> None:
     ask = (
-        "import sys; from pycemaker.mongo.database import Database; from pycemaker.mail.rate_counter import *;"
+        "import sys; from pycemaker.mongo.database import Database; from pycemaker.mongo.rate_limits import *;"
         f"database = Database({database_url!r});"
         "print(type(RateLimits(database).admit([(RateLimit('recipient', 3), 'a@b.com')])).__name__); database.close()"
     )

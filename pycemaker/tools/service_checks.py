@@ -11,7 +11,7 @@ from typing import Any
 
 from pycemaker import errors
 from pycemaker.alerts.evaluation_rounds import LATE_SECONDS, EvaluationRounds
-from pycemaker.collect.sources import VIEW, Source, collection_types, read_sources
+from pycemaker.collect.collected_metrics import VIEW, CollectedMetric, collection_types, read_collected_metrics
 from pycemaker.jobs.artifacts import ArtifactStore
 from pycemaker.jobs.dask_cluster import DaskCluster
 from pycemaker.jobs.job_store import JobStore
@@ -156,34 +156,34 @@ def check_indexes(shared: SharedConnection) -> Outcome:
 def check_samples(shared: SharedConnection) -> Outcome:
     """Checks that this database has metrics, that their documents carry dates, and that samples keep coming."""
     try:
-        sources = read_sources(shared.open())
+        collected = read_collected_metrics(shared.open())
     except errors.PycemakerError:
         return Outcome(SKIP, "the database does not answer, or a collection has no index")
-    if not sources:
+    if not collected:
         wanted = ", ".join(metric.collection for metric in METRICS)
         return Outcome(
             WARN, "no metric has a document in this database", f"MONGO_DB_URL's path names it; wanted: {wanted}"
         )
-    if names := _names(sources, lambda each: each.newest_ms is None and not each.is_view):
+    if names := _names(collected, lambda each: each.newest_ms is None and not each.is_view):
         return Outcome(FAIL, f"no document carries a date: {names}", _WRITE_DATES)
-    if names := _names(sources, lambda each: not each.has_readings):
+    if names := _names(collected, lambda each: not each.has_readings):
         return Outcome(FAIL, f"no number is the reading of the newest documents: {names}", _WRITE_NUMBERS)
-    if names := _names(sources, lambda each: each.has_undated):
+    if names := _names(collected, lambda each: each.has_undated):
         return Outcome(WARN, f"some documents carry no date: {names}", _WRITE_DATES)
     now_utc = datetime.now(UTC)
-    if silent := {each.metric.collection: s for each in sources if (s := each.silent_seconds(now_utc))}:
+    if silent := {each.metric.collection: s for each in collected if (s := each.silent_seconds(now_utc))}:
         silences = ", ".join(f"{collection} for {seconds / 60:.0f} min" for collection, seconds in silent.items())
         return Outcome(WARN, f"no sample comes any more: {silences}", _START_COLLECTOR)
-    if names := _names(sources, lambda each: each.is_view):
+    if names := _names(collected, lambda each: each.is_view):
         return Outcome(WARN, f"a view is not looked at: {names}", _INDEX_VIEWS)
-    steps = sorted({round(source.step_ms / 1000, 1) for source in sources})
+    steps = sorted({round(each.step_ms / 1000, 1) for each in collected})
     return Outcome(
-        OK, f"{len(sources)} of {len(METRICS)} metrics, a sample every {', '.join(f'{step:g} s' for step in steps)}"
+        OK, f"{len(collected)} of {len(METRICS)} metrics, a sample every {', '.join(f'{step:g} s' for step in steps)}"
     )
 
 
-def _names(sources: list[Source], is_meant: Callable[[Source], bool]) -> str:
-    return ", ".join(each.metric.collection for each in sources if is_meant(each))
+def _names(collected: list[CollectedMetric], is_meant: Callable[[CollectedMetric], bool]) -> str:
+    return ", ".join(each.metric.collection for each in collected if is_meant(each))
 
 
 _START_COLLECTOR = "see whether the collector runs and reaches MongoDB"

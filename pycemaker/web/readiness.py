@@ -13,8 +13,8 @@ from pycemaker.alerts.evaluation_rounds import LATE_SECONDS as LATE_EVALUATION_S
 from pycemaker.alerts.evaluation_rounds import EvaluationRounds
 from pycemaker.cache.sample_store import Store
 from pycemaker.collect.collect_file import CollectSource
+from pycemaker.collect.collected_metrics import read_collected_metrics
 from pycemaker.collect.source_leases import read_states
-from pycemaker.collect.sources import read_sources
 from pycemaker.errors import DatabaseUnreachable, IndexesNotReady, PycemakerError, RightMissing
 from pycemaker.jobs.dask_cluster import ClusterState
 from pycemaker.jobs.report_service import ReportService
@@ -128,18 +128,18 @@ def check_samples(store: Store, clock: Callable[[], datetime]) -> Outcome:
     """Looks whether samples keep coming, with dates and readings. Requests go on where they do not."""
     try:
         store.prepare_all(BOUND_SECONDS - 0.5)  # it reads by the indexes, which another check has begun to make
-        sources = read_sources(store.database)
+        collected = read_collected_metrics(store.database)
     except PycemakerError:
         return Outcome(WARN, "não foi possível olhar as amostras")
-    if not sources:
+    if not collected:
         return Outcome(WARN, "nenhuma métrica tem amostras neste banco", figures={"sources": 0})
     now_utc = clock()
-    silent = {source.metric.label: source.silent_seconds(now_utc) for source in sources}
+    silent = {each.metric.label: each.silent_seconds(now_utc) for each in collected}
     problems = [f"{label}: sem amostras há {i18n.duration(seconds)}" for label, seconds in silent.items() if seconds]
-    problems += [f"{source.metric.label}: há amostras sem data" for source in sources if source.has_undated]
-    problems += [f"{source.metric.label}: {_NO_READINGS}" for source in sources if not source.has_readings]
-    problems += [f"{source.metric.label}: {_UNREAD_VIEW}" for source in sources if source.is_view]
-    return Outcome(WARN if problems else OK, "; ".join(problems), figures={"sources": len(sources)})
+    problems += [f"{each.metric.label}: há amostras sem data" for each in collected if each.has_undated]
+    problems += [f"{each.metric.label}: {_NO_READINGS}" for each in collected if not each.has_readings]
+    problems += [f"{each.metric.label}: {_UNREAD_VIEW}" for each in collected if each.is_view]
+    return Outcome(WARN if problems else OK, "; ".join(problems), figures={"sources": len(collected)})
 
 
 def check_sources(store: Store, sources: Sequence[CollectSource], clock: Callable[[], datetime]) -> Outcome:

@@ -1,4 +1,4 @@
-"""Sources of samples: each metric's newest sample, its usual step, and whether dates and readings can be read.
+"""Collected metrics: each one's newest sample, its usual step, and whether dates and readings can be read.
 
 A metric's newest documents are read by the index. A view is not read: it may have no index below it, and a sort would
 read all of it.
@@ -22,7 +22,7 @@ _LEAST_SILENCE_MS, _SILENT_STEPS = 300_000, 10
 
 
 @dataclass(frozen=True)
-class Source:
+class CollectedMetric:
     """One metric's collection that exists.
 
     Attributes:
@@ -49,16 +49,16 @@ class Source:
         return silent_ms / 1000 if silent_ms > max(_LEAST_SILENCE_MS, _SILENT_STEPS * self.step_ms) else 0.0
 
 
-def read_sources(database: Database) -> list[Source]:
-    """The source of every metric whose collection has documents, or is a view.
+def read_collected_metrics(database: Database) -> list[CollectedMetric]:
+    """Every metric whose collection has documents, or is a view.
 
     Raises:
         DatabaseUnreachable: MongoDB is away, or a collection has no index.
     """
     types = collection_types(database)
     present = [metric for metric in METRICS if metric.collection in types]
-    sources = (_read_source(database, metric, types[metric.collection]) for metric in present)
-    return [source for source in sources if source]
+    collected = (_read_metric(database, metric, types[metric.collection]) for metric in present)
+    return [each for each in collected if each]
 
 
 def collection_types(database: Database) -> dict[str, str]:
@@ -67,9 +67,9 @@ def collection_types(database: Database) -> dict[str, str]:
         return {each["name"]: each["type"] for each in database.handle.list_collections()}
 
 
-def _read_source(database: Database, metric: Metric, collection_type: str) -> Source | None:
+def _read_metric(database: Database, metric: Metric, collection_type: str) -> CollectedMetric | None:
     if collection_type == VIEW:
-        return Source(metric, is_view=True)
+        return CollectedMetric(metric, is_view=True)
     dated = {"time_series": {"$type": "date", "$not": {"$type": "array"}}}
     projection = dict.fromkeys(("time_series", *metric.fields), 1)
     collection = database[metric.collection].with_options(codec_options=DECODE_OPTIONS)
@@ -77,9 +77,9 @@ def _read_source(database: Database, metric: Metric, collection_type: str) -> So
         newest = list(collection.find(dated, projection, sort=[("time_series", -1)], limit=_NEWEST_SAMPLES, hint=KEY))
     undated = has_undated(database, metric.collection)
     if not newest:
-        return Source(metric, has_undated=True) if undated else None
+        return CollectedMetric(metric, has_undated=True) if undated else None
     times = np.array([int(document["time_series"]) for document in newest], np.int64)
     distances = -np.diff(times)
     step_ms = float(np.median(distances[distances > 0])) if (distances > 0).any() else 0.0
     has_readings = any(all(number_of(each.get(name)) is not None for name in metric.fields) for each in newest)
-    return Source(metric, int(times[0]), step_ms, undated, has_readings)
+    return CollectedMetric(metric, int(times[0]), step_ms, undated, has_readings)

@@ -18,7 +18,7 @@ The rooms of the package, from the top down; each imports those below it (`docs/
     mongo/          connection, indexes, reader, the embedded mongod
     columnar/       BSON batches as columns and JSON rows
     series/         runs of samples: batches, cadence, downsampling, period
-    telemetry/      logs, request ids, counters, the check runner
+    telemetry/      logs without secrets, request ids, counters, the check runner
     i18n/           languages and catalogues; numbers and dates as readers write them
     parsing/        addresses, hosts, origins, paths of routes, `.env`
     errors/         each error with its status, code and sentence

@@ -14,7 +14,7 @@ from pycemaker.mail.smtp import SmtpSender
 from pycemaker.reports.firebase import FirebaseFigures
 from pycemaker.settings import Settings
 from pycemaker.telemetry.check_runner import FAIL, OK, SKIP, WARN, Check, CheckResult, CheckRunner, Outcome
-from pycemaker.telemetry.logs import Masker
+from pycemaker.telemetry.secret_masker import Masker
 from pycemaker.tools import machine_checks, service_checks
 from pycemaker.tools.source_checks import check_sources
 

@@ -21,7 +21,7 @@ from pycemaker.reports.report_model import Collaborators, Page, ReportRequest, R
 from pycemaker.series.comparable_samples import comparable
 from pycemaker.series.period import MetricPeriod
 from pycemaker.settings import ROOT, Settings
-from pycemaker.telemetry.logs import secret_parts
+from pycemaker.telemetry.secret_masker import secret_parts
 from pycemaker.window import Window
 
 _SURE_CHARACTERS = 12

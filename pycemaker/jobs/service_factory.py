@@ -19,7 +19,7 @@ from pycemaker.mail.suppressions import Suppressions
 from pycemaker.mail.unsubscribe import unsubscribe_headers
 from pycemaker.mongo.database import Database
 from pycemaker.settings import Settings
-from pycemaker.telemetry.logs import Masker
+from pycemaker.telemetry.secret_masker import Masker
 
 
 def make_report_service(

@@ -31,6 +31,7 @@ from pycemaker.reports.report_folder import Workspace
 from pycemaker.reports.report_model import Collaborators
 from pycemaker.settings import NOTEBOOKS, load
 from pycemaker.telemetry import logs
+from pycemaker.telemetry.secret_masker import Masker
 
 Answer = Callable[[dict[str, Any]], None]
 """Writes one JSON object to the server."""
@@ -65,7 +66,7 @@ def main(folder: Path, forked: ForkedKernel | None = None) -> None:
         settings = load(secrets=secrets)
         logs.set_up(settings, write=log)
         logs.log_uncaught()
-        mask = logs.Masker(settings.secrets)
+        mask = Masker(settings.secrets)
         collaborators = report_collaborators(settings, partial(run_notebook, kernel=kernel, mask=mask))
         prepare(collaborators)
         line = tasks.get()

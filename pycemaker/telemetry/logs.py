@@ -1,72 +1,25 @@
-"""Log lines: text for people, or one JSON object a line; with the request's id, without secrets.
+"""Log lines: text for people, or one JSON object a line; with the request's id, without secrets."""
 
-Secrets are masked in the message and the traceback before either is written, in every form in which a text may carry
-them: plain, escaped, quoted for a URL, in base64.
-"""
-
-import base64
-import html
 import json
 import logging
-import re
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, TextIO
-from urllib.parse import quote, quote_plus, unquote, unquote_plus, urlsplit
 
 from pycemaker.settings import Settings
 from pycemaker.telemetry.request_ids import REQUEST_ID
+from pycemaker.telemetry.secret_masker import Masker
 from pycemaker.window import to_iso_text
 
-SHORTEST_SECRET = 4  # Shorter ones are not masked: they are part of half of all words
 GRANIAN: dict[str, Any] = {"handlers": {}, "loggers": {"_granian": {"handlers": [], "propagate": True}}}
 """Granian's own lines go where all others go, instead of to standard output."""
 
-_MASK = "***"
-_PERCENT = re.compile("%[0-9A-F]{2}")
 _NAME = "pycemaker"
-_CREDENTIALS = re.compile(r"\b([a-z][a-z0-9+.-]{0,30}://)[^\s/@\"']+@", re.IGNORECASE)
 _CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160), 0x2028, 0x2029) if code != 9}
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "request_id", "taskName"}
-
-
-class Masker:
-    """Masks secrets in texts. `secrets`: their values."""
-
-    def __init__(self, secrets: Iterable[str]) -> None:
-        shapes = {shape for secret in secrets for part in secret_parts(secret) for shape in _shapes(part)}
-        longest_first = sorted(shapes, key=len, reverse=True)
-        self._known = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
-
-    def __call__(self, text: str) -> str:
-        """The text without secrets, and without the credentials of any URL."""
-        clean = self._known.sub(_MASK, text) if self._known else text
-        return _CREDENTIALS.sub(rf"\1{_MASK}@", clean)
-
-
-def secret_parts(secret: str) -> Iterable[str]:
-    """The parts to mask: the whole secret, the lines of a private key, the password of a URL."""
-    candidates = [secret, *(line for line in secret.splitlines() if len(line) >= 16 and not line.startswith("-----"))]
-    if "://" in secret:
-        try:
-            password = urlsplit(secret).password or ""
-        except ValueError:
-            password = ""
-        candidates += [password, unquote(password), unquote_plus(password)]
-    return [part for part in dict.fromkeys(candidates) if len(part) >= SHORTEST_SECRET]
-
-
-def _shapes(text: str) -> Iterable[str]:
-    escaped = (json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1], repr(text)[1:-1])
-    markup = html.escape(text)
-    in_html = (markup, html.escape(text, quote=False), markup.replace("&quot;", "&#34;").replace("&#x27;", "&#39;"))
-    quoted = {quote(text, safe=""), quote(text), quote_plus(text), quote_plus(text, safe="/")}
-    lower = (_PERCENT.sub(lambda match: match[0].lower(), each) for each in quoted)
-    in_base64 = (encode(text.encode()).decode() for encode in (base64.b64encode, base64.urlsafe_b64encode))
-    return (text, *escaped, *in_html, *quoted, *lower, *in_base64)
 
 
 class Formatter(logging.Formatter):

@@ -15,7 +15,7 @@ from pycemaker.errors import NotebookFailed
 from pycemaker.jobs.pipeline_factory import forbidden_texts
 from pycemaker.reports.execute import ReadyKernel, run_notebook
 from pycemaker.settings import from_mapping
-from pycemaker.telemetry.logs import Masker
+from pycemaker.telemetry.secret_masker import Masker
 from tests.services.secrets import MONGO_PASSWORD, PASSWORD, TOKEN, leaks
 
 SECRETS = {"password": PASSWORD, "token": TOKEN, "mongo password": MONGO_PASSWORD}

@@ -14,10 +14,11 @@ from datetime import timedelta
 import numpy as np
 
 from pycemaker.alerts.default_rules import SILENT_SECONDS
-from pycemaker.alerts.minute_medians import Samples, mean_points, medians, rates
+from pycemaker.alerts.minute_medians import Indexes, mean_points
 from pycemaker.alerts.rule import Rule
 from pycemaker.alerts.rule_state import Observation, is_late
 from pycemaker.analysis.health import BORDERS, MINUTE_MS, hour_scores
+from pycemaker.analysis.rates import per_second
 from pycemaker.cache.newest_by_application import read_newest
 from pycemaker.cache.sample_store import Store
 from pycemaker.errors import UnknownApplication
@@ -27,10 +28,12 @@ from pycemaker.monitor.alert_history import FORECAST, HEALTH, NO_DATA
 from pycemaker.monitor.forecast_reader import ForecastReader
 from pycemaker.parsing.application_names import DEFAULT_APPLICATION, is_application
 from pycemaker.series import cadence
-from pycemaker.series.robust import Floats
+from pycemaker.series.cadence import Times
+from pycemaker.series.robust import Floats, block_medians
 from pycemaker.window import Interval, from_epoch_ms, to_epoch_ms
 
 _LEARNED_HOURS = 6
+_DISTANCES = 8  # Three lost samples change no usual distance; a new one, of a minute, does within a rule's five minutes
 LEARN_SECONDS = 5.0
 """Time of each minute for reading usual distances, 10 ms each; the others follow in the next minutes."""
 
@@ -47,17 +50,41 @@ _log = logging.getLogger(__name__)
 
 @dataclass
 class _Series:
-    """What is known of one metric: of each application its newest sample and the usual distance, in milliseconds."""
+    """One metric, a row an application: its newest sample, the usual distance of its samples and the last distances.
+
+    In milliseconds; NaN where it is not known. A usual distance is infinite where the samples tell none.
+    """
 
     last_ms: Floats = field(default_factory=lambda: np.empty(0))
     step_ms: Floats = field(default_factory=lambda: np.empty(0))
+    distances_ms: Floats = field(default_factory=lambda: np.empty((0, _DISTANCES)))
     medians: Floats = field(default_factory=lambda: np.empty(0))
     points: Floats = field(default_factory=lambda: np.empty(0))
 
     def grow(self, count: int) -> None:
         """Make room for so many applications; nothing is known of the new ones."""
-        missing = np.full(count - len(self.last_ms), np.nan)
-        self.last_ms, self.step_ms = np.concatenate([self.last_ms, missing]), np.concatenate([self.step_ms, missing])
+        missing = np.full((count - len(self.last_ms), _DISTANCES), np.nan)
+        self.last_ms, self.step_ms = (np.concatenate([own, missing[:, 0]]) for own in (self.last_ms, self.step_ms))
+        self.distances_ms = np.concatenate([self.distances_ms, missing])
+
+    def note(self, row: Indexes, time_ms: Times) -> None:
+        """Learn from a minute's samples, in the order of applications and then of time."""
+        since = np.diff(time_ms, prepend=0).astype(np.float64)
+        is_first = np.diff(row, prepend=-1) > 0
+        since[is_first] = time_ms[is_first] - self.last_ms[row[is_first]]
+        self._remember(row[since > 0], since[since > 0])
+        usual = cadence.usual_distances(self.distances_ms)
+        self.step_ms = np.where(np.isfinite(usual), usual, self.step_ms)
+        np.fmax.at(self.last_ms, row, time_ms.astype(np.float64))
+
+    def _remember(self, row: Indexes, distances_ms: Floats) -> None:
+        count = len(self.last_ms)
+        to_end = np.cumsum(np.bincount(row, minlength=count))[row] - np.arange(len(row))
+        row, distances_ms = row[to_end <= _DISTANCES], distances_ms[to_end <= _DISTANCES]
+        sizes = np.bincount(row, minlength=count)
+        longer = np.concatenate([self.distances_ms, np.full_like(self.distances_ms, np.nan)], axis=1)
+        longer[row, _DISTANCES + np.arange(len(row)) - (np.cumsum(sizes) - sizes)[row]] = distances_ms
+        self.distances_ms = np.take_along_axis(longer, np.arange(_DISTANCES) + sizes[:, None], axis=1)
 
 
 class Observer:
@@ -95,9 +122,9 @@ class Observer:
         for applications, *_samples in recent.values():
             self._number_all(applications)
         for metric, (applications, time_ms, reading) in recent.items():
-            series = np.array([self._numbers.get(name, -1) for name in applications], np.intp)
-            order = np.lexsort((time_ms, series))[np.count_nonzero(series < 0) :]
-            self._note(metric, Samples(series[order], time_ms[order], reading[order]))
+            row = np.array([self._numbers.get(name, -1) for name in applications], np.int64)
+            order = np.lexsort((time_ms, row))[np.count_nonzero(row < 0) :]
+            self._note(metric, row[order], time_ms[order], reading[order])
         self._scores = hour_scores({name: self._series[name].points for name in BORDERS})
         self._at_ms = at_ms
         self._learn_until, self._forecast_seconds = time.monotonic() + LEARN_SECONDS, 0.0
@@ -147,20 +174,15 @@ class Observer:
                         last_ms = reader.newest_ms(find_metric(metric_id), at_ms + 1) or 0
                     self._series[metric_id].last_ms[self._numbers[application]] = last_ms or math.nan
 
-    def _note(self, metric: Metric, samples: Samples) -> None:
-        """Take the medians of a minute's samples, their points of health, and what they tell of the cadence."""
+    def _note(self, metric: Metric, row: Indexes, time_ms: Times, reading: Floats) -> None:
+        """Take a minute's samples, in the order of applications and then of time."""
         series, count = self._series[metric.id], len(self._numbers)
-        in_rates = rates(metric, samples, series.last_ms)
-        series.medians = medians(in_rates.series, in_rates.reading, count)
+        series.note(row, time_ms)
+        amounts = per_second(metric, reading, series.step_ms[row])
+        row, amounts = row[np.isfinite(amounts)], amounts[np.isfinite(amounts)]
+        series.medians = block_medians(row, amounts, count, 1)
         if metric.id in BORDERS:
-            series.points = mean_points(metric.id, in_rates.series, in_rates.reading, count)
-        last_ms = series.last_ms.copy()
-        np.fmax.at(last_ms, samples.series, samples.time_ms.astype(np.float64))
-        sizes = np.bincount(samples.series, minlength=count)
-        step_ms = np.where(last_ms > series.last_ms, last_ms - series.last_ms, np.nan) / np.where(sizes, sizes, np.nan)
-        is_gap = step_ms > cadence.LEAST_GAP_MS + 4 * series.step_ms
-        series.step_ms = np.where(np.isfinite(step_ms) & ~is_gap, step_ms, series.step_ms)
-        series.last_ms = last_ms
+            series.points = mean_points(metric.id, row, amounts, count)
 
     def _is_silent(self, application: str, number: int, metric_id: str, seconds: float) -> bool:
         series = self._series[metric_id]
@@ -169,6 +191,8 @@ class Observer:
             return False
         if math.isnan(series.step_ms[number]) and time.monotonic() < self._learn_until:
             series.step_ms[number] = self._learn(application, metric_id, int(last_ms))
+            if math.isfinite(series.step_ms[number]):  # the end of the silence is one distance among several
+                series.distances_ms[number] = series.step_ms[number]
         step_ms = series.step_ms[number]
         return bool(np.isfinite(step_ms)) and is_late(seconds, self._at_ms, int(last_ms), step_ms)
 

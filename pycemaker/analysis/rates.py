@@ -32,7 +32,7 @@ def rate_unit(part: MetricPeriod) -> str:
     """
     if part.metric.unit != "requests" or not part.cadence.is_known:
         return part.metric.unit
-    means = [mean(_per_second(*each)) for each in _intervals(part)]
+    means = [mean(_per_second(own.reading, steps_ms)) for own, steps_ms in _intervals(part)]
     return PER_SECOND if max(means) >= LEAST_PER_SECOND else PER_MINUTE
 
 
@@ -43,7 +43,9 @@ def in_rates(part: MetricPeriod) -> MetricPeriod:
     if unit == part.metric.unit:
         return part
     factor = 1 if unit == PER_SECOND else _MINUTE
-    current, previous = (replace(own, reading=_per_second(own, steps) * factor) for own, steps in _intervals(part))
+    current, previous = (
+        replace(own, reading=_per_second(own.reading, steps) * factor) for own, steps in _intervals(part)
+    )
     return replace(part, metric=replace(part.metric, unit=unit), current=current, previous=previous)
 
 
@@ -54,11 +56,20 @@ def second_rates(metric: Metric, columns: Columns, cadence: Cadence) -> tuple[Ti
         columns: samples, oldest first.
         cadence: theirs.
     """
-    finite = np.isfinite(columns.reading)
-    times, readings = columns.time_ms[finite], columns.reading[finite]
-    if metric.unit == "requests":
-        readings = readings / (cadence.steps_ms(times) / 1000) if cadence.is_known else readings[:0]
-    return times[: len(readings)], readings
+    rates = per_second(metric, columns.reading, cadence.steps_ms(columns.time_ms))
+    known = np.isfinite(rates)
+    return columns.time_ms[known], rates[known]
+
+
+def per_second(metric: Metric, readings: Floats, steps_ms: Floats) -> Floats:
+    """Readings of samples; of counts the rates a second, NaN where the usual distance of samples is unknown.
+
+    Args:
+        metric: theirs.
+        readings: theirs, in the metric's unit.
+        steps_ms: the usual distance of samples at each one, in milliseconds; 0, NaN or infinite where it is unknown.
+    """
+    return _per_second(readings, steps_ms) if metric.unit == "requests" else readings
 
 
 def rate(amount: float, part: MetricPeriod, at_ms: float | None = None) -> float:
@@ -82,6 +93,6 @@ def _intervals(part: MetricPeriod) -> tuple[tuple[Columns, NDArray[np.float64]],
     )
 
 
-def _per_second(columns: Columns, steps_ms: NDArray[np.float64]) -> NDArray[np.float64]:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(columns.reading / (steps_ms / 1000), np.float64)
+def _per_second(counts: Floats, steps_ms: Floats) -> Floats:
+    is_known = (steps_ms > 0) & np.isfinite(steps_ms)
+    return counts / np.where(is_known, steps_ms / 1000, np.nan)

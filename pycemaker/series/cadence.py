@@ -144,23 +144,27 @@ def distances_ms(time_ms: Times, most_ms: float = np.inf) -> NDArray[np.float64]
     return distances[(distances > 0) & (distances <= most_ms)]
 
 
-def _grouped(distances: NDArray[np.float64]) -> tuple[NDArray[np.float64], int]:
-    """The usual distance in each group of so many distances, and how many.
+def usual_distances(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The usual distance in each row of an even number of distances; NaN takes no part.
 
     It is the median; of two collectors out of step, whose distances alternate while every two of them add up to the
     same, the median of the twos.
     """
-    if len(distances) < 2 * _FEWEST_IN_GROUP:
-        return np.array([np.median(distances)]), len(distances)
-    size = min(_MOST_IN_GROUP, max(_FEWEST_IN_GROUP, len(distances) // _GROUPS // 2 * 2))
-    rows = distances[: len(distances) // size * size].reshape(-1, size)
     middle = row_medians(rows)
     uneven = np.flatnonzero(row_medians(np.abs(rows - middle[:, None])) > _EVEN * middle)
     twos = rows[uneven, ::2] + rows[uneven, 1::2]
     middle_of_twos = row_medians(twos)
     alike = row_medians(np.abs(twos - middle_of_twos[:, None])) < _STEADY * middle_of_twos
     middle[uneven[alike]] = middle_of_twos[alike]
-    return middle, size
+    return middle
+
+
+def _grouped(distances: NDArray[np.float64]) -> tuple[NDArray[np.float64], int]:
+    """The usual distance in each group of so many distances, and how many."""
+    if len(distances) < 2 * _FEWEST_IN_GROUP:
+        return np.array([np.median(distances)]), len(distances)
+    size = min(_MOST_IN_GROUP, max(_FEWEST_IN_GROUP, len(distances) // _GROUPS // 2 * 2))
+    return usual_distances(distances[: len(distances) // size * size].reshape(-1, size)), size
 
 
 def _changes(groups: NDArray[np.float64]) -> list[int]:

@@ -24,6 +24,7 @@ from pycemaker.jobs.report_service import ReportService
 from pycemaker.mongo.database import Database
 from pycemaker.monitor.alert_history import AlertHistory
 from pycemaker.monitor.forecast_reader import ForecastReader
+from pycemaker.monitor.sample_means import SampleMeans
 from pycemaker.window import to_epoch_ms
 from tests.services.alerting import MINUTE, NOON, QUIET, deliver_plain, evaluate, evaluator_of, jobs_of, plant, sent
 
@@ -211,6 +212,37 @@ def test_a_server_that_lost_its_round_goes_no_further(database: Database, databa
     one.observer.observe = stall  # type: ignore[method-assign]
     with pytest.raises(RoundLost):
         one.evaluate_due(NOON + 2 * MINUTE + timedelta(seconds=SETTLING_SECONDS))
+
+
+@pytest.mark.parametrize("lost", [(13, 14, 15), (13, 15, 17, 27, 28)])
+def test_rules_and_the_page_see_one_health_where_samples_are_lost(database: Database, lost: tuple[int, ...]) -> None:
+    plant(database, NOON - 90 * MINUTE, 100, QUIET | {"request_count": 400.0, "cpu": 0.6})
+    database["request_count"].delete_many({"time_series": {"$in": [NOON + timedelta(seconds=10 * at) for at in lost]}})
+    store = Store(database)
+    observer = Observer(store, ForecastReader())
+    health = next(rule for rule in DEFAULT_RULES if rule.kind == "health")
+    seen = []
+    for minute in range(-2, 6):
+        observer.observe(to_epoch_ms(NOON + minute * MINUTE))
+        seen.append(observer.seen_by("", health).reading)
+    shown = SampleMeans().health(store, NOON + 5 * MINUTE, 8).score.tolist()
+    assert seen == shown == [1 - 5 / 12] * 8  # two points of CPU, one of RAM, two of 40 requests a second
+
+
+def test_a_new_cadence_of_requests_is_believed_within_the_five_minutes_of_a_rule(database: Database) -> None:
+    steps = [*range(0, 600, 5), *range(600, 1500, 60)]
+    at = {second: NOON + timedelta(seconds=second) for second in steps}
+    counts = {second: 150.0 if second < 600 else 1800.0 for second in steps}
+    database["request_count"].insert_many(
+        [{"time_series": at[each], "value": 0, "value_success": counts[each], "value_fail": 0} for each in steps]
+    )
+    observer = Observer(Store(database), ForecastReader())
+    rule = Rule("busy", "threshold", "request_count", 100.0, 80.0)
+    seen = []
+    for minute in range(1, 25):
+        observer.observe(to_epoch_ms(NOON + minute * MINUTE))
+        seen.append(observer.seen_by("", rule).reading)
+    assert seen[:10] == seen[14:] == [30.0] * 10
 
 
 def test_a_long_minute_keeps_its_claim_or_ends(

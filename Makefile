@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 SIDE_BY_SIDE := --dist=worksteal --numprocesses
 # Half of `make test` waits: for kernels, servers and deadlines. Two processes a core keep the cores busy meanwhile.
 TWO_A_CORE = $(shell $(BIN)/python -c 'import os; print(2 * (os.cpu_count() or 1))')
+BABEL := $(BIN)/python -m babel.messages.frontend --quiet
+TAGS := $(basename $(notdir $(wildcard pycemaker/i18n/*.po)))
 # Without it each process of the tests would compile the same modules again, which is a third of `make check`.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -29,7 +31,10 @@ bench: $(VENV)/test
 	$(BIN)/python -m tests.bench
 
 messages: $(VENV)/run
-	$(BIN)/python -m pycemaker.i18n.message_catalogues
+	@$(BABEL) extract --mapping pyproject.toml --no-location --sort-by-file --output $(VENV)/messages.pot .
+	@for tag in $(TAGS); do $(BABEL) update --input-file $(VENV)/messages.pot --locale $$tag \
+		--output-file pycemaker/i18n/$$tag.po --width 110 --ignore-obsolete --ignore-pot-creation-date || exit; done
+	@$(BIN)/python -m tests.catalogues
 
 $(VENV)/run: requirements.txt pyproject.toml setup.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Pycemaker needs Python 3.11 or later")'

@@ -114,7 +114,6 @@ ALONE = {
     "xlsxwriter": {"pycemaker.reports.attachments.workbook"},
     "babel": {
         "pycemaker.i18n.language",
-        "pycemaker.i18n.message_catalogues",
         "pycemaker.i18n.dates",
         "pycemaker.i18n.numbers",
     },

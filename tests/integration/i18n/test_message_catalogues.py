@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +17,7 @@ from typing import Any
 import openpyxl
 import pytest
 from babel.messages.catalog import Catalog, Message
+from babel.messages.pofile import read_po
 
 from pycemaker import i18n
 from pycemaker.analysis.capacity import Resource
@@ -22,8 +25,7 @@ from pycemaker.analysis.findings.choice import find
 from pycemaker.analysis.metric_summary import summarize_metric
 from pycemaker.analysis.period_health import period_health
 from pycemaker.i18n import language
-from pycemaker.i18n.language import LANGUAGES, N_, _, find_language, ngettext, pgettext, speak, speaking, spoken
-from pycemaker.i18n.message_catalogues import KEYWORDS, ROOT, read_catalogue, source_messages, unfinished
+from pycemaker.i18n.language import FOLDER, LANGUAGES, N_, _, find_language, ngettext, pgettext, speak, speaking, spoken
 from pycemaker.monitor.fired_alerts import FiredAlerts
 from pycemaker.presentation import capacity_tables, figures, fleet_table, tables
 from pycemaker.presentation.alert_findings import alert_head, alert_list, alert_order, alert_rows
@@ -37,12 +39,15 @@ from pycemaker.series.fleet import Fleet, FleetRow
 from pycemaker.series.period import MetricPeriod, Period
 from pycemaker.settings import from_mapping
 from pycemaker.window import Window
+from tests.catalogues import read_catalogue, unfinished
 from tests.services.bracketed_language import Bracketed, bracketed, untranslated
 from tests.services.noise import quiet_period
 from tests.services.periods import SAO_PAULO, WINDOW, busy_period
 from tests.services.planted import changed, every_kind, every_resource, lifted
 from tests.services.sample_alert import every_alert
 
+ROOT = FOLDER.parents[1]
+KEYWORDS = ("_", "N_", "ngettext", "pgettext")
 FOR_READERS = ["metrics.py", "analysis/**/*.py", "i18n/*.py", "jobs/collaborators.py", "mail/*.py", "presentation/**/*.py",
                "reports/**/*.py", "web/pages/unsubscribe_page.py"]  # fmt: skip
 FOR_CALLERS = {"parameters.py", "parameters_cell.py", "notebook_catalogue.py"}  # the API speaks Portuguese alone
@@ -53,8 +58,12 @@ TRANSLATED = [tag for tag in LANGUAGES if tag != language.DEFAULT]
 
 
 @pytest.fixture(scope="module")
-def messages() -> Catalog:
-    return source_messages()
+def messages(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
+    path = tmp_path_factory.mktemp("messages") / "messages.pot"
+    extract = ["babel.messages.frontend", "-q", "extract", "--mapping", "pyproject.toml", "--output", str(path), "."]
+    subprocess.run([sys.executable, "-m", *extract], cwd=ROOT, check=True)
+    with path.open("rb") as lines:
+        return read_po(lines)
 
 
 @pytest.mark.parametrize("tag", TRANSLATED)

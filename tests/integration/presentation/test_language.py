@@ -23,7 +23,6 @@ import server
 from pycemaker.cache.sample_store import Store
 from pycemaker.collect import demo_history
 from pycemaker.i18n.language import LANGUAGES, speaking
-from pycemaker.i18n.message_catalogues import read_catalogue
 from pycemaker.mail.compose import compose
 from pycemaker.mail.signing_keys import SigningKeys
 from pycemaker.mail.unsubscribe import unsubscribe_headers
@@ -35,6 +34,7 @@ from pycemaker.settings import ROOT, from_mapping
 from pycemaker.tools.preview_builder import PreviewBuilder
 from pycemaker.web.services import Services
 from pycemaker.window import Window
+from tests.catalogues import read_catalogue
 from tests.integration.jobs.test_reports import NOW, environment_of
 from tests.services.bracketed_language import bracketed, untranslated
 from tests.services.periods import SAO_PAULO, WINDOW

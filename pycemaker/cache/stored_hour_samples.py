@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from itertools import groupby
 
-from pycemaker.cache.hour_columns import from_documents, hour_of, is_valid, is_whole, to_documents
+from pycemaker.cache.hour_sample_documents import from_documents, hour_of, is_valid, is_whole, to_documents
 from pycemaker.cache.hour_summary_documents import Document
 from pycemaker.cache.sample_store import Store
 from pycemaker.cache.stored_hours import HourCollection, interval_of, naive_now, whole_hours

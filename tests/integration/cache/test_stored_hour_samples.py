@@ -16,7 +16,7 @@ from bson import ObjectId
 from pycemaker.analysis.findings.choice import find
 from pycemaker.analysis.metric_summary import summarize_metric
 from pycemaker.analysis.sample_coverage import coverage
-from pycemaker.cache import hour_columns
+from pycemaker.cache import hour_sample_documents
 from pycemaker.cache.hour_refresher import SummaryRefresher
 from pycemaker.cache.sample_store import Store
 from pycemaker.cache.stored_hour_samples import COLLECTION, HourSamples
@@ -202,7 +202,7 @@ def test_an_id_that_is_no_object_id_leaves_arrivals_unknown(filled: Database) ->
 
 def test_hours_of_too_many_samples_are_not_stored(filled: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     read(filled)
-    monkeypatch.setattr(hour_columns, "MOST_SAMPLES", 60)
+    monkeypatch.setattr(hour_sample_documents, "MOST_SAMPLES", 60)
     filled["cpu_usage"].insert_many(sample(END - OLD + timedelta(seconds=turn)) for turn in range(50))
     assert_same_as_read_whole(filled)
     assert_same_as_read_whole(filled)
@@ -233,7 +233,7 @@ def test_documents_of_another_layout_are_replaced(filled: Database) -> None:
     read(filled)
     filled[COLLECTION].update_many({}, {"$set": {"version": 0, "readings": b"x"}})
     assert_same_as_read_whole(filled)
-    assert filled[COLLECTION].count_documents({"version": hour_columns.VERSION}) == 2 * STORED_HOURS
+    assert filled[COLLECTION].count_documents({"version": hour_sample_documents.VERSION}) == 2 * STORED_HOURS
 
 
 @pytest.mark.parametrize(
@@ -251,7 +251,7 @@ def test_documents_that_somebody_else_changed_are_replaced(filled: Database, cha
     read(filled)
     filled[COLLECTION].update_many({}, change)
     assert_same_as_read_whole(filled)
-    assert filled[COLLECTION].count_documents({"version": hour_columns.VERSION}) == 2 * STORED_HOURS
+    assert filled[COLLECTION].count_documents({"version": hour_sample_documents.VERSION}) == 2 * STORED_HOURS
 
 
 def test_a_server_stores_the_hours_of_its_metrics_by_itself(database: Database) -> None:

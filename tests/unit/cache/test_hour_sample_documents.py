@@ -7,7 +7,7 @@ from typing import Any
 import bson
 import numpy as np
 
-from pycemaker.cache.hour_columns import MOST_SAMPLES, from_documents, is_valid, to_documents
+from pycemaker.cache.hour_sample_documents import MOST_SAMPLES, from_documents, is_valid, to_documents
 from pycemaker.columnar.ingestion_delay import StoredSamples
 from pycemaker.mongo.reader import HourFingerprint
 from pycemaker.series.batches import Columns, columns_digest

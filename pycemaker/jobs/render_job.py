@@ -20,7 +20,7 @@ from pycemaker.jobs.job_store import ORPHANED, JobStore
 from pycemaker.jobs.outage_retry import RetryOnOutage
 from pycemaker.jobs.render_task import task_of
 from pycemaker.mail.compose import readdress
-from pycemaker.reports import report_folder
+from pycemaker.reports import workspace
 from pycemaker.reports.artifact_names import EXECUTED_NOTEBOOK, MESSAGE
 from pycemaker.reports.report_model import OnProgress
 from pycemaker.settings import NOTEBOOKS
@@ -94,11 +94,11 @@ class RenderWorker:
             self.retry_on_outage(partial(self._fail, job, failure, provenance))
         except PycemakerError as error:
             failure_facts = provenance | progress.facts()
-            contents = report_folder.contents(folder)
+            contents = workspace.contents(folder)
             self._store(report_id, {name: contents[name] for name in (EXECUTED_NOTEBOOK,) if name in contents})
             self.retry_on_outage(partial(self._fail, job, error, failure_facts))
         else:
-            contents = report_folder.contents(folder)
+            contents = workspace.contents(folder)
             # With the first recipient's Message-ID, which a mail server logs. The unsubscribe link is left out: readers
             # of a stored message could unsubscribe the recipient.
             contents[MESSAGE] = readdress(contents[MESSAGE], headers_for(job, 0))

@@ -24,7 +24,7 @@ from pycemaker.errors import ReportTimedOut, ReportTooLarge, ReportWroteTooMuch,
 from pycemaker.jobs.process_output import ProcessOutput
 from pycemaker.jobs.process_tree import MARK, end_process_tree, process_tree
 from pycemaker.jobs.worker_template import ForkedWorker, WorkerTemplate
-from pycemaker.reports import cells_folder
+from pycemaker.reports import run_folder
 from pycemaker.reports.report_model import OnProgress
 from pycemaker.settings import ROOT, module_command, secrets_of, without_secrets
 
@@ -136,12 +136,12 @@ class ReportProcess:
     def _check_limits(self, memory_mb: int) -> None:
         if time.monotonic() < self._looked_at + _LOOK_SECONDS:
             return
-        held_mb, written_mb = self.held_bytes() >> 20 if memory_mb else 0, cells_folder.written_bytes(self.folder) >> 20
+        held_mb, written_mb = self.held_bytes() >> 20 if memory_mb else 0, run_folder.written_bytes(self.folder) >> 20
         self._looked_at = time.monotonic()
         if held_mb > memory_mb:
             raise ReportTooLarge(stage=self._stage, limit_mb=memory_mb, held_mb=held_mb)
-        if written_mb > cells_folder.MOST_MB:
-            raise ReportWroteTooMuch(stage=self._stage, limit_mb=cells_folder.MOST_MB)
+        if written_mb > run_folder.MOST_MB:
+            raise ReportWroteTooMuch(stage=self._stage, limit_mb=run_folder.MOST_MB)
 
     def held_bytes(self) -> int:
         """The resident memory of all its processes; shared memory counts for each."""

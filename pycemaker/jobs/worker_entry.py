@@ -27,8 +27,8 @@ from pycemaker.jobs.render_task import request_of
 from pycemaker.reports.execute import ReadyKernel, run_notebook
 from pycemaker.reports.forked_kernel import ForkedKernel
 from pycemaker.reports.pipeline import make_report
-from pycemaker.reports.report_folder import Workspace
 from pycemaker.reports.report_model import Collaborators
+from pycemaker.reports.workspace import Workspace
 from pycemaker.settings import NOTEBOOKS, load
 from pycemaker.telemetry import logs
 from pycemaker.telemetry.secret_masker import Masker

@@ -25,7 +25,7 @@ from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 
 from pycemaker.errors import DatabaseUnreachable, NotebookFailed, PycemakerError, every_error
-from pycemaker.reports import cells_folder
+from pycemaker.reports import run_folder
 from pycemaker.reports.forked_kernel import ForkedKernel, ForkedKernelProvisioner
 from pycemaker.reports.kernel_client import NotebookClient
 from pycemaker.reports.local_pictures import keep_local_pictures
@@ -116,14 +116,14 @@ class ReadyKernel:
         if sys.platform != "win32":
             self.manager.transport, self.manager.ip = "ipc", str(folder / "kernel")
         self._notebooks = working_directory
-        self.cwd = cells_folder.make(folder, working_directory)
+        self.cwd = run_folder.make(folder, working_directory)
         _finish(self.manager.start_kernel(cwd=str(self.cwd), env=_kernel_environment(folder)))
         on_start(getattr(self.manager.provisioner, "pid", 0))
         self._set_up(_SET_UP.format(_DRAW if forked is None else ""))
 
     def copy_files(self) -> None:
         """Copy the files beside the notebooks into the cells' folder, as they are now and not when this started."""
-        cells_folder.fill(self.cwd, self._notebooks)
+        run_folder.fill(self.cwd, self._notebooks)
 
     def kill(self) -> None:
         """End it at once. A second call does nothing."""

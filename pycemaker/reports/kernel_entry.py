@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import zmq
 from ipykernel.kernelapp import IPKernelApp
 
-from pycemaker.reports.cells_folder import bound_files
+from pycemaker.reports.run_folder import bound_files
 
 
 class KernelApp(IPKernelApp):

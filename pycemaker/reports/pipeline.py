@@ -11,8 +11,8 @@ from typing import Any
 
 from pycemaker.errors import PycemakerError, RunnerFailed, StorageRefused
 from pycemaker.reports.attachments.kinds import AttachmentResult
-from pycemaker.reports.report_folder import Workspace
 from pycemaker.reports.report_model import Collaborators, OnProgress, Page, ReportRequest
+from pycemaker.reports.workspace import Workspace
 
 STAGES = ("notebook", "render", "storage", "attachments", "compose", "mail")
 """The stages in order, as progress and errors name them; `attachments` only where some are requested."""

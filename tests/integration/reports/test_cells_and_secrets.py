@@ -18,7 +18,7 @@ import pytest
 from pycemaker.errors import NotebookFailed, ReportWroteTooMuch
 from pycemaker.jobs.report_process import ReportProcess
 from pycemaker.mongo.database import Database
-from pycemaker.reports import cells_folder
+from pycemaker.reports import run_folder
 from pycemaker.reports.execute import ReadyKernel, run_notebook
 from pycemaker.settings import ROOT
 from tests.services.process import ServerProcess
@@ -156,7 +156,7 @@ open(os.path.join(tempfile.gettempdir(), "made"), "w").write("written")
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no such limit there")
 def test_a_file_of_a_cell_grows_no_longer_than_it_may(folder: Path, project: Path) -> None:
-    source = f"file = open('long', 'wb'); file.seek(({cells_folder.MOST_MB} << 20) + 1); file.write(b'x'); file.flush()"
+    source = f"file = open('long', 'wb'); file.seek(({run_folder.MOST_MB} << 20) + 1); file.write(b'x'); file.flush()"
     with pytest.raises(NotebookFailed) as caught:
         run(folder, project, source)
     assert "File too large" in caught.value.facts["reason"]
@@ -164,31 +164,31 @@ def test_a_file_of_a_cell_grows_no_longer_than_it_may(folder: Path, project: Pat
 
 def test_cells_have_what_is_beside_their_notebook_as_it_is_when_they_begin(folder: Path, project: Path) -> None:
     """A kernel stands ready long before: what was edited meanwhile counts. What is too large or no file is a link."""
-    inside = cells_folder.make(folder, project)
+    inside = run_folder.make(folder, project)
     (project / "queries.sql").write_text("select 2")
     with (project / "large.bin").open("wb") as file:
         file.truncate(17 << 20)
     os.mkfifo(project / "pipe")
     (project / "again").symlink_to(project)
-    cells_folder.fill(inside, project)
+    run_folder.fill(inside, project)
     assert (inside / "queries.sql").read_text() == "select 2"
     links = sorted(str(path.relative_to(inside)) for path in inside.rglob("*") if path.is_symlink())
     assert links == ["again", "large.bin", "pipe"]
 
 
 def test_a_run_folder_inside_the_notebooks_folder_is_not_copied_into_itself(project: Path) -> None:
-    run_folder = project / "data" / "run"
-    inside = cells_folder.make(run_folder, project)
-    cells_folder.fill(inside, project)
+    folder = project / "data" / "run"
+    inside = run_folder.make(folder, project)
+    run_folder.fill(inside, project)
     assert (inside / "queries.sql").exists()
     assert list((inside / "data" / "run").iterdir()) == []
 
 
 def test_what_is_written_is_counted_and_links_are_not(folder: Path, project: Path) -> None:
-    inside = cells_folder.make(folder, project)
-    assert cells_folder.written_bytes(folder) == 0
+    inside = run_folder.make(folder, project)
+    assert run_folder.written_bytes(folder) == 0
     (inside / "new").write_bytes(b"x" * 100_000)
-    assert 100_000 <= cells_folder.written_bytes(folder) < 200_000
+    assert 100_000 <= run_folder.written_bytes(folder) < 200_000
 
 
 def test_a_report_that_writes_too_much_is_ended_and_leaves_nothing(
@@ -199,7 +199,7 @@ def test_a_report_that_writes_too_much_is_ended_and_leaves_nothing(
 import os, time
 for number in range(3):
     with open(f"long{{number}}", "wb") as file:
-        os.posix_fallocate(file.fileno(), 0, {cells_folder.MOST_MB // 2} << 20)
+        os.posix_fallocate(file.fileno(), 0, {run_folder.MOST_MB // 2} << 20)
 open({str(tmp_path / "where")!r}, "w").write(os.getcwd())
 time.sleep(60)
 """

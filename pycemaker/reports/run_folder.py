@@ -1,4 +1,4 @@
-"""Run folder: where a report's cells run and write. Its size is limited, and it is removed after the run.
+"""The run folder, in which a report's cells run and write. Its size is limited, and it is removed after the run.
 
 It has copies of the files beside the notebooks, made when a report begins, so that `open("queries.sql")` and
 `import helper` work as in JupyterLab, and cells write to their own copies. Large files, and files above the notebooks

@@ -6,38 +6,71 @@ import json
 import socket
 import sys
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any
 
 import pytest
 
 from pycemaker.errors import TooManyStreams
-from pycemaker.web.middleware.in_flight import BUILD_SLOTS, InFlight, bound_answers, connections_sending
+from pycemaker.web.middleware.in_flight import (
+    BUILD_SLOTS,
+    MOST_WAITING_BYTES,
+    InFlight,
+    bound_answers,
+    connections_sending,
+)
 
 MB = 2**20
 
 
 def filled(sending: int | None, *sizes: int) -> InFlight:
-    in_flight = InFlight(lambda: sending, 10 * MB)
+    in_flight = InFlight(lambda: sending, 10 * MB, wait_seconds=0.1)
     for size in sizes:
-        in_flight.add(size)
+        in_flight.add([bytes(size)])
     return in_flight
 
 
 def test_an_answer_beyond_the_bound_is_refused_while_those_before_it_are_being_sent() -> None:
     in_flight = filled(5, 3 * MB, 3 * MB, 3 * MB)
     with pytest.raises(TooManyStreams) as refused:
-        in_flight.add(2 * MB)
+        in_flight.add([bytes(2 * MB)])
     assert refused.value.facts == {"streaming": 3, "retry_after_seconds": 1}
     assert in_flight.is_full
-    in_flight.add(MB)
+    in_flight.add([bytes(MB)])
+
+
+def test_answers_of_clients_that_go_on_reading_wait_for_room_instead_of_being_refused() -> None:
+    cached = bytes(3 * MB)
+    has_read = threading.Event()
+    in_flight = InFlight(lambda: 0 if has_read.is_set() else 8, 10 * MB, wait_seconds=30)
+    for _ in range(8):
+        in_flight.add([bytes(MB)])
+    threading.Timer(0.1, has_read.set).start()
+    with ThreadPoolExecutor(16) as clients:
+        list(clients.map(in_flight.add, [[cached]] * 10))
+
+
+def test_answers_that_wait_hold_12_mb_at_most() -> None:
+    in_flight = InFlight(lambda: 100, 10 * MB, wait_seconds=1)
+    in_flight.add([bytes(10 * MB)])
+    with ThreadPoolExecutor(8) as clients:
+        waiting = [clients.submit(in_flight.add, [bytes(MOST_WAITING_BYTES // 4)]) for _ in range(4)]
+        time.sleep(0.3)
+        began = time.monotonic()
+        with pytest.raises(TooManyStreams):
+            in_flight.add([bytes(2 * MB)])
+        assert not any(each.done() for each in waiting)
+        assert time.monotonic() - began < 0.5
+        assert all(isinstance(each.exception(), TooManyStreams) for each in waiting)
 
 
 def test_of_more_answers_than_sending_connections_the_largest_count() -> None:
     in_flight = filled(2, *[MB] * 7, 2 * MB)
-    in_flight.add(6 * MB)  # 2 and 1 are left
+    in_flight.add([bytes(6 * MB)])  # 2 and 1 are left
     with pytest.raises(TooManyStreams):
-        in_flight.add(3 * MB)  # 6 and 2 are left
+        in_flight.add([bytes(3 * MB)])  # 6 and 2 are left
 
 
 @pytest.mark.parametrize("sending", [0, None])
@@ -52,9 +85,9 @@ def test_short_answers_count_nothing() -> None:
 def test_long_answers_that_nobody_reads_leave_room_for_short_ones() -> None:
     in_flight = filled(100, 5 * MB, 5 * MB)
     for _ in range(16):
-        in_flight.add(MB // 2)
+        in_flight.add([bytes(MB // 2)])
     with pytest.raises(TooManyStreams):
-        in_flight.add(MB // 2)
+        in_flight.add([bytes(MB // 2)])
 
 
 def test_no_answer_is_built_where_there_is_no_room_for_it() -> None:

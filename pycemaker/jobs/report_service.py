@@ -232,8 +232,8 @@ class ReportService:
         except LeaseLost:
             _log.warning("report %s was taken over by another server", job["_id"])
         finally:
+            self._notify_change()  # first: ending processes takes a tenth of a second, and mailing need not wait for it
             slot.kill()
-            self._notify_change()
             if self._keep_spare and not self._is_ending:
                 slot.acquire()
 

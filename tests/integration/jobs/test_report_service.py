@@ -1,17 +1,23 @@
-"""The heartbeat's thread: no fault ends it, and slow retention does not delay it."""
+"""The report service's threads: no fault ends the heartbeat, and nothing slow delays it, a caller or a mail."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
+from pycemaker.jobs import states
 from pycemaker.jobs.report_service import ReportService
+from pycemaker.jobs.warm_slot import WarmSlot
 from pycemaker.mongo.database import Database
+from pycemaker.reports.report_model import ReportRequest
+from pycemaker.window import Window
 from tests.services.report_service import outbox_service
-from tests.services.submissions import limits_with
+from tests.services.submissions import limits_with, submit
 
 
 @pytest.fixture
@@ -59,3 +65,35 @@ def test_it_does_not_wait_for_what_is_removed(report_service: ReportService, mon
         assert renewed.wait(10)
     finally:
         over.set()
+
+
+class SlotThatEndsLate(WarmSlot):
+    """Starts no process, and takes until a caller has its answer, or five seconds, to end it."""
+
+    def __init__(self) -> None:
+        super().__init__({})
+        self.answered = threading.Event()
+        self.was_answered = False
+
+    def acquire(self) -> NoReturn:
+        raise OSError("made up")
+
+    def kill(self) -> None:
+        self.was_answered = self.answered.wait(5)
+
+
+def test_nobody_waits_until_a_report_s_processes_have_ended(
+    report_service: ReportService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pycemaker.jobs.report_service.POLL_SECONDS", 20.0)
+    request = ReportRequest("x", Path("n.ipynb"), Window(datetime(2022, 4, 10, 12, tzinfo=UTC), 6), ("a@b.com",))
+    report_id, _is_new = report_service.enqueue(request, submit("k"))
+    job = report_service.job_store.with_owner().claim(states.TO_RENDER)
+    assert job is not None
+    slot = SlotThatEndsLate()
+    render = threading.Thread(target=report_service.render, args=(job, slot))
+    render.start()
+    assert report_service.wait(report_id, 20)["state"] == states.FAILED
+    slot.answered.set()
+    render.join()
+    assert slot.was_answered

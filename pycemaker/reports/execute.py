@@ -4,7 +4,6 @@ The kernel listens on sockets in a folder of its own (ports, on Windows), keeps 
 start-up files, and gets no secret settings.
 """
 
-import asyncio
 import json
 import os
 import sys
@@ -17,9 +16,9 @@ from pycemaker.reports import fast_nbformat  # noqa: F401 - before papermill, wh
 # isort: split
 import papermill
 import zmq
-from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
+from jupyter_core.utils import run_sync
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
@@ -89,7 +88,9 @@ class _Manager(AsyncKernelManager):
 
 
 class ReadyKernel:
-    """A kernel with the libraries imported and one figure drawn.
+    """A kernel with the libraries imported and one figure drawn, and its client, which listens already.
+
+    A client that nbclient makes waits 0.2 s for outputs of nobody before the first cell.
 
     Args:
         folder: empty, for this kernel alone: its connection file, its sockets, its IPython directory.
@@ -98,6 +99,7 @@ class ReadyKernel:
         forked: becomes the kernel; None starts a new interpreter.
 
     Attributes:
+        client: its client, for the thread that made it.
         cwd: the folder in which its cells run and write.
     """
 
@@ -119,7 +121,13 @@ class ReadyKernel:
         self.cwd = run_folder.make(folder, working_directory)
         _finish(self.manager.start_kernel(cwd=str(self.cwd), env=_kernel_environment(folder)))
         on_start(getattr(self.manager.provisioner, "pid", 0))
-        self._set_up(_SET_UP.format(_DRAW if forked is None else ""))
+        self.client = self.manager.client()
+        self.client.start_channels(stdin=False, hb=False)
+        try:
+            _finish(self._set_up(_SET_UP.format(_DRAW if forked is None else "")))
+        except BaseException:
+            self.client.stop_channels()
+            raise
 
     def copy_files(self) -> None:
         """Copy the files beside the notebooks into the cells' folder, as they are now and not when this started."""
@@ -127,29 +135,24 @@ class ReadyKernel:
 
     def kill(self) -> None:
         """End it at once. A second call does nothing."""
+        self.client.stop_channels()
         if self.manager.has_kernel:
             _finish(self.manager.shutdown_kernel(now=True))
 
-    def _set_up(self, code: str) -> None:
-        # With a parent the client asks whether the process lives; without one it counts heartbeats, and takes one that
-        # a busy machine missed for a death.
-        client = BlockingKernelClient(parent=self.manager)
-        client.load_connection_info(self.manager.get_connection_info())
-        client.start_channels()
-        try:
-            client.wait_for_ready(timeout=START_SECONDS)
-            client.execute_interactive(
-                code, silent=True, store_history=False, timeout=START_SECONDS, output_hook=lambda _message: None
-            )
-        finally:
-            client.stop_channels()
+    async def _set_up(self, code: str) -> None:
+        await self.client.wait_for_ready(timeout=START_SECONDS)
+        await self.client.execute_interactive(
+            code, silent=True, store_history=False, timeout=START_SECONDS, output_hook=lambda _message: None
+        )
 
 
 def _finish(awaited: Awaitable[None]) -> None:
+    """Wait in this thread's event loop, which nbclient also uses: the client's sockets belong to one loop."""
+
     async def wait() -> None:
         await awaited
 
-    asyncio.run(wait())
+    run_sync(wait)()
 
 
 def _kernel_environment(folder: Path) -> dict[str, str]:
@@ -174,7 +177,7 @@ class _Engine(NBClientEngine):  # type: ignore[misc]
 
     @classmethod
     def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **keywords: Any) -> Any:
-        wanted = {name: keywords[name] for name in ("km", "watch")}
+        kernel: ReadyKernel = keywords["kernel"]
         watch: _Watch = keywords["watch"]
         watch.begin(nb_man.nb.cells)
         client = NotebookClient(
@@ -183,14 +186,11 @@ class _Engine(NBClientEngine):  # type: ignore[misc]
             iopub_timeout=OUTPUT_SECONDS,
             on_cell_start=watch.started,
             on_cell_executed=watch.executed,
-            **wanted,
+            km=kernel.manager,
+            watch=watch,
         )
-        try:
-            return client.execute()
-        finally:
-            if client.kc is not None:  # nbclient leaves channels to a kernel open that it did not start
-                client.kc.stop_channels()
-                client.kc = None
+        client.kc = kernel.client
+        return client.execute()
 
 
 papermill_engines.register(ENGINE, _Engine)
@@ -272,7 +272,7 @@ def run_notebook(
             kernel_name="python3",
             language="python",
             progress_bar=False,
-            km=kernel.manager,
+            kernel=kernel,
             watch=watch,
         )
         keep_local_pictures(executed, kernel.cwd, notebook.parent)

@@ -80,3 +80,11 @@ def test_a_cell_that_clears_its_output_keeps_what_came_after(kernel: ReadyKernel
 def test_figures_of_one_s_own_have_the_bundled_font(kernel: ReadyKernel, tmp_path: Path) -> None:
     (cell,) = run(kernel, tmp_path, "import matplotlib; print(matplotlib.rcParams['font.family'][0])")
     assert printed(cell) == ["DejaVu", "Sans"]
+
+
+def test_a_ready_kernel_has_its_client_already(
+    kernel: ReadyKernel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(kernel.manager), "client", None)  # one that is made now waits 0.2 s before the first cell
+    for _ in range(2):
+        assert printed(run(kernel, tmp_path, "print('at once')")[0]) == ["at", "once"]

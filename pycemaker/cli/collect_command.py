@@ -10,8 +10,8 @@ from pycemaker.cli.arguments import add_application
 from pycemaker.cli.startup import echo, read_sources_file
 from pycemaker.collect.collect_file import CollectFile
 from pycemaker.collect.collector_service import CollectorService
+from pycemaker.collect.dry_run import DryRun, dry_runs
 from pycemaker.collect.this_machine import Collector
-from pycemaker.collect.try_out import TryOut, try_sources
 from pycemaker.errors import InvalidParameter, InvalidSettings
 from pycemaker.metrics import METRICS, Metric
 from pycemaker.mongo.database import open_database
@@ -84,36 +84,36 @@ def _check(file: CollectFile) -> int:
             problems=["COLLECT_FILE takes a file of sources (TOML): there is nothing to check without"]
         )
     failed = 0
-    for tried in try_sources(file.sources):
-        print("\n".join(_lines(tried)), flush=True)
-        failed += bool(tried.faults) or not tried.documents
+    for dry_run in dry_runs(file.sources):
+        print("\n".join(_lines(dry_run)), flush=True)
+        failed += bool(dry_run.faults) or not dry_run.documents
     print(f"\n{failed} of {len(file.sources)} sources fail" if failed else "\nevery source answers")
     return 1 if failed else 0
 
 
-def _lines(tried: TryOut) -> list[str]:
+def _lines(dry_run: DryRun) -> list[str]:
     """A source's heading, a line for each metric that it is asked for, and the metrics that it is not asked for."""
-    source = tried.source
+    source = dry_run.source
     lines = [f"\n{source.name}  ({source.kind} {source.url}, every {source.every_seconds} s)"]
-    if "" in tried.faults:
-        return [*lines, f"  fails: {tried.faults['']}"]
-    if abs(tried.clock_seconds) > _CLOCK_SECONDS:
-        way = "ahead of" if tried.clock_seconds > 0 else "behind"
-        lines.append(f"  its clock is {abs(tried.clock_seconds):.0f} s {way} this machine's: let both follow NTP")
-    for application in sorted({name for name, _ in tried.documents}) or [source.application]:
+    if "" in dry_run.faults:
+        return [*lines, f"  fails: {dry_run.faults['']}"]
+    if abs(dry_run.clock_seconds) > _CLOCK_SECONDS:
+        way = "ahead of" if dry_run.clock_seconds > 0 else "behind"
+        lines.append(f"  its clock is {abs(dry_run.clock_seconds):.0f} s {way} this machine's: let both follow NTP")
+    for application in sorted({name for name, _ in dry_run.documents}) or [source.application]:
         lines.append(f"  {application or 'the default application'}")
-        lines += [_line(tried, metric, application) for metric in METRICS if metric.id in source.metric_ids]
+        lines += [_line(dry_run, metric, application) for metric in METRICS if metric.id in source.metric_ids]
     unasked = [metric.id for metric in METRICS if metric.id not in source.metric_ids]
     return lines + ([f"  not asked for: {', '.join(unasked)}"] if unasked else [])
 
 
-def _line(tried: TryOut, metric: Metric, application: str) -> str:
-    document = tried.documents.get((application, metric.id))
+def _line(dry_run: DryRun, metric: Metric, application: str) -> str:
+    document = dry_run.documents.get((application, metric.id))
     if document is None:
-        reason = tried.faults.get(metric.id) or "nothing matches"
-        asked = tried.source.queries.get(metric.id) or tried.source.rules.get(metric.id)
+        reason = dry_run.faults.get(metric.id) or "nothing matches"
+        asked = dry_run.source.queries.get(metric.id) or dry_run.source.rules.get(metric.id)
         return f"    {metric.id:<15}none: {reason}\n{'':<19}{asked}"
-    return f"    {metric.id:<15}{_reading(metric, document, tried.source.every_seconds):<48}  {document['criticity']}"
+    return f"    {metric.id:<15}{_reading(metric, document, dry_run.source.every_seconds):<48}  {document['criticity']}"
 
 
 def _reading(metric: Metric, document: dict[str, Any], every_seconds: int) -> str:

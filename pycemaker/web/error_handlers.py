@@ -10,7 +10,7 @@ from bottle import HTTPError, request, response
 from pycemaker import errors
 from pycemaker.i18n.language import speaking
 from pycemaker.web import response_bodies
-from pycemaker.web.pages import error_page, form_page
+from pycemaker.web.pages import error_page, message_page
 from pycemaker.web.route_methods import methods_at
 from pycemaker.web.wsgi import StartResponse, loggable, prefers_html
 
@@ -33,9 +33,9 @@ def fresh_json(content: Any) -> bytes:
 
 
 def html_response(page: str, referrer: str = "same-origin") -> bytes:
-    """The page with the headers of `form_page`. Its form may send its origin, without which its POST is refused."""
+    """The page with the headers of `message_page`. Its form may send its origin, without which its POST is refused."""
     response.content_type = HTML
-    for name, text in form_page.headers(page, referrer).items():
+    for name, text in message_page.headers(page, referrer).items():
         response.set_header(name, text)
     return page.encode()
 

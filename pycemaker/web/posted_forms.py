@@ -9,7 +9,7 @@ from pycemaker.errors import NotAuthenticated, TooManyRequests
 from pycemaker.web import response_bodies
 from pycemaker.web.access import api_token
 from pycemaker.web.error_handlers import html_response
-from pycemaker.web.pages import form_page, send_page
+from pycemaker.web.pages import message_page, send_page
 from pycemaker.web.request_parameters import parameters
 from pycemaker.web.services import Services
 
@@ -22,13 +22,13 @@ def answer_form(services: Services, act: Callable[[str, dict[str, str]], Any]) -
         act: does what the button asks for.
     """
     texts = parameters(request).texts
-    api_token.add(request.environ, texts.pop(form_page.TOKEN, ""))
+    api_token.add(request.environ, texts.pop(message_page.TOKEN, ""))
     try:
         services.access_control.check_token(request.environ)
     except (NotAuthenticated, TooManyRequests) as error:
         response.status = error.status
         return html_response(send_page.outcome(response_bodies.error(error), services.settings.base_path))
-    return act(texts.pop(form_page.ACTION, ""), texts)
+    return act(texts.pop(message_page.ACTION, ""), texts)
 
 
 def see_other(services: Services, path: str) -> HTTPResponse:

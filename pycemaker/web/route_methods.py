@@ -17,8 +17,8 @@ class ActionPolicy:
 
     Attributes:
         by_link: whether its path holds a signed link, which suffices from any page or program (RFC 8058).
-        confirm_page: makes the page for a person who followed a link from another site; its form (`form_page`) posts.
-            It takes the route's arguments. Without it such a link is refused.
+        confirm_page: makes the page for a person who followed a link from another site; its form posts
+            (`message_page`). It takes the route's arguments. Without it such a link is refused.
         result_page: makes the page after that form, out of the body that a program gets.
     """
 

@@ -14,7 +14,7 @@ from pycemaker.errors import ForeignOrigin
 from pycemaker.web.access.cross_site import CrossSite
 from pycemaker.web.error_handlers import handle_errors, refuse
 from pycemaker.web.middleware.security_headers import refuse_speculative
-from pycemaker.web.pages import form_page
+from pycemaker.web.pages import message_page
 from pycemaker.web.route_methods import policy_of, routes_at
 from pycemaker.web.wsgi import Application, Environ, StartResponse
 
@@ -51,7 +51,7 @@ class BrowserActions:
 
 
 def _answer_forms(callback: Callable[..., Any], result_page: Callable[[dict[str, Any]], bytes]) -> Callable[..., Any]:
-    """The callback; a form of `form_page` gets its answer as a page, with the same status and headers."""
+    """The callback; a form of a `message_page` gets its answer as a page, with the same status and headers."""
 
     def answer(*args: Any, **kwargs: Any) -> Any:
         answered = callback(*args, **kwargs)
@@ -71,7 +71,7 @@ def _answer_forms(callback: Callable[..., Any], result_page: Callable[[dict[str,
 
 def _is_form(request: Any) -> bool:
     is_form = request.content_type.startswith("application/x-www-form-urlencoded")
-    return is_form and 0 < request.content_length <= _FORM_BYTES and form_page.ACTION in request.forms
+    return is_form and 0 < request.content_length <= _FORM_BYTES and message_page.ACTION in request.forms
 
 
 def refuse_preflights(application: Application, app: Bottle, cross_site: CrossSite) -> Application:

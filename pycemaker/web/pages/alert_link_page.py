@@ -11,7 +11,7 @@ from pycemaker import i18n
 from pycemaker.i18n.language import _, pgettext
 from pycemaker.monitor.alert_history import Alert
 from pycemaker.presentation import alert_wording
-from pycemaker.web.pages import form_page
+from pycemaker.web.pages import message_page
 
 ACKNOWLEDGE, UNMUTE = "reconhecer", "reativar"
 MUTES = {"silenciar-1": 1, "silenciar-8": 8, "silenciar-24": 24}
@@ -30,7 +30,7 @@ def page(alerts: Sequence[Alert], muted_until: datetime | None, zone: ZoneInfo) 
     is_open = any(alert.is_open for alert in alerts)
     acknowledged = [alert.acknowledged_at for alert in alerts if alert.is_open and alert.acknowledged_at]
     if not is_open:
-        return form_page.page(_("Alerta terminado"), _("Não há nada a reconhecer."), details=details)
+        return message_page.page(_("Alerta terminado"), _("Não há nada a reconhecer."), details=details)
     buttons = [] if acknowledged else [(ACKNOWLEDGE, _("Reconhecer: alguém já cuida disso"))]
     if muted_until:
         buttons.append((UNMUTE, _("Voltar a receber avisos")))
@@ -42,7 +42,7 @@ def page(alerts: Sequence[Alert], muted_until: datetime | None, zone: ZoneInfo) 
     if muted_until:
         until = i18n.clock(muted_until, zone, pgettext("date", "dd/MM/yyyy HH:mm"))
         sentences.append(_("Silenciado até {until}.", until=until))
-    return form_page.page(
+    return message_page.page(
         _("Alerta"),
         " ".join(sentences) or _("O que fazer com este alerta?"),
         is_status=bool(sentences),
@@ -54,4 +54,4 @@ def page(alerts: Sequence[Alert], muted_until: datetime | None, zone: ZoneInfo) 
 
 def unknown_link() -> str:
     """The page for a link that is not valid: what to do instead."""
-    return form_page.page(_("Link inválido"), _("Este link não é válido. Use o de um e-mail mais recente."))
+    return message_page.page(_("Link inválido"), _("Este link não é válido. Use o de um e-mail mais recente."))

@@ -15,7 +15,7 @@ from pycemaker.parsing.route_paths import ALERTS_PATH, application_path
 from pycemaker.presentation import alert_wording
 from pycemaker.settings import Settings
 from pycemaker.web.pages.alert_link_page import MUTES
-from pycemaker.web.pages.form_page import ACTION, TOKEN
+from pycemaker.web.pages.message_page import ACTION, TOKEN
 from pycemaker.web.pages.templating import render
 
 _STATES = {

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pycemaker.parsing.route_paths import REPORTS_PATH
-from pycemaker.web.pages import form_page
+from pycemaker.web.pages import message_page
 
 TITLES = {401: "É preciso o token", 403: "Sem permissão", 404: "Não encontrado"}
 """The headings by status: the errors that have a page."""
@@ -28,4 +28,4 @@ def page(status: int, body: Mapping[str, Any], base_path: str = "", *, asks_brow
     """
     hint = _ASKS if asks_browser else _HINTS.get(body["error"], "")
     links = [(f"{base_path}/", "Página inicial"), (f"{base_path}{REPORTS_PATH}", "Relatórios")]
-    return form_page.page(TITLES[status], body["msg"], fine_print=hint, links=links)
+    return message_page.page(TITLES[status], body["msg"], fine_print=hint, links=links)

@@ -8,7 +8,7 @@ from pycemaker.reports.attachments.kinds import KINDS
 from pycemaker.reports.notebook_catalogue import Notebook, usable
 from pycemaker.reports.parameters import own_parameters
 from pycemaker.settings import Settings
-from pycemaker.web.pages.form_page import ACTION, TOKEN
+from pycemaker.web.pages.message_page import ACTION, TOKEN
 from pycemaker.web.pages.templating import render
 
 ASK = "pedir"  # The value of each form's button

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from pycemaker import errors, i18n
 from pycemaker.jobs import states
 from pycemaker.parsing.route_paths import REPORTS_PATH
-from pycemaker.web.pages import form_page
+from pycemaker.web.pages import message_page
 from pycemaker.web.pages.report_list import STATE_NAMES
 from pycemaker.window import Window
 
@@ -40,7 +40,7 @@ def page(record: Mapping[str, Any], zone: ZoneInfo, base_path: str = "", *, is_w
     is_open = record["state"] in states.OPEN
     links = [(f"{base_path}{REPORTS_PATH}/{record['id']}.json", "Registro completo")]
     links += [(f"{base_path}{REPORTS_PATH}/{record['id']}.ipynb", "Notebook até a falha")] if source else []
-    return form_page.page(
+    return message_page.page(
         f"Relatório: {STATE_NAMES.get(record['state'], record['state'])}",
         error.in_portuguese() if error is not None else "Esta página se atualiza sozinha." if is_open else "",
         details=[(label, text) for label, text in details.items() if text],

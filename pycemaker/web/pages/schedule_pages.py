@@ -13,7 +13,7 @@ from pycemaker.parsing.route_paths import REPORTS_PATH, SCHEDULES_PATH
 from pycemaker.reports.attachments.kinds import KINDS
 from pycemaker.schedules.plan import BACKLOG, NO_SERVER, TOO_LATE
 from pycemaker.settings import Settings
-from pycemaker.web.pages.form_page import ACTION, TOKEN
+from pycemaker.web.pages.message_page import ACTION, TOKEN
 from pycemaker.web.pages.templating import render
 
 PAUSE, RESUME, RUN = "pausar", "retomar", "enviar"

@@ -9,7 +9,7 @@ from pycemaker import i18n
 from pycemaker.i18n.language import _
 from pycemaker.parsing.route_paths import REPORTS_PATH
 from pycemaker.reports.report_model import ReportRequest
-from pycemaker.web.pages import form_page
+from pycemaker.web.pages import message_page
 from pycemaker.web.pages.templating import markup, strong
 
 SEND = "enviar"  # The value of the button
@@ -27,7 +27,7 @@ def question(report_request: ReportRequest, title: str, zone: ZoneInfo) -> str:
         "Um link trouxe você até aqui. Abrir esta página não envia nada: o relatório só sai se você confirmar."
     )
     buttons = [(SEND, _("Enviar o relatório"))]
-    return form_page.page(_("Enviar este relatório?"), message, buttons=buttons, fine_print=fine_print)
+    return message_page.page(_("Enviar este relatório?"), message, buttons=buttons, fine_print=fine_print)
 
 
 def outcome(body: Mapping[str, Any], base_path: str) -> str:
@@ -35,4 +35,4 @@ def outcome(body: Mapping[str, Any], base_path: str) -> str:
     report_id = body.get("report_id") or body.get("report", {}).get("id")
     label = _("Abrir a página do relatório")
     links = [(f"{base_path}{REPORTS_PATH}/{quote(report_id)}", label)] if report_id else []
-    return form_page.page(body["msg"], "", links=links)
+    return message_page.page(body["msg"], "", links=links)

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from pycemaker.i18n.language import _
 from pycemaker.mail.suppressions import EVERY_REPORT, OPERATOR, Suppression, inbox
 from pycemaker.mail.unsubscribe import Subscription
-from pycemaker.web.pages import form_page
+from pycemaker.web.pages import message_page
 from pycemaker.web.pages.templating import markup, strong
 
 LEAVE, LEAVE_ALL, RETURN = "cancelar", "cancelar-todos", "voltar"
@@ -21,17 +21,17 @@ def page(subscription: Subscription, title: str, suppressions: Sequence[Suppress
     notebooks = {suppression.notebook for suppression in suppressions}
     if any(suppression.by == OPERATOR for suppression in suppressions):
         message = markup(_("Quem opera este serviço bloqueou o envio de relatórios para {whom}."), whom=whom)
-        return form_page.page(_("Envio bloqueado"), message, is_status=True)
+        return message_page.page(_("Envio bloqueado"), message, is_status=True)
     if suppressions and not _own(subscription, suppressions):
         return _left_by_inbox(subscription, whom, what, notebooks)
     come_back, leave_all = (RETURN, _("Voltar a receber")), (LEAVE_ALL, _("Cancelar todos os relatórios"))
     if EVERY_REPORT in notebooks:
         message = markup(_("{whom} não recebe mais nenhum relatório."), whom=whom)
-        return form_page.page(_("Recebimento cancelado"), message, is_status=True, buttons=[come_back])
+        return message_page.page(_("Recebimento cancelado"), message, is_status=True, buttons=[come_back])
     if notebooks:
         message = markup(_("{whom} não recebe mais o relatório {what}."), whom=whom, what=what)
-        return form_page.page(_("Recebimento cancelado"), message, is_status=True, buttons=[come_back, leave_all])
-    return form_page.page(
+        return message_page.page(_("Recebimento cancelado"), message, is_status=True, buttons=[come_back, leave_all])
+    return message_page.page(
         _("Cancelar o recebimento"),
         markup(_("{whom} recebe o relatório {what}. Deseja cancelar o recebimento?"), whom=whom, what=what),
         buttons=[(LEAVE, _("Cancelar este relatório")), leave_all],
@@ -55,7 +55,7 @@ def _left_by_inbox(subscription: Subscription, whom: str, what: str, notebooks: 
         buttons = [(LEAVE_ALL, _("Cancelar todos os relatórios"))]
     more = _("Para voltar a receber, use o link de um e-mail enviado a {inbox}.")
     sentences = markup(f"{message} {more}", whom=whom, what=what, inbox=left)
-    return form_page.page(_("Recebimento cancelado"), sentences, is_status=True, buttons=buttons)
+    return message_page.page(_("Recebimento cancelado"), sentences, is_status=True, buttons=buttons)
 
 
 def unknown_link() -> str:
@@ -63,4 +63,4 @@ def unknown_link() -> str:
     message = _(
         "Este link de cancelamento não é válido. Use o link de um e-mail mais recente ou responda a quem o enviou."
     )
-    return form_page.page(_("Link inválido"), message)
+    return message_page.page(_("Link inválido"), message)

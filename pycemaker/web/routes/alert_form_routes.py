@@ -17,7 +17,7 @@ from pycemaker.web.alert_answers import press
 from pycemaker.web.error_handlers import html_response
 from pycemaker.web.middleware.in_flight import BUILD_SLOT_SECONDS
 from pycemaker.web.pages import alert_form, alert_list
-from pycemaker.web.pages.form_page import CHECK, REMOVE, SAVE
+from pycemaker.web.pages.message_page import CHECK, REMOVE, SAVE
 from pycemaker.web.polled_answers import build_slot, whole_minute
 from pycemaker.web.posted_forms import answer_form, see_other
 from pycemaker.web.request_parameters import query

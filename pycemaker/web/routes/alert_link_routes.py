@@ -11,7 +11,7 @@ from pycemaker.monitor.alert_history import Alert, AlertHistory
 from pycemaker.parsing.route_paths import ALERT_LINK_PREFIX
 from pycemaker.web.alert_answers import press
 from pycemaker.web.error_handlers import html_response
-from pycemaker.web.pages import alert_link_page, form_page
+from pycemaker.web.pages import alert_link_page, message_page
 from pycemaker.web.route_methods import ActionPolicy
 from pycemaker.web.services import Services
 from pycemaker.web.wsgi import prefers_html
@@ -40,7 +40,7 @@ def add_alert_links(app: Bottle, services: Services) -> None:
         if not 0 < request.content_length <= _LONGEST_BODY_BYTES:
             raise InvalidRequest
         rules = [alert.rule for alert in alerts if alert.is_open]
-        press(services.evaluator.store, alerts[0].application, rules, request.forms.get(form_page.ACTION))
+        press(services.evaluator.store, alerts[0].application, rules, request.forms.get(message_page.ACTION))
         return _page(services, AlertHistory(services.store.database).get(alert.id for alert in alerts))
 
 

@@ -15,7 +15,7 @@ from pycemaker.monitor.forecast_reader import HEALTH
 from pycemaker.monitor.sample_means import readings
 from pycemaker.parsing.application_names import DEFAULT_APPLICATION
 from pycemaker.parsing.route_paths import with_application
-from pycemaker.web import forecast_bodies, request_parameters
+from pycemaker.web import forecast_answers, request_parameters
 from pycemaker.web.polled_answers import LIVE_SECONDS, MINUTE_SECONDS, build_slot, polled, whole_minute
 from pycemaker.web.services import Services
 from pycemaker.window import parse_hours, parse_instant, parse_window, to_epoch_ms
@@ -41,20 +41,20 @@ def add_forecasts(app: Bottle, services: Services) -> None:
         else:
             limit = _limit(given, FULL if metric.unit == "ratio" else None)
             outlook = forecasts.metric(store, metric, window.end_utc, int(window.hours), limit)
-        return polled(forecast_bodies.outlook(outlook), MINUTE_SECONDS)
+        return polled(forecast_answers.outlook(outlook), MINUTE_SECONDS)
 
     def predict(metric: Metric, opened: str, time_range: str, application: str = DEFAULT_APPLICATION) -> bytes:
         store = services.store.for_application(application)
         now_utc, hours = services.clock(), parse_hours(time_range, limit=settings.max_range_hours)
         opened_utc = parse_instant(opened, zone=settings.timezone, now_utc=now_utc)
-        times = forecast_bodies.row_times(to_epoch_ms(opened_utc), hours)
+        times = forecast_answers.row_times(to_epoch_ms(opened_utc), hours)
         past = times[times <= to_epoch_ms(now_utc)]
         with build_slot(services, float(np.ptp(past)) / 1000 if len(past) else 0.0):
             values = means.means(store, metric, past, readings) if len(past) else np.empty(0)
         outlook = None
         with suppress(NotEnoughHistory):
             outlook = forecasts.metric(store, metric, min(opened_utc, whole_minute(now_utc)), hours)
-        return polled(forecast_bodies.metric_rows(times, values, outlook), LIVE_SECONDS)
+        return polled(forecast_answers.metric_rows(times, values, outlook), LIVE_SECONDS)
 
     for metric in (CPU, RAM):
         app.get(with_application(f"/{metric.id}_predict/<opened>/<time_range>"))(partial(predict, metric))

@@ -12,7 +12,7 @@ from pycemaker.analysis.health import FAILING, MINUTE_MS
 from pycemaker.errors import NoCurrentReading, NotEnoughHistory
 from pycemaker.parsing.application_names import DEFAULT_APPLICATION
 from pycemaker.parsing.route_paths import with_application
-from pycemaker.web import forecast_bodies
+from pycemaker.web import forecast_answers
 from pycemaker.web.polled_answers import LIVE_SECONDS, MINUTE_SECONDS, build_slot, polled, whole_minute
 from pycemaker.web.services import Services
 from pycemaker.window import parse_hours, parse_window, to_epoch_ms
@@ -31,7 +31,7 @@ def add_health(app: Bottle, services: Services) -> None:
         )
         with build_slot(services, window.hours * 3600):
             health = means.health(store, whole_minute(window.end_utc), int(window.hours) * 60)
-        return polled(forecast_bodies.score_rows(health), MINUTE_SECONDS)
+        return polled(forecast_answers.score_rows(health), MINUTE_SECONDS)
 
     @app.get(with_application("/current_health/<time_range>"))  # type: ignore[untyped-decorator]
     def current_health(time_range: str, application: str = DEFAULT_APPLICATION) -> bytes:
@@ -48,7 +48,7 @@ def add_health(app: Bottle, services: Services) -> None:
             return polled(content | {"withheld": error.code}, LIVE_SECONDS)
         middle, _, _ = outlook.ahead.at(np.array([to_epoch_ms(now_utc) + MINUTE_MS]))
         content["predicted_current_health"] = soon = float(middle[0])
-        content["predicted_remaining_time"] = forecast_bodies.remaining_seconds(outlook) if soon > FAILING else 0
+        content["predicted_remaining_time"] = forecast_answers.remaining_seconds(outlook) if soon > FAILING else 0
         return polled(content, LIVE_SECONDS)
 
     @app.get(with_application("/health_data/<time_range>"))  # type: ignore[untyped-decorator]
@@ -57,12 +57,12 @@ def add_health(app: Bottle, services: Services) -> None:
         minutes = parse_hours(time_range, limit=settings.max_range_hours) * 60
         with build_slot(services, minutes * 60):
             health = means.health(store, whole_minute(services.clock()), minutes)
-        return polled({"data": forecast_bodies.health_rows(health)}, MINUTE_SECONDS)
+        return polled({"data": forecast_answers.health_rows(health)}, MINUTE_SECONDS)
 
     @app.get(with_application("/predicted_data/<time_range>"))  # type: ignore[untyped-decorator]
     def predicted_data(time_range: str, application: str = DEFAULT_APPLICATION) -> bytes:
         store = services.store.for_application(application)
         hours = parse_hours(time_range, limit=settings.max_range_hours)
         outlook = forecasts.health(store, whole_minute(services.clock()), hours)
-        content = {"remaining_time": forecast_bodies.remaining_seconds(outlook)}
-        return polled(content | {"data": forecast_bodies.predicted_rows(outlook)}, MINUTE_SECONDS)
+        content = {"remaining_time": forecast_answers.remaining_seconds(outlook)}
+        return polled(content | {"data": forecast_answers.predicted_rows(outlook)}, MINUTE_SECONDS)

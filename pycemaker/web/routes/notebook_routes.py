@@ -9,7 +9,7 @@ from pycemaker.reports import notebook_catalogue
 from pycemaker.web import response_bodies
 from pycemaker.web.access import api_token
 from pycemaker.web.error_handlers import JSON, html_response, json_response
-from pycemaker.web.pages import form_page, notebook_list, send_page
+from pycemaker.web.pages import message_page, notebook_list, send_page
 from pycemaker.web.request_parameters import parameters
 from pycemaker.web.route_methods import ActionPolicy
 from pycemaker.web.routes.report_routes import read_form_request, submit
@@ -39,7 +39,7 @@ def add_notebooks(app: Bottle, services: Services) -> None:
     @app.post(f"{NOTEBOOKS_PATH}/<notebook>", acts=ActionPolicy(result_page=refused_page))  # type: ignore[untyped-decorator]
     def request_by_form(notebook: str) -> HTTPResponse:
         given = parameters(request)
-        api_token.add(request.environ, str(given.pop(form_page.TOKEN, "")))
+        api_token.add(request.environ, str(given.pop(message_page.TOKEN, "")))
         services.access_control.check_token(request.environ)
         report_id = submit(services, read_form_request(services, notebook, given))
         url = f"{base_path}{REPORTS_PATH}/{report_id}"

@@ -19,7 +19,7 @@ from pycemaker.reports.report_model import ReportRequest
 from pycemaker.telemetry.request_ids import REQUEST_ID
 from pycemaker.web import response_bodies
 from pycemaker.web.error_handlers import html_response, json_response
-from pycemaker.web.pages import form_page, send_page
+from pycemaker.web.pages import message_page, send_page
 from pycemaker.web.request_parameters import RequestParameters, idempotency_key, parameters
 from pycemaker.web.route_methods import ActionPolicy
 from pycemaker.web.services import Services
@@ -64,14 +64,14 @@ def _read_request(services: Services, path: Mapping[str, str]) -> tuple[bool, Re
     """True where the caller waits, and the report request; the token is checked first."""
     services.access_control.check_token(request.environ)
     given = parameters(request)
-    given.texts.pop(form_page.ACTION, None)  # the button's, of `send_page`
+    given.texts.pop(message_page.ACTION, None)  # the button's, of `send_page`
     waits = _waits(given.pop("wait", "1"))
     return waits, _report_request(services, path, given)
 
 
 def read_form_request(services: Services, notebook: str, given: RequestParameters) -> ReportRequest:
     """The report request of a notebook's form: fields are the report route's parameters, those of its path included."""
-    given.texts.pop(form_page.ACTION, None)
+    given.texts.pop(message_page.ACTION, None)
     given.texts["notebook"] = notebook
     path = {name: str(given.pop(name, "")) for name in ("date_now", "time_range", "email_to", "application")}
     return _report_request(services, path | {"email_to": path["email_to"].replace(" ", "")}, given)

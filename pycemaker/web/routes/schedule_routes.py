@@ -13,7 +13,7 @@ from pycemaker.schedules.schedule_store import Document
 from pycemaker.web.access.redaction import redact_known
 from pycemaker.web.error_handlers import fresh_json, html_response
 from pycemaker.web.pages import schedule_pages
-from pycemaker.web.pages.form_page import CHECK, REMOVE, SAVE
+from pycemaker.web.pages.message_page import CHECK, REMOVE, SAVE
 from pycemaker.web.posted_forms import answer_form, see_other
 from pycemaker.web.request_parameters import instant, parameters, refuse_unknown
 from pycemaker.web.schedule_answers import next_instants, run_now, view

@@ -11,7 +11,7 @@ from pycemaker.mail.unsubscribe import Subscription
 from pycemaker.parsing.route_paths import UNSUBSCRIBE_PREFIX
 from pycemaker.reports.notebook_catalogue import find_notebook
 from pycemaker.web.error_handlers import html_response, json_response
-from pycemaker.web.pages import form_page, unsubscribe_page
+from pycemaker.web.pages import message_page, unsubscribe_page
 from pycemaker.web.route_methods import ActionPolicy
 from pycemaker.web.services import Services
 from pycemaker.web.wsgi import prefers_html
@@ -44,7 +44,7 @@ def add_unsubscribe(app: Bottle, services: Services) -> None:
         if request.forms.get(_ONE_CLICK) == "One-Click":
             suppressions.add(subscription.address, subscription.notebook, by=RECIPIENT)
             return json_response({"msg": "Recebimento cancelado."})
-        _change(suppressions, subscription, request.forms.get(form_page.ACTION))
+        _change(suppressions, subscription, request.forms.get(message_page.ACTION))
         return _page(services, subscription, suppressions)
 
 

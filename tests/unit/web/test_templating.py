@@ -9,7 +9,7 @@ from jinja2 import UndefinedError
 
 from pycemaker.mail.unsubscribe import Subscription
 from pycemaker.reports.report_model import ReportRequest
-from pycemaker.web.pages import form_page, report_list, send_page, unsubscribe_page
+from pycemaker.web.pages import message_page, report_list, send_page, unsubscribe_page
 from pycemaker.web.pages.templating import FOLDER, markup, render, strong
 from tests.services.periods import SAO_PAULO, WINDOW
 
@@ -22,7 +22,7 @@ RECORD = {"id": SCRIPT, "state": SCRIPT, "notebook": SCRIPT, "subject": SCRIPT, 
 @pytest.mark.parametrize(
     "html",
     [
-        form_page.page(
+        message_page.page(
             SCRIPT,
             SCRIPT,
             buttons=[(SCRIPT, SCRIPT)],

@@ -1,4 +1,4 @@
-"""Try-outs of sources: each is queried once, without a database, for the documents that its rules give."""
+"""Dry runs of sources (`collect --check`): each is queried once, and nothing is stored."""
 
 import time
 from collections.abc import Iterable, Iterator
@@ -19,7 +19,7 @@ MOST_SECONDS_BETWEEN = 5
 
 
 @dataclass
-class TryOut:
+class DryRun:
     """A source's newest documents by application and metric id; its faults by metric id, the empty text for all."""
 
     source: CollectSource
@@ -28,45 +28,45 @@ class TryOut:
     clock_seconds: float = 0.0
 
 
-def try_sources(sources: Iterable[CollectSource]) -> Iterator[TryOut]:
-    """Try each source, eight at a time; in their order."""
-    with ThreadPoolExecutor(8, "try") as pool:
-        yield from pool.map(_try, sources)
+def dry_runs(sources: Iterable[CollectSource]) -> Iterator[DryRun]:
+    """Each source's dry run, eight at a time; in their order."""
+    with ThreadPoolExecutor(8, "dry-run") as pool:
+        yield from pool.map(_run, sources)
 
 
-def _try(source: CollectSource) -> TryOut:
-    tried = TryOut(source)
+def _run(source: CollectSource) -> DryRun:
+    dry_run = DryRun(source)
     try:
         if source.kind == SCRAPE:
-            _scrape(tried)
+            _scrape(dry_run)
         else:
-            _ask(tried)
+            _ask(dry_run)
     except SourceFault as error:
-        tried.faults[""] = str(error)
-    return tried
+        dry_run.faults[""] = str(error)
+    return dry_run
 
 
-def _scrape(tried: TryOut) -> None:
-    exporter = ExporterSource(tried.source)
+def _scrape(dry_run: DryRun) -> None:
+    exporter = ExporterSource(dry_run.source)
     exporter.read(time.time())
-    time.sleep(min(tried.source.every_seconds, MOST_SECONDS_BETWEEN))
-    _keep(tried, exporter.read(time.time()))
+    time.sleep(min(dry_run.source.every_seconds, MOST_SECONDS_BETWEEN))
+    _keep(dry_run, exporter.read(time.time()))
 
 
-def _ask(tried: TryOut) -> None:
-    prometheus, step = PrometheusSource(tried.source), tried.source.every_seconds
+def _ask(dry_run: DryRun) -> None:
+    prometheus, step = PrometheusSource(dry_run.source), dry_run.source.every_seconds
     until_s = int(prometheus.now()) // step * step
-    tried.clock_seconds = prometheus.clock_seconds
+    dry_run.clock_seconds = prometheus.clock_seconds
     for metric_ids in prometheus.groups():
         try:
-            _keep(tried, prometheus.read(metric_ids, until_s - step, until_s))
+            _keep(dry_run, prometheus.read(metric_ids, until_s - step, until_s))
         except QueryRefused as error:
-            tried.faults[metric_ids[0]] = str(error)
+            dry_run.faults[metric_ids[0]] = str(error)
 
 
-def _keep(tried: TryOut, readings: Readings) -> None:
-    documents, refused = to_documents(tried.source, readings)
-    tried.faults |= refused
+def _keep(dry_run: DryRun, readings: Readings) -> None:
+    documents, refused = to_documents(dry_run.source, readings)
+    dry_run.faults |= refused
     for metric in METRICS:
         for document in documents.get(metric.collection, ()):
-            tried.documents[document.get(FIELD, ""), metric.id] = document
+            dry_run.documents[document.get(FIELD, ""), metric.id] = document

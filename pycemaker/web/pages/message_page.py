@@ -20,8 +20,8 @@ def headers(page_html: str, referrer: str = "no-referrer") -> dict[str, str]:
 
     Args:
         page_html: of `page`.
-        referrer: its Referrer-Policy. With `no-referrer`, for a page whose address is a key, its form's POST has no
-            origin either.
+        referrer: its Referrer-Policy. `no-referrer` is for pages whose URL is a secret; the browser then sends
+            `Origin: null` with the form.
     """
     digest = hashlib.sha256(page_html.partition("<style>")[2].partition("</style>")[0].encode()).digest()
     policy = "default-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; style-src 'sha256-{}'"
@@ -57,7 +57,7 @@ def page(
         links: an address and its label each.
     """
     return render(
-        "form_page.html",
+        "message_page.html",
         language=spoken().tag,
         title=title,
         message=message,

@@ -21,8 +21,8 @@ from pycemaker.parsing.route_paths import (
     template,
 )
 from pycemaker.settings import Settings
-from pycemaker.web.live_status import read_hours
-from pycemaker.web.pages.live_page import interval_link, tail_link
+from pycemaker.web.overview_status import read_hours
+from pycemaker.web.pages.overview import interval_link, tail_link
 from pycemaker.web.pages.templating import as_markup, render
 from pycemaker.window import from_epoch_ms, to_iso_text, to_wall_text
 
@@ -66,11 +66,11 @@ def index(store: Store, now_utc: datetime, settings: Settings) -> dict[str, Any]
     }
 
 
-def page(store: Store, now_utc: datetime, settings: Settings, live: str, applications: Sequence[str] = ()) -> str:
+def page(store: Store, now_utc: datetime, settings: Settings, overview: str, applications: Sequence[str] = ()) -> str:
     """The page, in the language spoken.
 
     Args:
-        live: the part that renews itself: `live_page.fragment`.
+        overview: the part that renews itself: `overview.fragment`.
         applications: those to choose from.
 
     Raises:
@@ -87,8 +87,8 @@ def page(store: Store, now_utc: datetime, settings: Settings, live: str, applica
         dashboard_url=settings.dashboard_url,
         application=application,
         applications=[(f"{_base_path(each, settings)}/", each) for each in applications],
-        live=as_markup(live),
-        live_url=base_path + OVERVIEW_PATH,
+        overview=as_markup(overview),
+        overview_url=base_path + OVERVIEW_PATH,
         script_url=settings.base_path + OVERVIEW_SCRIPT_PATH,
         report_url=f"{settings.own_url}{application_path(application)}{REPORT_PREFIX}now/6/{recipient}",
         sender=settings.email_from if settings.mails else "",

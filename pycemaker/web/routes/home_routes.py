@@ -8,9 +8,9 @@ from pycemaker.mongo.single_flight import KeptResults
 from pycemaker.parsing.application_names import DEFAULT_APPLICATION
 from pycemaker.parsing.route_paths import OVERVIEW_PATH, OVERVIEW_SCRIPT_PATH, application_path, with_application
 from pycemaker.web.error_handlers import HTML, json_response
-from pycemaker.web.live_status import read_status
 from pycemaker.web.middleware.security_headers import PAGE_HEADERS
-from pycemaker.web.pages import home, live_page
+from pycemaker.web.overview_status import read_status
+from pycemaker.web.pages import home, overview
 from pycemaker.web.pages.templating import FOLDER
 from pycemaker.web.polled_answers import LIVE_SECONDS, polled_body
 from pycemaker.web.services import Services
@@ -30,14 +30,14 @@ def add_home(app: Bottle, services: Services) -> None:
     parts = KeptResults[str, str](_MOST_APPLICATIONS, LIVE_SECONDS)
     names = KeptResults[str, list[str]](1, _NAMES_SECONDS)
 
-    def live_part(application: str) -> str:
+    def fragment(application: str) -> str:
         """The page's part about an application, made once in LIVE_SECONDS."""
 
         def make() -> str:
             status = read_status(services, application)
             base_path = settings.base_path + application_path(application)
             with speaking(settings.report_language):
-                return live_page.fragment(status, settings.timezone, settings.base_path, base_path)
+                return overview.fragment(status, settings.timezone, settings.base_path, base_path)
 
         return parts.get(application, make)
 
@@ -57,11 +57,11 @@ def add_home(app: Bottle, services: Services) -> None:
         response.set_header("Content-Security-Policy", POLICY)
         response.set_header("Cache-Control", "no-cache")
         with speaking(settings.report_language):
-            return home.page(store, now_utc, settings, live_part(application), applications()).encode()
+            return home.page(store, now_utc, settings, fragment(application), applications()).encode()
 
     @app.get(with_application(OVERVIEW_PATH))  # type: ignore[untyped-decorator]
     def overview_part(application: str = DEFAULT_APPLICATION) -> bytes:
-        return polled_body(live_part(application).encode(), LIVE_SECONDS, HTML)
+        return polled_body(fragment(application).encode(), LIVE_SECONDS, HTML)
 
     @app.get(OVERVIEW_SCRIPT_PATH)  # type: ignore[untyped-decorator]
     def overview_script() -> bytes:

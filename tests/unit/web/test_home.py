@@ -18,14 +18,14 @@ from pycemaker.metrics import CPU, REQUEST_COUNT, RESPONSE_TIME, Metric
 from pycemaker.monitor.alert_history import NO_DATA, THRESHOLD, Alert
 from pycemaker.monitor.forecast_reader import Outlook
 from pycemaker.series.batches import Columns, no_columns
-from pycemaker.web.live_status import LastHour, LiveStatus
-from pycemaker.web.pages.live_page import fragment
+from pycemaker.web.overview_status import LastHour, OverviewStatus
+from pycemaker.web.pages.overview import fragment
 from pycemaker.window import to_epoch_ms
 from tests.services.periods import SAO_PAULO, WINDOW, columns
 
 NOW = WINDOW.end_utc
 HOUR = timedelta(hours=1)
-STATUS = LiveStatus(NOW, (), {}, 0.92, "ram", np.full(120, 0.92), {}, (), ())
+STATUS = OverviewStatus(NOW, (), {}, 0.92, "ram", np.full(120, 0.92), {}, (), ())
 
 
 def every(seconds: int, reading: float = 0.4) -> Columns:

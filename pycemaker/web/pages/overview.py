@@ -22,7 +22,7 @@ from pycemaker.series.batches import no_columns
 from pycemaker.series.period import MetricPeriod
 from pycemaker.series.robust import Floats
 from pycemaker.web.access.redaction import redact_known
-from pycemaker.web.live_status import LastHour, LiveStatus
+from pycemaker.web.overview_status import LastHour, OverviewStatus
 from pycemaker.web.pages import course_chart
 from pycemaker.web.pages.templating import render
 from pycemaker.window import Window, from_epoch_ms, to_epoch_ms, to_wall_text
@@ -46,7 +46,7 @@ class _Course:
     high: Floats
 
 
-def fragment(status: LiveStatus, zone: ZoneInfo, root_path: str, base_path: str) -> str:
+def fragment(status: OverviewStatus, zone: ZoneInfo, root_path: str, base_path: str) -> str:
     """The part as HTML, in the language spoken; the same text as long as nothing has changed.
 
     Args:
@@ -56,7 +56,7 @@ def fragment(status: LiveStatus, zone: ZoneInfo, root_path: str, base_path: str)
     window = Window(status.now_utc + _AHEAD, 2 * AHEAD_HOURS)
     now_ms = to_epoch_ms(status.now_utc)
     return render(
-        "live.html",
+        "overview.html",
         chart=course_chart,
         health=_health(status, window, zone),
         alerts=[_alert(each, status.now_utc, zone) for each in status.alerts[:MOST_ALERTS]],
@@ -84,7 +84,7 @@ def tail_link(hour: LastHour, zone: ZoneInfo, base_path: str) -> str | None:
     return f"{base_path}/{hour.metric.id}/{to_wall_text(hour.end_utc - timedelta(minutes=5), zone)}"
 
 
-def _health(status: LiveStatus, window: Window, zone: ZoneInfo) -> dict[str, Any]:
+def _health(status: OverviewStatus, window: Window, zone: ZoneInfo) -> dict[str, Any]:
     outlook, is_known = status.outlooks.get(HEALTH), status.score == status.score
     course = _course(status.scores, outlook, status)
     return {
@@ -117,7 +117,7 @@ def _expected_health(outlook: Outlook | None, course: _Course, window: Window, z
     )
 
 
-def _metric(hour: LastHour, status: LiveStatus, zone: ZoneInfo, base_path: str) -> dict[str, Any]:
+def _metric(hour: LastHour, status: OverviewStatus, zone: ZoneInfo, base_path: str) -> dict[str, Any]:
     """A metric's card, for the template."""
     metric = hour.metric
     card = {"id": metric.id, "label": _(metric.label), "collection": metric.collection, "has_samples": False}
@@ -148,7 +148,7 @@ def _metric(hour: LastHour, status: LiveStatus, zone: ZoneInfo, base_path: str) 
     }
 
 
-def _course(past: Floats, outlook: Outlook | None, status: LiveStatus, factor: float = 1.0) -> _Course:
+def _course(past: Floats, outlook: Outlook | None, status: OverviewStatus, factor: float = 1.0) -> _Course:
     """The course of a metric, or of the health; `factor`: from a forecast's unit to the readers'."""
     if outlook is None:
         return _Course(past, *np.full((3, 1), np.nan))

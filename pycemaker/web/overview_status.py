@@ -36,7 +36,7 @@ class LastHour:
 
 
 @dataclass(frozen=True)
-class LiveStatus:
+class OverviewStatus:
     """The state of an application.
 
     Attributes:
@@ -70,7 +70,7 @@ def read_hours(store: Store, now_utc: datetime) -> tuple[LastHour, ...]:
     return tuple(_last_hour(store, metric, now_utc) for metric in METRICS)
 
 
-def read_status(services: Services, application: str) -> LiveStatus:
+def read_status(services: Services, application: str) -> OverviewStatus:
     """The state of an application now.
 
     Raises:
@@ -84,7 +84,7 @@ def read_status(services: Services, application: str) -> LiveStatus:
     past_step = (to_epoch_ms(minute) - now_ms) // 60_000
     health = means.health(store, minute, STEPS * _STEP_MINUTES + past_step)
     is_open = services.settings.api_token is None  # as the list at /schedules is
-    return LiveStatus(
+    return OverviewStatus(
         now_utc=from_epoch_ms(now_ms),
         hours=read_hours(store, now_utc),
         courses={each.id: means.means(store, each, ends_ms, second_rates)[-STEPS:] for each in METRICS},

@@ -20,7 +20,7 @@ from pycemaker.jobs import report_result, states
 from pycemaker.jobs.artifacts import ArtifactStore
 from pycemaker.jobs.job_store import LeaseLost
 from pycemaker.jobs.report_service import ReportService
-from pycemaker.jobs.service_factory import job_limits, make_report_service
+from pycemaker.jobs.service_factory import make_report_service, report_settings_of
 from pycemaker.mongo.database import open_database
 from pycemaker.reports.artifact_names import EXECUTED_NOTEBOOK, PAGE
 from pycemaker.reports.attachments.kinds import KINDS, parse_kinds
@@ -63,8 +63,10 @@ def make_report(options: argparse.Namespace, settings: Settings) -> int:
     if settings.log_format == "text":
         logging.getLogger("pycemaker").setLevel(logging.WARNING)  # the result is printed below, for a person
     database = open_database(settings.mongo_db_url, settings.data_dir)
-    limits = replace(job_limits(settings), report_workers=1)
-    report_service = make_report_service(settings, database, os.environ, keep_spare=False, limits=limits)
+    report_settings = replace(report_settings_of(settings), report_workers=1)
+    report_service = make_report_service(
+        settings, database, os.environ, keep_spare=False, report_settings=report_settings
+    )
     report_id = ""
     try:
         Store(database).for_application(request.application)  # it exists

@@ -13,9 +13,9 @@ from distributed import Worker, WorkerPlugin
 
 from pycemaker import errors
 from pycemaker.jobs.dask_cluster import PLUGIN, SLOT, owner_of, versions
-from pycemaker.jobs.job_limits import JobLimits
 from pycemaker.jobs.process_tree import forbid_reading
-from pycemaker.jobs.service_factory import job_limits, make_report_service
+from pycemaker.jobs.report_settings import ReportSettings
+from pycemaker.jobs.service_factory import make_report_service, report_settings_of
 from pycemaker.jobs.warm_slot import WarmSlot
 from pycemaker.mongo.database import open_database
 from pycemaker.settings import Settings, load
@@ -28,13 +28,13 @@ class ReportPlugin(WorkerPlugin):
     """Makes reports in warm processes that a template process forks, one for each slot of its Dask worker.
 
     Args:
-        limits: those of reports; `report_workers` among them is the worker's number of slots instead.
+        report_settings: those of reports; `report_workers` among them is the worker's number of slots instead.
     """
 
     name = PLUGIN
 
-    def __init__(self, settings: Settings, limits: JobLimits) -> None:
-        self._settings, self._limits = settings, limits
+    def __init__(self, settings: Settings, report_settings: ReportSettings) -> None:
+        self._settings, self._report_settings = settings, report_settings
 
     def setup(self, worker: Worker) -> None:
         """Prepare the slots: as many as the worker has of the resource, else one a thread."""
@@ -43,9 +43,14 @@ class ReportPlugin(WorkerPlugin):
         worker.state.available_resources.setdefault(SLOT, slots)
         worker.startup_information[PLUGIN] = lambda _worker: versions()
         database = open_database(self._settings.mongo_db_url, self._settings.data_dir)
-        limits = replace(self._limits, report_workers=slots)
+        report_settings = replace(self._report_settings, report_workers=slots)
         self._service = make_report_service(
-            self._settings, database, os.environ, keep_spare=True, limits=limits, owner=owner_of(worker.address)
+            self._settings,
+            database,
+            os.environ,
+            keep_spare=True,
+            report_settings=report_settings,
+            owner=owner_of(worker.address),
         )
         self._service.start_upkeep()
         self._idle: queue.SimpleQueue[WarmSlot] = queue.SimpleQueue()
@@ -74,6 +79,6 @@ async def dask_setup(worker: Worker) -> None:
     try:
         settings = load()
         logs.set_up(settings)
-        await worker.plugin_add(ReportPlugin(settings, job_limits(settings)), catch_errors=False)
+        await worker.plugin_add(ReportPlugin(settings, report_settings_of(settings)), catch_errors=False)
     except errors.PycemakerError as error:
         raise SystemExit(str(error)) from None

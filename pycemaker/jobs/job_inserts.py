@@ -52,7 +52,7 @@ class JobInserter(JobReader):
                 if report_id := self.find_duplicate(submission):
                     return report_id, False
                 if not claimed:
-                    self._check_room(str(document.get("application", "")), submission.limits.report_queue)
+                    self._check_room(str(document.get("application", "")), submission.settings.report_queue)
                 if self._insert(document, submission, claimed=claimed):
                     return str(document["_id"]), True
 
@@ -101,7 +101,7 @@ class JobInserter(JobReader):
 
     def _find_repeated(self, submission: Submission) -> str | None:
         """The report that is in flight, or was accepted less than `report_repeat_seconds` ago."""
-        repeat_seconds = submission.limits.report_repeat_seconds
+        repeat_seconds = submission.settings.report_repeat_seconds
         with one_exchange():
             self._reports.update_one(
                 {
@@ -133,7 +133,7 @@ class JobInserter(JobReader):
         """Insert the job; False where another server has inserted the same since `find_duplicate`."""
         whole = document | {
             "repeat_key": submission.repeat_key,
-            "give_up_seconds": submission.limits.report_retry_seconds,
+            "give_up_seconds": submission.settings.report_retry_seconds,
         }
         if submission.idempotency_key:
             whole["idempotency_key"] = [sha256_hex(submission.idempotency_key)]

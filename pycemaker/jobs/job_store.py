@@ -22,7 +22,6 @@ from pycemaker.jobs import states
 from pycemaker.jobs.claim_turns import ClaimTurns
 from pycemaker.jobs.job_document import JobDocument
 from pycemaker.jobs.job_inserts import JobInserter
-from pycemaker.jobs.job_limits import LEASE_SECONDS
 from pycemaker.jobs.job_reader import WHOLE
 from pycemaker.jobs.job_updates import (
     append_refusal,
@@ -35,6 +34,7 @@ from pycemaker.jobs.job_updates import (
     update_recipients_in,
 )
 from pycemaker.jobs.report_counts import ReportCounts
+from pycemaker.jobs.report_settings import LEASE_SECONDS
 from pycemaker.jobs.retry_policy import give_up_at
 from pycemaker.mongo.database import Database, one_exchange
 

@@ -23,7 +23,7 @@ def enqueue_message(report_service: ReportService, request: ReportRequest, messa
     report_service.files.put(request.report_id, {MESSAGE: message})
     document = new_document(request, report_service.transport.domain)
     document |= {"state": states.RENDERED, "stage": "mail", "subject": subject}
-    report_service.job_store.insert_absent([document], report_service.limits.report_retry_seconds)
+    report_service.job_store.insert_absent([document], report_service.settings.report_retry_seconds)
 
 
 def enqueue_alert(
@@ -49,4 +49,4 @@ def enqueue_alert(
             for recipient in document["recipients"]:
                 if recipient["address"] in message_ids:
                     recipient["references"] = message_ids[recipient["address"]]
-    report_service.job_store.insert_absent([document], report_service.limits.report_retry_seconds)
+    report_service.job_store.insert_absent([document], report_service.settings.report_retry_seconds)

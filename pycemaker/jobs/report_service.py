@@ -22,10 +22,10 @@ from pycemaker.jobs.dask_cluster import DaskCluster
 from pycemaker.jobs.deliver_job import DeliveryWorker, MailTransport
 from pycemaker.jobs.heartbeat import Heartbeat, repeat
 from pycemaker.jobs.job_document import JobDocument, new_document
-from pycemaker.jobs.job_limits import JobLimits
 from pycemaker.jobs.job_store import JobStore, LeaseLost, new_owner
 from pycemaker.jobs.outage_retry import outage_retry
 from pycemaker.jobs.render_job import RenderWorker
+from pycemaker.jobs.report_settings import ReportSettings
 from pycemaker.jobs.retention import remove_old
 from pycemaker.jobs.submission_keys import Submission, submission_of
 from pycemaker.jobs.waiting_callers import Waiters
@@ -65,20 +65,20 @@ class ReportService:
         environment: Mapping[str, str],
         data_dir: Path,
         transport: MailTransport,
-        limits: JobLimits,
+        settings: ReportSettings,
         *,
         keep_spare: bool = True,
         remove_message: Callable[[str, str], None] = lambda _name, _message_id: None,
         cluster: DaskCluster | None = None,
         owner: str = "",
     ) -> None:
-        self.limits = limits
+        self.settings = settings
         self.notebooks = NOTEBOOKS
         self.transport = transport
-        self.job_store = JobStore(database, owner or new_owner(), limits.lease_seconds, transport.sender.lower())
+        self.job_store = JobStore(database, owner or new_owner(), settings.lease_seconds, transport.sender.lower())
         self.files = ArtifactStore(database)
         self._template = WorkerTemplate(environment) if CAN_FORK else None
-        self.slots = [WarmSlot(environment, self._template) for _ in range(limits.report_workers)]
+        self.slots = [WarmSlot(environment, self._template) for _ in range(settings.report_workers)]
         self.waiters = Waiters()
         self.cluster = cluster
         self._workspaces = data_dir / "reports"
@@ -92,14 +92,14 @@ class ReportService:
         self._workers: list[threading.Thread] = []
         self._retry_on_outage = outage_retry(_OUTAGE_SECONDS, self.closing.wait, time.monotonic)
         self._delivery_worker = DeliveryWorker(
-            self.job_store, self.files, transport, self._retry_on_outage, limits.first_retry_seconds
+            self.job_store, self.files, transport, self._retry_on_outage, settings.first_retry_seconds
         )
 
     # --- for routes and commands
 
     def submission(self, request: ReportRequest, idempotency_key: str | None = None) -> Submission:
         """The submission of a request to this service."""
-        return submission_of(request, self.limits, self.transport.sender, idempotency_key)
+        return submission_of(request, self.settings, self.transport.sender, idempotency_key)
 
     def find_duplicate(self, submission: Submission) -> str | None:
         """The report that answers such a request already; see `JobInserter`."""
@@ -126,7 +126,7 @@ class ReportService:
         """
         if requests:
             documents = [new_document(request, self.transport.domain) for request in requests]
-            self.job_store.insert_absent(documents, self.limits.report_retry_seconds)
+            self.job_store.insert_absent(documents, self.settings.report_retry_seconds)
             self._notify_change()
 
     def wait(self, report_id: str, seconds: float) -> JobDocument:
@@ -222,7 +222,7 @@ class ReportService:
         def run(task: dict[str, Any], on_progress: OnProgress) -> dict[str, Any]:
             process = slot.acquire()
             self._heartbeat.on_lost(owner, process.kill)
-            return process.run(task, self.limits.report_timeout_seconds, on_progress, self.limits.report_memory_mb)
+            return process.run(task, self.settings.report_timeout_seconds, on_progress, self.settings.report_memory_mb)
 
         store = self.job_store.with_owner(owner)
         worker = RenderWorker(store, self.files, self._workspaces, run, self._retry_on_outage, self.notebooks)
@@ -284,7 +284,7 @@ class ReportService:
 
     def apply_retention(self) -> int:
         """Remove old reports (see `remove_old`); the number removed."""
-        days = self.limits.report_retention_days
+        days = self.settings.report_retention_days
         return remove_old(self.job_store, self.files, self._workspaces, days, self._remove_message)
 
     def _prepare(self) -> None:
@@ -294,7 +294,7 @@ class ReportService:
 
     def start_upkeep(self) -> None:
         """Start the threads of the heartbeat and of retention."""
-        seconds = self.limits.lease_seconds / 3
+        seconds = self.settings.lease_seconds / 3
         renew = partial(self._heartbeat.renew, self.job_store)
         self._thread("heartbeat", repeat, self.closing, renew, seconds, seconds)
         self._thread("retention", repeat, self.closing, self.apply_retention, seconds, _RETENTION_SECONDS)

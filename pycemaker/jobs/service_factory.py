@@ -10,8 +10,8 @@ from functools import partial
 
 from pycemaker.jobs.dask_cluster import DaskCluster
 from pycemaker.jobs.deliver_job import MailTransport
-from pycemaker.jobs.job_limits import JobLimits
 from pycemaker.jobs.report_service import ReportService
+from pycemaker.jobs.report_settings import ReportSettings
 from pycemaker.mail.outbox import OUTBOX_SENDER, Outbox
 from pycemaker.mail.signing_keys import SigningKeys
 from pycemaker.mail.smtp import SmtpSender
@@ -28,17 +28,17 @@ def make_report_service(
     environment: Mapping[str, str],
     *,
     keep_spare: bool,
-    limits: JobLimits | None = None,
+    report_settings: ReportSettings | None = None,
     owner: str = "",
 ) -> ReportService:
     """The report service over this database; its threads are not started.
 
     Args:
-        limits: limits other than those of the settings.
+        report_settings: others than those in `settings`.
         owner: the name of a Dask worker, which hands nothing to the cluster; empty for a server's or worker's own name.
     """
     transport = mail_transport(settings, database)
-    limits = limits or job_limits(settings)
+    report_settings = report_settings or report_settings_of(settings)
     remove = Outbox(settings.outbox_dir).remove  # also where a mail account was set since
     scheduler = None if owner else settings.dask_scheduler
     return ReportService(
@@ -46,18 +46,18 @@ def make_report_service(
         {name: text for name, text in environment.items() if not name.startswith("DASK_")},  # no business of cells
         settings.data_dir,
         transport,
-        limits,
+        report_settings,
         keep_spare=keep_spare,
         remove_message=remove,
-        cluster=DaskCluster(scheduler, limits.lease_seconds / 3) if scheduler else None,
+        cluster=DaskCluster(scheduler, report_settings.lease_seconds / 3) if scheduler else None,
         owner=owner,
     )
 
 
-def job_limits(settings: Settings) -> JobLimits:
-    """The limits that the settings state."""
-    shared = {each.name for each in fields(JobLimits)} & {each.name for each in fields(settings)}
-    return JobLimits(**{name: getattr(settings, name) for name in shared})
+def report_settings_of(settings: Settings) -> ReportSettings:
+    """The settings of reports."""
+    shared = {each.name for each in fields(ReportSettings)} & {each.name for each in fields(settings)}
+    return ReportSettings(**{name: getattr(settings, name) for name in shared})
 
 
 def mail_transport(settings: Settings, database: Database) -> MailTransport:

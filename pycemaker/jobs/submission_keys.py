@@ -1,17 +1,17 @@
-"""Submission of a report: the keys by which requests that mean the same find one job, and the limits. Pure."""
+"""Submission of a report: the keys by which requests that mean the same find one job, and the settings. Pure."""
 
 import json
 from dataclasses import dataclass
 
 from pycemaker.jobs.job_document import sha256_hex
-from pycemaker.jobs.job_limits import JobLimits
+from pycemaker.jobs.report_settings import ReportSettings
 from pycemaker.reports.report_model import ReportRequest
 from pycemaker.window import to_iso_text
 
 
 @dataclass(frozen=True)
 class Submission:
-    """The keys and limits of a request for a report.
+    """The keys and settings of a request for a report.
 
     Attributes:
         repeat_key: a digest that is equal for requests that mean the same report.
@@ -19,14 +19,14 @@ class Submission:
     """
 
     repeat_key: str
-    limits: JobLimits
+    settings: ReportSettings
     idempotency_key: str | None = None
 
 
 def submission_of(
-    request: ReportRequest, limits: JobLimits, sender: str, idempotency_key: str | None = None
+    request: ReportRequest, settings: ReportSettings, sender: str, idempotency_key: str | None = None
 ) -> Submission:
-    """The submission of a request to a server with these limits and this sender.
+    """The submission of a request to a server with these settings and this sender.
 
     An end of `now` stays `now` in its key: two clicks a second apart are one request, although their intervals end a
     second apart.
@@ -41,4 +41,4 @@ def submission_of(
         sender,
     ]
     whole += [request.application] if request.application else []
-    return Submission(sha256_hex(json.dumps(whole, ensure_ascii=True)), limits, idempotency_key)
+    return Submission(sha256_hex(json.dumps(whole, ensure_ascii=True)), settings, idempotency_key)

@@ -12,7 +12,7 @@ from distributed import Worker
 
 from pycemaker.jobs.dask_cluster import PLUGIN, versions
 from pycemaker.jobs.dask_worker import ReportPlugin
-from pycemaker.jobs.service_factory import job_limits
+from pycemaker.jobs.service_factory import report_settings_of
 from pycemaker.settings import load
 
 
@@ -23,7 +23,7 @@ class Idle(ReportPlugin):
 
 async def dask_setup(worker: Worker) -> None:
     settings, fault = load(), os.environ.get("DASK_WORKER_FAULT")
-    limits = replace(job_limits(settings), lease_seconds=2.0)
-    await worker.plugin_add((Idle if fault == "idle" else ReportPlugin)(settings, limits), catch_errors=False)
+    report_settings = replace(report_settings_of(settings), lease_seconds=2.0)
+    await worker.plugin_add((Idle if fault == "idle" else ReportPlugin)(settings, report_settings), catch_errors=False)
     if fault == "old":
         worker.startup_information[PLUGIN] = lambda _worker: versions() | {"pycemaker": "0.0.1"}

@@ -16,7 +16,7 @@ from pycemaker.mail.outbox import Outbox
 from pycemaker.mongo.database import Database
 from pycemaker.settings import from_mapping, load
 from pycemaker.web.services import Services
-from tests.services.submissions import limits_with
+from tests.services.submissions import report_settings_with
 from tests.services.wsgi import Client
 
 
@@ -25,7 +25,7 @@ class InstantReportService(ReportService):
 
     def __init__(self, database: Database, folder: Path) -> None:
         transport = MailTransport(Outbox(folder / "outbox"), "reports@localhost.localdomain", is_repeatable=True)
-        super().__init__(database, {}, folder, transport, limits_with())
+        super().__init__(database, {}, folder, transport, report_settings_with())
 
     def wait(self, report_id: str, seconds: float) -> dict[str, Any]:
         job = self.job_store.get(report_id)

@@ -19,7 +19,7 @@ def put_rendered(report_service: ReportService, report_id: str, *recipients: str
     """Store a rendered report for these recipients, with its message; nothing is sent yet."""
     request = ReportRequest(report_id, Path("report.ipynb"), Window(NOW, 6), recipients)
     report_service.enqueue(
-        request, submit(report_id, report_retry_seconds=report_service.limits.report_retry_seconds), claimed=True
+        request, submit(report_id, report_retry_seconds=report_service.settings.report_retry_seconds), claimed=True
     )
     message = compose(Page("Relatório", "<p>ação</p>", "ação\n", ()), recipients[0], None, sender="reports@example.com")
     report_service.files.put(report_id, {"message.eml": message.as_bytes(policy=POLICY)})

@@ -13,16 +13,16 @@ from pycemaker.errors import DatabaseUnreachable
 from pycemaker.jobs import report_result
 from pycemaker.jobs.deliver_job import MailTransport
 from pycemaker.jobs.job_document import new_document
-from pycemaker.jobs.job_limits import JobLimits
 from pycemaker.jobs.render_task import task_of
 from pycemaker.jobs.report_service import ReportService
+from pycemaker.jobs.report_settings import ReportSettings
 from pycemaker.jobs.service_factory import make_report_service
 from pycemaker.jobs.submission_keys import Submission
 from pycemaker.mail.outbox import Outbox
 from pycemaker.mongo.database import Database
 from pycemaker.reports.report_model import Delivery, OnProgress, ReportRequest
 from pycemaker.window import Window
-from tests.services.submissions import limits_with, submit
+from tests.services.submissions import report_settings_with, submit
 
 _SERVICES: list[ReportService] = []
 
@@ -85,7 +85,7 @@ class RecordingReportService(ReportService):
             {},
             Path("/nonexistent"),
             MailTransport(_no_send, "reports@example.com", is_repeatable=False),
-            limits_with(),
+            report_settings_with(),
         )
         self.wanted: list[ReportRequest] = []
         self.fails_with: Exception | None = None
@@ -112,8 +112,13 @@ def _no_send(_content: bytes, _email_to: str, _on_leaving: Callable[[], None]) -
 
 
 def outbox_service(
-    database: Database, environment: Mapping[str, str], folder: Path, limits: JobLimits, *, keep_spare: bool = True
+    database: Database,
+    environment: Mapping[str, str],
+    folder: Path,
+    settings: ReportSettings,
+    *,
+    keep_spare: bool = True,
 ) -> ReportService:
-    """A report service with these limits, which writes into an outbox; its threads are not started."""
+    """A report service with these settings, which writes into an outbox; its threads are not started."""
     transport = MailTransport(Outbox(folder / "outbox"), "reports@localhost.localdomain", is_repeatable=True)
-    return _opened(ReportService(database, environment, folder, transport, limits, keep_spare=keep_spare))
+    return _opened(ReportService(database, environment, folder, transport, settings, keep_spare=keep_spare))

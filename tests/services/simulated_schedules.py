@@ -21,7 +21,7 @@ from pycemaker.schedules.schedule_store import Document, ScheduleStore
 from pycemaker.schedules.scheduler import Scheduler
 from tests.services.cron_count import matching_instants
 from tests.services.report_service import outbox_service
-from tests.services.submissions import limits_with
+from tests.services.submissions import report_settings_with
 
 ZONES = (*("America/Sao_Paulo", "America/New_York", "Europe/Lisbon", "Asia/Kathmandu", "Australia/Lord_Howe"),)
 CRONS = {"hourly": "0 * * * *", "daily": "30 2 * * *", "weekly": "0 0 * * 1", "monthly": "15 1 1 * *"}
@@ -101,7 +101,7 @@ class Simulation:
         self.dice = random.Random(self.seed)
         self.now = datetime(2016, 1, 1, tzinfo=UTC)
         self.kills = 0
-        self.service = outbox_service(self.database, {}, self.folder, limits_with(), keep_spare=False)
+        self.service = outbox_service(self.database, {}, self.folder, report_settings_with(), keep_spare=False)
         self.store = ScheduleStore(self.database, mails=False)
         self.schedulers = [self._scheduler(number) for number in range(3)]
 

@@ -24,10 +24,10 @@ from pycemaker.errors import (
 )
 from pycemaker.jobs import report_result, states
 from pycemaker.jobs.deliver_job import MOST_LATE_READS, MailTransport
-from pycemaker.jobs.job_limits import JobLimits
 from pycemaker.jobs.job_store import JobStore
 from pycemaker.jobs.render_job import RenderWorker
 from pycemaker.jobs.report_service import ReportService
+from pycemaker.jobs.report_settings import ReportSettings
 from pycemaker.jobs.retry_policy import delay_seconds
 from pycemaker.mail.outbox import Outbox
 from pycemaker.mail.smtp import SmtpSender
@@ -40,14 +40,14 @@ from tests.services.rendered import NOW, put_rendered
 from tests.services.report_service import service_of
 from tests.services.smtp import DROP, SILENT, SmtpServer, smtp_server
 from tests.services.stored_jobs import edit_job
-from tests.services.submissions import limits_with, submit
+from tests.services.submissions import report_settings_with, submit
 
-QUICK = limits_with(first_retry_seconds=0.1, lease_seconds=1.0, report_retry_seconds=30, report_workers=1)
+QUICK = report_settings_with(first_retry_seconds=0.1, lease_seconds=1.0, report_retry_seconds=30, report_workers=1)
 
 
 @contextmanager
 def mailing_service(
-    database: Database, mail: SmtpServer, limits: JobLimits = QUICK, security: str = "ssl"
+    database: Database, mail: SmtpServer, settings: ReportSettings = QUICK, security: str = "ssl"
 ) -> Iterator[ReportService]:
     """A report service whose delivery workers run."""
     send = SmtpSender(
@@ -56,7 +56,7 @@ def mailing_service(
     transport = MailTransport(
         send, "reports@example.com", is_repeatable=False, is_suppressed=Suppressions(database).is_suppressed
     )
-    report_service = ReportService(database, {}, Path("/nonexistent"), transport, limits, keep_spare=False)
+    report_service = ReportService(database, {}, Path("/nonexistent"), transport, settings, keep_spare=False)
     report_service.start()
     try:
         yield report_service
@@ -154,10 +154,10 @@ def test_a_certificate_that_nobody_vouches_for_is_tried_again_and_said(database:
 
 
 def test_what_never_passes_is_given_up_and_says_why(database: Database) -> None:
-    limits = limits_with(first_retry_seconds=0.1, lease_seconds=1.0, report_retry_seconds=1.5)
+    settings = report_settings_with(first_retry_seconds=0.1, lease_seconds=1.0, report_retry_seconds=1.5)
     with (
         smtp_server("ssl", {"recipient": "450 4.2.1 later"}) as mail,
-        mailing_service(database, mail, limits) as report_service,
+        mailing_service(database, mail, settings) as report_service,
     ):
         put_rendered(report_service, "r", "a@b.com")
         job = ended(report_service)
@@ -478,7 +478,7 @@ def test_scratch_that_a_server_left_behind_goes_after_a_day(database: Database, 
 def test_old_reports_go_with_their_files(database: Database) -> None:
     with (
         smtp_server("ssl") as mail,
-        mailing_service(database, mail, limits_with(report_retention_days=0)) as report_service,
+        mailing_service(database, mail, report_settings_with(report_retention_days=0)) as report_service,
     ):
         put_rendered(report_service, "r", "a@b.com")
         ended(report_service)

@@ -27,7 +27,7 @@ from pycemaker.reports.report_model import ReportRequest
 from pycemaker.settings import ROOT
 from pycemaker.window import Window
 from tests.services.stored_jobs import edit_job
-from tests.services.submissions import limits_with, submit
+from tests.services.submissions import report_settings_with, submit
 
 LEASE = 0.4
 
@@ -506,7 +506,7 @@ def test_a_report_s_state_follows_from_those_of_its_recipients(recipients_states
 def repeat_key(**changes: Any) -> str:
     end = datetime(2022, 4, 10, 12, 43, 23, tzinfo=UTC)
     request = ReportRequest("r", Path("report.ipynb"), Window(end, 6), ("a@b.com",))
-    return submission_of(replace(request, **changes), limits_with(), "reports@b.com").repeat_key
+    return submission_of(replace(request, **changes), report_settings_with(), "reports@b.com").repeat_key
 
 
 def test_requests_that_mean_the_same_have_the_same_key() -> None:

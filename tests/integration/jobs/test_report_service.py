@@ -17,12 +17,12 @@ from pycemaker.mongo.database import Database
 from pycemaker.reports.report_model import ReportRequest
 from pycemaker.window import Window
 from tests.services.report_service import outbox_service
-from tests.services.submissions import limits_with, submit
+from tests.services.submissions import report_settings_with, submit
 
 
 @pytest.fixture
 def report_service(database: Database, tmp_path: Path) -> Iterator[ReportService]:
-    opened = outbox_service(database, {}, tmp_path, limits_with(lease_seconds=0.3), keep_spare=False)
+    opened = outbox_service(database, {}, tmp_path, report_settings_with(lease_seconds=0.3), keep_spare=False)
     yield opened
     opened.close()
 

@@ -39,7 +39,7 @@ from tests.services.process import all_gone
 from tests.services.report_service import make, record_of, service_of
 from tests.services.storage import SILENT, Answer, refusing_storage, storage_emulator
 from tests.services.stored_jobs import edit_job
-from tests.services.submissions import limits_with, submit
+from tests.services.submissions import report_settings_with, submit
 
 NOW = datetime(2022, 4, 10, 12, 43, 23, tzinfo=UTC)
 FIGURE = """
@@ -346,7 +346,7 @@ def test_the_spare_serves_one_report_and_is_replaced(folder: Path, database: Dat
     before = psutil.Process().children(recursive=True)
     environment = environment_of(folder, MONGO_DB_URL=database_url)
     transport = MailTransport(Outbox(folder / "outbox"), "reports@b.com", is_repeatable=True)
-    report_service = ReportService(database, environment, folder, transport, limits_with())
+    report_service = ReportService(database, environment, folder, transport, report_settings_with())
     report_service.notebooks = folder
     report_service.start()
     notebook = notebook_of(folder, "import builtins\nassert not hasattr(builtins, 'left')\nbuiltins.left = 1", FIGURE)

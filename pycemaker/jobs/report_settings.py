@@ -1,4 +1,4 @@
-"""Limits of reports: workers, queue, time, memory, retries, retention."""
+"""The settings of reports: workers, queue, deadline, memory, lease, retries, retention."""
 
 from dataclasses import dataclass
 
@@ -6,8 +6,8 @@ LEASE_SECONDS = 15.0  # The lease of a claim; a heartbeat renews it three times 
 
 
 @dataclass(frozen=True)
-class JobLimits:
-    """The settings that limit reports, under their own names and with their defaults; see `.env.example`.
+class ReportSettings:
+    """The settings of reports under their own names (see `.env.example`), and two times that only tests change.
 
     Attributes:
         report_workers: reports rendered at a time.
@@ -16,7 +16,9 @@ class JobLimits:
         report_memory_mb: memory of its processes together, in MiB.
         report_repeat_seconds: how long an accepted report stands for requests that mean the same.
         report_retry_seconds: how long its mails are tried.
+        report_retention_days: how long an ended report is kept.
         first_retry_seconds: the wait after the first temporary refusal.
+        lease_seconds: the lease of a claim.
     """
 
     report_workers: int

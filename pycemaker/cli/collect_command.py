@@ -111,7 +111,7 @@ def _line(dry_run: DryRun, metric: Metric, application: str) -> str:
     document = dry_run.documents.get((application, metric.id))
     if document is None:
         reason = dry_run.faults.get(metric.id) or "nothing matches"
-        asked = dry_run.source.queries.get(metric.id) or dry_run.source.rules.get(metric.id)
+        asked = dry_run.source.queries.get(metric.id) or dry_run.source.expressions.get(metric.id)
         return f"    {metric.id:<15}none: {reason}\n{'':<19}{asked}"
     return f"    {metric.id:<15}{_reading(metric, document, dry_run.source.every_seconds):<48}  {document['criticity']}"
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pycemaker.collect.sample_document import Steps
-from pycemaker.collect.series_rules import SeriesRule, parse_matchers, parse_rule
+from pycemaker.collect.series_expressions import SeriesExpression, parse_expression, parse_matchers
 from pycemaker.errors import InvalidSettings
 from pycemaker.metrics import METRICS
 from pycemaker.parsing.toml_lines import source_lines
@@ -26,14 +26,14 @@ _PRESETS = Path(__file__).with_name("presets.toml")
 class CollectSource:
     """One source, checked: `docs/collecting.md` has its keys.
 
-    By metric id a Prometheus has `queries` (PromQL), an exporter `rules`, and both `steps` of criticity.
+    By metric id a Prometheus has `queries` (PromQL), an exporter `expressions`, and both `steps` of criticity.
     """
 
     name: str
     kind: str
     url: str
     queries: Mapping[str, str] = field(default_factory=dict)
-    rules: Mapping[str, SeriesRule] = field(default_factory=dict)
+    expressions: Mapping[str, SeriesExpression] = field(default_factory=dict)
     application: str = ""
     application_label: str = ""
     every_seconds: int = 15
@@ -50,7 +50,7 @@ class CollectSource:
     @property
     def metric_ids(self) -> list[str]:
         """The metrics that it gives, in the order of their table."""
-        return [metric.id for metric in METRICS if metric.id in self.queries or metric.id in self.rules]
+        return [metric.id for metric in METRICS if metric.id in self.queries or metric.id in self.expressions]
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def _wrong_keys(content: Mapping[str, Any]) -> Iterator[Problem]:
 
     checker = FormatChecker(())
     checker.checks("matchers", ValueError)(lambda text: parse_matchers(str(text)) is not None)
-    checker.checks("rule", ValueError)(lambda text: parse_rule(str(text)) is not None)
+    checker.checks("expression", ValueError)(lambda text: parse_expression(str(text)) is not None)
     schema = json.loads(_SCHEMA.read_text(encoding="utf-8"))
     schema["$defs"]["metric"]["enum"] = [metric.id for metric in METRICS]
     validator = Draft202012Validator(schema, format_checker=checker)
@@ -171,7 +171,7 @@ def _steps(content: Mapping[str, Mapping[str, float]]) -> dict[str, Steps]:
 
 
 def _rule_texts(table: Mapping[str, Any]) -> dict[str, str]:
-    """Queries and rules by metric id: the table's own, and those of its preset for the other metrics."""
+    """Queries and expressions by metric id: the table's own, and those of its preset for the other metrics."""
     presets: dict[str, dict[str, str]] = tomllib.loads(_PRESETS.read_text(encoding="utf-8"))
     return {**presets.get(table.get("preset", ""), {}), **table.get("queries", {})}
 
@@ -179,14 +179,18 @@ def _rule_texts(table: Mapping[str, Any]) -> dict[str, str]:
 def _source(table: Mapping[str, Any], steps: Mapping[str, Steps], secrets: Mapping[str, str]) -> CollectSource:
     own, matchers = table.get("queries", {}), parse_matchers(table.get("selector", ""))
     is_scraped = table["kind"] == SCRAPE
-    rules = {
-        metric_id: parse_rule(text).within(matchers)
+    expressions = {
+        metric_id: parse_expression(text).within(matchers)
         for metric_id, text in _rule_texts(table).items()
         if is_scraped or metric_id not in own
     }
     seconds = table.get("rate_seconds", max(4 * table.get("every_seconds", 15), 60))
     by = table.get("application_label", "")
-    queries = {} if is_scraped else own | {name: rule.to_promql(by, seconds) for name, rule in rules.items()}
+    queries = (
+        {}
+        if is_scraped
+        else own | {name: expression.to_promql(by, seconds) for name, expression in expressions.items()}
+    )
     authorization = None
     if "bearer_env" in table:
         authorization = f"Bearer {secrets[table['bearer_env']]}"
@@ -197,7 +201,7 @@ def _source(table: Mapping[str, Any], steps: Mapping[str, Steps], secrets: Mappi
         name=_name(table),
         url=table["url"].rstrip("/"),
         queries=queries,
-        rules=rules if is_scraped else {},
+        expressions=expressions if is_scraped else {},
         steps={**steps, **_steps(table.get("criticity", {}))},
         authorization=authorization,
         **{key: table[key] for key in plain if key in table},

@@ -1,6 +1,6 @@
-"""Readings of an exporter's page by `series_rules`. Rates are between two scrapes, so the first one gives none.
+"""Readings of an exporter's page by `series_expressions`. Rates are between two scrapes, so the first one gives none.
 
-Lines that no rule names are not parsed: a page of node_exporter has a thousand, its preset needs a tenth of them.
+Lines that no expression names are not parsed: a page of node_exporter has a thousand, its preset needs a tenth of them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from pycemaker.collect.collect_file import CollectSource
 from pycemaker.collect.counter_resets import counter_increase
 from pycemaker.collect.reading_documents import Readings
-from pycemaker.collect.series_rules import COUNTER_ENDINGS, Labels, Selector, SeriesRule, sum_of
+from pycemaker.collect.series_expressions import COUNTER_ENDINGS, Labels, Selector, SeriesExpression, sum_of
 from pycemaker.collect.source_http import SourceClient, SourceFault
 
 OPENMETRICS = "application/openmetrics-text"
@@ -43,15 +43,15 @@ class ExporterPage:
     series: dict[str, dict[Labels, float]]
     gauges: frozenset[str] = frozenset()
 
-    def reading(self, rule: SeriesRule, before: ExporterPage | None) -> float | None:
-        """The rule's reading; None where a selector matches nothing, or a rate has no scrape before it to go by."""
-        top, count = self._sum(rule.top, before)
+    def reading(self, expression: SeriesExpression, before: ExporterPage | None) -> float | None:
+        """The expression's reading; None where a selector matches nothing, or a rate has no scrape before it."""
+        top, count = self._sum(expression.top, before)
         if not count:
             return None
-        if rule.bottom is None:
-            return rule.finish(top if self._is_counter(rule.top) else top / count)
-        bottom, count = self._sum(rule.bottom, before, is_bottom=True)
-        return rule.finish(top / bottom) if count and bottom else None
+        if expression.bottom is None:
+            return expression.finish(top if self._is_counter(expression.top) else top / count)
+        bottom, count = self._sum(expression.bottom, before, is_bottom=True)
+        return expression.finish(top / bottom) if count and bottom else None
 
     def _sum(self, selector: Selector, before: ExporterPage | None, *, is_bottom: bool = False) -> tuple[float, int]:
         values = self.series.get(selector.name, {})
@@ -70,13 +70,17 @@ class ExporterPage:
         return selector.is_counter and selector.name not in self.gauges
 
 
-def parse_page(text: str, media_type: str, rules: Iterable[SeriesRule], taken_s: float, now_s: float) -> ExporterPage:
-    """The series on a page that the rules name; a series' own time is compared with `now_s`, seconds since 1970.
+def parse_page(
+    text: str, media_type: str, expressions: Iterable[SeriesExpression], taken_s: float, now_s: float
+) -> ExporterPage:
+    """The series on a page that the expressions name; a series' own time is compared with `now_s`, seconds since 1970.
 
     Raises:
         SourceFault: it is no page of metrics, it is cut, or a series is on it twice.
     """
-    names = {selector.name for rule in rules for selector in (rule.top, rule.bottom) if selector}
+    names = {
+        selector.name for expression in expressions for selector in (expression.top, expression.bottom) if selector
+    }
     is_openmetrics = media_type.startswith(OPENMETRICS)
     if "html" in media_type or not text.strip():
         raise SourceFault(f"no page of metrics ({media_type[:40] or 'no type'})" if text.strip() else "an empty page")
@@ -151,8 +155,8 @@ class ExporterSource:
             text = answer.body.decode()
         except UnicodeDecodeError:
             raise SourceFault("a page that is no UTF-8") from None
-        page = parse_page(text, answer.media_type, self.source.rules.values(), taken_s, time_s)
+        page = parse_page(text, answer.media_type, self.source.expressions.values(), taken_s, time_s)
         before, self._before = self._before, page
-        readings = {name: page.reading(rule, before) for name, rule in self.source.rules.items()}
+        readings = {name: page.reading(expression, before) for name, expression in self.source.expressions.items()}
         there = {name: value for name, value in readings.items() if value is not None}
         return {(self.source.application, round(time_s * 1000)): there}

@@ -18,7 +18,7 @@ from pycemaker.collect.collect_file import PROMETHEUS, SCRAPE, CollectSource
 from pycemaker.collect.exporter_source import ExporterSource
 from pycemaker.collect.prometheus_source import PrometheusSource
 from pycemaker.collect.sample_writer import SampleWriter
-from pycemaker.collect.series_rules import parse_rule
+from pycemaker.collect.series_expressions import parse_expression
 from pycemaker.collect.source_http import SourceClient, SourceFault
 from pycemaker.collect.source_leases import SourceLeases, read_states
 from pycemaker.collect.source_tasks import ExporterTask, PrometheusTask, SourceTask
@@ -300,7 +300,7 @@ def test_a_label_names_applications(api: MadeUpPrometheus, url: str) -> None:
 
 
 def exporter(url: str, seconds: float = 1.0) -> ExporterSource:
-    source = CollectSource("page", SCRAPE, url, rules={"cpu": parse_rule("cpu_share")})
+    source = CollectSource("page", SCRAPE, url, expressions={"cpu": parse_expression("cpu_share")})
     return ExporterSource(source, SourceClient(url, seconds=seconds))
 
 
@@ -388,7 +388,9 @@ def test_credentials_are_sent_and_a_redirect_takes_them_nowhere() -> None:
         connection.sendall(http_answer(b"", "text/plain", "302 Found\r\nLocation: http://127.0.0.1:9/"))
 
     with raw_server(answer, requests) as url:
-        source = CollectSource("page", SCRAPE, url, rules={"cpu": parse_rule("a")}, authorization="Bearer secret")
+        source = CollectSource(
+            "page", SCRAPE, url, expressions={"cpu": parse_expression("a")}, authorization="Bearer secret"
+        )
         with pytest.raises(SourceFault, match="status 302"):
             ExporterSource(source).read(0.0)
     assert b"Authorization: Bearer secret" in requests[0]

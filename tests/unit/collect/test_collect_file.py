@@ -107,7 +107,7 @@ SOURCE = '[[source]]\nkind = "scrape"\nurl = "http://h"\npreset = "node_exporter
         (SOURCE + "backfill_days = 5\n", "collect.toml line 5: backfill_days takes no value with kind scrape"),
         (SOURCE + 'application = "Shop"\n', "collect.toml line 5: application takes a-z, 0-9, ., _ and -, up to 64 of them"),
         (SOURCE + 'selector = "job=shop"\n', 'collect.toml line 5: selector takes label matchers, such as job="shop"'),
-        (SOURCE + "[source.queries]\ncpu = 'a + b'\n", 'collect.toml line 6: queries.cpu takes a rule, such as used_bytes{area="heap"} / max_bytes'),
+        (SOURCE + "[source.queries]\ncpu = 'a + b'\n", 'collect.toml line 6: queries.cpu takes an expression, such as used_bytes{area="heap"} / max_bytes'),
         (SOURCE + "[source.queries]\ncpux = 'a'\n", "collect.toml line 6: queries.cpux is no key here (cpu?)"),
         (SOURCE + "[source.criticity]\ncpu = {high = 'x'}\n", "collect.toml line 6: criticity.cpu.high takes a number in the metric's unit"),
         (SOURCE + 'bearer_env = "NOWHERE"\n', "collect.toml line 5: bearer_env names NOWHERE, and the environment has no such variable, or none that fits"),

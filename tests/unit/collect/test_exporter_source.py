@@ -5,28 +5,30 @@ import math
 import pytest
 
 from pycemaker.collect.exporter_source import ExporterPage, parse_page
-from pycemaker.collect.series_rules import parse_rule
+from pycemaker.collect.series_expressions import parse_expression
 from pycemaker.collect.source_http import SourceFault
 
 NOW = 1_700_000_000.0
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 
 
-def page(text: str, rule: str, taken_s: float = 0.0, media_type: str = "text/plain; version=0.0.4") -> ExporterPage:
-    return parse_page(text, media_type, [parse_rule(rule)], taken_s, NOW)
+def page(
+    text: str, expression: str, taken_s: float = 0.0, media_type: str = "text/plain; version=0.0.4"
+) -> ExporterPage:
+    return parse_page(text, media_type, [parse_expression(expression)], taken_s, NOW)
 
 
-def rate(rule: str, before: str, after: str, seconds: float = 10.0) -> float | None:
-    return page(after, rule, seconds).reading(parse_rule(rule), page(before, rule))
+def rate(expression: str, before: str, after: str, seconds: float = 10.0) -> float | None:
+    return page(after, expression, seconds).reading(parse_expression(expression), page(before, expression))
 
 
 def test_a_gauge_alone_is_the_mean_of_its_series() -> None:
-    assert page('a{i="1"} 0.2\na{i="2"} 0.6\n', "a").reading(parse_rule("a"), None) == pytest.approx(0.4)
+    assert page('a{i="1"} 0.2\na{i="2"} 0.6\n', "a").reading(parse_expression("a"), None) == pytest.approx(0.4)
 
 
 def test_a_ratio_of_gauges_is_weighted_and_leaves_out_what_has_no_limit() -> None:
     text = 'used{p="a"} 30\nused{p="b"} 10\nmax{p="a"} 100\nmax{p="b"} -1\n'
-    assert page(text, "used / max").reading(parse_rule("used / max"), None) == pytest.approx(0.4)
+    assert page(text, "used / max").reading(parse_expression("used / max"), None) == pytest.approx(0.4)
 
 
 def test_a_mean_duration_is_weighted_by_what_each_series_counts() -> None:
@@ -42,7 +44,7 @@ def test_a_mean_duration_without_a_request_is_not_known() -> None:
 
 def test_a_counter_gives_a_rate_a_second_and_none_from_one_scrape() -> None:
     assert rate("n_total", "n_total 100\n", "n_total 150\n") == 5.0
-    assert page("n_total 100\n", "n_total").reading(parse_rule("n_total"), None) is None
+    assert page("n_total 100\n", "n_total").reading(parse_expression("n_total"), None) is None
 
 
 def test_a_counter_that_reset_counts_from_zero_and_never_down() -> None:
@@ -63,20 +65,20 @@ def test_two_scrapes_over_five_minutes_apart_give_no_rate() -> None:
 
 def test_a_gauge_may_have_a_name_as_a_counter_has() -> None:
     text = "# TYPE threads_count gauge\nthreads_count 7\n"
-    assert page(text, "threads_count").reading(parse_rule("threads_count"), None) == 7
+    assert page(text, "threads_count").reading(parse_expression("threads_count"), None) == 7
 
 
 def test_nan_gives_nan_and_a_series_that_is_missing_gives_none() -> None:
-    reading = page('a{i="1"} NaN\na{i="2"} 1\n', "a").reading(parse_rule("a"), None)
+    reading = page('a{i="1"} NaN\na{i="2"} 1\n', "a").reading(parse_expression("a"), None)
     assert reading is not None
     assert math.isnan(reading)
-    assert page("b 1\n", "a").reading(parse_rule("a"), None) is None
+    assert page("b 1\n", "a").reading(parse_expression("a"), None) is None
 
 
 def test_a_series_with_an_old_time_of_its_own_is_stale() -> None:
     old, fresh = int((NOW - 301) * 1000), int((NOW - 10) * 1000)
-    assert page(f"a 1 {old}\n", "a").reading(parse_rule("a"), None) is None
-    assert page(f"a 1 {fresh}\n", "a").reading(parse_rule("a"), None) == 1
+    assert page(f"a 1 {old}\n", "a").reading(parse_expression("a"), None) is None
+    assert page(f"a 1 {fresh}\n", "a").reading(parse_expression("a"), None) == 1
 
 
 def test_openmetrics_is_read_too() -> None:

@@ -1,6 +1,6 @@
-"""Rules that make a reading out of an exporter's series, and their PromQL. Pure.
+"""Expressions that make a reading out of an exporter's series, and their PromQL. Pure.
 
-A rule is a selector, or two with a `/` between them; it may begin with `1 -` and end with `* number`:
+An expression is a selector, or two with a `/` between them; it may begin with `1 -` and end with `* number`:
 
     1 - node_cpu_seconds_total{mode="idle"} / node_cpu_seconds_total
 
@@ -61,8 +61,8 @@ class Selector:
 
 
 @dataclass(frozen=True)
-class SeriesRule:
-    """A rule, parsed; without a `/` it has no bottom."""
+class SeriesExpression:
+    """An expression, parsed; without a `/` it has no bottom."""
 
     top: Selector
     bottom: Selector | None = None
@@ -74,8 +74,8 @@ class SeriesRule:
         scaled = f" * {self.scale:g}" if self.scale != 1 else ""
         return f"{'1 - ' if self.is_complement else ''}{self.top}{below}{scaled}"
 
-    def within(self, matchers: str) -> SeriesRule:
-        """The rule over those series alone that also match `matchers`."""
+    def within(self, matchers: str) -> SeriesExpression:
+        """The expression over those series alone that also match `matchers`."""
         if not matchers:
             return self
         top, bottom = _narrowed(self.top, matchers), self.bottom and _narrowed(self.bottom, matchers)
@@ -87,7 +87,7 @@ class SeriesRule:
         return 1 - scaled if self.is_complement else scaled
 
     def to_promql(self, by: str, rate_seconds: int) -> str:
-        """The rule in PromQL; with a label in `by` there is a result for each of its values."""
+        """The expression in PromQL; with a label in `by` there is a result for each of its values."""
         group = f" by ({by}) " if by else ""
         text = _summed(self.top, group, rate_seconds, is_alone=self.bottom is None)
         if self.bottom is not None:
@@ -96,31 +96,33 @@ class SeriesRule:
         return f"1 - {text}" if self.is_complement else text
 
 
-def parse_rule(text: str) -> SeriesRule:
-    """The rule in a text. Raises ValueError: it is no rule, or a regular expression in it is invalid."""
+def parse_expression(text: str) -> SeriesExpression:
+    """The expression in a text. Raises ValueError: it is no expression, or a regular expression in it is invalid."""
     match = _RULE.fullmatch(text)
     if match is None:
         raise ValueError(text)
     complement, name, matchers, other_name, other_matchers, scale = match.groups()
     bottom = Selector(other_name, (other_matchers or "").strip(" ,")) if other_name else None
-    rule = SeriesRule(Selector(name, (matchers or "").strip(" ,")), bottom, float(scale or 1), bool(complement))
-    return _checked(rule)
+    expression = SeriesExpression(
+        Selector(name, (matchers or "").strip(" ,")), bottom, float(scale or 1), bool(complement)
+    )
+    return _checked(expression)
 
 
 def parse_matchers(text: str) -> str:
-    """The matchers, as between a selector's braces; empty of the empty text. Raises ValueError as `parse_rule`."""
+    """The matchers, as between a selector's braces; empty for no text. Raises ValueError as `parse_expression`."""
     if text and not re.fullmatch(_MATCHERS, text, re.ASCII):
         raise ValueError(text)
-    return _checked(SeriesRule(Selector("any", text.strip(" ,")))).top.matchers
+    return _checked(SeriesExpression(Selector("any", text.strip(" ,")))).top.matchers
 
 
-def _checked(rule: SeriesRule) -> SeriesRule:
+def _checked(expression: SeriesExpression) -> SeriesExpression:
     try:
-        for selector in filter(None, (rule.top, rule.bottom)):
+        for selector in filter(None, (expression.top, expression.bottom)):
             selector.matches(())
     except re.error as error:
         raise ValueError(str(error)) from None
-    return rule
+    return expression
 
 
 def sum_of(values: Mapping[Labels, float], selector: Selector, *, is_bottom: bool = False) -> tuple[float, int]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import pycemaker.collect
-from pycemaker.collect.series_rules import parse_matchers, parse_rule
+from pycemaker.collect.series_expressions import parse_expression, parse_matchers
 
 PRESETS = tomllib.loads((Path(pycemaker.collect.__file__).parent / "presets.toml").read_text())
 
@@ -14,11 +14,11 @@ PRESETS = tomllib.loads((Path(pycemaker.collect.__file__).parent / "presets.toml
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_rule_of_a_preset_can_be_read(preset: str) -> None:
     for text in PRESETS[preset].values():
-        assert str(parse_rule(text)) == text
+        assert str(parse_expression(text)) == text
 
 
 @pytest.mark.parametrize(
-    ("rule", "promql"),
+    ("expression", "promql"),
     [
         ("process_cpu_usage", "avg(process_cpu_usage)"),
         ("requests_total", "sum(rate(requests_total[60s]))"),
@@ -28,13 +28,13 @@ def test_every_rule_of_a_preset_can_be_read(preset: str) -> None:
         ("x_total / quota * 100000", "sum(rate(x_total[60s])) / sum(quota > 0) * 100000"),
     ],
 )
-def test_a_rule_in_promql(rule: str, promql: str) -> None:
-    assert parse_rule(rule).to_promql("", 60) == promql
+def test_an_expression_in_promql(expression: str, promql: str) -> None:
+    assert parse_expression(expression).to_promql("", 60) == promql
 
 
 def test_a_selector_of_the_source_narrows_every_series() -> None:
-    rule = parse_rule('a{b="c"} / d').within('job="shop"')
-    assert rule.to_promql("app", 60) == 'sum by (app) (a{b="c",job="shop"}) / sum by (app) (d{job="shop"} > 0)'
+    expression = parse_expression('a{b="c"} / d').within('job="shop"')
+    assert expression.to_promql("app", 60) == 'sum by (app) (a{b="c",job="shop"}) / sum by (app) (d{job="shop"} > 0)'
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_a_selector_of_the_source_narrows_every_series() -> None:
 )
 def test_other_texts_are_no_rules(text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - the text itself may be the message
-        parse_rule(text)
+        parse_expression(text)
 
 
 @pytest.mark.parametrize("text", ["job=shop", "job", 'job="a" or', 'job=~"("'])
@@ -64,4 +64,4 @@ def test_other_texts_are_no_matchers(text: str) -> None:
     ],
 )
 def test_labels_match_as_in_promql(selector: str, labels: dict[str, str], matches: bool) -> None:
-    assert parse_rule(selector).top.matches(tuple(sorted(labels.items()))) is matches
+    assert parse_expression(selector).top.matches(tuple(sorted(labels.items()))) is matches

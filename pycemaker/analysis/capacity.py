@@ -1,6 +1,6 @@
 """The capacity review of a resource: its headroom, its busy hours, and the date on which it is full. Pure.
 
-A resource is a metric whose unit is `ratio`. The date is `fill_forecast.forecast`'s.
+A resource is a metric whose unit is `ratio`. The date is `full_date.full_date`'s.
 """
 
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from pycemaker.analysis.fill_forecast import Forecast, forecast
+from pycemaker.analysis.full_date import FullDate, full_date
 from pycemaker.series.batches import Columns
 from pycemaker.series.hour_summaries import HOUR_MS
 from pycemaker.series.period import MetricPeriod, Period
@@ -40,11 +40,11 @@ class Resource:
     """One resource, reviewed.
 
     Attributes:
-        horizon_days: how far ahead the forecast looks.
+        horizon_days: how far ahead a date is looked for.
         headroom: None without a reading in the interval.
         week: its p95 of each hour of the week, 7 days from Monday by 24 hours of the readers' clock; NaN where there is
             no reading.
-        forecast: when it would be full.
+        full_date: when it would be full.
     """
 
     part: MetricPeriod
@@ -52,7 +52,7 @@ class Resource:
     horizon_days: int
     headroom: Headroom | None
     week: Floats
-    forecast: Forecast
+    full_date: FullDate
 
 
 FULL = 0.9  # The share from which a resource counts as full, unless a caller says another
@@ -67,7 +67,7 @@ def review(period: Period, limit: float = FULL, horizon_days: int = 90) -> tuple
             horizon_days,
             headroom(part.current.reading, limit),
             hours_of_week(part.current, part.zone),
-            forecast(part, limit, horizon_days),
+            full_date(part, limit, horizon_days),
         )
         for part in period.metrics
         if part.metric.unit == "ratio"

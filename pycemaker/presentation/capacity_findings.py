@@ -8,8 +8,8 @@ from datetime import timedelta
 
 from pycemaker import i18n
 from pycemaker.analysis.capacity import Resource
-from pycemaker.analysis.fill_forecast import FEWEST_DAYS, Verdict
 from pycemaker.analysis.findings.finding import CRITICAL, NOTICE, WARNING, Finding
+from pycemaker.analysis.full_date import FEWEST_DAYS, Verdict
 from pycemaker.i18n.language import N_, _, pgettext
 from pycemaker.presentation.capacity_tables import limit_of, sentence
 
@@ -34,12 +34,12 @@ def capacity_findings(resources: Sequence[Resource]) -> tuple[Finding, ...]:
 def capacity_quiet(resources: Sequence[Resource]) -> Finding:
     """The text where there is no finding: there is room, or the history is too short to say so."""
     known = [resource for resource in resources if resource.headroom is not None]
-    short = [resource for resource in known if resource.forecast.verdict is Verdict.TOO_SHORT]
+    short = [resource for resource in known if resource.full_date.verdict is Verdict.TOO_SHORT]
     if not known:
         headline, detail = _("Não há amostras para a revisão de capacidade"), _("Nada se sabe da folga dos recursos.")
         return Finding("capacity", "", NOTICE, headline, detail, _("Confira se o coletor está rodando."))
     if short:
-        days = i18n.days_of(min(resource.forecast.days for resource in short))
+        days = i18n.days_of(min(resource.full_date.days for resource in short))
         facts = {"names": i18n.listed([_name(each) for each in short]), "days": days, "fewest": FEWEST_DAYS}
         detail = _("{names}: há {days} completos de histórico, dos {fewest} que a previsão pede.", **facts)
         headline = _("Ainda não dá para prever quando os recursos ficam cheios")
@@ -50,12 +50,12 @@ def capacity_quiet(resources: Sequence[Resource]) -> Finding:
 
 
 def _finding(resource: Resource) -> Finding | None:
-    verdict, room = resource.forecast.verdict, resource.headroom
+    verdict, room = resource.full_date.verdict, resource.headroom
     if verdict is Verdict.FULL:
         headline = _("{name} já está em {limit} ou mais", name=_name(resource), limit=limit_of(resource))
         return _of(resource, CRITICAL, headline, weight=float("inf"))
-    if resource.forecast.at_utc is not None:
-        left = resource.forecast.at_utc - resource.part.window.end_utc
+    if resource.full_date.at_utc is not None:
+        left = resource.full_date.at_utc - resource.part.window.end_utc
         severity = CRITICAL if left <= timedelta(_SOON_DAYS) else WARNING if left <= timedelta(_LATER_DAYS) else NOTICE
         return _of(resource, severity, _dated(resource, left), weight=-left.total_seconds())
     if room is not None and room.share_over >= _LEAST_SHARE_OVER:
@@ -68,7 +68,7 @@ def _finding(resource: Resource) -> Finding | None:
 
 def _dated(resource: Resource, left: timedelta) -> str:
     """`Disco chega a 90% em 12 dias (09/12)`."""
-    at_utc = resource.forecast.at_utc
+    at_utc = resource.full_date.at_utc
     assert at_utc is not None  # noqa: S101 - asked by the caller
     days = round(left / timedelta(days=1))
     facts = {

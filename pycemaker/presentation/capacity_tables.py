@@ -6,7 +6,7 @@ from html import escape
 
 from pycemaker import i18n
 from pycemaker.analysis.capacity import Resource
-from pycemaker.analysis.fill_forecast import FEWEST_DAYS, Verdict
+from pycemaker.analysis.full_date import FEWEST_DAYS, Verdict
 from pycemaker.i18n.language import N_, _
 from pycemaker.presentation.tables import listing
 
@@ -49,22 +49,22 @@ def section(resource: Resource) -> str:
 
 def sentence(resource: Resource) -> str:
     """The forecast in words, with what it rests on and how sure it is."""
-    forecast = resource.forecast
-    history = {"days": i18n.days_of(forecast.days), "fewest": FEWEST_DAYS}
+    full_date = resource.full_date
+    history = {"days": i18n.days_of(full_date.days), "fewest": FEWEST_DAYS}
     text = _verdict(resource, history)
-    if not forecast.is_preliminary or forecast.verdict in (Verdict.FULL, Verdict.TOO_SHORT):
+    if not full_date.is_preliminary or full_date.verdict in (Verdict.FULL, Verdict.TOO_SHORT):
         return text
     early = _("Estimativa preliminar: há {days} completos de histórico, dos {fewest} que a previsão pede.", **history)
     return f"{text} {early}"
 
 
 def _verdict(resource: Resource, history: dict[str, object]) -> str:
-    forecast = resource.forecast
-    days, trend = _("medianas de {days}", **history), forecast.trend
+    full_date = resource.full_date
+    days, trend = _("medianas de {days}", **history), full_date.trend
     facts = {
         "limit": limit_of(resource),
         "rate": _("{points} por semana", points=i18n.points_of(abs(trend.slope) * 700, 1)) if trend else "",
-        "basis": _("medianas de cada hora") if forecast.is_hourly else days,
+        "basis": _("medianas de cada hora") if full_date.is_hourly else days,
         "when": _when(resource),
         "horizon": i18n.days_of(resource.horizon_days),
         "full": _full(resource),
@@ -76,23 +76,23 @@ def _verdict(resource: Resource, history: dict[str, object]) -> str:
         Verdict.FULL: N_("A mediana mais recente já está em {limit} ou acima."),
         Verdict.NO_TREND: N_("Sem tendência significativa ({basis}): não há data a prever."),
         Verdict.TOO_SHORT: N_("Histórico curto demais para uma previsão: {days} completos, dos {fewest} que ela pede."),
-    }[forecast.verdict]
+    }[full_date.verdict]
     return _(text, **facts, **history)
 
 
 def short_verdict(resource: Resource) -> str:
     """The forecast in a table's cell: a date, or why there is none."""
-    forecast, preliminary = resource.forecast, _("preliminar")
-    if forecast.at_utc is not None:
-        day = _date(resource, forecast.at_utc)
-        return f"{day}<br><small>{preliminary}</small>" if forecast.is_preliminary else day
-    short = _("{days} de {fewest}", days=i18n.days_of(forecast.days), fewest=FEWEST_DAYS)
+    full_date, preliminary = resource.full_date, _("preliminar")
+    if full_date.at_utc is not None:
+        day = _date(resource, full_date.at_utc)
+        return f"{day}<br><small>{preliminary}</small>" if full_date.is_preliminary else day
+    short = _("{days} de {fewest}", days=i18n.days_of(full_date.days), fewest=FEWEST_DAYS)
     return {
         Verdict.LATER: _("além de {days}", days=i18n.days_of(resource.horizon_days)),
         Verdict.FALLING: _("em queda"),
         Verdict.FULL: _("já chegou"),
         Verdict.NO_TREND: _("sem tendência"),
-    }.get(forecast.verdict, _("histórico curto") + f"<br><small>{short}</small>")
+    }.get(full_date.verdict, _("histórico curto") + f"<br><small>{short}</small>")
 
 
 def _row(resource: Resource) -> str:
@@ -113,16 +113,16 @@ def _room(resource: Resource) -> str:
 
 
 def _when(resource: Resource) -> str:
-    forecast = resource.forecast
-    if forecast.at_utc is None:
+    full_date = resource.full_date
+    if full_date.at_utc is None:
         return ""
-    day = _date(resource, forecast.at_utc)
-    if forecast.is_preliminary or forecast.early_utc is None:
+    day = _date(resource, full_date.at_utc)
+    if full_date.is_preliminary or full_date.early_utc is None:
         return _("por volta de {day}", day=day)
-    early = _date(resource, forecast.early_utc)
-    if forecast.late_utc is None:
+    early = _date(resource, full_date.early_utc)
+    if full_date.late_utc is None:
         return _("por volta de {day}, não antes de {early}", day=day, early=early)
-    late = _date(resource, forecast.late_utc)
+    late = _date(resource, full_date.late_utc)
     if early == late:
         return _("por volta de {day}", day=day)
     return _("por volta de {day}, entre {early} e {late}", day=day, early=early, late=late)
@@ -130,10 +130,10 @@ def _when(resource: Resource) -> str:
 
 def _full(resource: Resource) -> str:
     """The phrase with the day of the metric's own limit, further ahead; empty where there is none."""
-    forecast, metric = resource.forecast, resource.part.metric
-    if forecast.full_utc is None or metric.limit is None:
+    full_date, metric = resource.full_date, resource.part.metric
+    if full_date.full_utc is None or metric.limit is None:
         return ""
-    return _("; a {limit}, em {day}", limit=i18n.percent(metric.limit, 0), day=_date(resource, forecast.full_utc))
+    return _("; a {limit}, em {day}", limit=i18n.percent(metric.limit, 0), day=_date(resource, full_date.full_utc))
 
 
 def _date(resource: Resource, instant_utc: datetime) -> str:

@@ -18,7 +18,7 @@ from pycemaker.i18n.language import _
 from pycemaker.monitor.fired_alerts import FiredAlerts
 from pycemaker.presentation import alert_findings, capacity_tables, figures, fleet_table, tables
 from pycemaker.presentation.capacity_findings import capacity_findings, capacity_quiet
-from pycemaker.presentation.figures import forecast_line, health_course, heatmap
+from pycemaker.presentation.figures import full_date_line, health_course, heatmap
 from pycemaker.presentation.figures.canvas import Picture
 from pycemaker.presentation.mail_width import CONTENT_WIDTH
 from pycemaker.series.fleet import Fleet
@@ -123,7 +123,7 @@ def capacity_section(resource: Resource) -> None:
     """Show one resource: its headroom, its busy hours, where it is heading."""
     _show(capacity_tables.section(resource), resource.part.metric.id)
     figure(heatmap.hours_of_week(resource))
-    figure(forecast_line.outlook(resource))
+    figure(full_date_line.trend_to_limit(resource))
 
 
 def fleet_changes(fleet: Fleet) -> None:

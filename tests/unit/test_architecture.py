@@ -97,7 +97,7 @@ ALONE = {
     "seaborn": {
         "pycemaker.presentation.figures",
         "pycemaker.presentation.figures.heatmap",
-        "pycemaker.presentation.figures.forecast_line",
+        "pycemaker.presentation.figures.full_date_line",
         "pycemaker.presentation.figures.criticity_bar",
     },
     "cronsim": {"pycemaker.schedules.recurrence"},

@@ -1,10 +1,10 @@
 """The detector of metrics that fill up, and the date on which they would be full. Pure.
 
-`fill_forecast.forecast` says when, so a report and the capacity review name one date. Where it names none within 60
+`full_date.full_date` says when, so a report and the capacity review name one date. Where it names none within 60
 days, a rise may be younger than what it goes by:
 
 - with three earlier days or more the slope between the same hours of different days (Hirsch, Slack and Smith, 1982),
-  which no daily rhythm moves; the days must rise one after another (Kendall's tau), and the forecast must know no rise;
+  which no daily rhythm moves; the days must rise one after another (Kendall's tau), and that must know no rise;
 - else, or where that shows nothing, Theil and Sen's over the two intervals, whose blocks must rise almost without
   exception, and which the same hours of the days before must not contradict: a rhythm that rises each morning fills
   nothing.
@@ -16,9 +16,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pycemaker.analysis.fill_forecast import DAY_MS, Verdict, forecast
 from pycemaker.analysis.findings.extremes import LEAST_DAYS, greatest, limit
 from pycemaker.analysis.findings.time_blocks import Series
+from pycemaker.analysis.full_date import DAY_MS, Verdict, full_date
 from pycemaker.series.robust import Floats, block_medians, median, row_medians, seasonal_slope, slope, spread, tau
 
 _FEW_DAYS = 3
@@ -59,7 +59,7 @@ def find_filling(series: Series) -> Filling | None:
         return None
     hours = series.part.window.hours / 24
     history = series.part.history
-    date = None if history is None else forecast(series.part, full, _FARTHEST_DAYS)
+    date = None if history is None else full_date(series.part, full, _FARTHEST_DAYS)
     if date is not None and date.at_utc is not None and date.trend is not None:
         days_left = (date.at_utc - series.part.window.end_utc).total_seconds() / 86400
         return Filling(level, date.trend.slope, days_left, len(date.medians) * date.medians.block_ms / DAY_MS)

@@ -1,6 +1,6 @@
 """Time at which a forecast reaches a limit: earliest, middle, latest. Pure.
 
-A metric that fills up has one date everywhere: where `fill_forecast` names one, or says that it is full, that is it.
+A metric that fills up has one date everywhere: where `full_date` names one, or says that it is full, that is it.
 Else the forecast is drawn once with each path of errors that such forecasts made, and the paths that get to the limit
 are counted.
 """
@@ -11,10 +11,10 @@ from datetime import datetime
 
 import numpy as np
 
-from pycemaker.analysis import fill_forecast
 from pycemaker.analysis.forecast.backtest import MEASURED_ORIGINS
 from pycemaker.analysis.forecast.bands import OUTSIDE
 from pycemaker.analysis.forecast.metric_forecast import MetricForecast, between
+from pycemaker.analysis.full_date import Verdict, full_date
 from pycemaker.series.hour_summaries import HOUR_MS
 from pycemaker.series.period import MetricPeriod
 from pycemaker.series.robust import Floats
@@ -39,13 +39,13 @@ class LimitTime:
 def metric_limit_time(part: MetricPeriod, ahead: MetricForecast, limit: float) -> LimitTime | None:
     """The time at which a metric reaches a limit from below; None where not half of the paths do in these hours."""
     if part.metric.limit is not None:
-        filling = fill_forecast.forecast(part, limit, math.ceil(ahead.hours / 24))
-        if filling.verdict is fill_forecast.Verdict.FULL:
+        full = full_date(part, limit, math.ceil(ahead.hours / 24))
+        if full.verdict is Verdict.FULL:
             return LimitTime(ahead.origin_ms, ahead.origin_ms, ahead.origin_ms)
-        if filling.at_utc is not None:
-            at_ms = to_epoch_ms(filling.at_utc)
+        if full.at_utc is not None:
+            at_ms = to_epoch_ms(full.at_utc)
             is_within = at_ms <= ahead.origin_ms + ahead.hours * HOUR_MS
-            return LimitTime(_ms(filling.early_utc), at_ms, _ms(filling.late_utc)) if is_within else None
+            return LimitTime(_ms(full.early_utc), at_ms, _ms(full.late_utc)) if is_within else None
     return limit_time(ahead, limit)
 
 

@@ -30,7 +30,7 @@ from pycemaker.monitor.fired_alerts import FiredAlerts
 from pycemaker.presentation import capacity_tables, figures, fleet_table, tables
 from pycemaker.presentation.alert_findings import alert_head, alert_list, alert_order, alert_rows
 from pycemaker.presentation.capacity_findings import capacity_findings, capacity_quiet
-from pycemaker.presentation.figures import alt_text, forecast_line, health_course, heatmap
+from pycemaker.presentation.figures import alt_text, full_date_line, health_course, heatmap
 from pycemaker.presentation.figures.canvas import WIDTH, Sheet
 from pycemaker.reports.attachments.sample_table import table
 from pycemaker.reports.attachments.workbook import Workbook
@@ -186,7 +186,9 @@ def draw(resources: Sequence[Resource] = RESOURCES) -> tuple[list[Written], list
         ]
         drawn += [figures.small_courses(busy_period(Window(WINDOW.end_utc, hours)).metrics) for hours in (6, 192)]
         drawn += [health_course.health_course(each, health) for each in PERIODS[:1] if (health := period_health(each))]
-        drawn += [figure(each) for each in resources for figure in (heatmap.hours_of_week, forecast_line.outlook)]
+        drawn += [
+            figure(each) for each in resources for figure in (heatmap.hours_of_week, full_date_line.trend_to_limit)
+        ]
     return texts, [picture.alt for picture in drawn]
 
 

@@ -13,13 +13,12 @@ import pytest
 from PIL import Image
 
 from pycemaker.analysis.capacity import Resource, headroom, hours_of_week, review
-from pycemaker.analysis.fill_forecast import DAY_MS, Verdict, forecast, medians
 from pycemaker.analysis.findings.finding import CRITICAL, NOTICE
+from pycemaker.analysis.full_date import DAY_MS, Verdict, full_date, medians
 from pycemaker.metrics import CPU, DISK, RESPONSE_TIME
 from pycemaker.presentation import capacity_tables
 from pycemaker.presentation.capacity_findings import capacity_findings, capacity_quiet
-from pycemaker.presentation.figures import forecast_line as outlooks
-from pycemaker.presentation.figures import heatmap
+from pycemaker.presentation.figures import full_date_line, heatmap
 from pycemaker.presentation.figures.canvas import Sheet
 from pycemaker.series.batches import Columns, no_columns
 from pycemaker.series.period import MetricPeriod, Period
@@ -94,7 +93,7 @@ def test_the_median_of_a_day_is_free_of_its_rhythm_and_poor_days_are_left_out() 
 
 
 def test_a_steady_climb_is_full_on_the_day_that_was_planted() -> None:
-    result = forecast(two_weeks(climbing(0.01)), 0.9, 90)  # 0.50 fourteen days ago, 0.64 now: 26 days to go
+    result = full_date(two_weeks(climbing(0.01)), 0.9, 90)  # 0.50 fourteen days ago, 0.64 now: 26 days to go
     assert (result.verdict, result.days, result.is_preliminary) == (Verdict.DATED, 14, False)
     assert result.at_utc is not None
     assert result.early_utc is not None
@@ -122,9 +121,9 @@ def test_a_steady_climb_is_full_on_the_day_that_was_planted() -> None:
 )
 def test_every_case_has_its_verdict_a_sentence_and_two_figures(readings: np.ndarray, verdict: Verdict) -> None:
     result = reviewed(two_weeks(readings))
-    assert result.forecast.verdict is verdict
-    assert (result.forecast.at_utc is not None) == (verdict is Verdict.DATED)
-    for drawn in (heatmap.hours_of_week(result), outlooks.outlook(result)):
+    assert result.full_date.verdict is verdict
+    assert (result.full_date.at_utc is not None) == (verdict is Verdict.DATED)
+    for drawn in (heatmap.hours_of_week(result), full_date_line.trend_to_limit(result)):
         assert Image.open(io.BytesIO(drawn.png)).size[0] == 1120
         assert drawn.alt.endswith(".")
     assert capacity_tables.sentence(result).endswith(".")
@@ -132,7 +131,7 @@ def test_every_case_has_its_verdict_a_sentence_and_two_figures(readings: np.ndar
 
 def test_a_climb_seen_by_hours_alone_says_that_it_is_preliminary() -> None:
     result = reviewed(two_weeks(climbing(0.01, days=2, start=0.6)))
-    assert result.forecast.is_preliminary
+    assert result.full_date.is_preliminary
     assert capacity_tables.sentence(result) == (
         "No ritmo atual, sobe 7,1 p.p. por semana e chega a 90% por volta de 07/05/2022; a 100%, em 17/05/2022"
         " (medianas de cada hora)."

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from pycemaker.analysis.fill_forecast import forecast as fill_date
 from pycemaker.analysis.forecast.hour_amounts import health_amounts, metric_amounts
 from pycemaker.analysis.forecast.limit_time import limit_time, metric_limit_time
 from pycemaker.analysis.forecast.metric_forecast import MetricForecast, forecast
+from pycemaker.analysis.full_date import full_date
 from pycemaker.metrics import CPU, DISK, RAM, REQUEST_COUNT, RESPONSE_TIME, Metric
 from pycemaker.series.batches import Columns
 from pycemaker.series.hour_summaries import HOUR_MS, summarize
@@ -79,7 +79,7 @@ def test_a_metric_that_fills_up_has_the_date_of_the_capacity_review() -> None:
     disk = part_of(DISK, LEAK)
     ahead = forecast(metric_amounts(disk), 48, to_epoch_ms(NOON))
     assert ahead is not None
-    reached, filling = metric_limit_time(disk, ahead, 0.9), fill_date(disk, 0.9, 2)
+    reached, filling = metric_limit_time(disk, ahead, 0.9), full_date(disk, 0.9, 2)
     assert reached is not None
     assert filling.at_utc is not None
     assert filling.early_utc

@@ -1,6 +1,6 @@
 """The date on which a resource reaches a limit, from the trend of its medians. Pure.
 
-`forecast` is the one answer to "when will it be full": the finding of a report and the capacity review name its date.
+`full_date` is the one answer to "when will it be full": the finding of a report and the capacity review name its date.
 It goes by the hours of the 28 days before the end of the interval, so reports of any length that end at one instant
 agree. Without hour summaries it goes by the interval and the one before it.
 """
@@ -56,7 +56,7 @@ class Medians:
 
 
 class Verdict(Enum):
-    """The outcome of a forecast."""
+    """The outcome of looking for a date."""
 
     TOO_SHORT = "too short a history"
     NO_TREND = "no trend"
@@ -67,7 +67,7 @@ class Verdict(Enum):
 
 
 @dataclass(frozen=True)
-class Forecast:
+class FullDate:
     """The date on which a resource reaches a limit, if it goes on as before.
 
     Attributes:
@@ -103,7 +103,7 @@ class Forecast:
         return self.is_hourly and self.days < FEWEST_DAYS
 
 
-def forecast(part: MetricPeriod, limit: float, horizon_days: int) -> Forecast:
+def full_date(part: MetricPeriod, limit: float, horizon_days: int) -> FullDate:
     """The date on which the metric reaches the limit, from the trend of its daily medians, or of its hourly ones.
 
     Hours count where days are few, and where days rise and the last 24 hours climb much faster, to a new high. No date
@@ -119,11 +119,11 @@ def forecast(part: MetricPeriod, limit: float, horizon_days: int) -> Forecast:
         is_trend = line is not None and line.p < SIGNIFICANCE
         climb = _climb(history, end_ms, line) if is_trend and line and part.history is not None else None
         points, line = climb or (daily, line)
-        return _dated(Forecast(Verdict.NO_TREND, points, days, line), part, is_trend, limit, horizon_days)
+        return _dated(FullDate(Verdict.NO_TREND, points, days, line), part, is_trend, limit, horizon_days)
     hourly = medians(history, end_ms, HOUR_MS)
     line = trend(hourly.time_ms / DAY_MS, hourly.reading) if len(hourly) >= FEWEST_HOURS else None
     is_trend = line is not None and abs(line.tau) >= STEADY_TAU
-    return _dated(Forecast(Verdict.TOO_SHORT, hourly, days, line), part, is_trend, limit, horizon_days)
+    return _dated(FullDate(Verdict.TOO_SHORT, hourly, days, line), part, is_trend, limit, horizon_days)
 
 
 def medians(columns: Columns, end_ms: int, block_ms: int) -> Medians:
@@ -167,8 +167,8 @@ def _climb(hours: Columns, end_ms: int, usual: Trend) -> tuple[Medians, Trend] |
     return (Medians(time_ms[own], reading[own], HOUR_MS), line) if beyond >= _NEW_SHARE * rise else None
 
 
-def _dated(estimate: Forecast, part: MetricPeriod, is_trend: bool, limit: float, horizon_days: int) -> Forecast:
-    """The forecast with its verdict and its dates; as it is where there is no trend to go by."""
+def _dated(estimate: FullDate, part: MetricPeriod, is_trend: bool, limit: float, horizon_days: int) -> FullDate:
+    """The estimate with its verdict and its dates; as it is where there is no trend to go by."""
     line, latest = estimate.trend, estimate.medians.reading[-1] if len(estimate.medians) else 0.0
     if latest >= limit:
         return replace(estimate, verdict=Verdict.FULL)

@@ -9,11 +9,11 @@ import pytest
 from numpy.typing import NDArray
 
 from pycemaker.analysis.capacity import Resource, review
-from pycemaker.analysis.fill_forecast import Verdict
 from pycemaker.analysis.findings.choice import find
+from pycemaker.analysis.full_date import Verdict
 from pycemaker.metrics import DISK
 from pycemaker.presentation import capacity_tables
-from pycemaker.presentation.figures.forecast_line import outlook
+from pycemaker.presentation.figures.full_date_line import trend_to_limit
 from pycemaker.series.batches import Columns
 from pycemaker.series.hour_summaries import HOUR_MS, summarize
 from pycemaker.series.period import MetricPeriod, Period
@@ -86,17 +86,17 @@ def test_a_report_names_no_date_of_its_own_where_the_review_looks_further(whole:
 
 
 def test_a_daily_sawtooth_on_a_slow_rise_goes_by_days() -> None:
-    forecast = reviewed(samples(0.4 + 0.008 * DAY + 0.06 * (DAY % 1))).forecast
-    assert (forecast.verdict, forecast.is_hourly) == (Verdict.DATED, False)
+    date = reviewed(samples(0.4 + 0.008 * DAY + 0.06 * (DAY % 1))).full_date
+    assert (date.verdict, date.is_hourly) == (Verdict.DATED, False)
 
 
 def test_a_busy_day_of_a_steady_rise_goes_by_days() -> None:
-    forecast = reviewed(disk(0.4, 0.01, 0.01, 1)).forecast
-    assert (forecast.verdict, forecast.is_hourly) == (Verdict.DATED, False)
+    date = reviewed(disk(0.4, 0.01, 0.01, 1)).full_date
+    assert (date.verdict, date.is_hourly) == (Verdict.DATED, False)
 
 
 def test_a_climb_of_hours_after_28_days_is_not_preliminary() -> None:
     resource = reviewed(disk(0.5, 0.003, 0.1, 2))
-    assert (resource.forecast.is_hourly, resource.forecast.is_preliminary) == (True, False)
+    assert (resource.full_date.is_hourly, resource.full_date.is_preliminary) == (True, False)
     assert "preliminar" not in capacity_tables.sentence(resource) + capacity_tables.short_verdict(resource)
-    assert outlook(resource).alt.endswith("(medianas de cada hora).")
+    assert trend_to_limit(resource).alt.endswith("(medianas de cada hora).")

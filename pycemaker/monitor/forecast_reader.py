@@ -31,13 +31,13 @@ from pycemaker.window import Interval, Window, days_before, to_epoch_ms
 
 HEALTH = "health"
 _KEPT = 2_000
-"""Outlooks in memory; one of 24 hours has 2 KB."""
+"""Forecasts in memory; one of 24 hours has 2 KB."""
 
 _Key = tuple[str, str, int, int, float | None]
 
 
 @dataclass(frozen=True)
-class Outlook:
+class Forecast:
     """A forecast, and when it reaches a limit.
 
     Attributes:
@@ -56,11 +56,11 @@ class ForecastReader:
 
     def __init__(self, slot: Callable[[], AbstractContextManager[None]] = nullcontext) -> None:
         self._slot = slot
-        self._kept = KeptResults[_Key, Outlook | NotEnoughHistory](_KEPT, KEPT_SECONDS)
+        self._kept = KeptResults[_Key, Forecast | NotEnoughHistory](_KEPT, KEPT_SECONDS)
 
     def metric(
         self, store: Store, metric: Metric, origin_utc: datetime, hours: int, limit: float | None = None
-    ) -> Outlook:
+    ) -> Forecast:
         """The forecast of a metric over so many hours after the origin.
 
         Raises:
@@ -68,14 +68,14 @@ class ForecastReader:
                 MongoDB is away; what `slot` raises.
         """
 
-        def make() -> Outlook | NotEnoughHistory:
+        def make() -> Forecast | NotEnoughHistory:
             part = _part(store, metric, origin_utc, hours)
             amounts = metric_amounts(part)
             ahead = forecast(amounts, hours, to_epoch_ms(origin_utc), metric.bounds)
             if ahead is None:
                 return _lacking(metric.id, hours, {metric.id: amounts})
             reached = None if limit is None else metric_limit_time(part, ahead, limit)
-            return _outlook(ahead, limit, reached)
+            return _forecast(ahead, limit, reached)
 
         return self._once((store.application, metric.id, to_epoch_ms(origin_utc), hours, limit), make)
 
@@ -91,30 +91,30 @@ class ForecastReader:
         late_ms = reached.latest_ms if reached else None
         return math.inf if late_ms is None else (late_ms - to_epoch_ms(origin_utc)) / HOUR_MS
 
-    def health(self, store: Store, origin_utc: datetime, hours: int) -> Outlook:
+    def health(self, store: Store, origin_utc: datetime, hours: int) -> Forecast:
         """The forecast of the health over so many hours after the origin; its limit is that at which it fails.
 
         Raises:
             NotEnoughHistory, DatabaseUnreachable: as `metric`.
         """
 
-        def make() -> Outlook | NotEnoughHistory:
+        def make() -> Forecast | NotEnoughHistory:
             parts = {name: _part(store, find_metric(name), origin_utc, hours) for name in BORDERS}
             ahead = forecast(health_amounts(parts), hours, to_epoch_ms(origin_utc), (0.0, 1.0))
             if ahead is None:
                 return _lacking(HEALTH, hours, {name: metric_amounts(part) for name, part in parts.items()})
-            return _outlook(ahead, FAILING, limit_time(ahead, FAILING, is_floor=True))
+            return _forecast(ahead, FAILING, limit_time(ahead, FAILING, is_floor=True))
 
         return self._once((store.application, HEALTH, to_epoch_ms(origin_utc), hours, FAILING), make)
 
-    def _once(self, key: _Key, make: Callable[[], Outlook | NotEnoughHistory]) -> Outlook:
-        """The kept outlook of this key, else a new one, which is kept."""
+    def _once(self, key: _Key, make: Callable[[], Forecast | NotEnoughHistory]) -> Forecast:
+        """The kept forecast of this key, else a new one, which is kept."""
         made = self._kept.get(key, lambda: self._made(make))
         if isinstance(made, NotEnoughHistory):
             raise NotEnoughHistory(**made.facts)
         return made
 
-    def _made(self, make: Callable[[], Outlook | NotEnoughHistory]) -> Outlook | NotEnoughHistory:
+    def _made(self, make: Callable[[], Forecast | NotEnoughHistory]) -> Forecast | NotEnoughHistory:
         with self._slot():
             return make()
 
@@ -134,8 +134,8 @@ def _part(store: Store, metric: Metric, origin_utc: datetime, hours: int) -> Met
     )
 
 
-def _outlook(ahead: MetricForecast, limit: float | None, reached: LimitTime | None) -> Outlook:
-    return Outlook(replace(ahead, leads=(replace(ahead.at_end, residuals=np.empty(0)),)), limit, reached)
+def _forecast(ahead: MetricForecast, limit: float | None, reached: LimitTime | None) -> Forecast:
+    return Forecast(replace(ahead, leads=(replace(ahead.at_end, residuals=np.empty(0)),)), limit, reached)
 
 
 def _lacking(name: str, hours: int, amounts: dict[str, Floats]) -> NotEnoughHistory:

@@ -6,7 +6,7 @@ import numpy as np
 
 from pycemaker.analysis.forecast.limit_time import LimitTime
 from pycemaker.analysis.health import FAILING, MINUTE_MS, Health
-from pycemaker.monitor.forecast_reader import Outlook
+from pycemaker.monitor.forecast_reader import Forecast
 from pycemaker.series.cadence import Times
 from pycemaker.series.hour_summaries import HOUR_MS
 from pycemaker.series.robust import Floats
@@ -27,16 +27,16 @@ def health_rows(health: Health) -> list[dict[str, Any]]:
     return [{"time_series": time, "health": score} for time, score in rows]
 
 
-def outlook(outlook: Outlook) -> dict[str, Any]:
+def forecast(forecast: Forecast) -> dict[str, Any]:
     """A forecast: a point an hour, its limit, and how good such forecasts were."""
-    ahead, tested = outlook.ahead, outlook.ahead.at_end
+    ahead, tested = forecast.ahead, forecast.ahead.at_end
     times = _texts(ahead.origin_ms + HOUR_MS * np.arange(1, ahead.hours + 1))
     edges = (each.tolist() for each in (ahead.low, ahead.middle, ahead.high))
     names = ("time", "low", "middle", "high")
     return {
         "points": [dict(zip(names, row, strict=True)) for row in zip(times, *edges, strict=True)],
-        "limit": outlook.limit,
-        "reaches_limit": None if outlook.reaches_limit is None else _limit_time(outlook.reaches_limit),
+        "limit": forecast.limit,
+        "reaches_limit": None if forecast.reaches_limit is None else _limit_time(forecast.reaches_limit),
         "method": tested.method,
         "weights": tested.named_weights,
         "history_hours": ahead.history_hours,
@@ -49,18 +49,18 @@ def outlook(outlook: Outlook) -> dict[str, Any]:
     }
 
 
-def remaining_seconds(outlook: Outlook) -> int:
+def remaining_seconds(forecast: Forecast) -> int:
     """Whole seconds until the health is expected to fail; 0 where nothing is foreseen, and where it fails already."""
-    reached = outlook.reaches_limit
-    if reached is None or outlook.ahead.amount <= FAILING:
+    reached = forecast.reaches_limit
+    if reached is None or forecast.ahead.amount <= FAILING:
         return 0
-    return max(0, round((reached.middle_ms - outlook.ahead.origin_ms) / 1000))
+    return max(0, round((reached.middle_ms - forecast.ahead.origin_ms) / 1000))
 
 
-def predicted_rows(outlook: Outlook) -> list[dict[str, Any]]:
+def predicted_rows(forecast: Forecast) -> list[dict[str, Any]]:
     """A row a minute to come, for the June 2022 dashboard."""
-    times = outlook.ahead.origin_ms + MINUTE_MS * np.arange(1, outlook.ahead.hours * 60 + 1)
-    middle, _, _ = outlook.ahead.at(times)
+    times = forecast.ahead.origin_ms + MINUTE_MS * np.arange(1, forecast.ahead.hours * 60 + 1)
+    middle, _, _ = forecast.ahead.at(times)
     rows = zip(_texts(times), middle.round(4).tolist(), strict=True)
     return [{"index": time, "predicted_mean": mean} for time, mean in rows]
 
@@ -71,16 +71,16 @@ def row_times(opened_ms: int, hours: int) -> Times:
     return opened_ms + step_ms * np.arange(hours * HOUR_MS // step_ms, dtype=np.int64)
 
 
-def metric_rows(times: Times, values: Floats, outlook: Outlook | None) -> list[dict[str, Any]]:
+def metric_rows(times: Times, values: Floats, forecast: Forecast | None) -> list[dict[str, Any]]:
     """A row an instant, for the June 2022 dashboard.
 
     Args:
         times: of `row_times`.
         values: the mean reading of the step that ends there, of the first rows; the rest have none, nor has the last.
-        outlook: None where nothing is forecast.
+        forecast: None where nothing is forecast.
     """
     unknown = np.full((3, len(times)), np.nan)
-    middle, low, high = unknown if outlook is None else outlook.ahead.at(times)
+    middle, low, high = unknown if forecast is None else forecast.ahead.at(times)
     known = np.concatenate([values, unknown[0]])[: len(times)]
     known[-1:] = np.nan
     rows = zip(_texts(times), known.tolist(), middle.tolist(), low.tolist(), high.tolist(), strict=True)

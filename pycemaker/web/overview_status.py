@@ -11,7 +11,7 @@ from pycemaker.analysis.rates import second_rates
 from pycemaker.cache.sample_store import Store
 from pycemaker.metrics import METRICS, Metric
 from pycemaker.monitor.alert_history import Alert, AlertHistory
-from pycemaker.monitor.forecast_reader import Outlook
+from pycemaker.monitor.forecast_reader import Forecast
 from pycemaker.monitor.sample_means import read_columns
 from pycemaker.series.batches import Columns, no_columns
 from pycemaker.series.hour_summaries import HOUR_MS
@@ -45,7 +45,7 @@ class OverviewStatus:
         courses: by metric id the means of the steps before now, oldest first; counts a second. NaN where there is none.
         score, worst: the health of the last whole minute, NaN where it is unknown, and the metric that weighs most.
         scores: the health at the end of each step.
-        outlooks: by metric id and HEALTH; those that are made.
+        forecasts: by metric id and HEALTH; those that are made.
         alerts: the open ones, the latest first.
         schedules: documents of the next ones; None where not everybody may see them.
     """
@@ -56,7 +56,7 @@ class OverviewStatus:
     score: float
     worst: str
     scores: Floats
-    outlooks: Mapping[str, Outlook]
+    forecasts: Mapping[str, Forecast]
     alerts: Sequence[Alert]
     schedules: Sequence[Mapping[str, Any]] | None
 
@@ -91,7 +91,7 @@ def read_status(services: Services, application: str) -> OverviewStatus:
         score=float(health.score[-1]),
         worst=health.worst[-1],
         scores=health.score[: STEPS * _STEP_MINUTES][_STEP_MINUTES - 1 :: _STEP_MINUTES],
-        outlooks=services.hourly_outlooks.read(store, now_utc),
+        forecasts=services.hourly_forecasts.read(store, now_utc),
         alerts=AlertHistory(store.database).open(application),
         schedules=services.scheduler.store.upcoming(application, SHOWN_SCHEDULES) if is_open else None,
     )

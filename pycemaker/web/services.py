@@ -14,7 +14,7 @@ from pycemaker.collect.sample_writer import SampleWriter
 from pycemaker.jobs.report_service import ReportService
 from pycemaker.mongo.rate_limits import RateLimits
 from pycemaker.monitor.forecast_reader import ForecastReader
-from pycemaker.monitor.hourly_outlooks import HourlyOutlooks
+from pycemaker.monitor.hourly_forecasts import HourlyForecasts
 from pycemaker.monitor.sample_means import SampleMeans
 from pycemaker.schedules.scheduler import Scheduler, make_scheduler
 from pycemaker.settings import NOTEBOOKS, Settings
@@ -81,9 +81,9 @@ class Services:
         return ForecastReader(self.in_flight.build_slot)
 
     @cached_property
-    def hourly_outlooks(self) -> HourlyOutlooks:
+    def hourly_forecasts(self) -> HourlyForecasts:
         """Makes forecasts in the background for the pages."""
-        return HourlyOutlooks(self.forecasts)
+        return HourlyForecasts(self.forecasts)
 
     @cached_property
     def sample_means(self) -> SampleMeans:

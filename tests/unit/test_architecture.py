@@ -105,7 +105,7 @@ ALONE = {
         "pycemaker.cache.cache_memory",
         "pycemaker.web.middleware.response_cache",
         "pycemaker.mongo.single_flight",
-        "pycemaker.monitor.hourly_outlooks",
+        "pycemaker.monitor.hourly_forecasts",
         "pycemaker.monitor.sample_means",
     },
     "xxhash": {"pycemaker.series.batches"},

@@ -14,8 +14,8 @@ from pycemaker.analysis.rates import PER_MINUTE, in_rates, rate
 from pycemaker.i18n.language import _, pgettext
 from pycemaker.metrics import find_metric
 from pycemaker.monitor.alert_history import Alert
-from pycemaker.monitor.forecast_reader import HEALTH, Outlook
-from pycemaker.monitor.hourly_outlooks import AHEAD_HOURS
+from pycemaker.monitor.forecast_reader import HEALTH, Forecast
+from pycemaker.monitor.hourly_forecasts import AHEAD_HOURS
 from pycemaker.parsing.route_paths import ALERTS_PATH, SCHEDULES_PATH
 from pycemaker.presentation import alert_wording
 from pycemaker.series.batches import no_columns
@@ -85,14 +85,14 @@ def tail_link(hour: LastHour, zone: ZoneInfo, base_path: str) -> str | None:
 
 
 def _health(status: OverviewStatus, window: Window, zone: ZoneInfo) -> dict[str, Any]:
-    outlook, is_known = status.outlooks.get(HEALTH), status.score == status.score
-    course = _course(status.scores, outlook, status)
+    forecast, is_known = status.forecasts.get(HEALTH), status.score == status.score
+    course = _course(status.scores, forecast, status)
     return {
         "is_known": is_known,
         "now": i18n.percent(status.score, 0) if is_known else i18n.NOTHING,
         "state": _state(status.score) if is_known else "",
         "worst": _(find_metric(status.worst).label),
-        "expected": _expected_health(outlook, course, window, zone),
+        "expected": _expected_health(forecast, course, window, zone),
         "scale": f"0 – {i18n.percent(1, 0)}",
         "failing": course_chart.height(FAILING, 1.0),
         **_paths(course, 1.0),
@@ -104,11 +104,11 @@ def _state(score: float) -> str:
     return "bad" if score <= FAILING else "fair" if score <= _FAIR else "good"
 
 
-def _expected_health(outlook: Outlook | None, course: _Course, window: Window, zone: ZoneInfo) -> str:
-    if outlook is None or not np.isfinite(course.middle).all():
+def _expected_health(forecast: Forecast | None, course: _Course, window: Window, zone: ZoneInfo) -> str:
+    if forecast is None or not np.isfinite(course.middle).all():
         return ""
-    now_ms, reached = to_epoch_ms(window.end_utc - _AHEAD), outlook.reaches_limit
-    if reached is not None and reached.middle_ms > now_ms and outlook.ahead.amount > FAILING:
+    now_ms, reached = to_epoch_ms(window.end_utc - _AHEAD), forecast.reaches_limit
+    if reached is not None and reached.middle_ms > now_ms and forecast.ahead.amount > FAILING:
         at = i18n.minute_in_sentence(reached.middle_ms, window, zone)
         return _("Deve chegar a {limit}, e falhar, {at}.", limit=i18n.percent(FAILING, 0), at=at)
     least = course.low if np.isfinite(course.low).all() else course.middle
@@ -127,7 +127,7 @@ def _metric(hour: LastHour, status: OverviewStatus, zone: ZoneInfo, base_path: s
     period = in_rates(raw)
     unit = period.metric.unit
     past = status.courses[metric.id] * (60 if unit == PER_MINUTE else 1)
-    course = _course(past, status.outlooks.get(metric.id), status, rate(1.0, raw))
+    course = _course(past, status.forecasts.get(metric.id), status, rate(1.0, raw))
     top, bottom = _scale(course, metric.bounds[1])
     readings = period.current.reading[np.isfinite(period.current.reading)]
     newest_ms = int(hour.samples.time_ms[-1]) if len(hour.samples) else to_epoch_ms(hour.end_utc)
@@ -148,12 +148,12 @@ def _metric(hour: LastHour, status: OverviewStatus, zone: ZoneInfo, base_path: s
     }
 
 
-def _course(past: Floats, outlook: Outlook | None, status: OverviewStatus, factor: float = 1.0) -> _Course:
+def _course(past: Floats, forecast: Forecast | None, status: OverviewStatus, factor: float = 1.0) -> _Course:
     """The course of a metric, or of the health; `factor`: from a forecast's unit to the readers'."""
-    if outlook is None:
+    if forecast is None:
         return _Course(past, *np.full((3, 1), np.nan))
     times = to_epoch_ms(status.now_utc) + _HALF_HOUR_MS * np.arange(_AHEAD_MS // _HALF_HOUR_MS + 1)
-    middle, low, high = (each * factor for each in outlook.ahead.at(times))
+    middle, low, high = (each * factor for each in forecast.ahead.at(times))
     return _Course(past, middle, low, high)
 
 

@@ -37,11 +37,11 @@ def add_forecasts(app: Bottle, services: Services) -> None:
         given = request_parameters.query(request)
         if metric is None:
             _limit(given, None, takes=())
-            outlook = forecasts.health(store, window.end_utc, int(window.hours))
+            forecast = forecasts.health(store, window.end_utc, int(window.hours))
         else:
             limit = _limit(given, FULL if metric.unit == "ratio" else None)
-            outlook = forecasts.metric(store, metric, window.end_utc, int(window.hours), limit)
-        return polled(forecast_answers.outlook(outlook), MINUTE_SECONDS)
+            forecast = forecasts.metric(store, metric, window.end_utc, int(window.hours), limit)
+        return polled(forecast_answers.forecast(forecast), MINUTE_SECONDS)
 
     def predict(metric: Metric, opened: str, time_range: str, application: str = DEFAULT_APPLICATION) -> bytes:
         store = services.store.for_application(application)
@@ -51,10 +51,10 @@ def add_forecasts(app: Bottle, services: Services) -> None:
         past = times[times <= to_epoch_ms(now_utc)]
         with build_slot(services, float(np.ptp(past)) / 1000 if len(past) else 0.0):
             values = means.means(store, metric, past, readings) if len(past) else np.empty(0)
-        outlook = None
+        forecast = None
         with suppress(NotEnoughHistory):
-            outlook = forecasts.metric(store, metric, min(opened_utc, whole_minute(now_utc)), hours)
-        return polled(forecast_answers.metric_rows(times, values, outlook), LIVE_SECONDS)
+            forecast = forecasts.metric(store, metric, min(opened_utc, whole_minute(now_utc)), hours)
+        return polled(forecast_answers.metric_rows(times, values, forecast), LIVE_SECONDS)
 
     for metric in (CPU, RAM):
         app.get(with_application(f"/{metric.id}_predict/<opened>/<time_range>"))(partial(predict, metric))

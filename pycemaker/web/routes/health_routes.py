@@ -43,12 +43,12 @@ def add_health(app: Bottle, services: Services) -> None:
             raise NoCurrentReading(metric=health.worst[-1])
         content = {"current_health": score, "predicted_current_health": score, "predicted_remaining_time": 0}
         try:
-            outlook = forecasts.health(store, whole_minute(now_utc), hours)
+            forecast = forecasts.health(store, whole_minute(now_utc), hours)
         except NotEnoughHistory as error:
             return polled(content | {"withheld": error.code}, LIVE_SECONDS)
-        middle, _, _ = outlook.ahead.at(np.array([to_epoch_ms(now_utc) + MINUTE_MS]))
+        middle, _, _ = forecast.ahead.at(np.array([to_epoch_ms(now_utc) + MINUTE_MS]))
         content["predicted_current_health"] = soon = float(middle[0])
-        content["predicted_remaining_time"] = forecast_answers.remaining_seconds(outlook) if soon > FAILING else 0
+        content["predicted_remaining_time"] = forecast_answers.remaining_seconds(forecast) if soon > FAILING else 0
         return polled(content, LIVE_SECONDS)
 
     @app.get(with_application("/health_data/<time_range>"))  # type: ignore[untyped-decorator]
@@ -63,6 +63,6 @@ def add_health(app: Bottle, services: Services) -> None:
     def predicted_data(time_range: str, application: str = DEFAULT_APPLICATION) -> bytes:
         store = services.store.for_application(application)
         hours = parse_hours(time_range, limit=settings.max_range_hours)
-        outlook = forecasts.health(store, whole_minute(services.clock()), hours)
-        content = {"remaining_time": forecast_answers.remaining_seconds(outlook)}
-        return polled(content | {"data": forecast_answers.predicted_rows(outlook)}, MINUTE_SECONDS)
+        forecast = forecasts.health(store, whole_minute(services.clock()), hours)
+        content = {"remaining_time": forecast_answers.remaining_seconds(forecast)}
+        return polled(content | {"data": forecast_answers.predicted_rows(forecast)}, MINUTE_SECONDS)

@@ -19,7 +19,7 @@ from pycemaker.metrics import CPU, METRICS
 from pycemaker.mongo.database import Database
 from pycemaker.monitor.alert_history import NO_DATA, THRESHOLD, Alert, AlertHistory
 from pycemaker.monitor.forecast_reader import ForecastReader
-from pycemaker.monitor.hourly_outlooks import HourlyOutlooks
+from pycemaker.monitor.hourly_forecasts import HourlyForecasts
 from pycemaker.schedules.schedule_fields import FieldReader
 from pycemaker.schedules.schedule_store import ScheduleStore
 from pycemaker.settings import from_mapping
@@ -76,7 +76,7 @@ def test_the_part_is_the_same_as_long_as_nothing_changes_and_another_with_a_new_
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each read is made anew, by a server of its own; seconds pass between them."""
-    monkeypatch.setattr("pycemaker.web.services.HourlyOutlooks", partial(HourlyOutlooks, wait_seconds=60))
+    monkeypatch.setattr("pycemaker.web.services.HourlyForecasts", partial(HourlyForecasts, wait_seconds=60))
     write(database, CPU, 0.2)
 
     def part(seconds: int) -> tuple[int, str]:
@@ -166,10 +166,10 @@ class CountingReader(ForecastReader):
         return super().metric(store, metric, origin_utc, hours, limit)
 
 
-def ready(outlooks: HourlyOutlooks, store: Store, now_utc: datetime) -> set[str]:
-    """The outlooks once all that can be made are."""
+def ready(forecasts: HourlyForecasts, store: Store, now_utc: datetime) -> set[str]:
+    """The forecasts once all that can be made are."""
     until = time.monotonic() + 30
-    while len(made := outlooks.read(store, now_utc)) < 3 and time.monotonic() < until:
+    while len(made := forecasts.read(store, now_utc)) < 3 and time.monotonic() < until:
         time.sleep(0.05)
     return set(made)
 
@@ -177,15 +177,15 @@ def ready(outlooks: HourlyOutlooks, store: Store, now_utc: datetime) -> set[str]
 def test_forecasts_are_made_once_an_hour_and_nobody_waits_for_them(database: Database) -> None:
     write_all(database)
     store, reader = Store(database, 2**26), CountingReader()
-    outlooks = HourlyOutlooks(reader, wait_seconds=0.1)
+    forecasts = HourlyForecasts(reader, wait_seconds=0.1)
     reader.may_go_on.clear()
-    assert set(outlooks.read(store, NOW)) <= {"health"}
+    assert set(forecasts.read(store, NOW)) <= {"health"}
     reader.may_go_on.set()
-    assert ready(outlooks, store, NOW) >= {"cpu", "ram"}
+    assert ready(forecasts, store, NOW) >= {"cpu", "ram"}
     while len(reader.asked) < len(METRICS):
         time.sleep(0.05)
     for minutes in range(16):
-        outlooks.read(store, NOW + timedelta(minutes=minutes))
+        forecasts.read(store, NOW + timedelta(minutes=minutes))
     origin = NOW.replace(minute=0, second=0)
     assert reader.asked == [(metric.id, origin) for metric in METRICS]
 
@@ -193,15 +193,15 @@ def test_forecasts_are_made_once_an_hour_and_nobody_waits_for_them(database: Dat
 def test_until_the_new_hours_forecasts_are_ready_the_last_hours_are_shown(database: Database) -> None:
     write_all(database)
     store, reader = Store(database, 2**26), CountingReader()
-    outlooks = HourlyOutlooks(reader)
-    assert ready(outlooks, store, NOW) >= {"health", "cpu"}
-    while len(reader.asked) < len(METRICS) or "cpu" not in outlooks.read(store, NOW):
+    forecasts = HourlyForecasts(reader)
+    assert ready(forecasts, store, NOW) >= {"health", "cpu"}
+    while len(reader.asked) < len(METRICS) or "cpu" not in forecasts.read(store, NOW):
         time.sleep(0.05)  # else those that are still being made are held up too
-    before = outlooks.read(store, NOW)["cpu"].ahead.origin_ms
+    before = forecasts.read(store, NOW)["cpu"].ahead.origin_ms
     reader.may_go_on.clear()
     try:
-        assert outlooks.read(store, NOW + timedelta(hours=1))["cpu"].ahead.origin_ms == before
-        assert outlooks.read(store, NOW + timedelta(hours=5)).keys() == set()
+        assert forecasts.read(store, NOW + timedelta(hours=1))["cpu"].ahead.origin_ms == before
+        assert forecasts.read(store, NOW + timedelta(hours=5)).keys() == set()
     finally:
         reader.may_go_on.set()
 

@@ -16,7 +16,7 @@ from pycemaker.analysis.forecast.metric_forecast import MetricForecast
 from pycemaker.i18n.language import speaking
 from pycemaker.metrics import CPU, REQUEST_COUNT, RESPONSE_TIME, Metric
 from pycemaker.monitor.alert_history import NO_DATA, THRESHOLD, Alert
-from pycemaker.monitor.forecast_reader import Outlook
+from pycemaker.monitor.forecast_reader import Forecast
 from pycemaker.series.batches import Columns, no_columns
 from pycemaker.web.overview_status import LastHour, OverviewStatus
 from pycemaker.web.pages.overview import fragment
@@ -32,11 +32,11 @@ def every(seconds: int, reading: float = 0.4) -> Columns:
     return columns(NOW - HOUR, [reading] * (3600 // seconds), every_seconds=seconds)
 
 
-def outlook(middle: float, low: float, high: float, limit: LimitTime | None = None) -> Outlook:
+def forecast(middle: float, low: float, high: float, limit: LimitTime | None = None) -> Forecast:
     lead = LeadBacktest(7, np.ones(6), 100, 0.1, 0.2, np.empty(0), None, None)
     edges = (np.full(7, each) for each in (middle, low, high))
     ahead = MetricForecast(to_epoch_ms(NOW), middle, *edges, (0.0, np.inf), 100, (lead,))
-    return Outlook(ahead, 0.3, limit)
+    return Forecast(ahead, 0.3, limit)
 
 
 def shown(**changed: Any) -> str:
@@ -58,14 +58,14 @@ def test_counts_are_rates_whatever_the_distance_of_samples(seconds: int, reading
 
 
 def test_counts_are_drawn_and_expected_in_the_unit_of_the_number() -> None:
-    drawn = card(every(5, 12), REQUEST_COUNT, 2.4, outlooks={"request_count": outlook(12, 10, 20)})
+    drawn = card(every(5, 12), REQUEST_COUNT, 2.4, forecasts={"request_count": forecast(12, 10, 20)})
     assert "em 6 horas: 144 (120 a 240)" in drawn
     assert "0 – 250" in drawn
     assert '<path class="line" d="M1 31.0 2 31.0' in drawn  # 144 of 250
 
 
 def test_a_share_is_drawn_from_0_to_100_percent_and_the_band_around_what_is_expected() -> None:
-    drawn = card(every(5, 0.5), CPU, 0.5, outlooks={"cpu": outlook(0.5, 0.25, 0.75)})
+    drawn = card(every(5, 0.5), CPU, 0.5, forecasts={"cpu": forecast(0.5, 0.25, 0.75)})
     assert "0 – 100%" in drawn
     assert "em 6 horas: 50,0% (25,0% a 75,0%)" in drawn
     assert '<path class="ahead" d="M120 36.0 130 36.0' in drawn
@@ -74,7 +74,7 @@ def test_a_share_is_drawn_from_0_to_100_percent_and_the_band_around_what_is_expe
 
 def test_without_a_checked_band_there_is_the_middle_alone_and_without_a_forecast_neither() -> None:
     nan = float("nan")
-    drawn = card(every(5, 0.5), outlooks={"cpu": outlook(0.5, nan, nan)})
+    drawn = card(every(5, 0.5), forecasts={"cpu": forecast(0.5, nan, nan)})
     assert "em 6 horas: 50,0%</p>" in drawn
     assert ('class="ahead"' in drawn, 'class="band"' in drawn) == (True, False)
     drawn = card(every(5, 0.5))
@@ -116,9 +116,9 @@ def test_an_unknown_health_has_no_number_and_no_colour() -> None:
 
 def test_the_health_says_when_it_is_expected_to_fail() -> None:
     at_ms = to_epoch_ms(NOW + 2 * HOUR)
-    failing = outlook(0.5, 0.4, 0.6, LimitTime(at_ms, at_ms, at_ms))
-    assert "Deve chegar a 30%, e falhar, às 11:43." in shown(outlooks={"health": failing})
-    assert "Em 6 horas: 40% ou mais." in shown(outlooks={"health": outlook(0.5, 0.4, 0.6)})
+    failing = forecast(0.5, 0.4, 0.6, LimitTime(at_ms, at_ms, at_ms))
+    assert "Deve chegar a 30%, e falhar, às 11:43." in shown(forecasts={"health": failing})
+    assert "Em 6 horas: 40% ou mais." in shown(forecasts={"health": forecast(0.5, 0.4, 0.6)})
 
 
 def alert(kind: str, metric: str, **more: Any) -> Alert:
@@ -152,6 +152,6 @@ def test_names_are_escaped_and_english_is_spoken() -> None:
     one = {"_id": "abc", "name": "<b>{x}</b>", "recipients": [], "next_at": NOW}
     assert "&lt;b&gt;{x}&lt;/b&gt;" in shown(schedules=(one,))
     with speaking("en"):
-        drawn = card(every(5), outlooks={"cpu": outlook(0.5, 0.25, 0.75)}, alerts=(alert(NO_DATA, "ram"),))
+        drawn = card(every(5), forecasts={"cpu": forecast(0.5, 0.25, 0.75)}, alerts=(alert(NO_DATA, "ram"),))
         assert "in 6 hours: 50.0% (25.0% to 75.0%)" in drawn
         assert not re.search(r"[ãõçé]", drawn)

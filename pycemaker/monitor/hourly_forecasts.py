@@ -16,7 +16,7 @@ from cachetools import LRUCache
 from pycemaker.cache.sample_store import Store
 from pycemaker.errors import NotEnoughHistory, PycemakerError
 from pycemaker.metrics import METRICS, find_metric
-from pycemaker.monitor.forecast_reader import HEALTH, ForecastReader, Outlook
+from pycemaker.monitor.forecast_reader import HEALTH, Forecast, ForecastReader
 
 AHEAD_HOURS = 6
 """The hours that are known at any time: forecasts reach an hour further, and are those of their hour alone."""
@@ -31,17 +31,17 @@ _log = logging.getLogger(__name__)
 
 @dataclass
 class _Hour:
-    """The outlooks of an application from one origin. `is_done`: nothing more is made of it."""
+    """The forecasts of an application from one origin. `is_done`: nothing more is made of it."""
 
     origin_utc: datetime
-    outlooks: dict[str, Outlook] = field(default_factory=dict)
+    forecasts: dict[str, Forecast] = field(default_factory=dict)
     ended: threading.Event = field(default_factory=threading.Event)
     is_done: bool = False
     next_try: float = float("-inf")
 
 
-class HourlyOutlooks:
-    """Reads outlooks. Threads share it.
+class HourlyForecasts:
+    """Reads forecasts. Threads share it.
 
     Args:
         wait_seconds: the longest wait for an application that has none yet.
@@ -53,8 +53,8 @@ class HourlyOutlooks:
         self._lock = threading.Lock()
         self._is_making = False
 
-    def read(self, store: Store, now_utc: datetime) -> dict[str, Outlook]:
-        """The outlooks that are ready, by metric id and HEALTH, from the last whole hour on.
+    def read(self, store: Store, now_utc: datetime) -> dict[str, Forecast]:
+        """The forecasts that are ready, by metric id and HEALTH, from the last whole hour on.
 
         Until those of a new hour are ready, those of the hour before. One is missing where the history is too short.
         """
@@ -67,7 +67,7 @@ class HourlyOutlooks:
         if made and (known is None or known.origin_utc < origin_utc - _HOUR):
             made.ended.wait(self._wait_seconds)
         latest = made if made and made.is_done else known or made
-        return dict(latest.outlooks) if latest and latest.origin_utc >= origin_utc - _HOUR else {}
+        return dict(latest.forecasts) if latest and latest.origin_utc >= origin_utc - _HOUR else {}
 
     def _start(self, store: Store, origin_utc: datetime) -> _Hour | None:
         """Start the thread for an application, where none is running. The lock is held."""
@@ -75,7 +75,7 @@ class HourlyOutlooks:
             return None
         self._is_making = True
         hour = _Hour(origin_utc)
-        threading.Thread(target=self._make, args=(store, hour), daemon=True, name="outlooks").start()
+        threading.Thread(target=self._make, args=(store, hour), daemon=True, name="forecasts").start()
         return hour
 
     def _make(self, store: Store, hour: _Hour) -> None:
@@ -84,9 +84,9 @@ class HourlyOutlooks:
                 self._make_one(store, hour, name)
             hour.is_done = True
         except PycemakerError as error:  # MongoDB is away, or other answers take the slots
-            _log.info("outlooks of %r not made: %s", store.application, error)
+            _log.info("forecasts of %r not made: %s", store.application, error)
         except Exception:  # noqa: BLE001 - a fault of one forecast must not let every later page start a thread at once
-            _log.exception("outlooks of %r not made", store.application)
+            _log.exception("forecasts of %r not made", store.application)
         with self._lock:
             kept = hour if hour.is_done else self._hours.get(store.application, hour)
             kept.next_try = time.monotonic() + (0 if hour.is_done else RETRY_SECONDS)
@@ -97,7 +97,7 @@ class HourlyOutlooks:
     def _make_one(self, store: Store, hour: _Hour, name: str) -> None:
         hours = AHEAD_HOURS + 1
         with suppress(NotEnoughHistory):
-            hour.outlooks[name] = (
+            hour.forecasts[name] = (
                 self._forecasts.health(store, hour.origin_utc, hours)
                 if name == HEALTH
                 else self._forecasts.metric(store, find_metric(name), hour.origin_utc, hours)

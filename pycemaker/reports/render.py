@@ -149,9 +149,10 @@ def _mail(exporter: SandboxedExporter, notebook: Json, report: Json) -> tuple[st
 
 
 def warm(templates: Path = TEMPLATES) -> None:
-    """Compile the templates and whatever else a first page compiles, which takes longer than the page itself."""
+    """Compile the templates, notebooks' schema, and whatever else a first page compiles: that takes longer than it."""
     report = _template_variables()
     empty = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": []}
+    nbformat.validate(empty)  # type: ignore[no-untyped-call]
     _export(_exporter("page", templates), empty, report)
     html, _pictures = _export(_exporter("mail", templates), empty, report)
     _text(inline_page(sanitize_html(html)))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import re
+import subprocess
+import sys
 import time
 from base64 import b64encode
 from dataclasses import replace
@@ -436,3 +438,16 @@ def test_what_is_for_the_page_alone_is_not_in_the_mail_and_keeps_the_figures_nam
     assert [figure.name for figure in page.mailed_figures] == ["figura-2.png"]
     assert "figure:figura-1.png" in page.full_html
     assert "figure:figura-1.png" not in page.html
+
+
+READS_WITHOUT_COMPILING = """
+from pycemaker.reports.render import warm
+warm()
+import fastjsonschema, nbformat
+fastjsonschema.compile = None
+nbformat.read("notebooks/report.ipynb", 4)
+"""
+
+
+def test_a_warm_process_has_compiled_the_schema_of_notebooks() -> None:
+    subprocess.run([sys.executable, "-c", READS_WITHOUT_COMPILING], cwd=ROOT, check=True)

@@ -11,9 +11,9 @@ from pycemaker.alerts.rule import Rule
 from pycemaker.errors import InvalidParameter, UnknownMetric
 from pycemaker.metrics import find_metric
 from pycemaker.monitor.alert_history import FORECAST, HEALTH, NO_DATA, THRESHOLD
+from pycemaker.parsing.values import Value
 
 KINDS = (THRESHOLD, NO_DATA, FORECAST, HEALTH)
-MOST_SECONDS, MOST_HOURS = 86_400, 168
 _COMMON = ("kind", "metric", "for_seconds", "clear_seconds", "enabled")
 _FIELDS = {
     THRESHOLD: ("enter", "leave"),
@@ -24,9 +24,17 @@ _FIELDS = {
 FIELDS = (*_COMMON, "enter", "leave", "limit", "within_hours")
 """The names of the fields."""
 
+_SECONDS = Value(int, 0, 86_400)
+VALUES = {
+    **dict.fromkeys(("enter", "leave", "limit"), Value(float)),
+    "within_hours": Value(int, 1, 168),
+    **dict.fromkeys(("for_seconds", "clear_seconds"), _SECONDS),
+    "enabled": Value(bool),
+}
+"""What the fields take but for `kind` and `metric`. Bounds of thresholds and limits are the metric's."""
+
 _LIKE = {rule.kind: rule for rule in DEFAULT_RULES}
 _DEFAULT_IDS = {rule.id for rule in DEFAULT_RULES}
-_YES = {"true": True, "1": True, "on": True, "false": False, "0": False, True: True, False: False}
 
 
 def fields_of(rule: Rule) -> dict[str, Any]:
@@ -56,29 +64,30 @@ def read_rule(given: Mapping[str, Any], rule: Rule | None = None) -> Rule:
             raise InvalidParameter(field=name, reason=f"a rule of {kind} has none", known=[*_COMMON, *_FIELDS[kind]])
     like = rule or _LIKE[kind]
     metric = _metric(kind, present.get("metric", rule.metric if rule else None))
-    bounds = (0.0, 1.0) if kind == HEALTH else find_metric(metric).bounds
+    low, high = (0.0, 1.0) if kind == HEALTH else find_metric(metric).bounds
+    number = Value(float, low if math.isfinite(low) else None, high if math.isfinite(high) else None)
     enter, leave, within_hours = like.enter, like.leave, like.within_hours
     if kind == FORECAST:
         default = rule.enter if rule else find_metric(metric).limit
-        enter = _number("limit", present.get("limit", default), bounds)
-        within_hours = _whole("within_hours", present.get("within_hours", within_hours), 1, MOST_HOURS)
+        enter = number.read("limit", present.get("limit", default))
+        within_hours = VALUES["within_hours"].read("within_hours", present.get("within_hours", within_hours))
     elif kind != NO_DATA:
         has_defaults = rule is not None or kind == HEALTH
-        enter = _number("enter", present.get("enter", enter if has_defaults else None), bounds)
-        leave = _number("leave", present.get("leave", leave if has_defaults else None), bounds)
+        enter = number.read("enter", present.get("enter", enter if has_defaults else None))
+        leave = number.read("leave", present.get("leave", leave if has_defaults else None))
         if enter == leave or (kind == HEALTH and enter > leave):
             raise InvalidParameter(field="leave", reason="not on the good side of enter", takes="outro valor que enter")
-    least = 60 if kind == NO_DATA else 0
+    lasting = replace(_SECONDS, low=60) if kind == NO_DATA else _SECONDS
     return Rule(
         rule.id if rule else secrets.token_urlsafe(9),
         kind,
         metric,
         enter,
         leave,
-        _whole("for_seconds", present.get("for_seconds", like.for_seconds), least, MOST_SECONDS),
-        _whole("clear_seconds", present.get("clear_seconds", like.clear_seconds), 0, MOST_SECONDS),
+        lasting.read("for_seconds", present.get("for_seconds", like.for_seconds)),
+        _SECONDS.read("clear_seconds", present.get("clear_seconds", like.clear_seconds)),
         within_hours,
-        _flag(present.get("enabled", rule.enabled if rule else True)),
+        VALUES["enabled"].read("enabled", present.get("enabled", rule.enabled if rule else True)),
     )
 
 
@@ -107,33 +116,3 @@ def _metric(kind: str, value: Any) -> str:
         return find_metric(str(value or "")).id
     except UnknownMetric as error:
         raise InvalidParameter(field="metric", reason="missing or unknown", known=error.facts["known"]) from None
-
-
-def _number(name: str, value: Any, bounds: tuple[float, float]) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError):
-        number = math.nan
-    low, high = bounds
-    if isinstance(value, bool) or not math.isfinite(number) or not low <= number <= high:
-        takes = "um número" if math.isinf(low) else f"um número, {low:g} ou mais" if math.isinf(high) else (
-            f"um número de {low:g} a {high:g}"
-        )  # fmt: skip
-        raise InvalidParameter(field=name, reason="missing" if value is None else "no such number", takes=takes)
-    return number
-
-
-def _whole(name: str, value: Any, least: int, most: int) -> int:
-    text = f"{value:.0f}" if isinstance(value, float) and value.is_integer() else str(value)
-    if isinstance(value, bool) or not (text.isascii() and text.isdecimal() and len(text) <= 9):
-        text = "-1"
-    if not least <= int(text) <= most:
-        raise InvalidParameter(field=name, reason="no such number", takes=f"um inteiro de {least} a {most}")
-    return int(text)
-
-
-def _flag(value: Any) -> bool:
-    flag = _YES.get(value.lower() if isinstance(value, str) else value) if isinstance(value, str | bool) else None
-    if flag is None:
-        raise InvalidParameter(field="enabled", reason="no flag", takes="true ou false")
-    return flag

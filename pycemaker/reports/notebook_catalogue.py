@@ -7,13 +7,13 @@ from typing import Any
 
 from pycemaker.errors import InvalidParameter, NotebookUnusable, UnknownNotebook
 from pycemaker.parsing.route_paths import REPORT_RULE, template
+from pycemaker.parsing.values import Scalar
 from pycemaker.reports.notebook_file import read_notebook_file, tags_of
 from pycemaker.reports.parameters import (
     APPLICATION,
     PATH_PARAMETERS,
     RESERVED_NAMES,
     Parameter,
-    Scalar,
     from_texts,
     known_parameter,
     own_parameters,
@@ -66,14 +66,13 @@ class Notebook:
     def read_values(self, given: Mapping[str, Any]) -> dict[str, Scalar]:
         """The same from the values of a JSON object."""
         known = {parameter.name: parameter for parameter in own_parameters(self.parameters)}
-        for name, value in given.items():
-            known_parameter(name, known).check(value)
-        return {name: known[name].kind(value) for name, value in given.items()}
+        values = {name: known_parameter(name, known).value for name in given}
+        return {name: value.kind(value.check(name, given[name])) for name, value in values.items()}
 
     @property
     def takes_application(self) -> bool:
         """True where it can be about any application."""
-        return any(parameter.name == APPLICATION and parameter.kind is str for parameter in self.parameters)
+        return any(parameter.name == APPLICATION and parameter.value.kind is str for parameter in self.parameters)
 
     @property
     def hours(self) -> int:

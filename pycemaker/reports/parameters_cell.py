@@ -16,7 +16,8 @@ from tokenize import COMMENT
 from typing import Any, TypeGuard
 
 from pycemaker.errors import InvalidParameter, NotebookUnusable
-from pycemaker.reports.parameters import PATH_PARAMETERS, Parameter, Scalar, known_parameter
+from pycemaker.parsing.values import Scalar, Value
+from pycemaker.reports.parameters import PATH_PARAMETERS, TEXT_CHARACTERS, Parameter, known_parameter
 from pycemaker.reports.plain_text import encodable
 
 _TYPES: dict[str, type] = {"bool": bool, "int": int, "float": float, "str": str}
@@ -115,16 +116,14 @@ def _declared(name: str, statement: ast.stmt, comment: str) -> Parameter:
     annotation = statement.annotation if isinstance(statement, ast.AnnAssign) else None
     kind, choices = _type_of(annotation, default)
     bounds = _BOUNDS.match(comment) if kind in (int, float) else None
-    if bounds is None:
-        parameter = Parameter(name, kind, default, comment, choices=choices)
-    else:
-        low, high = (float(end) if end else None for end in bounds.groups())
-        parameter = Parameter(name, kind, default, comment[bounds.end() :], _whole(low), _whole(high), choices)
+    low, high = (_end(text) for text in bounds.groups()) if bounds else (None, None)
+    longest = max(TEXT_CHARACTERS, len(str(default))) if kind is str and not choices else None
+    value = Value(kind, low, high, choices, longest)
     try:
-        parameter.check(default)
+        value.check(name, default)
     except InvalidParameter:
-        raise _Fixed(f"o valor padrão não é o que a própria linha aceita: {parameter.takes}") from None
-    return parameter
+        raise _Fixed(f"o valor padrão não é o que a própria linha aceita: {value.takes}") from None
+    return Parameter(name, value, default, comment[bounds.end() :] if bounds else comment)
 
 
 def _plain_value(expression: ast.expr | None) -> Scalar:
@@ -143,9 +142,10 @@ def _plain_value(expression: ast.expr | None) -> Scalar:
     return default  # type: ignore[no-any-return]
 
 
-def _whole(end: float | None) -> float | None:
-    """A whole bound as an int, so that the schema has 1 and not 1.0."""
-    return int(end) if end is not None and end.is_integer() else end
+def _end(text: str | None) -> float | None:
+    """A bound; a whole one is an int, so that the schema has 1 and not 1.0."""
+    number = float(text) if text else None
+    return int(number) if number is not None and number.is_integer() else number
 
 
 def _type_of(annotation: ast.expr | None, default: Scalar) -> tuple[type, tuple[Scalar, ...]]:
@@ -193,7 +193,7 @@ def check_injected(cells: Sequence[str]) -> None:
         if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
             name = statement.targets[0].id
             if name not in (*PATH_PARAMETERS, *declared.fixed):
-                known_parameter(name, known).check(_literal(statement.value))
+                known_parameter(name, known).value.check(name, _literal(statement.value))
 
 
 def _literal(expression: ast.expr) -> Any:

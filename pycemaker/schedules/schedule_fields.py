@@ -18,6 +18,7 @@ from pycemaker.errors import (
     UnknownNotebook,
 )
 from pycemaker.parsing.application_names import is_application
+from pycemaker.parsing.values import Value
 from pycemaker.reports.attachments.kinds import parse_kinds
 from pycemaker.reports.notebook_catalogue import DEFAULT_NOTEBOOK, find_notebook
 from pycemaker.schedules.calendar_period import PERIODS
@@ -26,17 +27,22 @@ from pycemaker.settings import NOTEBOOKS, Settings
 from pycemaker.window import parse_instant, to_iso_text
 
 Fields = dict[str, Any]
-ONLY_IF, MISSED = ("always", "finding", "critical"), ("latest", "none", "all")
-LONGEST_STEP_HOURS = 8784
-_LONGEST_NUMBER = 20  # Python refuses to read one of some thousand digits
 _PING_PATH = re.compile(r"[A-Za-z0-9._~/-]{1,200}", re.ASCII)
-_YES = {"true": True, "1": True, "on": True, "false": False, "0": False}
 FIELDS = (
     *("name", "cron", "every_hours", "start_at", "timezone", "hours", "period", "recipients", "application"),
     *("notebook", "parameters", "attach", "only_if", "missed", "spread_minutes", "until", "paused", "owner"),
     "ping_url",
 )
 """The names of the fields."""
+VALUES = {
+    "every_hours": Value(int, 1, 8784),
+    "period": Value(str, choices=tuple(PERIODS)),
+    "only_if": Value(str, choices=("always", "finding", "critical")),
+    "missed": Value(str, choices=("latest", "none", "all")),
+    "spread_minutes": Value(int, 0, 59),
+    "paused": Value(bool),
+}
+"""What plain fields take; of `hours` the settings say the longest."""
 _DEFAULTS: Fields = {
     "hours": 24,
     "notebook": DEFAULT_NOTEBOOK,
@@ -116,25 +122,19 @@ class FieldReader:
 
     def _readers(self) -> dict[str, Callable[[Any, Fields], Any]]:
         """By each field's name the function that checks its value, `timezone` being checked already."""
-        longest = self.settings.max_range_hours
+        values = VALUES | {"hours": Value(int, 1, self.settings.max_range_hours)}
         return {
             "name": _name,
             "timezone": _zone,
             "cron": _cron,
-            "every_hours": _whole(1, LONGEST_STEP_HOURS),
             "start_at": self._instant,
-            "hours": _whole(1, longest),
-            "period": _one_of(*PERIODS),
+            **{name: _reader(name, value) for name, value in values.items()},
             "recipients": lambda value, _fields: list(self._recipients(value)),
             "application": _application,
             "notebook": lambda value, _fields: find_notebook(_text(value), self.notebooks).name,
             "parameters": self._parameters,
             "attach": lambda value, _fields: list(parse_kinds(_joined(value))),
-            "only_if": _one_of(*ONLY_IF),
-            "missed": _one_of(*MISSED),
-            "spread_minutes": _whole(0, 59),
             "until": self._instant,
-            "paused": _flag,
             "owner": self._owner,
             "ping_url": self._ping_url,
         }
@@ -228,6 +228,10 @@ def _joined(value: Any) -> str:
     return _text(value)
 
 
+def _reader(name: str, value: Value) -> Callable[[Any, Fields], Any]:
+    return lambda given, _fields: value.read(name, given)
+
+
 def _name(value: Any, _fields: Fields) -> str:
     text = _text(value)
     if not 1 <= len(text) <= 80 or not text.isprintable():
@@ -254,31 +258,3 @@ def _application(value: Any, _fields: Fields) -> str:
     if not is_application(text):
         raise _Refused("letras minúsculas, dígitos, ponto, hífen e sublinhado, até 64")
     return text
-
-
-def _whole(least: int, most: int) -> Callable[[Any, Fields], int]:
-    def read(value: Any, _fields: Fields) -> int:
-        is_text = isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < _LONGEST_NUMBER
-        number = int(value) if is_text else value
-        is_whole = type(number) is int or (isinstance(number, float) and number.is_integer())
-        if not is_whole or not least <= number <= most:
-            raise _Refused(f"um número inteiro de {least} a {most}")
-        return int(number)
-
-    return read
-
-
-def _one_of(*choices: str) -> Callable[[Any, Fields], str]:
-    def read(value: Any, _fields: Fields) -> str:
-        if value not in choices:
-            raise _Refused(f"um destes: {', '.join(choices)}")
-        return str(value)
-
-    return read
-
-
-def _flag(value: Any, _fields: Fields) -> bool:
-    known = value if isinstance(value, bool) else _YES.get(value) if isinstance(value, str) else None
-    if known is None:
-        raise _Refused("true ou false")
-    return known

@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pycemaker.errors import InvalidParameter
+from pycemaker.parsing.values import Value
 from pycemaker.series.batches import Batch, Columns, join_columns
 from pycemaker.series.csv_lines import csv_lines
 from pycemaker.series.downsample import FEWEST, MOST
@@ -58,7 +59,9 @@ and Arrow refuse a quotation that is not closed; Python's `csv` closes it at the
 ARROW_ROWS = 4_000
 """Samples a record batch; a constant, so that the same samples are the same bytes wherever they come from."""
 
-LONGEST_STEP_SECONDS = 86_400
+FORMAT = Value(str, choices=tuple(MEDIA_TYPES))
+EVERY = Value(int, 1, 86_400, unit="de segundos")
+MAX_POINTS = Value(int, FEWEST, MOST, unit="(ou 0, todas)")
 _PAIR = re.compile(r"format=[a-z]{1,10}|(?:max_points|every)=[0-9]{1,9}", re.ASCII)
 _FORMATS = {media_type.partition(";")[0]: name for name, media_type in MEDIA_TYPES.items()}
 
@@ -97,13 +100,13 @@ def parse_shape(query: Mapping[str, str], accept: str, default_max_points: int =
         if name not in (*PARAMETERS, _CACHE_BUSTER):
             raise InvalidParameter(field=name[:40], reason="there is no such parameter", known=list(PARAMETERS))
     named = query.get("format")
-    if named is not None and named not in MEDIA_TYPES:
-        raise InvalidParameter(field="format", reason=f"one of {', '.join(MEDIA_TYPES)}")
+    if named is not None:
+        FORMAT.read("format", named)
     text, every = query.get("max_points"), query.get("every")
     if text is not None and every is not None:
         raise InvalidParameter(field="max_points", reason="not together with every", takes="max_points ou every")
     if every is not None:
-        return Shape(named or _accepted(accept), every_seconds=_every_seconds(every))
+        return Shape(named or _accepted(accept), every_seconds=EVERY.read("every", every))
     max_points = default_max_points if text is None else _max_points(text)
     return Shape(named or _accepted(accept), max_points or None)
 
@@ -114,34 +117,14 @@ def check_steps(every_seconds: int, seconds: float) -> None:
     Raises:
         InvalidParameter: it has more; names the shortest step that would do.
     """
-    if seconds / every_seconds > MOST:
-        raise _wrong_every(math.ceil(seconds / MOST))
-
-
-def _every_seconds(text: str) -> int:
-    number = _whole(text)
-    if not 1 <= number <= LONGEST_STEP_SECONDS:
-        raise _wrong_every(1)
-    return number
-
-
-def _wrong_every(least: int) -> InvalidParameter:
-    takes = f"um número inteiro de segundos, de {least} a {LONGEST_STEP_SECONDS}"
-    return InvalidParameter(field="every", reason=f"whole seconds, {least} to {LONGEST_STEP_SECONDS}", takes=takes)
-
-
-def _whole(text: str) -> int:
-    """The whole number in ASCII digits; -1 for anything else."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
+    replace(EVERY, low=math.ceil(seconds / MOST)).read("every", every_seconds)
 
 
 def _max_points(text: str) -> int:
     """The most documents of an answer; 0 for all, in spite of the default."""
-    number = _whole(text)
-    if number != 0 and not FEWEST <= number <= MOST:
-        takes = f"0 (todas), ou um número inteiro de {FEWEST} a {MOST}"
-        raise InvalidParameter(field="max_points", reason=f"a whole number, {FEWEST} to {MOST}, or 0", takes=takes)
-    return number
+    if text and not text.strip("0"):
+        return 0
+    return int(MAX_POINTS.read("max_points", text))
 
 
 def shape_key(query: str, accept: str) -> tuple[str, ...] | None:

@@ -1,7 +1,7 @@
 """OpenAPI operations of alerts: `/alerts` and below."""
 
 from pycemaker import errors
-from pycemaker.alerts.rule_fields import KINDS, MOST_HOURS, MOST_SECONDS
+from pycemaker.alerts.rule_fields import KINDS, VALUES
 from pycemaker.alerts.rule_state import FIRING, OK, PENDING, RECOVERING, SILENT
 from pycemaker.metrics import METRICS
 from pycemaker.monitor.alert_history import HEALTH
@@ -22,18 +22,11 @@ from pycemaker.web.openapi.operation import (
 
 _RULES, _ONE = ALERT_RULES_PATH, ONE_ALERT_RULE
 _NUMBER = or_null({"type": "number"})
-_SECONDS: Json = or_null({"type": "integer", "minimum": 0, "maximum": MOST_SECONDS})
 _METRICS = [*(metric.id for metric in METRICS), HEALTH]
 _FIELDS: Json = {
     "kind": {"enum": list(KINDS)},
     "metric": or_null({"enum": _METRICS}),
-    "enter": _NUMBER,
-    "leave": _NUMBER,
-    "limit": _NUMBER,
-    "within_hours": or_null({"type": "integer", "minimum": 1, "maximum": MOST_HOURS}),
-    "for_seconds": _SECONDS,
-    "clear_seconds": _SECONDS,
-    "enabled": or_null({"type": "boolean"}),
+    **{name: or_null(value.schema()) for name, value in VALUES.items()},
 }
 _STATE = {"enum": [OK, PENDING, FIRING, RECOVERING, SILENT]}
 _OPTIONAL = {name: _FIELDS[name] for name in ("enter", "leave", "limit", "within_hours")}

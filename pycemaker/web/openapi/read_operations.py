@@ -2,8 +2,8 @@
 
 from pycemaker.errors import InvalidDate, InvalidParameter, InvalidRange, TooManyStreams, UnknownMetric
 from pycemaker.parsing.route_paths import APPS_PATH, OVERVIEW_PATH, OVERVIEW_SCRIPT_PATH
-from pycemaker.series.downsample import FEWEST, MOST
-from pycemaker.web.answer_formats import LONGEST_STEP_SECONDS, MEDIA_TYPES
+from pycemaker.series.downsample import MOST
+from pycemaker.web.answer_formats import EVERY, FORMAT, MAX_POINTS, MEDIA_TYPES
 from pycemaker.web.openapi.components import (
     INSTANT,
     METRIC_NAMES,
@@ -27,18 +27,18 @@ _CONDITION = (ref("If-None-Match", "parameters"),)
 _SHAPE_PARAMETERS = (
     query_parameter(
         "max_points",
-        {"anyOf": [{"type": "integer", "minimum": FEWEST, "maximum": MOST}, {"const": 0}]},
+        {"anyOf": [MAX_POINTS.schema(), {"const": 0}]},
         "How many documents at most, peaks kept; 0 for all, in spite of DEFAULT_MAX_POINTS. The statistics are of all"
         " in any case.",
     ),
     query_parameter(
         "every",
-        {"type": "integer", "minimum": 1, "maximum": LONGEST_STEP_SECONDS},
+        EVERY.schema(),
         f"Seconds: the answer has steps of this length instead of documents, {MOST} at most. Not with `max_points`.",
     ),
     query_parameter(
         "format",
-        {"type": "string", "enum": list(MEDIA_TYPES)},
+        FORMAT.schema(),
         "The answer's shape, before `Accept`. Other shapes than `json` hold the interval's own documents alone.",
     ),
     *_CONDITION,

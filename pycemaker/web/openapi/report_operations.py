@@ -22,7 +22,7 @@ from pycemaker.web.openapi.operation import (
     ref,
 )
 from pycemaker.web.openapi.read_operations import PAGE
-from pycemaker.web.routes.stored_report_routes import MOST_LISTED
+from pycemaker.web.routes.stored_report_routes import LIMIT
 
 _ERRORS: tuple[Kind, ...] = (
     *(errors.InvalidRequest, errors.InvalidDate, errors.InvalidRange, errors.InvalidAddress),
@@ -173,9 +173,7 @@ _STORED_OPERATIONS = (
         [json_answer("The list.", _LIST, page=True, headers=PAGE | _CACHE_CONTROL)],
         (errors.InvalidRequest, errors.InvalidParameter),
         parameters=(
-            query_parameter(
-                "limit", {"type": "integer", "minimum": 1, "maximum": MOST_LISTED}, "How many at most; 50."
-            ),
+            query_parameter("limit", LIMIT.schema(), "How many at most; 50."),
             query_parameter("before", _BEFORE, "Those that were asked for before this instant, with its offset."),
         ),
         needs_token=True,

@@ -4,11 +4,10 @@ from pycemaker import errors
 from pycemaker.parsing.addresses import MOST_RECIPIENTS
 from pycemaker.parsing.route_paths import ONE_SCHEDULE, SCHEDULES_PATH
 from pycemaker.reports.attachments.kinds import KINDS
-from pycemaker.schedules.calendar_period import PERIODS
-from pycemaker.schedules.schedule_fields import LONGEST_STEP_HOURS, MISSED, ONLY_IF
+from pycemaker.schedules.schedule_fields import VALUES
 from pycemaker.schedules.schedule_store import STATES
 from pycemaker.schedules.settlement import MOST_FAILURES
-from pycemaker.web.openapi.components import INSTANT, TEXT, array_of, json_object, or_null
+from pycemaker.web.openapi.components import COUNT, INSTANT, TEXT, array_of, json_object, or_null
 from pycemaker.web.openapi.operation import (
     HTML,
     LOCATED,
@@ -30,28 +29,20 @@ _REFUSALS: tuple[Kind, ...] = (
 )
 
 
-def _whole(least: int, most: int) -> Json:
-    return {"type": "integer", "minimum": least, "maximum": most}
-
-
 _FIELDS: Json = {
+    **{name: or_null(value.schema()) for name, value in VALUES.items()},
     "name": {"type": "string", "minLength": 1, "maxLength": 80},
     "cron": or_null(TEXT | {"description": "Five fields, by Debian's rules; or `every_hours` with `start_at`."}),
-    "every_hours": or_null(_whole(1, LONGEST_STEP_HOURS)),
     "start_at": or_null(TEXT | {"format": "date-time"}),
     "timezone": or_null(TEXT | {"description": "An IANA name; TIMEZONE by default."}),
     "hours": or_null({"type": "integer", "minimum": 1, "description": "The interval, up to the nominal instant."}),
-    "period": or_null({"enum": list(PERIODS), "description": "The interval by the calendar instead of `hours`."}),
+    "period": or_null(VALUES["period"].schema() | {"description": "The interval by the calendar instead of `hours`."}),
     "recipients": array_of(TEXT) | {"minItems": 1, "maxItems": MOST_RECIPIENTS},
     "application": or_null(TEXT),
     "notebook": or_null(TEXT),
     "parameters": or_null({"type": "object"}),
     "attach": or_null(array_of({"enum": list(KINDS)})),
-    "only_if": or_null({"enum": list(ONLY_IF)}),
-    "missed": or_null({"enum": list(MISSED)}),
-    "spread_minutes": or_null(_whole(0, 59)),
     "until": or_null(TEXT | {"format": "date-time"}),
-    "paused": or_null({"type": "boolean"}),
     "owner": or_null(TEXT | {"description": "Who is told when three failures in a row have paused it."}),
     "ping_url": or_null(TEXT | {"description": "Asked for after each report, with `/fail` added after a failure."}),
 }
@@ -60,7 +51,7 @@ _PREVIEW_FIELDS: Json = _FIELDS | _MAYBE | {"after": or_null(TEXT)}
 _LAST = json_object({"at": INSTANT, "report_id": TEXT, "state": {"enum": list(STATES)}})
 _SCHEDULE = json_object(
     {"id": TEXT, **_FIELDS, "next": _NEXT, "last": or_null(_LAST)}
-    | {"failures": _whole(0, MOST_FAILURES), "paused_reason": {}}
+    | {"failures": COUNT | {"maximum": MOST_FAILURES}, "paused_reason": {}}
 )
 _LIMITS = (errors.TooManyReports, errors.TooManyRequests, errors.AskedTooOften)
 _JOB = json_object(

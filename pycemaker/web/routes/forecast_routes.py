@@ -1,6 +1,5 @@
 """The routes of forecasts: of any metric and the health, and of CPU and RAM as the June 2022 dashboard polls them."""
 
-import math
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
@@ -9,16 +8,19 @@ import numpy as np
 from bottle import Bottle, request
 
 from pycemaker.analysis.capacity import FULL
-from pycemaker.errors import InvalidParameter, NotEnoughHistory
+from pycemaker.errors import NotEnoughHistory
 from pycemaker.metrics import CPU, RAM, Metric, find_metric
 from pycemaker.monitor.forecast_reader import HEALTH
 from pycemaker.monitor.sample_means import readings
 from pycemaker.parsing.application_names import DEFAULT_APPLICATION
 from pycemaker.parsing.route_paths import with_application
+from pycemaker.parsing.values import Value
 from pycemaker.web import forecast_answers, request_parameters
 from pycemaker.web.polled_answers import LIVE_SECONDS, MINUTE_SECONDS, build_slot, polled, whole_minute
 from pycemaker.web.services import Services
 from pycemaker.window import parse_hours, parse_instant, parse_window, to_epoch_ms
+
+_LIMIT = Value(float, unit="na unidade da métrica")
 
 
 def add_forecasts(app: Bottle, services: Services) -> None:
@@ -67,10 +69,4 @@ def _limit(query: Mapping[str, str], default: float | None, takes: tuple[str, ..
         InvalidParameter: it is no number, or there is another parameter.
     """
     request_parameters.refuse_unknown(query, takes)
-    try:
-        limit = float(query["limit"]) if "limit" in query else default
-    except ValueError:
-        limit = math.nan
-    if limit is not None and not math.isfinite(limit):
-        raise InvalidParameter(field="limit", reason="a number", takes="um número na unidade da métrica")
-    return limit
+    return float(_LIMIT.read("limit", query["limit"])) if "limit" in query else default

@@ -1,6 +1,5 @@
 """The route `/jobs`: the June 2022 dashboard's door to one schedule, in the shapes that its settings window needs."""
 
-import math
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,6 +8,7 @@ from zoneinfo import ZoneInfo
 from bottle import Bottle, request, response
 
 from pycemaker.errors import InvalidDate, InvalidParameter, UnknownSchedule
+from pycemaker.parsing.values import Value
 from pycemaker.schedules.schedule_fields import FieldReader, Fields, recurrence_of
 from pycemaker.schedules.schedule_store import Document
 from pycemaker.web.access.redaction import redact_known
@@ -19,11 +19,12 @@ from pycemaker.window import parse_instant, to_iso_text
 
 JOB = "admin-report"  # The schedule's id and name
 _ALERT_JOB = "admin-alert_predict"
-_INTERVALS = ("6", "12", "24", "168")
+_INTERVAL = Value(str, choices=("6", "12", "24", "168"))
 _HALF, _PAGES_HALF = 30, 20
 """The minute that the page offers as "30 min", and the one by which it sends and reads it."""
 
 _TRIGGERS = ("cpu_trigger", "ram_trigger", "response_time_trigger", "request_count_trigger")
+_TRIGGER = Value(float, 0)
 _KNOWN = ("start_date", "interval", "email_to", "alert_predict", *_TRIGGERS)
 
 
@@ -49,7 +50,7 @@ def add_jobs(app: Bottle, services: Services) -> None:
         services.access_control.check_token(request.environ)
         values, now = parameters(request).every, store.now()
         refuse_unknown(values, _KNOWN)
-        alert = {name: _trigger(name, values[name]) for name in _TRIGGERS if values.get(name) not in (None, "")}
+        alert = {name: _TRIGGER.read(name, values[name]) for name in _TRIGGERS if values.get(name) not in (None, "")}
         wants_alert = values.get("alert_predict") in (True, "true")
         recipients = reader.read_recipients("email_to", values.get("email_to") or "")
         zone = services.settings.timezone
@@ -89,9 +90,7 @@ def _rows(schedule: Document, zone: ZoneInfo, now: datetime) -> list[dict[str, A
 
 def _rhythm(values: dict[str, Any], start: datetime) -> Fields:
     """The fields of the rhythm: the first instant, and the interval, which is also the length of a report."""
-    interval = str(values.get("interval", ""))
-    if interval not in _INTERVALS:
-        raise InvalidParameter(field="interval", reason="unknown", takes=f"um destes: {', '.join(_INTERVALS)}")
+    interval = _INTERVAL.read("interval", str(values.get("interval", "")))
     return {"every_hours": interval, "start_at": to_iso_text(start.astimezone(UTC)), "hours": interval}
 
 
@@ -104,13 +103,3 @@ def _start(text: object, zone: ZoneInfo, now: datetime) -> datetime:
     except InvalidDate:
         pass
     raise InvalidParameter(field="start_date", reason="not today", takes="a data de hoje: dd-mm-aaaa-HH-MM-SS")
-
-
-def _trigger(name: str, value: object) -> float:
-    try:
-        number = float(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else math.nan
-    except (ValueError, OverflowError):
-        number = math.nan
-    if not (math.isfinite(number) and number >= 0):
-        raise InvalidParameter(field=name, reason="no number", takes="um número, 0 ou maior")
-    return number

@@ -14,11 +14,12 @@ from typing import Any
 from bottle import Bottle, request, response
 
 from pycemaker import brand
-from pycemaker.errors import InvalidParameter, OnlyHere, UnknownReport
+from pycemaker.errors import OnlyHere, UnknownReport
 from pycemaker.jobs import report_result
 from pycemaker.jobs.job_document import JobDocument
 from pycemaker.parsing.application_names import DEFAULT_APPLICATION
 from pycemaker.parsing.route_paths import REPORTS_PATH, application_path, with_application
+from pycemaker.parsing.values import Value
 from pycemaker.reports.artifact_names import EXECUTED_NOTEBOOK, FIGURES, MESSAGE, PAGE
 from pycemaker.reports.notebook_file import authored_source
 from pycemaker.web.access.redaction import redact_addresses
@@ -29,7 +30,7 @@ from pycemaker.web.response_bodies import json_bytes
 from pycemaker.web.services import Services
 from pycemaker.web.wsgi import prefers_html
 
-MOST_LISTED = 200  # Reports on one page of the list
+LIMIT = Value(int, 1, 200)  # Reports on one page of the list
 REFRESH_SECONDS = 3  # The time after which a browser asks again for a report that is being made
 _ODD = (ValueError, TypeError, LookupError, AttributeError)
 """Raised for a document of `reports` that somebody else wrote, or changed."""
@@ -38,7 +39,6 @@ _DOWNLOADS = {"eml": (MESSAGE, "message/rfc822"), "ipynb": (EXECUTED_NOTEBOOK, "
 """By the end of the path the file and its media type."""
 
 _log = logging.getLogger(__name__)
-_COUNT = re.compile(r"\d{1,9}", re.ASCII)
 _ID = re.compile(r"[A-Za-z0-9_-]{22}", re.ASCII)
 _FIGURE = re.compile(r"[a-z0-9_-]{1,80}\.png", re.ASCII)
 _RELATIVE = re.compile(rf'\b((?:src|href)=")({FIGURES}[a-z0-9_-]{{1,80}}\.png")'.encode())
@@ -173,9 +173,7 @@ def _stored(content: bytes, content_type: str) -> bytes:
 def _paging(given: dict[str, str], services: Services) -> tuple[int, datetime | None]:
     """The length of the list, and the instant before which its reports were asked for."""
     refuse_unknown(given, ("limit", "before"))
-    count, before = given.get("limit", "50"), given.get("before")
-    if not (_COUNT.fullmatch(count) and 1 <= int(count) <= MOST_LISTED):
-        raise InvalidParameter(field="limit", reason="out of bounds", takes=f"um número de 1 a {MOST_LISTED}")
+    count, before = LIMIT.read("limit", given.get("limit", "50")), given.get("before")
     if before is None:
-        return int(count), None
-    return int(count), instant("before", before, services.settings.timezone, services.clock())
+        return count, None
+    return count, instant("before", before, services.settings.timezone, services.clock())

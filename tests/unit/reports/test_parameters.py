@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from pycemaker.errors import InvalidParameter, NotebookUnusable
+from pycemaker.parsing.values import Value
 from pycemaker.reports.parameters import DIALECT, Parameter, from_texts, schema
 from pycemaker.reports.parameters_cell import check_injected, read_parameters_cell
 
@@ -36,13 +37,13 @@ PARAMETERS = read_parameters(CELL)
 
 def test_the_cell_is_read_without_being_run() -> None:
     assert (
-        Parameter("date_now", str, "now", "onde termina"),
-        Parameter("time_range", int, 168, "quantas horas", 1, 744),
-        Parameter("limit", float, 0.9, "o que conta como cheio", 0.5, 1),
-        Parameter("weeks", int, 2, "semanas", 1),
-        Parameter("kind", str, "median", "como um dia é resumido", choices=("mean", "median")),
-        Parameter("loud", bool, False),
-        Parameter("name", str, ""),
+        Parameter("date_now", Value(str, longest=200), "now", "onde termina"),
+        Parameter("time_range", Value(int, 1, 744), 168, "quantas horas"),
+        Parameter("limit", Value(float, 0.5, 1), 0.9, "o que conta como cheio"),
+        Parameter("weeks", Value(int, 1), 2, "semanas"),
+        Parameter("kind", Value(str, choices=("mean", "median")), "median", "como um dia é resumido"),
+        Parameter("loud", Value(bool), False),
+        Parameter("name", Value(str, longest=200), ""),
     ) == PARAMETERS
 
 
@@ -87,7 +88,7 @@ def test_texts_become_the_declared_types() -> None:
     [
         *[("limit", text) for text in ("", "x", "0,9", "nan", "inf", "1e999", "1_0", "0.49", "1.01", "٠.٩")],
         *[("weeks", text) for text in ("0", "-1", "1.5", "", "x", "٣", "9" * 30)],
-        *[("loud", text) for text in ("yes", "1", "")],
+        *[("loud", text) for text in ("yes", "2", "")],
         *[("kind", "Median"), ("kind", ""), ("name", "x" * 201)],
     ],
 )
@@ -110,7 +111,7 @@ VALUES = st.one_of(
 @given(st.sampled_from(PARAMETERS), VALUES)
 def test_a_value_is_taken_exactly_where_the_schema_takes_it(parameter: Parameter, value: object) -> None:
     with suppress(InvalidParameter):
-        parameter.check(value)
+        parameter.value.check(parameter.name, value)
         assert Draft202012Validator(parameter.schema()).is_valid(value)
         return
     assert not Draft202012Validator(parameter.schema()).is_valid(value)
@@ -120,7 +121,7 @@ def test_a_value_is_taken_exactly_where_the_schema_takes_it(parameter: Parameter
 def test_a_number_that_is_not_finite_is_none(value: float) -> None:
     for parameter in PARAMETERS:
         with pytest.raises(InvalidParameter):
-            parameter.check(value)
+            parameter.value.check(parameter.name, value)
 
 
 @pytest.mark.parametrize("name", ["limits", "date_now", "time_range", "", "__class__", "x" * 500])
@@ -131,10 +132,10 @@ def test_a_name_that_is_not_declared_or_that_the_path_gives_is_refused(name: str
 
 
 def test_what_is_taken_is_said_in_portuguese() -> None:
-    assert [parameter.takes for parameter in PARAMETERS[1:]] == [
-        "um número inteiro de 1 até 744",
-        "um número de 0.5 até 1",
-        "um número inteiro de 1",
+    assert [parameter.value.takes for parameter in PARAMETERS[1:]] == [
+        "um número inteiro de 1 a 744",
+        "um número de 0.5 a 1",
+        "um número inteiro, 1 ou mais",
         'um destes: "mean", "median"',
         "true ou false",
         "um texto",
@@ -170,7 +171,7 @@ COMPUTED = "o valor é calculado na própria célula"
         ("limit: list = 1", {"limit": "o tipo list não é bool, int, float, str nem um Literal de um deles"}),
         ("limit: float | None = 0.9", {"limit": "o tipo float | None não é bool, int, float, str nem um Literal de um deles"}),
         ("limit: float = 2.0  # 0..1: too much",
-         {"limit": "o valor padrão não é o que a própria linha aceita: um número de 0 até 1"}),
+         {"limit": "o valor padrão não é o que a própria linha aceita: um número de 0 a 1"}),
         ("limit: int = 0.5", {"limit": "o valor padrão não é o que a própria linha aceita: um número inteiro"}),
         ("limit: 'list[int]' = 1", {"limit": "o tipo list[int] não é bool, int, float, str nem um Literal de um deles"}),
         ("limit: 'a b' = 1", {"limit": "o tipo 'a b' não é bool, int, float, str nem um Literal de um deles"}),
@@ -186,8 +187,8 @@ def test_what_has_no_plain_type_is_run_and_not_offered(cell: str, fixed: dict[st
 
 def test_a_type_in_quotes_is_the_type() -> None:
     weeks, team = read_parameters("weeks: 'int' = 2  # semanas\nteam: \"Literal['ops', 'dev']\" = 'ops'")
-    assert (weeks.kind, weeks.default) == (int, 2)
-    assert team.choices == ("ops", "dev")
+    assert (weeks.value.kind, weeks.default) == (int, 2)
+    assert team.value.choices == ("ops", "dev")
 
 
 def test_a_text_may_be_as_long_as_its_default() -> None:

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from pymongo.errors import BulkWriteError
+from pymongo import InsertOne
 
 from pycemaker.errors import IndexesNotReady
+from pycemaker.mongo.absent_inserts import insert_absent
 from pycemaker.mongo.database import Database, one_exchange
 from pycemaker.mongo.indexes import APPLICATION_KEY, Indexes
 from pycemaker.parsing.application_names import FIELD
@@ -14,8 +15,6 @@ from pycemaker.parsing.application_names import FIELD
 WRITE_SECONDS = 10.0
 CHUNK = 5_000
 """Documents written in one exchange with MongoDB."""
-
-_DUPLICATE_KEY = 11000
 
 
 class SampleWriter:
@@ -47,11 +46,4 @@ class SampleWriter:
 
     def _write_chunk(self, name: str, documents: Sequence[dict[str, Any]]) -> int:
         with one_exchange(WRITE_SECONDS):
-            try:
-                self._database[name].insert_many(documents, ordered=False)
-            except BulkWriteError as error:
-                faults = error.details["writeErrors"]
-                if error.details.get("writeConcernErrors") or any(each["code"] != _DUPLICATE_KEY for each in faults):
-                    raise
-                return len(documents) - len(faults)
-        return len(documents)
+            return len(documents) - insert_absent(self._database[name], [InsertOne(each) for each in documents])

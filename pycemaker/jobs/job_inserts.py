@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from pymongo import UpdateOne
-from pymongo.errors import BulkWriteError, DuplicateKeyError
+from pymongo.errors import DuplicateKeyError
 
 from pycemaker.errors import IdempotencyKeyReused, TooManyReports
 from pycemaker.jobs import states
@@ -15,6 +15,7 @@ from pycemaker.jobs.job_reader import JobReader
 from pycemaker.jobs.job_updates import literal, now_minus, now_plus, recipient_state, with_each_recipient
 from pycemaker.jobs.queue_place import has_room
 from pycemaker.jobs.submission_keys import Submission
+from pycemaker.mongo.absent_inserts import insert_absent
 from pycemaker.mongo.database import one_exchange
 
 MOST_KEYS = 100
@@ -22,7 +23,6 @@ MOST_KEYS = 100
 
 _TYPICAL_SECONDS = 5
 _BULK_SECONDS = 10.0
-_DUPLICATE_KEY = 11000
 
 
 class JobInserter(JobReader):
@@ -123,11 +123,7 @@ class JobInserter(JobReader):
         updates = [UpdateOne(_absent(job_id), [{"$set": values}], upsert=True) for job_id, values in jobs]
         with one_exchange(_BULK_SECONDS):
             self._ensure_indexes()
-            try:
-                self._reports.bulk_write(updates, ordered=False)
-            except BulkWriteError as error:
-                if any(fault["code"] != _DUPLICATE_KEY for fault in error.details["writeErrors"]):
-                    raise
+            insert_absent(self._reports, updates)
 
     def _insert(self, document: JobDocument, submission: Submission, *, claimed: bool) -> bool:
         """Insert the job; False where another server has inserted the same since `find_duplicate`."""

@@ -14,10 +14,11 @@ from typing import Any
 
 from pymongo import ASCENDING, DESCENDING, IndexModel, InsertOne, ReturnDocument, UpdateOne
 from pymongo.collection import Collection
-from pymongo.errors import BulkWriteError, DuplicateKeyError
+from pymongo.errors import DuplicateKeyError
 
 from pycemaker.errors import TooManySchedules, UnknownSchedule
 from pycemaker.jobs.job_document import derived_report_id
+from pycemaker.mongo.absent_inserts import insert_absent
 from pycemaker.mongo.database import Database, one_exchange
 from pycemaker.schedules.schedule_fields import Fields, recurrence_of
 from pycemaker.window import to_iso_text
@@ -33,7 +34,6 @@ STATES = (ENTERED, MADE, QUIET, MISSED, FAILED)
 
 MOST_SCHEDULES = 10_000
 _BULK_SECONDS = 10.0
-_DUPLICATE_KEY = 11000
 
 
 class ScheduleStore:
@@ -132,15 +132,10 @@ class ScheduleStore:
         """Insert occurrences; those stored under their ids: these, or those of a server that was quicker."""
         if not occurrences:
             return []
-        ids = [each["_id"] for each in occurrences]
         with one_exchange(_BULK_SECONDS):
-            try:
-                self._occurrences.bulk_write([InsertOne(each) for each in occurrences], ordered=False)
+            if not insert_absent(self._occurrences, [InsertOne(each) for each in occurrences]):
                 return list(occurrences)
-            except BulkWriteError as error:
-                if any(fault["code"] != _DUPLICATE_KEY for fault in error.details["writeErrors"]):
-                    raise
-            return list(self._occurrences.find({"_id": {"$in": ids}}))
+            return list(self._occurrences.find({"_id": {"$in": [each["_id"] for each in occurrences]}}))
 
     def move(self, moves: Sequence[tuple[Document, datetime | None, Document | None]]) -> None:
         """Move schedules on, each as it was read, to its next instant, and note its last occurrence where there is one.

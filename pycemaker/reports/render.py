@@ -152,7 +152,7 @@ def warm(templates: Path = TEMPLATES) -> None:
     """Compile the templates, notebooks' schema, and whatever else a first page compiles: that takes longer than it."""
     report = _template_variables()
     empty = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": []}
-    nbformat.validate(empty)  # type: ignore[no-untyped-call]
+    nbformat.validate(empty)
     _export(_exporter("page", templates), empty, report)
     html, _pictures = _export(_exporter("mail", templates), empty, report)
     _text(inline_page(sanitize_html(html)))

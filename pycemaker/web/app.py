@@ -6,8 +6,8 @@ from typing import Any
 from bottle import Bottle
 
 from pycemaker.metrics import NAMES as METRIC_NAMES
-from pycemaker.web.access.browser_actions import BrowserActions, refuse_preflights
-from pycemaker.web.access.cross_site import CrossSite
+from pycemaker.web.access.csrf_protection import CsrfProtection, refuse_preflights
+from pycemaker.web.access.trusted_origins import TrustedOrigins
 from pycemaker.web.error_handlers import handle_errors, handle_http_error, refuse_garbled_path
 from pycemaker.web.middleware import bulkhead
 from pycemaker.web.middleware.access_log import log_requests
@@ -42,22 +42,22 @@ from pycemaker.web.wsgi import count_traffic
 def create_app(services: Services) -> Any:
     """The WSGI application over these services. No I/O happens until a request comes."""
     origins = services.settings.cors_origins
-    cross_site = CrossSite(services.settings.public_url, origins)
-    app = create_routes(services, cross_site)
+    trusted_origins = TrustedOrigins(services.settings.public_url, origins)
+    app = create_routes(services, trusted_origins)
     limited = limit_bodies(add_security_headers(app), services.settings.trusted_proxies)
     cached = cache_responses(limited, services.store.response_cache_bytes)
     bounded = bound_answers(bulkhead.refuse_expired(cached), services.in_flight)
-    shared = refuse_preflights(allow_origins(bounded, origins, partial(methods_at, app)), app, cross_site)
+    shared = refuse_preflights(allow_origins(bounded, origins, partial(methods_at, app)), app, trusted_origins)
     first_segments = {route.rule.split("/")[1] for route in app.routes} | set(METRIC_NAMES)  # these stand for `<name>`
     normalized = normalize_paths(shared, services.settings.base_path, first_segments)
     return log_requests(count_traffic(normalized, services.traffic))
 
 
-def create_routes(services: Services, cross_site: CrossSite) -> Bottle:
+def create_routes(services: Services, trusted_origins: TrustedOrigins) -> Bottle:
     """Every route over these services, without the middleware."""
     app = Bottle()
     app.install(handle_errors)
-    app.install(BrowserActions(cross_site))
+    app.install(CsrfProtection(trusted_origins))
     app.add_hook("before_request", refuse_garbled_path)
     app.default_error_handler = partial(handle_http_error, base_path=services.settings.base_path)
     add_home(app, services)

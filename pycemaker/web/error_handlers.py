@@ -64,7 +64,7 @@ def handle_errors(route: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _answer(error: errors.PycemakerError) -> HTTPError:
-    """The error as Bottle's, with its headers; `handle_http_error` writes its body, `BrowserActions` a form's page."""
+    """The error as Bottle's, with its headers; `handle_http_error` writes its body, `CsrfProtection` a form's page."""
     if error.status >= 500:
         is_usual = isinstance(error, errors.NotEnoughHistory | errors.NoCurrentReading)  # dashboards poll for them
         _log.log(

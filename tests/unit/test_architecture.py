@@ -50,7 +50,7 @@ LAYERS = [
 ALONE = {
     "bottle": {
         "pycemaker.web.app",
-        "pycemaker.web.access.browser_actions",
+        "pycemaker.web.access.csrf_protection",
         "pycemaker.web.route_methods",
         "pycemaker.web.polled_answers",
         "pycemaker.web.routes.forecast_routes",

@@ -27,7 +27,7 @@ from pycemaker.mongo.database import Database
 from pycemaker.parsing.route_paths import APPLICATION_RULE
 from pycemaker.reports.attachments.kinds import KINDS
 from pycemaker.settings import ROOT, Settings, from_mapping
-from pycemaker.web.access.cross_site import CrossSite
+from pycemaker.web.access.trusted_origins import TrustedOrigins
 from pycemaker.web.answer_formats import MEDIA_TYPES
 from pycemaker.web.services import Services
 from tests.services.documents import NAME, README, every_document, rows, section, text_of
@@ -62,6 +62,16 @@ def test_every_module_in_the_architecture_is_there() -> None:
     package = ROOT / "pycemaker"
     assert len(names) > 50
     assert [n for n in names if not ((package / n).is_dir() or (package / f"{n}.py").is_file())] == []
+
+
+def test_every_function_on_the_architecture_s_walks_is_there() -> None:
+    called = re.findall(
+        rf"(?<![\w/])((?:(?:{'|'.join(ROOMS)})/[a-z_/]+|metrics|window))\.(?!py\b)([a-z_]+)",
+        text_of("docs/architecture.md"),
+    )
+    assert len(called) > 5
+    sources = {module: (ROOT / "pycemaker" / f"{module}.py").read_text(encoding="utf-8") for module, _ in called}
+    assert [f"{module}.{name}" for module, name in called if f"def {name}(" not in sources[module]] == []
 
 
 def test_the_architecture_has_every_room_and_every_module_at_the_top() -> None:
@@ -154,7 +164,7 @@ def app() -> Iterator[Bottle]:
     database = Database("mongodb://127.0.0.1:9/nothing")
     report_service = make_report_service(settings, database, {}, keep_spare=False)
     services = Services(settings, Store(database), report_service)
-    yield server.create_routes(services, CrossSite(None, ("*",)))
+    yield server.create_routes(services, TrustedOrigins(None, ("*",)))
     database.close()
 
 

@@ -20,7 +20,7 @@ from pycemaker.mongo import known_applications
 from pycemaker.mongo.database import Database
 from pycemaker.parsing.route_paths import APPLICATION_RULE, application_path
 from pycemaker.settings import from_mapping
-from pycemaker.web.access.cross_site import CrossSite
+from pycemaker.web.access.trusted_origins import TrustedOrigins
 from pycemaker.web.app import create_routes
 from pycemaker.web.services import Services
 from tests.services.report_service import RecordingReportService
@@ -168,7 +168,7 @@ def test_they_do_not_mix_while_all_are_written(database: Database, cache_bytes: 
 
 
 def test_every_route_that_reads_or_reports_stands_below_an_application(database: Database) -> None:
-    app = create_routes(services_over(Store(database)), CrossSite(None, ()))
+    app = create_routes(services_over(Store(database)), TrustedOrigins(None, ()))
     rules = {route.rule for route in app.routes}
     below = {rule.removeprefix(APPLICATION_RULE) or "/" for rule in rules if rule.startswith(APPLICATION_RULE)}
     assert below <= rules

@@ -5,7 +5,7 @@ from __future__ import annotations
 import server
 from pycemaker.cache.sample_store import Store
 from pycemaker.settings import ROOT, from_mapping
-from pycemaker.web.access.cross_site import CrossSite
+from pycemaker.web.access.trusted_origins import TrustedOrigins
 from pycemaker.web.services import Services
 from tests.services.report_service import RecordingReportService
 from tests.services.wsgi import Client
@@ -30,7 +30,7 @@ GUARDED = {"/notebooks", "/schedules", "/schedules/<schedule_id>", "/schedules/n
 
 def test_only_the_routes_that_the_table_names_ask_for_the_token(store: Store) -> None:
     services = Services(from_mapping({"API_TOKEN": "a-token-of-16-characters"}), store, RecordingReportService())
-    routes = server.create_routes(services, CrossSite(None, ("*",))).routes
+    routes = server.create_routes(services, TrustedOrigins(None, ("*",))).routes
     client, refused = Client(server.create_app(services)), set()
     for rule in {route.rule for route in routes if route.method == "GET"}:
         path = rule

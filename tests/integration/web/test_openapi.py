@@ -30,7 +30,7 @@ from pycemaker.mongo.database import Database
 from pycemaker.mongo.embedded import EmbeddedMongod
 from pycemaker.parsing.route_paths import UNSUBSCRIBE_PREFIX, template
 from pycemaker.settings import ROOT, from_mapping
-from pycemaker.web.access.cross_site import CrossSite
+from pycemaker.web.access.trusted_origins import TrustedOrigins
 from pycemaker.web.openapi.components import path_parameter
 from pycemaker.web.services import Services
 from tests.services.openapi_app import InstantReportService
@@ -84,7 +84,7 @@ def described(client: Client) -> dict[str, Any]:
 
 def routes_of(store: Store, folder: Path) -> set[tuple[str, str]]:
     """The rules and methods of the app, read off Bottle itself."""
-    app = server.create_routes(services_over(store, folder), CrossSite(None, ("*",)))
+    app = server.create_routes(services_over(store, folder), TrustedOrigins(None, ("*",)))
     return {(template(route.rule), route.method) for route in app.routes}
 
 

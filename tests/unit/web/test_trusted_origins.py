@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pycemaker.errors import ForeignOrigin
-from pycemaker.web.access.cross_site import CrossSite
+from pycemaker.web.access.trusted_origins import TrustedOrigins
 
 PANEL, EVIL = "https://panel.example.com", "https://evil.example.com"
 FIREFOX = {"user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101", "accept_language": "pt-BR"}
@@ -22,7 +22,7 @@ def environ(method: str, headers: dict[str, str], host: str) -> dict[str, Any]:
 
 
 def ask(headers: dict[str, str], method: str = "GET", host: str = "127.0.0.1:5000", public: str | None = None) -> bool:
-    return CrossSite(public, ("*", PANEL, "https://*.pages.example.com")).may_act(environ(method, headers, host))
+    return TrustedOrigins(public, ("*", PANEL, "https://*.pages.example.com")).may_act(environ(method, headers, host))
 
 
 @pytest.mark.parametrize(

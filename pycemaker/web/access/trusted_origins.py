@@ -1,4 +1,4 @@
-"""Cross-site requests (CSRF): tells requests of other sites' pages from those of our own pages and of programs.
+"""Trusted origins: tells requests of other sites' pages from those of our own pages, of named origins and of programs.
 
 Browsers name the page's site in `Sec-Fetch-Site`, but not to a plain-http name; there `Origin` does, which no page
 can leave out of a POST or of a request whose answer it reads, or `Referer`, which a page can leave out. Without all of
@@ -20,7 +20,7 @@ _EMBEDDED = re.compile(
 """The beginning of `Accept` where a page wants a picture, a style sheet or a script."""
 
 
-class CrossSite:
+class TrustedOrigins:
     """The pages that may have a browser act here.
 
     Args:

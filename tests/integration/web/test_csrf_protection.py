@@ -20,8 +20,8 @@ import server
 from pycemaker.cache.sample_store import Store
 from pycemaker.parsing.route_paths import REPORT_RULE
 from pycemaker.settings import from_mapping
-from pycemaker.web.access.browser_actions import BrowserActions
-from pycemaker.web.access.cross_site import CrossSite
+from pycemaker.web.access.csrf_protection import CsrfProtection
+from pycemaker.web.access.trusted_origins import TrustedOrigins
 from pycemaker.web.error_handlers import handle_errors
 from pycemaker.web.route_methods import ActionPolicy, policy_of
 from pycemaker.web.services import Services
@@ -258,7 +258,7 @@ def test_no_other_get_asks_for_a_report(routes: Bottle, store: Store, tmp_path: 
 def test_a_route_that_forgets_to_declare_itself_is_guarded_all_the_same() -> None:
     app = Bottle()
     app.install(handle_errors)
-    app.install(BrowserActions(CrossSite(None, ("*",))))
+    app.install(CsrfProtection(TrustedOrigins(None, ("*",))))
     app.route("/changes", ["POST", "PUT", "PATCH", "DELETE"], lambda: b"done")
     for method in ("POST", "PUT", "PATCH", "DELETE"):
         assert Client(app).ask(method, "/changes", origin=EVIL).status == 403
@@ -269,4 +269,4 @@ def test_a_route_that_forgets_to_declare_itself_is_guarded_all_the_same() -> Non
 def routes(store: Store, tmp_path: Path) -> Bottle:
     """The route table of the whole application."""
     services = Services(from_mapping({"DATA_DIR": str(tmp_path)}), store, RecordingReportService())
-    return server.create_routes(services, CrossSite(None, ("*",)))
+    return server.create_routes(services, TrustedOrigins(None, ("*",)))

@@ -1,4 +1,4 @@
-"""Protects routes that change or send something from the pages of other sites (CSRF).
+"""CSRF protection: routes that change or send something refuse browsers on pages of other sites.
 
 A route declares itself: `@app.post(rule, acts=ActionPolicy())`. Without a declaration every method but GET, HEAD and
 OPTIONS counts as declared.
@@ -11,7 +11,7 @@ from typing import Any
 from bottle import Bottle, HTTPResponse, request, response
 
 from pycemaker.errors import ForeignOrigin
-from pycemaker.web.access.cross_site import CrossSite
+from pycemaker.web.access.trusted_origins import TrustedOrigins
 from pycemaker.web.error_handlers import handle_errors, refuse
 from pycemaker.web.middleware.security_headers import refuse_speculative
 from pycemaker.web.pages import message_page
@@ -21,17 +21,17 @@ from pycemaker.web.wsgi import Application, Environ, StartResponse
 _FORM_BYTES = 4096
 
 
-class BrowserActions:
+class CsrfProtection:
     """A Bottle plug-in: browsers act from this server's own pages and from named origins only.
 
     Args:
-        cross_site: knows whose pages those are.
+        trusted_origins: knows whose pages those are.
     """
 
     name, api = "acting", 2
 
-    def __init__(self, cross_site: CrossSite) -> None:
-        self._cross_site = cross_site
+    def __init__(self, trusted_origins: TrustedOrigins) -> None:
+        self._trusted_origins = trusted_origins
 
     def apply(self, callback: Callable[..., Any], route: Any) -> Callable[..., Any]:
         """The route's callback behind the check."""
@@ -41,7 +41,7 @@ class BrowserActions:
 
         def guarded(*args: Any, **kwargs: Any) -> Any:
             refuse_speculative(request.environ)
-            if self._cross_site.may_act(request.environ):
+            if self._trusted_origins.may_act(request.environ):
                 return callback(*args, **kwargs)
             if acts.confirm_page is None:
                 raise ForeignOrigin(origin="null")
@@ -74,11 +74,11 @@ def _is_form(request: Any) -> bool:
     return is_form and 0 < request.content_length <= _FORM_BYTES and message_page.ACTION in request.forms
 
 
-def refuse_preflights(application: Application, app: Bottle, cross_site: CrossSite) -> Application:
+def refuse_preflights(application: Application, app: Bottle, trusted_origins: TrustedOrigins) -> Application:
     """The application; it refuses preflights of origins that may not use a route of `app` that acts at that path."""
 
     def refusing(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        if environ["REQUEST_METHOD"] != "OPTIONS" or cross_site.may_preflight(environ) or not _acts(app, environ):
+        if environ["REQUEST_METHOD"] != "OPTIONS" or trusted_origins.may_preflight(environ) or not _acts(app, environ):
             return application(environ, start_response)
         return refuse(ForeignOrigin(origin=environ["HTTP_ORIGIN"][:100]), start_response, ("Vary", "Origin"))
 

@@ -17,7 +17,8 @@ def add(command: argparse.ArgumentParser) -> None:
         "Write a made-up history of every metric that ends now, marked as such.\n"
         "A database that has samples already is left alone unless --add is given."
     )
-    command.add_argument("--hours", default="48", metavar="N", help="how far back it reaches (default: 48)")
+    hours = str(demo_history.DEMO_HOURS)
+    command.add_argument("--hours", default=hours, metavar="N", help=f"how far back it reaches (default: {hours})")
     command.add_argument(
         "--app", default="", metavar="NAMES", help="applications, by commas (default: the one without a name)"
     )

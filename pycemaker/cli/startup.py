@@ -29,8 +29,6 @@ from pycemaker.settings import ROOT, Settings
 from pycemaker.tools import unsafe_settings
 from pycemaker.window import to_wall_text
 
-SAMPLE_HOURS = 48
-
 _OTHER_FILES = 512
 """Files that a server has open beside its clients' connections: 125 after 300 reports, and then some."""
 
@@ -94,7 +92,7 @@ def fill_if_empty(database: Database) -> None:
     """Write the made-up history into an embedded database with nothing in it; any other is left as it is."""
     if not database.is_embedded or demo_history.has_samples(database):
         return
-    write_sample(database, SAMPLE_HOURS)
+    write_sample(database, demo_history.DEMO_HOURS)
 
 
 def write_sample(database: Database, hours: int, application: str = DEFAULT_APPLICATION) -> int:

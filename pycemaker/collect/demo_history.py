@@ -20,6 +20,7 @@ from pycemaker.parsing.application_names import DEFAULT_APPLICATION, FIELD
 
 Readings = dict[str, NDArray[np.float64]]
 
+DEMO_HOURS = 48  # How far back it reaches unless a caller says another
 CHUNK = 5_000
 _DAY_SECONDS = 86_400
 _SEED = 7

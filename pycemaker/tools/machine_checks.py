@@ -22,8 +22,9 @@ from pycemaker.reports.notebook_catalogue import NO_TAG, WHERE_TAGS_ARE, every_n
 from pycemaker.settings import NOTEBOOKS, ROOT, Settings
 from pycemaker.telemetry.check_runner import FAIL, OK, WARN, Outcome
 from pycemaker.tools import unsafe_settings
+from pycemaker.web.readiness import LEAST_FREE_BYTES
 
-LEAST_FREE_BYTES, FEW_FREE_BYTES = 256 * 2**20, 2 * 2**30
+FEW_FREE_BYTES = 2 * 2**30
 KERNEL_SECONDS = 60.0
 KERNEL_CELL = "import pandas, seaborn, matplotlib, pycemaker.presentation.notebook_functions"
 

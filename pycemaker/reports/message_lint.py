@@ -1,8 +1,7 @@
 """Lint of a message before it is sent: limits of mail programs, and secrets and paths that must not leave. Pure.
 
-Gmail clips HTML above some 102 KB and drops a style sheet of over 8,192 characters (hteumeuleu/email-bugs); no mail
-program runs scripts or shows frames and forms safely; Outlook's Word engine knows neither CSS variables nor positions;
-Gmail shows no `data:` picture; several servers refuse messages above 20 to 25 MB.
+No mail program runs scripts or shows frames and forms safely; Outlook's Word engine knows neither CSS variables nor
+positions; Gmail shows no `data:` picture. The largest sizes are those of `mail_size`.
 """
 
 import html
@@ -15,11 +14,9 @@ from email.policy import SMTP
 from pycemaker.errors import ReportUnfit
 from pycemaker.presentation.mail_width import MAIL_WIDTH
 from pycemaker.reports.attachments.kinds import FILES
+from pycemaker.reports.mail_size import HTML_BYTES, MESSAGE_BYTES, STYLE_CHARACTERS
 from pycemaker.reports.markup_facts import MarkupReader
 
-HTML_BYTES = 95_000  # The largest HTML of a mail: Gmail clips at some 102 KB
-STYLE_CHARACTERS = 8_192
-MESSAGE_BYTES = 20_000_000
 _ONCE = ("From", "To", "Subject", "Date", "Message-ID", "MIME-Version", "Content-Type")
 _TAGS = {"script", "iframe", "frame", "object", "embed", "form", "input", "button", "link", "base", "svg"}
 _TAGS |= {"video", "audio"}

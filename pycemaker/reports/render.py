@@ -32,8 +32,8 @@ from pycemaker.reports.headline import read_data_digest, read_headline
 from pycemaker.reports.html_placeholders import put_pictures
 from pycemaker.reports.inline_styles import inline_page
 from pycemaker.reports.logo import read_logo
+from pycemaker.reports.mail_size import HTML_BYTES
 from pycemaker.reports.mail_subject import mail_subject
-from pycemaker.reports.message_lint import HTML_BYTES
 from pycemaker.reports.missing_glyphs import missing_glyphs
 from pycemaker.reports.notebook_file import Json
 from pycemaker.reports.notebook_for_readers import (

@@ -8,7 +8,8 @@ from pathlib import Path
 from string import Template
 
 from pycemaker import brand
-from pycemaker.reports.message_lint import STYLE_CHARACTERS, Flaw
+from pycemaker.reports.mail_size import MESSAGE_BYTES, STYLE_CHARACTERS
+from pycemaker.reports.message_lint import Flaw
 from pycemaker.reports.report_model import Page
 from pycemaker.tools.mail_clients import CLIENTS, CLIPPED_BYTES, ClientView, MailClient, show
 
@@ -40,7 +41,7 @@ def _meters(page: Page, message: EmailMessage) -> list[str]:
     return [
         _meter("HTML", len(page.html.encode()), CLIPPED_BYTES, "Gmail clips beyond"),
         _meter("Style sheets", style, STYLE_CHARACTERS, "Gmail drops beyond"),
-        _meter("Message", len(message.as_bytes()), 20_000_000, "servers refuse beyond"),
+        _meter("Message", len(message.as_bytes()), MESSAGE_BYTES, "servers refuse beyond"),
     ]
 
 

@@ -22,7 +22,7 @@ from pycemaker.reports.attachments.kinds import FILES, KINDS, Attachment, Attach
 from pycemaker.reports.attachments.pdf import print_pdf
 from pycemaker.reports.attachments.sample_table import STEPS_SECONDS, step_for, table
 from pycemaker.reports.attachments.workbook import Workbook
-from pycemaker.reports.message_lint import MESSAGE_BYTES
+from pycemaker.reports.mail_size import MESSAGE_BYTES
 from pycemaker.reports.report_model import Page, ReportRequest
 from pycemaker.series.period import MetricPeriod
 from pycemaker.window import Window, to_iso_text

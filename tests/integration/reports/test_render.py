@@ -22,8 +22,9 @@ from PIL import Image
 from pycemaker import brand
 from pycemaker.errors import NothingToSend
 from pycemaker.mail.compose import compose
+from pycemaker.reports.mail_size import HTML_BYTES
 from pycemaker.reports.message_lint import flaws
-from pycemaker.reports.render import HTML_BYTES, render_page, warm
+from pycemaker.reports.render import render_page, warm
 from pycemaker.reports.report_model import Page
 from pycemaker.settings import ROOT
 from pycemaker.telemetry.check_runner import OK, WARN, Outcome

@@ -34,3 +34,15 @@ def test_every_link_leads_to_a_file_and_a_heading_that_are_there(path: Path) -> 
         if not led.is_file() or (anchor and anchor not in anchors_of(led)):
             lost.append(target)
     assert lost == []
+
+
+@every_document
+def test_no_heading_is_there_twice(path: Path) -> None:
+    headings = re.findall(r"^##? .+$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    assert sorted(headings) == sorted(set(headings))
+
+
+@every_document
+def test_every_table_begins_with_a_head(path: Path) -> None:
+    """A row behind a blank line is shown as text."""
+    assert re.findall(r"\n\n(\|.*)\n(?!\|[-:| ]+\|\n)", path.read_text(encoding="utf-8")) == []

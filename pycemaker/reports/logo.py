@@ -16,7 +16,13 @@ _FILE = re.compile(r"[^/\\\0:]+\.(?:png|jpe?g|gif|webp|svg)", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Logo:
-    """A logo: its `src`, empty for the initial; its picture, where that travels along; why it cannot be shown."""
+    """A logo in a report.
+
+    Attributes:
+        source: the `src`; empty where the brand's initial stands instead.
+        figure: the picture, where it travels with the mail.
+        problem: why it cannot be shown; empty where it can.
+    """
 
     source: str = ""
     figure: Figure | None = None

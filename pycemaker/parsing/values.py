@@ -46,6 +46,8 @@ class Value:
         """The values it takes, in Portuguese, for error messages."""
         if self.choices:
             return "um destes: " + ", ".join(json.dumps(choice, ensure_ascii=False) for choice in self.choices)
+        if self.longest is not None:
+            return f"um texto de até {self.longest} caracteres"
         words = f"{_WORDS[self.kind]} {self.unit}".strip()
         if self.low is not None and self.high is not None:
             return f"{words} de {self.low:g} a {self.high:g}"

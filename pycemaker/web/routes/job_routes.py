@@ -24,7 +24,7 @@ _HALF, _PAGES_HALF = 30, 20
 """The minute that the page offers as "30 min", and the one by which it sends and reads it."""
 
 _TRIGGERS = ("cpu_trigger", "ram_trigger", "response_time_trigger", "request_count_trigger")
-_TRIGGER = Value(float, 0)
+_TRIGGER, _FLAG = Value(float, 0), Value(bool)
 _KNOWN = ("start_date", "interval", "email_to", "alert_predict", *_TRIGGERS)
 
 
@@ -51,7 +51,7 @@ def add_jobs(app: Bottle, services: Services) -> None:
         values, now = parameters(request).every, store.now()
         refuse_unknown(values, _KNOWN)
         alert = {name: _TRIGGER.read(name, values[name]) for name in _TRIGGERS if values.get(name) not in (None, "")}
-        wants_alert = values.get("alert_predict") in (True, "true")
+        wants_alert = _FLAG.read("alert_predict", values.get("alert_predict") or False)
         recipients = reader.read_recipients("email_to", values.get("email_to") or "")
         zone = services.settings.timezone
         start = _start(values.get("start_date"), zone, now).astimezone(zone)

@@ -237,6 +237,11 @@ def test_the_dashboards_job_is_null_then_one_row_then_gone(client: Client) -> No
     assert client.get("/jobs").body == b"null"
 
 
+@pytest.mark.parametrize(("flag", "paused"), [("TRUE", True), ("False", False), ("on", True)])
+def test_a_flag_is_read_in_any_case(flag: str, paused: bool, client: Client) -> None:
+    assert send(client, "PATCH", f"/schedules/{made(client)}", {"paused": flag}).json["paused"] is paused
+
+
 def test_the_dashboards_30_min_travels_as_20(client: Client) -> None:
     day = datetime.now(SAO_PAULO).strftime("%d-%m-%Y")
     for minute, instant in (("20", 30), ("30", 30), ("00", 0)):
@@ -254,7 +259,7 @@ def test_a_double_click_is_one_job(client: Client) -> None:
 
 
 def test_the_dashboards_triggers_are_a_second_row(client: Client) -> None:
-    send(client, "POST", "/jobs", job(alert_predict=True, cpu_trigger="0.9", ram_trigger=0.8, interval="24"))
+    send(client, "POST", "/jobs", job(alert_predict="True", cpu_trigger="0.9", ram_trigger=0.8, interval="24"))
     report, alert = client.get("/jobs").json
     assert (report["interval"], alert["job_name"]) == ("24", "admin-alert_predict")
     assert (alert["cpu_trigger"], alert["ram_trigger"]) == (0.9, 0.8)
@@ -271,6 +276,7 @@ def test_the_dashboards_triggers_are_a_second_row(client: Client) -> None:
         ("email_to", "nobody"),
         ("cpu_trigger", "much"),
         ("cpu_trigger", 10**400),
+        ("alert_predict", "perhaps"),
         ("other", "x"),
     ],
     ids=[
@@ -281,6 +287,7 @@ def test_the_dashboards_triggers_are_a_second_row(client: Client) -> None:
         "email_to",
         "cpu_trigger",
         "cpu_trigger-huge",
+        "alert_predict",
         "other",
     ],
 )

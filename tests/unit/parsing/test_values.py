@@ -56,7 +56,7 @@ def test_what_is_taken_is_said_in_portuguese() -> None:
         "um número inteiro de segundos de 1 a 9",
         "true ou false",
         'um destes: "all", "none"',
-        "um texto",
+        "um texto de até 3 caracteres",
     ]
 
 

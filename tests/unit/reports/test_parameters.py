@@ -138,7 +138,7 @@ def test_what_is_taken_is_said_in_portuguese() -> None:
         "um número inteiro, 1 ou mais",
         'um destes: "mean", "median"',
         "true ou false",
-        "um texto",
+        "um texto de até 200 caracteres",
     ]
 
 

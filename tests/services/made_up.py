@@ -181,6 +181,26 @@ def _on_off(days: Days) -> tuple[Metric, Floats, list[tuple[float, float]]]:
     return CPU, np.where(states, 0.7, 0.05) * days.noise(0.1), []
 
 
+def _full_bursts(days: Days) -> tuple[Metric, Floats, list[tuple[float, float]]]:
+    """CPU at its limit four times a day, for ten to forty minutes, at any hour."""
+    value = 0.3 * days.rhythm() * days.noise(0.15)
+    for start in days.random.uniform(0, len(days.minute), 4 * _DAYS):
+        value = np.maximum(value, np.where(days.between(start, days.random.uniform(10, 40)), 0.97, 0))
+    return CPU, value, []
+
+
+def _full_spells(days: Days) -> tuple[Metric, Floats, list[tuple[float, float]]]:
+    """CPU at its limit for some hours, then none for some hours, at no fixed time."""
+    metric, value, windows = _on_off(days)
+    return metric, value * 0.97 / 0.7, windows
+
+
+def _runaway(days: Days) -> tuple[Metric, Floats, list[tuple[float, float]]]:
+    """Memory that rises by two points an hour until it is full, and stays so for a day."""
+    risen = np.where(days.between(days.event, 2.5 * _DAY), (days.minute - days.event) / _HOUR * 0.02, 0)
+    return RAM, 0.35 + 0.05 * days.rhythm() + risen, [(days.event + 3 * _HOUR, days.event + 2.5 * _DAY)]
+
+
 def _weekend(days: Days) -> tuple[Metric, Floats, list[tuple[float, float]]]:
     """Requests of an office: a fifth of them on Saturdays and Sundays."""
     quiet = days.minute // _DAY % 7 >= 5
@@ -220,4 +240,7 @@ KINDS: tuple[Kind, ...] = (
     _weekend,
     _restarts,
     _steady,
+    _full_bursts,
+    _full_spells,
+    _runaway,
 )

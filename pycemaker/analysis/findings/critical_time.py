@@ -23,7 +23,7 @@ _LEAST_SHARE, _LEAST_RUN_SECONDS = 0.005, 300
 _HIGH = {"ratio": Floor(1, 0.10), "seconds": Floor(3, 0.5), "requests": Floor(3, 20)}
 _LEAST_HIGH_RATIO = 0.9
 _AROUND_MS = 600_000
-_GROWN, _GROWN_SECONDS = 1.5, 600
+_GROWN, _GROWN_SECONDS, _TWICE = 1.5, 600, 2
 _MOST_REPEATS = 7
 
 
@@ -36,6 +36,7 @@ class CriticalTime:
             as far as neighbours are at this cadence.
         longest_seconds: how long it was critical within that stretch.
         previous_seconds: in all, in the interval before.
+        is_new: whether nothing before, in as many hours, was critical half as long.
         repeats: on how many of the `days` before it was critical at the hour of the longest stretch too.
         days: of how many days before that hour is known, seven at most.
     """
@@ -46,6 +47,7 @@ class CriticalTime:
     longest_seconds: float
     stretches: int
     previous_seconds: float
+    is_new: bool
     repeats: int
     days: int
 
@@ -81,7 +83,13 @@ def critical_time(series: Series) -> CriticalTime | None:
     start_ms, end_ms = int(times[first[longest]] - lasting[first[longest]]), int(times[last[longest]])
     days = _same_hours(series, start_ms)
     repeats, known = int((days > 0).sum()), int(np.isfinite(days).sum())
-    return CriticalTime(seconds, start_ms, end_ms, run_seconds, len(first), before, repeats, known)
+    is_new = is_twice_the_known(series) and before < seconds / 2
+    return CriticalTime(seconds, start_ms, end_ms, run_seconds, len(first), before, is_new, repeats, known)
+
+
+def is_twice_the_known(series: Series) -> bool:
+    """True if the interval was critical at least twice as long as the days before were in as many hours in a row."""
+    return critical_seconds(series) >= _TWICE * _known_critical_seconds(series)
 
 
 def critical_seconds(series: Series) -> float:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pycemaker import i18n
 from pycemaker.analysis.findings.assessment import CHECK_COLLECTOR, NOTHING_KNOWN
-from pycemaker.analysis.findings.critical_time import critical_seconds
+from pycemaker.analysis.findings.critical_time import critical_seconds, is_twice_the_known
 from pycemaker.analysis.findings.extremes import LEAST_DAYS
 from pycemaker.analysis.findings.finding import CRITICAL, NOTICE, WARNING, Finding, compared, days_phrase, reading_text
 from pycemaker.analysis.rates import rate, rate_unit
@@ -57,8 +57,9 @@ def incident_finding(together: list[Episode]) -> Finding:
     if lead.repeats:
         sentences.append(_repeated(lead.repeats, lead.days))
     bad = any((each.amount > each.normal) == (each.series.part.metric.worse > 0) for each in together)
-    critical = any(episode.is_strong and episode.critical_share >= 0.5 for episode in together)
-    critical = critical and seconds >= _SHORT_BAD_SECONDS
+    critical = seconds >= _SHORT_BAD_SECONDS and any(
+        each.is_strong and each.critical_share >= 0.5 and is_twice_the_known(each.series) for each in together
+    )
     scheduled, then = lead.repeats > 0, _("nesse horário")
     start = i18n.minute_in_sentence(lead.start_ms, part.window, part.zone)
     return Finding(
@@ -84,15 +85,15 @@ def shift_finding(series: Series, shift: Shift) -> Finding:
     critical = critical_seconds(series) if is_bad else 0.0
     since_ms = to_epoch_ms(part.window.start_utc) if shift.since_ms is None else shift.since_ms
     lasting_seconds = (to_epoch_ms(part.window.end_utc) - since_ms) / 1000
-    is_critical = critical >= max(_LONG_CRITICAL_SECONDS, lasting_seconds / 2)
+    is_long = critical >= max(_LONG_CRITICAL_SECONDS, lasting_seconds / 2)
     medians, length = _medians(series, shift), i18n.duration(critical, part.window)
     return Finding(
         "shift",
         metric.id,
-        CRITICAL if is_critical else WARNING if is_bad else NOTICE,
+        CRITICAL if is_long and is_twice_the_known(series) else WARNING if is_bad else NOTICE,
         f"{part.label} {compared(shift.level, shift.normal, metric)} "
         + (_("desde {time}", time=since) if since else _("no período")),
-        medians + " " + _("Em estado crítico por {length}.", length=length) if is_critical else medians,
+        medians + " " + _("Em estado crítico por {length}.", length=length) if is_long else medians,
         where_to_look(metric.id, when) if is_bad else _(_ASK_WHETHER_EXPECTED, when=when),
         shift.since_ms,
         None,
@@ -157,7 +158,6 @@ def critical_finding(part: MetricPeriod, critical: CriticalTime) -> Finding:
         if critical.stretches > 1
         else _("De uma só vez, {when}.", when=clocks)
     ]
-    lasting = critical.previous_seconds >= critical.seconds / 2
     if critical.previous_seconds:
         sentences.append(
             _("No período anterior: {length}.", length=i18n.duration(critical.previous_seconds, part.window))
@@ -168,7 +168,7 @@ def critical_finding(part: MetricPeriod, critical: CriticalTime) -> Finding:
     return Finding(
         "critical",
         part.metric.id,
-        CRITICAL if long_run and not lasting and not critical.repeats else WARNING,
+        CRITICAL if long_run and critical.is_new and not critical.repeats else WARNING,
         _("{label} em estado crítico por {length}", label=part.label, length=total)
         + ("" if critical.stretches > 1 else f" {i18n.minute_in_sentence(critical.start_ms, part.window, part.zone)}"),
         " ".join(sentences),

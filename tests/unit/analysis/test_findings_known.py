@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pycemaker.analysis.findings.choice import find
-from pycemaker.analysis.findings.finding import CRITICAL, Finding
+from pycemaker.analysis.findings.finding import CRITICAL, WARNING, Finding
 from pycemaker.metrics import CPU, REQUEST_COUNT, RESPONSE_TIME, Metric
 from pycemaker.series.hour_summaries import summarize
 from pycemaker.series.period import Period
@@ -199,6 +199,21 @@ def test_chronic_critical_time_is_known_and_news_after_calm_weeks() -> None:
     assert findings(chronic, 60, 13.75) == ()
     (finding,) = findings(grown, 60, 13.75)
     assert (finding.kind, finding.severity) == ("incident", CRITICAL)
+
+
+def test_a_critical_level_is_a_warning_where_half_of_it_was_known() -> None:
+    def severity(known: NDArray[np.float64]) -> int:
+        def reading(minute: Minutes) -> NDArray[np.float64]:
+            before = [burst(minute, (day + day * 7 % 24 / 24) * DAY, 180, height) for day, height in enumerate(known)]
+            return 0.3 + np.sum([*before, burst(minute, 14.25 * DAY, 300, 0.9)], axis=0)
+
+        (finding,) = findings(reading, 60, 14.5)
+        assert finding.kind == "shift"
+        assert "Em estado crítico por 4 h 59 min" in finding.detail
+        return finding.severity
+
+    assert severity(np.full(14, 0.9)) == WARNING
+    assert severity(np.zeros(14)) == CRITICAL
 
 
 def test_the_first_week_takes_twice_the_margin() -> None:

@@ -10,6 +10,8 @@ intervals of 6 and of 24 h follow one another over it, from the first UTC midnig
     by chance           of the incidents, how many would be found by alarms at random as often as these
     false               how many of the quiet intervals are loud
     precision           how many of the loud intervals are incident intervals
+    scored rows         the same without intervals that begin in the first 15 % of a series' rows, 750 at most: the Numenta
+                        Anomaly Benchmark scores none of them (its probationary period) and labels nothing in them
     after               the median time from a found incident's window's start to the end of its first loud interval
 
 Beside it, on the same intervals, two one-liners: the mean is more than three deviations from the previous interval's;
@@ -47,6 +49,7 @@ class Judged:
 
     series: str
     end_ms: int
+    is_scored: bool
     touches: tuple[int, ...]
     findings: tuple[Finding, ...]
     deviates: bool
@@ -96,6 +99,7 @@ def _judged(series: Labelled, part: MetricPeriod) -> Judged:
     return Judged(
         series.name,
         end_ms,
+        start_ms >= series.scored_from_ms,
         tuple(touches),
         tuple(finding for finding in findings if finding.kind in _ABOUT_READINGS),
         abs(now.mean() - before.mean()) > 3 * before.std(),
@@ -109,10 +113,11 @@ def table(hours: int, judged: list[Judged], starts: dict[tuple[str, int], int]) 
     print(f"\n{hours} h: {quiet} quiet intervals, {len(judged) - quiet} with an incident")
     print(f"{'':<22} {'found':>14} {'by chance':>10} {'false':>13} {'precision':>15} {'after':>8}")
 
-    def line(name: str, is_loud: Callable[[Judged], bool]) -> None:
-        print(f"{name:<22} {_line(judged, is_loud, starts)}", flush=True)
+    def line(name: str, is_loud: Callable[[Judged], bool], of: list[Judged] = judged) -> None:
+        print(f"{name:<22} {_line(of, is_loud, starts)}", flush=True)
 
     line("all findings", lambda each: bool(each.findings))
+    line("  scored rows", lambda each: bool(each.findings), [each for each in judged if each.is_scored])
     for grade, name in _GRADES.items():
         line(f"  {name}", lambda each, grade=grade: any(one.severity == grade for one in each.findings))  # type: ignore[misc]
     for kind in _ABOUT_READINGS:

@@ -24,6 +24,7 @@ _DURATIONS = ("latency", "time", "duration")
 _SAMPLE_NOISE = 0.03
 _CRITICAL = 0.9
 _LONGEST_HOLD = 3
+_PROBATION_SHARE, _PROBATION_ROWS = 0.15, 750
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,11 @@ class Labelled:
     time_ms: NDArray[np.int64]
     value: NDArray[np.float64]
     windows: tuple[tuple[int, int], ...]
+
+    @property
+    def scored_from_ms(self) -> int:
+        """The time from which the Numenta Anomaly Benchmark scores: it leaves out 15 % of the rows, 750 at most."""
+        return int(self.time_ms[int(min(_PROBATION_SHARE * len(self.time_ms), _PROBATION_ROWS))])
 
 
 def read_folder(folder: Path) -> Iterator[Labelled]:

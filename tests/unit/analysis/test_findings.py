@@ -150,6 +150,18 @@ def test_time_spent_critical_is_reported_with_its_longest_stretch() -> None:
     )
 
 
+@pytest.mark.parametrize(("minutes", "severity"), [(32, WARNING), (28, CRITICAL)])
+def test_an_hour_of_critical_time_is_a_warning_where_half_of_it_was_known(minutes: int, severity: int) -> None:
+    part = lifted(QUIET["cpu"], 1, 3.5, 4.5, critical=True)
+    assert part.history
+    critical = np.zeros(len(part.history), np.int64)
+    critical[[20, 70, 120]] = part.history.count[[20, 70, 120]] * minutes // 60
+    counts = np.column_stack([critical, part.history.count - critical])
+    history = replace(part.history, criticities=counts, criticity_names=("critical", "low"))
+    finding = only(changed(QUIET, cpu=replace(part, history=history)))
+    assert (finding.kind, finding.severity) == ("critical", severity)
+
+
 def test_a_minute_of_critical_samples_is_not_worth_a_finding() -> None:
     assert find(changed(QUIET, cpu=lifted(QUIET["cpu"], 1, 4, 4.02, critical=True))) == ()
 

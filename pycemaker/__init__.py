@@ -15,7 +15,7 @@ The rooms of the package, from the top down; each imports those below it (`docs/
     analysis/       summaries, data quality, trends, capacity, health, forecasts, findings
     collect/        sources of samples: Prometheus, exporters, this machine, demo data
     cache/          samples in memory, hour summaries and hour samples in MongoDB
-    mongo/          connection, indexes, reader, the embedded mongod
+    mongo/          connection, indexes, reader, rate limits, the embedded mongod
     columnar/       BSON batches as columns and JSON rows
     series/         runs of samples: batches, cadence, downsampling, period
     telemetry/      logs without secrets, request ids, counters, the check runner

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pycemaker.analysis.findings.extremes import LEAST_DAYS, doubled_at_first, floor, limit
+from pycemaker.analysis.findings.extremes import LEAST_DAYS, doubled_at_first, floor, limit, outlying
 from pycemaker.analysis.findings.time_blocks import DAY_HOURS, HOUR_BLOCKS, LARGEST, WEEK_DAYS, Series, scaled
 from pycemaker.series.hour_summaries import BLOCK_MS
 from pycemaker.series.robust import Floats, median, running_median, smoothed
@@ -169,7 +169,7 @@ def _critical_shares(series: Series) -> Floats:
 
 
 def _beyond_any_hour(series: Series, way: int) -> tuple[Flags, Flags]:
-    """The blocks beyond all that was reached, and those of them twice as far as they need be."""
+    """The blocks beyond all that was reached, outliers while few days are known, and those twice as far as need be."""
     hours = way * scaled(series.highs if way > 0 else series.lows, series.unit)
     known = series.known_days
     floors = max(doubled_at_first(_FLOORS[way], known, way), 0 if known >= LEAST_DAYS else _FLOORS_WITHOUT_DAYS)
@@ -177,6 +177,7 @@ def _beyond_any_hour(series: Series, way: int) -> tuple[Flags, Flags]:
     reached = limit(hours, 0, series.unit)
     with np.errstate(invalid="ignore"):
         blocks = way * scaled(series.current, series.unit)
+        blocks = np.where(blocks > outlying(hours), blocks, np.nan)
         return blocks > beyond, blocks > beyond + (_STRONG - 1) * (beyond - reached)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pycemaker.analysis.findings.extremes import floor, greatest, limit
+from pycemaker.analysis.findings.extremes import floor, greatest, limit, outlying
 
 
 def test_the_greatest_of_two_days_is_the_greatest() -> None:
@@ -45,6 +45,14 @@ def test_days_that_differ_widen_the_margin_and_more_days_narrow_it() -> None:
 
     assert limit(greatest_each_day(6), 1, "ratio") == pytest.approx(0.6 + (0.5 + 5 / 5) * 0.4)
     assert limit(greatest_each_day(21), 1, "ratio") == pytest.approx(0.6 + (0.5 + 5 / 20) * 0.4)
+
+
+def test_an_outlier_is_three_deviations_from_the_days_greatest_until_records_are_rare() -> None:
+    hours = np.full(24 * 18, 0.1)
+    hours[12::24] = np.resize([0.2, 0.3, 0.4], 18)
+    assert outlying(hours) == pytest.approx(0.3 + 3 * 1.4826 * 0.1)
+    assert outlying(np.append(hours, hours[:24])) == -np.inf
+    assert np.isnan(outlying(np.empty(0)))
 
 
 def test_floors_are_thirty_percent_for_seconds_and_counts_and_points_for_shares() -> None:

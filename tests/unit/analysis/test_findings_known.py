@@ -239,13 +239,15 @@ def test_what_is_new_at_its_hour_alone_needs_a_week_to_compare_with() -> None:
 
 
 def test_after_few_days_a_bursty_metric_must_go_farther_beyond_its_bursts() -> None:
-    def bursts(days: int) -> Callable[[Minutes], NDArray[np.float64]]:
+    def bursts(days: int, height: float) -> Callable[[Minutes], NDArray[np.float64]]:
         def reading(minute: Minutes) -> NDArray[np.float64]:
             known = [burst(minute, (day + 0.4) * DAY, 20, 0.1 * 4 ** (day % 3)) for day in range(days)]
-            return np.sum([*known, burst(minute, (days + 0.6) * DAY, 20, 5.7)], axis=0) + 0.1
+            return np.sum([*known, burst(minute, (days + 0.6) * DAY, 20, height)], axis=0) + 0.1
 
         return reading
 
-    assert findings(bursts(8), 60, 8.75, metric=RESPONSE_TIME) == ()
-    (finding,) = findings(bursts(24), 60, 24.75, metric=RESPONSE_TIME)
-    assert finding.kind == "incident"
+    assert findings(bursts(8, 5.7), 60, 8.75, metric=RESPONSE_TIME) == ()
+    assert findings(bursts(14, 8), 60, 14.75, metric=RESPONSE_TIME) == ()
+    for days, height in ((24, 5.7), (14, 60)):
+        (finding,) = findings(bursts(days, height), 60, days + 0.75, metric=RESPONSE_TIME)
+        assert finding.kind == "incident"

@@ -179,36 +179,46 @@ class _Engine(NBClientEngine):  # type: ignore[misc]
     def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **keywords: Any) -> Any:
         kernel: ReadyKernel = keywords["kernel"]
         watch: _Watch = keywords["watch"]
-        watch.begin(nb_man.nb.cells)
+        watch.begin(nb_man)
         client = NotebookClient(
             nb_man,
             kernel_name=kernel_name,
             iopub_timeout=OUTPUT_SECONDS,
             on_cell_start=watch.started,
+            on_cell_complete=watch.sent,  # nbclient calls it once the kernel has the cell
             on_cell_executed=watch.executed,
             km=kernel.manager,
             watch=watch,
         )
         client.kc = kernel.client
-        return client.execute()
+        try:
+            return client.execute()
+        finally:
+            watch.save_again()
 
 
 papermill_engines.register(ENGINE, _Engine)
 
 
 class _Watch:
-    """Knows the running cell, and limits and masks what it prints."""
+    """Knows the running cell, limits and masks what it prints, and saves the notebook while the kernel works.
+
+    papermill saves it at the end of a cell and at the start of the next one; the kernel would wait for both.
+    """
 
     def __init__(self, on_cell: Callable[[int, int], None], mask: Callable[[str], str]) -> None:
         self.cell = 0
         self.mask = mask
         self._on_cell = on_cell
+        self._notebook: Any = None
         self._total = 0
         self._injected = sys.maxsize
         self._may_raise: set[int] = set()
         self._printed: dict[int, int] = {}
 
-    def begin(self, cells: list[Any]) -> None:
+    def begin(self, notebook: Any) -> None:
+        self._notebook, cells = notebook, notebook.nb.cells
+        notebook.save = _save_later
         tagged = [index for index, cell in enumerate(cells) if "injected-parameters" in cell.metadata.get("tags", [])]
         self._injected = tagged[0] if tagged else sys.maxsize
         self._may_raise = {index for index, cell in enumerate(cells) if _MAY_RAISE in cell.metadata.get("tags", [])}
@@ -225,7 +235,16 @@ class _Watch:
     def started(self, cell: Any, cell_index: int) -> None:  # noqa: ARG002 - as nbclient calls it
         self.cell = self.number(cell_index)
 
+    def sent(self, **_: Any) -> None:
+        self.save_again()
+        self._notebook.save()
+
+    def save_again(self) -> None:
+        """Let papermill save."""
+        vars(self._notebook).pop("save", None)
+
     def executed(self, cell: Any, cell_index: int, execute_reply: Any) -> None:  # noqa: ARG002 - as nbclient calls it
+        self._notebook.save = _save_later
         self._on_cell(self.number(cell_index), self._total)
 
     def limit(self, content: dict[str, str], cell_index: int) -> None:
@@ -234,6 +253,10 @@ class _Watch:
         if self._printed[cell_index] > STREAM_LIMIT_CHARACTERS:
             kept = content["text"][: max(0, STREAM_LIMIT_CHARACTERS - before)]
             content["text"] = kept + ("\n[...]\n" if before <= STREAM_LIMIT_CHARACTERS else "")
+
+
+def _save_later() -> None:
+    """In place of papermill's save."""
 
 
 def run_notebook(

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import papermill
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
@@ -88,3 +89,24 @@ def test_a_ready_kernel_has_its_client_already(
     monkeypatch.setattr(type(kernel.manager), "client", None)  # one that is made now waits 0.2 s before the first cell
     for _ in range(2):
         assert printed(run(kernel, tmp_path, "print('at once')")[0]) == ["at", "once"]
+
+
+SEES = """
+import pathlib, time
+until, shown = time.monotonic() + 10, " ".join(["what", "it", "showed"])
+while shown not in (saved := pathlib.Path({!r}).read_text()) and time.monotonic() < until:
+    time.sleep(0.01)
+print(saved.count(shown), saved.count('"status": "running"'))
+"""
+
+
+def test_a_run_is_saved_once_a_cell_while_the_kernel_works(
+    kernel: ReadyKernel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saves: list[object] = []
+    write = papermill.engines.write_ipynb
+    monkeypatch.setattr("papermill.engines.write_ipynb", lambda *given: (saves.append(given), write(*given)))
+    sees = SEES.format(str(tmp_path / "executed.ipynb"))
+    *_, last = run(kernel, tmp_path, "1", "print('what', 'it', 'showed')", sees)
+    assert printed(last) == ["1", "1"]
+    assert len(saves) == len(["at the start", "in cell 1", "in cell 2", "in cell 3", "at the end"])

@@ -1,6 +1,7 @@
 """Retries of a mail that a server refused for now: the delay before each, and the instant after which there is none.
 
-They end REPORT_RETRY_SECONDS (`settings`) after the report was rendered.
+The first comes after `first_retry_seconds` (`report_settings`), the last at most REPORT_RETRY_SECONDS (`settings`)
+after the report was rendered.
 """
 
 import random

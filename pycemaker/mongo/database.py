@@ -28,7 +28,7 @@ from pycemaker.mongo.error_translation import from_pymongo, from_topology
 from pycemaker.mongo.single_flight import SingleFlight
 from pycemaker.parsing.hosts import parse_host
 
-ANSWER_SECONDS = 2.0  # Bound of one exchange with MongoDB, waiting for a server included
+EXCHANGE_SECONDS = 2.0  # Bound of one exchange with MongoDB, waiting for a server included
 _CURSOR_MS = 600_000
 """The work after which MongoDB ends a cursor, all exchanges together: nobody waits for it any more."""
 
@@ -52,7 +52,10 @@ class Database:
     """
 
     def __init__(
-        self, url: str, embedded_mongod: embedded.EmbeddedMongod | None = None, exchange_seconds: float = ANSWER_SECONDS
+        self,
+        url: str,
+        embedded_mongod: embedded.EmbeddedMongod | None = None,
+        exchange_seconds: float = EXCHANGE_SECONDS,
     ) -> None:
         self._url = url
         self._embedded_mongod = embedded_mongod
@@ -227,7 +230,7 @@ def tracked_exchange() -> Iterator[None]:
             yield
     except DatabaseUnreachable as error:
         fault = error.__cause__
-        is_cut_short = caller_deadline.bounded_seconds(ANSWER_SECONDS) < ANSWER_SECONDS  # so it shows no outage
+        is_cut_short = caller_deadline.bounded_seconds(EXCHANGE_SECONDS) < EXCHANGE_SECONDS  # so it shows no outage
         if isinstance(fault, ConnectionFailure) and hasattr(_thread, "circuit_breaker") and not is_cut_short:
             _thread.circuit_breaker.note_failure(
                 began, error, sees_no_server=isinstance(fault, ServerSelectionTimeoutError)
@@ -239,7 +242,7 @@ def tracked_exchange() -> Iterator[None]:
 
 
 @contextmanager
-def one_exchange(seconds: float = ANSWER_SECONDS) -> Iterator[None]:
+def one_exchange(seconds: float = EXCHANGE_SECONDS) -> Iterator[None]:
     """One exchange with MongoDB, tracked and bounded in time, also by the deadline of this thread's caller."""
     with tracked_exchange(), pymongo.timeout(caller_deadline.bounded_seconds(seconds)):
         yield

@@ -14,7 +14,7 @@ from pycemaker import errors
 from pycemaker.parsing.setting_values import is_utf8
 from pycemaker.window import parse_instant
 
-LONGEST_BODY_BYTES = 64 * 1024
+LONGEST_PARAMETERS_BYTES = 64 * 1024
 _FORM = "application/x-www-form-urlencoded"
 _BODY_TAKES = 'um objeto JSON, como {"limit": 0.8}, ou um formulário'
 _KEY = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
@@ -62,10 +62,10 @@ def parameters(request: Any) -> RequestParameters:
         InvalidRequest: the query cannot be read; InvalidParameter: one is given twice, or the body is neither an object
             of JSON nor a form.
     """
-    texts, content = query(request), request.environ["wsgi.input"].read(LONGEST_BODY_BYTES + 1)
+    texts, content = query(request), request.environ["wsgi.input"].read(LONGEST_PARAMETERS_BYTES + 1)
     request.environ["wsgi.input"] = io.BytesIO(content)  # for the next reader
-    if len(content) > LONGEST_BODY_BYTES:
-        _refuse_body(f"of more than {LONGEST_BODY_BYTES} bytes")
+    if len(content) > LONGEST_PARAMETERS_BYTES:
+        _refuse_body(f"of more than {LONGEST_PARAMETERS_BYTES} bytes")
     form: dict[str, str] = {}
     values: dict[str, Any] = {}
     if content.lstrip().startswith(b"{"):

@@ -18,8 +18,6 @@ from pycemaker.web.pages import message_page
 from pycemaker.web.route_methods import policy_of, routes_at
 from pycemaker.web.wsgi import Application, Environ, StartResponse
 
-_FORM_BYTES = 4096
-
 
 class CsrfProtection:
     """A Bottle plug-in: browsers act from this server's own pages and from named origins only.
@@ -71,7 +69,8 @@ def _answer_forms(callback: Callable[..., Any], result_page: Callable[[dict[str,
 
 def _is_form(request: Any) -> bool:
     is_form = request.content_type.startswith("application/x-www-form-urlencoded")
-    return is_form and 0 < request.content_length <= _FORM_BYTES and message_page.ACTION in request.forms
+    is_short = 0 < request.content_length <= message_page.LONGEST_FORM_BYTES
+    return is_form and is_short and message_page.ACTION in request.forms
 
 
 def refuse_preflights(application: Application, app: Bottle, trusted_origins: TrustedOrigins) -> Application:

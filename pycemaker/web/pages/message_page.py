@@ -11,6 +11,8 @@ ACTION = "acao"
 """The name of every button; its value is what the button asks for."""
 CHECK, SAVE, REMOVE = "conferir", "salvar", "remover"
 """The values of buttons that several forms have."""
+LONGEST_FORM_BYTES = 4096
+"""The longest body of a form whose buttons are all that is read of it."""
 TOKEN = "api_token"  # noqa: S105 - a field's name
 """The field of the token: a form cannot send it in a header."""
 

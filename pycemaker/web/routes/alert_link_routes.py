@@ -16,8 +16,6 @@ from pycemaker.web.route_methods import ActionPolicy
 from pycemaker.web.services import Services
 from pycemaker.web.wsgi import prefers_html
 
-_LONGEST_BODY_BYTES = 4096
-
 
 def add_alert_links(app: Bottle, services: Services) -> None:
     """Add the page of the link in each mail of an open alert; its form posts to the same path."""
@@ -37,7 +35,7 @@ def add_alert_links(app: Bottle, services: Services) -> None:
     @app.post(ALERT_LINK_PREFIX + "<token>", acts=ActionPolicy(by_link=True))  # type: ignore[untyped-decorator]
     def act(token: str) -> bytes:
         alerts = _alerts(services, token)
-        if not 0 < request.content_length <= _LONGEST_BODY_BYTES:
+        if not 0 < request.content_length <= message_page.LONGEST_FORM_BYTES:
             raise InvalidRequest
         rules = [alert.rule for alert in alerts if alert.is_open]
         press(services.evaluator.store, alerts[0].application, rules, request.forms.get(message_page.ACTION))

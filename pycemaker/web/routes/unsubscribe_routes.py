@@ -16,7 +16,6 @@ from pycemaker.web.route_methods import ActionPolicy
 from pycemaker.web.services import Services
 from pycemaker.web.wsgi import prefers_html
 
-_LONGEST_BODY_BYTES = 4096
 _ONE_CLICK = "List-Unsubscribe"
 
 
@@ -39,7 +38,7 @@ def add_unsubscribe(app: Bottle, services: Services) -> None:
     @app.post(UNSUBSCRIBE_PREFIX + "<token>", acts=ActionPolicy(by_link=True))  # type: ignore[untyped-decorator]
     def act(token: str) -> bytes:
         subscription = unsubscribe.read_token(token, keys)
-        if not 0 < request.content_length <= _LONGEST_BODY_BYTES:
+        if not 0 < request.content_length <= message_page.LONGEST_FORM_BYTES:
             raise InvalidRequest
         if request.forms.get(_ONE_CLICK) == "One-Click":
             suppressions.add(subscription.address, subscription.notebook, by=RECIPIENT)

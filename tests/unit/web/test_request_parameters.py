@@ -8,7 +8,7 @@ import pytest
 from bottle import BaseRequest
 
 from pycemaker.errors import InvalidParameter
-from pycemaker.web.request_parameters import LONGEST_BODY_BYTES, parameters
+from pycemaker.web.request_parameters import LONGEST_PARAMETERS_BYTES, parameters
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -65,7 +65,7 @@ def test_the_last_of_thousands_of_names_given_twice_costs_one_pass(kind: str, mo
     content = "&".join(f"{name}=" for name in [*names, names[-1]])
     if kind == "json":
         content = "{" + ",".join(f'"{name}":1' for name in [*names, names[-1]]) + "}"
-    assert len(content) < LONGEST_BODY_BYTES
+    assert len(content) < LONGEST_PARAMETERS_BYTES
     monkeypatch.setattr(Name, "hashed", 0)
     pairs = [(Name(name), 1) for name in [*names, names[-1]]]
     monkeypatch.setattr("pycemaker.web.request_parameters.parse_qsl", lambda *_args, **_more: pairs)

@@ -7,7 +7,8 @@ it. The amount that is reported is itself far from normal. With hardly any day t
 abruptly, which a daily rhythm does not.
 
 A stretch that is critical at one hour of each day alone is a finding each day, which says so. It is short and
-abrupt, and beyond what the other hours of the days reached.
+abrupt, beyond what the other hours of the days reached, and was there on two of the last seven days at least, or on
+the only one that is known.
 """
 
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ _STRONG, _REPORTED_FLOORS, _FEW_DAYS = 2.0, 1.5, 3
 _WEEKS, _WEEK_HOURS, _AROUND_HOURS = 3, WEEK_DAYS * DAY_HOURS, 2
 _WINDOW_BLOCKS, _JUMP_SHARE, _JUMP_BLOCKS = 49, 0.5, 6
 _WHOLE_SHARE, _LEVEL_HOURS = 0.6, 6
-_DAILY_HOURS, _DAILY_AROUND_HOURS, _CRITICAL_SHARE = 3, 1, 0.5
+_DAILY_HOURS, _DAILY_AROUND_HOURS, _DAILY_REPEATS, _CRITICAL_SHARE = 3, 1, 2, 0.5
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,8 @@ def find_episode(series: Series) -> Episode | None:
         runs = _runs(series, way)
         daily = [run for run in _daily_runs(series, way) if not any(_touch(run, other) for other in runs)]
         episodes += [each for run in runs if _is_far(each := _episode(series, run, normal, way), way)]
-        episodes += [_episode(series, run, around, way) for run in daily]
+        repeated = [_episode(series, run, around, way) for run in daily]
+        episodes += [each for each in repeated if each.repeats >= min(_DAILY_REPEATS, each.days)]
     farthest = max(episodes, key=lambda episode: episode.fold * (1 + episode.critical_share), default=None)
     if farthest is None:
         return None

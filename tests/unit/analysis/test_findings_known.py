@@ -93,11 +93,22 @@ def test_what_is_critical_at_seven_each_evening_is_one_finding_that_says_so(hour
     def critical(minute: Minutes) -> NDArray[np.float64]:
         return np.where((minute % DAY >= 19 * HOUR) & (minute % DAY < 19 * HOUR + 30), 0.97, 0.1)
 
+    assert [each.kind for each in findings(critical, every_seconds, 1.875, 6)] == ["incident"]
     (finding,) = findings(critical, every_seconds, 14.875, hours)
     assert (finding.kind, finding.metric) == ("incident", "cpu")
     assert re.search(r"% em vez de (9,9|10,\d)%", finding.detail)
     assert "em estado crítico" in finding.detail
     assert finding.detail.endswith("Aconteceu na mesma hora também em 7 dos 7 dias anteriores.")
+
+
+def test_what_is_critical_for_two_hours_of_each_week_is_known_after_two_weeks() -> None:
+    def reading(minute: Minutes) -> NDArray[np.float64]:
+        return 0.3 + np.sum([burst(minute, (day + 3 / 24) * DAY, 120, 0.9) for day in (6, 13, 20)], axis=0)
+
+    for hours, end_day in ((6, 6.25), (24, 7.0)):
+        assert [each.severity for each in findings(reading, 60, end_day, hours)] == [CRITICAL]
+        assert [each.severity for each in findings(reading, 60, end_day + 7, hours)] == [WARNING]
+        assert findings(reading, 60, end_day + 14, hours) == ()
 
 
 @CADENCES

@@ -15,6 +15,7 @@ from pycemaker.cache.sample_store import Store
 from pycemaker.mongo import embedded
 from pycemaker.mongo.database import Database
 from pycemaker.reports import fast_nbformat  # noqa: F401 - before jsonschema and nbformat, which tests import whole
+from tests.services.shared_template import close_template
 
 hypothesis.settings.register_profile("suite", deadline=None)  # how long an example takes is not what is tested
 hypothesis.settings.load_profile("suite")
@@ -28,6 +29,12 @@ def no_log_lines_of_another_test() -> Iterator[None]:
     yield
     for handler in [each for each in root.handlers if each.get_name() == "pycemaker" and each not in before]:
         root.removeHandler(handler)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_template_of_this_process() -> Iterator[None]:
+    yield
+    close_template()
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ from pycemaker.cache.sample_store import Store
 from pycemaker.cli.arguments import notebook_name
 from pycemaker.cli.startup import documents_bar, echo
 from pycemaker.errors import NotebookUnusable, PycemakerError
+from pycemaker.jobs.worker_template import WorkerTemplate, opened_template
 from pycemaker.metrics import METRICS
 from pycemaker.mongo import embedded
 from pycemaker.mongo.database import Database
@@ -52,7 +53,8 @@ def check(options: argparse.Namespace, settings: Settings) -> int:
         with _scratch_database(scratch, settings, options.spacing) as (set_up, cases):
             print(_ROW.format("notebook", "case", "result", "seconds", "peak MB", "").rstrip())
             folder = (options.keep or scratch / "previews").resolve()
-            failed = sum(_failures(notebook, cases, set_up, folder) for notebook in notebooks)
+            with opened_template(os.environ) as template:
+                failed = sum(_failures(notebook, cases, set_up, folder, template) for notebook in notebooks)
     finally:
         rmtree(scratch, ignore_errors=True)
     print(f"\n{failed} failed" if failed else "\nall passed")
@@ -90,7 +92,11 @@ def _fill(url: str, cases: list[HardInterval]) -> None:
 
 
 def _failures(
-    notebook: Notebook | NotebookUnusable, cases: list[HardInterval], settings: Settings, folder: Path
+    notebook: Notebook | NotebookUnusable,
+    cases: list[HardInterval],
+    settings: Settings,
+    folder: Path,
+    template: WorkerTemplate | None,
 ) -> int:
     """Check one notebook, a row at a time; the number of cases that it failed."""
     if isinstance(notebook, PycemakerError):
@@ -98,7 +104,8 @@ def _failures(
         return 1
     failed = 0
     for case in cases:
-        outcome = check_notebook(notebook, case, settings, folder / notebook.name / case.name.replace(" ", "-"))
+        case_folder = folder / notebook.name / case.name.replace(" ", "-")
+        outcome = check_notebook(notebook, case, settings, case_folder, template)
         failed += bool(outcome.problems)
         print(_row_of_outcome(outcome), flush=True)
     return failed

@@ -5,7 +5,7 @@ import os
 import sys
 import webbrowser
 from collections.abc import Callable, Iterable
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import NoReturn
 
@@ -13,6 +13,7 @@ from pycemaker import brand
 from pycemaker.cli.arguments import add_interval, read_request
 from pycemaker.cli.startup import echo, fill_if_empty
 from pycemaker.errors import PycemakerError
+from pycemaker.jobs.worker_template import opened_template
 from pycemaker.mongo.database import open_database
 from pycemaker.settings import PACKAGE, Settings
 from pycemaker.tools.preview_builder import RECIPIENT, Preview, PreviewBuilder
@@ -38,8 +39,12 @@ def add(command: argparse.ArgumentParser) -> None:
 def preview(options: argparse.Namespace, settings: Settings) -> int:
     """`preview`: once, or until Ctrl-C. The exit status is 1 where something is wrong with the mail."""
     request = read_request(options, settings, "preview", RECIPIENT)
-    preview_builder = PreviewBuilder(request, settings, settings.data_dir / "preview" / request.notebook.stem)
-    with closing(open_database(settings.mongo_db_url, settings.data_dir, echo)) as database:  # no run has to start it
+    folder = settings.data_dir / "preview" / request.notebook.stem
+    with (
+        closing(open_database(settings.mongo_db_url, settings.data_dir, echo)) as database,  # no run has to start it
+        opened_template(os.environ) if options.watch else nullcontext() as template,  # one run alone is faster without
+    ):
+        preview_builder = PreviewBuilder(request, settings, folder, template=template)
         fill_if_empty(database)
         status = _refresh(preview_builder, run=True)
         if not options.no_open and preview_builder.file.exists():

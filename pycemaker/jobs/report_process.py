@@ -64,7 +64,7 @@ class ReportProcess:
         self.folder = Path(tempfile.mkdtemp(prefix="pycemaker-"))
         self._stage = "start"
         self._looked_at = 0.0
-        self._popen = _forked(template, self.folder) or _started(environment, self.folder)
+        self._popen = _forked(template, self.folder, environment) or _started(environment, self.folder)
         self._output = ProcessOutput()
         self.process = psutil.Process(self._popen.pid)
         with contextlib.suppress(OSError):  # it has ended already; `run` raises then
@@ -200,11 +200,11 @@ class ReportProcess:
         self._answers.put(None)
 
 
-def _forked(template: WorkerTemplate | None, folder: Path) -> ForkedWorker | None:
+def _forked(template: WorkerTemplate | None, folder: Path, environment: Mapping[str, str]) -> ForkedWorker | None:
     """A fork of the template; None without one, and where it fails."""
     if template is not None:
         try:
-            return template.fork(folder)
+            return template.fork(folder, environment)
         except (OSError, ValueError) as error:
             _log.warning("a report's process is started anew: %s", error)
     return None

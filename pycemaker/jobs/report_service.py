@@ -57,6 +57,7 @@ class ReportService:
         remove_message: removes a message from the outbox, by its file's name and its Message-ID.
         cluster: makes the reports; the slots here make some while no worker of it does.
         owner: the name of this server; without one it gets a new one.
+        template: forks the worker processes, and stays open; without one the service has its own.
     """
 
     def __init__(
@@ -71,14 +72,15 @@ class ReportService:
         remove_message: Callable[[str, str], None] = lambda _name, _message_id: None,
         cluster: DaskCluster | None = None,
         owner: str = "",
+        template: WorkerTemplate | None = None,
     ) -> None:
         self.settings = settings
         self.notebooks = NOTEBOOKS
         self.transport = transport
         self.job_store = JobStore(database, owner or new_owner(), settings.lease_seconds, transport.sender.lower())
         self.files = ArtifactStore(database)
-        self._template = WorkerTemplate(environment) if CAN_FORK else None
-        self.slots = [WarmSlot(environment, self._template) for _ in range(settings.report_workers)]
+        self._template = WorkerTemplate(environment) if CAN_FORK and template is None else None
+        self.slots = [WarmSlot(environment, template or self._template) for _ in range(settings.report_workers)]
         self.waiters = Waiters()
         self.cluster = cluster
         self._workspaces = data_dir / "reports"

@@ -12,6 +12,7 @@ from pycemaker.jobs.dask_cluster import DaskCluster
 from pycemaker.jobs.deliver_job import MailTransport
 from pycemaker.jobs.report_service import ReportService
 from pycemaker.jobs.report_settings import ReportSettings
+from pycemaker.jobs.worker_template import WorkerTemplate
 from pycemaker.mail.outbox import OUTBOX_SENDER, Outbox
 from pycemaker.mail.signing_keys import SigningKeys
 from pycemaker.mail.smtp import SmtpSender
@@ -30,12 +31,14 @@ def make_report_service(
     keep_spare: bool,
     report_settings: ReportSettings | None = None,
     owner: str = "",
+    template: WorkerTemplate | None = None,
 ) -> ReportService:
     """The report service over this database; its threads are not started.
 
     Args:
         report_settings: others than those in `settings`.
         owner: the name of a Dask worker, which hands nothing to the cluster; empty for a server's or worker's own name.
+        template: see `ReportService`.
     """
     transport = mail_transport(settings, database)
     report_settings = report_settings or report_settings_of(settings)
@@ -51,6 +54,7 @@ def make_report_service(
         remove_message=remove,
         cluster=DaskCluster(scheduler, report_settings.lease_seconds / 3) if scheduler else None,
         owner=owner,
+        template=template,
     )
 
 

@@ -1,10 +1,11 @@
-"""Template process: forks worker processes, which so have their libraries. `python -m pycemaker.jobs.template_entry`.
+"""Template process: forks workers and kernels, libraries and all. `python -m pycemaker.jobs.template_entry`.
 
 A worker and its kernel would take seconds of processor time to import theirs. This process imports them once and draws
 figures; it has one thread and neither an event loop nor a ZeroMQ context, which a fork would break, and no secrets.
 
-Its standard input is a Unix socket. A message is the folder of a worker, with the descriptors of its standard input,
-output and error; the answer is the worker's process id. When the socket closes the server has gone, and it ends.
+Its standard input is a Unix socket. A message is WORKER or KERNEL, with the descriptors of that process's standard
+input, output and error; the answer is its process id. A worker's first line of input is its folder and variables, a
+kernel's input is its launch order. When the socket closes the server has gone, and it ends.
 """
 
 import contextlib
@@ -16,6 +17,7 @@ import socket
 import sys
 import threading
 import warnings
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,37 +25,41 @@ from typing import Any
 import psutil
 
 from pycemaker.jobs import process_tree
+from pycemaker.jobs.worker_template import WORKER
 from pycemaker.reports.execute import MATPLOTLIB_BACKEND
-from pycemaker.reports.forked_kernel import ForkedKernel, run_and_exit
+from pycemaker.reports.forked_kernel import ForkedKernel, become_kernel, run_and_exit
 
-MESSAGE_BYTES = 4096  # The longest message: a folder's name
+_MESSAGE_BYTES = 16
 _STREAMS = 3
 
 
 class Template:
-    """The workers forked so far that live."""
+    """The workers and kernels forked so far that live."""
 
     def __init__(self) -> None:
         self._workers: set[int] = set()
 
     def serve(self, control: socket.socket) -> None:
-        """Fork a worker for each message, until the other side closes."""
+        """Fork a process for each message, until the other side closes."""
         signal.signal(signal.SIGCHLD, self._reap)
         while True:
-            message, descriptors, _flags, _address = socket.recv_fds(control, MESSAGE_BYTES, _STREAMS)
+            message, descriptors, _flags, _address = socket.recv_fds(control, _MESSAGE_BYTES, _STREAMS)
             if not message:
                 return
-            control.sendall(json.dumps(self._fork(control, Path(message.decode()), descriptors)).encode())
+            become = _become_worker if message == WORKER else _become_kernel
+            control.sendall(json.dumps(self._fork(control, partial(become, descriptors))).encode())
             for descriptor in descriptors:
                 os.close(descriptor)
 
-    def _fork(self, control: socket.socket, folder: Path, descriptors: list[int]) -> dict[str, Any]:
+    def _fork(self, control: socket.socket, become: Callable[[], None]) -> dict[str, Any]:
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})  # `_reap` ends children that it does not know
         try:
             process_id = os.fork()
             if process_id == 0:
                 control.detach()
-                run_and_exit(partial(_serve, folder, descriptors))
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+                run_and_exit(become)
             self._workers.add(process_id)
             return {"process": process_id}
         except OSError as error:
@@ -72,18 +78,27 @@ class Template:
                     orphan.kill()
 
 
-def _serve(folder: Path, descriptors: list[int]) -> None:
-    """Be the worker of this folder."""
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+def _become_worker(descriptors: list[int]) -> None:
     os.setsid()
     for stream, descriptor in enumerate(descriptors):
         os.dup2(descriptor, stream)
         os.close(descriptor)
-    os.environ[process_tree.MARK] = folder.name
+    order = json.loads(sys.stdin.readline() or "null")
+    if order is None:  # the server has gone
+        return
+    os.environ.clear()
+    os.environ.update(order["variables"] | {process_tree.MARK: Path(order["folder"]).name})
     from pycemaker.jobs import worker_entry
 
-    worker_entry.main(folder, ForkedKernel(process_tree.allow_reading))
+    worker_entry.main(Path(order["folder"]), ForkedKernel.fork(process_tree.allow_reading))
+
+
+def _become_kernel(descriptors: list[int]) -> None:
+    orders, *output = descriptors
+    for stream, descriptor in enumerate(output, start=1):
+        os.dup2(descriptor, stream)
+        os.close(descriptor)
+    become_kernel(orders, process_tree.allow_reading)
 
 
 def _import_all() -> None:

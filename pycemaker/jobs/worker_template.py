@@ -1,4 +1,4 @@
-"""Worker template, as the server sees it: starts the template process, has it fork workers, and replaces it.
+"""Worker template, as a server or command sees it: starts the template process, has it fork, and replaces it.
 
 A fork takes milliseconds and shares the libraries' memory; a new process takes two seconds of processor time, and its
 kernel as long again. Not on Windows, which has no fork.
@@ -11,15 +11,16 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import psutil
 
+from pycemaker.reports.forked_kernel import ForkedKernel
 from pycemaker.settings import ROOT, TEMPLATES, module_command, without_secrets
 
 FORKS = 500
-"""Workers of one template process; then it is replaced, since a library may have a leak."""
+"""Forks of one template process; then it is replaced, since a library may have a leak."""
 
 MOST_MB = 1024
 """The resident memory at which it is replaced, in MiB; fresh it has some 250."""
@@ -31,6 +32,9 @@ FORK_SECONDS = 10.0
 END_SECONDS = 2.0
 _LOOK_SECONDS = 0.01
 _ANSWER_BYTES = 4096
+_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+
+WORKER, KERNEL = b"worker", b"kernel"  # What to fork, in messages to the template process
 
 CAN_FORK = hasattr(os, "fork") and hasattr(socket, "send_fds")
 
@@ -48,17 +52,11 @@ class ForkedWorker:
         self.stdin = os.fdopen(pipes[0], "wb")
         self.stdout = os.fdopen(pipes[1], "rb")
         self.stderr = os.fdopen(pipes[2], "rb")
-        self._process: psutil.Process | None = None
-        with contextlib.suppress(psutil.NoSuchProcess):
-            self._process = psutil.Process(process_id)
+        self._process = _process_of(process_id)
 
     def poll(self) -> int | None:
         """None while it runs; 0 once it has ended, however it did."""
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process = self._process
-            if process and process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
-                return None
-        return 0
+        return None if _runs(self._process) else 0
 
     def wait(self, timeout: float | None = None) -> int:
         """0 once it has ended. Raises subprocess.TimeoutExpired where it has not in time."""
@@ -76,11 +74,25 @@ class ForkedWorker:
                 self._process.kill()
 
 
+class TemplateKernel(ForkedKernel):
+    """A kernel process that the template forked, without an exit status."""
+
+    def __init__(self, process_id: int, orders: int) -> None:
+        super().__init__(process_id, orders)
+        self._process = _process_of(process_id)
+
+    def poll(self) -> int | None:
+        """None while it runs; 0 once it has ended, however it did."""
+        if not _runs(self._process):
+            self.returncode = 0
+        return self.returncode
+
+
 class WorkerTemplate:
-    """Forks workers. Threads share it; the template process starts with the first fork.
+    """Forks workers and kernels. Threads share it; the template process starts with the first fork.
 
     Args:
-        environment: the variables of the workers; secrets among them are left out.
+        environment: the variables of the template process; secrets among them are left out.
     """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
@@ -92,26 +104,53 @@ class WorkerTemplate:
         self._written_at = 0.0
         self._closed = False
 
-    def fork(self, folder: Path) -> ForkedWorker:
-        """A worker for this folder.
+    def fork(self, folder: Path, environment: Mapping[str, str]) -> ForkedWorker:
+        """A worker for this folder, with these variables; secrets among them are left out.
 
         Raises:
             OSError: the template process did not start, did not answer, or could not fork.
         """
+        ours, theirs = zip(*(_pipe(writes) for writes in (True, False, False)), strict=True)
+        try:
+            worker = ForkedWorker(self._fork(WORKER, theirs), ours)
+        except BaseException:
+            _close(ours)
+            raise
+        finally:
+            _close(theirs)
+        order = {"folder": str(folder), "variables": _variables(environment)}
+        with contextlib.suppress(OSError):  # it has ended already, as the next write says
+            worker.stdin.write(json.dumps(order).encode() + b"\n")
+            worker.stdin.flush()
+        return worker
+
+    def fork_kernel(self) -> ForkedKernel:
+        """A kernel process that waits to be launched. It writes to this process's standard error.
+
+        Raises:
+            OSError: as `fork`.
+        """
+        ours, theirs = _pipe(True)
+        try:
+            return TemplateKernel(self._fork(KERNEL, (theirs, 2, 2)), ours)
+        except BaseException:
+            os.close(ours)
+            raise
+        finally:
+            os.close(theirs)
+
+    def _fork(self, kind: bytes, descriptors: Sequence[int]) -> int:
+        """The id of a new process of this kind with these descriptors."""
         with self._lock:
             control = self._running()
-            ours, theirs = zip(*(_pipe(writes) for writes in (True, False, False)), strict=True)
             try:
                 control.settimeout(FORK_SECONDS if self._forks else START_SECONDS)
-                process_id = _ask(control, folder, theirs)
+                process_id = _ask(control, kind, descriptors)
                 self._forks += 1
-                return ForkedWorker(process_id, ours)
+                return process_id
             except BaseException:
                 self._end()
-                _close(ours)
                 raise
-            finally:
-                _close(theirs)
 
     def close(self) -> None:
         """End the template process, for good; its workers end with their own input."""
@@ -140,15 +179,14 @@ class WorkerTemplate:
 
     def _start(self) -> tuple[socket.socket, subprocess.Popen[bytes]]:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        python, variables = module_command(self._environment)
-        one_thread = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+        python, _ = module_command(self._environment)
         with theirs:
             process = subprocess.Popen(  # noqa: S603 - our own command
                 [*python, "pycemaker.jobs.template_entry"],
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 cwd=ROOT,
-                env={**one_thread, **variables},
+                env=_variables(self._environment),
                 start_new_session=True,
             )
         return ours, process
@@ -164,13 +202,41 @@ class WorkerTemplate:
         self._control = self._process = None
 
 
-def _ask(control: socket.socket, folder: Path, descriptors: Sequence[int]) -> int:
-    """The id of a worker that the template process forks with these descriptors. Raises OSError."""
-    socket.send_fds(control, [str(folder).encode()], list(descriptors))
+@contextlib.contextmanager
+def opened_template(environment: Mapping[str, str]) -> Iterator[WorkerTemplate | None]:
+    """A template that is closed afterwards; None where this system cannot fork."""
+    template = WorkerTemplate(environment) if CAN_FORK else None
+    try:
+        yield template
+    finally:
+        if template is not None:
+            template.close()
+
+
+def _ask(control: socket.socket, kind: bytes, descriptors: Sequence[int]) -> int:
+    """The id of a process that the template process forks with these descriptors. Raises OSError."""
+    socket.send_fds(control, [kind], list(descriptors))
     answer = json.loads(control.recv(_ANSWER_BYTES) or b'{"error": "the template process ended"}')
     if "error" in answer:
-        raise OSError(f"no worker could be forked: {answer['error']}")
+        raise OSError(f"no {kind.decode()} could be forked: {answer['error']}")
     return int(answer["process"])
+
+
+def _variables(environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables of a process that has libraries of the template process."""
+    return _ONE_THREAD | module_command(without_secrets(environment))[1]
+
+
+def _process_of(process_id: int) -> psutil.Process | None:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return psutil.Process(process_id)
+    return None
+
+
+def _runs(process: psutil.Process | None) -> bool:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return bool(process and process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    return False
 
 
 def _close(descriptors: Sequence[int]) -> None:

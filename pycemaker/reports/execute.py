@@ -16,8 +16,10 @@ from pycemaker.reports import fast_nbformat  # noqa: F401 - before papermill, wh
 # isort: split
 import papermill
 import zmq
+from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
+from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from jupyter_core.utils import run_sync
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.engines import NBClientEngine, papermill_engines
@@ -25,7 +27,7 @@ from papermill.exceptions import PapermillExecutionError
 
 from pycemaker.errors import DatabaseUnreachable, NotebookFailed, PycemakerError, every_error
 from pycemaker.reports import run_folder
-from pycemaker.reports.forked_kernel import ForkedKernel, ForkedKernelProvisioner
+from pycemaker.reports.forked_kernel import ForkedKernel
 from pycemaker.reports.kernel_client import NotebookClient
 from pycemaker.reports.local_pictures import keep_local_pictures
 from pycemaker.reports.notebook_file import read_notebook_file
@@ -87,6 +89,26 @@ class _Manager(AsyncKernelManager):
         return client
 
 
+class _ForkedKernelProvisioner(LocalProvisioner):
+    """jupyter_client's way to a kernel, for one that is forked already.
+
+    Args:
+        forked: the kernel; it has not begun.
+    """
+
+    def __init__(self, forked: ForkedKernel, **keywords: Any) -> None:
+        super().__init__(**keywords)
+        self._forked = forked
+
+    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
+        """Let the kernel begin with the arguments that the command ends in, from `-f` on."""
+        self._forked.launch(cmd[cmd.index("-f") :], str(kwargs["cwd"]), kwargs["env"])
+        self.process = self._forked  # type: ignore[assignment]
+        self.pid = self.pgid = self._forked.pid
+        self.cwd = kwargs["cwd"]
+        return self.connection_info
+
+
 class ReadyKernel:
     """A kernel with the libraries imported and one figure drawn, and its client, which listens already.
 
@@ -112,7 +134,7 @@ class ReadyKernel:
     ) -> None:
         self.manager = _Manager(connection_file=str(folder / "kernel.json"))
         if forked is not None:
-            self.manager.provisioner = ForkedKernelProvisioner(
+            self.manager.provisioner = _ForkedKernelProvisioner(
                 forked, kernel_id=folder.name, kernel_spec=self.manager.kernel_spec, parent=self.manager
             )
         if sys.platform != "win32":
@@ -137,7 +159,12 @@ class ReadyKernel:
         """End it at once. A second call does nothing."""
         self.client.stop_channels()
         if self.manager.has_kernel:
-            _finish(self.manager.shutdown_kernel(now=True))
+            _finish(self._kill())
+
+    async def _kill(self) -> None:
+        if (provisioner := self.manager.provisioner) is not None:
+            await provisioner.kill()  # first: the shutdown interrupts the kernel, which would write a line about that
+        await self.manager.shutdown_kernel(now=True)
 
     async def _set_up(self, code: str) -> None:
         await self.client.wait_for_ready(timeout=START_SECONDS)

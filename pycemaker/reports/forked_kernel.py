@@ -1,7 +1,7 @@
-"""Forked kernel: a kernel process that a worker process forks from itself before it has threads.
+"""Forked kernel: a kernel process that is forked, by a worker process from itself or by the template process.
 
-It waits for its launch order, which the worker gives once it has written the connection file. The fork comes first, so
-that neither the worker's secrets nor its event loop are in the kernel. Not on Windows.
+It waits for its launch order, which comes once the connection file is written. A worker forks it before it has threads,
+secrets or an event loop, none of which are so in the kernel. Not on Windows.
 """
 
 import contextlib
@@ -15,17 +15,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
-from jupyter_client.connect import KernelConnectionInfo
-from jupyter_client.provisioning.local_provisioner import LocalProvisioner
-
 _LOOK_SECONDS = 0.01
 
 
 class ForkedKernel:
-    """A child process that becomes a kernel. jupyter_client uses it as it uses a `Popen`.
+    """A process that becomes a kernel. jupyter_client uses it as it uses a `Popen`.
 
     Args:
-        on_fork: called in it first.
+        process_id: of the process, which waits in `become_kernel`.
+        orders: this side's end of the pipe on which it waits.
 
     Attributes:
         pid: its process id.
@@ -34,14 +32,21 @@ class ForkedKernel:
 
     stdin = stdout = stderr = None
 
-    def __init__(self, on_fork: Callable[[], None] = lambda: None) -> None:
-        orders, self._orders = os.pipe()
+    def __init__(self, process_id: int, orders: int) -> None:
+        self.pid = process_id
         self.returncode: int | None = None
-        self.pid = os.fork()
-        if self.pid == 0:
-            os.close(self._orders)
-            run_and_exit(partial(_serve, orders, on_fork))
+        self._orders = orders
+
+    @classmethod
+    def fork(cls, on_fork: Callable[[], None] = lambda: None) -> "ForkedKernel":
+        """A child of this process; `on_fork` is called in it first."""
+        orders, ours = os.pipe()
+        process_id = os.fork()
+        if process_id == 0:
+            os.close(ours)
+            run_and_exit(partial(become_kernel, orders, on_fork))
         os.close(orders)
+        return cls(process_id, ours)
 
     def launch(self, arguments: Sequence[str], folder: str, variables: dict[str, str]) -> None:
         """Let it begin, in this folder and with these variables alone."""
@@ -78,26 +83,6 @@ class ForkedKernel:
         self.send_signal(signal.SIGTERM)
 
 
-class ForkedKernelProvisioner(LocalProvisioner):
-    """jupyter_client's way to a kernel, for one that is forked already.
-
-    Args:
-        forked: the kernel; it has not begun.
-    """
-
-    def __init__(self, forked: ForkedKernel, **keywords: Any) -> None:
-        super().__init__(**keywords)
-        self._forked = forked
-
-    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
-        """Let the kernel begin with the arguments that the command ends in, from `-f` on."""
-        self._forked.launch(cmd[cmd.index("-f") :], str(kwargs["cwd"]), kwargs["env"])
-        self.process = self._forked  # type: ignore[assignment]
-        self.pid = self.pgid = self._forked.pid
-        self.cwd = kwargs["cwd"]
-        return self.connection_info
-
-
 def run_and_exit(work: Callable[[], None]) -> NoReturn:
     """Do the work of a forked process, then end it: the code of the process that forked it does not go on in here."""
     status = 1
@@ -114,12 +99,12 @@ def run_and_exit(work: Callable[[], None]) -> NoReturn:
         os._exit(status)
 
 
-def _serve(orders: int, on_fork: Callable[[], None]) -> None:
-    """Wait for the order, then be the kernel."""
+def become_kernel(orders: int, on_fork: Callable[[], None]) -> None:
+    """Wait for the launch order on this pipe, then be the kernel. It is not launched where the other side closes."""
     on_fork()
     os.setsid()
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    os.dup2(2, 1)  # standard output is the worker's line to its server
+    os.dup2(2, 1)  # standard output is a worker's line to its server
     with os.fdopen(orders) as pipe:
         text = pipe.read()
     if text:

@@ -8,6 +8,7 @@ from pathlib import Path
 import psutil
 
 from pycemaker.errors import PycemakerError
+from pycemaker.jobs.worker_template import WorkerTemplate
 from pycemaker.reports.notebook_catalogue import Notebook
 from pycemaker.reports.report_model import ReportRequest
 from pycemaker.settings import Settings
@@ -37,17 +38,20 @@ class NotebookOutcome:
     notes: tuple[str, ...] = ()
 
 
-def check_notebook(notebook: Notebook, case: HardInterval, settings: Settings, folder: Path) -> NotebookOutcome:
+def check_notebook(
+    notebook: Notebook, case: HardInterval, settings: Settings, folder: Path, template: WorkerTemplate | None
+) -> NotebookOutcome:
     """Run the notebook on the case with its own parameters, render it, lint the mail.
 
     Args:
         case: whose samples are in the database that the environment names.
         settings: zone, links, and the deadline, after which the kernel is ended.
+        template: forks the kernel; None starts one anew.
     """
     window = Window(case.end_utc, max(case.hours, notebook.hours))
     watch = _Watch(settings.report_timeout_seconds)
     request = ReportRequest("check", notebook.path, window, (RECIPIENT,))
-    preview_builder = PreviewBuilder(request, settings, folder, on_kernel=watch.start)
+    preview_builder = PreviewBuilder(request, settings, folder, watch.start, template)
     notes: tuple[str, ...] = ()
     try:
         preview_builder.run()

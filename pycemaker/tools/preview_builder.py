@@ -11,6 +11,7 @@ from shutil import rmtree
 from typing import Any
 
 from pycemaker.jobs.pipeline_factory import forbidden_texts, report_collaborators
+from pycemaker.jobs.worker_template import WorkerTemplate
 from pycemaker.reports.artifact_names import EXECUTED_NOTEBOOK
 from pycemaker.reports.execute import ReadyKernel, run_notebook
 from pycemaker.reports.message_lint import Flaw, flaws
@@ -45,6 +46,7 @@ class PreviewBuilder:
 
     Args:
         on_kernel: called with the process id of each kernel, as soon as that stands ready.
+        template: forks the kernels; without one each is started anew.
     """
 
     def __init__(
@@ -53,8 +55,10 @@ class PreviewBuilder:
         settings: Settings,
         folder: Path,
         on_kernel: Callable[[int], None] = lambda _process_id: None,
+        template: WorkerTemplate | None = None,
     ) -> None:
         self._request = request
+        self._template = template
         self._on_kernel = on_kernel
         self._parts = report_collaborators(settings, self._run_in_kernel)
         self._withheld = forbidden_texts(settings)
@@ -90,7 +94,8 @@ class PreviewBuilder:
         scratch = Path(tempfile.mkdtemp(prefix="pycemaker-"))
         try:
             started: list[int] = []
-            kernel = ReadyKernel(scratch, NOTEBOOKS, on_start=started.append)
+            forked = self._template.fork_kernel() if self._template else None
+            kernel = ReadyKernel(scratch, NOTEBOOKS, started.append, forked)
             self._on_kernel(started[0])
             began = time.monotonic()
             try:

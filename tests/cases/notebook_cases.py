@@ -19,6 +19,7 @@ from pycemaker.settings import from_mapping
 from pycemaker.tools.preview_builder import RECIPIENT, Preview, PreviewBuilder
 from pycemaker.window import Window
 from tests.cases.table import Row
+from tests.services.shared_template import TEMPLATE
 
 FOLDER = Path(__file__).parent / "notebooks"
 END = datetime(2026, 11, 24, 21, 0, tzinfo=UTC)
@@ -104,6 +105,7 @@ def tried(case: NotebookCase, folder: Path = FOLDER) -> str:
                 ReportRequest("case", notebook.path, window, (RECIPIENT,)),
                 from_mapping({"DATA_DIR": scratch, "PUBLIC_URL": "https://monitor.example.com"}),
                 Path(scratch),
+                template=TEMPLATE,
             )
             preview_builder.run()
             return case.seen(preview_builder.render())

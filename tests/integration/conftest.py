@@ -11,6 +11,7 @@ import pytest
 from pycemaker.reports.execute import ReadyKernel
 from pycemaker.settings import ROOT
 from tests.services.report_service import close_services
+from tests.services.shared_template import TEMPLATE
 
 
 @pytest.fixture(autouse=True)
@@ -22,6 +23,6 @@ def no_service_of_another_test() -> Iterator[None]:
 @pytest.fixture
 def kernel() -> Iterator[ReadyKernel]:
     with tempfile.TemporaryDirectory(prefix="pm-") as folder:
-        ready = ReadyKernel(Path(folder), ROOT / "notebooks")
+        ready = ReadyKernel(Path(folder), ROOT / "notebooks", forked=TEMPLATE.fork_kernel() if TEMPLATE else None)
         yield ready
         ready.kill()

@@ -22,13 +22,14 @@ from pycemaker.mail.outbox import Outbox
 from pycemaker.mongo.database import Database
 from pycemaker.reports.report_model import Delivery, OnProgress, ReportRequest
 from pycemaker.window import Window
+from tests.services.shared_template import TEMPLATE
 from tests.services.submissions import report_settings_with, submit
 
 _SERVICES: list[ReportService] = []
 
 
 def close_services() -> None:
-    """End what `service_of` and `outbox_service` have opened: a template process waits in each that made a report."""
+    """End what `service_of` and `outbox_service` have opened, and the processes of their reports."""
     while _SERVICES:
         _SERVICES.pop().close()
 
@@ -41,7 +42,8 @@ def _opened(service: ReportService) -> ReportService:
 def service_of(database: Database, environment: Mapping[str, str], **given: str) -> ReportService:
     """A report service under these settings, `given` over those of the environment; its threads are not started."""
     whole = {**environment, **given}
-    return _opened(make_report_service(settings.from_mapping(whole), database, whole, keep_spare=False))
+    made = make_report_service(settings.from_mapping(whole), database, whole, keep_spare=False, template=TEMPLATE)
+    return _opened(made)
 
 
 def task_for(notebook: Path, folder: Path) -> dict[str, Any]:
@@ -121,4 +123,5 @@ def outbox_service(
 ) -> ReportService:
     """A report service with these settings, which writes into an outbox; its threads are not started."""
     transport = MailTransport(Outbox(folder / "outbox"), "reports@localhost.localdomain", is_repeatable=True)
-    return _opened(ReportService(database, environment, folder, transport, settings, keep_spare=keep_spare))
+    made = ReportService(database, environment, folder, transport, settings, keep_spare=keep_spare, template=TEMPLATE)
+    return _opened(made)

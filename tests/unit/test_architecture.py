@@ -79,7 +79,7 @@ ALONE = {
     "granian": {"pycemaker.cli.serve_command"},
     "papermill": {"pycemaker.reports.execute", "pycemaker.reports.kernel_client"},
     "nbclient": {"pycemaker.reports.execute"},
-    "jupyter_client": {"pycemaker.reports.execute", "pycemaker.reports.forked_kernel"},
+    "jupyter_client": {"pycemaker.reports.execute"},
     "zmq": {"pycemaker.reports.execute", "pycemaker.reports.kernel_entry"},
     "nbconvert": {"pycemaker.reports.template_exporter", "pycemaker.reports.html_placeholders"},
     "nbformat": {"pycemaker.reports.fast_nbformat"},

@@ -18,6 +18,7 @@ from pycemaker.tools.preview_builder import RECIPIENT, PreviewBuilder
 from pycemaker.window import Window
 from tests.integration.jobs.test_reports import NOW
 from tests.services.report_service import service_of
+from tests.services.shared_template import TEMPLATE
 from tests.services.smtp import DROP, smtp_server
 
 
@@ -73,7 +74,7 @@ def test_a_preview_says_what_would_keep_the_mail_from_leaving(tmp_path: Path) ->
     nbformat.write(notebook, path)
     settings = from_mapping({"EMAIL_FROM": "a@example.com", "PASSWORD": "made-up-password"})
     preview_builder = PreviewBuilder(
-        ReportRequest("preview", path, Window(NOW, 6), RECIPIENT), settings, tmp_path / "preview"
+        ReportRequest("preview", path, Window(NOW, 6), RECIPIENT), settings, tmp_path / "preview", template=TEMPLATE
     )
     preview_builder.run()
     page = preview_builder.render()

@@ -27,6 +27,7 @@ from pycemaker.settings import ROOT
 from pycemaker.window import Window
 from tests.services.process import all_gone
 from tests.services.report_service import make, service_of, task_for
+from tests.services.shared_template import TEMPLATE
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the cells speak to a shell")
 
@@ -151,7 +152,7 @@ def test_it_is_gone_when_a_report_is_ended_or_its_server(
     ways = [*WAYS, *NAMELESS] if sys.platform == "linux" else WAYS
     notebook = notebook_of(folder, starting(ways, seconds), "while True: pass")
     task = task_for(notebook, folder / "scratch")
-    runner = ReportProcess(environment)
+    runner = ReportProcess(environment, template=TEMPLATE)
 
     def run() -> None:
         with contextlib.suppress(errors.RunnerFailed):

@@ -23,6 +23,7 @@ from pycemaker.window import Window
 from tests.integration.jobs.test_left_behind import FIGURE, notebook_of
 from tests.services.rendered import NOW, put_rendered
 from tests.services.report_service import make, service_of, task_for
+from tests.services.shared_template import TEMPLATE
 from tests.services.smtp import smtp_server
 from tests.services.stored_jobs import edit_job
 
@@ -122,7 +123,8 @@ def test_what_cells_write_past_the_notebook_is_masked_bounded_and_has_the_report
 def test_a_fault_that_nobody_foresaw_in_a_report_s_process_is_one_line(
     database_url: str, tmp_path: Path, lines: Any
 ) -> None:
-    runner = ReportProcess(PLAIN | {"DATA_DIR": str(tmp_path), "MONGO_DB_URL": database_url, "LOG_FORMAT": "json"})
+    environment = PLAIN | {"DATA_DIR": str(tmp_path), "MONGO_DB_URL": database_url, "LOG_FORMAT": "json"}
+    runner = ReportProcess(environment, template=TEMPLATE)
     task = task_for(tmp_path / "x.ipynb", tmp_path / "x") | {"request_id": "asked-8"}
     try:
         with pytest.raises(errors.RunnerFailed):

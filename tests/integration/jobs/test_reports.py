@@ -37,6 +37,7 @@ from pycemaker.settings import ROOT, from_mapping
 from pycemaker.window import Window
 from tests.services.process import all_gone
 from tests.services.report_service import make, record_of, service_of
+from tests.services.shared_template import TEMPLATE
 from tests.services.storage import SILENT, Answer, refusing_storage, storage_emulator
 from tests.services.stored_jobs import edit_job
 from tests.services.submissions import report_settings_with, submit
@@ -93,9 +94,9 @@ def environment_of(folder: Path, **given: str) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def report_service(folder: Path, database: Database, database_url: str) -> Iterator[ReportService]:
-    """One service for all tests that need no settings of their own: its template process takes seconds to start."""
+    """One service for all tests that need no settings of their own."""
     given = environment_of(folder, MONGO_DB_URL=database_url, REPORT_TIMEOUT_SECONDS="60")
-    opened = make_report_service(from_mapping(given), database, given, keep_spare=False)
+    opened = make_report_service(from_mapping(given), database, given, keep_spare=False, template=TEMPLATE)
     yield opened
     opened.close()
 
@@ -343,6 +344,7 @@ def test_a_spare_whose_kernel_died_while_it_waited_is_not_used(
 
 
 def test_the_spare_serves_one_report_and_is_replaced(folder: Path, database: Database, database_url: str) -> None:
+    """The service has a template process of its own, which ends with it."""
     before = psutil.Process().children(recursive=True)
     environment = environment_of(folder, MONGO_DB_URL=database_url)
     transport = MailTransport(Outbox(folder / "outbox"), "reports@b.com", is_repeatable=True)

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,14 +18,18 @@ import pytest
 
 from pycemaker.jobs import worker_template
 from pycemaker.jobs.report_process import ReportProcess
-from pycemaker.jobs.worker_template import ForkedWorker, WorkerTemplate
+from pycemaker.jobs.worker_template import WORKER, ForkedWorker, WorkerTemplate
 from pycemaker.reports.artifact_names import EXECUTED_NOTEBOOK
+from pycemaker.reports.execute import ReadyKernel, run_notebook
 from pycemaker.settings import ROOT
 from tests.integration.jobs.test_left_behind import notebook_of
 from tests.services.process import all_gone
 from tests.services.report_service import task_for
+from tests.services.shared_template import TEMPLATE
 
 pytestmark = pytest.mark.skipif(not worker_template.CAN_FORK, reason="this system cannot fork")
+
+Start = Callable[..., ReportProcess]
 
 LEAVES = """
 import builtins, os, random, threading, time
@@ -61,12 +66,12 @@ def template(environment: dict[str, str]) -> Iterator[WorkerTemplate]:
 
 
 @pytest.fixture
-def start(template: WorkerTemplate, environment: dict[str, str]) -> Iterator[Callable[[], ReportProcess]]:
-    """Starts report processes, and ends those that are left."""
+def start(template: WorkerTemplate, environment: dict[str, str]) -> Iterator[Start]:
+    """Starts report processes, of the test's own template unless another is given, and ends those that are left."""
     started: list[ReportProcess] = []
 
-    def begin() -> ReportProcess:
-        started.append(ReportProcess(environment, template=template))
+    def begin(given: WorkerTemplate | None = None) -> ReportProcess:
+        started.append(ReportProcess(environment, template=given or template))
         return started[-1]
 
     yield begin
@@ -95,12 +100,12 @@ def is_forked(process: ReportProcess) -> bool:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_a_report_sees_nothing_of_the_one_before(start: Callable[[], ReportProcess], tmp_path: Path) -> None:
+def test_a_report_sees_nothing_of_the_one_before(start: Start, tmp_path: Path) -> None:
     printed = []
     for number, cells in enumerate([(LEAVES, LOOKS), (LOOKS,), (LOOKS,)]):
         folder = tmp_path / str(number)
         folder.mkdir()
-        process = start()
+        process = start(TEMPLATE)
         assert is_forked(process)
         printed.append(ran(process, folder, *cells))
         process.kill()
@@ -114,7 +119,7 @@ def test_a_report_sees_nothing_of_the_one_before(start: Callable[[], ReportProce
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
 def test_a_template_that_is_killed_or_stopped_is_replaced(
-    start: Callable[[], ReportProcess], monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+    start: Start, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
 ) -> None:
     monkeypatch.setattr(worker_template, "FORK_SECONDS", 0.5)
     first = start()
@@ -128,7 +133,7 @@ def test_a_template_that_is_killed_or_stopped_is_replaced(
 
 
 def test_a_template_is_replaced_when_it_is_old_or_what_it_read_has_changed(
-    start: Callable[[], ReportProcess], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    start: Start, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "mail.j2").write_text("")
     monkeypatch.setattr(worker_template, "TEMPLATES", tmp_path)
@@ -143,8 +148,8 @@ def test_a_template_is_replaced_when_it_is_old_or_what_it_read_has_changed(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux gives orphans to the template")
-def test_the_kernel_of_a_killed_worker_ends(start: Callable[[], ReportProcess]) -> None:
-    process = start()
+def test_the_kernel_of_a_killed_worker_ends(start: Start) -> None:
+    process = start(TEMPLATE)
     until = time.monotonic() + 30
     while process.kernel is None and time.monotonic() < until:
         time.sleep(0.05)
@@ -154,7 +159,7 @@ def test_the_kernel_of_a_killed_worker_ends(start: Callable[[], ReportProcess]) 
 
 
 def test_the_template_ends_with_its_server(template: WorkerTemplate, tmp_path: Path) -> None:
-    worker = template.fork(tmp_path)
+    worker = template.fork(tmp_path, {})
     parent = psutil.Process(worker.pid).parent()
     assert parent is not None
     template.close()
@@ -162,7 +167,28 @@ def test_the_template_ends_with_its_server(template: WorkerTemplate, tmp_path: P
         pipe.close()
     assert all_gone([parent, psutil.Process(worker.pid)] if psutil.pid_exists(worker.pid) else [parent], 10) == []
     with pytest.raises(OSError, match="closes"):
-        template.fork(tmp_path)
+        template.fork(tmp_path, {})
+
+
+def test_a_kernel_of_the_template_has_the_variables_of_its_launch_and_ends_with_the_template(
+    template: WorkerTemplate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PASSWORD", "pa55word")
+    monkeypatch.setenv("REPORT_LANGUAGE", "en")
+    with tempfile.TemporaryDirectory(prefix="pm-") as folder:
+        kernels = [template.fork_kernel() for _ in range(2)]
+        ready = ReadyKernel(Path(folder), ROOT / "notebooks", forked=kernels[0])
+        assert (kernels[0].poll(), kernels[1].poll()) == (None, None)
+        looks = "import os, sys\nprint(os.environ['REPORT_LANGUAGE'], os.environ['PASSWORD'], 'seaborn' in sys.modules)"
+        run_notebook(notebook_of(tmp_path, looks), {}, tmp_path / "out.ipynb", lambda *_: None, kernel=ready)
+        (output,) = nbformat.read(tmp_path / "out.ipynb", 4).cells[-1].outputs
+        assert output["text"] == "en  True\n"
+        ready.kill()
+        assert kernels[0].wait() == 0
+        ready = ReadyKernel(Path(folder), ROOT / "notebooks", forked=kernels[1])
+        template.close()
+        assert all_gone([psutil.Process(kernels[1].pid)], 10) == []
+        ready.kill()
 
 
 def test_a_worker_that_is_gone_has_ended() -> None:
@@ -193,7 +219,7 @@ def test_a_template_whose_server_stops_before_the_answer_ends_without_a_word(tmp
     ours, theirs = socket.socketpair()
     with theirs, (tmp_path / "streams").open("w+") as streams:
         with ours:
-            socket.send_fds(ours, [str(tmp_path).encode()], [streams.fileno()] * 3)
+            socket.send_fds(ours, [WORKER], [streams.fileno()] * 3)
         ended = subprocess.run(
             [sys.executable, "-m", "pycemaker.jobs.template_entry"],
             stdin=theirs,

@@ -39,6 +39,7 @@ from tests.integration.jobs.test_reports import NOW, environment_of
 from tests.services.bracketed_language import bracketed, untranslated
 from tests.services.periods import SAO_PAULO, WINDOW
 from tests.services.report_service import RecordingReportService, make, service_of
+from tests.services.shared_template import TEMPLATE
 from tests.services.wsgi import Client
 
 WORD = re.compile(r"[^\W\d_]{2,}")
@@ -135,7 +136,10 @@ def test_a_preview_and_its_kernel_speak_the_language_of_the_settings(
         monkeypatch.setenv(name, text)
     notebook = ROOT / "notebooks" / "capacity.ipynb"
     preview_builder = PreviewBuilder(
-        ReportRequest("preview", notebook, Window(NOW, 6), "a@b.com"), from_mapping(given), tmp_path / "made"
+        ReportRequest("preview", notebook, Window(NOW, 6), "a@b.com"),
+        from_mapping(given),
+        tmp_path / "made",
+        template=TEMPLATE,
     )
     preview_builder.run()
     preview = preview_builder.render()

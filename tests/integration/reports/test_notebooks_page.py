@@ -23,6 +23,7 @@ from pycemaker.tools.notebook_trial import check_notebook
 from pycemaker.window import Window
 from tests.integration.jobs.test_reports import NOW
 from tests.services.periods import SAO_PAULO
+from tests.services.shared_template import TEMPLATE
 
 DATE = "10-04-2022-09-43-23"
 
@@ -80,7 +81,7 @@ def test_new_makes_a_report_that_stands_what_breaks_notebooks(
     cases = every_case(SAO_PAULO)[:4]  # nothing, one sample, gaps, NaN
     fill(database, cases)
     settings = from_mapping({"MONGO_DB_URL": database_url, "DATA_DIR": str(folder)})
-    outcomes = [check_notebook(notebook, case, settings, folder / "kept" / case.name) for case in cases]
+    outcomes = [check_notebook(notebook, case, settings, folder / "kept" / case.name, TEMPLATE) for case in cases]
     assert [(outcome.problems, outcome.notes) for outcome in outcomes] == [((), ())] * 4
 
 

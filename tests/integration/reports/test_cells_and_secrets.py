@@ -20,9 +20,11 @@ from pycemaker.jobs.report_process import ReportProcess
 from pycemaker.mongo.database import Database
 from pycemaker.reports import run_folder
 from pycemaker.reports.execute import ReadyKernel, run_notebook
+from pycemaker.reports.forked_kernel import ForkedKernel
 from pycemaker.settings import ROOT
 from tests.services.process import ServerProcess
 from tests.services.report_service import task_for
+from tests.services.shared_template import TEMPLATE
 
 SECRETS = {"PASSWORD": "pa55-in-no-cell", "EMAIL_FROM": "reports@example.com", "API_TOKEN": "t0ken-in-no-cell"}
 PLAIN = {name: text for name, text in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")}
@@ -119,18 +121,21 @@ def project(tmp_path: Path) -> Path:
     return notebooks
 
 
-def run(folder: Path, project: Path, source: str) -> None:
+def run(folder: Path, project: Path, source: str, forked: ForkedKernel | None = None) -> None:
     parameters = nbformat.v4.new_code_cell("x = 1", metadata={"tags": ["parameters"]})
     notebook = nbformat.v4.new_notebook(cells=[parameters, nbformat.v4.new_code_cell(source)])
     nbformat.write(notebook, folder / "made.ipynb")
-    kernel = ReadyKernel(folder, project)
+    kernel = ReadyKernel(folder, project, forked=forked)
     try:
         run_notebook(folder / "made.ipynb", {}, folder / "out.ipynb", lambda _done, _total: None, kernel=kernel)
     finally:
         kernel.kill()
 
 
-def test_a_cell_reads_what_is_beside_its_notebook_and_writes_elsewhere(folder: Path, project: Path) -> None:
+@pytest.mark.parametrize("is_forked", [True, False])
+def test_a_cell_reads_what_is_beside_its_notebook_and_writes_elsewhere(
+    folder: Path, project: Path, *, is_forked: bool
+) -> None:
     before = sorted(str(path) for path in project.parent.rglob("*"))
     (project.parent / ".env").write_text("PASSWORD=x")
     source = """
@@ -145,7 +150,7 @@ open("queries.sql", "a").write("; written")
 open("img/logo.txt", "w").write("written")
 open(os.path.join(tempfile.gettempdir(), "made"), "w").write("written")
 """
-    run(folder, project, source)
+    run(folder, project, source, TEMPLATE.fork_kernel() if TEMPLATE and is_forked else None)
     (project.parent / ".env").unlink()
     assert sorted(str(path) for path in project.parent.rglob("*")) == before
     assert (project / "queries.sql").read_text() == "select 1"
@@ -158,7 +163,7 @@ open(os.path.join(tempfile.gettempdir(), "made"), "w").write("written")
 def test_a_file_of_a_cell_grows_no_longer_than_it_may(folder: Path, project: Path) -> None:
     source = f"file = open('long', 'wb'); file.seek(({run_folder.MOST_MB} << 20) + 1); file.write(b'x'); file.flush()"
     with pytest.raises(NotebookFailed) as caught:
-        run(folder, project, source)
+        run(folder, project, source, TEMPLATE.fork_kernel() if TEMPLATE else None)
     assert "File too large" in caught.value.facts["reason"]
 
 
@@ -194,7 +199,8 @@ def test_what_is_written_is_counted_and_links_are_not(folder: Path, project: Pat
 def test_a_report_that_writes_too_much_is_ended_and_leaves_nothing(
     database: Database, database_url: str, tmp_path: Path
 ) -> None:
-    runner = ReportProcess({**PLAIN, "DATA_DIR": str(tmp_path), "MONGO_DB_URL": database_url})
+    environment = {**PLAIN, "DATA_DIR": str(tmp_path), "MONGO_DB_URL": database_url}
+    runner = ReportProcess(environment, template=TEMPLATE)
     source = f"""
 import os, time
 for number in range(3):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,10 +20,14 @@ from pycemaker.reports.report_model import ReportRequest
 from pycemaker.settings import from_mapping
 from pycemaker.tools.preview_builder import RECIPIENT, Preview, PreviewBuilder
 from pycemaker.window import Window
+from tests.services.shared_template import TEMPLATE
 
 END = datetime(2026, 11, 24, 21, 0, tzinfo=UTC)
 PUBLIC_URL = "https://monitor.example.com"
 INDEXING_SECONDS = 60.0
+
+_THREAD = ThreadPoolExecutor(1)
+"""Runs the notebooks: an open browser of Playwright keeps an event loop running in the tests' own thread."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +63,7 @@ def sample_report(
     window = Window(end, hours or found.hours)
     request = ReportRequest("Zm9vYmFyYmF6cXV4LV9hYg", found.path, window, RECIPIENT, parameters or {})
     with patch.dict(os.environ, given):
-        preview_builder = PreviewBuilder(request, from_mapping(given), folder)
-        preview_builder.run()
+        preview_builder = PreviewBuilder(request, from_mapping(given), folder, template=TEMPLATE)
+        _THREAD.submit(preview_builder.run).result()
         made = preview_builder.render()
     return SampleReport(made, preview_builder.file.read_text(encoding="utf-8"))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 
 from pycemaker.mongo import embedded
 from pycemaker.mongo.database import Database
@@ -30,9 +31,17 @@ def sample(mongod: embedded.EmbeddedMongod, tmp_path_factory: pytest.TempPathFac
     return sample_report(url, tmp_path_factory.mktemp("sample"))
 
 
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as started:
+        yield started
+
+
 @pytest.mark.parametrize("images", [True, False])
-def test_a_mail_of_six_hours_is_three_screens_of_a_telephone_at_most(sample: SampleReport, *, images: bool) -> None:
-    with chromium() as browser, opened(browser, mail_site(sample.made.page, images=images), size=PHONE) as shown:
+def test_a_mail_of_six_hours_is_three_screens_of_a_telephone_at_most(
+    browser: Browser, sample: SampleReport, *, images: bool
+) -> None:
+    with opened(browser, mail_site(sample.made.page, images=images), size=PHONE) as shown:
         height, width = shown.evaluate(SIZE)
     assert height <= 3 * PHONE[1]
     assert width == PHONE[0]
@@ -40,13 +49,13 @@ def test_a_mail_of_six_hours_is_three_screens_of_a_telephone_at_most(sample: Sam
 
 @pytest.mark.parametrize("now", ["fired", "ended"])
 def test_the_first_screen_of_an_alert_says_all_and_nothing_is_cut_off(
-    database_url: str, tmp_path: Path, now: str
+    browser: Browser, database_url: str, tmp_path: Path, now: str
 ) -> None:
     alert, end = (FIRED, NOW) if now == "fired" else (ENDED, SINCE + timedelta(minutes=39))
     with closing(Database(database_url)) as database:
         write_alert(database, (alert,))
     mail = mail_site(alert_report(database_url, tmp_path, alert, now=end).made.page)
-    with chromium() as browser, opened(browser, mail, size=PHONE) as shown:
+    with opened(browser, mail, size=PHONE) as shown:
         bottom = shown.evaluate("document.querySelector('.pm-findings').getBoundingClientRect().bottom")
         height, width = shown.evaluate(SIZE)
         assert shown.evaluate(CUT_OFF) == []
@@ -62,9 +71,9 @@ CUT_OFF = """[...document.querySelectorAll('body *')].filter(e => e.clientWidth 
 @pytest.mark.parametrize("width", [320, 360, 375, 414])
 @pytest.mark.parametrize("site", [mail_site, page_site], ids=["mail", "page"])
 def test_no_part_of_a_report_is_cut_off_on_a_telephone(
-    sample: SampleReport, site: Callable[[Page], Site], width: int
+    browser: Browser, sample: SampleReport, site: Callable[[Page], Site], width: int
 ) -> None:
-    with chromium() as browser, opened(browser, site(sample.made.page), size=(width, 640)) as shown:
+    with opened(browser, site(sample.made.page), size=(width, 640)) as shown:
         assert shown.evaluate(CUT_OFF) == []
 
 

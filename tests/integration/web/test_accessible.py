@@ -129,8 +129,7 @@ def sites(mongod: embedded.EmbeddedMongod) -> Iterator[dict[str, Site]]:
 
 
 @pytest.fixture(scope="module")
-def browser(sites: dict[str, Site]) -> Iterator[Browser]:
-    """Started after the kernels have ended, since Playwright keeps an event loop running in this thread."""
+def browser() -> Iterator[Browser]:
     with chromium() as started:
         yield started
 

@@ -5,7 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 import schemathesis
+from hypothesis import strategies
 from schemathesis.generation import GenerationMode
+
+_OF_PATTERNS: dict[Any, Any] = {}
+_from_regex = strategies.from_regex
+
+
+def _kept_from_regex(regex: Any, *, fullmatch: bool = False, alphabet: Any = None) -> Any:
+    """The strategy of a pattern, made once: half of a run was to make those of addresses again and again."""
+    key = (regex, fullmatch, repr(alphabet))
+    if key not in _OF_PATTERNS:
+        made = _from_regex(regex, fullmatch=fullmatch, alphabet=alphabet)
+        _OF_PATTERNS[key] = strategies.deferred(lambda: made)  # a filter wraps it, and makes a lazy one anew
+    return _OF_PATTERNS[key]
+
+
+strategies.from_regex = _kept_from_regex
 
 NOT_IN_A_SCHEMA = {
     "invalid_date",  # 29/02 of a common year, and an interval that would start before 1970

@@ -55,7 +55,7 @@ def asked_by_100(server: ServerProcess) -> tuple[Counter[Any], int]:
 
 
 def test_a_server_that_starts_without_its_database_says_so_to_100_at_once_and_health_is_well() -> None:
-    server = ServerProcess(MONGO_DB_URL=f"mongodb://127.0.0.1:{free_port()}/x").start()
+    server = ServerProcess(MONGO_DB_URL=f"mongodb://127.0.0.1:{free_port()}/x", REPORT_WORKERS="0").start()
     try:
         answers, health = asked_by_100(server)
         assert answers == {(503, "database_unreachable"): 100}
@@ -175,7 +175,7 @@ def test_a_body_that_is_waited_for_with_100_continue_is_late_too(served: ServerP
 
 @pytest.fixture(scope="module")
 def behind_a_proxy(served: ServerProcess) -> Iterator[ServerProcess]:
-    server = ServerProcess(TRUSTED_PROXIES="127.0.0.0/8").start()
+    server = ServerProcess(TRUSTED_PROXIES="127.0.0.0/8", REPORT_WORKERS="0").start()
     yield server
     server.close()
 

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -53,8 +54,18 @@ FOR_READERS = ["metrics.py", "analysis/**/*.py", "i18n/*.py", "jobs/collaborator
 FOR_CALLERS = {"parameters.py", "parameters_cell.py", "notebook_catalogue.py"}  # the API speaks Portuguese alone
 PATHS = [path for pattern in FOR_READERS for path in sorted((ROOT / "pycemaker").glob(pattern))
          if path.name not in FOR_CALLERS]  # fmt: skip
-PERIODS, RESOURCES = tuple(every_kind()), tuple(every_resource())
 TRANSLATED = [tag for tag in LANGUAGES if tag != language.DEFAULT]
+
+
+@cache
+def periods() -> tuple[Period, ...]:
+    """Those of `every_kind`, made once, and not where this file is only collected."""
+    return tuple(every_kind())
+
+
+@cache
+def resources() -> tuple[Resource, ...]:
+    return tuple(every_resource())
 
 
 @pytest.fixture(scope="module")
@@ -154,7 +165,7 @@ def drawn_parts() -> Iterator[MetricPeriod]:
     yield from (period["cpu"], period["response_time"], period["http_fail"])
     for hours in (30, 24 * 8):
         yield busy_period(Window(WINDOW.end_utc, hours))["request_count"]
-    yield next(part for period in PERIODS for part in period.metrics if not len(part.current))
+    yield next(part for period in periods() for part in period.metrics if not len(part.current))
 
 
 @dataclass(frozen=True)
@@ -166,7 +177,7 @@ class Written:
     right: float
 
 
-def draw(resources: Sequence[Resource] = RESOURCES) -> tuple[list[Written], list[str]]:
+def draw(drawn_resources: Sequence[Resource]) -> tuple[list[Written], list[str]]:
     """All texts written into figures, and the sentences that stand for them."""
     texts: list[Written] = []
     write = Sheet.write
@@ -185,15 +196,19 @@ def draw(resources: Sequence[Resource] = RESOURCES) -> tuple[list[Written], list
             for figure in (figures.course, figures.whole, figures.criticity_shares)
         ]
         drawn += [figures.small_courses(busy_period(Window(WINDOW.end_utc, hours)).metrics) for hours in (6, 192)]
-        drawn += [health_course.health_course(each, health) for each in PERIODS[:1] if (health := period_health(each))]
         drawn += [
-            figure(each) for each in resources for figure in (heatmap.hours_of_week, full_date_line.trend_to_limit)
+            health_course.health_course(each, health) for each in periods()[:1] if (health := period_health(each))
+        ]
+        drawn += [
+            figure(each)
+            for each in drawn_resources
+            for figure in (heatmap.hours_of_week, full_date_line.trend_to_limit)
         ]
     return texts, [picture.alt for picture in drawn]
 
 
 def review() -> Iterator[str]:
-    for resource in RESOURCES:
+    for resource in resources():
         yield visible(tables.capacity(capacity_findings([resource]), capacity_quiet([resource])))
         yield visible(capacity_tables.summary([resource]))
         yield visible(capacity_tables.section(resource))
@@ -228,9 +243,9 @@ def said() -> dict[str, list[str]]:
     """Everything that notebooks say in brackets, by what says it; and every message that was asked for."""
     spoken = bracketed()
     with speaking(spoken):
-        report = [text for period in PERIODS for text in everything_said(period)]
+        report = [text for period in periods() for text in everything_said(period)]
         texts = {"report": report, "review": list(review()), "fleet": list(fleets()), "alerts": list(alerts())}
-        written, sentences = draw()
+        written, sentences = draw(resources())
         texts["figures"] = [*(each.text for each in written), *sentences]
     assert isinstance(spoken.catalogue, Bracketed)
     return texts | {"asked": sorted(spoken.catalogue.asked)}
@@ -273,7 +288,7 @@ def test_nothing_in_a_workbook_is_left_untranslated(tmp_path: Path) -> None:
 @pytest.mark.parametrize("tag", LANGUAGES)
 def test_what_stands_in_a_figure_fits_into_it(tag: str) -> None:
     with speaking(tag):
-        written, _sentences = draw(RESOURCES[:3])
+        written, _sentences = draw(resources()[:3])
     assert [each for each in written if each.left < -1 or each.right > WIDTH + 1] == []
 
 
@@ -347,7 +362,7 @@ def test_numbers_dates_and_lists_are_written_as_the_language_writes_them() -> No
 
 def test_a_finding_reads_as_a_sentence() -> None:
     with speaking("en"):
-        said = {text for period in PERIODS for finding in find(period) for text in (finding.sentence, finding.advice)}
+        said = {text for period in periods() for finding in find(period) for text in (finding.sentence, finding.advice)}
     for text in (
         "CPU usage critical for 42 min. In 2 stretches; the longest, 30 min, from 07:43 to 08:13.",
         "Disk usage reaches 100% in about 10 days (Apr 20, 2022)."

@@ -123,7 +123,7 @@ def test_a_server_that_was_killed_leaves_nothing_that_blocks_the_next_start() ->
         server.send(signal.SIGKILL)
         server.wait(5)
         assert all_gone(family, 8) == []
-        again = ServerProcess(server.folder, PORT=str(server.port))
+        again = ServerProcess(server.folder, PORT=str(server.port), REPORT_WORKERS="0")
         again.port = server.port
         again.start(20)
         assert len(again.get("/cpu/now/24")[1]["data"]) > 16_000

@@ -151,9 +151,9 @@ def test_a_server_makes_reports_itself_where_the_scheduler_is_stopped(
 
 
 def test_a_report_that_a_worker_does_not_take_over_goes_to_another(bed: testbed.Testbed, dask: DaskProcesses) -> None:
-    dask.start_worker(slots=8, DASK_WORKER_FAULT="idle")  # with more free slots it is asked first
+    dask.start_worker(slots=2, DASK_WORKER_FAULT="idle")  # with more free slots it is asked first
     dask.start_worker()
-    wait_for_slots(dask, 9)
+    wait_for_slots(dask, 3)
     bed.start_worker()
     bed.enqueue("left")
     job = bed.ended("left")

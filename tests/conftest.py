@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,9 @@ from tests.services.shared_template import close_template
 
 hypothesis.settings.register_profile("suite", deadline=None)  # how long an example takes is not what is tested
 hypothesis.settings.load_profile("suite")
+
+# A shell's background job ignores Ctrl-C, and hands that on to the processes that tests start and interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

@@ -37,11 +37,11 @@ BUILD_SLOTS = 4
 BUILD_SLOT_SECONDS = 2.5
 """The longest wait for a slot: longer than a build takes to notice that MongoDB is away."""
 
-MOST_WAITING, MOST_WAITING_BYTES = 32, 12 * 2**20
+MOST_WAITING, MOST_WAITING_BYTES = 64, 12 * 2**20
 """Answers that may wait for room before they are built, as many before they are sent, and the bytes of these."""
 
 _POLL_SECONDS = 0.005  # Between a wait's checks for room: fast clients have read their answers soon
-_RECOUNT_RATIO = 10  # The pause after a count of connections, in times of its duration; counting 8,000 takes 10 ms
+_RECOUNT_RATIO = 4  # The pause after a count of connections, in times of its duration; counting 8,000 takes 10 ms
 _GRACE_SECONDS = 0.005  # An answer this young counts whatever the kernel says, which may not have its first bytes yet
 
 

@@ -26,6 +26,8 @@ def query(request: Any) -> dict[str, str]:
     Raises:
         InvalidRequest, InvalidParameter.
     """
+    if not request.environ.get("QUERY_STRING"):
+        return {}
     try:
         given = request.query.decode()
     except UnicodeError:

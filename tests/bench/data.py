@@ -18,7 +18,9 @@ from pycemaker.metrics import CPU, SAMPLE_SECONDS, Metric, find_metric
 from pycemaker.mongo import embedded
 from pycemaker.mongo.database import Database
 
-NOW = datetime(2026, 5, 20, 12, 0, tzinfo=UTC)
+NOW = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+"""The end of the histories: recent, since a server reads long tails (from months ago on) another way than polls."""
+
 A_DAY = 86_400 // SAMPLE_SECONDS
 
 

@@ -11,7 +11,6 @@ callers, neither is believed.
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any
 
@@ -119,7 +118,6 @@ def _for(element: str) -> str:
     return values[0][1:-1] if is_quoted else values[0]
 
 
-@lru_cache(256)
 def _parse(text: str) -> Address | None:
     """The address in `a.b.c.d`, `a.b.c.d:port`, `v6` or `[v6]:port`; None for anything else, such as `unknown`."""
     if len(text) > _LONGEST_NAME:

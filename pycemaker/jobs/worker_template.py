@@ -19,7 +19,7 @@ import psutil
 from pycemaker.reports.forked_kernel import ForkedKernel
 from pycemaker.settings import ROOT, TEMPLATES, module_command, without_secrets
 
-FORKS = 500
+MOST_FORKS = 500
 """Forks of one template process; then it is replaced, since a library may have a leak."""
 
 MOST_MB = 1024
@@ -171,7 +171,7 @@ class WorkerTemplate:
         return self._control
 
     def _is_fit(self, process: subprocess.Popen[bytes]) -> bool:
-        if process.poll() is not None or self._forks >= FORKS or self._written_at != _written_at(TEMPLATES):
+        if process.poll() is not None or self._forks >= MOST_FORKS or self._written_at != _written_at(TEMPLATES):
             return False
         with contextlib.suppress(psutil.Error):
             return bool(psutil.Process(process.pid).memory_info().rss < MOST_MB << 20)

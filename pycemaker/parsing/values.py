@@ -12,7 +12,7 @@ Scalar = bool | int | float | str
 
 _SCHEMA_TYPES = {bool: "boolean", int: "integer", float: "number", str: "string"}
 _WORDS = {bool: "true ou false", int: "um número inteiro", float: "um número", str: "um texto"}
-_FLAGS = {"true": True, "1": True, "on": True, "false": False, "0": False}
+_FLAGS = {"true": True, "1": True, "on": True, "false": False, "0": False}  # A checked box of a form is "on"
 _WHOLE = re.compile(r"-?\d{1,18}", re.ASCII)
 
 
@@ -24,7 +24,7 @@ class Value:
         kind: `bool`, `int`, `float` or `str`.
         low, high: the bounds of a number; None without one.
         choices: the allowed values; empty for any.
-        longest: the most characters of a text; None for any number.
+        longest: the most characters of a text; None for no limit.
         unit: the unit of a number in Portuguese words, such as `de segundos`.
     """
 
@@ -58,22 +58,22 @@ class Value:
         )
 
     def read(self, name: str, given: Any) -> Any:
-        """The value of JSON, or of a text in JSON, a query, a form or a command line: `true`, `3`, `0.85`.
+        """The value of decoded JSON, or of a text that spells one: `true`, `3`, `0.85`; no text spells a whole `3.0`.
 
         Raises:
-            InvalidParameter: `given` is no value of this kind; its field is `name`.
+            InvalidParameter: `given` is no value of this kind; the error names the field `name`.
         """
         return self.kind(self.check(name, self._of_text(given) if isinstance(given, str) else given))
 
     def check(self, name: str, given: Any) -> Any:
-        """The value of JSON, if its schema allows it. Raises as `read`."""
+        """`given` as it is, if the schema allows it; no text is converted. Raises as `read`."""
         if not (self._is_of_kind(given) and self._is_within(given)):
             reason = f"{str(given)[:40]!r} is not {self.schema()}"
             raise InvalidParameter(field=name, reason=reason, takes=self.takes)
         return given
 
     def _of_text(self, text: str) -> Any:
-        """The value of a text; the text itself where it is none."""
+        """The value that a text spells; the text itself where it spells none, which `check` refuses."""
         if self.kind is bool:
             return _FLAGS.get(text.lower(), text)
         if self.kind is int:
@@ -84,7 +84,7 @@ class Value:
             return text
 
     def _is_of_kind(self, given: Any) -> bool:
-        """True where JSON Schema takes it for that type: `true` is no number, and `3.0` a whole one."""
+        """True where JSON Schema counts it as this type: `true` is no number, and `3.0` is a whole number."""
         if self.kind in (bool, str) or isinstance(given, bool):
             return type(given) is self.kind
         if not isinstance(given, int | float) or not abs(given) <= sys.float_info.max:

@@ -1,10 +1,10 @@
 """Bounds the bytes of answers in flight: handed to the HTTP server, and perhaps not read by their clients yet.
 
 Granian copies each answer, keeps the copy until the client has read it, and does not say when that is. The kernel tells
-how many connections still have bytes to deliver. A connection has one answer at a time, so of the counted answers at
-most that many are left, at worst the largest. The kernel is asked only where the bound is reached. Beyond the bound an
-answer waits for a second, since clients that go on reading make room, and then is a 503. Slow clients are disconnected
-(`write_timeout`), so that none of them blocks others for long.
+how many connections still have bytes to deliver. A connection has one answer at a time, so at most that many of
+the counted answers are unread; they are taken for the largest. The kernel is asked only where the bound is reached.
+Beyond the bound an answer waits up to a second for other clients to read; without room by then it is a 503. Slow
+clients are disconnected (`write_timeout`), so that none of them blocks others for long.
 """
 
 import ctypes
@@ -35,14 +35,14 @@ BUILD_SLOTS = 4
 """Answers that are built at a time before they are sent whole. Python builds no two at once; each is held twice."""
 
 BUILD_SLOT_SECONDS = 2.5
-"""The longest wait for a slot: longer than a build takes to notice that MongoDB is away."""
+"""The longest wait for room and a slot: longer than a build takes to notice that MongoDB is away."""
 
 MOST_WAITING, MOST_WAITING_BYTES = 64, 12 * 2**20
-"""Answers that may wait for room before they are built, as many before they are sent, and the bytes of these."""
+"""Threads that may wait before they build an answer, and as many before they send one; the bytes that these hold."""
 
 _POLL_SECONDS = 0.005  # Between a wait's checks for room: fast clients have read their answers soon
-_RECOUNT_RATIO = 4  # The pause after a count of connections, in times of its duration; counting 8,000 takes 10 ms
-_GRACE_SECONDS = 0.005  # An answer this young counts whatever the kernel says, which may not have its first bytes yet
+_RECOUNT_RATIO = 4  # After a count of connections, a pause so many times as long; counting 8,000 takes 10 ms
+_GRACE_SECONDS = 0.005  # A younger answer always counts: the kernel may not have its first bytes yet
 
 
 class _Waiters:
@@ -51,17 +51,17 @@ class _Waiters:
     def __init__(self, wait_seconds: float) -> None:
         self._wait_seconds = wait_seconds
         self._lock = threading.Lock()
-        self._answers: dict[int, Sequence[bytes]] = {}
+        self._held: dict[int, Sequence[bytes]] = {}
 
     def wait(self, has_room: Callable[[], bool], answer: Sequence[bytes] = ()) -> bool:
         """True as soon as there is room; False after `wait_seconds`, or at once where too much waits already."""
         thread = threading.get_ident()
         with self._lock:
-            pieces = chain(answer, *self._answers.values())
+            pieces = chain(answer, *self._held.values())
             held_bytes = sum({id(piece): len(piece) for piece in pieces}.values())  # clients share what is cached
-            if len(self._answers) == MOST_WAITING or held_bytes > MOST_WAITING_BYTES:
+            if len(self._held) == MOST_WAITING or held_bytes > MOST_WAITING_BYTES:
                 return False
-            self._answers[thread] = answer
+            self._held[thread] = answer
         try:
             until = time.monotonic() + self._wait_seconds
             while time.monotonic() < until:
@@ -71,14 +71,15 @@ class _Waiters:
             return False
         finally:
             with self._lock:
-                del self._answers[thread]
+                del self._held[thread]
 
 
 class InFlight:
     """Counts the bytes of answers in flight. Threads share it.
 
     Args:
-        count_sending: the number of connections with bytes to deliver; where it is None, unknown, nothing is bounded.
+        count_sending: gives the number of connections with bytes to deliver; None where it is unknown, and then only
+            answers that are a few milliseconds old count.
         wait_seconds: the longest wait of an answer for room.
     """
 
@@ -119,9 +120,10 @@ class InFlight:
         Raises:
             TooManyStreams: no slot is free, or there is no room for what would be built.
         """
+        until = time.monotonic() + BUILD_SLOT_SECONDS
         if self.is_full and not self._build_waiters.wait(lambda: not self.is_full):
             raise self._refusal()
-        if not self._build_slots.acquire(timeout=BUILD_SLOT_SECONDS):
+        if not self._build_slots.acquire(timeout=max(0.0, until - time.monotonic())):
             raise self._refusal()
         try:
             yield
@@ -156,7 +158,7 @@ class InFlight:
 
 
 def bound_answers(application: Application, in_flight: InFlight) -> Application:
-    """The application, with answers of one piece refused where too much is in flight."""
+    """The application, with answers that are sent whole (a list) refused where too much is in flight."""
 
     def bounded(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         response_start: list[Any] = []

@@ -143,7 +143,7 @@ def test_a_template_is_replaced_when_it_is_old_or_what_it_read_has_changed(
     second = parent_of(start())
     assert second != first
     assert all_gone([first], 5) == []
-    monkeypatch.setattr(worker_template, "FORKS", 1)
+    monkeypatch.setattr(worker_template, "MOST_FORKS", 1)
     assert parent_of(start()) != second
 
 

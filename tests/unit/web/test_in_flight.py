@@ -114,6 +114,21 @@ def test_4_answers_are_built_at_a_time() -> None:
     fifth.join()
 
 
+def test_the_wait_for_room_is_part_of_the_wait_for_a_slot(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pycemaker.web.middleware.in_flight.BUILD_SLOT_SECONDS", 3.0)
+    has_read = threading.Event()
+    in_flight = InFlight(lambda: 0 if has_read.is_set() else 1, 10 * MB, wait_seconds=30)
+    with ExitStack() as slots:
+        for _ in range(BUILD_SLOTS):
+            slots.enter_context(in_flight.build_slot())
+        in_flight.add([bytes(10 * MB)])
+        threading.Timer(2.5, has_read.set).start()
+        began = time.monotonic()
+        with pytest.raises(TooManyStreams), in_flight.build_slot():
+            pytest.fail("built")
+        assert time.monotonic() - began < 4.5
+
+
 def answered(application: Any) -> tuple[str, dict[str, str], list[bytes]]:
     starts: list[Any] = []
     body = application({}, lambda *arguments: starts.append(arguments))
